@@ -1,0 +1,94 @@
+//! The one door to the wall clock.
+//!
+//! Everything that asks for the time or waits for one asks a [`Clock`], so that a test can hold time
+//! still and move it. Never used to measure how long something took.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+
+use crate::event::Timestamp;
+
+/// The system's clock, or one that a test moves.
+#[derive(Debug, Clone, Default)]
+pub enum Clock {
+    /// The time of the day.
+    #[default]
+    System,
+    /// Stands still until [`Clock::set`] or [`Clock::advance`].
+    Manual(Arc<watch::Sender<Timestamp>>),
+}
+
+/// No wait is longer, so that a clock that was set is noticed.
+const WAIT_MAX: Duration = Duration::from_secs(1);
+
+impl Clock {
+    /// A clock that stands at `now`.
+    pub fn manual(now: Timestamp) -> Self {
+        Self::Manual(Arc::new(watch::Sender::new(now)))
+    }
+
+    /// The time.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => SystemTime::now().into(),
+            Self::Manual(time) => *time.borrow(),
+        }
+    }
+
+    /// Moves a manual clock to `now`, backwards too; the system's clock stays as it is.
+    pub fn set(&self, now: Timestamp) {
+        if let Self::Manual(time) = self {
+            time.send_replace(now);
+        }
+    }
+
+    /// Moves a manual clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.set(self.now().after(by));
+    }
+
+    /// Waits until the time is `due` or later; for ever if there is none.
+    pub async fn reached(&self, due: Option<Timestamp>) {
+        let Some(due) = due else { return pending().await };
+        match self {
+            Self::System => {
+                while self.now() < due {
+                    tokio::time::sleep(due.since(self.now()).min(WAIT_MAX)).await;
+                }
+            }
+            Self::Manual(time) => {
+                let reached = time.subscribe().wait_for(|now| *now >= due).await.is_ok();
+                assert!(reached, "the clock holds its own sender");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_manual_clock_moves_only_when_told() {
+        let clock = Clock::manual(Timestamp(1_000));
+        let waiting = clock.reached(Some(Timestamp(61_000)));
+        tokio::pin!(waiting);
+        tokio::select! {
+            biased;
+            () = &mut waiting => panic!("time moved by itself"),
+            () = std::future::ready(()) => (),
+        }
+        clock.advance(Duration::from_secs(60));
+        waiting.await;
+        assert_eq!(clock.now(), Timestamp(61_000));
+    }
+
+    #[tokio::test]
+    async fn what_is_due_is_not_waited_for() {
+        Clock::System.reached(Some(Timestamp(1))).await;
+    }
+}

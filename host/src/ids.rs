@@ -1,0 +1,212 @@
+//! Names that operators give, and ids that the store gives.
+//!
+//! An id is a position in the store's log with the store's own tag, so that a point read needs no
+//! index and no two stores ever give the same id. Pure: nothing here knows what an id stands for.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The name of a source, plugin, handler or endpoint: 1 to 63 of `a-z 0-9 -`, beginning with a
+/// letter or digit.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(Arc<str>);
+
+/// A text that is no [`Name`].
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a name: 1 to 63 of a-z, 0-9 and `-`, beginning with a letter or digit")]
+pub struct InvalidName(String);
+
+impl Name {
+    /// The text of the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let fits = (1..=63).contains(&text.len()) && text.bytes().all(known);
+        if fits && !text.starts_with('-') {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidName(text.to_owned()))
+        }
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        text.parse()
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl std::borrow::Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.0)
+    }
+}
+
+/// What an id stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum IdKind {
+    /// `rcp_`
+    Receipt,
+    /// `evt_`
+    Event,
+    /// `run_`
+    Run,
+    /// `dlv_`
+    Delivery,
+}
+
+impl IdKind {
+    const ALL: [Self; 4] = [Self::Receipt, Self::Event, Self::Run, Self::Delivery];
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Receipt => "rcp_",
+            Self::Event => "evt_",
+            Self::Run => "run_",
+            Self::Delivery => "dlv_",
+        }
+    }
+}
+
+/// A receipt, event, run or delivery of one store.
+///
+/// Its text is the kind's prefix, 12 digits of the position and 6 of the store's tag, in Crockford's
+/// base 32: ids sort by age as text too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id {
+    /// What it stands for.
+    pub kind: IdKind,
+    /// The position in the store's log, below 2^60.
+    pub position: u64,
+    /// The store's tag, below 2^30.
+    pub tag: u32,
+}
+
+const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const POSITION_DIGITS: usize = 12;
+const TAG_DIGITS: usize = 6;
+
+/// A text that is no [`Id`].
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not an id such as rcp_, evt_, run_ or dlv_ and 18 digits")]
+pub struct InvalidId(String);
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.prefix())?;
+        write_digits(f, self.position, POSITION_DIGITS)?;
+        write_digits(f, self.tag.into(), TAG_DIGITS)
+    }
+}
+
+fn write_digits(f: &mut fmt::Formatter<'_>, number: u64, digits: usize) -> fmt::Result {
+    (0..digits).rev().try_for_each(|place| {
+        let digit = (number >> (5 * place)) & 31;
+        fmt::Write::write_char(f, char::from(DIGITS[digit as usize]))
+    })
+}
+
+fn read_digits(text: &str) -> Option<u64> {
+    text.bytes().try_fold(0, |number, byte| {
+        let digit = DIGITS.iter().position(|digit| *digit == byte)?;
+        Some(number << 5 | digit as u64)
+    })
+}
+
+impl FromStr for Id {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let parse = || {
+            let kind = IdKind::ALL.into_iter().find(|kind| text.starts_with(kind.prefix()))?;
+            let digits = &text[kind.prefix().len()..];
+            if digits.len() != POSITION_DIGITS + TAG_DIGITS || !digits.is_ascii() {
+                return None;
+            }
+            let (position, tag) = digits.split_at(POSITION_DIGITS);
+            let tag = u32::try_from(read_digits(tag)?).ok()?;
+            Some(Self { kind, position: read_digits(position)?, tag })
+        };
+        parse().ok_or_else(|| InvalidId(text.to_owned()))
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_as_it_was_written() {
+        let id = Id { kind: IdKind::Delivery, position: 1_234_567_890, tag: (1 << 30) - 1 };
+        assert_eq!(id.to_string(), "dlv_00000014sc0pjzzzzzz");
+        assert_eq!(id.to_string().parse::<Id>().unwrap(), id);
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        for text in [
+            "",
+            "rcp_",
+            "evt_123",
+            "rcp_00000000000u000000",
+            "rcp_é0000000000000000",
+            "xyz_000000000000000000",
+        ] {
+            assert!(text.parse::<Id>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_checked() {
+        for text in ["stripe", "standard-webhooks", "3ds", "a"] {
+            assert!(text.parse::<Name>().is_ok(), "{text}");
+        }
+        for text in ["", "-a", "A", "a_b", "a/b", "é", &"a".repeat(64)] {
+            assert!(text.parse::<Name>().is_err(), "{text}");
+        }
+    }
+}

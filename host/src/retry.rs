@@ -1,0 +1,174 @@
+//! What follows a parse, a run or an attempt: done, another try, or the dead letters.
+//!
+//! Pure: the caller says how it ended and what time it is. Nothing here sleeps, reads the clock,
+//! touches the store or knows HTTP.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Timestamp;
+
+/// How a try ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub enum Outcome {
+    /// As it should.
+    Success,
+    /// Worth another try, perhaps not before a delay that the other side asked for.
+    Transient {
+        /// For the operator.
+        reason: String,
+        /// The delay, in milliseconds.
+        retry_after_ms: Option<u64>,
+    },
+    /// The same again would end the same.
+    Permanent {
+        /// For the operator.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// A transient outcome without a wish of the other side.
+    pub fn transient(reason: impl Into<String>) -> Self {
+        Self::Transient { reason: reason.into(), retry_after_ms: None }
+    }
+
+    /// A permanent outcome.
+    pub fn permanent(reason: impl Into<String>) -> Self {
+        Self::Permanent { reason: reason.into() }
+    }
+
+    /// Why it did not succeed.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Success => None,
+            Self::Transient { reason, .. } | Self::Permanent { reason } => Some(reason),
+        }
+    }
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Nothing is left to do.
+    Done,
+    /// Another try, not before this time.
+    RetryAt(Timestamp),
+    /// A dead letter: never again by itself.
+    Dead,
+}
+
+/// How patient to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// The delay before the second try, the third, and so on. After the last it is dead.
+    pub delays: Vec<Duration>,
+}
+
+/// A delay that the other side asks for counts up to this.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Each delay is stretched or shortened by up to this share, so that what failed together does not
+/// come back together.
+const JITTER: f64 = 0.2;
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+const fn minutes(minutes: u64) -> Duration {
+    secs(minutes * 60)
+}
+
+const fn hours(hours: u64) -> Duration {
+    minutes(hours * 60)
+}
+
+impl RetryPolicy {
+    /// For deliveries: the schedule that Standard Webhooks advises, about 75 hours.
+    pub fn deliveries() -> Self {
+        let first = [secs(5), minutes(5), minutes(30)];
+        let rest = [2, 5, 10, 14, 20, 24].map(hours);
+        Self { delays: first.into_iter().chain(rest).collect() }
+    }
+
+    /// For runs and parses: their trouble is near by, so sooner and for about a day.
+    pub fn plugins() -> Self {
+        let first = [secs(1), secs(10), minutes(1), minutes(10)];
+        let rest = [1, 4, 19].map(hours);
+        Self { delays: first.into_iter().chain(rest).collect() }
+    }
+
+    /// What follows the try that ended so. `tries_made` counts it in; `jitter` is 0 to 1, chosen
+    /// evenly.
+    pub fn verdict(
+        &self,
+        tries_made: u32,
+        outcome: &Outcome,
+        now: Timestamp,
+        jitter: f64,
+    ) -> Verdict {
+        let retry_after_ms = match outcome {
+            Outcome::Success => return Verdict::Done,
+            Outcome::Permanent { .. } => return Verdict::Dead,
+            Outcome::Transient { retry_after_ms, .. } => *retry_after_ms,
+        };
+        let Some(delay) = self.delays.get(tries_made.saturating_sub(1) as usize) else {
+            return Verdict::Dead;
+        };
+        let delay = delay.mul_f64(1.0 + JITTER * (2.0 * jitter.clamp(0.0, 1.0) - 1.0));
+        // The other side knows better when it is ready, within reason; never sooner than we would.
+        let asked = Duration::from_millis(retry_after_ms.unwrap_or(0)).min(RETRY_AFTER_MAX);
+        Verdict::RetryAt(now.after(delay.max(asked)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    #[track_caller]
+    fn check(tries_made: u32, outcome: &Outcome, expected: Verdict) {
+        assert_eq!(RetryPolicy::deliveries().verdict(tries_made, outcome, NOW, 0.5), expected);
+    }
+
+    #[test]
+    fn a_passing_trouble_is_tried_again_on_the_schedule() {
+        let trouble = Outcome::transient("503");
+        check(1, &trouble, Verdict::RetryAt(NOW.after(secs(5))));
+        check(2, &trouble, Verdict::RetryAt(NOW.after(minutes(5))));
+        check(9, &trouble, Verdict::RetryAt(NOW.after(hours(24))));
+    }
+
+    #[test]
+    fn the_last_try_is_the_last() {
+        check(10, &Outcome::transient("503"), Verdict::Dead);
+    }
+
+    #[test]
+    fn a_lasting_trouble_is_dead_at_once_and_success_is_done() {
+        check(1, &Outcome::permanent("410"), Verdict::Dead);
+        check(1, &Outcome::Success, Verdict::Done);
+    }
+
+    #[test]
+    fn a_delay_that_is_asked_for_counts_within_reason() {
+        let asked = |ms| Outcome::Transient { reason: String::new(), retry_after_ms: Some(ms) };
+        check(1, &asked(60_000), Verdict::RetryAt(NOW.after(minutes(1))));
+        check(1, &asked(1), Verdict::RetryAt(NOW.after(secs(5))));
+        check(1, &asked(u64::MAX), Verdict::RetryAt(NOW.after(hours(24))));
+    }
+
+    #[test]
+    fn jitter_stays_within_a_fifth() {
+        let policy = RetryPolicy { delays: vec![secs(100)] };
+        let at = |jitter| policy.verdict(1, &Outcome::transient(""), NOW, jitter);
+        assert_eq!(at(0.0), Verdict::RetryAt(NOW.after(secs(80))));
+        assert_eq!(at(1.0), Verdict::RetryAt(NOW.after(secs(120))));
+        assert_eq!(at(f64::INFINITY), Verdict::RetryAt(NOW.after(secs(120))));
+    }
+}
