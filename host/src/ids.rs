@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn an_id_reads_back_as_it_was_written() {
         let id = Id { kind: IdKind::Delivery, position: 1_234_567_890, tag: (1 << 30) - 1 };
-        assert_eq!(id.to_string(), "dlv_00000014sc0pjzzzzzz");
+        assert_eq!(id.to_string(), "dlv_0000014sc0pjzzzzzz");
         assert_eq!(id.to_string().parse::<Id>().unwrap(), id);
     }
 

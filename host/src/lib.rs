@@ -1,5 +1,4 @@
 //! Hookgate, a webhook gateway for payments.
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may"))]
 
 pub mod claims;
 pub mod clock;
