@@ -1,9 +1,94 @@
-//! Hookgate, a webhook gateway for payments.
+//! Hookgate: a self-hosted webhook gateway for payments.
+//!
+//! A payment gateway posts an event. Hookgate proves who sent it, makes it durable, answers, and
+//! only then runs the team's own logic on it: WebAssembly plugins, sandboxed, written against the
+//! contract in `wit/`, dropped into a folder and reloaded while traffic flows. What the plugins ask
+//! for leaves as signed, retried, observable deliveries.
+//!
+//! ```text
+//!  payment gateway                                                     endpoint
+//!        |  POST /in/{source}                                             ^
+//!        v                                                                | signed, retried
+//!     ingest ----------.        dispatch ---------.         delivery -----'
+//!  claim, verify,      |     parse, route, run    |       attempt, record
+//!     append           v            ^  |          v            ^
+//!                  +---------------------------------------------------+
+//!                  | store: receipts, events, runs, deliveries, state  |
+//!                  +---------------------------------------------------+
+//! ```
+//!
+//! # The path of one event
+//!
+//! 1. *receive*: [`ingest`] takes `POST /in/{source}`, bounded in size and time.
+//! 2. *claim*: the source's provider plugin reads off what was signed ([`claims`]). It never sees a
+//!    secret. [`plugin`] runs it, in a fresh instance, as it runs every call.
+//! 3. *verify*: [`signature`] holds that against the source's [`secrets`].
+//! 4. *append*: the [`store`] writes the receipt and its event ids, and syncs; all that wait share
+//!    one transaction. What is known already is stored no second time.
+//! 5. *answer*: only now 2xx.
+//! 6. *parse*: [`dispatch`] lets the plugin turn the receipt into [`event`]s.
+//! 7. *route*: by type ([`route`]), to handler plugins and to endpoints.
+//! 8. *run*: [`dispatch`] runs each handler, events of one subject in order, one at a time.
+//! 9. *commit*: what it asked for ([`effect`]) and the run's completion land together or not at all.
+//! 10. *deliver*: [`delivery`] signs ([`outbound`]), attempts through the guard ([`egress`]), records
+//!     and judges ([`retry`]).
+//!
+//! No task hands data to another except through the store. So there is no shutdown order, no channel
+//! whose contents can be lost, and a restart continues from the store.
+//!
+//! # What always holds
+//!
+//! 1. *Accepted is durable.* 2xx is sent only after the receipt is synced to disk.
+//! 2. *Genuine.* Verification comes before everything else, fails closed, and is off only where the
+//!    operator wrote `verify = "none"`.
+//! 3. *Once.* An event id of a source yields its events once, also on many connections at once.
+//! 4. *Secrets stay out.* No secret is ever handed to a plugin, logged, or returned by an API.
+//! 5. *Plugins only ask.* Nothing outside the sandbox changes except by a committed effect.
+//! 6. *All or nothing.* A run's effects land in one transaction with the run's completion.
+//! 7. *Bounded.* No guest outlives its deadline, memory, log or output limits; no queue is unbounded.
+//! 8. *Nothing is lost.* Every receipt, run and delivery ends done or dead, and the dead can be
+//!    replayed.
+//! 9. *A bad reload changes nothing*; a good one loses no event in flight.
+//! 10. *Stopping loses nothing* and waits at most the grace period.
+//! 11. *One cannot starve another.* A slow or hostile plugin or endpoint costs its neighbours nothing
+//!     that they would notice.
+//!
+//! # The code
+//!
+//! A file imports only from the layers above it in this list; each outside world has one door.
+//!
+//! | layer | files |
+//! |---|---|
+//! | values: pure, no IO, no clock | [`ids`] [`event`] [`claims`] [`route`] [`effect`] [`retry`] [`signature`] [`outbound`] |
+//! | resources: one door each | [`clock`] (time) [`secrets`] [`store`] (redb) [`plugin`] (wasmtime) [`egress`] (outbound HTTP) [`listener`] (hyper) [`metrics`], and the loop in `worker` |
+//! | activities: never import each other | [`ingest`] [`dispatch`] [`delivery`] [`reload`] [`admin`] |
+//! | wiring | [`config`] [`gateway`] [`sender`] [`cli`] |
 
-pub mod claims;
-pub mod clock;
-pub mod effect;
-pub mod event;
 pub mod ids;
-pub mod retry;
+pub mod event;
+pub mod claims;
 pub mod route;
+pub mod effect;
+pub mod retry;
+pub mod signature;
+pub mod outbound;
+
+pub mod clock;
+pub mod secrets;
+pub mod store;
+pub mod plugin;
+pub mod egress;
+pub mod listener;
+pub mod metrics;
+mod worker;
+
+pub mod ingest;
+pub mod dispatch;
+pub mod delivery;
+pub mod reload;
+pub mod admin;
+
+pub mod config;
+pub mod gateway;
+pub mod sender;
+pub mod cli;

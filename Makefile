@@ -1,0 +1,37 @@
+# Hookgate: what a person types. `make demo` first.
+
+CARGO    ?= cargo
+HOOKGATE := target/release/hookgate
+PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
+
+.PHONY: help setup build demo test lint clean
+
+help:
+	@echo "make demo   build everything and see the whole path of an event"
+	@echo "make test   run every test"
+	@echo "make build  the gateway to $(HOOKGATE), the plugins to target/plugins/"
+	@echo "make lint   formatting, clippy, API docs; warnings are errors"
+
+# What a new machine may lack. The wasm compiler is `hookgate plugin build`'s own business.
+setup:
+	@./setup
+
+build: setup
+	$(CARGO) build --release --locked -p hookgate
+	$(HOOKGATE) plugin build $(PLUGINS)
+
+demo: build
+	$(HOOKGATE) demo
+
+# The guest is a plugin that misbehaves on command; only tests load it.
+test: build
+	$(HOOKGATE) plugin build tests/guest --out target/test-plugins
+	$(CARGO) test --release --locked --workspace
+
+lint: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps --document-private-items
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,201 @@
+//! What operators ask: events, receipts, dead letters, replay, plugins, metrics, health.
+//!
+//! JSON over HTTP on a port of its own, never the public one. It reads the store and asks it to
+//! replay; it never touches a delivery or a plugin itself, and never returns a secret.
+
+mod query;
+mod rows;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ids::{Id, IdKind};
+use crate::metrics::Metrics;
+use crate::store::{self, Store};
+
+use query::{ListQuery, PageQuery, Query, ReplayBody};
+pub use rows::{ConfigRow, PluginRow, ReloadRow, Report};
+
+/// Somebody who asks for a reload and waits for what became of it.
+pub type Ask = oneshot::Sender<Report>;
+
+/// What answering operators needs.
+#[derive(Debug)]
+pub struct Admin {
+    /// What there is to see and to replay.
+    pub store: Store,
+    /// Counts.
+    pub metrics: Metrics,
+    /// The plugins as they are now.
+    pub plugins: Arc<ArcSwap<Vec<PluginRow>>>,
+    /// Where to ask for a reload.
+    pub reload: mpsc::Sender<Ask>,
+    /// Whether requests can be accepted, and if not, why.
+    pub ready: Ready,
+}
+
+/// Says what keeps the gateway from accepting requests.
+#[derive(Clone)]
+pub struct Ready(pub Arc<dyn Fn() -> Vec<String> + Send + Sync>);
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries((self.0)()).finish()
+    }
+}
+
+/// The operators' routes.
+pub fn router(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/v1/events", get(events))
+        .route("/v1/events/{id}", get(event))
+        .route("/v1/receipts/{id}", get(receipt))
+        .route("/v1/dead", get(dead))
+        .route("/v1/replay", post(replay))
+        .route("/v1/plugins", get(plugins))
+        .route("/v1/reload", post(reload))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is no such path"))
+        .with_state(admin)
+}
+
+/// An answer that says what went wrong.
+pub(crate) struct Problem {
+    status: StatusCode,
+    error: String,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, error: impl Into<String>) -> Self {
+        Self { status, error: error.into() }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.status, Json(serde_json::json!({ "error": self.error }))).into_response()
+    }
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
+        let status = match error {
+            store::Error::Full => StatusCode::SERVICE_UNAVAILABLE,
+            store::Error::UnknownIds(_) => StatusCode::NOT_FOUND,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl Admin {
+    /// Asks the store on a thread that may wait for the disk.
+    async fn read<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Store) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let store = self.store.clone();
+        let asked = tokio::task::spawn_blocking(move || ask(&store)).await;
+        let broke = |error: tokio::task::JoinError| {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+        };
+        Ok(asked.map_err(broke)??)
+    }
+}
+
+/// The id in a path, if it is of this kind.
+fn id_of(text: &str, kind: IdKind) -> Result<Id, Problem> {
+    let id: Id = text
+        .parse()
+        .map_err(|error: crate::ids::InvalidId| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    if id.kind == kind {
+        Ok(id)
+    } else {
+        Err(Problem::new(StatusCode::BAD_REQUEST, format!("`{id}` is an id of another kind")))
+    }
+}
+
+fn found<T: Serialize>(id: Id, view: Option<T>) -> Result<Json<T>, Problem> {
+    let missing = || Problem::new(StatusCode::NOT_FOUND, format!("there is no `{id}`"));
+    view.map(Json).ok_or_else(missing)
+}
+
+async fn events(
+    State(admin): State<Arc<Admin>>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    let (filter, page) = query.checked()?;
+    let listed = admin.read(move |store| store.events(&filter, page)).await?;
+    Ok(Json(listed).into_response())
+}
+
+async fn event(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = id_of(&id, IdKind::Event)?;
+    Ok(found(id, admin.read(move |store| store.event(id)).await?)?.into_response())
+}
+
+async fn receipt(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = id_of(&id, IdKind::Receipt)?;
+    Ok(found(id, admin.read(move |store| store.receipt(id)).await?)?.into_response())
+}
+
+async fn dead(
+    State(admin): State<Arc<Admin>>,
+    Query(query): Query<PageQuery>,
+) -> Result<Response, Problem> {
+    let page = query.checked()?;
+    Ok(Json(admin.read(move |store| store.dead(page)).await?).into_response())
+}
+
+async fn replay(
+    State(admin): State<Arc<Admin>>,
+    body: axum::body::Bytes,
+) -> Result<Response, Problem> {
+    let replayed = match ReplayBody::parse(&body)? {
+        ReplayBody::Ids(ids) => admin.store.replay(ids).await?,
+        ReplayBody::Filter(filter) => admin.store.replay_matching(filter).await?,
+    };
+    Ok(Json(replayed).into_response())
+}
+
+async fn plugins(State(admin): State<Arc<Admin>>) -> Response {
+    Json(serde_json::json!({ "plugins": &**admin.plugins.load() })).into_response()
+}
+
+async fn reload(State(admin): State<Arc<Admin>>) -> Result<Json<Report>, Problem> {
+    let stopping = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping");
+    let (ask, answered) = oneshot::channel();
+    admin.reload.send(ask).await.map_err(|_| stopping())?;
+    answered.await.map(Json).map_err(|_| stopping())
+}
+
+async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
+    let text = admin.metrics.render(&admin.store.stats());
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, content_type)], text).into_response()
+}
+
+async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
+    let missing = (admin.ready.0)();
+    if missing.is_empty() {
+        return "ready\n".into_response();
+    }
+    let body = Json(serde_json::json!({ "ready": false, "missing": missing }));
+    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+}

@@ -1,0 +1,84 @@
+//! What operators see of plugins and reloads.
+//!
+//! Plain rows for JSON; nothing here asks or decides anything.
+
+use serde::Serialize;
+
+use crate::ids::Name;
+use crate::plugin::Plugin;
+use crate::route::Pattern;
+
+/// A plugin: what runs, and what is wrong with its file if that is something else.
+#[derive(Debug, Clone, Serialize)]
+pub struct PluginRow {
+    /// The file's stem.
+    pub name: Name,
+    /// Of the file that runs, SHA-256 in hex.
+    pub digest: Option<String>,
+    /// Its provider's version, if it is one.
+    pub provider: Option<String>,
+    /// Its handler's version, if it is one.
+    pub handler: Option<String>,
+    /// The event types that its handler runs on.
+    pub handles: Vec<Pattern>,
+    /// Why the file in the folder is not what runs.
+    pub refused: Option<String>,
+}
+
+impl PluginRow {
+    /// A plugin that runs.
+    pub fn new(plugin: &Plugin, refused: Option<String>) -> Self {
+        let handler = plugin.handler();
+        Self {
+            name: plugin.name().clone(),
+            digest: Some(plugin.digest().to_owned()),
+            provider: plugin.provider().map(|info| info.version.clone()),
+            handler: handler.map(|info| info.version.clone()),
+            handles: handler.map(|info| info.types.clone()).unwrap_or_default(),
+            refused,
+        }
+    }
+
+    /// A file that never was a plugin.
+    pub fn refused(name: Name, reason: String) -> Self {
+        Self {
+            name,
+            digest: None,
+            provider: None,
+            handler: None,
+            handles: Vec::new(),
+            refused: Some(reason),
+        }
+    }
+}
+
+/// What became of a reload.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The configuration.
+    pub config: ConfigRow,
+    /// The plugins whose files changed.
+    pub plugins: Vec<ReloadRow>,
+}
+
+/// What became of the configuration file.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConfigRow {
+    /// `unchanged`, `applied`, or `kept`: the last good one.
+    pub outcome: &'static str,
+    /// Why it was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What became of one plugin's file.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReloadRow {
+    /// The file's stem.
+    pub plugin: Name,
+    /// `loaded`, `removed`, `kept` (the last good one), or `refused`.
+    pub outcome: &'static str,
+    /// Why it was not loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

@@ -1,0 +1,126 @@
+//! The `hookgate` command: what can be said to it, and which part answers.
+//!
+//! Wiring: each subcommand is a file. An error is printed with its chain, and the exit code is 1.
+
+mod check;
+mod demo;
+mod event;
+mod http;
+mod plugin;
+mod send;
+mod serve;
+pub mod vectors;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+/// A self-hosted webhook gateway for payments.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// How log lines on standard error look; RUST_LOG says which.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway until SIGTERM or SIGINT
+    Serve(ConfigFile),
+    /// Load the configuration and the plugins, say what would run, and exit
+    Check(ConfigFile),
+    /// Build, inspect and test plugins
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// List, show and replay events of a running gateway
+    #[command(subcommand)]
+    Event(event::Command),
+    /// Sign a payload as its provider would, and post it to a running gateway
+    Send(send::Send),
+    /// Show the whole path on this machine, with real plugins and real signatures
+    Demo(demo::Demo),
+    /// Compile a component from standard input: what the gateway starts in a child process
+    #[command(hide = true)]
+    CompilePlugin { out: PathBuf },
+}
+
+/// Which configuration.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "hookgate.toml")]
+    config: PathBuf,
+}
+
+/// Reads the arguments, does what they say, and gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Command::CompilePlugin { out } = &cli.command {
+        // No runtime and no log: this child has little memory, and its parent reads its errors.
+        return exit_code(crate::plugin::compile_child(out).map_err(anyhow::Error::from));
+    }
+    log_to_stderr(&cli);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit_code(Err(error.into())),
+    };
+    let ended = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve::serve(&args.config).await,
+            Command::Check(args) => check::check(&args.config).await,
+            Command::Plugin(command) => plugin::run(command).await,
+            Command::Event(command) => event::run(command).await,
+            Command::Send(args) => send::send(&args).await,
+            Command::Demo(args) => demo::demo(&args).await,
+            Command::CompilePlugin { .. } => unreachable!("answered above"),
+        }
+    });
+    // Abandoned guests and blocking reads must not hold up the end.
+    runtime.shutdown_background();
+    exit_code(ended)
+}
+
+fn exit_code(ended: anyhow::Result<()>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hookgate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to_stderr(cli: &Cli) {
+    // A command that is not the gateway speaks for itself on standard output.
+    let default = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match cli.log {
+        LogFormat::Text => lines.with_target(false).init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

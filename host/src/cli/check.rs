@@ -1,0 +1,87 @@
+//! `hookgate check`: everything that a start would find wrong, and what would run.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::bail;
+
+use crate::config::{Config, Verify};
+use crate::gateway::check_settings;
+use crate::ids::Name;
+use crate::plugin::{self, Folder, Host, Plugin, Registry, Reloaded};
+
+pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
+    let config = Config::load(path)?;
+    println!("{} is in order", path.display());
+    let host = Host::new(plugin::Config::default())?;
+    let registry = Registry::default();
+    let mut wrong = load(&host, &registry, &config).await?;
+
+    println!("\nsources");
+    for (name, source) in &config.sources {
+        let plugin = registry.get(&source.plugin);
+        let missing = plugin.is_none_or(|plugin| plugin.provider().is_none());
+        let state = if missing { "NOT LOADED" } else { "loaded" };
+        let proof = match source.verify {
+            Verify::Evidence => format!("{} secrets", source.secrets.len()),
+            Verify::None => "NOT VERIFIED".to_owned(),
+        };
+        println!("  POST /in/{name}: provider {} ({state}), {proof}", source.plugin);
+        wrong += usize::from(missing);
+    }
+    println!("\nendpoints");
+    for (name, (patterns, endpoint)) in &config.endpoints {
+        let patterns: Vec<_> = patterns.iter().map(ToString::to_string).collect();
+        println!("  {name}: {} to {}", patterns.join(", "), endpoint.url);
+    }
+    println!("\nhandlers");
+    for plugin in registry.list().iter() {
+        describe_handler(plugin, &config);
+    }
+    for name in config.handlers.keys() {
+        if registry.get(name).is_none_or(|plugin| plugin.handler().is_none()) {
+            println!("  {name}: NOT LOADED");
+            wrong += 1;
+        }
+    }
+    if wrong > 0 {
+        bail!("{wrong} things are wrong");
+    }
+    println!("\nall of it can run");
+    Ok(())
+}
+
+/// Loads the plugins, prints each, and counts what is wrong.
+async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Result<usize> {
+    println!("\nplugins in {}", config.plugins.display());
+    let mut wrong = 0;
+    let mut folder = Folder::new(config.plugins.clone());
+    for (name, change) in folder.rescan(host, registry, &|_: &Arc<Plugin>| Ok(())) {
+        match change {
+            Reloaded::Loaded(plugin) => match check_settings(host, config, &plugin).await {
+                Ok(()) => println!("  {name}: {} bytes, {}", plugin.size(), plugin.digest()),
+                Err(reason) => {
+                    println!("  {name}: WRONG: {reason}");
+                    wrong += 1;
+                }
+            },
+            Reloaded::Kept(error) => {
+                println!("  {name}: WRONG: {error}");
+                wrong += 1;
+            }
+            Reloaded::Unchanged | Reloaded::Removed => (),
+        }
+    }
+    Ok(wrong)
+}
+
+fn describe_handler(plugin: &Plugin, config: &Config) {
+    let Some(info) = plugin.handler() else { return };
+    let types: Vec<_> = info.types.iter().map(ToString::to_string).collect();
+    let granted = config.handlers.get(plugin.name()).map(|grants| {
+        grants.endpoints.iter().map(Name::to_string).collect::<Vec<_>>().join(", ")
+    });
+    let granted = granted.filter(|names| !names.is_empty());
+    let may = granted.map_or("no grants".to_owned(), |names| format!("may reach {names}"));
+    println!("  {}: on {}, {may}", plugin.name(), types.join(", "));
+}

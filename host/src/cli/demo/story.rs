@@ -1,0 +1,224 @@
+//! What happens in the demo, step by step, and whether it happened as told.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::super::http::{self, Answer};
+use super::endpoint::Subscriber;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::event::Request;
+use crate::gateway::Gateway;
+use crate::plugin::{self, Host, Plugin};
+use crate::sender;
+
+const FAILED: &str =
+    include_str!("../../../../plugins/stripe/samples/payment_intent.payment_failed.json");
+const AUTHORISED: &str = include_str!("../../../../plugins/adyen/samples/AUTHORISATION.json");
+const CONTACT: &str =
+    include_str!("../../../../plugins/standard-webhooks/samples/contact.created.json");
+
+/// Tells what happens and remembers what went otherwise.
+pub(super) struct Story<'a> {
+    config: Config,
+    host: Host,
+    gateway: &'a Gateway,
+    subscriber: &'a Subscriber,
+    wrong: usize,
+}
+
+impl<'a> Story<'a> {
+    pub(super) fn new(
+        config: &Path,
+        gateway: &'a Gateway,
+        subscriber: &'a Subscriber,
+    ) -> anyhow::Result<Self> {
+        let host = Host::new(plugin::Config::default())?;
+        Ok(Self { config: Config::load(config)?, host, gateway, subscriber, wrong: 0 })
+    }
+
+    /// How many things went otherwise than told.
+    pub(super) fn wrong(&self) -> usize {
+        self.wrong
+    }
+
+    pub(super) async fn tell(&mut self) -> anyhow::Result<()> {
+        self.genuine().await?;
+        self.refused().await?;
+        self.gateway.store().idle().await;
+        self.stored().await?;
+        self.worked().await?;
+        self.delivered();
+        self.dead().await
+    }
+
+    async fn genuine(&mut self) -> anyhow::Result<()> {
+        println!("\n1. Stripe reports the same payment as failed, three times");
+        for number in 1..=3 {
+            let answer = self.post("stripe", failure(number)?.into()).await?;
+            self.expect(&answer, 200, answer.body.contains("rcp_"));
+        }
+        println!("\n2. Adyen sends a batch, with a signature inside for every item");
+        let answer = self.post("adyen", AUTHORISED.into()).await?;
+        self.expect(&answer, 200, answer.body == "[accepted]");
+
+        println!("\n3. A partner sends a contact by Standard Webhooks");
+        let answer = self.post("partner", CONTACT.into()).await?;
+        self.expect(&answer, 200, !answer.duplicate);
+        Ok(())
+    }
+
+    async fn refused(&mut self) -> anyhow::Result<()> {
+        println!("\n4. Stripe repeats the first: answered as before, stored no second time");
+        let answer = self.post("stripe", failure(1)?.into()).await?;
+        self.expect(&answer, 200, answer.duplicate);
+
+        println!("\n5. Somebody changes the amount and keeps the signature: refused");
+        let mut forged = self.signed("stripe", failure(4)?.into()).await?;
+        let text = String::from_utf8(forged.body.to_vec())?;
+        forged.body = text.replace("\"amount\":", "\"amount\":9").into();
+        let answer = self.send(&forged).await?;
+        self.expect(&answer, 401, !answer.body.contains("rcp_"));
+
+        println!("\n6. Genuine, but not JSON: accepted, and kept as a dead letter");
+        let answer = self.post("stripe", Bytes::from_static(b"payment=failed")).await?;
+        self.expect(&answer, 200, answer.body.contains("rcp_"));
+        Ok(())
+    }
+
+    async fn stored(&mut self) -> anyhow::Result<()> {
+        let page = self.ask("/v1/events?limit=100").await?;
+        let events = page["items"].as_array().cloned().unwrap_or_default();
+        println!("\nWhat was stored");
+        for event in events.iter().rev() {
+            println!(
+                "   {}  {:<8} {:<31} {:<5} {}",
+                text(event, "id"),
+                text(event, "source"),
+                text(event, "type"),
+                text(event, "state"),
+                text(event, "subject"),
+            );
+        }
+        let of_type = |name: &str| events.iter().filter(|it| text(it, "type") == name).count();
+        self.check("three failed payments, the repeated one once", of_type("payment.failed") == 3);
+        self.check("the forged one left nothing", of_type("payment.failed") == 3);
+        let all_done = events.iter().all(|event| text(event, "state") == "done");
+        self.check("everything that was stored is done", all_done);
+        Ok(())
+    }
+
+    async fn worked(&mut self) -> anyhow::Result<()> {
+        println!("\nWhat the plugins did");
+        let page = self.ask("/v1/events?type=payment.failed").await?;
+        let mut alerts = 0;
+        for event in page["items"].as_array().into_iter().flatten().rev() {
+            let event = self.ask(&format!("/v1/events/{}", text(event, "id"))).await?;
+            for run in event["runs"].as_array().into_iter().flatten() {
+                let tries = run["tries"].as_array();
+                let last = tries.and_then(|tries| tries.last()).unwrap_or(&Value::Null);
+                println!("   {}  {} on payment.failed", text(run, "id"), text(run, "handler"));
+                for alert in last["alerts"].as_array().into_iter().flatten() {
+                    println!("      alert ({}): {}", text(alert, "severity"), text(alert, "message"));
+                    alerts += 1;
+                }
+            }
+        }
+        self.check("dunning raised one alert, after the third failure", alerts == 1);
+        Ok(())
+    }
+
+    fn delivered(&mut self) {
+        println!("\nWhat was delivered to `crm`, each signature checked there");
+        let received = self.subscriber.received();
+        for delivery in &received {
+            println!(
+                "   {:<31} {:<28} {}",
+                delivery.text("type"),
+                delivery.text("subject"),
+                if delivery.genuine { "genuine" } else { "NOT GENUINE" }
+            );
+        }
+        let of_type = |name: &str| received.iter().filter(|it| it.text("type") == name).count();
+        let notices = of_type("customer.payment_failed_notice");
+        self.check("three payments and a notice for each", of_type("payment.failed") == 3 && notices == 3);
+        self.check("the alert", of_type("hookgate.alert") == 1);
+        self.check("the contact", of_type("contact.created") == 1);
+        self.check("every signature holds", received.iter().all(|delivery| delivery.genuine));
+    }
+
+    async fn dead(&mut self) -> anyhow::Result<()> {
+        println!("\nDead letters, kept whole and waiting for a better plugin or a replay");
+        let page = self.ask("/v1/dead").await?;
+        let dead = page["items"].as_array().cloned().unwrap_or_default();
+        for letter in &dead {
+            println!("   {}  {}", text(letter, "id"), text(letter, "reason"));
+        }
+        self.check("the one that is not JSON, and no other", dead.len() == 1);
+        Ok(())
+    }
+
+    fn expect(&mut self, answer: &Answer, status: u16, as_told: bool) {
+        let duplicate = if answer.duplicate { ", hookgate-duplicate: true" } else { "" };
+        println!("   answered {}{duplicate}: {}", answer.status, answer.body.trim_end());
+        if answer.status != status || !as_told {
+            self.check("the answer", false);
+        }
+    }
+
+    fn check(&mut self, what: &str, as_told: bool) {
+        if as_told {
+            println!("   ok: {what}");
+        } else {
+            println!("   OTHERWISE THAN TOLD: {what}");
+            self.wrong += 1;
+        }
+    }
+
+    async fn post(&self, source: &str, body: Bytes) -> anyhow::Result<Answer> {
+        let request = self.signed(source, body).await?;
+        self.send(&request).await
+    }
+
+    async fn signed(&self, source: &str, body: Bytes) -> anyhow::Result<Request> {
+        let configured = self.config.sources.get(source).context("the demo configures it")?;
+        let plugin: Arc<Plugin> =
+            super::super::plugin::load(&self.host, &self.config.plugins, &configured.plugin)?;
+        let now = Clock::System.now();
+        let request = Request {
+            method: "POST".to_owned(),
+            url: format!("/in/{source}"),
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body,
+            received_at: now,
+        };
+        let (settings, secrets) = (&configured.settings, &configured.secrets);
+        Ok(sender::sign(&self.host, &plugin, settings, secrets, request, now).await?)
+    }
+
+    async fn send(&self, request: &Request) -> anyhow::Result<Answer> {
+        let url = format!("http://{}{}", self.gateway.public_addr(), request.url);
+        http::post(&Url::parse(&url)?, request).await
+    }
+
+    async fn ask(&self, path: &str) -> anyhow::Result<Value> {
+        let url = format!("http://{}{path}", self.gateway.admin_addr());
+        http::json(&http::get(&Url::parse(&url)?).await?)
+    }
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value[key].as_str().unwrap_or("-")
+}
+
+/// The sample of a failed payment, as the provider's event number so-and-so.
+fn failure(number: u32) -> anyhow::Result<String> {
+    let mut event: Value = serde_json::from_str(FAILED)?;
+    event["id"] = json!(format!("evt_demo{number}"));
+    Ok(event.to_string())
+}

@@ -1,0 +1,161 @@
+//! `hookgate event`: list, show and replay the events of a running gateway, over its admin API.
+
+use anyhow::Context;
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::http;
+use super::ConfigFile;
+use crate::config::Config;
+use crate::event::{Request, Timestamp};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List events, newest first
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Show one event with its receipt, runs, deliveries and attempts
+    Show {
+        /// evt_...
+        id: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Run or deliver again: by id (evt_, rcp_, run_, dlv_), or everything that a filter matches
+    Replay {
+        ids: Vec<String>,
+        #[command(flatten)]
+        filter: Filter,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+/// Where the gateway answers operators.
+#[derive(Debug, Args)]
+pub(super) struct At {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The gateway's admin address, if not as the configuration says: http://127.0.0.1:8081
+    #[arg(long, value_name = "URL")]
+    admin: Option<Url>,
+}
+
+/// Which events.
+#[derive(Debug, Args)]
+pub(super) struct Filter {
+    #[arg(long)]
+    source: Option<String>,
+    /// payment.failed, or payment.*
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+    #[arg(long)]
+    subject: Option<String>,
+    /// pending, done or dead
+    #[arg(long)]
+    state: Option<String>,
+    /// Recorded at this time or later: 2026-11-22T03:00:00Z
+    #[arg(long)]
+    after: Option<Timestamp>,
+    /// Recorded before this time
+    #[arg(long)]
+    before: Option<Timestamp>,
+}
+
+impl Filter {
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        let pairs = [
+            ("source", self.source.clone()),
+            ("type", self.event_type.clone()),
+            ("subject", self.subject.clone()),
+            ("state", self.state.clone()),
+            ("after", text(self.after)),
+            ("before", text(self.before)),
+        ];
+        pairs.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+}
+
+impl At {
+    fn url(&self, path: &str) -> anyhow::Result<Url> {
+        let base = match &self.admin {
+            Some(base) => base.clone(),
+            None => format!("http://{}", Config::load(&self.file.config)?.admin).parse()?,
+        };
+        base.join(path).context("the admin address can not be joined with a path")
+    }
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::List { filter, limit, at } => {
+            let mut url = at.url("/v1/events")?;
+            url.query_pairs_mut().extend_pairs(filter.pairs());
+            list(url, limit).await
+        }
+        Command::Show { id, at } => {
+            let event = http::json(&http::get(&at.url(&format!("/v1/events/{id}"))?).await?)?;
+            println!("{event:#}");
+            Ok(())
+        }
+        Command::Replay { ids, filter, at } => replay(&at.url("/v1/replay")?, ids, &filter).await,
+    }
+}
+
+/// Pages may be short, so asks until there are enough or no more.
+async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
+    let filter: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let mut left = limit;
+    let mut cursor = None;
+    println!("{:<22}  {:<24}  {:<7}  {:<28}  subject", "id", "recorded", "state", "type");
+    while left > 0 {
+        url.query_pairs_mut().clear().extend_pairs(&filter);
+        url.query_pairs_mut().append_pair("limit", &left.min(100).to_string());
+        if let Some(cursor) = cursor {
+            url.query_pairs_mut().append_pair("cursor", &format!("{cursor}"));
+        }
+        let page = http::json(&http::get(&url).await?)?;
+        let rows = page["items"].as_array().map_or(&[][..], Vec::as_slice);
+        for row in rows {
+            let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
+            let (id, recorded, state) = (text("id"), text("recorded_at"), text("state"));
+            println!("{id:<22}  {recorded:<24}  {state:<7}  {:<28}  {}", text("type"), text("subject"));
+        }
+        left = left.saturating_sub(rows.len());
+        match page["next"].as_u64() {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+async fn replay(url: &Url, ids: Vec<String>, filter: &Filter) -> anyhow::Result<()> {
+    let body = if ids.is_empty() {
+        let filter: serde_json::Map<_, _> =
+            filter.pairs().into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+        json!({ "filter": filter })
+    } else {
+        json!({ "ids": ids })
+    };
+    let request = Request {
+        method: "POST".to_owned(),
+        url: url.path().to_owned(),
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: Bytes::from(body.to_string()),
+        received_at: Timestamp::default(),
+    };
+    let replayed: Value = http::json(&http::post(url, &request).await?)?;
+    println!("{replayed:#}");
+    Ok(())
+}

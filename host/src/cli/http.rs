@@ -1,0 +1,53 @@
+//! What the command line asks a gateway over HTTP, on the operator's own behalf.
+//!
+//! Not a delivery: no guard, no retry, and the answer is for the person who typed.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use url::Url;
+
+use crate::egress;
+use crate::event::Request;
+
+/// A gateway answers at once or is in trouble.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) duplicate: bool,
+    pub(super) body: String,
+}
+
+pub(super) async fn post(url: &Url, request: &Request) -> anyhow::Result<Answer> {
+    let mut post = egress::unguarded()?.post(url.clone()).body(request.body.clone());
+    for (name, value) in &request.headers {
+        post = post.header(name, value);
+    }
+    answer(url, post).await
+}
+
+pub(super) async fn get(url: &Url) -> anyhow::Result<Answer> {
+    answer(url, egress::unguarded()?.get(url.clone())).await
+}
+
+async fn answer(url: &Url, request: egress::RequestBuilder) -> anyhow::Result<Answer> {
+    let asked = request.timeout(TIMEOUT).send().await;
+    let answer = asked.with_context(|| format!("failed to reach {url}: does the gateway run?"))?;
+    let duplicate = answer.headers().contains_key("hookgate-duplicate");
+    let status = answer.status().as_u16();
+    let body = answer.text().await.with_context(|| format!("failed to read from {url}"))?;
+    Ok(Answer { status, duplicate, body })
+}
+
+/// The JSON of a 2xx answer; the gateway's own words otherwise.
+pub(super) fn json(answer: &Answer) -> anyhow::Result<serde_json::Value> {
+    let value: serde_json::Value =
+        serde_json::from_str(&answer.body).context("the answer is not JSON")?;
+    if answer.status >= 300 {
+        let error = value["error"].as_str().unwrap_or("no reason given").to_owned();
+        return Err(anyhow!("the gateway answered {}: {error}", answer.status));
+    }
+    Ok(value)
+}

@@ -1,0 +1,97 @@
+//! `hookgate plugin`: build, inspect and test plugins without a gateway.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail};
+use clap::Subcommand;
+
+use super::vectors;
+use crate::ids::Name;
+use crate::plugin::{self, Host, Plugin, build};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Build a plugin crate to wasm, check it against the contract, and say what it is
+    Build {
+        /// The crate's folder
+        #[arg(value_name = "CRATE", required = true)]
+        crates: Vec<PathBuf>,
+        /// Where the .wasm goes; it is named as the crate's folder
+        #[arg(long, value_name = "FOLDER", default_value = "target/plugins")]
+        out: PathBuf,
+    },
+    /// Say what a plugin is, exports and imports
+    Inspect {
+        /// A .wasm file
+        file: PathBuf,
+    },
+    /// Run recorded requests through a provider's real claims, verification and parse
+    Test {
+        /// A .wasm file
+        file: PathBuf,
+        /// Files of recorded requests
+        #[arg(required = true)]
+        vectors: Vec<PathBuf>,
+        /// The settings that the plugin gets, as JSON
+        #[arg(long, default_value = "{}")]
+        settings: String,
+    },
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Build { crates, out } => {
+            let host = Host::new(plugin::Config::default())?;
+            for folder in crates {
+                let built = build::build(&folder, &out)
+                    .with_context(|| format!("failed to build {}", folder.display()))?;
+                println!("built {}", built.path.display());
+                describe(&load_file(&host, &built.path)?);
+            }
+            Ok(())
+        }
+        Command::Inspect { file } => {
+            let host = Host::new(plugin::Config::default())?;
+            describe(&load_file(&host, &file)?);
+            Ok(())
+        }
+        Command::Test { file, vectors, settings } => {
+            let host = Host::new(plugin::Config::default())?;
+            let plugin = load_file(&host, &file)?;
+            vectors::run(&host, &plugin, &vectors, &settings.into()).await
+        }
+    }
+}
+
+/// Loads `NAME.wasm` of a folder.
+pub(super) fn load(host: &Host, folder: &Path, name: &Name) -> anyhow::Result<Arc<Plugin>> {
+    load_file(host, &folder.join(format!("{name}.wasm")))
+}
+
+fn load_file(host: &Host, path: &Path) -> anyhow::Result<Arc<Plugin>> {
+    if path.extension().is_none_or(|extension| extension != "wasm") {
+        bail!("{} is not a .wasm file", path.display());
+    }
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let name: Name = stem.parse().map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    let wasm =
+        std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
+    host.load(name, &wasm).with_context(|| format!("failed to load {}", path.display()))
+}
+
+fn describe(plugin: &Plugin) {
+    println!("  name     {}", plugin.name());
+    println!("  kind     {}", plugin.kind());
+    println!("  size     {} bytes", plugin.size());
+    println!("  digest   {}", plugin.digest());
+    if let Some(info) = plugin.provider() {
+        println!("  provider {} {}: {}", info.name, info.version, info.types.join(", "));
+    }
+    if let Some(info) = plugin.handler() {
+        let types: Vec<_> = info.types.iter().map(ToString::to_string).collect();
+        println!("  handler  {} {}: {}", info.name, info.version, types.join(", "));
+    }
+    println!("  exports  {}", plugin.exports().join(", "));
+    println!("  imports  {}", plugin.imports().join(", "));
+}

@@ -1,0 +1,55 @@
+//! `hookgate serve`: the gateway, until told to stop.
+
+use std::path::Path;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::gateway::{Gateway, Seams};
+use crate::plugin::Compiler;
+
+pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
+    let stop = stop_signal()?;
+    let gateway = Gateway::start(config, seams()?).await?;
+    info!("accepting webhooks on http://{}/in/{{source}}", gateway.public_addr());
+    info!("answering operators on http://{}/v1/events", gateway.admin_addr());
+    gateway.run_until(stop).await?;
+    info!("stopped");
+    Ok(())
+}
+
+/// The world as it is: its clock, and this very program to compile plugins.
+pub(super) fn seams() -> anyhow::Result<Seams> {
+    let program = std::env::current_exe().context("failed to find this program's own file")?;
+    Ok(Seams { clock: Clock::System, compiler: Compiler::Child(program) })
+}
+
+/// Resolves at the first SIGTERM or SIGINT. Whoever sends a second one means it: the process then
+/// ends at once, and what was in flight is done again after the next start.
+pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
+    let mut told = JoinSet::new();
+    let (stop, stopped) = oneshot::channel();
+    told.spawn(async move {
+        let mut next = async || {
+            tokio::select! { _ = terminate.recv() => (), _ = interrupt.recv() => () }
+        };
+        next().await;
+        if stop.send(()).is_ok() {
+            next().await;
+            warn!("told twice to stop: ending at once");
+        }
+        std::process::exit(1);
+    });
+    Ok(async move {
+        // The listening goes on until the process ends, for the second signal.
+        let stopped = stopped.await;
+        told.detach_all();
+        debug_assert!(stopped.is_ok(), "the sender waits for a signal");
+    })
+}

@@ -1,0 +1,189 @@
+//! The way out: what endpoints are owed, signed, attempted, recorded, judged.
+//!
+//! Each attempt goes through `egress` and ends in the store, whatever became of it. A delivery never
+//! knows why it is owed, and an endpoint that hangs holds up its own deliveries only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tracing::{debug, info, warn};
+use url::Url;
+
+use crate::clock::Clock;
+use crate::egress::{Answer, Egress, EgressError};
+use crate::event::Timestamp;
+use crate::ids::Name;
+use crate::metrics::Metrics;
+use crate::outbound::{self, Body, Content, SigningKey};
+use crate::retry::{Outcome, RetryPolicy, Verdict};
+use crate::store::{self, Attempt, Cargo, DeliveryWork, Store, WorkKind};
+use crate::worker::Work;
+
+/// A subscriber's URL and how it wants to be reached.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// Where to post.
+    pub url: Url,
+    /// All that sign: several during a rotation.
+    pub keys: Vec<SigningKey>,
+    /// What the body is.
+    pub body: Body,
+    /// How long an attempt may take.
+    pub timeout: Duration,
+    /// Attempts at a time.
+    pub concurrency: usize,
+    /// How patient to be.
+    pub retry: RetryPolicy,
+}
+
+/// The endpoints as they are now; swapped whole when the configuration changes.
+pub type Endpoints = ArcSwap<BTreeMap<Name, Arc<Endpoint>>>;
+
+/// What delivering needs.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Where deliveries come from and attempts go.
+    pub store: Store,
+    /// For signatures and retries.
+    pub clock: Clock,
+    /// Counts.
+    pub metrics: Metrics,
+    /// The door out.
+    pub egress: Egress,
+    /// The configuration.
+    pub endpoints: Endpoints,
+}
+
+/// The deliveries that are due.
+#[derive(Debug, Clone)]
+pub(crate) struct Deliveries(pub(crate) Arc<Delivery>);
+
+impl Work for Deliveries {
+    type Item = DeliveryWork;
+
+    fn claim(&self, room: usize) -> Result<Vec<DeliveryWork>, store::Error> {
+        let endpoints = self.0.endpoints.load();
+        let concurrency = |name: &Name| endpoints.get(name).map_or(1, |it| it.concurrency);
+        self.0.store.claim_deliveries(room, &concurrency)
+    }
+
+    fn ready(&self) -> impl Future<Output = ()> + Send {
+        self.0.store.ready(WorkKind::Delivery)
+    }
+
+    async fn perform(self, work: DeliveryWork) -> Result<(), store::Error> {
+        self.0.deliver(work).await
+    }
+}
+
+/// What an attempt saw of the other side.
+struct Seen {
+    status: Option<u16>,
+    answer: String,
+    outcome: Outcome,
+}
+
+impl Seen {
+    fn nothing(outcome: Outcome) -> Self {
+        Self { status: None, answer: String::new(), outcome }
+    }
+}
+
+impl Delivery {
+    async fn deliver(&self, work: DeliveryWork) -> Result<(), store::Error> {
+        let started = Instant::now();
+        let at = self.clock.now();
+        let endpoint = self.endpoints.load().get(&work.endpoint).cloned();
+        let (seen, retry) = match endpoint {
+            Some(endpoint) => {
+                let seen = self.attempt(&work, &endpoint, at).await?;
+                (seen, endpoint.retry.clone())
+            }
+            None => {
+                let reason = format!("endpoint {} is no longer configured", work.endpoint);
+                (Seen::nothing(Outcome::transient(reason)), RetryPolicy::deliveries())
+            }
+        };
+        let Seen { status, answer, outcome } = seen;
+        let tries_made = work.tries_made + 1;
+        let verdict = retry.verdict(tries_made, &outcome, self.clock.now(), fastrand::f64());
+        self.metrics.attempted(&work.endpoint, &outcome, started.elapsed());
+        note(&work, tries_made, &outcome, verdict);
+        let duration = started.elapsed();
+        let attempt = Attempt { at, duration, status, answer, outcome, verdict };
+        self.store.record_attempt(work, attempt).await
+    }
+
+    async fn attempt(
+        &self,
+        work: &DeliveryWork,
+        endpoint: &Endpoint,
+        now: Timestamp,
+    ) -> Result<Seen, store::Error> {
+        let content = self.content(work, endpoint)?;
+        let id = work.id.to_string();
+        let mut headers = outbound::headers(&id, now.seconds(), &content.body, &endpoint.keys);
+        headers.push(("content-type".to_owned(), content.content_type));
+        let posted = self.egress.post(&endpoint.url, headers, content.body, endpoint.timeout);
+        Ok(match posted.await {
+            Ok(answer) => answered(answer),
+            // Not an address that the operator allows: only a change of the configuration helps,
+            // and then a replay.
+            Err(error @ EgressError::Refused { .. }) => {
+                Seen::nothing(Outcome::permanent(error.to_string()))
+            }
+            Err(error) => Seen::nothing(Outcome::transient(error.to_string())),
+        })
+    }
+
+    fn content(&self, work: &DeliveryWork, endpoint: &Endpoint) -> Result<Content, store::Error> {
+        let stored = match &work.cargo {
+            Cargo::Parcel(stored) => {
+                return Ok(Content {
+                    content_type: stored.parcel.content_type.clone(),
+                    body: stored.parcel.body.clone(),
+                });
+            }
+            Cargo::Event(stored) => stored,
+        };
+        let receipt = match (endpoint.body, stored.receipt) {
+            (Body::Raw, Some(id)) => self.store.read_receipt(id)?,
+            _ => None,
+        };
+        let request = receipt.as_ref().map(|receipt| &receipt.request);
+        Ok(outbound::content(endpoint.body, &stored.event, request))
+    }
+}
+
+/// How an answer is judged: 2xx is success, 410 says never again, all else may pass.
+fn answered(answer: Answer) -> Seen {
+    let outcome = match answer.status {
+        200..=299 => Outcome::Success,
+        410 => Outcome::permanent("answered 410: the endpoint wants no more"),
+        status => Outcome::Transient {
+            reason: format!("answered {status}"),
+            retry_after_ms: answer.retry_after.map(|delay| delay.as_millis() as u64),
+        },
+    };
+    Seen { status: Some(answer.status), answer: answer.excerpt, outcome }
+}
+
+fn note(work: &DeliveryWork, attempt: u32, outcome: &Outcome, verdict: Verdict) {
+    let (id, endpoint) = (work.id, &work.endpoint);
+    let reason = outcome.reason().unwrap_or_default();
+    match verdict {
+        Verdict::Done => {
+            debug!(delivery.id = %id, %endpoint, delivery.attempt = attempt, "delivered");
+        }
+        Verdict::RetryAt(due) => {
+            info!(delivery.id = %id, %endpoint, delivery.attempt = attempt, %due,
+                "attempt failed, another will follow: {reason}");
+        }
+        Verdict::Dead => {
+            warn!(delivery.id = %id, %endpoint, delivery.attempt = attempt,
+                "delivery is a dead letter: {reason}");
+        }
+    }
+}

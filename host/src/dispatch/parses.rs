@@ -1,0 +1,111 @@
+//! Parse and route: a receipt becomes events, each with where it goes.
+//!
+//! A receipt that cannot be parsed is kept whole as a dead letter; it is opened again when another
+//! version of its plugin is loaded. Never looks at what an event means beyond its type.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::{info, warn};
+
+use super::{Dispatch, Rules, failed};
+use crate::event::Event;
+use crate::plugin::CallFailed;
+use crate::retry::{Outcome, RetryPolicy, Verdict};
+use crate::store::{self, NewEvent, ParseWork, PluginStamp, Receipt, Try, WorkKind};
+use crate::effect::LogLine;
+use crate::worker::Work;
+
+/// The parses that are due.
+#[derive(Debug, Clone)]
+pub(crate) struct Parses(pub(crate) Arc<Dispatch>);
+
+impl Work for Parses {
+    type Item = ParseWork;
+
+    fn claim(&self, room: usize) -> Result<Vec<ParseWork>, store::Error> {
+        self.0.store.claim_parses(room)
+    }
+
+    fn ready(&self) -> impl Future<Output = ()> + Send {
+        self.0.store.ready(WorkKind::Parse)
+    }
+
+    async fn perform(self, work: ParseWork) -> Result<(), store::Error> {
+        self.0.parse(work).await
+    }
+}
+
+/// How a parse ended.
+struct Ended<'a> {
+    outcome: Outcome,
+    policy: &'a RetryPolicy,
+    events: Vec<Event>,
+    plugin: Option<PluginStamp>,
+    log: Vec<LogLine>,
+}
+
+impl Dispatch {
+    async fn parse(&self, work: ParseWork) -> Result<(), store::Error> {
+        let started = Instant::now();
+        let at = self.clock.now();
+        let rules = self.rules.load_full();
+        let receipt = work.receipt.clone();
+        let Ended { outcome, policy, events, plugin, log } = self.parsed(&rules, &receipt).await;
+
+        let tries_made = work.tries_made + 1;
+        let verdict = policy.verdict(tries_made, &outcome, self.clock.now(), fastrand::f64());
+        self.metrics.parsed(&receipt.source, &outcome);
+        self.note_parse(&receipt, &outcome, verdict);
+        let route = |event: Event| {
+            let routes = self.routes(&rules, &event.event_type, None);
+            NewEvent { event, routes }
+        };
+        let events = events.into_iter().map(route).collect();
+        let parse = Try { at, duration: started.elapsed(), plugin, outcome, verdict, log };
+        self.store.commit_parse(work, parse, events).await?;
+        Ok(())
+    }
+
+    async fn parsed(&self, rules: &Rules, receipt: &Receipt) -> Ended<'_> {
+        let missing = |reason: String| Ended {
+            outcome: Outcome::transient(reason),
+            policy: &self.failures,
+            events: Vec::new(),
+            plugin: None,
+            log: Vec::new(),
+        };
+        let Some((plugin_name, settings)) = rules.sources.get(&receipt.source) else {
+            return missing(format!("source {} is no longer configured", receipt.source));
+        };
+        let plugin = self.registry.get(plugin_name);
+        let provider = plugin.as_ref().and_then(|plugin| Some((plugin, plugin.provider()?)));
+        let Some((plugin, info)) = provider else {
+            return missing(format!("provider plugin {plugin_name} is not loaded"));
+        };
+        let stamp = Some(Self::stamp(plugin, &info.version));
+        match self.host.parse(plugin, settings, &receipt.source, &receipt.request).await {
+            Ok(parsed) => {
+                let (outcome, events) = match parsed.result {
+                    Ok(events) => (Outcome::Success, events),
+                    Err(failure) => (failed(failure), Vec::new()),
+                };
+                Ended { outcome, policy: &self.failures, events, plugin: stamp, log: parsed.log }
+            }
+            Err(CallFailed { error, log }) => {
+                let (outcome, policy) = self.judge(&error);
+                Ended { outcome, policy, events: Vec::new(), plugin: stamp, log }
+            }
+        }
+    }
+
+    fn note_parse(&self, receipt: &Receipt, outcome: &Outcome, verdict: Verdict) {
+        let Some(reason) = outcome.reason() else { return };
+        let (source, id) = (&receipt.source, receipt.id);
+        if verdict == Verdict::Dead {
+            warn!(receipt.id = %id, source.name = %source, "receipt is a dead letter: {reason}");
+        } else {
+            info!(receipt.id = %id, source.name = %source, "failed to parse a receipt: {reason}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The whole gateway: made from a configuration, run until told to stop.
+//!
+//! Wiring only: it starts the parts, hands each its own configuration, and waits for them. No task
+//! hands data to another except through the store, so there is no order in which they must stop.
+
+mod live;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::admin::{self, Admin};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::delivery::{Deliveries, Delivery};
+use crate::dispatch::{Dispatch, Parses, Runs};
+use crate::egress::{self, Egress};
+use crate::ingest::{self, Ingest};
+use crate::listener::{self, Limits};
+use crate::metrics::Metrics;
+use crate::plugin::{self, Compiler, Registry};
+use crate::retry::RetryPolicy;
+use crate::store::{self, Store};
+use crate::worker::work;
+
+use live::Live;
+
+/// Connections to the admin port at a time.
+const ADMIN_CONNECTIONS: usize = 64;
+
+/// Parses at a time: as many as keep two threads busy while their commits are under way.
+const PARSES: usize = 64;
+
+/// What a gateway can be started with, beside its configuration.
+#[derive(Debug, Clone)]
+pub struct Seams {
+    /// The time.
+    pub clock: Clock,
+    /// Who compiles plugins.
+    pub compiler: Compiler,
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    public: SocketAddr,
+    admin: SocketAddr,
+    store: Store,
+    grace: Duration,
+    cancel: CancellationToken,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+/// The parts that more than one task needs.
+struct Parts {
+    store: Store,
+    host: plugin::Host,
+    registry: Arc<Registry>,
+    metrics: Metrics,
+    clock: Clock,
+    dispatch: Arc<Dispatch>,
+    delivery: Arc<Delivery>,
+    sources: Arc<ingest::Sources>,
+}
+
+impl Gateway {
+    /// Starts what the file at `path` says: opens the store, loads the plugins, binds both ports.
+    pub async fn start(path: &Path, seams: Seams) -> anyhow::Result<Self> {
+        let config = Config::load(path)?;
+        let parts = Parts::open(&config, seams).await?;
+        let public = bind(config.listen).await?;
+        let admin = bind(config.admin).await?;
+        let addresses = (public.local_addr()?, admin.local_addr()?);
+
+        let limits = config.limits.clone();
+        let live = Live::start(path, config, &parts).await?;
+        let mut gateway = Self {
+            public: addresses.0,
+            admin: addresses.1,
+            store: parts.store.clone(),
+            grace: limits.grace(),
+            cancel: CancellationToken::new(),
+            tasks: JoinSet::new(),
+        };
+        gateway.spawn(parts, live, &limits, public, admin);
+        Ok(gateway)
+    }
+
+    fn spawn(
+        &mut self,
+        parts: Parts,
+        live: Live,
+        limits: &crate::config::Limits,
+        public: TcpListener,
+        admin: TcpListener,
+    ) {
+        let cancel = &self.cancel;
+        let ingest = Ingest {
+            host: parts.host.clone(),
+            registry: parts.registry.clone(),
+            store: parts.store.clone(),
+            clock: parts.clock.clone(),
+            metrics: parts.metrics.clone(),
+            sources: parts.sources.clone(),
+            body_bytes_max: limits.body_bytes,
+            requests: Semaphore::new(limits.requests),
+        };
+        let (ask, asked) = mpsc::channel(8);
+        let operators = Admin {
+            store: parts.store.clone(),
+            metrics: parts.metrics.clone(),
+            plugins: live.plugins(),
+            reload: ask,
+        };
+        let connections = Limits { connections: limits.connections, ..Limits::default() };
+        let public =
+            listener::serve(public, ingest::router(Arc::new(ingest)), connections, cancel.clone());
+        let connections = Limits { connections: ADMIN_CONNECTIONS, ..Limits::default() };
+        let admin =
+            listener::serve(admin, admin::router(Arc::new(operators)), connections, cancel.clone());
+        let parses = work(Parses(parts.dispatch.clone()), PARSES, cancel.clone());
+        let runs = work(Runs(parts.dispatch), limits.runs, cancel.clone());
+        let deliveries = work(Deliveries(parts.delivery), limits.deliveries, cancel.clone());
+
+        self.tasks.spawn(ending("the public port", async { Ok::<_, store::Error>(public.await) }));
+        self.tasks.spawn(ending("the admin port", async { Ok::<_, store::Error>(admin.await) }));
+        self.tasks.spawn(ending("parsing", parses));
+        self.tasks.spawn(ending("running", runs));
+        self.tasks.spawn(ending("delivering", deliveries));
+        self.tasks.spawn(live.run(asked, cancel.clone()));
+    }
+
+    /// Where payment gateways post.
+    pub fn public_addr(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// Where operators ask.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// The store, for what wants to wait until nothing is due.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Runs until `stop` resolves or a task ends by itself, then drains.
+    ///
+    /// A task ends by itself only when the host is broken, so that is an error and the process
+    /// exits: everything accepted is in the store, and a restart continues from there.
+    pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let ending = tokio::select! {
+            () = stop => Ok(()),
+            Some(ended) = self.tasks.join_next() => Err(unexpected_end(ended)),
+        };
+        info!(grace_s = self.grace.as_secs(), "stopping: finishing what is in flight");
+        self.cancel.cancel();
+        let drain = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                if let Err(error) = ended.map_err(anyhow::Error::from).flatten() {
+                    error!("failed to stop in order: {error:#}");
+                }
+            }
+        };
+        if tokio::time::timeout(self.grace, drain).await.is_err() {
+            warn!(tasks = self.tasks.len(), "the grace period is over; the rest stays in the store");
+            self.tasks.abort_all();
+        }
+        self.store.close().await;
+        ending
+    }
+}
+
+/// A task's own end, with its name.
+async fn ending<E: std::error::Error + Send + Sync + 'static>(
+    name: &'static str,
+    task: impl Future<Output = Result<(), E>>,
+) -> anyhow::Result<()> {
+    task.await.with_context(|| format!("{name} ended"))
+}
+
+fn unexpected_end(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(Ok(())) => anyhow!("a part of the gateway ended by itself"),
+        Ok(Err(error)) => error,
+        Err(error) => anyhow::Error::from(error).context("a part of the gateway broke"),
+    }
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))
+}
+
+impl Parts {
+    async fn open(config: &Config, seams: Seams) -> anyhow::Result<Self> {
+        let Seams { clock, compiler } = seams;
+        let limits = &config.limits;
+        let metrics = Metrics::new();
+        let store_config = store::Config::new(config.data.clone(), limits.queue);
+        let store_clock = clock.clone();
+        let opened = move || Store::open(store_config, store_clock);
+        let store = tokio::task::spawn_blocking(opened).await??;
+        let host = plugin::Host::new(plugin::Config {
+            cache: Some(config.data.join("compiled")),
+            compiler,
+            claims_deadline: limits.claims_deadline(),
+            parse_deadline: limits.parse_deadline(),
+            handle_deadline: limits.handle_deadline(),
+            memory_bytes: limits.plugin_memory_bytes,
+            ..plugin::Config::default()
+        })?;
+        let registry = Arc::new(Registry::default());
+        let dispatch = Arc::new(Dispatch {
+            host: host.clone(),
+            registry: registry.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            rules: ArcSwap::default(),
+            failures: RetryPolicy::plugins(),
+            crashes: RetryPolicy::crashes(),
+            runs_per_handler: limits.runs_per_handler,
+        });
+        let delivery = Arc::new(Delivery {
+            store: store.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            egress: Egress::new(egress::Config { allow: config.egress_allow.clone() })?,
+            endpoints: ArcSwap::default(),
+        });
+        let sources = Arc::new(ingest::Sources::default());
+        Ok(Self { store, host, registry, metrics, clock, dispatch, delivery, sources })
+    }
+}

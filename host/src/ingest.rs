@@ -1,0 +1,273 @@
+//! The way in: receive, claim, verify, append, answer.
+//!
+//! The only part that talks to payment gateways. It answers 2xx only after the store has synced the
+//! receipt, and it says nothing to a sender about why evidence did not hold. It never looks into a
+//! body: that is the provider plugin's, and later.
+
+mod rejection;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use tracing::{debug, info};
+
+use crate::claims::Reply;
+use crate::clock::Clock;
+use crate::event::Request;
+use crate::ids::{Id, Name};
+use crate::metrics::Metrics;
+use crate::plugin::{self, Plugin, Registry};
+use crate::secrets::Secret;
+use crate::signature;
+use crate::store::{Appended, NewReceipt, Store};
+
+use rejection::Rejection;
+
+/// A body must arrive within this time.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Tells a sender that its event is known already.
+const DUPLICATE: &str = "hookgate-duplicate";
+
+/// Whether requests must prove where they come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verify {
+    /// By the evidence that the provider plugin reads off them.
+    #[default]
+    Evidence,
+    /// Not at all: everybody may post.
+    None,
+}
+
+/// A place to post to.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its provider plugin.
+    pub plugin: Name,
+    /// All that are active: several during a rotation.
+    pub secrets: Vec<Secret>,
+    /// How far a signing time may stand from the clock, if not as the provider says; zero is any.
+    pub tolerance: Option<Duration>,
+    /// Whether anything is verified.
+    pub verify: Verify,
+    /// The JSON object that the plugin gets.
+    pub settings: Arc<str>,
+    share: Arc<Semaphore>,
+    share_size: usize,
+}
+
+impl Source {
+    /// A source of which `share` requests may be received at a time.
+    pub fn new(
+        plugin: Name,
+        secrets: Vec<Secret>,
+        tolerance: Option<Duration>,
+        verify: Verify,
+        settings: Arc<str>,
+        share: usize,
+    ) -> Self {
+        let permits = Arc::new(Semaphore::new(share));
+        Self { plugin, secrets, tolerance, verify, settings, share: permits, share_size: share }
+    }
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |source: &Self| {
+            let Self { plugin, secrets, tolerance, verify, settings, share_size, .. } = source;
+            (plugin.clone(), secrets.clone(), *tolerance, *verify, settings.clone(), *share_size)
+        };
+        parts(self) == parts(other)
+    }
+}
+
+/// The sources as they are now; swapped whole when the configuration changes.
+pub type Sources = ArcSwap<BTreeMap<Name, Source>>;
+
+/// What receiving needs.
+#[derive(Debug)]
+pub struct Ingest {
+    /// Runs plugins.
+    pub host: plugin::Host,
+    /// The plugins that are loaded.
+    pub registry: Arc<Registry>,
+    /// Keeps receipts.
+    pub store: Store,
+    /// For signing times.
+    pub clock: Clock,
+    /// Counts.
+    pub metrics: Metrics,
+    /// Where to post to.
+    pub sources: Arc<Sources>,
+    /// Largest body, in bytes.
+    pub body_bytes_max: usize,
+    /// Requests at a time.
+    pub requests: Semaphore,
+}
+
+/// The public routes: `POST /in/{source}` and `GET /healthz`.
+pub fn router(ingest: Arc<Ingest>) -> Router {
+    Router::new()
+        .route("/in/{source}", post(receive))
+        .route("/healthz", get(async || "ok\n"))
+        .with_state(ingest)
+}
+
+async fn receive(
+    State(ingest): State<Arc<Ingest>>,
+    Path(name): Path<String>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let started = Instant::now();
+    let sources = ingest.sources.load_full();
+    let Some((name, source)) = sources.get_key_value(name.as_str()) else {
+        ingest.metrics.request_rejected(None, Rejection::UnknownSource.label());
+        return Rejection::UnknownSource.into_response();
+    };
+    let accepted = ingest.accept(name, source, (method, uri, headers), body).await;
+    ingest.metrics.ingest_took(name, started.elapsed());
+    accepted.unwrap_or_else(|rejection| {
+        ingest.note(name, &rejection);
+        rejection.into_response()
+    })
+}
+
+impl Ingest {
+    async fn accept(
+        &self,
+        name: &Name,
+        source: &Source,
+        head: (Method, Uri, HeaderMap),
+        body: Body,
+    ) -> Result<Response, Rejection> {
+        let _permit = self.requests.try_acquire().map_err(|_| Rejection::Busy)?;
+        let _share = source.share.try_acquire().map_err(|_| Rejection::SourceBusy)?;
+        let plugin = self.registry.get(&source.plugin);
+        let plugin = plugin.filter(|plugin| plugin.provider().is_some());
+        let plugin = plugin.ok_or_else(|| Rejection::NoPlugin(source.plugin.clone()))?;
+
+        let request = Arc::new(self.read(head, body).await?);
+        let event_ids = self.claim_and_verify(source, &plugin, &request).await?;
+        // The claims are dropped by now, and with them every other handle on the request.
+        let request = Arc::unwrap_or_clone(request);
+        let receipt = NewReceipt { source: name.clone(), request, event_ids };
+        let appended = self.store.append(receipt).await.map_err(Rejection::Store)?;
+
+        let reply = plugin.provider().and_then(|info| info.reply.as_ref());
+        let (id, duplicate) = match appended {
+            Appended::Stored(id) => (id, false),
+            Appended::Duplicate(id) => (id, true),
+        };
+        debug!(source.name = %name, receipt.id = %id, duplicate, "accepted a request");
+        self.metrics.request_accepted(name, duplicate);
+        Ok(answer(reply, id, duplicate))
+    }
+
+    async fn read(
+        &self,
+        (method, uri, headers): (Method, Uri, HeaderMap),
+        body: Body,
+    ) -> Result<Request, Rejection> {
+        let body = read_body(body, self.body_bytes_max);
+        let body = tokio::time::timeout(BODY_DEADLINE, body).await;
+        let body = body.map_err(|_| Rejection::SlowBody)??;
+        let header = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        Ok(Request {
+            method: method.as_str().to_owned(),
+            url: uri.path_and_query().map_or("/", |url| url.as_str()).to_owned(),
+            headers: headers.iter().map(header).collect(),
+            body,
+            received_at: self.clock.now(),
+        })
+    }
+
+    /// The event ids that the request claims, once its evidence holds.
+    async fn claim_and_verify(
+        &self,
+        source: &Source,
+        plugin: &Arc<Plugin>,
+        request: &Arc<Request>,
+    ) -> Result<Vec<String>, Rejection> {
+        let info = plugin.provider().expect("a provider was looked for");
+        let claims = self.host.claims(plugin, &source.settings, request).await;
+        let claims = match (claims.map_err(Rejection::Plugin)?, source.verify) {
+            (Ok(claims), _) => claims,
+            // Nothing needs to be proven, and so nothing needs to be claimed.
+            (Err(_), Verify::None) => return Ok(Vec::new()),
+            (Err(refusal), Verify::Evidence) => {
+                return Err(Rejection::Claims(refusal, info.refusal_status));
+            }
+        };
+        if source.verify == Verify::Evidence {
+            signature::verify(
+                &claims,
+                info,
+                &source.secrets,
+                &request.body,
+                source.tolerance,
+                request.received_at,
+            )
+            .map_err(|error| Rejection::Evidence(error, info.refusal_status))?;
+        }
+        Ok(claims.event_ids)
+    }
+
+    /// Logs and counts a request that was not accepted.
+    fn note(&self, name: &Name, rejection: &Rejection) {
+        self.metrics.request_rejected(Some(name), rejection.label());
+        if let Some(reason) = rejection.refusal() {
+            self.metrics.evidence_refused(name, reason);
+        }
+        if rejection.is_ours() {
+            tracing::error!(source.name = %name, "failed to accept a request: {rejection}");
+        } else {
+            info!(source.name = %name, "refused a request: {rejection}");
+        }
+    }
+}
+
+async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Rejection> {
+    axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
+        let mut cause = Some(&error as &(dyn std::error::Error + 'static));
+        while let Some(error) = cause {
+            if error.is::<http_body_util::LengthLimitError>() {
+                return Rejection::TooLarge(bytes_max);
+            }
+            cause = error.source();
+        }
+        Rejection::BrokenBody
+    })
+}
+
+fn answer(reply: Option<&Reply>, id: Id, duplicate: bool) -> Response {
+    let mut response = match reply {
+        None => axum::Json(serde_json::json!({ "id": id })).into_response(),
+        Some(reply) => {
+            let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+            let content_type = [(header::CONTENT_TYPE, reply.content_type.clone())];
+            (status, content_type, reply.body.clone()).into_response()
+        }
+    };
+    if duplicate {
+        let known = header::HeaderValue::from_static("true");
+        response.headers_mut().insert(DUPLICATE, known);
+    }
+    response
+}

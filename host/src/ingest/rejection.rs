@@ -1,0 +1,115 @@
+//! Why a request was not accepted, and what its sender is told.
+//!
+//! The only error of ingest that becomes an answer. All reasons for which evidence does not hold
+//! have one body; the reason itself is logged and counted, never sent.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::claims::Refusal;
+use crate::ids::Name;
+use crate::plugin::CallError;
+use crate::{signature, store};
+
+/// How long a sender should wait where we are the ones who can't, in seconds.
+const RETRY_AFTER_SECS: u16 = 5;
+
+/// Why a request was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Rejection {
+    #[error("there is no such source")]
+    UnknownSource,
+    #[error("its body is larger than {0} bytes")]
+    TooLarge(usize),
+    #[error("its body did not arrive in time")]
+    SlowBody,
+    #[error("its body broke off")]
+    BrokenBody,
+    #[error("too many requests are being received")]
+    Busy,
+    #[error("too many requests of this source are being received")]
+    SourceBusy,
+    #[error("its provider plugin {0} is not loaded")]
+    NoPlugin(Name),
+    #[error("its provider plugin failed to read it: {0}")]
+    Plugin(CallError),
+    #[error("{}", .0.reason)]
+    Claims(Refusal, u16),
+    #[error("{0}")]
+    Evidence(signature::Error, u16),
+    #[error("{0}")]
+    Store(store::Error),
+}
+
+impl Rejection {
+    /// The outcome that it is counted as.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::UnknownSource => "unknown_source",
+            Self::TooLarge(_) => "too_large",
+            Self::SlowBody | Self::BrokenBody => "broken_body",
+            Self::Claims(..) | Self::Evidence(..) => "refused",
+            Self::Busy
+            | Self::SourceBusy
+            | Self::Plugin(CallError::Busy)
+            | Self::Store(store::Error::Full) => "busy",
+            Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => "failed",
+        }
+    }
+
+    /// For evidence that does not hold: which way.
+    pub(super) fn refusal(&self) -> Option<&'static str> {
+        match self {
+            Self::Claims(..) => Some("claims"),
+            Self::Evidence(error, _) => Some(error.label()),
+            _ => None,
+        }
+    }
+
+    /// Whether the sender did nothing wrong and the gateway can't.
+    pub(super) fn is_ours(&self) -> bool {
+        self.label() == "failed"
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::UnknownSource => StatusCode::NOT_FOUND,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Self::BrokenBody => StatusCode::BAD_REQUEST,
+            Self::SourceBusy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Claims(_, status) | Self::Evidence(_, status) => {
+                StatusCode::from_u16(*status).unwrap_or(StatusCode::UNAUTHORIZED)
+            }
+            Self::Busy | Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    /// What the sender is told.
+    fn text(&self) -> &'static str {
+        match self {
+            Self::UnknownSource => "unknown source",
+            Self::TooLarge(_) => "body too large",
+            Self::SlowBody | Self::BrokenBody => "incomplete body",
+            Self::SourceBusy => "too many requests",
+            Self::Claims(..) | Self::Evidence(..) => "not verified",
+            Self::Busy | Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => "try again later",
+        }
+    }
+}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        let body = Json(serde_json::json!({ "error": self.text() }));
+        let status = self.status();
+        let mut response = (status, body).into_response();
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            let wait = HeaderValue::from(RETRY_AFTER_SECS);
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
+        response
+    }
+}

@@ -1,0 +1,100 @@
+//! Notices that files changed: the plugins, the configuration, the secrets.
+//!
+//! What `notify` says is only a hint to look sooner; the folder is scanned every few seconds anyway,
+//! because some file systems tell nothing. It says that something may have changed, never what.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
+use notify_debouncer_full::{DebounceEventResult, Debouncer, NoCache, new_debouncer_opt};
+use tokio::sync::mpsc;
+use tracing::warn;
+
+/// Changes are collected for this long, so that a copy in progress is seen once, whole.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// Without a hint, look this often.
+const RESCAN: Duration = Duration::from_secs(5);
+
+/// Watches folders.
+#[derive(Debug)]
+pub struct Watch {
+    hints: mpsc::Receiver<()>,
+    hint: mpsc::Sender<()>,
+    watcher: Option<Debouncer<RecommendedWatcher, NoCache>>,
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Watch {
+    /// Watches nothing yet. Where the system can't watch, only the regular look is left.
+    pub fn new() -> Self {
+        let (hint, hints) = mpsc::channel(1);
+        let told = hint.clone();
+        // A hint that is waiting already says as much as two.
+        let on_change = move |_: DebounceEventResult| drop(told.try_send(()));
+        let config = notify_debouncer_full::notify::Config::default();
+        let watcher = new_debouncer_opt(QUIET, None, on_change, NoCache, config);
+        let watcher = watcher
+            .inspect_err(|error| warn!("failed to watch files, looking regularly only: {error}"))
+            .ok();
+        Self { hints, hint, watcher, folders: BTreeSet::new() }
+    }
+
+    /// Watches the folder of every one of these files from now on, and these folders.
+    pub fn follow<'a>(
+        &mut self,
+        files: impl IntoIterator<Item = &'a Path>,
+        folders: impl IntoIterator<Item = &'a Path>,
+    ) {
+        let parents = files.into_iter().filter_map(Path::parent);
+        for folder in parents.chain(folders) {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            if !self.folders.insert(folder.to_owned()) {
+                continue;
+            }
+            let Some(watcher) = &mut self.watcher else { continue };
+            if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+                warn!(folder = %folder.display(), "failed to watch a folder: {error}");
+                // Tried again when it is followed next: it may not be there yet.
+                self.folders.remove(folder);
+            }
+        }
+    }
+
+    /// Makes [`Watch::changed`] resolve, as a change of a file would.
+    pub fn prompt(&self) -> impl Fn() + Send + Sync + 'static {
+        let hint = self.hint.clone();
+        move || drop(hint.try_send(()))
+    }
+
+    /// Resolves when something may have changed.
+    pub async fn changed(&mut self) {
+        tokio::select! {
+            _ = self.hints.recv() => (),
+            () = tokio::time::sleep(RESCAN) => (),
+        }
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_new_file_is_noticed_sooner_than_the_regular_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new();
+        watch.follow([], [folder.path()]);
+        std::fs::write(folder.path().join("new"), "1").unwrap();
+        let noticed = tokio::time::timeout(RESCAN / 2, watch.hints.recv()).await;
+        assert_eq!(noticed.unwrap(), Some(()));
+    }
+}

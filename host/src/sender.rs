@@ -1,0 +1,68 @@
+//! Posts as a payment provider would, with a source's own secret.
+//!
+//! For developers and tests (`hookgate send`, the demo): the provider plugin says where its
+//! signature belongs, the host makes it. The gateway itself never signs what comes in.
+
+use std::sync::Arc;
+
+use crate::claims::Proof;
+use crate::event::{Request, Timestamp};
+use crate::plugin::{CallError, Host, Plugin};
+use crate::secrets::Secret;
+use crate::signature;
+
+/// Why a request could not be signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// The plugin broke.
+    #[error("failed to ask plugin {0}: {1}")]
+    Call(String, CallError),
+    /// The plugin can't sign this.
+    #[error("plugin {0} can not sign this payload: {1}")]
+    Plugin(String, String),
+    /// What the plugin signed it does not read itself.
+    #[error("plugin {0} does not accept what it signed: {1}")]
+    Unread(String, String),
+    /// There is nothing that a secret could sign.
+    #[error("none of the source's secrets can sign for plugin {0}: {1}")]
+    NoSecret(String, signature::Error),
+    /// A public key verifies; it can't sign.
+    #[error("plugin {0} is signed with a private key that only the provider has")]
+    NotSymmetric(String),
+}
+
+/// The request as the provider would send it at `at`, signed with the first secret that fits.
+pub async fn sign(
+    host: &Host,
+    plugin: &Arc<Plugin>,
+    settings: &Arc<str>,
+    secrets: &[Secret],
+    request: Request,
+    at: Timestamp,
+) -> Result<Request, SignError> {
+    let name = || plugin.name().to_string();
+    let call = |error| SignError::Call(name(), error);
+    let ask = async |digests: Vec<Vec<u8>>| {
+        let signed = host.sign(plugin, settings, &request, at, digests).await.map_err(call)?;
+        signed.map_err(|reason| SignError::Plugin(name(), reason))
+    };
+    let draft = Arc::new(ask(Vec::new()).await?);
+    let claims = host.claims(plugin, settings, &draft).await.map_err(call)?;
+    let claims = claims.map_err(|refusal| SignError::Unread(name(), refusal.reason))?;
+
+    let mut digests = Vec::new();
+    for evidence in &claims.evidence {
+        let macs = evidence.proofs.iter().filter(|proof| matches!(proof, Proof::Mac { .. }));
+        let mut signed = Err(SignError::NotSymmetric(name()));
+        for proof in macs {
+            for secret in secrets {
+                match signature::digest(proof, secret, &draft.body) {
+                    Ok(digest) => signed = signed.or(Ok(digest)),
+                    Err(error) => signed = signed.or(Err(SignError::NoSecret(name(), error))),
+                }
+            }
+        }
+        digests.push(signed?);
+    }
+    ask(digests).await
+}
