@@ -1,0 +1,258 @@
+//! A gateway under test, what it posts to, and what posts to it.
+//!
+//! Nothing here sleeps or polls: `settle` waits until the store says that nothing is due, and time
+//! moves by `advance`.
+
+mod receiver;
+mod setup;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use hookgate::clock::Clock;
+use hookgate::gateway::{Gateway, Seams};
+use hookgate::plugin::Compiler;
+use serde_json::Value;
+use sha2::Sha256;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+pub use receiver::{Receiver, Received};
+pub use setup::{NOW, STRIPE_SECRET, Setup};
+
+/// The folder that cargo builds into.
+pub fn target() -> PathBuf {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    scratch.parent().expect("it lies in the target folder").to_owned()
+}
+
+/// A plugin that `make test` has built.
+pub fn plugin_file(name: &str) -> PathBuf {
+    let folder = if name == "guest" { "test-plugins" } else { "plugins" };
+    let path = target().join(folder).join(format!("{name}.wasm"));
+    assert!(path.exists(), "{} is missing: `make test` builds it", path.display());
+    path
+}
+
+/// The gateway's program, for what needs a process of its own.
+pub fn program() -> PathBuf {
+    let path = target().join("release/hookgate");
+    assert!(path.exists(), "{} is missing: `make test` builds it", path.display());
+    path
+}
+
+/// A running gateway, in a temporary folder.
+pub struct Harness {
+    folder: TempDir,
+    clock: Clock,
+    client: reqwest::Client,
+    public: String,
+    admin: String,
+    store: hookgate::store::Store,
+    stop: oneshot::Sender<()>,
+    tasks: JoinSet<Result<(), String>>,
+}
+
+/// What a request was answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    /// Accepted for the first time, and the receipt's id.
+    #[track_caller]
+    pub fn accepted(&self) -> String {
+        assert_eq!(self.status, 200, "{}", self.body);
+        assert!(!self.is_duplicate(), "it is a duplicate");
+        self.json()["id"].as_str().map(str::to_owned).unwrap_or_default()
+    }
+
+    pub fn is_duplicate(&self) -> bool {
+        self.headers.get("hookgate-duplicate").is_some_and(|value| value == "true")
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or(Value::Null)
+    }
+}
+
+impl Harness {
+    async fn start(folder: TempDir, clock: Clock) -> Result<Self, String> {
+        let seams = Seams {
+            clock: clock.clone(),
+            compiler: Compiler::InProcess,
+            // Compiled once for all tests.
+            compiled: Some(target().join("test-compiled")),
+        };
+        let config = folder.path().join("hookgate.toml");
+        let gateway = Gateway::start(&config, seams).await.map_err(|error| format!("{error:#}"))?;
+        let (stop, stopped) = oneshot::channel();
+        let (public, admin) = (gateway.public_addr(), gateway.admin_addr());
+        let store = gateway.store().clone();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let stopped = async { drop(stopped.await) };
+            gateway.run_until(stopped).await.map_err(|error| format!("{error:#}"))
+        });
+        Ok(Self {
+            folder,
+            clock,
+            client: reqwest::Client::new(),
+            public: format!("http://{public}"),
+            admin: format!("http://{admin}"),
+            store,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Stops it in order and gives what it leaves behind.
+    pub async fn stop(self) -> Stopped {
+        let Self { folder, clock, stop, mut tasks, store, .. } = self;
+        drop(store);
+        stop.send(()).expect("the gateway runs");
+        let ended = tasks.join_next().await.expect("there is one task");
+        ended.expect("the gateway does not panic").expect("the gateway stops in order");
+        Stopped { folder, clock }
+    }
+
+    pub async fn restart(self) -> Self {
+        self.stop().await.start().await
+    }
+
+    /// Waits until nothing is due any more.
+    pub async fn settle(&self) {
+        self.store.idle().await;
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Moves time forward and lets what becomes due happen.
+    pub async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.settle().await;
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn public(&self) -> &str {
+        &self.public
+    }
+
+    pub fn admin(&self) -> &str {
+        &self.admin
+    }
+
+    /// Posts a body with these headers.
+    pub async fn post(&self, source: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
+        let mut post = self.client.post(format!("{}/in/{source}", self.public)).body(body.into());
+        for (name, value) in headers {
+            post = post.header(*name, *value);
+        }
+        answer(post).await
+    }
+
+    /// Posts to the source `stripe` as Stripe would, now, with the harness's secret.
+    pub async fn stripe(&self, body: &str) -> Answer {
+        self.stripe_with(STRIPE_SECRET, body).await
+    }
+
+    /// The same with another secret.
+    pub async fn stripe_with(&self, secret: &str, body: &str) -> Answer {
+        let signature = stripe_signature(secret, self.clock.now().seconds(), body);
+        self.post("stripe", &[("stripe-signature", &signature)], body).await
+    }
+
+    /// What operators get.
+    pub async fn ask(&self, path: &str) -> Answer {
+        answer(self.client.get(format!("{}{path}", self.admin))).await
+    }
+
+    /// What operators send.
+    pub async fn tell(&self, path: &str, body: &Value) -> Answer {
+        answer(self.client.post(format!("{}{path}", self.admin)).json(body)).await
+    }
+
+    /// Has the gateway look at its files now, and gives what became of them.
+    pub async fn reload(&self) -> Value {
+        let answer = self.tell("/v1/reload", &Value::Null).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    }
+
+    /// Puts a built plugin into the plugins folder, or replaces one, as `mv` does.
+    pub fn drop_plugin(&self, name: &str, wasm: &[u8]) {
+        let folder = self.folder.path().join("plugins");
+        let partial = folder.join(format!(".{name}.partial"));
+        std::fs::write(&partial, wasm).expect("the folder can be written");
+        std::fs::rename(partial, folder.join(format!("{name}.wasm"))).expect("it can be renamed");
+    }
+
+    /// The configuration file, changed.
+    pub fn rewrite_config(&self, change: impl FnOnce(String) -> String) {
+        let path = self.folder.path().join("hookgate.toml");
+        let text = std::fs::read_to_string(&path).expect("the file is there");
+        std::fs::write(path, change(text)).expect("the file can be written");
+    }
+
+    /// The events of a listing, oldest first.
+    pub async fn events(&self, query: &str) -> Vec<Value> {
+        let answer = self.ask(&format!("/v1/events?limit=500&{query}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let mut items = answer.json()["items"].as_array().cloned().unwrap_or_default();
+        items.reverse();
+        items
+    }
+}
+
+/// A gateway that has stopped, and what it left behind.
+pub struct Stopped {
+    folder: TempDir,
+    clock: Clock,
+}
+
+impl Stopped {
+    pub async fn start(self) -> Harness {
+        Harness::start(self.folder, self.clock).await.expect("the gateway starts")
+    }
+}
+
+pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.expect("the gateway answers");
+    Answer {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: response.text().await.expect("the answer is whole"),
+    }
+}
+
+/// The `Stripe-Signature` of a body.
+pub fn stripe_signature(secret: &str, seconds: u64, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do");
+    mac.update(format!("{seconds}.{body}").as_bytes());
+    format!("t={seconds},v1={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+/// A payment that failed or succeeded, as Stripe says it.
+pub fn payment(id: &str, subject: &str, what: &str) -> String {
+    serde_json::json!({
+        "id": id,
+        "object": "event",
+        "created": 1_700_000_000,
+        "type": format!("payment_intent.{what}"),
+        "data": { "object": {
+            "id": subject, "object": "payment_intent", "amount": 1000, "currency": "usd",
+        } },
+    })
+    .to_string()
+}

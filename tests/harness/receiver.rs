@@ -1,0 +1,134 @@
+//! A subscriber's endpoint whose answer a test chooses, and which keeps what arrived.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// A delivery as it arrived.
+#[derive(Debug, Clone)]
+pub struct Received {
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Received {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// A text of the body.
+    pub fn text(&self, key: &str) -> String {
+        self.json()[key].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// What the endpoint answers.
+#[derive(Debug, Clone)]
+enum Mood {
+    Answer(u16, Vec<(&'static str, String)>),
+    Hang,
+}
+
+#[derive(Debug)]
+struct Shared {
+    mood: Mutex<Mood>,
+    received: watch::Sender<Vec<Received>>,
+}
+
+/// A running endpoint.
+pub struct Receiver {
+    url: String,
+    shared: Arc<Shared>,
+    _tasks: JoinSet<()>,
+}
+
+impl Receiver {
+    /// One that accepts everything.
+    pub async fn start() -> Self {
+        let mood = Mutex::new(Mood::Answer(204, Vec::new()));
+        let shared = Arc::new(Shared { mood, received: watch::Sender::default() });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/hooks", listener.local_addr().expect("it is bound"));
+        let app = Router::new().route("/hooks", post(receive)).with_state(shared.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { axum::serve(listener, app).await.expect("it serves") });
+        Self { url, shared, _tasks: tasks }
+    }
+
+    /// One that answers this status to everything.
+    pub async fn answering(status: u16) -> Self {
+        let receiver = Self::start().await;
+        receiver.answer(status);
+        receiver
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Answers this status from now on.
+    pub fn answer(&self, status: u16) {
+        self.answer_with(status, Vec::new());
+    }
+
+    pub fn answer_with(&self, status: u16, headers: Vec<(&'static str, String)>) {
+        *self.shared.mood.lock().expect("no holder panics") = Mood::Answer(status, headers);
+    }
+
+    /// Takes requests and never answers from now on.
+    pub fn hang(&self) {
+        *self.shared.mood.lock().expect("no holder panics") = Mood::Hang;
+    }
+
+    /// What has arrived so far.
+    pub fn received(&self) -> Vec<Received> {
+        self.shared.received.borrow().clone()
+    }
+
+    /// Waits until so many have arrived.
+    pub async fn arrived(&self, count: usize) -> Vec<Received> {
+        let mut seen = self.shared.received.subscribe();
+        let enough = seen.wait_for(|received| received.len() >= count).await;
+        enough.expect("the endpoint runs").clone()
+    }
+
+    /// The `webhook-id`s of what has arrived, each once.
+    pub fn ids(&self) -> BTreeSet<String> {
+        self.received().iter().map(|delivery| delivery.header("webhook-id").to_owned()).collect()
+    }
+
+    /// The event types of what has arrived, in order.
+    pub fn types(&self) -> Vec<String> {
+        self.received().iter().map(|delivery| delivery.text("type")).collect()
+    }
+}
+
+async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    shared.received.send_modify(|received| received.push(Received { headers, body }));
+    let mood = shared.mood.lock().expect("no holder panics").clone();
+    match mood {
+        Mood::Answer(status, headers) => {
+            let status = StatusCode::from_u16(status).expect("a test gives a status");
+            let mut response = status.into_response();
+            for (name, value) in headers {
+                response.headers_mut().insert(name, value.parse().expect("a header's value"));
+            }
+            response
+        }
+        Mood::Hang => std::future::pending().await,
+    }
+}

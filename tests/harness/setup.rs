@@ -1,0 +1,102 @@
+//! How a gateway under test is set up, in words.
+
+use std::fmt::Write as _;
+
+use hookgate::clock::Clock;
+use hookgate::event::Timestamp;
+
+use super::{Harness, Receiver, Stopped, plugin_file};
+
+/// The time at which every test begins.
+pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+/// What the source `stripe` is signed with.
+pub const STRIPE_SECRET: &str = "whsec_test_stripe";
+
+/// What deliveries are signed with.
+pub const ENDPOINT_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// A configuration in the making.
+pub struct Setup {
+    config: String,
+    plugins: Vec<String>,
+    clock: Clock,
+}
+
+impl Setup {
+    /// Both ports, a folder for data and one for plugins, and loopback allowed for deliveries.
+    pub fn new() -> Self {
+        let config = r#"
+listen  = "127.0.0.1:0"
+admin   = "127.0.0.1:0"
+data    = "data"
+plugins = "plugins"
+egress  = { allow = ["127.0.0.0/8"] }
+"#;
+        Self { config: config.to_owned(), plugins: Vec::new(), clock: Clock::manual(NOW) }
+    }
+
+    /// With the source `stripe`, its plugin and [`STRIPE_SECRET`].
+    pub fn stripe() -> Self {
+        let secrets = format!("secrets = [{{ value = \"{STRIPE_SECRET}\" }}]");
+        Self::new().plugin("stripe").source("stripe", "stripe", &secrets)
+    }
+
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// With a plugin in the folder from the start.
+    pub fn plugin(mut self, name: &str) -> Self {
+        self.plugins.push(name.to_owned());
+        self
+    }
+
+    /// With a source; `rest` are more lines of its table.
+    pub fn source(self, name: &str, plugin: &str, rest: &str) -> Self {
+        self.table(&format!("[sources.{name}]\nplugin = \"{plugin}\"\n{rest}"))
+    }
+
+    /// With an endpoint that gets CloudEvents.
+    pub fn endpoint(self, name: &str, receiver: &Receiver, events: &[&str]) -> Self {
+        self.endpoint_with(name, receiver, events, "body = \"cloudevents\"")
+    }
+
+    /// With an endpoint; `rest` are more lines of its table.
+    pub fn endpoint_with(self, name: &str, receiver: &Receiver, events: &[&str], rest: &str) -> Self {
+        let url = receiver.url();
+        self.table(&format!(
+            "[endpoints.{name}]\nurl = \"{url}\"\nevents = {events:?}\n\
+             secrets = [{{ value = \"{ENDPOINT_SECRET}\" }}]\n{rest}"
+        ))
+    }
+
+    /// With a handler's plugin and its grants; `rest` are the lines of its table.
+    pub fn handler(self, name: &str, rest: &str) -> Self {
+        self.plugin(name).table(&format!("[handlers.{name}]\n{rest}"))
+    }
+
+    /// With any other lines.
+    pub fn table(mut self, text: &str) -> Self {
+        writeln!(self.config, "\n{text}").expect("a string can be written");
+        self
+    }
+
+    /// Writes the folder and starts nothing.
+    pub fn prepare(self) -> Stopped {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let plugins = folder.path().join("plugins");
+        std::fs::create_dir(&plugins).expect("it is empty");
+        for name in &self.plugins {
+            let to = plugins.join(format!("{name}.wasm"));
+            std::fs::copy(plugin_file(name), to).expect("it can be copied");
+        }
+        std::fs::write(folder.path().join("hookgate.toml"), self.config).expect("it can be written");
+        Stopped { folder, clock: self.clock }
+    }
+
+    pub async fn start(self) -> Harness {
+        self.prepare().start().await
+    }
+}

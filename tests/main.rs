@@ -1,0 +1,5 @@
+//! Scenarios: what users rely on, through real sockets, real wasm and a real store.
+//!
+//! One binary, so that it is linked once. `make test` builds the gateway and the plugins first.
+
+mod harness;
