@@ -8,3 +8,4 @@ pub mod ids;
 pub mod retry;
 pub mod route;
 pub mod secrets;
+pub mod signature;
