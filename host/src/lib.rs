@@ -5,6 +5,7 @@ pub mod clock;
 pub mod effect;
 pub mod event;
 pub mod ids;
+pub mod outbound;
 pub mod retry;
 pub mod route;
 pub mod secrets;
