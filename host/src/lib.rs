@@ -3,6 +3,7 @@
 pub mod claims;
 pub mod clock;
 pub mod effect;
+pub mod egress;
 pub mod event;
 pub mod ids;
 pub mod outbound;
