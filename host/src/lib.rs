@@ -6,6 +6,7 @@ pub mod effect;
 pub mod egress;
 pub mod event;
 pub mod ids;
+pub mod listener;
 pub mod outbound;
 pub mod retry;
 pub mod route;
