@@ -7,6 +7,7 @@ pub mod egress;
 pub mod event;
 pub mod ids;
 pub mod listener;
+pub mod metrics;
 pub mod outbound;
 pub mod retry;
 pub mod route;
