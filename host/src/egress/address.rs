@@ -1,0 +1,166 @@
+//! What kind of address an IP address is: one that anybody may be sent to, or a special one.
+//!
+//! The tables are IANA's special-purpose registries, and the addresses at which clouds hand
+//! credentials to whoever asks from inside. Pure; whether a special address may be used all the
+//! same is the guard's question.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{Ipv4Net, Ipv6Net};
+
+/// What is special about the address; `None` for an ordinary public one. An address that stands
+/// for an IPv4 address is as special as that one.
+pub(super) fn special(address: IpAddr) -> Option<&'static str> {
+    match address.to_canonical() {
+        IpAddr::V4(address) => special_v4(address),
+        IpAddr::V6(address) => match translated(address) {
+            Some(inner) => special_v4(inner),
+            None => special_v6(address),
+        },
+    }
+}
+
+fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
+    V4.iter().find(|(network, _)| network.contains(&address)).map(|(_, name)| *name)
+}
+
+fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
+    let known = V6.iter().find(|(network, _)| network.contains(&address));
+    known.map(|(_, name)| *name).or_else(|| (!UNICAST.contains(&address)).then_some("unallocated"))
+}
+
+/// The IPv4 address that a 6to4 or NAT64 gateway would send it on to.
+fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let inner = |high: u16, low: u16| Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
+    match address.segments() {
+        [0x2002, high, low, ..] => inner(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
+        _ => None,
+    }
+}
+
+const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
+}
+
+const fn v6(bits: u128, prefix: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::from_bits(bits), prefix)
+}
+
+/// The first that contains the address names it.
+const V4: [(Ipv4Net, &str); 19] = [
+    (v4(169, 254, 169, 254, 32), "metadata"),
+    (v4(168, 63, 129, 16, 32), "metadata"),
+    (v4(100, 100, 100, 200, 32), "metadata"),
+    (v4(192, 0, 0, 192, 32), "metadata"),
+    (v4(0, 0, 0, 0, 32), "unspecified"),
+    (v4(0, 0, 0, 0, 8), "this-network"),
+    (v4(10, 0, 0, 0, 8), "private"),
+    (v4(100, 64, 0, 0, 10), "carrier"),
+    (v4(127, 0, 0, 0, 8), "loopback"),
+    (v4(169, 254, 0, 0, 16), "link-local"),
+    (v4(172, 16, 0, 0, 12), "private"),
+    (v4(192, 0, 0, 0, 24), "protocol"),
+    (v4(192, 0, 2, 0, 24), "documentation"),
+    (v4(192, 88, 99, 0, 24), "tunnel"),
+    (v4(192, 168, 0, 0, 16), "private"),
+    (v4(198, 18, 0, 0, 15), "benchmarking"),
+    (v4(198, 51, 100, 0, 24), "documentation"),
+    (v4(203, 0, 113, 0, 24), "documentation"),
+    // Multicast and everything above it: reserved, and the broadcast address.
+    (v4(224, 0, 0, 0, 3), "multicast-or-reserved"),
+];
+
+/// The first that contains the address names it.
+const V6: [(Ipv6Net, &str); 16] = [
+    (v6(0xfd00_0ec2 << 96 | 0x254, 128), "metadata"),
+    (v6(0, 128), "unspecified"),
+    (v6(1, 128), "loopback"),
+    // Long withdrawn: an IPv4 address with 96 zeros before it.
+    (v6(0, 96), "ipv4-compatible"),
+    (v6(0x64_ff9b_0001 << 80, 48), "translation"),
+    (v6(0x100 << 112, 64), "discard"),
+    (v6(0x2001_0000 << 96, 32), "teredo"),
+    (v6(0x2001_0002 << 96, 48), "benchmarking"),
+    (v6(0x2001_0000 << 96, 23), "protocol"),
+    (v6(0x2001_0db8 << 96, 32), "documentation"),
+    (v6(0x3fff << 112, 20), "documentation"),
+    (v6(0x5f00 << 112, 16), "segment-routing"),
+    (v6(0xfc00 << 112, 7), "private"),
+    (v6(0xfe80 << 112, 10), "link-local"),
+    (v6(0xfec0 << 112, 10), "private"),
+    (v6(0xff00 << 112, 8), "multicast"),
+];
+
+/// No address outside of it has been given to anybody yet.
+const UNICAST: Ipv6Net = v6(0x2000 << 112, 3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(expected: Option<&str>, addresses: &[&str]) {
+        for address in addresses {
+            assert_eq!(special(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn every_special_ipv4_network_is_known_to_its_edges() {
+        check(Some("unspecified"), &["0.0.0.0"]);
+        check(Some("this-network"), &["0.0.0.1", "0.255.255.255"]);
+        check(Some("private"), &["10.0.0.0", "10.255.255.255", "172.16.0.0", "172.31.255.255"]);
+        check(Some("private"), &["192.168.0.0", "192.168.255.255"]);
+        check(Some("carrier"), &["100.64.0.0", "100.127.255.255"]);
+        check(Some("loopback"), &["127.0.0.1", "127.255.255.255"]);
+        check(Some("link-local"), &["169.254.0.0", "169.254.255.255"]);
+        check(Some("metadata"), &["169.254.169.254", "168.63.129.16", "100.100.100.200"]);
+        check(Some("metadata"), &["192.0.0.192"]);
+        check(Some("protocol"), &["192.0.0.1", "192.0.0.255"]);
+        check(Some("documentation"), &["192.0.2.1", "198.51.100.255", "203.0.113.0"]);
+        check(Some("tunnel"), &["192.88.99.1"]);
+        check(Some("benchmarking"), &["198.18.0.0", "198.19.255.255"]);
+        check(Some("multicast-or-reserved"), &["224.0.0.0", "239.255.255.255", "240.0.0.0"]);
+        check(Some("multicast-or-reserved"), &["255.255.255.255"]);
+    }
+
+    #[test]
+    fn every_special_ipv6_network_is_known_to_its_edges() {
+        check(Some("unspecified"), &["::"]);
+        check(Some("loopback"), &["::1"]);
+        check(Some("ipv4-compatible"), &["::127.0.0.1", "::8.8.8.8", "::2"]);
+        check(Some("translation"), &["64:ff9b:1::1", "64:ff9b:1:ffff::1"]);
+        check(Some("discard"), &["100::1"]);
+        check(Some("teredo"), &["2001::1", "2001:0:ffff::"]);
+        check(Some("benchmarking"), &["2001:2::1", "2001:2:0:ffff::1"]);
+        check(Some("protocol"), &["2001:1::1", "2001:10::", "2001:1ff:ffff::"]);
+        check(Some("documentation"), &["2001:db8::1", "3fff::1", "3fff:fff:ffff::"]);
+        check(Some("segment-routing"), &["5f00::1"]);
+        check(Some("private"), &["fc00::1", "fdff:ffff::1", "fec0::1"]);
+        check(Some("metadata"), &["fd00:ec2::254"]);
+        check(Some("link-local"), &["fe80::1", "febf::1"]);
+        check(Some("multicast"), &["ff00::1", "ff02::1"]);
+        check(Some("unallocated"), &["1::1", "4000::1", "f000::1"]);
+    }
+
+    #[test]
+    fn an_ipv4_address_is_as_special_inside_an_ipv6_address() {
+        check(Some("loopback"), &["::ffff:127.0.0.1", "64:ff9b::127.0.0.1", "2002:7f00:1::"]);
+        check(Some("private"), &["::ffff:10.0.0.1", "64:ff9b::10.0.0.1", "2002:a00:1::1"]);
+        check(Some("metadata"), &["::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"]);
+        check(Some("metadata"), &["2002:a9fe:a9fe:1::1"]);
+        check(None, &["::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1"]);
+    }
+
+    #[test]
+    fn the_neighbours_of_special_networks_are_public() {
+        check(None, &["1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0"]);
+        check(None, &["126.255.255.255", "128.0.0.0", "169.253.255.255", "169.255.0.0"]);
+        check(None, &["172.15.255.255", "172.32.0.0", "192.0.1.0", "192.0.3.0", "192.88.98.255"]);
+        check(None, &["192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0"]);
+        check(None, &["198.51.99.255", "203.0.112.255", "203.0.114.0", "223.255.255.255"]);
+        check(None, &["2000::1", "2001:200::1", "2001:db7::", "2001:db9::", "2606:4700::1111"]);
+        check(None, &["3ffe:ffff::1", "3fff:1000::1"]);
+    }
+}

@@ -1,0 +1,224 @@
+//! Real sockets on the loopback, where nothing may be sent unless a test allows it.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn egress(allow: &[&str]) -> Egress {
+    let allow = allow.iter().map(|network| network.parse().unwrap()).collect();
+    Egress::new(Config { allow, ..Config::default() }, Clock::manual(NOW)).unwrap()
+}
+
+fn to_loopback() -> Egress {
+    egress(&["127.0.0.0/8", "::1/128"])
+}
+
+/// A listener, and the URL that leads to it.
+async fn listener() -> (TcpListener, Url) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    (listener, url.parse().unwrap())
+}
+
+/// The next request, whole: its body here is always `{}`.
+async fn accept(listener: &TcpListener) -> (TcpStream, String) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n{}") {
+        assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0, "the request was cut");
+    }
+    (stream, String::from_utf8(request).unwrap())
+}
+
+/// What comes of posting to somebody who answers so, and the request that they saw.
+async fn exchange(answer: &str) -> (Result<Answer, EgressError>, String) {
+    let (listener, url) = listener().await;
+    let server = async {
+        let (mut stream, request) = accept(&listener).await;
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        request
+    };
+    let egress = to_loopback();
+    let headers = [("webhook-id", "dlv_1".to_owned())];
+    tokio::join!(egress.post(&url, &headers, "{}".into(), PATIENCE), server)
+}
+
+async fn post(egress: &Egress, url: &Url, timeout: Duration) -> Result<Answer, EgressError> {
+    egress.post(url, &[], "{}".into(), timeout).await
+}
+
+#[tokio::test]
+async fn a_post_carries_its_headers_and_brings_the_answer() {
+    let answer = "HTTP/1.1 503 Busy\r\nretry-after: 120\r\ncontent-length: 4\r\n\r\nbusy";
+    let (answer, request) = exchange(answer).await;
+
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.excerpt.as_str()), (503, "busy"));
+    assert_eq!(answer.retry_after, Some(Duration::from_secs(120)));
+    assert!(request.starts_with("POST /hook HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains("webhook-id: dlv_1\r\n"), "{request}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer() {
+    let (listener, url) = listener().await;
+    let server = async {
+        let (mut stream, _) = accept(&listener).await;
+        let answer = format!("HTTP/1.1 307 Moved\r\nlocation: {url}\r\ncontent-length: 0\r\n\r\n");
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    };
+    let egress = to_loopback();
+    let (answer, ()) = tokio::join!(post(&egress, &url, PATIENCE), server);
+    assert_eq!(answer.unwrap().status, 307);
+}
+
+#[tokio::test]
+async fn an_endless_body_holds_nobody() {
+    let (listener, url) = listener().await;
+    let server = async {
+        let (mut stream, _) = accept(&listener).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        // Ends only when the other side has gone.
+        while stream.write_all(&[0xff; 4096]).await.is_ok() {}
+    };
+    let egress = to_loopback();
+    let (answer, ()) = tokio::join!(post(&egress, &url, PATIENCE), server);
+
+    let answer = answer.unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.excerpt, "\u{fffd}".repeat(EXCERPT_BYTES_MAX / 3));
+}
+
+#[tokio::test]
+async fn an_answer_counts_although_its_body_never_ends() {
+    let (listener, url) = listener().await;
+    let server = async {
+        let (mut stream, _) = accept(&listener).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf").await.unwrap();
+        // Holds the connection until the other side has gone.
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+    };
+    let egress = to_loopback();
+    let (answer, ()) = tokio::join!(post(&egress, &url, Duration::from_millis(300)), server);
+
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.excerpt.as_str()), (200, "half"));
+}
+
+#[tokio::test]
+async fn a_silent_host_is_given_up() {
+    let (listener, url) = listener().await;
+    let egress = to_loopback();
+    let mut held = None;
+    let server = async { held = Some(accept(&listener).await) };
+    let (answer, ()) = tokio::join!(post(&egress, &url, Duration::from_millis(100)), server);
+
+    assert!(held.is_some());
+    let error = answer.unwrap_err();
+    assert!(matches!(error, EgressError::Timeout { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_name_is_refused_for_what_it_stands_for() {
+    let (listener, mut url) = listener().await;
+    url.set_host(Some("localhost")).unwrap();
+
+    let error = post(&egress(&["10.0.0.0/8"]), &url, PATIENCE).await.unwrap_err();
+    let EgressError::Refused(Refusal::Address { host, address, class }) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!((host.as_str(), class), ("localhost", "loopback"));
+    assert!(address.is_loopback());
+
+    let egress = to_loopback();
+    let server = async {
+        let (mut stream, _) = accept(&listener).await;
+        stream.write_all(b"HTTP/1.1 204 Fine\r\n\r\n").await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(post(&egress, &url, PATIENCE), server);
+    assert_eq!(answer.unwrap().status, 204);
+}
+
+#[tokio::test]
+async fn an_address_in_the_url_is_refused_before_anything_is_sent() {
+    let (_listener, url) = listener().await;
+    let error = post(&egress(&[]), &url, PATIENCE).await.unwrap_err();
+    assert!(matches!(error, EgressError::Refused(Refusal::Address { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_reload_counts_for_open_connections_too() {
+    let (listener, mut url) = listener().await;
+    url.set_host(Some("localhost")).unwrap();
+    let egress = to_loopback();
+    let server = async {
+        let (mut stream, _) = accept(&listener).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        stream
+    };
+    let (answer, _open) = tokio::join!(post(&egress, &url, PATIENCE), server);
+    assert_eq!(answer.unwrap().status, 200);
+
+    egress.reload(Config::default()).unwrap();
+
+    let error = post(&egress, &url, PATIENCE).await.unwrap_err();
+    assert!(matches!(error, EgressError::Refused(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn who_does_not_listen_or_speak_is_told_apart() {
+    let (listener, url) = listener().await;
+    let egress = to_loopback();
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        // First it speaks no TLS, then nothing at all, then it is gone.
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad\r\n\r\n").await.unwrap();
+        drop(listener.accept().await.unwrap());
+    });
+
+    let mut secure = url.clone();
+    secure.set_scheme("https").unwrap();
+    let tls = post(&egress, &secure, PATIENCE).await.unwrap_err();
+    let broken = post(&egress, &url, PATIENCE).await.unwrap_err();
+    server.join_next().await.unwrap().unwrap();
+    let connect = post(&egress, &url, PATIENCE).await.unwrap_err();
+    let unknown = "http://nobody.invalid/".parse().unwrap();
+    let unresolvable = post(&egress, &unknown, PATIENCE).await.unwrap_err();
+
+    let labels = [&tls, &broken, &connect, &unresolvable].map(EgressError::label);
+    assert_eq!(labels, ["tls", "broken", "connect", "unresolvable"]);
+}
+
+#[tokio::test]
+async fn an_error_keeps_the_url_to_itself() {
+    let url = "http://nobody.invalid/hook?token=hunter2".parse().unwrap();
+    let error = post(&egress(&[]), &url, PATIENCE).await.unwrap_err();
+    assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_header_that_http_does_not_know_is_named() {
+    let url = "http://example.com/".parse().unwrap();
+    let headers = [("x-team", "a\nb".to_owned())];
+    let error = egress(&[]).post(&url, &headers, Bytes::new(), PATIENCE).await.unwrap_err();
+    assert_eq!(error.to_string(), "`x-team` can't be sent as a header");
+}
+
+#[test]
+fn a_delay_is_seconds_or_a_date() {
+    let asked = |value: &str| {
+        let headers = HeaderMap::from_iter([(header::RETRY_AFTER, value.parse().unwrap())]);
+        retry_after(&headers, NOW)
+    };
+    assert_eq!(asked("7"), Some(Duration::from_secs(7)));
+    assert_eq!(asked("Tue, 14 Nov 2023 22:14:20 GMT"), Some(Duration::from_secs(60)));
+    assert_eq!(asked("Tue, 14 Nov 2000 22:14:20 GMT"), Some(Duration::ZERO));
+    assert_eq!(asked("soon"), None);
+    assert_eq!(asked("-1"), None);
+}

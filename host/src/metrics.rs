@@ -1,0 +1,354 @@
+//! What the gateway counts and times, for Prometheus.
+//!
+//! One value that everybody who counts holds a clone of; it is read at `/metrics`. Labels are names
+//! out of the configuration and cases out of the code, never anything that a sender chose, so that
+//! nobody can make it grow. Never decides anything.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::effect::Severity;
+use crate::ids::Name;
+use crate::retry::Outcome;
+
+/// Counters, gauges and histograms. Clones count together.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    requests: Counters,
+    refusals: Counters,
+    parses: Counters,
+    runs: Counters,
+    attempts: Counters,
+    alerts: Counters,
+    reloads: Counters,
+    ingest_time: Histogram,
+    run_time: Histogram,
+    attempt_time: Histogram,
+    pending: Gauges,
+    retrying: Gauges,
+    dead: Gauges,
+}
+
+type Counters = Family<[(&'static str, Label); 2], Counter>;
+type Gauges = Family<[(&'static str, &'static str); 1], Gauge>;
+
+/// The value of a label: a name of the configuration or a case of the code.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Label {
+    Name(Name),
+    Case(&'static str),
+}
+
+impl EncodeLabelValue for Label {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => name.as_str().encode(encoder),
+            Self::Case(case) => case.encode(encoder),
+        }
+    }
+}
+
+/// How a request to a source was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Answered {
+    /// Stored.
+    Accepted,
+    /// All of its events were known.
+    Duplicate,
+    /// Not genuine.
+    Refused,
+    /// More than the source takes.
+    TooLarge,
+    /// The gateway has as much to do as it can.
+    Busy,
+    /// The gateway or the provider's plugin is broken.
+    Failed,
+}
+
+/// How the reload of a plugin ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reloaded {
+    /// The new one runs.
+    Swapped,
+    /// It was the same.
+    Unchanged,
+    /// The new one can't be loaded; the old one runs on.
+    Kept,
+    /// It is gone.
+    Removed,
+}
+
+/// What there can be a backlog of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Receipts to be parsed.
+    Receipt,
+    /// Runs.
+    Run,
+    /// Deliveries.
+    Delivery,
+}
+
+/// What waits, and what will not go on by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Not tried yet.
+    pub pending: u64,
+    /// Tried, and to be tried again.
+    pub retrying: u64,
+    /// Dead letters.
+    pub dead: u64,
+}
+
+impl Metrics {
+    /// Everything at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("hookgate");
+        let r = &mut registry;
+        let metrics = Self {
+            requests: counters(r, "requests", "Requests to sources, by answer"),
+            refusals: counters(r, "refusals", "Requests that were refused, by reason"),
+            parses: counters(r, "parses", "Receipts that were parsed, by outcome"),
+            runs: counters(r, "runs", "Tries to run a handler, by outcome"),
+            attempts: counters(r, "attempts", "Attempts to deliver, by outcome"),
+            alerts: counters(r, "alerts", "Alerts that handlers raised"),
+            reloads: counters(r, "reloads", "Plugins that were loaded again, by outcome"),
+            ingest_time: histogram(r, "ingest", "Time from a request to its answer"),
+            run_time: histogram(r, "run", "Time of one try to run a handler"),
+            attempt_time: histogram(r, "attempt", "Time of one attempt to deliver"),
+            pending: gauges(r, "pending", "Waiting for the first try"),
+            retrying: gauges(r, "retrying", "Waiting for another try"),
+            dead: gauges(r, "dead", "Dead letters"),
+            registry: Arc::default(),
+        };
+        Self { registry: Arc::new(registry), ..metrics }
+    }
+
+    /// A request to a source was answered, after this time.
+    pub fn request(&self, source: &Name, answered: Answered, time: Duration) {
+        count(&self.requests, ("source", source), ("outcome", answered.label()));
+        self.ingest_time.observe(time.as_secs_f64());
+    }
+
+    /// A request named no source. Which one it named is not kept.
+    pub fn unknown_source(&self) {
+        let labels = [("source", Label::Case("")), ("outcome", Label::Case("unknown_source"))];
+        self.requests.get_or_create(&labels).inc();
+    }
+
+    /// A request was refused. `reason` is a case, such as [`crate::signature::Error::label`].
+    pub fn refusal(&self, source: &Name, reason: &'static str) {
+        count(&self.refusals, ("source", source), ("reason", reason));
+    }
+
+    /// A receipt was parsed, or could not be.
+    pub fn parse(&self, source: &Name, outcome: &Outcome) {
+        count(&self.parses, ("source", source), ("outcome", outcome_label(outcome)));
+    }
+
+    /// A handler was tried on an event, for this time.
+    pub fn run(&self, handler: &Name, outcome: &Outcome, time: Duration) {
+        count(&self.runs, ("handler", handler), ("outcome", outcome_label(outcome)));
+        self.run_time.observe(time.as_secs_f64());
+    }
+
+    /// A delivery was attempted, for this time.
+    pub fn attempt(&self, endpoint: &Name, outcome: &Outcome, time: Duration) {
+        count(&self.attempts, ("endpoint", endpoint), ("outcome", outcome_label(outcome)));
+        self.attempt_time.observe(time.as_secs_f64());
+    }
+
+    /// A handler raised an alert.
+    pub fn alert(&self, handler: &Name, severity: Severity) {
+        let severity = match severity {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Critical => "critical",
+        };
+        count(&self.alerts, ("handler", handler), ("severity", severity));
+    }
+
+    /// A plugin was loaded again, or not.
+    pub fn reload(&self, plugin: &Name, reloaded: Reloaded) {
+        count(&self.reloads, ("plugin", plugin), ("outcome", reloaded.label()));
+    }
+
+    /// What the store holds now; set before [`Metrics::render`].
+    pub fn set_backlog(&self, kind: Kind, backlog: Backlog) {
+        let labels = [("kind", kind.label())];
+        let gauges = [
+            (&self.pending, backlog.pending),
+            (&self.retrying, backlog.retrying),
+            (&self.dead, backlog.dead),
+        ];
+        for (gauge, count) in gauges {
+            gauge.get_or_create(&labels).set(count.try_into().unwrap_or(i64::MAX));
+        }
+    }
+
+    /// All of it in the text format of OpenMetrics, [`Metrics::CONTENT_TYPE`].
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a string does not fail");
+        text
+    }
+
+    /// What [`Metrics::render`] gives.
+    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Answered {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Refused => "refused",
+            Self::TooLarge => "too_large",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Reloaded {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Swapped => "swapped",
+            Self::Unchanged => "unchanged",
+            Self::Kept => "kept",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+impl Kind {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Receipt => "receipt",
+            Self::Run => "run",
+            Self::Delivery => "delivery",
+        }
+    }
+}
+
+fn outcome_label(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Success => "success",
+        Outcome::Transient { .. } => "transient",
+        Outcome::Permanent { .. } => "permanent",
+    }
+}
+
+fn count(counters: &Counters, name: (&'static str, &Name), case: (&'static str, &'static str)) {
+    let labels = [(name.0, Label::Name(name.1.clone())), (case.0, Label::Case(case.1))];
+    counters.get_or_create(&labels).inc();
+}
+
+fn counters(registry: &mut Registry, name: &str, help: &str) -> Counters {
+    let counters = Counters::default();
+    registry.register(name, help, counters.clone());
+    counters
+}
+
+fn gauges(registry: &mut Registry, name: &str, help: &str) -> Gauges {
+    let gauges = Gauges::default();
+    registry.register(name, help, gauges.clone());
+    gauges
+}
+
+/// From a quarter of a millisecond to half a minute.
+fn histogram(registry: &mut Registry, name: &str, help: &str) -> Histogram {
+    let histogram = Histogram::new(exponential_buckets(0.000_25, 2.0, 18));
+    registry.register_with_unit(name, help, Unit::Seconds, histogram.clone());
+    histogram
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: Duration = Duration::from_millis(3);
+
+    fn name() -> Name {
+        "stripe".parse().unwrap()
+    }
+
+    #[track_caller]
+    fn check(metrics: &Metrics, line: &str) {
+        let text = metrics.render();
+        assert!(text.lines().any(|found| found == line), "no `{line}` in\n{text}");
+    }
+
+    #[test]
+    fn everything_is_counted_under_its_name_and_outcome() {
+        let metrics = Metrics::new();
+        metrics.request(&name(), Answered::Accepted, TIME);
+        metrics.clone().request(&name(), Answered::Accepted, TIME);
+        metrics.refusal(&name(), "mismatch");
+        metrics.parse(&name(), &Outcome::permanent("not JSON"));
+        metrics.run(&name(), &Outcome::transient("timeout"), TIME);
+        metrics.attempt(&name(), &Outcome::Success, TIME);
+        metrics.alert(&name(), Severity::Critical);
+        metrics.reload(&name(), Reloaded::Kept);
+
+        let accepted = r#"hookgate_requests_total{source="stripe",outcome="accepted"} 2"#;
+        check(&metrics, accepted);
+        check(&metrics, r#"hookgate_refusals_total{source="stripe",reason="mismatch"} 1"#);
+        check(&metrics, r#"hookgate_parses_total{source="stripe",outcome="permanent"} 1"#);
+        check(&metrics, r#"hookgate_runs_total{handler="stripe",outcome="transient"} 1"#);
+        check(&metrics, r#"hookgate_attempts_total{endpoint="stripe",outcome="success"} 1"#);
+        check(&metrics, r#"hookgate_alerts_total{handler="stripe",severity="critical"} 1"#);
+        check(&metrics, r#"hookgate_reloads_total{plugin="stripe",outcome="kept"} 1"#);
+    }
+
+    #[test]
+    fn times_fall_into_buckets() {
+        let metrics = Metrics::new();
+        metrics.run(&name(), &Outcome::Success, TIME);
+        check(&metrics, "hookgate_run_seconds_count 1");
+        check(&metrics, r#"hookgate_run_seconds_bucket{le="0.002"} 0"#);
+        check(&metrics, r#"hookgate_run_seconds_bucket{le="0.004"} 1"#);
+        check(&metrics, "hookgate_ingest_seconds_count 0");
+    }
+
+    #[test]
+    fn a_backlog_is_what_was_set_last() {
+        let metrics = Metrics::new();
+        metrics.set_backlog(Kind::Run, Backlog { pending: 9, retrying: 2, dead: 1 });
+        metrics.set_backlog(Kind::Run, Backlog { pending: 3, retrying: 2, dead: u64::MAX });
+        check(&metrics, r#"hookgate_pending{kind="run"} 3"#);
+        check(&metrics, r#"hookgate_retrying{kind="run"} 2"#);
+        check(&metrics, &format!(r#"hookgate_dead{{kind="run"}} {}"#, i64::MAX));
+    }
+
+    #[test]
+    fn unknown_sources_are_one_line_however_many_there_are() {
+        let metrics = Metrics::new();
+        metrics.unknown_source();
+        metrics.unknown_source();
+        check(&metrics, r#"hookgate_requests_total{source="",outcome="unknown_source"} 2"#);
+    }
+
+    #[test]
+    fn two_gateways_count_apart() {
+        let (one, other) = (Metrics::new(), Metrics::new());
+        one.unknown_source();
+        assert!(!other.render().contains("unknown_source"));
+    }
+}
