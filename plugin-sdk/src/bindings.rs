@@ -1,0 +1,44 @@
+//! What `wit/` says, as Rust: generated, and nothing added.
+//!
+//! Two worlds, so that a plugin that is only a provider imports nothing that only handlers may have.
+//! They share their types. Plugin authors meet these types under the names that the crate root
+//! gives them; only [`crate::export!`] reaches in here.
+
+/// The world of a provider.
+#[expect(
+    missing_docs,
+    reason = "generated: what the contract leaves without a comment speaks for itself"
+)]
+pub mod provider {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "provider-plugin",
+        pub_export_macro: true,
+        export_macro_name: "export_provider",
+        default_bindings_module: "hookgate_sdk::bindings::provider",
+        additional_derives: [PartialEq],
+        generate_unused_types: true,
+    });
+}
+
+/// The world of a handler.
+#[expect(
+    missing_docs,
+    reason = "generated: what the contract leaves without a comment speaks for itself"
+)]
+pub mod handler {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "handler-plugin",
+        pub_export_macro: true,
+        export_macro_name: "export_handler",
+        default_bindings_module: "hookgate_sdk::bindings::handler",
+        additional_derives: [PartialEq],
+        generate_unused_types: true,
+        with: {
+            "hookgate:plugin/types@0.1.0": crate::bindings::provider::hookgate::plugin::types,
+            "hookgate:plugin/settings@0.1.0": crate::bindings::provider::hookgate::plugin::settings,
+            "hookgate:plugin/log@0.1.0": crate::bindings::provider::hookgate::plugin::log,
+        },
+    });
+}

@@ -1,0 +1,99 @@
+//! What a provider reads off a request: the evidence, and how to say it briefly.
+//!
+//! Nothing here computes or compares a signature: the gateway does, with secrets that no plugin sees.
+
+use std::fmt;
+
+pub use crate::bindings::provider::exports::hookgate::plugin::provider::{
+    Claims, Evidence, Hmac, KeyEncoding, Mac, Piece, Proof, ProofKind, PublicKey, Refusal,
+    Signature,
+};
+
+impl Evidence {
+    /// An HMAC with SHA-256. It holds if any of the source's secrets yields any of the digests.
+    pub fn hmac_sha256(key: KeyEncoding, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Self {
+        Self::from(Proof::hmac(Hmac::Sha256, key, message, digests))
+    }
+
+    /// An HMAC with SHA-1.
+    pub fn hmac_sha1(key: KeyEncoding, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Self {
+        Self::from(Proof::hmac(Hmac::Sha1, key, message, digests))
+    }
+
+    /// An HMAC with SHA-512.
+    pub fn hmac_sha512(key: KeyEncoding, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Self {
+        Self::from(Proof::hmac(Hmac::Sha512, key, message, digests))
+    }
+
+    /// The secret itself, sent along. It binds nothing of the body.
+    pub fn token(token: impl Into<String>) -> Self {
+        Self::from(Proof::Token(token.into()))
+    }
+
+    /// Holds if any of these does.
+    pub fn any(proofs: Vec<Proof>) -> Self {
+        Self { proofs }
+    }
+}
+
+impl From<Proof> for Evidence {
+    fn from(proof: Proof) -> Self {
+        Self { proofs: vec![proof] }
+    }
+}
+
+impl Proof {
+    /// An HMAC over the pieces, concatenated without separators.
+    pub fn hmac(
+        algorithm: Hmac,
+        key: KeyEncoding,
+        message: Vec<Piece>,
+        digests: Vec<Vec<u8>>,
+    ) -> Self {
+        Self::Mac(Mac { algorithm, key, message, digests })
+    }
+
+    /// A public-key signature over the pieces, concatenated without separators.
+    pub fn public_key(
+        algorithm: PublicKey,
+        key: KeyEncoding,
+        message: Vec<Piece>,
+        signatures: Vec<Vec<u8>>,
+    ) -> Self {
+        Self::Signature(Signature { algorithm, key, message, signatures })
+    }
+
+    /// Its kind, which the provider's description must name.
+    pub fn kind(&self) -> ProofKind {
+        match self {
+            Self::Mac(_) => ProofKind::Mac,
+            Self::Signature(_) => ProofKind::Signature,
+            Self::Token(_) => ProofKind::Token,
+        }
+    }
+}
+
+impl From<&str> for Piece {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Piece {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Vec<u8>> for Piece {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl Refusal {
+    /// The reason is for the operator's log; the sender is told nothing.
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self { reason: reason.to_string() }
+    }
+}

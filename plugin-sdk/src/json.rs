@@ -1,0 +1,238 @@
+//! A JSON document, read where it lies.
+//!
+//! A lookup walks the text and copies nothing, so numbers keep every digit and a plugin pays only
+//! for what it asks. Of a name that is there twice, the first is meant, everywhere: what `claim`
+//! reads and what `parse` reads can't differ.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::claims::Refusal;
+use crate::event::Failure;
+
+/// A value in a JSON document that was checked as a whole. Pointers are RFC 6901: `/data/object`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Json<'a>(&'a str);
+
+impl<'a> Json<'a> {
+    /// Checks that the bytes are one JSON document.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, InvalidJson> {
+        let value: &RawValue = serde_json::from_slice(bytes).map_err(InvalidJson)?;
+        Ok(Self(value.get()))
+    }
+
+    /// The value as it is written.
+    pub fn raw(self) -> &'a str {
+        self.0
+    }
+
+    /// The value at the pointer, `null` included.
+    pub fn at(self, pointer: &str) -> Option<Self> {
+        find(self.0.as_bytes(), pointer).map(Self)
+    }
+
+    /// The string at the pointer.
+    pub fn text(self, pointer: &str) -> Option<Cow<'a, str>> {
+        unquoted(self.at(pointer)?.0)
+    }
+
+    /// The number at the pointer, as it is written.
+    pub fn number(self, pointer: &str) -> Option<&'a str> {
+        let value = self.at(pointer)?.0;
+        value.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then_some(value)
+    }
+
+    /// The text of a string or a number at the pointer: of an amount that comes as either.
+    pub fn scalar(self, pointer: &str) -> Option<Cow<'a, str>> {
+        self.text(pointer).or_else(|| self.number(pointer).map(Cow::Borrowed))
+    }
+
+    /// The values of the array at the pointer; none if there is no array.
+    pub fn items(self, pointer: &str) -> Vec<Self> {
+        let items: Option<Vec<&'a RawValue>> =
+            self.at(pointer).and_then(|array| serde_json::from_str(array.0).ok());
+        items.unwrap_or_default().into_iter().map(|item| Self(item.get())).collect()
+    }
+}
+
+/// The string at the pointer, read without looking further than that: for `claim`, where a body that
+/// is no JSON, or no UTF-8, is no reason to refuse.
+pub fn peek<'a>(body: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
+    unquoted(find(body, pointer)?)
+}
+
+/// `text` as a JSON string, quotes included.
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A text that is no JSON document.
+#[derive(Debug)]
+pub struct InvalidJson(serde_json::Error);
+
+impl fmt::Display for InvalidJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "body is not JSON: {}", self.0)
+    }
+}
+
+impl std::error::Error for InvalidJson {}
+
+impl From<InvalidJson> for Failure {
+    fn from(error: InvalidJson) -> Self {
+        Self::permanent(error)
+    }
+}
+
+impl From<InvalidJson> for Refusal {
+    fn from(error: InvalidJson) -> Self {
+        Self::new(error)
+    }
+}
+
+fn unquoted(value: &str) -> Option<Cow<'_, str>> {
+    let content = value.strip_prefix('"')?.strip_suffix('"')?;
+    if content.contains('\\') {
+        serde_json::from_str(value).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(content))
+    }
+}
+
+fn find<'a>(document: &'a [u8], pointer: &str) -> Option<&'a str> {
+    let Some(path) = pointer.strip_prefix('/') else {
+        let whole: &RawValue = serde_json::from_slice(document).ok()?;
+        return pointer.is_empty().then_some(whole.get());
+    };
+    let mut value = document;
+    let mut found = None;
+    for token in path.split('/') {
+        let name = token.replace("~1", "/").replace("~0", "~");
+        found = Some(step(value, &name)?);
+        value = found?.as_bytes();
+    }
+    found
+}
+
+/// One token of a pointer. Stops as soon as the value is found, which the parser then calls an
+/// error, for there is more to come: so what counts is what was found.
+fn step<'a>(document: &'a [u8], name: &str) -> Option<&'a str> {
+    let mut found = None;
+    let seek = Seek { name, found: &mut found };
+    let mut parser = serde_json::Deserializer::from_slice(document);
+    drop(parser.deserialize_any(seek));
+    found.map(RawValue::get)
+}
+
+struct Seek<'s, 'a> {
+    name: &'s str,
+    found: &'s mut Option<&'a RawValue>,
+}
+
+impl<'a> Visitor<'a> for Seek<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or an array")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+            if name == self.name {
+                *self.found = Some(map.next_value()?);
+                return Ok(());
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
+        let Ok(index) = self.name.parse::<usize>() else { return Ok(()) };
+        for _ in 0..index {
+            if items.next_element::<IgnoredAny>()?.is_none() {
+                return Ok(());
+            }
+        }
+        *self.found = items.next_element()?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BODY: &str = r#" {"id":"e\u00761","n":{"amount":12345678901234567890.10,"list":[1,"b",null]},
+        "a/b~c":true,"id":"second"} "#;
+
+    fn body() -> Json<'static> {
+        Json::parse(BODY.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_pointer_finds_a_value_as_it_is_written() {
+        assert_eq!(body().text("/id").unwrap(), "ev1");
+        assert_eq!(body().number("/n/amount"), Some("12345678901234567890.10"));
+        assert_eq!(body().at("/n/list").unwrap().raw(), r#"[1,"b",null]"#);
+        assert_eq!(body().text("/n/list/1").unwrap(), "b");
+        assert_eq!(body().at("/a~1b~0c").unwrap().raw(), "true");
+        assert_eq!(body().at("").unwrap().raw(), BODY.trim());
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        for pointer in ["/x", "/id/x", "/n/list/3", "/n/list/x", "n", "/n/amount/0"] {
+            assert_eq!(body().at(pointer), None, "{pointer}");
+        }
+        assert_eq!(body().text("/n/amount"), None);
+        assert_eq!(body().number("/id"), None);
+        assert_eq!(body().scalar("/n/list/0").unwrap(), "1");
+        assert_eq!(body().scalar("/n/list/2"), None);
+    }
+
+    #[test]
+    fn an_array_gives_its_items() {
+        let items = body().items("/n/list");
+        assert_eq!(items.iter().map(|item| item.raw()).collect::<Vec<_>>(), ["1", "\"b\"", "null"]);
+        assert!(body().items("/id").is_empty());
+    }
+
+    #[test]
+    fn a_peek_looks_no_further_than_it_must() {
+        assert_eq!(peek(b"{\"id\":\"evt_1\",\xff", "/id").unwrap(), "evt_1");
+        assert_eq!(peek(b"{\"x\":\"\xff\xfe\",\"id\":\"evt_1\"}", "/id").unwrap(), "evt_1");
+        assert_eq!(peek(b"\xff", "/id"), None);
+        assert_eq!(peek(b"", "/id"), None);
+        assert_eq!(peek(br#"{"id":"evt_1""#, "/id").unwrap(), "evt_1");
+    }
+
+    #[test]
+    fn what_is_no_document_is_refused() {
+        for text in [&b""[..], b"{", b"{} {}", b"{\"a\":\xff}", b"nul"] {
+            assert!(Json::parse(text).is_err());
+        }
+    }
+
+    #[test]
+    fn a_quoted_text_reads_back() {
+        let text = "a\"b\\c\n\u{1f4b3}";
+        assert_eq!(unquoted(&quoted(text)).unwrap(), text);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(body: Vec<u8>, pointer: String) {
+            peek(&body, &pointer);
+            if let Ok(json) = Json::parse(&body) {
+                json.scalar(&pointer);
+                json.items(&pointer);
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A request as the gateway received it.
+//!
+//! Header names are compared without regard to case; values are as they arrived, nothing is trimmed.
+
+use crate::claims::Refusal;
+use crate::json::{InvalidJson, Json};
+
+pub use crate::bindings::provider::hookgate::plugin::types::{Header, Reply, Request};
+
+impl Request {
+    /// A `POST` of `body` without headers: where `hookgate send` and tests start.
+    pub fn post(url: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            method: "POST".to_owned(),
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: body.into(),
+            received_at: 0,
+        }
+    }
+
+    /// Every value of the header, in the order of arrival.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers
+            .iter()
+            .filter(move |header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value.as_str())
+    }
+
+    /// The first value of the header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers(name).next()
+    }
+
+    /// The one value of a header that must be there exactly once, as one that carries a signature:
+    /// of two, each reader would believe another.
+    pub fn the_header(&self, name: &str) -> Result<&str, Refusal> {
+        let mut values = self.headers(name);
+        let Some(value) = values.next() else {
+            return Err(Refusal::new(format!("no header `{name}`")));
+        };
+        if values.next().is_some() {
+            return Err(Refusal::new(format!("header `{name}` is there more than once")));
+        }
+        Ok(value)
+    }
+
+    /// Replaces every value of the header with this one.
+    pub fn set_header(&mut self, name: &str, value: impl Into<String>) {
+        self.remove_header(name);
+        self.headers.push(Header { name: name.to_ascii_lowercase(), value: value.into() });
+    }
+
+    /// Removes every value of the header.
+    pub fn remove_header(&mut self, name: &str) {
+        self.headers.retain(|header| !header.name.eq_ignore_ascii_case(name));
+    }
+
+    /// The body as JSON, all of it checked.
+    pub fn json(&self) -> Result<Json<'_>, InvalidJson> {
+        Json::parse(&self.body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed(names: &[&str]) -> Request {
+        let mut request = Request::post("/in/x", "");
+        for (value, name) in names.iter().enumerate() {
+            let header = Header { name: (*name).to_owned(), value: value.to_string() };
+            request.headers.push(header);
+        }
+        request
+    }
+
+    #[test]
+    fn a_header_is_found_in_any_case() {
+        assert_eq!(signed(&["x-signature"]).header("X-Signature"), Some("0"));
+        assert_eq!(signed(&["X-Signature"]).the_header("x-signature").unwrap(), "0");
+    }
+
+    #[test]
+    fn a_signature_header_must_be_there_once() {
+        assert!(signed(&[]).the_header("x-signature").is_err());
+        assert!(signed(&["x-signature", "X-Signature"]).the_header("x-signature").is_err());
+    }
+
+    #[test]
+    fn a_header_that_is_set_stands_alone() {
+        let mut request = signed(&["a", "A", "b"]);
+        request.set_header("A", "new");
+        assert_eq!(request.headers("a").collect::<Vec<_>>(), ["new"]);
+        assert_eq!(request.header("b"), Some("2"));
+    }
+}

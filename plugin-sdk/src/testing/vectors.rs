@@ -1,0 +1,133 @@
+//! Signed requests in a file, each with the verdict that it must get.
+//!
+//! The format is an array of objects: `name`, `secret` (one or several), `headers`, `body` or
+//! `body_base64`, `now` and `tolerance` in seconds, and `valid`. A tolerance of 0 checks no time,
+//! none at all takes the provider's own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{Tolerance, verify};
+use crate::base64;
+use crate::provider::Provider;
+use crate::request::{Header, Request};
+
+/// Names the folder with vectors and payloads that are shared between implementations.
+pub const SHARED: &str = "HOOKGATE_PROVIDER_DATA";
+
+/// One request and its verdict.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Vector {
+    /// What it is about.
+    pub name: String,
+    secret: Secrets,
+    headers: BTreeMap<String, String>,
+    body: Option<String>,
+    body_base64: Option<String>,
+    #[serde(default)]
+    now: u64,
+    tolerance: Option<u64>,
+    /// Whether it must be accepted.
+    pub valid: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Secrets {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// The vectors of a file.
+///
+/// # Panics
+///
+/// If it is not in the format.
+pub fn read(json: &str) -> Vec<Vector> {
+    serde_json::from_str(json).expect("vectors are in their format")
+}
+
+/// Runs every vector of a file and says how many there were.
+///
+/// # Panics
+///
+/// If one gets another verdict than it must.
+pub fn check<P: Provider>(json: &str) -> usize {
+    let vectors = read(json);
+    for vector in &vectors {
+        let verdict = vector.verdict::<P>();
+        let name = &vector.name;
+        assert_eq!(verdict.is_ok(), vector.valid, "vector `{name}` got {verdict:?}");
+    }
+    vectors.len()
+}
+
+impl Vector {
+    /// What the gateway would decide, and why.
+    pub fn verdict<P: Provider>(&self) -> Result<(), String> {
+        let request = self.request();
+        let secrets: Vec<&str> = match &self.secret {
+            Secrets::One(secret) => vec![secret],
+            Secrets::Several(secrets) => secrets.iter().map(String::as_str).collect(),
+        };
+        let tolerance = match self.tolerance {
+            None => Tolerance::Provider,
+            Some(0) => Tolerance::Unchecked,
+            Some(seconds) => Tolerance::Seconds(seconds),
+        };
+        let claims = P::claim(&request).map_err(|refusal| refusal.reason)?;
+        let now = self.now * 1000;
+        verify(&P::describe(), &claims, &request, &secrets, now, tolerance)
+            .map_err(|unproven| unproven.to_string())
+    }
+
+    /// The request.
+    ///
+    /// # Panics
+    ///
+    /// If the body is no base64.
+    pub fn request(&self) -> Request {
+        let body = match (&self.body, &self.body_base64) {
+            (Some(text), _) => text.clone().into_bytes(),
+            (None, Some(encoded)) => base64::decode(encoded).expect("body is base64"),
+            (None, None) => Vec::new(),
+        };
+        let header = |(name, value): (&String, &String)| Header {
+            name: name.to_ascii_lowercase(),
+            value: value.clone(),
+        };
+        Request {
+            headers: self.headers.iter().map(header).collect(),
+            ..Request::post("/in/x", body)
+        }
+    }
+}
+
+/// The files below `path` in the shared folder, with their names: one file, or all of a folder. None
+/// if no folder is named, which is said on stderr, so that a test that checks less is seen.
+///
+/// # Panics
+///
+/// If the folder that is named can't be read.
+pub fn shared(path: &str) -> Vec<(String, String)> {
+    let Some(folder) = std::env::var_os(SHARED) else {
+        eprintln!("{SHARED} names no folder: {path} was not run");
+        return Vec::new();
+    };
+    let path = Path::new(&folder).join(path);
+    let paths = if path.is_dir() {
+        let entries = path.read_dir().expect("a folder can be read");
+        let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        paths.sort();
+        paths
+    } else {
+        vec![path]
+    };
+    let read = |path: &std::path::PathBuf| {
+        let text = std::fs::read_to_string(path);
+        (path.display().to_string(), text.expect("a shared file can be read"))
+    };
+    paths.iter().map(read).collect()
+}

@@ -1,0 +1,174 @@
+//! Whether claims hold, as the gateway decides it.
+//!
+//! For tests only: it says why not, which the gateway tells nobody, and takes no care of timing.
+
+use std::fmt;
+
+use ring::{hmac, signature};
+
+use super::key;
+use crate::claims::{Claims, Hmac, Mac, Piece, Proof, ProofKind, PublicKey, Signature};
+use crate::event::Timestamp;
+use crate::provider::{ClockRule, ProviderInfo};
+use crate::request::Request;
+
+/// How old a signature may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tolerance {
+    /// What the provider says.
+    Provider,
+    /// Of any age.
+    Unchecked,
+    /// So many seconds.
+    Seconds(u64),
+}
+
+/// Why claims do not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unproven {
+    /// There is no evidence, or a piece of it is empty.
+    Empty,
+    /// A proof is of a kind that the provider did not describe.
+    Kind(ProofKind),
+    /// A piece of evidence holds with no secret.
+    Mismatch,
+    /// It was signed too long ago, or too far in the future.
+    Time,
+}
+
+impl fmt::Display for Unproven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("evidence is missing or empty"),
+            Self::Kind(kind) => write!(f, "a proof of the kind {kind:?} was not described"),
+            Self::Mismatch => f.write_str("evidence holds with no secret"),
+            Self::Time => f.write_str("signed too long ago, or in the future"),
+        }
+    }
+}
+
+impl std::error::Error for Unproven {}
+
+/// Holds claims against the secrets of a source and the time of day, like the gateway: all evidence
+/// must hold, of each piece any proof, with any secret.
+pub fn verify(
+    info: &ProviderInfo,
+    claims: &Claims,
+    request: &Request,
+    secrets: &[&str],
+    now: Timestamp,
+    tolerance: Tolerance,
+) -> Result<(), Unproven> {
+    let proofs = || claims.evidence.iter().flat_map(|evidence| &evidence.proofs);
+    if claims.evidence.is_empty() || claims.evidence.iter().any(|piece| piece.proofs.is_empty()) {
+        return Err(Unproven::Empty);
+    }
+    if let Some(proof) = proofs().find(|proof| !info.proofs.contains(&proof.kind())) {
+        return Err(Unproven::Kind(proof.kind()));
+    }
+    if proofs().any(|proof| is_empty(proof, &request.body)) {
+        return Err(Unproven::Empty);
+    }
+    for evidence in &claims.evidence {
+        let holds = |proof: &Proof| secrets.iter().any(|secret| holds(proof, request, secret));
+        if !evidence.proofs.iter().any(holds) {
+            return Err(Unproven::Mismatch);
+        }
+    }
+    let fresh = claims.signed_at.is_none_or(|signed| fresh(info, signed, now, tolerance));
+    if fresh { Ok(()) } else { Err(Unproven::Time) }
+}
+
+/// The digests that a sender with this secret would put in, one for every piece of evidence: what
+/// the gateway computes for [`crate::Provider::sign`]. `None` where a piece asks for no HMAC or the
+/// secret does not fit.
+pub fn digests(claims: &Claims, request: &Request, secret: &str) -> Option<Vec<Vec<u8>>> {
+    let digest = |proofs: &[Proof]| {
+        proofs.iter().find_map(|proof| match proof {
+            Proof::Mac(mac) => {
+                let key = key::decode(mac.key, secret)?;
+                let key = hmac::Key::new(algorithm(mac.algorithm), &key);
+                let digest = hmac::sign(&key, &message(&mac.message, &request.body));
+                Some(digest.as_ref().to_vec())
+            }
+            Proof::Signature(_) | Proof::Token(_) => None,
+        })
+    };
+    claims.evidence.iter().map(|evidence| digest(&evidence.proofs)).collect()
+}
+
+/// Times are compared in whole seconds, as providers write them.
+fn fresh(info: &ProviderInfo, signed: Timestamp, now: Timestamp, tolerance: Tolerance) -> bool {
+    let tolerance = match tolerance {
+        Tolerance::Unchecked => return true,
+        Tolerance::Seconds(seconds) => seconds,
+        Tolerance::Provider => match info.tolerance_ms {
+            Some(tolerance) => tolerance / 1000,
+            None => return true,
+        },
+    };
+    let (signed, now) = (signed / 1000, now / 1000);
+    let old = now.saturating_sub(signed) > tolerance;
+    let early = signed.saturating_sub(now) > tolerance;
+    match info.clock {
+        ClockRule::Past => !old,
+        ClockRule::Both => !old && !early,
+    }
+}
+
+fn is_empty(proof: &Proof, body: &[u8]) -> bool {
+    match proof {
+        Proof::Mac(mac) => mac.digests.is_empty() || message(&mac.message, body).is_empty(),
+        Proof::Signature(signed) => {
+            signed.signatures.is_empty() || message(&signed.message, body).is_empty()
+        }
+        Proof::Token(token) => token.is_empty(),
+    }
+}
+
+fn holds(proof: &Proof, request: &Request, secret: &str) -> bool {
+    match proof {
+        Proof::Mac(mac) => mac_holds(mac, &request.body, secret),
+        Proof::Signature(signed) => signature_holds(signed, &request.body, secret),
+        Proof::Token(token) => token == secret,
+    }
+}
+
+fn mac_holds(mac: &Mac, body: &[u8], secret: &str) -> bool {
+    let Some(key) = key::decode(mac.key, secret) else { return false };
+    let key = hmac::Key::new(algorithm(mac.algorithm), &key);
+    let message = message(&mac.message, body);
+    mac.digests.iter().any(|digest| hmac::verify(&key, &message, digest).is_ok())
+}
+
+fn signature_holds(signed: &Signature, body: &[u8], secret: &str) -> bool {
+    let Some(key) = key::decode(signed.key, secret) else { return false };
+    // An Ed25519 key in PEM and one in `whpk_` are the same bytes once decoded.
+    let algorithm: &dyn signature::VerificationAlgorithm = match signed.algorithm {
+        PublicKey::Ed25519 => &signature::ED25519,
+        PublicKey::EcdsaP256 => &signature::ECDSA_P256_SHA256_FIXED,
+        PublicKey::RsaSha256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+    };
+    let key = signature::UnparsedPublicKey::new(algorithm, key);
+    let message = message(&signed.message, body);
+    signed.signatures.iter().any(|signature| key.verify(&message, signature).is_ok())
+}
+
+fn algorithm(hash: Hmac) -> hmac::Algorithm {
+    match hash {
+        Hmac::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+        Hmac::Sha256 => hmac::HMAC_SHA256,
+        Hmac::Sha512 => hmac::HMAC_SHA512,
+    }
+}
+
+fn message(pieces: &[Piece], body: &[u8]) -> Vec<u8> {
+    pieces.iter().fold(Vec::new(), |mut message, piece| {
+        message.extend_from_slice(match piece {
+            Piece::Text(text) => text.as_bytes(),
+            Piece::Bytes(bytes) => bytes,
+            Piece::Body => body,
+        });
+        message
+    })
+}
