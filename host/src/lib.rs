@@ -5,5 +5,6 @@ pub mod clock;
 pub mod effect;
 pub mod event;
 pub mod ids;
+pub mod plugin;
 pub mod retry;
 pub mod route;
