@@ -1,0 +1,280 @@
+//! Plugins: the one door to WebAssembly.
+//!
+//! A [`Host`] loads the bytes of a plugin file into a [`Plugin`] and calls it, every time in a fresh
+//! instance, on threads of its own, within a deadline and a memory limit. A [`Registry`] knows which
+//! plugins there are, a [`Folder`] finds them. Plugins only ask: nothing here touches the store, the
+//! network or a secret.
+
+mod bindings;
+mod build;
+mod call;
+mod child;
+mod compile;
+mod context;
+mod convert;
+mod engine;
+mod folder;
+mod lane;
+mod lie;
+mod load;
+mod log;
+mod memory;
+mod registry;
+mod run;
+mod wasi;
+mod wasm;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::Engine;
+use wasmtime::component::{HasSelf, InstancePre, Linker};
+
+use self::bindings::exports::hookgate::plugin::{handler, provider};
+pub use self::build::{BuildError, Built, Toolchain, build};
+pub use self::call::{CallError, CallFailed, Handled, Parsed};
+use self::compile::Compile;
+pub use self::compile::{COMPILE_ARGUMENT, CompileError, Compiler, compile_child};
+use self::context::Context;
+pub use self::convert::{EVENTS_MAX, Failure, FailureKind, HandleContext, YIELD_BYTES_MAX};
+pub use self::folder::{Folder, Reloaded};
+use self::lane::Lane;
+pub use self::lie::Lie;
+pub use self::load::LoadError;
+pub use self::registry::Registry;
+pub use self::run::{EFFECTS_MAX, Grant, StateReader};
+pub use self::wasm::{FILE_BYTES_MAX, Kind};
+use crate::claims::{HandlerInfo, ProviderInfo};
+use crate::ids::Name;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How plugins are run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The folder for compiled code; it is made private. Without one, every start compiles anew.
+    pub cache: Option<PathBuf>,
+    /// Who compiles.
+    pub compiler: Compiler,
+    /// How many threads run guests.
+    pub threads: Threads,
+    /// How many calls of each kind may wait for a thread.
+    pub queue: usize,
+    /// How long each kind of call may take.
+    pub deadlines: Deadlines,
+    /// Most bytes of memory for one call.
+    pub memory_max: usize,
+}
+
+/// How many threads run guests. No kind of call takes the threads of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threads {
+    /// For claims, which a payment gateway waits for.
+    pub claims: usize,
+    /// For parsing, checking settings, and signing.
+    pub parse: usize,
+    /// For handlers. They compute rather than wait, but a few spinning ones must not hold all.
+    pub run: usize,
+}
+
+/// How long a call may take, making the instance included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// For claims.
+    pub claims: Duration,
+    /// For parsing.
+    pub parse: Duration,
+    /// For handling.
+    pub handle: Duration,
+    /// For `describe` and `check`.
+    pub check: Duration,
+}
+
+impl Config {
+    /// The usual numbers.
+    pub fn new(compiler: Compiler, cache: Option<PathBuf>) -> Self {
+        let milliseconds = Duration::from_millis;
+        Self {
+            cache,
+            compiler,
+            threads: Threads { claims: 2, parse: 2, run: 4 },
+            queue: 1024,
+            deadlines: Deadlines {
+                claims: milliseconds(100),
+                parse: milliseconds(1_000),
+                handle: milliseconds(1_000),
+                check: milliseconds(250),
+            },
+            memory_max: 32 << 20,
+        }
+    }
+}
+
+/// Instances that exist outside of the lanes: plugins being loaded, two at most.
+const SPARE_SLOTS: u32 = 2;
+
+/// Why there is no [`Host`].
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The engine could not be set up.
+    #[error("failed to set up the WebAssembly engine: {0}")]
+    Engine(#[source] BoxError),
+    /// The folder for compiled code cannot be used.
+    #[error("failed to make the folder for compiled code private: {0}")]
+    Cache(#[source] io::Error),
+    /// A thread could not be had.
+    #[error("failed to start a thread for plugins: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// What loads and calls plugins. Cheap to clone; the threads end with the last clone.
+#[derive(Clone)]
+pub struct Host(Arc<Parts>);
+
+/// What a [`Host`] is made of.
+struct Parts {
+    config: Config,
+    engine: Engine,
+    /// For plugins that import only the contract.
+    linker: Linker<Context>,
+    linker_with_wasi: Linker<Context>,
+    compile: Compile,
+    lanes: Lanes,
+}
+
+struct Lanes {
+    claims: Lane,
+    parse: Lane,
+    run: Lane,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// Sets up the engine and starts the threads.
+    pub fn new(config: Config) -> Result<Self, StartError> {
+        let engine_error = |error: wasmtime::Error| StartError::Engine(error.into());
+        let Threads { claims, parse, run } = config.threads;
+        let slots = u32::try_from(claims + parse + run).unwrap_or(u32::MAX);
+        let slots = slots.saturating_add(SPARE_SLOTS);
+        let engine = engine::pooled(slots, config.memory_max).map_err(engine_error)?;
+        engine::start_ticker(&engine).map_err(StartError::Thread)?;
+
+        let mut linker = Linker::new(&engine);
+        bindings::Plugin::add_to_linker::<Context, HasSelf<Context>>(&mut linker, |context| {
+            context
+        })
+        .map_err(engine_error)?;
+        let mut linker_with_wasi = linker.clone();
+        wasi::link(&mut linker_with_wasi).map_err(engine_error)?;
+
+        let compile = Compile::new(config.compiler.clone(), config.cache.clone());
+        let compile = compile.map_err(StartError::Cache)?;
+        let lane =
+            |name, threads| Lane::start(name, threads, config.queue).map_err(StartError::Thread);
+        let lanes = Lanes {
+            claims: lane("plugin-claims", claims)?,
+            parse: lane("plugin-parse", parse)?,
+            run: lane("plugin-run", run)?,
+        };
+        Ok(Self(Arc::new(Parts { config, engine, linker, linker_with_wasi, compile, lanes })))
+    }
+
+    /// Loads a plugin from the bytes of its file. Blocks while it compiles, for seconds perhaps.
+    pub fn load(&self, name: Name, file: &[u8]) -> Result<Arc<Plugin>, LoadError> {
+        load::load(&self.0, name, file).map(Arc::new)
+    }
+}
+
+/// What a plugin can be called as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// It reads a provider's requests.
+    Provider,
+    /// It handles events.
+    Handler,
+}
+
+impl fmt::Display for Face {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Provider => "provider",
+            Self::Handler => "handler",
+        })
+    }
+}
+
+/// A plugin that is ready to be called.
+pub struct Plugin {
+    name: Name,
+    digest: String,
+    size: usize,
+    kind: Kind,
+    imports: Vec<String>,
+    exports: Vec<String>,
+    provider: Option<(ProviderInfo, provider::GuestIndices)>,
+    handler: Option<(HandlerInfo, handler::GuestIndices)>,
+    pre: InstancePre<Context>,
+    wasi: bool,
+}
+
+impl Plugin {
+    /// The name that its file gives it.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The SHA-256 of its file, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The size of its file in bytes.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// What kind of file it came in.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What it says of itself as a provider, if it is one.
+    pub fn provider(&self) -> Option<&ProviderInfo> {
+        self.provider.as_ref().map(|(info, _)| info)
+    }
+
+    /// What it says of itself as a handler, if it is one.
+    pub fn handler(&self) -> Option<&HandlerInfo> {
+        self.handler.as_ref().map(|(info, _)| info)
+    }
+
+    /// The names of the interfaces that it imports.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// The names of the interfaces that it exports.
+    pub fn exports(&self) -> &[String] {
+        &self.exports
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin")
+            .field("name", &self.name)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,13 @@
+//! The host's side of `wit/`, generated.
+//!
+//! One world with every interface is bound, because a plugin may export either face or both; which
+//! it has is asked per interface. Nothing outside of `plugin` sees these types: `convert` turns them
+//! into the values that everything shares.
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "plugin",
+    imports: { default: trappable },
+    ownership: Borrowing { duplicate_if_necessary: true },
+    require_store_data_send: true,
+});

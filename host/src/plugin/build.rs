@@ -1,0 +1,357 @@
+//! From a plugin crate to a plugin file: `hookgate plugin build`.
+//!
+//! Finds a compiler that can make `wasm32-unknown-unknown`, which is the tightest box because it
+//! has no WASI at all, and passes it what makes instances cheap. Only for developers; serving never
+//! comes here.
+
+use std::env;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::child::{self, ChildError, Ended};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// Forces one toolchain: `installed`, `rustup` or `distribution`.
+const TOOLCHAIN_VARIABLE: &str = "HOOKGATE_WASM_TOOLCHAIN";
+/// An unreachable network must not keep a developer waiting.
+const RUSTUP_TIME_MAX: Duration = Duration::from_secs(20);
+const INSTALL_TIME_MAX: Duration = Duration::from_secs(300);
+const BUILD_TIME_MAX: Duration = Duration::from_secs(1_200);
+/// Debian's compiler for browsers: recent, with the source of the standard library beside it.
+const DISTRIBUTION_RUSTC: &str = "/usr/bin/rustc";
+const DISTRIBUTION_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "lld-22"];
+const DISTRIBUTION_LINKERS: [&str; 2] = ["wasm-ld-22", "wasm-ld"];
+
+/// A guest's stack. Every page of it that is touched costs a page fault in every instance.
+const STACK_BYTES: u64 = 32 << 10;
+/// The memory that an instance starts with: two pages, which the host clears faster than it maps
+/// new ones, and which hold the stack, the data and a small heap.
+const MEMORY_BYTES: u64 = 128 << 10;
+const WASM_PAGE_BYTES: u64 = 64 << 10;
+/// What the linker says when the plugin's data alone is larger than that.
+const MEMORY_TOO_SMALL: &str = "initial memory too small, ";
+
+/// A plugin file that was built.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How large it is, in bytes.
+    pub size: u64,
+    /// What it was built with.
+    pub toolchain: Toolchain,
+}
+
+/// Where the compiler comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Toolchain {
+    /// The compiler at hand has the target.
+    Installed,
+    /// `rustup` adds the target to it.
+    Rustup,
+    /// The distribution's compiler, which builds the standard library from its source.
+    Distribution,
+}
+
+impl fmt::Display for Toolchain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Installed => "installed",
+            Self::Rustup => "rustup",
+            Self::Distribution => "distribution",
+        })
+    }
+}
+
+impl FromStr for Toolchain {
+    type Err = BuildError;
+
+    fn from_str(text: &str) -> Result<Self, BuildError> {
+        let all = [Self::Installed, Self::Rustup, Self::Distribution];
+        let named = all.into_iter().find(|toolchain| toolchain.to_string() == text);
+        named.ok_or_else(|| BuildError::NoSuchToolchain(text.to_owned()))
+    }
+}
+
+/// Why there is no plugin file.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The environment names a toolchain that there is not.
+    #[error("{TOOLCHAIN_VARIABLE} is `{0}`, not installed, rustup or distribution")]
+    NoSuchToolchain(String),
+    /// The crate is not one that makes a plugin.
+    #[error("`{}` is not a plugin crate: {reason}", path.display())]
+    NoPlugin {
+        /// Its directory.
+        path: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// No compiler can make the target.
+    #[error(
+        "no compiler for {TARGET}: {reason}; run `rustup target add {TARGET}` or, on Debian, \
+         `apt-get install {}`", DISTRIBUTION_PACKAGES.join(" ")
+    )]
+    NoCompiler {
+        /// What was tried last, and how it ended.
+        reason: String,
+    },
+    /// The build failed.
+    #[error("failed to build the plugin:\n{0}")]
+    Cargo(String),
+    /// A program could not be run.
+    #[error("failed to run {program}: {source}")]
+    Run {
+        /// Which.
+        program: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The file could not be put in its place.
+    #[error("failed to write `{}`: {source}", path.display())]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Builds the plugin crate in `crate_dir` to `<out_dir>/<name of that directory>.wasm`. Blocks until
+/// it is built; whether the file keeps the contract is for [`super::Host::load`] to say.
+pub fn build(crate_dir: &Path, out_dir: &Path) -> Result<Built, BuildError> {
+    let package = Package::read(crate_dir)?;
+    let toolchain = match env::var(TOOLCHAIN_VARIABLE) {
+        Ok(forced) => forced.parse().and_then(|forced| prepare(forced, crate_dir))?,
+        Err(_) => prepare_any(crate_dir)?,
+    };
+    cargo_build(&package, toolchain)?;
+
+    let file = package.target_dir.join(TARGET).join("release").join(&package.file_name);
+    let path = out_dir.join(format!("{}.wasm", package.stem));
+    let written = publish(&file, out_dir, &path);
+    let size = written.map_err(|source| BuildError::Write { path: path.clone(), source })?;
+    Ok(Built { path, size, toolchain })
+}
+
+/// Moves the file into place whole, because the gateway may be watching.
+fn publish(file: &Path, out_dir: &Path, path: &Path) -> io::Result<u64> {
+    fs::create_dir_all(out_dir)?;
+    let bytes = fs::read(file)?;
+    let mut part = tempfile::Builder::new().prefix(".build-").tempfile_in(out_dir)?;
+    io::Write::write_all(&mut part, &bytes)?;
+    fs::set_permissions(part.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    part.persist(path)?;
+    Ok(bytes.len() as u64)
+}
+
+/// What has to be known of the crate.
+#[derive(Debug)]
+struct Package {
+    dir: PathBuf,
+    /// What the plugin will be called.
+    stem: String,
+    /// What cargo calls the file that it makes.
+    file_name: String,
+    /// Apart from other builds, whose flags differ.
+    target_dir: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<MetadataPackage>,
+    target_directory: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct MetadataPackage {
+    manifest_path: PathBuf,
+    targets: Vec<MetadataTarget>,
+}
+
+#[derive(Deserialize)]
+struct MetadataTarget {
+    name: String,
+    crate_types: Vec<String>,
+}
+
+impl Package {
+    fn read(crate_dir: &Path) -> Result<Self, BuildError> {
+        let no_plugin =
+            |reason: String| BuildError::NoPlugin { path: crate_dir.to_owned(), reason };
+        let dir = crate_dir.canonicalize().map_err(|error| no_plugin(error.to_string()))?;
+        let stem = dir.file_name().and_then(|name| name.to_str());
+        let stem = stem.ok_or_else(|| no_plugin("its directory has no name".to_owned()))?;
+        let output = Command::new("cargo")
+            .current_dir(&dir)
+            .args(["metadata", "--format-version=1", "--no-deps"])
+            .output()
+            .map_err(|source| BuildError::Run { program: "cargo metadata".to_owned(), source })?;
+        if !output.status.success() {
+            return Err(no_plugin(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        }
+        let metadata: Metadata = serde_json::from_slice(&output.stdout)
+            .map_err(|error| no_plugin(format!("cargo's metadata of it: {error}")))?;
+        let manifest = dir.join("Cargo.toml");
+        let package = metadata.packages.iter().find(|package| package.manifest_path == manifest);
+        let package = package.ok_or_else(|| no_plugin("it has no package".to_owned()))?;
+        let is_plugin = |target: &&MetadataTarget| {
+            target.crate_types.iter().any(|crate_type| crate_type == "cdylib")
+        };
+        let target = package.targets.iter().find(is_plugin);
+        let target = target.ok_or_else(|| no_plugin("it has no crate-type `cdylib`".to_owned()))?;
+        Ok(Self {
+            stem: stem.to_owned(),
+            file_name: format!("{}.wasm", target.name.replace('-', "_")),
+            target_dir: metadata.target_directory.join("plugin-build"),
+            dir,
+        })
+    }
+}
+
+/// The first toolchain that can be had.
+fn prepare_any(crate_dir: &Path) -> Result<Toolchain, BuildError> {
+    prepare(Toolchain::Installed, crate_dir)
+        .or_else(|_| prepare(Toolchain::Rustup, crate_dir))
+        .or_else(|_| prepare(Toolchain::Distribution, crate_dir))
+}
+
+/// Makes sure that a toolchain is there.
+fn prepare(toolchain: Toolchain, crate_dir: &Path) -> Result<Toolchain, BuildError> {
+    match toolchain {
+        Toolchain::Installed => {
+            let mut rustc = Command::new("rustc");
+            rustc.current_dir(crate_dir);
+            let library = sysroot(&mut rustc)?.join("lib/rustlib").join(TARGET).join("lib");
+            if !library.is_dir() {
+                let reason = format!("there is no `{}`", library.display());
+                return Err(BuildError::NoCompiler { reason });
+            }
+        }
+        Toolchain::Rustup => {
+            let mut rustup = Command::new("rustup");
+            install(
+                rustup.current_dir(crate_dir).args(["target", "add", TARGET]),
+                RUSTUP_TIME_MAX,
+            )?;
+        }
+        Toolchain::Distribution => {
+            if !distribution_is_there() {
+                install(Command::new("apt-get").arg("update"), INSTALL_TIME_MAX)?;
+                let mut apt = Command::new("apt-get");
+                apt.args(["install", "-y", "--no-install-recommends"]).args(DISTRIBUTION_PACKAGES);
+                install(apt.env("DEBIAN_FRONTEND", "noninteractive"), INSTALL_TIME_MAX)?;
+            }
+        }
+    }
+    Ok(toolchain)
+}
+
+fn sysroot(rustc: &mut Command) -> Result<PathBuf, BuildError> {
+    let output = rustc.args(["--print", "sysroot"]).output();
+    let output =
+        output.map_err(|source| BuildError::Run { program: "rustc".to_owned(), source })?;
+    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+}
+
+fn distribution_is_there() -> bool {
+    let source = sysroot(&mut Command::new(DISTRIBUTION_RUSTC))
+        .is_ok_and(|sysroot| sysroot.join("lib/rustlib/src/rust/library").is_dir());
+    source && distribution_linker().is_some()
+}
+
+fn distribution_linker() -> Option<&'static str> {
+    let path = env::var_os("PATH")?;
+    let is_there = |name: &&str| env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    DISTRIBUTION_LINKERS.into_iter().find(is_there)
+}
+
+fn install(command: &mut Command, limit: Duration) -> Result<(), BuildError> {
+    let shown = format!("{command:?}").replace('"', "");
+    match child::run(command, b"", limit) {
+        Ok(Ended { status, .. }) if status.success() => Ok(()),
+        Ok(Ended { said, .. }) => {
+            Err(BuildError::NoCompiler { reason: format!("`{shown}` failed: {said}") })
+        }
+        Err(error) => Err(BuildError::NoCompiler { reason: format!("`{shown}` failed: {error}") }),
+    }
+}
+
+fn cargo_build(package: &Package, toolchain: Toolchain) -> Result<(), BuildError> {
+    match try_cargo_build(package, toolchain, MEMORY_BYTES) {
+        Err(BuildError::Cargo(said)) => match memory_needed(&said) {
+            Some(bytes) => try_cargo_build(package, toolchain, bytes),
+            None => Err(BuildError::Cargo(said)),
+        },
+        built => built,
+    }
+}
+
+/// The memory that a plugin with much data starts with, out of the linker's complaint: what it
+/// needs, and a page for its heap.
+fn memory_needed(said: &str) -> Option<u64> {
+    let (_, needed) = said.split_once(MEMORY_TOO_SMALL)?;
+    let needed: u64 = needed.split_once(' ')?.0.parse().ok()?;
+    Some(needed.next_multiple_of(WASM_PAGE_BYTES) + WASM_PAGE_BYTES)
+}
+
+fn try_cargo_build(package: &Package, toolchain: Toolchain, memory: u64) -> Result<(), BuildError> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(&package.dir)
+        .args(["build", "--release", "--lib", "--target", TARGET])
+        .env("CARGO_TARGET_DIR", &package.target_dir)
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3")
+        .env("CARGO_PROFILE_RELEASE_LTO", "true")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
+        .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
+        .env("CARGO_PROFILE_RELEASE_STRIP", "true")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env(
+            "RUSTFLAGS",
+            format!("-Clink-arg=-zstack-size={STACK_BYTES} -Clink-arg=--initial-memory={memory}"),
+        );
+    if toolchain == Toolchain::Distribution {
+        let linker = distribution_linker().unwrap_or(DISTRIBUTION_LINKERS[0]);
+        cargo
+            .arg("-Zbuild-std=std,panic_abort")
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTC", DISTRIBUTION_RUSTC)
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+    }
+    match child::run(&mut cargo, b"", BUILD_TIME_MAX) {
+        Ok(Ended { status, .. }) if status.success() => Ok(()),
+        Ok(Ended { said, .. }) => Err(BuildError::Cargo(said)),
+        Err(ChildError::TooLong) => Err(BuildError::Cargo("it took too long".to_owned())),
+        Err(ChildError::Io(source)) => Err(BuildError::Run { program: "cargo".to_owned(), source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_with_much_data_gets_the_memory_it_needs() {
+        let said = "rust-lld: error: initial memory too small, 300000 bytes needed";
+        assert_eq!(memory_needed(said), Some(6 * WASM_PAGE_BYTES));
+        assert_eq!(memory_needed("error[E0425]: cannot find value"), None);
+    }
+
+    #[test]
+    fn what_is_no_plugin_crate_is_said_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = build(folder.path(), folder.path()).unwrap_err();
+        assert!(matches!(error, BuildError::NoPlugin { .. }), "{error}");
+        let error = build(Path::new(env!("CARGO_MANIFEST_DIR")), folder.path()).unwrap_err();
+        assert!(error.to_string().ends_with("it has no crate-type `cdylib`"), "{error}");
+    }
+}

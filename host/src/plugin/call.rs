@@ -1,0 +1,338 @@
+//! One call of a plugin: a fresh store, a fresh instance, a deadline, and out.
+//!
+//! Nothing outlives a call: what the guest left in memory is gone, and a trap poisons nothing. The
+//! calls here run on the lanes' threads; what comes back has been checked against the contract.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::Instance;
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
+
+use super::bindings::exports::hookgate::plugin::{handler, provider};
+use super::context::Context;
+use super::convert::{self, Failure, HandleContext, YIELD_BYTES_MAX};
+use super::engine;
+use super::lane::LaneError;
+use super::lie::{Lie, TEXT_BYTES_MAX, shortened};
+use super::run::{Grant, Run, StateReader, StateUnread};
+use super::wasi::Wasi;
+use super::{Face, Host, Plugin};
+use crate::claims::{Claims, Refusal};
+use crate::effect::{Effect, LogLine};
+use crate::event::{Event, Request, Timestamp};
+use crate::ids::Name;
+
+/// Most handles that a guest may hold at once.
+const HANDLES_MAX: usize = 1_000;
+/// Most bytes that a guest may pass in one value. Twice what a call may yield, so that it is the
+/// check of the contract that speaks and not this.
+const LIFT_BYTES_MAX: usize = 2 * YIELD_BYTES_MAX;
+/// How much of a guest's stack is shown.
+const FRAMES_MAX: usize = 4;
+
+/// Why a call has no answer of the plugin's.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The plugin broke down.
+    #[error("the plugin trapped: {reason}")]
+    Trap {
+        /// What happened, and in which functions.
+        reason: String,
+    },
+    /// It took too long.
+    #[error("the plugin did not return within {} ms", limit.as_millis())]
+    Deadline {
+        /// How long it had.
+        limit: Duration,
+    },
+    /// It wanted too much memory.
+    #[error("the plugin wanted more than {limit} bytes of memory")]
+    Memory {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// It said what the contract does not allow.
+    #[error("the plugin broke the contract: {0}")]
+    Lie(#[source] Lie),
+    /// It was not called: everything is taken. Nobody's fault, and passing.
+    #[error("the plugin was not called: all threads are taken and the queue is full")]
+    Busy,
+    /// The host failed. Not the plugin's fault, and perhaps passing.
+    #[error("the host failed the plugin: {0}")]
+    Host(String),
+}
+
+/// A call without an answer, and what the plugin wrote before.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct CallFailed {
+    /// Why.
+    pub error: CallError,
+    /// What it wrote.
+    pub log: Vec<LogLine>,
+}
+
+impl From<LaneError> for CallError {
+    fn from(error: LaneError) -> Self {
+        match error {
+            LaneError::Busy => Self::Busy,
+            LaneError::Panicked => {
+                Self::Host("it panicked over what the plugin gave it".to_owned())
+            }
+        }
+    }
+}
+
+impl From<LaneError> for CallFailed {
+    fn from(error: LaneError) -> Self {
+        Self { error: error.into(), log: Vec::new() }
+    }
+}
+
+/// What a provider made of a receipt.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The events, or why there are none.
+    pub result: Result<Vec<Event>, Failure>,
+    /// What it wrote.
+    pub log: Vec<LogLine>,
+}
+
+/// What a handler made of an event.
+#[derive(Debug)]
+pub struct Handled {
+    /// What it asks for, or why it failed.
+    pub result: Result<Vec<Effect>, Failure>,
+    /// What it wrote.
+    pub log: Vec<LogLine>,
+}
+
+impl Host {
+    /// Asks a provider what was signed. What it writes is dropped: anybody on the network could
+    /// fill the log with it.
+    ///
+    /// The outer error is that there is no answer; the inner is the answer that nothing was signed.
+    pub async fn claims(
+        &self,
+        plugin: &Arc<Plugin>,
+        settings: &Arc<str>,
+        request: &Arc<Request>,
+    ) -> Result<Result<Claims, Refusal>, CallError> {
+        let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
+        let context = self.context(settings);
+        let deadline = self.0.config.deadlines.claims;
+        let call = move || {
+            let (claims, _) = enter(&plugin, context, deadline, |store, instance| {
+                let guest = plugin.provider_in(store, instance)?;
+                convert::lend_request(&request, |request| guest.call_claim(store, request))
+            });
+            match claims? {
+                Ok(claims) => convert::claims(claims).map(Ok).map_err(CallError::Lie),
+                Err(refusal) => Ok(Err(convert::refusal(&refusal))),
+            }
+        };
+        self.0.lanes.claims.call(call).await?
+    }
+
+    /// Asks a provider what a receipt means. Its events are given `source`.
+    pub async fn parse(
+        &self,
+        plugin: &Arc<Plugin>,
+        settings: &Arc<str>,
+        source: &Name,
+        request: &Arc<Request>,
+    ) -> Result<Parsed, CallFailed> {
+        let (plugin, request, source) = (Arc::clone(plugin), Arc::clone(request), source.clone());
+        let context = self.context(settings);
+        let deadline = self.0.config.deadlines.parse;
+        let call = move || {
+            let (parsed, context) = enter(&plugin, context, deadline, |store, instance| {
+                let guest = plugin.provider_in(store, instance)?;
+                convert::lend_request(&request, |request| guest.call_parse(store, request))
+            });
+            let result = parsed.and_then(|parsed| match parsed {
+                Ok(events) => {
+                    let events = convert::events(events, &source, request.received_at);
+                    events.map(Ok).map_err(CallError::Lie)
+                }
+                Err(failure) => Ok(Err(convert::failure(&failure))),
+            });
+            let log = context.log.into_lines();
+            match result {
+                Ok(result) => Ok(Parsed { result, log }),
+                Err(error) => Err(CallFailed { error, log }),
+            }
+        };
+        self.0.lanes.parse.call(call).await?
+    }
+
+    /// Runs a handler on an event. Nothing that it asks for has happened when this returns.
+    pub async fn handle(
+        &self,
+        plugin: &Arc<Plugin>,
+        settings: &Arc<str>,
+        event: &Arc<Event>,
+        told: HandleContext,
+        grant: &Arc<Grant>,
+        state: StateReader,
+    ) -> Result<Handled, CallFailed> {
+        let (plugin, event) = (Arc::clone(plugin), Arc::clone(event));
+        let mut context = self.context(settings);
+        context.run = Some(Run::new(Arc::clone(grant), state));
+        let deadline = self.0.config.deadlines.handle;
+        let call = move || {
+            let (handled, context) = enter(&plugin, context, deadline, |store, instance| {
+                let guest = plugin.handler_in(store, instance)?;
+                let told = convert::lend_context(&told);
+                convert::lend_event(&event, |event| guest.call_handle(store, event, told))
+            });
+            let log = context.log.into_lines();
+            match handled {
+                Ok(Ok(())) => {
+                    let effects = context.run.map(Run::into_effects).unwrap_or_default();
+                    Ok(Handled { result: Ok(effects), log })
+                }
+                Ok(Err(failure)) => Ok(Handled { result: Err(convert::failure(&failure)), log }),
+                Err(error) => Err(CallFailed { error, log }),
+            }
+        };
+        self.0.lanes.run.call(call).await?
+    }
+
+    /// Asks a plugin whether it can work with these settings; what it has against them is for the
+    /// operator.
+    pub async fn check(
+        &self,
+        plugin: &Arc<Plugin>,
+        face: Face,
+        settings: &Arc<str>,
+    ) -> Result<Result<(), String>, CallError> {
+        let plugin = Arc::clone(plugin);
+        let context = self.context(settings);
+        let deadline = self.0.config.deadlines.check;
+        let call = move || {
+            let (checked, _) = enter(&plugin, context, deadline, |store, instance| match face {
+                Face::Provider => plugin.provider_in(store, instance)?.call_check(store),
+                Face::Handler => plugin.handler_in(store, instance)?.call_check(store),
+            });
+            Ok(checked?.map_err(|reason| shortened(&reason, TEXT_BYTES_MAX)))
+        };
+        self.0.lanes.parse.call(call).await?
+    }
+
+    /// Asks a provider for the request that it would send with these digests. For developers.
+    pub async fn sign(
+        &self,
+        plugin: &Arc<Plugin>,
+        settings: &Arc<str>,
+        request: &Arc<Request>,
+        signed_at: Timestamp,
+        digests: Vec<Vec<u8>>,
+    ) -> Result<Result<Request, String>, CallError> {
+        let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
+        let context = self.context(settings);
+        let deadline = self.0.config.deadlines.parse;
+        let call = move || {
+            let digests: Vec<&[u8]> = digests.iter().map(Vec::as_slice).collect();
+            let (signed, _) = enter(&plugin, context, deadline, |store, instance| {
+                let guest = plugin.provider_in(store, instance)?;
+                convert::lend_request(&request, |request| {
+                    guest.call_sign(store, request, signed_at.0, &digests)
+                })
+            });
+            match signed? {
+                Ok(request) => convert::request(request).map(Ok).map_err(CallError::Lie),
+                Err(reason) => Ok(Err(shortened(&reason, TEXT_BYTES_MAX))),
+            }
+        };
+        self.0.lanes.parse.call(call).await?
+    }
+
+    fn context(&self, settings: &Arc<str>) -> Context {
+        Context::new(Arc::clone(settings), self.0.config.memory_max)
+    }
+}
+
+impl Plugin {
+    fn provider_in(
+        &self,
+        store: &mut Store<Context>,
+        instance: &Instance,
+    ) -> wasmtime::Result<provider::Guest> {
+        match &self.provider {
+            Some((_, indices)) => indices.load(store, instance),
+            None => wasmtime::bail!("it is no provider"),
+        }
+    }
+
+    fn handler_in(
+        &self,
+        store: &mut Store<Context>,
+        instance: &Instance,
+    ) -> wasmtime::Result<handler::Guest> {
+        match &self.handler {
+            Some((_, indices)) => indices.load(store, instance),
+            None => wasmtime::bail!("it is no handler"),
+        }
+    }
+}
+
+/// Instantiates a plugin, makes a call, and takes the store apart again. The deadline is for all of
+/// it. To be called on a thread with a stack for guests, outside of the async runtime.
+pub(super) fn enter<T>(
+    plugin: &Plugin,
+    mut context: Context,
+    deadline: Duration,
+    call: impl FnOnce(&mut Store<Context>, &Instance) -> wasmtime::Result<T>,
+) -> (Result<T, CallError>, Context) {
+    if plugin.wasi {
+        context.wasi = Some(Wasi::empty());
+    }
+    let memory_max = context.memory.most;
+    let mut store = Store::new(plugin.pre.engine(), context);
+    store.limiter(|context| &mut context.memory);
+    store.set_hostcall_fuel(LIFT_BYTES_MAX);
+    store.set_max_component_handles(HANDLES_MAX);
+    // Before instantiating, which runs code of the guest too.
+    store.set_epoch_deadline(engine::ticks(deadline));
+    let instance = plugin.pre.instantiate(&mut store);
+    let result = instance.and_then(|instance| call(&mut store, &instance));
+    let context = store.into_data();
+    let exceeded = context.memory.exceeded;
+    let result = result.map_err(|error| match judge(&error, deadline) {
+        // A guest whose allocation fails gives up in its own way.
+        CallError::Trap { .. } if exceeded => CallError::Memory { limit: memory_max },
+        judged => judged,
+    });
+    (result, context)
+}
+
+/// What an error of wasmtime means.
+fn judge(error: &wasmtime::Error, deadline: Duration) -> CallError {
+    if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+        CallError::Deadline { limit: deadline }
+    } else if let Some(lie) = error.downcast_ref::<Lie>() {
+        CallError::Lie(lie.clone())
+    } else if let Some(unread) = error.downcast_ref::<StateUnread>() {
+        CallError::Host(unread.to_string())
+    } else if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+        CallError::Busy
+    } else {
+        CallError::Trap { reason: reason(error) }
+    }
+}
+
+/// What happened, and the innermost functions that it happened in.
+fn reason(error: &wasmtime::Error) -> String {
+    let mut reason = error.root_cause().to_string();
+    let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
+    for (depth, frame) in frames.iter().take(FRAMES_MAX).enumerate() {
+        reason += if depth == 0 { ", in " } else { ", called by " };
+        match frame.symbols().first().and_then(|symbol| symbol.name()).or(frame.func_name()) {
+            Some(name) => reason += name,
+            None => reason += &format!("function {}", frame.func_index()),
+        }
+    }
+    shortened(&reason, TEXT_BYTES_MAX)
+}

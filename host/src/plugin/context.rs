@@ -1,0 +1,117 @@
+//! What one call may reach: the data of its store.
+//!
+//! Made for the call and taken apart after it. It answers the guest's imports from memory; the one
+//! thing outside that it can reach is the reader of the subject's state.
+
+use std::sync::Arc;
+
+use super::bindings::hookgate::plugin::{log, outbox, settings, state, types};
+use super::lie::lie;
+use super::log::Log;
+use super::memory::MemoryLimit;
+use super::run::Run;
+use super::wasi::Wasi;
+use crate::effect::LogLevel;
+
+/// The store's data during one call.
+#[derive(Debug)]
+pub(super) struct Context {
+    settings: Arc<str>,
+    pub(super) log: Log,
+    pub(super) memory: MemoryLimit,
+    /// What a run asks for; none in every other call.
+    pub(super) run: Option<Run>,
+    /// Only for plugins that import it.
+    pub(super) wasi: Option<Wasi>,
+}
+
+impl Context {
+    /// For a call with these settings, of a plugin that may use so many bytes of memory.
+    pub(super) fn new(settings: Arc<str>, memory_max: usize) -> Self {
+        Self {
+            settings,
+            log: Log::default(),
+            memory: MemoryLimit::new(memory_max),
+            run: None,
+            wasi: None,
+        }
+    }
+}
+
+impl settings::Host for Context {
+    fn get(&mut self) -> wasmtime::Result<String> {
+        Ok(self.settings.as_ref().to_owned())
+    }
+}
+
+impl log::Host for Context {
+    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        let level = match level {
+            log::Level::Debug => LogLevel::Debug,
+            log::Level::Info => LogLevel::Info,
+            log::Level::Warn => LogLevel::Warn,
+            log::Level::Error => LogLevel::Error,
+        };
+        self.log.write(level, &message);
+        Ok(())
+    }
+}
+
+impl types::Host for Context {}
+
+const ONLY_IN_HANDLE: &str = "only `handle` may ask for effects";
+
+impl outbox::Host for Context {
+    fn emit(&mut self, event: outbox::Emission) -> wasmtime::Result<Result<(), outbox::Refusal>> {
+        Ok(match &mut self.run {
+            Some(run) => run.emit(event),
+            None => Err(outbox::Refusal::Invalid(ONLY_IN_HANDLE.to_owned())),
+        })
+    }
+
+    fn send(
+        &mut self,
+        endpoint: String,
+        content_type: String,
+        body: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), outbox::Refusal>> {
+        Ok(match &mut self.run {
+            Some(run) => run.send(&endpoint, content_type, body),
+            None => Err(outbox::Refusal::Invalid(ONLY_IN_HANDLE.to_owned())),
+        })
+    }
+
+    fn alert(
+        &mut self,
+        severity: outbox::Severity,
+        message: String,
+    ) -> wasmtime::Result<Result<(), outbox::Refusal>> {
+        Ok(match &mut self.run {
+            Some(run) => run.alert(severity, &message),
+            None => Err(outbox::Refusal::Invalid(ONLY_IN_HANDLE.to_owned())),
+        })
+    }
+}
+
+impl state::Host for Context {
+    fn get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
+        match &self.run {
+            Some(run) => Ok(run.state(&key)?),
+            None => Ok(None),
+        }
+    }
+
+    fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), state::Refusal>> {
+        Ok(match &mut self.run {
+            Some(run) => run.set(key, value),
+            None => Err(state::Refusal::Invalid(ONLY_IN_HANDLE.to_owned())),
+        })
+    }
+
+    fn delete(&mut self, key: String) -> wasmtime::Result<()> {
+        match &mut self.run {
+            Some(run) => Ok(run.delete(key)?),
+            None => Err(lie("state.delete", ONLY_IN_HANDLE).into()),
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! Between the bindings' types and the values that everything shares.
+//!
+//! What goes in is lent; what comes out is checked against every limit of the contract before
+//! anybody else sees it. Pure: no store, no engine, no clock.
+
+use std::time::Duration;
+
+use super::bindings::exports::hookgate::plugin::{handler, provider};
+use super::bindings::hookgate::plugin::types;
+use super::lie::{self, Lie, TEXT_BYTES_MAX, lie};
+use crate::claims::{
+    Claims, ClockRule, Evidence, HandlerInfo, Hmac, KeyEncoding, Piece, Proof, ProofKind,
+    ProviderInfo, PublicKey, Refusal, Reply,
+};
+use crate::event::{Event, Request, Timestamp};
+use crate::ids::Name;
+use crate::retry::Outcome;
+use crate::route::Pattern;
+
+/// Most events in one receipt.
+pub const EVENTS_MAX: usize = 1_000;
+/// Most bytes that one call may yield: the events of a receipt, the effects of a run.
+pub const YIELD_BYTES_MAX: usize = 4 << 20;
+/// Most pieces of evidence in one request, and most proofs in one of them.
+const EVIDENCE_MAX: usize = 64;
+/// Most digests or signatures in one proof.
+const DIGESTS_MAX: usize = 16;
+/// Most pieces in one signed message.
+const PIECES_MAX: usize = 256;
+/// Most event types that a plugin may name.
+const TYPES_MAX: usize = 256;
+/// Longest name and version of a plugin.
+const NAME_BYTES_MAX: usize = 64;
+/// Largest answer to a payment gateway.
+const REPLY_BYTES_MAX: usize = 64 << 10;
+/// Most headers of a request that a plugin makes.
+const HEADERS_MAX: usize = 256;
+
+/// Why a plugin did not do its work, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Whether trying again can help.
+    pub kind: FailureKind,
+    /// For a person: at most 4 KiB, without control characters.
+    pub reason: String,
+    /// Not before so long.
+    pub retry_after: Option<Duration>,
+}
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// It can.
+    Transient,
+    /// The same again would end the same.
+    Permanent,
+}
+
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Self {
+        let Failure { kind, reason, retry_after } = failure;
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        match kind {
+            FailureKind::Transient => {
+                Self::Transient { reason, retry_after_ms: retry_after.map(milliseconds) }
+            }
+            FailureKind::Permanent => Self::Permanent { reason },
+        }
+    }
+}
+
+/// What a handler is told beside the event.
+#[derive(Debug, Clone)]
+pub struct HandleContext {
+    /// The source that the event came in by, or the handler that emitted it.
+    pub source: String,
+    /// `evt_...`
+    pub event_id: String,
+    /// `run_...`
+    pub run_id: String,
+    /// 1 on the first try.
+    pub attempt: u32,
+    /// The time of this try.
+    pub now: Timestamp,
+}
+
+/// Lends a request to a guest for the time of `call`.
+pub(super) fn lend_request<T>(
+    request: &Request,
+    call: impl FnOnce(types::RequestParam<'_>) -> T,
+) -> T {
+    let headers = request.headers.iter();
+    let headers: Vec<_> = headers.map(|(name, value)| types::HeaderParam { name, value }).collect();
+    call(types::RequestParam {
+        method: &request.method,
+        url: &request.url,
+        headers: &headers,
+        body: &request.body,
+        received_at: request.received_at.0,
+    })
+}
+
+/// Lends an event to a guest for the time of `call`.
+pub(super) fn lend_event<T>(event: &Event, call: impl FnOnce(types::EventParam<'_>) -> T) -> T {
+    let labels = event.labels.iter();
+    let labels: Vec<_> = labels.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let money = event.money.as_ref();
+    call(types::EventParam {
+        id: &event.id,
+        type_: &event.event_type,
+        subject: event.subject.as_deref(),
+        time: Some(event.time.0),
+        money: money
+            .map(|money| types::MoneyParam { amount: &money.amount, currency: &money.currency }),
+        labels: &labels,
+        data: &event.data,
+    })
+}
+
+/// Lends a handler's context.
+pub(super) fn lend_context(context: &HandleContext) -> handler::Context<'_> {
+    handler::Context {
+        source: &context.source,
+        event_id: &context.event_id,
+        run_id: &context.run_id,
+        attempt: context.attempt,
+        now: context.now.0,
+    }
+}
+
+/// What a provider says of itself.
+pub(super) fn provider_info(info: provider::ProviderInfo) -> Result<ProviderInfo, Lie> {
+    let patterns = patterns("provider-info.types", info.types)?;
+    if !(400..=499).contains(&info.refusal_status) {
+        let reason = format!("is {}, not 400 to 499", info.refusal_status);
+        return Err(lie("provider-info.refusal-status", reason));
+    }
+    Ok(ProviderInfo {
+        name: lie::text("provider-info.name", info.name, NAME_BYTES_MAX)?,
+        version: lie::text("provider-info.version", info.version, NAME_BYTES_MAX)?,
+        types: patterns.iter().map(ToString::to_string).collect(),
+        proofs: info.proofs.into_iter().map(proof_kind).collect(),
+        clock: match info.clock {
+            provider::ClockRule::Past => ClockRule::Past,
+            provider::ClockRule::Both => ClockRule::Both,
+        },
+        tolerance: info.tolerance_ms.map(Duration::from_millis),
+        reply: info.reply.map(reply).transpose()?,
+        refusal_status: info.refusal_status,
+    })
+}
+
+/// What a handler says of itself.
+pub(super) fn handler_info(info: handler::HandlerInfo) -> Result<HandlerInfo, Lie> {
+    Ok(HandlerInfo {
+        name: lie::text("handler-info.name", info.name, NAME_BYTES_MAX)?,
+        version: lie::text("handler-info.version", info.version, NAME_BYTES_MAX)?,
+        types: patterns("handler-info.types", info.types)?,
+    })
+}
+
+/// What a provider read off a request.
+pub(super) fn claims(claims: provider::Claims) -> Result<Claims, Lie> {
+    let evidence = lie::at_most("claims.evidence", claims.evidence, EVIDENCE_MAX)?;
+    let event_ids = lie::at_most("claims.event-ids", claims.event_ids, EVENTS_MAX)?;
+    let event_id = |id| lie::text("claims.event-ids", id, lie::ID_BYTES_MAX);
+    Ok(Claims {
+        evidence: evidence.into_iter().map(one_evidence).collect::<Result<_, _>>()?,
+        signed_at: claims.signed_at.map(|at| timestamp("claims.signed-at", at)).transpose()?,
+        event_ids: event_ids.into_iter().map(event_id).collect::<Result<_, _>>()?,
+    })
+}
+
+/// Why a provider found no evidence.
+pub(super) fn refusal(refusal: &provider::Refusal) -> Refusal {
+    Refusal { reason: lie::shortened(&refusal.reason, TEXT_BYTES_MAX) }
+}
+
+/// Why a plugin failed.
+pub(super) fn failure(failure: &types::Failure) -> Failure {
+    Failure {
+        kind: match failure.kind {
+            types::FailureKind::Transient => FailureKind::Transient,
+            types::FailureKind::Permanent => FailureKind::Permanent,
+        },
+        reason: lie::shortened(&failure.reason, TEXT_BYTES_MAX),
+        retry_after: failure.retry_after_ms.map(Duration::from_millis),
+    }
+}
+
+/// The events of a receipt. One that says no time happened when the request was received.
+pub(super) fn events(
+    events: Vec<types::EventResult>,
+    source: &Name,
+    received_at: Timestamp,
+) -> Result<Vec<Event>, Lie> {
+    let events = lie::at_most("events", events, EVENTS_MAX)?;
+    let bytes: usize = events.iter().map(event_bytes).sum();
+    if bytes > YIELD_BYTES_MAX {
+        return Err(lie("events", format!("have {bytes} bytes, more than {YIELD_BYTES_MAX}")));
+    }
+    events.into_iter().map(|event| one_event(event, source, received_at)).collect()
+}
+
+fn event_bytes(event: &types::EventResult) -> usize {
+    let labels: usize = event.labels.iter().map(|(name, value)| name.len() + value.len()).sum();
+    event.id.len() + event.type_.len() + event.data.len() + labels
+}
+
+fn one_event(
+    event: types::EventResult,
+    source: &Name,
+    received_at: Timestamp,
+) -> Result<Event, Lie> {
+    let money = event.money;
+    Ok(Event {
+        source: source.clone(),
+        id: lie::text("event.id", event.id, lie::ID_BYTES_MAX)?,
+        event_type: lie::event_type("event.type", event.type_)?,
+        subject: lie::subject("event.subject", event.subject)?,
+        time: event.time.map_or(Ok(received_at), |time| timestamp("event.time", time))?,
+        money: money
+            .map(|money| lie::money("event.money", money.amount, money.currency))
+            .transpose()?,
+        labels: lie::labels("event.labels", event.labels)?,
+        data: lie::json("event.data", event.data)?,
+    })
+}
+
+/// The request that a provider would send.
+pub(super) fn request(request: types::RequestResult) -> Result<Request, Lie> {
+    let headers = lie::at_most("request.headers", request.headers, HEADERS_MAX)?;
+    let header = |header: types::HeaderResult| {
+        let name = header.name.parse::<http::HeaderName>();
+        let value = http::HeaderValue::from_str(&header.value);
+        match (name, value) {
+            (Ok(name), Ok(_)) => Ok((name.as_str().to_owned(), header.value)),
+            _ => Err(lie("request.headers", "has a header that HTTP does not allow")),
+        }
+    };
+    let method = http::Method::from_bytes(request.method.as_bytes());
+    if method.is_err() {
+        return Err(lie("request.method", "is no HTTP method"));
+    }
+    Ok(Request {
+        method: request.method,
+        url: lie::text("request.url", request.url, 8 << 10)?,
+        headers: headers.into_iter().map(header).collect::<Result<_, _>>()?,
+        body: request.body.into(),
+        received_at: timestamp("request.received-at", request.received_at)?,
+    })
+}
+
+fn one_evidence(evidence: provider::Evidence) -> Result<Evidence, Lie> {
+    let proofs = lie::at_most("evidence.proofs", evidence.proofs, EVIDENCE_MAX)?;
+    Ok(Evidence { proofs: proofs.into_iter().map(proof).collect::<Result<_, _>>()? })
+}
+
+fn proof(proof: provider::Proof) -> Result<Proof, Lie> {
+    Ok(match proof {
+        provider::Proof::Mac(mac) => Proof::Mac {
+            algorithm: match mac.algorithm {
+                provider::Hmac::Sha1 => Hmac::Sha1,
+                provider::Hmac::Sha256 => Hmac::Sha256,
+                provider::Hmac::Sha512 => Hmac::Sha512,
+            },
+            key: key_encoding(mac.key),
+            message: message("mac.message", mac.message)?,
+            digests: lie::at_most("mac.digests", mac.digests, DIGESTS_MAX)?,
+        },
+        provider::Proof::Signature(signature) => Proof::Signature {
+            algorithm: match signature.algorithm {
+                provider::PublicKey::Ed25519 => PublicKey::Ed25519,
+                provider::PublicKey::EcdsaP256 => PublicKey::EcdsaP256,
+                provider::PublicKey::RsaSha256 => PublicKey::RsaSha256,
+            },
+            key: key_encoding(signature.key),
+            message: message("signature.message", signature.message)?,
+            signatures: lie::at_most("signature.signatures", signature.signatures, DIGESTS_MAX)?,
+        },
+        provider::Proof::Token(token) => Proof::Token(token),
+    })
+}
+
+fn message(field: &'static str, pieces: Vec<provider::Piece>) -> Result<Vec<Piece>, Lie> {
+    let pieces = lie::at_most(field, pieces, PIECES_MAX)?;
+    let piece = |piece| match piece {
+        provider::Piece::Text(text) => Piece::Bytes(text.into_bytes()),
+        provider::Piece::Bytes(bytes) => Piece::Bytes(bytes),
+        provider::Piece::Body => Piece::Body,
+    };
+    Ok(pieces.into_iter().map(piece).collect())
+}
+
+fn key_encoding(key: provider::KeyEncoding) -> KeyEncoding {
+    match key {
+        provider::KeyEncoding::Text => KeyEncoding::Text,
+        provider::KeyEncoding::Hex => KeyEncoding::Hex,
+        provider::KeyEncoding::Base64 => KeyEncoding::Base64,
+        provider::KeyEncoding::Whsec => KeyEncoding::Whsec,
+        provider::KeyEncoding::Whpk => KeyEncoding::Whpk,
+        provider::KeyEncoding::Pem => KeyEncoding::Pem,
+    }
+}
+
+fn proof_kind(kind: provider::ProofKind) -> ProofKind {
+    match kind {
+        provider::ProofKind::Mac => ProofKind::Mac,
+        provider::ProofKind::Signature => ProofKind::Signature,
+        provider::ProofKind::Token => ProofKind::Token,
+    }
+}
+
+fn reply(reply: types::Reply) -> Result<Reply, Lie> {
+    if !(200..=299).contains(&reply.status) {
+        return Err(lie("reply.status", format!("is {}, not 200 to 299", reply.status)));
+    }
+    Ok(Reply {
+        status: reply.status,
+        content_type: lie::content_type("reply.content-type", reply.content_type)?,
+        body: lie::at_most("reply.body", reply.body, REPLY_BYTES_MAX)?.into(),
+    })
+}
+
+fn patterns(field: &'static str, types: Vec<String>) -> Result<Vec<Pattern>, Lie> {
+    let types = lie::at_most(field, types, TYPES_MAX)?;
+    let pattern = |text: String| {
+        text.parse().map_err(|_| {
+            let shown = lie::shortened(&text, NAME_BYTES_MAX);
+            lie(field, format!("`{shown}` is not an event type such as payment.* or *"))
+        })
+    };
+    types.into_iter().map(pattern).collect()
+}
+
+fn timestamp(field: &'static str, milliseconds: u64) -> Result<Timestamp, Lie> {
+    let time = Timestamp(milliseconds);
+    if time <= Timestamp::MAX {
+        Ok(time)
+    } else {
+        Err(lie(field, format!("is {milliseconds}, which is after the year 9999")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> types::EventResult {
+        types::EventResult {
+            id: "evt_1".to_owned(),
+            type_: "payment.failed".to_owned(),
+            subject: None,
+            time: None,
+            money: None,
+            labels: Vec::new(),
+            data: "{}".to_owned(),
+        }
+    }
+
+    fn converted(events: Vec<types::EventResult>) -> Result<Vec<Event>, Lie> {
+        super::events(events, &"stripe".parse().unwrap(), Timestamp(7))
+    }
+
+    #[track_caller]
+    fn lies(change: impl FnOnce(&mut types::EventResult), field: &str) {
+        let mut event = event();
+        change(&mut event);
+        assert_eq!(converted(vec![event]).unwrap_err().field, field);
+    }
+
+    #[test]
+    fn an_event_without_a_time_happened_on_receipt() {
+        let events = converted(vec![event()]).unwrap();
+        assert_eq!((events[0].time, events[0].source.as_str()), (Timestamp(7), "stripe"));
+    }
+
+    #[test]
+    fn what_an_event_may_not_be_is_refused_by_name() {
+        lies(|event| event.id = String::new(), "event.id");
+        lies(|event| event.id = "x".repeat(256), "event.id");
+        lies(|event| event.type_ = "not a type".to_owned(), "event.type");
+        lies(|event| event.subject = Some("x".repeat(256)), "event.subject");
+        lies(|event| event.time = Some(u64::MAX), "event.time");
+        lies(|event| event.labels = vec![("a".to_owned(), String::new()); 65], "event.labels");
+        lies(|event| event.data = "{".to_owned(), "event.data");
+        let (amount, currency) = ("1e3".to_owned(), "USD".to_owned());
+        let money = types::MoneyResult { amount, currency };
+        lies(|event| event.money = Some(money), "event.money");
+    }
+
+    #[test]
+    fn events_are_counted_and_weighed() {
+        assert_eq!(converted(vec![event(); EVENTS_MAX]).unwrap().len(), EVENTS_MAX);
+        assert_eq!(converted(vec![event(); EVENTS_MAX + 1]).unwrap_err().field, "events");
+        let mut heavy = event();
+        heavy.data = format!("\"{}\"", "x".repeat(YIELD_BYTES_MAX / 2));
+        assert_eq!(converted(vec![heavy.clone(), heavy]).unwrap_err().field, "events");
+    }
+
+    #[test]
+    fn claims_are_bounded() {
+        let token = || provider::Proof::Token("t".to_owned());
+        let evidence = |proofs| provider::Evidence { proofs };
+        let bounded = |evidence| {
+            let claims = provider::Claims { evidence, signed_at: None, event_ids: Vec::new() };
+            super::claims(claims).map_err(|lie| lie.field)
+        };
+        assert!(bounded(vec![evidence(vec![token()])]).is_ok());
+        let many = (0..65).map(|_| evidence(vec![token()])).collect();
+        assert_eq!(bounded(many), Err("claims.evidence"));
+        let many = (0..65).map(|_| token()).collect();
+        assert_eq!(bounded(vec![evidence(many)]), Err("evidence.proofs"));
+        let mac = provider::Mac {
+            algorithm: provider::Hmac::Sha256,
+            key: provider::KeyEncoding::Text,
+            message: vec![provider::Piece::Body],
+            digests: vec![vec![0; 32]; 17],
+        };
+        let many = vec![evidence(vec![provider::Proof::Mac(mac)])];
+        assert_eq!(bounded(many), Err("mac.digests"));
+    }
+
+    #[test]
+    fn a_status_out_of_range_is_refused() {
+        let info = |refusal_status, status| provider::ProviderInfo {
+            name: "stripe".to_owned(),
+            version: "1".to_owned(),
+            types: vec!["payment.*".to_owned()],
+            proofs: vec![provider::ProofKind::Mac],
+            clock: provider::ClockRule::Past,
+            tolerance_ms: None,
+            reply: Some(types::Reply {
+                status,
+                content_type: "text/plain".to_owned(),
+                body: b"ok".to_vec(),
+            }),
+            refusal_status,
+        };
+        assert!(provider_info(info(401, 200)).is_ok());
+        let refused = |info| provider_info(info).unwrap_err().field;
+        assert_eq!(refused(info(500, 200)), "provider-info.refusal-status");
+        assert_eq!(refused(info(401, 302)), "reply.status");
+    }
+}

@@ -1,0 +1,156 @@
+//! The directory that operators drop plugins into.
+//!
+//! Compares what lies there with what is loaded, and loads what is new. Looks only when it is told
+//! to; who watches the directory is not known here. A file that cannot be loaded changes nothing.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+
+use super::wasm::FILE_BYTES_MAX;
+use super::{Host, LoadError, Registry};
+use crate::ids::Name;
+
+/// What became of one file.
+#[derive(Debug)]
+pub enum Reloaded {
+    /// Its plugin is now the one that is called.
+    Loaded,
+    /// It is the one that was there before, or as bad as it was before.
+    Unchanged,
+    /// It cannot be loaded; if there was a plugin of its name, that stays.
+    Kept(LoadError),
+    /// It is gone, and its plugin with it.
+    Removed,
+}
+
+/// A plugins directory and what was last seen in it.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    seen: BTreeMap<String, Seen>,
+}
+
+/// A file as it was last read.
+#[derive(Debug)]
+struct Seen {
+    stamp: Stamp,
+    digest: [u8; 32],
+}
+
+/// What changes when a file is written or replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    bytes: u64,
+    modified: Option<SystemTime>,
+    inode: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self { bytes: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() }
+    }
+}
+
+impl Folder {
+    /// The directory, in which nothing has been seen yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, seen: BTreeMap::new() }
+    }
+
+    /// Looks at every file, loads what changed, removes what is gone. Blocks while plugins compile.
+    ///
+    /// Each file is named by its stem, which should be a [`Name`]. An error means that the
+    /// directory cannot be read, and changes nothing.
+    pub fn rescan(
+        &mut self,
+        host: &Host,
+        registry: &Registry,
+    ) -> io::Result<Vec<(String, Reloaded)>> {
+        let root = self.path.canonicalize()?;
+        let files = plugin_files(&root)?;
+        let mut results = Vec::new();
+        let seen = std::mem::take(&mut self.seen);
+        for (stem, before) in seen {
+            if files.contains_key(&stem) {
+                self.seen.insert(stem, before);
+            } else {
+                if let Ok(name) = stem.parse::<Name>() {
+                    registry.remove(&name);
+                }
+                results.push((stem, Reloaded::Removed));
+            }
+        }
+        for (stem, file) in files {
+            let reloaded = self.look_at(&root, &stem, &file, host, registry);
+            results.push((stem, reloaded.unwrap_or_else(Reloaded::Kept)));
+        }
+        Ok(results)
+    }
+
+    fn look_at(
+        &mut self,
+        root: &Path,
+        stem: &str,
+        file: &Path,
+        host: &Host,
+        registry: &Registry,
+    ) -> Result<Reloaded, LoadError> {
+        let target = file.canonicalize().map_err(LoadError::Read)?;
+        if !target.starts_with(root) {
+            return Err(LoadError::Outside);
+        }
+        let stamp = Stamp::of(&fs::metadata(&target).map_err(LoadError::Read)?);
+        if self.seen.get(stem).is_some_and(|seen| seen.stamp == stamp) {
+            return Ok(Reloaded::Unchanged);
+        }
+        let bytes = read_stable(&target, &stamp)?;
+        let digest = Sha256::digest(&bytes).into();
+        let before = self.seen.insert(stem.to_owned(), Seen { stamp, digest });
+        // The same content again, good or bad: only touched.
+        if before.is_some_and(|seen| seen.digest == digest) {
+            return Ok(Reloaded::Unchanged);
+        }
+        let name = stem.parse().map_err(LoadError::Name)?;
+        match host.load(name, &bytes) {
+            Ok(plugin) => registry.insert(&plugin),
+            Err(error) => {
+                if error.is_passing() {
+                    self.seen.remove(stem);
+                }
+                return Err(error);
+            }
+        }
+        Ok(Reloaded::Loaded)
+    }
+}
+
+/// The plugin files of a directory, by stem.
+fn plugin_files(root: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(root)? {
+        let path = entry?.path();
+        let is_wasm = path.extension().is_some_and(|extension| extension == "wasm");
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        if let Some(stem) = stem.filter(|stem| is_wasm && !stem.starts_with('.')) {
+            files.insert(stem.to_owned(), path.clone());
+        }
+    }
+    Ok(files)
+}
+
+/// Reads a file that nobody writes meanwhile.
+fn read_stable(file: &Path, before: &Stamp) -> Result<Vec<u8>, LoadError> {
+    let mut open = File::open(file).map_err(LoadError::Read)?;
+    let mut bytes = Vec::new();
+    // One byte more than is allowed, so that a larger file is known as such.
+    let most = FILE_BYTES_MAX as u64 + 1;
+    open.by_ref().take(most).read_to_end(&mut bytes).map_err(LoadError::Read)?;
+    let after = Stamp::of(&open.metadata().map_err(LoadError::Read)?);
+    if after == *before { Ok(bytes) } else { Err(LoadError::Changing) }
+}

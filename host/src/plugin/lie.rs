@@ -1,0 +1,161 @@
+//! What a plugin said that the contract does not allow, and the checks that find it.
+//!
+//! A guest's types are checked by wasmtime; its sizes, counts and texts here. Nothing is corrected:
+//! a value fits or is refused by the name of its field.
+
+use serde::de::IgnoredAny;
+
+use crate::event::Money;
+use crate::route;
+
+/// Longest id of an event, in bytes.
+pub(super) const ID_BYTES_MAX: usize = 255;
+/// Longest subject, in bytes.
+pub(super) const SUBJECT_BYTES_MAX: usize = 255;
+/// Most labels on an event.
+pub(super) const LABELS_MAX: usize = 64;
+/// Longest name of a label, in bytes.
+const LABEL_NAME_BYTES_MAX: usize = 64;
+/// Longest value of a label, in bytes.
+const LABEL_VALUE_BYTES_MAX: usize = 1024;
+/// Longest content type, in bytes.
+const CONTENT_TYPE_BYTES_MAX: usize = 255;
+/// Longest text for a person, in bytes: reasons, alerts. What is longer is cut.
+pub(super) const TEXT_BYTES_MAX: usize = 4 * 1024;
+
+/// A value of a guest that the contract does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}` {reason}")]
+pub struct Lie {
+    /// The field, as `wit/` names it: `event.id`.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The lie about this field.
+pub(super) fn lie(field: &'static str, reason: impl Into<String>) -> Lie {
+    Lie { field, reason: reason.into() }
+}
+
+/// Checks that a text has 1 to `most` bytes.
+pub(super) fn text(field: &'static str, text: String, most: usize) -> Result<String, Lie> {
+    if (1..=most).contains(&text.len()) {
+        Ok(text)
+    } else {
+        Err(lie(field, format!("has {} bytes, not 1 to {most}", text.len())))
+    }
+}
+
+/// Checks that there are at most `most`.
+pub(super) fn at_most<T>(field: &'static str, list: Vec<T>, most: usize) -> Result<Vec<T>, Lie> {
+    if list.len() <= most {
+        Ok(list)
+    } else {
+        Err(lie(field, format!("has {} items, at most {most} are allowed", list.len())))
+    }
+}
+
+/// Checks an event type.
+pub(super) fn event_type(field: &'static str, text: String) -> Result<String, Lie> {
+    if route::is_event_type(&text) {
+        Ok(text)
+    } else {
+        let shown = shortened(&text, route::TYPE_BYTES_MAX);
+        Err(lie(field, format!("`{shown}` is not an event type such as payment.failed")))
+    }
+}
+
+/// Checks the subject of an event.
+pub(super) fn subject(field: &'static str, id: Option<String>) -> Result<Option<String>, Lie> {
+    id.map(|id| text(field, id, SUBJECT_BYTES_MAX)).transpose()
+}
+
+/// Checks an amount and its currency.
+pub(super) fn money(field: &'static str, amount: String, currency: String) -> Result<Money, Lie> {
+    let refused = |reason: String| lie(field, shortened(&reason, TEXT_BYTES_MAX));
+    Money::new(amount, currency).map_err(refused)
+}
+
+/// Checks the labels of an event.
+pub(super) fn labels(
+    field: &'static str,
+    labels: Vec<(String, String)>,
+) -> Result<Vec<(String, String)>, Lie> {
+    let known =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte);
+    for (name, value) in &labels {
+        if !(1..=LABEL_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(known) {
+            let shown = shortened(name, LABEL_NAME_BYTES_MAX);
+            return Err(lie(
+                field,
+                format!("has the name `{shown}`, not 1 to 64 of a-z 0-9 _ - ."),
+            ));
+        }
+        if value.len() > LABEL_VALUE_BYTES_MAX {
+            return Err(lie(field, format!("has more than 1024 bytes under `{name}`")));
+        }
+    }
+    at_most(field, labels, LABELS_MAX)
+}
+
+/// Checks that a text is one JSON document.
+pub(super) fn json(field: &'static str, text: String) -> Result<String, Lie> {
+    match serde_json::from_str::<IgnoredAny>(&text) {
+        Ok(IgnoredAny) => Ok(text),
+        Err(error) => Err(lie(field, format!("is not JSON: {error}"))),
+    }
+}
+
+/// Checks a content type, so that it can stand in a header.
+pub(super) fn content_type(field: &'static str, value: String) -> Result<String, Lie> {
+    let value = text(field, value, CONTENT_TYPE_BYTES_MAX)?;
+    if value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        Ok(value)
+    } else {
+        Err(lie(field, "has characters that no header may have"))
+    }
+}
+
+/// A text as it may be logged and shown: without control characters, and cut to `most` bytes.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    let mut shown = String::with_capacity(text.len().min(most));
+    for char in text.chars() {
+        let length = shown.len();
+        if char.is_control() {
+            shown.extend(char.escape_default());
+        } else {
+            shown.push(char);
+        }
+        if shown.len() > most {
+            shown.truncate(length);
+            break;
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_has_no_control_characters_and_an_end() {
+        assert_eq!(shortened("red \x1b[31m\nnext", 100), "red \\u{1b}[31m\\nnext");
+        assert_eq!(shortened("ééé", 5), "éé");
+        assert_eq!(shortened("ab\n", 3), "ab");
+    }
+
+    #[test]
+    fn a_lie_names_its_field() {
+        let labels = labels("event.labels", vec![("Country".to_owned(), "DE".to_owned())]);
+        assert_eq!(
+            labels.unwrap_err().to_string(),
+            "`event.labels` has the name `Country`, not 1 to 64 of a-z 0-9 _ - ."
+        );
+        assert!(text("event.id", String::new(), ID_BYTES_MAX).is_err());
+        assert!(json("event.data", "{} {}".to_owned()).is_err());
+        assert!(json("event.data", "[".repeat(10_000)).is_err());
+        assert!(content_type("reply.content-type", "text/plain\r\nx: y".to_owned()).is_err());
+    }
+}

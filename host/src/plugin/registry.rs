@@ -1,0 +1,48 @@
+//! Which plugin goes by which name, now.
+//!
+//! A reload swaps one entry; whoever holds the `Arc` of the old plugin finishes on it. Never knows
+//! where plugins come from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::Plugin;
+use crate::ids::Name;
+
+/// The plugins that are loaded, by name.
+#[derive(Debug, Default)]
+pub struct Registry {
+    plugins: ArcSwap<BTreeMap<Name, Arc<Plugin>>>,
+}
+
+impl Registry {
+    /// The plugin of this name.
+    pub fn get(&self, name: &Name) -> Option<Arc<Plugin>> {
+        self.plugins.load().get(name).cloned()
+    }
+
+    /// Puts a plugin in the place of the one with its name.
+    pub fn insert(&self, plugin: &Arc<Plugin>) {
+        self.plugins.rcu(|plugins| {
+            let mut plugins = BTreeMap::clone(plugins);
+            plugins.insert(plugin.name.clone(), Arc::clone(plugin));
+            plugins
+        });
+    }
+
+    /// Takes a plugin out.
+    pub fn remove(&self, name: &Name) {
+        self.plugins.rcu(|plugins| {
+            let mut plugins = BTreeMap::clone(plugins);
+            plugins.remove(name);
+            plugins
+        });
+    }
+
+    /// All of them, by name.
+    pub fn list(&self) -> Vec<Arc<Plugin>> {
+        self.plugins.load().values().cloned().collect()
+    }
+}

@@ -1,0 +1,263 @@
+//! What one run asks for, held back until it returns.
+//!
+//! Every wish is checked against the grant and the limits at once, so that the plugin hears why it
+//! was refused. Nothing happens here: the store makes the effects happen, or not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::bindings::hookgate::plugin::outbox::{self, Refusal};
+use super::bindings::hookgate::plugin::state;
+use super::convert::YIELD_BYTES_MAX;
+use super::lie::{self, Lie, TEXT_BYTES_MAX, lie};
+use crate::effect::{Alert, Effect, Emission, Parcel, Severity};
+use crate::ids::Name;
+
+/// Most effects of one run; every key of the state that it sets or deletes counts as one.
+pub const EFFECTS_MAX: usize = 64;
+/// Longest key of the state, in bytes.
+const KEY_BYTES_MAX: usize = 256;
+/// Largest value in the state.
+const VALUE_BYTES_MAX: usize = 256 << 10;
+
+/// What the operator allows a plugin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// The endpoints that it may send to.
+    pub endpoints: BTreeSet<Name>,
+}
+
+/// Reads a key of the state of the run's subject. An error is the store's, and makes the run a
+/// failure of the host and not of the plugin.
+pub type StateReader = Arc<dyn Fn(&str) -> Result<Option<Bytes>, String> + Send + Sync>;
+
+/// The store could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to read the state of the subject: {0}")]
+pub(super) struct StateUnread(pub(super) String);
+
+/// The wishes of one run, so far.
+pub(super) struct Run {
+    grant: Arc<Grant>,
+    stored: StateReader,
+    wishes: Vec<Effect>,
+    /// The last word on each key.
+    state: BTreeMap<String, Option<Bytes>>,
+    bytes: usize,
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("wishes", &self.wishes.len()).finish_non_exhaustive()
+    }
+}
+
+impl Run {
+    /// A run that has not asked for anything.
+    pub(super) fn new(grant: Arc<Grant>, stored: StateReader) -> Self {
+        Self { grant, stored, wishes: Vec::new(), state: BTreeMap::new(), bytes: 0 }
+    }
+
+    /// All that it asked for: its wishes in their order, then the state by key.
+    pub(super) fn into_effects(self) -> Vec<Effect> {
+        let mut effects = self.wishes;
+        let state = self.state.into_iter();
+        effects.extend(state.map(|(key, value)| Effect::SetState { key, value }));
+        effects
+    }
+
+    pub(super) fn emit(&mut self, event: outbox::Emission) -> Result<(), Refusal> {
+        let emission = emission(event).map_err(|lie| Refusal::Invalid(lie.to_string()))?;
+        let labels = emission.labels.iter().map(|(name, value)| name.len() + value.len());
+        let bytes = emission.event_type.len() + emission.data.len() + labels.sum::<usize>();
+        self.ask(Effect::Emit(emission), bytes)
+    }
+
+    pub(super) fn send(
+        &mut self,
+        endpoint: &str,
+        content_type: String,
+        body: Vec<u8>,
+    ) -> Result<(), Refusal> {
+        let Some(endpoint) = self.grant.endpoints.get(endpoint).cloned() else {
+            let shown = lie::shortened(endpoint, 63);
+            let reason = format!("the operator has not granted the endpoint `{shown}`");
+            return Err(Refusal::NotGranted(reason));
+        };
+        let content_type = lie::content_type("content-type", content_type)
+            .map_err(|lie| Refusal::Invalid(lie.to_string()))?;
+        let bytes = body.len();
+        self.ask(Effect::Send(Parcel { endpoint, content_type, body: body.into() }), bytes)
+    }
+
+    pub(super) fn alert(
+        &mut self,
+        severity: outbox::Severity,
+        message: &str,
+    ) -> Result<(), Refusal> {
+        let severity = match severity {
+            outbox::Severity::Info => Severity::Info,
+            outbox::Severity::Warning => Severity::Warning,
+            outbox::Severity::Critical => Severity::Critical,
+        };
+        let message = lie::shortened(message, TEXT_BYTES_MAX);
+        let bytes = message.len();
+        self.ask(Effect::Alert(Alert { severity, message }), bytes)
+    }
+
+    /// What this run has written to the key, else what is stored.
+    pub(super) fn state(&self, key: &str) -> Result<Option<Vec<u8>>, StateUnread> {
+        if let Some(written) = self.state.get(key) {
+            return Ok(written.as_ref().map(|value| value.to_vec()));
+        }
+        if !is_key(key) {
+            return Ok(None);
+        }
+        let stored = (self.stored)(key).map_err(StateUnread)?;
+        Ok(stored.map(|value| value.to_vec()))
+    }
+
+    pub(super) fn set(&mut self, key: String, value: Vec<u8>) -> Result<(), state::Refusal> {
+        if !is_key(&key) {
+            let reason = format!("a key has 1 to {KEY_BYTES_MAX} bytes, not {}", key.len());
+            return Err(state::Refusal::Invalid(reason));
+        }
+        if value.len() > VALUE_BYTES_MAX {
+            let reason = format!("a value has at most {VALUE_BYTES_MAX} bytes");
+            return Err(state::Refusal::TooMuch(reason));
+        }
+        self.write(key, Some(value.into())).map_err(state::Refusal::TooMuch)
+    }
+
+    pub(super) fn delete(&mut self, key: String) -> Result<(), Lie> {
+        if is_key(&key) {
+            self.write(key, None).map_err(|reason| lie("state.delete", reason))?;
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, wish: Effect, bytes: usize) -> Result<(), Refusal> {
+        self.weigh(1, bytes, 0).map_err(Refusal::TooMuch)?;
+        self.wishes.push(wish);
+        Ok(())
+    }
+
+    fn write(&mut self, key: String, value: Option<Bytes>) -> Result<(), String> {
+        let bytes =
+            |key: &str, value: &Option<Bytes>| key.len() + value.as_ref().map_or(0, Bytes::len);
+        let before = self.state.get(&key);
+        let more = usize::from(before.is_none());
+        let freed = before.map_or(0, |before| bytes(&key, before));
+        self.weigh(more, bytes(&key, &value), freed)?;
+        self.state.insert(key, value);
+        Ok(())
+    }
+
+    /// Counts what is asked for, or says which limit it would pass.
+    fn weigh(&mut self, more: usize, bytes: usize, freed: usize) -> Result<(), String> {
+        if self.wishes.len() + self.state.len() + more > EFFECTS_MAX {
+            return Err(format!("a run has at most {EFFECTS_MAX} effects"));
+        }
+        let bytes = self.bytes - freed + bytes;
+        if bytes > YIELD_BYTES_MAX {
+            return Err(format!("the effects of a run have at most {YIELD_BYTES_MAX} bytes"));
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+fn is_key(key: &str) -> bool {
+    (1..=KEY_BYTES_MAX).contains(&key.len())
+}
+
+fn emission(event: outbox::Emission) -> Result<Emission, Lie> {
+    let money = event.money;
+    Ok(Emission {
+        event_type: lie::event_type("emission.type", event.type_)?,
+        subject: lie::subject("emission.subject", event.subject)?,
+        money: money
+            .map(|money| lie::money("emission.money", money.amount, money.currency))
+            .transpose()?,
+        labels: lie::labels("emission.labels", event.labels)?,
+        data: lie::json("emission.data", event.data)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> Run {
+        let grant = Grant { endpoints: BTreeSet::from(["crm".parse().unwrap()]) };
+        let stored: StateReader = Arc::new(|key| match key {
+            "seen" => Ok(Some(Bytes::from_static(b"stored"))),
+            "broken" => Err("disk".to_owned()),
+            _ => Ok(None),
+        });
+        Run::new(Arc::new(grant), stored)
+    }
+
+    fn send(run: &mut Run, endpoint: &str, bytes: usize) -> Result<(), Refusal> {
+        run.send(endpoint, "text/plain".to_owned(), vec![0; bytes])
+    }
+
+    #[test]
+    fn only_granted_endpoints_are_sent_to() {
+        let mut run = run();
+        assert!(send(&mut run, "crm", 1).is_ok());
+        assert!(matches!(send(&mut run, "bank", 1), Err(Refusal::NotGranted(_))));
+        assert_eq!(run.into_effects().len(), 1);
+    }
+
+    #[test]
+    fn a_run_sees_what_it_wrote() {
+        let mut run = run();
+        assert_eq!(run.state("seen").unwrap(), Some(b"stored".to_vec()));
+        run.set("seen".to_owned(), b"new".to_vec()).unwrap();
+        assert_eq!(run.state("seen").unwrap(), Some(b"new".to_vec()));
+        run.delete("seen".to_owned()).unwrap();
+        assert_eq!(run.state("seen").unwrap(), None);
+        assert!(run.state("broken").is_err());
+        let deleted = Effect::SetState { key: "seen".to_owned(), value: None };
+        assert_eq!(run.into_effects(), [deleted]);
+    }
+
+    #[test]
+    fn effects_are_counted_and_weighed() {
+        let mut run = run();
+        for round in 0..1000 {
+            run.set("same".to_owned(), vec![round as u8; VALUE_BYTES_MAX]).unwrap();
+        }
+        let heavy = send(&mut run, "crm", YIELD_BYTES_MAX);
+        assert!(matches!(heavy, Err(Refusal::TooMuch(_))));
+        for _ in 1..EFFECTS_MAX {
+            send(&mut run, "crm", 1).unwrap();
+        }
+        assert!(matches!(send(&mut run, "crm", 1), Err(Refusal::TooMuch(_))));
+        assert!(matches!(run.set("other".to_owned(), Vec::new()), Err(state::Refusal::TooMuch(_))));
+        assert!(run.set("same".to_owned(), Vec::new()).is_ok());
+        assert!(run.delete("other".to_owned()).is_err());
+        assert_eq!(run.into_effects().len(), EFFECTS_MAX);
+    }
+
+    #[test]
+    fn what_the_contract_does_not_allow_is_refused() {
+        let mut run = run();
+        let emission = |type_: &str, data: &str| outbox::Emission {
+            type_: type_.to_owned(),
+            subject: None,
+            money: None,
+            labels: Vec::new(),
+            data: data.to_owned(),
+        };
+        assert!(matches!(run.emit(emission("a b", "{}")), Err(Refusal::Invalid(_))));
+        assert!(matches!(run.emit(emission("a.b", "{")), Err(Refusal::Invalid(_))));
+        assert!(run.emit(emission("a.b", "{}")).is_ok());
+        assert!(run.set(String::new(), Vec::new()).is_err());
+        assert!(run.set("k".to_owned(), vec![0; VALUE_BYTES_MAX + 1]).is_err());
+    }
+}
