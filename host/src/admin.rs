@@ -18,8 +18,8 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::{Id, IdKind};
-use crate::metrics::Metrics;
-use crate::store::{self, Store};
+use crate::metrics::{Backlog, Kind, Metrics};
+use crate::store::{self, Store, WorkKind};
 
 use query::{ListQuery, PageQuery, Query, ReplayBody};
 pub use rows::{ConfigRow, PluginRow, ReloadRow, Report};
@@ -91,7 +91,7 @@ impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         let status = match error {
             store::Error::Full => StatusCode::SERVICE_UNAVAILABLE,
-            store::Error::UnknownIds(_) => StatusCode::NOT_FOUND,
+            store::Error::Unknown(_) => StatusCode::NOT_FOUND,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())
@@ -186,9 +186,17 @@ async fn reload(State(admin): State<Arc<Admin>>) -> Result<Json<Report>, Problem
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
-    let text = admin.metrics.render(&admin.store.stats());
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], text).into_response()
+    for (kind, works) in admin.store.stats().works {
+        let kind = match kind {
+            WorkKind::Parse => Kind::Receipt,
+            WorkKind::Run => Kind::Run,
+            WorkKind::Delivery => Kind::Delivery,
+        };
+        let (retrying, dead) = (works.retrying as u64, works.dead);
+        let pending = (works.pending() - works.retrying) as u64;
+        admin.metrics.set_backlog(kind, Backlog { pending, retrying, dead });
+    }
+    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], admin.metrics.render()).into_response()
 }
 
 async fn readyz(State(admin): State<Arc<Admin>>) -> Response {

@@ -21,12 +21,17 @@ use crate::ids::Name;
 use crate::ingest::Source;
 use crate::route::Pattern;
 
-pub use file::{Body, Handler, Verify};
+pub use file::Verify;
 pub use limits::Limits;
 
+/// SHA-256 over all that a configuration was read from.
+pub type Fingerprint = [u8; 32];
+
 /// The whole configuration, checked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Config {
+    /// Tells one configuration from another: over the text of the file and of every secret.
+    pub fingerprint: Fingerprint,
     /// Where payment gateways post.
     pub listen: SocketAddr,
     /// Where operators ask.
@@ -93,7 +98,7 @@ impl Config {
         };
         let file: file::File = toml::from_str(text)
             .map_err(|error| fail(error.span(), error.message().trim().to_owned()))?;
-        file.check(folder).map_err(|flaw| fail(flaw.span, flaw.reason))
+        file.check(text, folder).map_err(|flaw| fail(flaw.span, flaw.reason))
     }
 }
 

@@ -16,20 +16,20 @@ use crate::egress::{Answer, Egress, EgressError};
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::metrics::Metrics;
-use crate::outbound::{self, Body, Content, SigningKey};
+use crate::outbound::{self, Content, Format, InvalidData, SigningKey};
 use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store::{self, Attempt, Cargo, DeliveryWork, Store, WorkKind};
 use crate::worker::Work;
 
 /// A subscriber's URL and how it wants to be reached.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Endpoint {
     /// Where to post.
     pub url: Url,
     /// All that sign: several during a rotation.
     pub keys: Vec<SigningKey>,
     /// What the body is.
-    pub body: Body,
+    pub format: Format,
     /// How long an attempt may take.
     pub timeout: Duration,
     /// Attempts at a time.
@@ -109,7 +109,7 @@ impl Delivery {
         let Seen { status, answer, outcome } = seen;
         let tries_made = work.tries_made + 1;
         let verdict = retry.verdict(tries_made, &outcome, self.clock.now(), fastrand::f64());
-        self.metrics.attempted(&work.endpoint, &outcome, started.elapsed());
+        self.metrics.attempt(&work.endpoint, &outcome, started.elapsed());
         note(&work, tries_made, &outcome, verdict);
         let duration = started.elapsed();
         let attempt = Attempt { at, duration, status, answer, outcome, verdict };
@@ -122,38 +122,45 @@ impl Delivery {
         endpoint: &Endpoint,
         now: Timestamp,
     ) -> Result<Seen, store::Error> {
-        let content = self.content(work, endpoint)?;
+        let content = match self.content(work, endpoint)? {
+            Ok(content) => content,
+            Err(error) => return Ok(Seen::nothing(Outcome::permanent(error.to_string()))),
+        };
         let id = work.id.to_string();
         let mut headers = outbound::headers(&id, now.seconds(), &content.body, &endpoint.keys);
-        headers.push(("content-type".to_owned(), content.content_type));
-        let posted = self.egress.post(&endpoint.url, headers, content.body, endpoint.timeout);
+        headers.push(("content-type", content.content_type));
+        let posted = self.egress.post(&endpoint.url, &headers, content.body, endpoint.timeout);
         Ok(match posted.await {
             Ok(answer) => answered(answer),
             // Not an address that the operator allows: only a change of the configuration helps,
             // and then a replay.
-            Err(error @ EgressError::Refused { .. }) => {
+            Err(error @ EgressError::Refused(_)) => {
                 Seen::nothing(Outcome::permanent(error.to_string()))
             }
             Err(error) => Seen::nothing(Outcome::transient(error.to_string())),
         })
     }
 
-    fn content(&self, work: &DeliveryWork, endpoint: &Endpoint) -> Result<Content, store::Error> {
+    fn content(
+        &self,
+        work: &DeliveryWork,
+        endpoint: &Endpoint,
+    ) -> Result<Result<Content, InvalidData>, store::Error> {
         let stored = match &work.cargo {
             Cargo::Parcel(stored) => {
-                return Ok(Content {
+                return Ok(Ok(Content {
                     content_type: stored.parcel.content_type.clone(),
                     body: stored.parcel.body.clone(),
-                });
+                }));
             }
             Cargo::Event(stored) => stored,
         };
-        let receipt = match (endpoint.body, stored.receipt) {
-            (Body::Raw, Some(id)) => self.store.read_receipt(id)?,
+        let receipt = match (endpoint.format, stored.receipt) {
+            (Format::Raw, Some(id)) => self.store.read_receipt(id)?,
             _ => None,
         };
         let request = receipt.as_ref().map(|receipt| &receipt.request);
-        Ok(outbound::content(endpoint.body, &stored.event, request))
+        Ok(outbound::content(endpoint.format, &stored.event, request))
     }
 }
 
@@ -164,10 +171,14 @@ fn answered(answer: Answer) -> Seen {
         410 => Outcome::permanent("answered 410: the endpoint wants no more"),
         status => Outcome::Transient {
             reason: format!("answered {status}"),
-            retry_after_ms: answer.retry_after.map(|delay| delay.as_millis() as u64),
+            retry_after_ms: answer.retry_after.map(milliseconds),
         },
     };
     Seen { status: Some(answer.status), answer: answer.excerpt, outcome }
+}
+
+fn milliseconds(delay: Duration) -> u64 {
+    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn note(work: &DeliveryWork, attempt: u32, outcome: &Outcome, verdict: Verdict) {

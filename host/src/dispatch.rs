@@ -6,7 +6,7 @@
 mod parses;
 mod runs;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use crate::clock::Clock;
 use crate::ids::Name;
 use crate::metrics::Metrics;
-use crate::plugin::{self, CallError, Plugin, Registry};
+use crate::plugin::{self, CallError, Grant, Plugin, Registry};
 use crate::retry::{Outcome, RetryPolicy};
 use crate::route::Pattern;
 use crate::store::{PluginStamp, Routes, Store};
@@ -25,15 +25,15 @@ pub(crate) use runs::Runs;
 /// What the operator allows a handler. One that is not named has [`Grants::default`]: nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grants {
-    /// The endpoints that what it asks for may reach.
-    pub endpoints: BTreeSet<Name>,
+    /// What it may reach.
+    pub grant: Arc<Grant>,
     /// The JSON object that it gets.
     pub settings: Arc<str>,
 }
 
 impl Default for Grants {
     fn default() -> Self {
-        Self { endpoints: BTreeSet::new(), settings: "{}".into() }
+        Self { grant: Arc::default(), settings: "{}".into() }
     }
 }
 
@@ -73,12 +73,12 @@ pub struct Dispatch {
 
 impl Dispatch {
     /// Where an event of this type goes. `granted` limits the endpoints for what a handler emits.
-    fn routes(&self, rules: &Rules, event_type: &str, granted: Option<&BTreeSet<Name>>) -> Routes {
+    fn routes(&self, rules: &Rules, event_type: &str, granted: Option<&Grant>) -> Routes {
         let wanted = |patterns: &[Pattern]| patterns.iter().any(|it| it.matches(event_type));
         let handles = |plugin: &Arc<Plugin>| {
             plugin.handler().is_some_and(|info| wanted(&info.types)).then(|| plugin.name().clone())
         };
-        let allowed = |name: &Name| granted.is_none_or(|granted| granted.contains(name));
+        let allowed = |name: &Name| granted.is_none_or(|granted| granted.endpoints.contains(name));
         let subscribed = rules.subscriptions.iter().filter(|(_, patterns)| wanted(patterns));
         Routes {
             handlers: self.registry.list().iter().filter_map(handles).collect(),
@@ -106,19 +106,10 @@ impl Dispatch {
                 (Outcome::transient(error.to_string()), &self.failures)
             }
             // The contract is broken; the same again would break it again.
-            CallError::Lie { .. } => (Outcome::permanent(error.to_string()), &self.crashes),
-            CallError::Trap(_) | CallError::Deadline(_) | CallError::Memory(_) => {
+            CallError::Lie(_) => (Outcome::permanent(error.to_string()), &self.crashes),
+            CallError::Trap { .. } | CallError::Deadline { .. } | CallError::Memory { .. } => {
                 (Outcome::transient(error.to_string()), &self.crashes)
             }
         }
-    }
-}
-
-/// The outcome of a failure that a plugin returned.
-fn failed(failure: plugin::Failure) -> Outcome {
-    if failure.transient {
-        Outcome::Transient { reason: failure.reason, retry_after_ms: failure.retry_after_ms }
-    } else {
-        Outcome::permanent(failure.reason)
     }
 }

@@ -7,7 +7,7 @@ mod live;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::{Deliveries, Delivery};
 use crate::dispatch::{Dispatch, Parses, Runs};
-use crate::egress::{self, Egress};
+use crate::egress::Egress;
 use crate::ingest::{self, Ingest};
 use crate::listener::{self, Limits};
 use crate::metrics::Metrics;
@@ -34,6 +34,7 @@ use crate::store::{self, Store};
 use crate::worker::work;
 
 use live::Live;
+pub(crate) use live::check_settings;
 
 /// Connections to the admin port at a time.
 const ADMIN_CONNECTIONS: usize = 64;
@@ -48,6 +49,8 @@ pub struct Seams {
     pub clock: Clock,
     /// Who compiles plugins.
     pub compiler: Compiler,
+    /// Where compiled plugins are kept, if not with the data.
+    pub compiled: Option<PathBuf>,
 }
 
 /// A running gateway.
@@ -121,11 +124,12 @@ impl Gateway {
             metrics: parts.metrics.clone(),
             plugins: live.plugins(),
             reload: ask,
+            ready: live.ready(),
         };
-        let connections = Limits { connections: limits.connections, ..Limits::default() };
+        let connections = Limits { connections_max: limits.connections, ..Limits::default() };
         let public =
             listener::serve(public, ingest::router(Arc::new(ingest)), connections, cancel.clone());
-        let connections = Limits { connections: ADMIN_CONNECTIONS, ..Limits::default() };
+        let connections = Limits { connections_max: ADMIN_CONNECTIONS, ..Limits::default() };
         let admin =
             listener::serve(admin, admin::router(Arc::new(operators)), connections, cancel.clone());
         let parses = work(Parses(parts.dispatch.clone()), PARSES, cancel.clone());
@@ -177,7 +181,7 @@ impl Gateway {
             warn!(tasks = self.tasks.len(), "the grace period is over; the rest stays in the store");
             self.tasks.abort_all();
         }
-        self.store.close().await;
+        self.store.close().await.context("failed to close the store")?;
         ending
     }
 }
@@ -204,22 +208,21 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 impl Parts {
     async fn open(config: &Config, seams: Seams) -> anyhow::Result<Self> {
-        let Seams { clock, compiler } = seams;
+        let Seams { clock, compiler, compiled } = seams;
         let limits = &config.limits;
         let metrics = Metrics::new();
-        let store_config = store::Config::new(config.data.clone(), limits.queue);
+        let store_config =
+            store::Config { queue: limits.queue, ..store::Config::at(&config.data) };
         let store_clock = clock.clone();
-        let opened = move || Store::open(store_config, store_clock);
+        let opened = move || Store::open(&store_config, store_clock);
         let store = tokio::task::spawn_blocking(opened).await??;
-        let host = plugin::Host::new(plugin::Config {
-            cache: Some(config.data.join("compiled")),
-            compiler,
-            claims_deadline: limits.claims_deadline(),
-            parse_deadline: limits.parse_deadline(),
-            handle_deadline: limits.handle_deadline(),
-            memory_bytes: limits.plugin_memory_bytes,
-            ..plugin::Config::default()
-        })?;
+        let compiled = compiled.unwrap_or_else(|| config.data.join("compiled"));
+        let mut plugins = plugin::Config::new(compiler, Some(compiled));
+        plugins.deadlines.claims = limits.claims_deadline();
+        plugins.deadlines.parse = limits.parse_deadline();
+        plugins.deadlines.handle = limits.handle_deadline();
+        plugins.memory_max = limits.plugin_memory_bytes;
+        let host = plugin::Host::new(plugins)?;
         let registry = Arc::new(Registry::default());
         let dispatch = Arc::new(Dispatch {
             host: host.clone(),
@@ -236,7 +239,7 @@ impl Parts {
             store: store.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
-            egress: Egress::new(egress::Config { allow: config.egress_allow.clone() })?,
+            egress: Egress::new(live::egress_config(config), clock.clone())?,
             endpoints: ArcSwap::default(),
         });
         let sources = Arc::new(ingest::Sources::default());

@@ -25,8 +25,8 @@ use tracing::{debug, info};
 use crate::claims::Reply;
 use crate::clock::Clock;
 use crate::event::Request;
-use crate::ids::{Id, Name};
-use crate::metrics::Metrics;
+use crate::ids::Name;
+use crate::metrics::{Answered, Metrics};
 use crate::plugin::{self, Plugin, Registry};
 use crate::secrets::Secret;
 use crate::signature;
@@ -65,7 +65,6 @@ pub struct Source {
     /// The JSON object that the plugin gets.
     pub settings: Arc<str>,
     share: Arc<Semaphore>,
-    share_size: usize,
 }
 
 impl Source {
@@ -78,18 +77,8 @@ impl Source {
         settings: Arc<str>,
         share: usize,
     ) -> Self {
-        let permits = Arc::new(Semaphore::new(share));
-        Self { plugin, secrets, tolerance, verify, settings, share: permits, share_size: share }
-    }
-}
-
-impl PartialEq for Source {
-    fn eq(&self, other: &Self) -> bool {
-        let parts = |source: &Self| {
-            let Self { plugin, secrets, tolerance, verify, settings, share_size, .. } = source;
-            (plugin.clone(), secrets.clone(), *tolerance, *verify, settings.clone(), *share_size)
-        };
-        parts(self) == parts(other)
+        let share = Arc::new(Semaphore::new(share));
+        Self { plugin, secrets, tolerance, verify, settings, share }
     }
 }
 
@@ -136,15 +125,23 @@ async fn receive(
     let started = Instant::now();
     let sources = ingest.sources.load_full();
     let Some((name, source)) = sources.get_key_value(name.as_str()) else {
-        ingest.metrics.request_rejected(None, Rejection::UnknownSource.label());
+        ingest.metrics.unknown_source();
         return Rejection::UnknownSource.into_response();
     };
     let accepted = ingest.accept(name, source, (method, uri, headers), body).await;
-    ingest.metrics.ingest_took(name, started.elapsed());
-    accepted.unwrap_or_else(|rejection| {
-        ingest.note(name, &rejection);
-        rejection.into_response()
-    })
+    let answered = match &accepted {
+        Ok((_, Appended::Stored(_))) => Answered::Accepted,
+        Ok((_, Appended::Duplicate(_))) => Answered::Duplicate,
+        Err(rejection) => rejection.answered(),
+    };
+    ingest.metrics.request(name, answered, started.elapsed());
+    match accepted {
+        Ok((reply, appended)) => answer(reply.as_ref(), appended),
+        Err(rejection) => {
+            ingest.note(name, &rejection);
+            rejection.into_response()
+        }
+    }
 }
 
 impl Ingest {
@@ -154,7 +151,7 @@ impl Ingest {
         source: &Source,
         head: (Method, Uri, HeaderMap),
         body: Body,
-    ) -> Result<Response, Rejection> {
+    ) -> Result<(Option<Reply>, Appended), Rejection> {
         let _permit = self.requests.try_acquire().map_err(|_| Rejection::Busy)?;
         let _share = source.share.try_acquire().map_err(|_| Rejection::SourceBusy)?;
         let plugin = self.registry.get(&source.plugin);
@@ -168,14 +165,9 @@ impl Ingest {
         let receipt = NewReceipt { source: name.clone(), request, event_ids };
         let appended = self.store.append(receipt).await.map_err(Rejection::Store)?;
 
-        let reply = plugin.provider().and_then(|info| info.reply.as_ref());
-        let (id, duplicate) = match appended {
-            Appended::Stored(id) => (id, false),
-            Appended::Duplicate(id) => (id, true),
-        };
-        debug!(source.name = %name, receipt.id = %id, duplicate, "accepted a request");
-        self.metrics.request_accepted(name, duplicate);
-        Ok(answer(reply, id, duplicate))
+        debug!(source.name = %name, ?appended, "accepted a request");
+        let reply = plugin.provider().and_then(|info| info.reply.clone());
+        Ok((reply, appended))
     }
 
     async fn read(
@@ -231,11 +223,10 @@ impl Ingest {
 
     /// Logs and counts a request that was not accepted.
     fn note(&self, name: &Name, rejection: &Rejection) {
-        self.metrics.request_rejected(Some(name), rejection.label());
         if let Some(reason) = rejection.refusal() {
-            self.metrics.evidence_refused(name, reason);
+            self.metrics.refusal(name, reason);
         }
-        if rejection.is_ours() {
+        if rejection.answered() == Answered::Failed {
             tracing::error!(source.name = %name, "failed to accept a request: {rejection}");
         } else {
             info!(source.name = %name, "refused a request: {rejection}");
@@ -256,7 +247,11 @@ async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Rejection> {
     })
 }
 
-fn answer(reply: Option<&Reply>, id: Id, duplicate: bool) -> Response {
+fn answer(reply: Option<&Reply>, appended: Appended) -> Response {
+    let (id, duplicate) = match appended {
+        Appended::Stored(id) => (id, false),
+        Appended::Duplicate(id) => (id, true),
+    };
     let mut response = match reply {
         None => axum::Json(serde_json::json!({ "id": id })).into_response(),
         Some(reply) => {

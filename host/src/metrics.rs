@@ -69,6 +69,8 @@ pub enum Answered {
     Refused,
     /// More than the source takes.
     TooLarge,
+    /// The body did not arrive whole.
+    Broken,
     /// The gateway has as much to do as it can.
     Busy,
     /// The gateway or the provider's plugin is broken.
@@ -80,9 +82,7 @@ pub enum Answered {
 pub enum Reloaded {
     /// The new one runs.
     Swapped,
-    /// It was the same.
-    Unchanged,
-    /// The new one can't be loaded; the old one runs on.
+    /// The new one can't be loaded; the old one, if there was one, runs on.
     Kept,
     /// It is gone.
     Removed,
@@ -220,6 +220,7 @@ impl Answered {
             Self::Duplicate => "duplicate",
             Self::Refused => "refused",
             Self::TooLarge => "too_large",
+            Self::Broken => "broken",
             Self::Busy => "busy",
             Self::Failed => "failed",
         }
@@ -230,7 +231,6 @@ impl Reloaded {
     fn label(self) -> &'static str {
         match self {
             Self::Swapped => "swapped",
-            Self::Unchanged => "unchanged",
             Self::Kept => "kept",
             Self::Removed => "removed",
         }

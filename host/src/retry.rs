@@ -101,6 +101,12 @@ impl RetryPolicy {
         Self { delays: first.into_iter().chain(rest).collect() }
     }
 
+    /// For runs and parses that broke: a bug does not go away by waiting, but a better plugin may
+    /// be dropped in.
+    pub fn crashes() -> Self {
+        Self { delays: vec![secs(1), secs(10), minutes(1)] }
+    }
+
     /// What follows the try that ended so. `tries_made` counts it in; `jitter` is 0 to 1, chosen
     /// evenly.
     pub fn verdict(

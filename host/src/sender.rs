@@ -37,13 +37,13 @@ pub async fn sign(
     plugin: &Arc<Plugin>,
     settings: &Arc<str>,
     secrets: &[Secret],
-    request: Request,
+    request: &Arc<Request>,
     at: Timestamp,
 ) -> Result<Request, SignError> {
     let name = || plugin.name().to_string();
     let call = |error| SignError::Call(name(), error);
     let ask = async |digests: Vec<Vec<u8>>| {
-        let signed = host.sign(plugin, settings, &request, at, digests).await.map_err(call)?;
+        let signed = host.sign(plugin, settings, request, at, digests).await.map_err(call)?;
         signed.map_err(|reason| SignError::Plugin(name(), reason))
     };
     let draft = Arc::new(ask(Vec::new()).await?);

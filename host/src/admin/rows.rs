@@ -4,7 +4,6 @@
 
 use serde::Serialize;
 
-use crate::ids::Name;
 use crate::plugin::Plugin;
 use crate::route::Pattern;
 
@@ -12,7 +11,7 @@ use crate::route::Pattern;
 #[derive(Debug, Clone, Serialize)]
 pub struct PluginRow {
     /// The file's stem.
-    pub name: Name,
+    pub name: String,
     /// Of the file that runs, SHA-256 in hex.
     pub digest: Option<String>,
     /// Its provider's version, if it is one.
@@ -30,7 +29,7 @@ impl PluginRow {
     pub fn new(plugin: &Plugin, refused: Option<String>) -> Self {
         let handler = plugin.handler();
         Self {
-            name: plugin.name().clone(),
+            name: plugin.name().to_string(),
             digest: Some(plugin.digest().to_owned()),
             provider: plugin.provider().map(|info| info.version.clone()),
             handler: handler.map(|info| info.version.clone()),
@@ -40,14 +39,14 @@ impl PluginRow {
     }
 
     /// A file that never was a plugin.
-    pub fn refused(name: Name, reason: String) -> Self {
+    pub fn refused(stem: &str, reason: &str) -> Self {
         Self {
-            name,
+            name: stem.to_owned(),
             digest: None,
             provider: None,
             handler: None,
             handles: Vec::new(),
-            refused: Some(reason),
+            refused: Some(reason.to_owned()),
         }
     }
 }
@@ -75,7 +74,7 @@ pub struct ConfigRow {
 #[derive(Debug, Clone, Serialize)]
 pub struct ReloadRow {
     /// The file's stem.
-    pub plugin: Name,
+    pub plugin: String,
     /// `loaded`, `removed`, `kept` (the last good one), or `refused`.
     pub outcome: &'static str,
     /// Why it was not loaded.

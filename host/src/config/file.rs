@@ -12,21 +12,22 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use toml::Spanned;
 use url::Url;
 
 use super::{Config, Limits};
 use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
+use crate::plugin::Grant;
 use crate::ids::Name;
 use crate::ingest::Source;
-use crate::outbound::SigningKey;
+use crate::outbound::{Format, SigningKey};
 use crate::retry::RetryPolicy;
 use crate::route::Pattern;
 use crate::secrets::{Secret, SecretRef};
 
 pub use crate::ingest::Verify;
-pub use crate::outbound::Body;
 
 /// The file.
 #[derive(Debug, Deserialize)]
@@ -41,7 +42,7 @@ pub(super) struct File {
     #[serde(default)]
     endpoints: BTreeMap<Name, EndpointTable>,
     #[serde(default)]
-    handlers: BTreeMap<Name, Handler>,
+    handlers: BTreeMap<Name, HandlerTable>,
     #[serde(default)]
     egress: EgressTable,
     #[serde(default)]
@@ -68,7 +69,7 @@ struct EndpointTable {
     events: Vec<Pattern>,
     secrets: Spanned<Vec<Spanned<SecretRef>>>,
     #[serde(default)]
-    body: Body,
+    body: Format,
     #[serde(default = "default_timeout")]
     timeout: HumanDuration,
     #[serde(default = "default_concurrency")]
@@ -76,10 +77,9 @@ struct EndpointTable {
     retries: Option<Vec<HumanDuration>>,
 }
 
-/// What the operator allows a handler.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Handler {
+struct HandlerTable {
     #[serde(default)]
     endpoints: Vec<Spanned<Name>>,
     #[serde(default)]
@@ -126,7 +126,7 @@ fn flaw(span: Range<usize>, reason: impl Into<String>) -> Flaw {
 }
 
 impl File {
-    pub(super) fn check(self, folder: &Path) -> Result<Config, Flaw> {
+    pub(super) fn check(self, text: &str, folder: &Path) -> Result<Config, Flaw> {
         let limits_span = self.limits.span();
         let limits = self.limits.into_inner();
         if let Some(name) = limits.zero() {
@@ -140,7 +140,7 @@ impl File {
                 }
             }
         }
-        let mut secrets = Secrets { folder, files: BTreeSet::new() };
+        let mut secrets = Secrets { folder, files: BTreeSet::new(), read: Sha256::new_with_prefix(text) };
         let share = limits.requests_per_source;
         let source = |(name, table): (Name, Spanned<SourceTable>)| {
             Ok((name.clone(), table_source(&name, table, &mut secrets, share)?))
@@ -151,6 +151,7 @@ impl File {
         };
         let endpoints = self.endpoints.into_iter().map(endpoint).collect::<Result<_, _>>()?;
         Ok(Config {
+            fingerprint: secrets.read.finalize().into(),
             listen: self.listen,
             admin: self.admin,
             data: folder.join(self.data),
@@ -169,6 +170,8 @@ impl File {
 struct Secrets<'a> {
     folder: &'a Path,
     files: BTreeSet<PathBuf>,
+    /// Everything that was read so far.
+    read: Sha256,
 }
 
 impl Secrets<'_> {
@@ -177,8 +180,17 @@ impl Secrets<'_> {
             self.files.insert(self.folder.join(path));
         }
         let resolved = reference.get_ref().resolve(self.folder);
-        resolved.map_err(|error| flaw(reference.span(), error.to_string()))
+        let secret = resolved.map_err(|error| flaw(reference.span(), chain(&error)))?;
+        self.read.update([0]);
+        self.read.update(secret.expose());
+        Ok(secret)
     }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn table_source(
@@ -232,7 +244,7 @@ fn table_endpoint(
     let endpoint = Endpoint {
         url: table.url.into_inner(),
         keys,
-        body: table.body,
+        format: table.body,
         timeout: table.timeout.0,
         concurrency: table.concurrency.into_inner(),
         retry,
@@ -240,9 +252,10 @@ fn table_endpoint(
     Ok((table.events, Arc::new(endpoint)))
 }
 
-fn table_grants((name, handler): (Name, Handler)) -> (Name, Grants) {
+fn table_grants((name, handler): (Name, HandlerTable)) -> (Name, Grants) {
     let endpoints = handler.endpoints.into_iter().map(Spanned::into_inner).collect();
-    (name, Grants { endpoints, settings: settings(handler.config) })
+    let grant = Arc::new(Grant { endpoints });
+    (name, Grants { grant, settings: settings(handler.config) })
 }
 
 /// A `config` table as the JSON text that the plugin gets. TOML's dates become strings.

@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use super::{Dispatch, Rules, failed};
+use super::{Dispatch, Rules};
+use crate::effect::LogLine;
 use crate::event::Event;
 use crate::plugin::CallFailed;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store::{self, NewEvent, ParseWork, PluginStamp, Receipt, Try, WorkKind};
-use crate::effect::LogLine;
 use crate::worker::Work;
 
 /// The parses that are due.
@@ -55,7 +55,7 @@ impl Dispatch {
 
         let tries_made = work.tries_made + 1;
         let verdict = policy.verdict(tries_made, &outcome, self.clock.now(), fastrand::f64());
-        self.metrics.parsed(&receipt.source, &outcome);
+        self.metrics.parse(&receipt.source, &outcome);
         self.note_parse(&receipt, &outcome, verdict);
         let route = |event: Event| {
             let routes = self.routes(&rules, &event.event_type, None);
@@ -88,7 +88,7 @@ impl Dispatch {
             Ok(parsed) => {
                 let (outcome, events) = match parsed.result {
                     Ok(events) => (Outcome::Success, events),
-                    Err(failure) => (failed(failure), Vec::new()),
+                    Err(failure) => (failure.into(), Vec::new()),
                 };
                 Ended { outcome, policy: &self.failures, events, plugin: stamp, log: parsed.log }
             }

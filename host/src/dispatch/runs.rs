@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use super::{Dispatch, Grants, Rules, failed};
+use super::{Dispatch, Grants, Rules};
 use crate::effect::{Alert, Effect, Emission, LogLine, Severity};
 use crate::event::{Event, Timestamp};
 use crate::plugin::{CallFailed, HandleContext, StateReader};
@@ -64,11 +64,11 @@ impl Dispatch {
 
         let tries_made = work.tries_made + 1;
         let verdict = policy.verdict(tries_made, &outcome, self.clock.now(), fastrand::f64());
-        self.metrics.ran(&work.handler, &outcome, started.elapsed());
+        self.metrics.run(&work.handler, &outcome, started.elapsed());
         note_run(&work, &outcome, verdict, &log);
         let committed = self.committed(&rules, grants, &work, effects, scope, at);
         for alert in &committed.alerts {
-            self.metrics.alerted(&work.handler, alert.severity);
+            self.metrics.alert(&work.handler, alert.severity);
             warn!(run.id = %work.id, handler = %work.handler, severity = ?alert.severity,
                 "alert: {}", alert.message);
         }
@@ -96,9 +96,9 @@ impl Dispatch {
         };
         let stamp = Some(Self::stamp(plugin, &info.version));
         let context = HandleContext {
-            source: work.event.event.source.clone(),
-            event_id: work.event.id,
-            run_id: work.id,
+            source: work.event.event.source.to_string(),
+            event_id: work.event.id.to_string(),
+            run_id: work.id.to_string(),
             attempt: work.tries_made + 1,
             now,
         };
@@ -109,14 +109,14 @@ impl Dispatch {
             &grants.settings,
             event,
             context,
-            &grants.endpoints,
+            &grants.grant,
             state,
         );
         match handled.await {
             Ok(handled) => {
                 let (outcome, effects) = match handled.result {
                     Ok(effects) => too_deep(work, effects),
-                    Err(failure) => (failed(failure), Vec::new()),
+                    Err(failure) => (failure.into(), Vec::new()),
                 };
                 Ended { outcome, policy: &self.failures, effects, plugin: stamp, log: handled.log }
             }
@@ -146,7 +146,7 @@ impl Dispatch {
     ) -> Committed {
         let mut committed = Committed { scope, ..Committed::default() };
         let mut emit = |events: &mut Vec<NewEvent>, emission: Emission| {
-            let routes = self.routes(rules, &emission.event_type, Some(&grants.endpoints));
+            let routes = self.routes(rules, &emission.event_type, Some(&grants.grant));
             let event = emitted(work, events.len() + 1, emission, now);
             events.push(NewEvent { event, routes });
         };

@@ -3,6 +3,7 @@
 //! One task reads the files again when they may have changed. What is bad changes nothing and says
 //! why; what is good is swapped in whole, and work in flight finishes with what it began with.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,13 +15,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::Parts;
-use crate::admin::{Ask, ConfigRow, PluginRow, ReloadRow, Report};
+use crate::admin::{Ask, ConfigRow, PluginRow, Ready, ReloadRow, Report};
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::dispatch::{Dispatch, Rules};
+use crate::egress;
 use crate::ids::Name;
 use crate::ingest;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::plugin::{self, Face, Folder, Plugin, Registry, Reloaded};
 use crate::reload::Watch;
 use crate::store::{self, Store};
@@ -32,6 +34,8 @@ pub(super) struct Live {
     /// The last complaint about the file, so that each is made once.
     complaint: Option<String>,
     folder: Folder,
+    /// The files that are not what runs, by stem, and why.
+    refused: BTreeMap<String, String>,
     watch: Watch,
     rows: Arc<ArcSwap<Vec<PluginRow>>>,
     host: plugin::Host,
@@ -50,6 +54,7 @@ impl Live {
         let mut live = Self {
             path: path.to_owned(),
             folder: Folder::new(config.plugins.clone()),
+            refused: BTreeMap::new(),
             config: Arc::new(config),
             complaint: None,
             watch: Watch::new(),
@@ -67,6 +72,19 @@ impl Live {
         live.warn_of_missing();
         live.apply(live.config.clone());
         Ok(live)
+    }
+
+    /// Says which sources have no provider loaded.
+    pub(super) fn ready(&self) -> Ready {
+        let (sources, registry) = (self.sources.clone(), self.registry.clone());
+        Ready(Arc::new(move || {
+            let loaded = |name: &Name| registry.get(name).is_some_and(|it| it.provider().is_some());
+            let sources = sources.load();
+            let missing = sources.iter().filter(|(_, source)| !loaded(&source.plugin));
+            missing
+                .map(|(name, source)| format!("source {name}: plugin {} is not loaded", source.plugin))
+                .collect()
+        }))
     }
 
     /// The plugins as they are now, for operators.
@@ -100,25 +118,29 @@ impl Live {
     async fn rescan(&mut self) -> anyhow::Result<Vec<ReloadRow>> {
         let (host, registry, config) =
             (self.host.clone(), self.registry.clone(), self.config.clone());
-        let mut folder = std::mem::take(&mut self.folder);
+        let mut folder = self.folder.clone();
         let runtime = Handle::current();
-        let scanned = move || {
-            let admit = |plugin: &Arc<Plugin>| {
-                runtime.block_on(check_settings(&host, &config, plugin))
-            };
-            let changes = folder.rescan(&host, &registry, &admit);
-            (folder, changes)
+        let scan = move || {
+            let admit =
+                |plugin: &Arc<Plugin>| runtime.block_on(check_settings(&host, &config, plugin));
+            let scanned = folder.rescan(&host, &registry, &admit);
+            (folder, scanned)
         };
-        let (folder, changes) = tokio::task::spawn_blocking(scanned)
+        let (folder, scanned) = tokio::task::spawn_blocking(scan)
             .await
             .context("failed to look through the plugins folder")?;
         self.folder = folder;
-
-        let mut rows = Vec::new();
-        for (name, change) in changes {
-            if let Some(row) = self.note(&name, &change) {
-                rows.push(row);
+        let changes = match scanned {
+            Ok(changes) => changes,
+            Err(error) => {
+                let path = self.config.plugins.display();
+                warn!("failed to read the plugins folder {path}, changing nothing: {error}");
+                return Ok(Vec::new());
             }
+        };
+        let mut rows = Vec::new();
+        for (stem, change) in changes {
+            rows.extend(self.note(&stem, &change));
             if let Reloaded::Loaded(plugin) = &change {
                 self.reopen(plugin).await?;
             }
@@ -135,41 +157,52 @@ impl Live {
             return Ok(());
         }
         let reopened = self.store.reopen_parses(&sources, plugin.digest()).await?;
-        if reopened > 0 {
+        if reopened.reopened > 0 {
+            let reopened = reopened.reopened;
             info!(plugin = %plugin.name(), reopened, "trying receipts again that were dead letters");
         }
         Ok(())
     }
 
-    fn note(&self, name: &Name, change: &Reloaded) -> Option<ReloadRow> {
-        let (outcome, reason) = match change {
+    fn note(&mut self, stem: &str, change: &Reloaded) -> Option<ReloadRow> {
+        let (outcome, reason, counted) = match change {
             Reloaded::Unchanged => return None,
             Reloaded::Loaded(plugin) => {
-                info!(plugin = %name, digest = %plugin.digest(), "loaded a plugin");
-                ("loaded", None)
+                self.refused.remove(stem);
+                info!(plugin = stem, digest = %plugin.digest(), "loaded a plugin");
+                ("loaded", None, metrics::Reloaded::Swapped)
             }
             Reloaded::Removed => {
-                warn!(plugin = %name, "a plugin's file is gone: it is no longer run");
-                ("removed", None)
+                self.refused.remove(stem);
+                warn!(plugin = stem, "a plugin's file is gone: it is no longer run");
+                ("removed", None, metrics::Reloaded::Removed)
             }
-            Reloaded::Kept(refused) => {
-                let kept = self.registry.get(name).is_some();
+            Reloaded::Kept(error) => {
+                let reason = chain(error);
+                self.refused.insert(stem.to_owned(), reason.clone());
+                let kept = self.registered(stem).is_some();
                 let now = if kept { "keeping the last good one" } else { "there is none to keep" };
-                error!(plugin = %name, "failed to load a plugin, {now}: {refused}");
-                (if kept { "kept" } else { "refused" }, Some(refused.to_string()))
+                error!(plugin = stem, "failed to load a plugin, {now}: {reason}");
+                (if kept { "kept" } else { "refused" }, Some(reason), metrics::Reloaded::Kept)
             }
         };
-        self.metrics.reloaded(name, outcome);
-        Some(ReloadRow { plugin: name.clone(), outcome, reason })
+        if let Ok(name) = stem.parse() {
+            self.metrics.reload(&name, counted);
+        }
+        Some(ReloadRow { plugin: stem.to_owned(), outcome, reason })
+    }
+
+    fn registered(&self, stem: &str) -> Option<Arc<Plugin>> {
+        self.registry.get(&stem.parse().ok()?)
     }
 
     fn plugin_rows(&self) -> Vec<PluginRow> {
-        let loaded = self.registry.list();
-        let row = |plugin: &Arc<Plugin>| PluginRow::new(plugin, self.folder.complaint(plugin.name()));
-        let refused = self.folder.complaints().into_iter();
-        let refused = refused.filter(|(name, _)| self.registry.get(name).is_none());
-        let mut rows: Vec<_> = loaded.iter().map(row).collect();
-        rows.extend(refused.map(|(name, complaint)| PluginRow::refused(name, complaint)));
+        let row = |plugin: &Arc<Plugin>| {
+            PluginRow::new(plugin, self.refused.get(plugin.name().as_str()).cloned())
+        };
+        let never_loaded = self.refused.iter().filter(|(stem, _)| self.registered(stem).is_none());
+        let mut rows: Vec<_> = self.registry.list().iter().map(row).collect();
+        rows.extend(never_loaded.map(|(stem, reason)| PluginRow::refused(stem, reason)));
         rows
     }
 
@@ -180,9 +213,14 @@ impl Live {
                 ConfigRow { outcome: "unchanged", reason: None }
             }
             Ok(Some(config)) => {
+                if let Err(error) = self.delivery.egress.reload(egress_config(&config)) {
+                    error!("failed to apply [egress], keeping the last good one: {error}");
+                }
                 self.complaint = None;
                 self.config = Arc::new(config);
                 self.apply(self.config.clone());
+                // What was refused for its settings may do now.
+                self.folder.forget_refused();
                 self.warn_of_missing();
                 self.follow();
                 info!(path = %self.path.display(), "applied the changed configuration");
@@ -203,7 +241,7 @@ impl Live {
     async fn changed_config(&self) -> anyhow::Result<Option<Config>> {
         let path = self.path.clone();
         let loaded = tokio::task::spawn_blocking(move || Config::load(&path)).await??;
-        if loaded == *self.config {
+        if loaded.fingerprint == self.config.fingerprint {
             return Ok(None);
         }
         for plugin in self.registry.list().iter() {
@@ -236,7 +274,6 @@ impl Live {
         self.delivery.endpoints.store(Arc::new(
             endpoints.map(|(name, (_, endpoint))| (name.clone(), endpoint.clone())).collect(),
         ));
-        self.delivery.egress.allow(config.egress_allow.clone());
         self.sources.store(Arc::new(config.sources.clone()));
     }
 
@@ -260,6 +297,17 @@ impl Live {
         let files = files.chain([self.path.as_path()]);
         self.watch.follow(files, [self.config.plugins.as_path()]);
     }
+}
+
+/// The egress part of a configuration.
+pub(super) fn egress_config(config: &Config) -> egress::Config {
+    egress::Config { allow: config.egress_allow.clone(), ..egress::Config::default() }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Asks the plugin whether it can work with what the operator wrote for it.

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::claims::Refusal;
 use crate::ids::Name;
+use crate::metrics::Answered;
 use crate::plugin::CallError;
 use crate::{signature, store};
 
@@ -43,18 +44,17 @@ pub(super) enum Rejection {
 }
 
 impl Rejection {
-    /// The outcome that it is counted as.
-    pub(super) fn label(&self) -> &'static str {
+    /// What it is counted as.
+    pub(super) fn answered(&self) -> Answered {
         match self {
-            Self::UnknownSource => "unknown_source",
-            Self::TooLarge(_) => "too_large",
-            Self::SlowBody | Self::BrokenBody => "broken_body",
-            Self::Claims(..) | Self::Evidence(..) => "refused",
+            Self::TooLarge(_) => Answered::TooLarge,
+            Self::UnknownSource | Self::SlowBody | Self::BrokenBody => Answered::Broken,
+            Self::Claims(..) | Self::Evidence(..) => Answered::Refused,
             Self::Busy
             | Self::SourceBusy
             | Self::Plugin(CallError::Busy)
-            | Self::Store(store::Error::Full) => "busy",
-            Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => "failed",
+            | Self::Store(store::Error::Full) => Answered::Busy,
+            Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => Answered::Failed,
         }
     }
 
@@ -65,11 +65,6 @@ impl Rejection {
             Self::Evidence(error, _) => Some(error.label()),
             _ => None,
         }
-    }
-
-    /// Whether the sender did nothing wrong and the gateway can't.
-    pub(super) fn is_ours(&self) -> bool {
-        self.label() == "failed"
     }
 
     fn status(&self) -> StatusCode {

@@ -8,19 +8,20 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
 use super::wasm::FILE_BYTES_MAX;
-use super::{Host, LoadError, Registry};
+use super::{Host, LoadError, Plugin, Registry};
 use crate::ids::Name;
 
 /// What became of one file.
 #[derive(Debug)]
 pub enum Reloaded {
     /// Its plugin is now the one that is called.
-    Loaded,
+    Loaded(Arc<Plugin>),
     /// It is the one that was there before, or as bad as it was before.
     Unchanged,
     /// It cannot be loaded; if there was a plugin of its name, that stays.
@@ -30,17 +31,21 @@ pub enum Reloaded {
 }
 
 /// A plugins directory and what was last seen in it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub struct Folder {
     path: PathBuf,
     seen: BTreeMap<String, Seen>,
 }
 
+/// Says whether a plugin may be called, and if not, why.
+type Admit<'a> = &'a dyn Fn(&Arc<Plugin>) -> Result<(), String>;
+
 /// A file as it was last read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Seen {
     stamp: Stamp,
     digest: [u8; 32],
+    refused: bool,
 }
 
 /// What changes when a file is written or replaced.
@@ -63,7 +68,13 @@ impl Folder {
         Self { path, seen: BTreeMap::new() }
     }
 
-    /// Looks at every file, loads what changed, removes what is gone. Blocks while plugins compile.
+    /// Looks again at files that were refused, although they have not changed.
+    pub fn forget_refused(&mut self) {
+        self.seen.retain(|_, seen| !seen.refused);
+    }
+
+    /// Looks at every file, loads what changed if `admit` agrees, removes what is gone. Blocks while
+    /// plugins compile.
     ///
     /// Each file is named by its stem, which should be a [`Name`]. An error means that the
     /// directory cannot be read, and changes nothing.
@@ -71,6 +82,7 @@ impl Folder {
         &mut self,
         host: &Host,
         registry: &Registry,
+        admit: Admit<'_>,
     ) -> io::Result<Vec<(String, Reloaded)>> {
         let root = self.path.canonicalize()?;
         let files = plugin_files(&root)?;
@@ -87,8 +99,16 @@ impl Folder {
             }
         }
         for (stem, file) in files {
-            let reloaded = self.look_at(&root, &stem, &file, host, registry);
-            results.push((stem, reloaded.unwrap_or_else(Reloaded::Kept)));
+            let reloaded = self.look_at(&root, &stem, &file, host, admit).unwrap_or_else(|error| {
+                if let Some(seen) = self.seen.get_mut(&stem) {
+                    seen.refused = true;
+                }
+                Reloaded::Kept(error)
+            });
+            if let Reloaded::Loaded(plugin) = &reloaded {
+                registry.insert(plugin);
+            }
+            results.push((stem, reloaded));
         }
         Ok(results)
     }
@@ -99,7 +119,7 @@ impl Folder {
         stem: &str,
         file: &Path,
         host: &Host,
-        registry: &Registry,
+        admit: Admit<'_>,
     ) -> Result<Reloaded, LoadError> {
         let target = file.canonicalize().map_err(LoadError::Read)?;
         if !target.starts_with(root) {
@@ -111,22 +131,19 @@ impl Folder {
         }
         let bytes = read_stable(&target, &stamp)?;
         let digest = Sha256::digest(&bytes).into();
-        let before = self.seen.insert(stem.to_owned(), Seen { stamp, digest });
+        let before = self.seen.insert(stem.to_owned(), Seen { stamp, digest, refused: false });
         // The same content again, good or bad: only touched.
         if before.is_some_and(|seen| seen.digest == digest) {
             return Ok(Reloaded::Unchanged);
         }
         let name = stem.parse().map_err(LoadError::Name)?;
-        match host.load(name, &bytes) {
-            Ok(plugin) => registry.insert(&plugin),
-            Err(error) => {
-                if error.is_passing() {
-                    self.seen.remove(stem);
-                }
-                return Err(error);
+        let plugin = host.load(name, &bytes).inspect_err(|error| {
+            if error.is_passing() {
+                self.seen.remove(stem);
             }
-        }
-        Ok(Reloaded::Loaded)
+        })?;
+        admit(&plugin).map_err(LoadError::NotAdmitted)?;
+        Ok(Reloaded::Loaded(plugin))
     }
 }
 
