@@ -1,1 +1,99 @@
+//! Adyen: payment notifications, signed item by item, and platform webhooks, signed as a whole.
+//!
+//! Which of the two a request is, is decided by what proves it and nothing else: a request with the
+//! header `HmacSignature` must be proven by it, whatever is inside; without it every item must prove
+//! itself. Taking the header away leaves items that must hold by themselves, adding one leaves a
+//! header that does not hold, so neither talks this plugin into less. Nor does a signature of one
+//! scheme serve in the other: what an item signs is no JSON document, and what reads like a platform
+//! webhook's body has no amount, event code and success where `item` wants them.
 
+mod batch;
+mod canonical;
+mod item;
+mod platform;
+mod settings;
+
+use hookgate_sdk::{
+    Claims, Event, Evidence, Failure, KeyEncoding, Piece, ProofKind, Provider, ProviderInfo,
+    Refusal, Reply, Request, Timestamp, base64,
+};
+
+use crate::settings::Settings;
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Adyen;
+
+/// The header that signs a platform webhook.
+const HEADER: &str = "hmacsignature";
+/// Bytes of HMAC-SHA256.
+const DIGEST_BYTES: usize = 32;
+
+impl Provider for Adyen {
+    fn describe() -> ProviderInfo {
+        ProviderInfo {
+            // Older endpoints of Adyen wait for this text and take nothing else as an answer.
+            reply: Some(Reply {
+                status: 200,
+                content_type: "text/plain".to_owned(),
+                body: b"[accepted]".to_vec(),
+            }),
+            ..ProviderInfo::new(
+                "adyen",
+                env!("CARGO_PKG_VERSION"),
+                canonical::TYPES,
+                &[ProofKind::Mac],
+            )
+        }
+    }
+
+    fn check(settings: &str) -> Result<(), String> {
+        Settings::check(settings)
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        if request.header(HEADER).is_none() {
+            return batch::claim(&request.body, &Settings::read().map_err(Refusal::new)?);
+        }
+        let digest = digest(request.the_header(HEADER)?)
+            .ok_or_else(|| Refusal::new("header `HmacSignature` is no HMAC in base64"))?;
+        let mac = Evidence::hmac_sha256(KeyEncoding::Hex, vec![Piece::Body], vec![digest]);
+        let event_ids = platform::event_id(&request.body).into_iter().collect();
+        Ok(Claims { evidence: vec![mac], signed_at: None, event_ids })
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let body = request.json()?;
+        if body.at("/notificationItems").is_some() {
+            batch::parse(&request.body)
+        } else {
+            platform::parse(body, &request.body).map(|event| vec![event])
+        }
+    }
+
+    fn sign(
+        mut request: Request,
+        _signed_at: Timestamp,
+        digests: &[Vec<u8>],
+    ) -> Result<Request, String> {
+        request.remove_header(HEADER);
+        if let Some(body) = batch::sign(&request.body, digests)? {
+            request.body = body;
+            return Ok(request);
+        }
+        let signature = match digests {
+            [] => base64::encode(&[0; DIGEST_BYTES]),
+            [digest] => base64::encode(digest),
+            _ => return Err("a platform webhook carries one signature".to_owned()),
+        };
+        request.set_header(HEADER, signature);
+        request.set_header("protocol", "HmacSHA256");
+        Ok(request)
+    }
+}
+
+fn digest(text: &str) -> Option<Vec<u8>> {
+    base64::decode(text).filter(|digest| digest.len() == DIGEST_BYTES)
+}
+
+hookgate_sdk::export!(provider: Adyen);

@@ -1,0 +1,92 @@
+//! A batch of payment notifications: `{"live":..,"notificationItems":[..]}`.
+//!
+//! The envelope is not signed, its items are, each by itself: all of them must hold. An envelope
+//! around nothing proves nothing and is refused.
+
+use std::collections::BTreeMap;
+
+use hookgate_sdk::{Claims, Event, Failure, Refusal, base64};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::DIGEST_BYTES;
+use crate::item::Item;
+use crate::settings::Settings;
+
+#[derive(Debug, Deserialize)]
+struct Batch<'a> {
+    #[serde(borrow, rename = "notificationItems")]
+    items: Vec<Envelope<'a>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, rename = "NotificationRequestItem")]
+    item: &'a RawValue,
+}
+
+pub(crate) fn claim(body: &[u8], settings: &Settings) -> Result<Claims, Refusal> {
+    let (mut evidence, mut event_ids) = (Vec::new(), Vec::new());
+    for (item, _) in items(body).map_err(Refusal::new)? {
+        evidence.push(item.evidence(settings)?);
+        event_ids.push(item.event_id());
+    }
+    if evidence.is_empty() {
+        return Err(Refusal::new("neither a header `HmacSignature` nor items"));
+    }
+    Ok(Claims { evidence, signed_at: None, event_ids })
+}
+
+pub(crate) fn parse(body: &[u8]) -> Result<Vec<Event>, Failure> {
+    let items = items(body).map_err(Failure::permanent)?;
+    let event = |(item, written): &(Item<'_>, &str)| item.event(written);
+    items.iter().map(event).collect::<Result<_, _>>().map_err(Failure::permanent)
+}
+
+/// The body with a signature in every item, in their order; zeros without digests. `None` for a body
+/// that is no batch.
+pub(crate) fn sign(body: &[u8], digests: &[Vec<u8>]) -> Result<Option<Vec<u8>>, String> {
+    let Ok(mut batch) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(body) else {
+        return Ok(None);
+    };
+    let Some(items) = batch.get("notificationItems") else { return Ok(None) };
+    let envelopes: Vec<Envelope<'_>> = serde_json::from_str(items.get()).map_err(unreadable)?;
+    if !digests.is_empty() && digests.len() != envelopes.len() {
+        return Err(format!("{} digests for {} items", digests.len(), envelopes.len()));
+    }
+    let zeros = vec![0; DIGEST_BYTES];
+    let digests = digests.iter().chain(std::iter::repeat(&zeros));
+    let signed = envelopes.iter().zip(digests).map(|(envelope, digest)| {
+        let item = signed(envelope.item, digest)?;
+        Ok(BTreeMap::from([("NotificationRequestItem", item)]))
+    });
+    let signed: Result<Vec<_>, serde_json::Error> = signed.collect();
+    let signed = to_raw_value(&signed.map_err(unreadable)?).map_err(unreadable)?;
+    batch.insert("notificationItems".to_owned(), &signed);
+    serde_json::to_vec(&batch).map(Some).map_err(unreadable)
+}
+
+/// Every item, with its text, which is the event's data.
+fn items(body: &[u8]) -> Result<Vec<(Item<'_>, &str)>, String> {
+    let batch: Batch<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    let mut items = Vec::with_capacity(batch.items.len());
+    for envelope in batch.items {
+        let written = envelope.item.get();
+        items.push((serde_json::from_str(written).map_err(unreadable)?, written));
+    }
+    Ok(items)
+}
+
+fn signed(item: &RawValue, digest: &[u8]) -> Result<Box<RawValue>, serde_json::Error> {
+    let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(item.get())?;
+    let data = fields.get("additionalData").map_or("{}", |data| data.get());
+    let data: Option<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(data)?;
+    let mut data = data.unwrap_or_default();
+    data.insert("hmacSignature".to_owned(), to_raw_value(&base64::encode(digest))?);
+    fields.insert("additionalData".to_owned(), to_raw_value(&data)?);
+    to_raw_value(&fields)
+}
+
+fn unreadable(error: impl std::fmt::Display) -> String {
+    format!("no batch of notifications: {error}")
+}

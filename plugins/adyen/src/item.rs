@@ -1,0 +1,230 @@
+//! One item of a batch of payment notifications, and what its signature covers.
+//!
+//! Covered are eight fields. Everything else (the reason, the date, the payment method, all of
+//! `additionalData`) anybody on the way may have changed: it is passed on, and nothing that matters
+//! is decided by it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use hookgate_sdk::{
+    Event, Evidence, InvalidMoney, KeyEncoding, Money, Piece, Refusal, decimals, time,
+};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::canonical;
+use crate::digest;
+use crate::settings::Settings;
+
+/// An item as it came. A field that is there twice is an error, for which of the two was signed
+/// would depend on the reader.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Item<'a> {
+    #[serde(borrow, default)]
+    psp_reference: Text<'a>,
+    #[serde(borrow, default)]
+    original_reference: Text<'a>,
+    #[serde(borrow, default)]
+    merchant_account_code: Text<'a>,
+    #[serde(borrow, default)]
+    merchant_reference: Text<'a>,
+    #[serde(borrow, default)]
+    amount: Option<Amount<'a>>,
+    #[serde(borrow, default)]
+    event_code: Text<'a>,
+    #[serde(borrow, default)]
+    success: Text<'a>,
+    #[serde(borrow, default)]
+    event_date: Text<'a>,
+    #[serde(borrow, default)]
+    payment_method: Text<'a>,
+    #[serde(borrow, default)]
+    reason: Text<'a>,
+    #[serde(borrow, default)]
+    additional_data: Option<AdditionalData<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Amount<'a> {
+    #[serde(borrow, default)]
+    value: Text<'a>,
+    #[serde(borrow, default)]
+    currency: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AdditionalData<'a> {
+    #[serde(borrow, default)]
+    hmac_signature: Text<'a>,
+    #[serde(borrow, default)]
+    payment_method_variant: Text<'a>,
+    #[serde(borrow, default)]
+    shopper_country: Text<'a>,
+}
+
+/// The text of a string, or of a number as it is written; empty for `null` and what is missing.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Text<'a>(Cow<'a, str>);
+
+impl Item<'_> {
+    /// What proves the item: its eight fields joined by colons, nothing escaped.
+    ///
+    /// Colons in the fields would make several items out of one signed text. Only the merchant's
+    /// own reference may contain one: then the fields on either side of it are told apart by
+    /// counting from both ends.
+    pub(crate) fn evidence(&self, settings: &Settings) -> Result<Evidence, Refusal> {
+        self.check()?;
+        let account = &*self.merchant_account_code.0;
+        if settings.merchant_account.as_deref().is_some_and(|own| own != account) {
+            return Err(Refusal::new(format!("an item is for the merchant account `{account}`")));
+        }
+        let signature = self.additional_data.as_ref().map(|data| &*data.hmac_signature.0);
+        let digest = signature.and_then(digest);
+        let digest = digest.ok_or_else(|| Refusal::new("an item has no HMAC in base64"))?;
+        let message = vec![Piece::from(self.signed_fields().join(":"))];
+        Ok(Evidence::hmac_sha256(KeyEncoding::Hex, message, vec![digest]))
+    }
+
+    /// Adyen gives no id; a retry repeats these three.
+    pub(crate) fn event_id(&self) -> String {
+        format!("{}:{}:{}", self.psp_reference, self.event_code, self.success)
+    }
+
+    /// The event, with the item as its data.
+    pub(crate) fn event(&self, written: &str) -> Result<Event, InvalidMoney> {
+        let succeeded = &*self.success.0 == "true";
+        let parent = [&self.original_reference, &self.psp_reference];
+        let subject = parent.into_iter().find(|reference| !reference.0.is_empty());
+        let event_type = canonical::of_item(&self.event_code.0, succeeded);
+        Ok(Event {
+            subject: subject.map(ToString::to_string),
+            time: time::from_rfc3339(&self.event_date.0),
+            money: self.money()?,
+            labels: self.labels(succeeded),
+            ..Event::new(self.event_id(), event_type, written)
+        })
+    }
+
+    /// Whether the signed fields are what Adyen sends, so that no other text can pass for them.
+    fn check(&self) -> Result<(), Refusal> {
+        let [psp, original, account, _reference, value, currency, code, success] =
+            self.signed_fields();
+        if [psp, original, account].iter().any(|field| field.contains(':')) {
+            return Err(Refusal::new("an item has a colon where none may be"));
+        }
+        let is_code = !code.is_empty()
+            && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let is_amount = value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+            && currency.bytes().all(|byte| byte.is_ascii_alphabetic());
+        if psp.is_empty() || !is_code || !is_amount || !matches!(success, "true" | "false") {
+            return Err(Refusal::new("an item lacks a reference, a code, an amount or a success"));
+        }
+        Ok(())
+    }
+
+    fn signed_fields(&self) -> [&str; 8] {
+        let (value, currency) = match &self.amount {
+            Some(amount) => (&*amount.value.0, &*amount.currency.0),
+            None => ("", ""),
+        };
+        [
+            &self.psp_reference.0,
+            &self.original_reference.0,
+            &self.merchant_account_code.0,
+            &self.merchant_reference.0,
+            value,
+            currency,
+            &self.event_code.0,
+            &self.success.0,
+        ]
+    }
+
+    fn money(&self) -> Result<Option<Money>, InvalidMoney> {
+        let Some(amount) = &self.amount else { return Ok(None) };
+        if amount.value.0.is_empty() || amount.currency.0.is_empty() {
+            return Ok(None);
+        }
+        money(&amount.value.0, &amount.currency.0).map(Some)
+    }
+
+    fn labels(&self, succeeded: bool) -> Vec<(String, String)> {
+        let data = self.additional_data.as_ref();
+        let of_data =
+            |field: fn(&AdditionalData<'_>) -> String| data.map(field).unwrap_or_default();
+        let declined = if succeeded { String::new() } else { self.reason.to_string() };
+        let labels = [
+            ("country", of_data(|data| data.shopper_country.to_string())),
+            ("method", self.payment_method.to_string()),
+            ("card_brand", of_data(|data| data.payment_method_variant.to_string())),
+            ("decline_code", declined),
+            ("merchant_account", self.merchant_account_code.to_string()),
+        ];
+        let known = labels.into_iter().filter(|(_, value)| !value.is_empty());
+        known.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+/// Adyen counts some currencies otherwise than ISO 4217.
+pub(crate) fn money(units: &str, currency: &str) -> Result<Money, InvalidMoney> {
+    let decimals = match currency {
+        "CVE" | "IDR" => 0,
+        "CLP" | "ISK" => 2,
+        _ => decimals(currency),
+    };
+    Money::from_minor_with(decimals, units, currency)
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = <&'a RawValue>::deserialize(deserializer)?.get();
+        Ok(Self(match written.as_bytes().first() {
+            Some(b'"') if written.contains('\\') => {
+                let text: String =
+                    serde_json::from_str(written).map_err(serde::de::Error::custom)?;
+                Cow::Owned(text)
+            }
+            Some(b'"') => Cow::Borrowed(&written[1..written.len() - 1]),
+            Some(b'n') => Cow::Borrowed(""),
+            Some(b'{' | b'[') => return Err(serde::de::Error::custom("expected a text")),
+            _ => Cow::Borrowed(written),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(json: &str) -> Option<String> {
+        serde_json::from_str::<Text<'_>>(json).ok().map(|text| text.to_string())
+    }
+
+    #[test]
+    fn a_number_keeps_its_text() {
+        assert_eq!(text("1000").unwrap(), "1000");
+        assert_eq!(text("\"1000\"").unwrap(), "1000");
+        assert_eq!(text("1.50e3").unwrap(), "1.50e3");
+        assert_eq!(text("null").unwrap(), "");
+        assert_eq!(text("true").unwrap(), "true");
+        assert_eq!(text(r#""a\"\u0062""#).unwrap(), "a\"b");
+        assert_eq!(text("{}"), None);
+    }
+
+    #[test]
+    fn adyen_counts_some_currencies_its_own_way() {
+        for (currency, expected) in
+            [("EUR", "5.00"), ("JPY", "500"), ("CLP", "5.00"), ("IDR", "500"), ("KWD", "0.500")]
+        {
+            assert_eq!(money("500", currency).unwrap().amount, expected);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What the operator may say: after how many failures to raise an alert.
+
+use serde::Deserialize;
+
+/// The handler's `config` table.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// The failure in a row that raises an alert, from 1.
+    pub(crate) alert_after: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { alert_after: 3 }
+    }
+}
+
+impl Settings {
+    pub(crate) fn read() -> Result<Self, String> {
+        hookgate_sdk::settings::read()
+    }
+
+    pub(crate) fn check(settings: &str) -> Result<(), String> {
+        let settings: Self = hookgate_sdk::settings::parse(settings)?;
+        if settings.alert_after >= 1 {
+            Ok(())
+        } else {
+            Err("`alert_after` must be at least 1".to_owned())
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The three headers of Standard Webhooks, and what they sign: `{id}.{timestamp}.{body}`.
+//!
+//! A signature is `v1,<base64>` or `v1a,<base64>`, and there may be several. Other versions, and
+//! values that can't be a signature, are passed over.
+
+use hookgate_sdk::{
+    Evidence, Hmac, KeyEncoding, Piece, Proof, PublicKey, Refusal, Request, Timestamp, base64, id,
+    time,
+};
+
+/// The two families of header names. Those of the specification win; they are never mixed.
+const FAMILIES: [&str; 2] = ["webhook", "svix"];
+
+/// Bytes of HMAC-SHA256.
+const DIGEST_BYTES: usize = 32;
+/// Bytes of an Ed25519 signature.
+const SIGNATURE_BYTES: usize = 64;
+
+/// What the headers say.
+#[derive(Debug)]
+pub(crate) struct Signed<'r> {
+    pub(crate) id: &'r str,
+    /// The time as it is written, which is what was signed.
+    time: &'r str,
+    pub(crate) at: Timestamp,
+    signatures: &'r str,
+}
+
+impl<'r> Signed<'r> {
+    pub(crate) fn read(request: &'r Request) -> Result<Self, Refusal> {
+        let family = family(request);
+        let header = |name: &str| request.the_header(&format!("{family}-{name}"));
+        let (id, time, signatures) = (header("id")?, header("timestamp")?, header("signature")?);
+        if id.is_empty() {
+            return Err(Refusal::new("the id is empty"));
+        }
+        let at = time::from_unix(time);
+        let at = at.ok_or_else(|| Refusal::new("the timestamp is no number of seconds"))?;
+        Ok(Self { id, time, at, signatures })
+    }
+
+    /// One piece of evidence, for which any of the signatures will do.
+    pub(crate) fn evidence(&self) -> Result<Evidence, Refusal> {
+        let (macs, signatures) = (self.all("v1", DIGEST_BYTES), self.all("v1a", SIGNATURE_BYTES));
+        let message = || vec![Piece::from(format!("{}.{}.", self.id, self.time)), Piece::Body];
+        let mut proofs = Vec::new();
+        if !macs.is_empty() {
+            proofs.push(Proof::hmac(Hmac::Sha256, KeyEncoding::Whsec, message(), macs));
+        }
+        if !signatures.is_empty() {
+            let (scheme, key) = (PublicKey::Ed25519, KeyEncoding::Whpk);
+            proofs.push(Proof::public_key(scheme, key, message(), signatures));
+        }
+        if proofs.is_empty() {
+            return Err(Refusal::new("no signature of a version that is known"));
+        }
+        Ok(Evidence::any(proofs))
+    }
+
+    /// Every signature of a version that has the length it must have.
+    fn all(&self, version: &str, length: usize) -> Vec<Vec<u8>> {
+        let of_version = |signature: &str| {
+            let encoded = signature.strip_prefix(version)?.strip_prefix(',')?;
+            base64::decode(encoded).filter(|bytes| bytes.len() == length)
+        };
+        self.signatures.split(' ').filter_map(of_version).collect()
+    }
+}
+
+/// The request with the three headers, in the family that it has. Without an id it gets one of its
+/// body, so that it is the same when asked again.
+pub(crate) fn sign(
+    mut request: Request,
+    seconds: u64,
+    digests: &[Vec<u8>],
+) -> Result<Request, String> {
+    let digest = match digests {
+        [] => base64::encode(&[0; DIGEST_BYTES]),
+        [digest] => base64::encode(digest),
+        _ => return Err("a webhook carries one digest".to_owned()),
+    };
+    let family = family(&request);
+    let name = |part: &str| format!("{family}-{part}");
+    let known = request.header(&name("id")).filter(|id| !id.is_empty()).map(ToOwned::to_owned);
+    let id = known.unwrap_or_else(|| format!("msg_{}", id::derived(&[&request.body])));
+    request.set_header(&name("id"), id);
+    request.set_header(&name("timestamp"), seconds.to_string());
+    request.set_header(&name("signature"), format!("v1,{digest}"));
+    Ok(request)
+}
+
+fn family(request: &Request) -> &'static str {
+    let has = |family: &&str| {
+        let parts = ["id", "timestamp", "signature"];
+        parts.iter().any(|part| request.header(&format!("{family}-{part}")).is_some())
+    };
+    FAMILIES.into_iter().find(has).unwrap_or(FAMILIES[0])
+}

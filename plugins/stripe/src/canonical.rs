@@ -1,0 +1,120 @@
+//! Which canonical event a Stripe event is.
+//!
+//! One fact is one canonical event. Stripe tells many facts several times over, as an event of the
+//! payment intent and of its charge, of a refund and of the charge that it belongs to: one of them
+//! counts, and the others keep their own names.
+
+/// What this provider may yield, for people.
+pub(crate) const TYPES: &[&str] = &[
+    "payment.*",
+    "refund.*",
+    "dispute.*",
+    "subscription.*",
+    "invoice.*",
+    "payout.*",
+    "customer.*",
+    "fraud.alert",
+    "stripe.*",
+];
+
+/// The canonical type of an event, which for some depends on the status of its object.
+pub(crate) fn event_type(own_type: &str, status: Option<&str>) -> String {
+    let canonical = match (own_type, status) {
+        ("payment_intent.created", _) => "payment.created",
+        ("payment_intent.amount_capturable_updated", _) => "payment.authorized",
+        ("payment_intent.succeeded", _) => "payment.succeeded",
+        ("payment_intent.payment_failed", _) => "payment.failed",
+        ("payment_intent.canceled", _) => "payment.canceled",
+        ("refund.created", _) => "refund.initiated",
+        // Told for every refund, partial ones too, whichever way it was made. `refund.updated` with
+        // the status succeeded would count it again.
+        ("charge.refunded", _) => "refund.succeeded",
+        ("refund.failed", _) | ("refund.updated", Some("canceled")) => "refund.failed",
+        ("charge.dispute.created", _) => "dispute.opened",
+        ("charge.dispute.closed", Some("won")) => "dispute.won",
+        ("charge.dispute.closed", Some("lost")) => "dispute.lost",
+        ("customer.subscription.created", _) => "subscription.created",
+        ("customer.subscription.updated", _) => "subscription.updated",
+        ("customer.subscription.deleted", _) => "subscription.canceled",
+        ("invoice.paid", _) => "invoice.paid",
+        ("invoice.payment_failed", _) => "invoice.failed",
+        _ => return unlisted(own_type),
+    };
+    canonical.to_owned()
+}
+
+/// Stripe's own name, for what has no canonical one.
+pub(crate) fn own(own_type: &str) -> String {
+    format!("stripe.{own_type}")
+}
+
+fn unlisted(own_type: &str) -> String {
+    if own_type.starts_with("radar.early_fraud_warning.") {
+        return "fraud.alert".to_owned();
+    }
+    // The rest of `customer.subscription.*` is about subscriptions and has no canonical name.
+    let canonical = own_type.starts_with("payout.")
+        || own_type.starts_with("customer.") && !own_type.starts_with("customer.subscription.");
+    if canonical { own_type.to_owned() } else { own(own_type) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(own_type: &str, status: Option<&str>, expected: &str) {
+        assert_eq!(event_type(own_type, status), expected);
+    }
+
+    #[test]
+    fn a_payment_is_told_once() {
+        check("payment_intent.created", None, "payment.created");
+        check("payment_intent.amount_capturable_updated", None, "payment.authorized");
+        check("payment_intent.succeeded", Some("succeeded"), "payment.succeeded");
+        check("payment_intent.payment_failed", None, "payment.failed");
+        check("payment_intent.canceled", None, "payment.canceled");
+        check("payment_intent.processing", None, "stripe.payment_intent.processing");
+        check("charge.succeeded", Some("succeeded"), "stripe.charge.succeeded");
+        check("charge.failed", Some("failed"), "stripe.charge.failed");
+        check("charge.captured", None, "stripe.charge.captured");
+    }
+
+    #[test]
+    fn a_refund_is_told_once() {
+        check("charge.refunded", Some("succeeded"), "refund.succeeded");
+        check("refund.created", Some("succeeded"), "refund.initiated");
+        check("refund.updated", Some("succeeded"), "stripe.refund.updated");
+        check("refund.updated", Some("canceled"), "refund.failed");
+        check("refund.failed", Some("failed"), "refund.failed");
+        check("charge.refund.updated", Some("failed"), "stripe.charge.refund.updated");
+    }
+
+    #[test]
+    fn a_dispute_ends_won_or_lost() {
+        check("charge.dispute.created", Some("needs_response"), "dispute.opened");
+        check("charge.dispute.closed", Some("won"), "dispute.won");
+        check("charge.dispute.closed", Some("lost"), "dispute.lost");
+        check("charge.dispute.closed", Some("warning_closed"), "stripe.charge.dispute.closed");
+    }
+
+    #[test]
+    fn the_rest_has_its_name() {
+        check("customer.subscription.created", Some("active"), "subscription.created");
+        check("customer.subscription.updated", None, "subscription.updated");
+        check("customer.subscription.deleted", None, "subscription.canceled");
+        check(
+            "customer.subscription.trial_will_end",
+            None,
+            "stripe.customer.subscription.trial_will_end",
+        );
+        check("invoice.paid", None, "invoice.paid");
+        check("invoice.payment_succeeded", None, "stripe.invoice.payment_succeeded");
+        check("invoice.payment_failed", None, "invoice.failed");
+        check("payout.paid", None, "payout.paid");
+        check("customer.updated", None, "customer.updated");
+        check("radar.early_fraud_warning.created", None, "fraud.alert");
+        check("radar.rule.updated", None, "stripe.radar.rule.updated");
+        check("checkout.session.completed", None, "stripe.checkout.session.completed");
+    }
+}
