@@ -277,4 +277,4 @@ impl fmt::Debug for Plugin {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;
