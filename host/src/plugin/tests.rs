@@ -56,7 +56,7 @@ fn embed(resolve: &Resolve, package: wit_parser::PackageId, world: &str, wat: &s
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     let mut module = wat::parse_str(wat).unwrap();
     let encoding = StringEncoding::UTF8;
-    wit_component::embed_component_metadata(&mut module, resolve, world, encoding).unwrap();
+    wit_component::embed_component_metadata(&mut module, resolve, world, encoding, false).unwrap();
     module
 }
 
@@ -66,11 +66,11 @@ fn handler_by_hand(imports: &str, describe: &str) -> String {
     format!(
         r#"(module
             {imports}
-            (memory (export "memory") 1)
+            (memory (export "memory") 4)
             (data (i32.const 8) "\40\00\00\00\01\00\00\00\41\00\00\00\01\00\00\00\48\00\00\00\01\00\00\00")
             (data (i32.const 64) "h1*")
             (data (i32.const 72) "\42\00\00\00\01\00\00\00")
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
             (func (export "hookgate:plugin/handler@0.1.0#describe") (result i32) {describe})
             (func (export "hookgate:plugin/handler@0.1.0#check") (result i32) (unreachable))
             (func (export "hookgate:plugin/handler@0.1.0#handle") (param i32) (result i32)
