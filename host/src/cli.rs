@@ -17,6 +17,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+use crate::plugin::{self as plugins, Compiler, Host};
+
 /// A self-hosted webhook gateway for payments.
 #[derive(Debug, Parser)]
 #[command(version, about, arg_required_else_help = true)]
@@ -90,6 +92,11 @@ pub fn main() -> ExitCode {
     // Abandoned guests and blocking reads must not hold up the end.
     runtime.shutdown_background();
     exit_code(ended)
+}
+
+/// Runs plugins without a gateway: nothing is kept, and they are the operator's own.
+fn offline_host() -> Result<Host, plugins::StartError> {
+    Host::new(plugins::Config::new(Compiler::InProcess, None))
 }
 
 fn exit_code(ended: anyhow::Result<()>) -> ExitCode {

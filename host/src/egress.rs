@@ -178,16 +178,25 @@ impl Egress {
     }
 }
 
+/// A client for what the operator asks on the command line, which may go anywhere. No delivery goes
+/// through it.
+pub fn operator_client() -> Result<reqwest::Client, SetupError> {
+    Ok(reqwest::Client::builder().tls_backend_preconfigured(tls()?).no_proxy().build()?)
+}
+
+fn tls() -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_platform_verifier()?
+        .with_no_client_auth())
+}
+
 impl Way {
     fn new(config: Config) -> Result<Self, SetupError> {
         let guard = Guard::new(config.allow);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_platform_verifier()?
-            .with_no_client_auth();
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(tls()?)
             .dns_resolver(guard.clone())
             // A proxy or a redirect would lead around the guard.
             .no_proxy()

@@ -164,7 +164,7 @@ impl Host {
         let Threads { claims, parse, run } = config.threads;
         let slots = u32::try_from(claims + parse + run).unwrap_or(u32::MAX);
         let slots = slots.saturating_add(SPARE_SLOTS);
-        let engine = engine::pooled(slots, config.memory_max).map_err(engine_error)?;
+        let engine = engine::pooled(slots).map_err(engine_error)?;
         engine::start_ticker(&engine).map_err(StartError::Thread)?;
 
         let mut linker = Linker::new(&engine);
@@ -277,4 +277,4 @@ impl fmt::Debug for Plugin {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

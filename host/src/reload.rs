@@ -10,6 +10,7 @@ use std::time::Duration;
 use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, NoCache, new_debouncer_opt};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
 /// Changes are collected for this long, so that a copy in progress is seen once, whole.
@@ -22,7 +23,6 @@ const RESCAN: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Watch {
     hints: mpsc::Receiver<()>,
-    hint: mpsc::Sender<()>,
     watcher: Option<Debouncer<RecommendedWatcher, NoCache>>,
     folders: BTreeSet<PathBuf>,
 }
@@ -30,16 +30,14 @@ pub struct Watch {
 impl Watch {
     /// Watches nothing yet. Where the system can't watch, only the regular look is left.
     pub fn new() -> Self {
-        let (hint, hints) = mpsc::channel(1);
-        let told = hint.clone();
-        // A hint that is waiting already says as much as two.
-        let on_change = move |_: DebounceEventResult| drop(told.try_send(()));
+        let (told, hints) = mpsc::channel(1);
+        let on_change = move |_: DebounceEventResult| tell(&told);
         let config = notify_debouncer_full::notify::Config::default();
         let watcher = new_debouncer_opt(QUIET, None, on_change, NoCache, config);
         let watcher = watcher
             .inspect_err(|error| warn!("failed to watch files, looking regularly only: {error}"))
             .ok();
-        Self { hints, hint, watcher, folders: BTreeSet::new() }
+        Self { hints, watcher, folders: BTreeSet::new() }
     }
 
     /// Watches the folder of every one of these files from now on, and these folders.
@@ -63,18 +61,19 @@ impl Watch {
         }
     }
 
-    /// Makes [`Watch::changed`] resolve, as a change of a file would.
-    pub fn prompt(&self) -> impl Fn() + Send + Sync + 'static {
-        let hint = self.hint.clone();
-        move || drop(hint.try_send(()))
-    }
-
     /// Resolves when something may have changed.
     pub async fn changed(&mut self) {
         tokio::select! {
             _ = self.hints.recv() => (),
             () = tokio::time::sleep(RESCAN) => (),
         }
+    }
+}
+
+fn tell(told: &mpsc::Sender<()>) {
+    match told.try_send(()) {
+        // A hint that is waiting already says as much as two, and nobody may listen any more.
+        Ok(()) | Err(TrySendError::Full(()) | TrySendError::Closed(())) => (),
     }
 }
 

@@ -115,11 +115,18 @@ impl ReplayBody {
             (Some(_), None) => Err(bad(format!("ids holds 1 to {IDS_MAX} ids"))),
             (None, Some(raw)) => {
                 let RawFilter { source, event_type, subject, state, after, before } = raw;
-                let filter = EventFilter { source, event_type, subject, state, after, before };
-                if filter == EventFilter::default() {
+                let said = [
+                    source.is_some(),
+                    event_type.is_some(),
+                    subject.is_some(),
+                    state.is_some(),
+                    after.is_some(),
+                    before.is_some(),
+                ];
+                if !said.contains(&true) {
                     return Err(bad("an empty filter would replay everything: say which events"));
                 }
-                Ok(Self::Filter(filter))
+                Ok(Self::Filter(EventFilter { source, event_type, subject, state, after, before }))
             }
             _ => Err(bad(r#"say either {"ids": [...]} or {"filter": {...}}"#)),
         }

@@ -8,12 +8,12 @@ use anyhow::bail;
 use crate::config::{Config, Verify};
 use crate::gateway::check_settings;
 use crate::ids::Name;
-use crate::plugin::{self, Folder, Host, Plugin, Registry, Reloaded};
+use crate::plugin::{Folder, Host, Plugin, Registry, Reloaded};
 
 pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     println!("{} is in order", path.display());
-    let host = Host::new(plugin::Config::default())?;
+    let host = super::offline_host()?;
     let registry = Registry::default();
     let mut wrong = load(&host, &registry, &config).await?;
 
@@ -56,7 +56,7 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
     println!("\nplugins in {}", config.plugins.display());
     let mut wrong = 0;
     let mut folder = Folder::new(config.plugins.clone());
-    for (name, change) in folder.rescan(host, registry, &|_: &Arc<Plugin>| Ok(())) {
+    for (name, change) in folder.rescan(host, registry, &|_: &Arc<Plugin>| Ok(()))? {
         match change {
             Reloaded::Loaded(plugin) => match check_settings(host, config, &plugin).await {
                 Ok(()) => println!("  {name}: {} bytes, {}", plugin.size(), plugin.digest()),
@@ -79,7 +79,7 @@ fn describe_handler(plugin: &Plugin, config: &Config) {
     let Some(info) = plugin.handler() else { return };
     let types: Vec<_> = info.types.iter().map(ToString::to_string).collect();
     let granted = config.handlers.get(plugin.name()).map(|grants| {
-        grants.endpoints.iter().map(Name::to_string).collect::<Vec<_>>().join(", ")
+        grants.grant.endpoints.iter().map(Name::to_string).collect::<Vec<_>>().join(", ")
     });
     let granted = granted.filter(|names| !names.is_empty());
     let may = granted.map_or("no grants".to_owned(), |names| format!("may reach {names}"));

@@ -48,7 +48,7 @@ secrets = [{ value = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }]
 
 [endpoints.crm]
 url     = "{endpoint}"
-events  = ["payment.*", "contact.*", "customer.payment_failed_notice", "hookgate.alert"]
+events  = ["payment.*", "invoice.*", "customer.payment_failed_notice", "hookgate.alert"]
 secrets = [{ value = "{secret}" }]
 body    = "cloudevents"
 

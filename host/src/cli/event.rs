@@ -1,15 +1,13 @@
 //! `hookgate event`: list, show and replay the events of a running gateway, over its admin API.
 
 use anyhow::Context;
-use bytes::Bytes;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::http;
-use super::ConfigFile;
+use super::{ConfigFile, http};
 use crate::config::Config;
-use crate::event::{Request, Timestamp};
+use crate::event::Timestamp;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -148,13 +146,8 @@ async fn replay(url: &Url, ids: Vec<String>, filter: &Filter) -> anyhow::Result<
     } else {
         json!({ "ids": ids })
     };
-    let request = Request {
-        method: "POST".to_owned(),
-        url: url.path().to_owned(),
-        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        body: Bytes::from(body.to_string()),
-        received_at: Timestamp::default(),
-    };
+    let body = body.to_string().into();
+    let request = http::json_request(url.path(), body, Timestamp::default());
     let replayed: Value = http::json(&http::post(url, &request).await?)?;
     println!("{replayed:#}");
     Ok(())

@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use bytes::Bytes;
 use url::Url;
 
 use crate::egress;
-use crate::event::Request;
+use crate::event::{Request, Timestamp};
 
 /// A gateway answers at once or is in trouble.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -20,8 +21,19 @@ pub(super) struct Answer {
     pub(super) body: String,
 }
 
+/// A request with a JSON body, as somebody would post it.
+pub(super) fn json_request(path: &str, body: Bytes, now: Timestamp) -> Request {
+    Request {
+        method: "POST".to_owned(),
+        url: path.to_owned(),
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body,
+        received_at: now,
+    }
+}
+
 pub(super) async fn post(url: &Url, request: &Request) -> anyhow::Result<Answer> {
-    let mut post = egress::unguarded()?.post(url.clone()).body(request.body.clone());
+    let mut post = egress::operator_client()?.post(url.clone()).body(request.body.clone());
     for (name, value) in &request.headers {
         post = post.header(name, value);
     }
@@ -29,10 +41,10 @@ pub(super) async fn post(url: &Url, request: &Request) -> anyhow::Result<Answer>
 }
 
 pub(super) async fn get(url: &Url) -> anyhow::Result<Answer> {
-    answer(url, egress::unguarded()?.get(url.clone())).await
+    answer(url, egress::operator_client()?.get(url.clone())).await
 }
 
-async fn answer(url: &Url, request: egress::RequestBuilder) -> anyhow::Result<Answer> {
+async fn answer(url: &Url, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
     let asked = request.timeout(TIMEOUT).send().await;
     let answer = asked.with_context(|| format!("failed to reach {url}: does the gateway run?"))?;
     let duplicate = answer.headers().contains_key("hookgate-duplicate");

@@ -8,7 +8,7 @@ use clap::Subcommand;
 
 use super::vectors;
 use crate::ids::Name;
-use crate::plugin::{self, Host, Plugin, build};
+use crate::plugin::{self, Host, Plugin};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -42,22 +42,22 @@ pub(super) enum Command {
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Build { crates, out } => {
-            let host = Host::new(plugin::Config::default())?;
+            let host = super::offline_host()?;
             for folder in crates {
-                let built = build::build(&folder, &out)
+                let built = plugin::build(&folder, &out)
                     .with_context(|| format!("failed to build {}", folder.display()))?;
                 println!("built {}", built.path.display());
-                describe(&load_file(&host, &built.path)?);
+                describe(&*load_file(&host, &built.path)?);
             }
             Ok(())
         }
         Command::Inspect { file } => {
-            let host = Host::new(plugin::Config::default())?;
-            describe(&load_file(&host, &file)?);
+            let host = super::offline_host()?;
+            describe(&*load_file(&host, &file)?);
             Ok(())
         }
         Command::Test { file, vectors, settings } => {
-            let host = Host::new(plugin::Config::default())?;
+            let host = super::offline_host()?;
             let plugin = load_file(&host, &file)?;
             vectors::run(&host, &plugin, &vectors, &settings.into()).await
         }

@@ -1,16 +1,15 @@
 //! `hookgate send`: signs a payload as its provider would and posts it, to try a plugin.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::ConfigFile;
+use super::{ConfigFile, http};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::event::Request;
 use crate::ids::Name;
-use crate::plugin::{self, Host};
 use crate::sender;
 
 /// What to send where.
@@ -35,24 +34,19 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     let body = std::fs::read(&args.payload)
         .with_context(|| format!("failed to read {}", args.payload.display()))?;
 
-    let host = Host::new(plugin::Config::default())?;
+    let host = super::offline_host()?;
     let plugin = super::plugin::load(&host, &config.plugins, &source.plugin)?;
     let now = Clock::System.now();
-    let request = Request {
-        method: "POST".to_owned(),
-        url: format!("/in/{}", args.source),
-        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        body: body.into(),
-        received_at: now,
-    };
+    let request = http::json_request(&format!("/in/{}", args.source), body.into(), now);
+    let (settings, secrets) = (&source.settings, &source.secrets);
     let signed =
-        sender::sign(&host, &plugin, &source.settings, &source.secrets, request, now).await?;
+        sender::sign(&host, &plugin, settings, secrets, &Arc::new(request), now).await?;
 
     let url = match &args.to {
         Some(base) => base.join(&signed.url)?,
         None => format!("http://{}{}", config.listen, signed.url).parse()?,
     };
-    let answer = super::http::post(&url, &signed).await?;
+    let answer = http::post(&url, &signed).await?;
     println!("POST {url}");
     for (name, value) in &signed.headers {
         println!("  {name}: {value}");

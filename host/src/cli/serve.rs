@@ -25,7 +25,7 @@ pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
 /// The world as it is: its clock, and this very program to compile plugins.
 pub(super) fn seams() -> anyhow::Result<Seams> {
     let program = std::env::current_exe().context("failed to find this program's own file")?;
-    Ok(Seams { clock: Clock::System, compiler: Compiler::Child(program) })
+    Ok(Seams { clock: Clock::System, compiler: Compiler::Child(program), compiled: None })
 }
 
 /// Resolves at the first SIGTERM or SIGINT. Whoever sends a second one means it: the process then

@@ -155,8 +155,8 @@ async fn see(
     settings: &Arc<str>,
 ) -> anyhow::Result<Seen> {
     let request = Arc::new(vector.request()?);
-    let secrets = vector.secrets().iter().cloned().map(Secret::new).collect::<Result<Vec<_>, _>>();
-    let Ok(secrets) = secrets else {
+    let secrets = vector.secrets().iter().map(|text| Secret::new(text)).collect::<Option<Vec<_>>>();
+    let Some(secrets) = secrets else {
         return Ok(Seen::Refused("a secret is empty".to_owned()));
     };
     let claims = match host.claims(plugin, settings, &request).await {

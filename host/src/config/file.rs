@@ -45,8 +45,7 @@ pub(super) struct File {
     handlers: BTreeMap<Name, HandlerTable>,
     #[serde(default)]
     egress: EgressTable,
-    #[serde(default)]
-    limits: Spanned<Limits>,
+    limits: Option<Spanned<Limits>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -127,8 +126,9 @@ fn flaw(span: Range<usize>, reason: impl Into<String>) -> Flaw {
 
 impl File {
     pub(super) fn check(self, text: &str, folder: &Path) -> Result<Config, Flaw> {
-        let limits_span = self.limits.span();
-        let limits = self.limits.into_inner();
+        let limits = self.limits.unwrap_or_else(|| Spanned::new(0..0, Limits::default()));
+        let limits_span = limits.span();
+        let limits = limits.into_inner();
         if let Some(name) = limits.zero() {
             return Err(flaw(limits_span, format!("limits.{name} is zero")));
         }

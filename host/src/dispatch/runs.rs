@@ -17,7 +17,7 @@ use crate::store::{self, Committed, NewEvent, PluginStamp, RunWork, Try, WorkKin
 use crate::worker::Work;
 
 /// The type of the event that an alert becomes.
-pub const ALERT_TYPE: &str = "hookgate.alert";
+const ALERT_TYPE: &str = "hookgate.alert";
 
 /// An event that came of an event that came of an event, and so on: no longer than this.
 const DEPTH_MAX: u8 = 8;
@@ -103,11 +103,11 @@ impl Dispatch {
             now,
         };
         let state = self.state_reader(work, scope);
-        let event = &work.event.event;
+        let event = Arc::new(work.event.event.clone());
         let handled = self.host.handle(
             plugin,
             &grants.settings,
-            event,
+            &event,
             context,
             &grants.grant,
             state,
@@ -145,7 +145,7 @@ impl Dispatch {
         now: Timestamp,
     ) -> Committed {
         let mut committed = Committed { scope, ..Committed::default() };
-        let mut emit = |events: &mut Vec<NewEvent>, emission: Emission| {
+        let emit = |events: &mut Vec<NewEvent>, emission: Emission| {
             let routes = self.routes(rules, &emission.event_type, Some(&grants.grant));
             let event = emitted(work, events.len() + 1, emission, now);
             events.push(NewEvent { event, routes });

@@ -330,7 +330,7 @@ fn reason(error: &wasmtime::Error) -> String {
     for (depth, frame) in frames.iter().take(FRAMES_MAX).enumerate() {
         reason += if depth == 0 { ", in " } else { ", called by " };
         match frame.symbols().first().and_then(|symbol| symbol.name()).or(frame.func_name()) {
-            Some(name) => reason += name,
+            Some(name) => reason += &format!("{:#}", rustc_demangle::demangle(name)),
             None => reason += &format!("function {}", frame.func_index()),
         }
     }

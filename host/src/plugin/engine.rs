@@ -30,13 +30,13 @@ pub(super) const TABLES_MAX: u32 = 16;
 /// Most elements in one table.
 pub(super) const TABLE_ELEMENTS_MAX: usize = 20_000;
 
-/// An engine with room for `slots` instances at once, each memory at most `memory_max` bytes.
+/// An engine with room for `slots` instances at once.
 ///
 /// Where the address space that the pool reserves cannot be had (`ulimit -v`, odd machines),
 /// instances get their memory one by one, which is slower and otherwise the same.
-pub(super) fn pooled(slots: u32, memory_max: usize) -> wasmtime::Result<Engine> {
+pub(super) fn pooled(slots: u32) -> wasmtime::Result<Engine> {
     let mut config = options()?;
-    let pool = InstanceAllocationStrategy::Pooling(pool(slots, memory_max));
+    let pool = InstanceAllocationStrategy::Pooling(pool(slots));
     match Engine::new(config.allocation_strategy(pool)) {
         Ok(engine) => Ok(engine),
         Err(error) => {
@@ -85,8 +85,9 @@ fn options() -> wasmtime::Result<Config> {
     Ok(config)
 }
 
-/// Slots that are ready before a call asks for one.
-fn pool(slots: u32, memory_max: usize) -> PoolingAllocationConfig {
+/// Slots that are ready before a call asks for one. How much memory a call may have is no matter of
+/// the pool, which reserves addresses and not memory.
+fn pool(slots: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots * INSTANCES_MAX)
@@ -96,11 +97,9 @@ fn pool(slots: u32, memory_max: usize) -> PoolingAllocationConfig {
         .total_stacks(1)
         .total_gc_heaps(slots)
         .max_core_instances_per_component(INSTANCES_MAX)
-        .max_memories_per_component(MEMORIES_MAX)
         .max_tables_per_component(TABLES_MAX)
         .max_memories_per_module(1)
         .max_tables_per_module(4)
-        .max_memory_size(memory_max)
         .table_elements(TABLE_ELEMENTS_MAX)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(2 << 20)

@@ -131,11 +131,12 @@ impl Folder {
         }
         let bytes = read_stable(&target, &stamp)?;
         let digest = Sha256::digest(&bytes).into();
-        let before = self.seen.insert(stem.to_owned(), Seen { stamp, digest, refused: false });
-        // The same content again, good or bad: only touched.
-        if before.is_some_and(|seen| seen.digest == digest) {
+        if let Some(seen) = self.seen.get_mut(stem).filter(|seen| seen.digest == digest) {
+            // The same content again, good or bad: only touched.
+            seen.stamp = stamp;
             return Ok(Reloaded::Unchanged);
         }
+        self.seen.insert(stem.to_owned(), Seen { stamp, digest, refused: false });
         let name = stem.parse().map_err(LoadError::Name)?;
         let plugin = host.load(name, &bytes).inspect_err(|error| {
             if error.is_passing() {

@@ -46,6 +46,9 @@ pub enum LoadError {
     /// The file's name cannot be a plugin's.
     #[error("the file cannot name a plugin: {0}")]
     Name(#[source] InvalidName),
+    /// It is one, but the operator's settings do not fit it.
+    #[error("{0}")]
+    NotAdmitted(String),
     /// The file is too large.
     #[error("the file has {bytes} bytes, more than {FILE_BYTES_MAX}")]
     Size {

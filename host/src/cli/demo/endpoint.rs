@@ -84,11 +84,11 @@ async fn receive(
 /// Signs what arrived as the sender should have, and compares.
 fn is_genuine(headers: &HeaderMap, body: &[u8]) -> bool {
     let header = |name: &str| headers.get(name)?.to_str().ok();
-    let key = Secret::new(SECRET.to_owned()).ok().and_then(|it| SigningKey::parse(&it).ok());
+    let key = Secret::new(SECRET).and_then(|it| SigningKey::parse(&it).ok());
     let seconds = header("webhook-timestamp").and_then(|text| text.parse().ok());
     let (Some(id), Some(seconds), Some(key)) = (header("webhook-id"), seconds, key) else {
         return false;
     };
     let expected = outbound::headers(id, seconds, body, &[key]);
-    expected.iter().all(|(name, value)| header(name) == Some(value.as_str()))
+    expected.iter().all(|(name, value)| header(name) == Some(value))
 }

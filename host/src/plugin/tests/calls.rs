@@ -1,0 +1,301 @@
+//! What a guest does, and what becomes of it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::*;
+use crate::claims::Proof;
+use crate::effect::{Effect, LogLine};
+use crate::event::{Event, Request, Timestamp};
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+struct Guest {
+    host: Host,
+    plugin: Arc<Plugin>,
+}
+
+impl Guest {
+    fn new() -> Self {
+        let mut config = config();
+        config.deadlines = Deadlines {
+            claims: Duration::from_millis(200),
+            parse: Duration::from_millis(200),
+            handle: Duration::from_millis(200),
+            ..config.deadlines
+        };
+        let host = Host::new(config).unwrap();
+        let plugin = host.load(name("guest"), &guest()).unwrap();
+        Self { host, plugin }
+    }
+
+    async fn claims(&self, command: serde_json::Value) -> Result<Vec<String>, CallError> {
+        let claims = self.host.claims(&self.plugin, &settings(), &request(&command)).await?;
+        let evidence = claims.unwrap().evidence;
+        let token = |proof| match proof {
+            Proof::Token(token) => token,
+            other => panic!("{other:?}"),
+        };
+        Ok(evidence.into_iter().flat_map(|evidence| evidence.proofs).map(token).collect())
+    }
+
+    async fn parse(&self, command: serde_json::Value) -> Result<Parsed, CallFailed> {
+        let source = name("shop");
+        self.host.parse(&self.plugin, &settings(), &source, &request(&command)).await
+    }
+
+    async fn handle(&self, command: serde_json::Value) -> Result<Handled, CallFailed> {
+        self.handle_with(command, Arc::new(|_: &str| Ok(None))).await
+    }
+
+    async fn handle_with(
+        &self,
+        command: serde_json::Value,
+        state: StateReader,
+    ) -> Result<Handled, CallFailed> {
+        let told = HandleContext {
+            source: "shop".to_owned(),
+            event_id: "evt_1".to_owned(),
+            run_id: "run_1".to_owned(),
+            attempt: 1,
+            now: NOW,
+        };
+        let grant = Arc::new(Grant { endpoints: [name("crm")].into() });
+        let event = event(&command);
+        self.host.handle(&self.plugin, &settings(), &event, told, &grant, state).await
+    }
+}
+
+fn settings() -> Arc<str> {
+    Arc::from("{}")
+}
+
+fn request(command: &serde_json::Value) -> Arc<Request> {
+    Arc::new(Request {
+        method: "POST".to_owned(),
+        url: "/in/shop".to_owned(),
+        headers: vec![("x-token".to_owned(), "sesame".to_owned())],
+        body: Bytes::from(command.to_string()),
+        received_at: NOW,
+    })
+}
+
+fn event(command: &serde_json::Value) -> Arc<Event> {
+    Arc::new(Event {
+        source: name("shop"),
+        id: "1".to_owned(),
+        event_type: "guest.asked".to_owned(),
+        subject: Some("order_1".to_owned()),
+        time: NOW,
+        money: None,
+        labels: vec![("country".to_owned(), "DE".to_owned())],
+        data: command.to_string(),
+    })
+}
+
+fn lines(log: Vec<LogLine>) -> Vec<String> {
+    log.into_iter().map(|line| line.message).collect()
+}
+
+#[tokio::test]
+async fn claims_and_events_come_through_whole() {
+    let guest = Guest::new();
+    assert_eq!(guest.claims(json!({})).await.unwrap(), ["sesame"]);
+
+    let parsed = guest.parse(json!({ "id": "42", "type": "payment.failed" })).await.unwrap();
+    let events = parsed.result.unwrap();
+    assert_eq!((events[0].id.as_str(), events[0].event_type.as_str()), ("42", "payment.failed"));
+    assert_eq!((events[0].source.as_str(), events[0].time), ("shop", NOW));
+}
+
+#[tokio::test]
+async fn a_refusal_and_a_failure_are_answers() {
+    let guest = Guest::new();
+    let request = request(&json!({ "do": "fail", "at": "claim" }));
+    let refusal = guest.host.claims(&guest.plugin, &settings(), &request).await.unwrap();
+    assert_eq!(refusal.unwrap_err().reason, "told to");
+
+    let failed = guest.parse(json!({ "do": "fail", "at": "parse" })).await.unwrap();
+    assert_eq!(failed.result.unwrap_err().kind, FailureKind::Permanent);
+
+    let again = guest.handle(json!({ "do": "retry", "after_ms": 5000 })).await.unwrap();
+    let failure = again.result.unwrap_err();
+    assert_eq!(failure.retry_after, Some(Duration::from_secs(5)));
+    assert_eq!(failure.kind, FailureKind::Transient);
+}
+
+#[tokio::test]
+async fn a_guest_that_spins_is_stopped_and_the_next_call_is_served() {
+    let guest = Guest::new();
+    let spinning = guest.claims(json!({ "do": "spin", "at": "claim" })).await;
+    assert!(matches!(spinning, Err(CallError::Deadline { .. })));
+    let spinning = guest.handle(json!({ "do": "spin" })).await;
+    assert!(matches!(spinning.unwrap_err().error, CallError::Deadline { .. }));
+    assert!(guest.handle(json!({})).await.is_ok());
+}
+
+#[tokio::test]
+async fn spinning_handlers_hold_up_no_claims() {
+    let guest = Guest::new();
+    let spin = || guest.handle(json!({ "do": "spin" }));
+    let spinning = async { tokio::join!(spin(), spin(), spin(), spin(), spin()) };
+    tokio::select! {
+        biased;
+        _ = spinning => panic!("five spinning handlers on four threads cannot be first"),
+        claims = guest.claims(json!({})) => assert!(claims.is_ok()),
+    }
+}
+
+#[tokio::test]
+async fn a_trap_names_where_it_was() {
+    let guest = Guest::new();
+    let failed = guest.handle(json!({ "do": "trap" })).await.unwrap_err();
+    let CallError::Trap { reason } = failed.error else { panic!("{}", failed.error) };
+    assert!(reason.contains("unreachable"), "{reason}");
+    assert!(reason.contains(", in "), "{reason}");
+}
+
+#[tokio::test]
+async fn a_guest_that_hoards_memory_is_stopped() {
+    let failed = Guest::new().parse(json!({ "do": "hoard", "at": "parse" })).await.unwrap_err();
+    assert!(matches!(failed.error, CallError::Memory { limit: 0x200_0000 }), "{}", failed.error);
+}
+
+#[tokio::test]
+async fn a_lie_is_refused_by_name() {
+    let guest = Guest::new();
+    let about = async |about: &str| {
+        let command = json!({ "do": "lie", "at": "parse", "about": about });
+        match guest.parse(command).await.unwrap_err().error {
+            CallError::Lie(lie) => lie.field,
+            other => panic!("{other}"),
+        }
+    };
+    assert_eq!(about("type").await, "event.type");
+    assert_eq!(about("data").await, "event.data");
+    assert_eq!(about("size").await, "events");
+    let many = guest.parse(json!({ "do": "nothing", "at": "parse", "events": 1001 })).await;
+    assert!(matches!(many.unwrap_err().error, CallError::Lie(_)));
+    let claims = guest.claims(json!({ "do": "lie", "at": "claim" })).await;
+    assert!(matches!(claims, Err(CallError::Lie(lie)) if lie.field == "claims.evidence"));
+    let deletes = guest.handle(json!({ "do": "lie" })).await.unwrap_err();
+    assert!(matches!(deletes.error, CallError::Lie(_)), "{}", deletes.error);
+}
+
+#[tokio::test]
+async fn a_thousand_events_are_not_too_many() {
+    let many = json!({ "do": "nothing", "at": "parse", "events": 1000 });
+    let parsed = Guest::new().parse(many).await.unwrap();
+    assert_eq!(parsed.result.unwrap().len(), EVENTS_MAX);
+}
+
+#[tokio::test]
+async fn a_flood_of_log_lines_is_cut() {
+    let guest = Guest::new();
+    let flood = json!({ "do": "log", "lines": 1000, "text": "red \u{1b}[31m\n" });
+    let log = lines(guest.handle(flood).await.unwrap().log);
+    assert_eq!(log.len(), 51);
+    assert_eq!(log[0], "red \\u{1b}[31m\\n");
+    assert_eq!(log[50], "950 lines dropped");
+}
+
+#[tokio::test]
+async fn every_call_has_a_fresh_instance() {
+    let guest = Guest::new();
+    for _ in 0..3 {
+        let handled = guest.handle(json!({ "do": "count" })).await.unwrap();
+        assert_eq!(lines(handled.log), ["1"]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_run_asks_for_comes_back_in_order() {
+    let guest = Guest::new();
+    let sent = guest.handle(json!({ "do": "send", "endpoint": "crm", "text": "hello" })).await;
+    let effects = sent.unwrap().result.unwrap();
+    assert!(matches!(&effects[..], [Effect::Send(parcel)] if parcel.body == "hello"));
+
+    let emitted = guest.handle(json!({ "do": "emit", "type": "a.b", "data": [1] })).await;
+    let effects = emitted.unwrap().result.unwrap();
+    let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((emission.event_type.as_str(), emission.data.as_str()), ("a.b", "[1]"));
+    assert_eq!(emission.subject.as_deref(), Some("order_1"));
+}
+
+#[tokio::test]
+async fn what_is_not_granted_is_refused_to_the_guest() {
+    let sent = Guest::new().handle(json!({ "do": "send", "endpoint": "bank" })).await.unwrap();
+    let reason = sent.result.unwrap_err().reason;
+    assert!(reason.contains("has not granted the endpoint `bank`"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_run_has_a_limit_of_effects() {
+    let guest = Guest::new();
+    let send = |times| json!({ "do": "send", "endpoint": "crm", "times": times });
+    assert_eq!(guest.handle(send(64)).await.unwrap().result.unwrap().len(), EFFECTS_MAX);
+    let reason = guest.handle(send(65)).await.unwrap().result.unwrap_err().reason;
+    assert!(reason.contains("at most 64 effects"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_run_reads_the_store_and_then_its_own_writes() {
+    let stored: StateReader = Arc::new(|key: &str| {
+        assert_eq!(key, "count");
+        Ok(Some(Bytes::from_static(&[6])))
+    });
+    let handled = Guest::new().handle_with(json!({ "do": "state" }), stored).await.unwrap();
+    let set = Effect::SetState { key: "count".to_owned(), value: Some(Bytes::from_static(&[7])) };
+    assert_eq!(handled.result.unwrap(), [set]);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_is_the_hosts_failure() {
+    let broken: StateReader = Arc::new(|_: &str| Err("the disk is gone".to_owned()));
+    let failed = Guest::new().handle_with(json!({ "do": "state" }), broken).await.unwrap_err();
+    let CallError::Host(reason) = failed.error else { panic!("{}", failed.error) };
+    assert!(reason.contains("the disk is gone"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_host_that_panics_over_a_guest_goes_on() {
+    let guest = Guest::new();
+    let panics: StateReader = Arc::new(|_: &str| panic!("the reader is broken"));
+    for _ in 0..8 {
+        let command = json!({ "do": "state" });
+        let failed = guest.handle_with(command, Arc::clone(&panics)).await.unwrap_err();
+        assert!(matches!(failed.error, CallError::Host(_)), "{}", failed.error);
+    }
+    assert!(guest.handle(json!({})).await.is_ok());
+}
+
+#[tokio::test]
+async fn settings_are_checked_by_the_plugin() {
+    let guest = Guest::new();
+    let check = async |face, settings: &str| {
+        guest.host.check(&guest.plugin, face, &Arc::from(settings)).await.unwrap()
+    };
+    assert_eq!(check(Face::Provider, "{}").await, Ok(()));
+    let refused = check(Face::Handler, r#"{"refuse":"no url"}"#).await;
+    assert_eq!(refused, Err("no url".to_owned()));
+}
+
+#[tokio::test]
+async fn a_provider_signs_for_developers() {
+    let guest = Guest::new();
+    let (request, digests) = (request(&json!({})), vec![b"token".to_vec()]);
+    let signed = guest.host.sign(&guest.plugin, &settings(), &request, NOW, digests).await;
+    let signed = signed.unwrap().unwrap();
+    assert_eq!(signed.headers.last().unwrap(), &("x-token".to_owned(), "token".to_owned()));
+}
+
+#[tokio::test]
+async fn a_plugin_is_only_called_as_what_it_is() {
+    let host = host();
+    let module = module_for("handler-plugin", &handler_by_hand("", "(i32.const 8)"));
+    let plugin = host.load(name("test"), &module).unwrap();
+    let claims = host.claims(&plugin, &settings(), &request(&json!({}))).await;
+    assert!(claims.unwrap_err().to_string().contains("it is no provider"));
+}

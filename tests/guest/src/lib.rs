@@ -1,0 +1,242 @@
+//! A plugin that misbehaves on command.
+//!
+//! The command is the JSON that it is given, a request's body or an event's data:
+//! `{"do": "spin", "at": "parse"}`. `at` is the function that does it: `claim`, `parse`, or `handle`,
+//! which it is if nothing is said. It stands on the bare contract instead of the SDK, because it has
+//! to do what the SDK would not let it.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+use self::bindings::exports::hookgate::plugin::handler::{self, HandlerInfo};
+use self::bindings::exports::hookgate::plugin::provider::{
+    self, Claims, ClockRule, Evidence, Proof, ProofKind, ProviderInfo, Refusal,
+};
+use self::bindings::hookgate::plugin::outbox::{self, Emission, Severity};
+use self::bindings::hookgate::plugin::types::{Event, Failure, FailureKind, Request};
+use self::bindings::hookgate::plugin::{log, settings, state};
+
+#[expect(unsafe_code, reason = "the raw functions that the host calls are generated")]
+mod bindings {
+    wit_bindgen::generate!({ path: "../../wit", world: "plugin" });
+    export!(Guest with_types_in self);
+    use super::Guest;
+}
+
+struct Guest;
+
+/// How many calls this instance has seen. A second one would be a leak.
+static CALLS: AtomicU32 = AtomicU32::new(0);
+
+/// What is asked for at this function; nothing if it is meant for another.
+fn command(json: &[u8], here: &str) -> (String, Value) {
+    let value: Value = serde_json::from_slice(json).unwrap_or_default();
+    let at = value["at"].as_str().unwrap_or("handle");
+    let asked = if at == here { value["do"].as_str().unwrap_or("nothing") } else { "nothing" };
+    (asked.to_owned(), value)
+}
+
+fn text<'a>(command: &'a Value, key: &str, otherwise: &'a str) -> &'a str {
+    command[key].as_str().unwrap_or(otherwise)
+}
+
+/// What can be done in any function.
+fn misbehave(asked: &str, command: &Value) {
+    match asked {
+        "spin" => loop {
+            black_box(());
+        },
+        "trap" => panic!("told to"),
+        "sleep" => std::thread::sleep(std::time::Duration::from_secs(3600)),
+        "hoard" => {
+            let mut hoard = Vec::new();
+            loop {
+                hoard.push(black_box(vec![1_u8; 1 << 20]));
+            }
+        }
+        "log" => {
+            for _ in 0..command["lines"].as_u64().unwrap_or(1) {
+                log::write(log::Level::Info, text(command, "text", "told to"));
+            }
+        }
+        "count" => {
+            let calls = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
+            log::write(log::Level::Info, &calls.to_string());
+        }
+        _ => (),
+    }
+}
+
+fn check() -> Result<(), String> {
+    let settings: Value = serde_json::from_str(&settings::get()).unwrap_or_default();
+    match settings["refuse"].as_str() {
+        Some(reason) => Err(reason.to_owned()),
+        None => Ok(()),
+    }
+}
+
+impl provider::Guest for Guest {
+    fn describe() -> ProviderInfo {
+        ProviderInfo {
+            name: "guest".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            types: vec!["*".to_owned()],
+            proofs: vec![ProofKind::Token],
+            clock: ClockRule::Past,
+            tolerance_ms: None,
+            reply: None,
+            refusal_status: 401,
+        }
+    }
+
+    fn check() -> Result<(), String> {
+        check()
+    }
+
+    fn claim(request: Request) -> Result<Claims, Refusal> {
+        let (asked, command) = command(&request.body, "claim");
+        misbehave(&asked, &command);
+        if asked == "fail" {
+            return Err(Refusal { reason: "told to".to_owned() });
+        }
+        let header = request.headers.iter().find(|header| header.name == "x-token");
+        let token = header.map_or_else(String::new, |header| header.value.clone());
+        let proofs = vec![Proof::Token(token)];
+        let count = if asked == "lie" { 1_000 } else { 1 };
+        Ok(Claims {
+            evidence: vec![Evidence { proofs }; count],
+            signed_at: None,
+            event_ids: command["id"].as_str().map(str::to_owned).into_iter().collect(),
+        })
+    }
+
+    fn parse(request: Request) -> Result<Vec<Event>, Failure> {
+        let (asked, command) = command(&request.body, "parse");
+        misbehave(&asked, &command);
+        failure(&asked, &command)?;
+        let mut event = Event {
+            id: text(&command, "id", "1").to_owned(),
+            type_: text(&command, "type", "guest.asked").to_owned(),
+            subject: command["subject"].as_str().map(str::to_owned),
+            time: None,
+            money: None,
+            labels: Vec::new(),
+            data: String::from_utf8(request.body).unwrap_or_default(),
+        };
+        match asked.as_str() {
+            "nothing" if command["events"].is_u64() => {
+                let count = command["events"].as_u64().unwrap_or(1);
+                let numbered =
+                    |number| Event { id: format!("{}-{number}", event.id), ..event.clone() };
+                Ok((1..=count).map(numbered).collect())
+            }
+            "lie" => {
+                match text(&command, "about", "type") {
+                    "data" => event.data = "{".to_owned(),
+                    "size" => event.data = format!("\"{}\"", "x".repeat(5 << 20)),
+                    _ => event.type_ = "not a type".to_owned(),
+                }
+                Ok(vec![event])
+            }
+            _ => Ok(vec![event]),
+        }
+    }
+
+    fn sign(
+        mut request: Request,
+        _signed_at: u64,
+        digests: Vec<Vec<u8>>,
+    ) -> Result<Request, String> {
+        let (asked, _) = command(&request.body, "sign");
+        if asked == "fail" {
+            return Err("told to".to_owned());
+        }
+        let token = digests
+            .first()
+            .map_or_else(String::new, |digest| String::from_utf8_lossy(digest).into_owned());
+        let header =
+            bindings::hookgate::plugin::types::Header { name: "x-token".to_owned(), value: token };
+        request.headers.push(header);
+        Ok(request)
+    }
+}
+
+impl handler::Guest for Guest {
+    fn describe() -> HandlerInfo {
+        HandlerInfo {
+            name: "guest".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            types: vec!["*".to_owned()],
+        }
+    }
+
+    fn check() -> Result<(), String> {
+        check()
+    }
+
+    fn handle(event: Event, context: handler::Context) -> Result<(), Failure> {
+        let (asked, command) = command(event.data.as_bytes(), "handle");
+        misbehave(&asked, &command);
+        match asked.as_str() {
+            "emit" => emit(&event, &command).map_err(refused),
+            "send" => {
+                let times = command["times"].as_u64().unwrap_or(1);
+                let (endpoint, body) = (text(&command, "endpoint", ""), text(&command, "text", ""));
+                (0..times)
+                    .try_for_each(|_| outbox::send(endpoint, "text/plain", body.as_bytes()))
+                    .map_err(refused)
+            }
+            "alert" => {
+                let message = text(&command, "text", "told to");
+                outbox::alert(Severity::Warning, message).map_err(refused)
+            }
+            "state" => add_one(text(&command, "key", "count")),
+            "lie" => {
+                for number in 0..100 {
+                    state::delete(&number.to_string());
+                }
+                Ok(())
+            }
+            "attempt" => {
+                log::write(log::Level::Info, &format!("{context:?}"));
+                Ok(())
+            }
+            _ => failure(&asked, &command),
+        }
+    }
+}
+
+fn emit(event: &Event, command: &Value) -> Result<(), outbox::Refusal> {
+    outbox::emit(&Emission {
+        type_: text(command, "type", "guest.emitted").to_owned(),
+        subject: event.subject.clone(),
+        money: event.money.clone(),
+        labels: event.labels.clone(),
+        data: command["data"].to_string(),
+    })
+}
+
+/// Counts in the state, and makes sure that it sees what it wrote.
+fn add_one(key: &str) -> Result<(), Failure> {
+    let before = state::get(key).and_then(|value| value.first().copied()).unwrap_or(0);
+    state::set(key, &[before + 1]).map_err(refused)?;
+    assert_eq!(state::get(key), Some(vec![before + 1]), "a run sees what it set");
+    Ok(())
+}
+
+fn failure(asked: &str, command: &Value) -> Result<(), Failure> {
+    let kind = match asked {
+        "fail" => FailureKind::Permanent,
+        "retry" => FailureKind::Transient,
+        _ => return Ok(()),
+    };
+    let reason = text(command, "reason", "told to").to_owned();
+    Err(Failure { kind, reason, retry_after_ms: command["after_ms"].as_u64() })
+}
+
+fn refused(refusal: impl std::fmt::Debug) -> Failure {
+    let reason = format!("{refusal:?}");
+    Failure { kind: FailureKind::Permanent, reason, retry_after_ms: None }
+}
