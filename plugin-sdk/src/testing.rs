@@ -10,11 +10,15 @@ pub(crate) mod doors;
 #[cfg(feature = "testing")]
 mod key;
 #[cfg(feature = "testing")]
+mod send;
+#[cfg(feature = "testing")]
 pub mod vectors;
 #[cfg(feature = "testing")]
 mod verify;
 
 pub use bench::{Bench, Ran};
 pub use doors::{Effect, LogLine};
+#[cfg(feature = "testing")]
+pub use send::{send, sign};
 #[cfg(feature = "testing")]
 pub use verify::{Tolerance, Unproven, digests, verify};
