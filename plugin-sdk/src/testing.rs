@@ -2,7 +2,7 @@
 //!
 //! A [`Bench`] stands in for the gateway: it hands over settings, records what a handler asks for,
 //! and keeps state between runs, with the same all or nothing. With the feature `testing`,
-//! [`verify`] holds claims against real keys like the gateway does, and [`vectors`] runs a file of
+//! `verify` holds claims against real keys like the gateway does, and `vectors` runs a file of
 //! signed requests.
 
 mod bench;

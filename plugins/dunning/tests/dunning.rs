@@ -8,7 +8,7 @@ use hookgate_sdk::{Event, Handler, Money};
 fn payment(event_type: &str) -> Event {
     Event {
         subject: Some("pi_hg_kettle_02".to_owned()),
-        money: Some(Money::from_minor("4250", "EUR").unwrap()),
+        money: Some(Money::from_minor("4250", "EUR").expect("an amount")),
         labels: vec![("decline_code".to_owned(), "insufficient_funds".to_owned())],
         ..Event::new("evt_hg_0002", event_type, include_str!("../samples/payment.failed.json"))
     }
