@@ -66,7 +66,7 @@ pub fn peek<'a>(body: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
 
 /// `text` as a JSON string, quotes included.
 pub fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// A text that is no JSON document.

@@ -154,12 +154,8 @@ pub use money::{InvalidMoney, Money, decimals};
 pub use provider::{ClockRule, Provider, ProviderInfo};
 pub use request::{Header, Reply, Request};
 
-/// Makes a type the plugin's provider or handler; once each in a plugin, or both.
-///
-/// ```ignore
-/// hookgate_sdk::export!(provider: Stripe);
-/// hookgate_sdk::export!(handler: Dunning);
-/// ```
+/// Makes a type the plugin's provider, `export!(provider: Stripe)`, or its handler,
+/// `export!(handler: Dunning)`. A plugin may be both, with each once.
 #[macro_export]
 macro_rules! export {
     (provider: $plugin:ident) => {

@@ -28,7 +28,12 @@ pub(crate) fn parse(body: Json<'_>, bytes: &[u8]) -> Result<Event, Failure> {
         return Err(Failure::permanent(format!("body has neither items nor a type: `{own_type}`")));
     }
     let event_id = event_id(bytes).ok_or_else(|| Failure::permanent("event has no identity"))?;
-    let subject = ["/data/id", "/data/accountHolder/id", "/data/balanceAccount/id"];
+    let subject = [
+        "/data/id",
+        "/data/accountHolder/id",
+        "/data/balanceAccount/id",
+        "/data/storedPaymentMethodId",
+    ];
     let data = body.at("/data").unwrap_or(body);
     Ok(Event {
         subject: subject.into_iter().find_map(|pointer| body.text(pointer)).map(String::from),
