@@ -31,7 +31,7 @@ const EXCERPT_BYTES_MAX: usize = 1024;
 /// Most bytes that are read of it, so that the connection can be used again.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest time that is spent on it.
-const BODY_WAIT_MAX: Duration = Duration::from_secs(2);
+const BODY_WAIT_MAX: Duration = Duration::from_secs(1);
 /// A connection that nothing needs is kept for so long.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 /// So many of them for one host.

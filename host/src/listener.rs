@@ -146,6 +146,9 @@ mod tests {
         Served { address, cancel, tasks }
     }
 
+    /// Long enough for anything that is not stuck.
+    const PATIENCE: Duration = Duration::from_secs(5);
+
     impl Served {
         async fn connect(&self) -> TcpStream {
             TcpStream::connect(self.address).await.unwrap()
@@ -153,7 +156,8 @@ mod tests {
 
         async fn stop(mut self) {
             self.cancel.cancel();
-            self.tasks.join_next().await.unwrap().unwrap();
+            let ended = tokio::time::timeout(PATIENCE, self.tasks.join_next()).await;
+            ended.expect("it drains at once").unwrap().unwrap();
         }
     }
 
@@ -175,7 +179,9 @@ mod tests {
     }
 
     async fn is_hung_up_on(stream: &mut TcpStream) -> bool {
-        !matches!(stream.read(&mut [0; 1024]).await, Ok(1..))
+        let mut buffer = [0; 1024];
+        let heard = tokio::time::timeout(PATIENCE, stream.read(&mut buffer)).await;
+        !matches!(heard.expect("it ends soon"), Ok(1..))
     }
 
     #[tokio::test]
