@@ -7,3 +7,4 @@ pub mod event;
 pub mod ids;
 pub mod retry;
 pub mod route;
+pub mod store;
