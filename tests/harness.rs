@@ -103,7 +103,7 @@ impl Harness {
         Ok(Self {
             folder,
             clock,
-            client: reqwest::Client::new(),
+            client: hookgate::egress::operator_client().expect("there are CA certificates"),
             public: format!("http://{public}"),
             admin: format!("http://{admin}"),
             store,

@@ -3,3 +3,4 @@
 //! One binary, so that it is linked once. `make test` builds the gateway and the plugins first.
 
 mod harness;
+mod path;

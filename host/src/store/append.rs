@@ -1,0 +1,59 @@
+//! Append: an accepted request becomes a receipt, unless it is known.
+//!
+//! Whether an event id is known is decided here and in [`super::tries`], inside of the transaction
+//! that gives it to a receipt: so also between requests that arrive at the same time.
+
+use std::sync::Arc;
+
+use super::Failure;
+use super::draft::Draft;
+use super::known_ids::IdKey;
+use super::owed::Stored;
+use super::record::{ReceiptRecord, RecordKind};
+use super::stored::{Appended, NewReceipt, Receipt};
+use crate::ids::{Id, IdKind};
+
+impl NewReceipt {
+    /// The keys of its event ids, in their order.
+    pub(super) fn keys(&self) -> Vec<IdKey> {
+        self.event_ids.iter().map(|event_id| IdKey::new(&self.source, event_id)).collect()
+    }
+
+    /// About as much as it adds to a transaction.
+    pub(super) fn bytes(&self) -> usize {
+        let headers = &self.request.headers;
+        let headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.request.body.len() + self.request.url.len() + headers
+    }
+}
+
+impl Draft<'_> {
+    /// Stores a receipt and gives it those of its event ids that nobody owns, or tells that all are
+    /// owned.
+    pub(super) fn append(&mut self, new: NewReceipt, keys: &[IdKey]) -> Result<Appended, Failure> {
+        let NewReceipt { source, request, event_ids } = new;
+        let owners: Result<Vec<Option<u64>>, Failure> =
+            keys.iter().map(|key| self.ids.owner(*key)).collect();
+        let owners = owners?;
+
+        let id = self.next_id(IdKind::Receipt);
+        if let Some(Some(first)) = owners.first()
+            && owners.iter().all(Option::is_some)
+        {
+            return Ok(Appended::Duplicate(Id { position: *first, ..id }));
+        }
+        for (key, _) in keys.iter().zip(&owners).filter(|(_, owner)| owner.is_none()) {
+            self.ids.bind(*key, id.position)?;
+        }
+        let taken = event_ids.iter().zip(&owners).filter(|(_, owner)| owner.is_some());
+        let taken = taken.map(|(event_id, _)| event_id.clone()).collect();
+        let receipt = Arc::new(Receipt { id, source, request, event_ids, taken });
+        self.owe(
+            Stored::Receipt(Arc::clone(&receipt)),
+            RecordKind::Receipt,
+            1,
+            &ReceiptRecord::of(&receipt),
+        );
+        Ok(Appended::Stored(id))
+    }
+}

@@ -1,0 +1,141 @@
+//! What is owed now: the works that may be claimed, and the ones that wait their turn.
+//!
+//! Pure and in memory: rebuilt from the log at every start, changed only by what was committed, and
+//! by claims. Knows positions and names, never what stands there.
+
+mod lanes;
+mod queue;
+
+use std::collections::BTreeMap;
+
+pub(super) use lanes::{Lane, LaneKeys};
+
+use self::lanes::Lanes;
+use self::queue::Queue;
+use super::standing::WorkKind;
+use super::stats::KindStats;
+use crate::event::Timestamp;
+use crate::ids::Name;
+
+/// A work in the backlog; small, because a backlog may hold millions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Its position.
+    pub(super) position: u64,
+    /// How far it stands behind the record that it works on.
+    pub(super) offset: u32,
+    /// Tries since it was opened.
+    pub(super) tries_made: u32,
+    /// What it must go in order with.
+    pub(super) lane: Option<Lane>,
+}
+
+/// An open work, as it joins the backlog.
+#[derive(Debug, Clone)]
+pub(super) struct OpenWork {
+    pub(super) kind: WorkKind,
+    /// Its source, handler or endpoint: what limits and fairness go by.
+    pub(super) group: Name,
+    pub(super) entry: Entry,
+    /// Not before this time; zero is at once.
+    pub(super) due: Timestamp,
+}
+
+/// A work that was claimed: in flight until it is given back, tried or finished.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    pub(super) kind: WorkKind,
+    pub(super) entry: Entry,
+    group: u32,
+}
+
+/// All that is owed.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    queues: [Queue; 3],
+    lanes: Lanes,
+    dead: [u64; 3],
+}
+
+impl Backlog {
+    /// Adds an open work behind those that are there.
+    pub(super) fn push(&mut self, work: OpenWork) {
+        let OpenWork { kind, group, entry, due } = work;
+        let queue = &mut self.queues[kind as usize];
+        let group = queue.group(&group);
+        if self.lanes.enter(entry, due) {
+            queue.push(group, entry, due);
+        } else {
+            queue.block();
+        }
+    }
+
+    /// Takes up to `max` works that are due at `now`, in turn from every group that has fewer than
+    /// its limit in flight.
+    pub(super) fn claim(
+        &mut self,
+        kind: WorkKind,
+        max: usize,
+        limit: &dyn Fn(&Name) -> usize,
+        now: Timestamp,
+    ) -> Vec<Claimed> {
+        let queue = &mut self.queues[kind as usize];
+        queue.wake(now);
+        let claimed = queue.claim(max, limit);
+        claimed.into_iter().map(|(group, entry)| Claimed { kind, entry, group }).collect()
+    }
+
+    /// Takes a claim back as if it had never been made.
+    pub(super) fn give_back(&mut self, claimed: &Claimed) {
+        self.queues[claimed.kind as usize].give_back(claimed.group, claimed.entry);
+    }
+
+    /// A claimed work was tried and waits for another try. What is behind it in its lane waits too.
+    pub(super) fn retry(&mut self, claimed: &Claimed, due: Timestamp) {
+        let Claimed { kind, entry, group } = *claimed;
+        let queue = &mut self.queues[kind as usize];
+        queue.release(group);
+        let tries_made = entry.tries_made.saturating_add(1);
+        queue.push(group, Entry { tries_made, ..entry }, due);
+    }
+
+    /// A claimed work is done or dead: the next in its lane may go.
+    pub(super) fn finish(&mut self, claimed: &Claimed) {
+        let queue = &mut self.queues[claimed.kind as usize];
+        queue.release(claimed.group);
+        if let Some((next, due)) = self.lanes.leave(claimed.entry) {
+            queue.unblock();
+            // Only runs have lanes, and a lane belongs to one handler.
+            queue.push(claimed.group, next, due);
+        }
+    }
+
+    /// When the next work of this kind that waits for a time is due.
+    pub(super) fn next_due(&self, kind: WorkKind) -> Option<Timestamp> {
+        self.queues[kind as usize].next_due()
+    }
+
+    /// Whether nothing is in flight and nothing could be claimed at `now`.
+    pub(super) fn is_idle(&self, now: Timestamp) -> bool {
+        self.queues.iter().all(|queue| queue.is_idle(now))
+    }
+
+    /// More works of each kind are dead, or fewer.
+    pub(super) fn count_dead(&mut self, more: [i64; 3]) {
+        for (dead, more) in self.dead.iter_mut().zip(more) {
+            *dead = dead.saturating_add_signed(more);
+        }
+    }
+
+    /// How many works of each kind there are.
+    pub(super) fn stats(&self) -> BTreeMap<WorkKind, KindStats> {
+        let stats = |kind: WorkKind| {
+            let dead = self.dead[kind as usize];
+            (kind, KindStats { dead, ..self.queues[kind as usize].stats() })
+        };
+        WorkKind::ALL.into_iter().map(stats).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

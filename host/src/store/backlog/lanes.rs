@@ -1,0 +1,61 @@
+//! Order: the runs of one handler on one subject, one at a time.
+//!
+//! Pure. A lane is a hash of handler and subject: two that meet in one lane only wait for each
+//! other now and then, and a lane costs no texts. Never knows what is due or in flight.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU64;
+
+use super::Entry;
+use crate::event::Timestamp;
+use crate::ids::Name;
+
+/// What goes in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::store) struct Lane(NonZeroU64);
+
+/// Gives lanes; keyed anew in every process, so that nobody outside can make subjects meet.
+#[derive(Debug, Default)]
+pub(in crate::store) struct LaneKeys(RandomState);
+
+impl LaneKeys {
+    /// The lane of a handler's runs on this subject.
+    pub(in crate::store) fn lane(&self, handler: &Name, subject: &str) -> Lane {
+        Lane(NonZeroU64::MIN.saturating_add(self.0.hash_one((handler, subject))))
+    }
+}
+
+/// Who waits behind whom.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    /// A lane is here while somebody is in it; the queue holds those behind, with their due times.
+    waiting: HashMap<Lane, VecDeque<(Entry, Timestamp)>>,
+}
+
+impl Lanes {
+    /// Whether it may go now; if not, it waits in here for its turn.
+    pub(super) fn enter(&mut self, entry: Entry, due: Timestamp) -> bool {
+        let Some(lane) = entry.lane else { return true };
+        match self.waiting.get_mut(&lane) {
+            Some(behind) => {
+                behind.push_back((entry, due));
+                false
+            }
+            None => {
+                self.waiting.insert(lane, VecDeque::new());
+                true
+            }
+        }
+    }
+
+    /// The one in front is finished; gives the next.
+    pub(super) fn leave(&mut self, entry: Entry) -> Option<(Entry, Timestamp)> {
+        let lane = entry.lane?;
+        let next = self.waiting.get_mut(&lane)?.pop_front();
+        if next.is_none() {
+            self.waiting.remove(&lane);
+        }
+        next
+    }
+}

@@ -1,0 +1,201 @@
+//! Claims: what a worker takes to work on, and gives back if it does not commit.
+//!
+//! A claim lives in memory only: it costs no transaction, and a crash undoes it. A lease that is
+//! dropped without a commit returns its work to the front of the backlog.
+
+use std::sync::Arc;
+
+use super::backlog::Claimed;
+use super::owed::{Stored, work_id};
+use super::segment::Damaged;
+use super::standing::WorkKind;
+use super::stored::{Receipt, StoredEvent, StoredParcel};
+use super::{Error, Failure, Shared, Store, file};
+use crate::ids::{Id, Name};
+
+/// The right to work on something, until it is committed or dropped.
+#[derive(Debug)]
+pub struct Lease {
+    claimed: Option<Claimed>,
+    shared: Arc<Shared>,
+}
+
+impl Lease {
+    /// The position of the work.
+    pub(super) fn position(&self) -> u64 {
+        self.claimed().entry.position
+    }
+
+    pub(super) fn kind(&self) -> WorkKind {
+        self.claimed().kind
+    }
+
+    /// Ends the lease without giving the work back.
+    pub(super) fn end(mut self) -> Claimed {
+        self.claimed.take().expect("a lease ends once")
+    }
+
+    fn claimed(&self) -> &Claimed {
+        self.claimed.as_ref().expect("a lease ends once")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(claimed) = self.claimed.take() {
+            self.shared.backlog().give_back(&claimed);
+            self.shared.wake(claimed.kind);
+        }
+    }
+}
+
+/// A receipt to parse.
+#[derive(Debug)]
+pub struct ParseWork {
+    /// `rcp_`
+    pub id: Id,
+    /// The receipt.
+    pub receipt: Arc<Receipt>,
+    /// Tries so far.
+    pub tries_made: u32,
+    pub(super) lease: Lease,
+}
+
+/// A handler to run on an event.
+#[derive(Debug)]
+pub struct RunWork {
+    /// `run_`
+    pub id: Id,
+    /// The event.
+    pub event: Arc<StoredEvent>,
+    /// The handler.
+    pub handler: Name,
+    /// Tries so far.
+    pub tries_made: u32,
+    pub(super) lease: Lease,
+}
+
+/// What is delivered.
+#[derive(Debug, Clone)]
+pub enum Cargo {
+    /// An event, to an endpoint that it was routed to.
+    Event(Arc<StoredEvent>),
+    /// Bytes that a run sends.
+    Parcel(Arc<StoredParcel>),
+}
+
+/// An event or a parcel to deliver.
+#[derive(Debug)]
+pub struct DeliveryWork {
+    /// `dlv_`
+    pub id: Id,
+    /// Where it goes.
+    pub endpoint: Name,
+    /// What it is.
+    pub cargo: Cargo,
+    /// Attempts so far.
+    pub tries_made: u32,
+    pub(super) lease: Lease,
+}
+
+impl Store {
+    /// Takes up to `max` receipts to parse, from their sources in turn.
+    pub fn claim_parses(&self, max: usize) -> Result<Vec<ParseWork>, Error> {
+        let claims = self.claim(WorkKind::Parse, max, &|_| usize::MAX)?;
+        let parse = |(lease, stored): (Lease, Stored)| {
+            let Stored::Receipt(receipt) = stored else { return Err(damaged(&lease)) };
+            let (id, tries_made) = self.identify(&lease);
+            Ok(ParseWork { id, receipt, tries_made, lease })
+        };
+        claims.into_iter().map(parse).collect()
+    }
+
+    /// Takes up to `max` runs that are due, from their handlers in turn, so that none has more than
+    /// `per_handler_max` in flight.
+    pub fn claim_runs(&self, max: usize, per_handler_max: usize) -> Result<Vec<RunWork>, Error> {
+        let claims = self.claim(WorkKind::Run, max, &|_| per_handler_max)?;
+        let run = |(lease, stored): (Lease, Stored)| {
+            let Stored::Event(event) = stored else { return Err(damaged(&lease)) };
+            let index = lease.claimed().entry.offset as usize - 1;
+            let handler = event.routes.handlers.get(index).ok_or_else(|| damaged(&lease))?.clone();
+            let (id, tries_made) = self.identify(&lease);
+            Ok(RunWork { id, event, handler, tries_made, lease })
+        };
+        claims.into_iter().map(run).collect()
+    }
+
+    /// Takes up to `max` deliveries that are due, from their endpoints in turn, so that none has
+    /// more in flight than `per_endpoint_max` says. Zero switches an endpoint off.
+    pub fn claim_deliveries(
+        &self,
+        max: usize,
+        per_endpoint_max: &dyn Fn(&Name) -> usize,
+    ) -> Result<Vec<DeliveryWork>, Error> {
+        let claims = self.claim(WorkKind::Delivery, max, per_endpoint_max)?;
+        let delivery = |(lease, stored): (Lease, Stored)| {
+            let (endpoint, cargo) = match stored {
+                Stored::Event(event) => {
+                    let behind_runs = 1 + event.routes.handlers.len();
+                    let index = lease.claimed().entry.offset as usize - behind_runs;
+                    let endpoint = event.routes.endpoints.get(index);
+                    (endpoint.ok_or_else(|| damaged(&lease))?.clone(), Cargo::Event(event))
+                }
+                Stored::Parcel(stored) => (stored.parcel.endpoint.clone(), Cargo::Parcel(stored)),
+                Stored::Receipt(_) => return Err(damaged(&lease)),
+            };
+            let (id, tries_made) = self.identify(&lease);
+            Ok(DeliveryWork { id, endpoint, cargo, tries_made, lease })
+        };
+        claims.into_iter().map(delivery).collect()
+    }
+
+    fn claim(
+        &self,
+        kind: WorkKind,
+        max: usize,
+        limit: &dyn Fn(&Name) -> usize,
+    ) -> Result<Vec<(Lease, Stored)>, Error> {
+        let shared = &self.handle.shared;
+        shared.check()?;
+        let claimed = shared.backlog().claim(kind, max, limit, shared.clock.now());
+        // An endpoint may have been found switched off: what waits for idleness looks again.
+        shared.moved.send_replace(());
+        // Leases first: if reading fails, all of them go back.
+        let lease = |claimed| Lease { claimed: Some(claimed), shared: Arc::clone(shared) };
+        let leases: Vec<Lease> = claimed.into_iter().map(lease).collect();
+        let stored = shared.stored(&leases)?;
+        Ok(leases.into_iter().zip(stored).collect())
+    }
+
+    fn identify(&self, lease: &Lease) -> (Id, u32) {
+        let Claimed { kind, entry, .. } = lease.claimed();
+        (work_id(*kind, entry.position, self.handle.shared.file.tag), entry.tries_made)
+    }
+}
+
+impl Shared {
+    /// What each lease works on: from memory if it is fresh, from the log if not.
+    fn stored(&self, leases: &[Lease]) -> Result<Vec<Stored>, Error> {
+        let base = |lease: &Lease| {
+            let entry = lease.claimed().entry;
+            entry.position - u64::from(entry.offset)
+        };
+        let fresh: Vec<Option<Stored>> = {
+            let recent = self.recent();
+            leases.iter().map(|lease| recent.get(base(lease))).collect()
+        };
+        if fresh.iter().all(Option::is_some) {
+            return Ok(fresh.into_iter().flatten().collect());
+        }
+        let log = self.file.read()?.open_table(file::LOG).map_err(Failure::from)?;
+        let stored = |(lease, fresh): (&Lease, Option<Stored>)| match fresh {
+            Some(stored) => Ok(stored),
+            None => Stored::of(self.log.expect(&log, base(lease))?).ok_or_else(|| damaged(lease)),
+        };
+        leases.iter().zip(fresh).map(stored).collect()
+    }
+}
+
+fn damaged(lease: &Lease) -> Error {
+    Failure::from(Damaged { position: lease.position() }).into()
+}

@@ -1,0 +1,191 @@
+//! One transaction in the making: what it writes, and what will change in memory once it holds.
+//!
+//! Operations add to a draft one after the other and see what those before them wrote. Nothing in
+//! memory changes here: a draft that is not committed never was.
+
+use redb::{ReadableTable, Table, WriteTransaction};
+use serde::Serialize;
+
+use super::backlog::OpenWork;
+use super::claim::Lease;
+use super::known_ids::KnownIds;
+use super::owed::Stored;
+use super::record::RecordKind;
+use super::segment::SegmentWriter;
+use super::standing::{Progress, Standing, WorkKind};
+use super::{Failure, Shared, file};
+use crate::event::Timestamp;
+use crate::ids::{Id, IdKind};
+
+type Bytes = &'static [u8];
+
+/// A transaction in the making.
+#[derive(Debug)]
+pub(super) struct Draft<'t> {
+    pub(super) shared: &'t Shared,
+    pub(super) now: Timestamp,
+    pub(super) ids: KnownIds<'t>,
+    pub(super) state: Table<'t, Bytes, Bytes>,
+    pub(super) log: Table<'t, u64, Bytes>,
+    outcomes: Table<'t, u64, Bytes>,
+    open: Table<'t, u64, ()>,
+    dead: Table<'t, u64, u8>,
+    segment: SegmentWriter,
+    /// The works before it that are open have rows.
+    low_water: u64,
+    changes: &'t mut Changes,
+}
+
+/// What changes in memory when the transaction has committed.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Works that may now be claimed.
+    pub(super) opened: Vec<OpenWork>,
+    /// Works that were tried, and how they stand now.
+    pub(super) tried: Vec<(Lease, Standing)>,
+    /// What was stored.
+    pub(super) stored: Vec<Stored>,
+    /// More dead works of a kind, or fewer.
+    pub(super) dead: [i64; 3],
+    /// Tell everybody who waits.
+    pub(super) answers: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl std::fmt::Debug for Changes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Changes").field("answers", &self.answers.len()).finish_non_exhaustive()
+    }
+}
+
+impl<'t> Draft<'t> {
+    /// An empty draft whose records begin at `end`.
+    pub(super) fn new(
+        shared: &'t Shared,
+        transaction: &'t WriteTransaction,
+        end: u64,
+        low_water: u64,
+        changes: &'t mut Changes,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            shared,
+            now: shared.clock.now(),
+            ids: KnownIds::open(transaction)?,
+            state: transaction.open_table(file::STATE)?,
+            log: transaction.open_table(file::LOG)?,
+            outcomes: transaction.open_table(file::OUTCOMES)?,
+            open: transaction.open_table(file::OPEN)?,
+            dead: transaction.open_table(file::DEAD)?,
+            segment: SegmentWriter::new(end),
+            low_water,
+            changes,
+        })
+    }
+
+    /// Gives every work that the mark passes a row of its own.
+    pub(super) fn pass(&mut self, passed: &[u64]) -> Result<(), Failure> {
+        for position in passed {
+            self.open.insert(position, ())?;
+        }
+        Ok(())
+    }
+
+    /// Where the next record will stand.
+    pub(super) fn next(&self) -> u64 {
+        self.segment.next()
+    }
+
+    pub(super) fn next_id(&self, kind: IdKind) -> Id {
+        Id { kind, position: self.next(), tag: self.shared.file.tag }
+    }
+
+    /// Adds a record of history.
+    pub(super) fn record(&mut self, kind: RecordKind, record: &impl Serialize) -> u64 {
+        self.segment.push(kind, 1, record)
+    }
+
+    /// Adds what works are owed on, and opens them.
+    pub(super) fn owe(
+        &mut self,
+        stored: Stored,
+        kind: RecordKind,
+        width: u32,
+        record: &impl Serialize,
+    ) {
+        let position = self.segment.push(kind, width, record);
+        debug_assert_eq!(position, stored.id().position, "an id is where the record stands");
+        self.changes.opened.extend(stored.works(&self.shared.lanes));
+        self.changes.stored.push(stored);
+    }
+
+    /// How a work stands, in this transaction.
+    pub(super) fn standing(&self, position: u64) -> Result<Standing, Failure> {
+        let Some(stored) = self.outcomes.get(position)? else { return Ok(Standing::default()) };
+        Ok(Standing::read(position, stored.value())?)
+    }
+
+    /// A work in flight was tried.
+    pub(super) fn tried(
+        &mut self,
+        lease: Lease,
+        before: Standing,
+        after: Standing,
+    ) -> Result<(), Failure> {
+        self.stand(lease.kind(), lease.position(), before, after)?;
+        self.changes.tried.push((lease, after));
+        Ok(())
+    }
+
+    /// A finished work is opened again.
+    pub(super) fn reopen(
+        &mut self,
+        work: OpenWork,
+        before: Standing,
+        after: Standing,
+    ) -> Result<(), Failure> {
+        self.stand(work.kind, work.entry.position, before, after)?;
+        self.changes.opened.push(work.standing(after));
+        Ok(())
+    }
+
+    fn stand(
+        &mut self,
+        kind: WorkKind,
+        position: u64,
+        before: Standing,
+        after: Standing,
+    ) -> Result<(), Failure> {
+        self.outcomes.insert(position, after.write().as_slice())?;
+        let is_dead = |standing: Standing| standing.progress == Progress::Dead;
+        if is_dead(after) && !is_dead(before) {
+            self.dead.insert(position, kind as u8)?;
+            self.changes.dead[kind as usize] += 1;
+        }
+        if is_dead(before) && !is_dead(after) {
+            self.dead.remove(position)?;
+            self.changes.dead[kind as usize] -= 1;
+        }
+        if position < self.low_water {
+            if after.is_open() {
+                self.open.insert(position, ())?;
+            } else {
+                self.open.remove(position)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls this once the transaction has committed.
+    pub(super) fn answer(&mut self, answer: impl FnOnce() + Send + 'static) {
+        self.changes.answers.push(Box::new(answer));
+    }
+
+    /// Writes the segment, and gives where the log ends then; `None` if there is nothing to commit.
+    pub(super) fn finish(mut self) -> Result<Option<u64>, Failure> {
+        if self.segment.is_empty() {
+            return Ok(None);
+        }
+        let (first, segment) = self.segment.finish();
+        self.log.insert(first, segment.as_slice())?;
+        Ok(Some(self.segment.next()))
+    }
+}

@@ -1,0 +1,127 @@
+//! What is worked on, and which works it owes: a receipt its parse, an event its runs and
+//! deliveries, a parcel its delivery.
+//!
+//! Pure. This is the one place that knows where the works of a record stand, so that a commit, a
+//! replay and a start never disagree.
+
+use std::sync::Arc;
+
+use super::backlog::{Entry, LaneKeys, OpenWork};
+use super::record::Record;
+use super::standing::{Standing, WorkKind};
+use super::stored::{Receipt, StoredEvent, StoredParcel};
+use crate::event::Timestamp;
+use crate::ids::{Id, IdKind, Name};
+
+/// Something that is worked on.
+#[derive(Debug, Clone)]
+pub(super) enum Stored {
+    Receipt(Arc<Receipt>),
+    Event(Arc<StoredEvent>),
+    Parcel(Arc<StoredParcel>),
+}
+
+/// Counted for each beside its texts and bodies.
+const OVERHEAD_BYTES: usize = 512;
+
+impl Stored {
+    /// What a record holds; `None` for a record of history.
+    pub(super) fn of(record: Record) -> Option<Self> {
+        match record {
+            Record::Receipt(receipt) => Some(Self::Receipt(Arc::new(receipt))),
+            Record::Event(event) => Some(Self::Event(Arc::new(event))),
+            Record::Parcel(parcel) => Some(Self::Parcel(Arc::new(parcel))),
+            Record::Try(_) | Record::Attempt(_) | Record::Reopening(_) => None,
+        }
+    }
+
+    pub(super) fn id(&self) -> Id {
+        match self {
+            Self::Receipt(receipt) => receipt.id,
+            Self::Event(event) => event.id,
+            Self::Parcel(parcel) => parcel.id,
+        }
+    }
+
+    /// The works that it owes, in the order of their positions, as if none was ever tried.
+    pub(super) fn works(&self, lanes: &LaneKeys) -> Vec<OpenWork> {
+        let base = self.id().position;
+        let work = |kind, group: &Name, offset: usize| {
+            let offset = u32::try_from(offset).expect("a record's width is a u32");
+            let position = base + u64::from(offset);
+            let entry = Entry { position, offset, tries_made: 0, lane: None };
+            OpenWork { kind, group: group.clone(), entry, due: Timestamp(0) }
+        };
+        match self {
+            Self::Receipt(receipt) => vec![work(WorkKind::Parse, &receipt.source, 0)],
+            Self::Parcel(stored) => vec![work(WorkKind::Delivery, &stored.parcel.endpoint, 0)],
+            Self::Event(stored) => {
+                let subject = stored.event.subject.as_deref();
+                let run = |(index, handler): (usize, &Name)| {
+                    let mut run = work(WorkKind::Run, handler, 1 + index);
+                    run.entry.lane = subject.map(|subject| lanes.lane(handler, subject));
+                    run
+                };
+                let handlers = &stored.routes.handlers;
+                let delivery = |(index, endpoint)| {
+                    work(WorkKind::Delivery, endpoint, 1 + handlers.len() + index)
+                };
+                let endpoints = stored.routes.endpoints.iter().enumerate();
+                handlers.iter().enumerate().map(run).chain(endpoints.map(delivery)).collect()
+            }
+        }
+    }
+
+    /// The works that an id in this record stands for: all of a receipt's or an event's, or the one
+    /// run or delivery. `None` if the id stands for nothing here.
+    pub(super) fn works_of(&self, id: Id, lanes: &LaneKeys) -> Option<Vec<OpenWork>> {
+        let mut works = self.works(lanes);
+        let wanted = match id.kind {
+            IdKind::Receipt | IdKind::Event => return (self.id() == id).then_some(works),
+            IdKind::Run => WorkKind::Run,
+            IdKind::Delivery => WorkKind::Delivery,
+        };
+        works.retain(|work| work.kind == wanted && work.entry.position == id.position);
+        (!works.is_empty()).then_some(works)
+    }
+
+    /// About as much memory as it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let pairs = |pairs: &[(String, String)]| -> usize {
+            pairs.iter().map(|(name, value)| name.len() + value.len() + 64).sum()
+        };
+        let content = match self {
+            Self::Receipt(receipt) => receipt.request.body.len() + pairs(&receipt.request.headers),
+            Self::Event(stored) => {
+                let works = stored.routes.handlers.len() + stored.routes.endpoints.len();
+                stored.event.data.len() + pairs(&stored.event.labels) + works * 16
+            }
+            Self::Parcel(stored) => stored.parcel.body.len(),
+        };
+        content + OVERHEAD_BYTES
+    }
+}
+
+impl OpenWork {
+    /// The work as it joins the backlog when it stands so.
+    pub(super) fn standing(mut self, standing: Standing) -> Self {
+        self.entry.tries_made = standing.tries_made;
+        self.due = standing.due();
+        self
+    }
+
+    /// The id of this work: a parse goes by its receipt's.
+    pub(super) fn id(&self, tag: u32) -> Id {
+        work_id(self.kind, self.entry.position, tag)
+    }
+}
+
+/// The id of a work.
+pub(super) fn work_id(kind: WorkKind, position: u64, tag: u32) -> Id {
+    let kind = match kind {
+        WorkKind::Parse => IdKind::Receipt,
+        WorkKind::Run => IdKind::Run,
+        WorkKind::Delivery => IdKind::Delivery,
+    };
+    Id { kind, position, tag }
+}

@@ -1,0 +1,74 @@
+//! What was stored last, kept in memory so that fresh work never reads the file.
+//!
+//! Pure. Bounded by bytes; the oldest goes first. Holds only what is committed.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::owed::Stored;
+
+/// The latest of what is stored.
+#[derive(Debug)]
+pub(super) struct Recent {
+    bytes_max: usize,
+    bytes: usize,
+    found: HashMap<u64, Stored>,
+    oldest_first: VecDeque<u64>,
+}
+
+impl Recent {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, bytes: 0, found: HashMap::new(), oldest_first: VecDeque::new() }
+    }
+
+    pub(super) fn keep(&mut self, stored: Stored) {
+        let position = stored.id().position;
+        self.bytes += stored.bytes();
+        self.found.insert(position, stored);
+        self.oldest_first.push_back(position);
+        while self.bytes > self.bytes_max {
+            let Some(oldest) = self.oldest_first.pop_front() else { break };
+            let gone = self.found.remove(&oldest).expect("each is kept once");
+            self.bytes -= gone.bytes();
+        }
+    }
+
+    pub(super) fn get(&self, position: u64) -> Option<Stored> {
+        self.found.get(&position).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::event::{Request, Timestamp};
+    use crate::ids::{Id, IdKind};
+    use crate::store::stored::Receipt;
+
+    fn receipt(position: u64) -> Stored {
+        Stored::Receipt(Arc::new(Receipt {
+            id: Id { kind: IdKind::Receipt, position, tag: 0 },
+            source: "stripe".parse().unwrap(),
+            request: Request {
+                method: "POST".into(),
+                url: "/".into(),
+                headers: Vec::new(),
+                body: vec![0; 1000].into(),
+                received_at: Timestamp(0),
+            },
+            event_ids: Vec::new(),
+            taken: Vec::new(),
+        }))
+    }
+
+    #[test]
+    fn the_oldest_goes_when_the_room_is_full() {
+        let mut recent = Recent::new(3 * receipt(1).bytes());
+        for position in 1..=4 {
+            recent.keep(receipt(position));
+        }
+        assert!(recent.get(1).is_none());
+        assert!((2..=4).all(|position| recent.get(position).is_some()));
+    }
+}

@@ -1,0 +1,284 @@
+//! How the log spells what is stored: one binary record for each receipt, event, parcel and try.
+//!
+//! Pure. Records refer to each other by position; the store's tag and the kinds of ids are put back
+//! on reading. A change of any of these types is a new segment format.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::segment::{Damaged, Entry};
+use super::stored::{Receipt, Routes, StoredEvent, StoredParcel};
+use super::tried::{Attempt, PluginStamp, Try};
+use crate::effect::{Alert, LogLine, Parcel};
+use crate::event::{Event, Request, Timestamp};
+use crate::ids::{Id, IdKind, Name};
+use crate::retry::{Outcome, Verdict};
+
+/// What a record is; the number is what stands in the segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RecordKind {
+    Receipt = 1,
+    Event = 2,
+    Parcel = 3,
+    Try = 4,
+    Attempt = 5,
+    Reopening = 6,
+}
+
+impl RecordKind {
+    pub(super) fn read(number: u8) -> Option<Self> {
+        [Self::Receipt, Self::Event, Self::Parcel, Self::Try, Self::Attempt, Self::Reopening]
+            .into_iter()
+            .find(|kind| *kind as u8 == number)
+    }
+}
+
+/// A record, read back.
+#[derive(Debug)]
+pub(super) enum Record {
+    Receipt(Receipt),
+    Event(StoredEvent),
+    Parcel(StoredParcel),
+    Try(TryRecord),
+    Attempt(AttemptRecord),
+    Reopening(ReopeningRecord),
+}
+
+impl Record {
+    /// Reads a record of the store with this tag.
+    pub(super) fn read(entry: &Entry<'_>, tag: u32) -> Result<Self, Damaged> {
+        let Entry { position, bytes, .. } = *entry;
+        let damaged = |_| Damaged { position };
+        let id = |kind, position| Id { kind, position, tag };
+        let record = match entry.kind {
+            RecordKind::Receipt => {
+                let record: ReceiptRecord<'_> = postcard::from_bytes(bytes).map_err(damaged)?;
+                Self::Receipt(record.with_id(id(IdKind::Receipt, position)))
+            }
+            RecordKind::Event => {
+                let record: EventRecord<'_> = postcard::from_bytes(bytes).map_err(damaged)?;
+                Self::Event(record.with_id(id(IdKind::Event, position)))
+            }
+            RecordKind::Parcel => {
+                let record: ParcelRecord<'_> = postcard::from_bytes(bytes).map_err(damaged)?;
+                Self::Parcel(record.with_id(id(IdKind::Delivery, position)))
+            }
+            RecordKind::Try => Self::Try(postcard::from_bytes(bytes).map_err(damaged)?),
+            RecordKind::Attempt => Self::Attempt(postcard::from_bytes(bytes).map_err(damaged)?),
+            RecordKind::Reopening => Self::Reopening(postcard::from_bytes(bytes).map_err(damaged)?),
+        };
+        Ok(record)
+    }
+}
+
+/// A [`Receipt`] without its id.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ReceiptRecord<'a> {
+    source: Cow<'a, Name>,
+    request: Cow<'a, Request>,
+    event_ids: Cow<'a, [String]>,
+    taken: Cow<'a, [String]>,
+}
+
+impl<'a> ReceiptRecord<'a> {
+    pub(super) fn of(receipt: &'a Receipt) -> Self {
+        Self {
+            source: Cow::Borrowed(&receipt.source),
+            request: Cow::Borrowed(&receipt.request),
+            event_ids: Cow::Borrowed(&receipt.event_ids),
+            taken: Cow::Borrowed(&receipt.taken),
+        }
+    }
+
+    fn with_id(self, id: Id) -> Receipt {
+        Receipt {
+            id,
+            source: self.source.into_owned(),
+            request: self.request.into_owned(),
+            event_ids: self.event_ids.into_owned(),
+            taken: self.taken.into_owned(),
+        }
+    }
+}
+
+/// A [`StoredEvent`] without its id.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct EventRecord<'a> {
+    event: Cow<'a, Event>,
+    receipt: Option<u64>,
+    cause: Option<u64>,
+    depth: u8,
+    recorded_at: Timestamp,
+    routes: Cow<'a, Routes>,
+}
+
+impl<'a> EventRecord<'a> {
+    pub(super) fn of(stored: &'a StoredEvent) -> Self {
+        Self {
+            event: Cow::Borrowed(&stored.event),
+            receipt: stored.receipt.map(|id| id.position),
+            cause: stored.cause.map(|id| id.position),
+            depth: stored.depth,
+            recorded_at: stored.recorded_at,
+            routes: Cow::Borrowed(&stored.routes),
+        }
+    }
+
+    fn with_id(self, id: Id) -> StoredEvent {
+        let refer =
+            |kind, position: Option<u64>| position.map(|position| Id { kind, position, ..id });
+        StoredEvent {
+            id,
+            event: self.event.into_owned(),
+            receipt: refer(IdKind::Receipt, self.receipt),
+            cause: refer(IdKind::Run, self.cause),
+            depth: self.depth,
+            recorded_at: self.recorded_at,
+            routes: self.routes.into_owned(),
+        }
+    }
+}
+
+/// A [`StoredParcel`] without its id.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ParcelRecord<'a> {
+    parcel: Cow<'a, Parcel>,
+    event: u64,
+    run: u64,
+    recorded_at: Timestamp,
+}
+
+impl<'a> ParcelRecord<'a> {
+    pub(super) fn of(stored: &'a StoredParcel) -> Self {
+        Self {
+            parcel: Cow::Borrowed(&stored.parcel),
+            event: stored.event.position,
+            run: stored.run.position,
+            recorded_at: stored.recorded_at,
+        }
+    }
+
+    fn with_id(self, id: Id) -> StoredParcel {
+        StoredParcel {
+            id,
+            parcel: self.parcel.into_owned(),
+            event: Id { kind: IdKind::Event, position: self.event, ..id },
+            run: Id { kind: IdKind::Run, position: self.run, ..id },
+            recorded_at: self.recorded_at,
+        }
+    }
+}
+
+/// A try of a parse or a run, and what it added.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TryRecord {
+    /// The receipt or run.
+    pub(super) work: u64,
+    /// The record before this one in the history of the work.
+    pub(super) previous: Option<u64>,
+    pub(super) at: Timestamp,
+    pub(super) duration: Duration,
+    pub(super) plugin: Option<PluginStamp>,
+    #[serde(with = "OutcomeRecord")]
+    pub(super) outcome: Outcome,
+    pub(super) verdict: Verdict,
+    pub(super) log: Vec<LogLine>,
+    pub(super) alerts: Vec<Alert>,
+    pub(super) events: Vec<u64>,
+    pub(super) parcels: Vec<u64>,
+}
+
+impl TryRecord {
+    /// A try that added nothing so far.
+    pub(super) fn of(tried: Try, work: u64, previous: Option<u64>) -> Self {
+        let Try { at, duration, plugin, outcome, verdict, log } = tried;
+        let (alerts, events, parcels) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            work,
+            previous,
+            at,
+            duration,
+            plugin,
+            outcome,
+            verdict,
+            log,
+            alerts,
+            events,
+            parcels,
+        }
+    }
+}
+
+/// An attempt of a delivery.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct AttemptRecord {
+    pub(super) work: u64,
+    pub(super) previous: Option<u64>,
+    pub(super) at: Timestamp,
+    pub(super) duration: Duration,
+    pub(super) status: Option<u16>,
+    pub(super) answer: String,
+    #[serde(with = "OutcomeRecord")]
+    pub(super) outcome: Outcome,
+    pub(super) verdict: Verdict,
+}
+
+impl AttemptRecord {
+    pub(super) fn of(attempt: Attempt, work: u64, previous: Option<u64>) -> Self {
+        let Attempt { at, duration, status, answer, outcome, verdict } = attempt;
+        Self { work, previous, at, duration, status, answer, outcome, verdict }
+    }
+}
+
+/// A finished work that was opened again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ReopeningRecord {
+    pub(super) work: u64,
+    pub(super) previous: Option<u64>,
+    pub(super) at: Timestamp,
+}
+
+/// An [`Outcome`] without the tag that its JSON has, which a binary format can't read back.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Outcome")]
+enum OutcomeRecord {
+    Success,
+    Transient { reason: String, retry_after_ms: Option<u64> },
+    Permanent { reason: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::segment::SegmentWriter;
+
+    #[test]
+    fn a_try_reads_back_whole_with_every_outcome() {
+        for outcome in [
+            Outcome::Success,
+            Outcome::Transient { reason: "busy".into(), retry_after_ms: Some(7) },
+            Outcome::permanent("gone"),
+        ] {
+            let tried = Try {
+                at: Timestamp(5),
+                duration: Duration::from_millis(3),
+                plugin: None,
+                outcome: outcome.clone(),
+                verdict: Verdict::RetryAt(Timestamp(9)),
+                log: Vec::new(),
+            };
+            let mut writer = SegmentWriter::new(1);
+            writer.push(RecordKind::Try, 1, &TryRecord::of(tried, 3, Some(2)));
+            let segment = writer.finish_and_read();
+            let entry = segment.find(1).unwrap();
+
+            let Record::Try(read) = Record::read(&entry, 0).unwrap() else { panic!("no try") };
+
+            assert_eq!(read.outcome, outcome);
+            assert_eq!(read.verdict, Verdict::RetryAt(Timestamp(9)));
+            assert_eq!((read.work, read.previous), (3, Some(2)));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! A segment: all that one commit adds to the log, packed into one value.
+//!
+//! Pure. A segment is a format byte and an LZ4 block of records, each behind a small head of its
+//! kind, the positions it takes and its length, so that a look-up skips what it does not want.
+//! Records never span segments, and a segment never changes.
+
+use serde::Serialize;
+
+use super::record::RecordKind;
+
+/// The first byte of a segment.
+const FORMAT: u8 = 1;
+
+/// No segment is larger when unpacked; a greater size in its head is damage.
+const UNPACKED_BYTES_MAX: usize = 1 << 30;
+
+/// Kind, width (`u32`), length (`u32`).
+const HEAD_BYTES: usize = 9;
+
+/// Something in the log that can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the log is damaged at position {position}")]
+pub struct Damaged {
+    /// The record's position, or its segment's.
+    pub position: u64,
+}
+
+/// A segment in the making.
+#[derive(Debug)]
+pub(super) struct SegmentWriter {
+    first: u64,
+    next: u64,
+    bytes: Vec<u8>,
+}
+
+impl SegmentWriter {
+    /// An empty segment whose first record will stand at `first`.
+    pub(super) fn new(first: u64) -> Self {
+        Self { first, next: first, bytes: Vec::new() }
+    }
+
+    /// The position of the next record.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Adds a record that takes `width` positions, and gives the first of them.
+    pub(super) fn push(&mut self, kind: RecordKind, width: u32, record: &impl Serialize) -> u64 {
+        let head = self.bytes.len();
+        self.bytes.push(kind as u8);
+        self.bytes.extend(width.to_le_bytes());
+        self.bytes.extend([0; 4]);
+
+        let bytes = std::mem::take(&mut self.bytes);
+        self.bytes = postcard::to_extend(record, bytes).expect("records can be written to memory");
+        let length = self.bytes.len() - head - HEAD_BYTES;
+        let length = u32::try_from(length).expect("a record is smaller than 4 GiB");
+        self.bytes[head + 5..head + HEAD_BYTES].copy_from_slice(&length.to_le_bytes());
+
+        let position = self.next;
+        self.next += u64::from(width);
+        position
+    }
+
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The key and the value to store.
+    pub(super) fn finish(&self) -> (u64, Vec<u8>) {
+        let mut stored = vec![FORMAT];
+        stored.extend(lz4_flex::compress_prepend_size(&self.bytes));
+        (self.first, stored)
+    }
+
+    #[cfg(test)]
+    pub(super) fn finish_and_read(&self) -> Segment {
+        let (first, stored) = self.finish();
+        Segment::read(first, &stored).unwrap()
+    }
+}
+
+/// A segment, unpacked and checked.
+#[derive(Debug)]
+pub(super) struct Segment {
+    first: u64,
+    next: u64,
+    bytes: Vec<u8>,
+}
+
+/// One record in a [`Segment`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry<'a> {
+    /// The first position that it takes.
+    pub(super) position: u64,
+    /// How many it takes.
+    pub(super) width: u32,
+    /// What it is.
+    pub(super) kind: RecordKind,
+    /// Itself.
+    pub(super) bytes: &'a [u8],
+}
+
+impl Segment {
+    /// Unpacks the value under the key `first`, and checks that its heads hold together.
+    pub(super) fn read(first: u64, stored: &[u8]) -> Result<Self, Damaged> {
+        let damaged = || Damaged { position: first };
+        let Some((&FORMAT, packed)) = stored.split_first() else { return Err(damaged()) };
+        let size = lz4_flex::block::uncompressed_size(packed).map_err(|_| damaged())?.0;
+        if size > UNPACKED_BYTES_MAX {
+            return Err(damaged());
+        }
+        let bytes = lz4_flex::decompress_size_prepended(packed).map_err(|_| damaged())?;
+
+        let mut segment = Self { first, next: first, bytes };
+        let mut rest = segment.bytes.as_slice();
+        let mut next = first;
+        while !rest.is_empty() {
+            let (entry, behind) = read_entry(next, rest).ok_or(Damaged { position: next })?;
+            next += u64::from(entry.width);
+            rest = behind;
+        }
+        segment.next = next;
+        Ok(segment)
+    }
+
+    /// The first position behind it.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Whether this position lies in it.
+    pub(super) fn covers(&self, position: u64) -> bool {
+        (self.first..self.next).contains(&position)
+    }
+
+    /// Its records, oldest first.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let mut rest = self.bytes.as_slice();
+        let mut next = self.first;
+        std::iter::from_fn(move || {
+            let (entry, behind) = read_entry(next, rest)?;
+            next += u64::from(entry.width);
+            rest = behind;
+            Some(entry)
+        })
+    }
+
+    /// The record that takes this position.
+    pub(super) fn find(&self, position: u64) -> Option<Entry<'_>> {
+        self.entries().find(|entry| {
+            (entry.position..entry.position + u64::from(entry.width)).contains(&position)
+        })
+    }
+}
+
+fn read_entry(position: u64, bytes: &[u8]) -> Option<(Entry<'_>, &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<HEAD_BYTES>()?;
+    let [kind, w0, w1, w2, w3, l0, l1, l2, l3] = *head;
+    let width = u32::from_le_bytes([w0, w1, w2, w3]);
+    let length = u32::from_le_bytes([l0, l1, l2, l3]);
+    let (bytes, rest) = rest.split_at_checked(length as usize)?;
+    Some((Entry { position, width, kind: RecordKind::read(kind)?, bytes }, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment() -> SegmentWriter {
+        let mut writer = SegmentWriter::new(10);
+        writer.push(RecordKind::Receipt, 1, &"one");
+        writer.push(RecordKind::Event, 3, &"three");
+        writer.push(RecordKind::Try, 1, &"last");
+        writer
+    }
+
+    #[test]
+    fn a_position_inside_of_a_record_finds_it() {
+        let segment = segment().finish_and_read();
+        for (position, expected) in [(10, 10), (11, 11), (12, 11), (13, 11), (14, 14)] {
+            assert_eq!(segment.find(position).unwrap().position, expected);
+        }
+        assert_eq!(segment.next(), 15);
+        assert!(segment.find(15).is_none() && segment.find(9).is_none());
+    }
+
+    #[test]
+    fn what_is_cut_or_foreign_is_damage_and_no_panic() {
+        let (first, stored) = segment().finish();
+        for length in 0..stored.len() {
+            assert!(Segment::read(first, &stored[..length]).is_err(), "{length} bytes");
+        }
+        for foreign in [&[0, 1, 2][..], &[FORMAT, 255, 255, 255, 255, 0]] {
+            assert!(Segment::read(first, foreign).is_err());
+        }
+    }
+}

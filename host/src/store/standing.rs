@@ -1,0 +1,110 @@
+//! How a work stands: not tried, to be tried again, done, or dead.
+//!
+//! Pure. A work is the parse of a receipt, a run or a delivery. Its standing is what decides
+//! whether it is claimed; the history behind it is a chain of records in the log.
+
+use serde::{Deserialize, Serialize};
+
+use super::segment::Damaged;
+use crate::event::Timestamp;
+use crate::retry::Verdict;
+
+/// The three kinds of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WorkKind {
+    /// Turning a receipt into events.
+    Parse,
+    /// One handler's work on one event.
+    Run,
+    /// One event or parcel owed to one endpoint.
+    Delivery,
+}
+
+impl WorkKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Parse, Self::Run, Self::Delivery];
+
+    pub(super) fn read(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+}
+
+/// How far a work has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) enum Progress {
+    /// Waits for its first try, or the first after it was reopened.
+    #[default]
+    Ready,
+    /// Waits for another try, not before this time.
+    RetryAt(Timestamp),
+    /// Finished.
+    Done,
+    /// Finished, without success.
+    Dead,
+}
+
+/// How a work stands. One that was never tried has the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Standing {
+    pub(super) progress: Progress,
+    /// Tries since it was opened.
+    pub(super) tries_made: u32,
+    /// The latest record of its history.
+    pub(super) last: Option<u64>,
+}
+
+impl Standing {
+    /// After one more try, which `record` tells of.
+    pub(super) fn tried(self, verdict: Verdict, record: u64) -> Self {
+        let progress = match verdict {
+            Verdict::Done => Progress::Done,
+            Verdict::RetryAt(due) => Progress::RetryAt(due),
+            Verdict::Dead => Progress::Dead,
+        };
+        Self { progress, tries_made: self.tries_made.saturating_add(1), last: Some(record) }
+    }
+
+    /// After being opened again, which `record` tells of.
+    pub(super) fn reopened(record: u64) -> Self {
+        Self { progress: Progress::Ready, tries_made: 0, last: Some(record) }
+    }
+
+    /// Whether there is something left to do.
+    pub(super) fn is_open(self) -> bool {
+        matches!(self.progress, Progress::Ready | Progress::RetryAt(_))
+    }
+
+    /// The earliest time of the next try; zero is at once.
+    pub(super) fn due(self) -> Timestamp {
+        match self.progress {
+            Progress::RetryAt(due) => due,
+            Progress::Ready | Progress::Done | Progress::Dead => Timestamp(0),
+        }
+    }
+
+    pub(super) fn write(self) -> Vec<u8> {
+        postcard::to_stdvec(&self).expect("a standing can be written to memory")
+    }
+
+    /// Reads how the work at `position` stands.
+    pub(super) fn read(position: u64, bytes: &[u8]) -> Result<Self, Damaged> {
+        postcard::from_bytes(bytes).map_err(|_| Damaged { position })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standing_reads_back_and_counts_its_tries() {
+        let first = Standing::default().tried(Verdict::RetryAt(Timestamp(50)), 7);
+        let second = first.tried(Verdict::Dead, 9);
+
+        assert!(first.is_open() && !second.is_open());
+        assert_eq!((second.tries_made, second.last), (2, Some(9)));
+        assert_eq!(Standing::read(1, &first.write()).unwrap(), first);
+        assert_eq!(Standing::reopened(11).tries_made, 0);
+    }
+}

@@ -1,0 +1,44 @@
+//! How much there is of everything: for metrics and for people.
+//!
+//! Counted in memory as it changes; reading it touches no file.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::standing::WorkKind;
+
+/// How many works of one kind there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct KindStats {
+    /// Could be claimed now, as far as limits allow.
+    pub ready: usize,
+    /// Claimed.
+    pub in_flight: usize,
+    /// Wait for a time.
+    pub retrying: usize,
+    /// Wait behind another of their subject.
+    pub blocked: usize,
+    /// Dead letters.
+    pub dead: u64,
+}
+
+impl KindStats {
+    /// All that will be tried by itself.
+    pub fn pending(&self) -> usize {
+        self.ready + self.in_flight + self.retrying + self.blocked
+    }
+}
+
+/// The store at a glance.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Stats {
+    /// By kind of work.
+    pub works: BTreeMap<WorkKind, KindStats>,
+    /// Writes that wait for the writer or are being written.
+    pub queued: usize,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Where the log ends.
+    pub end: u64,
+}

@@ -1,0 +1,105 @@
+//! What goes into the store and comes out of it again: receipts, events, parcels.
+//!
+//! Values. What is stored is shared as an `Arc` and never changes; how the works on it stand is
+//! kept apart, in [`super::standing`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::effect::Parcel;
+use crate::event::{Event, Request, Timestamp};
+use crate::ids::{Id, Name};
+
+/// An accepted request that is not stored yet.
+#[derive(Debug, Clone)]
+pub struct NewReceipt {
+    /// The source that it came in by.
+    pub source: Name,
+    /// The request, verbatim.
+    pub request: Request,
+    /// The ids of the events inside, as the claims give them; empty if they can't tell.
+    pub event_ids: Vec<String>,
+}
+
+/// What became of a [`NewReceipt`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// It is on disk, under this id.
+    Stored(Id),
+    /// All its event ids are known already: the receipt that first brought the first of them.
+    Duplicate(Id),
+}
+
+/// An accepted request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// `rcp_`
+    pub id: Id,
+    /// The source that it came in by.
+    pub source: Name,
+    /// The request, verbatim.
+    pub request: Request,
+    /// The ids of the events inside, as the claims gave them.
+    pub event_ids: Vec<String>,
+    /// Those of them that belong to an earlier receipt.
+    pub taken: Vec<String>,
+}
+
+/// Where an event goes, by name; decided once, when it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Routes {
+    /// The handlers that run on it.
+    pub handlers: Vec<Name>,
+    /// The endpoints that it is owed to.
+    pub endpoints: Vec<Name>,
+}
+
+/// An event that is not stored yet.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// The event.
+    pub event: Event,
+    /// Where it goes.
+    pub routes: Routes,
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// `evt_`
+    pub id: Id,
+    /// The event.
+    pub event: Event,
+    /// The receipt that it was parsed from.
+    pub receipt: Option<Id>,
+    /// The run that emitted it.
+    pub cause: Option<Id>,
+    /// How many runs lie between it and a receipt.
+    pub depth: u8,
+    /// When it was stored.
+    pub recorded_at: Timestamp,
+    /// Where it goes. Runs and deliveries stand in the log right behind their event, in this order.
+    pub routes: Routes,
+}
+
+impl StoredEvent {
+    /// Positions that it takes: its own, and one for each run and each delivery.
+    pub(super) fn width(&self) -> u32 {
+        let works = self.routes.handlers.len() + self.routes.endpoints.len();
+        u32::try_from(1 + works).expect("names of handlers and endpoints fit in memory")
+    }
+}
+
+/// Bytes that a run sends to an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredParcel {
+    /// `dlv_`
+    pub id: Id,
+    /// The bytes.
+    pub parcel: Parcel,
+    /// The event of that run.
+    pub event: Id,
+    /// The run.
+    pub run: Id,
+    /// When it was stored.
+    pub recorded_at: Timestamp,
+}

@@ -1,0 +1,146 @@
+//! The store as its callers see it, through restarts and crashes.
+
+mod appending;
+mod committing;
+mod crashing;
+mod disk;
+mod opening;
+mod querying;
+mod replaying;
+mod restarting;
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::event::{Event, Request, Timestamp};
+use crate::ids::Name;
+use crate::retry::{Outcome, Verdict};
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+/// A store in a folder of its own, with a clock that stands still.
+struct Bench {
+    folder: TempDir,
+    clock: Clock,
+    store: Store,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let clock = Clock::manual(NOW);
+        let store = Store::open(&Config::at(folder.path()), clock.clone()).unwrap();
+        Self { folder, clock, store }
+    }
+
+    /// Closes the store and opens it again.
+    async fn restart(self) -> Self {
+        let Self { folder, clock, store } = self;
+        store.close().await.unwrap();
+        let store = Store::open(&Config::at(folder.path()), clock.clone()).unwrap();
+        Self { folder, clock, store }
+    }
+
+    async fn append(&self, event_ids: &[&str]) -> Id {
+        match self.store.append(receipt(event_ids)).await.unwrap() {
+            Appended::Stored(id) => id,
+            Appended::Duplicate(_) => panic!("a duplicate"),
+        }
+    }
+
+    fn parse(&self) -> ParseWork {
+        let mut works = self.store.claim_parses(1).unwrap();
+        works.pop().expect("a parse is due")
+    }
+
+    fn runs(&self) -> Vec<RunWork> {
+        self.store.claim_runs(usize::MAX, usize::MAX).unwrap()
+    }
+
+    fn deliveries(&self) -> Vec<DeliveryWork> {
+        self.store.claim_deliveries(usize::MAX, &|_| usize::MAX).unwrap()
+    }
+
+    /// Appends a receipt and parses it into these events.
+    async fn bring(&self, events: Vec<NewEvent>) -> Vec<Id> {
+        let ids: Vec<&str> = events.iter().map(|new| new.event.id.as_str()).collect();
+        self.append(&ids).await;
+        self.store.commit_parse(self.parse(), tried(Verdict::Done), events).await.unwrap()
+    }
+
+    async fn end_run(&self, work: RunWork, verdict: Verdict) {
+        self.store.commit_run(work, tried(verdict), Committed::default()).await.unwrap();
+    }
+
+    async fn end_delivery(&self, work: DeliveryWork, verdict: Verdict) {
+        self.store.record_attempt(work, attempt(verdict)).await.unwrap();
+    }
+}
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn receipt(event_ids: &[&str]) -> NewReceipt {
+    NewReceipt {
+        source: name("stripe"),
+        request: Request {
+            method: "POST".into(),
+            url: "/in/stripe".into(),
+            headers: vec![("content-type".into(), "application/json".into())],
+            body: format!("{event_ids:?}").into(),
+            received_at: NOW,
+        },
+        event_ids: event_ids.iter().map(|&id| id.to_owned()).collect(),
+    }
+}
+
+/// An event that goes nowhere.
+fn event(id: &str, subject: &str) -> NewEvent {
+    let event = Event {
+        source: name("stripe"),
+        id: id.into(),
+        event_type: "payment.failed".into(),
+        subject: (!subject.is_empty()).then(|| subject.into()),
+        time: NOW,
+        money: None,
+        labels: vec![("country".into(), "DE".into())],
+        data: r#"{"amount":1099}"#.into(),
+    };
+    NewEvent { event, routes: Routes::default() }
+}
+
+impl NewEvent {
+    fn to(mut self, handlers: &[&str], endpoints: &[&str]) -> Self {
+        self.routes.handlers = handlers.iter().map(|text| name(text)).collect();
+        self.routes.endpoints = endpoints.iter().map(|text| name(text)).collect();
+        self
+    }
+}
+
+fn outcome(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Done => Outcome::Success,
+        Verdict::RetryAt(_) => Outcome::transient("busy"),
+        Verdict::Dead => Outcome::permanent("it makes no sense"),
+    }
+}
+
+fn tried(verdict: Verdict) -> Try {
+    let plugin = PluginStamp { name: name("logic"), version: "1".into(), digest: "d1".into() };
+    let duration = Duration::from_millis(7);
+    let (plugin, outcome, log) = (Some(plugin), outcome(verdict), Vec::new());
+    Try { at: NOW, duration, plugin, outcome, verdict, log }
+}
+
+fn attempt(verdict: Verdict) -> Attempt {
+    let duration = Duration::from_millis(9);
+    let (outcome, answer) = (outcome(verdict), "ok".into());
+    Attempt { at: NOW, duration, status: Some(200), answer, outcome, verdict }
+}
+
+fn in_minutes(minutes: u64) -> Timestamp {
+    NOW.after(Duration::from_secs(60 * minutes))
+}

@@ -1,0 +1,122 @@
+//! Accepted is durable, and once.
+
+use tokio::task::JoinSet;
+
+use super::disk::Disk;
+use super::*;
+
+async fn append_all(store: &Store, receipts: Vec<NewReceipt>) -> Vec<Result<Appended, Error>> {
+    let mut appends = JoinSet::new();
+    for receipt in receipts {
+        let store = store.clone();
+        appends.spawn(async move { store.append(receipt).await });
+    }
+    appends.join_all().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_on_many_connections_at_once_is_stored_once() {
+    let bench = Bench::new();
+
+    let appended = append_all(&bench.store, vec![receipt(&["evt_1"]); 300]).await;
+
+    let appended: Vec<Appended> = appended.into_iter().map(Result::unwrap).collect();
+    let stored = appended.iter().find(|it| matches!(it, Appended::Stored(_))).unwrap();
+    let Appended::Stored(id) = *stored else { panic!() };
+    assert_eq!(appended.iter().filter(|it| **it == Appended::Stored(id)).count(), 1);
+    assert_eq!(appended.iter().filter(|it| **it == Appended::Duplicate(id)).count(), 299);
+    assert_eq!(bench.store.claim_parses(10).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_waits_together_is_committed_together() {
+    let disk = Disk::default();
+    let config = Config::at("nowhere");
+    let store = Store::open_on(disk.clone(), &config, Clock::manual(NOW)).unwrap();
+    disk.stall();
+    let ids: Vec<String> = (0..100).map(|number| format!("evt_{number}")).collect();
+    let receipts = ids.iter().map(|id| receipt(&[id])).collect();
+
+    let appends = append_all(&store, receipts);
+    let queued = async {
+        while store.stats().queued < 100 {
+            tokio::task::yield_now().await;
+        }
+        disk.go_on();
+    };
+    let (appended, ()) = tokio::join!(appends, queued);
+
+    assert!(appended.iter().all(|it| matches!(it, Ok(Appended::Stored(_)))));
+    assert!(store.stats().commits <= 2, "{} commits", store.stats().commits);
+}
+
+#[tokio::test]
+async fn a_request_without_event_ids_is_never_a_duplicate() {
+    let bench = Bench::new();
+    let first = bench.append(&[]).await;
+    let second = bench.append(&[]).await;
+    assert_ne!(first, second);
+}
+
+#[tokio::test]
+async fn a_request_with_some_known_ids_brings_only_the_others() {
+    let bench = Bench::new();
+    let first = bench.append(&["evt_1", "evt_2"]).await;
+    let second = bench.append(&["evt_2", "evt_3"]).await;
+    let again = bench.store.append(receipt(&["evt_3", "evt_1"])).await.unwrap();
+    assert_eq!(again, Appended::Duplicate(second));
+
+    let works = bench.store.claim_parses(2).unwrap();
+    let taken: Vec<&[String]> = works.iter().map(|work| work.receipt.taken.as_slice()).collect();
+    assert_eq!(taken, [&[][..], &["evt_2".to_owned()]]);
+    let mut brought = Vec::new();
+    for work in works.into_iter().rev() {
+        let id = work.id;
+        let events = ["evt_1", "evt_2", "evt_3"].map(|id| event(id, "pi_1")).to_vec();
+        let added = bench.store.commit_parse(work, tried(Verdict::Done), events).await.unwrap();
+        brought.push((id, added.len()));
+    }
+
+    assert_eq!(brought, [(second, 1), (first, 2)]);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_and_stores_nothing() {
+    let disk = Disk::default();
+    let config = Config { queue: 1, ..Config::at("nowhere") };
+    let store = Store::open_on(disk.clone(), &config, Clock::manual(NOW)).unwrap();
+    disk.stall();
+
+    let appends = append_all(&store, (0..9).map(|_| receipt(&[])).collect());
+    let tried = async {
+        while store.append(receipt(&["evt_1"])).await.is_ok() {}
+        disk.go_on();
+    };
+    let (appended, ()) = tokio::join!(appends, tried);
+
+    let refused = appended.iter().filter(|it| matches!(it, Err(Error::Full))).count();
+    assert!((7..9).contains(&refused), "{refused} refused");
+    assert_eq!(store.claim_parses(100).unwrap().len(), 9 - refused);
+}
+
+#[tokio::test]
+async fn a_failed_commit_is_told_to_everybody_and_changes_nothing() {
+    let disk = Disk::default();
+    let config = Config::at("nowhere");
+    let store = Store::open_on(disk.clone(), &config, Clock::manual(NOW)).unwrap();
+    let kept = store.append(receipt(&["evt_0"])).await.unwrap();
+    disk.fail();
+
+    let appended = append_all(&store, vec![receipt(&["evt_1"]); 5]).await;
+    let later = store.append(receipt(&["evt_2"])).await;
+
+    assert!(appended.iter().all(|it| matches!(it, Err(Error::Failed(_)))), "{appended:?}");
+    assert!(matches!(later, Err(Error::Failed(_))));
+    assert!(matches!(store.claim_parses(9), Err(Error::Failed(_))));
+    assert!(store.close().await.is_err());
+
+    let disk = Disk::holding(disk.synced());
+    let store = Store::open_on(disk, &config, Clock::manual(NOW)).unwrap();
+    let parses = store.claim_parses(9).unwrap();
+    assert_eq!(parses.iter().map(|work| Appended::Stored(work.id)).collect::<Vec<_>>(), [kept]);
+}

@@ -1,0 +1,143 @@
+//! A disk that loses what was not synced, stalls or fails when told.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use redb::StorageBackend;
+
+/// A disk in memory; clones are the same disk.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Disk(Arc<(Mutex<Content>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Content {
+    live: Vec<u8>,
+    synced: Vec<u8>,
+    /// Since the last sync.
+    writes: Vec<(usize, Vec<u8>)>,
+    /// What a power cut would have left, right before each sync was done.
+    cuts: Vec<Cut>,
+    records_cuts: bool,
+    fails: bool,
+    stalls: bool,
+}
+
+/// What a power cut leaves.
+#[derive(Debug, Clone)]
+pub(super) struct Cut {
+    /// What was synced.
+    pub(super) synced: Vec<u8>,
+    /// What was written behind that: any part of it may be there.
+    pub(super) writes: Vec<(usize, Vec<u8>)>,
+}
+
+impl Disk {
+    /// A disk that holds this.
+    pub(super) fn holding(bytes: Vec<u8>) -> Self {
+        let disk = Self::default();
+        disk.content().live.clone_from(&bytes);
+        disk.content().synced = bytes;
+        disk
+    }
+
+    /// From now on keeps what a power cut would leave.
+    pub(super) fn record_cuts(&self) {
+        self.content().records_cuts = true;
+    }
+
+    /// How many there are so far.
+    pub(super) fn cut_count(&self) -> usize {
+        self.content().cuts.len()
+    }
+
+    pub(super) fn take_cuts(&self) -> Vec<Cut> {
+        std::mem::take(&mut self.content().cuts)
+    }
+
+    /// What is safe now.
+    pub(super) fn synced(&self) -> Vec<u8> {
+        self.content().synced.clone()
+    }
+
+    /// From now on every sync fails.
+    pub(super) fn fail(&self) {
+        self.content().fails = true;
+    }
+
+    /// From now on every sync waits.
+    pub(super) fn stall(&self) {
+        self.content().stalls = true;
+    }
+
+    /// Ends [`Disk::stall`].
+    pub(super) fn go_on(&self) {
+        self.content().stalls = false;
+        self.0.1.notify_all();
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.0.0.lock().unwrap()
+    }
+}
+
+impl Cut {
+    /// The disk after it, with those of the unsynced writes that `survives` picks.
+    pub(super) fn disk(&self, mut survives: impl FnMut() -> bool) -> Disk {
+        let mut bytes = self.synced.clone();
+        for (offset, data) in self.writes.iter().filter(|_| survives()) {
+            write(&mut bytes, *offset, data);
+        }
+        Disk::holding(bytes)
+    }
+}
+
+fn write(bytes: &mut Vec<u8>, offset: usize, data: &[u8]) {
+    if bytes.len() < offset + data.len() {
+        bytes.resize(offset + data.len(), 0);
+    }
+    bytes[offset..offset + data.len()].copy_from_slice(data);
+}
+
+fn index(offset: u64) -> usize {
+    usize::try_from(offset).unwrap()
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.content().live.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let content = self.content();
+        let bytes = content.live.get(index(offset)..index(offset) + out.len());
+        out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.content().live.resize(index(len), 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let stalls = |content: &mut Content| content.stalls;
+        let mut content = self.0.1.wait_while(self.content(), stalls).unwrap();
+        if content.fails {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        let writes = std::mem::take(&mut content.writes);
+        if content.records_cuts {
+            let synced = content.synced.clone();
+            content.cuts.push(Cut { synced, writes });
+        }
+        content.synced = content.live.clone();
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut content = self.content();
+        write(&mut content.live, index(offset), data);
+        content.writes.push((index(offset), data.to_vec()));
+        Ok(())
+    }
+}

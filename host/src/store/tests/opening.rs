@@ -1,0 +1,92 @@
+//! Which files are opened, and which are refused.
+
+use redb::{Database, TableDefinition};
+
+use super::*;
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+
+fn open(folder: &TempDir) -> Result<Store, OpenError> {
+    Store::open(&Config::at(folder.path()), Clock::manual(NOW))
+}
+
+fn edit(folder: &TempDir, change: impl FnOnce(&redb::WriteTransaction)) {
+    let database = Database::create(folder.path().join("hookgate.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    change(&transaction);
+    transaction.commit().unwrap();
+}
+
+#[tokio::test]
+async fn a_second_gateway_on_the_same_folder_is_refused() {
+    let bench = Bench::new();
+    assert!(matches!(open(&bench.folder), Err(OpenError::InUse { .. })));
+
+    bench.append(&[]).await;
+    let Bench { folder, store, .. } = bench;
+    let clone = store.clone();
+    store.close().await.unwrap();
+    assert!(open(&folder).is_ok());
+    assert!(matches!(clone.append(receipt(&[])).await, Err(Error::Closed)));
+    assert!(matches!(clone.state(&name("a"), "", ""), Err(Error::Closed)));
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_lets_the_file_go() {
+    let bench = Bench::new();
+    bench.append(&[]).await;
+    let Bench { folder, store, .. } = bench;
+    drop(store);
+    assert_eq!(open(&folder).unwrap().claim_parses(9).unwrap().len(), 1);
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused_with_both_versions() {
+    let folder = TempDir::new().unwrap();
+    drop(open(&folder).unwrap());
+    edit(&folder, |transaction| {
+        transaction.open_table(META).unwrap().insert("format", 9).unwrap();
+    });
+
+    let error = open(&folder).unwrap_err();
+    assert!(matches!(error, OpenError::Newer { found: 9, .. }));
+    let text = error.to_string();
+    assert!(text.contains("format 9") && text.contains("up to 1"), "{text}");
+}
+
+#[test]
+fn what_is_no_store_is_refused_and_left_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let table: TableDefinition<'_, u64, u64> = TableDefinition::new("someone-elses");
+    edit(&folder, |transaction| drop(transaction.open_table(table).unwrap()));
+    assert!(matches!(open(&folder), Err(OpenError::Foreign { .. })));
+
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("hookgate.redb");
+    std::fs::write(&path, "not a database".repeat(1000)).unwrap();
+    assert!(matches!(open(&folder), Err(OpenError::Failed { .. })));
+    assert_eq!(std::fs::read(&path).unwrap(), "not a database".repeat(1000).as_bytes());
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_own_user_may_look_into_the_folder() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("data");
+    let store = Store::open(&Config::at(&path), Clock::manual(NOW)).unwrap();
+
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    drop(store);
+}
+
+#[tokio::test]
+async fn ids_keep_the_stores_tag_and_are_never_given_twice() {
+    let bench = Bench::new();
+    let first = bench.append(&[]).await;
+    let bench = bench.restart().await;
+    let second = bench.append(&[]).await;
+    assert_eq!(first.tag, second.tag);
+    assert!(second.position > first.position);
+}

@@ -1,0 +1,148 @@
+//! Lists are whole, newest first, and paged; views tell what happened.
+
+use super::*;
+
+fn page(cursor: Option<u64>, limit: usize) -> Page {
+    Page { cursor, limit }
+}
+
+/// All event ids that match, and how many pages it took.
+fn walk(bench: &Bench, filter: &EventFilter, limit: usize) -> (Vec<String>, usize) {
+    let (mut seen, mut cursor, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let listing = bench.store.events(filter, page(cursor, limit)).unwrap();
+        seen.extend(listing.items.into_iter().map(|event| event.event_id));
+        pages += 1;
+        cursor = listing.next;
+        if cursor.is_none() {
+            return (seen, pages);
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_are_listed_newest_first_page_by_page() {
+    let bench = Bench::new();
+    bench.bring((0..5).map(|number| event(&format!("a{number}"), "pi_1")).collect()).await;
+    bench.bring((0..5).map(|number| event(&format!("b{number}"), "pi_2")).collect()).await;
+
+    let (seen, pages) = walk(&bench, &EventFilter::default(), 3);
+
+    assert_eq!(seen, ["b4", "b3", "b2", "b1", "b0", "a4", "a3", "a2", "a1", "a0"]);
+    assert_eq!(pages, 4);
+}
+
+#[tokio::test]
+async fn a_page_looks_through_a_bounded_part_of_the_log() {
+    let bench = Bench::new();
+    bench.bring(vec![event("evt_old", "pi_1")]).await;
+    for _ in 0..300 {
+        bench.append(&[]).await;
+    }
+
+    let first = bench.store.events(&EventFilter::default(), page(None, 9)).unwrap();
+    assert!(first.items.is_empty() && first.next.is_some());
+    assert_eq!(walk(&bench, &EventFilter::default(), 9).0, ["evt_old"]);
+}
+
+#[tokio::test]
+async fn a_filter_leaves_out_what_does_not_match() {
+    let bench = Bench::new();
+    let mut other = event("evt_2", "pi_2").to(&[], &["crm"]);
+    other.event.event_type = "refund.failed".into();
+    bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[]), other]).await;
+    bench.clock.set(in_minutes(10));
+    bench.bring(vec![event("evt_3", "pi_1")]).await;
+    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Dead).await;
+
+    let check = |filter: EventFilter, expected: &[&str]| {
+        assert_eq!(walk(&bench, &filter, 9).0, expected, "{filter:?}");
+    };
+    let any = EventFilter::default;
+    check(EventFilter { source: Some(name("adyen")), ..any() }, &[]);
+    check(EventFilter { source: Some(name("stripe")), ..any() }, &["evt_3", "evt_2", "evt_1"]);
+    let refunds = Some("refund.*".parse().unwrap());
+    check(EventFilter { event_type: refunds, ..any() }, &["evt_2"]);
+    check(EventFilter { subject: Some("pi_1".into()), ..any() }, &["evt_3", "evt_1"]);
+    check(EventFilter { state: Some(State::Pending), ..any() }, &["evt_1"]);
+    check(EventFilter { state: Some(State::Dead), ..any() }, &["evt_2"]);
+    check(EventFilter { state: Some(State::Done), ..any() }, &["evt_3"]);
+    check(EventFilter { after: Some(in_minutes(1)), ..any() }, &["evt_3"]);
+    check(EventFilter { before: Some(in_minutes(1)), ..any() }, &["evt_2", "evt_1"]);
+}
+
+#[tokio::test]
+async fn a_receipt_tells_its_tries_and_its_events() {
+    let bench = Bench::new();
+    let id = bench.append(&["evt_1"]).await;
+    let retry = tried(Verdict::RetryAt(NOW));
+    bench.store.commit_parse(bench.parse(), retry, vec![event("evt_1", "pi_1")]).await.unwrap();
+    let events = vec![event("evt_1", "pi_1")];
+    let added = bench.store.commit_parse(bench.parse(), tried(Verdict::Done), events).await;
+
+    let view = bench.store.receipt(id).unwrap().unwrap();
+
+    assert_eq!(view.events, added.unwrap());
+    assert_eq!((view.progress.state, view.progress.tries_made), (State::Done, 2));
+    let json = serde_json::to_value(&view).unwrap();
+    assert_eq!(json["id"], id.to_string());
+    assert_eq!(json["body"], r#"["evt_1"]"#);
+    assert_eq!(json["state"], "done");
+    assert_eq!(json["tries"][0]["outcome"], "transient");
+    assert_eq!(json["tries"][0]["reason"], "busy");
+    assert_eq!(json["tries"][0]["verdict"], "retry");
+    assert_eq!(json["tries"][0]["retry_at"], NOW.to_string());
+    assert_eq!(json["tries"][1]["verdict"], "done");
+    assert_eq!(json["tries"][1]["plugin"]["digest"], "d1");
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_text_is_shown_in_base64() {
+    let bench = Bench::new();
+    let mut binary = receipt(&[]);
+    binary.request.body = vec![0xff, 0xfe].into();
+    let Appended::Stored(id) = bench.store.append(binary).await.unwrap() else { panic!() };
+
+    let view = bench.store.receipt(id).unwrap().unwrap();
+
+    assert_eq!((view.body, view.body_base64.as_deref()), (None, Some("//4=")));
+}
+
+#[tokio::test]
+async fn an_event_is_found_by_its_runs_and_deliveries_too() {
+    let bench = Bench::new();
+    let ids = bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &["crm"])]).await;
+    let view = bench.store.event(ids[0]).unwrap().unwrap();
+
+    for id in [view.runs[0].id, view.deliveries[0].id] {
+        assert_eq!(bench.store.event(id).unwrap().unwrap().id, ids[0]);
+    }
+    let nothing = Id { position: view.deliveries[0].id.position + 1, ..view.deliveries[0].id };
+    assert!(bench.store.event(nothing).unwrap().is_none());
+    assert!(bench.store.event(Id { position: 1 << 50, ..ids[0] }).unwrap().is_none());
+    assert!(bench.store.receipt(ids[0]).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_newest_first_with_their_reason() {
+    let bench = Bench::new();
+    let receipt_id = bench.append(&["evt_0"]).await;
+    bench.store.commit_parse(bench.parse(), tried(Verdict::Dead), Vec::new()).await.unwrap();
+    let ids = bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &["crm"])]).await;
+    bench.end_run(bench.runs().pop().unwrap(), Verdict::Dead).await;
+    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Dead).await;
+
+    let first = bench.store.dead(page(None, 2)).unwrap();
+    let second = bench.store.dead(page(first.next, 2)).unwrap();
+
+    let letters: Vec<&DeadLetter> = first.items.iter().chain(&second.items).collect();
+    let kinds: Vec<WorkKind> = letters.iter().map(|letter| letter.kind).collect();
+    assert_eq!(kinds, [WorkKind::Delivery, WorkKind::Run, WorkKind::Parse]);
+    let names: Vec<&str> = letters.iter().map(|letter| letter.name.as_str()).collect();
+    assert_eq!(names, ["crm", "ledger", "stripe"]);
+    assert!(letters.iter().all(|letter| letter.reason == "it makes no sense"));
+    assert_eq!((letters[2].id, letters[2].receipt), (receipt_id, Some(receipt_id)));
+    assert_eq!(letters[0].event, Some(ids[0]));
+    assert_eq!(letters[0].died_at, NOW.after(Duration::from_millis(9)));
+    assert!(second.next.is_none());
+}

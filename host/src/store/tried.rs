@@ -1,0 +1,75 @@
+//! What is said to the store about a try: how it ended, what follows, and what it asks for.
+//!
+//! Values. The store keeps all of it as history and never judges: the verdict comes with the try.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::stored::NewEvent;
+use crate::effect::{Alert, LogLine, Parcel};
+use crate::event::Timestamp;
+use crate::ids::Name;
+use crate::retry::{Outcome, Verdict};
+
+/// The plugin that a try ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginStamp {
+    /// Its name.
+    pub name: Name,
+    /// The version that it says it is.
+    pub version: String,
+    /// The digest of its file, in hexadecimal.
+    pub digest: String,
+}
+
+/// One try of a parse or a run.
+#[derive(Debug, Clone)]
+pub struct Try {
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
+    /// The plugin that ran; `None` if none was loaded.
+    pub plugin: Option<PluginStamp>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What follows.
+    pub verdict: Verdict,
+    /// What the plugin logged.
+    pub log: Vec<LogLine>,
+}
+
+/// One attempt of a delivery.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
+    /// The status of the answer, if one came.
+    pub status: Option<u16>,
+    /// An excerpt of the answer.
+    pub answer: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What follows.
+    pub verdict: Verdict,
+}
+
+/// What a run asks for, all of it granted. Takes place together with the record of a run that is
+/// done; of any other run none of it does.
+#[derive(Debug, Clone, Default)]
+pub struct Committed {
+    /// Events to add.
+    pub events: Vec<NewEvent>,
+    /// Bytes to send.
+    pub parcels: Vec<Parcel>,
+    /// What the operator should see.
+    pub alerts: Vec<Alert>,
+    /// Keys to set, or to delete (`None`), in this order.
+    pub state: Vec<(String, Option<Bytes>)>,
+    /// Whose state that is.
+    pub scope: String,
+}

@@ -1,0 +1,150 @@
+//! Commits of tries: what a parse, a run or an attempt came to, with all that it asks for.
+//!
+//! Each is all or nothing within the transaction. Only a try whose verdict is done adds anything
+//! but its own history.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Failure;
+use super::claim::{DeliveryWork, ParseWork, RunWork};
+use super::draft::Draft;
+use super::known_ids::IdKey;
+use super::owed::Stored;
+use super::record::{AttemptRecord, EventRecord, ParcelRecord, RecordKind, TryRecord};
+use super::state::state_key;
+use super::stored::{NewEvent, Receipt, StoredEvent, StoredParcel};
+use super::tried::{Attempt, Committed, Try};
+use crate::effect::Parcel;
+use crate::event::Event;
+use crate::ids::{Id, IdKind};
+use crate::retry::Verdict;
+
+/// Where an event comes from.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    receipt: Option<Id>,
+    cause: Option<Id>,
+    depth: u8,
+}
+
+impl Draft<'_> {
+    /// Commits a parse, and gives the ids of the events that it added: those whose ids belong to
+    /// this receipt, each once.
+    pub(super) fn parse(
+        &mut self,
+        work: ParseWork,
+        tried: Try,
+        events: Vec<NewEvent>,
+    ) -> Result<Vec<Id>, Failure> {
+        let before = self.standing(work.id.position)?;
+        let verdict = tried.verdict;
+        let mut record = TryRecord::of(tried, work.id.position, before.last);
+        let mut added = Vec::new();
+        if verdict == Verdict::Done {
+            let origin = Origin { receipt: Some(work.id), cause: None, depth: 0 };
+            let mut seen = HashSet::new();
+            for new in events {
+                if self.is_first(&work.receipt, &new.event, &mut seen)? {
+                    added.push(self.add_event(new, origin));
+                }
+            }
+            record.events = added.iter().map(|id| id.position).collect();
+        }
+        let position = self.record(RecordKind::Try, &record);
+        self.tried(work.lease, before, before.tried(verdict, position))?;
+        Ok(added)
+    }
+
+    /// Commits a run with its effects.
+    pub(super) fn run(
+        &mut self,
+        work: RunWork,
+        tried: Try,
+        effects: Committed,
+    ) -> Result<(), Failure> {
+        let before = self.standing(work.id.position)?;
+        let verdict = tried.verdict;
+        let mut record = TryRecord::of(tried, work.id.position, before.last);
+        if verdict == Verdict::Done {
+            let Committed { events, parcels, alerts, state, scope } = effects;
+            let origin = Origin {
+                receipt: work.event.receipt,
+                cause: Some(work.id),
+                depth: work.event.depth.saturating_add(1),
+            };
+            let add_event = |new| self.add_event(new, origin).position;
+            record.events = events.into_iter().map(add_event).collect();
+            let add_parcel = |parcel| self.add_parcel(parcel, &work).position;
+            record.parcels = parcels.into_iter().map(add_parcel).collect();
+            record.alerts = alerts;
+            for (key, value) in state {
+                let key = state_key(&work.handler, &scope, &key);
+                match value {
+                    Some(value) => self.state.insert(key.as_slice(), value.as_ref())?,
+                    None => self.state.remove(key.as_slice())?,
+                };
+            }
+        }
+        let position = self.record(RecordKind::Try, &record);
+        self.tried(work.lease, before, before.tried(verdict, position))
+    }
+
+    /// Commits an attempt of a delivery.
+    pub(super) fn attempt(&mut self, work: DeliveryWork, attempt: Attempt) -> Result<(), Failure> {
+        let before = self.standing(work.id.position)?;
+        let verdict = attempt.verdict;
+        let record = AttemptRecord::of(attempt, work.id.position, before.last);
+        let position = self.record(RecordKind::Attempt, &record);
+        self.tried(work.lease, before, before.tried(verdict, position))
+    }
+
+    /// Whether an event is this receipt's to bring, and is brought for the first time.
+    fn is_first(
+        &mut self,
+        receipt: &Receipt,
+        event: &Event,
+        seen: &mut HashSet<IdKey>,
+    ) -> Result<bool, Failure> {
+        let key = IdKey::new(&event.source, &event.id);
+        if !seen.insert(key) || receipt.taken.contains(&event.id) {
+            return Ok(false);
+        }
+        match self.ids.owner(key)? {
+            Some(owner) => Ok(owner == receipt.id.position),
+            None => {
+                self.ids.bind(key, receipt.id.position)?;
+                Ok(true)
+            }
+        }
+    }
+
+    fn add_event(&mut self, new: NewEvent, origin: Origin) -> Id {
+        let id = self.next_id(IdKind::Event);
+        let NewEvent { event, routes } = new;
+        let Origin { receipt, cause, depth } = origin;
+        let recorded_at = self.now;
+        let stored =
+            Arc::new(StoredEvent { id, event, receipt, cause, depth, recorded_at, routes });
+        self.owe(
+            Stored::Event(Arc::clone(&stored)),
+            RecordKind::Event,
+            stored.width(),
+            &EventRecord::of(&stored),
+        );
+        id
+    }
+
+    fn add_parcel(&mut self, parcel: Parcel, work: &RunWork) -> Id {
+        let id = self.next_id(IdKind::Delivery);
+        let (event, run, recorded_at) = (work.event.id, work.id, self.now);
+        let stored = Arc::new(StoredParcel { id, parcel, event, run, recorded_at });
+        self.owe(
+            Stored::Parcel(Arc::clone(&stored)),
+            RecordKind::Parcel,
+            1,
+            &ParcelRecord::of(&stored),
+        );
+        id
+    }
+}

@@ -1,0 +1,294 @@
+//! What people see of the store: receipts, events, runs, deliveries and their history.
+//!
+//! Values with the field names of the JSON API. A receipt is shown as it came, with headers that may
+//! carry a source's token: whoever hands it on hides those.
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{AttemptRecord, TryRecord};
+use super::standing::{Progress, Standing, WorkKind};
+use super::tried::PluginStamp;
+use crate::effect::{Alert, LogLine};
+use crate::event::{Event, Timestamp};
+use crate::ids::{Id, IdKind, Name};
+use crate::retry::{Outcome, Verdict};
+
+/// How far something has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Something is left to do.
+    Pending,
+    /// Nothing is left to do.
+    Done,
+    /// Something will not be tried again by itself.
+    Dead,
+}
+
+impl State {
+    pub(super) fn of(standing: Standing) -> Self {
+        match standing.progress {
+            Progress::Ready | Progress::RetryAt(_) => Self::Pending,
+            Progress::Done => Self::Done,
+            Progress::Dead => Self::Dead,
+        }
+    }
+
+    /// Of a whole whose parts are in these states.
+    pub(super) fn of_all(states: impl IntoIterator<Item = Self>) -> Self {
+        states.into_iter().fold(Self::Done, |whole, part| match (whole, part) {
+            (Self::Pending, _) | (_, Self::Pending) => Self::Pending,
+            (Self::Dead, _) | (_, Self::Dead) => Self::Dead,
+            (Self::Done, Self::Done) => Self::Done,
+        })
+    }
+}
+
+/// How a work stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct Progressed {
+    /// How far it has come.
+    pub state: State,
+    /// Tries since it was opened or reopened.
+    pub tries_made: u32,
+    /// Not tried again before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+    /// When it was replayed, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reopened_at: Vec<Timestamp>,
+}
+
+/// A receipt, its parse and what came of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReceiptView {
+    /// `rcp_`
+    pub id: Id,
+    /// The source that it came in by.
+    pub source: Name,
+    /// When it was read.
+    pub received_at: Timestamp,
+    /// In upper case.
+    pub method: String,
+    /// Path and query.
+    pub url: String,
+    /// In the order of arrival.
+    pub headers: Vec<(String, String)>,
+    /// The body, if it is UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The body in base64, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+    /// How its parse stands.
+    #[serde(flatten)]
+    pub progress: Progressed,
+    /// The tries to parse it, oldest first.
+    pub tries: Vec<TryView>,
+    /// The events that it brought.
+    pub events: Vec<Id>,
+}
+
+/// An event in a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct EventSummary {
+    /// `evt_`
+    pub id: Id,
+    /// The source or handler.
+    pub source: Name,
+    /// The id that is unique within the source.
+    pub event_id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The business entity that it is about.
+    pub subject: Option<String>,
+    /// When it happened.
+    pub time: Timestamp,
+    /// When it was stored.
+    pub recorded_at: Timestamp,
+    /// The receipt that it goes back to.
+    pub receipt: Option<Id>,
+    /// Of its own runs and deliveries; those of what its runs emitted or sent stand by themselves.
+    pub state: State,
+}
+
+/// An event with its runs and deliveries.
+#[derive(Debug, Clone, Serialize)]
+pub struct EventView {
+    /// `evt_`
+    pub id: Id,
+    /// The event itself.
+    pub event: Event,
+    /// The receipt that it goes back to.
+    pub receipt: Option<Id>,
+    /// The run that emitted it.
+    pub cause: Option<Id>,
+    /// How many runs lie between it and a receipt.
+    pub depth: u8,
+    /// When it was stored.
+    pub recorded_at: Timestamp,
+    /// Of all runs and deliveries shown here.
+    pub state: State,
+    /// One for each handler.
+    pub runs: Vec<RunView>,
+    /// One for each endpoint that it was routed to, and one for each parcel that a run sent.
+    pub deliveries: Vec<DeliveryView>,
+}
+
+/// A run.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunView {
+    /// `run_`
+    pub id: Id,
+    /// Whose run.
+    pub handler: Name,
+    /// How it stands.
+    #[serde(flatten)]
+    pub progress: Progressed,
+    /// Its tries, oldest first.
+    pub tries: Vec<TryView>,
+}
+
+/// A delivery.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeliveryView {
+    /// `dlv_`
+    pub id: Id,
+    /// Where it goes.
+    pub endpoint: Name,
+    /// The run that sent it, if it is no delivery of the event itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<Id>,
+    /// How it stands.
+    #[serde(flatten)]
+    pub progress: Progressed,
+    /// Its attempts, oldest first.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// A try of a parse or a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct TryView {
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// The plugin that ran.
+    pub plugin: Option<PluginStamp>,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// What followed.
+    #[serde(flatten)]
+    pub verdict: VerdictView,
+    /// What the plugin logged.
+    pub log: Vec<LogLine>,
+    /// What the operator should see.
+    pub alerts: Vec<Alert>,
+    /// The events that it added.
+    pub events: Vec<Id>,
+    /// The deliveries of the parcels that it sent.
+    pub parcels: Vec<Id>,
+}
+
+/// An attempt of a delivery.
+#[derive(Debug, Clone, Serialize)]
+pub struct AttemptView {
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// The status of the answer, if one came.
+    pub status: Option<u16>,
+    /// An excerpt of the answer.
+    pub answer: String,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// What followed.
+    #[serde(flatten)]
+    pub verdict: VerdictView,
+}
+
+/// A [`Verdict`] as the API shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "lowercase")]
+pub enum VerdictView {
+    /// Nothing was left to do.
+    Done,
+    /// Another try.
+    Retry {
+        /// Not before this time.
+        retry_at: Timestamp,
+    },
+    /// A dead letter.
+    Dead,
+}
+
+/// A dead letter.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeadLetter {
+    /// `rcp_`, `run_` or `dlv_`
+    pub id: Id,
+    /// What was tried.
+    pub kind: WorkKind,
+    /// The source, handler or endpoint.
+    pub name: Name,
+    /// Why the last try failed.
+    pub reason: String,
+    /// When the last try ended.
+    pub died_at: Timestamp,
+    /// Tries since it was opened or reopened.
+    pub tries_made: u32,
+    /// The receipt that it goes back to, if it was not a run that sent it.
+    pub receipt: Option<Id>,
+    /// The event that it is about.
+    pub event: Option<Id>,
+}
+
+impl From<Verdict> for VerdictView {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Done => Self::Done,
+            Verdict::RetryAt(retry_at) => Self::Retry { retry_at },
+            Verdict::Dead => Self::Dead,
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl TryView {
+    pub(super) fn new(record: TryRecord, tag: u32) -> Self {
+        let ids = |kind, positions: Vec<u64>| -> Vec<Id> {
+            positions.into_iter().map(|position| Id { kind, position, tag }).collect()
+        };
+        Self {
+            at: record.at,
+            duration_ms: millis(record.duration),
+            plugin: record.plugin,
+            outcome: record.outcome,
+            verdict: record.verdict.into(),
+            log: record.log,
+            alerts: record.alerts,
+            events: ids(IdKind::Event, record.events),
+            parcels: ids(IdKind::Delivery, record.parcels),
+        }
+    }
+}
+
+impl From<AttemptRecord> for AttemptView {
+    fn from(record: AttemptRecord) -> Self {
+        Self {
+            at: record.at,
+            duration_ms: millis(record.duration),
+            status: record.status,
+            answer: record.answer,
+            outcome: record.outcome,
+            verdict: record.verdict.into(),
+        }
+    }
+}
