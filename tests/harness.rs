@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-pub use receiver::{Receiver, Received};
+pub use receiver::{Received, Receiver};
 pub use setup::{NOW, STRIPE_SECRET, Setup};
 
 /// The folder that cargo builds into.
@@ -154,7 +154,12 @@ impl Harness {
     }
 
     /// Posts a body with these headers.
-    pub async fn post(&self, source: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
+    pub async fn post(
+        &self,
+        source: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
         let mut post = self.client.post(format!("{}/in/{source}", self.public)).body(body.into());
         for (name, value) in headers {
             post = post.header(*name, *value);

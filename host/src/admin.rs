@@ -115,9 +115,9 @@ impl Admin {
 
 /// The id in a path, if it is of this kind.
 fn id_of(text: &str, kind: IdKind) -> Result<Id, Problem> {
-    let id: Id = text
-        .parse()
-        .map_err(|error: crate::ids::InvalidId| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let id: Id = text.parse().map_err(|error: crate::ids::InvalidId| {
+        Problem::new(StatusCode::BAD_REQUEST, error.to_string())
+    })?;
     if id.kind == kind {
         Ok(id)
     } else {

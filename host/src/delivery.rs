@@ -159,7 +159,7 @@ impl Delivery {
             (Format::Raw, Some(id)) => self.store.read_receipt(id)?,
             _ => None,
         };
-        let request = receipt.as_ref().map(|receipt| &receipt.request);
+        let request = receipt.as_ref().map(|receipt| receipt.request.as_ref());
         Ok(outbound::content(endpoint.format, &stored.event, request))
     }
 }

@@ -178,7 +178,10 @@ impl Gateway {
             }
         };
         if tokio::time::timeout(self.grace, drain).await.is_err() {
-            warn!(tasks = self.tasks.len(), "the grace period is over; the rest stays in the store");
+            warn!(
+                tasks = self.tasks.len(),
+                "the grace period is over; the rest stays in the store"
+            );
             self.tasks.abort_all();
         }
         self.store.close().await.context("failed to close the store")?;
@@ -211,8 +214,7 @@ impl Parts {
         let Seams { clock, compiler, compiled } = seams;
         let limits = &config.limits;
         let metrics = Metrics::new();
-        let store_config =
-            store::Config { queue: limits.queue, ..store::Config::at(&config.data) };
+        let store_config = store::Config { queue: limits.queue, ..store::Config::at(&config.data) };
         let store_clock = clock.clone();
         let opened = move || Store::open(&store_config, store_clock);
         let store = tokio::task::spawn_blocking(opened).await??;

@@ -160,8 +160,6 @@ impl Ingest {
 
         let request = Arc::new(self.read(head, body).await?);
         let event_ids = self.claim_and_verify(source, &plugin, &request).await?;
-        // The claims are dropped by now, and with them every other handle on the request.
-        let request = Arc::unwrap_or_clone(request);
         let receipt = NewReceipt { source: name.clone(), request, event_ids };
         let appended = self.store.append(receipt).await.map_err(Rejection::Store)?;
 

@@ -64,7 +64,13 @@ egress  = { allow = ["127.0.0.0/8"] }
     }
 
     /// With an endpoint; `rest` are more lines of its table.
-    pub fn endpoint_with(self, name: &str, receiver: &Receiver, events: &[&str], rest: &str) -> Self {
+    pub fn endpoint_with(
+        self,
+        name: &str,
+        receiver: &Receiver,
+        events: &[&str],
+        rest: &str,
+    ) -> Self {
         let url = receiver.url();
         self.table(&format!(
             "[endpoints.{name}]\nurl = \"{url}\"\nevents = {events:?}\n\
@@ -92,7 +98,8 @@ egress  = { allow = ["127.0.0.0/8"] }
             let to = plugins.join(format!("{name}.wasm"));
             std::fs::copy(plugin_file(name), to).expect("it can be copied");
         }
-        std::fs::write(folder.path().join("hookgate.toml"), self.config).expect("it can be written");
+        std::fs::write(folder.path().join("hookgate.toml"), self.config)
+            .expect("it can be written");
         Stopped { folder, clock: self.clock }
     }
 

@@ -65,7 +65,8 @@ pub(super) async fn demo(args: &Demo) -> anyhow::Result<()> {
     copy_plugins(&args.plugins, &folder.path().join("plugins"))?;
     let subscriber = Subscriber::start().await?;
     let config = folder.path().join("hookgate.toml");
-    let text = CONFIG.replace("{endpoint}", &subscriber.url()).replace("{secret}", endpoint::SECRET);
+    let text =
+        CONFIG.replace("{endpoint}", &subscriber.url()).replace("{secret}", endpoint::SECRET);
     std::fs::write(&config, text).context("failed to write the configuration")?;
 
     let gateway = Gateway::start(&config, super::serve::seams()?).await?;

@@ -127,7 +127,11 @@ async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
         for row in rows {
             let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
             let (id, recorded, state) = (text("id"), text("recorded_at"), text("state"));
-            println!("{id:<22}  {recorded:<24}  {state:<7}  {:<28}  {}", text("type"), text("subject"));
+            println!(
+                "{id:<22}  {recorded:<24}  {state:<7}  {:<28}  {}",
+                text("type"),
+                text("subject")
+            );
         }
         left = left.saturating_sub(rows.len());
         match page["next"].as_u64() {

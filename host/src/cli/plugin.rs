@@ -75,8 +75,7 @@ fn load_file(host: &Host, path: &Path) -> anyhow::Result<Arc<Plugin>> {
     }
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let name: Name = stem.parse().map_err(|error| anyhow!("{}: {error}", path.display()))?;
-    let wasm =
-        std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
+    let wasm = std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
     host.load(name, &wasm).with_context(|| format!("failed to load {}", path.display()))
 }
 

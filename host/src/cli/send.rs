@@ -39,8 +39,7 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     let now = Clock::System.now();
     let request = http::json_request(&format!("/in/{}", args.source), body.into(), now);
     let (settings, secrets) = (&source.settings, &source.secrets);
-    let signed =
-        sender::sign(&host, &plugin, settings, secrets, &Arc::new(request), now).await?;
+    let signed = sender::sign(&host, &plugin, settings, secrets, &Arc::new(request), now).await?;
 
     let url = match &args.to {
         Some(base) => base.join(&signed.url)?,

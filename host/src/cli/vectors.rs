@@ -166,9 +166,7 @@ async fn see(
     };
     let info = plugin.provider().context("it is a provider")?;
     let (body, now) = (&request.body, request.received_at);
-    if let Err(error) =
-        signature::verify(&claims, info, &secrets, body, vector.tolerance(), now)
-    {
+    if let Err(error) = signature::verify(&claims, info, &secrets, body, vector.tolerance(), now) {
         return Ok(Seen::Refused(error.to_string()));
     }
     Ok(match host.parse(plugin, settings, plugin.name(), &request).await {

@@ -19,10 +19,10 @@ use url::Url;
 use super::{Config, Limits};
 use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
-use crate::plugin::Grant;
 use crate::ids::Name;
 use crate::ingest::Source;
 use crate::outbound::{Format, SigningKey};
+use crate::plugin::Grant;
 use crate::retry::RetryPolicy;
 use crate::route::Pattern;
 use crate::secrets::{Secret, SecretRef};
@@ -140,15 +140,15 @@ impl File {
                 }
             }
         }
-        let mut secrets = Secrets { folder, files: BTreeSet::new(), read: Sha256::new_with_prefix(text) };
+        let mut secrets =
+            Secrets { folder, files: BTreeSet::new(), read: Sha256::new_with_prefix(text) };
         let share = limits.requests_per_source;
         let source = |(name, table): (Name, Spanned<SourceTable>)| {
             Ok((name.clone(), table_source(&name, table, &mut secrets, share)?))
         };
         let sources = self.sources.into_iter().map(source).collect::<Result<_, _>>()?;
-        let endpoint = |(name, table): (Name, EndpointTable)| {
-            Ok((name, table_endpoint(table, &mut secrets)?))
-        };
+        let endpoint =
+            |(name, table): (Name, EndpointTable)| Ok((name, table_endpoint(table, &mut secrets)?));
         let endpoints = self.endpoints.into_iter().map(endpoint).collect::<Result<_, _>>()?;
         Ok(Config {
             fingerprint: secrets.read.finalize().into(),

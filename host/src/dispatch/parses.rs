@@ -84,8 +84,7 @@ impl Dispatch {
             return missing(format!("provider plugin {plugin_name} is not loaded"));
         };
         let stamp = Some(Self::stamp(plugin, &info.version));
-        let request = Arc::new(receipt.request.clone());
-        match self.host.parse(plugin, settings, &receipt.source, &request).await {
+        match self.host.parse(plugin, settings, &receipt.source, &receipt.request).await {
             Ok(parsed) => {
                 let (outcome, events) = match parsed.result {
                     Ok(events) => (Outcome::Success, events),

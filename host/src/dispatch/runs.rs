@@ -103,15 +103,9 @@ impl Dispatch {
             now,
         };
         let state = self.state_reader(work, scope);
-        let event = Arc::new(work.event.event.clone());
-        let handled = self.host.handle(
-            plugin,
-            &grants.settings,
-            &event,
-            context,
-            &grants.grant,
-            state,
-        );
+        let event = &work.event.event;
+        let handled =
+            self.host.handle(plugin, &grants.settings, event, context, &grants.grant, state);
         match handled.await {
             Ok(handled) => {
                 let (outcome, effects) = match handled.result {

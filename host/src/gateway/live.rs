@@ -82,7 +82,9 @@ impl Live {
             let sources = sources.load();
             let missing = sources.iter().filter(|(_, source)| !loaded(&source.plugin));
             missing
-                .map(|(name, source)| format!("source {name}: plugin {} is not loaded", source.plugin))
+                .map(|(name, source)| {
+                    format!("source {name}: plugin {} is not loaded", source.plugin)
+                })
                 .collect()
         }))
     }
@@ -151,7 +153,8 @@ impl Live {
 
     /// Receipts that an earlier version of this provider could not parse are tried again.
     async fn reopen(&self, plugin: &Plugin) -> Result<(), store::Error> {
-        let of_it = self.config.sources.iter().filter(|(_, source)| source.plugin == *plugin.name());
+        let of_it =
+            self.config.sources.iter().filter(|(_, source)| source.plugin == *plugin.name());
         let sources: Vec<Name> = of_it.map(|(name, _)| name.clone()).collect();
         if plugin.provider().is_none() || sources.is_empty() {
             return Ok(());
@@ -229,7 +232,9 @@ impl Live {
             Err(error) => {
                 let reason = format!("{error:#}");
                 if self.complaint.as_ref() != Some(&reason) {
-                    error!("failed to apply the configuration, keeping the last good one: {reason}");
+                    error!(
+                        "failed to apply the configuration, keeping the last good one: {reason}"
+                    );
                     self.complaint = Some(reason.clone());
                 }
                 ConfigRow { outcome: "kept", reason: Some(reason) }
@@ -259,9 +264,10 @@ impl Live {
     }
 
     fn apply(&self, config: Arc<Config>) {
-        let settings = config.sources.iter().map(|(name, source)| {
-            (name.clone(), (source.plugin.clone(), source.settings.clone()))
-        });
+        let settings = config
+            .sources
+            .iter()
+            .map(|(name, source)| (name.clone(), (source.plugin.clone(), source.settings.clone())));
         let subscriptions = config.endpoints.iter();
         self.dispatch.rules.store(Arc::new(Rules {
             sources: settings.collect(),
@@ -331,7 +337,8 @@ pub(crate) async fn check_settings(
     for (face, settings, place) in asked {
         let checked = host.check(plugin, face, &settings).await;
         let checked = checked.map_err(|error| error.to_string()).flatten();
-        checked.map_err(|reason| format!("plugin {name} refuses the config of {place}: {reason}"))?;
+        checked
+            .map_err(|reason| format!("plugin {name} refuses the config of {place}: {reason}"))?;
     }
     Ok(())
 }

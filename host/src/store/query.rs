@@ -20,7 +20,7 @@ use super::view::{
     RunView, State, TryView,
 };
 use super::{Error, Failure, Shared, Store, file};
-use crate::event::Timestamp;
+use crate::event::{Event, Timestamp};
 use crate::ids::{Id, Name};
 use crate::route::Pattern;
 
@@ -196,7 +196,7 @@ impl Snapshot<'_> {
         let states = run_states.chain(deliveries.iter().map(|delivery| delivery.progress.state));
         Ok(EventView {
             id: stored.id,
-            event: stored.event.clone(),
+            event: Event::clone(&stored.event),
             receipt: stored.receipt,
             cause: stored.cause,
             depth: stored.depth,
@@ -302,10 +302,10 @@ impl Snapshot<'_> {
         }
         Ok(Some(EventSummary {
             id: stored.id,
-            source: stored.event.source,
-            event_id: stored.event.id,
-            event_type: stored.event.event_type,
-            subject: stored.event.subject,
+            source: stored.event.source.clone(),
+            event_id: stored.event.id.clone(),
+            event_type: stored.event.event_type.clone(),
+            subject: stored.event.subject.clone(),
             time: stored.event.time,
             recorded_at: stored.recorded_at,
             receipt: stored.receipt,

@@ -50,13 +50,13 @@ mod tests {
         Stored::Receipt(Arc::new(Receipt {
             id: Id { kind: IdKind::Receipt, position, tag: 0 },
             source: "stripe".parse().unwrap(),
-            request: Request {
+            request: Arc::new(Request {
                 method: "POST".into(),
                 url: "/".into(),
                 headers: Vec::new(),
                 body: vec![0; 1000].into(),
                 received_at: Timestamp(0),
-            },
+            }),
             event_ids: Vec::new(),
             taken: Vec::new(),
         }))

@@ -4,6 +4,7 @@
 //! on reading. A change of any of these types is a new segment format.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -96,7 +97,7 @@ impl<'a> ReceiptRecord<'a> {
         Receipt {
             id,
             source: self.source.into_owned(),
-            request: self.request.into_owned(),
+            request: Arc::new(self.request.into_owned()),
             event_ids: self.event_ids.into_owned(),
             taken: self.taken.into_owned(),
         }
@@ -131,7 +132,7 @@ impl<'a> EventRecord<'a> {
             |kind, position: Option<u64>| position.map(|position| Id { kind, position, ..id });
         StoredEvent {
             id,
-            event: self.event.into_owned(),
+            event: Arc::new(self.event.into_owned()),
             receipt: refer(IdKind::Receipt, self.receipt),
             cause: refer(IdKind::Run, self.cause),
             depth: self.depth,

@@ -3,6 +3,8 @@
 //! Values. What is stored is shared as an `Arc` and never changes; how the works on it stand is
 //! kept apart, in [`super::standing`].
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::effect::Parcel;
@@ -15,7 +17,7 @@ pub struct NewReceipt {
     /// The source that it came in by.
     pub source: Name,
     /// The request, verbatim.
-    pub request: Request,
+    pub request: Arc<Request>,
     /// The ids of the events inside, as the claims give them; empty if they can't tell.
     pub event_ids: Vec<String>,
 }
@@ -36,8 +38,8 @@ pub struct Receipt {
     pub id: Id,
     /// The source that it came in by.
     pub source: Name,
-    /// The request, verbatim.
-    pub request: Request,
+    /// The request, verbatim; shared, because it goes to another thread to be parsed.
+    pub request: Arc<Request>,
     /// The ids of the events inside, as the claims gave them.
     pub event_ids: Vec<String>,
     /// Those of them that belong to an earlier receipt.
@@ -67,8 +69,8 @@ pub struct NewEvent {
 pub struct StoredEvent {
     /// `evt_`
     pub id: Id,
-    /// The event.
-    pub event: Event,
+    /// The event; shared, because it goes to another thread to be handled.
+    pub event: Arc<Event>,
     /// The receipt that it was parsed from.
     pub receipt: Option<Id>,
     /// The run that emitted it.

@@ -86,13 +86,13 @@ fn name(text: &str) -> Name {
 fn receipt(event_ids: &[&str]) -> NewReceipt {
     NewReceipt {
         source: name("stripe"),
-        request: Request {
+        request: Arc::new(Request {
             method: "POST".into(),
             url: "/in/stripe".into(),
             headers: vec![("content-type".into(), "application/json".into())],
             body: format!("{event_ids:?}").into(),
             received_at: NOW,
-        },
+        }),
         event_ids: event_ids.iter().map(|&id| id.to_owned()).collect(),
     }
 }

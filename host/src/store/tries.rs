@@ -122,6 +122,7 @@ impl Draft<'_> {
     fn add_event(&mut self, new: NewEvent, origin: Origin) -> Id {
         let id = self.next_id(IdKind::Event);
         let NewEvent { event, routes } = new;
+        let event = Arc::new(event);
         let Origin { receipt, cause, depth } = origin;
         let recorded_at = self.now;
         let stored =

@@ -45,7 +45,8 @@ impl<'a> Story<'a> {
     ) -> anyhow::Result<Self> {
         let host = super::super::offline_host()?;
         let config = Config::load(config)?;
-        let load = |source: &Source| super::super::plugin::load(&host, &config.plugins, &source.plugin);
+        let load =
+            |source: &Source| super::super::plugin::load(&host, &config.plugins, &source.plugin);
         let providers = config.sources.iter();
         let providers = providers.map(|(name, source)| Ok((name.clone(), load(source)?)));
         let providers = providers.collect::<anyhow::Result<_>>()?;
@@ -116,7 +117,10 @@ impl<'a> Story<'a> {
             );
         }
         let from = |source: &str| events.iter().filter(|it| text(it, "source") == source).count();
-        self.check("three events of Stripe: the repeated once, the forged not", from("stripe") == 3);
+        self.check(
+            "three events of Stripe: the repeated once, the forged not",
+            from("stripe") == 3,
+        );
         self.check("both items of Adyen's batch", from("adyen") == 2);
         let all_done = events.iter().all(|event| text(event, "state") == "done");
         self.check("everything that was stored is done", all_done);
@@ -134,7 +138,11 @@ impl<'a> Story<'a> {
                 let last = tries.and_then(|tries| tries.last()).unwrap_or(&Value::Null);
                 println!("   {}  {} on payment.failed", text(run, "id"), text(run, "handler"));
                 for alert in last["alerts"].as_array().into_iter().flatten() {
-                    println!("      alert ({}): {}", text(alert, "severity"), text(alert, "message"));
+                    println!(
+                        "      alert ({}): {}",
+                        text(alert, "severity"),
+                        text(alert, "message")
+                    );
                     alerts += 1;
                 }
             }
@@ -155,7 +163,8 @@ impl<'a> Story<'a> {
             );
         }
         let of_type = |name: &str| received.iter().filter(|it| it.text("type") == name).count();
-        let (failed, notices) = (of_type("payment.failed"), of_type("customer.payment_failed_notice"));
+        let (failed, notices) =
+            (of_type("payment.failed"), of_type("customer.payment_failed_notice"));
         self.check("four failed payments, and a notice for each", failed == 4 && notices == 4);
         self.check("the alert", of_type("hookgate.alert") == 1);
         self.check("the invoice", of_type("invoice.finalized") == 1);

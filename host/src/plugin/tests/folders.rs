@@ -20,7 +20,7 @@ impl Watched {
 
     /// What became of the files, by stem.
     fn rescan(&mut self) -> Vec<(String, Reloaded)> {
-        self.folder.rescan(&self.host, &self.registry).unwrap()
+        self.folder.rescan(&self.host, &self.registry, &|_| Ok(())).unwrap()
     }
 
     /// What became of the only file.
@@ -48,13 +48,13 @@ fn a_plugin_comes_changes_and_goes() {
     assert!(watched.rescan().is_empty());
 
     watched.plugins.put("chat.wasm", &version("1"));
-    assert!(matches!(watched.only(), Reloaded::Loaded));
+    assert!(matches!(watched.only(), Reloaded::Loaded(_)));
     assert!(matches!(watched.only(), Reloaded::Unchanged));
 
     fs::remove_file(watched.plugins.path().join("chat.wasm")).unwrap();
     watched.plugins.put("chat.wasm", &[version("2"), vec![]].concat());
     let kept = watched.registry.get(&name("chat")).unwrap();
-    assert!(matches!(watched.only(), Reloaded::Loaded));
+    assert!(matches!(watched.only(), Reloaded::Loaded(_)));
     assert_eq!(watched.version("chat").as_deref(), Some("2"));
     assert_eq!(kept.handler().unwrap().version, "1", "whoever holds the old one keeps it");
 
@@ -82,7 +82,7 @@ fn a_bad_file_changes_nothing_and_is_tried_once() {
     assert!(matches!(watched.only(), Reloaded::Unchanged));
 
     watched.plugins.put("chat.wasm", &version("2"));
-    assert!(matches!(watched.only(), Reloaded::Loaded));
+    assert!(matches!(watched.only(), Reloaded::Loaded(_)));
     assert_eq!(watched.version("chat").as_deref(), Some("2"));
 }
 
@@ -113,7 +113,7 @@ fn a_link_may_not_lead_out() {
     fs::remove_file(watched.plugins.path().join("chat.wasm")).unwrap();
     watched.plugins.put("chat-1.plugin", &version("1"));
     symlink("chat-1.plugin", watched.plugins.path().join("chat.wasm")).unwrap();
-    assert!(watched.rescan().iter().any(|(_, reloaded)| matches!(reloaded, Reloaded::Loaded)));
+    assert!(watched.rescan().iter().any(|(_, reloaded)| matches!(reloaded, Reloaded::Loaded(_))));
 }
 
 #[test]
@@ -123,6 +123,6 @@ fn a_directory_that_cannot_be_read_changes_nothing() {
     watched.rescan();
     let away = Plugins::new();
     fs::rename(watched.plugins.path(), away.path().join("gone")).unwrap();
-    assert!(watched.folder.rescan(&watched.host, &watched.registry).is_err());
+    assert!(watched.folder.rescan(&watched.host, &watched.registry, &|_| Ok(())).is_err());
     assert!(watched.version("chat").is_some());
 }

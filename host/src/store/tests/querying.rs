@@ -100,7 +100,7 @@ async fn a_receipt_tells_its_tries_and_its_events() {
 async fn a_body_that_is_no_text_is_shown_in_base64() {
     let bench = Bench::new();
     let mut binary = receipt(&[]);
-    binary.request.body = vec![0xff, 0xfe].into();
+    Arc::make_mut(&mut binary.request).body = vec![0xff, 0xfe].into();
     let Appended::Stored(id) = bench.store.append(binary).await.unwrap() else { panic!() };
 
     let view = bench.store.receipt(id).unwrap().unwrap();

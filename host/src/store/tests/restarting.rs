@@ -32,7 +32,7 @@ async fn what_was_parsed_is_owed_once_after_a_restart() {
     let deliveries = bench.deliveries();
     let endpoints: Vec<&str> = deliveries.iter().map(|work| work.endpoint.as_str()).collect();
     assert_eq!(endpoints, ["crm", "erp"]);
-    assert_eq!(runs[0].event.event, event("evt_1", "pi_1").event);
+    assert_eq!(*runs[0].event.event, event("evt_1", "pi_1").event);
 }
 
 #[tokio::test]
