@@ -41,6 +41,9 @@ pub struct Folder {
 struct Seen {
     stamp: Stamp,
     digest: [u8; 32],
+    /// Whether it was the same twice. A stamp is too coarse to tell two quick writes apart, so a
+    /// new one is not believed before the content has been read again.
+    settled: bool,
 }
 
 /// What changes when a file is written or replaced.
@@ -106,12 +109,14 @@ impl Folder {
             return Err(LoadError::Outside);
         }
         let stamp = Stamp::of(&fs::metadata(&target).map_err(LoadError::Read)?);
-        if self.seen.get(stem).is_some_and(|seen| seen.stamp == stamp) {
+        if self.seen.get(stem).is_some_and(|seen| seen.settled && seen.stamp == stamp) {
             return Ok(Reloaded::Unchanged);
         }
         let bytes = read_stable(&target, &stamp)?;
         let digest = Sha256::digest(&bytes).into();
-        let before = self.seen.insert(stem.to_owned(), Seen { stamp, digest });
+        let before = self.seen.get(stem);
+        let settled = before.is_some_and(|seen| seen.stamp == stamp && seen.digest == digest);
+        let before = self.seen.insert(stem.to_owned(), Seen { stamp, digest, settled });
         // The same content again, good or bad: only touched.
         if before.is_some_and(|seen| seen.digest == digest) {
             return Ok(Reloaded::Unchanged);
@@ -153,4 +158,20 @@ fn read_stable(file: &Path, before: &Stamp) -> Result<Vec<u8>, LoadError> {
     open.by_ref().take(most).read_to_end(&mut bytes).map_err(LoadError::Read)?;
     let after = Stamp::of(&open.metadata().map_err(LoadError::Read)?);
     if after == *before { Ok(bytes) } else { Err(LoadError::Changing) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_being_written_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("chat.wasm");
+        fs::write(&file, b"half").unwrap();
+        let stamp = Stamp::of(&fs::metadata(&file).unwrap());
+        assert_eq!(read_stable(&file, &stamp).unwrap(), b"half");
+        fs::write(&file, b"all of it").unwrap();
+        assert!(matches!(read_stable(&file, &stamp), Err(LoadError::Changing)));
+    }
 }
