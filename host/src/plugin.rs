@@ -27,7 +27,7 @@ mod wasm;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use wasmtime::Engine;
@@ -59,7 +59,7 @@ pub struct Config {
     pub cache: Option<PathBuf>,
     /// Who compiles.
     pub compiler: Compiler,
-    /// How many threads run guests.
+    /// How many threads run guests, at least one of each kind.
     pub threads: Threads,
     /// How many calls of each kind may wait for a thread.
     pub queue: usize,
@@ -113,8 +113,8 @@ impl Config {
     }
 }
 
-/// Instances that exist outside of the lanes: plugins being loaded, two at most.
-const SPARE_SLOTS: u32 = 2;
+/// Instances that exist outside of the lanes: of the one plugin that describes itself.
+const SPARE_SLOTS: u32 = 1;
 
 /// Why there is no [`Host`].
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +142,8 @@ struct Parts {
     linker: Linker<Context>,
     linker_with_wasi: Linker<Context>,
     compile: Compile,
+    /// One plugin at a time describes itself, so that loading takes no instance from the lanes.
+    describing: Mutex<()>,
     lanes: Lanes,
 }
 
@@ -162,7 +164,7 @@ impl Host {
     pub fn new(config: Config) -> Result<Self, StartError> {
         let engine_error = |error: wasmtime::Error| StartError::Engine(error.into());
         let Threads { claims, parse, run } = config.threads;
-        let slots = u32::try_from(claims + parse + run).unwrap_or(u32::MAX);
+        let slots = u32::try_from(claims.max(1) + parse.max(1) + run.max(1)).unwrap_or(u32::MAX);
         let slots = slots.saturating_add(SPARE_SLOTS);
         let engine = engine::pooled(slots).map_err(engine_error)?;
         engine::start_ticker(&engine).map_err(StartError::Thread)?;
@@ -184,7 +186,9 @@ impl Host {
             parse: lane("plugin-parse", parse)?,
             run: lane("plugin-run", run)?,
         };
-        Ok(Self(Arc::new(Parts { config, engine, linker, linker_with_wasi, compile, lanes })))
+        let describing = Mutex::default();
+        let parts = Parts { config, engine, linker, linker_with_wasi, compile, describing, lanes };
+        Ok(Self(Arc::new(parts)))
     }
 
     /// Loads a plugin from the bytes of its file. Blocks while it compiles, for seconds perhaps.

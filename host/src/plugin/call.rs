@@ -29,7 +29,7 @@ const HANDLES_MAX: usize = 1_000;
 /// check of the contract that speaks and not this.
 const LIFT_BYTES_MAX: usize = 2 * YIELD_BYTES_MAX;
 /// How much of a guest's stack is shown.
-const FRAMES_MAX: usize = 4;
+const FRAMES_MAX: usize = 8;
 
 /// Why a call has no answer of the plugin's.
 #[derive(Debug, thiserror::Error)]

@@ -45,6 +45,10 @@ type Admit<'a> = &'a dyn Fn(&Arc<Plugin>) -> Result<(), String>;
 struct Seen {
     stamp: Stamp,
     digest: [u8; 32],
+    /// Whether it was the same twice. A stamp is too coarse to tell two quick writes apart, so a
+    /// new one is not believed before the content has been read again.
+    settled: bool,
+    /// Whether it can't be loaded.
     refused: bool,
 }
 
@@ -126,17 +130,19 @@ impl Folder {
             return Err(LoadError::Outside);
         }
         let stamp = Stamp::of(&fs::metadata(&target).map_err(LoadError::Read)?);
-        if self.seen.get(stem).is_some_and(|seen| seen.stamp == stamp) {
+        if self.seen.get(stem).is_some_and(|seen| seen.settled && seen.stamp == stamp) {
             return Ok(Reloaded::Unchanged);
         }
         let bytes = read_stable(&target, &stamp)?;
         let digest = Sha256::digest(&bytes).into();
         if let Some(seen) = self.seen.get_mut(stem).filter(|seen| seen.digest == digest) {
             // The same content again, good or bad: only touched.
+            seen.settled = seen.stamp == stamp;
             seen.stamp = stamp;
             return Ok(Reloaded::Unchanged);
         }
-        self.seen.insert(stem.to_owned(), Seen { stamp, digest, refused: false });
+        let seen = Seen { stamp, digest, settled: false, refused: false };
+        self.seen.insert(stem.to_owned(), seen);
         let name = stem.parse().map_err(LoadError::Name)?;
         let plugin = host.load(name, &bytes).inspect_err(|error| {
             if error.is_passing() {
@@ -171,4 +177,20 @@ fn read_stable(file: &Path, before: &Stamp) -> Result<Vec<u8>, LoadError> {
     open.by_ref().take(most).read_to_end(&mut bytes).map_err(LoadError::Read)?;
     let after = Stamp::of(&open.metadata().map_err(LoadError::Read)?);
     if after == *before { Ok(bytes) } else { Err(LoadError::Changing) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_being_written_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("chat.wasm");
+        fs::write(&file, b"half").unwrap();
+        let stamp = Stamp::of(&fs::metadata(&file).unwrap());
+        assert_eq!(read_stable(&file, &stamp).unwrap(), b"half");
+        fs::write(&file, b"all of it").unwrap();
+        assert!(matches!(read_stable(&file, &stamp), Err(LoadError::Changing)));
+    }
 }

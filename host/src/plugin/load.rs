@@ -5,7 +5,7 @@
 //! changes nothing; which plugin runs is the registry's business.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::thread;
 
 use sha2::{Digest, Sha256};
@@ -129,6 +129,9 @@ pub enum LoadError {
         /// How it differs.
         source: BoxError,
     },
+    /// There was no thread for it.
+    #[error("failed to start a thread for the plugin: {0}")]
+    Thread(#[source] io::Error),
     /// The host's own code panicked over it.
     #[error("the host panicked over the plugin")]
     Panicked,
@@ -154,7 +157,7 @@ impl LoadError {
     /// Whether the same file may load at another time.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Read(_) | Self::Changing | Self::Panicked => true,
+            Self::Read(_) | Self::Changing | Self::Thread(_) | Self::Panicked => true,
             Self::Compile(error) => {
                 matches!(error, CompileError::Io { .. } | CompileError::TooLong)
             }
@@ -195,6 +198,7 @@ pub(super) fn load(host: &Parts, name: Name, file: &[u8]) -> Result<Plugin, Load
         wasi,
     };
     let (provider, handler) = on_a_stack_for_guests(|| {
+        let _turn = host.describing.lock().unwrap_or_else(PoisonError::into_inner);
         let provider = faces.0.map(|face| describe_provider(host, &plugin, face)).transpose()?;
         let handler = faces.1.map(|face| describe_handler(host, &plugin, face)).transpose()?;
         Ok((provider, handler))
@@ -324,7 +328,7 @@ fn on_a_stack_for_guests<T: Send>(
 ) -> Result<T, LoadError> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, work).map_err(LoadError::Read)?;
+        let thread = thread.spawn_scoped(scope, work).map_err(LoadError::Thread)?;
         thread.join().unwrap_or(Err(LoadError::Panicked))
     })
 }

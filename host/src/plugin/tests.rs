@@ -19,14 +19,14 @@ fn repository() -> &'static Path {
 
 /// The guest of `tests/guest`.
 fn guest() -> Vec<u8> {
-    let file = repository().join("target/plugins/guest.wasm");
+    let file = repository().join("target/test-plugins/guest.wasm");
     let read = fs::read(&file);
-    read.unwrap_or_else(|error| panic!("run `make plugins` first: {}: {error}", file.display()))
+    read.unwrap_or_else(|error| panic!("`make test` builds it: {}: {error}", file.display()))
 }
 
 fn config() -> Config {
     // Shared by all tests, so that each file is compiled once.
-    let cache = repository().join("target/plugins/.cache");
+    let cache = repository().join("target/test-compiled");
     Config::new(Compiler::InProcess, Some(cache))
 }
 

@@ -136,7 +136,7 @@ fn a_plugin_that_starts_too_large_is_refused() {
 }
 
 #[test]
-fn a_component_of_the_gc_proposal_is_refused_by_the_compiler() {
+fn a_proposal_that_is_off_is_refused_by_the_compiler() {
     let shared = r#"(component (core module $m (memory 1 1 shared)))"#;
     let error = component(shared);
     assert!(matches!(error, LoadError::Compile(CompileError::Refused(_))), "{error}");
