@@ -4,11 +4,10 @@
 //! for what it asks. Of a name that is there twice, the first is meant, everywhere: what `claim`
 //! reads and what `parse` reads can't differ.
 
+mod scan;
+
 use std::borrow::Cow;
 use std::fmt;
-
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use crate::claims::Refusal;
 use crate::event::Failure;
@@ -18,10 +17,11 @@ use crate::event::Failure;
 pub struct Json<'a>(&'a str);
 
 impl<'a> Json<'a> {
-    /// Checks that the bytes are one JSON document.
+    /// Checks that the bytes are one JSON document, of brackets at most 127 deep.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, InvalidJson> {
-        let value: &RawValue = serde_json::from_slice(bytes).map_err(InvalidJson)?;
-        Ok(Self(value.get()))
+        let text = str::from_utf8(bytes).map_err(|error| InvalidJson(error.valid_up_to()))?;
+        scan::check(bytes).map_err(InvalidJson)?;
+        Ok(Self(text.trim_matches([' ', '\t', '\n', '\r'])))
     }
 
     /// The value as it is written.
@@ -36,7 +36,7 @@ impl<'a> Json<'a> {
 
     /// The string at the pointer.
     pub fn text(self, pointer: &str) -> Option<Cow<'a, str>> {
-        unquoted(self.at(pointer)?.0)
+        scan::unquoted(self.at(pointer)?.0.as_bytes())
     }
 
     /// The number at the pointer, as it is written.
@@ -52,30 +52,40 @@ impl<'a> Json<'a> {
 
     /// The values of the array at the pointer; none if there is no array.
     pub fn items(self, pointer: &str) -> Vec<Self> {
-        let items: Option<Vec<&'a RawValue>> =
-            self.at(pointer).and_then(|array| serde_json::from_str(array.0).ok());
-        items.unwrap_or_default().into_iter().map(|item| Self(item.get())).collect()
+        let array = self.at(pointer).map_or("", |array| array.0);
+        let items = scan::elements(array.as_bytes());
+        items.filter_map(|item| str::from_utf8(item).ok()).map(Self).collect()
     }
 }
 
 /// The string at the pointer, read without looking further than that: for `claim`, where a body that
 /// is no JSON, or no UTF-8, is no reason to refuse.
 pub fn peek<'a>(body: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
-    unquoted(find(body, pointer)?)
+    scan::unquoted(find(body, pointer)?.as_bytes())
 }
 
 /// `text` as a JSON string, quotes included.
 pub fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '\0'..' ' => quoted += &format!("\\u{:04x}", u32::from(character)),
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// A text that is no JSON document.
-#[derive(Debug)]
-pub struct InvalidJson(serde_json::Error);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidJson(usize);
 
 impl fmt::Display for InvalidJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "body is not JSON: {}", self.0)
+        write!(f, "not JSON from byte {} on", self.0)
     }
 }
 
@@ -93,73 +103,18 @@ impl From<InvalidJson> for Refusal {
     }
 }
 
-fn unquoted(value: &str) -> Option<Cow<'_, str>> {
-    let content = value.strip_prefix('"')?.strip_suffix('"')?;
-    if content.contains('\\') {
-        serde_json::from_str(value).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(content))
-    }
-}
-
 fn find<'a>(document: &'a [u8], pointer: &str) -> Option<&'a str> {
-    let Some(path) = pointer.strip_prefix('/') else {
-        let whole: &RawValue = serde_json::from_slice(document).ok()?;
-        return pointer.is_empty().then_some(whole.get());
-    };
     let mut value = document;
-    let mut found = None;
-    for token in path.split('/') {
-        let name = token.replace("~1", "/").replace("~0", "~");
-        found = Some(step(value, &name)?);
-        value = found?.as_bytes();
-    }
-    found
-}
-
-/// One token of a pointer. Stops as soon as the value is found, which the parser then calls an
-/// error, for there is more to come: so what counts is what was found.
-fn step<'a>(document: &'a [u8], name: &str) -> Option<&'a str> {
-    let mut found = None;
-    let seek = Seek { name, found: &mut found };
-    let mut parser = serde_json::Deserializer::from_slice(document);
-    drop(parser.deserialize_any(seek));
-    found.map(RawValue::get)
-}
-
-struct Seek<'s, 'a> {
-    name: &'s str,
-    found: &'s mut Option<&'a RawValue>,
-}
-
-impl<'a> Visitor<'a> for Seek<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or an array")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
-            if name == self.name {
-                *self.found = Some(map.next_value()?);
-                return Ok(());
-            }
-            map.next_value::<IgnoredAny>()?;
+    if !pointer.is_empty() {
+        for token in pointer.strip_prefix('/')?.split('/') {
+            value = if token.contains('~') {
+                scan::member(value, &token.replace("~1", "/").replace("~0", "~"))?
+            } else {
+                scan::member(value, token)?
+            };
         }
-        Ok(())
     }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
-        let Ok(index) = self.name.parse::<usize>() else { return Ok(()) };
-        for _ in 0..index {
-            if items.next_element::<IgnoredAny>()?.is_none() {
-                return Ok(());
-            }
-        }
-        *self.found = items.next_element()?;
-        Ok(())
-    }
+    str::from_utf8(value).ok()
 }
 
 #[cfg(test)]
@@ -221,8 +176,9 @@ mod tests {
 
     #[test]
     fn a_quoted_text_reads_back() {
-        let text = "a\"b\\c\n\u{1f4b3}";
-        assert_eq!(unquoted(&quoted(text)).unwrap(), text);
+        let text = "a\"b\\c\n\u{1}\u{1f4b3}";
+        let quoted = quoted(text);
+        assert_eq!(Json::parse(quoted.as_bytes()).unwrap().text("").unwrap(), text);
     }
 
     proptest! {

@@ -42,23 +42,22 @@ impl Object<'_> {
     /// What analysis needs.
     pub(crate) fn labels(&self) -> Vec<(String, String)> {
         // A charge carries its payment method, a payment intent that failed that of its last try.
-        let method = |rest: &str| {
-            let of_charge = self.text(&format!("/payment_method_details{rest}"));
-            of_charge.or_else(|| self.text(&format!("/last_payment_error/payment_method{rest}")))
-        };
-        let decline = ["/last_payment_error/decline_code", "/last_payment_error/code"];
+        let error = self.json.at("/last_payment_error");
+        let method = self.json.at("/payment_method_details");
+        let method = method.or_else(|| error?.at("/payment_method"));
+        let card = method.and_then(|method| method.at("/card"));
+        let outcome = self.json.at("/outcome");
+        let within = |part: Option<Json<'_>>, pointer: &str| part?.text(pointer).map(String::from);
+        let decline = within(error, "/decline_code")
+            .or_else(|| within(error, "/code"))
+            .or_else(|| within(outcome, "/reason"))
+            .or_else(|| self.text("/failure_code"));
         let labels = [
-            ("country", method("/card/country")),
-            ("method", method("/type")),
-            ("card_brand", method("/card/brand")),
-            (
-                "decline_code",
-                decline
-                    .into_iter()
-                    .chain(["/outcome/reason", "/failure_code", "/failure_reason"])
-                    .find_map(|pointer| self.text(pointer)),
-            ),
-            ("risk", self.text("/outcome/risk_level")),
+            ("country", within(card, "/country")),
+            ("method", within(method, "/type")),
+            ("card_brand", within(card, "/brand")),
+            ("decline_code", decline),
+            ("risk", within(outcome, "/risk_level")),
         ];
         let known = |(name, value): (&str, Option<String>)| Some((name.to_owned(), value?));
         labels.into_iter().filter_map(known).collect()

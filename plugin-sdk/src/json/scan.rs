@@ -1,0 +1,449 @@
+//! Walks the bytes of a JSON document.
+//!
+//! Two ways: [`check`] accepts exactly what RFC 8259 does, and [`member`] finds a value in bytes that
+//! need not have been checked, stopping as soon as it has it. Neither recurses, so no document is
+//! too deep for a plugin's small stack.
+
+use std::borrow::Cow;
+
+/// Deepest nesting that is accepted, as other readers down the path have a limit too.
+pub(super) const DEPTH_MAX: u32 = 127;
+
+/// Where the walk stands.
+#[derive(Debug, Clone)]
+struct Scan<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// Checks that the bytes, which are UTF-8, are one document; if not, says at which byte.
+pub(super) fn check(bytes: &[u8]) -> Result<(), usize> {
+    let mut scan = Scan { bytes, at: 0 };
+    scan.document().ok_or(scan.at)
+}
+
+/// The value of this name in an object, or of this index in an array, at the start of the bytes.
+pub(super) fn member<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut scan = Scan { bytes, at: 0 };
+    match scan.token()? {
+        b'{' => loop {
+            let known = scan.string()?;
+            if scan.token()? != b':' {
+                return None;
+            }
+            let value = scan.skip()?;
+            if unquoted(known).is_some_and(|known| known == name) {
+                return Some(value);
+            }
+            if scan.token()? != b',' {
+                return None;
+            }
+        },
+        b'[' => {
+            let index: usize = name.parse().ok()?;
+            scan.elements().nth(index)
+        }
+        _ => None,
+    }
+}
+
+/// The elements of an array.
+pub(super) fn elements(array: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut scan = Scan { bytes: array, at: 0 };
+    let is_array = scan.token() == Some(b'[');
+    is_array.then(|| scan.elements()).into_iter().flatten()
+}
+
+/// The text of a string in its quotes; `None` if it is no string, or no text.
+pub(super) fn unquoted(quoted: &[u8]) -> Option<Cow<'_, str>> {
+    let content = quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let content = str::from_utf8(content).ok()?;
+    if !content.contains('\\') {
+        return Some(Cow::Borrowed(content));
+    }
+    let mut text = String::with_capacity(content.len());
+    let mut rest = content;
+    while let Some((plain, escaped)) = rest.split_once('\\') {
+        text.push_str(plain);
+        let (character, after) = unescaped(escaped)?;
+        text.push(character);
+        rest = after;
+    }
+    text.push_str(rest);
+    Some(Cow::Owned(text))
+}
+
+/// The character of an escape, without its backslash, and what follows.
+fn unescaped(escaped: &str) -> Option<(char, &str)> {
+    let (kind, rest) = escaped.split_at_checked(1)?;
+    let character = match kind {
+        "\"" | "\\" | "/" => kind.chars().next()?,
+        "b" => '\u{8}',
+        "f" => '\u{c}',
+        "n" => '\n',
+        "r" => '\r',
+        "t" => '\t',
+        "u" => return code_point(rest),
+        _ => return None,
+    };
+    Some((character, rest))
+}
+
+fn code_point(digits: &str) -> Option<(char, &str)> {
+    let unit = |text: &str| {
+        let digits = text.get(..4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let (first, rest) = (unit(digits)?, digits.get(4..)?);
+    if !(0xd800..0xdc00).contains(&first) {
+        return Some((char::from_u32(first)?, rest));
+    }
+    let rest = rest.strip_prefix("\\u")?;
+    let second = unit(rest)?.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
+    let character = char::from_u32(0x10000 + ((first - 0xd800) << 10) + second)?;
+    Some((character, rest.get(4..)?))
+}
+
+impl<'a> Scan<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    /// Takes the byte if it is the next.
+    fn take(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    fn while_(&mut self, fits: impl Fn(u8) -> bool) {
+        let rest = &self.bytes[self.at..];
+        self.at += rest.iter().position(|&byte| !fits(byte)).unwrap_or(rest.len());
+    }
+
+    fn space(&mut self) {
+        self.while_(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    }
+
+    /// The next byte that is no white space.
+    fn token(&mut self) -> Option<u8> {
+        self.space();
+        let byte = self.peek()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    /// The next string, in its quotes, found by them alone.
+    fn string(&mut self) -> Option<&'a [u8]> {
+        self.space();
+        let start = self.at;
+        self.take(b'"')?;
+        loop {
+            self.while_(|byte| byte != b'"' && byte != b'\\');
+            if self.peek()? == b'"' {
+                self.at += 1;
+                return Some(&self.bytes[start..self.at]);
+            }
+            self.at = self.bytes.len().min(self.at + 2);
+        }
+    }
+
+    /// The next value, whatever it is, found by its brackets and quotes alone.
+    fn skip(&mut self) -> Option<&'a [u8]> {
+        self.space();
+        let start = self.at;
+        let mut depth = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => drop(self.string()?),
+                b'{' | b'[' => {
+                    depth += 1;
+                    self.at += 1;
+                }
+                b'}' | b']' => {
+                    depth = depth.checked_sub(1)?;
+                    self.at += 1;
+                }
+                b',' | b':' if depth == 0 => return None,
+                _ if depth == 0 => self.while_(|byte| !b",]} \t\n\r".contains(&byte)),
+                _ => self.while_(|b| !matches!(b, b'"' | b'{' | b'[' | b'}' | b']')),
+            }
+            if depth == 0 {
+                return Some(&self.bytes[start..self.at]);
+            }
+        }
+    }
+
+    /// The elements of an array whose bracket is taken.
+    fn elements(mut self) -> impl Iterator<Item = &'a [u8]> {
+        let mut more = true;
+        std::iter::from_fn(move || {
+            if !more {
+                return None;
+            }
+            let element = self.skip()?;
+            more = self.token() == Some(b',');
+            Some(element)
+        })
+    }
+
+    /// A whole document, by the grammar. Open brackets are bits, an object's are set.
+    fn document(&mut self) -> Option<()> {
+        let (mut depth, mut objects) = (0_u32, 0_u128);
+        loop {
+            self.space();
+            let first = self.peek()?;
+            let opened = matches!(first, b'{' | b'[');
+            if opened {
+                if depth == DEPTH_MAX {
+                    return None;
+                }
+                self.at += 1;
+                depth += 1;
+                objects = objects << 1 | u128::from(first == b'{');
+                self.space();
+            } else {
+                self.scalar(first)?;
+            }
+            let mut fresh = opened;
+            // What follows a value: the end of brackets, then a comma or the end of it all.
+            loop {
+                self.space();
+                if depth == 0 {
+                    return (self.at == self.bytes.len()).then_some(());
+                }
+                let in_object = objects & 1 == 1;
+                let close = if in_object { b'}' } else { b']' };
+                if self.take(close).is_some() {
+                    depth -= 1;
+                    objects >>= 1;
+                    fresh = false;
+                    continue;
+                }
+                if !fresh {
+                    self.take(b',')?;
+                }
+                if in_object {
+                    self.space();
+                    self.strict_string()?;
+                    self.space();
+                    self.take(b':')?;
+                }
+                break;
+            }
+        }
+    }
+
+    fn scalar(&mut self, first: u8) -> Option<()> {
+        match first {
+            b'"' => self.strict_string(),
+            b't' => self.literal(b"true"),
+            b'f' => self.literal(b"false"),
+            b'n' => self.literal(b"null"),
+            _ => self.number(),
+        }
+    }
+
+    fn literal(&mut self, text: &[u8]) -> Option<()> {
+        self.bytes[self.at..].starts_with(text).then(|| self.at += text.len())
+    }
+
+    fn number(&mut self) -> Option<()> {
+        let _minus = self.take(b'-');
+        if self.take(b'0').is_none() {
+            self.digits()?;
+        }
+        if self.take(b'.').is_some() {
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    fn digits(&mut self) -> Option<()> {
+        let start = self.at;
+        self.while_(|byte| byte.is_ascii_digit());
+        (self.at > start).then_some(())
+    }
+
+    fn strict_string(&mut self) -> Option<()> {
+        self.take(b'"')?;
+        loop {
+            self.while_(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
+            if self.take(b'"').is_some() {
+                return Some(());
+            }
+            self.take(b'\\')?;
+            let escape = self.peek()?;
+            self.at += 1;
+            match escape {
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => (),
+                b'u' => {
+                    let digits = self.bytes.get(self.at..self.at + 4)?;
+                    if !digits.iter().all(u8::is_ascii_hexdigit) {
+                        return None;
+                    }
+                    self.at += 4;
+                }
+                _ => return None,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn nesting_has_a_limit() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(check(nested(127).as_bytes()), Ok(()));
+        assert_eq!(check(nested(128).as_bytes()), Err(127));
+        assert!(check("[".repeat(100_000).as_bytes()).is_err());
+        let deep = nested(100_000);
+        assert_eq!(member(format!("{{\"a\":{deep},\"b\":1}}").as_bytes(), "b"), Some(&b"1"[..]));
+    }
+
+    #[test]
+    fn the_fault_is_where_it_is() {
+        assert_eq!(check(br#"{"a":01}"#), Err(6));
+        assert_eq!(check(b"[1,]"), Err(3));
+        assert_eq!(check(b""), Err(0));
+    }
+
+    #[test]
+    fn a_member_is_found_in_what_is_no_document() {
+        assert_eq!(member(b"{\"a\":\"x\",\xff", "a"), Some(&b"\"x\""[..]));
+        assert_eq!(member(br#"{"\ud800":0,"a":1}"#, "a"), Some(&b"1"[..]));
+        for bytes in [
+            &b"{"[..],
+            b"{\"a",
+            b"{\"a\"",
+            b"{\"a\":",
+            b"{\"a\":}",
+            b"{\"\\",
+            b"[",
+            b"[,",
+            b"{\"a\":]",
+        ] {
+            assert_eq!(member(bytes, "a"), None);
+            assert_eq!(member(bytes, "0"), None);
+        }
+    }
+
+    /// Documents of every shape, and what is nearly one.
+    fn nearly_json() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            " ",
+            "\n",
+            "\"a\"",
+            "\"\"",
+            "\"\\u00e9\"",
+            "\"\\ud83d\\udcb3\"",
+            "\"\\ud83d\"",
+            "\"\\x\"",
+            "\"é\"",
+            "\"\t\"",
+            "0",
+            "-1",
+            "01",
+            "1.5",
+            "1.",
+            "-",
+            "1e5",
+            "1E+",
+            "true",
+            "null",
+            "nul",
+            "{}",
+            "[]",
+            "{\"a\":",
+            "\"b\":[1,",
+            "],",
+            "\"",
+        ]);
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::btree_map("[ab\"\\\\é]{0,2}", inner, 0..5)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn what_is_json_is_what_serde_says(text in nearly_json()) {
+            let known = serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok();
+            prop_assert_eq!(check(text.as_bytes()).is_ok(), known, "{}", text);
+        }
+
+        #[test]
+        fn every_member_of_every_document_is_found(value in json(), pretty: bool) {
+            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
+            let text = text.unwrap();
+            prop_assert_eq!(check(text.as_bytes()), Ok(()));
+            if let Value::Object(members) = &value {
+                for (name, expected) in members {
+                    let found = member(text.as_bytes(), name).unwrap();
+                    prop_assert_eq!(&serde_json::from_slice::<Value>(found).unwrap(), expected);
+                }
+            }
+            if let Value::Array(items) = &value {
+                let found: Vec<Value> = elements(text.as_bytes())
+                    .map(|item| serde_json::from_slice(item).unwrap())
+                    .collect();
+                prop_assert_eq!(&found, items);
+            }
+            if let Value::String(expected) = &value {
+                prop_assert_eq!(unquoted(text.as_bytes()).unwrap(), expected.as_str());
+            }
+        }
+
+        #[test]
+        fn nothing_panics(bytes: Vec<u8>, near in nearly_json(), name: String) {
+            for bytes in [&bytes[..], near.as_bytes()] {
+                member(bytes, &name);
+                member(bytes, "0");
+                elements(bytes).count();
+                unquoted(bytes);
+                if let Err(at) = check(bytes) {
+                    prop_assert!(at <= bytes.len());
+                }
+            }
+        }
+
+        #[test]
+        fn escapes_read_as_serde_reads_them(content in "(\\\\[\"\\\\/bfnrtx]|\\\\u[0-9a-fA-F]{4}|\\\\ud8[0-9a-f]{2}\\\\ud[c-f][0-9a-f]{2}|[a-zé]){0,6}") {
+            let quoted = format!("\"{content}\"");
+            let known = serde_json::from_str::<String>(&quoted).ok();
+            prop_assert_eq!(unquoted(quoted.as_bytes()).map(String::from), known);
+        }
+    }
+}
