@@ -20,6 +20,8 @@ struct Content {
     records_cuts: bool,
     fails: bool,
     stalls: bool,
+    /// A sync waits for the end of that.
+    stalled: bool,
 }
 
 /// What a power cut leaves.
@@ -67,6 +69,11 @@ impl Disk {
     /// From now on every sync waits.
     pub(super) fn stall(&self) {
         self.content().stalls = true;
+    }
+
+    /// Blocks until a sync waits.
+    pub(super) fn wait_for_stall(&self) {
+        drop(self.0.1.wait_while(self.content(), |content| !content.stalled).unwrap());
     }
 
     /// Ends [`Disk::stall`].
@@ -120,8 +127,11 @@ impl StorageBackend for Disk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let stalls = |content: &mut Content| content.stalls;
-        let mut content = self.0.1.wait_while(self.content(), stalls).unwrap();
+        let mut content = self.content();
+        content.stalled = content.stalls;
+        self.0.1.notify_all();
+        let mut content = self.0.1.wait_while(content, |content| content.stalls).unwrap();
+        content.stalled = false;
         if content.fails {
             return Err(io::Error::other("the disk is broken"));
         }
