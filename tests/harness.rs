@@ -3,6 +3,7 @@
 //! Nothing here sleeps or polls: `settle` waits until the store says that nothing is due, and time
 //! moves by `advance`.
 
+mod process;
 mod receiver;
 mod setup;
 
@@ -19,6 +20,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+pub use process::Process;
 pub use receiver::{Received, Receiver};
 pub use setup::{NOW, STRIPE_SECRET, Setup};
 
@@ -227,6 +229,10 @@ pub struct Stopped {
 }
 
 impl Stopped {
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub async fn start(self) -> Harness {
         Harness::start(self.folder, self.clock).await.expect("the gateway starts")
     }

@@ -62,6 +62,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/replay", post(replay))
         .route("/v1/plugins", get(plugins))
         .route("/v1/reload", post(reload))
+        .route("/v1/settled", get(settled))
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
@@ -183,6 +184,12 @@ async fn reload(State(admin): State<Arc<Admin>>) -> Result<Json<Report>, Problem
     let (ask, answered) = oneshot::channel();
     admin.reload.send(ask).await.map_err(|_| stopping())?;
     answered.await.map(Json).map_err(|_| stopping())
+}
+
+/// Answers when nothing is queued, in flight or due: for scripts that want to look at the end.
+async fn settled(State(admin): State<Arc<Admin>>) -> &'static str {
+    admin.store.idle().await;
+    "settled\n"
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> Response {

@@ -136,8 +136,12 @@ impl Gateway {
         let runs = work(Runs(parts.dispatch), limits.runs, cancel.clone());
         let deliveries = work(Deliveries(parts.delivery), limits.deliveries, cancel.clone());
 
-        self.tasks.spawn(ending("the public port", async { Ok::<_, store::Error>(public.await) }));
-        self.tasks.spawn(ending("the admin port", async { Ok::<_, store::Error>(admin.await) }));
+        for serving in [public, admin] {
+            self.tasks.spawn(async move {
+                serving.await;
+                Ok(())
+            });
+        }
         self.tasks.spawn(ending("parsing", parses));
         self.tasks.spawn(ending("running", runs));
         self.tasks.spawn(ending("delivering", deliveries));

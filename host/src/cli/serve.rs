@@ -15,8 +15,9 @@ use crate::plugin::Compiler;
 pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let gateway = Gateway::start(config, seams()?).await?;
-    info!("accepting webhooks on http://{}/in/{{source}}", gateway.public_addr());
-    info!("answering operators on http://{}/v1/events", gateway.admin_addr());
+    // Whoever starts the gateway on port 0 reads the ports here: the fields stay as they are.
+    let (public, admin) = (gateway.public_addr(), gateway.admin_addr());
+    info!(%public, %admin, "accepting webhooks on http://{public}/in/{{source}}");
     gateway.run_until(stop).await?;
     info!("stopped");
     Ok(())

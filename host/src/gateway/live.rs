@@ -70,7 +70,7 @@ impl Live {
         live.follow();
         live.rescan().await?;
         live.warn_of_missing();
-        live.apply(live.config.clone());
+        live.apply(&live.config);
         Ok(live)
     }
 
@@ -221,7 +221,7 @@ impl Live {
                 }
                 self.complaint = None;
                 self.config = Arc::new(config);
-                self.apply(self.config.clone());
+                self.apply(&self.config);
                 // What was refused for its settings may do now.
                 self.folder.forget_refused();
                 self.warn_of_missing();
@@ -263,7 +263,7 @@ impl Live {
         Ok(Some(loaded))
     }
 
-    fn apply(&self, config: Arc<Config>) {
+    fn apply(&self, config: &Config) {
         let settings = config
             .sources
             .iter()

@@ -269,7 +269,7 @@ impl Snapshot<'_> {
                     continue;
                 }
                 let Record::Event(event) = Record::read(entry, self.tag())? else { continue };
-                let Some(summary) = self.summary(event, filter)? else { continue };
+                let Some(summary) = self.summary(&event, filter)? else { continue };
                 items.push(summary);
                 if items.len() == limit {
                     return Ok(Listing { items, next: Some(entry.position) });
@@ -283,7 +283,7 @@ impl Snapshot<'_> {
     /// The event in short, if it matches.
     fn summary(
         &self,
-        stored: StoredEvent,
+        stored: &StoredEvent,
         filter: &EventFilter,
     ) -> Result<Option<EventSummary>, Failure> {
         let state = |stored: &StoredEvent| -> Result<State, Failure> {
@@ -293,10 +293,10 @@ impl Snapshot<'_> {
                 .collect();
             Ok(State::of_all(states?))
         };
-        if !filter.matches(&stored) {
+        if !filter.matches(stored) {
             return Ok(None);
         }
-        let state = state(&stored)?;
+        let state = state(stored)?;
         if filter.state.is_some_and(|wanted| wanted != state) {
             return Ok(None);
         }
