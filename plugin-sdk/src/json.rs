@@ -56,6 +56,40 @@ impl<'a> Json<'a> {
         let items = scan::elements(array.as_bytes());
         items.filter_map(|item| str::from_utf8(item).ok()).map(Self).collect()
     }
+
+    /// The members of an object, read in one go, for a plugin that asks for many of them; none if
+    /// this is no object.
+    pub fn members(self) -> Members<'a> {
+        let members = scan::members(self.0.as_bytes());
+        let member =
+            |(name, value)| Some((scan::unquoted(name)?, Self(str::from_utf8(value).ok()?)));
+        Members(members.filter_map(member).collect())
+    }
+}
+
+/// The members of an object, in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Members<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
+
+impl<'a> Members<'a> {
+    /// The value at the pointer, `null` included.
+    pub fn at(&self, pointer: &str) -> Option<Json<'a>> {
+        let path = pointer.strip_prefix('/')?;
+        let (name, rest) = path.find('/').map_or((path, ""), |end| path.split_at(end));
+        let name = unescaped(name);
+        let (_, value) = self.0.iter().find(|(known, _)| *known == name)?;
+        value.at(rest)
+    }
+
+    /// The string at the pointer.
+    pub fn text(&self, pointer: &str) -> Option<Cow<'a, str>> {
+        self.at(pointer)?.text("")
+    }
+
+    /// The number at the pointer, as it is written.
+    pub fn number(&self, pointer: &str) -> Option<&'a str> {
+        self.at(pointer)?.number("")
+    }
 }
 
 /// The string at the pointer, read without looking further than that: for `claim`, where a body that
@@ -107,14 +141,19 @@ fn find<'a>(document: &'a [u8], pointer: &str) -> Option<&'a str> {
     let mut value = document;
     if !pointer.is_empty() {
         for token in pointer.strip_prefix('/')?.split('/') {
-            value = if token.contains('~') {
-                scan::member(value, &token.replace("~1", "/").replace("~0", "~"))?
-            } else {
-                scan::member(value, token)?
-            };
+            value = scan::member(value, &unescaped(token))?;
         }
     }
     str::from_utf8(value).ok()
+}
+
+/// The name that a token of a pointer stands for.
+fn unescaped(token: &str) -> Cow<'_, str> {
+    if token.contains('~') {
+        Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
+    } else {
+        Cow::Borrowed(token)
+    }
 }
 
 #[cfg(test)]
@@ -149,6 +188,17 @@ mod tests {
         assert_eq!(body().number("/id"), None);
         assert_eq!(body().scalar("/n/list/0").unwrap(), "1");
         assert_eq!(body().scalar("/n/list/2"), None);
+    }
+
+    #[test]
+    fn members_are_found_like_in_the_object() {
+        let members = body().members();
+        for pointer in ["/id", "/n/amount", "/n/list/1", "/a~1b~0c", "/x", "/id/x", "/n/list/9"] {
+            assert_eq!(members.at(pointer), body().at(pointer), "{pointer}");
+        }
+        assert_eq!(members.text("/id").unwrap(), "ev1");
+        assert_eq!(members.number("/n/list/0"), Some("1"));
+        assert_eq!(body().at("/n/list").unwrap().members().at("/0"), None);
     }
 
     #[test]
@@ -188,6 +238,7 @@ mod tests {
             if let Ok(json) = Json::parse(&body) {
                 json.scalar(&pointer);
                 json.items(&pointer);
+                json.members().at(&pointer);
             }
         }
     }

@@ -149,7 +149,7 @@ pub use claims::{
 };
 pub use event::{Event, Failure, FailureKind, TYPE_BYTES_MAX, Timestamp, is_event_type};
 pub use handler::{Context, Handler, HandlerInfo};
-pub use json::{InvalidJson, Json};
+pub use json::{InvalidJson, Json, Members};
 pub use money::{InvalidMoney, Money, decimals};
 pub use provider::{ClockRule, Provider, ProviderInfo};
 pub use request::{Header, Reply, Request};

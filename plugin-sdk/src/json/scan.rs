@@ -24,34 +24,45 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), usize> {
 
 /// The value of this name in an object, or of this index in an array, at the start of the bytes.
 pub(super) fn member<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let mut scan = Scan { bytes, at: 0 };
-    match scan.token()? {
-        b'{' => loop {
-            let known = scan.string()?;
-            if scan.token()? != b':' {
-                return None;
-            }
-            let value = scan.skip()?;
-            if unquoted(known).is_some_and(|known| known == name) {
-                return Some(value);
-            }
-            if scan.token()? != b',' {
-                return None;
-            }
-        },
-        b'[' => {
-            let index: usize = name.parse().ok()?;
-            scan.elements().nth(index)
-        }
-        _ => None,
+    if let Ok(index) = name.parse::<usize>()
+        && let Some(element) = elements(bytes).nth(index)
+    {
+        return Some(element);
     }
+    let is_meant = |known: &'a [u8]| unquoted(known).is_some_and(|known| known == name);
+    members(bytes).find(|(known, _)| is_meant(known)).map(|(_, value)| value)
+}
+
+/// The members of an object: names in their quotes, and values.
+pub(super) fn members(object: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut scan = Scan { bytes: object, at: 0 };
+    let mut more = scan.token() == Some(b'{');
+    std::iter::from_fn(move || {
+        if !more {
+            return None;
+        }
+        let name = scan.string()?;
+        if scan.token()? != b':' {
+            return None;
+        }
+        let value = scan.skip()?;
+        more = scan.token() == Some(b',');
+        Some((name, value))
+    })
 }
 
 /// The elements of an array.
 pub(super) fn elements(array: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut scan = Scan { bytes: array, at: 0 };
-    let is_array = scan.token() == Some(b'[');
-    is_array.then(|| scan.elements()).into_iter().flatten()
+    let mut more = scan.token() == Some(b'[');
+    std::iter::from_fn(move || {
+        if !more {
+            return None;
+        }
+        let element = scan.skip()?;
+        more = scan.token() == Some(b',');
+        Some(element)
+    })
 }
 
 /// The text of a string in its quotes; `None` if it is no string, or no text.
@@ -150,39 +161,33 @@ impl<'a> Scan<'a> {
     fn skip(&mut self) -> Option<&'a [u8]> {
         self.space();
         let start = self.at;
+        match self.peek()? {
+            b'"' => drop(self.string()?),
+            b'{' | b'[' => self.brackets()?,
+            b'}' | b']' | b',' | b':' => return None,
+            _ => self.while_(|byte| !b",]} \t\n\r".contains(&byte)),
+        }
+        Some(&self.bytes[start..self.at])
+    }
+
+    /// From an opening bracket to behind the one that closes it.
+    fn brackets(&mut self) -> Option<()> {
         let mut depth = 0_usize;
         loop {
             match self.peek()? {
-                b'"' => drop(self.string()?),
-                b'{' | b'[' => {
-                    depth += 1;
-                    self.at += 1;
+                b'"' => {
+                    self.string()?;
+                    continue;
                 }
-                b'}' | b']' => {
-                    depth = depth.checked_sub(1)?;
-                    self.at += 1;
-                }
-                b',' | b':' if depth == 0 => return None,
-                _ if depth == 0 => self.while_(|byte| !b",]} \t\n\r".contains(&byte)),
-                _ => self.while_(|b| !matches!(b, b'"' | b'{' | b'[' | b'}' | b']')),
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                _ => (),
             }
+            self.at += 1;
             if depth == 0 {
-                return Some(&self.bytes[start..self.at]);
+                return Some(());
             }
         }
-    }
-
-    /// The elements of an array whose bracket is taken.
-    fn elements(mut self) -> impl Iterator<Item = &'a [u8]> {
-        let mut more = true;
-        std::iter::from_fn(move || {
-            if !more {
-                return None;
-            }
-            let element = self.skip()?;
-            more = self.token() == Some(b',');
-            Some(element)
-        })
     }
 
     /// A whole document, by the grammar. Open brackets are bits, an object's are set.

@@ -8,8 +8,8 @@ mod object;
 mod signature;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Event, Evidence, Failure, Json, KeyEncoding, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, json, time,
+    Claims, ClockRule, Event, Evidence, Failure, Json, KeyEncoding, Members, Piece, ProofKind,
+    Provider, ProviderInfo, Refusal, Request, Timestamp, json, time,
 };
 
 use crate::object::Object;
@@ -53,31 +53,34 @@ impl Provider for Stripe {
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
+        let envelope = body.members();
         let required = |pointer: &str| {
-            let text = body.text(pointer).filter(|text| !text.is_empty());
+            let text = envelope.text(pointer).filter(|text| !text.is_empty());
             text.ok_or_else(|| Failure::permanent(format!("event has no text at {pointer}")))
         };
         let (id, own_type) = (required("/id")?, required("/type")?);
         if !hookgate_sdk::is_event_type(&own_type) {
             return Err(Failure::permanent(format!("`{own_type}` can't be an event type")));
         }
-        let event = match body.at("/data/object") {
-            Some(object) if body.text("/object").as_deref() != Some("v2.core.event") => {
-                let object = Object { json: object, event: body, own_type: &own_type };
+        let is_thin = envelope.text("/object").as_deref() == Some("v2.core.event");
+        let data = envelope.at("/data").filter(|_| !is_thin).map(Json::members);
+        let event = match data.as_ref().and_then(|data| Some((data, data.at("/object")?))) {
+            Some((data, written)) => {
+                let object = Object::new(written, data, &own_type);
                 Event {
                     subject: object.subject(),
                     money: object.money().map_err(Failure::permanent)?,
                     labels: object.labels(),
-                    ..Event::new(id, object.event_type(), object.json.raw())
+                    ..Event::new(id, object.event_type(), written.raw())
                 }
             }
             // A thin event carries no object, only a reference to it: what there is, is passed on.
-            _ => Event {
-                subject: body.text("/related_object/id").map(String::from),
+            None => Event {
+                subject: envelope.text("/related_object/id").map(String::from),
                 ..Event::new(id, canonical::own(&own_type), body.raw())
             },
         };
-        Ok(vec![Event { time: created(body), ..event }])
+        Ok(vec![Event { time: created(&envelope), ..event }])
     }
 
     fn sign(
@@ -91,10 +94,10 @@ impl Provider for Stripe {
 }
 
 /// Unix seconds in a snapshot event, RFC 3339 in a thin one.
-fn created(body: Json<'_>) -> Option<Timestamp> {
-    match body.number("/created") {
+fn created(envelope: &Members<'_>) -> Option<Timestamp> {
+    match envelope.number("/created") {
         Some(seconds) => time::from_unix(seconds),
-        None => time::from_rfc3339(&body.text("/created")?),
+        None => time::from_rfc3339(&envelope.text("/created")?),
     }
 }
 

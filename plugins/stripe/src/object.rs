@@ -3,21 +3,25 @@
 //! Objects differ by kind and by API version, so everything is looked up where it may be, and what
 //! is not there is left out. Only an amount that is there and can't be read is an error.
 
-use hookgate_sdk::{InvalidMoney, Json, Money, decimals};
+use hookgate_sdk::{InvalidMoney, Json, Members, Money, decimals};
 
 use crate::canonical;
 
 /// The object of a snapshot event.
 #[derive(Debug)]
 pub(crate) struct Object<'a> {
-    pub(crate) json: Json<'a>,
-    /// The event around it.
-    pub(crate) event: Json<'a>,
+    members: Members<'a>,
+    /// What the event says beside it.
+    data: &'a Members<'a>,
     /// Stripe's name of the event.
-    pub(crate) own_type: &'a str,
+    own_type: &'a str,
 }
 
-impl Object<'_> {
+impl<'a> Object<'a> {
+    pub(crate) fn new(object: Json<'a>, data: &'a Members<'a>, own_type: &'a str) -> Self {
+        Self { members: object.members(), data, own_type }
+    }
+
     pub(crate) fn event_type(&self) -> String {
         canonical::event_type(self.own_type, self.text("/status").as_deref())
     }
@@ -42,11 +46,11 @@ impl Object<'_> {
     /// What analysis needs.
     pub(crate) fn labels(&self) -> Vec<(String, String)> {
         // A charge carries its payment method, a payment intent that failed that of its last try.
-        let error = self.json.at("/last_payment_error");
-        let method = self.json.at("/payment_method_details");
+        let error = self.members.at("/last_payment_error");
+        let method = self.members.at("/payment_method_details");
         let method = method.or_else(|| error?.at("/payment_method"));
         let card = method.and_then(|method| method.at("/card"));
-        let outcome = self.json.at("/outcome");
+        let outcome = self.members.at("/outcome");
         let within = |part: Option<Json<'_>>, pointer: &str| part?.text(pointer).map(String::from);
         let decline = within(error, "/decline_code")
             .or_else(|| within(error, "/code"))
@@ -65,7 +69,7 @@ impl Object<'_> {
 
     /// The amount that the event is about, in Stripe's units.
     fn units(&self) -> Option<String> {
-        let number = |pointer: &str| self.json.number(pointer).map(ToOwned::to_owned);
+        let number = |pointer: &str| self.members.number(pointer).map(ToOwned::to_owned);
         let some = |pointer: &str| number(pointer).filter(|units| units != "0");
         match (self.text("/object").as_deref()?, self.own_type) {
             (_, "charge.refunded") => self.refunded().or_else(|| number("/amount_refunded")),
@@ -83,14 +87,13 @@ impl Object<'_> {
 
     /// How much this refund was: `amount_refunded` is the sum of all of them.
     fn refunded(&self) -> Option<String> {
-        let sum: i64 = self.json.number("/amount_refunded")?.parse().ok()?;
-        let before: i64 =
-            self.event.number("/data/previous_attributes/amount_refunded")?.parse().ok()?;
+        let sum: i64 = self.members.number("/amount_refunded")?.parse().ok()?;
+        let before: i64 = self.data.number("/previous_attributes/amount_refunded")?.parse().ok()?;
         Some(sum.checked_sub(before)?.to_string())
     }
 
     fn text(&self, pointer: &str) -> Option<String> {
-        self.json.text(pointer).map(String::from)
+        self.members.text(pointer).map(String::from)
     }
 }
 
@@ -107,14 +110,18 @@ fn stripe_decimals(currency: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn object<'a>(event: &'a str, own_type: &'a str) -> Object<'a> {
+    fn data(event: &str) -> Members<'_> {
         let event = Json::parse(event.as_bytes()).unwrap();
-        Object { json: event.at("/data/object").unwrap(), event, own_type }
+        event.at("/data").unwrap().members()
+    }
+
+    fn object<'a>(data: &'a Members<'a>, own_type: &'a str) -> Object<'a> {
+        Object::new(data.at("/object").unwrap(), data, own_type)
     }
 
     #[track_caller]
     fn check_money(event: &str, own_type: &str, expected: Option<&str>) {
-        let money = object(event, own_type).money().unwrap();
+        let money = object(&data(event), own_type).money().unwrap();
         let written = money.map(|money| format!("{} {}", money.amount, money.currency));
         assert_eq!(written.as_deref(), expected);
     }
@@ -158,7 +165,7 @@ mod tests {
     #[test]
     fn an_amount_that_cannot_be_read_is_an_error() {
         let event = r#"{"data":{"object":{"object":"charge","amount":1.5,"currency":"usd"}}}"#;
-        assert!(object(event, "charge.succeeded").money().is_err());
+        assert!(object(&data(event), "charge.succeeded").money().is_err());
     }
 
     #[test]
@@ -171,7 +178,7 @@ mod tests {
             (r#"{"object":"invoice","id":"in_1","payment_intent":"pi_1"}"#, "in_1"),
         ] {
             let event = format!(r#"{{"data":{{"object":{event}}}}}"#);
-            assert_eq!(object(&event, "x").subject().as_deref(), Some(subject));
+            assert_eq!(object(&data(&event), "x").subject().as_deref(), Some(subject));
         }
     }
 }
