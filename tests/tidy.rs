@@ -19,7 +19,8 @@ const DOORS: &[(&str, &[&str])] = &[
 ];
 
 /// What a name of a file must not be.
-const DRAWERS: &[&str] = &["util", "utils", "helper", "helpers", "common", "misc", "manager", "imp"];
+const DRAWERS: &[&str] =
+    &["util", "utils", "helper", "helpers", "common", "misc", "manager", "imp"];
 
 /// The layers, from above to below: a file imports only from its own and those before it.
 const LAYERS: &[&[&str]] = &[
@@ -76,12 +77,15 @@ fn is_test(path: &str) -> bool {
 fn every_outside_world_has_one_door() {
     for (path, text) in sources(&["host/src"]) {
         for (world, doors) in DOORS.iter().filter(|_| !is_test(&path)) {
-            let within = |door: &&str| {
-                let rest = module(&path).strip_prefix(**door);
+            let within = |door: &str| {
+                let rest = module(&path).strip_prefix(door);
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             };
-            let allowed = doors.iter().any(|door| within(&door));
-            assert!(allowed || !code(&text).contains(world), "{path} reaches past {doors:?} for {world}");
+            let allowed = doors.iter().any(|door| within(door));
+            assert!(
+                allowed || !code(&text).contains(world),
+                "{path} reaches past {doors:?} for {world}"
+            );
         }
     }
 }
@@ -92,7 +96,8 @@ fn a_file_imports_only_from_the_layers_above_it() {
         let (module, code) = (module(&path), code(&text));
         let top = module.split('/').next().unwrap();
         let used = code.split("crate::").skip(1);
-        let used = used.filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next());
+        let used =
+            used.filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next());
         for other in used.filter(|other| !other.is_empty() && *other != top) {
             if !LAYERS.iter().any(|layer| layer.contains(&other)) {
                 continue;
@@ -121,7 +126,8 @@ fn a_file_is_one_noun_says_so_and_is_not_long() {
 
 #[test]
 fn nothing_is_skipped_or_left_to_do() {
-    let marks = [["TO", "DO"], ["FIX", "ME"], ["#[ign", "ore"], ["to", "do!("], ["unimple", "mented!("]];
+    let marks =
+        [["TO", "DO"], ["FIX", "ME"], ["#[ign", "ore"], ["to", "do!("], ["unimple", "mented!("]];
     for (path, text) in sources(&["host/src", "plugin-sdk/src", "plugins", "tests"]) {
         for mark in marks {
             assert!(!text.contains(&mark.concat()), "{path} has a {}", mark.concat());
@@ -140,8 +146,7 @@ fn the_readme_is_short_and_its_configuration_is_one() {
     assert!(text.contains(env), "the example shows where secrets can be");
     let text = text.replace(env, r#"[{ value = "whsec_x" }]"#);
 
-    let config =
-        hookgate::config::Config::parse(&text, Path::new("README.md"), Path::new("/"));
+    let config = hookgate::config::Config::parse(&text, Path::new("README.md"), Path::new("/"));
     let config = config.unwrap_or_else(|error| panic!("{error}"));
     assert!(config.sources.contains_key("stripe") && config.handlers.contains_key("dunning"));
 }

@@ -31,12 +31,9 @@ const DISTRIBUTION_LINKERS: [&str; 2] = ["wasm-ld-22", "wasm-ld"];
 
 /// A guest's stack. Every page of it that is touched costs a page fault in every instance.
 const STACK_BYTES: u64 = 32 << 10;
-/// The memory that an instance starts with: two pages, which the host clears faster than it maps
-/// new ones, and which hold the stack, the data and a small heap.
-const MEMORY_BYTES: u64 = 128 << 10;
-const WASM_PAGE_BYTES: u64 = 64 << 10;
-/// What the linker says when the plugin's data alone is larger than that.
-const MEMORY_TOO_SMALL: &str = "initial memory too small, ";
+/// What an instance has for its heap without asking for more: `memory.grow` is a system call, and
+/// the host clears two or three pages faster than it maps new ones. A page, since less is none.
+const HEAP_BYTES: u64 = 64 << 10;
 
 /// A plugin file that was built.
 #[derive(Debug, Clone)]
@@ -285,24 +282,6 @@ fn install(command: &mut Command, limit: Duration) -> Result<(), BuildError> {
 }
 
 fn cargo_build(package: &Package, toolchain: Toolchain) -> Result<(), BuildError> {
-    match try_cargo_build(package, toolchain, MEMORY_BYTES) {
-        Err(BuildError::Cargo(said)) => match memory_needed(&said) {
-            Some(bytes) => try_cargo_build(package, toolchain, bytes),
-            None => Err(BuildError::Cargo(said)),
-        },
-        built => built,
-    }
-}
-
-/// The memory that a plugin with much data starts with, out of the linker's complaint: what it
-/// needs, and a page for its heap.
-fn memory_needed(said: &str) -> Option<u64> {
-    let (_, needed) = said.split_once(MEMORY_TOO_SMALL)?;
-    let needed: u64 = needed.split_once(' ')?.0.parse().ok()?;
-    Some(needed.next_multiple_of(WASM_PAGE_BYTES) + WASM_PAGE_BYTES)
-}
-
-fn try_cargo_build(package: &Package, toolchain: Toolchain, memory: u64) -> Result<(), BuildError> {
     let mut cargo = Command::new("cargo");
     cargo
         .current_dir(&package.dir)
@@ -314,11 +293,7 @@ fn try_cargo_build(package: &Package, toolchain: Toolchain, memory: u64) -> Resu
         .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
         .env("CARGO_PROFILE_RELEASE_STRIP", "true")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env(
-            "RUSTFLAGS",
-            format!("-Clink-arg=-zstack-size={STACK_BYTES} -Clink-arg=--initial-memory={memory}"),
-        );
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(package).join("\x1f"));
     if toolchain == Toolchain::Distribution {
         let linker = distribution_linker().unwrap_or(DISTRIBUTION_LINKERS[0]);
         cargo
@@ -335,16 +310,28 @@ fn try_cargo_build(package: &Package, toolchain: Toolchain, memory: u64) -> Resu
     }
 }
 
+fn rustflags(package: &Package) -> Vec<String> {
+    let mut flags = vec![
+        format!("-Clink-arg=-zstack-size={STACK_BYTES}"),
+        format!("-Clink-arg=--initial-heap={HEAP_BYTES}"),
+    ];
+    // A panic names its source file: not where it lies on the machine that built the plugin.
+    let home = env::var_os("HOME").map(PathBuf::from);
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo_home = cargo_home.or_else(|| Some(home?.join(".cargo")));
+    let workspace = package.target_dir.ancestors().nth(2).map(PathBuf::from);
+    for (folder, name) in [(cargo_home, "cargo"), (workspace, "plugin")] {
+        let folder = folder.filter(|folder| folder.is_absolute() && folder.parent().is_some());
+        flags.extend(
+            folder.map(|folder| format!("--remap-path-prefix={}={name}", folder.display())),
+        );
+    }
+    flags
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_plugin_with_much_data_gets_the_memory_it_needs() {
-        let said = "rust-lld: error: initial memory too small, 300000 bytes needed";
-        assert_eq!(memory_needed(said), Some(6 * WASM_PAGE_BYTES));
-        assert_eq!(memory_needed("error[E0425]: cannot find value"), None);
-    }
 
     #[test]
     fn what_is_no_plugin_crate_is_said_so() {
