@@ -46,7 +46,7 @@ impl Load {
     async fn post_until_it_dies(self: Arc<Self>, public: String) {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let forged = number % 17 == 0;
+            let forged = number.is_multiple_of(17);
             let secret = if forged { "whsec_forged" } else { STRIPE_SECRET };
             let body = payment(&event_id(number), &subject(number), "payment_failed");
             let signature = stripe_signature(secret, Clock::System.now().seconds(), &body);
@@ -148,7 +148,7 @@ async fn what_was_answered_survives_kill_9_and_happens_once() {
     assert_eq!(distinct.len(), payments.len(), "an event was stored twice");
     let forged = |id: &&Option<&str>| {
         let number = id.and_then(|id| id.strip_prefix("evt_")?.parse::<u64>().ok());
-        number.is_none_or(|number| number % 17 == 0)
+        number.is_none_or(|number| number.is_multiple_of(17))
     };
     assert_eq!(distinct.iter().filter(forged).count(), 0, "a forged event was stored");
 }

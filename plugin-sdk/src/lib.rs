@@ -174,3 +174,8 @@ macro_rules! export {
         const _: fn() -> $crate::HandlerInfo = <$plugin as $crate::Handler>::describe;
     };
 }
+
+/// The plugin of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
