@@ -13,6 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use hookgate::clock::Clock;
 use hookgate::gateway::{Gateway, Seams};
 use hookgate::plugin::Compiler;
+use hookgate::store::Stats;
 use serde_json::Value;
 use sha2::Sha256;
 use tempfile::TempDir;
@@ -129,6 +130,15 @@ impl Harness {
     /// Waits until nothing is due any more.
     pub(crate) async fn settle(&self) {
         self.store.idle().await;
+    }
+
+    /// What the store holds and owes.
+    pub(crate) fn stats(&self) -> Stats {
+        self.store.stats()
+    }
+
+    pub(crate) fn client(&self) -> &reqwest::Client {
+        &self.client
     }
 
     pub(crate) fn clock(&self) -> &Clock {
