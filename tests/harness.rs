@@ -3,8 +3,10 @@
 //! Nothing here sleeps or polls: `settle` waits until the store says that nothing is due, and time
 //! moves by `advance`.
 
+mod flow;
 mod receiver;
 mod setup;
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,8 +22,10 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+pub(crate) use flow::Flow;
 pub(crate) use receiver::{Received, Receiver};
-pub(crate) use setup::{NOW, STRIPE_SECRET, Setup};
+pub(crate) use setup::{ENDPOINT_SECRET, GUEST_TOKEN, NOW, STRIPE_SECRET, Setup};
+pub(crate) use view::{delivery_to, reasons, run_of, text, texts};
 
 /// The folder that cargo builds into.
 pub(crate) fn target() -> PathBuf {
@@ -186,6 +190,11 @@ impl Harness {
     pub(crate) async fn stripe_with(&self, secret: &str, body: &str) -> Answer {
         let signature = stripe_signature(secret, self.clock.now().seconds(), body);
         self.post("stripe", &[("stripe-signature", &signature)], body).await
+    }
+
+    /// Posts a command to the source `guest`.
+    pub(crate) async fn guest(&self, command: &Value) -> Answer {
+        self.post("guest", &[("x-token", GUEST_TOKEN)], command.to_string()).await
     }
 
     /// What operators get.

@@ -9,7 +9,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
+use sha2::Sha256;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -28,6 +32,20 @@ impl Received {
 
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// Whether it is signed with this secret, as Standard Webhooks says; other signatures may stand
+    /// beside that.
+    pub(crate) fn is_signed_with(&self, secret: &str) -> bool {
+        let key = secret.strip_prefix("whsec_").and_then(|key| BASE64.decode(key).ok());
+        let key = key.expect("a secret of Standard Webhooks");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("any key will do");
+        for part in [self.header("webhook-id"), ".", self.header("webhook-timestamp"), "."] {
+            mac.update(part.as_bytes());
+        }
+        mac.update(&self.body);
+        let expected = format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()));
+        self.header("webhook-signature").split(' ').any(|signature| signature == expected)
     }
 
     /// A text of the body.

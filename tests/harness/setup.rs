@@ -16,6 +16,9 @@ pub(crate) const STRIPE_SECRET: &str = "whsec_test_stripe";
 /// What deliveries are signed with.
 pub(crate) const ENDPOINT_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
+/// What is posted to the source `guest` with.
+pub(crate) const GUEST_TOKEN: &str = "token_of_the_guest";
+
 /// A configuration in the making.
 pub(crate) struct Setup {
     config: String,
@@ -40,6 +43,12 @@ egress  = { allow = ["127.0.0.0/8"] }
     pub(crate) fn stripe() -> Self {
         let secrets = format!("secrets = [{{ value = \"{STRIPE_SECRET}\" }}]");
         Self::new().plugin("stripe").source("stripe", "stripe", &secrets)
+    }
+
+    /// With the source `guest`, its plugin, which is a handler too, and [`GUEST_TOKEN`].
+    pub(crate) fn guest() -> Self {
+        let secrets = format!("secrets = [{{ value = \"{GUEST_TOKEN}\" }}]");
+        Self::new().plugin("guest").source("guest", "guest", &secrets)
     }
 
     pub(crate) fn clock(mut self, clock: Clock) -> Self {
