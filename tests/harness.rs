@@ -3,9 +3,11 @@
 //! Nothing here sleeps or polls: `settle` waits until the store says that nothing is due, and time
 //! moves by `advance`.
 
+mod flow;
 mod process;
 mod receiver;
 mod setup;
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,24 +16,27 @@ use hmac::{Hmac, KeyInit, Mac};
 use hookgate::clock::Clock;
 use hookgate::gateway::{Gateway, Seams};
 use hookgate::plugin::Compiler;
+use hookgate::store::Stats;
 use serde_json::Value;
 use sha2::Sha256;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-pub use process::Process;
-pub use receiver::{Received, Receiver};
-pub use setup::{NOW, STRIPE_SECRET, Setup};
+pub(crate) use flow::Flow;
+pub(crate) use process::Process;
+pub(crate) use receiver::{Received, Receiver};
+pub(crate) use setup::{ENDPOINT_SECRET, GUEST_TOKEN, NOW, STRIPE_SECRET, Setup};
+pub(crate) use view::{delivery_to, reasons, run_of, text, texts};
 
 /// The folder that cargo builds into.
-pub fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     scratch.parent().expect("it lies in the target folder").to_owned()
 }
 
 /// A plugin that `make test` has built.
-pub fn plugin_file(name: &str) -> PathBuf {
+pub(crate) fn plugin_file(name: &str) -> PathBuf {
     let folder = if name == "guest" { "test-plugins" } else { "plugins" };
     let path = target().join(folder).join(format!("{name}.wasm"));
     assert!(path.exists(), "{} is missing: `make test` builds it", path.display());
@@ -39,14 +44,14 @@ pub fn plugin_file(name: &str) -> PathBuf {
 }
 
 /// The gateway's program, for what needs a process of its own.
-pub fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let path = target().join("release/hookgate");
     assert!(path.exists(), "{} is missing: `make test` builds it", path.display());
     path
 }
 
 /// A running gateway, in a temporary folder.
-pub struct Harness {
+pub(crate) struct Harness {
     folder: TempDir,
     clock: Clock,
     client: reqwest::Client,
@@ -59,27 +64,27 @@ pub struct Harness {
 
 /// What a request was answered.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Answer {
     /// Accepted for the first time, and the receipt's id.
     #[track_caller]
-    pub fn accepted(&self) -> String {
+    pub(crate) fn accepted(&self) -> String {
         assert_eq!(self.status, 200, "{}", self.body);
         assert!(!self.is_duplicate(), "it is a duplicate");
         self.json()["id"].as_str().map(str::to_owned).unwrap_or_default()
     }
 
-    pub fn is_duplicate(&self) -> bool {
+    pub(crate) fn is_duplicate(&self) -> bool {
         self.headers.get("hookgate-duplicate").is_some_and(|value| value == "true")
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or(Value::Null)
     }
 }
@@ -115,7 +120,7 @@ impl Harness {
     }
 
     /// Stops it in order and gives what it leaves behind.
-    pub async fn stop(self) -> Stopped {
+    pub(crate) async fn stop(self) -> Stopped {
         let Self { folder, clock, stop, mut tasks, store, .. } = self;
         drop(store);
         stop.send(()).expect("the gateway runs");
@@ -124,39 +129,48 @@ impl Harness {
         Stopped { folder, clock }
     }
 
-    pub async fn restart(self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
         self.stop().await.start().await
     }
 
     /// Waits until nothing is due any more.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         self.store.idle().await;
     }
 
-    pub fn clock(&self) -> &Clock {
+    /// What the store holds and owes.
+    pub(crate) fn stats(&self) -> Stats {
+        self.store.stats()
+    }
+
+    pub(crate) fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }
 
     /// Moves time forward and lets what becomes due happen.
-    pub async fn advance(&self, by: Duration) {
+    pub(crate) async fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.settle().await;
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn public(&self) -> &str {
+    pub(crate) fn public(&self) -> &str {
         &self.public
     }
 
-    pub fn admin(&self) -> &str {
+    pub(crate) fn admin(&self) -> &str {
         &self.admin
     }
 
     /// Posts a body with these headers.
-    pub async fn post(
+    pub(crate) async fn post(
         &self,
         source: &str,
         headers: &[(&str, &str)],
@@ -170,35 +184,40 @@ impl Harness {
     }
 
     /// Posts to the source `stripe` as Stripe would, now, with the harness's secret.
-    pub async fn stripe(&self, body: &str) -> Answer {
+    pub(crate) async fn stripe(&self, body: &str) -> Answer {
         self.stripe_with(STRIPE_SECRET, body).await
     }
 
     /// The same with another secret.
-    pub async fn stripe_with(&self, secret: &str, body: &str) -> Answer {
+    pub(crate) async fn stripe_with(&self, secret: &str, body: &str) -> Answer {
         let signature = stripe_signature(secret, self.clock.now().seconds(), body);
         self.post("stripe", &[("stripe-signature", &signature)], body).await
     }
 
+    /// Posts a command to the source `guest`.
+    pub(crate) async fn guest(&self, command: &Value) -> Answer {
+        self.post("guest", &[("x-token", GUEST_TOKEN)], command.to_string()).await
+    }
+
     /// What operators get.
-    pub async fn ask(&self, path: &str) -> Answer {
+    pub(crate) async fn ask(&self, path: &str) -> Answer {
         answer(self.client.get(format!("{}{path}", self.admin))).await
     }
 
     /// What operators send.
-    pub async fn tell(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn tell(&self, path: &str, body: &Value) -> Answer {
         answer(self.client.post(format!("{}{path}", self.admin)).json(body)).await
     }
 
     /// Has the gateway look at its files now, and gives what became of them.
-    pub async fn reload(&self) -> Value {
+    pub(crate) async fn reload(&self) -> Value {
         let answer = self.tell("/v1/reload", &Value::Null).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.json()
     }
 
     /// Puts a built plugin into the plugins folder, or replaces one, as `mv` does.
-    pub fn drop_plugin(&self, name: &str, wasm: &[u8]) {
+    pub(crate) fn drop_plugin(&self, name: &str, wasm: &[u8]) {
         let folder = self.folder.path().join("plugins");
         let partial = folder.join(format!(".{name}.partial"));
         std::fs::write(&partial, wasm).expect("the folder can be written");
@@ -206,14 +225,14 @@ impl Harness {
     }
 
     /// The configuration file, changed.
-    pub fn rewrite_config(&self, change: impl FnOnce(String) -> String) {
+    pub(crate) fn rewrite_config(&self, change: impl FnOnce(String) -> String) {
         let path = self.folder.path().join("hookgate.toml");
         let text = std::fs::read_to_string(&path).expect("the file is there");
         std::fs::write(path, change(text)).expect("the file can be written");
     }
 
     /// The events of a listing, oldest first.
-    pub async fn events(&self, query: &str) -> Vec<Value> {
+    pub(crate) async fn events(&self, query: &str) -> Vec<Value> {
         let answer = self.ask(&format!("/v1/events?limit=500&{query}")).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         let mut items = answer.json()["items"].as_array().cloned().unwrap_or_default();
@@ -223,22 +242,22 @@ impl Harness {
 }
 
 /// A gateway that has stopped, and what it left behind.
-pub struct Stopped {
+pub(crate) struct Stopped {
     folder: TempDir,
     clock: Clock,
 }
 
 impl Stopped {
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub async fn start(self) -> Harness {
+    pub(crate) async fn start(self) -> Harness {
         Harness::start(self.folder, self.clock).await.expect("the gateway starts")
     }
 }
 
-pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let response = request.send().await.expect("the gateway answers");
     Answer {
         status: response.status().as_u16(),
@@ -248,14 +267,14 @@ pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
 }
 
 /// The `Stripe-Signature` of a body.
-pub fn stripe_signature(secret: &str, seconds: u64, body: &str) -> String {
+pub(crate) fn stripe_signature(secret: &str, seconds: u64, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do");
     mac.update(format!("{seconds}.{body}").as_bytes());
     format!("t={seconds},v1={}", hex::encode(mac.finalize().into_bytes()))
 }
 
 /// A payment that failed or succeeded, as Stripe says it.
-pub fn payment(id: &str, subject: &str, what: &str) -> String {
+pub(crate) fn payment(id: &str, subject: &str, what: &str) -> String {
     serde_json::json!({
         "id": id,
         "object": "event",

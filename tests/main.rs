@@ -1,11 +1,12 @@
 //! Scenarios: what users rely on, through real sockets, real wasm and a real store.
 //!
 //! One binary, so that it is linked once. `make test` builds the gateway and the plugins first.
-#![expect(unreachable_pub, reason = "a module of a test binary is reached by its neighbours")]
+#![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod harness;
 
 mod path;
+mod vectors;
 mod crash;
 mod shutdown;
 mod tidy;

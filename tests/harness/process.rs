@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use super::{Stopped, answer, program};
 
 /// A running `hookgate serve`. Killed if a test drops it.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     /// Its log, a JSON object a line; kept open, so that it can be written.
     log: Lines<BufReader<ChildStderr>>,
@@ -21,7 +21,7 @@ pub struct Process {
 
 impl Process {
     /// Starts it and waits until it accepts webhooks.
-    pub async fn start(stopped: Stopped) -> Self {
+    pub(crate) async fn start(stopped: Stopped) -> Self {
         let mut child = Command::new(program())
             .args(["--log", "json", "serve", "--config"])
             .arg(stopped.folder().join("hookgate.toml"))
@@ -53,18 +53,18 @@ impl Process {
         }
     }
 
-    pub fn public(&self) -> &str {
+    pub(crate) fn public(&self) -> &str {
         &self.public
     }
 
     /// Waits until nothing is due any more.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let answer = answer(self.client.get(format!("{}/v1/settled", self.admin))).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
     /// All events, oldest first.
-    pub async fn events(&self) -> Vec<Value> {
+    pub(crate) async fn events(&self) -> Vec<Value> {
         let mut events = Vec::new();
         let mut cursor = String::new();
         loop {
@@ -79,20 +79,20 @@ impl Process {
     }
 
     /// `kill -9`.
-    pub async fn kill(mut self) -> Stopped {
+    pub(crate) async fn kill(mut self) -> Stopped {
         self.child.kill().await.expect("it runs");
         self.stopped
     }
 
     /// SIGTERM.
-    pub fn signal_stop(&self) {
+    pub(crate) fn signal_stop(&self) {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok());
         let process = id.and_then(rustix::process::Pid::from_raw).expect("it runs");
         rustix::process::kill_process(process, rustix::process::Signal::TERM).expect("it runs");
     }
 
     /// Waits for its own end, which must be in order.
-    pub async fn ended(mut self) -> Stopped {
+    pub(crate) async fn ended(mut self) -> Stopped {
         while let Some(line) = self.log.next_line().await.expect("the log is text") {
             assert!(!line.contains("\"ERROR\""), "{line}");
         }
@@ -102,7 +102,7 @@ impl Process {
     }
 
     /// SIGTERM, and waits.
-    pub async fn terminate(self) -> Stopped {
+    pub(crate) async fn terminate(self) -> Stopped {
         self.signal_stop();
         self.ended().await
     }

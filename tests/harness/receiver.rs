@@ -9,29 +9,47 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
+use sha2::Sha256;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// A delivery as it arrived.
 #[derive(Debug, Clone)]
-pub struct Received {
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Received {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Received {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
+    /// Whether it is signed with this secret, as Standard Webhooks says; other signatures may stand
+    /// beside that.
+    pub(crate) fn is_signed_with(&self, secret: &str) -> bool {
+        let key = secret.strip_prefix("whsec_").and_then(|key| BASE64.decode(key).ok());
+        let key = key.expect("a secret of Standard Webhooks");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("any key will do");
+        for part in [self.header("webhook-id"), ".", self.header("webhook-timestamp"), "."] {
+            mac.update(part.as_bytes());
+        }
+        mac.update(&self.body);
+        let expected = format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()));
+        self.header("webhook-signature").split(' ').any(|signature| signature == expected)
+    }
+
     /// A text of the body.
-    pub fn text(&self, key: &str) -> String {
+    pub(crate) fn text(&self, key: &str) -> String {
         self.json()[key].as_str().unwrap_or_default().to_owned()
     }
 }
@@ -50,7 +68,7 @@ struct Shared {
 }
 
 /// A running endpoint.
-pub struct Receiver {
+pub(crate) struct Receiver {
     url: String,
     shared: Arc<Shared>,
     _tasks: JoinSet<()>,
@@ -58,7 +76,7 @@ pub struct Receiver {
 
 impl Receiver {
     /// One that accepts everything.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mood = Mutex::new(Mood::Answer(204, Vec::new()));
         let shared = Arc::new(Shared { mood, received: watch::Sender::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -70,49 +88,49 @@ impl Receiver {
     }
 
     /// One that answers this status to everything.
-    pub async fn answering(status: u16) -> Self {
+    pub(crate) async fn answering(status: u16) -> Self {
         let receiver = Self::start().await;
         receiver.answer(status);
         receiver
     }
 
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Answers this status from now on.
-    pub fn answer(&self, status: u16) {
+    pub(crate) fn answer(&self, status: u16) {
         self.answer_with(status, Vec::new());
     }
 
-    pub fn answer_with(&self, status: u16, headers: Vec<(&'static str, String)>) {
+    pub(crate) fn answer_with(&self, status: u16, headers: Vec<(&'static str, String)>) {
         *self.shared.mood.lock().expect("no holder panics") = Mood::Answer(status, headers);
     }
 
     /// Takes requests and never answers from now on.
-    pub fn hang(&self) {
+    pub(crate) fn hang(&self) {
         *self.shared.mood.lock().expect("no holder panics") = Mood::Hang;
     }
 
     /// What has arrived so far.
-    pub fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.shared.received.borrow().clone()
     }
 
     /// Waits until so many have arrived.
-    pub async fn arrived(&self, count: usize) -> Vec<Received> {
+    pub(crate) async fn arrived(&self, count: usize) -> Vec<Received> {
         let mut seen = self.shared.received.subscribe();
         let enough = seen.wait_for(|received| received.len() >= count).await;
         enough.expect("the endpoint runs").clone()
     }
 
     /// The `webhook-id`s of what has arrived, each once.
-    pub fn ids(&self) -> BTreeSet<String> {
+    pub(crate) fn ids(&self) -> BTreeSet<String> {
         self.received().iter().map(|delivery| delivery.header("webhook-id").to_owned()).collect()
     }
 
     /// The event types of what has arrived, in order.
-    pub fn types(&self) -> Vec<String> {
+    pub(crate) fn types(&self) -> Vec<String> {
         self.received().iter().map(|delivery| delivery.text("type")).collect()
     }
 }

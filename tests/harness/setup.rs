@@ -8,16 +8,19 @@ use hookgate::event::Timestamp;
 use super::{Harness, Receiver, Stopped, plugin_file};
 
 /// The time at which every test begins.
-pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 /// What the source `stripe` is signed with.
-pub const STRIPE_SECRET: &str = "whsec_test_stripe";
+pub(crate) const STRIPE_SECRET: &str = "whsec_test_stripe";
 
 /// What deliveries are signed with.
-pub const ENDPOINT_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const ENDPOINT_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// What is posted to the source `guest` with.
+pub(crate) const GUEST_TOKEN: &str = "token_of_the_guest";
 
 /// A configuration in the making.
-pub struct Setup {
+pub(crate) struct Setup {
     config: String,
     plugins: Vec<String>,
     clock: Clock,
@@ -25,7 +28,7 @@ pub struct Setup {
 
 impl Setup {
     /// Both ports, a folder for data and one for plugins, and loopback allowed for deliveries.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let config = r#"
 listen  = "127.0.0.1:0"
 admin   = "127.0.0.1:0"
@@ -37,34 +40,40 @@ egress  = { allow = ["127.0.0.0/8"] }
     }
 
     /// With the source `stripe`, its plugin and [`STRIPE_SECRET`].
-    pub fn stripe() -> Self {
+    pub(crate) fn stripe() -> Self {
         let secrets = format!("secrets = [{{ value = \"{STRIPE_SECRET}\" }}]");
         Self::new().plugin("stripe").source("stripe", "stripe", &secrets)
     }
 
-    pub fn clock(mut self, clock: Clock) -> Self {
+    /// With the source `guest`, its plugin, which is a handler too, and [`GUEST_TOKEN`].
+    pub(crate) fn guest() -> Self {
+        let secrets = format!("secrets = [{{ value = \"{GUEST_TOKEN}\" }}]");
+        Self::new().plugin("guest").source("guest", "guest", &secrets)
+    }
+
+    pub(crate) fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
     /// With a plugin in the folder from the start.
-    pub fn plugin(mut self, name: &str) -> Self {
+    pub(crate) fn plugin(mut self, name: &str) -> Self {
         self.plugins.push(name.to_owned());
         self
     }
 
     /// With a source; `rest` are more lines of its table.
-    pub fn source(self, name: &str, plugin: &str, rest: &str) -> Self {
+    pub(crate) fn source(self, name: &str, plugin: &str, rest: &str) -> Self {
         self.table(&format!("[sources.{name}]\nplugin = \"{plugin}\"\n{rest}"))
     }
 
     /// With an endpoint that gets CloudEvents.
-    pub fn endpoint(self, name: &str, receiver: &Receiver, events: &[&str]) -> Self {
+    pub(crate) fn endpoint(self, name: &str, receiver: &Receiver, events: &[&str]) -> Self {
         self.endpoint_with(name, receiver, events, "body = \"cloudevents\"")
     }
 
     /// With an endpoint; `rest` are more lines of its table.
-    pub fn endpoint_with(
+    pub(crate) fn endpoint_with(
         self,
         name: &str,
         receiver: &Receiver,
@@ -79,18 +88,18 @@ egress  = { allow = ["127.0.0.0/8"] }
     }
 
     /// With a handler's plugin and its grants; `rest` are the lines of its table.
-    pub fn handler(self, name: &str, rest: &str) -> Self {
+    pub(crate) fn handler(self, name: &str, rest: &str) -> Self {
         self.plugin(name).table(&format!("[handlers.{name}]\n{rest}"))
     }
 
     /// With any other lines.
-    pub fn table(mut self, text: &str) -> Self {
+    pub(crate) fn table(mut self, text: &str) -> Self {
         writeln!(self.config, "\n{text}").expect("a string can be written");
         self
     }
 
     /// Writes the folder and starts nothing.
-    pub fn prepare(self) -> Stopped {
+    pub(crate) fn prepare(self) -> Stopped {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let plugins = folder.path().join("plugins");
         std::fs::create_dir(&plugins).expect("it is empty");
@@ -103,7 +112,7 @@ egress  = { allow = ["127.0.0.0/8"] }
         Stopped { folder, clock: self.clock }
     }
 
-    pub async fn start(self) -> Harness {
+    pub(crate) async fn start(self) -> Harness {
         self.prepare().start().await
     }
 }

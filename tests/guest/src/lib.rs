@@ -2,8 +2,9 @@
 //!
 //! The command is the JSON that it is given, a request's body or an event's data:
 //! `{"do": "spin", "at": "parse"}`. `at` is the function that does it: `claim`, `parse`, or `handle`,
-//! which it is if nothing is said. It stands on the bare contract instead of the SDK, because it has
-//! to do what the SDK would not let it.
+//! which it is if nothing is said. A handler may fail behind that: `"then": "retry"`, and only before
+//! a try with `"until": 2`. It stands on the bare contract instead of the SDK, because it has to do
+//! what the SDK would not let it.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -179,32 +180,49 @@ impl handler::Guest for Guest {
     fn handle(event: Event, context: handler::Context) -> Result<(), Failure> {
         let (asked, command) = command(event.data.as_bytes(), "handle");
         misbehave(&asked, &command);
-        match asked.as_str() {
-            "emit" => emit(&event, &command).map_err(refused),
-            "send" => {
-                let times = command["times"].as_u64().unwrap_or(1);
-                let (endpoint, body) = (text(&command, "endpoint", ""), text(&command, "text", ""));
-                (0..times)
-                    .try_for_each(|_| outbox::send(endpoint, "text/plain", body.as_bytes()))
-                    .map_err(refused)
-            }
-            "alert" => {
-                let message = text(&command, "text", "told to");
-                outbox::alert(Severity::Warning, message).map_err(refused)
-            }
-            "state" => add_one(text(&command, "key", "count")),
-            "lie" => {
-                for number in 0..100 {
-                    state::delete(&number.to_string());
-                }
-                Ok(())
-            }
-            "attempt" => {
-                log::write(log::Level::Info, &format!("{context:?}"));
-                Ok(())
-            }
-            _ => failure(&asked, &command),
+        obey(&asked, &command, &event, &context)?;
+        if u64::from(context.attempt) >= command["until"].as_u64().unwrap_or(u64::MAX) {
+            return Ok(());
         }
+        let then = text(&command, "then", "nothing");
+        misbehave(then, &command);
+        failure(&asked, &command)?;
+        failure(then, &command)
+    }
+}
+
+/// Asks the host for what it is told to.
+fn obey(
+    asked: &str,
+    command: &Value,
+    event: &Event,
+    context: &handler::Context,
+) -> Result<(), Failure> {
+    match asked {
+        "emit" => emit(event, command).map_err(refused),
+        "send" => {
+            let times = command["times"].as_u64().unwrap_or(1);
+            let (endpoint, body) = (text(command, "endpoint", ""), text(command, "text", ""));
+            (0..times)
+                .try_for_each(|_| outbox::send(endpoint, "text/plain", body.as_bytes()))
+                .map_err(refused)
+        }
+        "alert" => {
+            let message = text(command, "text", "told to");
+            outbox::alert(Severity::Warning, message).map_err(refused)
+        }
+        "state" => add_one(text(command, "key", "count")),
+        "lie" => {
+            for number in 0..100 {
+                state::delete(&number.to_string());
+            }
+            Ok(())
+        }
+        "attempt" => {
+            log::write(log::Level::Info, &format!("{context:?}"));
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -218,11 +236,12 @@ fn emit(event: &Event, command: &Value) -> Result<(), outbox::Refusal> {
     })
 }
 
-/// Counts in the state, and makes sure that it sees what it wrote.
+/// Counts in the state, says how far, and makes sure that it sees what it wrote.
 fn add_one(key: &str) -> Result<(), Failure> {
     let before = state::get(key).and_then(|value| value.first().copied()).unwrap_or(0);
     state::set(key, &[before + 1]).map_err(refused)?;
     assert_eq!(state::get(key), Some(vec![before + 1]), "a run sees what it set");
+    log::write(log::Level::Info, &(before + 1).to_string());
     Ok(())
 }
 

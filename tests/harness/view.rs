@@ -1,0 +1,77 @@
+//! What operators see, as a test asks for it.
+
+use serde_json::{Value, json};
+
+use super::Harness;
+
+impl Harness {
+    /// The event that a source or handler gave this id, with its runs and deliveries.
+    pub(crate) async fn event(&self, event_id: &str) -> Value {
+        let events = self.events("").await;
+        let found = events.iter().find(|event| event["event_id"] == event_id);
+        let id = found.unwrap_or_else(|| panic!("there is no event {event_id}: {events:#?}"));
+        self.shown(&format!("/v1/events/{}", text(&id["id"]))).await
+    }
+
+    /// A receipt with its tries.
+    pub(crate) async fn receipt(&self, id: &str) -> Value {
+        self.shown(&format!("/v1/receipts/{id}")).await
+    }
+
+    /// The dead letters, newest first.
+    pub(crate) async fn dead(&self) -> Vec<Value> {
+        self.shown("/v1/dead").await["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Opens this again, which must be finished, and lets it happen.
+    pub(crate) async fn replay(&self, id: &str) {
+        let replayed = self.tell("/v1/replay", &json!({ "ids": [id] })).await;
+        assert_eq!(replayed.json(), json!({ "reopened": 1, "left": 0 }), "{}", replayed.body);
+        self.settle().await;
+    }
+
+    /// What the plugin of this name is now.
+    pub(crate) async fn plugin(&self, name: &str) -> Value {
+        let plugins = self.shown("/v1/plugins").await;
+        let rows = plugins["plugins"].as_array().cloned().unwrap_or_default();
+        rows.into_iter().find(|row| row["name"] == name).unwrap_or_default()
+    }
+
+    async fn shown(&self, path: &str) -> Value {
+        let answer = self.ask(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.json()
+    }
+}
+
+/// The run of this handler on an event.
+pub(crate) fn run_of(event: &Value, handler: &str) -> Value {
+    one(&event["runs"], "handler", handler)
+}
+
+/// The delivery of an event to this endpoint.
+pub(crate) fn delivery_to(event: &Value, endpoint: &str) -> Value {
+    one(&event["deliveries"], "endpoint", endpoint)
+}
+
+/// The texts under this key in the items of a list: of the tries of a run, of the lines of a log.
+pub(crate) fn texts(list: &Value, key: &str) -> Vec<String> {
+    list.as_array().into_iter().flatten().map(|item| text(&item[key])).collect()
+}
+
+/// Why each try or attempt in a list failed.
+pub(crate) fn reasons(tries: &Value) -> Vec<String> {
+    texts(tries, "reason")
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[track_caller]
+fn one(list: &Value, key: &str, name: &str) -> Value {
+    let mut found = list.as_array().into_iter().flatten().filter(|item| item[key] == name);
+    let item = found.next().unwrap_or_else(|| panic!("there is none of {name}: {list:#}"));
+    assert!(found.next().is_none(), "there are two of {name}: {list:#}");
+    item.clone()
+}
