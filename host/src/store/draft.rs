@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::backlog::OpenWork;
 use super::claim::Lease;
+use super::frontier::Move;
 use super::known_ids::KnownIds;
 use super::owed::Stored;
 use super::record::RecordKind;
@@ -20,9 +21,9 @@ use crate::ids::{Id, IdKind};
 type Bytes = &'static [u8];
 
 /// A transaction in the making.
-#[derive(Debug)]
 pub(super) struct Draft<'t> {
     pub(super) shared: &'t Shared,
+    transaction: &'t WriteTransaction,
     pub(super) now: Timestamp,
     pub(super) ids: KnownIds<'t>,
     pub(super) state: Table<'t, Bytes, Bytes>,
@@ -68,6 +69,7 @@ impl<'t> Draft<'t> {
     ) -> Result<Self, Failure> {
         Ok(Self {
             shared,
+            transaction,
             now: shared.clock.now(),
             ids: KnownIds::open(transaction)?,
             state: transaction.open_table(file::STATE)?,
@@ -81,11 +83,13 @@ impl<'t> Draft<'t> {
         })
     }
 
-    /// Gives every work that the mark passes a row of its own.
-    pub(super) fn pass(&mut self, passed: &[u64]) -> Result<(), Failure> {
-        for position in passed {
+    /// Moves the low-water mark, and gives every open work that it passes a row.
+    pub(super) fn advance(&mut self, moved: &Move) -> Result<(), Failure> {
+        for position in &moved.passed {
             self.open.insert(position, ())?;
         }
+        self.transaction.open_table(file::META)?.insert(file::LOW_WATER, moved.low_water)?;
+        self.low_water = moved.low_water;
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use super::{Error, Failure};
 pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 /// How each work stands that was ever tried, by its position.
 pub(super) const OUTCOMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outcomes");
-/// The open works behind the low-water mark.
+/// The open works before the low-water mark.
 pub(super) const OPEN: TableDefinition<'_, u64, ()> = TableDefinition::new("open");
 /// The dead works, each with its kind.
 pub(super) const DEAD: TableDefinition<'_, u64, u8> = TableDefinition::new("dead");

@@ -1,7 +1,7 @@
 //! The low-water mark: before it, a start need not look.
 //!
-//! Pure. Every work before the mark is finished or a row of its own; every work behind it is found
-//! by reading the log from there. The mark follows the log at a distance, so that most works are
+//! Pure. Every work before the mark is finished or a row of its own; every other is found by
+//! reading the log from there. The mark follows the log at a distance, so that most works are
 //! finished when it passes and few rows are ever written.
 
 use std::collections::BTreeSet;
@@ -9,14 +9,14 @@ use std::collections::BTreeSet;
 /// Commits between two moves of the mark; a start reads at most twice as many segments.
 const COMMITS_PER_MOVE: u32 = 256;
 
-/// Where the mark is, and what is open behind it.
+/// Where the mark is, and what is open from there on.
 #[derive(Debug)]
 pub(super) struct Frontier {
     low_water: u64,
     /// Where the mark will go next.
     next_mark: u64,
     commits: u32,
-    /// The open works at or behind the mark.
+    /// The open works at the mark or later.
     open: BTreeSet<u64>,
 }
 

@@ -161,10 +161,8 @@ impl Draft<'_> {
         let mut works = Vec::new();
         let mut unknown = Vec::new();
         for Target { id, only_dead } in targets {
-            let record = match id.tag == self.shared.file.tag {
-                true => self.shared.log.record(&self.log, id.position)?,
-                false => None,
-            };
+            let known = id.tag == self.shared.file.tag;
+            let record = if known { self.shared.log.record(&self.log, id.position)? } else { None };
             let stored = record.and_then(Stored::of);
             match stored.and_then(|stored| stored.works_of(*id, &self.shared.lanes)) {
                 Some(owed) => works.extend(owed.into_iter().map(|work| (work, *only_dead))),

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use redb::WriteTransaction;
 use tokio::sync::{mpsc, oneshot};
 
 use super::claim::{DeliveryWork, ParseWork, RunWork};
@@ -17,7 +18,7 @@ use super::replay::{Replayed, Target};
 use super::standing::{Progress, WorkKind};
 use super::stored::{Appended, NewEvent, NewReceipt};
 use super::tried::{Attempt, Committed, Try};
-use super::{Error, Failure, Shared, file};
+use super::{Error, Failure, Shared};
 use crate::ids::Id;
 
 /// Most operations in one transaction.
@@ -147,21 +148,26 @@ impl Writer {
         changes: &mut Changes,
     ) -> Result<Option<u64>, Error> {
         let transaction = self.shared.file.write()?;
-        let low_water = moved.map_or(self.frontier.low_water(), |moved| moved.low_water);
-        let mut draft = Draft::new(&self.shared, &transaction, self.end, low_water, changes)?;
+        let mut draft = self.draft(&transaction, changes)?;
         if let Some(moved) = moved {
-            draft.pass(&moved.passed)?;
+            draft.advance(moved)?;
         }
         for op in ops {
             draft.perform(op)?;
         }
-        let Some(end) = draft.finish()? else { return Ok(None) };
-        if let Some(moved) = moved {
-            let mut meta = transaction.open_table(file::META).map_err(Failure::from)?;
-            meta.insert(file::LOW_WATER, moved.low_water).map_err(Failure::from)?;
+        let end = draft.finish()?;
+        if end.is_some() {
+            transaction.commit().map_err(Failure::from)?;
         }
-        transaction.commit().map_err(Failure::from)?;
-        Ok(Some(end))
+        Ok(end)
+    }
+
+    fn draft<'t>(
+        &'t self,
+        transaction: &'t WriteTransaction,
+        changes: &'t mut Changes,
+    ) -> Result<Draft<'t>, Failure> {
+        Draft::new(&self.shared, transaction, self.end, self.frontier.low_water(), changes)
     }
 
     /// Changes memory to what is on disk now, then answers everybody.
@@ -203,19 +209,12 @@ impl Writer {
     fn rest(&self) -> Result<(), Error> {
         self.shared.check()?;
         let moved = self.frontier.move_to(self.end);
-        let rest = || {
+        let rest = || -> Result<(), Error> {
             let transaction = self.shared.file.write()?;
-            let mut changes = Changes::default();
-            let mut draft =
-                Draft::new(&self.shared, &transaction, self.end, self.end, &mut changes)?;
-            draft.pass(&moved.passed)?;
-            drop(draft);
-            let mut meta = transaction.open_table(file::META).map_err(Failure::from)?;
-            meta.insert(file::LOW_WATER, moved.low_water).map_err(Failure::from)?;
-            drop(meta);
+            self.draft(&transaction, &mut Changes::default())?.advance(&moved)?;
             Ok(transaction.commit().map_err(Failure::from)?)
         };
-        rest().inspect_err(|error: &Error| self.shared.fail(error.clone()))
+        rest().inspect_err(|error| self.shared.fail(error.clone()))
     }
 }
 

@@ -98,7 +98,7 @@ async fn only_the_dead_of_matching_events_are_replayed() {
 }
 
 #[tokio::test]
-async fn a_reopened_work_behind_the_mark_survives_a_restart() {
+async fn a_reopened_work_before_the_mark_survives_a_restart() {
     let bench = Bench::new();
     let ids = one_of_each(&bench).await;
     // An orderly end moves the mark over everything.
