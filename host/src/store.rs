@@ -249,7 +249,22 @@ impl Store {
         tried: Try,
         events: Vec<NewEvent>,
     ) -> Result<Vec<Id>, Error> {
-        self.ask(|reply| Op::Parse { work, tried, events, reply }).await
+        self.queue_parse(work, tried, events).await?.await
+    }
+
+    /// The same in two steps: resolves when the commit is queued, to what resolves when it is on
+    /// disk. Commits take place in the order in which they are queued.
+    pub async fn queue_parse(
+        &self,
+        work: ParseWork,
+        tried: Try,
+        events: Vec<NewEvent>,
+    ) -> Result<impl Future<Output = Result<Vec<Id>, Error>>, Error> {
+        let (reply, answer) = oneshot::channel();
+        let op = Op::Parse { work, tried, events, reply };
+        let op = Queued::new(op, &self.handle.shared);
+        self.queue().send(op).await.map_err(|_| Error::Closed)?;
+        Ok(self.handle.shared.answered(answer))
     }
 
     /// Commits a try of a run. If it is done, its effects take place with it, or neither does.
