@@ -11,6 +11,7 @@ mod send;
 mod serve;
 pub mod vectors;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -111,9 +112,14 @@ fn exit_code(ended: anyhow::Result<()>) -> ExitCode {
 
 fn log_to_stderr(cli: &Cli) {
     // A command that is not the gateway speaks for itself on standard output.
-    let default = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
+    let default = match cli.command {
+        Command::Serve(_) => "info",
+        Command::Demo(_) => "error",
+        _ => "warn",
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = lines.with_ansi(std::io::stderr().is_terminal());
     match cli.log {
         LogFormat::Text => lines.with_target(false).init(),
         LogFormat::Json => lines.json().init(),

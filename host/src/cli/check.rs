@@ -12,7 +12,7 @@ use crate::plugin::{Folder, Host, Plugin, Registry, Reloaded};
 
 pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
-    println!("{} is in order", path.display());
+    println!("{} is well-formed", path.display());
     let host = super::offline_host()?;
     let registry = Registry::default();
     let mut wrong = load(&host, &registry, &config).await?;
