@@ -5,6 +5,7 @@
 
 mod parses;
 mod runs;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

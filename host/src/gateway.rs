@@ -132,7 +132,7 @@ impl Gateway {
         let connections = Limits { connections_max: ADMIN_CONNECTIONS, ..Limits::default() };
         let admin =
             listener::serve(admin, admin::router(Arc::new(operators)), connections, cancel.clone());
-        let parses = work(Parses(parts.dispatch.clone()), PARSES, cancel.clone());
+        let parses = work(Parses::new(parts.dispatch.clone()), PARSES, cancel.clone());
         let runs = work(Runs(parts.dispatch), limits.runs, cancel.clone());
         let deliveries = work(Deliveries(parts.delivery), limits.deliveries, cancel.clone());
 

@@ -3,11 +3,14 @@
 //! A receipt that cannot be parsed is kept whole as a dead letter; it is opened again when another
 //! version of its plugin is loaded. Never looks at what an event means beyond its type.
 
+use std::future::ready;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{info, warn};
 
+use super::turns::{Turn, Turns};
 use super::{Dispatch, Rules};
 use crate::effect::LogLine;
 use crate::event::Event;
@@ -18,21 +21,35 @@ use crate::worker::Work;
 
 /// The parses that are due.
 #[derive(Debug, Clone)]
-pub(crate) struct Parses(pub(crate) Arc<Dispatch>);
+pub(crate) struct Parses {
+    dispatch: Arc<Dispatch>,
+    turns: Arc<Turns>,
+}
+
+impl Parses {
+    pub(crate) fn new(dispatch: Arc<Dispatch>) -> Self {
+        Self { dispatch, turns: Arc::default() }
+    }
+}
 
 impl Work for Parses {
-    type Item = ParseWork;
+    type Item = (ParseWork, Turn);
 
-    fn claim(&self, room: usize) -> Result<Vec<ParseWork>, store::Error> {
-        self.0.store.claim_parses(room)
+    fn claim(&self, room: usize) -> Result<Vec<Self::Item>, store::Error> {
+        let claimed = self.dispatch.store.claim_parses(room)?;
+        let in_turn = |work: ParseWork| {
+            let turn = self.turns.next(&work.receipt.source);
+            (work, turn)
+        };
+        Ok(claimed.into_iter().map(in_turn).collect())
     }
 
     fn ready(&self) -> impl Future<Output = ()> + Send {
-        self.0.store.ready(WorkKind::Parse)
+        self.dispatch.store.ready(WorkKind::Parse)
     }
 
-    async fn perform(self, work: ParseWork) -> Result<(), store::Error> {
-        self.0.parse(work).await
+    async fn perform(self, (work, turn): Self::Item) -> Result<(), store::Error> {
+        self.dispatch.parse(work, turn).await
     }
 }
 
@@ -46,7 +63,7 @@ struct Ended<'a> {
 }
 
 impl Dispatch {
-    async fn parse(&self, work: ParseWork) -> Result<(), store::Error> {
+    async fn parse(&self, work: ParseWork, mut turn: Turn) -> Result<(), store::Error> {
         let started = Instant::now();
         let at = self.clock.now();
         let rules = self.rules.load_full();
@@ -63,8 +80,16 @@ impl Dispatch {
         };
         let events = events.into_iter().map(route).collect();
         let parse = Try { at, duration: started.elapsed(), plugin, outcome, verdict, log };
-        self.store.commit_parse(work, parse, events).await?;
-        Ok(())
+        turn.comes().await;
+        let mut committed = pin!(self.store.commit_parse(work, parse, events));
+        // The first poll puts it into the store's queue: what comes behind it there is committed
+        // behind it, and need not wait for the disk.
+        tokio::select! {
+            biased;
+            committed = &mut committed => return committed.map(drop),
+            () = ready(()) => drop(turn),
+        }
+        committed.await.map(drop)
     }
 
     async fn parsed(&self, rules: &Rules, receipt: &Receipt) -> Ended<'_> {
