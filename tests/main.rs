@@ -7,6 +7,9 @@ mod harness;
 
 mod path;
 mod vectors;
+mod ingest;
+mod admin;
+mod cli;
 mod crash;
 mod shutdown;
 mod tidy;

@@ -5,6 +5,7 @@
 
 mod query;
 mod rows;
+mod veil;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::store::{self, Store, WorkKind};
 
 use query::{ListQuery, PageQuery, Query, ReplayBody};
 pub use rows::{ConfigRow, PluginRow, ReloadRow, Report};
+pub use veil::Veil;
 
 /// Somebody who asks for a reload and waits for what became of it.
 pub type Ask = oneshot::Sender<Report>;
@@ -40,6 +42,8 @@ pub struct Admin {
     pub reload: mpsc::Sender<Ask>,
     /// Whether requests can be accepted, and if not, why.
     pub ready: Ready,
+    /// Hides the secrets that came in with requests.
+    pub veil: Veil,
 }
 
 /// Says what keeps the gateway from accepting requests.
@@ -153,7 +157,8 @@ async fn receipt(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = id_of(&id, IdKind::Receipt)?;
-    Ok(found(id, admin.read(move |store| store.receipt(id)).await?)?.into_response())
+    let receipt = admin.read(move |store| store.receipt(id)).await?;
+    Ok(found(id, receipt.map(|receipt| admin.veil.over(receipt)))?.into_response())
 }
 
 async fn dead(

@@ -125,6 +125,7 @@ impl Gateway {
             plugins: live.plugins(),
             reload: ask,
             ready: live.ready(),
+            veil: live.veil(),
         };
         let connections = Limits { connections_max: limits.connections, ..Limits::default() };
         let public =

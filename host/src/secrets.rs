@@ -29,6 +29,13 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Puts `mark` wherever this secret stands in a text that is about to be shown.
+    pub fn take_out_of(&self, text: &mut String, mark: &str) {
+        if text.contains(&*self.0) {
+            *text = text.replace(&*self.0, mark);
+        }
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::Parts;
-use crate::admin::{Ask, ConfigRow, PluginRow, Ready, ReloadRow, Report};
+use crate::admin::{Ask, ConfigRow, PluginRow, Ready, ReloadRow, Report, Veil};
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::dispatch::{Dispatch, Rules};
@@ -86,6 +86,14 @@ impl Live {
                     format!("source {name}: plugin {} is not loaded", source.plugin)
                 })
                 .collect()
+        }))
+    }
+
+    /// Knows the secrets of each source.
+    pub(super) fn veil(&self) -> Veil {
+        let sources = self.sources.clone();
+        Veil(Arc::new(move |name| {
+            sources.load().get(name).map(|source| source.secrets.clone()).unwrap_or_default()
         }))
     }
 

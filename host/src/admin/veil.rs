@@ -1,0 +1,47 @@
+//! What is taken out of a receipt before an operator sees it: the secret that came in with it.
+//!
+//! A sender may prove itself with a bare token, and a receipt keeps what came, for the provider's
+//! plugin reads it again. Never changes what is stored.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::ids::Name;
+use crate::secrets::Secret;
+use crate::store::ReceiptView;
+
+/// Stands where something is not shown.
+const HIDDEN: &str = "(hidden)";
+
+/// Headers that carry credentials, also in other forms than the secret's own text.
+const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+
+/// Gives the secrets of a source, as they are now.
+#[derive(Clone)]
+pub struct Veil(pub Arc<dyn Fn(&Name) -> Vec<Secret> + Send + Sync>);
+
+impl fmt::Debug for Veil {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Veil(..)")
+    }
+}
+
+impl Veil {
+    /// The receipt as it may be shown.
+    pub(super) fn over(&self, mut receipt: ReceiptView) -> ReceiptView {
+        let secrets = (self.0)(&receipt.source);
+        let hide = |text: &mut String| {
+            secrets.iter().for_each(|secret| secret.take_out_of(text, HIDDEN));
+        };
+        hide(&mut receipt.url);
+        receipt.body.iter_mut().for_each(hide);
+        for (name, value) in &mut receipt.headers {
+            if CREDENTIALS.contains(&name.as_str()) {
+                HIDDEN.clone_into(value);
+            } else {
+                hide(value);
+            }
+        }
+        receipt
+    }
+}

@@ -1,0 +1,422 @@
+//! The `hookgate` command as a person types it: the real program, its exit code and its words.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::harness::{Harness, Receiver, Setup, payment, plugin_file, program, text};
+
+/// What became of a command.
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    #[track_caller]
+    fn succeeded(&self) -> &str {
+        assert_eq!(self.code, Some(0), "{}\n{}", self.out, self.err);
+        &self.out
+    }
+
+    /// Failed, with these words on standard error.
+    #[track_caller]
+    fn failed_with(&self, words: &str) {
+        assert_eq!(self.code, Some(1), "{}\n{}", self.out, self.err);
+        assert!(self.err.contains(words), "no `{words}` in\n{}", self.err);
+    }
+
+    /// The line of standard output that begins so.
+    #[track_caller]
+    fn line(&self, beginning: &str) -> &str {
+        let line = self.out.lines().find(|line| line.trim_start().starts_with(beginning));
+        line.unwrap_or_else(|| panic!("no line begins with `{beginning}`:\n{}", self.out)).trim()
+    }
+}
+
+async fn hookgate<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Ran {
+    let ran = Command::new(program())
+        .args(args)
+        .env_remove("RUST_LOG")
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("the program can be started");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
+    Ran { code: ran.status.code(), out: text(ran.stdout), err: text(ran.stderr) }
+}
+
+/// A folder with a configuration and these plugins.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new(config: &str, plugins: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("plugins")).expect("it is empty");
+        for name in plugins {
+            let to = folder.path().join(format!("plugins/{name}.wasm"));
+            std::fs::copy(plugin_file(name), to).expect("it can be copied");
+        }
+        let folder = Self(folder);
+        folder.write("hookgate.toml", config.as_bytes());
+        folder
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).expect("it can be written");
+        path
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    async fn check(&self) -> Ran {
+        hookgate(["check".as_ref(), "--config".as_ref(), self.path("hookgate.toml").as_os_str()])
+            .await
+    }
+}
+
+const CONFIG: &str = r#"listen  = "127.0.0.1:0"
+admin   = "127.0.0.1:0"
+data    = "data"
+plugins = "plugins"
+
+[sources.cards]
+plugin  = "stripe"
+secrets = [{ value = "whsec_never_shown" }]
+
+[sources.partner]
+plugin = "standard-webhooks"
+verify = "none"
+
+[endpoints.crm]
+url     = "http://127.0.0.1:9000/hooks"
+events  = ["payment.*", "customer.payment_failed_notice"]
+secrets = [{ value = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }]
+
+[handlers.dunning]
+endpoints = ["crm"]
+config    = { alert_after = 3 }
+"#;
+
+const PLUGINS: &[&str] = &["stripe", "standard-webhooks", "dunning"];
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it lies in the repository")
+}
+
+fn vectors(plugin: &str) -> PathBuf {
+    repository().join("plugins").join(plugin).join("vectors.json")
+}
+
+#[tokio::test]
+async fn help_says_what_can_be_said() {
+    let help = hookgate(["--help"]).await;
+
+    for command in ["serve", "check", "plugin", "event", "send", "demo"] {
+        assert!(!help.line(command).ends_with(command), "{command} is explained");
+    }
+    help.succeeded();
+    assert!(!help.out.contains("compile-plugin"), "what is only for the gateway is not shown");
+    for commands in [&["plugin", "build"][..], &["plugin", "test"], &["event", "replay"], &["send"]]
+    {
+        let args = commands.iter().copied().chain(["--help"]);
+        assert!(hookgate(args).await.succeeded().contains("Usage: hookgate"), "{commands:?}");
+    }
+}
+
+#[tokio::test]
+async fn check_says_what_would_run() {
+    let folder = Folder::new(CONFIG, PLUGINS);
+
+    let checked = folder.check().await;
+
+    checked.succeeded();
+    let stripe = checked.line("stripe:");
+    assert!(stripe.contains(" bytes, "), "{stripe}");
+    assert_eq!(
+        checked.line("POST /in/cards"),
+        "POST /in/cards: provider stripe (loaded), 1 secrets"
+    );
+    let partner = "POST /in/partner: provider standard-webhooks (loaded), NOT VERIFIED";
+    assert_eq!(checked.line("POST /in/partner"), partner);
+    let crm = "crm: payment.*, customer.payment_failed_notice to http://127.0.0.1:9000/hooks";
+    assert_eq!(checked.line("crm:"), crm);
+    let dunning = "dunning: on payment.failed, payment.succeeded, may reach crm";
+    assert!(checked.out.lines().any(|line| line.trim() == dunning), "{}", checked.out);
+    assert_eq!(checked.out.lines().last(), Some("all of it can run"));
+    assert!(!checked.out.contains("whsec_"), "{}", checked.out);
+    assert!(!folder.path("data").exists(), "a check makes nothing");
+}
+
+#[tokio::test]
+async fn check_says_where_the_configuration_is_wrong() {
+    let cases = [
+        (
+            "secrets = [{ value = \"whsec_n",
+            "secret = [{ value = \"whsec_n",
+            "8:1: unknown field `secret`",
+        ),
+        ("endpoints = [\"crm\"]", "endpoints = [\"crn\"]", "20:14: there is no [endpoints.crn]"),
+        ("[sources.cards]", "[sources.Cards]", "6:10: `Cards` is not a name"),
+        ("verify = \"none\"", "", "10:1: [sources.partner] has no secrets"),
+    ];
+
+    for (right, wrong, expected) in cases {
+        assert_eq!(CONFIG.matches(right).count(), 1, "{right}");
+        let folder = Folder::new(&CONFIG.replace(right, wrong), &[]);
+        let checked = folder.check().await;
+        let place = format!("{}:{expected}", folder.path("hookgate.toml").display());
+        checked.failed_with(&place);
+    }
+}
+
+#[tokio::test]
+async fn check_finds_a_plugin_that_can_not_run() {
+    let folder = Folder::new(CONFIG, PLUGINS);
+    folder.write("plugins/broken.wasm", b"\0asm but no plugin");
+    folder.write("plugins/stripe.wasm", b"nothing of the kind");
+
+    let checked = folder.check().await;
+
+    checked.failed_with("3 things are wrong");
+    assert!(checked.line("broken:").starts_with("broken: WRONG: "), "{}", checked.out);
+    assert!(checked.line("stripe:").starts_with("stripe: WRONG: "), "{}", checked.out);
+    assert!(checked.line("POST /in/cards").contains("provider stripe (NOT LOADED)"));
+}
+
+#[tokio::test]
+async fn check_finds_settings_that_a_plugin_refuses() {
+    let config = CONFIG.replace("alert_after = 3", "alert_after = \"soon\"");
+    let folder = Folder::new(&config, PLUGINS);
+
+    let checked = folder.check().await;
+
+    checked.failed_with("1 things are wrong");
+    let wrong = "dunning: WRONG: plugin dunning refuses the config of [handlers.dunning]: ";
+    assert!(checked.line("dunning: WRONG").starts_with(wrong), "{}", checked.out);
+}
+
+#[tokio::test]
+async fn check_finds_a_plugin_that_is_not_there() {
+    let folder = Folder::new(CONFIG, &["stripe", "standard-webhooks"]);
+
+    let checked = folder.check().await;
+
+    checked.failed_with("1 things are wrong");
+    assert_eq!(checked.line("dunning:"), "dunning: NOT LOADED");
+}
+
+#[tokio::test]
+async fn a_gateway_does_not_start_on_a_wrong_configuration() {
+    let folder = Folder::new(&CONFIG.replace("plugins = ", "plugin = "), &[]);
+    let config = folder.path("hookgate.toml");
+
+    let wrong = hookgate(["serve".as_ref(), "--config".as_ref(), config.as_os_str()]).await;
+    let missing = hookgate(["serve", "--config", "no/such/hookgate.toml"]).await;
+
+    wrong.failed_with(&format!("{}:4:1: unknown field `plugin`", config.display()));
+    missing.failed_with("no/such/hookgate.toml: failed to read the configuration");
+    assert!(!folder.path("data").exists());
+}
+
+#[tokio::test]
+async fn inspect_says_what_a_plugin_is() {
+    let file = plugin_file("stripe");
+
+    let stripe = hookgate(["plugin".as_ref(), "inspect".as_ref(), file.as_os_str()]).await;
+    let file = plugin_file("dunning");
+    let dunning = hookgate(["plugin".as_ref(), "inspect".as_ref(), file.as_os_str()]).await;
+
+    stripe.succeeded();
+    assert_eq!(stripe.line("name"), "name     stripe");
+    assert_eq!(stripe.line("exports"), "exports  hookgate:plugin/provider@0.1.0");
+    assert!(!stripe.line("imports").contains("outbox"), "a provider sends nothing");
+    assert!(!stripe.out.contains("wasi"), "{}", stripe.out);
+    dunning.succeeded();
+    assert!(dunning.line("handler").ends_with(": payment.failed, payment.succeeded"));
+    assert!(dunning.line("imports").contains("hookgate:plugin/outbox@0.1.0"));
+}
+
+#[tokio::test]
+async fn inspect_says_why_a_file_is_no_plugin() {
+    let folder = Folder::new("", &[]);
+    let broken = folder.write("broken.wasm", b"\0asm but no plugin");
+    let other = folder.write("plugin.txt", b"");
+
+    let broken = hookgate(["plugin".as_ref(), "inspect".as_ref(), broken.as_os_str()]).await;
+    let other = hookgate(["plugin".as_ref(), "inspect".as_ref(), other.as_os_str()]).await;
+    let missing = hookgate(["plugin", "inspect", "no/such.wasm"]).await;
+
+    broken.failed_with("broken.wasm: ");
+    other.failed_with("plugin.txt is not a .wasm file");
+    missing.failed_with("failed to read no/such.wasm");
+}
+
+#[tokio::test]
+async fn recorded_requests_pass_a_line_each() {
+    for plugin in ["stripe", "adyen", "standard-webhooks"] {
+        let (file, recorded) = (plugin_file(plugin), vectors(plugin));
+
+        let tested =
+            hookgate(["plugin".as_ref(), "test".as_ref(), file.as_os_str(), recorded.as_os_str()])
+                .await;
+
+        let names: Vec<Value> = read_json(&recorded);
+        let expected = format!("{plugin}: {} passed, 0 failed", names.len());
+        assert_eq!(tested.succeeded().lines().last(), Some(expected.as_str()));
+        for vector in &names {
+            tested.line(&format!("ok    {}: ", text(&vector["name"])));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_recorded_request_that_goes_otherwise_fails_the_test() {
+    let mut recorded = read_json(&vectors("stripe"));
+    let flipped = recorded[0]["valid"].as_bool().expect("a truth");
+    recorded[0]["valid"] = json!(!flipped);
+    let folder = Folder::new("", &[]);
+    let file = folder.write("vectors.json", Value::from(recorded.clone()).to_string().as_bytes());
+    let none = folder.write("none.json", b"[]");
+    let plugin = plugin_file("stripe");
+    let test = async |vectors: &Path| {
+        let args = ["plugin".as_ref(), "test".as_ref(), plugin.as_os_str(), vectors.as_os_str()];
+        hookgate(args).await
+    };
+
+    let tested = test(&file).await;
+    let nothing = test(&none).await;
+
+    tested.failed_with("1 of the recorded requests went otherwise than they should");
+    let wrong = tested.line("WRONG ");
+    assert!(wrong.starts_with(&format!("WRONG {}: ", text(&recorded[0]["name"]))), "{wrong}");
+    assert!(wrong.ends_with("it should be refused"), "{wrong}");
+    let rest = format!("stripe: {} passed, 1 failed", recorded.len() - 1);
+    assert_eq!(tested.out.lines().last(), Some(rest.as_str()));
+    nothing.failed_with("no recorded request");
+}
+
+#[tokio::test]
+async fn what_is_no_crate_can_not_be_built() {
+    let folder = Folder::new("", &[]);
+    let empty = folder.path("plugins");
+    let out = folder.path("out");
+
+    let built = hookgate([
+        "plugin".as_ref(),
+        "build".as_ref(),
+        empty.as_os_str(),
+        "--out".as_ref(),
+        out.as_os_str(),
+    ])
+    .await;
+
+    built.failed_with(&format!("failed to build {}", empty.display()));
+    assert!(built.err.contains("Cargo.toml"), "{}", built.err);
+    assert!(!out.exists() || std::fs::read_dir(out).unwrap().next().is_none());
+}
+
+impl Harness {
+    /// Says this to the gateway over its admin API.
+    async fn event_command(&self, args: &[&str]) -> Ran {
+        let at = ["--admin", self.admin()];
+        hookgate(["event"].iter().chain(args).chain(&at)).await
+    }
+}
+
+#[tokio::test]
+async fn events_are_listed_shown_and_replayed_from_the_command_line() {
+    let receiver = Receiver::answering(500).await;
+    let gateway = Setup::stripe()
+        .endpoint_with("crm", &receiver, &["payment.failed"], "retries = []")
+        .start()
+        .await;
+    gateway.stripe(&payment("evt_1", "pi_1", "payment_failed")).await.accepted();
+    gateway.settle().await;
+    gateway.stripe(&payment("evt_2", "pi_2", "succeeded")).await.accepted();
+    gateway.settle().await;
+    let id = text(&gateway.events("subject=pi_1").await[0]["id"]);
+    receiver.answer(204);
+
+    let all = gateway.event_command(&["list"]).await;
+    let dead = gateway.event_command(&["list", "--state", "dead", "--type", "payment.*"]).await;
+    let one = gateway.event_command(&["list", "--limit", "1"]).await;
+    let shown = gateway.event_command(&["show", &id]).await;
+    let replayed = gateway.event_command(&["replay", &id]).await;
+    gateway.settle().await;
+    let by_filter = gateway.event_command(&["replay", "--subject", "pi_1"]).await;
+    gateway.settle().await;
+
+    assert_eq!(all.succeeded().lines().count(), 3, "{}", all.out);
+    assert_eq!(dead.succeeded().lines().count(), 2, "{}", dead.out);
+    let columns: Vec<_> = dead.line(&id).split_whitespace().collect();
+    assert_eq!(columns[2..], ["dead", "payment.failed", "pi_1"], "{columns:?}");
+    assert_eq!(one.succeeded().lines().count(), 2);
+    assert!(one.out.contains("pi_2"), "the newest: {}", one.out);
+    let event: Value = serde_json::from_str(shown.succeeded()).expect("it is JSON");
+    assert_eq!((&event["id"], &event["deliveries"][0]["state"]), (&json!(id), &json!("dead")));
+    for replayed in [replayed, by_filter] {
+        let counted: Value = serde_json::from_str(replayed.succeeded()).expect("it is JSON");
+        assert_eq!(counted, json!({ "reopened": 1, "left": 0 }));
+    }
+    assert_eq!(receiver.received().len(), 3);
+    assert_eq!(receiver.ids().len(), 1, "under one id");
+}
+
+#[tokio::test]
+async fn what_the_gateway_refuses_is_said_in_its_own_words() {
+    let gateway = Setup::stripe().start().await;
+
+    let everything = gateway.event_command(&["replay"]).await;
+    let unknown = gateway.event_command(&["show", "evt_1"]).await;
+    let nobody = hookgate(["event", "list", "--admin", "http://127.0.0.1:9"]).await;
+
+    everything.failed_with("the gateway answered 400: an empty filter would replay everything");
+    unknown.failed_with("the gateway answered 400: `evt_1` is not an id");
+    nobody.failed_with("does the gateway run?");
+}
+
+#[tokio::test]
+async fn send_signs_a_payload_as_its_provider_would() {
+    let gateway = Setup::stripe().clock(hookgate::clock::Clock::System).start().await;
+    let folder = Folder::new("", &[]);
+    let payload = folder.write("payload.json", payment("evt_1", "pi_1", "succeeded").as_bytes());
+    let config = gateway.folder().join("hookgate.toml");
+    let send = async |source: &str| {
+        hookgate([
+            "send".as_ref(),
+            source.as_ref(),
+            payload.as_os_str(),
+            "--config".as_ref(),
+            config.as_os_str(),
+            "--to".as_ref(),
+            gateway.public().as_ref(),
+        ])
+        .await
+    };
+
+    let sent = send("stripe").await;
+    let again = send("stripe").await;
+    let nowhere = send("nobody").await;
+    gateway.settle().await;
+
+    sent.succeeded();
+    assert!(sent.line("stripe-signature: t=").contains(",v1="), "{}", sent.out);
+    assert!(!sent.out.contains("hookgate-duplicate"), "{}", sent.out);
+    again.succeeded();
+    again.line("hookgate-duplicate: true");
+    nowhere.failed_with("has no [sources.nobody]");
+    let events = gateway.events("").await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["event_id"], "evt_1");
+}
+
+fn read_json(path: &Path) -> Vec<Value> {
+    serde_json::from_slice(&std::fs::read(path).expect("it is there")).expect("a list of JSON")
+}
