@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::{Id, IdKind};
 use crate::metrics::{Backlog, Kind, Metrics};
-use crate::store::{self, Store, WorkKind};
+use crate::store::{self, EventView, ReceiptView, Store, WorkKind};
 
 use query::{ListQuery, PageQuery, Query, ReplayBody};
 pub use rows::{ConfigRow, PluginRow, ReloadRow, Report};
@@ -135,6 +135,14 @@ fn found<T: Serialize>(id: Id, view: Option<T>) -> Result<Json<T>, Problem> {
     view.map(Json).ok_or_else(missing)
 }
 
+/// An event, and the receipt that it goes back to, as far as that is still kept.
+#[derive(Serialize)]
+struct EventPage {
+    #[serde(flatten)]
+    event: EventView,
+    receipt: Option<ReceiptView>,
+}
+
 async fn events(
     State(admin): State<Arc<Admin>>,
     Query(query): Query<ListQuery>,
@@ -149,7 +157,17 @@ async fn event(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = id_of(&id, IdKind::Event)?;
-    Ok(found(id, admin.read(move |store| store.event(id)).await?)?.into_response())
+    let read = move |store: &Store| -> Result<_, store::Error> {
+        let Some(event) = store.event(id)? else { return Ok(None) };
+        let receipt = event.receipt.map(|receipt| store.receipt(receipt)).transpose()?;
+        Ok(Some((event, receipt.flatten())))
+    };
+    let shown = admin.read(read).await?;
+    let shown = shown.map(|(event, receipt)| EventPage {
+        event,
+        receipt: receipt.map(|receipt| admin.veil.over(receipt)),
+    });
+    Ok(found(id, shown)?.into_response())
 }
 
 async fn receipt(

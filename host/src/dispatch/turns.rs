@@ -36,9 +36,10 @@ impl Turns {
 impl Turn {
     /// Waits until all turns before have ended.
     pub(super) async fn comes(&mut self) {
-        if let Some(before) = self.before.take() {
+        if let Some(before) = &mut self.before {
             // Nothing is ever sent: the sender is dropped.
             drop(before.await);
+            self.before = None;
         }
     }
 }
@@ -63,7 +64,6 @@ mod tests {
             () = std::future::ready(()) => (),
         }
 
-        let mut second = turns.take(&stripe);
         drop(first);
         second.comes().await;
     }

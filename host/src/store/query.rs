@@ -20,7 +20,7 @@ use super::view::{
     RunView, State, TryView,
 };
 use super::{Error, Failure, Shared, Store, file};
-use crate::event::{Event, Timestamp};
+use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::route::Pattern;
 
@@ -196,7 +196,7 @@ impl Snapshot<'_> {
         let states = run_states.chain(deliveries.iter().map(|delivery| delivery.progress.state));
         Ok(EventView {
             id: stored.id,
-            event: Event::clone(&stored.event),
+            event: stored.event.as_ref().into(),
             receipt: stored.receipt,
             cause: stored.cause,
             depth: stored.depth,

@@ -3,13 +3,16 @@
 //! Values with the field names of the JSON API. A receipt is shown as it came, with headers that may
 //! carry a source's token: whoever hands it on hides those.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::record::{AttemptRecord, TryRecord};
 use super::standing::{Progress, Standing, WorkKind};
 use super::tried::PluginStamp;
 use crate::effect::{Alert, LogLine};
-use crate::event::{Event, Timestamp};
+use crate::event::{Event, Money, Timestamp};
 use crate::ids::{Id, IdKind, Name};
 use crate::retry::{Outcome, Verdict};
 
@@ -119,8 +122,9 @@ pub struct EventView {
     /// `evt_`
     pub id: Id,
     /// The event itself.
-    pub event: Event,
+    pub event: EventBody,
     /// The receipt that it goes back to.
+    #[serde(rename = "receipt_id")]
     pub receipt: Option<Id>,
     /// The run that emitted it.
     pub cause: Option<Id>,
@@ -134,6 +138,44 @@ pub struct EventView {
     pub runs: Vec<RunView>,
     /// One for each endpoint that it was routed to, and one for each parcel that a run sent.
     pub deliveries: Vec<DeliveryView>,
+}
+
+/// An event as the API shows it: its CloudEvents attributes, and its data as JSON.
+#[derive(Debug, Clone, Serialize)]
+pub struct EventBody {
+    /// Unique within the source.
+    pub id: String,
+    /// The source that it came in by, or the handler that emitted it.
+    pub source: Name,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The business entity that it is about.
+    pub subject: Option<String>,
+    /// When it happened.
+    pub time: Timestamp,
+    /// How much it is about.
+    pub money: Option<Money>,
+    /// What analysis needs.
+    pub labels: BTreeMap<String, String>,
+    /// Digit for digit as the plugin gave it.
+    pub data: Option<Box<RawValue>>,
+}
+
+impl From<&Event> for EventBody {
+    fn from(event: &Event) -> Self {
+        Self {
+            id: event.id.clone(),
+            source: event.source.clone(),
+            event_type: event.event_type.clone(),
+            subject: event.subject.clone(),
+            time: event.time,
+            money: event.money.clone(),
+            labels: event.labels.iter().cloned().collect(),
+            // That it is JSON was checked before it was stored.
+            data: RawValue::from_string(event.data.clone()).ok(),
+        }
+    }
 }
 
 /// A run.
@@ -173,7 +215,7 @@ pub struct TryView {
     /// When it began.
     pub at: Timestamp,
     /// How long it took.
-    pub duration_ms: u64,
+    pub duration_us: u64,
     /// The plugin that ran.
     pub plugin: Option<PluginStamp>,
     /// How it ended.
@@ -198,7 +240,7 @@ pub struct AttemptView {
     /// When it began.
     pub at: Timestamp,
     /// How long it took.
-    pub duration_ms: u64,
+    pub duration_us: u64,
     /// The status of the answer, if one came.
     pub status: Option<u16>,
     /// An excerpt of the answer.
@@ -257,8 +299,8 @@ impl From<Verdict> for VerdictView {
     }
 }
 
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl TryView {
@@ -268,7 +310,7 @@ impl TryView {
         };
         Self {
             at: record.at,
-            duration_ms: millis(record.duration),
+            duration_us: micros(record.duration),
             plugin: record.plugin,
             outcome: record.outcome,
             verdict: record.verdict.into(),
@@ -284,7 +326,7 @@ impl From<AttemptRecord> for AttemptView {
     fn from(record: AttemptRecord) -> Self {
         Self {
             at: record.at,
-            duration_ms: millis(record.duration),
+            duration_us: micros(record.duration),
             status: record.status,
             answer: record.answer,
             outcome: record.outcome,
