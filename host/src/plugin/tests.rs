@@ -19,9 +19,9 @@ fn repository() -> &'static Path {
 
 /// The guest of `tests/guest`.
 fn guest() -> Vec<u8> {
-    let file = repository().join("target/plugins/guest.wasm");
+    let file = repository().join("target/test-plugins/guest.wasm");
     let read = fs::read(&file);
-    read.unwrap_or_else(|error| panic!("run `make plugins` first: {}: {error}", file.display()))
+    read.unwrap_or_else(|error| panic!("`make test` builds it: {}: {error}", file.display()))
 }
 
 fn config() -> Config {
