@@ -1,23 +1,36 @@
-//! Order: what is parsed side by side is committed in the order in which it was accepted.
+//! Order and room: what is parsed side by side is committed in the order in which it was accepted,
+//! and a source never has all the threads.
 //!
 //! Only between receipts of one source, and only from one try to the next: a receipt that is tried
 //! again later holds nobody back. Never knows what is parsed or how it ended.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::ids::Name;
 
-/// By source, what resolves when the last turn that was given has passed.
+/// Calls of its plugin that a source may have at a time: fewer than there are threads for parsing,
+/// so that a plugin that spins leaves one for its neighbours, and for the check of its successor.
+const CALLS_PER_SOURCE: usize = 2;
+
+/// The sources that ever had a turn.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<BTreeMap<Name, oneshot::Receiver<()>>>);
+pub(super) struct Turns(Mutex<BTreeMap<Name, Source>>);
+
+#[derive(Debug)]
+struct Source {
+    /// Resolves when the last turn that was given has passed.
+    last: Option<oneshot::Receiver<()>>,
+    calls: Arc<Semaphore>,
+}
 
 /// One place in the order; it passes when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
     before: Option<oneshot::Receiver<()>>,
+    calls: Arc<Semaphore>,
     _passed: oneshot::Sender<()>,
 }
 
@@ -25,12 +38,20 @@ impl Turns {
     /// The turn behind all that were given for this source.
     pub(super) fn next(&self, source: &Name) -> Turn {
         let (passed, passing) = oneshot::channel();
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Turn { before: last.insert(source.clone(), passing), _passed: passed }
+        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Source { last: None, calls: Arc::new(Semaphore::new(CALLS_PER_SOURCE)) };
+        let source = sources.entry(source.clone()).or_insert_with(new);
+        let before = source.last.replace(passing);
+        Turn { before, calls: source.calls.clone(), _passed: passed }
     }
 }
 
 impl Turn {
+    /// Room for a call of the plugin, until it is dropped. First come, first served.
+    pub(super) async fn room(&self) -> OwnedSemaphorePermit {
+        self.calls.clone().acquire_owned().await.expect("it is never closed")
+    }
+
     /// Resolves when all turns before it have passed.
     pub(super) async fn comes(&mut self) {
         if let Some(before) = self.before.take() {

@@ -25,7 +25,7 @@ async fn an_event_on_many_connections_at_once_is_stored_once() {
     let Appended::Stored(id) = *stored else { panic!() };
     assert_eq!(appended.iter().filter(|it| **it == Appended::Stored(id)).count(), 1);
     assert_eq!(appended.iter().filter(|it| **it == Appended::Duplicate(id)).count(), 299);
-    assert_eq!(bench.store.claim_parses(10).unwrap().len(), 1);
+    assert_eq!(bench.store.claim_parses(10, usize::MAX).unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn a_request_with_some_known_ids_brings_only_the_others() {
     let again = bench.store.append(receipt(&["evt_3", "evt_1"])).await.unwrap();
     assert_eq!(again, Appended::Duplicate(second));
 
-    let works = bench.store.claim_parses(2).unwrap();
+    let works = bench.store.claim_parses(2, usize::MAX).unwrap();
     let taken: Vec<&[String]> = works.iter().map(|work| work.receipt.taken.as_slice()).collect();
     assert_eq!(taken, [&[][..], &["evt_2".to_owned()]]);
     let mut brought = Vec::new();
@@ -96,7 +96,7 @@ async fn a_full_queue_refuses_and_stores_nothing() {
 
     let refused = appended.iter().filter(|it| matches!(it, Err(Error::Full))).count();
     assert!((7..9).contains(&refused), "{refused} refused");
-    assert_eq!(store.claim_parses(100).unwrap().len(), 9 - refused);
+    assert_eq!(store.claim_parses(100, usize::MAX).unwrap().len(), 9 - refused);
 }
 
 #[tokio::test]
@@ -112,11 +112,11 @@ async fn a_failed_commit_is_told_to_everybody_and_changes_nothing() {
 
     assert!(appended.iter().all(|it| matches!(it, Err(Error::Failed(_)))), "{appended:?}");
     assert!(matches!(later, Err(Error::Failed(_))));
-    assert!(matches!(store.claim_parses(9), Err(Error::Failed(_))));
+    assert!(matches!(store.claim_parses(9, usize::MAX), Err(Error::Failed(_))));
     assert!(store.close().await.is_err());
 
     let disk = Disk::holding(disk.synced());
     let store = Store::open_on(disk, &config, Clock::manual(NOW)).unwrap();
-    let parses = store.claim_parses(9).unwrap();
+    let parses = store.claim_parses(9, usize::MAX).unwrap();
     assert_eq!(parses.iter().map(|work| Appended::Stored(work.id)).collect::<Vec<_>>(), [kept]);
 }
