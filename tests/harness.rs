@@ -229,6 +229,14 @@ impl Harness {
         std::fs::write(path, change(text)).expect("the file can be written");
     }
 
+    /// The configuration file, changed and applied.
+    pub(crate) async fn reconfigure(&self, change: impl FnOnce(String) -> String) {
+        self.rewrite_config(change);
+        // Who watches the files may have seen it first: then nothing is left to apply.
+        let config = self.reload().await["config"].clone();
+        assert_ne!(config["outcome"], "kept", "{config}");
+    }
+
     /// The events of a listing, oldest first.
     pub(crate) async fn events(&self, query: &str) -> Vec<Value> {
         let answer = self.ask(&format!("/v1/events?limit=500&{query}")).await;
@@ -246,6 +254,10 @@ pub(crate) struct Stopped {
 }
 
 impl Stopped {
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) async fn start(self) -> Harness {
         Harness::start(self.folder, self.clock).await.expect("the gateway starts")
     }

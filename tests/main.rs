@@ -4,7 +4,12 @@
 
 mod admin;
 mod cli;
+mod delivery;
+mod dispatch;
 mod harness;
 mod ingest;
 mod path;
+mod reload;
+mod rotation;
+mod sandbox;
 mod vectors;
