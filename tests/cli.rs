@@ -141,7 +141,7 @@ async fn check_says_what_would_run() {
     assert!(stripe.contains(" bytes, "), "{stripe}");
     assert_eq!(
         checked.line("POST /in/cards"),
-        "POST /in/cards: provider stripe (loaded), 1 secrets"
+        "POST /in/cards: provider stripe (loaded), secrets: 1"
     );
     let partner = "POST /in/partner: provider standard-webhooks (loaded), NOT VERIFIED";
     assert_eq!(checked.line("POST /in/partner"), partner);
@@ -184,7 +184,7 @@ async fn check_finds_a_plugin_that_can_not_run() {
 
     let checked = folder.check().await;
 
-    checked.failed_with("3 things are wrong");
+    checked.failed_with("things that are wrong: 3");
     assert!(checked.line("broken:").starts_with("broken: WRONG: "), "{}", checked.out);
     assert!(checked.line("stripe:").starts_with("stripe: WRONG: "), "{}", checked.out);
     assert!(checked.line("POST /in/cards").contains("provider stripe (NOT LOADED)"));
@@ -197,7 +197,7 @@ async fn check_finds_settings_that_a_plugin_refuses() {
 
     let checked = folder.check().await;
 
-    checked.failed_with("1 things are wrong");
+    checked.failed_with("things that are wrong: 1");
     let wrong = "dunning: WRONG: plugin dunning refuses the config of [handlers.dunning]: ";
     assert!(checked.line("dunning: WRONG").starts_with(wrong), "{}", checked.out);
 }
@@ -208,7 +208,7 @@ async fn check_finds_a_plugin_that_is_not_there() {
 
     let checked = folder.check().await;
 
-    checked.failed_with("1 things are wrong");
+    checked.failed_with("things that are wrong: 1");
     assert_eq!(checked.line("dunning:"), "dunning: NOT LOADED");
 }
 

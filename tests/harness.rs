@@ -231,6 +231,14 @@ impl Harness {
         std::fs::write(path, change(text)).expect("the file can be written");
     }
 
+    /// The configuration file, changed and applied.
+    pub(crate) async fn reconfigure(&self, change: impl FnOnce(String) -> String) {
+        self.rewrite_config(change);
+        // Who watches the files may have seen it first: then nothing is left to apply.
+        let config = self.reload().await["config"].clone();
+        assert_ne!(config["outcome"], "kept", "{config}");
+    }
+
     /// The events of a listing, oldest first.
     pub(crate) async fn events(&self, query: &str) -> Vec<Value> {
         let answer = self.ask(&format!("/v1/events?limit=500&{query}")).await;

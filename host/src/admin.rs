@@ -24,7 +24,7 @@ use crate::store::{self, EventView, ReceiptView, Store, WorkKind};
 
 use query::{ListQuery, PageQuery, Query, ReplayBody};
 pub use rows::{ConfigRow, PluginRow, ReloadRow, Report};
-pub use veil::Veil;
+pub use veil::{SecretsOf, Veil};
 
 /// Somebody who asks for a reload and waits for what became of it.
 pub type Ask = oneshot::Sender<Report>;

@@ -74,6 +74,10 @@ pub fn main() -> ExitCode {
         // No runtime and no log: this child has little memory, and its parent reads its errors.
         return exit_code(crate::plugin::compile_child(out).map_err(anyhow::Error::from));
     }
+    if !matches!(cli.command, Command::Serve(_) | Command::Demo(_)) {
+        // `hookgate event list | head` ends with `head`, and quietly.
+        sigpipe::reset();
+    }
     log_to_stderr(&cli);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -23,7 +23,7 @@ use crate::admin::{self, Admin};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::{Deliveries, Delivery};
-use crate::dispatch::{Dispatch, Parses, Runs};
+use crate::dispatch::{Dispatch, PARSES, Parses, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest};
 use crate::listener::{self, Limits};
@@ -38,9 +38,6 @@ pub(crate) use live::check_settings;
 
 /// Connections to the admin port at a time.
 const ADMIN_CONNECTIONS: usize = 64;
-
-/// Parses at a time: as many as keep two threads busy while their commits are under way.
-const PARSES: usize = 64;
 
 /// What a gateway can be started with, beside its configuration.
 #[derive(Debug, Clone)]

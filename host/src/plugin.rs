@@ -74,7 +74,7 @@ pub struct Config {
 pub struct Threads {
     /// For claims, which a payment gateway waits for.
     pub claims: usize,
-    /// For parsing, checking settings, and signing.
+    /// For parsing, checking settings, and signing. No source takes all of them.
     pub parse: usize,
     /// For handlers. They compute rather than wait, but a few spinning ones must not hold all.
     pub run: usize,
@@ -100,7 +100,7 @@ impl Config {
         Self {
             cache,
             compiler,
-            threads: Threads { claims: 2, parse: 2, run: 4 },
+            threads: Threads { claims: 2, parse: 3, run: 4 },
             queue: 1024,
             deadlines: Deadlines {
                 claims: milliseconds(100),

@@ -57,7 +57,7 @@ impl Received {
 /// What the endpoint answers.
 #[derive(Debug, Clone)]
 enum Mood {
-    Answer(u16, Vec<(&'static str, String)>),
+    Answer(u16, Vec<(&'static str, String)>, String),
     Hang,
 }
 
@@ -77,7 +77,7 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// One that accepts everything.
     pub(crate) async fn start() -> Self {
-        let mood = Mutex::new(Mood::Answer(204, Vec::new()));
+        let mood = Mutex::new(Mood::Answer(204, Vec::new(), String::new()));
         let shared = Arc::new(Shared { mood, received: watch::Sender::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/hooks", listener.local_addr().expect("it is bound"));
@@ -104,12 +104,21 @@ impl Receiver {
     }
 
     pub(crate) fn answer_with(&self, status: u16, headers: Vec<(&'static str, String)>) {
-        *self.shared.mood.lock().expect("no holder panics") = Mood::Answer(status, headers);
+        self.feel(Mood::Answer(status, headers, String::new()));
+    }
+
+    /// Answers this status and body from now on.
+    pub(crate) fn answer_saying(&self, status: u16, body: String) {
+        self.feel(Mood::Answer(status, Vec::new(), body));
     }
 
     /// Takes requests and never answers from now on.
     pub(crate) fn hang(&self) {
-        *self.shared.mood.lock().expect("no holder panics") = Mood::Hang;
+        self.feel(Mood::Hang);
+    }
+
+    fn feel(&self, mood: Mood) {
+        *self.shared.mood.lock().expect("no holder panics") = mood;
     }
 
     /// What has arrived so far.
@@ -139,9 +148,9 @@ async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
     shared.received.send_modify(|received| received.push(Received { headers, body }));
     let mood = shared.mood.lock().expect("no holder panics").clone();
     match mood {
-        Mood::Answer(status, headers) => {
+        Mood::Answer(status, headers, body) => {
             let status = StatusCode::from_u16(status).expect("a test gives a status");
-            let mut response = status.into_response();
+            let mut response = (status, body).into_response();
             for (name, value) in headers {
                 response.headers_mut().insert(name, value.parse().expect("a header's value"));
             }

@@ -22,7 +22,8 @@ pub(crate) const GUEST_TOKEN: &str = "token_of_the_guest";
 /// A configuration in the making.
 pub(crate) struct Setup {
     config: String,
-    plugins: Vec<String>,
+    /// Names, and what is built.
+    plugins: Vec<(String, String)>,
     clock: Clock,
 }
 
@@ -57,8 +58,13 @@ egress  = { allow = ["127.0.0.0/8"] }
     }
 
     /// With a plugin in the folder from the start.
-    pub(crate) fn plugin(mut self, name: &str) -> Self {
-        self.plugins.push(name.to_owned());
+    pub(crate) fn plugin(self, name: &str) -> Self {
+        self.plugin_as(name, name)
+    }
+
+    /// With a plugin under another name.
+    pub(crate) fn plugin_as(mut self, name: &str, built: &str) -> Self {
+        self.plugins.push((name.to_owned(), built.to_owned()));
         self
     }
 
@@ -98,16 +104,24 @@ egress  = { allow = ["127.0.0.0/8"] }
         self
     }
 
+    /// Without these lines.
+    #[track_caller]
+    pub(crate) fn without(mut self, text: &str) -> Self {
+        assert!(self.config.contains(text), "there is no `{text}`");
+        self.config = self.config.replace(text, "");
+        self
+    }
+
     /// Writes the folder and starts nothing.
     pub(crate) fn prepare(self) -> Stopped {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let plugins = folder.path().join("plugins");
         std::fs::create_dir(&plugins).expect("it is empty");
-        for name in &self.plugins {
+        for (name, built) in &self.plugins {
             let to = plugins.join(format!("{name}.wasm"));
-            std::fs::copy(plugin_file(name), to).expect("it can be copied");
+            std::fs::copy(plugin_file(built), to).expect("it can be copied");
         }
-        std::fs::write(folder.path().join("hookgate.toml"), self.config)
+        std::fs::write(folder.path().join("hookgate.toml"), patient(self.config))
             .expect("it can be written");
         Stopped { folder, clock: self.clock }
     }
@@ -115,4 +129,15 @@ egress  = { allow = ["127.0.0.0/8"] }
     pub(crate) async fn start(self) -> Harness {
         self.prepare().start().await
     }
+}
+
+/// With deadlines that hold on a machine that has other things to do, where a test sets none.
+fn patient(config: String) -> String {
+    let deadlines = ["claims_deadline", "parse_deadline", "handle_deadline"];
+    let unset = deadlines.into_iter().filter(|key| !config.contains(key));
+    let unset: String = unset.map(|key| format!("{key} = \"10s\"\n")).collect();
+    if config.contains("[limits]\n") {
+        return config.replacen("[limits]\n", &format!("[limits]\n{unset}"), 1);
+    }
+    format!("{config}\n[limits]\n{unset}")
 }

@@ -17,8 +17,11 @@ const HIDDEN: &str = "(hidden)";
 const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 /// Gives the secrets of a source, as they are now.
+pub type SecretsOf = dyn Fn(&Name) -> Vec<Secret> + Send + Sync;
+
+/// Hides the secrets of the source that a receipt came in by.
 #[derive(Clone)]
-pub struct Veil(pub Arc<dyn Fn(&Name) -> Vec<Secret> + Send + Sync>);
+pub struct Veil(pub Arc<SecretsOf>);
 
 impl fmt::Debug for Veil {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

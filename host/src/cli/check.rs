@@ -23,7 +23,7 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
         let missing = plugin.is_none_or(|plugin| plugin.provider().is_none());
         let state = if missing { "NOT LOADED" } else { "loaded" };
         let proof = match source.verify {
-            Verify::Evidence => format!("{} secrets", source.secrets.len()),
+            Verify::Evidence => format!("secrets: {}", source.secrets.len()),
             Verify::None => "NOT VERIFIED".to_owned(),
         };
         println!("  POST /in/{name}: provider {} ({state}), {proof}", source.plugin);
@@ -45,7 +45,7 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
         }
     }
     if wrong > 0 {
-        bail!("{wrong} things are wrong");
+        bail!("things that are wrong: {wrong}");
     }
     println!("\nall of it can run");
     Ok(())

@@ -17,7 +17,13 @@ use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store::{self, NewEvent, ParseWork, PluginStamp, Receipt, Try, WorkKind};
 use crate::worker::Work;
 
-/// The parses that are due, committed for each source in the order of its receipts.
+/// Parses at a time: as many as keep two threads busy while their commits are under way.
+pub(crate) const PARSES: usize = 64;
+
+/// Of these, how many one source may have.
+const PARSES_PER_SOURCE: usize = 48;
+
+/// The parses that are due.
 #[derive(Debug, Clone)]
 pub(crate) struct Parses {
     dispatch: Arc<Dispatch>,
@@ -34,9 +40,9 @@ impl Work for Parses {
     type Item = (ParseWork, Turn);
 
     fn claim(&self, room: usize) -> Result<Vec<Self::Item>, store::Error> {
-        let claimed = self.dispatch.store.claim_parses(room)?;
+        let claimed = self.dispatch.store.claim_parses(room, PARSES_PER_SOURCE)?;
         let in_turn = |work: ParseWork| {
-            let turn = self.turns.take(&work.receipt.source);
+            let turn = self.turns.next(&work.receipt.source);
             (work, turn)
         };
         Ok(claimed.into_iter().map(in_turn).collect())
@@ -62,11 +68,14 @@ struct Ended<'a> {
 
 impl Dispatch {
     async fn parse(&self, work: ParseWork, mut turn: Turn) -> Result<(), store::Error> {
+        // Before looking for the plugin: when there is room, another one may be loaded.
+        let room = turn.room().await;
         let started = Instant::now();
         let at = self.clock.now();
         let rules = self.rules.load_full();
         let receipt = work.receipt.clone();
         let Ended { outcome, policy, events, plugin, log } = self.parsed(&rules, &receipt).await;
+        drop(room);
 
         let tries_made = work.tries_made + 1;
         let verdict = policy.verdict(tries_made, &outcome, self.clock.now(), fastrand::f64());

@@ -1,43 +1,61 @@
-//! Keeps an order among what is done in parallel: what was claimed first goes on first.
+//! Order and room: what is parsed side by side is committed in the order in which it was accepted,
+//! and a source never has all the threads.
 //!
-//! Receipts of one source are parsed side by side and yet committed as they came in, because their
-//! events are put in the order of commits. Never holds up another source.
+//! Only between receipts of one source, and only from one try to the next: a receipt that is tried
+//! again later holds nobody back. Never knows what is parsed or how it ended.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::ids::Name;
 
-/// Hands out turns, by source.
+/// Calls of its plugin that a source may have at a time: fewer than there are threads for parsing,
+/// so that a plugin that spins leaves one for its neighbours, and for the check of its successor.
+const CALLS_PER_SOURCE: usize = 2;
+
+/// The sources that ever had a turn.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
-    /// For each source, what the next turn waits for.
-    last: Mutex<HashMap<Name, oneshot::Receiver<()>>>,
+pub(super) struct Turns(Mutex<BTreeMap<Name, Source>>);
+
+#[derive(Debug)]
+struct Source {
+    /// Resolves when the last turn that was given has passed.
+    last: Option<oneshot::Receiver<()>>,
+    calls: Arc<Semaphore>,
 }
 
-/// A place in the order of a source. It ends when it is dropped, however that comes.
+/// One place in the order; it passes when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
     before: Option<oneshot::Receiver<()>>,
-    _ends: oneshot::Sender<()>,
+    calls: Arc<Semaphore>,
+    _passed: oneshot::Sender<()>,
 }
 
 impl Turns {
-    /// The turn after all that were taken for this source.
-    pub(super) fn take(&self, source: &Name) -> Turn {
-        let (ends, ended) = oneshot::channel();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        Turn { before: last.insert(source.clone(), ended), _ends: ends }
+    /// The turn behind all that were given for this source.
+    pub(super) fn next(&self, source: &Name) -> Turn {
+        let (passed, passing) = oneshot::channel();
+        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Source { last: None, calls: Arc::new(Semaphore::new(CALLS_PER_SOURCE)) };
+        let source = sources.entry(source.clone()).or_insert_with(new);
+        let before = source.last.replace(passing);
+        Turn { before, calls: source.calls.clone(), _passed: passed }
     }
 }
 
 impl Turn {
-    /// Waits until all turns before have ended.
+    /// Room for a call of the plugin, until it is dropped. First come, first served.
+    pub(super) async fn room(&self) -> OwnedSemaphorePermit {
+        self.calls.clone().acquire_owned().await.expect("it is never closed")
+    }
+
+    /// Resolves when all turns before it have passed.
     pub(super) async fn comes(&mut self) {
         if let Some(before) = &mut self.before {
-            // Nothing is ever sent: the sender is dropped.
+            // Nothing is ever sent: an end is all that there is to hear.
             drop(before.await);
             self.before = None;
         }
@@ -49,22 +67,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_turn_comes_when_those_before_it_have_ended() {
-        let turns = Turns::default();
-        let (stripe, adyen) = ("stripe".parse().unwrap(), "adyen".parse().unwrap());
-        let mut first = turns.take(&stripe);
-        let mut second = turns.take(&stripe);
-        let mut other = turns.take(&adyen);
+    async fn a_turn_comes_when_those_before_it_have_passed() {
+        let (turns, stripe, adyen) = (Turns::default(), "stripe".parse(), "adyen".parse());
+        let (stripe, adyen) = (stripe.unwrap(), adyen.unwrap());
+        let mut first = turns.next(&stripe);
+        let mut second = turns.next(&stripe);
 
+        turns.next(&adyen).comes().await;
         first.comes().await;
-        other.comes().await;
         tokio::select! {
             biased;
-            () = second.comes() => panic!("the first has not ended"),
-            () = std::future::ready(()) => (),
+            () = second.comes() => panic!("the first has not passed"),
+            () = std::future::ready(()) => drop(first),
         }
+    }
 
-        drop(first);
-        second.comes().await;
+    #[tokio::test]
+    async fn who_leaves_passes() {
+        let turns = Turns::default();
+        let source = "stripe".parse().unwrap();
+        drop(turns.next(&source));
+        turns.next(&source).comes().await;
     }
 }

@@ -40,11 +40,11 @@ pub struct Folder {
 /// Says whether a plugin may be called, and if not, why.
 type Admit<'a> = &'a dyn Fn(&Arc<Plugin>) -> Result<(), String>;
 
-/// A file as it was last read.
-#[derive(Debug, Clone)]
+/// A file as it was last read; without a stamp it will be read again.
+#[derive(Debug, Clone, Default)]
 struct Seen {
-    stamp: Stamp,
-    digest: [u8; 32],
+    stamp: Option<Stamp>,
+    digest: Option<[u8; 32]>,
     /// Whether it was the same twice. A stamp is too coarse to tell two quick writes apart, so a
     /// new one is not believed before the content has been read again.
     settled: bool,
@@ -74,7 +74,10 @@ impl Folder {
 
     /// Looks again at files that were refused, although they have not changed.
     pub fn forget_refused(&mut self) {
-        self.seen.retain(|_, seen| !seen.refused);
+        // Not forgotten as such: that they are gone must be noticed too.
+        for seen in self.seen.values_mut().filter(|seen| seen.refused) {
+            *seen = Seen::default();
+        }
     }
 
     /// Looks at every file, loads what changed if `admit` agrees, removes what is gone. Blocks while
@@ -125,28 +128,29 @@ impl Folder {
         host: &Host,
         admit: Admit<'_>,
     ) -> Result<Reloaded, LoadError> {
+        let seen = self.seen.entry(stem.to_owned()).or_default();
         let target = file.canonicalize().map_err(LoadError::Read)?;
-        if !target.starts_with(root) {
-            return Err(LoadError::Outside);
-        }
         let stamp = Stamp::of(&fs::metadata(&target).map_err(LoadError::Read)?);
-        if self.seen.get(stem).is_some_and(|seen| seen.settled && seen.stamp == stamp) {
+        if seen.settled && seen.stamp.as_ref() == Some(&stamp) {
             return Ok(Reloaded::Unchanged);
+        }
+        if !target.starts_with(root) {
+            *seen = Seen { stamp: Some(stamp), settled: true, ..Seen::default() };
+            return Err(LoadError::Outside);
         }
         let bytes = read_stable(&target, &stamp)?;
         let digest = Sha256::digest(&bytes).into();
-        if let Some(seen) = self.seen.get_mut(stem).filter(|seen| seen.digest == digest) {
+        if seen.digest == Some(digest) {
             // The same content again, good or bad: only touched.
-            seen.settled = seen.stamp == stamp;
-            seen.stamp = stamp;
+            seen.settled = seen.stamp.as_ref() == Some(&stamp);
+            seen.stamp = Some(stamp);
             return Ok(Reloaded::Unchanged);
         }
-        let seen = Seen { stamp, digest, settled: false, refused: false };
-        self.seen.insert(stem.to_owned(), seen);
+        *seen = Seen { stamp: Some(stamp), digest: Some(digest), ..Seen::default() };
         let name = stem.parse().map_err(LoadError::Name)?;
         let plugin = host.load(name, &bytes).inspect_err(|error| {
             if error.is_passing() {
-                self.seen.remove(stem);
+                *seen = Seen::default();
             }
         })?;
         admit(&plugin).map_err(LoadError::NotAdmitted)?;

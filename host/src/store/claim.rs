@@ -99,9 +99,10 @@ pub struct DeliveryWork {
 }
 
 impl Store {
-    /// Takes up to `max` receipts to parse, from their sources in turn.
-    pub fn claim_parses(&self, max: usize) -> Result<Vec<ParseWork>, Error> {
-        let claims = self.claim(WorkKind::Parse, max, &|_| usize::MAX)?;
+    /// Takes up to `max` receipts to parse, from their sources in turn, so that none has more than
+    /// `per_source_max` in flight.
+    pub fn claim_parses(&self, max: usize, per_source_max: usize) -> Result<Vec<ParseWork>, Error> {
+        let claims = self.claim(WorkKind::Parse, max, &|_| per_source_max)?;
         let parse = |(lease, stored): (Lease, Stored)| {
             let Stored::Receipt(receipt) = stored else { return Err(damaged(&lease)) };
             let (id, tries_made) = self.identify(&lease);

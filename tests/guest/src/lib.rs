@@ -228,7 +228,7 @@ fn obey(
 
 fn emit(event: &Event, command: &Value) -> Result<(), outbox::Refusal> {
     outbox::emit(&Emission {
-        type_: text(command, "type", "guest.emitted").to_owned(),
+        type_: text(command, "emits", "guest.emitted").to_owned(),
         subject: event.subject.clone(),
         money: event.money.clone(),
         labels: event.labels.clone(),

@@ -110,11 +110,27 @@ fn a_link_may_not_lead_out() {
     elsewhere.put("chat.wasm", &version("1"));
     symlink(elsewhere.path().join("chat.wasm"), watched.plugins.path().join("chat.wasm")).unwrap();
     assert!(matches!(watched.only(), Reloaded::Kept(LoadError::Outside)));
+    assert!(matches!(watched.only(), Reloaded::Unchanged), "it is said once");
 
     fs::remove_file(watched.plugins.path().join("chat.wasm")).unwrap();
+    assert!(matches!(watched.only(), Reloaded::Removed));
     watched.plugins.put("chat-1.plugin", &version("1"));
     symlink("chat-1.plugin", watched.plugins.path().join("chat.wasm")).unwrap();
     assert!(watched.rescan().iter().any(|(_, reloaded)| matches!(reloaded, Reloaded::Loaded(_))));
+}
+
+#[test]
+fn what_is_to_be_looked_at_again_and_is_gone_takes_its_plugin_along() {
+    let mut watched = Watched::new();
+    watched.plugins.put("chat.wasm", &version("1"));
+    watched.rescan();
+    watched.plugins.put("chat.wasm", b"not a plugin");
+    assert!(matches!(watched.only(), Reloaded::Kept(_)));
+
+    watched.folder.forget_refused();
+    fs::remove_file(watched.plugins.path().join("chat.wasm")).unwrap();
+    assert!(matches!(watched.only(), Reloaded::Removed));
+    assert!(watched.registry.list().is_empty());
 }
 
 #[test]

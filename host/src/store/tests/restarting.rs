@@ -25,7 +25,7 @@ async fn what_was_parsed_is_owed_once_after_a_restart() {
 
     let bench = bench.restart().await.restart().await;
 
-    assert!(bench.store.claim_parses(9).unwrap().is_empty());
+    assert!(bench.store.claim_parses(9, usize::MAX).unwrap().is_empty());
     let runs = bench.runs();
     let handlers: Vec<&str> = runs.iter().map(|work| work.handler.as_str()).collect();
     assert_eq!(handlers, ["ledger", "mailer"]);
@@ -136,6 +136,6 @@ async fn dead_letters_stay_dead_and_are_counted() {
 
     let bench = bench.restart().await;
 
-    assert!(bench.store.claim_parses(9).unwrap().is_empty());
+    assert!(bench.store.claim_parses(9, usize::MAX).unwrap().is_empty());
     assert_eq!(bench.store.stats().works[&WorkKind::Parse].dead, 1);
 }

@@ -1,0 +1,356 @@
+//! Files that change while requests flow: plugins, the configuration, who may do what.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::dispatch::unparsed;
+use crate::harness::{Flow, Harness, Receiver, Setup, payment, plugin_file, run_of, text};
+
+const FAILED: &str = "payment_failed";
+
+fn built(name: &str) -> Vec<u8> {
+    std::fs::read(plugin_file(name)).unwrap()
+}
+
+/// The same plugin in another file: with a custom section of one more byte.
+fn edition(wasm: &[u8], number: u8) -> Vec<u8> {
+    let name = b"edition";
+    let size = u8::try_from(1 + name.len() + 1).unwrap();
+    let section = [&[0, size, u8::try_from(name.len()).unwrap()][..], name, &[number]].concat();
+    [wasm, &section].concat()
+}
+
+/// Has the gateway look at its files, and checks what that says of one plugin; who watches the files
+/// may have seen the change first, and then it says nothing.
+async fn reload(gateway: &Harness, plugin: &str, outcome: &str) {
+    let report = gateway.reload().await;
+    for row in report["plugins"].as_array().into_iter().flatten() {
+        assert_eq!((&row["plugin"], &row["outcome"]), (&json!(plugin), &json!(outcome)), "{row}");
+    }
+}
+
+/// The file in the folder is what runs.
+async fn check_loaded(gateway: &Harness, plugin: &str, wasm: &[u8]) {
+    let row = gateway.plugin(plugin).await;
+    assert_eq!(row["digest"], hex::encode(Sha256::digest(wasm)), "{row}");
+    assert!(row["refused"].is_null(), "{row}");
+}
+
+/// The file in the folder is not what runs, for this reason. Gives what does.
+async fn check_refused(gateway: &Harness, plugin: &str, reason: &str) -> Value {
+    let row = gateway.plugin(plugin).await;
+    assert!(text(&row["refused"]).contains(reason), "{row}");
+    row["digest"].clone()
+}
+
+/// Stripe, dunning, and an endpoint for its notices.
+async fn with_dunning(receiver: &Receiver) -> Harness {
+    Setup::stripe()
+        .endpoint("crm", receiver, &["customer.*"])
+        .handler("dunning", "endpoints = [\"crm\"]")
+        .start()
+        .await
+}
+
+async fn fail(gateway: &Harness, event_id: &str) {
+    gateway.stripe(&payment(event_id, "pi_1", "payment_failed")).await.accepted();
+    gateway.settle().await;
+}
+
+/// How many failures in a row the last notice speaks of.
+fn failures(receiver: &Receiver) -> Option<u64> {
+    receiver.received().last()?.json()["data"]["failures"].as_u64()
+}
+
+#[tokio::test]
+async fn replacing_a_plugin_under_load_loses_no_event_and_fails_no_request() {
+    let receiver = Receiver::start().await;
+    let gateway = Arc::new(with_dunning(&receiver).await);
+    let dunning = built("dunning");
+
+    let flowing = gateway.clone();
+    let mut flow = Flow::start(move |number| {
+        let gateway = flowing.clone();
+        let body = payment(&format!("evt_{number}"), &format!("pi_{}", number % 50), FAILED);
+        async move { gateway.stripe(&body).await }
+    });
+    let (mut good, mut bad) = (dunning.clone(), 0);
+    for number in 0..20_u8 {
+        flow.answers(10).await;
+        let next = edition(&dunning, number);
+        let refused = match number {
+            4 | 9 | 14 => {
+                gateway.drop_plugin("dunning", &[number; 5_000]);
+                "the file is not WebAssembly"
+            }
+            17 => {
+                let file = gateway.folder().join("plugins/dunning.wasm");
+                std::fs::write(file, &next[..next.len() / 2]).unwrap();
+                "not all of it is there"
+            }
+            _ => {
+                gateway.drop_plugin("dunning", &next);
+                reload(&gateway, "dunning", "loaded").await;
+                check_loaded(&gateway, "dunning", &next).await;
+                good = next;
+                continue;
+            }
+        };
+        reload(&gateway, "dunning", "kept").await;
+        let runs = check_refused(&gateway, "dunning", refused).await;
+        assert_eq!(runs, hex::encode(Sha256::digest(&good)), "the last good one runs on");
+        bad += 1;
+    }
+    let answers = flow.end().await;
+    gateway.settle().await;
+
+    assert_eq!(bad, 4);
+    assert!(answers.len() >= 200, "{}", answers.len());
+    for answer in &answers {
+        answer.accepted();
+    }
+    let notices = receiver.received();
+    let about: BTreeSet<_> = notices.iter().map(|it| text(&it.json()["data"]["event"])).collect();
+    assert_eq!((notices.len(), about.len()), (answers.len(), answers.len()));
+    assert_eq!(receiver.ids().len(), answers.len());
+    assert_eq!(gateway.dead().await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_plugin_may_be_dropped_in_while_the_gateway_runs() {
+    let receiver = Receiver::start().await;
+    let gateway = Setup::stripe()
+        .endpoint("crm", &receiver, &["customer.*"])
+        .table("[handlers.dunning]\nendpoints = [\"crm\"]")
+        .start()
+        .await;
+
+    fail(&gateway, "evt_1").await;
+    gateway.drop_plugin("dunning", &built("dunning"));
+    reload(&gateway, "dunning", "loaded").await;
+    fail(&gateway, "evt_2").await;
+
+    check_loaded(&gateway, "dunning", &built("dunning")).await;
+    assert_eq!(receiver.received().len(), 1);
+    assert_eq!(gateway.event("evt_1").await["runs"], json!([]));
+    assert_eq!(run_of(&gateway.event("evt_2").await, "dunning")["state"], "done");
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_removed_runs_no_more() {
+    let receiver = Receiver::start().await;
+    let gateway = with_dunning(&receiver).await;
+
+    fail(&gateway, "evt_1").await;
+    std::fs::remove_file(gateway.folder().join("plugins/dunning.wasm")).unwrap();
+    reload(&gateway, "dunning", "removed").await;
+    fail(&gateway, "evt_2").await;
+
+    assert_eq!(gateway.plugin("dunning").await, Value::Null);
+    assert_eq!(receiver.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_removed_is_not_ready_and_its_return_is() {
+    let gateway = Setup::stripe().start().await;
+    let file = gateway.folder().join("plugins/stripe.wasm");
+
+    std::fs::remove_file(&file).unwrap();
+    gateway.reload().await;
+    let refused = gateway.stripe(&payment("evt_1", "pi_1", FAILED)).await;
+    let unready = gateway.ask("/readyz").await;
+    std::fs::write(&file, built("stripe")).unwrap();
+    gateway.reload().await;
+
+    assert_eq!((refused.status, unready.status), (503, 503));
+    assert_eq!(unready.json()["missing"], json!(["source stripe: plugin stripe is not loaded"]));
+    assert_eq!(gateway.ask("/readyz").await.status, 200);
+    gateway.stripe(&payment("evt_1", "pi_1", FAILED)).await.accepted();
+}
+
+#[tokio::test]
+async fn a_file_whose_name_is_no_plugin_s_is_refused_by_name() {
+    let gateway = Setup::stripe().start().await;
+
+    gateway.drop_plugin("My Plugin", &built("dunning"));
+    reload(&gateway, "My Plugin", "refused").await;
+    let again = gateway.reload().await;
+    check_refused(&gateway, "My Plugin", "the file cannot name a plugin").await;
+    std::fs::remove_file(gateway.folder().join("plugins/My Plugin.wasm")).unwrap();
+    gateway.reload().await;
+
+    assert_eq!(again["plugins"], json!([]), "it is said once");
+    assert_eq!(gateway.plugin("My Plugin").await, Value::Null);
+}
+
+#[tokio::test]
+async fn a_link_out_of_the_folder_is_refused_until_it_is_gone() {
+    let gateway = Setup::stripe().start().await;
+    let link = gateway.folder().join("plugins/dunning.wasm");
+
+    symlink(plugin_file("dunning"), &link).unwrap();
+    reload(&gateway, "dunning", "refused").await;
+    let again = gateway.reload().await;
+    let reason = "a link that leads out of the plugins directory";
+    let runs = check_refused(&gateway, "dunning", reason).await;
+    std::fs::remove_file(link).unwrap();
+    gateway.reload().await;
+
+    assert_eq!((runs, &again["plugins"]), (Value::Null, &json!([])));
+    assert_eq!(gateway.plugin("dunning").await, Value::Null);
+}
+
+#[tokio::test]
+async fn a_bad_file_that_is_removed_together_with_a_change_takes_the_plugin_along() {
+    let receiver = Receiver::start().await;
+    let gateway = with_dunning(&receiver).await;
+
+    gateway.drop_plugin("dunning", b"not a plugin");
+    reload(&gateway, "dunning", "kept").await;
+    check_refused(&gateway, "dunning", "the file is not WebAssembly").await;
+    std::fs::remove_file(gateway.folder().join("plugins/dunning.wasm")).unwrap();
+    gateway.reconfigure(|config| config + "\n# changed\n").await;
+
+    assert_eq!(gateway.plugin("dunning").await, Value::Null);
+}
+
+#[tokio::test]
+async fn settings_that_a_plugin_refuses_keep_the_old_ones() {
+    let receiver = Receiver::start().await;
+    let gateway = with_dunning(&receiver).await;
+    let with_config = |alert_after: u32| {
+        move |config: String| {
+            let grants = "endpoints = [\"crm\"]";
+            let config = config.split("\nconfig = ").next().unwrap_or_default().to_owned();
+            config.replace(grants, &format!("{grants}\nconfig = {{ alert_after = {alert_after} }}"))
+        }
+    };
+
+    gateway.rewrite_config(with_config(0));
+    let refused = gateway.reload().await;
+    fail(&gateway, "evt_1").await;
+    let alerts_before = gateway.events("type=hookgate.alert").await.len();
+    gateway.reconfigure(with_config(2)).await;
+    fail(&gateway, "evt_2").await;
+
+    assert_eq!(refused["config"]["outcome"], "kept");
+    let reason = "plugin dunning refuses the config of [handlers.dunning]: `alert_after` must be \
+                  at least 1";
+    assert_eq!(refused["config"]["reason"], reason);
+    let alerts = gateway.events("type=hookgate.alert").await.len();
+    assert_eq!((alerts_before, alerts, failures(&receiver)), (0, 1, Some(2)));
+}
+
+#[tokio::test]
+async fn a_plugin_that_refuses_its_settings_is_not_loaded_until_they_change() {
+    let receiver = Receiver::start().await;
+    let settings = "config = { alert_after = 0 }";
+    let gateway = Setup::stripe()
+        .endpoint("crm", &receiver, &["customer.*"])
+        .table(&format!("[handlers.dunning]\nendpoints = [\"crm\"]\n{settings}"))
+        .start()
+        .await;
+
+    gateway.drop_plugin("dunning", &built("dunning"));
+    reload(&gateway, "dunning", "refused").await;
+    check_refused(&gateway, "dunning", "`alert_after` must be at least 1").await;
+    fail(&gateway, "evt_1").await;
+    gateway.reconfigure(|config| config.replace(settings, "")).await;
+    check_loaded(&gateway, "dunning", &built("dunning")).await;
+    fail(&gateway, "evt_2").await;
+
+    assert_eq!(receiver.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_broken_configuration_changes_nothing_and_says_where() {
+    let receiver = Receiver::start().await;
+    let gateway = with_dunning(&receiver).await;
+    let path = gateway.folder().join("hookgate.toml");
+    let whole = std::fs::read_to_string(&path).unwrap();
+
+    let breaks = [
+        ("[endpoints.crm]\nurl", "[endpoints.crm]\nuri", "unknown field `uri`"),
+        ("endpoints = [\"crm\"]", "endpoints = [\"crn\"]", "there is no [endpoints.crn]"),
+        ("[sources.stripe]", "[sources.stripe", ""),
+        ("plugin = \"stripe\"", "plugin = \"stripe\" verify = 1", ""),
+    ];
+    for (from, to, why) in breaks {
+        assert!(whole.contains(from), "{whole}");
+        gateway.rewrite_config(|_| whole.replace(from, to));
+        let config = gateway.reload().await["config"].clone();
+
+        assert_eq!(config["outcome"], "kept");
+        let at = whole.find(from).unwrap();
+        let changed = from.bytes().zip(to.bytes()).take_while(|(old, new)| old == new).count();
+        let line = whole[..at + changed].matches('\n').count() + 1;
+        let reason = text(&config["reason"]);
+        assert!(reason.contains(&format!("hookgate.toml:{line}:")), "line {line}? {reason}");
+        assert!(reason.contains(why), "{reason}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    let gone = gateway.reload().await["config"].clone();
+    fail(&gateway, "evt_1").await;
+
+    assert_eq!(gone["outcome"], "kept");
+    assert!(text(&gone["reason"]).contains("failed to read the configuration"), "{gone}");
+    assert_eq!(failures(&receiver), Some(1));
+}
+
+#[tokio::test]
+async fn endpoints_grants_and_sources_change_without_a_restart() {
+    let (old, new) = (Receiver::start().await, Receiver::start().await);
+    let gateway = Setup::stripe()
+        .endpoint("crm", &old, &["customer.*"])
+        .handler("dunning", "endpoints = []")
+        .start()
+        .await;
+
+    fail(&gateway, "evt_1").await;
+    let without_grant = old.received().len();
+    gateway.reconfigure(|config| config.replace("endpoints = []", "endpoints = [\"crm\"]")).await;
+    fail(&gateway, "evt_2").await;
+    let with_grant = old.received().len();
+    gateway.reconfigure(|config| config.replace(old.url(), new.url())).await;
+    fail(&gateway, "evt_3").await;
+    gateway.reconfigure(|config| config.replace("[sources.stripe]", "[sources.billing]")).await;
+
+    assert_eq!((without_grant, with_grant), (0, 1));
+    assert_eq!((old.received().len(), new.received().len()), (1, 1));
+    let gone = gateway.stripe(&payment("evt_4", "pi_1", FAILED)).await;
+    assert_eq!(gone.status, 404);
+    let unsigned = gateway.post("billing", &[], "{}").await;
+    assert_eq!(unsigned.status, 401);
+}
+
+#[tokio::test]
+async fn a_new_plugin_is_noticed_without_being_told() {
+    let receiver = Receiver::start().await;
+    let (gateway, ..) = unparsed(&receiver, "").await;
+
+    gateway.drop_plugin("stripe", &built("stripe"));
+
+    // The receipt that was dead is parsed by the new plugin, and so its event arrives.
+    receiver.arrived(1).await;
+    check_loaded(&gateway, "stripe", &built("stripe")).await;
+}
+
+#[tokio::test]
+async fn a_changed_configuration_is_noticed_without_being_told() {
+    let receiver = Receiver::start().await;
+    // Fine for the guest, and not for Stripe's plugin.
+    let settings = "config = { mode = \"live\" }";
+    let (gateway, ..) = unparsed(&receiver, settings).await;
+    gateway.drop_plugin("stripe", &built("stripe"));
+    reload(&gateway, "stripe", "kept").await;
+    check_refused(&gateway, "stripe", "refuses the config of [sources.stripe]").await;
+
+    gateway.rewrite_config(|config| config.replace(settings, ""));
+
+    receiver.arrived(1).await;
+    check_loaded(&gateway, "stripe", &built("stripe")).await;
+}

@@ -1,0 +1,291 @@
+//! What a plugin can do wrong, and that it costs nobody but itself.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Harness, Receiver, Setup, payment, plugin_file, reasons, run_of, text, texts,
+};
+
+/// Short, so that a plugin that spins does not spin for long.
+const DEADLINES: &str = "[limits]\nparse_deadline = \"50ms\"\nhandle_deadline = \"50ms\"";
+
+/// Past the delays before the tries after a crash, jitter and all.
+const CRASH_DELAYS: [Duration; 3] =
+    [Duration::from_secs(2), Duration::from_secs(13), Duration::from_secs(73)];
+
+async fn guest() -> Harness {
+    Setup::guest().start().await
+}
+
+/// What became of a command that the guest got as a handler.
+async fn handled(gateway: &Harness, command: Value) -> Value {
+    gateway.guest(&command).await.accepted();
+    gateway.settle().await;
+    run_of(&gateway.event(&text(&command["id"])).await, "guest")
+}
+
+/// What became of a command that the guest got as a provider.
+async fn parsed(gateway: &Harness, command: Value) -> Value {
+    let id = gateway.guest(&command).await.accepted();
+    gateway.settle().await;
+    gateway.receipt(&id).await
+}
+
+/// It failed once, for this reason, and is tried again.
+#[track_caller]
+fn check_crashed(tried: &Value, reason: &str) {
+    assert_eq!((&tried["state"], &tried["tries_made"]), (&json!("pending"), &json!(1)));
+    check_reason(tried, reason);
+}
+
+/// It broke the contract, so the same again would break it again.
+#[track_caller]
+fn check_dead(tried: &Value, reason: &str) {
+    assert_eq!((&tried["state"], &tried["tries_made"]), (&json!("dead"), &json!(1)));
+    check_reason(tried, reason);
+}
+
+#[track_caller]
+fn check_reason(tried: &Value, reason: &str) {
+    let found = reasons(&tried["tries"]);
+    assert!(found.len() == 1 && found[0].contains(reason), "{found:?}");
+    assert_eq!(tried["tries"][0]["plugin"]["name"], "guest");
+}
+
+fn log_of(tried: &Value) -> Vec<String> {
+    texts(&tried["tries"][0]["log"], "message")
+}
+
+#[tokio::test]
+async fn a_handler_that_never_returns_is_stopped() {
+    let gateway = Setup::guest().table(DEADLINES).start().await;
+    let run = handled(&gateway, json!({ "id": "1", "do": "spin" })).await;
+    check_crashed(&run, "the plugin did not return within 50 ms");
+}
+
+#[tokio::test]
+async fn a_handler_that_traps_is_caught() {
+    let run = handled(&guest().await, json!({ "id": "1", "do": "trap" })).await;
+    check_crashed(&run, "the plugin trapped: ");
+}
+
+#[tokio::test]
+async fn a_handler_that_sleeps_is_caught() {
+    let run = handled(&guest().await, json!({ "id": "1", "do": "sleep" })).await;
+    check_crashed(&run, "the plugin trapped: ");
+}
+
+#[tokio::test]
+async fn a_handler_that_hoards_memory_gets_no_more() {
+    let run = handled(&guest().await, json!({ "id": "1", "do": "hoard" })).await;
+    check_crashed(&run, "the plugin wanted more than 33554432 bytes of memory");
+}
+
+#[tokio::test]
+async fn a_handler_that_asks_for_too_much_is_dead_at_once() {
+    let run = handled(&guest().await, json!({ "id": "1", "do": "lie" })).await;
+    check_dead(&run, "the plugin broke the contract: `state.delete` a run has at most 64 effects");
+}
+
+#[tokio::test]
+async fn a_handler_that_is_refused_hears_why() {
+    let receiver = Receiver::start().await;
+    let gateway = Setup::guest()
+        .endpoint("crm", &receiver, &[])
+        .table("[handlers.guest]\nendpoints = [\"crm\"]")
+        .start()
+        .await;
+
+    let command = json!({ "id": "1", "do": "send", "endpoint": "crm", "times": 65 });
+    let run = handled(&gateway, command).await;
+
+    check_dead(&run, "a run has at most 64 effects");
+    assert_eq!(receiver.received().len(), 0);
+}
+
+#[tokio::test]
+async fn a_flood_of_log_lines_is_cut_and_counted() {
+    let gateway = guest().await;
+
+    let long = "x".repeat(2000);
+    let flood = json!({ "id": "1", "do": "log", "lines": 500, "text": long });
+    let run = handled(&gateway, flood).await;
+    let escape = json!({ "id": "2", "do": "log", "text": "red \u{1b}[31m\nnext" });
+    let escaped = handled(&gateway, escape).await;
+
+    assert_eq!(run["state"], "done");
+    let lines = log_of(&run);
+    assert_eq!((lines.len(), lines[0].len(), lines[50].as_str()), (51, 1024, "450 lines dropped"));
+    assert_eq!(log_of(&escaped), [r"red \u{1b}[31m\nnext"]);
+}
+
+#[tokio::test]
+async fn a_provider_that_never_returns_is_stopped() {
+    let gateway = Setup::guest().table(DEADLINES).start().await;
+    let receipt = parsed(&gateway, json!({ "do": "spin", "at": "parse" })).await;
+    check_crashed(&receipt, "the plugin did not return within 50 ms");
+}
+
+#[tokio::test]
+async fn a_provider_that_traps_is_caught() {
+    let receipt = parsed(&guest().await, json!({ "do": "trap", "at": "parse" })).await;
+    check_crashed(&receipt, "the plugin trapped: ");
+}
+
+#[tokio::test]
+async fn a_provider_that_hoards_memory_gets_no_more() {
+    let receipt = parsed(&guest().await, json!({ "do": "hoard", "at": "parse" })).await;
+    check_crashed(&receipt, "the plugin wanted more than 33554432 bytes of memory");
+}
+
+#[tokio::test]
+async fn a_provider_that_lies_is_dead_at_once_and_the_lie_is_named() {
+    let gateway = guest().await;
+    let lie = |about: &str| json!({ "do": "lie", "at": "parse", "about": about });
+
+    let broke = "the plugin broke the contract: ";
+    check_dead(
+        &parsed(&gateway, lie("type")).await,
+        &format!("{broke}`event.type` `not a type` is not an event type"),
+    );
+    check_dead(&parsed(&gateway, lie("data")).await, &format!("{broke}`event.data` is not JSON"));
+    check_dead(&parsed(&gateway, lie("size")).await, broke);
+    let many = json!({ "events": 1001, "id": "many" });
+    check_dead(
+        &parsed(&gateway, many).await,
+        &format!("{broke}`events` has 1001 items, at most 1000 are allowed"),
+    );
+    assert_eq!(gateway.events("").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn as_many_events_as_are_allowed_all_arrive() {
+    let gateway = guest().await;
+    let receipt = parsed(&gateway, json!({ "events": 1000, "id": "many" })).await;
+    assert_eq!(receipt["events"].as_array().map(Vec::len), Some(1000));
+}
+
+#[tokio::test]
+async fn a_crash_is_tried_again_on_its_schedule_then_dead_and_can_be_replayed() {
+    let gateway = guest().await;
+
+    let first = handled(&gateway, json!({ "id": "1", "do": "trap" })).await;
+    gateway.advance(Duration::from_millis(790)).await;
+    let too_soon = run_of(&gateway.event("1").await, "guest");
+    for delay in CRASH_DELAYS {
+        gateway.advance(delay).await;
+    }
+    let dead = run_of(&gateway.event("1").await, "guest");
+    let letters = gateway.dead().await;
+    gateway.replay(&text(&first["id"])).await;
+    let replayed = run_of(&gateway.event("1").await, "guest");
+
+    assert_eq!((&first["tries_made"], &too_soon["tries_made"]), (&json!(1), &json!(1)));
+    assert_eq!((&dead["state"], &dead["tries_made"]), (&json!("dead"), &json!(4)));
+    assert_eq!(texts(&dead["tries"], "verdict"), ["retry", "retry", "retry", "dead"]);
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0]["id"], first["id"]);
+    assert!(text(&letters[0]["reason"]).contains("the plugin trapped"), "{letters:?}");
+    assert_eq!((&replayed["state"], &replayed["tries_made"]), (&json!("pending"), &json!(1)));
+    assert_eq!(replayed["tries"].as_array().map(Vec::len), Some(5));
+}
+
+#[tokio::test]
+async fn a_receipt_that_crashes_its_provider_dies_and_can_be_replayed() {
+    let gateway = guest().await;
+
+    let first = parsed(&gateway, json!({ "do": "trap", "at": "parse" })).await;
+    let id = text(&first["id"]);
+    for delay in CRASH_DELAYS {
+        gateway.advance(delay).await;
+    }
+    let dead = gateway.receipt(&id).await;
+    gateway.replay(&id).await;
+
+    assert_eq!((&dead["state"], &dead["tries_made"]), (&json!("dead"), &json!(4)));
+    assert_eq!(gateway.receipt(&id).await["tries_made"], 1);
+}
+
+#[tokio::test]
+async fn every_call_starts_in_a_fresh_instance() {
+    let gateway = guest().await;
+
+    for id in ["1", "2", "3"] {
+        let run = handled(&gateway, json!({ "id": id, "do": "count" })).await;
+        assert_eq!(log_of(&run), ["1"]);
+    }
+    for _ in 0..3 {
+        let receipt = parsed(&gateway, json!({ "do": "count", "at": "parse" })).await;
+        assert_eq!(log_of(&receipt), ["1"]);
+    }
+}
+
+#[tokio::test]
+async fn after_every_crash_the_next_call_finds_nothing_of_it() {
+    let gateway = guest().await;
+
+    for (number, crash) in ["spin", "trap", "hoard", "lie"].into_iter().enumerate() {
+        handled(&gateway, json!({ "id": format!("{number}-bad"), "do": crash })).await;
+        let run = handled(&gateway, json!({ "id": format!("{number}-good"), "do": "count" })).await;
+        assert_eq!((&run["state"], log_of(&run)), (&json!("done"), vec!["1".to_owned()]));
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_spins_holds_up_no_other() {
+    let receiver = Receiver::start().await;
+    let gateway = Setup::stripe()
+        .plugin("guest")
+        .source("guest", "guest", "verify = \"none\"")
+        .endpoint("crm", &receiver, &["customer.*"])
+        .handler("dunning", "endpoints = [\"crm\"]")
+        .table("[limits]\nhandle_deadline = \"2s\"")
+        .start()
+        .await;
+
+    for number in 0..10 {
+        gateway.guest(&json!({ "id": format!("spin-{number}"), "do": "spin" })).await.accepted();
+    }
+    for number in 0..5 {
+        let body = payment(&format!("evt_{number}"), "pi_1", "payment_failed");
+        gateway.stripe(&body).await.accepted();
+    }
+    receiver.arrived(5).await;
+
+    // The first of them have not even been stopped yet.
+    let mut tried = 0;
+    for number in 0..10 {
+        let run = run_of(&gateway.event(&format!("spin-{number}")).await, "guest");
+        tried += run["tries"].as_array().map_or(0, Vec::len);
+    }
+    assert!(tried < 10, "the others waited for all that spin");
+}
+
+#[tokio::test]
+async fn a_provider_that_spins_holds_up_no_other_source_and_can_be_replaced() {
+    let receiver = Receiver::start().await;
+    let gateway = Setup::stripe()
+        .plugin("guest")
+        .source("guest", "guest", "verify = \"none\"")
+        .endpoint("crm", &receiver, &["payment.failed"])
+        .table("[limits]\nparse_deadline = \"2s\"")
+        .start()
+        .await;
+
+    for _ in 0..100 {
+        gateway.guest(&json!({ "do": "spin", "at": "parse" })).await.accepted();
+    }
+    for number in 0..5 {
+        let body = payment(&format!("evt_{number}"), "pi_1", "payment_failed");
+        gateway.stripe(&body).await.accepted();
+    }
+    receiver.arrived(5).await;
+    gateway.drop_plugin("guest", &std::fs::read(plugin_file("stripe")).unwrap());
+    gateway.reload().await;
+
+    assert_eq!(gateway.plugin("guest").await["handler"], Value::Null, "the new one runs");
+    let parses = gateway.stats().works[&hookgate::store::WorkKind::Parse];
+    assert!(parses.pending() > 90, "the others waited for all that spin: {parses:?}");
+}
