@@ -39,9 +39,6 @@ pub(crate) use live::check_settings;
 /// Connections to the admin port at a time.
 const ADMIN_CONNECTIONS: usize = 64;
 
-/// Parses at a time: as many as keep two threads busy while their commits are under way.
-const PARSES: usize = 64;
-
 /// What a gateway can be started with, beside its configuration.
 #[derive(Debug, Clone)]
 pub struct Seams {
@@ -132,7 +129,8 @@ impl Gateway {
         let connections = Limits { connections_max: ADMIN_CONNECTIONS, ..Limits::default() };
         let admin =
             listener::serve(admin, admin::router(Arc::new(operators)), connections, cancel.clone());
-        let parses = work(Parses(parts.dispatch.clone()), PARSES, cancel.clone());
+        // With none at a time the loop only waits for its end, and receipts stay in the store.
+        let parses = work(Parses(parts.dispatch.clone()), limits.parses, cancel.clone());
         let runs = work(Runs(parts.dispatch), limits.runs, cancel.clone());
         let deliveries = work(Deliveries(parts.delivery), limits.deliveries, cancel.clone());
 
