@@ -14,12 +14,14 @@ pub(crate) struct Supply {
     batch: Arc<Batch>,
     next: Arc<AtomicUsize>,
     end: usize,
+    /// Numbers from here on begin anew with the first payload.
+    turn: usize,
 }
 
 impl Supply {
     /// Each payload once.
     pub(crate) fn once(batch: &Arc<Batch>) -> Self {
-        Self { batch: batch.clone(), next: Arc::default(), end: batch.count() }
+        Self { batch: batch.clone(), next: Arc::default(), end: batch.count(), turn: batch.count() }
     }
 
     /// The payloads again and again.
@@ -31,12 +33,12 @@ impl Supply {
     pub(crate) fn part(&self, count: usize) -> Self {
         let first = self.next.fetch_add(count, Ordering::Relaxed).min(self.end);
         let end = self.end.min(first + count);
-        Self { batch: self.batch.clone(), next: Arc::new(first.into()), end }
+        Self { next: Arc::new(first.into()), end, ..self.clone() }
     }
 
-    /// What was taken of this one, from the first on.
+    /// What was taken of this one, again and again.
     pub(crate) fn again(&self) -> Self {
-        Self { batch: self.batch.clone(), next: Arc::default(), end: self.taken() }
+        Self { next: Arc::default(), end: usize::MAX, turn: self.taken(), ..self.clone() }
     }
 
     /// The next number, if there is one.
@@ -62,6 +64,6 @@ impl Supply {
 
     /// The whole request of a number.
     pub(crate) fn request(&self, number: usize) -> &[u8] {
-        self.batch.request(number % self.batch.count())
+        self.batch.request(number % self.turn)
     }
 }
