@@ -27,6 +27,9 @@ use crate::payload::Batch;
 use crate::report::Report;
 use crate::scenario::{ALL, Scenario, Stage};
 
+/// Payloads for every second of a measurement: what all connections of a scenario could take.
+const PAYLOADS_A_SECOND: usize = 120_000;
+
 /// Measures the gateway on this machine
 #[derive(Debug, Parser)]
 #[command(name = "hookgate-bench")]
@@ -41,6 +44,9 @@ struct Arguments {
     /// How often each is measured
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// How long each is measured each time
+    #[arg(long, default_value_t = 2)]
+    seconds: u32,
     #[command(subcommand)]
     role: Option<Role>,
 }
@@ -61,11 +67,14 @@ fn main() -> anyhow::Result<()> {
     for name in &arguments.only {
         ensure!(ALL.iter().any(|it| it.name == name), "there is no scenario `{name}`");
     }
-    let (rounds, payloads, closed, open) = if arguments.quick {
-        (1, 60_000, Duration::from_millis(500), Duration::from_secs(1))
+    let (rounds, closed) = if arguments.quick {
+        (1, Duration::from_millis(500))
     } else {
-        (arguments.rounds, 240_000, Duration::from_secs(2), Duration::from_secs(4))
+        (arguments.rounds, Duration::from_secs(1) * arguments.seconds)
     };
+    // Slow things are measured for longer; payloads are enough for every scenario by itself.
+    let open = closed * 2;
+    let payloads = scenario::count(PAYLOADS_A_SECOND, closed);
     let began = Instant::now();
     let batch = Arc::new(Batch::write(payloads));
     let stage = Stage { workplace: Workplace::new()?, batch, closed, open };

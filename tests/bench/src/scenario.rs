@@ -114,6 +114,6 @@ fn of(connections: usize) -> String {
 }
 
 /// How many that is, at a rate for a time.
-fn count(rate: usize, time: Duration) -> usize {
+pub(crate) fn count(rate: usize, time: Duration) -> usize {
     (rate as f64 * time.as_secs_f64()) as usize
 }
