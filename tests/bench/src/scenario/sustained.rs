@@ -1,9 +1,9 @@
 //! The most that holds: faster and faster, until deliveries fall behind what comes in.
 //!
-//! A rate holds if everything has arrived shortly after the last was sent. One that does not is
+//! A rate holds if everything has arrived shortly after the last was due to be sent. One that does not is
 //! tried twice, so that a hiccup of the machine is not taken for the limit.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Stage, count};
 use crate::figure::{Figure, Unit};
@@ -63,8 +63,11 @@ fn holds(
     if part.is_empty() {
         return Ok(false);
     }
-    open(gateway.public, Schedule::new(rate, &part), &part)?;
-    let holds = receiver.arrivals.wait(part.end(), LAG_MAX);
+    let schedule = Schedule::new(rate, &part);
+    open(gateway.public, schedule, &part)?;
+    // From when the last was due, not from when it could be sent.
+    let late = schedule.at(part.end()) + LAG_MAX;
+    let holds = receiver.arrivals.wait(part.end(), late.saturating_duration_since(Instant::now()));
     receiver.arrivals.wait(part.end(), DRAIN_MAX);
     Ok(holds)
 }
