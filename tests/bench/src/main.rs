@@ -34,7 +34,7 @@ const PAYLOADS_A_SECOND: usize = 120_000;
 #[derive(Debug, Parser)]
 #[command(name = "hookgate-bench")]
 struct Arguments {
-    /// Less than half a minute, to see that it works; the figures say little
+    /// Half a minute, to see that it works; the figures say little
     #[arg(long)]
     quick: bool,
     /// Only these: ceiling, accepting, duplicates, flooded, flooded-handler, latency, delivered,

@@ -96,8 +96,8 @@ impl Report {
     fn ratio(&self, row: &Row) -> Option<f64> {
         let ratio = |(round, figure): (&usize, &Figure)| {
             let ceiling = self.rows.iter().filter(|row| row.scenario == CEILING);
-            let ceiling = ceiling.filter_map(|row| row.rounds.get(round));
-            let ceiling = ceiling.filter(|ceiling| ceiling.ceiling == figure.ceiling).next()?;
+            let mut ceiling = ceiling.filter_map(|row| row.rounds.get(round));
+            let ceiling = ceiling.find(|ceiling| ceiling.ceiling == figure.ceiling)?;
             Some(figure.values.first()?.2 / ceiling.values.first()?.2)
         };
         if row.scenario == CEILING || row.rounds.values().any(|figure| figure.ceiling.is_none()) {
