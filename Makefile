@@ -4,11 +4,12 @@ CARGO    ?= cargo
 HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
-.PHONY: help setup build demo test lint clean
+.PHONY: help setup build demo test bench lint clean
 
 help:
 	@echo "make demo   build everything and see the whole path of an event"
 	@echo "make test   run every test"
+	@echo "make bench  how fast it is on this machine, in about 5 minutes"
 	@echo "make build  the gateway to $(HOOKGATE), the plugins to target/plugins/"
 	@echo "make lint   formatting, clippy, API docs; warnings are errors"
 
@@ -27,6 +28,11 @@ demo: build
 test: build
 	$(HOOKGATE) plugin build tests/guest --out target/test-plugins
 	$(CARGO) test --release --locked --workspace
+
+# Nothing else should run meanwhile. BENCH="--quick" or "--only NAME" for less.
+bench: build
+	$(CARGO) build --release --locked -p hookgate-bench
+	target/release/hookgate-bench $(BENCH)
 
 lint: setup
 	$(CARGO) fmt --all --check

@@ -185,6 +185,13 @@ allow = ["127.0.0.0/8"]
     }
 
     #[test]
+    fn of_the_limits_only_parses_may_be_zero() {
+        let with = |limit: &str| parse(&format!("{WHOLE}\n[limits]\n{limit} = 0\n"));
+        assert_eq!(with("parses").unwrap().limits.parses, 0);
+        assert!(with("runs").unwrap_err().to_string().contains("limits.runs is zero"));
+    }
+
+    #[test]
     fn a_secret_that_is_not_there_is_named_but_never_shown() {
         let missing = r#"[{ env = "HOOKGATE_NO_SUCH_VARIABLE" }]"#;
         let from = r#"[{ value = "whsec_one" }]"#;

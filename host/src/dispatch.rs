@@ -20,7 +20,7 @@ use crate::retry::{Outcome, RetryPolicy};
 use crate::route::Pattern;
 use crate::store::{PluginStamp, Routes, Store};
 
-pub(crate) use parses::{PARSES, Parses};
+pub(crate) use parses::Parses;
 pub(crate) use runs::Runs;
 
 /// What the operator allows a handler. One that is not named has [`Grants::default`]: nothing.

@@ -23,7 +23,7 @@ use crate::admin::{self, Admin};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::{Deliveries, Delivery};
-use crate::dispatch::{Dispatch, PARSES, Parses, Runs};
+use crate::dispatch::{Dispatch, Parses, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest};
 use crate::listener::{self, Limits};
@@ -130,7 +130,8 @@ impl Gateway {
         let connections = Limits { connections_max: ADMIN_CONNECTIONS, ..Limits::default() };
         let admin =
             listener::serve(admin, admin::router(Arc::new(operators)), connections, cancel.clone());
-        let parses = work(Parses::new(parts.dispatch.clone()), PARSES, cancel.clone());
+        // With none at a time the loop only waits for its end, and receipts stay in the store.
+        let parses = work(Parses::new(parts.dispatch.clone()), limits.parses, cancel.clone());
         let runs = work(Runs(parts.dispatch), limits.runs, cancel.clone());
         let deliveries = work(Deliveries(parts.delivery), limits.deliveries, cancel.clone());
 

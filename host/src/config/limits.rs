@@ -22,6 +22,9 @@ pub struct Limits {
     pub requests_per_source: usize,
     /// Receipts waiting to be written: 503 beyond it.
     pub queue: usize,
+    /// Parses at a time. Zero is a maintenance switch: receipts are accepted and kept, and nothing is
+    /// parsed, run or delivered of them until the gateway starts with more.
+    pub parses: usize,
     /// Runs at a time.
     pub runs: usize,
     /// Of these, how many one handler may have.
@@ -44,6 +47,8 @@ impl Default for Limits {
             requests: 1024,
             requests_per_source: 768,
             queue: 4096,
+            // As many as keep two threads busy while their commits are under way.
+            parses: 64,
             runs: 16,
             runs_per_handler: 3,
             deliveries: 256,
@@ -57,7 +62,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The name of a limit that is zero, which would stop everything.
+    /// The name of a limit that is zero and must not be: it would stop everything. Only `parses`
+    /// may be, for then everything is still accepted.
     pub(super) fn zero(&self) -> Option<&'static str> {
         let numbers = [
             ("body_bytes", self.body_bytes),

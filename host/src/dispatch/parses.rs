@@ -17,10 +17,7 @@ use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store::{self, NewEvent, ParseWork, PluginStamp, Receipt, Try, WorkKind};
 use crate::worker::Work;
 
-/// Parses at a time: as many as keep two threads busy while their commits are under way.
-pub(crate) const PARSES: usize = 64;
-
-/// Of these, how many one source may have.
+/// Of the parses at a time, how many one source may have.
 const PARSES_PER_SOURCE: usize = 48;
 
 /// The parses that are due.

@@ -1,0 +1,98 @@
+//! A figure: what was measured, its values, and which ceiling it is compared with.
+
+use crate::times::Times;
+
+/// One line of the table, measured once.
+#[derive(Debug, Clone)]
+pub(crate) struct Figure {
+    /// Such as `accepting, 16 connections`.
+    pub(crate) what: String,
+    /// Their names and the values.
+    pub(crate) values: Vec<(&'static str, Unit, f64)>,
+    /// The connections of the ceiling that the first value is compared with.
+    pub(crate) ceiling: Option<usize>,
+}
+
+/// What a value counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    PerSecond,
+    Milliseconds,
+    Bytes,
+    Mebibytes,
+    Ratio,
+    Count,
+}
+
+impl Unit {
+    /// As it stands in the report's keys.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::PerSecond => "per_s",
+            Self::Milliseconds => "ms",
+            Self::Bytes => "bytes",
+            Self::Mebibytes => "mib",
+            Self::Ratio => "ratio",
+            Self::Count => "count",
+        }
+    }
+
+    /// A value for people.
+    pub(crate) fn show(self, value: f64) -> String {
+        match self {
+            Self::PerSecond => format!("{}/s", thousands(value)),
+            Self::Milliseconds => format!("{value:.2} ms"),
+            Self::Bytes => format!("{} B", thousands(value)),
+            Self::Mebibytes => format!("{} MiB", thousands(value)),
+            Self::Ratio => format!("{value:.2}"),
+            Self::Count => thousands(value),
+        }
+    }
+}
+
+impl Figure {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), values: Vec::new(), ceiling: None }
+    }
+
+    pub(crate) fn value(mut self, name: &'static str, unit: Unit, value: f64) -> Self {
+        self.values.push((name, unit, value));
+        self
+    }
+
+    /// With the percentiles of these.
+    pub(crate) fn times(mut self, times: Times) -> Self {
+        let values = times.percentiles().map(|(name, value)| (name, Unit::Milliseconds, value));
+        self.values.extend(values);
+        self
+    }
+
+    /// To be compared with the ceiling of so many connections.
+    pub(crate) fn of_ceiling(self, connections: usize) -> Self {
+        Self { ceiling: Some(connections), ..self }
+    }
+}
+
+/// A whole number with commas.
+fn thousands(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        let written = [0.0, 999.4, 1000.0, 1_234_567.0].map(thousands);
+        assert_eq!(written, ["0", "999", "1,000", "1,234,567"]);
+    }
+}

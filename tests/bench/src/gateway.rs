@@ -1,0 +1,204 @@
+//! A gateway to measure: the real program, a fresh store on the real disk, real plugins.
+//!
+//! A process of its own, seen only as an operator sees it: two ports, its folder, what the system
+//! says about it. All limits are the defaults, except what a [`Path`] needs.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path as FilePath, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::payload::SECRET;
+
+/// How far events go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// Receipts are verified and kept; nothing is parsed.
+    Accepting,
+    /// Events are parsed and delivered to one endpoint.
+    Delivering,
+    /// Events are parsed and handled by `dunning`, whose notices are delivered to one endpoint.
+    Handling,
+}
+
+impl Path {
+    fn plugins(self) -> &'static [&'static str] {
+        match self {
+            Self::Accepting | Self::Delivering => &["stripe"],
+            Self::Handling => &["stripe", "dunning"],
+        }
+    }
+
+    /// The part of the configuration that decides it.
+    fn tables(self, endpoint: SocketAddr) -> String {
+        let (events, handlers) = match self {
+            Self::Accepting => return "[limits]\nparses = 0\n".to_owned(),
+            Self::Delivering => ("payment.failed", ""),
+            Self::Handling => {
+                ("customer.payment_failed_notice", "[handlers.dunning]\nendpoints = [\"crm\"]\n")
+            }
+        };
+        format!(
+            "[endpoints.crm]\nurl = \"http://{endpoint}/\"\nevents = [\"{events}\"]\n\
+             secrets = [{{ value = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\" }}]\n\
+             body = \"cloudevents\"\n{handlers}"
+        )
+    }
+}
+
+/// The folder that gateways run in, one after the other.
+pub(crate) struct Workplace {
+    folder: TempDir,
+    /// Where cargo puts programs.
+    programs: PathBuf,
+}
+
+impl Workplace {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let programs = std::env::current_exe()?.parent().context("it lies in a folder")?.to_owned();
+        // Not in the system's folder for such, which may be no disk at all.
+        let folder =
+            tempfile::Builder::new().prefix("bench-").tempdir_in(Self::target(&programs)?)?;
+        Ok(Self { folder, programs })
+    }
+
+    fn target(programs: &FilePath) -> anyhow::Result<&FilePath> {
+        programs.parent().context("the programs lie in the target folder")
+    }
+
+    /// Where the figures are written to.
+    pub(crate) fn report(&self) -> anyhow::Result<PathBuf> {
+        Ok(Self::target(&self.programs)?.join("bench.json"))
+    }
+
+    /// Starts a gateway without any data, and waits until it accepts webhooks.
+    pub(crate) fn start(&self, path: Path, endpoint: SocketAddr) -> anyhow::Result<Gateway> {
+        self.clear()?;
+        let plugins = self.folder.path().join("plugins");
+        std::fs::create_dir_all(&plugins)?;
+        for name in path.plugins() {
+            let file = format!("{name}.wasm");
+            let built = Self::target(&self.programs)?.join("plugins").join(&file);
+            std::fs::copy(&built, plugins.join(&file))
+                .with_context(|| format!("{} is missing: `make build`", built.display()))?;
+        }
+        let config = self.folder.path().join("hookgate.toml");
+        let text = format!(
+            "listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\ndata = \"data\"\n\
+             plugins = \"plugins\"\negress = {{ allow = [\"127.0.0.0/8\"] }}\n\
+             [sources.stripe]\nplugin = \"stripe\"\nsecrets = [{{ value = \"{SECRET}\" }}]\n\
+             tolerance = \"1h\"\n{}",
+            path.tables(endpoint)
+        );
+        std::fs::write(&config, text)?;
+        Gateway::start(&self.programs.join("hookgate"), &config, self.data())
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Removes everything but compiled plugins.
+    fn clear(&self) -> anyhow::Result<()> {
+        if let Ok(files) = std::fs::read_dir(self.data()) {
+            for file in files {
+                let path = file?.path();
+                if path.is_file() {
+                    std::fs::remove_file(path)?;
+                }
+            }
+        }
+        let plugins = self.folder.path().join("plugins");
+        if plugins.exists() {
+            std::fs::remove_dir_all(plugins)?;
+        }
+        Ok(())
+    }
+}
+
+/// A running gateway. Killed when dropped.
+pub(crate) struct Gateway {
+    child: Child,
+    /// Reads its log to the end, so that it can be written.
+    log: Option<JoinHandle<String>>,
+    data: PathBuf,
+    pub(crate) public: SocketAddr,
+}
+
+impl Gateway {
+    fn start(program: &FilePath, config: &FilePath, data: PathBuf) -> anyhow::Result<Self> {
+        let mut child = Command::new(program)
+            .args(["--log", "json", "serve", "--config"])
+            .arg(config)
+            .env("RUST_LOG", "hookgate::cli=info,error")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("failed to start {}: `make build`", program.display()))?;
+        let mut log = BufReader::new(child.stderr.take().context("it is piped")?);
+        let public = loop {
+            let mut line = String::new();
+            ensure!(log.read_line(&mut line)? > 0, "the gateway ended while it started");
+            let line: Value = serde_json::from_str(&line).context(line.clone())?;
+            if let Some(public) = line["fields"]["public"].as_str() {
+                break public.parse()?;
+            }
+        };
+        let rest = std::thread::spawn(move || {
+            let mut text = String::new();
+            // What can't be read any more is not needed: the process has ended.
+            log.read_to_string(&mut text).ok();
+            text
+        });
+        Ok(Self { child, log: Some(rest), data, public })
+    }
+
+    /// The most memory that it has had so far, in bytes.
+    pub(crate) fn memory_peak(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(kilobytes.context("no VmHWM")?.parse::<u64>()? * 1024)
+    }
+
+    /// What its data takes on disk, in bytes, compiled plugins not counted.
+    pub(crate) fn disk(&self) -> anyhow::Result<u64> {
+        let mut bytes = 0;
+        for file in std::fs::read_dir(&self.data)? {
+            let metadata = file?.metadata()?;
+            if metadata.is_file() {
+                bytes += metadata.blocks() * 512;
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Stops it in order; an error if it logged one.
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        let id = Pid::from_child(&self.child);
+        kill_process(id, Signal::TERM)?;
+        let ended = self.child.wait()?;
+        let log = self.log.take().map(|log| log.join().expect("reading does not panic"));
+        let log = log.unwrap_or_default();
+        if !ended.success() || log.contains("\"ERROR\"") {
+            bail!("the gateway ended with {ended}:\n{log}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // It may have ended in order, and then there is nothing to kill.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

@@ -1,0 +1,101 @@
+//! `make bench`: how fast the gateway is, against what this machine could do at all.
+//!
+//! Everything on this machine and over loopback: the gateway in a process of its own, the ceiling in
+//! another, senders and the endpoint here. All share the cores, as they did for every figure that
+//! these are compared with. Prints a table and writes `target/bench.json`; never changes anything else.
+
+mod ceiling;
+mod figure;
+mod gateway;
+mod load;
+mod payload;
+mod receiver;
+mod report;
+mod scenario;
+mod supply;
+mod times;
+mod wire;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use clap::{Parser, Subcommand};
+
+use crate::gateway::Workplace;
+use crate::payload::Batch;
+use crate::report::Report;
+use crate::scenario::{ALL, Scenario, Stage};
+
+/// Payloads for every second of a measurement: what all connections of a scenario could take.
+const PAYLOADS_A_SECOND: usize = 120_000;
+
+/// Measures the gateway on this machine
+#[derive(Debug, Parser)]
+#[command(name = "hookgate-bench")]
+struct Arguments {
+    /// Half a minute, to see that it works; the figures say little
+    #[arg(long)]
+    quick: bool,
+    /// Only these: ceiling, accepting, duplicates, flooded, flooded-handler, latency, delivered,
+    /// handled, sustained
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// How often each is measured
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// How long each is measured each time
+    #[arg(long, default_value_t = 2)]
+    seconds: u32,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+/// What this program can be started as by itself.
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// The ceiling's server
+    #[command(hide = true)]
+    ServeCeiling,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    if let Some(Role::ServeCeiling) = arguments.role {
+        return ceiling::serve();
+    }
+    for name in &arguments.only {
+        ensure!(ALL.iter().any(|it| it.name == name), "there is no scenario `{name}`");
+    }
+    let (rounds, closed) = if arguments.quick {
+        (1, Duration::from_millis(500))
+    } else {
+        (arguments.rounds, Duration::from_secs(1) * arguments.seconds)
+    };
+    // Slow things are measured for longer; payloads are enough for every scenario by itself.
+    let open = closed * 2;
+    let payloads = scenario::count(PAYLOADS_A_SECOND, closed);
+    let began = Instant::now();
+    let batch = Arc::new(Batch::write(payloads));
+    let stage = Stage { workplace: Workplace::new()?, batch, closed, open };
+    println!(
+        "{payloads} payloads of {} bytes, medians of {rounds} rounds",
+        stage.batch.body_bytes()
+    );
+
+    let wanted = |it: &&Scenario| {
+        arguments.only.is_empty() || arguments.only.iter().any(|name| name == it.name)
+    };
+    let mut report = Report::default();
+    for round in 0..rounds {
+        for scenario in ALL.iter().filter(wanted).filter(|it| !it.once || round + 1 == rounds) {
+            eprintln!("round {} of {rounds}: {}", round + 1, scenario.name);
+            report.add(scenario.title, round, (scenario.run)(&stage)?);
+        }
+    }
+    print!("{}", report.table());
+    let file = stage.workplace.report()?;
+    report.write(&file)?;
+    println!("\nin {} s, also in {}", began.elapsed().as_secs(), file.display());
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! What is posted: Stripe's `payment_intent.payment_failed`, a little over 1 KiB, each with ids of its own.
+//!
+//! Written and signed before anything is measured, as whole requests, so that sending costs nothing
+//! but the sending. As random where Stripe's are (ids, amounts, times) and as alike where they are
+//! not: that decides how small they become on disk.
+
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hmac::{Hmac, KeyInit, Mac};
+use memchr::memmem;
+use sha2::Sha256;
+
+/// What the source is signed with.
+pub(crate) const SECRET: &str = "whsec_bench";
+
+/// The body; `{...}` is filled in.
+const TEMPLATE: &str = include_str!("payload.json");
+
+/// Stands in a subject before its number.
+const MARK: &str = "Bench";
+
+/// Digits of a number.
+const DIGITS: usize = 8;
+
+const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Requests of one length, one after the other, known by their number.
+pub(crate) struct Batch {
+    bytes: Vec<u8>,
+    stride: usize,
+    body_bytes: usize,
+}
+
+impl Batch {
+    /// So many, the same for the same number of each.
+    pub(crate) fn write(count: usize) -> Self {
+        let first = request(0);
+        let (stride, body_bytes) = (first.0.len(), first.1);
+        let mut bytes = vec![0; count * stride];
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = count.div_ceil(threads).max(1);
+        std::thread::scope(|scope| {
+            for (part, chunk) in bytes.chunks_mut(share * stride).enumerate() {
+                scope.spawn(move || {
+                    for (index, slot) in chunk.chunks_mut(stride).enumerate() {
+                        slot.copy_from_slice(&request(part * share + index).0);
+                    }
+                });
+            }
+        });
+        Self { bytes, stride, body_bytes }
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.bytes.len() / self.stride
+    }
+
+    /// Bytes of each body.
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.body_bytes
+    }
+
+    /// The whole request of this number, head and body.
+    pub(crate) fn request(&self, number: usize) -> &[u8] {
+        &self.bytes[number * self.stride..][..self.stride]
+    }
+}
+
+/// The number of the payload that a delivery comes of, or of the notice about it.
+pub(crate) fn number(delivered: &[u8]) -> Option<usize> {
+    let at = memmem::find(delivered, MARK.as_bytes())? + MARK.len();
+    std::str::from_utf8(delivered.get(at..at + DIGITS)?).ok()?.parse().ok()
+}
+
+/// Head and body of a number, and the length of the body.
+fn request(number: usize) -> (Vec<u8>, usize) {
+    let body = body(number);
+    let time = seconds();
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key will do");
+    mac.update(format!("{time}.").as_bytes());
+    mac.update(body.as_bytes());
+    let digest = hex::encode(mac.finalize().into_bytes());
+    // The headers that Stripe sends.
+    let host = SocketAddr::from(([127, 0, 0, 1], 80));
+    let mut request = format!(
+        "POST /in/stripe HTTP/1.1\r\nhost: {host}\r\n\
+         user-agent: Stripe/1.0 (+https://stripe.com/docs/webhooks)\r\n\
+         content-length: {}\r\naccept: */*; q=0.5, application/xml\r\ncache-control: no-cache\r\n\
+         content-type: application/json; charset=utf-8\r\n\
+         stripe-signature: t={time},v1={digest}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend_from_slice(body.as_bytes());
+    (request, body.len())
+}
+
+fn body(number: usize) -> String {
+    let mut random = fastrand::Rng::with_seed(number as u64);
+    let mut letters = |count: usize| -> String {
+        (0..count).map(|_| char::from(LETTERS[random.usize(..LETTERS.len())])).collect()
+    };
+    let mut body = TEMPLATE.trim_end().to_owned();
+    let subject = format!("{MARK}{number:0DIGITS$}{}", letters(10));
+    let event = format!("{}{number:0DIGITS$}", letters(15));
+    for (name, text) in [("{event}", event), ("{subject}", subject)] {
+        body = body.replace(name, &text);
+    }
+    for (name, count) in [("{a}", 25), ("{b}", 14), ("{c}", 23), ("{d}", 23), ("{e}", 14)] {
+        body = body.replace(name, &letters(count));
+    }
+    for (name, digits) in [("{t}", 5), ("{cents}", 3), ("{last}", 4)] {
+        let text: String = (0..digits).map(|_| random.digit(10)).collect();
+        body = body.replace(name, &text);
+    }
+    body
+}
+
+#[expect(clippy::disallowed_methods, reason = "who signs outside of the gateway has no Clock")]
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_its_number_and_all_have_one_length() {
+        let batch = Batch::write(5);
+        assert_eq!(batch.count(), 5);
+        assert!((1024..1400).contains(&batch.body_bytes()), "{}", batch.body_bytes());
+        for sent in 0..5 {
+            assert_eq!(number(batch.request(sent)), Some(sent));
+            assert!(!batch.request(sent).contains(&b'{') || !body(sent).contains("{a}"));
+        }
+        assert_ne!(body(1), body(2));
+    }
+}

@@ -1,0 +1,113 @@
+//! The endpoint that everything is delivered to: answers at once and notes when what arrived.
+//!
+//! On a thread and a runtime of its own, so that a busy generator does not make it late.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+
+use crate::payload;
+
+/// When payloads arrived, by their number; the first time of each.
+#[derive(Debug, Default)]
+pub(crate) struct Arrivals {
+    seen: Mutex<Seen>,
+    more: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    at: Vec<Option<Instant>>,
+    count: usize,
+}
+
+impl Arrivals {
+    fn note(&self, number: usize, now: Instant) {
+        let mut seen = self.lock();
+        if seen.at.len() <= number {
+            seen.at.resize(number + 1, None);
+        }
+        if seen.at[number].replace(now).is_none() {
+            seen.count += 1;
+            self.more.notify_all();
+        }
+    }
+
+    /// How many have arrived.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().count
+    }
+
+    /// When this number arrived, if it has.
+    pub(crate) fn at(&self, number: usize) -> Option<Instant> {
+        self.lock().at.get(number).copied().flatten()
+    }
+
+    /// Waits until so many have arrived, at most for `time`; whether they have.
+    pub(crate) fn wait(&self, count: usize, time: Duration) -> bool {
+        let fewer = |seen: &mut Seen| seen.count < count;
+        let waited = self.more.wait_timeout_while(self.lock(), time, fewer);
+        !waited.expect("no holder panics").1.timed_out()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("no holder panics")
+    }
+}
+
+/// A running endpoint. Ends when dropped.
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
+    pub(crate) arrivals: Arc<Arrivals>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Receiver {
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+        let address = listener.local_addr().context("failed to ask for the port")?;
+        let arrivals = Arc::new(Arrivals::default());
+        let app = Router::new().route("/", post(receive)).with_state(arrivals.clone());
+        let (stop, stopped) = oneshot::channel();
+        let serve = async move {
+            tokio::select! {
+                _ = stopped => (),
+                served = axum::serve(listener, app) => served.expect("it serves"),
+            }
+        };
+        let thread = std::thread::spawn(move || runtime.block_on(serve));
+        Ok(Self { address, arrivals, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // Nobody is left to be told that it panicked.
+            thread.join().ok();
+        }
+    }
+}
+
+async fn receive(State(arrivals): State<Arc<Arrivals>>, body: Bytes) -> StatusCode {
+    let now = Instant::now();
+    match payload::number(&body) {
+        Some(number) => arrivals.note(number, now),
+        None => return StatusCode::BAD_REQUEST,
+    }
+    StatusCode::NO_CONTENT
+}

@@ -1,0 +1,119 @@
+//! What is measured, in the order of the table.
+//!
+//! Each scenario starts what it needs, measures, and leaves nothing behind; those of a round come
+//! one after the other, and then all of them again, so that a slow minute of the machine falls on
+//! everything alike. One that needs a store full of ids or deliveries is one more line in [`ALL`].
+
+mod accepting;
+mod duplicates;
+mod flooded;
+mod passing;
+mod sustained;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ceiling::Ceiling;
+use crate::figure::{Figure, Unit};
+use crate::gateway::{Path, Workplace};
+use crate::load::{Closed, closed};
+use crate::payload::Batch;
+use crate::supply::Supply;
+
+/// What others are compared with.
+pub(crate) const CEILING: &str = "ceiling: axum answering 200";
+
+/// Connections of the closed loops.
+const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
+
+/// What scenarios work with.
+pub(crate) struct Stage {
+    pub(crate) workplace: Workplace,
+    pub(crate) batch: Arc<Batch>,
+    /// Of each closed loop.
+    pub(crate) closed: Duration,
+    /// Of each open loop.
+    pub(crate) open: Duration,
+}
+
+/// Something to measure.
+pub(crate) struct Scenario {
+    /// What `--only` asks for.
+    pub(crate) name: &'static str,
+    /// The heading in the table.
+    pub(crate) title: &'static str,
+    /// Once after all rounds, and not in each.
+    pub(crate) once: bool,
+    pub(crate) run: fn(&Stage) -> anyhow::Result<Vec<Figure>>,
+}
+
+impl Scenario {
+    const fn each_round(
+        name: &'static str,
+        title: &'static str,
+        run: fn(&Stage) -> anyhow::Result<Vec<Figure>>,
+    ) -> Self {
+        Self { name, title, once: false, run }
+    }
+}
+
+/// All of them.
+pub(crate) const ALL: &[Scenario] = &[
+    Scenario::each_round("ceiling", CEILING, ceiling),
+    Scenario::each_round(
+        "accepting",
+        "accepting alone: verified and synced, nothing is parsed",
+        accepting::rates,
+    ),
+    Scenario::each_round("duplicates", "the same events again", duplicates::rates),
+    Scenario::each_round(
+        "flooded",
+        "accepting while everything accepted is parsed and delivered",
+        flooded::delivering,
+    ),
+    Scenario::each_round(
+        "flooded-handler",
+        "accepting while everything accepted is parsed, run and delivered",
+        flooded::handling,
+    ),
+    Scenario::each_round(
+        "latency",
+        "time to the answer, accepting alone, at a rate",
+        accepting::latency,
+    ),
+    Scenario::each_round(
+        "delivered",
+        "time from the sender's post to the endpoint's receipt, at a rate",
+        |stage| passing::times(stage, Path::Delivering),
+    ),
+    Scenario::each_round("handled", "the same with a handler in between", |stage| {
+        passing::times(stage, Path::Handling)
+    }),
+    Scenario {
+        name: "sustained",
+        title: "the most that is delivered and holds",
+        once: true,
+        run: sustained::rates,
+    },
+];
+
+fn ceiling(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
+    let ceiling = Ceiling::start()?;
+    let figure = |connections: usize| {
+        let load = Closed { to: ceiling.address, connections, time: stage.closed };
+        let answered = closed(load, &Supply::endless(&stage.batch))?;
+        let figure = Figure::new(of(connections));
+        Ok(figure.value("", Unit::PerSecond, answered.rate()).of_ceiling(connections))
+    };
+    CONNECTIONS.into_iter().map(figure).collect()
+}
+
+/// How many connections, in words.
+fn of(connections: usize) -> String {
+    format!("{connections} connection{}", if connections == 1 { "" } else { "s" })
+}
+
+/// How many that is, at a rate for a time.
+pub(crate) fn count(rate: usize, time: Duration) -> usize {
+    (rate as f64 * time.as_secs_f64()) as usize
+}
