@@ -58,6 +58,7 @@ pub use self::view::{
 
 use self::backlog::{Backlog, LaneKeys};
 use self::file::File;
+use self::known_ids::Shape;
 use self::log::LogReader;
 use self::recent::Recent;
 use self::recovery::{Recovered, recover};
@@ -74,12 +75,15 @@ pub struct Config {
     pub queue: usize,
     /// Memory for what was stored last.
     pub recent_bytes: usize,
+    /// Event ids that are in memory and in the log only; more are written to sorted runs.
+    pub fresh_ids: usize,
 }
 
 impl Config {
     /// The defaults, in this folder.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), queue: 4096, recent_bytes: 32 << 20 }
+        let fresh_ids = Shape::DEFAULT.fresh_ids;
+        Self { path: path.into(), queue: 4096, recent_bytes: 32 << 20, fresh_ids }
     }
 }
 
@@ -110,6 +114,12 @@ pub enum Failure {
     /// It holds what no Hookgate wrote.
     #[error(transparent)]
     Damaged(#[from] Damaged),
+    /// The known event ids can't be read.
+    #[error("the event ids are damaged in run {run}")]
+    DamagedRun {
+        /// Its number; zero if it is what belongs to none.
+        run: u64,
+    },
 }
 
 macro_rules! access_failure {
@@ -203,7 +213,9 @@ impl Store {
     fn start(file: File, config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Failed { path: config.path.clone(), source };
         let lanes = LaneKeys::default();
-        let Recovered { backlog, frontier, end } = recover(&file, &lanes).map_err(failed)?;
+        let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
+        let recovered = recover(&file, &lanes, shape).map_err(failed)?;
+        let Recovered { backlog, frontier, ids, end } = recovered;
         let shared = Arc::new(Shared {
             log: LogReader::new(file.tag),
             file,
@@ -219,7 +231,7 @@ impl Store {
             moved: watch::Sender::default(),
         });
         let (queue, waiting) = mpsc::channel(config.queue.max(1));
-        let writer = Writer::new(Arc::clone(&shared), frontier, end);
+        let writer = Writer::new(Arc::clone(&shared), frontier, ids, end);
         let writer = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(waiting))

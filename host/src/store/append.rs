@@ -43,7 +43,7 @@ impl Draft<'_> {
             return Ok(Appended::Duplicate(Id { position: *first, ..id }));
         }
         for (key, _) in keys.iter().zip(&owners).filter(|(_, owner)| owner.is_none()) {
-            self.ids.bind(*key, id.position)?;
+            self.ids.bind(*key, id.position);
         }
         let taken = event_ids.iter().zip(&owners).filter(|(_, owner)| owner.is_some());
         let taken = taken.map(|(event_id, _)| event_id.clone()).collect();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::backlog::OpenWork;
 use super::claim::Lease;
 use super::frontier::Move;
-use super::known_ids::KnownIds;
+use super::known_ids::{IdChanges, IdIndex, KnownIds};
 use super::owed::Stored;
 use super::record::RecordKind;
 use super::segment::SegmentWriter;
@@ -48,6 +48,8 @@ pub(super) struct Changes {
     pub(super) stored: Vec<Stored>,
     /// More dead works of a kind, or fewer.
     pub(super) dead: [i64; 3],
+    /// The ids that are known now.
+    pub(super) ids: IdChanges,
     /// Tell everybody who waits.
     pub(super) answers: Vec<Box<dyn FnOnce() + Send>>,
 }
@@ -63,15 +65,15 @@ impl<'t> Draft<'t> {
     pub(super) fn new(
         shared: &'t Shared,
         transaction: &'t WriteTransaction,
-        end: u64,
-        low_water: u64,
+        ids: &'t IdIndex,
+        (low_water, end): (u64, u64),
         changes: &'t mut Changes,
     ) -> Result<Self, Failure> {
         Ok(Self {
             shared,
             transaction,
             now: shared.clock.now(),
-            ids: KnownIds::open(transaction)?,
+            ids: KnownIds::open(ids, transaction)?,
             state: transaction.open_table(file::STATE)?,
             log: transaction.open_table(file::LOG)?,
             outcomes: transaction.open_table(file::OUTCOMES)?,
@@ -190,6 +192,13 @@ impl<'t> Draft<'t> {
         }
         let (first, segment) = self.segment.finish();
         self.log.insert(first, segment.as_slice())?;
+        self.changes.ids = self.ids.finish(self.now)?;
         Ok(Some(self.segment.next()))
+    }
+
+    /// Writes no segment, and all ids that are frozen.
+    pub(super) fn finish_at_rest(self) -> Result<(), Failure> {
+        self.changes.ids = self.ids.flush(self.now)?;
+        Ok(())
     }
 }

@@ -39,7 +39,7 @@ const FORMAT_KNOWN: u64 = 1;
 const FIRST_POSITION: u64 = 1;
 
 /// Pages that redb keeps in memory.
-const CACHE_BYTES: usize = 256 << 20;
+const CACHE_BYTES: usize = 64 << 20;
 
 const FILE_NAME: &str = "hookgate.redb";
 

@@ -3,21 +3,34 @@
 //! The one place that decides whether an event is new. Ids are kept as the first 128 bits of a
 //! SHA-256 over source and id: two of ten billion ids meet with a chance of 1 in 10^18, far below
 //! that of a disk that lies, and nobody can make an id that meets another's without 2^128 tries.
-//! Nothing outside of this file knows how they are kept.
+//! The latest are in memory and found again in the log at a start; older ones are in sorted runs,
+//! which the writer folds into larger ones a step at a time. Nothing outside of this file and its
+//! folder knows how they are kept.
 
-use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
+mod filter;
+mod index;
+mod run;
+mod step;
+
+use std::collections::HashMap;
+
+use redb::{Table, WriteTransaction};
 use sha2::{Digest, Sha256};
 
 use super::Failure;
+use crate::event::Timestamp;
 use crate::ids::Name;
 
-const IDS: TableDefinition<'_, u128, u64> = TableDefinition::new("ids");
+pub(super) use self::index::{IdIndex, Shape};
+pub(super) use self::run::IDS;
+use self::run::{Key, find};
+use self::step::Step;
 
 /// Sets these hashes apart from all others.
 const DOMAIN: &[u8] = b"hookgate event id 1\0";
 
 /// An event id of a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct IdKey(u128);
 
 impl IdKey {
@@ -42,23 +55,64 @@ pub(super) fn create(transaction: &WriteTransaction) -> Result<(), Failure> {
 /// The known ids, within one transaction.
 #[derive(Debug)]
 pub(super) struct KnownIds<'t> {
-    table: Table<'t, u128, u64>,
+    index: &'t IdIndex,
+    table: Table<'t, Key, &'static [u8]>,
+    bound: HashMap<IdKey, u64>,
+}
+
+/// What changes in the index when the transaction has committed.
+#[derive(Debug, Default)]
+pub(super) struct IdChanges {
+    bound: HashMap<IdKey, u64>,
+    debt: usize,
+    step: Option<Step>,
 }
 
 impl<'t> KnownIds<'t> {
-    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, Failure> {
-        Ok(Self { table: transaction.open_table(IDS)? })
+    pub(super) fn open(
+        index: &'t IdIndex,
+        transaction: &'t WriteTransaction,
+    ) -> Result<Self, Failure> {
+        Ok(Self { index, table: transaction.open_table(IDS)?, bound: HashMap::new() })
     }
 
     /// The position of the receipt that this id belongs to.
     pub(super) fn owner(&self, key: IdKey) -> Result<Option<u64>, Failure> {
-        Ok(self.table.get(key.0)?.map(|receipt| receipt.value()))
+        if let Some(receipt) = self.bound.get(&key).copied().or_else(|| self.index.fresh(key)) {
+            return Ok(Some(receipt));
+        }
+        for run in self.index.runs_that_may_hold(key) {
+            if let Some(receipt) = find(&self.table, run, key)? {
+                return Ok(Some(receipt));
+            }
+        }
+        Ok(None)
     }
 
-    /// Gives an id that nobody owns to a receipt.
-    pub(super) fn bind(&mut self, key: IdKey, receipt: u64) -> Result<(), Failure> {
-        self.table.insert(key.0, receipt)?;
-        Ok(())
+    /// Gives an id that nobody owns to a receipt. The receipt's record, or the record of an event
+    /// of it with this id, must be in the log of the same transaction.
+    pub(super) fn bind(&mut self, key: IdKey, receipt: u64) {
+        self.bound.insert(key, receipt);
+    }
+
+    /// Goes on with what there is to tidy, as far as this transaction's share goes.
+    pub(super) fn finish(mut self, now: Timestamp) -> Result<IdChanges, Failure> {
+        let Some(task) = self.index.next_task(now) else {
+            return Ok(IdChanges { bound: self.bound, ..IdChanges::default() });
+        };
+        let (groups, debt) = self.index.share(self.bound.len());
+        let step = match groups {
+            0 => None,
+            groups => Some(self.index.perform(&mut self.table, task, groups, now)?),
+        };
+        Ok(IdChanges { bound: self.bound, debt, step })
+    }
+
+    /// Writes all that is frozen.
+    pub(super) fn flush(mut self, now: Timestamp) -> Result<IdChanges, Failure> {
+        let flush = self.index.flush();
+        let flush = flush.map(|task| self.index.perform(&mut self.table, task, usize::MAX, now));
+        Ok(IdChanges { bound: self.bound, debt: 0, step: flush.transpose()? })
     }
 }
 

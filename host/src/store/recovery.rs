@@ -1,4 +1,4 @@
-//! A start: what is owed is found again.
+//! A start: what is owed is found again, and the event ids that are known.
 //!
 //! Reads the rows of open works before the low-water mark, then the log from the mark on, and holds
 //! each work against how it stands. What was committed is not redone, what was not is not
@@ -9,9 +9,10 @@ use std::ops::Bound;
 
 use redb::{ReadOnlyTable, ReadTransaction};
 
-use super::backlog::{Backlog, LaneKeys, OpenWork};
+use super::backlog::{Backlog, LaneKeys};
 use super::file::{self, File};
 use super::frontier::Frontier;
+use super::known_ids::{IDS, IdIndex, IdKey, Shape};
 use super::log::LogReader;
 use super::owed::Stored;
 use super::record::{Record, RecordKind};
@@ -24,19 +25,21 @@ use super::{Error, Failure};
 pub(super) struct Recovered {
     pub(super) backlog: Backlog,
     pub(super) frontier: Frontier,
+    pub(super) ids: IdIndex,
     /// Where the log ends.
     pub(super) end: u64,
 }
 
 /// Reads what is owed.
-pub(super) fn recover(file: &File, lanes: &LaneKeys) -> Result<Recovered, Error> {
-    Ok(recover_from(&file.read()?, file.tag, lanes)?)
+pub(super) fn recover(file: &File, lanes: &LaneKeys, shape: Shape) -> Result<Recovered, Error> {
+    Ok(recover_from(&file.read()?, file.tag, lanes, shape)?)
 }
 
 fn recover_from(
     transaction: &ReadTransaction,
     tag: u32,
     lanes: &LaneKeys,
+    shape: Shape,
 ) -> Result<Recovered, Failure> {
     let log = transaction.open_table(file::LOG)?;
     let outcomes = transaction.open_table(file::OUTCOMES)?;
@@ -55,33 +58,58 @@ fn recover_from(
         backlog.push(work.standing(standing(&outcomes, position)?));
     }
 
+    let mut ids = IdIndex::load(&transaction.open_table(IDS)?, shape)?;
     let mut open = BTreeSet::new();
     let mut end = low_water;
-    for row in log.range((Bound::Included(low_water), Bound::Unbounded))? {
+    let from = low_water.min(ids.mark());
+    for row in log.range((Bound::Included(from), Bound::Unbounded))? {
         let (first, packed) = row?;
         let segment = Segment::read(first.value(), packed.value())?;
-        for work in works_in(&segment, tag, lanes)? {
-            let standing = standing(&outcomes, work.entry.position)?;
-            if standing.is_open() {
-                open.insert(work.entry.position);
-                backlog.push(work.standing(standing));
+        end = segment.next();
+        for stored in stored_in(&segment, tag)? {
+            let position = stored.id().position;
+            if position >= ids.mark() {
+                learn_ids(&mut ids, &stored);
+            }
+            let works = if position >= low_water { stored.works(lanes) } else { Vec::new() };
+            for work in works {
+                let standing = standing(&outcomes, work.entry.position)?;
+                if standing.is_open() {
+                    open.insert(work.entry.position);
+                    backlog.push(work.standing(standing));
+                }
             }
         }
-        end = segment.next();
     }
     backlog.count_dead(count_dead(transaction)?);
-    Ok(Recovered { backlog, frontier: Frontier::new(low_water, end, open), end })
+    Ok(Recovered { backlog, frontier: Frontier::new(low_water, end, open), ids, end })
 }
 
-fn works_in(segment: &Segment, tag: u32, lanes: &LaneKeys) -> Result<Vec<OpenWork>, Failure> {
-    let mut works = Vec::new();
+fn stored_in(segment: &Segment, tag: u32) -> Result<Vec<Stored>, Failure> {
+    let mut found = Vec::new();
     for entry in segment.entries() {
         if matches!(entry.kind, RecordKind::Receipt | RecordKind::Event | RecordKind::Parcel) {
-            let stored = Stored::of(Record::read(&entry, tag)?);
-            works.extend(stored.into_iter().flat_map(|stored| stored.works(lanes)));
+            found.extend(Stored::of(Record::read(&entry, tag)?));
         }
     }
-    Ok(works)
+    Ok(found)
+}
+
+/// The ids that an append or a parse bound when it stored this.
+fn learn_ids(ids: &mut IdIndex, stored: &Stored) {
+    match stored {
+        Stored::Receipt(receipt) => {
+            for id in receipt.event_ids.iter().filter(|id| !receipt.taken.contains(id)) {
+                ids.learn(IdKey::new(&receipt.source, id), receipt.id.position);
+            }
+        }
+        Stored::Event(stored) if stored.cause.is_none() => {
+            if let Some(receipt) = stored.receipt {
+                ids.learn(IdKey::new(&stored.event.source, &stored.event.id), receipt.position);
+            }
+        }
+        Stored::Event(_) | Stored::Parcel(_) => (),
+    }
 }
 
 fn standing(

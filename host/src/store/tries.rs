@@ -113,7 +113,7 @@ impl Draft<'_> {
         match self.ids.owner(key)? {
             Some(owner) => Ok(owner == receipt.id.position),
             None => {
-                self.ids.bind(key, receipt.id.position)?;
+                self.ids.bind(key, receipt.id.position);
                 Ok(true)
             }
         }

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::claim::{DeliveryWork, ParseWork, RunWork};
 use super::draft::{Changes, Draft};
 use super::frontier::{Frontier, Move};
-use super::known_ids::IdKey;
+use super::known_ids::{IdIndex, IdKey};
 use super::replay::{Replayed, Target};
 use super::standing::{Progress, WorkKind};
 use super::stored::{Appended, NewEvent, NewReceipt};
@@ -87,6 +87,7 @@ impl Drop for Ticket {
 pub(super) struct Writer {
     shared: Arc<Shared>,
     frontier: Frontier,
+    ids: IdIndex,
     /// Where the log ends.
     end: u64,
     /// Who waits for the end.
@@ -95,8 +96,8 @@ pub(super) struct Writer {
 
 impl Writer {
     /// A writer that goes on at `end`.
-    pub(super) fn new(shared: Arc<Shared>, frontier: Frontier, end: u64) -> Self {
-        Self { shared, frontier, end, closing: Vec::new() }
+    pub(super) fn new(shared: Arc<Shared>, frontier: Frontier, ids: IdIndex, end: u64) -> Self {
+        Self { shared, frontier, ids, end, closing: Vec::new() }
     }
 
     /// Writes until nobody is left who could ask, or somebody closes the store; then finishes what
@@ -133,6 +134,7 @@ impl Writer {
         }
         let mut changes = Changes::default();
         let moved = self.frontier.due_move();
+        self.ids.freeze_if_due(self.end, self.shared.clock.now());
         match self.write(ops, moved.as_ref(), &mut changes) {
             Ok(Some(end)) => self.apply(changes, moved.as_ref(), end),
             Ok(None) => changes.answers.into_iter().for_each(|answer| answer()),
@@ -167,13 +169,15 @@ impl Writer {
         transaction: &'t WriteTransaction,
         changes: &'t mut Changes,
     ) -> Result<Draft<'t>, Failure> {
-        Draft::new(&self.shared, transaction, self.end, self.frontier.low_water(), changes)
+        let place = (self.frontier.low_water(), self.end);
+        Draft::new(&self.shared, transaction, &self.ids, place, changes)
     }
 
     /// Changes memory to what is on disk now, then answers everybody.
     fn apply(&mut self, changes: Changes, moved: Option<&Move>, end: u64) {
-        let Changes { opened, tried, stored, dead, answers } = changes;
+        let Changes { opened, tried, stored, dead, ids, answers } = changes;
         self.end = end;
+        self.ids.apply(ids);
         self.frontier.committed(moved, end);
         opened.iter().for_each(|work| self.frontier.opened(work.entry.position));
         for (lease, standing) in &tried {
@@ -205,16 +209,29 @@ impl Writer {
         touched.into_iter().for_each(|kind| self.shared.wake(kind));
     }
 
-    /// Moves the mark to the end, so that the next start has nothing to read.
-    fn rest(&self) -> Result<(), Error> {
+    /// Moves the marks to the end, so that the next start has nothing to read.
+    fn rest(&mut self) -> Result<(), Error> {
         self.shared.check()?;
+        let rested = self.write_at_rest();
+        rested.inspect_err(|error| self.shared.fail(error.clone()))
+    }
+
+    fn write_at_rest(&mut self) -> Result<(), Error> {
         let moved = self.frontier.move_to(self.end);
-        let rest = || -> Result<(), Error> {
+        loop {
+            // Twice if some are on their way already.
+            self.ids.freeze(self.end);
+            let mut changes = Changes::default();
             let transaction = self.shared.file.write()?;
-            self.draft(&transaction, &mut Changes::default())?.advance(&moved)?;
-            Ok(transaction.commit().map_err(Failure::from)?)
-        };
-        rest().inspect_err(|error| self.shared.fail(error.clone()))
+            let mut draft = self.draft(&transaction, &mut changes)?;
+            draft.advance(&moved)?;
+            draft.finish_at_rest()?;
+            transaction.commit().map_err(Failure::from)?;
+            self.ids.apply(changes.ids);
+            if self.ids.mark() == self.end {
+                return Ok(());
+            }
+        }
     }
 }
 

@@ -1,0 +1,273 @@
+//! What is in memory of the known ids: the latest themselves, and the filters of the runs.
+//!
+//! Changed only by what was committed, and found again at every start. It decides what there is to
+//! tidy and how fast, so that runs stay few and no commit waits for the tidying.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use redb::ReadableTable;
+
+use super::run::{self, CHUNK, Entry, Group, Key, MARK, ROW, Row, State};
+use super::step::{Done, Step, Task};
+use super::{IdChanges, IdKey};
+use crate::event::Timestamp;
+use crate::store::Failure;
+
+/// How long an id is known at least. Providers try again for up to 30 days.
+pub(super) const KEPT: Duration = Duration::from_secs(40 * 24 * 60 * 60);
+/// No id stays longer in memory only; then the log behind the mark is not needed for ids.
+pub(super) const FRESH_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// For each new id this many are moved. Each is moved once for every level of runs, of which there
+/// are four with ten million ids: so the tidying keeps up.
+const PACE: usize = 8;
+/// The sizes that runs are made of.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Shape {
+    /// Ids in memory before they become a run.
+    pub(in crate::store) fresh_ids: usize,
+    /// With a key, a chunk fits a page of the file.
+    pub(in crate::store) chunk_ids: usize,
+    /// With a key, a filter fits a page of the file.
+    pub(in crate::store) group_chunks: usize,
+    /// As many runs of a level become one of the next.
+    pub(in crate::store) fan_in: usize,
+    /// Ids that are moved with a commit that brings none.
+    pub(in crate::store) pace_idle: usize,
+}
+
+impl Shape {
+    pub(in crate::store) const DEFAULT: Self =
+        Self { fresh_ids: 32_768, chunk_ids: 168, group_chunks: 15, fan_in: 8, pace_idle: 64 };
+
+    pub(super) fn group_ids(self) -> usize {
+        self.chunk_ids * self.group_chunks
+    }
+
+    /// The level of a run. A bound is at half of what the level below makes when it is folded.
+    fn level(self, ids: u64) -> u32 {
+        let fan_in = self.fan_in as u64;
+        let mut bound = self.fresh_ids as u64 * fan_in / 2;
+        let mut level = 0;
+        while ids >= bound {
+            bound = bound.saturating_mul(fan_in);
+            level += 1;
+        }
+        level
+    }
+}
+
+/// A run as memory knows it.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) row: Row,
+    pub(super) groups: Vec<Group>,
+    /// The last id that is written.
+    pub(super) last: Option<IdKey>,
+}
+
+/// The known ids between transactions.
+#[derive(Debug)]
+pub(in crate::store) struct IdIndex {
+    pub(super) shape: Shape,
+    fresh: HashMap<IdKey, u64>,
+    /// When the first of them came.
+    fresh_since: Option<Timestamp>,
+    /// On the way into a run, sorted.
+    pub(super) frozen: Vec<Entry>,
+    /// All ids before this position of the log are in runs or frozen.
+    pub(super) frozen_end: u64,
+    mark: u64,
+    pub(super) runs: BTreeMap<u64, Run>,
+    debt: usize,
+}
+
+impl IdIndex {
+    /// Reads what is in runs. The rest is in the log, from [`IdIndex::mark`] on.
+    pub(in crate::store) fn load(
+        table: &impl ReadableTable<Key, &'static [u8]>,
+        shape: Shape,
+    ) -> Result<Self, Failure> {
+        let mark = table.get(MARK)?.map(|mark| mark.value().try_into().map(u64::from_be_bytes));
+        let mark = mark.transpose().map_err(|_| run::damaged(0))?.unwrap_or(0);
+        let mut runs = BTreeMap::new();
+        let mut from = (1, CHUNK, 0);
+        while let Some(next) = table.range(from..)?.next().transpose()? {
+            let number = next.0.value().0;
+            let row = table.get((number, ROW, 0))?.ok_or_else(|| run::damaged(number))?;
+            let mut row: Row =
+                postcard::from_bytes(row.value()).map_err(|_| run::damaged(number))?;
+            // What it was written from is in the log still, and will be written again.
+            if matches!(&row.state, State::Growing { inputs } if inputs.is_empty()) {
+                row.state = State::Going;
+            }
+            let (groups, last) = match row.state {
+                State::Going => (Vec::new(), None),
+                _ => (run::read_groups(table, number)?, run::last_key(table, number)?),
+            };
+            runs.insert(number, Run { row, groups, last });
+            from = (number + 1, CHUNK, 0);
+        }
+        let (fresh, frozen) = (HashMap::new(), Vec::new());
+        Ok(Self { shape, fresh, fresh_since: None, frozen, frozen_end: mark, mark, runs, debt: 0 })
+    }
+
+    /// From here on ids are found in the log only: no start can do without it.
+    pub(in crate::store) fn mark(&self) -> u64 {
+        self.mark
+    }
+
+    /// An id that the log tells of. The first receipt that is told for it is its owner.
+    pub(in crate::store) fn learn(&mut self, key: IdKey, receipt: u64) {
+        self.fresh.entry(key).or_insert(receipt);
+    }
+
+    /// The owner of an id that is in memory.
+    pub(super) fn fresh(&self, key: IdKey) -> Option<u64> {
+        self.fresh.get(&key).copied().or_else(|| {
+            let found = self.frozen.binary_search_by_key(&key, |(key, _)| *key);
+            found.ok().map(|index| self.frozen[index].1)
+        })
+    }
+
+    pub(super) fn runs_that_may_hold(&self, key: IdKey) -> impl Iterator<Item = u64> {
+        let counts = move |run: &Run| run.row.state == State::Complete && run.may_hold(key);
+        self.runs.iter().filter(move |&(_, run)| counts(run)).map(|(number, _)| *number)
+    }
+
+    /// How many runs there are, whatever their state.
+    #[cfg(test)]
+    pub(in crate::store) fn runs_held(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Freezes what is in memory if it is much or old; the log ends at `end`.
+    pub(in crate::store) fn freeze_if_due(&mut self, end: u64, now: Timestamp) {
+        let since = *self.fresh_since.get_or_insert(now);
+        let is_old = now.since(since) >= FRESH_AGE_MAX;
+        if self.fresh.len() >= self.shape.fresh_ids || is_old {
+            self.freeze(end);
+        }
+    }
+
+    /// Freezes what is in memory, unless something is frozen already.
+    pub(in crate::store) fn freeze(&mut self, end: u64) {
+        if self.frozen_end == self.mark {
+            self.frozen = self.fresh.drain().collect();
+            self.frozen.sort_unstable();
+            self.frozen_end = end;
+            self.fresh_since = None;
+        }
+    }
+
+    /// How many groups a transaction may write that brings so many ids, and what remains.
+    pub(super) fn share(&self, bound: usize) -> (usize, usize) {
+        let earned = self.debt + PACE * bound + self.shape.pace_idle;
+        (earned / self.shape.group_ids(), earned % self.shape.group_ids())
+    }
+
+    /// What is to be done next: what is frozen first, then what gives room, then the smallest runs.
+    pub(super) fn next_task(&self, now: Timestamp) -> Option<Task> {
+        self.flush().or_else(|| self.removal(now)).or_else(|| self.fold())
+    }
+
+    pub(super) fn flush(&self) -> Option<Task> {
+        let ours = |row: &Row| row.state == State::Growing { inputs: Vec::new() };
+        let growing = self.runs.iter().find(|(_, run)| ours(&run.row)).map(|(number, _)| *number);
+        let flush = || Task::Flush { run: growing.unwrap_or_else(|| self.next_run()) };
+        (self.frozen_end > self.mark).then(flush)
+    }
+
+    fn removal(&self, now: Timestamp) -> Option<Task> {
+        let is_over = |number: u64, run: &Run| match run.row.state {
+            State::Going => true,
+            State::Growing { .. } => false,
+            State::Complete => now.since(run.row.newest) > KEPT && !self.is_input(number),
+        };
+        let gone = self.runs.iter().find(|(number, run)| is_over(**number, run));
+        gone.map(|(number, _)| Task::Remove { run: *number })
+    }
+
+    fn fold(&self) -> Option<Task> {
+        let mut levels: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+        let mut growing = BTreeMap::new();
+        for (number, run) in &self.runs {
+            match &run.row.state {
+                State::Growing { inputs } if !inputs.is_empty() => {
+                    let ids = inputs.iter().map(|input| self.runs[input].row.ids);
+                    let level = self.shape.level(ids.max().unwrap_or(0));
+                    growing.insert(level, Task::Fold { run: *number, inputs: inputs.clone() });
+                }
+                State::Complete if !self.is_input(*number) => {
+                    levels.entry(self.shape.level(run.row.ids)).or_default().push(*number);
+                }
+                _ => (),
+            }
+        }
+        let full = |inputs: &Vec<u64>| inputs.len() >= self.shape.fan_in;
+        for (level, inputs) in levels.into_iter().filter(|(_, inputs)| full(inputs)) {
+            let inputs = inputs.into_iter().take(self.shape.fan_in).collect();
+            let task = || Task::Fold { run: self.next_run(), inputs };
+            growing.entry(level).or_insert_with(task);
+        }
+        growing.into_values().next()
+    }
+
+    fn is_input(&self, number: u64) -> bool {
+        let uses =
+            |row: &Row| matches!(&row.state, State::Growing { inputs } if inputs.contains(&number));
+        self.runs.values().any(|run| uses(&run.row))
+    }
+
+    fn next_run(&self) -> u64 {
+        self.runs.last_key_value().map_or(1, |(number, _)| number + 1)
+    }
+
+    /// A transaction has committed that made these changes.
+    pub(in crate::store) fn apply(&mut self, changes: IdChanges) {
+        let IdChanges { bound, debt, step } = changes;
+        self.fresh.extend(bound);
+        self.debt = debt;
+        let Some(Step { run, row, groups, last, done }) = step else { return };
+        match row {
+            Some(row) => {
+                let known = self.runs.entry(run).or_insert_with(|| Run::empty(row.clone()));
+                known.groups.extend(groups);
+                known.last = last.or(known.last);
+                known.becomes(row);
+            }
+            None => drop(self.runs.remove(&run)),
+        }
+        match done {
+            Done::Partly => (),
+            Done::Flushed => {
+                self.mark = self.frozen_end;
+                self.frozen = Vec::new();
+            }
+            Done::Folded(inputs) => {
+                for (_, input) in self.runs.iter_mut().filter(|(run, _)| inputs.contains(run)) {
+                    input.becomes(Row { state: State::Going, ..input.row.clone() });
+                }
+            }
+        }
+    }
+}
+
+impl Run {
+    fn empty(row: Row) -> Self {
+        Self { row, groups: Vec::new(), last: None }
+    }
+
+    fn becomes(&mut self, row: Row) {
+        if row.state == State::Going {
+            self.groups = Vec::new();
+        }
+        self.row = row;
+    }
+
+    fn may_hold(&self, key: IdKey) -> bool {
+        let behind = self.groups.partition_point(|group| group.first <= key);
+        behind > 0 && self.groups[behind - 1].filter.may_hold(key)
+    }
+}

@@ -1,0 +1,199 @@
+//! A run: some of the ids, sorted, in one table with all the others.
+//!
+//! Ids lie in chunks of one page of the file each, and a group of chunks has one filter, again of
+//! one page. All of it is kept under the run's number and the first id in it, so the table itself
+//! leads to the one chunk that may hold an id. Never changes what is written; a run only grows at
+//! its end until it is complete, and then goes as a whole.
+
+use redb::{Range, ReadableTable, Table, TableDefinition};
+use serde::{Deserialize, Serialize};
+
+use super::IdKey;
+use super::filter::Filter;
+use super::index::Shape;
+use crate::event::Timestamp;
+use crate::store::Failure;
+
+/// Number of the run, part of it, first id in that part.
+pub(super) type Key = (u64, u8, u128);
+
+/// All runs, and under number zero the mark.
+pub(in crate::store) const IDS: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("ids");
+
+/// In this order they are removed: the row last, so that a run that is half gone has one.
+pub(super) const CHUNK: u8 = 0;
+pub(super) const FILTER: u8 = 1;
+pub(super) const ROW: u8 = 2;
+
+/// In the log, ids behind this position are in no run.
+pub(super) const MARK: Key = (0, ROW, 0);
+
+/// What is kept of an id: itself and the position of its receipt.
+pub(super) type Entry = (IdKey, u64);
+
+pub(super) const ENTRY_BYTES: usize = 24;
+
+/// What is known of a run as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Row {
+    pub(super) state: State,
+    /// How many it has.
+    pub(super) ids: u64,
+    /// No id in it is newer.
+    pub(super) newest: Timestamp,
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum State {
+    /// Is written: from memory, or from these runs, which count until it is complete.
+    Growing { inputs: Vec<u64> },
+    /// Counts.
+    Complete,
+    /// Counts no more and is removed.
+    Going,
+}
+
+/// A part of a run that has one filter.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub(super) first: IdKey,
+    pub(super) filter: Filter,
+}
+
+pub(super) fn damaged(run: u64) -> Failure {
+    Failure::DamagedRun { run }
+}
+
+/// Looks an id up in the one chunk of a run that may hold it.
+pub(super) fn find(
+    table: &impl ReadableTable<Key, &'static [u8]>,
+    run: u64,
+    key: IdKey,
+) -> Result<Option<u64>, Failure> {
+    let chunk = table.range((run, CHUNK, 0)..=(run, CHUNK, key.0))?.next_back();
+    let Some(chunk) = chunk.transpose()? else { return Ok(None) };
+    let (entries, rest) = chunk.1.value().as_chunks::<ENTRY_BYTES>();
+    if entries.is_empty() || !rest.is_empty() {
+        return Err(damaged(run));
+    }
+    let found = entries.binary_search_by_key(&key, |entry| read_entry(entry).0);
+    Ok(found.ok().map(|index| read_entry(&entries[index]).1))
+}
+
+/// Writes sorted ids behind those that a run has.
+pub(super) fn append(
+    table: &mut Table<'_, Key, &'static [u8]>,
+    run: u64,
+    entries: &[Entry],
+    shape: Shape,
+) -> Result<Vec<Group>, Failure> {
+    let mut groups = Vec::new();
+    let mut bytes = Vec::with_capacity(shape.chunk_ids * ENTRY_BYTES);
+    for group in entries.chunks(shape.group_ids()) {
+        for chunk in group.chunks(shape.chunk_ids) {
+            bytes.clear();
+            for (key, receipt) in chunk {
+                bytes.extend(key.0.to_be_bytes());
+                bytes.extend(receipt.to_be_bytes());
+            }
+            table.insert((run, CHUNK, chunk[0].0.0), bytes.as_slice())?;
+        }
+        let first = group[0].0;
+        let filter = Filter::of(group.iter().map(|(key, _)| *key));
+        table.insert((run, FILTER, first.0), filter.bytes())?;
+        groups.push(Group { first, filter });
+    }
+    Ok(groups)
+}
+
+pub(super) fn write_row(
+    table: &mut Table<'_, Key, &'static [u8]>,
+    run: u64,
+    row: &Row,
+) -> Result<(), Failure> {
+    let bytes = postcard::to_stdvec(row).expect("a row can be written to memory");
+    table.insert((run, ROW, 0), bytes.as_slice())?;
+    Ok(())
+}
+
+/// The filters of a run, in order.
+pub(super) fn read_groups(
+    table: &impl ReadableTable<Key, &'static [u8]>,
+    run: u64,
+) -> Result<Vec<Group>, Failure> {
+    let group = |stored: Result<_, redb::StorageError>| {
+        let (key, bytes): (redb::AccessGuard<'_, Key>, redb::AccessGuard<'_, &[u8]>) = stored?;
+        let filter = Filter::read(bytes.value()).ok_or_else(|| damaged(run))?;
+        Ok(Group { first: IdKey(key.value().2), filter })
+    };
+    table.range((run, FILTER, 0)..=(run, FILTER, u128::MAX))?.map(group).collect()
+}
+
+/// The last id of a run.
+pub(super) fn last_key(
+    table: &impl ReadableTable<Key, &'static [u8]>,
+    run: u64,
+) -> Result<Option<IdKey>, Failure> {
+    let chunk = table.range((run, CHUNK, 0)..=(run, CHUNK, u128::MAX))?.next_back();
+    let Some(chunk) = chunk.transpose()? else { return Ok(None) };
+    let (entries, _) = chunk.1.value().as_chunks::<ENTRY_BYTES>();
+    Ok(Some(read_entry(entries.last().ok_or_else(|| damaged(run))?).0))
+}
+
+fn read_entry(bytes: &[u8; ENTRY_BYTES]) -> Entry {
+    let (key, receipt) = bytes.split_at(16);
+    let key = u128::from_be_bytes(key.try_into().expect("16 bytes"));
+    (IdKey(key), u64::from_be_bytes(receipt.try_into().expect("8 bytes")))
+}
+
+/// Reads a run from some id on.
+pub(super) struct Cursor<'a> {
+    run: u64,
+    chunks: Range<'a, Key, &'static [u8]>,
+    /// The latest chunk, reversed.
+    entries: Vec<Entry>,
+}
+
+impl<'a> Cursor<'a> {
+    /// Right behind this id.
+    pub(super) fn behind(
+        table: &'a impl ReadableTable<Key, &'static [u8]>,
+        run: u64,
+        after: Option<IdKey>,
+    ) -> Result<Self, Failure> {
+        let mut from = (run, CHUNK, 0);
+        if let Some(after) = after
+            && let Some(chunk) = table.range(from..=(run, CHUNK, after.0))?.next_back()
+        {
+            from = chunk?.0.value();
+        }
+        let chunks = table.range(from..=(run, CHUNK, u128::MAX))?;
+        let mut cursor = Self { run, chunks, entries: Vec::new() };
+        while let Some((key, _)) = cursor.peek()?
+            && after.is_some_and(|after| key <= after)
+        {
+            cursor.skip();
+        }
+        Ok(cursor)
+    }
+
+    /// The entry that it stands before.
+    pub(super) fn peek(&mut self) -> Result<Option<Entry>, Failure> {
+        if self.entries.is_empty()
+            && let Some(chunk) = self.chunks.next()
+        {
+            let chunk = chunk?.1;
+            let (entries, rest) = chunk.value().as_chunks::<ENTRY_BYTES>();
+            if entries.is_empty() || !rest.is_empty() {
+                return Err(damaged(self.run));
+            }
+            self.entries.extend(entries.iter().rev().map(read_entry));
+        }
+        Ok(self.entries.last().copied())
+    }
+
+    pub(super) fn skip(&mut self) {
+        self.entries.pop();
+    }
+}

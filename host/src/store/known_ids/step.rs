@@ -1,0 +1,181 @@
+//! A step of tidying: what is frozen becomes a run, runs become one, a run goes.
+//!
+//! Writes a bounded part with a transaction that is under way anyway. A run counts from the
+//! transaction that completes it, and in the same one its inputs no longer do, so that a crash
+//! anywhere leaves either. What is half written is gone on with after a restart.
+
+use redb::Table;
+
+use super::IdKey;
+use super::index::{IdIndex, Run};
+use super::run::{self, CHUNK, Cursor, Entry, Group, Key, MARK, ROW, Row, State};
+use crate::event::Timestamp;
+use crate::store::Failure;
+
+/// Groups that may be removed where one may be written: that is cheaper.
+const REMOVED_PER_GROUP: usize = 4;
+
+type Ids<'t> = Table<'t, Key, &'static [u8]>;
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub(super) enum Task {
+    /// Write what is frozen to this run.
+    Flush { run: u64 },
+    /// Write these runs to this run.
+    Fold { run: u64, inputs: Vec<u64> },
+    /// Remove this run.
+    Remove { run: u64 },
+}
+
+/// What was done, for the index to know once it is committed.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) run: u64,
+    /// As it is now; `None` if there is no such run.
+    pub(super) row: Option<Row>,
+    /// Written behind those before.
+    pub(super) groups: Vec<Group>,
+    /// The last id of these.
+    pub(super) last: Option<IdKey>,
+    pub(super) done: Done,
+}
+
+/// What a step has finished.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    Partly,
+    /// All that was frozen is in the run.
+    Flushed,
+    /// All of these runs is in the run.
+    Folded(Vec<u64>),
+}
+
+impl IdIndex {
+    /// Writes up to so many groups of ids, or removes as much.
+    pub(super) fn perform(
+        &self,
+        table: &mut Ids<'_>,
+        task: Task,
+        groups: usize,
+        now: Timestamp,
+    ) -> Result<Step, Failure> {
+        match task {
+            Task::Flush { run } => self.flush_some(table, run, groups, now),
+            Task::Fold { run, inputs } => self.fold_some(table, run, inputs, groups),
+            Task::Remove { run } => self.remove_some(table, run, groups),
+        }
+    }
+
+    fn flush_some(
+        &self,
+        table: &mut Ids<'_>,
+        run: u64,
+        groups: usize,
+        now: Timestamp,
+    ) -> Result<Step, Failure> {
+        let written = self.runs.get(&run).map_or(0, |run| run.row.ids);
+        let written = usize::try_from(written).map_err(|_| run::damaged(run))?;
+        let room = groups.saturating_mul(self.shape.group_ids());
+        let behind = self.frozen.len().min(written.saturating_add(room));
+        let entries = &self.frozen[written..behind];
+
+        let done = if behind == self.frozen.len() { Done::Flushed } else { Done::Partly };
+        let mut state = State::Growing { inputs: Vec::new() };
+        if done == Done::Flushed {
+            state = State::Complete;
+            table.insert(MARK, self.frozen_end.to_be_bytes().as_slice())?;
+        }
+        if self.frozen.is_empty() {
+            return Ok(Step { run, row: None, groups: Vec::new(), last: None, done });
+        }
+        self.grow(table, run, entries, Row { state, ids: written as u64, newest: now }, done)
+    }
+
+    fn fold_some(
+        &self,
+        table: &mut Ids<'_>,
+        run: u64,
+        inputs: Vec<u64>,
+        groups: usize,
+    ) -> Result<Step, Failure> {
+        let after = self.runs.get(&run).and_then(|run| run.last);
+        let room = groups.saturating_mul(self.shape.group_ids());
+        let entries = merge(table, &inputs, after, room)?;
+
+        let newest = inputs.iter().map(|input| self.runs[input].row.newest).max();
+        let newest = newest.unwrap_or_default();
+        let written = self.runs.get(&run).map_or(0, |run| run.row.ids);
+        if entries.len() == room {
+            let row = Row { state: State::Growing { inputs }, ids: written, newest };
+            return self.grow(table, run, &entries, row, Done::Partly);
+        }
+        for input in &inputs {
+            let row = Row { state: State::Going, ..self.runs[input].row.clone() };
+            run::write_row(table, *input, &row)?;
+        }
+        let row = Row { state: State::Complete, ids: written, newest };
+        self.grow(table, run, &entries, row, Done::Folded(inputs))
+    }
+
+    /// Writes ids behind those that the run has, and its row.
+    fn grow(
+        &self,
+        table: &mut Ids<'_>,
+        run: u64,
+        entries: &[Entry],
+        mut row: Row,
+        done: Done,
+    ) -> Result<Step, Failure> {
+        row.ids += entries.len() as u64;
+        let groups = run::append(table, run, entries, self.shape)?;
+        run::write_row(table, run, &row)?;
+        let last = entries.last().map(|(key, _)| *key);
+        Ok(Step { run, row: Some(row), groups, last, done })
+    }
+
+    fn remove_some(&self, table: &mut Ids<'_>, run: u64, groups: usize) -> Result<Step, Failure> {
+        let Some(Run { row, .. }) = self.runs.get(&run) else { return Err(run::damaged(run)) };
+        let row = Row { state: State::Going, ..row.clone() };
+        run::write_row(table, run, &row)?;
+
+        let room = groups.saturating_mul(REMOVED_PER_GROUP * (self.shape.group_chunks + 1));
+        let all = (run, CHUNK, 0)..=(run, ROW, u128::MAX);
+        let mut removed = 0;
+        for gone in table.extract_from_if(all, |_, _| true)?.take(room) {
+            gone?;
+            removed += 1;
+        }
+        let row = (removed == room).then_some(row);
+        Ok(Step { run, row, groups: Vec::new(), last: None, done: Done::Partly })
+    }
+}
+
+/// The first ids of these runs behind `after`, each once.
+fn merge(
+    table: &Ids<'_>,
+    inputs: &[u64],
+    after: Option<IdKey>,
+    room: usize,
+) -> Result<Vec<Entry>, Failure> {
+    let cursor = |input: &u64| Cursor::behind(table, *input, after);
+    let mut cursors: Vec<Cursor<'_>> = inputs.iter().map(cursor).collect::<Result<_, _>>()?;
+    let mut merged: Vec<Entry> = Vec::new();
+    while merged.len() < room {
+        let mut least: Option<(usize, Entry)> = None;
+        for (index, cursor) in cursors.iter_mut().enumerate() {
+            if let Some(entry) = cursor.peek()?
+                && least.is_none_or(|(_, least)| entry < least)
+            {
+                least = Some((index, entry));
+            }
+        }
+        let Some((index, entry)) = least else { break };
+        cursors[index].skip();
+        // An id that the log told of again is in two runs, with the same owner.
+        if merged.last().is_none_or(|(key, _)| *key != entry.0) {
+            merged.push(entry);
+        }
+    }
+    Ok(merged)
+}

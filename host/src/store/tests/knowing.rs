@@ -1,0 +1,246 @@
+//! Whether an id is known, held against a set, through foldings, restarts and power cuts.
+//!
+//! The sizes are small, so that a few hundred ids go through every level of runs.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+
+use super::disk::Disk;
+use super::*;
+use crate::store::known_ids::{IDS, IdIndex, IdKey, KnownIds, Shape};
+
+const SMALL: Shape =
+    Shape { fresh_ids: 24, chunk_ids: 3, group_chunks: 2, fan_in: 3, pace_idle: 1 };
+
+/// Stands for the log: the ids that each position brought.
+const BROUGHT: TableDefinition<'_, u64, u32> = TableDefinition::new("brought");
+
+/// The known ids and no store around them.
+struct Ids {
+    database: Database,
+    index: IdIndex,
+    end: u64,
+    now: Timestamp,
+}
+
+fn key(id: u32) -> IdKey {
+    IdKey::new(&name("stripe"), &id.to_string())
+}
+
+impl Ids {
+    fn open(disk: Disk) -> Self {
+        let database = Database::builder().create_with_backend(disk).unwrap();
+        let transaction = database.begin_write().unwrap();
+        crate::store::known_ids::create(&transaction).unwrap();
+        transaction.open_table(BROUGHT).unwrap();
+        transaction.commit().unwrap();
+
+        let transaction = database.begin_read().unwrap();
+        let mut index = IdIndex::load(&transaction.open_table(IDS).unwrap(), SMALL).unwrap();
+        let brought = transaction.open_table(BROUGHT).unwrap();
+        for row in brought.range(index.mark()..).unwrap() {
+            let (position, id) = row.unwrap();
+            index.learn(key(id.value()), position.value());
+        }
+        let end = brought.last().unwrap().map_or(1, |(position, _)| position.value() + 1);
+        Self { database, index, end, now: NOW }
+    }
+
+    /// What was committed, by id.
+    fn model(&self) -> HashMap<u32, u64> {
+        let transaction = self.database.begin_read().unwrap();
+        let brought = transaction.open_table(BROUGHT).unwrap();
+        let row = |row: Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, u32>), _>| {
+            let (position, id) = row.unwrap();
+            (id.value(), position.value())
+        };
+        brought.iter().unwrap().map(row).collect()
+    }
+
+    /// Brings these in one transaction, and gives who owned each before.
+    fn bring(&mut self, ids: &[u32]) -> Vec<Option<u64>> {
+        self.index.freeze_if_due(self.end, self.now);
+        let transaction = self.database.begin_write().unwrap();
+        let mut owners = Vec::new();
+        let mut end = self.end;
+        let changes = {
+            let mut known = KnownIds::open(&self.index, &transaction).unwrap();
+            let mut brought = transaction.open_table(BROUGHT).unwrap();
+            for id in ids {
+                let owner = known.owner(key(*id)).unwrap();
+                if owner.is_none() {
+                    known.bind(key(*id), end);
+                    brought.insert(end, id).unwrap();
+                    end += 1;
+                }
+                owners.push(owner);
+            }
+            known.finish(self.now).unwrap()
+        };
+        transaction.commit().unwrap();
+        self.index.apply(changes);
+        self.end = end;
+        owners
+    }
+
+    /// Who owns each, in a transaction that is thrown away.
+    fn owners(&self, ids: impl IntoIterator<Item = u32>) -> Vec<Option<u64>> {
+        let transaction = self.database.begin_write().unwrap();
+        let known = KnownIds::open(&self.index, &transaction).unwrap();
+        ids.into_iter().map(|id| known.owner(key(id)).unwrap()).collect()
+    }
+
+    fn rows(&self) -> u64 {
+        self.database.begin_read().unwrap().open_table(IDS).unwrap().len().unwrap()
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Turn {
+    Bring(Vec<u32>),
+    Idle(u8),
+    Restart,
+}
+
+fn turns() -> impl Strategy<Value = Vec<Turn>> {
+    let bring = prop::collection::vec(0..300_u32, 0..12).prop_map(Turn::Bring);
+    let turn =
+        prop_oneof![8 => bring, 1 => (0..20_u8).prop_map(Turn::Idle), 1 => Just(Turn::Restart)];
+    prop::collection::vec(turn, 1..80)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn an_id_is_known_once_it_was_brought_and_never_before(turns in turns()) {
+        let disk = Disk::default();
+        let mut ids = Ids::open(disk.clone());
+        let mut model: HashMap<u32, u64> = HashMap::new();
+        for turn in turns {
+            match turn {
+                Turn::Bring(brought) => {
+                    let mut next = ids.end;
+                    let expect = |id: &u32| {
+                        let owner = model.get(id).copied();
+                        model.entry(*id).or_insert_with(|| { next += 1; next - 1 });
+                        owner
+                    };
+                    let expected: Vec<Option<u64>> = brought.iter().map(expect).collect();
+                    prop_assert_eq!(ids.bring(&brought), expected);
+                }
+                Turn::Idle(commits) => (0..commits).for_each(|_| drop(ids.bring(&[]))),
+                Turn::Restart => {
+                    drop(ids);
+                    ids = Ids::open(disk.clone());
+                }
+            }
+            let expected: Vec<Option<u64>> = (0..300).map(|id| model.get(&id).copied()).collect();
+            prop_assert_eq!(ids.owners(0..300), expected);
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_sync_forgets_nothing_and_makes_nothing_up() {
+    const BROUGHT_IDS: u32 = 160;
+    let disk = Disk::default();
+    let mut ids = Ids::open(disk.clone());
+    disk.record_cuts();
+    for first in (0..BROUGHT_IDS).step_by(2) {
+        ids.bring(&[first, first + 1]);
+    }
+    let cuts = disk.take_cuts();
+    assert!(cuts.len() >= 80, "{} syncs", cuts.len());
+
+    let mut random = fastrand::Rng::with_seed(11);
+    for (number, cut) in cuts.iter().enumerate() {
+        for torn in [cut.disk(|| false), cut.disk(|| random.bool())] {
+            let mut ids = Ids::open(torn);
+            let model = ids.model();
+            let known = |model: &HashMap<u32, u64>| -> Vec<Option<u64>> {
+                (0..2 * BROUGHT_IDS).map(|id| model.get(&id).copied()).collect()
+            };
+            assert_eq!(ids.owners(0..2 * BROUGHT_IDS), known(&model), "after cut {number}");
+
+            for first in (0..2 * BROUGHT_IDS).step_by(8) {
+                ids.bring(&(first..first + 8).collect::<Vec<_>>());
+            }
+            let model = ids.model();
+            assert_eq!(model.len(), 2 * BROUGHT_IDS as usize, "after cut {number}");
+            assert_eq!(ids.owners(0..2 * BROUGHT_IDS), known(&model), "after cut {number}");
+        }
+    }
+}
+
+#[test]
+fn runs_stay_few_and_leave_nothing_behind() {
+    let mut ids = Ids::open(Disk::default());
+    for id in 0..3000 {
+        ids.bring(&[id]);
+        let runs = ids.index.runs_held();
+        assert!(runs <= 20, "{runs} runs with {id} ids");
+    }
+    (0..9000).for_each(|_| drop(ids.bring(&[])));
+
+    // 3000 ids are 1000 chunks with 500 filters, and the rows of the runs.
+    let rows = ids.rows();
+    assert!((1500..1700).contains(&rows), "{rows} rows");
+}
+
+#[test]
+fn what_is_older_than_any_provider_retries_is_forgotten() {
+    let mut ids = Ids::open(Disk::default());
+    ids.bring(&(0..60).collect::<Vec<_>>());
+    (0..60).for_each(|_| drop(ids.bring(&[])));
+
+    ids.now = NOW.after(Duration::from_secs(36 * 24 * 60 * 60));
+    (0..60).for_each(|_| drop(ids.bring(&[])));
+    assert!(ids.owners(0..60).iter().all(Option::is_some));
+
+    ids.now = NOW.after(Duration::from_secs(41 * 24 * 60 * 60));
+    (0..600).for_each(|_| drop(ids.bring(&[])));
+    assert!(ids.owners(0..60).iter().all(Option::is_none));
+    assert_eq!(ids.rows(), 1, "only the mark is left");
+}
+
+#[tokio::test]
+async fn a_store_knows_what_it_brought_before_a_clean_end_and_before_a_crash() {
+    let disk = Disk::default();
+    let config = Config { fresh_ids: 5, ..Config::at("nowhere") };
+    let open = |disk: &Disk| Store::open_on(disk.clone(), &config, Clock::manual(NOW)).unwrap();
+    let mut store = open(&disk);
+    let mut owners = Vec::new();
+    for round in 0..40 {
+        let claimed = format!("claimed {round}");
+        let Appended::Stored(owner) = store.append(receipt(&[&claimed])).await.unwrap() else {
+            panic!("{claimed} is new");
+        };
+        let parsed = format!("parsed {round}");
+        let work = store.claim_parses(1).unwrap().pop().unwrap();
+        let events = vec![event(&claimed, "").to(&[], &[]), event(&parsed, "")];
+        store.commit_parse(work, tried(Verdict::Done), events).await.unwrap();
+        owners.extend([(claimed, owner), (parsed, owner)]);
+
+        match round % 8 {
+            3 => {
+                store.close().await.unwrap();
+                store = open(&disk);
+            }
+            7 => {
+                let synced = disk.synced();
+                drop(store);
+                store = open(&Disk::holding(synced));
+                for (id, owner) in &owners {
+                    let known = store.append(receipt(&[id])).await.unwrap();
+                    assert_eq!(known, Appended::Duplicate(*owner), "{id}");
+                }
+                drop(store);
+                store = open(&disk);
+            }
+            _ => (),
+        }
+    }
+}
