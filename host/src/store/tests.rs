@@ -4,6 +4,7 @@ mod appending;
 mod committing;
 mod crashing;
 mod disk;
+mod histories;
 mod opening;
 mod querying;
 mod replaying;
