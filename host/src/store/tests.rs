@@ -5,6 +5,7 @@ mod committing;
 mod crashing;
 mod disk;
 mod knowing;
+mod histories;
 mod opening;
 mod querying;
 mod replaying;

@@ -96,7 +96,27 @@ impl Cut {
         }
         Disk::holding(bytes)
     }
+
+    /// The disk after it, with a random part of the unsynced writes, in any order, some of them
+    /// only up to a sector.
+    pub(super) fn torn(&self, random: &mut fastrand::Rng) -> Disk {
+        let mut writes: Vec<&(usize, Vec<u8>)> = self.writes.iter().collect();
+        random.shuffle(&mut writes);
+        let mut bytes = self.synced.clone();
+        for (offset, data) in writes {
+            if random.bool() {
+                continue;
+            }
+            let sectors = data.len().div_ceil(SECTOR_BYTES);
+            let kept = if random.u32(..4) == 0 { random.usize(..=sectors) } else { sectors };
+            write(&mut bytes, *offset, &data[..data.len().min(kept * SECTOR_BYTES)]);
+        }
+        Disk::holding(bytes)
+    }
 }
+
+/// A disk writes so much whole or not at all.
+const SECTOR_BYTES: usize = 512;
 
 fn write(bytes: &mut Vec<u8>, offset: usize, data: &[u8]) {
     if bytes.len() < offset + data.len() {

@@ -1,0 +1,264 @@
+//! Histories out of a seed: what is done to a store, step by step, and what must be true after each.
+//!
+//! Every choice is drawn from the seed, so the same seed is the same history.
+
+use tokio::task::JoinSet;
+
+use super::super::*;
+use super::disk::Disk;
+use super::model::{Act, Answer, Key, Model};
+use super::watch::{self, Claim, Receipts};
+use super::{HANDLERS, SUBJECTS};
+
+/// Event ids that a history draws from: few, so that they meet.
+const IDS: usize = 24;
+/// Most acts that one commit takes.
+const GROUP_MAX: usize = 5;
+
+/// A history on its way.
+pub(super) struct History {
+    pub(super) random: fastrand::Rng,
+    pub(super) disk: Disk,
+    pub(super) clock: Clock,
+    pub(super) receipts: Receipts,
+    pub(super) model: Model,
+    store: Store,
+    /// In somebody's hands.
+    held: Vec<Claim>,
+    appended: u64,
+    emitted: usize,
+}
+
+/// An act, and the claim that it commits.
+struct Planned {
+    act: Act,
+    claim: Option<Claim>,
+    parcel: usize,
+    target: Option<Id>,
+}
+
+impl History {
+    pub(super) fn new(seed: u64) -> Self {
+        let (disk, clock) = (Disk::default(), Clock::manual(NOW));
+        let store = Store::open_on(disk.clone(), &Config::at("nowhere"), clock.clone()).unwrap();
+        Self {
+            random: fastrand::Rng::with_seed(seed),
+            disk,
+            clock,
+            receipts: Receipts::new(),
+            model: Model::default(),
+            store,
+            held: Vec::new(),
+            appended: 0,
+            emitted: 0,
+        }
+    }
+
+    /// One step; gives the models that its commits lead through, the last being the present.
+    pub(super) async fn step(&mut self) -> Vec<Model> {
+        match self.random.u32(..20) {
+            0 => self.clock.advance(Duration::from_secs(60 * self.random.u64(1..10))),
+            1 => self.restart().await,
+            2 => self.held.clear(),
+            _ => return self.commit().await,
+        }
+        Vec::new()
+    }
+
+    async fn restart(&mut self) {
+        let (config, clock) = (Config::at("nowhere"), self.clock.clone());
+        let closed = Store::open_on(Disk::default(), &config, clock.clone()).unwrap();
+        std::mem::replace(&mut self.store, closed).close().await.unwrap();
+        self.held.clear();
+        self.store = Store::open_on(self.disk.clone(), &config, clock).unwrap();
+    }
+
+    /// Commits one act by itself, and often others that wait meanwhile and go together.
+    async fn commit(&mut self) -> Vec<Model> {
+        let group = if self.random.bool() { self.random.usize(..GROUP_MAX) } else { 0 };
+        // The others wait while the first is synced, so it must be one that is written for sure.
+        let first = if group == 0 { self.plan() } else { Some(self.append_unnamed()) };
+        let Some(first) = first else { return Vec::new() };
+        let mut models = Vec::new();
+        let mut others = Vec::new();
+        let mut replays = matches!(first.act, Act::Replay { .. } | Act::ReplayReceipt { .. });
+        for _ in 0..group {
+            let Some(other) = self.plan() else { break };
+            // What a replay finds depends on what goes before it: one is enough.
+            let replay = matches!(other.act, Act::Replay { .. } | Act::ReplayReceipt { .. });
+            if !(replay && replays) {
+                replays |= replay;
+                others.push(other);
+            }
+        }
+
+        let mut tasks = JoinSet::new();
+        let mut acts = Vec::new();
+        let mut spawn = |number: usize, planned: Planned| {
+            acts.push(planned.act.clone());
+            let store = self.store.clone();
+            tasks.spawn(async move { (number, perform(&store, planned).await) });
+        };
+        if group > 0 {
+            self.disk.stall();
+        }
+        spawn(0, first);
+        tokio::task::yield_now().await;
+        if group > 0 {
+            self.disk.wait_for_stall();
+        }
+        others.into_iter().enumerate().for_each(|(number, other)| spawn(number + 1, other));
+        tokio::task::yield_now().await;
+        self.disk.go_on();
+        let mut answers = tasks.join_all().await;
+        answers.sort_by_key(|(number, _)| *number);
+
+        for (number, (_, (answer, id))) in answers.into_iter().enumerate() {
+            let act = &acts[number];
+            let answer = answer.resolve(&self.receipts, act);
+            assert_eq!(answer, self.model.apply(act), "the answer to {act:?}");
+            if let (Act::Append { number, .. }, Answer::Stored, Some(id)) = (act, &answer, id) {
+                self.receipts.insert(*number, id);
+            }
+            if number == 0 {
+                models.push(self.model.clone());
+            }
+        }
+        models.push(self.model.clone());
+        models
+    }
+
+    fn plan(&mut self) -> Option<Planned> {
+        let lone = |act| Some(Planned { act, claim: None, parcel: 0, target: None });
+        match self.random.u32(..12) {
+            0..3 => lone(self.append()),
+            3 => self.replay(),
+            _ => self.commit_claim(),
+        }
+    }
+
+    fn append(&mut self) -> Act {
+        self.appended += 1;
+        let count = self.random.usize(..4);
+        let ids = (0..count).map(|_| format!("e{}", self.random.usize(..IDS))).collect();
+        Act::Append { number: self.appended, ids }
+    }
+
+    fn append_unnamed(&mut self) -> Planned {
+        self.appended += 1;
+        let act = Act::Append { number: self.appended, ids: Vec::new() };
+        Planned { act, claim: None, parcel: 0, target: None }
+    }
+
+    fn replay(&mut self) -> Option<Planned> {
+        let planned = |act, id| Some(Planned { act, claim: None, parcel: 0, target: Some(id) });
+        if self.random.bool() {
+            let (number, id) = self.random.choice(self.receipts.iter())?;
+            return planned(Act::ReplayReceipt { number: *number }, *id);
+        }
+        let page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
+        let events = self.store.events(&EventFilter::default(), page).unwrap().items;
+        let summary = self.random.choice(events)?;
+        planned(Act::Replay { event: summary.event_id }, summary.id)
+    }
+
+    /// Claims something, and commits a try of that or of what was claimed before.
+    fn commit_claim(&mut self) -> Option<Planned> {
+        let kind = self.random.choice(WorkKind::ALL)?;
+        for claim in watch::claim(&self.store, kind, self.random.usize(1..3)) {
+            let held: Vec<Key> = self.held.iter().map(Claim::key).collect();
+            self.model.check_claim(&claim.key(), claim.tries_made(), self.clock.now(), &held);
+            self.held.push(claim);
+        }
+        if self.held.is_empty() {
+            return None;
+        }
+        let claim = self.held.swap_remove(self.random.usize(..self.held.len()));
+        let act = self.act(claim.key());
+        let parcel = match &act {
+            Act::Run { event, handler, .. } => self.model.parcels(event, handler),
+            _ => 0,
+        };
+        Some(Planned { act, claim: Some(claim), parcel, target: None })
+    }
+
+    fn act(&mut self, key: Key) -> Act {
+        let retry_at = self.clock.now().after(Duration::from_secs(60 * self.random.u64(..9)));
+        let verdict = match self.random.u32(..8) {
+            0 => Verdict::Dead,
+            1 | 2 => Verdict::RetryAt(retry_at),
+            _ => Verdict::Done,
+        };
+        match key {
+            Key::Parse(number) => {
+                let mut ids = self.model.ids_in(number).to_vec();
+                if self.random.u32(..4) == 0 {
+                    ids.push(format!("e{}", self.random.usize(..IDS)));
+                }
+                let events = ids.iter().map(|id| self.routed(id, 2)).collect();
+                Act::Parse { number, events, verdict }
+            }
+            Key::Run(event, handler) => {
+                self.emitted += 1;
+                let emits = self.random.u32(..3) == 0 && self.model.depth(&event) < 2;
+                let emitted = emits.then(|| self.routed(&format!("n{}", self.emitted), 1));
+                Act::Run { event, handler, verdict, emitted }
+            }
+            key => Act::Attempt { key, verdict },
+        }
+    }
+
+    fn routed(&mut self, id: &str, handlers_max: usize) -> NewEvent {
+        let subject = self.random.choice(SUBJECTS).unwrap();
+        let handlers = &HANDLERS[..self.random.usize(..=handlers_max)];
+        let endpoints = &["crm", "erp"][..self.random.usize(..=2)];
+        event(id, subject).to(handlers, endpoints)
+    }
+}
+
+/// An answer as the store gave it, with the id in it.
+enum Given {
+    Appended(Appended),
+    Other(Answer),
+}
+
+impl Given {
+    /// The answer in the model's words.
+    fn resolve(self, receipts: &Receipts, act: &Act) -> Answer {
+        match self {
+            Self::Other(answer) => answer,
+            Self::Appended(Appended::Stored(_)) => Answer::Stored,
+            Self::Appended(Appended::Duplicate(owner)) => {
+                let known = receipts.iter().find(|(_, known)| **known == owner);
+                let known = known.unwrap_or_else(|| panic!("{owner} for {act:?}"));
+                Answer::Duplicate(*known.0)
+            }
+        }
+    }
+}
+
+async fn perform(store: &Store, planned: Planned) -> (Given, Option<Id>) {
+    let Planned { act, claim, parcel, target } = planned;
+    match (&act, claim) {
+        (Act::Append { number, ids }, _) => {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let mut new = receipt(&ids);
+            Arc::get_mut(&mut new.request).unwrap().body = format!("r{number}").into();
+            let appended = store.append(new).await.unwrap();
+            let (Appended::Stored(id) | Appended::Duplicate(id)) = appended;
+            (Given::Appended(appended), Some(id))
+        }
+        (Act::Replay { .. } | Act::ReplayReceipt { .. }, _) => {
+            let replayed = store.replay(target.into_iter().collect()).await.unwrap();
+            (Given::Other(Answer::Replayed(replayed)), None)
+        }
+        (Act::Parse { .. }, Some(claim)) => {
+            (Given::Other(Answer::Added(watch::commit(store, claim, &act, parcel).await)), None)
+        }
+        (_, Some(claim)) => {
+            watch::commit(store, claim, &act, parcel).await;
+            (Given::Other(Answer::Committed), None)
+        }
+        (_, None) => panic!("{act:?} needs a claim"),
+    }
+}
