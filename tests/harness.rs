@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use flow::Flow;
 pub(crate) use process::Process;
-pub(crate) use receiver::{Received, Receiver};
+pub(crate) use receiver::Receiver;
 pub(crate) use setup::{ENDPOINT_SECRET, GUEST_TOKEN, NOW, STRIPE_SECRET, Setup};
 pub(crate) use view::{delivery_to, reasons, run_of, text, texts};
 

@@ -121,7 +121,7 @@ egress  = { allow = ["127.0.0.0/8"] }
             let to = plugins.join(format!("{name}.wasm"));
             std::fs::copy(plugin_file(built), to).expect("it can be copied");
         }
-        std::fs::write(folder.path().join("hookgate.toml"), patient(self.config))
+        std::fs::write(folder.path().join("hookgate.toml"), patient(&self.config))
             .expect("it can be written");
         Stopped { folder, clock: self.clock }
     }
@@ -132,7 +132,7 @@ egress  = { allow = ["127.0.0.0/8"] }
 }
 
 /// With deadlines that hold on a machine that has other things to do, where a test sets none.
-fn patient(config: String) -> String {
+fn patient(config: &str) -> String {
     let deadlines = ["claims_deadline", "parse_deadline", "handle_deadline"];
     let unset = deadlines.into_iter().filter(|key| !config.contains(key));
     let unset: String = unset.map(|key| format!("{key} = \"10s\"\n")).collect();

@@ -125,7 +125,9 @@ impl Claim {
 /// Takes what may be taken of this kind.
 pub(super) fn claim(store: &Store, kind: WorkKind, max: usize) -> Vec<Claim> {
     match kind {
-        WorkKind::Parse => store.claim_parses(max).unwrap().into_iter().map(Claim::Parse).collect(),
+        WorkKind::Parse => {
+            store.claim_parses(max, usize::MAX).unwrap().into_iter().map(Claim::Parse).collect()
+        }
         WorkKind::Run => store.claim_runs(max, 99).unwrap().into_iter().map(Claim::Run).collect(),
         WorkKind::Delivery => {
             let works = store.claim_deliveries(max, &|_| 99).unwrap();
