@@ -217,7 +217,7 @@ async fn what_a_run_asks_for_comes_back_in_order() {
     let effects = sent.unwrap().result.unwrap();
     assert!(matches!(&effects[..], [Effect::Send(parcel)] if parcel.body == "hello"));
 
-    let emitted = guest.handle(json!({ "do": "emit", "type": "a.b", "data": [1] })).await;
+    let emitted = guest.handle(json!({ "do": "emit", "emits": "a.b", "data": [1] })).await;
     let effects = emitted.unwrap().result.unwrap();
     let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((emission.event_type.as_str(), emission.data.as_str()), ("a.b", "[1]"));
