@@ -19,12 +19,24 @@ use self::bindings::hookgate::plugin::outbox::{self, Emission, Severity};
 use self::bindings::hookgate::plugin::types::{Event, Failure, FailureKind, Request};
 use self::bindings::hookgate::plugin::{log, settings, state};
 
-#[expect(unsafe_code, reason = "the raw functions that the host calls are generated")]
+#[cfg_attr(
+    target_family = "wasm",
+    expect(unsafe_code, reason = "the raw functions that the host calls are generated")
+)]
 mod bindings {
     wit_bindgen::generate!({ path: "../../wit", world: "plugin" });
+    #[cfg(target_family = "wasm")]
     export!(Guest with_types_in self);
+    #[cfg(target_family = "wasm")]
     use super::Guest;
 }
+
+/// Only a component has exports: a native linker takes their names for versions. Natively it is
+/// enough that the type fits.
+#[cfg(not(target_family = "wasm"))]
+const _: fn() -> ProviderInfo = <Guest as provider::Guest>::describe;
+#[cfg(not(target_family = "wasm"))]
+const _: fn() -> HandlerInfo = <Guest as handler::Guest>::describe;
 
 struct Guest;
 
