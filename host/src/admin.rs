@@ -95,7 +95,7 @@ impl IntoResponse for Problem {
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         let status = match error {
-            store::Error::Full => StatusCode::SERVICE_UNAVAILABLE,
+            store::Error::Full | store::Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             store::Error::Unknown(_) => StatusCode::NOT_FOUND,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -14,6 +14,7 @@ mod file;
 mod frontier;
 mod known_ids;
 mod log;
+mod outage;
 mod owed;
 mod query;
 mod recent;
@@ -99,8 +100,11 @@ pub enum Error {
     /// These stand for nothing in this store.
     #[error("unknown to this store: {}", list(.0))]
     Unknown(Vec<Id>),
-    /// The file can't be read or written. The store takes nothing any more; a restart continues
-    /// from what is committed.
+    /// The file can't be read or written for now: a full disk, or one that fails. Nothing was stored
+    /// as far as is known; the store goes on by itself when it can.
+    #[error("the store can't be read or written")]
+    Unavailable(#[source] Arc<Failure>),
+    /// The file is damaged. The store takes nothing any more.
     #[error("the store has failed")]
     Failed(#[source] Arc<Failure>),
 }
@@ -120,6 +124,9 @@ pub enum Failure {
         /// Its number; zero if it is what belongs to none.
         run: u64,
     },
+    /// It was replaced by that of another store.
+    #[error("the store's file is that of another store now")]
+    Replaced,
 }
 
 macro_rules! access_failure {
@@ -136,12 +143,34 @@ access_failure!(
     redb::TableError,
     redb::TransactionError,
     redb::CommitError,
-    redb::DatabaseError
+    redb::DatabaseError,
+    std::io::Error
 );
+
+impl Failure {
+    /// Whether it is the world's doing, and may pass.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Access(error) => matches!(
+                error,
+                redb::Error::Io(_)
+                    | redb::Error::PreviousIo
+                    | redb::Error::DatabaseAlreadyOpen
+                    // What was being read while the file was opened anew.
+                    | redb::Error::DatabaseClosed
+            ),
+            Self::Damaged(_) | Self::DamagedRun { .. } | Self::Replaced => false,
+        }
+    }
+}
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Self::Failed(Arc::new(failure))
+        if failure.is_passing() {
+            Self::Unavailable(Arc::new(failure))
+        } else {
+            Self::Failed(Arc::new(failure))
+        }
     }
 }
 
@@ -186,6 +215,8 @@ struct Shared {
     recent: Mutex<Recent>,
     /// The first failure; after it nothing is written.
     failed: OnceLock<Error>,
+    /// Why the file can't be written for now.
+    outage: watch::Sender<Option<Error>>,
     queued: AtomicUsize,
     commits: AtomicU64,
     end: AtomicU64,
@@ -201,9 +232,10 @@ impl Store {
         Self::start(File::open(&config.path)?, config, clock)
     }
 
-    /// Opens the store that a backend holds.
+    /// Opens the store that a backend holds. Clones of it must hold the same: after a failure of
+    /// one another is opened.
     pub fn open_on(
-        backend: impl redb::StorageBackend,
+        backend: impl redb::StorageBackend + Clone,
         config: &Config,
         clock: Clock,
     ) -> Result<Self, OpenError> {
@@ -224,6 +256,7 @@ impl Store {
             backlog: Mutex::new(backlog),
             recent: Mutex::new(Recent::new(config.recent_bytes)),
             failed: OnceLock::new(),
+            outage: watch::Sender::default(),
             queued: AtomicUsize::new(0),
             commits: AtomicU64::new(0),
             end: AtomicU64::new(end),
@@ -232,18 +265,24 @@ impl Store {
         });
         let (queue, waiting) = mpsc::channel(config.queue.max(1));
         let writer = Writer::new(Arc::clone(&shared), frontier, ids, end);
+        let pauses = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let pauses = pauses.map_err(|source| OpenError::Thread { source })?;
         let writer = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || writer.run(waiting))
+            .spawn(move || writer.run(waiting, &pauses))
             .map_err(|source| OpenError::Thread { source })?;
         Ok(Self { handle: Arc::new(Handle { queue: Some(queue), writer: Some(writer), shared }) })
     }
 
     /// Stores a receipt, unless all its event ids are known; returns when it is on disk.
     ///
-    /// Does not wait for room in the queue: then it is [`Error::Full`].
+    /// Does not wait for room in the queue, then it is [`Error::Full`], nor for the end of an
+    /// outage, then it is [`Error::Unavailable`].
     pub async fn append(&self, receipt: NewReceipt) -> Result<Appended, Error> {
-        let (reply, answer) = oneshot::channel();
+        if let Some(error) = self.handle.shared.outage.borrow().clone() {
+            return Err(error);
+        }
+        let (reply, answer) = Reply::new();
         let keys = receipt.keys();
         let op = Queued::new(Op::Append { receipt, keys, reply }, &self.handle.shared);
         self.queue().try_send(op).map_err(|refused| match refused {
@@ -272,7 +311,7 @@ impl Store {
         tried: Try,
         events: Vec<NewEvent>,
     ) -> Result<impl Future<Output = Result<Vec<Id>, Error>>, Error> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::new();
         let op = Op::Parse { work, tried, events, reply };
         let op = Queued::new(op, &self.handle.shared);
         self.queue().send(op).await.map_err(|_| Error::Closed)?;
@@ -300,7 +339,7 @@ impl Store {
         let shared = Arc::clone(&self.handle.shared);
         let mut woken = shared.wakes[kind as usize].subscribe();
         async move {
-            let due = shared.backlog().next_due(kind);
+            let due = shared.backlog().next_due(kind).filter(|_| !shared.is_away());
             tokio::select! {
                 // The sender is in `shared`: this is a wake and no end.
                 _ = woken.changed() => (),
@@ -319,6 +358,14 @@ impl Store {
                 return;
             }
         }
+    }
+
+    /// Resolves when the file can be written, at once if it can be now. What is being committed
+    /// meanwhile waits for that by itself.
+    pub async fn available(&self) {
+        let mut outage = self.handle.shared.outage.subscribe();
+        // The sender is in `shared`.
+        drop(outage.wait_for(Option::is_none).await);
     }
 
     /// The store at a glance.
@@ -343,10 +390,21 @@ impl Store {
 
     /// Waits for room in the queue, then for the answer.
     async fn ask<T>(&self, op: impl FnOnce(Reply<T>) -> Op) -> Result<T, Error> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::new();
         let op = Queued::new(op(reply), &self.handle.shared);
         self.queue().send(op).await.map_err(|_| Error::Closed)?;
         self.handle.shared.answered(answer).await
+    }
+
+    /// If the file could not be read, the writer looks after it.
+    fn noting<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error @ Error::Unavailable(_)) = &result {
+            let shared = &self.handle.shared;
+            shared.go_away(error);
+            // If the queue is full, the writer comes to the file by itself.
+            drop(self.queue().try_send(Queued::new(Op::Check, shared)));
+        }
+        result
     }
 
     fn queue(&self) -> &mpsc::Sender<Queued> {
@@ -373,6 +431,22 @@ impl Shared {
         // Only the first failure says what was wrong.
         drop(self.failed.set(error));
         WorkKind::ALL.into_iter().for_each(|kind| self.wake(kind));
+    }
+
+    fn is_away(&self) -> bool {
+        self.outage.borrow().is_some()
+    }
+
+    /// The file can't be written for now.
+    fn go_away(&self, error: &Error) {
+        self.outage.send_replace(Some(error.clone()));
+    }
+
+    /// The file can be written.
+    fn come_back(&self) {
+        if self.outage.send_if_modified(|outage| outage.take().is_some()) {
+            WorkKind::ALL.into_iter().for_each(|kind| self.wake(kind));
+        }
     }
 
     /// The writer drops what it can't answer: then it has failed or is closed.

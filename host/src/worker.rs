@@ -21,14 +21,16 @@ pub(crate) trait Work: Clone + Send + 'static {
     /// Resolves when [`Work::claim`] may give more than before.
     fn ready(&self) -> impl Future<Output = ()> + Send;
 
-    /// Does it and commits how it ended. An error means that the store is broken.
+    /// Does it and commits how it ended. If the store is unavailable, it is claimed again; any other
+    /// error means that the store is broken.
     fn perform(self, item: Self::Item) -> impl Future<Output = Result<(), store::Error>> + Send;
 }
 
 /// Claims due work and performs it, at most `limit` at a time, until cancelled; then finishes what
 /// it has claimed.
 ///
-/// An error means that the store is broken: the caller ends the gateway, and a restart continues.
+/// While the store is unavailable it waits. An error means that the store is broken: the caller ends
+/// the gateway, and a restart continues.
 pub(crate) async fn work<W: Work>(
     work: W,
     limit: usize,
@@ -38,7 +40,7 @@ pub(crate) async fn work<W: Work>(
     while !cancel.is_cancelled() {
         // Armed before looking: what is stored in between must not be missed.
         let ready = work.ready();
-        for item in work.claim(limit - in_flight.len())? {
+        for item in if_available(work.claim(limit - in_flight.len()))?.unwrap_or_default() {
             in_flight.spawn(work.clone().perform(item));
         }
         // With no room left only a finished piece can change anything.
@@ -46,11 +48,21 @@ pub(crate) async fn work<W: Work>(
         tokio::select! {
             () = cancel.cancelled() => (),
             () = ready, if room => (),
-            Some(ended) = in_flight.join_next() => ended.expect("work does not panic")?,
+            Some(ended) = in_flight.join_next() => {
+                if_available(ended.expect("work does not panic"))?;
+            }
         }
     }
     while let Some(ended) = in_flight.join_next().await {
-        ended.expect("work does not panic")?;
+        if_available(ended.expect("work does not panic"))?;
     }
     Ok(())
+}
+
+/// An outage ends no worker: `ready` resolves at its end.
+fn if_available<T>(result: Result<T, store::Error>) -> Result<Option<T>, store::Error> {
+    match result {
+        Err(store::Error::Unavailable(_)) => Ok(None),
+        result => result.map(Some),
+    }
 }

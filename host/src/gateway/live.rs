@@ -167,7 +167,12 @@ impl Live {
         if plugin.provider().is_none() || sources.is_empty() {
             return Ok(());
         }
-        let reopened = self.store.reopen_parses(&sources, plugin.digest()).await?;
+        let reopened = loop {
+            match self.store.reopen_parses(&sources, plugin.digest()).await {
+                Err(store::Error::Unavailable(_)) => self.store.available().await,
+                reopened => break reopened?,
+            }
+        };
         if reopened.reopened > 0 {
             let reopened = reopened.reopened;
             info!(plugin = %plugin.name(), reopened, "trying receipts again that were dead letters");

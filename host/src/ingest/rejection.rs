@@ -53,7 +53,7 @@ impl Rejection {
             Self::Busy
             | Self::SourceBusy
             | Self::Plugin(CallError::Busy)
-            | Self::Store(store::Error::Full) => Answered::Busy,
+            | Self::Store(store::Error::Full | store::Error::Unavailable(_)) => Answered::Busy,
             Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => Answered::Failed,
         }
     }

@@ -30,8 +30,8 @@ impl NewReceipt {
 impl Draft<'_> {
     /// Stores a receipt and gives it those of its event ids that nobody owns, or tells that all are
     /// owned.
-    pub(super) fn append(&mut self, new: NewReceipt, keys: &[IdKey]) -> Result<Appended, Failure> {
-        let NewReceipt { source, request, event_ids } = new;
+    pub(super) fn append(&mut self, new: &NewReceipt, keys: &[IdKey]) -> Result<Appended, Failure> {
+        let NewReceipt { source, request, event_ids } = new.clone();
         let owners: Result<Vec<Option<u64>>, Failure> =
             keys.iter().map(|key| self.ids.owner(*key)).collect();
         let owners = owners?;

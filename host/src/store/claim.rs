@@ -31,7 +31,7 @@ impl Lease {
     }
 
     /// Ends the lease without giving the work back.
-    pub(super) fn end(mut self) -> Claimed {
+    pub(super) fn end(&mut self) -> Claimed {
         self.claimed.take().expect("a lease ends once")
     }
 
@@ -100,7 +100,7 @@ pub struct DeliveryWork {
 
 impl Store {
     /// Takes up to `max` receipts to parse, from their sources in turn, so that none has more than
-    /// `per_source_max` in flight.
+    /// `per_source_max` in flight; none while the file can't be written.
     pub fn claim_parses(&self, max: usize, per_source_max: usize) -> Result<Vec<ParseWork>, Error> {
         let claims = self.claim(WorkKind::Parse, max, &|_| per_source_max)?;
         let parse = |(lease, stored): (Lease, Stored)| {
@@ -158,13 +158,16 @@ impl Store {
     ) -> Result<Vec<(Lease, Stored)>, Error> {
         let shared = &self.handle.shared;
         shared.check()?;
+        if shared.is_away() {
+            return Ok(Vec::new());
+        }
         let claimed = shared.backlog().claim(kind, max, limit, shared.clock.now());
         // An endpoint may have been found switched off: what waits for idleness looks again.
         shared.moved.send_replace(());
         // Leases first: if reading fails, all of them go back.
         let lease = |claimed| Lease { claimed: Some(claimed), shared: Arc::clone(shared) };
         let leases: Vec<Lease> = claimed.into_iter().map(lease).collect();
-        let stored = shared.stored(&leases)?;
+        let stored = self.noting(shared.stored(&leases))?;
         Ok(leases.into_iter().zip(stored).collect())
     }
 

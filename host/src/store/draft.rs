@@ -38,26 +38,18 @@ pub(super) struct Draft<'t> {
 }
 
 /// What changes in memory when the transaction has committed.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Changes {
     /// Works that may now be claimed.
     pub(super) opened: Vec<OpenWork>,
-    /// Works that were tried, and how they stand now.
-    pub(super) tried: Vec<(Lease, Standing)>,
+    /// Works that were tried, in the order of their operations, and how they stand now.
+    pub(super) tried: Vec<(WorkKind, u64, Standing)>,
     /// What was stored.
     pub(super) stored: Vec<Stored>,
     /// More dead works of a kind, or fewer.
     pub(super) dead: [i64; 3],
     /// The ids that are known now.
     pub(super) ids: IdChanges,
-    /// Tell everybody who waits.
-    pub(super) answers: Vec<Box<dyn FnOnce() + Send>>,
-}
-
-impl std::fmt::Debug for Changes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Changes").field("answers", &self.answers.len()).finish_non_exhaustive()
-    }
 }
 
 impl<'t> Draft<'t> {
@@ -132,12 +124,12 @@ impl<'t> Draft<'t> {
     /// A work in flight was tried.
     pub(super) fn tried(
         &mut self,
-        lease: Lease,
+        lease: &Lease,
         before: Standing,
         after: Standing,
     ) -> Result<(), Failure> {
         self.stand(lease.kind(), lease.position(), before, after)?;
-        self.changes.tried.push((lease, after));
+        self.changes.tried.push((lease.kind(), lease.position(), after));
         Ok(())
     }
 
@@ -178,11 +170,6 @@ impl<'t> Draft<'t> {
             }
         }
         Ok(())
-    }
-
-    /// Calls this once the transaction has committed.
-    pub(super) fn answer(&mut self, answer: impl FnOnce() + Send + 'static) {
-        self.changes.answers.push(Box::new(answer));
     }
 
     /// Writes the segment, and gives where the log ends then; `None` if there is nothing to commit.

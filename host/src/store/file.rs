@@ -4,6 +4,7 @@
 //! open at a time: a second gateway on the same folder is refused.
 
 use std::fs::DirBuilder;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
@@ -42,6 +43,8 @@ const FIRST_POSITION: u64 = 1;
 const CACHE_BYTES: usize = 64 << 20;
 
 const FILE_NAME: &str = "hookgate.redb";
+/// Every file of redb begins so.
+const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
 /// Why a store can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -91,11 +94,28 @@ pub enum OpenError {
 }
 
 /// The open file, until it is closed.
-#[derive(Debug)]
 pub(super) struct File {
-    database: RwLock<Option<Database>>,
+    place: RwLock<Place>,
+    reopen: Box<Reopen>,
+    path: PathBuf,
     /// The store's tag, below 2^30.
     pub(super) tag: u32,
+}
+
+type Reopen = dyn Fn() -> Result<Database, DatabaseError> + Send + Sync;
+
+#[derive(Debug)]
+enum Place {
+    Open(Database),
+    /// Is being opened anew.
+    Away,
+    Closed,
+}
+
+impl std::fmt::Debug for File {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("File").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl File {
@@ -103,52 +123,104 @@ impl File {
     pub(super) fn open(folder: &Path) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
         create_folder(folder)?;
-        let database = builder().create(&path).map_err(|error| refused(&path, error))?;
-        Self::check(database, &path)
+        if !path.exists() {
+            create_file(folder, &path)?;
+        }
+        if !is_redb(&path)? {
+            return Err(OpenError::Foreign { path });
+        }
+        let database = builder().open(&path).map_err(|error| refused(&path, error))?;
+        let again = path.clone();
+        let reopen = move || {
+            forget_pages(&again)?;
+            builder().open(&again)
+        };
+        Self::check(path, database, Box::new(reopen))
     }
 
     /// Opens what a backend holds; `folder` is for messages.
-    pub(super) fn open_on(backend: impl StorageBackend, folder: &Path) -> Result<Self, OpenError> {
+    pub(super) fn open_on(
+        backend: impl StorageBackend + Clone,
+        folder: &Path,
+    ) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
-        let database =
-            builder().create_with_backend(backend).map_err(|error| refused(&path, error))?;
-        Self::check(database, &path)
+        let reopen = move || builder().create_with_backend(backend.clone());
+        let database = reopen().map_err(|error| refused(&path, error))?;
+        let identity = read_identity(&database).map_err(|source| failed(&path, source))?;
+        if matches!(identity, Identity::None) {
+            create_tables(&database).map_err(|source| failed(&path, source))?;
+        }
+        Self::check(path, database, Box::new(reopen))
     }
 
-    fn check(database: Database, path: &Path) -> Result<Self, OpenError> {
-        let failed =
-            |source: Failure| OpenError::Failed { path: path.to_owned(), source: source.into() };
-        match read_identity(&database).map_err(failed)? {
-            Identity::None => {
-                let tag = fastrand::u32(..1 << 30);
-                create_tables(&database, tag).map_err(failed)?;
-                Ok(Self { database: RwLock::new(Some(database)), tag })
+    fn check(path: PathBuf, database: Database, reopen: Box<Reopen>) -> Result<Self, OpenError> {
+        match read_identity(&database).map_err(|source| failed(&path, source))? {
+            Identity::Known { tag } => {
+                Ok(Self { place: RwLock::new(Place::Open(database)), reopen, path, tag })
             }
-            Identity::Known { tag } => Ok(Self { database: RwLock::new(Some(database)), tag }),
-            Identity::Newer { found } => Err(OpenError::Newer { path: path.to_owned(), found }),
-            Identity::Foreign => Err(OpenError::Foreign { path: path.to_owned() }),
+            Identity::Newer { found } => Err(OpenError::Newer { path, found }),
+            Identity::None | Identity::Foreign => Err(OpenError::Foreign { path }),
+        }
+    }
+
+    /// Opens the file anew after a failure, without what was not committed. It must be the same
+    /// store; until it is open, everything is [`Error::Unavailable`].
+    pub(super) fn reopen(&self) -> Result<(), Error> {
+        // Closes the old one; not under the lock, because others must not wait for the disk.
+        drop(self.put(Place::Away));
+        let database = (self.reopen)().map_err(Failure::from)?;
+        match read_identity(&database)? {
+            Identity::Known { tag } if tag == self.tag => {
+                drop(self.put(Place::Open(database)));
+                Ok(())
+            }
+            _ => Err(Failure::Replaced.into()),
+        }
+    }
+
+    /// Writes a little, to see whether the file can be written.
+    pub(super) fn probe(&self) -> Result<(), Error> {
+        let transaction = self.write()?;
+        let write = || -> Result<(), Failure> {
+            transaction.open_table(META)?.insert(TAG, u64::from(self.tag))?;
+            Ok(())
+        };
+        write()?;
+        Ok(transaction.commit().map_err(Failure::from)?)
+    }
+
+    fn put(&self, place: Place) -> Place {
+        let mut current = self.place.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut current, place)
+    }
+
+    fn with<T, E>(&self, ask: impl FnOnce(&Database) -> Result<T, E>) -> Result<T, Error>
+    where
+        Failure: From<E>,
+    {
+        match &*self.place.read().unwrap_or_else(PoisonError::into_inner) {
+            Place::Open(database) => Ok(ask(database).map_err(Failure::from)?),
+            Place::Away => Err(Failure::Access(redb::Error::PreviousIo).into()),
+            Place::Closed => Err(Error::Closed),
         }
     }
 
     /// A view of what is committed, which stays as it is.
     pub(super) fn read(&self) -> Result<ReadTransaction, Error> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().ok_or(Error::Closed)?;
-        Ok(database.begin_read().map_err(Failure::from)?)
+        self.with(Database::begin_read)
     }
 
     /// A transaction, synced when it commits.
     pub(super) fn write(&self) -> Result<WriteTransaction, Error> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().ok_or(Error::Closed)?;
-        Ok(database.begin_write().map_err(Failure::from)?)
+        self.with(Database::begin_write)
     }
 
     /// Lets the file go: it can be opened again. Everything after this is [`Error::Closed`].
     pub(super) fn close(&self) {
-        let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
         // What was committed is safe already; a failure here only makes the next start slower.
-        if let Some(Err(error)) = database.map(Database::close) {
+        if let Place::Open(database) = self.put(Place::Closed)
+            && let Err(error) = database.close()
+        {
             tracing::warn!(error = %error, "the store's file was not closed cleanly");
         }
     }
@@ -169,11 +241,54 @@ fn create_folder(folder: &Path) -> Result<(), OpenError> {
     created.map_err(|source| OpenError::Folder { path: folder.to_owned(), source })
 }
 
+/// Makes the file whole before it has its name: one that has it was a store once.
+fn create_file(folder: &Path, path: &Path) -> Result<(), OpenError> {
+    let create = || -> Result<(), Failure> {
+        let draft = tempfile::Builder::new().suffix(".draft").tempfile_in(folder)?.into_temp_path();
+        let database = builder().create(&draft)?;
+        create_tables(&database)?;
+        database.close()?;
+        match draft.persist_noclobber(path) {
+            // Another gateway was faster: it will be in use.
+            Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => (),
+            persisted => persisted.map_err(|error| error.error)?,
+        }
+        Ok(std::fs::File::open(folder)?.sync_all()?)
+    };
+    create().map_err(|source| failed(path, source))
+}
+
+/// Whether the file begins as every file of redb.
+fn is_redb(path: &Path) -> Result<bool, OpenError> {
+    let read = || -> std::io::Result<bool> {
+        let mut begin = Vec::new();
+        std::fs::File::open(path)?.take(MAGIC.len() as u64).read_to_end(&mut begin)?;
+        Ok(begin == MAGIC)
+    };
+    read().map_err(|source| failed(path, source.into()))
+}
+
+/// After a failed write the system may show what is not on the disk: it has to look there.
+#[cfg(target_os = "linux")]
+fn forget_pages(path: &Path) -> std::io::Result<()> {
+    let file = std::fs::File::open(path)?;
+    Ok(rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forget_pages(_path: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn failed(path: &Path, source: Failure) -> OpenError {
+    OpenError::Failed { path: path.to_owned(), source: source.into() }
+}
+
 fn refused(path: &Path, error: DatabaseError) -> OpenError {
     let path = path.to_owned();
     match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path },
-        error => OpenError::Failed { path, source: Failure::from(error).into() },
+        error => failed(&path, error.into()),
     }
 }
 
@@ -203,7 +318,8 @@ fn read_identity(database: &Database) -> Result<Identity, Failure> {
     })
 }
 
-fn create_tables(database: &Database, tag: u32) -> Result<(), Failure> {
+fn create_tables(database: &Database) -> Result<(), Failure> {
+    let tag = fastrand::u32(..1 << 30);
     let transaction = database.begin_write()?;
     {
         let mut meta = transaction.open_table(META)?;

@@ -92,7 +92,8 @@ impl Store {
 
     /// An accepted request as it is stored.
     pub fn read_receipt(&self, id: Id) -> Result<Option<Arc<Receipt>>, Error> {
-        match self.handle.shared.snapshot()?.find(id)? {
+        let found = self.handle.shared.snapshot()?.find(id).map_err(Error::from);
+        match self.noting(found)? {
             Some(Stored::Receipt(receipt)) => Ok(Some(receipt)),
             _ => Ok(None),
         }

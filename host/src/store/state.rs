@@ -12,9 +12,12 @@ impl Store {
     /// The value that the handler last committed under this key for this scope.
     pub fn state(&self, handler: &Name, scope: &str, key: &str) -> Result<Option<Bytes>, Error> {
         let transaction = self.handle.shared.file.read()?;
-        let state = transaction.open_table(file::STATE).map_err(Failure::from)?;
-        let value = state.get(state_key(handler, scope, key).as_slice()).map_err(Failure::from)?;
-        Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
+        let read = || -> Result<Option<Bytes>, Failure> {
+            let state = transaction.open_table(file::STATE)?;
+            let value = state.get(state_key(handler, scope, key).as_slice())?;
+            Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
+        };
+        self.noting(read().map_err(Error::from))
     }
 }
 

@@ -7,6 +7,7 @@ mod disk;
 mod knowing;
 mod histories;
 mod opening;
+mod outages;
 mod querying;
 mod replaying;
 mod restarting;

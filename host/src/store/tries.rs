@@ -33,41 +33,41 @@ impl Draft<'_> {
     /// this receipt, each once.
     pub(super) fn parse(
         &mut self,
-        work: ParseWork,
-        tried: Try,
-        events: Vec<NewEvent>,
+        work: &ParseWork,
+        tried: &Try,
+        events: &[NewEvent],
     ) -> Result<Vec<Id>, Failure> {
         let before = self.standing(work.id.position)?;
         let verdict = tried.verdict;
-        let mut record = TryRecord::of(tried, work.id.position, before.last);
+        let mut record = TryRecord::of(tried.clone(), work.id.position, before.last);
         let mut added = Vec::new();
         if verdict == Verdict::Done {
             let origin = Origin { receipt: Some(work.id), cause: None, depth: 0 };
             let mut seen = HashSet::new();
             for new in events {
                 if self.is_first(&work.receipt, &new.event, &mut seen)? {
-                    added.push(self.add_event(new, origin));
+                    added.push(self.add_event(new.clone(), origin));
                 }
             }
             record.events = added.iter().map(|id| id.position).collect();
         }
         let position = self.record(RecordKind::Try, &record);
-        self.tried(work.lease, before, before.tried(verdict, position))?;
+        self.tried(&work.lease, before, before.tried(verdict, position))?;
         Ok(added)
     }
 
     /// Commits a run with its effects.
     pub(super) fn run(
         &mut self,
-        work: RunWork,
-        tried: Try,
-        effects: Committed,
+        work: &RunWork,
+        tried: &Try,
+        effects: &Committed,
     ) -> Result<(), Failure> {
         let before = self.standing(work.id.position)?;
         let verdict = tried.verdict;
-        let mut record = TryRecord::of(tried, work.id.position, before.last);
+        let mut record = TryRecord::of(tried.clone(), work.id.position, before.last);
         if verdict == Verdict::Done {
-            let Committed { events, parcels, alerts, state, scope } = effects;
+            let Committed { events, parcels, alerts, state, scope } = effects.clone();
             let origin = Origin {
                 receipt: work.event.receipt,
                 cause: Some(work.id),
@@ -75,7 +75,7 @@ impl Draft<'_> {
             };
             let add_event = |new| self.add_event(new, origin).position;
             record.events = events.into_iter().map(add_event).collect();
-            let add_parcel = |parcel| self.add_parcel(parcel, &work).position;
+            let add_parcel = |parcel| self.add_parcel(parcel, work).position;
             record.parcels = parcels.into_iter().map(add_parcel).collect();
             record.alerts = alerts;
             for (key, value) in state {
@@ -87,16 +87,20 @@ impl Draft<'_> {
             }
         }
         let position = self.record(RecordKind::Try, &record);
-        self.tried(work.lease, before, before.tried(verdict, position))
+        self.tried(&work.lease, before, before.tried(verdict, position))
     }
 
     /// Commits an attempt of a delivery.
-    pub(super) fn attempt(&mut self, work: DeliveryWork, attempt: Attempt) -> Result<(), Failure> {
+    pub(super) fn attempt(
+        &mut self,
+        work: &DeliveryWork,
+        attempt: &Attempt,
+    ) -> Result<(), Failure> {
         let before = self.standing(work.id.position)?;
         let verdict = attempt.verdict;
-        let record = AttemptRecord::of(attempt, work.id.position, before.last);
+        let record = AttemptRecord::of(attempt.clone(), work.id.position, before.last);
         let position = self.record(RecordKind::Attempt, &record);
-        self.tried(work.lease, before, before.tried(verdict, position))
+        self.tried(&work.lease, before, before.tried(verdict, position))
     }
 
     /// Whether an event is this receipt's to bring, and is brought for the first time.

@@ -1,24 +1,26 @@
 //! The writer: the one thread that changes the store, all that waits in one transaction.
 //!
 //! Takes what is queued, drafts it, commits it with one sync, then changes memory, then answers
-//! everybody. If the commit fails, everybody is told so and nothing has changed: after that it
-//! writes no more, and the gateway ends and starts anew. (Opening the file again in place of that
-//! would go into [`Writer::commit`].)
+//! everybody. A transaction that fails has changed nothing in memory; if it is the world's doing,
+//! [`super::outage`] sees it through, and if the file is damaged, it writes no more.
 
 use std::sync::Arc;
 
 use redb::WriteTransaction;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
+use super::backlog::Claimed;
 use super::claim::{DeliveryWork, ParseWork, RunWork};
 use super::draft::{Changes, Draft};
 use super::frontier::{Frontier, Move};
 use super::known_ids::{IdIndex, IdKey};
+use super::outage::Outage;
 use super::replay::{Replayed, Target};
 use super::standing::{Progress, WorkKind};
 use super::stored::{Appended, NewEvent, NewReceipt};
 use super::tried::{Attempt, Committed, Try};
-use super::{Error, Failure, Shared};
+use super::{Error, Failure, Shared, file};
 use crate::ids::Id;
 
 /// Most operations in one transaction.
@@ -26,18 +28,67 @@ const BATCH_COUNT_MAX: usize = 4096;
 /// No operation joins a transaction that has this much already.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
-/// Where an answer goes.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+/// Where an answer goes, and the answer once it is known.
+#[derive(Debug)]
+pub(super) struct Reply<T> {
+    sender: Option<oneshot::Sender<Result<T, Error>>>,
+    answer: Option<Result<T, Error>>,
+}
+
+impl<T> Reply<T> {
+    pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, Error>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self { sender: Some(sender), answer: None }, receiver)
+    }
+
+    /// Tells the answer that is known to hold.
+    fn tell(&mut self) {
+        if let (Some(sender), Some(answer)) = (self.sender.take(), self.answer.take()) {
+            // Whoever asked may have gone.
+            drop(sender.send(answer));
+        }
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.answer = Some(Err(error.clone()));
+        self.tell();
+    }
+}
 
 /// What the writer is asked to do.
 #[derive(Debug)]
 pub(super) enum Op {
-    Append { receipt: NewReceipt, keys: Vec<IdKey>, reply: Reply<Appended> },
-    Parse { work: ParseWork, tried: Try, events: Vec<NewEvent>, reply: Reply<Vec<Id>> },
-    Run { work: RunWork, tried: Try, effects: Committed, reply: Reply<()> },
-    Attempt { work: DeliveryWork, attempt: Attempt, reply: Reply<()> },
-    Replay { targets: Vec<Target>, reply: Reply<Replayed> },
-    Close { reply: Reply<()> },
+    Append {
+        receipt: NewReceipt,
+        keys: Vec<IdKey>,
+        reply: Reply<Appended>,
+    },
+    Parse {
+        work: ParseWork,
+        tried: Try,
+        events: Vec<NewEvent>,
+        reply: Reply<Vec<Id>>,
+    },
+    Run {
+        work: RunWork,
+        tried: Try,
+        effects: Committed,
+        reply: Reply<()>,
+    },
+    Attempt {
+        work: DeliveryWork,
+        attempt: Attempt,
+        reply: Reply<()>,
+    },
+    Replay {
+        targets: Vec<Target>,
+        reply: Reply<Replayed>,
+    },
+    /// Somebody could not read the file.
+    Check,
+    Close {
+        reply: Reply<()>,
+    },
 }
 
 impl Op {
@@ -53,7 +104,48 @@ impl Op {
                 parcels.chain(values).sum::<usize>() + events(&effects.events)
             }
             Self::Attempt { attempt, .. } => attempt.answer.len(),
-            Self::Replay { .. } | Self::Close { .. } => 0,
+            Self::Replay { .. } | Self::Check | Self::Close { .. } => 0,
+        }
+    }
+
+    /// Ends the lease of the work that was tried.
+    fn end_lease(&mut self) -> Option<Claimed> {
+        match self {
+            Self::Parse { work, .. } => Some(work.lease.end()),
+            Self::Run { work, .. } => Some(work.lease.end()),
+            Self::Attempt { work, .. } => Some(work.lease.end()),
+            Self::Append { .. } | Self::Replay { .. } | Self::Check | Self::Close { .. } => None,
+        }
+    }
+
+    fn tell(&mut self) {
+        match self {
+            Self::Append { reply, .. } => reply.tell(),
+            Self::Parse { reply, .. } => reply.tell(),
+            Self::Run { reply, .. } | Self::Attempt { reply, .. } | Self::Close { reply } => {
+                reply.tell();
+            }
+            Self::Replay { reply, .. } => reply.tell(),
+            Self::Check => (),
+        }
+    }
+
+    /// Whether it brings the outcome of a work that was done, which must not be lost. All else can
+    /// be asked for again.
+    pub(super) fn is_outcome(&self) -> bool {
+        matches!(self, Self::Parse { .. } | Self::Run { .. } | Self::Attempt { .. })
+    }
+
+    /// Tells that it was not done.
+    pub(super) fn refuse(&mut self, error: &Error) {
+        match self {
+            Self::Append { reply, .. } => reply.refuse(error),
+            Self::Parse { reply, .. } => reply.refuse(error),
+            Self::Run { reply, .. } | Self::Attempt { reply, .. } | Self::Close { reply } => {
+                reply.refuse(error);
+            }
+            Self::Replay { reply, .. } => reply.refuse(error),
+            Self::Check => (),
         }
     }
 }
@@ -61,8 +153,8 @@ impl Op {
 /// An operation on its way, counted until it is answered.
 #[derive(Debug)]
 pub(super) struct Queued {
-    op: Op,
-    ticket: Ticket,
+    pub(super) op: Op,
+    _ticket: Ticket,
 }
 
 /// Counts as one queued operation while it lives.
@@ -72,7 +164,7 @@ struct Ticket(Arc<Shared>);
 impl Queued {
     pub(super) fn new(op: Op, shared: &Arc<Shared>) -> Self {
         shared.enqueued();
-        Self { op, ticket: Ticket(Arc::clone(shared)) }
+        Self { op, _ticket: Ticket(Arc::clone(shared)) }
     }
 }
 
@@ -85,13 +177,35 @@ impl Drop for Ticket {
 /// The state of the writer's thread.
 #[derive(Debug)]
 pub(super) struct Writer {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     frontier: Frontier,
     ids: IdIndex,
     /// Where the log ends.
     end: u64,
     /// Who waits for the end.
-    closing: Vec<(Reply<()>, Ticket)>,
+    pub(super) closing: Vec<Queued>,
+}
+
+/// What a transaction changes in memory once it holds.
+#[derive(Debug)]
+pub(super) struct Drafted {
+    changes: Changes,
+    moved: Option<Move>,
+    /// Where the log ends then.
+    end: u64,
+}
+
+/// What became of a transaction.
+#[derive(Debug)]
+pub(super) enum Written {
+    /// There was nothing to commit.
+    Nothing,
+    /// It holds.
+    Committed(Drafted),
+    /// It failed and changed nothing.
+    Failed(Error),
+    /// Its commit failed: it may be in the file nevertheless.
+    Unsure(Drafted, Error),
 }
 
 impl Writer {
@@ -101,67 +215,92 @@ impl Writer {
     }
 
     /// Writes until nobody is left who could ask, or somebody closes the store; then finishes what
-    /// is queued, moves the mark to the end and lets the file go.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Queued>) {
+    /// is queued, moves the marks to the end and lets the file go.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Queued>, pauses: &Runtime) {
         while let Some(first) = queue.blocking_recv() {
             let batch = gather(first, &mut queue);
-            self.commit(batch);
+            let (closing, batch): (Vec<_>, Vec<_>) =
+                batch.into_iter().partition(|queued| matches!(queued.op, Op::Close { .. }));
+            self.closing.extend(closing);
+            if !batch.is_empty() && self.shared.check().is_ok() {
+                self.commit(batch, &mut queue, pauses);
+            }
             if !self.closing.is_empty() {
                 queue.close();
             }
         }
         let ended = self.rest();
         self.shared.file.close();
-        for (reply, _ticket) in self.closing {
-            drop(reply.send(ended.clone()));
+        for mut queued in self.closing {
+            if let Op::Close { reply } = &mut queued.op {
+                reply.answer = Some(ended.clone());
+                reply.tell();
+            }
         }
     }
 
-    fn commit(&mut self, batch: Vec<Queued>) {
-        // Held until the end, so that whoever waits for idleness sees what this changed.
-        let (ops, _tickets): (Vec<Op>, Vec<Ticket>) = {
-            let take = |queued: Queued| match queued.op {
-                Op::Close { reply } => {
-                    self.closing.push((reply, queued.ticket));
-                    None
-                }
-                op => Some((op, queued.ticket)),
-            };
-            batch.into_iter().filter_map(take).unzip()
-        };
-        if ops.is_empty() || self.shared.check().is_err() {
-            return;
+    fn commit(
+        &mut self,
+        mut batch: Vec<Queued>,
+        queue: &mut mpsc::Receiver<Queued>,
+        pauses: &Runtime,
+    ) {
+        match self.write(&mut batch) {
+            Written::Nothing => {
+                batch.iter_mut().for_each(|queued| queued.op.tell());
+                self.shared.come_back();
+            }
+            Written::Committed(drafted) => {
+                self.apply(batch, drafted);
+                self.shared.come_back();
+            }
+            Written::Failed(error @ Error::Unavailable(_)) => {
+                Outage::new(self, batch, None, error).endure(queue, pauses);
+            }
+            Written::Unsure(drafted, error @ Error::Unavailable(_)) => {
+                Outage::new(self, batch, Some(drafted), error).endure(queue, pauses);
+            }
+            Written::Failed(error) | Written::Unsure(_, error) => self.shared.fail(error),
         }
-        let mut changes = Changes::default();
-        let moved = self.frontier.due_move();
+    }
+
+    /// Performs the operations in one transaction. May be called again with the same.
+    pub(super) fn write(&mut self, batch: &mut [Queued]) -> Written {
         self.ids.freeze_if_due(self.end, self.shared.clock.now());
-        match self.write(ops, moved.as_ref(), &mut changes) {
-            Ok(Some(end)) => self.apply(changes, moved.as_ref(), end),
-            Ok(None) => changes.answers.into_iter().for_each(|answer| answer()),
-            Err(error) => self.shared.fail(error),
+        let moved = self.frontier.due_move();
+        let mut changes = Changes::default();
+        let mut draft = || -> Result<_, Error> {
+            let transaction = self.shared.file.write()?;
+            let mut draft = self.draft(&transaction, &mut changes)?;
+            if let Some(moved) = &moved {
+                draft.advance(moved)?;
+            }
+            for queued in batch.iter_mut() {
+                draft.perform(&mut queued.op)?;
+            }
+            let end = draft.finish()?;
+            Ok(end.map(|end| (transaction, end)))
+        };
+        let (transaction, end) = match draft() {
+            Ok(None) => return Written::Nothing,
+            Ok(Some(drafted)) => drafted,
+            Err(error) => return Written::Failed(error),
+        };
+        let committed = transaction.commit().map_err(Failure::from);
+        let drafted = Drafted { changes, moved, end };
+        match committed {
+            Ok(()) => Written::Committed(drafted),
+            Err(error) => Written::Unsure(drafted, error.into()),
         }
     }
 
-    /// Commits the operations, and gives where the log ends now; `None` if nothing was to commit.
-    fn write(
-        &self,
-        ops: Vec<Op>,
-        moved: Option<&Move>,
-        changes: &mut Changes,
-    ) -> Result<Option<u64>, Error> {
-        let transaction = self.shared.file.write()?;
-        let mut draft = self.draft(&transaction, changes)?;
-        if let Some(moved) = moved {
-            draft.advance(moved)?;
-        }
-        for op in ops {
-            draft.perform(op)?;
-        }
-        let end = draft.finish()?;
-        if end.is_some() {
-            transaction.commit().map_err(Failure::from)?;
-        }
-        Ok(end)
+    /// Whether the transaction that would end the log anew is in the file.
+    pub(super) fn is_in_file(&self) -> Result<bool, Error> {
+        let transaction = self.shared.file.read()?;
+        let find = || -> Result<bool, Failure> {
+            Ok(transaction.open_table(file::LOG)?.get(self.end)?.is_some())
+        };
+        Ok(find()?)
     }
 
     fn draft<'t>(
@@ -173,29 +312,31 @@ impl Writer {
         Draft::new(&self.shared, transaction, &self.ids, place, changes)
     }
 
-    /// Changes memory to what is on disk now, then answers everybody.
-    fn apply(&mut self, changes: Changes, moved: Option<&Move>, end: u64) {
-        let Changes { opened, tried, stored, dead, ids, answers } = changes;
+    /// Changes memory to what is on disk now, then answers everybody. The tickets live to the end,
+    /// so that whoever waits for idleness sees what this changed.
+    pub(super) fn apply(&mut self, mut batch: Vec<Queued>, drafted: Drafted) {
+        let Drafted { changes, moved, end } = drafted;
+        let Changes { opened, tried, stored, dead, ids } = changes;
         self.end = end;
         self.ids.apply(ids);
-        self.frontier.committed(moved, end);
+        self.frontier.committed(moved.as_ref(), end);
         opened.iter().for_each(|work| self.frontier.opened(work.entry.position));
-        for (lease, standing) in &tried {
+        for (_, position, standing) in &tried {
             if !standing.is_open() {
-                self.frontier.finished(lease.position());
+                self.frontier.finished(*position);
             }
         }
 
         let mut touched: Vec<WorkKind> = opened.iter().map(|work| work.kind).collect();
-        touched.extend(tried.iter().map(|(lease, _)| lease.kind()));
+        touched.extend(tried.iter().map(|(kind, ..)| *kind));
         touched.sort_unstable();
         touched.dedup();
 
         stored.into_iter().for_each(|stored| self.shared.recent().keep(stored));
         {
             let mut backlog = self.shared.backlog();
-            for (lease, standing) in tried {
-                let claimed = lease.end();
+            let claimed = batch.iter_mut().filter_map(|queued| queued.op.end_lease());
+            for (claimed, (_, _, standing)) in claimed.zip(tried) {
                 match standing.progress {
                     Progress::RetryAt(due) => backlog.retry(&claimed, due),
                     Progress::Ready | Progress::Done | Progress::Dead => backlog.finish(&claimed),
@@ -205,7 +346,7 @@ impl Writer {
             backlog.count_dead(dead);
         }
         self.shared.committed(end);
-        answers.into_iter().for_each(|answer| answer());
+        batch.iter_mut().for_each(|queued| queued.op.tell());
         touched.into_iter().for_each(|kind| self.shared.wake(kind));
     }
 
@@ -237,43 +378,28 @@ impl Writer {
 
 impl Draft<'_> {
     /// Does one operation. An error is the store's: nothing of this draft may be committed.
-    fn perform(&mut self, op: Op) -> Result<(), Error> {
+    fn perform(&mut self, op: &mut Op) -> Result<(), Error> {
         match op {
             Op::Append { receipt, keys, reply } => {
-                let appended = self.append(receipt, &keys);
-                self.reply(reply, appended.map_err(Error::from))
+                reply.answer = Some(Ok(self.append(receipt, keys)?));
             }
             Op::Parse { work, tried, events, reply } => {
-                let added = self.parse(work, tried, events);
-                self.reply(reply, added.map_err(Error::from))
+                reply.answer = Some(Ok(self.parse(work, tried, events)?));
             }
             Op::Run { work, tried, effects, reply } => {
-                let done = self.run(work, tried, effects);
-                self.reply(reply, done.map_err(Error::from))
+                reply.answer = Some(Ok(self.run(work, tried, effects)?));
             }
             Op::Attempt { work, attempt, reply } => {
-                let done = self.attempt(work, attempt);
-                self.reply(reply, done.map_err(Error::from))
+                reply.answer = Some(Ok(self.attempt(work, attempt)?));
             }
             Op::Replay { targets, reply } => {
-                let replayed = self.replay(&targets);
-                self.reply(reply, replayed)
+                reply.answer = Some(match self.replay(targets) {
+                    Err(unknown @ Error::Unknown(_)) => Err(unknown),
+                    replayed => Ok(replayed?),
+                });
             }
-            Op::Close { .. } => Ok(()),
+            Op::Check | Op::Close { .. } => (),
         }
-    }
-
-    /// Answers once the transaction has committed; at once if the store has failed.
-    fn reply<T: Send + 'static>(
-        &mut self,
-        reply: Reply<T>,
-        result: Result<T, Error>,
-    ) -> Result<(), Error> {
-        if let Err(error @ Error::Failed(_)) = result {
-            self.shared.fail(error.clone());
-            return Err(error);
-        }
-        self.answer(move || drop(reply.send(result)));
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use super::disk::{Cut, Disk};
 use super::*;
 use crate::effect::Parcel;
 
-const REQUESTS: [&[&str]; 4] = [&["a1", "a2"], &["b1"], &["a2", "c1"], &["d1"]];
+pub(super) const REQUESTS: [&[&str]; 4] = [&["a1", "a2"], &["b1"], &["a2", "c1"], &["d1"]];
 /// Unique ids in them.
 const EVENTS: usize = 5;
 
@@ -18,18 +18,18 @@ fn open(disk: Disk) -> Store {
     Store::open_on(disk, &Config::at("nowhere"), Clock::manual(NOW)).unwrap()
 }
 
-fn counter(store: &Store) -> usize {
+pub(super) fn counter(store: &Store) -> usize {
     let value = store.state(&name("ledger"), "pi_1", "count").unwrap();
     value.map_or(0, |value| std::str::from_utf8(&value).unwrap().parse().unwrap())
 }
 
 /// The first try of everything fails, the second succeeds.
-fn verdict(tries_made: u32) -> Verdict {
+pub(super) fn verdict(tries_made: u32) -> Verdict {
     if tries_made == 0 { Verdict::RetryAt(NOW) } else { Verdict::Done }
 }
 
 /// Counts the runs in the subject's state, and tells the crm.
-fn effects(store: &Store) -> Committed {
+pub(super) fn effects(store: &Store) -> Committed {
     let count = (counter(store) + 1).to_string();
     let (endpoint, content_type) = (name("crm"), "text/plain".to_owned());
     Committed {
@@ -76,7 +76,7 @@ async fn append_all(store: &Store) -> Vec<(usize, Id)> {
 }
 
 /// Whether all has happened, once.
-fn check_end(store: &Store, context: &str) {
+pub(super) fn check_end(store: &Store, context: &str) {
     let all = EventFilter { state: Some(State::Done), ..EventFilter::default() };
     let listing = store.events(&all, Page { cursor: None, limit: 99 }).unwrap();
     let mut ids: Vec<&str> = listing.items.iter().map(|event| event.event_id.as_str()).collect();

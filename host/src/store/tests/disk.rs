@@ -18,10 +18,20 @@ struct Content {
     /// What a power cut would have left, right before each sync was done.
     cuts: Vec<Cut>,
     records_cuts: bool,
-    fails: bool,
+    /// After so many more such accesses all of them fail.
+    fault: Option<(Fault, usize)>,
     stalls: bool,
     /// A sync waits for the end of that.
     stalled: bool,
+}
+
+/// What fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    Read,
+    /// Also making the file larger.
+    Write,
+    Sync,
 }
 
 /// What a power cut leaves.
@@ -63,7 +73,17 @@ impl Disk {
 
     /// From now on every sync fails.
     pub(super) fn fail(&self) {
-        self.content().fails = true;
+        self.fail_after(Fault::Sync, 0);
+    }
+
+    /// After so many more such accesses all of them fail.
+    pub(super) fn fail_after(&self, fault: Fault, accesses: usize) {
+        self.content().fault = Some((fault, accesses));
+    }
+
+    /// Ends [`Disk::fail_after`].
+    pub(super) fn mend(&self) {
+        self.content().fault = None;
     }
 
     /// From now on every sync waits.
@@ -84,6 +104,19 @@ impl Disk {
 
     fn content(&self) -> MutexGuard<'_, Content> {
         self.0.0.lock().unwrap()
+    }
+}
+
+impl Content {
+    fn access(&mut self, kind: Fault) -> io::Result<()> {
+        match &mut self.fault {
+            Some((fault, 0)) if *fault == kind => Err(io::Error::other("the disk is broken")),
+            Some((fault, left)) if *fault == kind => {
+                *left -= 1;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -135,14 +168,17 @@ impl StorageBackend for Disk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let content = self.content();
+        let mut content = self.content();
+        content.access(Fault::Read)?;
         let bytes = content.live.get(index(offset)..index(offset) + out.len());
         out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.content().live.resize(index(len), 0);
+        let mut content = self.content();
+        content.access(Fault::Write)?;
+        content.live.resize(index(len), 0);
         Ok(())
     }
 
@@ -152,9 +188,7 @@ impl StorageBackend for Disk {
         self.0.1.notify_all();
         let mut content = self.0.1.wait_while(content, |content| content.stalls).unwrap();
         content.stalled = false;
-        if content.fails {
-            return Err(io::Error::other("the disk is broken"));
-        }
+        content.access(Fault::Sync)?;
         let writes = std::mem::take(&mut content.writes);
         if content.records_cuts {
             let synced = content.synced.clone();
@@ -166,6 +200,7 @@ impl StorageBackend for Disk {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut content = self.content();
+        content.access(Fault::Write)?;
         write(&mut content.live, index(offset), data);
         content.writes.push((index(offset), data.to_vec()));
         Ok(())

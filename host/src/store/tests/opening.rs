@@ -63,9 +63,39 @@ fn what_is_no_store_is_refused_and_left_as_it_is() {
 
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("hookgate.redb");
-    std::fs::write(&path, "not a database".repeat(1000)).unwrap();
-    assert!(matches!(open(&folder), Err(OpenError::Failed { .. })));
-    assert_eq!(std::fs::read(&path).unwrap(), "not a database".repeat(1000).as_bytes());
+    for foreign in ["not a database".repeat(1000), String::new()] {
+        std::fs::write(&path, &foreign).unwrap();
+        assert!(matches!(open(&folder), Err(OpenError::Foreign { .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), foreign.as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_cut_short_is_refused_by_name() {
+    let bench = Bench::new();
+    for number in 0..50 {
+        bench.append(&[&format!("evt_{number}")]).await;
+    }
+    let Bench { folder, store, .. } = bench;
+    store.close().await.unwrap();
+    let path = folder.path().join("hookgate.redb");
+    let whole = std::fs::read(&path).unwrap();
+
+    for length in [9, 100, 4096, whole.len() / 2, whole.len() - 4096, whole.len() - 1] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        let Err(error) = open(&folder) else { panic!("opened with {length} bytes") };
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    }
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(open(&folder).unwrap().claim_parses(99).unwrap().len(), 50);
+}
+
+#[test]
+fn a_start_that_failed_leaves_no_half_made_file() {
+    let folder = TempDir::new().unwrap();
+    drop(open(&folder).unwrap());
+    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
 }
 
 #[cfg(unix)]

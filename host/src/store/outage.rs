@@ -1,0 +1,160 @@
+//! An outage: the file can't be written for now, because of the world and not of what is in it.
+//!
+//! A full disk, a device that fails, a file system that became read-only. What a caller can ask for
+//! again is refused at once; the outcomes of works that were done are kept and committed when the
+//! file can be written again, so that no run takes effect twice and no delivery is made again. The
+//! file is opened anew with growing pauses. Never gives up by itself.
+
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+use super::Error;
+use super::writer::{Drafted, Op, Queued, Writer, Written};
+use crate::event::Timestamp;
+
+/// Between the first failure and the first try.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// No pause is longer.
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// What waits for the end of an outage.
+pub(super) struct Outage<'w> {
+    writer: &'w mut Writer,
+    /// In the order in which they are to be committed.
+    kept: Vec<Queued>,
+    /// The transaction that may be in the file, and its operations.
+    unsure: Option<(Drafted, Vec<Queued>)>,
+    pause: Duration,
+    due: Timestamp,
+    error: Error,
+}
+
+impl<'w> Outage<'w> {
+    /// An outage that begins with this batch.
+    pub(super) fn new(
+        writer: &'w mut Writer,
+        batch: Vec<Queued>,
+        unsure: Option<Drafted>,
+        error: Error,
+    ) -> Self {
+        let due = writer.shared.clock.now().after(PAUSE_MIN);
+        let pause = PAUSE_MIN;
+        let mut outage = Self { writer, kept: Vec::new(), unsure: None, pause, due, error };
+        outage.begin(batch, unsure);
+        outage
+    }
+
+    /// Waits until the file can be written again, or nobody wants to wait any longer.
+    pub(super) fn endure(mut self, queue: &mut mpsc::Receiver<Queued>, pauses: &Runtime) {
+        tracing::error!("{}, trying again until it can be: {}", self.error, chain(&self.error));
+        loop {
+            let last = self.pause(queue, pauses);
+            match self.recover() {
+                Ok(()) => {
+                    tracing::info!("the store can be written again");
+                    return self.writer.shared.come_back();
+                }
+                Err(error @ Error::Unavailable(_)) => self.error = error,
+                Err(error) => return self.writer.shared.fail(error),
+            }
+            if last {
+                return self.give_up();
+            }
+            self.pause = (self.pause * 2).min(PAUSE_MAX);
+            self.due = self.writer.shared.clock.now().after(self.pause);
+        }
+    }
+
+    fn begin(&mut self, mut batch: Vec<Queued>, unsure: Option<Drafted>) {
+        self.writer.shared.go_away(&self.error);
+        match unsure {
+            // If it is in the file, all of it took place, also what is refused here.
+            Some(drafted) => {
+                let refused = batch.iter_mut().filter(|queued| !queued.op.is_outcome());
+                refused.for_each(|queued| queued.op.refuse(&self.error));
+                self.unsure = Some((drafted, batch));
+            }
+            None => self.keep(batch),
+        }
+    }
+
+    /// Refuses what can be asked for again, and keeps the rest.
+    fn keep(&mut self, batch: impl IntoIterator<Item = Queued>) {
+        for mut queued in batch {
+            if queued.op.is_outcome() {
+                self.kept.push(queued);
+            } else {
+                queued.op.refuse(&self.error);
+            }
+        }
+    }
+
+    /// Waits for the next try; true if it is the last one.
+    fn pause(&mut self, queue: &mut mpsc::Receiver<Queued>, pauses: &Runtime) -> bool {
+        let clock = self.writer.shared.clock.clone();
+        pauses.block_on(async {
+            let due = clock.reached(Some(self.due));
+            tokio::pin!(due);
+            while self.writer.closing.is_empty() {
+                tokio::select! {
+                    () = &mut due => return false,
+                    queued = queue.recv() => match queued {
+                        None => return true,
+                        Some(queued) if matches!(queued.op, Op::Close { .. }) => {
+                            self.writer.closing.push(queued);
+                        }
+                        Some(queued) => self.keep([queued]),
+                    },
+                }
+            }
+            true
+        })
+    }
+
+    /// Opens the file anew, finds out what it holds, and commits what was kept.
+    fn recover(&mut self) -> Result<(), Error> {
+        self.writer.shared.file.reopen()?;
+        if let Some((drafted, batch)) = self.unsure.take() {
+            match self.writer.is_in_file() {
+                Err(error) => {
+                    self.unsure = Some((drafted, batch));
+                    return Err(error);
+                }
+                Ok(true) => self.writer.apply(batch, drafted),
+                Ok(false) => {
+                    let later = std::mem::take(&mut self.kept);
+                    self.keep(batch);
+                    self.kept.extend(later);
+                }
+            }
+        }
+        match self.writer.write(&mut self.kept) {
+            Written::Nothing => self.writer.shared.file.probe(),
+            Written::Committed(drafted) => {
+                self.writer.apply(std::mem::take(&mut self.kept), drafted);
+                Ok(())
+            }
+            Written::Failed(error) => Err(error),
+            Written::Unsure(drafted, error) => {
+                self.unsure = Some((drafted, std::mem::take(&mut self.kept)));
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells those who still wait: their works are done again after the next start.
+    fn give_up(self) {
+        let unsure = self.unsure.into_iter().flat_map(|(_, batch)| batch);
+        for mut queued in unsure.chain(self.kept) {
+            queued.op.refuse(&self.error);
+        }
+    }
+}
+
+/// The causes of an error, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,195 @@
+//! The disk fails and recovers: what was refused may come again, what was done takes effect once,
+//! and the store goes on by itself.
+
+use super::crashing::{REQUESTS, check_end, effects, verdict};
+use super::disk::{Disk, Fault};
+use super::*;
+use crate::store::outage::PAUSE_MAX;
+
+struct Patient {
+    disk: Disk,
+    clock: Clock,
+    store: Store,
+}
+
+impl Patient {
+    fn new() -> Self {
+        let (disk, clock) = (Disk::default(), Clock::manual(NOW));
+        let store = Store::open_on(disk.clone(), &Config::at("nowhere"), clock.clone()).unwrap();
+        Self { disk, clock, store }
+    }
+
+    /// Waits for the next outage, then ends it.
+    async fn heal(&self) {
+        let mut outage = self.store.handle.shared.outage.subscribe();
+        outage.wait_for(Option::is_some).await.unwrap();
+        self.disk.mend();
+        self.clock.advance(PAUSE_MAX);
+        self.store.available().await;
+    }
+
+    /// Appends as a provider does that tries again.
+    async fn append(&self, ids: &[&str]) -> Appended {
+        loop {
+            match self.store.append(receipt(ids)).await {
+                Err(Error::Unavailable(_)) => self.store.available().await,
+                appended => return appended.unwrap(),
+            }
+        }
+    }
+
+    /// Claims as a worker does that waits while there is nothing.
+    fn claim<T>(&self, claimed: Result<Vec<T>, Error>) -> Vec<T> {
+        match claimed {
+            Err(Error::Unavailable(_)) => Vec::new(),
+            claimed => claimed.unwrap(),
+        }
+    }
+
+    async fn drive(&self) {
+        let store = &self.store;
+        for ids in REQUESTS {
+            self.append(ids).await;
+        }
+        let is_left = |kind| store.stats().works[&kind].pending() > 0;
+        while WorkKind::ALL.into_iter().any(is_left) {
+            store.available().await;
+            for work in self.claim(store.claim_parses(9)) {
+                let routed = |id: &String| event(id, "pi_1").to(&["ledger"], &["crm"]);
+                let events = work.receipt.event_ids.iter().map(routed).collect();
+                let tried = tried(verdict(work.tries_made));
+                store.commit_parse(work, tried, events).await.unwrap();
+            }
+            for work in self.claim(store.claim_runs(9, 9)) {
+                store.available().await;
+                let tried = tried(verdict(work.tries_made));
+                store.commit_run(work, tried, effects(store)).await.unwrap();
+            }
+            for work in self.claim(store.claim_deliveries(9, &|_| 9)) {
+                let attempt = attempt(verdict(work.tries_made));
+                store.record_attempt(work, attempt).await.unwrap();
+            }
+        }
+    }
+}
+
+/// Whether the fault was met.
+async fn survive(fault: Fault, accesses: usize) -> bool {
+    let context = format!("with {fault:?} failing after {accesses}");
+    let patient = Patient::new();
+    patient.disk.fail_after(fault, accesses);
+    let met = {
+        let drive = patient.drive();
+        tokio::pin!(drive);
+        tokio::select! {
+            () = &mut drive => false,
+            () = patient.heal() => {
+                drive.await;
+                true
+            }
+        }
+    };
+    check_end(&patient.store, &context);
+
+    // The file tells the same as memory does.
+    let (live, synced) = (patient.store.stats(), patient.disk.synced());
+    let Patient { store, clock, .. } = patient;
+    drop(store);
+    let disk = Disk::holding(synced);
+    let store = Store::open_on(disk, &Config::at("nowhere"), clock).unwrap();
+    check_end(&store, &context);
+    assert_eq!(store.stats().end, live.end, "{context}");
+    for ids in REQUESTS {
+        let again = store.append(receipt(ids)).await.unwrap();
+        assert!(matches!(again, Appended::Duplicate(_)), "{ids:?} {context}");
+    }
+    met
+}
+
+#[tokio::test]
+async fn a_write_that_fails_anywhere_is_survived() {
+    let mut accesses = 0;
+    while survive(Fault::Write, accesses).await {
+        accesses += 1;
+    }
+    assert!(accesses > 100, "{accesses}");
+}
+
+#[tokio::test]
+async fn a_sync_that_fails_anywhere_is_survived() {
+    let mut accesses = 0;
+    while survive(Fault::Sync, accesses).await {
+        accesses += 1;
+    }
+    assert!(accesses > 30, "{accesses}");
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_takes_nothing_and_gives_no_work_until_it_recovers() {
+    let patient = Patient::new();
+    let store = &patient.store;
+    patient.append(&["evt_0"]).await;
+    patient.disk.fail_after(Fault::Write, 0);
+
+    let refused = store.append(receipt(&["evt_1"])).await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))));
+    let refused = store.append(receipt(&["evt_1"])).await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))));
+    assert!(store.claim_parses(9).unwrap().is_empty());
+
+    patient.heal().await;
+    assert!(matches!(store.append(receipt(&["evt_1"])).await, Ok(Appended::Stored(_))));
+    assert_eq!(store.claim_parses(9).unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_worker_that_finds_nothing_in_an_outage_is_woken_at_its_end() {
+    let patient = Patient::new();
+    patient.append(&["evt_0"]).await;
+    patient.disk.fail();
+    assert!(patient.store.append(receipt(&["evt_1"])).await.is_err());
+
+    let ready = patient.store.ready(WorkKind::Parse);
+    assert!(patient.store.claim_parses(9).unwrap().is_empty());
+    patient.heal().await;
+    ready.await;
+    assert!(!patient.store.claim_parses(9).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_done_in_an_outage_is_committed_at_its_end() {
+    let patient = Patient::new();
+    let store = &patient.store;
+    patient.append(&["evt_0"]).await;
+    let work = store.claim_parses(1).unwrap().pop().unwrap();
+    patient.disk.fail_after(Fault::Write, 0);
+    assert!(store.append(receipt(&["evt_1"])).await.is_err());
+
+    let events = vec![event("evt_0", "").to(&[], &["crm"])];
+    let commit = store.commit_parse(work, tried(Verdict::Done), events);
+    let (committed, ()) = tokio::join!(commit, patient.heal());
+
+    assert_eq!(committed.unwrap().len(), 1);
+    assert_eq!(store.claim_deliveries(9, &|_| 9).unwrap().len(), 1);
+    assert!(store.claim_parses(9).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_reader_that_can_not_read_is_enough_to_begin_an_outage() {
+    let patient = Patient::new();
+    patient.append(&["evt_0"]).await;
+    let Patient { disk, clock, store } = patient;
+    store.close().await.unwrap();
+    // Nothing of it is in memory now.
+    let store = Store::open_on(disk.clone(), &Config::at("nowhere"), clock.clone()).unwrap();
+    let patient = Patient { disk, clock, store };
+    patient.disk.fail_after(Fault::Read, 0);
+
+    let read = patient.store.state(&name("ledger"), "pi_1", "count");
+    if read.is_err() {
+        assert!(matches!(read, Err(Error::Unavailable(_))));
+        patient.heal().await;
+    }
+    assert_eq!(patient.store.state(&name("ledger"), "pi_1", "count").unwrap(), None);
+    assert_eq!(patient.store.claim_parses(9).unwrap().len(), 1);
+}
