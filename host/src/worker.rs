@@ -66,3 +66,59 @@ fn if_available<T>(result: Result<T, store::Error>) -> Result<Option<T>, store::
         result => result.map(Some),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Can't be claimed at first, then can't be committed, then is cancelled.
+    #[derive(Clone)]
+    struct Troubled {
+        asked: Arc<AtomicUsize>,
+        cancel: CancellationToken,
+        trouble: store::Error,
+    }
+
+    impl Work for Troubled {
+        type Item = ();
+
+        fn claim(&self, _room: usize) -> Result<Vec<()>, store::Error> {
+            match self.asked.fetch_add(1, Ordering::Relaxed) {
+                0 => Err(self.trouble.clone()),
+                1 => Ok(vec![()]),
+                _ => {
+                    self.cancel.cancel();
+                    Ok(Vec::new())
+                }
+            }
+        }
+
+        fn ready(&self) -> impl Future<Output = ()> + Send {
+            std::future::ready(())
+        }
+
+        async fn perform(self, (): ()) -> Result<(), store::Error> {
+            Err(self.trouble)
+        }
+    }
+
+    async fn ended_by(trouble: store::Error) -> (Result<(), store::Error>, usize) {
+        let cancel = CancellationToken::new();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let troubled = Troubled { asked: asked.clone(), cancel: cancel.clone(), trouble };
+        (work(troubled, 4, cancel).await, asked.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test]
+    async fn an_outage_of_the_store_ends_no_worker_and_anything_else_does() {
+        let unavailable = store::Error::Unavailable(Arc::new(store::Failure::Replaced));
+        let (ended, asked) = ended_by(unavailable).await;
+        assert!(ended.is_ok() && asked >= 3, "{ended:?} after {asked} claims");
+
+        let (ended, asked) = ended_by(store::Error::Closed).await;
+        assert!(matches!(ended, Err(store::Error::Closed)) && asked == 1);
+    }
+}

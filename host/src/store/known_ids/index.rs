@@ -136,10 +136,13 @@ impl IdIndex {
         self.runs.iter().filter(move |&(_, run)| counts(run)).map(|(number, _)| *number)
     }
 
-    /// How many runs there are, whatever their state.
+    /// The sizes of the runs that are complete, and how many others there are.
     #[cfg(test)]
-    pub(in crate::store) fn runs_held(&self) -> usize {
-        self.runs.len()
+    pub(in crate::store) fn runs_held(&self) -> (Vec<u64>, usize) {
+        let complete = |run: &&Run| run.row.state == State::Complete;
+        let sizes: Vec<u64> = self.runs.values().filter(complete).map(|run| run.row.ids).collect();
+        let others = self.runs.len() - sizes.len();
+        (sizes, others)
     }
 
     /// Freezes what is in memory if it is much or old; the log ends at `end`.

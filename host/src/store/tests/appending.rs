@@ -123,7 +123,7 @@ async fn a_failed_commit_is_told_to_everybody_and_changes_nothing() {
 
     assert!(appended.iter().all(|it| matches!(it, Err(Error::Unavailable(_)))), "{appended:?}");
     assert!(matches!(later, Err(Error::Unavailable(_))));
-    assert!(store.claim_parses(9).unwrap().is_empty());
+    assert!(store.claim_parses(9, usize::MAX).unwrap().is_empty());
     assert!(matches!(store.close().await, Err(Error::Unavailable(_))));
 
     let disk = Disk::holding(disk.synced());

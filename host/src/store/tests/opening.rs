@@ -87,11 +87,25 @@ async fn a_store_that_is_cut_short_is_refused_by_name() {
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
     std::fs::write(&path, &whole).unwrap();
-    assert_eq!(open(&folder).unwrap().claim_parses(99).unwrap().len(), 50);
+    assert_eq!(open(&folder).unwrap().claim_parses(99, usize::MAX).unwrap().len(), 50);
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_while_it_was_open_is_not_written_to() {
+    let (bench, other) = (Bench::new(), Bench::new());
+    let path = |bench: &Bench| bench.folder.path().join("hookgate.redb");
+    let others = path(&other);
+    drop(other.store);
+    std::fs::rename(others, path(&bench)).unwrap();
+
+    let reopened = bench.store.handle.shared.file.reopen();
+
+    assert!(matches!(reopened, Err(Error::Failed(_))), "{reopened:?}");
+    assert!(matches!(bench.store.append(receipt(&[])).await, Err(Error::Unavailable(_))));
 }
 
 #[test]
-fn a_start_that_failed_leaves_no_half_made_file() {
+fn a_first_start_leaves_the_store_and_nothing_else() {
     let folder = TempDir::new().unwrap();
     drop(open(&folder).unwrap());
     let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();

@@ -54,7 +54,7 @@ impl Patient {
         let is_left = |kind| store.stats().works[&kind].pending() > 0;
         while WorkKind::ALL.into_iter().any(is_left) {
             store.available().await;
-            for work in self.claim(store.claim_parses(9)) {
+            for work in self.claim(store.claim_parses(9, usize::MAX)) {
                 let routed = |id: &String| event(id, "pi_1").to(&["ledger"], &["crm"]);
                 let events = work.receipt.event_ids.iter().map(routed).collect();
                 let tried = tried(verdict(work.tries_made));
@@ -135,25 +135,25 @@ async fn a_disk_that_fails_takes_nothing_and_gives_no_work_until_it_recovers() {
     assert!(matches!(refused, Err(Error::Unavailable(_))));
     let refused = store.append(receipt(&["evt_1"])).await;
     assert!(matches!(refused, Err(Error::Unavailable(_))));
-    assert!(store.claim_parses(9).unwrap().is_empty());
+    assert!(store.claim_parses(9, usize::MAX).unwrap().is_empty());
 
     patient.heal().await;
     assert!(matches!(store.append(receipt(&["evt_1"])).await, Ok(Appended::Stored(_))));
-    assert_eq!(store.claim_parses(9).unwrap().len(), 2);
+    assert_eq!(store.claim_parses(9, usize::MAX).unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn a_worker_that_finds_nothing_in_an_outage_is_woken_at_its_end() {
     let patient = Patient::new();
     patient.append(&["evt_0"]).await;
-    patient.disk.fail();
+    patient.disk.fail_after(Fault::Write, 0);
     assert!(patient.store.append(receipt(&["evt_1"])).await.is_err());
 
     let ready = patient.store.ready(WorkKind::Parse);
-    assert!(patient.store.claim_parses(9).unwrap().is_empty());
+    assert!(patient.store.claim_parses(9, usize::MAX).unwrap().is_empty());
     patient.heal().await;
     ready.await;
-    assert!(!patient.store.claim_parses(9).unwrap().is_empty());
+    assert_eq!(patient.store.claim_parses(9, usize::MAX).unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -161,35 +161,65 @@ async fn what_was_done_in_an_outage_is_committed_at_its_end() {
     let patient = Patient::new();
     let store = &patient.store;
     patient.append(&["evt_0"]).await;
-    let work = store.claim_parses(1).unwrap().pop().unwrap();
+    patient.append(&["evt_1"]).await;
+    let mut works = store.claim_parses(2, usize::MAX).unwrap().into_iter();
     patient.disk.fail_after(Fault::Write, 0);
-    assert!(store.append(receipt(&["evt_1"])).await.is_err());
+    let mut outage = store.handle.shared.outage.subscribe();
 
-    let events = vec![event("evt_0", "").to(&[], &["crm"])];
-    let commit = store.commit_parse(work, tried(Verdict::Done), events);
-    let (committed, ()) = tokio::join!(commit, patient.heal());
+    // The first begins the outage, the second comes in the middle of it.
+    let mut commit = async |id: &str| {
+        let events = vec![event(id, "").to(&[], &["crm"])];
+        store.queue_parse(works.next().unwrap(), tried(Verdict::Done), events).await.unwrap()
+    };
+    let first = commit("evt_0").await;
+    outage.wait_for(Option::is_some).await.unwrap();
+    let second = commit("evt_1").await;
+    let (first, second, ()) = tokio::join!(first, second, patient.heal());
 
-    assert_eq!(committed.unwrap().len(), 1);
-    assert_eq!(store.claim_deliveries(9, &|_| 9).unwrap().len(), 1);
-    assert!(store.claim_parses(9).unwrap().is_empty());
+    assert!(first.unwrap() < second.unwrap());
+    assert_eq!(store.claim_deliveries(9, &|_| 9).unwrap().len(), 2);
+    assert!(store.claim_parses(9, usize::MAX).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_done_is_done_again_if_the_outage_never_ends() {
+    let Patient { disk, clock, store } = Patient::new();
+    store.append(receipt(&["evt_0"])).await.unwrap();
+    let work = store.claim_parses(1, usize::MAX).unwrap().pop().unwrap();
+    disk.fail_after(Fault::Write, 0);
+    let commit = store.queue_parse(work, tried(Verdict::Done), vec![event("evt_0", "")]);
+    let commit = commit.await.unwrap();
+
+    assert!(matches!(store.clone().close().await, Err(Error::Unavailable(_))));
+    assert!(matches!(commit.await, Err(Error::Unavailable(_))));
+    drop(store);
+    disk.mend();
+    let store = Store::open_on(disk, &Config::at("nowhere"), clock).unwrap();
+    assert_eq!(store.claim_parses(9, usize::MAX).unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_reader_that_can_not_read_is_enough_to_begin_an_outage() {
     let patient = Patient::new();
-    patient.append(&["evt_0"]).await;
+    for number in 0..200 {
+        patient.append(&[&format!("evt_{number}")]).await;
+    }
+    let works = patient.store.claim_parses(200, usize::MAX).unwrap();
+    let first = works[0].id;
+    for work in works {
+        patient.store.commit_parse(work, tried(Verdict::Done), Vec::new()).await.unwrap();
+    }
     let Patient { disk, clock, store } = patient;
     store.close().await.unwrap();
-    // Nothing of it is in memory now.
+    // Nothing is owed, so the start reads no more than the end of the log.
     let store = Store::open_on(disk.clone(), &Config::at("nowhere"), clock.clone()).unwrap();
     let patient = Patient { disk, clock, store };
     patient.disk.fail_after(Fault::Read, 0);
 
-    let read = patient.store.state(&name("ledger"), "pi_1", "count");
-    if read.is_err() {
-        assert!(matches!(read, Err(Error::Unavailable(_))));
-        patient.heal().await;
-    }
-    assert_eq!(patient.store.state(&name("ledger"), "pi_1", "count").unwrap(), None);
-    assert_eq!(patient.store.claim_parses(9).unwrap().len(), 1);
+    let read = patient.store.read_receipt(first);
+    assert!(matches!(read, Err(Error::Unavailable(_))));
+    // The writer has looked for itself.
+    patient.store.idle().await;
+    patient.heal().await;
+    assert!(patient.store.read_receipt(first).unwrap().is_some());
 }
