@@ -16,16 +16,19 @@ mod known_ids;
 mod log;
 mod outage;
 mod owed;
+mod pack;
 mod query;
 mod recent;
 mod record;
 mod recovery;
 mod replay;
+mod retention;
 mod segment;
 mod standing;
 mod state;
 mod stats;
 mod stored;
+mod sweep;
 mod tried;
 mod tries;
 mod view;
@@ -45,12 +48,14 @@ pub use self::claim::{Cargo, DeliveryWork, Lease, ParseWork, RunWork};
 pub use self::file::OpenError;
 pub use self::query::{EventFilter, Listing, PAGE_ITEMS_MAX, Page};
 pub use self::replay::Replayed;
+pub use self::retention::Retention;
 pub use self::segment::Damaged;
 pub use self::standing::WorkKind;
 pub use self::stats::{KindStats, Stats};
 pub use self::stored::{
     Appended, NewEvent, NewReceipt, Receipt, Routes, StoredEvent, StoredParcel,
 };
+pub use self::sweep::Swept;
 pub use self::tried::{Attempt, Committed, PluginStamp, Try};
 pub use self::view::{
     AttemptView, DeadLetter, DeliveryView, EventSummary, EventView, Progressed, ReceiptView,
@@ -217,6 +222,8 @@ struct Shared {
     failed: OnceLock<Error>,
     /// Why the file can't be written for now.
     outage: watch::Sender<Option<Error>>,
+    /// Held by the sweep at work.
+    sweeping: tokio::sync::Mutex<()>,
     queued: AtomicUsize,
     commits: AtomicU64,
     end: AtomicU64,
@@ -257,6 +264,7 @@ impl Store {
             recent: Mutex::new(Recent::new(config.recent_bytes)),
             failed: OnceLock::new(),
             outage: watch::Sender::default(),
+            sweeping: tokio::sync::Mutex::default(),
             queued: AtomicUsize::new(0),
             commits: AtomicU64::new(0),
             end: AtomicU64::new(end),

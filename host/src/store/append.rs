@@ -47,7 +47,8 @@ impl Draft<'_> {
         }
         let taken = event_ids.iter().zip(&owners).filter(|(_, owner)| owner.is_some());
         let taken = taken.map(|(event_id, _)| event_id.clone()).collect();
-        let receipt = Arc::new(Receipt { id, source, request, event_ids, taken });
+        let receipt =
+            Arc::new(Receipt { id, source, request, event_ids, taken, body_expired: false });
         self.owe(
             Stored::Receipt(Arc::clone(&receipt)),
             RecordKind::Receipt,

@@ -23,18 +23,18 @@ type Bytes = &'static [u8];
 /// A transaction in the making.
 pub(super) struct Draft<'t> {
     pub(super) shared: &'t Shared,
-    transaction: &'t WriteTransaction,
+    pub(super) transaction: &'t WriteTransaction,
     pub(super) now: Timestamp,
     pub(super) ids: KnownIds<'t>,
     pub(super) state: Table<'t, Bytes, Bytes>,
     pub(super) log: Table<'t, u64, Bytes>,
-    outcomes: Table<'t, u64, Bytes>,
+    pub(super) outcomes: Table<'t, u64, Bytes>,
     open: Table<'t, u64, ()>,
-    dead: Table<'t, u64, u8>,
+    pub(super) dead: Table<'t, u64, u8>,
     segment: SegmentWriter,
     /// The works before it that are open have rows.
     low_water: u64,
-    changes: &'t mut Changes,
+    pub(super) changes: &'t mut Changes,
 }
 
 /// What changes in memory when the transaction has committed.
@@ -50,6 +50,8 @@ pub(super) struct Changes {
     pub(super) dead: [i64; 3],
     /// The ids that are known now.
     pub(super) ids: IdChanges,
+    /// Segments were removed or written anew.
+    pub(super) swept: bool,
 }
 
 impl<'t> Draft<'t> {
@@ -158,8 +160,8 @@ impl<'t> Draft<'t> {
             self.dead.insert(position, kind as u8)?;
             self.changes.dead[kind as usize] += 1;
         }
-        if is_dead(before) && !is_dead(after) {
-            self.dead.remove(position)?;
+        // The letter of a dead work may have been swept away before.
+        if is_dead(before) && !is_dead(after) && self.dead.remove(position)?.is_some() {
             self.changes.dead[kind as usize] -= 1;
         }
         if position < self.low_water {

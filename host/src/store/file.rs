@@ -25,11 +25,17 @@ pub(super) const OPEN: TableDefinition<'_, u64, ()> = TableDefinition::new("open
 pub(super) const DEAD: TableDefinition<'_, u64, u8> = TableDefinition::new("dead");
 /// What handlers remember, by handler, scope and key.
 pub(super) const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
+/// The segments that were packed, each with when to look at it again and its bytes.
+pub(super) const SWEPT: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("swept");
 /// Facts of the store itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 /// In [`META`]: every work before this position is finished or in [`OPEN`].
 pub(super) const LOW_WATER: &str = "low_water";
+/// In [`META`]: every segment before this position is in [`SWEPT`].
+pub(super) const SWEPT_TO: &str = "swept_to";
+/// In [`META`]: the [`super::retention::Retention::mark`] that [`SWEPT`] goes by.
+pub(super) const RETENTION: &str = "retention";
 const FORMAT: &str = "format";
 const TAG: &str = "tag";
 
@@ -331,6 +337,7 @@ fn create_tables(database: &Database) -> Result<(), Failure> {
         transaction.open_table(OPEN)?;
         transaction.open_table(DEAD)?;
         transaction.open_table(STATE)?;
+        transaction.open_table(SWEPT)?;
         super::known_ids::create(&transaction)?;
     }
     Ok(transaction.commit()?)

@@ -48,6 +48,11 @@ impl LogReader {
         Ok(self.record(log, position)?.ok_or(Damaged { position })?)
     }
 
+    /// Forgets what was read: the log has changed behind it.
+    pub(super) fn clear(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn segment(
         &self,
         log: &impl ReadableTable<u64, &'static [u8]>,

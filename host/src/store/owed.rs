@@ -31,7 +31,7 @@ impl Stored {
             Record::Receipt(receipt) => Some(Self::Receipt(Arc::new(receipt))),
             Record::Event(event) => Some(Self::Event(Arc::new(event))),
             Record::Parcel(parcel) => Some(Self::Parcel(Arc::new(parcel))),
-            Record::Try(_) | Record::Attempt(_) | Record::Reopening(_) => None,
+            Record::Try(_) | Record::Attempt(_) | Record::Reopening(_) | Record::Gap => None,
         }
     }
 
@@ -53,6 +53,8 @@ impl Stored {
             OpenWork { kind, group: group.clone(), entry, due: Timestamp(0) }
         };
         match self {
+            // Without its body it is parsed no more.
+            Self::Receipt(receipt) if receipt.body_expired => Vec::new(),
             Self::Receipt(receipt) => vec![work(WorkKind::Parse, &receipt.source, 0)],
             Self::Parcel(stored) => vec![work(WorkKind::Delivery, &stored.parcel.endpoint, 0)],
             Self::Event(stored) => {

@@ -90,11 +90,11 @@ impl Store {
         Ok(self.handle.shared.snapshot()?.events(filter, page)?)
     }
 
-    /// An accepted request as it is stored.
+    /// An accepted request as it is stored; `None` also if its body has expired.
     pub fn read_receipt(&self, id: Id) -> Result<Option<Arc<Receipt>>, Error> {
         let found = self.handle.shared.snapshot()?.find(id).map_err(Error::from);
         match self.noting(found)? {
-            Some(Stored::Receipt(receipt)) => Ok(Some(receipt)),
+            Some(Stored::Receipt(receipt)) if !receipt.body_expired => Ok(Some(receipt)),
             _ => Ok(None),
         }
     }
@@ -164,7 +164,8 @@ impl Snapshot<'_> {
             method: request.method.clone(),
             url: request.url.clone(),
             headers: request.headers.clone(),
-            body: text.map(str::to_owned),
+            body_expired: receipt.body_expired,
+            body: text.filter(|_| !receipt.body_expired).map(str::to_owned),
             body_base64: text.is_none().then(|| STANDARD.encode(&request.body)),
             progress,
             events: tries.iter().flat_map(|tried| tried.events.iter().copied()).collect(),
@@ -187,9 +188,9 @@ impl Snapshot<'_> {
         }
         let parcels = runs.iter().flat_map(|run| &run.tries).flat_map(|tried| &tried.parcels);
         for id in parcels {
-            let record = self.shared.log.expect(&self.log, id.position)?;
-            let Record::Parcel(StoredParcel { parcel, run, .. }) = record else {
-                return Err(Damaged { position: id.position }.into());
+            let record = self.shared.log.record(&self.log, id.position)?;
+            let Some(Record::Parcel(StoredParcel { parcel, run, .. })) = record else {
+                continue; // It was kept long enough.
             };
             deliveries.push(self.delivery(*id, parcel.endpoint, Some(run))?);
         }
@@ -220,7 +221,10 @@ impl Snapshot<'_> {
         let mut next = standing.last;
         for _ in 0..HISTORY_MAX {
             let Some(position) = next else { break };
-            next = match self.shared.log.expect(&self.log, position)? {
+            // What is older may be gone.
+            let Some(record) = self.shared.log.record(&self.log, position)? else { break };
+            next = match record {
+                Record::Gap => break,
                 Record::Try(record) => {
                     let previous = record.previous;
                     tries.push(TryView::new(record, self.tag()));

@@ -59,6 +59,7 @@ mod tests {
             }),
             event_ids: Vec::new(),
             taken: Vec::new(),
+            body_expired: false,
         }))
     }
 

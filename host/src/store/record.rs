@@ -26,13 +26,17 @@ pub(super) enum RecordKind {
     Try = 4,
     Attempt = 5,
     Reopening = 6,
+    /// Positions whose records were removed.
+    Gap = 7,
+    /// A receipt without its body and headers.
+    BareReceipt = 8,
 }
 
 impl RecordKind {
     pub(super) fn read(number: u8) -> Option<Self> {
-        [Self::Receipt, Self::Event, Self::Parcel, Self::Try, Self::Attempt, Self::Reopening]
-            .into_iter()
-            .find(|kind| *kind as u8 == number)
+        let stored = [Self::Receipt, Self::Event, Self::Parcel, Self::Try, Self::Attempt];
+        let later = [Self::Reopening, Self::Gap, Self::BareReceipt];
+        stored.into_iter().chain(later).find(|kind| *kind as u8 == number)
     }
 }
 
@@ -45,6 +49,7 @@ pub(super) enum Record {
     Try(TryRecord),
     Attempt(AttemptRecord),
     Reopening(ReopeningRecord),
+    Gap,
 }
 
 impl Record {
@@ -54,9 +59,11 @@ impl Record {
         let damaged = |_| Damaged { position };
         let id = |kind, position| Id { kind, position, tag };
         let record = match entry.kind {
-            RecordKind::Receipt => {
+            RecordKind::Receipt | RecordKind::BareReceipt => {
                 let record: ReceiptRecord<'_> = postcard::from_bytes(bytes).map_err(damaged)?;
-                Self::Receipt(record.with_id(id(IdKind::Receipt, position)))
+                let mut receipt = record.with_id(id(IdKind::Receipt, position));
+                receipt.body_expired = entry.kind == RecordKind::BareReceipt;
+                Self::Receipt(receipt)
             }
             RecordKind::Event => {
                 let record: EventRecord<'_> = postcard::from_bytes(bytes).map_err(damaged)?;
@@ -69,6 +76,7 @@ impl Record {
             RecordKind::Try => Self::Try(postcard::from_bytes(bytes).map_err(damaged)?),
             RecordKind::Attempt => Self::Attempt(postcard::from_bytes(bytes).map_err(damaged)?),
             RecordKind::Reopening => Self::Reopening(postcard::from_bytes(bytes).map_err(damaged)?),
+            RecordKind::Gap => Self::Gap,
         };
         Ok(record)
     }
@@ -93,6 +101,23 @@ impl<'a> ReceiptRecord<'a> {
         }
     }
 
+    /// The receipt without its body and headers, as a [`RecordKind::BareReceipt`] holds it.
+    pub(super) fn bare(receipt: &'a Receipt) -> Self {
+        let Request { method, url, received_at, .. } = &*receipt.request;
+        let request = Request {
+            method: method.clone(),
+            url: url.clone(),
+            headers: Vec::new(),
+            body: bytes::Bytes::new(),
+            received_at: *received_at,
+        };
+        Self { request: Cow::Owned(request), ..Self::of(receipt) }
+    }
+
+    pub(super) fn write(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("a receipt can be written to memory")
+    }
+
     fn with_id(self, id: Id) -> Receipt {
         Receipt {
             id,
@@ -100,6 +125,7 @@ impl<'a> ReceiptRecord<'a> {
             request: Arc::new(self.request.into_owned()),
             event_ids: self.event_ids.into_owned(),
             taken: self.taken.into_owned(),
+            body_expired: false,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::draft::Draft;
+use super::log::LogReader;
 use super::owed::Stored;
 use super::query::{EventFilter, Page};
 use super::record::{Record, RecordKind, ReopeningRecord};
@@ -160,9 +161,11 @@ impl Draft<'_> {
     pub(super) fn replay(&mut self, targets: &[Target]) -> Result<Replayed, Error> {
         let mut works = Vec::new();
         let mut unknown = Vec::new();
+        // Reads what is there in this transaction: what was swept away can't be opened again.
+        let log = LogReader::new(self.shared.file.tag);
         for Target { id, only_dead } in targets {
             let known = id.tag == self.shared.file.tag;
-            let record = if known { self.shared.log.record(&self.log, id.position)? } else { None };
+            let record = if known { log.record(&self.log, id.position)? } else { None };
             let stored = record.and_then(Stored::of);
             match stored.and_then(|stored| stored.works_of(*id, &self.shared.lanes)) {
                 Some(owed) => works.extend(owed.into_iter().map(|work| (work, *only_dead))),

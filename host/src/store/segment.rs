@@ -2,7 +2,8 @@
 //!
 //! Pure. A segment is a format byte and an LZ4 block of records, each behind a small head of its
 //! kind, the positions it takes and its length, so that a look-up skips what it does not want.
-//! Records never span segments, and a segment never changes.
+//! Records never span segments. A segment changes only when
+//! it is swept: its records keep their positions.
 
 use serde::Serialize;
 
@@ -60,6 +61,16 @@ impl SegmentWriter {
         let position = self.next;
         self.next += u64::from(width);
         position
+    }
+
+    /// Adds a record as another segment spells it, or a gap.
+    pub(super) fn push_bytes(&mut self, kind: RecordKind, width: u32, record: &[u8]) {
+        let length = u32::try_from(record.len()).expect("a record is smaller than 4 GiB");
+        self.bytes.push(kind as u8);
+        self.bytes.extend(width.to_le_bytes());
+        self.bytes.extend(length.to_le_bytes());
+        self.bytes.extend(record);
+        self.next += u64::from(width);
     }
 
     /// Whether there is nothing in it.
@@ -123,6 +134,16 @@ impl Segment {
         }
         segment.next = next;
         Ok(segment)
+    }
+
+    /// Its first position: the key that it has.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// What it takes when unpacked.
+    pub(super) fn raw_bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     /// The first position behind it.

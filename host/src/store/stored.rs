@@ -44,6 +44,8 @@ pub struct Receipt {
     pub event_ids: Vec<String>,
     /// Those of them that belong to an earlier receipt.
     pub taken: Vec<String>,
+    /// Whether it was kept so long that the body and the headers are gone: then both are empty.
+    pub body_expired: bool,
 }
 
 /// Where an event goes, by name; decided once, when it is stored.

@@ -11,6 +11,7 @@ mod outages;
 mod querying;
 mod replaying;
 mod restarting;
+mod sweeping;
 
 use std::time::Duration;
 

@@ -77,6 +77,9 @@ pub struct ReceiptView {
     pub url: String,
     /// In the order of arrival.
     pub headers: Vec<(String, String)>,
+    /// Whether body and headers were kept long enough and are gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub body_expired: bool,
     /// The body, if it is UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,

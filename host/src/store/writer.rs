@@ -19,6 +19,7 @@ use super::outage::Outage;
 use super::replay::{Replayed, Target};
 use super::standing::{Progress, WorkKind};
 use super::stored::{Appended, NewEvent, NewReceipt};
+use super::sweep::Sweep;
 use super::tried::{Attempt, Committed, Try};
 use super::{Error, Failure, Shared, file};
 use crate::ids::Id;
@@ -84,6 +85,10 @@ pub(super) enum Op {
         targets: Vec<Target>,
         reply: Reply<Replayed>,
     },
+    Sweep {
+        sweep: Box<Sweep>,
+        reply: Reply<bool>,
+    },
     /// Somebody could not read the file.
     Check,
     Close {
@@ -104,6 +109,7 @@ impl Op {
                 parcels.chain(values).sum::<usize>() + events(&effects.events)
             }
             Self::Attempt { attempt, .. } => attempt.answer.len(),
+            Self::Sweep { sweep, .. } => sweep.bytes(),
             Self::Replay { .. } | Self::Check | Self::Close { .. } => 0,
         }
     }
@@ -114,7 +120,11 @@ impl Op {
             Self::Parse { work, .. } => Some(work.lease.end()),
             Self::Run { work, .. } => Some(work.lease.end()),
             Self::Attempt { work, .. } => Some(work.lease.end()),
-            Self::Append { .. } | Self::Replay { .. } | Self::Check | Self::Close { .. } => None,
+            Self::Append { .. }
+            | Self::Replay { .. }
+            | Self::Sweep { .. }
+            | Self::Check
+            | Self::Close { .. } => None,
         }
     }
 
@@ -126,6 +136,7 @@ impl Op {
                 reply.tell();
             }
             Self::Replay { reply, .. } => reply.tell(),
+            Self::Sweep { reply, .. } => reply.tell(),
             Self::Check => (),
         }
     }
@@ -145,6 +156,7 @@ impl Op {
                 reply.refuse(error);
             }
             Self::Replay { reply, .. } => reply.refuse(error),
+            Self::Sweep { reply, .. } => reply.refuse(error),
             Self::Check => (),
         }
     }
@@ -316,7 +328,10 @@ impl Writer {
     /// so that whoever waits for idleness sees what this changed.
     pub(super) fn apply(&mut self, mut batch: Vec<Queued>, drafted: Drafted) {
         let Drafted { changes, moved, end } = drafted;
-        let Changes { opened, tried, stored, dead, ids } = changes;
+        let Changes { opened, tried, stored, dead, ids, swept } = changes;
+        if swept {
+            self.shared.log.clear();
+        }
         self.end = end;
         self.ids.apply(ids);
         self.frontier.committed(moved.as_ref(), end);
@@ -398,6 +413,7 @@ impl Draft<'_> {
                     replayed => Ok(replayed?),
                 });
             }
+            Op::Sweep { sweep, reply } => reply.answer = Some(Ok(self.sweep(sweep)?)),
             Op::Check | Op::Close { .. } => (),
         }
         Ok(())

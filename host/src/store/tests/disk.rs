@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use redb::StorageBackend;
 
@@ -91,9 +92,12 @@ impl Disk {
         self.content().stalls = true;
     }
 
-    /// Blocks until a sync waits.
+    /// Blocks until a sync waits; fails if none comes.
     pub(super) fn wait_for_stall(&self) {
-        drop(self.0.1.wait_while(self.content(), |content| !content.stalled).unwrap());
+        let waiting = |content: &mut Content| !content.stalled;
+        let limit = Duration::from_secs(20);
+        let waited = self.0.1.wait_timeout_while(self.content(), limit, waiting).unwrap();
+        assert!(!waited.1.timed_out(), "nothing was synced");
     }
 
     /// Ends [`Disk::stall`].

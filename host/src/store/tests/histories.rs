@@ -1,9 +1,9 @@
 //! Histories drawn at random, and a power cut at every sync of each.
 //!
-//! A seed gives a history of appends, tries of every kind, effects, replays and restarts. Each sync
-//! of it leaves disks: one that lost all that was not synced, and torn ones that kept some of it.
-//! Every disk is opened; it must show exactly what the model holds before that commit, or, if torn,
-//! after it, and all that is left must get done. `HOOKGATE_HISTORIES` says how many histories,
+//! A seed gives a history of appends, tries of every kind, effects, replays, sweeps and restarts.
+//! Each sync of it leaves disks: one that lost all that was not synced, and torn ones that kept some
+//! of it. Every disk is opened; it must show exactly what the model holds before that commit, or, if
+//! torn, after it, and all that is left must get done. `HOOKGATE_HISTORIES` says how many histories,
 //! `HOOKGATE_SEED` which one alone.
 
 mod model;
@@ -56,6 +56,7 @@ async fn check_history(seed: u64) {
         let present = [history.model.clone()];
         check_disk(synced, &present, &history.clock, &history.receipts).await;
     }
+    println!("{:?}", history.swept);
 }
 
 /// Holds what each cut of a step leaves against the models before and after its commits.

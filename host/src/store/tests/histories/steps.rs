@@ -25,6 +25,8 @@ pub(super) struct History {
     store: Store,
     /// In somebody's hands.
     held: Vec<Claim>,
+    /// What sweeps came to.
+    pub(super) swept: Swept,
     appended: u64,
     emitted: usize,
 }
@@ -49,6 +51,7 @@ impl History {
             model: Model::default(),
             store,
             held: Vec::new(),
+            swept: Swept::default(),
             appended: 0,
             emitted: 0,
         }
@@ -60,6 +63,7 @@ impl History {
             0 => self.clock.advance(Duration::from_secs(60 * self.random.u64(1..10))),
             1 => self.restart().await,
             2 => self.held.clear(),
+            3 => self.sweep().await,
             _ => return self.commit().await,
         }
         Vec::new()
@@ -71,6 +75,15 @@ impl History {
         std::mem::replace(&mut self.store, closed).close().await.unwrap();
         self.held.clear();
         self.store = Store::open_on(self.disk.clone(), &config, clock).unwrap();
+    }
+
+    /// Packs what is old, which changes nothing that can be seen.
+    async fn sweep(&mut self) {
+        let years = Duration::from_secs(10 * 365 * 86_400);
+        let (bodies, events, attempts, dead) = (years, years, years, years);
+        let retention = Retention { bodies, events, attempts, dead, size_bytes: None };
+        self.clock.advance(Duration::from_secs(2 * 86_400));
+        self.swept += self.store.sweep(&retention).await.unwrap();
     }
 
     /// Commits one act by itself, and often others that wait meanwhile and go together.

@@ -1,0 +1,158 @@
+//! Packing: records of many segments into few, each of a size that wastes no page.
+//!
+//! Pure. Positions stay: what is gone leaves a gap, and a segment neither begins nor ends with one.
+//! The file gives a value a power of two of pages, so a segment is filled up to just below that.
+
+use super::record::RecordKind;
+use super::segment::SegmentWriter;
+use crate::event::Timestamp;
+
+/// Most bytes of a packed segment: 16 pages, less what the tree adds.
+pub(super) const PACKED_BYTES_MAX: usize = (64 << 10) - 128;
+/// A segment is full enough above this.
+const PACKED_BYTES_GOOD: usize = PACKED_BYTES_MAX / 10 * 9;
+/// How often a segment's size is tried.
+const TRIES_MAX: usize = 5;
+/// A longer gap ends a segment.
+const GAP_MAX: u64 = 1 << 20;
+
+/// A record to pack.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) position: u64,
+    pub(super) width: u32,
+    pub(super) kind: RecordKind,
+    pub(super) bytes: Vec<u8>,
+    /// When to look at it again.
+    pub(super) due: Timestamp,
+}
+
+/// A packed segment.
+#[derive(Debug)]
+pub(super) struct Packed {
+    /// The position that it begins with: its key.
+    pub(super) first: u64,
+    pub(super) bytes: Vec<u8>,
+    /// When to look at it again.
+    pub(super) due: Timestamp,
+    /// How many records it holds.
+    records: usize,
+}
+
+/// Packs records, oldest first. The last segment may be small.
+pub(super) fn pack(items: &[Item]) -> Vec<Packed> {
+    let mut packed = Vec::new();
+    let mut rest = items;
+    while !rest.is_empty() {
+        let next = fill(unbroken(rest));
+        rest = &rest[next.records..];
+        packed.push(next);
+    }
+    packed
+}
+
+/// How much of the records a last segment takes that is not full.
+pub(super) fn is_full(packed: &Packed) -> bool {
+    packed.bytes.len() >= PACKED_BYTES_GOOD
+}
+
+/// Up to the first gap that is too long to be kept as one.
+fn unbroken(items: &[Item]) -> &[Item] {
+    let far = |pair: &[Item]| pair[1].position - pair[0].position > GAP_MAX;
+    let end = items.windows(2).position(far);
+    &items[..end.map_or(items.len(), |before| before + 1)]
+}
+
+/// The largest segment of the first of these that a few tries find; at least one record.
+fn fill(items: &[Item]) -> Packed {
+    let mut best = write(&items[..1]);
+    let mut count = items.len();
+    let mut too_many = items.len() + 1;
+    for _ in 0..TRIES_MAX {
+        // Compresses less than 32 times, so more raw bytes need not be tried.
+        let mut bytes = 0;
+        let bounded = items[..count].iter().take_while(|item| {
+            bytes += item.bytes.len();
+            bytes <= 32 * PACKED_BYTES_MAX
+        });
+        count = bounded.count().clamp(1, items.len());
+        let tried = write(&items[..count]);
+        let size = tried.bytes.len();
+        if size <= PACKED_BYTES_MAX {
+            let done = is_full(&tried) || count == items.len();
+            if tried.records > best.records {
+                best = tried;
+            }
+            if done {
+                break;
+            }
+        } else {
+            too_many = too_many.min(count);
+        }
+        let guess = count.saturating_mul(PACKED_BYTES_MAX / 100 * 97) / size.max(1);
+        count = guess.min(too_many - 1);
+        if count <= best.records {
+            break;
+        }
+    }
+    best
+}
+
+fn write(items: &[Item]) -> Packed {
+    let mut writer = SegmentWriter::new(items[0].position);
+    for item in items {
+        if let Ok(gap) = u32::try_from(item.position - writer.next())
+            && gap > 0
+        {
+            writer.push_bytes(RecordKind::Gap, gap, &[]);
+        }
+        writer.push_bytes(item.kind, item.width, &item.bytes);
+    }
+    let due = items.iter().map(|item| item.due).min().unwrap_or(Timestamp::MAX);
+    let (first, bytes) = writer.finish();
+    Packed { first, bytes, due, records: items.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::segment::Segment;
+
+    fn items(count: u64, bytes: usize) -> Vec<Item> {
+        let mut random = fastrand::Rng::with_seed(5);
+        let item = |number: u64| Item {
+            // Each second position is gone.
+            position: 10 + 2 * number,
+            width: 1,
+            kind: RecordKind::Try,
+            bytes: (0..bytes).map(|_| random.u8(..16)).collect(),
+            due: Timestamp(number),
+        };
+        (0..count).map(item).collect()
+    }
+
+    #[test]
+    fn all_records_are_there_at_their_positions_in_full_segments() {
+        let items = items(1000, 700);
+        let packed = pack(&items);
+
+        let (last, full) = packed.split_last().unwrap();
+        assert!(full.len() > 2 && full.iter().all(is_full));
+        assert!(last.bytes.len() <= PACKED_BYTES_MAX);
+        let mut found = Vec::new();
+        for one in &packed {
+            let segment = Segment::read(one.first, &one.bytes).unwrap();
+            let there = segment.entries().filter(|entry| entry.kind != RecordKind::Gap);
+            found.extend(there.map(|entry| (entry.position, entry.bytes.to_vec())));
+            assert_eq!(one.due, Timestamp((one.first - 10) / 2));
+        }
+        let wanted: Vec<_> = items.into_iter().map(|item| (item.position, item.bytes)).collect();
+        assert!(found == wanted);
+    }
+
+    #[test]
+    fn a_record_that_fills_no_segment_stands_alone() {
+        let sizes: Vec<usize> = pack(&items(3, 200_000)).iter().map(|one| one.records).collect();
+        assert_eq!(sizes, [1, 1, 1]);
+    }
+}

@@ -1,0 +1,149 @@
+//! The sweep: what was kept long enough is removed, and small segments are packed into large ones.
+//!
+//! Reads a view of the file, aside, and packs anew what is old; the writer then puts that in place
+//! in one bounded step between commits, if what it relies on still holds. Touches nothing at or
+//! behind the low-water mark, and nothing that is open. Freed pages are used again by later commits;
+//! the file is never rewritten to make it shorter.
+
+pub(super) mod survey;
+
+use std::sync::Arc;
+
+use redb::ReadableTable;
+use tokio::task::spawn_blocking;
+
+use self::survey::{Pass, Step};
+use super::draft::Draft;
+use super::pack::Packed;
+use super::record::RecordKind;
+use super::retention::Retention;
+use super::standing::{Standing, WorkKind};
+use super::writer::Op;
+use super::{Damaged, Error, Failure, Store, file};
+
+/// Most raw bytes of the log that one step reads and packs.
+const STEP_BYTES_MAX: usize = 1 << 20;
+/// Most segments that one step replaces: each is a key that the writer removes.
+const STEP_SEGMENTS_MAX: usize = 512;
+/// Most dead letters that one step looks at.
+const STEP_LETTERS_MAX: usize = 512;
+
+/// What a sweep came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Steps that the writer put in place.
+    pub steps: usize,
+    /// Segments that were replaced or removed.
+    pub segments: usize,
+    /// Bodies that were removed.
+    pub bodies: usize,
+    /// Records that were removed.
+    pub records: usize,
+    /// Dead letters that were removed.
+    pub letters: usize,
+}
+
+impl std::ops::AddAssign for Swept {
+    fn add_assign(&mut self, more: Self) {
+        self.steps += more.steps;
+        self.segments += more.segments;
+        self.bodies += more.bodies;
+        self.records += more.records;
+        self.letters += more.letters;
+    }
+}
+
+/// One step, as the writer puts it in place: all of it or nothing.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    /// The segments that go.
+    replaced: Vec<u64>,
+    /// What comes in their place.
+    packed: Vec<Packed>,
+    /// Works that must still be finished.
+    relied: Vec<u64>,
+    /// Works whose records go.
+    forgotten: Vec<u64>,
+    /// Dead letters that go.
+    letters: Vec<u64>,
+    /// Every segment before this is packed now.
+    swept_to: Option<u64>,
+    /// The pass is over that goes by this retention.
+    mark: Option<u64>,
+    /// What will have been done.
+    swept: Swept,
+}
+
+impl Sweep {
+    /// About as much as it adds to a transaction.
+    pub(super) fn bytes(&self) -> usize {
+        self.packed.iter().map(|packed| packed.bytes.len()).sum()
+    }
+}
+
+impl Store {
+    /// Removes what was kept long enough, and packs what is not packed yet. In many small steps,
+    /// between which others are written; one sweep at a time.
+    pub async fn sweep(&self, retention: &Retention) -> Result<Swept, Error> {
+        let _one_at_a_time = self.handle.shared.sweeping.lock().await;
+        let retention = Arc::new(retention.clone());
+        let mut swept = Swept::default();
+        let mut next = Some(Pass::default());
+        while let Some(pass) = next {
+            let (store, wanted) = (self.clone(), Arc::clone(&retention));
+            let survey = move || store.handle.shared.survey(&wanted, pass);
+            let Step { sweep, next: later } =
+                spawn_blocking(survey).await.expect("a survey does not panic")?;
+            next = later;
+            let Some(sweep) = sweep else { continue };
+            let done = sweep.swept;
+            // If a work was opened again meanwhile, the next sweep comes to it.
+            if self.ask(|reply| Op::Sweep { sweep: Box::new(sweep), reply }).await? {
+                swept += done;
+                swept.steps += 1;
+            }
+        }
+        Ok(swept)
+    }
+}
+
+impl Draft<'_> {
+    /// Puts a step in place, unless one of the works that it relies on is open again.
+    pub(super) fn sweep(&mut self, sweep: &Sweep) -> Result<bool, Failure> {
+        for position in &sweep.relied {
+            let row = self.outcomes.get(position)?;
+            let standing = row.map(|row| Standing::read(*position, row.value())).transpose()?;
+            if standing.is_some_and(Standing::is_open) {
+                return Ok(false);
+            }
+        }
+        let mut swept = self.transaction.open_table(file::SWEPT)?;
+        for first in &sweep.replaced {
+            self.log.remove(first)?;
+            swept.remove(first)?;
+        }
+        for packed in &sweep.packed {
+            self.log.insert(packed.first, packed.bytes.as_slice())?;
+            swept.insert(packed.first, (packed.due.0, packed.bytes.len() as u64))?;
+        }
+        for position in &sweep.forgotten {
+            self.outcomes.remove(position)?;
+        }
+        for position in &sweep.letters {
+            let Some(kind) = self.dead.remove(position)?.map(|kind| kind.value()) else { continue };
+            let kind = WorkKind::read(kind).ok_or(Damaged { position: *position })?;
+            self.changes.dead[kind as usize] -= 1;
+        }
+        let mut meta = self.transaction.open_table(file::META)?;
+        if let Some(swept_to) = sweep.swept_to {
+            meta.insert(file::SWEPT_TO, swept_to)?;
+        }
+        if let Some(mark) = sweep.mark {
+            meta.insert(file::RETENTION, mark)?;
+        }
+        // Every transaction leaves a segment, by which it is told whether a commit that failed holds.
+        self.record(RecordKind::Gap, &());
+        self.changes.swept = true;
+        Ok(true)
+    }
+}

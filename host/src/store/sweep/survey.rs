@@ -1,0 +1,389 @@
+//! The survey: looks through a part of the log, and says what to remove of it and how to pack the
+//! rest.
+//!
+//! Reads one view of the file and writes nothing. Goes from the dead letters over the packed
+//! segments that are due to those that are not packed yet, each step where the last one ended.
+
+use redb::{ReadOnlyTable, TableError};
+
+use super::{STEP_BYTES_MAX, STEP_LETTERS_MAX, STEP_SEGMENTS_MAX, Sweep};
+use crate::event::Timestamp;
+use crate::store::log::LogReader;
+use crate::store::owed::Stored;
+use crate::store::pack::{Item, pack};
+use crate::store::record::{ReceiptRecord, Record, RecordKind, TryRecord};
+use crate::store::retention::{Fate, Retention};
+use crate::store::segment::{Entry, Segment};
+use crate::store::standing::{Progress, Standing};
+use crate::store::{Error, Failure, Shared, file};
+
+/// Most events that are looked at to find out whether a receipt is still needed.
+const BROUGHT_MAX: usize = 1000;
+
+/// How far a sweep has come.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) enum Pass {
+    /// Dead letters from this position on.
+    Letters(u64),
+    /// Packed segments from this position on, of which so many bytes are too many; all of them, if
+    /// they were packed for another retention.
+    Packed { from: u64, excess: u64, all: bool },
+    /// What is not packed yet.
+    Fresh { all: bool },
+}
+
+impl Default for Pass {
+    fn default() -> Self {
+        Self::Letters(0)
+    }
+}
+
+/// A step of a sweep.
+#[derive(Debug)]
+pub(in crate::store) struct Step {
+    /// What to put in place, if anything.
+    pub(in crate::store) sweep: Option<Sweep>,
+    /// Where to go on; `None` at the end.
+    pub(in crate::store) next: Option<Pass>,
+}
+
+/// One view of the file.
+struct Survey {
+    tag: u32,
+    now: Timestamp,
+    retention: Retention,
+    log: ReadOnlyTable<u64, &'static [u8]>,
+    outcomes: ReadOnlyTable<u64, &'static [u8]>,
+    dead: ReadOnlyTable<u64, u8>,
+    swept: Option<ReadOnlyTable<u64, (u64, u64)>>,
+    meta: ReadOnlyTable<&'static str, u64>,
+    reader: LogReader,
+    /// The finished works that the record at hand depends on.
+    finished: Vec<u64>,
+    sweep: Sweep,
+}
+
+impl Shared {
+    pub(in crate::store) fn survey(
+        &self,
+        retention: &Retention,
+        pass: Pass,
+    ) -> Result<Step, Error> {
+        let transaction = self.file.read()?;
+        let open = || -> Result<Step, Failure> {
+            let swept = match transaction.open_table(file::SWEPT) {
+                Ok(swept) => Some(swept),
+                // An older Hookgate made the file; the first step makes the table.
+                Err(TableError::TableDoesNotExist(_)) => None,
+                Err(error) => return Err(error.into()),
+            };
+            let survey = Survey {
+                tag: self.file.tag,
+                now: self.clock.now(),
+                retention: retention.clone(),
+                log: transaction.open_table(file::LOG)?,
+                outcomes: transaction.open_table(file::OUTCOMES)?,
+                dead: transaction.open_table(file::DEAD)?,
+                swept,
+                meta: transaction.open_table(file::META)?,
+                reader: LogReader::new(self.file.tag),
+                finished: Vec::new(),
+                sweep: Sweep::default(),
+            };
+            match pass {
+                Pass::Letters(from) => survey.letters(from),
+                Pass::Packed { from, excess, all } => survey.packed(from, excess, all),
+                Pass::Fresh { all } => survey.fresh(all),
+            }
+        };
+        Ok(open()?)
+    }
+}
+
+impl Survey {
+    fn letters(mut self, from: u64) -> Result<Step, Failure> {
+        let mut next = None;
+        for (looked_at, row) in self.dead.range(from..)?.enumerate() {
+            let position = row?.0.value();
+            if looked_at == STEP_LETTERS_MAX {
+                next = Some(Pass::Letters(position));
+                break;
+            }
+            let last = self.standing(position)?.and_then(|standing| standing.last);
+            let last = last.map(|last| self.reader.record(&self.log, last)).transpose()?.flatten();
+            let died_at = match last {
+                Some(Record::Try(tried)) => tried.at,
+                Some(Record::Attempt(attempt)) => attempt.at,
+                _ => Timestamp(0),
+            };
+            if died_at.after(self.retention.dead) <= self.now {
+                self.sweep.letters.push(position);
+            }
+        }
+        self.sweep.swept.letters = self.sweep.letters.len();
+        let sweep = (!self.sweep.letters.is_empty()).then_some(self.sweep);
+        if next.is_some() {
+            return Ok(Step { sweep, next });
+        }
+        let all =
+            self.meta.get(file::RETENTION)?.map(|mark| mark.value()) != Some(self.retention.mark());
+        let mut bytes = 0;
+        if let (Some(_), Some(swept)) = (self.retention.size_bytes, &self.swept) {
+            for row in swept.range::<u64>(..)? {
+                bytes += row?.1.value().1;
+            }
+        }
+        let excess = bytes.saturating_sub(self.retention.size_bytes.unwrap_or(u64::MAX));
+        Ok(Step { sweep, next: Some(Pass::Packed { from: 0, excess, all }) })
+    }
+
+    fn packed(mut self, from: u64, excess: u64, all: bool) -> Result<Step, Failure> {
+        if excess > 0 {
+            self.retention = self.retention.at_once();
+        }
+        let mut segments: Vec<Segment> = Vec::new();
+        let (mut raw, mut packed) = (0, 0);
+        let rows = self.swept.as_ref().map(|swept| swept.range(from..)).transpose()?;
+        for row in rows.into_iter().flatten() {
+            let (first, row) = row?;
+            let (due, bytes) = row.value();
+            let wanted = all || Timestamp(due) <= self.now || packed < excess;
+            if !wanted && segments.is_empty() {
+                continue;
+            }
+            let is_enough = excess > 0 && packed >= excess;
+            if !wanted || is_enough || raw >= STEP_BYTES_MAX || segments.len() == STEP_SEGMENTS_MAX
+            {
+                break;
+            }
+            let Some(stored) = self.log.get(first.value())? else { continue };
+            let segment = Segment::read(first.value(), stored.value())?;
+            raw += segment.raw_bytes();
+            packed += bytes;
+            segments.push(segment);
+        }
+        let Some(last) = segments.last() else {
+            return Ok(Step { sweep: None, next: Some(Pass::Fresh { all }) });
+        };
+        let next = Pass::Packed { from: last.next(), excess: excess.saturating_sub(packed), all };
+        self.pack(&segments)?;
+        Ok(Step { sweep: Some(self.sweep), next: Some(next) })
+    }
+
+    fn fresh(mut self, all: bool) -> Result<Step, Failure> {
+        let mark = |name| -> Result<u64, Failure> {
+            Ok(self.meta.get(name)?.map_or(0, |mark| mark.value()))
+        };
+        let (from, to) = (mark(file::SWEPT_TO)?, mark(file::LOW_WATER)?);
+        let mut segments = Vec::new();
+        let mut raw = 0;
+        let mut is_last = true;
+        for row in self.log.range(from.min(to)..to)? {
+            if raw >= STEP_BYTES_MAX || segments.len() == STEP_SEGMENTS_MAX {
+                is_last = false;
+                break;
+            }
+            let (first, stored) = row?;
+            let segment = Segment::read(first.value(), stored.value())?;
+            raw += segment.raw_bytes();
+            segments.push(segment);
+        }
+        // A few young ones wait for more: together they fill a segment.
+        let is_young = match self.oldest(&segments)? {
+            Some(oldest) => oldest.after(self.retention.grain()) > self.now,
+            None => true,
+        };
+        if is_last && raw < STEP_BYTES_MAX && is_young {
+            self.sweep.mark = all.then(|| self.retention.mark());
+            let sweep = self.sweep.mark.is_some().then_some(self.sweep);
+            return Ok(Step { sweep, next: None });
+        }
+        self.sweep.swept_to = segments.last().map(Segment::next);
+        self.pack(&segments)?;
+        Ok(Step { sweep: Some(self.sweep), next: Some(Pass::Fresh { all }) })
+    }
+
+    /// When the first of these was written; `None` if they hold only gaps.
+    fn oldest(&self, segments: &[Segment]) -> Result<Option<Timestamp>, Failure> {
+        for entry in segments.iter().flat_map(Segment::entries) {
+            if let Some(at) = written_at(&Record::read(&entry, self.tag)?) {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    fn pack(&mut self, segments: &[Segment]) -> Result<(), Failure> {
+        let mut items = Vec::new();
+        for entry in segments.iter().flat_map(Segment::entries) {
+            if entry.kind == RecordKind::Gap {
+                continue;
+            }
+            let record = Record::read(&entry, self.tag)?;
+            self.finished.clear();
+            let fate = self.fate(&entry, &record)?;
+            if !matches!(fate, Fate::Keep(_)) {
+                self.sweep.relied.append(&mut self.finished);
+            }
+            items.extend(self.item(&entry, &record, fate));
+        }
+        self.sweep.replaced = segments.iter().map(Segment::first).collect();
+        self.sweep.packed = pack(&items);
+        self.sweep.swept.segments = segments.len();
+        Ok(())
+    }
+
+    fn item(&mut self, entry: &Entry<'_>, record: &Record, fate: Fate) -> Option<Item> {
+        let Entry { position, width, kind, bytes } = *entry;
+        let (kind, bytes, due) = match (fate, record) {
+            (Fate::Bare(due), Record::Receipt(receipt)) => {
+                self.sweep.swept.bodies += 1;
+                (RecordKind::BareReceipt, ReceiptRecord::bare(receipt).write(), due)
+            }
+            (Fate::Keep(due) | Fate::Bare(due), _) => (kind, bytes.to_vec(), due),
+            (Fate::Drop, _) => {
+                self.sweep.swept.records += 1;
+                match record {
+                    Record::Receipt(_) | Record::Parcel(_) => self.sweep.forgotten.push(position),
+                    Record::Event(event) => {
+                        let works = position + 1..position + u64::from(event.width());
+                        self.sweep.forgotten.extend(works);
+                    }
+                    Record::Try(_) | Record::Attempt(_) | Record::Reopening(_) | Record::Gap => (),
+                }
+                return None;
+            }
+        };
+        let due = self.round_up(due);
+        Some(Item { position, width, kind, bytes, due })
+    }
+
+    /// Times that are close to each other become one.
+    fn round_up(&self, due: Timestamp) -> Timestamp {
+        let grain = u64::try_from(self.retention.grain().as_millis()).unwrap_or(u64::MAX);
+        Timestamp(due.0.div_ceil(grain).saturating_mul(grain))
+    }
+
+    fn fate(&mut self, entry: &Entry<'_>, record: &Record) -> Result<Fate, Failure> {
+        let Entry { position, .. } = *entry;
+        let Retention { bodies, events, attempts, .. } = self.retention;
+        let Some(at) = written_at(record) else { return Ok(Fate::Drop) };
+        let due = at.after(match record {
+            Record::Receipt(receipt) if !receipt.body_expired => bodies,
+            Record::Try(tried) if !adds_nothing(tried) => events,
+            Record::Try(_) | Record::Attempt(_) | Record::Reopening(_) => attempts,
+            Record::Receipt(_) | Record::Event(_) | Record::Parcel(_) | Record::Gap => events,
+        });
+        if due > self.now {
+            return Ok(Fate::Keep(due));
+        }
+        let is_needed = match record {
+            Record::Receipt(receipt) if receipt.body_expired => false,
+            Record::Receipt(_) => self.is_owed(position)? || self.needs_body(position)?,
+            Record::Event(event) => {
+                self.is_any_owed(position + 1..position + u64::from(event.width()))?
+            }
+            Record::Parcel(_) => self.is_owed(position)?,
+            Record::Try(tried) => {
+                self.is_tried(tried.work)? || self.needs_brought(&tried.events)?
+            }
+            Record::Attempt(attempt) => self.is_tried(attempt.work)?,
+            Record::Reopening(reopening) => self.is_tried(reopening.work)?,
+            Record::Gap => false,
+        };
+        Ok(match record {
+            _ if is_needed => Fate::Keep(self.now.after(self.retention.grain())),
+            Record::Receipt(_) if at.after(events) > self.now => Fate::Bare(at.after(events)),
+            _ => Fate::Drop,
+        })
+    }
+
+    fn standing(&self, position: u64) -> Result<Option<Standing>, Failure> {
+        let row = self.outcomes.get(position)?;
+        Ok(row.map(|row| Standing::read(position, row.value())).transpose()?)
+    }
+
+    /// Whether a work is left to do, or a dead letter.
+    fn is_owed(&mut self, position: u64) -> Result<bool, Failure> {
+        // One that was never tried has no row.
+        let progress = self.standing(position)?.unwrap_or_default().progress;
+        self.finished.push(position);
+        Ok(match progress {
+            Progress::Ready | Progress::RetryAt(_) => true,
+            Progress::Dead => self.dead.get(position)?.is_some(),
+            Progress::Done => false,
+        })
+    }
+
+    fn is_any_owed(&mut self, positions: std::ops::Range<u64>) -> Result<bool, Failure> {
+        for position in positions {
+            if self.is_owed(position)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The same for a work that was tried: if it has no row any more, it is gone itself.
+    fn is_tried(&mut self, position: u64) -> Result<bool, Failure> {
+        Ok(self.standing(position)?.is_some() && self.is_owed(position)?)
+    }
+
+    /// Whether something that came out of a receipt is owed: it may be delivered as the receipt's own
+    /// bytes.
+    fn needs_body(&mut self, receipt: u64) -> Result<bool, Failure> {
+        let events = self.added_by(receipt)?;
+        self.needs_brought(&events)
+    }
+
+    fn needs_brought(&mut self, events: &[u64]) -> Result<bool, Failure> {
+        let mut waiting = events.to_vec();
+        for _ in 0..BROUGHT_MAX {
+            let Some(position) = waiting.pop() else { return Ok(false) };
+            let record = self.reader.record(&self.log, position)?;
+            let Some(Stored::Event(event)) = record.and_then(Stored::of) else { continue };
+            if self.is_any_owed(position + 1..position + u64::from(event.width()))? {
+                return Ok(true);
+            }
+            for run in position + 1..=position + event.routes.handlers.len() as u64 {
+                waiting.extend(self.added_by(run)?);
+            }
+        }
+        Ok(!waiting.is_empty())
+    }
+
+    /// The events that the latest tries of a work added.
+    fn added_by(&self, work: u64) -> Result<Vec<u64>, Failure> {
+        let mut events = Vec::new();
+        let mut next = self.standing(work)?.and_then(|standing| standing.last);
+        for _ in 0..BROUGHT_MAX {
+            let Some(position) = next else { break };
+            next = match self.reader.record(&self.log, position)? {
+                Some(Record::Try(tried)) => {
+                    events.extend(tried.events);
+                    tried.previous
+                }
+                Some(Record::Reopening(reopening)) => reopening.previous,
+                _ => break,
+            };
+        }
+        Ok(events)
+    }
+}
+
+fn adds_nothing(tried: &TryRecord) -> bool {
+    tried.events.is_empty() && tried.parcels.is_empty() && tried.alerts.is_empty()
+}
+
+/// When a record was written, by its own account.
+fn written_at(record: &Record) -> Option<Timestamp> {
+    Some(match record {
+        Record::Receipt(receipt) => receipt.request.received_at,
+        Record::Event(event) => event.recorded_at,
+        Record::Parcel(parcel) => parcel.recorded_at,
+        Record::Try(tried) => tried.at,
+        Record::Attempt(attempt) => attempt.at,
+        Record::Reopening(reopening) => reopening.at,
+        Record::Gap => return None,
+    })
+}

@@ -1,0 +1,286 @@
+//! What was kept long enough goes, what is needed stays, and a power cut loses neither.
+
+use redb::ReadableTableMetadata;
+
+use super::disk::Disk;
+use super::*;
+use crate::store::sweep::Sweep;
+use crate::store::sweep::survey::Pass;
+
+const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
+
+fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 24 * 60 * 60)
+}
+
+impl Bench {
+    fn on(disk: Disk, clock: Clock) -> Self {
+        let store = Store::open_on(disk, &Config::at("nowhere"), clock.clone()).unwrap();
+        Self { folder: TempDir::new().unwrap(), clock, store }
+    }
+
+    /// A finished receipt with an event, whose run is done and whose delivery ended so.
+    async fn finished(&self, id: &str, delivered: Verdict) -> (Id, Id) {
+        let ids = self.bring(vec![event(id, "pi_1").to(&["ledger"], &["crm"])]).await;
+        self.end_run(self.runs().pop().unwrap(), Verdict::Done).await;
+        self.end_delivery(self.deliveries().pop().unwrap(), delivered).await;
+        let receipt = self.store.event(ids[0]).unwrap().unwrap().receipt.unwrap();
+        (receipt, ids[0])
+    }
+
+    /// Moves the mark over all, the clock to `age` days after the start, and sweeps.
+    async fn sweep_after(self, age: u64, retention: &Retention) -> (Self, Swept) {
+        let bench = self.restart().await;
+        bench.clock.set(NOW.after(days(age)));
+        let swept = bench.store.sweep(retention).await.unwrap();
+        (bench, swept)
+    }
+
+    fn rows(&self, table: redb::TableDefinition<'static, u64, &'static [u8]>) -> u64 {
+        let transaction = self.store.handle.shared.file.read().unwrap();
+        transaction.open_table(table).unwrap().len().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_body_goes_by_its_age_and_the_rest_of_the_receipt_stays() {
+    let bench = Bench::new();
+    let (receipt_id, event_id) = bench.finished("evt_1", Verdict::Done).await;
+
+    let (bench, early) = bench.sweep_after(29, &Retention::default()).await;
+    assert_eq!(early.bodies, 0);
+    assert!(bench.store.receipt(receipt_id).unwrap().unwrap().body.is_some());
+    let (bench, swept) = bench.sweep_after(32, &Retention::default()).await;
+
+    assert_eq!(swept.bodies, 1);
+    let view = bench.store.receipt(receipt_id).unwrap().unwrap();
+    assert!(view.body_expired && view.body.is_none() && view.headers.is_empty());
+    assert_eq!(view.events, [event_id]);
+    assert!(bench.store.read_receipt(receipt_id).unwrap().is_none());
+    let duplicate = bench.store.append(receipt(&["evt_1"])).await.unwrap();
+    assert_eq!(duplicate, Appended::Duplicate(receipt_id));
+}
+
+#[tokio::test]
+async fn attempts_go_by_their_age_and_their_event_stays() {
+    let bench = Bench::new();
+    let (_, event_id) = bench.finished("evt_1", Verdict::Done).await;
+    let retention = Retention { attempts: days(5), ..Retention::default() };
+
+    let (bench, early) = bench.sweep_after(4, &retention).await;
+    let view = bench.store.event(event_id).unwrap().unwrap();
+    assert_eq!((early.records, view.deliveries[0].attempts.len()), (0, 1));
+    let (bench, _) = bench.sweep_after(7, &retention).await;
+
+    let view = bench.store.event(event_id).unwrap().unwrap();
+    assert!(view.deliveries[0].attempts.is_empty() && view.runs[0].tries.is_empty());
+    assert_eq!((view.state, view.deliveries[0].progress.tries_made), (State::Done, 1));
+}
+
+#[tokio::test]
+async fn an_event_goes_by_its_age_with_all_that_is_known_of_it() {
+    let bench = Bench::new();
+    let (receipt_id, event_id) = bench.finished("evt_1", Verdict::Done).await;
+
+    let (bench, _) = bench.sweep_after(89, &Retention::default()).await;
+    assert!(bench.store.event(event_id).unwrap().is_some());
+    let (bench, _) = bench.sweep_after(92, &Retention::default()).await;
+
+    assert!(bench.store.event(event_id).unwrap().is_none());
+    assert!(bench.store.receipt(receipt_id).unwrap().is_none());
+    assert!(bench.store.events(&EventFilter::default(), ALL).unwrap().items.is_empty());
+    let replayed = bench.store.replay(vec![event_id]).await;
+    assert!(matches!(replayed, Err(Error::Unknown(_))));
+    assert_eq!((bench.rows(file::LOG), bench.rows(file::OUTCOMES)), (0, 0));
+    let duplicate = bench.store.append(receipt(&["evt_1"])).await.unwrap();
+    assert!(matches!(duplicate, Appended::Duplicate(_)), "ids outlive what they came with");
+    let bench = bench.restart().await;
+    bench.finished("evt_2", Verdict::Done).await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_keeps_what_a_replay_needs_until_it_goes_itself() {
+    let bench = Bench::new();
+    let (receipt_id, event_id) = bench.finished("evt_1", Verdict::Dead).await;
+    let retention = Retention { bodies: days(2), events: days(2), ..Retention::default() };
+
+    let (bench, _) = bench.sweep_after(80, &retention).await;
+    assert_eq!(bench.store.dead(ALL).unwrap().items[0].reason, "it makes no sense");
+    assert!(bench.store.read_receipt(receipt_id).unwrap().is_some());
+    assert_eq!(bench.store.replay(vec![event_id]).await.unwrap().reopened, 2);
+    bench.end_run(bench.runs().pop().unwrap(), Verdict::Done).await;
+    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Dead).await;
+    let (bench, swept) = bench.sweep_after(92, &retention).await;
+
+    assert_eq!(swept.letters, 1);
+    assert!(bench.store.dead(ALL).unwrap().items.is_empty());
+    assert_eq!(bench.store.stats().works[&WorkKind::Delivery].dead, 0);
+    let bench = bench.restart().await;
+    assert_eq!(bench.store.stats().works[&WorkKind::Delivery].dead, 0);
+    assert!(bench.store.event(event_id).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_letter_that_went_before_its_event_is_counted_once() {
+    let bench = Bench::new();
+    let (_, event_id) = bench.finished("evt_1", Verdict::Dead).await;
+    let retention = Retention { dead: days(5), ..Retention::default() };
+    let (bench, swept) = bench.sweep_after(6, &retention).await;
+    assert_eq!(swept.letters, 1);
+
+    assert_eq!(bench.store.replay(vec![event_id]).await.unwrap().reopened, 2);
+    assert_eq!(bench.store.stats().works[&WorkKind::Delivery].dead, 0);
+    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Dead).await;
+    assert_eq!(bench.store.stats().works[&WorkKind::Delivery].dead, 1);
+}
+
+#[tokio::test]
+async fn what_is_left_to_do_keeps_what_it_needs_for_ever() {
+    let bench = Bench::new();
+    let later = Verdict::RetryAt(NOW.after(days(500)));
+    let (receipt_id, event_id) = bench.finished("evt_1", later).await;
+    let unparsed = bench.append(&["evt_2"]).await;
+
+    let (bench, _) = bench.sweep_after(400, &Retention::default()).await;
+    let bench = bench.restart().await;
+
+    assert_eq!(bench.parse().id, unparsed);
+    assert!(bench.store.read_receipt(receipt_id).unwrap().is_some());
+    bench.clock.set(NOW.after(days(500)));
+    let delivery = bench.deliveries().pop().unwrap();
+    assert_eq!(delivery.tries_made, 1);
+    let Cargo::Event(stored) = &delivery.cargo else { panic!("an event") };
+    assert_eq!(stored.id, event_id);
+    bench.end_delivery(delivery, Verdict::Done).await;
+    let (bench, _) = bench.sweep_after(502, &Retention::default()).await;
+    assert!(bench.store.event(event_id).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_a_run_emitted_keeps_the_body_that_it_goes_back_to() {
+    let bench = Bench::new();
+    let ids = bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
+    let emitted = vec![event("n1", "pi_1").to(&[], &["crm"])];
+    let effects = Committed { events: emitted, ..Committed::default() };
+    let run = bench.runs().pop().unwrap();
+    bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap();
+    let receipt_id = bench.store.event(ids[0]).unwrap().unwrap().receipt.unwrap();
+
+    let (bench, _) = bench.sweep_after(60, &Retention::default()).await;
+    assert!(bench.store.read_receipt(receipt_id).unwrap().is_some());
+    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Done).await;
+    let (bench, _) = bench.sweep_after(62, &Retention::default()).await;
+    assert!(bench.store.read_receipt(receipt_id).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn many_small_segments_become_few_that_read_the_same() {
+    let bench = Bench::new();
+    let mut ids = Vec::new();
+    for number in 0..100 {
+        ids.push(bench.finished(&format!("evt_{number}"), Verdict::Done).await);
+    }
+    let shown = |bench: &Bench| -> Vec<String> {
+        let events = ids.iter().map(|(_, id)| bench.store.event(*id).unwrap().unwrap());
+        events.map(|view| serde_json::to_string(&view).unwrap()).collect()
+    };
+    let before = shown(&bench);
+
+    let segments = bench.rows(file::LOG);
+    let (bench, swept) = bench.sweep_after(2, &Retention::default()).await;
+
+    assert_eq!((swept.segments as u64, swept.records), (segments, 0));
+    assert!(segments >= 400 && bench.rows(file::LOG) == 1, "{segments} segments");
+    assert_eq!(shown(&bench), before);
+    let again = bench.store.sweep(&Retention::default()).await.unwrap();
+    assert_eq!(again, Swept::default());
+}
+
+#[tokio::test]
+async fn too_many_bytes_push_out_the_oldest_that_nobody_needs() {
+    let bench = Bench::new();
+    let (_, dead) = bench.finished("evt_dead", Verdict::Dead).await;
+    let (_, old) = bench.finished("evt_old", Verdict::Done).await;
+    let (bench, _) = bench.sweep_after(2, &Retention::default()).await;
+    bench.clock.set(NOW.after(days(3)));
+    let (_, new) = bench.finished("evt_new", Verdict::Done).await;
+    let (bench, _) = bench.sweep_after(5, &Retention::default()).await;
+
+    let transaction = bench.store.handle.shared.file.read().unwrap();
+    let rows = transaction.open_table(file::SWEPT).unwrap();
+    let sizes = rows.range::<u64>(..).unwrap().map(|row| row.unwrap().1.value().1);
+    let size_bytes = Some(sizes.sum::<u64>() - 1);
+    let retention = Retention { size_bytes, ..Retention::default() };
+    bench.store.sweep(&retention).await.unwrap();
+
+    let is_there = |id| bench.store.event(id).unwrap().is_some();
+    assert_eq!([dead, old, new].map(is_there), [true, false, true]);
+}
+
+#[tokio::test]
+async fn another_retention_applies_to_what_is_packed_already() {
+    let bench = Bench::new();
+    let (_, event_id) = bench.finished("evt_1", Verdict::Done).await;
+    let (bench, _) = bench.sweep_after(10, &Retention::default()).await;
+    let shorter = Retention { events: days(5), ..Retention::default() };
+    let (bench, _) = bench.sweep_after(10, &shorter).await;
+    assert!(bench.store.event(event_id).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_is_opened_again_during_a_sweep_is_not_swept() {
+    let bench = Bench::new();
+    let (_, event_id) = bench.finished("evt_1", Verdict::Done).await;
+    let bench = bench.restart().await;
+    bench.clock.set(NOW.after(days(100)));
+    let shared = &bench.store.handle.shared;
+    let step = shared.survey(&Retention::default(), Pass::Fresh { all: false }).unwrap();
+    let sweep: Box<Sweep> = Box::new(step.sweep.unwrap());
+
+    bench.store.replay(vec![event_id]).await.unwrap();
+    let done = bench.store.ask(|reply| Op::Sweep { sweep, reply }).await.unwrap();
+
+    assert!(!done);
+    assert_eq!((bench.runs().len(), bench.deliveries().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_power_cut_at_any_sync_of_a_sweep_loses_nothing_that_is_needed() {
+    let disk = Disk::default();
+    let bench = Bench::on(disk.clone(), Clock::manual(NOW));
+    let mut ids = Vec::new();
+    let verdicts = [Verdict::Done, Verdict::Dead, Verdict::RetryAt(NOW.after(days(40)))];
+    for number in 0..30 {
+        ids.push(bench.finished(&format!("evt_{number}"), verdicts[number % 3]).await);
+    }
+    bench.store.close().await.unwrap();
+    let bench = Bench::on(disk.clone(), bench.clock);
+    bench.clock.set(NOW.after(days(50)));
+    disk.record_cuts();
+    let retention = Retention { bodies: days(5), events: days(20), ..Retention::default() };
+    bench.store.sweep(&retention).await.unwrap();
+    bench.clock.set(NOW.after(days(95)));
+    bench.store.sweep(&retention).await.unwrap();
+
+    let cuts = disk.take_cuts();
+    assert!(cuts.len() >= 3, "{} syncs", cuts.len());
+    let mut random = fastrand::Rng::with_seed(3);
+    for (number, cut) in cuts.iter().enumerate() {
+        for disk in [cut.disk(|| false), cut.torn(&mut random), cut.torn(&mut random)] {
+            let bench = Bench::on(disk, Clock::manual(bench.clock.now()));
+            let retrying = ids.iter().skip(2).step_by(3);
+            for (receipt_id, event_id) in retrying {
+                assert!(bench.store.read_receipt(*receipt_id).unwrap().is_some(), "cut {number}");
+                assert!(bench.store.event(*event_id).unwrap().is_some(), "cut {number}");
+            }
+            let deliveries = bench.deliveries();
+            assert_eq!(deliveries.len(), 10, "cut {number}");
+            for delivery in deliveries {
+                bench.end_delivery(delivery, Verdict::Done).await;
+            }
+            let letters = bench.store.dead(ALL).unwrap().items.len() as u64;
+            assert_eq!(bench.store.stats().works[&WorkKind::Delivery].dead, letters);
+            bench.store.sweep(&retention).await.unwrap();
+        }
+    }
+}
