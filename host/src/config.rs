@@ -6,6 +6,7 @@
 
 mod file;
 mod limits;
+mod retention;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::dispatch::Grants;
 use crate::ids::Name;
 use crate::ingest::Source;
 use crate::route::Pattern;
+use crate::store::Retention;
 
 pub use file::Verify;
 pub use limits::Limits;
@@ -50,6 +52,8 @@ pub struct Config {
     pub egress_allow: Vec<IpNet>,
     /// How much of everything.
     pub limits: Limits,
+    /// How long what is finished is kept.
+    pub retention: Retention,
     /// The files that secrets were read from: a change of one is a change of the configuration.
     pub secret_files: BTreeSet<PathBuf>,
 }
@@ -189,6 +193,17 @@ allow = ["127.0.0.0/8"]
         let with = |limit: &str| parse(&format!("{WHOLE}\n[limits]\n{limit} = 0\n"));
         assert_eq!(with("parses").unwrap().limits.parses, 0);
         assert!(with("runs").unwrap_err().to_string().contains("limits.runs is zero"));
+    }
+
+    #[test]
+    fn retention_is_read_and_never_zero() {
+        let with = |table: &str| parse(&format!("{WHOLE}\n[retention]\n{table}"));
+        let retention = with("bodies = \"7d\"\nsize_bytes = 1000").unwrap().retention;
+        assert_eq!(retention.bodies, std::time::Duration::from_secs(7 * 86_400));
+        assert_eq!(retention.size_bytes, Some(1000));
+        assert_eq!(retention.dead, Retention::default().dead);
+        let error = with("dead = \"0s\"").unwrap_err().to_string();
+        assert!(error.contains("retention.dead is zero"), "{error}");
     }
 
     #[test]

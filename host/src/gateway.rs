@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::admin::{self, Admin};
 use crate::clock::Clock;
@@ -30,7 +30,7 @@ use crate::listener::{self, Limits};
 use crate::metrics::Metrics;
 use crate::plugin::{self, Compiler, Registry};
 use crate::retry::RetryPolicy;
-use crate::store::{self, Store};
+use crate::store::{self, Retention, Store};
 use crate::worker::work;
 
 use live::Live;
@@ -38,6 +38,9 @@ pub(crate) use live::check_settings;
 
 /// Connections to the admin port at a time.
 const ADMIN_CONNECTIONS: usize = 64;
+
+/// Between two sweeps of the store.
+const SWEEP_PAUSE: Duration = Duration::from_secs(10 * 60);
 
 /// What a gateway can be started with, beside its configuration.
 #[derive(Debug, Clone)]
@@ -82,7 +85,7 @@ impl Gateway {
         let admin = bind(config.admin).await?;
         let addresses = (public.local_addr()?, admin.local_addr()?);
 
-        let limits = config.limits.clone();
+        let (limits, retention) = (config.limits.clone(), config.retention.clone());
         let live = Live::start(path, config, &parts).await?;
         let mut gateway = Self {
             public: addresses.0,
@@ -92,6 +95,9 @@ impl Gateway {
             cancel: CancellationToken::new(),
             tasks: JoinSet::new(),
         };
+        let cancel = gateway.cancel.clone();
+        let sweeping = sweep(parts.store.clone(), parts.clock.clone(), retention, cancel);
+        gateway.tasks.spawn(ending("sweeping", sweeping));
         gateway.spawn(parts, live, &limits, public, admin);
         Ok(gateway)
     }
@@ -189,6 +195,26 @@ impl Gateway {
         }
         self.store.close().await.context("failed to close the store")?;
         ending
+    }
+}
+
+/// Sweeps the store now and then, until cancelled.
+async fn sweep(
+    store: Store,
+    clock: Clock,
+    retention: Retention,
+    cancel: CancellationToken,
+) -> Result<(), store::Error> {
+    loop {
+        let next = clock.now().after(SWEEP_PAUSE);
+        tokio::select! {
+            () = cancel.cancelled() => return Ok(()),
+            swept = store.sweep(&retention) => debug!(swept = ?swept?, "swept the store"),
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return Ok(()),
+            () = clock.reached(Some(next)) => (),
+        }
     }
 }
 

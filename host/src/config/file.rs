@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use url::Url;
 
+use super::retention::RetentionTable;
 use super::{Config, Limits};
 use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
@@ -46,6 +47,7 @@ pub(super) struct File {
     #[serde(default)]
     egress: EgressTable,
     limits: Option<Spanned<Limits>>,
+    retention: Option<Spanned<RetentionTable>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,6 +134,10 @@ impl File {
         if let Some(name) = limits.zero() {
             return Err(flaw(limits_span, format!("limits.{name} is zero")));
         }
+        let retention = self.retention.unwrap_or_else(|| Spanned::new(0..0, Default::default()));
+        if let Some(name) = retention.get_ref().zero() {
+            return Err(flaw(retention.span(), format!("retention.{name} is zero")));
+        }
         for handler in self.handlers.values() {
             for endpoint in &handler.endpoints {
                 if !self.endpoints.contains_key(endpoint.get_ref()) {
@@ -161,6 +167,7 @@ impl File {
             handlers: self.handlers.into_iter().map(table_grants).collect(),
             egress_allow: self.egress.allow,
             limits,
+            retention: retention.into_inner().into(),
             secret_files: secrets.files,
         })
     }

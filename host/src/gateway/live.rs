@@ -267,11 +267,11 @@ impl Live {
             checked.map_err(|reason| anyhow!("{reason}"))?;
         }
         let fixed = |config: &Config| {
-            let Config { listen, admin, data, plugins, limits, .. } = config;
-            (*listen, *admin, data.clone(), plugins.clone(), limits.clone())
+            let Config { listen, admin, data, plugins, limits, retention, .. } = config;
+            (*listen, *admin, data.clone(), plugins.clone(), limits.clone(), retention.clone())
         };
         if fixed(&loaded) != fixed(&self.config) {
-            warn!("listen, admin, data, plugins and limits change only with a restart");
+            warn!("listen, admin, data, plugins, limits and retention change only with a restart");
         }
         Ok(Some(loaded))
     }
