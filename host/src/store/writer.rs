@@ -335,12 +335,13 @@ impl Writer {
         self.end = end;
         self.ids.apply(ids);
         self.frontier.committed(moved.as_ref(), end);
-        opened.iter().for_each(|work| self.frontier.opened(work.entry.position));
         for (_, position, standing) in &tried {
             if !standing.is_open() {
                 self.frontier.finished(*position);
             }
         }
+        // After those: a work may be finished and opened again in one commit, never the other way.
+        opened.iter().for_each(|work| self.frontier.opened(work.entry.position));
 
         let mut touched: Vec<WorkKind> = opened.iter().map(|work| work.kind).collect();
         touched.extend(tried.iter().map(|(kind, ..)| *kind));

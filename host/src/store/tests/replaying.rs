@@ -113,6 +113,35 @@ async fn a_reopened_work_before_the_mark_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_replayed_in_the_commit_that_finished_it_survives_a_restart() {
+    let disk = disk::Disk::default();
+    let open = || Store::open_on(disk.clone(), &Config::at("nowhere"), Clock::manual(NOW)).unwrap();
+    let bench = Bench { folder: TempDir::new().unwrap(), clock: Clock::manual(NOW), store: open() };
+    let ids = bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
+    let run = bench.runs().pop().unwrap();
+    disk.stall();
+    let mut tasks = tokio::task::JoinSet::new();
+    let store = bench.store.clone();
+    tasks.spawn(async move { store.append(receipt(&[])).await.unwrap() });
+    tokio::task::yield_now().await;
+    disk.wait_for_stall();
+
+    let store = bench.store.clone();
+    let done = store.commit_run(run, tried(Verdict::Done), Committed::default());
+    let replayed = store.replay(ids);
+    // Both are queued before the disk goes on.
+    let go_on = async { disk.go_on() };
+    let (done, replayed, ()) = tokio::join!(done, replayed, go_on);
+    done.unwrap();
+    assert_eq!(replayed.unwrap().reopened, 1);
+    tasks.join_all().await;
+    drop(store);
+    bench.store.close().await.unwrap();
+
+    assert_eq!(open().claim_runs(9, 9).unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn another_version_of_a_plugin_reopens_what_it_could_not_parse() {
     let bench = Bench::new();
     let id = bench.append(&["evt_1"]).await;
