@@ -12,7 +12,9 @@ pub(super) const PACKED_BYTES_MAX: usize = (64 << 10) - 128;
 /// A segment is full enough above this.
 const PACKED_BYTES_GOOD: usize = PACKED_BYTES_MAX / 10 * 9;
 /// How often a segment's size is tried.
-const TRIES_MAX: usize = 5;
+const TRIES_MAX: usize = 6;
+/// Raw bytes that are tried first: real webhooks become a fifth or less.
+const RAW_BYTES_MAX: usize = 5 * PACKED_BYTES_MAX;
 /// A longer gap ends a segment.
 const GAP_MAX: u64 = 1 << 20;
 
@@ -51,9 +53,9 @@ pub(super) fn pack(items: &[Item]) -> Vec<Packed> {
     packed
 }
 
-/// How much of the records a last segment takes that is not full.
-pub(super) fn is_full(packed: &Packed) -> bool {
-    packed.bytes.len() >= PACKED_BYTES_GOOD
+/// Whether a packed segment of so many bytes has no room left.
+pub(super) fn is_full(bytes: usize) -> bool {
+    bytes >= PACKED_BYTES_GOOD
 }
 
 /// Up to the first gap that is too long to be kept as one.
@@ -66,36 +68,38 @@ fn unbroken(items: &[Item]) -> &[Item] {
 /// The largest segment of the first of these that a few tries find; at least one record.
 fn fill(items: &[Item]) -> Packed {
     let mut best = write(&items[..1]);
-    let mut count = items.len();
     let mut too_many = items.len() + 1;
+    let mut raw_bytes = RAW_BYTES_MAX;
     for _ in 0..TRIES_MAX {
-        // Compresses less than 32 times, so more raw bytes need not be tried.
-        let mut bytes = 0;
-        let bounded = items[..count].iter().take_while(|item| {
-            bytes += item.bytes.len();
-            bytes <= 32 * PACKED_BYTES_MAX
-        });
-        count = bounded.count().clamp(1, items.len());
+        let count = count_within(items, raw_bytes).min(too_many - 1);
+        if count <= best.records {
+            break;
+        }
         let tried = write(&items[..count]);
         let size = tried.bytes.len();
-        if size <= PACKED_BYTES_MAX {
-            let done = is_full(&tried) || count == items.len();
-            if tried.records > best.records {
-                best = tried;
-            }
-            if done {
-                break;
-            }
-        } else {
-            too_many = too_many.min(count);
+        let raw: usize = items[..count].iter().map(|item| item.bytes.len()).sum();
+        // Aims between full enough and too full.
+        raw_bytes = raw.saturating_mul(PACKED_BYTES_MAX / 100 * 96) / size.max(1);
+        if size > PACKED_BYTES_MAX {
+            too_many = count;
+            continue;
         }
-        let guess = count.saturating_mul(PACKED_BYTES_MAX / 100 * 97) / size.max(1);
-        count = guess.min(too_many - 1);
-        if count <= best.records {
+        best = tried;
+        if is_full(size) {
             break;
         }
     }
     best
+}
+
+/// How many of the first items have together no more raw bytes than this.
+fn count_within(items: &[Item], raw_bytes: usize) -> usize {
+    let mut bytes = 0;
+    let within = items.iter().take_while(|item| {
+        bytes += item.bytes.len();
+        bytes <= raw_bytes
+    });
+    within.count()
 }
 
 fn write(items: &[Item]) -> Packed {
@@ -109,7 +113,7 @@ fn write(items: &[Item]) -> Packed {
         writer.push_bytes(item.kind, item.width, &item.bytes);
     }
     let due = items.iter().map(|item| item.due).min().unwrap_or(Timestamp::MAX);
-    let (first, bytes) = writer.finish();
+    let (first, bytes) = writer.finish_dense();
     Packed { first, bytes, due, records: items.len() }
 }
 
@@ -137,7 +141,7 @@ mod tests {
         let packed = pack(&items);
 
         let (last, full) = packed.split_last().unwrap();
-        assert!(full.len() > 2 && full.iter().all(is_full));
+        assert!(full.len() > 2 && full.iter().all(|one| is_full(one.bytes.len())));
         assert!(last.bytes.len() <= PACKED_BYTES_MAX);
         let mut found = Vec::new();
         for one in &packed {

@@ -1,6 +1,6 @@
 //! A segment: all that one commit adds to the log, packed into one value.
 //!
-//! Pure. A segment is a format byte and an LZ4 block of records, each behind a small head of its
+//! Pure. A segment is a format byte and a compressed block of records, each behind a small head of its
 //! kind, the positions it takes and its length, so that a look-up skips what it does not want.
 //! Records never span segments. A segment changes only when
 //! it is swept: its records keep their positions.
@@ -9,8 +9,12 @@ use serde::Serialize;
 
 use super::record::RecordKind;
 
-/// The first byte of a segment.
+/// The first byte of a segment that a commit wrote: LZ4, which costs the writer next to nothing.
 const FORMAT: u8 = 1;
+/// The first byte of one that a sweep packed: zstd, which finds an event in its receipt.
+const FORMAT_DENSE: u8 = 2;
+/// How hard zstd tries.
+const DENSE_LEVEL: i32 = 3;
 
 /// No segment is larger when unpacked; a greater size in its head is damage.
 const UNPACKED_BYTES_MAX: usize = 1 << 30;
@@ -85,6 +89,16 @@ impl SegmentWriter {
         (self.first, stored)
     }
 
+    /// The same, denser and slower.
+    pub(super) fn finish_dense(&self) -> (u64, Vec<u8>) {
+        let size = u32::try_from(self.bytes.len()).expect("a segment is smaller than 4 GiB");
+        let packed = zstd::bulk::compress(&self.bytes, DENSE_LEVEL);
+        let mut stored = vec![FORMAT_DENSE];
+        stored.extend(size.to_le_bytes());
+        stored.extend(packed.expect("a segment can be compressed in memory"));
+        (self.first, stored)
+    }
+
     #[cfg(test)]
     pub(super) fn finish_and_read(&self) -> Segment {
         let (first, stored) = self.finish();
@@ -117,12 +131,7 @@ impl Segment {
     /// Unpacks the value under the key `first`, and checks that its heads hold together.
     pub(super) fn read(first: u64, stored: &[u8]) -> Result<Self, Damaged> {
         let damaged = || Damaged { position: first };
-        let Some((&FORMAT, packed)) = stored.split_first() else { return Err(damaged()) };
-        let size = lz4_flex::block::uncompressed_size(packed).map_err(|_| damaged())?.0;
-        if size > UNPACKED_BYTES_MAX {
-            return Err(damaged());
-        }
-        let bytes = lz4_flex::decompress_size_prepended(packed).map_err(|_| damaged())?;
+        let bytes = unpack(stored).ok_or_else(damaged)?;
 
         let mut segment = Self { first, next: first, bytes };
         let mut rest = segment.bytes.as_slice();
@@ -176,6 +185,23 @@ impl Segment {
     }
 }
 
+fn unpack(stored: &[u8]) -> Option<Vec<u8>> {
+    let (format, packed) = stored.split_first()?;
+    // Both formats begin with the size in the same way.
+    let size = u32::from_le_bytes(*packed.first_chunk()?) as usize;
+    if size > UNPACKED_BYTES_MAX {
+        return None;
+    }
+    match *format {
+        FORMAT => lz4_flex::decompress_size_prepended(packed).ok(),
+        FORMAT_DENSE => {
+            let bytes = zstd::bulk::decompress(&packed[4..], size).ok()?;
+            (bytes.len() == size).then_some(bytes)
+        }
+        _ => None,
+    }
+}
+
 fn read_entry(position: u64, bytes: &[u8]) -> Option<(Entry<'_>, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<HEAD_BYTES>()?;
     let [kind, w0, w1, w2, w3, l0, l1, l2, l3] = *head;
@@ -209,11 +235,15 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_foreign_is_damage_and_no_panic() {
-        let (first, stored) = segment().finish();
-        for length in 0..stored.len() {
-            assert!(Segment::read(first, &stored[..length]).is_err(), "{length} bytes");
+        for (first, stored) in [segment().finish(), segment().finish_dense()] {
+            assert!(Segment::read(first, &stored).is_ok());
+            for length in 0..stored.len() {
+                assert!(Segment::read(first, &stored[..length]).is_err(), "{length} bytes");
+            }
         }
-        for foreign in [&[0, 1, 2][..], &[FORMAT, 255, 255, 255, 255, 0]] {
+        let first = 1;
+        let huge = [255, 255, 255, 255, 0];
+        for foreign in [&[0, 1, 2][..], &[&[FORMAT][..], &huge].concat(), &[FORMAT_DENSE, 9, 0]] {
             assert!(Segment::read(first, foreign).is_err());
         }
     }

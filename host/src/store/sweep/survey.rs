@@ -10,7 +10,7 @@ use super::{STEP_BYTES_MAX, STEP_LETTERS_MAX, STEP_SEGMENTS_MAX, Sweep};
 use crate::event::Timestamp;
 use crate::store::log::LogReader;
 use crate::store::owed::Stored;
-use crate::store::pack::{Item, pack};
+use crate::store::pack::{Item, is_full, pack};
 use crate::store::record::{ReceiptRecord, Record, RecordKind, TryRecord};
 use crate::store::retention::{Fate, Retention};
 use crate::store::segment::{Entry, Segment};
@@ -178,6 +178,8 @@ impl Survey {
         let mut segments = Vec::new();
         let mut raw = 0;
         let mut is_last = true;
+        // The last step's last segment has room left: it goes on there.
+        let partial = self.partial(from)?;
         for row in self.log.range(from.min(to)..to)? {
             if raw >= STEP_BYTES_MAX || segments.len() == STEP_SEGMENTS_MAX {
                 is_last = false;
@@ -199,8 +201,19 @@ impl Survey {
             return Ok(Step { sweep, next: None });
         }
         self.sweep.swept_to = segments.last().map(Segment::next);
+        segments.splice(0..0, partial);
         self.pack(&segments)?;
         Ok(Step { sweep: Some(self.sweep), next: Some(Pass::Fresh { all }) })
+    }
+
+    /// The packed segment before this position, if it is not full.
+    fn partial(&self, before: u64) -> Result<Option<Segment>, Failure> {
+        let Some(swept) = &self.swept else { return Ok(None) };
+        let Some(row) = swept.range(..before)?.next_back() else { return Ok(None) };
+        let (first, row) = row?;
+        let bytes = usize::try_from(row.value().1).unwrap_or(usize::MAX);
+        let stored = self.log.get(first.value())?.filter(|_| !is_full(bytes));
+        Ok(stored.map(|it| Segment::read(first.value(), it.value())).transpose()?)
     }
 
     /// When the first of these was written; `None` if they hold only gaps.

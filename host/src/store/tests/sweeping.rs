@@ -204,7 +204,6 @@ async fn too_many_bytes_push_out_the_oldest_that_nobody_needs() {
     let (bench, _) = bench.sweep_after(2, &Retention::default()).await;
     bench.clock.set(NOW.after(days(3)));
     let (_, new) = bench.finished("evt_new", Verdict::Done).await;
-    let (bench, _) = bench.sweep_after(5, &Retention::default()).await;
 
     let transaction = bench.store.handle.shared.file.read().unwrap();
     let rows = transaction.open_table(file::SWEPT).unwrap();

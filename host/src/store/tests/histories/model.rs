@@ -75,7 +75,7 @@ pub(super) struct Model {
 pub(super) enum Act {
     Append { number: u64, ids: Vec<String> },
     Parse { number: u64, events: Vec<NewEvent>, verdict: Verdict },
-    Run { event: String, handler: String, verdict: Verdict, emitted: Option<NewEvent> },
+    Run { event: String, handler: String, verdict: Verdict, emitted: Option<Box<NewEvent>> },
     Attempt { key: Key, verdict: Verdict },
     Replay { event: String },
     ReplayReceipt { number: u64 },
@@ -97,7 +97,7 @@ impl Model {
             Act::Append { number, ids } => self.append(*number, ids),
             Act::Parse { number, events, verdict } => self.parse(*number, events, *verdict),
             Act::Run { event, handler, verdict, emitted } => {
-                self.run(event, handler, *verdict, emitted.as_ref());
+                self.run(event, handler, *verdict, emitted.as_deref());
                 Answer::Committed
             }
             Act::Attempt { key, verdict } => {

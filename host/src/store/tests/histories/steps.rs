@@ -82,6 +82,8 @@ impl History {
         let years = Duration::from_secs(10 * 365 * 86_400);
         let (bodies, events, attempts, dead) = (years, years, years, years);
         let retention = Retention { bodies, events, attempts, dead, size_bytes: None };
+        // Only what lies before the mark is swept, and only what is not young.
+        self.restart().await;
         self.clock.advance(Duration::from_secs(2 * 86_400));
         self.swept += self.store.sweep(&retention).await.unwrap();
     }
@@ -214,7 +216,8 @@ impl History {
             Key::Run(event, handler) => {
                 self.emitted += 1;
                 let emits = self.random.u32(..3) == 0 && self.model.depth(&event) < 2;
-                let emitted = emits.then(|| self.routed(&format!("n{}", self.emitted), 1));
+                let emitted =
+                    emits.then(|| Box::new(self.routed(&format!("n{}", self.emitted), 1)));
                 Act::Run { event, handler, verdict, emitted }
             }
             key => Act::Attempt { key, verdict },

@@ -149,7 +149,7 @@ pub(super) async fn commit(store: &Store, claim: Claim, act: &Act, parcel: usize
                 body: format!("{event}|{handler}|{parcel}").into(),
             };
             let effects = Committed {
-                events: emitted.iter().cloned().collect(),
+                events: emitted.iter().map(|new| NewEvent::clone(new)).collect(),
                 parcels: vec![parcel],
                 alerts: Vec::new(),
                 state: vec![("last".into(), Some(event.clone().into()))],
