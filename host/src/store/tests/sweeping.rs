@@ -197,6 +197,21 @@ async fn many_small_segments_become_few_that_read_the_same() {
 }
 
 #[tokio::test]
+async fn what_a_start_would_read_is_left_as_it_is() {
+    let disk = Disk::default();
+    let bench = Bench::on(disk.clone(), Clock::manual(NOW));
+    bench.finished("evt_1", Verdict::Done).await;
+    bench.append(&["evt_2"]).await;
+    bench.clock.set(NOW.after(days(100)));
+
+    let swept = bench.store.sweep(&Retention::default()).await.unwrap();
+
+    assert_eq!((swept.segments, swept.records), (0, 0));
+    let crashed = Bench::on(Disk::holding(disk.synced()), Clock::manual(NOW));
+    assert_eq!(crashed.store.stats().works[&WorkKind::Parse].ready, 1);
+}
+
+#[tokio::test]
 async fn too_many_bytes_push_out_the_oldest_that_nobody_needs() {
     let bench = Bench::new();
     let (_, dead) = bench.finished("evt_dead", Verdict::Dead).await;
