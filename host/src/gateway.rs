@@ -209,7 +209,10 @@ async fn sweep(
         let next = clock.now().after(SWEEP_PAUSE);
         tokio::select! {
             () = cancel.cancelled() => return Ok(()),
-            swept = store.sweep(&retention) => debug!(swept = ?swept?, "swept the store"),
+            swept = store.sweep(&retention) => match swept {
+                Err(store::Error::Unavailable(_)) => store.available().await,
+                swept => debug!(swept = ?swept?, "swept the store"),
+            },
         }
         tokio::select! {
             () = cancel.cancelled() => return Ok(()),
