@@ -167,13 +167,13 @@ async fn what_was_done_in_an_outage_is_committed_at_its_end() {
     let mut outage = store.handle.shared.outage.subscribe();
 
     // The first begins the outage, the second comes in the middle of it.
-    let mut commit = async |id: &str| {
+    let mut commit = |id: &str| {
         let events = vec![event(id, "").to(&[], &["crm"])];
-        store.queue_parse(works.next().unwrap(), tried(Verdict::Done), events).await.unwrap()
+        store.queue_parse(works.next().unwrap(), tried(Verdict::Done), events)
     };
-    let first = commit("evt_0").await;
+    let first = commit("evt_0").await.unwrap();
     outage.wait_for(Option::is_some).await.unwrap();
-    let second = commit("evt_1").await;
+    let second = commit("evt_1").await.unwrap();
     let (first, second, ()) = tokio::join!(first, second, patient.heal());
 
     assert!(first.unwrap() < second.unwrap());

@@ -71,7 +71,6 @@ pub(super) struct Model {
 
 /// What is done to a store.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(super) enum Act {
     Append { number: u64, ids: Vec<String> },
     Parse { number: u64, events: Vec<NewEvent>, verdict: Verdict },
