@@ -205,8 +205,14 @@ async fn sweep(
     retention: Retention,
     cancel: CancellationToken,
 ) -> Result<(), store::Error> {
+    // A start has better things to do, and a gateway that is often restarted must come to it too.
+    let mut pause = SWEEP_PAUSE / 10;
     loop {
-        let next = clock.now().after(SWEEP_PAUSE);
+        let due = clock.now().after(pause);
+        tokio::select! {
+            () = cancel.cancelled() => return Ok(()),
+            () = clock.reached(Some(due)) => (),
+        }
         tokio::select! {
             () = cancel.cancelled() => return Ok(()),
             swept = store.sweep(&retention) => match swept {
@@ -214,10 +220,7 @@ async fn sweep(
                 swept => debug!(swept = ?swept?, "swept the store"),
             },
         }
-        tokio::select! {
-            () = cancel.cancelled() => return Ok(()),
-            () = clock.reached(Some(next)) => (),
-        }
+        pause = SWEEP_PAUSE;
     }
 }
 
