@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::headers::Headers;
 use crate::ids::Name;
 
 /// Milliseconds since the Unix epoch, UTC. As text: RFC 3339.
@@ -94,8 +95,8 @@ pub struct Request {
     pub method: String,
     /// Path and query.
     pub url: String,
-    /// Names in lower case, in the order of arrival, repeats kept.
-    pub headers: Vec<(String, String)>,
+    /// As they arrived.
+    pub headers: Headers,
     /// Untouched.
     pub body: Bytes,
     /// When it was read.
@@ -105,7 +106,7 @@ pub struct Request {
 impl Request {
     /// The first header of this name, which is given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers.get(name)
     }
 }
 

@@ -25,6 +25,7 @@ use tracing::{debug, info};
 use crate::claims::Reply;
 use crate::clock::Clock;
 use crate::event::Request;
+use crate::headers::Headers;
 use crate::ids::Name;
 use crate::metrics::{Answered, Metrics};
 use crate::plugin::{self, Plugin, Registry};
@@ -176,13 +177,10 @@ impl Ingest {
         let body = read_body(body, self.body_bytes_max);
         let body = tokio::time::timeout(BODY_DEADLINE, body).await;
         let body = body.map_err(|_| Rejection::SlowBody)??;
-        let header = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
         Ok(Request {
             method: method.as_str().to_owned(),
             url: uri.path_and_query().map_or("/", |url| url.as_str()).to_owned(),
-            headers: headers.iter().map(header).collect(),
+            headers: headers_of(&headers),
             body,
             received_at: self.clock.now(),
         })
@@ -230,6 +228,15 @@ impl Ingest {
             info!(source.name = %name, "refused a request: {rejection}");
         }
     }
+}
+
+fn headers_of(map: &HeaderMap) -> Headers {
+    let bytes = map.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let mut headers = Headers::with_capacity(map.len(), bytes);
+    for (name, value) in map {
+        headers.push(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
+    }
+    headers
 }
 
 async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Rejection> {

@@ -59,12 +59,13 @@
 //!
 //! | layer | files |
 //! |---|---|
-//! | values: pure, no IO, no clock | [`ids`] [`event`] [`claims`] [`route`] [`effect`] [`retry`] [`signature`] [`outbound`] |
+//! | values: pure, no IO, no clock | [`ids`] [`headers`] [`event`] [`claims`] [`route`] [`effect`] [`retry`] [`signature`] [`outbound`] |
 //! | resources: one door each | [`clock`] (time) [`secrets`] [`store`] (redb) [`plugin`] (wasmtime) [`egress`] (outbound HTTP) [`listener`] (hyper) [`metrics`], and the loop in `worker` |
 //! | activities: never import each other | [`ingest`] [`dispatch`] [`delivery`] [`reload`] [`admin`] |
 //! | wiring | [`config`] [`gateway`] [`sender`] [`cli`] |
 
 pub mod ids;
+pub mod headers;
 pub mod event;
 pub mod claims;
 pub mod route;

@@ -255,7 +255,7 @@ mod tests {
         Request {
             method: "POST".into(),
             url: "/in/stripe".into(),
-            headers: vec![("content-type".into(), content_type.into())],
+            headers: [("content-type", content_type)].into_iter().collect(),
             body: Bytes::from_static(b"\x00raw\xff"),
             received_at: Timestamp(1),
         }

@@ -38,13 +38,16 @@ impl Veil {
         };
         hide(&mut receipt.url);
         receipt.body.iter_mut().for_each(hide);
-        for (name, value) in &mut receipt.headers {
-            if CREDENTIALS.contains(&name.as_str()) {
-                HIDDEN.clone_into(value);
+        let veiled = receipt.headers.iter().map(|(name, value)| {
+            let mut value = value.to_owned();
+            if CREDENTIALS.contains(&name) {
+                HIDDEN.clone_into(&mut value);
             } else {
-                hide(value);
+                hide(&mut value);
             }
-        }
+            (name, value)
+        });
+        receipt.headers = veiled.collect();
         receipt
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn json_request(path: &str, body: Bytes, now: Timestamp) -> Request {
     Request {
         method: "POST".to_owned(),
         url: path.to_owned(),
-        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        headers: [("content-type", "application/json")].into_iter().collect(),
         body,
         received_at: now,
     }
@@ -34,7 +34,7 @@ pub(super) fn json_request(path: &str, body: Bytes, now: Timestamp) -> Request {
 
 pub(super) async fn post(url: &Url, request: &Request) -> anyhow::Result<Answer> {
     let mut post = egress::operator_client()?.post(url.clone()).body(request.body.clone());
-    for (name, value) in &request.headers {
+    for (name, value) in request.headers.iter() {
         post = post.header(name, value);
     }
     answer(url, post).await

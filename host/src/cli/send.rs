@@ -47,7 +47,7 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     };
     let answer = http::post(&url, &signed).await?;
     println!("POST {url}");
-    for (name, value) in &signed.headers {
+    for (name, value) in signed.headers.iter() {
         println!("  {name}: {value}");
     }
     println!("{}", answer.status);

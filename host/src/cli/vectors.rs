@@ -85,7 +85,7 @@ impl Vector {
             _ => bail!("`{}` needs either body or body_base64", self.name),
         };
         let headers = self.headers.iter().flat_map(|(name, values)| {
-            values.0.iter().map(|value| (name.to_ascii_lowercase(), value.clone()))
+            values.0.iter().map(|value| (name.to_ascii_lowercase(), value))
         });
         let seconds = self.now.map(|seconds| Timestamp(seconds * 1000));
         Ok(Request {

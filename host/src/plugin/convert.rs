@@ -13,6 +13,7 @@ use crate::claims::{
     ProviderInfo, PublicKey, Refusal, Reply,
 };
 use crate::event::{Event, Request, Timestamp};
+use crate::headers::Headers;
 use crate::ids::Name;
 use crate::retry::Outcome;
 use crate::route::Pattern;
@@ -234,7 +235,7 @@ pub(super) fn request(request: types::RequestResult) -> Result<Request, Lie> {
         let name = header.name.parse::<http::HeaderName>();
         let value = http::HeaderValue::from_str(&header.value);
         match (name, value) {
-            (Ok(name), Ok(_)) => Ok((name.as_str().to_owned(), header.value)),
+            (Ok(name), Ok(_)) => Ok((name, header.value)),
             _ => Err(lie("request.headers", "has a header that HTTP does not allow")),
         }
     };
@@ -245,7 +246,7 @@ pub(super) fn request(request: types::RequestResult) -> Result<Request, Lie> {
     Ok(Request {
         method: request.method,
         url: lie::text("request.url", request.url, 8 << 10)?,
-        headers: headers.into_iter().map(header).collect::<Result<_, _>>()?,
+        headers: headers.into_iter().map(header).collect::<Result<Headers, _>>()?,
         body: request.body.into(),
         received_at: timestamp("request.received-at", request.received_at)?,
     })

@@ -11,6 +11,7 @@ use super::known_ids::IdKey;
 use super::owed::Stored;
 use super::record::{ReceiptRecord, RecordKind};
 use super::stored::{Appended, NewReceipt, Receipt};
+use crate::event::Request;
 use crate::ids::{Id, IdKind};
 
 impl NewReceipt {
@@ -21,9 +22,8 @@ impl NewReceipt {
 
     /// About as much as it adds to a transaction.
     pub(super) fn bytes(&self) -> usize {
-        let headers = &self.request.headers;
-        let headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        self.request.body.len() + self.request.url.len() + headers
+        let Request { url, headers, body, .. } = &*self.request;
+        url.len() + headers.bytes() + body.len()
     }
 }
 

@@ -93,7 +93,7 @@ impl Stored {
             pairs.iter().map(|(name, value)| name.len() + value.len() + 64).sum()
         };
         let content = match self {
-            Self::Receipt(receipt) => receipt.request.body.len() + pairs(&receipt.request.headers),
+            Self::Receipt(receipt) => receipt.request.body.len() + receipt.request.headers.bytes(),
             Self::Event(stored) => {
                 let works = stored.routes.handlers.len() + stored.routes.endpoints.len();
                 stored.event.data.len() + pairs(&stored.event.labels) + works * 16

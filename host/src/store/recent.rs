@@ -43,6 +43,7 @@ mod tests {
 
     use super::*;
     use crate::event::{Request, Timestamp};
+    use crate::headers::Headers;
     use crate::ids::{Id, IdKind};
     use crate::store::stored::Receipt;
 
@@ -53,7 +54,7 @@ mod tests {
             request: Arc::new(Request {
                 method: "POST".into(),
                 url: "/".into(),
-                headers: Vec::new(),
+                headers: Headers::default(),
                 body: vec![0; 1000].into(),
                 received_at: Timestamp(0),
             }),

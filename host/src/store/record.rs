@@ -14,6 +14,7 @@ use super::stored::{Receipt, Routes, StoredEvent, StoredParcel};
 use super::tried::{Attempt, PluginStamp, Try};
 use crate::effect::{Alert, LogLine, Parcel};
 use crate::event::{Event, Request, Timestamp};
+use crate::headers::Headers;
 use crate::ids::{Id, IdKind, Name};
 use crate::retry::{Outcome, Verdict};
 
@@ -107,7 +108,7 @@ impl<'a> ReceiptRecord<'a> {
         let request = Request {
             method: method.clone(),
             url: url.clone(),
-            headers: Vec::new(),
+            headers: Headers::default(),
             body: bytes::Bytes::new(),
             received_at: *received_at,
         };

@@ -93,7 +93,7 @@ fn receipt(event_ids: &[&str]) -> NewReceipt {
         request: Arc::new(Request {
             method: "POST".into(),
             url: "/in/stripe".into(),
-            headers: vec![("content-type".into(), "application/json".into())],
+            headers: [("content-type", "application/json")].into_iter().collect(),
             body: format!("{event_ids:?}").into(),
             received_at: NOW,
         }),

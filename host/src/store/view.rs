@@ -13,6 +13,7 @@ use super::standing::{Progress, Standing, WorkKind};
 use super::tried::PluginStamp;
 use crate::effect::{Alert, LogLine};
 use crate::event::{Event, Money, Timestamp};
+use crate::headers::Headers;
 use crate::ids::{Id, IdKind, Name};
 use crate::retry::{Outcome, Verdict};
 
@@ -76,7 +77,7 @@ pub struct ReceiptView {
     /// Path and query.
     pub url: String,
     /// In the order of arrival.
-    pub headers: Vec<(String, String)>,
+    pub headers: Headers,
     /// Whether body and headers were kept long enough and are gone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub body_expired: bool,

@@ -76,7 +76,7 @@ fn request(command: &serde_json::Value) -> Arc<Request> {
     Arc::new(Request {
         method: "POST".to_owned(),
         url: "/in/shop".to_owned(),
-        headers: vec![("x-token".to_owned(), "sesame".to_owned())],
+        headers: [("x-token", "sesame")].into_iter().collect(),
         body: Bytes::from(command.to_string()),
         received_at: NOW,
     })
@@ -288,7 +288,7 @@ async fn a_provider_signs_for_developers() {
     let (request, digests) = (request(&json!({})), vec![b"token".to_vec()]);
     let signed = guest.host.sign(&guest.plugin, &settings(), &request, NOW, digests).await;
     let signed = signed.unwrap().unwrap();
-    assert_eq!(signed.headers.last().unwrap(), &("x-token".to_owned(), "token".to_owned()));
+    assert_eq!(signed.headers.iter().next_back(), Some(("x-token", "token")));
 }
 
 #[tokio::test]
