@@ -31,7 +31,7 @@ pub(super) struct Draft<'t> {
     pub(super) outcomes: Table<'t, u64, Bytes>,
     open: Table<'t, u64, ()>,
     pub(super) dead: Table<'t, u64, u8>,
-    segment: SegmentWriter,
+    segment: &'t mut SegmentWriter,
     /// The works before it that are open have rows.
     low_water: u64,
     pub(super) changes: &'t mut Changes,
@@ -55,12 +55,13 @@ pub(super) struct Changes {
 }
 
 impl<'t> Draft<'t> {
-    /// An empty draft whose records begin at `end`.
+    /// An empty draft, whose records go into a segment that has just begun.
     pub(super) fn new(
         shared: &'t Shared,
         transaction: &'t WriteTransaction,
         ids: &'t IdIndex,
-        (low_water, end): (u64, u64),
+        low_water: u64,
+        segment: &'t mut SegmentWriter,
         changes: &'t mut Changes,
     ) -> Result<Self, Failure> {
         Ok(Self {
@@ -73,7 +74,7 @@ impl<'t> Draft<'t> {
             outcomes: transaction.open_table(file::OUTCOMES)?,
             open: transaction.open_table(file::OPEN)?,
             dead: transaction.open_table(file::DEAD)?,
-            segment: SegmentWriter::new(end),
+            segment,
             low_water,
             changes,
         })
@@ -180,7 +181,7 @@ impl<'t> Draft<'t> {
             return Ok(None);
         }
         let (first, segment) = self.segment.finish();
-        self.log.insert(first, segment.as_slice())?;
+        self.log.insert(first, segment)?;
         self.changes.ids = self.ids.finish(self.now)?;
         Ok(Some(self.segment.next()))
     }

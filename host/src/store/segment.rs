@@ -5,6 +5,9 @@
 //! Records never span segments. A segment changes only when
 //! it is swept: its records keep their positions.
 
+use std::fmt;
+
+use lz4_flex::block::{self, CompressTable};
 use serde::Serialize;
 
 use super::record::RecordKind;
@@ -19,6 +22,11 @@ const DENSE_LEVEL: i32 = 3;
 /// No segment is larger when unpacked; a greater size in its head is damage.
 const UNPACKED_BYTES_MAX: usize = 1 << 30;
 
+/// Where the compressed records begin: behind the format and their size when unpacked (`u32`).
+const PACKED_AT: usize = 5;
+/// Most memory that a segment leaves to the next.
+const KEPT_BYTES_MAX: usize = 4 << 20;
+
 /// Kind, width (`u32`), length (`u32`).
 const HEAD_BYTES: usize = 9;
 
@@ -30,18 +38,40 @@ pub struct Damaged {
     pub position: u64,
 }
 
-/// A segment in the making.
-#[derive(Debug)]
+/// A segment in the making. Its memory is used again for the next one: the allocator would give
+/// pieces as large as these back to the system each time, and the system would clear them.
 pub(super) struct SegmentWriter {
     first: u64,
     next: u64,
     bytes: Vec<u8>,
+    /// Room for what is stored, of which only a part may be in use.
+    packed: Vec<u8>,
+    table: CompressTable,
+}
+
+impl fmt::Debug for SegmentWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first, next, bytes, .. } = self;
+        write!(f, "SegmentWriter({first}..{next}, {} bytes)", bytes.len())
+    }
 }
 
 impl SegmentWriter {
     /// An empty segment whose first record will stand at `first`.
     pub(super) fn new(first: u64) -> Self {
-        Self { first, next: first, bytes: Vec::new() }
+        let table = CompressTable::large();
+        Self { first, next: first, bytes: Vec::new(), packed: Vec::new(), table }
+    }
+
+    /// Begins an empty segment whose first record will stand at `first`.
+    pub(super) fn begin(&mut self, first: u64) {
+        (self.first, self.next) = (first, first);
+        self.bytes.clear();
+        for memory in [&mut self.bytes, &mut self.packed] {
+            if memory.capacity() > KEPT_BYTES_MAX {
+                *memory = Vec::new();
+            }
+        }
     }
 
     /// The position of the next record.
@@ -83,10 +113,18 @@ impl SegmentWriter {
     }
 
     /// The key and the value to store.
-    pub(super) fn finish(&self) -> (u64, Vec<u8>) {
-        let mut stored = vec![FORMAT];
-        stored.extend(lz4_flex::compress_prepend_size(&self.bytes));
-        (self.first, stored)
+    pub(super) fn finish(&mut self) -> (u64, &[u8]) {
+        let size = u32::try_from(self.bytes.len()).expect("a segment is smaller than 4 GiB");
+        let most = PACKED_AT + block::get_maximum_output_size(self.bytes.len());
+        if self.packed.len() < most {
+            self.packed.resize(most, 0);
+        }
+        self.packed[0] = FORMAT;
+        self.packed[1..PACKED_AT].copy_from_slice(&size.to_le_bytes());
+        let room = &mut self.packed[PACKED_AT..];
+        let length = block::compress_into_with_table(&self.bytes, room, &mut self.table);
+        let length = length.expect("there is room for what can't be compressed");
+        (self.first, &self.packed[..PACKED_AT + length])
     }
 
     /// The same, denser and slower.
@@ -100,9 +138,9 @@ impl SegmentWriter {
     }
 
     #[cfg(test)]
-    pub(super) fn finish_and_read(&self) -> Segment {
+    pub(super) fn finish_and_read(&mut self) -> Segment {
         let (first, stored) = self.finish();
-        Segment::read(first, &stored).unwrap()
+        Segment::read(first, stored).unwrap()
     }
 }
 
@@ -235,7 +273,9 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_foreign_is_damage_and_no_panic() {
-        for (first, stored) in [segment().finish(), segment().finish_dense()] {
+        let mut sparse = segment();
+        let (first, stored) = sparse.finish();
+        for (first, stored) in [(first, stored.to_vec()), segment().finish_dense()] {
             assert!(Segment::read(first, &stored).is_ok());
             for length in 0..stored.len() {
                 assert!(Segment::read(first, &stored[..length]).is_err(), "{length} bytes");

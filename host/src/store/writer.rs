@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use redb::WriteTransaction;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,6 +16,7 @@ use super::frontier::{Frontier, Move};
 use super::known_ids::{IdIndex, IdKey};
 use super::outage::Outage;
 use super::replay::{Replayed, Target};
+use super::segment::SegmentWriter;
 use super::standing::{Progress, WorkKind};
 use super::stored::{Appended, NewEvent, NewReceipt};
 use super::sweep::Sweep;
@@ -194,6 +194,7 @@ pub(super) struct Writer {
     ids: IdIndex,
     /// Where the log ends.
     end: u64,
+    segment: SegmentWriter,
     /// Who waits for the end.
     pub(super) closing: Vec<Queued>,
 }
@@ -223,7 +224,8 @@ pub(super) enum Written {
 impl Writer {
     /// A writer that goes on at `end`.
     pub(super) fn new(shared: Arc<Shared>, frontier: Frontier, ids: IdIndex, end: u64) -> Self {
-        Self { shared, frontier, ids, end, closing: Vec::new() }
+        let segment = SegmentWriter::new(end);
+        Self { shared, frontier, ids, end, segment, closing: Vec::new() }
     }
 
     /// Writes until nobody is left who could ask, or somebody closes the store; then finishes what
@@ -283,7 +285,11 @@ impl Writer {
         let mut changes = Changes::default();
         let mut draft = || -> Result<_, Error> {
             let transaction = self.shared.file.write()?;
-            let mut draft = self.draft(&transaction, &mut changes)?;
+            let Self { shared, frontier, ids, segment, .. } = self;
+            segment.begin(self.end);
+            let low_water = frontier.low_water();
+            let mut draft =
+                Draft::new(shared, &transaction, ids, low_water, segment, &mut changes)?;
             if let Some(moved) = &moved {
                 draft.advance(moved)?;
             }
@@ -313,15 +319,6 @@ impl Writer {
             Ok(transaction.open_table(file::LOG)?.get(self.end)?.is_some())
         };
         Ok(find()?)
-    }
-
-    fn draft<'t>(
-        &'t self,
-        transaction: &'t WriteTransaction,
-        changes: &'t mut Changes,
-    ) -> Result<Draft<'t>, Failure> {
-        let place = (self.frontier.low_water(), self.end);
-        Draft::new(&self.shared, transaction, &self.ids, place, changes)
     }
 
     /// Changes memory to what is on disk now, then answers everybody. The tickets live to the end,
@@ -380,7 +377,11 @@ impl Writer {
             self.ids.freeze(self.end);
             let mut changes = Changes::default();
             let transaction = self.shared.file.write()?;
-            let mut draft = self.draft(&transaction, &mut changes)?;
+            let Self { shared, frontier, ids, segment, .. } = self;
+            segment.begin(self.end);
+            let low_water = frontier.low_water();
+            let mut draft =
+                Draft::new(shared, &transaction, ids, low_water, segment, &mut changes)?;
             draft.advance(&moved)?;
             draft.finish_at_rest()?;
             transaction.commit().map_err(Failure::from)?;

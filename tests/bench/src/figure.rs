@@ -18,6 +18,7 @@ pub(crate) struct Figure {
 pub(crate) enum Unit {
     PerSecond,
     Milliseconds,
+    Microseconds,
     Bytes,
     Mebibytes,
     Ratio,
@@ -30,6 +31,7 @@ impl Unit {
         match self {
             Self::PerSecond => "per_s",
             Self::Milliseconds => "ms",
+            Self::Microseconds => "us",
             Self::Bytes => "bytes",
             Self::Mebibytes => "mib",
             Self::Ratio => "ratio",
@@ -42,6 +44,7 @@ impl Unit {
         match self {
             Self::PerSecond => format!("{}/s", thousands(value)),
             Self::Milliseconds => format!("{value:.2} ms"),
+            Self::Microseconds => format!("{value:.0} us"),
             Self::Bytes => format!("{} B", thousands(value)),
             Self::Mebibytes => format!("{} MiB", thousands(value)),
             Self::Ratio => format!("{value:.2}"),

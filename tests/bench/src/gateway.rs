@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path as FilePath, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
@@ -159,6 +160,17 @@ impl Gateway {
             text
         });
         Ok(Self { child, log: Some(rest), data, public })
+    }
+
+    /// The time that it has had of the processors so far. Unlike a rate, it hardly depends on what
+    /// else runs.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name, in brackets, may hold spaces; user and system time are the 12th and 13th after.
+        let (_, after) = stat.rsplit_once(')').context("no name in the process's state")?;
+        let ticks: u64 =
+            after.split_whitespace().skip(11).take(2).flat_map(str::parse::<u64>).sum();
+        Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
     }
 
     /// The most memory that it has had so far, in bytes.

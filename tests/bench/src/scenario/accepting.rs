@@ -24,9 +24,14 @@ pub(super) fn rates(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for connections in CONNECTIONS {
         let load = Closed { to: gateway.public, connections, time: stage.closed };
+        let (taken, used) = (supply.taken(), gateway.processor_time()?);
         let answered = closed(load, &supply)?;
+        let used = gateway.processor_time()? - used;
+        let each = used.as_secs_f64() * 1e6 / (supply.taken() - taken) as f64;
         let figure = Figure::new(of(connections)).value("", Unit::PerSecond, answered.rate());
-        figures.push(figure.times(answered.times).of_ceiling(connections));
+        let figure =
+            figure.times(answered.times).value("processor an event", Unit::Microseconds, each);
+        figures.push(figure.of_ceiling(connections));
     }
     figures.push(footprint(stage, &gateway, empty, supply.taken())?);
     gateway.stop()?;
