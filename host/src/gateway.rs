@@ -4,6 +4,7 @@
 //! hands data to another except through the store, so there is no order in which they must stop.
 
 mod live;
+mod sweeping;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin};
 use crate::clock::Clock;
@@ -30,7 +31,7 @@ use crate::listener::{self, Limits};
 use crate::metrics::Metrics;
 use crate::plugin::{self, Compiler, Registry};
 use crate::retry::RetryPolicy;
-use crate::store::{self, Retention, Store};
+use crate::store::{self, Store};
 use crate::worker::work;
 
 use live::Live;
@@ -38,9 +39,6 @@ pub(crate) use live::check_settings;
 
 /// Connections to the admin port at a time.
 const ADMIN_CONNECTIONS: usize = 64;
-
-/// Between two sweeps of the store.
-const SWEEP_PAUSE: Duration = Duration::from_secs(10 * 60);
 
 /// What a gateway can be started with, beside its configuration.
 #[derive(Debug, Clone)]
@@ -96,7 +94,7 @@ impl Gateway {
             tasks: JoinSet::new(),
         };
         let cancel = gateway.cancel.clone();
-        let sweeping = sweep(parts.store.clone(), parts.clock.clone(), retention, cancel);
+        let sweeping = sweeping::sweep(parts.store.clone(), parts.clock.clone(), retention, cancel);
         gateway.tasks.spawn(ending("sweeping", sweeping));
         gateway.spawn(parts, live, &limits, public, admin);
         Ok(gateway)
@@ -195,32 +193,6 @@ impl Gateway {
         }
         self.store.close().await.context("failed to close the store")?;
         ending
-    }
-}
-
-/// Sweeps the store now and then, until cancelled.
-async fn sweep(
-    store: Store,
-    clock: Clock,
-    retention: Retention,
-    cancel: CancellationToken,
-) -> Result<(), store::Error> {
-    // A start has better things to do, and a gateway that is often restarted must come to it too.
-    let mut pause = SWEEP_PAUSE / 10;
-    loop {
-        let due = clock.now().after(pause);
-        tokio::select! {
-            () = cancel.cancelled() => return Ok(()),
-            () = clock.reached(Some(due)) => (),
-        }
-        tokio::select! {
-            () = cancel.cancelled() => return Ok(()),
-            swept = store.sweep(&retention) => match swept {
-                Err(store::Error::Unavailable(_)) => store.available().await,
-                swept => debug!(swept = ?swept?, "swept the store"),
-            },
-        }
-        pause = SWEEP_PAUSE;
     }
 }
 

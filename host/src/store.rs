@@ -222,6 +222,8 @@ struct Shared {
     failed: OnceLock<Error>,
     /// Why the file can't be written for now.
     outage: watch::Sender<Option<Error>>,
+    /// Bytes of the log on disk that came since it was packed.
+    unpacked: watch::Sender<usize>,
     /// Held by the sweep at work.
     sweeping: tokio::sync::Mutex<()>,
     queued: AtomicUsize,
@@ -264,6 +266,7 @@ impl Store {
             recent: Mutex::new(Recent::new(config.recent_bytes)),
             failed: OnceLock::new(),
             outage: watch::Sender::default(),
+            unpacked: watch::Sender::default(),
             sweeping: tokio::sync::Mutex::default(),
             queued: AtomicUsize::new(0),
             commits: AtomicU64::new(0),
@@ -465,7 +468,8 @@ impl Shared {
         }
     }
 
-    fn committed(&self, end: u64) {
+    fn committed(&self, end: u64, log_bytes: usize) {
+        self.unpacked.send_modify(|unpacked| *unpacked += log_bytes);
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.end.store(end, Ordering::Relaxed);
     }

@@ -50,6 +50,8 @@ pub(super) struct Changes {
     pub(super) dead: [i64; 3],
     /// The ids that are known now.
     pub(super) ids: IdChanges,
+    /// Bytes that the log has grown by.
+    pub(super) log_bytes: usize,
     /// Segments were removed or written anew.
     pub(super) swept: bool,
 }
@@ -182,6 +184,7 @@ impl<'t> Draft<'t> {
         }
         let (first, segment) = self.segment.finish();
         self.log.insert(first, segment)?;
+        self.changes.log_bytes = segment.len();
         self.changes.ids = self.ids.finish(self.now)?;
         Ok(Some(self.segment.next()))
     }

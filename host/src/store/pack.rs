@@ -45,8 +45,10 @@ pub(super) struct Packed {
 pub(super) fn pack(items: &[Item]) -> Vec<Packed> {
     let mut packed = Vec::new();
     let mut rest = items;
+    // What filled a segment will about fill the next.
+    let mut raw_bytes = RAW_BYTES_MAX;
     while !rest.is_empty() {
-        let next = fill(unbroken(rest));
+        let next = fill(unbroken(rest), &mut raw_bytes);
         rest = &rest[next.records..];
         packed.push(next);
     }
@@ -65,13 +67,13 @@ fn unbroken(items: &[Item]) -> &[Item] {
     &items[..end.map_or(items.len(), |before| before + 1)]
 }
 
-/// The largest segment of the first of these that a few tries find; at least one record.
-fn fill(items: &[Item]) -> Packed {
+/// The largest segment of the first of these that a few tries find; at least one record. Begins with
+/// so many raw bytes, and leaves there what proved right.
+fn fill(items: &[Item], raw_bytes: &mut usize) -> Packed {
     let mut best = write(&items[..1]);
     let mut too_many = items.len() + 1;
-    let mut raw_bytes = RAW_BYTES_MAX;
     for _ in 0..TRIES_MAX {
-        let count = count_within(items, raw_bytes).min(too_many - 1);
+        let count = count_within(items, *raw_bytes).min(too_many - 1);
         if count <= best.records {
             break;
         }
@@ -79,7 +81,7 @@ fn fill(items: &[Item]) -> Packed {
         let size = tried.bytes.len();
         let raw: usize = items[..count].iter().map(|item| item.bytes.len()).sum();
         // Aims between full enough and too full.
-        raw_bytes = raw.saturating_mul(PACKED_BYTES_MAX / 100 * 96) / size.max(1);
+        *raw_bytes = raw.saturating_mul(PACKED_BYTES_MAX / 100 * 96) / size.max(1);
         if size > PACKED_BYTES_MAX {
             too_many = count;
             continue;

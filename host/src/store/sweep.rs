@@ -85,10 +85,27 @@ impl Store {
     /// Removes what was kept long enough, and packs what is not packed yet. In many small steps,
     /// between which others are written; one sweep at a time.
     pub async fn sweep(&self, retention: &Retention) -> Result<Swept, Error> {
+        self.sweep_from(retention, Pass::default()).await
+    }
+
+    /// The part of [`Store::sweep`] that packs what is not packed yet, and looks at nothing else.
+    pub async fn pack(&self, retention: &Retention) -> Result<Swept, Error> {
+        self.handle.shared.unpacked.send_replace(0);
+        self.sweep_from(retention, Pass::Fresh { all: false }).await
+    }
+
+    /// Resolves when the log has grown by so many bytes on disk since it was packed.
+    pub async fn has_grown(&self, bytes: usize) {
+        let mut unpacked = self.handle.shared.unpacked.subscribe();
+        // The sender is in `shared`.
+        drop(unpacked.wait_for(|unpacked| *unpacked >= bytes).await);
+    }
+
+    async fn sweep_from(&self, retention: &Retention, from: Pass) -> Result<Swept, Error> {
         let _one_at_a_time = self.handle.shared.sweeping.lock().await;
         let retention = Arc::new(retention.clone());
         let mut swept = Swept::default();
-        let mut next = Some(Pass::default());
+        let mut next = Some(from);
         while let Some(pass) = next {
             let (store, wanted) = (self.clone(), Arc::clone(&retention));
             let survey = move || store.handle.shared.survey(&wanted, pass);

@@ -325,7 +325,7 @@ impl Writer {
     /// so that whoever waits for idleness sees what this changed.
     pub(super) fn apply(&mut self, mut batch: Vec<Queued>, drafted: Drafted) {
         let Drafted { changes, moved, end } = drafted;
-        let Changes { opened, tried, stored, dead, ids, swept } = changes;
+        let Changes { opened, tried, stored, dead, ids, log_bytes, swept } = changes;
         if swept {
             self.shared.log.clear();
         }
@@ -358,7 +358,7 @@ impl Writer {
             opened.into_iter().for_each(|work| backlog.push(work));
             backlog.count_dead(dead);
         }
-        self.shared.committed(end);
+        self.shared.committed(end, log_bytes);
         batch.iter_mut().for_each(|queued| queued.op.tell());
         touched.into_iter().for_each(|kind| self.shared.wake(kind));
     }

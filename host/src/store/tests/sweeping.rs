@@ -1,5 +1,8 @@
 //! What was kept long enough goes, what is needed stays, and a power cut loses neither.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
 use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::disk::Disk;
@@ -51,6 +54,14 @@ impl Bench {
     fn rows(&self, table: redb::TableDefinition<'static, u64, &'static [u8]>) -> u64 {
         let transaction = self.store.handle.shared.file.read().unwrap();
         transaction.open_table(table).unwrap().len().unwrap()
+    }
+}
+
+/// What a future has to say at once.
+fn at_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
     }
 }
 
@@ -206,6 +217,31 @@ async fn many_small_segments_become_few_that_read_the_same() {
     assert_eq!(shown(&bench), before);
     let again = bench.store.sweep(&Retention::default()).await.unwrap();
     assert_eq!(again, Swept::default());
+}
+
+#[tokio::test]
+async fn a_log_that_has_grown_is_packed_and_nothing_of_it_removed() {
+    let bench = Bench::new();
+    let (_, dead) = bench.finished("evt_0", Verdict::Dead).await;
+    let mut grown = Box::pin(bench.store.has_grown(8 << 10));
+    assert!(at_once(grown.as_mut()).is_none(), "it has not yet");
+    for number in 1..40 {
+        bench.finished(&format!("evt_{number}"), Verdict::Done).await;
+    }
+    grown.await;
+    let retention = Retention { bodies: days(300), ..Retention::default() };
+    bench.store.pack(&retention).await.unwrap();
+    let mut grown = Box::pin(bench.store.has_grown(8 << 10));
+    assert!(at_once(grown.as_mut()).is_none(), "it is counted anew");
+    drop(grown);
+
+    let bench = bench.restart().await;
+    bench.clock.set(NOW.after(days(200)));
+    let swept = bench.store.pack(&retention).await.unwrap();
+
+    assert!(swept.segments > 100 && swept.letters == 0, "{swept:?}");
+    assert_eq!(bench.store.dead(ALL).unwrap().items.len(), 1, "its letter is a sweep's to remove");
+    assert!(bench.store.event(dead).unwrap().is_some());
 }
 
 #[tokio::test]
