@@ -8,15 +8,17 @@ use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path as FilePath, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::payload::SECRET;
+use crate::payload::{Batch, SECRET};
+use crate::stock::Stock;
 
 /// How far events go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,7 @@ impl Path {
         format!(
             "[endpoints.crm]\nurl = \"http://{endpoint}/\"\nevents = [\"{events}\"]\n\
              secrets = [{{ value = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\" }}]\n\
+             timeout = \"5m\"\n\
              body = \"cloudevents\"\n{handlers}"
         )
     }
@@ -79,9 +82,35 @@ impl Workplace {
         Ok(Self::target(&self.programs)?.join("bench.json"))
     }
 
+    /// Fills a store for others to start with, if it is not there yet, and gives its folder.
+    pub(crate) fn stock(&self, stock: Stock, batch: &Arc<Batch>) -> anyhow::Result<PathBuf> {
+        let folder = self.folder.path().join(format!("{stock:?}"));
+        if !Stock::file(&folder).exists() {
+            stock.fill(&folder, batch)?;
+        }
+        Ok(folder)
+    }
+
     /// Starts a gateway without any data, and waits until it accepts webhooks.
     pub(crate) fn start(&self, path: Path, endpoint: SocketAddr) -> anyhow::Result<Gateway> {
+        self.start_with(None, path, endpoint)
+    }
+
+    /// The same with a copy of the store in a folder.
+    pub(crate) fn start_with(
+        &self,
+        stock: Option<&FilePath>,
+        path: Path,
+        endpoint: SocketAddr,
+    ) -> anyhow::Result<Gateway> {
         self.clear()?;
+        if let Some(stock) = stock {
+            std::fs::create_dir_all(self.data())?;
+            let copy = Stock::file(&self.data());
+            std::fs::copy(Stock::file(stock), &copy)?;
+            // Or the first sync of the gateway would wait for the copy.
+            std::fs::File::open(&copy)?.sync_all()?;
+        }
         let plugins = self.folder.path().join("plugins");
         std::fs::create_dir_all(&plugins)?;
         for name in path.plugins() {
@@ -131,10 +160,13 @@ pub(crate) struct Gateway {
     log: Option<JoinHandle<String>>,
     data: PathBuf,
     pub(crate) public: SocketAddr,
+    /// From the start until it accepted webhooks.
+    pub(crate) ready_after: Duration,
 }
 
 impl Gateway {
     fn start(program: &FilePath, config: &FilePath, data: PathBuf) -> anyhow::Result<Self> {
+        let started = Instant::now();
         let mut child = Command::new(program)
             .args(["--log", "json", "serve", "--config"])
             .arg(config)
@@ -153,13 +185,14 @@ impl Gateway {
                 break public.parse()?;
             }
         };
+        let ready_after = started.elapsed();
         let rest = std::thread::spawn(move || {
             let mut text = String::new();
             // What can't be read any more is not needed: the process has ended.
             log.read_to_string(&mut text).ok();
             text
         });
-        Ok(Self { child, log: Some(rest), data, public })
+        Ok(Self { child, log: Some(rest), data, public, ready_after })
     }
 
     /// The time that it has had of the processors so far. Unlike a rate, it hardly depends on what
@@ -183,14 +216,7 @@ impl Gateway {
 
     /// What its data takes on disk, in bytes, compiled plugins not counted.
     pub(crate) fn disk(&self) -> anyhow::Result<u64> {
-        let mut bytes = 0;
-        for file in std::fs::read_dir(&self.data)? {
-            let metadata = file?.metadata()?;
-            if metadata.is_file() {
-                bytes += metadata.blocks() * 512;
-            }
-        }
-        Ok(bytes)
+        disk(&self.data)
     }
 
     /// Stops it in order; an error if it logged one.
@@ -213,4 +239,16 @@ impl Drop for Gateway {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// What the files in a folder take on disk, in bytes.
+pub(crate) fn disk(folder: &FilePath) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    for file in std::fs::read_dir(folder)? {
+        let metadata = file?.metadata()?;
+        if metadata.is_file() {
+            bytes += metadata.blocks() * 512;
+        }
+    }
+    Ok(bytes)
 }

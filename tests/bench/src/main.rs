@@ -12,6 +12,7 @@ mod payload;
 mod receiver;
 mod report;
 mod scenario;
+mod stock;
 mod supply;
 mod times;
 mod wire;
@@ -38,7 +39,7 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
     /// Only these: ceiling, accepting, duplicates, flooded, flooded-handler, latency, delivered,
-    /// handled, sustained
+    /// handled, remembering, burdened, sustained, kept
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// How often each is measured
@@ -77,7 +78,8 @@ fn main() -> anyhow::Result<()> {
     let payloads = scenario::count(PAYLOADS_A_SECOND, closed);
     let began = Instant::now();
     let batch = Arc::new(Batch::write(payloads));
-    let stage = Stage { workplace: Workplace::new()?, batch, closed, open };
+    let scale = if arguments.quick { 10 } else { 1 };
+    let stage = Stage { workplace: Workplace::new()?, batch, closed, open, scale };
     println!(
         "{payloads} payloads of {} bytes, medians of {rounds} rounds",
         stage.batch.body_bytes()

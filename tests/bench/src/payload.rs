@@ -62,6 +62,39 @@ impl Batch {
         self.body_bytes
     }
 
+    /// The body of this number, or of one that is like it.
+    pub(crate) fn body(&self, number: usize) -> &[u8] {
+        let request = self.request(number % self.count());
+        &request[request.len() - self.body_bytes..]
+    }
+
+    /// The id of the event in the body of this number.
+    pub(crate) fn event_id(&self, number: usize) -> &str {
+        let body = self.text(number);
+        let from = body.find("evt_").expect("a payload has an id");
+        body[from..].split('"').next().expect("it ends")
+    }
+
+    /// The object of the event in the body of this number.
+    pub(crate) fn object(&self, number: usize) -> &str {
+        let body = self.text(number);
+        let from = body.find("\"object\": {").expect("a payload has an object") + 10;
+        let end = body.find("\n    }\n  },").expect("the object ends") + 6;
+        &body[from..end]
+    }
+
+    /// The headers of every request.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let request = self.request(0);
+        let head = &request[..request.len() - self.body_bytes];
+        let head = std::str::from_utf8(head).expect("a head is text");
+        head.lines().filter_map(|line| line.split_once(": "))
+    }
+
+    fn text(&self, number: usize) -> &str {
+        std::str::from_utf8(self.body(number)).expect("a body is text")
+    }
+
     /// The whole request of this number, head and body.
     pub(crate) fn request(&self, number: usize) -> &[u8] {
         &self.bytes[number * self.stride..][..self.stride]
@@ -137,5 +170,9 @@ mod tests {
             assert!(!batch.request(sent).contains(&b'{') || !body(sent).contains("{a}"));
         }
         assert_ne!(body(1), body(2));
+        assert!(batch.event_id(1).starts_with("evt_1") && batch.event_id(1).ends_with("00000001"));
+        let object: serde_json::Value = serde_json::from_str(batch.object(2)).unwrap();
+        assert_eq!(object["object"], "payment_intent");
+        assert_eq!(batch.headers().count(), 7);
     }
 }

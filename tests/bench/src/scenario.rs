@@ -5,9 +5,12 @@
 //! everything alike. One that needs a store full of ids or deliveries is one more line in [`ALL`].
 
 mod accepting;
+mod burdened;
 mod duplicates;
 mod flooded;
+mod kept;
 mod passing;
+mod remembering;
 mod sustained;
 
 use std::sync::Arc;
@@ -34,6 +37,8 @@ pub(crate) struct Stage {
     pub(crate) closed: Duration,
     /// Of each open loop.
     pub(crate) open: Duration,
+    /// Stores are filled with so many times less.
+    pub(crate) scale: usize,
 }
 
 /// Something to measure.
@@ -89,11 +94,27 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario::each_round("handled", "the same with a handler in between", |stage| {
         passing::times(stage, Path::Handling)
     }),
+    Scenario::each_round(
+        "remembering",
+        "accepting alone, by how many ids are remembered",
+        remembering::rates,
+    ),
+    Scenario::each_round(
+        "burdened",
+        "accepting at 1000/s, by how many deliveries are pending",
+        burdened::times,
+    ),
     Scenario {
         name: "sustained",
         title: "the most that is delivered and holds",
         once: true,
         run: sustained::rates,
+    },
+    Scenario {
+        name: "kept",
+        title: "what is kept of events that were accepted, parsed and delivered",
+        once: true,
+        run: kept::bytes,
     },
 ];
 

@@ -1,0 +1,214 @@
+//! A store that has been in use: filled before anything is measured, through the store's own door.
+//!
+//! Each is filled once and copied for every gateway that starts with it. What is in it is as it
+//! would be after so much traffic; only that it came in large portions is not.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+use hookgate::clock::Clock;
+use hookgate::event::{Event, Money, Request};
+use hookgate::ids::Name;
+use hookgate::retry::{Outcome, Verdict};
+use hookgate::store::{
+    Appended, Attempt, Config, NewEvent, NewReceipt, PluginStamp, Retention, Routes, Store, Try,
+};
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
+
+use crate::payload::Batch;
+
+/// Events in a receipt where a receipt of one event each would take too long to fill.
+const PORTION: usize = 500;
+/// The first so many payloads are known to a [`Stock::Ids`].
+pub(crate) const KNOWN: usize = PORTION;
+/// Operations that wait for the writer at a time.
+const AT_A_TIME: usize = 64;
+
+/// What a store is filled with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stock {
+    /// So many ids to tell duplicates by; the first of them are those of the first payloads.
+    Ids(usize),
+    /// So many deliveries to the endpoint `crm`, none attempted yet.
+    Pending(usize),
+    /// So many events, each accepted, parsed and delivered by itself, and swept.
+    Delivered(usize),
+}
+
+impl Stock {
+    /// Fills a store in this folder.
+    pub(crate) fn fill(self, folder: &Path, batch: &Arc<Batch>) -> anyhow::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let store = Store::open(&Config::at(folder), Clock::System)?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let filling = Filling { store: store.clone(), batch: batch.clone() };
+        runtime.block_on(async {
+            match self {
+                Self::Ids(count) => filling.ids(count).await?,
+                Self::Pending(count) => {
+                    filling.events(0, count, PORTION).await?;
+                }
+                Self::Delivered(count) => filling.delivered(count).await?,
+            }
+            Ok(store.close().await?)
+        })
+    }
+
+    /// The file of a folder.
+    pub(crate) fn file(folder: &Path) -> PathBuf {
+        folder.join("hookgate.redb")
+    }
+}
+
+#[derive(Clone)]
+struct Filling {
+    store: Store,
+    batch: Arc<Batch>,
+}
+
+impl Filling {
+    async fn ids(&self, count: usize) -> anyhow::Result<()> {
+        let receipts = (0..count).step_by(PORTION).map(|first| {
+            let filling = self.clone();
+            async move {
+                let id = |number: usize| match number {
+                    0..KNOWN => filling.batch.event_id(number).to_owned(),
+                    _ => format!("evt_1{:016x}{number:08}", fastrand::u64(..)),
+                };
+                let ids = (first..count.min(first + PORTION)).map(id).collect();
+                filling.append(ids, b"{}").await
+            }
+        });
+        some_at_a_time(receipts).await
+    }
+
+    /// Receipts of so many events, parsed, each event owed to `crm`.
+    async fn events(&self, first: usize, count: usize, portion: usize) -> anyhow::Result<()> {
+        let end = first + count;
+        let receipts = (first..end).step_by(portion);
+        some_at_a_time(receipts.map(|it| self.clone().receipt(it, end.min(it + portion)))).await
+    }
+
+    async fn receipt(self, first: usize, end: usize) -> anyhow::Result<()> {
+        let ids = (first..end).map(|number| format!("evt_1{number:023}")).collect();
+        self.append(ids, self.batch.body(first)).await?;
+        // Some receipt; all are alike.
+        let work = self.store.claim_parses(1, usize::MAX)?.pop();
+        let Some(work) = work else {
+            anyhow::bail!("a receipt that was stored is not to be parsed")
+        };
+        let events = (first..end).map(|number| event(number, self.batch.object(number)));
+        self.store.commit_parse(work, tried(), events.collect()).await?;
+        Ok(())
+    }
+
+    async fn append(&self, event_ids: Vec<String>, body: &[u8]) -> anyhow::Result<()> {
+        let now = Clock::System.now();
+        let request = Request {
+            method: "POST".into(),
+            url: "/in/stripe".into(),
+            headers: self.batch.headers().collect(),
+            body: body.to_vec().into(),
+            received_at: now,
+        };
+        let source = name("stripe");
+        let receipt = NewReceipt { source, request: Arc::new(request), event_ids };
+        let appended = self.store.append(receipt).await?;
+        ensure!(matches!(appended, Appended::Stored(_)), "a new id was taken for known");
+        Ok(())
+    }
+
+    /// One event to a receipt, as from most providers.
+    async fn delivered(&self, count: usize) -> anyhow::Result<()> {
+        const STEP: usize = 10_000;
+        for first in (0..count).step_by(STEP) {
+            self.events(first, STEP, 1).await?;
+            loop {
+                let works = self.store.claim_deliveries(STEP, &|_| STEP)?;
+                if works.is_empty() {
+                    break;
+                }
+                let mut recording = JoinSet::new();
+                for work in works {
+                    let store = self.store.clone();
+                    recording.spawn(async move { store.record_attempt(work, attempt()).await });
+                }
+                for recorded in recording.join_all().await {
+                    recorded?;
+                }
+            }
+            self.store.pack(&Retention::default()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs a few at a time to their end.
+async fn some_at_a_time<F>(works: impl Iterator<Item = F>) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let mut working = JoinSet::new();
+    for work in works {
+        working.spawn(work);
+        if working.len() == AT_A_TIME
+            && let Some(ended) = working.join_next().await
+        {
+            ended??;
+        }
+    }
+    working.join_all().await.into_iter().collect()
+}
+
+fn name(text: &str) -> Name {
+    text.parse().expect("it is a name")
+}
+
+/// What the plugin makes of such a payload.
+fn event(number: usize, object: &str) -> NewEvent {
+    let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let event = Event {
+        source: name("stripe"),
+        id: format!("evt_1{number:023}"),
+        event_type: "payment.failed".into(),
+        subject: Some(format!("pi_3{number:023}")),
+        time: Clock::System.now(),
+        money: Some(Money { amount: "42.42".into(), currency: "EUR".into() }),
+        labels: vec![
+            label("country", "DE"),
+            label("method", "card"),
+            label("card_brand", "visa"),
+            label("decline_code", "insufficient_funds"),
+        ],
+        data: object.to_owned(),
+    };
+    let routes = Routes { handlers: Vec::new(), endpoints: vec![name("crm")] };
+    NewEvent { event, routes }
+}
+
+fn tried() -> Try {
+    let plugin =
+        PluginStamp { name: name("stripe"), version: "0.1.0".into(), digest: "0".repeat(64) };
+    Try {
+        at: Clock::System.now(),
+        duration: Duration::from_micros(130),
+        plugin: Some(plugin),
+        outcome: Outcome::Success,
+        verdict: Verdict::Done,
+        log: Vec::new(),
+    }
+}
+
+fn attempt() -> Attempt {
+    Attempt {
+        at: Clock::System.now(),
+        duration: Duration::from_micros(900),
+        status: Some(204),
+        answer: String::new(),
+        outcome: Outcome::Success,
+        verdict: Verdict::Done,
+    }
+}
