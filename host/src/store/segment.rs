@@ -150,6 +150,8 @@ pub(super) struct Segment {
     first: u64,
     next: u64,
     bytes: Vec<u8>,
+    /// The position of each record, and where its head lies.
+    heads: Vec<(u64, usize)>,
 }
 
 /// One record in a [`Segment`].
@@ -171,16 +173,15 @@ impl Segment {
         let damaged = || Damaged { position: first };
         let bytes = unpack(stored).ok_or_else(damaged)?;
 
-        let mut segment = Self { first, next: first, bytes };
-        let mut rest = segment.bytes.as_slice();
-        let mut next = first;
+        let (mut next, mut heads) = (first, Vec::new());
+        let mut rest = bytes.as_slice();
         while !rest.is_empty() {
+            heads.push((next, bytes.len() - rest.len()));
             let (entry, behind) = read_entry(next, rest).ok_or(Damaged { position: next })?;
             next += u64::from(entry.width);
             rest = behind;
         }
-        segment.next = next;
-        Ok(segment)
+        Ok(Self { first, next, bytes, heads })
     }
 
     /// Its first position: the key that it has.
@@ -205,21 +206,18 @@ impl Segment {
 
     /// Its records, oldest first.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let mut rest = self.bytes.as_slice();
-        let mut next = self.first;
-        std::iter::from_fn(move || {
-            let (entry, behind) = read_entry(next, rest)?;
-            next += u64::from(entry.width);
-            rest = behind;
-            Some(entry)
-        })
+        self.heads.iter().filter_map(|head| self.entry(*head))
     }
 
     /// The record that takes this position.
     pub(super) fn find(&self, position: u64) -> Option<Entry<'_>> {
-        self.entries().find(|entry| {
-            (entry.position..entry.position + u64::from(entry.width)).contains(&position)
-        })
+        let behind = self.heads.partition_point(|(first, _)| *first <= position);
+        let entry = self.entry(*self.heads.get(behind.checked_sub(1)?)?)?;
+        (position < entry.position + u64::from(entry.width)).then_some(entry)
+    }
+
+    fn entry(&self, (position, at): (u64, usize)) -> Option<Entry<'_>> {
+        Some(read_entry(position, &self.bytes[at..])?.0)
     }
 }
 
