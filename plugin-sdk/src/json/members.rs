@@ -59,6 +59,12 @@ impl<'a> Members<'a> {
         (!name.is_empty()).then(|| name.into_owned())
     }
 
+    /// A [name](Self::name) out of a list of the provider's, in lower case: `VISA` is `visa`
+    /// everywhere.
+    pub fn word(&self, pointer: &str) -> Option<String> {
+        self.name(pointer).map(|name| name.to_lowercase())
+    }
+
     /// A string, not empty, without which an event is none.
     pub fn required(&self, pointer: &str) -> Result<String, Failure> {
         let text = self.text(pointer).filter(|text| !text.is_empty()).map(String::from);
@@ -103,7 +109,7 @@ mod tests {
 
     const BODY: &str = r#"{"id":7,"name":"","at":"2023-11-14T23:13:20+0100","s":"1700000000",
         "ms":1700000000123,"amount":1.10,"units":"110","currency":"eur","none":null,
-        "of":{"id":"a","list":[1,2]},"bad":"1,5"}"#;
+        "of":{"id":"a","list":[1,2]},"bad":"1,5","brand":"VISA"}"#;
 
     fn body() -> Members<'static> {
         Json::parse(BODY.as_bytes()).unwrap().members()
@@ -112,6 +118,7 @@ mod tests {
     #[test]
     fn a_name_is_never_empty() {
         assert_eq!(body().name("/id").as_deref(), Some("7"));
+        assert_eq!(body().word("/brand").as_deref(), Some("visa"));
         for pointer in ["/name", "/none", "/of", "/x"] {
             assert_eq!(body().name(pointer), None, "{pointer}");
             assert!(body().required(pointer).is_err(), "{pointer}");

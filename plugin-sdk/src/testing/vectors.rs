@@ -137,7 +137,8 @@ impl OneOrMore {
 }
 
 /// The files below `path` in the shared folder, with their names: one file, or all of a folder. None
-/// if no folder is named, which is said on stderr, so that a test that checks less is seen.
+/// if no folder is named or it has no such files, which is said on stderr, so that a test that checks
+/// less is seen.
 ///
 /// # Panics
 ///
@@ -148,6 +149,10 @@ pub fn shared(path: &str) -> Vec<(String, String)> {
         return Vec::new();
     };
     let path = Path::new(&folder).join(path);
+    if !path.exists() {
+        eprintln!("{} is not there: nobody shares it", path.display());
+        return Vec::new();
+    }
     let paths = if path.is_dir() {
         let entries = path.read_dir().expect("a folder can be read");
         let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
