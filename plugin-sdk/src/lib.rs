@@ -131,6 +131,7 @@ mod claims;
 mod event;
 pub mod form;
 mod handler;
+pub mod hash;
 mod header_mac;
 mod header_token;
 pub mod hex;

@@ -26,9 +26,9 @@ type Headers = fn(&str) -> Vec<(&'static str, String)>;
 /// ```no_run
 /// # struct Acme;
 /// # impl hookgate_sdk::Provider for Acme {
-/// #     fn describe() -> hookgate_sdk::ProviderInfo { unimplemented!() }
-/// #     fn claim(_: &hookgate_sdk::Request) -> Result<hookgate_sdk::Claims, hookgate_sdk::Refusal> { unimplemented!() }
-/// #     fn parse(_: &hookgate_sdk::Request) -> Result<Vec<hookgate_sdk::Event>, hookgate_sdk::Failure> { unimplemented!() }
+/// #     fn describe() -> hookgate_sdk::ProviderInfo { panic!("not here") }
+/// #     fn claim(_: &hookgate_sdk::Request) -> Result<hookgate_sdk::Claims, hookgate_sdk::Refusal> { panic!("not here") }
+/// #     fn parse(_: &hookgate_sdk::Request) -> Result<Vec<hookgate_sdk::Event>, hookgate_sdk::Failure> { panic!("not here") }
 /// # }
 /// use hookgate_sdk::{provider_tests, testing::Suite};
 ///
