@@ -9,6 +9,15 @@ pub use crate::bindings::provider::exports::hookgate::plugin::provider::{
     Signature,
 };
 
+impl Claims {
+    /// Claims of a request that says no signing time. `event_ids` are those that `parse` will give,
+    /// or none.
+    pub fn new(evidence: Evidence, event_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let event_ids = event_ids.into_iter().map(Into::into).collect();
+        Self { evidence: vec![evidence], signed_at: None, event_ids }
+    }
+}
+
 impl Evidence {
     /// An HMAC with SHA-256. It holds if any of the source's secrets yields any of the digests.
     pub fn hmac_sha256(key: KeyEncoding, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Self {

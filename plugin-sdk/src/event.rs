@@ -43,6 +43,27 @@ pub fn is_event_type(text: &str) -> bool {
         && text.split('.').all(|word| !word.is_empty() && word.bytes().all(known))
 }
 
+/// The type of an event: the canonical one, else the provider's own name for it under the provider's
+/// name. What separates words otherwise, `:` or `/`, becomes a dot: `charge:failed` of `coinbase` is
+/// `coinbase.charge.failed`.
+pub fn event_type(canonical: Option<&str>, provider: &str, own: &str) -> Result<String, Failure> {
+    let named = match canonical {
+        Some(canonical) => canonical.to_owned(),
+        None => format!("{provider}.{}", own.replace([':', '/'], ".")),
+    };
+    if is_event_type(&named) {
+        Ok(named)
+    } else {
+        Err(Failure::permanent(format!("`{own}` can't be an event type")))
+    }
+}
+
+/// Labels of those that are known and not empty.
+pub fn labels<const N: usize>(known: [(&str, Option<String>); N]) -> Vec<(String, String)> {
+    let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    known.filter(|(_, value)| !value.is_empty()).collect()
+}
+
 impl Failure {
     /// Trying again would not help: a dead letter at once.
     pub fn permanent(reason: impl fmt::Display) -> Self {
@@ -75,6 +96,23 @@ mod tests {
             assert!(!is_event_type(text), "{text}");
         }
         assert!(!is_event_type(&"a".repeat(129)));
+    }
+
+    #[test]
+    fn what_has_no_canonical_type_keeps_its_own() {
+        let typed = |canonical, own| event_type(canonical, "acme", own).ok();
+        assert_eq!(typed(Some("payment.failed"), "x").unwrap(), "payment.failed");
+        assert_eq!(typed(None, "orders/create").unwrap(), "acme.orders.create");
+        assert_eq!(typed(None, "charge:failed").unwrap(), "acme.charge.failed");
+        for own in ["", "a b", ".a", "a:", &"a".repeat(124)] {
+            assert_eq!(typed(None, own), None, "{own}");
+        }
+    }
+
+    #[test]
+    fn a_label_without_a_value_is_none() {
+        let labels = labels([("a", Some("1".to_owned())), ("b", None), ("c", Some(String::new()))]);
+        assert_eq!(labels, [("a".to_owned(), "1".to_owned())]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! for what it asks. Of a name that is there twice, the first is meant, everywhere: what `claim`
 //! reads and what `parse` reads can't differ.
 
+mod members;
 mod scan;
 
 use std::borrow::Cow;
@@ -11,6 +12,8 @@ use std::fmt;
 
 use crate::claims::Refusal;
 use crate::event::Failure;
+
+pub use members::Members;
 
 /// A value in a JSON document that was checked as a whole. Pointers are RFC 6901: `/data/object`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +44,7 @@ impl<'a> Json<'a> {
 
     /// The number at the pointer, as it is written.
     pub fn number(self, pointer: &str) -> Option<&'a str> {
-        let value = self.at(pointer)?.0;
-        value.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then_some(value)
+        as_number(self.at(pointer)?.0)
     }
 
     /// The text of a string or a number at the pointer: of an amount that comes as either.
@@ -63,32 +65,7 @@ impl<'a> Json<'a> {
         let members = scan::members(self.0.as_bytes());
         let member =
             |(name, value)| Some((scan::unquoted(name)?, Self(str::from_utf8(value).ok()?)));
-        Members(members.filter_map(member).collect())
-    }
-}
-
-/// The members of an object, in their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Members<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
-
-impl<'a> Members<'a> {
-    /// The value at the pointer, `null` included.
-    pub fn at(&self, pointer: &str) -> Option<Json<'a>> {
-        let path = pointer.strip_prefix('/')?;
-        let (name, rest) = path.find('/').map_or((path, ""), |end| path.split_at(end));
-        let name = unescaped(name);
-        let (_, value) = self.0.iter().find(|(known, _)| *known == name)?;
-        value.at(rest)
-    }
-
-    /// The string at the pointer.
-    pub fn text(&self, pointer: &str) -> Option<Cow<'a, str>> {
-        self.at(pointer)?.text("")
-    }
-
-    /// The number at the pointer, as it is written.
-    pub fn number(&self, pointer: &str) -> Option<&'a str> {
-        self.at(pointer)?.number("")
+        Members::new(members.filter_map(member).collect())
     }
 }
 
@@ -96,6 +73,12 @@ impl<'a> Members<'a> {
 /// is no JSON, or no UTF-8, is no reason to refuse.
 pub fn peek<'a>(body: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
     scan::unquoted(find(body, pointer)?.as_bytes())
+}
+
+/// The text of a string or a number at the pointer, like [`peek`].
+pub fn peek_scalar<'a>(body: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
+    let value = find(body, pointer)?;
+    scan::unquoted(value.as_bytes()).or_else(|| as_number(value).map(Cow::Borrowed))
 }
 
 /// `text` as a JSON string, quotes included.
@@ -145,6 +128,10 @@ fn find<'a>(document: &'a [u8], pointer: &str) -> Option<&'a str> {
         }
     }
     str::from_utf8(value).ok()
+}
+
+fn as_number(value: &str) -> Option<&str> {
+    value.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then_some(value)
 }
 
 /// The name that a token of a pointer stands for.
@@ -212,6 +199,10 @@ mod tests {
     fn a_peek_looks_no_further_than_it_must() {
         assert_eq!(peek(b"{\"id\":\"evt_1\",\xff", "/id").unwrap(), "evt_1");
         assert_eq!(peek(b"{\"x\":\"\xff\xfe\",\"id\":\"evt_1\"}", "/id").unwrap(), "evt_1");
+        assert_eq!(peek(br#"{"id":7}"#, "/id"), None);
+        assert_eq!(peek_scalar(br#"{"id":7}"#, "/id").unwrap(), "7");
+        assert_eq!(peek_scalar(br#"{"id":"7"}"#, "/id").unwrap(), "7");
+        assert_eq!(peek_scalar(br#"{"id":null}"#, "/id"), None);
         assert_eq!(peek(b"\xff", "/id"), None);
         assert_eq!(peek(b"", "/id"), None);
         assert_eq!(peek(br#"{"id":"evt_1""#, "/id").unwrap(), "evt_1");

@@ -13,11 +13,13 @@
 //!
 //! ```
 //! use hookgate_sdk::{
-//!     Claims, Event, Evidence, Failure, KeyEncoding, Piece, ProofKind, Provider, ProviderInfo,
-//!     Refusal, Request, hex, time,
+//!     Claims, Event, Failure, HeaderMac, Piece, ProofKind, Provider, ProviderInfo, Refusal,
+//!     Request, Timestamp, event_type,
 //! };
 //!
 //! struct GitHub;
+//!
+//! const SIGNATURE: HeaderMac = HeaderMac::hex("x-hub-signature-256").with_prefix("sha256=");
 //!
 //! impl Provider for GitHub {
 //!     fn describe() -> ProviderInfo {
@@ -25,12 +27,8 @@
 //!     }
 //!
 //!     fn claim(request: &Request) -> Result<Claims, Refusal> {
-//!         let signature = request.the_header("x-hub-signature-256")?;
-//!         let digest = signature.strip_prefix("sha256=").and_then(hex::decode_lower);
-//!         let digest = digest.ok_or_else(|| Refusal::new("signature is not sha256="))?;
-//!         let id = request.the_header("x-github-delivery")?;
-//!         let mac = Evidence::hmac_sha256(KeyEncoding::Text, vec![Piece::Body], vec![digest]);
-//!         Ok(Claims { evidence: vec![mac], signed_at: None, event_ids: vec![id.to_owned()] })
+//!         let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
+//!         Ok(Claims::new(mac, [request.the_header("x-github-delivery")?]))
 //!     }
 //!
 //!     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -40,30 +38,32 @@
 //!             return Err(Failure::permanent("no delivery id or no event name"));
 //!         };
 //!         let body = request.json()?;
-//!         let action = body.text("/action").map(|action| format!(".{action}"));
-//!         let event_type = format!("github.{name}{}", action.unwrap_or_default());
-//!         let subject = body.number("/repository/id").map(ToOwned::to_owned);
-//!         let pushed = body.text("/repository/pushed_at");
-//!         let time = pushed.and_then(|text| time::from_rfc3339(&text));
-//!         Ok(vec![Event { subject, time, ..Event::new(id, event_type, body.raw()) }])
+//!         let members = body.members();
+//!         let action = members.name("/action").map(|action| format!(".{action}"));
+//!         let own = format!("{name}{}", action.unwrap_or_default());
+//!         Ok(vec![Event {
+//!             subject: members.name("/repository/id"),
+//!             time: members.rfc3339("/repository/pushed_at"),
+//!             ..Event::new(id, event_type(None, "github", &own)?, body.raw())
+//!         }])
+//!     }
+//!
+//!     fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+//!         SIGNATURE.sign(request, digests)
 //!     }
 //! }
 //!
 //! hookgate_sdk::export!(provider: GitHub);
-//! # use hookgate_sdk::testing::{Tolerance, verify};
 //! # let mut request = Request::post("/in/github", r#"{"action":"opened","repository":{"id":7}}"#);
-//! # request.set_header("X-Hub-Signature-256", "sha256=00");
 //! # request.set_header("X-GitHub-Delivery", "d1");
 //! # request.set_header("X-GitHub-Event", "issues");
-//! # let claims = GitHub::claim(&request).unwrap();
-//! # let digests = hookgate_sdk::testing::digests(&claims, &request, "secret").unwrap();
-//! # request.set_header("X-Hub-Signature-256", format!("sha256={}", hex::encode(&digests[0])));
-//! # let claims = GitHub::claim(&request).unwrap();
-//! # let info = GitHub::describe();
-//! # assert_eq!(verify(&info, &claims, &request, &["secret"], 0, Tolerance::Provider), Ok(()));
-//! # assert!(verify(&info, &claims, &request, &["other"], 0, Tolerance::Provider).is_err());
-//! # assert_eq!(GitHub::parse(&request).unwrap()[0].type_, "github.issues.opened");
+//! # let events = hookgate_sdk::testing::send::<GitHub>(&request, "secret", 0);
+//! # assert_eq!(events[0].type_, "github.issues.opened");
 //! ```
+//!
+//! Where the proof stands is said once: [`HeaderMac`] for a digest in a header, [`TimedMac`] for one
+//! with the time beside it, [`HeaderToken`] for a secret that is sent along, and [`Evidence`] for all
+//! others. What an object says is read off its [`Members`].
 //!
 //! What to watch:
 //! - **Sign what is signed.** Put into the evidence's message exactly the bytes that the provider
@@ -115,7 +115,8 @@
 //! # Testing and building
 //!
 //! All of this is plain Rust: `cargo test` runs it natively, with [`testing::Bench`] in the gateway's
-//! place and, with the feature `testing`, real keys. The crate is a `["cdylib", "rlib"]`;
+//! place and, with the feature `testing`, real keys. A provider is tested by [`provider_tests!`] and
+//! the samples and vectors that lie beside it. The crate is a `["cdylib", "rlib"]`;
 //! `hookgate plugin build` compiles it for `wasm32-unknown-unknown`, the tightest box: such a module
 //! imports nothing but what the contract offers. There this crate brings an allocator that fits calls
 //! into fresh instances; a plugin that is kept and used again leaves out the feature
@@ -128,7 +129,11 @@ pub mod base64;
 pub mod bindings;
 mod claims;
 mod event;
+pub mod form;
 mod handler;
+pub mod hash;
+mod header_mac;
+mod header_token;
 pub mod hex;
 pub mod id;
 pub mod json;
@@ -142,17 +147,23 @@ pub mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 pub mod time;
+mod timed_mac;
 
 pub use claims::{
     Claims, Evidence, Hmac, KeyEncoding, Mac, Piece, Proof, ProofKind, PublicKey, Refusal,
     Signature,
 };
-pub use event::{Event, Failure, FailureKind, TYPE_BYTES_MAX, Timestamp, is_event_type};
+pub use event::{
+    Event, Failure, FailureKind, TYPE_BYTES_MAX, Timestamp, event_type, is_event_type, labels,
+};
 pub use handler::{Context, Handler, HandlerInfo};
+pub use header_mac::{DigestText, HeaderMac};
+pub use header_token::HeaderToken;
 pub use json::{InvalidJson, Json, Members};
 pub use money::{InvalidMoney, Money, decimals};
 pub use provider::{ClockRule, Provider, ProviderInfo};
 pub use request::{Header, Reply, Request};
+pub use timed_mac::TimedMac;
 
 /// Makes a type the plugin's provider, `export!(provider: Stripe)`, or its handler,
 /// `export!(handler: Dunning)`. A plugin may be both, with each once.
@@ -172,6 +183,54 @@ macro_rules! export {
         $crate::bindings::handler::export_handler!($plugin with_types_in $crate::bindings::handler);
         #[cfg(not(target_family = "wasm"))]
         const _: fn() -> $crate::HandlerInfo = <$plugin as $crate::Handler>::describe;
+    };
+}
+
+/// The tests that every provider must pass, of a [`testing::Suite`]: its samples, its vectors, those that
+/// implementations share, and what must hold of any request.
+#[cfg(all(not(target_family = "wasm"), feature = "testing"))]
+#[macro_export]
+macro_rules! provider_tests {
+    ($suite:expr) => {
+        #[test]
+        fn every_sample_is_what_was_reviewed() {
+            $suite.check_samples();
+        }
+
+        #[test]
+        fn every_vector_gets_its_verdict() {
+            $suite.check_vectors();
+        }
+
+        #[test]
+        fn the_shared_vectors_get_their_verdicts() {
+            $suite.check_shared_vectors();
+        }
+
+        #[test]
+        fn the_shared_payloads_are_events() {
+            $suite.check_shared_payloads();
+        }
+
+        #[test]
+        fn a_flipped_bit_is_refused() {
+            $suite.check_flipped_bits();
+        }
+
+        #[test]
+        fn the_order_and_case_of_headers_do_not_matter() {
+            $suite.check_header_order();
+        }
+
+        #[test]
+        fn nothing_panics() {
+            $suite.check_any_bytes();
+        }
+
+        #[test]
+        fn any_value_can_stand_anywhere() {
+            $suite.check_any_values();
+        }
     };
 }
 

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::event::Failure;
+
 pub use crate::bindings::provider::hookgate::plugin::types::Money;
 
 /// Most digits before the point.
@@ -107,6 +109,12 @@ impl fmt::Display for InvalidMoney {
 }
 
 impl std::error::Error for InvalidMoney {}
+
+impl From<InvalidMoney> for Failure {
+    fn from(error: InvalidMoney) -> Self {
+        Self::permanent(error)
+    }
+}
 
 fn signed(number: &str) -> (&str, &str) {
     match number.strip_prefix('-') {

@@ -3,7 +3,9 @@
 //! Header names are compared without regard to case; values are as they arrived, nothing is trimmed.
 
 use crate::claims::Refusal;
+use crate::event::Timestamp;
 use crate::json::{InvalidJson, Json};
+use crate::time;
 
 pub use crate::bindings::provider::hookgate::plugin::types::{Header, Reply, Request};
 
@@ -43,6 +45,16 @@ impl Request {
             return Err(Refusal::new(format!("header `{name}` is there more than once")));
         }
         Ok(value)
+    }
+
+    /// The one value of a header that says in seconds when the request was signed: as it is written,
+    /// which is what was signed, and the time.
+    pub fn the_time(&self, name: &str) -> Result<(&str, Timestamp), Refusal> {
+        let written = self.the_header(name)?;
+        let at = time::from_unix(written);
+        let at =
+            at.ok_or_else(|| Refusal::new(format!("header `{name}` is no number of seconds")))?;
+        Ok((written, at))
     }
 
     /// Replaces every value of the header with this one.
@@ -85,6 +97,17 @@ mod tests {
     fn a_signature_header_must_be_there_once() {
         assert!(signed(&[]).the_header("x-signature").is_err());
         assert!(signed(&["x-signature", "X-Signature"]).the_header("x-signature").is_err());
+    }
+
+    #[test]
+    fn a_signing_time_is_seconds() {
+        let mut request = signed(&[]);
+        request.set_header("x-time", "1700000000");
+        assert_eq!(request.the_time("X-Time").unwrap(), ("1700000000", 1_700_000_000_000));
+        for time in ["", "-1", "1.5", "abc", " 1"] {
+            request.set_header("x-time", time);
+            assert!(request.the_time("x-time").is_err(), "{time}");
+        }
     }
 
     #[test]

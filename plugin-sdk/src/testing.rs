@@ -2,15 +2,19 @@
 //!
 //! A [`Bench`] stands in for the gateway: it hands over settings, records what a handler asks for,
 //! and keeps state between runs, with the same all or nothing. With the feature `testing`,
-//! `verify` holds claims against real keys like the gateway does, and `vectors` runs a file of
-//! signed requests.
+//! `verify` holds claims against real keys like the gateway does, `vectors` runs a file of signed
+//! requests, and a `Suite` is all that a provider is tested with.
 
 mod bench;
 pub(crate) mod doors;
 #[cfg(feature = "testing")]
+mod golden;
+#[cfg(feature = "testing")]
 mod key;
 #[cfg(feature = "testing")]
 mod send;
+#[cfg(feature = "testing")]
+mod suite;
 #[cfg(feature = "testing")]
 pub mod vectors;
 #[cfg(feature = "testing")]
@@ -20,5 +24,7 @@ pub use bench::{Bench, Ran};
 pub use doors::{Effect, LogLine};
 #[cfg(feature = "testing")]
 pub use send::{send, sign};
+#[cfg(feature = "testing")]
+pub use suite::Suite;
 #[cfg(feature = "testing")]
 pub use verify::{Tolerance, Unproven, digests, verify};

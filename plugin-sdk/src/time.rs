@@ -34,6 +34,23 @@ pub fn from_rfc3339(text: &str) -> Option<Timestamp> {
     Timestamp::try_from(time).ok().filter(|time| *time <= MAX)
 }
 
+/// RFC 3339 in UTC with milliseconds: `2024-05-01T10:00:00.250Z`.
+pub fn to_rfc3339(time: Timestamp) -> String {
+    let (seconds, millisecond) = (time / 1000, time % 1000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Years that begin in March end with the leap day, in eras of 400 years.
+    let day = days + 719_468;
+    let (era, day) = (day / 146_097, day % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let year = era * 400 + year + next;
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
+}
+
 fn from_digits(text: &str) -> Option<u64> {
     let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     all.then(|| text.parse().ok())?
@@ -180,6 +197,11 @@ mod tests {
                 format!("{year:04}-{:02}-{:02}", month + 1, rest + 1)
             };
             prop_assert_eq!(days(&written(day)), Some(day));
+        }
+
+        #[test]
+        fn a_time_that_is_written_reads_back(time in 0..=MAX) {
+            prop_assert_eq!(from_rfc3339(&to_rfc3339(time)), Some(time));
         }
 
         #[test]

@@ -1,15 +1,16 @@
 //! Signed requests in a file, each with the verdict that it must get.
 //!
-//! The format is an array of objects: `name`, `secret` (one or several), `headers`, `body` or
-//! `body_base64`, `now` and `tolerance` in seconds, and `valid`. A tolerance of 0 checks no time,
-//! none at all takes the provider's own.
+//! The format is an array of objects: `name`, `secret` (one or several), `headers` (with one or several
+//! values), `url`, `body` or `body_base64`, `now` and `tolerance` in seconds, `settings`, and `valid`. A
+//! tolerance of 0 checks no time, none at all takes the provider's own. `keys`, by their id, are the
+//! secrets where they are there.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Tolerance, verify};
+use super::{Bench, Tolerance, verify};
 use crate::base64;
 use crate::provider::Provider;
 use crate::request::{Header, Request};
@@ -22,8 +23,15 @@ pub const SHARED: &str = "HOOKGATE_PROVIDER_DATA";
 pub struct Vector {
     /// What it is about.
     pub name: String,
-    secret: Secrets,
-    headers: BTreeMap<String, String>,
+    secret: OneOrMore,
+    /// The secrets by the id that a header names them with.
+    keys: Option<BTreeMap<String, String>>,
+    headers: BTreeMap<String, OneOrMore>,
+    /// As the sender has it, or as it arrives.
+    pub url: Option<String>,
+    /// Which of a provider's schemes it is.
+    pub scheme: Option<String>,
+    settings: Option<serde_json::Value>,
     body: Option<String>,
     body_base64: Option<String>,
     #[serde(default)]
@@ -35,9 +43,9 @@ pub struct Vector {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-enum Secrets {
+enum OneOrMore {
     One(String),
-    Several(Vec<String>),
+    More(Vec<String>),
 }
 
 /// The vectors of a file.
@@ -55,9 +63,20 @@ pub fn read(json: &str) -> Vec<Vector> {
 ///
 /// If one gets another verdict than it must.
 pub fn check<P: Provider>(json: &str) -> usize {
+    check_with::<P>(json, |_| "{}".to_owned())
+}
+
+/// Runs every vector of a file with settings of its own, or these.
+///
+/// # Panics
+///
+/// If one gets another verdict than it must.
+pub fn check_with<P: Provider>(json: &str, settings: impl Fn(&Vector) -> String) -> usize {
     let vectors = read(json);
     for vector in &vectors {
-        let verdict = vector.verdict::<P>();
+        let own = vector.settings.as_ref().map(ToString::to_string);
+        let bench = Bench::new().with_settings(&own.unwrap_or_else(|| settings(vector)));
+        let verdict = bench.call(|| vector.verdict::<P>());
         let name = &vector.name;
         assert_eq!(verdict.is_ok(), vector.valid, "vector `{name}` got {verdict:?}");
     }
@@ -68,9 +87,9 @@ impl Vector {
     /// What the gateway would decide, and why.
     pub fn verdict<P: Provider>(&self) -> Result<(), String> {
         let request = self.request();
-        let secrets: Vec<&str> = match &self.secret {
-            Secrets::One(secret) => vec![secret],
-            Secrets::Several(secrets) => secrets.iter().map(String::as_str).collect(),
+        let secrets: Vec<&str> = match &self.keys {
+            Some(keys) => keys.values().map(String::as_str).collect(),
+            None => self.secret.iter().collect(),
         };
         let tolerance = match self.tolerance {
             None => Tolerance::Provider,
@@ -94,19 +113,32 @@ impl Vector {
             (None, Some(encoded)) => base64::decode(encoded).expect("body is base64"),
             (None, None) => Vec::new(),
         };
-        let header = |(name, value): (&String, &String)| Header {
-            name: name.to_ascii_lowercase(),
-            value: value.clone(),
+        let headers = self.headers.iter().flat_map(|(name, values)| {
+            let name = name.to_ascii_lowercase();
+            values.iter().map(move |value| Header { name: name.clone(), value: value.to_owned() })
+        });
+        // The gateway sees a path and a query.
+        let url = self.url.as_deref().unwrap_or("/in/x");
+        let path = url
+            .split_once("://")
+            .map_or(url, |(_, rest)| rest.find(['/', '?']).map_or("/", |start| &rest[start..]));
+        Request { headers: headers.collect(), ..Request::post(path, body) }
+    }
+}
+
+impl OneOrMore {
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let texts = match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::More(more) => more,
         };
-        Request {
-            headers: self.headers.iter().map(header).collect(),
-            ..Request::post("/in/x", body)
-        }
+        texts.iter().map(String::as_str)
     }
 }
 
 /// The files below `path` in the shared folder, with their names: one file, or all of a folder. None
-/// if no folder is named, which is said on stderr, so that a test that checks less is seen.
+/// if no folder is named or it has no such files, which is said on stderr, so that a test that checks
+/// less is seen.
 ///
 /// # Panics
 ///
@@ -117,6 +149,10 @@ pub fn shared(path: &str) -> Vec<(String, String)> {
         return Vec::new();
     };
     let path = Path::new(&folder).join(path);
+    if !path.exists() {
+        eprintln!("{} is not there: nobody shares it", path.display());
+        return Vec::new();
+    }
     let paths = if path.is_dir() {
         let entries = path.read_dir().expect("a folder can be read");
         let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();

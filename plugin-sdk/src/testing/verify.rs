@@ -80,8 +80,8 @@ pub fn verify(
 }
 
 /// The digests that a sender with this secret would put in, one for every piece of evidence: what
-/// the gateway computes for [`crate::Provider::sign`]. `None` where a piece asks for no HMAC or the
-/// secret does not fit.
+/// the gateway computes for [`crate::Provider::sign`]. `None` where a piece asks for a public-key
+/// signature or the secret does not fit.
 pub fn digests(claims: &Claims, request: &Request, secret: &str) -> Option<Vec<Vec<u8>>> {
     let digest = |proofs: &[Proof]| {
         proofs.iter().find_map(|proof| match proof {
@@ -91,7 +91,8 @@ pub fn digests(claims: &Claims, request: &Request, secret: &str) -> Option<Vec<V
                 let digest = hmac::sign(&key, &message(&mac.message, &request.body));
                 Some(digest.as_ref().to_vec())
             }
-            Proof::Signature(_) | Proof::Token(_) => None,
+            Proof::Token(_) => Some(secret.as_bytes().to_vec()),
+            Proof::Signature(_) => None,
         })
     };
     claims.evidence.iter().map(|evidence| digest(&evidence.proofs)).collect()
@@ -130,7 +131,8 @@ fn holds(proof: &Proof, request: &Request, secret: &str) -> bool {
     match proof {
         Proof::Mac(mac) => mac_holds(mac, &request.body, secret),
         Proof::Signature(signed) => signature_holds(signed, &request.body, secret),
-        Proof::Token(token) => token == secret,
+        // An empty secret is none.
+        Proof::Token(token) => !secret.is_empty() && token == secret,
     }
 }
 

@@ -9,9 +9,11 @@ use hookgate_sdk::{Claims, Event, Failure, Refusal, base64};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::DIGEST_BYTES;
 use crate::item::Item;
 use crate::settings::Settings;
+
+/// Bytes of HMAC-SHA256.
+const DIGEST_BYTES: usize = 32;
 
 #[derive(Debug, Deserialize)]
 struct Batch<'a> {
@@ -40,7 +42,7 @@ pub(crate) fn claim(body: &[u8], settings: &Settings) -> Result<Claims, Refusal>
 pub(crate) fn parse(body: &[u8]) -> Result<Vec<Event>, Failure> {
     let items = items(body).map_err(Failure::permanent)?;
     let event = |(item, written): &(Item<'_>, &str)| item.event(written);
-    items.iter().map(event).collect::<Result<_, _>>().map_err(Failure::permanent)
+    items.iter().map(event).collect()
 }
 
 /// The body with a signature in every item, in their order; zeros without digests. `None` for a body

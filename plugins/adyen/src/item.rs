@@ -8,13 +8,14 @@ use std::borrow::Cow;
 use std::fmt;
 
 use hookgate_sdk::{
-    Event, Evidence, InvalidMoney, KeyEncoding, Money, Piece, Refusal, decimals, time,
+    Event, Evidence, Failure, InvalidMoney, Money, Piece, Refusal, decimals, is_event_type, labels,
+    time,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::SIGNATURE;
 use crate::canonical;
-use crate::digest;
 use crate::settings::Settings;
 
 /// An item as it came. A field that is there twice is an error, for which of the two was signed
@@ -82,10 +83,10 @@ impl Item<'_> {
             return Err(Refusal::new(format!("an item is for the merchant account `{account}`")));
         }
         let signature = self.additional_data.as_ref().map(|data| &*data.hmac_signature.0);
-        let digest = signature.and_then(digest);
+        let digest = signature.and_then(|text| SIGNATURE.digest(text));
         let digest = digest.ok_or_else(|| Refusal::new("an item has no HMAC in base64"))?;
         let message = vec![Piece::from(self.signed_fields().join(":"))];
-        Ok(Evidence::hmac_sha256(KeyEncoding::Hex, message, vec![digest]))
+        Ok(SIGNATURE.evidence_of(message, vec![digest]))
     }
 
     /// Adyen gives no id; a retry repeats these three.
@@ -94,11 +95,15 @@ impl Item<'_> {
     }
 
     /// The event, with the item as its data.
-    pub(crate) fn event(&self, written: &str) -> Result<Event, InvalidMoney> {
+    pub(crate) fn event(&self, written: &str) -> Result<Event, Failure> {
         let succeeded = &*self.success.0 == "true";
         let parent = [&self.original_reference, &self.psp_reference];
         let subject = parent.into_iter().find(|reference| !reference.0.is_empty());
         let event_type = canonical::of_item(&self.event_code.0, succeeded);
+        if !is_event_type(&event_type) {
+            let code = &self.event_code;
+            return Err(Failure::permanent(format!("an item has the event code `{code}`")));
+        }
         Ok(Event {
             subject: subject.map(ToString::to_string),
             time: time::from_rfc3339(&self.event_date.0),
@@ -152,18 +157,14 @@ impl Item<'_> {
 
     fn labels(&self, succeeded: bool) -> Vec<(String, String)> {
         let data = self.additional_data.as_ref();
-        let of_data =
-            |field: fn(&AdditionalData<'_>) -> String| data.map(field).unwrap_or_default();
-        let declined = if succeeded { String::new() } else { self.reason.to_string() };
-        let labels = [
+        let of_data = |field: fn(&AdditionalData<'_>) -> String| data.map(field);
+        labels([
             ("country", of_data(|data| data.shopper_country.to_string())),
-            ("method", self.payment_method.to_string()),
+            ("method", Some(self.payment_method.to_string())),
             ("card_brand", of_data(|data| data.payment_method_variant.to_string())),
-            ("decline_code", declined),
-            ("merchant_account", self.merchant_account_code.to_string()),
-        ];
-        let known = labels.into_iter().filter(|(_, value)| !value.is_empty());
-        known.map(|(name, value)| (name.to_owned(), value)).collect()
+            ("decline_code", (!succeeded).then(|| self.reason.to_string())),
+            ("merchant_account", Some(self.merchant_account_code.to_string())),
+        ])
     }
 }
 

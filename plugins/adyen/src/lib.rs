@@ -14,8 +14,8 @@ mod platform;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Evidence, Failure, KeyEncoding, Piece, ProofKind, Provider, ProviderInfo,
-    Refusal, Reply, Request, Timestamp, base64,
+    Claims, Event, Failure, HeaderMac, KeyEncoding, Piece, ProofKind, Provider, ProviderInfo,
+    Refusal, Reply, Request, Timestamp,
 };
 
 use crate::settings::Settings;
@@ -26,8 +26,8 @@ pub struct Adyen;
 
 /// The header that signs a platform webhook.
 const HEADER: &str = "hmacsignature";
-/// Bytes of HMAC-SHA256.
-const DIGEST_BYTES: usize = 32;
+/// What signs a webhook as a whole, and how an item's digest is written.
+const SIGNATURE: HeaderMac = HeaderMac::base64(HEADER).with_key(KeyEncoding::Hex);
 
 impl Provider for Adyen {
     fn describe() -> ProviderInfo {
@@ -55,11 +55,8 @@ impl Provider for Adyen {
         if request.header(HEADER).is_none() {
             return batch::claim(&request.body, &Settings::read().map_err(Refusal::new)?);
         }
-        let digest = digest(request.the_header(HEADER)?)
-            .ok_or_else(|| Refusal::new("header `HmacSignature` is no HMAC in base64"))?;
-        let mac = Evidence::hmac_sha256(KeyEncoding::Hex, vec![Piece::Body], vec![digest]);
-        let event_ids = platform::event_id(&request.body).into_iter().collect();
-        Ok(Claims { evidence: vec![mac], signed_at: None, event_ids })
+        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
+        Ok(Claims::new(mac, platform::event_id(&request.body)))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -81,19 +78,9 @@ impl Provider for Adyen {
             request.body = body;
             return Ok(request);
         }
-        let signature = match digests {
-            [] => base64::encode(&[0; DIGEST_BYTES]),
-            [digest] => base64::encode(digest),
-            _ => return Err("a platform webhook carries one signature".to_owned()),
-        };
-        request.set_header(HEADER, signature);
         request.set_header("protocol", "HmacSHA256");
-        Ok(request)
+        SIGNATURE.sign(request, digests)
     }
-}
-
-fn digest(text: &str) -> Option<Vec<u8>> {
-    base64::decode(text).filter(|digest| digest.len() == DIGEST_BYTES)
 }
 
 hookgate_sdk::export!(provider: Adyen);

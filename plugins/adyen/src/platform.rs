@@ -38,7 +38,7 @@ pub(crate) fn parse(body: Json<'_>, bytes: &[u8]) -> Result<Event, Failure> {
     Ok(Event {
         subject: subject.into_iter().find_map(|pointer| body.text(pointer)).map(String::from),
         time: timestamp(bytes).and_then(|text| time::from_rfc3339(&text)),
-        money: money(body).map_err(Failure::permanent)?,
+        money: money(body)?,
         ..Event::new(event_id, canonical::of_platform(&own_type), data.raw())
     })
 }

@@ -41,28 +41,22 @@ impl Provider for StandardWebhooks {
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let signed = Signed::read(request)?;
-        Ok(Claims {
-            evidence: vec![signed.evidence()?],
-            signed_at: Some(signed.at),
-            event_ids: vec![signed.id.to_owned()],
-        })
+        Ok(Claims { signed_at: Some(signed.at), ..Claims::new(signed.evidence()?, [signed.id]) })
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let signed = Signed::read(request).map_err(|refusal| Failure::permanent(refusal.reason))?;
         let settings = Settings::read().map_err(Failure::permanent)?;
         let body = request.json()?;
-        let Some(event_type) = body.text("/type") else {
-            return Err(Failure::permanent("body has no text at /type, which names the event"));
-        };
+        let members = body.members();
+        let event_type = members.required("/type")?;
         if !hookgate_sdk::is_event_type(&event_type) {
             return Err(Failure::permanent(format!("`{event_type}` can't be an event type")));
         }
-        let happened = body.text("/timestamp");
         Ok(vec![Event {
-            subject: body.scalar(settings.subject()).map(String::from),
-            time: happened.and_then(|text| time::from_rfc3339(&text)),
-            ..Event::new(signed.id, event_type, body.at("/data").unwrap_or(body).raw())
+            subject: members.name(settings.subject()),
+            time: members.rfc3339("/timestamp"),
+            ..Event::new(signed.id, event_type, members.at("/data").unwrap_or(body).raw())
         }])
     }
 

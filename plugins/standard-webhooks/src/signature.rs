@@ -5,7 +5,6 @@
 
 use hookgate_sdk::{
     Evidence, Hmac, KeyEncoding, Piece, Proof, PublicKey, Refusal, Request, Timestamp, base64, id,
-    time,
 };
 
 /// The two families of header names. Those of the specification win; they are never mixed.
@@ -30,12 +29,11 @@ impl<'r> Signed<'r> {
     pub(crate) fn read(request: &'r Request) -> Result<Self, Refusal> {
         let family = family(request);
         let header = |name: &str| request.the_header(&format!("{family}-{name}"));
-        let (id, time, signatures) = (header("id")?, header("timestamp")?, header("signature")?);
+        let (id, signatures) = (header("id")?, header("signature")?);
+        let (time, at) = request.the_time(&format!("{family}-timestamp"))?;
         if id.is_empty() {
             return Err(Refusal::new("the id is empty"));
         }
-        let at = time::from_unix(time);
-        let at = at.ok_or_else(|| Refusal::new("the timestamp is no number of seconds"))?;
         Ok(Self { id, time, at, signatures })
     }
 

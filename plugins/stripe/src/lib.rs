@@ -5,19 +5,22 @@
 
 mod canonical;
 mod object;
-mod signature;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Event, Evidence, Failure, Json, KeyEncoding, Members, Piece, ProofKind,
-    Provider, ProviderInfo, Refusal, Request, Timestamp, json, time,
+    Claims, ClockRule, Event, Failure, Json, Members, ProofKind, Provider, ProviderInfo, Refusal,
+    Request, TimedMac, Timestamp, is_event_type, json,
 };
 
 use crate::object::Object;
-use crate::signature::{HEADER, Signed};
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Stripe;
+
+/// `t=1700000000,v1=<hex>`, with a `v1` for every active secret. The whole secret is the key, `whsec_`
+/// and all.
+const SIGNATURE: TimedMac =
+    TimedMac { name: "stripe-signature", separator: ',', time: "t", digest: "v1", joint: "." };
 
 /// What Stripe's own libraries allow.
 const TOLERANCE_MS: u64 = 300_000;
@@ -39,27 +42,14 @@ impl Provider for Stripe {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let signed = Signed::parse(request.the_header(HEADER)?)?;
-        let message = vec![Piece::from(format!("{}.", signed.time)), Piece::Body];
-        // The whole secret is the key, `whsec_` and all.
-        let mac = Evidence::hmac_sha256(KeyEncoding::Text, message, signed.digests);
-        let id = json::peek(&request.body, "/id");
-        Ok(Claims {
-            evidence: vec![mac],
-            signed_at: Some(signed.at),
-            event_ids: id.into_iter().map(String::from).collect(),
-        })
+        SIGNATURE.claim(request, json::peek(&request.body, "/id"))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         let envelope = body.members();
-        let required = |pointer: &str| {
-            let text = envelope.text(pointer).filter(|text| !text.is_empty());
-            text.ok_or_else(|| Failure::permanent(format!("event has no text at {pointer}")))
-        };
-        let (id, own_type) = (required("/id")?, required("/type")?);
-        if !hookgate_sdk::is_event_type(&own_type) {
+        let (id, own_type) = (envelope.required("/id")?, envelope.required("/type")?);
+        if !is_event_type(&own_type) {
             return Err(Failure::permanent(format!("`{own_type}` can't be an event type")));
         }
         let is_thin = envelope.text("/object").as_deref() == Some("v2.core.event");
@@ -69,36 +59,28 @@ impl Provider for Stripe {
                 let object = Object::new(written, data, &own_type);
                 Event {
                     subject: object.subject(),
-                    money: object.money().map_err(Failure::permanent)?,
+                    money: object.money()?,
                     labels: object.labels(),
                     ..Event::new(id, object.event_type(), written.raw())
                 }
             }
             // A thin event carries no object, only a reference to it: what there is, is passed on.
             None => Event {
-                subject: envelope.text("/related_object/id").map(String::from),
+                subject: envelope.name("/related_object/id"),
                 ..Event::new(id, canonical::own(&own_type), body.raw())
             },
         };
         Ok(vec![Event { time: created(&envelope), ..event }])
     }
 
-    fn sign(
-        mut request: Request,
-        signed_at: Timestamp,
-        digests: &[Vec<u8>],
-    ) -> Result<Request, String> {
-        request.set_header(HEADER, signature::header(time::to_unix(signed_at), digests)?);
-        Ok(request)
+    fn sign(request: Request, at: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        SIGNATURE.sign(request, at, digests)
     }
 }
 
 /// Unix seconds in a snapshot event, RFC 3339 in a thin one.
 fn created(envelope: &Members<'_>) -> Option<Timestamp> {
-    match envelope.number("/created") {
-        Some(seconds) => time::from_unix(seconds),
-        None => time::from_rfc3339(&envelope.text("/created")?),
-    }
+    envelope.unix("/created").or_else(|| envelope.rfc3339("/created"))
 }
 
 hookgate_sdk::export!(provider: Stripe);

@@ -3,7 +3,7 @@
 //! Objects differ by kind and by API version, so everything is looked up where it may be, and what
 //! is not there is left out. Only an amount that is there and can't be read is an error.
 
-use hookgate_sdk::{InvalidMoney, Json, Members, Money, decimals};
+use hookgate_sdk::{InvalidMoney, Json, Members, Money, decimals, labels};
 
 use crate::canonical;
 
@@ -56,15 +56,13 @@ impl<'a> Object<'a> {
             .or_else(|| within(error, "/code"))
             .or_else(|| within(outcome, "/reason"))
             .or_else(|| self.text("/failure_code"));
-        let labels = [
+        labels([
             ("country", within(card, "/country")),
             ("method", within(method, "/type")),
             ("card_brand", within(card, "/brand")),
             ("decline_code", decline),
             ("risk", within(outcome, "/risk_level")),
-        ];
-        let known = |(name, value): (&str, Option<String>)| Some((name.to_owned(), value?));
-        labels.into_iter().filter_map(known).collect()
+        ])
     }
 
     /// The amount that the event is about, in Stripe's units.

@@ -1,0 +1,172 @@
+//! A digest in a header, the proof of most providers: `X-Signature: sha256=<hex>`.
+//!
+//! Says where the digest stands and how it is written, once, for `claim` and `sign` alike. What was
+//! signed is the caller's to say. Nothing here computes or compares a digest.
+
+use crate::claims::{Evidence, Hmac, KeyEncoding, Piece, Proof, Refusal};
+use crate::request::Request;
+use crate::{base64, hex};
+
+/// How a digest is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DigestText {
+    /// Hexadecimal in lower case: providers' own libraries compare the text.
+    Hex,
+    /// Standard base64, padded.
+    Base64,
+}
+
+/// A header that carries an HMAC.
+///
+/// ```
+/// use hookgate_sdk::{Claims, HeaderMac, Hmac, Piece, Request};
+///
+/// const SIGNATURE: HeaderMac = HeaderMac::hex("x-acme-signature").with_algorithm(Hmac::Sha512);
+///
+/// let signed = SIGNATURE.sign(Request::post("/in/acme", "{}"), &[vec![7; 64]]).unwrap();
+/// let claims = Claims::new(SIGNATURE.evidence(&signed, vec![Piece::Body]).unwrap(), ["evt_1"]);
+/// assert_eq!(claims.event_ids, ["evt_1"]);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeaderMac<'a> {
+    name: &'a str,
+    prefix: &'a str,
+    text: DigestText,
+    algorithm: Hmac,
+    key: KeyEncoding,
+}
+
+impl<'a> HeaderMac<'a> {
+    /// HMAC-SHA256 in hexadecimal under this header's name; the key is the whole text of the secret.
+    pub const fn hex(name: &'a str) -> Self {
+        Self::new(name, DigestText::Hex)
+    }
+
+    /// HMAC-SHA256 in base64 under this header's name; the key is the whole text of the secret.
+    pub const fn base64(name: &'a str) -> Self {
+        Self::new(name, DigestText::Base64)
+    }
+
+    /// HMAC-SHA256, written like this.
+    pub const fn new(name: &'a str, text: DigestText) -> Self {
+        Self { name, prefix: "", text, algorithm: Hmac::Sha256, key: KeyEncoding::Text }
+    }
+
+    /// With a text that must stand before the digest: `sha256=`.
+    #[must_use]
+    pub const fn with_prefix(self, prefix: &'a str) -> Self {
+        Self { prefix, ..self }
+    }
+
+    /// With another hash.
+    #[must_use]
+    pub const fn with_algorithm(self, algorithm: Hmac) -> Self {
+        Self { algorithm, ..self }
+    }
+
+    /// With another way from the secret to the key.
+    #[must_use]
+    pub const fn with_key(self, key: KeyEncoding) -> Self {
+        Self { key, ..self }
+    }
+
+    /// The evidence that the request carries, for a message that was signed. Refuses a header that
+    /// is missing, is there twice, or holds no digest of the right length.
+    pub fn evidence(&self, request: &Request, message: Vec<Piece>) -> Result<Evidence, Refusal> {
+        let name = self.name;
+        let digest = request.the_header(name)?.strip_prefix(self.prefix);
+        let digest = digest.and_then(|text| self.digest(text));
+        let digest = digest.ok_or_else(|| Refusal::new(format!("header `{name}` is no digest")))?;
+        Ok(self.evidence_of(message, vec![digest]))
+    }
+
+    /// Evidence of digests that were found elsewhere.
+    pub fn evidence_of(&self, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Evidence {
+        Evidence::from(Proof::hmac(self.algorithm, self.key, message, digests))
+    }
+
+    /// The bytes of a digest, without a prefix; `None` for anything of another length or alphabet.
+    pub fn digest(&self, text: &str) -> Option<Vec<u8>> {
+        let digest = match self.text {
+            DigestText::Hex => hex::decode_lower(text),
+            DigestText::Base64 => base64::decode(text),
+        };
+        digest.filter(|digest| digest.len() == length(self.algorithm))
+    }
+
+    /// The request with the digest in its header, or with one of zeros that merely reads well.
+    pub fn sign(&self, mut request: Request, digests: &[Vec<u8>]) -> Result<Request, String> {
+        let digest = match digests {
+            [] => vec![0; length(self.algorithm)],
+            [digest] => digest.clone(),
+            _ => return Err(format!("header `{}` carries one digest", self.name)),
+        };
+        let text = match self.text {
+            DigestText::Hex => hex::encode(&digest),
+            DigestText::Base64 => base64::encode(&digest),
+        };
+        request.set_header(self.name, format!("{}{text}", self.prefix));
+        Ok(request)
+    }
+}
+
+/// Bytes of a digest.
+fn length(algorithm: Hmac) -> usize {
+    match algorithm {
+        Hmac::Sha1 => 20,
+        Hmac::Sha256 => 32,
+        Hmac::Sha512 => 64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGNATURE: HeaderMac = HeaderMac::hex("x-signature").with_prefix("v0=");
+
+    fn request(value: &str) -> Request {
+        let mut request = Request::post("/", "{}");
+        request.set_header("x-signature", value);
+        request
+    }
+
+    #[test]
+    fn a_digest_is_found_behind_its_prefix() {
+        let request = request(&format!("v0={}", "0a".repeat(32)));
+        let evidence = SIGNATURE.evidence(&request, vec![Piece::Body]).unwrap();
+        let expected = vec![vec![10; 32]];
+        assert_eq!(evidence, Evidence::hmac_sha256(KeyEncoding::Text, vec![Piece::Body], expected));
+    }
+
+    #[test]
+    fn what_is_no_digest_is_refused() {
+        for value in [
+            String::new(),
+            "v0=".to_owned(),
+            "0a".repeat(32),
+            format!("v1={}", "0a".repeat(32)),
+            format!("v0={}", "0A".repeat(32)),
+            format!("v0={}", "0a".repeat(31)),
+            format!("v0= {}", "0a".repeat(32)),
+        ] {
+            assert!(SIGNATURE.evidence(&request(&value), vec![]).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_signed_reads_back() {
+        for mac in [
+            HeaderMac::hex("a"),
+            HeaderMac::base64("a").with_algorithm(Hmac::Sha1),
+            HeaderMac::hex("a").with_algorithm(Hmac::Sha512).with_key(KeyEncoding::Hex),
+        ] {
+            let bytes = vec![3; length(mac.algorithm)];
+            for digests in [vec![], vec![bytes]] {
+                let signed = mac.sign(Request::post("/", "{}"), &digests).unwrap();
+                assert!(mac.evidence(&signed, vec![Piece::Body]).is_ok());
+            }
+            assert!(mac.sign(Request::post("/", ""), &[vec![], vec![]]).is_err());
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What must hold of any request to a provider, tried with proptest on its own samples.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
+
+use super::{NOW, Suite};
+use crate::claims::Claims;
+use crate::event::is_event_type;
+use crate::json::Json;
+use crate::provider::Provider;
+use crate::request::{Header, Request};
+use crate::testing::{Tolerance, verify};
+
+/// Most bytes of a body that are any bytes.
+const BODY_BYTES_MAX: usize = 512;
+
+impl<P: Provider> Suite<P> {
+    /// Of what proves a request, no bit can be changed: not in the body, not in a header.
+    ///
+    /// What may change is what proves nothing, so that the evidence stays as it was: the body under
+    /// a bare token, the id of a key.
+    ///
+    /// # Panics
+    ///
+    /// If a request is accepted whose evidence is another.
+    pub fn check_flipped_bits(&self) {
+        let signed: Vec<Request> =
+            self.samples().iter().map(|sample| self.sign(&sample.request)).collect();
+        let claims: Vec<Claims> = signed.iter().map(|request| self.claim(request)).collect();
+        let refused = std::cell::Cell::new(0_u32);
+        run(
+            &(any::<Index>(), any::<bool>(), any::<Index>(), 0_u8..7),
+            |(sample, of_body, at, bit)| {
+                let sample = sample.index(signed.len());
+                let request = &signed[sample];
+                let flipped =
+                    if of_body { in_body(request, at, bit) } else { in_header(request, at, bit) };
+                let Some(flipped) = flipped else { return Ok(()) };
+                if let Some(accepted) = self.accepted(&flipped) {
+                    prop_assert_eq!(&accepted.evidence, &claims[sample].evidence);
+                } else {
+                    refused.set(refused.get() + 1);
+                }
+                Ok(())
+            },
+        );
+        assert!(refused.get() > 0, "not one flipped bit was refused");
+    }
+
+    /// Headers come in any order and any case.
+    ///
+    /// # Panics
+    ///
+    /// If claims or events change with them.
+    pub fn check_header_order(&self) {
+        for sample in self.samples() {
+            let signed = self.sign(&sample.request);
+            let mut other = signed.clone();
+            other.headers.reverse();
+            for header in &mut other.headers {
+                header.name = header.name.to_ascii_uppercase();
+            }
+            other.headers.push(Header { name: "X-Unrelated".to_owned(), value: "lit".to_owned() });
+            self.call(|| {
+                assert_eq!(P::claim(&other), P::claim(&signed), "{}", sample.path.display());
+                assert_eq!(P::parse(&other), P::parse(&signed), "{}", sample.path.display());
+            });
+        }
+    }
+
+    /// Any bytes in a body and any text in the headers that matter are answered, not panicked at.
+    ///
+    /// # Panics
+    ///
+    /// If the provider does.
+    pub fn check_any_bytes(&self) {
+        let known = self.sign(&self.samples()[0].request);
+        let names: Vec<String> = known.headers.into_iter().map(|header| header.name).collect();
+        let text = prop_oneof![any::<String>(), "[a-z0-9]{0,4}=?[0-9a-fA-F,;=]{0,140}"];
+        let headers = proptest::collection::vec(text, names.len());
+        let body = proptest::collection::vec(any::<u8>(), 0..BODY_BYTES_MAX);
+        run(&(body, headers), |(body, values)| {
+            let mut request = Request::post("/", body);
+            for (name, value) in names.iter().zip(values) {
+                request.set_header(name, value);
+            }
+            self.read(&request)
+        });
+    }
+
+    /// Any value in any place of a sample is an event, or a failure, but no panic and no lie.
+    ///
+    /// # Panics
+    ///
+    /// If the provider does, or if what it says of such a body breaks the contract.
+    pub fn check_any_values(&self) {
+        let signed: Vec<Request> =
+            self.samples().iter().map(|sample| self.sign(&sample.request)).collect();
+        let value = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            "-?[1-9][0-9]{0,39}",
+            "-?[0-9]\\.[0-9]{1,20}",
+            "[1-9]e[0-9]{1,3}",
+            "\"[a-zé0-9:. _-]{0,12}\"",
+            Just("[]".to_owned()),
+            Just("{}".to_owned()),
+            Just("[{}]".to_owned()),
+        ];
+        run(&(any::<Index>(), any::<Index>(), value), |(sample, place, value)| {
+            let mut request = signed[sample.index(signed.len())].clone();
+            let Ok(mut body) = serde_json::from_slice::<Value>(&request.body) else {
+                return Ok(());
+            };
+            let mut left = place.index(count(&body));
+            replace(&mut body, &mut left, &value);
+            request.body = body.to_string().into_bytes();
+            self.read(&request)
+        });
+    }
+
+    fn claim(&self, request: &Request) -> Claims {
+        self.call(|| P::claim(request)).expect("a signed sample has claims")
+    }
+
+    /// The claims of a request that the gateway would accept.
+    fn accepted(&self, request: &Request) -> Option<Claims> {
+        let claims = self.call(|| P::claim(request)).ok()?;
+        let (info, secrets) = (P::describe(), [self.secret]);
+        verify(&info, &claims, request, &secrets, NOW, Tolerance::Provider).ok().map(|()| claims)
+    }
+
+    /// Asks all that a gateway asks of a request, and holds the answers to the contract.
+    fn read(&self, request: &Request) -> Result<(), TestCaseError> {
+        let (claims, events) = self.call(|| (P::claim(request), P::parse(request)));
+        drop(self.call(|| P::sign(request.clone(), NOW, &[])));
+        let Ok(events) = events else { return Ok(()) };
+        for event in &events {
+            prop_assert!(is_event_type(&event.type_), "`{}` is no event type", event.type_);
+            prop_assert!(Json::parse(event.data.as_bytes()).is_ok(), "no JSON: {}", event.data);
+            prop_assert!(!event.id.is_empty(), "an event has an id");
+        }
+        if let Ok(claims) = claims
+            && !claims.event_ids.is_empty()
+        {
+            let ids: Vec<&String> = events.iter().map(|event| &event.id).collect();
+            prop_assert_eq!(claims.event_ids.iter().collect::<Vec<_>>(), ids);
+        }
+        Ok(())
+    }
+}
+
+fn run<S: Strategy>(strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let config = Config { failure_persistence: None, ..Config::default() };
+    if let Err(failure) = TestRunner::new(config).run(strategy, test) {
+        panic!("{failure}");
+    }
+}
+
+/// The request with one bit of its body changed.
+fn in_body(request: &Request, at: Index, bit: u8) -> Option<Request> {
+    let mut flipped = request.clone();
+    let at = at.index(request.body.len().max(1));
+    *flipped.body.get_mut(at)? ^= 1 << bit;
+    Some(flipped)
+}
+
+/// The request with one bit of a header's value changed; `None` where that would be no text.
+fn in_header(request: &Request, at: Index, bit: u8) -> Option<Request> {
+    let mut flipped = request.clone();
+    let bytes: usize = request.headers.iter().map(|header| header.value.len()).sum();
+    let mut at = at.index(bytes.max(1));
+    for header in &mut flipped.headers {
+        if at < header.value.len() {
+            let mut bytes = header.value.clone().into_bytes();
+            bytes[at] ^= 1 << bit;
+            header.value = String::from_utf8(bytes).ok()?;
+            return Some(flipped);
+        }
+        at -= header.value.len();
+    }
+    None
+}
+
+/// How many values there are in a document, itself included.
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Object(members) => members.values().map(count).sum(),
+        _ => 0,
+    }
+}
+
+/// Replaces the value that stands `left` values further on.
+fn replace(value: &mut Value, left: &mut usize, with: &str) -> bool {
+    if *left == 0 {
+        // What `serde_json` can't hold exactly, such as a long number, stays a text.
+        *value = serde_json::from_str(with).unwrap_or_else(|_| Value::String(with.to_owned()));
+        return true;
+    }
+    *left -= 1;
+    match value {
+        Value::Array(items) => items.iter_mut().any(|item| replace(item, left, with)),
+        Value::Object(members) => members.values_mut().any(|member| replace(member, left, with)),
+        _ => false,
+    }
+}

@@ -1,0 +1,84 @@
+//! Which canonical event a Cashfree event is, which for some depends on its object.
+
+use hookgate_sdk::Members;
+
+/// What this provider may yield, for people.
+pub(crate) const TYPES: &[&str] = &[
+    "payment.*",
+    "refund.*",
+    "dispute.*",
+    "subscription.*",
+    "invoice.*",
+    "payout.*",
+    "cashfree.*",
+];
+
+/// The canonical type, if there is one.
+pub(crate) fn event_type(own: &str, object: &Members<'_>) -> Option<&'static str> {
+    let text = |pointer: &str| object.text(pointer).unwrap_or_default();
+    Some(match own {
+        "PAYMENT_SUCCESS_WEBHOOK" => "payment.succeeded",
+        "PAYMENT_FAILED_WEBHOOK" => "payment.failed",
+        // The customer left without a try that failed.
+        "PAYMENT_USER_DROPPED_WEBHOOK" => "payment.canceled",
+        "REFUND_STATUS_WEBHOOK" => refund(&text("/refund/refund_status"))?,
+        "AUTO_REFUND_STATUS_WEBHOOK" => refund(&text("/auto_refund/refund_status"))?,
+        "DISPUTE_CREATED" => "dispute.opened",
+        "DISPUTE_CLOSED" => closed(&text("/dispute/dispute_status"))?,
+        "SETTLEMENT_SUCCESS" => "payout.paid",
+        "SETTLEMENT_FAILED" => "payout.failed",
+        "SUBSCRIPTION_STATUS_CHANGED" => {
+            let status = text("/subscription_details/subscription_status");
+            if status.ends_with("CANCELLED") {
+                "subscription.canceled"
+            } else {
+                "subscription.updated"
+            }
+        }
+        "SUBSCRIPTION_PAYMENT_SUCCESS" => "invoice.paid",
+        "SUBSCRIPTION_PAYMENT_FAILED" => "invoice.failed",
+        _ => return None,
+    })
+}
+
+fn refund(status: &str) -> Option<&'static str> {
+    Some(match status {
+        "SUCCESS" => "refund.succeeded",
+        "PENDING" | "ONHOLD" => "refund.initiated",
+        "CANCELLED" | "FAILED" => "refund.failed",
+        _ => return None,
+    })
+}
+
+/// A status names the kind of dispute before its end: `CHARGEBACK_MERCHANT_WON`.
+fn closed(status: &str) -> Option<&'static str> {
+    let ends = |end: &str| status.ends_with(end);
+    if ends("MERCHANT_WON") {
+        return Some("dispute.won");
+    }
+    (ends("MERCHANT_LOST") || ends("MERCHANT_ACCEPTED")).then_some("dispute.lost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refund_is_what_its_status_says() {
+        for (status, canonical) in [
+            ("SUCCESS", Some("refund.succeeded")),
+            ("ONHOLD", Some("refund.initiated")),
+            ("CANCELLED", Some("refund.failed")),
+            ("", None),
+        ] {
+            assert_eq!(refund(status), canonical, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_dispute_ends_won_or_lost() {
+        assert_eq!(closed("RETRIEVAL_MERCHANT_WON"), Some("dispute.won"));
+        assert_eq!(closed("CHARGEBACK_MERCHANT_ACCEPTED"), Some("dispute.lost"));
+        assert_eq!(closed("CHARGEBACK_CREATED"), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! Which canonical event a Checkout.com event is.
+//!
+//! An approved payment is money reserved; that it is taken is what `payment_captured` tells.
+
+/// What this provider may yield, for people.
+pub(crate) const TYPES: &[&str] = &["payment.*", "refund.*", "dispute.*", "payout.*", "checkout.*"];
+
+/// The canonical type, if there is one.
+pub(crate) fn event_type(own: &str) -> Option<&'static str> {
+    Some(match own {
+        "payment_pending" => "payment.created",
+        "payment_approved" => "payment.authorized",
+        "payment_captured" => "payment.succeeded",
+        "payment_declined" | "payment_capture_declined" => "payment.failed",
+        "payment_voided" | "payment_canceled" | "payment_expired" => "payment.canceled",
+        "payment_refund_pending" => "refund.initiated",
+        "payment_refunded" => "refund.succeeded",
+        "payment_refund_declined" => "refund.failed",
+        "dispute_received" => "dispute.opened",
+        "dispute_won" => "dispute.won",
+        "dispute_lost" | "dispute_accepted" | "dispute_expired" => "dispute.lost",
+        // Money that goes to a card.
+        "payment_paid" => "payout.paid",
+        "payment_returned" => "payout.failed",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_approved_is_not_yet_paid() {
+        for (own, canonical) in [
+            ("payment_approved", Some("payment.authorized")),
+            ("payment_capture_pending", None),
+            ("payment_captured", Some("payment.succeeded")),
+            ("payment_capture_declined", Some("payment.failed")),
+            ("payment_void_declined", None),
+            ("payment_expired", Some("payment.canceled")),
+        ] {
+            assert_eq!(event_type(own), canonical, "{own}");
+        }
+    }
+
+    #[test]
+    fn a_dispute_ends_won_or_lost() {
+        assert_eq!(event_type("dispute_received"), Some("dispute.opened"));
+        assert_eq!(event_type("dispute_evidence_required"), None);
+        assert_eq!(event_type("dispute_expired"), Some("dispute.lost"));
+    }
+}

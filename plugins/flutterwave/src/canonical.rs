@@ -1,0 +1,46 @@
+//! Which canonical event a Flutterwave event is: `completed` only says that it is over, the object
+//! says how.
+
+/// What this provider may yield, for people.
+pub(crate) const TYPES: &[&str] =
+    &["payment.*", "refund.*", "subscription.canceled", "payout.*", "flutterwave.*"];
+
+/// The canonical type, if there is one, for an object in this state, in lower case.
+pub(crate) fn event_type(own: &str, status: &str) -> Option<&'static str> {
+    let over = match status {
+        "successful" | "succeeded" | "completed" => Some(true),
+        "failed" => Some(false),
+        _ => None,
+    };
+    Some(match (own, over) {
+        ("charge.completed", Some(true)) => "payment.succeeded",
+        ("charge.completed" | "charge.failed", Some(false)) => "payment.failed",
+        ("refund.completed", Some(true)) => "refund.succeeded",
+        ("refund.completed" | "refund.failed", Some(false)) => "refund.failed",
+        ("transfer.completed" | "transfer.disburse", Some(true)) => "payout.paid",
+        ("transfer.completed" | "transfer.disburse", Some(false)) => "payout.failed",
+        ("subscription.cancelled", _) => "subscription.canceled",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_completed_may_have_failed() {
+        for (own, status, canonical) in [
+            ("charge.completed", "successful", Some("payment.succeeded")),
+            ("charge.completed", "succeeded", Some("payment.succeeded")),
+            ("charge.completed", "failed", Some("payment.failed")),
+            ("charge.completed", "pending", None),
+            ("charge.completed", "", None),
+            ("transfer.completed", "failed", Some("payout.failed")),
+            ("subscription.cancelled", "", Some("subscription.canceled")),
+            ("singlebillpayment.status", "success", None),
+        ] {
+            assert_eq!(event_type(own, status), canonical, "{own} {status}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Flutterwave: v4, signed over the body, and v3, which sends the secret hash itself.
+//!
+//! Which of the two a source takes is a setting. Without it the proof that is there must hold, and
+//! where both are, both: taking one away leaves the other, which only who knows the secret can make.
+//! A v3 hash can be read by whoever sees one request, so a source that is all v4 should say so.
+
+mod canonical;
+mod settings;
+
+use hookgate_sdk::{
+    Claims, Event, Failure, HeaderMac, HeaderToken, Members, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, id, json, labels,
+};
+
+use crate::settings::{Settings, Version};
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Flutterwave;
+
+const TOKEN_NAME: &str = "verif-hash";
+const TOKEN: HeaderToken = HeaderToken::new(TOKEN_NAME);
+const SIGNATURE_NAME: &str = "flutterwave-signature";
+const SIGNATURE: HeaderMac = HeaderMac::base64(SIGNATURE_NAME);
+
+impl Provider for Flutterwave {
+    fn describe() -> ProviderInfo {
+        let proofs = &[ProofKind::Mac, ProofKind::Token];
+        ProviderInfo::new("flutterwave", env!("CARGO_PKG_VERSION"), canonical::TYPES, proofs)
+    }
+
+    fn check(settings: &str) -> Result<(), String> {
+        Settings::check(settings)
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        let version = Settings::read().map_err(Refusal::new)?.version;
+        let has = |name| version.is_none() && request.header(name).is_some();
+        let mut evidence = Vec::new();
+        if version == Some(Version::V3) || has(TOKEN_NAME) {
+            evidence.push(TOKEN.evidence(request)?);
+        }
+        if version == Some(Version::V4) || has(SIGNATURE_NAME) {
+            evidence.push(SIGNATURE.evidence(request, vec![Piece::Body])?);
+        }
+        if evidence.is_empty() {
+            return Err(Refusal::new(format!("neither `{SIGNATURE_NAME}` nor `{TOKEN_NAME}`")));
+        }
+        Ok(Claims { evidence, signed_at: None, event_ids: vec![event_id(&request.body)] })
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let body = request.json()?;
+        let envelope = body.members();
+        let own = envelope.required("/event").or_else(|_| envelope.required("/type"))?;
+        let object = envelope.object("/data");
+        let canonical = canonical::event_type(&own, &object.word("/status").unwrap_or_default());
+        let data = envelope.at("/data").unwrap_or(body);
+        let time = object.rfc3339("/created_at").or_else(|| object.rfc3339("/created_datetime"));
+        Ok(vec![Event {
+            subject: subject(&object),
+            time,
+            money: object.major("/amount", "/currency")?,
+            labels: labels([
+                ("country", object.name("/card/country")),
+                (
+                    "method",
+                    object.word("/payment_type").or_else(|| object.word("/payment_method/type")),
+                ),
+                (
+                    "card_brand",
+                    object
+                        .word("/card/type")
+                        .or_else(|| object.word("/payment_method/card/network")),
+                ),
+                ("decline_code", declined(&object)),
+            ]),
+            ..Event::new(
+                event_id(&request.body),
+                event_type(canonical, "flutterwave", &own)?,
+                data.raw(),
+            )
+        }])
+    }
+
+    fn sign(mut request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        request.remove_header(TOKEN_NAME);
+        request.remove_header(SIGNATURE_NAME);
+        match Settings::read()?.version {
+            Some(Version::V3) => TOKEN.sign(request, digests),
+            Some(Version::V4) | None => SIGNATURE.sign(request, digests),
+        }
+    }
+}
+
+/// Flutterwave's own in v4, else what a retry repeats: the event, the object and the state it is in.
+fn event_id(body: &[u8]) -> String {
+    let named = |pointer: &str| json::peek_scalar(body, pointer).filter(|name| !name.is_empty());
+    if let Some(own) = named("/webhook_id").or_else(|| named("/id")) {
+        return own.into_owned();
+    }
+    let event = named("/event").or_else(|| named("/type"));
+    match (event, named("/data/id"), named("/data/status")) {
+        (Some(event), Some(object), Some(status)) => format!("{event}:{object}:{status}"),
+        _ => id::derived(&[body]),
+    }
+}
+
+/// The charge of a refund; else the merchant's own reference, which several tries share.
+fn subject(object: &Members<'_>) -> Option<String> {
+    let named = ["/charge_id", "/tx_ref", "/reference", "/id"];
+    named.into_iter().find_map(|pointer| object.name(pointer))
+}
+
+/// A text in v3, a code in v4; of what failed.
+fn declined(object: &Members<'_>) -> Option<String> {
+    let failed = object.word("/status").is_some_and(|status| status == "failed");
+    let response =
+        || object.name("/processor_response/code").or_else(|| object.name("/processor_response"));
+    failed.then(response).flatten()
+}
+
+hookgate_sdk::export!(provider: Flutterwave);

@@ -1,0 +1,31 @@
+//! What the operator may say of a source: which version of webhooks it takes.
+
+use serde::Deserialize;
+
+/// The source's `config` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// None takes what there is.
+    pub(crate) version: Option<Version>,
+}
+
+/// A version, and with it the proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Version {
+    /// The secret hash in `verif-hash`.
+    V3,
+    /// An HMAC in `flutterwave-signature`.
+    V4,
+}
+
+impl Settings {
+    pub(crate) fn read() -> Result<Self, String> {
+        hookgate_sdk::settings::read()
+    }
+
+    pub(crate) fn check(settings: &str) -> Result<(), String> {
+        hookgate_sdk::settings::parse(settings).map(|_: Self| ())
+    }
+}

@@ -1,0 +1,125 @@
+//! GitHub: an HMAC over the body, which is JSON or a form with JSON in its field `payload`.
+//!
+//! The event's name and its delivery's id are headers that the signature does not cover. So what is
+//! canonical must also be in the body: a sponsorship is one only with a `sponsorship`. GitHub's
+//! older `X-Hub-Signature` with SHA-1 is not taken.
+
+use std::borrow::Cow;
+
+use hookgate_sdk::{
+    Claims, Event, Failure, HeaderMac, InvalidMoney, Json, Members, Money, Piece, ProofKind,
+    Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, form, id,
+};
+
+/// The plugin.
+#[derive(Debug)]
+pub struct GitHub;
+
+const SIGNATURE: HeaderMac = HeaderMac::hex("x-hub-signature-256").with_prefix("sha256=");
+
+impl Provider for GitHub {
+    fn describe() -> ProviderInfo {
+        let types = &["subscription.*", "github.*"];
+        ProviderInfo::new("github", env!("CARGO_PKG_VERSION"), types, &[ProofKind::Mac])
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
+        Ok(Claims::new(mac, [event_id(request)]))
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let name = request.header("x-github-event").unwrap_or_default();
+        if name.is_empty() {
+            return Err(Failure::permanent("no header `x-github-event` names the event"));
+        }
+        let payload = payload(request);
+        let body = Json::parse(&payload)?;
+        let members = body.members();
+        let action = members.name("/action").map(|action| format!(".{action}"));
+        let own = format!("{name}{}", action.unwrap_or_default());
+        let canonical = canonical(&own).filter(|_| members.at(&format!("/{name}")).is_some());
+        Ok(vec![Event {
+            subject: subject(&members, name),
+            time: time(&members, name),
+            money: money(&members)?,
+            ..Event::new(event_id(request), event_type(canonical, "github", &own)?, body.raw())
+        }])
+    }
+
+    fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        SIGNATURE.sign(request, digests)
+    }
+}
+
+/// The delivery's, which a redelivery repeats; else what a retry repeats.
+fn event_id(request: &Request) -> String {
+    let own = request.header("x-github-delivery").filter(|own| !own.is_empty());
+    own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
+}
+
+/// The JSON, out of its form where it is in one.
+fn payload(request: &Request) -> Cow<'_, [u8]> {
+    if request.body.starts_with(b"payload=")
+        && let Some(payload) = form::value(&form::parse(&request.body), "payload")
+    {
+        return Cow::Owned(payload.as_bytes().to_vec());
+    }
+    Cow::Borrowed(&request.body)
+}
+
+/// A sponsor and a customer of the Marketplace pay month by month.
+fn canonical(own: &str) -> Option<&'static str> {
+    Some(match own {
+        "sponsorship.created" | "marketplace_purchase.purchased" => "subscription.created",
+        "sponsorship.tier_changed" | "sponsorship.edited" | "marketplace_purchase.changed" => {
+            "subscription.updated"
+        }
+        "sponsorship.cancelled" | "marketplace_purchase.cancelled" => "subscription.canceled",
+        _ => return None,
+    })
+}
+
+/// What the event is named after, else where it happened.
+fn subject(members: &Members<'_>, name: &str) -> Option<String> {
+    [
+        "/sponsorship/node_id",
+        "/marketplace_purchase/account/id",
+        &format!("/{name}/id"),
+        "/issue/id",
+        "/pull_request/id",
+        "/repository/id",
+        "/organization/id",
+    ]
+    .into_iter()
+    .find_map(|pointer| members.name(pointer))
+}
+
+fn time(members: &Members<'_>, name: &str) -> Option<Timestamp> {
+    // A sponsorship says when it began, which for all that follows is not when that happened.
+    let began = matches!(members.text("/action").as_deref(), Some("created"));
+    let began = began.then(|| members.rfc3339("/sponsorship/created_at")).flatten();
+    began.or_else(|| {
+        [
+            "/effective_date",
+            &format!("/{name}/updated_at"),
+            "/issue/updated_at",
+            "/pull_request/updated_at",
+            "/head_commit/timestamp",
+        ]
+        .into_iter()
+        .find_map(|pointer| members.rfc3339(pointer))
+    })
+}
+
+/// The price of the tier or the plan, for one.
+fn money(members: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    let yearly = members.text("/marketplace_purchase/billing_cycle").as_deref() == Some("yearly");
+    let plan = members.object("/marketplace_purchase/plan");
+    let plan =
+        plan.number(if yearly { "/yearly_price_in_cents" } else { "/monthly_price_in_cents" });
+    let tier = members.number("/sponsorship/tier/monthly_price_in_cents");
+    tier.or(plan).map(|cents| Money::from_minor(cents, "USD")).transpose()
+}
+
+hookgate_sdk::export!(provider: GitHub);

@@ -1,0 +1,78 @@
+//! GoCardless: an HMAC over a body with many events, which may also be none.
+//!
+//! An event says what happened to what, by id, and no amount: that is fetched. GoCardless wants the
+//! status 498 for a signature that does not hold. Which canonical event an event is stands in
+//! `canonical`.
+
+mod canonical;
+
+use hookgate_sdk::{
+    Claims, Event, Failure, HeaderMac, Json, Members, Piece, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, Timestamp, event_type, labels,
+};
+
+/// The plugin.
+#[derive(Debug)]
+pub struct GoCardless;
+
+const SIGNATURE: HeaderMac = HeaderMac::hex("webhook-signature");
+
+impl Provider for GoCardless {
+    fn describe() -> ProviderInfo {
+        let version = env!("CARGO_PKG_VERSION");
+        let info = ProviderInfo::new("gocardless", version, canonical::TYPES, &[ProofKind::Mac]);
+        ProviderInfo { refusal_status: 498, ..info }
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
+        let events = request.json().map(|body| body.items("/events")).unwrap_or_default();
+        let ids: Option<Vec<String>> =
+            events.iter().map(|event| Some(event.text("/id")?.into())).collect();
+        Ok(Claims::new(mac, ids.unwrap_or_default()))
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let body = request.json()?;
+        if body.at("/events").is_none() {
+            return Err(Failure::permanent("body has no events"));
+        }
+        body.items("/events").into_iter().map(event).collect()
+    }
+
+    fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        SIGNATURE.sign(request, digests)
+    }
+}
+
+fn event(written: Json<'_>) -> Result<Event, Failure> {
+    let event = written.members();
+    let id = event.required("/id")?;
+    let (resource, action) = (event.required("/resource_type")?, event.required("/action")?);
+    let canonical = canonical::event_type(&resource, &action);
+    let failed = matches!(&*action, "failed" | "charged_back" | "bounced" | "late_failure_settled");
+    Ok(Event {
+        subject: subject(&event, &resource),
+        time: event.rfc3339("/created_at"),
+        labels: labels([
+            ("method", event.word("/details/scheme")),
+            ("decline_code", failed.then(|| event.name("/details/cause")).flatten()),
+        ]),
+        ..Event::new(
+            id,
+            event_type(canonical.as_deref(), "gocardless", &format!("{resource}.{action}"))?,
+            written.raw(),
+        )
+    })
+}
+
+/// The payment of a refund, so that everything about a payment has one subject; else what the event
+/// is named after: the `mandate` of `mandates`.
+fn subject(event: &Members<'_>, resource: &str) -> Option<String> {
+    let payment = matches!(resource, "payments" | "refunds");
+    let payment = payment.then(|| event.name("/links/payment")).flatten();
+    let own = || event.name(&format!("/links/{}", resource.strip_suffix('s').unwrap_or(resource)));
+    payment.or_else(own)
+}
+
+hookgate_sdk::export!(provider: GoCardless);

@@ -1,0 +1,33 @@
+//! What the operator must confirm of a source: what Interlace signs.
+
+use serde::Deserialize;
+
+/// The source's `config` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) signed: Signed,
+}
+
+/// What the signature covers, as the operator knows from Interlace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Signed {
+    /// The text of `resource`, and neither the event's name nor its id.
+    Resource,
+    /// The whole body.
+    Body,
+}
+
+impl Settings {
+    pub(crate) fn read() -> Result<Self, String> {
+        hookgate_sdk::settings::read()
+    }
+
+    pub(crate) fn check(settings: &str) -> Result<(), String> {
+        let settings: Result<Self, _> = hookgate_sdk::settings::parse(settings);
+        settings.map(drop).map_err(|error| {
+            format!("{error}; ask Interlace what is signed, then set `signed` to resource or body")
+        })
+    }
+}

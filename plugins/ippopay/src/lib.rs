@@ -1,0 +1,72 @@
+//! IppoPay: whatever its merchants are told, for nothing of it is published.
+//!
+//! Known is that an order may name a `notify_url`, which is called when the order changes. Not known
+//! are: whether a call is signed, by which header, over what, with which key; whether the body is JSON
+//! or a form; its fields, its states, its currency's units; whether an event has an id; when and how
+//! often a call is repeated. So nothing is taken until the operator, who can ask, says how a call is
+//! proven: `scheme = "hmac-sha256"` or `"token"` with the `header`, or `"unsigned"`, for which the
+//! source must also say `verify = "none"` and every call should be confirmed over the API. No event
+//! is canonical: where the name of one stands is a setting too.
+
+mod settings;
+
+use hookgate_sdk::{
+    Claims, Event, Failure, Json, Piece, ProofKind, Provider, ProviderInfo, Refusal, Request,
+    Timestamp, event_type, form, id,
+};
+
+use crate::settings::{Scheme, Settings};
+
+/// The plugin.
+#[derive(Debug)]
+pub struct IppoPay;
+
+impl Provider for IppoPay {
+    fn describe() -> ProviderInfo {
+        let proofs = &[ProofKind::Mac, ProofKind::Token];
+        ProviderInfo::new("ippopay", env!("CARGO_PKG_VERSION"), &["ippopay.*"], proofs)
+    }
+
+    fn check(settings: &str) -> Result<(), String> {
+        Settings::check(settings)
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        let settings = Settings::read().map_err(Refusal::new)?;
+        let evidence = match settings.scheme {
+            Scheme::Unsigned => Vec::new(),
+            Scheme::Token => vec![settings.token().evidence(request)?],
+            Scheme::HmacSha256 => vec![settings.mac().evidence(request, vec![Piece::Body])?],
+        };
+        Ok(Claims { evidence, signed_at: None, event_ids: vec![id::derived(&[&request.body])] })
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let settings = Settings::read().map_err(Failure::permanent)?;
+        let is_json = matches!(request.body.first(), Some(b'{' | b'['));
+        let of_form =
+            if is_json { String::new() } else { form::to_json(&form::parse(&request.body)) };
+        let body = if is_json { request.json()? } else { Json::parse(of_form.as_bytes())? };
+        let named = |pointer: &Option<String>| body.text(pointer.as_deref()?).map(String::from);
+        let own = named(&settings.event_type).unwrap_or_else(|| "notification".to_owned());
+        Ok(vec![Event {
+            subject: named(&settings.subject),
+            ..Event::new(
+                id::derived(&[&request.body]),
+                event_type(None, "ippopay", &own.to_lowercase())?,
+                body.raw(),
+            )
+        }])
+    }
+
+    fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        let settings = Settings::read()?;
+        match settings.scheme {
+            Scheme::Unsigned => Err("calls are not signed, as the settings say".to_owned()),
+            Scheme::Token => settings.token().sign(request, digests),
+            Scheme::HmacSha256 => settings.mac().sign(request, digests),
+        }
+    }
+}
+
+hookgate_sdk::export!(provider: IppoPay);

@@ -1,0 +1,80 @@
+//! What the operator must confirm of a source: how IppoPay proves a call, and where its fields are.
+
+use hookgate_sdk::{DigestText, HeaderMac, HeaderToken};
+use serde::Deserialize;
+
+/// The source's `config` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) scheme: Scheme,
+    /// The header with the digest or the token.
+    #[serde(default)]
+    header: String,
+    /// How a digest is written.
+    #[serde(default)]
+    encoding: Encoding,
+    /// The JSON pointer to the event's name.
+    #[serde(rename = "type")]
+    pub(crate) event_type: Option<String>,
+    /// The JSON pointer to the id of what the event is about.
+    pub(crate) subject: Option<String>,
+}
+
+/// How a call is proven, as the operator knows from IppoPay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Scheme {
+    /// By nothing.
+    Unsigned,
+    /// By the secret itself.
+    Token,
+    /// By an HMAC over the body.
+    #[serde(rename = "hmac-sha256")]
+    HmacSha256,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Encoding {
+    #[default]
+    Hex,
+    Base64,
+}
+
+impl Settings {
+    pub(crate) fn read() -> Result<Self, String> {
+        hookgate_sdk::settings::read()
+    }
+
+    pub(crate) fn check(settings: &str) -> Result<(), String> {
+        let settings: Self = hookgate_sdk::settings::parse(settings).map_err(|error| {
+            format!("{error}; ask IppoPay how a call is proven, then set `scheme`")
+        })?;
+        let named = !settings.header.is_empty()
+            && settings.header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if settings.scheme == Scheme::Unsigned && !settings.header.is_empty() {
+            return Err("`header` is set, and `scheme` says that there is none".to_owned());
+        }
+        if settings.scheme != Scheme::Unsigned && !named {
+            return Err("`header` does not name the header that proves a call".to_owned());
+        }
+        let pointers = settings.event_type.iter().chain(&settings.subject);
+        match pointers.into_iter().find(|pointer| !pointer.starts_with('/')) {
+            Some(pointer) => Err(format!("`{pointer}` is not a JSON pointer such as /order/id")),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn mac(&self) -> HeaderMac<'_> {
+        let text = match self.encoding {
+            Encoding::Hex => DigestText::Hex,
+            Encoding::Base64 => DigestText::Base64,
+        };
+        HeaderMac::new(&self.header, text)
+    }
+
+    pub(crate) fn token(&self) -> HeaderToken<'_> {
+        HeaderToken::new(&self.header)
+    }
+}

@@ -1,0 +1,32 @@
+//! A legacy call: the form `id=tr_..`.
+//!
+//! Mollie calls alike for every change of a payment and for every retry, so nothing tells the two
+//! apart. Each call is an event, for a change that is dropped is worse than an object that is asked
+//! for twice.
+
+use hookgate_sdk::{Event, Request, form};
+
+/// The event of a call; `None` if this is no legacy call.
+pub(crate) fn event(request: &Request) -> Option<Event> {
+    if !request.body.starts_with(b"id=") {
+        return None;
+    }
+    let fields = form::parse(&request.body);
+    let id = form::value(&fields, "id").filter(|id| !id.is_empty())?;
+    let object = match id.split_once('_').map(|(kind, _)| kind) {
+        Some("tr") => "payment",
+        Some("ord") => "order",
+        Some("pl") => "payment-link",
+        Some("sub") => "subscription",
+        Some("re") => "refund",
+        _ => "object",
+    };
+    Some(Event {
+        subject: Some(id.to_owned()),
+        ..Event::new(
+            format!("{id}:{}", request.received_at),
+            format!("mollie.{object}.changed"),
+            form::to_json(&fields),
+        )
+    })
+}

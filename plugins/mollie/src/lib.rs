@@ -1,0 +1,100 @@
+//! Mollie: next-generation webhooks, signed over the body, and legacy calls, signed by nothing.
+//!
+//! A signature's prefix may be missing, and there may be a header for every active secret. A legacy
+//! call is the form `id=tr_..` and nothing else: it says that something changed, and what is to be
+//! asked of Mollie. It proves nothing and so carries no evidence: a source takes it only if its
+//! settings say `legacy = true` and the operator wrote `verify = "none"`.
+
+mod legacy;
+mod settings;
+
+use hookgate_sdk::{
+    Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
+};
+
+use crate::settings::Settings;
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Mollie;
+
+const HEADER: &str = "x-mollie-signature";
+const PREFIX: &str = "sha256=";
+const SIGNATURE: HeaderMac = HeaderMac::hex(HEADER).with_prefix(PREFIX);
+
+/// What this provider may yield, for people.
+const TYPES: &[&str] = &["payment.succeeded", "invoice.paid", "transaction.*", "mollie.*"];
+
+impl Provider for Mollie {
+    fn describe() -> ProviderInfo {
+        ProviderInfo::new("mollie", env!("CARGO_PKG_VERSION"), TYPES, &[ProofKind::Mac])
+    }
+
+    fn check(settings: &str) -> Result<(), String> {
+        Settings::check(settings)
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        if request.header(HEADER).is_none() && Settings::read().map_err(Refusal::new)?.legacy {
+            let id = legacy::event(request).map(|event| event.id);
+            let event_ids = id.into_iter().collect();
+            return Ok(Claims { evidence: Vec::new(), signed_at: None, event_ids });
+        }
+        let written = request.headers(HEADER).map(|text| text.strip_prefix(PREFIX).unwrap_or(text));
+        let digests: Vec<_> = written.filter_map(|text| SIGNATURE.digest(text)).collect();
+        if digests.is_empty() {
+            return Err(Refusal::new(format!("no header `{HEADER}` is a digest")));
+        }
+        let mac = SIGNATURE.evidence_of(vec![Piece::Body], digests);
+        Ok(Claims::new(mac, json::peek(&request.body, "/id")))
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        if let Some(event) = legacy::event(request) {
+            let taken = Settings::read().map_err(Failure::permanent)?.legacy;
+            let refused = || Failure::permanent("a legacy call, and settings do not say `legacy`");
+            return taken.then(|| vec![event]).ok_or_else(refused);
+        }
+        let body = request.json()?;
+        let envelope = body.members();
+        let (id, own) = (envelope.required("/id")?, envelope.required("/type")?);
+        let entity = envelope.at("/_embedded/entity");
+        let members = envelope.object("/_embedded/entity");
+        Ok(vec![Event {
+            subject: envelope.name("/entityId"),
+            time: envelope.rfc3339("/createdAt"),
+            money: money(&members)?,
+            labels: labels([("method", members.word("/method"))]),
+            ..Event::new(
+                id,
+                event_type(canonical(&own), "mollie", &own)?,
+                entity.unwrap_or(body).raw(),
+            )
+        }])
+    }
+
+    fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        SIGNATURE.sign(request, digests)
+    }
+}
+
+fn canonical(own: &str) -> Option<&'static str> {
+    Some(match own {
+        "payment-link.paid" => "payment.succeeded",
+        "sales-invoice.paid" => "invoice.paid",
+        "balance-transaction.created" => "transaction.created",
+        _ => return None,
+    })
+}
+
+fn money(entity: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    for place in ["/amount", "/totalAmount", "/resultAmount"] {
+        if let Some(money) = entity.object(place).major("/value", "/currency")? {
+            return Ok(Some(money));
+        }
+    }
+    Ok(None)
+}
+
+hookgate_sdk::export!(provider: Mollie);

@@ -1,0 +1,52 @@
+//! Mollie's requests, proven and parsed.
+
+use hookgate_mollie::Mollie;
+use hookgate_sdk::testing::{Bench, Suite};
+use hookgate_sdk::{FailureKind, Header, Provider, Request, provider_tests};
+
+const SECRET: &str = "hookgate_mollie_lantern";
+
+provider_tests!(Suite::<Mollie>::new("mollie", env!("CARGO_MANIFEST_DIR"), SECRET));
+
+const LEGACY: &str = r#"{"legacy":true}"#;
+
+fn legacy() -> Request {
+    Request { received_at: 1_767_225_600_000, ..Request::post("/in/mollie", "id=tr_HgLantern01") }
+}
+
+#[test]
+fn a_legacy_call_proves_nothing() {
+    let bench = Bench::new().with_settings(LEGACY);
+    let claims = bench.call(|| Mollie::claim(&legacy())).unwrap();
+    assert_eq!(claims.evidence, []);
+    assert!(Mollie::claim(&legacy()).is_err());
+}
+
+#[test]
+fn a_legacy_call_is_an_event_where_the_operator_says_so() {
+    let bench = Bench::new().with_settings(LEGACY);
+    let events = bench.call(|| Mollie::parse(&legacy())).unwrap();
+    assert_eq!(events[0].type_, "mollie.payment.changed");
+    assert_eq!(events[0].subject.as_deref(), Some("tr_HgLantern01"));
+    assert_eq!(events[0].data, r#"{"id":"tr_HgLantern01"}"#);
+    assert_eq!(bench.call(|| Mollie::claim(&legacy())).unwrap().event_ids, [events[0].id.as_str()]);
+    assert_eq!(Mollie::parse(&legacy()).unwrap_err().kind, FailureKind::Permanent);
+}
+
+#[test]
+fn the_same_payment_changes_more_than_once() {
+    let bench = Bench::new().with_settings(LEGACY);
+    let later = Request { received_at: 1_767_225_600_001, ..legacy() };
+    let ids =
+        [legacy(), later].map(|call| bench.call(|| Mollie::parse(&call)).unwrap()[0].id.clone());
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn a_header_with_several_digests_is_several_headers() {
+    let mut request = Request::post("/", "{}");
+    for value in ["sha256=zz", "", "00"] {
+        request.headers.push(Header { name: "x-mollie-signature".into(), value: value.into() });
+    }
+    assert!(Mollie::claim(&request).is_err());
+}

@@ -1,0 +1,82 @@
+//! Paddle Billing: `Paddle-Signature: ts=..;h1=..`, over the time and the body.
+//!
+//! There is an `h1` for every active secret while one is rolled; any will do. Which canonical event an
+//! event is stands in `canonical`.
+
+mod canonical;
+
+use hookgate_sdk::{
+    Claims, ClockRule, Event, Failure, InvalidMoney, Members, Money, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, TimedMac, Timestamp, event_type, json, labels,
+};
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Paddle;
+
+/// The whole secret is the key, `pdl_ntfset_` and all.
+const SIGNATURE: TimedMac =
+    TimedMac { name: "paddle-signature", separator: ';', time: "ts", digest: "h1", joint: ":" };
+
+/// Paddle's libraries allow 5 s, which a clock that is a little off, or a proxy that queues, would
+/// turn into refused payments.
+const TOLERANCE_MS: u64 = 60_000;
+
+impl Provider for Paddle {
+    fn describe() -> ProviderInfo {
+        let version = env!("CARGO_PKG_VERSION");
+        ProviderInfo {
+            // As in Paddle's libraries, a time in the future passes.
+            clock: ClockRule::Past,
+            tolerance_ms: Some(TOLERANCE_MS),
+            ..ProviderInfo::new("paddle", version, canonical::TYPES, &[ProofKind::Mac])
+        }
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        SIGNATURE.claim(request, json::peek(&request.body, "/event_id"))
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let body = request.json()?;
+        let envelope = body.members();
+        let (id, own) = (envelope.required("/event_id")?, envelope.required("/event_type")?);
+        let object = envelope.object("/data");
+        let canonical = canonical::event_type(&own, &object);
+        // The newest try stands first.
+        let payment = object.object("/payments/0");
+        let data = envelope.at("/data").unwrap_or(body);
+        Ok(vec![Event {
+            // An adjustment is about its transaction, so that all about a payment has one subject.
+            subject: adjusted(&own, &object).or_else(|| object.name("/id")),
+            time: envelope.rfc3339("/occurred_at"),
+            money: money(&object)?,
+            labels: labels([
+                ("method", payment.word("/method_details/type")),
+                ("card_brand", payment.word("/method_details/card/type")),
+                ("decline_code", payment.name("/error_code")),
+            ]),
+            ..Event::new(id, event_type(canonical, "paddle", &own)?, data.raw())
+        }])
+    }
+
+    fn sign(request: Request, at: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        SIGNATURE.sign(request, at, digests)
+    }
+}
+
+fn adjusted(own: &str, object: &Members<'_>) -> Option<String> {
+    own.starts_with("adjustment.").then(|| object.name("/transaction_id")).flatten()
+}
+
+/// Of a transaction, of an adjustment, of a payout.
+fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    for amount in ["/details/totals/grand_total", "/totals/total", "/amount"] {
+        if let Some(money) = object.minor(amount, "/currency_code")? {
+            return Ok(Some(money));
+        }
+    }
+    Ok(None)
+}
+
+hookgate_sdk::export!(provider: Paddle);

@@ -1,0 +1,105 @@
+//! Razorpay: an HMAC over the body, and the entities that an event is about in its `payload`.
+//!
+//! The event's id is a header, `x-razorpay-event-id`, that the signature does not cover: it tells
+//! retries from news and nothing else. Retries of older events stay signed with the older secret for
+//! a day. Which canonical event an event is stands in `canonical`.
+
+mod canonical;
+
+use hookgate_sdk::{
+    Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, id, labels,
+};
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Razorpay;
+
+const SIGNATURE: HeaderMac = HeaderMac::hex("x-razorpay-signature");
+
+impl Provider for Razorpay {
+    fn describe() -> ProviderInfo {
+        let version = env!("CARGO_PKG_VERSION");
+        ProviderInfo::new("razorpay", version, canonical::TYPES, &[ProofKind::Mac])
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
+        Ok(Claims::new(mac, [event_id(request)]))
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let body = request.json()?;
+        let envelope = body.members();
+        let own = envelope.required("/event")?;
+        let canonical = canonical::event_type(&own);
+        let entities = Entities { payload: envelope.object("/payload"), own: &own };
+        let payment = entities.get("payment");
+        let data = envelope.at("/payload").unwrap_or(body);
+        Ok(vec![Event {
+            subject: entities.subject(),
+            time: envelope.unix("/created_at"),
+            money: entities.money()?,
+            labels: labels([
+                ("method", payment.word("/method")),
+                ("card_brand", payment.word("/card/network")),
+                ("country", payment.name("/card/country")),
+                (
+                    "decline_code",
+                    payment.name("/error_reason").or_else(|| payment.name("/error_code")),
+                ),
+            ]),
+            ..Event::new(event_id(request), event_type(canonical, "razorpay", &own)?, data.raw())
+        }])
+    }
+
+    fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        SIGNATURE.sign(request, digests)
+    }
+}
+
+/// Razorpay's own, else what a retry repeats.
+fn event_id(request: &Request) -> String {
+    let own = request.header("x-razorpay-event-id").filter(|own| !own.is_empty());
+    own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
+}
+
+/// What an event is about and what belongs to it: `payload.{name}.entity`.
+struct Entities<'a> {
+    payload: Members<'a>,
+    /// Razorpay's name of the event.
+    own: &'a str,
+}
+
+impl<'a> Entities<'a> {
+    fn get(&self, name: &str) -> Members<'a> {
+        self.payload.object(&format!("/{name}/entity"))
+    }
+
+    /// The name of the entity that the event is about: `dispute` of `payment.dispute.created`.
+    fn main(&self) -> &'a str {
+        let words = self.own.rsplit_once('.').map_or(self.own, |(words, _)| words);
+        words.rsplit_once('.').map_or(words, |(_, last)| last)
+    }
+
+    /// The payment of what belongs to one, so that everything about a payment has one subject; else
+    /// the entity itself.
+    fn subject(&self) -> Option<String> {
+        let main = self.get(self.main());
+        let of_payment = matches!(self.main(), "refund" | "dispute");
+        let payment = of_payment.then(|| main.name("/payment_id")).flatten();
+        payment.or_else(|| main.name("/id"))
+    }
+
+    fn money(&self) -> Result<Option<Money>, InvalidMoney> {
+        let main = self.get(self.main());
+        if self.own == "subscription.charged" {
+            return self.get("payment").minor("/amount", "/currency");
+        }
+        // What was paid may be less than what was asked for.
+        let paid = self.own.ends_with(".paid") && main.name("/amount_paid").is_some();
+        main.minor(if paid { "/amount_paid" } else { "/amount" }, "/currency")
+    }
+}
+
+hookgate_sdk::export!(provider: Razorpay);

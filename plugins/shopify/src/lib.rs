@@ -1,0 +1,93 @@
+//! Shopify: an HMAC over the body, under the headers `X-Shopify-*` or the newer `shopify-*`.
+//!
+//! Where the newer signature header is there, it counts, and the older is not looked at. The topic is
+//! a header that the signature does not cover: what is canonical must be said by the body as well,
+//! so that a paid order is never made of one that is not. One change may come as several topics and
+//! about several objects with one event id, so an id is made of all three. Which canonical event a
+//! topic is stands in `canonical`.
+
+mod canonical;
+
+use hookgate_sdk::{
+    Claims, Event, Failure, HeaderMac, Piece, ProofKind, Provider, ProviderInfo, Refusal, Request,
+    Timestamp, event_type, id, json, labels, time,
+};
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Shopify;
+
+const SIGNATURE: HeaderMac = HeaderMac::base64("x-shopify-hmac-sha256");
+/// Of the newer Events.
+const NEWER: HeaderMac = HeaderMac::base64(NEWER_NAME);
+const NEWER_NAME: &str = "shopify-hmac-sha256";
+
+impl Provider for Shopify {
+    fn describe() -> ProviderInfo {
+        let version = env!("CARGO_PKG_VERSION");
+        ProviderInfo::new("shopify", version, canonical::TYPES, &[ProofKind::Mac])
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        let signature = if request.header(NEWER_NAME).is_some() { NEWER } else { SIGNATURE };
+        let mac = signature.evidence(request, vec![Piece::Body])?;
+        Ok(Claims::new(mac, [event_id(request)]))
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let topic = header(request, "topic")
+            .ok_or_else(|| Failure::permanent("no header `x-shopify-topic` names the event"))?;
+        let body = request.json()?;
+        let object = body.members();
+        let canonical = canonical::event_type(topic, &object);
+        // Of a refund, the one transaction that pays it back; of several none says the sum.
+        let transactions = object.items("/transactions");
+        let paid = match transactions.as_slice() {
+            [only] => only.members(),
+            _ => object.clone(),
+        };
+        let total = object.major("/total_price", "/currency")?;
+        let triggered = header(request, "triggered-at").and_then(time::from_rfc3339);
+        let happened = || object.rfc3339("/updated_at").or_else(|| object.rfc3339("/created_at"));
+        Ok(vec![Event {
+            subject: object.name("/order_id").or_else(|| object.name("/id")),
+            time: triggered.or_else(happened),
+            money: if total.is_some() { total } else { paid.major("/amount", "/currency")? },
+            labels: labels([
+                ("country", object.name("/billing_address/country_code")),
+                (
+                    "method",
+                    paid.word("/gateway").or_else(|| object.word("/payment_gateway_names/0")),
+                ),
+                ("card_brand", paid.word("/payment_details/credit_card_company")),
+                ("decline_code", object.name("/error_code")),
+            ]),
+            ..Event::new(event_id(request), event_type(canonical, "shopify", topic)?, body.raw())
+        }])
+    }
+
+    fn sign(mut request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        request.remove_header(NEWER_NAME);
+        SIGNATURE.sign(request, digests)
+    }
+}
+
+/// The change, the topic, and the object: what a retry repeats, and nothing else does.
+fn event_id(request: &Request) -> String {
+    let change = header(request, "event-id").or_else(|| header(request, "webhook-id"));
+    let topic = header(request, "topic").unwrap_or_default();
+    match (change, json::peek_scalar(&request.body, "/id")) {
+        (Some(change), Some(object)) => format!("{change}:{topic}:{object}"),
+        (Some(change), None) => format!("{change}:{topic}"),
+        (None, _) => id::derived(&[topic.as_bytes(), &request.body]),
+    }
+}
+
+/// A header of either family.
+fn header<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+    let newer = request.header(&format!("shopify-{name}"));
+    let header = newer.or_else(|| request.header(&format!("x-shopify-{name}")));
+    header.filter(|value| !value.is_empty())
+}
+
+hookgate_sdk::export!(provider: Shopify);

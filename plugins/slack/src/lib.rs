@@ -1,0 +1,95 @@
+//! Slack: an HMAC over `v0:{time}:{body}`, for events in JSON, and for commands and clicks in forms.
+//!
+//! Only events have ids, and only they say what happened; a command is an event under the id of all
+//! of its body. A request to verify the URL means nothing further. The older verification token in
+//! the body proves nothing and is not looked at.
+
+use hookgate_sdk::{
+    Claims, Event, Failure, HeaderMac, Json, Members, Piece, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, Timestamp, event_type, form, id, json, time,
+};
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Slack;
+
+const SIGNATURE: HeaderMac = HeaderMac::hex("x-slack-signature").with_prefix("v0=");
+const TIME: &str = "x-slack-request-timestamp";
+
+/// What Slack's own libraries allow, both ways.
+const TOLERANCE_MS: u64 = 300_000;
+
+impl Provider for Slack {
+    fn describe() -> ProviderInfo {
+        let version = env!("CARGO_PKG_VERSION");
+        ProviderInfo {
+            tolerance_ms: Some(TOLERANCE_MS),
+            ..ProviderInfo::new("slack", version, &["slack.*"], &[ProofKind::Mac])
+        }
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        let (written, at) = request.the_time(TIME)?;
+        let message = vec![Piece::from(format!("v0:{written}:")), Piece::Body];
+        let mac = SIGNATURE.evidence(request, message)?;
+        let event_ids = json::peek(&request.body, "/event_id");
+        Ok(Claims { signed_at: Some(at), ..Claims::new(mac, event_ids) })
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        if !request.body.starts_with(b"{") {
+            return of_form(&request.body);
+        }
+        let body = request.json()?;
+        let envelope = body.members();
+        let outer = envelope.required("/type")?;
+        if outer == "url_verification" {
+            return Ok(Vec::new());
+        }
+        let event = envelope.object("/event");
+        let own = event.name("/type").unwrap_or(outer);
+        let id = envelope.name("/event_id").unwrap_or_else(|| id::derived(&[&request.body]));
+        let data = envelope.at("/event").unwrap_or(body);
+        Ok(vec![Event {
+            subject: subject(&event),
+            time: envelope.unix("/event_time"),
+            ..Event::new(id, event_type(None, "slack", &own)?, data.raw())
+        }])
+    }
+
+    fn sign(
+        mut request: Request,
+        signed_at: Timestamp,
+        digests: &[Vec<u8>],
+    ) -> Result<Request, String> {
+        request.set_header(TIME, time::to_unix(signed_at).to_string());
+        SIGNATURE.sign(request, digests)
+    }
+}
+
+/// A command is its fields, what was clicked is JSON in the field `payload`.
+fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
+    let fields = form::parse(body);
+    let id = id::derived(&[body]);
+    if let Some(payload) = form::value(&fields, "payload") {
+        let payload = Json::parse(payload.as_bytes())?;
+        let members = payload.members();
+        let own = members.required("/type")?;
+        let event = Event::new(id, event_type(None, "slack", &own)?, payload.raw());
+        return Ok(vec![Event { subject: subject(&members), ..event }]);
+    }
+    if form::value(&fields, "command").is_none() {
+        return Err(Failure::permanent("body is neither an event nor a command"));
+    }
+    let subject = form::value(&fields, "channel_id").map(ToOwned::to_owned);
+    Ok(vec![Event { subject, ..Event::new(id, "slack.command", form::to_json(&fields)) }])
+}
+
+/// Where it happened, else who did it.
+fn subject(event: &Members<'_>) -> Option<String> {
+    ["/channel", "/channel/id", "/user", "/user/id"]
+        .into_iter()
+        .find_map(|pointer| event.name(pointer))
+}
+
+hookgate_sdk::export!(provider: Slack);

@@ -1,0 +1,108 @@
+//! Square: an HMAC over the URL that Square knows and the body, with nothing between them.
+//!
+//! The URL is a setting, byte for byte what is registered with Square: behind a proxy a request does
+//! not tell it. A payment is updated again and again once it is completed, and so is a refund. So the
+//! fact that it was completed has an id made of the payment and that state, and can't be told twice;
+//! an update that tells more, as its fee, is an event of its own besides. Which canonical event an
+//! update is stands in `canonical`.
+
+mod canonical;
+mod settings;
+
+use hookgate_sdk::{
+    Claims, Event, Failure, HeaderMac, InvalidMoney, Json, Members, Money, Piece, ProofKind,
+    Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
+};
+
+use crate::settings::Settings;
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Square;
+
+const SIGNATURE: HeaderMac = HeaderMac::base64("x-square-hmacsha256-signature");
+
+impl Provider for Square {
+    fn describe() -> ProviderInfo {
+        let version = env!("CARGO_PKG_VERSION");
+        ProviderInfo::new("square", version, canonical::TYPES, &[ProofKind::Mac])
+    }
+
+    fn check(settings: &str) -> Result<(), String> {
+        Settings::check(settings)
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        let url = Settings::read().map_err(Refusal::new)?.url;
+        let mac = SIGNATURE.evidence(request, vec![Piece::from(url), Piece::Body])?;
+        // Of an update, only all of it tells the ids.
+        let own = json::peek(&request.body, "/type").filter(|own| !own.ends_with("updated"));
+        Ok(Claims::new(mac, own.and_then(|_| json::peek(&request.body, "/event_id"))))
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let body = request.json()?;
+        let envelope = body.members();
+        let (id, own) = (envelope.required("/event_id")?, envelope.required("/type")?);
+        // `data.object` has one member, named after what it is.
+        let named = envelope.object("/data/object");
+        let written = named.iter().next().map(|(_, object)| object);
+        let object = written.map(Json::members).unwrap_or_default();
+        let canonical = canonical::event_type(&own, &object);
+        let event = |id: &str, canonical: Option<&str>| -> Result<Event, Failure> {
+            let data = written.or_else(|| envelope.at("/data")).unwrap_or(body).raw();
+            Ok(Event {
+                subject: subject(&object).or_else(|| envelope.name("/data/id")),
+                time: envelope.rfc3339("/created_at"),
+                money: money(&object)?,
+                labels: told(&object),
+                ..Event::new(id, event_type(canonical, "square", &own)?, data)
+            })
+        };
+        let Some(state) = canonical::state(&own, canonical, &object) else {
+            return Ok(vec![event(&id, canonical)?]);
+        };
+        let fact = event(&state, canonical)?;
+        let tells_more =
+            object.at("/processing_fee").is_some() || object.at("/refunded_money").is_some();
+        Ok(if tells_more { vec![fact, event(&id, None)?] } else { vec![fact] })
+    }
+
+    fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        SIGNATURE.sign(request, digests)
+    }
+}
+
+/// The payment of what belongs to one, so that everything about a payment has one subject; else the
+/// object itself.
+fn subject(object: &Members<'_>) -> Option<String> {
+    let payment = object.name("/disputed_payment/payment_id");
+    payment.or_else(|| object.name("/payment_id")).or_else(|| object.name("/id"))
+}
+
+fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    let completed = "/payment_requests/0/total_completed_amount_money";
+    for place in ["/amount_money", completed] {
+        let amount = object.object(place);
+        // A payout calls it otherwise.
+        for currency in ["/currency", "/currency_code"] {
+            if let Some(money) = amount.minor("/amount", currency)? {
+                return Ok(Some(money));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn told(object: &Members<'_>) -> Vec<(String, String)> {
+    let brand = object.word("/card_details/card/card_brand");
+    labels([
+        ("country", object.name("/billing_address/country")),
+        ("method", object.word("/source_type")),
+        ("card_brand", brand.or_else(|| object.word("/card_brand"))),
+        ("decline_code", object.name("/card_details/errors/0/code")),
+        ("risk", object.word("/risk_evaluation/risk_level")),
+    ])
+}
+
+hookgate_sdk::export!(provider: Square);

@@ -1,0 +1,85 @@
+//! What a request of Twilio says: of a message or a call in a form, or a stream of events in JSON.
+
+use std::borrow::Cow;
+
+use hookgate_sdk::{Event, Failure, Json, Request, event_type, form, id, labels};
+
+/// What a form may be about: its id, its status, and its name here.
+const KINDS: [(&str, &str, &str); 4] = [
+    ("RecordingSid", "RecordingStatus", "recording"),
+    ("MessageSid", "MessageStatus", "message"),
+    ("SmsSid", "SmsStatus", "message"),
+    ("CallSid", "CallStatus", "call"),
+];
+
+/// The id of a form's event: Twilio's own, else what a retry repeats. `None` for JSON, which has ids
+/// inside.
+pub(crate) fn id_of_form(request: &Request) -> Option<String> {
+    if is_json(request) {
+        return None;
+    }
+    let own = request.header("i-twilio-idempotency-token").filter(|own| !own.is_empty());
+    Some(own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned))
+}
+
+pub(crate) fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+    match id_of_form(request) {
+        Some(id) => of_form(id, &request.body).map(|event| vec![event]),
+        None => of_json(request),
+    }
+}
+
+fn of_form(id: String, body: &[u8]) -> Result<Event, Failure> {
+    let fields = form::parse(body);
+    let value = |name: &str| form::value(&fields, name).filter(|value| !value.is_empty());
+    if fields.is_empty() {
+        return Err(Failure::permanent("body is an empty form"));
+    }
+    let told =
+        KINDS.iter().find_map(|(id, status, kind)| Some((value(id)?, value(status)?, *kind)));
+    let (subject, own) = match told {
+        Some((subject, status, kind)) => (Some(subject), Cow::Owned(format!("{kind}.{status}"))),
+        None => (value("MessageSid").or_else(|| value("CallSid")), Cow::Borrowed("notification")),
+    };
+    let country = value("FromCountry").map(ToOwned::to_owned);
+    Ok(Event {
+        subject: subject.map(ToOwned::to_owned),
+        labels: labels([
+            ("country", country),
+            ("decline_code", value("ErrorCode").map(ToOwned::to_owned)),
+        ]),
+        ..Event::new(id, event_type(None, "twilio", &own)?, form::to_json(&fields))
+    })
+}
+
+/// A stream is an array of CloudEvents: `com.twilio.messaging.message.sent`.
+fn of_json(request: &Request) -> Result<Vec<Event>, Failure> {
+    let body = request.json()?;
+    if !body.raw().starts_with('[') {
+        let own = body.text("/EventType").or_else(|| body.text("/type"));
+        let named = event_type(None, "twilio", own.as_deref().unwrap_or("notification"))?;
+        return Ok(vec![Event::new(id::derived(&[&request.body]), named, body.raw())]);
+    }
+    body.items("").into_iter().map(of_stream).collect()
+}
+
+fn of_stream(written: Json<'_>) -> Result<Event, Failure> {
+    let event = written.members();
+    let (id, own) = (event.required("/id")?, event.required("/type")?);
+    let own = own.strip_prefix("com.twilio.").unwrap_or(&own);
+    let data = event.object("/data");
+    let named = ["/messageSid", "/callSid", "/resourceSid"];
+    Ok(Event {
+        subject: named.into_iter().find_map(|pointer| data.name(pointer)),
+        time: event.rfc3339("/time"),
+        ..Event::new(
+            id,
+            event_type(None, "twilio", own)?,
+            event.at("/data").unwrap_or(written).raw(),
+        )
+    })
+}
+
+fn is_json(request: &Request) -> bool {
+    matches!(request.body.first(), Some(b'{' | b'['))
+}

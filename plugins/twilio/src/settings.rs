@@ -1,0 +1,64 @@
+//! What the operator must say of a source: the URL that Twilio knows.
+
+use serde::Deserialize;
+
+/// The source's `config` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// The URL as Twilio calls it, without its query.
+    url: String,
+}
+
+impl Settings {
+    pub(crate) fn read() -> Result<Self, String> {
+        hookgate_sdk::settings::read()
+    }
+
+    pub(crate) fn check(settings: &str) -> Result<(), String> {
+        let settings: Self = hookgate_sdk::settings::parse(settings)?;
+        if settings.parts().is_none() {
+            return Err("`url` is not the whole URL that Twilio calls".to_owned());
+        }
+        if settings.url.contains(['?', '#']) {
+            return Err("`url` has a query; the request's own is taken".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The URL without a port, and with the port that it has or that its scheme means.
+    pub(crate) fn urls(&self) -> Option<[String; 2]> {
+        let (scheme, host, path) = self.parts()?;
+        let default = if scheme == "https" { "443" } else { "80" };
+        let (bare, port) = match host.rsplit_once(':') {
+            Some((bare, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (bare, port),
+            _ => (host, default),
+        };
+        Some([format!("{scheme}://{bare}{path}"), format!("{scheme}://{bare}:{port}{path}")])
+    }
+
+    /// Scheme, host with its port, and path.
+    fn parts(&self) -> Option<(&str, &str, &str)> {
+        let (scheme, rest) = self.url.split_once("://")?;
+        let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        (matches!(scheme, "http" | "https") && !host.is_empty()).then_some((scheme, host, path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_told_with_and_without_its_port() {
+        for (url, bare, ported) in [
+            ("https://a.b/c", "https://a.b/c", "https://a.b:443/c"),
+            ("http://a.b:1234/c", "http://a.b/c", "http://a.b:1234/c"),
+            ("http://a.b", "http://a.b", "http://a.b:80"),
+            ("https://[::1]/c", "https://[::1]/c", "https://[::1]:443/c"),
+        ] {
+            let settings = Settings { url: url.to_owned() };
+            assert_eq!(settings.urls(), Some([bare.to_owned(), ported.to_owned()]));
+        }
+    }
+}

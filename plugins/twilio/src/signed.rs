@@ -1,0 +1,66 @@
+//! What Twilio signed of a request.
+
+use std::collections::BTreeSet;
+
+use hookgate_sdk::{Refusal, Request, form, hash, hex};
+
+use crate::settings::Settings;
+
+/// The parameter of the query that stands for a body which is no form.
+const HASH: &str = "bodySHA256";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The texts of which one was signed: with the URL without its port, and with it.
+pub(crate) fn messages(request: &Request, settings: &Settings) -> Result<Vec<String>, Refusal> {
+    let urls = settings.urls().ok_or_else(|| Refusal::new("no `url` is set"))?;
+    let query = query(request).map(|query| format!("?{query}")).unwrap_or_default();
+    let fields = if let Some(hash) = hash_in_query(request)? {
+        let seen = hash::sha256(&request.body);
+        if hex::decode(&hash).is_none_or(|hash| hash != seen) {
+            return Err(Refusal::new(format!("the body is not the one of `{HASH}`")));
+        }
+        String::new()
+    } else if is_form(request) {
+        // Sorted, and a field that is there again with the same value is one.
+        let fields: BTreeSet<_> = form::parse(&request.body).into_iter().collect();
+        fields.into_iter().map(|(name, value)| name + &value).collect()
+    } else {
+        return Err(Refusal::new(format!("body is no form, and `{HASH}` is not in the query")));
+    };
+    Ok(urls.map(|url| format!("{url}{query}{fields}")).to_vec())
+}
+
+/// The request with what binds its body: a form says that it is one, anything else has its hash in
+/// the query.
+pub(crate) fn bound(mut request: Request) -> Request {
+    if !matches!(request.body.first(), Some(b'{' | b'[')) {
+        request.set_header("content-type", FORM);
+        return request;
+    }
+    if !matches!(hash_in_query(&request), Ok(None)) {
+        return request;
+    }
+    let joint = if query(&request).is_some() { '&' } else { '?' };
+    let hash = hex::encode(&hash::sha256(&request.body));
+    request.url = format!("{}{joint}{HASH}={hash}", request.url);
+    request
+}
+
+fn query(request: &Request) -> Option<&str> {
+    request.url.split_once('?').map(|(_, query)| query)
+}
+
+fn hash_in_query(request: &Request) -> Result<Option<String>, Refusal> {
+    let parameters = form::parse(query(request).unwrap_or_default().as_bytes());
+    let mut hashes = parameters.into_iter().filter(|(name, _)| name == HASH);
+    let hash = hashes.next().map(|(_, hash)| hash);
+    if hashes.next().is_some() {
+        return Err(Refusal::new(format!("`{HASH}` is in the query more than once")));
+    }
+    Ok(hash)
+}
+
+fn is_form(request: &Request) -> bool {
+    let content_type = request.header("content-type");
+    content_type.is_none_or(|text| text.to_ascii_lowercase().starts_with(FORM))
+}

@@ -1,0 +1,73 @@
+//! Worldline Connect and Direct: an HMAC over the body, with a key that a header names.
+//!
+//! The header `X-GCS-KeyId` must be there once, as in Worldline's libraries, but is not signed and so
+//! decides nothing: every active key of the source is tried. Which canonical event an event is stands
+//! in `canonical`.
+
+mod canonical;
+
+use hookgate_sdk::{
+    Claims, Event, Failure, HeaderMac, Members, Piece, ProofKind, Provider, ProviderInfo, Refusal,
+    Request, Timestamp, event_type, json, labels,
+};
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Worldline;
+
+const SIGNATURE: HeaderMac = HeaderMac::base64("x-gcs-signature");
+const KEY_ID: &str = "x-gcs-keyid";
+
+impl Provider for Worldline {
+    fn describe() -> ProviderInfo {
+        let version = env!("CARGO_PKG_VERSION");
+        ProviderInfo::new("worldline", version, canonical::TYPES, &[ProofKind::Mac])
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        request.the_header(KEY_ID)?;
+        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
+        Ok(Claims::new(mac, json::peek(&request.body, "/id")))
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let body = request.json()?;
+        let envelope = body.members();
+        let (id, own) = (envelope.required("/id")?, envelope.required("/type")?);
+        // An event about a `payment` carries it under that name, and its amounts in its output.
+        let kind = own.split('.').next().unwrap_or_default();
+        let object = envelope.object(&format!("/{kind}"));
+        let output = output(&object, kind);
+        let method = output.name("/paymentMethod");
+        let canonical = canonical::event_type(&own, method.as_deref().unwrap_or_default());
+        let failed = canonical.is_some_and(|canonical| canonical.ends_with(".failed"));
+        let code = failed.then(|| declined(&object)).flatten();
+        let data = envelope.at(&format!("/{kind}")).unwrap_or(body);
+        Ok(vec![Event {
+            subject: object.name("/id"),
+            time: envelope.rfc3339("/created"),
+            money: output.object("/amountOfMoney").minor("/amount", "/currencyCode")?,
+            labels: labels([("method", method), ("decline_code", code)]),
+            ..Event::new(id, event_type(canonical, "worldline", &own)?, data.raw())
+        }])
+    }
+
+    fn sign(mut request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        if request.header(KEY_ID).is_none() {
+            request.set_header(KEY_ID, "hookgate");
+        }
+        SIGNATURE.sign(request, digests)
+    }
+}
+
+fn output<'a>(object: &Members<'a>, kind: &str) -> Members<'a> {
+    object.object(&format!("/{kind}Output"))
+}
+
+/// Connect calls it a code, Direct an error code.
+fn declined(object: &Members<'_>) -> Option<String> {
+    let error = object.object("/statusOutput/errors/0");
+    error.name("/errorCode").or_else(|| error.name("/code"))
+}
+
+hookgate_sdk::export!(provider: Worldline);

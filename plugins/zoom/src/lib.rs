@@ -1,0 +1,62 @@
+//! Zoom: an HMAC over `v0:{time}:{body}`.
+//!
+//! Nobody prescribes how old a request may be; a source may set a tolerance. There are no event ids:
+//! one is made of the body, which a retry repeats. A request to validate the URL means nothing
+//! further.
+
+use hookgate_sdk::{
+    Claims, Event, Failure, HeaderMac, Piece, ProofKind, Provider, ProviderInfo, Refusal, Request,
+    Timestamp, event_type, id, json, time,
+};
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Zoom;
+
+const SIGNATURE: HeaderMac = HeaderMac::hex("x-zm-signature").with_prefix("v0=");
+const TIME: &str = "x-zm-request-timestamp";
+
+/// Asks whether the URL is the app's.
+const VALIDATION: &str = "endpoint.url_validation";
+
+impl Provider for Zoom {
+    fn describe() -> ProviderInfo {
+        ProviderInfo::new("zoom", env!("CARGO_PKG_VERSION"), &["zoom.*"], &[ProofKind::Mac])
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        let (written, at) = request.the_time(TIME)?;
+        let message = vec![Piece::from(format!("v0:{written}:")), Piece::Body];
+        let mac = SIGNATURE.evidence(request, message)?;
+        let own = json::peek(&request.body, "/event").filter(|own| own != VALIDATION);
+        let event_ids = own.map(|_| id::derived(&[&request.body]));
+        Ok(Claims { signed_at: Some(at), ..Claims::new(mac, event_ids) })
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let body = request.json()?;
+        let envelope = body.members();
+        let own = envelope.required("/event")?;
+        if own == VALIDATION {
+            return Ok(Vec::new());
+        }
+        let data = envelope.at("/payload").unwrap_or(body);
+        let event_id = id::derived(&[&request.body]);
+        Ok(vec![Event {
+            subject: envelope.name("/payload/object/id"),
+            time: envelope.unix_ms("/event_ts"),
+            ..Event::new(event_id, event_type(None, "zoom", &own)?, data.raw())
+        }])
+    }
+
+    fn sign(
+        mut request: Request,
+        signed_at: Timestamp,
+        digests: &[Vec<u8>],
+    ) -> Result<Request, String> {
+        request.set_header(TIME, time::to_unix(signed_at).to_string());
+        SIGNATURE.sign(request, digests)
+    }
+}
+
+hookgate_sdk::export!(provider: Zoom);
