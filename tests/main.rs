@@ -16,5 +16,6 @@ mod rotation;
 mod admin;
 mod cli;
 mod crash;
+mod faults;
 mod shutdown;
 mod tidy;
