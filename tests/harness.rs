@@ -254,11 +254,18 @@ impl Harness {
 
     /// The events of a listing, oldest first.
     pub(crate) async fn events(&self, query: &str) -> Vec<Value> {
-        let answer = self.ask(&format!("/v1/events?limit=500&{query}")).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        let mut items = answer.json()["items"].as_array().cloned().unwrap_or_default();
-        items.reverse();
-        items
+        let mut events = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let answer = self.ask(&format!("/v1/events?limit=500&{query}{cursor}")).await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let page = answer.json();
+            events.extend(page["items"].as_array().into_iter().flatten().cloned());
+            let Some(next) = page["next"].as_u64() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        events.reverse();
+        events
     }
 }
 

@@ -17,5 +17,6 @@ mod admin;
 mod cli;
 mod crash;
 mod faults;
+mod simulation;
 mod shutdown;
 mod tidy;

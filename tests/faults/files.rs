@@ -40,20 +40,18 @@ async fn a_file_of_something_else_is_refused_and_left_alone() {
     check_foreign(&sqlite).await;
 }
 
-/// What a gateway leaves behind that was killed after some events, or stopped.
-async fn used() -> Stopped {
+/// A gateway that has done something.
+async fn used() -> Process {
     let gateway = Process::start(Setup::stripe().prepare()).await;
     for number in 0..20 {
         let event = payment(&format!("evt_{number}"), "pi_1", "payment_failed");
         gateway.stripe(&event).await.accepted();
     }
     gateway.settle().await;
-    gateway.terminate().await
+    gateway
 }
 
-#[tokio::test]
-async fn a_file_that_was_cut_short_is_refused_and_left_alone() {
-    let stopped = used().await;
+async fn check_cut_short(stopped: Stopped) {
     let whole = std::fs::read(file(&stopped)).unwrap();
     for bytes in [whole.len() / 2, 4096, 320, 9] {
         std::fs::write(file(&stopped), &whole[..bytes]).unwrap();
@@ -65,6 +63,16 @@ async fn a_file_that_was_cut_short_is_refused_and_left_alone() {
     let gateway = Process::start(stopped).await;
     assert_eq!(gateway.events().await.len(), 20);
     gateway.terminate().await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_short_after_a_stop_is_refused_and_left_alone() {
+    check_cut_short(used().await.terminate().await).await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_short_after_a_kill_is_refused_and_left_alone() {
+    check_cut_short(used().await.kill().await).await;
 }
 
 #[tokio::test]
@@ -118,7 +126,7 @@ mod modes {
 
     #[tokio::test]
     async fn a_file_that_can_not_be_written_is_named() {
-        let stopped = used().await;
+        let stopped = used().await.terminate().await;
         let bytes = std::fs::read(file(&stopped)).unwrap();
         set(&stopped.folder().join("data"), 0o755);
         set(&file(&stopped), 0o444);

@@ -59,6 +59,7 @@ impl Received {
 enum Mood {
     Answer(u16, Vec<(&'static str, String)>, String),
     Hang,
+    HangUp,
 }
 
 struct Shared {
@@ -129,6 +130,11 @@ impl Receiver {
         self.feel(Mood::Hang);
     }
 
+    /// Takes requests and closes their connections from now on.
+    pub(crate) fn hang_up(&self) {
+        self.feel(Mood::HangUp);
+    }
+
     fn feel(&self, mood: Mood) {
         *self.shared.mood.lock().expect("no holder panics") = mood;
     }
@@ -173,5 +179,7 @@ async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
             response
         }
         Mood::Hang => std::future::pending().await,
+        // Ends the task of the connection, and says nothing.
+        Mood::HangUp => std::panic::resume_unwind(Box::new("hung up")),
     }
 }
