@@ -4,11 +4,12 @@ CARGO    ?= cargo
 HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
-.PHONY: help setup build demo test bench lint clean
+.PHONY: help setup build demo test crash bench lint clean
 
 help:
 	@echo "make demo   build everything and see the whole path of an event"
 	@echo "make test   run every test"
+	@echo "make crash  kill the gateway under load 1000 times (N=1000) and look for what is lost"
 	@echo "make bench  how fast it is on this machine, in about 5 minutes"
 	@echo "make build  the gateway to $(HOOKGATE), the plugins to target/plugins/"
 	@echo "make lint   formatting, clippy, API docs; warnings are errors"
@@ -31,6 +32,12 @@ test: build
 	$(HOOKGATE) plugin build tests/guest --out target/test-plugins
 	$(CARGO) test --release --locked -p hookgate -p hookgate-tests
 	$(CARGO) test --release --locked --workspace --exclude hookgate --exclude hookgate-tests
+
+# N kills; HOOKGATE_SEED=... chooses the same moments again.
+N ?= 1000
+crash: build
+	HOOKGATE_CRASH_CYCLES=$(N) $(CARGO) test --release --locked -p hookgate-tests --test scenarios \
+		what_was_answered_survives_kill_9 -- --nocapture
 
 # Nothing else should run meanwhile. BENCH="--quick" or "--only NAME" for less.
 bench: build

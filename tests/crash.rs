@@ -1,154 +1,132 @@
 //! `kill -9` under load: what was answered is parsed, run and delivered, and nothing takes place
 //! twice.
 //!
-//! The real program, killed at moments that it does not choose, and started again on the same data.
-//! `HOOKGATE_CRASH_CYCLES` says how often.
+//! The real program, killed at moments that a seed chooses, also while it starts, and started again
+//! on the same data, while many connections post events, the same events again, and forged ones.
+//! `make crash N=1000` does that for long; `HOOKGATE_SEED` chooses the moments again.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use hookgate::clock::Clock;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use fastrand::Rng;
 
-use crate::harness::{Process, Receiver, STRIPE_SECRET, Setup, payment, stripe_signature};
+use crate::harness::{Ledger, Load, Process, Stopped, Tally, seed};
 
-const CONNECTIONS: usize = 64;
-const SUBJECTS: u64 = 40;
+/// Kills, if `HOOKGATE_CRASH_CYCLES` says nothing else.
+const CYCLES: usize = 25;
+
+const CONNECTIONS: usize = 96;
 
 /// Answers between two kills.
-const ANSWERS: std::ops::Range<usize> = 100..900;
+const ANSWERS: std::ops::Range<u64> = 1..900;
+
+/// More than are delivered while some hundred are answered: what is owed stays within bounds, and
+/// so does the time that a start takes.
+const OWED_MAX: u64 = 5_000;
+
+/// A start takes about half of it.
+const START_MS: std::ops::Range<u64> = 0..150;
+
+/// A cycle takes less, also on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn cycles() -> usize {
     let cycles = std::env::var("HOOKGATE_CRASH_CYCLES").ok();
-    cycles.map_or(5, |text| text.parse().expect("HOOKGATE_CRASH_CYCLES is a number"))
+    cycles.map_or(CYCLES, |text| text.parse().expect("HOOKGATE_CRASH_CYCLES is a number"))
 }
 
-fn subject(number: u64) -> String {
-    format!("pi_{}", number % SUBJECTS)
+/// When the gateway is killed.
+#[derive(Debug)]
+enum Moment {
+    /// So long after its start began.
+    Starting(Duration),
+    /// When so many more events are answered, and everybody goes on to post.
+    Posting(u64),
+    /// When nobody posts and only so many events are still owed.
+    Delivering(u64),
+    /// When nothing is left to do.
+    Settled,
 }
 
-fn event_id(number: u64) -> String {
-    format!("evt_{number}")
+impl Moment {
+    fn choose(random: &mut Rng, owed: u64) -> Self {
+        let draw = random.u32(..100);
+        match draw {
+            0..12 => Self::Starting(Duration::from_millis(random.u64(START_MS))),
+            12..75 if owed < OWED_MAX => Self::Posting(random.u64(ANSWERS)),
+            95.. => Self::Settled,
+            _ => Self::Delivering(random.u64(..=owed)),
+        }
+    }
 }
 
-/// Payment gateways that post until the gateway dies under them.
-struct Load {
-    client: reqwest::Client,
-    next: AtomicU64,
-    /// The events that were answered 200.
-    answered: watch::Sender<BTreeSet<u64>>,
+struct Crashing {
+    ledger: Arc<Ledger>,
+    random: Rng,
 }
 
-impl Load {
-    /// Posts events, and now and then a forged one, until a connection breaks.
-    async fn post_until_it_dies(self: Arc<Self>, public: String) {
-        loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let forged = number.is_multiple_of(17);
-            let secret = if forged { "whsec_forged" } else { STRIPE_SECRET };
-            let body = payment(&event_id(number), &subject(number), "payment_failed");
-            let signature = stripe_signature(secret, Clock::System.now().seconds(), &body);
-            let post = self.client.post(format!("{public}/in/stripe"));
-            let sent = post.header("stripe-signature", signature).body(body).send().await;
-            let Ok(answer) = sent else { return };
-            match answer.status().as_u16() {
-                200 if !forged => {
-                    self.answered.send_modify(|answered| assert!(answered.insert(number)));
-                }
-                401 if forged => (),
-                // The writer's queue may be full; a sender would come again.
-                503 => (),
-                status => panic!("event {number} was answered {status}"),
+impl Crashing {
+    /// One life of the gateway.
+    async fn live(&mut self, stopped: Stopped) -> Stopped {
+        let before = self.ledger.tally();
+        let moment = Moment::choose(&mut self.random, before.owed());
+        if let Moment::Starting(after) = moment {
+            return Process::kill_in_start(stopped, after).await;
+        }
+        let gateway = Process::start(stopped).await;
+        let mut load = None;
+        match moment {
+            Moment::Starting(_) => unreachable!("it is killed before it has started"),
+            Moment::Posting(more) => {
+                let ledger = &self.ledger;
+                load = Some(Load::start(&gateway, CONNECTIONS, ledger, &mut self.random));
+                ledger.until(|tally| tally.answered >= before.answered + more).await;
             }
+            Moment::Delivering(owed) => self.ledger.until(|tally| tally.owed() <= owed).await,
+            Moment::Settled => gateway.settle().await,
         }
-    }
-
-    async fn until_answered(&self, count: usize) {
-        let mut answered = self.answered.subscribe();
-        answered.wait_for(|answered| answered.len() >= count).await.expect("the load holds it");
-    }
-}
-
-/// The events that have arrived at the endpoint, and the counts in dunning's notices, by subject.
-fn effects(receiver: &Receiver) -> (BTreeSet<String>, BTreeMap<String, Vec<u64>>) {
-    let mut by_id = BTreeMap::new();
-    for delivery in receiver.received() {
-        // An attempt may be repeated where its record was lost; its id says that it is the same.
-        by_id.insert(delivery.header("webhook-id").to_owned(), delivery);
-    }
-    let mut events = BTreeSet::new();
-    let mut counts: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for delivery in by_id.values() {
-        let body = delivery.json();
-        let subject = delivery.text("subject");
-        if delivery.text("type") == "payment.failed" {
-            let id = delivery.text("id");
-            assert!(events.insert(id.clone()), "{id} was delivered under two webhook-ids");
-        } else {
-            let failures = body["data"]["failures"].as_u64().expect("a notice has a count");
-            counts.entry(subject).or_default().push(failures);
+        let stopped = gateway.kill().await;
+        if let Some(load) = load {
+            load.broken().await;
         }
+        stopped
     }
-    (events, counts)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_answered_survives_kill_9_and_happens_once() {
-    let receiver = Receiver::start().await;
-    let mut stopped = Setup::stripe()
-        .endpoint("crm", &receiver, &["payment.failed", "customer.payment_failed_notice"])
-        .handler("dunning", "endpoints = [\"crm\"]")
-        .prepare();
-    let load = Arc::new(Load {
-        client: hookgate::egress::operator_client().expect("there are CA certificates"),
-        next: AtomicU64::new(1),
-        answered: watch::Sender::default(),
-    });
-    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let (seed, cycles, began) = (seed(), cycles(), Instant::now());
+    println!("HOOKGATE_SEED={seed}");
+    let (ledger, _receiver, setup) = Ledger::open().await;
+    let mut stopped = setup.prepare();
+    let random = Rng::with_seed(seed);
+    let mut crashing = Crashing { ledger: ledger.clone(), random };
 
-    for _ in 0..cycles() {
-        let gateway = Process::start(stopped).await;
-        let mut posting = JoinSet::new();
-        for _ in 0..CONNECTIONS {
-            posting.spawn(load.clone().post_until_it_dies(gateway.public().to_owned()));
-        }
-        // Xorshift: any spread of moments will do, and the same in every run.
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        let more = ANSWERS.start + random as usize % ANSWERS.len();
-        let already = load.answered.borrow().len();
-        load.until_answered(already + more).await;
-        stopped = gateway.kill().await;
-        while let Some(ended) = posting.join_next().await {
-            ended.expect("every answer is one that may be");
+    for cycle in 1..=cycles {
+        let lived = tokio::time::timeout(PATIENCE, crashing.live(stopped)).await;
+        let tally = ledger.tally();
+        stopped = lived.unwrap_or_else(|_| panic!("cycle {cycle} is stuck at {tally:?}"));
+        if cycle % 100 == 0 {
+            println!("{cycle} cycles: {}", told(&tally, began));
         }
     }
-
     let gateway = Process::start(stopped).await;
-    let answered: BTreeSet<String> =
-        load.answered.borrow().iter().map(|number| event_id(*number)).collect();
-    gateway.settle().await;
-    let stored = gateway.events().await;
-    gateway.terminate().await;
+    println!("{cycles} cycles: {}", told(&ledger.tally(), began));
+    ledger.check(&gateway).await;
+    let stopped = gateway.terminate().await;
 
-    let (events, counts) = effects(&receiver);
-    let lost: Vec<_> = answered.difference(&events).collect();
-    assert!(lost.is_empty(), "answered and never delivered: {lost:?}");
-    for (subject, mut counts) in counts {
-        counts.sort_unstable();
-        let expected: Vec<u64> = (1..=counts.len() as u64).collect();
-        assert_eq!(counts, expected, "runs of {subject} took place twice or not at all");
-    }
-    let payments: Vec<_> =
-        stored.iter().filter(|event| event["type"] == "payment.failed").collect();
-    let distinct: BTreeSet<_> = payments.iter().map(|event| event["event_id"].as_str()).collect();
-    assert_eq!(distinct.len(), payments.len(), "an event was stored twice");
-    let forged = |id: &&Option<&str>| {
-        let number = id.and_then(|id| id.strip_prefix("evt_")?.parse::<u64>().ok());
-        number.is_none_or(|number| number.is_multiple_of(17))
-    };
-    assert_eq!(distinct.iter().filter(forged).count(), 0, "a forged event was stored");
+    let file = stopped.folder().join("data/hookgate.redb");
+    let megabytes = std::fs::metadata(file).unwrap().len() >> 20;
+    let seconds = began.elapsed().as_secs();
+    println!("nothing is lost and nothing took place twice: {seconds} s, {megabytes} MiB on disk");
+}
+
+fn told(tally: &Tally, began: Instant) -> String {
+    let Tally { answered, delivered, repeated, duplicates, forged, put_off, .. } = tally;
+    format!(
+        "{answered} events answered, {delivered} deliveries ({repeated} attempts twice), \
+         {duplicates} duplicates, {forged} forged refused, {put_off} put off, {} owed, {} s",
+        tally.owed(),
+        began.elapsed().as_secs(),
+    )
 }

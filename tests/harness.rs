@@ -4,6 +4,9 @@
 //! moves by `advance`.
 
 mod flow;
+mod ledger;
+mod load;
+mod log;
 mod process;
 mod receiver;
 mod setup;
@@ -24,8 +27,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 pub(crate) use flow::Flow;
-pub(crate) use process::Process;
-pub(crate) use receiver::Receiver;
+pub(crate) use ledger::{Ledger, Tally};
+pub(crate) use load::Load;
+pub(crate) use log::Log;
+pub(crate) use process::{Process, refusal, serve};
+pub(crate) use receiver::{Received, Receiver};
 pub(crate) use setup::{ENDPOINT_SECRET, GUEST_TOKEN, NOW, STRIPE_SECRET, Setup};
 pub(crate) use view::{delivery_to, reasons, run_of, text, texts};
 
@@ -48,6 +54,13 @@ pub(crate) fn program() -> PathBuf {
     let path = target().join("release/hookgate");
     assert!(path.exists(), "{} is missing: `make test` builds it", path.display());
     path
+}
+
+/// What chance goes by: `HOOKGATE_SEED`, or another one each time. Print it, so that what it led to
+/// can be had again.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("HOOKGATE_SEED").ok();
+    given.map_or_else(|| fastrand::u64(..), |text| text.parse().expect("HOOKGATE_SEED is a number"))
 }
 
 /// A running gateway, in a temporary folder.
@@ -241,11 +254,18 @@ impl Harness {
 
     /// The events of a listing, oldest first.
     pub(crate) async fn events(&self, query: &str) -> Vec<Value> {
-        let answer = self.ask(&format!("/v1/events?limit=500&{query}")).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        let mut items = answer.json()["items"].as_array().cloned().unwrap_or_default();
-        items.reverse();
-        items
+        let mut events = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let answer = self.ask(&format!("/v1/events?limit=500&{query}{cursor}")).await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let page = answer.json();
+            events.extend(page["items"].as_array().into_iter().flatten().cloned());
+            let Some(next) = page["next"].as_u64() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        events.reverse();
+        events
     }
 }
 

@@ -16,5 +16,7 @@ mod rotation;
 mod admin;
 mod cli;
 mod crash;
+mod faults;
+mod simulation;
 mod shutdown;
 mod tidy;

@@ -17,7 +17,7 @@ fn built(name: &str) -> Vec<u8> {
 }
 
 /// The same plugin in another file: with a custom section of one more byte.
-fn edition(wasm: &[u8], number: u8) -> Vec<u8> {
+pub(crate) fn edition(wasm: &[u8], number: u8) -> Vec<u8> {
     let name = b"edition";
     let size = u8::try_from(1 + name.len() + 1).unwrap();
     let section = [&[0, size, u8::try_from(name.len()).unwrap()][..], name, &[number]].concat();

@@ -290,7 +290,7 @@ impl Store {
     /// Does not wait for room in the queue, then it is [`Error::Full`], nor for the end of an
     /// outage, then it is [`Error::Unavailable`].
     pub async fn append(&self, receipt: NewReceipt) -> Result<Appended, Error> {
-        if let Some(error) = self.handle.shared.outage.borrow().clone() {
+        if let Some(error) = self.outage() {
             return Err(error);
         }
         let (reply, answer) = Reply::new();
@@ -377,6 +377,11 @@ impl Store {
         let mut outage = self.handle.shared.outage.subscribe();
         // The sender is in `shared`.
         drop(outage.wait_for(Option::is_none).await);
+    }
+
+    /// Why the file can't be written for now, if so.
+    pub fn outage(&self) -> Option<Error> {
+        self.handle.shared.outage.borrow().clone()
     }
 
     /// The store at a glance.

@@ -1,48 +1,56 @@
-//! The real program in a process of its own, for what a signal does.
+//! The real program in a process of its own, for what a signal or a limit of the system does.
 
 use std::process::Stdio;
+use std::time::Duration;
 
+use hookgate::clock::Clock;
+use rustix::process::{Pid, Signal, kill_process};
+#[cfg(target_os = "linux")]
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, Command};
 
-use super::{Stopped, answer, program};
+use super::{Answer, Log, STRIPE_SECRET, Stopped, answer, program, stripe_signature};
 
 /// A running `hookgate serve`. Killed if a test drops it.
 pub(crate) struct Process {
     child: Child,
-    /// Its log, a JSON object a line; kept open, so that it can be written.
-    log: Lines<BufReader<ChildStderr>>,
+    /// Its log, a JSON object a line.
+    pub(crate) log: Log,
     client: reqwest::Client,
     public: String,
     admin: String,
     stopped: Stopped,
 }
 
+/// `hookgate serve` on what a gateway has left behind.
+pub(crate) fn serve(stopped: &Stopped) -> Command {
+    let mut command = Command::new(program());
+    command
+        .args(["--log", "json", "serve", "--config"])
+        .arg(stopped.folder().join("hookgate.toml"))
+        .env("RUST_LOG", "hookgate::cli=info,hookgate::store=info,error")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// A start that must fail with this exit code, and what it says on the way.
+pub(crate) async fn refusal(mut command: Command) -> String {
+    let ended = command.output().await.expect("the program starts");
+    let said = String::from_utf8(ended.stderr).expect("the log is text");
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    said
+}
+
 impl Process {
     /// Starts it and waits until it accepts webhooks.
     pub(crate) async fn start(stopped: Stopped) -> Self {
-        let mut child = Command::new(program())
-            .args(["--log", "json", "serve", "--config"])
-            .arg(stopped.folder().join("hookgate.toml"))
-            .env("RUST_LOG", "hookgate::cli=info,error")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the program starts");
-        let stderr = child.stderr.take().expect("it is piped");
-        let mut log = BufReader::new(stderr).lines();
-        let (public, admin) = loop {
-            let line = log.next_line().await.expect("the log is text");
-            let line = line.expect("the gateway does not end while it starts");
-            let line: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
-            let field = |name: &str| line["fields"][name].as_str().map(str::to_owned);
-            if let (Some(public), Some(admin)) = (field("public"), field("admin")) {
-                break (public, admin);
-            }
-        };
+        let mut child = serve(&stopped).spawn().expect("the program starts");
+        let mut log = Log::of(child.stderr.take().expect("it is piped"));
+        let [public, admin] = log.fields(["public", "admin"]).await;
         Self {
             child,
             log,
@@ -53,27 +61,56 @@ impl Process {
         }
     }
 
+    /// Starts it and kills it so long after, wherever it is then.
+    pub(crate) async fn kill_in_start(stopped: Stopped, after: Duration) -> Stopped {
+        let mut child = serve(&stopped).spawn().expect("the program starts");
+        let ended = tokio::time::timeout(after, child.wait()).await;
+        assert!(ended.is_err(), "it ended while it started: {ended:?}");
+        child.kill().await.expect("it runs");
+        stopped
+    }
+
     pub(crate) fn public(&self) -> &str {
         &self.public
     }
 
+    pub(crate) fn stopped(&self) -> &Stopped {
+        &self.stopped
+    }
+
+    /// Posts to the source `stripe` as Stripe would, now.
+    pub(crate) async fn stripe(&self, body: &str) -> Answer {
+        let signature = stripe_signature(STRIPE_SECRET, Clock::System.now().seconds(), body);
+        let post = self.client.post(format!("{}/in/stripe", self.public));
+        answer(post.header("stripe-signature", signature).body(body.to_owned())).await
+    }
+
+    /// What operators get.
+    pub(crate) async fn ask(&self, path: &str) -> Answer {
+        answer(self.client.get(format!("{}{path}", self.admin))).await
+    }
+
     /// Waits until nothing is due any more.
     pub(crate) async fn settle(&self) {
-        let answer = answer(self.client.get(format!("{}/v1/settled", self.admin))).await;
+        let answer = self.ask("/v1/settled").await;
         assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    /// Each event, newest first.
+    pub(crate) async fn each_event(&self, mut see: impl FnMut(&Value)) {
+        let mut cursor = String::new();
+        loop {
+            let page = self.ask(&format!("/v1/events?limit=500{cursor}")).await.json();
+            page["items"].as_array().into_iter().flatten().for_each(&mut see);
+            let Some(next) = page["next"].as_u64() else { break };
+            cursor = format!("&cursor={next}");
+        }
     }
 
     /// All events, oldest first.
     pub(crate) async fn events(&self) -> Vec<Value> {
         let mut events = Vec::new();
-        let mut cursor = String::new();
-        loop {
-            let url = format!("{}/v1/events?limit=500{cursor}", self.admin);
-            let page = answer(self.client.get(url)).await.json();
-            events.extend(page["items"].as_array().into_iter().flatten().cloned());
-            let Some(next) = page["next"].as_u64() else { break };
-            cursor = format!("&cursor={next}");
-        }
+        self.each_event(|event| events.push(event.clone())).await;
         events.reverse();
         events
     }
@@ -84,20 +121,35 @@ impl Process {
         self.stopped
     }
 
+    pub(crate) fn pid(&self) -> Pid {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        id.and_then(Pid::from_raw).expect("it runs")
+    }
+
     /// SIGTERM.
     pub(crate) fn signal_stop(&self) {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
-        let process = id.and_then(rustix::process::Pid::from_raw).expect("it runs");
-        rustix::process::kill_process(process, rustix::process::Signal::TERM).expect("it runs");
+        kill_process(self.pid(), Signal::TERM).expect("it runs");
+    }
+
+    /// Lowers a limit of the running program, or lifts it again.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn limit(&self, resource: Resource, limit: Option<u64>) {
+        let Rlimit { current, maximum } = getrlimit(resource);
+        let new = Rlimit { current: limit.or(current), maximum };
+        prlimit(Some(self.pid()), resource, new).expect("it runs, and is ours");
     }
 
     /// Waits for its own end, which must be in order.
-    pub(crate) async fn ended(mut self) -> Stopped {
-        while let Some(line) = self.log.next_line().await.expect("the log is text") {
-            assert!(!line.contains("\"ERROR\""), "{line}");
-        }
+    pub(crate) async fn ended(self) -> Stopped {
+        self.ended_with(0).await
+    }
+
+    /// Waits for its own end, with this exit code and without an error that is a surprise.
+    pub(crate) async fn ended_with(mut self, code: i32) -> Stopped {
         let status = self.child.wait().await.expect("it can be waited for");
-        assert!(status.success(), "it ended with {status}");
+        let errors = self.log.errors().await;
+        assert!(errors.is_empty(), "{errors:#?}");
+        assert_eq!(status.code(), Some(code), "it ended with {status}");
         self.stopped
     }
 

@@ -59,13 +59,17 @@ impl Received {
 enum Mood {
     Answer(u16, Vec<(&'static str, String)>, String),
     Hang,
+    HangUp,
 }
 
-#[derive(Debug)]
 struct Shared {
     mood: Mutex<Mood>,
     received: watch::Sender<Vec<Received>>,
+    /// Sees every delivery in place of `received`.
+    sight: Option<Sight>,
 }
+
+type Sight = Box<dyn Fn(&Received) + Send + Sync>;
 
 /// A running endpoint.
 pub(crate) struct Receiver {
@@ -77,8 +81,17 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// One that accepts everything.
     pub(crate) async fn start() -> Self {
+        Self::serve(None).await
+    }
+
+    /// One that accepts everything, shows it, and keeps nothing: for more than fits into memory.
+    pub(crate) async fn showing(see: impl Fn(&Received) + Send + Sync + 'static) -> Self {
+        Self::serve(Some(Box::new(see))).await
+    }
+
+    async fn serve(sight: Option<Sight>) -> Self {
         let mood = Mutex::new(Mood::Answer(204, Vec::new(), String::new()));
-        let shared = Arc::new(Shared { mood, received: watch::Sender::default() });
+        let shared = Arc::new(Shared { mood, received: watch::Sender::default(), sight });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/hooks", listener.local_addr().expect("it is bound"));
         let app = Router::new().route("/hooks", post(receive)).with_state(shared.clone());
@@ -117,6 +130,11 @@ impl Receiver {
         self.feel(Mood::Hang);
     }
 
+    /// Takes requests and closes their connections from now on.
+    pub(crate) fn hang_up(&self) {
+        self.feel(Mood::HangUp);
+    }
+
     fn feel(&self, mood: Mood) {
         *self.shared.mood.lock().expect("no holder panics") = mood;
     }
@@ -145,7 +163,11 @@ impl Receiver {
 }
 
 async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    shared.received.send_modify(|received| received.push(Received { headers, body }));
+    let delivery = Received { headers, body };
+    match &shared.sight {
+        Some(see) => see(&delivery),
+        None => shared.received.send_modify(|received| received.push(delivery)),
+    }
     let mood = shared.mood.lock().expect("no holder panics").clone();
     match mood {
         Mood::Answer(status, headers, body) => {
@@ -157,5 +179,7 @@ async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
             response
         }
         Mood::Hang => std::future::pending().await,
+        // Ends the task of the connection, and says nothing.
+        Mood::HangUp => std::panic::resume_unwind(Box::new("hung up")),
     }
 }

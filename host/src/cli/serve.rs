@@ -14,6 +14,7 @@ use crate::plugin::Compiler;
 
 pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
     let stop = stop_signal()?;
+    outlast_a_full_disk()?;
     let gateway = Gateway::start(config, seams()?).await?;
     // Whoever starts the gateway on port 0 reads the ports here: the fields stay as they are.
     let (public, admin) = (gateway.public_addr(), gateway.admin_addr());
@@ -27,6 +28,14 @@ pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
 pub(super) fn seams() -> anyhow::Result<Seams> {
     let program = std::env::current_exe().context("failed to find this program's own file")?;
     Ok(Seams { clock: Clock::System, compiler: Compiler::Child(program), compiled: None })
+}
+
+/// Where a limit on the size of files is reached, the write fails, as on a full disk; the signal that
+/// comes with it would end the process.
+fn outlast_a_full_disk() -> anyhow::Result<()> {
+    let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    // Once it was listened for, it never ends the process, also when nobody listens any more.
+    signal(too_large).map(drop).context("failed to listen for SIGXFSZ")
 }
 
 /// Resolves at the first SIGTERM or SIGINT. Whoever sends a second one means it: the process then

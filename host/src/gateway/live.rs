@@ -74,18 +74,19 @@ impl Live {
         Ok(live)
     }
 
-    /// Says which sources have no provider loaded.
+    /// Says which sources have no provider loaded, and why nothing can be stored.
     pub(super) fn ready(&self) -> Ready {
         let (sources, registry) = (self.sources.clone(), self.registry.clone());
+        let store = self.store.clone();
         Ready(Arc::new(move || {
             let loaded = |name: &Name| registry.get(name).is_some_and(|it| it.provider().is_some());
             let sources = sources.load();
             let missing = sources.iter().filter(|(_, source)| !loaded(&source.plugin));
-            missing
-                .map(|(name, source)| {
-                    format!("source {name}: plugin {} is not loaded", source.plugin)
-                })
-                .collect()
+            let missing = missing.map(|(name, source)| {
+                format!("source {name}: plugin {} is not loaded", source.plugin)
+            });
+            let outage = store.outage().map(|error| chain(&error));
+            missing.chain(outage).collect()
         }))
     }
 

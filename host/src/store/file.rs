@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
 use redb::{
-    Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, TableDefinition,
-    TableHandle, WriteTransaction,
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, StorageError,
+    TableDefinition, TableHandle, WriteTransaction,
 };
 
 use super::{Error, Failure};
@@ -135,11 +135,11 @@ impl File {
         if !is_redb(&path)? {
             return Err(OpenError::Foreign { path });
         }
-        let database = builder().open(&path).map_err(|error| refused(&path, error))?;
+        let database = open_database(&path).map_err(|error| refused(&path, error))?;
         let again = path.clone();
         let reopen = move || {
             forget_pages(&again)?;
-            builder().open(&again)
+            open_database(&again)
         };
         Self::check(path, database, Box::new(reopen))
     }
@@ -236,6 +236,12 @@ fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
+}
+
+/// redb takes a file that was not closed at its word, and panics where one was cut short.
+fn open_database(path: &Path) -> Result<Database, DatabaseError> {
+    let broken = || StorageError::Corrupted("it contradicts itself".to_owned());
+    std::panic::catch_unwind(|| builder().open(path)).unwrap_or_else(|_| Err(broken().into()))
 }
 
 /// Only the gateway's own user may look inside: receipts hold what customers paid.

@@ -53,8 +53,8 @@ impl<'w> Outage<'w> {
             let last = self.pause(queue, pauses);
             match self.recover() {
                 Ok(()) => {
-                    tracing::info!("the store can be written again");
-                    return self.writer.shared.come_back();
+                    self.writer.shared.come_back();
+                    return tracing::info!("the store can be written again");
                 }
                 Err(error @ Error::Unavailable(_)) => self.error = error,
                 Err(error) => return self.writer.shared.fail(error),

@@ -1,0 +1,40 @@
+//! No file descriptors are left: who is connected goes on being served, the next ones wait.
+#![cfg(target_os = "linux")]
+
+use fastrand::Rng;
+use rustix::process::Resource;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::harness::{Ledger, Load, Process};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_descriptors_the_connected_are_served_and_the_others_wait() {
+    let (ledger, _receiver, setup) = Ledger::open().await;
+    let mut gateway = Process::start(setup.prepare()).await;
+    let load = Load::start(&gateway, 16, &ledger, &mut Rng::new());
+    ledger.until(|tally| tally.answered >= 100).await;
+
+    // Who looks whether the configuration has changed can't open it either.
+    gateway.log.may_say("Too many open files");
+    // Below what is open already, so that nothing more can be.
+    gateway.limit(Resource::Nofile, Some(1));
+    let address = gateway.public().strip_prefix("http://").unwrap().to_owned();
+    let mut waiting = TcpStream::connect(&address).await.unwrap();
+    waiting
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    gateway.log.says("failed to accept a connection; trying again until it works").await;
+    let answered = ledger.tally().answered;
+    ledger.until(|tally| tally.answered >= answered + 1_000).await;
+    assert_eq!(gateway.log.count("failed to accept"), 1, "a trouble that goes on is told once");
+
+    gateway.limit(Resource::Nofile, None);
+    let mut heard = String::new();
+    waiting.read_to_string(&mut heard).await.unwrap();
+    assert!(heard.starts_with("HTTP/1.1 200 OK"), "{heard}");
+    load.stop().await;
+    ledger.check(&gateway).await;
+    gateway.terminate().await;
+}
