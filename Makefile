@@ -33,7 +33,7 @@ test: build
 	$(CARGO) test --release --locked -p hookgate -p hookgate-tests
 	$(CARGO) test --release --locked --workspace --exclude hookgate --exclude hookgate-tests
 
-# N kills; HOOKGATE_SEED=... chooses the same moments again.
+# N kills; HOOKGATE_SEED=... draws the same again, as far as the machine lets the same happen.
 N ?= 1000
 crash: build
 	HOOKGATE_CRASH_CYCLES=$(N) $(CARGO) test --release --locked -p hookgate-tests --test scenarios \
