@@ -102,6 +102,7 @@ fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
         ("/refund/refund_amount", "/refund/refund_currency"),
         ("/auto_refund/refund_amount", "/auto_refund/refund_currency"),
         ("/dispute/dispute_amount", "/dispute/dispute_amount_currency"),
+        ("/dispute/dispute_amount", "/order_details/payment_currency"),
         ("/settlement/settlement_amount", "/settlement/settlement_currency"),
     ] {
         if let Some(money) = object.major(amount, currency)? {
