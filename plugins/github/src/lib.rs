@@ -54,7 +54,7 @@ impl Provider for GitHub {
 
 /// The delivery's, which a redelivery repeats; else what a retry repeats.
 fn event_id(request: &Request) -> String {
-    let own = request.header("x-github-delivery").filter(|own| !own.is_empty());
+    let own = request.id_header("x-github-delivery");
     own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
 }
 

@@ -77,8 +77,8 @@ fn event_id(request: &Request) -> String {
     let change = header(request, "event-id").or_else(|| header(request, "webhook-id"));
     let topic = header(request, "topic").unwrap_or_default();
     match (change, json::peek_scalar(&request.body, "/id")) {
-        (Some(change), Some(object)) => format!("{change}:{topic}:{object}"),
-        (Some(change), None) => format!("{change}:{topic}"),
+        (Some(change), Some(object)) => id::of(format!("{change}:{topic}:{object}")),
+        (Some(change), None) => id::of(format!("{change}:{topic}")),
         (None, _) => id::derived(&[topic.as_bytes(), &request.body]),
     }
 }
