@@ -97,11 +97,11 @@ impl Provider for Flutterwave {
 fn event_id(body: &[u8]) -> String {
     let named = |pointer: &str| json::peek_scalar(body, pointer).filter(|name| !name.is_empty());
     if let Some(own) = named("/webhook_id").or_else(|| named("/id")) {
-        return own.into_owned();
+        return id::of(own.into_owned());
     }
     let event = named("/event").or_else(|| named("/type"));
     match (event, named("/data/id"), named("/data/status")) {
-        (Some(event), Some(object), Some(status)) => format!("{event}:{object}:{status}"),
+        (Some(event), Some(object), Some(status)) => id::of(format!("{event}:{object}:{status}")),
         _ => id::derived(&[body]),
     }
 }

@@ -61,7 +61,7 @@ impl Provider for Interlace {
         let envelope = body.members();
         let own =
             envelope.required("/eventType").or_else(|_| envelope.required("/businessType"))?;
-        let resource = envelope.name("/resource");
+        let resource = resource(&request.body);
         let data = match &resource {
             Some(resource) => Json::parse(resource.as_bytes())?,
             None => envelope.at("/data").unwrap_or(body),

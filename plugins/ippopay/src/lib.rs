@@ -50,7 +50,7 @@ impl Provider for IppoPay {
         let named = |pointer: &Option<String>| body.text(pointer.as_deref()?).map(String::from);
         let own = named(&settings.event_type).unwrap_or_else(|| "notification".to_owned());
         Ok(vec![Event {
-            subject: named(&settings.subject),
+            subject: named(&settings.subject).filter(|subject| id::fits(subject)),
             ..Event::new(
                 id::derived(&[&request.body]),
                 event_type(None, "ippopay", &own.to_lowercase())?,

@@ -70,7 +70,7 @@ fn event_id(body: &[u8]) -> String {
     let own = json::peek(body, "/event").filter(|own| canonical::is_once(own));
     let object = json::peek_scalar(body, "/data/id").filter(|object| !object.is_empty());
     match (own, object) {
-        (Some(own), Some(object)) => format!("{own}:{object}"),
+        (Some(own), Some(object)) => id::of(format!("{own}:{object}")),
         _ => id::derived(&[body]),
     }
 }

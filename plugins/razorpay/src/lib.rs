@@ -60,7 +60,7 @@ impl Provider for Razorpay {
 
 /// Razorpay's own, else what a retry repeats.
 fn event_id(request: &Request) -> String {
-    let own = request.header("x-razorpay-event-id").filter(|own| !own.is_empty());
+    let own = request.id_header("x-razorpay-event-id");
     own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
 }
 

@@ -81,8 +81,10 @@ fn subject(object: &Members<'_>) -> Option<String> {
 }
 
 fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    // Of an invoice, what was paid of its one request; of several none says the sum.
     let completed = "/payment_requests/0/total_completed_amount_money";
-    for place in ["/amount_money", completed] {
+    let requests = object.items("/payment_requests").len();
+    for place in if requests == 1 { [completed, "/amount_money"] } else { ["/amount_money"; 2] } {
         let amount = object.object(place);
         // A payout calls it otherwise.
         for currency in ["/currency", "/currency_code"] {

@@ -44,7 +44,7 @@ impl Provider for Xendit {
 
 /// Xendit's own, else what a retry repeats.
 fn event_id(request: &Request) -> String {
-    let own = request.header("webhook-id").filter(|own| !own.is_empty());
+    let own = request.id_header("webhook-id");
     own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
 }
 
