@@ -30,8 +30,9 @@ demo: build
 # with: one command for both would build it twice.
 test: build
 	$(HOOKGATE) plugin build tests/guest --out target/test-plugins
-	$(CARGO) test --release --locked -p hookgate -p hookgate-tests
-	$(CARGO) test --release --locked --workspace --exclude hookgate --exclude hookgate-tests
+	$(CARGO) test --release --locked -p hookgate -p hookgate-tests -p hookgate-bench
+	$(CARGO) test --release --locked --workspace --exclude hookgate --exclude hookgate-tests \
+		--exclude hookgate-bench
 
 # N kills; HOOKGATE_SEED=... draws the same again, as far as the machine lets the same happen.
 N ?= 1000
