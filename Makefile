@@ -10,7 +10,7 @@ help:
 	@echo "make demo   build everything and see the whole path of an event"
 	@echo "make test   run every test"
 	@echo "make crash  kill the gateway under load 1000 times (N=1000) and look for what is lost"
-	@echo "make bench  how fast it is on this machine, in about 5 minutes"
+	@echo "make bench  how fast it is on this machine, in about 6 minutes"
 	@echo "make build  the gateway to $(HOOKGATE), the plugins to target/plugins/"
 	@echo "make lint   formatting, clippy, API docs; warnings are errors"
 

@@ -73,8 +73,8 @@ fn main() -> anyhow::Result<()> {
     } else {
         (arguments.rounds, Duration::from_secs(1) * arguments.seconds)
     };
-    // Slow things are measured for longer; payloads are enough for every scenario by itself.
-    let open = closed * 2;
+    // Latencies are measured for longer; payloads are enough for every scenario by itself.
+    let open = closed * 3 / 2;
     let payloads = scenario::count(PAYLOADS_A_SECOND, closed);
     let began = Instant::now();
     let batch = Arc::new(Batch::write(payloads));

@@ -64,7 +64,11 @@ fn holds(
         return Ok(false);
     }
     let schedule = Schedule::new(rate, &part);
-    open(gateway.public, schedule, &part)?;
+    if let Err(error) = open(gateway.public, schedule, &part) {
+        // Such as 503: it was more than is accepted.
+        eprintln!("{rate}/s does not hold: {error}");
+        return Ok(false);
+    }
     // From when the last was due, not from when it could be sent.
     let late = schedule.at(part.end()) + LAG_MAX;
     let holds = receiver.arrivals.wait(part.end(), late.saturating_duration_since(Instant::now()));
