@@ -59,8 +59,7 @@ async fn replay(gateway: &Harness, source: &str, vector: &Vector) -> Result<(), 
     gateway.settle().await;
     let before = gateway.stats();
 
-    let headers: Vec<(&str, &str)> =
-        request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let headers: Vec<(&str, &str)> = request.headers.iter().collect();
     let Answer { status, body, .. } = gateway.post(source, &headers, request.body.clone()).await;
     gateway.settle().await;
 

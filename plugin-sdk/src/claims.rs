@@ -5,7 +5,8 @@
 use std::fmt;
 
 pub use crate::bindings::provider::exports::hookgate::plugin::provider::{
-    Claims, Evidence, Hmac, KeyEncoding, Mac, Piece, Proof, ProofKind, PublicKey, Refusal,
+    AnswerPiece, Claims, Digest, DigestText, Evidence, Handshake, Hmac, KeyEncoding, KeyField,
+    KeyFormat, KeyLookup, KeyPlace, KeySource, Mac, Piece, Proof, ProofKind, PublicKey, Refusal,
     Signature,
 };
 
@@ -14,7 +15,14 @@ impl Claims {
     /// or none.
     pub fn new(evidence: Evidence, event_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let event_ids = event_ids.into_iter().map(Into::into).collect();
-        Self { evidence: vec![evidence], signed_at: None, event_ids }
+        Self { evidence: vec![evidence], signed_at: None, event_ids, handshake: None }
+    }
+
+    /// Claims of a request that proves nothing and only asks whether the endpoint is ours, by a
+    /// method other than POST.
+    pub fn asking(handshake: Handshake) -> Self {
+        let (evidence, event_ids) = (Vec::new(), Vec::new());
+        Self { evidence, signed_at: None, event_ids, handshake: Some(handshake) }
     }
 }
 
@@ -69,6 +77,18 @@ impl Proof {
         message: Vec<Piece>,
         signatures: Vec<Vec<u8>>,
     ) -> Self {
+        let key = KeySource::Configured(key);
+        Self::Signature(Signature { algorithm, key, message, signatures })
+    }
+
+    /// A public-key signature over the pieces, with a key that the gateway fetches.
+    pub fn fetched_key(
+        algorithm: PublicKey,
+        lookup: KeyLookup,
+        message: Vec<Piece>,
+        signatures: Vec<Vec<u8>>,
+    ) -> Self {
+        let key = KeySource::Fetched(lookup);
         Self::Signature(Signature { algorithm, key, message, signatures })
     }
 

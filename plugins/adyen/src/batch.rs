@@ -36,7 +36,7 @@ pub(crate) fn claim(body: &[u8], settings: &Settings) -> Result<Claims, Refusal>
     if evidence.is_empty() {
         return Err(Refusal::new("neither a header `HmacSignature` nor items"));
     }
-    Ok(Claims { evidence, signed_at: None, event_ids })
+    Ok(Claims { evidence, signed_at: None, event_ids, handshake: None })
 }
 
 pub(crate) fn parse(body: &[u8]) -> Result<Vec<Event>, Failure> {

@@ -44,6 +44,7 @@ impl Provider for Adyen {
                 canonical::TYPES,
                 &[ProofKind::Mac],
             )
+            .with_scheme("HMAC-SHA256 over eight fields of each item, or over the body")
         }
     }
 

@@ -22,6 +22,7 @@ impl Provider for Cashfree {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("cashfree", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 over time and body")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

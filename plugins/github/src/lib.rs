@@ -21,6 +21,7 @@ impl Provider for GitHub {
     fn describe() -> ProviderInfo {
         let types = &["subscription.*", "github.*"];
         ProviderInfo::new("github", env!("CARGO_PKG_VERSION"), types, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 over the body")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

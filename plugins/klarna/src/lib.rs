@@ -21,6 +21,7 @@ impl Provider for Klarna {
         ProviderInfo {
             refusal_status: 400,
             ..ProviderInfo::new("klarna", env!("CARGO_PKG_VERSION"), types, &[ProofKind::Mac])
+                .with_scheme("HMAC-SHA256 over the body")
         }
     }
 

@@ -26,6 +26,7 @@ impl Provider for Shopify {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("shopify", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 over the body")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

@@ -1,14 +1,15 @@
 //! Worldline Connect and Direct: an HMAC over the body, with a key that a header names.
 //!
 //! The header `X-GCS-KeyId` must be there once, as in Worldline's libraries, but is not signed and so
-//! decides nothing: every active key of the source is tried. Which canonical event an event is stands
+//! decides nothing: every active key of the source is tried. Before it posts, Worldline asks by GET
+//! whether the endpoint is ours, and reads its own text back. Which canonical event an event is stands
 //! in `canonical`.
 
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, Members, Piece, ProofKind, Provider, ProviderInfo, Refusal,
-    Request, Timestamp, event_type, json, labels,
+    Claims, Event, Failure, Handshake, HeaderMac, Members, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
 };
 
 /// The plugin.
@@ -17,14 +18,23 @@ pub struct Worldline;
 
 const SIGNATURE: HeaderMac = HeaderMac::base64("x-gcs-signature");
 const KEY_ID: &str = "x-gcs-keyid";
+const VERIFICATION: &str = "x-gcs-webhooks-endpoint-verification";
+
+/// Longest text that is given back.
+const VERIFICATION_BYTES_MAX: usize = 256;
 
 impl Provider for Worldline {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("worldline", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 over the body")
+            .asking_by("GET")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
+        if request.method == "GET" {
+            return verification(request);
+        }
         request.the_header(KEY_ID)?;
         let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
         Ok(Claims::new(mac, json::peek(&request.body, "/id")))
@@ -58,6 +68,16 @@ impl Provider for Worldline {
         }
         SIGNATURE.sign(request, digests)
     }
+}
+
+/// Gives back what was asked with.
+fn verification(request: &Request) -> Result<Claims, Refusal> {
+    let text = request.the_header(VERIFICATION)?;
+    let plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    if text.len() > VERIFICATION_BYTES_MAX || !text.bytes().all(plain) {
+        return Err(Refusal::new(format!("header `{VERIFICATION}` is too long or no plain text")));
+    }
+    Ok(Claims::asking(Handshake::text([text.into()])))
 }
 
 fn output<'a>(object: &Members<'a>, kind: &str) -> Members<'a> {
