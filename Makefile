@@ -26,7 +26,9 @@ build: setup
 
 # The table of providers; a test says when it is not true any more.
 docs: build
-	$(HOOKGATE) provider list --plugins target/plugins --markdown > plugins/README.md
+	$(HOOKGATE) provider list --markdown > target/providers.md
+	sed -i -e '/^<!-- providers -->$$/,/^<!-- end -->$$/{//!d}' \
+		-e '/^<!-- providers -->$$/r target/providers.md' plugins/README.md
 
 demo: build
 	$(HOOKGATE) demo
@@ -36,10 +38,11 @@ demo: build
 # with: one command for both would build it twice.
 test: build
 	$(HOOKGATE) plugin build tests/guest --out target/test-plugins
-	$(CARGO) test --release --locked -p hookgate -p hookgate-tests
-	$(CARGO) test --release --locked --workspace --exclude hookgate --exclude hookgate-tests
+	$(CARGO) test --release --locked -p hookgate -p hookgate-tests -p hookgate-bench
+	$(CARGO) test --release --locked --workspace --exclude hookgate --exclude hookgate-tests \
+		--exclude hookgate-bench
 
-# N kills; HOOKGATE_SEED=... chooses the same moments again.
+# N kills; HOOKGATE_SEED=... draws the same again, as far as the machine lets the same happen.
 N ?= 1000
 crash: build
 	HOOKGATE_CRASH_CYCLES=$(N) $(CARGO) test --release --locked -p hookgate-tests --test scenarios \

@@ -3,7 +3,8 @@
 //!
 //! The real program, killed at moments that a seed chooses, also while it starts, and started again
 //! on the same data, while many connections post events, the same events again, and forged ones.
-//! `make crash N=1000` does that for long; `HOOKGATE_SEED` chooses the moments again.
+//! `make crash N=1000` does that for long; `HOOKGATE_SEED` draws the same again, as far as the
+//! machine lets the same happen.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -4,17 +4,25 @@
 
 use std::fmt;
 
+use crate::id;
+
 pub use crate::bindings::provider::exports::hookgate::plugin::provider::{
     AnswerPiece, Claims, Digest, DigestText, Evidence, Handshake, Hmac, KeyEncoding, KeyField,
     KeyFormat, KeyLookup, KeyPlace, KeySource, Mac, Piece, Proof, ProofKind, PublicKey, Refusal,
     Signature,
 };
 
+/// Most ids that the gateway takes of one request.
+const IDS_MAX: usize = 1000;
+
 impl Claims {
     /// Claims of a request that says no signing time. `event_ids` are those that `parse` will give,
-    /// or none.
+    /// or none; if one of them can't be an id, there are none, and `parse` will say what is wrong.
     pub fn new(evidence: Evidence, event_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let event_ids = event_ids.into_iter().map(Into::into).collect();
+        let mut event_ids: Vec<String> = event_ids.into_iter().map(Into::into).collect();
+        if event_ids.len() > IDS_MAX || !event_ids.iter().all(|event_id| id::fits(event_id)) {
+            event_ids.clear();
+        }
         Self { evidence: vec![evidence], signed_at: None, event_ids, handshake: None }
     }
 

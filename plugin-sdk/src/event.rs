@@ -58,10 +58,13 @@ pub fn event_type(canonical: Option<&str>, provider: &str, own: &str) -> Result<
     }
 }
 
-/// Labels of those that are known and not empty.
+/// Most bytes of a label's value that the gateway takes.
+const LABEL_BYTES_MAX: usize = 1024;
+
+/// Labels of those that are known, not empty, and no longer than the gateway takes.
 pub fn labels<const N: usize>(known: [(&str, Option<String>); N]) -> Vec<(String, String)> {
     let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    known.filter(|(_, value)| !value.is_empty()).collect()
+    known.filter(|(_, value)| (1..=LABEL_BYTES_MAX).contains(&value.len())).collect()
 }
 
 impl Failure {
@@ -113,6 +116,7 @@ mod tests {
     fn a_label_without_a_value_is_none() {
         let labels = labels([("a", Some("1".to_owned())), ("b", None), ("c", Some(String::new()))]);
         assert_eq!(labels, [("a".to_owned(), "1".to_owned())]);
+        assert!(super::labels([("a", Some("x".repeat(1025)))]).is_empty());
     }
 
     #[test]

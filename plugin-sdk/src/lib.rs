@@ -120,7 +120,7 @@
 //! # Testing and building
 //!
 //! All of this is plain Rust: `cargo test` runs it natively, with [`testing::Bench`] in the gateway's
-//! place and, with the feature `testing`, real keys. A provider is tested by [`provider_tests!`] and
+//! place and, with the feature `testing`, real keys. A provider is tested by `provider_tests!` and
 //! the samples and vectors that lie beside it. The crate is a `["cdylib", "rlib"]`;
 //! `hookgate plugin build` compiles it for `wasm32-unknown-unknown`, the tightest box: such a module
 //! imports nothing but what the contract offers. There this crate brings an allocator that fits calls

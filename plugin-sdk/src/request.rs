@@ -5,7 +5,7 @@
 use crate::claims::Refusal;
 use crate::event::Timestamp;
 use crate::json::{InvalidJson, Json};
-use crate::time;
+use crate::{id, time};
 
 pub use crate::bindings::provider::hookgate::plugin::types::{Header, Reply, Request};
 
@@ -32,6 +32,11 @@ impl Request {
     /// The first value of the header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers(name).next()
+    }
+
+    /// The first value of a header that names the event, if it can be an id.
+    pub fn id_header(&self, name: &str) -> Option<&str> {
+        self.header(name).filter(|value| id::fits(value))
     }
 
     /// The one value of a header that must be there exactly once, as one that carries a signature:
@@ -97,6 +102,15 @@ mod tests {
     fn a_signature_header_must_be_there_once() {
         assert!(signed(&[]).the_header("x-signature").is_err());
         assert!(signed(&["x-signature", "X-Signature"]).the_header("x-signature").is_err());
+    }
+
+    #[test]
+    fn a_header_that_can_be_no_id_is_none() {
+        let mut request = signed(&[]);
+        for (value, expected) in [("e1", Some("e1")), ("", None), (&"x".repeat(256), None)] {
+            request.set_header("x-event-id", value);
+            assert_eq!(request.id_header("X-Event-Id"), expected);
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::event::Timestamp;
 use crate::request::Request;
 use crate::{hex, time};
 
+/// Most digests that the gateway tries.
+const DIGESTS_MAX: usize = 16;
 /// Bytes of HMAC-SHA256.
 const DIGEST_BYTES: usize = 32;
 
@@ -75,8 +77,9 @@ impl TimedMac<'_> {
         let time = written.ok_or_else(|| Refusal::new("signature has no time"))?;
         let at = time::from_unix(time);
         let at = at.ok_or_else(|| Refusal::new("the signature's time is no number of seconds"))?;
-        if digests.is_empty() {
-            return Err(Refusal::new(format!("signature has no digest `{}`", self.digest)));
+        if !(1..=DIGESTS_MAX).contains(&digests.len()) {
+            let (most, digest) = (DIGESTS_MAX, self.digest);
+            return Err(Refusal::new(format!("signature has not 1 to {most} digests `{digest}`")));
         }
         Ok((time, at, digests))
     }
@@ -114,6 +117,7 @@ mod tests {
             format!("t=1;v1={A}"),
             format!("t=1,v1={}", A.to_uppercase()),
             format!("t=1,v1={A}0"),
+            format!("t=1{}", format!(",v1={A}").repeat(17)),
             "t=1,v1=".to_owned(),
             "t=1,v1=aa".to_owned(),
         ] {

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::{Process, Received, Receiver, Setup};
 
@@ -19,8 +21,8 @@ const SUBJECTS: u64 = 40;
 /// Complaints that are kept; more of the same tell nothing new.
 const COMPLAINTS_MAX: usize = 50;
 
-/// A last delivery takes less.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than anything takes that is not stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The type of what is posted.
 const FAILED: &str = "payment.failed";
@@ -117,8 +119,8 @@ impl Ledger {
         assert_eq!(dead["items"], serde_json::json!([]), "nothing has died");
         let stored = self.book().fates.iter().filter(|fate| fate.is_stored).count() as u64;
         // What is tried again is not due yet, and so not waited for by the gateway.
-        let all = self.until(|tally| tally.delivered >= 2 * stored);
-        drop(tokio::time::timeout(PATIENCE, all).await);
+        // What is missing after that, the complaints tell.
+        drop(self.reach(|tally| tally.delivered >= 2 * stored).await);
         let complaints = self.complaints();
         assert!(complaints.is_empty(), "{complaints:#?}");
     }
@@ -215,9 +217,22 @@ impl Ledger {
         *self.tally.borrow()
     }
 
-    /// Waits until it stands so.
+    /// Waits until it stands so; fails if it never does.
     pub(crate) async fn until(&self, reached: impl Fn(&Tally) -> bool) {
-        self.tally.subscribe().wait_for(|tally| reached(tally)).await.expect("the ledger is here");
+        if self.reach(reached).await.is_err() {
+            let (tally, book) = (self.tally(), self.book());
+            let owed = book.fates.iter().enumerate();
+            let owed = owed.filter(|(_, fate)| fate.receipt != 0 && fate.delivery == 0);
+            let owed: Vec<String> = owed.map(|(number, _)| event_id(number as u64)).collect();
+            let complaints = &book.complaints;
+            panic!("stuck at {tally:?}; answered and not arrived: {owed:?}; {complaints:#?}");
+        }
+    }
+
+    async fn reach(&self, reached: impl Fn(&Tally) -> bool) -> Result<(), Elapsed> {
+        let mut tally = self.tally.subscribe();
+        let reached = tally.wait_for(|tally| reached(tally));
+        timeout(PATIENCE, reached).await.map(drop)
     }
 
     /// What is wrong or missing when all is done.

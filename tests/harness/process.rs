@@ -12,6 +12,9 @@ use tokio::process::{Child, Command};
 
 use super::{Answer, Log, STRIPE_SECRET, Stopped, answer, program, stripe_signature};
 
+/// A start that is refused takes less.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A running `hookgate serve`. Killed if a test drops it.
 pub(crate) struct Process {
     child: Child,
@@ -39,7 +42,8 @@ pub(crate) fn serve(stopped: &Stopped) -> Command {
 
 /// A start that must fail with this exit code, and what it says on the way.
 pub(crate) async fn refusal(mut command: Command) -> String {
-    let ended = command.output().await.expect("the program starts");
+    let ended = tokio::time::timeout(PATIENCE, command.output()).await;
+    let ended = ended.expect("it is refused").expect("the program starts");
     let said = String::from_utf8(ended.stderr).expect("the log is text");
     assert_eq!(ended.status.code(), Some(1), "{said}");
     said

@@ -73,6 +73,9 @@ fn describe(provider: &Listed) {
     let Listed { name, info, about } = provider;
     println!("{name} {}", info.version);
     println!("  scheme    {}", info.scheme);
+    if !about.settings.is_empty() {
+        println!("  settings  {}", about.settings);
+    }
     if !about.confirmed.is_empty() {
         println!("  confirmed {}", about.confirmed);
     }
@@ -90,19 +93,19 @@ fn describe(provider: &Listed) {
 
 fn table(listed: &[Listed]) -> String {
     let mut table = String::from(
-        "# Providers\n\nWritten by `make docs` out of what the plugins say of themselves; a test fails when \
-         it is not true.\n\n| provider | scheme | confirmed by | events | answer | asks by |\n\
-         |---|---|---|---|---|---|\n",
+        "| provider | a request is proven by | settings (`config`) | events | answer | asks by | \
+         confirmed by |\n|---|---|---|---|---|---|---|\n",
     );
     for Listed { name, info, about } in listed {
         let types = info.types.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
         let cells = [
             format!("[{name}]({name})"),
             info.scheme.clone(),
-            about.confirmed.clone(),
+            about.settings.clone(),
             types.join(" "),
             answer(info),
             methods(info),
+            about.confirmed.clone(),
         ];
         table += &format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
     }

@@ -56,6 +56,7 @@ impl Rejection {
         match self {
             Self::TooLarge(_) => Answered::TooLarge,
             Self::UnknownSource | Self::SlowBody | Self::BrokenBody => Answered::Broken,
+            Self::Key(KeyError::Busy, _) => Answered::Busy,
             Self::Key(error, _) if error.is_passing() => Answered::Failed,
             Self::Claims(..)
             | Self::Evidence(..)

@@ -1,5 +1,5 @@
-//! What a plugin file says of itself beside its code: samples of what its provider sends, and how well
-//! the provider's scheme is known.
+//! What a plugin file says of itself beside its code: samples of what its provider sends, and what
+//! there is to say of it for people.
 //!
 //! `hookgate plugin build` puts it into a custom section, as JSON; only the command line reads it.
 //! Serving never does, so nothing in it can change what the gateway does.
@@ -27,6 +27,9 @@ pub struct About {
     /// Who confirmed how the provider signs, for people; empty if nobody said.
     #[serde(default)]
     pub confirmed: String,
+    /// The settings of a source, for people; empty if it has none.
+    #[serde(default)]
+    pub settings: String,
     /// By name, without the ending of the file.
     #[serde(default)]
     pub samples: BTreeMap<String, Sample>,
@@ -70,8 +73,8 @@ pub enum AboutError {
 
 impl About {
     /// The samples of a crate, from its folder `samples/`; none if it has none.
-    pub(super) fn of_crate(folder: &Path, confirmed: &str) -> Result<Self, AboutError> {
-        let mut about = Self { confirmed: confirmed.to_owned(), samples: BTreeMap::new() };
+    pub(super) fn of_crate(folder: &Path) -> Result<Self, AboutError> {
+        let mut about = Self::default();
         let Ok(entries) = folder.join("samples").read_dir() else { return Ok(about) };
         for entry in entries {
             let unreadable =
@@ -155,7 +158,8 @@ mod tests {
             body: body.to_owned(),
         };
         let samples = BTreeMap::from([("payment.failed".to_owned(), sample)]);
-        About { confirmed: "its own examples".to_owned(), samples }
+        let (confirmed, settings) = ("its own examples".to_owned(), String::new());
+        About { confirmed, settings, samples }
     }
 
     #[test]
@@ -195,10 +199,10 @@ mod tests {
         ] {
             fs::write(samples.join(name), text).unwrap();
         }
-        let about = About::of_crate(folder.path(), "").unwrap();
+        let about = About::of_crate(folder.path()).unwrap();
         assert_eq!(about.samples.keys().collect::<Vec<_>>(), ["command", "push"]);
         assert_eq!(about.samples["push"].headers["x-github-event"], "push");
         assert_eq!(about.samples["command"].content_type, "application/x-www-form-urlencoded");
-        assert_eq!(About::of_crate(&samples, "").unwrap(), About::default());
+        assert_eq!(About::of_crate(&samples).unwrap(), About::default());
     }
 }

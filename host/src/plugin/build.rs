@@ -135,7 +135,8 @@ pub fn build(crate_dir: &Path, out_dir: &Path) -> Result<Built, BuildError> {
     };
     cargo_build(&package, toolchain)?;
 
-    let about = About::of_crate(&package.dir, &package.confirmed)?;
+    let (confirmed, settings) = (package.confirmed, package.settings);
+    let about = About { confirmed, settings, ..About::of_crate(&package.dir)? };
     let file = package.target_dir.join(TARGET).join("release").join(&package.file_name);
     let path = out_dir.join(format!("{}.wasm", package.stem));
     let read = fs::read(&file).map_err(|source| BuildError::Write { path: file, source })?;
@@ -164,8 +165,10 @@ struct Package {
     file_name: String,
     /// Apart from other builds, whose flags differ.
     target_dir: PathBuf,
-    /// Who confirmed how the provider signs: `confirmed` under `[package.metadata.hookgate]`.
+    /// Who confirmed how the provider signs, out of `[package.metadata.hookgate]`.
     confirmed: String,
+    /// Its settings, out of the same.
+    settings: String,
 }
 
 #[derive(Deserialize)]
@@ -212,13 +215,17 @@ impl Package {
         };
         let target = package.targets.iter().find(is_plugin);
         let target = target.ok_or_else(|| no_plugin("it has no crate-type `cdylib`".to_owned()))?;
-        let own = package.metadata.as_ref();
-        let confirmed = own.and_then(|own| own.pointer("/hookgate/confirmed")?.as_str());
+        let own = |name: &str| {
+            let own = package.metadata.as_ref()?.pointer(&format!("/hookgate/{name}"))?;
+            own.as_str().map(ToOwned::to_owned)
+        };
+        let (confirmed, settings) = (own("confirmed"), own("settings"));
         Ok(Self {
             stem: stem.to_owned(),
             file_name: format!("{}.wasm", target.name.replace('-', "_")),
             target_dir: metadata.target_directory.join("plugin-build"),
-            confirmed: confirmed.unwrap_or_default().to_owned(),
+            confirmed: confirmed.unwrap_or_default(),
+            settings: settings.unwrap_or_default(),
             dir,
         })
     }

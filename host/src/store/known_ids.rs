@@ -12,9 +12,8 @@ mod index;
 mod run;
 mod step;
 
-use std::collections::HashMap;
-
 use redb::{Table, WriteTransaction};
+use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::Failure;
@@ -57,13 +56,13 @@ pub(super) fn create(transaction: &WriteTransaction) -> Result<(), Failure> {
 pub(super) struct KnownIds<'t> {
     index: &'t IdIndex,
     table: Table<'t, Key, &'static [u8]>,
-    bound: HashMap<IdKey, u64>,
+    bound: FxHashMap<IdKey, u64>,
 }
 
 /// What changes in the index when the transaction has committed.
 #[derive(Debug, Default)]
 pub(super) struct IdChanges {
-    bound: HashMap<IdKey, u64>,
+    bound: FxHashMap<IdKey, u64>,
     debt: usize,
     step: Option<Step>,
 }
@@ -73,7 +72,7 @@ impl<'t> KnownIds<'t> {
         index: &'t IdIndex,
         transaction: &'t WriteTransaction,
     ) -> Result<Self, Failure> {
-        Ok(Self { index, table: transaction.open_table(IDS)?, bound: HashMap::new() })
+        Ok(Self { index, table: transaction.open_table(IDS)?, bound: FxHashMap::default() })
     }
 
     /// The position of the receipt that this id belongs to.

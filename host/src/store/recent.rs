@@ -2,7 +2,9 @@
 //!
 //! Pure. Bounded by bytes; the oldest goes first. Holds only what is committed.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
 
 use super::owed::Stored;
 
@@ -11,13 +13,13 @@ use super::owed::Stored;
 pub(super) struct Recent {
     bytes_max: usize,
     bytes: usize,
-    found: HashMap<u64, Stored>,
+    found: FxHashMap<u64, Stored>,
     oldest_first: VecDeque<u64>,
 }
 
 impl Recent {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, bytes: 0, found: HashMap::new(), oldest_first: VecDeque::new() }
+        Self { bytes_max, bytes: 0, found: FxHashMap::default(), oldest_first: VecDeque::new() }
     }
 
     pub(super) fn keep(&mut self, stored: Stored) {

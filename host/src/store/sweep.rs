@@ -2,8 +2,9 @@
 //!
 //! Reads a view of the file, aside, and packs anew what is old; the writer then puts that in place
 //! in one bounded step between commits, if what it relies on still holds. Touches nothing at or
-//! behind the low-water mark, and nothing that is open. Freed pages are used again by later commits;
-//! the file is never rewritten to make it shorter.
+//! behind the low-water mark, and nothing that is open. Freed pages are used again by later commits,
+//! the first of the file first, and the file is cut where its end is free; it is never rewritten to
+//! make it shorter.
 
 pub(super) mod survey;
 

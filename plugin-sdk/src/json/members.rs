@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::{Json, unescaped};
 use crate::event::{Failure, Timestamp};
+use crate::id;
 use crate::money::{InvalidMoney, Money};
 use crate::time;
 
@@ -53,10 +54,11 @@ impl<'a> Members<'a> {
         self.at(pointer)?.number("")
     }
 
-    /// What names something, as a text or as a number; none if it is empty.
+    /// What names something, as a text or as a number; none if it is empty, or longer than the
+    /// gateway takes.
     pub fn name(&self, pointer: &str) -> Option<String> {
         let name = self.at(pointer)?.scalar("")?;
-        (!name.is_empty()).then(|| name.into_owned())
+        id::fits(&name).then(|| name.into_owned())
     }
 
     /// A [name](Self::name) out of a list of the provider's, in lower case: `VISA` is `visa`
@@ -65,10 +67,12 @@ impl<'a> Members<'a> {
         self.name(pointer).map(|name| name.to_lowercase())
     }
 
-    /// A string, not empty, without which an event is none.
+    /// A string of 1 to 255 bytes, without which an event is none.
     pub fn required(&self, pointer: &str) -> Result<String, Failure> {
-        let text = self.text(pointer).filter(|text| !text.is_empty()).map(String::from);
-        text.ok_or_else(|| Failure::permanent(format!("event has no text at {pointer}")))
+        let text = self.text(pointer).filter(|text| id::fits(text)).map(String::from);
+        text.ok_or_else(|| {
+            Failure::permanent(format!("event has no text of 1 to 255 bytes at {pointer}"))
+        })
     }
 
     /// An amount in minor units, as a text or as a number, and the currency beside it.

@@ -12,6 +12,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::item::Item;
 use crate::settings::Settings;
 
+/// Most pieces of evidence that the gateway takes; Adyen sends six at most.
+const ITEMS_MAX: usize = 64;
 /// Bytes of HMAC-SHA256.
 const DIGEST_BYTES: usize = 32;
 
@@ -35,6 +37,9 @@ pub(crate) fn claim(body: &[u8], settings: &Settings) -> Result<Claims, Refusal>
     }
     if evidence.is_empty() {
         return Err(Refusal::new("neither a header `HmacSignature` nor items"));
+    }
+    if evidence.len() > ITEMS_MAX {
+        return Err(Refusal::new(format!("more than {ITEMS_MAX} items")));
     }
     Ok(Claims { evidence, signed_at: None, event_ids, handshake: None })
 }

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use hookgate_sdk::{
-    Event, Evidence, Failure, InvalidMoney, Money, Piece, Refusal, decimals, is_event_type, labels,
-    time,
+    Event, Evidence, Failure, InvalidMoney, Money, Piece, Refusal, decimals, id, is_event_type,
+    labels, time,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -91,14 +91,14 @@ impl Item<'_> {
 
     /// Adyen gives no id; a retry repeats these three.
     pub(crate) fn event_id(&self) -> String {
-        format!("{}:{}:{}", self.psp_reference, self.event_code, self.success)
+        id::of(format!("{}:{}:{}", self.psp_reference, self.event_code, self.success))
     }
 
     /// The event, with the item as its data.
     pub(crate) fn event(&self, written: &str) -> Result<Event, Failure> {
         let succeeded = &*self.success.0 == "true";
         let parent = [&self.original_reference, &self.psp_reference];
-        let subject = parent.into_iter().find(|reference| !reference.0.is_empty());
+        let subject = parent.into_iter().find(|reference| id::fits(&reference.0));
         let event_type = canonical::of_item(&self.event_code.0, succeeded);
         if !is_event_type(&event_type) {
             let code = &self.event_code;

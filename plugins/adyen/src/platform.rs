@@ -12,11 +12,11 @@ use crate::item;
 pub(crate) fn event_id(body: &[u8]) -> Option<String> {
     let own_type = json::peek(body, "/type")?;
     if let Some(own) = json::peek(body, "/eventId").filter(|own| !own.is_empty()) {
-        return Some(own.into_owned());
+        return Some(id::of(own.into_owned()));
     }
     let about = json::peek(body, "/data/id").filter(|about| !about.is_empty());
     match (about, timestamp(body)) {
-        (Some(about), Some(time)) => Some(format!("{own_type}:{about}:{time}")),
+        (Some(about), Some(time)) => Some(id::of(format!("{own_type}:{about}:{time}"))),
         // Told apart by nothing that is named: then by all of it.
         _ => Some(id::derived(&[body])),
     }
@@ -36,7 +36,11 @@ pub(crate) fn parse(body: Json<'_>, bytes: &[u8]) -> Result<Event, Failure> {
     ];
     let data = body.at("/data").unwrap_or(body);
     Ok(Event {
-        subject: subject.into_iter().find_map(|pointer| body.text(pointer)).map(String::from),
+        subject: subject
+            .into_iter()
+            .find_map(|pointer| body.text(pointer))
+            .filter(|own| id::fits(own))
+            .map(String::from),
         time: timestamp(bytes).and_then(|text| time::from_rfc3339(&text)),
         money: money(body)?,
         ..Event::new(event_id, canonical::of_platform(&own_type), data.raw())

@@ -22,7 +22,7 @@ impl Provider for Cashfree {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("cashfree", version, canonical::TYPES, &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA256 over time and body")
+            .with_scheme("HMAC-SHA256 of time and body, `x-webhook-signature`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -70,14 +70,13 @@ impl Provider for Cashfree {
 /// Cashfree's own, else the event and what it is about, else all of it.
 fn event_id(request: &Request) -> String {
     let named = ["x-idempotency-key", "x-idempotency-header"];
-    let own = named.into_iter().find_map(|name| request.header(name));
-    if let Some(own) = own.filter(|own| !own.is_empty()) {
+    if let Some(own) = named.into_iter().find_map(|name| request.id_header(name)) {
         return own.to_owned();
     }
     let event = json::peek(&request.body, "/type");
     let payment = json::peek_scalar(&request.body, "/data/payment/cf_payment_id");
     match (event, payment) {
-        (Some(event), Some(payment)) => format!("{event}:{payment}"),
+        (Some(event), Some(payment)) => id::of(format!("{event}:{payment}")),
         _ => id::derived(&[&request.body]),
     }
 }
@@ -103,6 +102,7 @@ fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
         ("/refund/refund_amount", "/refund/refund_currency"),
         ("/auto_refund/refund_amount", "/auto_refund/refund_currency"),
         ("/dispute/dispute_amount", "/dispute/dispute_amount_currency"),
+        ("/dispute/dispute_amount", "/order_details/payment_currency"),
         ("/settlement/settlement_amount", "/settlement/settlement_currency"),
     ] {
         if let Some(money) = object.major(amount, currency)? {

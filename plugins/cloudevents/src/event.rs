@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use hookgate_sdk::{Event, Failure, Json, Request, is_event_type, json, time};
+use hookgate_sdk::{Event, Failure, Json, Request, id, is_event_type, json, time};
 
 /// Whether the attributes are headers.
 pub(crate) fn is_binary(request: &Request) -> bool {
@@ -54,13 +54,13 @@ fn event<'a>(attribute: impl Fn(&str) -> Option<Cow<'a, str>>) -> Result<Event, 
     if version != "1.0" {
         return Err(Failure::permanent(format!("CloudEvents {version} is not known")));
     }
-    let (id, source, own) = (required("id")?, required("source")?, required("type")?);
+    let (own_id, source, own) = (required("id")?, required("source")?, required("type")?);
     if !is_event_type(&own) {
         return Err(Failure::permanent(format!("`{own}` can't be an event type")));
     }
     Ok(Event {
-        subject: given("subject").map(Cow::into_owned),
+        subject: given("subject").filter(|subject| id::fits(subject)).map(Cow::into_owned),
         time: given("time").and_then(|text| time::from_rfc3339(&text)),
-        ..Event::new(format!("{source}#{id}"), own, "null")
+        ..Event::new(id::of(format!("{source}#{own_id}")), own, "null")
     })
 }

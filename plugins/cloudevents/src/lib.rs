@@ -23,7 +23,7 @@ impl Provider for CloudEvents {
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("cloudevents", env!("CARGO_PKG_VERSION"), &["*"], proofs)
-            .with_scheme("HMAC-SHA256 over the body, or a bearer token")
+            .with_scheme("HMAC-SHA256 of the body, or a bearer token")
             .asking_by("OPTIONS")
     }
 

@@ -27,7 +27,7 @@ impl Provider for Flutterwave {
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("flutterwave", env!("CARGO_PKG_VERSION"), canonical::TYPES, proofs)
-            .with_scheme("HMAC-SHA256 over the body, or a fixed token")
+            .with_scheme("HMAC-SHA256 of the body (v4), or the secret hash (v3)")
     }
 
     fn check(settings: &str) -> Result<(), String> {
@@ -103,11 +103,11 @@ impl Provider for Flutterwave {
 fn event_id(body: &[u8]) -> String {
     let named = |pointer: &str| json::peek_scalar(body, pointer).filter(|name| !name.is_empty());
     if let Some(own) = named("/webhook_id").or_else(|| named("/id")) {
-        return own.into_owned();
+        return id::of(own.into_owned());
     }
     let event = named("/event").or_else(|| named("/type"));
     match (event, named("/data/id"), named("/data/status")) {
-        (Some(event), Some(object), Some(status)) => format!("{event}:{object}:{status}"),
+        (Some(event), Some(object), Some(status)) => id::of(format!("{event}:{object}:{status}")),
         _ => id::derived(&[body]),
     }
 }

@@ -17,11 +17,14 @@ pub struct GitHub;
 
 const SIGNATURE: HeaderMac = HeaderMac::hex("x-hub-signature-256").with_prefix("sha256=");
 
+/// The header that names the event.
+const NAME: &str = "x-github-event";
+
 impl Provider for GitHub {
     fn describe() -> ProviderInfo {
         let types = &["subscription.*", "github.*"];
         ProviderInfo::new("github", env!("CARGO_PKG_VERSION"), types, &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA256 over the body")
+            .with_scheme("HMAC-SHA256 of the body, `X-Hub-Signature-256`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -30,9 +33,9 @@ impl Provider for GitHub {
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
-        let name = request.header("x-github-event").unwrap_or_default();
+        let name = request.header(NAME).unwrap_or_default();
         if name.is_empty() {
-            return Err(Failure::permanent("no header `x-github-event` names the event"));
+            return Err(Failure::permanent(format!("no header `{NAME}` names the event")));
         }
         let payload = payload(request);
         let body = Json::parse(&payload)?;
@@ -48,14 +51,33 @@ impl Provider for GitHub {
         }])
     }
 
-    fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+    fn sign(mut request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        if request.header(NAME).is_none() {
+            let name = named_after(&request);
+            request.set_header(NAME, name);
+        }
         SIGNATURE.sign(request, digests)
+    }
+}
+
+/// The event that a body looks like, where nobody says: the object that it is named after.
+fn named_after(request: &Request) -> String {
+    let payload = payload(request);
+    let members = Json::parse(&payload).map(Json::members).unwrap_or_default();
+    let around = ["repository", "organization", "sender", "installation", "enterprise", "hook"];
+    let own =
+        members.iter().find(|(name, value)| value.raw().starts_with('{') && !around.contains(name));
+    match own.map(|(name, _)| name) {
+        Some("issue") => "issues".to_owned(),
+        Some("head_commit" | "pusher") => "push".to_owned(),
+        Some(name) => name.to_owned(),
+        None => "ping".to_owned(),
     }
 }
 
 /// The delivery's, which a redelivery repeats; else what a retry repeats.
 fn event_id(request: &Request) -> String {
-    let own = request.header("x-github-delivery").filter(|own| !own.is_empty());
+    let own = request.id_header("x-github-delivery");
     own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
 }
 

@@ -1,8 +1,8 @@
 //! GitHub's requests, proven and parsed.
 
 use hookgate_github::GitHub;
-use hookgate_sdk::provider_tests;
-use hookgate_sdk::testing::Suite;
+use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::{Request, provider_tests};
 
 const SECRET: &str = "hookgate's lantern";
 
@@ -12,3 +12,17 @@ provider_tests!(Suite::<GitHub>::new("github", env!("CARGO_MANIFEST_DIR"), SECRE
         vec![("x-github-event", event), ("x-github-delivery", format!("delivery-of-{sample}"))]
     }
 ));
+
+#[test]
+fn a_body_alone_names_its_event_well_enough_to_be_sent() {
+    for (body, event_type) in [
+        (include_str!("../samples/sponsorship.created.json"), "subscription.created"),
+        (include_str!("../samples/issues.opened.json"), "github.issues.opened"),
+        (include_str!("../samples/push.json"), "github.push"),
+        (include_str!("../samples/ping.json"), "github.ping"),
+        (include_str!("../samples/issues.closed.form"), "github.issues.closed"),
+    ] {
+        let events = send::<GitHub>(&Request::post("/in/github", body), SECRET, 0);
+        assert_eq!(events[0].type_, event_type);
+    }
+}

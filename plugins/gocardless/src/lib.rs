@@ -21,7 +21,7 @@ impl Provider for GoCardless {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         let info = ProviderInfo::new("gocardless", version, canonical::TYPES, &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA256 over the body");
+            .with_scheme("HMAC-SHA256 of the body, `Webhook-Signature`");
         ProviderInfo { refusal_status: 498, ..info }
     }
 

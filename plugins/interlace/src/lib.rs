@@ -37,7 +37,7 @@ impl Provider for Interlace {
                 body: br#"{"received": true}"#.to_vec(),
             }),
             ..ProviderInfo::new("interlace", version, TYPES, &[ProofKind::Mac])
-                .with_scheme("HMAC-SHA256 over the resource")
+                .with_scheme("HMAC-SHA256 of what the operator has confirmed, `Signature`")
         }
     }
 
@@ -62,7 +62,7 @@ impl Provider for Interlace {
         let envelope = body.members();
         let own =
             envelope.required("/eventType").or_else(|_| envelope.required("/businessType"))?;
-        let resource = envelope.name("/resource");
+        let resource = resource(&request.body);
         let data = match &resource {
             Some(resource) => Json::parse(resource.as_bytes())?,
             None => envelope.at("/data").unwrap_or(body),

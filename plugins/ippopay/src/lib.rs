@@ -25,7 +25,7 @@ impl Provider for IppoPay {
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("ippopay", env!("CARGO_PKG_VERSION"), &["ippopay.*"], proofs)
-            .with_scheme("a fixed token, set up by the operator")
+            .with_scheme("what the operator has confirmed")
     }
 
     fn check(settings: &str) -> Result<(), String> {
@@ -56,7 +56,7 @@ impl Provider for IppoPay {
         let named = |pointer: &Option<String>| body.text(pointer.as_deref()?).map(String::from);
         let own = named(&settings.event_type).unwrap_or_else(|| "notification".to_owned());
         Ok(vec![Event {
-            subject: named(&settings.subject),
+            subject: named(&settings.subject).filter(|subject| id::fits(subject)),
             ..Event::new(
                 id::derived(&[&request.body]),
                 event_type(None, "ippopay", &own.to_lowercase())?,

@@ -2,7 +2,10 @@
 //!
 //! The header `Klarna-Signing-Key-Id` is not signed, so it decides nothing: every active key of the
 //! source is tried. Klarna wants the status 400 for what was tampered with. The older callbacks of
-//! Klarna Payments and Checkout are not signed and not these.
+//! Klarna Payments and Checkout are not signed and not these. Which canonical event an event is stands in
+//! `canonical`.
+
+mod canonical;
 
 use hookgate_sdk::{
     Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind, Provider,
@@ -17,12 +20,10 @@ const SIGNATURE: HeaderMac = HeaderMac::hex("klarna-signature");
 
 impl Provider for Klarna {
     fn describe() -> ProviderInfo {
-        let types = &["payment.*", "dispute.opened", "klarna.*"];
-        ProviderInfo {
-            refusal_status: 400,
-            ..ProviderInfo::new("klarna", env!("CARGO_PKG_VERSION"), types, &[ProofKind::Mac])
-                .with_scheme("HMAC-SHA256 over the body")
-        }
+        let version = env!("CARGO_PKG_VERSION");
+        let info = ProviderInfo::new("klarna", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of the body, `Klarna-Signature`");
+        ProviderInfo { refusal_status: 400, ..info }
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -36,7 +37,7 @@ impl Provider for Klarna {
         let metadata = envelope.object("/metadata");
         let (id, own) = (metadata.required("/event_id")?, metadata.required("/event_type")?);
         let payload = envelope.object("/payload");
-        let canonical = canonical(&own);
+        let canonical = canonical::event_type(&own, &payload);
         let declined = canonical == Some("payment.failed");
         let declined = declined.then(|| payload.name("/state_reason")).flatten();
         let data = envelope.at("/payload").unwrap_or(body);
@@ -54,20 +55,6 @@ impl Provider for Klarna {
     }
 }
 
-fn canonical(own: &str) -> Option<&'static str> {
-    Some(match own {
-        "payment.request.state-change.submitted" => "payment.created",
-        "payment.request.state-change.authorized" => "payment.authorized",
-        "payment.request.state-change.declined" => "payment.failed",
-        "payment.request.state-change.canceled" | "payment.request.state-change.expired" => {
-            "payment.canceled"
-        }
-        // The first state that a dispute is in.
-        "payment.dispute.state-change.pre-arbitration" => "dispute.opened",
-        _ => return None,
-    })
-}
-
 /// The transaction of a capture or a dispute, so that everything about a payment has one subject.
 fn subject(payload: &Members<'_>) -> Option<String> {
     ["/payment_transaction_id", "/payment_request_id", "/payment_dispute_id", "/account_id"]
@@ -75,13 +62,10 @@ fn subject(payload: &Members<'_>) -> Option<String> {
         .find_map(|pointer| payload.name(pointer))
 }
 
+/// Of a payment, or of what is disputed of it.
 fn money(payload: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    for amount in ["/payment_amount", "/disputed_amount", "/amount"] {
-        if let Some(money) = payload.minor(amount, "/currency")? {
-            return Ok(Some(money));
-        }
-    }
-    Ok(None)
+    let disputed = payload.object("/dispute_details").minor("/dispute_amount", "/currency")?;
+    if disputed.is_some() { Ok(disputed) } else { payload.minor("/payment_amount", "/currency") }
 }
 
 hookgate_sdk::export!(provider: Klarna);

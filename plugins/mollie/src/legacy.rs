@@ -4,7 +4,7 @@
 //! apart. Each call is an event, for a change that is dropped is worse than an object that is asked
 //! for twice.
 
-use hookgate_sdk::{Event, Request, form};
+use hookgate_sdk::{Event, Request, form, id};
 
 /// The event of a call; `None` if this is no legacy call.
 pub(crate) fn event(request: &Request) -> Option<Event> {
@@ -12,7 +12,7 @@ pub(crate) fn event(request: &Request) -> Option<Event> {
         return None;
     }
     let fields = form::parse(&request.body);
-    let id = form::value(&fields, "id").filter(|id| !id.is_empty())?;
+    let id = form::value(&fields, "id").filter(|id| id::fits(id))?;
     let object = match id.split_once('_').map(|(kind, _)| kind) {
         Some("tr") => "payment",
         Some("ord") => "order",
@@ -24,7 +24,7 @@ pub(crate) fn event(request: &Request) -> Option<Event> {
     Some(Event {
         subject: Some(id.to_owned()),
         ..Event::new(
-            format!("{id}:{}", request.received_at),
+            id::of(format!("{id}:{}", request.received_at)),
             format!("mollie.{object}.changed"),
             form::to_json(&fields),
         )

@@ -24,7 +24,7 @@ impl Provider for Paystack {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("paystack", version, canonical::TYPES, &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA512 over the body")
+            .with_scheme("HMAC-SHA512 of the body, `x-paystack-signature`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -71,7 +71,7 @@ fn event_id(body: &[u8]) -> String {
     let own = json::peek(body, "/event").filter(|own| canonical::is_once(own));
     let object = json::peek_scalar(body, "/data/id").filter(|object| !object.is_empty());
     match (own, object) {
-        (Some(own), Some(object)) => format!("{own}:{object}"),
+        (Some(own), Some(object)) => id::of(format!("{own}:{object}")),
         _ => id::derived(&[body]),
     }
 }

@@ -45,7 +45,7 @@ impl Provider for Plaid {
             clock: ClockRule::Both,
             tolerance_ms: Some(TOLERANCE_MS),
             ..ProviderInfo::new("plaid", version, TYPES, proofs)
-                .with_scheme("ES256 (JWT) over a hash of the body, with a key fetched by its id")
+                .with_scheme("ES256 (JWT) of a hash of the body, `Plaid-Verification`, with a key that is fetched")
                 .with_keys_at(places.map(|environment| KeyPlace::jwk(environment.keys())))
         }
     }

@@ -21,7 +21,7 @@ impl Provider for Razorpay {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("razorpay", version, canonical::TYPES, &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA256 over the body")
+            .with_scheme("HMAC-SHA256 of the body, `X-Razorpay-Signature`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -61,7 +61,7 @@ impl Provider for Razorpay {
 
 /// Razorpay's own, else what a retry repeats.
 fn event_id(request: &Request) -> String {
-    let own = request.header("x-razorpay-event-id").filter(|own| !own.is_empty());
+    let own = request.id_header("x-razorpay-event-id");
     own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
 }
 

@@ -9,8 +9,8 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, Piece, ProofKind, Provider, ProviderInfo, Refusal, Request,
-    Timestamp, event_type, id, json, labels, time,
+    Claims, Event, Failure, HeaderMac, Json, Piece, ProofKind, Provider, ProviderInfo, Refusal,
+    Request, Timestamp, event_type, id, json, labels, time,
 };
 
 /// The plugin.
@@ -25,8 +25,9 @@ const NEWER_NAME: &str = "shopify-hmac-sha256";
 impl Provider for Shopify {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
-        ProviderInfo::new("shopify", version, canonical::TYPES, &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA256 over the body")
+        ProviderInfo::new("shopify", version, canonical::TYPES, &[ProofKind::Mac]).with_scheme(
+            "HMAC-SHA256 of the body, `X-Shopify-Hmac-Sha256` or `shopify-hmac-sha256`",
+        )
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -69,7 +70,32 @@ impl Provider for Shopify {
 
     fn sign(mut request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
         request.remove_header(NEWER_NAME);
+        if header(&request, "topic").is_none() {
+            let topic = topic_of(&request);
+            request.set_header("x-shopify-topic", topic);
+        }
         SIGNATURE.sign(request, digests)
+    }
+}
+
+/// The topic that a body looks like, where nobody says.
+fn topic_of(request: &Request) -> &'static str {
+    let object = request.json().map(Json::members).unwrap_or_default();
+    let has = |pointer: &str| object.at(pointer).is_some();
+    if has("/kind") {
+        "order_transactions/create"
+    } else if has("/transactions") {
+        "refunds/create"
+    } else if object.text("/financial_status").as_deref() == Some("paid") {
+        "orders/paid"
+    } else if has("/line_items") {
+        "orders/create"
+    } else if has("/reason") {
+        "disputes/create"
+    } else if has("/email") {
+        "customers/update"
+    } else {
+        "products/update"
     }
 }
 
@@ -78,8 +104,8 @@ fn event_id(request: &Request) -> String {
     let change = header(request, "event-id").or_else(|| header(request, "webhook-id"));
     let topic = header(request, "topic").unwrap_or_default();
     match (change, json::peek_scalar(&request.body, "/id")) {
-        (Some(change), Some(object)) => format!("{change}:{topic}:{object}"),
-        (Some(change), None) => format!("{change}:{topic}"),
+        (Some(change), Some(object)) => id::of(format!("{change}:{topic}:{object}")),
+        (Some(change), None) => id::of(format!("{change}:{topic}")),
         (None, _) => id::derived(&[topic.as_bytes(), &request.body]),
     }
 }

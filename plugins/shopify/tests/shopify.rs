@@ -1,7 +1,7 @@
 //! Shopify's requests, proven and parsed.
 
-use hookgate_sdk::provider_tests;
-use hookgate_sdk::testing::Suite;
+use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::{Request, provider_tests};
 use hookgate_shopify::Shopify;
 
 const SECRET: &str = "shpss_hookgate_lantern";
@@ -18,3 +18,19 @@ provider_tests!(Suite::<Shopify>::new("shopify", env!("CARGO_MANIFEST_DIR"), SEC
         ]
     }
 ));
+
+#[test]
+fn a_body_alone_tells_its_topic_well_enough_to_be_sent() {
+    for (body, event_type) in [
+        (include_str!("../samples/orders_paid.json"), "payment.succeeded"),
+        (include_str!("../samples/orders_create.json"), "shopify.orders.create"),
+        (include_str!("../samples/order_transactions_create.refund.json"), "refund.succeeded"),
+        (include_str!("../samples/refunds_create.json"), "refund.initiated"),
+        (include_str!("../samples/disputes_create.json"), "dispute.opened"),
+        (include_str!("../samples/customers_update.json"), "customer.updated"),
+        (include_str!("../samples/products_update.json"), "shopify.products.update"),
+    ] {
+        let events = send::<Shopify>(&Request::post("/in/shopify", body), SECRET, 0);
+        assert_eq!(events[0].type_, event_type);
+    }
+}

@@ -29,7 +29,7 @@ impl Provider for Slack {
         ProviderInfo {
             tolerance_ms: Some(TOLERANCE_MS),
             ..ProviderInfo::new("slack", version, &["slack.*"], &[ProofKind::Mac])
-                .with_scheme("HMAC-SHA256 over time and body")
+                .with_scheme("HMAC-SHA256 of time and body, `X-Slack-Signature`")
         }
     }
 
@@ -95,7 +95,8 @@ fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
     if form::value(&fields, "command").is_none() {
         return Err(Failure::permanent("body is neither an event nor a command"));
     }
-    let subject = form::value(&fields, "channel_id").map(ToOwned::to_owned);
+    let channel = form::value(&fields, "channel_id").filter(|channel| id::fits(channel));
+    let subject = channel.map(ToOwned::to_owned);
     Ok(vec![Event { subject, ..Event::new(id, "slack.command", form::to_json(&fields)) }])
 }
 

@@ -1,6 +1,6 @@
 //! Which canonical event a Square event is, by its name and the state of its object.
 
-use hookgate_sdk::Members;
+use hookgate_sdk::{Members, id};
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] = &[
@@ -48,7 +48,7 @@ pub(crate) fn state(own: &str, canonical: Option<&str>, object: &Members<'_>) ->
             ["payment.", "refund.", "dispute."].iter().any(|family| canonical.starts_with(family))
                 || canonical == "subscription.canceled"
         });
-    once.then(|| object.name("/id")).flatten().map(|id| format!("{id}:{state}"))
+    once.then(|| object.name("/id")).flatten().map(|own| id::of(format!("{own}:{state}")))
 }
 
 /// Whether all of it is canonical.

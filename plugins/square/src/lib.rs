@@ -26,7 +26,7 @@ impl Provider for Square {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("square", version, canonical::TYPES, &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA256 over URL and body")
+            .with_scheme("HMAC-SHA256 of URL and body, `x-square-hmacsha256-signature`")
     }
 
     fn check(settings: &str) -> Result<(), String> {
@@ -82,8 +82,10 @@ fn subject(object: &Members<'_>) -> Option<String> {
 }
 
 fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    // Of an invoice, what was paid of its one request; of several none says the sum.
     let completed = "/payment_requests/0/total_completed_amount_money";
-    for place in ["/amount_money", completed] {
+    let requests = object.items("/payment_requests").len();
+    for place in if requests == 1 { [completed, "/amount_money"] } else { ["/amount_money"; 2] } {
         let amount = object.object(place);
         // A payout calls it otherwise.
         for currency in ["/currency", "/currency_code"] {

@@ -10,6 +10,8 @@ use hookgate_sdk::{
 /// The two families of header names. Those of the specification win; they are never mixed.
 const FAMILIES: [&str; 2] = ["webhook", "svix"];
 
+/// Most signatures that the gateway tries.
+const SIGNATURES_MAX: usize = 16;
 /// Bytes of HMAC-SHA256.
 const DIGEST_BYTES: usize = 32;
 /// Bytes of an Ed25519 signature.
@@ -31,8 +33,8 @@ impl<'r> Signed<'r> {
         let header = |name: &str| request.the_header(&format!("{family}-{name}"));
         let (id, signatures) = (header("id")?, header("signature")?);
         let (time, at) = request.the_time(&format!("{family}-timestamp"))?;
-        if id.is_empty() {
-            return Err(Refusal::new("the id is empty"));
+        if !id::fits(id) {
+            return Err(Refusal::new("the id is empty, or too long for one"));
         }
         Ok(Self { id, time, at, signatures })
     }
@@ -48,6 +50,9 @@ impl<'r> Signed<'r> {
         if !signatures.is_empty() {
             let (scheme, key) = (PublicKey::Ed25519, KeyEncoding::Whpk);
             proofs.push(Proof::public_key(scheme, key, message(), signatures));
+        }
+        if self.signatures.split(' ').count() > SIGNATURES_MAX {
+            return Err(Refusal::new(format!("more than {SIGNATURES_MAX} signatures")));
         }
         if proofs.is_empty() {
             return Err(Refusal::new("no signature of a version that is known"));

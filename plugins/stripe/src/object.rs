@@ -3,7 +3,7 @@
 //! Objects differ by kind and by API version, so everything is looked up where it may be, and what
 //! is not there is left out. Only an amount that is there and can't be read is an error.
 
-use hookgate_sdk::{InvalidMoney, Json, Members, Money, decimals, labels};
+use hookgate_sdk::{InvalidMoney, Json, Members, Money, decimals, id, labels};
 
 use crate::canonical;
 
@@ -34,7 +34,8 @@ impl<'a> Object<'a> {
             Some("charge" | "refund" | "dispute" | "radar.early_fraud_warning")
         );
         let payment = || self.text("/payment_intent").or_else(|| self.text("/payment_intent/id"));
-        of_payment.then(payment).flatten().or_else(|| self.text("/id"))
+        let subject = of_payment.then(payment).flatten().or_else(|| self.text("/id"));
+        subject.filter(|subject| id::fits(subject))
     }
 
     pub(crate) fn money(&self) -> Result<Option<Money>, InvalidMoney> {

@@ -18,7 +18,7 @@ pub(crate) fn id_of_form(request: &Request) -> Option<String> {
     if is_json(request) {
         return None;
     }
-    let own = request.header("i-twilio-idempotency-token").filter(|own| !own.is_empty());
+    let own = request.id_header("i-twilio-idempotency-token");
     Some(own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned))
 }
 
@@ -43,7 +43,7 @@ fn of_form(id: String, body: &[u8]) -> Result<Event, Failure> {
     };
     let country = value("FromCountry").map(ToOwned::to_owned);
     Ok(Event {
-        subject: subject.map(ToOwned::to_owned),
+        subject: subject.filter(|subject| id::fits(subject)).map(ToOwned::to_owned),
         labels: labels([
             ("country", country),
             ("decline_code", value("ErrorCode").map(ToOwned::to_owned)),

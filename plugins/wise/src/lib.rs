@@ -24,7 +24,7 @@ impl Provider for Wise {
     fn describe() -> ProviderInfo {
         let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Signature]);
         ProviderInfo::new("wise", version, canonical::TYPES, proofs)
-            .with_scheme("RSA-SHA256 over the body, with Wise's published key")
+            .with_scheme("RSA-SHA256 of the body, `X-Signature-SHA256`, with Wise's published key")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

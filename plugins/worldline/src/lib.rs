@@ -1,16 +1,20 @@
 //! Worldline Connect and Direct: an HMAC over the body, with a key that a header names.
 //!
 //! The header `X-GCS-KeyId` must be there once, as in Worldline's libraries, but is not signed and so
-//! decides nothing: every active key of the source is tried. Before it posts, Worldline asks by GET
-//! whether the endpoint is ours, and reads its own text back. Which canonical event an event is stands
-//! in `canonical`.
+//! decides nothing: every active key of the source is tried. The products' documentation differs in how
+//! many decimals an amount has where its currency has not two: then there is money only if the settings
+//! say `decimals`. Before it posts, Worldline asks by GET whether the endpoint is ours, and reads its
+//! own text back. Which canonical event an event is stands in `canonical`.
 
 mod canonical;
+mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, Handshake, HeaderMac, Members, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
+    Claims, Event, Failure, Handshake, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind,
+    Provider, ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json, labels,
 };
+
+use crate::settings::{Decimals, Settings};
 
 /// The plugin.
 #[derive(Debug)]
@@ -27,8 +31,12 @@ impl Provider for Worldline {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("worldline", version, canonical::TYPES, &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA256 over the body")
+            .with_scheme("HMAC-SHA256 of the body, `X-GCS-Signature`")
             .asking_by("GET")
+    }
+
+    fn check(settings: &str) -> Result<(), String> {
+        Settings::check(settings)
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -41,6 +49,7 @@ impl Provider for Worldline {
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let settings = Settings::read().map_err(Failure::permanent)?;
         let body = request.json()?;
         let envelope = body.members();
         let (id, own) = (envelope.required("/id")?, envelope.required("/type")?);
@@ -56,7 +65,7 @@ impl Provider for Worldline {
         Ok(vec![Event {
             subject: object.name("/id"),
             time: envelope.rfc3339("/created"),
-            money: output.object("/amountOfMoney").minor("/amount", "/currencyCode")?,
+            money: money(&output.object("/amountOfMoney"), settings.decimals)?,
             labels: labels([("method", method), ("decline_code", code)]),
             ..Event::new(id, event_type(canonical, "worldline", &own)?, data.raw())
         }])
@@ -82,6 +91,21 @@ fn verification(request: &Request) -> Result<Claims, Refusal> {
 
 fn output<'a>(object: &Members<'a>, kind: &str) -> Members<'a> {
     object.object(&format!("/{kind}Output"))
+}
+
+fn money(amount: &Members<'_>, known: Option<Decimals>) -> Result<Option<Money>, InvalidMoney> {
+    let (Some(units), Some(currency)) = (amount.name("/amount"), amount.name("/currencyCode"))
+    else {
+        return Ok(None);
+    };
+    let decimals = match (known, decimals(&currency)) {
+        (Some(Decimals::Two), _) => 2,
+        (Some(Decimals::Iso), decimals) => decimals,
+        (None, 2) => 2,
+        // A guess would be wrong by a factor of ten or a hundred.
+        (None, _) => return Ok(None),
+    };
+    Money::from_minor_with(decimals, &units, &currency).map(Some)
 }
 
 /// Connect calls it a code, Direct an error code.

@@ -1,7 +1,7 @@
 //! Worldline's requests, proven and parsed.
 
-use hookgate_sdk::provider_tests;
-use hookgate_sdk::testing::Suite;
+use hookgate_sdk::testing::{Bench, Suite};
+use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_worldline::Worldline;
 
 const SECRET: &str = "hookgate-worldline-lantern";
@@ -10,3 +10,20 @@ provider_tests!(
     Suite::<Worldline>::new("worldline", env!("CARGO_MANIFEST_DIR"), SECRET)
         .with_headers(|_| vec![("x-gcs-keyid", "hg-key-1".to_owned())])
 );
+
+#[test]
+fn what_has_not_two_decimals_is_money_only_where_the_operator_says() {
+    let payout = Request::post("/", include_str!("../samples/payout.account_credited.json"));
+    for (settings, amount) in [
+        ("{}", None),
+        (r#"{"decimals":"two"}"#, Some("9900.00")),
+        (r#"{"decimals":"iso"}"#, Some("990000")),
+    ] {
+        let bench = Bench::new().with_settings(settings);
+        let events = bench.call(|| Worldline::parse(&payout)).unwrap();
+        let money = events[0].money.as_ref().map(|money| money.amount.as_str());
+        assert_eq!(money, amount, "{settings}");
+        assert_eq!(Worldline::check(settings), Ok(()));
+    }
+    assert!(Worldline::check(r#"{"decimals":"three"}"#).is_err());
+}

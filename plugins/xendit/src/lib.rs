@@ -21,7 +21,7 @@ impl Provider for Xendit {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("xendit", version, canonical::TYPES, &[ProofKind::Token])
-            .with_scheme("a fixed token")
+            .with_scheme("the callback token, `x-callback-token`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -45,7 +45,7 @@ impl Provider for Xendit {
 
 /// Xendit's own, else what a retry repeats.
 fn event_id(request: &Request) -> String {
-    let own = request.header("webhook-id").filter(|own| !own.is_empty());
+    let own = request.id_header("webhook-id");
     own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
 }
 

@@ -22,7 +22,7 @@ const VALIDATION: &str = "endpoint.url_validation";
 impl Provider for Zoom {
     fn describe() -> ProviderInfo {
         ProviderInfo::new("zoom", env!("CARGO_PKG_VERSION"), &["zoom.*"], &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA256 over time and body")
+            .with_scheme("HMAC-SHA256 of time and body, `x-zm-signature`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

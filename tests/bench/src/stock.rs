@@ -25,7 +25,7 @@ const PORTION: usize = 500;
 /// The first so many payloads are known to a [`Stock::Ids`].
 pub(crate) const KNOWN: usize = PORTION;
 /// Operations that wait for the writer at a time.
-const AT_A_TIME: usize = 64;
+const AT_A_TIME: usize = 256;
 
 /// What a store is filled with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

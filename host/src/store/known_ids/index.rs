@@ -3,10 +3,11 @@
 //! Changed only by what was committed, and found again at every start. It decides what there is to
 //! tidy and how fast, so that runs stay few and no commit waits for the tidying.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use redb::ReadableTable;
+use rustc_hash::FxHashMap;
 
 use super::run::{self, CHUNK, Entry, Group, Key, MARK, ROW, Row, State};
 use super::step::{Done, Step, Task};
@@ -71,7 +72,8 @@ pub(super) struct Run {
 #[derive(Debug)]
 pub(in crate::store) struct IdIndex {
     pub(super) shape: Shape,
-    fresh: HashMap<IdKey, u64>,
+    /// Keys are hashes already: any hasher spreads them.
+    fresh: FxHashMap<IdKey, u64>,
     /// When the first of them came.
     fresh_since: Option<Timestamp>,
     /// On the way into a run, sorted.
@@ -109,7 +111,7 @@ impl IdIndex {
             runs.insert(number, Run { row, groups, last });
             from = (number + 1, CHUNK, 0);
         }
-        let (fresh, frozen) = (HashMap::new(), Vec::new());
+        let (fresh, frozen) = (FxHashMap::default(), Vec::new());
         Ok(Self { shape, fresh, fresh_since: None, frozen, frozen_end: mark, mark, runs, debt: 0 })
     }
 

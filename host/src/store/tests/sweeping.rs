@@ -245,6 +245,32 @@ async fn a_log_that_has_grown_is_packed_and_nothing_of_it_removed() {
 }
 
 #[tokio::test]
+async fn what_is_removed_at_the_end_of_the_file_is_given_back() {
+    let bench = Bench::new();
+    let mut random = fastrand::Rng::with_seed(7);
+    let bytes =
+        |bench: &Bench| std::fs::metadata(bench.folder.path().join("hookgate.redb")).unwrap().len();
+    let empty = bytes(&bench);
+    for number in 0..200 {
+        let mut new = receipt(&[&format!("evt_{number}")]);
+        let body: Vec<u8> = (0..100_000).map(|_| random.u8(..)).collect();
+        let request = Request { body: body.into(), ..(*new.request).clone() };
+        new.request = Arc::new(request);
+        bench.store.append(new).await.unwrap();
+        bench.store.commit_parse(bench.parse(), tried(Verdict::Done), Vec::new()).await.unwrap();
+    }
+    let full = bytes(&bench);
+    assert!(full > empty + 200 * 100_000, "{full} bytes");
+
+    let (bench, swept) = bench.sweep_after(200, &Retention::default()).await;
+    for number in 0..20 {
+        bench.append(&[&format!("later_{number}")]).await;
+    }
+    assert_eq!(swept.bodies + swept.records, 400, "{swept:?}");
+    assert!(bytes(&bench) < full / 4 * 3, "{} of {full} bytes", bytes(&bench));
+}
+
+#[tokio::test]
 async fn what_a_start_would_read_is_left_as_it_is() {
     let disk = Disk::default();
     let bench = Bench::on(disk.clone(), Clock::manual(NOW));

@@ -8,11 +8,14 @@ use serde_json::Value;
 use super::{NOW, Suite};
 use crate::claims::Claims;
 use crate::event::is_event_type;
+use crate::id;
 use crate::json::Json;
 use crate::provider::Provider;
 use crate::request::{Header, Request};
 use crate::testing::{Tolerance, verify};
 
+/// Most bytes of a label's value that the gateway takes.
+const LABEL_BYTES_MAX: usize = 1024;
 /// Most bytes of a body that are any bytes.
 const BODY_BYTES_MAX: usize = 512;
 
@@ -78,7 +81,8 @@ impl<P: Provider> Suite<P> {
     pub fn check_any_bytes(&self) {
         let known = self.sign(&self.samples()[0].request);
         let names: Vec<String> = known.headers.into_iter().map(|header| header.name).collect();
-        let text = prop_oneof![any::<String>(), "[a-z0-9]{0,4}=?[0-9a-fA-F,;=]{0,140}"];
+        let text =
+            prop_oneof![any::<String>(), "[a-z0-9]{0,4}=?[0-9a-fA-F,;=]{0,140}", "[a-z]{250,300}",];
         let headers = proptest::collection::vec(text, names.len());
         let body = proptest::collection::vec(any::<u8>(), 0..BODY_BYTES_MAX);
         run(&(body, headers), |(body, values)| {
@@ -105,6 +109,7 @@ impl<P: Provider> Suite<P> {
             "-?[0-9]\\.[0-9]{1,20}",
             "[1-9]e[0-9]{1,3}",
             "\"[a-zé0-9:. _-]{0,12}\"",
+            Just(format!("\"{}\"", "x".repeat(300))),
             Just("[]".to_owned()),
             Just("{}".to_owned()),
             Just("[{}]".to_owned()),
@@ -136,11 +141,17 @@ impl<P: Provider> Suite<P> {
     fn read(&self, request: &Request) -> Result<(), TestCaseError> {
         let (claims, events) = self.call(|| (P::claim(request), P::parse(request)));
         drop(self.call(|| P::sign(request.clone(), NOW, &[])));
+        if let Ok(claims) = &claims {
+            let ids = &claims.event_ids;
+            prop_assert!(ids.iter().all(|event_id| id::fits(event_id)), "claimed ids do not fit");
+        }
         let Ok(events) = events else { return Ok(()) };
         for event in &events {
             prop_assert!(is_event_type(&event.type_), "`{}` is no event type", event.type_);
             prop_assert!(Json::parse(event.data.as_bytes()).is_ok(), "no JSON: {}", event.data);
-            prop_assert!(!event.id.is_empty(), "an event has an id");
+            prop_assert!(id::fits(&event.id), "an id of {} bytes", event.id.len());
+            prop_assert!(event.subject.as_deref().is_none_or(id::fits), "no subject fits");
+            prop_assert!(event.labels.iter().all(|(_, value)| value.len() <= LABEL_BYTES_MAX));
         }
         if let Ok(claims) = claims
             && !claims.event_ids.is_empty()
