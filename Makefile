@@ -4,14 +4,16 @@ CARGO    ?= cargo
 HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
-.PHONY: help setup build demo test crash bench lint clean
+.PHONY: help setup build docs demo test crash fuzz bench lint clean
 
 help:
 	@echo "make demo   build everything and see the whole path of an event"
 	@echo "make test   run every test"
 	@echo "make crash  kill the gateway under load 1000 times (N=1000) and look for what is lost"
+	@echo "make fuzz   10 million requests that nobody would send (N=10000000), to every provider"
 	@echo "make bench  how fast it is on this machine, in about 6 minutes"
 	@echo "make build  the gateway to $(HOOKGATE), the plugins to target/plugins/"
+	@echo "make docs   the table of providers in plugins/README.md"
 	@echo "make lint   formatting, clippy, API docs; warnings are errors"
 
 # What a new machine may lack. The wasm compiler is `hookgate plugin build`'s own business.
@@ -21,6 +23,12 @@ setup:
 build: setup
 	$(CARGO) build --release --locked -p hookgate
 	$(HOOKGATE) plugin build $(PLUGINS)
+
+# The table of providers; a test says when it is not true any more.
+docs: build
+	$(HOOKGATE) provider list --markdown > target/providers.md
+	sed -i -e '/^<!-- providers -->$$/,/^<!-- end -->$$/{//!d}' \
+		-e '/^<!-- providers -->$$/r target/providers.md' plugins/README.md
 
 demo: build
 	$(HOOKGATE) demo
@@ -39,6 +47,18 @@ N ?= 1000
 crash: build
 	HOOKGATE_CRASH_CYCLES=$(N) $(CARGO) test --release --locked -p hookgate-tests --test scenarios \
 		what_was_answered_survives_kill_9 -- --nocapture
+
+# N requests that nobody would send, shared out among the providers, and one in a hundred more through
+# the wasm. `make test` runs a few thousand of each.
+fuzz: N = 10000000
+fuzz: SHARE = $(shell expr $(N) / $(words $(PLUGINS)))
+fuzz: build
+	HOOKGATE_FUZZ_WASM=$(shell expr $(SHARE) / 100) $(CARGO) test --release --locked -p hookgate-tests \
+		--test scenarios fuzz -- --nocapture
+	HOOKGATE_FUZZ=$(SHARE) $(CARGO) test --release --locked --workspace --exclude hookgate \
+		--exclude hookgate-tests --exclude hookgate-bench nothing_breaks_under_fuzz -- --nocapture > target/fuzz.log
+	@awk 'match($$0, /fuzz: [0-9]+/) { n += substr($$0, RSTART + 6, RLENGTH - 6) } \
+		END { print "fuzz: " n " requests, and nothing broke" }' target/fuzz.log
 
 # Nothing else should run meanwhile. BENCH="--quick" or "--only NAME" for less.
 bench: build

@@ -417,6 +417,47 @@ async fn send_signs_a_payload_as_its_provider_would() {
     assert_eq!(events[0]["event_id"], "evt_1");
 }
 
+#[tokio::test]
+async fn send_has_samples_by_name() {
+    let gateway = Setup::stripe().clock(hookgate::clock::Clock::System).start().await;
+    let config = gateway.folder().join("hookgate.toml");
+    let send = async |sample: Option<&str>| {
+        let words = ["send", "stripe"].into_iter().chain(sample).map(std::ffi::OsString::from);
+        let rest =
+            ["--config".as_ref(), config.as_os_str(), "--to".as_ref(), gateway.public().as_ref()];
+        hookgate(words.chain(rest.map(std::ffi::OsStr::to_owned))).await
+    };
+
+    let named = send(Some("payment_intent.payment_failed")).await;
+    let any = send(None).await;
+    let unknown = send(Some("payment_intent.fialed")).await;
+    gateway.settle().await;
+
+    named.succeeded();
+    any.succeeded();
+    unknown.failed_with("there is no file and no sample `payment_intent.fialed`; there are: ");
+    assert!(unknown.err.contains("payment_intent.payment_failed"), "{}", unknown.err);
+    let events = gateway.events("").await;
+    assert!(events.iter().any(|event| event["type"] == "payment.failed"), "{events:?}");
+}
+
+#[tokio::test]
+async fn providers_are_listed_with_what_they_say_of_themselves() {
+    let folder = Folder::new("", &["stripe", "braintree", "dunning"]);
+    let list = ["provider", "list", "--plugins"].map(std::ffi::OsString::from);
+    let plugins = folder.0.path().join("plugins").into_os_string();
+
+    let listed = hookgate(list.iter().cloned().chain([plugins])).await;
+    let nobody = hookgate(list.into_iter().chain([folder.0.path().as_os_str().to_owned()])).await;
+
+    assert!(listed.succeeded().starts_with("braintree "), "{}", listed.out);
+    assert_eq!(listed.line("asks by"), "asks by   GET");
+    assert!(listed.line("scheme").contains("HMAC-SHA1"), "{}", listed.out);
+    assert!(listed.out.contains("payment_intent.payment_failed"), "{}", listed.out);
+    assert!(!listed.out.contains("dunning"), "a handler is no provider");
+    nobody.failed_with("no provider's plugin is in ");
+}
+
 fn read_json(path: &Path) -> Vec<Value> {
     serde_json::from_slice(&std::fs::read(path).expect("it is there")).expect("a list of JSON")
 }

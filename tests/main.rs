@@ -14,6 +14,8 @@ mod delivery;
 mod reload;
 mod rotation;
 mod admin;
+mod provider;
+mod fuzz;
 mod cli;
 mod crash;
 mod faults;

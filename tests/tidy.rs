@@ -25,7 +25,7 @@ const DRAWERS: &[&str] =
 /// The layers, from above to below: a file imports only from its own and those before it.
 const LAYERS: &[&[&str]] = &[
     &["ids", "event", "claims", "route", "effect", "retry", "secrets", "signature", "outbound"],
-    &["clock", "store", "plugin", "egress", "listener", "metrics", "worker"],
+    &["clock", "store", "plugin", "egress", "keys", "listener", "metrics", "worker"],
     &["ingest", "dispatch", "delivery", "reload", "admin"],
     &["config", "gateway", "sender", "cli", "main", "lib"],
 ];

@@ -7,9 +7,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::event::Timestamp;
+use crate::headers::Headers;
 
 /// What a provider plugin says of itself, once, at load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub struct ProviderInfo {
     pub name: String,
     /// The plugin's version.
     pub version: String,
+    /// How it signs, for people.
+    pub scheme: String,
     /// The event types that it may yield.
     pub types: Vec<String>,
     /// The kinds of proof that it may offer.
@@ -30,6 +35,50 @@ pub struct ProviderInfo {
     pub reply: Option<Reply>,
     /// The status for evidence that does not hold, 400 to 499.
     pub refusal_status: u16,
+    /// The methods beside POST by which it asks whether the endpoint is ours: `GET`, `OPTIONS`.
+    pub handshakes: Vec<Method>,
+    /// Where its public keys may be fetched.
+    pub key_places: Vec<KeyPlace>,
+}
+
+impl ProviderInfo {
+    /// The place that a key would be looked up at; `None` if the provider never declared it.
+    pub fn place(&self, lookup: &KeyLookup) -> Option<&KeyPlace> {
+        self.key_places.iter().find(|place| place.holds(&lookup.url))
+    }
+}
+
+/// Where public keys may be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPlace {
+    /// With a `/` at its end it stands for all below it.
+    pub url: Url,
+    /// What lies there.
+    pub format: KeyFormat,
+}
+
+impl KeyPlace {
+    /// Whether a URL lies in this place: the same scheme, host, port and path, and nothing beside
+    /// them that could make one key look like many.
+    pub fn holds(&self, url: &Url) -> bool {
+        let bare = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        let (place, path) = (self.url.path(), url.path());
+        // `%2f` and `%2e` are for some servers what they stand for.
+        let below = place.ends_with('/') && path.starts_with(place) && !path.contains(['%', '\\']);
+        bare && url.origin() == self.url.origin() && (below || path == place)
+    }
+}
+
+/// What a fetched key comes as.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyFormat {
+    /// X.509 in PEM, made out to this DNS name.
+    Certificate(String),
+    /// A JSON Web Key.
+    Jwk,
 }
 
 /// What a handler plugin says of itself, once, at load.
@@ -76,7 +125,7 @@ pub enum ClockRule {
 }
 
 /// What a provider reads off a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claims {
     /// All of it must hold.
     pub evidence: Vec<Evidence>,
@@ -84,6 +133,61 @@ pub struct Claims {
     pub signed_at: Option<Timestamp>,
     /// The ids of the events inside, as far as they can be told without parsing.
     pub event_ids: Vec<String>,
+    /// The answer, if the request only asks whether the endpoint is ours.
+    pub handshake: Option<Handshake>,
+}
+
+impl Claims {
+    /// The keys that have to be fetched before the evidence can be checked, and for which scheme.
+    pub fn lookups(&self) -> impl Iterator<Item = (PublicKey, &KeyLookup)> {
+        let proofs = self.evidence.iter().flat_map(|evidence| &evidence.proofs);
+        proofs.filter_map(|proof| match proof {
+            Proof::Signature { algorithm, key: KeySource::Fetched(lookup), .. } => {
+                Some((*algorithm, lookup))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// The answer to a provider that asks whether the endpoint is ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handshake {
+    /// 200 to 299.
+    pub status: u16,
+    /// Its content type.
+    pub content_type: String,
+    /// What else the provider looks for.
+    pub headers: Headers,
+    /// Its body, in order.
+    pub body: Vec<AnswerPiece>,
+}
+
+/// A part of the answer to a handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerPiece {
+    /// As the plugin gives it.
+    Text(String),
+    /// A digest with the source's secret.
+    Digest {
+        /// The hash under it.
+        algorithm: Hmac,
+        /// How a secret becomes key bytes.
+        key: KeyEncoding,
+        /// What is digested.
+        message: String,
+        /// How it is written.
+        written: DigestText,
+    },
+}
+
+/// How a digest is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DigestText {
+    /// Lower case.
+    Hex,
+    /// Standard, padded.
+    Base64,
 }
 
 /// Holds if any of its proofs does.
@@ -111,8 +215,8 @@ pub enum Proof {
     Signature {
         /// The scheme.
         algorithm: PublicKey,
-        /// How a secret becomes a public key.
-        key: KeyEncoding,
+        /// Where the public key comes from.
+        key: KeySource,
         /// What was signed, in order.
         message: Vec<Piece>,
         /// Any of them may match.
@@ -131,6 +235,33 @@ impl Proof {
             Self::Token(_) => ProofKind::Token,
         }
     }
+}
+
+/// Where a public key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// The source's secrets are public keys, written like this.
+    Configured(KeyEncoding),
+    /// It has to be fetched.
+    Fetched(KeyLookup),
+}
+
+/// A request for a public key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyLookup {
+    /// Where.
+    pub url: Url,
+    /// The members of a JSON object that is posted; none is a GET.
+    pub post: Option<Vec<(String, KeyField)>>,
+}
+
+/// A member of the object that is posted for a key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyField {
+    /// As the plugin gives it.
+    Text(String),
+    /// The source's first secret.
+    Secret,
 }
 
 /// A part of what was signed.
@@ -179,6 +310,8 @@ pub enum KeyEncoding {
     Whpk,
     /// A public key in PEM.
     Pem,
+    /// The SHA-1 of its UTF-8.
+    Sha1,
 }
 
 /// Evidence that is missing or can't be read, as the plugin says it.

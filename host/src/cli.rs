@@ -7,6 +7,7 @@ mod demo;
 mod event;
 mod http;
 mod plugin;
+mod provider;
 mod send;
 mod serve;
 pub mod vectors;
@@ -47,6 +48,9 @@ enum Command {
     /// Build, inspect and test plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// List the providers whose plugins are there
+    #[command(subcommand)]
+    Provider(provider::Command),
     /// List, show and replay events of a running gateway
     #[command(subcommand)]
     Event(event::Command),
@@ -88,6 +92,7 @@ pub fn main() -> ExitCode {
             Command::Serve(args) => serve::serve(&args.config).await,
             Command::Check(args) => check::check(&args.config).await,
             Command::Plugin(command) => plugin::run(command).await,
+            Command::Provider(command) => provider::run(command),
             Command::Event(command) => event::run(command).await,
             Command::Send(args) => send::send(&args).await,
             Command::Demo(args) => demo::demo(&args).await,

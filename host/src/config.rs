@@ -216,6 +216,15 @@ allow = ["127.0.0.0/8"]
     }
 
     #[test]
+    fn keys_that_are_fetched_stand_in_for_secrets() {
+        let from = r#"secrets   = [{ value = "whsec_one" }]"#;
+        let config = parse(&WHOLE.replace(from, r#"keys_from = ["api.paypal.com"]"#)).unwrap();
+        let source = &config.sources["stripe"];
+        assert!(source.secrets.is_empty());
+        assert_eq!(source.keys_from, ["api.paypal.com"]);
+    }
+
+    #[test]
     fn verification_is_off_only_where_it_is_written() {
         let from = r#"secrets   = [{ value = "whsec_one" }]"#;
         let config = parse(&WHOLE.replace(from, r#"verify = "none""#)).unwrap();

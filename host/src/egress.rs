@@ -1,9 +1,9 @@
 //! The one door for outbound HTTP and DNS.
 //!
-//! Everything that the gateway sends leaves through [`Egress::post`]: to addresses that the guard
-//! allows, without proxies, without following redirects, within a time, and reading no more of an
-//! answer than is worth keeping. Never judges an answer: what a status means is the delivery's
-//! question.
+//! Everything that the gateway sends leaves through [`Egress::post`], and what it has to look up
+//! through [`Egress::fetch`]: to addresses that the guard allows, without proxies, without following
+//! redirects, within a time, and reading no more of an answer than is worth keeping. Never judges an
+//! answer: what a status means is the caller's question.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -79,6 +79,15 @@ pub struct Answer {
     pub duration: Duration,
 }
 
+/// What was looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// 100 to 999.
+    pub status: u16,
+    /// The whole body.
+    pub body: Bytes,
+}
+
 /// Why nothing came back. No text holds more of the URL than the host: the rest may be secret.
 #[derive(Debug, thiserror::Error)]
 pub enum EgressError {
@@ -128,6 +137,14 @@ pub enum EgressError {
         /// Why.
         source: reqwest::Error,
     },
+    /// From [`Egress::fetch`] only: an answer that nobody wants to hold.
+    #[error("answer of `{host}` is larger than {bytes_max} bytes")]
+    TooLarge {
+        /// The host in the URL.
+        host: String,
+        /// Most bytes that were asked for.
+        bytes_max: usize,
+    },
 }
 
 /// Why there is no way out.
@@ -175,6 +192,41 @@ impl Egress {
         let retry_after = retry_after(response.headers(), self.clock.now());
         let excerpt = excerpt(response).await;
         Ok(Answer { status, retry_after, excerpt, duration: started.elapsed() })
+    }
+}
+
+impl Egress {
+    /// Looks something up: a POST of JSON where there is a body, else a GET. The answer, whole and of
+    /// at most `bytes_max` bytes, must be there within `timeout`. Any status is an answer, also a
+    /// redirect, which is not followed.
+    pub async fn fetch(
+        &self,
+        url: &Url,
+        json: Option<Bytes>,
+        bytes_max: usize,
+        timeout: Duration,
+    ) -> Result<Fetched, EgressError> {
+        let way = self.way.load_full();
+        way.guard.check_url(url)?;
+        let request = match json {
+            None => way.client.get(url.clone()),
+            Some(json) => {
+                let post = way.client.post(url.clone()).body(json);
+                post.header(header::CONTENT_TYPE, "application/json")
+            }
+        };
+        let broken = |error| EgressError::new(url, error);
+        let mut response = request.timeout(timeout).send().await.map_err(broken)?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+            if body.len() + chunk.len() > bytes_max {
+                let host = url.host_str().unwrap_or_default().to_owned();
+                return Err(EgressError::TooLarge { host, bytes_max });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Fetched { status, body: body.into() })
     }
 }
 
@@ -241,6 +293,7 @@ impl EgressError {
             Self::Tls { .. } => "tls",
             Self::Timeout { .. } => "timeout",
             Self::Broken { .. } => "broken",
+            Self::TooLarge { .. } => "too_large",
         }
     }
 }

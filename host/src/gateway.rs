@@ -27,6 +27,7 @@ use crate::delivery::{Deliveries, Delivery};
 use crate::dispatch::{Dispatch, Parses, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest};
+use crate::keys::Keys;
 use crate::listener::{self, Limits};
 use crate::metrics::Metrics;
 use crate::plugin::{self, Compiler, Registry};
@@ -71,6 +72,7 @@ struct Parts {
     clock: Clock,
     dispatch: Arc<Dispatch>,
     delivery: Arc<Delivery>,
+    keys: Keys,
     sources: Arc<ingest::Sources>,
 }
 
@@ -113,6 +115,7 @@ impl Gateway {
             host: parts.host.clone(),
             registry: parts.registry.clone(),
             store: parts.store.clone(),
+            keys: parts.keys.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
             sources: parts.sources.clone(),
@@ -244,14 +247,16 @@ impl Parts {
             crashes: RetryPolicy::crashes(),
             runs_per_handler: limits.runs_per_handler,
         });
+        let egress = Egress::new(live::egress_config(config), clock.clone())?;
+        let keys = Keys::new(egress.clone(), clock.clone())?;
         let delivery = Arc::new(Delivery {
             store: store.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
-            egress: Egress::new(live::egress_config(config), clock.clone())?,
+            egress,
             endpoints: ArcSwap::default(),
         });
         let sources = Arc::new(ingest::Sources::default());
-        Ok(Self { store, host, registry, metrics, clock, dispatch, delivery, sources })
+        Ok(Self { store, host, registry, metrics, clock, dispatch, delivery, keys, sources })
     }
 }

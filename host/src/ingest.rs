@@ -1,9 +1,10 @@
 //! The way in: receive, claim, verify, append, answer.
 //!
 //! The only part that talks to payment gateways. It answers 2xx only after the store has synced the
-//! receipt, and it says nothing to a sender about why evidence did not hold. It never looks into a
+//! receipt, or to a provider that asks whether the endpoint is ours, and it says nothing to a sender about why evidence did not hold. It never looks into a
 //! body: that is the provider plugin's, and later.
 
+mod handshake;
 mod rejection;
 
 use std::collections::BTreeMap;
@@ -16,17 +17,18 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tracing::{debug, info};
 
-use crate::claims::Reply;
+use crate::claims::{Claims, KeyLookup, ProviderInfo, Reply};
 use crate::clock::Clock;
 use crate::event::Request;
 use crate::headers::Headers;
 use crate::ids::Name;
+use crate::keys::{Keys, Permission};
 use crate::metrics::{Answered, Metrics};
 use crate::plugin::{self, Plugin, Registry};
 use crate::secrets::Secret;
@@ -37,6 +39,9 @@ use rejection::Rejection;
 
 /// A body must arrive within this time.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Most keys that are fetched for one request.
+const KEYS_MAX: usize = 2;
 
 /// Tells a sender that its event is known already.
 const DUPLICATE: &str = "hookgate-duplicate";
@@ -65,6 +70,8 @@ pub struct Source {
     pub verify: Verify,
     /// The JSON object that the plugin gets.
     pub settings: Arc<str>,
+    /// The hosts that may be asked for its keys.
+    pub keys_from: Vec<String>,
     share: Arc<Semaphore>,
 }
 
@@ -79,7 +86,13 @@ impl Source {
         share: usize,
     ) -> Self {
         let share = Arc::new(Semaphore::new(share));
-        Self { plugin, secrets, tolerance, verify, settings, share }
+        Self { plugin, secrets, tolerance, verify, settings, keys_from: Vec::new(), share }
+    }
+
+    /// With the hosts that may be asked for its keys.
+    #[must_use]
+    pub fn with_keys_from(self, keys_from: Vec<String>) -> Self {
+        Self { keys_from, ..self }
     }
 }
 
@@ -95,6 +108,8 @@ pub struct Ingest {
     pub registry: Arc<Registry>,
     /// Keeps receipts.
     pub store: Store,
+    /// Fetches keys.
+    pub keys: Keys,
     /// For signing times.
     pub clock: Clock,
     /// Counts.
@@ -107,10 +122,19 @@ pub struct Ingest {
     pub requests: Semaphore,
 }
 
-/// The public routes: `POST /in/{source}` and `GET /healthz`.
+/// What became of a request that was not rejected.
+enum Accepted {
+    /// It is in the store.
+    Kept(Option<Reply>, Appended),
+    /// It only asked whether the endpoint is ours.
+    Asked(Response),
+}
+
+/// The public routes: `/in/{source}`, to which is posted and which a few providers ask by other
+/// methods, and `GET /healthz`.
 pub fn router(ingest: Arc<Ingest>) -> Router {
     Router::new()
-        .route("/in/{source}", post(receive))
+        .route("/in/{source}", any(receive))
         .route("/healthz", get(async || "ok\n"))
         .with_state(ingest)
 }
@@ -131,13 +155,15 @@ async fn receive(
     };
     let accepted = ingest.accept(name, source, (method, uri, headers), body).await;
     let answered = match &accepted {
-        Ok((_, Appended::Stored(_))) => Answered::Accepted,
-        Ok((_, Appended::Duplicate(_))) => Answered::Duplicate,
+        Ok(Accepted::Kept(_, Appended::Stored(_))) => Answered::Accepted,
+        Ok(Accepted::Kept(_, Appended::Duplicate(_))) => Answered::Duplicate,
+        Ok(Accepted::Asked(_)) => Answered::Handshake,
         Err(rejection) => rejection.answered(),
     };
     ingest.metrics.request(name, answered, started.elapsed());
     match accepted {
-        Ok((reply, appended)) => answer(reply.as_ref(), appended),
+        Ok(Accepted::Kept(reply, appended)) => answer(reply.as_ref(), appended),
+        Ok(Accepted::Asked(answer)) => answer,
         Err(rejection) => {
             ingest.note(name, &rejection);
             rejection.into_response()
@@ -152,21 +178,34 @@ impl Ingest {
         source: &Source,
         head: (Method, Uri, HeaderMap),
         body: Body,
-    ) -> Result<(Option<Reply>, Appended), Rejection> {
+    ) -> Result<Accepted, Rejection> {
         let _permit = self.requests.try_acquire().map_err(|_| Rejection::Busy)?;
         let _share = source.share.try_acquire().map_err(|_| Rejection::SourceBusy)?;
         let plugin = self.registry.get(&source.plugin);
         let plugin = plugin.filter(|plugin| plugin.provider().is_some());
         let plugin = plugin.ok_or_else(|| Rejection::NoPlugin(source.plugin.clone()))?;
+        let info = plugin.provider().expect("a provider was looked for");
+        let is_post = head.0 == Method::POST;
+        if !is_post && !info.handshakes.contains(&head.0) {
+            return Err(Rejection::Method(handshake::allowed(info)));
+        }
 
         let request = Arc::new(self.read(head, body).await?);
-        let event_ids = self.claim_and_verify(source, &plugin, &request).await?;
+        let claims = self.claim_and_verify(name, source, &plugin, &request).await?;
+        if let Some(asked) = &claims.handshake {
+            let answer = handshake::answer(source, info, &claims, asked)?;
+            info!(source.name = %name, method = request.method, "answered a handshake");
+            return Ok(Accepted::Asked(answer));
+        }
+        if !is_post {
+            return Err(Rejection::NothingAsked(info.refusal_status));
+        }
+        let event_ids = claims.event_ids;
         let receipt = NewReceipt { source: name.clone(), request, event_ids };
         let appended = self.store.append(receipt).await.map_err(Rejection::Store)?;
 
         debug!(source.name = %name, ?appended, "accepted a request");
-        let reply = plugin.provider().and_then(|info| info.reply.clone());
-        Ok((reply, appended))
+        Ok(Accepted::Kept(info.reply.clone(), appended))
     }
 
     async fn read(
@@ -186,35 +225,58 @@ impl Ingest {
         })
     }
 
-    /// The event ids that the request claims, once its evidence holds.
+    /// What the request claims, once its evidence holds.
     async fn claim_and_verify(
         &self,
+        name: &Name,
         source: &Source,
         plugin: &Arc<Plugin>,
         request: &Arc<Request>,
-    ) -> Result<Vec<String>, Rejection> {
+    ) -> Result<Claims, Rejection> {
         let info = plugin.provider().expect("a provider was looked for");
         let claims = self.host.claims(plugin, &source.settings, request).await;
         let claims = match (claims.map_err(Rejection::Plugin)?, source.verify) {
             (Ok(claims), _) => claims,
             // Nothing needs to be proven, and so nothing needs to be claimed.
-            (Err(_), Verify::None) => return Ok(Vec::new()),
+            (Err(_), Verify::None) => return Ok(Claims::default()),
             (Err(refusal), Verify::Evidence) => {
                 return Err(Rejection::Claims(refusal, info.refusal_status));
             }
         };
-        if source.verify == Verify::Evidence {
-            signature::verify(
-                &claims,
-                info,
-                &source.secrets,
-                &request.body,
-                source.tolerance,
-                request.received_at,
-            )
-            .map_err(|error| Rejection::Evidence(error, info.refusal_status))?;
+        if source.verify == Verify::Evidence && !handshake::needs_no_evidence(&claims, request) {
+            let fetched = self.fetch_keys(name, source, info, &claims, request).await?;
+            let keys = signature::Keys { secrets: &source.secrets, fetched: &fetched };
+            let (body, now) = (&request.body, request.received_at);
+            signature::verify(&claims, info, keys, body, source.tolerance, now)
+                .map_err(|error| Rejection::Evidence(error, info.refusal_status))?;
         }
-        Ok(claims.event_ids)
+        Ok(claims)
+    }
+
+    /// The public keys that the evidence names; none for most providers.
+    async fn fetch_keys(
+        &self,
+        name: &Name,
+        source: &Source,
+        info: &ProviderInfo,
+        claims: &Claims,
+        request: &Request,
+    ) -> Result<Vec<(KeyLookup, Vec<u8>)>, Rejection> {
+        let mut fetched = Vec::new();
+        if claims.lookups().next().is_none() {
+            return Ok(fetched);
+        }
+        let (body, now) = (&request.body, request.received_at);
+        signature::precheck(claims, info, body, source.tolerance, now)
+            .map_err(|error| Rejection::Evidence(error, info.refusal_status))?;
+        for (scheme, lookup) in claims.lookups().take(KEYS_MAX) {
+            let (hosts, secret) = (source.keys_from.as_slice(), source.secrets.first());
+            let permission = Permission { info, hosts, secret };
+            let found = self.keys.find(name, permission, scheme, lookup).await;
+            let key = found.map_err(|error| Rejection::Key(error, info.refusal_status))?;
+            fetched.push((lookup.clone(), key));
+        }
+        Ok(fetched)
     }
 
     /// Logs and counts a request that was not accepted.

@@ -22,7 +22,9 @@
 //! 1. *receive*: [`ingest`] takes `POST /in/{source}`, bounded in size and time.
 //! 2. *claim*: the source's provider plugin reads off what was signed ([`claims`]). It never sees a
 //!    secret. [`plugin`] runs it, in a fresh instance, as it runs every call.
-//! 3. *verify*: [`signature`] holds that against the source's [`secrets`].
+//! 3. *verify*: [`signature`] holds that against the source's [`secrets`], and against public keys that
+//!    were fetched ([`keys`]). A provider that only asks whether the endpoint is ours is answered here,
+//!    and nothing is stored.
 //! 4. *append*: the [`store`] writes the receipt and its event ids, and syncs; all that wait share
 //!    one transaction. What is known already is stored no second time.
 //! 5. *answer*: only now 2xx.
@@ -60,7 +62,7 @@
 //! | layer | files |
 //! |---|---|
 //! | values: pure, no IO, no clock | [`ids`] [`headers`] [`event`] [`claims`] [`route`] [`effect`] [`retry`] [`signature`] [`outbound`] |
-//! | resources: one door each | [`clock`] (time) [`secrets`] [`store`] (redb) [`plugin`] (wasmtime) [`egress`] (outbound HTTP) [`listener`] (hyper) [`metrics`], and the loop in `worker` |
+//! | resources: one door each | [`clock`] (time) [`secrets`] [`store`] (redb) [`plugin`] (wasmtime) [`egress`] (outbound HTTP) [`keys`] [`listener`] (hyper) [`metrics`], and the loop in `worker` |
 //! | activities: never import each other | [`ingest`] [`dispatch`] [`delivery`] [`reload`] [`admin`] |
 //! | wiring | [`config`] [`gateway`] [`sender`] [`cli`] |
 
@@ -79,6 +81,7 @@ pub mod secrets;
 pub mod store;
 pub mod plugin;
 pub mod egress;
+pub mod keys;
 pub mod listener;
 pub mod metrics;
 mod worker;

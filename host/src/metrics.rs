@@ -65,6 +65,8 @@ pub enum Answered {
     Accepted,
     /// All of its events were known.
     Duplicate,
+    /// It only asked whether the endpoint is ours.
+    Handshake,
     /// Not genuine.
     Refused,
     /// More than the source takes.
@@ -218,6 +220,7 @@ impl Answered {
         match self {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
+            Self::Handshake => "handshake",
             Self::Refused => "refused",
             Self::TooLarge => "too_large",
             Self::Broken => "broken",

@@ -5,6 +5,7 @@
 //! plugins there are, a [`Folder`] finds them. Plugins only ask: nothing here touches the store, the
 //! network or a secret.
 
+mod about;
 mod bindings;
 mod build;
 mod call;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
+pub use self::about::{About, AboutError, Sample};
 use self::bindings::exports::hookgate::plugin::{handler, provider};
 pub use self::build::{BuildError, Built, Toolchain, build};
 pub use self::call::{CallError, CallFailed, Handled, Parsed};

@@ -13,11 +13,16 @@ use ring::signature::{self as public, UnparsedPublicKey, VerificationAlgorithm};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::claims::{Claims, ClockRule, Hmac, Piece, Proof, ProofKind, ProviderInfo, PublicKey};
+use crate::claims::{
+    Claims, ClockRule, Hmac, KeyLookup, KeySource, Piece, Proof, ProofKind, ProviderInfo, PublicKey,
+};
 use crate::event::Timestamp;
 use crate::secrets::Secret;
 
+mod handshake;
 pub(crate) mod key;
+
+pub use handshake::answer;
 
 /// Most proofs in the claims of one request.
 const PROOFS_MAX: usize = 1024;
@@ -61,6 +66,12 @@ pub enum Error {
     /// Signed too far in the future.
     #[error("signed {0} s in the future")]
     TooNew(u64),
+    /// What an unsigned handshake may have digested, and so anybody.
+    #[error("signed message is one that a handshake digests for anybody")]
+    Digested,
+    /// The plugin would let an unsigned request choose what is digested.
+    #[error("a digest in the answer is over more than whoever asks may choose")]
+    Oracle,
     /// From [`digest`] only: a public key can't sign.
     #[error("signing needs a private key, which a source does not have")]
     NeedsPrivateKey,
@@ -80,6 +91,8 @@ impl Error {
             Self::Mismatch => "mismatch",
             Self::TooOld(_) => "too_old",
             Self::TooNew(_) => "too_new",
+            Self::Digested => "digested",
+            Self::Oracle => "oracle",
             Self::NeedsPrivateKey => "needs_private_key",
         }
     }
@@ -93,27 +106,40 @@ fn kind_name(kind: ProofKind) -> impl fmt::Display {
     }
 }
 
+/// What a source's evidence is checked with.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys<'a> {
+    /// What the operator configured.
+    pub secrets: &'a [Secret],
+    /// The public keys that were fetched, as the scheme's own bytes.
+    pub fetched: &'a [(KeyLookup, Vec<u8>)],
+}
+
+impl<'a> From<&'a [Secret]> for Keys<'a> {
+    fn from(secrets: &'a [Secret]) -> Self {
+        Self { secrets, fetched: &[] }
+    }
+}
+
 /// Passes a request whose evidence all holds and that was signed within the tolerance.
 ///
 /// `tolerance` is what the operator set for the source, else the provider's counts; zero switches
 /// the check of the time off, and so does a scheme that signs none.
-pub fn verify(
+pub fn verify<'a>(
     claims: &Claims,
     info: &ProviderInfo,
-    secrets: &[Secret],
+    keys: impl Into<Keys<'a>>,
     body: &[u8],
     tolerance: Option<Duration>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    check_form(claims, &info.proofs, body)?;
+    let keys = keys.into();
+    check_form(claims, info, body)?;
 
     // All of it is computed before any of it is judged, so that the time it takes does not tell
     // which part held.
     let judge = |proofs: &[Proof]| {
-        proofs
-            .iter()
-            .filter_map(|proof| holds(proof, secrets, body))
-            .reduce(|one, other| one | other)
+        proofs.iter().filter_map(|proof| holds(proof, keys, body)).reduce(|one, other| one | other)
     };
     let judged: Vec<Option<Choice>> =
         claims.evidence.iter().map(|evidence| judge(&evidence.proofs)).collect();
@@ -121,7 +147,28 @@ pub fn verify(
     if !bool::from(all.ok_or(Error::NoUsableSecret)?) {
         return Err(Error::Mismatch);
     }
+    check_age(claims, info, tolerance, now)
+}
 
+/// What can be refused before a key is fetched, so that no crafted request makes the host ask for
+/// one.
+pub fn precheck(
+    claims: &Claims,
+    info: &ProviderInfo,
+    body: &[u8],
+    tolerance: Option<Duration>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    check_form(claims, info, body)?;
+    check_age(claims, info, tolerance, now)
+}
+
+fn check_age(
+    claims: &Claims,
+    info: &ProviderInfo,
+    tolerance: Option<Duration>,
+    now: Timestamp,
+) -> Result<(), Error> {
     let tolerance = tolerance.or(info.tolerance).filter(|tolerance| !tolerance.is_zero());
     match (claims.signed_at, tolerance) {
         (Some(signed_at), Some(tolerance)) => check_time(signed_at, tolerance, info.clock, now),
@@ -166,7 +213,7 @@ pub(crate) fn mac<'a>(
 }
 
 /// What can be refused without any secret.
-fn check_form(claims: &Claims, declared: &[ProofKind], body: &[u8]) -> Result<(), Error> {
+fn check_form(claims: &Claims, info: &ProviderInfo, body: &[u8]) -> Result<(), Error> {
     if claims.evidence.is_empty() {
         return Err(Error::NoEvidence);
     }
@@ -175,7 +222,7 @@ fn check_form(claims: &Claims, declared: &[ProofKind], body: &[u8]) -> Result<()
     }
     let (mut proofs, mut digests, mut signatures, mut bytes) = (0, 0, 0, 0_usize);
     for proof in claims.evidence.iter().flat_map(|evidence| &evidence.proofs) {
-        if !declared.contains(&proof.kind()) {
+        if !info.proofs.contains(&proof.kind()) {
             return Err(Error::UndeclaredProof(proof.kind()));
         }
         proofs += 1;
@@ -195,6 +242,9 @@ fn check_form(claims: &Claims, declared: &[ProofKind], body: &[u8]) -> Result<()
         if length == 0 {
             return Err(Error::EmptyMessage);
         }
+        if !info.handshakes.is_empty() && handshake::is_for_anybody(pieces(message, body)) {
+            return Err(Error::Digested);
+        }
         bytes = bytes.saturating_add(length);
     }
     let excessive = proofs > PROOFS_MAX
@@ -205,7 +255,8 @@ fn check_form(claims: &Claims, declared: &[ProofKind], body: &[u8]) -> Result<()
 }
 
 /// Whether any secret makes the proof hold; `None` if none of them can.
-fn holds(proof: &Proof, secrets: &[Secret], body: &[u8]) -> Option<Choice> {
+fn holds(proof: &Proof, keys: Keys<'_>, body: &[u8]) -> Option<Choice> {
+    let secrets = keys.secrets;
     let any = |choices: &mut dyn Iterator<Item = Choice>| {
         choices.fold(Choice::from(0), |any, choice| any | choice)
     };
@@ -220,9 +271,7 @@ fn holds(proof: &Proof, secrets: &[Secret], body: &[u8]) -> Option<Choice> {
         }
         Proof::Signature { algorithm, key, message, signatures } => {
             let message = pieces(message, body).collect::<Vec<_>>().concat();
-            let keys =
-                secrets.iter().filter_map(|secret| key::public_key(*algorithm, *key, secret));
-            let matches = keys.map(|key| {
+            let matches = public_keys(*algorithm, key, keys).into_iter().map(|key| {
                 let key = UnparsedPublicKey::new(verification(*algorithm), key);
                 let verified = |signature: &Vec<u8>| key.verify(&message, signature).is_ok();
                 any(&mut signatures.iter().map(|signature| u8::from(verified(signature)).into()))
@@ -236,6 +285,19 @@ fn holds(proof: &Proof, secrets: &[Secret], body: &[u8]) -> Option<Choice> {
             let texts = secrets.iter().filter_map(key::shared_text);
             let matches = texts.map(|text| Sha256::digest(text).as_slice().ct_eq(sent.as_slice()));
             matches.reduce(|one, other| one | other)
+        }
+    }
+}
+
+fn public_keys(scheme: PublicKey, source: &KeySource, keys: Keys<'_>) -> Vec<Vec<u8>> {
+    match source {
+        KeySource::Configured(encoding) => {
+            let secrets = keys.secrets.iter();
+            secrets.filter_map(|secret| key::public_key(scheme, *encoding, secret)).collect()
+        }
+        KeySource::Fetched(wanted) => {
+            let found = keys.fetched.iter().filter(|(lookup, _)| lookup == wanted);
+            found.map(|(_, key)| key.clone()).collect()
         }
     }
 }

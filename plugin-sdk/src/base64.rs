@@ -1,4 +1,4 @@
-//! Standard base64, strictly: one text for every value.
+//! Base64, standard and for URLs, strictly: one text for every value.
 //!
 //! Padding must be there and the bits behind the last byte must be zero, so that a signature that
 //! was changed is never read as the one that it was.
@@ -45,6 +45,21 @@ pub fn encode(bytes: &[u8]) -> String {
     text
 }
 
+/// The bytes of a base64 text for URLs, without padding, as in a JSON Web Token.
+pub fn decode_url(text: &str) -> Option<Vec<u8>> {
+    if text.contains(['+', '/', '=']) {
+        return None;
+    }
+    let width = text.len().next_multiple_of(4);
+    let standard = text.replace('-', "+").replace('_', "/");
+    decode(&format!("{standard:=<width$}"))
+}
+
+/// The bytes as base64 for URLs, without padding.
+pub fn encode_url(bytes: &[u8]) -> String {
+    encode(bytes).trim_end_matches('=').replace('+', "-").replace('/', "_")
+}
+
 fn sextet(byte: u8) -> Option<u32> {
     Some(u32::from(match byte {
         b'A'..=b'Z' => byte - b'A',
@@ -61,6 +76,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_text_for_urls_has_no_padding_and_its_own_alphabet() {
+        assert_eq!(encode_url(&[0xfb, 0xff]), "-_8");
+        assert_eq!(decode_url("-_8").unwrap(), [0xfb, 0xff]);
+        for text in ["-_8=", "+/8", "-_9", "a", "-_ 8"] {
+            assert_eq!(decode_url(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn the_examples_of_rfc_4648_hold() {

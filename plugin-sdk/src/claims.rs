@@ -7,7 +7,8 @@ use std::fmt;
 use crate::id;
 
 pub use crate::bindings::provider::exports::hookgate::plugin::provider::{
-    Claims, Evidence, Hmac, KeyEncoding, Mac, Piece, Proof, ProofKind, PublicKey, Refusal,
+    AnswerPiece, Claims, Digest, DigestText, Evidence, Handshake, Hmac, KeyEncoding, KeyField,
+    KeyFormat, KeyLookup, KeyPlace, KeySource, Mac, Piece, Proof, ProofKind, PublicKey, Refusal,
     Signature,
 };
 
@@ -22,7 +23,14 @@ impl Claims {
         if event_ids.len() > IDS_MAX || !event_ids.iter().all(|event_id| id::fits(event_id)) {
             event_ids.clear();
         }
-        Self { evidence: vec![evidence], signed_at: None, event_ids }
+        Self { evidence: vec![evidence], signed_at: None, event_ids, handshake: None }
+    }
+
+    /// Claims of a request that proves nothing and only asks whether the endpoint is ours, by a
+    /// method other than POST.
+    pub fn asking(handshake: Handshake) -> Self {
+        let (evidence, event_ids) = (Vec::new(), Vec::new());
+        Self { evidence, signed_at: None, event_ids, handshake: Some(handshake) }
     }
 }
 
@@ -77,6 +85,18 @@ impl Proof {
         message: Vec<Piece>,
         signatures: Vec<Vec<u8>>,
     ) -> Self {
+        let key = KeySource::Configured(key);
+        Self::Signature(Signature { algorithm, key, message, signatures })
+    }
+
+    /// A public-key signature over the pieces, with a key that the gateway fetches.
+    pub fn fetched_key(
+        algorithm: PublicKey,
+        lookup: KeyLookup,
+        message: Vec<Piece>,
+        signatures: Vec<Vec<u8>>,
+    ) -> Self {
+        let key = KeySource::Fetched(lookup);
         Self::Signature(Signature { algorithm, key, message, signatures })
     }
 

@@ -3,18 +3,9 @@
 //! Says where the digest stands and how it is written, once, for `claim` and `sign` alike. What was
 //! signed is the caller's to say. Nothing here computes or compares a digest.
 
-use crate::claims::{Evidence, Hmac, KeyEncoding, Piece, Proof, Refusal};
+use crate::claims::{DigestText, Evidence, Hmac, KeyEncoding, Piece, Proof, Refusal};
 use crate::request::Request;
 use crate::{base64, hex};
-
-/// How a digest is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DigestText {
-    /// Hexadecimal in lower case: providers' own libraries compare the text.
-    Hex,
-    /// Standard base64, padded.
-    Base64,
-}
 
 /// A header that carries an HMAC.
 ///

@@ -24,6 +24,7 @@
 //! impl Provider for GitHub {
 //!     fn describe() -> ProviderInfo {
 //!         ProviderInfo::new("github", "1.0.0", &["github.*"], &[ProofKind::Mac])
+//!             .with_scheme("HMAC-SHA256 over the body")
 //!     }
 //!
 //!     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -80,6 +81,10 @@
 //!   `fraud.alert`. What has no canonical name keeps the provider's own under the provider's name.
 //!   One fact is one canonical event: if a provider tells it twice, map one of them.
 //! - **Money** is exact: [`Money::from_minor`] and [`Money::from_major`] work on digits.
+//! - **A provider that asks** whether the endpoint is ours gets a [`Handshake`]: nothing is stored, and
+//!   what has to be digested with the secret is digested by the gateway.
+//! - **A key out there?** A request that names its public key has it fetched ([`KeyLookup`]), from the
+//!   places that `describe` declares.
 //! - **No event id?** [`id::derived`] makes one of what a retry repeats.
 //!
 //! # A handler
@@ -131,12 +136,14 @@ mod claims;
 mod event;
 pub mod form;
 mod handler;
+mod handshake;
 pub mod hash;
 mod header_mac;
 mod header_token;
 pub mod hex;
 pub mod id;
 pub mod json;
+mod key_place;
 pub mod log;
 mod money;
 pub mod outbox;
@@ -150,14 +157,15 @@ pub mod time;
 mod timed_mac;
 
 pub use claims::{
-    Claims, Evidence, Hmac, KeyEncoding, Mac, Piece, Proof, ProofKind, PublicKey, Refusal,
+    AnswerPiece, Claims, Digest, DigestText, Evidence, Handshake, Hmac, KeyEncoding, KeyField,
+    KeyFormat, KeyLookup, KeyPlace, KeySource, Mac, Piece, Proof, ProofKind, PublicKey, Refusal,
     Signature,
 };
 pub use event::{
     Event, Failure, FailureKind, TYPE_BYTES_MAX, Timestamp, event_type, is_event_type, labels,
 };
 pub use handler::{Context, Handler, HandlerInfo};
-pub use header_mac::{DigestText, HeaderMac};
+pub use header_mac::HeaderMac;
 pub use header_token::HeaderToken;
 pub use json::{InvalidJson, Json, Members};
 pub use money::{InvalidMoney, Money, decimals};
@@ -193,6 +201,11 @@ macro_rules! export {
 macro_rules! provider_tests {
     ($suite:expr) => {
         #[test]
+        fn the_provider_describes_itself() {
+            $suite.check_description();
+        }
+
+        #[test]
         fn every_sample_is_what_was_reviewed() {
             $suite.check_samples();
         }
@@ -213,6 +226,11 @@ macro_rules! provider_tests {
         }
 
         #[test]
+        fn every_handshake_is_answered() {
+            $suite.check_handshakes();
+        }
+
+        #[test]
         fn a_flipped_bit_is_refused() {
             $suite.check_flipped_bits();
         }
@@ -225,6 +243,11 @@ macro_rules! provider_tests {
         #[test]
         fn nothing_panics() {
             $suite.check_any_bytes();
+        }
+
+        #[test]
+        fn nothing_breaks_under_fuzz() {
+            $suite.check_fuzz();
         }
 
         #[test]

@@ -11,7 +11,7 @@ use crate::{log, settings};
 
 pub use exported::{ClockRule, ProviderInfo};
 
-use crate::claims::ProofKind;
+use crate::claims::{KeyPlace, ProofKind};
 
 /// How one payment provider signs its requests and what they mean.
 pub trait Provider {
@@ -82,12 +82,34 @@ impl ProviderInfo {
         Self {
             name: name.to_owned(),
             version: version.to_owned(),
+            scheme: String::new(),
             types: types.iter().map(ToString::to_string).collect(),
             proofs: proofs.to_vec(),
             clock: ClockRule::Both,
             tolerance_ms: None,
             reply: None,
             refusal_status: 401,
+            handshakes: Vec::new(),
+            key_places: Vec::new(),
         }
+    }
+
+    /// With how it signs, in a few words for people: every provider says it.
+    #[must_use]
+    pub fn with_scheme(self, scheme: &str) -> Self {
+        Self { scheme: scheme.to_owned(), ..self }
+    }
+
+    /// With a method beside POST by which it asks whether the endpoint is ours.
+    #[must_use]
+    pub fn asking_by(mut self, method: &str) -> Self {
+        self.handshakes.push(method.to_owned());
+        self
+    }
+
+    /// With places where its public keys may be fetched.
+    #[must_use]
+    pub fn with_keys_at(self, places: impl IntoIterator<Item = KeyPlace>) -> Self {
+        Self { key_places: places.into_iter().collect(), ..self }
     }
 }

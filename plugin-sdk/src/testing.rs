@@ -27,4 +27,4 @@ pub use send::{send, sign};
 #[cfg(feature = "testing")]
 pub use suite::Suite;
 #[cfg(feature = "testing")]
-pub use verify::{Tolerance, Unproven, digests, verify};
+pub use verify::{Tolerance, Unproven, answer, digests, verify};

@@ -23,7 +23,13 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
         let missing = plugin.is_none_or(|plugin| plugin.provider().is_none());
         let state = if missing { "NOT LOADED" } else { "loaded" };
         let proof = match source.verify {
-            Verify::Evidence => format!("secrets: {}", source.secrets.len()),
+            Verify::Evidence if source.keys_from.is_empty() => {
+                format!("secrets: {}", source.secrets.len())
+            }
+            Verify::Evidence => {
+                let hosts = source.keys_from.join(", ");
+                format!("secrets: {}, keys from {hosts}", source.secrets.len())
+            }
             Verify::None => "NOT VERIFIED".to_owned(),
         };
         println!("  POST /in/{name}: provider {} ({state}), {proof}", source.plugin);

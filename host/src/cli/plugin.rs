@@ -8,7 +8,7 @@ use clap::Subcommand;
 
 use super::vectors;
 use crate::ids::Name;
-use crate::plugin::{self, Host, Plugin};
+use crate::plugin::{self, About, Host, Plugin};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -69,6 +69,13 @@ pub(super) fn load(host: &Host, folder: &Path, name: &Name) -> anyhow::Result<Ar
     load_file(host, &folder.join(format!("{name}.wasm")))
 }
 
+/// Loads a plugin file, and what it says of itself beside its code.
+pub(super) fn load_with_about(host: &Host, path: &Path) -> anyhow::Result<(Arc<Plugin>, About)> {
+    let plugin = load_file(host, path)?;
+    let wasm = std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
+    Ok((plugin, About::of_file(&wasm)))
+}
+
 fn load_file(host: &Host, path: &Path) -> anyhow::Result<Arc<Plugin>> {
     if path.extension().is_none_or(|extension| extension != "wasm") {
         bail!("{} is not a .wasm file", path.display());
@@ -86,6 +93,10 @@ fn describe(plugin: &Plugin) {
     println!("  digest   {}", plugin.digest());
     if let Some(info) = plugin.provider() {
         println!("  provider {} {}: {}", info.name, info.version, info.types.join(", "));
+        println!("  scheme   {}", info.scheme);
+        for place in &info.key_places {
+            println!("  keys at  {}", place.url);
+        }
     }
     if let Some(info) = plugin.handler() {
         let types: Vec<_> = info.types.iter().map(ToString::to_string).collect();

@@ -59,6 +59,9 @@ struct SourceTable {
     tolerance: Option<HumanDuration>,
     #[serde(default)]
     verify: Verify,
+    /// The hosts that may be asked for keys, with the secret where a provider wants it.
+    #[serde(default)]
+    keys_from: Vec<String>,
     #[serde(default)]
     config: toml::Table,
 }
@@ -208,7 +211,7 @@ fn table_source(
 ) -> Result<Source, Flaw> {
     let span = table.span();
     let table = table.into_inner();
-    if table.secrets.is_empty() && table.verify == Verify::Evidence {
+    if table.secrets.is_empty() && table.keys_from.is_empty() && table.verify == Verify::Evidence {
         let reason = format!(
             "[sources.{name}] has no secrets, so nothing posted to it could be proven; \
              write verify = \"none\" if everybody may post"
@@ -223,7 +226,8 @@ fn table_source(
         table.verify,
         settings(table.config),
         share,
-    ))
+    )
+    .with_keys_from(table.keys_from))
 }
 
 fn table_endpoint(

@@ -3,7 +3,7 @@
 //! One task reads the files again when they may have changed. What is bad changes nothing and says
 //! why; what is good is swapped in whole, and work in flight finishes with what it began with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use tracing::{error, info, warn};
 
 use super::Parts;
 use crate::admin::{Ask, ConfigRow, PluginRow, Ready, ReloadRow, Report, Veil};
-use crate::config::Config;
+use crate::claims::{ProofKind, ProviderInfo};
+use crate::config::{Config, Verify};
 use crate::delivery::Delivery;
 use crate::dispatch::{Dispatch, Rules};
 use crate::egress;
@@ -338,7 +339,8 @@ pub(crate) async fn check_settings(
 ) -> Result<(), String> {
     let name = plugin.name();
     let mut asked = Vec::new();
-    if plugin.provider().is_some() {
+    if let Some(info) = plugin.provider() {
+        check_keys(config, plugin.name(), info)?;
         let sources = config.sources.iter().filter(|(_, source)| source.plugin == *name);
         asked.extend(sources.map(|(at, source)| {
             (Face::Provider, source.settings.clone(), format!("[sources.{at}]"))
@@ -353,6 +355,32 @@ pub(crate) async fn check_settings(
         let checked = checked.map_err(|error| error.to_string()).flatten();
         checked
             .map_err(|reason| format!("plugin {name} refuses the config of {place}: {reason}"))?;
+    }
+    Ok(())
+}
+
+/// Whether the operator allows to ask for keys where the provider has them, and nowhere else.
+fn check_keys(config: &Config, plugin: &Name, info: &ProviderInfo) -> Result<(), String> {
+    let hosts: BTreeSet<&str> =
+        info.key_places.iter().filter_map(|place| place.url.host_str()).collect();
+    for (at, source) in config.sources.iter().filter(|(_, source)| source.plugin == *plugin) {
+        if source.verify == Verify::None {
+            continue;
+        }
+        if let Some(other) = source.keys_from.iter().find(|host| !hosts.contains(host.as_str())) {
+            return Err(format!(
+                "keys_from of [sources.{at}] allows to ask `{other}`, where plugin {plugin} has none"
+            ));
+        }
+        let nothing_else = info.proofs == [ProofKind::Signature] && !hosts.is_empty();
+        if source.keys_from.is_empty() && nothing_else {
+            let hosts: Vec<_> = hosts.into_iter().collect();
+            return Err(format!(
+                "plugin {plugin} has its keys at other hosts; allow those that [sources.{at}] may \
+                 ask: keys_from = [...] out of {}",
+                hosts.join(", ")
+            ));
+        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::claims::Refusal;
 use crate::ids::Name;
+use crate::keys::KeyError;
 use crate::metrics::Answered;
 use crate::plugin::CallError;
 use crate::{signature, store};
@@ -40,6 +41,12 @@ pub(super) enum Rejection {
     #[error("{0}")]
     Evidence(signature::Error, u16),
     #[error("{0}")]
+    Key(KeyError, u16),
+    #[error("it asked by a method that only a post has")]
+    NothingAsked(u16),
+    #[error("only {0} is answered")]
+    Method(String),
+    #[error("{0}")]
     Store(store::Error),
 }
 
@@ -49,7 +56,13 @@ impl Rejection {
         match self {
             Self::TooLarge(_) => Answered::TooLarge,
             Self::UnknownSource | Self::SlowBody | Self::BrokenBody => Answered::Broken,
-            Self::Claims(..) | Self::Evidence(..) => Answered::Refused,
+            Self::Key(KeyError::Busy, _) => Answered::Busy,
+            Self::Key(error, _) if error.is_passing() => Answered::Failed,
+            Self::Claims(..)
+            | Self::Evidence(..)
+            | Self::Key(..)
+            | Self::NothingAsked(_)
+            | Self::Method(_) => Answered::Refused,
             Self::Busy
             | Self::SourceBusy
             | Self::Plugin(CallError::Busy)
@@ -63,6 +76,9 @@ impl Rejection {
         match self {
             Self::Claims(..) => Some("claims"),
             Self::Evidence(error, _) => Some(error.label()),
+            Self::Key(error, _) => Some(error.label()),
+            Self::NothingAsked(_) => Some("nothing_asked"),
+            Self::Method(_) => Some("method"),
             _ => None,
         }
     }
@@ -74,7 +90,12 @@ impl Rejection {
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::BrokenBody => StatusCode::BAD_REQUEST,
             Self::SourceBusy => StatusCode::TOO_MANY_REQUESTS,
-            Self::Claims(_, status) | Self::Evidence(_, status) => {
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Key(error, _) if error.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Claims(_, status)
+            | Self::Evidence(_, status)
+            | Self::Key(_, status)
+            | Self::NothingAsked(status) => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::UNAUTHORIZED)
             }
             Self::Busy | Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => {
@@ -90,7 +111,11 @@ impl Rejection {
             Self::TooLarge(_) => "body too large",
             Self::SlowBody | Self::BrokenBody => "incomplete body",
             Self::SourceBusy => "too many requests",
-            Self::Claims(..) | Self::Evidence(..) => "not verified",
+            Self::Method(_) => "method not allowed",
+            Self::Key(error, _) if error.is_passing() => "try again later",
+            Self::Claims(..) | Self::Evidence(..) | Self::Key(..) | Self::NothingAsked(_) => {
+                "not verified"
+            }
             Self::Busy | Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => "try again later",
         }
     }
@@ -101,6 +126,11 @@ impl IntoResponse for Rejection {
         let body = Json(serde_json::json!({ "error": self.text() }));
         let status = self.status();
         let mut response = (status, body).into_response();
+        if let Self::Method(allowed) = &self
+            && let Ok(allowed) = HeaderValue::from_str(allowed)
+        {
+            response.headers_mut().insert(header::ALLOW, allowed);
+        }
         if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             let wait = HeaderValue::from(RETRY_AFTER_SECS);
             response.headers_mut().insert(header::RETRY_AFTER, wait);

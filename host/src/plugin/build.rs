@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::about::{About, AboutError};
 use super::child::{self, ChildError, Ended};
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -103,6 +104,9 @@ pub enum BuildError {
     /// The build failed.
     #[error("failed to build the plugin:\n{0}")]
     Cargo(String),
+    /// Its samples can't be put into the file.
+    #[error(transparent)]
+    About(#[from] AboutError),
     /// A program could not be run.
     #[error("failed to run {program}: {source}")]
     Run {
@@ -131,19 +135,21 @@ pub fn build(crate_dir: &Path, out_dir: &Path) -> Result<Built, BuildError> {
     };
     cargo_build(&package, toolchain)?;
 
+    let (confirmed, settings) = (package.confirmed, package.settings);
+    let about = About { confirmed, settings, ..About::of_crate(&package.dir)? };
     let file = package.target_dir.join(TARGET).join("release").join(&package.file_name);
     let path = out_dir.join(format!("{}.wasm", package.stem));
-    let written = publish(&file, out_dir, &path);
+    let read = fs::read(&file).map_err(|source| BuildError::Write { path: file, source })?;
+    let written = publish(&about.put_into(read)?, out_dir, &path);
     let size = written.map_err(|source| BuildError::Write { path: path.clone(), source })?;
     Ok(Built { path, size, toolchain })
 }
 
 /// Moves the file into place whole, because the gateway may be watching.
-fn publish(file: &Path, out_dir: &Path, path: &Path) -> io::Result<u64> {
+fn publish(bytes: &[u8], out_dir: &Path, path: &Path) -> io::Result<u64> {
     fs::create_dir_all(out_dir)?;
-    let bytes = fs::read(file)?;
     let mut part = tempfile::Builder::new().prefix(".build-").tempfile_in(out_dir)?;
-    io::Write::write_all(&mut part, &bytes)?;
+    io::Write::write_all(&mut part, bytes)?;
     fs::set_permissions(part.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     part.persist(path)?;
     Ok(bytes.len() as u64)
@@ -159,6 +165,10 @@ struct Package {
     file_name: String,
     /// Apart from other builds, whose flags differ.
     target_dir: PathBuf,
+    /// Who confirmed how the provider signs, out of `[package.metadata.hookgate]`.
+    confirmed: String,
+    /// Its settings, out of the same.
+    settings: String,
 }
 
 #[derive(Deserialize)]
@@ -171,6 +181,7 @@ struct Metadata {
 struct MetadataPackage {
     manifest_path: PathBuf,
     targets: Vec<MetadataTarget>,
+    metadata: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -204,10 +215,17 @@ impl Package {
         };
         let target = package.targets.iter().find(is_plugin);
         let target = target.ok_or_else(|| no_plugin("it has no crate-type `cdylib`".to_owned()))?;
+        let own = |name: &str| {
+            let own = package.metadata.as_ref()?.pointer(&format!("/hookgate/{name}"))?;
+            own.as_str().map(ToOwned::to_owned)
+        };
+        let (confirmed, settings) = (own("confirmed"), own("settings"));
         Ok(Self {
             stem: stem.to_owned(),
             file_name: format!("{}.wasm", target.name.replace('-', "_")),
             target_dir: metadata.target_directory.join("plugin-build"),
+            confirmed: confirmed.unwrap_or_default(),
+            settings: settings.unwrap_or_default(),
             dir,
         })
     }

@@ -3,6 +3,9 @@
 //! What goes in is lent; what comes out is checked against every limit of the contract before
 //! anybody else sees it. Pure: no store, no engine, no clock.
 
+mod handshake;
+mod lookup;
+
 use std::time::Duration;
 
 use super::bindings::exports::hookgate::plugin::{handler, provider};
@@ -32,6 +35,8 @@ const PIECES_MAX: usize = 256;
 const TYPES_MAX: usize = 256;
 /// Longest name and version of a plugin.
 const NAME_BYTES_MAX: usize = 64;
+/// Longest text on how a provider signs, in bytes.
+const SCHEME_BYTES_MAX: usize = 200;
 /// Largest answer to a payment gateway.
 const REPLY_BYTES_MAX: usize = 64 << 10;
 /// Most headers of a request that a plugin makes.
@@ -139,6 +144,7 @@ pub(super) fn provider_info(info: provider::ProviderInfo) -> Result<ProviderInfo
     Ok(ProviderInfo {
         name: lie::text("provider-info.name", info.name, NAME_BYTES_MAX)?,
         version: lie::text("provider-info.version", info.version, NAME_BYTES_MAX)?,
+        scheme: lie::text("provider-info.scheme", info.scheme, SCHEME_BYTES_MAX)?,
         types: patterns.iter().map(ToString::to_string).collect(),
         proofs: info.proofs.into_iter().map(proof_kind).collect(),
         clock: match info.clock {
@@ -148,6 +154,8 @@ pub(super) fn provider_info(info: provider::ProviderInfo) -> Result<ProviderInfo
         tolerance: info.tolerance_ms.map(Duration::from_millis),
         reply: info.reply.map(reply).transpose()?,
         refusal_status: info.refusal_status,
+        handshakes: handshake::methods(info.handshakes)?,
+        key_places: lookup::places(info.key_places)?,
     })
 }
 
@@ -169,6 +177,7 @@ pub(super) fn claims(claims: provider::Claims) -> Result<Claims, Lie> {
         evidence: evidence.into_iter().map(one_evidence).collect::<Result<_, _>>()?,
         signed_at: claims.signed_at.map(|at| timestamp("claims.signed-at", at)).transpose()?,
         event_ids: event_ids.into_iter().map(event_id).collect::<Result<_, _>>()?,
+        handshake: claims.handshake.map(handshake::handshake).transpose()?,
     })
 }
 
@@ -260,11 +269,7 @@ fn one_evidence(evidence: provider::Evidence) -> Result<Evidence, Lie> {
 fn proof(proof: provider::Proof) -> Result<Proof, Lie> {
     Ok(match proof {
         provider::Proof::Mac(mac) => Proof::Mac {
-            algorithm: match mac.algorithm {
-                provider::Hmac::Sha1 => Hmac::Sha1,
-                provider::Hmac::Sha256 => Hmac::Sha256,
-                provider::Hmac::Sha512 => Hmac::Sha512,
-            },
+            algorithm: hmac(mac.algorithm),
             key: key_encoding(mac.key),
             message: message("mac.message", mac.message)?,
             digests: lie::at_most("mac.digests", mac.digests, DIGESTS_MAX)?,
@@ -275,7 +280,7 @@ fn proof(proof: provider::Proof) -> Result<Proof, Lie> {
                 provider::PublicKey::EcdsaP256 => PublicKey::EcdsaP256,
                 provider::PublicKey::RsaSha256 => PublicKey::RsaSha256,
             },
-            key: key_encoding(signature.key),
+            key: lookup::source(signature.key)?,
             message: message("signature.message", signature.message)?,
             signatures: lie::at_most("signature.signatures", signature.signatures, DIGESTS_MAX)?,
         },
@@ -293,6 +298,14 @@ fn message(field: &'static str, pieces: Vec<provider::Piece>) -> Result<Vec<Piec
     Ok(pieces.into_iter().map(piece).collect())
 }
 
+fn hmac(hash: provider::Hmac) -> Hmac {
+    match hash {
+        provider::Hmac::Sha1 => Hmac::Sha1,
+        provider::Hmac::Sha256 => Hmac::Sha256,
+        provider::Hmac::Sha512 => Hmac::Sha512,
+    }
+}
+
 fn key_encoding(key: provider::KeyEncoding) -> KeyEncoding {
     match key {
         provider::KeyEncoding::Text => KeyEncoding::Text,
@@ -301,6 +314,7 @@ fn key_encoding(key: provider::KeyEncoding) -> KeyEncoding {
         provider::KeyEncoding::Whsec => KeyEncoding::Whsec,
         provider::KeyEncoding::Whpk => KeyEncoding::Whpk,
         provider::KeyEncoding::Pem => KeyEncoding::Pem,
+        provider::KeyEncoding::Sha1 => KeyEncoding::Sha1,
     }
 }
 
@@ -404,7 +418,12 @@ mod tests {
         let token = || provider::Proof::Token("t".to_owned());
         let evidence = |proofs| provider::Evidence { proofs };
         let bounded = |evidence| {
-            let claims = provider::Claims { evidence, signed_at: None, event_ids: Vec::new() };
+            let claims = provider::Claims {
+                evidence,
+                signed_at: None,
+                event_ids: Vec::new(),
+                handshake: None,
+            };
             super::claims(claims).map_err(|lie| lie.field)
         };
         assert!(bounded(vec![evidence(vec![token()])]).is_ok());
@@ -427,6 +446,7 @@ mod tests {
         let info = |refusal_status, status| provider::ProviderInfo {
             name: "stripe".to_owned(),
             version: "1".to_owned(),
+            scheme: "HMAC-SHA256 over the body".to_owned(),
             types: vec!["payment.*".to_owned()],
             proofs: vec![provider::ProofKind::Mac],
             clock: provider::ClockRule::Past,
@@ -437,6 +457,8 @@ mod tests {
                 body: b"ok".to_vec(),
             }),
             refusal_status,
+            handshakes: Vec::new(),
+            key_places: Vec::new(),
         };
         assert!(provider_info(info(401, 200)).is_ok());
         let refused = |info| provider_info(info).unwrap_err().field;

@@ -7,6 +7,7 @@
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use sha1::Digest;
 
 use crate::claims::{KeyEncoding, PublicKey};
 use crate::secrets::Secret;
@@ -25,6 +26,7 @@ pub(crate) fn mac_key(encoding: KeyEncoding, secret: &Secret) -> Option<Vec<u8>>
         KeyEncoding::Hex => hex::decode(text).ok()?,
         KeyEncoding::Base64 => base64(text)?,
         KeyEncoding::Whsec => base64(text.strip_prefix("whsec_").unwrap_or(text))?,
+        KeyEncoding::Sha1 => sha1::Sha1::digest(text).to_vec(),
         KeyEncoding::Whpk | KeyEncoding::Pem => return None,
     };
     (!key.is_empty()).then_some(key)
@@ -50,14 +52,23 @@ pub(super) fn public_key(
         KeyEncoding::Base64 => base64(text)?,
         KeyEncoding::Whpk => base64(text.strip_prefix("whpk_")?)?,
         KeyEncoding::Pem => subject_public_key(scheme, &pem(text)?)?.to_vec(),
-        KeyEncoding::Text | KeyEncoding::Whsec => return None,
+        KeyEncoding::Text | KeyEncoding::Whsec | KeyEncoding::Sha1 => return None,
     };
-    let fits = match scheme {
+    fits(scheme, &key).then_some(key)
+}
+
+/// The public key in a `SubjectPublicKeyInfo`, as of a certificate.
+pub(crate) fn public_key_of_info(scheme: PublicKey, der: &[u8]) -> Option<Vec<u8>> {
+    let key = subject_public_key(scheme, der)?;
+    fits(scheme, key).then(|| key.to_vec())
+}
+
+fn fits(scheme: PublicKey, key: &[u8]) -> bool {
+    match scheme {
         PublicKey::Ed25519 => key.len() == 32,
         PublicKey::EcdsaP256 => key.len() == 65 && key[0] == 4,
         PublicKey::RsaSha256 => !key.is_empty(),
-    };
-    fits.then_some(key)
+    }
 }
 
 /// Decodes standard base64, padded or not.
@@ -65,7 +76,7 @@ pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text).ok()
 }
 
-fn pem(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn pem(text: &str) -> Option<Vec<u8>> {
     let lines = text.trim().strip_prefix("-----BEGIN PUBLIC KEY-----")?;
     let lines = lines.strip_suffix("-----END PUBLIC KEY-----")?;
     base64(&lines.split_ascii_whitespace().collect::<String>())
@@ -139,6 +150,9 @@ mod tests {
         check(KeyEncoding::Base64, "AP8", Some(&[0, 255]));
         check(KeyEncoding::Whsec, "whsec_AP8=", Some(&[0, 255]));
         check(KeyEncoding::Whsec, "AP8", Some(&[0, 255]));
+        let sha1 =
+            b"\xa9\x99\x3e\x36\x47\x06\x81\x6a\xba\x3e\x25\x71\x78\x50\xc2\x6c\x9c\xd0\xd8\x9d";
+        check(KeyEncoding::Sha1, "abc", Some(sha1));
     }
 
     #[test]
@@ -156,6 +170,7 @@ mod tests {
         check(KeyEncoding::Text, "whpk_AP8=", None);
         check(KeyEncoding::Pem, ED25519_PEM, None);
         check(KeyEncoding::Whpk, "whpk_AP8=", None);
+        check(KeyEncoding::Sha1, ED25519_PEM, None);
     }
 
     #[test]

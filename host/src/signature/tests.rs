@@ -66,12 +66,15 @@ fn info() -> ProviderInfo {
     ProviderInfo {
         name: "any".into(),
         version: "1".into(),
+        scheme: "any".into(),
         types: Vec::new(),
         proofs: vec![ProofKind::Mac, ProofKind::Signature, ProofKind::Token],
         clock: ClockRule::Past,
         tolerance: None,
         reply: None,
         refusal_status: 401,
+        handshakes: Vec::new(),
+        key_places: Vec::new(),
     }
 }
 
@@ -81,7 +84,7 @@ fn secrets(texts: &[&str]) -> Vec<Secret> {
 
 fn claims(proofs: Vec<Vec<Proof>>) -> Claims {
     let evidence = proofs.into_iter().map(|proofs| Evidence { proofs }).collect();
-    Claims { evidence, signed_at: None, event_ids: Vec::new() }
+    Claims { evidence, signed_at: None, event_ids: Vec::new(), handshake: None }
 }
 
 fn text_mac(message: &str, digests: Vec<Vec<u8>>) -> Proof {
@@ -97,7 +100,7 @@ fn good(message: &str) -> Proof {
 
 #[track_caller]
 fn check(proofs: Vec<Vec<Proof>>, texts: &[&str], expected: Result<(), Error>) {
-    let found = verify(&claims(proofs), &info(), &secrets(texts), b"body", None, NOW);
+    let found = verify(&claims(proofs), &info(), secrets(texts).as_slice(), b"body", None, NOW);
     assert_eq!(found, expected);
 }
 
@@ -105,7 +108,7 @@ fn check(proofs: Vec<Vec<Proof>>, texts: &[&str], expected: Result<(), Error>) {
 fn check_proof(proof: Proof, text: &str, body: &str) {
     let claims = claims(vec![vec![proof]]);
     let judged = |secret, body: &str| {
-        verify(&claims, &info(), &secrets(&[secret]), body.as_bytes(), None, NOW)
+        verify(&claims, &info(), secrets(&[secret]).as_slice(), body.as_bytes(), None, NOW)
     };
     assert_eq!(judged(text, body), Ok(()));
 }
@@ -148,7 +151,7 @@ fn the_published_examples_of_standard_webhooks_hold() {
     check_proof(v1, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "");
     let v1a = Proof::Signature {
         algorithm: PublicKey::Ed25519,
-        key: KeyEncoding::Whpk,
+        key: KeySource::Configured(KeyEncoding::Whpk),
         message,
         signatures: vec![key::base64(SVIX_SIGNATURE).unwrap()],
     };
@@ -159,13 +162,13 @@ fn the_published_examples_of_standard_webhooks_hold() {
 fn the_published_example_of_wise_holds_and_with_another_byte_does_not() {
     let proof = Proof::Signature {
         algorithm: PublicKey::RsaSha256,
-        key: KeyEncoding::Pem,
+        key: KeySource::Configured(KeyEncoding::Pem),
         message: vec![Piece::Body],
         signatures: vec![key::base64(WISE_SIGNATURE).unwrap()],
     };
     let judged = |body: &str| {
         let claims = claims(vec![vec![proof.clone()]]);
-        verify(&claims, &info(), &secrets(&[WISE_KEY]), body.as_bytes(), None, NOW)
+        verify(&claims, &info(), secrets(&[WISE_KEY]).as_slice(), body.as_bytes(), None, NOW)
     };
     assert_eq!(judged(WISE_BODY), Ok(()));
     assert_eq!(judged(&format!("{WISE_BODY} ")), Err(Error::Mismatch));
@@ -182,7 +185,7 @@ fn an_ecdsa_signature_holds_for_its_message_alone() {
     let signature = pair.sign(&random, b"body").unwrap().as_ref().to_vec();
     let proof = |message: Vec<Piece>| Proof::Signature {
         algorithm: PublicKey::EcdsaP256,
-        key: KeyEncoding::Hex,
+        key: KeySource::Configured(KeyEncoding::Hex),
         message,
         signatures: vec![vec![0; 64], signature.clone()],
     };
@@ -229,7 +232,7 @@ fn a_message_of_an_empty_body_is_empty() {
         digests: vec![code],
     };
     let claims = claims(vec![vec![proof]]);
-    let found = verify(&claims, &info(), &secrets(&["key"]), b"", None, NOW);
+    let found = verify(&claims, &info(), secrets(&["key"]).as_slice(), b"", None, NOW);
     assert_eq!(found, Err(Error::EmptyMessage));
 }
 
@@ -237,8 +240,55 @@ fn a_message_of_an_empty_body_is_empty() {
 fn a_kind_that_was_not_declared_is_refused_even_where_it_holds() {
     let claims = claims(vec![vec![good("1"), Proof::Token("key".into())]]);
     let info = ProviderInfo { proofs: vec![ProofKind::Mac], ..info() };
-    let found = verify(&claims, &info, &secrets(&["key"]), b"", None, NOW);
+    let found = verify(&claims, &info, secrets(&["key"]).as_slice(), b"", None, NOW);
     assert_eq!(found, Err(Error::UndeclaredProof(ProofKind::Token)));
+}
+
+#[test]
+fn a_fetched_key_counts_for_the_look_up_that_it_was_fetched_for() {
+    let lookup = |path: &str| KeyLookup {
+        url: format!("https://keys.example/{path}").parse().unwrap(),
+        post: None,
+    };
+    let proof = Proof::Signature {
+        algorithm: PublicKey::RsaSha256,
+        key: KeySource::Fetched(lookup("one")),
+        message: vec![Piece::Body],
+        signatures: vec![key::base64(WISE_SIGNATURE).unwrap()],
+    };
+    let claims = claims(vec![vec![proof]]);
+    assert_eq!(claims.lookups().collect::<Vec<_>>(), [(PublicKey::RsaSha256, &lookup("one"))]);
+    let (der, secrets) = (key::pem(WISE_KEY).unwrap(), secrets(&[WISE_KEY]));
+    let key = key::public_key_of_info(PublicKey::RsaSha256, &der).unwrap();
+    let judged = |fetched: &[(KeyLookup, Vec<u8>)]| {
+        let keys = Keys { secrets: &secrets, fetched };
+        verify(&claims, &info(), keys, WISE_BODY.as_bytes(), None, NOW)
+    };
+    assert_eq!(judged(&[(lookup("one"), key.clone())]), Ok(()));
+    assert_eq!(judged(&[(lookup("two"), key)]), Err(Error::NoUsableSecret));
+    assert_eq!(judged(&[]), Err(Error::NoUsableSecret), "a secret is no key that was fetched");
+}
+
+#[test]
+fn what_a_handshake_digests_for_anybody_is_never_evidence() {
+    let asking = ProviderInfo { handshakes: vec![http::Method::GET], ..info() };
+    let found = |info: &ProviderInfo, message: &str| {
+        let claims = claims(vec![vec![good(message)]]);
+        verify(&claims, info, secrets(&["key"]).as_slice(), b"", None, NOW)
+    };
+    assert_eq!(found(&info(), "20f9f8ed05f77439fe955c977e4c8a53"), Ok(()));
+    assert_eq!(found(&asking, "20f9f8ed05f77439fe955c977e4c8a53"), Err(Error::Digested));
+    assert_eq!(found(&asking, "PHhtbD4="), Ok(()));
+}
+
+#[test]
+fn what_is_wrong_anyway_is_refused_before_a_key_is_fetched() {
+    let late = Claims { signed_at: Some(Timestamp(0)), ..claims(vec![vec![good("1")]]) };
+    let judged = |claims: &Claims, tolerance| precheck(claims, &info(), b"", tolerance, NOW);
+    assert_eq!(judged(&late, None), Ok(()));
+    let five_minutes = Some(Duration::from_secs(300));
+    assert!(matches!(judged(&late, five_minutes), Err(Error::TooOld(_))));
+    assert_eq!(judged(&claims(vec![]), None), Err(Error::NoEvidence));
 }
 
 #[test]
@@ -273,7 +323,7 @@ fn what_would_cost_too_much_is_refused() {
     check(vec![vec![text_mac("1", digests)]], &["key"], Err(Error::Excessive));
     let signatures = Proof::Signature {
         algorithm: PublicKey::Ed25519,
-        key: KeyEncoding::Whpk,
+        key: KeySource::Configured(KeyEncoding::Whpk),
         message: vec![Piece::Body],
         signatures: vec![vec![0; 64]; SIGNATURES_MAX + 1],
     };
@@ -292,7 +342,7 @@ fn check_clock(rule: ClockRule, signed_ms: u64, expected: Result<(), Error>) {
     let claims =
         Claims { signed_at: Some(Timestamp(signed_ms)), ..claims(vec![vec![good("message")]]) };
     let info = ProviderInfo { clock: rule, tolerance: Some(Duration::from_secs(300)), ..info() };
-    assert_eq!(verify(&claims, &info, &secrets(&["key"]), b"", None, NOW), expected);
+    assert_eq!(verify(&claims, &info, secrets(&["key"]).as_slice(), b"", None, NOW), expected);
 }
 
 #[test]
@@ -312,7 +362,7 @@ fn the_operator_overrides_the_tolerance_or_switches_it_off() {
     let judged = |provider: Option<u64>, source: Option<u64>| {
         let info = ProviderInfo { tolerance: provider.map(Duration::from_secs), ..info() };
         let source = source.map(Duration::from_secs);
-        verify(&claims, &info, &secrets(&["key"]), b"", source, NOW)
+        verify(&claims, &info, secrets(&["key"]).as_slice(), b"", source, NOW)
     };
     assert_eq!(judged(None, None), Ok(()));
     assert_eq!(judged(Some(300), Some(0)), Ok(()));
@@ -325,14 +375,14 @@ fn the_operator_overrides_the_tolerance_or_switches_it_off() {
 fn a_scheme_without_a_time_has_none_to_check() {
     let info = ProviderInfo { tolerance: Some(Duration::from_secs(1)), ..info() };
     let claims = claims(vec![vec![good("message")]]);
-    assert_eq!(verify(&claims, &info, &secrets(&["key"]), b"", None, NOW), Ok(()));
+    assert_eq!(verify(&claims, &info, secrets(&["key"]).as_slice(), b"", None, NOW), Ok(()));
 }
 
 #[test]
 fn a_forgery_is_a_mismatch_whatever_its_time() {
     let claims = Claims { signed_at: Some(Timestamp(0)), ..claims(vec![vec![good("message")]]) };
     let tolerance = Some(Duration::from_secs(300));
-    let found = verify(&claims, &info(), &secrets(&["other"]), b"", tolerance, NOW);
+    let found = verify(&claims, &info(), secrets(&["other"]).as_slice(), b"", tolerance, NOW);
     assert_eq!(found, Err(Error::Mismatch));
 }
 
@@ -347,7 +397,7 @@ fn a_digest_makes_its_proof_hold() {
     assert_eq!(digest(&text_mac("1", vec![]), &public, b""), Err(Error::NoUsableSecret));
     let signature = Proof::Signature {
         algorithm: PublicKey::Ed25519,
-        key: KeyEncoding::Whpk,
+        key: KeySource::Configured(KeyEncoding::Whpk),
         message: vec![Piece::Body],
         signatures: vec![],
     };
@@ -375,7 +425,7 @@ proptest! {
             let digests = vec![code.to_vec()];
             let proof = Proof::Mac { algorithm, key: KeyEncoding::Hex, message, digests };
             let secret = secrets(&[&hex::encode(key)]);
-            verify(&claims(vec![vec![proof]]), &info(), &secret, body, None, NOW)
+            verify(&claims(vec![vec![proof]]), &info(), secret.as_slice(), body, None, NOW)
         };
         let code = mac(algorithm, &key, [head.as_slice(), body.as_slice()].into_iter());
 

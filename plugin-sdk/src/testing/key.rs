@@ -1,7 +1,15 @@
-//! How a configured secret becomes the bytes of a key.
+//! How a configured secret, or a key that stands in for a fetched one, becomes the bytes of a key.
+//!
+//! In a test a private key in PEM may stand for the public key in it, so that a sample can be signed.
 
-use crate::claims::KeyEncoding;
+use ring::rand::SystemRandom;
+use ring::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
+
+use crate::claims::{KeyEncoding, KeyField, KeyLookup, KeySource, PublicKey, Signature};
+use crate::json::Json;
 use crate::{base64, hex};
+
+const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----";
 
 /// The key in a secret; `None` for a secret that does not fit, which is passed over. An empty key
 /// fits nothing.
@@ -13,8 +21,74 @@ pub(super) fn decode(encoding: KeyEncoding, secret: &str) -> Option<Vec<u8>> {
         KeyEncoding::Whsec => padded(secret.strip_prefix("whsec_").unwrap_or(secret)),
         KeyEncoding::Whpk => padded(secret.strip_prefix("whpk_")?),
         KeyEncoding::Pem => subject_public_key(secret),
+        KeyEncoding::Sha1 => {
+            let hash =
+                ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
+            Some(hash.as_ref().to_vec())
+        }
     };
     key.filter(|key| !key.is_empty())
+}
+
+/// The public key that a signature is checked with, if this text is it.
+pub(super) fn public(signed: &Signature, text: &str) -> Option<Vec<u8>> {
+    if text.starts_with(PRIVATE) {
+        return Some(match Private::read(signed.algorithm, text)? {
+            Private::Rsa(pair) => pair.public_key().as_ref().to_vec(),
+            Private::Ecdsa(pair) => pair.public_key().as_ref().to_vec(),
+        });
+    }
+    match &signed.key {
+        KeySource::Configured(encoding) => decode(*encoding, text),
+        KeySource::Fetched(lookup) => fetched(lookup, text),
+    }
+}
+
+/// The signature that a provider with this private key would make.
+pub(super) fn sign(signed: &Signature, message: &[u8], text: &str) -> Option<Vec<u8>> {
+    let random = SystemRandom::new();
+    match Private::read(signed.algorithm, text)? {
+        Private::Rsa(pair) => {
+            let mut bytes = vec![0; pair.public().modulus_len()];
+            pair.sign(&signature::RSA_PKCS1_SHA256, &random, message, &mut bytes).ok()?;
+            Some(bytes)
+        }
+        Private::Ecdsa(pair) => Some(pair.sign(&random, message).ok()?.as_ref().to_vec()),
+    }
+}
+
+enum Private {
+    Rsa(RsaKeyPair),
+    Ecdsa(EcdsaKeyPair),
+}
+
+impl Private {
+    fn read(algorithm: PublicKey, text: &str) -> Option<Self> {
+        let der = pem(text, "PRIVATE KEY")?;
+        match algorithm {
+            PublicKey::RsaSha256 => RsaKeyPair::from_pkcs8(&der).ok().map(Self::Rsa),
+            PublicKey::EcdsaP256 => {
+                let scheme = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+                EcdsaKeyPair::from_pkcs8(scheme, &der, &SystemRandom::new()).ok().map(Self::Ecdsa)
+            }
+            PublicKey::Ed25519 => None,
+        }
+    }
+}
+
+/// A recorded key: a certificate, a public key, or the JSON Web Key whose id the look-up names.
+fn fetched(lookup: &KeyLookup, text: &str) -> Option<Vec<u8>> {
+    if let Some(certificate) = pem(text, "CERTIFICATE") {
+        return of_certificate(&certificate);
+    }
+    let Ok(key) = Json::parse(text.as_bytes()) else { return subject_public_key(text) };
+    let key = key.members();
+    let id = key.name("/kid")?;
+    let fields = lookup.post.iter().flatten();
+    let named = |(_, field): &(String, KeyField)| *field == KeyField::Text(id.clone());
+    let good = fields.into_iter().any(named) && key.name("/expired_at").is_none();
+    let coordinate = |name: &str| base64::decode_url(&key.name(name)?);
+    good.then(|| Some([vec![4], coordinate("/x")?, coordinate("/y")?].concat())).flatten()
 }
 
 fn padded(text: &str) -> Option<Vec<u8>> {
@@ -24,10 +98,30 @@ fn padded(text: &str) -> Option<Vec<u8>> {
 
 /// The key inside the DER of `BEGIN PUBLIC KEY`: a sequence of the algorithm and a bit string.
 fn subject_public_key(pem: &str) -> Option<Vec<u8>> {
-    let body = pem.trim().strip_prefix("-----BEGIN PUBLIC KEY-----")?;
-    let body = body.strip_suffix("-----END PUBLIC KEY-----")?;
-    let der = base64::decode(&body.split_whitespace().collect::<String>())?;
-    let (sequence, _) = element(0x30, &der)?;
+    key_of_info(&self::pem(pem, "PUBLIC KEY")?)
+}
+
+/// What stands between the lines of PEM.
+fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
+    let body = text.trim().strip_prefix(&format!("-----BEGIN {label}-----"))?;
+    let (body, _) = body.split_once(&format!("-----END {label}-----"))?;
+    base64::decode(&body.split_whitespace().collect::<String>())
+}
+
+/// The public key of an X.509 certificate; who signed it is not asked.
+fn of_certificate(der: &[u8]) -> Option<Vec<u8>> {
+    let (certificate, _) = element(0x30, der)?;
+    let (content, _) = element(0x30, certificate)?;
+    let rest = element(0xa0, content).map_or(content, |(_version, rest)| rest);
+    let (_serial, mut rest) = element(0x02, rest)?;
+    for _ in ["algorithm", "issuer", "validity", "subject"] {
+        rest = element(0x30, rest)?.1;
+    }
+    key_of_info(rest)
+}
+
+fn key_of_info(der: &[u8]) -> Option<Vec<u8>> {
+    let (sequence, _) = element(0x30, der)?;
     let (_algorithm, rest) = element(0x30, sequence)?;
     let (bits, _) = element(0x03, rest)?;
     bits.strip_prefix(&[0]).map(<[u8]>::to_vec)

@@ -3,8 +3,11 @@
 //! The tests themselves are written out by [`crate::provider_tests!`]. A failure names the sample or
 //! the vector; a property that fails shows the smallest request that breaks it.
 
+mod challenge;
+mod fuzz;
 mod property;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
@@ -102,6 +105,18 @@ impl<P: Provider> Suite<P> {
         Self { payloads, ..self }
     }
 
+    /// What the provider says of itself is all there.
+    ///
+    /// # Panics
+    ///
+    /// If something is missing, or too long for the gateway.
+    pub fn check_description(&self) {
+        let info = P::describe();
+        assert_eq!(info.name, self.name);
+        assert!((1..=200).contains(&info.scheme.len()), "scheme `{}`", info.scheme);
+        assert!(!info.types.is_empty() && !info.proofs.is_empty(), "types and proofs");
+    }
+
     /// Every sample gives the events that were reviewed.
     ///
     /// # Panics
@@ -178,8 +193,11 @@ impl<P: Provider> Suite<P> {
         let folder = Path::new(self.folder).join("samples");
         let entries = folder.read_dir().expect("a provider has samples");
         let paths = entries.map(|entry| entry.expect("an entry of a folder").path());
-        let mut paths: Vec<PathBuf> =
-            paths.filter(|path| !path.to_string_lossy().ends_with(".events.json")).collect();
+        let beside = |path: &PathBuf| {
+            let name = path.to_string_lossy();
+            name.ends_with(".events.json") || name.ends_with(".headers.json")
+        };
+        let mut paths: Vec<PathBuf> = paths.filter(|path| !beside(path)).collect();
         paths.sort();
         assert!(!paths.is_empty(), "a provider has samples");
         let sample = |path: PathBuf| {
@@ -191,6 +209,10 @@ impl<P: Provider> Suite<P> {
 
     fn request(&self, path: &Path, body: Vec<u8>) -> Request {
         let mut request = Request { received_at: NOW, ..Request::post(self.url, body) };
+        // What `hookgate send` needs too lies beside the sample.
+        let beside = fs::read_to_string(path.with_extension("headers.json")).unwrap_or_default();
+        let beside: BTreeMap<String, String> = serde_json::from_str(&beside).unwrap_or_default();
+        beside.iter().for_each(|(name, value)| request.set_header(name, value));
         for (name, value) in (self.headers)(&stem(path)) {
             request.set_header(name, value);
         }

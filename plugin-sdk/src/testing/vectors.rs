@@ -32,6 +32,13 @@ pub struct Vector {
     /// Which of a provider's schemes it is.
     pub scheme: Option<String>,
     settings: Option<serde_json::Value>,
+    /// The public half of a pair of keys, where the provider names it.
+    pub public_key: Option<String>,
+    /// What stands in for a key that the gateway would fetch.
+    cert_pem: Option<String>,
+    public_key_pem: Option<String>,
+    #[serde(default)]
+    jwks: BTreeMap<String, serde_json::Value>,
     body: Option<String>,
     body_base64: Option<String>,
     #[serde(default)]
@@ -87,10 +94,14 @@ impl Vector {
     /// What the gateway would decide, and why.
     pub fn verdict<P: Provider>(&self) -> Result<(), String> {
         let request = self.request();
-        let secrets: Vec<&str> = match &self.keys {
+        let mut secrets: Vec<&str> = match &self.keys {
             Some(keys) => keys.values().map(String::as_str).collect(),
             None => self.secret.iter().collect(),
         };
+        let jwks: Vec<String> = self.jwks.values().map(ToString::to_string).collect();
+        secrets
+            .extend([&self.cert_pem, &self.public_key_pem].into_iter().flatten().map(|it| &**it));
+        secrets.extend(jwks.iter().map(String::as_str));
         let tolerance = match self.tolerance {
             None => Tolerance::Provider,
             Some(0) => Tolerance::Unchecked,
@@ -100,6 +111,11 @@ impl Vector {
         let now = self.now * 1000;
         verify(&P::describe(), &claims, &request, &secrets, now, tolerance)
             .map_err(|unproven| unproven.to_string())
+    }
+
+    /// The first secret, or what the vector calls so.
+    pub fn secret(&self) -> &str {
+        self.secret.iter().next().unwrap_or_default()
     }
 
     /// The request.

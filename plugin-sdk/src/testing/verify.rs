@@ -7,10 +7,14 @@ use std::fmt;
 use ring::{hmac, signature};
 
 use super::key;
-use crate::claims::{Claims, Hmac, Mac, Piece, Proof, ProofKind, PublicKey, Signature};
+use crate::claims::{
+    AnswerPiece, Claims, DigestText, Hmac, KeySource, Mac, Piece, Proof, ProofKind, PublicKey,
+    Signature,
+};
 use crate::event::Timestamp;
 use crate::provider::{ClockRule, ProviderInfo};
 use crate::request::Request;
+use crate::{base64, hex};
 
 /// How old a signature may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub enum Unproven {
     Empty,
     /// A proof is of a kind that the provider did not describe.
     Kind(ProofKind),
+    /// A key is looked up where the provider did not describe any.
+    Place,
     /// A piece of evidence holds with no secret.
     Mismatch,
     /// It was signed too long ago, or too far in the future.
@@ -41,6 +47,7 @@ impl fmt::Display for Unproven {
         match self {
             Self::Empty => f.write_str("evidence is missing or empty"),
             Self::Kind(kind) => write!(f, "a proof of the kind {kind:?} was not described"),
+            Self::Place => f.write_str("its key is at a place that was not described"),
             Self::Mismatch => f.write_str("evidence holds with no secret"),
             Self::Time => f.write_str("signed too long ago, or in the future"),
         }
@@ -69,6 +76,9 @@ pub fn verify(
     if proofs().any(|proof| is_empty(proof, &request.body)) {
         return Err(Unproven::Empty);
     }
+    if proofs().any(|proof| !is_declared(info, proof)) {
+        return Err(Unproven::Place);
+    }
     for evidence in &claims.evidence {
         let holds = |proof: &Proof| secrets.iter().any(|secret| holds(proof, request, secret));
         if !evidence.proofs.iter().any(holds) {
@@ -80,8 +90,8 @@ pub fn verify(
 }
 
 /// The digests that a sender with this secret would put in, one for every piece of evidence: what
-/// the gateway computes for [`crate::Provider::sign`]. `None` where a piece asks for a public-key
-/// signature or the secret does not fit.
+/// the gateway computes for [`crate::Provider::sign`], or where the secret is a private key, the
+/// provider. `None` where the secret does not fit.
 pub fn digests(claims: &Claims, request: &Request, secret: &str) -> Option<Vec<Vec<u8>>> {
     let digest = |proofs: &[Proof]| {
         proofs.iter().find_map(|proof| match proof {
@@ -92,10 +102,38 @@ pub fn digests(claims: &Claims, request: &Request, secret: &str) -> Option<Vec<V
                 Some(digest.as_ref().to_vec())
             }
             Proof::Token(_) => Some(secret.as_bytes().to_vec()),
-            Proof::Signature(_) => None,
+            Proof::Signature(signed) => {
+                key::sign(signed, &message(&signed.message, &request.body), secret)
+            }
         })
     };
     claims.evidence.iter().map(|evidence| digest(&evidence.proofs)).collect()
+}
+
+/// The body that answers a handshake, as the gateway makes it. `None` if the claims ask nothing, or
+/// for a digest that the gateway would not compute: of a request that proves nothing, over anything
+/// but 1 to 64 hexadecimal digits.
+pub fn answer(claims: &Claims, secret: &str) -> Option<String> {
+    let open = |text: &str| {
+        let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (1..=64).contains(&text.len()) && text.bytes().all(hexadecimal)
+    };
+    let piece = |piece: &AnswerPiece| match piece {
+        AnswerPiece::Text(text) => Some(text.clone()),
+        AnswerPiece::Digest(digest) => {
+            if claims.evidence.is_empty() && !open(&digest.message) {
+                return None;
+            }
+            let key = key::decode(digest.key, secret)?;
+            let key = hmac::Key::new(algorithm(digest.algorithm), &key);
+            let code = hmac::sign(&key, digest.message.as_bytes());
+            Some(match digest.written {
+                DigestText::Hex => hex::encode(code.as_ref()),
+                DigestText::Base64 => base64::encode(code.as_ref()),
+            })
+        }
+    };
+    claims.handshake.as_ref()?.body.iter().map(piece).collect()
 }
 
 /// Times are compared in whole seconds, as providers write them.
@@ -127,6 +165,15 @@ fn is_empty(proof: &Proof, body: &[u8]) -> bool {
     }
 }
 
+fn is_declared(info: &ProviderInfo, proof: &Proof) -> bool {
+    match proof {
+        Proof::Signature(Signature { key: KeySource::Fetched(lookup), .. }) => {
+            info.key_places.iter().any(|place| place.holds(&lookup.url))
+        }
+        _ => true,
+    }
+}
+
 fn holds(proof: &Proof, request: &Request, secret: &str) -> bool {
     match proof {
         Proof::Mac(mac) => mac_holds(mac, &request.body, secret),
@@ -144,7 +191,7 @@ fn mac_holds(mac: &Mac, body: &[u8], secret: &str) -> bool {
 }
 
 fn signature_holds(signed: &Signature, body: &[u8], secret: &str) -> bool {
-    let Some(key) = key::decode(signed.key, secret) else { return false };
+    let Some(key) = key::public(signed, secret) else { return false };
     // An Ed25519 key in PEM and one in `whpk_` are the same bytes once decoded.
     let algorithm: &dyn signature::VerificationAlgorithm = match signed.algorithm {
         PublicKey::Ed25519 => &signature::ED25519,

@@ -44,6 +44,9 @@ impl Provider for Adyen {
                 canonical::TYPES,
                 &[ProofKind::Mac],
             )
+            .with_scheme(
+                "HMAC-SHA256 of each item, or of the body in `HmacSignature`; the key is hex",
+            )
         }
     }
 

@@ -22,6 +22,7 @@ impl Provider for Cashfree {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("cashfree", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of time and body, `x-webhook-signature`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

@@ -20,6 +20,7 @@ impl Provider for Checkout {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("checkout", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of the body, `Cko-Signature`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

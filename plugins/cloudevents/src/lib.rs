@@ -2,14 +2,15 @@
 //!
 //! An event may be the body (structured), one of several in it (batched), or the body's data with its
 //! attributes in headers `ce-*` (binary). A digest over the body covers no headers, so under a digest
-//! an event in headers is refused. Types pass as they are, canonical ones too: a service may tell of
+//! an event in headers is refused. A sender that asks by OPTIONS whether it may post is told so. Types pass as they are, canonical ones too: a service may tell of
 //! its own payments.
 
 mod event;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, Piece, ProofKind, Provider, ProviderInfo, Refusal, Request, Timestamp,
+    Claims, Event, Failure, Handshake, Piece, ProofKind, Provider, ProviderInfo, Refusal, Request,
+    Timestamp,
 };
 
 use crate::settings::{Proof, Settings};
@@ -22,6 +23,8 @@ impl Provider for CloudEvents {
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("cloudevents", env!("CARGO_PKG_VERSION"), &["*"], proofs)
+            .with_scheme("HMAC-SHA256 of the body, or a bearer token")
+            .asking_by("OPTIONS")
     }
 
     fn check(settings: &str) -> Result<(), String> {
@@ -30,6 +33,9 @@ impl Provider for CloudEvents {
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let settings = Settings::read().map_err(Refusal::new)?;
+        if request.method == "OPTIONS" {
+            return permission(request, &settings);
+        }
         let evidence = match settings.proof {
             Proof::Bearer => settings::BEARER.evidence(request)?,
             Proof::Hmac => settings.mac().evidence(request, vec![Piece::Body])?,
@@ -56,6 +62,17 @@ impl Provider for CloudEvents {
             Proof::Hmac => settings.mac().sign(request, digests),
         }
     }
+}
+
+/// "HTTP 1.1 Web Hooks for Event Delivery", the abuse protection: who may post, and how often. What is
+/// posted has to be proven all the same.
+fn permission(request: &Request, settings: &Settings) -> Result<Claims, Refusal> {
+    let origin = request.the_header("webhook-request-origin")?;
+    if !settings.allows(origin) {
+        return Err(Refusal::new("the operator did not allow this origin"));
+    }
+    let yes = Handshake::text([]).with_header("webhook-allowed-origin", origin);
+    Ok(Claims::asking(yes.with_header("webhook-allowed-rate", "*").with_header("allow", "POST")))
 }
 
 hookgate_sdk::export!(provider: CloudEvents);

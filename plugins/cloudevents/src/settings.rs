@@ -10,6 +10,9 @@ pub(crate) const BEARER: HeaderToken = HeaderToken::new("authorization").with_pr
 const HEADER: &str = "x-hub-signature-256";
 const PREFIX: &str = "sha256=";
 
+/// Longest name of a sender.
+const ORIGIN_BYTES_MAX: usize = 253;
+
 /// The source's `config` table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +25,8 @@ pub(crate) struct Settings {
     prefix: Option<String>,
     /// How the digest is written.
     encoding: Option<Encoding>,
+    /// Who may post, of those that ask: all, where nothing is said.
+    origins: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -58,6 +63,15 @@ impl Settings {
                 && header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         });
         if named { Ok(()) } else { Err("`header` is no name of a header".to_owned()) }
+    }
+
+    /// Whether a sender of this DNS name may post. What a header can't repeat is no name.
+    pub(crate) fn allows(&self, origin: &str) -> bool {
+        let named = !origin.is_empty()
+            && origin.len() <= ORIGIN_BYTES_MAX
+            && origin.bytes().all(|byte| byte.is_ascii_graphic());
+        let listed = |origins: &Vec<String>| origins.iter().any(|known| known == origin);
+        named && self.origins.as_ref().is_none_or(listed)
     }
 
     pub(crate) fn mac(&self) -> HeaderMac<'_> {

@@ -18,6 +18,7 @@ impl Provider for CoinbaseCommerce {
     fn describe() -> ProviderInfo {
         let types = &["payment.*", "invoice.paid", "coinbase-commerce.*"];
         ProviderInfo::new("coinbase-commerce", env!("CARGO_PKG_VERSION"), types, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of the body, `X-CC-Webhook-Signature`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

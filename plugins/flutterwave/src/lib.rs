@@ -27,6 +27,7 @@ impl Provider for Flutterwave {
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("flutterwave", env!("CARGO_PKG_VERSION"), canonical::TYPES, proofs)
+            .with_scheme("HMAC-SHA256 of the body (v4), or the secret hash (v3)")
     }
 
     fn check(settings: &str) -> Result<(), String> {
@@ -46,7 +47,12 @@ impl Provider for Flutterwave {
         if evidence.is_empty() {
             return Err(Refusal::new(format!("neither `{SIGNATURE_NAME}` nor `{TOKEN_NAME}`")));
         }
-        Ok(Claims { evidence, signed_at: None, event_ids: vec![event_id(&request.body)] })
+        Ok(Claims {
+            evidence,
+            signed_at: None,
+            event_ids: vec![event_id(&request.body)],
+            handshake: None,
+        })
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -24,6 +24,7 @@ impl Provider for GitHub {
     fn describe() -> ProviderInfo {
         let types = &["subscription.*", "github.*"];
         ProviderInfo::new("github", env!("CARGO_PKG_VERSION"), types, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of the body, `X-Hub-Signature-256`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

@@ -20,7 +20,8 @@ const SIGNATURE: HeaderMac = HeaderMac::hex("webhook-signature");
 impl Provider for GoCardless {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
-        let info = ProviderInfo::new("gocardless", version, canonical::TYPES, &[ProofKind::Mac]);
+        let info = ProviderInfo::new("gocardless", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of the body, `Webhook-Signature`");
         ProviderInfo { refusal_status: 498, ..info }
     }
 

@@ -37,6 +37,7 @@ impl Provider for Interlace {
                 body: br#"{"received": true}"#.to_vec(),
             }),
             ..ProviderInfo::new("interlace", version, TYPES, &[ProofKind::Mac])
+                .with_scheme("HMAC-SHA256 of what the operator has confirmed, `Signature`")
         }
     }
 

@@ -25,6 +25,7 @@ impl Provider for IppoPay {
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("ippopay", env!("CARGO_PKG_VERSION"), &["ippopay.*"], proofs)
+            .with_scheme("what the operator has confirmed")
     }
 
     fn check(settings: &str) -> Result<(), String> {
@@ -38,7 +39,12 @@ impl Provider for IppoPay {
             Scheme::Token => vec![settings.token().evidence(request)?],
             Scheme::HmacSha256 => vec![settings.mac().evidence(request, vec![Piece::Body])?],
         };
-        Ok(Claims { evidence, signed_at: None, event_ids: vec![id::derived(&[&request.body])] })
+        Ok(Claims {
+            evidence,
+            signed_at: None,
+            event_ids: vec![id::derived(&[&request.body])],
+            handshake: None,
+        })
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -21,7 +21,8 @@ const SIGNATURE: HeaderMac = HeaderMac::hex("klarna-signature");
 impl Provider for Klarna {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
-        let info = ProviderInfo::new("klarna", version, canonical::TYPES, &[ProofKind::Mac]);
+        let info = ProviderInfo::new("klarna", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of the body, `Klarna-Signature`");
         ProviderInfo { refusal_status: 400, ..info }
     }
 

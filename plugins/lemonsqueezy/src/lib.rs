@@ -21,6 +21,7 @@ const TYPES: &[&str] = &["payment.*", "refund.*", "subscription.*", "invoice.*",
 impl Provider for LemonSqueezy {
     fn describe() -> ProviderInfo {
         ProviderInfo::new("lemonsqueezy", env!("CARGO_PKG_VERSION"), TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of the body, `X-Signature`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

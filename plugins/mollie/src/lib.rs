@@ -31,6 +31,7 @@ const TYPES: &[&str] = &["payment.succeeded", "invoice.paid", "transaction.*", "
 impl Provider for Mollie {
     fn describe() -> ProviderInfo {
         ProviderInfo::new("mollie", env!("CARGO_PKG_VERSION"), TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of the body, `X-Mollie-Signature`; legacy calls by nothing")
     }
 
     fn check(settings: &str) -> Result<(), String> {
@@ -41,7 +42,12 @@ impl Provider for Mollie {
         if request.header(HEADER).is_none() && Settings::read().map_err(Refusal::new)?.legacy {
             let id = legacy::event(request).map(|event| event.id);
             let event_ids = id.into_iter().collect();
-            return Ok(Claims { evidence: Vec::new(), signed_at: None, event_ids });
+            return Ok(Claims {
+                evidence: Vec::new(),
+                signed_at: None,
+                event_ids,
+                handshake: None,
+            });
         }
         let written = request.headers(HEADER).map(|text| text.strip_prefix(PREFIX).unwrap_or(text));
         let digests: Vec<_> = written.filter_map(|text| SIGNATURE.digest(text)).collect();

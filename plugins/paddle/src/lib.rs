@@ -30,6 +30,7 @@ impl Provider for Paddle {
             clock: ClockRule::Past,
             tolerance_ms: Some(TOLERANCE_MS),
             ..ProviderInfo::new("paddle", version, canonical::TYPES, &[ProofKind::Mac])
+                .with_scheme("HMAC-SHA256 of time and body, `Paddle-Signature`")
         }
     }
 

@@ -24,6 +24,7 @@ impl Provider for Paystack {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("paystack", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA512 of the body, `x-paystack-signature`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

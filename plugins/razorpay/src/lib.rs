@@ -21,6 +21,7 @@ impl Provider for Razorpay {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("razorpay", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of the body, `X-Razorpay-Signature`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

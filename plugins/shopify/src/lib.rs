@@ -25,7 +25,9 @@ const NEWER_NAME: &str = "shopify-hmac-sha256";
 impl Provider for Shopify {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
-        ProviderInfo::new("shopify", version, canonical::TYPES, &[ProofKind::Mac])
+        ProviderInfo::new("shopify", version, canonical::TYPES, &[ProofKind::Mac]).with_scheme(
+            "HMAC-SHA256 of the body, `X-Shopify-Hmac-Sha256` or `shopify-hmac-sha256`",
+        )
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

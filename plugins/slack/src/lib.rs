@@ -1,12 +1,13 @@
 //! Slack: an HMAC over `v0:{time}:{body}`, for events in JSON, and for commands and clicks in forms.
 //!
 //! Only events have ids, and only they say what happened; a command is an event under the id of all
-//! of its body. A request to verify the URL means nothing further. The older verification token in
+//! of its body. A request to verify the URL, which is signed like any other, is answered with its
+//! challenge. The older verification token in
 //! the body proves nothing and is not looked at.
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, Json, Members, Piece, ProofKind, Provider, ProviderInfo,
-    Refusal, Request, Timestamp, event_type, form, id, json, time,
+    Claims, Event, Failure, Handshake, HeaderMac, Json, Members, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, form, id, json, time,
 };
 
 /// The plugin.
@@ -15,6 +16,9 @@ pub struct Slack;
 
 const SIGNATURE: HeaderMac = HeaderMac::hex("x-slack-signature").with_prefix("v0=");
 const TIME: &str = "x-slack-request-timestamp";
+
+/// Asks whether the URL is the app's.
+const VERIFICATION: &str = "url_verification";
 
 /// What Slack's own libraries allow, both ways.
 const TOLERANCE_MS: u64 = 300_000;
@@ -25,6 +29,7 @@ impl Provider for Slack {
         ProviderInfo {
             tolerance_ms: Some(TOLERANCE_MS),
             ..ProviderInfo::new("slack", version, &["slack.*"], &[ProofKind::Mac])
+                .with_scheme("HMAC-SHA256 of time and body, `X-Slack-Signature`")
         }
     }
 
@@ -33,7 +38,8 @@ impl Provider for Slack {
         let message = vec![Piece::from(format!("v0:{written}:")), Piece::Body];
         let mac = SIGNATURE.evidence(request, message)?;
         let event_ids = json::peek(&request.body, "/event_id");
-        Ok(Claims { signed_at: Some(at), ..Claims::new(mac, event_ids) })
+        let handshake = challenge(&request.body);
+        Ok(Claims { signed_at: Some(at), handshake, ..Claims::new(mac, event_ids) })
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -43,7 +49,7 @@ impl Provider for Slack {
         let body = request.json()?;
         let envelope = body.members();
         let outer = envelope.required("/type")?;
-        if outer == "url_verification" {
+        if outer == VERIFICATION {
             return Ok(Vec::new());
         }
         let event = envelope.object("/event");
@@ -65,6 +71,14 @@ impl Provider for Slack {
         request.set_header(TIME, time::to_unix(signed_at).to_string());
         SIGNATURE.sign(request, digests)
     }
+}
+
+/// What Slack wants to read back, of a request that only asks.
+fn challenge(body: &[u8]) -> Option<Handshake> {
+    json::peek(body, "/type").filter(|own| own == VERIFICATION)?;
+    let challenge = json::peek(body, "/challenge")?;
+    let answer = format!(r#"{{"challenge":{}}}"#, json::quoted(&challenge));
+    Some(Handshake::json([answer.into()]))
 }
 
 /// A command is its fields, what was clicked is JSON in the field `payload`.

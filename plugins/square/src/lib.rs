@@ -26,6 +26,7 @@ impl Provider for Square {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("square", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of URL and body, `x-square-hmacsha256-signature`")
     }
 
     fn check(settings: &str) -> Result<(), String> {

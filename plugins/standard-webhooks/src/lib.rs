@@ -32,6 +32,7 @@ impl Provider for StandardWebhooks {
                 &["*"],
                 &[ProofKind::Mac, ProofKind::Signature],
             )
+            .with_scheme("HMAC-SHA256 or Ed25519 of id, time and body")
         }
     }
 

@@ -38,6 +38,7 @@ impl Provider for Stripe {
                 canonical::TYPES,
                 &[ProofKind::Mac],
             )
+            .with_scheme("HMAC-SHA256 of time and body, `Stripe-Signature`")
         }
     }
 

@@ -25,6 +25,7 @@ const SIGNATURE: HeaderMac = HeaderMac::base64("x-twilio-signature").with_algori
 impl Provider for Twilio {
     fn describe() -> ProviderInfo {
         ProviderInfo::new("twilio", env!("CARGO_PKG_VERSION"), &["twilio.*"], &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA1 of URL and form, `X-Twilio-Signature`")
     }
 
     fn check(settings: &str) -> Result<(), String> {

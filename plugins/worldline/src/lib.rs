@@ -3,14 +3,15 @@
 //! The header `X-GCS-KeyId` must be there once, as in Worldline's libraries, but is not signed and so
 //! decides nothing: every active key of the source is tried. The products' documentation differs in how
 //! many decimals an amount has where its currency has not two: then there is money only if the settings
-//! say `decimals`. Which canonical event an event is stands in `canonical`.
+//! say `decimals`. Before it posts, Worldline asks by GET whether the endpoint is ours, and reads its
+//! own text back. Which canonical event an event is stands in `canonical`.
 
 mod canonical;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json, labels,
+    Claims, Event, Failure, Handshake, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind,
+    Provider, ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json, labels,
 };
 
 use crate::settings::{Decimals, Settings};
@@ -21,11 +22,17 @@ pub struct Worldline;
 
 const SIGNATURE: HeaderMac = HeaderMac::base64("x-gcs-signature");
 const KEY_ID: &str = "x-gcs-keyid";
+const VERIFICATION: &str = "x-gcs-webhooks-endpoint-verification";
+
+/// Longest text that is given back.
+const VERIFICATION_BYTES_MAX: usize = 256;
 
 impl Provider for Worldline {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("worldline", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of the body, `X-GCS-Signature`")
+            .asking_by("GET")
     }
 
     fn check(settings: &str) -> Result<(), String> {
@@ -33,6 +40,9 @@ impl Provider for Worldline {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
+        if request.method == "GET" {
+            return verification(request);
+        }
         request.the_header(KEY_ID)?;
         let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
         Ok(Claims::new(mac, json::peek(&request.body, "/id")))
@@ -67,6 +77,16 @@ impl Provider for Worldline {
         }
         SIGNATURE.sign(request, digests)
     }
+}
+
+/// Gives back what was asked with.
+fn verification(request: &Request) -> Result<Claims, Refusal> {
+    let text = request.the_header(VERIFICATION)?;
+    let plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    if text.len() > VERIFICATION_BYTES_MAX || !text.bytes().all(plain) {
+        return Err(Refusal::new(format!("header `{VERIFICATION}` is too long or no plain text")));
+    }
+    Ok(Claims::asking(Handshake::text([text.into()])))
 }
 
 fn output<'a>(object: &Members<'a>, kind: &str) -> Members<'a> {

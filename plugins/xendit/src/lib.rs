@@ -21,6 +21,7 @@ impl Provider for Xendit {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("xendit", version, canonical::TYPES, &[ProofKind::Token])
+            .with_scheme("the callback token, `x-callback-token`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

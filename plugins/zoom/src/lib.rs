@@ -1,12 +1,12 @@
 //! Zoom: an HMAC over `v0:{time}:{body}`.
 //!
 //! Nobody prescribes how old a request may be; a source may set a tolerance. There are no event ids:
-//! one is made of the body, which a retry repeats. A request to validate the URL means nothing
-//! further.
+//! one is made of the body, which a retry repeats. A request to validate the URL, which
+//! is signed like any other, is answered with a digest of its token.
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, Piece, ProofKind, Provider, ProviderInfo, Refusal, Request,
-    Timestamp, event_type, id, json, time,
+    AnswerPiece, Claims, Event, Failure, Handshake, HeaderMac, Hmac, KeyEncoding, Piece, ProofKind,
+    Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, id, json, time,
 };
 
 /// The plugin.
@@ -22,6 +22,7 @@ const VALIDATION: &str = "endpoint.url_validation";
 impl Provider for Zoom {
     fn describe() -> ProviderInfo {
         ProviderInfo::new("zoom", env!("CARGO_PKG_VERSION"), &["zoom.*"], &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of time and body, `x-zm-signature`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -30,7 +31,8 @@ impl Provider for Zoom {
         let mac = SIGNATURE.evidence(request, message)?;
         let own = json::peek(&request.body, "/event").filter(|own| own != VALIDATION);
         let event_ids = own.map(|_| id::derived(&[&request.body]));
-        Ok(Claims { signed_at: Some(at), ..Claims::new(mac, event_ids) })
+        let handshake = validation(&request.body);
+        Ok(Claims { signed_at: Some(at), handshake, ..Claims::new(mac, event_ids) })
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -57,6 +59,19 @@ impl Provider for Zoom {
         request.set_header(TIME, time::to_unix(signed_at).to_string());
         SIGNATURE.sign(request, digests)
     }
+}
+
+/// What Zoom wants to read back, of a request that only asks.
+fn validation(body: &[u8]) -> Option<Handshake> {
+    json::peek(body, "/event").filter(|own| own == VALIDATION)?;
+    let token = json::peek(body, "/payload/plainToken")?;
+    // What is signed begins like this, and is never digested for the asking.
+    if token.starts_with("v0:") {
+        return None;
+    }
+    let plain = format!(r#"{{"plainToken":{},"encryptedToken":""#, json::quoted(&token));
+    let digest = AnswerPiece::hex_hmac(Hmac::Sha256, KeyEncoding::Text, token);
+    Some(Handshake::json([plain.into(), digest, "\"}".into()]))
 }
 
 hookgate_sdk::export!(provider: Zoom);

@@ -13,7 +13,9 @@ use serde_json::Value;
 
 use self::bindings::exports::hookgate::plugin::handler::{self, HandlerInfo};
 use self::bindings::exports::hookgate::plugin::provider::{
-    self, Claims, ClockRule, Evidence, Proof, ProofKind, ProviderInfo, Refusal,
+    self, AnswerPiece, Claims, ClockRule, Digest, DigestText, Evidence, Handshake, Hmac,
+    KeyEncoding, KeyFormat, KeyLookup, KeyPlace, KeySource, Piece, Proof, ProofKind, ProviderInfo,
+    PublicKey, Refusal, Signature,
 };
 use self::bindings::hookgate::plugin::outbox::{self, Emission, Severity};
 use self::bindings::hookgate::plugin::types::{Event, Failure, FailureKind, Request};
@@ -82,6 +84,38 @@ fn misbehave(asked: &str, command: &Value) {
     }
 }
 
+/// Claims of what most providers do not do: being asked, and keys that have to be fetched.
+fn unusual(request: &Request, asked: &str) -> Option<Claims> {
+    let claims = |proofs: Vec<Proof>, handshake| Claims {
+        evidence: proofs.into_iter().map(|proof| Evidence { proofs: vec![proof] }).collect(),
+        signed_at: None,
+        event_ids: Vec::new(),
+        handshake,
+    };
+    if asked == "fetch" {
+        let url = "https://localhost:1/keys/one".to_owned();
+        return Some(claims(
+            vec![Proof::Signature(Signature {
+                algorithm: PublicKey::EcdsaP256,
+                key: KeySource::Fetched(KeyLookup { url, post: None }),
+                message: vec![Piece::Body],
+                signatures: vec![vec![0; 64]],
+            })],
+            None,
+        ));
+    }
+    let query = (request.method == "GET").then(|| request.url.split_once("?digest="))??;
+    let digest = Digest {
+        algorithm: Hmac::Sha256,
+        key: KeyEncoding::Text,
+        message: query.1.to_owned(),
+        written: DigestText::Hex,
+    };
+    let body = vec![AnswerPiece::Text("it is ".to_owned()), AnswerPiece::Digest(digest)];
+    let (content_type, headers) = ("text/plain".to_owned(), Vec::new());
+    Some(claims(Vec::new(), Some(Handshake { status: 200, content_type, headers, body })))
+}
+
 fn check() -> Result<(), String> {
     let settings: Value = serde_json::from_str(&settings::get()).unwrap_or_default();
     match settings["refuse"].as_str() {
@@ -95,12 +129,18 @@ impl provider::Guest for Guest {
         ProviderInfo {
             name: "guest".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            scheme: "a token".to_owned(),
             types: vec!["*".to_owned()],
-            proofs: vec![ProofKind::Token],
+            proofs: vec![ProofKind::Token, ProofKind::Signature],
             clock: ClockRule::Past,
             tolerance_ms: None,
             reply: None,
             refusal_status: 401,
+            handshakes: vec!["GET".to_owned()],
+            key_places: vec![KeyPlace {
+                url: "https://localhost:1/keys/".to_owned(),
+                format: KeyFormat::Jwk,
+            }],
         }
     }
 
@@ -114,6 +154,9 @@ impl provider::Guest for Guest {
         if asked == "fail" {
             return Err(Refusal { reason: "told to".to_owned() });
         }
+        if let Some(claims) = unusual(&request, &asked) {
+            return Ok(claims);
+        }
         let header = request.headers.iter().find(|header| header.name == "x-token");
         let token = header.map_or_else(String::new, |header| header.value.clone());
         let proofs = vec![Proof::Token(token)];
@@ -122,6 +165,7 @@ impl provider::Guest for Guest {
             evidence: vec![Evidence { proofs }; count],
             signed_at: None,
             event_ids: command["id"].as_str().map(str::to_owned).into_iter().collect(),
+            handshake: None,
         })
     }
 

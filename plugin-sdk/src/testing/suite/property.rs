@@ -6,7 +6,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 
 use super::{NOW, Suite};
-use crate::claims::Claims;
+use crate::claims::{Claims, KeyLookup, KeySource, Proof, Signature};
 use crate::event::is_event_type;
 use crate::id;
 use crate::json::Json;
@@ -41,7 +41,9 @@ impl<P: Provider> Suite<P> {
                 let flipped =
                     if of_body { in_body(request, at, bit) } else { in_header(request, at, bit) };
                 let Some(flipped) = flipped else { return Ok(()) };
-                if let Some(accepted) = self.accepted(&flipped) {
+                // The one key of the test stands in for any that is looked up; elsewhere lies another.
+                let same_keys = |accepted: &Claims| lookups(accepted) == lookups(&claims[sample]);
+                if let Some(accepted) = self.accepted(&flipped).filter(same_keys) {
                     prop_assert_eq!(&accepted.evidence, &claims[sample].evidence);
                 } else {
                     refused.set(refused.get() + 1);
@@ -138,7 +140,7 @@ impl<P: Provider> Suite<P> {
     }
 
     /// Asks all that a gateway asks of a request, and holds the answers to the contract.
-    fn read(&self, request: &Request) -> Result<(), TestCaseError> {
+    pub(super) fn read(&self, request: &Request) -> Result<(), TestCaseError> {
         let (claims, events) = self.call(|| (P::claim(request), P::parse(request)));
         drop(self.call(|| P::sign(request.clone(), NOW, &[])));
         if let Ok(claims) = &claims {
@@ -161,6 +163,16 @@ impl<P: Provider> Suite<P> {
         }
         Ok(())
     }
+}
+
+/// The keys that the claims ask for.
+fn lookups(claims: &Claims) -> Vec<&KeyLookup> {
+    let proofs = claims.evidence.iter().flat_map(|evidence| &evidence.proofs);
+    let lookup = |proof| match proof {
+        &Proof::Signature(Signature { key: KeySource::Fetched(ref lookup), .. }) => Some(lookup),
+        _ => None,
+    };
+    proofs.filter_map(lookup).collect()
 }
 
 fn run<S: Strategy>(strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {

@@ -1,0 +1,127 @@
+//! `hookgate provider list`: which providers there are, how each signs, and what it sends.
+//!
+//! Reads plugin files, as they are built or as a configuration names them. With `--markdown` it is the
+//! table in `plugins/README.md`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+
+use crate::claims::{ProviderInfo, Reply};
+use crate::config::Config;
+use crate::plugin::{About, Host};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Say of each provider how it signs, what it is answered, and which samples it has
+    List {
+        /// The folder of plugins, if not that of a configuration
+        #[arg(long, value_name = "FOLDER", default_value = "target/plugins")]
+        plugins: PathBuf,
+        /// The configuration whose plugins are meant
+        #[arg(long, value_name = "FILE", conflicts_with = "plugins")]
+        config: Option<PathBuf>,
+        /// As a table
+        #[arg(long)]
+        markdown: bool,
+    },
+}
+
+/// A provider, as its file says.
+struct Listed {
+    name: String,
+    info: ProviderInfo,
+    about: About,
+}
+
+pub(super) fn run(command: Command) -> anyhow::Result<()> {
+    let Command::List { plugins, config, markdown } = command;
+    let folder = match config {
+        Some(file) => Config::load(&file)?.plugins,
+        None => plugins,
+    };
+    let listed = list(&super::offline_host()?, &folder)?;
+    if listed.is_empty() {
+        bail!("no provider's plugin is in {}", folder.display());
+    }
+    if markdown {
+        print!("{}", table(&listed));
+    } else {
+        listed.iter().for_each(describe);
+    }
+    Ok(())
+}
+
+/// The providers of a folder, by name.
+fn list(host: &Host, folder: &Path) -> anyhow::Result<Vec<Listed>> {
+    let entries = folder.read_dir();
+    let entries = entries.with_context(|| format!("failed to look into {}", folder.display()))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
+    paths.sort();
+    let mut listed = Vec::new();
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|end| end == "wasm")) {
+        let (plugin, about) = super::plugin::load_with_about(host, path)?;
+        if let Some(info) = plugin.provider() {
+            listed.push(Listed { name: plugin.name().to_string(), info: info.clone(), about });
+        }
+    }
+    Ok(listed)
+}
+
+fn describe(provider: &Listed) {
+    let Listed { name, info, about } = provider;
+    println!("{name} {}", info.version);
+    println!("  scheme    {}", info.scheme);
+    if !about.settings.is_empty() {
+        println!("  settings  {}", about.settings);
+    }
+    if !about.confirmed.is_empty() {
+        println!("  confirmed {}", about.confirmed);
+    }
+    println!("  events    {}", info.types.join(", "));
+    println!("  answer    {}", answer(info));
+    if !info.handshakes.is_empty() {
+        println!("  asks by   {}", methods(info));
+    }
+    for place in &info.key_places {
+        println!("  keys at   {}", place.url);
+    }
+    let samples: Vec<_> = about.samples.keys().map(String::as_str).collect();
+    println!("  samples   {}", samples.join(", "));
+}
+
+fn table(listed: &[Listed]) -> String {
+    let mut table = String::from(
+        "| provider | a request is proven by | settings (`config`) | events | answer | asks by | \
+         confirmed by |\n|---|---|---|---|---|---|---|\n",
+    );
+    for Listed { name, info, about } in listed {
+        let types = info.types.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let cells = [
+            format!("[{name}]({name})"),
+            info.scheme.clone(),
+            about.settings.clone(),
+            types.join(" "),
+            answer(info),
+            methods(info),
+            about.confirmed.clone(),
+        ];
+        table += &format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
+    }
+    table
+}
+
+fn answer(info: &ProviderInfo) -> String {
+    match &info.reply {
+        None => "200, the receipt's id".to_owned(),
+        Some(Reply { status, body, .. }) if body.is_empty() => status.to_string(),
+        Some(Reply { status, body, .. }) => {
+            format!("{status} `{}`", String::from_utf8_lossy(body).trim())
+        }
+    }
+}
+
+fn methods(info: &ProviderInfo) -> String {
+    info.handshakes.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,270 @@
+//! Public keys that a provider keeps at a URL of its own: fetched, checked, and kept.
+//!
+//! For the schemes whose requests name their key (PayPal's certificates, Plaid's key ids). A key comes
+//! only from a place that the plugin declared and a host that the operator allowed, through
+//! [`Egress`], and what comes back is checked before it is a key. What can't be had now is never taken
+//! for a forgery: the sender is told to come again. Never runs a plugin, and never waits for more than
+//! a few answers at a time.
+
+mod certificate;
+mod jwk;
+mod shelf;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use self::certificate::{Chain, Trust};
+use self::shelf::{Kept, Shelf, Wanted};
+use crate::claims::{KeyField, KeyFormat, KeyLookup, KeyPlace, ProviderInfo, PublicKey};
+use crate::clock::Clock;
+use crate::egress::Egress;
+use crate::event::Timestamp;
+use crate::ids::Name;
+use crate::secrets::Secret;
+use crate::signature::key;
+
+/// Longest time that a look-up may take: the sender waits meanwhile.
+const FETCH_TIME_MAX: Duration = Duration::from_secs(4);
+/// Largest answer: a chain of certificates has some 10 KiB.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// What a source may look up.
+#[derive(Debug, Clone, Copy)]
+pub struct Permission<'a> {
+    /// What its plugin declares.
+    pub info: &'a ProviderInfo,
+    /// The hosts that the operator allows.
+    pub hosts: &'a [String],
+    /// What is put in where a look-up needs it.
+    pub secret: Option<&'a Secret>,
+}
+
+/// The keys of all sources. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Keys(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    egress: Egress,
+    clock: Clock,
+    trust: Trust,
+    shelves: Mutex<BTreeMap<Name, Arc<Shelf>>>,
+}
+
+/// Why there is no key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The request names a place that is not the provider's.
+    #[error("its key is not where the provider keeps keys: `{0}`")]
+    Elsewhere(String),
+    /// The operator did not allow it.
+    #[error("keys_from does not allow to ask `{0}` for its key")]
+    NotAllowed(String),
+    /// A look-up that needs a secret, of a source that has none.
+    #[error("asking for its key needs a secret, and the source has none")]
+    NoSecret,
+    /// So many look-ups for this source at a time, and in a minute, and no more.
+    #[error("too many keys are being looked up")]
+    Busy,
+    /// No answer came.
+    #[error("failed to look up its key: {0}")]
+    Unreachable(String),
+    /// An answer that says neither yes nor no.
+    #[error("failed to look up its key: `{host}` answered {status}")]
+    Status {
+        /// Who was asked.
+        host: String,
+        /// What they answered.
+        status: u16,
+    },
+    /// What was answered is no key.
+    #[error("failed to look up its key: {0}")]
+    Unreadable(String),
+    /// The provider says that there is none.
+    #[error("the provider knows no such key")]
+    Unknown,
+    /// It is not to be used any more.
+    #[error("its key has expired")]
+    Expired,
+    /// Nobody vouches for it.
+    #[error("the certificate of its key is not to be trusted: {0}")]
+    Untrusted(String),
+    /// It is of another kind than the signature.
+    #[error("its key is of another kind than its signature")]
+    Unfit,
+}
+
+impl KeyError {
+    /// Whether the same request may be genuine all the same: then its sender should come again.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::NotAllowed(_)
+            | Self::NoSecret
+            | Self::Busy
+            | Self::Unreachable(_)
+            | Self::Status { .. }
+            | Self::Unreadable(_) => true,
+            Self::Elsewhere(_)
+            | Self::Unknown
+            | Self::Expired
+            | Self::Untrusted(_)
+            | Self::Unfit => false,
+        }
+    }
+
+    /// The case, for counting.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Elsewhere(_) => "key_elsewhere",
+            Self::NotAllowed(_) => "key_not_allowed",
+            Self::NoSecret => "key_no_secret",
+            Self::Busy => "key_busy",
+            Self::Unreachable(_) => "key_unreachable",
+            Self::Status { .. } => "key_status",
+            Self::Unreadable(_) => "key_unreadable",
+            Self::Unknown => "key_unknown",
+            Self::Expired => "key_expired",
+            Self::Untrusted(_) => "key_untrusted",
+            Self::Unfit => "key_unfit",
+        }
+    }
+}
+
+/// A key that was fetched, as it came.
+#[derive(Debug, Clone)]
+enum Key {
+    Chain(Chain),
+    Jwk(jwk::Jwk),
+}
+
+impl Keys {
+    /// No keys yet. Trusts the roots that the platform trusts.
+    pub fn new(egress: Egress, clock: Clock) -> Result<Self, rustls::Error> {
+        Ok(Self::trusting(egress, clock, Trust::platform()?))
+    }
+
+    fn trusting(egress: Egress, clock: Clock, trust: Trust) -> Self {
+        Self(Arc::new(Parts { egress, clock, trust, shelves: Mutex::default() }))
+    }
+
+    /// The key for a scheme, as its own bytes: from the source's shelf, or from its place.
+    pub async fn find(
+        &self,
+        source: &Name,
+        permission: Permission<'_>,
+        scheme: PublicKey,
+        lookup: &KeyLookup,
+    ) -> Result<Vec<u8>, KeyError> {
+        let place = allowed(permission, lookup)?;
+        let shelf = self.shelf(source);
+        let slot = shelf.slot(Wanted { lookup: lookup.clone(), format: place.format.clone() })?;
+        // Whoever else wants this very key waits here, for one look-up.
+        let mut slot = slot.lock().await;
+        let now = self.0.clock.now();
+        if let Some(kept) = slot.as_mut() {
+            kept.renew(&self.0.trust, now);
+            if now < kept.until {
+                return kept.found.clone().and_then(|key| key.bytes(scheme));
+            }
+        }
+        let _permit = shelf.admit(now)?;
+        let found = self.fetch(permission.secret, &place.format, lookup, now).await;
+        let kept = slot.insert(Kept::new(found, now));
+        kept.found.clone().and_then(|key| key.bytes(scheme))
+    }
+
+    fn shelf(&self, source: &Name) -> Arc<Shelf> {
+        let mut shelves = self.0.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(shelves.entry(source.clone()).or_default())
+    }
+
+    async fn fetch(
+        &self,
+        secret: Option<&Secret>,
+        format: &KeyFormat,
+        lookup: &KeyLookup,
+        now: Timestamp,
+    ) -> Result<Key, KeyError> {
+        let json = lookup.post.as_deref().map(|fields| posted(fields, secret)).transpose()?;
+        let (url, egress) = (&lookup.url, &self.0.egress);
+        let answer = egress.fetch(url, json, ANSWER_BYTES_MAX, FETCH_TIME_MAX).await;
+        let answer = answer.map_err(|error| KeyError::Unreachable(error.to_string()))?;
+        match answer.status {
+            200 => (),
+            404 | 410 => return Err(KeyError::Unknown),
+            status => return Err(KeyError::Status { host: host(lookup), status }),
+        }
+        match format {
+            KeyFormat::Certificate(name) => {
+                let chain = Chain::read(&answer.body, name)?;
+                chain.check(&self.0.trust, now)?;
+                Ok(Key::Chain(chain))
+            }
+            KeyFormat::Jwk => jwk::Jwk::read(&answer.body).map(Key::Jwk),
+        }
+    }
+}
+
+impl Key {
+    fn bytes(&self, scheme: PublicKey) -> Result<Vec<u8>, KeyError> {
+        let bytes = match self {
+            Self::Chain(chain) => chain.key(scheme),
+            Self::Jwk(key) => key.bytes(scheme),
+        };
+        bytes.ok_or(KeyError::Unfit)
+    }
+}
+
+/// The place of a look-up, if the plugin declared it and the operator allows its host.
+fn allowed<'a>(permission: Permission<'a>, lookup: &KeyLookup) -> Result<&'a KeyPlace, KeyError> {
+    let place = permission.info.place(lookup);
+    let place = place.ok_or_else(|| KeyError::Elsewhere(host(lookup)))?;
+    if permission.hosts.iter().any(|allowed| *allowed == host(lookup)) {
+        Ok(place)
+    } else {
+        Err(KeyError::NotAllowed(host(lookup)))
+    }
+}
+
+fn host(lookup: &KeyLookup) -> String {
+    lookup.url.host_str().unwrap_or_default().to_owned()
+}
+
+/// The JSON object that is posted, with the secret in it.
+fn posted(fields: &[(String, KeyField)], secret: Option<&Secret>) -> Result<Bytes, KeyError> {
+    let member = |(name, field): &(String, KeyField)| {
+        let text = match field {
+            KeyField::Text(text) => text.as_str(),
+            KeyField::Secret => secret.ok_or(KeyError::NoSecret)?.expose(),
+        };
+        Ok((name.clone(), serde_json::Value::from(text)))
+    };
+    let object = fields.iter().map(member).collect::<Result<serde_json::Map<_, _>, KeyError>>()?;
+    Ok(serde_json::Value::Object(object).to_string().into())
+}
+
+/// A key that was recorded with a request, for `hookgate plugin test`: nobody vouches for it.
+///
+/// A JSON Web Key is the one whose id the look-up names.
+pub fn recorded(text: &str, scheme: PublicKey, lookup: &KeyLookup) -> Option<Vec<u8>> {
+    if text.trim_start().starts_with("-----BEGIN CERTIFICATE") {
+        Chain::read(text.as_bytes(), "recorded.invalid").ok()?.key(scheme)
+    } else if text.trim_start().starts_with('{') {
+        let key = jwk::Jwk::read(text.as_bytes()).ok()?;
+        let fields = lookup.post.iter().flatten();
+        let mut texts = fields.filter_map(|(_, field)| match field {
+            KeyField::Text(text) => Some(text.as_str()),
+            KeyField::Secret => None,
+        });
+        let named = key.id().is_some_and(|id| texts.any(|text| text == id));
+        named.then(|| key.bytes(scheme)).flatten()
+    } else {
+        key::public_key_of_info(scheme, &key::pem(text)?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! A public key in a certificate, and who vouches for it.
+//!
+//! The same roots and the same checks as for TLS, at a time that is given. Knows no provider: the name
+//! that a certificate must be made out to is the plugin's to declare.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls_platform_verifier::Verifier;
+
+use super::KeyError;
+use crate::claims::PublicKey;
+use crate::event::Timestamp;
+use crate::signature::key;
+
+/// Most certificates in one answer.
+const CERTIFICATES_MAX: usize = 8;
+
+/// Who is trusted.
+#[derive(Clone)]
+pub(super) struct Trust(Arc<dyn ServerCertVerifier>);
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Trust")
+    }
+}
+
+impl Trust {
+    /// The roots of the platform.
+    pub(super) fn platform() -> Result<Self, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        Ok(Self(Arc::new(Verifier::new(provider)?)))
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_root(pem: &str) -> Self {
+        let root = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        Self(Arc::new(Verifier::new_with_extra_roots([root], provider).unwrap()))
+    }
+}
+
+/// A certificate and what leads from it to a root.
+#[derive(Debug, Clone)]
+pub(super) struct Chain {
+    leaf: CertificateDer<'static>,
+    above: Arc<[CertificateDer<'static>]>,
+    name: ServerName<'static>,
+    /// The `SubjectPublicKeyInfo` of the leaf.
+    key: Arc<[u8]>,
+}
+
+impl Chain {
+    /// Reads certificates in PEM, that of the key first.
+    pub(super) fn read(pem: &[u8], name: &str) -> Result<Self, KeyError> {
+        let unreadable = |what: &str| KeyError::Unreadable(what.to_owned());
+        let read = CertificateDer::pem_slice_iter(pem).take(CERTIFICATES_MAX);
+        let mut read = read.collect::<Result<Vec<_>, _>>();
+        let certificates = read.as_mut().map_err(|_| unreadable("it is no certificate in PEM"))?;
+        if certificates.is_empty() {
+            return Err(unreadable("there is no certificate in the answer"));
+        }
+        let leaf = certificates.remove(0);
+        let parsed = ParsedCertificate::try_from(&leaf);
+        let parsed = parsed.map_err(|_| unreadable("it is no X.509 certificate"))?;
+        let key = parsed.subject_public_key_info().as_ref().into();
+        let name = ServerName::try_from(name.to_owned());
+        let name = name.map_err(|_| unreadable("it is asked for under no DNS name"))?;
+        Ok(Self { leaf, above: certificates.as_slice().into(), name, key })
+    }
+
+    /// Whether it leads to a root, is made out to its name, and counts at this time.
+    pub(super) fn check(&self, trust: &Trust, now: Timestamp) -> Result<(), KeyError> {
+        let now = UnixTime::since_unix_epoch(Duration::from_millis(now.0));
+        let checked = trust.0.verify_server_cert(&self.leaf, &self.above, &self.name, &[], now);
+        checked.map(drop).map_err(|error| KeyError::Untrusted(error.to_string()))
+    }
+
+    pub(super) fn key(&self, scheme: PublicKey) -> Option<Vec<u8>> {
+        key::public_key_of_info(scheme, &self.key)
+    }
+}

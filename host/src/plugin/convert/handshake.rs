@@ -1,0 +1,172 @@
+//! The answer to a handshake as a plugin gives it, held against the contract.
+//!
+//! What anybody on the network may cause to be answered is kept small and plain here: no page, no
+//! cookie, no header that HTTP itself lives on. What may be digested is [`crate::signature`]'s to say.
+
+use http::{HeaderName, HeaderValue, Method, header};
+
+use super::super::bindings::exports::hookgate::plugin::provider;
+use super::super::bindings::hookgate::plugin::types;
+use super::super::lie::{self, Lie, lie};
+use crate::claims::{AnswerPiece, DigestText, Handshake};
+use crate::headers::Headers;
+
+/// The methods beside POST that are read at all.
+const METHODS: [Method; 2] = [Method::GET, Method::OPTIONS];
+/// Most headers beside the content type.
+const HEADERS_MAX: usize = 8;
+/// Most pieces of a body.
+const PIECES_MAX: usize = 16;
+/// Largest text in an answer, all of it together.
+const TEXT_BYTES_MAX: usize = 4 << 10;
+/// Longest text that is digested.
+const DIGESTED_BYTES_MAX: usize = 1 << 10;
+/// What a browser never takes for a page.
+const CONTENT_TYPES: [&str; 2] = ["text/plain", "application/json"];
+/// Headers that are not a plugin's to set.
+const RESERVED: [HeaderName; 12] = [
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::DATE,
+    header::LOCATION,
+    header::REFRESH,
+    header::SET_COOKIE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// The methods that a provider names.
+pub(super) fn methods(names: Vec<String>) -> Result<Vec<Method>, Lie> {
+    let method = |name: String| {
+        let known = METHODS.into_iter().find(|method| method.as_str() == name);
+        known.ok_or_else(|| {
+            let shown = lie::shortened(&name, 16);
+            lie("provider-info.handshakes", format!("has `{shown}`, not GET or OPTIONS"))
+        })
+    };
+    names.into_iter().map(method).collect()
+}
+
+/// The answer that a provider wants.
+pub(super) fn handshake(handshake: provider::Handshake) -> Result<Handshake, Lie> {
+    if !(200..=299).contains(&handshake.status) {
+        let reason = format!("is {}, not 200 to 299", handshake.status);
+        return Err(lie("handshake.status", reason));
+    }
+    let content_type = lie::content_type("handshake.content-type", handshake.content_type)?;
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !CONTENT_TYPES.contains(&essence) {
+        return Err(lie("handshake.content-type", "is neither text/plain nor application/json"));
+    }
+    let headers = lie::at_most("handshake.headers", handshake.headers, HEADERS_MAX)?;
+    let headers = headers.into_iter().map(header).collect::<Result<Headers, _>>()?;
+    let pieces = lie::at_most("handshake.body", handshake.body, PIECES_MAX)?;
+    let body = pieces.into_iter().map(piece).collect::<Result<Vec<_>, _>>()?;
+    let text: usize = body.iter().map(bytes).sum();
+    if text + headers.bytes() > TEXT_BYTES_MAX {
+        return Err(lie("handshake", format!("has more than {TEXT_BYTES_MAX} bytes")));
+    }
+    Ok(Handshake { status: handshake.status, content_type, headers, body })
+}
+
+fn header(header: types::HeaderResult) -> Result<(String, String), Lie> {
+    let name = header.name.parse::<HeaderName>().ok();
+    let name = name.filter(|name| !RESERVED.contains(name));
+    match (name, HeaderValue::from_str(&header.value)) {
+        (Some(name), Ok(_)) => Ok((name.as_str().to_owned(), header.value)),
+        _ => Err(lie("handshake.headers", "has a header that an answer may not have")),
+    }
+}
+
+fn piece(piece: provider::AnswerPiece) -> Result<AnswerPiece, Lie> {
+    Ok(match piece {
+        provider::AnswerPiece::Text(text) => AnswerPiece::Text(text),
+        provider::AnswerPiece::Digest(digest) => AnswerPiece::Digest {
+            algorithm: super::hmac(digest.algorithm),
+            key: super::key_encoding(digest.key),
+            message: lie::text("digest.message", digest.message, DIGESTED_BYTES_MAX)?,
+            written: match digest.written {
+                provider::DigestText::Hex => DigestText::Hex,
+                provider::DigestText::Base64 => DigestText::Base64,
+            },
+        },
+    })
+}
+
+/// How much of a piece the plugin gave.
+fn bytes(piece: &AnswerPiece) -> usize {
+    match piece {
+        AnswerPiece::Text(text) => text.len(),
+        AnswerPiece::Digest { message, .. } => message.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain() -> provider::Handshake {
+        provider::Handshake {
+            status: 200,
+            content_type: "text/plain; charset=utf-8".to_owned(),
+            headers: Vec::new(),
+            body: vec![provider::AnswerPiece::Text("a1b2".to_owned())],
+        }
+    }
+
+    #[track_caller]
+    fn lies(change: impl FnOnce(&mut provider::Handshake), field: &str) {
+        let mut changed = plain();
+        change(&mut changed);
+        assert_eq!(handshake(changed).unwrap_err().field, field);
+    }
+
+    fn named(name: &str, value: &str) -> Vec<types::HeaderResult> {
+        vec![types::HeaderResult { name: name.to_owned(), value: value.to_owned() }]
+    }
+
+    #[test]
+    fn what_was_sent_is_never_shown_as_a_page() {
+        assert!(handshake(plain()).is_ok());
+        for content_type in ["text/html", "image/svg+xml", "text/plainer", ""] {
+            let change = |it: &mut provider::Handshake| it.content_type = content_type.to_owned();
+            lies(change, "handshake.content-type");
+        }
+    }
+
+    #[test]
+    fn an_answer_has_no_header_that_is_the_gateways_own() {
+        let ok = provider::Handshake { headers: named("WebHook-Allowed-Rate", "*"), ..plain() };
+        assert!(handshake(ok).is_ok());
+        for name in ["Set-Cookie", "content-length", "Transfer-Encoding", "location", "a b"] {
+            lies(|it| it.headers = named(name, "1"), "handshake.headers");
+        }
+        lies(|it| it.headers = named("x", "a\r\nset-cookie: b"), "handshake.headers");
+        lies(|it| it.headers = (0..9).flat_map(|_| named("x", "1")).collect(), "handshake.headers");
+    }
+
+    #[test]
+    fn an_answer_is_small() {
+        lies(|it| it.status = 302, "handshake.status");
+        lies(|it| it.body = vec![provider::AnswerPiece::Text("x".repeat(5_000))], "handshake");
+        let digest = provider::Digest {
+            algorithm: provider::Hmac::Sha256,
+            key: provider::KeyEncoding::Text,
+            message: "x".repeat(1_025),
+            written: provider::DigestText::Hex,
+        };
+        lies(|it| it.body = vec![provider::AnswerPiece::Digest(digest)], "digest.message");
+    }
+
+    #[test]
+    fn only_get_and_options_are_read_beside_post() {
+        assert_eq!(methods(vec!["GET".to_owned(), "OPTIONS".to_owned()]).unwrap(), METHODS);
+        for name in ["POST", "get", "HEAD", "DELETE", ""] {
+            assert!(methods(vec![name.to_owned()]).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Where a provider keeps its public keys, and how one of them is asked for.
+//!
+//! Nothing is fetched here: the gateway does, from places that `describe` declares and the operator
+//! allows.
+
+use crate::claims::{KeyField, KeyFormat, KeyLookup, KeyPlace};
+
+impl KeyPlace {
+    /// Certificates in PEM below a URL that ends in `/`, or at this very URL, made out to a DNS name.
+    pub fn certificate(url: &str, name: &str) -> Self {
+        Self { url: url.to_owned(), format: KeyFormat::Certificate(name.to_owned()) }
+    }
+
+    /// JSON Web Keys below a URL that ends in `/`, or at this very URL.
+    pub fn jwk(url: &str) -> Self {
+        Self { url: url.to_owned(), format: KeyFormat::Jwk }
+    }
+
+    /// Whether a URL lies in this place. The gateway asks as well, with more care.
+    pub fn holds(&self, url: &str) -> bool {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/:-_.".contains(&byte);
+        let below = self.url.ends_with('/') && url.starts_with(&self.url) && !url.contains("..");
+        url == self.url || (below && url.bytes().all(plain))
+    }
+}
+
+impl KeyLookup {
+    /// A GET.
+    pub fn get(url: impl Into<String>) -> Self {
+        Self { url: url.into(), post: None }
+    }
+
+    /// A POST of a JSON object with these members.
+    pub fn post(url: impl Into<String>, fields: &[(&str, KeyField)]) -> Self {
+        let fields = fields.iter().map(|(name, field)| ((*name).to_owned(), field.clone()));
+        Self { url: url.into(), post: Some(fields.collect()) }
+    }
+}
+
+impl From<&str> for KeyField {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_holds_what_lies_below_it() {
+        let place = KeyPlace::certificate("https://api.pay.example/certs/", "certs.pay.example");
+        assert!(place.holds("https://api.pay.example/certs/CERT-1"));
+        for url in [
+            "http://api.pay.example/certs/CERT-1",
+            "https://api.pay.example@evil.example/certs/CERT-1",
+            "https://api.pay.example/certs/../CERT-1",
+            "https://api.pay.example/certs/%2e%2e/CERT-1",
+            "https://api.pay.example/certs/CERT-1?x",
+            "https://api.pay.example/other",
+        ] {
+            assert!(!place.holds(url), "{url}");
+        }
+        assert!(KeyPlace::jwk("https://a.example/get").holds("https://a.example/get"));
+        assert!(!KeyPlace::jwk("https://a.example/get").holds("https://a.example/get/x"));
+    }
+}

@@ -1,0 +1,95 @@
+//! Providers that ask whether the endpoint is ours, and what they are answered.
+//!
+//! The same format everywhere: `challenges.json` beside `vectors.json`, and among the shared vectors.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{NOW, Suite};
+use crate::provider::Provider;
+use crate::request::Request;
+use crate::testing::{Bench, Tolerance, answer, sign, vectors, verify};
+
+#[derive(Debug, Deserialize)]
+struct Challenge {
+    provider: String,
+    name: String,
+    method: String,
+    url: Option<String>,
+    secret: Option<String>,
+    public_key: Option<String>,
+    #[serde(default)]
+    request_headers: BTreeMap<String, String>,
+    #[serde(default)]
+    request_body: String,
+    response_status: u16,
+    response_body: String,
+    /// Where the provider looks at them too.
+    #[serde(default)]
+    response_headers: BTreeMap<String, String>,
+}
+
+impl<P: Provider> Suite<P> {
+    /// Every handshake that is recorded, beside the provider or shared, gets its answer.
+    ///
+    /// # Panics
+    ///
+    /// If one gets another.
+    pub fn check_handshakes(&self) {
+        let own = fs::read_to_string(Path::new(self.folder).join("challenges.json"));
+        let shared = vectors::shared("vectors/challenges.json");
+        for text in own.into_iter().chain(shared.into_iter().map(|(_, text)| text)) {
+            let challenges: Vec<Challenge> =
+                serde_json::from_str(&text).expect("challenges are in their format");
+            for challenge in challenges.iter().filter(|it| it.provider == self.name) {
+                self.check_handshake(challenge);
+            }
+        }
+    }
+
+    fn check_handshake(&self, challenge: &Challenge) {
+        let name = &challenge.name;
+        let settings = challenge.public_key.as_ref().map_or_else(
+            || self.settings.clone(),
+            |key| serde_json::json!({ "public_key": key }).to_string(),
+        );
+        let secret = challenge.secret.as_deref().unwrap_or(self.secret);
+        let url = challenge.url.as_deref().unwrap_or(self.url);
+        let mut request =
+            Request { received_at: NOW, ..Request::post(url, challenge.request_body.clone()) };
+        challenge.request_headers.iter().for_each(|(name, value)| request.set_header(name, value));
+        Bench::new().with_settings(&settings).call(|| {
+            let claims = if challenge.method == "POST" {
+                // The provider signs it like any other.
+                request = sign::<P>(&request, secret, NOW);
+                let claims = P::claim(&request).expect(name);
+                let (info, tolerance) = (P::describe(), Tolerance::Provider);
+                let proven = verify(&info, &claims, &request, &[secret], NOW, tolerance);
+                assert_eq!(proven, Ok(()), "{name}");
+                claims
+            } else {
+                request.method.clone_from(&challenge.method);
+                assert!(P::describe().handshakes.contains(&challenge.method), "{name}");
+                P::claim(&request).expect(name)
+            };
+            let handshake = claims.handshake.as_ref().expect(name);
+            assert_eq!(handshake.status, challenge.response_status, "{name}");
+            let body = answer(&claims, secret).expect(name);
+            assert_eq!(meaning(&body), meaning(&challenge.response_body), "{name}");
+            for (header, value) in &challenge.response_headers {
+                let mut headers = handshake.headers.iter();
+                let found = headers.find(|found| found.name.eq_ignore_ascii_case(header));
+                assert_eq!(found.map(|found| &found.value), Some(value), "{name}: {header}");
+            }
+        });
+    }
+}
+
+/// JSON however it is laid out, else the text.
+fn meaning(body: &str) -> Value {
+    serde_json::from_str(body).unwrap_or_else(|_| body.into())
+}

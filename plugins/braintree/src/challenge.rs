@@ -1,0 +1,28 @@
+//! Braintree's question whether the endpoint is ours: `GET ?bt_challenge=<hex>`.
+//!
+//! The answer is a digest under the very key that signs payloads, and nobody signs the question. So a
+//! challenge is held to its alphabet and length, and [`is_one`] keeps it from being a payload.
+
+use hookgate_sdk::{AnswerPiece, Claims, Handshake, Hmac, KeyEncoding, Refusal, Request, form};
+
+use crate::settings::Settings;
+
+/// As Braintree's own libraries have it.
+const LENGTHS: std::ops::RangeInclusive<usize> = 20..=32;
+
+/// Whether a text may be a challenge.
+pub(crate) fn is_one(text: &str) -> bool {
+    LENGTHS.contains(&text.len())
+        && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Claims that answer the question.
+pub(crate) fn answered(request: &Request, settings: &Settings) -> Result<Claims, Refusal> {
+    let (_, query) = request.url.split_once('?').unwrap_or_default();
+    let query = form::parse(query.as_bytes());
+    let challenge = form::value(&query, "bt_challenge").filter(|text| is_one(text));
+    let challenge = challenge.ok_or_else(|| Refusal::new("asked without a challenge"))?;
+    let digest = AnswerPiece::hex_hmac(Hmac::Sha1, KeyEncoding::Sha1, challenge);
+    let key = format!("{}|", settings.public_key);
+    Ok(Claims::asking(Handshake::text([key.into(), digest])))
+}

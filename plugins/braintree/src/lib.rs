@@ -1,0 +1,78 @@
+//! Braintree: an HMAC-SHA1 over a form field, whose key is the SHA-1 of the private key, and XML in it.
+//!
+//! A request carries a signature for every pair of keys; the one of the public key in the settings
+//! counts. There are no event ids: one is made of the payload, which a retry repeats. Before it posts,
+//! Braintree asks by GET whether the endpoint is ours, and reads a digest of its challenge back.
+//! Whoever asks may choose the challenge, so what looks like one is never taken for a payload.
+
+mod canonical;
+mod challenge;
+mod notification;
+mod payload;
+mod settings;
+mod xml;
+
+use hookgate_sdk::{
+    Claims, Event, Evidence, Failure, Hmac, KeyEncoding, Piece, Proof, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, id,
+};
+
+use crate::payload::Payload;
+use crate::settings::Settings;
+use crate::xml::Element;
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Braintree;
+
+impl Provider for Braintree {
+    fn describe() -> ProviderInfo {
+        let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Mac]);
+        ProviderInfo::new("braintree", version, canonical::TYPES, proofs)
+            .with_scheme("HMAC-SHA1 of `bt_payload`, `bt_signature`; the key is the SHA-1 of the private key")
+            .asking_by("GET")
+    }
+
+    fn check(settings: &str) -> Result<(), String> {
+        Settings::check(settings)
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        let settings = Settings::read().map_err(Refusal::new)?;
+        if request.method == "GET" {
+            return challenge::answered(request, &settings);
+        }
+        let payload = Payload::of(request).map_err(Refusal::new)?;
+        let digest = payload.digest(&settings.public_key).map_err(Refusal::new)?;
+        let mac = |text: String| {
+            let (message, digests) = (vec![Piece::from(text)], vec![digest.clone()]);
+            Proof::hmac(Hmac::Sha1, KeyEncoding::Sha1, message, digests)
+        };
+        // Braintree's libraries try it with a newline behind as well.
+        let proofs = vec![mac(payload.text.clone()), mac(format!("{}\n", payload.text))];
+        // What can't be read is for parse to say.
+        let news = document(&payload).is_ok_and(|document| !notification::is_check(&document));
+        Ok(Claims::new(Evidence::any(proofs), news.then(|| event_id(&payload))))
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let payload = Payload::of(request).map_err(Failure::permanent)?;
+        let document = document(&payload).map_err(Failure::permanent)?;
+        notification::events(&document, &event_id(&payload))
+    }
+
+    fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        payload::sign(request, &Settings::read()?.public_key, digests)
+    }
+}
+
+fn document(payload: &Payload) -> Result<Element, String> {
+    xml::parse(&payload.decoded()?)
+}
+
+/// Made of what the payload says, however its lines are broken.
+fn event_id(payload: &Payload) -> String {
+    id::derived(&[payload.text.replace('\n', "").as_bytes()])
+}
+
+hookgate_sdk::export!(provider: Braintree);

@@ -1,0 +1,76 @@
+//! Braintree's requests, proven, answered and parsed.
+
+use hookgate_braintree::Braintree;
+use hookgate_sdk::testing::vectors::Vector;
+use hookgate_sdk::testing::{Bench, Suite, answer, sign};
+use hookgate_sdk::{Provider, Request, provider_tests};
+
+const SECRET: &str = "hookgate_private_lantern";
+const SETTINGS: &str = r#"{"public_key":"hookgate_public_lantern"}"#;
+
+provider_tests!(
+    Suite::<Braintree>::new("braintree", env!("CARGO_MANIFEST_DIR"), SECRET)
+        .with_settings(SETTINGS)
+        .with_vector_settings(public_key)
+);
+
+fn public_key(vector: &Vector) -> String {
+    let key = vector.public_key.as_deref().unwrap_or("hookgate_public_lantern");
+    format!(r#"{{"public_key":"{key}"}}"#)
+}
+
+fn asked(url: &str) -> Option<String> {
+    let request = Request { method: "GET".to_owned(), ..Request::post(url, "") };
+    let claims = Bench::new().with_settings(SETTINGS).call(|| Braintree::claim(&request)).ok()?;
+    assert!(claims.evidence.is_empty());
+    answer(&claims, SECRET)
+}
+
+#[test]
+fn only_a_challenge_is_answered() {
+    let challenge = "20f9f8ed05f77439fe955c977e4c8a53";
+    assert!(asked(&format!("/in/braintree?a=b&bt_challenge={challenge}")).is_some());
+    for query in [
+        "",
+        "?bt_challenge=",
+        "?bt_challenge=20f9f8ed05f77439fe",
+        "?bt_challenge=20f9f8ed05f77439fe955c977e4c8a530",
+        "?bt_challenge=20F9F8ED05F77439FE955C977E4C8A53",
+        "?bt_challenge=20f9f8ed05f77439fe955c97%0A",
+        "?bt_challenge=PG5vdGlmaWNhdGlvbi8%2BCg",
+    ] {
+        assert_eq!(asked(&format!("/in/braintree{query}")), None, "{query}");
+    }
+}
+
+#[test]
+fn what_was_answered_signs_nothing() {
+    let challenge = "20f9f8ed05f77439fe955c977e4c8a53";
+    let answered = asked(&format!("/in/braintree?bt_challenge={challenge}")).unwrap();
+    let signature = answered.replace('|', "%7C");
+    for payload in [challenge.to_owned(), format!("{challenge}%0A")] {
+        let body = format!("bt_signature={signature}&bt_payload={payload}");
+        let request = Request::post("/in/braintree", body);
+        let claims = Bench::new().with_settings(SETTINGS).call(|| Braintree::claim(&request));
+        assert!(claims.is_err(), "{claims:?}");
+    }
+}
+
+#[test]
+fn xml_and_a_form_are_signed_alike() {
+    Bench::new().with_settings(SETTINGS).call(|| {
+        let xml = Request::post("/in/braintree", "<notification><kind>check</kind></notification>");
+        let form = sign::<Braintree>(&xml, SECRET, 0);
+        assert!(form.body.starts_with(b"bt_signature=hookgate_public_lantern%7C"));
+        assert_eq!(sign::<Braintree>(&form, SECRET, 0).body, form.body);
+        assert_eq!(Braintree::parse(&form).unwrap(), []);
+    });
+}
+
+#[test]
+fn settings_are_checked() {
+    assert_eq!(Braintree::check(SETTINGS), Ok(()));
+    for settings in ["{}", r#"{"public_key":""}"#, r#"{"public_key":"a|b"}"#] {
+        assert!(Braintree::check(settings).is_err(), "{settings}");
+    }
+}

@@ -1,0 +1,77 @@
+//! Which canonical event a PayPal event is.
+//!
+//! One fact is one canonical event. Version 1 of PayPal's API tells a `SALE`, version 2 a `CAPTURE`;
+//! a merchant has one of them. That an order was completed tells a capture again.
+
+/// What this provider may yield, for people.
+pub(crate) const TYPES: &[&str] = &[
+    "payment.*",
+    "refund.succeeded",
+    "dispute.*",
+    "subscription.*",
+    "invoice.*",
+    "payout.*",
+    "paypal.*",
+];
+
+/// The canonical type, if there is one; a dispute that is over says how by its outcome.
+pub(crate) fn event_type(own: &str, outcome: &str) -> Option<&'static str> {
+    Some(match own {
+        "PAYMENT.AUTHORIZATION.CREATED" => "payment.authorized",
+        "PAYMENT.AUTHORIZATION.VOIDED" => "payment.canceled",
+        "PAYMENT.SALE.COMPLETED" | "PAYMENT.CAPTURE.COMPLETED" => "payment.succeeded",
+        "PAYMENT.SALE.DENIED" | "PAYMENT.CAPTURE.DENIED" | "PAYMENT.CAPTURE.DECLINED" => {
+            "payment.failed"
+        }
+        "PAYMENT.SALE.REFUNDED" | "PAYMENT.CAPTURE.REFUNDED" => "refund.succeeded",
+        "CUSTOMER.DISPUTE.CREATED" => "dispute.opened",
+        "CUSTOMER.DISPUTE.RESOLVED" => match outcome {
+            "RESOLVED_SELLER_FAVOUR" => "dispute.won",
+            "RESOLVED_BUYER_FAVOUR" => "dispute.lost",
+            _ => return None,
+        },
+        "BILLING.SUBSCRIPTION.CREATED" => "subscription.created",
+        "BILLING.SUBSCRIPTION.ACTIVATED"
+        | "BILLING.SUBSCRIPTION.RE-ACTIVATED"
+        | "BILLING.SUBSCRIPTION.SUSPENDED"
+        | "BILLING.SUBSCRIPTION.UPDATED" => "subscription.updated",
+        "BILLING.SUBSCRIPTION.CANCELLED" | "BILLING.SUBSCRIPTION.EXPIRED" => {
+            "subscription.canceled"
+        }
+        "BILLING.SUBSCRIPTION.PAYMENT.FAILED" => "invoice.failed",
+        "INVOICING.INVOICE.PAID" => "invoice.paid",
+        "PAYMENT.PAYOUTS-ITEM.SUCCEEDED" => "payout.paid",
+        "PAYMENT.PAYOUTS-ITEM.CANCELED" => "payout.canceled",
+        "PAYMENT.PAYOUTS-ITEM.FAILED"
+        | "PAYMENT.PAYOUTS-ITEM.DENIED"
+        | "PAYMENT.PAYOUTS-ITEM.RETURNED" => "payout.failed",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payment_is_told_once() {
+        for (own, canonical) in [
+            ("PAYMENT.SALE.COMPLETED", Some("payment.succeeded")),
+            ("PAYMENT.CAPTURE.COMPLETED", Some("payment.succeeded")),
+            ("CHECKOUT.ORDER.COMPLETED", None),
+            ("CHECKOUT.ORDER.APPROVED", None),
+            ("PAYMENT.CAPTURE.PENDING", None),
+            ("PAYMENT.CAPTURE.REVERSED", None),
+        ] {
+            assert_eq!(event_type(own, ""), canonical, "{own}");
+        }
+    }
+
+    #[test]
+    fn a_dispute_ends_by_its_outcome() {
+        let ended = |outcome| event_type("CUSTOMER.DISPUTE.RESOLVED", outcome);
+        assert_eq!(ended("RESOLVED_SELLER_FAVOUR"), Some("dispute.won"));
+        assert_eq!(ended("RESOLVED_BUYER_FAVOUR"), Some("dispute.lost"));
+        assert_eq!(ended("CANCELED_BY_BUYER"), None);
+    }
+}

@@ -1,0 +1,110 @@
+//! PayPal: an RSA signature over the transmission's id and time, the webhook's id and a checksum of the
+//! body, with a certificate that the request names.
+//!
+//! The certificate is fetched from PayPal's own hosts, and the live ones and the sandbox vouch for
+//! themselves alone. The checksum is a CRC-32: whoever has seen a genuine request can make another body
+//! with the same, so a source may set a tolerance (retries come for 3 days), and whoever moves money
+//! should ask PayPal once more. Which canonical event an event is stands in `canonical`.
+
+mod canonical;
+mod crc32;
+mod settings;
+mod transmission;
+
+use hookgate_sdk::{
+    Claims, Event, Evidence, Failure, InvalidMoney, Json, KeyLookup, Members, Money, Piece, Proof,
+    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type, json,
+    labels,
+};
+
+use crate::settings::{Environment, Settings};
+use crate::transmission::Transmission;
+
+/// The plugin.
+#[derive(Debug)]
+pub struct PayPal;
+
+/// Where an amount may be, and its currency beside it: of version 2, of version 1, of a dispute, of a
+/// subscription's payment, of an invoice, of a payout.
+const AMOUNTS: [(&str, &str); 6] = [
+    ("/amount/value", "/amount/currency_code"),
+    ("/amount/total", "/amount/currency"),
+    ("/dispute_amount/value", "/dispute_amount/currency_code"),
+    (
+        "/billing_info/last_failed_payment/amount/value",
+        "/billing_info/last_failed_payment/amount/currency_code",
+    ),
+    ("/invoice/amount/value", "/invoice/amount/currency_code"),
+    ("/payout_item/amount/value", "/payout_item/amount/currency"),
+];
+
+/// Where the payment is named that a refund or a dispute is of, and what else names an entity.
+const SUBJECTS: [&str; 7] = [
+    "/disputed_transactions/0/seller_transaction_id",
+    "/sale_id",
+    "/capture_id",
+    "/id",
+    "/dispute_id",
+    "/invoice/id",
+    "/payout_item_id",
+];
+
+impl Provider for PayPal {
+    fn describe() -> ProviderInfo {
+        let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Signature]);
+        let places = [Environment::Live, Environment::Sandbox];
+        ProviderInfo::new("paypal", version, canonical::TYPES, proofs)
+            .with_scheme("RSA-SHA256 of ids, time and a CRC-32 of the body, with a certificate that is fetched")
+            .with_keys_at(places.into_iter().flat_map(Environment::places))
+    }
+
+    fn check(settings: &str) -> Result<(), String> {
+        Settings::check(settings)
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        let settings = Settings::read().map_err(Refusal::new)?;
+        let sent = Transmission::of(request, &settings)?;
+        let (scheme, message) = (PublicKey::RsaSha256, vec![Piece::from(sent.message)]);
+        let lookup = KeyLookup::get(sent.certificate);
+        let proof = Proof::fetched_key(scheme, lookup, message, vec![sent.signature]);
+        let claims = Claims::new(Evidence::from(proof), json::peek(&request.body, "/id"));
+        Ok(Claims { signed_at: Some(sent.at), ..claims })
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let body = request.json()?;
+        let envelope = body.members();
+        let (id, own) = (envelope.required("/id")?, envelope.required("/event_type")?);
+        let resource = envelope.object("/resource");
+        let outcome = resource.name("/dispute_outcome/outcome_code").unwrap_or_default();
+        let canonical = canonical::event_type(&own, &outcome);
+        let about = envelope.at("/resource").map_or(body.raw(), Json::raw);
+        Ok(vec![Event {
+            subject: SUBJECTS.into_iter().find_map(|pointer| resource.name(pointer)),
+            time: envelope.rfc3339("/create_time"),
+            money: money(&resource)?,
+            labels: labels([
+                ("country", resource.name("/payer/address/country_code")),
+                ("decline_code", resource.name("/processor_response/response_code")),
+                ("reason", resource.word("/reason")),
+            ]),
+            ..Event::new(id, event_type(canonical, "paypal", &own.to_lowercase())?, about)
+        }])
+    }
+
+    fn sign(request: Request, at: Timestamp, signatures: &[Vec<u8>]) -> Result<Request, String> {
+        transmission::sign(request, &Settings::read()?, at, signatures)
+    }
+}
+
+fn money(resource: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    for (amount, currency) in AMOUNTS {
+        if let Some(money) = resource.major(amount, currency)? {
+            return Ok(Some(money));
+        }
+    }
+    Ok(None)
+}
+
+hookgate_sdk::export!(provider: PayPal);

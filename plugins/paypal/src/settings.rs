@@ -1,0 +1,67 @@
+//! What the operator must say of a source: which webhook it is, and in which environment.
+
+use hookgate_sdk::KeyPlace;
+use serde::Deserialize;
+
+/// Longest id of a webhook.
+const ID_BYTES_MAX: usize = 64;
+
+/// The source's `config` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// The webhook's id, which PayPal signs along and which is no secret.
+    pub(crate) webhook_id: String,
+    #[serde(default)]
+    pub(crate) environment: Environment,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Environment {
+    #[default]
+    Live,
+    Sandbox,
+}
+
+impl Environment {
+    /// Where its certificates are, and whom they are made out to.
+    pub(crate) fn places(self) -> Vec<KeyPlace> {
+        let (urls, name): (&[&str], _) = match self {
+            Self::Live => (
+                &[
+                    "https://api.paypal.com/v1/notifications/certs/",
+                    "https://api-m.paypal.com/v1/notifications/certs/",
+                ],
+                "messageverificationcerts.paypal.com",
+            ),
+            Self::Sandbox => (
+                &[
+                    "https://api.sandbox.paypal.com/v1/notifications/certs/",
+                    "https://api-m.sandbox.paypal.com/v1/notifications/certs/",
+                    // What PayPal's own libraries are tested with.
+                    "https://api.sandbox.paypal.com/v1/notifications/test",
+                ],
+                "messageverificationcerts.sandbox.paypal.com",
+            ),
+        };
+        urls.iter().map(|url| KeyPlace::certificate(url, name)).collect()
+    }
+}
+
+impl Settings {
+    pub(crate) fn read() -> Result<Self, String> {
+        hookgate_sdk::settings::read()
+    }
+
+    pub(crate) fn check(settings: &str) -> Result<(), String> {
+        let settings: Self = hookgate_sdk::settings::parse(settings)?;
+        let id = &settings.webhook_id;
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(known) {
+            Ok(())
+        } else {
+            Err("`webhook_id` is not the id of a webhook at PayPal".to_owned())
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! PayPal's requests, proven and parsed, with a key of our own in the place of a certificate's.
+
+use hookgate_paypal::PayPal;
+use hookgate_sdk::testing::vectors::Vector;
+use hookgate_sdk::testing::{Bench, Suite, sign};
+use hookgate_sdk::{KeySource, Proof, Provider, Request, provider_tests};
+
+const KEY: &str = include_str!("private_key.pem");
+const LIVE: &str = r#"{"webhook_id":"HGWEBHOOK01"}"#;
+const SANDBOX: &str = r#"{"webhook_id":"HGWEBHOOK01","environment":"sandbox"}"#;
+
+provider_tests!(
+    Suite::<PayPal>::new("paypal", env!("CARGO_MANIFEST_DIR"), KEY)
+        .with_settings(LIVE)
+        .with_vector_settings(webhook)
+);
+
+/// What the vectors call the secret is the webhook's id, and PayPal's own are of the sandbox.
+fn webhook(vector: &Vector) -> String {
+    format!(r#"{{"webhook_id":"{}","environment":"sandbox"}}"#, vector.secret())
+}
+
+/// Where the key of a request with this certificate would be looked up.
+fn place(settings: &str, certificate: &str) -> Option<String> {
+    Bench::new().with_settings(settings).call(|| {
+        let mut request = sign::<PayPal>(&Request::post("/in/paypal", "{}"), KEY, 0);
+        request.set_header("paypal-cert-url", certificate);
+        let claims = PayPal::claim(&request).ok()?;
+        let Proof::Signature(signature) = &claims.evidence[0].proofs[0] else { return None };
+        let KeySource::Fetched(lookup) = &signature.key else { return None };
+        Some(lookup.url.clone())
+    })
+}
+
+#[test]
+fn a_certificate_is_paypals_own_and_of_the_same_environment() {
+    let (live, sandbox) = (
+        "https://api.paypal.com/v1/notifications/certs/CERT-1",
+        "https://api-m.sandbox.paypal.com/v1/notifications/certs/CERT-1",
+    );
+    assert_eq!(place(LIVE, live).as_deref(), Some(live));
+    assert_eq!(place(SANDBOX, sandbox).as_deref(), Some(sandbox));
+    assert_eq!(place(LIVE, sandbox), None);
+    assert_eq!(place(SANDBOX, live), None);
+    for certificate in [
+        "http://api.paypal.com/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com@evil.example/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com.evil.example/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com/v1/notifications/certs/../../CERT-1",
+        "https://api.paypal.com/v1/notifications/certs/CERT-1?a",
+        "https://api.paypal.com/v2/certs/CERT-1",
+        "",
+    ] {
+        assert_eq!(place(LIVE, certificate), None, "{certificate}");
+    }
+}
+
+#[test]
+fn no_part_of_what_is_signed_passes_for_two() {
+    let claims = |name: &str, value: &str| {
+        Bench::new().with_settings(LIVE).call(|| {
+            let mut request = sign::<PayPal>(&Request::post("/in/paypal", "{}"), KEY, 0);
+            request.set_header(name, value);
+            PayPal::claim(&request).is_ok()
+        })
+    };
+    assert!(claims("paypal-transmission-id", "b2384410-f8d2"));
+    assert!(!claims("paypal-transmission-id", "b2384410|2015-05-12T18:14:14Z"));
+    assert!(!claims("paypal-transmission-time", "2015-05-12T18:14:14Z|HGWEBHOOK01"));
+    assert!(!claims("paypal-auth-algo", "SHA1withRSA"));
+}
+
+#[test]
+fn settings_are_checked() {
+    assert_eq!(PayPal::check(LIVE), Ok(()));
+    assert_eq!(PayPal::check(SANDBOX), Ok(()));
+    for settings in ["{}", r#"{"webhook_id":""}"#, r#"{"webhook_id":"a|b"}"#] {
+        assert!(PayPal::check(settings).is_err(), "{settings}");
+    }
+}

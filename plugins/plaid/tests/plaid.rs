@@ -1,0 +1,55 @@
+//! Plaid's requests, proven and parsed, with a key of our own in the place of Plaid's.
+
+use hookgate_plaid::Plaid;
+use hookgate_sdk::testing::{Bench, Suite, sign};
+use hookgate_sdk::{KeyField, KeySource, Proof, Provider, Request, provider_tests};
+
+const KEY: &str = include_str!("private_key.pem");
+const SETTINGS: &str = r#"{"client_id":"hgclient01"}"#;
+
+provider_tests!(
+    Suite::<Plaid>::new("plaid", env!("CARGO_MANIFEST_DIR"), KEY)
+        .with_settings(SETTINGS)
+        .with_vector_settings(|_| SETTINGS.to_owned())
+);
+
+#[test]
+fn a_key_is_asked_for_in_its_environment_with_the_secret_left_to_the_gateway() {
+    for (environment, host) in
+        [("production", "production.plaid.com"), ("sandbox", "sandbox.plaid.com")]
+    {
+        let settings = format!(r#"{{"client_id":"hgclient01","environment":"{environment}"}}"#);
+        assert_eq!(Plaid::check(&settings), Ok(()));
+        let claims = Bench::new().with_settings(&settings).call(|| {
+            Plaid::claim(&sign::<Plaid>(&Request::post("/in/plaid", "{}"), KEY, 0)).unwrap()
+        });
+        let Proof::Signature(signature) = &claims.evidence[0].proofs[0] else {
+            panic!("{claims:?}");
+        };
+        let KeySource::Fetched(lookup) = &signature.key else { panic!("{signature:?}") };
+        assert_eq!(lookup.url, format!("https://{host}/webhook_verification_key/get"));
+        let fields = lookup.post.as_ref().unwrap();
+        assert_eq!(fields[1], ("secret".to_owned(), KeyField::Secret));
+        assert_eq!(fields[2], ("key_id".to_owned(), KeyField::Text("hookgate".to_owned())));
+    }
+}
+
+#[test]
+fn the_same_words_at_another_time_are_another_event() {
+    let ids = |at| {
+        let bench = Bench::new().with_settings(SETTINGS);
+        let request = Request::post("/in/plaid", "{}");
+        bench.call(|| Plaid::claim(&sign::<Plaid>(&request, KEY, at)).unwrap().event_ids)
+    };
+    assert_eq!(ids(1_000), ids(1_999));
+    assert_ne!(ids(1_000), ids(2_000));
+}
+
+#[test]
+fn settings_are_checked() {
+    for settings in
+        ["{}", r#"{"client_id":""}"#, r#"{"client_id":"a","environment":"development"}"#]
+    {
+        assert!(Plaid::check(settings).is_err(), "{settings}");
+    }
+}

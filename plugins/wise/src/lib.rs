@@ -1,0 +1,79 @@
+//! Wise: an RSA signature over the body, with a key that Wise publishes for each of its environments.
+//!
+//! The key, in PEM, is configured as the source's secret. The id of a delivery is a header that is not
+//! signed, so an event's id is made of what is: all but when it was sent, which a retry may change. Of
+//! a transfer only its states are told, which stand in `canonical`.
+
+mod canonical;
+
+use hookgate_sdk::{
+    Claims, Event, Evidence, Failure, Json, KeyEncoding, Members, Piece, Proof, ProofKind,
+    Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, base64, event_type, id,
+};
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Wise;
+
+const SIGNATURE: &str = "x-signature-sha256";
+
+/// Of a key of 2048 bits, for a signature that merely reads well.
+const SIGNATURE_BYTES: usize = 256;
+
+impl Provider for Wise {
+    fn describe() -> ProviderInfo {
+        let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Signature]);
+        ProviderInfo::new("wise", version, canonical::TYPES, proofs)
+            .with_scheme("RSA-SHA256 of the body, `X-Signature-SHA256`, with Wise's published key")
+    }
+
+    fn claim(request: &Request) -> Result<Claims, Refusal> {
+        let signature = base64::decode(request.the_header(SIGNATURE)?);
+        let signature = signature.filter(|signature| !signature.is_empty());
+        let signature =
+            signature.ok_or_else(|| Refusal::new(format!("header `{SIGNATURE}` is no base64")))?;
+        let (scheme, key) = (PublicKey::RsaSha256, KeyEncoding::Pem);
+        let proof = Proof::public_key(scheme, key, vec![Piece::Body], vec![signature]);
+        // What can't be read is for parse to say.
+        let event_id = request.json().ok().and_then(|body| event_id(&body.members()));
+        Ok(Claims::new(Evidence::from(proof), event_id))
+    }
+
+    fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let body = request.json()?;
+        let envelope = body.members();
+        let own = envelope.required("/event_type")?;
+        let id = event_id(&envelope).ok_or_else(|| Failure::permanent("event has no /data"))?;
+        let data = envelope.object("/data");
+        let state = data.name("/current_state").unwrap_or_default();
+        let canonical = canonical::event_type(&own, &state);
+        let time = data.rfc3339("/occurred_at").or_else(|| envelope.rfc3339("/sent_at"));
+        let about = envelope.at("/data").map_or(body.raw(), Json::raw);
+        Ok(vec![Event {
+            subject: data.name("/resource/id"),
+            time,
+            money: data.major("/amount", "/currency")?,
+            ..Event::new(id, event_type(canonical, "wise", &own.replace('#', "."))?, about)
+        }])
+    }
+
+    fn sign(mut request: Request, _: Timestamp, signatures: &[Vec<u8>]) -> Result<Request, String> {
+        let signature = match signatures {
+            [] => base64::encode(&[0; SIGNATURE_BYTES]),
+            [signature] => base64::encode(signature),
+            _ => return Err(format!("header `{SIGNATURE}` carries one signature")),
+        };
+        request.set_header(SIGNATURE, signature);
+        Ok(request)
+    }
+}
+
+/// Made of what a retry repeats; `None` for what is no event.
+fn event_id(envelope: &Members<'_>) -> Option<String> {
+    let own = envelope.name("/event_type")?;
+    let subscription = envelope.name("/subscription_id").unwrap_or_default();
+    let data = envelope.at("/data")?.raw();
+    Some(id::derived(&[subscription.as_bytes(), own.as_bytes(), data.as_bytes()]))
+}
+
+hookgate_sdk::export!(provider: Wise);

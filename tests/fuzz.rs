@@ -1,0 +1,120 @@
+//! Requests that nobody would send, through the very wasm that is served: a provider refuses or answers,
+//! but never traps, lies or runs out of time.
+//!
+//! The same is done natively, and much more often, beside each provider; this is the share that also
+//! goes through the sandbox. `HOOKGATE_FUZZ_WASM` says how many for each.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hookgate::event::Request;
+use hookgate::plugin::{About, Compiler, Config, Host, Plugin, Sample};
+
+use crate::harness::NOW;
+
+/// How many requests for each provider, where nobody says.
+const COUNT_DEFAULT: usize = 200;
+/// What breaks those who read carelessly.
+const MORSELS: [&[u8]; 10] =
+    [b"", b"null", b"-", b"99999999999999999999", b"\"", b"\xff", b"[[[[[[[[", b"&", b"%", b"<a>"];
+
+#[tokio::test]
+async fn no_request_breaks_a_provider_in_its_sandbox() {
+    let count = std::env::var("HOOKGATE_FUZZ_WASM").ok().and_then(|count| count.parse().ok());
+    let count: usize = count.unwrap_or(COUNT_DEFAULT);
+    let host = Host::new(Config::new(Compiler::InProcess, None)).unwrap();
+    let mut chance = fastrand::Rng::with_seed(0x5eed);
+    let mut total = 0;
+    for file in providers() {
+        let wasm = std::fs::read(&file).unwrap();
+        let name = file.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        let plugin = host.load(name, &wasm).unwrap();
+        let signed = samples(&host, &plugin, &About::of_file(&wasm)).await;
+        for _ in 0..count {
+            let request = damaged(&mut chance, &signed);
+            read(&host, &plugin, request).await;
+        }
+        total += count;
+    }
+    println!("fuzz: {total} requests in the sandbox");
+    assert!(total > 0);
+}
+
+/// The plugin files of all that have recorded requests.
+fn providers() -> Vec<PathBuf> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let crates = repository.join("plugins").read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let providers = crates.filter(|folder| folder.join("vectors.json").is_file());
+    let file = |folder: PathBuf| {
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        repository.join(format!("target/plugins/{name}.wasm"))
+    };
+    providers.map(file).collect()
+}
+
+/// Its samples, with a signature that merely reads well where it needs no settings for one.
+async fn samples(host: &Host, plugin: &Arc<Plugin>, about: &About) -> Vec<Request> {
+    let mut signed = Vec::new();
+    for Sample { content_type, headers, body } in about.samples.values() {
+        let own = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let request = Request {
+            method: "POST".to_owned(),
+            url: "/in/fuzz".to_owned(),
+            headers: own.chain([("content-type", content_type.as_str())]).collect(),
+            body: body.clone().into(),
+            received_at: NOW,
+        };
+        let request = Arc::new(request);
+        let draft = host.sign(plugin, &"{}".into(), &request, NOW, Vec::new()).await.unwrap();
+        signed.push(draft.unwrap_or_else(|_| Request::clone(&request)));
+    }
+    assert!(!signed.is_empty(), "{} has samples", plugin.name());
+    signed
+}
+
+async fn read(host: &Host, plugin: &Arc<Plugin>, request: Request) {
+    let (request, settings) = (Arc::new(request), "{}".into());
+    let shown = || format!("{}: {request:?}", plugin.name());
+    if let Err(error) = host.claims(plugin, &settings, &request).await {
+        panic!("{error}: {}", shown());
+    }
+    if let Err(failed) = host.parse(plugin, &settings, plugin.name(), &request).await {
+        panic!("{failed}: {}", shown());
+    }
+}
+
+fn damaged(chance: &mut fastrand::Rng, signed: &[Request]) -> Request {
+    let mut request = signed[chance.usize(..signed.len())].clone();
+    let mut body = request.body.to_vec();
+    for _ in 0..=chance.usize(..3) {
+        damage(chance, &mut body);
+    }
+    request.body = body.into();
+    if chance.u8(..4) == 0 {
+        request.method = ["GET", "OPTIONS"][chance.usize(..2)].to_owned();
+    }
+    if chance.u8(..4) == 0 {
+        let at = chance.usize(..request.headers.len());
+        let damaged = request.headers.iter().enumerate().map(|(index, (name, value))| {
+            let mut value = value.as_bytes().to_vec();
+            if index == at {
+                damage(chance, &mut value);
+            }
+            (name.to_owned(), String::from_utf8_lossy(&value).into_owned())
+        });
+        request.headers = damaged.collect::<Vec<_>>().into_iter().collect();
+    }
+    request
+}
+
+fn damage(chance: &mut fastrand::Rng, bytes: &mut Vec<u8>) {
+    let at = chance.usize(..=bytes.len());
+    let end = (at + chance.usize(..16)).min(bytes.len());
+    if chance.bool() {
+        bytes.splice(at..end, MORSELS[chance.usize(..MORSELS.len())].iter().copied());
+    } else if chance.bool() {
+        bytes.truncate(at);
+    } else if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= 1 << chance.u8(..8);
+    }
+}

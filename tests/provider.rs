@@ -1,0 +1,150 @@
+//! Providers: those that ask whether the endpoint is ours, those whose keys are out there, and the table
+//! of all of them.
+
+use std::path::Path;
+
+use hmac::{KeyInit, Mac};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, GUEST_TOKEN, Harness, Setup, answer, program};
+
+const SLACK_SECRET: &str = "hookgate8slack8lantern";
+
+/// A source whose plugin may be asked by GET, and may look a key up where nobody listens.
+async fn guest() -> Harness {
+    let rest = format!("secrets = [{{ value = \"{GUEST_TOKEN}\" }}]\nkeys_from = [\"localhost\"]");
+    Setup::new().plugin("guest").source("guest", "guest", &rest).start().await
+}
+
+async fn ask(gateway: &Harness, method: &str, path: &str, token: &str) -> Answer {
+    let url = format!("{}/in/{path}", gateway.public());
+    let method = method.parse().expect("a method");
+    answer(gateway.client().request(method, url).header("x-token", token)).await
+}
+
+async fn check_keeps_nothing(gateway: &Harness) {
+    gateway.settle().await;
+    assert_eq!(gateway.events("").await, Vec::<Value>::new());
+    assert_eq!(gateway.stats().commits, 0);
+}
+
+fn hmac_hex(key: &str, text: &str) -> String {
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).expect("any key");
+    mac.update(text.as_bytes());
+    hex::encode(mac.finalize().into_bytes())
+}
+
+#[tokio::test]
+async fn who_asks_is_answered_with_a_digest_that_no_plugin_could_make() {
+    let gateway = guest().await;
+
+    let answer = ask(&gateway, "GET", "guest?digest=20f9f8ed", "").await;
+
+    assert_eq!(
+        (answer.status, &*answer.body),
+        (200, &*format!("it is {}", hmac_hex(GUEST_TOKEN, "20f9f8ed")))
+    );
+    assert_eq!(answer.headers["content-type"], "text/plain");
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    let metrics = gateway.ask("/metrics").await.body;
+    let counted = r#"hookgate_requests_total{source="guest",outcome="handshake"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    check_keeps_nothing(&gateway).await;
+}
+
+#[tokio::test]
+async fn whoever_asks_can_not_have_signed_what_a_provider_signs() {
+    let gateway = guest().await;
+    for text in ["hello", "v0:1:{}", "%7B%7D", "AB", &"a".repeat(65)] {
+        let answer = ask(&gateway, "GET", &format!("guest?digest={text}"), "").await;
+        assert_eq!((answer.status, &*answer.body), (401, r#"{"error":"not verified"}"#), "{text}");
+    }
+    check_keeps_nothing(&gateway).await;
+}
+
+#[tokio::test]
+async fn what_only_asks_is_never_kept_even_if_it_is_genuine() {
+    let gateway = guest().await;
+
+    let genuine = ask(&gateway, "GET", "guest", GUEST_TOKEN).await;
+    let forged = ask(&gateway, "GET", "guest", "guessed").await;
+
+    assert_eq!((genuine.status, forged.status), (401, 401));
+    check_keeps_nothing(&gateway).await;
+}
+
+#[tokio::test]
+async fn a_method_that_nobody_declared_runs_no_code() {
+    let gateway = guest().await;
+    for method in ["OPTIONS", "PUT", "DELETE", "PATCH", "HEAD"] {
+        let answer = ask(&gateway, method, "guest?digest=ab", GUEST_TOKEN).await;
+        assert_eq!(answer.status, 405, "{method}");
+        assert_eq!(answer.headers["allow"], "POST, GET", "{method}");
+    }
+    check_keeps_nothing(&gateway).await;
+}
+
+#[tokio::test]
+async fn slack_reads_its_challenge_back_if_slack_it_is() {
+    let rest = format!("secrets = [{{ value = \"{SLACK_SECRET}\" }}]");
+    let gateway = Setup::new().plugin("slack").source("slack", "slack", &rest).start().await;
+    let body = r#"{"type":"url_verification","challenge":"3eZb\"x"}"#;
+    let now = gateway.clock().now().seconds().to_string();
+    let post = async |secret: &str| {
+        let signature = format!("v0={}", hmac_hex(secret, &format!("v0:{now}:{body}")));
+        let headers = [("x-slack-signature", &*signature), ("x-slack-request-timestamp", &now)];
+        gateway.post("slack", &headers, body).await
+    };
+
+    let genuine = post(SLACK_SECRET).await;
+    let forged = post("guessed").await;
+
+    assert_eq!((genuine.status, genuine.json()), (200, json!({ "challenge": "3eZb\"x" })));
+    assert_eq!(forged.status, 401);
+    check_keeps_nothing(&gateway).await;
+}
+
+#[tokio::test]
+async fn a_key_out_of_reach_is_no_forgery_and_the_sender_comes_again() {
+    let gateway = guest().await;
+
+    let answer = gateway.post("guest", &[], r#"{"do":"fetch","at":"claim"}"#).await;
+
+    assert_eq!((answer.status, &*answer.body), (503, r#"{"error":"try again later"}"#));
+    assert!(answer.headers.contains_key("retry-after"));
+    let metrics = gateway.ask("/metrics").await.body;
+    let counted = r#"hookgate_refusals_total{source="guest",reason="key_unreachable"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    check_keeps_nothing(&gateway).await;
+}
+
+#[tokio::test]
+async fn a_key_is_asked_for_only_where_the_operator_allows_it() {
+    let gateway = Setup::guest().start().await;
+
+    let answer = gateway.post("guest", &[], r#"{"do":"fetch","at":"claim"}"#).await;
+
+    assert_eq!(answer.status, 503);
+    let metrics = gateway.ask("/metrics").await.body;
+    assert!(metrics.contains(r#"reason="key_not_allowed"} 1"#), "{metrics}");
+    check_keeps_nothing(&gateway).await;
+}
+
+#[tokio::test]
+async fn the_table_of_providers_is_true() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a repository");
+    let mut list = tokio::process::Command::new(program());
+    list.args(["provider", "list", "--markdown", "--plugins"])
+        .arg(repository.join("target/plugins"));
+    let ran = list.output().await.expect("the program can be started");
+    let table = String::from_utf8(ran.stdout).expect("it speaks UTF-8");
+    let written = std::fs::read_to_string(repository.join("plugins/README.md")).unwrap_or_default();
+    let within = format!("<!-- providers -->\n{table}<!-- end -->\n");
+    assert!(written.contains(&within), "`make docs` writes it anew:\n{table}");
+    for plugin in repository.join("plugins").read_dir().expect("a folder") {
+        let plugin = plugin.expect("an entry").path();
+        let is_provider = plugin.join("vectors.json").is_file();
+        let name = plugin.file_name().unwrap_or_default().to_string_lossy();
+        assert!(!is_provider || table.contains(&format!("| [{name}]({name}) |")), "{name}");
+    }
+}
