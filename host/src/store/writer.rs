@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use redb::WriteTransaction;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
@@ -285,11 +286,7 @@ impl Writer {
         let mut changes = Changes::default();
         let mut draft = || -> Result<_, Error> {
             let transaction = self.shared.file.write()?;
-            let Self { shared, frontier, ids, segment, .. } = self;
-            segment.begin(self.end);
-            let low_water = frontier.low_water();
-            let mut draft =
-                Draft::new(shared, &transaction, ids, low_water, segment, &mut changes)?;
+            let mut draft = self.draft(&transaction, &mut changes)?;
             if let Some(moved) = &moved {
                 draft.advance(moved)?;
             }
@@ -319,6 +316,17 @@ impl Writer {
             Ok(transaction.open_table(file::LOG)?.get(self.end)?.is_some())
         };
         Ok(find()?)
+    }
+
+    /// An empty draft, in a segment that begins where the log ends.
+    fn draft<'t>(
+        &'t mut self,
+        transaction: &'t WriteTransaction,
+        changes: &'t mut Changes,
+    ) -> Result<Draft<'t>, Failure> {
+        let Self { shared, frontier, ids, end, segment, .. } = self;
+        segment.begin(*end);
+        Draft::new(shared, transaction, ids, frontier.low_water(), segment, changes)
     }
 
     /// Changes memory to what is on disk now, then answers everybody. The tickets live to the end,
@@ -377,11 +385,7 @@ impl Writer {
             self.ids.freeze(self.end);
             let mut changes = Changes::default();
             let transaction = self.shared.file.write()?;
-            let Self { shared, frontier, ids, segment, .. } = self;
-            segment.begin(self.end);
-            let low_water = frontier.low_water();
-            let mut draft =
-                Draft::new(shared, &transaction, ids, low_water, segment, &mut changes)?;
+            let mut draft = self.draft(&transaction, &mut changes)?;
             draft.advance(&moved)?;
             draft.finish_at_rest()?;
             transaction.commit().map_err(Failure::from)?;
