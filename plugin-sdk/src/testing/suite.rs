@@ -12,7 +12,7 @@ use std::fs;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use super::vectors::{self, Vector};
+use super::vectors;
 use super::{Bench, golden, send, sign};
 use crate::event::{Event, Timestamp, is_event_type};
 use crate::provider::Provider;
@@ -24,7 +24,8 @@ const NOW: Timestamp = 1_767_225_600_000;
 /// The headers of a sample that its name tells.
 type Headers = fn(&str) -> Vec<(&'static str, String)>;
 
-/// A provider and what lies beside it: `samples/*` with their `*.events.json`, and `vectors.json`.
+/// A provider and what lies beside it: `samples/*` with their `*.events.json`, `vectors.json`, and the
+/// `settings.json` that both are made for, if it needs settings.
 ///
 /// ```no_run
 /// # struct Acme;
@@ -42,10 +43,9 @@ pub struct Suite<P> {
     name: &'static str,
     folder: &'static str,
     secret: &'static str,
-    settings: String,
+    settings: Option<String>,
     headers: Headers,
     url: &'static str,
-    vector_settings: fn(&Vector) -> String,
     payloads: fn(&str, String) -> String,
     provider: PhantomData<P>,
 }
@@ -64,25 +64,18 @@ impl<P: Provider> Suite<P> {
             name,
             folder,
             secret,
-            settings: "{}".to_owned(),
+            settings: None,
             headers: |_| Vec::new(),
             url: "/in/sample",
-            vector_settings: |_| "{}".to_owned(),
             payloads: |_, payload| payload,
             provider: PhantomData,
         }
     }
 
-    /// With these settings for samples.
+    /// With other settings than `settings.json` for samples.
     #[must_use]
     pub fn with_settings(self, settings: &str) -> Self {
-        Self { settings: settings.to_owned(), ..self }
-    }
-
-    /// With settings for the vectors that have none of their own.
-    #[must_use]
-    pub fn with_vector_settings(self, vector_settings: fn(&Vector) -> String) -> Self {
-        Self { vector_settings, ..self }
+        Self { settings: Some(settings.to_owned()), ..self }
     }
 
     /// With headers that a sample has besides its signature, told by its name: an event's name, an
@@ -137,7 +130,7 @@ impl<P: Provider> Suite<P> {
     pub fn check_vectors(&self) {
         let file = fs::read_to_string(Path::new(self.folder).join("vectors.json"));
         let file = file.expect("a provider has vectors");
-        vectors::check_with::<P>(&file, self.vector_settings);
+        vectors::check::<P>(&file, &self.own_settings());
         let verdicts: Vec<bool> = vectors::read(&file).iter().map(|vector| vector.valid).collect();
         assert!(verdicts.contains(&true) && verdicts.contains(&false), "vectors say both");
     }
@@ -149,7 +142,7 @@ impl<P: Provider> Suite<P> {
     /// If one gets another.
     pub fn check_shared_vectors(&self) {
         for (_, file) in vectors::shared(&format!("vectors/{}.json", self.name)) {
-            assert!(vectors::check_with::<P>(&file, self.vector_settings) > 0);
+            assert!(vectors::check::<P>(&file, &self.own_settings()) > 0);
         }
     }
 
@@ -176,7 +169,7 @@ impl<P: Provider> Suite<P> {
 
     fn send(&self, request: &Request) -> Vec<Event> {
         self.call(|| {
-            P::check(&self.settings).expect("the settings of samples fit");
+            P::check(&self.settings()).expect("the settings of samples fit");
             send::<P>(request, self.secret, NOW)
         })
     }
@@ -186,7 +179,18 @@ impl<P: Provider> Suite<P> {
     }
 
     fn call<T>(&self, call: impl FnOnce() -> T) -> T {
-        Bench::new().with_settings(&self.settings).call(call)
+        Bench::new().with_settings(&self.settings()).call(call)
+    }
+
+    /// The settings of samples.
+    fn settings(&self) -> String {
+        self.settings.clone().unwrap_or_else(|| self.own_settings())
+    }
+
+    /// What lies beside the provider, for its vectors.
+    fn own_settings(&self) -> String {
+        let file = fs::read_to_string(Path::new(self.folder).join("settings.json"));
+        file.unwrap_or_else(|_| "{}".to_owned())
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -3,12 +3,14 @@
 //! The format is an array of objects: `name`, `secret` (one or several), `headers` (with one or several
 //! values), `url`, `body` or `body_base64`, `now` and `tolerance` in seconds, `settings`, and `valid`. A
 //! tolerance of 0 checks no time, none at all takes the provider's own. `keys`, by their id, are the
-//! secrets where they are there.
+//! secrets where they are there. What a vector tells of the receiver otherwise (`url`, `public_key`, or
+//! what `secret_is`) takes the place of the setting of that name.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{Bench, Tolerance, verify};
 use crate::base64;
@@ -28,12 +30,12 @@ pub struct Vector {
     keys: Option<BTreeMap<String, String>>,
     headers: BTreeMap<String, OneOrMore>,
     /// As the sender has it, or as it arrives.
-    pub url: Option<String>,
-    /// Which of a provider's schemes it is.
-    pub scheme: Option<String>,
-    settings: Option<serde_json::Value>,
+    url: Option<String>,
+    settings: Option<Map<String, Value>>,
     /// The public half of a pair of keys, where the provider names it.
-    pub public_key: Option<String>,
+    public_key: Option<String>,
+    /// What is called the secret here and is none: `webhook_id (not secret)`, a setting.
+    secret_is: Option<String>,
     /// What stands in for a key that the gateway would fetch.
     cert_pem: Option<String>,
     public_key_pem: Option<String>,
@@ -64,25 +66,15 @@ pub fn read(json: &str) -> Vec<Vector> {
     serde_json::from_str(json).expect("vectors are in their format")
 }
 
-/// Runs every vector of a file and says how many there were.
+/// Runs every vector of a file with settings of its own, or these, and says how many there were.
 ///
 /// # Panics
 ///
-/// If one gets another verdict than it must.
-pub fn check<P: Provider>(json: &str) -> usize {
-    check_with::<P>(json, |_| "{}".to_owned())
-}
-
-/// Runs every vector of a file with settings of its own, or these.
-///
-/// # Panics
-///
-/// If one gets another verdict than it must.
-pub fn check_with<P: Provider>(json: &str, settings: impl Fn(&Vector) -> String) -> usize {
+/// If one gets another verdict than it must, or the settings are no JSON object.
+pub fn check<P: Provider>(json: &str, settings: &str) -> usize {
     let vectors = read(json);
     for vector in &vectors {
-        let own = vector.settings.as_ref().map(ToString::to_string);
-        let bench = Bench::new().with_settings(&own.unwrap_or_else(|| settings(vector)));
+        let bench = Bench::new().with_settings(&vector.settings(settings));
         let verdict = bench.call(|| vector.verdict::<P>());
         let name = &vector.name;
         assert_eq!(verdict.is_ok(), vector.valid, "vector `{name}` got {verdict:?}");
@@ -113,9 +105,22 @@ impl Vector {
             .map_err(|unproven| unproven.to_string())
     }
 
-    /// The first secret, or what the vector calls so.
-    pub fn secret(&self) -> &str {
-        self.secret.iter().next().unwrap_or_default()
+    /// The receiver's settings: its own or `others`, with what the vector tells of them put in.
+    fn settings(&self, others: &str) -> String {
+        let others = || serde_json::from_str(others).expect("settings are a JSON object");
+        let mut settings = self.settings.clone().unwrap_or_else(others);
+        let not_secret = self.secret_is.as_deref().and_then(|is| is.strip_suffix(" (not secret)"));
+        let told = [
+            ("url", self.url.as_deref().filter(|url| url.contains("://"))),
+            ("public_key", self.public_key.as_deref()),
+            (not_secret.unwrap_or_default(), self.secret.iter().next()),
+        ];
+        for (name, value) in told {
+            if let (Some(setting), Some(value)) = (settings.get_mut(name), value) {
+                *setting = value.into();
+            }
+        }
+        Value::Object(settings).to_string()
     }
 
     /// The request.

@@ -1,23 +1,13 @@
 //! Braintree's requests, proven, answered and parsed.
 
 use hookgate_braintree::Braintree;
-use hookgate_sdk::testing::vectors::Vector;
 use hookgate_sdk::testing::{Bench, Suite, answer, sign};
 use hookgate_sdk::{Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate_private_lantern";
-const SETTINGS: &str = r#"{"public_key":"hookgate_public_lantern"}"#;
+const SETTINGS: &str = include_str!("../settings.json");
 
-provider_tests!(
-    Suite::<Braintree>::new("braintree", env!("CARGO_MANIFEST_DIR"), SECRET)
-        .with_settings(SETTINGS)
-        .with_vector_settings(public_key)
-);
-
-fn public_key(vector: &Vector) -> String {
-    let key = vector.public_key.as_deref().unwrap_or("hookgate_public_lantern");
-    format!(r#"{{"public_key":"{key}"}}"#)
-}
+provider_tests!(Suite::<Braintree>::new("braintree", env!("CARGO_MANIFEST_DIR"), SECRET));
 
 fn asked(url: &str) -> Option<String> {
     let request = Request { method: "GET".to_owned(), ..Request::post(url, "") };

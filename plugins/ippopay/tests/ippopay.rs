@@ -11,9 +11,7 @@ fn suite() -> Suite<IppoPay> {
     Suite::new("ippopay", env!("CARGO_MANIFEST_DIR"), SECRET)
 }
 
-provider_tests!(suite().with_settings(
-    r#"{"scheme":"hmac-sha256","header":"X-Lantern","type":"/event","subject":"/order/id"}"#
-));
+provider_tests!(suite());
 
 mod with_a_token {
     use super::*;

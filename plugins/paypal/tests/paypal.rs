@@ -1,23 +1,21 @@
 //! PayPal's requests, proven and parsed, with a key of our own in the place of a certificate's.
 
 use hookgate_paypal::PayPal;
-use hookgate_sdk::testing::vectors::Vector;
 use hookgate_sdk::testing::{Bench, Suite, sign};
 use hookgate_sdk::{KeySource, Proof, Provider, Request, provider_tests};
 
 const KEY: &str = include_str!("private_key.pem");
 const LIVE: &str = r#"{"webhook_id":"HGWEBHOOK01"}"#;
-const SANDBOX: &str = r#"{"webhook_id":"HGWEBHOOK01","environment":"sandbox"}"#;
+const SANDBOX: &str = include_str!("../settings.json");
 
-provider_tests!(
-    Suite::<PayPal>::new("paypal", env!("CARGO_MANIFEST_DIR"), KEY)
-        .with_settings(LIVE)
-        .with_vector_settings(webhook)
-);
+provider_tests!(Suite::<PayPal>::new("paypal", env!("CARGO_MANIFEST_DIR"), KEY));
 
-/// What the vectors call the secret is the webhook's id, and PayPal's own are of the sandbox.
-fn webhook(vector: &Vector) -> String {
-    format!(r#"{{"webhook_id":"{}","environment":"sandbox"}}"#, vector.secret())
+mod of_a_live_source {
+    use super::*;
+
+    provider_tests!(
+        Suite::<PayPal>::new("paypal", env!("CARGO_MANIFEST_DIR"), KEY).with_settings(LIVE)
+    );
 }
 
 /// Where the key of a request with this certificate would be looked up.

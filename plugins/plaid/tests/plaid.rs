@@ -5,13 +5,9 @@ use hookgate_sdk::testing::{Bench, Suite, sign};
 use hookgate_sdk::{KeyField, KeySource, Proof, Provider, Request, provider_tests};
 
 const KEY: &str = include_str!("private_key.pem");
-const SETTINGS: &str = r#"{"client_id":"hgclient01"}"#;
+const SETTINGS: &str = include_str!("../settings.json");
 
-provider_tests!(
-    Suite::<Plaid>::new("plaid", env!("CARGO_MANIFEST_DIR"), KEY)
-        .with_settings(SETTINGS)
-        .with_vector_settings(|_| SETTINGS.to_owned())
-);
+provider_tests!(Suite::<Plaid>::new("plaid", env!("CARGO_MANIFEST_DIR"), KEY));
 
 #[test]
 fn a_key_is_asked_for_in_its_environment_with_the_secret_left_to_the_gateway() {

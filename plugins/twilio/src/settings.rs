@@ -6,7 +6,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The URL as Twilio calls it, without its query.
+    /// The URL as Twilio calls it. The query that counts is the request's own: Twilio adds to it.
     url: String,
 }
 
@@ -17,13 +17,8 @@ impl Settings {
 
     pub(crate) fn check(settings: &str) -> Result<(), String> {
         let settings: Self = hookgate_sdk::settings::parse(settings)?;
-        if settings.parts().is_none() {
-            return Err("`url` is not the whole URL that Twilio calls".to_owned());
-        }
-        if settings.url.contains(['?', '#']) {
-            return Err("`url` has a query; the request's own is taken".to_owned());
-        }
-        Ok(())
+        let parts = settings.parts().map(drop);
+        parts.ok_or_else(|| "`url` is not the whole URL that Twilio calls".to_owned())
     }
 
     /// The URL without a port, and with the port that it has or that its scheme means.
@@ -39,7 +34,8 @@ impl Settings {
 
     /// Scheme, host with its port, and path.
     fn parts(&self) -> Option<(&str, &str, &str)> {
-        let (scheme, rest) = self.url.split_once("://")?;
+        let url = self.url.split(['?', '#']).next()?;
+        let (scheme, rest) = url.split_once("://")?;
         let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
         (matches!(scheme, "http" | "https") && !host.is_empty()).then_some((scheme, host, path))
     }
@@ -55,6 +51,7 @@ mod tests {
             ("https://a.b/c", "https://a.b/c", "https://a.b:443/c"),
             ("http://a.b:1234/c", "http://a.b/c", "http://a.b:1234/c"),
             ("http://a.b", "http://a.b", "http://a.b:80"),
+            ("https://a.b/c?d=e:1", "https://a.b/c", "https://a.b:443/c"),
             ("https://[::1]/c", "https://[::1]/c", "https://[::1]:443/c"),
         ] {
             let settings = Settings { url: url.to_owned() };

@@ -54,7 +54,7 @@ impl<P: Provider> Suite<P> {
     fn check_handshake(&self, challenge: &Challenge) {
         let name = &challenge.name;
         let settings = challenge.public_key.as_ref().map_or_else(
-            || self.settings.clone(),
+            || self.settings(),
             |key| serde_json::json!({ "public_key": key }).to_string(),
         );
         let secret = challenge.secret.as_deref().unwrap_or(self.secret);
