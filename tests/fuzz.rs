@@ -4,13 +4,12 @@
 //! The same is done natively, and much more often, beside each provider; this is the share that also
 //! goes through the sandbox. `HOOKGATE_FUZZ_WASM` says how many for each.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookgate::event::Request;
 use hookgate::plugin::{About, Compiler, Config, Host, Plugin, Sample};
 
-use crate::harness::NOW;
+use crate::harness::{NOW, plugin_file, providers};
 
 /// How many requests for each provider, where nobody says.
 const COUNT_DEFAULT: usize = 200;
@@ -25,10 +24,9 @@ async fn no_request_breaks_a_provider_in_its_sandbox() {
     let host = Host::new(Config::new(Compiler::InProcess, None)).unwrap();
     let mut chance = fastrand::Rng::with_seed(0x5eed);
     let mut total = 0;
-    for file in providers() {
-        let wasm = std::fs::read(&file).unwrap();
-        let name = file.file_stem().unwrap().to_str().unwrap().parse().unwrap();
-        let plugin = host.load(name, &wasm).unwrap();
+    for name in providers() {
+        let wasm = std::fs::read(plugin_file(&name)).unwrap();
+        let plugin = host.load(name.parse().unwrap(), &wasm).unwrap();
         let signed = samples(&host, &plugin, &About::of_file(&wasm)).await;
         for _ in 0..count {
             let request = damaged(&mut chance, &signed);
@@ -38,18 +36,6 @@ async fn no_request_breaks_a_provider_in_its_sandbox() {
     }
     println!("fuzz: {total} requests in the sandbox");
     assert!(total > 0);
-}
-
-/// The plugin files of all that have recorded requests.
-fn providers() -> Vec<PathBuf> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let crates = repository.join("plugins").read_dir().unwrap().map(|entry| entry.unwrap().path());
-    let providers = crates.filter(|folder| folder.join("vectors.json").is_file());
-    let file = |folder: PathBuf| {
-        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-        repository.join(format!("target/plugins/{name}.wasm"))
-    };
-    providers.map(file).collect()
 }
 
 /// Its samples, with a signature that merely reads well where it needs no settings for one.

@@ -9,6 +9,7 @@ mod load;
 mod log;
 mod process;
 mod receiver;
+mod recordings;
 mod setup;
 mod view;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use hookgate::clock::Clock;
 use hookgate::gateway::{Gateway, Seams};
+use hookgate::keys::Keys;
 use hookgate::plugin::Compiler;
 use hookgate::store::Stats;
 use serde_json::Value;
@@ -32,6 +34,7 @@ pub(crate) use load::Load;
 pub(crate) use log::Log;
 pub(crate) use process::{Process, refusal, serve};
 pub(crate) use receiver::{Received, Receiver};
+pub(crate) use recordings::{providers, recordings};
 pub(crate) use setup::{ENDPOINT_SECRET, GUEST_TOKEN, NOW, STRIPE_SECRET, Setup};
 pub(crate) use view::{delivery_to, reasons, run_of, text, texts};
 
@@ -67,6 +70,7 @@ pub(crate) fn seed() -> u64 {
 pub(crate) struct Harness {
     folder: TempDir,
     clock: Clock,
+    keys: Option<Keys>,
     client: reqwest::Client,
     public: String,
     admin: String,
@@ -103,12 +107,14 @@ impl Answer {
 }
 
 impl Harness {
-    async fn start(folder: TempDir, clock: Clock) -> Result<Self, String> {
+    async fn start(stopped: Stopped) -> Result<Self, String> {
+        let Stopped { folder, clock, keys } = stopped;
         let seams = Seams {
             clock: clock.clone(),
             compiler: Compiler::InProcess,
             // Compiled once for all tests.
             compiled: Some(target().join("test-compiled")),
+            keys: keys.clone(),
         };
         let config = folder.path().join("hookgate.toml");
         let gateway = Gateway::start(&config, seams).await.map_err(|error| format!("{error:#}"))?;
@@ -123,6 +129,7 @@ impl Harness {
         Ok(Self {
             folder,
             clock,
+            keys,
             client: hookgate::egress::operator_client().expect("there are CA certificates"),
             public: format!("http://{public}"),
             admin: format!("http://{admin}"),
@@ -134,12 +141,12 @@ impl Harness {
 
     /// Stops it in order and gives what it leaves behind.
     pub(crate) async fn stop(self) -> Stopped {
-        let Self { folder, clock, stop, mut tasks, store, .. } = self;
+        let Self { folder, clock, keys, stop, mut tasks, store, .. } = self;
         drop(store);
         stop.send(()).expect("the gateway runs");
         let ended = tasks.join_next().await.expect("there is one task");
         ended.expect("the gateway does not panic").expect("the gateway stops in order");
-        Stopped { folder, clock }
+        Stopped { folder, clock, keys }
     }
 
     pub(crate) async fn restart(self) -> Self {
@@ -273,6 +280,7 @@ impl Harness {
 pub(crate) struct Stopped {
     folder: TempDir,
     clock: Clock,
+    keys: Option<Keys>,
 }
 
 impl Stopped {
@@ -281,7 +289,7 @@ impl Stopped {
     }
 
     pub(crate) async fn start(self) -> Harness {
-        Harness::start(self.folder, self.clock).await.expect("the gateway starts")
+        Harness::start(self).await.expect("the gateway starts")
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hookgate::cli::vectors::Vector;
+use hookgate::cli::vectors::Recorded;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -214,9 +214,9 @@ async fn an_event_is_stored_once_when_it_comes_on_many_connections_at_once() {
 #[tokio::test]
 async fn adyen_is_answered_as_it_wants_to_be() {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("plugins");
-    let recorded = Vector::read(&plugins.join("adyen/vectors.json")).unwrap();
-    let item = recorded.iter().find(|vector| vector.valid).expect("one is genuine");
-    let secrets = format!("secrets = [{{ value = \"{}\" }}]", item.secrets()[0]);
+    let recorded = Recorded::read(&plugins.join("adyen/vectors.json"), "adyen").unwrap();
+    let item = recorded.vectors.iter().find(|vector| vector.valid).expect("one is genuine");
+    let secrets = format!("secrets = [{{ value = \"{}\" }}]", item.secrets()[0].expose());
     let gateway = Setup::new().plugin("adyen").source("adyen", "adyen", &secrets).start().await;
     let body = item.request().unwrap().body;
 

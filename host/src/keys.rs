@@ -8,28 +8,20 @@
 
 mod certificate;
 mod jwk;
+mod places;
 mod shelf;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use bytes::Bytes;
+use std::sync::Arc;
 
 use self::certificate::{Chain, Trust};
-use self::shelf::{Kept, Shelf, Wanted};
-use crate::claims::{KeyField, KeyFormat, KeyLookup, KeyPlace, ProviderInfo, PublicKey};
+use self::places::Places;
+use self::shelf::Wanted;
+use crate::claims::{KeyField, KeyLookup, KeyPlace, ProviderInfo, PublicKey};
 use crate::clock::Clock;
 use crate::egress::Egress;
-use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::secrets::Secret;
 use crate::signature::key;
-
-/// Longest time that a look-up may take: the sender waits meanwhile.
-const FETCH_TIME_MAX: Duration = Duration::from_secs(4);
-/// Largest answer: a chain of certificates has some 10 KiB.
-const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// What a source may look up.
 #[derive(Debug, Clone, Copy)]
@@ -44,14 +36,12 @@ pub struct Permission<'a> {
 
 /// The keys of all sources. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Keys(Arc<Parts>);
+pub struct Keys(Arc<Origin>);
 
 #[derive(Debug)]
-struct Parts {
-    egress: Egress,
-    clock: Clock,
-    trust: Trust,
-    shelves: Mutex<BTreeMap<Name, Arc<Shelf>>>,
+enum Origin {
+    Fetched(Places),
+    Recorded(Vec<String>),
 }
 
 /// Why there is no key.
@@ -141,13 +131,16 @@ enum Key {
 }
 
 impl Keys {
-    /// No keys yet. Trusts the roots that the platform trusts.
-    pub fn new(egress: Egress, clock: Clock) -> Result<Self, rustls::Error> {
-        Ok(Self::trusting(egress, clock, Trust::platform()?))
+    /// Keys that are fetched; none yet. Trusts the roots that the platform trusts.
+    pub fn fetched(egress: Egress, clock: Clock) -> Result<Self, rustls::Error> {
+        let places = Places::new(egress, clock, Trust::platform()?);
+        Ok(Self(Arc::new(Origin::Fetched(places))))
     }
 
-    fn trusting(egress: Egress, clock: Clock, trust: Trust) -> Self {
-        Self(Arc::new(Parts { egress, clock, trust, shelves: Mutex::default() }))
+    /// Keys that were recorded with requests stand in for those at their places: certificates and public
+    /// keys in PEM, JSON Web Keys. Nobody vouches for them. For `hookgate plugin test` and tests.
+    pub fn recorded(texts: Vec<String>) -> Self {
+        Self(Arc::new(Origin::Recorded(texts)))
     }
 
     /// The key for a scheme, as its own bytes: from the source's shelf, or from its place.
@@ -159,51 +152,15 @@ impl Keys {
         lookup: &KeyLookup,
     ) -> Result<Vec<u8>, KeyError> {
         let place = allowed(permission, lookup)?;
-        let shelf = self.shelf(source);
-        let slot = shelf.slot(Wanted { lookup: lookup.clone(), format: place.format.clone() })?;
-        // Whoever else wants this very key waits here, for one look-up.
-        let mut slot = slot.lock().await;
-        let now = self.0.clock.now();
-        if let Some(kept) = slot.as_mut() {
-            kept.renew(&self.0.trust, now);
-            if now < kept.until {
-                return kept.found.clone().and_then(|key| key.bytes(scheme));
+        match &*self.0 {
+            Origin::Fetched(places) => {
+                let wanted = Wanted { lookup: lookup.clone(), format: place.format.clone() };
+                places.find(source, permission.secret, wanted).await?.bytes(scheme)
             }
-        }
-        let _permit = shelf.admit(now)?;
-        let found = self.fetch(permission.secret, &place.format, lookup, now).await;
-        let kept = slot.insert(Kept::new(found, now));
-        kept.found.clone().and_then(|key| key.bytes(scheme))
-    }
-
-    fn shelf(&self, source: &Name) -> Arc<Shelf> {
-        let mut shelves = self.0.shelves.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(shelves.entry(source.clone()).or_default())
-    }
-
-    async fn fetch(
-        &self,
-        secret: Option<&Secret>,
-        format: &KeyFormat,
-        lookup: &KeyLookup,
-        now: Timestamp,
-    ) -> Result<Key, KeyError> {
-        let json = lookup.post.as_deref().map(|fields| posted(fields, secret)).transpose()?;
-        let (url, egress) = (&lookup.url, &self.0.egress);
-        let answer = egress.fetch(url, json, ANSWER_BYTES_MAX, FETCH_TIME_MAX).await;
-        let answer = answer.map_err(|error| KeyError::Unreachable(error.to_string()))?;
-        match answer.status {
-            200 => (),
-            404 | 410 => return Err(KeyError::Unknown),
-            status => return Err(KeyError::Status { host: host(lookup), status }),
-        }
-        match format {
-            KeyFormat::Certificate(name) => {
-                let chain = Chain::read(&answer.body, name)?;
-                chain.check(&self.0.trust, now)?;
-                Ok(Key::Chain(chain))
+            Origin::Recorded(texts) => {
+                let found = texts.iter().find_map(|text| recorded(text, scheme, lookup));
+                found.ok_or(KeyError::Unknown)
             }
-            KeyFormat::Jwk => jwk::Jwk::read(&answer.body).map(Key::Jwk),
         }
     }
 }
@@ -233,23 +190,8 @@ fn host(lookup: &KeyLookup) -> String {
     lookup.url.host_str().unwrap_or_default().to_owned()
 }
 
-/// The JSON object that is posted, with the secret in it.
-fn posted(fields: &[(String, KeyField)], secret: Option<&Secret>) -> Result<Bytes, KeyError> {
-    let member = |(name, field): &(String, KeyField)| {
-        let text = match field {
-            KeyField::Text(text) => text.as_str(),
-            KeyField::Secret => secret.ok_or(KeyError::NoSecret)?.expose(),
-        };
-        Ok((name.clone(), serde_json::Value::from(text)))
-    };
-    let object = fields.iter().map(member).collect::<Result<serde_json::Map<_, _>, KeyError>>()?;
-    Ok(serde_json::Value::Object(object).to_string().into())
-}
-
-/// A key that was recorded with a request, for `hookgate plugin test`: nobody vouches for it.
-///
-/// A JSON Web Key is the one whose id the look-up names.
-pub fn recorded(text: &str, scheme: PublicKey, lookup: &KeyLookup) -> Option<Vec<u8>> {
+/// The key that a text is, if it may be the one that is looked up: a JSON Web Key says its id.
+fn recorded(text: &str, scheme: PublicKey, lookup: &KeyLookup) -> Option<Vec<u8>> {
     if text.trim_start().starts_with("-----BEGIN CERTIFICATE") {
         Chain::read(text.as_bytes(), "recorded.invalid").ok()?.key(scheme)
     } else if text.trim_start().starts_with('{') {

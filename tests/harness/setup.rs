@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use hookgate::clock::Clock;
 use hookgate::event::Timestamp;
+use hookgate::keys::Keys;
 
 use super::{Harness, Receiver, Stopped, plugin_file};
 
@@ -25,6 +26,8 @@ pub(crate) struct Setup {
     /// Names, and what is built.
     plugins: Vec<(String, String)>,
     clock: Clock,
+    /// What stands in for the public keys that are fetched.
+    keys: Option<Keys>,
 }
 
 impl Setup {
@@ -37,7 +40,12 @@ data    = "data"
 plugins = "plugins"
 egress  = { allow = ["127.0.0.0/8"] }
 "#;
-        Self { config: config.to_owned(), plugins: Vec::new(), clock: Clock::manual(NOW) }
+        Self {
+            config: config.to_owned(),
+            plugins: Vec::new(),
+            clock: Clock::manual(NOW),
+            keys: None,
+        }
     }
 
     /// With the source `stripe`, its plugin and [`STRIPE_SECRET`].
@@ -54,6 +62,11 @@ egress  = { allow = ["127.0.0.0/8"] }
 
     pub(crate) fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
+        self
+    }
+
+    pub(crate) fn keys(mut self, recorded: Keys) -> Self {
+        self.keys = Some(recorded);
         self
     }
 
@@ -123,7 +136,7 @@ egress  = { allow = ["127.0.0.0/8"] }
         }
         std::fs::write(folder.path().join("hookgate.toml"), patient(&self.config))
             .expect("it can be written");
-        Stopped { folder, clock: self.clock }
+        Stopped { folder, clock: self.clock, keys: self.keys }
     }
 
     pub(crate) async fn start(self) -> Harness {

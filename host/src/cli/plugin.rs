@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Subcommand;
+use serde_json::{Map, Value};
 
 use super::vectors;
 use crate::ids::Name;
@@ -33,9 +34,10 @@ pub(super) enum Command {
         /// Files of recorded requests
         #[arg(required = true)]
         vectors: Vec<PathBuf>,
-        /// The settings that the plugin gets, as JSON
-        #[arg(long, default_value = "{}")]
-        settings: String,
+        /// The settings that the plugin gets, as JSON, where a request has none recorded; if none are
+        /// given, those that the plugin's file brings for trying it
+        #[arg(long, value_parser = object)]
+        settings: Option<Map<String, Value>>,
     },
 }
 
@@ -58,10 +60,19 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Test { file, vectors, settings } => {
             let host = super::offline_host()?;
-            let plugin = load_file(&host, &file)?;
-            vectors::run(&host, &plugin, &vectors, &settings.into()).await
+            let (plugin, about) = load_with_about(&host, &file)?;
+            let brought = settings.is_none() && !about.example.is_empty();
+            let settings = settings.unwrap_or(about.example);
+            if brought {
+                println!("with its own settings {}", Value::Object(settings.clone()));
+            }
+            vectors::run(&host, &plugin, &vectors, &settings).await
         }
     }
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
 /// Loads `NAME.wasm` of a folder.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use serde_json::Value;
 
 use crate::claims::{ProviderInfo, Reply};
 use crate::config::Config;
@@ -75,6 +76,9 @@ fn describe(provider: &Listed) {
     println!("  scheme    {}", info.scheme);
     if !about.settings.is_empty() {
         println!("  settings  {}", about.settings);
+    }
+    if !about.example.is_empty() {
+        println!("  for one   {}", Value::Object(about.example.clone()));
     }
     if !about.confirmed.is_empty() {
         println!("  confirmed {}", about.confirmed);

@@ -27,7 +27,8 @@ pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
 /// The world as it is: its clock, and this very program to compile plugins.
 pub(super) fn seams() -> anyhow::Result<Seams> {
     let program = std::env::current_exe().context("failed to find this program's own file")?;
-    Ok(Seams { clock: Clock::System, compiler: Compiler::Child(program), compiled: None })
+    let compiler = Compiler::Child(program);
+    Ok(Seams { clock: Clock::System, compiler, compiled: None, keys: None })
 }
 
 /// Where a limit on the size of files is reached, the write fails, as on a full disk; the signal that

@@ -1,14 +1,18 @@
 //! Keys fetched from a server on the loopback, which the guard lets through here alone.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::places::ANSWER_BYTES_MAX;
 use super::*;
-use crate::claims::ClockRule;
+use crate::claims::{ClockRule, KeyFormat};
 use crate::egress;
+use crate::event::Timestamp;
 
 /// 2026, when the certificate of the tests counts.
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
@@ -67,6 +71,10 @@ struct Desk {
 
 impl Desk {
     fn new(provider: &Provider, format: KeyFormat) -> Self {
+        Self::trusting(provider, format, Trust::with_root(ROOT))
+    }
+
+    fn trusting(provider: &Provider, format: KeyFormat, trust: Trust) -> Self {
         let clock = Clock::manual(NOW);
         let allow = vec!["127.0.0.0/8".parse().unwrap()];
         let config = egress::Config { allow, ..egress::Config::default() };
@@ -86,7 +94,7 @@ impl Desk {
             key_places: vec![place],
         };
         Self {
-            keys: Keys::trusting(egress, clock.clone(), Trust::with_root(ROOT)),
+            keys: Keys(Arc::new(Origin::Fetched(Places::new(egress, clock.clone(), trust)))),
             clock,
             info,
             hosts: vec!["127.0.0.1".into()],
@@ -269,9 +277,8 @@ async fn a_certificate_is_made_out_to_its_name_and_leads_to_a_root() {
         assert!(matches!(found, KeyError::Untrusted(_)), "{found}");
         assert!(!found.is_passing());
     }
-    let mut desk = Desk::certificate(&provider, NAME);
-    let parts = Arc::get_mut(&mut desk.keys.0).unwrap();
-    parts.trust = Trust::platform().unwrap();
+    let root = Trust::platform().unwrap();
+    let desk = Desk::trusting(&provider, KeyFormat::Certificate(NAME.into()), root);
     let found = desk.named("CERT-1").await.unwrap_err();
     assert!(matches!(found, KeyError::Untrusted(_)), "{found}");
 }

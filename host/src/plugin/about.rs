@@ -1,5 +1,5 @@
-//! What a plugin file says of itself beside its code: samples of what its provider sends, and what
-//! there is to say of it for people.
+//! What a plugin file says of itself beside its code: samples of what its provider sends, settings to
+//! try it with, and what there is to say of it for people.
 //!
 //! `hookgate plugin build` puts it into a custom section, as JSON; only the command line reads it.
 //! Serving never does, so nothing in it can change what the gateway does.
@@ -9,7 +9,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use wasmparser::{Parser, Payload};
 
 const SECTION: &str = "hookgate:about";
@@ -17,6 +19,8 @@ const SECTION: &str = "hookgate:about";
 const SECTION_BYTES_MAX: usize = 512 << 10;
 /// Most samples of one plugin.
 const SAMPLES_MAX: usize = 100;
+/// What lies in the crate's folder, if a source of it needs settings.
+const SETTINGS: &str = "settings.json";
 /// What lies beside a sample and is none: its events, and headers that it needs.
 const EVENTS: &str = ".events.json";
 const HEADERS: &str = ".headers.json";
@@ -30,6 +34,9 @@ pub struct About {
     /// The settings of a source, for people; empty if it has none.
     #[serde(default)]
     pub settings: String,
+    /// The settings that its recorded requests and samples are made for; empty if it needs none.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub example: Map<String, Value>,
     /// By name, without the ending of the file.
     #[serde(default)]
     pub samples: BTreeMap<String, Sample>,
@@ -58,9 +65,9 @@ pub enum AboutError {
         /// Why not.
         source: io::Error,
     },
-    /// The headers beside a sample are not an object of texts.
-    #[error("headers `{file}` are not a JSON object of texts: {source}")]
-    Headers {
+    /// Headers beside a sample, or settings, are something else.
+    #[error("`{file}` is not a JSON object as it should be: {source}")]
+    NoObject {
         /// Its name.
         file: String,
         /// Why not.
@@ -72,9 +79,9 @@ pub enum AboutError {
 }
 
 impl About {
-    /// The samples of a crate, from its folder `samples/`; none if it has none.
+    /// What lies in a crate's folder: `settings.json` and `samples/`, if there are any.
     pub(super) fn of_crate(folder: &Path) -> Result<Self, AboutError> {
-        let mut about = Self::default();
+        let mut about = Self { example: object(&folder.join(SETTINGS))?, ..Self::default() };
         let Ok(entries) = folder.join("samples").read_dir() else { return Ok(about) };
         for entry in entries {
             let unreadable =
@@ -85,7 +92,7 @@ impl About {
                 continue;
             }
             let body = fs::read_to_string(&path).map_err(|source| unreadable(&file, source))?;
-            let headers = headers(&path.with_extension(&HEADERS[1..]))?;
+            let headers = object(&path.with_extension(&HEADERS[1..]))?;
             let content_type = content_type(&path).to_owned();
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             about.samples.insert(name, Sample { content_type, headers, body });
@@ -122,10 +129,11 @@ impl About {
     }
 }
 
-fn headers(path: &Path) -> Result<BTreeMap<String, String>, AboutError> {
-    let Ok(text) = fs::read_to_string(path) else { return Ok(BTreeMap::new()) };
+/// An object in a file; empty if there is no file.
+fn object<T: Default + DeserializeOwned>(path: &Path) -> Result<T, AboutError> {
+    let Ok(text) = fs::read_to_string(path) else { return Ok(T::default()) };
     let file = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    serde_json::from_str(&text).map_err(|source| AboutError::Headers { file: file(), source })
+    serde_json::from_str(&text).map_err(|source| AboutError::NoObject { file: file(), source })
 }
 
 fn content_type(path: &Path) -> &'static str {
@@ -159,7 +167,8 @@ mod tests {
         };
         let samples = BTreeMap::from([("payment.failed".to_owned(), sample)]);
         let (confirmed, settings) = ("its own examples".to_owned(), String::new());
-        About { confirmed, settings, samples }
+        let example = Map::from_iter([("url".to_owned(), "https://a.b/c".into())]);
+        About { confirmed, settings, example, samples }
     }
 
     #[test]
@@ -189,6 +198,7 @@ mod tests {
     #[test]
     fn a_crates_samples_come_with_their_headers_and_without_their_events() {
         let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(SETTINGS), r#"{"legacy":true}"#).unwrap();
         let samples = folder.path().join("samples");
         fs::create_dir(&samples).unwrap();
         for (name, text) in [
@@ -200,9 +210,17 @@ mod tests {
             fs::write(samples.join(name), text).unwrap();
         }
         let about = About::of_crate(folder.path()).unwrap();
+        assert_eq!(about.example["legacy"], true);
         assert_eq!(about.samples.keys().collect::<Vec<_>>(), ["command", "push"]);
         assert_eq!(about.samples["push"].headers["x-github-event"], "push");
         assert_eq!(about.samples["command"].content_type, "application/x-www-form-urlencoded");
         assert_eq!(About::of_crate(&samples).unwrap(), About::default());
+    }
+    #[test]
+    fn settings_that_are_none_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(SETTINGS), "[]").unwrap();
+        let error = About::of_crate(folder.path()).unwrap_err().to_string();
+        assert!(error.starts_with("`settings.json` is not a JSON object"), "{error}");
     }
 }

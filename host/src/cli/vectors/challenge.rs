@@ -8,27 +8,26 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::Told;
-use crate::clock::Clock;
-use crate::event::Request;
+use super::recorded;
+use crate::event::{Request, Timestamp};
 use crate::plugin::{Host, Plugin};
 use crate::secrets::Secret;
-use crate::{sender, signature};
+use crate::{clock::Clock, sender, signature};
 
 /// The secret where the recording names none.
 const SECRET: &str = "hookgate_challenge";
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Challenge {
+/// A question and its answer.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Challenge {
     /// What it shows.
-    pub(super) name: String,
+    pub name: String,
     method: String,
-    url: Option<url::Url>,
+    url: Option<String>,
     secret: Option<String>,
-    #[serde(flatten)]
-    told: Told,
+    public_key: Option<String>,
     #[serde(default)]
     request_headers: BTreeMap<String, String>,
     #[serde(default)]
@@ -40,31 +39,64 @@ pub(super) struct Challenge {
 }
 
 impl Challenge {
+    /// The secret of its receiver.
+    pub fn secret(&self) -> Secret {
+        let recorded = self.secret.as_deref().and_then(Secret::new);
+        recorded.unwrap_or_else(|| Secret::new(SECRET).expect("it is not empty"))
+    }
+
+    /// The settings of its receiver.
+    pub fn settings(&self, others: &Map<String, Value>) -> Map<String, Value> {
+        recorded::with(others, [("public_key", self.public_key.as_deref())])
+    }
+
+    /// The request, signed at `now` if it is posted.
+    pub async fn request(
+        &self,
+        host: &Host,
+        plugin: &Arc<Plugin>,
+        settings: &Arc<str>,
+        now: Timestamp,
+    ) -> anyhow::Result<Request> {
+        let headers = self.request_headers.iter();
+        let request = Request {
+            method: self.method.clone(),
+            url: recorded::path(self.url.as_deref().unwrap_or("/")).to_owned(),
+            headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
+            body: self.request_body.clone().into(),
+            received_at: now,
+        };
+        if self.method != "POST" {
+            return Ok(request);
+        }
+        let (secrets, request) = ([self.secret()], Arc::new(request));
+        Ok(sender::sign(host, plugin, settings, &secrets, &request, now).await?)
+    }
+
+    /// Whether this is the answer that must be; `header` gives one by its name in lower case.
+    pub fn is_answered<'a>(
+        &self,
+        status: u16,
+        header: impl Fn(&str) -> Option<&'a str>,
+        body: &str,
+    ) -> bool {
+        let mut headers = self.response_headers.iter();
+        status == self.response_status
+            && meaning(body) == meaning(&self.response_body)
+            && headers.all(|(name, value)| header(&name.to_ascii_lowercase()) == Some(value))
+    }
+
     /// What was answered, or how that differs from what must be.
     pub(super) async fn check(
         &self,
         host: &Host,
         plugin: &Arc<Plugin>,
-        settings: &str,
+        settings: &Map<String, Value>,
     ) -> anyhow::Result<Result<String, String>> {
-        let settings = self.told.settings(settings, self.secret.as_deref())?;
-        let secret = Secret::new(self.secret.as_deref().unwrap_or(SECRET));
-        let secrets = [secret.context("a secret is not empty")?];
-        let now = Clock::System.now();
-        let headers = self.request_headers.iter();
-        let url = self.url.as_ref().map(|url| url[url::Position::BeforePath..].to_owned());
-        let mut request = Arc::new(Request {
-            method: self.method.clone(),
-            url: url.unwrap_or_else(super::root),
-            headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
-            body: self.request_body.clone().into(),
-            received_at: now,
-        });
+        let settings = recorded::text(self.settings(settings));
+        let (secrets, now) = ([self.secret()], Clock::System.now());
+        let request = Arc::new(self.request(host, plugin, &settings, now).await?);
         let is_post = self.method == "POST";
-        if is_post {
-            let signed = sender::sign(host, plugin, &settings, &secrets, &request, now).await?;
-            request = Arc::new(signed);
-        }
         let info = plugin.provider().context("it is a provider")?;
         if !is_post && !info.handshakes.iter().any(|method| method.as_str() == self.method) {
             return Ok(Err(format!("the plugin is not asked by {}", self.method)));
@@ -87,12 +119,8 @@ impl Challenge {
             Ok(body) => String::from_utf8_lossy(&body).into_owned(),
             Err(error) => return Ok(Err(format!("refused: {error}"))),
         };
-        let header = |(name, value): (&String, &String)| {
-            handshake.headers.get(&name.to_ascii_lowercase()) == Some(value.as_str())
-        };
-        let alike = handshake.status == self.response_status
-            && meaning(&body) == meaning(&self.response_body)
-            && self.response_headers.iter().all(header);
+        let header = |name: &str| handshake.headers.get(name);
+        let alike = self.is_answered(handshake.status, header, &body);
         Ok(if alike { Ok(body) } else { Err(format!("answered {} {body}", handshake.status)) })
     }
 }

@@ -1,0 +1,173 @@
+//! Recorded requests as they stand in a file, each with whether it is genuine.
+//!
+//! A file is a JSON list. Beside the request a recording says how its receiver was set up: the secrets
+//! (`keys` are secrets by an id), the public keys that it would have fetched, its settings, its tolerance
+//! and its clock. Never judges a request.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::challenge::Challenge;
+use crate::clock::Clock;
+use crate::event::{Request, Timestamp};
+use crate::secrets::Secret;
+
+/// What a file holds: requests with a verdict, and requests with an answer.
+#[derive(Debug)]
+pub struct Recorded {
+    /// What must be accepted, or refused.
+    pub vectors: Vec<Vector>,
+    /// What asks whether the endpoint is ours.
+    pub challenges: Vec<Challenge>,
+}
+
+/// One recorded request.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Vector {
+    /// What it shows.
+    pub name: String,
+    secret: OneOrMore,
+    keys: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    headers: BTreeMap<String, OneOrMore>,
+    #[serde(default = "post")]
+    method: String,
+    url: Option<String>,
+    body: Option<String>,
+    body_base64: Option<String>,
+    settings: Option<Map<String, Value>>,
+    public_key: Option<String>,
+    secret_is: Option<String>,
+    cert_pem: Option<String>,
+    public_key_pem: Option<String>,
+    #[serde(default)]
+    jwks: BTreeMap<String, Value>,
+    /// Unix seconds at which it is received; the time of the test if none.
+    pub now: Option<u64>,
+    tolerance: Option<u64>,
+    /// Whether it is genuine.
+    pub valid: bool,
+}
+
+impl Recorded {
+    /// The recorded requests of a file; of the challenges those of this provider.
+    pub fn read(path: &Path, provider: &str) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("failed to read {}", path.display()))?;
+        let recorded = || format!("{} is not a list of recorded requests", path.display());
+        let all: Vec<Value> = serde_json::from_str(&text).with_context(recorded)?;
+        let is_challenge = |it: &Value| it.get("response_body").is_some();
+        let (asking, posted): (Vec<_>, Vec<_>) = all.into_iter().partition(is_challenge);
+        let own = asking.into_iter().filter(|it| it["provider"].as_str() == Some(provider));
+        let challenges = own.map(serde_json::from_value).collect::<Result<_, _>>();
+        let vectors = posted.into_iter().map(serde_json::from_value).collect::<Result<_, _>>();
+        Ok(Self {
+            vectors: vectors.with_context(recorded)?,
+            challenges: challenges.with_context(recorded)?,
+        })
+    }
+}
+
+impl Vector {
+    /// The secrets of its receiver; an empty one is none.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let texts: Vec<&String> = match &self.keys {
+            Some(keys) => keys.values().collect(),
+            None => self.secret.0.iter().collect(),
+        };
+        texts.into_iter().filter_map(|text| Secret::new(text)).collect()
+    }
+
+    /// The public keys that its receiver would fetch: certificates, PEM and JSON Web Keys.
+    pub fn public_keys(&self) -> Vec<String> {
+        let texts = [&self.cert_pem, &self.public_key_pem].into_iter().flatten().cloned();
+        texts.chain(self.jwks.values().map(Value::to_string)).collect()
+    }
+
+    /// The settings of its receiver: its own or `others`, with what it tells of them put in.
+    pub fn settings(&self, others: &Map<String, Value>) -> Map<String, Value> {
+        let not_secret = self.secret_is.as_deref().and_then(|is| is.strip_suffix(" (not secret)"));
+        let told = [
+            ("url", self.url.as_deref().filter(|url| url.contains("://"))),
+            ("public_key", self.public_key.as_deref()),
+            (not_secret.unwrap_or_default(), self.secret.0.first().map(String::as_str)),
+        ];
+        with(self.settings.as_ref().unwrap_or(others), told)
+    }
+
+    /// How old it may be; zero is any age, none what the provider says.
+    pub fn tolerance(&self) -> Option<Duration> {
+        self.tolerance.map(Duration::from_secs)
+    }
+
+    /// The request, received when the recording says.
+    pub fn request(&self) -> anyhow::Result<Request> {
+        let body = match (&self.body, &self.body_base64) {
+            (Some(text), None) => Bytes::from(text.clone()),
+            (None, Some(base64)) => STANDARD.decode(base64)?.into(),
+            _ => bail!("`{}` needs either body or body_base64", self.name),
+        };
+        let headers = self.headers.iter().flat_map(|(name, values)| {
+            values.0.iter().map(|value| (name.to_ascii_lowercase(), value))
+        });
+        let seconds = self.now.map(|seconds| Timestamp(seconds * 1000));
+        Ok(Request {
+            method: self.method.clone(),
+            url: path(self.url.as_deref().unwrap_or("/")).to_owned(),
+            headers: headers.collect(),
+            body,
+            received_at: seconds.unwrap_or_else(|| Clock::System.now()),
+        })
+    }
+}
+
+/// The settings with what a recording tells in the place of those of that name.
+pub(super) fn with<const N: usize>(
+    settings: &Map<String, Value>,
+    told: [(&str, Option<&str>); N],
+) -> Map<String, Value> {
+    let mut settings = settings.clone();
+    for (name, value) in told {
+        if let (Some(setting), Some(value)) = (settings.get_mut(name), value) {
+            *setting = value.into();
+        }
+    }
+    settings
+}
+
+/// As a plugin gets them.
+pub(super) fn text(settings: Map<String, Value>) -> Arc<str> {
+    Value::Object(settings).to_string().into()
+}
+
+/// What of a URL arrives: its path and its query.
+pub(super) fn path(url: &str) -> &str {
+    let Some((_, rest)) = url.split_once("://") else { return url };
+    rest.find(['/', '?']).map_or("/", |start| &rest[start..])
+}
+
+fn post() -> String {
+    "POST".to_owned()
+}
+
+/// A text, or several.
+#[derive(Debug, Clone)]
+struct OneOrMore(Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(one) => Ok(Self(vec![one])),
+            more => serde_json::from_value(more).map(Self).map_err(serde::de::Error::custom),
+        }
+    }
+}
