@@ -1,4 +1,6 @@
 //! Which canonical event a Xendit event is; some names only say that there is a result.
+//!
+//! One fact is one canonical event: a payment session that is completed tells its payment again.
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] =
@@ -8,18 +10,23 @@ pub(crate) const TYPES: &[&str] =
 pub(crate) fn event_type<'o>(own: &'o str, status: &str) -> Option<&'o str> {
     Some(match (own, status) {
         ("payment.succeeded" | "capture.succeeded", _)
-        | ("payment.capture" | "ewallet.capture" | "qr.payment", "succeeded") => {
-            "payment.succeeded"
-        }
+        | ("payment.capture" | "ewallet.capture", "succeeded")
+        | ("qr.payment" | "direct_debit.payment", "succeeded" | "completed") => "payment.succeeded",
         ("payment.awaiting_capture", _) | ("payment.authorization", "authorized") => {
             "payment.authorized"
         }
         ("payment.failed" | "payment.failure" | "capture.failed", _)
-        | ("payment.capture" | "ewallet.capture", "failed") => "payment.failed",
-        ("payment.expired", _) => "payment.canceled",
+        | ("payment.capture" | "ewallet.capture" | "direct_debit.payment", "failed") => {
+            "payment.failed"
+        }
+        ("payment.expired" | "payment.expiry" | "payment_request.expiry", _)
+        | ("ewallet.void", "succeeded") => "payment.canceled",
         ("refund.succeeded" | "refund.failed", _) => own,
+        ("ewallet.refund", "succeeded") => "refund.succeeded",
+        ("ewallet.refund", "failed") => "refund.failed",
         ("payout.succeeded", _) => "payout.paid",
         ("recurring.plan.activated", _) => "subscription.created",
+        ("recurring.plan.updated", _) => "subscription.updated",
         ("recurring.plan.inactivated", _) => "subscription.canceled",
         ("recurring.cycle.succeeded", _) => "invoice.paid",
         ("recurring.cycle.failed", _) => "invoice.failed",
@@ -38,6 +45,14 @@ mod tests {
             ("ewallet.capture", "succeeded", Some("payment.succeeded")),
             ("ewallet.capture", "failed", Some("payment.failed")),
             ("ewallet.capture", "pending", None),
+            ("ewallet.void", "succeeded", Some("payment.canceled")),
+            ("ewallet.refund", "failed", Some("refund.failed")),
+            ("qr.payment", "completed", Some("payment.succeeded")),
+            ("payment.capture", "succeeded", Some("payment.succeeded")),
+            ("payment.authorization", "authorized", Some("payment.authorized")),
+            ("payment.failure", "failed", Some("payment.failed")),
+            ("payment.expiry", "expired", Some("payment.canceled")),
+            ("payment_session.completed", "completed", None),
             ("payment.succeeded", "", Some("payment.succeeded")),
             ("payout.reversed", "", Some("payout.reversed")),
             ("recurring.cycle.retrying", "", None),

@@ -1,14 +1,16 @@
-//! Xendit: the callback token, sent along; newer events in an envelope, and the invoice callback.
+//! Xendit: the callback token, sent along; events that have a name, and older callbacks without one.
 //!
 //! The token binds nothing of the body: who has seen one request can send any. It is all there is, so
 //! confirm what moves money over the API. The header `webhook-id` tells retries from news. Amounts are
-//! JSON numbers in major units.
+//! JSON numbers in major units. Which canonical event an event is stands in `canonical`, what has no
+//! name in `unnamed`.
 
 mod canonical;
+mod unnamed;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderToken, Json, Members, ProofKind, Provider, ProviderInfo, Refusal,
-    Request, Timestamp, event_type, id, labels,
+    Claims, Event, Failure, HeaderToken, InvalidMoney, Json, Members, Money, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, id, labels,
 };
 
 /// The plugin.
@@ -16,6 +18,21 @@ use hookgate_sdk::{
 pub struct Xendit;
 
 const TOKEN: HeaderToken = HeaderToken::new("x-callback-token");
+
+/// What names an entity: first the request, or the charge, that a payment, its captures and its
+/// refunds belong to.
+const SUBJECTS: [&str; 6] = [
+    "/payment_request_id",
+    "/charge_id",
+    "/payment_id",
+    "/id",
+    "/payment_session_id",
+    "/payment_token_id",
+];
+
+/// Where an amount may be: of the third version of payments it is what was requested, of wallets
+/// what was captured.
+const AMOUNTS: [&str; 4] = ["/amount", "/request_amount", "/capture_amount", "/charge_amount"];
 
 impl Provider for Xendit {
     fn describe() -> ProviderInfo {
@@ -32,8 +49,8 @@ impl Provider for Xendit {
         let body = request.json()?;
         let envelope = body.members();
         let event = match envelope.name("/event") {
-            Some(own) => newer(body, &envelope, &own)?,
-            None => invoice(body, &envelope)?,
+            Some(own) => named(body, &envelope, &own)?,
+            None => unnamed::event(body, &envelope)?,
         };
         Ok(vec![Event { id: event_id(request), ..event }])
     }
@@ -49,17 +66,17 @@ fn event_id(request: &Request) -> String {
     own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
 }
 
-fn newer(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Result<Event, Failure> {
-    let object = envelope.object("/data");
+/// An event with a name: in an envelope, or, of older products, all in one.
+fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Result<Event, Failure> {
+    let data = envelope.at("/data").unwrap_or(body);
+    let object = data.members();
     let canonical = canonical::event_type(own, &object.word("/status").unwrap_or_default());
     let method = object.word("/payment_method/type").or_else(|| object.word("/channel_code"));
     let network = object.word("/payment_method/card/card_information/network");
-    let data = envelope.at("/data").unwrap_or(body);
     Ok(Event {
-        // The request that a payment, its captures and its refunds belong to.
-        subject: object.name("/payment_request_id").or_else(|| object.name("/id")),
+        subject: SUBJECTS.into_iter().find_map(|pointer| object.name(pointer)),
         time: envelope.rfc3339("/created").or_else(|| object.rfc3339("/updated")),
-        money: object.major("/amount", "/currency")?,
+        money: money(&object)?,
         labels: labels([
             ("country", object.name("/country")),
             ("method", method),
@@ -70,20 +87,17 @@ fn newer(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Result<Event, Fai
     })
 }
 
-/// The callback of an invoice has no name, only a status.
-fn invoice(body: Json<'_>, object: &Members<'_>) -> Result<Event, Failure> {
-    let status = object.required("/status")?.to_lowercase();
-    let own = format!("invoice.{status}");
-    let canonical = matches!(&*status, "paid" | "settled").then_some("invoice.paid");
-    let paid = object.major("/paid_amount", "/currency")?;
-    let happened = object.rfc3339("/paid_at").or_else(|| object.rfc3339("/updated"));
-    Ok(Event {
-        subject: object.name("/id"),
-        time: happened.or_else(|| object.rfc3339("/created")),
-        money: if paid.is_some() { paid } else { object.major("/amount", "/currency")? },
-        labels: labels([("method", object.word("/payment_method"))]),
-        ..Event::new("", event_type(canonical, "xendit", &own)?, body.raw())
-    })
+/// What was captured, if in one piece, else what was asked for.
+fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    let captured = match object.items("/captures")[..] {
+        [capture] => capture.members().name("/capture_amount"),
+        _ => None,
+    };
+    let amount = captured.or_else(|| AMOUNTS.into_iter().find_map(|amount| object.name(amount)));
+    let (Some(amount), Some(currency)) = (amount, object.name("/currency")) else {
+        return Ok(None);
+    };
+    Money::from_major(&amount, &currency).map(Some)
 }
 
 hookgate_sdk::export!(provider: Xendit);
