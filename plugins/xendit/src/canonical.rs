@@ -4,7 +4,7 @@
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] =
-    &["payment.*", "refund.*", "subscription.*", "invoice.*", "payout.*", "xendit.*"];
+    &["payment.*", "refund.*", "dispute.*", "subscription.*", "invoice.*", "payout.*", "xendit.*"];
 
 /// The canonical type, if there is one, for an object in this state, in lower case.
 pub(crate) fn event_type<'o>(own: &'o str, status: &str) -> Option<&'o str> {
@@ -24,9 +24,10 @@ pub(crate) fn event_type<'o>(own: &'o str, status: &str) -> Option<&'o str> {
         ("refund.succeeded" | "refund.failed", _) => own,
         ("ewallet.refund", "succeeded") => "refund.succeeded",
         ("ewallet.refund", "failed") => "refund.failed",
+        ("dispute.action_required", _) => "dispute.opened",
+        ("dispute.won" | "dispute.lost", _) => own,
         ("payout.succeeded", _) => "payout.paid",
         ("recurring.plan.activated", _) => "subscription.created",
-        ("recurring.plan.updated", _) => "subscription.updated",
         ("recurring.plan.inactivated", _) => "subscription.canceled",
         ("recurring.cycle.succeeded", _) => "invoice.paid",
         ("recurring.cycle.failed", _) => "invoice.failed",
@@ -53,6 +54,9 @@ mod tests {
             ("payment.failure", "failed", Some("payment.failed")),
             ("payment.expiry", "expired", Some("payment.canceled")),
             ("payment_session.completed", "completed", None),
+            ("dispute.action_required", "action_required", Some("dispute.opened")),
+            ("dispute.under_review", "under_review", None),
+            ("dispute.lost", "lost", Some("dispute.lost")),
             ("payment.succeeded", "", Some("payment.succeeded")),
             ("payout.reversed", "", Some("payout.reversed")),
             ("recurring.cycle.retrying", "", None),

@@ -31,8 +31,9 @@ const SUBJECTS: [&str; 6] = [
 ];
 
 /// Where an amount may be: of the third version of payments it is what was requested, of wallets
-/// what was captured.
-const AMOUNTS: [&str; 4] = ["/amount", "/request_amount", "/capture_amount", "/charge_amount"];
+/// what was captured, of a dispute what it began with.
+const AMOUNTS: [&str; 5] =
+    ["/amount", "/request_amount", "/capture_amount", "/charge_amount", "/amount/initial"];
 
 impl Provider for Xendit {
     fn describe() -> ProviderInfo {
@@ -73,14 +74,15 @@ fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Result<Event, Fai
     let canonical = canonical::event_type(own, &object.word("/status").unwrap_or_default());
     let method = object.word("/payment_method/type").or_else(|| object.word("/channel_code"));
     let network = object.word("/payment_method/card/card_information/network");
+    let updated = || object.rfc3339("/updated").or_else(|| object.rfc3339("/updated_at"));
     Ok(Event {
         subject: SUBJECTS.into_iter().find_map(|pointer| object.name(pointer)),
-        time: envelope.rfc3339("/created").or_else(|| object.rfc3339("/updated")),
+        time: envelope.rfc3339("/created").or_else(updated),
         money: money(&object)?,
         labels: labels([
             ("country", object.name("/country")),
             ("method", method),
-            ("card_brand", network),
+            ("card_brand", network.or_else(|| object.word("/card_brands"))),
             ("decline_code", object.name("/failure_code")),
         ]),
         ..Event::new("", event_type(canonical, "xendit", own)?, data.raw())
