@@ -26,7 +26,8 @@ pub(crate) fn event_type<'o>(own: &'o str, status: &str) -> Option<&'o str> {
         ("ewallet.refund", "failed") => "refund.failed",
         ("dispute.action_required", _) => "dispute.opened",
         ("dispute.won" | "dispute.lost", _) => own,
-        ("payout.succeeded", _) => "payout.paid",
+        ("payout.succeeded" | "v3_payout.succeeded", _) => "payout.paid",
+        ("v3_payout.failed" | "v3_payout.reversed", _) => &own["v3_".len()..],
         ("recurring.plan.activated", _) => "subscription.created",
         ("recurring.plan.inactivated", _) => "subscription.canceled",
         ("recurring.cycle.succeeded", _) => "invoice.paid",
@@ -59,6 +60,8 @@ mod tests {
             ("dispute.lost", "lost", Some("dispute.lost")),
             ("payment.succeeded", "", Some("payment.succeeded")),
             ("payout.reversed", "", Some("payout.reversed")),
+            ("v3_payout.succeeded", "", Some("payout.paid")),
+            ("v3_payout.reversed", "", Some("payout.reversed")),
             ("recurring.cycle.retrying", "", None),
         ] {
             assert_eq!(event_type(own, status), canonical, "{own} {status}");

@@ -1,9 +1,8 @@
 //! Xendit: the callback token, sent along; events that have a name, and older callbacks without one.
 //!
 //! The token binds nothing of the body: who has seen one request can send any. It is all there is, so
-//! confirm what moves money over the API. The header `webhook-id` tells retries from news. Amounts are
-//! JSON numbers in major units. Which canonical event an event is stands in `canonical`, what has no
-//! name in `unnamed`.
+//! confirm what moves money over the API. Amounts are JSON numbers in major units. Which canonical
+//! event an event is stands in `canonical`, what has no name in `unnamed`.
 
 mod canonical;
 mod unnamed;
@@ -18,22 +17,33 @@ use hookgate_sdk::{
 pub struct Xendit;
 
 const TOKEN: HeaderToken = HeaderToken::new("x-callback-token");
+/// Tells retries from news. Without it a retry is known by what it is about: the envelope says when
+/// it was sent.
+const EVENT_ID: &str = "webhook-id";
 
 /// What names an entity: first the request, or the charge, that a payment, its captures and its
 /// refunds belong to.
-const SUBJECTS: [&str; 6] = [
+const SUBJECTS: [&str; 7] = [
     "/payment_request_id",
     "/charge_id",
     "/payment_id",
     "/id",
+    "/payout_id",
     "/payment_session_id",
     "/payment_token_id",
 ];
 
-/// Where an amount may be: of the third version of payments it is what was requested, of wallets
-/// what was captured, of a dispute what it began with.
-const AMOUNTS: [&str; 5] =
-    ["/amount", "/request_amount", "/capture_amount", "/charge_amount", "/amount/initial"];
+/// Where an amount may be, and its currency: of the third version of payments it is what was
+/// requested, of wallets what was captured, of a dispute what it began with, of the third version of
+/// payouts what arrives.
+const AMOUNTS: [(&str, &str); 6] = [
+    ("/amount", "/currency"),
+    ("/request_amount", "/currency"),
+    ("/capture_amount", "/currency"),
+    ("/charge_amount", "/currency"),
+    ("/amount/initial", "/currency"),
+    ("/destination_amount", "/destination_currency"),
+];
 
 impl Provider for Xendit {
     fn describe() -> ProviderInfo {
@@ -43,7 +53,7 @@ impl Provider for Xendit {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        Ok(Claims::new(TOKEN.evidence(request)?, [event_id(request)]))
+        Ok(Claims::new(TOKEN.evidence(request)?, request.id_header(EVENT_ID)))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -53,7 +63,8 @@ impl Provider for Xendit {
             Some(own) => named(body, &envelope, &own)?,
             None => unnamed::event(body, &envelope)?,
         };
-        Ok(vec![Event { id: event_id(request), ..event }])
+        let id = request.id_header(EVENT_ID).map_or(event.id, ToOwned::to_owned);
+        Ok(vec![Event { id, ..event }])
     }
 
     fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
@@ -61,23 +72,20 @@ impl Provider for Xendit {
     }
 }
 
-/// Xendit's own, else what a retry repeats.
-fn event_id(request: &Request) -> String {
-    let own = request.id_header("webhook-id");
-    own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
-}
-
 /// An event with a name: in an envelope, or, of older products, all in one.
 fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Result<Event, Failure> {
     let data = envelope.at("/data").unwrap_or(body);
+    // A refund is shown in an envelope within the envelope.
+    let data = data.at("/data").unwrap_or(data);
     let object = data.members();
     let canonical = canonical::event_type(own, &object.word("/status").unwrap_or_default());
     let method = object.word("/payment_method/type").or_else(|| object.word("/channel_code"));
     let network = object.word("/payment_method/card/card_information/network");
-    let updated = || object.rfc3339("/updated").or_else(|| object.rfc3339("/updated_at"));
+    let updated = object.rfc3339("/updated").or_else(|| object.rfc3339("/updated_at"));
+    let id = id::derived(&[own.as_bytes(), data.raw().as_bytes()]);
     Ok(Event {
         subject: SUBJECTS.into_iter().find_map(|pointer| object.name(pointer)),
-        time: envelope.rfc3339("/created").or_else(updated),
+        time: updated.or_else(|| envelope.rfc3339("/created")),
         money: money(&object)?,
         labels: labels([
             ("country", object.name("/country")),
@@ -85,21 +93,24 @@ fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Result<Event, Fai
             ("card_brand", network.or_else(|| object.word("/card_brands"))),
             ("decline_code", object.name("/failure_code")),
         ]),
-        ..Event::new("", event_type(canonical, "xendit", own)?, data.raw())
+        ..Event::new(id, event_type(canonical, "xendit", own)?, data.raw())
     })
 }
 
 /// What was captured, if in one piece, else what was asked for.
 fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    let captured = match object.items("/captures")[..] {
-        [capture] => capture.members().name("/capture_amount"),
-        _ => None,
-    };
-    let amount = captured.or_else(|| AMOUNTS.into_iter().find_map(|amount| object.name(amount)));
-    let (Some(amount), Some(currency)) = (amount, object.name("/currency")) else {
-        return Ok(None);
-    };
-    Money::from_major(&amount, &currency).map(Some)
+    if let [capture] = object.items("/captures")[..]
+        && let Some(amount) = capture.scalar("/capture_amount")
+        && let Some(currency) = object.name("/currency")
+    {
+        return Money::from_major(&amount, &currency).map(Some);
+    }
+    for (amount, currency) in AMOUNTS {
+        if let Some(money) = object.major(amount, currency)? {
+            return Ok(Some(money));
+        }
+    }
+    Ok(None)
 }
 
 hookgate_sdk::export!(provider: Xendit);

@@ -3,9 +3,9 @@
 //! What each is about is told by members that only it has; one that has none of them and no status
 //! either is kept all the same.
 
-use hookgate_sdk::{Event, Failure, Json, Members, event_type, labels};
+use hookgate_sdk::{Event, Failure, Json, Members, event_type, id, labels};
 
-/// The event of a callback, which has no id yet.
+/// The event of a callback.
 pub(crate) fn event(body: Json<'_>, object: &Members<'_>) -> Result<Event, Failure> {
     let status = object.word("/status").unwrap_or_default();
     let (own, canonical) = names(object, &status);
@@ -21,7 +21,11 @@ pub(crate) fn event(body: Json<'_>, object: &Members<'_>) -> Result<Event, Failu
             ("method", methods.into_iter().find_map(|pointer| object.word(pointer))),
             ("decline_code", object.name("/failure_code")),
         ]),
-        ..Event::new("", event_type(canonical, "xendit", &own)?, body.raw())
+        ..Event::new(
+            id::derived(&[body.raw().as_bytes()]),
+            event_type(canonical, "xendit", &own)?,
+            body.raw(),
+        )
     })
 }
 
