@@ -49,17 +49,17 @@ impl Provider for IppoPay {
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let settings = Settings::read().map_err(Failure::permanent)?;
-        let is_json = matches!(request.body.first(), Some(b'{' | b'['));
+        let is_json = matches!(request.body.trim_ascii_start().first(), Some(b'{' | b'['));
         let of_form =
             if is_json { String::new() } else { form::to_json(&form::parse(&request.body)) };
         let body = if is_json { request.json()? } else { Json::parse(of_form.as_bytes())? };
-        let named = |pointer: &Option<String>| body.text(pointer.as_deref()?).map(String::from);
+        let named = |pointer: &Option<String>| body.scalar(pointer.as_deref()?).map(String::from);
         let own = named(&settings.event_type).unwrap_or_else(|| "notification".to_owned());
         Ok(vec![Event {
             subject: named(&settings.subject).filter(|subject| id::fits(subject)),
             ..Event::new(
                 id::derived(&[&request.body]),
-                event_type(None, "ippopay", &own.to_lowercase())?,
+                event_type(None, "ippopay", &own.to_lowercase().replace(' ', "_"))?,
                 body.raw(),
             )
         }])

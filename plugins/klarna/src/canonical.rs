@@ -12,7 +12,9 @@ pub(crate) fn event_type(own: &str, payload: &Members<'_>) -> Option<&'static st
     }
     Some(match own.strip_prefix("payment.request.state-change.")? {
         "submitted" => "payment.created",
-        "authorized" => "payment.authorized",
+        // Confirmed, in the first version: a transaction exists. Completed, in the second: the customer
+        // is done, and the transaction is still to be made.
+        "authorized" | "confirmed" => "payment.authorized",
         "declined" => "payment.failed",
         "canceled" | "expired" => "payment.canceled",
         _ => return None,
@@ -60,6 +62,8 @@ mod tests {
     #[test]
     fn the_rest_has_its_name() {
         check("payment.request.state-change.expired", "{}", Some("payment.canceled"));
+        check("payment.request.state-change.confirmed", "{}", Some("payment.authorized"));
+        check("payment.request.state-change.completed", "{}", None);
         check("payment.request.state-change.prepared", "{}", None);
         check("partner.account.state-change.operational", "{}", None);
     }

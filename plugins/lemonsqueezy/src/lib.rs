@@ -80,10 +80,16 @@ fn canonical(own: &str, object: &Members<'_>) -> Option<&'static str> {
         "subscription_created" => "subscription.created",
         "subscription_updated" => "subscription.updated",
         "subscription_cancelled" => "subscription.canceled",
+        // For want of payment; what was cancelled before has been told already.
+        "subscription_expired" if is(object, "/cancelled", "false") => "subscription.canceled",
         "subscription_payment_success" => "invoice.paid",
         "subscription_payment_failed" => "invoice.failed",
         _ => return None,
     })
+}
+
+fn is(object: &Members<'_>, pointer: &str, value: &str) -> bool {
+    object.at(pointer).is_some_and(|known| known.raw() == value)
 }
 
 hookgate_sdk::export!(provider: LemonSqueezy);

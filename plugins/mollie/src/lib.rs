@@ -3,8 +3,10 @@
 //! A signature's prefix may be missing, and there may be a header for every active secret. A legacy
 //! call is the form `id=tr_..` and nothing else: it says that something changed, and what is to be
 //! asked of Mollie. It proves nothing and so carries no evidence: a source takes it only if its
-//! settings say `legacy = true` and the operator wrote `verify = "none"`.
+//! settings say `legacy = true` and the operator wrote `verify = "none"`. Which canonical event an event
+//! is stands in `canonical`.
 
+mod canonical;
 mod legacy;
 mod settings;
 
@@ -25,12 +27,10 @@ const PREFIX: &str = "sha256=";
 const DIGESTS_MAX: usize = 16;
 const SIGNATURE: HeaderMac = HeaderMac::hex(HEADER).with_prefix(PREFIX);
 
-/// What this provider may yield, for people.
-const TYPES: &[&str] = &["payment.succeeded", "invoice.paid", "transaction.*", "mollie.*"];
-
 impl Provider for Mollie {
     fn describe() -> ProviderInfo {
-        ProviderInfo::new("mollie", env!("CARGO_PKG_VERSION"), TYPES, &[ProofKind::Mac])
+        let version = env!("CARGO_PKG_VERSION");
+        ProviderInfo::new("mollie", version, canonical::TYPES, &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of the body, `X-Mollie-Signature`; legacy calls by nothing")
     }
 
@@ -69,16 +69,19 @@ impl Provider for Mollie {
         let (id, own) = (envelope.required("/id")?, envelope.required("/type")?);
         let entity = envelope.at("/_embedded/entity");
         let members = envelope.object("/_embedded/entity");
+        let canonical = canonical::event_type(&own);
         Ok(vec![Event {
-            subject: envelope.name("/entityId"),
+            // The payment of what belongs to one, so that everything about a payment has one subject.
+            subject: members.name("/paymentId").or_else(|| envelope.name("/entityId")),
             time: envelope.rfc3339("/createdAt"),
             money: money(&members)?,
-            labels: labels([("method", members.word("/method"))]),
-            ..Event::new(
-                id,
-                event_type(canonical(&own), "mollie", &own)?,
-                entity.unwrap_or(body).raw(),
-            )
+            labels: labels([
+                ("country", members.name("/countryCode")),
+                ("method", members.word("/method")),
+                ("card_brand", members.word("/details/cardLabel")),
+                ("decline_code", declined(&members)),
+            ]),
+            ..Event::new(id, event_type(canonical, "mollie", &own)?, entity.unwrap_or(body).raw())
         }])
     }
 
@@ -87,13 +90,9 @@ impl Provider for Mollie {
     }
 }
 
-fn canonical(own: &str) -> Option<&'static str> {
-    Some(match own {
-        "payment-link.paid" => "payment.succeeded",
-        "sales-invoice.paid" => "invoice.paid",
-        "balance-transaction.created" => "transaction.created",
-        _ => return None,
-    })
+/// Why a payment failed: of a card its own reason, else Mollie's.
+fn declined(entity: &Members<'_>) -> Option<String> {
+    entity.name("/details/failureReason").or_else(|| entity.name("/statusReason/code"))
 }
 
 fn money(entity: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {

@@ -4,15 +4,8 @@
 //! a merchant has one of them. That an order was completed tells a capture again.
 
 /// What this provider may yield, for people.
-pub(crate) const TYPES: &[&str] = &[
-    "payment.*",
-    "refund.succeeded",
-    "dispute.*",
-    "subscription.*",
-    "invoice.*",
-    "payout.*",
-    "paypal.*",
-];
+pub(crate) const TYPES: &[&str] =
+    &["payment.*", "refund.*", "dispute.*", "subscription.*", "invoice.*", "payout.*", "paypal.*"];
 
 /// The canonical type, if there is one; a dispute that is over says how by its outcome.
 pub(crate) fn event_type(own: &str, outcome: &str) -> Option<&'static str> {
@@ -23,11 +16,13 @@ pub(crate) fn event_type(own: &str, outcome: &str) -> Option<&'static str> {
         "PAYMENT.SALE.DENIED" | "PAYMENT.CAPTURE.DENIED" | "PAYMENT.CAPTURE.DECLINED" => {
             "payment.failed"
         }
+        "PAYMENT.REFUND.PENDING" => "refund.initiated",
         "PAYMENT.SALE.REFUNDED" | "PAYMENT.CAPTURE.REFUNDED" => "refund.succeeded",
+        "PAYMENT.REFUND.FAILED" => "refund.failed",
         "CUSTOMER.DISPUTE.CREATED" => "dispute.opened",
         "CUSTOMER.DISPUTE.RESOLVED" => match outcome {
-            "RESOLVED_SELLER_FAVOUR" => "dispute.won",
-            "RESOLVED_BUYER_FAVOUR" => "dispute.lost",
+            "RESOLVED_SELLER_FAVOUR" | "DENIED" | "CANCELED_BY_BUYER" => "dispute.won",
+            "RESOLVED_BUYER_FAVOUR" | "ACCEPTED" => "dispute.lost",
             _ => return None,
         },
         "BILLING.SUBSCRIPTION.CREATED" => "subscription.created",
@@ -40,11 +35,15 @@ pub(crate) fn event_type(own: &str, outcome: &str) -> Option<&'static str> {
         }
         "BILLING.SUBSCRIPTION.PAYMENT.FAILED" => "invoice.failed",
         "INVOICING.INVOICE.PAID" => "invoice.paid",
-        "PAYMENT.PAYOUTS-ITEM.SUCCEEDED" => "payout.paid",
+        "PAYMENT.PAYOUTS-ITEM.SUCCEEDED" | "PAYMENT.REFERENCED-PAYOUT-ITEM.COMPLETED" => {
+            "payout.paid"
+        }
         "PAYMENT.PAYOUTS-ITEM.CANCELED" => "payout.canceled",
         "PAYMENT.PAYOUTS-ITEM.FAILED"
         | "PAYMENT.PAYOUTS-ITEM.DENIED"
-        | "PAYMENT.PAYOUTS-ITEM.RETURNED" => "payout.failed",
+        | "PAYMENT.PAYOUTS-ITEM.RETURNED"
+        | "PAYMENT.REFERENCED-PAYOUT-ITEM.FAILED" => "payout.failed",
+        "PAYMENT.PAYOUTS-ITEM.REFUNDED" => "payout.reversed",
         _ => return None,
     })
 }
@@ -72,6 +71,10 @@ mod tests {
         let ended = |outcome| event_type("CUSTOMER.DISPUTE.RESOLVED", outcome);
         assert_eq!(ended("RESOLVED_SELLER_FAVOUR"), Some("dispute.won"));
         assert_eq!(ended("RESOLVED_BUYER_FAVOUR"), Some("dispute.lost"));
-        assert_eq!(ended("CANCELED_BY_BUYER"), None);
+        // Who takes back a dispute, and whose dispute PayPal denies, gets nothing back.
+        assert_eq!(ended("CANCELED_BY_BUYER"), Some("dispute.won"));
+        assert_eq!(ended("DENIED"), Some("dispute.won"));
+        assert_eq!(ended("ACCEPTED"), Some("dispute.lost"));
+        assert_eq!(ended("RESOLVED_WITH_PAYOUT"), None);
     }
 }

@@ -13,8 +13,8 @@ mod transmission;
 
 use hookgate_sdk::{
     Claims, Event, Evidence, Failure, InvalidMoney, Json, KeyLookup, Members, Money, Piece, Proof,
-    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type, json,
-    labels,
+    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type, id,
+    json, labels,
 };
 
 use crate::settings::{Environment, Settings};
@@ -24,30 +24,32 @@ use crate::transmission::Transmission;
 #[derive(Debug)]
 pub struct PayPal;
 
-/// Where an amount may be, and its currency beside it: of version 2, of version 1, of a dispute, of a
-/// subscription's payment, of an invoice, of a payout.
+/// Where an amount may be, and its currency beside it: of version 2, of version 1, of a dispute, of an
+/// invoice, of payouts.
 const AMOUNTS: [(&str, &str); 6] = [
     ("/amount/value", "/amount/currency_code"),
     ("/amount/total", "/amount/currency"),
     ("/dispute_amount/value", "/dispute_amount/currency_code"),
-    (
-        "/billing_info/last_failed_payment/amount/value",
-        "/billing_info/last_failed_payment/amount/currency_code",
-    ),
     ("/invoice/amount/value", "/invoice/amount/currency_code"),
     ("/payout_item/amount/value", "/payout_item/amount/currency"),
+    ("/payout_amount/value", "/payout_amount/currency_code"),
 ];
 
-/// Where the payment is named that a refund or a dispute is of, and what else names an entity.
-const SUBJECTS: [&str; 7] = [
+/// Where the amount is of a subscription's payment that failed. Whatever else happens to the
+/// subscription later tells it again.
+const FAILED_AMOUNT: (&str, &str) = (
+    "/billing_info/last_failed_payment/amount/value",
+    "/billing_info/last_failed_payment/amount/currency_code",
+);
+
+/// Where the payment is named that a refund or a dispute is of, and what names an entity itself.
+const PAYMENTS: [&str; 4] = [
     "/disputed_transactions/0/seller_transaction_id",
     "/sale_id",
     "/capture_id",
-    "/id",
-    "/dispute_id",
-    "/invoice/id",
-    "/payout_item_id",
+    "/supplementary_data/related_ids/capture_id",
 ];
+const ENTITIES: [&str; 5] = ["/id", "/dispute_id", "/invoice/id", "/payout_item_id", "/item_id"];
 
 impl Provider for PayPal {
     fn describe() -> ProviderInfo {
@@ -79,14 +81,15 @@ impl Provider for PayPal {
         let resource = envelope.object("/resource");
         let outcome = resource.name("/dispute_outcome/outcome_code").unwrap_or_default();
         let canonical = canonical::event_type(&own, &outcome);
+        let declined = (canonical == Some("payment.failed")).then(|| declined(&resource)).flatten();
         let about = envelope.at("/resource").map_or(body.raw(), Json::raw);
         Ok(vec![Event {
-            subject: SUBJECTS.into_iter().find_map(|pointer| resource.name(pointer)),
+            subject: subject(&resource),
             time: envelope.rfc3339("/create_time"),
-            money: money(&resource)?,
+            money: money(&own, &resource)?,
             labels: labels([
                 ("country", resource.name("/payer/address/country_code")),
-                ("decline_code", resource.name("/processor_response/response_code")),
+                ("decline_code", declined),
                 ("reason", resource.word("/reason")),
             ]),
             ..Event::new(id, event_type(canonical, "paypal", &own.to_lowercase())?, about)
@@ -98,8 +101,32 @@ impl Provider for PayPal {
     }
 }
 
-fn money(resource: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    for (amount, currency) in AMOUNTS {
+/// The payment, so that everything about it has one subject; else the entity itself. A refund of
+/// version 2 names its capture by a link alone.
+fn subject(resource: &Members<'_>) -> Option<String> {
+    let named = |pointers: &[&str]| pointers.iter().find_map(|pointer| resource.name(pointer));
+    let link = |link: &Json<'_>| {
+        let up = link.text("/rel")? == "up";
+        let href = link.text("/href")?;
+        let (_, capture) = href.split_once("/payments/captures/")?;
+        (up && id::fits(capture)).then(|| capture.to_owned())
+    };
+    named(&PAYMENTS)
+        .or_else(|| resource.items("/links").iter().find_map(link))
+        .or_else(|| named(&ENTITIES))
+}
+
+/// Why a payment was declined: of a card by its bank, else by PayPal. A capture that went well has a
+/// response too.
+fn declined(resource: &Members<'_>) -> Option<String> {
+    ["/processor_response/response_code", "/status_details/reason", "/reason_code"]
+        .into_iter()
+        .find_map(|pointer| resource.name(pointer))
+}
+
+fn money(own: &str, resource: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    let failed = (own == "BILLING.SUBSCRIPTION.PAYMENT.FAILED").then_some(FAILED_AMOUNT);
+    for (amount, currency) in failed.into_iter().chain(AMOUNTS) {
         if let Some(money) = resource.major(amount, currency)? {
             return Ok(Some(money));
         }

@@ -39,11 +39,10 @@ impl Provider for Paystack {
         let object = envelope.object("/data");
         let canonical = canonical::event_type(&own, &object);
         let failed = own.ends_with("failed").then(|| object.name("/gateway_response")).flatten();
-        let brand = object.word("/authorization/brand").filter(|brand| !brand.is_empty());
         let data = envelope.at("/data").unwrap_or(body);
         Ok(vec![Event {
             subject: subject(&object),
-            time: time(&object),
+            time: time(&own, &object),
             money: money(&object)?,
             labels: labels([
                 ("country", object.name("/authorization/country_code")),
@@ -51,7 +50,7 @@ impl Provider for Paystack {
                     "method",
                     object.word("/channel").or_else(|| object.word("/authorization/channel")),
                 ),
-                ("card_brand", brand),
+                ("card_brand", object.word("/authorization/brand")),
                 ("decline_code", failed),
             ]),
             ..Event::new(
@@ -95,9 +94,14 @@ fn subject(object: &Members<'_>) -> Option<String> {
     .find_map(|pointer| object.name(pointer))
 }
 
-fn time(object: &Members<'_>) -> Option<Timestamp> {
-    let named = ["/resolvedAt", "/paid_at", "/paidAt", "/updated_at", "/created_at", "/createdAt"];
-    named.into_iter().find_map(|pointer| object.rfc3339(pointer))
+/// When a subscription ends, it still only says when it began.
+fn time(own: &str, object: &Members<'_>) -> Option<Timestamp> {
+    if matches!(own, "subscription.disable" | "subscription.not_renew") {
+        return None;
+    }
+    let happened = ["/resolvedAt", "/paid_at", "/paidAt", "/updated_at", "/updatedAt"];
+    let times = happened.into_iter().chain(["/created_at", "/createdAt"]);
+    times.into_iter().find_map(|pointer| object.rfc3339(pointer))
 }
 
 /// A dispute names what is to be given back; a subscription's currency is that of its plan, an

@@ -2,8 +2,9 @@
 //!
 //! The key is named in the token and fetched from Plaid with the source's secret, which the gateway
 //! puts in. Nothing but ES256 is looked at, and no key is asked for where the hash is another. There
-//! are no event ids, and Plaid says the same words again when there is more to fetch, so the time of
-//! the token is a part of the id: an event may come twice, but none is lost.
+//! are no event ids. What says when it happened is known by its body; other words Plaid says again
+//! when there is more to fetch, so the time of the token, which is new for every retry, is a part of
+//! their id: such an event may come twice, but none is lost.
 
 mod settings;
 mod token;
@@ -11,7 +12,7 @@ mod token;
 use hookgate_sdk::{
     Claims, ClockRule, Event, Evidence, Failure, KeyField, KeyLookup, KeyPlace, Piece, Proof,
     ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type, id,
-    labels, time,
+    json, labels, time,
 };
 
 use crate::settings::{Environment, Settings};
@@ -21,19 +22,28 @@ use crate::token::Token;
 #[derive(Debug)]
 pub struct Plaid;
 
-const TYPES: &[&str] = &["payment.succeeded", "payment.failed", "payment.canceled", "plaid.*"];
+const TYPES: &[&str] = &["payment.*", "plaid.*"];
 
 /// How old Plaid lets a token be.
 const TOLERANCE_MS: u64 = 300_000;
 
 /// Where the entity that an event is about may be named.
-const SUBJECTS: [&str; 7] = [
+const SUBJECTS: [&str; 16] = [
     "/payment_id",
+    "/consent_id",
     "/item_id",
     "/transfer_id",
     "/recurring_transfer_id",
     "/transaction_id",
+    "/account_id",
+    "/asset_report_id",
+    "/identity_verification_id",
+    "/screening_id",
+    "/entity_screening_id",
+    "/beacon_report_id",
+    "/beacon_user_id",
     "/link_session_id",
+    "/link_delivery_session_id",
     "/user_id",
 ];
 
@@ -77,9 +87,10 @@ impl Provider for Plaid {
         let envelope = body.members();
         let (kind, code) =
             (envelope.required("/webhook_type")?, envelope.required("/webhook_code")?);
-        let state = envelope.name("/new_payment_status").unwrap_or_default();
+        let state = |pointer: &str| envelope.name(pointer).unwrap_or_default();
+        let (before, now) = (state("/old_payment_status"), state("/new_payment_status"));
         let own = format!("{kind}.{code}").to_lowercase();
-        let named = event_type(canonical(&own, &state), "plaid", &own)?;
+        let named = event_type(canonical(&own, &before, &now), "plaid", &own)?;
         Ok(vec![Event {
             subject: SUBJECTS.into_iter().find_map(|pointer| envelope.name(pointer)),
             time: envelope.rfc3339("/timestamp").or(Some(token.issued_at)),
@@ -99,14 +110,17 @@ impl Provider for Plaid {
     }
 }
 
-/// A payment of Payment Initiation has gone through when its bank has executed it; that the money has
-/// arrived as well is told under Plaid's own name.
-fn canonical(own: &str, state: &str) -> Option<&'static str> {
+/// A payment of Payment Initiation is authorized when its bank has accepted it, and has gone through
+/// when its bank has executed it. Some banks only tell that the money has arrived: from the others
+/// that is no news, and keeps Plaid's own name.
+fn canonical(own: &str, before: &str, now: &str) -> Option<&'static str> {
     if own != "payment_initiation.payment_status_update" {
         return None;
     }
-    Some(match state.strip_prefix("PAYMENT_STATUS_")? {
+    Some(match now.strip_prefix("PAYMENT_STATUS_")? {
+        "INITIATED" => "payment.authorized",
         "EXECUTED" => "payment.succeeded",
+        "SETTLED" if before != "PAYMENT_STATUS_EXECUTED" => "payment.succeeded",
         "REJECTED" | "FAILED" | "BLOCKED" | "INSUFFICIENT_FUNDS" => "payment.failed",
         "CANCELLED" => "payment.canceled",
         _ => return None,
@@ -115,8 +129,29 @@ fn canonical(own: &str, state: &str) -> Option<&'static str> {
 
 impl Token {
     fn event_id(&self, request: &Request) -> String {
+        if json::peek(&request.body, "/timestamp").is_some() {
+            return id::derived(&[&request.body]);
+        }
         id::derived(&[&request.body, &self.issued_at.to_be_bytes()])
     }
 }
 
 hookgate_sdk::export!(provider: Plaid);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payment_goes_through_once() {
+        let told = |before: &str, now: &str| {
+            let state = |name: &str| format!("PAYMENT_STATUS_{name}");
+            canonical("payment_initiation.payment_status_update", &state(before), &state(now))
+        };
+        assert_eq!(told("AUTHORISING", "INITIATED"), Some("payment.authorized"));
+        assert_eq!(told("INITIATED", "EXECUTED"), Some("payment.succeeded"));
+        assert_eq!(told("EXECUTED", "SETTLED"), None);
+        assert_eq!(told("INITIATED", "SETTLED"), Some("payment.succeeded"));
+        assert_eq!(told("INPUT_NEEDED", "AUTHORISING"), None);
+    }
+}

@@ -31,14 +31,16 @@ fn a_key_is_asked_for_in_its_environment_with_the_secret_left_to_the_gateway() {
 }
 
 #[test]
-fn the_same_words_at_another_time_are_another_event() {
-    let ids = |at| {
+fn the_same_words_at_another_time_are_another_event_unless_they_say_when() {
+    let ids = |body: &str, at| {
         let bench = Bench::new().with_settings(SETTINGS);
-        let request = Request::post("/in/plaid", "{}");
+        let request = Request::post("/in/plaid", body);
         bench.call(|| Plaid::claim(&sign::<Plaid>(&request, KEY, at)).unwrap().event_ids)
     };
-    assert_eq!(ids(1_000), ids(1_999));
-    assert_ne!(ids(1_000), ids(2_000));
+    assert_eq!(ids("{}", 1_000), ids("{}", 1_999));
+    assert_ne!(ids("{}", 1_000), ids("{}", 2_000));
+    let timed = r#"{"timestamp":"2026-01-01T00:00:00Z"}"#;
+    assert_eq!(ids(timed, 1_000), ids(timed, 2_000));
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(crate) const TYPES: &[&str] = &[
 pub(crate) fn event_type(own: &str) -> Option<&str> {
     Some(match own {
         "payment.authorized" | "payment.failed" | "refund.failed" | "invoice.paid" => own,
+        // Cash on delivery: ordered, and not paid for yet.
+        "payment.pending" => "payment.created",
         "payment.captured" => "payment.succeeded",
         "refund.created" => "refund.initiated",
         "refund.processed" => "refund.succeeded",
@@ -35,16 +37,17 @@ pub(crate) fn event_type(own: &str) -> Option<&str> {
         | "subscription.paused"
         | "subscription.resumed" => "subscription.updated",
         "subscription.cancelled" => "subscription.canceled",
-        // What customers paid leaves for the merchant's bank account.
-        "settlement.processed" => "payout.paid",
+        // Of a settlement: what customers paid leaves for the merchant's bank account.
+        "payout.processed" | "settlement.processed" => "payout.paid",
         _ if in_family(own) => own,
         _ => return None,
     })
 }
 
-/// Whether all of it is canonical.
+/// Whether all of it is canonical. That a bank's payouts are down is about no payout.
 fn in_family(own: &str) -> bool {
-    ["payout.", "account.", "transaction."].iter().any(|family| own.starts_with(family))
+    !own.starts_with("payout.downtime.")
+        && ["payout.", "account.", "transaction."].iter().any(|family| own.starts_with(family))
 }
 
 #[cfg(test)]
@@ -68,7 +71,11 @@ mod tests {
             ("subscription.halted", Some("subscription.updated")),
             ("subscription.completed", None),
             ("invoice.expired", None),
+            ("payment.pending", Some("payment.created")),
+            ("payment.downtime.started", None),
+            ("payout.processed", Some("payout.paid")),
             ("payout.reversed", Some("payout.reversed")),
+            ("payout.downtime.started", None),
             ("account.under_review", Some("account.under_review")),
         ] {
             assert_eq!(event_type(own), canonical, "{own}");

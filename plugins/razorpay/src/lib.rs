@@ -34,7 +34,9 @@ impl Provider for Razorpay {
         let envelope = body.members();
         let own = envelope.required("/event")?;
         let canonical = canonical::event_type(&own);
-        let entities = Entities { payload: envelope.object("/payload"), own: &own };
+        let payload = envelope.object("/payload");
+        let first = envelope.name("/contains/0").unwrap_or_default();
+        let entities = Entities { payload, own: &own, first: &first };
         let payment = entities.get("payment");
         let data = envelope.at("/payload").unwrap_or(body);
         Ok(vec![Event {
@@ -70,6 +72,8 @@ struct Entities<'a> {
     payload: Members<'a>,
     /// Razorpay's name of the event.
     own: &'a str,
+    /// The name of the entity that the payload contains first.
+    first: &'a str,
 }
 
 impl<'a> Entities<'a> {
@@ -77,10 +81,12 @@ impl<'a> Entities<'a> {
         self.payload.object(&format!("/{name}/entity"))
     }
 
-    /// The name of the entity that the event is about: `dispute` of `payment.dispute.created`.
+    /// The name of the entity that the event is about: `dispute` of `payment.dispute.created`, but
+    /// `payment.downtime` of `payment.downtime.started`.
     fn main(&self) -> &'a str {
         let words = self.own.rsplit_once('.').map_or(self.own, |(words, _)| words);
-        words.rsplit_once('.').map_or(words, |(_, last)| last)
+        let last = words.rsplit_once('.').map_or(words, |(_, last)| last);
+        if self.payload.at(&format!("/{last}")).is_some() { last } else { self.first }
     }
 
     /// The payment of what belongs to one, so that everything about a payment has one subject; else

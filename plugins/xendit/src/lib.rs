@@ -1,14 +1,15 @@
-//! Xendit: the callback token, sent along; newer events in an envelope, and the invoice callback.
+//! Xendit: the callback token, sent along; events that have a name, and older callbacks without one.
 //!
 //! The token binds nothing of the body: who has seen one request can send any. It is all there is, so
-//! confirm what moves money over the API. The header `webhook-id` tells retries from news. Amounts are
-//! JSON numbers in major units.
+//! confirm what moves money over the API. Amounts are JSON numbers in major units. Which canonical
+//! event an event is stands in `canonical`, what has no name in `unnamed`.
 
 mod canonical;
+mod unnamed;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderToken, Json, Members, ProofKind, Provider, ProviderInfo, Refusal,
-    Request, Timestamp, event_type, id, labels,
+    Claims, Event, Failure, HeaderToken, InvalidMoney, Json, Members, Money, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, id, labels,
 };
 
 /// The plugin.
@@ -16,6 +17,33 @@ use hookgate_sdk::{
 pub struct Xendit;
 
 const TOKEN: HeaderToken = HeaderToken::new("x-callback-token");
+/// Tells retries from news. Without it a retry is known by what it is about: the envelope says when
+/// it was sent.
+const EVENT_ID: &str = "webhook-id";
+
+/// What names an entity: first the request, or the charge, that a payment, its captures and its
+/// refunds belong to.
+const SUBJECTS: [&str; 7] = [
+    "/payment_request_id",
+    "/charge_id",
+    "/payment_id",
+    "/id",
+    "/payout_id",
+    "/payment_session_id",
+    "/payment_token_id",
+];
+
+/// Where an amount may be, and its currency: of the third version of payments it is what was
+/// requested, of wallets what was captured, of a dispute what it began with, of the third version of
+/// payouts what arrives.
+const AMOUNTS: [(&str, &str); 6] = [
+    ("/amount", "/currency"),
+    ("/request_amount", "/currency"),
+    ("/capture_amount", "/currency"),
+    ("/charge_amount", "/currency"),
+    ("/amount/initial", "/currency"),
+    ("/destination_amount", "/destination_currency"),
+];
 
 impl Provider for Xendit {
     fn describe() -> ProviderInfo {
@@ -25,17 +53,18 @@ impl Provider for Xendit {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        Ok(Claims::new(TOKEN.evidence(request)?, [event_id(request)]))
+        Ok(Claims::new(TOKEN.evidence(request)?, request.id_header(EVENT_ID)))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         let envelope = body.members();
         let event = match envelope.name("/event") {
-            Some(own) => newer(body, &envelope, &own)?,
-            None => invoice(body, &envelope)?,
+            Some(own) => named(body, &envelope, &own)?,
+            None => unnamed::event(body, &envelope)?,
         };
-        Ok(vec![Event { id: event_id(request), ..event }])
+        let id = request.id_header(EVENT_ID).map_or(event.id, ToOwned::to_owned);
+        Ok(vec![Event { id, ..event }])
     }
 
     fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
@@ -43,47 +72,45 @@ impl Provider for Xendit {
     }
 }
 
-/// Xendit's own, else what a retry repeats.
-fn event_id(request: &Request) -> String {
-    let own = request.id_header("webhook-id");
-    own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
-}
-
-fn newer(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Result<Event, Failure> {
-    let object = envelope.object("/data");
+/// An event with a name: in an envelope, or, of older products, all in one.
+fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Result<Event, Failure> {
+    let data = envelope.at("/data").unwrap_or(body);
+    // A refund is shown in an envelope within the envelope.
+    let data = data.at("/data").unwrap_or(data);
+    let object = data.members();
     let canonical = canonical::event_type(own, &object.word("/status").unwrap_or_default());
     let method = object.word("/payment_method/type").or_else(|| object.word("/channel_code"));
     let network = object.word("/payment_method/card/card_information/network");
-    let data = envelope.at("/data").unwrap_or(body);
+    let updated = object.rfc3339("/updated").or_else(|| object.rfc3339("/updated_at"));
+    let id = id::derived(&[own.as_bytes(), data.raw().as_bytes()]);
     Ok(Event {
-        // The request that a payment, its captures and its refunds belong to.
-        subject: object.name("/payment_request_id").or_else(|| object.name("/id")),
-        time: envelope.rfc3339("/created").or_else(|| object.rfc3339("/updated")),
-        money: object.major("/amount", "/currency")?,
+        subject: SUBJECTS.into_iter().find_map(|pointer| object.name(pointer)),
+        time: updated.or_else(|| envelope.rfc3339("/created")),
+        money: money(&object)?,
         labels: labels([
             ("country", object.name("/country")),
             ("method", method),
-            ("card_brand", network),
+            ("card_brand", network.or_else(|| object.word("/card_brands"))),
             ("decline_code", object.name("/failure_code")),
         ]),
-        ..Event::new("", event_type(canonical, "xendit", own)?, data.raw())
+        ..Event::new(id, event_type(canonical, "xendit", own)?, data.raw())
     })
 }
 
-/// The callback of an invoice has no name, only a status.
-fn invoice(body: Json<'_>, object: &Members<'_>) -> Result<Event, Failure> {
-    let status = object.required("/status")?.to_lowercase();
-    let own = format!("invoice.{status}");
-    let canonical = matches!(&*status, "paid" | "settled").then_some("invoice.paid");
-    let paid = object.major("/paid_amount", "/currency")?;
-    let happened = object.rfc3339("/paid_at").or_else(|| object.rfc3339("/updated"));
-    Ok(Event {
-        subject: object.name("/id"),
-        time: happened.or_else(|| object.rfc3339("/created")),
-        money: if paid.is_some() { paid } else { object.major("/amount", "/currency")? },
-        labels: labels([("method", object.word("/payment_method"))]),
-        ..Event::new("", event_type(canonical, "xendit", &own)?, body.raw())
-    })
+/// What was captured, if in one piece, else what was asked for.
+fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    if let [capture] = object.items("/captures")[..]
+        && let Some(amount) = capture.scalar("/capture_amount")
+        && let Some(currency) = object.name("/currency")
+    {
+        return Money::from_major(&amount, &currency).map(Some);
+    }
+    for (amount, currency) in AMOUNTS {
+        if let Some(money) = object.major(amount, currency)? {
+            return Ok(Some(money));
+        }
+    }
+    Ok(None)
 }
 
 hookgate_sdk::export!(provider: Xendit);
