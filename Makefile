@@ -60,9 +60,11 @@ fuzz: build
 	@awk 'match($$0, /fuzz: [0-9]+/) { n += substr($$0, RSTART + 6, RLENGTH - 6) } \
 		END { print "fuzz: " n " requests, and nothing broke" }' target/fuzz.log
 
-# Nothing else should run meanwhile. BENCH="--quick" or "--only NAME" for less.
+# Nothing else should run meanwhile. BENCH="--quick" or "--only NAME" for less. The native twin of a
+# plugin's code is built apart, like the plugins' tests.
 bench: build
 	$(CARGO) build --release --locked -p hookgate-bench
+	$(CARGO) build --release --locked -p hookgate-stripe --example claim
 	target/release/hookgate-bench $(BENCH)
 
 lint: setup

@@ -120,19 +120,19 @@ impl Host {
         request: &Arc<Request>,
     ) -> Result<Result<Claims, Refusal>, CallError> {
         let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
-        let context = self.context(settings);
-        let deadline = self.0.config.deadlines.claims;
-        let call = move || {
-            let (claims, _) = enter(&plugin, context, deadline, |store, instance| {
-                let guest = plugin.provider_in(store, instance)?;
-                convert::lend_request(&request, |request| guest.call_claim(store, request))
-            });
-            match claims? {
-                Ok(claims) => convert::claims(claims).map(Ok).map_err(CallError::Lie),
-                Err(refusal) => Ok(Err(convert::refusal(&refusal))),
-            }
-        };
+        let (context, deadline) = (self.context(settings), self.0.config.deadlines.claims);
+        let call = move || claim(&plugin, context, deadline, &request);
         self.0.lanes.claims.call(call).await?
+    }
+
+    /// The same on the thread that asks, which waits: what a call costs by itself, for a benchmark.
+    pub fn claims_here(
+        &self,
+        plugin: &Plugin,
+        settings: &Arc<str>,
+        request: &Request,
+    ) -> Result<Result<Claims, Refusal>, CallError> {
+        claim(plugin, self.context(settings), self.0.config.deadlines.claims, request)
     }
 
     /// Asks a provider what a receipt means. Its events are given `source`.
@@ -275,6 +275,23 @@ impl Plugin {
             Some((_, indices)) => indices.load(store, instance),
             None => wasmtime::bail!("it is no handler"),
         }
+    }
+}
+
+/// Asks a provider what was signed.
+fn claim(
+    plugin: &Plugin,
+    context: Context,
+    deadline: Duration,
+    request: &Request,
+) -> Result<Result<Claims, Refusal>, CallError> {
+    let (claims, _) = enter(plugin, context, deadline, |store, instance| {
+        let guest = plugin.provider_in(store, instance)?;
+        convert::lend_request(request, |request| guest.call_claim(store, request))
+    });
+    match claims? {
+        Ok(claims) => convert::claims(claims).map(Ok).map_err(CallError::Lie),
+        Err(refusal) => Ok(Err(convert::refusal(&refusal))),
     }
 }
 

@@ -44,6 +44,7 @@ impl Unit {
         match self {
             Self::PerSecond => format!("{}/s", thousands(value)),
             Self::Milliseconds => format!("{value:.2} ms"),
+            Self::Microseconds if value < 100.0 => format!("{value:.1} us"),
             Self::Microseconds => format!("{value:.0} us"),
             Self::Bytes => format!("{} B", thousands(value)),
             Self::Mebibytes => format!("{} MiB", thousands(value)),
@@ -67,6 +68,13 @@ impl Figure {
     pub(crate) fn times(mut self, times: Times) -> Self {
         let values = times.percentiles().map(|(name, value)| (name, Unit::Milliseconds, value));
         self.values.extend(values);
+        self
+    }
+
+    /// With the percentiles of these, which are well below a millisecond.
+    pub(crate) fn short_times(mut self, times: Times) -> Self {
+        let micros = |(name, value)| (name, Unit::Microseconds, value * 1000.0);
+        self.values.extend(times.percentiles().map(micros));
         self
     }
 

@@ -82,6 +82,16 @@ impl Workplace {
         Ok(Self::target(&self.programs)?.join("bench.json"))
     }
 
+    /// Where cargo puts a program.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    /// Where a plugin is built to.
+    pub(crate) fn built(&self, name: &str) -> anyhow::Result<PathBuf> {
+        Ok(Self::target(&self.programs)?.join("plugins").join(format!("{name}.wasm")))
+    }
+
     /// Fills a store for others to start with, if it is not there yet, and gives its folder.
     pub(crate) fn stock(&self, stock: Stock, batch: &Arc<Batch>) -> anyhow::Result<PathBuf> {
         let folder = self.folder.path().join(format!("{stock:?}"));
@@ -114,9 +124,8 @@ impl Workplace {
         let plugins = self.folder.path().join("plugins");
         std::fs::create_dir_all(&plugins)?;
         for name in path.plugins() {
-            let file = format!("{name}.wasm");
-            let built = Self::target(&self.programs)?.join("plugins").join(&file);
-            std::fs::copy(&built, plugins.join(&file))
+            let built = self.built(name)?;
+            std::fs::copy(&built, plugins.join(format!("{name}.wasm")))
                 .with_context(|| format!("{} is missing: `make build`", built.display()))?;
         }
         let config = self.folder.path().join("hookgate.toml");
@@ -128,7 +137,7 @@ impl Workplace {
             path.tables(endpoint)
         );
         std::fs::write(&config, text)?;
-        Gateway::start(&self.programs.join("hookgate"), &config, self.data())
+        Gateway::start(&self.program("hookgate"), &config, self.data())
     }
 
     fn data(&self) -> PathBuf {

@@ -38,8 +38,8 @@ struct Arguments {
     /// Half a minute, to see that it works; the figures say little
     #[arg(long)]
     quick: bool,
-    /// Only these: ceiling, accepting, duplicates, flooded, flooded-handler, latency, delivered,
-    /// handled, remembering, burdened, sustained, kept
+    /// Only these: claiming, ceiling, accepting, duplicates, flooded, flooded-handler, latency,
+    /// delivered, handled, remembering, burdened, sustained, kept
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// How often each is measured

@@ -6,6 +6,7 @@
 
 mod accepting;
 mod burdened;
+mod claiming;
 mod duplicates;
 mod flooded;
 mod kept;
@@ -64,6 +65,11 @@ impl Scenario {
 
 /// All of them.
 pub(crate) const ALL: &[Scenario] = &[
+    Scenario::each_round(
+        "claiming",
+        "reading the claims off one of Stripe's requests, one thread",
+        claiming::times,
+    ),
     Scenario::each_round("ceiling", CEILING, ceiling),
     Scenario::each_round(
         "accepting",

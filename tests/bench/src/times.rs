@@ -21,6 +21,13 @@ impl Times {
         self.0.len()
     }
 
+    /// What half stay below; zero without samples.
+    pub(crate) fn median(&self) -> Duration {
+        let mut times = self.0.clone();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().unwrap_or_default()
+    }
+
     /// In milliseconds: what half, 90 and 99 % stay below, and the longest. Zeros without samples.
     pub(crate) fn percentiles(mut self) -> [(&'static str, f64); 4] {
         self.0.sort_unstable();
@@ -42,6 +49,7 @@ mod tests {
         let mut times = Times::default();
         (1..=200).rev().for_each(|ms| times.add(Duration::from_millis(ms)));
         let expected = [("p50", 101.0), ("p90", 181.0), ("p99", 199.0), ("max", 200.0)];
+        assert_eq!(times.median(), Duration::from_millis(101));
         assert_eq!(times.percentiles(), expected);
     }
 }
