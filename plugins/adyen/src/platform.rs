@@ -15,6 +15,8 @@ const SUBJECTS: &[&str] = &[
     "/data/accountHolder/id",
     "/data/balanceAccount/id",
     "/data/paymentInstrument/id",
+    "/data/mandate/id",
+    "/data/balanceAccountId",
     "/data/storedPaymentMethodId",
     "/content/accountHolderCode",
 ];
