@@ -8,9 +8,8 @@ use hookgate_sdk::{Event, Failure, InvalidMoney, Json, Money, Timestamp, id, jso
 use crate::canonical;
 use crate::item;
 
-/// What a webhook is about, a dispute by its transaction.
+/// What a webhook is about.
 const SUBJECTS: &[&str] = &[
-    "/data/transactionId",
     "/data/id",
     "/data/accountHolder/id",
     "/data/balanceAccount/id",
@@ -53,7 +52,10 @@ pub(crate) fn parse(body: Json<'_>, bytes: &[u8]) -> Result<Event, Failure> {
     } else {
         canonical::of_classic(&own_type)
     };
-    let subject = SUBJECTS.iter().filter_map(|pointer| body.text(pointer));
+    // A transfer may name a transaction too, once it is booked, but is itself what it is about.
+    let disputed = own_type.starts_with("balancePlatform.dispute.");
+    let disputed = disputed.then_some("/data/transactionId");
+    let subject = disputed.iter().chain(SUBJECTS).filter_map(|pointer| body.text(pointer));
     let data = body.at("/data").or_else(|| body.at("/content")).unwrap_or(body);
     Ok(Event {
         subject: subject.map(String::from).find(|own| id::fits(own)),
