@@ -4,8 +4,17 @@
 //! codes are failures by themselves and say `success` of the notice, not of the payment.
 
 /// What this provider may yield, for people.
-pub(crate) const TYPES: &[&str] =
-    &["payment.*", "refund.*", "dispute.*", "payout.*", "account.*", "transaction.*", "adyen.*"];
+pub(crate) const TYPES: &[&str] = &[
+    "payment.*",
+    "refund.*",
+    "dispute.*",
+    "payout.*",
+    "account.*",
+    "transaction.*",
+    "card.*",
+    "fraud.alert",
+    "adyen.*",
+];
 
 /// The canonical type of an item of a batch.
 pub(crate) fn of_item(code: &str, succeeded: bool) -> String {
@@ -14,30 +23,60 @@ pub(crate) fn of_item(code: &str, succeeded: bool) -> String {
         ("AUTHORISATION", true) => "payment.authorized",
         ("CAPTURE", true) => "payment.succeeded",
         ("AUTHORISATION" | "CAPTURE", false) | ("CAPTURE_FAILED", _) => "payment.failed",
-        ("CANCELLATION", true) => "payment.canceled",
-        ("REFUND", true) => "refund.succeeded",
-        ("REFUND", false) | ("REFUND_FAILED", _) => "refund.failed",
+        // Whoever pays went away, or nobody took what was reserved.
+        ("CANCELLATION" | "TECHNICAL_CANCEL" | "EXPIRE" | "OFFER_CLOSED", true) => {
+            "payment.canceled"
+        }
+        // It waits for the capture.
+        ("POSTPONED_REFUND", true) => "refund.initiated",
+        ("REFUND" | "REFUND_WITH_DATA", true) => "refund.succeeded",
+        // `REFUNDED_REVERSED`: the money came back.
+        ("REFUND" | "REFUND_WITH_DATA", false) | ("REFUND_FAILED" | "REFUNDED_REVERSED", _) => {
+            "refund.failed"
+        }
         ("CHARGEBACK" | "NOTIFICATION_OF_CHARGEBACK", _) => "dispute.opened",
-        ("CHARGEBACK_REVERSED", _) => "dispute.won",
-        ("SECOND_CHARGEBACK", _) => "dispute.lost",
+        ("CHARGEBACK_REVERSED" | "PREARBITRATION_WON" | "SCHEME_ARBITRATION_WON", _) => {
+            "dispute.won"
+        }
+        (
+            "SECOND_CHARGEBACK"
+            | "DISPUTE_DEFENSE_PERIOD_ENDED"
+            | "PREARBITRATION_LOST"
+            | "SCHEME_ARBITRATION_LOST",
+            _,
+        ) => "dispute.lost",
+        ("NOTIFICATION_OF_FRAUD", _) => "fraud.alert",
         ("PAYOUT_THIRDPARTY", true) => "payout.paid",
         ("PAYOUT_THIRDPARTY", false) => "payout.failed",
+        ("PAIDOUT_REVERSED", _) => "payout.reversed",
         _ => return unlisted(code),
     };
     canonical.to_owned()
 }
 
-/// The canonical type of a platform webhook.
-pub(crate) fn of_platform(own_type: &str) -> String {
-    for (prefix, canonical) in [
-        ("balancePlatform.accountHolder.", "account."),
-        ("balancePlatform.transaction.", "transaction."),
-    ] {
-        if let Some(rest) = own_type.strip_prefix(prefix) {
-            return format!("{canonical}{rest}");
-        }
+/// The canonical type of a platform webhook. A payment instrument may be a card or a bank account.
+pub(crate) fn of_platform(own_type: &str, is_card: bool) -> String {
+    let (object, what) = own_type
+        .strip_prefix("balancePlatform.")
+        .and_then(|own| own.split_once('.'))
+        .unwrap_or_default();
+    match (object, what) {
+        ("accountHolder", _) => format!("account.{what}"),
+        ("transaction", _) => format!("transaction.{what}"),
+        ("paymentInstrument", _) if is_card => format!("card.{what}"),
+        ("dispute", "created") => "dispute.opened".to_owned(),
+        _ => format!("adyen.{own_type}"),
     }
-    format!("adyen.{own_type}")
+}
+
+/// The canonical type of a notification of the classic platform, in which the account holder is whom
+/// the accounts are of.
+pub(crate) fn of_classic(own_type: &str) -> String {
+    match own_type {
+        "ACCOUNT_HOLDER_CREATED" => "account.created".to_owned(),
+        "ACCOUNT_HOLDER_UPDATED" => "account.updated".to_owned(),
+        _ => format!("adyen.{}", own_type.to_ascii_lowercase()),
+    }
 }
 
 fn unlisted(code: &str) -> String {
@@ -60,12 +99,26 @@ mod tests {
             ("CAPTURE_FAILED", "payment.failed", "payment.failed"),
             ("CANCELLATION", "payment.canceled", "adyen.cancellation"),
             ("REFUND", "refund.succeeded", "refund.failed"),
+            ("TECHNICAL_CANCEL", "payment.canceled", "adyen.technical_cancel"),
+            ("EXPIRE", "payment.canceled", "adyen.expire"),
+            ("OFFER_CLOSED", "payment.canceled", "adyen.offer_closed"),
             ("REFUND_FAILED", "refund.failed", "refund.failed"),
+            ("REFUND_WITH_DATA", "refund.succeeded", "refund.failed"),
+            ("REFUNDED_REVERSED", "refund.failed", "refund.failed"),
+            ("POSTPONED_REFUND", "refund.initiated", "adyen.postponed_refund"),
+            ("CANCEL_OR_REFUND", "adyen.cancel_or_refund", "adyen.cancel_or_refund"),
             ("CHARGEBACK", "dispute.opened", "dispute.opened"),
             ("NOTIFICATION_OF_CHARGEBACK", "dispute.opened", "dispute.opened"),
             ("CHARGEBACK_REVERSED", "dispute.won", "dispute.won"),
             ("SECOND_CHARGEBACK", "dispute.lost", "dispute.lost"),
+            ("PREARBITRATION_WON", "dispute.won", "dispute.won"),
+            ("PREARBITRATION_LOST", "dispute.lost", "dispute.lost"),
+            ("SCHEME_ARBITRATION_WON", "dispute.won", "dispute.won"),
+            ("SCHEME_ARBITRATION_LOST", "dispute.lost", "dispute.lost"),
+            ("DISPUTE_DEFENSE_PERIOD_ENDED", "dispute.lost", "dispute.lost"),
+            ("NOTIFICATION_OF_FRAUD", "fraud.alert", "fraud.alert"),
             ("PAYOUT_THIRDPARTY", "payout.paid", "payout.failed"),
+            ("PAIDOUT_REVERSED", "payout.reversed", "payout.reversed"),
             ("PAYOUT_EXPIRE", "payout.expire", "payout.expire"),
             ("REPORT_AVAILABLE", "adyen.report_available", "adyen.report_available"),
         ] {
@@ -76,8 +129,19 @@ mod tests {
 
     #[test]
     fn a_platform_event_keeps_what_is_canonical() {
-        assert_eq!(of_platform("balancePlatform.accountHolder.created"), "account.created");
-        assert_eq!(of_platform("balancePlatform.transaction.created"), "transaction.created");
-        assert_eq!(of_platform("paymentMethod.created"), "adyen.paymentMethod.created");
+        for (own, canonical) in [
+            ("balancePlatform.accountHolder.created", "account.created"),
+            ("balancePlatform.transaction.created", "transaction.created"),
+            ("balancePlatform.paymentInstrument.updated", "card.updated"),
+            ("balancePlatform.dispute.created", "dispute.opened"),
+            ("balancePlatform.dispute.updated", "adyen.balancePlatform.dispute.updated"),
+            ("paymentMethod.created", "adyen.paymentMethod.created"),
+        ] {
+            assert_eq!(of_platform(own, true), canonical);
+        }
+        let account = of_platform("balancePlatform.paymentInstrument.updated", false);
+        assert_eq!(account, "adyen.balancePlatform.paymentInstrument.updated");
+        assert_eq!(of_classic("ACCOUNT_HOLDER_UPDATED"), "account.updated");
+        assert_eq!(of_classic("PAYMENT_FAILURE"), "adyen.payment_failure");
     }
 }

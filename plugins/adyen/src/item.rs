@@ -64,6 +64,14 @@ struct AdditionalData<'a> {
     payment_method_variant: Text<'a>,
     #[serde(borrow, default)]
     shopper_country: Text<'a>,
+    #[serde(borrow, default)]
+    issuer_country: Text<'a>,
+    #[serde(borrow, default)]
+    card_issuing_country: Text<'a>,
+    #[serde(borrow, default)]
+    fraud_risk_level: Text<'a>,
+    #[serde(borrow, default)]
+    fraud_result_type: Text<'a>,
 }
 
 /// The text of a string, or of a number as it is written; empty for `null` and what is missing.
@@ -156,13 +164,19 @@ impl Item<'_> {
     }
 
     fn labels(&self, succeeded: bool) -> Vec<(String, String)> {
-        let data = self.additional_data.as_ref();
-        let of_data = |field: fn(&AdditionalData<'_>) -> String| data.map(field);
+        let none = AdditionalData::default();
+        let data = self.additional_data.as_ref().unwrap_or(&none);
+        let first = |named: &[&Text<'_>]| {
+            named.iter().find(|text| !text.0.is_empty()).map(ToString::to_string)
+        };
+        let country = [&data.shopper_country, &data.issuer_country, &data.card_issuing_country];
+        let risk = [&data.fraud_risk_level, &data.fraud_result_type];
         labels([
-            ("country", of_data(|data| data.shopper_country.to_string())),
+            ("country", first(&country)),
             ("method", Some(self.payment_method.to_string())),
-            ("card_brand", of_data(|data| data.payment_method_variant.to_string())),
+            ("card_brand", Some(data.payment_method_variant.to_string())),
             ("decline_code", (!succeeded).then(|| self.reason.to_string())),
+            ("risk", first(&risk).map(|risk| risk.to_lowercase())),
             ("merchant_account", Some(self.merchant_account_code.to_string())),
         ])
     }

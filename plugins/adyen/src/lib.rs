@@ -5,7 +5,8 @@
 //! itself. Taking the header away leaves items that must hold by themselves, adding one leaves a
 //! header that does not hold, so neither talks this plugin into less. Nor does a signature of one
 //! scheme serve in the other: what an item signs is no JSON document, and what reads like a platform
-//! webhook's body has no amount, event code and success where `item` wants them.
+//! webhook's body has no amount, event code and success where `item` wants them. Only JSON is taken:
+//! a notification as a form or in SOAP, which an older endpoint may still ask Adyen for, is refused.
 
 mod batch;
 mod canonical;

@@ -1,17 +1,28 @@
 //! Which canonical event a Braintree notification is.
 //!
 //! What is charged for a subscription is an invoice's fact: the transaction in it is told again when
-//! it settles.
+//! it settles. A transaction may be a credit, which is money given back.
 
 /// What this provider may yield, for people.
-pub(crate) const TYPES: &[&str] =
-    &["payment.*", "invoice.*", "subscription.*", "dispute.*", "payout.*", "braintree.*"];
+pub(crate) const TYPES: &[&str] = &[
+    "payment.*",
+    "refund.*",
+    "invoice.*",
+    "subscription.*",
+    "dispute.*",
+    "payout.*",
+    "braintree.*",
+];
 
-/// The canonical type, if there is one.
-pub(crate) fn event_type(kind: &str) -> Option<&'static str> {
+/// The canonical type, if there is one, of news about a sale or a credit.
+pub(crate) fn event_type(kind: &str, is_credit: bool) -> Option<&'static str> {
     Some(match kind {
-        "transaction_settled" => "payment.succeeded",
+        "transaction_settled" if is_credit => "refund.succeeded",
+        "transaction_settled" | "local_payment_funded" => "payment.succeeded",
+        "transaction_settlement_declined" if is_credit => "refund.failed",
         "transaction_settlement_declined" => "payment.failed",
+        "local_payment_expired" => "payment.canceled",
+        "refund_failed" => "refund.failed",
         "subscription_charged_successfully" => "invoice.paid",
         "subscription_charged_unsuccessfully" => "invoice.failed",
         "subscription_went_active"
@@ -21,7 +32,9 @@ pub(crate) fn event_type(kind: &str) -> Option<&'static str> {
         "subscription_canceled" | "subscription_expired" => "subscription.canceled",
         "dispute_opened" => "dispute.opened",
         "dispute_won" => "dispute.won",
-        "dispute_lost" => "dispute.lost",
+        "dispute_lost" | "dispute_accepted" | "dispute_auto_accepted" | "dispute_expired" => {
+            "dispute.lost"
+        }
         "disbursement" => "payout.paid",
         "disbursement_exception" => "payout.failed",
         _ => return None,
@@ -38,10 +51,32 @@ mod tests {
             ("transaction_settled", Some("payment.succeeded")),
             ("transaction_disbursed", None),
             ("subscription_charged_successfully", Some("invoice.paid")),
-            ("dispute_under_review", None),
+            ("local_payment_completed", None),
+            ("local_payment_funded", Some("payment.succeeded")),
             ("check", None),
         ] {
-            assert_eq!(event_type(kind), canonical, "{kind}");
+            assert_eq!(event_type(kind, false), canonical, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_credit_that_settles_is_a_refund() {
+        assert_eq!(event_type("transaction_settled", true), Some("refund.succeeded"));
+        assert_eq!(event_type("transaction_settlement_declined", true), Some("refund.failed"));
+        assert_eq!(event_type("transaction_settlement_declined", false), Some("payment.failed"));
+    }
+
+    #[test]
+    fn a_dispute_ends_won_or_lost() {
+        for (kind, canonical) in [
+            ("dispute_under_review", None),
+            ("dispute_disputed", None),
+            ("dispute_won", Some("dispute.won")),
+            ("dispute_accepted", Some("dispute.lost")),
+            ("dispute_auto_accepted", Some("dispute.lost")),
+            ("dispute_expired", Some("dispute.lost")),
+        ] {
+            assert_eq!(event_type(kind, false), canonical, "{kind}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a notification says: its kind, when, and the one thing that it is about.
 
-use hookgate_sdk::{Event, Failure, Money, event_type, labels, time};
+use hookgate_sdk::{Event, Failure, Money, event_type, id, labels, time};
 
 use crate::canonical;
 use crate::xml::Element;
@@ -14,7 +14,7 @@ pub(crate) fn is_check(document: &Element) -> bool {
 }
 
 /// The event of a notification; none of a check.
-pub(crate) fn events(document: &Element, id: &str) -> Result<Vec<Event>, Failure> {
+pub(crate) fn events(document: &Element, event_id: &str) -> Result<Vec<Event>, Failure> {
     let kind =
         document.text("kind").ok_or_else(|| Failure::permanent("notification has no kind"))?;
     if is_check(document) {
@@ -24,18 +24,23 @@ pub(crate) fn events(document: &Element, id: &str) -> Result<Vec<Event>, Failure
     let amounts = subject.into_iter().flat_map(|about| [Some(about), transaction(about)]);
     let money = amounts.flatten().find_map(|about| money(about).transpose()).transpose()?;
     let paid = subject.and_then(|about| transaction(about).or(Some(about)));
-    let of_paid = |name: &str| paid?.text(name).map(ToOwned::to_owned);
+    let is_credit = paid.and_then(|paid| paid.text("type")) == Some("credit");
+    let canonical = canonical::event_type(kind, is_credit);
+    let failed = canonical.is_some_and(|canonical| canonical.ends_with(".failed"));
     let data = subject.map_or_else(|| document.to_json(), Element::to_json);
     Ok(vec![Event {
         subject: subject.and_then(named),
         time: document.text("timestamp").and_then(time::from_rfc3339),
         money,
         labels: labels([
-            ("method", of_paid("payment-instrument-type").map(|method| method.to_lowercase())),
-            ("decline_code", of_paid("processor-response-code")),
-            ("reason", subject.and_then(|about| about.text("reason")).map(ToOwned::to_owned)),
+            ("country", paid.and_then(|paid| card(paid, "country-of-issuance"))),
+            ("method", word(paid, "payment-instrument-type")),
+            ("card_brand", paid.and_then(|paid| card(paid, "card-type")).map(|b| b.to_lowercase())),
+            ("decline_code", paid.filter(|_| failed).and_then(declined)),
+            ("reason", word(subject, "reason")),
+            ("risk", paid.and_then(|paid| word(paid.child("risk-data"), "decision"))),
         ]),
-        ..Event::new(id, event_type(canonical::event_type(kind), "braintree", kind)?, data)
+        ..Event::new(event_id, event_type(canonical, "braintree", kind)?, data)
     }])
 }
 
@@ -46,18 +51,37 @@ fn transaction(about: &Element) -> Option<&Element> {
     about.child("transaction").or_else(|| listed.and_then(|list| list.children().next()))
 }
 
-/// A dispute is told under its transaction, so that all of a payment has one subject.
+/// A dispute, a refund or a local payment is told under its transaction, so that all of a payment has
+/// one subject.
 fn named(about: &Element) -> Option<String> {
-    let id = if about.is("dispute") {
-        about.child("transaction").and_then(|transaction| transaction.text("id"))
-    } else {
-        None
-    };
-    id.or_else(|| about.text("id")).filter(|id| !id.is_empty()).map(ToOwned::to_owned)
+    let id = about.child("transaction").and_then(|transaction| transaction.text("id"));
+    let own = ["refunded-transaction-id", "id", "transaction-id", "payment-id", "token"];
+    let id = id.or_else(|| own.into_iter().find_map(|name| about.text(name)));
+    id.filter(|id| id::fits(id)).map(ToOwned::to_owned)
 }
 
+/// What is told of the card: in its own element, or, in a dispute, beside it.
+fn card(paid: &Element, name: &str) -> Option<String> {
+    let own = paid.child("credit-card").and_then(|card| card.text(name));
+    let beside = (name == "card-type").then(|| paid.text("payment-instrument-subtype")).flatten();
+    own.or(beside).filter(|text| *text != "Unknown").map(ToOwned::to_owned)
+}
+
+/// Why it failed. Codes that begin with 1 are approvals, of what failed later.
+fn declined(paid: &Element) -> Option<String> {
+    let codes = ["processor-settlement-response-code", "processor-response-code"];
+    let code = codes.into_iter().filter_map(|name| paid.text(name));
+    code.map(ToOwned::to_owned).find(|code| !code.starts_with('1'))
+}
+
+fn word(of: Option<&Element>, name: &str) -> Option<String> {
+    of?.text(name).map(str::to_lowercase)
+}
+
+/// The currency of a disbursement is its merchant account's.
 fn money(about: &Element) -> Result<Option<Money>, Failure> {
-    match (about.text("amount"), about.text("currency-iso-code")) {
+    let account = || about.child("merchant-account")?.text("currency-iso-code");
+    match (about.text("amount"), about.text("currency-iso-code").or_else(account)) {
         (Some(amount), Some(currency)) => Ok(Some(Money::from_major(amount, currency)?)),
         _ => Ok(None),
     }

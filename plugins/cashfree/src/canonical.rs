@@ -23,11 +23,15 @@ pub(crate) fn event_type(own: &str, object: &Members<'_>) -> Option<&'static str
         "PAYMENT_USER_DROPPED_WEBHOOK" => "payment.canceled",
         "REFUND_STATUS_WEBHOOK" => refund(&text("/refund/refund_status"))?,
         "AUTO_REFUND_STATUS_WEBHOOK" => refund(&text("/auto_refund/refund_status"))?,
+        "SUBSCRIPTION_REFUND_STATUS" => refund(&text("/refund_status"))?,
         "DISPUTE_CREATED" => "dispute.opened",
         "DISPUTE_CLOSED" => closed(&text("/dispute/dispute_status"))?,
+        "SETTLEMENT_INITIATED" => "payout.initiated",
         "SETTLEMENT_SUCCESS" => "payout.paid",
         "SETTLEMENT_FAILED" => "payout.failed",
-        "SUBSCRIPTION_STATUS_CHANGED" => {
+        "SETTLEMENT_REVERSED" => "payout.reversed",
+        // Without the last letter until 2025.
+        "SUBSCRIPTION_STATUS_CHANGED" | "SUBSCRIPTION_STATUS_CHANGE" => {
             let status = text("/subscription_details/subscription_status");
             if status.ends_with("CANCELLED") {
                 "subscription.canceled"

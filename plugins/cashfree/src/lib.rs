@@ -1,8 +1,10 @@
 //! Cashfree's payment gateway: an HMAC over the time and the body, with nothing between them.
 //!
 //! The documentation's `$timestamp.$payload` is PHP for that. The time is in milliseconds and nobody
-//! prescribes how old it may be; a source may set a tolerance. Amounts are JSON numbers in major
-//! units, of which every zero was signed. Which canonical event an event is stands in `canonical`.
+//! prescribes how old it may be; a source may set a tolerance. The header `x-idempotency-key` is not
+//! signed, so no id is made of it: whoever saw a request could send it again under another. Amounts
+//! are JSON numbers in major units, of which every zero was signed. Which canonical event an event is
+//! stands in `canonical`.
 
 mod canonical;
 
@@ -30,7 +32,7 @@ impl Provider for Cashfree {
         let at = time::from_unix_ms(written);
         let at = at.ok_or_else(|| Refusal::new(format!("header `{TIME}` is no number")))?;
         let mac = SIGNATURE.evidence(request, vec![Piece::from(written), Piece::Body])?;
-        Ok(Claims { signed_at: Some(at), ..Claims::new(mac, [event_id(request)]) })
+        Ok(Claims { signed_at: Some(at), ..Claims::new(mac, [event_id(&request.body)]) })
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -52,8 +54,13 @@ impl Provider for Cashfree {
                 ("method", payment.word("/payment_group")),
                 ("card_brand", card.word("/card_network")),
                 ("decline_code", declined(&object)),
+                ("reason", object.name("/dispute/reason_code")),
             ]),
-            ..Event::new(event_id(request), event_type(canonical, "cashfree", &own)?, data.raw())
+            ..Event::new(
+                event_id(&request.body),
+                event_type(canonical, "cashfree", &own)?,
+                data.raw(),
+            )
         }])
     }
 
@@ -67,18 +74,19 @@ impl Provider for Cashfree {
     }
 }
 
-/// Cashfree's own, else the event and what it is about, else all of it.
-fn event_id(request: &Request) -> String {
-    let named = ["x-idempotency-key", "x-idempotency-header"];
-    if let Some(own) = named.into_iter().find_map(|name| request.id_header(name)) {
-        return own.to_owned();
-    }
-    let event = json::peek(&request.body, "/type");
-    let payment = json::peek_scalar(&request.body, "/data/payment/cf_payment_id");
-    match (event, payment) {
-        (Some(event), Some(payment)) => id::of(format!("{event}:{payment}")),
-        _ => id::derived(&[&request.body]),
-    }
+/// The event, what it is about and the state that this is in; else all of the body.
+fn event_id(body: &[u8]) -> String {
+    let named = |pointer: &str| json::peek_scalar(body, pointer).filter(|name| !name.is_empty());
+    let known = [
+        ("/data/payment/cf_payment_id", "/data/payment/payment_status"),
+        ("/data/refund/cf_refund_id", "/data/refund/refund_status"),
+        ("/data/auto_refund/cf_refund_id", "/data/auto_refund/refund_status"),
+    ]
+    .into_iter()
+    .find_map(|(about, state)| {
+        Some(format!("{}:{}:{}", named("/type")?, named(about)?, named(state)?))
+    });
+    known.map_or_else(|| id::derived(&[body]), id::of)
 }
 
 /// The merchant's order, which several tries and what follows them share; else what there is.
@@ -89,6 +97,7 @@ fn subject(object: &Members<'_>) -> Option<String> {
         "/auto_refund/order_id",
         "/order_details/order_id",
         "/settlement/cf_settlement_id",
+        "/settlement/settlement_id",
         "/subscription_details/subscription_id",
         "/subscription_id",
     ]
@@ -103,7 +112,11 @@ fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
         ("/auto_refund/refund_amount", "/auto_refund/refund_currency"),
         ("/dispute/dispute_amount", "/dispute/dispute_amount_currency"),
         ("/dispute/dispute_amount", "/order_details/payment_currency"),
+        ("/dispute/dispute_amount", "/order_details/order_currency"),
         ("/settlement/settlement_amount", "/settlement/settlement_currency"),
+        // Of a subscription, without an object around them.
+        ("/payment_amount", "/payment_currency"),
+        ("/refund_amount", "/refund_currency"),
     ] {
         if let Some(money) = object.major(amount, currency)? {
             return Ok(Some(money));
@@ -113,8 +126,12 @@ fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
 }
 
 fn declined(object: &Members<'_>) -> Option<String> {
-    let reason = object.name("/error_details/error_reason");
-    reason.or_else(|| object.name("/error_details/error_code"))
+    let named = [
+        "/error_details/error_reason",
+        "/error_details/error_code",
+        "/failure_details/failure_reason",
+    ];
+    named.into_iter().find_map(|pointer| object.name(pointer))
 }
 
 hookgate_sdk::export!(provider: Cashfree);

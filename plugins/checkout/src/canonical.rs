@@ -1,9 +1,12 @@
 //! Which canonical event a Checkout.com event is.
 //!
-//! An approved payment is money reserved; that it is taken is what `payment_captured` tells.
+//! An approved payment is money reserved; that it is taken is what `payment_captured` tells. A dispute
+//! opens with `dispute_received`, to which a workflow must subscribe: that evidence is required is
+//! told again.
 
 /// What this provider may yield, for people.
-pub(crate) const TYPES: &[&str] = &["payment.*", "refund.*", "dispute.*", "payout.*", "checkout.*"];
+pub(crate) const TYPES: &[&str] =
+    &["payment.*", "refund.*", "dispute.*", "payout.*", "fraud.alert", "checkout.*"];
 
 /// The canonical type, if there is one.
 pub(crate) fn event_type(own: &str) -> Option<&'static str> {
@@ -17,8 +20,12 @@ pub(crate) fn event_type(own: &str) -> Option<&'static str> {
         "payment_refunded" => "refund.succeeded",
         "payment_refund_declined" => "refund.failed",
         "dispute_received" => "dispute.opened",
-        "dispute_won" => "dispute.won",
-        "dispute_lost" | "dispute_accepted" | "dispute_expired" => "dispute.lost",
+        // Canceled by the issuer, who gives the money back.
+        "dispute_won" | "dispute_canceled" | "dispute_arbitration_won" => "dispute.won",
+        "dispute_lost" | "dispute_accepted" | "dispute_expired" | "dispute_arbitration_lost" => {
+            "dispute.lost"
+        }
+        "fraud_reported" => "fraud.alert",
         // Money that goes to a card.
         "payment_paid" => "payout.paid",
         "payment_returned" => "payout.failed",
@@ -49,5 +56,9 @@ mod tests {
         assert_eq!(event_type("dispute_received"), Some("dispute.opened"));
         assert_eq!(event_type("dispute_evidence_required"), None);
         assert_eq!(event_type("dispute_expired"), Some("dispute.lost"));
+        assert_eq!(event_type("dispute_canceled"), Some("dispute.won"));
+        assert_eq!(event_type("dispute_arbitration_won"), Some("dispute.won"));
+        assert_eq!(event_type("dispute_arbitration_lost"), Some("dispute.lost"));
+        assert_eq!(event_type("dispute_resolved"), None);
     }
 }

@@ -33,20 +33,28 @@ impl Provider for Checkout {
         let envelope = body.members();
         let (id, own) = (envelope.required("/id")?, envelope.required("/type")?);
         let object = envelope.object("/data");
-        // A dispute names its payment, so that everything about a payment has one subject.
-        let subject = object.name("/payment_id").or_else(|| object.name("/id"));
+        // A dispute or a report of fraud names its payment, so that everything about a payment has one
+        // subject.
+        let subject = ["/payment_id", "/payment/id", "/id"];
+        let subject = subject.into_iter().find_map(|pointer| object.name(pointer));
         let declined = own.ends_with("declined").then(|| object.name("/response_code")).flatten();
         let canonical = canonical::event_type(&own);
         let data = envelope.at("/data").unwrap_or(body);
         Ok(vec![Event {
             subject,
-            time: envelope.rfc3339("/created_on"),
+            // Of a dispute it is called otherwise.
+            time: envelope.rfc3339("/created_on").or_else(|| envelope.rfc3339("/timestamp")),
             money: money(&object)?,
             labels: labels([
                 ("country", object.name("/source/issuer_country")),
                 ("method", object.word("/source/type")),
-                ("card_brand", object.word("/source/scheme")),
+                (
+                    "card_brand",
+                    object.word("/source/scheme").or_else(|| object.word("/payment_method")),
+                ),
                 ("decline_code", declined),
+                ("risk", object.name("/risk/score")),
+                ("reason", object.word("/category")),
             ]),
             ..Event::new(id, event_type(canonical, "checkout", &own)?, data.raw())
         }])
@@ -57,12 +65,16 @@ impl Provider for Checkout {
     }
 }
 
-/// Checkout.com counts the Chilean peso in hundredths.
+/// Checkout.com counts the Chilean peso in hundredths, and its unit of account whole.
 fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
     let (Some(units), Some(currency)) = (object.name("/amount"), object.name("/currency")) else {
         return Ok(None);
     };
-    let decimals = if currency == "CLP" { 2 } else { decimals(&currency) };
+    let decimals = match currency.as_str() {
+        "CLP" => 2,
+        "CLF" => 0,
+        _ => decimals(&currency),
+    };
     Money::from_minor_with(decimals, &units, &currency).map(Some)
 }
 

@@ -1,14 +1,23 @@
 //! Events in each content mode.
 //!
 //! An id is unique within the event's own source only, and many may post here, so both make the id.
+//! What a content type names as an event is one in the body, whatever headers repeat of it.
 
 use std::borrow::Cow;
 
-use hookgate_sdk::{Event, Failure, Json, Request, id, is_event_type, json, time};
+use hookgate_sdk::{Event, Failure, Json, Request, base64, hex, id, is_event_type, json, time};
 
 /// Whether the attributes are headers.
 pub(crate) fn is_binary(request: &Request) -> bool {
-    request.headers.iter().any(|header| header.name.to_ascii_lowercase().starts_with("ce-"))
+    let named = |name: &str| name.to_ascii_lowercase().starts_with("ce-");
+    !media_type(request).starts_with("application/cloudevents")
+        && request.headers.iter().any(|header| named(&header.name))
+}
+
+/// The content type without its parameters, in lower case; JSON if there is none.
+fn media_type(request: &Request) -> String {
+    let content_type = request.header("content-type").unwrap_or("application/json");
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// The events in the request.
@@ -32,16 +41,35 @@ fn structured(written: Json<'_>) -> Result<Event, Failure> {
 }
 
 fn of_headers(request: &Request) -> Result<Event, Failure> {
-    let attribute = |name: &str| request.header(&format!("ce-{name}")).map(Cow::Borrowed);
+    let attribute = |name: &str| request.header(&format!("ce-{name}")).map(unescaped);
     let event = event(attribute)?;
-    let content_type = request.header("content-type").unwrap_or("application/json");
-    let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let data = if media.ends_with("/json") || media.ends_with("+json") {
-        request.json()?.raw().to_owned()
-    } else {
-        json::quoted(&String::from_utf8_lossy(&request.body))
+    let media = media_type(request);
+    let data = match str::from_utf8(&request.body) {
+        Ok("") => "null".to_owned(),
+        _ if media.ends_with("/json") || media.ends_with("+json") => {
+            request.json()?.raw().to_owned()
+        }
+        Ok(text) => json::quoted(text),
+        // As `data_base64` has them.
+        Err(_) => json::quoted(&base64::encode(&request.body)),
     };
     Ok(Event { data, ..event })
+}
+
+/// A header can't carry every character, so an attribute's are escaped with percent signs there.
+fn unescaped(value: &str) -> Cow<'_, str> {
+    if !value.contains('%') {
+        return Cow::Borrowed(value);
+    }
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let [first, after @ ..] = rest {
+        let escaped = after.first_chunk::<2>().filter(|_| *first == b'%');
+        let byte = escaped.and_then(|digits| hex::decode(str::from_utf8(digits).ok()?));
+        rest = if byte.is_some() { &after[2..] } else { after };
+        bytes.extend(byte.unwrap_or_else(|| vec![*first]));
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The event of these attributes, still without data.
@@ -58,9 +86,15 @@ fn event<'a>(attribute: impl Fn(&str) -> Option<Cow<'a, str>>) -> Result<Event, 
     if !is_event_type(&own) {
         return Err(Failure::permanent(format!("`{own}` can't be an event type")));
     }
+    // Each may contain what joins them; then they are kept apart by their lengths.
+    let id = if source.contains('#') || own_id.contains('#') {
+        id::derived(&[source.as_bytes(), own_id.as_bytes()])
+    } else {
+        id::of(format!("{source}#{own_id}"))
+    };
     Ok(Event {
         subject: given("subject").filter(|subject| id::fits(subject)).map(Cow::into_owned),
         time: given("time").and_then(|text| time::from_rfc3339(&text)),
-        ..Event::new(id::of(format!("{source}#{own_id}")), own, "null")
+        ..Event::new(id, own, "null")
     })
 }

@@ -2,8 +2,8 @@
 //!
 //! An event may be the body (structured), one of several in it (batched), or the body's data with its
 //! attributes in headers `ce-*` (binary). A digest over the body covers no headers, so under a digest
-//! an event in headers is refused. A sender that asks by OPTIONS whether it may post is told so. Types pass as they are, canonical ones too: a service may tell of
-//! its own payments.
+//! an event in headers is refused. A sender that asks by OPTIONS whether it may post is told so. Types
+//! pass as they are, canonical ones too: a service may tell of its own payments.
 
 mod event;
 mod settings;

@@ -60,8 +60,50 @@ fn an_event_in_headers_has_the_body_as_its_data() {
 fn data_that_is_no_json_is_a_text() {
     let mut request = binary();
     request.set_header("content-type", "text/plain");
-    request.body = b"lit \"\xff".to_vec();
-    assert_eq!(CloudEvents::parse(&request).unwrap()[0].data, "\"lit \\\"\u{fffd}\"");
+    for (body, data) in
+        [(&b"lit \"x"[..], r#""lit \"x""#), (b"lit\xff", r#""bGl0/w==""#), (b"", "null")]
+    {
+        request.body = body.to_vec();
+        assert_eq!(CloudEvents::parse(&request).unwrap()[0].data, data);
+    }
+}
+
+#[test]
+fn an_event_in_headers_may_have_no_data() {
+    let mut request = binary();
+    request.remove_header("content-type");
+    request.body.clear();
+    assert_eq!(CloudEvents::parse(&request).unwrap()[0].data, "null");
+}
+
+#[test]
+fn an_attribute_in_a_header_is_unescaped() {
+    let mut request = binary();
+    for (written, subject) in [("Euro%20%E2%82%AC", "Euro €"), ("100%", "100%"), ("%zz%2", "%zz%2")]
+    {
+        request.set_header("ce-subject", written);
+        assert_eq!(CloudEvents::parse(&request).unwrap()[0].subject.as_deref(), Some(subject));
+    }
+}
+
+#[test]
+fn an_event_in_the_body_may_be_repeated_in_headers() {
+    let mut request = Request::post("/in/shop", include_str!("../samples/structured.json"));
+    request.set_header("content-type", "application/cloudevents+json; charset=utf-8");
+    request.set_header("ce-id", "forged");
+    let events = hookgate_sdk::testing::send::<CloudEvents>(&request, SECRET, 0);
+    assert_eq!(events[0].id, "/shop/vienna#1");
+}
+
+#[test]
+fn two_events_never_share_an_id() {
+    let id = |source: &str, own: &str| {
+        let mut request = binary();
+        request.set_header("ce-source", source);
+        request.set_header("ce-id", own);
+        CloudEvents::parse(&request).unwrap().remove(0).id
+    };
+    assert_ne!(id("/shop#a", "b"), id("/shop", "a#b"));
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Coinbase Commerce: an HMAC over the body, in which `event` is one charge's or invoice's event.
 //!
-//! A charge succeeds once it is confirmed on its chain; `pending` is money that was seen and may yet
-//! be lost. Coinbase's newer products sign otherwise (`X-Hook0-Signature`) and are not these.
+//! A charge succeeds once it is confirmed on its chain, or once the merchant has resolved what was
+//! paid late or not exactly; `pending` is money that was seen and may yet be lost. Coinbase's newer
+//! products sign otherwise (`X-Hook0-Signature`) and are not these.
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, Piece, ProofKind, Provider, ProviderInfo, Refusal, Request,
-    Timestamp, event_type, json, labels,
+    Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
 };
 
 /// The plugin.
@@ -33,17 +34,21 @@ impl Provider for CoinbaseCommerce {
         let object = event.object("/data");
         let canonical = match &*own {
             "charge:created" => Some("payment.created"),
-            "charge:confirmed" => Some("payment.succeeded"),
+            "charge:confirmed" | "charge:resolved" => Some("payment.succeeded"),
             "charge:failed" => Some("payment.failed"),
             "invoice:paid" => Some("invoice.paid"),
             _ => None,
         };
+        let failed = canonical == Some("payment.failed");
         let data = event.at("/data").unwrap_or(body);
         Ok(vec![Event {
             subject: object.name("/code").or_else(|| object.name("/id")),
             time: event.rfc3339("/created_at"),
-            money: object.object("/pricing/local").major("/amount", "/currency")?,
-            labels: labels([("method", object.word("/payments/0/network"))]),
+            money: money(&object)?,
+            labels: labels([
+                ("method", object.word("/payments/0/network")),
+                ("decline_code", failed.then(|| last(&object)).flatten()),
+            ]),
             ..Event::new(id, event_type(canonical, "coinbase-commerce", &own)?, data.raw())
         }])
     }
@@ -51,6 +56,22 @@ impl Provider for CoinbaseCommerce {
     fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
         SIGNATURE.sign(request, digests)
     }
+}
+
+/// The price; of a charge without one, as a donation is, what was paid in its only payment.
+fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    let price = object.object("/pricing/local").major("/amount", "/currency")?;
+    match (price, object.items("/payments").as_slice()) {
+        (None, [paid]) => paid.members().object("/value/local").major("/amount", "/currency"),
+        (price, _) => Ok(price),
+    }
+}
+
+/// What a charge came to last: `EXPIRED`.
+fn last(object: &Members<'_>) -> Option<String> {
+    let timeline = object.items("/timeline");
+    let last = timeline.last()?.members();
+    last.name("/context").or_else(|| last.name("/status"))
 }
 
 hookgate_sdk::export!(provider: CoinbaseCommerce);

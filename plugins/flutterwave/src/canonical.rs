@@ -3,7 +3,7 @@
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] =
-    &["payment.*", "refund.*", "subscription.canceled", "payout.*", "flutterwave.*"];
+    &["payment.*", "refund.*", "dispute.*", "subscription.canceled", "payout.*", "flutterwave.*"];
 
 /// The canonical type, if there is one, for an object in this state, in lower case.
 pub(crate) fn event_type(own: &str, status: &str) -> Option<&'static str> {
@@ -14,11 +14,20 @@ pub(crate) fn event_type(own: &str, status: &str) -> Option<&'static str> {
     };
     Some(match (own, over) {
         ("charge.completed", Some(true)) => "payment.succeeded",
-        ("charge.completed" | "charge.failed", Some(false)) => "payment.failed",
+        ("charge.completed", Some(false)) | ("charge.failed", _) => "payment.failed",
         ("refund.completed", Some(true)) => "refund.succeeded",
-        ("refund.completed" | "refund.failed", Some(false)) => "refund.failed",
+        ("refund.completed", Some(false)) | ("refund.failed", _) => "refund.failed",
         ("transfer.completed" | "transfer.disburse", Some(true)) => "payout.paid",
-        ("transfer.completed" | "transfer.disburse", Some(false)) => "payout.failed",
+        ("transfer.completed" | "transfer.disburse", Some(false)) | ("transfer.failed", _) => {
+            "payout.failed"
+        }
+        ("transfer.reversal", _) => "payout.reversed",
+        ("chargeback.created", _) => "dispute.opened",
+        ("chargeback.updated", _) => match status {
+            "won" => "dispute.won",
+            "lost" | "accepted" => "dispute.lost",
+            _ => return None,
+        },
         ("subscription.cancelled", _) => "subscription.canceled",
         _ => return None,
     })
@@ -36,7 +45,13 @@ mod tests {
             ("charge.completed", "failed", Some("payment.failed")),
             ("charge.completed", "pending", None),
             ("charge.completed", "", None),
+            ("charge.failed", "", Some("payment.failed")),
             ("transfer.completed", "failed", Some("payout.failed")),
+            ("transfer.failed", "", Some("payout.failed")),
+            ("chargeback.created", "initiated", Some("dispute.opened")),
+            ("chargeback.updated", "initiated", None),
+            ("chargeback.updated", "won", Some("dispute.won")),
+            ("chargeback.updated", "accepted", Some("dispute.lost")),
             ("subscription.cancelled", "", Some("subscription.canceled")),
             ("singlebillpayment.status", "success", None),
         ] {

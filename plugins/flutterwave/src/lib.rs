@@ -8,8 +8,8 @@ mod canonical;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, HeaderToken, Members, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, id, json, labels,
+    Claims, Event, Failure, HeaderMac, HeaderToken, InvalidMoney, Members, Money, Piece, ProofKind,
+    Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, id, json, labels,
 };
 
 use crate::settings::{Settings, Version};
@@ -62,11 +62,11 @@ impl Provider for Flutterwave {
         let object = envelope.object("/data");
         let canonical = canonical::event_type(&own, &object.word("/status").unwrap_or_default());
         let data = envelope.at("/data").unwrap_or(body);
-        let time = object.rfc3339("/created_at").or_else(|| object.rfc3339("/created_datetime"));
+        let time = ["/created_at", "/created_datetime", "/disburse_datetime"];
         Ok(vec![Event {
             subject: subject(&object),
-            time,
-            money: object.major("/amount", "/currency")?,
+            time: time.into_iter().find_map(|pointer| object.rfc3339(pointer)),
+            money: money(&object)?,
             labels: labels([
                 ("country", object.name("/card/country")),
                 (
@@ -112,17 +112,31 @@ fn event_id(body: &[u8]) -> String {
     }
 }
 
-/// The charge of a refund; else the merchant's own reference, which several tries share.
+/// The charge, under Flutterwave's own id, which is what refunds and chargebacks name.
 fn subject(object: &Members<'_>) -> Option<String> {
-    let named = ["/charge_id", "/tx_ref", "/reference", "/id"];
+    let named = ["/charge_id", "/tx_id", "/id", "/tx_ref", "/reference"];
     named.into_iter().find_map(|pointer| object.name(pointer))
+}
+
+/// A transfer may be from one currency into another, and then its amount could be of either.
+fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    let (from, into) = (object.name("/source_currency"), object.name("/destination_currency"));
+    let currency = if from == into { "/source_currency" } else { "/currency" };
+    for (amount, currency) in
+        [("/amount", "/currency"), ("/amount", currency), ("/amount_refunded", "/currency")]
+    {
+        if let Some(money) = object.major(amount, currency)? {
+            return Ok(Some(money));
+        }
+    }
+    Ok(None)
 }
 
 /// A text in v3, a code in v4; of what failed.
 fn declined(object: &Members<'_>) -> Option<String> {
     let failed = object.word("/status").is_some_and(|status| status == "failed");
-    let response =
-        || object.name("/processor_response/code").or_else(|| object.name("/processor_response"));
+    let named = ["/processor_response/code", "/processor_response", "/provider_response/code"];
+    let response = || named.into_iter().find_map(|pointer| object.name(pointer));
     failed.then(response).flatten()
 }
 

@@ -1,7 +1,8 @@
 //! Which canonical event something that happened at GoCardless is.
 //!
 //! A payment has succeeded once it is confirmed, that is, collected; that it is paid out is told of
-//! the payout.
+//! the payout. A creditor is an account of the merchant's, and what is paid out to others is a payout
+//! like those to the merchant.
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] = &[
@@ -11,6 +12,8 @@ pub(crate) const TYPES: &[&str] = &[
     "subscription.*",
     "payout.*",
     "customer.*",
+    "account.*",
+    "transaction.*",
     "gocardless.*",
 ];
 
@@ -19,7 +22,7 @@ pub(crate) fn event_type(resource: &str, action: &str) -> Option<String> {
     let canonical = match (resource, action) {
         ("payments", "created") => "payment.created",
         ("payments", "confirmed") => "payment.succeeded",
-        ("payments", "failed") => "payment.failed",
+        ("payments", "failed" | "customer_approval_denied") => "payment.failed",
         ("payments", "cancelled") => "payment.canceled",
         ("payments", "charged_back") => "dispute.opened",
         ("payments", "chargeback_cancelled") => "dispute.won",
@@ -28,10 +31,18 @@ pub(crate) fn event_type(resource: &str, action: &str) -> Option<String> {
         ("refunds", "paid") => "refund.succeeded",
         ("refunds", "failed" | "bounced") => "refund.failed",
         ("subscriptions", "created") => "subscription.created",
-        ("subscriptions", "cancelled") => "subscription.canceled",
+        ("subscriptions", "cancelled" | "customer_approval_denied" | "finished") => {
+            "subscription.canceled"
+        }
         ("subscriptions", "amended" | "paused" | "resumed") => "subscription.updated",
-        ("payouts", _) => return Some(format!("payout.{action}")),
-        ("customers", _) => return Some(format!("customer.{action}")),
+        ("outbound_payments", "executed") => "payout.paid",
+        ("outbound_payments", "cancelled") => "payout.canceled",
+        ("payouts" | "outbound_payments", _) => return Some(format!("payout.{action}")),
+        ("customers" | "customer", _) => return Some(format!("customer.{action}")),
+        ("creditors", _) => return Some(format!("account.{action}")),
+        ("payment_account_transactions" | "payment_account_transaction", _) => {
+            return Some(format!("transaction.{action}"));
+        }
         _ => return None,
     };
     Some(canonical.to_owned())
@@ -50,9 +61,16 @@ mod tests {
             ("payments", "late_failure_settled", None),
             ("refunds", "bounced", Some("refund.failed")),
             ("subscriptions", "payment_created", None),
-            ("subscriptions", "finished", None),
+            ("subscriptions", "finished", Some("subscription.canceled")),
+            ("subscriptions", "customer_approval_denied", Some("subscription.canceled")),
+            ("payments", "customer_approval_denied", Some("payment.failed")),
             ("mandates", "active", None),
             ("payouts", "paid", Some("payout.paid")),
+            ("outbound_payments", "executed", Some("payout.paid")),
+            ("outbound_payments", "failed", Some("payout.failed")),
+            ("creditors", "updated", Some("account.updated")),
+            ("customer", "approved", Some("customer.approved")),
+            ("payment_account_transaction", "created", Some("transaction.created")),
         ] {
             assert_eq!(event_type(resource, action).as_deref(), canonical, "{resource} {action}");
         }

@@ -35,8 +35,8 @@ impl Provider for GoCardless {
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
-        if body.at("/events").is_none() {
-            return Err(Failure::permanent("body has no events"));
+        if !body.at("/events").is_some_and(|events| events.raw().starts_with('[')) {
+            return Err(Failure::permanent("body has no list of events"));
         }
         body.items("/events").into_iter().map(event).collect()
     }
@@ -51,7 +51,10 @@ fn event(written: Json<'_>) -> Result<Event, Failure> {
     let id = event.required("/id")?;
     let (resource, action) = (event.required("/resource_type")?, event.required("/action")?);
     let canonical = canonical::event_type(&resource, &action);
-    let failed = matches!(&*action, "failed" | "charged_back" | "bounced" | "late_failure_settled");
+    let failed = matches!(
+        &*action,
+        "failed" | "charged_back" | "bounced" | "late_failure_settled" | "customer_approval_denied"
+    );
     Ok(Event {
         subject: subject(&event, &resource),
         time: event.rfc3339("/created_at"),

@@ -2,7 +2,7 @@
 
 use hookgate_gocardless::GoCardless;
 use hookgate_sdk::testing::Suite;
-use hookgate_sdk::{Provider, provider_tests};
+use hookgate_sdk::{FailureKind, Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate-gocardless-lantern";
 
@@ -11,4 +11,12 @@ provider_tests!(Suite::<GoCardless>::new("gocardless", env!("CARGO_MANIFEST_DIR"
 #[test]
 fn a_refusal_is_what_gocardless_wants() {
     assert_eq!(GoCardless::describe().refusal_status, 498);
+}
+
+#[test]
+fn events_that_are_no_list_are_not_passed_over() {
+    for body in ["{}", r#"{"events":null}"#, r#"{"events":{"id":"EVHG0001"}}"#] {
+        let failure = GoCardless::parse(&Request::post("/", body)).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Permanent, "{body}");
+    }
 }

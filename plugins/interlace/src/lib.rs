@@ -11,7 +11,7 @@ mod settings;
 
 use hookgate_sdk::{
     Claims, Event, Failure, HeaderMac, InvalidMoney, Json, Members, Money, Piece, ProofKind,
-    Provider, ProviderInfo, Refusal, Reply, Request, Timestamp, event_type, id, json,
+    Provider, ProviderInfo, Refusal, Reply, Request, Timestamp, event_type, id, json, labels,
 };
 
 use crate::settings::{Settings, Signed};
@@ -74,6 +74,7 @@ impl Provider for Interlace {
             subject: object.name("/id"),
             time: envelope.unix_ms("/createTime"),
             money: money(&object)?,
+            labels: labels([("country", object.name("/merchantCountry"))]),
             ..Event::new(
                 event_id(&request.body),
                 event_type(canonical.as_deref(), "interlace", &own.to_lowercase())?,
