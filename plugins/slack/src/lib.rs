@@ -1,9 +1,9 @@
 //! Slack: an HMAC over `v0:{time}:{body}`, for events in JSON, and for commands and clicks in forms.
 //!
-//! Only events have ids, and only they say what happened; a command is an event under the id of all
-//! of its body. A request to verify the URL, which is signed like any other, is answered with its
-//! challenge. The older verification token in
-//! the body proves nothing and is not looked at.
+//! Only events have ids; a command or a click is an event under an id made of all of its body. A
+//! request to verify the URL, which is signed like any other, is answered with its challenge; one that
+//! only tries the connection means nothing. The older verification token in the body proves nothing
+//! and is not looked at.
 
 use hookgate_sdk::{
     Claims, Event, Failure, Handshake, HeaderMac, Json, Members, ProofKind, Provider, ProviderInfo,
@@ -86,6 +86,9 @@ fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
         let own = members.required("/type")?;
         let event = Event::new(id, event_type(None, "slack", &own)?, payload.raw());
         return Ok(vec![Event { subject: subject(&members), ..event }]);
+    }
+    if form::value(&fields, "ssl_check").is_some() {
+        return Ok(Vec::new());
     }
     if form::value(&fields, "command").is_none() {
         return Err(Failure::permanent("body is neither an event nor a command"));
