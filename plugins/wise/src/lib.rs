@@ -1,8 +1,9 @@
 //! Wise: an RSA signature over the body, with a key that Wise publishes for each of its environments.
 //!
 //! The key, in PEM, is configured as the source's secret. The id of a delivery is a header that is not
-//! signed, so an event's id is made of what is: all but when it was sent, which a retry may change. Of
-//! a transfer only its states are told, which stand in `canonical`.
+//! signed, so an event's id is made of what is: not of the subscription, for several may tell the same,
+//! and of when it was sent, which a retry may change, only where nothing says when it happened. Which
+//! canonical event an event is stands in `canonical`.
 
 mod canonical;
 
@@ -24,6 +25,8 @@ const SUBJECTS: &[&str] =
     &["/transaction_id", "/resource/card_token", "/transfer_id", "/action/id", "/resource/id"];
 /// How far it got, or which way it went.
 const STATES: &[&str] = &["/current_state", "/transaction_state", "/transaction_type"];
+/// When it happened.
+const TIMES: &[&str] = &["/occurred_at", "/occurredAt"];
 /// Why it was declined.
 const DECLINES: &[&str] = &["/failure_reason_code", "/decline_reason"];
 
@@ -58,8 +61,7 @@ impl Provider for Wise {
         let first = |places: &[&str]| places.iter().find_map(|place| data.name(place));
         let state = first(STATES).unwrap_or_default();
         let canonical = canonical::event_type(&own, &state);
-        let times = ["/occurred_at", "/occurredAt"];
-        let happened = times.into_iter().find_map(|place| data.rfc3339(place));
+        let happened = TIMES.iter().find_map(|place| data.rfc3339(place));
         let about = envelope.at("/data").map_or(body.raw(), Json::raw);
         Ok(vec![Event {
             subject: first(SUBJECTS),
@@ -100,9 +102,10 @@ fn money(data: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
 /// Made of what a retry repeats; `None` for what is no event.
 fn event_id(envelope: &Members<'_>) -> Option<String> {
     let own = envelope.name("/event_type")?;
-    let subscription = envelope.name("/subscription_id").unwrap_or_default();
-    let data = envelope.at("/data")?.raw();
-    Some(id::derived(&[subscription.as_bytes(), own.as_bytes(), data.as_bytes()]))
+    let data = envelope.at("/data")?;
+    let dated = TIMES.iter().any(|place| data.text(place).is_some());
+    let sent = envelope.name("/sent_at").filter(|_| !dated).unwrap_or_default();
+    Some(id::derived(&[own.as_bytes(), data.raw().as_bytes(), sent.as_bytes()]))
 }
 
 hookgate_sdk::export!(provider: Wise);
