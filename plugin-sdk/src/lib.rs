@@ -63,8 +63,8 @@
 //! ```
 //!
 //! Where the proof stands is said once: [`HeaderMac`] for a digest in a header, [`TimedMac`] for one
-//! with the time beside it, [`HeaderToken`] for a secret that is sent along, and [`Evidence`] for all
-//! others. What an object says is read off its [`Members`].
+//! with the time beside it, [`StampedMac`] for one with the time in a header of its own,
+//! [`HeaderToken`] for a secret that is sent along, and [`Evidence`] for all others. What an object says is read off its [`Members`].
 //!
 //! What to watch:
 //! - **Sign what is signed.** Put into the evidence's message exactly the bytes that the provider
@@ -150,6 +150,7 @@ pub mod outbox;
 mod provider;
 mod request;
 pub mod settings;
+mod stamped_mac;
 pub mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -171,6 +172,7 @@ pub use json::{InvalidJson, Json, Members};
 pub use money::{InvalidMoney, Money, decimals};
 pub use provider::{ClockRule, Provider, ProviderInfo};
 pub use request::{Header, Reply, Request};
+pub use stamped_mac::StampedMac;
 pub use timed_mac::TimedMac;
 
 /// Makes a type the plugin's provider, `export!(provider: Stripe)`, or its handler,

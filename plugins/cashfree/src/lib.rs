@@ -9,16 +9,17 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, id, json, labels, time,
+    Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, StampedMac, Timestamp, event_type, id, json, labels,
 };
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Cashfree;
 
-const SIGNATURE: HeaderMac = HeaderMac::base64("x-webhook-signature");
-const TIME: &str = "x-webhook-timestamp";
+const SIGNATURE: StampedMac =
+    StampedMac::new(HeaderMac::base64("x-webhook-signature"), "x-webhook-timestamp")
+        .in_milliseconds();
 
 impl Provider for Cashfree {
     fn describe() -> ProviderInfo {
@@ -28,11 +29,7 @@ impl Provider for Cashfree {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let written = request.the_header(TIME)?;
-        let at = time::from_unix_ms(written);
-        let at = at.ok_or_else(|| Refusal::new(format!("header `{TIME}` is no number")))?;
-        let mac = SIGNATURE.evidence(request, vec![Piece::from(written), Piece::Body])?;
-        Ok(Claims { signed_at: Some(at), ..Claims::new(mac, [event_id(&request.body)]) })
+        SIGNATURE.claim(request, [event_id(&request.body)])
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -64,13 +61,8 @@ impl Provider for Cashfree {
         }])
     }
 
-    fn sign(
-        mut request: Request,
-        signed_at: Timestamp,
-        digests: &[Vec<u8>],
-    ) -> Result<Request, String> {
-        request.set_header(TIME, signed_at.to_string());
-        SIGNATURE.sign(request, digests)
+    fn sign(request: Request, at: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        SIGNATURE.sign(request, at, digests)
     }
 }
 

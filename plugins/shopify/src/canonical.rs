@@ -12,7 +12,7 @@ pub(crate) const TYPES: &[&str] = &[
     "refund.*",
     "dispute.*",
     "subscription.*",
-    "invoice.failed",
+    "invoice.*",
     "customer.*",
     "shopify.*",
 ];
@@ -27,14 +27,21 @@ pub(crate) fn event_type(topic: &str, object: &Members<'_>) -> Option<&'static s
         "disputes/create" if object.at("/reason").is_some() => "dispute.opened",
         "disputes/update" => match &*text("/status") {
             "won" => "dispute.won",
-            "lost" => "dispute.lost",
+            "lost" | "accepted" => "dispute.lost",
             _ => return None,
         },
         "subscription_contracts/create" => "subscription.created",
-        "subscription_contracts/cancel" => "subscription.canceled",
+        "subscription_contracts/cancel" | "subscription_contracts/expire" => {
+            "subscription.canceled"
+        }
         "subscription_contracts/update"
         | "subscription_contracts/pause"
+        | "subscription_contracts/fail"
         | "subscription_contracts/activate" => "subscription.updated",
+        // What succeeded made an order.
+        "subscription_billing_attempts/success" if object.name("/order_id").is_some() => {
+            "invoice.paid"
+        }
         "subscription_billing_attempts/failure" => "invoice.failed",
         "customers/create" => "customer.created",
         "customers/update" => "customer.updated",
@@ -73,6 +80,7 @@ mod tests {
         check("orders/paid", "{}", None);
         check("order_transactions/create", "{}", None);
         check("refunds/create", "{}", None);
+        check("subscription_billing_attempts/success", r#"{"order_id":null}"#, None);
     }
 
     #[test]
@@ -99,7 +107,10 @@ mod tests {
         check("customers/update", "{}", Some("customer.updated"));
         check("customers/redact", "{}", None);
         check("disputes/update", r#"{"status":"lost"}"#, Some("dispute.lost"));
+        check("disputes/update", r#"{"status":"accepted"}"#, Some("dispute.lost"));
         check("disputes/update", r#"{"status":"under_review"}"#, None);
+        check("subscription_contracts/expire", "{}", Some("subscription.canceled"));
+        check("subscription_billing_attempts/success", r#"{"order_id":1}"#, Some("invoice.paid"));
         check("orders/create", "{}", None);
     }
 }

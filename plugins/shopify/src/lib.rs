@@ -1,16 +1,16 @@
 //! Shopify: an HMAC over the body, under the headers `X-Shopify-*` or the newer `shopify-*`.
 //!
 //! Where the newer signature header is there, it counts, and the older is not looked at. The topic is
-//! a header that the signature does not cover: what is canonical must be said by the body as well,
-//! so that a paid order is never made of one that is not. One change may come as several topics and
-//! about several objects with one event id, so an id is made of all three. Which canonical event a
-//! topic is stands in `canonical`.
+//! a header that the signature does not cover: where money is concerned, what is canonical must be said
+//! by the body as well, so that a paid order is never made of one that is not. One change may come as
+//! several topics and about several objects with one event id, which is not signed either, so an id is
+//! made of all three. Which canonical event a topic is stands in `canonical`.
 
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, Json, Piece, ProofKind, Provider, ProviderInfo, Refusal,
-    Request, Timestamp, event_type, id, json, labels, time,
+    Claims, Event, Failure, HeaderMac, Json, Members, Piece, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, Timestamp, event_type, id, json, labels, time,
 };
 
 /// The plugin.
@@ -37,11 +37,11 @@ impl Provider for Shopify {
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
-        let topic = header(request, "topic")
+        let topic = topic(request)
             .ok_or_else(|| Failure::permanent("no header `x-shopify-topic` names the event"))?;
         let body = request.json()?;
         let object = body.members();
-        let canonical = canonical::event_type(topic, &object);
+        let canonical = canonical::event_type(&topic, &object);
         // Of a refund, the one transaction that pays it back; of several none says the sum.
         let transactions = object.items("/transactions");
         let paid = match transactions.as_slice() {
@@ -52,30 +52,55 @@ impl Provider for Shopify {
         let triggered = header(request, "triggered-at").and_then(time::from_rfc3339);
         let happened = || object.rfc3339("/updated_at").or_else(|| object.rfc3339("/created_at"));
         Ok(vec![Event {
-            subject: object.name("/order_id").or_else(|| object.name("/id")),
+            subject: subject(&object),
             time: triggered.or_else(happened),
             money: if total.is_some() { total } else { paid.major("/amount", "/currency")? },
             labels: labels([
-                ("country", object.name("/billing_address/country_code")),
+                ("country", COUNTRIES.iter().find_map(|place| object.name(place))),
                 (
                     "method",
                     paid.word("/gateway").or_else(|| object.word("/payment_gateway_names/0")),
                 ),
                 ("card_brand", paid.word("/payment_details/credit_card_company")),
                 ("decline_code", object.name("/error_code")),
+                ("risk", object.word("/risk_level")),
             ]),
-            ..Event::new(event_id(request), event_type(canonical, "shopify", topic)?, body.raw())
+            ..Event::new(event_id(request), event_type(canonical, "shopify", &topic)?, body.raw())
         }])
     }
 
     fn sign(mut request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
         request.remove_header(NEWER_NAME);
-        if header(&request, "topic").is_none() {
-            let topic = topic_of(&request);
-            request.set_header("x-shopify-topic", topic);
+        if topic(&request).is_none() {
+            let guessed = topic_of(&request);
+            request.set_header("x-shopify-topic", guessed);
         }
         SIGNATURE.sign(request, digests)
     }
+}
+
+/// Whose it is: of an order, of a customer.
+const COUNTRIES: &[&str] = &[
+    "/billing_address/country_code",
+    "/shipping_address/country_code",
+    "/default_address/country_code",
+];
+
+/// The order that it is about, or the subscription that makes one; else the object, which the newer
+/// Events name where they were asked with it.
+fn subject(object: &Members<'_>) -> Option<String> {
+    let own = ["/order_id", "/subscription_contract_id", "/id", "/admin_graphql_api_id"];
+    let asked = || object.object("/query_variables").iter().next()?.1.text("").map(String::from);
+    own.into_iter().find_map(|place| object.name(place)).or_else(asked).filter(|id| id::fits(id))
+}
+
+/// `orders/paid`. The newer Events have the topic `Order` and the action `update`: `order/update`.
+fn topic(request: &Request) -> Option<String> {
+    let topic = header(request, "topic")?;
+    Some(match header(request, "action") {
+        Some(action) if !topic.contains('/') => format!("{}/{action}", topic.to_lowercase()),
+        _ => topic.to_owned(),
+    })
 }
 
 /// The topic that a body looks like, where nobody says.
@@ -102,7 +127,7 @@ fn topic_of(request: &Request) -> &'static str {
 /// The change, the topic, and the object: what a retry repeats, and nothing else does.
 fn event_id(request: &Request) -> String {
     let change = header(request, "event-id").or_else(|| header(request, "webhook-id"));
-    let topic = header(request, "topic").unwrap_or_default();
+    let topic = topic(request).unwrap_or_default();
     match (change, json::peek_scalar(&request.body, "/id")) {
         (Some(change), Some(object)) => id::of(format!("{change}:{topic}:{object}")),
         (Some(change), None) => id::of(format!("{change}:{topic}")),

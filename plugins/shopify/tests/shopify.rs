@@ -34,3 +34,16 @@ fn a_body_alone_tells_its_topic_well_enough_to_be_sent() {
         assert_eq!(events[0].type_, event_type);
     }
 }
+
+#[test]
+fn an_event_of_the_newer_kind_is_named_by_topic_and_action() {
+    let body = r#"{"query_variables":{"productId":"gid://shopify/Product/70001"},"data":{}}"#;
+    let mut request = Request::post("/in/shopify", body);
+    for (name, value) in [("topic", "Product"), ("action", "update"), ("webhook-id", "wh-hg-01")] {
+        request.set_header(&format!("shopify-{name}"), value);
+    }
+    let events = send::<Shopify>(&request, SECRET, 0);
+    assert_eq!(events[0].type_, "shopify.product.update");
+    assert_eq!(events[0].id, "wh-hg-01:product/update");
+    assert_eq!(events[0].subject.as_deref(), Some("gid://shopify/Product/70001"));
+}

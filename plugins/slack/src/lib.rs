@@ -1,21 +1,25 @@
 //! Slack: an HMAC over `v0:{time}:{body}`, for events in JSON, and for commands and clicks in forms.
 //!
-//! Only events have ids, and only they say what happened; a command is an event under the id of all
-//! of its body. A request to verify the URL, which is signed like any other, is answered with its
-//! challenge. The older verification token in
-//! the body proves nothing and is not looked at.
+//! Only events have ids; a command or a click is an event under an id made of all of its body. A
+//! request to verify the URL, which is signed like any other, is answered with its challenge; one that
+//! only tries the connection means nothing. The older verification token in the body proves nothing
+//! and is not looked at.
 
 use hookgate_sdk::{
-    Claims, Event, Failure, Handshake, HeaderMac, Json, Members, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, form, id, json, time,
+    Claims, Event, Failure, Handshake, HeaderMac, Json, Members, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, StampedMac, Timestamp, event_type, form, id, json,
 };
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Slack;
 
-const SIGNATURE: HeaderMac = HeaderMac::hex("x-slack-signature").with_prefix("v0=");
-const TIME: &str = "x-slack-request-timestamp";
+const SIGNATURE: StampedMac = StampedMac::new(
+    HeaderMac::hex("x-slack-signature").with_prefix("v0="),
+    "x-slack-request-timestamp",
+)
+.with_lead("v0:")
+.with_joint(":");
 
 /// Asks whether the URL is the app's.
 const VERIFICATION: &str = "url_verification";
@@ -34,12 +38,8 @@ impl Provider for Slack {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let (written, at) = request.the_time(TIME)?;
-        let message = vec![Piece::from(format!("v0:{written}:")), Piece::Body];
-        let mac = SIGNATURE.evidence(request, message)?;
-        let event_ids = json::peek(&request.body, "/event_id");
-        let handshake = challenge(&request.body);
-        Ok(Claims { signed_at: Some(at), handshake, ..Claims::new(mac, event_ids) })
+        let claims = SIGNATURE.claim(request, json::peek(&request.body, "/event_id"))?;
+        Ok(Claims { handshake: challenge(&request.body), ..claims })
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -63,13 +63,8 @@ impl Provider for Slack {
         }])
     }
 
-    fn sign(
-        mut request: Request,
-        signed_at: Timestamp,
-        digests: &[Vec<u8>],
-    ) -> Result<Request, String> {
-        request.set_header(TIME, time::to_unix(signed_at).to_string());
-        SIGNATURE.sign(request, digests)
+    fn sign(request: Request, at: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        SIGNATURE.sign(request, at, digests)
     }
 }
 
@@ -91,6 +86,9 @@ fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
         let own = members.required("/type")?;
         let event = Event::new(id, event_type(None, "slack", &own)?, payload.raw());
         return Ok(vec![Event { subject: subject(&members), ..event }]);
+    }
+    if form::value(&fields, "ssl_check").is_some() {
+        return Ok(Vec::new());
     }
     if form::value(&fields, "command").is_none() {
         return Err(Failure::permanent("body is neither an event nor a command"));

@@ -15,45 +15,53 @@ pub(crate) const TYPES: &[&str] = &[
     "square.*",
 ];
 
-/// The canonical type, if there is one.
+/// The canonical type of the event by its name, if there is one.
 pub(crate) fn event_type<'o>(own: &'o str, object: &Members<'_>) -> Option<&'o str> {
-    let state = object.text("/status").or_else(|| object.text("/state")).unwrap_or_default();
-    Some(match (own, &*state) {
-        ("payment.created", _) => "payment.created",
-        ("payment.updated", "APPROVED") => "payment.authorized",
-        ("payment.updated", "COMPLETED") => "payment.succeeded",
-        ("payment.updated", "CANCELED") => "payment.canceled",
-        ("payment.updated", "FAILED") => "payment.failed",
-        ("refund.created", _) => "refund.initiated",
-        ("refund.updated", "COMPLETED") => "refund.succeeded",
-        ("refund.updated", "FAILED" | "REJECTED") => "refund.failed",
-        ("dispute.created", _) => "dispute.opened",
-        ("dispute.state.updated" | "dispute.state.changed", "WON") => "dispute.won",
-        ("dispute.state.updated" | "dispute.state.changed", "LOST" | "ACCEPTED") => "dispute.lost",
-        ("subscription.created", _) => "subscription.created",
-        ("subscription.updated", "CANCELED" | "DEACTIVATED") => "subscription.canceled",
-        ("subscription.updated", _) => "subscription.updated",
-        ("invoice.payment_made", "PAID") => "invoice.paid",
-        ("invoice.scheduled_charge_failed", _) => "invoice.failed",
-        _ if in_family(own) => own,
+    Some(match own {
+        "payment.created" | "subscription.created" | "subscription.updated" => own,
+        "refund.created" => "refund.initiated",
+        "dispute.created" => "dispute.opened",
+        "invoice.payment_made" if object.text("/status").as_deref() == Some("PAID") => {
+            "invoice.paid"
+        }
+        "invoice.scheduled_charge_failed" => "invoice.failed",
+        _ if ["payout.", "customer.", "card."].iter().any(|family| own.starts_with(family)) => own,
         _ => return None,
     })
 }
 
-/// The id of a state that an object reaches once, however often it is told in it: `{id}:COMPLETED`.
-pub(crate) fn state(own: &str, canonical: Option<&str>, object: &Members<'_>) -> Option<String> {
-    let state = object.name("/status").or_else(|| object.name("/state"))?;
-    let once = own.ends_with("updated")
-        && canonical.is_some_and(|canonical| {
-            ["payment.", "refund.", "dispute."].iter().any(|family| canonical.starts_with(family))
-                || canonical == "subscription.canceled"
-        });
-    once.then(|| object.name("/id")).flatten().map(|own| id::of(format!("{own}:{state}")))
+/// Whether an event of this name may tell that its object reached a state.
+pub(crate) fn tells_state(own: &str) -> bool {
+    matches!(
+        own,
+        "payment.created"
+            | "payment.updated"
+            | "refund.created"
+            | "refund.updated"
+            | "dispute.state.updated"
+            | "dispute.state.changed"
+            | "subscription.updated"
+    )
 }
 
-/// Whether all of it is canonical.
-fn in_family(own: &str) -> bool {
-    ["payout.", "customer.", "card."].iter().any(|family| own.starts_with(family))
+/// That an object reached a state that is canonical: its type, and an id that is the same however
+/// often it is told, `{id}:COMPLETED`.
+pub(crate) fn reached(own: &str, object: &Members<'_>) -> Option<(&'static str, String)> {
+    let state = object.name("/status").or_else(|| object.name("/state"))?;
+    let family = own.split('.').next().filter(|_| tells_state(own))?;
+    let canonical = match (family, &*state) {
+        ("payment", "APPROVED") => "payment.authorized",
+        ("payment", "COMPLETED") => "payment.succeeded",
+        ("payment", "CANCELED") => "payment.canceled",
+        ("payment", "FAILED") => "payment.failed",
+        ("refund", "COMPLETED") => "refund.succeeded",
+        ("refund", "FAILED" | "REJECTED") => "refund.failed",
+        ("dispute", "WON") => "dispute.won",
+        ("dispute", "LOST" | "ACCEPTED") => "dispute.lost",
+        ("subscription", "CANCELED" | "DEACTIVATED") => "subscription.canceled",
+        _ => return None,
+    };
+    Some((canonical, id::of(format!("{}:{state}", object.name("/id")?))))
 }
 
 #[cfg(test)]
@@ -62,31 +70,49 @@ mod tests {
 
     use super::*;
 
+    fn object(state: &str) -> String {
+        format!(r#"{{"id":"a","status":"{state}"}}"#)
+    }
+
     #[track_caller]
-    fn check(own: &str, status: &str, expected: Option<&str>, id: Option<&str>) {
-        let object = format!(r#"{{"id":"a","status":"{status}"}}"#);
+    fn check_reached(own: &str, state: &str, expected: Option<(&str, &str)>) {
+        let object = object(state);
         let object = Json::parse(object.as_bytes()).unwrap().members();
-        let canonical = event_type(own, &object);
-        assert_eq!(canonical, expected, "{own} {status}");
-        assert_eq!(state(own, canonical, &object).as_deref(), id, "{own} {status}");
+        let reached = reached(own, &object);
+        let reached = reached.as_ref().map(|(canonical, id)| (*canonical, &**id));
+        assert_eq!(reached, expected, "{own} {state}");
     }
 
     #[test]
-    fn a_state_that_is_reached_once_is_told_once() {
-        check("payment.created", "APPROVED", Some("payment.created"), None);
-        check("payment.updated", "APPROVED", Some("payment.authorized"), Some("a:APPROVED"));
-        check("payment.updated", "COMPLETED", Some("payment.succeeded"), Some("a:COMPLETED"));
-        check("payment.updated", "PENDING", None, None);
-        check("refund.updated", "REJECTED", Some("refund.failed"), Some("a:REJECTED"));
-        check("dispute.state.updated", "WON", Some("dispute.won"), Some("a:WON"));
-        check("dispute.state.updated", "EVIDENCE_REQUIRED", None, None);
+    fn a_state_is_reached_by_whichever_event_tells_it() {
+        for own in ["payment.created", "payment.updated"] {
+            check_reached(own, "APPROVED", Some(("payment.authorized", "a:APPROVED")));
+            check_reached(own, "COMPLETED", Some(("payment.succeeded", "a:COMPLETED")));
+            check_reached(own, "PENDING", None);
+        }
+        check_reached("refund.updated", "REJECTED", Some(("refund.failed", "a:REJECTED")));
+        for own in ["dispute.state.updated", "dispute.state.changed"] {
+            check_reached(own, "WON", Some(("dispute.won", "a:WON")));
+            check_reached(own, "EVIDENCE_REQUIRED", None);
+        }
+        check_reached("subscription.updated", "ACTIVE", None);
+        check_reached("order.updated", "COMPLETED", None);
     }
 
     #[test]
     fn the_rest_has_its_name() {
-        check("subscription.updated", "ACTIVE", Some("subscription.updated"), None);
-        check("invoice.payment_made", "PARTIALLY_PAID", None, None);
-        check("payout.failed", "FAILED", Some("payout.failed"), None);
-        check("order.updated", "OPEN", None, None);
+        for (own, state, expected) in [
+            ("payment.created", "APPROVED", Some("payment.created")),
+            ("payment.updated", "COMPLETED", None),
+            ("subscription.updated", "ACTIVE", Some("subscription.updated")),
+            ("invoice.payment_made", "PAID", Some("invoice.paid")),
+            ("invoice.payment_made", "PARTIALLY_PAID", None),
+            ("payout.failed", "FAILED", Some("payout.failed")),
+            ("order.updated", "OPEN", None),
+        ] {
+            let object = object(state);
+            let object = Json::parse(object.as_bytes()).unwrap().members();
+            assert_eq!(event_type(own, &object), expected, "{own} {state}");
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! Square: an HMAC over the URL that Square knows and the body, with nothing between them.
 //!
 //! The URL is a setting, byte for byte what is registered with Square: behind a proxy a request does
-//! not tell it. A payment is updated again and again once it is completed, and so is a refund. So the
-//! fact that it was completed has an id made of the payment and that state, and can't be told twice;
-//! an update that tells more, as its fee, is an event of its own besides. Which canonical event an
-//! update is stands in `canonical`.
+//! not tell it. A payment is updated again and again once it is completed, and so is a refund; one that
+//! needs no approval may be completed when it is created. So the fact that it was completed has an id
+//! made of the payment and that state, and can't be told twice; what is created, and an update that
+//! tells more, as its fee, is an event of its own besides. Which canonical event is which stands in
+//! `canonical`.
 
 mod canonical;
 mod settings;
@@ -36,8 +37,8 @@ impl Provider for Square {
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let url = Settings::read().map_err(Refusal::new)?.url;
         let mac = SIGNATURE.evidence(request, vec![Piece::from(url), Piece::Body])?;
-        // Of an update, only all of it tells the ids.
-        let own = json::peek(&request.body, "/type").filter(|own| !own.ends_with("updated"));
+        // Where a state may be told, only all of it tells the ids.
+        let own = json::peek(&request.body, "/type").filter(|own| !canonical::tells_state(own));
         Ok(Claims::new(mac, own.and_then(|_| json::peek(&request.body, "/event_id"))))
     }
 
@@ -60,10 +61,13 @@ impl Provider for Square {
                 ..Event::new(id, event_type(canonical, "square", &own)?, data)
             })
         };
-        let Some(state) = canonical::state(&own, canonical, &object) else {
+        let Some((reached, of_state)) = canonical::reached(&own, &object) else {
             return Ok(vec![event(&id, canonical)?]);
         };
-        let fact = event(&state, canonical)?;
+        let fact = event(&of_state, Some(reached))?;
+        if own.ends_with(".created") {
+            return Ok(vec![event(&id, canonical)?, fact]);
+        }
         let tells_more =
             object.at("/processing_fee").is_some() || object.at("/refunded_money").is_some();
         Ok(if tells_more { vec![fact, event(&id, None)?] } else { vec![fact] })
@@ -100,7 +104,10 @@ fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
 fn told(object: &Members<'_>) -> Vec<(String, String)> {
     let brand = object.word("/card_details/card/card_brand");
     labels([
-        ("country", object.name("/billing_address/country")),
+        (
+            "country",
+            object.name("/billing_address/country").or_else(|| object.name("/address/country")),
+        ),
         ("method", object.word("/source_type")),
         ("card_brand", brand.or_else(|| object.word("/card_brand"))),
         ("decline_code", object.name("/card_details/errors/0/code")),

@@ -13,6 +13,9 @@ pub(crate) const TYPES: &[&str] = &[
     "invoice.*",
     "payout.*",
     "customer.*",
+    "account.*",
+    "card.*",
+    "transaction.*",
     "fraud.alert",
     "stripe.*",
 ];
@@ -38,6 +41,8 @@ pub(crate) fn event_type(own_type: &str, status: Option<&str>) -> String {
         ("customer.subscription.deleted", _) => "subscription.canceled",
         ("invoice.paid", _) => "invoice.paid",
         ("invoice.payment_failed", _) => "invoice.failed",
+        // That a warning was updated, as once its charge is refunded, is no other alert.
+        ("radar.early_fraud_warning.created", _) => "fraud.alert",
         _ => return unlisted(own_type),
     };
     canonical.to_owned()
@@ -48,13 +53,26 @@ pub(crate) fn own(own_type: &str) -> String {
     format!("stripe.{own_type}")
 }
 
+/// A type in which a part that is named in brackets is a word like any other:
+/// `v2.core.account[requirements].updated`.
+pub(crate) fn in_words(written: &str) -> String {
+    written.replace('[', ".").replace(']', "")
+}
+
 fn unlisted(own_type: &str) -> String {
-    if own_type.starts_with("radar.early_fraud_warning.") {
-        return "fraud.alert".to_owned();
+    // Cards that are issued, and what is paid with them.
+    for (issued, canonical) in
+        [("issuing_card.", "card."), ("issuing_transaction.", "transaction.")]
+    {
+        if let Some(verb) = own_type.strip_prefix(issued) {
+            return format!("{canonical}{verb}");
+        }
     }
     // The rest of `customer.subscription.*` is about subscriptions and has no canonical name.
-    let canonical = own_type.starts_with("payout.")
-        || own_type.starts_with("customer.") && !own_type.starts_with("customer.subscription.");
+    let is_of = |family: &str| own_type.starts_with(family);
+    let canonical = is_of("payout.")
+        || is_of("account.")
+        || is_of("customer.") && !is_of("customer.subscription.");
     if canonical { own_type.to_owned() } else { own(own_type) }
 }
 
@@ -113,7 +131,17 @@ mod tests {
         check("invoice.payment_failed", None, "invoice.failed");
         check("payout.paid", None, "payout.paid");
         check("customer.updated", None, "customer.updated");
+        check("account.updated", None, "account.updated");
+        check("account.external_account.created", None, "account.external_account.created");
+        check("issuing_card.created", None, "card.created");
+        check("issuing_transaction.created", None, "transaction.created");
+        check("issuing_authorization.request", None, "stripe.issuing_authorization.request");
         check("radar.early_fraud_warning.created", None, "fraud.alert");
+        check(
+            "radar.early_fraud_warning.updated",
+            None,
+            "stripe.radar.early_fraud_warning.updated",
+        );
         check("radar.rule.updated", None, "stripe.radar.rule.updated");
         check("checkout.session.completed", None, "stripe.checkout.session.completed");
     }

@@ -1,10 +1,11 @@
 //! Stripe: snapshot events and thin v2 events, signed with `Stripe-Signature`.
 //!
 //! `claim` reads the header and the event's id and nothing else. Which canonical event a Stripe
-//! event is stands in `canonical`, what is read off its object in `object`.
+//! event is stands in `canonical`, what is read off its object in `object` and `told`.
 
 mod canonical;
 mod object;
+mod told;
 
 use hookgate_sdk::{
     Claims, ClockRule, Event, Failure, Json, Members, ProofKind, Provider, ProviderInfo, Refusal,
@@ -49,9 +50,10 @@ impl Provider for Stripe {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         let envelope = body.members();
-        let (id, own_type) = (envelope.required("/id")?, envelope.required("/type")?);
-        if !is_event_type(&own_type) {
-            return Err(Failure::permanent(format!("`{own_type}` can't be an event type")));
+        let (id, written) = (envelope.required("/id")?, envelope.required("/type")?);
+        let own_type = canonical::in_words(&written);
+        if !is_event_type(&canonical::own(&own_type)) {
+            return Err(Failure::permanent(format!("`{written}` can't be an event type")));
         }
         let is_thin = envelope.text("/object").as_deref() == Some("v2.core.event");
         let data = envelope.at("/data").filter(|_| !is_thin).map(Json::members);

@@ -3,9 +3,10 @@
 //! Objects differ by kind and by API version, so everything is looked up where it may be, and what
 //! is not there is left out. Only an amount that is there and can't be read is an error.
 
-use hookgate_sdk::{InvalidMoney, Json, Members, Money, decimals, id, labels};
+use hookgate_sdk::{InvalidMoney, Json, Members, Money, decimals};
 
 use crate::canonical;
+use crate::told::told;
 
 /// The object of a snapshot event.
 #[derive(Debug)]
@@ -26,16 +27,18 @@ impl<'a> Object<'a> {
         canonical::event_type(self.own_type, self.text("/status").as_deref())
     }
 
-    /// The payment that a charge, refund, dispute or warning belongs to, so that everything about a
-    /// payment has one subject; else the object's own id.
+    /// The payment intent that a charge, refund, dispute, review or session belongs to, or where
+    /// there is none the charge, so that everything about a payment has one subject; else the
+    /// object's own id.
     pub(crate) fn subject(&self) -> Option<String> {
-        let of_payment = matches!(
-            self.text("/object").as_deref(),
-            Some("charge" | "refund" | "dispute" | "radar.early_fraud_warning")
-        );
-        let payment = || self.text("/payment_intent").or_else(|| self.text("/payment_intent/id"));
-        let subject = of_payment.then(payment).flatten().or_else(|| self.text("/id"));
-        subject.filter(|subject| id::fits(subject))
+        let above: &[&str] = match self.text("/object").as_deref() {
+            Some("charge" | "checkout.session") => &["/payment_intent", "/payment_intent/id"],
+            Some("refund" | "dispute" | "review" | "radar.early_fraud_warning") => {
+                &["/payment_intent", "/payment_intent/id", "/charge", "/charge/id"]
+            }
+            _ => &[],
+        };
+        above.iter().chain(&["/id"]).find_map(|pointer| self.members.name(pointer))
     }
 
     pub(crate) fn money(&self) -> Result<Option<Money>, InvalidMoney> {
@@ -46,24 +49,7 @@ impl<'a> Object<'a> {
 
     /// What analysis needs.
     pub(crate) fn labels(&self) -> Vec<(String, String)> {
-        // A charge carries its payment method, a payment intent that failed that of its last try.
-        let error = self.members.at("/last_payment_error");
-        let method = self.members.at("/payment_method_details");
-        let method = method.or_else(|| error?.at("/payment_method"));
-        let card = method.and_then(|method| method.at("/card"));
-        let outcome = self.members.at("/outcome");
-        let within = |part: Option<Json<'_>>, pointer: &str| part?.text(pointer).map(String::from);
-        let decline = within(error, "/decline_code")
-            .or_else(|| within(error, "/code"))
-            .or_else(|| within(outcome, "/reason"))
-            .or_else(|| self.text("/failure_code"));
-        labels([
-            ("country", within(card, "/country")),
-            ("method", within(method, "/type")),
-            ("card_brand", within(card, "/brand")),
-            ("decline_code", decline),
-            ("risk", within(outcome, "/risk_level")),
-        ])
+        told(&self.members)
     }
 
     /// The amount that the event is about, in Stripe's units.
@@ -76,9 +62,15 @@ impl<'a> Object<'a> {
             ("payment_intent", "payment_intent.succeeded") => {
                 some("/amount_received").or_else(|| number("/amount"))
             }
+            ("payment_intent", "payment_intent.amount_capturable_updated") => {
+                some("/amount_capturable").or_else(|| number("/amount"))
+            }
+            ("charge", "charge.captured") => {
+                number("/amount_captured").or_else(|| number("/amount"))
+            }
             ("invoice", "invoice.paid" | "invoice.payment_succeeded") => number("/amount_paid"),
             ("invoice", _) => number("/amount_due"),
-            ("subscription", _) => number("/items/data/0/price/unit_amount"),
+            ("subscription", _) => self.subscribed(),
             ("checkout.session", _) => number("/amount_total"),
             _ => number("/amount"),
         }
@@ -89,6 +81,17 @@ impl<'a> Object<'a> {
         let sum: i64 = self.members.number("/amount_refunded")?.parse().ok()?;
         let before: i64 = self.data.number("/previous_attributes/amount_refunded")?.parse().ok()?;
         Some(sum.checked_sub(before)?.to_string())
+    }
+
+    /// What all items of a subscription cost together, if each says so.
+    fn subscribed(&self) -> Option<String> {
+        let items = self.members.items("/items/data");
+        let costs = items.iter().map(|item| {
+            let unit: i64 = item.number("/price/unit_amount")?.parse().ok()?;
+            unit.checked_mul(item.number("/quantity").map_or(Some(1), |text| text.parse().ok())?)
+        });
+        let sum = costs.reduce(|sum, cost| sum?.checked_add(cost?))??;
+        Some(sum.to_string())
     }
 
     fn text(&self, pointer: &str) -> Option<String> {
@@ -144,6 +147,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_or_captured_may_be_less_than_what_was_asked_for() {
+        let event = r#"{"data":{"object":{"object":"payment_intent","amount":900,
+            "amount_capturable":700,"currency":"eur"}}}"#;
+        check_money(event, "payment_intent.amount_capturable_updated", Some("7.00 EUR"));
+        let event = r#"{"data":{"object":{"object":"charge","amount":900,"amount_captured":700,
+            "currency":"eur"}}}"#;
+        check_money(event, "charge.captured", Some("7.00 EUR"));
+        check_money(event, "charge.succeeded", Some("9.00 EUR"));
+    }
+
+    #[test]
+    fn a_subscription_costs_what_its_items_do() {
+        for (items, expected) in [
+            (r#"{"price":{"unit_amount":500}}"#, Some("5.00 EUR")),
+            (r#"{"quantity":3,"price":{"unit_amount":500}}"#, Some("15.00 EUR")),
+            (r#"{"price":{"unit_amount":500}},{"price":{"unit_amount":25}}"#, Some("5.25 EUR")),
+            (r#"{"price":{"unit_amount":500}},{"price":{"unit_amount":null}}"#, None),
+            ("", None),
+        ] {
+            let event = format!(
+                r#"{{"data":{{"object":{{"object":"subscription","currency":"eur",
+                    "items":{{"data":[{items}]}}}}}}}}"#
+            );
+            check_money(&event, "customer.subscription.updated", expected);
+        }
+    }
+
+    #[test]
     fn stripe_counts_some_currencies_its_own_way() {
         for (currency, expected) in
             [("isk", "5.00 ISK"), ("ugx", "5.00 UGX"), ("mga", "500 MGA"), ("kwd", "0.500 KWD")]
@@ -174,6 +205,10 @@ mod tests {
             (r#"{"object":"charge","id":"ch_1","payment_intent":"pi_1"}"#, "pi_1"),
             (r#"{"object":"refund","id":"re_1","payment_intent":{"id":"pi_1"}}"#, "pi_1"),
             (r#"{"object":"dispute","id":"dp_1","payment_intent":null}"#, "dp_1"),
+            (r#"{"object":"charge","id":"ch_1","payment_intent":null}"#, "ch_1"),
+            (r#"{"object":"refund","id":"re_1","payment_intent":null,"charge":"ch_1"}"#, "ch_1"),
+            (r#"{"object":"review","id":"prv_1","charge":{"id":"ch_1"}}"#, "ch_1"),
+            (r#"{"object":"checkout.session","id":"cs_1","payment_intent":"pi_1"}"#, "pi_1"),
             (r#"{"object":"invoice","id":"in_1","payment_intent":"pi_1"}"#, "in_1"),
         ] {
             let event = format!(r#"{{"data":{{"object":{event}}}}}"#);

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use hookgate_sdk::{Event, Failure, Json, Request, event_type, form, id, labels};
 
+use crate::signed::is_json;
+
 /// What a form may be about: its id, its status, and its name here.
 const KINDS: [(&str, &str, &str); 4] = [
     ("RecordingSid", "RecordingStatus", "recording"),
@@ -78,8 +80,4 @@ fn of_stream(written: Json<'_>) -> Result<Event, Failure> {
             event.at("/data").unwrap_or(written).raw(),
         )
     })
-}
-
-fn is_json(request: &Request) -> bool {
-    matches!(request.body.first(), Some(b'{' | b'['))
 }

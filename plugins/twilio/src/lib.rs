@@ -3,7 +3,8 @@
 //!
 //! The URL that Twilio knows is a setting, up to its query, which is the request's own. Twilio may have
 //! signed it with or without its port, so either will do. JSON whose hash is not in the query is bound
-//! by nothing and refused.
+//! by nothing and refused. The names and values of a form are signed with nothing between them, so
+//! who holds a genuine request can move where one ends and the next begins; no plugin can tell.
 
 mod event;
 mod settings;

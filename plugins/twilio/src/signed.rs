@@ -33,7 +33,7 @@ pub(crate) fn messages(request: &Request, settings: &Settings) -> Result<Vec<Str
 /// The request with what binds its body: a form says that it is one, anything else has its hash in
 /// the query.
 pub(crate) fn bound(mut request: Request) -> Request {
-    if !matches!(request.body.first(), Some(b'{' | b'[')) {
+    if !is_json(&request) {
         request.set_header("content-type", FORM);
         return request;
     }
@@ -60,7 +60,13 @@ fn hash_in_query(request: &Request) -> Result<Option<String>, Refusal> {
     Ok(hash)
 }
 
+/// Whether it says so, or nothing, and reads like one: what is parsed as JSON is proven as JSON.
 fn is_form(request: &Request) -> bool {
     let content_type = request.header("content-type");
-    content_type.is_none_or(|text| text.to_ascii_lowercase().starts_with(FORM))
+    !is_json(request) && content_type.is_none_or(|text| text.to_ascii_lowercase().starts_with(FORM))
+}
+
+/// Whether the body is read as JSON. No form begins like that: there a bracket is escaped.
+pub(crate) fn is_json(request: &Request) -> bool {
+    matches!(request.body.first(), Some(b'{' | b'['))
 }

@@ -1,19 +1,34 @@
 //! Which canonical event a Wise event is: a transfer is a payout, its state says how far it got.
+//!
+//! One fact is one canonical event. A transfer that bounced is cancelled or refunded later: it failed
+//! when it bounced, what follows are states of their own. What else tells of a failure or a refund has
+//! the details, and keeps its own name. Of `balances#credit` and the newer `balances#update`, which
+//! tells every credit as well, subscribe to one.
 
 /// What this provider may yield, for people.
-pub(crate) const TYPES: &[&str] = &["payout.*", "transaction.credited", "wise.*"];
+pub(crate) const TYPES: &[&str] =
+    &["payout.*", "transaction.*", "card.updated", "account.updated", "wise.*"];
 
-/// The canonical type, if there is one, for a transfer in this state.
+/// The canonical type, if there is one, for a transfer or a transaction in this state, or an entry of
+/// this kind in a balance.
 pub(crate) fn event_type(own: &str, state: &str) -> Option<&'static str> {
     Some(match (own, state) {
         ("transfers#state-change", "incoming_payment_waiting") => "payout.created",
         ("transfers#state-change", "outgoing_payment_sent") => "payout.paid",
         ("transfers#state-change", "cancelled") => "payout.canceled",
-        ("transfers#state-change", "bounced_back" | "funds_refunded" | "charged_back") => {
-            "payout.failed"
-        }
+        ("transfers#state-change", "bounced_back" | "charged_back") => "payout.failed",
+        ("transfers#state-change", "funds_refunded") => "payout.refunded",
         ("transfers#state-change", _) => "payout.updated",
-        ("balances#credit", _) => "transaction.credited",
+        ("balances#credit", _) | ("balances#update", "credit") => "transaction.credited",
+        ("balances#update", "debit") => "transaction.debited",
+        ("cards#transaction-state-change", "COMPLETED") => "transaction.completed",
+        ("cards#transaction-state-change", "DECLINED") => "transaction.declined",
+        ("cards#transaction-state-change", "CANCELLED") => "transaction.canceled",
+        ("cards#transaction-state-change", _) => "transaction.updated",
+        ("cards#card-status-change", _) => "card.updated",
+        ("balances#account-state-change" | "profiles#verification-state-change", _) => {
+            "account.updated"
+        }
         _ => return None,
     })
 }
@@ -24,16 +39,37 @@ mod tests {
 
     #[test]
     fn a_state_tells_how_far_a_transfer_got() {
+        for (state, canonical) in [
+            ("incoming_payment_waiting", "payout.created"),
+            ("processing", "payout.updated"),
+            ("outgoing_payment_sent", "payout.paid"),
+            ("bounced_back", "payout.failed"),
+            ("cancelled", "payout.canceled"),
+            ("funds_refunded", "payout.refunded"),
+            ("a-new-one", "payout.updated"),
+        ] {
+            assert_eq!(event_type("transfers#state-change", state), Some(canonical), "{state}");
+        }
+    }
+
+    #[test]
+    fn what_moves_money_is_a_transaction() {
         for (own, state, canonical) in [
-            ("transfers#state-change", "processing", Some("payout.updated")),
-            ("transfers#state-change", "outgoing_payment_sent", Some("payout.paid")),
-            ("transfers#state-change", "bounced_back", Some("payout.failed")),
-            ("transfers#state-change", "a-new-one", Some("payout.updated")),
-            ("transfers#active-cases", "", None),
-            ("balances#credit", "", Some("transaction.credited")),
+            ("balances#credit", "credit", Some("transaction.credited")),
+            ("balances#update", "credit", Some("transaction.credited")),
+            ("balances#update", "debit", Some("transaction.debited")),
             ("balances#update", "", None),
+            ("cards#transaction-state-change", "DECLINED", Some("transaction.declined")),
+            ("cards#transaction-state-change", "IN_PROGRESS", Some("transaction.updated")),
         ] {
             assert_eq!(event_type(own, state), canonical, "{own} {state}");
+        }
+    }
+
+    #[test]
+    fn what_tells_a_fact_again_keeps_its_own_name() {
+        for own in ["transfers#payout-failure", "transfers#refund", "transfers#active-cases"] {
+            assert_eq!(event_type(own, ""), None, "{own}");
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Wise: an RSA signature over the body, with a key that Wise publishes for each of its environments.
 //!
 //! The key, in PEM, is configured as the source's secret. The id of a delivery is a header that is not
-//! signed, so an event's id is made of what is: all but when it was sent, which a retry may change. Of
-//! a transfer only its states are told, which stand in `canonical`.
+//! signed, so an event's id is made of what is: not of the subscription, for several may tell the same,
+//! and of when it was sent, which a retry may change, only where nothing says when it happened. Which
+//! canonical event an event is stands in `canonical`.
 
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Event, Evidence, Failure, Json, KeyEncoding, Members, Piece, Proof, ProofKind,
-    Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, base64, event_type, id,
+    Claims, Event, Evidence, Failure, InvalidMoney, Json, KeyEncoding, Members, Money, Piece,
+    Proof, ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, base64,
+    event_type, id, labels,
 };
 
 /// The plugin.
@@ -16,6 +18,17 @@ use hookgate_sdk::{
 pub struct Wise;
 
 const SIGNATURE: &str = "x-signature-sha256";
+
+/// What an event is about: a card's transaction or the card, the transfer of a credit or of a payout,
+/// and mostly what is called the resource.
+const SUBJECTS: &[&str] =
+    &["/transaction_id", "/resource/card_token", "/transfer_id", "/action/id", "/resource/id"];
+/// How far it got, or which way it went.
+const STATES: &[&str] = &["/current_state", "/transaction_state", "/transaction_type"];
+/// When it happened.
+const TIMES: &[&str] = &["/occurred_at", "/occurredAt"];
+/// Why it was declined.
+const DECLINES: &[&str] = &["/failure_reason_code", "/decline_reason"];
 
 /// Of a key of 2048 bits, for a signature that merely reads well.
 const SIGNATURE_BYTES: usize = 256;
@@ -45,14 +58,16 @@ impl Provider for Wise {
         let own = envelope.required("/event_type")?;
         let id = event_id(&envelope).ok_or_else(|| Failure::permanent("event has no /data"))?;
         let data = envelope.object("/data");
-        let state = data.name("/current_state").unwrap_or_default();
+        let first = |places: &[&str]| places.iter().find_map(|place| data.name(place));
+        let state = first(STATES).unwrap_or_default();
         let canonical = canonical::event_type(&own, &state);
-        let time = data.rfc3339("/occurred_at").or_else(|| envelope.rfc3339("/sent_at"));
+        let happened = TIMES.iter().find_map(|place| data.rfc3339(place));
         let about = envelope.at("/data").map_or(body.raw(), Json::raw);
         Ok(vec![Event {
-            subject: data.name("/resource/id"),
-            time,
-            money: data.major("/amount", "/currency")?,
+            subject: first(SUBJECTS),
+            time: happened.or_else(|| envelope.rfc3339("/sent_at")),
+            money: money(&data)?,
+            labels: labels([("decline_code", first(DECLINES))]),
             ..Event::new(id, event_type(canonical, "wise", &own.replace('#', "."))?, about)
         }])
     }
@@ -68,12 +83,29 @@ impl Provider for Wise {
     }
 }
 
+/// What an event tells of money: a balance's, a transfer's, a card's.
+fn money(data: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+    for (amount, currency) in [
+        ("/amount", "/currency"),
+        ("/resource/refund_amount", "/resource/refund_currency"),
+        ("/resource/settled_amount/value", "/resource/settled_amount/currency"),
+        ("/transfer/amount", "/transfer/currency"),
+        ("/transaction_amount/value", "/transaction_amount/currency"),
+    ] {
+        if let Some(money) = data.major(amount, currency)? {
+            return Ok(Some(money));
+        }
+    }
+    Ok(None)
+}
+
 /// Made of what a retry repeats; `None` for what is no event.
 fn event_id(envelope: &Members<'_>) -> Option<String> {
     let own = envelope.name("/event_type")?;
-    let subscription = envelope.name("/subscription_id").unwrap_or_default();
-    let data = envelope.at("/data")?.raw();
-    Some(id::derived(&[subscription.as_bytes(), own.as_bytes(), data.as_bytes()]))
+    let data = envelope.at("/data")?;
+    let dated = TIMES.iter().any(|place| data.text(place).is_some());
+    let sent = envelope.name("/sent_at").filter(|_| !dated).unwrap_or_default();
+    Some(id::derived(&[own.as_bytes(), data.raw().as_bytes(), sent.as_bytes()]))
 }
 
 hookgate_sdk::export!(provider: Wise);

@@ -8,16 +8,33 @@ const KEY: &str = include_str!("private_key.pem");
 
 provider_tests!(Suite::<Wise>::new("wise", env!("CARGO_MANIFEST_DIR"), KEY));
 
+fn ids(subscription: &str, sent_at: &str, data: &str) -> Vec<String> {
+    let body = format!(
+        r#"{{"event_type":"transfers#state-change","subscription_id":"{subscription}",
+            "sent_at":"{sent_at}","data":{{"resource":{{"id":7}},{data}}}}}"#
+    );
+    let signed = sign::<Wise>(&Request::post("/in/wise", body), KEY, 0);
+    Wise::claim(&signed).expect("a signed request has claims").event_ids
+}
+
 #[test]
-fn a_retry_is_told_by_what_is_signed_and_not_by_when_it_was_sent() {
-    let ids = |sent_at: &str, state: &str| {
-        let body = format!(
-            r#"{{"event_type":"transfers#state-change","subscription_id":"s","sent_at":"{sent_at}",
-                "data":{{"resource":{{"id":7}},"current_state":"{state}"}}}}"#
-        );
-        Wise::claim(&sign::<Wise>(&Request::post("/in/wise", body), KEY, 0)).unwrap().event_ids
-    };
-    let first = ids("2026-01-01T00:00:00Z", "processing");
-    assert_eq!(first, ids("2026-01-01T01:00:00Z", "processing"));
-    assert_ne!(first, ids("2026-01-01T00:00:00Z", "cancelled"));
+fn a_retry_is_told_by_what_happened_and_not_by_when_it_was_sent() {
+    let dated = r#""current_state":"processing","occurred_at":"2026-01-01T00:00:00Z""#;
+    let first = ids("s", "2026-01-01T00:00:00Z", dated);
+    assert_eq!(first, ids("s", "2026-01-01T01:00:00Z", dated));
+    let other = dated.replace("processing", "cancelled");
+    assert_ne!(first, ids("s", "2026-01-01T00:00:00Z", &other));
+}
+
+#[test]
+fn another_subscription_tells_nothing_new() {
+    let dated = r#""occurred_at":"2026-01-01T00:00:00Z""#;
+    assert_eq!(ids("a", "2026-01-01T00:00:01Z", dated), ids("b", "2026-01-01T00:00:02Z", dated));
+}
+
+#[test]
+fn what_does_not_say_when_it_happened_is_told_by_when_it_was_sent() {
+    let cases = r#""active_cases":["deposit_amount_less_invoice"]"#;
+    let first = ids("s", "2026-01-01T00:00:00Z", cases);
+    assert_ne!(first, ids("s", "2026-01-02T00:00:00Z", cases));
 }

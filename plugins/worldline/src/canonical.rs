@@ -1,7 +1,8 @@
 //! Which canonical event a Worldline event is.
 //!
 //! One fact is one canonical event. A card payment is `captured` and later `paid`, when the money has
-//! arrived: the capture counts. A bank transfer is never captured, so there `paid` counts.
+//! arrived: the capture counts. A bank transfer is never captured, so there `paid` counts. A
+//! chargeback opens a dispute; what Worldline calls a dispute is the merchant's answer to it.
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] =
@@ -18,6 +19,9 @@ pub(crate) fn event_type<'o>(own: &'o str, method: &str) -> Option<&'o str> {
         "payment.rejected" | "payment.rejected_capture" => "payment.failed",
         "payment.cancelled" => "payment.canceled",
         "payment.chargebacked" => "dispute.opened",
+        "dispute.success" => "dispute.won",
+        // Too late to be pursued.
+        "dispute.expired" => "dispute.lost",
         "refund.created" => "refund.initiated",
         "refund.refunded" => "refund.succeeded",
         "refund.rejected" | "refund.cancelled" => "refund.failed",
@@ -40,6 +44,9 @@ mod tests {
             ("payment.chargeback_notification", "card", None),
             ("payment.chargebacked", "card", Some("dispute.opened")),
             ("payment.refunded", "card", None),
+            ("dispute.created", "", None),
+            ("dispute.success", "", Some("dispute.won")),
+            ("dispute.expired", "", Some("dispute.lost")),
             ("payout.account_credited", "", Some("payout.account_credited")),
         ] {
             assert_eq!(event_type(own, method), canonical, "{own} {method}");

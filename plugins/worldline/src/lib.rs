@@ -58,15 +58,22 @@ impl Provider for Worldline {
         let object = envelope.object(&format!("/{kind}"));
         let output = output(&object, kind);
         let method = output.name("/paymentMethod");
+        let card = output.object("/cardPaymentMethodSpecificOutput");
         let canonical = canonical::event_type(&own, method.as_deref().unwrap_or_default());
         let failed = canonical.is_some_and(|canonical| canonical.ends_with(".failed"));
         let code = failed.then(|| declined(&object)).flatten();
         let data = envelope.at(&format!("/{kind}")).unwrap_or(body);
         Ok(vec![Event {
-            subject: object.name("/id"),
+            subject: subject(&object),
             time: envelope.rfc3339("/created"),
             money: money(&output.object("/amountOfMoney"), settings.decimals)?,
-            labels: labels([("method", method), ("decline_code", code)]),
+            labels: labels([
+                ("country", card.name("/card/countryCode")),
+                ("method", method),
+                ("card_brand", card.name("/paymentProductId").and_then(|id| brand(&id))),
+                ("decline_code", code),
+                ("risk", card.word("/fraudResults/fraudServiceResult")),
+            ]),
             ..Event::new(id, event_type(canonical, "worldline", &own)?, data.raw())
         }])
     }
@@ -87,6 +94,33 @@ fn verification(request: &Request) -> Result<Claims, Refusal> {
         return Err(Refusal::new(format!("header `{VERIFICATION}` is too long or no plain text")));
     }
     Ok(Claims::asking(Handshake::text([text.into()])))
+}
+
+/// The payment that a dispute is about, else the object. Direct numbers what is done to a payment,
+/// `3136405348_2`: all of that is the payment's.
+fn subject(object: &Members<'_>) -> Option<String> {
+    let id = object.name("/paymentId").or_else(|| object.name("/id"))?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match id.split_once('_') {
+        Some((payment, step)) if digits(payment) && digits(step) => Some(payment.to_owned()),
+        _ => Some(id),
+    }
+}
+
+/// The brand of a card, by the number of Worldline's product.
+fn brand(product: &str) -> Option<String> {
+    let brand = match product {
+        "1" | "114" | "122" => "visa",
+        "2" => "amex",
+        "3" | "119" => "mastercard",
+        "117" => "maestro",
+        "125" => "jcb",
+        "128" => "discover",
+        "130" => "cartes_bancaires",
+        "132" => "diners",
+        _ => return None,
+    };
+    Some(brand.to_owned())
 }
 
 fn output<'a>(object: &Members<'a>, kind: &str) -> Members<'a> {

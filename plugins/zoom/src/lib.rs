@@ -1,20 +1,22 @@
 //! Zoom: an HMAC over `v0:{time}:{body}`.
 //!
 //! Nobody prescribes how old a request may be; a source may set a tolerance. There are no event ids:
-//! one is made of the body, which a retry repeats. A request to validate the URL, which
-//! is signed like any other, is answered with a digest of its token.
+//! one is made of the body, which a retry repeats. A request to validate the URL, which is signed like
+//! any other, is answered with a digest of its token.
 
 use hookgate_sdk::{
-    AnswerPiece, Claims, Event, Failure, Handshake, HeaderMac, Hmac, KeyEncoding, Piece, ProofKind,
-    Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, id, json, time,
+    AnswerPiece, Claims, Event, Failure, Handshake, HeaderMac, Hmac, KeyEncoding, ProofKind,
+    Provider, ProviderInfo, Refusal, Request, StampedMac, Timestamp, event_type, id, json,
 };
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Zoom;
 
-const SIGNATURE: HeaderMac = HeaderMac::hex("x-zm-signature").with_prefix("v0=");
-const TIME: &str = "x-zm-request-timestamp";
+const SIGNATURE: StampedMac =
+    StampedMac::new(HeaderMac::hex("x-zm-signature").with_prefix("v0="), "x-zm-request-timestamp")
+        .with_lead("v0:")
+        .with_joint(":");
 
 /// Asks whether the URL is the app's.
 const VALIDATION: &str = "endpoint.url_validation";
@@ -26,13 +28,9 @@ impl Provider for Zoom {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let (written, at) = request.the_time(TIME)?;
-        let message = vec![Piece::from(format!("v0:{written}:")), Piece::Body];
-        let mac = SIGNATURE.evidence(request, message)?;
         let own = json::peek(&request.body, "/event").filter(|own| own != VALIDATION);
-        let event_ids = own.map(|_| id::derived(&[&request.body]));
-        let handshake = validation(&request.body);
-        Ok(Claims { signed_at: Some(at), handshake, ..Claims::new(mac, event_ids) })
+        let claims = SIGNATURE.claim(request, own.map(|_| id::derived(&[&request.body])))?;
+        Ok(Claims { handshake: validation(&request.body), ..claims })
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -51,13 +49,8 @@ impl Provider for Zoom {
         }])
     }
 
-    fn sign(
-        mut request: Request,
-        signed_at: Timestamp,
-        digests: &[Vec<u8>],
-    ) -> Result<Request, String> {
-        request.set_header(TIME, time::to_unix(signed_at).to_string());
-        SIGNATURE.sign(request, digests)
+    fn sign(request: Request, at: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        SIGNATURE.sign(request, at, digests)
     }
 }
 

@@ -1,0 +1,161 @@
+//! A digest in one header over a time in another and the body: `v0:{time}:{body}`.
+//!
+//! The time is signed as it is written, whatever it means; one that is no time is refused. For a time
+//! that stands beside the digest in one header there is [`TimedMac`](crate::TimedMac).
+
+use crate::claims::{Claims, Piece, Refusal};
+use crate::event::Timestamp;
+use crate::header_mac::HeaderMac;
+use crate::request::Request;
+use crate::time;
+
+/// A header that carries an HMAC over the time in another header and the body.
+///
+/// ```
+/// use hookgate_sdk::{HeaderMac, Request, StampedMac};
+///
+/// const SIGNATURE: StampedMac =
+///     StampedMac::new(HeaderMac::hex("x-acme-signature"), "x-acme-time").with_joint(":");
+///
+/// let request = Request::post("/in/acme", "{}");
+/// let signed = SIGNATURE.sign(request, 1_700_000_000_000, &[vec![7; 32]]).unwrap();
+/// let claims = SIGNATURE.claim(&signed, ["evt_1"]).unwrap();
+/// assert_eq!(claims.signed_at, Some(1_700_000_000_000));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StampedMac<'a> {
+    digest: HeaderMac<'a>,
+    time: &'a str,
+    unit: Unit,
+    lead: &'a str,
+    joint: &'a str,
+}
+
+/// What the time counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Seconds,
+    Milliseconds,
+}
+
+impl<'a> StampedMac<'a> {
+    /// This digest over the time, in seconds, in the header named `time`, and the body, with nothing
+    /// between them.
+    pub const fn new(digest: HeaderMac<'a>, time: &'a str) -> Self {
+        Self { digest, time, unit: Unit::Seconds, lead: "", joint: "" }
+    }
+
+    /// With a text that is signed before the time: `v0:`.
+    #[must_use]
+    pub const fn with_lead(self, lead: &'a str) -> Self {
+        Self { lead, ..self }
+    }
+
+    /// With a text that is signed between the time and the body: `:`.
+    #[must_use]
+    pub const fn with_joint(self, joint: &'a str) -> Self {
+        Self { joint, ..self }
+    }
+
+    /// With a time in milliseconds.
+    #[must_use]
+    pub const fn in_milliseconds(self) -> Self {
+        Self { unit: Unit::Milliseconds, ..self }
+    }
+
+    /// What the request claims. Refuses a header of the two that is missing, is there twice, or holds
+    /// no time or no digest.
+    pub fn claim(
+        &self,
+        request: &Request,
+        event_ids: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Claims, Refusal> {
+        let Self { time: name, lead, joint, .. } = self;
+        let written = request.the_header(name)?;
+        let at = match self.unit {
+            Unit::Seconds => time::from_unix(written),
+            Unit::Milliseconds => time::from_unix_ms(written),
+        };
+        let at = at.ok_or_else(|| Refusal::new(format!("header `{name}` is no time")))?;
+        let message = vec![Piece::from(format!("{lead}{written}{joint}")), Piece::Body];
+        let mac = self.digest.evidence(request, message)?;
+        Ok(Claims { signed_at: Some(at), ..Claims::new(mac, event_ids) })
+    }
+
+    /// The request with the time and this digest in its headers, or with one of zeros that merely
+    /// reads well.
+    pub fn sign(
+        &self,
+        mut request: Request,
+        signed_at: Timestamp,
+        digests: &[Vec<u8>],
+    ) -> Result<Request, String> {
+        let written = match self.unit {
+            Unit::Seconds => time::to_unix(signed_at),
+            Unit::Milliseconds => signed_at,
+        };
+        request.set_header(self.time, written.to_string());
+        self.digest.sign(request, digests)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::{Evidence, KeyEncoding};
+
+    const SECONDS: StampedMac<'_> =
+        StampedMac::new(HeaderMac::hex("x-digest"), "x-time").with_lead("v0:").with_joint(":");
+    const MILLISECONDS: StampedMac<'_> =
+        StampedMac::new(HeaderMac::base64("x-digest"), "x-time").in_milliseconds();
+
+    #[track_caller]
+    fn check(mac: StampedMac<'_>, lead: &str, at: Timestamp) {
+        let signed = mac.sign(Request::post("/", "{}"), 1_700_000_000_999, &[vec![7; 32]]).unwrap();
+        let claims = mac.claim(&signed, ["evt_1"]).unwrap();
+        let message = vec![Piece::from(lead), Piece::Body];
+        let evidence = Evidence::hmac_sha256(KeyEncoding::Text, message, vec![vec![7; 32]]);
+        assert_eq!(claims.evidence, [evidence]);
+        assert_eq!((claims.signed_at, &*claims.event_ids[0]), (Some(at), "evt_1"));
+    }
+
+    #[test]
+    fn what_is_signed_reads_back() {
+        check(SECONDS, "v0:1700000000:", 1_700_000_000_000);
+        check(MILLISECONDS, "1700000000999", 1_700_000_000_999);
+        for mac in [SECONDS, MILLISECONDS] {
+            let unsigned = mac.sign(Request::post("/", ""), 0, &[]).unwrap();
+            assert!(mac.claim(&unsigned, ["evt_1"]).is_ok());
+            assert!(mac.sign(unsigned, 0, &[vec![1], vec![2]]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_time_is_signed_as_it_is_written() {
+        let mut signed = SECONDS.sign(Request::post("/", ""), 0, &[]).unwrap();
+        signed.set_header("x-time", "01700000000");
+        let claims = SECONDS.claim(&signed, ["evt_1"]).unwrap();
+        let written = format!("{:?}", claims.evidence);
+        assert!(written.contains("v0:01700000000:"), "{written}");
+    }
+
+    #[test]
+    fn what_proves_nothing_is_refused() {
+        let none: [&str; 0] = [];
+        let signed = SECONDS.sign(Request::post("/", ""), 0, &[]).unwrap();
+        for name in ["x-time", "x-digest"] {
+            let mut request = signed.clone();
+            request
+                .headers
+                .push(request.headers.iter().find(|it| it.name == name).unwrap().clone());
+            assert!(SECONDS.claim(&request, none).is_err(), "{name} is there twice");
+            request.remove_header(name);
+            assert!(SECONDS.claim(&request, none).is_err(), "{name} is missing");
+        }
+        for time in ["", "-1", "1.5", " 1", "1 ", "abc", "99999999999999"] {
+            let mut request = signed.clone();
+            request.set_header("x-time", time);
+            assert!(SECONDS.claim(&request, none).is_err(), "{time}");
+        }
+    }
+}
