@@ -22,11 +22,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
 
 use crate::gateway::Workplace;
 use crate::payload::Batch;
 use crate::report::Report;
 use crate::scenario::{ALL, Scenario, Stage};
+
+/// The gateway's, so that what is measured here costs what it costs there.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Payloads for every second of a measurement: what all connections of a scenario could take.
 const PAYLOADS_A_SECOND: usize = 120_000;
