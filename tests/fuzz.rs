@@ -27,10 +27,13 @@ async fn no_request_breaks_a_provider_in_its_sandbox() {
     for name in providers() {
         let wasm = std::fs::read(plugin_file(&name)).unwrap();
         let plugin = host.load(name.parse().unwrap(), &wasm).unwrap();
-        let signed = samples(&host, &plugin, &About::of_file(&wasm)).await;
+        let about = About::of_file(&wasm);
+        let settings: Arc<str> =
+            serde_json::Value::Object(about.example.clone()).to_string().into();
+        let signed = samples(&host, &plugin, &settings, &about).await;
         for _ in 0..count {
             let request = damaged(&mut chance, &signed);
-            read(&host, &plugin, request).await;
+            read(&host, &plugin, &settings, request).await;
         }
         total += count;
     }
@@ -38,33 +41,38 @@ async fn no_request_breaks_a_provider_in_its_sandbox() {
     assert!(total > 0);
 }
 
-/// Its samples, with a signature that merely reads well where it needs no settings for one.
-async fn samples(host: &Host, plugin: &Arc<Plugin>, about: &About) -> Vec<Request> {
+/// Its samples, with a signature that merely reads well where the plugin can write one.
+async fn samples(
+    host: &Host,
+    plugin: &Arc<Plugin>,
+    settings: &Arc<str>,
+    about: &About,
+) -> Vec<Request> {
     let mut signed = Vec::new();
     for Sample { content_type, headers, body } in about.samples.values() {
         let own = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let request = Request {
             method: "POST".to_owned(),
-            url: "/in/fuzz".to_owned(),
+            url: "/in/fuzz?a=b&bt_challenge=20f9f8ed05f77439fe955c977e4c8a53".to_owned(),
             headers: own.chain([("content-type", content_type.as_str())]).collect(),
             body: body.clone().into(),
             received_at: NOW,
         };
         let request = Arc::new(request);
-        let draft = host.sign(plugin, &"{}".into(), &request, NOW, Vec::new()).await.unwrap();
+        let draft = host.sign(plugin, settings, &request, NOW, Vec::new()).await.unwrap();
         signed.push(draft.unwrap_or_else(|_| Request::clone(&request)));
     }
     assert!(!signed.is_empty(), "{} has samples", plugin.name());
     signed
 }
 
-async fn read(host: &Host, plugin: &Arc<Plugin>, request: Request) {
-    let (request, settings) = (Arc::new(request), "{}".into());
+async fn read(host: &Host, plugin: &Arc<Plugin>, settings: &Arc<str>, request: Request) {
+    let request = Arc::new(request);
     let shown = || format!("{}: {request:?}", plugin.name());
-    if let Err(error) = host.claims(plugin, &settings, &request).await {
+    if let Err(error) = host.claims(plugin, settings, &request).await {
         panic!("{error}: {}", shown());
     }
-    if let Err(failed) = host.parse(plugin, &settings, plugin.name(), &request).await {
+    if let Err(failed) = host.parse(plugin, settings, plugin.name(), &request).await {
         panic!("{failed}: {}", shown());
     }
 }
@@ -78,6 +86,11 @@ fn damaged(chance: &mut fastrand::Rng, signed: &[Request]) -> Request {
     request.body = body.into();
     if chance.u8(..4) == 0 {
         request.method = ["GET", "OPTIONS"][chance.usize(..2)].to_owned();
+    }
+    if chance.u8(..4) == 0 {
+        let mut url = std::mem::take(&mut request.url).into_bytes();
+        damage(chance, &mut url);
+        request.url = String::from_utf8_lossy(&url).into_owned();
     }
     if chance.u8(..4) == 0 {
         let at = chance.usize(..request.headers.len());
