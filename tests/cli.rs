@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use hookgate::claims::ProofKind;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::harness::{
-    Harness, Receiver, Setup, payment, plugin_file, program, providers, recordings, text,
+    Harness, Provider, Receiver, Setup, payment, plugin_file, program, providers, recordings, text,
 };
 
 /// What became of a command.
@@ -453,6 +454,54 @@ async fn send_has_samples_by_name() {
     assert!(unknown.err.contains("payment_intent.payment_failed"), "{}", unknown.err);
     let events = gateway.events("").await;
     assert!(events.iter().any(|event| event["type"] == "payment.failed"), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_header_that_a_file_needs_can_be_sent_with_it() {
+    let secret = "secrets = [{ value = \"hookgate\" }]";
+    let setup = Setup::new().plugin("github").source("code", "github", secret);
+    let gateway = setup.clock(hookgate::clock::Clock::System).start().await;
+    let folder = Folder::new("", &[]);
+    let payload = folder.write("payload.json", br#"{"zen":"Keep it logically awesome."}"#);
+    let config = gateway.folder().join("hookgate.toml");
+    let send = async |header: &str| {
+        let words = ["send", "code", payload.to_str().unwrap(), "--to", gateway.public()];
+        let rest = ["--config", config.to_str().unwrap(), "--header", header];
+        hookgate(words.into_iter().chain(rest)).await
+    };
+
+    let sent = send("X-GitHub-Event: star").await;
+    let wrong = send("star").await;
+    gateway.settle().await;
+
+    sent.succeeded();
+    assert_eq!(sent.line("x-github-event"), "x-github-event: star");
+    assert_eq!(gateway.events("").await[0]["type"], "github.star");
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.err.contains("it is not `name: value`"), "{}", wrong.err);
+}
+
+#[tokio::test]
+async fn send_signs_for_every_provider_whose_secret_can_sign() {
+    for name in providers() {
+        let provider = Provider::load(&name);
+        let can_sign = provider.info().proofs.iter().any(|proof| *proof != ProofKind::Signature);
+        let recorded = provider.recordings().into_iter().flat_map(|(_, it)| it.vectors);
+        let kind = provider.kind(&recorded.into_iter().find(|vector| vector.valid).unwrap());
+        let setup = Setup::new().plugin(&name).source("tried", &name, &provider.table(&kind));
+        let gateway = setup.clock(hookgate::clock::Clock::System).start().await;
+        let config = gateway.folder().join("hookgate.toml");
+        let words = ["send", "tried", "--to", gateway.public(), "--config"];
+
+        let sent = hookgate(words.into_iter().chain(config.to_str())).await;
+
+        if !can_sign {
+            sent.failed_with("a private key that only the provider has");
+            continue;
+        }
+        assert!(sent.succeeded().contains("\n200\n"), "{name}: {}", sent.out);
+        assert!(!sent.out.contains(&kind.secrets[0]), "{name}: {}", sent.out);
+    }
 }
 
 #[tokio::test]

@@ -30,6 +30,13 @@ impl Secret {
         &self.0
     }
 
+    /// Puts this secret wherever `mark` stands in a text that is about to be sent.
+    pub fn put_into(&self, text: &mut String, mark: &str) {
+        if text.contains(mark) {
+            *text = text.replace(mark, &self.0);
+        }
+    }
+
     /// Puts `mark` wherever this secret stands in a text that is about to be shown.
     pub fn take_out_of(&self, text: &mut String, mark: &str) {
         if text.contains(&*self.0) {

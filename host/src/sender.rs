@@ -1,7 +1,8 @@
 //! Posts as a payment provider would, with a source's own secret.
 //!
 //! For developers and tests (`hookgate send`, the demo): the provider plugin says where its
-//! signature belongs, the host makes it. The gateway itself never signs what comes in.
+//! signature belongs, the host makes it. Where the secret itself is sent along the plugin places a mark,
+//! and never sees what the host puts there. The gateway itself never signs what comes in.
 
 use std::sync::Arc;
 
@@ -10,6 +11,9 @@ use crate::event::{Request, Timestamp};
 use crate::plugin::{CallError, Host, Plugin};
 use crate::secrets::Secret;
 use crate::signature;
+
+/// What a plugin places where the secret itself belongs.
+const MARK: &str = "hookgate-puts-the-secret-here";
 
 /// Why a request could not be signed.
 #[derive(Debug, thiserror::Error)]
@@ -52,11 +56,15 @@ pub async fn sign(
 
     let mut digests = Vec::new();
     for evidence in &claims.evidence {
-        let macs = evidence.proofs.iter().filter(|proof| matches!(proof, Proof::Mac { .. }));
         let mut signed = Err(SignError::NotSymmetric(name()));
-        for proof in macs {
+        for proof in &evidence.proofs {
             for secret in secrets {
-                match signature::digest(proof, secret, &draft.body) {
+                let digest = match proof {
+                    Proof::Mac { .. } => signature::digest(proof, secret, &draft.body),
+                    Proof::Token(_) => Ok(MARK.as_bytes().to_vec()),
+                    Proof::Signature { .. } => continue,
+                };
+                match digest {
                     Ok(digest) => signed = signed.or(Ok(digest)),
                     Err(error) => signed = signed.or(Err(SignError::NoSecret(name(), error))),
                 }
@@ -64,5 +72,19 @@ pub async fn sign(
         }
         digests.push(signed?);
     }
-    ask(digests).await
+    let mut signed = ask(digests).await?;
+    if let Some(secret) = secrets.first() {
+        put_secret(&mut signed, secret);
+    }
+    Ok(signed)
+}
+
+/// Puts the secret where the plugin placed the mark.
+fn put_secret(request: &mut Request, secret: &Secret) {
+    let placed = request.headers.iter().map(|(name, value)| {
+        let mut value = value.to_owned();
+        secret.put_into(&mut value, MARK);
+        (name.to_owned(), value)
+    });
+    request.headers = placed.collect::<Vec<_>>().into_iter().collect();
 }

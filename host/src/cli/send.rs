@@ -1,9 +1,12 @@
 //! `hookgate send`: signs a payload as its provider would and posts it, to try a plugin.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use axum::http::{HeaderName, HeaderValue};
+use bytes::Bytes;
 use clap::Args;
 
 use super::{ConfigFile, http};
@@ -11,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::event::{Request, Timestamp};
 use crate::ids::Name;
-use crate::plugin::About;
+use crate::plugin::{About, Sample};
 use crate::sender;
 
 /// What to send where.
@@ -21,6 +24,9 @@ pub(super) struct Send {
     source: Name,
     /// A sample of the plugin's, by name, or a file whose bytes are the body; the first sample if none
     payload: Option<String>,
+    /// A header beside those of the sample, such as `x-github-event: push`
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
     #[command(flatten)]
     file: ConfigFile,
     /// Where the gateway listens, if not where the configuration says
@@ -48,6 +54,8 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     let answer = http::post(&url, &signed).await?;
     println!("POST {url}");
     for (name, value) in signed.headers.iter() {
+        let mut value = value.to_owned();
+        secrets.iter().for_each(|secret| secret.take_out_of(&mut value, "(the secret)"));
         println!("  {name}: {value}");
     }
     println!("{}", answer.status);
@@ -61,26 +69,50 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The request before it is signed: a sample, or a file as JSON.
+/// The request before it is signed: a sample or a file, with the headers that were asked for.
 fn request(args: &Send, about: &About, now: Timestamp) -> anyhow::Result<Request> {
-    let url = format!("/in/{}", args.source);
+    let (content_type, headers, body) = payload(args, about)?;
+    let given = |name: &str| args.headers.iter().any(|(given, _)| given == name);
+    let own = [("content-type".to_owned(), content_type)].into_iter().chain(headers);
+    let headers = own.filter(|(name, _)| !given(name)).chain(args.headers.iter().cloned());
+    Ok(Request {
+        method: "POST".to_owned(),
+        url: format!("/in/{}", args.source),
+        headers: headers.collect::<Vec<_>>().into_iter().collect(),
+        body,
+        received_at: now,
+    })
+}
+
+/// What kind of body it is, what headers come with it, and the body: a sample's, or a file's.
+fn payload(
+    args: &Send,
+    about: &About,
+) -> anyhow::Result<(String, BTreeMap<String, String>, Bytes)> {
     let sample = match &args.payload {
         None => about.samples.values().next(),
         Some(payload) => about.samples.get(payload),
     };
-    if let Some(sample) = sample {
-        let content_type = [("content-type", sample.content_type.as_str())].into_iter();
-        let own = sample.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let request = http::json_request(&url, sample.body.clone().into(), now);
-        return Ok(Request { headers: content_type.chain(own).collect(), ..request });
+    if let Some(Sample { content_type, headers, body }) = sample.cloned() {
+        return Ok((content_type, headers, body.into()));
     }
     let names: Vec<_> = about.samples.keys().map(String::as_str).collect();
-    let Some(payload) = &args.payload else {
+    let Some(file) = args.payload.as_ref().map(Path::new) else {
         bail!("plugin of source {} has no samples: name a file", args.source);
     };
-    if !Path::new(payload).exists() && !names.is_empty() {
-        bail!("there is no file and no sample `{payload}`; there are: {}", names.join(", "));
+    if !file.exists() && !names.is_empty() {
+        let (file, names) = (file.display(), names.join(", "));
+        bail!("there is no file and no sample `{file}`; there are: {names}");
     }
-    let body = std::fs::read(payload).with_context(|| format!("failed to read {payload}"))?;
-    Ok(http::json_request(&url, body.into(), now))
+    let body = std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))?;
+    Ok((Sample::content_type(file).to_owned(), BTreeMap::new(), body.into()))
+}
+
+/// `name: value`, the name in lower case.
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("it is not `name: value`")?;
+    let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+    HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+    HeaderValue::from_str(value).map_err(|error| error.to_string())?;
+    Ok((name, value.to_owned()))
 }

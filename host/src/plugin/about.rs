@@ -54,6 +54,17 @@ pub struct Sample {
     pub body: String,
 }
 
+impl Sample {
+    /// What kind of body lies in a file, by its ending.
+    pub fn content_type(path: &Path) -> &'static str {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("form") => "application/x-www-form-urlencoded",
+            Some("xml") => "application/xml",
+            _ => "application/json",
+        }
+    }
+}
+
 /// Why there is nothing to put into the section.
 #[derive(Debug, thiserror::Error)]
 pub enum AboutError {
@@ -93,7 +104,7 @@ impl About {
             }
             let body = fs::read_to_string(&path).map_err(|source| unreadable(&file, source))?;
             let headers = object(&path.with_extension(&HEADERS[1..]))?;
-            let content_type = content_type(&path).to_owned();
+            let content_type = Sample::content_type(&path).to_owned();
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             about.samples.insert(name, Sample { content_type, headers, body });
         }
@@ -134,14 +145,6 @@ fn object<T: Default + DeserializeOwned>(path: &Path) -> Result<T, AboutError> {
     let Ok(text) = fs::read_to_string(path) else { return Ok(T::default()) };
     let file = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     serde_json::from_str(&text).map_err(|source| AboutError::NoObject { file: file(), source })
-}
-
-fn content_type(path: &Path) -> &'static str {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("form") => "application/x-www-form-urlencoded",
-        Some("xml") => "application/xml",
-        _ => "application/json",
-    }
 }
 
 fn leb128(bytes: &mut Vec<u8>, mut value: usize) {

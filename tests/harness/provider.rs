@@ -1,0 +1,91 @@
+//! A provider as its tests see it: the plugin, what is recorded of it, and a source that is set up as a
+//! recording says.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hookgate::claims::ProviderInfo;
+use hookgate::cli::vectors::{Recorded, Vector};
+use hookgate::plugin::{About, Compiler, Config, Face, Host, Plugin};
+use serde_json::{Map, Value};
+
+use super::{plugin_file, recordings, target};
+
+/// A provider's plugin, and the settings that its recordings are made for.
+pub(crate) struct Provider {
+    pub(crate) host: Host,
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) about: About,
+}
+
+/// What a source is set up with.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Kind {
+    /// An object.
+    pub(crate) settings: String,
+    pub(crate) secrets: Vec<String>,
+    /// In seconds.
+    pub(crate) tolerance: Option<u64>,
+}
+
+impl Provider {
+    pub(crate) fn load(name: &str) -> Self {
+        let compiled = Some(target().join("test-compiled"));
+        let host = Host::new(Config::new(Compiler::InProcess, compiled)).expect("a host");
+        let wasm = std::fs::read(plugin_file(name)).expect("it is built");
+        let plugin = host.load(name.parse().expect("a name"), &wasm).expect("a plugin");
+        Self { host, plugin, about: About::of_file(&wasm) }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.plugin.name().as_str()
+    }
+
+    pub(crate) fn info(&self) -> &ProviderInfo {
+        self.plugin.provider().expect("a provider")
+    }
+
+    /// What is recorded of it, by file.
+    pub(crate) fn recordings(&self) -> Vec<(String, Recorded)> {
+        let read = |file: PathBuf| {
+            let recorded = Recorded::read(&file, self.name());
+            (file.display().to_string(), recorded.unwrap_or_else(|error| panic!("{error:#}")))
+        };
+        recordings(self.name()).into_iter().map(read).collect()
+    }
+
+    /// Whether a source can be set up as the recording says: with a secret, and settings that do.
+    pub(crate) async fn fits(&self, vector: &Vector) -> bool {
+        let settings = self.kind(vector).settings.into();
+        let checked = self.host.check(&self.plugin, Face::Provider, &settings).await;
+        checked.expect("the plugin works").is_ok() && !vector.secrets().is_empty()
+    }
+
+    pub(crate) fn kind(&self, vector: &Vector) -> Kind {
+        let secrets = vector.secrets();
+        Kind {
+            settings: Value::Object(vector.settings(&self.about.example)).to_string(),
+            secrets: secrets.iter().map(|secret| secret.expose().to_owned()).collect(),
+            tolerance: vector.tolerance().map(|tolerance| tolerance.as_secs()),
+        }
+    }
+
+    /// The lines of a source.
+    pub(crate) fn table(&self, Kind { settings, secrets, tolerance }: &Kind) -> String {
+        // A basic string of TOML is one of JSON too, and so is a list of them.
+        let quoted = |secret: &String| format!("{{ value = {} }}", Value::from(secret.as_str()));
+        let secrets: Vec<String> = secrets.iter().map(quoted).collect();
+        let tolerance = tolerance.map(|seconds| format!("tolerance = \"{seconds}s\"\n"));
+        let settings: Map<String, Value> = serde_json::from_str(settings).expect("an object");
+        let settings = settings.iter().map(|(name, value)| format!("{name} = {value}"));
+        let places = self.info().key_places.iter();
+        let mut hosts: Vec<&str> = places.filter_map(|place| place.url.host_str()).collect();
+        hosts.dedup();
+        format!(
+            "{}secrets = [{}]\nkeys_from = {hosts:?}\nconfig = {{ {} }}",
+            tolerance.unwrap_or_default(),
+            secrets.join(", "),
+            settings.collect::<Vec<_>>().join(", "),
+        )
+    }
+}
