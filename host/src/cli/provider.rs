@@ -78,7 +78,7 @@ fn describe(provider: &Listed) {
         println!("  settings  {}", about.settings);
     }
     if !about.example.is_empty() {
-        println!("  for one   {}", Value::Object(about.example.clone()));
+        println!("  such as   {}", Value::Object(about.example.clone()));
     }
     if !about.confirmed.is_empty() {
         println!("  confirmed {}", about.confirmed);
