@@ -1,14 +1,15 @@
 //! The `hookgate` command as a person types it: the real program, its exit code and its words.
 
+mod send;
+
 use std::path::{Path, PathBuf};
 
-use hookgate::claims::ProofKind;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::harness::{
-    Harness, Provider, Receiver, Setup, payment, plugin_file, program, providers, recordings, text,
+    Harness, Receiver, Setup, payment, plugin_file, program, providers, recordings, text,
 };
 
 /// What became of a command.
@@ -395,113 +396,6 @@ async fn what_the_gateway_refuses_is_said_in_its_own_words() {
     everything.failed_with("the gateway answered 400: an empty filter would replay everything");
     unknown.failed_with("the gateway answered 400: `evt_1` is not an id");
     nobody.failed_with("does the gateway run?");
-}
-
-#[tokio::test]
-async fn send_signs_a_payload_as_its_provider_would() {
-    let gateway = Setup::stripe().clock(hookgate::clock::Clock::System).start().await;
-    let folder = Folder::new("", &[]);
-    let payload = folder.write("payload.json", payment("evt_1", "pi_1", "succeeded").as_bytes());
-    let config = gateway.folder().join("hookgate.toml");
-    let send = async |source: &str| {
-        hookgate([
-            "send".as_ref(),
-            source.as_ref(),
-            payload.as_os_str(),
-            "--config".as_ref(),
-            config.as_os_str(),
-            "--to".as_ref(),
-            gateway.public().as_ref(),
-        ])
-        .await
-    };
-
-    let sent = send("stripe").await;
-    let again = send("stripe").await;
-    let nowhere = send("nobody").await;
-    gateway.settle().await;
-
-    sent.succeeded();
-    assert!(sent.line("stripe-signature: t=").contains(",v1="), "{}", sent.out);
-    assert!(!sent.out.contains("hookgate-duplicate"), "{}", sent.out);
-    again.succeeded();
-    again.line("hookgate-duplicate: true");
-    nowhere.failed_with("has no [sources.nobody]");
-    let events = gateway.events("").await;
-    assert_eq!(events.len(), 1);
-    assert_eq!(events[0]["event_id"], "evt_1");
-}
-
-#[tokio::test]
-async fn send_has_samples_by_name() {
-    let gateway = Setup::stripe().clock(hookgate::clock::Clock::System).start().await;
-    let config = gateway.folder().join("hookgate.toml");
-    let send = async |sample: Option<&str>| {
-        let words = ["send", "stripe"].into_iter().chain(sample).map(std::ffi::OsString::from);
-        let rest =
-            ["--config".as_ref(), config.as_os_str(), "--to".as_ref(), gateway.public().as_ref()];
-        hookgate(words.chain(rest.map(std::ffi::OsStr::to_owned))).await
-    };
-
-    let named = send(Some("payment_intent.payment_failed")).await;
-    let any = send(None).await;
-    let unknown = send(Some("payment_intent.fialed")).await;
-    gateway.settle().await;
-
-    named.succeeded();
-    any.succeeded();
-    unknown.failed_with("there is no file and no sample `payment_intent.fialed`; there are: ");
-    assert!(unknown.err.contains("payment_intent.payment_failed"), "{}", unknown.err);
-    let events = gateway.events("").await;
-    assert!(events.iter().any(|event| event["type"] == "payment.failed"), "{events:?}");
-}
-
-#[tokio::test]
-async fn a_header_that_a_file_needs_can_be_sent_with_it() {
-    let secret = "secrets = [{ value = \"hookgate\" }]";
-    let setup = Setup::new().plugin("github").source("code", "github", secret);
-    let gateway = setup.clock(hookgate::clock::Clock::System).start().await;
-    let folder = Folder::new("", &[]);
-    let payload = folder.write("payload.json", br#"{"zen":"Keep it logically awesome."}"#);
-    let config = gateway.folder().join("hookgate.toml");
-    let send = async |header: &str| {
-        let words = ["send", "code", payload.to_str().unwrap(), "--to", gateway.public()];
-        let rest = ["--config", config.to_str().unwrap(), "--header", header];
-        hookgate(words.into_iter().chain(rest)).await
-    };
-
-    let sent = send("X-GitHub-Event: star").await;
-    let wrong = send("star").await;
-    gateway.settle().await;
-
-    sent.succeeded();
-    assert_eq!(sent.line("x-github-event"), "x-github-event: star");
-    assert_eq!(gateway.events("").await[0]["type"], "github.star");
-    assert_eq!(wrong.code, Some(2));
-    assert!(wrong.err.contains("it is not `name: value`"), "{}", wrong.err);
-}
-
-#[tokio::test]
-async fn send_signs_for_every_provider_whose_secret_can_sign() {
-    for name in providers() {
-        let provider = Provider::load(&name);
-        let can_sign = provider.info().proofs.iter().any(|proof| *proof != ProofKind::Signature);
-        let recorded = provider.recordings().into_iter().flat_map(|(_, it)| it.vectors);
-        let kind = provider.kind(&recorded.into_iter().find(|vector| vector.valid).unwrap());
-        let setup = Setup::new().plugin(&name).source("tried", &name, &provider.table(&kind));
-        let gateway = setup.clock(hookgate::clock::Clock::System).start().await;
-        let config = gateway.folder().join("hookgate.toml");
-        let words = ["send", "tried", "--to", gateway.public(), "--config"];
-
-        let sent = hookgate(words.into_iter().chain(config.to_str())).await;
-
-        if !can_sign {
-            sent.failed_with("a private key that only the provider has");
-            continue;
-        }
-        assert!(sent.succeeded().contains("\n200\n"), "{name}: {}", sent.out);
-        assert!(!sent.out.contains(&kind.secrets[0]), "{name}: {}", sent.out);
-    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 mod challenge;
 mod fuzz;
 mod property;
+mod types;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use super::vectors;
 use super::{Bench, golden, send, sign};
-use crate::event::{Event, Timestamp, is_event_type};
-use crate::provider::Provider;
+use crate::event::{Event, Timestamp};
+use crate::provider::{Provider, ProviderInfo};
 use crate::request::Request;
 
 /// When samples are sent: the start of 2026.
@@ -118,6 +119,9 @@ impl<P: Provider> Suite<P> {
     pub fn check_samples(&self) {
         for Sample { path, request } in self.samples() {
             let events = self.send(&request);
+            for event in &events {
+                check_type(&P::describe(), &path, event);
+            }
             golden::check(&path, &self.sign(&request).body, &events);
         }
     }
@@ -162,7 +166,7 @@ impl<P: Provider> Suite<P> {
                 Err(_) => self.call(|| P::parse(&request)).expect("a payload can be parsed"),
             };
             for event in events {
-                assert!(is_event_type(&event.type_), "{}: {}", path.display(), event.type_);
+                check_type(&P::describe(), path, &event);
             }
         }
     }
@@ -222,6 +226,11 @@ impl<P: Provider> Suite<P> {
         }
         request
     }
+}
+
+fn check_type(info: &ProviderInfo, path: &Path, event: &Event) {
+    let (path, type_) = (path.display(), &event.type_);
+    assert!(types::fits(info, type_), "{path}: `{type_}` is not declared, or not canonical");
 }
 
 /// The name of a file, which tells what is in it.

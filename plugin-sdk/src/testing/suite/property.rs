@@ -5,9 +5,8 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 
-use super::{NOW, Suite};
+use super::{NOW, Suite, types};
 use crate::claims::{Claims, KeyLookup, KeySource, Proof, Signature};
-use crate::event::is_event_type;
 use crate::id;
 use crate::json::Json;
 use crate::provider::Provider;
@@ -149,7 +148,8 @@ impl<P: Provider> Suite<P> {
         }
         let Ok(events) = events else { return Ok(()) };
         for event in &events {
-            prop_assert!(is_event_type(&event.type_), "`{}` is no event type", event.type_);
+            let fits = types::fits(&P::describe(), &event.type_);
+            prop_assert!(fits, "`{}` is not declared, or neither canonical nor own", event.type_);
             prop_assert!(Json::parse(event.data.as_bytes()).is_ok(), "no JSON: {}", event.data);
             prop_assert!(id::fits(&event.id), "an id of {} bytes", event.id.len());
             prop_assert!(event.subject.as_deref().is_none_or(id::fits), "no subject fits");
