@@ -7,7 +7,7 @@ use crate::bindings::provider::exports::hookgate::plugin::provider as exported;
 use crate::claims::{Claims, Refusal};
 use crate::event::{Event, Failure, Timestamp};
 use crate::request::Request;
-use crate::{log, settings};
+use crate::{handshake, log, settings};
 
 pub use exported::{ClockRule, ProviderInfo};
 
@@ -57,7 +57,7 @@ impl<P: Provider> exported::Guest for P {
 
     fn claim(request: Request) -> Result<Claims, Refusal> {
         log::panics();
-        <P as Provider>::claim(&request)
+        handshake::answerable(<P as Provider>::claim(&request)?)
     }
 
     fn parse(request: Request) -> Result<Vec<Event>, Failure> {
