@@ -48,12 +48,12 @@ crash: build
 	HOOKGATE_CRASH_CYCLES=$(N) $(CARGO) test --release --locked -p hookgate-tests --test scenarios \
 		what_was_answered_survives_kill_9 -- --nocapture
 
-# N requests that nobody would send, shared out among the providers, and one in a hundred more through
-# the wasm. `make test` runs a few thousand of each.
+# N requests that nobody would send, shared out among the providers, and one in ten more through the
+# wasm. `make test` runs a few thousand.
 fuzz: N = 10000000
 fuzz: SHARE = $(shell expr $(N) / $(words $(PLUGINS)))
 fuzz: build
-	HOOKGATE_FUZZ_WASM=$(shell expr $(SHARE) / 100) $(CARGO) test --release --locked -p hookgate-tests \
+	HOOKGATE_FUZZ_WASM=$(shell expr $(SHARE) / 10) $(CARGO) test --release --locked -p hookgate-tests \
 		--test scenarios fuzz -- --nocapture
 	HOOKGATE_FUZZ=$(SHARE) $(CARGO) test --release --locked --workspace --exclude hookgate \
 		--exclude hookgate-tests --exclude hookgate-bench nothing_breaks_under_fuzz -- --nocapture > target/fuzz.log
