@@ -64,7 +64,8 @@
 //!
 //! Where the proof stands is said once: [`HeaderMac`] for a digest in a header, [`TimedMac`] for one
 //! with the time beside it, [`StampedMac`] for one with the time in a header of its own,
-//! [`HeaderToken`] for a secret that is sent along, and [`Evidence`] for all others. What an object says is read off its [`Members`].
+//! [`HeaderToken`] for a secret that is sent along, and [`Evidence`] for all others. What an object
+//! says is read off its [`Members`], what the operator says off a type that is [`Configured`].
 //!
 //! What to watch:
 //! - **Sign what is signed.** Put into the evidence's message exactly the bytes that the provider
@@ -172,6 +173,7 @@ pub use json::{InvalidJson, Json, Members};
 pub use money::{InvalidMoney, Money, decimals};
 pub use provider::{ClockRule, Provider, ProviderInfo};
 pub use request::{Header, Reply, Request};
+pub use settings::Configured;
 pub use stamped_mac::StampedMac;
 pub use timed_mac::TimedMac;
 

@@ -14,14 +14,54 @@ pub fn text() -> String {
     door::get()
 }
 
-/// The settings as a type of the plugin's own. What `check` let pass does not fail here.
-pub fn read<T: DeserializeOwned>() -> Result<T, String> {
-    parse(&text())
+/// Settings as a type of the plugin's own, whose `deny_unknown_fields` turns a misspelt name into an
+/// error that the operator sees at once.
+///
+/// ```
+/// use hookgate_sdk::Configured;
+///
+/// #[derive(serde::Deserialize)]
+/// #[serde(deny_unknown_fields)]
+/// struct Settings {
+///     url: String,
+/// }
+///
+/// impl Configured for Settings {
+///     fn fits(&self) -> Result<(), String> {
+///         let is_whole = self.url.starts_with("https://");
+///         if is_whole { Ok(()) } else { Err("`url` is not a whole URL".to_owned()) }
+///     }
+/// }
+///
+/// assert_eq!(Settings::check(r#"{"url": "https://pay.example"}"#), Ok(()));
+/// assert!(Settings::check(r#"{"url": "/in"}"#).is_err());
+/// assert!(Settings::check(r#"{"uri": "https://pay.example"}"#).is_err());
+/// ```
+pub trait Configured: DeserializeOwned {
+    /// What an operator is told to do where settings have not the right shape.
+    const ADVICE: &str = "";
+
+    /// What is wrong with settings that have the right shape.
+    fn fits(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// What a plugin's own `check` does.
+    fn check(settings: &str) -> Result<(), String> {
+        let advise = |error| match Self::ADVICE {
+            "" => error,
+            advice => format!("{error}; {advice}"),
+        };
+        parse::<Self>(settings).map_err(advise)?.fits()
+    }
+
+    /// The settings of this source or handler. What `check` let pass does not fail here.
+    fn read() -> Result<Self, String> {
+        parse(&text())
+    }
 }
 
-/// What `check` does: reads settings as a type, whose `deny_unknown_fields` turns a misspelt name
-/// into an error that the operator sees at once.
-pub fn parse<T: DeserializeOwned>(settings: &str) -> Result<T, String> {
+fn parse<T: DeserializeOwned>(settings: &str) -> Result<T, String> {
     serde_json::from_str(settings).map_err(|error| format!("settings do not fit: {error}"))
 }
 

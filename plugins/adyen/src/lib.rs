@@ -15,8 +15,8 @@ mod platform;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, KeyEncoding, Piece, ProofKind, Provider, ProviderInfo,
-    Refusal, Reply, Request, Timestamp,
+    Claims, Configured, Event, Failure, HeaderMac, KeyEncoding, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Reply, Request, Timestamp,
 };
 
 use crate::settings::Settings;

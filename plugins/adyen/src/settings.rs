@@ -1,5 +1,6 @@
 //! What the operator may say of a source: whose notifications it takes.
 
+use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -10,14 +11,9 @@ pub(crate) struct Settings {
     pub(crate) merchant_account: Option<String>,
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        let settings: Self = hookgate_sdk::settings::parse(settings)?;
-        match settings.merchant_account.as_deref() {
+impl Configured for Settings {
+    fn fits(&self) -> Result<(), String> {
+        match self.merchant_account.as_deref() {
             Some("") => Err("`merchant_account` is empty".to_owned()),
             Some(account) if account.contains(':') => {
                 Err("`merchant_account` can't contain a colon".to_owned())

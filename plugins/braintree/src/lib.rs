@@ -13,8 +13,8 @@ mod settings;
 mod xml;
 
 use hookgate_sdk::{
-    Claims, Event, Evidence, Failure, Hmac, KeyEncoding, Piece, Proof, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, id,
+    Claims, Configured, Event, Evidence, Failure, Hmac, KeyEncoding, Piece, Proof, ProofKind,
+    Provider, ProviderInfo, Refusal, Request, Timestamp, id,
 };
 
 use crate::payload::Payload;

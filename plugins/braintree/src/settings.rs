@@ -1,5 +1,6 @@
 //! What the operator must say of a source: which pair of keys is the source's.
 
+use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// Longest public key.
@@ -13,14 +14,9 @@ pub(crate) struct Settings {
     pub(crate) public_key: String,
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        let settings: Self = hookgate_sdk::settings::parse(settings)?;
-        let key = &settings.public_key;
+impl Configured for Settings {
+    fn fits(&self) -> Result<(), String> {
+        let key = &self.public_key;
         let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(known) {
             Ok(())

@@ -9,8 +9,8 @@ mod event;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, Handshake, Piece, ProofKind, Provider, ProviderInfo, Refusal, Request,
-    Timestamp,
+    Claims, Configured, Event, Failure, Handshake, Piece, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, Timestamp,
 };
 
 use crate::settings::{Proof, Settings};

@@ -1,6 +1,6 @@
 //! What the operator may say of a source: how its services prove what they post.
 
-use hookgate_sdk::{DigestText, HeaderMac, HeaderToken};
+use hookgate_sdk::{Configured, DigestText, HeaderMac, HeaderToken};
 use serde::Deserialize;
 
 /// The token, where it is the proof.
@@ -46,25 +46,21 @@ enum Encoding {
     Base64,
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        let settings: Self = hookgate_sdk::settings::parse(settings)?;
-        let of_digest =
-            settings.header.is_some() || settings.prefix.is_some() || settings.encoding.is_some();
-        if settings.proof == Proof::Bearer && of_digest {
+impl Configured for Settings {
+    fn fits(&self) -> Result<(), String> {
+        let of_digest = self.header.is_some() || self.prefix.is_some() || self.encoding.is_some();
+        if self.proof == Proof::Bearer && of_digest {
             return Err("a bearer token is in `Authorization` and has no digest to set".to_owned());
         }
-        let named = settings.header.as_deref().is_none_or(|header| {
+        let named = self.header.as_deref().is_none_or(|header| {
             !header.is_empty()
                 && header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         });
         if named { Ok(()) } else { Err("`header` is no name of a header".to_owned()) }
     }
+}
 
+impl Settings {
     /// Whether a sender of this DNS name may post. What a header can't repeat is no name.
     pub(crate) fn allows(&self, origin: &str) -> bool {
         let named = !origin.is_empty()

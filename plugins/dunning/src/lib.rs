@@ -7,7 +7,7 @@ mod notice;
 mod settings;
 
 use hookgate_sdk::outbox::{self, Severity};
-use hookgate_sdk::{Context, Event, Failure, Handler, HandlerInfo, state};
+use hookgate_sdk::{Configured, Context, Event, Failure, Handler, HandlerInfo, state};
 
 use crate::settings::Settings;
 

@@ -1,5 +1,6 @@
 //! What the operator may say: after how many failures to raise an alert.
 
+use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// The handler's `config` table.
@@ -16,14 +17,9 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        let settings: Self = hookgate_sdk::settings::parse(settings)?;
-        if settings.alert_after >= 1 {
+impl Configured for Settings {
+    fn fits(&self) -> Result<(), String> {
+        if self.alert_after >= 1 {
             Ok(())
         } else {
             Err("`alert_after` must be at least 1".to_owned())

@@ -8,8 +8,9 @@ mod canonical;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, HeaderToken, InvalidMoney, Members, Money, Piece, ProofKind,
-    Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, id, json, labels,
+    Claims, Configured, Event, Failure, HeaderMac, HeaderToken, InvalidMoney, Members, Money,
+    Piece, ProofKind, Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, id, json,
+    labels,
 };
 
 use crate::settings::{Settings, Version};

@@ -1,5 +1,6 @@
 //! What the operator may say of a source: which version of webhooks it takes.
 
+use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -20,12 +21,4 @@ pub(crate) enum Version {
     V4,
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        hookgate_sdk::settings::parse(settings).map(|_: Self| ())
-    }
-}
+impl Configured for Settings {}

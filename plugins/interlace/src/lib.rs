@@ -10,8 +10,9 @@
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, InvalidMoney, Json, Members, Money, Piece, ProofKind,
-    Provider, ProviderInfo, Refusal, Reply, Request, Timestamp, event_type, id, json, labels,
+    Claims, Configured, Event, Failure, HeaderMac, InvalidMoney, Json, Members, Money, Piece,
+    ProofKind, Provider, ProviderInfo, Refusal, Reply, Request, Timestamp, event_type, id, json,
+    labels,
 };
 
 use crate::settings::{Settings, Signed};

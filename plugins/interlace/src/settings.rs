@@ -1,5 +1,6 @@
 //! What the operator must confirm of a source: what Interlace signs.
 
+use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -19,15 +20,6 @@ pub(crate) enum Signed {
     Body,
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        let settings: Result<Self, _> = hookgate_sdk::settings::parse(settings);
-        settings.map(drop).map_err(|error| {
-            format!("{error}; ask Interlace what is signed, then set `signed` to resource or body")
-        })
-    }
+impl Configured for Settings {
+    const ADVICE: &str = "ask Interlace what is signed, then set `signed` to resource or body";
 }

@@ -11,8 +11,8 @@
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, Json, Piece, ProofKind, Provider, ProviderInfo, Refusal, Request,
-    Timestamp, event_type, form, id,
+    Claims, Configured, Event, Failure, Json, Piece, ProofKind, Provider, ProviderInfo, Refusal,
+    Request, Timestamp, event_type, form, id,
 };
 
 use crate::settings::{Scheme, Settings};

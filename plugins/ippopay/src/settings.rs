@@ -1,6 +1,6 @@
 //! What the operator must confirm of a source: how IppoPay proves a call, and where its fields are.
 
-use hookgate_sdk::{DigestText, HeaderMac, HeaderToken};
+use hookgate_sdk::{Configured, DigestText, HeaderMac, HeaderToken};
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -42,30 +42,27 @@ enum Encoding {
     Base64,
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
+impl Configured for Settings {
+    const ADVICE: &str = "ask IppoPay how a call is proven, then set `scheme`";
 
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        let settings: Self = hookgate_sdk::settings::parse(settings).map_err(|error| {
-            format!("{error}; ask IppoPay how a call is proven, then set `scheme`")
-        })?;
-        let named = !settings.header.is_empty()
-            && settings.header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if settings.scheme == Scheme::Unsigned && !settings.header.is_empty() {
+    fn fits(&self) -> Result<(), String> {
+        let named = !self.header.is_empty()
+            && self.header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if self.scheme == Scheme::Unsigned && !self.header.is_empty() {
             return Err("`header` is set, and `scheme` says that there is none".to_owned());
         }
-        if settings.scheme != Scheme::Unsigned && !named {
+        if self.scheme != Scheme::Unsigned && !named {
             return Err("`header` does not name the header that proves a call".to_owned());
         }
-        let pointers = settings.event_type.iter().chain(&settings.subject);
+        let pointers = self.event_type.iter().chain(&self.subject);
         match pointers.into_iter().find(|pointer| !pointer.starts_with('/')) {
             Some(pointer) => Err(format!("`{pointer}` is not a JSON pointer such as /order/id")),
             None => Ok(()),
         }
     }
+}
 
+impl Settings {
     pub(crate) fn mac(&self) -> HeaderMac<'_> {
         let text = match self.encoding {
             Encoding::Hex => DigestText::Hex,

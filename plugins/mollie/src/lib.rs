@@ -11,8 +11,8 @@ mod legacy;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
+    Claims, Configured, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind,
+    Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
 };
 
 use crate::settings::Settings;

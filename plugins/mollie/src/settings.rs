@@ -1,5 +1,6 @@
 //! What the operator may say of a source: that it takes calls that nobody signed.
 
+use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -11,12 +12,4 @@ pub(crate) struct Settings {
     pub(crate) legacy: bool,
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        hookgate_sdk::settings::parse(settings).map(|_: Self| ())
-    }
-}
+impl Configured for Settings {}

@@ -12,9 +12,9 @@ mod settings;
 mod transmission;
 
 use hookgate_sdk::{
-    Claims, Event, Evidence, Failure, InvalidMoney, Json, KeyLookup, Members, Money, Piece, Proof,
-    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type, id,
-    json, labels,
+    Claims, Configured, Event, Evidence, Failure, InvalidMoney, Json, KeyLookup, Members, Money,
+    Piece, Proof, ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp,
+    event_type, id, json, labels,
 };
 
 use crate::settings::{Environment, Settings};

@@ -1,6 +1,6 @@
 //! What the operator must say of a source: which webhook it is, and in which environment.
 
-use hookgate_sdk::KeyPlace;
+use hookgate_sdk::{Configured, KeyPlace};
 use serde::Deserialize;
 
 /// Longest id of a webhook.
@@ -49,14 +49,9 @@ impl Environment {
     }
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        let settings: Self = hookgate_sdk::settings::parse(settings)?;
-        let id = &settings.webhook_id;
+impl Configured for Settings {
+    fn fits(&self) -> Result<(), String> {
+        let id = &self.webhook_id;
         let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(known) {
             Ok(())

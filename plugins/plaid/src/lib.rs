@@ -10,9 +10,9 @@ mod settings;
 mod token;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Event, Evidence, Failure, KeyField, KeyLookup, KeyPlace, Piece, Proof,
-    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type, id,
-    json, labels, time,
+    Claims, ClockRule, Configured, Event, Evidence, Failure, KeyField, KeyLookup, KeyPlace, Piece,
+    Proof, ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type,
+    id, json, labels, time,
 };
 
 use crate::settings::{Environment, Settings};

@@ -1,5 +1,6 @@
 //! What the operator must say of a source: whose keys to ask for, and in which environment.
 
+use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -30,14 +31,9 @@ impl Environment {
     }
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        let settings: Self = hookgate_sdk::settings::parse(settings)?;
-        if (1..=64).contains(&settings.client_id.len()) {
+impl Configured for Settings {
+    fn fits(&self) -> Result<(), String> {
+        if (1..=64).contains(&self.client_id.len()) {
             Ok(())
         } else {
             Err("`client_id` is not the id that Plaid gave with the secret".to_owned())

@@ -1,5 +1,6 @@
 //! What the operator must say of a source: the URL that Square knows.
 
+use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -10,14 +11,9 @@ pub(crate) struct Settings {
     pub(crate) url: String,
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        let settings: Self = hookgate_sdk::settings::parse(settings)?;
-        if settings.url.starts_with("https://") || settings.url.starts_with("http://") {
+impl Configured for Settings {
+    fn fits(&self) -> Result<(), String> {
+        if self.url.starts_with("https://") || self.url.starts_with("http://") {
             Ok(())
         } else {
             Err("`url` is not the whole URL that is registered with Square".to_owned())

@@ -7,8 +7,8 @@ mod settings;
 mod signature;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Event, Failure, ProofKind, Provider, ProviderInfo, Refusal, Request,
-    Timestamp, time,
+    Claims, ClockRule, Configured, Event, Failure, ProofKind, Provider, ProviderInfo, Refusal,
+    Request, Timestamp, time,
 };
 
 use crate::settings::Settings;

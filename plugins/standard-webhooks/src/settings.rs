@@ -1,5 +1,6 @@
 //! What the operator may say of a source: where a body names its subject.
 
+use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// Where most senders put the id of what an event is about.
@@ -12,20 +13,17 @@ pub(crate) struct Settings {
     subject: Option<String>,
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        let settings: Self = hookgate_sdk::settings::parse(settings)?;
-        if settings.subject().starts_with('/') {
+impl Configured for Settings {
+    fn fits(&self) -> Result<(), String> {
+        if self.subject().starts_with('/') {
             Ok(())
         } else {
             Err("`subject` is not a JSON pointer such as /data/customer/id".to_owned())
         }
     }
+}
 
+impl Settings {
     /// The JSON pointer to the subject.
     pub(crate) fn subject(&self) -> &str {
         self.subject.as_deref().unwrap_or(SUBJECT)

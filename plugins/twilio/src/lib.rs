@@ -11,8 +11,8 @@ mod settings;
 mod signed;
 
 use hookgate_sdk::{
-    Claims, Event, Evidence, Failure, HeaderMac, Hmac, Piece, ProofKind, Provider, ProviderInfo,
-    Refusal, Request, Timestamp,
+    Claims, Configured, Event, Evidence, Failure, HeaderMac, Hmac, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp,
 };
 
 use crate::settings::Settings;

@@ -1,5 +1,6 @@
 //! What the operator must say of a source: the URL that Twilio knows.
 
+use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -10,17 +11,14 @@ pub(crate) struct Settings {
     url: String,
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        let settings: Self = hookgate_sdk::settings::parse(settings)?;
-        let parts = settings.parts().map(drop);
+impl Configured for Settings {
+    fn fits(&self) -> Result<(), String> {
+        let parts = self.parts().map(drop);
         parts.ok_or_else(|| "`url` is not the whole URL that Twilio calls".to_owned())
     }
+}
 
+impl Settings {
     /// The URL without a port, and with the port that it has or that its scheme means.
     pub(crate) fn urls(&self) -> Option<[String; 2]> {
         let (scheme, host, path) = self.parts()?;

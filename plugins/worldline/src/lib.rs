@@ -10,8 +10,9 @@ mod canonical;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, Handshake, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind,
-    Provider, ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json, labels,
+    Claims, Configured, Event, Failure, Handshake, HeaderMac, InvalidMoney, Members, Money, Piece,
+    ProofKind, Provider, ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json,
+    labels,
 };
 
 use crate::settings::{Decimals, Settings};

@@ -1,5 +1,6 @@
 //! What the operator may say of a source: how Worldline counts its amounts.
 
+use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -19,12 +20,4 @@ pub(crate) enum Decimals {
     Iso,
 }
 
-impl Settings {
-    pub(crate) fn read() -> Result<Self, String> {
-        hookgate_sdk::settings::read()
-    }
-
-    pub(crate) fn check(settings: &str) -> Result<(), String> {
-        hookgate_sdk::settings::parse(settings).map(|_: Self| ())
-    }
-}
+impl Configured for Settings {}
