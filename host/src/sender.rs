@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::claims::Proof;
+use crate::claims::{Evidence, Proof};
 use crate::event::{Request, Timestamp};
 use crate::plugin::{CallError, Host, Plugin};
 use crate::secrets::Secret;
@@ -54,29 +54,40 @@ pub async fn sign(
     let claims = host.claims(plugin, settings, &draft).await.map_err(call)?;
     let claims = claims.map_err(|refusal| SignError::Unread(name(), refusal.reason))?;
 
-    let mut digests = Vec::new();
-    for evidence in &claims.evidence {
-        let mut signed = Err(SignError::NotSymmetric(name()));
-        for proof in &evidence.proofs {
-            for secret in secrets {
-                let digest = match proof {
-                    Proof::Mac { .. } => signature::digest(proof, secret, &draft.body),
-                    Proof::Token(_) => Ok(MARK.as_bytes().to_vec()),
-                    Proof::Signature { .. } => continue,
-                };
-                match digest {
-                    Ok(digest) => signed = signed.or(Ok(digest)),
-                    Err(error) => signed = signed.or(Err(SignError::NoSecret(name(), error))),
-                }
-            }
-        }
-        digests.push(signed?);
-    }
+    let digest = |evidence| digest(evidence, secrets, &draft.body, name);
+    let digests = claims.evidence.iter().map(digest).collect::<Result<_, _>>()?;
     let mut signed = ask(digests).await?;
     if let Some(secret) = secrets.first() {
         put_secret(&mut signed, secret);
     }
     Ok(signed)
+}
+
+/// What the first secret that fits makes of the evidence.
+fn digest(
+    evidence: &Evidence,
+    secrets: &[Secret],
+    body: &[u8],
+    name: impl Fn() -> String,
+) -> Result<Vec<u8>, SignError> {
+    let is_symmetric = |proof: &&Proof| !matches!(proof, Proof::Signature { .. });
+    let proofs: Vec<&Proof> = evidence.proofs.iter().filter(is_symmetric).collect();
+    if proofs.is_empty() {
+        return Err(SignError::NotSymmetric(name()));
+    }
+    let mut why = signature::Error::NoUsableSecret;
+    for proof in proofs {
+        for secret in secrets {
+            match proof {
+                Proof::Token(_) => return Ok(MARK.as_bytes().to_vec()),
+                proof => match signature::digest(proof, secret, body) {
+                    Ok(digest) => return Ok(digest),
+                    Err(error) => why = error,
+                },
+            }
+        }
+    }
+    Err(SignError::NoSecret(name(), why))
 }
 
 /// Puts the secret where the plugin placed the mark.

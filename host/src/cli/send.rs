@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use ::http::{HeaderName, HeaderValue};
 use anyhow::{Context, bail};
-use axum::http::{HeaderName, HeaderValue};
 use bytes::Bytes;
 use clap::Args;
 
