@@ -1,7 +1,8 @@
 //! A store that has been in use: filled before anything is measured, through the store's own door.
 //!
 //! Each is filled once and copied for every gateway that starts with it. What is in it is as it
-//! would be after so much traffic; only that it came in large portions is not.
+//! would be after so much traffic; only that it came in large portions is not. Ids come in portions of
+//! a commit each, because a commit does one step of tidying them, however many it brings.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,18 +72,15 @@ struct Filling {
 
 impl Filling {
     async fn ids(&self, count: usize) -> anyhow::Result<()> {
-        let receipts = (0..count).step_by(PORTION).map(|first| {
-            let filling = self.clone();
-            async move {
-                let id = |number: usize| match number {
-                    0..KNOWN => filling.batch.event_id(number).to_owned(),
-                    _ => format!("evt_1{:016x}{number:08}", fastrand::u64(..)),
-                };
-                let ids = (first..count.min(first + PORTION)).map(id).collect();
-                filling.append(ids, b"{}").await
-            }
-        });
-        some_at_a_time(receipts).await
+        let id = |number: usize| match number {
+            0..KNOWN => self.batch.event_id(number).to_owned(),
+            _ => format!("evt_1{:016x}{number:08}", fastrand::u64(..)),
+        };
+        for first in (0..count).step_by(PORTION) {
+            let ids = (first..count.min(first + PORTION)).map(id).collect();
+            self.append(ids, b"{}").await?;
+        }
+        Ok(())
     }
 
     /// Receipts of so many events, parsed, each event owed to `crm`.
