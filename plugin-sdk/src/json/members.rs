@@ -61,6 +61,11 @@ impl<'a> Members<'a> {
         id::fits(&name).then(|| name.into_owned())
     }
 
+    /// The first [name](Self::name) that stands at one of these pointers.
+    pub fn first_name(&self, pointers: &[&str]) -> Option<String> {
+        pointers.iter().find_map(|pointer| self.name(pointer))
+    }
+
     /// A [name](Self::name) out of a list of the provider's, in lower case: `VISA` is `visa`
     /// everywhere.
     pub fn word(&self, pointer: &str) -> Option<String> {
@@ -123,6 +128,9 @@ mod tests {
     fn a_name_is_never_empty() {
         assert_eq!(body().name("/id").as_deref(), Some("7"));
         assert_eq!(body().word("/brand").as_deref(), Some("visa"));
+        let pointers = ["/none", "/name", "/of/id", "/id"];
+        assert_eq!(body().first_name(&pointers).as_deref(), Some("a"));
+        assert_eq!(body().first_name(&pointers[..2]), None);
         for pointer in ["/name", "/none", "/of", "/x"] {
             assert_eq!(body().name(pointer), None, "{pointer}");
             assert!(body().required(pointer).is_err(), "{pointer}");

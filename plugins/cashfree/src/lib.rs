@@ -83,7 +83,7 @@ fn event_id(body: &[u8]) -> String {
 
 /// The merchant's order, which several tries and what follows them share; else what there is.
 fn subject(object: &Members<'_>) -> Option<String> {
-    [
+    object.first_name(&[
         "/order/order_id",
         "/refund/order_id",
         "/auto_refund/order_id",
@@ -92,9 +92,7 @@ fn subject(object: &Members<'_>) -> Option<String> {
         "/settlement/settlement_id",
         "/subscription_details/subscription_id",
         "/subscription_id",
-    ]
-    .into_iter()
-    .find_map(|pointer| object.name(pointer))
+    ])
 }
 
 fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
@@ -123,7 +121,7 @@ fn declined(object: &Members<'_>) -> Option<String> {
         "/error_details/error_code",
         "/failure_details/failure_reason",
     ];
-    named.into_iter().find_map(|pointer| object.name(pointer))
+    object.first_name(&named)
 }
 
 hookgate_sdk::export!(provider: Cashfree);

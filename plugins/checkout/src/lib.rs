@@ -35,8 +35,7 @@ impl Provider for Checkout {
         let object = envelope.object("/data");
         // A dispute or a report of fraud names its payment, so that everything about a payment has one
         // subject.
-        let subject = ["/payment_id", "/payment/id", "/id"];
-        let subject = subject.into_iter().find_map(|pointer| object.name(pointer));
+        let subject = object.first_name(&["/payment_id", "/payment/id", "/id"]);
         let declined = own.ends_with("declined").then(|| object.name("/response_code")).flatten();
         let canonical = canonical::event_type(&own);
         let data = envelope.at("/data").unwrap_or(body);

@@ -115,8 +115,7 @@ fn event_id(body: &[u8]) -> String {
 
 /// The charge, under Flutterwave's own id, which is what refunds and chargebacks name.
 fn subject(object: &Members<'_>) -> Option<String> {
-    let named = ["/charge_id", "/tx_id", "/id", "/tx_ref", "/reference"];
-    named.into_iter().find_map(|pointer| object.name(pointer))
+    object.first_name(&["/charge_id", "/tx_id", "/id", "/tx_ref", "/reference"])
 }
 
 /// A transfer may be from one currency into another, and then its amount could be of either.
@@ -137,8 +136,7 @@ fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
 fn declined(object: &Members<'_>) -> Option<String> {
     let failed = object.word("/status").is_some_and(|status| status == "failed");
     let named = ["/processor_response/code", "/processor_response", "/provider_response/code"];
-    let response = || named.into_iter().find_map(|pointer| object.name(pointer));
-    failed.then(response).flatten()
+    failed.then(|| object.first_name(&named)).flatten()
 }
 
 hookgate_sdk::export!(provider: Flutterwave);

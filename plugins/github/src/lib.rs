@@ -105,7 +105,7 @@ fn canonical(own: &str) -> Option<&'static str> {
 
 /// What the event is named after, else where it happened.
 fn subject(members: &Members<'_>, name: &str) -> Option<String> {
-    [
+    members.first_name(&[
         "/sponsorship/node_id",
         "/marketplace_purchase/account/id",
         &format!("/{name}/id"),
@@ -113,9 +113,7 @@ fn subject(members: &Members<'_>, name: &str) -> Option<String> {
         "/pull_request/id",
         "/repository/id",
         "/organization/id",
-    ]
-    .into_iter()
-    .find_map(|pointer| members.name(pointer))
+    ])
 }
 
 fn time(members: &Members<'_>, name: &str) -> Option<Timestamp> {

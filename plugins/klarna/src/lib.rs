@@ -57,9 +57,12 @@ impl Provider for Klarna {
 
 /// The transaction of a capture or a dispute, so that everything about a payment has one subject.
 fn subject(payload: &Members<'_>) -> Option<String> {
-    ["/payment_transaction_id", "/payment_request_id", "/payment_dispute_id", "/account_id"]
-        .into_iter()
-        .find_map(|pointer| payload.name(pointer))
+    payload.first_name(&[
+        "/payment_transaction_id",
+        "/payment_request_id",
+        "/payment_dispute_id",
+        "/account_id",
+    ])
 }
 
 /// Of a payment, or of what is disputed of it.

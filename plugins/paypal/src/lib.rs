@@ -104,24 +104,26 @@ impl Provider for PayPal {
 /// The payment, so that everything about it has one subject; else the entity itself. A refund of
 /// version 2 names its capture by a link alone.
 fn subject(resource: &Members<'_>) -> Option<String> {
-    let named = |pointers: &[&str]| pointers.iter().find_map(|pointer| resource.name(pointer));
     let link = |link: &Json<'_>| {
         let up = link.text("/rel")? == "up";
         let href = link.text("/href")?;
         let (_, capture) = href.split_once("/payments/captures/")?;
         (up && id::fits(capture)).then(|| capture.to_owned())
     };
-    named(&PAYMENTS)
+    resource
+        .first_name(&PAYMENTS)
         .or_else(|| resource.items("/links").iter().find_map(link))
-        .or_else(|| named(&ENTITIES))
+        .or_else(|| resource.first_name(&ENTITIES))
 }
 
 /// Why a payment was declined: of a card by its bank, else by PayPal. A capture that went well has a
 /// response too.
 fn declined(resource: &Members<'_>) -> Option<String> {
-    ["/processor_response/response_code", "/status_details/reason", "/reason_code"]
-        .into_iter()
-        .find_map(|pointer| resource.name(pointer))
+    resource.first_name(&[
+        "/processor_response/response_code",
+        "/status_details/reason",
+        "/reason_code",
+    ])
 }
 
 fn money(own: &str, resource: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {

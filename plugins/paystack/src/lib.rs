@@ -78,7 +78,7 @@ fn event_id(body: &[u8]) -> String {
 /// The reference of the payment of what belongs to one, so that everything about a payment has one
 /// subject; else the code that Paystack gives to a thing.
 fn subject(object: &Members<'_>) -> Option<String> {
-    [
+    object.first_name(&[
         "/transaction_reference",
         "/subscription_code",
         "/invoice_code",
@@ -89,9 +89,7 @@ fn subject(object: &Members<'_>) -> Option<String> {
         "/customer_code",
         "/customer/customer_code",
         "/id",
-    ]
-    .into_iter()
-    .find_map(|pointer| object.name(pointer))
+    ])
 }
 
 /// When a subscription ends, it still only says when it began.
@@ -107,8 +105,7 @@ fn time(own: &str, object: &Members<'_>) -> Option<Timestamp> {
 /// A dispute names what is to be given back; a subscription's currency is that of its plan, an
 /// invoice's that of its transaction.
 fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    let currency = ["/currency", "/plan/currency", "/transaction/currency"];
-    let currency = currency.into_iter().find_map(|pointer| object.name(pointer));
+    let currency = object.first_name(&["/currency", "/plan/currency", "/transaction/currency"]);
     let units = object.name("/amount").or_else(|| object.name("/refund_amount"));
     let (Some(units), Some(currency)) = (units, currency) else { return Ok(None) };
     Money::from_minor_with(DECIMALS, &units, &currency).map(Some)

@@ -92,7 +92,7 @@ impl Provider for Plaid {
         let own = format!("{kind}.{code}").to_lowercase();
         let named = event_type(canonical(&own, &before, &now), "plaid", &own)?;
         Ok(vec![Event {
-            subject: SUBJECTS.into_iter().find_map(|pointer| envelope.name(pointer)),
+            subject: envelope.first_name(&SUBJECTS),
             time: envelope.rfc3339("/timestamp").or(Some(token.issued_at)),
             labels: labels([("error_code", envelope.name("/error/error_code"))]),
             ..Event::new(token.event_id(request), named, body.raw())

@@ -56,7 +56,7 @@ impl Provider for Shopify {
             time: triggered.or_else(happened),
             money: if total.is_some() { total } else { paid.major("/amount", "/currency")? },
             labels: labels([
-                ("country", COUNTRIES.iter().find_map(|place| object.name(place))),
+                ("country", object.first_name(COUNTRIES)),
                 (
                     "method",
                     paid.word("/gateway").or_else(|| object.word("/payment_gateway_names/0")),
@@ -91,7 +91,7 @@ const COUNTRIES: &[&str] = &[
 fn subject(object: &Members<'_>) -> Option<String> {
     let own = ["/order_id", "/subscription_contract_id", "/id", "/admin_graphql_api_id"];
     let asked = || object.object("/query_variables").iter().next()?.1.text("").map(String::from);
-    own.into_iter().find_map(|place| object.name(place)).or_else(asked).filter(|id| id::fits(id))
+    object.first_name(&own).or_else(asked).filter(|id| id::fits(id))
 }
 
 /// `orders/paid`. The newer Events have the topic `Order` and the action `update`: `order/update`.

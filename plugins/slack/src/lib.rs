@@ -100,9 +100,7 @@ fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
 
 /// Where it happened, else who did it.
 fn subject(event: &Members<'_>) -> Option<String> {
-    ["/channel", "/channel/id", "/user", "/user/id"]
-        .into_iter()
-        .find_map(|pointer| event.name(pointer))
+    event.first_name(&["/channel", "/channel/id", "/user", "/user/id"])
 }
 
 hookgate_sdk::export!(provider: Slack);

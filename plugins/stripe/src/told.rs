@@ -38,7 +38,6 @@ const RISKS: &[&str] = &["/outcome/risk_level", "/charges/data/0/outcome/risk_le
 
 /// The labels of an object.
 pub(crate) fn told(object: &Members<'_>) -> Vec<(String, String)> {
-    let first = |places: &[&str]| places.iter().find_map(|place| object.name(place));
     let methods = METHODS.iter().map(|place| object.object(place));
     let method = methods.into_iter().find(|method| method.iter().next().is_some());
     let is_method = object.text("/object").as_deref() == Some("payment_method");
@@ -48,11 +47,11 @@ pub(crate) fn told(object: &Members<'_>) -> Vec<(String, String)> {
     // A card that was present, or one of Interac, lies under that name.
     let card = method.object(&format!("/{}", kind.as_deref().unwrap_or("card")));
     labels([
-        ("country", card.name("/country").or_else(|| first(COUNTRIES))),
+        ("country", card.name("/country").or_else(|| object.first_name(COUNTRIES))),
         ("method", kind.or_else(|| only_method(object))),
         ("card_brand", card.word("/brand").or_else(|| object.word("/brand"))),
-        ("decline_code", first(DECLINES).or_else(|| refused(object)).or_else(|| first(FAILURES))),
-        ("risk", first(RISKS)),
+        ("decline_code", declined(object)),
+        ("risk", object.first_name(RISKS)),
     ])
 }
 
@@ -62,6 +61,12 @@ fn only_method(object: &Members<'_>) -> Option<String> {
         [only] => only.text("").map(String::from),
         _ => None,
     }
+}
+
+/// Why it was declined: by an error, by the outcome, by the failure of what is no payment.
+fn declined(object: &Members<'_>) -> Option<String> {
+    let error = object.first_name(DECLINES);
+    error.or_else(|| refused(object)).or_else(|| object.first_name(FAILURES))
 }
 
 /// Why a charge was refused: one that was paid can have a reason as well, to be reviewed.

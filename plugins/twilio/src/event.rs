@@ -70,9 +70,8 @@ fn of_stream(written: Json<'_>) -> Result<Event, Failure> {
     let (id, own) = (event.required("/id")?, event.required("/type")?);
     let own = own.strip_prefix("com.twilio.").unwrap_or(&own);
     let data = event.object("/data");
-    let named = ["/messageSid", "/callSid", "/resourceSid"];
     Ok(Event {
-        subject: named.into_iter().find_map(|pointer| data.name(pointer)),
+        subject: data.first_name(&["/messageSid", "/callSid", "/resourceSid"]),
         time: event.rfc3339("/time"),
         ..Event::new(
             id,

@@ -58,16 +58,15 @@ impl Provider for Wise {
         let own = envelope.required("/event_type")?;
         let id = event_id(&envelope).ok_or_else(|| Failure::permanent("event has no /data"))?;
         let data = envelope.object("/data");
-        let first = |places: &[&str]| places.iter().find_map(|place| data.name(place));
-        let state = first(STATES).unwrap_or_default();
+        let state = data.first_name(STATES).unwrap_or_default();
         let canonical = canonical::event_type(&own, &state);
         let happened = TIMES.iter().find_map(|place| data.rfc3339(place));
         let about = envelope.at("/data").map_or(body.raw(), Json::raw);
         Ok(vec![Event {
-            subject: first(SUBJECTS),
+            subject: data.first_name(SUBJECTS),
             time: happened.or_else(|| envelope.rfc3339("/sent_at")),
             money: money(&data)?,
-            labels: labels([("decline_code", first(DECLINES))]),
+            labels: labels([("decline_code", data.first_name(DECLINES))]),
             ..Event::new(id, event_type(canonical, "wise", &own.replace('#', "."))?, about)
         }])
     }

@@ -84,7 +84,7 @@ fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Result<Event, Fai
     let updated = object.rfc3339("/updated").or_else(|| object.rfc3339("/updated_at"));
     let id = id::derived(&[own.as_bytes(), data.raw().as_bytes()]);
     Ok(Event {
-        subject: SUBJECTS.into_iter().find_map(|pointer| object.name(pointer)),
+        subject: object.first_name(&SUBJECTS),
         time: updated.or_else(|| envelope.rfc3339("/created")),
         money: money(&object)?,
         labels: labels([
