@@ -69,7 +69,7 @@ impl Sample {
 #[derive(Debug, thiserror::Error)]
 pub enum AboutError {
     /// A file can't be read, or is no text.
-    #[error("failed to read sample `{file}`: {source}")]
+    #[error("failed to read `{file}`: {source}")]
     Unreadable {
         /// Its name.
         file: String,
@@ -142,8 +142,12 @@ impl About {
 
 /// An object in a file; empty if there is no file.
 fn object<T: Default + DeserializeOwned>(path: &Path) -> Result<T, AboutError> {
-    let Ok(text) = fs::read_to_string(path) else { return Ok(T::default()) };
     let file = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
+        Err(source) => return Err(AboutError::Unreadable { file: file(), source }),
+    };
     serde_json::from_str(&text).map_err(|source| AboutError::NoObject { file: file(), source })
 }
 
@@ -222,8 +226,13 @@ mod tests {
     #[test]
     fn settings_that_are_none_are_named() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(SETTINGS), "[]").unwrap();
-        let error = About::of_crate(folder.path()).unwrap_err().to_string();
-        assert!(error.starts_with("`settings.json` is not a JSON object"), "{error}");
+        for (bytes, words) in [
+            (&b"[]"[..], "`settings.json` is not a JSON object"),
+            (b"\xff", "failed to read `settings.json`: "),
+        ] {
+            fs::write(folder.path().join(SETTINGS), bytes).unwrap();
+            let error = About::of_crate(folder.path()).unwrap_err().to_string();
+            assert!(error.starts_with(words), "{error}");
+        }
     }
 }

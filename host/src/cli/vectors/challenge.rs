@@ -11,10 +11,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::recorded;
+use crate::clock::Clock;
 use crate::event::{Request, Timestamp};
 use crate::plugin::{Host, Plugin};
 use crate::secrets::Secret;
-use crate::{clock::Clock, sender, signature};
+use crate::{sender, signature};
 
 /// The secret where the recording names none.
 const SECRET: &str = "hookgate_challenge";
