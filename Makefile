@@ -4,7 +4,7 @@ CARGO    ?= cargo
 HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
-.PHONY: help setup build docs demo test crash fuzz bench lint clean
+.PHONY: help setup build docs demo test crash fuzz bench bench-compare bench-isolation lint clean
 
 help:
 	@echo "make demo   build everything and see the whole path of an event"
@@ -12,6 +12,8 @@ help:
 	@echo "make crash  kill the gateway under load 1000 times (N=1000) and look for what is lost"
 	@echo "make fuzz   10 million requests that nobody would send (N=10000000), to every provider"
 	@echo "make bench  how fast it is on this machine, in about 6 minutes"
+	@echo "make bench-compare REV=...  this tree against another revision, in about 50 minutes"
+	@echo "make bench-isolation  what those who behave keep beside those who do not, in about 25 minutes"
 	@echo "make build  the gateway to $(HOOKGATE), the plugins to target/plugins/"
 	@echo "make docs   the table of providers in plugins/README.md"
 	@echo "make lint   formatting, clippy, API docs; warnings are errors"
@@ -66,6 +68,21 @@ bench: build
 	$(CARGO) build --release --locked -p hookgate-bench
 	$(CARGO) build --release --locked -p hookgate-stripe --example claim
 	target/release/hookgate-bench $(BENCH)
+
+# This tree against the revision REV: five pairs of 30 s a scenario, interleaved, and the ratios of
+# their figures. COMPARE="--only NAME", "--pairs N", "--seconds N" for less. Fails if a figure is worse
+# by more than its spread.
+bench-compare: build
+	@test -n "$(REV)" || { echo "make bench-compare: say which revision with REV=..." >&2; exit 1; }
+	base=$$(tests/bench/revision "$(REV)") && head=$$(tests/bench/revision work) && \
+		"$$head/release/hookgate-bench" compare --base "$$base" --head "$$head" $(COMPARE)
+
+# With default limits: hung endpoints, slow and deaf peers, forged megabytes, plugins that never return.
+# ISOLATION="--only NAME", "--pairs N", "--seconds N" for less. Fails if a bound does not hold.
+bench-isolation: build
+	$(HOOKGATE) plugin build tests/bench/spinner --out target/test-plugins
+	$(CARGO) build --release --locked -p hookgate-bench
+	target/release/hookgate-bench isolation $(ISOLATION)
 
 lint: setup
 	$(CARGO) fmt --all --check

@@ -3,8 +3,8 @@
 //! A process of its own, seen only as an operator sees it: two ports, its folder, what the system
 //! says about it. All limits are the defaults, except what a [`Path`] needs.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path as FilePath, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,6 +19,17 @@ use tempfile::TempDir;
 
 use crate::payload::{Batch, SECRET};
 use crate::stock::Stock;
+
+/// Longest time that a gateway may take to load its plugins.
+const READY_MAX: Duration = Duration::from_secs(60);
+
+/// A source under this name that takes what [`Batch::write`] writes.
+pub(crate) fn stripe(name: &str) -> String {
+    format!(
+        "[sources.{name}]\nplugin = \"stripe\"\nsecrets = [{{ value = \"{SECRET}\" }}]\n\
+         tolerance = \"1h\"\n"
+    )
+}
 
 /// How far events go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,9 +98,12 @@ impl Workplace {
         self.programs.join(name)
     }
 
-    /// Where a plugin is built to.
+    /// Where a plugin is built to; those that only tests and benchmarks load, in a folder of their own.
     pub(crate) fn built(&self, name: &str) -> anyhow::Result<PathBuf> {
-        Ok(Self::target(&self.programs)?.join("plugins").join(format!("{name}.wasm")))
+        let target = Self::target(&self.programs)?;
+        let built =
+            ["plugins", "test-plugins"].map(|it| target.join(it).join(format!("{name}.wasm")));
+        Ok(built.iter().find(|file| file.exists()).unwrap_or(&built[0]).clone())
     }
 
     /// Fills a store for others to start with, if it is not there yet, and gives its folder.
@@ -121,20 +135,37 @@ impl Workplace {
             // Or the first sync of the gateway would wait for the copy.
             std::fs::File::open(&copy)?.sync_all()?;
         }
+        let plugins = path.plugins().iter().map(|name| (*name, *name));
+        self.launch(plugins, &format!("{}{}", stripe("stripe"), path.tables(endpoint)))
+    }
+
+    /// Starts a gateway without any data, with these plugins, each as a name and what is built under
+    /// which name, and with these tables in its configuration.
+    pub(crate) fn start_configured(
+        &self,
+        plugins: &[(&str, &str)],
+        tables: &str,
+    ) -> anyhow::Result<Gateway> {
+        self.clear()?;
+        self.launch(plugins.iter().copied(), tables)
+    }
+
+    fn launch<'a>(
+        &self,
+        named: impl Iterator<Item = (&'a str, &'a str)>,
+        tables: &str,
+    ) -> anyhow::Result<Gateway> {
         let plugins = self.folder.path().join("plugins");
         std::fs::create_dir_all(&plugins)?;
-        for name in path.plugins() {
-            let built = self.built(name)?;
+        for (name, built) in named {
+            let built = self.built(built)?;
             std::fs::copy(&built, plugins.join(format!("{name}.wasm")))
                 .with_context(|| format!("{} is missing: `make build`", built.display()))?;
         }
         let config = self.folder.path().join("hookgate.toml");
         let text = format!(
             "listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\ndata = \"data\"\n\
-             plugins = \"plugins\"\negress = {{ allow = [\"127.0.0.0/8\"] }}\n\
-             [sources.stripe]\nplugin = \"stripe\"\nsecrets = [{{ value = \"{SECRET}\" }}]\n\
-             tolerance = \"1h\"\n{}",
-            path.tables(endpoint)
+             plugins = \"plugins\"\negress = {{ allow = [\"127.0.0.0/8\"] }}\n{tables}"
         );
         std::fs::write(&config, text)?;
         Gateway::start(&self.program("hookgate"), &config, self.data())
@@ -186,14 +217,16 @@ impl Gateway {
             .spawn()
             .with_context(|| format!("failed to start {}: `make build`", program.display()))?;
         let mut log = BufReader::new(child.stderr.take().context("it is piped")?);
-        let public = loop {
+        let (public, admin) = loop {
             let mut line = String::new();
             ensure!(log.read_line(&mut line)? > 0, "the gateway ended while it started");
             let line: Value = serde_json::from_str(&line).context(line.clone())?;
-            if let Some(public) = line["fields"]["public"].as_str() {
-                break public.parse()?;
+            let address = |name: &str| line["fields"][name].as_str();
+            if let Some(addresses) = address("public").zip(address("admin")) {
+                break (addresses.0.parse()?, addresses.1.parse()?);
             }
         };
+        wait_until_ready(admin)?;
         let ready_after = started.elapsed();
         let rest = std::thread::spawn(move || {
             let mut text = String::new();
@@ -248,6 +281,23 @@ impl Drop for Gateway {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Waits until every source has its plugin: a plugin may still be compiled when the port is open.
+fn wait_until_ready(admin: SocketAddr) -> anyhow::Result<()> {
+    let until = Instant::now() + READY_MAX;
+    while Instant::now() < until {
+        let mut answer = String::new();
+        let mut stream = TcpStream::connect(admin)?;
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        stream.read_to_string(&mut answer)?;
+        if answer.starts_with("HTTP/1.1 200") {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    bail!("the gateway was not ready after {} s", READY_MAX.as_secs())
 }
 
 /// What the files in a folder take on disk, in bytes.

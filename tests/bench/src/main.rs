@@ -5,8 +5,10 @@
 //! these are compared with. Prints a table and writes `target/bench.json`; never changes anything else.
 
 mod ceiling;
+mod compare;
 mod figure;
 mod gateway;
+mod isolation;
 mod load;
 mod payload;
 mod receiver;
@@ -24,7 +26,9 @@ use anyhow::ensure;
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 
+use crate::compare::Compare;
 use crate::gateway::Workplace;
+use crate::isolation::Isolation;
 use crate::payload::Batch;
 use crate::report::Report;
 use crate::scenario::{ALL, Scenario, Stage};
@@ -57,9 +61,13 @@ struct Arguments {
     role: Option<Role>,
 }
 
-/// What this program can be started as by itself.
+/// What else this program does.
 #[derive(Debug, Subcommand)]
 enum Role {
+    /// Measures two revisions in turn and prints the ratios of their figures
+    Compare(Compare),
+    /// Measures what those who behave keep beside those who do not
+    Isolation(Isolation),
     /// The ceiling's server
     #[command(hide = true)]
     ServeCeiling,
@@ -67,8 +75,11 @@ enum Role {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    if let Some(Role::ServeCeiling) = arguments.role {
-        return ceiling::serve();
+    match &arguments.role {
+        Some(Role::ServeCeiling) => return ceiling::serve(),
+        Some(Role::Compare(compare)) => return compare.run(),
+        Some(Role::Isolation(isolation)) => return isolation.run(),
+        None => (),
     }
     for name in &arguments.only {
         ensure!(ALL.iter().any(|it| it.name == name), "there is no scenario `{name}`");

@@ -18,10 +18,10 @@ pub(crate) const SECRET: &str = "whsec_bench";
 const TEMPLATE: &str = include_str!("payload.json");
 
 /// Stands in a subject before its number.
-const MARK: &str = "Bench";
+pub(crate) const MARK: &str = "Bench";
 
 /// Digits of a number.
-const DIGITS: usize = 8;
+pub(crate) const DIGITS: usize = 8;
 
 const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -35,6 +35,12 @@ pub(crate) struct Batch {
 impl Batch {
     /// So many, the same for the same number of each.
     pub(crate) fn write(count: usize) -> Self {
+        Self::of(count, request)
+    }
+
+    /// So many of another kind, given as the whole request of a number and the length of its body:
+    /// both lengths must be the same for all.
+    pub(crate) fn of(count: usize, request: fn(usize) -> (Vec<u8>, usize)) -> Self {
         let first = request(0);
         let (stride, body_bytes) = (first.0.len(), first.1);
         let mut bytes = vec![0; count * stride];

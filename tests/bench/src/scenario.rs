@@ -50,6 +50,8 @@ pub(crate) struct Scenario {
     pub(crate) title: &'static str,
     /// Once after all rounds, and not in each.
     pub(crate) once: bool,
+    /// How many times the time of one closed loop it measures for, at least one.
+    pub(crate) parts: u32,
     pub(crate) run: fn(&Stage) -> anyhow::Result<Vec<Figure>>,
 }
 
@@ -57,9 +59,15 @@ impl Scenario {
     const fn each_round(
         name: &'static str,
         title: &'static str,
+        parts: u32,
         run: fn(&Stage) -> anyhow::Result<Vec<Figure>>,
     ) -> Self {
-        Self { name, title, once: false, run }
+        Self { name, title, once: false, parts, run }
+    }
+
+    /// Whether it is measured in every round, because it takes no long preparation.
+    pub(crate) fn is_in_each_round(&self) -> bool {
+        !self.once
     }
 }
 
@@ -68,60 +76,70 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario::each_round(
         "claiming",
         "reading the claims off one of Stripe's requests, one thread",
+        1,
         claiming::times,
     ),
-    Scenario::each_round("ceiling", CEILING, ceiling),
+    Scenario::each_round("ceiling", CEILING, 4, ceiling),
     Scenario::each_round(
         "accepting",
         "accepting alone: verified and synced, nothing is parsed",
+        4,
         accepting::rates,
     ),
-    Scenario::each_round("duplicates", "the same events again", duplicates::rates),
+    Scenario::each_round("duplicates", "the same events again", 2, duplicates::rates),
     Scenario::each_round(
         "flooded",
         "accepting while everything accepted is parsed and delivered",
+        5,
         flooded::delivering,
     ),
     Scenario::each_round(
         "flooded-handler",
         "accepting while everything accepted is parsed, run and delivered",
+        3,
         flooded::handling,
     ),
     Scenario::each_round(
         "latency",
         "time to the answer, accepting alone, at a rate",
+        2,
         accepting::latency,
     ),
     Scenario::each_round(
         "delivered",
         "time from the sender's post to the endpoint's receipt, at a rate",
+        4,
         |stage| passing::times(stage, Path::Delivering),
     ),
-    Scenario::each_round("handled", "the same with a handler in between", |stage| {
+    Scenario::each_round("handled", "the same with a handler in between", 4, |stage| {
         passing::times(stage, Path::Handling)
     }),
     Scenario {
         name: "remembering",
         title: "accepting alone, by how many ids are remembered",
         once: true,
+        parts: 4,
         run: remembering::rates,
     },
     Scenario {
         name: "burdened",
         title: "accepting at 1000/s, by how many deliveries are pending",
         once: true,
+        parts: 4,
         run: burdened::times,
     },
     Scenario {
         name: "sustained",
         title: "the most that is delivered and holds",
         once: true,
+        parts: 4,
         run: sustained::rates,
     },
     Scenario {
         name: "kept",
         title: "what is kept of events that were accepted, parsed and delivered",
         once: true,
+        parts: 4,
         run: kept::bytes,
     },
 ];

@@ -1,0 +1,83 @@
+//! `make bench-compare`: two revisions of the gateway, measured in turn, and how their figures differ.
+//!
+//! Each side is a folder with a revision's own programs and plugins, its benchmark among them, so
+//! that a change of the store's format or of the contract stands in nobody's way. The sides take
+//! turns, scenario by scenario, because a noisy neighbour rarely stays for both halves of a pair only
+//! to favour one. Never compares figures of different scenarios, and never a figure that one side lacks.
+
+mod side;
+mod verdict;
+
+use std::path::PathBuf;
+
+use anyhow::{bail, ensure};
+use clap::Args;
+
+use self::side::Side;
+use self::verdict::Comparison;
+use crate::scenario::{ALL, Scenario};
+
+/// What to compare, and for how long.
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// The folder of the revision to compare with
+    #[arg(long)]
+    base: PathBuf,
+    /// The folder of the revision that is compared
+    #[arg(long)]
+    head: PathBuf,
+    /// Only these scenarios; all that are measured in each round if left out
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// How many pairs of each scenario
+    #[arg(long, default_value_t = 5)]
+    pairs: usize,
+    /// How long each half of a pair measures, in seconds
+    #[arg(long, default_value_t = 30)]
+    seconds: u32,
+}
+
+impl Compare {
+    /// Measures, prints the table, and fails if a figure is worse by more than its spread.
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
+        ensure!(self.pairs > 0, "there must be at least one pair");
+        let (base, head) = (Side::of(&self.base)?, Side::of(&self.head)?);
+        let mut worse = 0;
+        for scenario in self.scenarios()? {
+            let mut comparison = Comparison::default();
+            for pair in 0..self.pairs {
+                eprintln!("{}: pair {} of {}", scenario.name, pair + 1, self.pairs);
+                let seconds = (self.seconds / scenario.parts).max(1);
+                let measure = |side: &Side| side.measure(scenario.name, seconds);
+                // Whoever comes first may find the machine warmer or colder: each does in turn.
+                let (of_base, of_head) = if pair % 2 == 0 {
+                    let of_base = measure(&base)?;
+                    (of_base, measure(&head)?)
+                } else {
+                    let of_head = measure(&head)?;
+                    (measure(&base)?, of_head)
+                };
+                comparison.add(&of_base, of_head);
+            }
+            print!("{}", comparison.table(scenario.title));
+            worse += comparison.worse();
+        }
+        match worse {
+            0 => println!("\nno figure is worse by more than its spread"),
+            1 => bail!("1 figure is worse by more than its spread"),
+            more => bail!("{more} figures are worse by more than their spread"),
+        }
+        Ok(())
+    }
+
+    fn scenarios(&self) -> anyhow::Result<Vec<&'static Scenario>> {
+        if self.only.is_empty() {
+            return Ok(ALL.iter().filter(|it| it.is_in_each_round()).collect());
+        }
+        let named = |name: &String| {
+            let found = ALL.iter().find(|it| it.name == name);
+            found.ok_or_else(|| anyhow::anyhow!("there is no scenario `{name}`"))
+        };
+        self.only.iter().map(named).collect()
+    }
+}
