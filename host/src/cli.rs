@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod event;
 mod http;
+mod indented;
 mod plugin;
 mod provider;
 mod send;

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::indented::indented;
 use super::{ConfigFile, http};
 use crate::config::Config;
 use crate::event::Timestamp;
@@ -102,8 +103,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             list(url, limit).await
         }
         Command::Show { id, at } => {
-            let event = http::json(&http::get(&at.url(&format!("/v1/events/{id}"))?).await?)?;
-            println!("{event:#}");
+            let answer = http::get(&at.url(&format!("/v1/events/{id}"))?).await?;
+            println!("{}", indented(http::ok(&answer)?));
             Ok(())
         }
         Command::Replay { ids, filter, at } => replay(&at.url("/v1/replay")?, ids, &filter).await,

@@ -55,11 +55,16 @@ async fn answer(url: &Url, request: reqwest::RequestBuilder) -> anyhow::Result<A
 
 /// The JSON of a 2xx answer; the gateway's own words otherwise.
 pub(super) fn json(answer: &Answer) -> anyhow::Result<serde_json::Value> {
-    let value: serde_json::Value =
-        serde_json::from_str(&answer.body).context("the answer is not JSON")?;
-    if answer.status >= 300 {
-        let error = value["error"].as_str().unwrap_or("no reason given").to_owned();
-        return Err(anyhow!("the gateway answered {}: {error}", answer.status));
+    serde_json::from_str(ok(answer)?).context("the answer is not JSON")
+}
+
+/// The text of a 2xx answer, which may be nested deeper than [`json`] reads; the gateway's own
+/// words otherwise.
+pub(super) fn ok(answer: &Answer) -> anyhow::Result<&str> {
+    if answer.status < 300 {
+        return Ok(&answer.body);
     }
-    Ok(value)
+    let refused: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
+    let error = refused["error"].as_str().unwrap_or("no reason given");
+    Err(anyhow!("the gateway answered {}: {error}", answer.status))
 }
