@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::harness::{
-    Harness, Receiver, Setup, payment, plugin_file, program, providers, recordings, text,
+    Harness, Receiver, Setup, payment, plugin_file, program, providers, reasons, recordings, text,
 };
 
 /// What became of a command.
@@ -239,12 +239,12 @@ async fn inspect_says_what_a_plugin_is() {
 
     stripe.succeeded();
     assert_eq!(stripe.line("name"), "name     stripe");
-    assert_eq!(stripe.line("exports"), "exports  hookgate:plugin/provider@0.1.0");
+    assert_eq!(stripe.line("exports"), "exports  hookgate:plugin/provider@0.2.0");
     assert!(!stripe.line("imports").contains("outbox"), "a provider sends nothing");
     assert!(!stripe.out.contains("wasi"), "{}", stripe.out);
     dunning.succeeded();
     assert!(dunning.line("handler").ends_with(": payment.failed, payment.succeeded"));
-    assert!(dunning.line("imports").contains("hookgate:plugin/outbox@0.1.0"));
+    assert!(dunning.line("imports").contains("hookgate:plugin/outbox@0.2.0"));
 }
 
 #[tokio::test]
@@ -383,6 +383,33 @@ async fn events_are_listed_shown_and_replayed_from_the_command_line() {
     }
     assert_eq!(receiver.received().len(), 3);
     assert_eq!(receiver.ids().len(), 1, "under one id");
+}
+
+#[tokio::test]
+async fn deeply_nested_data_goes_the_whole_way_and_is_shown_digit_for_digit() {
+    let receiver = Receiver::start().await;
+    let gateway = Setup::stripe().endpoint("crm", &receiver, &["customer.*"]).start().await;
+    let nested = |depth: usize| format!("{}1.10{}", "[".repeat(depth), "]".repeat(depth));
+    let body = |id: &str, depth| {
+        let object = format!(r#"{{"id":"cus_1","object":"customer","x":{}}}"#, nested(depth));
+        let head = format!(r#"{{"id":"{id}","object":"event","type":"customer.created""#);
+        format!(r#"{head},"created":1767225600,"data":{{"object":{object}}}}}"#)
+    };
+
+    gateway.stripe(&body("evt_200", 200)).await.accepted();
+    let too_deep = gateway.stripe(&body("evt_600", 600)).await.accepted();
+    gateway.settle().await;
+
+    let sent = receiver.received();
+    assert_eq!(sent.len(), 1);
+    assert!(String::from_utf8_lossy(&sent[0].body).contains(&nested(200)));
+    let id = text(&gateway.events("subject=cus_1").await[0]["id"]);
+    let shown = gateway.event_command(&["show", &id]).await;
+    let shown: String = shown.succeeded().split_whitespace().collect();
+    assert!(shown.contains(&nested(200)), "{shown}");
+    let dead = gateway.receipt(&too_deep).await;
+    assert_eq!(dead["state"], "dead");
+    assert!(reasons(&dead["tries"])[0].contains("nested more than 512 levels deep"), "{dead}");
 }
 
 #[tokio::test]

@@ -22,3 +22,4 @@ mod faults;
 mod simulation;
 mod shutdown;
 mod tidy;
+mod limits;

@@ -105,6 +105,67 @@ async fn slack_reads_its_challenge_back_if_slack_it_is() {
 }
 
 #[tokio::test]
+async fn the_answer_to_a_request_is_the_plugins_to_give() {
+    let gateway = guest().await;
+    let post = async |token: &str, body: Value| {
+        gateway.post("guest", &[("x-token", token)], body.to_string()).await
+    };
+    let answer = json!({ "status": 201, "type": "text/xml", "text": "<Response/>" });
+    let asked = json!({ "id": "1", "reply": answer });
+
+    let first = post(GUEST_TOKEN, asked.clone()).await;
+    let again = post(GUEST_TOKEN, asked.clone()).await;
+    let forged = post("guessed", asked).await;
+    let empty = post(GUEST_TOKEN, json!({ "id": "2", "reply": { "status": 204 } })).await;
+    let silent = post(GUEST_TOKEN, json!({ "id": "3" })).await;
+    let broken = post(GUEST_TOKEN, json!({ "id": "4", "reply": { "status": 302 } })).await;
+
+    for answer in [&first, &again] {
+        assert_eq!((answer.status, &*answer.body), (201, "<Response/>"));
+        assert_eq!(answer.headers["content-type"], "text/xml");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    }
+    assert!(again.is_duplicate() && !first.is_duplicate());
+    assert_eq!((forged.status, &*forged.body), (401, r#"{"error":"not verified"}"#));
+    assert_eq!((empty.status, &*empty.body), (204, ""));
+    assert!(!empty.headers.contains_key("content-type"));
+    silent.accepted();
+    assert_eq!(broken.status, 503);
+    gateway.settle().await;
+    assert_eq!(gateway.events("").await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_path_may_end_in_a_slash_and_the_plugin_sees_the_url_as_it_was_sent() {
+    let gateway = guest().await;
+    let path = "guest/?digest=20f9f8ed";
+
+    let asked = ask(&gateway, "GET", path, "").await;
+    let posted = gateway.post("guest/?a=b", &[("x-token", GUEST_TOKEN)], "{}").await;
+
+    assert_eq!(asked.status, 200);
+    let receipt = gateway.receipt(&posted.accepted()).await;
+    assert_eq!(receipt["url"], "/in/guest/?a=b");
+}
+
+#[tokio::test]
+async fn slack_shows_no_error_to_who_closes_a_dialog() {
+    let rest = format!("secrets = [{{ value = \"{SLACK_SECRET}\" }}]");
+    let gateway = Setup::new().plugin("slack").source("slack", "slack", &rest).start().await;
+    let body =
+        "payload=%7B%22type%22%3A%22view_submission%22%2C%22user%22%3A%7B%22id%22%3A%22U1%22%7D%7D";
+    let now = gateway.clock().now().seconds().to_string();
+    let signature = format!("v0={}", hmac_hex(SLACK_SECRET, &format!("v0:{now}:{body}")));
+    let headers = [("x-slack-signature", &*signature), ("x-slack-request-timestamp", &now)];
+
+    let answer = gateway.post("slack", &headers, body).await;
+
+    assert_eq!((answer.status, &*answer.body), (200, ""));
+    gateway.settle().await;
+    assert_eq!(gateway.events("").await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_key_out_of_reach_is_no_forgery_and_the_sender_comes_again() {
     let gateway = guest().await;
 

@@ -31,7 +31,7 @@ pub struct ProviderInfo {
     pub clock: ClockRule,
     /// The tolerance where the source sets none.
     pub tolerance: Option<Duration>,
-    /// The answer to an accepted request.
+    /// The answer to an accepted request whose claims have none.
     pub reply: Option<Reply>,
     /// The status for evidence that does not hold, 400 to 499.
     pub refusal_status: u16,
@@ -97,7 +97,7 @@ pub struct HandlerInfo {
 pub struct Reply {
     /// 200 to 299.
     pub status: u16,
-    /// Its content type.
+    /// Its content type; empty if it has none, and then no body either.
     pub content_type: String,
     /// Its body.
     pub body: Bytes,
@@ -135,6 +135,8 @@ pub struct Claims {
     pub event_ids: Vec<String>,
     /// The answer, if the request only asks whether the endpoint is ours.
     pub handshake: Option<Handshake>,
+    /// The answer to this request, in place of the provider's own.
+    pub reply: Option<Reply>,
 }
 
 impl Claims {

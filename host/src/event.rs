@@ -141,6 +141,8 @@ pub struct Money {
 }
 
 impl Money {
+    /// Most digits that an amount may have before its point.
+    pub const WHOLE_DIGITS_MAX: usize = 30;
     /// Most decimals that an amount may have.
     pub const DECIMALS_MAX: usize = 18;
 
@@ -152,7 +154,7 @@ impl Money {
         let digits = |text: &str, most| {
             (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
         };
-        if !digits(whole, 30) || !digits(decimals, Self::DECIMALS_MAX) {
+        if !digits(whole, Self::WHOLE_DIGITS_MAX) || !digits(decimals, Self::DECIMALS_MAX) {
             return Err(format!("amount `{amount}` is not a decimal number"));
         }
         let symbol = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();

@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use bytes::Bytes;
@@ -130,11 +130,13 @@ enum Accepted {
     Asked(Response),
 }
 
-/// The public routes: `/in/{source}`, to which is posted and which a few providers ask by other
-/// methods, and `GET /healthz`.
+/// The public routes: `/in/{source}`, with or without a slash behind it, to which is posted and
+/// which a few providers ask by other methods, and `GET /healthz`.
 pub fn router(ingest: Arc<Ingest>) -> Router {
     Router::new()
         .route("/in/{source}", any(receive))
+        // Some consoles put a slash behind the path; a signature covers the URL as it was sent.
+        .route("/in/{source}/", any(receive))
         .route("/healthz", get(async || "ok\n"))
         .with_state(ingest)
 }
@@ -200,12 +202,12 @@ impl Ingest {
         if !is_post {
             return Err(Rejection::NothingAsked(info.refusal_status));
         }
-        let event_ids = claims.event_ids;
+        let (event_ids, own) = (claims.event_ids, claims.reply);
         let receipt = NewReceipt { source: name.clone(), request, event_ids };
         let appended = self.store.append(receipt).await.map_err(Rejection::Store)?;
 
         debug!(source.name = %name, ?appended, "accepted a request");
-        Ok(Accepted::Kept(info.reply.clone(), appended))
+        Ok(Accepted::Kept(own.or_else(|| info.reply.clone()), appended))
     }
 
     async fn read(
@@ -323,12 +325,20 @@ fn answer(reply: Option<&Reply>, appended: Appended) -> Response {
         None => axum::Json(serde_json::json!({ "id": id })).into_response(),
         Some(reply) => {
             let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
-            let content_type = [(header::CONTENT_TYPE, reply.content_type.clone())];
-            (status, content_type, reply.body.clone()).into_response()
+            let mut response = (status, Body::from(reply.body.clone())).into_response();
+            let headers = response.headers_mut();
+            if let Ok(known) = HeaderValue::from_str(&reply.content_type)
+                && !known.is_empty()
+            {
+                headers.insert(header::CONTENT_TYPE, known);
+            }
+            // It may repeat what somebody sent: a browser must not take it for a page.
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            response
         }
     };
     if duplicate {
-        let known = header::HeaderValue::from_static("true");
+        let known = HeaderValue::from_static("true");
         response.headers_mut().insert(DUPLICATE, known);
     }
     response

@@ -22,6 +22,7 @@ mod log;
 mod memory;
 mod registry;
 mod run;
+mod stack;
 mod wasi;
 mod wasm;
 
@@ -48,6 +49,7 @@ pub use self::lie::Lie;
 pub use self::load::LoadError;
 pub use self::registry::Registry;
 pub use self::run::{EFFECTS_MAX, Grant, StateReader};
+use self::stack::Stack;
 pub use self::wasm::{FILE_BYTES_MAX, Kind};
 use crate::claims::{HandlerInfo, ProviderInfo};
 use crate::ids::Name;
@@ -229,6 +231,8 @@ pub struct Plugin {
     handler: Option<(HandlerInfo, handler::GuestIndices)>,
     pre: InstancePre<Context>,
     wasi: bool,
+    /// As far as its file tells.
+    stack: Option<Stack>,
 }
 
 impl Plugin {

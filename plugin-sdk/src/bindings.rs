@@ -36,9 +36,9 @@ pub mod handler {
         additional_derives: [PartialEq],
         generate_unused_types: true,
         with: {
-            "hookgate:plugin/types@0.1.0": crate::bindings::provider::hookgate::plugin::types,
-            "hookgate:plugin/settings@0.1.0": crate::bindings::provider::hookgate::plugin::settings,
-            "hookgate:plugin/log@0.1.0": crate::bindings::provider::hookgate::plugin::log,
+            "hookgate:plugin/types@0.2.0": crate::bindings::provider::hookgate::plugin::types,
+            "hookgate:plugin/settings@0.2.0": crate::bindings::provider::hookgate::plugin::settings,
+            "hookgate:plugin/log@0.2.0": crate::bindings::provider::hookgate::plugin::log,
         },
     });
 }

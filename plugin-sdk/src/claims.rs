@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use crate::id;
+use crate::request::Reply;
+use crate::{id, limits};
 
 pub use crate::bindings::provider::exports::hookgate::plugin::provider::{
     AnswerPiece, Claims, Digest, DigestText, Evidence, Handshake, Hmac, KeyEncoding, KeyField,
@@ -12,25 +13,43 @@ pub use crate::bindings::provider::exports::hookgate::plugin::provider::{
     Signature,
 };
 
-/// Most ids that the gateway takes of one request.
-const IDS_MAX: usize = 1000;
-
 impl Claims {
     /// Claims of a request that says no signing time. `event_ids` are those that `parse` will give,
     /// or none; if one of them can't be an id, there are none, and `parse` will say what is wrong.
     pub fn new(evidence: Evidence, event_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let mut event_ids: Vec<String> = event_ids.into_iter().map(Into::into).collect();
-        if event_ids.len() > IDS_MAX || !event_ids.iter().all(|event_id| id::fits(event_id)) {
+        if event_ids.len() > limits::EVENTS_MAX
+            || !event_ids.iter().all(|event_id| id::fits(event_id))
+        {
             event_ids.clear();
         }
-        Self { evidence: vec![evidence], signed_at: None, event_ids, handshake: None }
+        Self { evidence: vec![evidence], signed_at: None, event_ids, handshake: None, reply: None }
+    }
+
+    /// With an answer to this very request, for a provider that expects different answers to
+    /// different requests. The gateway sends it once the request is proven and stored.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{Claims, Evidence, Reply};
+    /// # let (evidence, is_a_call) = (Evidence::token("t"), true);
+    /// let claims = Claims::new(evidence, ["evt_1"]);
+    /// let claims = if is_a_call {
+    ///     claims.with_reply(Reply::new("text/xml", "<Response/>"))
+    /// } else {
+    ///     claims.with_reply(Reply::no_content())
+    /// };
+    /// # assert_eq!(claims.reply.map(|reply| reply.status), Some(200));
+    /// ```
+    #[must_use]
+    pub fn with_reply(self, reply: Reply) -> Self {
+        Self { reply: Some(reply), ..self }
     }
 
     /// Claims of a request that proves nothing and only asks whether the endpoint is ours, by a
     /// method other than POST.
     pub fn asking(handshake: Handshake) -> Self {
         let (evidence, event_ids) = (Vec::new(), Vec::new());
-        Self { evidence, signed_at: None, event_ids, handshake: Some(handshake) }
+        Self { evidence, signed_at: None, event_ids, handshake: Some(handshake), reply: None }
     }
 }
 

@@ -4,12 +4,13 @@
 
 use std::fmt;
 
+use crate::limits;
+
 pub use crate::bindings::provider::hookgate::plugin::types::{
     Event, Failure, FailureKind, Timestamp,
 };
 
-/// Longest event type, in bytes.
-pub const TYPE_BYTES_MAX: usize = 128;
+pub use crate::limits::TYPE_BYTES_MAX;
 
 impl Event {
     /// An event about no particular subject, time or amount. `data` is a JSON document.
@@ -58,13 +59,10 @@ pub fn event_type(canonical: Option<&str>, provider: &str, own: &str) -> Result<
     }
 }
 
-/// Most bytes of a label's value that the gateway takes.
-const LABEL_BYTES_MAX: usize = 1024;
-
 /// Labels of those that are known, not empty, and no longer than the gateway takes.
 pub fn labels<const N: usize>(known: [(&str, Option<String>); N]) -> Vec<(String, String)> {
     let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    known.filter(|(_, value)| (1..=LABEL_BYTES_MAX).contains(&value.len())).collect()
+    known.filter(|(_, value)| (1..=limits::LABEL_VALUE_BYTES_MAX).contains(&value.len())).collect()
 }
 
 impl Failure {

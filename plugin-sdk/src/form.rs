@@ -1,20 +1,37 @@
 //! Forms: `application/x-www-form-urlencoded` bodies and query strings.
 //!
-//! Read like the URL standard does, in their order, repeats kept.
+//! Read like the URL standard does, in their order, repeats kept; a byte order mark before them is
+//! passed over.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
+use crate::claims::Refusal;
 use crate::json;
+use crate::request::BYTE_ORDER_MARK;
+
+/// Most fields that [`fields`] reads: providers send a few dozen.
+pub const FIELDS_MAX: usize = 1_000;
 
 /// Names and values, decoded. Bytes that are no UTF-8 are replaced with U+FFFD.
 pub fn parse(text: &[u8]) -> Vec<(String, String)> {
-    let pairs = text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty());
-    let pair = |pair: &[u8]| {
-        let mut parts = pair.splitn(2, |&byte| byte == b'=');
-        let mut next = || decoded(parts.next().unwrap_or_default());
-        (next(), next())
-    };
-    pairs.map(pair).collect()
+    pairs(text).map(|(name, value)| (decoded(name), decoded(value))).collect()
+}
+
+/// The same for `claim`, where nothing is proven yet: more than [`FIELDS_MAX`] fields are refused
+/// before one of them is read.
+pub fn fields(text: &[u8]) -> Result<Vec<(String, String)>, TooManyFields> {
+    match pairs(text).nth(FIELDS_MAX) {
+        None => Ok(parse(text)),
+        Some(_) => Err(TooManyFields),
+    }
+}
+
+/// The first value under this name, looking no further than that.
+pub fn peek(text: &[u8], name: &str) -> Option<String> {
+    let is_meant =
+        |known: &[u8]| known == name.as_bytes() || (is_escaped(known) && decoded(known) == name);
+    pairs(text).find(|(known, _)| is_meant(known)).map(|(_, value)| decoded(value))
 }
 
 /// The first value under this name.
@@ -32,7 +49,42 @@ pub fn to_json(form: &[(String, String)]) -> String {
     format!("{{{}}}", first.map(member).collect::<Vec<_>>().join(","))
 }
 
+/// A form of more than [`FIELDS_MAX`] fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyFields;
+
+impl fmt::Display for TooManyFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the form has more than {FIELDS_MAX} fields")
+    }
+}
+
+impl std::error::Error for TooManyFields {}
+
+impl From<TooManyFields> for Refusal {
+    fn from(error: TooManyFields) -> Self {
+        Self::new(error)
+    }
+}
+
+/// Names and values as they are written; what stands between two `&`, unless it is nothing.
+fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let pairs = text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| match pair.iter().position(|&byte| byte == b'=') {
+        Some(at) => (&pair[..at], &pair[at + 1..]),
+        None => (pair, &[][..]),
+    })
+}
+
+fn is_escaped(text: &[u8]) -> bool {
+    text.iter().any(|&byte| matches!(byte, b'%' | b'+'))
+}
+
 fn decoded(text: &[u8]) -> String {
+    if !is_escaped(text) {
+        return String::from_utf8_lossy(text).into_owned();
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, after @ ..] = rest {
@@ -80,6 +132,30 @@ mod tests {
     }
 
     #[test]
+    fn a_peek_finds_what_a_form_says_first() {
+        let form = b"a=1&b%5B=2&b%5b=3&c+d=%26&e";
+        for (name, value) in [("a", "1"), ("b[", "2"), ("c d", "&"), ("e", "")] {
+            assert_eq!(peek(form, name).as_deref(), Some(value));
+        }
+        assert_eq!((peek(form, "c+d"), peek(form, ""), peek(b"", "a")), (None, None, None));
+    }
+
+    #[test]
+    fn what_is_not_proven_may_have_only_so_many_fields() {
+        let form = |fields: usize| "a=1&".repeat(fields).into_bytes();
+        assert_eq!(fields(&form(FIELDS_MAX)).map(|it| it.len()), Ok(FIELDS_MAX));
+        assert_eq!(fields(&form(FIELDS_MAX + 1)), Err(TooManyFields));
+        assert_eq!(fields(b"&&&&=").map(|it| it.len()), Ok(1));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_name() {
+        let form = b"\xef\xbb\xbfa=1";
+        assert_eq!(parse(form), [("a".to_owned(), "1".to_owned())]);
+        assert_eq!(peek(form, "a").as_deref(), Some("1"));
+    }
+
+    #[test]
     fn a_form_is_an_object_of_first_values() {
         let form = parse(b"a=1&b=%22&a=2");
         assert_eq!(to_json(&form), r#"{"a":"1","b":"\""}"#);
@@ -87,6 +163,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_peek_and_a_form_say_the_same(text in "(a|b|%61|=|&|\\+){0,12}") {
+            let (text, form) = (text.as_bytes(), parse(text.as_bytes()));
+            for name in ["a", "b", "ab", "", " "] {
+                let peeked = peek(text, name);
+                prop_assert_eq!(peeked.as_deref(), value(&form, name));
+            }
+        }
+
         #[test]
         fn any_form_is_an_object(text: Vec<u8>) {
             let object = to_json(&parse(&text));

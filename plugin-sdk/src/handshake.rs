@@ -4,28 +4,13 @@
 //! is read back was chosen by whoever asks: more of it than the gateway gives is refused here, or it would
 //! be the plugin that breaks the contract.
 
-use crate::claims::{
-    AnswerPiece, Claims, Digest, DigestText, Handshake, Hmac, KeyEncoding, Refusal,
-};
+use crate::claims::{AnswerPiece, Digest, DigestText, Handshake, Hmac, KeyEncoding};
+use crate::limits;
 use crate::request::Header;
-
-/// Most bytes of an answer, with its headers.
-const ANSWER_BYTES_MAX: usize = 4 << 10;
-/// Most bytes that are digested.
-const DIGESTED_BYTES_MAX: usize = 1 << 10;
-
-/// Refuses what asks for an answer that the gateway does not give.
-pub(crate) fn answerable(claims: Claims) -> Result<Claims, Refusal> {
-    if claims.handshake.as_ref().is_none_or(Handshake::fits) {
-        Ok(claims)
-    } else {
-        Err(Refusal::new("what it wants to read back is too long, or nothing"))
-    }
-}
 
 impl Handshake {
     /// Whether the gateway gives this answer.
-    fn fits(&self) -> bool {
+    pub(crate) fn fits(&self) -> bool {
         let (mut bytes, mut digested) = (0, true);
         for header in &self.headers {
             bytes += header.name.len() + header.value.len();
@@ -35,11 +20,11 @@ impl Handshake {
                 AnswerPiece::Text(text) => bytes += text.len(),
                 AnswerPiece::Digest(Digest { message, .. }) => {
                     bytes += message.len();
-                    digested &= (1..=DIGESTED_BYTES_MAX).contains(&message.len());
+                    digested &= (1..=limits::DIGESTED_BYTES_MAX).contains(&message.len());
                 }
             }
         }
-        bytes <= ANSWER_BYTES_MAX && digested
+        bytes <= limits::HANDSHAKE_BYTES_MAX && digested
     }
 
     /// 200 and a plain text.
@@ -88,26 +73,20 @@ impl From<String> for AnswerPiece {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::Evidence;
-
-    fn asked(handshake: Handshake) -> Result<Claims, Refusal> {
-        let claims = Claims::new(Evidence::token("t"), None::<String>);
-        answerable(Claims { handshake: Some(handshake), ..claims })
-    }
 
     #[test]
     fn what_the_gateway_gives_is_asked_for() {
         let digest =
             |bytes| AnswerPiece::hex_hmac(Hmac::Sha256, KeyEncoding::Text, "a".repeat(bytes));
         for bytes in [1, 1024] {
-            assert!(asked(Handshake::text([digest(bytes)])).is_ok(), "{bytes}");
+            assert!(Handshake::text([digest(bytes)]).fits(), "{bytes}");
         }
         for bytes in [0, 1025] {
-            assert!(asked(Handshake::text([digest(bytes)])).is_err(), "{bytes}");
+            assert!(!Handshake::text([digest(bytes)]).fits(), "{bytes}");
         }
         let text = |bytes| Handshake::text(["a".repeat(bytes).into()]);
-        assert!(asked(text(4096)).is_ok() && asked(text(4097)).is_err());
-        assert!(asked(text(4092).with_header("x", "abc")).is_ok());
-        assert!(asked(text(4093).with_header("x", "abc")).is_err());
+        assert!(text(4096).fits() && !text(4097).fits());
+        assert!(text(4092).with_header("x", "abc").fits());
+        assert!(!text(4093).with_header("x", "abc").fits());
     }
 }

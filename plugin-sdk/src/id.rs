@@ -2,14 +2,11 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::hex;
-
-/// Most bytes of an id or a subject that the gateway takes.
-const BYTES_MAX: usize = 255;
+use crate::{hex, limits};
 
 /// Whether the gateway takes this as an id or a subject: 1 to 255 bytes.
 pub fn fits(text: &str) -> bool {
-    (1..=BYTES_MAX).contains(&text.len())
+    (1..=limits::ID_BYTES_MAX).contains(&text.len())
 }
 
 /// The text as an id: itself if it fits, else one that is derived of it.

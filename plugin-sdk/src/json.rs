@@ -4,6 +4,7 @@
 //! for what it asks. Of a name that is there twice, the first is meant, everywhere: what `claim`
 //! reads and what `parse` reads can't differ.
 
+mod brackets;
 mod members;
 mod scan;
 
@@ -12,6 +13,8 @@ use std::fmt;
 
 use crate::claims::Refusal;
 use crate::event::Failure;
+use crate::limits::JSON_DEPTH_MAX;
+use crate::request::BYTE_ORDER_MARK;
 
 pub use members::Members;
 
@@ -20,10 +23,16 @@ pub use members::Members;
 pub struct Json<'a>(&'a str);
 
 impl<'a> Json<'a> {
-    /// Checks that the bytes are one JSON document, of brackets at most 127 deep.
+    /// Checks that the bytes are one JSON document, of brackets at most [`JSON_DEPTH_MAX`] deep.
+    /// A byte order mark before it is passed over.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, InvalidJson> {
-        let text = str::from_utf8(bytes).map_err(|error| InvalidJson(error.valid_up_to()))?;
-        scan::check(bytes).map_err(InvalidJson)?;
+        let document = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        let invalid = |at, is_too_deep| {
+            let at = bytes.len() - document.len() + at;
+            if is_too_deep { InvalidJson::TooDeep(at) } else { InvalidJson::NotJson(at) }
+        };
+        let text = str::from_utf8(document).map_err(|error| invalid(error.valid_up_to(), false))?;
+        scan::check(document).map_err(|fault| invalid(fault.at, fault.is_too_deep))?;
         Ok(Self(text.trim_matches([' ', '\t', '\n', '\r'])))
     }
 
@@ -81,6 +90,38 @@ pub fn peek_scalar<'a>(body: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
     scan::unquoted(value.as_bytes()).or_else(|| as_number(value).map(Cow::Borrowed))
 }
 
+/// The text of a string or a number at each of these pointers, like [`peek_scalar`] of each and
+/// read in one go: for `claim` with several to look for.
+pub fn peek_all<'a, const N: usize>(
+    body: &'a [u8],
+    pointers: [&str; N],
+) -> [Option<Cow<'a, str>>; N] {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let paths = pointers.map(|pointer| {
+        let path = pointer.strip_prefix('/').unwrap_or(pointer);
+        let (head, rest) = path.find('/').map_or((path, ""), |end| path.split_at(end));
+        (unescaped(head), rest)
+    });
+    let mut found = [None; N];
+    for (known, value) in scan::members(body) {
+        for (found, (head, _)) in found.iter_mut().zip(&paths) {
+            if found.is_none() && scan::is_named(known, head) {
+                *found = Some(value);
+            }
+        }
+        if found.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    std::array::from_fn(|index| peek_scalar(found[index]?, paths[index].1))
+}
+
+/// The elements of the array that a body is, unchecked like all that is peeked at; none if it is no
+/// array.
+pub fn peek_items(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    scan::elements(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body))
+}
+
 /// `text` as a JSON string, quotes included.
 pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
@@ -96,13 +137,23 @@ pub fn quoted(text: &str) -> String {
     quoted
 }
 
-/// A text that is no JSON document.
+/// Why a text can't be read as a JSON document, and from which byte on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidJson(usize);
+pub enum InvalidJson {
+    /// It is none.
+    NotJson(usize),
+    /// Its brackets are nested more than [`JSON_DEPTH_MAX`] deep.
+    TooDeep(usize),
+}
 
 impl fmt::Display for InvalidJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not JSON from byte {} on", self.0)
+        match self {
+            Self::NotJson(at) => write!(f, "not JSON from byte {at} on"),
+            Self::TooDeep(at) => {
+                write!(f, "JSON that is nested more than {JSON_DEPTH_MAX} levels deep at byte {at}")
+            }
+        }
     }
 }
 
@@ -121,7 +172,7 @@ impl From<InvalidJson> for Refusal {
 }
 
 fn find<'a>(document: &'a [u8], pointer: &str) -> Option<&'a str> {
-    let mut value = document;
+    let mut value = document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(document);
     if !pointer.is_empty() {
         for token in pointer.strip_prefix('/')?.split('/') {
             value = scan::member(value, &unescaped(token))?;
@@ -209,6 +260,39 @@ mod tests {
     }
 
     #[test]
+    fn several_are_peeked_at_in_one_go() {
+        let found =
+            peek_all(BODY.as_bytes(), ["/n/amount", "/id", "/x", "/n", "/a~1b~0c", "/n/list/0"]);
+        let found = found.map(|it| it.map(Cow::into_owned));
+        let expected = [Some("12345678901234567890.10"), Some("ev1"), None, None, None, Some("1")];
+        assert_eq!(found, expected.map(|it| it.map(str::to_owned)));
+        let items: Vec<_> = peek_items(b"\xef\xbb\xbf [1, {\"a\":[2]},").collect();
+        assert_eq!(items, [&b"1"[..], b"{\"a\":[2]}"]);
+        assert_eq!(peek_items(b"{}").count(), 0);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let marked = "\u{feff}{\"id\":\"e1\",";
+        assert_eq!(peek(marked.as_bytes(), "/id").unwrap(), "e1");
+        assert_eq!(peek_all(marked.as_bytes(), ["/id"])[0].as_deref(), Some("e1"));
+        let whole = format!("{marked}\"n\":1}}");
+        assert_eq!(Json::parse(whole.as_bytes()).unwrap().raw(), r#"{"id":"e1","n":1}"#);
+        assert_eq!(Json::parse(marked.as_bytes()), Err(InvalidJson::NotJson(marked.len())));
+        assert!(Json::parse("\u{feff}\u{feff}1".as_bytes()).is_err());
+    }
+
+    #[test]
+    fn what_is_too_deep_is_said_so() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Json::parse(nested(JSON_DEPTH_MAX).as_bytes()).is_ok());
+        assert_eq!(
+            Json::parse(nested(JSON_DEPTH_MAX + 1).as_bytes()).unwrap_err().to_string(),
+            "JSON that is nested more than 512 levels deep at byte 512"
+        );
+    }
+
+    #[test]
     fn what_is_no_document_is_refused() {
         for text in [&b""[..], b"{", b"{} {}", b"{\"a\":\xff}", b"nul"] {
             assert!(Json::parse(text).is_err());
@@ -226,6 +310,8 @@ mod tests {
         #[test]
         fn nothing_panics(body: Vec<u8>, pointer: String) {
             peek(&body, &pointer);
+            let [_, found] = peek_all(&body, [&pointer, "/a/b"]);
+            prop_assert_eq!(found, peek_scalar(&body, "/a/b"));
             if let Ok(json) = Json::parse(&body) {
                 json.scalar(&pointer);
                 json.items(&pointer);

@@ -84,6 +84,9 @@
 //! - **Money** is exact: [`Money::from_minor`] and [`Money::from_major`] work on digits.
 //! - **A provider that asks** whether the endpoint is ours gets a [`Handshake`]: nothing is stored, and
 //!   what has to be digested with the secret is digested by the gateway.
+//! - **An answer that is read.** Most providers look at the status alone. Where the body matters,
+//!   say it for all requests ([`ProviderInfo::with_reply`]) or for this one
+//!   ([`Claims::with_reply`]).
 //! - **A key out there?** A request that names its public key has it fetched ([`KeyLookup`]), from the
 //!   places that `describe` declares.
 //! - **No event id?** [`id::derived`] makes one of what a retry repeats.
@@ -120,13 +123,23 @@
 //!
 //! # Testing and building
 //!
-//! All of this is plain Rust: `cargo test` runs it natively, with [`testing::Bench`] in the gateway's
-//! place and, with the feature `testing`, real keys. A provider is tested by `provider_tests!` and
-//! the samples and vectors that lie beside it. The crate is a `["cdylib", "rlib"]`;
-//! `hookgate plugin build` compiles it for `wasm32-unknown-unknown`, the tightest box: such a module
-//! imports nothing but what the contract offers. There this crate brings an allocator that fits calls
-//! into fresh instances; a plugin that is kept and used again leaves out the feature
-//! `bump-allocator`.
+//! All of this is plain Rust: `cargo test` runs it natively, with [`testing::Bench`] in the
+//! gateway's place and, with the feature `testing`, real keys. A provider is tested by
+//! `provider_tests!` and the samples and vectors that lie beside it. The crate is a `["cdylib",
+//! "rlib"]`; `hookgate plugin build` compiles it for `wasm32-unknown-unknown`, the tightest box:
+//! such a module imports nothing but what the contract offers. Its stack has 128 KiB, which is
+//! enough to read JSON with `serde_json::Value`, 127 levels deep; a crate that recurses deeper, or
+//! not at all, says so:
+//!
+//! ```toml
+//! [package.metadata.hookgate]
+//! stack = "256KiB"   # 16KiB to 4096KiB; each KiB is cleared after every call
+//! ```
+//!
+//! A stack that overflows is a trap whose reason names the stack's size.
+//!
+//! On that target this crate brings an allocator that fits calls into fresh instances; a plugin
+//! that is kept and used again leaves out the feature `bump-allocator`.
 
 #[cfg(any(test, all(target_family = "wasm", feature = "bump-allocator")))]
 mod allocator;
@@ -145,10 +158,12 @@ pub mod hex;
 pub mod id;
 pub mod json;
 mod key_place;
+pub mod limits;
 pub mod log;
 mod money;
 pub mod outbox;
 mod provider;
+mod reply;
 mod request;
 pub mod settings;
 mod stamped_mac;
@@ -237,6 +252,11 @@ macro_rules! provider_tests {
         #[test]
         fn a_flipped_bit_is_refused() {
             $suite.check_flipped_bits();
+        }
+
+        #[test]
+        fn a_byte_order_mark_does_not_matter() {
+            $suite.check_byte_order_mark();
         }
 
         #[test]

@@ -6,13 +6,9 @@
 use std::fmt;
 
 use crate::event::Failure;
+use crate::limits::{DECIMALS_MAX, WHOLE_DIGITS_MAX};
 
 pub use crate::bindings::provider::hookgate::plugin::types::Money;
-
-/// Most digits before the point.
-const WHOLE_MAX: usize = 30;
-/// Most digits behind it.
-const DECIMALS_MAX: usize = 18;
 
 impl Money {
     /// From an integer of the currency's minor units, as text: `1099` and `usd` are `10.99 USD`. The
@@ -70,7 +66,7 @@ impl Money {
             "" => "0",
             whole => whole,
         };
-        if whole.len() > WHOLE_MAX || fraction.len() > DECIMALS_MAX {
+        if whole.len() > WHOLE_DIGITS_MAX || fraction.len() > DECIMALS_MAX {
             return None;
         }
         let point = if fraction.is_empty() { "" } else { "." };

@@ -6,8 +6,8 @@
 use crate::bindings::provider::exports::hookgate::plugin::provider as exported;
 use crate::claims::{Claims, Refusal};
 use crate::event::{Event, Failure, Timestamp};
-use crate::request::Request;
-use crate::{handshake, log, settings};
+use crate::request::{Reply, Request};
+use crate::{log, reply, settings};
 
 pub use exported::{ClockRule, ProviderInfo};
 
@@ -57,7 +57,7 @@ impl<P: Provider> exported::Guest for P {
 
     fn claim(request: Request) -> Result<Claims, Refusal> {
         log::panics();
-        handshake::answerable(<P as Provider>::claim(&request)?)
+        reply::answerable(<P as Provider>::claim(&request)?)
     }
 
     fn parse(request: Request) -> Result<Vec<Event>, Failure> {
@@ -98,6 +98,12 @@ impl ProviderInfo {
     #[must_use]
     pub fn with_scheme(self, scheme: &str) -> Self {
         Self { scheme: scheme.to_owned(), ..self }
+    }
+
+    /// With the answer to every accepted request, except where `claim` gives one of its own.
+    #[must_use]
+    pub fn with_reply(self, reply: Reply) -> Self {
+        Self { reply: Some(reply), ..self }
     }
 
     /// With a method beside POST by which it asks whether the endpoint is ours.

@@ -9,6 +9,9 @@ use crate::{id, time};
 
 pub use crate::bindings::provider::hookgate::plugin::types::{Header, Reply, Request};
 
+/// What a text in UTF-8 may begin with, and which is no part of it.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 impl Request {
     /// A `POST` of `body` without headers: where `hookgate send` and tests start.
     pub fn post(url: &str, body: impl Into<Vec<u8>>) -> Self {
@@ -71,6 +74,12 @@ impl Request {
     /// Removes every value of the header.
     pub fn remove_header(&mut self, name: &str) {
         self.headers.retain(|header| !header.name.eq_ignore_ascii_case(name));
+    }
+
+    /// The body to read: without the byte order mark that some senders put before it. What was
+    /// signed is `body`, as it is.
+    pub fn content(&self) -> &[u8] {
+        self.body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.body)
     }
 
     /// The body as JSON, all of it checked.

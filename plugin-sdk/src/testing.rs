@@ -6,6 +6,7 @@
 //! requests, and a `Suite` is all that a provider is tested with.
 
 mod bench;
+mod contract;
 pub(crate) mod doors;
 #[cfg(feature = "testing")]
 mod golden;

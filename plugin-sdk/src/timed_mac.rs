@@ -5,11 +5,10 @@
 
 use crate::claims::{Claims, Evidence, KeyEncoding, Piece, Refusal};
 use crate::event::Timestamp;
+use crate::limits::DIGESTS_MAX;
 use crate::request::Request;
 use crate::{hex, time};
 
-/// Most digests that the gateway tries.
-const DIGESTS_MAX: usize = 16;
 /// Bytes of HMAC-SHA256.
 const DIGEST_BYTES: usize = 32;
 

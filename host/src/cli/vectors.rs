@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
 pub use self::challenge::Challenge;
-pub use self::recorded::{Recorded, Vector};
+pub use self::recorded::{Recorded, RecordedReply, Vector};
 use crate::keys::{Keys, Permission};
 use crate::plugin::{CallError, Host, Plugin};
 use crate::signature;
@@ -24,6 +24,8 @@ enum Seen {
     Refused(String),
     /// Accepted, and what parse said.
     Accepted(String),
+    /// Accepted, and answered otherwise than was recorded.
+    Misanswered(String),
     Broken(CallError),
 }
 
@@ -54,6 +56,7 @@ pub(super) async fn run(
             let (as_it_should, what) = match seen {
                 Seen::Refused(reason) => (!vector.valid, format!("refused: {reason}")),
                 Seen::Accepted(parsed) => (vector.valid, format!("accepted, {parsed}")),
+                Seen::Misanswered(how) => (false, format!("accepted, but {how}")),
                 Seen::Broken(error) => (false, format!("the plugin broke: {error}")),
             };
             if as_it_should {
@@ -103,6 +106,10 @@ async fn see(
     let (body, now) = (&request.body, request.received_at);
     if let Err(error) = signature::verify(&claims, info, keys, body, vector.tolerance(), now) {
         return Ok(Seen::Refused(error.to_string()));
+    }
+    let reply = claims.reply.as_ref().or(info.reply.as_ref());
+    if let Some(how) = vector.reply.as_ref().and_then(|recorded| recorded.differs(reply)) {
+        return Ok(Seen::Misanswered(how));
     }
     Ok(match host.parse(plugin, settings, plugin.name(), &request).await {
         Ok(parsed) => Seen::Accepted(match parsed.result {

@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use super::about::{About, AboutError};
 use super::child::{self, ChildError, Ended};
+use super::stack::{InvalidStack, Stack};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Forces one toolchain: `installed`, `rustup` or `distribution`.
@@ -30,8 +31,6 @@ const DISTRIBUTION_RUSTC: &str = "/usr/bin/rustc";
 const DISTRIBUTION_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "lld-22"];
 const DISTRIBUTION_LINKERS: [&str; 2] = ["wasm-ld-22", "wasm-ld"];
 
-/// A guest's stack. Every page of it that is touched costs a page fault in every instance.
-const STACK_BYTES: u64 = 32 << 10;
 /// What an instance has for its heap without asking for more: `memory.grow` is a system call, and
 /// the host clears two or three pages faster than it maps new ones. A page, since less is none.
 const HEAP_BYTES: u64 = 64 << 10;
@@ -169,6 +168,8 @@ struct Package {
     confirmed: String,
     /// Its settings, out of the same.
     settings: String,
+    /// How large its stack is, out of the same.
+    stack: Stack,
 }
 
 #[derive(Deserialize)]
@@ -220,12 +221,17 @@ impl Package {
             own.as_str().map(ToOwned::to_owned)
         };
         let (confirmed, settings) = (own("confirmed"), own("settings"));
+        let stack = own("stack").map(|stack| stack.parse()).transpose();
+        let stack = stack.map_err(|error: InvalidStack| {
+            no_plugin(format!("`stack` of [package.metadata.hookgate]: {error}"))
+        })?;
         Ok(Self {
             stem: stem.to_owned(),
             file_name: format!("{}.wasm", target.name.replace('-', "_")),
             target_dir: metadata.target_directory.join("plugin-build"),
             confirmed: confirmed.unwrap_or_default(),
             settings: settings.unwrap_or_default(),
+            stack: stack.unwrap_or_default(),
             dir,
         })
     }
@@ -330,7 +336,9 @@ fn cargo_build(package: &Package, toolchain: Toolchain) -> Result<(), BuildError
 
 fn rustflags(package: &Package) -> Vec<String> {
     let mut flags = vec![
-        format!("-Clink-arg=-zstack-size={STACK_BYTES}"),
+        // Below all else, so that it traps when it overflows, instead of overwriting data.
+        "-Clink-arg=--stack-first".to_owned(),
+        format!("-Clink-arg=-zstack-size={}", package.stack.bytes()),
         format!("-Clink-arg=--initial-heap={HEAP_BYTES}"),
     ];
     // A panic names its source file: not where it lies on the machine that built the plugin.

@@ -14,8 +14,9 @@ use super::context::Context;
 use super::convert::{self, Failure, HandleContext, YIELD_BYTES_MAX};
 use super::engine;
 use super::lane::LaneError;
-use super::lie::{Lie, TEXT_BYTES_MAX, shortened};
+use super::lie::{Lie, TEXT_BYTES_MAX, lie, shortened};
 use super::run::{Grant, Run, StateReader, StateUnread};
+use super::stack::Stack;
 use super::wasi::Wasi;
 use super::{Face, Host, Plugin};
 use crate::claims::{Claims, Refusal};
@@ -28,6 +29,11 @@ const HANDLES_MAX: usize = 1_000;
 /// Most bytes that a guest may pass in one value. Twice what a call may yield, so that it is the
 /// check of the contract that speaks and not this.
 const LIFT_BYTES_MAX: usize = 2 * YIELD_BYTES_MAX;
+/// What wasmtime says of a guest that passes more than that; it has no type for it.
+const TOO_MUCH_AT_ONCE: &str = "fuel allocated for hostcalls has been exhausted";
+/// Addresses from here on are more likely below 0 than beyond the memory: no frame is as large as
+/// what lies between here and the last address, and no guest has as much memory.
+const BELOW_MEMORY: u64 = 0xf000_0000;
 /// How much of a guest's stack is shown.
 const FRAMES_MAX: usize = 8;
 
@@ -317,7 +323,7 @@ pub(super) fn enter<T>(
     let result = instance.and_then(|instance| call(&mut store, &instance));
     let context = store.into_data();
     let exceeded = context.memory.exceeded;
-    let result = result.map_err(|error| match judge(&error, deadline) {
+    let result = result.map_err(|error| match judge(&error, plugin.stack, deadline) {
         // A guest whose allocation fails gives up in its own way.
         CallError::Trap { .. } if exceeded => CallError::Memory { limit: memory_max },
         judged => judged,
@@ -326,23 +332,42 @@ pub(super) fn enter<T>(
 }
 
 /// What an error of wasmtime means.
-fn judge(error: &wasmtime::Error, deadline: Duration) -> CallError {
+fn judge(error: &wasmtime::Error, stack: Option<Stack>, deadline: Duration) -> CallError {
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         CallError::Deadline { limit: deadline }
     } else if let Some(lie) = error.downcast_ref::<Lie>() {
         CallError::Lie(lie.clone())
+    } else if error.root_cause().to_string().contains(TOO_MUCH_AT_ONCE) {
+        CallError::Lie(lie("a value", format!("has more than {LIFT_BYTES_MAX} bytes")))
     } else if let Some(unread) = error.downcast_ref::<StateUnread>() {
         CallError::Host(unread.to_string())
     } else if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         CallError::Busy
     } else {
-        CallError::Trap { reason: reason(error) }
+        CallError::Trap { reason: reason(error, stack) }
     }
 }
 
+/// Whether a guest reached below its memory. There ends its stack: from 0 the next address down is
+/// the last that there is. wasmtime tells the address in words only.
+fn is_below_memory(error: &wasmtime::Error) -> bool {
+    let address = |cause: &(dyn std::error::Error + 'static)| {
+        let told = cause.to_string();
+        let (_, address) = told.split_once("at wasm address 0x")?;
+        u64::from_str_radix(address.split(' ').next()?, 16).ok()
+    };
+    error.downcast_ref::<Trap>() == Some(&Trap::MemoryOutOfBounds)
+        && error.chain().find_map(address).is_some_and(|address| address >= BELOW_MEMORY)
+}
+
 /// What happened, and the innermost functions that it happened in.
-fn reason(error: &wasmtime::Error) -> String {
-    let mut reason = error.root_cause().to_string();
+fn reason(error: &wasmtime::Error, stack: Option<Stack>) -> String {
+    let mut reason = match stack.filter(|_| is_below_memory(error)) {
+        Some(stack) => format!(
+            "its stack of {stack} overflowed (`stack` in [package.metadata.hookgate] sets its size)"
+        ),
+        None => error.root_cause().to_string(),
+    };
     let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
     for (depth, frame) in frames.iter().take(FRAMES_MAX).enumerate() {
         reason += if depth == 0 { ", in " } else { ", called by " };

@@ -5,6 +5,7 @@
 
 mod handshake;
 mod lookup;
+mod reply;
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::bindings::hookgate::plugin::types;
 use super::lie::{self, Lie, TEXT_BYTES_MAX, lie};
 use crate::claims::{
     Claims, ClockRule, Evidence, HandlerInfo, Hmac, KeyEncoding, Piece, Proof, ProofKind,
-    ProviderInfo, PublicKey, Refusal, Reply,
+    ProviderInfo, PublicKey, Refusal,
 };
 use crate::event::{Event, Request, Timestamp};
 use crate::headers::Headers;
@@ -37,8 +38,6 @@ const TYPES_MAX: usize = 256;
 const NAME_BYTES_MAX: usize = 64;
 /// Longest text on how a provider signs, in bytes.
 const SCHEME_BYTES_MAX: usize = 200;
-/// Largest answer to a payment gateway.
-const REPLY_BYTES_MAX: usize = 64 << 10;
 /// Most headers of a request that a plugin makes.
 const HEADERS_MAX: usize = 256;
 
@@ -152,7 +151,7 @@ pub(super) fn provider_info(info: provider::ProviderInfo) -> Result<ProviderInfo
             provider::ClockRule::Both => ClockRule::Both,
         },
         tolerance: info.tolerance_ms.map(Duration::from_millis),
-        reply: info.reply.map(reply).transpose()?,
+        reply: info.reply.map(|it| reply::reply("provider-info.reply", it)).transpose()?,
         refusal_status: info.refusal_status,
         handshakes: handshake::methods(info.handshakes)?,
         key_places: lookup::places(info.key_places)?,
@@ -173,11 +172,15 @@ pub(super) fn claims(claims: provider::Claims) -> Result<Claims, Lie> {
     let evidence = lie::at_most("claims.evidence", claims.evidence, EVIDENCE_MAX)?;
     let event_ids = lie::at_most("claims.event-ids", claims.event_ids, EVENTS_MAX)?;
     let event_id = |id| lie::text("claims.event-ids", id, lie::ID_BYTES_MAX);
+    if claims.handshake.is_some() && claims.reply.is_some() {
+        return Err(lie("claims.reply", "is there beside a handshake, which is an answer itself"));
+    }
     Ok(Claims {
         evidence: evidence.into_iter().map(one_evidence).collect::<Result<_, _>>()?,
         signed_at: claims.signed_at.map(|at| timestamp("claims.signed-at", at)).transpose()?,
         event_ids: event_ids.into_iter().map(event_id).collect::<Result<_, _>>()?,
         handshake: claims.handshake.map(handshake::handshake).transpose()?,
+        reply: claims.reply.map(|it| reply::reply("claims.reply", it)).transpose()?,
     })
 }
 
@@ -326,17 +329,6 @@ fn proof_kind(kind: provider::ProofKind) -> ProofKind {
     }
 }
 
-fn reply(reply: types::Reply) -> Result<Reply, Lie> {
-    if !(200..=299).contains(&reply.status) {
-        return Err(lie("reply.status", format!("is {}, not 200 to 299", reply.status)));
-    }
-    Ok(Reply {
-        status: reply.status,
-        content_type: lie::content_type("reply.content-type", reply.content_type)?,
-        body: lie::at_most("reply.body", reply.body, REPLY_BYTES_MAX)?.into(),
-    })
-}
-
 fn patterns(field: &'static str, types: Vec<String>) -> Result<Vec<Pattern>, Lie> {
     let types = lie::at_most(field, types, TYPES_MAX)?;
     let pattern = |text: String| {
@@ -423,6 +415,7 @@ mod tests {
                 signed_at: None,
                 event_ids: Vec::new(),
                 handshake: None,
+                reply: None,
             };
             super::claims(claims).map_err(|lie| lie.field)
         };
@@ -463,6 +456,6 @@ mod tests {
         assert!(provider_info(info(401, 200)).is_ok());
         let refused = |info| provider_info(info).unwrap_err().field;
         assert_eq!(refused(info(500, 200)), "provider-info.refusal-status");
-        assert_eq!(refused(info(401, 302)), "reply.status");
+        assert_eq!(refused(info(401, 302)), "provider-info.reply");
     }
 }

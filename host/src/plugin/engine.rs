@@ -104,9 +104,10 @@ fn pool(slots: u32) -> PoolingAllocationConfig {
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(2 << 20)
         .max_unused_warm_slots(slots)
-        // Clearing this much is cheaper than faulting it in again; a megabyte is not. No
-        // `pagemap_scan`: on 48 a dirty page that was swapped out reaches the next instance.
-        .linear_memory_keep_resident(128 << 10)
+        // Clearing this much is cheaper than faulting it in again; a megabyte is not. It covers the
+        // default stack and all that a guest starts with above it. No `pagemap_scan`: on 48 a dirty
+        // page that was swapped out reaches the next instance.
+        .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(16 << 10)
         .decommit_batch_size(1);
     pool

@@ -20,6 +20,8 @@ const LABEL_NAME_BYTES_MAX: usize = 64;
 const LABEL_VALUE_BYTES_MAX: usize = 1024;
 /// Longest content type, in bytes.
 const CONTENT_TYPE_BYTES_MAX: usize = 255;
+/// Deepest nesting of an event's data.
+const JSON_DEPTH_MAX: usize = 512;
 /// Longest text for a person, in bytes: reasons, alerts. What is longer is cut.
 pub(super) const TEXT_BYTES_MAX: usize = 4 * 1024;
 
@@ -99,12 +101,41 @@ pub(super) fn labels(
     at_most(field, labels, LABELS_MAX)
 }
 
-/// Checks that a text is one JSON document.
+/// Checks that a text is one JSON document, and not nested deeper than its readers can follow.
 pub(super) fn json(field: &'static str, text: String) -> Result<String, Lie> {
-    match serde_json::from_str::<IgnoredAny>(&text) {
-        Ok(IgnoredAny) => Ok(text),
-        Err(error) => Err(lie(field, format!("is not JSON: {error}"))),
+    // What is ignored is read without recursion, however deep it is.
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(&text) {
+        return Err(lie(field, format!("is not JSON: {error}")));
     }
+    if depth(&text) > JSON_DEPTH_MAX {
+        let reason = format!("is nested more than {JSON_DEPTH_MAX} levels deep");
+        return Err(lie(field, reason));
+    }
+    Ok(text)
+}
+
+/// How deep the brackets of a JSON document are nested.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => {
+                while let Some(byte) = bytes.next().filter(|&byte| byte != b'"') {
+                    if byte == b'\\' {
+                        bytes.next();
+                    }
+                }
+            }
+            _ => (),
+        }
+    }
+    deepest
 }
 
 /// Checks a content type, so that it can stand in a header.
@@ -156,6 +187,12 @@ mod tests {
         assert!(text("event.id", String::new(), ID_BYTES_MAX).is_err());
         assert!(json("event.data", "{} {}".to_owned()).is_err());
         assert!(json("event.data", "[".repeat(10_000)).is_err());
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(json("event.data", nested(JSON_DEPTH_MAX)).is_ok());
+        let deep = json("event.data", nested(JSON_DEPTH_MAX + 1)).unwrap_err().to_string();
+        assert_eq!(deep, "`event.data` is nested more than 512 levels deep");
+        let text = format!(r#"["{}\"[",{{}}]"#, "[".repeat(JSON_DEPTH_MAX));
+        assert_eq!(depth(&text), 2);
         assert!(content_type("reply.content-type", "text/plain\r\nx: y".to_owned()).is_err());
     }
 }

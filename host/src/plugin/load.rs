@@ -18,16 +18,17 @@ use super::compile::CompileError;
 use super::context::Context;
 use super::engine::{MEMORIES_MAX, THREAD_STACK_BYTES};
 use super::lie::Lie;
-use super::wasm::{FILE_BYTES_MAX, to_component};
+use super::stack::Stack;
+use super::wasm::{FILE_BYTES_MAX, Kind, to_component};
 use super::{BoxError, Face, Parts, Plugin, convert};
 use crate::claims::{HandlerInfo, ProviderInfo};
 use crate::ids::{InvalidName, Name};
 
 /// The package of the contract, and the version of it that this host speaks.
 const PACKAGE: &str = "hookgate:plugin";
-const VERSION: &str = "0.1.0";
-/// Plugins of every 0.1.x fit: within it functions are only added.
-const COMPATIBLE: &str = "0.1.";
+const VERSION: &str = "0.2.0";
+/// Plugins of every 0.2.x fit: within it functions are only added.
+const COMPATIBLE: &str = "0.2.";
 const IMPORTS: [&str; 5] = ["types", "settings", "log", "outbox", "state"];
 const WASM_PAGE_BYTES: u64 = 64 << 10;
 
@@ -86,7 +87,10 @@ pub enum LoadError {
     #[error("failed to compile the plugin: {0}")]
     Compile(#[source] CompileError),
     /// Built for another version of the contract.
-    #[error("the plugin is built for {PACKAGE}@{found}; this host speaks {PACKAGE}@{VERSION}")]
+    #[error(
+        "the plugin is built for {PACKAGE}@{found}, and this gateway speaks {PACKAGE}@{VERSION}: \
+         build the plugin again with the SDK that belongs to this gateway"
+    )]
     Version {
         /// The version that it is built for.
         found: String,
@@ -196,6 +200,7 @@ pub(super) fn load(host: &Parts, name: Name, file: &[u8]) -> Result<Plugin, Load
         handler: None,
         pre,
         wasi,
+        stack: if kind == Kind::Module { Stack::of_module(file) } else { None },
     };
     let (provider, handler) = on_a_stack_for_guests(|| {
         let _turn = host.describing.lock().unwrap_or_else(PoisonError::into_inner);

@@ -71,9 +71,9 @@ fn handler_by_hand(imports: &str, describe: &str) -> String {
             (data (i32.const 64) "h1*")
             (data (i32.const 72) "\42\00\00\00\01\00\00\00")
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
-            (func (export "hookgate:plugin/handler@0.1.0#describe") (result i32) {describe})
-            (func (export "hookgate:plugin/handler@0.1.0#check") (result i32) (unreachable))
-            (func (export "hookgate:plugin/handler@0.1.0#handle") (param i32) (result i32)
+            (func (export "hookgate:plugin/handler@0.2.0#describe") (result i32) {describe})
+            (func (export "hookgate:plugin/handler@0.2.0#check") (result i32) (unreachable))
+            (func (export "hookgate:plugin/handler@0.2.0#handle") (param i32) (result i32)
                 (unreachable))
         )"#
     )

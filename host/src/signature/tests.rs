@@ -84,7 +84,7 @@ fn secrets(texts: &[&str]) -> Vec<Secret> {
 
 fn claims(proofs: Vec<Vec<Proof>>) -> Claims {
     let evidence = proofs.into_iter().map(|proofs| Evidence { proofs }).collect();
-    Claims { evidence, signed_at: None, event_ids: Vec::new(), handshake: None }
+    Claims { evidence, ..Claims::default() }
 }
 
 fn text_mac(message: &str, digests: Vec<Vec<u8>>) -> Proof {

@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-/// Deepest nesting that is accepted, as other readers down the path have a limit too.
-pub(super) const DEPTH_MAX: u32 = 127;
+use super::brackets::Brackets;
+use crate::limits::JSON_DEPTH_MAX as DEPTH_MAX;
 
 /// Where the walk stands.
 #[derive(Debug, Clone)]
@@ -16,10 +16,20 @@ struct Scan<'a> {
     at: usize,
 }
 
-/// Checks that the bytes, which are UTF-8, are one document; if not, says at which byte.
-pub(super) fn check(bytes: &[u8]) -> Result<(), usize> {
-    let mut scan = Scan { bytes, at: 0 };
-    scan.document().ok_or(scan.at)
+/// Where bytes are no document, and whether that is because they are nested too deep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) at: usize,
+    pub(super) is_too_deep: bool,
+}
+
+/// Checks that the bytes, which are UTF-8, are one document.
+pub(super) fn check(bytes: &[u8]) -> Result<(), Fault> {
+    let (mut scan, mut open) = (Scan { bytes, at: 0 }, Brackets::default());
+    scan.document(&mut open).ok_or_else(|| {
+        let is_bracket = matches!(scan.peek(), Some(b'{' | b'['));
+        Fault { at: scan.at, is_too_deep: open.depth == DEPTH_MAX && is_bracket }
+    })
 }
 
 /// The value of this name in an object, or of this index in an array, at the start of the bytes.
@@ -29,8 +39,20 @@ pub(super) fn member<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
     {
         return Some(element);
     }
-    let is_meant = |known: &'a [u8]| unquoted(known).is_some_and(|known| known == name);
-    members(bytes).find(|(known, _)| is_meant(known)).map(|(_, value)| value)
+    members(bytes).find(|(known, _)| is_named(known, name)).map(|(_, value)| value)
+}
+
+/// Whether a name in its quotes is this one.
+pub(super) fn is_named(quoted: &[u8], name: &str) -> bool {
+    let content = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    if content == name.as_bytes() {
+        return !content.contains(&b'\\');
+    }
+    // An escape writes a byte with at most six, so most names are told apart by their length.
+    content.len() > name.len()
+        && content.len() <= name.len().saturating_mul(6)
+        && content.contains(&b'\\')
+        && unquoted(quoted).is_some_and(|known| known == name)
 }
 
 /// The members of an object: names in their quotes, and values.
@@ -190,20 +212,15 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A whole document, by the grammar. Open brackets are bits, an object's are set.
-    fn document(&mut self) -> Option<()> {
-        let (mut depth, mut objects) = (0_u32, 0_u128);
+    /// A whole document, by the grammar.
+    fn document(&mut self, open: &mut Brackets) -> Option<()> {
         loop {
             self.space();
             let first = self.peek()?;
             let opened = matches!(first, b'{' | b'[');
             if opened {
-                if depth == DEPTH_MAX {
-                    return None;
-                }
+                open.open(first == b'{')?;
                 self.at += 1;
-                depth += 1;
-                objects = objects << 1 | u128::from(first == b'{');
                 self.space();
             } else {
                 self.scalar(first)?;
@@ -212,14 +229,13 @@ impl<'a> Scan<'a> {
             // What follows a value: the end of brackets, then a comma or the end of it all.
             loop {
                 self.space();
-                if depth == 0 {
+                if open.depth == 0 {
                     return (self.at == self.bytes.len()).then_some(());
                 }
-                let in_object = objects & 1 == 1;
+                let in_object = open.is_object();
                 let close = if in_object { b'}' } else { b']' };
                 if self.take(close).is_some() {
-                    depth -= 1;
-                    objects >>= 1;
+                    open.close();
                     fresh = false;
                     continue;
                 }
@@ -310,8 +326,15 @@ mod tests {
     #[test]
     fn nesting_has_a_limit() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(check(nested(127).as_bytes()), Ok(()));
-        assert_eq!(check(nested(128).as_bytes()), Err(127));
+        assert_eq!(check(nested(DEPTH_MAX).as_bytes()), Ok(()));
+        let too_deep = Fault { at: DEPTH_MAX, is_too_deep: true };
+        assert_eq!(check(nested(DEPTH_MAX + 1).as_bytes()), Err(too_deep));
+        let mixed = |depth: usize| {
+            let opening = "[{\"a\":".repeat(depth);
+            format!("{opening}1{}", "}]".repeat(depth))
+        };
+        assert_eq!(check(mixed(DEPTH_MAX / 2).as_bytes()), Ok(()));
+        assert!(check(mixed(DEPTH_MAX / 2).replace("}]", "]}").as_bytes()).is_err());
         assert!(check("[".repeat(100_000).as_bytes()).is_err());
         let deep = nested(100_000);
         assert_eq!(member(format!("{{\"a\":{deep},\"b\":1}}").as_bytes(), "b"), Some(&b"1"[..]));
@@ -319,9 +342,10 @@ mod tests {
 
     #[test]
     fn the_fault_is_where_it_is() {
-        assert_eq!(check(br#"{"a":01}"#), Err(6));
-        assert_eq!(check(b"[1,]"), Err(3));
-        assert_eq!(check(b""), Err(0));
+        let fault = |at| Err(Fault { at, is_too_deep: false });
+        assert_eq!(check(br#"{"a":01}"#), fault(6));
+        assert_eq!(check(b"[1,]"), fault(3));
+        assert_eq!(check(b""), fault(0));
     }
 
     #[test]
@@ -438,8 +462,8 @@ mod tests {
                 member(bytes, "0");
                 elements(bytes).count();
                 unquoted(bytes);
-                if let Err(at) = check(bytes) {
-                    prop_assert!(at <= bytes.len());
+                if let Err(fault) = check(bytes) {
+                    prop_assert!(fault.at <= bytes.len());
                 }
             }
         }

@@ -1,13 +1,17 @@
 //! A gateway for one plugin, in a test.
 //!
 //! Keeps its promises as far as a plugin can tell: settings, one state per subject, effects that
-//! happen together or not at all. Delivers nothing.
+//! happen together or not at all; and refuses what the gateway refuses, by the same [limits].
+//! Delivers nothing.
+//!
+//! [limits]: crate::limits
 
 use std::collections::BTreeMap;
 
 use super::doors::{self, Effect, LogLine, Sandbox};
 use crate::event::{Event, Failure, Timestamp};
 use crate::handler::{Context, Handler};
+use crate::limits::CHAIN_MAX;
 
 /// Where a plugin is tried.
 ///
@@ -44,6 +48,7 @@ pub struct Bench {
     states: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     runs: u32,
     now: Timestamp,
+    chain: usize,
 }
 
 /// A run that is over.
@@ -81,6 +86,13 @@ impl Bench {
         self.now = now;
     }
 
+    /// Sets how many emissions lie behind the events that follow: 1 for an event that a run
+    /// emitted, 2 for one that was emitted on that, and so on. At [`CHAIN_MAX`] a run that adds an
+    /// event fails.
+    pub fn set_chain(&mut self, emissions: usize) {
+        self.chain = emissions;
+    }
+
     /// Calls a provider with the settings in place.
     pub fn call<T>(&self, call: impl FnOnce() -> T) -> T {
         self.within(BTreeMap::new(), call).0
@@ -99,6 +111,7 @@ impl Bench {
         let known = event.subject.as_ref().and_then(|subject| self.states.get(subject));
         let state = known.cloned().unwrap_or_default();
         let (outcome, after) = self.within(state, || H::handle(event, &context));
+        let outcome = self.judged(outcome, &after);
         let mut ran = Ran { outcome, effects: Vec::new(), log: after.log };
         if ran.outcome.is_ok() {
             ran.effects = after.effects;
@@ -107,6 +120,19 @@ impl Bench {
             }
         }
         ran
+    }
+
+    /// What the gateway makes of what a handler returned.
+    fn judged(&self, returned: Result<(), Failure>, after: &Sandbox) -> Result<(), Failure> {
+        if let Some(reason) = &after.broken {
+            return Err(Failure::permanent(format!("the plugin broke the contract: {reason}")));
+        }
+        let adds = |effect: &Effect| matches!(effect, Effect::Emit(_) | Effect::Alert(..));
+        if returned.is_ok() && self.chain >= CHAIN_MAX && after.effects.iter().any(adds) {
+            let reason = format!("the chain of emitted events is longer than {CHAIN_MAX}");
+            return Err(Failure::permanent(reason));
+        }
+        returned
     }
 
     /// What is remembered about a subject.
@@ -128,8 +154,11 @@ impl Bench {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::handler::HandlerInfo;
+    use crate::money::Money;
     use crate::outbox::{self, Emission, Severity};
     use crate::{log, settings, state};
 
@@ -201,5 +230,145 @@ mod tests {
         }
         assert!(state::set("", b"").is_err());
         assert!(state::set("k", &vec![0; 256 * 1024 + 1]).is_err());
+    }
+
+    /// Does what the test that runs it says.
+    struct Told;
+
+    thread_local! {
+        static TOLD: Cell<fn() -> Result<(), Failure>> = const { Cell::new(|| Ok(())) };
+    }
+
+    impl Handler for Told {
+        fn describe() -> HandlerInfo {
+            HandlerInfo::new("told", "0", &["*"])
+        }
+
+        fn handle(_: &Event, _: &Context) -> Result<(), Failure> {
+            TOLD.get()()
+        }
+    }
+
+    /// Why the gateway refuses what a handler does, as the operator reads it.
+    #[track_caller]
+    fn refused(told: fn() -> Result<(), Failure>, reason: &str) {
+        TOLD.set(told);
+        let mut bench = Bench::new().granting("crm");
+        let ran = bench.handle::<Told>(&event("a", ""));
+        assert_eq!(ran.outcome.unwrap_err().reason, reason);
+        assert_eq!(ran.effects, []);
+        assert_eq!(bench.state("a", "0"), None);
+    }
+
+    fn emit(change: impl FnOnce(&mut Emission)) -> Result<(), Failure> {
+        let mut emission = Emission::new("a.b", "{}");
+        change(&mut emission);
+        Ok(outbox::emit(&emission)?)
+    }
+
+    #[test]
+    fn a_run_has_as_many_effects_as_in_the_gateway() {
+        let set = || (0..70).try_for_each(|key| Ok(state::set(&key.to_string(), b"x")?));
+        refused(set, "too much state: a run has at most 64 effects");
+        let delete = || {
+            (0..70).for_each(|key| state::delete(&key.to_string()));
+            Ok(())
+        };
+        let broke = "the plugin broke the contract: ";
+        refused(delete, &format!("{broke}`state.delete` a run has at most 64 effects"));
+        let alert = || (0..65).try_for_each(|_| Ok(outbox::alert(Severity::Info, "x")?));
+        refused(alert, "asked for too much: a run has at most 64 effects");
+        TOLD.set(|| {
+            (0..70).try_for_each(|_| state::set("0", b"x"))?;
+            (1..64).try_for_each(|_| emit(|_| ()))
+        });
+        assert_eq!(Bench::new().handle::<Told>(&event("a", "")).effects.len(), 63);
+    }
+
+    #[test]
+    fn a_run_has_as_many_bytes_as_in_the_gateway() {
+        let send = || Ok(outbox::send("crm", "text/plain", &vec![0; (4 << 20) + 1])?);
+        let reason = "the effects of a run have at most 4194304 bytes";
+        refused(send, &format!("asked for too much: {reason}"));
+        let set =
+            || (0..17).try_for_each(|key| Ok(state::set(&key.to_string(), &vec![0; 256 << 10])?));
+        refused(set, &format!("too much state: {reason}"));
+        let whatever = || {
+            drop(outbox::send("crm", "text/plain", &vec![0; 20 << 20]));
+            Ok(())
+        };
+        let broke = "the plugin broke the contract: a value has 20971520 bytes, more than 8388608";
+        refused(whatever, broke);
+    }
+
+    #[test]
+    fn an_emission_is_held_to_the_contract() {
+        let invalid = |told, reason: &str| refused(told, &format!("refused as invalid: {reason}"));
+        invalid(
+            || emit(|it| it.labels = vec![("Country Code".into(), "DE".into())]),
+            "`emission.labels` has the name `Country Code`, not 1 to 64 of a-z 0-9 _ - .",
+        );
+        invalid(
+            || emit(|it| it.labels = vec![("country".into(), "x".repeat(1_025))]),
+            "`emission.labels` has more than 1024 bytes under `country`",
+        );
+        invalid(
+            || emit(|it| it.labels = vec![("a".into(), "x".into()); 65]),
+            "`emission.labels` has 65 items, at most 64 are allowed",
+        );
+        invalid(
+            || emit(|it| it.subject = Some("x".repeat(5_000))),
+            "`emission.subject` has 5000 bytes, not 1 to 255",
+        );
+        invalid(
+            || emit(|it| it.type_ = "a b".into()),
+            "`emission.type` `a b` is not an event type such as payment.failed",
+        );
+        invalid(
+            || emit(|it| it.money = Some(Money { amount: "ten".into(), currency: "EUR".into() })),
+            "`emission.money` amount `ten` is not a decimal number",
+        );
+        invalid(
+            || emit(|it| it.money = Some(Money { amount: "10".into(), currency: "euro!".into() })),
+            "`emission.money` currency `euro!` is not a code such as USD",
+        );
+        invalid(
+            || emit(|it| it.data = "{".into()),
+            "`emission.data` is not JSON: not JSON from byte 1 on",
+        );
+    }
+
+    #[test]
+    fn what_is_sent_is_held_to_the_contract() {
+        refused(
+            || Ok(outbox::send("crm", "not a content type\n", b"")?),
+            "refused as invalid: `content-type` has characters that no header may have",
+        );
+        refused(
+            || Ok(outbox::send("bank", "text/plain", b"")?),
+            "not granted: the operator has not granted the endpoint `bank`",
+        );
+    }
+
+    #[test]
+    fn a_chain_of_emissions_has_an_end() {
+        TOLD.set(|| emit(|_| ()));
+        let mut bench = Bench::new();
+        bench.set_chain(7);
+        assert_eq!(bench.handle::<Told>(&event("a", "")).outcome, Ok(()));
+        bench.set_chain(8);
+        let ran = bench.handle::<Told>(&event("a", ""));
+        let reason = "the chain of emitted events is longer than 8";
+        assert_eq!(ran.outcome, Err(Failure::permanent(reason)));
+    }
+
+    #[test]
+    fn a_flood_of_log_lines_is_cut() {
+        TOLD.set(|| {
+            (0..60).for_each(|_| log::info(&"é".repeat(600)));
+            Ok(())
+        });
+        let ran = Bench::new().handle::<Told>(&event("a", ""));
+        assert_eq!((ran.log.len(), ran.log[0].message.len()), (50, 1_024));
     }
 }

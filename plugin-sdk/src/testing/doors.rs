@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::limits::{EFFECTS_MAX, VALUE_BYTES_MAX, YIELD_BYTES_MAX};
 use crate::log::Level;
 use crate::outbox::{Emission, Severity};
 
@@ -44,6 +45,49 @@ pub(crate) struct Sandbox {
     pub(crate) state: BTreeMap<String, Vec<u8>>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) log: Vec<LogLine>,
+    /// Why the gateway would have ended the call, if it would.
+    pub(crate) broken: Option<String>,
+    /// The keys of the state that the call set or deleted, and the bytes of each.
+    pub(crate) written: BTreeMap<String, usize>,
+    /// The bytes of all that the call asked for.
+    pub(crate) bytes: usize,
+}
+
+impl Sandbox {
+    /// Adds an effect, or says which limit of a run it would pass.
+    fn ask(&mut self, effect: Effect, bytes: usize) -> Result<(), String> {
+        self.weigh(1, bytes, 0)?;
+        self.effects.push(effect);
+        Ok(())
+    }
+
+    /// Counts a key of the state that is set or deleted.
+    fn write(&mut self, key: &str, bytes: usize) -> Result<(), String> {
+        let before = self.written.get(key).copied();
+        self.weigh(usize::from(before.is_none()), bytes, before.unwrap_or(0))?;
+        self.written.insert(key.to_owned(), bytes);
+        Ok(())
+    }
+
+    fn weigh(&mut self, more: usize, bytes: usize, freed: usize) -> Result<(), String> {
+        if self.effects.len() + self.written.len() + more > EFFECTS_MAX {
+            return Err(format!("a run has at most {EFFECTS_MAX} effects"));
+        }
+        let bytes = self.bytes - freed + bytes;
+        if bytes > YIELD_BYTES_MAX {
+            return Err(format!("the effects of a run have at most {YIELD_BYTES_MAX} bytes"));
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// Ends the call, as the gateway does it to a plugin that passes too much at once.
+    fn check_size(&mut self, bytes: usize) {
+        if bytes > VALUE_BYTES_MAX {
+            let reason = format!("a value has {bytes} bytes, more than {VALUE_BYTES_MAX}");
+            self.broken.get_or_insert(reason);
+        }
+    }
 }
 
 thread_local! {
@@ -67,76 +111,94 @@ pub(crate) mod settings {
 
 pub(crate) mod log {
     use super::{Level, LogLine, reach};
+    use crate::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX};
+    use crate::testing::contract::cut;
 
     pub(crate) fn write(level: Level, message: &str) {
-        reach(|sandbox| sandbox.log.push(LogLine { level, message: message.to_owned() }));
+        reach(|sandbox| {
+            if sandbox.log.len() < LOG_LINES_MAX {
+                let message = cut(message, LOG_LINE_BYTES_MAX).to_owned();
+                sandbox.log.push(LogLine { level, message });
+            }
+        });
     }
 }
 
 pub(crate) mod outbox {
     use super::{Effect, Emission, Severity, reach};
-    use crate::event::is_event_type;
-    use crate::json::Json;
+    use crate::limits::TEXT_BYTES_MAX;
     use crate::outbox::Refusal;
+    use crate::testing::contract::{self, cut};
 
     pub(crate) fn emit(event: &Emission) -> Result<(), Refusal> {
-        if !is_event_type(&event.type_) {
-            return Err(Refusal::Invalid(format!("event type `{}`", event.type_)));
-        }
-        if let Err(error) = Json::parse(event.data.as_bytes()) {
-            return Err(Refusal::Invalid(format!("data: {error}")));
-        }
-        reach(|sandbox| sandbox.effects.push(Effect::Emit(event.clone())));
-        Ok(())
+        contract::emission(event).map_err(Refusal::Invalid)?;
+        let labels = event.labels.iter().map(|(name, value)| name.len() + value.len());
+        let bytes = event.type_.len() + event.data.len() + labels.sum::<usize>();
+        reach(|sandbox| {
+            sandbox.check_size(event.data.len());
+            sandbox.ask(Effect::Emit(event.clone()), bytes).map_err(Refusal::TooMuch)
+        })
     }
 
     pub(crate) fn send(endpoint: &str, content_type: &str, body: &[u8]) -> Result<(), Refusal> {
         reach(|sandbox| {
+            sandbox.check_size(body.len());
             if !sandbox.granted.iter().any(|granted| granted == endpoint) {
-                return Err(Refusal::NotGranted(format!("endpoint `{endpoint}`")));
+                let reason = format!("the operator has not granted the endpoint `{endpoint}`");
+                return Err(Refusal::NotGranted(reason));
             }
-            sandbox.effects.push(Effect::Send {
-                endpoint: endpoint.to_owned(),
-                content_type: content_type.to_owned(),
-                body: body.to_vec(),
-            });
-            Ok(())
+            contract::content_type(content_type).map_err(Refusal::Invalid)?;
+            let (endpoint, content_type) = (endpoint.to_owned(), content_type.to_owned());
+            let effect = Effect::Send { endpoint, content_type, body: body.to_vec() };
+            sandbox.ask(effect, body.len()).map_err(Refusal::TooMuch)
         })
     }
 
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "the gateway may refuse an alert, a bench does not"
-    )]
     pub(crate) fn alert(severity: Severity, message: &str) -> Result<(), Refusal> {
-        reach(|sandbox| sandbox.effects.push(Effect::Alert(severity, message.to_owned())));
-        Ok(())
+        let message = cut(message, TEXT_BYTES_MAX).to_owned();
+        let bytes = message.len();
+        reach(|sandbox| sandbox.ask(Effect::Alert(severity, message), bytes))
+            .map_err(Refusal::TooMuch)
     }
 }
 
 pub(crate) mod state {
     use super::reach;
+    use crate::limits::{STATE_KEY_BYTES_MAX, STATE_VALUE_BYTES_MAX};
     use crate::state::Refusal;
-
-    const KEY_BYTES_MAX: usize = 256;
-    const VALUE_BYTES_MAX: usize = 256 * 1024;
 
     pub(crate) fn get(key: &str) -> Option<Vec<u8>> {
         reach(|sandbox| sandbox.state.get(key).cloned())
     }
 
     pub(crate) fn set(key: &str, value: &[u8]) -> Result<(), Refusal> {
-        if !(1..=KEY_BYTES_MAX).contains(&key.len()) {
-            return Err(Refusal::Invalid(format!("key of {} bytes", key.len())));
+        if !is_key(key) {
+            let reason = format!("a key has 1 to {STATE_KEY_BYTES_MAX} bytes, not {}", key.len());
+            return Err(Refusal::Invalid(reason));
         }
-        if value.len() > VALUE_BYTES_MAX {
-            return Err(Refusal::TooMuch(format!("value of {} bytes", value.len())));
+        if value.len() > STATE_VALUE_BYTES_MAX {
+            let reason = format!("a value has at most {STATE_VALUE_BYTES_MAX} bytes");
+            return Err(Refusal::TooMuch(reason));
         }
-        reach(|sandbox| sandbox.state.insert(key.to_owned(), value.to_vec()));
-        Ok(())
+        reach(|sandbox| {
+            sandbox.write(key, key.len() + value.len()).map_err(Refusal::TooMuch)?;
+            sandbox.state.insert(key.to_owned(), value.to_vec());
+            Ok(())
+        })
     }
 
+    /// The gateway has no answer to this, so what is too much ends the call.
     pub(crate) fn delete(key: &str) {
-        reach(|sandbox| sandbox.state.remove(key));
+        if !is_key(key) {
+            return;
+        }
+        reach(|sandbox| match sandbox.write(key, key.len()) {
+            Ok(()) => drop(sandbox.state.remove(key)),
+            Err(reason) => drop(sandbox.broken.get_or_insert(format!("`state.delete` {reason}"))),
+        });
+    }
+
+    fn is_key(key: &str) -> bool {
+        (1..=STATE_KEY_BYTES_MAX).contains(&key.len())
     }
 }

@@ -1,8 +1,7 @@
 //! A request sent like `hookgate send` does and received like the gateway does.
 
-use super::{Tolerance, digests, verify};
-use crate::event::{Event, Timestamp, is_event_type};
-use crate::json::Json;
+use super::{Tolerance, contract, digests, verify};
+use crate::event::{Event, Timestamp};
 use crate::provider::Provider;
 use crate::request::Request;
 
@@ -12,7 +11,7 @@ use crate::request::Request;
 ///
 /// If the provider does not keep the contract on the way: what it signs must be proven with the
 /// secret and with no other, `claim` and `parse` must give the same ids, `parse` must say the same
-/// twice, and events must have a type and data that the gateway takes.
+/// twice, and events must be what the gateway takes.
 pub fn send<P: Provider>(request: &Request, secret: &str, now: Timestamp) -> Vec<Event> {
     let signed = sign::<P>(request, secret, now);
     let claims = P::claim(&signed).expect("a request that was signed has claims");
@@ -29,8 +28,7 @@ pub fn send<P: Provider>(request: &Request, secret: &str, now: Timestamp) -> Vec
         assert_eq!(claims.event_ids, ids, "claims name the events that there are");
     }
     for event in &events {
-        assert!(is_event_type(&event.type_), "`{}` is no event type", event.type_);
-        assert!(Json::parse(event.data.as_bytes()).is_ok(), "data is no JSON: {}", event.data);
+        assert_eq!(contract::event(event), Ok(()), "an event keeps the contract");
     }
     events
 }

@@ -1,10 +1,12 @@
 //! Signed requests in a file, each with the verdict that it must get.
 //!
-//! The format is an array of objects: `name`, `secret` (one or several), `headers` (with one or several
-//! values), `url`, `body` or `body_base64`, `now` and `tolerance` in seconds, `settings`, and `valid`. A
-//! tolerance of 0 checks no time, none at all takes the provider's own. `keys`, by their id, are the
-//! secrets where they are there. What a vector tells of the receiver otherwise (`url`, `public_key`, or
-//! what `secret_is`) takes the place of the setting of that name.
+//! The format is an array of objects: `name`, `secret` (one or several), `headers` (with one or
+//! several values), `url`, `body` or `body_base64`, `now` and `tolerance` in seconds, `settings`,
+//! and `valid`. A tolerance of 0 checks no time, none at all takes the provider's own. `keys`, by
+//! their id, are the secrets where they are there. What a vector tells of the receiver otherwise
+//! (`url`, `public_key`, or what `secret_is`) takes the place of the setting of that name. `reply`
+//! (`status`, `content_type` and `body`) is what an accepted request must be answered, where that
+//! matters.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +17,7 @@ use serde_json::{Map, Value};
 use super::{Bench, Tolerance, verify};
 use crate::base64;
 use crate::provider::Provider;
-use crate::request::{Header, Request};
+use crate::request::{Header, Reply, Request};
 
 /// Names the folder with vectors and payloads that are shared between implementations.
 pub const SHARED: &str = "HOOKGATE_PROVIDER_DATA";
@@ -48,6 +50,19 @@ pub struct Vector {
     tolerance: Option<u64>,
     /// Whether it must be accepted.
     pub valid: bool,
+    /// What it must be answered, if it is accepted and somebody recorded it.
+    reply: Option<RecordedReply>,
+}
+
+/// An answer to an accepted request. Without a content type and a body both are empty.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordedReply {
+    status: u16,
+    #[serde(default)]
+    content_type: String,
+    #[serde(default)]
+    body: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -78,6 +93,10 @@ pub fn check<P: Provider>(json: &str, settings: &str) -> usize {
         let verdict = bench.call(|| vector.verdict::<P>());
         let name = &vector.name;
         assert_eq!(verdict.is_ok(), vector.valid, "vector `{name}` got {verdict:?}");
+        if verdict.is_ok() && vector.reply.is_some() {
+            let reply = bench.call(|| vector.answered::<P>());
+            assert_eq!(reply, vector.reply, "vector `{name}` is answered");
+        }
     }
     vectors.len()
 }
@@ -103,6 +122,16 @@ impl Vector {
         let now = self.now * 1000;
         verify(&P::describe(), &claims, &request, &secrets, now, tolerance)
             .map_err(|unproven| unproven.to_string())
+    }
+
+    /// What the plugin answers; `None` leaves the answer to the gateway.
+    fn answered<P: Provider>(&self) -> Option<RecordedReply> {
+        let own = P::claim(&self.request()).ok().and_then(|claims| claims.reply);
+        own.or(P::describe().reply).map(|Reply { status, content_type, body }| RecordedReply {
+            status,
+            content_type,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        })
     }
 
     /// The receiver's settings: its own or `others`, with what the vector tells of them put in.

@@ -41,7 +41,7 @@ pub(crate) fn claim(body: &[u8], settings: &Settings) -> Result<Claims, Refusal>
     if evidence.len() > ITEMS_MAX {
         return Err(Refusal::new(format!("more than {ITEMS_MAX} items")));
     }
-    Ok(Claims { evidence, signed_at: None, event_ids, handshake: None })
+    Ok(Claims { evidence, signed_at: None, event_ids, handshake: None, reply: None })
 }
 
 pub(crate) fn parse(body: &[u8]) -> Result<Vec<Event>, Failure> {

@@ -57,7 +57,7 @@ impl Provider for Adyen {
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         if request.header(HEADER).is_none() {
-            return batch::claim(&request.body, &Settings::read().map_err(Refusal::new)?);
+            return batch::claim(request.content(), &Settings::read().map_err(Refusal::new)?);
         }
         let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
         Ok(Claims::new(mac, platform::event_id(&request.body)))
@@ -66,7 +66,7 @@ impl Provider for Adyen {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         if body.at("/notificationItems").is_some() {
-            batch::parse(&request.body)
+            batch::parse(request.content())
         } else {
             platform::parse(body, &request.body).map(|event| vec![event])
         }
@@ -78,7 +78,7 @@ impl Provider for Adyen {
         digests: &[Vec<u8>],
     ) -> Result<Request, String> {
         request.remove_header(HEADER);
-        if let Some(body) = batch::sign(&request.body, digests)? {
+        if let Some(body) = batch::sign(request.content(), digests)? {
             request.body = body;
             return Ok(request);
         }

@@ -53,6 +53,7 @@ impl Provider for Flutterwave {
             signed_at: None,
             event_ids: vec![event_id(&request.body)],
             handshake: None,
+            reply: None,
         })
     }
 
@@ -102,12 +103,13 @@ impl Provider for Flutterwave {
 
 /// Flutterwave's own in v4, else what a retry repeats: the event, the object and the state it is in.
 fn event_id(body: &[u8]) -> String {
-    let named = |pointer: &str| json::peek_scalar(body, pointer).filter(|name| !name.is_empty());
-    if let Some(own) = named("/webhook_id").or_else(|| named("/id")) {
+    let pointers = ["/webhook_id", "/id", "/event", "/type", "/data/id", "/data/status"];
+    let named = json::peek_all(body, pointers).map(|name| name.filter(|name| !name.is_empty()));
+    let [webhook, own, event, kind, object, status] = named;
+    if let Some(own) = webhook.or(own) {
         return id::of(own.into_owned());
     }
-    let event = named("/event").or_else(|| named("/type"));
-    match (event, named("/data/id"), named("/data/status")) {
+    match (event.or(kind), object, status) {
         (Some(event), Some(object), Some(status)) => id::of(format!("{event}:{object}:{status}")),
         _ => id::derived(&[body]),
     }

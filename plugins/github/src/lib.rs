@@ -83,7 +83,7 @@ fn event_id(request: &Request) -> String {
 
 /// The JSON, out of its form where it is in one.
 fn payload(request: &Request) -> Cow<'_, [u8]> {
-    if request.body.starts_with(b"payload=")
+    if request.content().starts_with(b"payload=")
         && let Some(payload) = form::value(&form::parse(&request.body), "payload")
     {
         return Cow::Owned(payload.as_bytes().to_vec());

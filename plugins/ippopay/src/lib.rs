@@ -44,12 +44,13 @@ impl Provider for IppoPay {
             signed_at: None,
             event_ids: vec![id::derived(&[&request.body])],
             handshake: None,
+            reply: None,
         })
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let settings = Settings::read().map_err(Failure::permanent)?;
-        let is_json = matches!(request.body.trim_ascii_start().first(), Some(b'{' | b'['));
+        let is_json = matches!(request.content().trim_ascii_start().first(), Some(b'{' | b'['));
         let of_form =
             if is_json { String::new() } else { form::to_json(&form::parse(&request.body)) };
         let body = if is_json { request.json()? } else { Json::parse(of_form.as_bytes())? };

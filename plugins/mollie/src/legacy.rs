@@ -8,7 +8,7 @@ use hookgate_sdk::{Event, Request, form, id};
 
 /// The event of a call; `None` if this is no legacy call.
 pub(crate) fn event(request: &Request) -> Option<Event> {
-    if !request.body.starts_with(b"id=") {
+    if !request.content().starts_with(b"id=") {
         return None;
     }
     let fields = form::parse(&request.body);

@@ -47,6 +47,7 @@ impl Provider for Mollie {
                 signed_at: None,
                 event_ids,
                 handshake: None,
+                reply: None,
             });
         }
         let written = request.headers(HEADER).map(|text| text.strip_prefix(PREFIX).unwrap_or(text));

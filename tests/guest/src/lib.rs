@@ -1,10 +1,10 @@
 //! A plugin that misbehaves on command.
 //!
-//! The command is the JSON that it is given, a request's body or an event's data:
-//! `{"do": "spin", "at": "parse"}`. `at` is the function that does it: `claim`, `parse`, or `handle`,
-//! which it is if nothing is said. A handler may fail behind that: `"then": "retry"`, and only before
-//! a try with `"until": 2`. It stands on the bare contract instead of the SDK, because it has to do
-//! what the SDK would not let it.
+//! The command is the JSON that it is given, a request's body or an event's data: `{"do": "spin",
+//! "at": "parse"}`. `at` is the function that does it: `claim`, `parse`, or `handle`, which it is
+//! if nothing is said. A handler may fail behind that: `"then": "retry"`, and only before a try
+//! with `"until": 2`. A request may name its own answer: `"reply": {"status": 201}`. It stands on
+//! the bare contract instead of the SDK, because it has to do what the SDK would not let it.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +18,7 @@ use self::bindings::exports::hookgate::plugin::provider::{
     PublicKey, Refusal, Signature,
 };
 use self::bindings::hookgate::plugin::outbox::{self, Emission, Severity};
-use self::bindings::hookgate::plugin::types::{Event, Failure, FailureKind, Request};
+use self::bindings::hookgate::plugin::types::{Event, Failure, FailureKind, Reply, Request};
 use self::bindings::hookgate::plugin::{log, settings, state};
 
 #[cfg_attr(
@@ -64,6 +64,8 @@ fn misbehave(asked: &str, command: &Value) {
             black_box(());
         },
         "trap" => panic!("told to"),
+        "recurse" => drop(black_box(recurse(black_box([1; 64])))),
+        "read" => drop(black_box(serde_json::from_str::<Value>(text(command, "text", "0")))),
         "sleep" => std::thread::sleep(std::time::Duration::from_secs(3600)),
         "hoard" => {
             let mut hoard = Vec::new();
@@ -84,6 +86,15 @@ fn misbehave(asked: &str, command: &Value) {
     }
 }
 
+/// Goes on until there is no stack left.
+fn recurse(frame: [u64; 64]) -> u64 {
+    if black_box(false) {
+        return 0;
+    }
+    let more = black_box(frame).map(|it| it + 1);
+    recurse(more) + black_box(frame)[7]
+}
+
 /// Claims of what most providers do not do: being asked, and keys that have to be fetched.
 fn unusual(request: &Request, asked: &str) -> Option<Claims> {
     let claims = |proofs: Vec<Proof>, handshake| Claims {
@@ -91,6 +102,7 @@ fn unusual(request: &Request, asked: &str) -> Option<Claims> {
         signed_at: None,
         event_ids: Vec::new(),
         handshake,
+        reply: None,
     };
     if asked == "fetch" {
         let url = "https://localhost:1/keys/one".to_owned();
@@ -114,6 +126,16 @@ fn unusual(request: &Request, asked: &str) -> Option<Claims> {
     let body = vec![AnswerPiece::Text("it is ".to_owned()), AnswerPiece::Digest(digest)];
     let (content_type, headers) = ("text/plain".to_owned(), Vec::new());
     Some(claims(Vec::new(), Some(Handshake { status: 200, content_type, headers, body })))
+}
+
+/// The answer that the request asks for, if it asks for one: `{"reply": {"status": 201}}`.
+fn reply(command: &Value) -> Option<Reply> {
+    let asked = command.get("reply")?;
+    Some(Reply {
+        status: asked["status"].as_u64().and_then(|it| u16::try_from(it).ok()).unwrap_or(200),
+        content_type: text(asked, "type", "").to_owned(),
+        body: text(asked, "text", "").as_bytes().to_vec(),
+    })
 }
 
 fn check() -> Result<(), String> {
@@ -166,6 +188,7 @@ impl provider::Guest for Guest {
             signed_at: None,
             event_ids: command["id"].as_str().map(str::to_owned).into_iter().collect(),
             handshake: None,
+            reply: reply(&command),
         })
     }
 
@@ -259,8 +282,10 @@ fn obey(
         "send" => {
             let times = command["times"].as_u64().unwrap_or(1);
             let (endpoint, body) = (text(command, "endpoint", ""), text(command, "text", ""));
+            let more = command["bytes"].as_u64().and_then(|it| usize::try_from(it).ok());
+            let body = [body.as_bytes(), &vec![b'x'; more.unwrap_or(0)]].concat();
             (0..times)
-                .try_for_each(|_| outbox::send(endpoint, "text/plain", body.as_bytes()))
+                .try_for_each(|_| outbox::send(endpoint, "text/plain", &body))
                 .map_err(refused)
         }
         "alert" => {

@@ -2,7 +2,7 @@
 //!
 //! A file is a JSON list. Beside the request a recording says how its receiver was set up: the secrets
 //! (`keys` are secrets by an id), the public keys that it would have fetched, its settings, its tolerance
-//! and its clock. Never judges a request.
+//! and its clock; the answer may be recorded too. Never judges a request.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::challenge::Challenge;
+use crate::claims::Reply;
 use crate::clock::Clock;
 use crate::event::{Request, Timestamp};
 use crate::secrets::Secret;
@@ -56,6 +57,35 @@ pub struct Vector {
     tolerance: Option<u64>,
     /// Whether it is genuine.
     pub valid: bool,
+    /// What it must be answered, if it is genuine; any 2xx answer will do if nothing is recorded.
+    pub reply: Option<RecordedReply>,
+}
+
+/// The recorded answer to a genuine request.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedReply {
+    status: u16,
+    #[serde(default)]
+    content_type: String,
+    #[serde(default)]
+    body: String,
+}
+
+impl RecordedReply {
+    /// Whether an answer is this one; without a content type the text is empty.
+    pub fn is(&self, status: u16, content_type: &str, body: &[u8]) -> bool {
+        (self.status, &*self.content_type, self.body.as_bytes()) == (status, content_type, body)
+    }
+
+    /// How the answer that a plugin gives, or the gateway's own, differs from this one.
+    pub(super) fn differs(&self, reply: Option<&Reply>) -> Option<String> {
+        let Some(Reply { status, content_type, body }) = reply else {
+            return Some("the answer is the receipt's id".to_owned());
+        };
+        let shown = || format!("the answer is {status} {content_type} `{}`", body.escape_ascii());
+        (!self.is(*status, content_type, body)).then(shown)
+    }
 }
 
 impl Recorded {

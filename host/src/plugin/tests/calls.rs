@@ -137,6 +137,33 @@ async fn a_guest_that_spins_is_stopped_and_the_next_call_is_served() {
 }
 
 #[tokio::test]
+async fn a_stack_that_overflows_is_told_from_other_traps_with_its_size() {
+    let guest = Guest::new();
+    let reason = async |command| guest.handle(command).await.unwrap_err().error.to_string();
+    let overflow = "the plugin trapped: its stack of 128 KiB overflowed (`stack` in [package";
+    let recursed = reason(json!({ "do": "recurse" })).await;
+    assert!(recursed.starts_with(overflow), "{recursed}");
+    let panicked = reason(json!({ "do": "trap" })).await;
+    assert!(!panicked.contains("overflowed"), "{panicked}");
+}
+
+#[tokio::test]
+async fn the_default_stack_reads_json_as_deep_as_serde_json_does() {
+    let guest = Guest::new();
+    let nested = format!("{}{}", "[".repeat(126), "]".repeat(126));
+    assert!(guest.handle(json!({ "do": "read", "text": nested })).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_value_that_is_too_large_to_pass_breaks_the_contract() {
+    let guest = Guest::new();
+    let sent = json!({ "do": "send", "endpoint": "crm", "bytes": 20 << 20 });
+    let error = guest.handle(sent).await.unwrap_err().error.to_string();
+    let reason = "the plugin broke the contract: `a value` has more than 8388608 bytes";
+    assert_eq!(error, reason);
+}
+
+#[tokio::test]
 async fn spinning_handlers_hold_up_no_claims() {
     let guest = Guest::new();
     let spin = || guest.handle(json!({ "do": "spin" }));

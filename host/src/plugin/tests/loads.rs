@@ -20,7 +20,7 @@ fn the_guest_is_a_provider_and_a_handler() {
     assert_eq!(plugin.handler().unwrap().types, ["*".parse().unwrap()]);
     assert_eq!(plugin.digest().len(), 64);
     assert!(plugin.imports().iter().all(|name| name.starts_with("hookgate:plugin/")));
-    assert!(plugin.exports().contains(&"hookgate:plugin/provider@0.1.0".to_owned()));
+    assert!(plugin.exports().contains(&"hookgate:plugin/provider@0.2.0".to_owned()));
 }
 
 #[test]
@@ -66,10 +66,11 @@ fn a_module_without_the_sdk_is_refused() {
 
 #[test]
 fn another_version_is_refused_with_both() {
-    let import = component(r#"(component (import "hookgate:plugin/log@0.2.0" (instance)))"#);
+    let import = component(r#"(component (import "hookgate:plugin/log@0.1.0" (instance)))"#);
     assert_eq!(
         import.to_string(),
-        "the plugin is built for hookgate:plugin@0.2.0; this host speaks hookgate:plugin@0.1.0"
+        "the plugin is built for hookgate:plugin@0.1.0, and this gateway speaks \
+         hookgate:plugin@0.2.0: build the plugin again with the SDK that belongs to this gateway"
     );
     let export = component(
         r#"(component (instance $none) (export "hookgate:plugin/handler@1.0.0" (instance $none)))"#,
@@ -86,18 +87,18 @@ fn what_no_plugin_is_given_is_named() {
         assert!(matches!(&error, LoadError::Import { name } if name == import), "{error}");
     }
     check("acme:kv/store@1.0.0");
-    check("hookgate:plugin/secrets@0.1.0");
+    check("hookgate:plugin/secrets@0.2.0");
     check("wasi:http/handler@0.3.0");
 }
 
 #[test]
 fn an_import_that_does_not_fit_is_refused() {
     let shout =
-        r#"(component (import "hookgate:plugin/log@0.1.0" (instance (export "shout" (func)))))"#;
+        r#"(component (import "hookgate:plugin/log@0.2.0" (instance (export "shout" (func)))))"#;
     assert!(matches!(component(shout), LoadError::Link { .. }));
     let http = r#"(component (import "wasi:http/outgoing-handler@0.2.0" (instance (export "handle" (func)))))"#;
     assert!(matches!(component(http), LoadError::Link { .. }));
-    let module = r#"(component (import "hookgate:plugin/log@0.1.0" (core module $m))
+    let module = r#"(component (import "hookgate:plugin/log@0.2.0" (core module $m))
         (core instance (instantiate $m)))"#;
     let error = component(module);
     assert!(matches!(error, LoadError::ImportsModules), "{error}");
@@ -111,16 +112,16 @@ fn what_exports_nothing_is_no_plugin() {
 #[test]
 fn what_exports_other_types_is_refused() {
     let missing = r#"(component
-        (instance $none) (export "hookgate:plugin/handler@0.1.0" (instance $none)))"#;
+        (instance $none) (export "hookgate:plugin/handler@0.2.0" (instance $none)))"#;
     assert!(matches!(component(missing), LoadError::Shape { face: Face::Handler, .. }));
-    let other = "package hookgate:plugin@0.1.0;
+    let other = "package hookgate:plugin@0.2.0;
         interface handler { describe: func() -> string; check: func(); handle: func(); }
         world handler-plugin { export handler; }";
     let wat = r#"(module
         (memory (export "memory") 1)
-        (func (export "hookgate:plugin/handler@0.1.0#describe") (result i32) (i32.const 8))
-        (func (export "hookgate:plugin/handler@0.1.0#check"))
-        (func (export "hookgate:plugin/handler@0.1.0#handle")))"#;
+        (func (export "hookgate:plugin/handler@0.2.0#describe") (result i32) (i32.const 8))
+        (func (export "hookgate:plugin/handler@0.2.0#check"))
+        (func (export "hookgate:plugin/handler@0.2.0#handle")))"#;
     let error = refused(&module_for_other(other, wat));
     assert!(matches!(error, LoadError::Shape { face: Face::Handler, .. }), "{error}");
 }

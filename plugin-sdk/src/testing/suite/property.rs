@@ -5,16 +5,14 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 
-use super::{NOW, Suite, types};
+use super::{NOW, Sample, Suite, types};
 use crate::claims::{Claims, KeyLookup, KeySource, Proof, Signature};
+use crate::event::Event;
 use crate::id;
-use crate::json::Json;
 use crate::provider::Provider;
-use crate::request::{Header, Request};
-use crate::testing::{Tolerance, verify};
+use crate::request::{BYTE_ORDER_MARK, Header, Request};
+use crate::testing::{Tolerance, contract, verify};
 
-/// Most bytes of a label's value that the gateway takes.
-const LABEL_BYTES_MAX: usize = 1024;
 /// Most bytes of a body that are any bytes.
 const BODY_BYTES_MAX: usize = 512;
 
@@ -51,6 +49,24 @@ impl<P: Provider> Suite<P> {
             },
         );
         assert!(refused.get() > 0, "not one flipped bit was refused");
+    }
+
+    /// A byte order mark before a body changes nothing of what it means.
+    ///
+    /// # Panics
+    ///
+    /// If a sample behind one is refused, or is other events; their ids may be made of the whole
+    /// body.
+    pub fn check_byte_order_mark(&self) {
+        let meaning = |request: &Request| -> Vec<Event> {
+            let events = self.send(request).into_iter();
+            events.map(|event| Event { id: String::new(), ..event }).collect()
+        };
+        for Sample { path, request } in self.samples() {
+            let body = [BYTE_ORDER_MARK, &request.body].concat();
+            let marked = Request { body, ..request.clone() };
+            assert_eq!(meaning(&marked), meaning(&request), "{}", path.display());
+        }
     }
 
     /// Headers come in any order and any case.
@@ -145,15 +161,13 @@ impl<P: Provider> Suite<P> {
         if let Ok(claims) = &claims {
             let ids = &claims.event_ids;
             prop_assert!(ids.iter().all(|event_id| id::fits(event_id)), "claimed ids do not fit");
+            prop_assert!(claims.handshake.is_none() || claims.reply.is_none(), "two answers");
         }
         let Ok(events) = events else { return Ok(()) };
         for event in &events {
             let fits = types::fits(&P::describe(), &event.type_);
             prop_assert!(fits, "`{}` is not declared, or neither canonical nor own", event.type_);
-            prop_assert!(Json::parse(event.data.as_bytes()).is_ok(), "no JSON: {}", event.data);
-            prop_assert!(id::fits(&event.id), "an id of {} bytes", event.id.len());
-            prop_assert!(event.subject.as_deref().is_none_or(id::fits), "no subject fits");
-            prop_assert!(event.labels.iter().all(|(_, value)| value.len() <= LABEL_BYTES_MAX));
+            prop_assert_eq!(contract::event(event), Ok(()));
         }
         if let Ok(claims) = claims
             && !claims.event_ids.is_empty()

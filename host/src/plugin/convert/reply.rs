@@ -1,0 +1,67 @@
+//! The answer to an accepted request as a plugin gives it, held against the contract.
+//!
+//! It may be of any content type: only who proved a request gets it, and the gateway forbids
+//! browsers to guess. Nothing is corrected here.
+
+use super::super::bindings::hookgate::plugin::types;
+use super::super::lie::{self, Lie, lie};
+use crate::claims::Reply;
+
+/// Largest body of an answer, in bytes.
+const BODY_BYTES_MAX: usize = 64 << 10;
+/// The statuses that HTTP allows no body.
+const WITHOUT_BODY: [u16; 2] = [204, 205];
+
+/// The answer in this field, `provider-info.reply` or `claims.reply`.
+pub(super) fn reply(field: &'static str, reply: types::Reply) -> Result<Reply, Lie> {
+    let types::Reply { status, content_type, body } = reply;
+    if !(200..=299).contains(&status) {
+        return Err(lie(field, format!("has the status {status}, not 200 to 299")));
+    }
+    if WITHOUT_BODY.contains(&status) && !body.is_empty() {
+        return Err(lie(field, format!("has a body, which the status {status} does not allow")));
+    }
+    if body.len() > BODY_BYTES_MAX {
+        let reason = format!("has a body of {} bytes, more than {BODY_BYTES_MAX}", body.len());
+        return Err(lie(field, reason));
+    }
+    let content_type = match content_type.as_str() {
+        "" if body.is_empty() => content_type,
+        _ => lie::content_type(field, content_type)?,
+    };
+    Ok(Reply { status, content_type, body: body.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, content_type: &str, bytes: usize) -> Result<Reply, String> {
+        let content_type = content_type.to_owned();
+        let given = types::Reply { status, content_type, body: vec![b'x'; bytes] };
+        reply("claims.reply", given).map_err(|lie| lie.to_string())
+    }
+
+    #[test]
+    fn an_answer_is_bounded() {
+        assert!(answer(200, "text/xml", BODY_BYTES_MAX).is_ok());
+        for (status, content_type, bytes, reason) in [
+            (302, "text/xml", 1, "has the status 302, not 200 to 299"),
+            (200, "text/xml", BODY_BYTES_MAX + 1, "has a body of 65537 bytes, more than 65536"),
+            (200, "text/xml\r\nx: y", 1, "has characters that no header may have"),
+            (200, "", 1, "has 0 bytes, not 1 to 255"),
+        ] {
+            let refused = answer(status, content_type, bytes).unwrap_err();
+            assert_eq!(refused, format!("`claims.reply` {reason}"));
+        }
+    }
+
+    #[test]
+    fn an_empty_answer_needs_no_content_type() {
+        for status in [200, 204] {
+            assert_eq!(answer(status, "", 0).unwrap().content_type, "");
+        }
+        let refused = answer(204, "text/plain", 1).unwrap_err();
+        assert!(refused.ends_with("has a body, which the status 204 does not allow"), "{refused}");
+    }
+}

@@ -1,0 +1,73 @@
+//! The limits of the contract, which the gateway enforces and the SDK tells: two crates that never
+//! see each other, and one number each.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A limit by its name in the SDK, and where the gateway has the same: the file and the name there.
+const LIMITS: &[(&str, &str, &str)] = &[
+    ("EVENTS_MAX", "plugin/convert", "EVENTS_MAX"),
+    ("YIELD_BYTES_MAX", "plugin/convert", "YIELD_BYTES_MAX"),
+    ("DIGESTS_MAX", "plugin/convert", "DIGESTS_MAX"),
+    ("ID_BYTES_MAX", "plugin/lie", "ID_BYTES_MAX"),
+    ("SUBJECT_BYTES_MAX", "plugin/lie", "SUBJECT_BYTES_MAX"),
+    ("TYPE_BYTES_MAX", "route", "TYPE_BYTES_MAX"),
+    ("LABELS_MAX", "plugin/lie", "LABELS_MAX"),
+    ("LABEL_NAME_BYTES_MAX", "plugin/lie", "LABEL_NAME_BYTES_MAX"),
+    ("LABEL_VALUE_BYTES_MAX", "plugin/lie", "LABEL_VALUE_BYTES_MAX"),
+    ("JSON_DEPTH_MAX", "plugin/lie", "JSON_DEPTH_MAX"),
+    ("CONTENT_TYPE_BYTES_MAX", "plugin/lie", "CONTENT_TYPE_BYTES_MAX"),
+    ("TEXT_BYTES_MAX", "plugin/lie", "TEXT_BYTES_MAX"),
+    ("WHOLE_DIGITS_MAX", "event", "WHOLE_DIGITS_MAX"),
+    ("DECIMALS_MAX", "event", "DECIMALS_MAX"),
+    ("REPLY_BYTES_MAX", "plugin/convert/reply", "BODY_BYTES_MAX"),
+    ("HANDSHAKE_BYTES_MAX", "plugin/convert/handshake", "TEXT_BYTES_MAX"),
+    ("DIGESTED_BYTES_MAX", "plugin/convert/handshake", "DIGESTED_BYTES_MAX"),
+    ("EFFECTS_MAX", "plugin/run", "EFFECTS_MAX"),
+    ("STATE_KEY_BYTES_MAX", "plugin/run", "KEY_BYTES_MAX"),
+    ("STATE_VALUE_BYTES_MAX", "plugin/run", "VALUE_BYTES_MAX"),
+    ("VALUE_BYTES_MAX", "plugin/call", "LIFT_BYTES_MAX"),
+    ("LOG_LINES_MAX", "plugin/log", "LINES_MAX"),
+    ("LOG_LINE_BYTES_MAX", "plugin/log", "LINE_BYTES_MAX"),
+    ("CHAIN_MAX", "dispatch/runs", "DEPTH_MAX"),
+];
+
+/// The numbers that a file of Rust names, and others that are known before.
+fn constants(path: &str, mut constants: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a repository");
+    let text = std::fs::read_to_string(root.join(path)).expect(path);
+    for line in text.lines() {
+        let Some((_, constant)) = line.split_once("const ") else { continue };
+        let Some((name, value)) = constant.trim_end_matches(';').split_once(": ") else { continue };
+        let value = value.split_once(" = ").and_then(|(_, value)| number(value, &constants));
+        if let Some(value) = value {
+            constants.insert(name.to_owned(), value);
+        }
+    }
+    constants
+}
+
+/// `64`, `1_000`, `4 << 10`, `2 * YIELD_BYTES_MAX`.
+fn number(text: &str, known: &BTreeMap<String, u64>) -> Option<u64> {
+    if let Some((left, right)) = text.split_once(" << ") {
+        return Some(number(left, known)? << number(right, known)?);
+    }
+    if let Some((left, right)) = text.split_once(" * ") {
+        return Some(number(left, known)? * number(right, known)?);
+    }
+    known.get(text).copied().or_else(|| text.replace('_', "").parse().ok())
+}
+
+#[test]
+fn the_sdk_tells_the_limits_that_the_gateway_enforces() {
+    let told = constants("plugin-sdk/src/limits.rs", BTreeMap::new());
+    for (name, file, own) in LIMITS {
+        let shared = constants("host/src/plugin/convert.rs", BTreeMap::new());
+        let enforced = constants(&format!("host/src/{file}.rs"), shared);
+        let enforced = enforced.get(*own);
+        assert!(enforced.is_some() && told.get(*name) == enforced, "{name} and {file}: {own}");
+    }
+    let named: Vec<&str> = LIMITS.iter().map(|(name, ..)| *name).collect();
+    let unknown: Vec<_> = told.keys().filter(|name| !named.contains(&name.as_str())).collect();
+    assert!(unknown.is_empty(), "nobody enforces {unknown:?}");
+}
