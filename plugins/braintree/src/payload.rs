@@ -19,7 +19,7 @@ pub(crate) struct Payload {
 impl Payload {
     /// Reads both fields and refuses a payload that no library of Braintree's would look at.
     pub(crate) fn of(request: &Request) -> Result<Self, String> {
-        let fields = form::parse(&request.body);
+        let fields = form::fields(&request.body).map_err(|error| error.to_string())?;
         let field = |name: &str| {
             let mut values = fields.iter().filter(|(known, _)| known == name);
             match (values.next(), values.next()) {

@@ -108,6 +108,7 @@ fn is_integer(text: &str) -> bool {
 /// The one element of a document.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Element, String> {
     let text = str::from_utf8(bytes).map_err(|_| "XML is not UTF-8".to_owned())?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader { text, at: 0, elements: 0 };
     reader.skip_misc()?;
     let element = reader.element(0)?;

@@ -5,7 +5,12 @@
 
 use std::borrow::Cow;
 
-use hookgate_sdk::{Event, Failure, Json, Request, base64, hex, id, is_event_type, json, time};
+use hookgate_sdk::{
+    Event, Failure, Json, Refusal, Request, base64, hex, id, is_event_type, json, time,
+};
+
+/// Most events in a batch: as many as the gateway takes of one request.
+const BATCH_MAX: usize = 1_000;
 
 /// Whether the attributes are headers.
 pub(crate) fn is_binary(request: &Request) -> bool {
@@ -18,6 +23,32 @@ pub(crate) fn is_binary(request: &Request) -> bool {
 fn media_type(request: &Request) -> String {
     let content_type = request.header("content-type").unwrap_or("application/json");
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The ids of the events in a request of which nothing is proven yet, read no further than that;
+/// none if one can't be read, which is for [`read`] to say. An array of more than [`BATCH_MAX`] is
+/// refused.
+pub(crate) fn ids(request: &Request) -> Result<Vec<String>, Refusal> {
+    if is_binary(request) {
+        let attribute = |name: &str| request.header(&format!("ce-{name}")).map(unescaped);
+        return Ok(known_id(attribute("source"), attribute("id")).into_iter().collect());
+    }
+    let id = |event: &[u8]| {
+        let [source, own_id] = json::peek_all(event, ["/source", "/id"]);
+        known_id(source, own_id)
+    };
+    if !request.content().trim_ascii_start().starts_with(b"[") {
+        return Ok(id(request.content()).into_iter().collect());
+    }
+    if json::peek_items(&request.body).nth(BATCH_MAX).is_some() {
+        return Err(Refusal::new(format!("a batch of more than {BATCH_MAX} events")));
+    }
+    Ok(json::peek_items(&request.body).map(id).collect::<Option<_>>().unwrap_or_default())
+}
+
+fn known_id(source: Option<Cow<'_, str>>, own_id: Option<Cow<'_, str>>) -> Option<String> {
+    let (source, own_id) = (source?, own_id?);
+    (!source.is_empty() && !own_id.is_empty()).then(|| event_id(&source, &own_id))
 }
 
 /// The events in the request.
@@ -44,7 +75,7 @@ fn of_headers(request: &Request) -> Result<Event, Failure> {
     let attribute = |name: &str| request.header(&format!("ce-{name}")).map(unescaped);
     let event = event(attribute)?;
     let media = media_type(request);
-    let data = match str::from_utf8(&request.body) {
+    let data = match str::from_utf8(request.content()) {
         Ok("") => "null".to_owned(),
         _ if media.ends_with("/json") || media.ends_with("+json") => {
             request.json()?.raw().to_owned()
@@ -72,6 +103,15 @@ fn unescaped(value: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Each part may contain what joins them; then they are kept apart by their lengths.
+fn event_id(source: &str, own_id: &str) -> String {
+    if source.contains('#') || own_id.contains('#') {
+        id::derived(&[source.as_bytes(), own_id.as_bytes()])
+    } else {
+        id::of(format!("{source}#{own_id}"))
+    }
+}
+
 /// The event of these attributes, still without data.
 fn event<'a>(attribute: impl Fn(&str) -> Option<Cow<'a, str>>) -> Result<Event, Failure> {
     let given = |name: &str| attribute(name).filter(|value| !value.is_empty());
@@ -86,12 +126,7 @@ fn event<'a>(attribute: impl Fn(&str) -> Option<Cow<'a, str>>) -> Result<Event, 
     if !is_event_type(&own) {
         return Err(Failure::permanent(format!("`{own}` can't be an event type")));
     }
-    // Each may contain what joins them; then they are kept apart by their lengths.
-    let id = if source.contains('#') || own_id.contains('#') {
-        id::derived(&[source.as_bytes(), own_id.as_bytes()])
-    } else {
-        id::of(format!("{source}#{own_id}"))
-    };
+    let id = event_id(&source, &own_id);
     Ok(Event {
         subject: given("subject").filter(|subject| id::fits(subject)).map(Cow::into_owned),
         time: given("time").and_then(|text| time::from_rfc3339(&text)),

@@ -43,9 +43,7 @@ impl Provider for CloudEvents {
         if settings.proof == Proof::Hmac && event::is_binary(request) {
             return Err(Refusal::new("no digest covers the attributes in `ce-*` headers"));
         }
-        // What can't be read is for parse to say.
-        let events = event::read(request).unwrap_or_default();
-        Ok(Claims::new(evidence, events.into_iter().map(|event| event.id)))
+        Ok(Claims::new(evidence, event::ids(request)?))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -1,13 +1,14 @@
 //! Slack: an HMAC over `v0:{time}:{body}`, for events in JSON, and for commands and clicks in forms.
 //!
-//! Only events have ids; a command or a click is an event under an id made of all of its body. A
-//! request to verify the URL, which is signed like any other, is answered with its challenge; one that
-//! only tries the connection means nothing. The older verification token in the body proves nothing
-//! and is not looked at.
+//! Slack shows what it reads back to whoever clicked or typed, so every request is answered with an
+//! empty 200, and a menu that asks for its options with none. Only events have ids; a command or a
+//! click is an event under an id made of all of its body. A request to verify the URL, which is
+//! signed like any other, is answered with its challenge; one that only tries the connection means
+//! nothing. The older verification token in the body proves nothing and is not looked at.
 
 use hookgate_sdk::{
     Claims, Event, Failure, Handshake, HeaderMac, Json, Members, ProofKind, Provider, ProviderInfo,
-    Refusal, Request, StampedMac, Timestamp, event_type, form, id, json,
+    Refusal, Reply, Request, StampedMac, Timestamp, event_type, form, id, json,
 };
 
 /// The plugin.
@@ -24,6 +25,9 @@ const SIGNATURE: StampedMac = StampedMac::new(
 /// Asks whether the URL is the app's.
 const VERIFICATION: &str = "url_verification";
 
+/// What a menu asks by, in today's blocks and in the dialogs of before.
+const MENUS: [&str; 2] = ["block_suggestion", "dialog_suggestion"];
+
 /// What Slack's own libraries allow, both ways.
 const TOLERANCE_MS: u64 = 300_000;
 
@@ -34,16 +38,19 @@ impl Provider for Slack {
             tolerance_ms: Some(TOLERANCE_MS),
             ..ProviderInfo::new("slack", version, &["slack.*"], &[ProofKind::Mac])
                 .with_scheme("HMAC-SHA256 of time and body, `X-Slack-Signature`")
+                .with_reply(Reply::empty())
         }
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let claims = SIGNATURE.claim(request, json::peek(&request.body, "/event_id"))?;
-        Ok(Claims { handshake: challenge(&request.body), ..claims })
+        let handshake = challenge(&request.body);
+        let reply = if handshake.is_none() { options(request.content()) } else { None };
+        Ok(Claims { handshake, reply, ..claims })
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
-        if !request.body.starts_with(b"{") {
+        if !request.content().starts_with(b"{") {
             return of_form(&request.body);
         }
         let body = request.json()?;
@@ -74,6 +81,16 @@ fn challenge(body: &[u8]) -> Option<Handshake> {
     let challenge = json::peek(body, "/challenge")?;
     let answer = format!(r#"{{"challenge":{}}}"#, json::quoted(&challenge));
     Some(Handshake::json([answer.into()]))
+}
+
+/// No options, for a menu that asks for them: an empty body would be an error to who opened it.
+fn options(content: &[u8]) -> Option<Reply> {
+    if content.starts_with(b"{") {
+        return None;
+    }
+    let payload = form::peek(content, "payload")?;
+    let own = json::peek(payload.as_bytes(), "/type")?;
+    MENUS.contains(&&*own).then(|| Reply::json(r#"{"options":[]}"#))
 }
 
 /// A command is its fields, what was clicked is JSON in the field `payload`.

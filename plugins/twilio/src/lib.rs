@@ -5,14 +5,19 @@
 //! signed it with or without its port, so either will do. JSON whose hash is not in the query is bound
 //! by nothing and refused. The names and values of a form are signed with nothing between them, so
 //! who holds a genuine request can move where one ends and the next begins; no plugin can tell.
+//!
+//! A call or a message that comes in is answered with an empty `<Response/>`, so that Twilio does
+//! nothing more; anything else with 204. Callbacks by GET are refused: choose POST for every URL in
+//! Twilio's console, since a GET is never stored.
 
+mod answer;
 mod event;
 mod settings;
 mod signed;
 
 use hookgate_sdk::{
     Claims, Configured, Event, Evidence, Failure, HeaderMac, Hmac, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp,
+    ProviderInfo, Refusal, Reply, Request, Timestamp,
 };
 
 use crate::settings::Settings;
@@ -26,7 +31,8 @@ const SIGNATURE: HeaderMac = HeaderMac::base64("x-twilio-signature").with_algori
 impl Provider for Twilio {
     fn describe() -> ProviderInfo {
         ProviderInfo::new("twilio", env!("CARGO_PKG_VERSION"), &["twilio.*"], &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA1 of URL and form, `X-Twilio-Signature`")
+            .with_scheme("HMAC-SHA1 of URL and form, `X-Twilio-Signature`; POST only")
+            .with_reply(Reply::no_content())
     }
 
     fn check(settings: &str) -> Result<(), String> {
@@ -36,10 +42,12 @@ impl Provider for Twilio {
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let settings = Settings::read().map_err(Refusal::new)?;
         let mut proofs = Vec::new();
-        for message in signed::messages(request, &settings)? {
+        let (messages, fields) = signed::messages(request, &settings)?;
+        for message in messages {
             proofs.extend(SIGNATURE.evidence(request, vec![Piece::from(message)])?.proofs);
         }
-        Ok(Claims::new(Evidence::any(proofs), event::id_of_form(request)))
+        let claims = Claims::new(Evidence::any(proofs), event::id_of_form(request));
+        Ok(Claims { reply: answer::to(&fields), ..claims })
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

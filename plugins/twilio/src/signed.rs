@@ -10,24 +10,33 @@ use crate::settings::Settings;
 const HASH: &str = "bodySHA256";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The texts of which one was signed: with the URL without its port, and with it.
-pub(crate) fn messages(request: &Request, settings: &Settings) -> Result<Vec<String>, Refusal> {
+/// A form's names and values.
+pub(crate) type Fields = Vec<(String, String)>;
+
+/// The texts of which one was signed, with the URL without its port and with it, and the form,
+/// where it is one that was signed.
+pub(crate) fn messages(
+    request: &Request,
+    settings: &Settings,
+) -> Result<(Vec<String>, Fields), Refusal> {
     let urls = settings.urls().ok_or_else(|| Refusal::new("no `url` is set"))?;
     let query = query(request).map(|query| format!("?{query}")).unwrap_or_default();
-    let fields = if let Some(hash) = hash_in_query(request)? {
+    let mut fields = Fields::new();
+    let signed = if let Some(hash) = hash_in_query(request)? {
         let seen = hash::sha256(&request.body);
         if hex::decode(&hash).is_none_or(|hash| hash != seen) {
             return Err(Refusal::new(format!("the body is not the one of `{HASH}`")));
         }
         String::new()
     } else if is_form(request) {
+        fields = form::fields(&request.body)?;
         // Sorted, and a field that is there again with the same value is one.
-        let fields: BTreeSet<_> = form::parse(&request.body).into_iter().collect();
-        fields.into_iter().map(|(name, value)| name + &value).collect()
+        let sorted: BTreeSet<_> = fields.iter().collect();
+        sorted.into_iter().flat_map(|(name, value)| [&**name, value]).collect()
     } else {
         return Err(Refusal::new(format!("body is no form, and `{HASH}` is not in the query")));
     };
-    Ok(urls.map(|url| format!("{url}{query}{fields}")).to_vec())
+    Ok((urls.map(|url| format!("{url}{query}{signed}")).to_vec(), fields))
 }
 
 /// The request with what binds its body: a form says that it is one, anything else has its hash in
@@ -51,7 +60,7 @@ fn query(request: &Request) -> Option<&str> {
 }
 
 fn hash_in_query(request: &Request) -> Result<Option<String>, Refusal> {
-    let parameters = form::parse(query(request).unwrap_or_default().as_bytes());
+    let parameters = form::fields(query(request).unwrap_or_default().as_bytes())?;
     let mut hashes = parameters.into_iter().filter(|(name, _)| name == HASH);
     let hash = hashes.next().map(|(_, hash)| hash);
     if hashes.next().is_some() {
@@ -68,5 +77,5 @@ fn is_form(request: &Request) -> bool {
 
 /// Whether the body is read as JSON. No form begins like that: there a bracket is escaped.
 pub(crate) fn is_json(request: &Request) -> bool {
-    matches!(request.body.first(), Some(b'{' | b'['))
+    matches!(request.content().first(), Some(b'{' | b'['))
 }
