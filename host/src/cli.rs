@@ -7,6 +7,7 @@ mod demo;
 mod event;
 mod http;
 mod indented;
+mod log;
 mod plugin;
 mod provider;
 mod send;
@@ -18,7 +19,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
 
 use crate::plugin::{self as plugins, Compiler, Host};
 
@@ -83,7 +83,9 @@ pub fn main() -> ExitCode {
         // `hookgate event list | head` ends with `head`, and quietly.
         sigpipe::reset();
     }
-    log_to_stderr(&cli);
+    if let Err(error) = log_to_stderr(&cli) {
+        return exit_code(Err(error));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return exit_code(Err(error.into())),
@@ -120,20 +122,21 @@ fn exit_code(ended: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-fn log_to_stderr(cli: &Cli) {
+fn log_to_stderr(cli: &Cli) -> anyhow::Result<()> {
     // A command that is not the gateway speaks for itself on standard output.
     let default = match cli.command {
         Command::Serve(_) => "info",
         Command::Demo(_) => "error",
         _ => "warn",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = log::filter(default)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let lines = lines.with_ansi(std::io::stderr().is_terminal());
     match cli.log {
         LogFormat::Text => lines.with_target(false).init(),
         LogFormat::Json => lines.json().init(),
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,58 @@
+//! What of the log is shown: `RUST_LOG`, or what suits the command.
+//!
+//! A level alone is for Hookgate's own lines; a library says no more than `info` unless it is named.
+
+use anyhow::{Context, bail};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+
+/// The filter that `RUST_LOG` asks for, or `default`.
+pub(super) fn filter(default: &str) -> anyhow::Result<EnvFilter> {
+    match std::env::var("RUST_LOG") {
+        Ok(text) if !text.trim().is_empty() => {
+            let text = directives(&text)?;
+            EnvFilter::builder().parse(text).with_context(|| FORM)
+        }
+        Err(std::env::VarError::NotUnicode(_)) => bail!(FORM),
+        _ => Ok(EnvFilter::new(default)),
+    }
+}
+
+const FORM: &str = "RUST_LOG is no filter: write a level (error, warn, info, debug, trace), or \
+                    levels by module such as info,hookgate::delivery=debug";
+
+/// The same directives, with loud libraries held down. `EnvFilter` takes a misspelt level for the name
+/// of a module, and then shows nothing.
+fn directives(text: &str) -> anyhow::Result<String> {
+    let mut all = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let names_module = part.contains(['=', '[', ':']) || part.starts_with("hookgate");
+        match part.parse::<LevelFilter>() {
+            Ok(level) if level > LevelFilter::INFO => all.push(format!("info,hookgate={level}")),
+            Err(_) if !names_module => bail!(FORM),
+            _ => all.push(part.to_owned()),
+        }
+    }
+    Ok(all.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_alone_is_for_our_own_lines() {
+        assert_eq!(directives("debug").unwrap(), "info,hookgate=debug");
+        assert_eq!(directives("TRACE").unwrap(), "info,hookgate=trace");
+        assert_eq!(directives("warn, hyper=debug").unwrap(), "warn,hyper=debug");
+        assert_eq!(directives("off").unwrap(), "off");
+        assert_eq!(directives("hookgate::store").unwrap(), "hookgate::store");
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused() {
+        for text in ["infoo", "all", "info,loud"] {
+            assert!(directives(text).is_err(), "{text}");
+        }
+    }
+}
