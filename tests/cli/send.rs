@@ -52,16 +52,50 @@ async fn send_has_samples_by_name() {
     };
 
     let named = send(Some("payment_intent.payment_failed")).await;
+    let again = send(Some("payment_intent.payment_failed")).await;
     let any = send(None).await;
     let unknown = send(Some("payment_intent.fialed")).await;
     gateway.settle().await;
 
     named.succeeded();
+    again.succeeded();
+    assert!(!again.out.contains("hookgate-duplicate"), "it is a new event: {}", again.out);
     any.succeeded();
     unknown.failed_with("there is no file and no sample `payment_intent.fialed`; there are: ");
     assert!(unknown.err.contains("payment_intent.payment_failed"), "{}", unknown.err);
     let events = gateway.events("").await;
-    assert!(events.iter().any(|event| event["type"] == "payment.failed"), "{events:?}");
+    let failed = events.iter().filter(|event| event["type"] == "payment.failed");
+    assert_eq!(failed.count(), 2, "{events:?}");
+}
+
+#[tokio::test]
+async fn a_sample_of_every_provider_is_a_new_event_each_time_or_is_said_to_be_none() {
+    for name in providers() {
+        let provider = Provider::load(&name);
+        if provider.info().proofs.iter().all(|proof| *proof == ProofKind::Signature) {
+            continue;
+        }
+        let recorded = provider.recordings().into_iter().flat_map(|(_, it)| it.vectors);
+        let kind = provider.kind(&recorded.into_iter().find(|vector| vector.valid).unwrap());
+        let setup = Setup::new().plugin(&name).source("tried", &name, &provider.table(&kind));
+        let gateway = setup.clock(hookgate::clock::Clock::System).start().await;
+        let config = gateway.folder().join("hookgate.toml");
+        let send = async |same: &[&str]| {
+            let words = ["send", "tried", "--to", gateway.public(), "--config"].into_iter();
+            hookgate(words.chain(config.to_str()).chain(same.iter().copied())).await
+        };
+
+        let (first, second) = (send(&[]).await, send(&[]).await);
+        let (same, again) = (send(&["--same"]).await, send(&["--same"]).await);
+
+        let is_known = second.succeeded().contains("hookgate-duplicate: true");
+        let is_said = first.out.contains("note: this sample's event ids can't be made new");
+        assert_eq!(is_known, is_said, "{name}: {}", second.out);
+        same.succeeded();
+        if !again.out.contains("hookgate-duplicate: true") {
+            println!("{name} makes a new event of the same request");
+        }
+    }
 }
 
 #[tokio::test]

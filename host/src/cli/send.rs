@@ -1,5 +1,7 @@
 //! `hookgate send`: signs a payload as its provider would and posts it, to try a plugin.
 
+mod fresh;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,9 +14,10 @@ use clap::Args;
 use super::{ConfigFile, http};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::egress;
 use crate::event::{Request, Timestamp};
 use crate::ids::Name;
-use crate::plugin::{About, Sample};
+use crate::plugin::{About, Host, Plugin, Sample};
 use crate::sender;
 
 /// What to send where.
@@ -24,6 +27,9 @@ pub(super) struct Send {
     source: Name,
     /// A sample of the plugin's, by name, or a file whose bytes are the body; the first sample if none
     payload: Option<String>,
+    /// Send a sample with the event ids that it was recorded with: the second time, they are known
+    #[arg(long)]
+    same: bool,
     /// A header beside those of the sample, such as `x-github-event: push`
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
@@ -35,24 +41,38 @@ pub(super) struct Send {
 }
 
 pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
-    let config = Config::load(&args.file.config)?;
-    let Some(source) = config.sources.get(&args.source) else {
+    let config = Config::sending(&args.file.config, &args.source)?;
+    let Some(source) = &config.source else {
         bail!("{} has no [sources.{}]", args.file.config.display(), args.source);
     };
     let host = super::offline_host()?;
     let file = config.plugins.join(format!("{}.wasm", source.plugin));
     let (plugin, about) = super::plugin::load_with_about(&host, &file)?;
     let now = Clock::System.now();
-    let request = request(args, &about, now)?;
+    let (mut request, is_sample) = request(args, &about, now)?;
     let (settings, secrets) = (&source.settings, &source.secrets);
-    let signed = sender::sign(&host, &plugin, settings, secrets, &Arc::new(request), now).await?;
+    let sign = async |request: &Request| {
+        sender::sign(&host, &plugin, settings, secrets, &Arc::new(request.clone()), now).await
+    };
+    let mut signed = sign(&request).await?;
+    if is_sample && !args.same {
+        let ids = event_ids(&host, &plugin, settings, &signed).await?;
+        let given: Vec<&str> = args.headers.iter().map(|(name, _)| name.as_str()).collect();
+        fresh::renew(&mut request, &ids, &given);
+        signed = sign(&request).await?;
+        if event_ids(&host, &plugin, settings, &signed).await? == ids && !ids.is_empty() {
+            println!(
+                "note: this sample's event ids can't be made new: the second time, they are known"
+            );
+        }
+    }
 
     let url = match &args.to {
         Some(base) => base.join(&signed.url)?,
         None => format!("http://{}{}", config.listen, signed.url).parse()?,
     };
     let answer = http::post(&url, &signed).await?;
-    println!("POST {url}");
+    println!("POST {}", egress::shown(&url));
     for (name, value) in signed.headers.iter() {
         let mut value = value.to_owned();
         secrets.iter().for_each(|secret| secret.take_out_of(&mut value, "(the secret)"));
@@ -69,32 +89,49 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The request before it is signed: a sample or a file, with the headers that were asked for.
-fn request(args: &Send, about: &About, now: Timestamp) -> anyhow::Result<Request> {
-    let (content_type, headers, body) = payload(args, about)?;
+/// What the provider plugin would know the request's events by.
+async fn event_ids(
+    host: &Host,
+    plugin: &Arc<Plugin>,
+    settings: &Arc<str>,
+    signed: &Request,
+) -> anyhow::Result<Vec<String>> {
+    let claims = host.claims(plugin, settings, &Arc::new(signed.clone())).await?;
+    Ok(claims.map(|claims| claims.event_ids).unwrap_or_default())
+}
+
+/// The request before it is signed: a sample or a file, with the headers that were asked for; and
+/// whether it is a sample.
+fn request(args: &Send, about: &About, now: Timestamp) -> anyhow::Result<(Request, bool)> {
+    let Payload { content_type, headers, body, is_sample } = payload(args, about)?;
     let given = |name: &str| args.headers.iter().any(|(given, _)| given == name);
     let own = [("content-type".to_owned(), content_type)].into_iter().chain(headers);
     let headers = own.filter(|(name, _)| !given(name)).chain(args.headers.iter().cloned());
-    Ok(Request {
+    let request = Request {
         method: "POST".to_owned(),
         url: format!("/in/{}", args.source),
         headers: headers.collect::<Vec<_>>().into_iter().collect(),
         body,
         received_at: now,
-    })
+    };
+    Ok((request, is_sample))
 }
 
-/// What kind of body it is, what headers come with it, and the body: a sample's, or a file's.
-fn payload(
-    args: &Send,
-    about: &About,
-) -> anyhow::Result<(String, BTreeMap<String, String>, Bytes)> {
+/// What is to be sent: a sample's, or a file's.
+struct Payload {
+    content_type: String,
+    headers: BTreeMap<String, String>,
+    body: Bytes,
+    is_sample: bool,
+}
+
+fn payload(args: &Send, about: &About) -> anyhow::Result<Payload> {
     let sample = match &args.payload {
         None => about.samples.values().next(),
         Some(payload) => about.samples.get(payload),
     };
     if let Some(Sample { content_type, headers, body }) = sample.cloned() {
-        return Ok((content_type, headers, body.into()));
+        return Ok(Payload { content_type, headers, body: body.into(), is_sample: true });
     }
     let names: Vec<_> = about.samples.keys().map(String::as_str).collect();
     let Some(file) = args.payload.as_ref().map(Path::new) else {
@@ -105,7 +142,8 @@ fn payload(
         bail!("there is no file and no sample `{file}`; there are: {names}");
     }
     let body = std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))?;
-    Ok((Sample::content_type(file).to_owned(), BTreeMap::new(), body.into()))
+    let (content_type, headers) = (Sample::content_type(file).to_owned(), BTreeMap::new());
+    Ok(Payload { content_type, headers, body: body.into(), is_sample: false })
 }
 
 /// `name: value`, the name in lower case.
