@@ -19,6 +19,7 @@ use crate::claims::{
 use crate::event::Timestamp;
 use crate::secrets::Secret;
 
+pub mod fit;
 mod handshake;
 pub(crate) mod key;
 

@@ -11,10 +11,12 @@ use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::Parts;
+use super::unquoted::unquoted;
+use super::{Parts, misfits};
 use crate::admin::{Ask, ConfigRow, PluginRow, Ready, ReloadRow, Report, Veil};
 use crate::claims::{ProofKind, ProviderInfo};
 use crate::config::{Config, Verify};
@@ -24,7 +26,7 @@ use crate::egress;
 use crate::ids::Name;
 use crate::ingest;
 use crate::metrics::{self, Metrics};
-use crate::plugin::{self, Face, Folder, Plugin, Registry, Reloaded};
+use crate::plugin::{self, About, Face, Folder, Plugin, Registry, Reloaded};
 use crate::reload::Watch;
 use crate::store::{self, Store};
 
@@ -46,6 +48,8 @@ pub(super) struct Live {
     sources: Arc<ingest::Sources>,
     dispatch: Arc<Dispatch>,
     delivery: Arc<Delivery>,
+    /// Looks at secrets; nothing waits for it.
+    telling: JoinSet<()>,
 }
 
 impl Live {
@@ -67,6 +71,7 @@ impl Live {
             sources: parts.sources.clone(),
             dispatch: parts.dispatch.clone(),
             delivery: parts.delivery.clone(),
+            telling: JoinSet::new(),
         };
         live.follow();
         live.rescan().await?;
@@ -150,14 +155,16 @@ impl Live {
                 return Ok(Vec::new());
             }
         };
-        let mut rows = Vec::new();
+        let (mut rows, mut loaded) = (Vec::new(), Vec::new());
         for (stem, change) in changes {
             rows.extend(self.note(&stem, &change));
             if let Reloaded::Loaded(plugin) = &change {
+                loaded.push(plugin.clone());
                 self.reopen(plugin).await?;
             }
         }
         self.rows.store(Arc::new(self.plugin_rows()));
+        self.tell_misfits(loaded);
         Ok(rows)
     }
 
@@ -235,17 +242,20 @@ impl Live {
                     error!("failed to apply [egress], keeping the last good one: {error}");
                 }
                 self.complaint = None;
+                config.warnings.iter().for_each(|warning| warn!("{warning}"));
                 self.config = Arc::new(config);
                 self.apply(&self.config);
                 // What was refused for its settings may do now.
                 self.folder.forget_refused();
                 self.warn_of_missing();
+                let all = self.registry.list();
+                self.tell_misfits(all);
                 self.follow();
                 info!(path = %self.path.display(), "applied the changed configuration");
                 ConfigRow { outcome: "applied", reason: None }
             }
             Err(error) => {
-                let reason = format!("{error:#}");
+                let reason = format!("{error:#}").replace('\n', "; ");
                 if self.complaint.as_ref() != Some(&reason) {
                     error!(
                         "failed to apply the configuration, keeping the last good one: {reason}"
@@ -296,6 +306,22 @@ impl Live {
             endpoints.map(|(name, (_, endpoint))| (name.clone(), endpoint.clone())).collect(),
         ));
         self.sources.store(Arc::new(config.sources.clone()));
+    }
+
+    /// Says which secrets can't be keys. Beside everything else: nothing waits for it.
+    fn tell_misfits(&mut self, plugins: Vec<Arc<Plugin>>) {
+        let (host, config) = (self.host.clone(), self.config.clone());
+        while self.telling.try_join_next().is_some() {}
+        self.telling.spawn(async move {
+            for plugin in plugins.iter().filter(|plugin| plugin.provider().is_some()) {
+                let file = config.plugins.join(format!("{}.wasm", plugin.name()));
+                let read = move || std::fs::read(file).map(|wasm| About::of_file(&wasm));
+                let Ok(Ok(about)) = tokio::task::spawn_blocking(read).await else { continue };
+                for misfit in misfits(&host, &config, plugin, &about).await {
+                    warn!("{misfit}");
+                }
+            }
+        });
     }
 
     /// Says which names of the configuration have no plugin yet: they may be dropped in later.
@@ -353,8 +379,10 @@ pub(crate) async fn check_settings(
     for (face, settings, place) in asked {
         let checked = host.check(plugin, face, &settings).await;
         let checked = checked.map_err(|error| error.to_string()).flatten();
-        checked
-            .map_err(|reason| format!("plugin {name} refuses the config of {place}: {reason}"))?;
+        checked.map_err(|reason| {
+            let reason = unquoted(&settings, reason);
+            format!("plugin {name} refuses the config of {place}: {reason}")
+        })?;
     }
     Ok(())
 }
@@ -367,9 +395,12 @@ fn check_keys(config: &Config, plugin: &Name, info: &ProviderInfo) -> Result<(),
         if source.verify == Verify::None {
             continue;
         }
-        if let Some(other) = source.keys_from.iter().find(|host| !hosts.contains(host.as_str())) {
+        if source.keys_from.iter().any(|host| !hosts.contains(host.as_str())) {
+            let hosts: Vec<_> = hosts.into_iter().collect();
+            let hosts = if hosts.is_empty() { "none".to_owned() } else { hosts.join(", ") };
             return Err(format!(
-                "keys_from of [sources.{at}] allows to ask `{other}`, where plugin {plugin} has none"
+                "keys_from of [sources.{at}] names a host where plugin {plugin} has no keys; its \
+                 hosts are: {hosts}"
             ));
         }
         let nothing_else = info.proofs == [ProofKind::Signature] && !hosts.is_empty();

@@ -1,0 +1,77 @@
+//! Whether the secrets of the sources can be keys at all, for the providers that they are for.
+//!
+//! A provider says with each request what it was signed with; so its samples are put to it, and what
+//! it names is held against each secret. Only says what it finds: a secret that can't be a key is
+//! passed over wherever one is needed.
+
+use std::sync::Arc;
+
+use crate::claims::Proof;
+use crate::config::{Config, Verify};
+use crate::event::{Request, Timestamp};
+use crate::ingest::Source;
+use crate::plugin::{About, Host, Plugin, Sample};
+use crate::signature::fit;
+
+/// Most samples that are tried.
+const SAMPLES_MAX: usize = 8;
+
+/// What is wrong with the secrets of all sources of a plugin, a sentence for each.
+pub(crate) async fn misfits(
+    host: &Host,
+    config: &Config,
+    plugin: &Arc<Plugin>,
+    about: &About,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    let sources = config.sources.iter().filter(|(_, source)| source.plugin == *plugin.name());
+    for (name, source) in sources {
+        if source.secrets.is_empty() || source.verify == Verify::None {
+            continue;
+        }
+        let proofs = proofs(host, plugin, source, about).await;
+        let wanted: Vec<&Proof> =
+            proofs.iter().filter(|proof| fit::fits(proof, &source.secrets[0]).is_some()).collect();
+        let Some(first) = wanted.first() else { continue };
+        for (number, secret) in (1..).zip(&source.secrets) {
+            if wanted.iter().any(|proof| fit::fits(proof, secret) == Some(true)) {
+                continue;
+            }
+            let kind = fit::resembles(secret).map(|kind| format!("; it looks like {kind}"));
+            found.push(format!(
+                "secret {number} of [sources.{name}] can't be a key for plugin {}, which takes {}{}",
+                source.plugin,
+                fit::wanted(first),
+                kind.unwrap_or_default()
+            ));
+        }
+    }
+    found
+}
+
+/// What the provider's own samples would be proven by.
+async fn proofs(host: &Host, plugin: &Arc<Plugin>, source: &Source, about: &About) -> Vec<Proof> {
+    let mut proofs = Vec::new();
+    for sample in about.samples.values().take(SAMPLES_MAX) {
+        let request = Arc::new(request(sample));
+        let drafted =
+            host.sign(plugin, &source.settings, &request, request.received_at, Vec::new());
+        // A plugin that can't write its own form is asked for what it sees in the bare sample.
+        let drafted = drafted.await.ok().and_then(Result::ok).map_or(request, Arc::new);
+        if let Ok(Ok(claims)) = host.claims(plugin, &source.settings, &drafted).await {
+            proofs.extend(claims.evidence.into_iter().flat_map(|evidence| evidence.proofs));
+        }
+    }
+    proofs
+}
+
+fn request(sample: &Sample) -> Request {
+    let own = sample.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Request {
+        method: "POST".to_owned(),
+        url: "/in/sample".to_owned(),
+        headers: own.chain([("content-type", sample.content_type.as_str())]).collect(),
+        body: sample.body.clone().into(),
+        received_at: Timestamp::default(),
+    }
+}
