@@ -1,6 +1,7 @@
 //! The way in, as payment gateways see it: who is let in, what each is told, and what is kept.
 
 mod held;
+mod large;
 
 use std::path::Path;
 use std::time::Duration;

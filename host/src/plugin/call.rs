@@ -26,9 +26,6 @@ use crate::ids::Name;
 
 /// Most handles that a guest may hold at once.
 const HANDLES_MAX: usize = 1_000;
-/// Most bytes that a guest may pass in one value. Twice what a call may yield, so that it is the
-/// check of the contract that speaks and not this.
-const LIFT_BYTES_MAX: usize = 2 * YIELD_BYTES_MAX;
 /// What wasmtime says of a guest that passes more than that; it has no type for it.
 const TOO_MUCH_AT_ONCE: &str = "fuel allocated for hostcalls has been exhausted";
 /// Addresses from here on are more likely below 0 than beyond the memory: no frame is as large as
@@ -150,7 +147,10 @@ impl Host {
         request: &Arc<Request>,
     ) -> Result<Parsed, CallFailed> {
         let (plugin, request, source) = (Arc::clone(plugin), Arc::clone(request), source.clone());
-        let context = self.context(settings);
+        let mut context = self.context(settings);
+        // An event may hold all of the body.
+        let bytes_max = YIELD_BYTES_MAX + request.body.len();
+        context.lift_bytes_max = 2 * bytes_max;
         let deadline = self.0.config.deadlines.parse;
         let call = move || {
             let (parsed, context) = enter(&plugin, context, deadline, |store, instance| {
@@ -159,7 +159,7 @@ impl Host {
             });
             let result = parsed.and_then(|parsed| match parsed {
                 Ok(events) => {
-                    let events = convert::events(events, &source, request.received_at);
+                    let events = convert::events(events, &source, request.received_at, bytes_max);
                     events.map(Ok).map_err(CallError::Lie)
                 }
                 Err(failure) => Ok(Err(convert::failure(&failure))),
@@ -237,7 +237,8 @@ impl Host {
         digests: Vec<Vec<u8>>,
     ) -> Result<Result<Request, String>, CallError> {
         let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
-        let context = self.context(settings);
+        let mut context = self.context(settings);
+        context.lift_bytes_max += 2 * request.body.len();
         let deadline = self.0.config.deadlines.parse;
         let call = move || {
             let digests: Vec<&[u8]> = digests.iter().map(Vec::as_slice).collect();
@@ -315,7 +316,7 @@ pub(super) fn enter<T>(
     let memory_max = context.memory.most;
     let mut store = Store::new(plugin.pre.engine(), context);
     store.limiter(|context| &mut context.memory);
-    store.set_hostcall_fuel(LIFT_BYTES_MAX);
+    store.set_hostcall_fuel(store.data().lift_bytes_max);
     store.set_max_component_handles(HANDLES_MAX);
     // Before instantiating, which runs code of the guest too.
     store.set_epoch_deadline(engine::ticks(deadline));

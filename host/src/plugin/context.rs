@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::bindings::hookgate::plugin::{log, outbox, settings, state, types};
+use super::convert::YIELD_BYTES_MAX;
 use super::lie::lie;
 use super::log::Log;
 use super::memory::MemoryLimit;
@@ -13,12 +14,18 @@ use super::run::Run;
 use super::wasi::Wasi;
 use crate::effect::LogLevel;
 
+/// Most bytes that a guest may pass where nobody says. Twice what a call may yield, so that it is the
+/// check of the contract that speaks and not this.
+const LIFT_BYTES_MAX: usize = 2 * YIELD_BYTES_MAX;
+
 /// The store's data during one call.
 #[derive(Debug)]
 pub(super) struct Context {
     settings: Arc<str>,
     pub(super) log: Log,
     pub(super) memory: MemoryLimit,
+    /// Most bytes that the guest may pass to the host.
+    pub(super) lift_bytes_max: usize,
     /// What a run asks for; none in every other call.
     pub(super) run: Option<Run>,
     /// Only for plugins that import it.
@@ -32,6 +39,7 @@ impl Context {
             settings,
             log: Log::default(),
             memory: MemoryLimit::new(memory_max),
+            lift_bytes_max: LIFT_BYTES_MAX,
             run: None,
             wasi: None,
         }

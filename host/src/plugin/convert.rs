@@ -24,7 +24,8 @@ use crate::route::Pattern;
 
 /// Most events in one receipt.
 pub const EVENTS_MAX: usize = 1_000;
-/// Most bytes that one call may yield: the events of a receipt, the effects of a run.
+/// Most bytes that one call may yield: the effects of a run, and the events of a receipt beside as many
+/// bytes as its body has.
 pub const YIELD_BYTES_MAX: usize = 4 << 20;
 /// Most pieces of evidence in one request, and most proofs in one of them.
 const EVIDENCE_MAX: usize = 64;
@@ -201,16 +202,18 @@ pub(super) fn failure(failure: &types::Failure) -> Failure {
     }
 }
 
-/// The events of a receipt. One that says no time happened when the request was received.
+/// The events of a receipt, of at most `bytes_max` bytes. One that says no time happened when the
+/// request was received.
 pub(super) fn events(
     events: Vec<types::EventResult>,
     source: &Name,
     received_at: Timestamp,
+    bytes_max: usize,
 ) -> Result<Vec<Event>, Lie> {
     let events = lie::at_most("events", events, EVENTS_MAX)?;
     let bytes: usize = events.iter().map(event_bytes).sum();
-    if bytes > YIELD_BYTES_MAX {
-        return Err(lie("events", format!("have {bytes} bytes, more than {YIELD_BYTES_MAX}")));
+    if bytes > bytes_max {
+        return Err(lie("events", format!("have {bytes} bytes, more than {bytes_max}")));
     }
     events.into_iter().map(|event| one_event(event, source, received_at)).collect()
 }
@@ -366,7 +369,7 @@ mod tests {
     }
 
     fn converted(events: Vec<types::EventResult>) -> Result<Vec<Event>, Lie> {
-        super::events(events, &"stripe".parse().unwrap(), Timestamp(7))
+        super::events(events, &"stripe".parse().unwrap(), Timestamp(7), YIELD_BYTES_MAX)
     }
 
     #[track_caller]
