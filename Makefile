@@ -52,11 +52,12 @@ crash: build
 		what_was_answered_survives_kill_9 -- --nocapture
 
 # N requests that nobody would send, shared out among the providers, and one in ten more through the
-# wasm. `make test` runs a few thousand.
+# wasm; and CONFIGS configurations that nobody would write. `make test` runs a few thousand.
+CONFIGS ?= 1000000
 fuzz: N = 10000000
 fuzz: SHARE = $(shell expr $(N) / $(words $(PLUGINS)))
 fuzz: build
-	HOOKGATE_FUZZ_WASM=$(shell expr $(SHARE) / 10) $(CARGO) test --release --locked -p hookgate-tests \
+	HOOKGATE_FUZZ_CONFIG=$(CONFIGS) HOOKGATE_FUZZ_WASM=$(shell expr $(SHARE) / 10) $(CARGO) test --release --locked -p hookgate-tests \
 		--test scenarios fuzz -- --nocapture
 	HOOKGATE_FUZZ=$(SHARE) $(CARGO) test --release --locked --workspace --exclude hookgate \
 		--exclude hookgate-tests --exclude hookgate-bench nothing_breaks_under_fuzz -- --nocapture > target/fuzz.log

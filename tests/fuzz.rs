@@ -7,6 +7,8 @@
 
 mod crafted;
 
+mod configuration;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
