@@ -1,6 +1,8 @@
 //! The `hookgate` command as a person types it: the real program, its exit code and its words.
 
+mod configuration;
 mod send;
+mod setup;
 
 use std::path::{Path, PathBuf};
 
@@ -164,9 +166,13 @@ async fn check_says_where_the_configuration_is_wrong() {
         (
             "secrets = [{ value = \"whsec_n",
             "secret = [{ value = \"whsec_n",
-            "8:1: unknown field `secret`",
+            "8:1: unknown key `secret`",
         ),
-        ("endpoints = [\"crm\"]", "endpoints = [\"crn\"]", "20:14: there is no [endpoints.crn]"),
+        (
+            "endpoints = [\"crm\"]",
+            "endpoints = [\"crn\"]",
+            "20:14: `endpoints` names an endpoint that is not there; there are: crm",
+        ),
         ("[sources.cards]", "[sources.Cards]", "6:10: `Cards` is not a name"),
         ("verify = \"none\"", "", "10:1: [sources.partner] has no secrets"),
     ];
@@ -224,8 +230,8 @@ async fn a_gateway_does_not_start_on_a_wrong_configuration() {
     let wrong = hookgate(["serve".as_ref(), "--config".as_ref(), config.as_os_str()]).await;
     let missing = hookgate(["serve", "--config", "no/such/hookgate.toml"]).await;
 
-    wrong.failed_with(&format!("{}:4:1: unknown field `plugin`", config.display()));
-    missing.failed_with("no/such/hookgate.toml: failed to read the configuration");
+    wrong.failed_with(&format!("{}:4:1: unknown key `plugin`", config.display()));
+    missing.failed_with("failed to read the configuration no/such/hookgate.toml: No such file");
     assert!(!folder.path("data").exists());
 }
 

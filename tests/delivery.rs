@@ -240,7 +240,7 @@ async fn a_redirect_is_a_failure_and_is_not_followed() {
 async fn an_endpoint_that_hangs_holds_up_no_other() {
     let (hanging, crm) = (Receiver::start().await, Receiver::start().await);
     hanging.hang();
-    let rest = "timeout = \"1h\"\nconcurrency = 2";
+    let rest = "timeout = \"1m\"\nconcurrency = 2";
     let gateway = Setup::stripe()
         .endpoint_with("hanging", &hanging, &["payment.failed"], rest)
         .endpoint("crm", &crm, &["payment.failed"])

@@ -274,8 +274,8 @@ async fn a_broken_configuration_changes_nothing_and_says_where() {
     let whole = std::fs::read_to_string(&path).unwrap();
 
     let breaks = [
-        ("[endpoints.crm]\nurl", "[endpoints.crm]\nuri", "unknown field `uri`"),
-        ("endpoints = [\"crm\"]", "endpoints = [\"crn\"]", "there is no [endpoints.crn]"),
+        ("[endpoints.crm]\nurl", "[endpoints.crm]\nuri", "unknown key `uri`"),
+        ("endpoints = [\"crm\"]", "endpoints = [\"crn\"]", "names an endpoint that is not there"),
         ("[sources.stripe]", "[sources.stripe", ""),
         ("plugin = \"stripe\"", "plugin = \"stripe\" verify = 1", ""),
     ];

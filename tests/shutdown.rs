@@ -35,7 +35,7 @@ async fn a_stop_waits_for_what_is_in_flight_no_longer_than_the_grace_period() {
     let receiver = Receiver::start().await;
     receiver.hang();
     let setup = Setup::stripe()
-        .endpoint_with("slow", &receiver, &["payment.failed"], "timeout = \"1h\"")
+        .endpoint_with("slow", &receiver, &["payment.failed"], "timeout = \"1m\"")
         .table("[limits]\ngrace = \"200ms\"");
     let gateway = setup.clock(Clock::System).start().await;
     gateway.stripe(&payment("evt_1", "pi_1", "payment_failed")).await.accepted();

@@ -1,12 +1,16 @@
 //! What the operator can say: one TOML file, read and checked whole.
 //!
 //! Wiring: here the file becomes the configuration that each part declares for itself. Everything
-//! that can be wrong is found here, with line and column, so that nothing is checked later. Never
-//! applies anything: a broken file changes nothing.
+//! that can be wrong is found here, all at once and with line and column, so that nothing is checked
+//! later. Never applies anything: a broken file changes nothing. Never repeats a value of the file.
 
+mod document;
 mod file;
 mod limits;
 mod retention;
+mod secret;
+mod values;
+mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use toml::de::DeTable;
 
 use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
@@ -23,8 +28,11 @@ use crate::ingest::Source;
 use crate::route::Pattern;
 use crate::store::Retention;
 
-pub use file::Verify;
+use document::Flaws;
 pub use limits::Limits;
+use world::Extent;
+
+pub use crate::ingest::Verify;
 
 /// SHA-256 over all that a configuration was read from.
 pub type Fingerprint = [u8; 32];
@@ -56,13 +64,44 @@ pub struct Config {
     pub retention: Retention,
     /// The files that secrets were read from: a change of one is a change of the configuration.
     pub secret_files: BTreeSet<PathBuf>,
+    /// What works and is worth a look, with its place, for the operator.
+    pub warnings: Vec<String>,
 }
 
-/// A configuration that can't be worked with: which file, where in it, and why.
+/// What posting to one source needs.
+#[derive(Debug, Clone)]
+pub struct Sending {
+    /// Where the gateway listens.
+    pub listen: SocketAddr,
+    /// The folder of plugins.
+    pub plugins: PathBuf,
+    /// The source; `None` if the file has none of that name.
+    pub source: Option<Source>,
+}
+
+/// A configuration that can't be worked with. Never repeats a value of the file, which may be a secret
+/// in the wrong place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError {
-    /// The file.
-    pub path: PathBuf,
+pub enum ConfigError {
+    /// The file can't be read.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// Everything that is wrong, in the file's order, at least one thing.
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        flaws: Vec<Flaw>,
+    },
+}
+
+/// One thing that is wrong, or worth a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
     /// Line and column, from 1, where it is about a place.
     pub place: Option<(usize, usize)>,
     /// What is wrong.
@@ -71,38 +110,139 @@ pub struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        if let Some((line, column)) = self.place {
-            write!(f, ":{line}:{column}")?;
+        let (path, flaws) = match self {
+            Self::Unreadable { path, reason } => {
+                let path = path.display();
+                return write!(f, "failed to read the configuration {path}: {reason}");
+            }
+            Self::Wrong { path, flaws } => (path, flaws),
+        };
+        for (number, flaw) in flaws.iter().enumerate() {
+            f.write_str(if number == 0 { "" } else { "\n" })?;
+            flaw.write(path, f)?;
         }
-        write!(f, ": {}", self.reason)
+        Ok(())
     }
 }
 
 impl std::error::Error for ConfigError {}
 
+impl Flaw {
+    fn write(&self, path: &Path, f: &mut impl fmt::Write) -> fmt::Result {
+        write!(f, "{}", path.display())?;
+        if let Some((line, column)) = self.place {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+
+    /// With the file that it is about.
+    fn shown(&self, path: &Path) -> String {
+        let mut text = String::new();
+        self.write(path, &mut text).expect("a string can be written");
+        text
+    }
+}
+
 impl Config {
     /// Reads and checks the file. Paths in it count from its own folder; secrets are resolved.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
-            path: path.to_owned(),
-            place: None,
-            reason: format!("failed to read the configuration: {error}"),
-        })?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        Self::parse(&text, path, folder.unwrap_or(Path::new(".")))
+        Self::load_as_far(path, Extent::Nothing)
+    }
+
+    /// The same for a start, which needs the plugins folder too.
+    pub fn load_to_start(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_as_far(path, Extent::Start)
+    }
+
+    /// The same, and tries the ports and folders as a start would.
+    pub fn load_and_try(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_as_far(path, Extent::All)
+    }
+
+    fn load_as_far(path: &Path, extent: Extent) -> Result<Self, ConfigError> {
+        let text = read(path)?;
+        Self::parse_as_far(&text, path, folder_of(path), extent)
     }
 
     /// Checks the text of a file. `path` is for errors, `folder` for the paths in it.
     pub fn parse(text: &str, path: &Path, folder: &Path) -> Result<Self, ConfigError> {
-        let fail = |span: Option<std::ops::Range<usize>>, reason: String| ConfigError {
-            path: path.to_owned(),
-            place: span.map(|span| place_of(text, span.start)),
-            reason,
-        };
-        let file: file::File = toml::from_str(text)
-            .map_err(|error| fail(error.span(), error.message().trim().to_owned()))?;
-        file.check(text, folder).map_err(|flaw| fail(flaw.span, flaw.reason))
+        Self::parse_as_far(text, path, folder, Extent::Nothing)
+    }
+
+    fn parse_as_far(
+        text: &str,
+        path: &Path,
+        folder: &Path,
+        extent: Extent,
+    ) -> Result<Self, ConfigError> {
+        parse(text, path, |document, flaws| file::read(document, (text, folder), extent, flaws))
+            .map(|(config, warnings)| Self { warnings, ..config })
+    }
+
+    /// The address where operators ask, from a file that may be wrong otherwise; needs no secret.
+    pub fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
+        Ok(parse(&read(path)?, path, file::admin)?.0)
+    }
+
+    /// The plugins folder, from a file that may be wrong otherwise; needs no secret.
+    pub fn plugins_folder(path: &Path) -> Result<PathBuf, ConfigError> {
+        let folder = folder_of(path);
+        Ok(parse(&read(path)?, path, |document, flaws| file::plugins(document, folder, flaws))?.0)
+    }
+
+    /// What posting to one source needs, from a file that may be wrong otherwise; needs no secret but
+    /// those of this source.
+    pub fn sending(path: &Path, source: &Name) -> Result<Sending, ConfigError> {
+        let (text, folder) = (read(path)?, folder_of(path));
+        let found = parse(&text, path, |document, flaws| {
+            file::sending(document, (&text, folder), source, flaws)
+        });
+        Ok(found?.0)
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Reads something out of a text, if nothing is wrong with it, and what is worth a look.
+fn parse<T>(
+    text: &str,
+    path: &Path,
+    read: impl for<'a> FnOnce(&'a DeTable<'a>, &'a Flaws) -> Option<T>,
+) -> Result<(T, Vec<String>), ConfigError> {
+    let wrong = |flaws: Vec<Flaw>| ConfigError::Wrong { path: path.to_owned(), flaws };
+    let document = DeTable::parse(text).map_err(|error| {
+        // The message names what the grammar expects; it repeats nothing of the text.
+        let place = error.span().map(|span| place_of(text, span.start));
+        wrong(vec![Flaw { place, reason: error.message().trim().to_owned() }])
+    })?;
+    let flaws = Flaws::default();
+    let read = read(document.get_ref(), &flaws);
+    let placed = |flaws: std::cell::RefCell<Vec<document::Flaw>>| {
+        let mut flaws = flaws.into_inner();
+        flaws.sort_by_key(|flaw| flaw.at);
+        let placed = flaws
+            .into_iter()
+            .map(|flaw| Flaw { place: flaw.at.map(|at| place_of(text, at)), reason: flaw.reason });
+        placed.collect::<Vec<_>>()
+    };
+    let Flaws { wrong: found, warnings } = flaws;
+    match (read, placed(found)) {
+        (Some(read), wrong) if wrong.is_empty() => {
+            let warnings = placed(warnings);
+            Ok((read, warnings.iter().map(|flaw| flaw.shown(path)).collect()))
+        }
+        (_, found) => Err(wrong(found)),
     }
 }
 
@@ -114,121 +254,4 @@ fn place_of(text: &str, at: usize) -> (usize, usize) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const WHOLE: &str = r#"
-listen  = "127.0.0.1:8080"
-admin   = "127.0.0.1:8081"
-data    = "data"
-plugins = "plugins"
-
-[sources.stripe]
-plugin    = "stripe"
-secrets   = [{ value = "whsec_one" }]
-tolerance = "5m"
-config    = { mode = "live", since = 2026-01-01 }
-
-[endpoints.crm]
-url     = "http://127.0.0.1:9000/hooks"
-events  = ["payment.*", "customer.payment_failed_notice"]
-secrets = [{ value = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }]
-
-[handlers.dunning]
-endpoints = ["crm"]
-config    = { alert_after = 3 }
-
-[egress]
-allow = ["127.0.0.0/8"]
-"#;
-
-    fn parse(text: &str) -> Result<Config, ConfigError> {
-        Config::parse(text, Path::new("hookgate.toml"), Path::new("/etc/hookgate"))
-    }
-
-    #[track_caller]
-    fn check_refused(from: &str, to: &str, expected: &str) {
-        assert!(WHOLE.contains(from), "the example has no `{from}`");
-        let error = parse(&WHOLE.replace(from, to)).unwrap_err().to_string();
-        assert!(error.contains(expected), "{error}");
-    }
-
-    #[test]
-    fn a_whole_file_is_read() {
-        let config = parse(WHOLE).unwrap();
-        assert_eq!(config.data, Path::new("/etc/hookgate/data"));
-        let stripe = &config.sources["stripe"];
-        assert_eq!(stripe.tolerance, Some(std::time::Duration::from_secs(300)));
-        assert_eq!(&*stripe.settings, r#"{"mode":"live","since":"2026-01-01"}"#);
-        assert!(config.endpoints["crm"].0[0].matches("payment.failed"));
-        assert_eq!(&*config.handlers["dunning"].settings, r#"{"alert_after":3}"#);
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_line_and_column() {
-        check_refused("tolerance", "tolerence", "hookgate.toml:10:1: unknown field `tolerence`");
-    }
-
-    #[test]
-    fn a_reference_to_nothing_is_refused_where_it_stands() {
-        let expected = "hookgate.toml:19:14: there is no [endpoints.crn]";
-        check_refused(r#"endpoints = ["crm"]"#, r#"endpoints = ["crn"]"#, expected);
-    }
-
-    #[test]
-    fn what_can_not_work_is_refused() {
-        check_refused(r#""127.0.0.1:8080""#, r#""here""#, "hookgate.toml:2:11: ");
-        check_refused("[sources.stripe]", "[sources.Stripe]", "`Stripe` is not a name");
-        check_refused(r#"[{ value = "whsec_one" }]"#, "[]", "[sources.stripe] has no secrets");
-        check_refused("whsec_one", "", "secret");
-        check_refused("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "hunter2", "hookgate.toml:16:");
-        check_refused("payment.*", "pay*", "`pay*` is not an event type");
-        check_refused("http://127", "ftp://127", "hookgate.toml:14:");
-        check_refused("127.0.0.0/8", "localhost", "hookgate.toml:23:");
-        check_refused("\"5m\"", "\"soon\"", "hookgate.toml:10:");
-    }
-
-    #[test]
-    fn of_the_limits_only_parses_may_be_zero() {
-        let with = |limit: &str| parse(&format!("{WHOLE}\n[limits]\n{limit} = 0\n"));
-        assert_eq!(with("parses").unwrap().limits.parses, 0);
-        assert!(with("runs").unwrap_err().to_string().contains("limits.runs is zero"));
-    }
-
-    #[test]
-    fn retention_is_read_and_never_zero() {
-        let with = |table: &str| parse(&format!("{WHOLE}\n[retention]\n{table}"));
-        let retention = with("bodies = \"7d\"\nsize_bytes = 1000").unwrap().retention;
-        assert_eq!(retention.bodies, std::time::Duration::from_secs(7 * 86_400));
-        assert_eq!(retention.size_bytes, Some(1000));
-        assert_eq!(retention.dead, Retention::default().dead);
-        let error = with("dead = \"0s\"").unwrap_err().to_string();
-        assert!(error.contains("retention.dead is zero"), "{error}");
-    }
-
-    #[test]
-    fn a_secret_that_is_not_there_is_named_but_never_shown() {
-        let missing = r#"[{ env = "HOOKGATE_NO_SUCH_VARIABLE" }]"#;
-        let from = r#"[{ value = "whsec_one" }]"#;
-        check_refused(from, missing, "HOOKGATE_NO_SUCH_VARIABLE");
-        let config = parse(WHOLE).unwrap();
-        assert!(!format!("{config:?}").contains("whsec_one"));
-    }
-
-    #[test]
-    fn keys_that_are_fetched_stand_in_for_secrets() {
-        let from = r#"secrets   = [{ value = "whsec_one" }]"#;
-        let config = parse(&WHOLE.replace(from, r#"keys_from = ["api.paypal.com"]"#)).unwrap();
-        let source = &config.sources["stripe"];
-        assert!(source.secrets.is_empty());
-        assert_eq!(source.keys_from, ["api.paypal.com"]);
-    }
-
-    #[test]
-    fn verification_is_off_only_where_it_is_written() {
-        let from = r#"secrets   = [{ value = "whsec_one" }]"#;
-        let config = parse(&WHOLE.replace(from, r#"verify = "none""#)).unwrap();
-        assert_eq!(config.sources["stripe"].verify, Verify::None);
-        assert_eq!(parse(WHOLE).unwrap().sources["stripe"].verify, Verify::Evidence);
-    }
-}
+mod tests;

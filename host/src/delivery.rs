@@ -4,6 +4,7 @@
 //! knows why it is owed, and an endpoint that hangs holds up its own deliveries only.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use tracing::{debug, info, warn};
 use url::Url;
 
 use crate::clock::Clock;
-use crate::egress::{Answer, Egress, EgressError};
+use crate::egress::{self, Answer, Egress, EgressError};
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::metrics::Metrics;
@@ -22,7 +23,7 @@ use crate::store::{self, Attempt, Cargo, DeliveryWork, Store, WorkKind};
 use crate::worker::Work;
 
 /// A subscriber's URL and how it wants to be reached.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Endpoint {
     /// Where to post.
     pub url: Url,
@@ -36,6 +37,12 @@ pub struct Endpoint {
     pub concurrency: usize,
     /// How patient to be.
     pub retry: RetryPolicy,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("url", &egress::shown(&self.url)).finish_non_exhaustive()
+    }
 }
 
 /// The endpoints as they are now; swapped whole when the configuration changes.

@@ -20,11 +20,13 @@ use url::Url;
 
 use self::guard::Guard;
 pub use self::guard::Refusal;
+pub use self::shown::shown;
 use crate::clock::Clock;
 use crate::event::Timestamp;
 
 mod address;
 mod guard;
+mod shown;
 
 /// Most bytes that are kept of an answer's body.
 const EXCERPT_BYTES_MAX: usize = 1024;

@@ -3,8 +3,10 @@
 //! Wiring only: it starts the parts, hands each its own configuration, and waits for them. No task
 //! hands data to another except through the store, so there is no order in which they must stop.
 
+mod fitting;
 mod live;
 mod sweeping;
+mod unquoted;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -35,6 +37,7 @@ use crate::retry::RetryPolicy;
 use crate::store::{self, Store};
 use crate::worker::work;
 
+pub(crate) use fitting::misfits;
 use live::Live;
 pub(crate) use live::check_settings;
 
@@ -81,10 +84,11 @@ struct Parts {
 impl Gateway {
     /// Starts what the file at `path` says: opens the store, loads the plugins, binds both ports.
     pub async fn start(path: &Path, seams: Seams) -> anyhow::Result<Self> {
-        let config = Config::load(path)?;
+        let config = Config::load_to_start(path)?;
+        config.warnings.iter().for_each(|warning| warn!("{warning}"));
         let parts = Parts::open(&config, seams).await?;
-        let public = bind(config.listen).await?;
-        let admin = bind(config.admin).await?;
+        let public = bind("listen", config.listen).await?;
+        let admin = bind("admin", config.admin).await?;
         let addresses = (public.local_addr()?, admin.local_addr()?);
 
         let (limits, retention) = (config.limits.clone(), config.retention.clone());
@@ -217,8 +221,10 @@ fn unexpected_end(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Error
     }
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))
+/// Listens on the address under a key of the configuration.
+async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| format!("failed to listen on {address}, which is `{key}`"))
 }
 
 impl Parts {

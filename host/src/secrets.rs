@@ -4,13 +4,16 @@
 //! can't be printed, compared or serialised, and no error here repeats a content: only
 //! [`crate::signature`], [`crate::outbound`] and [`crate::keys`] look inside.
 
+mod plain;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Deserialize;
+pub(crate) use plain::is_plain;
+use plain::{is_plain_path, is_plain_variable};
 
 /// Largest secret in a file, in bytes; an RSA key in PEM has less than 4 KiB.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -56,115 +59,138 @@ impl fmt::Debug for Secret {
 pub enum SecretRef {
     /// In a variable of the environment.
     Env(String),
-    /// In a file, relative to the configuration's folder; newlines at its end are not part of it.
+    /// In a file, relative to the configuration's folder.
     File(PathBuf),
     /// In the configuration itself.
     Value(Secret),
 }
 
-/// Why a secret can't be had. Names where it should be, never what is there.
+/// A secret as it is used, and what was odd about the text that it was read from.
+#[derive(Debug)]
+pub struct Found {
+    /// Without a byte order mark, blanks, line ends or quotes around it.
+    pub secret: Secret,
+    /// For the operator; never quotes the secret.
+    pub oddity: Option<&'static str>,
+}
+
+/// Why a secret can't be had. Never says what is there, and says where it should be only if that
+/// can't be the secret itself, in the wrong place.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The variable is missing.
-    #[error("environment variable `{0}` is not set")]
+    #[error("{0} is not set")]
     Unset(String),
     /// The variable or the file holds something else than text.
-    #[error("secret in {0} is not UTF-8")]
-    NotText(String),
-    /// Nothing but whitespace.
-    #[error("secret in {0} is empty")]
+    #[error("{0} is not UTF-8{1}")]
+    NotText(String, &'static str),
+    /// Nothing but whitespace and quotes.
+    #[error("{0} is empty")]
     Blank(String),
     /// The file can't be read.
-    #[error("failed to read secret from {path}")]
+    #[error("failed to read {place}")]
     Unreadable {
         /// The file.
-        path: PathBuf,
+        place: String,
         /// What the system said.
         source: io::Error,
     },
     /// The file can't be a secret.
-    #[error("secret in {0} is larger than 64 KiB")]
-    TooLarge(PathBuf),
+    #[error("{0} is larger than 64 KiB")]
+    TooLarge(String),
 }
 
 impl SecretRef {
     /// Reads the secret. `base` is the folder of the configuration.
-    pub fn resolve(&self, base: &Path) -> Result<Secret, SecretError> {
+    pub fn resolve(&self, base: &Path) -> Result<Found, SecretError> {
         match self {
-            Self::Value(secret) => Ok(secret.clone()),
+            Self::Value(secret) => {
+                let found = found(secret.expose());
+                found.ok_or_else(|| SecretError::Blank("the secret".to_owned()))
+            }
             Self::Env(name) => {
-                let text =
-                    std::env::var_os(name).ok_or_else(|| SecretError::Unset(name.clone()))?;
-                let place = format!("environment variable `{name}`");
-                check(text.into_encoded_bytes(), place)
+                let place = match is_plain_variable(name) {
+                    true => format!("environment variable `{name}`"),
+                    false => "the environment variable that is named here".to_owned(),
+                };
+                match std::env::var_os(name) {
+                    Some(text) => check(text.into_encoded_bytes(), place),
+                    None => Err(SecretError::Unset(place)),
+                }
             }
             Self::File(path) => {
-                let path = base.join(path);
-                let mut bytes = read(&path)?;
-                while bytes.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
-                    bytes.pop();
-                }
-                check(bytes, path.display().to_string())
+                let place = match is_plain_path(path) {
+                    true => format!("secret file {}", base.join(path).display()),
+                    false => format!("the secret file that is named here, in {}", base.display()),
+                };
+                check(read(&base.join(path), &place)?, place)
             }
         }
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, SecretError> {
-    let unreadable = |source| SecretError::Unreadable { path: path.to_owned(), source };
+fn read(path: &Path, place: &str) -> Result<Vec<u8>, SecretError> {
+    let unreadable = |source| SecretError::Unreadable { place: place.to_owned(), source };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(SecretError::TooLarge(path.to_owned()));
+        return Err(SecretError::TooLarge(place.to_owned()));
     }
     Ok(bytes)
 }
 
-fn check(bytes: Vec<u8>, place: String) -> Result<Secret, SecretError> {
-    let Ok(text) = String::from_utf8(bytes) else { return Err(SecretError::NotText(place)) };
-    Secret::new(&text).ok_or(SecretError::Blank(place))
+fn check(bytes: Vec<u8>, place: String) -> Result<Found, SecretError> {
+    let is_utf_16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    let Ok(text) = String::from_utf8(bytes) else {
+        let hint = if is_utf_16 { " but UTF-16: write the file again as UTF-8" } else { "" };
+        return Err(SecretError::NotText(place, hint));
+    };
+    found(&text).ok_or(SecretError::Blank(place))
 }
 
-/// What stands in the configuration, before it is known to be exactly one of the three.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    env: Option<String>,
-    file: Option<PathBuf>,
-    value: Option<String>,
+/// The secret in a text. What no scheme can mean is taken off around it: a byte order mark, blanks,
+/// line ends, and a pair of quotes, as `docker --env-file` leaves them.
+fn found(text: &str) -> Option<Found> {
+    let secret = Secret::new(bare(text))?;
+    let is_pem = secret.expose().starts_with("-----BEGIN ");
+    let oddity = if secret.expose().len() < text.trim_end_matches(['\r', '\n']).len() {
+        Some("a byte order mark, blanks or quotes around the secret were taken off")
+    } else if secret.expose().contains(is_invisible) && !is_pem {
+        Some("the secret has a line end or another character in it that cannot be seen")
+    } else {
+        None
+    };
+    Some(Found { secret, oddity })
 }
 
-const EXPECTED: &str = "a secret is exactly one of { env = \"NAME\" }, { file = \"path\" } and \
-                        { value = \"text\" }, and not empty";
-
-impl<'de> Deserialize<'de> for SecretRef {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // serde's own errors quote what they found, and that may be the secret.
-        let refused = || serde::de::Error::custom(EXPECTED);
-        let fields = Fields::deserialize(deserializer).map_err(|_| refused())?;
-        match fields {
-            Fields { env: Some(name), file: None, value: None } if !name.is_empty() => {
-                Ok(Self::Env(name))
-            }
-            Fields { env: None, file: Some(path), value: None } => Ok(Self::File(path)),
-            Fields { env: None, file: None, value: Some(text) } => {
-                Secret::new(&text).map(Self::Value).ok_or_else(refused)
-            }
-            _ => Err(refused()),
+fn bare(text: &str) -> &str {
+    let trimmed = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
+    for quote in ['"', '\''] {
+        let inner = trimmed.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));
+        if let Some(inner) = inner.filter(|inner| !inner.contains(quote)) {
+            return bare(inner);
         }
     }
+    trimmed
+}
+
+/// Control characters, byte order marks and what else has no width; a space can be seen.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || (c != ' ' && c.is_whitespace())
+        || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(json: &str) -> Result<SecretRef, String> {
-        serde_json::from_str(json).map_err(|err| err.to_string())
+    fn value(text: &str) -> Found {
+        SecretRef::Value(Secret::new(text).unwrap()).resolve(Path::new("")).unwrap()
     }
 
-    fn in_file(content: &[u8]) -> Result<Secret, SecretError> {
+    fn in_file(content: &[u8]) -> Result<Found, SecretError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("secret"), content).unwrap();
         SecretRef::File("secret".into()).resolve(folder.path())
@@ -172,53 +198,73 @@ mod tests {
 
     #[test]
     fn a_secret_is_where_the_configuration_says() {
-        let value = parse(r#"{"value": "whsec_abc"}"#).unwrap().resolve(Path::new("")).unwrap();
-        let env = parse(r#"{"env": "PATH"}"#).unwrap().resolve(Path::new("")).unwrap();
-        let file = in_file(b"two\nlines\r\n\n").unwrap();
+        let env = SecretRef::Env("PATH".to_owned()).resolve(Path::new("")).unwrap();
+        let file = in_file(b"one line\r\n\n").unwrap();
 
-        assert_eq!(value.expose(), "whsec_abc");
-        assert_eq!(env.expose(), std::env::var("PATH").unwrap());
-        assert_eq!(file.expose(), "two\nlines");
+        assert_eq!(value("whsec_abc").secret.expose(), "whsec_abc");
+        assert_eq!(env.secret.expose(), std::env::var("PATH").unwrap());
+        assert_eq!((file.secret.expose(), file.oddity), ("one line", None));
     }
 
     #[test]
     fn a_secret_never_shows() {
-        let reference = parse(r#"{"value": "whsec_abc"}"#).unwrap();
+        let reference = SecretRef::Value(Secret::new("whsec_abc").unwrap());
         assert_eq!(format!("{reference:?}"), "Value(Secret(..))");
+        assert!(!format!("{:?}", value("whsec_abc")).contains("whsec_abc"));
     }
 
     #[test]
-    fn a_reference_is_exactly_one_of_three_and_its_error_does_not_quote_it() {
-        for json in [
-            r#""hunter2""#,
-            r#"{"value": 1234567}"#,
-            r#"{"value": " "}"#,
-            r#"{"hunter2": "hunter2"}"#,
-            r#"{"value": "hunter2", "env": "X"}"#,
-            r#"{"env": ""}"#,
-            "{}",
+    fn what_no_scheme_can_mean_is_taken_off_around_a_secret_and_said() {
+        for text in [
+            "\u{feff}whsec_abc",
+            " whsec_abc",
+            "whsec_abc \n",
+            "\"whsec_abc\"\n",
+            "'whsec_abc'",
+            "\u{feff}\" whsec_abc\u{a0}\" \r\n",
         ] {
-            let error = parse(json).unwrap_err();
-            assert!(error.starts_with(EXPECTED), "{json}: {error}");
-            assert!(!error.contains("hunter2") && !error.contains("1234567"), "{error}");
+            for found in [value(text), in_file(text.as_bytes()).unwrap()] {
+                assert_eq!(found.secret.expose(), "whsec_abc", "{text:?}");
+                assert!(
+                    found.oddity.is_some_and(|oddity| oddity.contains("taken off")),
+                    "{text:?}"
+                );
+            }
+        }
+        for text in ["it's", "\"a\"b\"", "a b", "'", "\"half"] {
+            assert_eq!((value(text).secret.expose(), value(text).oddity), (text, None));
+        }
+        let pem = "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----";
+        assert_eq!((value(pem).secret.expose(), value(pem).oddity), (pem, None));
+        for text in ["two\nlines", "a\u{200b}b"] {
+            assert!(value(text).oddity.is_some_and(|oddity| oddity.contains("cannot be seen")));
         }
     }
 
     #[test]
-    fn what_is_missing_is_named() {
-        let unset = SecretRef::Env("HOOKGATE_SURELY_UNSET".into()).resolve(Path::new(""));
-        let missing = SecretRef::File("gone".into()).resolve(Path::new("/nowhere"));
+    fn what_is_missing_is_named_unless_it_may_be_the_secret() {
+        let unset = |name: &str| {
+            SecretRef::Env(name.to_owned()).resolve(Path::new("")).unwrap_err().to_string()
+        };
+        let missing = |path: &str| {
+            SecretRef::File(path.into()).resolve(Path::new("/nowhere")).unwrap_err().to_string()
+        };
 
-        let unset = unset.unwrap_err().to_string();
-        assert_eq!(unset, "environment variable `HOOKGATE_SURELY_UNSET` is not set");
-        let missing = missing.unwrap_err().to_string();
-        assert_eq!(missing, "failed to read secret from /nowhere/gone");
+        let name = "HOOKGATE_SURELY_UNSET";
+        assert_eq!(unset(name), format!("environment variable `{name}` is not set"));
+        assert_eq!(unset("whsec_X1"), "the environment variable that is named here is not set");
+        assert_eq!(missing("gone"), "failed to read secret file /nowhere/gone");
+        let hidden = "failed to read the secret file that is named here, in /nowhere";
+        assert_eq!(missing("whsec_X1"), hidden);
     }
 
     #[test]
     fn what_can_be_no_secret_is_refused() {
         assert!(matches!(in_file(b" \n"), Err(SecretError::Blank(_))));
-        assert!(matches!(in_file(b"\xff\xfe"), Err(SecretError::NotText(_))));
+        assert!(matches!(in_file(b"\xef\xbb\xbf\"\""), Err(SecretError::Blank(_))));
+        assert!(matches!(in_file(b"\xc3\x28"), Err(SecretError::NotText(_, ""))));
+        let utf_16 = in_file(b"\xff\xfea\0").unwrap_err().to_string();
+        assert!(utf_16.ends_with("is not UTF-8 but UTF-16: write the file again as UTF-8"));
         assert!(matches!(in_file(&[b'a'; 64 * 1024 + 1]), Err(SecretError::TooLarge(_))));
         assert!(in_file(&[b'a'; 64 * 1024]).is_ok());
     }

@@ -46,6 +46,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::claim::{Cargo, DeliveryWork, Lease, ParseWork, RunWork};
 pub use self::file::OpenError;
+pub(crate) use self::file::file_in;
 pub use self::query::{EventFilter, Listing, PAGE_ITEMS_MAX, Page};
 pub use self::replay::Replayed;
 pub use self::retention::Retention;

@@ -3,16 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::config::{Config, Verify};
-use crate::gateway::check_settings;
+use crate::egress;
+use crate::gateway::{check_settings, misfits};
 use crate::ids::Name;
-use crate::plugin::{Folder, Host, Plugin, Registry, Reloaded};
+use crate::plugin::{About, Folder, Host, Plugin, Registry, Reloaded};
 
 pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
-    let config = Config::load(path)?;
+    let config = Config::load_and_try(path)?;
     println!("{} is well-formed", path.display());
+    for warning in &config.warnings {
+        println!("WARNING {warning}");
+    }
     let host = super::offline_host()?;
     let registry = Registry::default();
     let mut wrong = load(&host, &registry, &config).await?;
@@ -38,7 +42,9 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
     println!("\nendpoints");
     for (name, (patterns, endpoint)) in &config.endpoints {
         let patterns: Vec<_> = patterns.iter().map(ToString::to_string).collect();
-        println!("  {name}: {} to {}", patterns.join(", "), endpoint.url);
+        let events =
+            if patterns.is_empty() { "what handlers send".to_owned() } else { patterns.join(", ") };
+        println!("  {name}: {events} to {}", egress::shown(&endpoint.url));
     }
     println!("\nhandlers");
     for plugin in registry.list().iter() {
@@ -62,15 +68,21 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
     println!("\nplugins in {}", config.plugins.display());
     let mut wrong = 0;
     let mut folder = Folder::new(config.plugins.clone());
-    for (name, change) in folder.rescan(host, registry, &|_: &Arc<Plugin>| Ok(()))? {
+    let scanned = folder.rescan(host, registry, &|_: &Arc<Plugin>| Ok(()));
+    let scanned =
+        scanned.with_context(|| format!("failed to look into {}", config.plugins.display()))?;
+    for (name, change) in scanned {
         match change {
-            Reloaded::Loaded(plugin) => match check_settings(host, config, &plugin).await {
-                Ok(()) => println!("  {name}: {} bytes, {}", plugin.size(), plugin.digest()),
-                Err(reason) => {
-                    println!("  {name}: WRONG: {reason}");
-                    wrong += 1;
+            Reloaded::Loaded(plugin) => {
+                let found = flaws(host, config, &plugin).await;
+                if found.is_empty() {
+                    println!("  {name}: {} bytes, {}", plugin.size(), plugin.digest());
                 }
-            },
+                for reason in &found {
+                    println!("  {name}: WRONG: {reason}");
+                }
+                wrong += found.len();
+            }
             Reloaded::Kept(error) => {
                 println!("  {name}: WRONG: {error}");
                 wrong += 1;
@@ -79,6 +91,16 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
         }
     }
     Ok(wrong)
+}
+
+/// What a plugin has against its settings, and which of its sources' secrets can't be keys.
+async fn flaws(host: &Host, config: &Config, plugin: &Arc<Plugin>) -> Vec<String> {
+    if let Err(reason) = check_settings(host, config, plugin).await {
+        return vec![reason];
+    }
+    let file = config.plugins.join(format!("{}.wasm", plugin.name()));
+    let about = std::fs::read(file).map(|wasm| About::of_file(&wasm)).unwrap_or_default();
+    misfits(host, config, plugin, &about).await
 }
 
 fn describe_handler(plugin: &Plugin, config: &Config) {

@@ -89,7 +89,7 @@ impl At {
     fn url(&self, path: &str) -> anyhow::Result<Url> {
         let base = match &self.admin {
             Some(base) => base.clone(),
-            None => format!("http://{}", Config::load(&self.file.config)?.admin).parse()?,
+            None => format!("http://{}", Config::admin_address(&self.file.config)?).parse()?,
         };
         base.join(path).context("the admin address can not be joined with a path")
     }

@@ -45,11 +45,14 @@ pub(super) async fn get(url: &Url) -> anyhow::Result<Answer> {
 }
 
 async fn answer(url: &Url, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
-    let asked = request.timeout(TIMEOUT).send().await;
-    let answer = asked.with_context(|| format!("failed to reach {url}: does the gateway run?"))?;
+    let shown = egress::shown(url);
+    let asked = request.timeout(TIMEOUT).send().await.map_err(reqwest::Error::without_url);
+    let answer =
+        asked.with_context(|| format!("failed to reach {shown}: does the gateway run?"))?;
     let duplicate = answer.headers().contains_key("hookgate-duplicate");
     let status = answer.status().as_u16();
-    let body = answer.text().await.with_context(|| format!("failed to read from {url}"))?;
+    let body = answer.text().await.map_err(reqwest::Error::without_url);
+    let body = body.with_context(|| format!("failed to read from {shown}"))?;
     Ok(Answer { status, duplicate, body })
 }
 

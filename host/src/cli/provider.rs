@@ -39,7 +39,7 @@ struct Listed {
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
     let Command::List { plugins, config, markdown } = command;
     let folder = match config {
-        Some(file) => Config::load(&file)?.plugins,
+        Some(file) => Config::plugins_folder(&file)?,
         None => plugins,
     };
     let listed = list(&super::offline_host()?, &folder)?;

@@ -1,289 +1,292 @@
 //! The configuration file as it is written, and how it becomes a [`Config`].
 //!
-//! What TOML alone can tell (unknown keys, wrong types, names, patterns) is refused while reading;
-//! what needs the rest of the file or the world (references, secrets) in [`File::check`].
+//! Each table is read whole, whatever is wrong with it or with others. Only one without any flaw gives
+//! a configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::ops::Range;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use toml::Spanned;
-use url::Url;
+use toml::de::DeTable;
 
-use super::retention::RetentionTable;
-use super::{Config, Limits};
+use super::document::{Entry, Flaws, Table};
+use super::secret::Secrets;
+use super::values::{days, ms, secs};
+use super::world::{Extent, Named};
+use super::{Config, Limits, Sending, retention};
 use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
 use crate::ids::Name;
-use crate::ingest::Source;
+use crate::ingest::{Source, Verify};
 use crate::outbound::{Format, SigningKey};
 use crate::plugin::Grant;
 use crate::retry::RetryPolicy;
 use crate::route::Pattern;
-use crate::secrets::{Secret, SecretRef};
 
-pub use crate::ingest::Verify;
+/// How old a signature may be; zero is any age.
+const TOLERANCE: RangeInclusive<Duration> = secs(0)..=days(30);
+/// How long one attempt may take. Whoever needs longer should answer first and work then.
+const TIMEOUT: RangeInclusive<Duration> = ms(10)..=secs(60);
+const TIMEOUT_DEFAULT: Duration = secs(15);
+/// Attempts at a time at one endpoint.
+const CONCURRENCY: RangeInclusive<usize> = 1..=256;
+const CONCURRENCY_DEFAULT: usize = 16;
+/// How long the next attempt waits, and how often there may be one.
+const RETRY: RangeInclusive<Duration> = ms(100)..=days(30);
+const RETRIES_MAX: usize = 100;
 
-/// The file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct File {
-    listen: SocketAddr,
-    admin: SocketAddr,
-    data: PathBuf,
-    plugins: PathBuf,
-    #[serde(default)]
-    sources: BTreeMap<Name, Spanned<SourceTable>>,
-    #[serde(default)]
-    endpoints: BTreeMap<Name, EndpointTable>,
-    #[serde(default)]
-    handlers: BTreeMap<Name, HandlerTable>,
-    #[serde(default)]
-    egress: EgressTable,
-    limits: Option<Spanned<Limits>>,
-    retention: Option<Spanned<RetentionTable>>,
+const VERIFY: [(&str, Verify); 2] = [("evidence", Verify::Evidence), ("none", Verify::None)];
+const FORMATS: [(&str, Format); 3] =
+    [("standard", Format::Standard), ("cloudevents", Format::CloudEvents), ("raw", Format::Raw)];
+
+/// Reads a whole file. Without a flaw there is a configuration.
+pub(super) fn read<'a>(
+    document: &'a DeTable<'a>,
+    (text, folder): (&str, &Path),
+    extent: Extent,
+    flaws: &'a Flaws,
+) -> Option<Config> {
+    Table::whole(document, flaws).read(|table| {
+        let named = named(table, folder);
+        named.check_addresses();
+        let [sources, endpoints, handlers] =
+            ["sources", "endpoints", "handlers"].map(|key| table.take(key));
+        let egress_allow = table.section("egress", egress).unwrap_or_default();
+        let limits = table.section("limits", Limits::read).unwrap_or_default();
+        let retention = table.section("retention", retention::read).unwrap_or_default();
+
+        let mut secrets = Secrets::new(text, folder);
+        let share = limits.requests_per_source;
+        let sources = each(sources, |table| source_of(table, &mut secrets, share));
+        let mut unsubscribed = Vec::new();
+        let endpoints =
+            each(endpoints, |table| endpoint_of(table, &mut secrets, &mut unsubscribed));
+        let names = endpoints.keys().cloned().collect();
+        let handlers = each(handlers, |table| grants_of(table, &names));
+        check_unsubscribed(unsubscribed, &handlers);
+        named.check(extent);
+        Some(Config {
+            listen: named.listen?.1,
+            admin: named.admin?.1,
+            data: named.data?.1,
+            plugins: named.plugins?.1,
+            sources: whole(sources)?,
+            endpoints: whole(endpoints)?,
+            handlers: whole(handlers)?,
+            egress_allow,
+            limits,
+            retention,
+            secret_files: std::mem::take(&mut secrets.files),
+            fingerprint: secrets.fingerprint(),
+            warnings: Vec::new(),
+        })
+    })
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SourceTable {
-    plugin: Name,
-    #[serde(default)]
-    secrets: Vec<Spanned<SecretRef>>,
-    tolerance: Option<HumanDuration>,
-    #[serde(default)]
-    verify: Verify,
-    /// The hosts that may be asked for keys, with the secret where a provider wants it.
-    #[serde(default)]
-    keys_from: Vec<String>,
-    #[serde(default)]
-    config: toml::Table,
+/// Where operators ask, whatever else may be wrong with the file.
+pub(super) fn admin<'a>(document: &'a DeTable<'a>, flaws: &'a Flaws) -> Option<SocketAddr> {
+    Table::whole(document, flaws).need("admin")?.address()
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EndpointTable {
-    url: Spanned<Url>,
-    events: Vec<Pattern>,
-    secrets: Spanned<Vec<Spanned<SecretRef>>>,
-    #[serde(default)]
-    body: Format,
-    #[serde(default = "default_timeout")]
-    timeout: HumanDuration,
-    #[serde(default = "default_concurrency")]
-    concurrency: Spanned<usize>,
-    retries: Option<Vec<HumanDuration>>,
+/// The plugins folder, whatever else may be wrong with the file.
+pub(super) fn plugins<'a>(
+    document: &'a DeTable<'a>,
+    folder: &Path,
+    flaws: &'a Flaws,
+) -> Option<PathBuf> {
+    Some(folder.join(Table::whole(document, flaws).need("plugins")?.path()?))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HandlerTable {
-    #[serde(default)]
-    endpoints: Vec<Spanned<Name>>,
-    #[serde(default)]
-    config: toml::Table,
+/// What posting to one source needs, whatever else may be wrong with the file.
+pub(super) fn sending<'a>(
+    document: &'a DeTable<'a>,
+    (text, folder): (&str, &Path),
+    wanted: &Name,
+    flaws: &'a Flaws,
+) -> Option<Sending> {
+    let mut table = Table::whole(document, flaws);
+    let listen = table.need("listen").and_then(|entry| entry.address());
+    let plugins = table.need("plugins").and_then(|entry| entry.path());
+    let sources = table.take("sources").map(|entry| entry.named()).unwrap_or_default();
+    let mut secrets = Secrets::new(text, folder);
+    let source = sources.into_iter().find(|(name, _)| name == wanted);
+    let source = source.map(|(_, table)| source_of(table, &mut secrets, 1));
+    let source = match source {
+        Some(source) => Some(source?),
+        None => None,
+    };
+    Some(Sending { listen: listen?, plugins: folder.join(plugins?), source })
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EgressTable {
-    #[serde(default)]
-    allow: Vec<IpNet>,
-}
-
-fn default_timeout() -> HumanDuration {
-    HumanDuration(Duration::from_secs(15))
-}
-
-fn default_concurrency() -> Spanned<usize> {
-    Spanned::new(0..0, 16)
-}
-
-/// A duration such as `5m` or `1h 30m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct HumanDuration(pub(super) Duration);
-
-impl TryFrom<String> for HumanDuration {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let parsed = humantime::parse_duration(&text).map(Self);
-        parsed.map_err(|error| format!("`{text}` is not a duration such as 5m: {error}"))
+fn named<'a>(table: &mut Table<'a>, folder: &Path) -> Named<'a> {
+    let [listen, admin, data, plugins] =
+        ["listen", "admin", "data", "plugins"].map(|key| table.need(key));
+    let address =
+        |entry: Option<Entry<'a>>| entry.and_then(|entry| Some((entry, entry.address()?)));
+    let path = |entry: Option<Entry<'a>>| {
+        entry.and_then(|entry| Some((entry, folder.join(entry.path()?))))
+    };
+    Named {
+        listen: address(listen),
+        admin: address(admin),
+        data: path(data),
+        plugins: path(plugins),
     }
 }
 
-/// Something that is wrong, and where.
-pub(super) struct Flaw {
-    pub(super) span: Option<Range<usize>>,
-    pub(super) reason: String,
+/// What becomes of each of the tables that have names; nothing of those with a flaw.
+fn each<'a, T>(
+    entry: Option<Entry<'a>>,
+    mut read: impl FnMut(Table<'a>) -> Option<T>,
+) -> BTreeMap<Name, Option<T>> {
+    let tables = entry.map(|entry| entry.named()).unwrap_or_default();
+    tables.into_iter().map(|(name, table)| (name, read(table))).collect()
 }
 
-fn flaw(span: Range<usize>, reason: impl Into<String>) -> Flaw {
-    Flaw { span: (span != (0..0)).then_some(span), reason: reason.into() }
+fn whole<T>(tables: BTreeMap<Name, Option<T>>) -> Option<BTreeMap<Name, T>> {
+    tables.into_iter().map(|(name, table)| Some((name, table?))).collect()
 }
 
-impl File {
-    pub(super) fn check(self, text: &str, folder: &Path) -> Result<Config, Flaw> {
-        let limits = self.limits.unwrap_or_else(|| Spanned::new(0..0, Limits::default()));
-        let limits_span = limits.span();
-        let limits = limits.into_inner();
-        if let Some(name) = limits.zero() {
-            return Err(flaw(limits_span, format!("limits.{name} is zero")));
+/// What each value of a list becomes, without those that have a flaw.
+fn all<'a, T>(
+    entry: Option<Entry<'a>>,
+    form: &str,
+    read: impl Fn(&Entry<'a>) -> Option<T>,
+) -> Vec<T> {
+    let entries = entry.and_then(|entry| entry.list(form)).unwrap_or_default();
+    entries.iter().filter_map(read).collect()
+}
+
+fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, share: usize) -> Option<Source> {
+    table.read(|table| {
+        let plugin = table.need("plugin").and_then(|entry| entry.name());
+        let list = secrets.list(table.take("secrets"));
+        let tolerance = table.take("tolerance").map(|entry| entry.duration(&TOLERANCE));
+        let verify = table.take("verify").map(|entry| entry.choice(&VERIFY));
+        let keys_from = table.take("keys_from");
+        let is_keyed = keys_from.is_some();
+        let keys_from = all(keys_from, "a list of host names", Entry::host);
+        let settings = settings(table.take("config"));
+        let verify = verify.unwrap_or(Some(Verify::default()))?;
+        if list.written == 0 && !is_keyed && verify == Verify::Evidence {
+            table.wrong(format!(
+                "{} has no secrets, so nothing posted to it could be proven; write verify = \
+                 \"none\" if everybody may post",
+                table.title()
+            ));
         }
-        let retention = self.retention.unwrap_or_else(|| Spanned::new(0..0, Default::default()));
-        if let Some(name) = retention.get_ref().zero() {
-            return Err(flaw(retention.span(), format!("retention.{name} is zero")));
+        let secrets = list.secrets.into_iter().map(|(_, secret)| secret).collect();
+        let source = Source::new(plugin?, secrets, tolerance.flatten(), verify, settings?, share);
+        Some(source.with_keys_from(keys_from))
+    })
+}
+
+fn endpoint_of<'a>(
+    table: Table<'a>,
+    secrets: &mut Secrets<'_>,
+    unsubscribed: &mut Vec<(String, Entry<'a>)>,
+) -> Option<(Vec<Pattern>, Arc<Endpoint>)> {
+    table.read(|table| {
+        let url = table.need("url").and_then(|entry| entry.url());
+        let events = table.need("events");
+        let patterns = all(events, "a list of event types", Entry::pattern);
+        if let Some(entry) = events.filter(Entry::is_empty_list) {
+            unsubscribed.push((table.title().to_owned(), entry));
         }
-        for handler in self.handlers.values() {
-            for endpoint in &handler.endpoints {
-                if !self.endpoints.contains_key(endpoint.get_ref()) {
-                    let reason = format!("there is no [endpoints.{}]", endpoint.get_ref());
-                    return Err(flaw(endpoint.span(), reason));
-                }
+        let written = table.need("secrets");
+        if let Some(entry) = written.filter(Entry::is_empty_list) {
+            entry.wrong("must hold a secret to sign with");
+        }
+        let mut keys = Vec::new();
+        for (entry, secret) in secrets.list(written).secrets {
+            match SigningKey::parse(&secret) {
+                Ok(key) => keys.push(key),
+                Err(error) => entry.wrong_text(error.to_string()),
             }
         }
-        let mut secrets =
-            Secrets { folder, files: BTreeSet::new(), read: Sha256::new_with_prefix(text) };
-        let share = limits.requests_per_source;
-        let source = |(name, table): (Name, Spanned<SourceTable>)| {
-            Ok((name.clone(), table_source(&name, table, &mut secrets, share)?))
+        let body = table.take("body").and_then(|entry| entry.choice(&FORMATS));
+        let timeout = table.duration("timeout", TIMEOUT, TIMEOUT_DEFAULT);
+        let concurrency = table.count("concurrency", CONCURRENCY, CONCURRENCY_DEFAULT);
+        let retry = table.take("retries").map_or_else(RetryPolicy::deliveries, retries);
+        let endpoint = Endpoint {
+            url: url?,
+            keys,
+            format: body.unwrap_or_default(),
+            timeout,
+            concurrency,
+            retry,
         };
-        let sources = self.sources.into_iter().map(source).collect::<Result<_, _>>()?;
-        let endpoint =
-            |(name, table): (Name, EndpointTable)| Ok((name, table_endpoint(table, &mut secrets)?));
-        let endpoints = self.endpoints.into_iter().map(endpoint).collect::<Result<_, _>>()?;
-        Ok(Config {
-            fingerprint: secrets.read.finalize().into(),
-            listen: self.listen,
-            admin: self.admin,
-            data: folder.join(self.data),
-            plugins: folder.join(self.plugins),
-            sources,
-            endpoints,
-            handlers: self.handlers.into_iter().map(table_grants).collect(),
-            egress_allow: self.egress.allow,
-            limits,
-            retention: retention.into_inner().into(),
-            secret_files: secrets.files,
+        Some((patterns, Arc::new(endpoint)))
+    })
+}
+
+/// An endpoint without event types is only of use to handlers that may send to it.
+fn check_unsubscribed(
+    unsubscribed: Vec<(String, Entry<'_>)>,
+    handlers: &BTreeMap<Name, Option<Grants>>,
+) {
+    let is_granted = |title: &str| {
+        handlers.values().any(|grants| match grants {
+            Some(grants) => {
+                grants.grant.endpoints.iter().any(|name| title == format!("[endpoints.{name}]"))
+            }
+            // What it grants is not known.
+            None => true,
         })
-    }
-}
-
-/// Resolves secrets and remembers the files they came from.
-struct Secrets<'a> {
-    folder: &'a Path,
-    files: BTreeSet<PathBuf>,
-    /// Everything that was read so far.
-    read: Sha256,
-}
-
-impl Secrets<'_> {
-    fn resolve(&mut self, reference: &Spanned<SecretRef>) -> Result<Secret, Flaw> {
-        if let SecretRef::File(path) = reference.get_ref() {
-            self.files.insert(self.folder.join(path));
-        }
-        let resolved = reference.get_ref().resolve(self.folder);
-        let secret = resolved.map_err(|error| flaw(reference.span(), chain(&error)))?;
-        self.read.update([0]);
-        self.read.update(secret.expose());
-        Ok(secret)
-    }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-fn table_source(
-    name: &Name,
-    table: Spanned<SourceTable>,
-    secrets: &mut Secrets<'_>,
-    share: usize,
-) -> Result<Source, Flaw> {
-    let span = table.span();
-    let table = table.into_inner();
-    if table.secrets.is_empty() && table.keys_from.is_empty() && table.verify == Verify::Evidence {
-        let reason = format!(
-            "[sources.{name}] has no secrets, so nothing posted to it could be proven; \
-             write verify = \"none\" if everybody may post"
+    };
+    for (_, entry) in unsubscribed.into_iter().filter(|(title, _)| !is_granted(title)) {
+        entry.wrong(
+            "must name an event type, for no handler may send to this endpoint either and \
+             nothing would be delivered; \"*\" is all types",
         );
-        return Err(flaw(span, reason));
     }
-    let resolved = table.secrets.iter().map(|secret| secrets.resolve(secret));
-    Ok(Source::new(
-        table.plugin,
-        resolved.collect::<Result<_, _>>()?,
-        table.tolerance.map(|tolerance| tolerance.0),
-        table.verify,
-        settings(table.config),
-        share,
-    )
-    .with_keys_from(table.keys_from))
 }
 
-fn table_endpoint(
-    table: EndpointTable,
-    secrets: &mut Secrets<'_>,
-) -> Result<(Vec<Pattern>, Arc<Endpoint>), Flaw> {
-    if !matches!(table.url.get_ref().scheme(), "http" | "https") {
-        return Err(flaw(table.url.span(), "an endpoint's url begins with http:// or https://"));
+fn retries(entry: Entry<'_>) -> RetryPolicy {
+    let delays = all(Some(entry), "a list of durations", |entry| entry.duration(&RETRY));
+    if delays.len() > RETRIES_MAX {
+        entry.wrong(&format!("must have at most {RETRIES_MAX} durations"));
     }
-    if table.secrets.get_ref().is_empty() {
-        return Err(flaw(table.secrets.span(), "an endpoint needs a secret to sign with"));
-    }
-    if *table.concurrency.get_ref() == 0 {
-        return Err(flaw(table.concurrency.span(), "with a concurrency of 0 nothing is delivered"));
-    }
-    let key = |reference: &Spanned<SecretRef>| {
-        let secret = secrets.resolve(reference)?;
-        SigningKey::parse(&secret).map_err(|error| flaw(reference.span(), error.to_string()))
-    };
-    let keys = table.secrets.get_ref().iter().map(key).collect::<Result<_, _>>()?;
-    let retry = match table.retries {
-        Some(delays) => RetryPolicy { delays: delays.into_iter().map(|delay| delay.0).collect() },
-        None => RetryPolicy::deliveries(),
-    };
-    let endpoint = Endpoint {
-        url: table.url.into_inner(),
-        keys,
-        format: table.body,
-        timeout: table.timeout.0,
-        concurrency: table.concurrency.into_inner(),
-        retry,
-    };
-    Ok((table.events, Arc::new(endpoint)))
+    RetryPolicy { delays }
 }
 
-fn table_grants((name, handler): (Name, HandlerTable)) -> (Name, Grants) {
-    let endpoints = handler.endpoints.into_iter().map(Spanned::into_inner).collect();
-    let grant = Arc::new(Grant { endpoints });
-    (name, Grants { grant, settings: settings(handler.config) })
+fn grants_of(table: Table<'_>, endpoints: &BTreeSet<Name>) -> Option<Grants> {
+    table.read(|table| {
+        let granted = all(table.take("endpoints"), "a list of endpoints", |entry| {
+            let name = entry.name()?;
+            if !endpoints.contains(&name) {
+                let known: Vec<_> = endpoints.iter().map(Name::as_str).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                entry.wrong(&format!("names an endpoint that is not there; there are: {known}"));
+            }
+            Some(name)
+        });
+        let grant = Arc::new(Grant { endpoints: granted.into_iter().collect() });
+        Some(Grants { grant, settings: settings(table.take("config"))? })
+    })
 }
 
-/// A `config` table as the JSON text that the plugin gets. TOML's dates become strings.
-fn settings(table: toml::Table) -> Arc<str> {
-    json(toml::Value::Table(table)).to_string().into()
-}
-
-fn json(value: toml::Value) -> serde_json::Value {
-    match value {
-        toml::Value::String(text) => text.into(),
-        toml::Value::Integer(number) => number.into(),
-        toml::Value::Float(number) => number.into(),
-        toml::Value::Boolean(truth) => truth.into(),
-        toml::Value::Datetime(time) => time.to_string().into(),
-        toml::Value::Array(values) => values.into_iter().map(json).collect(),
-        toml::Value::Table(table) => {
-            table.into_iter().map(|(key, value)| (key, json(value))).collect()
+fn egress(table: &mut Table<'_>) -> Vec<IpNet> {
+    all(table.take("allow"), "a list of networks", |entry| {
+        let network = entry.network()?;
+        if network.prefix_len() == 0 {
+            entry.warn(
+                "`allow` allows every address: deliveries may then reach this machine, the \
+                 private network, and the cloud's metadata",
+            );
         }
+        Some(network)
+    })
+}
+
+/// A `config` table as the JSON text that the plugin gets.
+fn settings(entry: Option<Entry<'_>>) -> Option<Arc<str>> {
+    match entry {
+        None => Some("{}".into()),
+        Some(entry) => Some(entry.json()?.to_string().into()),
     }
 }

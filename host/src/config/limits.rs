@@ -1,16 +1,19 @@
 //! The `[limits]` table: a number for everything that could otherwise grow.
 //!
-//! Only numbers and their defaults; each part is given its own by the gateway.
+//! Only numbers, their defaults and their bounds; each part is given its own by the gateway.
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use super::document::Table;
+use super::values::{hours, ms, secs};
 
-use super::file::HumanDuration;
+/// What a plugin needs of memory for itself, and how many times as much as a body has: for the body, for
+/// the data of its events, and for what it computes with.
+const MEMORY_BYTES_MIN: usize = 4 << 20;
+const MEMORY_FOR_A_BODY: usize = 3;
 
 /// How much of everything. Every key may be left out.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Largest request body, in bytes: 413 beyond it.
     pub body_bytes: usize,
@@ -33,10 +36,10 @@ pub struct Limits {
     pub deliveries: usize,
     /// What one instance of a plugin may have of memory, in bytes.
     pub plugin_memory_bytes: usize,
-    pub(super) claims_deadline: HumanDuration,
-    pub(super) parse_deadline: HumanDuration,
-    pub(super) handle_deadline: HumanDuration,
-    pub(super) grace: HumanDuration,
+    claims_deadline: Duration,
+    parse_deadline: Duration,
+    handle_deadline: Duration,
+    grace: Duration,
 }
 
 impl Default for Limits {
@@ -53,55 +56,92 @@ impl Default for Limits {
             runs_per_handler: 3,
             deliveries: 256,
             plugin_memory_bytes: 32 * 1024 * 1024,
-            claims_deadline: HumanDuration(Duration::from_millis(100)),
-            parse_deadline: HumanDuration(Duration::from_secs(1)),
-            handle_deadline: HumanDuration(Duration::from_secs(1)),
-            grace: HumanDuration(Duration::from_secs(30)),
+            claims_deadline: ms(100),
+            parse_deadline: secs(1),
+            handle_deadline: secs(1),
+            grace: secs(30),
         }
     }
 }
 
 impl Limits {
-    /// The name of a limit that is zero and must not be: it would stop everything. Only `parses`
-    /// may be, for then everything is still accepted.
-    pub(super) fn zero(&self) -> Option<&'static str> {
-        let numbers = [
-            ("body_bytes", self.body_bytes),
-            ("connections", self.connections),
-            ("requests", self.requests),
-            ("requests_per_source", self.requests_per_source),
-            ("queue", self.queue),
-            ("runs", self.runs),
-            ("runs_per_handler", self.runs_per_handler),
-            ("deliveries", self.deliveries),
-            ("plugin_memory_bytes", self.plugin_memory_bytes),
-        ];
-        let durations = [
-            ("claims_deadline", self.claims_deadline()),
-            ("parse_deadline", self.parse_deadline()),
-            ("handle_deadline", self.handle_deadline()),
-        ];
-        let number = numbers.iter().find(|(_, number)| *number == 0).map(|(name, _)| *name);
-        number.or_else(|| durations.iter().find(|(_, time)| time.is_zero()).map(|(name, _)| *name))
+    /// Reads the table. Only `parses` may be zero, for then everything is still accepted.
+    pub(super) fn read(table: &mut Table<'_>) -> Self {
+        let default = Self::default();
+        let (body_bytes, plugin_memory_bytes) = Self::sizes(table);
+        Self {
+            body_bytes,
+            connections: table.count("connections", 1..=1_000_000, default.connections),
+            requests: table.count("requests", 1..=1_000_000, default.requests),
+            requests_per_source: table.count(
+                "requests_per_source",
+                1..=1_000_000,
+                default.requests_per_source,
+            ),
+            queue: table.count("queue", 1..=1_000_000, default.queue),
+            parses: table.count("parses", 0..=4096, default.parses),
+            runs: table.count("runs", 1..=4096, default.runs),
+            runs_per_handler: table.count("runs_per_handler", 1..=4096, default.runs_per_handler),
+            deliveries: table.count("deliveries", 1..=100_000, default.deliveries),
+            plugin_memory_bytes,
+            claims_deadline: table.duration(
+                "claims_deadline",
+                ms(1)..=secs(60),
+                default.claims_deadline,
+            ),
+            parse_deadline: table.duration(
+                "parse_deadline",
+                ms(1)..=secs(60),
+                default.parse_deadline,
+            ),
+            handle_deadline: table.duration(
+                "handle_deadline",
+                ms(1)..=secs(60),
+                default.handle_deadline,
+            ),
+            grace: table.duration("grace", ms(0)..=hours(1), default.grace),
+        }
+    }
+
+    /// The largest body, and the memory that must do for it: what is accepted and then can't be parsed
+    /// would only be a dead letter.
+    fn sizes(table: &mut Table<'_>) -> (usize, usize) {
+        let default = Self::default();
+        let keys = ["body_bytes", "plugin_memory_bytes"].map(|key| table.take(key));
+        let [body, memory] = keys;
+        let body_bytes = body.and_then(|entry| entry.count(&(1024..=64 << 20)));
+        let memory_bytes = memory.and_then(|entry| entry.count(&(1 << 20..=1 << 30)));
+        let body_bytes = body_bytes.unwrap_or(default.body_bytes);
+        let memory_bytes = memory_bytes.unwrap_or(default.plugin_memory_bytes);
+        let needed = MEMORY_BYTES_MIN + MEMORY_FOR_A_BODY * body_bytes;
+        if memory_bytes < needed
+            && let Some(entry) = body.or(memory)
+        {
+            entry.wrong(&format!(
+                "does not fit: a plugin holds a body and its events, so for `body_bytes` = \
+                 {body_bytes}, `plugin_memory_bytes` must be at least {needed}"
+            ));
+        }
+        (body_bytes, memory_bytes)
     }
 
     /// How long `claims` may take.
     pub fn claims_deadline(&self) -> Duration {
-        self.claims_deadline.0
+        self.claims_deadline
     }
 
     /// How long `parse` may take.
     pub fn parse_deadline(&self) -> Duration {
-        self.parse_deadline.0
+        self.parse_deadline
     }
 
     /// How long `handle` may take.
     pub fn handle_deadline(&self) -> Duration {
-        self.handle_deadline.0
+        self.handle_deadline
     }
 
     /// How long a stop waits for what is in flight.
     pub fn grace(&self) -> Duration {
-        self.grace.0
+        self.grace
     }
 }

@@ -313,10 +313,10 @@ pub(super) fn enter<T>(
     if plugin.wasi {
         context.wasi = Some(Wasi::empty());
     }
-    let memory_max = context.memory.most;
+    let (memory_max, lift_bytes_max) = (context.memory.most, context.lift_bytes_max);
     let mut store = Store::new(plugin.pre.engine(), context);
     store.limiter(|context| &mut context.memory);
-    store.set_hostcall_fuel(store.data().lift_bytes_max);
+    store.set_hostcall_fuel(lift_bytes_max);
     store.set_max_component_handles(HANDLES_MAX);
     // Before instantiating, which runs code of the guest too.
     store.set_epoch_deadline(engine::ticks(deadline));
@@ -327,6 +327,9 @@ pub(super) fn enter<T>(
     let result = result.map_err(|error| match judge(&error, plugin.stack, deadline) {
         // A guest whose allocation fails gives up in its own way.
         CallError::Trap { .. } if exceeded => CallError::Memory { limit: memory_max },
+        CallError::Trap { .. } if error.root_cause().to_string().contains(TOO_MUCH_AT_ONCE) => {
+            CallError::Lie(lie("a value", format!("has more than {lift_bytes_max} bytes")))
+        }
         judged => judged,
     });
     (result, context)
@@ -338,8 +341,6 @@ fn judge(error: &wasmtime::Error, stack: Option<Stack>, deadline: Duration) -> C
         CallError::Deadline { limit: deadline }
     } else if let Some(lie) = error.downcast_ref::<Lie>() {
         CallError::Lie(lie.clone())
-    } else if error.root_cause().to_string().contains(TOO_MUCH_AT_ONCE) {
-        CallError::Lie(lie("a value", format!("has more than {LIFT_BYTES_MAX} bytes")))
     } else if let Some(unread) = error.downcast_ref::<StateUnread>() {
         CallError::Host(unread.to_string())
     } else if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {

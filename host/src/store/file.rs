@@ -232,6 +232,11 @@ impl File {
     }
 }
 
+/// Where the store of this data folder lies.
+pub(crate) fn file_in(folder: &Path) -> PathBuf {
+    folder.join(FILE_NAME)
+}
+
 fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);

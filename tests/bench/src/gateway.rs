@@ -62,7 +62,7 @@ impl Path {
         format!(
             "[endpoints.crm]\nurl = \"http://{endpoint}/\"\nevents = [\"{events}\"]\n\
              secrets = [{{ value = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\" }}]\n\
-             timeout = \"5m\"\n\
+             timeout = \"1m\"\n\
              body = \"cloudevents\"\n{handlers}"
         )
     }

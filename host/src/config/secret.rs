@@ -1,0 +1,93 @@
+//! The secrets that the file names: how they are written, and their contents.
+//!
+//! Everything that was read goes into the fingerprint, so that a rotated secret is a change of the
+//! configuration. No error here says anything of what was found.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::document::Entry;
+use crate::secrets::{Secret, SecretRef};
+
+/// How a list of secrets is written.
+const FORM: &str = "a list of { env = \"NAME\" }, { file = \"path\" } or { value = \"text\" }";
+
+/// Reads secrets and remembers the files that they came from.
+pub(super) struct Secrets<'a> {
+    folder: &'a Path,
+    pub(super) files: BTreeSet<PathBuf>,
+    read: Sha256,
+}
+
+/// The secrets of a list that could be had.
+pub(super) struct List<'a> {
+    /// With where each stands.
+    pub(super) secrets: Vec<(Entry<'a>, Secret)>,
+    /// How many are written, or should have been.
+    pub(super) written: usize,
+}
+
+impl<'a> Secrets<'a> {
+    /// For a file of this text in this folder.
+    pub(super) fn new(text: &str, folder: &'a Path) -> Self {
+        Self { folder, files: BTreeSet::new(), read: Sha256::new_with_prefix(text) }
+    }
+
+    /// The secrets under a key.
+    pub(super) fn list<'b>(&mut self, entry: Option<Entry<'b>>) -> List<'b> {
+        let Some(entry) = entry else { return List { secrets: Vec::new(), written: 0 } };
+        let Some(entries) = entry.list(FORM) else {
+            return List { secrets: Vec::new(), written: 1 };
+        };
+        let written = entries.len();
+        let read = |entry: Entry<'b>| Some((entry, self.read(entry)?));
+        List { secrets: entries.into_iter().filter_map(read).collect(), written }
+    }
+
+    fn read(&mut self, entry: Entry<'_>) -> Option<Secret> {
+        let reference = reference(entry)?;
+        if let SecretRef::File(path) = &reference {
+            self.files.insert(self.folder.join(path));
+        }
+        match reference.resolve(self.folder) {
+            Ok(found) => {
+                if let Some(oddity) = found.oddity {
+                    entry.warn(format!("in `{}`: {oddity}", entry.key));
+                }
+                self.read.update([0]);
+                self.read.update(found.secret.expose());
+                Some(found.secret)
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error);
+                let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+                entry.wrong_text(format!("{error}{cause}"));
+                None
+            }
+        }
+    }
+
+    /// Tells this configuration from others.
+    pub(super) fn fingerprint(self) -> [u8; 32] {
+        self.read.finalize().into()
+    }
+}
+
+fn reference(entry: Entry<'_>) -> Option<SecretRef> {
+    let found = match entry.single() {
+        Some(("env", name)) if !name.is_empty() && !name.contains(['\0', '=']) => {
+            Some(SecretRef::Env(name.to_owned()))
+        }
+        Some(("file", path)) if !path.is_empty() && !path.contains('\0') => {
+            Some(SecretRef::File(path.into()))
+        }
+        Some(("value", text)) => Secret::new(text).map(SecretRef::Value),
+        _ => None,
+    };
+    if found.is_none() {
+        entry.wrong(&format!("must be {FORM}, each exactly one of them and not empty"));
+    }
+    found
+}

@@ -1,0 +1,185 @@
+//! What a value of the file may be, and within which bounds.
+//!
+//! Each reader notes what is wrong where the value stands, names the bounds, and gives nothing then.
+//! None repeats the value.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use url::Url;
+
+use super::document::{A_NAME, Entry, Table};
+use crate::ids::Name;
+use crate::route::Pattern;
+
+pub(super) const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+pub(super) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(super) const fn hours(hours: u64) -> Duration {
+    secs(3_600 * hours)
+}
+
+pub(super) const fn days(days: u64) -> Duration {
+    hours(24 * days)
+}
+
+impl Entry<'_> {
+    /// A duration such as `5m` or `1h 30m`, within these bounds.
+    pub(super) fn duration(&self, bounds: &RangeInclusive<Duration>) -> Option<Duration> {
+        let text = self.text("a duration such as \"15s\"")?;
+        let Ok(duration) = humantime::parse_duration(text) else {
+            self.wrong("must be a duration such as \"15s\", \"5m\", \"12h\" or \"30d\"");
+            return None;
+        };
+        if !bounds.contains(&duration) {
+            let (least, most) = (short(*bounds.start()), short(*bounds.end()));
+            self.wrong(&format!("must be between {least} and {most}"));
+            return None;
+        }
+        Some(duration)
+    }
+
+    /// A whole number within these bounds.
+    pub(super) fn count<N: TryFrom<i128> + PartialOrd + std::fmt::Display>(
+        &self,
+        bounds: &RangeInclusive<N>,
+    ) -> Option<N> {
+        let number = self.number("a whole number")?;
+        let number = N::try_from(number).ok().filter(|number| bounds.contains(number));
+        if number.is_none() {
+            self.wrong(&format!("must be between {} and {}", bounds.start(), bounds.end()));
+        }
+        number
+    }
+
+    /// A text of a certain form.
+    fn parsed<T: FromStr>(&self, form: &str) -> Option<T> {
+        let parsed = self.text(form)?.parse().ok();
+        if parsed.is_none() {
+            self.wrong(&format!("must be {form}"));
+        }
+        parsed
+    }
+
+    /// One of these words.
+    pub(super) fn choice<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+        let known: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        let form = known.join(" or ");
+        let text = self.text(&form)?;
+        let chosen = words.iter().find(|(word, _)| *word == text).map(|(_, chosen)| *chosen);
+        if chosen.is_none() {
+            self.wrong(&format!("must be {form}"));
+        }
+        chosen
+    }
+
+    pub(super) fn name(&self) -> Option<Name> {
+        self.parsed(A_NAME)
+    }
+
+    pub(super) fn pattern(&self) -> Option<Pattern> {
+        self.parsed("event types such as \"payment.failed\", \"payment.*\" or \"*\"")
+    }
+
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.parsed("an address and a port such as \"127.0.0.1:8080\", in numbers")
+    }
+
+    /// A network; an address is the network of itself alone.
+    pub(super) fn network(&self) -> Option<IpNet> {
+        let form = "a network such as \"10.0.0.0/8\", or an address";
+        let text = self.text(form)?;
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok();
+        if network.is_none() {
+            self.wrong(&format!("must be {form}"));
+        }
+        network
+    }
+
+    /// A host without anything around it, in lower case.
+    pub(super) fn host(&self) -> Option<String> {
+        let form = "host names such as \"api.paypal.com\", in lower case and without `https://`";
+        let text = self.text(form)?;
+        let known = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b".-".contains(&c);
+        if text.is_empty() || !text.bytes().all(known) {
+            self.wrong(&format!("must be {form}"));
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// A URL of HTTP.
+    pub(super) fn url(&self) -> Option<Url> {
+        let form = "a URL such as \"https://example.com/hooks\"";
+        let text = self.text(form)?;
+        let url = text.parse::<Url>().ok();
+        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if url.is_none() {
+            self.wrong(&format!("must be {form}"));
+        }
+        url
+    }
+
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        let text = self.text("a path")?;
+        if text.is_empty() || text.contains('\0') {
+            self.wrong("must be a path, and not empty");
+            return None;
+        }
+        Some(text.into())
+    }
+}
+
+impl Table<'_> {
+    /// The duration under a key, or what counts if there is none.
+    pub(super) fn duration(
+        &mut self,
+        key: &'static str,
+        bounds: RangeInclusive<Duration>,
+        default: Duration,
+    ) -> Duration {
+        self.take(key).and_then(|entry| entry.duration(&bounds)).unwrap_or(default)
+    }
+
+    /// The number under a key, or what counts if there is none.
+    pub(super) fn count(
+        &mut self,
+        key: &'static str,
+        bounds: RangeInclusive<usize>,
+        default: usize,
+    ) -> usize {
+        self.take(key).and_then(|entry| entry.count(&bounds)).unwrap_or(default)
+    }
+}
+
+/// A duration in the largest unit that it is a whole number of.
+fn short(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+    let unit = units.into_iter().find(|(_, size)| ms != 0 && ms.is_multiple_of(*size));
+    match unit {
+        Some((unit, size)) => format!("{}{unit}", ms / size),
+        None if ms == 0 => "0s".to_owned(),
+        None => format!("{ms}ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_shown_as_people_write_them() {
+        let shown = [secs(0), ms(100), secs(1), secs(90), hours(1), days(30), hours(36)].map(short);
+        assert_eq!(shown, ["0s", "100ms", "1s", "90s", "1h", "30d", "36h"]);
+    }
+}

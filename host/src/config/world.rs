@@ -1,0 +1,138 @@
+//! The ports and folders that a configuration names, tried before a gateway depends on them.
+//!
+//! What is made to try is removed again. Never more than a look: a gateway that is running keeps
+//! its ports and its folder.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use super::document::Entry;
+use crate::store;
+
+/// How much of the world is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Nothing of it: a running gateway has all that it needs.
+    Nothing,
+    /// What a start would not notice by itself.
+    Start,
+    /// Everything that a start needs.
+    All,
+}
+
+/// What a file says of the world, as far as that could be read.
+pub(super) struct Named<'a> {
+    pub(super) listen: Option<(Entry<'a>, SocketAddr)>,
+    pub(super) admin: Option<(Entry<'a>, SocketAddr)>,
+    pub(super) data: Option<(Entry<'a>, PathBuf)>,
+    pub(super) plugins: Option<(Entry<'a>, PathBuf)>,
+}
+
+impl Named<'_> {
+    /// Notes what is wrong with the addresses by themselves, without trying anything.
+    pub(super) fn check_addresses(&self) {
+        let Some((entry, admin)) = &self.admin else { return };
+        if !admin.ip().to_canonical().is_loopback() {
+            entry.warn(
+                "`admin` is not a loopback address: everybody who can reach the address reads all \
+                 events and replays them, without a password and without TLS. Write \
+                 \"127.0.0.1:8081\", and let operators in by SSH or a proxy that asks who they are",
+            );
+        }
+        if let Some((_, listen)) = &self.listen
+            && overlap(*listen, *admin)
+        {
+            entry.wrong("must have another port than `listen`: one address can't be used twice");
+        }
+    }
+
+    /// Tries the ports and the folders.
+    pub(super) fn check(&self, extent: Extent) {
+        if extent == Extent::Nothing {
+            return;
+        }
+        if let Some((entry, path)) = &self.plugins
+            && let Err(error) = fs::read_dir(path)
+        {
+            entry.wrong(&format!("must be a folder that can be read: {error}"));
+        }
+        if extent != Extent::All {
+            return;
+        }
+        if let Some((entry, path)) = &self.data {
+            if is_in_use(path) {
+                entry.warn(
+                    "a gateway is running on this data folder, so `check` left its ports alone",
+                );
+                return;
+            }
+            if let Err(error) = try_folder(path) {
+                entry.wrong(&format!("must be a folder that can be made and written: {error}"));
+            }
+        }
+        for (entry, address) in [&self.listen, &self.admin].into_iter().flatten() {
+            if let Err(error) = TcpListener::bind(address) {
+                entry.wrong(&format!("must be an address that can be listened on: {error}"));
+            }
+        }
+    }
+}
+
+/// Whether two sockets can't listen there at the same time. Port 0 is any that is free.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let same_port = one.port() == other.port() && one.port() != 0;
+    same_port && (a == b || a.is_unspecified() || b.is_unspecified())
+}
+
+/// Whether a running gateway has the store in this folder.
+fn is_in_use(folder: &Path) -> bool {
+    let Ok(file) = File::open(store::file_in(folder)) else { return false };
+    let locked = rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared);
+    locked == Err(Errno::WOULDBLOCK)
+}
+
+/// Makes the folder, writes a file without a name, and removes what was made.
+fn try_folder(folder: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|path| !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err())
+        .collect();
+    let tried = fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder).map(drop));
+    for made in missing {
+        // What was never made, or what somebody uses by now, stays as it is.
+        drop(fs::remove_dir(made));
+    }
+    tried
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_can_not_be_used_together_are_known() {
+        let overlaps =
+            |one: &str, other: &str| overlap(one.parse().unwrap(), other.parse().unwrap());
+        assert!(overlaps("127.0.0.1:80", "127.0.0.1:80"));
+        assert!(overlaps("0.0.0.0:80", "127.0.0.1:80") && overlaps("[::]:80", "127.0.0.1:80"));
+        assert!(!overlaps("127.0.0.1:80", "127.0.0.1:81") && !overlaps("10.0.0.1:80", "[::1]:80"));
+        assert!(!overlaps("127.0.0.1:0", "127.0.0.1:0"));
+    }
+
+    #[test]
+    fn a_folder_that_was_tried_is_gone_again() {
+        let here = tempfile::tempdir().unwrap();
+        try_folder(&here.path().join("a/b")).unwrap();
+        assert!(!here.path().join("a").exists());
+        fs::write(here.path().join("file"), "").unwrap();
+        assert!(try_folder(&here.path().join("file")).is_err());
+        assert!(try_folder(&here.path().join("file/below")).is_err());
+        assert!(try_folder(here.path()).is_ok() && here.path().exists());
+    }
+}

@@ -1,0 +1,175 @@
+//! What the commands say of a configuration, and that they need no more of it than they use.
+
+use std::net::TcpListener;
+
+use super::{CONFIG, Folder, PLUGINS, hookgate};
+use crate::harness::Setup;
+
+/// Looks like a secret, and must never be seen.
+const PLANTED: &str = "whsec_Hunter2Tr0ub4dor";
+
+#[tokio::test]
+async fn check_says_everything_that_is_wrong_at_once() {
+    let config = CONFIG
+        .replace("admin   = \"127.0.0.1:0\"", "admin   = \"localhost:8081\"")
+        .replace(
+            "secrets = [{ value = \"whsec_never_shown\" }]",
+            &format!("secrets = \"{PLANTED}\""),
+        )
+        .replace(
+            "\nurl     =",
+            "\ntimeout = \"0s\"\nretries = [\"18446744073709551615s\"]\nurl     =",
+        )
+        .replace("plugins = \"plugins\"", "plugins = \"plugin\"");
+    let folder = Folder::new(&config, &[]);
+
+    let checked = folder.check().await;
+
+    for place in [
+        "2:11: `admin` must be an address and a port such as \"127.0.0.1:8080\", in numbers",
+        "4:11: `plugins` must be a folder that can be read: No such file",
+        "8:11: `secrets` must be a list of { env = \"NAME\" }, { file = \"path\" } or { value = ",
+        "15:11: `timeout` must be between 10ms and 1m",
+        "16:12: `retries` must be between 100ms and 30d",
+    ] {
+        checked.failed_with(&format!("hookgate.toml:{place}"));
+    }
+    assert_eq!(checked.err.lines().count(), 5, "{}", checked.err);
+    assert!(
+        !checked.err.contains("Hunter2") && !checked.out.contains("Hunter2"),
+        "{}",
+        checked.err
+    );
+}
+
+#[tokio::test]
+async fn check_finds_what_a_start_would_die_of() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = taken.local_addr().expect("it is bound").to_string();
+    let config = CONFIG
+        .replacen("127.0.0.1:0", &address, 1)
+        .replace("data    = \"data\"", "data    = \"hookgate.toml/data\"");
+    let folder = Folder::new(&config, PLUGINS);
+
+    let checked = folder.check().await;
+
+    checked
+        .failed_with("hookgate.toml:1:11: `listen` must be an address that can be listened on: ");
+    checked
+        .failed_with("hookgate.toml:3:11: `data` must be a folder that can be made and written: ");
+}
+
+#[tokio::test]
+async fn a_start_says_which_address_is_taken() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = taken.local_addr().expect("it is bound");
+    let admin = CONFIG.replace("admin   = \"127.0.0.1:0\"", &format!("admin   = \"{address}\""));
+    let folder = Folder::new(&admin, &[]);
+    let config = folder.path("hookgate.toml");
+
+    let served = hookgate(["serve".as_ref(), "--config".as_ref(), config.as_os_str()]).await;
+
+    served.failed_with(&format!("failed to listen on {address}, which is `admin`: "));
+}
+
+#[tokio::test]
+async fn check_beside_a_running_gateway_leaves_its_ports_alone() {
+    let gateway = Setup::stripe().start().await;
+    let config = gateway.folder().join("hookgate.toml");
+    // The gateway has ports of its own: these are taken by somebody else.
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = taken.local_addr().expect("it is bound").to_string();
+    gateway.rewrite_config(|config| config.replacen("127.0.0.1:0", &address, 1));
+
+    let checked = hookgate(["check".as_ref(), "--config".as_ref(), config.as_os_str()]).await;
+
+    checked.succeeded();
+    assert!(checked.line("WARNING").contains("a gateway is running on this data folder"));
+}
+
+#[tokio::test]
+async fn check_warns_of_an_admin_port_that_others_can_reach() {
+    let config = CONFIG.replace("admin   = \"127.0.0.1:0\"", "admin   = \"0.0.0.0:0\"");
+    let folder = Folder::new(&config, PLUGINS);
+
+    let checked = folder.check().await;
+
+    checked.succeeded();
+    let warning = checked.line("WARNING");
+    assert!(warning.contains("hookgate.toml:2:11: `admin` is not a loopback address"), "{warning}");
+}
+
+#[tokio::test]
+async fn check_shows_no_credential_of_a_url() {
+    let url = format!("http://me:{PLANTED}@127.0.0.1:9000/hooks?token={PLANTED}");
+    let folder = Folder::new(&CONFIG.replace("http://127.0.0.1:9000/hooks", &url), PLUGINS);
+
+    let checked = folder.check().await;
+
+    checked.succeeded();
+    assert!(
+        checked.line("crm:").ends_with("to http://***@127.0.0.1:9000/hooks?***"),
+        "{}",
+        checked.out
+    );
+}
+
+#[tokio::test]
+async fn check_finds_secrets_that_can_be_no_key_of_their_plugin() {
+    let source = |name: &str, plugin: &str, secrets: &str| {
+        format!("\n[sources.{name}]\nplugin = \"{plugin}\"\nsecrets = [{secrets}]\n")
+    };
+    let value = |text: &str| format!("{{ value = \"{text}\" }}");
+    let hex = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056";
+    let certificate =
+        format!("-----BEGIN CERTIFICATE-----\\n{PLANTED}\\n-----END CERTIFICATE-----");
+    let config = CONFIG.replace("alert_after = 3", "")
+        + &source("adyen", "adyen", &[value(hex), value(PLANTED)].join(", "))
+        + &source("github", "github", &value(&certificate))
+        + &source("partner-two", "standard-webhooks", &value("not base64!"));
+    let folder = Folder::new(&config, &[PLUGINS, &["adyen", "github"][..]].concat());
+
+    let checked = folder.check().await;
+
+    checked.failed_with("things that are wrong: 3");
+    let adyen = "adyen: WRONG: secret 2 of [sources.adyen] can't be a key for plugin adyen, which \
+                 takes a secret key in hexadecimal";
+    assert_eq!(checked.line("adyen: WRONG"), adyen);
+    let github = checked.line("github: WRONG");
+    assert!(github.contains("; it looks like a certificate: take the public key out"), "{github}");
+    let partner = checked.line("standard-webhooks: WRONG: secret 1 of [sources.partner-two]");
+    assert!(partner.contains("which takes"), "{partner}");
+    assert!(!checked.out.contains("Hunter2"), "{}", checked.out);
+}
+
+#[tokio::test]
+async fn events_are_asked_for_without_the_secrets_of_the_gateway() {
+    let gateway = Setup::stripe().start().await;
+    let admin = gateway.admin().trim_start_matches("http://").to_owned();
+    let config = CONFIG
+        .replace("admin   = \"127.0.0.1:0\"", &format!("admin   = \"{admin}\""))
+        .replace("{ value = \"whsec_never_shown\" }", "{ env = \"HOOKGATE_TEST_UNSET\" }");
+    let folder = Folder::new(&config, &[]);
+    let config = folder.path("hookgate.toml");
+
+    let listed =
+        hookgate(["event".as_ref(), "list".as_ref(), "--config".as_ref(), config.as_os_str()])
+            .await;
+
+    listed.succeeded();
+    assert!(listed.out.starts_with("id "), "{}", listed.out);
+}
+
+#[tokio::test]
+async fn a_log_filter_that_is_none_is_refused() {
+    let ran = tokio::process::Command::new(crate::harness::program())
+        .args(["provider", "list"])
+        .env("RUST_LOG", "infoo")
+        .output()
+        .await
+        .expect("the program can be started");
+
+    assert_eq!(ran.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(said.contains("RUST_LOG is no filter: write a level"), "{said}");
+}
