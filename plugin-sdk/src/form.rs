@@ -29,8 +29,9 @@ pub fn fields(text: &[u8]) -> Result<Vec<(String, String)>, TooManyFields> {
 
 /// The first value under this name, looking no further than that.
 pub fn peek(text: &[u8], name: &str) -> Option<String> {
-    let is_meant =
-        |known: &[u8]| known == name.as_bytes() || (is_escaped(known) && decoded(known) == name);
+    let is_meant = |known: &[u8]| {
+        if is_escaped(known) { decoded(known) == name } else { known == name.as_bytes() }
+    };
     pairs(text).find(|(known, _)| is_meant(known)).map(|(_, value)| decoded(value))
 }
 
