@@ -26,7 +26,7 @@ const LIMITS: &[(&str, &str, &str)] = &[
     ("EFFECTS_MAX", "plugin/run", "EFFECTS_MAX"),
     ("STATE_KEY_BYTES_MAX", "plugin/run", "KEY_BYTES_MAX"),
     ("STATE_VALUE_BYTES_MAX", "plugin/run", "VALUE_BYTES_MAX"),
-    ("VALUE_BYTES_MAX", "plugin/call", "LIFT_BYTES_MAX"),
+    ("VALUE_BYTES_MAX", "plugin/context", "LIFT_BYTES_MAX"),
     ("LOG_LINES_MAX", "plugin/log", "LINES_MAX"),
     ("LOG_LINE_BYTES_MAX", "plugin/log", "LINE_BYTES_MAX"),
     ("CHAIN_MAX", "dispatch/runs", "DEPTH_MAX"),
