@@ -1,5 +1,7 @@
 //! What operators ask and tell: lists, one event, the dead, replay, plugins, metrics, health.
 
+mod replay;
+
 use std::time::Duration;
 
 use hookgate::event::Timestamp;
@@ -176,8 +178,10 @@ async fn a_parameter_that_can_not_be_read_is_named() {
         let answer = gateway.ask(path).await;
         assert_eq!(answer.status, 400, "{path}: {}", answer.body);
         let error = text(&answer.json()["error"]);
-        assert!(error.contains(parameter), "{path}: {error}");
+        assert!(error.starts_with(&format!("`{parameter}` ")), "{path}: {error}");
     }
+    let answer = gateway.ask("/v1/events?limit=many").await;
+    check_refused(&answer, 400, "`limit` must be a number from 1 to 500, not `many`");
 }
 
 #[tokio::test]
@@ -205,8 +209,11 @@ async fn an_id_of_another_kind_is_refused() {
     let event = &gateway.events("").await[0];
     let (event, receipt) = (text(&event["id"]), text(&event["receipt"]));
 
-    check_refused(&gateway.ask(&format!("/v1/events/{receipt}")).await, 400, &receipt);
-    check_refused(&gateway.ask(&format!("/v1/receipts/{event}")).await, 400, &event);
+    let place = format!("look at /v1/receipts/{receipt}");
+    check_refused(&gateway.ask(&format!("/v1/events/{receipt}")).await, 400, &place);
+    let place = format!("look at /v1/events/{event}");
+    check_refused(&gateway.ask(&format!("/v1/receipts/{event}")).await, 400, &place);
+    check_refused(&gateway.ask(&format!("/v1/runs/{event}")).await, 400, &place);
     check_refused(&gateway.ask("/v1/events/evt_1").await, 400, "`evt_1` is not an id");
 }
 
@@ -252,6 +259,30 @@ async fn an_event_is_shown_with_all_that_became_of_it() {
 }
 
 #[tokio::test]
+async fn a_run_and_a_delivery_lead_to_their_event() {
+    let gateway = four_events().await;
+    let event = gateway.event("3").await;
+    let run = run_of(&event, "guest");
+
+    let shown = gateway.ask(&format!("/v1/runs/{}", text(&run["id"]))).await.json();
+
+    assert_eq!((&shown["id"], &shown["tries"]), (&run["id"], &run["tries"]));
+    assert_eq!((&shown["event_id"], &shown["event"]["id"]), (&event["id"], &json!("3")));
+    assert_eq!(shown["receipt_id"], event["receipt"]["id"]);
+    let digits = text(&run["id"]).replacen("run_", "dlv_", 1);
+    check_refused(&gateway.ask(&format!("/v1/deliveries/{digits}")).await, 404, &digits);
+    let place = format!("look at /v1/deliveries/{digits}");
+    check_refused(&gateway.ask(&format!("/v1/events/{digits}")).await, 400, &place);
+}
+
+#[tokio::test]
+async fn a_method_that_a_path_does_not_take_is_said_in_json() {
+    let gateway = Setup::new().start().await;
+    check_refused(&gateway.tell("/v1/events", &json!({})).await, 405, "POST");
+    check_refused(&gateway.ask("/v1/replay").await, 405, "GET");
+}
+
+#[tokio::test]
 async fn every_kind_of_dead_letter_says_why() {
     let receiver = Receiver::answering(410).await;
     let gateway = Setup::guest().endpoint("crm", &receiver, &["order.*"]).start().await;
@@ -273,80 +304,6 @@ async fn every_kind_of_dead_letter_says_why() {
     let run = run_of(&gateway.event("2").await, "guest");
     assert_eq!(dead[1]["id"], run["id"]);
     assert_eq!(dead[0]["id"], delivery_to(&gateway.event("3").await, "crm")["id"]);
-}
-
-#[tokio::test]
-async fn a_dead_delivery_that_is_replayed_keeps_its_id() {
-    let receiver = Receiver::answering(500).await;
-    let gateway = Setup::stripe()
-        .endpoint_with("crm", &receiver, &["payment.*"], "retries = []")
-        .start()
-        .await;
-    gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
-    gateway.settle().await;
-    let dead = text(&gateway.dead().await[0]["id"]);
-
-    receiver.answer(204);
-    gateway.advance(MINUTE).await;
-    gateway.replay(&dead).await;
-
-    assert_eq!(receiver.received().len(), 2);
-    assert_eq!(receiver.ids().into_iter().collect::<Vec<_>>(), [dead]);
-    assert_eq!(gateway.dead().await, Vec::<Value>::new());
-    let delivery = delivery_to(&gateway.event("evt_1").await, "crm");
-    assert_eq!(texts(&delivery["attempts"], "verdict"), ["dead", "done"]);
-    assert_eq!(delivery["reopened_at"], json!([minutes_in(1).to_string()]));
-}
-
-#[tokio::test]
-async fn a_replay_by_filter_touches_what_matches_and_no_more() {
-    let receiver = Receiver::answering(500).await;
-    let gateway = Setup::stripe()
-        .endpoint_with("crm", &receiver, &["payment.*"], "retries = []")
-        .start()
-        .await;
-    for (id, subject) in [("evt_1", "pi_1"), ("evt_2", "pi_2"), ("evt_3", "pi_1")] {
-        gateway.stripe(&payment(id, subject, "succeeded")).await.accepted();
-        gateway.settle().await;
-    }
-    receiver.answer(204);
-
-    let filter = json!({ "filter": { "subject": "pi_1", "state": "dead" } });
-    let replayed = gateway.tell("/v1/replay", &filter).await;
-    gateway.settle().await;
-    let again = gateway.tell("/v1/replay", &filter).await;
-
-    assert_eq!(replayed.json(), json!({ "reopened": 2, "left": 0 }), "{}", replayed.body);
-    assert_eq!(again.json(), json!({ "reopened": 0, "left": 0 }), "{}", again.body);
-    assert_eq!(listed(&gateway, "state=dead").await, ["evt_2"]);
-    assert_eq!(listed(&gateway, "state=done").await, ["evt_1", "evt_3"]);
-    assert_eq!(receiver.received().len(), 5);
-}
-
-#[tokio::test]
-async fn a_replay_that_does_not_say_what_is_refused_and_replays_nothing() {
-    let receiver = Receiver::start().await;
-    let gateway = Setup::stripe().endpoint("crm", &receiver, &["payment.*"]).start().await;
-    gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
-    gateway.settle().await;
-    let cases = [
-        (json!({ "filter": {} }), "empty filter"),
-        (json!({ "ids": [] }), "ids"),
-        (json!({}), "ids"),
-        (json!({ "ids": ["evt_1"] }), "evt_1"),
-        (json!({ "filter": { "subject": "pi_1" }, "ids": ["evt_1"] }), "evt_1"),
-        (json!({ "filter": { "subjekt": "pi_1" } }), "subjekt"),
-        (json!({ "filter": { "state": "broken" } }), "broken"),
-        (json!({ "all": true }), "all"),
-        (json!("everything"), "everything"),
-    ];
-
-    for (body, reason) in cases {
-        check_refused(&gateway.tell("/v1/replay", &body).await, 400, reason);
-    }
-    gateway.settle().await;
-
-    assert_eq!(receiver.received().len(), 1, "it was delivered when it came, and never again");
 }
 
 #[tokio::test]

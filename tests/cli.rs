@@ -385,7 +385,7 @@ async fn events_are_listed_shown_and_replayed_from_the_command_line() {
     assert_eq!((&event["id"], &event["deliveries"][0]["state"]), (&json!(id), &json!("dead")));
     for replayed in [replayed, by_filter] {
         let counted: Value = serde_json::from_str(replayed.succeeded()).expect("it is JSON");
-        assert_eq!(counted, json!({ "reopened": 1, "left": 0 }));
+        assert_eq!(counted, json!({ "reopened": 1, "hastened": 0, "unchanged": 0 }));
     }
     assert_eq!(receiver.received().len(), 3);
     assert_eq!(receiver.ids().len(), 1, "under one id");

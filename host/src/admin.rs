@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -22,7 +22,7 @@ use crate::ids::{Id, IdKind};
 use crate::metrics::{Backlog, Kind, Metrics};
 use crate::store::{self, EventView, ReceiptView, Store, WorkKind};
 
-use query::{ListQuery, PageQuery, Query, ReplayBody};
+use query::{ListQuery, PageQuery, ReplayBody};
 pub use rows::{ConfigRow, PluginRow, ReloadRow, Report};
 pub use veil::{SecretsOf, Veil};
 
@@ -62,6 +62,8 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/events", get(events))
         .route("/v1/events/{id}", get(event))
         .route("/v1/receipts/{id}", get(receipt))
+        .route("/v1/runs/{id}", get(run))
+        .route("/v1/deliveries/{id}", get(delivery))
         .route("/v1/dead", get(dead))
         .route("/v1/replay", post(replay))
         .route("/v1/plugins", get(plugins))
@@ -71,6 +73,10 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is no such path"))
+        .method_not_allowed_fallback(async |method: Method| {
+            let error = format!("this path does not take {method}");
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, error)
+        })
         .with_state(admin)
 }
 
@@ -124,10 +130,16 @@ fn id_of(text: &str, kind: IdKind) -> Result<Id, Problem> {
         Problem::new(StatusCode::BAD_REQUEST, error.to_string())
     })?;
     if id.kind == kind {
-        Ok(id)
-    } else {
-        Err(Problem::new(StatusCode::BAD_REQUEST, format!("`{id}` is an id of another kind")))
+        return Ok(id);
     }
+    let (noun, path) = match id.kind {
+        IdKind::Receipt => ("a receipt", "receipts"),
+        IdKind::Event => ("an event", "events"),
+        IdKind::Run => ("a run", "runs"),
+        IdKind::Delivery => ("a delivery", "deliveries"),
+    };
+    let error = format!("`{id}` is the id of {noun}: look at /v1/{path}/{id}");
+    Err(Problem::new(StatusCode::BAD_REQUEST, error))
 }
 
 fn found<T: Serialize>(id: Id, view: Option<T>) -> Result<Json<T>, Problem> {
@@ -145,9 +157,8 @@ struct EventPage {
 
 async fn events(
     State(admin): State<Arc<Admin>>,
-    Query(query): Query<ListQuery>,
+    ListQuery(filter, page): ListQuery,
 ) -> Result<Response, Problem> {
-    let (filter, page) = query.checked()?;
     let listed = admin.read(move |store| store.events(&filter, page)).await?;
     Ok(Json(listed).into_response())
 }
@@ -159,8 +170,13 @@ async fn event(
     let id = id_of(&id, IdKind::Event)?;
     let read = move |store: &Store| -> Result<_, store::Error> {
         let Some(event) = store.event(id)? else { return Ok(None) };
-        let receipt = event.receipt.map(|receipt| store.receipt(receipt)).transpose()?;
-        Ok(Some((event, receipt.flatten())))
+        let receipt = event.receipt.map(|receipt| store.receipt(receipt));
+        let receipt = match receipt.transpose() {
+            // The event names it; what it was is at its own path.
+            Err(store::Error::Damaged(_)) => None,
+            receipt => receipt?.flatten(),
+        };
+        Ok(Some((event, receipt)))
     };
     let shown = admin.read(read).await?;
     let shown = shown.map(|(event, receipt)| EventPage {
@@ -179,11 +195,23 @@ async fn receipt(
     Ok(found(id, receipt.map(|receipt| admin.veil.over(receipt)))?.into_response())
 }
 
+async fn run(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id = id_of(&id, IdKind::Run)?;
+    Ok(found(id, admin.read(move |store| store.run(id)).await?)?.into_response())
+}
+
+async fn delivery(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = id_of(&id, IdKind::Delivery)?;
+    Ok(found(id, admin.read(move |store| store.delivery(id)).await?)?.into_response())
+}
+
 async fn dead(
     State(admin): State<Arc<Admin>>,
-    Query(query): Query<PageQuery>,
+    PageQuery(page): PageQuery,
 ) -> Result<Response, Problem> {
-    let page = query.checked()?;
     Ok(Json(admin.read(move |store| store.dead(page)).await?).into_response())
 }
 
@@ -191,11 +219,12 @@ async fn replay(
     State(admin): State<Arc<Admin>>,
     body: axum::body::Bytes,
 ) -> Result<Response, Problem> {
-    let replayed = match ReplayBody::parse(&body)? {
-        ReplayBody::Ids(ids) => admin.store.replay(ids).await?,
-        ReplayBody::Filter(filter) => admin.store.replay_matching(filter).await?,
-    };
-    Ok(Json(replayed).into_response())
+    Ok(match ReplayBody::parse(&body)? {
+        ReplayBody::Ids(ids) => Json(admin.store.replay(ids).await?).into_response(),
+        ReplayBody::Filter(filter, cursor) => {
+            Json(admin.store.replay_matching(filter, cursor).await?).into_response()
+        }
+    })
 }
 
 async fn plugins(State(admin): State<Arc<Admin>>) -> Response {
@@ -216,7 +245,9 @@ async fn settled(State(admin): State<Arc<Admin>>) -> &'static str {
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
-    for (kind, works) in admin.store.stats().works {
+    let stats = admin.store.stats();
+    admin.metrics.set_damaged(stats.damaged);
+    for (kind, works) in stats.works {
         let kind = match kind {
             WorkKind::Parse => Kind::Receipt,
             WorkKind::Run => Kind::Run,

@@ -4,8 +4,8 @@
 //! still and move it. Never used to measure how long something took.
 
 use std::future::pending;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 
@@ -18,8 +18,19 @@ pub enum Clock {
     #[default]
     System,
     /// Stands still until [`Clock::set`] or [`Clock::advance`].
-    Manual(Arc<watch::Sender<Timestamp>>),
+    Manual(Arc<watch::Sender<Hands>>),
 }
+
+/// What a manual clock shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Hands {
+    now: Timestamp,
+    /// How much time has passed, whatever the clock was set to.
+    passed: Duration,
+}
+
+/// Before anything else was asked.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// No wait is longer, so that a clock that was set is noticed.
 const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -27,7 +38,8 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 impl Clock {
     /// A clock that stands at `now`.
     pub fn manual(now: Timestamp) -> Self {
-        Self::Manual(Arc::new(watch::Sender::new(now)))
+        let hands = Hands { now, passed: Duration::ZERO };
+        Self::Manual(Arc::new(watch::Sender::new(hands)))
     }
 
     /// The time.
@@ -35,20 +47,34 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => SystemTime::now().into(),
-            Self::Manual(time) => *time.borrow(),
+            Self::Manual(hands) => hands.borrow().now,
         }
     }
 
-    /// Moves a manual clock to `now`, backwards too; the system's clock stays as it is.
+    /// How much time has passed since some moment before: it goes on at its pace when somebody sets
+    /// the clock, so that a clock that was set is told from time that has passed.
+    pub fn passed(&self) -> Duration {
+        match self {
+            Self::System => START.elapsed(),
+            Self::Manual(hands) => hands.borrow().passed,
+        }
+    }
+
+    /// Sets a manual clock to `now`, backwards too, while no time passes; the system's clock stays as
+    /// it is.
     pub fn set(&self, now: Timestamp) {
-        if let Self::Manual(time) = self {
-            time.send_replace(now);
+        if let Self::Manual(hands) = self {
+            hands.send_modify(|hands| hands.now = now);
         }
     }
 
-    /// Moves a manual clock forward.
+    /// Lets time pass on a manual clock.
     pub fn advance(&self, by: Duration) {
-        self.set(self.now().after(by));
+        if let Self::Manual(hands) = self {
+            hands.send_modify(|hands| {
+                (hands.now, hands.passed) = (hands.now.after(by), hands.passed.saturating_add(by));
+            });
+        }
     }
 
     /// Waits until the time is `due` or later; for ever if there is none.
@@ -60,8 +86,8 @@ impl Clock {
                     tokio::time::sleep(due.since(self.now()).min(WAIT_MAX)).await;
                 }
             }
-            Self::Manual(time) => {
-                let reached = time.subscribe().wait_for(|now| *now >= due).await.is_ok();
+            Self::Manual(hands) => {
+                let reached = hands.subscribe().wait_for(|hands| hands.now >= due).await.is_ok();
                 assert!(reached, "the clock holds its own sender");
             }
         }

@@ -129,7 +129,14 @@ impl Delivery {
         endpoint: &Endpoint,
         now: Timestamp,
     ) -> Result<Seen, store::Error> {
-        let content = match self.content(work, endpoint)? {
+        let content = match self.content(work, endpoint) {
+            // Its own trouble: the provider's bytes are what this endpoint wants.
+            Err(store::Error::Damaged(damaged)) => {
+                return Ok(Seen::nothing(Outcome::permanent(damaged.to_string())));
+            }
+            content => content?,
+        };
+        let content = match content {
             Ok(content) => content,
             Err(error) => return Ok(Seen::nothing(Outcome::permanent(error.to_string()))),
         };

@@ -40,6 +40,7 @@ use crate::worker::work;
 pub(crate) use fitting::misfits;
 use live::Live;
 pub(crate) use live::check_settings;
+use sweeping::Sweeping;
 
 /// Connections to the admin port at a time.
 const ADMIN_CONNECTIONS: usize = 64;
@@ -101,9 +102,17 @@ impl Gateway {
             cancel: CancellationToken::new(),
             tasks: JoinSet::new(),
         };
-        let cancel = gateway.cancel.clone();
-        let sweeping = sweeping::sweep(parts.store.clone(), parts.clock.clone(), retention, cancel);
-        gateway.tasks.spawn(ending("sweeping", sweeping));
+        let sweeping = Sweeping {
+            store: parts.store.clone(),
+            clock: parts.clock.clone(),
+            metrics: parts.metrics.clone(),
+            retention,
+        };
+        let sweeping = sweeping.run(gateway.cancel.clone());
+        gateway.tasks.spawn(async move {
+            sweeping.await;
+            Ok(())
+        });
         gateway.spawn(parts, live, &limits, public, admin);
         Ok(gateway)
     }

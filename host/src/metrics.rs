@@ -17,6 +17,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::effect::Severity;
+use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::retry::Outcome;
 
@@ -37,6 +38,9 @@ pub struct Metrics {
     pending: Gauges,
     retrying: Gauges,
     dead: Gauges,
+    last_sweep: Gauge,
+    sweep_failures: Counter,
+    damaged_records: Gauge,
 }
 
 type Counters = Family<[(&'static str, Label); 2], Counter>;
@@ -131,8 +135,16 @@ impl Metrics {
             pending: gauges(r, "pending", "Waiting for the first try"),
             retrying: gauges(r, "retrying", "Waiting for another try"),
             dead: gauges(r, "dead", "Dead letters"),
+            last_sweep: last_sweep(r),
+            sweep_failures: Counter::default(),
+            damaged_records: Gauge::default(),
             registry: Arc::default(),
         };
+        let failures = metrics.sweep_failures.clone();
+        registry.register("sweep_failures", "Sweeps of the store that failed", failures);
+        let damaged = metrics.damaged_records.clone();
+        let help = "Places of the store that could not be read since the start";
+        registry.register("damaged_records", help, damaged);
         Self { registry: Arc::new(registry), ..metrics }
     }
 
@@ -196,6 +208,21 @@ impl Metrics {
         for (gauge, count) in gauges {
             gauge.get_or_create(&labels).set(count.try_into().unwrap_or(i64::MAX));
         }
+    }
+
+    /// The store was swept, or had nothing to sweep.
+    pub fn swept(&self, now: Timestamp) {
+        self.last_sweep.set(now.seconds().try_into().unwrap_or(i64::MAX));
+    }
+
+    /// The store could not be swept.
+    pub fn sweep_failed(&self) {
+        self.sweep_failures.inc();
+    }
+
+    /// Damage was met at so many places of the store; set before [`Metrics::render`].
+    pub fn set_damaged(&self, places: usize) {
+        self.damaged_records.set(places.try_into().unwrap_or(i64::MAX));
     }
 
     /// All of it in the text format of OpenMetrics, [`Metrics::CONTENT_TYPE`].
@@ -275,6 +302,13 @@ fn gauges(registry: &mut Registry, name: &str, help: &str) -> Gauges {
     gauges
 }
 
+fn last_sweep(registry: &mut Registry) -> Gauge {
+    let gauge = Gauge::default();
+    let help = "When the store was swept last without a failure; zero if not since the start";
+    registry.register_with_unit("last_sweep_timestamp", help, Unit::Seconds, gauge.clone());
+    gauge
+}
+
 /// From a quarter of a millisecond to half a minute.
 fn histogram(registry: &mut Registry, name: &str, help: &str) -> Histogram {
     let histogram = Histogram::new(exponential_buckets(0.000_25, 2.0, 18));
@@ -338,6 +372,18 @@ mod tests {
         check(&metrics, r#"hookgate_pending{kind="run"} 3"#);
         check(&metrics, r#"hookgate_retrying{kind="run"} 2"#);
         check(&metrics, &format!(r#"hookgate_dead{{kind="run"}} {}"#, i64::MAX));
+    }
+
+    #[test]
+    fn sweeps_and_damage_are_seen() {
+        let metrics = Metrics::new();
+        check(&metrics, "hookgate_last_sweep_timestamp_seconds 0");
+        metrics.swept(Timestamp(1_700_000_000_999));
+        metrics.sweep_failed();
+        metrics.set_damaged(3);
+        check(&metrics, "hookgate_last_sweep_timestamp_seconds 1700000000");
+        check(&metrics, "hookgate_sweep_failures_total 1");
+        check(&metrics, "hookgate_damaged_records 3");
     }
 
     #[test]

@@ -107,6 +107,12 @@ impl RetryPolicy {
         Self { delays: vec![secs(1), secs(10), minutes(1)] }
     }
 
+    /// No try waits longer than this for the next, whatever the other side asks for.
+    pub fn longest_delay(&self) -> Duration {
+        let longest = self.delays.iter().max().copied().unwrap_or_default();
+        longest.saturating_mul(2).max(RETRY_AFTER_MAX)
+    }
+
     /// What follows the try that ended so. `tries_made` counts it in; `jitter` is 0 to 1, chosen
     /// evenly.
     pub fn verdict(

@@ -9,7 +9,9 @@
 mod append;
 mod backlog;
 mod claim;
+mod damage;
 mod draft;
+mod error;
 mod file;
 mod frontier;
 mod known_ids;
@@ -24,11 +26,13 @@ mod recovery;
 mod replay;
 mod retention;
 mod segment;
+mod shared;
 mod standing;
 mod state;
 mod stats;
 mod stored;
 mod sweep;
+mod time;
 mod tried;
 mod tries;
 mod view;
@@ -38,17 +42,19 @@ mod writer;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 
 pub use self::claim::{Cargo, DeliveryWork, Lease, ParseWork, RunWork};
+pub use self::error::{Error, Failure};
 pub use self::file::OpenError;
 pub(crate) use self::file::file_in;
-pub use self::query::{EventFilter, Listing, PAGE_ITEMS_MAX, Page};
-pub use self::replay::Replayed;
+pub use self::query::{DamagedItem, EventFilter, Listing, PAGE_ITEMS_MAX, Page};
+pub use self::replay::{ReplayCursor, ReplaySlice, Replayed};
 pub use self::retention::Retention;
 pub use self::segment::Damaged;
 pub use self::standing::WorkKind;
@@ -59,16 +65,17 @@ pub use self::stored::{
 pub use self::sweep::Swept;
 pub use self::tried::{Attempt, Committed, PluginStamp, Try};
 pub use self::view::{
-    AttemptView, DeadLetter, DeliveryView, EventSummary, EventView, Progressed, ReceiptView,
+    AttemptView, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed, ReceiptView,
     RunView, State, TryView, VerdictView,
 };
 
-use self::backlog::{Backlog, LaneKeys};
+use self::backlog::LaneKeys;
+use self::damage::Damages;
 use self::file::File;
 use self::known_ids::Shape;
-use self::log::LogReader;
-use self::recent::Recent;
 use self::recovery::{Recovered, recover};
+use self::shared::Shared;
+use self::time::Trusted;
 use self::writer::{Op, Queued, Reply, Writer};
 use crate::clock::Clock;
 use crate::ids::Id;
@@ -92,96 +99,6 @@ impl Config {
         let fresh_ids = Shape::DEFAULT.fresh_ids;
         Self { path: path.into(), queue: 4096, recent_bytes: 32 << 20, fresh_ids }
     }
-}
-
-/// Why the store did not do it.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum Error {
-    /// More waits to be written than may. Nothing was stored; later may be better.
-    #[error("the store's queue is full")]
-    Full,
-    /// The store was closed.
-    #[error("the store is closed")]
-    Closed,
-    /// These stand for nothing in this store.
-    #[error("unknown to this store: {}", list(.0))]
-    Unknown(Vec<Id>),
-    /// The file can't be read or written for now: a full disk, or one that fails. Nothing was stored
-    /// as far as is known; the store goes on by itself when it can.
-    #[error("the store can't be read or written")]
-    Unavailable(#[source] Arc<Failure>),
-    /// The file is damaged. The store takes nothing any more.
-    #[error("the store has failed")]
-    Failed(#[source] Arc<Failure>),
-}
-
-/// What is wrong with the file.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// It can't be read or written.
-    #[error("failed to read or write the store's file")]
-    Access(#[source] redb::Error),
-    /// It holds what no Hookgate wrote.
-    #[error(transparent)]
-    Damaged(#[from] Damaged),
-    /// The known event ids can't be read.
-    #[error("the event ids are damaged in run {run}")]
-    DamagedRun {
-        /// Its number; zero if it is what belongs to none.
-        run: u64,
-    },
-    /// It was replaced by that of another store.
-    #[error("the store's file is that of another store now")]
-    Replaced,
-}
-
-macro_rules! access_failure {
-    ($($error:ty),*) => {$(
-        impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                Self::Access(error.into())
-            }
-        }
-    )*};
-}
-access_failure!(
-    redb::StorageError,
-    redb::TableError,
-    redb::TransactionError,
-    redb::CommitError,
-    redb::DatabaseError,
-    std::io::Error
-);
-
-impl Failure {
-    /// Whether it is the world's doing, and may pass.
-    fn is_passing(&self) -> bool {
-        match self {
-            Self::Access(error) => matches!(
-                error,
-                redb::Error::Io(_)
-                    | redb::Error::PreviousIo
-                    | redb::Error::DatabaseAlreadyOpen
-                    // What was being read while the file was opened anew.
-                    | redb::Error::DatabaseClosed
-            ),
-            Self::Damaged(_) | Self::DamagedRun { .. } | Self::Replaced => false,
-        }
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        if failure.is_passing() {
-            Self::Unavailable(Arc::new(failure))
-        } else {
-            Self::Failed(Arc::new(failure))
-        }
-    }
-}
-
-fn list(ids: &[Id]) -> String {
-    ids.iter().map(Id::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The store. Clones are the same store.
@@ -210,32 +127,6 @@ impl Drop for Handle {
     }
 }
 
-/// What the handles, the leases and the writer share.
-#[derive(Debug)]
-struct Shared {
-    file: File,
-    log: LogReader,
-    lanes: LaneKeys,
-    clock: Clock,
-    backlog: Mutex<Backlog>,
-    recent: Mutex<Recent>,
-    /// The first failure; after it nothing is written.
-    failed: OnceLock<Error>,
-    /// Why the file can't be written for now.
-    outage: watch::Sender<Option<Error>>,
-    /// Bytes of the log on disk that came since it was packed.
-    unpacked: watch::Sender<usize>,
-    /// Held by the sweep at work.
-    sweeping: tokio::sync::Mutex<()>,
-    queued: AtomicUsize,
-    commits: AtomicU64,
-    end: AtomicU64,
-    /// One for each kind of work: something may be claimed that could not be before.
-    wakes: [watch::Sender<()>; 3],
-    /// Something was claimed, given back, committed or answered.
-    moved: watch::Sender<()>,
-}
-
 impl Store {
     /// Opens the store in a folder, or makes it, and finds what is owed.
     pub fn open(config: &Config, clock: Clock) -> Result<Self, OpenError> {
@@ -256,25 +147,14 @@ impl Store {
         let failed = |source| OpenError::Failed { path: config.path.clone(), source };
         let lanes = LaneKeys::default();
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
-        let recovered = recover(&file, &lanes, shape).map_err(failed)?;
-        let Recovered { backlog, frontier, ids, end } = recovered;
-        let shared = Arc::new(Shared {
-            log: LogReader::new(file.tag),
-            file,
-            lanes,
-            clock,
-            backlog: Mutex::new(backlog),
-            recent: Mutex::new(Recent::new(config.recent_bytes)),
-            failed: OnceLock::new(),
-            outage: watch::Sender::default(),
-            unpacked: watch::Sender::default(),
-            sweeping: tokio::sync::Mutex::default(),
-            queued: AtomicUsize::new(0),
-            commits: AtomicU64::new(0),
-            end: AtomicU64::new(end),
-            wakes: Default::default(),
-            moved: watch::Sender::default(),
-        });
+        let damages = Damages::default();
+        let recovered = recover(&file, &lanes, shape, &damages).map_err(failed)?;
+        let Recovered { backlog, frontier, ids, end, told } = recovered;
+        let time = Trusted::new(&clock, told);
+        let shared = Shared::new(file, lanes, clock, config, damages, time, backlog);
+        shared.end.store(end, Ordering::Relaxed);
+        shared.id_mark.store(ids.mark(), Ordering::Relaxed);
+        let shared = Arc::new(shared);
         let (queue, waiting) = mpsc::channel(config.queue.max(1));
         let writer = Writer::new(Arc::clone(&shared), frontier, ids, end);
         let pauses = tokio::runtime::Builder::new_current_thread().enable_time().build();
@@ -385,11 +265,27 @@ impl Store {
         self.handle.shared.outage.borrow().clone()
     }
 
+    /// No try waits longer than this, also of those that were put off before: a clock that was ahead
+    /// when that was said must not strand them.
+    pub fn bound_delays(&self, longest: Duration) {
+        self.handle.shared.backlog().bound_delays(longest);
+    }
+
+    /// Why nothing can be stored: the store has failed or is closed, the file can't be written for
+    /// now, or something else stands in its place. Looks at the file's place, now.
+    pub fn trouble(&self) -> Option<Error> {
+        let shared = &self.handle.shared;
+        let known = shared.check().err().or_else(|| self.outage());
+        let closed = || self.queue().is_closed().then_some(Error::Closed);
+        known.or_else(closed).or_else(|| shared.file.check_place().err())
+    }
+
     /// The store at a glance.
     pub fn stats(&self) -> Stats {
         let shared = &self.handle.shared;
         Stats {
             works: shared.backlog().stats(),
+            damaged: shared.damages.count(),
             queued: shared.queued.load(Ordering::Relaxed),
             commits: shared.commits.load(Ordering::Relaxed),
             end: shared.end.load(Ordering::Relaxed),
@@ -426,75 +322,5 @@ impl Store {
 
     fn queue(&self) -> &mpsc::Sender<Queued> {
         self.handle.queue.as_ref().expect("the queue lives as long as the handle")
-    }
-}
-
-impl Shared {
-    fn backlog(&self) -> MutexGuard<'_, Backlog> {
-        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn recent(&self) -> MutexGuard<'_, Recent> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The failure, if the store has failed.
-    fn check(&self) -> Result<(), Error> {
-        self.failed.get().map_or(Ok(()), |error| Err(error.clone()))
-    }
-
-    /// The store has failed: from now on nothing is written.
-    fn fail(&self, error: Error) {
-        // Only the first failure says what was wrong.
-        drop(self.failed.set(error));
-        WorkKind::ALL.into_iter().for_each(|kind| self.wake(kind));
-    }
-
-    fn is_away(&self) -> bool {
-        self.outage.borrow().is_some()
-    }
-
-    /// The file can't be written for now.
-    fn go_away(&self, error: &Error) {
-        self.outage.send_replace(Some(error.clone()));
-    }
-
-    /// The file can be written.
-    fn come_back(&self) {
-        if self.outage.send_if_modified(|outage| outage.take().is_some()) {
-            WorkKind::ALL.into_iter().for_each(|kind| self.wake(kind));
-        }
-    }
-
-    /// The writer drops what it can't answer: then it has failed or is closed.
-    async fn answered<T>(&self, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
-        match answer.await {
-            Ok(result) => result,
-            Err(_) => Err(self.check().err().unwrap_or(Error::Closed)),
-        }
-    }
-
-    fn committed(&self, end: u64, log_bytes: usize) {
-        self.unpacked.send_modify(|unpacked| *unpacked += log_bytes);
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.end.store(end, Ordering::Relaxed);
-    }
-
-    fn wake(&self, kind: WorkKind) {
-        self.wakes[kind as usize].send_replace(());
-        self.moved.send_replace(());
-    }
-
-    fn enqueued(&self) {
-        self.queued.fetch_add(1, Ordering::AcqRel);
-    }
-
-    fn dequeued(&self) {
-        self.queued.fetch_sub(1, Ordering::AcqRel);
-        self.moved.send_replace(());
-    }
-
-    fn is_idle(&self) -> bool {
-        self.queued.load(Ordering::Acquire) == 0 && self.backlog().is_idle(self.clock.now())
     }
 }

@@ -26,7 +26,12 @@ impl Harness {
     /// Opens this again, which must be finished, and lets it happen.
     pub(crate) async fn replay(&self, id: &str) {
         let replayed = self.tell("/v1/replay", &json!({ "ids": [id] })).await;
-        assert_eq!(replayed.json(), json!({ "reopened": 1, "left": 0 }), "{}", replayed.body);
+        assert_eq!(
+            replayed.json(),
+            json!({ "reopened": 1, "hastened": 0, "unchanged": 0 }),
+            "{}",
+            replayed.body
+        );
         self.settle().await;
     }
 

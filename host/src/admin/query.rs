@@ -3,17 +3,18 @@
 //! Every parameter that is not known or can't be read is refused by name, so that a misspelt filter
 //! never selects everything.
 
+use std::str::FromStr;
+
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::Problem;
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::route::Pattern;
-use crate::store::{EventFilter, Page, State};
+use crate::store::{EventFilter, Page, ReplayCursor, State};
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 500;
@@ -21,71 +22,95 @@ const LIMIT_MAX: usize = 500;
 /// Most ids in one replay.
 const IDS_MAX: usize = 1000;
 
+const FILTERS: [&str; 6] = ["source", "type", "subject", "state", "after", "before"];
+const PAGES: [&str; 2] = ["cursor", "limit"];
+
 fn bad(error: impl std::fmt::Display) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, error.to_string())
 }
 
-/// A query string, with our own words for what is wrong.
-pub(super) struct Query<T>(pub(super) T);
+/// The parameters of a query string.
+struct Pairs(Vec<(String, String)>);
 
-impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
-    type Rejection = Problem;
+impl Pairs {
+    /// Those of a request, each once and each of a name that is known.
+    fn of(parts: &Parts, known: &[&str]) -> Result<Self, Problem> {
+        let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let pairs = query.map_err(|_| bad("the query string can't be read"))?.0;
+        for (number, (name, _)) in pairs.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let known = known.join("`, `");
+                return Err(bad(format!("`{name}` is no parameter here; there are `{known}`")));
+            }
+            if pairs[..number].iter().any(|(other, _)| other == name) {
+                return Err(bad(format!("`{name}` is there twice")));
+            }
+        }
+        Ok(Self(pairs))
+    }
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let query = axum::extract::Query::<T>::try_from_uri(&parts.uri);
-        query.map(|query| Self(query.0)).map_err(|error| bad(error.body_text()))
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a parameter, which must be such a thing.
+    fn value<T: FromStr>(&self, name: &str, thing: &str) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let wrong = |_| bad(format!("`{name}` must be {thing}, not `{text}`"));
+        text.parse().map(Some).map_err(wrong)
+    }
+
+    fn page(&self) -> Result<Page, Problem> {
+        let cursor = self.value("cursor", "the `next` of the page before")?;
+        let thing = format!("a number from 1 to {LIMIT_MAX}");
+        let limit = self.value("limit", &thing)?.unwrap_or(LIMIT_DEFAULT);
+        if !(1..=LIMIT_MAX).contains(&limit) {
+            return Err(bad(format!("`limit` must be {thing}, not `{limit}`")));
+        }
+        Ok(Page { cursor, limit })
+    }
+
+    fn filter(&self) -> Result<EventFilter, Problem> {
+        let name = "a name: 1 to 63 of a-z, 0-9 and -";
+        let time = "a time such as 2026-11-22T03:00:00Z";
+        Ok(EventFilter {
+            source: self.value("source", name)?,
+            event_type: self.value("type", "an event type such as payment.failed or payment.*")?,
+            subject: self.text("subject").map(str::to_owned),
+            state: self.value::<State>("state", "pending, done or dead")?,
+            after: self.value::<Timestamp>("after", time)?,
+            before: self.value::<Timestamp>("before", time)?,
+        })
     }
 }
 
 /// Which part of a list.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PageQuery {
-    cursor: Option<u64>,
-    limit: Option<usize>,
-}
+pub(super) struct PageQuery(pub(super) Page);
 
-impl PageQuery {
-    pub(super) fn checked(self) -> Result<Page, Problem> {
-        page(self.cursor, self.limit)
-    }
-}
+impl<S: Sync> FromRequestParts<S> for PageQuery {
+    type Rejection = Problem;
 
-fn page(cursor: Option<u64>, limit: Option<usize>) -> Result<Page, Problem> {
-    let limit = limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(bad(format!("limit is 1 to {LIMIT_MAX}")));
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self(Pairs::of(parts, &PAGES)?.page()?))
     }
-    Ok(Page { cursor, limit })
 }
 
 /// Which events, and which part of the list.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    source: Option<Name>,
-    #[serde(rename = "type")]
-    event_type: Option<Pattern>,
-    subject: Option<String>,
-    state: Option<State>,
-    after: Option<Timestamp>,
-    before: Option<Timestamp>,
-    cursor: Option<u64>,
-    limit: Option<usize>,
-}
+pub(super) struct ListQuery(pub(super) EventFilter, pub(super) Page);
 
-impl ListQuery {
-    pub(super) fn checked(self) -> Result<(EventFilter, Page), Problem> {
-        let Self { source, event_type, subject, state, after, before, cursor, limit } = self;
-        let filter = EventFilter { source, event_type, subject, state, after, before };
-        Ok((filter, page(cursor, limit)?))
+impl<S: Sync> FromRequestParts<S> for ListQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let pairs = Pairs::of(parts, &[&FILTERS[..], &PAGES[..]].concat())?;
+        Ok(Self(pairs.filter()?, pairs.page()?))
     }
 }
 
-/// What to replay: `{"ids": [...]}` or `{"filter": {...}}`.
+/// What to replay: `{"ids": [...]}`, or `{"filter": {...}}` from where the last part ended.
 pub(super) enum ReplayBody {
     Ids(Vec<Id>),
-    Filter(EventFilter),
+    Filter(EventFilter, Option<ReplayCursor>),
 }
 
 #[derive(Deserialize)]
@@ -93,6 +118,7 @@ pub(super) enum ReplayBody {
 struct RawReplay {
     ids: Option<Vec<Id>>,
     filter: Option<RawFilter>,
+    cursor: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -110,7 +136,9 @@ struct RawFilter {
 impl ReplayBody {
     pub(super) fn parse(body: &[u8]) -> Result<Self, Problem> {
         let raw: RawReplay = serde_json::from_slice(body).map_err(bad)?;
+        let cursor = raw.cursor.map(|text| text.parse().map_err(bad)).transpose()?;
         match (raw.ids, raw.filter) {
+            (Some(_), None) if cursor.is_some() => Err(bad("only a filter goes with a `cursor`")),
             (Some(ids), None) if (1..=IDS_MAX).contains(&ids.len()) => Ok(Self::Ids(ids)),
             (Some(_), None) => Err(bad(format!("ids holds 1 to {IDS_MAX} ids"))),
             (None, Some(raw)) => {
@@ -126,7 +154,8 @@ impl ReplayBody {
                 if !said.contains(&true) {
                     return Err(bad("an empty filter would replay everything: say which events"));
                 }
-                Ok(Self::Filter(EventFilter { source, event_type, subject, state, after, before }))
+                let filter = EventFilter { source, event_type, subject, state, after, before };
+                Ok(Self::Filter(filter, cursor))
             }
             _ => Err(bad(r#"say either {"ids": [...]} or {"filter": {...}}"#)),
         }

@@ -1,6 +1,8 @@
 //! `hookgate event`: list, show and replay the events of a running gateway, over its admin API.
 
-use anyhow::Context;
+use std::collections::BTreeMap;
+
+use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use url::Url;
@@ -22,18 +24,22 @@ pub(super) enum Command {
         #[command(flatten)]
         at: At,
     },
-    /// Show one event with its receipt, runs, deliveries and attempts
+    /// Show one event with its receipt, runs, deliveries and attempts; or one receipt, run or delivery
     Show {
-        /// evt_...
+        /// evt_..., rcp_..., run_... or dlv_...
         id: String,
         #[command(flatten)]
         at: At,
     },
-    /// Run or deliver again: by id (evt_, rcp_, run_, dlv_), or everything that a filter matches
+    /// Run or deliver again, oldest first: by id (evt_, rcp_, run_, dlv_), or everything that a filter
+    /// matches. What waits for another try is tried now; with --state, only what is in that state
     Replay {
         ids: Vec<String>,
         #[command(flatten)]
         filter: Filter,
+        /// Go on where a replay by the same filter has stopped, as it said
+        #[arg(long)]
+        cursor: Option<String>,
         #[command(flatten)]
         at: At,
     },
@@ -103,11 +109,28 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             list(url, limit).await
         }
         Command::Show { id, at } => {
-            let answer = http::get(&at.url(&format!("/v1/events/{id}"))?).await?;
+            let list = match id.split_once('_') {
+                Some(("rcp", _)) => "receipts",
+                Some(("run", _)) => "runs",
+                Some(("dlv", _)) => "deliveries",
+                _ => "events",
+            };
+            let answer = http::get(&at.url(&format!("/v1/{list}/{id}"))?).await?;
             println!("{}", indented(http::ok(&answer)?));
             Ok(())
         }
-        Command::Replay { ids, filter, at } => replay(&at.url("/v1/replay")?, ids, &filter).await,
+        Command::Replay { ids, filter, cursor, at } => {
+            let url = at.url("/v1/replay")?;
+            if ids.is_empty() {
+                return replay_matching(&url, &filter, cursor).await;
+            }
+            if cursor.is_some() || !filter.pairs().is_empty() {
+                return Err(anyhow!("name either ids or a filter"));
+            }
+            let replayed = replay(&url, &json!({ "ids": ids })).await?;
+            println!("{replayed:#}");
+            Ok(())
+        }
     }
 }
 
@@ -143,17 +166,39 @@ async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn replay(url: &Url, ids: Vec<String>, filter: &Filter) -> anyhow::Result<()> {
-    let body = if ids.is_empty() {
-        let filter: serde_json::Map<_, _> =
-            filter.pairs().into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
-        json!({ "filter": filter })
-    } else {
-        json!({ "ids": ids })
-    };
+async fn replay(url: &Url, body: &Value) -> anyhow::Result<Value> {
     let body = body.to_string().into();
     let request = http::json_request(url.path(), body, Timestamp::default());
-    let replayed: Value = http::json(&http::post(url, &request).await?)?;
-    println!("{replayed:#}");
+    http::json(&http::post(url, &request).await?)
+}
+
+/// Part by part to the end, and says how far it is; the gateway keeps nothing of it.
+async fn replay_matching(
+    url: &Url,
+    filter: &Filter,
+    mut cursor: Option<String>,
+) -> anyhow::Result<()> {
+    let filter: serde_json::Map<_, _> =
+        filter.pairs().into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+    let mut total: BTreeMap<String, u64> = BTreeMap::new();
+    loop {
+        let mut body = json!({ "filter": filter });
+        if let Some(cursor) = &cursor {
+            body["cursor"] = cursor.as_str().into();
+        }
+        let replayed = replay(url, &body).await.with_context(|| match &cursor {
+            Some(cursor) => format!("stopped; the same with `--cursor {cursor}` goes on"),
+            None => "stopped before anything was replayed".to_owned(),
+        })?;
+        for (name, count) in replayed.as_object().into_iter().flatten() {
+            if let Some(count) = count.as_u64() {
+                *total.entry(name.clone()).or_default() += count;
+            }
+        }
+        let Some(next) = replayed["next"].as_str() else { break };
+        eprintln!("so far {}; going on with --cursor {next}", json!(total));
+        cursor = Some(next.to_owned());
+    }
+    println!("{:#}", json!(total));
     Ok(())
 }

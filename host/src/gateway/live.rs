@@ -28,6 +28,7 @@ use crate::ingest;
 use crate::metrics::{self, Metrics};
 use crate::plugin::{self, About, Face, Folder, Plugin, Registry, Reloaded};
 use crate::reload::Watch;
+use crate::retry::RetryPolicy;
 use crate::store::{self, Store};
 
 /// The plugins and the configuration as they are now, and how they change.
@@ -91,8 +92,8 @@ impl Live {
             let missing = missing.map(|(name, source)| {
                 format!("source {name}: plugin {} is not loaded", source.plugin)
             });
-            let outage = store.outage().map(|error| chain(&error));
-            missing.chain(outage).collect()
+            let trouble = store.trouble().map(|error| chain(&error));
+            missing.chain(trouble).collect()
         }))
     }
 
@@ -179,9 +180,18 @@ impl Live {
         let reopened = loop {
             match self.store.reopen_parses(&sources, plugin.digest()).await {
                 Err(store::Error::Unavailable(_)) => self.store.available().await,
+                Err(error @ (store::Error::Damaged(_) | store::Error::Panicked(_))) => {
+                    let name = plugin.name();
+                    error!(plugin = %name, "failed to look for receipts to try again: {error}");
+                    return Ok(());
+                }
                 reopened => break reopened?,
             }
         };
+        if reopened.damaged > 0 {
+            let (name, damaged) = (plugin.name(), reopened.damaged);
+            warn!(plugin = %name, damaged, "dead letters that can't be read are not tried again");
+        }
         if reopened.reopened > 0 {
             let reopened = reopened.reopened;
             info!(plugin = %plugin.name(), reopened, "trying receipts again that were dead letters");
@@ -289,6 +299,10 @@ impl Live {
     }
 
     fn apply(&self, config: &Config) {
+        let delays = config.endpoints.values().map(|(_, endpoint)| endpoint.retry.longest_delay());
+        let plugins = [RetryPolicy::plugins(), RetryPolicy::deliveries()];
+        let delays = delays.chain(plugins.iter().map(RetryPolicy::longest_delay));
+        self.store.bound_delays(delays.max().unwrap_or_default());
         let settings = config
             .sources
             .iter()

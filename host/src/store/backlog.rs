@@ -7,6 +7,7 @@ mod lanes;
 mod queue;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub(super) use lanes::{Lane, LaneKeys};
 
@@ -55,6 +56,10 @@ pub(super) struct Backlog {
     queues: [Queue; 3],
     lanes: Lanes,
     dead: [u64; 3],
+    /// Works that can't be done, because their record is damaged.
+    parked: [usize; 3],
+    /// No try waits longer than this: a clock that was ahead may have said so.
+    longest_delay: Option<Duration>,
 }
 
 impl Backlog {
@@ -80,6 +85,9 @@ impl Backlog {
         now: Timestamp,
     ) -> Vec<Claimed> {
         let queue = &mut self.queues[kind as usize];
+        if let Some(longest) = self.longest_delay {
+            queue.pull_forward(now.after(longest));
+        }
         queue.wake(now);
         let claimed = queue.claim(max, limit);
         claimed.into_iter().map(|(group, entry)| Claimed { kind, entry, group }).collect()
@@ -110,6 +118,24 @@ impl Backlog {
         }
     }
 
+    /// A claimed work can't be done before a restart: it is out of everybody's way.
+    pub(super) fn park(&mut self, claimed: &Claimed) {
+        self.finish(claimed);
+        self.parked[claimed.kind as usize] += 1;
+    }
+
+    /// A work that waits for this time may go at once.
+    pub(super) fn hasten(&mut self, work: &OpenWork, due: Timestamp) {
+        if !self.lanes.hasten(work.entry) {
+            self.queues[work.kind as usize].hasten(work.entry.position, due);
+        }
+    }
+
+    /// No try waits longer than this from now on, whatever was said before.
+    pub(super) fn bound_delays(&mut self, longest: Duration) {
+        self.longest_delay = Some(longest);
+    }
+
     /// When the next work of this kind that waits for a time is due.
     pub(super) fn next_due(&self, kind: WorkKind) -> Option<Timestamp> {
         self.queues[kind as usize].next_due()
@@ -130,8 +156,8 @@ impl Backlog {
     /// How many works of each kind there are.
     pub(super) fn stats(&self) -> BTreeMap<WorkKind, KindStats> {
         let stats = |kind: WorkKind| {
-            let dead = self.dead[kind as usize];
-            (kind, KindStats { dead, ..self.queues[kind as usize].stats() })
+            let (dead, parked) = (self.dead[kind as usize], self.parked[kind as usize]);
+            (kind, KindStats { dead, parked, ..self.queues[kind as usize].stats() })
         };
         WorkKind::ALL.into_iter().map(stats).collect()
     }

@@ -30,9 +30,24 @@ impl Lease {
         self.claimed().kind
     }
 
+    /// Tries before this one.
+    pub(super) fn tries_made(&self) -> u32 {
+        self.claimed().entry.tries_made
+    }
+
     /// Ends the lease without giving the work back.
     pub(super) fn end(&mut self) -> Claimed {
         self.claimed.take().expect("a lease ends once")
+    }
+
+    /// Ends the lease of a work whose record is damaged.
+    fn park(mut self) {
+        if let Some(claimed) = self.claimed.take() {
+            self.shared.damages.note(Damaged { position: claimed.entry.position });
+            self.shared.backlog().park(&claimed);
+            // Others may be claimed in its place.
+            self.shared.wake(claimed.kind);
+        }
     }
 
     fn claimed(&self) -> &Claimed {
@@ -104,11 +119,14 @@ impl Store {
     pub fn claim_parses(&self, max: usize, per_source_max: usize) -> Result<Vec<ParseWork>, Error> {
         let claims = self.claim(WorkKind::Parse, max, &|_| per_source_max)?;
         let parse = |(lease, stored): (Lease, Stored)| {
-            let Stored::Receipt(receipt) = stored else { return Err(damaged(&lease)) };
+            let Stored::Receipt(receipt) = stored else {
+                lease.park();
+                return None;
+            };
             let (id, tries_made) = self.identify(&lease);
-            Ok(ParseWork { id, receipt, tries_made, lease })
+            Some(ParseWork { id, receipt, tries_made, lease })
         };
-        claims.into_iter().map(parse).collect()
+        Ok(claims.into_iter().filter_map(parse).collect())
     }
 
     /// Takes up to `max` runs that are due, from their handlers in turn, so that none has more than
@@ -116,13 +134,14 @@ impl Store {
     pub fn claim_runs(&self, max: usize, per_handler_max: usize) -> Result<Vec<RunWork>, Error> {
         let claims = self.claim(WorkKind::Run, max, &|_| per_handler_max)?;
         let run = |(lease, stored): (Lease, Stored)| {
-            let Stored::Event(event) = stored else { return Err(damaged(&lease)) };
-            let index = lease.claimed().entry.offset as usize - 1;
-            let handler = event.routes.handlers.get(index).ok_or_else(|| damaged(&lease))?.clone();
+            let Some((event, handler)) = runs_on(&lease, stored) else {
+                lease.park();
+                return None;
+            };
             let (id, tries_made) = self.identify(&lease);
-            Ok(RunWork { id, event, handler, tries_made, lease })
+            Some(RunWork { id, event, handler, tries_made, lease })
         };
-        claims.into_iter().map(run).collect()
+        Ok(claims.into_iter().filter_map(run).collect())
     }
 
     /// Takes up to `max` deliveries that are due, from their endpoints in turn, so that none has
@@ -134,22 +153,17 @@ impl Store {
     ) -> Result<Vec<DeliveryWork>, Error> {
         let claims = self.claim(WorkKind::Delivery, max, per_endpoint_max)?;
         let delivery = |(lease, stored): (Lease, Stored)| {
-            let (endpoint, cargo) = match stored {
-                Stored::Event(event) => {
-                    let behind_runs = 1 + event.routes.handlers.len();
-                    let index = lease.claimed().entry.offset as usize - behind_runs;
-                    let endpoint = event.routes.endpoints.get(index);
-                    (endpoint.ok_or_else(|| damaged(&lease))?.clone(), Cargo::Event(event))
-                }
-                Stored::Parcel(stored) => (stored.parcel.endpoint.clone(), Cargo::Parcel(stored)),
-                Stored::Receipt(_) => return Err(damaged(&lease)),
+            let Some((endpoint, cargo)) = goes_to(&lease, stored) else {
+                lease.park();
+                return None;
             };
             let (id, tries_made) = self.identify(&lease);
-            Ok(DeliveryWork { id, endpoint, cargo, tries_made, lease })
+            Some(DeliveryWork { id, endpoint, cargo, tries_made, lease })
         };
-        claims.into_iter().map(delivery).collect()
+        Ok(claims.into_iter().filter_map(delivery).collect())
     }
 
+    /// Claims, with what each works on. What can't be read is passed over.
     fn claim(
         &self,
         kind: WorkKind,
@@ -168,7 +182,14 @@ impl Store {
         let lease = |claimed| Lease { claimed: Some(claimed), shared: Arc::clone(shared) };
         let leases: Vec<Lease> = claimed.into_iter().map(lease).collect();
         let stored = self.noting(shared.stored(&leases))?;
-        Ok(leases.into_iter().zip(stored).collect())
+        let readable = |(lease, stored): (Lease, Option<Stored>)| match stored {
+            Some(stored) => Some((lease, stored)),
+            None => {
+                lease.park();
+                None
+            }
+        };
+        Ok(leases.into_iter().zip(stored).filter_map(readable).collect())
     }
 
     fn identify(&self, lease: &Lease) -> (Id, u32) {
@@ -178,8 +199,9 @@ impl Store {
 }
 
 impl Shared {
-    /// What each lease works on: from memory if it is fresh, from the log if not.
-    fn stored(&self, leases: &[Lease]) -> Result<Vec<Stored>, Error> {
+    /// What each lease works on: from memory if it is fresh, from the log if not; nothing if it can't
+    /// be read.
+    fn stored(&self, leases: &[Lease]) -> Result<Vec<Option<Stored>>, Error> {
         let base = |lease: &Lease| {
             let entry = lease.claimed().entry;
             entry.position - u64::from(entry.offset)
@@ -189,17 +211,38 @@ impl Shared {
             leases.iter().map(|lease| recent.get(base(lease))).collect()
         };
         if fresh.iter().all(Option::is_some) {
-            return Ok(fresh.into_iter().flatten().collect());
+            return Ok(fresh);
         }
         let log = self.file.read()?.open_table(file::LOG).map_err(Failure::from)?;
         let stored = |(lease, fresh): (&Lease, Option<Stored>)| match fresh {
-            Some(stored) => Ok(stored),
-            None => Stored::of(self.log.expect(&log, base(lease))?).ok_or_else(|| damaged(lease)),
+            Some(stored) => Ok(Some(stored)),
+            None => {
+                let record = self.damages.pass(self.log.expect(&log, base(lease)))?;
+                Ok(record.and_then(Stored::of))
+            }
         };
         leases.iter().zip(fresh).map(stored).collect()
     }
 }
 
-fn damaged(lease: &Lease) -> Error {
-    Failure::from(Damaged { position: lease.position() }).into()
+/// The handler that a lease is for, and the event.
+fn runs_on(lease: &Lease, stored: Stored) -> Option<(Arc<StoredEvent>, Name)> {
+    let Stored::Event(event) = stored else { return None };
+    let index = (lease.claimed().entry.offset as usize).checked_sub(1)?;
+    let handler = event.routes.handlers.get(index)?.clone();
+    Some((event, handler))
+}
+
+/// The endpoint that a lease is for, and what goes there.
+fn goes_to(lease: &Lease, stored: Stored) -> Option<(Name, Cargo)> {
+    match stored {
+        Stored::Event(event) => {
+            let behind_runs = 1 + event.routes.handlers.len();
+            let index = (lease.claimed().entry.offset as usize).checked_sub(behind_runs)?;
+            let endpoint = event.routes.endpoints.get(index)?.clone();
+            Some((endpoint, Cargo::Event(event)))
+        }
+        Stored::Parcel(stored) => Some((stored.parcel.endpoint.clone(), Cargo::Parcel(stored))),
+        Stored::Receipt(_) => None,
+    }
 }

@@ -14,6 +14,7 @@ use super::owed::Stored;
 use super::record::RecordKind;
 use super::segment::SegmentWriter;
 use super::standing::{Progress, Standing, WorkKind};
+use super::time::Bounds;
 use super::{Failure, Shared, file};
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind};
@@ -25,6 +26,8 @@ pub(super) struct Draft<'t> {
     pub(super) shared: &'t Shared,
     pub(super) transaction: &'t WriteTransaction,
     pub(super) now: Timestamp,
+    /// What removal goes by.
+    time: Bounds,
     pub(super) ids: KnownIds<'t>,
     pub(super) state: Table<'t, Bytes, Bytes>,
     pub(super) log: Table<'t, u64, Bytes>,
@@ -44,6 +47,8 @@ pub(super) struct Changes {
     pub(super) opened: Vec<OpenWork>,
     /// Works that were tried, in the order of their operations, and how they stand now.
     pub(super) tried: Vec<(WorkKind, u64, Standing)>,
+    /// Works that need not wait for this time any more.
+    pub(super) hastened: Vec<(OpenWork, Timestamp)>,
     /// What was stored.
     pub(super) stored: Vec<Stored>,
     /// More dead works of a kind, or fewer.
@@ -70,6 +75,7 @@ impl<'t> Draft<'t> {
             shared,
             transaction,
             now: shared.clock.now(),
+            time: shared.time.now(&shared.clock),
             ids: KnownIds::open(ids, transaction)?,
             state: transaction.open_table(file::STATE)?,
             log: transaction.open_table(file::LOG)?,
@@ -88,6 +94,7 @@ impl<'t> Draft<'t> {
             self.open.insert(position, ())?;
         }
         self.transaction.open_table(file::META)?.insert(file::LOW_WATER, moved.low_water)?;
+        self.tell_time()?;
         self.low_water = moved.low_water;
         Ok(())
     }
@@ -126,6 +133,13 @@ impl<'t> Draft<'t> {
         Ok(Standing::read(position, stored.value())?)
     }
 
+    /// How the work of a lease stands. If that can't be read, its history is lost and no more.
+    pub(super) fn standing_of(&self, lease: &Lease) -> Result<Standing, Failure> {
+        let standing = self.shared.damages.pass(self.standing(lease.position()))?;
+        let lost = || Standing { tries_made: lease.tries_made(), ..Standing::default() };
+        Ok(standing.unwrap_or_else(lost))
+    }
+
     /// A work in flight was tried.
     pub(super) fn tried(
         &mut self,
@@ -134,6 +148,8 @@ impl<'t> Draft<'t> {
         after: Standing,
     ) -> Result<(), Failure> {
         self.stand(lease.kind(), lease.position(), before, after)?;
+        // It goes by this now.
+        self.changes.hastened.retain(|(work, _)| work.entry.position != lease.position());
         self.changes.tried.push((lease.kind(), lease.position(), after));
         Ok(())
     }
@@ -147,6 +163,23 @@ impl<'t> Draft<'t> {
     ) -> Result<(), Failure> {
         self.stand(work.kind, work.entry.position, before, after)?;
         self.changes.opened.push(work.standing(after));
+        Ok(())
+    }
+
+    /// A work that waits for a time waits no longer.
+    pub(super) fn hasten(
+        &mut self,
+        work: OpenWork,
+        before: Standing,
+        due: Timestamp,
+    ) -> Result<(), Failure> {
+        let position = work.entry.position;
+        let after = before.hastened();
+        self.stand(work.kind, position, before, after)?;
+        match self.changes.tried.iter_mut().find(|(_, tried, _)| *tried == position) {
+            Some((.., standing)) => *standing = after,
+            None => self.changes.hastened.push((work, due)),
+        }
         Ok(())
     }
 
@@ -177,6 +210,13 @@ impl<'t> Draft<'t> {
         Ok(())
     }
 
+    /// Remembers the time that removal goes by, for the next start.
+    pub(super) fn tell_time(&self) -> Result<(), Failure> {
+        let mut meta = self.transaction.open_table(file::META)?;
+        meta.insert(file::TOLD, self.time.earliest.0)?;
+        Ok(())
+    }
+
     /// Writes the segment, and gives where the log ends then; `None` if there is nothing to commit.
     pub(super) fn finish(mut self) -> Result<Option<u64>, Failure> {
         if self.segment.is_empty() {
@@ -185,13 +225,13 @@ impl<'t> Draft<'t> {
         let (first, segment) = self.segment.finish();
         self.log.insert(first, segment)?;
         self.changes.log_bytes = segment.len();
-        self.changes.ids = self.ids.finish(self.now)?;
+        self.changes.ids = self.ids.finish(self.time)?;
         Ok(Some(self.segment.next()))
     }
 
     /// Writes no segment, and all ids that are frozen.
     pub(super) fn finish_at_rest(self) -> Result<(), Failure> {
-        self.changes.ids = self.ids.flush(self.now)?;
+        self.changes.ids = self.ids.flush(self.time)?;
         Ok(())
     }
 }

@@ -3,16 +3,19 @@
 //! Knows redb and no more of what is stored than the names of the tables. One process has the file
 //! open at a time: a second gateway on the same folder is refused.
 
+mod place;
+
 use std::fs::DirBuilder;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use redb::{
     Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, StorageError,
     TableDefinition, TableHandle, WriteTransaction,
 };
 
+use self::place::Spot;
 use super::{Error, Failure};
 
 /// What each commit added, by the first position in it: the one copy of everything that happened.
@@ -36,6 +39,8 @@ pub(super) const LOW_WATER: &str = "low_water";
 pub(super) const SWEPT_TO: &str = "swept_to";
 /// In [`META`]: the [`super::retention::Retention::mark`] that [`SWEPT`] goes by.
 pub(super) const RETENTION: &str = "retention";
+/// In [`META`]: the time as it was last believed, in milliseconds.
+pub(super) const TOLD: &str = "told";
 const FORMAT: &str = "format";
 const TAG: &str = "tag";
 
@@ -104,6 +109,10 @@ pub(super) struct File {
     place: RwLock<Place>,
     reopen: Box<Reopen>,
     path: PathBuf,
+    /// Where it lies, if it is a file of the system.
+    spot: Option<Spot>,
+    /// The beginning of the file as the last commit left it.
+    begin: Mutex<Option<Vec<u8>>>,
     /// The store's tag, below 2^30.
     pub(super) tag: u32,
 }
@@ -141,7 +150,10 @@ impl File {
             forget_pages(&again)?;
             open_database(&again)
         };
-        Self::check(path, database, Box::new(reopen))
+        let mut file = Self::check(path, database, Box::new(reopen))?;
+        let spot = Spot::of(&file.path).map_err(|source| failed(&file.path, source.into()))?;
+        file.spot = Some(spot);
+        Ok(file)
     }
 
     /// Opens what a backend holds; `folder` is for messages.
@@ -162,16 +174,45 @@ impl File {
     fn check(path: PathBuf, database: Database, reopen: Box<Reopen>) -> Result<Self, OpenError> {
         match read_identity(&database).map_err(|source| failed(&path, source))? {
             Identity::Known { tag } => {
-                Ok(Self { place: RwLock::new(Place::Open(database)), reopen, path, tag })
+                let (place, begin) = (RwLock::new(Place::Open(database)), Mutex::default());
+                Ok(Self { place, reopen, path, spot: None, begin, tag })
             }
             Identity::Newer { found } => Err(OpenError::Newer { path, found }),
             Identity::None | Identity::Foreign => Err(OpenError::Foreign { path }),
         }
     }
 
+    /// Whether it still lies where it was opened. What is written to a file that was removed is in
+    /// no file that a start would find.
+    pub(super) fn check_place(&self) -> Result<(), Error> {
+        let Some(spot) = &self.spot else { return Ok(()) };
+        Ok(spot.check(&self.path)?)
+    }
+
+    /// Commits a transaction, and sees to it that what another program writes is noticed.
+    pub(super) fn commit(&self, transaction: WriteTransaction) -> Result<(), Error> {
+        let committed = transaction.commit().map_err(Failure::from);
+        let begin = self.spot.as_ref().and_then(Spot::begin);
+        *self.begin.lock().unwrap_or_else(PoisonError::into_inner) = begin;
+        Ok(committed?)
+    }
+
+    /// Between two commits nobody but another program writes.
+    fn check_begin(&self) -> Result<(), Error> {
+        let begin = self.begin.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.spot.as_ref().and_then(Spot::begin);
+        match (&*begin, now) {
+            (Some(left), Some(now)) if *left != now => {
+                Err(Failure::Overwritten { path: self.path.clone() }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the file anew after a failure, without what was not committed. It must be the same
     /// store; until it is open, everything is [`Error::Unavailable`].
     pub(super) fn reopen(&self) -> Result<(), Error> {
+        *self.begin.lock().unwrap_or_else(PoisonError::into_inner) = None;
         // Closes the old one; not under the lock, because others must not wait for the disk.
         drop(self.put(Place::Away));
         let database = (self.reopen)().map_err(Failure::from)?;
@@ -192,7 +233,7 @@ impl File {
             Ok(())
         };
         write()?;
-        Ok(transaction.commit().map_err(Failure::from)?)
+        self.commit(transaction)
     }
 
     fn put(&self, place: Place) -> Place {
@@ -218,15 +259,21 @@ impl File {
 
     /// A transaction, synced when it commits.
     pub(super) fn write(&self) -> Result<WriteTransaction, Error> {
+        self.check_begin()?;
         self.with(Database::begin_write)
     }
 
     /// Lets the file go: it can be opened again. Everything after this is [`Error::Closed`].
     pub(super) fn close(&self) {
+        let overwritten = self.check_begin();
+        let Place::Open(database) = self.put(Place::Closed) else { return };
+        if overwritten.is_err() {
+            // To close it is to write to it, and it is no longer ours. The process's end lets it go.
+            std::mem::forget(database);
+            return;
+        }
         // What was committed is safe already; a failure here only makes the next start slower.
-        if let Place::Open(database) = self.put(Place::Closed)
-            && let Err(error) = database.close()
-        {
+        if let Err(error) = database.close() {
             tracing::warn!(error = %error, "the store's file was not closed cleanly");
         }
     }

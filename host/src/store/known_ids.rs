@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::Failure;
-use crate::event::Timestamp;
+use super::time::Bounds;
 use crate::ids::Name;
 
 pub(super) use self::index::{IdIndex, Shape};
@@ -57,6 +57,8 @@ pub(super) struct KnownIds<'t> {
     index: &'t IdIndex,
     table: Table<'t, Key, &'static [u8]>,
     bound: FxHashMap<IdKey, u64>,
+    /// Groups to tidy beside this transaction's share.
+    hurry: usize,
 }
 
 /// What changes in the index when the transaction has committed.
@@ -72,7 +74,12 @@ impl<'t> KnownIds<'t> {
         index: &'t IdIndex,
         transaction: &'t WriteTransaction,
     ) -> Result<Self, Failure> {
-        Ok(Self { index, table: transaction.open_table(IDS)?, bound: FxHashMap::default() })
+        Ok(Self {
+            index,
+            table: transaction.open_table(IDS)?,
+            bound: FxHashMap::default(),
+            hurry: 0,
+        })
     }
 
     /// The position of the receipt that this id belongs to.
@@ -94,23 +101,29 @@ impl<'t> KnownIds<'t> {
         self.bound.insert(key, receipt);
     }
 
+    /// So many groups more are tidied with this transaction.
+    pub(super) fn hurry(&mut self, groups: usize) {
+        self.hurry += groups;
+    }
+
     /// Goes on with what there is to tidy, as far as this transaction's share goes.
-    pub(super) fn finish(mut self, now: Timestamp) -> Result<IdChanges, Failure> {
-        let Some(task) = self.index.next_task(now) else {
+    pub(super) fn finish(mut self, now: Bounds) -> Result<IdChanges, Failure> {
+        let Some(task) = self.index.next_task(now.earliest) else {
             return Ok(IdChanges { bound: self.bound, ..IdChanges::default() });
         };
         let (groups, debt) = self.index.share(self.bound.len());
-        let step = match groups {
+        let step = match groups + self.hurry {
             0 => None,
-            groups => Some(self.index.perform(&mut self.table, task, groups, now)?),
+            groups => Some(self.index.perform(&mut self.table, task, groups, now.latest)?),
         };
         Ok(IdChanges { bound: self.bound, debt, step })
     }
 
     /// Writes all that is frozen.
-    pub(super) fn flush(mut self, now: Timestamp) -> Result<IdChanges, Failure> {
+    pub(super) fn flush(mut self, now: Bounds) -> Result<IdChanges, Failure> {
         let flush = self.index.flush();
-        let flush = flush.map(|task| self.index.perform(&mut self.table, task, usize::MAX, now));
+        let all = usize::MAX;
+        let flush = flush.map(|task| self.index.perform(&mut self.table, task, all, now.latest));
         Ok(IdChanges { bound: self.bound, debt: 0, step: flush.transpose()? })
     }
 }

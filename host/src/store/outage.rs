@@ -1,9 +1,10 @@
 //! An outage: the file can't be written for now, because of the world and not of what is in it.
 //!
-//! A full disk, a device that fails, a file system that became read-only. What a caller can ask for
-//! again is refused at once; the outcomes of works that were done are kept and committed when the
-//! file can be written again, so that no run takes effect twice and no delivery is made again. The
-//! file is opened anew with growing pauses. Never gives up by itself.
+//! A full disk, a device that fails, a file system that became read-only, a file that was removed or
+//! replaced while it was open. What a caller can ask for again is refused at once; the outcomes of
+//! works that were done are kept and committed when the file can be written again, so that no run
+//! takes effect twice and no delivery is made again. The file is opened anew with growing pauses.
+//! Never gives up by itself.
 
 use std::time::Duration;
 
@@ -115,6 +116,8 @@ impl<'w> Outage<'w> {
 
     /// Opens the file anew, finds out what it holds, and commits what was kept.
     fn recover(&mut self) -> Result<(), Error> {
+        // A file that was removed lives while it is open: it may be the only one.
+        self.writer.shared.file.check_place()?;
         self.writer.shared.file.reopen()?;
         if let Some((drafted, batch)) = self.unsure.take() {
             match self.writer.is_in_file() {

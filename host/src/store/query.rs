@@ -1,33 +1,38 @@
 //! Queries: one receipt or event with its history, and lists of events and dead letters.
 //!
-//! Each reads one unchanging view of the file and holds up no writer. A list reads a bounded part
-//! of the log and says where to go on, so a page may be short and still not be the last. They
-//! block: call them where that is allowed.
+//! Each reads one unchanging view of the file and holds up no writer. A list reads for a bounded
+//! time and says where to go on, so a page may be short and still not be the last. What is damaged
+//! is named by its position, and all else is shown. They block: call them where that is allowed.
+
+mod lists;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use redb::ReadOnlyTable;
 
-use super::owed::{Stored, work_id};
-use super::record::{Record, RecordKind};
-use super::segment::{Damaged, Segment};
+pub(super) use self::lists::Found;
+use super::owed::Stored;
+use super::record::Record;
+use super::segment::Damaged;
 use super::standing::{Progress, Standing, WorkKind};
 use super::stored::{Receipt, StoredEvent, StoredParcel};
+use super::tried::PluginStamp;
 use super::view::{
-    AttemptView, DeadLetter, DeliveryView, EventSummary, EventView, Progressed, ReceiptView,
+    AttemptView, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed, ReceiptView,
     RunView, State, TryView,
 };
 use super::{Error, Failure, Shared, Store, file};
 use crate::event::Timestamp;
-use crate::ids::{Id, Name};
+use crate::ids::{Id, IdKind, Name};
 use crate::route::Pattern;
 
 /// Most items of a page.
 pub const PAGE_ITEMS_MAX: usize = 1000;
-/// Most segments that one page looks through.
-const PAGE_SEGMENTS_MAX: usize = 256;
+/// A page that is not full by then says where to go on.
+const LIST_TIME: Duration = Duration::from_secs(2);
 /// Most records of one work's history that are shown; older ones are not.
 const HISTORY_MAX: usize = 200;
 
@@ -62,8 +67,21 @@ pub struct Page {
 pub struct Listing<T> {
     /// The items.
     pub items: Vec<T>,
+    /// What belongs here and can't be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<DamagedItem>,
     /// Where to go on; `None` if this is the end.
     pub next: Option<u64>,
+}
+
+/// Something in a list that can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DamagedItem {
+    /// What it is, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Id>,
+    /// Where the log is damaged.
+    pub position: u64,
 }
 
 impl Store {
@@ -85,9 +103,27 @@ impl Store {
         }
     }
 
+    /// A run with its event; `None` if there is no such run.
+    pub fn run(&self, id: Id) -> Result<Option<Of<RunView>>, Error> {
+        let snapshot = self.handle.shared.snapshot()?;
+        match snapshot.find(id)? {
+            Some(Stored::Event(event)) if id.kind == IdKind::Run => Ok(snapshot.run(&event, id)?),
+            _ => Ok(None),
+        }
+    }
+
+    /// A delivery with its event; `None` if there is no such delivery.
+    pub fn delivery(&self, id: Id) -> Result<Option<Of<DeliveryView>>, Error> {
+        let snapshot = self.handle.shared.snapshot()?;
+        match snapshot.find(id)? {
+            Some(stored) if id.kind == IdKind::Delivery => Ok(snapshot.delivery_of(&stored, id)?),
+            _ => Ok(None),
+        }
+    }
+
     /// The events that match, newest first.
     pub fn events(&self, filter: &EventFilter, page: Page) -> Result<Listing<EventSummary>, Error> {
-        Ok(self.handle.shared.snapshot()?.events(filter, page)?)
+        Ok(self.handle.shared.snapshot()?.events(filter, page, LIST_TIME)?)
     }
 
     /// An accepted request as it is stored; `None` also if its body has expired.
@@ -106,7 +142,7 @@ impl Store {
 }
 
 /// One unchanging view of the file.
-struct Snapshot<'s> {
+pub(super) struct Snapshot<'s> {
     shared: &'s Shared,
     log: ReadOnlyTable<u64, &'static [u8]>,
     outcomes: ReadOnlyTable<u64, &'static [u8]>,
@@ -121,7 +157,7 @@ struct History {
 }
 
 impl Shared {
-    fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
+    pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
         let transaction = self.file.read()?;
         let open = || -> Result<Snapshot<'_>, Failure> {
             Ok(Snapshot {
@@ -144,13 +180,39 @@ impl Snapshot<'_> {
         if id.tag != self.tag() {
             return Ok(None);
         }
-        let stored = self.shared.log.record(&self.log, id.position)?.and_then(Stored::of);
+        let record = self.shared.log.record(&self.log, id.position);
+        let record = record.inspect_err(|failure| self.note(failure))?;
+        let stored = record.and_then(Stored::of);
         Ok(stored.filter(|stored| stored.works_of(id, &self.shared.lanes).is_some()))
+    }
+
+    fn note(&self, failure: &Failure) {
+        if let Failure::Damaged(damaged) = failure {
+            self.shared.damages.note(*damaged);
+        }
     }
 
     fn standing(&self, position: u64) -> Result<Standing, Failure> {
         let Some(stored) = self.outcomes.get(position)? else { return Ok(Standing::default()) };
         Ok(Standing::read(position, stored.value())?)
+    }
+
+    /// The dead works from a position on, each with its kind.
+    pub(super) fn dead_from(&self, position: u64) -> Result<redb::Range<'_, u64, u8>, Failure> {
+        Ok(self.dead.range(position..)?)
+    }
+
+    /// The source of a receipt, and the plugin that tried last to parse it; `None` if it was none or
+    /// was not tried.
+    pub(super) fn parse_tried(
+        &self,
+        position: u64,
+    ) -> Result<Option<(Name, Option<PluginStamp>)>, Failure> {
+        let log = &self.shared.log;
+        let Record::Receipt(receipt) = log.expect(&self.log, position)? else { return Ok(None) };
+        let Some(last) = self.standing(position)?.last else { return Ok(None) };
+        let Record::Try(tried) = log.expect(&self.log, last)? else { return Ok(None) };
+        Ok(Some((receipt.source, tried.plugin)))
     }
 
     fn receipt(&self, receipt: &Receipt) -> Result<ReceiptView, Failure> {
@@ -187,8 +249,13 @@ impl Snapshot<'_> {
             }
         }
         let parcels = runs.iter().flat_map(|run| &run.tries).flat_map(|tried| &tried.parcels);
+        let mut damaged = Vec::new();
         for id in parcels {
-            let record = self.shared.log.record(&self.log, id.position)?;
+            let record = self.shared.log.record(&self.log, id.position);
+            let Some(record) = self.shared.damages.pass(record)? else {
+                damaged.push(DamagedItem { id: Some(*id), position: id.position });
+                continue;
+            };
             let Some(Record::Parcel(StoredParcel { parcel, run, .. })) = record else {
                 continue; // It was kept long enough.
             };
@@ -206,7 +273,40 @@ impl Snapshot<'_> {
             state: State::of_all(states),
             runs,
             deliveries,
+            damaged,
         })
+    }
+
+    fn run(&self, event: &StoredEvent, id: Id) -> Result<Option<Of<RunView>>, Failure> {
+        let works = Stored::Event(event.clone().into()).works(&self.shared.lanes);
+        let work = works.into_iter().find(|work| work.id(self.tag()) == id);
+        let Some(work) = work else { return Ok(None) };
+        let History { progress, tries, .. } = self.history(id.position)?;
+        let run = RunView { id, handler: work.group, progress, tries };
+        Ok(Some(Of::new(run, event.id, Some(event))))
+    }
+
+    fn delivery_of(&self, stored: &Stored, id: Id) -> Result<Option<Of<DeliveryView>>, Failure> {
+        match stored {
+            Stored::Receipt(_) => Ok(None),
+            Stored::Event(event) => {
+                let mut works = stored.works(&self.shared.lanes).into_iter();
+                let work = works.find(|work| work.id(self.tag()) == id);
+                let Some(work) = work else { return Ok(None) };
+                let delivery = self.delivery(id, work.group, None)?;
+                Ok(Some(Of::new(delivery, event.id, Some(event))))
+            }
+            Stored::Parcel(parcel) => {
+                let endpoint = parcel.parcel.endpoint.clone();
+                let delivery = self.delivery(id, endpoint, Some(parcel.run))?;
+                // The event may be gone, or can't be read: the delivery is what was asked for.
+                let event = self.shared.damages.pass(self.find(parcel.event))?.flatten();
+                let Some(Stored::Event(event)) = event else {
+                    return Ok(Some(Of::new(delivery, parcel.event, None)));
+                };
+                Ok(Some(Of::new(delivery, event.id, Some(&event))))
+            }
+        }
     }
 
     fn delivery(&self, id: Id, endpoint: Name, run: Option<Id>) -> Result<DeliveryView, Failure> {
@@ -214,17 +314,26 @@ impl Snapshot<'_> {
         Ok(DeliveryView { id, endpoint, run, progress, attempts })
     }
 
-    /// Follows a work's history back from its latest record, and gives it oldest first.
+    /// Follows a work's history back from its latest record, and gives it oldest first: as far as it
+    /// is there and can be read.
     fn history(&self, position: u64) -> Result<History, Failure> {
-        let standing = self.standing(position)?;
+        let damages = &self.shared.damages;
+        let mut damaged_at = None;
+        let standing = damages.pass(self.standing(position))?.unwrap_or_else(|| {
+            damaged_at = Some(position);
+            Standing::default()
+        });
         let (mut tries, mut attempts, mut reopened_at) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = standing.last;
         for _ in 0..HISTORY_MAX {
             let Some(position) = next else { break };
+            let Some(record) = damages.pass(self.shared.log.record(&self.log, position))? else {
+                damaged_at = Some(position);
+                break;
+            };
             // What is older may be gone.
-            let Some(record) = self.shared.log.record(&self.log, position)? else { break };
+            let Some(record) = record else { break };
             next = match record {
-                Record::Gap => break,
                 Record::Try(record) => {
                     let previous = record.previous;
                     tries.push(TryView::new(record, self.tag()));
@@ -239,8 +348,11 @@ impl Snapshot<'_> {
                     reopened_at.push(record.at);
                     record.previous
                 }
+                Record::Gap => break,
                 Record::Receipt(_) | Record::Event(_) | Record::Parcel(_) => {
-                    return Err(Damaged { position }.into());
+                    damages.note(Damaged { position });
+                    damaged_at = Some(position);
+                    break;
                 }
             };
         }
@@ -252,115 +364,8 @@ impl Snapshot<'_> {
             Progress::Ready | Progress::Done | Progress::Dead => None,
         };
         let (state, tries_made) = (State::of(standing), standing.tries_made);
-        let progress = Progressed { state, tries_made, retry_at, reopened_at };
+        let progress = Progressed { state, tries_made, retry_at, reopened_at, damaged_at };
         Ok(History { progress, tries, attempts })
-    }
-
-    fn events(&self, filter: &EventFilter, page: Page) -> Result<Listing<EventSummary>, Failure> {
-        let before = page.cursor.unwrap_or(u64::MAX);
-        let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
-        let mut items = Vec::new();
-        let mut next = None;
-        for (looked_at, row) in self.log.range(..before)?.rev().enumerate() {
-            if looked_at == PAGE_SEGMENTS_MAX {
-                return Ok(Listing { items, next });
-            }
-            let (first, packed) = row?;
-            let segment = Segment::read(first.value(), packed.value())?;
-            let entries: Vec<_> =
-                segment.entries().filter(|entry| entry.position < before).collect();
-            for entry in entries.iter().rev() {
-                if entry.kind != RecordKind::Event {
-                    continue;
-                }
-                let Record::Event(event) = Record::read(entry, self.tag())? else { continue };
-                let Some(summary) = self.summary(&event, filter)? else { continue };
-                items.push(summary);
-                if items.len() == limit {
-                    return Ok(Listing { items, next: Some(entry.position) });
-                }
-            }
-            next = Some(first.value());
-        }
-        Ok(Listing { items, next: None })
-    }
-
-    /// The event in short, if it matches.
-    fn summary(
-        &self,
-        stored: &StoredEvent,
-        filter: &EventFilter,
-    ) -> Result<Option<EventSummary>, Failure> {
-        let state = |stored: &StoredEvent| -> Result<State, Failure> {
-            let owed = 1..u64::from(stored.width());
-            let states: Result<Vec<State>, Failure> = owed
-                .map(|offset| self.standing(stored.id.position + offset).map(State::of))
-                .collect();
-            Ok(State::of_all(states?))
-        };
-        if !filter.matches(stored) {
-            return Ok(None);
-        }
-        let state = state(stored)?;
-        if filter.state.is_some_and(|wanted| wanted != state) {
-            return Ok(None);
-        }
-        Ok(Some(EventSummary {
-            id: stored.id,
-            source: stored.event.source.clone(),
-            event_id: stored.event.id.clone(),
-            event_type: stored.event.event_type.clone(),
-            subject: stored.event.subject.clone(),
-            time: stored.event.time,
-            recorded_at: stored.recorded_at,
-            receipt: stored.receipt,
-            state,
-        }))
-    }
-
-    fn dead(&self, page: Page) -> Result<Listing<DeadLetter>, Failure> {
-        let before = page.cursor.unwrap_or(u64::MAX);
-        let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
-        let mut items = Vec::new();
-        for row in self.dead.range(..before)?.rev() {
-            let (position, kind) = row?;
-            let position = position.value();
-            if items.len() == limit {
-                return Ok(Listing { items, next: Some(position + 1) });
-            }
-            let kind = WorkKind::read(kind.value()).ok_or(Damaged { position })?;
-            items.push(self.dead_letter(kind, position)?);
-        }
-        Ok(Listing { items, next: None })
-    }
-
-    fn dead_letter(&self, kind: WorkKind, position: u64) -> Result<DeadLetter, Failure> {
-        let damaged = || Damaged { position };
-        let id = work_id(kind, position, self.tag());
-        let stored = self.find(id)?.ok_or_else(damaged)?;
-        let work = stored.works_of(id, &self.shared.lanes).and_then(|mut works| works.pop());
-        let (receipt, event) = match &stored {
-            Stored::Receipt(receipt) => (Some(receipt.id), None),
-            Stored::Event(event) => (event.receipt, Some(event.id)),
-            Stored::Parcel(parcel) => (None, Some(parcel.event)),
-        };
-        let standing = self.standing(position)?;
-        let last = standing.last.ok_or_else(damaged)?;
-        let (outcome, died_at) = match self.shared.log.expect(&self.log, last)? {
-            Record::Try(tried) => (tried.outcome, tried.at.after(tried.duration)),
-            Record::Attempt(attempt) => (attempt.outcome, attempt.at.after(attempt.duration)),
-            _ => return Err(damaged().into()),
-        };
-        Ok(DeadLetter {
-            id,
-            kind,
-            name: work.ok_or_else(damaged)?.group,
-            reason: outcome.reason().unwrap_or_default().to_owned(),
-            died_at,
-            tries_made: standing.tries_made,
-            receipt,
-            event,
-        })
     }
 }
 

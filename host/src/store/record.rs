@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::segment::{Damaged, Entry};
+use super::segment::{Damaged, Entry, Segment};
 use super::stored::{Receipt, Routes, StoredEvent, StoredParcel};
 use super::tried::{Attempt, PluginStamp, Try};
 use crate::effect::{Alert, LogLine, Parcel};
@@ -81,6 +81,24 @@ impl Record {
         };
         Ok(record)
     }
+
+    /// When it was written, by its own account.
+    pub(super) fn written_at(&self) -> Option<Timestamp> {
+        Some(match self {
+            Self::Receipt(receipt) => receipt.request.received_at,
+            Self::Event(event) => event.recorded_at,
+            Self::Parcel(parcel) => parcel.recorded_at,
+            Self::Try(tried) => tried.at,
+            Self::Attempt(attempt) => attempt.at,
+            Self::Reopening(reopening) => reopening.at,
+            Self::Gap => return None,
+        })
+    }
+}
+
+/// When the first of these was written that says so; what is damaged says nothing.
+pub(super) fn first_written(segment: &Segment, tag: u32) -> Option<Timestamp> {
+    segment.entries().find_map(|entry| Record::read(&entry, tag).ok()?.written_at())
 }
 
 /// A [`Receipt`] without its id.

@@ -5,20 +5,21 @@
 //! forgotten; claims that were not committed never happened. Writes nothing.
 
 use std::collections::BTreeSet;
-use std::ops::Bound;
 
 use redb::{ReadOnlyTable, ReadTransaction};
 
-use super::backlog::{Backlog, LaneKeys};
+use super::backlog::{Backlog, LaneKeys, OpenWork};
+use super::damage::Damages;
 use super::file::{self, File};
 use super::frontier::Frontier;
 use super::known_ids::{IDS, IdIndex, IdKey, Shape};
 use super::log::LogReader;
 use super::owed::Stored;
-use super::record::{Record, RecordKind};
+use super::record::{Record, RecordKind, first_written};
 use super::segment::{Damaged, Segment};
 use super::standing::{Standing, WorkKind};
 use super::{Error, Failure};
+use crate::event::Timestamp;
 
 /// What a start found.
 #[derive(Debug)]
@@ -28,71 +29,144 @@ pub(super) struct Recovered {
     pub(super) ids: IdIndex,
     /// Where the log ends.
     pub(super) end: u64,
+    /// The time as it was believed last, if ever.
+    pub(super) told: Option<Timestamp>,
 }
 
-/// Reads what is owed.
-pub(super) fn recover(file: &File, lanes: &LaneKeys, shape: Shape) -> Result<Recovered, Error> {
-    Ok(recover_from(&file.read()?, file.tag, lanes, shape)?)
-}
+/// A damaged segment at the end of the log takes at most so many positions.
+const UNREAD_WIDTH: u64 = 1 << 32;
+/// Segments at the end that are asked for the time.
+const ASKED_MAX: usize = 64;
 
-fn recover_from(
-    transaction: &ReadTransaction,
-    tag: u32,
+/// Reads what is owed. A work whose record is damaged is left where it is, and nothing else.
+pub(super) fn recover(
+    file: &File,
     lanes: &LaneKeys,
     shape: Shape,
-) -> Result<Recovered, Failure> {
-    let log = transaction.open_table(file::LOG)?;
-    let outcomes = transaction.open_table(file::OUTCOMES)?;
-    let meta = transaction.open_table(file::META)?;
-    let low_water = meta.get(file::LOW_WATER)?.map_or(0, |mark| mark.value());
-    let mut backlog = Backlog::default();
+    damages: &Damages,
+) -> Result<Recovered, Error> {
+    let transaction = file.read()?;
+    let open = || -> Result<Start<'_>, Failure> {
+        Ok(Start {
+            tag: file.tag,
+            lanes,
+            damages,
+            log: transaction.open_table(file::LOG)?,
+            outcomes: transaction.open_table(file::OUTCOMES)?,
+        })
+    };
+    Ok(open()?.recover(&transaction, shape)?)
+}
 
-    // Those before the mark are older: first, so that subjects keep their order.
-    let reader = LogReader::new(tag);
-    for row in transaction.open_table(file::OPEN)?.range::<u64>(..)? {
-        let position = row?.0.value();
-        let stored = Stored::of(reader.expect(&log, position)?).ok_or(Damaged { position })?;
-        let mut works = stored.works(lanes).into_iter();
-        let work = works.find(|work| work.entry.position == position);
-        let work = work.ok_or(Damaged { position })?;
-        backlog.push(work.standing(standing(&outcomes, position)?));
-    }
+/// What a start reads from.
+struct Start<'a> {
+    tag: u32,
+    lanes: &'a LaneKeys,
+    damages: &'a Damages,
+    log: ReadOnlyTable<u64, &'static [u8]>,
+    outcomes: ReadOnlyTable<u64, &'static [u8]>,
+}
 
-    let mut ids = IdIndex::load(&transaction.open_table(IDS)?, shape)?;
-    let mut open = BTreeSet::new();
-    let mut end = low_water;
-    let from = low_water.min(ids.mark());
-    for row in log.range((Bound::Included(from), Bound::Unbounded))? {
-        let (first, packed) = row?;
-        let segment = Segment::read(first.value(), packed.value())?;
-        end = segment.next();
-        for stored in stored_in(&segment, tag)? {
-            let position = stored.id().position;
-            if position >= ids.mark() {
-                learn_ids(&mut ids, &stored);
-            }
-            let works = if position >= low_water { stored.works(lanes) } else { Vec::new() };
-            for work in works {
-                let standing = standing(&outcomes, work.entry.position)?;
-                if standing.is_open() {
-                    open.insert(work.entry.position);
-                    backlog.push(work.standing(standing));
+impl Start<'_> {
+    fn recover(&self, transaction: &ReadTransaction, shape: Shape) -> Result<Recovered, Failure> {
+        let meta = transaction.open_table(file::META)?;
+        let low_water = meta.get(file::LOW_WATER)?.map_or(0, |mark| mark.value());
+        let told = meta.get(file::TOLD)?.map(|told| Timestamp(told.value()));
+        let told = told.map_or_else(|| self.last_written(), |told| Ok(Some(told)))?;
+        let mut backlog = Backlog::default();
+        // Those before the mark are older: first, so that subjects keep their order.
+        let reader = LogReader::new(self.tag);
+        for row in transaction.open_table(file::OPEN)?.range::<u64>(..)? {
+            let work = self.damages.pass(self.before_mark(&reader, row?.0.value()))?;
+            work.into_iter().for_each(|work| backlog.push(work));
+        }
+
+        let mut ids = IdIndex::load(&transaction.open_table(IDS)?, shape)?;
+        let mut open = BTreeSet::new();
+        let mut end = low_water;
+        for row in self.log.range(self.segment_at(low_water.min(ids.mark()))?..)? {
+            let (first, packed) = row?;
+            let segment = Segment::read(first.value(), packed.value());
+            let Some(segment) = self.damages.pass(segment)? else {
+                // The mark is never in the middle of a segment.
+                let is_before = first.value() < low_water;
+                end = if is_before { low_water } else { first.value() + UNREAD_WIDTH };
+                continue;
+            };
+            end = segment.next().max(low_water);
+            for stored in self.stored_in(&segment)? {
+                let position = stored.id().position;
+                if position >= ids.mark() {
+                    learn_ids(&mut ids, &stored);
+                }
+                let works =
+                    if position >= low_water { stored.works(self.lanes) } else { Vec::new() };
+                for work in works {
+                    let standing = self.damages.pass(self.standing(work.entry.position))?;
+                    if let Some(standing) = standing.filter(|standing| standing.is_open()) {
+                        open.insert(work.entry.position);
+                        backlog.push(work.standing(standing));
+                    }
                 }
             }
         }
+        backlog.count_dead(self.count_dead(transaction)?);
+        Ok(Recovered { backlog, frontier: Frontier::new(low_water, end, open), ids, end, told })
     }
-    backlog.count_dead(count_dead(transaction)?);
-    Ok(Recovered { backlog, frontier: Frontier::new(low_water, end, open), ids, end })
-}
 
-fn stored_in(segment: &Segment, tag: u32) -> Result<Vec<Stored>, Failure> {
-    let mut found = Vec::new();
-    for entry in segment.entries() {
-        if matches!(entry.kind, RecordKind::Receipt | RecordKind::Event | RecordKind::Parcel) {
-            found.extend(Stored::of(Record::read(&entry, tag)?));
-        }
+    /// The key of the segment that takes this position, or of none before it.
+    fn segment_at(&self, position: u64) -> Result<u64, Failure> {
+        let before = self.log.range(..=position)?.next_back().transpose()?;
+        Ok(before.map_or(position, |(first, _)| first.value()))
     }
-    Ok(found)
+
+    /// An open work before the low-water mark.
+    fn before_mark(&self, reader: &LogReader, position: u64) -> Result<OpenWork, Failure> {
+        let damaged = || Damaged { position };
+        let stored = Stored::of(reader.expect(&self.log, position)?).ok_or_else(damaged)?;
+        let mut works = stored.works(self.lanes).into_iter();
+        let work = works.find(|work| work.entry.position == position).ok_or_else(damaged)?;
+        Ok(work.standing(self.standing(position)?))
+    }
+
+    fn stored_in(&self, segment: &Segment) -> Result<Vec<Stored>, Failure> {
+        let mut found = Vec::new();
+        for entry in segment.entries() {
+            if matches!(entry.kind, RecordKind::Receipt | RecordKind::Event | RecordKind::Parcel) {
+                let record = self.damages.pass(Record::read(&entry, self.tag))?;
+                found.extend(record.and_then(Stored::of));
+            }
+        }
+        Ok(found)
+    }
+
+    fn standing(&self, position: u64) -> Result<Standing, Failure> {
+        let Some(stored) = self.outcomes.get(position)? else { return Ok(Standing::default()) };
+        Ok(Standing::read(position, stored.value())?)
+    }
+
+    fn count_dead(&self, transaction: &ReadTransaction) -> Result<[i64; 3], Failure> {
+        let mut dead = [0; 3];
+        for row in transaction.open_table(file::DEAD)?.range::<u64>(..)? {
+            let (position, kind) = row?;
+            let damaged = Damaged { position: position.value() };
+            let kind = WorkKind::read(kind.value()).ok_or(damaged);
+            self.damages.pass(kind)?.into_iter().for_each(|kind| dead[kind as usize] += 1);
+        }
+        Ok(dead)
+    }
+
+    /// When the latest record was written that says so.
+    fn last_written(&self) -> Result<Option<Timestamp>, Failure> {
+        for row in self.log.range::<u64>(..)?.rev().take(ASKED_MAX) {
+            let (first, packed) = row?;
+            let segment = self.damages.pass(Segment::read(first.value(), packed.value()))?;
+            if let Some(at) = segment.and_then(|segment| first_written(&segment, self.tag)) {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// The ids that an append or a parse bound when it stored this.
@@ -110,23 +184,4 @@ fn learn_ids(ids: &mut IdIndex, stored: &Stored) {
         }
         Stored::Event(_) | Stored::Parcel(_) => (),
     }
-}
-
-fn standing(
-    outcomes: &ReadOnlyTable<u64, &'static [u8]>,
-    position: u64,
-) -> Result<Standing, Failure> {
-    let Some(stored) = outcomes.get(position)? else { return Ok(Standing::default()) };
-    Ok(Standing::read(position, stored.value())?)
-}
-
-fn count_dead(transaction: &ReadTransaction) -> Result<[i64; 3], Failure> {
-    let mut dead = [0; 3];
-    for row in transaction.open_table(file::DEAD)?.range::<u64>(..)? {
-        let (position, kind) = row?;
-        let damaged = Damaged { position: position.value() };
-        let kind = WorkKind::read(kind.value()).ok_or(damaged)?;
-        dead[kind as usize] += 1;
-    }
-    Ok(dead)
 }

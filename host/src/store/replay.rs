@@ -1,80 +1,158 @@
-//! Replay: what is done or dead is opened again.
+//! Replay: what is done or dead is opened again, what waits for another try is tried now.
 //!
 //! A reopened work starts with its tries anew and keeps its id and its history, so that a receiver
-//! still recognizes a delivery. What is pending or in flight is left alone.
+//! still recognizes a delivery; a hastened one keeps its tries. Oldest first, so that a subject's
+//! events stay in order. What is ready or in flight is left alone.
 
 use std::collections::HashSet;
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use tokio::task::spawn_blocking;
-
+use super::backlog::OpenWork;
 use super::draft::Draft;
+use super::error::aside;
 use super::log::LogReader;
-use super::owed::Stored;
-use super::query::{EventFilter, Page};
-use super::record::{Record, RecordKind, ReopeningRecord};
+use super::owed::{Stored, work_id};
+use super::query::{EventFilter, Found};
+use super::record::{RecordKind, ReopeningRecord};
 use super::standing::{Progress, Standing, WorkKind};
-use super::view::{EventSummary, State};
+use super::view::State;
 use super::writer::Op;
-use super::{Error, Failure, Shared, Store, file};
+use super::{Error, Failure, Shared, Store};
 use crate::ids::{Id, Name};
 
 /// Most events or dead letters that one transaction opens again.
 const BATCH_MAX: usize = 256;
+/// Most events that one slice of a replay takes.
+const SLICE_EVENTS_MAX: usize = 4 * BATCH_MAX;
+/// A slice ends after about this time.
+const SLICE_TIME: Duration = Duration::from_secs(2);
 
 /// What to open again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target {
     id: Id,
-    /// Only what is dead of it, not what is done.
-    only_dead: bool,
+    /// Only what stands so of it.
+    only: Option<State>,
+    /// Somebody named it: then it must be there.
+    is_named: bool,
 }
 
-/// What a replay came to.
+/// What a replay came to, in works: receipts to parse, runs, deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Replayed {
-    /// Works that were done or dead and are pending now.
+    /// Works that were done or dead and are done again.
     pub reopened: usize,
-    /// Works that are as they were: pending, or done where only the dead were asked for.
-    pub left: usize,
+    /// Works that waited for another try and are tried now.
+    pub hastened: usize,
+    /// Works that are as they were: under way already, or in another state than was asked for.
+    pub unchanged: usize,
+    /// What could not be read and was left as it is.
+    #[serde(skip_serializing_if = "is_none")]
+    pub damaged: usize,
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl std::ops::AddAssign for Replayed {
     fn add_assign(&mut self, more: Self) {
         self.reopened += more.reopened;
-        self.left += more.left;
+        self.hastened += more.hastened;
+        self.unchanged += more.unchanged;
+        self.damaged += more.damaged;
     }
 }
 
+/// How far a replay by a filter has come, and where it ends: it never comes to what it caused itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplayCursor {
+    next: u64,
+    end: u64,
+}
+
+/// A text that is no [`ReplayCursor`].
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not what a replay gave as `next`")]
+pub struct InvalidCursor(String);
+
+impl fmt::Display for ReplayCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.next, self.end)
+    }
+}
+
+impl FromStr for ReplayCursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let parse = || {
+            let (next, end) = text.split_once('-')?;
+            Some(Self { next: next.parse().ok()?, end: end.parse().ok()? })
+        };
+        parse().ok_or_else(|| InvalidCursor(text.to_owned()))
+    }
+}
+
+impl serde::Serialize for ReplayCursor {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A part of a replay by a filter.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct ReplaySlice {
+    /// What it came to.
+    #[serde(flatten)]
+    pub replayed: Replayed,
+    /// Where to go on; `None` if this was the last part.
+    pub next: Option<ReplayCursor>,
+}
+
 impl Store {
-    /// Opens again what is finished of these: a receipt's parse if it is dead, all runs and
-    /// deliveries of an event, one run, or one delivery. An id that stands for nothing is an
-    /// [`Error::Unknown`], and then nothing is opened.
-    pub async fn replay(&self, ids: Vec<Id>) -> Result<Replayed, Error> {
-        let target = |id| Target { id, only_dead: false };
+    /// Opens again what is finished of these, oldest first: a receipt's parse if it is dead, all runs
+    /// and deliveries of an event, one run, or one delivery. What waits for another try is tried
+    /// now. An id that stands for nothing is an [`Error::Unknown`], and then nothing is opened.
+    pub async fn replay(&self, mut ids: Vec<Id>) -> Result<Replayed, Error> {
+        ids.sort_by_key(|id| id.position);
+        ids.dedup();
+        let target = |id| Target { id, only: None, is_named: true };
         self.reopen(ids.into_iter().map(target).collect()).await
     }
 
-    /// Opens again what is finished of all events that match; if the filter asks for dead ones,
-    /// only what is dead of them. In many small transactions, newest first.
-    pub async fn replay_matching(&self, filter: EventFilter) -> Result<Replayed, Error> {
+    /// The same for a part of all events that match, oldest first, from where the last part ended. If
+    /// the filter asks for a state, only what stands so of them: the dead are done again, the
+    /// pending are tried now. In small transactions; drop it, and what is done so far stays.
+    pub async fn replay_matching(
+        &self,
+        filter: EventFilter,
+        cursor: Option<ReplayCursor>,
+    ) -> Result<ReplaySlice, Error> {
         let filter = Arc::new(filter);
-        let only_dead = filter.state == Some(State::Dead);
+        let (started, mut events) = (Instant::now(), 0);
+        let end = self.handle.shared.end.load(Ordering::Relaxed);
+        let mut cursor = cursor.unwrap_or(ReplayCursor { next: 0, end });
         let mut replayed = Replayed::default();
-        let mut cursor = None;
-        loop {
+        while events < SLICE_EVENTS_MAX && started.elapsed() < SLICE_TIME {
             let (store, wanted) = (self.clone(), Arc::clone(&filter));
-            let page = Page { cursor, limit: BATCH_MAX };
-            let listing = spawn_blocking(move || store.events(&wanted, page)).await;
-            let listing = listing.expect("a query does not panic")?;
+            let part = cursor.next..cursor.end;
+            let found = aside(move || store.handle.shared.matching(&wanted, part)).await?;
 
-            let target = |event: EventSummary| Target { id: event.id, only_dead };
-            replayed += self.reopen(listing.items.into_iter().map(target).collect()).await?;
-            cursor = listing.next;
-            if cursor.is_none() {
-                return Ok(replayed);
+            events += found.targets.len();
+            replayed.damaged += found.damaged;
+            replayed += self.reopen(found.targets).await?;
+            match found.next {
+                Some(next) => cursor.next = next,
+                None => return Ok(ReplaySlice { replayed, next: None }),
             }
         }
+        Ok(ReplaySlice { replayed, next: Some(cursor) })
     }
 
     /// Opens again the dead parses of these sources that were last tried by a plugin with another
@@ -87,15 +165,16 @@ impl Store {
         let sources: Arc<HashSet<Name>> = Arc::new(sources.iter().cloned().collect());
         let digest: Arc<str> = not_digest.into();
         let mut replayed = Replayed::default();
-        let mut before = u64::MAX;
+        let mut from = 0;
         loop {
             let (store, sources, digest) =
                 (self.clone(), Arc::clone(&sources), Arc::clone(&digest));
-            let find = move || store.handle.shared.outdated(&sources, &digest, before);
-            let found = spawn_blocking(find).await.expect("a query does not panic")?;
+            let found =
+                aside(move || store.handle.shared.outdated(&sources, &digest, from)).await?;
+            replayed.damaged += found.damaged;
             replayed += self.reopen(found.targets).await?;
             let Some(next) = found.next else { return Ok(replayed) };
-            before = next;
+            from = next;
         }
     }
 
@@ -107,47 +186,61 @@ impl Store {
     }
 }
 
-/// Dead parses to open again.
-#[derive(Debug)]
-struct Outdated {
+/// What to open again.
+#[derive(Debug, Default)]
+struct Targets {
     targets: Vec<Target>,
-    /// Look on before this position.
+    /// Look on from this position.
     next: Option<u64>,
+    /// What could not be read.
+    damaged: usize,
 }
 
 impl Shared {
-    /// Looks through some dead letters, newest first.
-    fn outdated(
-        &self,
-        sources: &HashSet<Name>,
-        digest: &str,
-        before: u64,
-    ) -> Result<Outdated, Error> {
-        let transaction = self.file.read()?;
-        let find = || -> Result<Outdated, Failure> {
-            let log = transaction.open_table(file::LOG)?;
-            let outcomes = transaction.open_table(file::OUTCOMES)?;
-            let mut found = Outdated { targets: Vec::new(), next: None };
-            let dead = transaction.open_table(file::DEAD)?;
-            for (looked_at, row) in dead.range(..before)?.rev().enumerate() {
+    /// Looks through some of a part of the log for events that match, oldest first.
+    fn matching(&self, filter: &EventFilter, part: Range<u64>) -> Result<Targets, Error> {
+        let snapshot = self.snapshot()?;
+        let look = || -> Result<Targets, Failure> {
+            let found = snapshot.events_within(filter, part, BATCH_MAX, SLICE_TIME)?;
+            let Found { events, next, damaged } = found;
+            let mut targets = Vec::new();
+            for event in events {
+                let is_so = |standing| filter.state == Some(State::of(standing));
+                if filter.state.is_none() || snapshot.has_work(&event, is_so)? {
+                    targets.push(Target { id: event.id, only: filter.state, is_named: false });
+                }
+            }
+            Ok(Targets { targets, next, damaged })
+        };
+        Ok(look()?)
+    }
+
+    /// Looks through some dead letters, oldest first.
+    fn outdated(&self, sources: &HashSet<Name>, digest: &str, from: u64) -> Result<Targets, Error> {
+        let snapshot = self.snapshot()?;
+        let find = || -> Result<Targets, Failure> {
+            let mut found = Targets::default();
+            for (looked_at, row) in snapshot.dead_from(from)?.enumerate() {
                 let (position, kind) = row?;
                 let position = position.value();
                 if looked_at == BATCH_MAX {
-                    found.next = Some(position + 1);
+                    found.next = Some(position);
                     break;
                 }
                 if kind.value() != WorkKind::Parse as u8 {
                     continue;
                 }
-                let Record::Receipt(receipt) = self.log.expect(&log, position)? else { continue };
-                let last = outcomes.get(position)?;
-                let last =
-                    last.map(|stored| Standing::read(position, stored.value())).transpose()?;
-                let Some(last) = last.and_then(|standing| standing.last) else { continue };
-                let Record::Try(tried) = self.log.expect(&log, last)? else { continue };
-                let outdated = tried.plugin.is_none_or(|plugin| plugin.digest != digest);
-                if outdated && sources.contains(&receipt.source) {
-                    found.targets.push(Target { id: receipt.id, only_dead: true });
+                match self.damages.pass(snapshot.parse_tried(position))? {
+                    Some(Some((source, plugin))) => {
+                        let outdated = plugin.is_none_or(|plugin| plugin.digest != digest);
+                        if outdated && sources.contains(&source) {
+                            let id = work_id(WorkKind::Parse, position, self.file.tag);
+                            let only = Some(State::Dead);
+                            found.targets.push(Target { id, only, is_named: false });
+                        }
+                    }
+                    Some(None) => (),
+                    None => found.damaged += 1,
                 }
             }
             Ok(found)
@@ -157,44 +250,67 @@ impl Shared {
 }
 
 impl Draft<'_> {
-    /// Opens what is finished of the targets; nothing if one of them is unknown.
+    /// Opens what is finished of the targets, and hastens what waits; nothing if one that somebody
+    /// named is unknown.
     pub(super) fn replay(&mut self, targets: &[Target]) -> Result<Replayed, Error> {
+        let mut replayed = Replayed::default();
         let mut works = Vec::new();
         let mut unknown = Vec::new();
         // Reads what is there in this transaction: what was swept away can't be opened again.
         let log = LogReader::new(self.shared.file.tag);
-        for Target { id, only_dead } in targets {
+        for Target { id, only, is_named } in targets {
             let known = id.tag == self.shared.file.tag;
-            let record = if known { log.record(&self.log, id.position)? } else { None };
+            let record = if known { log.record(&self.log, id.position) } else { Ok(None) };
+            let Some(record) = self.shared.damages.pass(record)? else {
+                replayed.damaged += 1;
+                continue;
+            };
             let stored = record.and_then(Stored::of);
             match stored.and_then(|stored| stored.works_of(*id, &self.shared.lanes)) {
-                Some(owed) => works.extend(owed.into_iter().map(|work| (work, *only_dead))),
-                None => unknown.push(*id),
+                Some(owed) => works.extend(owed.into_iter().map(|work| (work, *only))),
+                None if *is_named => unknown.push(*id),
+                None => (),
             }
         }
         if !unknown.is_empty() {
             return Err(Error::Unknown(unknown));
         }
-
-        let mut replayed = Replayed::default();
-        for (work, only_dead) in works {
-            let before = self.standing(work.entry.position)?;
-            let reopens = match before.progress {
-                Progress::Dead => true,
-                // The events of a parsed receipt are there: those can be replayed.
-                Progress::Done => !only_dead && work.kind != WorkKind::Parse,
-                Progress::Ready | Progress::RetryAt(_) => false,
-            };
-            if !reopens {
-                replayed.left += 1;
-                continue;
-            }
-            let (position, previous) = (work.entry.position, before.last);
-            let record = ReopeningRecord { work: position, previous, at: self.now };
-            let record = self.record(RecordKind::Reopening, &record);
-            self.reopen(work, before, Standing::reopened(record))?;
-            replayed.reopened += 1;
+        for (work, only) in works {
+            self.replay_work(work, only, &mut replayed)?;
         }
         Ok(replayed)
+    }
+
+    fn replay_work(
+        &mut self,
+        work: OpenWork,
+        only: Option<State>,
+        replayed: &mut Replayed,
+    ) -> Result<(), Failure> {
+        let position = work.entry.position;
+        let Some(before) = self.shared.damages.pass(self.standing(position))? else {
+            replayed.damaged += 1;
+            return Ok(());
+        };
+        let is_wanted = only.is_none_or(|only| only == State::of(before));
+        match before.progress {
+            // The events of a parsed receipt are there: those can be replayed.
+            Progress::Done if work.kind == WorkKind::Parse => replayed.unchanged += 1,
+            Progress::Done | Progress::Dead if is_wanted => {
+                let record =
+                    ReopeningRecord { work: position, previous: before.last, at: self.now };
+                let record = self.record(RecordKind::Reopening, &record);
+                self.reopen(work, before, Standing::reopened(record))?;
+                replayed.reopened += 1;
+            }
+            Progress::RetryAt(due) if is_wanted && due > self.now => {
+                // A transaction without a segment is none.
+                self.record(RecordKind::Gap, &());
+                self.hasten(work, before, due)?;
+                replayed.hastened += 1;
+            }
+            _ => replayed.unchanged += 1,
+        }
+        Ok(())
     }
 }

@@ -31,7 +31,7 @@ const KEPT_BYTES_MAX: usize = 4 << 20;
 const HEAD_BYTES: usize = 9;
 
 /// Something in the log that can't be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the log is damaged at position {position}")]
 pub struct Damaged {
     /// The record's position, or its segment's.

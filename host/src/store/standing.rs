@@ -33,7 +33,7 @@ impl WorkKind {
 /// How far a work has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) enum Progress {
-    /// Waits for its first try, or the first after it was reopened.
+    /// May be tried at once: for the first time, after it was reopened, or because it was hastened.
     #[default]
     Ready,
     /// Waits for another try, not before this time.
@@ -68,6 +68,11 @@ impl Standing {
     /// After being opened again, which `record` tells of.
     pub(super) fn reopened(record: u64) -> Self {
         Self { progress: Progress::Ready, tries_made: 0, last: Some(record) }
+    }
+
+    /// After it was said that it need not wait.
+    pub(super) fn hastened(self) -> Self {
+        Self { progress: Progress::Ready, ..self }
     }
 
     /// Whether there is something left to do.

@@ -19,6 +19,8 @@ pub struct KindStats {
     pub retrying: usize,
     /// Wait behind another of their subject.
     pub blocked: usize,
+    /// Can't be done, because their record is damaged.
+    pub parked: usize,
     /// Dead letters.
     pub dead: u64,
 }
@@ -41,4 +43,6 @@ pub struct Stats {
     pub commits: u64,
     /// Where the log ends.
     pub end: u64,
+    /// Positions of the log at which damage was met since the start.
+    pub damaged: usize,
 }

@@ -2,23 +2,25 @@
 //!
 //! Reads a view of the file, aside, and packs anew what is old; the writer then puts that in place
 //! in one bounded step between commits, if what it relies on still holds. Touches nothing at or
-//! behind the low-water mark, and nothing that is open. Freed pages are used again by later commits,
+//! behind the low-water mark, nothing whose event ids a start would miss, and nothing that is open.
+//! Freed pages are used again by later commits,
 //! the first of the file first, and the file is cut where its end is free; it is never rewritten to
 //! make it shorter.
 
 pub(super) mod survey;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use redb::ReadableTable;
-use tokio::task::spawn_blocking;
 
 use self::survey::{Pass, Step};
 use super::draft::Draft;
+use super::error::aside;
 use super::pack::Packed;
 use super::record::RecordKind;
 use super::retention::Retention;
-use super::standing::{Standing, WorkKind};
+use super::standing::{Progress, Standing, WorkKind};
 use super::writer::Op;
 use super::{Damaged, Error, Failure, Store, file};
 
@@ -28,6 +30,8 @@ const STEP_BYTES_MAX: usize = 1 << 20;
 const STEP_SEGMENTS_MAX: usize = 512;
 /// Most dead letters that one step looks at.
 const STEP_LETTERS_MAX: usize = 512;
+/// Most transactions that write the ids in memory to runs before a sweep: each writes a bounded part.
+const TIDY_STEPS_MAX: usize = 64;
 
 /// What a sweep came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -86,12 +90,14 @@ impl Store {
     /// Removes what was kept long enough, and packs what is not packed yet. In many small steps,
     /// between which others are written; one sweep at a time.
     pub async fn sweep(&self, retention: &Retention) -> Result<Swept, Error> {
+        self.settle_ids(retention, false).await?;
         self.sweep_from(retention, Pass::default()).await
     }
 
     /// The part of [`Store::sweep`] that packs what is not packed yet, and looks at nothing else.
     pub async fn pack(&self, retention: &Retention) -> Result<Swept, Error> {
         self.handle.shared.unpacked.send_replace(0);
+        self.settle_ids(retention, true).await?;
         self.sweep_from(retention, Pass::Fresh { all: false }).await
     }
 
@@ -102,6 +108,23 @@ impl Store {
         drop(unpacked.wait_for(|unpacked| *unpacked >= bytes).await);
     }
 
+    /// Ids that are in memory only are found again in the log: before that may go, they are written
+    /// to runs. Does so if something waits for it that is old enough, or, `in_any_case`, if there is
+    /// anything to sweep.
+    async fn settle_ids(&self, retention: &Retention, in_any_case: bool) -> Result<(), Error> {
+        let shared = &self.handle.shared;
+        let (store, wanted) = (self.clone(), retention.clone());
+        let unsettled = aside(move || store.handle.shared.unsettled(&wanted, in_any_case)).await?;
+        let Some(until) = unsettled else { return Ok(()) };
+        for _ in 0..TIDY_STEPS_MAX {
+            if shared.id_mark.load(Ordering::Relaxed) >= until {
+                break;
+            }
+            self.ask(|reply| Op::Tidy { reply }).await?;
+        }
+        Ok(())
+    }
+
     async fn sweep_from(&self, retention: &Retention, from: Pass) -> Result<Swept, Error> {
         let _one_at_a_time = self.handle.shared.sweeping.lock().await;
         let retention = Arc::new(retention.clone());
@@ -110,8 +133,7 @@ impl Store {
         while let Some(pass) = next {
             let (store, wanted) = (self.clone(), Arc::clone(&retention));
             let survey = move || store.handle.shared.survey(&wanted, pass);
-            let Step { sweep, next: later } =
-                spawn_blocking(survey).await.expect("a survey does not panic")?;
+            let Step { sweep, next: later } = aside(survey).await?;
             next = later;
             let Some(sweep) = sweep else { continue };
             let done = sweep.swept;
@@ -126,12 +148,10 @@ impl Store {
 }
 
 impl Draft<'_> {
-    /// Puts a step in place, unless one of the works that it relies on is open again.
+    /// Puts a step in place, unless one of the works that it relies on is needed again.
     pub(super) fn sweep(&mut self, sweep: &Sweep) -> Result<bool, Failure> {
         for position in &sweep.relied {
-            let row = self.outcomes.get(position)?;
-            let standing = row.map(|row| Standing::read(*position, row.value())).transpose()?;
-            if standing.is_some_and(Standing::is_open) {
+            if self.is_needed(*position)? {
                 return Ok(false);
             }
         }
@@ -149,8 +169,10 @@ impl Draft<'_> {
         }
         for position in &sweep.letters {
             let Some(kind) = self.dead.remove(position)?.map(|kind| kind.value()) else { continue };
-            let kind = WorkKind::read(kind).ok_or(Damaged { position: *position })?;
-            self.changes.dead[kind as usize] -= 1;
+            let kind = WorkKind::read(kind).ok_or(Damaged { position: *position });
+            if let Some(kind) = self.shared.damages.pass(kind)? {
+                self.changes.dead[kind as usize] -= 1;
+            }
         }
         let mut meta = self.transaction.open_table(file::META)?;
         if let Some(swept_to) = sweep.swept_to {
@@ -159,9 +181,22 @@ impl Draft<'_> {
         if let Some(mark) = sweep.mark {
             meta.insert(file::RETENTION, mark)?;
         }
+        drop(meta);
+        self.tell_time()?;
         // Every transaction leaves a segment, by which it is told whether a commit that failed holds.
         self.record(RecordKind::Gap, &());
         self.changes.swept = true;
         Ok(true)
+    }
+
+    /// Whether a work is open, or dead with its letter: it may be so again since the survey.
+    fn is_needed(&self, position: u64) -> Result<bool, Failure> {
+        let Some(row) = self.outcomes.get(position)? else { return Ok(false) };
+        let standing = Standing::read(position, row.value());
+        Ok(match self.shared.damages.pass(standing)?.map(|standing| standing.progress) {
+            None | Some(Progress::Ready | Progress::RetryAt(_)) => true,
+            Some(Progress::Dead) => self.dead.get(position)?.is_some(),
+            Some(Progress::Done) => false,
+        })
     }
 }

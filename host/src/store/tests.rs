@@ -3,6 +3,7 @@
 mod appending;
 mod committing;
 mod crashing;
+mod damaging;
 mod disk;
 mod knowing;
 mod histories;

@@ -37,7 +37,7 @@ impl Draft<'_> {
         tried: &Try,
         events: &[NewEvent],
     ) -> Result<Vec<Id>, Failure> {
-        let before = self.standing(work.id.position)?;
+        let before = self.standing_of(&work.lease)?;
         let verdict = tried.verdict;
         let mut record = TryRecord::of(tried.clone(), work.id.position, before.last);
         let mut added = Vec::new();
@@ -63,7 +63,7 @@ impl Draft<'_> {
         tried: &Try,
         effects: &Committed,
     ) -> Result<(), Failure> {
-        let before = self.standing(work.id.position)?;
+        let before = self.standing_of(&work.lease)?;
         let verdict = tried.verdict;
         let mut record = TryRecord::of(tried.clone(), work.id.position, before.last);
         if verdict == Verdict::Done {
@@ -96,7 +96,7 @@ impl Draft<'_> {
         work: &DeliveryWork,
         attempt: &Attempt,
     ) -> Result<(), Failure> {
-        let before = self.standing(work.id.position)?;
+        let before = self.standing_of(&work.lease)?;
         let verdict = attempt.verdict;
         let record = AttemptRecord::of(attempt.clone(), work.id.position, before.last);
         let position = self.record(RecordKind::Attempt, &record);

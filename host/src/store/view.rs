@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::query::DamagedItem;
 use super::record::{AttemptRecord, TryRecord};
 use super::standing::{Progress, Standing, WorkKind};
+use super::stored::StoredEvent;
 use super::tried::PluginStamp;
 use crate::effect::{Alert, LogLine};
 use crate::event::{Event, Money, Timestamp};
@@ -27,6 +29,24 @@ pub enum State {
     Done,
     /// Something will not be tried again by itself.
     Dead,
+}
+
+/// A text that is no [`State`].
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not pending, done or dead")]
+pub struct InvalidState(String);
+
+impl std::str::FromStr for State {
+    type Err = InvalidState;
+
+    fn from_str(text: &str) -> Result<Self, InvalidState> {
+        match text {
+            "pending" => Ok(Self::Pending),
+            "done" => Ok(Self::Done),
+            "dead" => Ok(Self::Dead),
+            _ => Err(InvalidState(text.to_owned())),
+        }
+    }
 }
 
 impl State {
@@ -61,6 +81,9 @@ pub struct Progressed {
     /// When it was replayed, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reopened_at: Vec<Timestamp>,
+    /// Where its history is damaged, if it is: what is older is not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged_at: Option<u64>,
 }
 
 /// A receipt, its parse and what came of it.
@@ -142,6 +165,31 @@ pub struct EventView {
     pub runs: Vec<RunView>,
     /// One for each endpoint that it was routed to, and one for each parcel that a run sent.
     pub deliveries: Vec<DeliveryView>,
+    /// Deliveries that can't be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<DamagedItem>,
+}
+
+/// A run or a delivery, and the event that it is about.
+#[derive(Debug, Clone, Serialize)]
+pub struct Of<T> {
+    /// The run or delivery.
+    #[serde(flatten)]
+    pub work: T,
+    /// The event's id.
+    pub event_id: Id,
+    /// The event itself, if it is still kept.
+    pub event: Option<EventBody>,
+    /// The receipt that it goes back to.
+    pub receipt_id: Option<Id>,
+}
+
+impl<T> Of<T> {
+    pub(super) fn new(work: T, event_id: Id, event: Option<&StoredEvent>) -> Self {
+        let receipt_id = event.and_then(|event| event.receipt);
+        let event = event.map(|event| event.event.as_ref().into());
+        Self { work, event_id, event, receipt_id }
+    }
 }
 
 /// An event as the API shows it: its CloudEvents attributes, and its data as JSON.

@@ -5,6 +5,7 @@
 //! [`super::outage`] sees it through, and if the file is damaged, it writes no more.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use redb::WriteTransaction;
 use tokio::runtime::Runtime;
@@ -16,6 +17,7 @@ use super::draft::{Changes, Draft};
 use super::frontier::{Frontier, Move};
 use super::known_ids::{IdIndex, IdKey};
 use super::outage::Outage;
+use super::record::RecordKind;
 use super::replay::{Replayed, Target};
 use super::segment::SegmentWriter;
 use super::standing::{Progress, WorkKind};
@@ -23,12 +25,17 @@ use super::stored::{Appended, NewEvent, NewReceipt};
 use super::sweep::Sweep;
 use super::tried::{Attempt, Committed, Try};
 use super::{Error, Failure, Shared, file};
+use crate::event::Timestamp;
 use crate::ids::Id;
 
 /// Most operations in one transaction.
 const BATCH_COUNT_MAX: usize = 4096;
 /// No operation joins a transaction that has this much already.
 const BATCH_BYTES_MAX: usize = 1 << 20;
+/// About as much as what is opened again adds for each thing that was asked for.
+const TARGET_BYTES: usize = 1 << 10;
+/// Groups of ids that are written with a transaction which is asked to tidy.
+const TIDY_GROUPS: usize = 16;
 
 /// Where an answer goes, and the answer once it is known.
 #[derive(Debug)]
@@ -90,6 +97,10 @@ pub(super) enum Op {
         sweep: Box<Sweep>,
         reply: Reply<bool>,
     },
+    /// Write the ids that are in memory only to runs.
+    Tidy {
+        reply: Reply<()>,
+    },
     /// Somebody could not read the file.
     Check,
     Close {
@@ -111,7 +122,8 @@ impl Op {
             }
             Self::Attempt { attempt, .. } => attempt.answer.len(),
             Self::Sweep { sweep, .. } => sweep.bytes(),
-            Self::Replay { .. } | Self::Check | Self::Close { .. } => 0,
+            Self::Replay { targets, .. } => targets.len() * TARGET_BYTES,
+            Self::Tidy { .. } | Self::Check | Self::Close { .. } => 0,
         }
     }
 
@@ -124,6 +136,7 @@ impl Op {
             Self::Append { .. }
             | Self::Replay { .. }
             | Self::Sweep { .. }
+            | Self::Tidy { .. }
             | Self::Check
             | Self::Close { .. } => None,
         }
@@ -133,9 +146,10 @@ impl Op {
         match self {
             Self::Append { reply, .. } => reply.tell(),
             Self::Parse { reply, .. } => reply.tell(),
-            Self::Run { reply, .. } | Self::Attempt { reply, .. } | Self::Close { reply } => {
-                reply.tell();
-            }
+            Self::Run { reply, .. }
+            | Self::Attempt { reply, .. }
+            | Self::Tidy { reply }
+            | Self::Close { reply } => reply.tell(),
             Self::Replay { reply, .. } => reply.tell(),
             Self::Sweep { reply, .. } => reply.tell(),
             Self::Check => (),
@@ -153,9 +167,10 @@ impl Op {
         match self {
             Self::Append { reply, .. } => reply.refuse(error),
             Self::Parse { reply, .. } => reply.refuse(error),
-            Self::Run { reply, .. } | Self::Attempt { reply, .. } | Self::Close { reply } => {
-                reply.refuse(error);
-            }
+            Self::Run { reply, .. }
+            | Self::Attempt { reply, .. }
+            | Self::Tidy { reply }
+            | Self::Close { reply } => reply.refuse(error),
             Self::Replay { reply, .. } => reply.refuse(error),
             Self::Sweep { reply, .. } => reply.refuse(error),
             Self::Check => (),
@@ -282,6 +297,12 @@ impl Writer {
     /// Performs the operations in one transaction. May be called again with the same.
     pub(super) fn write(&mut self, batch: &mut [Queued]) -> Written {
         self.ids.freeze_if_due(self.end, self.shared.clock.now());
+        if batch.iter().any(|queued| matches!(queued.op, Op::Tidy { .. })) {
+            self.ids.freeze(self.end);
+        }
+        if let Err(error) = self.shared.file.check_place() {
+            return Written::Failed(error);
+        }
         let moved = self.frontier.due_move();
         let mut changes = Changes::default();
         let mut draft = || -> Result<_, Error> {
@@ -301,11 +322,13 @@ impl Writer {
             Ok(Some(drafted)) => drafted,
             Err(error) => return Written::Failed(error),
         };
-        let committed = transaction.commit().map_err(Failure::from);
+        let file = &self.shared.file;
+        // Before anybody is answered: what is in a file that was removed is not durable.
+        let committed = file.commit(transaction).and_then(|()| file.check_place());
         let drafted = Drafted { changes, moved, end };
         match committed {
             Ok(()) => Written::Committed(drafted),
-            Err(error) => Written::Unsure(drafted, error.into()),
+            Err(error) => Written::Unsure(drafted, error),
         }
     }
 
@@ -333,12 +356,13 @@ impl Writer {
     /// so that whoever waits for idleness sees what this changed.
     pub(super) fn apply(&mut self, mut batch: Vec<Queued>, drafted: Drafted) {
         let Drafted { changes, moved, end } = drafted;
-        let Changes { opened, tried, stored, dead, ids, log_bytes, swept } = changes;
+        let Changes { opened, tried, hastened, stored, dead, ids, log_bytes, swept } = changes;
         if swept {
             self.shared.log.clear();
         }
         self.end = end;
         self.ids.apply(ids);
+        self.shared.id_mark.store(self.ids.mark(), Ordering::Relaxed);
         self.frontier.committed(moved.as_ref(), end);
         for (_, position, standing) in &tried {
             if !standing.is_open() {
@@ -350,6 +374,7 @@ impl Writer {
 
         let mut touched: Vec<WorkKind> = opened.iter().map(|work| work.kind).collect();
         touched.extend(tried.iter().map(|(kind, ..)| *kind));
+        touched.extend(hastened.iter().map(|(work, _)| work.kind));
         touched.sort_unstable();
         touched.dedup();
 
@@ -360,10 +385,13 @@ impl Writer {
             for (claimed, (_, _, standing)) in claimed.zip(tried) {
                 match standing.progress {
                     Progress::RetryAt(due) => backlog.retry(&claimed, due),
-                    Progress::Ready | Progress::Done | Progress::Dead => backlog.finish(&claimed),
+                    // Hastened in the commit that tried it.
+                    Progress::Ready => backlog.retry(&claimed, Timestamp(0)),
+                    Progress::Done | Progress::Dead => backlog.finish(&claimed),
                 }
             }
             opened.into_iter().for_each(|work| backlog.push(work));
+            hastened.into_iter().for_each(|(work, due)| backlog.hasten(&work, due));
             backlog.count_dead(dead);
         }
         self.shared.committed(end, log_bytes);
@@ -379,6 +407,7 @@ impl Writer {
     }
 
     fn write_at_rest(&mut self) -> Result<(), Error> {
+        self.shared.file.check_place()?;
         let moved = self.frontier.move_to(self.end);
         loop {
             // Twice if some are on their way already.
@@ -388,7 +417,7 @@ impl Writer {
             let mut draft = self.draft(&transaction, &mut changes)?;
             draft.advance(&moved)?;
             draft.finish_at_rest()?;
-            transaction.commit().map_err(Failure::from)?;
+            self.shared.file.commit(transaction)?;
             self.ids.apply(changes.ids);
             if self.ids.mark() == self.end {
                 return Ok(());
@@ -420,6 +449,12 @@ impl Draft<'_> {
                 });
             }
             Op::Sweep { sweep, reply } => reply.answer = Some(Ok(self.sweep(sweep)?)),
+            Op::Tidy { reply } => {
+                self.ids.hurry(TIDY_GROUPS);
+                // A transaction without a segment is none.
+                self.record(RecordKind::Gap, &());
+                reply.answer = Some(Ok(()));
+            }
             Op::Check | Op::Close { .. } => (),
         }
         Ok(())

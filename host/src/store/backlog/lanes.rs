@@ -34,12 +34,14 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// Whether it may go now; if not, it waits in here for its turn.
+    /// Whether it may go now; if not, it waits in here for its turn: behind what is older, before
+    /// what is newer, so that what is opened again keeps its place among what waits.
     pub(super) fn enter(&mut self, entry: Entry, due: Timestamp) -> bool {
         let Some(lane) = entry.lane else { return true };
         match self.waiting.get_mut(&lane) {
             Some(behind) => {
-                behind.push_back((entry, due));
+                let older = |waiting: &(Entry, Timestamp)| waiting.0.position < entry.position;
+                behind.insert(behind.partition_point(older), (entry, due));
                 false
             }
             None => {
@@ -47,6 +49,17 @@ impl Lanes {
                 true
             }
         }
+    }
+
+    /// Whether it waits in here; then it may go as soon as its turn comes.
+    pub(super) fn hasten(&mut self, entry: Entry) -> bool {
+        let waiting = entry.lane.and_then(|lane| self.waiting.get_mut(&lane));
+        let mut waiting = waiting.into_iter().flatten();
+        let found = waiting.find(|(waiting, _)| waiting.position == entry.position);
+        found.is_some_and(|(_, due)| {
+            *due = Timestamp(0);
+            true
+        })
     }
 
     /// The one in front is finished; gives the next.

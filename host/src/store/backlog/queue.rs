@@ -73,6 +73,30 @@ impl Queue {
         }
     }
 
+    /// Makes ready the work at this position, which waits for `due`.
+    pub(super) fn hasten(&mut self, position: u64, due: Timestamp) {
+        // It stands elsewhere only if it was pulled forward, which is rare.
+        let elsewhere = || self.timers.keys().find(|(_, other)| *other == position).copied();
+        let exact = self.timers.contains_key(&(due, position)).then_some((due, position));
+        if let Some(key) = exact.or_else(elsewhere)
+            && let Some((group, entry)) = self.timers.remove(&key)
+        {
+            self.push(group, entry, Timestamp(0));
+        }
+    }
+
+    /// What waits for a time later than this waits for this.
+    pub(super) fn pull_forward(&mut self, latest: Timestamp) {
+        while let Some(timer) = self.timers.last_entry() {
+            let (due, position) = *timer.key();
+            if due <= latest {
+                break;
+            }
+            let waiting = timer.remove();
+            self.timers.insert((latest, position), waiting);
+        }
+    }
+
     /// Takes up to `max` ready works, one of a group at a time.
     pub(super) fn claim(
         &mut self,
@@ -140,6 +164,7 @@ impl Queue {
             in_flight: self.groups.iter().map(|group| group.in_flight).sum(),
             retrying: self.timers.len(),
             blocked: self.blocked,
+            parked: 0,
             dead: 0,
         }
     }

@@ -1,17 +1,20 @@
 //! The survey: looks through a part of the log, and says what to remove of it and how to pack the
 //! rest.
 //!
-//! Reads one view of the file and writes nothing. Goes from the dead letters over the packed
+//! Reads one view of the file and writes nothing. What is damaged stays where it is. Goes from the dead letters over the packed
 //! segments that are due to those that are not packed yet, each step where the last one ended.
+
+use std::sync::atomic::Ordering;
 
 use redb::{ReadOnlyTable, TableError};
 
 use super::{STEP_BYTES_MAX, STEP_LETTERS_MAX, STEP_SEGMENTS_MAX, Sweep};
 use crate::event::Timestamp;
+use crate::store::damage::Damages;
 use crate::store::log::LogReader;
 use crate::store::owed::Stored;
 use crate::store::pack::{Item, is_full, pack};
-use crate::store::record::{ReceiptRecord, Record, RecordKind, TryRecord};
+use crate::store::record::{ReceiptRecord, Record, RecordKind, TryRecord, first_written};
 use crate::store::retention::{Fate, Retention};
 use crate::store::segment::{Entry, Segment};
 use crate::store::standing::{Progress, Standing};
@@ -48,7 +51,10 @@ pub(in crate::store) struct Step {
 }
 
 /// One view of the file.
-struct Survey {
+struct Survey<'s> {
+    damages: &'s Damages,
+    /// From here on ids may be in the log only.
+    id_mark: u64,
     tag: u32,
     now: Timestamp,
     retention: Retention,
@@ -69,6 +75,8 @@ impl Shared {
         retention: &Retention,
         pass: Pass,
     ) -> Result<Step, Error> {
+        // Before the view: it only grows.
+        let id_mark = self.id_mark.load(Ordering::Relaxed);
         let transaction = self.file.read()?;
         let open = || -> Result<Step, Failure> {
             let swept = match transaction.open_table(file::SWEPT) {
@@ -78,8 +86,10 @@ impl Shared {
                 Err(error) => return Err(error.into()),
             };
             let survey = Survey {
+                damages: &self.damages,
+                id_mark,
                 tag: self.file.tag,
-                now: self.clock.now(),
+                now: self.time.now(&self.clock).earliest,
                 retention: retention.clone(),
                 log: transaction.open_table(file::LOG)?,
                 outcomes: transaction.open_table(file::OUTCOMES)?,
@@ -98,9 +108,39 @@ impl Shared {
         };
         Ok(open()?)
     }
+
+    /// Where ids must be settled up to, so that a sweep can do what there is to do.
+    pub(in crate::store) fn unsettled(
+        &self,
+        retention: &Retention,
+        in_any_case: bool,
+    ) -> Result<Option<u64>, Error> {
+        let id_mark = self.id_mark.load(Ordering::Relaxed);
+        let now = self.time.now(&self.clock).earliest;
+        let transaction = self.file.read()?;
+        let look = || -> Result<Option<u64>, Failure> {
+            let meta = transaction.open_table(file::META)?;
+            let low_water = meta.get(file::LOW_WATER)?.map_or(0, |mark| mark.value());
+            if id_mark >= low_water || in_any_case {
+                return Ok(Some(low_water).filter(|low_water| id_mark < *low_water));
+            }
+            let log = transaction.open_table(file::LOG)?;
+            for row in log.range(id_mark..low_water)? {
+                let (first, packed) = row?;
+                let segment = Segment::read(first.value(), packed.value());
+                let segment = self.damages.pass(segment)?;
+                if let Some(at) = segment.and_then(|it| first_written(&it, self.file.tag)) {
+                    let is_old = at.after(retention.grain()) <= now;
+                    return Ok(is_old.then_some(low_water));
+                }
+            }
+            Ok(None)
+        };
+        Ok(look()?)
+    }
 }
 
-impl Survey {
+impl Survey<'_> {
     fn letters(mut self, from: u64) -> Result<Step, Failure> {
         let mut next = None;
         for (looked_at, row) in self.dead.range(from..)?.enumerate() {
@@ -109,8 +149,7 @@ impl Survey {
                 next = Some(Pass::Letters(position));
                 break;
             }
-            let last = self.standing(position)?.and_then(|standing| standing.last);
-            let last = last.map(|last| self.reader.record(&self.log, last)).transpose()?.flatten();
+            let Some(last) = self.damages.pass(self.last_of(position))? else { continue };
             let died_at = match last {
                 Some(Record::Try(tried)) => tried.at,
                 Some(Record::Attempt(attempt)) => attempt.at,
@@ -137,6 +176,13 @@ impl Survey {
         Ok(Step { sweep, next: Some(Pass::Packed { from: 0, excess, all }) })
     }
 
+    /// The latest record in the history of a work, if it is still there.
+    fn last_of(&self, position: u64) -> Result<Option<Record>, Failure> {
+        let Some(row) = self.outcomes.get(position)? else { return Ok(None) };
+        let Some(last) = Standing::read(position, row.value())?.last else { return Ok(None) };
+        self.reader.record(&self.log, last)
+    }
+
     fn packed(mut self, from: u64, excess: u64, all: bool) -> Result<Step, Failure> {
         if excess > 0 {
             self.retention = self.retention.at_once();
@@ -157,10 +203,17 @@ impl Survey {
                 break;
             }
             let Some(stored) = self.log.get(first.value())? else { continue };
-            let segment = Segment::read(first.value(), stored.value())?;
-            raw += segment.raw_bytes();
-            packed += bytes;
-            segments.push(segment);
+            let segment = Segment::read(first.value(), stored.value());
+            match self.damages.pass(segment)? {
+                Some(segment) => {
+                    raw += segment.raw_bytes();
+                    packed += bytes;
+                    segments.push(segment);
+                }
+                None if segments.is_empty() => (),
+                // What is on either side of it must not become one.
+                None => break,
+            }
         }
         let Some(last) = segments.last() else {
             return Ok(Step { sweep: None, next: Some(Pass::Fresh { all }) });
@@ -174,24 +227,31 @@ impl Survey {
         let mark = |name| -> Result<u64, Failure> {
             Ok(self.meta.get(name)?.map_or(0, |mark| mark.value()))
         };
-        let (from, to) = (mark(file::SWEPT_TO)?, mark(file::LOW_WATER)?);
+        let (from, to) = (mark(file::SWEPT_TO)?, mark(file::LOW_WATER)?.min(self.id_mark));
         let mut segments = Vec::new();
         let mut raw = 0;
         let mut is_last = true;
-        // The last step's last segment has room left: it goes on there.
-        let partial = self.partial(from)?;
         for row in self.log.range(from.min(to)..to)? {
             if raw >= STEP_BYTES_MAX || segments.len() == STEP_SEGMENTS_MAX {
                 is_last = false;
                 break;
             }
             let (first, stored) = row?;
-            let segment = Segment::read(first.value(), stored.value())?;
-            raw += segment.raw_bytes();
-            segments.push(segment);
+            let segment = Segment::read(first.value(), stored.value());
+            match self.damages.pass(segment)? {
+                Some(segment) => {
+                    raw += segment.raw_bytes();
+                    segments.push(segment);
+                }
+                None if segments.is_empty() => (),
+                None => {
+                    is_last = false;
+                    break;
+                }
+            }
         }
         // A few young ones wait for more: together they fill a segment.
-        let is_young = match self.oldest(&segments)? {
+        let is_young = match self.oldest(&segments) {
             Some(oldest) => oldest.after(self.retention.grain()) > self.now,
             None => true,
         };
@@ -201,29 +261,32 @@ impl Survey {
             return Ok(Step { sweep, next: None });
         }
         self.sweep.swept_to = segments.last().map(Segment::next);
+        // The last step's last segment has room left: it goes on there.
+        let partial = segments.first().map(|segment| self.partial(segment.first())).transpose()?;
+        let partial = partial.flatten();
         segments.splice(0..0, partial);
         self.pack(&segments)?;
         Ok(Step { sweep: Some(self.sweep), next: Some(Pass::Fresh { all }) })
     }
 
-    /// The packed segment before this position, if it is not full.
+    /// The packed segment right before the one at this position, if it is not full.
     fn partial(&self, before: u64) -> Result<Option<Segment>, Failure> {
         let Some(swept) = &self.swept else { return Ok(None) };
         let Some(row) = swept.range(..before)?.next_back() else { return Ok(None) };
         let (first, row) = row?;
+        let neighbour = self.log.range(..before)?.next_back().transpose()?;
+        if neighbour.is_none_or(|(neighbour, _)| neighbour.value() != first.value()) {
+            return Ok(None);
+        }
         let bytes = usize::try_from(row.value().1).unwrap_or(usize::MAX);
         let stored = self.log.get(first.value())?.filter(|_| !is_full(bytes));
-        Ok(stored.map(|it| Segment::read(first.value(), it.value())).transpose()?)
+        let segment = stored.map(|it| Segment::read(first.value(), it.value()));
+        Ok(segment.map(|segment| self.damages.pass(segment)).transpose()?.flatten())
     }
 
     /// When the first of these was written; `None` if they hold only gaps.
-    fn oldest(&self, segments: &[Segment]) -> Result<Option<Timestamp>, Failure> {
-        for entry in segments.iter().flat_map(Segment::entries) {
-            if let Some(at) = written_at(&Record::read(&entry, self.tag)?) {
-                return Ok(Some(at));
-            }
-        }
-        Ok(None)
+    fn oldest(&self, segments: &[Segment]) -> Option<Timestamp> {
+        segments.iter().find_map(|segment| first_written(segment, self.tag))
     }
 
     fn pack(&mut self, segments: &[Segment]) -> Result<(), Failure> {
@@ -232,7 +295,10 @@ impl Survey {
             if entry.kind == RecordKind::Gap {
                 continue;
             }
-            let record = Record::read(&entry, self.tag)?;
+            let Some(record) = self.damages.pass(Record::read(&entry, self.tag))? else {
+                items.push(as_it_is(&entry));
+                continue;
+            };
             self.finished.clear();
             let fate = self.fate(&entry, &record)?;
             if !matches!(fate, Fate::Keep(_)) {
@@ -280,7 +346,7 @@ impl Survey {
     fn fate(&mut self, entry: &Entry<'_>, record: &Record) -> Result<Fate, Failure> {
         let Entry { position, .. } = *entry;
         let Retention { bodies, events, attempts, .. } = self.retention;
-        let Some(at) = written_at(record) else { return Ok(Fate::Drop) };
+        let Some(at) = record.written_at() else { return Ok(Fate::Drop) };
         let due = at.after(match record {
             Record::Receipt(receipt) if !receipt.body_expired => bodies,
             Record::Try(tried) if !adds_nothing(tried) => events,
@@ -306,14 +372,19 @@ impl Survey {
         };
         Ok(match record {
             _ if is_needed => Fate::Keep(self.now.after(self.retention.grain())),
+            Record::Receipt(_) | Record::Event(_) if position >= self.id_mark => {
+                Fate::Keep(self.now.after(self.retention.grain()))
+            }
             Record::Receipt(_) if at.after(events) > self.now => Fate::Bare(at.after(events)),
             _ => Fate::Drop,
         })
     }
 
+    /// How a work stands; one of which that can't be read counts as open.
     fn standing(&self, position: u64) -> Result<Option<Standing>, Failure> {
-        let row = self.outcomes.get(position)?;
-        Ok(row.map(|row| Standing::read(position, row.value())).transpose()?)
+        let Some(row) = self.outcomes.get(position)? else { return Ok(None) };
+        let standing = self.damages.pass(Standing::read(position, row.value()))?;
+        Ok(Some(standing.unwrap_or_default()))
     }
 
     /// Whether a work is left to do, or a dead letter.
@@ -345,33 +416,39 @@ impl Survey {
     /// Whether something that came out of a receipt is owed: it may be delivered as the receipt's own
     /// bytes.
     fn needs_body(&mut self, receipt: u64) -> Result<bool, Failure> {
-        let events = self.added_by(receipt)?;
-        self.needs_brought(&events)
+        match self.added_by(receipt)? {
+            Some(events) => self.needs_brought(&events),
+            None => Ok(true),
+        }
     }
 
     fn needs_brought(&mut self, events: &[u64]) -> Result<bool, Failure> {
         let mut waiting = events.to_vec();
         for _ in 0..BROUGHT_MAX {
             let Some(position) = waiting.pop() else { return Ok(false) };
-            let record = self.reader.record(&self.log, position)?;
+            let record = self.damages.pass(self.reader.record(&self.log, position))?;
+            let Some(record) = record else { return Ok(true) };
             let Some(Stored::Event(event)) = record.and_then(Stored::of) else { continue };
             if self.is_any_owed(position + 1..position + u64::from(event.width()))? {
                 return Ok(true);
             }
             for run in position + 1..=position + event.routes.handlers.len() as u64 {
-                waiting.extend(self.added_by(run)?);
+                let Some(events) = self.added_by(run)? else { return Ok(true) };
+                waiting.extend(events);
             }
         }
         Ok(!waiting.is_empty())
     }
 
-    /// The events that the latest tries of a work added.
-    fn added_by(&self, work: u64) -> Result<Vec<u64>, Failure> {
+    /// The events that the latest tries of a work added; `None` if that can't be read.
+    fn added_by(&self, work: u64) -> Result<Option<Vec<u64>>, Failure> {
         let mut events = Vec::new();
         let mut next = self.standing(work)?.and_then(|standing| standing.last);
         for _ in 0..BROUGHT_MAX {
             let Some(position) = next else { break };
-            next = match self.reader.record(&self.log, position)? {
+            let record = self.damages.pass(self.reader.record(&self.log, position))?;
+            let Some(record) = record else { return Ok(None) };
+            next = match record {
                 Some(Record::Try(tried)) => {
                     events.extend(tried.events);
                     tried.previous
@@ -380,23 +457,16 @@ impl Survey {
                 _ => break,
             };
         }
-        Ok(events)
+        Ok(Some(events))
     }
+}
+
+/// A record that can't be read, to be kept until somebody can.
+fn as_it_is(entry: &Entry<'_>) -> Item {
+    let Entry { position, width, kind, bytes } = *entry;
+    Item { position, width, kind, bytes: bytes.to_vec(), due: Timestamp::MAX }
 }
 
 fn adds_nothing(tried: &TryRecord) -> bool {
     tried.events.is_empty() && tried.parcels.is_empty() && tried.alerts.is_empty()
-}
-
-/// When a record was written, by its own account.
-fn written_at(record: &Record) -> Option<Timestamp> {
-    Some(match record {
-        Record::Receipt(receipt) => receipt.request.received_at,
-        Record::Event(event) => event.recorded_at,
-        Record::Parcel(parcel) => parcel.recorded_at,
-        Record::Try(tried) => tried.at,
-        Record::Attempt(attempt) => attempt.at,
-        Record::Reopening(reopening) => reopening.at,
-        Record::Gap => return None,
-    })
 }

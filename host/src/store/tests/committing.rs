@@ -178,3 +178,24 @@ async fn it_is_idle_when_only_the_future_is_left() {
     assert_eq!(stats.works[&WorkKind::Delivery].retrying, 1);
     assert_eq!(stats.works[&WorkKind::Run].pending(), 0);
 }
+
+#[tokio::test]
+async fn a_retry_that_was_put_off_by_a_clock_that_was_ahead_is_pulled_forward() {
+    let bench = Bench::new();
+    let events = ["evt_1", "evt_2"].map(|id| event(id, "").to(&[], &["crm"]));
+    let ids = bench.bring(events.to_vec()).await;
+    for delivery in bench.deliveries() {
+        bench.end_delivery(delivery, Verdict::RetryAt(in_minutes(1_000_000))).await;
+    }
+    let bench = bench.restart().await;
+    bench.store.bound_delays(Duration::from_secs(60 * 60));
+    assert!(bench.deliveries().is_empty());
+
+    // It is found where it is now.
+    assert_eq!(bench.store.replay(vec![ids[1]]).await.unwrap().hastened, 1);
+    let hastened = bench.deliveries().pop().unwrap();
+    bench.end_delivery(hastened, Verdict::Done).await;
+    assert!(bench.deliveries().is_empty());
+    bench.clock.set(in_minutes(60));
+    assert_eq!(bench.deliveries().pop().unwrap().tries_made, 1);
+}

@@ -10,6 +10,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Tab
 use super::disk::Disk;
 use super::*;
 use crate::store::known_ids::{IDS, IdIndex, IdKey, KnownIds, Shape};
+use crate::store::time::Bounds;
 
 const SMALL: Shape =
     Shape { fresh_ids: 24, chunk_ids: 3, group_chunks: 2, fan_in: 3, pace_idle: 1 };
@@ -77,7 +78,7 @@ impl Ids {
                 }
                 owners.push(owner);
             }
-            known.finish(self.now).unwrap()
+            known.finish(Bounds { earliest: self.now, latest: self.now }).unwrap()
         };
         transaction.commit().unwrap();
         self.index.apply(changes);

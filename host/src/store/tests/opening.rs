@@ -104,6 +104,83 @@ async fn a_file_that_was_replaced_while_it_was_open_is_not_written_to() {
     assert!(matches!(bench.store.append(receipt(&[])).await, Err(Error::Unavailable(_))));
 }
 
+/// The store's file and another place for it.
+fn places(bench: &Bench) -> (std::path::PathBuf, std::path::PathBuf) {
+    let file = bench.folder.path().join("hookgate.redb");
+    let aside = bench.folder.path().join("aside");
+    (file, aside)
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_answered_while_the_file_is_not_in_its_place() {
+    let bench = Bench::new();
+    bench.append(&["evt_0"]).await;
+    let parse = bench.parse();
+    assert!(bench.store.trouble().is_none());
+    let (file, aside) = places(&bench);
+    std::fs::rename(&file, &aside).unwrap();
+
+    let trouble = bench.store.trouble().map(|error| error.to_string());
+    assert!(trouble.is_some(), "it is known before anything is written");
+    let refused = bench.store.append(receipt(&["evt_1"])).await;
+    assert!(
+        matches!(&refused, Err(Error::Unavailable(why)) if matches!(**why, Failure::Displaced { .. }))
+    );
+    assert!(bench.store.claim_parses(9, usize::MAX).unwrap().is_empty());
+    let store = bench.store.clone();
+    let commit = store.queue_parse(parse, tried(Verdict::Done), vec![event("evt_0", "")]);
+    let commit = commit.await.unwrap();
+
+    // It is put back: what was done meanwhile is committed.
+    std::fs::rename(&aside, &file).unwrap();
+    bench.clock.advance(crate::store::outage::PAUSE_MAX);
+    bench.store.available().await;
+    assert_eq!(commit.await.unwrap().len(), 1);
+    assert!(bench.store.trouble().is_none());
+    let bench = bench.restart().await;
+    assert!(matches!(bench.store.append(receipt(&["evt_0"])).await, Ok(Appended::Duplicate(_))));
+    assert!(matches!(bench.store.append(receipt(&["evt_1"])).await, Ok(Appended::Stored(_))));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_was_put_in_its_place_is_left_as_it_is() {
+    let bench = Bench::new();
+    bench.append(&["evt_0"]).await;
+    let (file, aside) = places(&bench);
+    std::fs::copy(&file, &aside).unwrap();
+    bench.append(&["evt_1"]).await;
+    let older = std::fs::read(&aside).unwrap();
+    std::fs::rename(&aside, &file).unwrap();
+
+    let refused = bench.store.append(receipt(&["evt_2"])).await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    assert!(bench.store.clone().close().await.is_err());
+    assert!(std::fs::read(&file).unwrap() == older);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_was_written_over_is_not_written_to() {
+    let bench = Bench::new();
+    bench.append(&["evt_0"]).await;
+    let (file, aside) = places(&bench);
+    std::fs::copy(&file, &aside).unwrap();
+    let older = std::fs::read(&aside).unwrap();
+    bench.append(&["evt_1"]).await;
+    // The same file, other bytes: as `cp` does.
+    std::fs::write(&file, &older).unwrap();
+
+    let refused = bench.store.append(receipt(&["evt_2"])).await;
+    assert!(
+        matches!(&refused, Err(Error::Failed(why)) if matches!(**why, Failure::Overwritten { .. }))
+    );
+    assert!(bench.store.trouble().is_some());
+    assert!(bench.store.clone().close().await.is_err());
+    assert!(std::fs::read(&file).unwrap() == older);
+}
+
 #[test]
 fn a_first_start_leaves_the_store_and_nothing_else() {
     let folder = TempDir::new().unwrap();

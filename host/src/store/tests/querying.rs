@@ -33,16 +33,105 @@ async fn events_are_listed_newest_first_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_page_looks_through_a_bounded_part_of_the_log() {
+async fn a_page_is_filled_however_far_its_items_lie_apart() {
+    let bench = Bench::new();
+    bench.bring(vec![event("evt_old", "pi_1")]).await;
+    for _ in 0..300 {
+        bench.bring(Vec::new()).await;
+    }
+    bench.bring(vec![event("evt_new", "pi_1")]).await;
+
+    let listing = bench.store.events(&EventFilter::default(), page(None, 9)).unwrap();
+
+    let ids: Vec<&str> = listing.items.iter().map(|event| event.event_id.as_str()).collect();
+    assert_eq!((ids, listing.next), (vec!["evt_new", "evt_old"], None));
+}
+
+#[tokio::test]
+async fn a_page_that_takes_too_long_says_where_to_go_on() {
     let bench = Bench::new();
     bench.bring(vec![event("evt_old", "pi_1")]).await;
     for _ in 0..300 {
         bench.append(&[]).await;
     }
+    let snapshot = bench.store.handle.shared.snapshot().unwrap();
+    let ask =
+        |cursor| snapshot.events(&EventFilter::default(), page(cursor, 9), Duration::ZERO).unwrap();
 
-    let first = bench.store.events(&EventFilter::default(), page(None, 9)).unwrap();
+    let first = ask(None);
     assert!(first.items.is_empty() && first.next.is_some());
-    assert_eq!(walk(&bench, &EventFilter::default(), 9).0, ["evt_old"]);
+    let (mut listing, mut pages) = (first, 1);
+    while listing.items.is_empty() {
+        listing = ask(Some(listing.next.unwrap()));
+        pages += 1;
+    }
+    assert_eq!((listing.items[0].event_id.as_str(), pages), ("evt_old", 19));
+}
+
+#[tokio::test]
+async fn a_list_between_two_times_reads_no_more_than_lies_there() {
+    let bench = Bench::new();
+    for day in 0..60 {
+        bench.clock.advance(Duration::from_secs(24 * 60 * 60));
+        for number in 0..30 {
+            let mut new = receipt(&[]);
+            Arc::make_mut(&mut new.request).received_at = bench.clock.now();
+            bench.store.append(new).await.unwrap();
+            let events = vec![event(&format!("evt_{day}_{number}"), "pi_1")];
+            bench.store.commit_parse(bench.parse(), tried(Verdict::Done), events).await.unwrap();
+        }
+    }
+    let day = |days: u64| Some(NOW.after(Duration::from_secs(days * 24 * 60 * 60)));
+    let filter = EventFilter { after: day(31), before: day(32), ..EventFilter::default() };
+    let expected: Vec<String> = (0..30).map(|number| format!("evt_30_{number}")).collect();
+    let snapshot = bench.store.handle.shared.snapshot().unwrap();
+
+    // With no time at all, pages reach over few segments: the list must not need many.
+    let (mut seen, mut cursor, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let listing = snapshot.events(&filter, page(cursor, 99), Duration::ZERO).unwrap();
+        seen.extend(listing.items.into_iter().map(|event| event.event_id));
+        (cursor, pages) = (listing.next, pages + 1);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    seen.reverse();
+    assert_eq!(seen, expected);
+    assert!(pages < 25, "{pages} pages of 16 segments out of 3600");
+
+    let found = snapshot.events_within(&filter, 0..u64::MAX, 99, Duration::from_secs(60)).unwrap();
+    let ids: Vec<String> = found.events.iter().map(|stored| stored.event.id.clone()).collect();
+    assert_eq!((ids, found.next), (expected, None));
+}
+
+#[tokio::test]
+async fn a_run_and_a_delivery_are_found_with_their_event() {
+    let bench = Bench::new();
+    let ids = bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &["crm"])]).await;
+    let parcel = crate::effect::Parcel {
+        endpoint: name("erp"),
+        content_type: "text/plain".into(),
+        body: "hello".into(),
+    };
+    let effects = Committed { parcels: vec![parcel], ..Committed::default() };
+    let run = bench.runs().pop().unwrap();
+    let run_id = run.id;
+    bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap();
+
+    let run = bench.store.run(run_id).unwrap().unwrap();
+    assert_eq!((run.event_id, run.work.handler.as_str()), (ids[0], "ledger"));
+    assert_eq!((run.event.unwrap().id.as_str(), run.work.tries.len()), ("evt_1", 1));
+    for delivery in bench.store.event(ids[0]).unwrap().unwrap().deliveries {
+        let shown = bench.store.delivery(delivery.id).unwrap().unwrap();
+        assert_eq!((shown.work.id, shown.event_id), (delivery.id, ids[0]));
+        assert_eq!(shown.work.run, delivery.run);
+        assert_eq!(shown.event.unwrap().id, "evt_1");
+        assert!(shown.receipt_id.is_some());
+    }
+    assert!(bench.store.run(ids[0]).unwrap().is_none());
+    let nothing = Id { position: run_id.position + 1, ..run_id };
+    assert!(bench.store.run(nothing).unwrap().is_none());
 }
 
 #[tokio::test]

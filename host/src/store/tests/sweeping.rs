@@ -7,6 +7,7 @@ use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::disk::Disk;
 use super::*;
+use crate::store::known_ids::{IdIndex, Shape};
 use crate::store::record::RecordKind;
 use crate::store::segment::Segment;
 use crate::store::sweep::Sweep;
@@ -36,9 +37,14 @@ impl Bench {
     /// Moves the mark over all, the clock to `age` days after the start, and sweeps.
     async fn sweep_after(self, age: u64, retention: &Retention) -> (Self, Swept) {
         let bench = self.restart().await;
-        bench.clock.set(NOW.after(days(age)));
+        bench.pass_until(age);
         let swept = bench.store.sweep(retention).await.unwrap();
         (bench, swept)
+    }
+
+    /// Lets time pass until so many days after the start.
+    fn pass_until(&self, age: u64) {
+        self.clock.advance(NOW.after(days(age)).since(self.clock.now()));
     }
 
     /// The segments that hold more than gaps.
@@ -169,7 +175,7 @@ async fn what_is_left_to_do_keeps_what_it_needs_for_ever() {
 
     assert_eq!(bench.parse().id, unparsed);
     assert!(bench.store.read_receipt(receipt_id).unwrap().is_some());
-    bench.clock.set(NOW.after(days(500)));
+    bench.pass_until(500);
     let delivery = bench.deliveries().pop().unwrap();
     assert_eq!(delivery.tries_made, 1);
     let Cargo::Event(stored) = &delivery.cargo else { panic!("an event") };
@@ -236,7 +242,7 @@ async fn a_log_that_has_grown_is_packed_and_nothing_of_it_removed() {
     drop(grown);
 
     let bench = bench.restart().await;
-    bench.clock.set(NOW.after(days(200)));
+    bench.pass_until(200);
     let swept = bench.store.pack(&retention).await.unwrap();
 
     assert!(swept.segments > 100 && swept.letters == 0, "{swept:?}");
@@ -276,7 +282,7 @@ async fn what_a_start_would_read_is_left_as_it_is() {
     let bench = Bench::on(disk.clone(), Clock::manual(NOW));
     bench.finished("evt_1", Verdict::Done).await;
     bench.append(&["evt_2"]).await;
-    bench.clock.set(NOW.after(days(100)));
+    bench.pass_until(100);
 
     let swept = bench.store.sweep(&Retention::default()).await.unwrap();
 
@@ -291,7 +297,7 @@ async fn too_many_bytes_push_out_the_oldest_that_nobody_needs() {
     let (_, dead) = bench.finished("evt_dead", Verdict::Dead).await;
     let (_, old) = bench.finished("evt_old", Verdict::Done).await;
     let (bench, _) = bench.sweep_after(2, &Retention::default()).await;
-    bench.clock.set(NOW.after(days(3)));
+    bench.pass_until(3);
     let (_, new) = bench.finished("evt_new", Verdict::Done).await;
 
     let transaction = bench.store.handle.shared.file.read().unwrap();
@@ -320,7 +326,7 @@ async fn what_is_opened_again_during_a_sweep_is_not_swept() {
     let bench = Bench::new();
     let (_, event_id) = bench.finished("evt_1", Verdict::Done).await;
     let bench = bench.restart().await;
-    bench.clock.set(NOW.after(days(100)));
+    bench.pass_until(100);
     let shared = &bench.store.handle.shared;
     let step = shared.survey(&Retention::default(), Pass::Fresh { all: false }).unwrap();
     let sweep: Box<Sweep> = Box::new(step.sweep.unwrap());
@@ -330,6 +336,100 @@ async fn what_is_opened_again_during_a_sweep_is_not_swept() {
 
     assert!(!done);
     assert_eq!((bench.runs().len(), bench.deliveries().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn what_died_again_during_a_sweep_keeps_its_letter_and_its_records() {
+    let bench = Bench::new();
+    let (_, event_id) = bench.finished("evt_1", Verdict::Done).await;
+    let bench = bench.restart().await;
+    bench.pass_until(100);
+    let shared = &bench.store.handle.shared;
+    let step = shared.survey(&Retention::default(), Pass::Fresh { all: false }).unwrap();
+    let sweep: Box<Sweep> = Box::new(step.sweep.unwrap());
+
+    bench.store.replay(vec![event_id]).await.unwrap();
+    bench.end_run(bench.runs().pop().unwrap(), Verdict::Dead).await;
+    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Done).await;
+    let done = bench.store.ask(|reply| Op::Sweep { sweep, reply }).await.unwrap();
+
+    assert!(!done);
+    let dead = bench.store.dead(ALL).unwrap();
+    assert_eq!((dead.items.len(), dead.damaged), (1, Vec::new()));
+    assert!(bench.store.event(event_id).unwrap().is_some());
+}
+
+/// What a crash leaves: the disk as it was synced, at the same time.
+fn crash(bench: &Bench, disk: &Disk) -> Bench {
+    Bench::on(Disk::holding(disk.synced()), bench.clock.clone())
+}
+
+fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * 60 * 60)
+}
+
+#[tokio::test]
+async fn an_event_whose_records_were_swept_before_a_crash_is_known_after_it() {
+    let disk = Disk::default();
+    let bench = Bench::on(disk.clone(), Clock::manual(NOW));
+    for number in 0..300 {
+        bench.finished(&format!("evt_{number}"), Verdict::Done).await;
+    }
+    bench.clock.advance(hours(2));
+    let (bodies, events, attempts, dead) = (hours(1), hours(1), hours(1), hours(1));
+    let retention = Retention { bodies, events, attempts, dead, size_bytes: None };
+
+    let swept = bench.store.sweep(&retention).await.unwrap();
+
+    assert!(swept.records > 500, "it goes up to the mark: {swept:?}");
+    let bench = crash(&bench, &disk);
+    for number in 0..300 {
+        let again = bench.store.append(receipt(&[&format!("evt_{number}")])).await.unwrap();
+        assert!(matches!(again, Appended::Duplicate(_)), "evt_{number}");
+    }
+}
+
+#[tokio::test]
+async fn sweeps_of_a_quiet_store_leave_few_runs_of_ids() {
+    let bench = Bench::on(Disk::default(), Clock::manual(NOW));
+    let (bodies, events, attempts, dead) = (hours(1), hours(1), hours(1), hours(1));
+    let retention = Retention { bodies, events, attempts, dead, size_bytes: None };
+    for round in 0..12 {
+        for number in 0..70 {
+            bench.finished(&format!("evt_{round}_{number}"), Verdict::Done).await;
+        }
+        bench.clock.advance(hours(2));
+        bench.store.sweep(&retention).await.unwrap();
+    }
+    let transaction = bench.store.handle.shared.file.read().unwrap();
+    let table = transaction.open_table(crate::store::known_ids::IDS).unwrap();
+    let runs = IdIndex::load(&table, Shape::DEFAULT).unwrap().runs_held();
+    assert!(runs.0.len() + runs.1 < 8, "{runs:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_leaps_ahead_removes_nothing_until_it_has_said_so_for_a_day() {
+    let disk = Disk::default();
+    let bench = Bench::on(disk.clone(), Clock::manual(NOW));
+    let (receipt_id, event_id) = bench.finished("evt_1", Verdict::Done).await;
+    bench.store.close().await.unwrap();
+    let bench = Bench::on(disk.clone(), bench.clock);
+    let is_there = |bench: &Bench| bench.store.event(event_id).unwrap().is_some();
+
+    // Also a start at which the clock is wrong already.
+    bench.clock.set(NOW.after(days(400)));
+    bench.store.sweep(&Retention::default()).await.unwrap();
+    assert!(is_there(&bench));
+    bench.store.close().await.unwrap();
+    let bench = Bench::on(disk.clone(), bench.clock);
+    bench.store.sweep(&Retention::default()).await.unwrap();
+    let again = bench.store.append(receipt(&["evt_1"])).await.unwrap();
+    assert_eq!((is_there(&bench), again), (true, Appended::Duplicate(receipt_id)));
+
+    bench.store.sweep(&Retention::default()).await.unwrap();
+    bench.clock.advance(days(1));
+    bench.store.sweep(&Retention::default()).await.unwrap();
+    assert!(!is_there(&bench));
 }
 
 #[tokio::test]
@@ -343,11 +443,11 @@ async fn a_power_cut_at_any_sync_of_a_sweep_loses_nothing_that_is_needed() {
     }
     bench.store.close().await.unwrap();
     let bench = Bench::on(disk.clone(), bench.clock);
-    bench.clock.set(NOW.after(days(50)));
+    bench.pass_until(50);
     disk.record_cuts();
     let retention = Retention { bodies: days(5), events: days(20), ..Retention::default() };
     bench.store.sweep(&retention).await.unwrap();
-    bench.clock.set(NOW.after(days(95)));
+    bench.pass_until(95);
     bench.store.sweep(&retention).await.unwrap();
 
     let cuts = disk.take_cuts();

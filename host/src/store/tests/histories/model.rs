@@ -91,7 +91,7 @@ pub(super) enum Answer {
 }
 
 impl Model {
-    pub(super) fn apply(&mut self, act: &Act) -> Answer {
+    pub(super) fn apply(&mut self, act: &Act, now: Timestamp) -> Answer {
         match act {
             Act::Append { number, ids } => self.append(*number, ids),
             Act::Parse { number, events, verdict } => self.parse(*number, events, *verdict),
@@ -109,9 +109,9 @@ impl Model {
                     Key::Parse(_) | Key::Parcel(..) => false,
                 };
                 let keys: Vec<Key> = self.seen.works.keys().filter(of_event).cloned().collect();
-                self.reopen(keys)
+                self.reopen(keys, now)
             }
-            Act::ReplayReceipt { number } => self.reopen(vec![Key::Parse(*number)]),
+            Act::ReplayReceipt { number } => self.reopen(vec![Key::Parse(*number)], now),
         }
     }
 
@@ -188,13 +188,18 @@ impl Model {
         }
     }
 
-    fn reopen(&mut self, keys: Vec<Key>) -> Answer {
+    fn reopen(&mut self, keys: Vec<Key>, now: Timestamp) -> Answer {
         let mut replayed = Replayed::default();
         for key in keys {
             let work = self.seen.works.get_mut(&key).expect("only what was owed is replayed");
             let done_for_good = work.state == State::Done && key.kind() == WorkKind::Parse;
+            if work.state == State::Pending && work.retry_at.is_some_and(|due| due > now) {
+                work.retry_at = None;
+                replayed.hastened += 1;
+                continue;
+            }
             if work.state == State::Pending || done_for_good {
-                replayed.left += 1;
+                replayed.unchanged += 1;
                 continue;
             }
             (work.state, work.tries_made, work.reopened) = (State::Pending, 0, work.reopened + 1);

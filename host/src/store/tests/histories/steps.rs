@@ -131,7 +131,8 @@ impl History {
         for (number, (_, (answer, id))) in answers.into_iter().enumerate() {
             let act = &acts[number];
             let answer = answer.resolve(&self.receipts, act);
-            assert_eq!(answer, self.model.apply(act), "the answer to {act:?}");
+            let now = self.clock.now();
+            assert_eq!(answer, self.model.apply(act, now), "the answer to {act:?}");
             if let (Act::Append { number, .. }, Answer::Stored, Some(id)) = (act, &answer, id) {
                 self.receipts.insert(*number, id);
             }

@@ -12,7 +12,7 @@ pub(super) type Receipts = BTreeMap<u64, Id>;
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 
 fn stands(progress: &Progressed, tries: usize) -> Stands {
-    let Progressed { state, tries_made, retry_at, ref reopened_at } = *progress;
+    let Progressed { state, tries_made, retry_at, ref reopened_at, .. } = *progress;
     Stands { state, tries_made, retry_at, tries, reopened: reopened_at.len() }
 }
 
@@ -187,7 +187,7 @@ pub(super) async fn work_off(store: &Store, mut model: Model, receipts: &Receipt
                 _ => 0,
             };
             commit(store, claim, &act, parcel).await;
-            model.apply(&act);
+            model.apply(&act, clock.now());
         }
     }
     assert_eq!(look(store, receipts), model.seen, "after all is done");

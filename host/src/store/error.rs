@@ -1,0 +1,159 @@
+//! Why the store did not do it, and what is wrong with its file.
+//!
+//! One thing decides how far an error reaches: a damaged record is the trouble of whoever asked for
+//! that record, an outage passes, and only a file that is broken as a whole ends the store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+
+use super::segment::Damaged;
+use crate::ids::Id;
+
+/// Why the store did not do it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// More waits to be written than may. Nothing was stored; later may be better.
+    #[error("the store's queue is full")]
+    Full,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// These stand for nothing in this store.
+    #[error("unknown to this store: {}", list(.0))]
+    Unknown(Vec<Id>),
+    /// The record that was asked for can't be read. All others can.
+    #[error(transparent)]
+    Damaged(Damaged),
+    /// This one operation has panicked, and changed nothing.
+    #[error("an operation of the store has panicked: {0}")]
+    Panicked(Arc<str>),
+    /// The file can't be read or written for now: a full disk, or one that fails. Nothing was stored
+    /// as far as is known; the store goes on by itself when it can.
+    #[error("the store can't be read or written")]
+    Unavailable(#[source] Arc<Failure>),
+    /// The file is damaged as a whole. The store takes nothing any more.
+    #[error("the store has failed")]
+    Failed(#[source] Arc<Failure>),
+}
+
+/// What is wrong with the file.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It can't be read or written.
+    #[error("failed to read or write the store's file")]
+    Access(#[source] redb::Error),
+    /// A record in it can't be read.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+    /// The known event ids can't be read.
+    #[error("the event ids are damaged in run {run}")]
+    DamagedRun {
+        /// Its number; zero if it is what belongs to none.
+        run: u64,
+    },
+    /// It was replaced by that of another store.
+    #[error("the store's file is that of another store now")]
+    Replaced,
+    /// Its place is empty, or another file stands there. What is written now would be lost.
+    #[error(
+        "the store's file {} was removed or replaced while it was open: put it back, or restart",
+        path.display()
+    )]
+    Displaced {
+        /// The place.
+        path: PathBuf,
+    },
+    /// Somebody else has written into it.
+    #[error(
+        "another program has written into the store's file {} while it was open: restart",
+        path.display()
+    )]
+    Overwritten {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+macro_rules! access_failure {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Access(error.into())
+            }
+        }
+    )*};
+}
+access_failure!(
+    redb::StorageError,
+    redb::TableError,
+    redb::TransactionError,
+    redb::CommitError,
+    redb::DatabaseError,
+    std::io::Error
+);
+
+impl Failure {
+    /// Whether it is the world's doing, and may pass.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Access(error) => matches!(
+                error,
+                redb::Error::Io(_)
+                    | redb::Error::PreviousIo
+                    | redb::Error::DatabaseAlreadyOpen
+                    // What was being read while the file was opened anew.
+                    | redb::Error::DatabaseClosed
+            ),
+            Self::Displaced { .. } => true,
+            Self::Damaged(_)
+            | Self::DamagedRun { .. }
+            | Self::Replaced
+            | Self::Overwritten { .. } => false,
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Damaged(damaged) => Self::Damaged(damaged),
+            failure if failure.is_passing() => Self::Unavailable(Arc::new(failure)),
+            failure => Self::Failed(Arc::new(failure)),
+        }
+    }
+}
+
+fn list(ids: &[Id]) -> String {
+    ids.iter().map(Id::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Does it on a thread that may wait for the disk. A panic there is this operation's error.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let done = spawn_blocking(work).await;
+    done.unwrap_or_else(|broken| match broken.try_into_panic() {
+        Ok(panic) => Err(Error::Panicked(message(&*panic).into())),
+        // The runtime is shutting down.
+        Err(_) => Err(Error::Closed),
+    })
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_an_operation_is_that_operations_error() {
+        let broken: Result<(), Error> = aside(|| panic!("no {}", "way")).await;
+        assert!(matches!(&broken, Err(Error::Panicked(why)) if &**why == "no way"), "{broken:?}");
+        assert!(matches!(aside(|| Ok(1)).await, Ok(1)));
+    }
+}

@@ -1,0 +1,309 @@
+//! Lists: events newest first and oldest first, and dead letters.
+//!
+//! Positions are in the order of time, give or take what a clock was set by: so a list begins where
+//! its times begin and ends where they end. What can't be read is left out and named.
+
+use std::time::{Duration, Instant};
+
+use redb::ReadableTable;
+
+use super::{DamagedItem, EventFilter, Listing, PAGE_ITEMS_MAX, Page, Snapshot};
+use crate::event::Timestamp;
+use crate::store::Failure;
+use crate::store::owed::{Stored, work_id};
+use crate::store::record::{Record, RecordKind, first_written};
+use crate::store::segment::{Damaged, Segment};
+use crate::store::standing::{Standing, WorkKind};
+use crate::store::stored::StoredEvent;
+use crate::store::view::{DeadLetter, EventSummary, State};
+
+/// A clock may have been set by so much without a list's missing anything.
+const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
+/// So many segments in a row must be out of a list's times before it ends.
+const OUTSIDE_MAX: usize = 16;
+/// Segments that say nothing of the time which a search passes over.
+const SILENT_MAX: usize = 64;
+/// Segments that are read whatever the time: a list always gets on.
+const SEGMENTS_MIN: usize = 16;
+
+/// Events oldest first.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Found {
+    pub(in crate::store) events: Vec<StoredEvent>,
+    /// Where to go on; `None` at the end.
+    pub(in crate::store) next: Option<u64>,
+    /// Where the log is damaged.
+    pub(in crate::store) damaged: usize,
+}
+
+impl Snapshot<'_> {
+    /// The events that match, newest first, for a time.
+    pub(in crate::store) fn events(
+        &self,
+        filter: &EventFilter,
+        page: Page,
+        time: Duration,
+    ) -> Result<Listing<EventSummary>, Failure> {
+        let started = Instant::now();
+        let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
+        let mut list = Listing { items: Vec::new(), damaged: Vec::new(), next: None };
+        let mut before = page.cursor.unwrap_or(u64::MAX);
+        if let Some(end) = filter.before {
+            let behind = self.first_at(end.after(CLOCK_SLACK))?;
+            before = before.min(behind.unwrap_or(u64::MAX));
+        }
+        let mut too_old = 0;
+        for (looked_at, row) in self.log.range(..before)?.rev().enumerate() {
+            if looked_at >= SEGMENTS_MIN && started.elapsed() >= time {
+                return Ok(list);
+            }
+            let (first, packed) = row?;
+            let segment = Segment::read(first.value(), packed.value());
+            list.next = Some(first.value());
+            let Some(segment) = self.readable(segment, None, &mut list.damaged)? else { continue };
+            too_old = if self.is_before(&segment, filter.after) { too_old + 1 } else { 0 };
+            if too_old > OUTSIDE_MAX {
+                break;
+            }
+            let entries: Vec<_> =
+                segment.entries().filter(|entry| entry.position < before).collect();
+            for entry in entries.iter().rev().filter(|entry| entry.kind == RecordKind::Event) {
+                let record = Record::read(entry, self.tag());
+                let record = self.readable(record, None, &mut list.damaged)?;
+                let Some(Record::Event(event)) = record else { continue };
+                let summary = self.summary(&event, filter);
+                let summary = self.readable(summary, Some(event.id), &mut list.damaged)?;
+                list.items.extend(summary.flatten());
+                if list.items.len() == limit {
+                    list.next = Some(entry.position);
+                    return Ok(list);
+                }
+            }
+        }
+        list.next = None;
+        Ok(list)
+    }
+
+    /// The events in a part of the log for which all but the state fits, oldest first, for a time.
+    pub(in crate::store) fn events_within(
+        &self,
+        filter: &EventFilter,
+        part: std::ops::Range<u64>,
+        limit: usize,
+        time: Duration,
+    ) -> Result<Found, Failure> {
+        let started = Instant::now();
+        let mut found = Found::default();
+        let mut from = part.start;
+        if let Some(begin) = filter.after {
+            let earliest = Timestamp(begin.0.saturating_sub(milliseconds(CLOCK_SLACK)));
+            from = from.max(self.first_at(earliest)?.unwrap_or(0));
+        }
+        let mut too_new = 0;
+        for (looked_at, row) in self.log.range(self.key_at(from)?..part.end)?.enumerate() {
+            let (first, packed) = row?;
+            if looked_at >= SEGMENTS_MIN && started.elapsed() >= time {
+                found.next = Some(first.value());
+                return Ok(found);
+            }
+            let segment = Segment::read(first.value(), packed.value());
+            let Some(segment) = self.shared.damages.pass(segment)? else {
+                found.damaged += 1;
+                continue;
+            };
+            too_new = if self.is_behind(&segment, filter.before) { too_new + 1 } else { 0 };
+            if too_new > OUTSIDE_MAX {
+                break;
+            }
+            let within = |position| (from..part.end).contains(&position);
+            for entry in segment.entries().filter(|entry| within(entry.position)) {
+                if entry.kind != RecordKind::Event {
+                    continue;
+                }
+                if found.events.len() == limit {
+                    found.next = Some(entry.position);
+                    return Ok(found);
+                }
+                match self.shared.damages.pass(Record::read(&entry, self.tag()))? {
+                    Some(Record::Event(event)) if filter.matches(&event) => {
+                        found.events.push(event);
+                    }
+                    Some(_) => (),
+                    None => found.damaged += 1,
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The dead letters, newest first.
+    pub(super) fn dead(&self, page: Page) -> Result<Listing<DeadLetter>, Failure> {
+        let before = page.cursor.unwrap_or(u64::MAX);
+        let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
+        let mut list = Listing { items: Vec::new(), damaged: Vec::new(), next: None };
+        for row in self.dead.range(..before)?.rev() {
+            let (position, kind) = row?;
+            let position = position.value();
+            if list.items.len() + list.damaged.len() == limit {
+                list.next = Some(position + 1);
+                return Ok(list);
+            }
+            let kind = WorkKind::read(kind.value()).ok_or(Damaged { position });
+            let Some(kind) = self.readable(kind, None, &mut list.damaged)? else { continue };
+            let id = work_id(kind, position, self.tag());
+            let letter = self.dead_letter(kind, position);
+            list.items.extend(self.readable(letter, Some(id), &mut list.damaged)?);
+        }
+        Ok(list)
+    }
+
+    fn dead_letter(&self, kind: WorkKind, position: u64) -> Result<DeadLetter, Failure> {
+        let damaged = || Damaged { position };
+        let id = work_id(kind, position, self.tag());
+        let stored = self.find(id)?.ok_or_else(damaged)?;
+        let work = stored.works_of(id, &self.shared.lanes).and_then(|mut works| works.pop());
+        let (receipt, event) = match &stored {
+            Stored::Receipt(receipt) => (Some(receipt.id), None),
+            Stored::Event(event) => (event.receipt, Some(event.id)),
+            Stored::Parcel(parcel) => (None, Some(parcel.event)),
+        };
+        let standing = self.standing(position)?;
+        let last = standing.last.ok_or_else(damaged)?;
+        let (outcome, died_at) = match self.shared.log.expect(&self.log, last)? {
+            Record::Try(tried) => (tried.outcome, tried.at.after(tried.duration)),
+            Record::Attempt(attempt) => (attempt.outcome, attempt.at.after(attempt.duration)),
+            _ => return Err(damaged().into()),
+        };
+        Ok(DeadLetter {
+            id,
+            kind,
+            name: work.ok_or_else(damaged)?.group,
+            reason: outcome.reason().unwrap_or_default().to_owned(),
+            died_at,
+            tries_made: standing.tries_made,
+            receipt,
+            event,
+        })
+    }
+
+    /// What was read; what is damaged is noted and named.
+    fn readable<T, E>(
+        &self,
+        read: Result<T, E>,
+        id: Option<crate::ids::Id>,
+        damaged: &mut Vec<DamagedItem>,
+    ) -> Result<Option<T>, Failure>
+    where
+        Failure: From<E>,
+    {
+        match read.map_err(Failure::from) {
+            Err(Failure::Damaged(found)) => {
+                self.shared.damages.note(found);
+                damaged.push(DamagedItem { id, position: found.position });
+                Ok(None)
+            }
+            read => read.map(Some),
+        }
+    }
+
+    /// The event in short, if it matches.
+    fn summary(
+        &self,
+        stored: &StoredEvent,
+        filter: &EventFilter,
+    ) -> Result<Option<EventSummary>, Failure> {
+        if !filter.matches(stored) {
+            return Ok(None);
+        }
+        let owed = 1..u64::from(stored.width());
+        let states: Result<Vec<State>, Failure> =
+            owed.map(|offset| self.standing(stored.id.position + offset).map(State::of)).collect();
+        let state = State::of_all(states?);
+        if filter.state.is_some_and(|wanted| wanted != state) {
+            return Ok(None);
+        }
+        Ok(Some(EventSummary {
+            id: stored.id,
+            source: stored.event.source.clone(),
+            event_id: stored.event.id.clone(),
+            event_type: stored.event.event_type.clone(),
+            subject: stored.event.subject.clone(),
+            time: stored.event.time,
+            recorded_at: stored.recorded_at,
+            receipt: stored.receipt,
+            state,
+        }))
+    }
+
+    /// Whether some work of the event stands so.
+    pub(in crate::store) fn has_work(
+        &self,
+        stored: &StoredEvent,
+        is_so: impl Fn(Standing) -> bool,
+    ) -> Result<bool, Failure> {
+        for offset in 1..u64::from(stored.width()) {
+            let standing = self.shared.damages.pass(self.standing(stored.id.position + offset))?;
+            if standing.is_some_and(&is_so) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether all of a segment is older than a list goes.
+    fn is_before(&self, segment: &Segment, after: Option<Timestamp>) -> bool {
+        let at = after.and_then(|after| Some((first_written(segment, self.tag())?, after)));
+        at.is_some_and(|(at, after)| at.after(CLOCK_SLACK) < after)
+    }
+
+    /// Whether all of a segment is newer than a list goes.
+    fn is_behind(&self, segment: &Segment, before: Option<Timestamp>) -> bool {
+        let at = before.and_then(|before| Some((first_written(segment, self.tag())?, before)));
+        at.is_some_and(|(at, before)| at >= before.after(CLOCK_SLACK))
+    }
+
+    /// The key of the segment that takes this position, or the position itself.
+    fn key_at(&self, position: u64) -> Result<u64, Failure> {
+        let before = self.log.range(..=position)?.next_back().transpose()?;
+        Ok(before.map_or(position, |(first, _)| first.value()))
+    }
+
+    /// Where the log reaches this time: the first segment that is as late, if the clock was never
+    /// set by more than the slack. By halves; `None` if there is none or that can't be said.
+    fn first_at(&self, time: Timestamp) -> Result<Option<u64>, Failure> {
+        let last = self.log.last()?.map(|(first, _)| first.value());
+        let Some(last) = last else { return Ok(None) };
+        let (mut early, mut late) = (0, last + 1);
+        while early < late {
+            let middle = early + (late - early) / 2;
+            if self.log.range(..=middle)?.next_back().is_none() {
+                early = middle + 1;
+                continue;
+            }
+            let Some((first, at)) = self.timed_at(middle)? else { return Ok(None) };
+            if at >= time {
+                late = first;
+            } else {
+                early = middle + 1;
+            }
+        }
+        Ok((late <= last).then_some(late))
+    }
+
+    /// The latest segment up to a position that says when it was written, and when.
+    fn timed_at(&self, position: u64) -> Result<Option<(u64, Timestamp)>, Failure> {
+        for row in self.log.range(..=position)?.rev().take(SILENT_MAX) {
+            let (first, packed) = row?;
+            let segment = Segment::read(first.value(), packed.value());
+            let segment = self.shared.damages.pass(segment)?;
+            if let Some(at) = segment.and_then(|segment| first_written(&segment, self.tag())) {
+                return Ok(Some((first.value(), at)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

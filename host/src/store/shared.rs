@@ -1,0 +1,155 @@
+//! What the handles, the leases and the writer share: the file, what is in memory of it, and how
+//! the store is.
+//!
+//! Whoever waits for something waits on a channel in here. Never writes to the file.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::{oneshot, watch};
+
+use super::backlog::{Backlog, LaneKeys};
+use super::damage::Damages;
+use super::file::File;
+use super::log::LogReader;
+use super::recent::Recent;
+use super::standing::WorkKind;
+use super::time::Trusted;
+use super::{Config, Error};
+use crate::clock::Clock;
+
+/// What the handles, the leases and the writer share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) file: File,
+    pub(super) log: LogReader,
+    pub(super) lanes: LaneKeys,
+    pub(super) clock: Clock,
+    /// What removal goes by.
+    pub(super) time: Trusted,
+    backlog: Mutex<Backlog>,
+    recent: Mutex<Recent>,
+    /// Records that can't be read.
+    pub(super) damages: Damages,
+    /// The first failure; after it nothing is written.
+    failed: OnceLock<Error>,
+    /// Why the file can't be written for now.
+    pub(super) outage: watch::Sender<Option<Error>>,
+    /// Bytes of the log on disk that came since it was packed.
+    pub(super) unpacked: watch::Sender<usize>,
+    /// Held by the sweep at work.
+    pub(super) sweeping: tokio::sync::Mutex<()>,
+    pub(super) queued: AtomicUsize,
+    pub(super) commits: AtomicU64,
+    pub(super) end: AtomicU64,
+    /// Before this position of the log no start looks for event ids.
+    pub(super) id_mark: AtomicU64,
+    /// One for each kind of work: something may be claimed that could not be before.
+    pub(super) wakes: [watch::Sender<()>; 3],
+    /// Something was claimed, given back, committed or answered.
+    pub(super) moved: watch::Sender<()>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        file: File,
+        lanes: LaneKeys,
+        clock: Clock,
+        config: &Config,
+        damages: Damages,
+        time: Trusted,
+        backlog: Backlog,
+    ) -> Self {
+        Self {
+            log: LogReader::new(file.tag),
+            file,
+            lanes,
+            clock,
+            time,
+            backlog: Mutex::new(backlog),
+            recent: Mutex::new(Recent::new(config.recent_bytes)),
+            damages,
+            failed: OnceLock::new(),
+            outage: watch::Sender::default(),
+            unpacked: watch::Sender::default(),
+            sweeping: tokio::sync::Mutex::default(),
+            queued: AtomicUsize::new(0),
+            commits: AtomicU64::new(0),
+            end: AtomicU64::new(0),
+            id_mark: AtomicU64::new(0),
+            wakes: Default::default(),
+            moved: watch::Sender::default(),
+        }
+    }
+
+    pub(super) fn backlog(&self) -> MutexGuard<'_, Backlog> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The failure, if the store has failed.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.failed.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// The store has failed: from now on nothing is written.
+    pub(super) fn fail(&self, error: Error) {
+        // Only the first failure says what was wrong.
+        drop(self.failed.set(error));
+        WorkKind::ALL.into_iter().for_each(|kind| self.wake(kind));
+    }
+
+    pub(super) fn is_away(&self) -> bool {
+        self.outage.borrow().is_some()
+    }
+
+    /// The file can't be written for now.
+    pub(super) fn go_away(&self, error: &Error) {
+        self.outage.send_replace(Some(error.clone()));
+    }
+
+    /// The file can be written.
+    pub(super) fn come_back(&self) {
+        if self.outage.send_if_modified(|outage| outage.take().is_some()) {
+            WorkKind::ALL.into_iter().for_each(|kind| self.wake(kind));
+        }
+    }
+
+    /// The writer drops what it can't answer: then it has failed or is closed.
+    pub(super) async fn answered<T>(
+        &self,
+        answer: oneshot::Receiver<Result<T, Error>>,
+    ) -> Result<T, Error> {
+        match answer.await {
+            Ok(result) => result,
+            Err(_) => Err(self.check().err().unwrap_or(Error::Closed)),
+        }
+    }
+
+    pub(super) fn committed(&self, end: u64, log_bytes: usize) {
+        self.unpacked.send_modify(|unpacked| *unpacked += log_bytes);
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.end.store(end, Ordering::Relaxed);
+    }
+
+    pub(super) fn wake(&self, kind: WorkKind) {
+        self.wakes[kind as usize].send_replace(());
+        self.moved.send_replace(());
+    }
+
+    pub(super) fn enqueued(&self) {
+        self.queued.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn dequeued(&self) {
+        self.queued.fetch_sub(1, Ordering::AcqRel);
+        self.moved.send_replace(());
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.queued.load(Ordering::Acquire) == 0 && self.backlog().is_idle(self.clock.now())
+    }
+}

@@ -1,0 +1,293 @@
+//! A record that can't be read: its own work stops, everything else goes on.
+
+use redb::ReadableTable;
+
+use super::disk::Disk;
+use super::*;
+use crate::store::segment::Segment;
+use crate::store::sweep::survey::Pass;
+
+const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
+
+/// What is wrong with a segment.
+#[derive(Debug, Clone, Copy)]
+enum Damage {
+    /// It can't be unpacked.
+    Segment,
+    /// One of its records says nonsense; the others are whole.
+    Record,
+}
+
+const KINDS: [Damage; 2] = [Damage::Segment, Damage::Record];
+
+/// Damages what takes this position, as a disk would: nobody is told.
+fn damage(store: &Store, position: u64, kind: Damage) {
+    let shared = &store.handle.shared;
+    let transaction = shared.file.write().unwrap();
+    {
+        let mut log = transaction.open_table(file::LOG).unwrap();
+        let (first, stored) = {
+            let row = log.range(..=position).unwrap().next_back().unwrap().unwrap();
+            (row.0.value(), row.1.value().to_vec())
+        };
+        let broken = match kind {
+            Damage::Segment => vec![7; stored.len()],
+            Damage::Record => rewrite(&Segment::read(first, &stored).unwrap(), position),
+        };
+        log.insert(first, broken.as_slice()).unwrap();
+    }
+    shared.file.commit(transaction).unwrap();
+    shared.log.clear();
+}
+
+fn rewrite(segment: &Segment, position: u64) -> Vec<u8> {
+    let mut writer = crate::store::segment::SegmentWriter::new(segment.first());
+    for entry in segment.entries() {
+        let is_it = (entry.position..entry.position + u64::from(entry.width)).contains(&position);
+        let bytes = if is_it { &[0xff; 3][..] } else { entry.bytes };
+        writer.push_bytes(entry.kind, entry.width, bytes);
+    }
+    writer.finish_dense().1
+}
+
+/// A store that keeps nothing in memory, so that every claim reads the log.
+fn forgetful(disk: &Disk, clock: &Clock) -> Bench {
+    let config = Config { recent_bytes: 0, ..Config::at("nowhere") };
+    let store = Store::open_on(disk.clone(), &config, clock.clone()).unwrap();
+    Bench { folder: TempDir::new().unwrap(), clock: clock.clone(), store }
+}
+
+fn bench() -> (Disk, Bench) {
+    let disk = Disk::default();
+    let bench = forgetful(&disk, &Clock::manual(NOW));
+    (disk, bench)
+}
+
+/// Three events, each in a commit of its own, of one subject.
+async fn three(bench: &Bench) -> Vec<Id> {
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        let new = event(&format!("evt_{number}"), "pi_1").to(&["ledger"], &["crm"]);
+        ids.extend(bench.bring(vec![new]).await);
+    }
+    ids
+}
+
+#[tokio::test]
+async fn a_claim_passes_over_what_is_damaged_and_it_is_out_of_the_way() {
+    for kind in KINDS {
+        let (_disk, bench) = bench();
+        let ids = three(&bench).await;
+        damage(&bench.store, ids[0].position, kind);
+
+        let ready = bench.store.ready(WorkKind::Delivery);
+        let deliveries = bench.store.claim_deliveries(1, &|_| 1).unwrap();
+        assert!(deliveries.is_empty(), "{kind:?}: the first is damaged");
+        ready.await;
+        let others = bench.deliveries();
+        assert_eq!(others.len(), 2, "{kind:?}: the others come");
+        for delivery in others {
+            bench.end_delivery(delivery, Verdict::Done).await;
+        }
+        // Its subject's next go on, as they do behind what is dead.
+        let mut ran = Vec::new();
+        for _ in 0..4 {
+            for run in bench.runs() {
+                ran.push(run.event.event.id.clone());
+                bench.end_run(run, Verdict::Done).await;
+            }
+        }
+        assert_eq!(ran, ["evt_1", "evt_2"], "{kind:?}");
+
+        let works = bench.store.stats().works;
+        assert_eq!(works[&WorkKind::Delivery].parked, 1, "{kind:?}");
+        assert_eq!(works[&WorkKind::Run].pending(), 0, "{kind:?}");
+        assert!(bench.store.stats().damaged >= 1, "{kind:?}");
+        assert!(bench.store.trouble().is_none(), "{kind:?}");
+        bench.store.idle().await;
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_that_is_damaged_is_not_parsed_and_the_others_are() {
+    for kind in KINDS {
+        let (disk, bench) = bench();
+        let first = bench.append(&["evt_0"]).await;
+        let second = bench.append(&["evt_1"]).await;
+        damage(&bench.store, first.position, kind);
+
+        let claimed = bench.store.claim_parses(9, usize::MAX).unwrap();
+        assert_eq!(claimed.iter().map(|work| work.id).collect::<Vec<_>>(), [second], "{kind:?}");
+        drop(claimed);
+        // Also after a crash and after an orderly end, behind which the mark has passed it.
+        let bench = forgetful(&Disk::holding(disk.synced()), &bench.clock);
+        assert_eq!(bench.store.claim_parses(9, usize::MAX).unwrap().len(), 1, "{kind:?}");
+        bench.store.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_start_goes_on_whatever_is_damaged() {
+    for kind in KINDS {
+        for broken in 0..3 {
+            let (disk, bench) = bench();
+            let ids = three(&bench).await;
+            damage(&bench.store, ids[broken].position, kind);
+            let end = bench.store.stats().end;
+
+            let crashed = forgetful(&Disk::holding(disk.synced()), &bench.clock);
+            assert_eq!(crashed.deliveries().len(), 2, "{kind:?} {broken}");
+            assert!(crashed.store.stats().end >= end, "{kind:?} {broken}: no position comes again");
+            assert_eq!(crashed.store.stats().damaged, 1, "{kind:?} {broken}");
+            let new = crashed.append(&["evt_9"]).await;
+            assert!(crashed.store.receipt(new).unwrap().is_some());
+
+            // The mark has passed it: now it is a row.
+            bench.store.close().await.unwrap();
+            let rested = forgetful(&disk, &bench.clock);
+            assert_eq!(rested.deliveries().len(), 2, "{kind:?} {broken}");
+            rested.store.close().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_last_segment_may_be_damaged_too() {
+    let (disk, bench) = bench();
+    let first = bench.append(&["evt_0"]).await;
+    damage(&bench.store, first.position, Damage::Segment);
+
+    let crashed = Disk::holding(disk.synced());
+    let bench = forgetful(&crashed, &bench.clock);
+    let second = bench.append(&["evt_1"]).await;
+    assert!(second.position > first.position);
+
+    let bench = forgetful(&Disk::holding(crashed.synced()), &bench.clock);
+    let works = bench.store.claim_parses(9, usize::MAX).unwrap();
+    assert_eq!(works.iter().map(|work| work.id).collect::<Vec<_>>(), [second]);
+    assert!(matches!(bench.store.receipt(first), Err(Error::Damaged(_))));
+}
+
+#[tokio::test]
+async fn lists_and_views_name_what_is_damaged_and_show_the_rest() {
+    for kind in KINDS {
+        let (_disk, bench) = bench();
+        let ids = three(&bench).await;
+        for delivery in bench.deliveries() {
+            bench.end_delivery(delivery, Verdict::Dead).await;
+        }
+        damage(&bench.store, ids[1].position, kind);
+
+        let listing = bench.store.events(&EventFilter::default(), ALL).unwrap();
+        let shown: Vec<Id> = listing.items.iter().map(|event| event.id).collect();
+        assert_eq!(shown, [ids[2], ids[0]], "{kind:?}");
+        assert_eq!(listing.damaged.len(), 1, "{kind:?}");
+        let dead = bench.store.dead(ALL).unwrap();
+        assert_eq!((dead.items.len(), dead.damaged.len()), (2, 1), "{kind:?}");
+        assert!(dead.damaged[0].id.is_some(), "{kind:?}");
+        let view = bench.store.event(ids[1]);
+        assert!(matches!(view, Err(Error::Damaged(_))), "{kind:?}: {view:?}");
+        assert!(bench.store.event(ids[0]).unwrap().is_some(), "{kind:?}");
+        let run = Id { kind: crate::ids::IdKind::Run, position: ids[1].position + 1, ..ids[1] };
+        assert!(matches!(bench.store.run(run), Err(Error::Damaged(_))), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_history_is_shown_as_far_as_it_can_be_read() {
+    let (_disk, bench) = bench();
+    let ids = three(&bench).await;
+    bench.end_delivery(bench.deliveries().remove(0), Verdict::RetryAt(NOW)).await;
+    let attempt = bench.store.stats().end - 1;
+    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Dead).await;
+    let retried = bench.store.dead(ALL).unwrap().items[0].event.unwrap();
+    assert!(ids.contains(&retried));
+    damage(&bench.store, attempt, Damage::Segment);
+
+    let view = bench.store.event(retried).unwrap().unwrap();
+    let delivery = &view.deliveries[0];
+    assert_eq!((delivery.attempts.len(), delivery.progress.damaged_at), (1, Some(attempt)));
+}
+
+#[tokio::test]
+async fn a_replay_passes_over_what_is_damaged_and_says_so() {
+    for kind in KINDS {
+        let (_disk, bench) = bench();
+        let ids = three(&bench).await;
+        for delivery in bench.deliveries() {
+            bench.end_delivery(delivery, Verdict::Dead).await;
+        }
+        let unparsed = bench.append(&["evt_9"]).await;
+        bench.store.commit_parse(bench.parse(), tried(Verdict::Dead), Vec::new()).await.unwrap();
+        damage(&bench.store, ids[1].position, kind);
+        damage(&bench.store, unparsed.position, kind);
+
+        let dead = EventFilter { state: Some(State::Dead), ..EventFilter::default() };
+        let slice = bench.store.replay_matching(dead, None).await.unwrap();
+        assert_eq!((slice.replayed.reopened, slice.next), (2, None), "{kind:?}");
+        assert!(slice.replayed.damaged >= 1, "{kind:?}");
+        let named = bench.store.replay(ids.clone()).await.unwrap();
+        assert_eq!(named.damaged, 1, "{kind:?}");
+        let parses = bench.store.reopen_parses(&[name("stripe")], "other").await.unwrap();
+        assert_eq!((parses.reopened, parses.damaged), (0, 1), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_leaves_what_is_damaged_and_does_all_the_rest() {
+    for kind in KINDS {
+        for broken in 0..3 {
+            let (disk, bench) = bench();
+            let ids = three(&bench).await;
+            for run in 0..3 {
+                let work = bench.runs().pop().unwrap_or_else(|| panic!("run {run}"));
+                bench.end_run(work, Verdict::Done).await;
+            }
+            for delivery in bench.deliveries() {
+                bench.end_delivery(delivery, Verdict::Done).await;
+            }
+            bench.store.close().await.unwrap();
+            let bench = forgetful(&disk, &bench.clock);
+            damage(&bench.store, ids[broken].position, kind);
+            bench.clock.advance(Duration::from_secs(100 * 24 * 60 * 60));
+
+            // Twice: the second must not undo or stumble over what the first left.
+            bench.store.sweep(&Retention::default()).await.unwrap();
+            bench.store.sweep(&Retention::default()).await.unwrap();
+
+            for (number, id) in ids.iter().enumerate() {
+                match bench.store.event(*id) {
+                    // How far a segment reaches can't be told: what was behind it may be in it.
+                    Err(Error::Damaged(_)) => assert!(number >= broken, "{kind:?}"),
+                    gone => assert!(gone.unwrap().is_none() && number != broken, "{kind:?}"),
+                }
+            }
+            let shared = &bench.store.handle.shared;
+            let step = shared.survey(&Retention::default(), Pass::default()).unwrap();
+            assert!(step.sweep.is_none(), "{kind:?} {broken}");
+            let bench = forgetful(&Disk::holding(disk.synced()), &bench.clock);
+            assert!(matches!(bench.store.event(ids[broken]), Err(Error::Damaged(_))), "{kind:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_standing_that_is_damaged_is_mended_by_the_next_try() {
+    let (_disk, bench) = bench();
+    let ids = bench.bring(vec![event("evt_1", "").to(&[], &["crm"])]).await;
+    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::RetryAt(NOW)).await;
+    let delivery = bench.deliveries().pop().unwrap();
+    let shared = &bench.store.handle.shared;
+    let transaction = shared.file.write().unwrap();
+    let mut outcomes = transaction.open_table(file::OUTCOMES).unwrap();
+    outcomes.insert(ids[0].position + 1, &[9_u8, 9][..]).unwrap();
+    drop(outcomes);
+    shared.file.commit(transaction).unwrap();
+    assert_eq!(bench.store.events(&EventFilter::default(), ALL).unwrap().damaged.len(), 1);
+
+    bench.end_delivery(delivery, Verdict::Dead).await;
+
+    let view = bench.store.event(ids[0]).unwrap().unwrap();
+    assert_eq!((view.state, view.deliveries[0].progress.tries_made), (State::Dead, 2));
+    assert!(bench.store.trouble().is_none());
+}

@@ -1,0 +1,121 @@
+//! The time that removal goes by: the clock's, unless the clock has leapt.
+//!
+//! A clock that was set wrong by months must not remove history and event ids that are young. So the
+//! time that has passed is held against what the clock says; where they differ by more than a day,
+//! the clock is believed only after it has said so for a day. Never used for anything but age.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::event::Timestamp;
+
+/// A smaller leap changes nothing that matters. A greater one is believed when it has lasted so long.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is known of the time.
+#[derive(Debug)]
+pub(super) struct Trusted(Mutex<Known>);
+
+#[derive(Debug)]
+struct Known {
+    /// The last time that was believed.
+    time: Timestamp,
+    /// When that was, by [`Clock::passed`].
+    heard: Duration,
+    /// Since when the clock has not been believed.
+    doubted: Option<Duration>,
+}
+
+/// The time, as far as it can be known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// It is not earlier: what is too old now is too old.
+    pub(super) earliest: Timestamp,
+    /// It is not later.
+    pub(super) latest: Timestamp,
+}
+
+impl Trusted {
+    /// The time that the store was told last, or else the clock's.
+    pub(super) fn new(clock: &Clock, told: Option<Timestamp>) -> Self {
+        let time = told.unwrap_or_else(|| clock.now());
+        Self(Mutex::new(Known { time, heard: clock.passed(), doubted: None }))
+    }
+
+    /// The time now.
+    pub(super) fn now(&self, clock: &Clock) -> Bounds {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (said, passed) = (clock.now(), clock.passed());
+        let expected = known.time.after(passed.saturating_sub(known.heard));
+        let is_near = said <= expected.after(DAY) && expected <= said.after(DAY);
+        let doubted = *known.doubted.get_or_insert_with(|| {
+            if !is_near {
+                tracing::warn!(
+                    clock = %said, %expected,
+                    "the clock has leapt: for a day nothing is removed that only its time makes old"
+                );
+            }
+            passed
+        });
+        if is_near || passed.saturating_sub(doubted) >= DAY {
+            *known = Known { time: said, heard: passed, doubted: None };
+            return Bounds { earliest: said, latest: said };
+        }
+        Bounds { earliest: said.min(expected), latest: said.max(expected) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn days(days: u32) -> Duration {
+        DAY * days
+    }
+
+    #[test]
+    fn time_that_passes_is_believed_however_much_it_is() {
+        let clock = Clock::manual(NOW);
+        let time = Trusted::new(&clock, Some(NOW));
+        for _ in 0..3 {
+            clock.advance(days(100));
+            assert_eq!(time.now(&clock).earliest, clock.now());
+        }
+    }
+
+    #[test]
+    fn a_clock_that_leaps_ahead_is_believed_after_a_day() {
+        let clock = Clock::manual(NOW);
+        let time = Trusted::new(&clock, Some(NOW));
+        clock.set(NOW.after(days(400)));
+        assert_eq!(time.now(&clock).earliest, NOW);
+        clock.advance(DAY / 2);
+        assert_eq!(time.now(&clock).earliest, NOW.after(DAY / 2));
+        assert_eq!(time.now(&clock).latest, NOW.after(days(400) + DAY / 2));
+        clock.advance(DAY / 2);
+        assert_eq!(time.now(&clock).earliest, NOW.after(days(401)));
+    }
+
+    #[test]
+    fn a_clock_that_comes_back_is_believed_at_once() {
+        let clock = Clock::manual(NOW);
+        let time = Trusted::new(&clock, Some(NOW));
+        for said in [NOW.after(days(90)), NOW, Timestamp(0), NOW] {
+            clock.set(said);
+            let Bounds { earliest, latest } = time.now(&clock);
+            assert_eq!((earliest, latest), (said.min(NOW), said.max(NOW)));
+        }
+    }
+
+    #[test]
+    fn a_start_after_a_long_rest_waits_for_a_day_too() {
+        let clock = Clock::manual(NOW);
+        let time = Trusted::new(&clock, Some(Timestamp(0)));
+        assert_eq!(time.now(&clock).earliest, Timestamp(0));
+        clock.advance(DAY);
+        assert_eq!(time.now(&clock).earliest, clock.now());
+    }
+}

@@ -1,0 +1,123 @@
+//! Replay: what is done again, what is tried now, and what is left as it is.
+
+use super::*;
+
+#[tokio::test]
+async fn a_dead_delivery_that_is_replayed_keeps_its_id() {
+    let receiver = Receiver::answering(500).await;
+    let gateway = Setup::stripe()
+        .endpoint_with("crm", &receiver, &["payment.*"], "retries = []")
+        .start()
+        .await;
+    gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
+    gateway.settle().await;
+    let dead = text(&gateway.dead().await[0]["id"]);
+
+    receiver.answer(204);
+    gateway.advance(MINUTE).await;
+    gateway.replay(&dead).await;
+
+    assert_eq!(receiver.received().len(), 2);
+    assert_eq!(receiver.ids().into_iter().collect::<Vec<_>>(), [dead]);
+    assert_eq!(gateway.dead().await, Vec::<Value>::new());
+    let delivery = delivery_to(&gateway.event("evt_1").await, "crm");
+    assert_eq!(texts(&delivery["attempts"], "verdict"), ["dead", "done"]);
+    assert_eq!(delivery["reopened_at"], json!([minutes_in(1).to_string()]));
+}
+
+#[tokio::test]
+async fn a_replay_by_filter_touches_what_matches_and_no_more() {
+    let receiver = Receiver::answering(500).await;
+    let gateway = Setup::stripe()
+        .endpoint_with("crm", &receiver, &["payment.*"], "retries = []")
+        .start()
+        .await;
+    for (id, subject) in [("evt_1", "pi_1"), ("evt_2", "pi_2"), ("evt_3", "pi_1")] {
+        gateway.stripe(&payment(id, subject, "succeeded")).await.accepted();
+        gateway.settle().await;
+    }
+    receiver.answer(204);
+
+    let filter = json!({ "filter": { "subject": "pi_1", "state": "dead" } });
+    let replayed = gateway.tell("/v1/replay", &filter).await;
+    gateway.settle().await;
+    let again = gateway.tell("/v1/replay", &filter).await;
+
+    let count = |reopened: usize| json!({ "reopened": reopened, "hastened": 0, "unchanged": 0, "next": null });
+    assert_eq!(replayed.json(), count(2), "{}", replayed.body);
+    assert_eq!(again.json(), count(0), "{}", again.body);
+    assert_eq!(listed(&gateway, "state=dead").await, ["evt_2"]);
+    assert_eq!(listed(&gateway, "state=done").await, ["evt_1", "evt_3"]);
+    assert_eq!(receiver.received().len(), 5);
+}
+
+#[tokio::test]
+async fn a_replay_that_does_not_say_what_is_refused_and_replays_nothing() {
+    let receiver = Receiver::start().await;
+    let gateway = Setup::stripe().endpoint("crm", &receiver, &["payment.*"]).start().await;
+    gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
+    gateway.settle().await;
+    let cases = [
+        (json!({ "filter": {} }), "empty filter"),
+        (json!({ "ids": [] }), "ids"),
+        (json!({}), "ids"),
+        (json!({ "ids": ["evt_1"] }), "evt_1"),
+        (json!({ "filter": { "subject": "pi_1" }, "ids": ["evt_1"] }), "evt_1"),
+        (json!({ "filter": { "subjekt": "pi_1" } }), "subjekt"),
+        (json!({ "filter": { "state": "broken" } }), "broken"),
+        (json!({ "all": true }), "all"),
+        (json!("everything"), "everything"),
+    ];
+
+    for (body, reason) in cases {
+        check_refused(&gateway.tell("/v1/replay", &body).await, 400, reason);
+    }
+    gateway.settle().await;
+
+    assert_eq!(receiver.received().len(), 1, "it was delivered when it came, and never again");
+}
+
+#[tokio::test]
+async fn what_waits_for_another_try_is_tried_now_if_an_operator_says_so() {
+    let receiver = Receiver::answering(503).await;
+    let gateway = Setup::stripe()
+        .endpoint_with("crm", &receiver, &["payment.*"], "retries = [\"1h\"]")
+        .start()
+        .await;
+    for id in ["evt_1", "evt_2"] {
+        gateway.stripe(&payment(id, "pi_1", "succeeded")).await.accepted();
+        gateway.settle().await;
+    }
+    receiver.answer(204);
+    let delivery = text(&delivery_to(&gateway.event("evt_1").await, "crm")["id"]);
+
+    let one = gateway.tell("/v1/replay", &json!({ "ids": [delivery] })).await.json();
+    gateway.settle().await;
+    let rest = json!({ "filter": { "state": "pending" } });
+    let rest = gateway.tell("/v1/replay", &rest).await.json();
+    gateway.settle().await;
+
+    assert_eq!((&one["hastened"], &one["reopened"]), (&json!(1), &json!(0)), "{one}");
+    assert_eq!((&rest["hastened"], &rest["reopened"]), (&json!(1), &json!(0)), "{rest}");
+    assert_eq!(listed(&gateway, "state=done").await, ["evt_1", "evt_2"]);
+    assert_eq!(receiver.received().len(), 4);
+}
+
+#[tokio::test]
+async fn a_replay_by_filter_goes_on_from_its_cursor() {
+    let receiver = Receiver::start().await;
+    let gateway = Setup::stripe().endpoint("crm", &receiver, &["payment.*"]).start().await;
+    gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
+    gateway.settle().await;
+    let body = |cursor: &str| json!({ "filter": { "subject": "pi_1" }, "cursor": cursor });
+
+    let past = gateway.tell("/v1/replay", &body("5000-6000")).await.json();
+    let all = gateway.tell("/v1/replay", &body("0-6000")).await.json();
+    gateway.settle().await;
+
+    assert_eq!((&past["reopened"], &past["next"]), (&json!(0), &Value::Null));
+    assert_eq!((&all["reopened"], &all["next"]), (&json!(1), &Value::Null));
+    check_refused(&gateway.tell("/v1/replay", &body("soon")).await, 400, "`soon`");
+    let ids = json!({ "ids": ["evt_000000000000000000"], "cursor": "0-9" });
+    check_refused(&gateway.tell("/v1/replay", &ids).await, 400, "`cursor`");
+}
