@@ -45,21 +45,48 @@ pub fn is_event_type(text: &str) -> bool {
 }
 
 /// The type of an event: the canonical one, else the provider's own name for it under the provider's
-/// name. What separates words otherwise, `:` or `/`, becomes a dot: `charge:failed` of `coinbase` is
-/// `coinbase.charge.failed`.
-pub fn event_type(canonical: Option<&str>, provider: &str, own: &str) -> Result<String, Failure> {
-    let named = match canonical {
-        Some(canonical) => canonical.to_owned(),
-        None => format!("{provider}.{}", own.replace([':', '/'], ".")),
-    };
-    if is_event_type(&named) {
-        Ok(named)
-    } else {
-        Err(Failure::permanent(format!("`{own}` can't be an event type")))
+/// name, made fit as [`words`] does. A name that is missing is `unnamed`.
+///
+/// ```
+/// use hookgate_sdk::event_type;
+///
+/// assert_eq!(event_type(Some("payment.failed"), "acme", "charge:failed"), "payment.failed");
+/// assert_eq!(event_type(None, "acme", "charge:late fee"), "acme.charge.late_fee");
+/// assert_eq!(event_type(None, "acme", ""), "acme.unnamed");
+/// ```
+pub fn event_type(canonical: Option<&str>, provider: &str, own: &str) -> String {
+    // Of a family whose end has no word in it nothing canonical is left.
+    let canonical = canonical.map(words).filter(|canonical| canonical.contains('.'));
+    canonical.unwrap_or_else(|| words(&format!("{provider}.{}", words(own))))
+}
+
+/// Any text as an event type, for a genuine event is never refused for its name: what separates
+/// words, such as `:`, `/`, `#` or brackets, becomes a dot, any other character that no type has an
+/// underscore, and what is longer than a type may be is cut. A text without words is `unnamed`.
+pub fn words(text: &str) -> String {
+    let mut fit = String::with_capacity(text.len());
+    for word in text.split(['.', ':', '/', '#', '[', ']']).filter(|word| !word.is_empty()) {
+        if !fit.is_empty() {
+            fit.push('.');
+        }
+        let known = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        fit.extend(word.chars().map(|c| if known(c) { c } else { '_' }));
+    }
+    // All of it is ASCII by now.
+    fit.truncate(TYPE_BYTES_MAX);
+    match fit.trim_end_matches('.') {
+        "" => "unnamed".to_owned(),
+        fit => fit.to_owned(),
     }
 }
 
-/// Labels of those that are known, not empty, and no longer than the gateway takes.
+/// Labels of those that are known, not empty, and no longer than the gateway takes. What is longer is
+/// left out and not cut, for two references that begin alike must not become one; the event's data
+/// has all of it.
+///
+/// Three names mean the same of every provider: `account`, whose event it is (the provider's account,
+/// merchant, shop or business), `livemode`, `true` or `false`, whether it is about real money, and
+/// `reference`, what ties it to the receiver's own records.
 pub fn labels<const N: usize>(known: [(&str, Option<String>); N]) -> Vec<(String, String)> {
     let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     known.filter(|(_, value)| (1..=limits::LABEL_VALUE_BYTES_MAX).contains(&value.len())).collect()
@@ -101,12 +128,33 @@ mod tests {
 
     #[test]
     fn what_has_no_canonical_type_keeps_its_own() {
-        let typed = |canonical, own| event_type(canonical, "acme", own).ok();
-        assert_eq!(typed(Some("payment.failed"), "x").unwrap(), "payment.failed");
-        assert_eq!(typed(None, "orders/create").unwrap(), "acme.orders.create");
-        assert_eq!(typed(None, "charge:failed").unwrap(), "acme.charge.failed");
-        for own in ["", "a b", ".a", "a:", &"a".repeat(124)] {
-            assert_eq!(typed(None, own), None, "{own}");
+        let typed = |canonical, own| event_type(canonical, "acme", own);
+        assert_eq!(typed(Some("payment.failed"), "x"), "payment.failed");
+        assert_eq!(typed(None, "orders/create"), "acme.orders.create");
+        assert_eq!(typed(None, "charge:failed"), "acme.charge.failed");
+        assert_eq!(
+            typed(None, "core.account[requirements].updated"),
+            "acme.core.account.requirements.updated"
+        );
+    }
+
+    #[test]
+    fn any_name_is_made_fit_for_a_type() {
+        for (own, fit) in [
+            ("", "acme.unnamed"),
+            ("../", "acme.unnamed"),
+            ("a b", "acme.a_b"),
+            (".a..b.", "acme.a.b"),
+            ("zahlung.gepr\u{fc}ft", "acme.zahlung.gepr_ft"),
+            ("\u{65e5}\u{672c}", "acme.__"),
+        ] {
+            assert_eq!(event_type(None, "acme", own), fit, "{own}");
+        }
+        assert_eq!(event_type(Some("payout.on hold"), "acme", "x"), "payout.on_hold");
+        assert_eq!(event_type(Some("payout.:"), "acme", "payouts.:"), "acme.payouts");
+        for length in 120..140 {
+            let own = format!("{}.b", "a".repeat(length));
+            assert!(is_event_type(&event_type(None, "acme", &own)), "{own}");
         }
     }
 

@@ -14,7 +14,7 @@
 //! ```
 //! use hookgate_sdk::{
 //!     Claims, Event, Failure, HeaderMac, Piece, ProofKind, Provider, ProviderInfo, Refusal,
-//!     Request, Timestamp, event_type,
+//!     Request, Timestamp, event_type, labels,
 //! };
 //!
 //! struct GitHub;
@@ -33,11 +33,8 @@
 //!     }
 //!
 //!     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
-//!         let (Some(id), Some(name)) =
-//!             (request.header("x-github-delivery"), request.header("x-github-event"))
-//!         else {
-//!             return Err(Failure::permanent("no delivery id or no event name"));
-//!         };
+//!         let id = request.event_id(request.header("x-github-delivery").map(str::to_owned));
+//!         let name = request.header("x-github-event").unwrap_or_default();
 //!         let body = request.json()?;
 //!         let members = body.members();
 //!         let action = members.name("/action").map(|action| format!(".{action}"));
@@ -45,7 +42,8 @@
 //!         Ok(vec![Event {
 //!             subject: members.name("/repository/id"),
 //!             time: members.rfc3339("/repository/pushed_at"),
-//!             ..Event::new(id, event_type(None, "github", &own)?, body.raw())
+//!             labels: labels([("account", members.told(&["/repository/owner/login"]))]),
+//!             ..Event::new(id, event_type(None, "github", &own), body.raw())
 //!         }])
 //!     }
 //!
@@ -81,7 +79,15 @@
 //!   `invoice.paid`, `.failed`; `payout.*`, `customer.*`, `account.*`, `transaction.*`, `card.*`,
 //!   `fraud.alert`. What has no canonical name keeps the provider's own under the provider's name.
 //!   One fact is one canonical event: if a provider tells it twice, map one of them.
-//! - **Money** is exact: [`Money::from_minor`] and [`Money::from_major`] work on digits.
+//! - **Whose, how real, for which order** is said under the same names by every provider: the labels
+//!   `account`, `livemode` (`true` or `false`) and `reference`, wherever the provider says so.
+//! - **Money** is exact: [`Members::minor`] and [`Members::major`] work on digits. What can't be read
+//!   exactly is left out and never guessed.
+//! - **A genuine request is an event.** What the provider left out, or called by a name that nobody
+//!   knows, is left out or keeps that name ([`event_type`] takes any); a failure is for what is no
+//!   request of the provider's.
+//! - **Nothing is lost.** The data is the object; what stands around it and the event does not say
+//!   goes into it as its [`Envelope`].
 //! - **A provider that asks** whether the endpoint is ours gets a [`Handshake`]: nothing is stored, and
 //!   what has to be digested with the secret is digested by the gateway.
 //! - **An answer that is read.** Most providers look at the status alone. Where the body matters,
@@ -89,7 +95,9 @@
 //!   ([`Claims::with_reply`]).
 //! - **A key out there?** A request that names its public key has it fetched ([`KeyLookup`]), from the
 //!   places that `describe` declares.
-//! - **No event id?** [`id::derived`] makes one of what a retry repeats.
+//! - **No event id?** [`Request::event_id`] makes one of the whole body. If you leave something out of
+//!   what makes an id ([`id::derived`]), two events that differ in nothing else are one, and the second
+//!   is lost: leave out only what tells a retry from its first try.
 //!
 //! # A handler
 //!
@@ -147,6 +155,7 @@ pub mod base64;
 #[doc(hidden)]
 pub mod bindings;
 mod claims;
+mod envelope;
 mod event;
 pub mod form;
 mod handler;
@@ -178,14 +187,16 @@ pub use claims::{
     KeyFormat, KeyLookup, KeyPlace, KeySource, Mac, Piece, Proof, ProofKind, PublicKey, Refusal,
     Signature,
 };
+pub use envelope::Envelope;
 pub use event::{
     Event, Failure, FailureKind, TYPE_BYTES_MAX, Timestamp, event_type, is_event_type, labels,
+    words,
 };
 pub use handler::{Context, Handler, HandlerInfo};
 pub use header_mac::HeaderMac;
 pub use header_token::HeaderToken;
 pub use json::{InvalidJson, Json, Members};
-pub use money::{InvalidMoney, Money, decimals};
+pub use money::{InvalidMoney, Money, decimals, known_money};
 pub use provider::{ClockRule, Provider, ProviderInfo};
 pub use request::{Header, Reply, Request};
 pub use settings::Configured;
@@ -242,6 +253,11 @@ macro_rules! provider_tests {
         #[test]
         fn the_shared_payloads_are_events() {
             $suite.check_shared_payloads();
+        }
+
+        #[test]
+        fn what_changed_is_another_event() {
+            $suite.check_derived_ids();
         }
 
         #[test]

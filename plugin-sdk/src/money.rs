@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::event::Failure;
 use crate::limits::{DECIMALS_MAX, WHOLE_DIGITS_MAX};
+use crate::log;
 
 pub use crate::bindings::provider::hookgate::plugin::types::Money;
 
@@ -83,6 +84,12 @@ pub fn decimals(currency: &str) -> usize {
         "CLF" | "UYW" => 4,
         _ => 2,
     }
+}
+
+/// The amount, or none where it can't be read exactly, with a warning in the operator's log: an event
+/// without money is delivered, and its data has what the provider wrote; a guess would be believed.
+pub fn known_money(read: Result<Money, InvalidMoney>) -> Option<Money> {
+    read.inspect_err(|error| log::warn(&format!("an event has no money: {error}"))).ok()
 }
 
 /// What can't be an exact amount of money.

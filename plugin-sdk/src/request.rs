@@ -42,6 +42,12 @@ impl Request {
         self.header(name).filter(|value| id::fits(value))
     }
 
+    /// The id of the one event in the request: the provider's own, else one made of the whole body,
+    /// which a retry repeats, and nothing that says anything else does.
+    pub fn event_id(&self, own: Option<String>) -> String {
+        own.filter(|own| id::fits(own)).unwrap_or_else(|| id::derived(&[&self.body]))
+    }
+
     /// The one value of a header that must be there exactly once, as one that carries a signature:
     /// of two, each reader would believe another.
     pub fn the_header(&self, name: &str) -> Result<&str, Refusal> {
@@ -120,6 +126,16 @@ mod tests {
             request.set_header("x-event-id", value);
             assert_eq!(request.id_header("X-Event-Id"), expected);
         }
+    }
+
+    #[test]
+    fn an_event_without_an_id_has_one_of_its_body() {
+        let of = |body: &str, own: Option<&str>| {
+            Request::post("/in/x", body).event_id(own.map(ToOwned::to_owned))
+        };
+        assert_eq!(of("{}", Some("evt_1")), "evt_1");
+        assert_eq!(of("{}", None), of("{}", Some("")));
+        assert_ne!(of("{}", None), of("{ }", None));
     }
 
     #[test]

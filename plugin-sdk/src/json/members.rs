@@ -1,15 +1,38 @@
 //! The members of an object, and what providers keep in them: names, times, amounts.
 //!
-//! Everything is looked up where it may be, and what is missing, `null` or empty is none. Only an
-//! amount that is there and can't be read exactly is an error.
+//! Everything is looked up where it may be, and what is missing, `null` or empty is none. An amount
+//! that is there and can't be read exactly is none too, with a warning in the log: it is never guessed.
 
 use std::borrow::Cow;
 
 use super::{Json, unescaped};
 use crate::event::{Failure, Timestamp};
 use crate::id;
-use crate::money::{InvalidMoney, Money};
+use crate::limits::LABEL_VALUE_BYTES_MAX;
+use crate::money::{Money, known_money};
 use crate::time;
+
+/// What receivers call an id of theirs in custom data, what says most first.
+const OWN_IDS: &[&str] = &[
+    "/order_id",
+    "/orderId",
+    "/merchant_order_id",
+    "/order_number",
+    "/orderNumber",
+    "/order",
+    "/reference",
+    "/reference_id",
+    "/referenceId",
+    "/invoice_id",
+    "/invoiceId",
+    "/invoice_number",
+    "/invoice",
+    "/customer_id",
+    "/customerId",
+    "/user_id",
+    "/userId",
+    "/id",
+];
 
 /// The members of an object, in their order. Pointers are RFC 6901 and start at the object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,28 +95,65 @@ impl<'a> Members<'a> {
         self.name(pointer).map(|name| name.to_lowercase())
     }
 
-    /// A string of 1 to 255 bytes, without which an event is none.
+    /// A text or a number of any length, without which a body is no event: its name.
     pub fn required(&self, pointer: &str) -> Result<String, Failure> {
-        let text = self.text(pointer).filter(|text| id::fits(text)).map(String::from);
-        text.ok_or_else(|| {
-            Failure::permanent(format!("event has no text of 1 to 255 bytes at {pointer}"))
-        })
+        let text = self.at(pointer).and_then(|value| value.scalar(""));
+        let text = text.filter(|text| !text.is_empty()).map(Cow::into_owned);
+        text.ok_or_else(|| Failure::permanent(format!("body is no event: no text at {pointer}")))
+    }
+
+    /// The first text or number at one of these pointers that a label can hold: what ties an event to
+    /// somebody's records may be longer than an id.
+    pub fn told(&self, pointers: &[&str]) -> Option<String> {
+        let value = |pointer: &&str| self.at(pointer)?.scalar("").map(Cow::into_owned);
+        let fits = |value: &String| (1..=LABEL_VALUE_BYTES_MAX).contains(&value.len());
+        pointers.iter().filter_map(value).find(fits)
+    }
+
+    /// What custom data at the pointer says of the receiver's own records: itself if it is a text, else
+    /// its id, by the names that receivers give to one, or its only member.
+    pub fn custom(&self, pointer: &str) -> Option<String> {
+        let custom = self.object(pointer);
+        let only = || match custom.0.as_slice() {
+            [(name, _)] => {
+                custom.told(&[&format!("/{}", name.replace('~', "~0").replace('/', "~1"))])
+            }
+            _ => None,
+        };
+        let text =
+            || self.text(pointer).filter(|text| (1..=LABEL_VALUE_BYTES_MAX).contains(&text.len()));
+        custom.told(OWN_IDS).or_else(only).or_else(|| text().map(Cow::into_owned))
+    }
+
+    /// Whether a switch is on: `true` or `false`, as it is or in a text.
+    pub fn flag(&self, pointer: &str) -> Option<bool> {
+        let value = self.at(pointer)?;
+        let written = value.text("").unwrap_or(Cow::Borrowed(value.raw()));
+        match written.to_ascii_lowercase().as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Whether an environment is the one of real money: `live` or `production`, and not `test`,
+    /// `sandbox` or `development`. None of a word that may mean either.
+    pub fn is_live(&self, pointer: &str) -> Option<bool> {
+        match self.word(pointer)?.as_str() {
+            "live" | "production" | "prod" => Some(true),
+            "test" | "sandbox" | "development" => Some(false),
+            _ => None,
+        }
     }
 
     /// An amount in minor units, as a text or as a number, and the currency beside it.
-    pub fn minor(&self, amount: &str, currency: &str) -> Result<Option<Money>, InvalidMoney> {
-        let (Some(amount), Some(currency)) = (self.name(amount), self.name(currency)) else {
-            return Ok(None);
-        };
-        Money::from_minor(&amount, &currency).map(Some)
+    pub fn minor(&self, amount: &str, currency: &str) -> Option<Money> {
+        known_money(Money::from_minor(&self.name(amount)?, &self.name(currency)?))
     }
 
     /// An amount in major units, as a text or as a number, and the currency beside it.
-    pub fn major(&self, amount: &str, currency: &str) -> Result<Option<Money>, InvalidMoney> {
-        let (Some(amount), Some(currency)) = (self.name(amount), self.name(currency)) else {
-            return Ok(None);
-        };
-        Money::from_major(&amount, &currency).map(Some)
+    pub fn major(&self, amount: &str, currency: &str) -> Option<Money> {
+        known_money(Money::from_major(&self.name(amount)?, &self.name(currency)?))
     }
 
     /// A time in RFC 3339, or the same with an offset that has no colon.
@@ -135,8 +195,14 @@ mod tests {
             assert_eq!(body().name(pointer), None, "{pointer}");
             assert!(body().required(pointer).is_err(), "{pointer}");
         }
-        assert!(body().required("/id").is_err());
-        assert_eq!(body().required("/currency").as_deref(), Ok("eur"));
+    }
+
+    #[test]
+    fn what_names_an_event_may_be_of_any_length() {
+        let written = format!(r#"{{"type":"{}","number":7}}"#, "x".repeat(300));
+        let members = Json::parse(written.as_bytes()).unwrap().members();
+        assert_eq!(members.required("/type").unwrap().len(), 300);
+        assert_eq!(members.required("/number").as_deref(), Ok("7"));
     }
 
     #[test]
@@ -156,14 +222,60 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_keeps_its_digits_or_is_an_error() {
+    fn what_a_label_can_hold_may_be_longer_than_an_id() {
+        let long =
+            |length: usize| format!(r#"{{"a":null,"b":"","c":"{}","d":7}}"#, "x".repeat(length));
+        let told = |length: usize| {
+            let body = long(length);
+            let members = Json::parse(body.as_bytes()).unwrap().members();
+            members.told(&["/a", "/b", "/c", "/d"]).map(|value| value.len())
+        };
+        assert_eq!(told(1024), Some(1024));
+        assert_eq!(told(1025), Some(1));
+    }
+
+    #[test]
+    fn custom_data_ties_an_event_to_the_receivers_records() {
+        for (custom, expected) in [
+            (r#"{"user_id":"42","color":"red"}"#, Some("42")),
+            (r#"{"user_id":"42","order_id":7}"#, Some("7")),
+            (r#"{"a/b":"x"}"#, Some("x")),
+            (r#"{"a":"x","b":"y"}"#, None),
+            (r#""L-1001""#, Some("L-1001")),
+            ("[]", None),
+            ("{}", None),
+            ("0", None),
+            ("null", None),
+        ] {
+            let body = format!(r#"{{"custom":{custom}}}"#);
+            let members = Json::parse(body.as_bytes()).unwrap().members();
+            assert_eq!(members.custom("/custom").as_deref(), expected, "{custom}");
+        }
+    }
+
+    #[test]
+    fn a_switch_is_read_however_it_is_written() {
+        let body = r#"{"a":true,"b":"False","c":"live","d":"TEST","e":null,"f":1,"g":"trial"}"#;
+        let body = Json::parse(body.as_bytes()).unwrap().members();
+        let flags = ["/a", "/b", "/c", "/e", "/f", "/x"].map(|pointer| body.flag(pointer));
+        assert_eq!(flags, [Some(true), Some(false), None, None, None, None]);
+        let live = ["/c", "/d", "/a", "/e", "/g"].map(|pointer| body.is_live(pointer));
+        assert_eq!(live, [Some(true), Some(false), None, None, None]);
+    }
+
+    #[test]
+    fn an_amount_keeps_its_digits_or_is_none() {
         let money = |money: Option<Money>| money.map(|m| format!("{} {}", m.amount, m.currency));
         let body = body();
-        assert_eq!(money(body.major("/amount", "/currency").unwrap()).unwrap(), "1.10 EUR");
-        assert_eq!(money(body.minor("/units", "/currency").unwrap()).unwrap(), "1.10 EUR");
-        assert_eq!(body.minor("/units", "/none"), Ok(None));
-        assert_eq!(body.major("/none", "/currency"), Ok(None));
-        assert!(body.minor("/amount", "/currency").is_err());
-        assert!(body.major("/bad", "/currency").is_err());
+        assert_eq!(money(body.major("/amount", "/currency")).unwrap(), "1.10 EUR");
+        assert_eq!(money(body.minor("/units", "/currency")).unwrap(), "1.10 EUR");
+        for none in [
+            body.minor("/units", "/none"),
+            body.major("/none", "/currency"),
+            body.minor("/amount", "/currency"),
+            body.major("/bad", "/currency"),
+        ] {
+            assert_eq!(none, None);
+        }
     }
 }

@@ -54,19 +54,43 @@ fn told(body: &[u8], event: &Event) -> Map<String, Value> {
     tell("money", event.money.as_ref().map(|money| format!("{} {}", money.amount, money.currency)));
     let labels = event.labels.iter().map(|(name, value)| (name.clone(), value.clone().into()));
     told.insert("labels".to_owned(), Value::Object(labels.collect()));
-    let place = Json::parse(body).ok().and_then(|body| place(body, &event.data, String::new()));
-    let data = match place {
-        Some(pointer) if pointer.is_empty() => "the sample".into(),
-        Some(pointer) => format!("the sample at {pointer}").into(),
-        None => serde_json::from_str(&event.data).expect("data is JSON"),
-    };
+    let whole = || serde_json::from_str(&event.data).expect("data is JSON");
+    let (object, envelope) = opened(&event.data);
+    let data = placed(body, &event.data).or_else(|| placed(body, &object)).unwrap_or_else(whole);
+    if data.is_string() && placed(body, &event.data).is_none() {
+        told.insert("envelope".to_owned(), envelope);
+    }
     told.insert("data".to_owned(), data);
     told
 }
 
+/// The object in an event's data, and the envelope that was put into it.
+fn opened(data: &str) -> (String, Value) {
+    let envelope = Json::parse(data.as_bytes()).ok().and_then(|data| data.at("/envelope"));
+    let Some(envelope) = envelope.map(Json::raw) else { return (data.to_owned(), Value::Null) };
+    let without = data.strip_suffix(&format!("\"envelope\":{envelope}}}")).unwrap_or_default();
+    let object = format!("{}}}", without.strip_suffix(',').unwrap_or(without));
+    (object, serde_json::from_str(envelope).expect("an envelope is JSON"))
+}
+
+/// Where the sample has this, told so that a person can look.
+fn placed(body: &[u8], data: &str) -> Option<Value> {
+    let pointer = place(Json::parse(body).ok()?, data, String::new())?;
+    Some(if pointer.is_empty() {
+        "the sample".into()
+    } else {
+        format!("the sample at {pointer}").into()
+    })
+}
+
 /// The pointer to the first value that is written like this.
 fn place(value: Json<'_>, data: &str, pointer: String) -> Option<String> {
-    if value.raw() == data {
+    // An object that got an envelope has lost the blanks before its last bracket.
+    let alike = |raw: &str| {
+        let inner = raw.strip_suffix('}').map(str::trim_ascii_end);
+        inner.is_some() && inner == data.strip_suffix('}')
+    };
+    if value.raw() == data || alike(value.raw()) {
         return Some(pointer);
     }
     let members = value.members();

@@ -4,7 +4,9 @@
 //! the vector; a property that fails shows the smallest request that breaks it.
 
 mod challenge;
+mod derived;
 mod fuzz;
+mod labels;
 mod property;
 mod types;
 
@@ -48,6 +50,7 @@ pub struct Suite<P> {
     headers: Headers,
     url: &'static str,
     payloads: fn(&str, String) -> String,
+    own_ids: bool,
     provider: PhantomData<P>,
 }
 
@@ -69,6 +72,7 @@ impl<P: Provider> Suite<P> {
             headers: |_| Vec::new(),
             url: "/in/sample",
             payloads: |_, payload| payload,
+            own_ids: false,
             provider: PhantomData,
         }
     }
@@ -97,6 +101,12 @@ impl<P: Provider> Suite<P> {
     #[must_use]
     pub fn with_payloads(self, payloads: fn(&str, String) -> String) -> Self {
         Self { payloads, ..self }
+    }
+
+    /// Of a provider whose events all have ids of their own, and no id is made of anything else.
+    #[must_use]
+    pub fn with_own_ids(self) -> Self {
+        Self { own_ids: true, ..self }
     }
 
     /// What the provider says of itself is all there.
@@ -231,6 +241,7 @@ impl<P: Provider> Suite<P> {
 fn check_type(info: &ProviderInfo, path: &Path, event: &Event) {
     let (path, type_) = (path.display(), &event.type_);
     assert!(types::fits(info, type_), "{path}: `{type_}` is not declared, or not canonical");
+    assert_eq!(labels::wrong(info, event), None, "{path}");
 }
 
 /// The name of a file, which tells what is in it.

@@ -1,7 +1,7 @@
 //! A batch of payment notifications: `{"live":..,"notificationItems":[..]}`.
 //!
 //! The envelope is not signed, its items are, each by itself: all of them must hold. An envelope
-//! around nothing proves nothing and is refused.
+//! around nothing proves nothing and is refused. Whether it is `live` is passed on as the envelope says.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use hookgate_sdk::{Claims, Event, Failure, Refusal, base64};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::item::Item;
+use crate::item::{Item, Text};
 use crate::settings::Settings;
 
 /// Most pieces of evidence that the gateway takes; Adyen sends six at most.
@@ -19,6 +19,8 @@ const DIGEST_BYTES: usize = 32;
 
 #[derive(Debug, Deserialize)]
 struct Batch<'a> {
+    #[serde(borrow, default)]
+    live: Text<'a>,
     #[serde(borrow, rename = "notificationItems")]
     items: Vec<Envelope<'a>>,
 }
@@ -29,9 +31,11 @@ struct Envelope<'a> {
     item: &'a RawValue,
 }
 
+type Items<'a> = Vec<(Item<'a>, &'a str)>;
+
 pub(crate) fn claim(body: &[u8], settings: &Settings) -> Result<Claims, Refusal> {
     let (mut evidence, mut event_ids) = (Vec::new(), Vec::new());
-    for (item, _) in items(body).map_err(Refusal::new)? {
+    for (item, _) in items(body).map_err(Refusal::new)?.1 {
         evidence.push(item.evidence(settings)?);
         event_ids.push(item.event_id());
     }
@@ -44,10 +48,10 @@ pub(crate) fn claim(body: &[u8], settings: &Settings) -> Result<Claims, Refusal>
     Ok(Claims { evidence, signed_at: None, event_ids, handshake: None, reply: None })
 }
 
-pub(crate) fn parse(body: &[u8]) -> Result<Vec<Event>, Failure> {
-    let items = items(body).map_err(Failure::permanent)?;
-    let event = |(item, written): &(Item<'_>, &str)| item.event(written);
-    items.iter().map(event).collect()
+pub(crate) fn parse(body: &[u8], settings: &Settings) -> Result<Vec<Event>, Failure> {
+    let (live, items) = items(body).map_err(Failure::permanent)?;
+    let event = |(item, written): &(Item<'_>, &str)| item.event(written, &live, settings);
+    Ok(items.iter().map(event).collect())
 }
 
 /// The body with a signature in every item, in their order; zeros without digests. `None` for a body
@@ -73,15 +77,15 @@ pub(crate) fn sign(body: &[u8], digests: &[Vec<u8>]) -> Result<Option<Vec<u8>>, 
     serde_json::to_vec(&batch).map(Some).map_err(unreadable)
 }
 
-/// Every item, with its text, which is the event's data.
-fn items(body: &[u8]) -> Result<Vec<(Item<'_>, &str)>, String> {
+/// Whether they are live, and every item, with its text, which is the event's data.
+fn items(body: &[u8]) -> Result<(Text<'_>, Items<'_>), String> {
     let batch: Batch<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     let mut items = Vec::with_capacity(batch.items.len());
     for envelope in batch.items {
         let written = envelope.item.get();
         items.push((serde_json::from_str(written).map_err(unreadable)?, written));
     }
-    Ok(items)
+    Ok((batch.live, items))
 }
 
 fn signed(item: &RawValue, digest: &[u8]) -> Result<Box<RawValue>, serde_json::Error> {

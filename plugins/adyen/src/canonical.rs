@@ -16,9 +16,13 @@ pub(crate) const TYPES: &[&str] = &[
     "adyen.*",
 ];
 
-/// The canonical type of an item of a batch.
-pub(crate) fn of_item(code: &str, succeeded: bool) -> String {
+/// The canonical type of an item of a batch; `captured` where an authorization takes the money by
+/// itself.
+pub(crate) fn of_item(code: &str, succeeded: bool, captured: bool) -> String {
     let canonical = match (code, succeeded) {
+        // No `CAPTURE` follows; one that is sent all the same tells nothing new.
+        ("AUTHORISATION", true) if captured => "payment.succeeded",
+        ("CAPTURE", true) if captured => return unlisted(code),
         // The money is reserved, not taken: that is what `CAPTURE` tells.
         ("AUTHORISATION", true) => "payment.authorized",
         ("CAPTURE", true) => "payment.succeeded",
@@ -79,6 +83,11 @@ pub(crate) fn of_classic(own_type: &str) -> String {
     }
 }
 
+/// Whether a code may tell that money moved, or was asked back: one with a canonical type.
+pub(crate) fn is_of_money(code: &str) -> bool {
+    [true, false].iter().any(|&succeeded| !of_item(code, succeeded, false).starts_with("adyen."))
+}
+
 fn unlisted(code: &str) -> String {
     let code = code.to_ascii_lowercase();
     match code.strip_prefix("payout_") {
@@ -122,8 +131,30 @@ mod tests {
             ("PAYOUT_EXPIRE", "payout.expire", "payout.expire"),
             ("REPORT_AVAILABLE", "adyen.report_available", "adyen.report_available"),
         ] {
-            assert_eq!(of_item(code, true), succeeded);
-            assert_eq!(of_item(code, false), failed);
+            assert_eq!(of_item(code, true, false), succeeded);
+            assert_eq!(of_item(code, false, false), failed);
+        }
+    }
+
+    #[test]
+    fn what_is_captured_by_itself_has_succeeded_once() {
+        assert_eq!(of_item("AUTHORISATION", true, true), "payment.succeeded");
+        assert_eq!(of_item("CAPTURE", true, true), "adyen.capture");
+        for (code, succeeded) in
+            [("AUTHORISATION", false), ("CAPTURE", false), ("CAPTURE_FAILED", true)]
+        {
+            assert_eq!(of_item(code, succeeded, true), "payment.failed");
+        }
+        assert_eq!(of_item("REFUND", true, true), "refund.succeeded");
+    }
+
+    #[test]
+    fn a_report_moves_no_money() {
+        for code in ["REPORT_AVAILABLE", "ORDER_CLOSED", "RECURRING_CONTRACT"] {
+            assert!(!is_of_money(code), "{code}");
+        }
+        for code in ["AUTHORISATION", "CANCELLATION", "EXPIRE", "PAYOUT_EXPIRE", "REFUND_FAILED"] {
+            assert!(is_of_money(code), "{code}");
         }
     }
 

@@ -2,13 +2,21 @@
 //!
 //! Covered are eight fields. Everything else (the reason, the date, the payment method, all of
 //! `additionalData`) anybody on the way may have changed: it is passed on, and nothing that matters
-//! is decided by it.
+//! is decided by it, unless the operator sets `capture` by payment method.
+//!
+//! The fields are joined by colons and nothing is escaped, so a colon in one of them could stand for
+//! a boundary. It can't be moved to anybody's profit. The last four fields, the amount, the currency,
+//! the code and the success, never contain one, and are counted from the end: no reading of a signed
+//! text changes what happened or how much it was. Of the first four the merchant account has none
+//! either. A merchant's reference may contain any, for then the first three have none and are counted
+//! from the front. The name of a report, which holds times, stands in the place of the reference of
+//! a payment: where the code is one of no canonical type, which moves no money, it may hold colons too.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use hookgate_sdk::{
-    Event, Evidence, Failure, InvalidMoney, Money, Piece, Refusal, decimals, id, is_event_type,
+    Event, Evidence, InvalidMoney, Money, Piece, Refusal, decimals, event_type, id, known_money,
     labels, time,
 };
 use serde::{Deserialize, Deserializer};
@@ -74,16 +82,13 @@ struct AdditionalData<'a> {
     fraud_result_type: Text<'a>,
 }
 
-/// The text of a string, or of a number as it is written; empty for `null` and what is missing.
+/// The text of a string, or of a number as it is written; empty for `null`, for what is missing and
+/// for what is no text.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Text<'a>(Cow<'a, str>);
+pub(crate) struct Text<'a>(Cow<'a, str>);
 
 impl Item<'_> {
     /// What proves the item: its eight fields joined by colons, nothing escaped.
-    ///
-    /// Colons in the fields would make several items out of one signed text. Only the merchant's
-    /// own reference may contain one: then the fields on either side of it are told apart by
-    /// counting from both ends.
     pub(crate) fn evidence(&self, settings: &Settings) -> Result<Evidence, Refusal> {
         self.check()?;
         let account = &*self.merchant_account_code.0;
@@ -97,36 +102,40 @@ impl Item<'_> {
         Ok(SIGNATURE.evidence_of(message, vec![digest]))
     }
 
-    /// Adyen gives no id; a retry repeats these three.
+    /// Adyen gives no id; a retry repeats all that is signed. Nothing else is a part of it: whoever
+    /// changed the date on the way would make another event of the same item.
     pub(crate) fn event_id(&self) -> String {
-        id::of(format!("{}:{}:{}", self.psp_reference, self.event_code, self.success))
+        id::of(self.signed_fields().join(":"))
     }
 
     /// The event, with the item as its data.
-    pub(crate) fn event(&self, written: &str) -> Result<Event, Failure> {
+    pub(crate) fn event(&self, written: &str, live: &Text<'_>, settings: &Settings) -> Event {
         let succeeded = &*self.success.0 == "true";
         let parent = [&self.original_reference, &self.psp_reference];
         let subject = parent.into_iter().find(|reference| id::fits(&reference.0));
-        let event_type = canonical::of_item(&self.event_code.0, succeeded);
-        if !is_event_type(&event_type) {
-            let code = &self.event_code;
-            return Err(Failure::permanent(format!("an item has the event code `{code}`")));
-        }
-        Ok(Event {
+        let money = self.money();
+        // What costs nothing verifies a card, and there is nothing to capture.
+        let costs =
+            money.as_ref().is_some_and(|money| money.amount.contains(|c| ('1'..='9').contains(&c)));
+        let captured = costs && settings.captures(&self.payment_method.0);
+        let code = &self.event_code.0;
+        let canonical = canonical::of_item(code, succeeded, captured);
+        Event {
             subject: subject.map(ToString::to_string),
             time: time::from_rfc3339(&self.event_date.0),
-            money: self.money()?,
-            labels: self.labels(succeeded),
-            ..Event::new(self.event_id(), event_type, written)
-        })
+            money,
+            labels: self.labels(succeeded, live),
+            ..Event::new(self.event_id(), event_type(Some(&canonical), "adyen", code), written)
+        }
     }
 
     /// Whether the signed fields are what Adyen sends, so that no other text can pass for them.
     fn check(&self) -> Result<(), Refusal> {
         let [psp, original, account, _reference, value, currency, code, success] =
             self.signed_fields();
-        if [psp, original, account].iter().any(|field| field.contains(':')) {
-            return Err(Refusal::new("an item has a colon where none may be"));
+        let named_by_payment = [psp, original].iter().any(|field| field.contains(':'));
+        if account.contains(':') || named_by_payment && canonical::is_of_money(code) {
+            return Err(Refusal::new("an item of money has a colon where none may be"));
         }
         let is_code = !code.is_empty()
             && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -155,15 +164,15 @@ impl Item<'_> {
         ]
     }
 
-    fn money(&self) -> Result<Option<Money>, InvalidMoney> {
-        let Some(amount) = &self.amount else { return Ok(None) };
+    fn money(&self) -> Option<Money> {
+        let amount = self.amount.as_ref()?;
         if amount.value.0.is_empty() || amount.currency.0.is_empty() {
-            return Ok(None);
+            return None;
         }
-        money(&amount.value.0, &amount.currency.0).map(Some)
+        known_money(money(&amount.value.0, &amount.currency.0))
     }
 
-    fn labels(&self, succeeded: bool) -> Vec<(String, String)> {
+    fn labels(&self, succeeded: bool, live: &Text<'_>) -> Vec<(String, String)> {
         let none = AdditionalData::default();
         let data = self.additional_data.as_ref().unwrap_or(&none);
         let first = |named: &[&Text<'_>]| {
@@ -177,7 +186,9 @@ impl Item<'_> {
             ("card_brand", Some(data.payment_method_variant.to_string())),
             ("decline_code", (!succeeded).then(|| self.reason.to_string())),
             ("risk", first(&risk).map(|risk| risk.to_lowercase())),
-            ("merchant_account", Some(self.merchant_account_code.to_string())),
+            ("account", Some(self.merchant_account_code.to_string())),
+            ("livemode", Some(live.to_string()).filter(|live| matches!(&**live, "true" | "false"))),
+            ("reference", Some(self.merchant_reference.to_string())),
         ])
     }
 }
@@ -208,8 +219,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
                 Cow::Owned(text)
             }
             Some(b'"') => Cow::Borrowed(&written[1..written.len() - 1]),
-            Some(b'n') => Cow::Borrowed(""),
-            Some(b'{' | b'[') => return Err(serde::de::Error::custom("expected a text")),
+            Some(b'n' | b'{' | b'[') => Cow::Borrowed(""),
             _ => Cow::Borrowed(written),
         }))
     }
@@ -231,7 +241,8 @@ mod tests {
         assert_eq!(text("null").unwrap(), "");
         assert_eq!(text("true").unwrap(), "true");
         assert_eq!(text(r#""a\"\u0062""#).unwrap(), "a\"b");
-        assert_eq!(text("{}"), None);
+        assert_eq!(text("{}").unwrap(), "");
+        assert_eq!(text("[1]").unwrap(), "");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Provider for Adyen {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         if body.at("/notificationItems").is_some() {
-            batch::parse(request.content())
+            batch::parse(request.content(), &Settings::read().map_err(Failure::permanent)?)
         } else {
             platform::parse(body, &request.body).map(|event| vec![event])
         }

@@ -3,7 +3,10 @@
 //!
 //! The header signs the whole body, so everything in it can be believed.
 
-use hookgate_sdk::{Event, Failure, InvalidMoney, Json, Money, Timestamp, id, json, time};
+use hookgate_sdk::{
+    Envelope, Event, Failure, Json, Members, Money, Timestamp, event_type, id, json, known_money,
+    labels, time,
+};
 
 use crate::canonical;
 use crate::item;
@@ -20,8 +23,27 @@ const SUBJECTS: &[&str] = &[
     "/content/accountHolderCode",
 ];
 
-/// The event's id: Adyen's own where it gives one, else what a retry repeats. `None` for a body that
-/// is no event.
+/// Whose it is: the merchant's account, else the business that the platform is of.
+const ACCOUNTS: &[&str] = &["/data/merchantAccount", "/data/merchantId", "/data/balancePlatform"];
+
+/// What the receiver called it, or whom it is about.
+const REFERENCES: &[&str] = &[
+    "/data/reference",
+    "/data/merchantReference",
+    "/data/shopperReference",
+    "/data/transfer/reference",
+    "/data/accountHolder/reference",
+    "/data/balanceAccount/reference",
+    "/data/paymentInstrument/reference",
+    "/content/accountHolderCode",
+];
+
+/// What an event says of itself, and where its object is.
+const TOLD: &[&str] =
+    &["data", "content", "type", "eventType", "eventId", "timestamp", "createdAt", "eventDate"];
+
+/// The event's id: Adyen's own where it gives one, else one of the whole body, for several updates
+/// may fall into one second. `None` for a body that is no event.
 pub(crate) fn event_id(body: &[u8]) -> Option<String> {
     let named = |pointer: &str| json::peek_scalar(body, pointer).filter(|name| !name.is_empty());
     if let Some(own) = named("/eventId") {
@@ -30,24 +52,16 @@ pub(crate) fn event_id(body: &[u8]) -> Option<String> {
     if let (Some(own_type), Some(own)) = (named("/eventType"), named("/pspReference")) {
         return Some(id::of(format!("{own_type}:{own}")));
     }
-    let own_type = named("/type")?;
-    // Several updates of a transfer may fall into one second, so its own count goes first.
-    let when = ["/data/sequenceNumber", "/timestamp", "/createdAt"].into_iter().find_map(named);
-    match (named("/data/id"), when) {
-        (Some(about), Some(when)) => Some(id::of(format!("{own_type}:{about}:{when}"))),
-        // Told apart by nothing that is named: then by all of it.
-        _ => Some(id::derived(&[body])),
-    }
+    named("/type").or_else(|| named("/eventType")).map(|_| id::derived(&[body]))
 }
 
 pub(crate) fn parse(body: Json<'_>, bytes: &[u8]) -> Result<Event, Failure> {
     let own_type = body.text("/type").or_else(|| body.text("/eventType")).unwrap_or_default();
-    if !hookgate_sdk::is_event_type(&own_type) {
-        return Err(Failure::permanent(format!("body has neither items nor a type: `{own_type}`")));
-    }
-    let event_id = event_id(bytes).ok_or_else(|| Failure::permanent("event has no identity"))?;
+    let event_id = event_id(bytes).filter(|_| !own_type.is_empty());
+    let event_id =
+        event_id.ok_or_else(|| Failure::permanent("body has neither items nor a type"))?;
     let is_card = body.text("/data/paymentInstrument/type").is_some_and(|kind| kind == "card");
-    let event_type = if body.at("/type").is_some() {
+    let canonical = if body.at("/type").is_some() {
         canonical::of_platform(&own_type, is_card)
     } else {
         canonical::of_classic(&own_type)
@@ -56,13 +70,25 @@ pub(crate) fn parse(body: Json<'_>, bytes: &[u8]) -> Result<Event, Failure> {
     let disputed = own_type.starts_with("balancePlatform.dispute.");
     let disputed = disputed.then_some("/data/transactionId");
     let subject = disputed.iter().chain(SUBJECTS).filter_map(|pointer| body.text(pointer));
-    let data = body.at("/data").or_else(|| body.at("/content")).unwrap_or(body);
+    let members = body.members();
+    let object = body.at("/data").or_else(|| body.at("/content"));
+    let data = Envelope::of(&members, TOLD).around(object, body);
     Ok(Event {
         subject: subject.map(String::from).find(|own| id::fits(own)),
         time: when(body),
-        money: money(body)?,
-        ..Event::new(event_id, event_type, data.raw())
+        money: money(body),
+        labels: labels([
+            ("account", members.told(ACCOUNTS)),
+            ("livemode", livemode(&members).map(|live| live.to_string())),
+            ("reference", members.told(REFERENCES)),
+        ]),
+        ..Event::new(event_id, event_type(Some(&canonical), "adyen", &own_type), data)
     })
+}
+
+/// The classic platform says it as the batches do.
+fn livemode(members: &Members<'_>) -> Option<bool> {
+    members.is_live("/environment").or_else(|| members.flag("/live"))
 }
 
 fn when(body: Json<'_>) -> Option<Timestamp> {
@@ -71,13 +97,13 @@ fn when(body: Json<'_>) -> Option<Timestamp> {
     time::from_rfc3339(&text)
 }
 
-fn money(body: Json<'_>) -> Result<Option<Money>, InvalidMoney> {
+fn money(body: Json<'_>) -> Option<Money> {
     for amount in ["/data/amount", "/data/disputedAmount"] {
         let currency = body.text(&format!("{amount}/currency"));
         let units = body.scalar(&format!("{amount}/value"));
         if let (Some(units), Some(currency)) = (units, currency) {
-            return item::money(&units, &currency).map(Some);
+            return known_money(item::money(&units, &currency));
         }
     }
-    Ok(None)
+    None
 }

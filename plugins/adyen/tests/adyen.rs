@@ -1,8 +1,9 @@
 //! Adyen's requests, proven and parsed.
 
 use hookgate_adyen::Adyen;
+use hookgate_sdk::testing::send;
 use hookgate_sdk::testing::{Bench, Suite, sign};
-use hookgate_sdk::{FailureKind, Provider, Request, provider_tests};
+use hookgate_sdk::{Event, FailureKind, Provider, Request, provider_tests};
 
 const KEY: &str = "4C616E7465726E2D4B6574746C652D486F6F6B676174652D3031323334353637";
 const NOW: u64 = 1_767_225_600_000;
@@ -27,9 +28,116 @@ fn a_digest_too_many_or_too_few_is_no_request() {
     }
 }
 
+/// A batch of one item, with what is given put in.
+fn item(fields: &str) -> Request {
+    let fields = if fields.is_empty() { String::new() } else { format!("{fields},") };
+    let item = format!(
+        r#"{{{fields}"amount":{{"value":1250,"currency":"EUR"}},"merchantAccountCode":"HookgateLanterns",
+            "success":"true","eventDate":"2026-01-01T00:00:00Z"}}"#
+    );
+    Request::post(
+        "/in/adyen",
+        format!(r#"{{"live":"true","notificationItems":[{{"NotificationRequestItem":{item}}}]}}"#),
+    )
+}
+
+fn told(settings: &str, fields: &str) -> Event {
+    let bench = Bench::new().with_settings(settings);
+    bench.call(|| send::<Adyen>(&item(fields), KEY, NOW)).remove(0)
+}
+
+const PAYMENT: &str =
+    r#""pspReference":"HGPSP0001","eventCode":"AUTHORISATION","paymentMethod":"ideal""#;
+
+#[test]
+fn a_report_may_hold_times_in_its_name() {
+    let named = r#""pspReference":"settlement_2026-01-01T00:00:00_2026-01-31T23:59:59.csv",
+        "eventCode":"REPORT_AVAILABLE""#;
+    let event = told("{}", named);
+    assert_eq!(event.type_, "adyen.report_available");
+    assert_eq!(
+        event.subject.as_deref(),
+        Some("settlement_2026-01-01T00:00:00_2026-01-31T23:59:59.csv")
+    );
+}
+
+#[test]
+fn no_boundary_is_moved_in_what_moves_money() {
+    let refused = |fields: &str| {
+        let blank = Adyen::sign(item(fields), NOW, &[]).unwrap();
+        Bench::new().call(|| Adyen::claim(&blank)).is_err()
+    };
+    for code in ["AUTHORISATION", "CAPTURE", "REFUND", "CHARGEBACK", "PAYOUT_THIRDPARTY"] {
+        let code = format!(r#""eventCode":"{code}","#);
+        assert!(refused(&format!(r#"{code}"pspReference":"HG:1""#)));
+        assert!(refused(&format!(r#"{code}"pspReference":"HG1","originalReference":"HG:0""#)));
+        assert!(!refused(&format!(r#"{code}"pspReference":"HG1","merchantReference":"a:b""#)));
+    }
+}
+
+#[test]
+fn what_reads_alike_once_signed_is_one_event() {
+    let report = |psp: &str, reference: &str| {
+        let fields = format!(
+            r#""eventCode":"REPORT_AVAILABLE","pspReference":"{psp}","merchantReference":"{reference}""#
+        );
+        told("{}", &fields).id
+    };
+    assert_eq!(report("a::HookgateLanterns:b", "c"), report("a", "b::HookgateLanterns:c"));
+    assert_ne!(report("a", "b"), report("a", "c"));
+}
+
+#[test]
+fn an_authorization_takes_the_money_only_where_the_operator_says_so() {
+    let type_of = |settings: &str| told(settings, PAYMENT).type_;
+    assert_eq!(type_of("{}"), "payment.authorized");
+    assert_eq!(type_of(r#"{"capture":"automatic"}"#), "payment.succeeded");
+    assert_eq!(type_of(r#"{"capture":{"ideal":"automatic"}}"#), "payment.succeeded");
+    assert_eq!(type_of(r#"{"capture":{"visa":"automatic"}}"#), "payment.authorized");
+    let free = PAYMENT.replace("HGPSP0001", "HGPSP0002");
+    let free = item(&free).body;
+    let free = String::from_utf8(free).unwrap().replace("1250", "0");
+    let bench = Bench::new().with_settings(r#"{"capture":"automatic"}"#);
+    let events = bench.call(|| send::<Adyen>(&Request::post("/in/adyen", free), KEY, NOW));
+    assert_eq!(events[0].type_, "payment.authorized");
+}
+
+#[test]
+fn an_item_says_whose_it_is_and_for_which_order() {
+    let event = told("{}", &format!(r#"{PAYMENT},"merchantReference":"L-1001""#));
+    for (name, value) in
+        [("account", "HookgateLanterns"), ("livemode", "true"), ("reference", "L-1001")]
+    {
+        assert_eq!(event.label(name), Some(value), "{name}");
+    }
+}
+
+#[test]
+fn another_amount_of_the_same_payment_is_another_event() {
+    let first = item(PAYMENT);
+    let other = String::from_utf8(first.body.clone()).unwrap().replace("1250", "1300");
+    let other = Request::post("/in/adyen", other);
+    let id = |request: &Request| send::<Adyen>(request, KEY, NOW).remove(0).id;
+    assert_eq!(id(&first), id(&first));
+    assert_ne!(id(&first), id(&other));
+}
+
+#[test]
+fn two_updates_of_one_second_are_two_events() {
+    let update = |balance: u32| {
+        let body = format!(
+            r#"{{"type":"balancePlatform.balanceAccount.balance.updated","environment":"test",
+                "timestamp":"2026-01-01T00:00:00Z","data":{{"id":"BA1","balance":{balance}}}}}"#
+        );
+        send::<Adyen>(&Request::post("/in/adyen", body), KEY, NOW).remove(0)
+    };
+    assert_ne!(update(1).id, update(2).id);
+    assert_eq!(update(1).label("livemode"), Some("false"));
+}
+
 #[test]
 fn a_body_that_is_no_event_is_a_permanent_failure() {
-    for body in ["", "lantern", "{}", "[]", r#"{"notificationItems":7}"#, r#"{"type":"a b"}"#] {
+    for body in ["", "lantern", "{}", "[]", r#"{"notificationItems":7}"#, r#"{"type":""}"#] {
         let failure = Adyen::parse(&Request::post("/", body)).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Permanent, "{body}");
     }

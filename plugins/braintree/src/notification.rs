@@ -1,6 +1,8 @@
 //! What a notification says: its kind, when, and the one thing that it is about.
 
-use hookgate_sdk::{Event, Failure, Money, event_type, id, labels, time};
+use hookgate_sdk::{
+    Envelope, Event, Failure, Json, Money, event_type, id, known_money, labels, time,
+};
 
 use crate::canonical;
 use crate::xml::Element;
@@ -22,12 +24,11 @@ pub(crate) fn events(document: &Element, event_id: &str) -> Result<Vec<Event>, F
     }
     let subject = document.child("subject").and_then(|subject| subject.children().next());
     let amounts = subject.into_iter().flat_map(|about| [Some(about), transaction(about)]);
-    let money = amounts.flatten().find_map(|about| money(about).transpose()).transpose()?;
+    let money = amounts.flatten().find_map(money);
     let paid = subject.and_then(|about| transaction(about).or(Some(about)));
     let is_credit = paid.and_then(|paid| paid.text("type")) == Some("credit");
     let canonical = canonical::event_type(kind, is_credit);
     let failed = canonical.is_some_and(|canonical| canonical.ends_with(".failed"));
-    let data = subject.map_or_else(|| document.to_json(), Element::to_json);
     Ok(vec![Event {
         subject: subject.and_then(named),
         time: document.text("timestamp").and_then(time::from_rfc3339),
@@ -39,9 +40,38 @@ pub(crate) fn events(document: &Element, event_id: &str) -> Result<Vec<Event>, F
             ("decline_code", paid.filter(|_| failed).and_then(declined)),
             ("reason", word(subject, "reason")),
             ("risk", paid.and_then(|paid| word(paid.child("risk-data"), "decision"))),
+            ("account", account(document, subject, paid)),
+            ("reference", paid.and_then(|paid| owned(paid.text("order-id")))),
         ]),
-        ..Event::new(event_id, event_type(canonical, "braintree", kind)?, data)
+        ..Event::new(event_id, event_type(canonical, "braintree", kind), data(document)?)
     }])
+}
+
+/// What the notification is about, and what stands around it: who sent it, of several merchants.
+fn data(document: &Element) -> Result<String, Failure> {
+    let whole = document.to_json();
+    let whole = Json::parse(whole.as_bytes())?;
+    let members = whole.members();
+    let subject = members.object("/subject").iter().next().map(|(_, about)| about);
+    Ok(Envelope::of(&members, &["kind", "timestamp", "subject"]).around(subject, whole))
+}
+
+/// The merchant that granted its account to this one, else the merchant account that it went through.
+fn account(
+    document: &Element,
+    subject: Option<&Element>,
+    paid: Option<&Element>,
+) -> Option<String> {
+    let own = |about: &Element| {
+        let account = about.child("merchant-account").and_then(|account| account.text("id"));
+        owned(about.text("merchant-account-id").or(account))
+    };
+    let source = owned(document.text("source-merchant-id"));
+    source.or_else(|| subject.and_then(own)).or_else(|| paid.and_then(own))
+}
+
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(ToOwned::to_owned)
 }
 
 /// The transaction of what has one: of a dispute, or the last of a subscription.
@@ -79,10 +109,8 @@ fn word(of: Option<&Element>, name: &str) -> Option<String> {
 }
 
 /// The currency of a disbursement is its merchant account's.
-fn money(about: &Element) -> Result<Option<Money>, Failure> {
+fn money(about: &Element) -> Option<Money> {
     let account = || about.child("merchant-account")?.text("currency-iso-code");
-    match (about.text("amount"), about.text("currency-iso-code").or_else(account)) {
-        (Some(amount), Some(currency)) => Ok(Some(Money::from_major(amount, currency)?)),
-        _ => Ok(None),
-    }
+    let currency = about.text("currency-iso-code").or_else(account)?;
+    known_money(Money::from_major(about.text("amount")?, currency))
 }

@@ -108,6 +108,7 @@ fn is_integer(text: &str) -> bool {
 /// The one element of a document.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Element, String> {
     let text = str::from_utf8(bytes).map_err(|_| "XML is not UTF-8".to_owned())?;
+    // A byte order mark says nothing of UTF-8.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader { text, at: 0, elements: 0 };
     reader.skip_misc()?;
@@ -301,6 +302,11 @@ mod tests {
             (element.text("z"), element.text("e"), element.text("gone")),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_ignored() {
+        assert_eq!(parse("\u{feff}<a>1</a>".as_bytes()), parse(b"<a>1</a>"));
     }
 
     #[test]

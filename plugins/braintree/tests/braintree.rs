@@ -1,7 +1,7 @@
 //! Braintree's requests, proven, answered and parsed.
 
 use hookgate_braintree::Braintree;
-use hookgate_sdk::testing::{Bench, Suite, answer, sign};
+use hookgate_sdk::testing::{Bench, Suite, answer, send, sign};
 use hookgate_sdk::{Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate_private_lantern";
@@ -63,4 +63,19 @@ fn settings_are_checked() {
     for settings in ["{}", r#"{"public_key":""}"#, r#"{"public_key":"a|b"}"#] {
         assert!(Braintree::check(settings).is_err(), "{settings}");
     }
+}
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r#"<notification><timestamp type="datetime">2026-01-01T00:00:00Z</timestamp>
+        <kind>transaction_settled</kind><source-merchant-id>hgsource</source-merchant-id><subject>
+        <transaction><id>hgtx01</id><type>sale</type><order-id>L-1001</order-id></transaction></subject>
+        </notification>"#;
+    let request = Request::post("/in/braintree", body);
+    let bench = Bench::new().with_settings(include_str!("../settings.json"));
+    let event = bench.call(|| send::<Braintree>(&request, SECRET, 0)).remove(0);
+    for (name, value) in [("account", "hgsource"), ("reference", "L-1001")] {
+        assert_eq!(event.label(name), Some(value), "{name}");
+    }
+    assert!(event.data.contains(r#""source-merchant-id":"hgsource""#), "{}", event.data);
 }

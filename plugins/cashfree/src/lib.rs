@@ -2,20 +2,35 @@
 //!
 //! The documentation's `$timestamp.$payload` is PHP for that. The time is in milliseconds and nobody
 //! prescribes how old it may be; a source may set a tolerance. The header `x-idempotency-key` is not
-//! signed, so no id is made of it: whoever saw a request could send it again under another. Amounts
-//! are JSON numbers in major units, of which every zero was signed. Which canonical event an event is
-//! stands in `canonical`.
+//! signed, so no id is made of it: whoever saw a request could send it again under another. An id is
+//! made of the whole body, for a state may be told again with other details. Amounts are JSON numbers
+//! in major units, of which every zero was signed. Which canonical event an event is stands in
+//! `canonical`.
 
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, StampedMac, Timestamp, event_type, id, json, labels,
+    Claims, Envelope, Event, Failure, HeaderMac, Members, Money, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, StampedMac, Timestamp, event_type, labels,
 };
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Cashfree;
+
+/// What names the merchant, of those that Cashfree knows by an id.
+const ACCOUNTS: &[&str] = &["/merchant/merchant_id", "/merchant_id"];
+
+/// The merchant's own ids: of an order, a refund, a subscription.
+const REFERENCES: &[&str] = &[
+    "/order/order_id",
+    "/refund/order_id",
+    "/auto_refund/order_id",
+    "/order_details/order_id",
+    "/link/link_id",
+    "/subscription_details/subscription_id",
+    "/subscription_id",
+];
 
 const SIGNATURE: StampedMac =
     StampedMac::new(HeaderMac::base64("x-webhook-signature"), "x-webhook-timestamp")
@@ -29,7 +44,7 @@ impl Provider for Cashfree {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        SIGNATURE.claim(request, [event_id(&request.body)])
+        SIGNATURE.claim(request, [request.event_id(None)])
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -40,45 +55,29 @@ impl Provider for Cashfree {
         let canonical = canonical::event_type(&own, &object);
         let payment = object.object("/payment");
         let card = payment.object("/payment_method/card");
-        let data = envelope.at("/data").unwrap_or(body);
+        let data = Envelope::of(&envelope, &["type", "event_time", "data"]);
+        let data = data.around(envelope.at("/data"), body);
         let own = own.to_lowercase();
         Ok(vec![Event {
             subject: subject(&object),
             time: envelope.rfc3339("/event_time"),
-            money: money(&object)?,
+            money: money(&object),
             labels: labels([
                 ("country", card.name("/card_country")),
                 ("method", payment.word("/payment_group")),
                 ("card_brand", card.word("/card_network")),
                 ("decline_code", declined(&object)),
                 ("reason", object.name("/dispute/reason_code")),
+                ("account", object.told(ACCOUNTS)),
+                ("reference", object.told(REFERENCES)),
             ]),
-            ..Event::new(
-                event_id(&request.body),
-                event_type(canonical, "cashfree", &own)?,
-                data.raw(),
-            )
+            ..Event::new(request.event_id(None), event_type(canonical, "cashfree", &own), data)
         }])
     }
 
     fn sign(request: Request, at: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
         SIGNATURE.sign(request, at, digests)
     }
-}
-
-/// The event, what it is about and the state that this is in; else all of the body.
-fn event_id(body: &[u8]) -> String {
-    let named = |pointer: &str| json::peek_scalar(body, pointer).filter(|name| !name.is_empty());
-    let known = [
-        ("/data/payment/cf_payment_id", "/data/payment/payment_status"),
-        ("/data/refund/cf_refund_id", "/data/refund/refund_status"),
-        ("/data/auto_refund/cf_refund_id", "/data/auto_refund/refund_status"),
-    ]
-    .into_iter()
-    .find_map(|(about, state)| {
-        Some(format!("{}:{}:{}", named("/type")?, named(about)?, named(state)?))
-    });
-    known.map_or_else(|| id::derived(&[body]), id::of)
 }
 
 /// The merchant's order, which several tries and what follows them share; else what there is.
@@ -88,6 +87,7 @@ fn subject(object: &Members<'_>) -> Option<String> {
         "/refund/order_id",
         "/auto_refund/order_id",
         "/order_details/order_id",
+        "/link/link_id",
         "/settlement/cf_settlement_id",
         "/settlement/settlement_id",
         "/subscription_details/subscription_id",
@@ -95,8 +95,8 @@ fn subject(object: &Members<'_>) -> Option<String> {
     ])
 }
 
-fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    for (amount, currency) in [
+fn money(object: &Members<'_>) -> Option<Money> {
+    let known = [
         ("/payment/payment_amount", "/payment/payment_currency"),
         ("/refund/refund_amount", "/refund/refund_currency"),
         ("/auto_refund/refund_amount", "/auto_refund/refund_currency"),
@@ -107,12 +107,8 @@ fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
         // Of a subscription, without an object around them.
         ("/payment_amount", "/payment_currency"),
         ("/refund_amount", "/refund_currency"),
-    ] {
-        if let Some(money) = object.major(amount, currency)? {
-            return Ok(Some(money));
-        }
-    }
-    Ok(None)
+    ];
+    known.into_iter().find_map(|(amount, currency)| object.major(amount, currency))
 }
 
 fn declined(object: &Members<'_>) -> Option<String> {

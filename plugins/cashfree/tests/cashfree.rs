@@ -1,8 +1,8 @@
 //! Cashfree's requests, proven and parsed.
 
 use hookgate_cashfree::Cashfree;
-use hookgate_sdk::provider_tests;
-use hookgate_sdk::testing::Suite;
+use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::{Request, provider_tests};
 
 const SECRET: &str = "hookgate-cashfree-lantern";
 
@@ -10,3 +10,14 @@ provider_tests!(
     Suite::<Cashfree>::new("cashfree", env!("CARGO_MANIFEST_DIR"), SECRET)
         .with_headers(|sample| vec![("x-idempotency-key", format!("idem-{sample}"))])
 );
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r#"{"type":"PAYMENT_SUCCESS_WEBHOOK","event_time":"2026-01-01T00:00:00Z",
+        "data":{"order":{"order_id":"L-1001"},"payment":{"cf_payment_id":1,"payment_status":"SUCCESS"}},
+        "version":1}"#;
+    let request = Request::post("/in/cashfree", body);
+    let event = send::<Cashfree>(&request, SECRET, 0).remove(0);
+    assert_eq!(event.label("reference"), Some("L-1001"));
+    assert!(event.data.contains(r#""envelope":{"version":1}"#), "{}", event.data);
+}

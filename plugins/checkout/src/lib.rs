@@ -6,8 +6,8 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json, labels,
+    Claims, Envelope, Event, Failure, HeaderMac, Json, Members, Money, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json, known_money, labels,
 };
 
 /// The plugin.
@@ -31,19 +31,20 @@ impl Provider for Checkout {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         let envelope = body.members();
-        let (id, own) = (envelope.required("/id")?, envelope.required("/type")?);
+        let own = envelope.required("/type")?;
         let object = envelope.object("/data");
         // A dispute or a report of fraud names its payment, so that everything about a payment has one
         // subject.
         let subject = object.first_name(&["/payment_id", "/payment/id", "/id"]);
         let declined = own.ends_with("declined").then(|| object.name("/response_code")).flatten();
         let canonical = canonical::event_type(&own);
-        let data = envelope.at("/data").unwrap_or(body);
+        let around = Envelope::of(&envelope, &["id", "type", "created_on", "timestamp", "data"]);
+        let data = around.around(envelope.at("/data"), body);
         Ok(vec![Event {
             subject,
             // Of a dispute it is called otherwise.
             time: envelope.rfc3339("/created_on").or_else(|| envelope.rfc3339("/timestamp")),
-            money: money(&object)?,
+            money: money(&object),
             labels: labels([
                 ("country", object.name("/source/issuer_country")),
                 ("method", object.word("/source/type")),
@@ -54,8 +55,18 @@ impl Provider for Checkout {
                 ("decline_code", declined),
                 ("risk", object.name("/risk/score")),
                 ("reason", object.word("/category")),
+                ("account", account(&envelope, &object)),
+                ("livemode", livemode(&body).map(|live| live.to_string())),
+                (
+                    "reference",
+                    object.told(&["/reference", "/payment/reference", "/payment_reference"]),
+                ),
             ]),
-            ..Event::new(id, event_type(canonical, "checkout", &own)?, data.raw())
+            ..Event::new(
+                request.event_id(envelope.name("/id")),
+                event_type(canonical, "checkout", &own),
+                data,
+            )
         }])
     }
 
@@ -64,17 +75,32 @@ impl Provider for Checkout {
     }
 }
 
+/// The entity that does business, or whom a platform pays for; of older events the channel that a
+/// payment was processed by.
+fn account(envelope: &Members<'_>, object: &Members<'_>) -> Option<String> {
+    let named = ["/entity_id", "/sub_entity_id", "/processing_channel_id", "/channel_id"];
+    object.told(&named).or_else(|| envelope.told(&["/entity_id", "/account_id"]))
+}
+
+/// Links lead to where the event is from: the sandbox has hosts of its own.
+fn livemode(body: &Json<'_>) -> Option<bool> {
+    let links = ["/_links/self/href", "/_links/webhook/href", "/_links/subject/href"];
+    let link = links.into_iter().find_map(|pointer| body.text(pointer))?;
+    let host = link.strip_prefix("https://")?.split('/').next()?;
+    let sandbox = host.split('.').any(|label| label == "sandbox");
+    let known = host.ends_with(".checkout.com");
+    known.then_some(!sandbox)
+}
+
 /// Checkout.com counts the Chilean peso in hundredths, and its unit of account whole.
-fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    let (Some(units), Some(currency)) = (object.name("/amount"), object.name("/currency")) else {
-        return Ok(None);
-    };
+fn money(object: &Members<'_>) -> Option<Money> {
+    let (units, currency) = (object.name("/amount")?, object.name("/currency")?);
     let decimals = match currency.as_str() {
         "CLP" => 2,
         "CLF" => 0,
         _ => decimals(&currency),
     };
-    Money::from_minor_with(decimals, &units, &currency).map(Some)
+    known_money(Money::from_minor_with(decimals, &units, &currency))
 }
 
 hookgate_sdk::export!(provider: Checkout);

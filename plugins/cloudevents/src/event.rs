@@ -1,16 +1,37 @@
 //! Events in each content mode.
 //!
 //! An id is unique within the event's own source only, and many may post here, so both make the id.
-//! What a content type names as an event is one in the body, whatever headers repeat of it.
+//! What a content type names as an event is one in the body, whatever headers repeat of it. Any text
+//! that is not empty is a type: it is made fit, and where it changed, the label `type` has all of it.
+//! Attributes that an event here has no place for are labels, by their names: the source, and those
+//! of extensions.
 
 use std::borrow::Cow;
 
 use hookgate_sdk::{
-    Event, Failure, Json, Refusal, Request, base64, hex, id, is_event_type, json, time,
+    Event, Failure, Json, Members, Refusal, Request, base64, hex, id, json, labels, time, words,
 };
 
 /// Most events in a batch: as many as the gateway takes of one request.
 const BATCH_MAX: usize = 1_000;
+
+/// Attributes that are no labels: an event has them, or data, or they say how it was written.
+const PLACED: [&str; 9] = [
+    "specversion",
+    "id",
+    "type",
+    "subject",
+    "time",
+    "datacontenttype",
+    "data",
+    "data_base64",
+    "datacontentencoding",
+];
+
+/// Most attributes that become labels: the gateway takes a few more.
+const LABELS_MAX: usize = 60;
+/// Longest name of an attribute that becomes a label.
+const NAME_BYTES_MAX: usize = 64;
 
 /// Whether the attributes are headers.
 pub(crate) fn is_binary(request: &Request) -> bool {
@@ -65,7 +86,8 @@ pub(crate) fn read(request: &Request) -> Result<Vec<Event>, Failure> {
 
 fn structured(written: Json<'_>) -> Result<Event, Failure> {
     let members = written.members();
-    let event = event(|name| members.text(&format!("/{name}")))?;
+    let mut event = event(|name| members.text(&format!("/{name}")))?;
+    label(&mut event, written_attributes(&members));
     // Bytes that are no JSON stay in base64, as a text.
     let data = members.at("/data").or_else(|| members.at("/data_base64"));
     Ok(Event { data: data.map_or("null", Json::raw).to_owned(), ..event })
@@ -73,7 +95,12 @@ fn structured(written: Json<'_>) -> Result<Event, Failure> {
 
 fn of_headers(request: &Request) -> Result<Event, Failure> {
     let attribute = |name: &str| request.header(&format!("ce-{name}")).map(unescaped);
-    let event = event(attribute)?;
+    let mut event = event(attribute)?;
+    let attributes = request.headers.iter().filter_map(|header| {
+        let name = header.name.to_ascii_lowercase();
+        Some((name.strip_prefix("ce-")?.to_owned(), unescaped(&header.value).into_owned()))
+    });
+    label(&mut event, attributes);
     let media = media_type(request);
     let data = match str::from_utf8(request.content()) {
         Ok("") => "null".to_owned(),
@@ -123,13 +150,38 @@ fn event<'a>(attribute: impl Fn(&str) -> Option<Cow<'a, str>>) -> Result<Event, 
         return Err(Failure::permanent(format!("CloudEvents {version} is not known")));
     }
     let (own_id, source, own) = (required("id")?, required("source")?, required("type")?);
-    if !is_event_type(&own) {
-        return Err(Failure::permanent(format!("`{own}` can't be an event type")));
-    }
+    let event_type = words(&own);
+    let changed = (event_type != own).then(|| own.into_owned());
     let id = event_id(&source, &own_id);
     Ok(Event {
         subject: given("subject").filter(|subject| id::fits(subject)).map(Cow::into_owned),
         time: given("time").and_then(|text| time::from_rfc3339(&text)),
-        ..Event::new(id, own, "null")
+        labels: labels([("type", changed)]),
+        ..Event::new(id, event_type, "null")
     })
+}
+
+/// The attributes in a body: texts, numbers, and what is true or false.
+fn written_attributes<'a>(members: &'a Members<'_>) -> impl Iterator<Item = (String, String)> + 'a {
+    let value = |value: Json<'_>| match value.raw() {
+        known @ ("true" | "false") => Some(known.to_owned()),
+        _ => value.scalar("").map(Cow::into_owned),
+    };
+    members.iter().filter_map(move |(name, written)| Some((name.to_owned(), value(written)?)))
+}
+
+/// Makes labels of the attributes that have no other place. A name that no label has is none.
+fn label(event: &mut Event, attributes: impl Iterator<Item = (String, String)>) {
+    let known =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte);
+    let fits = |name: &str| {
+        (1..=NAME_BYTES_MAX).contains(&name.len())
+            && name.bytes().all(known)
+            && !PLACED.contains(&name)
+    };
+    for (name, value) in attributes {
+        if fits(&name) && event.labels.len() < LABELS_MAX && event.label(&name).is_none() {
+            event.labels.extend(labels([(name.as_str(), Some(value))]));
+        }
+    }
 }

@@ -8,7 +8,7 @@ const SECRET: &str = "hookgate-cloudevents-lantern";
 const BEARER: &str = r#"{"proof":"bearer"}"#;
 
 fn suite() -> Suite<CloudEvents> {
-    Suite::new("cloudevents", env!("CARGO_MANIFEST_DIR"), SECRET)
+    Suite::new("cloudevents", env!("CARGO_MANIFEST_DIR"), SECRET).with_own_ids()
 }
 
 provider_tests!(suite());
@@ -51,6 +51,7 @@ fn an_event_in_headers_has_the_body_as_its_data() {
     let expected = Event {
         subject: Some("L-1001".to_owned()),
         time: Some(1_767_225_600_000),
+        labels: vec![("source".to_owned(), "/shop".to_owned())],
         ..Event::new("/shop#7", "shop.order.placed", r#"{"order":"L-1001"}"#)
     };
     assert_eq!(events, [expected]);
@@ -134,4 +135,33 @@ fn settings_are_checked() {
     ] {
         assert!(CloudEvents::check(settings).is_err(), "{settings}");
     }
+}
+
+#[test]
+fn any_type_that_is_not_empty_is_one() {
+    for (own, type_) in [
+        ("com.example/order", "com.example.order"),
+        ("com.example.Order Placed", "com.example.Order_Placed"),
+        ("urn:shop:order", "urn.shop.order"),
+        ("\u{6ce8}\u{6587}", "__"),
+        ("/", "unnamed"),
+    ] {
+        let body =
+            format!(r#"{{"specversion":"1.0","id":"4","source":"/a","type":"{own}","data":{{}}}}"#);
+        let events =
+            hookgate_sdk::testing::send::<CloudEvents>(&Request::post("/", body), SECRET, 0);
+        assert_eq!((&*events[0].type_, events[0].label("type")), (type_, Some(own)));
+    }
+}
+
+#[test]
+fn attributes_of_extensions_are_labels() {
+    let body = r#"{"specversion":"1.0","id":"4","source":"/a","type":"a.b","partitionkey":"7",
+        "sampledrate":3,"sampled":true,"Odd":"x","data":{"order":1}}"#;
+    let events = hookgate_sdk::testing::send::<CloudEvents>(&Request::post("/", body), SECRET, 0);
+    let labels =
+        [("source", "/a"), ("partitionkey", "7"), ("sampledrate", "3"), ("sampled", "true")];
+    let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(events[0].labels, labels);
+    assert_eq!(events[0].data, r#"{"order":1}"#);
 }

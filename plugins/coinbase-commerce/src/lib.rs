@@ -5,7 +5,7 @@
 //! products sign otherwise (`X-Hook0-Signature`) and are not these.
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind, Provider,
+    Claims, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind, Provider,
     ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
 };
 
@@ -30,7 +30,7 @@ impl Provider for CoinbaseCommerce {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         let event = body.members().object("/event");
-        let (id, own) = (event.required("/id")?, event.required("/type")?);
+        let own = event.required("/type")?;
         let object = event.object("/data");
         let canonical = match &*own {
             "charge:created" => Some("payment.created"),
@@ -40,16 +40,26 @@ impl Provider for CoinbaseCommerce {
             _ => None,
         };
         let failed = canonical == Some("payment.failed");
-        let data = event.at("/data").unwrap_or(body);
+        // Of the outer envelope, which is about the delivery, only how often it was tried changes.
+        let told = ["id", "type", "created_at", "data", "resource"];
+        let outer = ["event", "attempt_number", "scheduled_for", "id"];
+        let data = Envelope::of(&event, &told).and(&body.members(), &outer);
+        let data = data.around(event.at("/data"), body);
         Ok(vec![Event {
             subject: object.name("/code").or_else(|| object.name("/id")),
             time: event.rfc3339("/created_at"),
-            money: money(&object)?,
+            money: money(&object),
             labels: labels([
                 ("method", object.word("/payments/0/network")),
                 ("decline_code", failed.then(|| last(&object)).flatten()),
+                ("account", object.told(&["/organization_name", "/merchant_id", "/business_name"])),
+                ("reference", object.custom("/metadata").or_else(|| object.told(&["/memo"]))),
             ]),
-            ..Event::new(id, event_type(canonical, "coinbase-commerce", &own)?, data.raw())
+            ..Event::new(
+                request.event_id(event.name("/id")),
+                event_type(canonical, "coinbase-commerce", &own),
+                data,
+            )
         }])
     }
 
@@ -59,11 +69,11 @@ impl Provider for CoinbaseCommerce {
 }
 
 /// The price; of a charge without one, as a donation is, what was paid in its only payment.
-fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    let price = object.object("/pricing/local").major("/amount", "/currency")?;
+fn money(object: &Members<'_>) -> Option<Money> {
+    let price = object.object("/pricing/local").major("/amount", "/currency");
     match (price, object.items("/payments").as_slice()) {
         (None, [paid]) => paid.members().object("/value/local").major("/amount", "/currency"),
-        (price, _) => Ok(price),
+        (price, _) => price,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Coinbase Commerce's requests, proven and parsed.
 
 use hookgate_coinbase_commerce::CoinbaseCommerce;
-use hookgate_sdk::provider_tests;
-use hookgate_sdk::testing::Suite;
+use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::{Request, provider_tests};
 
 const SECRET: &str = "7b0c1d2e-hookgate-lantern";
 
@@ -14,3 +14,16 @@ provider_tests!(
             _ => payload,
         })
 );
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r#"{"attempt_number":2,"event":{"id":"e1","type":"charge:confirmed",
+        "api_version":"2018-03-22","data":{"code":"HG1","organization_name":"Lanterns",
+        "metadata":{"customer_id":"c7","order_id":"L-1001"}}}}"#;
+    let request = Request::post("/in/coinbase-commerce", body);
+    let event = send::<CoinbaseCommerce>(&request, SECRET, 0).remove(0);
+    for (name, value) in [("account", "Lanterns"), ("reference", "L-1001")] {
+        assert_eq!(event.label(name), Some(value), "{name}");
+    }
+    assert!(event.data.contains(r#""envelope":{"api_version":"2018-03-22"}"#), "{}", event.data);
+}

@@ -28,7 +28,7 @@ pub(crate) fn event_type(own: &str, status: &str) -> Option<&'static str> {
             "lost" | "accepted" => "dispute.lost",
             _ => return None,
         },
-        ("subscription.cancelled", _) => "subscription.canceled",
+        ("subscription.cancelled" | "subscription_cancelled", _) => "subscription.canceled",
         _ => return None,
     })
 }

@@ -3,13 +3,18 @@
 //! Which of the two a source takes is a setting. Without it the proof that is there must hold, and
 //! where both are, both: taking one away leaves the other, which only who knows the secret can make.
 //! A v3 hash can be read by whoever sees one request, so a source that is all v4 should say so.
+//!
+//! Accounts of before v3 still get flat forms with that hash: the charge is the body itself, with the
+//! members `event.type` and `txRef`, and a transfer is its member `transfer`.
 
 mod canonical;
 mod settings;
 
+use std::borrow::Cow;
+
 use hookgate_sdk::{
-    Claims, Configured, Event, Failure, HeaderMac, HeaderToken, InvalidMoney, Members, Money,
-    Piece, ProofKind, Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, id, json,
+    Claims, Configured, Envelope, Event, Failure, HeaderMac, HeaderToken, Json, Members, Money,
+    Piece, ProofKind, Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, json,
     labels,
 };
 
@@ -23,6 +28,14 @@ const TOKEN_NAME: &str = "verif-hash";
 const TOKEN: HeaderToken = HeaderToken::new(TOKEN_NAME);
 const SIGNATURE_NAME: &str = "flutterwave-signature";
 const SIGNATURE: HeaderMac = HeaderMac::base64(SIGNATURE_NAME);
+
+/// When it happened, in each of the versions.
+const TIMES: [&str; 5] =
+    ["/created_at", "/created_datetime", "/disburse_datetime", "/createdAt", "/date_created"];
+/// The merchant's account; the flat forms have it at the customer.
+const ACCOUNTS: &[&str] = &["/account_id", "/AccountId", "/customer/AccountId"];
+/// What the merchant called it.
+const REFERENCES: &[&str] = &["/tx_ref", "/txRef", "/reference", "/orderRef"];
 
 impl Provider for Flutterwave {
     fn describe() -> ProviderInfo {
@@ -51,7 +64,7 @@ impl Provider for Flutterwave {
         Ok(Claims {
             evidence,
             signed_at: None,
-            event_ids: vec![event_id(&request.body)],
+            event_ids: vec![event_id(request)],
             handshake: None,
             reply: None,
         })
@@ -60,20 +73,26 @@ impl Provider for Flutterwave {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         let envelope = body.members();
-        let own = envelope.required("/event").or_else(|_| envelope.required("/type"))?;
-        let object = envelope.object("/data");
-        let canonical = canonical::event_type(&own, &object.word("/status").unwrap_or_default());
-        let data = envelope.at("/data").unwrap_or(body);
-        let time = ["/created_at", "/created_datetime", "/disburse_datetime"];
+        let Told { own, known_as, object: written } = told(body, &envelope)?;
+        let object = written.map(Json::members).unwrap_or_default();
+        let status = object.word("/status").unwrap_or_default();
+        let canonical = canonical::event_type(&known_as, &status);
+        let around = ["event", "type", "event.type", "data", "transfer", "webhook_id", "id"];
+        let is_flat = written == Some(body);
+        let around = if is_flat { Envelope::default() } else { Envelope::of(&envelope, &around) };
+        let data = around.around(written, body);
         Ok(vec![Event {
             subject: subject(&object),
-            time: time.into_iter().find_map(|pointer| object.rfc3339(pointer)),
-            money: money(&object)?,
+            time: TIMES.iter().find_map(|pointer| object.rfc3339(pointer)),
+            money: money(&object),
             labels: labels([
                 ("country", object.name("/card/country")),
                 (
                     "method",
-                    object.word("/payment_type").or_else(|| object.word("/payment_method/type")),
+                    object
+                        .word("/payment_type")
+                        .or_else(|| object.word("/payment_method/type"))
+                        .or_else(|| flat_method(&envelope)),
                 ),
                 (
                     "card_brand",
@@ -82,12 +101,11 @@ impl Provider for Flutterwave {
                         .or_else(|| object.word("/payment_method/card/network")),
                 ),
                 ("decline_code", declined(&object)),
+                ("account", object.told(ACCOUNTS)),
+                ("livemode", is_mock(&object).then(|| "false".to_owned())),
+                ("reference", object.told(REFERENCES).or_else(|| object.custom("/meta"))),
             ]),
-            ..Event::new(
-                event_id(&request.body),
-                event_type(canonical, "flutterwave", &own)?,
-                data.raw(),
-            )
+            ..Event::new(event_id(request), event_type(canonical, "flutterwave", &own), data)
         }])
     }
 
@@ -101,18 +119,59 @@ impl Provider for Flutterwave {
     }
 }
 
-/// Flutterwave's own in v4, else what a retry repeats: the event, the object and the state it is in.
-fn event_id(body: &[u8]) -> String {
-    let pointers = ["/webhook_id", "/id", "/event", "/type", "/data/id", "/data/status"];
-    let named = json::peek_all(body, pointers).map(|name| name.filter(|name| !name.is_empty()));
-    let [webhook, own, event, kind, object, status] = named;
-    if let Some(own) = webhook.or(own) {
-        return id::of(own.into_owned());
+/// What a body says of itself, in whichever version.
+struct Told<'a> {
+    /// Flutterwave's name for it.
+    own: String,
+    /// The name of v3 for the same, by which it is looked up.
+    known_as: String,
+    object: Option<Json<'a>>,
+}
+
+fn told<'a>(body: Json<'a>, envelope: &Members<'a>) -> Result<Told<'a>, Failure> {
+    let named = envelope.first_name(&["/event", "/type"]);
+    if let Some(own) = named.filter(|_| !is_flat(envelope)) {
+        return Ok(Told { known_as: own.clone(), own, object: envelope.at("/data") });
     }
-    match (event.or(kind), object, status) {
-        (Some(event), Some(object), Some(status)) => id::of(format!("{event}:{object}:{status}")),
-        _ => id::derived(&[body]),
+    if !is_flat(envelope) {
+        return Err(Failure::permanent("body is no event: it has no name and is no flat form"));
     }
+    let own = envelope.word("/event.type").unwrap_or_else(|| "charge".to_owned());
+    let transfer = envelope.at("/transfer");
+    let known_as = if transfer.is_some() {
+        "transfer.completed".to_owned()
+    } else if own == "charge" || own.ends_with("_transaction") {
+        "charge.completed".to_owned()
+    } else {
+        own.clone()
+    };
+    Ok(Told { own, known_as, object: Some(transfer.unwrap_or(body)) })
+}
+
+/// Whether the object is the body itself, or its `transfer`.
+fn is_flat(envelope: &Members<'_>) -> bool {
+    let marks = ["/event.type", "/txRef", "/flwRef", "/transfer"];
+    let marked = marks.iter().any(|pointer| envelope.at(pointer).is_some());
+    marked && envelope.at("/data").is_none()
+}
+
+/// How a flat form was paid: `CARD_TRANSACTION`.
+fn flat_method(envelope: &Members<'_>) -> Option<String> {
+    let own = envelope.word("/event.type").filter(|_| is_flat(envelope))?;
+    own.strip_suffix("_transaction").map(ToOwned::to_owned)
+}
+
+/// Whether no bank was asked: Flutterwave marks what is paid in its test mode so, and nothing else.
+fn is_mock(object: &Members<'_>) -> bool {
+    let reference = object.first_name(&["/flw_ref", "/flwRef"]);
+    reference.is_some_and(|reference| reference.starts_with("FLW-MOCK"))
+}
+
+/// Flutterwave's own in v4, else one of all of the body: the id in a flat form is the charge's.
+fn event_id(request: &Request) -> String {
+    let pointers = ["/webhook_id", "/id", "/type"];
+    let [webhook, own, kind] = json::peek_all(&request.body, pointers);
+    request.event_id(webhook.or(own.filter(|_| kind.is_some())).map(Cow::into_owned))
 }
 
 /// The charge, under Flutterwave's own id, which is what refunds and chargebacks name.
@@ -121,17 +180,12 @@ fn subject(object: &Members<'_>) -> Option<String> {
 }
 
 /// A transfer may be from one currency into another, and then its amount could be of either.
-fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+fn money(object: &Members<'_>) -> Option<Money> {
     let (from, into) = (object.name("/source_currency"), object.name("/destination_currency"));
     let currency = if from == into { "/source_currency" } else { "/currency" };
-    for (amount, currency) in
-        [("/amount", "/currency"), ("/amount", currency), ("/amount_refunded", "/currency")]
-    {
-        if let Some(money) = object.major(amount, currency)? {
-            return Ok(Some(money));
-        }
-    }
-    Ok(None)
+    let known =
+        [("/amount", "/currency"), ("/amount", currency), ("/amount_refunded", "/currency")];
+    known.into_iter().find_map(|(amount, currency)| object.major(amount, currency))
 }
 
 /// A text in v3, a code in v4; of what failed.

@@ -1,8 +1,8 @@
 //! Flutterwave's requests of both versions, proven and parsed.
 
 use hookgate_flutterwave::Flutterwave;
-use hookgate_sdk::testing::Suite;
-use hookgate_sdk::{Header, Provider, Request, provider_tests};
+use hookgate_sdk::testing::{Bench, Suite, send};
+use hookgate_sdk::{Event, Header, Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate-flutterwave-lantern";
 
@@ -35,4 +35,65 @@ fn a_version_is_one_of_two() {
         assert_eq!(Flutterwave::check(settings), Ok(()));
     }
     assert!(Flutterwave::check(r#"{"version":"v5"}"#).is_err());
+}
+
+fn told(body: &str) -> Event {
+    let bench = Bench::new().with_settings(r#"{"version":"v3"}"#);
+    bench.call(|| send::<Flutterwave>(&Request::post("/", body), SECRET, 0)).remove(0)
+}
+
+/// A charge as accounts of before v3 get it.
+fn flat(kind: &str, status: &str) -> String {
+    format!(
+        r#"{{"id":1001,"txRef":"L-1001","flwRef":"FLW-MOCK-1","createdAt":"2026-01-01T00:00:00.000Z",
+            "amount":300,"charged_amount":304.5,"status":"{status}","currency":"NGN",
+            "customer":{{"id":1,"AccountId":134}},"event.type":"{kind}"}}"#
+    )
+}
+
+#[test]
+fn a_flat_charge_is_a_payment() {
+    for kind in ["CARD_TRANSACTION", "ACCOUNT_TRANSACTION", "MOBILEMONEYGH_TRANSACTION"] {
+        let event = told(&flat(kind, "successful"));
+        assert_eq!((&*event.type_, event.subject.as_deref()), ("payment.succeeded", Some("1001")));
+        let money = event.money.as_ref().map(|money| (&*money.amount, &*money.currency));
+        assert_eq!(money, Some(("300", "NGN")));
+        assert_eq!(event.time, Some(1_767_225_600_000));
+        for (name, value) in [("account", "134"), ("livemode", "false"), ("reference", "L-1001")] {
+            assert_eq!(event.label(name), Some(value), "{name}");
+        }
+    }
+    assert_eq!(told(&flat("CARD_TRANSACTION", "failed")).type_, "payment.failed");
+    assert_eq!(told(&flat("CARD_TRANSACTION", "pending")).type_, "flutterwave.card_transaction");
+    assert_eq!(told(&flat("CARD_TRANSACTION", "successful")).label("method"), Some("card"));
+}
+
+#[test]
+fn two_states_of_a_flat_charge_are_two_events() {
+    let id = |status: &str| told(&flat("CARD_TRANSACTION", status)).id;
+    assert_eq!(id("successful"), id("successful"));
+    assert_ne!(id("pending"), id("successful"));
+}
+
+#[test]
+fn a_flat_transfer_is_a_payout() {
+    let transfer = |status: &str| {
+        told(&format!(
+            r#"{{"event.type":"Transfer","transfer":{{"id":570,"currency":"NGN","amount":1500,"fee":45,
+                "status":"{status}","reference":"L-2001","date_created":"2026-01-01T00:00:00.000Z"}}}}"#
+        ))
+    };
+    let event = transfer("SUCCESSFUL");
+    assert_eq!((&*event.type_, event.subject.as_deref()), ("payout.paid", Some("570")));
+    assert_eq!(event.money.as_ref().map(|money| &*money.amount), Some("1500"));
+    assert_eq!(event.label("reference"), Some("L-2001"));
+    assert_eq!(transfer("FAILED").type_, "payout.failed");
+    assert_eq!(transfer("NEW").type_, "flutterwave.transfer");
+}
+
+#[test]
+fn a_body_without_a_name_and_a_form_is_no_event() {
+    for body in ["{}", r#"{"id":1,"status":"successful"}"#, "[]"] {
+        assert!(Flutterwave::parse(&Request::post("/", body)).is_err(), "{body}");
+    }
 }

@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, InvalidMoney, Json, Members, Money, Piece, ProofKind,
-    Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, form, id,
+    Claims, Event, Failure, HeaderMac, Json, Members, Money, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, form, known_money, labels,
 };
 
 /// The plugin.
@@ -16,6 +16,18 @@ use hookgate_sdk::{
 pub struct GitHub;
 
 const SIGNATURE: HeaderMac = HeaderMac::hex("x-hub-signature-256").with_prefix("sha256=");
+
+/// Whose repository it is, who is sponsored, whose plan was bought, who installed the app.
+const ACCOUNTS: &[&str] = &[
+    "/organization/login",
+    "/repository/owner/login",
+    "/sponsorship/sponsorable/login",
+    "/marketplace_purchase/account/login",
+    "/installation/account/login",
+    "/enterprise/slug",
+];
+/// What an app called a check when it made one.
+const REFERENCES: &[&str] = &["/check_run/external_id"];
 
 /// The header that names the event.
 const NAME: &str = "x-github-event";
@@ -46,8 +58,12 @@ impl Provider for GitHub {
         Ok(vec![Event {
             subject: subject(&members, name),
             time: time(&members, name),
-            money: money(&members)?,
-            ..Event::new(event_id(request), event_type(canonical, "github", &own)?, body.raw())
+            money: money(&members),
+            labels: labels([
+                ("account", members.told(ACCOUNTS)),
+                ("reference", members.told(REFERENCES)),
+            ]),
+            ..Event::new(event_id(request), event_type(canonical, "github", &own), body.raw())
         }])
     }
 
@@ -77,8 +93,7 @@ fn named_after(request: &Request) -> String {
 
 /// The delivery's, which a redelivery repeats; else what a retry repeats.
 fn event_id(request: &Request) -> String {
-    let own = request.id_header("x-github-delivery");
-    own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
+    request.event_id(request.header("x-github-delivery").map(ToOwned::to_owned))
 }
 
 /// The JSON, out of its form where it is in one.
@@ -134,13 +149,13 @@ fn time(members: &Members<'_>, name: &str) -> Option<Timestamp> {
 }
 
 /// The price of the tier or the plan, for one.
-fn money(members: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+fn money(members: &Members<'_>) -> Option<Money> {
     let yearly = members.text("/marketplace_purchase/billing_cycle").as_deref() == Some("yearly");
     let plan = members.object("/marketplace_purchase/plan");
     let plan =
         plan.number(if yearly { "/yearly_price_in_cents" } else { "/monthly_price_in_cents" });
     let tier = members.number("/sponsorship/tier/monthly_price_in_cents");
-    tier.or(plan).map(|cents| Money::from_minor(cents, "USD")).transpose()
+    known_money(Money::from_minor(tier.or(plan)?, "USD"))
 }
 
 hookgate_sdk::export!(provider: GitHub);

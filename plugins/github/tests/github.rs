@@ -26,3 +26,15 @@ fn a_body_alone_names_its_event_well_enough_to_be_sent() {
         assert_eq!(events[0].type_, event_type);
     }
 }
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r#"{"action":"created","check_run":{"id":1,"external_id":"build-7"},
+        "repository":{"id":2,"owner":{"login":"lanterns"}}}"#;
+    let mut request = Request::post("/in/github", body);
+    request.set_header("x-github-event", "check_run");
+    let event = send::<GitHub>(&request, SECRET, 0).remove(0);
+    for (name, value) in [("account", "lanterns"), ("reference", "build-7")] {
+        assert_eq!(event.label(name), Some(value), "{name}");
+    }
+}

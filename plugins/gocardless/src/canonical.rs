@@ -37,6 +37,7 @@ pub(crate) fn event_type(resource: &str, action: &str) -> Option<String> {
         ("subscriptions", "amended" | "paused" | "resumed") => "subscription.updated",
         ("outbound_payments", "executed") => "payout.paid",
         ("outbound_payments", "cancelled") => "payout.canceled",
+        (_, "") => return None,
         ("payouts" | "outbound_payments", _) => return Some(format!("payout.{action}")),
         ("customers" | "customer", _) => return Some(format!("customer.{action}")),
         ("creditors", _) => return Some(format!("account.{action}")),

@@ -8,7 +8,7 @@ mod canonical;
 
 use hookgate_sdk::{
     Claims, Event, Failure, HeaderMac, Json, Members, Piece, ProofKind, Provider, ProviderInfo,
-    Refusal, Request, Timestamp, event_type, labels,
+    Refusal, Request, Timestamp, event_type, id, labels,
 };
 
 /// The plugin.
@@ -38,7 +38,7 @@ impl Provider for GoCardless {
         if !body.at("/events").is_some_and(|events| events.raw().starts_with('[')) {
             return Err(Failure::permanent("body has no list of events"));
         }
-        body.items("/events").into_iter().map(event).collect()
+        Ok(body.items("/events").into_iter().map(event).collect())
     }
 
     fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
@@ -46,28 +46,32 @@ impl Provider for GoCardless {
     }
 }
 
-fn event(written: Json<'_>) -> Result<Event, Failure> {
+/// One event of several: what it lacks is left out, for the others of the request are as good.
+fn event(written: Json<'_>) -> Event {
     let event = written.members();
-    let id = event.required("/id")?;
-    let (resource, action) = (event.required("/resource_type")?, event.required("/action")?);
+    let id = event.name("/id").unwrap_or_else(|| id::derived(&[written.raw().as_bytes()]));
+    let named = |pointer: &str| event.name(pointer).unwrap_or_default();
+    let (resource, action) = (named("/resource_type"), named("/action"));
     let canonical = canonical::event_type(&resource, &action);
     let failed = matches!(
         &*action,
         "failed" | "charged_back" | "bounced" | "late_failure_settled" | "customer_approval_denied"
     );
-    Ok(Event {
+    Event {
         subject: subject(&event, &resource),
         time: event.rfc3339("/created_at"),
         labels: labels([
             ("method", event.word("/details/scheme")),
             ("decline_code", failed.then(|| event.name("/details/cause")).flatten()),
+            ("account", event.told(&["/links/organisation", "/links/creditor"])),
+            ("reference", event.custom("/resource_metadata").or_else(|| event.custom("/metadata"))),
         ]),
         ..Event::new(
             id,
-            event_type(canonical.as_deref(), "gocardless", &format!("{resource}.{action}"))?,
+            event_type(canonical.as_deref(), "gocardless", &format!("{resource}.{action}")),
             written.raw(),
         )
-    })
+    }
 }
 
 /// The payment of a refund, so that everything about a payment has one subject; else what the event

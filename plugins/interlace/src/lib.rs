@@ -3,14 +3,15 @@
 //! How it is signed is not published where everybody can read it. A card programme on the same platform
 //! documents `Signature` as the base64 of an HMAC-SHA256 over the text of `resource`, which leaves the
 //! event's name and id unsigned; whether that holds for Interlace, or the whole body is signed, the
-//! operator must find out and say in the settings. Until then nothing is taken. An id is made of the
-//! name and the resource, so that a request can't be sent again under another id. The older envelopes
+//! operator must find out and say in the settings. Until then nothing is taken. Where the whole body is
+//! signed, the id is Interlace's own; where the resource alone is, one of the name and the resource, so
+//! that a request can't be sent again under another id. The older envelopes
 //! v1 and v2 carry a `sign` whose computation is unknown: they can be parsed, and are never proven.
 
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Configured, Event, Failure, HeaderMac, InvalidMoney, Json, Members, Money, Piece,
+    Claims, Configured, Envelope, Event, Failure, HeaderMac, Json, Members, Money, Piece,
     ProofKind, Provider, ProviderInfo, Refusal, Reply, Request, Timestamp, event_type, id, json,
     labels,
 };
@@ -24,6 +25,11 @@ pub struct Interlace;
 const SIGNATURE: HeaderMac = HeaderMac::base64("signature");
 const METHOD: &str = "signature-method";
 const TIME: &str = "timestamp";
+
+/// What the receiver called it.
+const REFERENCES: &[&str] = &["/referenceId", "/clientTransactionId", "/idempotencyKey"];
+/// What the event says of itself, where its object is, and the older proof.
+const AROUND: [&str; 6] = ["eventType", "businessType", "createTime", "resource", "data", "sign"];
 
 /// What this provider may yield, for people.
 const TYPES: &[&str] = &["transaction.*", "card.*", "customer.*", "account.*", "interlace.*"];
@@ -47,7 +53,8 @@ impl Provider for Interlace {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let message = match Settings::read().map_err(Refusal::new)?.signed {
+        let signed = Settings::read().map_err(Refusal::new)?.signed;
+        let message = match signed {
             Signed::Body => Piece::Body,
             Signed::Resource => Piece::from(resource(&request.body).unwrap_or_default()),
         };
@@ -55,31 +62,35 @@ impl Provider for Interlace {
             return Err(Refusal::new(format!("header `{METHOD}` is not HMAC-SHA256")));
         }
         let mac = SIGNATURE.evidence(request, vec![message])?;
-        Ok(Claims::new(mac, [event_id(&request.body)]))
+        Ok(Claims::new(mac, [event_id(request, signed)]))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let signed = Settings::read().map_err(Failure::permanent)?.signed;
         let body = request.json()?;
         let envelope = body.members();
         let own =
             envelope.required("/eventType").or_else(|_| envelope.required("/businessType"))?;
-        let resource = resource(&request.body);
-        let data = match &resource {
-            Some(resource) => Json::parse(resource.as_bytes())?,
-            None => envelope.at("/data").unwrap_or(body),
-        };
-        let object = data.members();
+        let resource = resource(&request.body).unwrap_or_default();
+        // A resource that is no JSON stays in the body.
+        let written = Json::parse(resource.as_bytes()).ok().or_else(|| envelope.at("/data"));
+        let object = written.map(Json::members).unwrap_or_default();
+        let around = Envelope::of(&envelope, &AROUND).around(written, body);
         let canonical = canonical(&own);
         Ok(vec![Event {
             // Not the card of a transaction: its id may read like a card number, and subjects are logged.
             subject: object.name("/id"),
             time: envelope.unix_ms("/createTime"),
-            money: money(&object)?,
-            labels: labels([("country", object.name("/merchantCountry"))]),
+            money: money(&object),
+            labels: labels([
+                ("country", object.name("/merchantCountry")),
+                ("account", object.told(&["/accountId", "/account_id"])),
+                ("reference", object.told(REFERENCES)),
+            ]),
             ..Event::new(
-                event_id(&request.body),
-                event_type(canonical.as_deref(), "interlace", &own.to_lowercase())?,
-                data.raw(),
+                event_id(request, signed),
+                event_type(canonical.as_deref(), "interlace", &own.to_lowercase()),
+                around,
             )
         }])
     }
@@ -103,10 +114,14 @@ fn resource(body: &[u8]) -> Option<String> {
     json::peek(body, "/resource").filter(|resource| !resource.is_empty()).map(String::from)
 }
 
-fn event_id(body: &[u8]) -> String {
-    match (json::peek(body, "/eventType"), resource(body)) {
-        (Some(own), Some(resource)) => id::derived(&[own.as_bytes(), resource.as_bytes()]),
-        _ => id::derived(&[body]),
+fn event_id(request: &Request, signed: Signed) -> String {
+    let named = |pointer: &str| json::peek_scalar(&request.body, pointer);
+    match (signed, named("/eventType"), resource(&request.body)) {
+        (Signed::Body, _, _) => request.event_id(named("/id").map(String::from)),
+        (Signed::Resource, Some(own), Some(resource)) => {
+            id::derived(&[own.as_bytes(), resource.as_bytes()])
+        }
+        _ => request.event_id(None),
     }
 }
 
@@ -122,9 +137,9 @@ fn canonical(own: &str) -> Option<String> {
     Some(format!("{family}.{}", what.to_lowercase()))
 }
 
-fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    let paid = object.major("/transactionAmount", "/transactionCurrency")?;
-    if paid.is_some() { Ok(paid) } else { object.major("/billingAmount", "/billingCurrency") }
+fn money(object: &Members<'_>) -> Option<Money> {
+    let paid = object.major("/transactionAmount", "/transactionCurrency");
+    paid.or_else(|| object.major("/billingAmount", "/billingCurrency"))
 }
 
 hookgate_sdk::export!(provider: Interlace);

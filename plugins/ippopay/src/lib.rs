@@ -6,13 +6,14 @@
 //! often a call is repeated. So nothing is taken until the operator, who can ask, says how a call is
 //! proven: `scheme = "hmac-sha256"` or `"token"` with the `header`, or `"unsigned"`, for which the
 //! source must also say `verify = "none"` and every call should be confirmed over the API. No event
-//! is canonical: where the name of one stands is a setting too.
+//! is canonical: where the name of one stands is a setting too, and so is what says whose it is, whether
+//! it is live, and for which order.
 
 mod settings;
 
 use hookgate_sdk::{
     Claims, Configured, Event, Failure, Json, Piece, ProofKind, Provider, ProviderInfo, Refusal,
-    Request, Timestamp, event_type, form, id,
+    Request, Timestamp, event_type, form, id, labels,
 };
 
 use crate::settings::{Scheme, Settings};
@@ -42,7 +43,7 @@ impl Provider for IppoPay {
         Ok(Claims {
             evidence,
             signed_at: None,
-            event_ids: vec![id::derived(&[&request.body])],
+            event_ids: vec![request.event_id(None)],
             handshake: None,
             reply: None,
         })
@@ -58,9 +59,14 @@ impl Provider for IppoPay {
         let own = named(&settings.event_type).unwrap_or_else(|| "notification".to_owned());
         Ok(vec![Event {
             subject: named(&settings.subject).filter(|subject| id::fits(subject)),
+            labels: labels([
+                ("account", named(&settings.account)),
+                ("livemode", settings.livemode(&body.members()).map(|live| live.to_string())),
+                ("reference", named(&settings.reference)),
+            ]),
             ..Event::new(
-                id::derived(&[&request.body]),
-                event_type(None, "ippopay", &own.to_lowercase().replace(' ', "_"))?,
+                request.event_id(None),
+                event_type(None, "ippopay", &own.to_lowercase()),
                 body.raw(),
             )
         }])

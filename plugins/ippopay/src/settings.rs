@@ -1,6 +1,6 @@
 //! What the operator must confirm of a source: how IppoPay proves a call, and where its fields are.
 
-use hookgate_sdk::{Configured, DigestText, HeaderMac, HeaderToken};
+use hookgate_sdk::{Configured, DigestText, HeaderMac, HeaderToken, Members};
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -19,6 +19,12 @@ pub(crate) struct Settings {
     pub(crate) event_type: Option<String>,
     /// The JSON pointer to the id of what the event is about.
     pub(crate) subject: Option<String>,
+    /// The JSON pointer to whose event it is.
+    pub(crate) account: Option<String>,
+    /// The JSON pointer to whether it is live: `true`, `false`, `live`, `test`.
+    livemode: Option<String>,
+    /// The JSON pointer to what ties it to the receiver's own records.
+    pub(crate) reference: Option<String>,
 }
 
 /// How a call is proven, as the operator knows from IppoPay.
@@ -54,7 +60,8 @@ impl Configured for Settings {
         if self.scheme != Scheme::Unsigned && !named {
             return Err("`header` does not name the header that proves a call".to_owned());
         }
-        let pointers = self.event_type.iter().chain(&self.subject);
+        let pointers = self.event_type.iter().chain(&self.subject).chain(&self.account);
+        let pointers = pointers.chain(&self.livemode).chain(&self.reference);
         match pointers.into_iter().find(|pointer| !pointer.starts_with('/')) {
             Some(pointer) => Err(format!("`{pointer}` is not a JSON pointer such as /order/id")),
             None => Ok(()),
@@ -63,6 +70,12 @@ impl Configured for Settings {
 }
 
 impl Settings {
+    /// Whether a call is about real money, if it says so.
+    pub(crate) fn livemode(&self, members: &Members<'_>) -> Option<bool> {
+        let pointer = self.livemode.as_deref()?;
+        members.flag(pointer).or_else(|| members.is_live(pointer))
+    }
+
     pub(crate) fn mac(&self) -> HeaderMac<'_> {
         let text = match self.encoding {
             Encoding::Hex => DigestText::Hex,

@@ -8,7 +8,7 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind, Provider,
+    Claims, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind, Provider,
     ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
 };
 
@@ -17,6 +17,17 @@ use hookgate_sdk::{
 pub struct Klarna;
 
 const SIGNATURE: HeaderMac = HeaderMac::hex("klarna-signature");
+
+/// What the merchant called a payment, a capture, a refund or an order.
+const REFERENCES: &[&str] = &[
+    "/payment_reference",
+    "/payment_request_reference",
+    "/payment_transaction_reference",
+    "/merchant_reference",
+    "/merchant_reference1",
+    "/reference",
+    "/supplementary_purchase_data/purchase_reference",
+];
 
 impl Provider for Klarna {
     fn describe() -> ProviderInfo {
@@ -35,24 +46,41 @@ impl Provider for Klarna {
         let body = request.json()?;
         let envelope = body.members();
         let metadata = envelope.object("/metadata");
-        let (id, own) = (metadata.required("/event_id")?, metadata.required("/event_type")?);
+        // Some events repeat these beside the metadata, and older ones have them there alone.
+        let own = metadata.required("/event_type").or_else(|_| envelope.required("/event_type"))?;
+        let id = metadata.name("/event_id").or_else(|| envelope.name("/event_id"));
         let payload = envelope.object("/payload");
         let canonical = canonical::event_type(&own, &payload);
         let declined = canonical == Some("payment.failed");
         let declined = declined.then(|| payload.name("/state_reason")).flatten();
-        let data = envelope.at("/payload").unwrap_or(body);
+        let told = ["event_type", "event_id", "occurred_at", "metadata", "payload"];
+        let around = Envelope::of(&metadata, &told).and(&envelope, &told);
+        let data = around.around(envelope.at("/payload"), body);
+        let happened = metadata.rfc3339("/occurred_at");
         Ok(vec![Event {
             subject: subject(&payload),
-            time: metadata.rfc3339("/occurred_at"),
-            money: money(&payload)?,
-            labels: labels([("method", Some("klarna".to_owned())), ("decline_code", declined)]),
-            ..Event::new(id, event_type(canonical, "klarna", &own)?, data.raw())
+            time: happened.or_else(|| envelope.rfc3339("/occurred_at")),
+            money: money(&payload),
+            labels: labels([
+                ("method", Some("klarna".to_owned())),
+                ("decline_code", declined),
+                ("account", account(&metadata, &payload)),
+                ("livemode", metadata.flag("/live").map(|live| live.to_string())),
+                ("reference", payload.told(REFERENCES)),
+            ]),
+            ..Event::new(request.event_id(id), event_type(canonical, "klarna", &own), data)
         }])
     }
 
     fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
         SIGNATURE.sign(request, digests)
     }
+}
+
+/// Of a partner's several accounts the one that it is about, else the merchant.
+fn account(metadata: &Members<'_>, payload: &Members<'_>) -> Option<String> {
+    let partner = payload.told(&["/account_id"]).or_else(|| metadata.told(&["/account_id"]));
+    partner.or_else(|| metadata.told(&["/merchant_id"]))
 }
 
 /// The transaction of a capture or a dispute, so that everything about a payment has one subject.
@@ -66,9 +94,9 @@ fn subject(payload: &Members<'_>) -> Option<String> {
 }
 
 /// Of a payment, or of what is disputed of it.
-fn money(payload: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    let disputed = payload.object("/dispute_details").minor("/dispute_amount", "/currency")?;
-    if disputed.is_some() { Ok(disputed) } else { payload.minor("/payment_amount", "/currency") }
+fn money(payload: &Members<'_>) -> Option<Money> {
+    let disputed = payload.object("/dispute_details").minor("/dispute_amount", "/currency");
+    disputed.or_else(|| payload.minor("/payment_amount", "/currency"))
 }
 
 hookgate_sdk::export!(provider: Klarna);

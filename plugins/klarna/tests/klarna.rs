@@ -1,8 +1,8 @@
 //! Klarna's requests, proven and parsed.
 
 use hookgate_klarna::Klarna;
-use hookgate_sdk::testing::Suite;
-use hookgate_sdk::{Provider, provider_tests};
+use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::{Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate-klarna-lantern";
 
@@ -14,4 +14,17 @@ provider_tests!(
 #[test]
 fn a_refusal_is_what_klarna_wants() {
     assert_eq!(Klarna::describe().refusal_status, 400);
+}
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r#"{"metadata":{"event_type":"payment.request.state-change.authorized","event_id":"e1",
+        "event_version":"v1","merchant_id":"K1","live":false},"payload":{"payment_request_id":"p1",
+        "payment_reference":"L-1001"}}"#;
+    let request = Request::post("/in/klarna", body);
+    let event = send::<Klarna>(&request, SECRET, 0).remove(0);
+    for (name, value) in [("account", "K1"), ("livemode", "false"), ("reference", "L-1001")] {
+        assert_eq!(event.label(name), Some(value), "{name}");
+    }
+    assert!(event.data.contains(r#""event_version":"v1""#), "{}", event.data);
 }

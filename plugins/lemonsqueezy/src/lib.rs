@@ -1,12 +1,12 @@
 //! Lemon Squeezy: an HMAC over the body.
 //!
-//! There are no event ids: one is made of the event's name, the object, and when the object was last
-//! changed. Objects are numbered by their kind, so a subject names both: `orders:1`. Of an order that is
+//! There are no event ids: one is made of the whole body, for an object may change twice within the
+//! second that it names, and a part of it without that time. Objects are numbered by their kind, so a subject names both: `orders:1`. Of an order that is
 //! refunded in parts, each refund tells the sum so far: that is all there is.
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, Members, Piece, ProofKind, Provider, ProviderInfo, Refusal,
-    Request, Timestamp, event_type, id, json, labels,
+    Claims, Envelope, Event, Failure, HeaderMac, Members, Piece, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, Timestamp, event_type, id, labels,
 };
 
 /// The plugin.
@@ -26,29 +26,33 @@ impl Provider for LemonSqueezy {
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, [event_id(&request.body)]))
+        Ok(Claims::new(mac, [request.event_id(None)]))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         let envelope = body.members();
         let own = envelope.required("/meta/event_name")?;
-        let (kind, object_id) = (envelope.required("/data/type")?, envelope.name("/data/id"));
+        let meta = envelope.object("/meta");
         let object = envelope.object("/data/attributes");
         let refunded = own.ends_with("_refunded").then_some("/refunded_amount");
         let amount = refunded.filter(|amount| object.number(amount).is_some());
         let canonical = canonical(&own, &object);
-        let data = envelope.at("/data").unwrap_or(body);
+        let around = Envelope::of(&meta, &["event_name"]).and(&envelope, &["meta", "data"]);
+        let data = around.around(envelope.at("/data"), body);
+        let test = meta.flag("/test_mode").or_else(|| object.flag("/test_mode"));
+        let numbered = || object.told(&["/order_number", "/order_id"]);
         Ok(vec![Event {
-            subject: object_id.map(|id| format!("{kind}:{id}")),
+            subject: subject(&envelope),
             time: object.rfc3339("/updated_at").or_else(|| object.rfc3339("/created_at")),
-            money: object.minor(amount.unwrap_or("/total"), "/currency")?,
-            labels: labels([("card_brand", object.word("/card_brand"))]),
-            ..Event::new(
-                event_id(&request.body),
-                event_type(canonical, "lemonsqueezy", &own)?,
-                data.raw(),
-            )
+            money: object.minor(amount.unwrap_or("/total"), "/currency"),
+            labels: labels([
+                ("card_brand", object.word("/card_brand")),
+                ("account", object.told(&["/store_id"])),
+                ("livemode", test.map(|test| (!test).to_string())),
+                ("reference", meta.custom("/custom_data").or_else(numbered)),
+            ]),
+            ..Event::new(request.event_id(None), event_type(canonical, "lemonsqueezy", &own), data)
         }])
     }
 
@@ -57,13 +61,12 @@ impl Provider for LemonSqueezy {
     }
 }
 
-fn event_id(body: &[u8]) -> String {
-    let pointers = ["/meta/event_name", "/data/type", "/data/id", "/data/attributes/updated_at"];
-    let parts = pointers.map(|pointer| json::peek_scalar(body, pointer).unwrap_or_default());
-    if parts[2].is_empty() || parts[3].is_empty() {
-        return id::derived(&[body]);
-    }
-    id::derived(&parts.each_ref().map(|part| part.as_bytes()))
+/// The object, by its kind and its number.
+fn subject(envelope: &Members<'_>) -> Option<String> {
+    let number = envelope.name("/data/id")?;
+    let kind = envelope.name("/data/type");
+    let named = kind.map_or_else(|| number.clone(), |kind| format!("{kind}:{number}"));
+    Some(named).filter(|named| id::fits(named))
 }
 
 /// One fact is one canonical event: a subscription that is paused is also updated, and the update

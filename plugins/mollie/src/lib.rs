@@ -11,7 +11,7 @@ mod legacy;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Configured, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind,
+    Claims, Configured, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind,
     Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
 };
 
@@ -25,6 +25,9 @@ const HEADER: &str = "x-mollie-signature";
 const PREFIX: &str = "sha256=";
 /// Most digests that the gateway tries.
 const DIGESTS_MAX: usize = 16;
+/// What the event says of itself, where its entity is, and links to both.
+const AROUND: [&str; 7] =
+    ["resource", "id", "type", "entityId", "createdAt", "_embedded", "_links"];
 const SIGNATURE: HeaderMac = HeaderMac::hex(HEADER).with_prefix(PREFIX);
 
 impl Provider for Mollie {
@@ -67,22 +70,31 @@ impl Provider for Mollie {
         }
         let body = request.json()?;
         let envelope = body.members();
-        let (id, own) = (envelope.required("/id")?, envelope.required("/type")?);
-        let entity = envelope.at("/_embedded/entity");
+        let own = envelope.required("/type")?;
+        let embedded = envelope.object("/_embedded");
+        let around = Envelope::of(&envelope, &AROUND).and(&embedded, &["entity"]);
+        let data = around.around(embedded.at("/entity"), body);
         let members = envelope.object("/_embedded/entity");
         let canonical = canonical::event_type(&own);
         Ok(vec![Event {
             // The payment of what belongs to one, so that everything about a payment has one subject.
             subject: members.name("/paymentId").or_else(|| envelope.name("/entityId")),
             time: envelope.rfc3339("/createdAt"),
-            money: money(&members)?,
+            money: money(&members),
             labels: labels([
                 ("country", members.name("/countryCode")),
                 ("method", members.word("/method")),
                 ("card_brand", members.word("/details/cardLabel")),
                 ("decline_code", declined(&members)),
+                ("account", members.told(&["/profileId", "/organizationId"])),
+                ("livemode", livemode(&envelope, &members).map(|live| live.to_string())),
+                ("reference", reference(&members)),
             ]),
-            ..Event::new(id, event_type(canonical, "mollie", &own)?, entity.unwrap_or(body).raw())
+            ..Event::new(
+                request.event_id(envelope.name("/id")),
+                event_type(canonical, "mollie", &own),
+                data,
+            )
         }])
     }
 
@@ -91,18 +103,25 @@ impl Provider for Mollie {
     }
 }
 
+fn livemode(envelope: &Members<'_>, entity: &Members<'_>) -> Option<bool> {
+    let test = envelope.flag("/testmode").or_else(|| entity.flag("/testmode"));
+    entity.is_live("/mode").or(test.map(|test| !test))
+}
+
+/// The merchant's own data, else the number of an order or an invoice.
+fn reference(entity: &Members<'_>) -> Option<String> {
+    let numbered = ["/orderNumber", "/reference", "/recipientIdentifier", "/invoiceNumber"];
+    entity.custom("/metadata").or_else(|| entity.told(&numbered))
+}
+
 /// Why a payment failed: of a card its own reason, else Mollie's.
 fn declined(entity: &Members<'_>) -> Option<String> {
     entity.name("/details/failureReason").or_else(|| entity.name("/statusReason/code"))
 }
 
-fn money(entity: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    for place in ["/amount", "/totalAmount", "/resultAmount"] {
-        if let Some(money) = entity.object(place).major("/value", "/currency")? {
-            return Ok(Some(money));
-        }
-    }
-    Ok(None)
+fn money(entity: &Members<'_>) -> Option<Money> {
+    let places = ["/amount", "/totalAmount", "/resultAmount"];
+    places.into_iter().find_map(|place| entity.object(place).major("/value", "/currency"))
 }
 
 hookgate_sdk::export!(provider: Mollie);

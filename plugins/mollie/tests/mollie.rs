@@ -1,7 +1,7 @@
 //! Mollie's requests, proven and parsed.
 
 use hookgate_mollie::Mollie;
-use hookgate_sdk::testing::{Bench, Suite};
+use hookgate_sdk::testing::{Bench, Suite, send};
 use hookgate_sdk::{FailureKind, Header, Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate_mollie_lantern";
@@ -52,5 +52,16 @@ fn headers_that_are_no_digests_or_too_many_are_refused() {
         let header = Header { name: "x-mollie-signature".to_owned(), value: value.to_owned() };
         request.headers = vec![header; times];
         assert_eq!(Mollie::claim(&request).is_ok(), taken, "{times} times `{value}`");
+    }
+}
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r#"{"resource":"event","id":"whe_1","type":"payment.paid","entityId":"tr_1","_embedded":{"entity":
+        {"id":"tr_1","mode":"test","profileId":"pfl_1","metadata":{"order_id":"L-1001"}}}}"#;
+    let request = Request::post("/in/mollie", body);
+    let event = send::<Mollie>(&request, SECRET, 0).remove(0);
+    for (name, value) in [("account", "pfl_1"), ("livemode", "false"), ("reference", "L-1001")] {
+        assert_eq!(event.label(name), Some(value), "{name}");
     }
 }

@@ -6,8 +6,8 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Event, Failure, InvalidMoney, Members, Money, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, TimedMac, Timestamp, event_type, json, labels,
+    Claims, ClockRule, Envelope, Event, Failure, Members, Money, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, TimedMac, Timestamp, event_type, json, labels,
 };
 
 /// The plugin.
@@ -21,6 +21,9 @@ const SIGNATURE: TimedMac =
 /// Paddle's libraries allow 5 s, which a clock that is a little off, or a proxy that queues, would
 /// turn into refused payments.
 const TOLERANCE_MS: u64 = 60_000;
+
+/// What the receiver's records know besides custom data: invoices, payouts, customers' own numbers.
+const REFERENCES: &[&str] = &["/invoice_number", "/remittance_reference"];
 
 impl Provider for Paddle {
     fn describe() -> ProviderInfo {
@@ -41,23 +44,31 @@ impl Provider for Paddle {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         let envelope = body.members();
-        let (id, own) = (envelope.required("/event_id")?, envelope.required("/event_type")?);
+        let own = envelope.required("/event_type")?;
         let object = envelope.object("/data");
         let canonical = canonical::event_type(&own, &object);
         // The newest try stands first.
         let payment = object.object("/payments/0");
-        let data = envelope.at("/data").unwrap_or(body);
+        let around = ["event_id", "event_type", "occurred_at", "data"];
+        let data = Envelope::of(&envelope, &around).around(envelope.at("/data"), body);
+        let simulated = is_simulated(&envelope).then(|| "false".to_owned());
         Ok(vec![Event {
             // An adjustment is about its transaction, so that all about a payment has one subject.
             subject: adjusted(&own, &object).or_else(|| object.name("/id")),
             time: envelope.rfc3339("/occurred_at"),
-            money: money(&object)?,
+            money: money(&object),
             labels: labels([
                 ("method", payment.word("/method_details/type")),
                 ("card_brand", payment.word("/method_details/card/type")),
                 ("decline_code", payment.name("/error_code")),
+                ("livemode", simulated),
+                ("reference", object.custom("/custom_data").or_else(|| object.told(REFERENCES))),
             ]),
-            ..Event::new(id, event_type(canonical, "paddle", &own)?, data.raw())
+            ..Event::new(
+                request.event_id(envelope.name("/event_id")),
+                event_type(canonical, "paddle", &own),
+                data,
+            )
         }])
     }
 
@@ -66,18 +77,22 @@ impl Provider for Paddle {
     }
 }
 
+/// Whether somebody plays an event to try an endpoint: its ids say so. Nothing tells events of a
+/// sandbox from others but the secret that they are signed with.
+fn is_simulated(envelope: &Members<'_>) -> bool {
+    let is =
+        |pointer: &str, mark: &str| envelope.text(pointer).is_some_and(|id| id.starts_with(mark));
+    is("/notification_id", "ntfsimntf_") || is("/event_id", "ntfsimevt_")
+}
+
 fn adjusted(own: &str, object: &Members<'_>) -> Option<String> {
     own.starts_with("adjustment.").then(|| object.name("/transaction_id")).flatten()
 }
 
 /// Of a transaction, of an adjustment, of a payout.
-fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    for amount in ["/details/totals/grand_total", "/totals/total", "/amount"] {
-        if let Some(money) = object.minor(amount, "/currency_code")? {
-            return Ok(Some(money));
-        }
-    }
-    Ok(None)
+fn money(object: &Members<'_>) -> Option<Money> {
+    let amounts = ["/details/totals/grand_total", "/totals/total", "/amount"];
+    amounts.into_iter().find_map(|amount| object.minor(amount, "/currency_code"))
 }
 
 hookgate_sdk::export!(provider: Paddle);

@@ -1,8 +1,8 @@
 //! Paddle's requests, proven and parsed.
 
 use hookgate_paddle::Paddle;
-use hookgate_sdk::provider_tests;
-use hookgate_sdk::testing::Suite;
+use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::{Request, provider_tests};
 
 const SECRET: &str = "pdl_ntfset_hookgate_lantern";
 
@@ -14,3 +14,15 @@ provider_tests!(Suite::<Paddle>::new("paddle", env!("CARGO_MANIFEST_DIR"), SECRE
         ),
         None => payload,
     }));
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r#"{"event_id":"evt_1","event_type":"transaction.completed","notification_id":"ntfsimntf_1",
+        "data":{"id":"txn_1","custom_data":{"order_id":"L-1001"}}}"#;
+    let request = Request::post("/in/paddle", body);
+    let event = send::<Paddle>(&request, SECRET, 0).remove(0);
+    for (name, value) in [("livemode", "false"), ("reference", "L-1001")] {
+        assert_eq!(event.label(name), Some(value), "{name}");
+    }
+    assert!(event.data.contains(r#""notification_id":"ntfsimntf_1""#), "{}", event.data);
+}

@@ -12,9 +12,9 @@ mod settings;
 mod transmission;
 
 use hookgate_sdk::{
-    Claims, Configured, Event, Evidence, Failure, InvalidMoney, Json, KeyLookup, Members, Money,
-    Piece, Proof, ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp,
-    event_type, id, json, labels,
+    Claims, Configured, Envelope, Event, Evidence, Failure, Json, KeyLookup, Members, Money, Piece,
+    Proof, ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type,
+    id, json, labels,
 };
 
 use crate::settings::{Environment, Settings};
@@ -51,6 +51,35 @@ const PAYMENTS: [&str; 4] = [
 ];
 const ENTITIES: [&str; 5] = ["/id", "/dispute_id", "/invoice/id", "/payout_item_id", "/item_id"];
 
+/// Who is paid.
+const ACCOUNTS: &[&str] = &[
+    "/payee/merchant_id",
+    "/purchase_units/0/payee/merchant_id",
+    "/disputed_transactions/0/seller/merchant_id",
+    "/merchant_id",
+    "/payee/email_address",
+    "/purchase_units/0/payee/email_address",
+];
+/// What the merchant called it: the number of an invoice or an order, then what was sent along.
+const REFERENCES: &[&str] = &[
+    "/invoice_id",
+    "/invoice_number",
+    "/custom_id",
+    "/custom",
+    "/purchase_units/0/invoice_id",
+    "/purchase_units/0/custom_id",
+    "/purchase_units/0/reference_id",
+    "/disputed_transactions/0/invoice_number",
+    "/disputed_transactions/0/custom",
+    "/invoice/detail/invoice_number",
+    "/invoice/number",
+    "/payout_item/sender_item_id",
+    "/sender_item_id",
+];
+/// What the event says of itself, where its object is, and what is about the delivery alone.
+const AROUND: [&str; 7] =
+    ["id", "event_type", "create_time", "resource", "links", "status", "transmissions"];
+
 impl Provider for PayPal {
     fn describe() -> ProviderInfo {
         let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Signature]);
@@ -75,24 +104,34 @@ impl Provider for PayPal {
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
+        let live = Settings::read().map_err(Failure::permanent)?.environment == Environment::Live;
         let body = request.json()?;
         let envelope = body.members();
-        let (id, own) = (envelope.required("/id")?, envelope.required("/event_type")?);
+        let own = envelope.required("/event_type")?;
         let resource = envelope.object("/resource");
         let outcome = resource.name("/dispute_outcome/outcome_code").unwrap_or_default();
         let canonical = canonical::event_type(&own, &outcome);
         let declined = (canonical == Some("payment.failed")).then(|| declined(&resource)).flatten();
-        let about = envelope.at("/resource").map_or(body.raw(), Json::raw);
+        let around = Envelope::of(&envelope, &AROUND);
+        let data = around.around(envelope.at("/resource"), body);
         Ok(vec![Event {
             subject: subject(&resource),
             time: envelope.rfc3339("/create_time"),
-            money: money(&own, &resource)?,
+            money: money(&own, &resource),
             labels: labels([
                 ("country", resource.name("/payer/address/country_code")),
                 ("decline_code", declined),
                 ("reason", resource.word("/reason")),
+                ("account", resource.told(ACCOUNTS)),
+                // Each environment has certificates of its own, so what is proven is from there.
+                ("livemode", Some(live.to_string())),
+                ("reference", resource.told(REFERENCES)),
             ]),
-            ..Event::new(id, event_type(canonical, "paypal", &own.to_lowercase())?, about)
+            ..Event::new(
+                request.event_id(envelope.name("/id")),
+                event_type(canonical, "paypal", &own.to_lowercase()),
+                data,
+            )
         }])
     }
 
@@ -126,14 +165,10 @@ fn declined(resource: &Members<'_>) -> Option<String> {
     ])
 }
 
-fn money(own: &str, resource: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+fn money(own: &str, resource: &Members<'_>) -> Option<Money> {
     let failed = (own == "BILLING.SUBSCRIPTION.PAYMENT.FAILED").then_some(FAILED_AMOUNT);
-    for (amount, currency) in failed.into_iter().chain(AMOUNTS) {
-        if let Some(money) = resource.major(amount, currency)? {
-            return Ok(Some(money));
-        }
-    }
-    Ok(None)
+    let mut known = failed.into_iter().chain(AMOUNTS);
+    known.find_map(|(amount, currency)| resource.major(amount, currency))
 }
 
 hookgate_sdk::export!(provider: PayPal);

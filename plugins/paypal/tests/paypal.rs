@@ -1,7 +1,7 @@
 //! PayPal's requests, proven and parsed, with a key of our own in the place of a certificate's.
 
 use hookgate_paypal::PayPal;
-use hookgate_sdk::testing::{Bench, Suite, sign};
+use hookgate_sdk::testing::{Bench, Suite, send, sign};
 use hookgate_sdk::{KeySource, Proof, Provider, Request, provider_tests};
 
 const KEY: &str = include_str!("private_key.pem");
@@ -10,12 +10,18 @@ const SANDBOX: &str = include_str!("../settings.json");
 
 provider_tests!(Suite::<PayPal>::new("paypal", env!("CARGO_MANIFEST_DIR"), KEY));
 
-mod of_a_live_source {
-    use super::*;
-
-    provider_tests!(
-        Suite::<PayPal>::new("paypal", env!("CARGO_MANIFEST_DIR"), KEY).with_settings(LIVE)
-    );
+#[test]
+fn what_is_proven_is_of_the_environment_of_its_certificate() {
+    for (settings, live) in [(LIVE, "true"), (SANDBOX, "false")] {
+        let events = Bench::new().with_settings(settings).call(|| {
+            let body = r#"{"id":"WH-1","event_type":"PAYMENT.SALE.COMPLETED","event_version":"1.0",
+                "resource":{"id":"7","invoice_number":"L-1001"}}"#;
+            send::<PayPal>(&Request::post("/in/paypal", body), KEY, 0)
+        });
+        assert_eq!(events[0].label("livemode"), Some(live));
+        assert_eq!(events[0].label("reference"), Some("L-1001"));
+        assert!(events[0].data.contains(r#""envelope":{"event_version":"1.0"}"#));
+    }
 }
 
 /// Where the key of a request with this certificate would be looked up.

@@ -43,20 +43,6 @@ pub(crate) fn event_type(own: &str, object: &Members<'_>) -> Option<&'static str
     })
 }
 
-/// Whether it happens once to an object with an id, so that the two make an id.
-pub(crate) fn is_once(own: &str) -> bool {
-    matches!(
-        own,
-        "charge.success"
-            | "charge.dispute.create"
-            | "charge.dispute.resolve"
-            | "paymentrequest.success"
-            | "transfer.success"
-            | "transfer.failed"
-            | "transfer.reversed"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use hookgate_sdk::Json;

@@ -1,14 +1,13 @@
 //! Paystack: an HMAC-SHA512 over the body; the key is the API's secret key itself.
 //!
-//! There are no event ids. What happens once to one thing has an id of the two, so that a retry that
-//! was written anew is known; what may happen again, such as a reminder, is told apart by all of its
-//! body. Which canonical event an event is stands in `canonical`.
+//! There are no event ids: one is made of the whole body, for the same may happen again, as a reminder
+//! does, or with another amount. Which canonical event an event is stands in `canonical`.
 
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, Hmac, InvalidMoney, Members, Money, Piece, ProofKind,
-    Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, id, json, labels,
+    Claims, Envelope, Event, Failure, HeaderMac, Hmac, Members, Money, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, known_money, labels,
 };
 
 /// The plugin.
@@ -20,6 +19,16 @@ const SIGNATURE: HeaderMac = HeaderMac::hex("x-paystack-signature").with_algorit
 /// Paystack counts every currency in hundredths, also the CFA franc.
 const DECIMALS: usize = 2;
 
+/// What the merchant called a payment, a transfer, a request for one.
+const REFERENCES: &[&str] = &[
+    "/reference",
+    "/transaction_reference",
+    "/transaction/reference",
+    "/offline_reference",
+    "/order_id",
+    "/invoice_number",
+];
+
 impl Provider for Paystack {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
@@ -29,7 +38,7 @@ impl Provider for Paystack {
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, [event_id(&request.body)]))
+        Ok(Claims::new(mac, [request.event_id(None)]))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -39,11 +48,12 @@ impl Provider for Paystack {
         let object = envelope.object("/data");
         let canonical = canonical::event_type(&own, &object);
         let failed = own.ends_with("failed").then(|| object.name("/gateway_response")).flatten();
-        let data = envelope.at("/data").unwrap_or(body);
+        let around = Envelope::of(&envelope, &["event", "data"]);
+        let data = around.around(envelope.at("/data"), body);
         Ok(vec![Event {
             subject: subject(&object),
             time: time(&own, &object),
-            money: money(&object)?,
+            money: money(&object),
             labels: labels([
                 ("country", object.name("/authorization/country_code")),
                 (
@@ -52,26 +62,16 @@ impl Provider for Paystack {
                 ),
                 ("card_brand", object.word("/authorization/brand")),
                 ("decline_code", failed),
+                ("account", object.told(&["/integration/id", "/integration"])),
+                ("livemode", livemode(&object).map(|live| live.to_string())),
+                ("reference", object.told(REFERENCES).or_else(|| object.custom("/metadata"))),
             ]),
-            ..Event::new(
-                event_id(&request.body),
-                event_type(canonical, "paystack", &own)?,
-                data.raw(),
-            )
+            ..Event::new(request.event_id(None), event_type(canonical, "paystack", &own), data)
         }])
     }
 
     fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
         SIGNATURE.sign(request, digests)
-    }
-}
-
-fn event_id(body: &[u8]) -> String {
-    let own = json::peek(body, "/event").filter(|own| canonical::is_once(own));
-    let object = json::peek_scalar(body, "/data/id").filter(|object| !object.is_empty());
-    match (own, object) {
-        (Some(own), Some(object)) => id::of(format!("{own}:{object}")),
-        _ => id::derived(&[body]),
     }
 }
 
@@ -104,11 +104,17 @@ fn time(own: &str, object: &Members<'_>) -> Option<Timestamp> {
 
 /// A dispute names what is to be given back; a subscription's currency is that of its plan, an
 /// invoice's that of its transaction.
-fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    let currency = object.first_name(&["/currency", "/plan/currency", "/transaction/currency"]);
-    let units = object.name("/amount").or_else(|| object.name("/refund_amount"));
-    let (Some(units), Some(currency)) = (units, currency) else { return Ok(None) };
-    Money::from_minor_with(DECIMALS, &units, &currency).map(Some)
+fn money(object: &Members<'_>) -> Option<Money> {
+    let currency = object.first_name(&["/currency", "/plan/currency", "/transaction/currency"])?;
+    let units = object.name("/amount").or_else(|| object.name("/refund_amount"))?;
+    known_money(Money::from_minor_with(DECIMALS, &units, &currency))
+}
+
+/// A domain is `live` or `test`; what has none may belong to something that has one.
+fn livemode(object: &Members<'_>) -> Option<bool> {
+    let domains = ["/domain", "/transaction/domain", "/subscription/domain", "/customer/domain"];
+    let known = domains.into_iter().find_map(|domain| object.is_live(domain));
+    known.or_else(|| object.flag("/integration/is_live"))
 }
 
 hookgate_sdk::export!(provider: Paystack);

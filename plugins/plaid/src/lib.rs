@@ -47,6 +47,9 @@ const SUBJECTS: [&str; 16] = [
     "/user_id",
 ];
 
+/// What the receiver called a payment, or a user.
+const REFERENCES: &[&str] = &["/original_reference", "/client_transaction_id", "/client_user_id"];
+
 impl Provider for Plaid {
     fn describe() -> ProviderInfo {
         let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Signature]);
@@ -83,18 +86,25 @@ impl Provider for Plaid {
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let token = Token::of(request).map_err(|refusal| Failure::permanent(refusal.reason))?;
+        let settings = Settings::read().map_err(Failure::permanent)?;
         let body = request.json()?;
         let envelope = body.members();
-        let (kind, code) =
-            (envelope.required("/webhook_type")?, envelope.required("/webhook_code")?);
+        let kind = envelope.required("/webhook_type")?;
+        let code = envelope.name("/webhook_code").unwrap_or_default();
+        let live = envelope.is_live("/environment");
+        let live = live.unwrap_or(settings.environment == Environment::Production);
         let state = |pointer: &str| envelope.name(pointer).unwrap_or_default();
         let (before, now) = (state("/old_payment_status"), state("/new_payment_status"));
         let own = format!("{kind}.{code}").to_lowercase();
-        let named = event_type(canonical(&own, &before, &now), "plaid", &own)?;
+        let named = event_type(canonical(&own, &before, &now), "plaid", &own);
         Ok(vec![Event {
             subject: envelope.first_name(&SUBJECTS),
             time: envelope.rfc3339("/timestamp").or(Some(token.issued_at)),
-            labels: labels([("error_code", envelope.name("/error/error_code"))]),
+            labels: labels([
+                ("error_code", envelope.name("/error/error_code")),
+                ("livemode", Some(live.to_string())),
+                ("reference", envelope.told(REFERENCES)),
+            ]),
             ..Event::new(token.event_id(request), named, body.raw())
         }])
     }

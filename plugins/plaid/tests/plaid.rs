@@ -1,7 +1,7 @@
 //! Plaid's requests, proven and parsed, with a key of our own in the place of Plaid's.
 
 use hookgate_plaid::Plaid;
-use hookgate_sdk::testing::{Bench, Suite, sign};
+use hookgate_sdk::testing::{Bench, Suite, send, sign};
 use hookgate_sdk::{KeyField, KeySource, Proof, Provider, Request, provider_tests};
 
 const KEY: &str = include_str!("private_key.pem");
@@ -49,5 +49,17 @@ fn settings_are_checked() {
         ["{}", r#"{"client_id":""}"#, r#"{"client_id":"a","environment":"development"}"#]
     {
         assert!(Plaid::check(settings).is_err(), "{settings}");
+    }
+}
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r#"{"webhook_type":"PAYMENT_INITIATION","webhook_code":"PAYMENT_STATUS_UPDATE",
+        "payment_id":"p1","original_reference":"L-1001","environment":"sandbox"}"#;
+    let request = Request::post("/in/plaid", body);
+    let bench = Bench::new().with_settings(include_str!("../settings.json"));
+    let event = bench.call(|| send::<Plaid>(&request, KEY, 0)).remove(0);
+    for (name, value) in [("livemode", "false"), ("reference", "L-1001")] {
+        assert_eq!(event.label(name), Some(value), "{name}");
     }
 }

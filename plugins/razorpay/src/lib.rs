@@ -7,8 +7,8 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, InvalidMoney, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, id, labels,
+    Claims, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, labels,
 };
 
 /// The plugin.
@@ -38,11 +38,12 @@ impl Provider for Razorpay {
         let first = envelope.name("/contains/0").unwrap_or_default();
         let entities = Entities { payload, own: &own, first: &first };
         let payment = entities.get("payment");
-        let data = envelope.at("/payload").unwrap_or(body);
+        let around = ["entity", "event", "contains", "payload", "created_at"];
+        let data = Envelope::of(&envelope, &around).around(envelope.at("/payload"), body);
         Ok(vec![Event {
             subject: entities.subject(),
             time: envelope.unix("/created_at"),
-            money: entities.money()?,
+            money: entities.money(),
             labels: labels([
                 ("method", payment.word("/method")),
                 ("card_brand", payment.word("/card/network")),
@@ -51,8 +52,10 @@ impl Provider for Razorpay {
                     "decline_code",
                     payment.name("/error_reason").or_else(|| payment.name("/error_code")),
                 ),
+                ("account", envelope.told(&["/account_id"])),
+                ("reference", entities.reference()),
             ]),
-            ..Event::new(event_id(request), event_type(canonical, "razorpay", &own)?, data.raw())
+            ..Event::new(event_id(request), event_type(canonical, "razorpay", &own), data)
         }])
     }
 
@@ -63,8 +66,7 @@ impl Provider for Razorpay {
 
 /// Razorpay's own, else what a retry repeats.
 fn event_id(request: &Request) -> String {
-    let own = request.id_header("x-razorpay-event-id");
-    own.map_or_else(|| id::derived(&[&request.body]), ToOwned::to_owned)
+    request.event_id(request.header("x-razorpay-event-id").map(ToOwned::to_owned))
 }
 
 /// What an event is about and what belongs to it: `payload.{name}.entity`.
@@ -98,7 +100,15 @@ impl<'a> Entities<'a> {
         payment.or_else(|| main.name("/id"))
     }
 
-    fn money(&self) -> Result<Option<Money>, InvalidMoney> {
+    /// What the merchant called the entity itself, else what it belongs to; else what was noted.
+    fn reference(&self) -> Option<String> {
+        let all = [self.main(), "order", "invoice", "payment_link", "refund", "payment"];
+        let called = |name: &&str| self.get(name).told(&["/receipt", "/reference_id"]);
+        let noted = |name: &&str| self.get(name).custom("/notes");
+        all.iter().find_map(called).or_else(|| all.iter().find_map(noted))
+    }
+
+    fn money(&self) -> Option<Money> {
         let main = self.get(self.main());
         if self.own == "subscription.charged" {
             return self.get("payment").minor("/amount", "/currency");

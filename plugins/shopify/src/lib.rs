@@ -4,7 +4,8 @@
 //! a header that the signature does not cover: where money is concerned, what is canonical must be said
 //! by the body as well, so that a paid order is never made of one that is not. One change may come as
 //! several topics and about several objects with one event id, which is not signed either, so an id is
-//! made of all three. Which canonical event a topic is stands in `canonical`.
+//! made of all three. The shop is such a header too, and a label. Which canonical event a topic is
+//! stands in `canonical`.
 
 mod canonical;
 
@@ -48,13 +49,13 @@ impl Provider for Shopify {
             [only] => only.members(),
             _ => object.clone(),
         };
-        let total = object.major("/total_price", "/currency")?;
+        let total = object.major("/total_price", "/currency");
         let triggered = header(request, "triggered-at").and_then(time::from_rfc3339);
         let happened = || object.rfc3339("/updated_at").or_else(|| object.rfc3339("/created_at"));
         Ok(vec![Event {
             subject: subject(&object),
             time: triggered.or_else(happened),
-            money: if total.is_some() { total } else { paid.major("/amount", "/currency")? },
+            money: total.or_else(|| paid.major("/amount", "/currency")),
             labels: labels([
                 ("country", object.first_name(COUNTRIES)),
                 (
@@ -64,8 +65,11 @@ impl Provider for Shopify {
                 ("card_brand", paid.word("/payment_details/credit_card_company")),
                 ("decline_code", object.name("/error_code")),
                 ("risk", object.word("/risk_level")),
+                ("account", header(request, "shop-domain").map(ToOwned::to_owned)),
+                ("livemode", livemode(request, &object).map(|live| live.to_string())),
+                ("reference", reference(&object)),
             ]),
-            ..Event::new(event_id(request), event_type(canonical, "shopify", &topic)?, body.raw())
+            ..Event::new(event_id(request), event_type(canonical, "shopify", &topic), body.raw())
         }])
     }
 
@@ -85,6 +89,22 @@ const COUNTRIES: &[&str] = &[
     "/shipping_address/country_code",
     "/default_address/country_code",
 ];
+
+/// An order of a test gateway says so, as a notification does that is sent to try an endpoint.
+fn livemode(request: &Request, object: &Members<'_>) -> Option<bool> {
+    let tried = header(request, "test").is_some_and(|test| test.eq_ignore_ascii_case("true"));
+    let test = if tried { Some(true) } else { object.flag("/test") };
+    test.map(|test| !test)
+}
+
+/// The number of an order, as the shop and its customers know it; else what the shop's other systems
+/// call it.
+fn reference(object: &Members<'_>) -> Option<String> {
+    let numbered = object.told(&["/order_number", "/po_number", "/source_identifier"]);
+    // The name of an order is its number with what the shop puts around it; others have a name, too.
+    let named = || object.at("/line_items").and_then(|_| object.told(&["/name"]));
+    numbered.or_else(named)
+}
 
 /// The order that it is about, or the subscription that makes one; else the object, which the newer
 /// Events name where they were asked with it.

@@ -47,3 +47,18 @@ fn an_event_of_the_newer_kind_is_named_by_topic_and_action() {
     assert_eq!(events[0].id, "wh-hg-01:product/update");
     assert_eq!(events[0].subject.as_deref(), Some("gid://shopify/Product/70001"));
 }
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r##"{"id":1,
+        "order_number":1001,"name":"#1001","test":true,"financial_status":"paid","line_items":[]}"##;
+    let mut request = Request::post("/in/shopify", body);
+    request.set_header("x-shopify-topic", "orders/paid");
+    request.set_header("x-shopify-shop-domain", "lanterns.myshopify.com");
+    let event = send::<Shopify>(&request, SECRET, 0).remove(0);
+    for (name, value) in
+        [("account", "lanterns.myshopify.com"), ("livemode", "false"), ("reference", "1001")]
+    {
+        assert_eq!(event.label(name), Some(value), "{name}");
+    }
+}

@@ -7,8 +7,9 @@
 //! nothing. The older verification token in the body proves nothing and is not looked at.
 
 use hookgate_sdk::{
-    Claims, Event, Failure, Handshake, HeaderMac, Json, Members, ProofKind, Provider, ProviderInfo,
-    Refusal, Reply, Request, StampedMac, Timestamp, event_type, form, id, json,
+    Claims, Envelope, Event, Failure, Handshake, HeaderMac, Json, Members, ProofKind, Provider,
+    ProviderInfo, Refusal, Reply, Request, StampedMac, Timestamp, event_type, form, id, json,
+    labels,
 };
 
 /// The plugin.
@@ -61,12 +62,18 @@ impl Provider for Slack {
         }
         let event = envelope.object("/event");
         let own = event.name("/type").unwrap_or(outer);
-        let id = envelope.name("/event_id").unwrap_or_else(|| id::derived(&[&request.body]));
-        let data = envelope.at("/event").unwrap_or(body);
+        // The token is the older proof, and nobody needs it.
+        let around = ["token", "type", "event", "event_id", "event_time"];
+        let data = Envelope::of(&envelope, &around).around(envelope.at("/event"), body);
         Ok(vec![Event {
             subject: subject(&event),
             time: envelope.unix("/event_time"),
-            ..Event::new(id, event_type(None, "slack", &own)?, data.raw())
+            labels: told(&envelope),
+            ..Event::new(
+                request.event_id(envelope.name("/event_id")),
+                event_type(None, "slack", &own),
+                data,
+            )
         }])
     }
 
@@ -101,18 +108,32 @@ fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
         let payload = Json::parse(payload.as_bytes())?;
         let members = payload.members();
         let own = members.required("/type")?;
-        let event = Event::new(id, event_type(None, "slack", &own)?, payload.raw());
-        return Ok(vec![Event { subject: subject(&members), ..event }]);
+        let event = Event::new(id, event_type(None, "slack", &own), payload.raw());
+        return Ok(vec![Event { subject: subject(&members), labels: told(&members), ..event }]);
     }
     if form::value(&fields, "ssl_check").is_some() {
         return Ok(Vec::new());
     }
-    if form::value(&fields, "command").is_none() {
-        return Err(Failure::permanent("body is neither an event nor a command"));
-    }
-    let channel = form::value(&fields, "channel_id").filter(|channel| id::fits(channel));
-    let subject = channel.map(ToOwned::to_owned);
-    Ok(vec![Event { subject, ..Event::new(id, "slack.command", form::to_json(&fields)) }])
+    let value = |name: &str| form::value(&fields, name).filter(|value| !value.is_empty());
+    let own = match (value("command"), value("team_id")) {
+        (Some(_), _) => "slack.command",
+        // A form of another kind.
+        (None, Some(_)) => "slack.notification",
+        (None, None) => return Err(Failure::permanent("body is neither an event nor a command")),
+    };
+    let channel = value("channel_id").filter(|channel| id::fits(channel));
+    Ok(vec![Event {
+        subject: channel.map(ToOwned::to_owned),
+        labels: labels([("account", value("team_id").map(ToOwned::to_owned))]),
+        ..Event::new(id, own, form::to_json(&fields))
+    }])
+}
+
+/// The workspace, or the organization of all of them; and what the app calls a view or an action.
+fn told(members: &Members<'_>) -> Vec<(String, String)> {
+    let teams = ["/team_id", "/team/id", "/enterprise_id", "/enterprise/id"];
+    let called = ["/view/external_id", "/callback_id", "/view/callback_id"];
+    labels([("account", members.told(&teams)), ("reference", members.told(&called))])
 }
 
 /// Where it happened, else who did it.

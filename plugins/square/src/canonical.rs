@@ -1,6 +1,6 @@
 //! Which canonical event a Square event is, by its name and the state of its object.
 
-use hookgate_sdk::{Members, id};
+use hookgate_sdk::{Members, Money, id};
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] = &[
@@ -45,8 +45,13 @@ pub(crate) fn tells_state(own: &str) -> bool {
 }
 
 /// That an object reached a state that is canonical: its type, and an id that is the same however
-/// often it is told, `{id}:COMPLETED`.
-pub(crate) fn reached(own: &str, object: &Members<'_>) -> Option<(&'static str, String)> {
+/// often it is told, `{id}:COMPLETED:42.50 EUR`. A payment that is approved anew for another amount
+/// is another fact, and so is a subscription that is canceled for another day.
+pub(crate) fn reached(
+    own: &str,
+    object: &Members<'_>,
+    money: Option<&Money>,
+) -> Option<(&'static str, String)> {
     let state = object.name("/status").or_else(|| object.name("/state"))?;
     let family = own.split('.').next().filter(|_| tells_state(own))?;
     let canonical = match (family, &*state) {
@@ -61,7 +66,14 @@ pub(crate) fn reached(own: &str, object: &Members<'_>) -> Option<(&'static str, 
         ("subscription", "CANCELED" | "DEACTIVATED") => "subscription.canceled",
         _ => return None,
     };
-    Some((canonical, id::of(format!("{}:{state}", object.name("/id")?))))
+    let mut fact = format!("{}:{state}", object.name("/id")?);
+    if let Some(money) = money {
+        fact += &format!(":{} {}", money.amount, money.currency);
+    }
+    if let Some(day) = object.name("/canceled_date") {
+        fact += &format!(":{day}");
+    }
+    Some((canonical, id::of(fact)))
 }
 
 #[cfg(test)]
@@ -78,7 +90,7 @@ mod tests {
     fn check_reached(own: &str, state: &str, expected: Option<(&str, &str)>) {
         let object = object(state);
         let object = Json::parse(object.as_bytes()).unwrap().members();
-        let reached = reached(own, &object);
+        let reached = reached(own, &object, None);
         let reached = reached.as_ref().map(|(canonical, id)| (*canonical, &**id));
         assert_eq!(reached, expected, "{own} {state}");
     }
@@ -97,6 +109,18 @@ mod tests {
         }
         check_reached("subscription.updated", "ACTIVE", None);
         check_reached("order.updated", "COMPLETED", None);
+    }
+
+    #[test]
+    fn another_amount_is_another_fact() {
+        let object = object("APPROVED");
+        let object = Json::parse(object.as_bytes()).unwrap().members();
+        let of = |units: &str| {
+            let money = Money::from_minor(units, "EUR").unwrap();
+            reached("payment.updated", &object, Some(&money)).unwrap().1
+        };
+        assert_eq!(of("4250"), "a:APPROVED:42.50 EUR");
+        assert_ne!(of("4250"), of("4300"));
     }
 
     #[test]

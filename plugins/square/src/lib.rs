@@ -3,15 +3,15 @@
 //! The URL is a setting, byte for byte what is registered with Square: behind a proxy a request does
 //! not tell it. A payment is updated again and again once it is completed, and so is a refund; one that
 //! needs no approval may be completed when it is created. So the fact that it was completed has an id
-//! made of the payment and that state, and can't be told twice; what is created, and an update that
-//! tells more, as its fee, is an event of its own besides. Which canonical event is which stands in
+//! made of the payment, that state and the amount, and can't be told twice; what was created or updated
+//! is an event of its own besides, for it may tell more. Which canonical event is which stands in
 //! `canonical`.
 
 mod canonical;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Configured, Event, Failure, HeaderMac, InvalidMoney, Json, Members, Money, Piece,
+    Claims, Configured, Envelope, Event, Failure, HeaderMac, Json, Members, Money, Piece,
     ProofKind, Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
 };
 
@@ -22,6 +22,9 @@ use crate::settings::Settings;
 pub struct Square;
 
 const SIGNATURE: HeaderMac = HeaderMac::base64("x-square-hmacsha256-signature");
+
+/// What the seller called a payment, an order, a customer, an invoice.
+const REFERENCES: &[&str] = &["/reference_id", "/invoice_number"];
 
 impl Provider for Square {
     fn describe() -> ProviderInfo {
@@ -45,36 +48,50 @@ impl Provider for Square {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         let envelope = body.members();
-        let (id, own) = (envelope.required("/event_id")?, envelope.required("/type")?);
+        let own = envelope.required("/type")?;
+        let id = request.event_id(envelope.name("/event_id"));
         // `data.object` has one member, named after what it is.
         let named = envelope.object("/data/object");
         let written = named.iter().next().map(|(_, object)| object);
         let object = written.map(Json::members).unwrap_or_default();
         let canonical = canonical::event_type(&own, &object);
-        let event = |id: &str, canonical: Option<&str>| -> Result<Event, Failure> {
-            let data = written.or_else(|| envelope.at("/data")).unwrap_or(body).raw();
-            Ok(Event {
-                subject: subject(&object).or_else(|| envelope.name("/data/id")),
-                time: envelope.rfc3339("/created_at"),
-                money: money(&object)?,
-                labels: told(&object),
-                ..Event::new(id, event_type(canonical, "square", &own)?, data)
-            })
+        let around = Envelope::of(&envelope, &["event_id", "type", "created_at", "data"])
+            .and(&envelope.object("/data"), &["object", "id", "type"]);
+        let money = money(&object);
+        let event = |id: &str, canonical: Option<&str>| Event {
+            subject: subject(&object).or_else(|| envelope.name("/data/id")),
+            time: envelope.rfc3339("/created_at"),
+            money: money.clone(),
+            labels: told(request, &envelope, &object),
+            ..Event::new(
+                id,
+                event_type(canonical, "square", &own),
+                around.around(written.or_else(|| envelope.at("/data")), body),
+            )
         };
-        let Some((reached, of_state)) = canonical::reached(&own, &object) else {
-            return Ok(vec![event(&id, canonical)?]);
+        let Some((reached, of_state)) = canonical::reached(&own, &object, money.as_ref()) else {
+            return Ok(vec![event(&id, canonical)]);
         };
-        let fact = event(&of_state, Some(reached))?;
-        if own.ends_with(".created") {
-            return Ok(vec![event(&id, canonical)?, fact]);
-        }
-        let tells_more =
-            object.at("/processing_fee").is_some() || object.at("/refunded_money").is_some();
-        Ok(if tells_more { vec![fact, event(&id, None)?] } else { vec![fact] })
+        let fact = event(&of_state, Some(reached));
+        Ok(if own.ends_with(".created") {
+            vec![event(&id, canonical), fact]
+        } else {
+            // Where the fact was told before, this is what is new.
+            vec![fact, event(&id, None)]
+        })
     }
 
     fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
         SIGNATURE.sign(request, digests)
+    }
+}
+
+/// Square says it in a header, which is not signed: it decides nothing.
+fn livemode(request: &Request) -> Option<bool> {
+    match request.header("square-environment")?.to_ascii_lowercase().as_str() {
+        "production" => Some(true),
+        "sandbox" => Some(false),
+        _ => None,
     }
 }
 
@@ -85,23 +102,19 @@ fn subject(object: &Members<'_>) -> Option<String> {
     payment.or_else(|| object.name("/payment_id")).or_else(|| object.name("/id"))
 }
 
-fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+fn money(object: &Members<'_>) -> Option<Money> {
     // Of an invoice, what was paid of its one request; of several none says the sum.
     let completed = "/payment_requests/0/total_completed_amount_money";
     let requests = object.items("/payment_requests").len();
-    for place in if requests == 1 { [completed, "/amount_money"] } else { ["/amount_money"; 2] } {
+    let places = if requests == 1 { &[completed, "/amount_money"][..] } else { &["/amount_money"] };
+    places.iter().find_map(|place| {
         let amount = object.object(place);
         // A payout calls it otherwise.
-        for currency in ["/currency", "/currency_code"] {
-            if let Some(money) = amount.minor("/amount", currency)? {
-                return Ok(Some(money));
-            }
-        }
-    }
-    Ok(None)
+        amount.minor("/amount", "/currency").or_else(|| amount.minor("/amount", "/currency_code"))
+    })
 }
 
-fn told(object: &Members<'_>) -> Vec<(String, String)> {
+fn told(request: &Request, envelope: &Members<'_>, object: &Members<'_>) -> Vec<(String, String)> {
     let brand = object.word("/card_details/card/card_brand");
     labels([
         (
@@ -112,6 +125,9 @@ fn told(object: &Members<'_>) -> Vec<(String, String)> {
         ("card_brand", brand.or_else(|| object.word("/card_brand"))),
         ("decline_code", object.name("/card_details/errors/0/code")),
         ("risk", object.word("/risk_evaluation/risk_level")),
+        ("account", envelope.told(&["/merchant_id"])),
+        ("livemode", livemode(request).map(|live| live.to_string())),
+        ("reference", object.told(REFERENCES)),
     ])
 }
 

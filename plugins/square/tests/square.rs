@@ -1,7 +1,7 @@
 //! Square's requests, proven and parsed.
 
-use hookgate_sdk::testing::Suite;
-use hookgate_sdk::{Provider, provider_tests};
+use hookgate_sdk::testing::{Bench, Suite, send};
+use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_square::Square;
 
 const SECRET: &str = "hookgate-square-lantern";
@@ -14,4 +14,19 @@ fn the_url_must_be_what_square_knows() {
     for settings in ["{}", r#"{"url":""}"#, r#"{"url":"/in/square"}"#, r#"{"uri":"https://a.b"}"#] {
         assert!(Square::check(settings).is_err(), "{settings}");
     }
+}
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r#"{"merchant_id":"M1","location_id":"LO1","type":"payment.updated",
+        "event_id":"e1","data":{"type":"payment","id":"P1","object":{"payment":{"id":"P1",
+        "status":"COMPLETED","reference_id":"L-1001"}}}}"#;
+    let mut request = Request::post("/in/square", body);
+    request.set_header("square-environment", "Sandbox");
+    let bench = Bench::new().with_settings(include_str!("../settings.json"));
+    let event = bench.call(|| send::<Square>(&request, SECRET, 0)).remove(0);
+    for (name, value) in [("account", "M1"), ("livemode", "false"), ("reference", "L-1001")] {
+        assert_eq!(event.label(name), Some(value), "{name}");
+    }
+    assert!(event.data.contains(r#""location_id":"LO1""#), "{}", event.data);
 }

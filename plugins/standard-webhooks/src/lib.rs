@@ -1,14 +1,15 @@
 //! Any sender that follows Standard Webhooks, under the headers `webhook-*` or Svix's `svix-*`.
 //!
 //! An HMAC (`v1`) and an Ed25519 signature (`v1a`) are alternatives: a sender that moves from one to
-//! the other sends both. The event type is the sender's own.
+//! the other sends both. The event type is the sender's own, made fit for one where it is none; then the
+//! label `type` has it as it is. A body that names no type is an event without a name.
 
 mod settings;
 mod signature;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Configured, Event, Failure, ProofKind, Provider, ProviderInfo, Refusal,
-    Request, Timestamp, time,
+    Claims, ClockRule, Configured, Envelope, Event, Failure, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, Timestamp, labels, time, words,
 };
 
 use crate::settings::Settings;
@@ -17,6 +18,11 @@ use crate::signature::Signed;
 /// The plugin.
 #[derive(Debug)]
 pub struct StandardWebhooks;
+
+/// Where a sender names the type: by the specification, and as senders have it that were there before.
+const TYPES: [&str; 4] = ["/type", "/event_type", "/eventType", "/event"];
+/// The type of what has none.
+const UNNAMED: &str = "standard-webhooks.unnamed";
 
 /// What the specification's libraries allow, both ways.
 const TOLERANCE_MS: u64 = 300_000;
@@ -50,14 +56,19 @@ impl Provider for StandardWebhooks {
         let settings = Settings::read().map_err(Failure::permanent)?;
         let body = request.json()?;
         let members = body.members();
-        let event_type = members.required("/type")?;
-        if !hookgate_sdk::is_event_type(&event_type) {
-            return Err(Failure::permanent(format!("`{event_type}` can't be an event type")));
-        }
+        let own = members.told(&TYPES).unwrap_or_else(|| UNNAMED.to_owned());
+        let event_type = words(&own);
+        let around = Envelope::of(&members, &["type", "timestamp", "data"]);
         Ok(vec![Event {
             subject: members.name(settings.subject()),
             time: members.rfc3339("/timestamp"),
-            ..Event::new(signed.id, event_type, members.at("/data").unwrap_or(body).raw())
+            labels: labels([
+                ("account", settings.account.as_deref().and_then(|at| members.told(&[at]))),
+                ("livemode", settings.livemode(&members).map(|live| live.to_string())),
+                ("reference", settings.reference.as_deref().and_then(|at| members.told(&[at]))),
+                ("type", (event_type != own).then_some(own)),
+            ]),
+            ..Event::new(signed.id, event_type, around.around(members.at("/data"), body))
         }])
     }
 

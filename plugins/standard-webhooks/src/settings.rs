@@ -1,6 +1,7 @@
-//! What the operator may say of a source: where a body names its subject.
+//! What the operator may say of a source: where a body names its subject, whose it is, whether it is
+//! live, and what ties it to the receiver's own records.
 
-use hookgate_sdk::Configured;
+use hookgate_sdk::{Configured, Members};
 use serde::Deserialize;
 
 /// Where most senders put the id of what an event is about.
@@ -11,19 +12,38 @@ const SUBJECT: &str = "/data/id";
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     subject: Option<String>,
+    pub(crate) account: Option<String>,
+    livemode: Option<String>,
+    pub(crate) reference: Option<String>,
 }
 
 impl Configured for Settings {
     fn fits(&self) -> Result<(), String> {
-        if self.subject().starts_with('/') {
-            Ok(())
-        } else {
-            Err("`subject` is not a JSON pointer such as /data/customer/id".to_owned())
+        let set = [
+            ("subject", Some(self.subject())),
+            ("account", self.account.as_deref()),
+            ("livemode", self.livemode.as_deref()),
+            ("reference", self.reference.as_deref()),
+        ];
+        let wrong = |(_, pointer): &(&str, Option<&str>)| {
+            pointer.is_some_and(|pointer| !pointer.starts_with('/'))
+        };
+        match set.into_iter().find(wrong) {
+            None => Ok(()),
+            Some((name, _)) => {
+                Err(format!("`{name}` is not a JSON pointer such as /data/customer/id"))
+            }
         }
     }
 }
 
 impl Settings {
+    /// Whether an event is about real money, if it says so where the operator says.
+    pub(crate) fn livemode(&self, members: &Members<'_>) -> Option<bool> {
+        let pointer = self.livemode.as_deref()?;
+        members.flag(pointer).or_else(|| members.is_live(pointer))
+    }
+
     /// The JSON pointer to the subject.
     pub(crate) fn subject(&self) -> &str {
         self.subject.as_deref().unwrap_or(SUBJECT)
@@ -38,7 +58,13 @@ mod tests {
     fn settings_are_checked() {
         assert_eq!(Settings::check("{}"), Ok(()));
         assert_eq!(Settings::check(r#"{"subject":"/data/customer/id"}"#), Ok(()));
-        for settings in [r#"{"subject":"data.id"}"#, r#"{"subject":""}"#, r#"{"key":1}"#] {
+        assert_eq!(Settings::check(r#"{"reference":"/data/order","livemode":"/live"}"#), Ok(()));
+        for settings in [
+            r#"{"subject":"data.id"}"#,
+            r#"{"subject":""}"#,
+            r#"{"account":"data.shop"}"#,
+            r#"{"key":1}"#,
+        ] {
             assert!(Settings::check(settings).is_err(), "{settings}");
         }
     }

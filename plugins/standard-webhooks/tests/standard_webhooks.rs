@@ -57,12 +57,43 @@ fn a_request_keeps_its_family_of_headers() {
 }
 
 #[test]
-fn a_body_without_a_type_is_a_permanent_failure() {
-    for body in ["{}", r#"{"type":7}"#, r#"{"type":"a b"}"#, "lantern", ""] {
+fn a_body_that_is_no_json_is_a_permanent_failure() {
+    for body in ["lantern", ""] {
         let signed = sign::<StandardWebhooks>(&Request::post("/", body), SECRET, NOW);
         let failure = StandardWebhooks::parse(&signed).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Permanent, "{body}");
     }
-    let signed = sign::<StandardWebhooks>(&Request::post("/", "{}"), SECRET, NOW);
-    assert!(StandardWebhooks::parse(&signed).unwrap_err().reason.contains("/type"));
+}
+
+#[test]
+fn whatever_a_sender_calls_its_event_it_is_one() {
+    for (body, type_, label) in [
+        (r#"{"type":"user.created"}"#, "user.created", None),
+        (r#"{"event_type":"user.created"}"#, "user.created", None),
+        (r#"{"type":"user/created"}"#, "user.created", Some("user/created")),
+        (r#"{"type":"a b"}"#, "a_b", Some("a b")),
+        (r#"{"type":7}"#, "7", None),
+        ("{}", "standard-webhooks.unnamed", None),
+    ] {
+        let events = send::<StandardWebhooks>(&Request::post("/", body), SECRET, NOW);
+        assert_eq!((&*events[0].type_, events[0].label("type")), (type_, label), "{body}");
+    }
+}
+
+#[test]
+fn what_stands_beside_the_data_is_in_it() {
+    let body = r#"{"type":"a","timestamp":"x","data":{"id":1},"api_version":"v2"}"#;
+    let events = send::<StandardWebhooks>(&Request::post("/", body), SECRET, NOW);
+    assert_eq!(events[0].data, r#"{"id":1,"envelope":{"api_version":"v2"}}"#);
+}
+
+#[test]
+fn the_operator_says_where_a_sender_has_what_others_call_alike() {
+    let settings = r#"{"account":"/data/shop","livemode":"/mode","reference":"/data/order"}"#;
+    let bench = Bench::new().with_settings(settings);
+    let body = r#"{"type":"a","mode":"test","data":{"shop":"vienna","order":"L-1001"}}"#;
+    let events = bench.call(|| send::<StandardWebhooks>(&Request::post("/", body), SECRET, NOW));
+    for (name, value) in [("account", "vienna"), ("livemode", "false"), ("reference", "L-1001")] {
+        assert_eq!(events[0].label(name), Some(value), "{name}");
+    }
 }

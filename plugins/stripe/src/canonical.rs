@@ -2,7 +2,8 @@
 //!
 //! One fact is one canonical event. Stripe tells many facts several times over, as an event of the
 //! payment intent and of its charge, of a refund and of the charge that it belongs to: one of them
-//! counts, and the others keep their own names.
+//! counts, and the others keep their own names. A charge without a payment intent, which older
+//! integrations make, is told by nothing else, and so it counts.
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] = &[
@@ -48,15 +49,24 @@ pub(crate) fn event_type(own_type: &str, status: Option<&str>) -> String {
     canonical.to_owned()
 }
 
+/// The canonical type of an event of a charge that has no payment intent, if there is one. What is not
+/// captured yet is only reserved.
+pub(crate) fn of_lone_charge(own_type: &str, captured: bool) -> Option<&'static str> {
+    Some(match own_type {
+        // A debit that takes its time.
+        "charge.pending" => "payment.created",
+        "charge.succeeded" if captured => "payment.succeeded",
+        "charge.succeeded" => "payment.authorized",
+        "charge.captured" => "payment.succeeded",
+        "charge.failed" => "payment.failed",
+        "charge.expired" => "payment.canceled",
+        _ => return None,
+    })
+}
+
 /// Stripe's own name, for what has no canonical one.
 pub(crate) fn own(own_type: &str) -> String {
     format!("stripe.{own_type}")
-}
-
-/// A type in which a part that is named in brackets is a word like any other:
-/// `v2.core.account[requirements].updated`.
-pub(crate) fn in_words(written: &str) -> String {
-    written.replace('[', ".").replace(']', "")
 }
 
 fn unlisted(own_type: &str) -> String {
@@ -96,6 +106,21 @@ mod tests {
         check("charge.succeeded", Some("succeeded"), "stripe.charge.succeeded");
         check("charge.failed", Some("failed"), "stripe.charge.failed");
         check("charge.captured", None, "stripe.charge.captured");
+    }
+
+    #[test]
+    fn a_charge_without_an_intent_is_a_payment() {
+        for (own_type, captured, expected) in [
+            ("charge.succeeded", true, Some("payment.succeeded")),
+            ("charge.succeeded", false, Some("payment.authorized")),
+            ("charge.captured", true, Some("payment.succeeded")),
+            ("charge.failed", false, Some("payment.failed")),
+            ("charge.expired", false, Some("payment.canceled")),
+            ("charge.pending", false, Some("payment.created")),
+            ("charge.updated", true, None),
+        ] {
+            assert_eq!(of_lone_charge(own_type, captured), expected, "{own_type}");
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ mod object;
 mod told;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Event, Failure, Json, Members, ProofKind, Provider, ProviderInfo, Refusal,
-    Request, TimedMac, Timestamp, is_event_type, json,
+    Claims, ClockRule, Envelope, Event, Failure, Json, Members, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, TimedMac, Timestamp, json, labels, words,
 };
 
 use crate::object::Object;
@@ -22,6 +22,9 @@ pub struct Stripe;
 /// and all.
 const SIGNATURE: TimedMac =
     TimedMac { name: "stripe-signature", separator: ',', time: "t", digest: "v1", joint: "." };
+
+/// What an event says of itself, where its object is, and what every delivery counts down.
+const AROUND: [&str; 6] = ["id", "object", "type", "created", "data", "pending_webhooks"];
 
 /// What Stripe's own libraries allow.
 const TOLERANCE_MS: u64 = 300_000;
@@ -50,27 +53,34 @@ impl Provider for Stripe {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         let envelope = body.members();
-        let (id, written) = (envelope.required("/id")?, envelope.required("/type")?);
-        let own_type = canonical::in_words(&written);
-        if !is_event_type(&canonical::own(&own_type)) {
-            return Err(Failure::permanent(format!("`{written}` can't be an event type")));
-        }
+        let own_type = words(&envelope.required("/type")?);
+        let id = request.event_id(envelope.name("/id"));
         let is_thin = envelope.text("/object").as_deref() == Some("v2.core.event");
         let data = envelope.at("/data").filter(|_| !is_thin).map(Json::members);
         let event = match data.as_ref().and_then(|data| Some((data, data.at("/object")?))) {
             Some((data, written)) => {
                 let object = Object::new(written, data, &own_type);
+                let around = Envelope::of(&envelope, &AROUND).and(data, &["object"]);
+                let account = envelope.name("/account");
                 Event {
-                    subject: object.subject(),
-                    money: object.money()?,
-                    labels: object.labels(),
-                    ..Event::new(id, object.event_type(), written.raw())
+                    subject: object.subject(account),
+                    money: object.money(),
+                    labels: object.labels(&envelope),
+                    ..Event::new(
+                        id,
+                        words(&object.event_type()),
+                        around.around(Some(written), body),
+                    )
                 }
             }
             // A thin event carries no object, only a reference to it: what there is, is passed on.
             None => Event {
                 subject: envelope.name("/related_object/id"),
-                ..Event::new(id, canonical::own(&own_type), body.raw())
+                labels: labels([
+                    ("account", envelope.told(&["/context", "/account"])),
+                    ("livemode", envelope.flag("/livemode").map(|live| live.to_string())),
+                ]),
+                ..Event::new(id, words(&canonical::own(&own_type)), body.raw())
             },
         };
         Ok(vec![Event { time: created(&envelope), ..event }])

@@ -1,9 +1,9 @@
 //! What an event says of the object that it is about: subject, money, labels.
 //!
 //! Objects differ by kind and by API version, so everything is looked up where it may be, and what
-//! is not there is left out. Only an amount that is there and can't be read is an error.
+//! is not there is left out.
 
-use hookgate_sdk::{InvalidMoney, Json, Members, Money, decimals};
+use hookgate_sdk::{Json, Members, Money, decimals, known_money};
 
 use crate::canonical;
 use crate::told::told;
@@ -24,13 +24,30 @@ impl<'a> Object<'a> {
     }
 
     pub(crate) fn event_type(&self) -> String {
+        if self.is_lone_charge() {
+            let captured = self.members.flag("/captured") != Some(false);
+            if let Some(canonical) = canonical::of_lone_charge(self.own_type, captured) {
+                return canonical.to_owned();
+            }
+        }
         canonical::event_type(self.own_type, self.text("/status").as_deref())
     }
 
     /// The payment intent that a charge, refund, dispute, review or session belongs to, or where
     /// there is none the charge, so that everything about a payment has one subject; else the
     /// object's own id.
-    pub(crate) fn subject(&self) -> Option<String> {
+    ///
+    /// Of what belongs to a connected account (a bank account of it, a person, a capability, the app
+    /// that it came by or left) the subject is the account: those have ids that say nothing without
+    /// it, and the app's is the receiver's own.
+    pub(crate) fn subject(&self, account: Option<String>) -> Option<String> {
+        let of_account = self.own_type.starts_with("account.")
+            || matches!(self.text("/object").as_deref(), Some("capability" | "person" | "balance"));
+        let itself = self.text("/object").as_deref() == Some("account");
+        if of_account && !itself {
+            let named = self.members.name("/account").or(account);
+            return named.or_else(|| self.members.name("/id"));
+        }
         let above: &[&str] = match self.text("/object").as_deref() {
             Some("charge" | "checkout.session") => &["/payment_intent", "/payment_intent/id"],
             Some("refund" | "dispute" | "review" | "radar.early_fraud_warning") => {
@@ -41,15 +58,23 @@ impl<'a> Object<'a> {
         above.iter().chain(&["/id"]).find_map(|pointer| self.members.name(pointer))
     }
 
-    pub(crate) fn money(&self) -> Result<Option<Money>, InvalidMoney> {
-        let currency = self.text("/currency").or_else(|| self.text("/items/data/0/price/currency"));
-        let (Some(units), Some(currency)) = (self.units(), currency) else { return Ok(None) };
-        Money::from_minor_with(stripe_decimals(&currency), &units, &currency).map(Some)
+    pub(crate) fn money(&self) -> Option<Money> {
+        let currency =
+            self.text("/currency").or_else(|| self.text("/items/data/0/price/currency"))?;
+        known_money(Money::from_minor_with(stripe_decimals(&currency), &self.units()?, &currency))
     }
 
     /// What analysis needs.
-    pub(crate) fn labels(&self) -> Vec<(String, String)> {
-        told(&self.members)
+    pub(crate) fn labels(&self, envelope: &Members<'_>) -> Vec<(String, String)> {
+        told(&self.members, envelope)
+    }
+
+    /// Whether no payment intent tells of this charge.
+    fn is_lone_charge(&self) -> bool {
+        let has = |pointer: &str| self.members.name(pointer).is_some();
+        self.text("/object").as_deref() == Some("charge")
+            && !has("/payment_intent")
+            && !has("/payment_intent/id")
     }
 
     /// The amount that the event is about, in Stripe's units.
@@ -123,7 +148,7 @@ mod tests {
 
     #[track_caller]
     fn check_money(event: &str, own_type: &str, expected: Option<&str>) {
-        let money = object(&data(event), own_type).money().unwrap();
+        let money = object(&data(event), own_type).money();
         let written = money.map(|money| format!("{} {}", money.amount, money.currency));
         assert_eq!(written.as_deref(), expected);
     }
@@ -193,9 +218,39 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_that_cannot_be_read_is_an_error() {
+    fn an_amount_that_cannot_be_read_is_not_guessed() {
         let event = r#"{"data":{"object":{"object":"charge","amount":1.5,"currency":"usd"}}}"#;
-        assert!(object(&data(event), "charge.succeeded").money().is_err());
+        check_money(event, "charge.succeeded", None);
+    }
+
+    #[test]
+    fn what_belongs_to_an_account_is_about_the_account() {
+        for (own_type, object_of, subject) in [
+            (
+                "account.application.deauthorized",
+                r#"{"object":"application","id":"ca_1"}"#,
+                "acct_1",
+            ),
+            ("account.application.authorized", r#"{"object":"application","id":"ca_1"}"#, "acct_1"),
+            ("account.updated", r#"{"object":"account","id":"acct_2"}"#, "acct_2"),
+            (
+                "account.external_account.created",
+                r#"{"object":"bank_account","id":"ba_1","account":"acct_2"}"#,
+                "acct_2",
+            ),
+            (
+                "capability.updated",
+                r#"{"object":"capability","id":"card_payments","account":"acct_2"}"#,
+                "acct_2",
+            ),
+            ("balance.available", r#"{"object":"balance"}"#, "acct_1"),
+            ("payout.paid", r#"{"object":"payout","id":"po_1"}"#, "po_1"),
+        ] {
+            let event = format!(r#"{{"data":{{"object":{object_of}}}}}"#);
+            let data = data(&event);
+            let seen = object(&data, own_type).subject(Some("acct_1".to_owned()));
+            assert_eq!(seen.as_deref(), Some(subject), "{own_type}");
+        }
     }
 
     #[test]
@@ -212,7 +267,7 @@ mod tests {
             (r#"{"object":"invoice","id":"in_1","payment_intent":"pi_1"}"#, "in_1"),
         ] {
             let event = format!(r#"{{"data":{{"object":{event}}}}}"#);
-            assert_eq!(object(&data(&event), "x").subject().as_deref(), Some(subject));
+            assert_eq!(object(&data(&event), "x").subject(None).as_deref(), Some(subject));
         }
     }
 }

@@ -36,8 +36,8 @@ const DECLINES: &[&str] = &[
 const FAILURES: &[&str] = &["/failure_code", "/failure_reason"];
 const RISKS: &[&str] = &["/outcome/risk_level", "/charges/data/0/outcome/risk_level"];
 
-/// The labels of an object.
-pub(crate) fn told(object: &Members<'_>) -> Vec<(String, String)> {
+/// The labels of an object, and of the event around it.
+pub(crate) fn told(object: &Members<'_>, envelope: &Members<'_>) -> Vec<(String, String)> {
     let methods = METHODS.iter().map(|place| object.object(place));
     let method = methods.into_iter().find(|method| method.iter().next().is_some());
     let is_method = object.text("/object").as_deref() == Some("payment_method");
@@ -52,7 +52,18 @@ pub(crate) fn told(object: &Members<'_>) -> Vec<(String, String)> {
         ("card_brand", card.word("/brand").or_else(|| object.word("/brand"))),
         ("decline_code", declined(object)),
         ("risk", object.first_name(RISKS)),
+        ("account", envelope.told(&["/account"])),
+        ("livemode", envelope.flag("/livemode").map(|live| live.to_string())),
+        ("reference", reference(object)),
     ])
+}
+
+/// What the receiver gave a session, or wrote into the metadata of the object or of what made it.
+fn reference(object: &Members<'_>) -> Option<String> {
+    let metadata =
+        ["/metadata", "/subscription_details/metadata", "/parent/subscription_details/metadata"];
+    let given = object.told(&["/client_reference_id"]);
+    given.or_else(|| metadata.into_iter().find_map(|place| object.custom(place)))
 }
 
 /// The one method that a payment can be made with.
@@ -85,7 +96,7 @@ mod tests {
     #[track_caller]
     fn check(object: &str, expected: &[(&str, &str)]) {
         let object = Json::parse(object.as_bytes()).unwrap().members();
-        let told = told(&object);
+        let told = told(&object, &Members::default());
         let told: Vec<_> = told.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(told, expected);
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hookgate_sdk::{Event, Failure, Json, Request, event_type, form, id, labels};
+use hookgate_sdk::{Envelope, Event, Failure, Json, Request, event_type, form, id, labels};
 
 use crate::signed::is_json;
 
@@ -13,6 +13,9 @@ const KINDS: [(&str, &str, &str); 4] = [
     ("SmsSid", "SmsStatus", "message"),
     ("CallSid", "CallStatus", "call"),
 ];
+
+/// Whose it is, in JSON.
+const ACCOUNTS: &[&str] = &["/accountSid", "/AccountSid", "/account_sid"];
 
 /// The id of a form's event: Twilio's own, else what a retry repeats. `None` for JSON, which has ids
 /// inside.
@@ -49,8 +52,9 @@ fn of_form(id: String, body: &[u8]) -> Result<Event, Failure> {
         labels: labels([
             ("country", country),
             ("decline_code", value("ErrorCode").map(ToOwned::to_owned)),
+            ("account", value("AccountSid").map(ToOwned::to_owned)),
         ]),
-        ..Event::new(id, event_type(None, "twilio", &own)?, form::to_json(&fields))
+        ..Event::new(id, event_type(None, "twilio", &own), form::to_json(&fields))
     })
 }
 
@@ -59,24 +63,29 @@ fn of_json(request: &Request) -> Result<Vec<Event>, Failure> {
     let body = request.json()?;
     if !body.raw().starts_with('[') {
         let own = body.text("/EventType").or_else(|| body.text("/type"));
-        let named = event_type(None, "twilio", own.as_deref().unwrap_or("notification"))?;
-        return Ok(vec![Event::new(id::derived(&[&request.body]), named, body.raw())]);
+        let named = event_type(None, "twilio", own.as_deref().unwrap_or("notification"));
+        let account = body.members().told(ACCOUNTS);
+        return Ok(vec![Event {
+            labels: labels([("account", account)]),
+            ..Event::new(request.event_id(None), named, body.raw())
+        }]);
     }
-    body.items("").into_iter().map(of_stream).collect()
+    Ok(body.items("").into_iter().map(of_stream).collect())
 }
 
-fn of_stream(written: Json<'_>) -> Result<Event, Failure> {
+/// One event of several: what it lacks is left out, for the others of the request are as good.
+fn of_stream(written: Json<'_>) -> Event {
     let event = written.members();
-    let (id, own) = (event.required("/id")?, event.required("/type")?);
+    let id = event.name("/id").unwrap_or_else(|| id::derived(&[written.raw().as_bytes()]));
+    let own = event.name("/type").unwrap_or_default();
     let own = own.strip_prefix("com.twilio.").unwrap_or(&own);
     let data = event.object("/data");
-    Ok(Event {
+    let around = ["specversion", "id", "type", "time", "datacontenttype", "data"];
+    let around = Envelope::of(&event, &around);
+    Event {
         subject: data.first_name(&["/messageSid", "/callSid", "/resourceSid"]),
         time: event.rfc3339("/time"),
-        ..Event::new(
-            id,
-            event_type(None, "twilio", own)?,
-            event.at("/data").unwrap_or(written).raw(),
-        )
-    })
+        labels: labels([("account", data.told(ACCOUNTS).or_else(|| event.told(ACCOUNTS)))]),
+        ..Event::new(id, event_type(None, "twilio", own), around.around(event.at("/data"), written))
+    }
 }

@@ -1,7 +1,7 @@
 //! Twilio's requests, proven and parsed.
 
-use hookgate_sdk::testing::Suite;
-use hookgate_sdk::{Provider, provider_tests};
+use hookgate_sdk::testing::{Bench, Suite, send};
+use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_twilio::Twilio;
 
 const SECRET: &str = "hookgatetwiliolantern";
@@ -19,4 +19,13 @@ fn the_url_must_be_what_twilio_knows() {
     for settings in ["{}", r#"{"url":""}"#, r#"{"url":"/in/twilio"}"#] {
         assert!(Twilio::check(settings).is_err(), "{settings}");
     }
+}
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r#"MessageSid=SM1&MessageStatus=sent&AccountSid=AC1"#;
+    let request = Request::post("/in/twilio", body);
+    let bench = Bench::new().with_settings(include_str!("../settings.json"));
+    let event = bench.call(|| send::<Twilio>(&request, SECRET, 0)).remove(0);
+    assert_eq!(event.label("account"), Some("AC1"));
 }

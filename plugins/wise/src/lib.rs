@@ -2,15 +2,16 @@
 //!
 //! The key, in PEM, is configured as the source's secret. The id of a delivery is a header that is not
 //! signed, so an event's id is made of what is: not of the subscription, for several may tell the same,
-//! and of when it was sent, which a retry may change, only where nothing says when it happened. Which
-//! canonical event an event is stands in `canonical`.
+//! and of when it was sent, which a retry may change, only where nothing says when it happened. That a
+//! notification is only a test is a header too, and no money moved: such an event is `wise.test.*`, and
+//! its id is no other event's. Which canonical event an event is stands in `canonical`.
 
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Event, Evidence, Failure, InvalidMoney, Json, KeyEncoding, Members, Money, Piece,
-    Proof, ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, base64,
-    event_type, id, labels,
+    Claims, Envelope, Event, Evidence, Failure, KeyEncoding, Members, Money, Piece, Proof,
+    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, base64, event_type,
+    id, labels,
 };
 
 /// The plugin.
@@ -18,6 +19,8 @@ use hookgate_sdk::{
 pub struct Wise;
 
 const SIGNATURE: &str = "x-signature-sha256";
+/// Says `true` of a notification that somebody asked for to try the endpoint.
+const TEST: &str = "x-test-notification";
 
 /// What an event is about: a card's transaction or the card, the transfer of a credit or of a payout,
 /// and mostly what is called the resource.
@@ -29,6 +32,13 @@ const STATES: &[&str] = &["/current_state", "/transaction_state", "/transaction_
 const TIMES: &[&str] = &["/occurred_at", "/occurredAt"];
 /// Why it was declined.
 const DECLINES: &[&str] = &["/failure_reason_code", "/decline_reason"];
+
+/// The profile, personal or of a business, whose event it is.
+const ACCOUNTS: &[&str] =
+    &["/resource/profile_id", "/profile_id", "/action/profile_id", "/profileId"];
+/// What whoever pays wrote on it.
+const REFERENCES: &[&str] =
+    &["/transfer_reference", "/resource/reference", "/reference", "/customer_transaction_id"];
 
 /// Of a key of 2048 bits, for a signature that merely reads well.
 const SIGNATURE_BYTES: usize = 256;
@@ -48,26 +58,34 @@ impl Provider for Wise {
         let (scheme, key) = (PublicKey::RsaSha256, KeyEncoding::Pem);
         let proof = Proof::public_key(scheme, key, vec![Piece::Body], vec![signature]);
         // What can't be read is for parse to say.
-        let event_id = request.json().ok().and_then(|body| event_id(&body.members()));
+        let body = request.json().ok();
+        let event_id = body.map(|body| event_id(request, &body.members()));
         Ok(Claims::new(Evidence::from(proof), event_id))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         let envelope = body.members();
-        let own = envelope.required("/event_type")?;
-        let id = event_id(&envelope).ok_or_else(|| Failure::permanent("event has no /data"))?;
+        let written = envelope.required("/event_type")?;
+        let test = is_test(request);
         let data = envelope.object("/data");
         let state = data.first_name(STATES).unwrap_or_default();
-        let canonical = canonical::event_type(&own, &state);
+        let canonical = canonical::event_type(&written, &state).filter(|_| !test);
+        let own = if test { format!("test.{written}") } else { written };
         let happened = TIMES.iter().find_map(|place| data.rfc3339(place));
-        let about = envelope.at("/data").map_or(body.raw(), Json::raw);
+        let around = Envelope::of(&envelope, &["event_type", "data"]);
+        let about = around.around(envelope.at("/data"), body);
         Ok(vec![Event {
             subject: data.first_name(SUBJECTS),
             time: happened.or_else(|| envelope.rfc3339("/sent_at")),
-            money: money(&data)?,
-            labels: labels([("decline_code", data.first_name(DECLINES))]),
-            ..Event::new(id, event_type(canonical, "wise", &own.replace('#', "."))?, about)
+            money: money(&data),
+            labels: labels([
+                ("decline_code", data.first_name(DECLINES)),
+                ("account", data.told(ACCOUNTS)),
+                ("livemode", test.then(|| "false".to_owned())),
+                ("reference", data.told(REFERENCES)),
+            ]),
+            ..Event::new(event_id(request, &envelope), event_type(canonical, "wise", &own), about)
         }])
     }
 
@@ -83,28 +101,34 @@ impl Provider for Wise {
 }
 
 /// What an event tells of money: a balance's, a transfer's, a card's.
-fn money(data: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
-    for (amount, currency) in [
+fn money(data: &Members<'_>) -> Option<Money> {
+    let known = [
         ("/amount", "/currency"),
         ("/resource/refund_amount", "/resource/refund_currency"),
         ("/resource/settled_amount/value", "/resource/settled_amount/currency"),
         ("/transfer/amount", "/transfer/currency"),
         ("/transaction_amount/value", "/transaction_amount/currency"),
-    ] {
-        if let Some(money) = data.major(amount, currency)? {
-            return Ok(Some(money));
-        }
-    }
-    Ok(None)
+    ];
+    known.into_iter().find_map(|(amount, currency)| data.major(amount, currency))
 }
 
-/// Made of what a retry repeats; `None` for what is no event.
-fn event_id(envelope: &Members<'_>) -> Option<String> {
-    let own = envelope.name("/event_type")?;
-    let data = envelope.at("/data")?;
+/// Whether Wise only tries the endpoint. Nothing signs it; who takes the header away needs a test
+/// notification, whose resources are nobody's.
+fn is_test(request: &Request) -> bool {
+    request.header(TEST).is_some_and(|test| test.eq_ignore_ascii_case("true"))
+}
+
+/// Made of what a retry repeats, and of whether it is a test: no test must stand in the way of what
+/// it looks like.
+fn event_id(request: &Request, envelope: &Members<'_>) -> String {
+    let test = if is_test(request) { "test" } else { "" };
+    let (Some(own), Some(data)) = (envelope.name("/event_type"), envelope.at("/data")) else {
+        return id::derived(&[&request.body, test.as_bytes()]);
+    };
     let dated = TIMES.iter().any(|place| data.text(place).is_some());
     let sent = envelope.name("/sent_at").filter(|_| !dated).unwrap_or_default();
-    Some(id::derived(&[own.as_bytes(), data.raw().as_bytes(), sent.as_bytes()]))
+    let own = if test.is_empty() { own } else { format!("{test}.{own}") };
+    id::derived(&[own.as_bytes(), data.raw().as_bytes(), sent.as_bytes()])
 }
 
 hookgate_sdk::export!(provider: Wise);

@@ -1,6 +1,6 @@
 //! Wise's requests, proven and parsed, with a key of our own in the place of Wise's.
 
-use hookgate_sdk::testing::{Suite, sign};
+use hookgate_sdk::testing::{Suite, send, sign};
 use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_wise::Wise;
 
@@ -37,4 +37,34 @@ fn what_does_not_say_when_it_happened_is_told_by_when_it_was_sent() {
     let cases = r#""active_cases":["deposit_amount_less_invoice"]"#;
     let first = ids("s", "2026-01-01T00:00:00Z", cases);
     assert_ne!(first, ids("s", "2026-01-02T00:00:00Z", cases));
+}
+
+#[test]
+fn a_test_moves_no_money() {
+    let body = r#"{"data":{"resource":{"id":111,"profile_id":222,"type":"transfer"},
+        "current_state":"outgoing_payment_sent","occurred_at":"2026-01-01T12:34:56Z"},
+        "subscription_id":"s","event_type":"transfers#state-change","schema_version":"2.0.0"}"#;
+    let told = |test: Option<&str>| {
+        let mut request = Request::post("/in/wise", body);
+        if let Some(test) = test {
+            request.set_header("X-Test-Notification", test);
+        }
+        send::<Wise>(&request, KEY, 0).remove(0)
+    };
+    let real = told(None);
+    assert_eq!((&*real.type_, real.label("livemode")), ("payout.paid", None));
+    assert_eq!(real.label("account"), Some("222"));
+    assert_eq!(told(Some("false")).type_, "payout.paid");
+    for test in ["true", "True"] {
+        let test = told(Some(test));
+        assert_eq!(test.type_, "wise.test.transfers.state-change");
+        assert_eq!(test.label("livemode"), Some("false"));
+        assert_ne!(test.id, real.id);
+    }
+}
+
+#[test]
+fn what_lacks_its_data_is_an_event_all_the_same() {
+    let request = Request::post("/in/wise", r#"{"event_type":"profiles#cdd-check"}"#);
+    assert_eq!(send::<Wise>(&request, KEY, 0)[0].type_, "wise.profiles.cdd-check");
 }

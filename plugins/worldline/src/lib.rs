@@ -10,9 +10,9 @@ mod canonical;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Configured, Event, Failure, Handshake, HeaderMac, InvalidMoney, Members, Money, Piece,
+    Claims, Configured, Envelope, Event, Failure, Handshake, HeaderMac, Members, Money, Piece,
     ProofKind, Provider, ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json,
-    labels,
+    known_money, labels,
 };
 
 use crate::settings::{Decimals, Settings};
@@ -24,6 +24,10 @@ pub struct Worldline;
 const SIGNATURE: HeaderMac = HeaderMac::base64("x-gcs-signature");
 const KEY_ID: &str = "x-gcs-keyid";
 const VERIFICATION: &str = "x-gcs-webhooks-endpoint-verification";
+
+/// What the merchant called it, in a payment's or a refund's references.
+const REFERENCES: &[&str] =
+    &["/merchantReference", "/merchantOrderId", "/merchantParameters", "/operationGroupReference"];
 
 /// Longest text that is given back.
 const VERIFICATION_BYTES_MAX: usize = 256;
@@ -53,7 +57,7 @@ impl Provider for Worldline {
         let settings = Settings::read().map_err(Failure::permanent)?;
         let body = request.json()?;
         let envelope = body.members();
-        let (id, own) = (envelope.required("/id")?, envelope.required("/type")?);
+        let own = envelope.required("/type")?;
         // An event about a `payment` carries it under that name, and its amounts in its output.
         let kind = own.split('.').next().unwrap_or_default();
         let object = envelope.object(&format!("/{kind}"));
@@ -63,19 +67,26 @@ impl Provider for Worldline {
         let canonical = canonical::event_type(&own, method.as_deref().unwrap_or_default());
         let failed = canonical.is_some_and(|canonical| canonical.ends_with(".failed"));
         let code = failed.then(|| declined(&object)).flatten();
-        let data = envelope.at(&format!("/{kind}")).unwrap_or(body);
+        let around = Envelope::of(&envelope, &["id", "type", "created", kind]);
+        let data = around.around(envelope.at(&format!("/{kind}")), body);
         Ok(vec![Event {
             subject: subject(&object),
             time: envelope.rfc3339("/created"),
-            money: money(&output.object("/amountOfMoney"), settings.decimals)?,
+            money: money(&output.object("/amountOfMoney"), settings.decimals),
             labels: labels([
                 ("country", card.name("/card/countryCode")),
                 ("method", method),
                 ("card_brand", card.name("/paymentProductId").and_then(|id| brand(&id))),
                 ("decline_code", code),
                 ("risk", card.word("/fraudResults/fraudServiceResult")),
+                ("account", envelope.told(&["/merchantId"])),
+                ("reference", output.object("/references").told(REFERENCES)),
             ]),
-            ..Event::new(id, event_type(canonical, "worldline", &own)?, data.raw())
+            ..Event::new(
+                request.event_id(envelope.name("/id")),
+                event_type(canonical, "worldline", &own),
+                data,
+            )
         }])
     }
 
@@ -128,19 +139,16 @@ fn output<'a>(object: &Members<'a>, kind: &str) -> Members<'a> {
     object.object(&format!("/{kind}Output"))
 }
 
-fn money(amount: &Members<'_>, known: Option<Decimals>) -> Result<Option<Money>, InvalidMoney> {
-    let (Some(units), Some(currency)) = (amount.name("/amount"), amount.name("/currencyCode"))
-    else {
-        return Ok(None);
-    };
+fn money(amount: &Members<'_>, known: Option<Decimals>) -> Option<Money> {
+    let (units, currency) = (amount.name("/amount")?, amount.name("/currencyCode")?);
     let decimals = match (known, decimals(&currency)) {
         (Some(Decimals::Two), _) => 2,
         (Some(Decimals::Iso), decimals) => decimals,
         (None, 2) => 2,
         // A guess would be wrong by a factor of ten or a hundred.
-        (None, _) => return Ok(None),
+        (None, _) => return None,
     };
-    Money::from_minor_with(decimals, &units, &currency).map(Some)
+    known_money(Money::from_minor_with(decimals, &units, &currency))
 }
 
 /// Connect calls it a code, Direct an error code.

@@ -1,6 +1,6 @@
 //! Worldline's requests, proven and parsed.
 
-use hookgate_sdk::testing::{Bench, Suite};
+use hookgate_sdk::testing::{Bench, Suite, send};
 use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_worldline::Worldline;
 
@@ -26,4 +26,16 @@ fn what_has_not_two_decimals_is_money_only_where_the_operator_says() {
         assert_eq!(Worldline::check(settings), Ok(()));
     }
     assert!(Worldline::check(r#"{"decimals":"three"}"#).is_err());
+}
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r#"{"id":"e1","type":"payment.captured","apiVersion":"v1","merchantId":"20000","payment":{"id":"1_1",
+        "paymentOutput":{"references":{"merchantReference":"L-1001"}}}}"#;
+    let request = Request::post("/in/worldline", body);
+    let event = send::<Worldline>(&request, SECRET, 0).remove(0);
+    for (name, value) in [("account", "20000"), ("reference", "L-1001")] {
+        assert_eq!(event.label(name), Some(value), "{name}");
+    }
+    assert!(event.data.contains(r#""apiVersion":"v1""#), "{}", event.data);
 }

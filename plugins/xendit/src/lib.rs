@@ -8,8 +8,8 @@ mod canonical;
 mod unnamed;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderToken, InvalidMoney, Json, Members, Money, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, id, labels,
+    Claims, Envelope, Event, Failure, HeaderToken, Json, Members, Money, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, id, known_money, labels,
 };
 
 /// The plugin.
@@ -32,6 +32,12 @@ const SUBJECTS: [&str; 7] = [
     "/payment_session_id",
     "/payment_token_id",
 ];
+
+/// The business, or of older callbacks its user.
+pub(crate) const ACCOUNTS: &[&str] = &["/business_id", "/user_id", "/owner_id"];
+/// What the merchant called it.
+pub(crate) const REFERENCES: &[&str] =
+    &["/reference_id", "/external_id", "/qr_code/external_id", "/payment_detail/reference_id"];
 
 /// Where an amount may be, and its currency: of the third version of payments it is what was
 /// requested, of wallets what was captured, of a dispute what it began with, of the third version of
@@ -60,8 +66,8 @@ impl Provider for Xendit {
         let body = request.json()?;
         let envelope = body.members();
         let event = match envelope.name("/event") {
-            Some(own) => named(body, &envelope, &own)?,
-            None => unnamed::event(body, &envelope)?,
+            Some(own) => named(body, &envelope, &own),
+            None => unnamed::event(body, &envelope),
         };
         let id = request.id_header(EVENT_ID).map_or(event.id, ToOwned::to_owned);
         Ok(vec![Event { id, ..event }])
@@ -73,8 +79,8 @@ impl Provider for Xendit {
 }
 
 /// An event with a name: in an envelope, or, of older products, all in one.
-fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Result<Event, Failure> {
-    let data = envelope.at("/data").unwrap_or(body);
+fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Event {
+    let data = envelope.at("/data").filter(|data| data.raw() != "null").unwrap_or(body);
     // A refund is shown in an envelope within the envelope.
     let data = data.at("/data").unwrap_or(data);
     let object = data.members();
@@ -82,35 +88,35 @@ fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Result<Event, Fai
     let method = object.word("/payment_method/type").or_else(|| object.word("/channel_code"));
     let network = object.word("/payment_method/card/card_information/network");
     let updated = object.rfc3339("/updated").or_else(|| object.rfc3339("/updated_at"));
+    // Not of when it was sent, which the envelope says.
     let id = id::derived(&[own.as_bytes(), data.raw().as_bytes()]);
-    Ok(Event {
+    let around = Envelope::of(envelope, &["event", "data"]);
+    let around = if data == body { Envelope::default() } else { around };
+    Event {
         subject: object.first_name(&SUBJECTS),
         time: updated.or_else(|| envelope.rfc3339("/created")),
-        money: money(&object)?,
+        money: money(&object),
         labels: labels([
             ("country", object.name("/country")),
             ("method", method),
             ("card_brand", network.or_else(|| object.word("/card_brands"))),
             ("decline_code", object.name("/failure_code")),
+            ("account", envelope.told(ACCOUNTS).or_else(|| object.told(ACCOUNTS))),
+            ("reference", object.told(REFERENCES)),
         ]),
-        ..Event::new(id, event_type(canonical, "xendit", own)?, data.raw())
-    })
+        ..Event::new(id, event_type(canonical, "xendit", own), around.around(Some(data), body))
+    }
 }
 
 /// What was captured, if in one piece, else what was asked for.
-fn money(object: &Members<'_>) -> Result<Option<Money>, InvalidMoney> {
+fn money(object: &Members<'_>) -> Option<Money> {
     if let [capture] = object.items("/captures")[..]
         && let Some(amount) = capture.scalar("/capture_amount")
         && let Some(currency) = object.name("/currency")
     {
-        return Money::from_major(&amount, &currency).map(Some);
+        return known_money(Money::from_major(&amount, &currency));
     }
-    for (amount, currency) in AMOUNTS {
-        if let Some(money) = object.major(amount, currency)? {
-            return Ok(Some(money));
-        }
-    }
-    Ok(None)
+    AMOUNTS.into_iter().find_map(|(amount, currency)| object.major(amount, currency))
 }
 
 hookgate_sdk::export!(provider: Xendit);

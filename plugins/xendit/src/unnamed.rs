@@ -3,30 +3,34 @@
 //! What each is about is told by members that only it has; one that has none of them and no status
 //! either is kept all the same.
 
-use hookgate_sdk::{Event, Failure, Json, Members, event_type, id, labels};
+use hookgate_sdk::{Event, Json, Members, event_type, id, labels};
+
+use crate::{ACCOUNTS, REFERENCES};
 
 /// The event of a callback.
-pub(crate) fn event(body: Json<'_>, object: &Members<'_>) -> Result<Event, Failure> {
+pub(crate) fn event(body: Json<'_>, object: &Members<'_>) -> Event {
     let status = object.word("/status").unwrap_or_default();
     let (own, canonical) = names(object, &status);
     let times = ["/paid_at", "/transaction_timestamp", "/updated", "/created"];
     let methods = ["/payment_method", "/retail_outlet_name", "/bank_code"];
-    let paid = object.major("/paid_amount", "/currency")?;
-    Ok(Event {
+    let paid = object.major("/paid_amount", "/currency");
+    Event {
         subject: object.name("/payment_id").or_else(|| object.name("/id")),
         time: times.into_iter().find_map(|pointer| object.rfc3339(pointer)),
-        money: if paid.is_some() { paid } else { object.major("/amount", "/currency")? },
+        money: paid.or_else(|| object.major("/amount", "/currency")),
         labels: labels([
             ("country", object.name("/country")),
             ("method", methods.into_iter().find_map(|pointer| object.word(pointer))),
             ("decline_code", object.name("/failure_code")),
+            ("account", object.told(ACCOUNTS)),
+            ("reference", object.told(REFERENCES)),
         ]),
         ..Event::new(
             id::derived(&[body.raw().as_bytes()]),
-            event_type(canonical, "xendit", &own)?,
+            event_type(canonical, "xendit", &own),
             body.raw(),
         )
-    })
+    }
 }
 
 /// Our name for it, and the canonical one.

@@ -1,6 +1,6 @@
 //! Xendit's requests, proven and parsed.
 
-use hookgate_sdk::testing::Suite;
+use hookgate_sdk::testing::{Suite, send};
 use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_xendit::Xendit;
 
@@ -22,4 +22,16 @@ fn a_retry_without_an_id_is_known_by_what_it_is_about() {
     let first = id("2026-01-01T00:00:00Z", "SUCCEEDED");
     assert_eq!(first, id("2026-01-01T00:15:00Z", "SUCCEEDED"));
     assert_ne!(first, id("2026-01-01T00:00:00Z", "FAILED"));
+}
+
+#[test]
+fn an_event_says_whose_it_is_how_real_and_for_which_order() {
+    let body = r#"{"event":"payment.capture","business_id":"b1","api_version":"v3",
+        "data":{"payment_id":"p1","status":"SUCCEEDED","reference_id":"L-1001"}}"#;
+    let request = Request::post("/in/xendit", body);
+    let event = send::<Xendit>(&request, SECRET, 0).remove(0);
+    for (name, value) in [("account", "b1"), ("reference", "L-1001")] {
+        assert_eq!(event.label(name), Some(value), "{name}");
+    }
+    assert!(event.data.contains(r#""api_version":"v3""#), "{}", event.data);
 }

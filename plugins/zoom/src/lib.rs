@@ -5,8 +5,9 @@
 //! any other, is answered with a digest of its token.
 
 use hookgate_sdk::{
-    AnswerPiece, Claims, Event, Failure, Handshake, HeaderMac, Hmac, KeyEncoding, ProofKind,
-    Provider, ProviderInfo, Refusal, Request, StampedMac, Timestamp, event_type, id, json,
+    AnswerPiece, Claims, Envelope, Event, Failure, Handshake, HeaderMac, Hmac, KeyEncoding,
+    ProofKind, Provider, ProviderInfo, Refusal, Request, StampedMac, Timestamp, event_type, id,
+    json, labels,
 };
 
 /// The plugin.
@@ -17,6 +18,13 @@ const SIGNATURE: StampedMac =
     StampedMac::new(HeaderMac::hex("x-zm-signature").with_prefix("v0="), "x-zm-request-timestamp")
         .with_lead("v0:")
         .with_joint(":");
+
+/// What the app called whoever takes part.
+const REFERENCES: &[&str] = &[
+    "/object/participant/customer_key",
+    "/object/registrant/customer_key",
+    "/object/customer_key",
+];
 
 /// Asks whether the URL is the app's.
 const VALIDATION: &str = "endpoint.url_validation";
@@ -40,12 +48,17 @@ impl Provider for Zoom {
         if own == VALIDATION {
             return Ok(Vec::new());
         }
-        let data = envelope.at("/payload").unwrap_or(body);
-        let event_id = id::derived(&[&request.body]);
+        let around = Envelope::of(&envelope, &["event", "event_ts", "payload"]);
+        let data = around.around(envelope.at("/payload"), body);
+        let payload = envelope.object("/payload");
         Ok(vec![Event {
-            subject: envelope.name("/payload/object/id"),
+            subject: payload.first_name(&["/object/id", "/object/uuid"]),
             time: envelope.unix_ms("/event_ts"),
-            ..Event::new(event_id, event_type(None, "zoom", &own)?, data.raw())
+            labels: labels([
+                ("account", payload.told(&["/account_id", "/object/account_id"])),
+                ("reference", payload.told(REFERENCES)),
+            ]),
+            ..Event::new(request.event_id(None), event_type(None, "zoom", &own), data)
         }])
     }
 

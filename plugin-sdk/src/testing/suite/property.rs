@@ -5,7 +5,7 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 
-use super::{NOW, Sample, Suite, types};
+use super::{NOW, Sample, Suite, labels, types};
 use crate::claims::{Claims, KeyLookup, KeySource, Proof, Signature};
 use crate::event::Event;
 use crate::id;
@@ -168,6 +168,7 @@ impl<P: Provider> Suite<P> {
             let fits = types::fits(&P::describe(), &event.type_);
             prop_assert!(fits, "`{}` is not declared, or neither canonical nor own", event.type_);
             prop_assert_eq!(contract::event(event), Ok(()));
+            prop_assert_eq!(labels::wrong(&P::describe(), event), None);
         }
         if let Ok(claims) = claims
             && !claims.event_ids.is_empty()

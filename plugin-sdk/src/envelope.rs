@@ -1,0 +1,125 @@
+//! What a provider says around the object that an event is about: whose it is, in which version of the
+//! API, with which data of the receiver's own.
+//!
+//! An event's data is the object, as it is written, and what stood around it is its last member,
+//! `envelope`. Never what the event itself says already: its id, type and time.
+
+use std::borrow::Cow;
+
+use crate::json::{self, Json, Members};
+
+/// The name of the member.
+const NAME: &str = "envelope";
+
+/// What is left of the body once the object and what the event says already are taken out of it.
+///
+/// ```
+/// use hookgate_sdk::{Envelope, Json};
+///
+/// let body = r#"{"id":"evt_1","type":"paid","account":"acct_1","data":{"id":"pi_1"}}"#;
+/// let body = Json::parse(body.as_bytes()).unwrap();
+/// let envelope = Envelope::of(&body.members(), &["id", "type", "data"]);
+/// let data = envelope.around(body.at("/data"), body);
+/// assert_eq!(data, r#"{"id":"pi_1","envelope":{"account":"acct_1"}}"#);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Envelope<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
+
+impl<'a> Envelope<'a> {
+    /// All members but these: where the object is, what the event says already, and what a retry
+    /// counts up.
+    pub fn of(members: &Members<'a>, without: &[&str]) -> Self {
+        Self::default().and(members, without)
+    }
+
+    /// With the members of another object, but these.
+    #[must_use]
+    pub fn and(mut self, members: &Members<'a>, without: &[&str]) -> Self {
+        let other = members.iter().filter(|(name, _)| !without.contains(name));
+        self.0.extend(other.map(|(name, value)| (Cow::Owned(name.to_owned()), value)));
+        self
+    }
+
+    /// The data of an event: the object with the envelope as its last member, or as it is where
+    /// nothing is left of the envelope. The whole body where it has no such object, where this is no
+    /// object or has a member `envelope` of its own, and where the data would be nested too deep.
+    pub fn around(&self, object: Option<Json<'_>>, body: Json<'_>) -> String {
+        let Some(object) = object.filter(|object| object.raw() != "null") else {
+            return body.raw().to_owned();
+        };
+        if self.0.is_empty() {
+            return object.raw().to_owned();
+        }
+        if !object.raw().starts_with('{') {
+            return body.raw().to_owned();
+        }
+        let written = self.written();
+        // In the data all of it stands in two brackets, as here.
+        let fits = Json::parse(format!("[{written}]").as_bytes()).is_ok();
+        if !fits || object.at("/envelope").is_some() {
+            return body.raw().to_owned();
+        }
+        let inner = object.raw().strip_suffix('}').unwrap_or_default().trim_ascii_end();
+        let comma = if inner == "{" { "" } else { "," };
+        format!("{inner}{comma}\"{NAME}\":{written}}}")
+    }
+
+    fn written(&self) -> String {
+        let member = |(name, value): &(Cow<'_, str>, Json<'_>)| {
+            format!("{}:{}", json::quoted(name), value.raw())
+        };
+        format!("{{{}}}", self.0.iter().map(member).collect::<Vec<_>>().join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(body: &str, expected: &str) {
+        let json = Json::parse(body.as_bytes()).unwrap();
+        let data = Envelope::of(&json.members(), &["id", "o"]).around(json.at("/o"), json);
+        assert_eq!(data, expected);
+        assert!(Json::parse(data.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn what_stands_around_an_object_is_its_last_member() {
+        check(
+            r#"{"id":1,"o":{"a":1.10},"v":"x\u00e9"}"#,
+            r#"{"a":1.10,"envelope":{"v":"x\u00e9"}}"#,
+        );
+        check(r#"{"o":{ },"v":null,"w":[1]}"#, r#"{"envelope":{"v":null,"w":[1]}}"#);
+        check("{\"o\":{\"a\":1\n},\"v\\\"\":2}", "{\"a\":1,\"envelope\":{\"v\\\"\":2}}");
+    }
+
+    #[test]
+    fn an_object_with_nothing_around_it_stays_as_it_is() {
+        check(r#"{"id":1,"o":{"a": 1 }}"#, r#"{"a": 1 }"#);
+        check(r#"{"id":1,"o":[ 1 ]}"#, "[ 1 ]");
+    }
+
+    #[test]
+    fn what_can_take_no_envelope_is_the_whole_body() {
+        for body in [
+            r#"{"v":1}"#,
+            r#"{"o":[1],"v":1}"#,
+            r#"{"o":null,"v":1}"#,
+            r#"{"o":{"envelope":0},"v":1}"#,
+        ] {
+            check(body, body);
+        }
+    }
+
+    #[test]
+    fn nothing_is_nested_deeper_than_is_read() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        for depth in 1..1_000 {
+            let body = format!(r#"{{"o":{{"a":1}},"v":{}}}"#, nested(depth));
+            let Ok(json) = Json::parse(body.as_bytes()) else { return };
+            let data = Envelope::of(&json.members(), &["o"]).around(json.at("/o"), json);
+            assert!(Json::parse(data.as_bytes()).is_ok(), "{depth}");
+        }
+    }
+}
