@@ -130,11 +130,18 @@ impl RetryPolicy {
         let Some(delay) = self.delays.get(tries_made.saturating_sub(1) as usize) else {
             return Verdict::Dead;
         };
-        let delay = delay.mul_f64(1.0 + JITTER * (2.0 * jitter.clamp(0.0, 1.0) - 1.0));
+        let delay = stretched(*delay, jitter);
         // The other side knows better when it is ready, within reason; never sooner than we would.
         let asked = Duration::from_millis(retry_after_ms.unwrap_or(0)).min(RETRY_AFTER_MAX);
         Verdict::RetryAt(now.after(delay.max(asked)))
     }
+}
+
+/// The delay with its jitter; one that can't be written is as long as can be.
+fn stretched(delay: Duration, jitter: f64) -> Duration {
+    let jitter = if jitter.is_nan() { 0.5 } else { jitter.clamp(0.0, 1.0) };
+    let seconds = delay.as_secs_f64() * (1.0 + JITTER * (2.0 * jitter - 1.0));
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]
@@ -182,5 +189,17 @@ mod tests {
         assert_eq!(at(0.0), Verdict::RetryAt(NOW.after(secs(80))));
         assert_eq!(at(1.0), Verdict::RetryAt(NOW.after(secs(120))));
         assert_eq!(at(f64::INFINITY), Verdict::RetryAt(NOW.after(secs(120))));
+        assert_eq!(at(f64::NAN), Verdict::RetryAt(NOW.after(secs(100))));
+    }
+
+    #[test]
+    fn no_delay_is_too_long_to_be_waited_for() {
+        for delay in [Duration::MAX, secs(u64::MAX), hours(u64::MAX / 3_600)] {
+            let policy = RetryPolicy { delays: vec![delay] };
+            for jitter in [0.0, 0.5, 1.0] {
+                let verdict = policy.verdict(1, &Outcome::transient(""), NOW, jitter);
+                assert_eq!(verdict, Verdict::RetryAt(Timestamp::MAX));
+            }
+        }
     }
 }
