@@ -283,6 +283,77 @@ async fn a_chain_of_emitted_events_ends() {
     assert_eq!(reasons(&run["tries"]), [reason]);
 }
 
+#[tokio::test]
+async fn what_comes_of_one_receipt_is_bounded_in_number() {
+    let gateway = Setup::guest().start().await;
+
+    let cascade = json!({ "id": "first", "do": "emit", "times": 64, "again": true });
+    gateway.guest(&cascade).await.accepted();
+    gateway.settle().await;
+
+    // Each of the 64 has a share of 14 in the 936 that are left, and wants 64.
+    assert_eq!(gateway.events("type=guest.emitted").await.len(), 64);
+    let dead = gateway.dead().await;
+    assert_eq!(dead.len(), 64);
+    let reason = text(&dead[0]["reason"]);
+    assert!(reason.contains("and 14 events of "), "{reason}");
+    assert!(reason.contains("limits.emitted_events = 1000"), "{reason}");
+}
+
+#[tokio::test]
+async fn what_comes_of_one_receipt_is_bounded_in_bytes_and_in_all_its_events() {
+    let limit = "[limits]\nemitted_bytes = 1000";
+    let gateway = Setup::guest().table(limit).start().await;
+
+    let heavy = |id: &str, bytes: usize| json!({ "id": id, "do": "emit", "emits": "a.b", "data": "x".repeat(bytes) });
+    gateway.guest(&heavy("light", 500)).await.accepted();
+    gateway.guest(&heavy("heavy", 1000)).await.accepted();
+    gateway.settle().await;
+
+    let states = async |id| run_of(&gateway.event(id).await, "guest")["state"].clone();
+    assert_eq!((states("light").await, states("heavy").await), (json!("done"), json!("dead")));
+    assert_eq!(gateway.events("type=a.b").await.len(), 1);
+    let reason = text(&gateway.dead().await[0]["reason"]);
+    assert!(reason.starts_with("the run emits 1 events of 1005 bytes together, and"), "{reason}");
+}
+
+#[tokio::test]
+async fn the_events_of_one_receipt_share_what_may_come_of_it() {
+    let gateway = Setup::guest().start().await;
+
+    let many = json!({ "id": "many", "events": 50, "do": "emit", "times": 21, "emits": "a.b" });
+    gateway.guest(&many).await.accepted();
+    let fewer = json!({ "id": "fewer", "events": 50, "do": "emit", "times": 20, "emits": "a.b" });
+    gateway.guest(&fewer).await.accepted();
+    gateway.settle().await;
+
+    assert_eq!(gateway.events("type=a.b").await.len(), 1000);
+    assert_eq!(gateway.dead().await.len(), 50);
+}
+
+#[tokio::test]
+async fn a_handler_gets_back_what_it_emitted_only_if_it_names_the_very_type() {
+    let gateway = Setup::guest().plugin_as("echo", "guest").start().await;
+
+    for emits in ["guest.emitted", "a.b"] {
+        let command = json!({ "id": emits, "do": "emit", "emits": emits, "data": {} });
+        gateway.guest(&command).await.accepted();
+    }
+    gateway.guest(&json!({ "id": "alerts", "do": "alert" })).await.accepted();
+    gateway.settle().await;
+
+    let handlers = async |event_type: &str| {
+        // Both handlers emit it; the source is the one that did.
+        let found = gateway.events(&format!("type={event_type}&source=guest")).await;
+        assert_eq!(found.len(), 1, "{event_type}: {found:?}");
+        let shown = gateway.event(&text(&found[0]["event_id"])).await;
+        texts(&shown["runs"], "handler")
+    };
+    assert_eq!(handlers("guest.emitted").await, ["echo", "guest"]);
+    assert_eq!(handlers("a.b").await, ["echo"]);
+    assert_eq!(handlers("hookgate.alert").await, ["echo"]);
+}
+
 /// A gateway in which the source `stripe` can't parse yet: another plugin has that name. With the
 /// dead receipt's id and body.
 pub(crate) async fn unparsed(receiver: &Receiver, rest: &str) -> (Harness, String, String) {

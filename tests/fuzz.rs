@@ -145,7 +145,7 @@ async fn samples(
 async fn read(host: &Host, plugin: &Arc<Plugin>, settings: &Arc<str>, request: Request) {
     let request = Arc::new(request);
     let shown = || format!("{}: {request:?}", plugin.name());
-    if let Err(error) = host.claims(plugin, settings, &request).await {
+    if let Err(error) = host.claims(plugin, settings, plugin.name(), &request).await {
         panic!("{error}: {}", shown());
     }
     if let Err(failed) = host.parse(plugin, settings, plugin.name(), &request).await {

@@ -1,9 +1,11 @@
 //! What a plugin can do wrong, and that it costs nobody but itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookgate::store::WorkKind;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::harness::{
     Harness, Receiver, Setup, payment, plugin_file, reasons, run_of, text, texts,
@@ -235,29 +237,176 @@ async fn after_every_crash_the_next_call_finds_nothing_of_it() {
     }
 }
 
+/// Whether the runs of the guest are paused, as the metrics say.
+async fn is_paused(gateway: &Harness) -> bool {
+    let metrics = gateway.ask("/metrics").await.body;
+    metrics.contains(r#"hookgate_paused{kind="run",name="guest"} 1"#)
+}
+
+/// A gateway whose guest has used up its time three times in a row, with a run behind that waits.
+async fn paused() -> Harness {
+    let gateway = Setup::guest().table(DEADLINES).start().await;
+    for id in ["1", "2", "3"] {
+        let spin = json!({ "id": id, "do": "nothing", "then": "spin", "until": 2 });
+        gateway.guest(&spin).await.accepted();
+        gateway.settle().await;
+    }
+    let waiting = handled(&gateway, json!({ "id": "4" })).await;
+    assert_eq!((&waiting["state"], &waiting["tries_made"]), (&json!("pending"), &json!(0)));
+    assert!(is_paused(&gateway).await);
+    gateway
+}
+
+#[tokio::test]
+async fn a_handler_that_spins_again_and_again_is_paused_and_one_good_run_ends_it() {
+    let gateway = paused().await;
+
+    // Past the pause, and past the delay before the second try of what spun.
+    gateway.advance(Duration::from_secs(6)).await;
+
+    for id in ["1", "2", "3", "4"] {
+        assert_eq!(run_of(&gateway.event(id).await, "guest")["state"], "done", "{id}");
+    }
+    assert!(!is_paused(&gateway).await);
+}
+
+#[tokio::test]
+async fn another_version_of_a_paused_handler_runs_at_once() {
+    let receiver = Receiver::start().await;
+    let gateway = paused().await;
+    gateway
+        .reconfigure(|text| {
+            let url = receiver.url();
+            let grant = "[handlers.guest]\nendpoints = [\"crm\"]";
+            let secret = crate::harness::ENDPOINT_SECRET;
+            format!(
+                "{text}\n{grant}\n[endpoints.crm]\nurl = \"{url}\"\nevents = []\n\
+                 secrets = [{{ value = \"{secret}\" }}]"
+            )
+        })
+        .await;
+    let send = json!({ "id": "5", "do": "send", "endpoint": "crm", "text": "here" });
+    gateway.guest(&send).await.accepted();
+
+    let newer = crate::reload::edition(&std::fs::read(plugin_file("guest")).unwrap(), 7);
+    gateway.drop_plugin("guest", &newer);
+    gateway.reload().await;
+    receiver.arrived(1).await;
+
+    gateway.settle().await;
+    assert_eq!(run_of(&gateway.event("4").await, "guest")["state"], "done");
+}
+
+#[tokio::test]
+async fn what_broke_is_counted_by_its_cause() {
+    let gateway = Setup::guest().table("[limits]\nhandle_deadline = \"2s\"").start().await;
+
+    for (number, command) in ["spin", "trap", "hoard", "lie", "retry"].into_iter().enumerate() {
+        gateway.guest(&json!({ "id": number.to_string(), "do": command })).await.accepted();
+        gateway.settle().await;
+    }
+    gateway.guest(&json!({ "do": "trap", "at": "parse" })).await.accepted();
+    gateway.settle().await;
+
+    let metrics = gateway.ask("/metrics").await.body;
+    let causes = [
+        r#"runs_total{handler="guest",outcome="transient",cause="deadline"} 1"#,
+        r#"runs_total{handler="guest",outcome="transient",cause="trap"} 1"#,
+        r#"runs_total{handler="guest",outcome="transient",cause="memory"} 1"#,
+        r#"runs_total{handler="guest",outcome="permanent",cause="contract"} 1"#,
+        r#"runs_total{handler="guest",outcome="transient",cause="failure"} 1"#,
+        r#"parses_total{source="guest",outcome="transient",cause="trap"} 1"#,
+    ];
+    for cause in causes {
+        assert!(metrics.contains(cause), "no {cause} in\n{metrics}");
+    }
+}
+
 #[tokio::test]
 async fn a_handler_that_spins_holds_up_no_other() {
     let receiver = Receiver::start().await;
+    // Four threads, all of which two handlers that spin would have.
     let gateway = Setup::stripe()
         .plugin("guest")
+        .plugin_as("echo", "guest")
         .source("guest", "guest", "verify = \"none\"")
         .endpoint("crm", &receiver, &["customer.*"])
         .handler("dunning", "endpoints = [\"crm\"]")
-        .table("[limits]\nhandle_deadline = \"2s\"")
+        .table("[limits]\nhandle_deadline = \"5s\"\nrun_threads = 4")
         .start()
         .await;
+    let failed = async |number: usize| {
+        let body = payment(&format!("evt_{number}"), "pi_1", "payment_failed");
+        gateway.stripe(&body).await.accepted();
+    };
+    failed(0).await;
+    receiver.arrived(1).await;
 
     for number in 0..20 {
         gateway.guest(&json!({ "id": format!("spin-{number}"), "do": "spin" })).await.accepted();
     }
-    for number in 0..5 {
-        let body = payment(&format!("evt_{number}"), "pi_1", "payment_failed");
-        gateway.stripe(&body).await.accepted();
+    for number in 1..6 {
+        failed(number).await;
     }
-    receiver.arrived(5).await;
+    receiver.arrived(6).await;
 
     let runs = gateway.stats().works[&WorkKind::Run];
-    assert!(runs.retrying < 7, "the others waited for those that spin: {runs:?}");
+    assert_eq!(runs.retrying, 0, "the others waited for those that spin: {runs:?}");
+}
+
+#[tokio::test]
+async fn five_sources_whose_parse_spins_hold_up_no_other() {
+    let receiver = Receiver::start().await;
+    let sources = ["one", "two", "three", "four", "five"];
+    let setup = Setup::stripe()
+        .plugin("guest")
+        .endpoint("crm", &receiver, &["payment.failed"])
+        .table("[limits]\nparse_deadline = \"5s\"\nparse_threads = 3");
+    let open = |setup: Setup, source: &&str| setup.source(source, "guest", "verify = \"none\"");
+    let gateway = sources.iter().fold(setup, open).start().await;
+    let failed = async |number: usize| {
+        let body = payment(&format!("evt_{number}"), "pi_1", "payment_failed");
+        gateway.stripe(&body).await.accepted();
+    };
+    failed(0).await;
+    receiver.arrived(1).await;
+
+    for number in 0..100 {
+        let spin = json!({ "do": "spin", "at": "parse" }).to_string();
+        gateway.post(sources[number % sources.len()], &[], spin).await.accepted();
+    }
+    for number in 1..6 {
+        failed(number).await;
+    }
+    receiver.arrived(6).await;
+
+    let parses = gateway.stats().works[&WorkKind::Parse];
+    assert_eq!(parses.retrying, 0, "the others waited for those that spin: {parses:?}");
+}
+
+#[tokio::test]
+async fn sources_whose_claims_spin_hold_up_no_other() {
+    let sources = ["one", "two", "three", "four"];
+    let setup = Setup::stripe()
+        .plugin("guest")
+        .table("[limits]\nclaims_deadline = \"5s\"\nclaims_threads = 3");
+    let open = |setup: Setup, source: &&str| setup.source(source, "guest", "verify = \"none\"");
+    let gateway = sources.iter().fold(setup, open).start().await;
+    let gateway = Arc::new(gateway);
+    let body = |number| payment(&format!("evt_{number}"), "pi_1", "succeeded");
+    gateway.stripe(&body(0)).await.accepted();
+
+    let mut spinning = JoinSet::new();
+    for number in 0..64 {
+        let (gateway, source) = (gateway.clone(), sources[number % sources.len()]);
+        let spin = json!({ "do": "spin", "at": "claim" }).to_string();
+        spinning.spawn(async move { gateway.post(source, &[], spin).await });
+    }
+    for number in 1..21 {
+        gateway.stripe(&body(number)).await.accepted();
+    }
+
+    assert!(spinning.try_join_next().is_none(), "the neighbour waited for those that spin");
 }
 
 #[tokio::test]

@@ -136,7 +136,10 @@ async fn is_as_it_wants(
         return recorded.is(*status, content_type, body.as_bytes());
     }
     let settings = Value::Object(vector.settings(&provider.about.example)).to_string().into();
-    let claims = provider.host.claims(&provider.plugin, &settings, &request.into()).await;
+    let claims = provider
+        .host
+        .claims(&provider.plugin, &settings, provider.plugin.name(), &request.into())
+        .await;
     let own = claims.expect("the plugin works").ok().and_then(|claims| claims.reply);
     own.as_ref().or(provider.info().reply.as_ref()).map_or(*status == 200, |reply| {
         (reply.status, reply.body.as_ref()) == (*status, body.as_bytes())

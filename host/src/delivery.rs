@@ -15,7 +15,7 @@ use url::Url;
 use crate::clock::Clock;
 use crate::egress::{self, Answer, Egress, EgressError};
 use crate::event::Timestamp;
-use crate::ids::Name;
+use crate::ids::{Id, Name};
 use crate::metrics::Metrics;
 use crate::outbound::{self, Content, Format, InvalidData, SigningKey};
 use crate::retry::{Outcome, RetryPolicy, Verdict};
@@ -80,8 +80,19 @@ impl Work for Deliveries {
         self.0.store.ready(WorkKind::Delivery)
     }
 
+    fn id(work: &DeliveryWork) -> Id {
+        work.id
+    }
+
     async fn perform(self, work: DeliveryWork) -> Result<(), store::Error> {
         self.0.deliver(work).await
+    }
+
+    async fn crash(self, work: DeliveryWork, reason: String) -> Result<(), store::Error> {
+        let began = (self.0.clock.now(), Instant::now());
+        let seen = Seen::nothing(Outcome::transient(reason));
+        // Not the endpoint's own schedule: that may be what panicked.
+        self.0.record(work, seen, &RetryPolicy::deliveries(), began).await
     }
 }
 
@@ -100,12 +111,11 @@ impl Seen {
 
 impl Delivery {
     async fn deliver(&self, work: DeliveryWork) -> Result<(), store::Error> {
-        let started = Instant::now();
-        let at = self.clock.now();
+        let began = (self.clock.now(), Instant::now());
         let endpoint = self.endpoints.load().get(&work.endpoint).cloned();
         let (seen, retry) = match endpoint {
             Some(endpoint) => {
-                let seen = self.attempt(&work, &endpoint, at).await?;
+                let seen = self.attempt(&work, &endpoint, began.0).await?;
                 (seen, endpoint.retry.clone())
             }
             None => {
@@ -113,6 +123,16 @@ impl Delivery {
                 (Seen::nothing(Outcome::transient(reason)), RetryPolicy::deliveries())
             }
         };
+        self.record(work, seen, &retry, began).await
+    }
+
+    async fn record(
+        &self,
+        work: DeliveryWork,
+        seen: Seen,
+        retry: &RetryPolicy,
+        (at, started): (Timestamp, Instant),
+    ) -> Result<(), store::Error> {
         let Seen { status, answer, outcome } = seen;
         let tries_made = work.tries_made + 1;
         let verdict = retry.verdict(tries_made, &outcome, self.clock.now(), fastrand::f64());

@@ -3,23 +3,28 @@
 //! The part between what was accepted and what is delivered. It asks plugins, judges how they ended
 //! and commits; it never sends anything anywhere, and keeps nothing that the store does not have.
 
+mod breaker;
+mod emitted;
 mod parses;
 mod runs;
 mod turns;
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
+use crate::effect::{Allowance, LogLine};
 use crate::ids::Name;
-use crate::metrics::Metrics;
-use crate::plugin::{self, CallError, Grant, Plugin, Registry};
+use crate::metrics::{Cause, Metrics};
+use crate::plugin::{self, CallError, CallFailed, Grant, Plugin, Registry};
 use crate::retry::{Outcome, RetryPolicy};
 use crate::route::Pattern;
-use crate::store::{PluginStamp, Routes, Store};
+use crate::store::{PluginStamp, Routes, Store, WorkKind};
 
+pub(crate) use breaker::Breakers;
 pub(crate) use parses::Parses;
 pub(crate) use runs::Runs;
 
@@ -70,16 +75,52 @@ pub struct Dispatch {
     pub crashes: RetryPolicy,
     /// Runs at a time of one handler.
     pub runs_per_handler: usize,
+    /// What may be emitted below all events of one receipt.
+    pub allowance: Allowance,
+    /// Which sources' parses are paused.
+    pub parse_breakers: Breakers,
+    /// Which handlers' runs are paused.
+    pub run_breakers: Breakers,
 }
 
+/// How a call for a parse or a run ended, and what it asks for, which is nothing if it failed.
+struct Ended<'a, A> {
+    outcome: Outcome,
+    /// If it is no success.
+    cause: Option<Cause>,
+    policy: &'a RetryPolicy,
+    asked: A,
+    plugin: Option<PluginStamp>,
+    log: Vec<LogLine>,
+}
+
+/// Logs a line of a plugin at the plugin's own level.
+macro_rules! plugin_says {
+    ($line:expr, $($fields:tt)*) => {
+        match $line.level {
+            LogLevel::Debug => ::tracing::debug!($($fields)*, "{}", $line.message),
+            LogLevel::Info => ::tracing::info!($($fields)*, "{}", $line.message),
+            LogLevel::Warn => ::tracing::warn!($($fields)*, "{}", $line.message),
+            LogLevel::Error => ::tracing::error!($($fields)*, "{}", $line.message),
+        }
+    };
+}
+use plugin_says;
+
 impl Dispatch {
-    /// Where an event of this type goes. `granted` limits the endpoints for what a handler emits.
-    fn routes(&self, rules: &Rules, event_type: &str, granted: Option<&Grant>) -> Routes {
+    /// Where an event of this type goes. What a handler emits goes only to the endpoints that are
+    /// granted to it, and back to itself only if it names that very type.
+    fn routes(&self, rules: &Rules, event_type: &str, emitted: Option<(&Name, &Grant)>) -> Routes {
         let wanted = |patterns: &[Pattern]| patterns.iter().any(|it| it.matches(event_type));
         let handles = |plugin: &Arc<Plugin>| {
-            plugin.handler().is_some_and(|info| wanted(&info.types)).then(|| plugin.name().clone())
+            let types = &plugin.handler()?.types;
+            let is_own = emitted.is_some_and(|(handler, _)| handler == plugin.name());
+            let goes =
+                if is_own { types.iter().any(|it| it.names(event_type)) } else { wanted(types) };
+            goes.then(|| plugin.name().clone())
         };
-        let allowed = |name: &Name| granted.is_none_or(|granted| granted.endpoints.contains(name));
+        let allowed =
+            |name: &Name| emitted.is_none_or(|(_, granted)| granted.endpoints.contains(name));
         let subscribed = rules.subscriptions.iter().filter(|(_, patterns)| wanted(patterns));
         Routes {
             handlers: self.registry.list().iter().filter_map(handles).collect(),
@@ -108,9 +149,103 @@ impl Dispatch {
             }
             // The contract is broken; the same again would break it again.
             CallError::Lie(_) => (Outcome::permanent(error.to_string()), &self.crashes),
-            CallError::Trap { .. } | CallError::Deadline { .. } | CallError::Memory { .. } => {
-                (Outcome::transient(error.to_string()), &self.crashes)
+            CallError::Trap { .. }
+            | CallError::Deadline { .. }
+            | CallError::Memory { .. }
+            | CallError::Panicked { .. } => (Outcome::transient(error.to_string()), &self.crashes),
+        }
+    }
+
+    /// There was nothing that could have been called.
+    fn missing<A: Default>(&self, reason: String) -> Ended<'_, A> {
+        Ended {
+            outcome: Outcome::transient(reason),
+            cause: Some(Cause::Missing),
+            policy: &self.failures,
+            asked: A::default(),
+            plugin: None,
+            log: Vec::new(),
+        }
+    }
+
+    /// The plugin returned: with what it asks for, or with why it failed.
+    fn returned<A: Default>(
+        &self,
+        asked: Result<A, (Outcome, Cause)>,
+        plugin: PluginStamp,
+        log: Vec<LogLine>,
+    ) -> Ended<'_, A> {
+        let (outcome, cause, asked) = match asked {
+            Ok(asked) => (Outcome::Success, None, asked),
+            Err((outcome, cause)) => (outcome, Some(cause), A::default()),
+        };
+        Ended { outcome, cause, policy: &self.failures, asked, plugin: Some(plugin), log }
+    }
+
+    /// The plugin did not return.
+    fn broken<A: Default>(&self, failed: CallFailed, plugin: PluginStamp) -> Ended<'_, A> {
+        let CallFailed { error, log } = failed;
+        let (outcome, policy) = self.judge(&error);
+        let (cause, asked) = (Some(cause(&error)), A::default());
+        Ended { outcome, cause, policy, asked, plugin: Some(plugin), log }
+    }
+
+    /// The host itself panicked.
+    fn panicked<A: Default>(&self, reason: String) -> Ended<'_, A> {
+        Ended {
+            outcome: Outcome::transient(reason),
+            cause: Some(Cause::Panic),
+            policy: &self.crashes,
+            asked: A::default(),
+            plugin: None,
+            log: Vec::new(),
+        }
+    }
+
+    /// Resolves when more may be claimed than before: of the store, or because a pause ends or
+    /// another plugin is loaded while something is paused.
+    fn ready(
+        &self,
+        kind: WorkKind,
+        breakers: &Breakers,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let (stored, clock) = (self.store.ready(kind), self.clock.clone());
+        let end = breakers.next_end();
+        let mut changes = end.is_some().then(|| self.registry.changes());
+        async move {
+            let reloaded = async {
+                match &mut changes {
+                    // The registry lives as long as this: it is a change and no end.
+                    Some(changes) => drop(changes.changed().await),
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = stored => (),
+                () = clock.reached(end) => (),
+                () = reloaded => (),
             }
         }
     }
 }
+
+/// Of this many at a time, with so much room left, how many one source or handler may have: it never
+/// takes more than half of what is left, so that those that hang never take all of it.
+fn fair_limit(most: usize, room: usize) -> usize {
+    most.min(room / 2).max(1)
+}
+
+fn cause(error: &CallError) -> Cause {
+    match error {
+        CallError::Trap { .. } => Cause::Trap,
+        CallError::Deadline { .. } => Cause::Deadline,
+        CallError::Memory { .. } => Cause::Memory,
+        CallError::Lie(_) => Cause::Contract,
+        CallError::Busy => Cause::Busy,
+        CallError::Host(_) => Cause::Host,
+        CallError::Panicked { .. } => Cause::Panic,
+    }
+}
+
+#[cfg(test)]
+mod tests;

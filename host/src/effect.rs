@@ -42,6 +42,51 @@ pub struct Emission {
     pub data: String,
 }
 
+impl Emission {
+    /// What its texts take, in bytes.
+    pub fn bytes(&self) -> usize {
+        let money = self.money.as_ref().map_or(0, |it| it.amount.len() + it.currency.len());
+        let labels = self.labels.iter().map(|(name, value)| name.len() + value.len());
+        let subject = self.subject.as_ref().map_or(0, String::len);
+        self.event_type.len() + subject + money + labels.sum::<usize>() + self.data.len()
+    }
+}
+
+/// What may still be emitted below an event: by all runs on it, by those on what they emit, and so
+/// on. Whoever emits divides the rest among what it emitted, so a whole tree never has more than
+/// its root was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowance {
+    /// So many events.
+    pub events: u32,
+    /// Which have so many bytes together, as [`Emission::bytes`] counts.
+    pub bytes: u64,
+}
+
+impl Allowance {
+    /// The share of one of so many.
+    #[must_use]
+    pub fn share(self, among: usize) -> Self {
+        let among = among.max(1);
+        Self {
+            events: self.events / u32::try_from(among).unwrap_or(u32::MAX),
+            bytes: self.bytes / among as u64,
+        }
+    }
+
+    /// What is left of it after so many events with so many bytes; nothing if they are too many.
+    pub fn after(self, events: usize, bytes: usize) -> Option<Self> {
+        let events = self.events.checked_sub(u32::try_from(events).ok()?)?;
+        Some(Self { events, bytes: self.bytes.checked_sub(bytes as u64)? })
+    }
+
+    /// At least as much as this.
+    #[must_use]
+    pub fn at_least(self, least: Self) -> Self {
+        Self { events: self.events.max(least.events), bytes: self.bytes.max(least.bytes) }
+    }
+}
+
 /// Bytes for one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parcel {
@@ -95,4 +140,51 @@ pub enum LogLevel {
     Warn,
     /// Wrong.
     Error,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Emits as much as it may on every level, in each of `handlers` runs, and counts.
+    fn spend(allowance: Allowance, handlers: usize, depth: u32) -> (u64, u64) {
+        let mine = allowance.share(handlers);
+        if depth == 0 || mine.events == 0 {
+            return (0, 0);
+        }
+        let count = mine.events.min(64).div_ceil(2) as usize;
+        let bytes = usize::try_from(mine.bytes / 2).unwrap();
+        let left = mine.after(count, bytes).unwrap().share(count);
+        let (mut events, mut weight) = (0, 0);
+        for _ in 0..handlers {
+            events += count as u64;
+            weight += bytes as u64;
+            for _ in 0..count {
+                let below = spend(left, handlers, depth - 1);
+                events += below.0;
+                weight += below.1;
+            }
+        }
+        (events, weight)
+    }
+
+    #[test]
+    fn a_tree_never_has_more_than_its_root_was_given() {
+        let root = Allowance { events: 1_000, bytes: 16 << 20 };
+        for handlers in [1, 2, 3, 7] {
+            let (events, bytes) = spend(root, handlers, 8);
+            assert!(events <= 1_000 && bytes <= 16 << 20, "{handlers}: {events}, {bytes}");
+            assert!(events > 0, "{handlers}");
+        }
+    }
+
+    #[test]
+    fn more_than_is_left_is_nothing() {
+        let few = Allowance { events: 2, bytes: 10 };
+        assert_eq!(few.after(2, 10), Some(Allowance { events: 0, bytes: 0 }));
+        assert_eq!(few.after(3, 10), None);
+        assert_eq!(few.after(2, 11), None);
+        assert_eq!(few.after(usize::MAX, 0), None);
+        assert_eq!(few.share(0), few);
+    }
 }

@@ -26,12 +26,12 @@ use crate::admin::{self, Admin};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::{Deliveries, Delivery};
-use crate::dispatch::{Dispatch, Parses, Runs};
+use crate::dispatch::{Breakers, Dispatch, Parses, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest};
 use crate::keys::Keys;
 use crate::listener::{self, Limits};
-use crate::metrics::Metrics;
+use crate::metrics::{Kind, Metrics};
 use crate::plugin::{self, Compiler, Registry};
 use crate::retry::RetryPolicy;
 use crate::store::{self, Store};
@@ -247,12 +247,14 @@ impl Parts {
         let store = tokio::task::spawn_blocking(opened).await??;
         let compiled = compiled.unwrap_or_else(|| config.data.join("compiled"));
         let mut plugins = plugin::Config::new(compiler, Some(compiled));
+        plugins.threads = limits.threads();
         plugins.deadlines.claims = limits.claims_deadline();
         plugins.deadlines.parse = limits.parse_deadline();
         plugins.deadlines.handle = limits.handle_deadline();
         plugins.memory_max = limits.plugin_memory_bytes;
         let host = plugin::Host::new(plugins)?;
         let registry = Arc::new(Registry::default());
+        let breakers = |kind| Breakers::new(kind, clock.clone(), metrics.clone());
         let dispatch = Arc::new(Dispatch {
             host: host.clone(),
             registry: registry.clone(),
@@ -263,6 +265,9 @@ impl Parts {
             failures: RetryPolicy::plugins(),
             crashes: RetryPolicy::crashes(),
             runs_per_handler: limits.runs_per_handler,
+            allowance: limits.allowance(),
+            parse_breakers: breakers(Kind::Receipt),
+            run_breakers: breakers(Kind::Run),
         });
         let egress = Egress::new(live::egress_config(config), clock.clone())?;
         let keys = match keys {

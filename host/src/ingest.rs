@@ -236,7 +236,7 @@ impl Ingest {
         request: &Arc<Request>,
     ) -> Result<Claims, Rejection> {
         let info = plugin.provider().expect("a provider was looked for");
-        let claims = self.host.claims(plugin, &source.settings, request).await;
+        let claims = self.host.claims(plugin, &source.settings, name, request).await;
         let claims = match (claims.map_err(Rejection::Plugin)?, source.verify) {
             (Ok(claims), _) => claims,
             // Nothing needs to be proven, and so nothing needs to be claimed.

@@ -27,8 +27,8 @@ pub struct Metrics {
     registry: Arc<Registry>,
     requests: Counters,
     refusals: Counters,
-    parses: Counters,
-    runs: Counters,
+    parses: Tries,
+    runs: Tries,
     attempts: Counters,
     alerts: Counters,
     reloads: Counters,
@@ -41,8 +41,10 @@ pub struct Metrics {
     last_sweep: Gauge,
     sweep_failures: Counter,
     damaged_records: Gauge,
+    paused: Family<[(&'static str, Label); 2], Gauge>,
 }
 
+type Tries = Family<[(&'static str, Label); 3], Counter>;
 type Counters = Family<[(&'static str, Label); 2], Counter>;
 type Gauges = Family<[(&'static str, &'static str); 1], Gauge>;
 
@@ -94,6 +96,31 @@ pub enum Reloaded {
     Removed,
 }
 
+/// Why a parse or a run did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The plugin says so.
+    Failure,
+    /// The plugin trapped, which is what a panic of its own becomes.
+    Trap,
+    /// It did not return in time.
+    Deadline,
+    /// It wanted too much memory.
+    Memory,
+    /// It broke the contract.
+    Contract,
+    /// It asked for more than a run, or what comes of one receipt, may have.
+    Limit,
+    /// All threads were taken and the queue was full.
+    Busy,
+    /// The host failed it.
+    Host,
+    /// The host panicked over it.
+    Panic,
+    /// No such plugin is loaded, or no such source is configured.
+    Missing,
+}
+
 /// What there can be a backlog of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -124,8 +151,8 @@ impl Metrics {
         let metrics = Self {
             requests: counters(r, "requests", "Requests to sources, by answer"),
             refusals: counters(r, "refusals", "Requests that were refused, by reason"),
-            parses: counters(r, "parses", "Receipts that were parsed, by outcome"),
-            runs: counters(r, "runs", "Tries to run a handler, by outcome"),
+            parses: tries(r, "parses", "Tries to parse a receipt, by outcome and cause"),
+            runs: tries(r, "runs", "Tries to run a handler, by outcome and cause"),
             attempts: counters(r, "attempts", "Attempts to deliver, by outcome"),
             alerts: counters(r, "alerts", "Alerts that handlers raised"),
             reloads: counters(r, "reloads", "Plugins that were loaded again, by outcome"),
@@ -138,6 +165,7 @@ impl Metrics {
             last_sweep: last_sweep(r),
             sweep_failures: Counter::default(),
             damaged_records: Gauge::default(),
+            paused: paused(r),
             registry: Arc::default(),
         };
         let failures = metrics.sweep_failures.clone();
@@ -165,14 +193,14 @@ impl Metrics {
         count(&self.refusals, ("source", source), ("reason", reason));
     }
 
-    /// A receipt was parsed, or could not be.
-    pub fn parse(&self, source: &Name, outcome: &Outcome) {
-        count(&self.parses, ("source", source), ("outcome", outcome_label(outcome)));
+    /// A receipt was parsed, or could not be for this cause.
+    pub fn parse(&self, source: &Name, outcome: &Outcome, cause: Option<Cause>) {
+        count_try(&self.parses, ("source", source), outcome, cause);
     }
 
-    /// A handler was tried on an event, for this time.
-    pub fn run(&self, handler: &Name, outcome: &Outcome, time: Duration) {
-        count(&self.runs, ("handler", handler), ("outcome", outcome_label(outcome)));
+    /// A handler was tried on an event, for this time, and failed for this cause if it did.
+    pub fn run(&self, handler: &Name, outcome: &Outcome, cause: Option<Cause>, time: Duration) {
+        count_try(&self.runs, ("handler", handler), outcome, cause);
         self.run_time.observe(time.as_secs_f64());
     }
 
@@ -195,6 +223,13 @@ impl Metrics {
     /// A plugin was loaded again, or not.
     pub fn reload(&self, plugin: &Name, reloaded: Reloaded) {
         count(&self.reloads, ("plugin", plugin), ("outcome", reloaded.label()));
+    }
+
+    /// Whether the parses of a source or the runs of a handler are paused, because they broke again
+    /// and again.
+    pub fn set_paused(&self, kind: Kind, name: &Name, paused: bool) {
+        let labels = [("kind", Label::Case(kind.label())), ("name", Label::Name(name.clone()))];
+        self.paused.get_or_create(&labels).set(paused.into());
     }
 
     /// What the store holds now; set before [`Metrics::render`].
@@ -267,6 +302,23 @@ impl Reloaded {
     }
 }
 
+impl Cause {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Failure => "failure",
+            Self::Trap => "trap",
+            Self::Deadline => "deadline",
+            Self::Memory => "memory",
+            Self::Contract => "contract",
+            Self::Limit => "limit",
+            Self::Busy => "busy",
+            Self::Host => "host",
+            Self::Panic => "panic",
+            Self::Missing => "missing",
+        }
+    }
+}
+
 impl Kind {
     fn label(self) -> &'static str {
         match self {
@@ -288,6 +340,28 @@ fn outcome_label(outcome: &Outcome) -> &'static str {
 fn count(counters: &Counters, name: (&'static str, &Name), case: (&'static str, &'static str)) {
     let labels = [(name.0, Label::Name(name.1.clone())), (case.0, Label::Case(case.1))];
     counters.get_or_create(&labels).inc();
+}
+
+fn count_try(tries: &Tries, name: (&'static str, &Name), outcome: &Outcome, cause: Option<Cause>) {
+    let labels = [
+        (name.0, Label::Name(name.1.clone())),
+        ("outcome", Label::Case(outcome_label(outcome))),
+        ("cause", Label::Case(cause.map_or("", Cause::label))),
+    ];
+    tries.get_or_create(&labels).inc();
+}
+
+fn tries(registry: &mut Registry, name: &str, help: &str) -> Tries {
+    let tries = Tries::default();
+    registry.register(name, help, tries.clone());
+    tries
+}
+
+fn paused(registry: &mut Registry) -> Family<[(&'static str, Label); 2], Gauge> {
+    let gauges = Family::<[(&'static str, Label); 2], Gauge>::default();
+    let help = "Sources whose parses, and handlers whose runs, are paused";
+    registry.register("paused", help, gauges.clone());
+    gauges
 }
 
 fn counters(registry: &mut Registry, name: &str, help: &str) -> Counters {
@@ -338,8 +412,9 @@ mod tests {
         metrics.request(&name(), Answered::Accepted, TIME);
         metrics.clone().request(&name(), Answered::Accepted, TIME);
         metrics.refusal(&name(), "mismatch");
-        metrics.parse(&name(), &Outcome::permanent("not JSON"));
-        metrics.run(&name(), &Outcome::transient("timeout"), TIME);
+        metrics.parse(&name(), &Outcome::permanent("not JSON"), Some(Cause::Failure));
+        metrics.run(&name(), &Outcome::transient("timeout"), Some(Cause::Deadline), TIME);
+        metrics.set_paused(Kind::Run, &name(), true);
         metrics.attempt(&name(), &Outcome::Success, TIME);
         metrics.alert(&name(), Severity::Critical);
         metrics.reload(&name(), Reloaded::Kept);
@@ -347,8 +422,12 @@ mod tests {
         let accepted = r#"hookgate_requests_total{source="stripe",outcome="accepted"} 2"#;
         check(&metrics, accepted);
         check(&metrics, r#"hookgate_refusals_total{source="stripe",reason="mismatch"} 1"#);
-        check(&metrics, r#"hookgate_parses_total{source="stripe",outcome="permanent"} 1"#);
-        check(&metrics, r#"hookgate_runs_total{handler="stripe",outcome="transient"} 1"#);
+        let parsed =
+            r#"hookgate_parses_total{source="stripe",outcome="permanent",cause="failure"} 1"#;
+        check(&metrics, parsed);
+        let run = r#"hookgate_runs_total{handler="stripe",outcome="transient",cause="deadline"} 1"#;
+        check(&metrics, run);
+        check(&metrics, r#"hookgate_paused{kind="run",name="stripe"} 1"#);
         check(&metrics, r#"hookgate_attempts_total{endpoint="stripe",outcome="success"} 1"#);
         check(&metrics, r#"hookgate_alerts_total{handler="stripe",severity="critical"} 1"#);
         check(&metrics, r#"hookgate_reloads_total{plugin="stripe",outcome="kept"} 1"#);
@@ -357,7 +436,7 @@ mod tests {
     #[test]
     fn times_fall_into_buckets() {
         let metrics = Metrics::new();
-        metrics.run(&name(), &Outcome::Success, TIME);
+        metrics.run(&name(), &Outcome::Success, None, TIME);
         check(&metrics, "hookgate_run_seconds_count 1");
         check(&metrics, r#"hookgate_run_seconds_bucket{le="0.002"} 0"#);
         check(&metrics, r#"hookgate_run_seconds_bucket{le="0.004"} 1"#);

@@ -28,8 +28,10 @@ mod wasm;
 
 use std::fmt;
 use std::io;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use wasmtime::Engine;
@@ -44,7 +46,7 @@ pub use self::compile::{COMPILE_ARGUMENT, CompileError, Compiler, compile_child}
 use self::context::Context;
 pub use self::convert::{EVENTS_MAX, Failure, FailureKind, HandleContext, YIELD_BYTES_MAX};
 pub use self::folder::{Folder, Reloaded};
-use self::lane::Lane;
+use self::lane::{Lane, Shape, all_threads};
 pub use self::lie::Lie;
 pub use self::load::LoadError;
 pub use self::registry::Registry;
@@ -65,7 +67,7 @@ pub struct Config {
     pub compiler: Compiler,
     /// How many threads run guests, at least one of each kind.
     pub threads: Threads,
-    /// How many calls of each kind may wait for a thread.
+    /// How many calls of each kind may wait for a thread, over all sources or handlers.
     pub queue: usize,
     /// How long each kind of call may take.
     pub deadlines: Deadlines,
@@ -73,15 +75,34 @@ pub struct Config {
     pub memory_max: usize,
 }
 
-/// How many threads run guests. No kind of call takes the threads of another.
+/// How many threads run guests. No kind of call takes the threads of another, and of one kind no
+/// source or handler takes all. As many again stand by for when these are held by calls that run
+/// long, and half as many are for the sources and handlers that are slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threads {
     /// For claims, which a payment gateway waits for.
     pub claims: usize,
-    /// For parsing, checking settings, and signing. No source takes all of them.
+    /// For parsing, checking settings, and signing.
     pub parse: usize,
-    /// For handlers. They compute rather than wait, but a few spinning ones must not hold all.
+    /// For handlers.
     pub run: usize,
+}
+
+impl Threads {
+    /// Fewer of a kind would leave none when one is taken.
+    pub const LEAST: usize = 2;
+    /// More of a kind would only take address space: guests compute and never wait.
+    pub const MOST: usize = 256;
+
+    /// As fit this machine: a quick source or handler can use every core, and one thread is left.
+    ///
+    /// More threads than cores cost little, for the system takes turns with them; fewer would leave
+    /// a core idle, or no thread for the neighbours of one that computes for long.
+    pub fn of_this_machine() -> Self {
+        let cores = available_parallelism().map_or(Self::LEAST, NonZero::get);
+        let cores = cores.clamp(Self::LEAST, Self::MOST - 2);
+        Self { claims: cores + 1, parse: cores + 1, run: cores + 2 }
+    }
 }
 
 /// How long a call may take, making the instance included.
@@ -104,7 +125,7 @@ impl Config {
         Self {
             cache,
             compiler,
-            threads: Threads { claims: 2, parse: 3, run: 4 },
+            threads: Threads::of_this_machine(),
             queue: 1024,
             deadlines: Deadlines {
                 claims: milliseconds(100),
@@ -168,7 +189,8 @@ impl Host {
     pub fn new(config: Config) -> Result<Self, StartError> {
         let engine_error = |error: wasmtime::Error| StartError::Engine(error.into());
         let Threads { claims, parse, run } = config.threads;
-        let slots = u32::try_from(claims.max(1) + parse.max(1) + run.max(1)).unwrap_or(u32::MAX);
+        let slots: usize = [claims, parse, run].into_iter().map(all_threads).sum();
+        let slots = u32::try_from(slots).unwrap_or(u32::MAX);
         let slots = slots.saturating_add(SPARE_SLOTS);
         let engine = engine::pooled(slots).map_err(engine_error)?;
         engine::start_ticker(&engine).map_err(StartError::Thread)?;
@@ -183,16 +205,26 @@ impl Host {
 
         let compile = Compile::new(config.compiler.clone(), config.cache.clone());
         let compile = compile.map_err(StartError::Cache)?;
-        let lane =
-            |name, threads| Lane::start(name, threads, config.queue).map_err(StartError::Thread);
+        let lane = |name, threads, slow| {
+            let shape = Shape { threads, queue: config.queue, slow };
+            Lane::start(name, shape).map_err(StartError::Thread)
+        };
+        let Deadlines { claims: claims_deadline, parse: parse_deadline, handle, .. } =
+            config.deadlines;
         let lanes = Lanes {
-            claims: lane("plugin-claims", claims)?,
-            parse: lane("plugin-parse", parse)?,
-            run: lane("plugin-run", run)?,
+            // Stricter than the others: anybody may post, and everybody waits for the answer.
+            claims: lane("plugin-claims", claims, claims_deadline / 20)?,
+            parse: lane("plugin-parse", parse, parse_deadline / 4)?,
+            run: lane("plugin-run", run, handle / 4)?,
         };
         let describing = Mutex::default();
         let parts = Parts { config, engine, linker, linker_with_wasi, compile, describing, lanes };
         Ok(Self(Arc::new(parts)))
+    }
+
+    /// How many threads there are.
+    pub fn threads(&self) -> Threads {
+        self.0.config.threads
     }
 
     /// Loads a plugin from the bytes of its file. Blocks while it compiles, for seconds perhaps.

@@ -22,6 +22,11 @@ pub struct Pattern(String);
 pub struct InvalidPattern(String);
 
 impl Pattern {
+    /// Whether it is this very type, and no pattern that happens to match it.
+    pub fn names(&self, event_type: &str) -> bool {
+        self.0 == event_type
+    }
+
     /// Whether an event of this type goes there.
     pub fn matches(&self, event_type: &str) -> bool {
         match self.0.strip_suffix('*') {
@@ -84,6 +89,13 @@ mod tests {
         check("payment.*", "payments.failed", false);
         check("payment.*", "payment", false);
         check("*", "stripe.radar.rule.updated", true);
+    }
+
+    #[test]
+    fn only_a_type_itself_names_it() {
+        let names = |pattern: &str| pattern.parse::<Pattern>().unwrap().names("payment.failed");
+        assert!(names("payment.failed"));
+        assert!(!names("payment.*") && !names("*"));
     }
 
     #[test]

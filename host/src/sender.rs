@@ -51,7 +51,7 @@ pub async fn sign(
         signed.map_err(|reason| SignError::Plugin(name(), reason))
     };
     let draft = Arc::new(ask(Vec::new()).await?);
-    let claims = host.claims(plugin, settings, &draft).await.map_err(call)?;
+    let claims = host.claims(plugin, settings, plugin.name(), &draft).await.map_err(call)?;
     let claims = claims.map_err(|refusal| SignError::Unread(name(), refusal.reason))?;
 
     let digest = |evidence| digest(evidence, secrets, &draft.body, name);

@@ -1,13 +1,18 @@
 //! The one loop that works through what the store owes: parses, runs, deliveries.
 //!
 //! Written once, so that its subtle parts exist once. It never keeps work to itself: what it has
-//! not claimed stays in the store, and what it has claimed is finished.
+//! not claimed stays in the store, and what it has claimed is finished. A piece that makes the host
+//! panic ends nothing but its own try.
 
+use std::any::Any;
+use std::collections::HashMap;
 use std::future::Future;
 
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
+use crate::ids::Id;
 use crate::store;
 
 /// A kind of work: where it comes from and how one piece of it is done.
@@ -21,9 +26,20 @@ pub(crate) trait Work: Clone + Send + 'static {
     /// Resolves when [`Work::claim`] may give more than before.
     fn ready(&self) -> impl Future<Output = ()> + Send;
 
+    /// What a piece is known by, claimed once or again.
+    fn id(item: &Self::Item) -> Id;
+
     /// Does it and commits how it ended. If the store is unavailable, it is claimed again; any other
     /// error means that the store is broken.
     fn perform(self, item: Self::Item) -> impl Future<Output = Result<(), store::Error>> + Send;
+
+    /// Commits a try of it as one that broke for this reason, and does nothing else: an earlier
+    /// [`Work::perform`] of this piece panicked.
+    fn crash(
+        self,
+        item: Self::Item,
+        reason: String,
+    ) -> impl Future<Output = Result<(), store::Error>> + Send;
 }
 
 /// Claims due work and performs it, at most `limit` at a time, until cancelled; then finishes what
@@ -36,27 +52,113 @@ pub(crate) async fn work<W: Work>(
     limit: usize,
     cancel: CancellationToken,
 ) -> Result<(), store::Error> {
-    let mut in_flight = JoinSet::new();
+    let mut pieces = Pieces::new(work.clone());
     while !cancel.is_cancelled() {
         // Armed before looking: what is stored in between must not be missed.
         let ready = work.ready();
-        for item in if_available(work.claim(limit - in_flight.len()))?.unwrap_or_default() {
-            in_flight.spawn(work.clone().perform(item));
+        // Before claiming: a piece that panicked is due again, and must be known when it comes.
+        while let Some(ended) = pieces.in_flight.try_join_next_with_id() {
+            pieces.ended(ended)?;
+        }
+        let room = limit.saturating_sub(pieces.in_flight.len());
+        for item in if_available(work.claim(room))?.unwrap_or_default() {
+            pieces.begin(item);
         }
         // With no room left only a finished piece can change anything.
-        let room = in_flight.len() < limit;
+        let room = pieces.in_flight.len() < limit;
         tokio::select! {
             () = cancel.cancelled() => (),
             () = ready, if room => (),
-            Some(ended) = in_flight.join_next() => {
-                if_available(ended.expect("work does not panic"))?;
-            }
+            Some(ended) = pieces.in_flight.join_next_with_id() => pieces.ended(ended)?,
         }
     }
-    while let Some(ended) = in_flight.join_next().await {
-        if_available(ended.expect("work does not panic"))?;
+    while let Some(ended) = pieces.in_flight.join_next_with_id().await {
+        pieces.ended(ended)?;
     }
     Ok(())
+}
+
+/// What is being performed, and what has panicked.
+///
+/// A piece that panics gives its lease back while its stack unwinds, and so it is the first that is
+/// claimed again: then it is not performed but committed as a crash. Should even that panic, it is
+/// set aside, lease and all, until the gateway starts again.
+struct Pieces<W: Work> {
+    work: W,
+    in_flight: JoinSet<Result<(), store::Error>>,
+    ids: HashMap<task::Id, (Id, Panicked)>,
+    panicked: HashMap<Id, Panicked>,
+    aside: Vec<W::Item>,
+}
+
+/// How a piece panicked, or would if it does.
+enum Panicked {
+    /// When it was performed, with these words.
+    Performing(String),
+    /// When that was to be committed.
+    Crashing,
+}
+
+impl<W: Work> Pieces<W> {
+    fn new(work: W) -> Self {
+        Self {
+            work,
+            in_flight: JoinSet::new(),
+            ids: HashMap::new(),
+            panicked: HashMap::new(),
+            aside: Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, item: W::Item) {
+        let id = W::id(&item);
+        let work = self.work.clone();
+        let (task, would) = match self.panicked.get(&id) {
+            None => (self.in_flight.spawn(work.perform(item)), Panicked::Performing(String::new())),
+            Some(Panicked::Performing(words)) => {
+                let reason = format!("the host panicked: {words}");
+                (self.in_flight.spawn(work.crash(item, reason)), Panicked::Crashing)
+            }
+            Some(Panicked::Crashing) => {
+                error!(%id, "the host can't even commit that it panicked: set aside until a restart");
+                return self.aside.push(item);
+            }
+        };
+        self.ids.insert(task.id(), (id, would));
+    }
+
+    fn ended(
+        &mut self,
+        ended: Result<(task::Id, Result<(), store::Error>), JoinError>,
+    ) -> Result<(), store::Error> {
+        let error = match ended {
+            Ok((task, ended)) => {
+                if let (Some((id, _)), Ok(())) = (self.ids.remove(&task), &ended) {
+                    self.panicked.remove(&id);
+                }
+                return if_available(ended).map(drop);
+            }
+            Err(error) => error,
+        };
+        let Some((id, would)) = self.ids.remove(&error.id()) else { return Ok(()) };
+        // Nobody aborts a task but the end of the runtime.
+        let Ok(panic) = error.try_into_panic() else { return Ok(()) };
+        let words = words(&*panic);
+        error!(%id, "the host panicked: {words}");
+        let panicked = match would {
+            Panicked::Performing(_) => Panicked::Performing(words),
+            Panicked::Crashing => Panicked::Crashing,
+        };
+        self.panicked.insert(id, panicked);
+        Ok(())
+    }
+}
+
+/// What a panic said.
+pub(crate) fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without words").to_owned()
 }
 
 /// An outage ends no worker: `ready` resolves at its end.
@@ -68,57 +170,4 @@ fn if_available<T>(result: Result<T, store::Error>) -> Result<Option<T>, store::
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    /// Can't be claimed at first, then can't be committed, then is cancelled.
-    #[derive(Clone)]
-    struct Troubled {
-        asked: Arc<AtomicUsize>,
-        cancel: CancellationToken,
-        trouble: store::Error,
-    }
-
-    impl Work for Troubled {
-        type Item = ();
-
-        fn claim(&self, _room: usize) -> Result<Vec<()>, store::Error> {
-            match self.asked.fetch_add(1, Ordering::Relaxed) {
-                0 => Err(self.trouble.clone()),
-                1 => Ok(vec![()]),
-                _ => {
-                    self.cancel.cancel();
-                    Ok(Vec::new())
-                }
-            }
-        }
-
-        fn ready(&self) -> impl Future<Output = ()> + Send {
-            std::future::ready(())
-        }
-
-        async fn perform(self, (): ()) -> Result<(), store::Error> {
-            Err(self.trouble)
-        }
-    }
-
-    async fn ended_by(trouble: store::Error) -> (Result<(), store::Error>, usize) {
-        let cancel = CancellationToken::new();
-        let asked = Arc::new(AtomicUsize::new(0));
-        let troubled = Troubled { asked: asked.clone(), cancel: cancel.clone(), trouble };
-        (work(troubled, 4, cancel).await, asked.load(Ordering::Relaxed))
-    }
-
-    #[tokio::test]
-    async fn an_outage_of_the_store_ends_no_worker_and_anything_else_does() {
-        let unavailable = store::Error::Unavailable(Arc::new(store::Failure::Replaced));
-        let (ended, asked) = ended_by(unavailable).await;
-        assert!(ended.is_ok() && asked >= 3, "{ended:?} after {asked} claims");
-
-        let (ended, asked) = ended_by(store::Error::Closed).await;
-        assert!(matches!(ended, Err(store::Error::Closed)) && asked == 1);
-    }
-}
+mod tests;

@@ -96,7 +96,7 @@ async fn event_ids(
     settings: &Arc<str>,
     signed: &Request,
 ) -> anyhow::Result<Vec<String>> {
-    let claims = host.claims(plugin, settings, &Arc::new(signed.clone())).await?;
+    let claims = host.claims(plugin, settings, plugin.name(), &Arc::new(signed.clone())).await?;
     Ok(claims.map(|claims| claims.event_ids).unwrap_or_default())
 }
 

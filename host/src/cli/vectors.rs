@@ -87,7 +87,7 @@ async fn see(
 ) -> anyhow::Result<Seen> {
     let request = Arc::new(vector.request()?);
     let settings = &recorded::text(vector.settings(settings));
-    let claims = match host.claims(plugin, settings, &request).await {
+    let claims = match host.claims(plugin, settings, plugin.name(), &request).await {
         Ok(Ok(claims)) => claims,
         Ok(Err(refusal)) => return Ok(Seen::Refused(refusal.reason)),
         Err(error) => return Ok(Seen::Broken(error)),

@@ -2,10 +2,16 @@
 //!
 //! Only numbers, their defaults and their bounds; each part is given its own by the gateway.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::document::Table;
 use super::values::{hours, ms, secs};
+use crate::effect::Allowance;
+use crate::plugin::Threads;
+
+/// So that one is always left when a source or handler has the others.
+const THREADS: RangeInclusive<usize> = Threads::LEAST..=Threads::MOST;
 
 /// What a plugin needs of memory for itself, and how many times as much as a body has: for the body, for
 /// the data of its events, and for what it computes with.
@@ -34,6 +40,16 @@ pub struct Limits {
     pub runs_per_handler: usize,
     /// Deliveries at a time, over all endpoints.
     pub deliveries: usize,
+    /// Threads that read claims; for slow sources, and as a reserve, there are more.
+    pub claims_threads: usize,
+    /// Threads that parse, likewise.
+    pub parse_threads: usize,
+    /// Threads that run handlers, likewise.
+    pub run_threads: usize,
+    /// Events that all runs may emit that come of one receipt.
+    pub emitted_events: usize,
+    /// How many bytes these may have together.
+    pub emitted_bytes: usize,
     /// What one instance of a plugin may have of memory, in bytes.
     pub plugin_memory_bytes: usize,
     claims_deadline: Duration,
@@ -44,17 +60,24 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        let threads = Threads::of_this_machine();
         Self {
             body_bytes: 1024 * 1024,
             connections: 4096,
             requests: 1024,
             requests_per_source: 768,
             queue: 4096,
-            // As many as keep two threads busy while their commits are under way.
-            parses: 64,
-            runs: 16,
-            runs_per_handler: 3,
+            // Waiting is cheap: more than keep the threads busy while commits are under way, and
+            // some are left when several sources or handlers hang.
+            parses: 128,
+            runs: 64,
+            runs_per_handler: 8,
             deliveries: 256,
+            claims_threads: threads.claims,
+            parse_threads: threads.parse,
+            run_threads: threads.run,
+            emitted_events: 1_000,
+            emitted_bytes: 16 * 1024 * 1024,
             plugin_memory_bytes: 32 * 1024 * 1024,
             claims_deadline: ms(100),
             parse_deadline: secs(1),
@@ -83,6 +106,11 @@ impl Limits {
             runs: table.count("runs", 1..=4096, default.runs),
             runs_per_handler: table.count("runs_per_handler", 1..=4096, default.runs_per_handler),
             deliveries: table.count("deliveries", 1..=100_000, default.deliveries),
+            claims_threads: table.count("claims_threads", THREADS, default.claims_threads),
+            parse_threads: table.count("parse_threads", THREADS, default.parse_threads),
+            run_threads: table.count("run_threads", THREADS, default.run_threads),
+            emitted_events: table.count("emitted_events", 0..=1_000_000, default.emitted_events),
+            emitted_bytes: table.count("emitted_bytes", 0..=1 << 30, default.emitted_bytes),
             plugin_memory_bytes,
             claims_deadline: table.duration(
                 "claims_deadline",
@@ -123,6 +151,18 @@ impl Limits {
             ));
         }
         (body_bytes, memory_bytes)
+    }
+
+    /// The threads for plugins.
+    pub fn threads(&self) -> Threads {
+        let Self { claims_threads: claims, parse_threads: parse, run_threads: run, .. } = *self;
+        Threads { claims, parse, run }
+    }
+
+    /// What runs may emit that come of one receipt.
+    pub fn allowance(&self) -> Allowance {
+        let events = u32::try_from(self.emitted_events).unwrap_or(u32::MAX);
+        Allowance { events, bytes: self.emitted_bytes as u64 }
     }
 
     /// How long `claims` may take.

@@ -165,6 +165,11 @@ fn every_limit_and_retention_has_bounds_that_are_named() {
         ("runs", "1", "4096"),
         ("runs_per_handler", "1", "4096"),
         ("deliveries", "1", "100000"),
+        ("claims_threads", "2", "256"),
+        ("parse_threads", "2", "256"),
+        ("run_threads", "2", "256"),
+        ("emitted_events", "0", "1000000"),
+        ("emitted_bytes", "0", "1073741824"),
         ("plugin_memory_bytes", "1048576", "1073741824"),
     ] {
         for number in ["-1", "9223372036854775807"] {

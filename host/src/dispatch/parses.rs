@@ -6,15 +6,19 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::{info, warn};
+use tracing::warn;
 
+use super::breaker::Call;
+use super::emitted;
 use super::turns::{Turn, Turns};
-use super::{Dispatch, Rules};
-use crate::effect::LogLine;
-use crate::event::Event;
-use crate::plugin::CallFailed;
-use crate::retry::{Outcome, RetryPolicy, Verdict};
-use crate::store::{self, NewEvent, ParseWork, PluginStamp, Receipt, Try, WorkKind};
+use super::{Dispatch, Ended, Rules, fair_limit, plugin_says};
+use crate::effect::LogLevel;
+use crate::event::{Event, Timestamp};
+use crate::ids::{Id, Name};
+use crate::metrics::Cause;
+use crate::plugin::Plugin;
+use crate::retry::Verdict;
+use crate::store::{self, NewEvent, ParseWork, Receipt, Try, WorkKind};
 use crate::worker::Work;
 
 /// Of the parses at a time, how many one source may have.
@@ -29,7 +33,9 @@ pub(crate) struct Parses {
 
 impl Parses {
     pub(crate) fn new(dispatch: Arc<Dispatch>) -> Self {
-        Self { dispatch, turns: Arc::default() }
+        // As many as there are threads: one of them waits, so that none is ever idle for want of it.
+        let turns = Arc::new(Turns::new(dispatch.host.threads().parse));
+        Self { dispatch, turns }
     }
 }
 
@@ -37,7 +43,12 @@ impl Work for Parses {
     type Item = (ParseWork, Turn);
 
     fn claim(&self, room: usize) -> Result<Vec<Self::Item>, store::Error> {
-        let claimed = self.dispatch.store.claim_parses(room, PARSES_PER_SOURCE)?;
+        let dispatch = &self.dispatch;
+        let (rules, most) = (dispatch.rules.load(), fair_limit(PARSES_PER_SOURCE, room));
+        let claimed = dispatch.store.claim_parses_by(room, &|source| {
+            let digest = || Some(dispatch.plugin_of(&rules, source)?.digest().to_owned());
+            dispatch.parse_breakers.limit(source, digest, most)
+        })?;
         let in_turn = |work: ParseWork| {
             let turn = self.turns.next(&work.receipt.source);
             (work, turn)
@@ -46,41 +57,53 @@ impl Work for Parses {
     }
 
     fn ready(&self) -> impl Future<Output = ()> + Send {
-        self.dispatch.store.ready(WorkKind::Parse)
+        self.dispatch.ready(WorkKind::Parse, &self.dispatch.parse_breakers)
+    }
+
+    fn id((work, _): &Self::Item) -> Id {
+        work.id
     }
 
     async fn perform(self, (work, turn): Self::Item) -> Result<(), store::Error> {
         self.dispatch.parse(work, turn).await
     }
-}
 
-/// How a parse ended.
-struct Ended<'a> {
-    outcome: Outcome,
-    policy: &'a RetryPolicy,
-    events: Vec<Event>,
-    plugin: Option<PluginStamp>,
-    log: Vec<LogLine>,
+    async fn crash(self, (work, turn): Self::Item, reason: String) -> Result<(), store::Error> {
+        let began = (self.dispatch.clock.now(), Instant::now());
+        let ended = self.dispatch.panicked(reason);
+        self.dispatch.commit_parse(work, turn, ended, &Rules::default(), began).await
+    }
 }
 
 impl Dispatch {
-    async fn parse(&self, work: ParseWork, mut turn: Turn) -> Result<(), store::Error> {
+    async fn parse(&self, work: ParseWork, turn: Turn) -> Result<(), store::Error> {
         // Before looking for the plugin: when there is room, another one may be loaded.
         let room = turn.room().await;
-        let started = Instant::now();
-        let at = self.clock.now();
+        let began = (self.clock.now(), Instant::now());
         let rules = self.rules.load_full();
-        let receipt = work.receipt.clone();
-        let Ended { outcome, policy, events, plugin, log } = self.parsed(&rules, &receipt).await;
+        let ended = self.parsed(&rules, &work.receipt).await;
         drop(room);
+        self.commit_parse(work, turn, ended, &rules, began).await
+    }
 
+    async fn commit_parse(
+        &self,
+        work: ParseWork,
+        mut turn: Turn,
+        ended: Ended<'_, Vec<Event>>,
+        rules: &Rules,
+        (at, started): (Timestamp, Instant),
+    ) -> Result<(), store::Error> {
         let tries_made = work.tries_made + 1;
-        let verdict = policy.verdict(tries_made, &outcome, self.clock.now(), fastrand::f64());
-        self.metrics.parse(&receipt.source, &outcome);
-        self.note_parse(&receipt, &outcome, verdict);
+        let (now, jitter) = (self.clock.now(), fastrand::f64());
+        let verdict = ended.policy.verdict(tries_made, &ended.outcome, now, jitter);
+        self.metrics.parse(&work.receipt.source, &ended.outcome, ended.cause);
+        note(&work.receipt, &ended, verdict);
+        let Ended { outcome, asked: events, plugin, log, .. } = ended;
+        let allowance = emitted::allowance(self.allowance, events.len());
         let route = |event: Event| {
-            let routes = self.routes(&rules, &event.event_type, None);
-            NewEvent { event, routes }
+            let routes = self.routes(rules, &event.event_type, None);
+            NewEvent { event, routes, allowance }
         };
         let events = events.into_iter().map(route).collect();
         let parse = Try { at, duration: started.elapsed(), plugin, outcome, verdict, log };
@@ -90,45 +113,46 @@ impl Dispatch {
         committed.await.map(drop)
     }
 
-    async fn parsed(&self, rules: &Rules, receipt: &Receipt) -> Ended<'_> {
-        let missing = |reason: String| Ended {
-            outcome: Outcome::transient(reason),
-            policy: &self.failures,
-            events: Vec::new(),
-            plugin: None,
-            log: Vec::new(),
-        };
+    async fn parsed(&self, rules: &Rules, receipt: &Receipt) -> Ended<'_, Vec<Event>> {
         let Some((plugin_name, settings)) = rules.sources.get(&receipt.source) else {
-            return missing(format!("source {} is no longer configured", receipt.source));
+            return self.missing(format!("source {} is no longer configured", receipt.source));
         };
         let plugin = self.registry.get(plugin_name);
         let provider = plugin.as_ref().and_then(|plugin| Some((plugin, plugin.provider()?)));
         let Some((plugin, info)) = provider else {
-            return missing(format!("provider plugin {plugin_name} is not loaded"));
+            return self.missing(format!("provider plugin {plugin_name} is not loaded"));
         };
-        let stamp = Some(Self::stamp(plugin, &info.version));
-        match self.host.parse(plugin, settings, &receipt.source, &receipt.request).await {
+        let stamp = Self::stamp(plugin, &info.version);
+        let parsed = self.host.parse(plugin, settings, &receipt.source, &receipt.request).await;
+        let call =
+            parsed.as_ref().map_or_else(|it| Call::broken(&it.error), |_| Some(Call::Returned));
+        if let Some(call) = call {
+            self.parse_breakers.ended(&receipt.source, plugin.digest(), call);
+        }
+        match parsed {
             Ok(parsed) => {
-                let (outcome, events) = match parsed.result {
-                    Ok(events) => (Outcome::Success, events),
-                    Err(failure) => (failure.into(), Vec::new()),
-                };
-                Ended { outcome, policy: &self.failures, events, plugin: stamp, log: parsed.log }
+                let events = parsed.result.map_err(|failure| (failure.into(), Cause::Failure));
+                self.returned(events, stamp, parsed.log)
             }
-            Err(CallFailed { error, log }) => {
-                let (outcome, policy) = self.judge(&error);
-                Ended { outcome, policy, events: Vec::new(), plugin: stamp, log }
-            }
+            Err(failed) => self.broken(failed, stamp),
         }
     }
 
-    fn note_parse(&self, receipt: &Receipt, outcome: &Outcome, verdict: Verdict) {
-        let Some(reason) = outcome.reason() else { return };
-        let (source, id) = (&receipt.source, receipt.id);
-        if verdict == Verdict::Dead {
-            warn!(receipt.id = %id, source.name = %source, "receipt is a dead letter: {reason}");
-        } else {
-            info!(receipt.id = %id, source.name = %source, "failed to parse a receipt: {reason}");
-        }
+    /// The plugin that parses the receipts of this source now.
+    fn plugin_of(&self, rules: &Rules, source: &Name) -> Option<Arc<Plugin>> {
+        let (plugin, _) = rules.sources.get(source)?;
+        self.registry.get(plugin)
     }
+}
+
+fn note(receipt: &Receipt, ended: &Ended<'_, Vec<Event>>, verdict: Verdict) {
+    let (source, id) = (&receipt.source, receipt.id);
+    let plugin = ended.plugin.as_ref().map_or("", |stamp| stamp.name.as_str());
+    for line in &ended.log {
+        plugin_says!(line, receipt.id = %id, source.name = %source, plugin.name = plugin);
+    }
+    let Some(reason) = ended.outcome.reason() else { return };
+    let dead = verdict == Verdict::Dead;
+    let what = if dead { "receipt is a dead letter" } else { "failed to parse a receipt" };
+    warn!(receipt.id = %id, source.name = %source, plugin.name = plugin, "{what}: {reason}");
 }

@@ -1,5 +1,5 @@
 //! Order and room: what is parsed side by side is committed in the order in which it was accepted,
-//! and a source never has all the threads.
+//! and a source asks for no more calls at a time than its plugin could make.
 //!
 //! Only between receipts of one source, and only from one try to the next: a receipt that is tried
 //! again later holds nobody back. Never knows what is parsed or how it ended.
@@ -11,13 +11,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::ids::Name;
 
-/// Calls of its plugin that a source may have at a time: fewer than there are threads for parsing,
-/// so that a plugin that spins leaves one for its neighbours, and for the check of its successor.
-const CALLS_PER_SOURCE: usize = 2;
-
 /// The sources that ever had a turn.
-#[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<BTreeMap<Name, Source>>);
+#[derive(Debug)]
+pub(super) struct Turns {
+    /// Calls of its plugin that a source may have asked for at a time. No more than can be made:
+    /// what still waits here goes to the plugin that is loaded when it has room.
+    calls: usize,
+    sources: Mutex<BTreeMap<Name, Source>>,
+}
 
 #[derive(Debug)]
 struct Source {
@@ -35,11 +36,15 @@ pub(crate) struct Turn {
 }
 
 impl Turns {
+    pub(super) fn new(calls: usize) -> Self {
+        Self { calls, sources: Mutex::default() }
+    }
+
     /// The turn behind all that were given for this source.
     pub(super) fn next(&self, source: &Name) -> Turn {
         let (passed, passing) = oneshot::channel();
-        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Source { last: None, calls: Arc::new(Semaphore::new(CALLS_PER_SOURCE)) };
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Source { last: None, calls: Arc::new(Semaphore::new(self.calls)) };
         let source = sources.entry(source.clone()).or_insert_with(new);
         let before = source.last.replace(passing);
         Turn { before, calls: source.calls.clone(), _passed: passed }
@@ -68,7 +73,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_comes_when_those_before_it_have_passed() {
-        let (turns, stripe, adyen) = (Turns::default(), "stripe".parse(), "adyen".parse());
+        let (turns, stripe, adyen) = (Turns::new(2), "stripe".parse(), "adyen".parse());
         let (stripe, adyen) = (stripe.unwrap(), adyen.unwrap());
         let mut first = turns.next(&stripe);
         let mut second = turns.next(&stripe);
@@ -84,7 +89,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_leaves_passes() {
-        let turns = Turns::default();
+        let turns = Turns::new(2);
         let source = "stripe".parse().unwrap();
         drop(turns.next(&source));
         turns.next(&source).comes().await;

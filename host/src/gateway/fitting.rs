@@ -58,7 +58,8 @@ async fn proofs(host: &Host, plugin: &Arc<Plugin>, source: &Source, about: &Abou
             host.sign(plugin, &source.settings, &request, request.received_at, Vec::new());
         // A plugin that can't write its own form is asked for what it sees in the bare sample.
         let drafted = drafted.await.ok().and_then(Result::ok).map_or(request, Arc::new);
-        if let Ok(Ok(claims)) = host.claims(plugin, &source.settings, &drafted).await {
+        if let Ok(Ok(claims)) = host.claims(plugin, &source.settings, plugin.name(), &drafted).await
+        {
             proofs.extend(claims.evidence.into_iter().flat_map(|evidence| evidence.proofs));
         }
     }

@@ -1,7 +1,8 @@
 //! One call of a plugin: a fresh store, a fresh instance, a deadline, and out.
 //!
 //! Nothing outlives a call: what the guest left in memory is gone, and a trap poisons nothing. The
-//! calls here run on the lanes' threads; what comes back has been checked against the contract.
+//! calls here run on the lanes' threads, in turn for each source or handler; what comes back has been
+//! checked against the contract.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +65,12 @@ pub enum CallError {
     /// The host failed. Not the plugin's fault, and perhaps passing.
     #[error("the host failed the plugin: {0}")]
     Host(String),
+    /// The host's own code panicked over what the plugin gave it, or over what it asked for.
+    #[error("the host panicked in a call of the plugin: {words}")]
+    Panicked {
+        /// What the panic said.
+        words: String,
+    },
 }
 
 /// A call without an answer, and what the plugin wrote before.
@@ -80,8 +87,8 @@ impl From<LaneError> for CallError {
     fn from(error: LaneError) -> Self {
         match error {
             LaneError::Busy => Self::Busy,
-            LaneError::Panicked => {
-                Self::Host("it panicked over what the plugin gave it".to_owned())
+            LaneError::Panicked(words) => {
+                Self::Panicked { words: shortened(&words, TEXT_BYTES_MAX) }
             }
         }
     }
@@ -112,20 +119,21 @@ pub struct Handled {
 }
 
 impl Host {
-    /// Asks a provider what was signed. What it writes is dropped: anybody on the network could
-    /// fill the log with it.
+    /// Asks a provider what was signed, in the turn of `source`. What it writes is dropped: anybody
+    /// on the network could fill the log with it.
     ///
     /// The outer error is that there is no answer; the inner is the answer that nothing was signed.
     pub async fn claims(
         &self,
         plugin: &Arc<Plugin>,
         settings: &Arc<str>,
+        source: &Name,
         request: &Arc<Request>,
     ) -> Result<Result<Claims, Refusal>, CallError> {
         let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
         let (context, deadline) = (self.context(settings), self.0.config.deadlines.claims);
         let call = move || claim(&plugin, context, deadline, &request);
-        self.0.lanes.claims.call(call).await?
+        self.0.lanes.claims.call(Some(source), call).await?
     }
 
     /// The same on the thread that asks, which waits: what a call costs by itself, for a benchmark.
@@ -146,12 +154,13 @@ impl Host {
         source: &Name,
         request: &Arc<Request>,
     ) -> Result<Parsed, CallFailed> {
-        let (plugin, request, source) = (Arc::clone(plugin), Arc::clone(request), source.clone());
+        let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
         let mut context = self.context(settings);
         // An event may hold all of the body.
         let bytes_max = YIELD_BYTES_MAX + request.body.len();
         context.lift_bytes_max = 2 * bytes_max;
         let deadline = self.0.config.deadlines.parse;
+        let given = source.clone();
         let call = move || {
             let (parsed, context) = enter(&plugin, context, deadline, |store, instance| {
                 let guest = plugin.provider_in(store, instance)?;
@@ -159,7 +168,7 @@ impl Host {
             });
             let result = parsed.and_then(|parsed| match parsed {
                 Ok(events) => {
-                    let events = convert::events(events, &source, request.received_at, bytes_max);
+                    let events = convert::events(events, &given, request.received_at, bytes_max);
                     events.map(Ok).map_err(CallError::Lie)
                 }
                 Err(failure) => Ok(Err(convert::failure(&failure))),
@@ -170,7 +179,7 @@ impl Host {
                 Err(error) => Err(CallFailed { error, log }),
             }
         };
-        self.0.lanes.parse.call(call).await?
+        self.0.lanes.parse.call(Some(source), call).await?
     }
 
     /// Runs a handler on an event. Nothing that it asks for has happened when this returns.
@@ -184,6 +193,7 @@ impl Host {
         state: StateReader,
     ) -> Result<Handled, CallFailed> {
         let (plugin, event) = (Arc::clone(plugin), Arc::clone(event));
+        let handler = plugin.name.clone();
         let mut context = self.context(settings);
         context.run = Some(Run::new(Arc::clone(grant), state));
         let deadline = self.0.config.deadlines.handle;
@@ -203,7 +213,7 @@ impl Host {
                 Err(error) => Err(CallFailed { error, log }),
             }
         };
-        self.0.lanes.run.call(call).await?
+        self.0.lanes.run.call(Some(&handler), call).await?
     }
 
     /// Asks a plugin whether it can work with these settings; what it has against them is for the
@@ -224,7 +234,7 @@ impl Host {
             });
             Ok(checked?.map_err(|reason| shortened(&reason, TEXT_BYTES_MAX)))
         };
-        self.0.lanes.parse.call(call).await?
+        self.0.lanes.parse.call(None, call).await?
     }
 
     /// Asks a provider for the request that it would send with these digests. For developers.
@@ -253,7 +263,7 @@ impl Host {
                 Err(reason) => Ok(Err(shortened(&reason, TEXT_BYTES_MAX))),
             }
         };
-        self.0.lanes.parse.call(call).await?
+        self.0.lanes.parse.call(None, call).await?
     }
 
     fn context(&self, settings: &Arc<str>) -> Context {

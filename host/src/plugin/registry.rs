@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use super::Plugin;
 use crate::ids::Name;
@@ -15,6 +16,7 @@ use crate::ids::Name;
 #[derive(Debug, Default)]
 pub struct Registry {
     plugins: ArcSwap<BTreeMap<Name, Arc<Plugin>>>,
+    changed: watch::Sender<()>,
 }
 
 impl Registry {
@@ -30,6 +32,7 @@ impl Registry {
             plugins.insert(plugin.name.clone(), Arc::clone(plugin));
             plugins
         });
+        self.changed.send_replace(());
     }
 
     /// Takes a plugin out.
@@ -39,6 +42,12 @@ impl Registry {
             plugins.remove(name);
             plugins
         });
+        self.changed.send_replace(());
+    }
+
+    /// Hears of every change from now on.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// All of them, by name.

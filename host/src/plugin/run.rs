@@ -71,8 +71,7 @@ impl Run {
 
     pub(super) fn emit(&mut self, event: outbox::Emission) -> Result<(), Refusal> {
         let emission = emission(event).map_err(|lie| Refusal::Invalid(lie.to_string()))?;
-        let labels = emission.labels.iter().map(|(name, value)| name.len() + value.len());
-        let bytes = emission.event_type.len() + emission.data.len() + labels.sum::<usize>();
+        let bytes = emission.bytes();
         self.ask(Effect::Emit(emission), bytes)
     }
 

@@ -117,7 +117,16 @@ impl Store {
     /// Takes up to `max` receipts to parse, from their sources in turn, so that none has more than
     /// `per_source_max` in flight; none while the file can't be written.
     pub fn claim_parses(&self, max: usize, per_source_max: usize) -> Result<Vec<ParseWork>, Error> {
-        let claims = self.claim(WorkKind::Parse, max, &|_| per_source_max)?;
+        self.claim_parses_by(max, &|_| per_source_max)
+    }
+
+    /// The same with a limit of its own for each source. Zero switches one off for now.
+    pub fn claim_parses_by(
+        &self,
+        max: usize,
+        per_source_max: &dyn Fn(&Name) -> usize,
+    ) -> Result<Vec<ParseWork>, Error> {
+        let claims = self.claim(WorkKind::Parse, max, per_source_max)?;
         let parse = |(lease, stored): (Lease, Stored)| {
             let Stored::Receipt(receipt) = stored else {
                 lease.park();
@@ -132,7 +141,16 @@ impl Store {
     /// Takes up to `max` runs that are due, from their handlers in turn, so that none has more than
     /// `per_handler_max` in flight.
     pub fn claim_runs(&self, max: usize, per_handler_max: usize) -> Result<Vec<RunWork>, Error> {
-        let claims = self.claim(WorkKind::Run, max, &|_| per_handler_max)?;
+        self.claim_runs_by(max, &|_| per_handler_max)
+    }
+
+    /// The same with a limit of its own for each handler. Zero switches one off for now.
+    pub fn claim_runs_by(
+        &self,
+        max: usize,
+        per_handler_max: &dyn Fn(&Name) -> usize,
+    ) -> Result<Vec<RunWork>, Error> {
+        let claims = self.claim(WorkKind::Run, max, per_handler_max)?;
         let run = |(lease, stored): (Lease, Stored)| {
             let Some((event, handler)) = runs_on(&lease, stored) else {
                 lease.park();

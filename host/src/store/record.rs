@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::segment::{Damaged, Entry, Segment};
 use super::stored::{Receipt, Routes, StoredEvent, StoredParcel};
 use super::tried::{Attempt, PluginStamp, Try};
-use crate::effect::{Alert, LogLine, Parcel};
+use crate::effect::{Alert, Allowance, LogLine, Parcel};
 use crate::event::{Event, Request, Timestamp};
 use crate::headers::Headers;
 use crate::ids::{Id, IdKind, Name};
@@ -158,6 +158,35 @@ pub(super) struct EventRecord<'a> {
     depth: u8,
     recorded_at: Timestamp,
     routes: Cow<'a, Routes>,
+    /// Came later: what was written before it ends here, and reads as `None`; who reads only what
+    /// was there before ends here too. So it is the last, and nothing can come behind it.
+    #[serde(with = "at_the_end")]
+    allowance: Option<Allowance>,
+}
+
+/// A value at the very end of a record, of which nothing stands there if there is none.
+mod at_the_end {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Allowance;
+
+    #[expect(clippy::ref_option, reason = "this is how serde hands over a field")]
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Allowance>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => value.serialize(serializer),
+            None => serializer.serialize_unit(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Allowance>, D::Error> {
+        // The only error is that the record ends.
+        Ok(Allowance::deserialize(deserializer).ok())
+    }
 }
 
 impl<'a> EventRecord<'a> {
@@ -169,6 +198,7 @@ impl<'a> EventRecord<'a> {
             depth: stored.depth,
             recorded_at: stored.recorded_at,
             routes: Cow::Borrowed(&stored.routes),
+            allowance: stored.allowance,
         }
     }
 
@@ -181,6 +211,7 @@ impl<'a> EventRecord<'a> {
             receipt: refer(IdKind::Receipt, self.receipt),
             cause: refer(IdKind::Run, self.cause),
             depth: self.depth,
+            allowance: self.allowance,
             recorded_at: self.recorded_at,
             routes: self.routes.into_owned(),
         }
@@ -299,6 +330,52 @@ enum OutcomeRecord {
 mod tests {
     use super::*;
     use crate::store::segment::SegmentWriter;
+
+    /// An [`EventRecord`] as it was before it had an allowance.
+    #[derive(Serialize, Deserialize)]
+    struct Before {
+        event: Event,
+        receipt: Option<u64>,
+        cause: Option<u64>,
+        depth: u8,
+        recorded_at: Timestamp,
+        routes: Routes,
+    }
+
+    fn stored(allowance: Option<Allowance>) -> StoredEvent {
+        let event = Event {
+            source: "shop".parse().unwrap(),
+            id: "1".into(),
+            event_type: "a.b".into(),
+            subject: None,
+            time: Timestamp(1),
+            money: None,
+            labels: Vec::new(),
+            data: "{}".into(),
+        };
+        let id = Id { kind: IdKind::Event, position: 1, tag: 0 };
+        let (receipt, cause, recorded_at) = (None, None, Timestamp(2));
+        let routes = Routes { handlers: Vec::new(), endpoints: vec!["crm".parse().unwrap()] };
+        let event = Arc::new(event);
+        StoredEvent { id, event, receipt, cause, depth: 3, allowance, recorded_at, routes }
+    }
+
+    #[test]
+    fn an_event_reads_back_with_and_without_an_allowance_and_as_it_was_before() {
+        let id = stored(None).id;
+        let whole = Some(Allowance { events: u32::MAX, bytes: u64::MAX });
+        for allowance in [None, Some(Allowance { events: 0, bytes: 0 }), whole] {
+            let bytes = postcard::to_stdvec(&EventRecord::of(&stored(allowance))).unwrap();
+
+            let read: EventRecord<'_> = postcard::from_bytes(&bytes).unwrap();
+            let before: Before = postcard::from_bytes(&bytes).unwrap();
+            let written_before = postcard::to_stdvec(&before).unwrap();
+            let read_before: EventRecord<'_> = postcard::from_bytes(&written_before).unwrap();
+
+            assert_eq!(read.with_id(id), stored(allowance));
+            assert_eq!(read_before.with_id(id), stored(None));
+        }
+    }
 
     #[test]
     fn a_try_reads_back_whole_with_every_outcome() {

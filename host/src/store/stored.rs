@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::effect::Parcel;
+use crate::effect::{Allowance, Parcel};
 use crate::event::{Event, Request, Timestamp};
 use crate::ids::{Id, Name};
 
@@ -64,6 +64,8 @@ pub struct NewEvent {
     pub event: Event,
     /// Where it goes.
     pub routes: Routes,
+    /// What may be emitted below it, if that is said.
+    pub allowance: Option<Allowance>,
 }
 
 /// An event.
@@ -79,6 +81,8 @@ pub struct StoredEvent {
     pub cause: Option<Id>,
     /// How many runs lie between it and a receipt.
     pub depth: u8,
+    /// What may be emitted below it, if that is said.
+    pub allowance: Option<Allowance>,
     /// When it was stored.
     pub recorded_at: Timestamp,
     /// Where it goes. Runs and deliveries stand in the log right behind their event, in this order.

@@ -114,7 +114,7 @@ fn event(id: &str, subject: &str) -> NewEvent {
         labels: vec![("country".into(), "DE".into())],
         data: r#"{"amount":1099}"#.into(),
     };
-    NewEvent { event, routes: Routes::default() }
+    NewEvent { event, routes: Routes::default(), allowance: None }
 }
 
 impl NewEvent {

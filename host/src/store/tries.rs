@@ -125,12 +125,20 @@ impl Draft<'_> {
 
     fn add_event(&mut self, new: NewEvent, origin: Origin) -> Id {
         let id = self.next_id(IdKind::Event);
-        let NewEvent { event, routes } = new;
+        let NewEvent { event, routes, allowance } = new;
         let event = Arc::new(event);
         let Origin { receipt, cause, depth } = origin;
         let recorded_at = self.now;
-        let stored =
-            Arc::new(StoredEvent { id, event, receipt, cause, depth, recorded_at, routes });
+        let stored = Arc::new(StoredEvent {
+            id,
+            event,
+            receipt,
+            cause,
+            depth,
+            allowance,
+            recorded_at,
+            routes,
+        });
         self.owe(
             Stored::Event(Arc::clone(&stored)),
             RecordKind::Event,

@@ -184,7 +184,7 @@ fn event(number: usize, object: &str) -> NewEvent {
         data: object.to_owned(),
     };
     let routes = Routes { handlers: Vec::new(), endpoints: vec![name("crm")] };
-    NewEvent { event, routes }
+    NewEvent { event, routes, allowance: None }
 }
 
 fn tried() -> Try {

@@ -3,8 +3,9 @@
 //! The command is the JSON that it is given, a request's body or an event's data: `{"do": "spin",
 //! "at": "parse"}`. `at` is the function that does it: `claim`, `parse`, or `handle`, which it is
 //! if nothing is said. A handler may fail behind that: `"then": "retry"`, and only before a try
-//! with `"until": 2`. A request may name its own answer: `"reply": {"status": 201}`. It stands on
-//! the bare contract instead of the SDK, because it has to do what the SDK would not let it.
+//! with `"until": 2`. A request may name its own answer: `"reply": {"status": 201}`. What it emits
+//! it gets back only as `guest.emitted`, the one type that it names. It stands on the bare contract
+//! instead of the SDK, because it has to do what the SDK would not let it.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -74,8 +75,14 @@ fn misbehave(asked: &str, command: &Value) {
             }
         }
         "log" => {
+            let level = match text(command, "level", "info") {
+                "debug" => log::Level::Debug,
+                "warn" => log::Level::Warn,
+                "error" => log::Level::Error,
+                _ => log::Level::Info,
+            };
             for _ in 0..command["lines"].as_u64().unwrap_or(1) {
-                log::write(log::Level::Info, text(command, "text", "told to"));
+                log::write(level, text(command, "text", "told to"));
             }
         }
         "count" => {
@@ -248,7 +255,7 @@ impl handler::Guest for Guest {
         HandlerInfo {
             name: "guest".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            types: vec!["*".to_owned()],
+            types: vec!["*".to_owned(), "guest.emitted".to_owned()],
         }
     }
 
@@ -278,7 +285,10 @@ fn obey(
     context: &handler::Context,
 ) -> Result<(), Failure> {
     match asked {
-        "emit" => emit(event, command).map_err(refused),
+        "emit" => {
+            let times = command["times"].as_u64().unwrap_or(1);
+            (0..times).try_for_each(|_| emit(event, command)).map_err(refused)
+        }
         "send" => {
             let times = command["times"].as_u64().unwrap_or(1);
             let (endpoint, body) = (text(command, "endpoint", ""), text(command, "text", ""));
@@ -307,13 +317,15 @@ fn obey(
     }
 }
 
+/// Emits the data of the command, or with `"again": true` the whole command.
 fn emit(event: &Event, command: &Value) -> Result<(), outbox::Refusal> {
+    let data = if command["again"] == true { command } else { &command["data"] };
     outbox::emit(&Emission {
         type_: text(command, "emits", "guest.emitted").to_owned(),
         subject: event.subject.clone(),
         money: event.money.clone(),
         labels: event.labels.clone(),
-        data: command["data"].to_string(),
+        data: data.to_string(),
     })
 }
 

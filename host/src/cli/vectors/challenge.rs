@@ -102,7 +102,7 @@ impl Challenge {
         if !is_post && !info.handshakes.iter().any(|method| method.as_str() == self.method) {
             return Ok(Err(format!("the plugin is not asked by {}", self.method)));
         }
-        let claims = match host.claims(plugin, &settings, &request).await? {
+        let claims = match host.claims(plugin, &settings, plugin.name(), &request).await? {
             Ok(claims) => claims,
             Err(refusal) => return Ok(Err(format!("refused: {}", refusal.reason))),
         };

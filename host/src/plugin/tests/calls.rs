@@ -32,7 +32,8 @@ impl Guest {
     }
 
     async fn claims(&self, command: serde_json::Value) -> Result<Vec<String>, CallError> {
-        let claims = self.host.claims(&self.plugin, &settings(), &request(&command)).await?;
+        let claims =
+            self.host.claims(&self.plugin, &settings(), &name("shop"), &request(&command)).await?;
         let evidence = claims.unwrap().evidence;
         let token = |proof| match proof {
             Proof::Token(token) => token,
@@ -114,7 +115,8 @@ async fn claims_and_events_come_through_whole() {
 async fn a_refusal_and_a_failure_are_answers() {
     let guest = Guest::new();
     let request = request(&json!({ "do": "fail", "at": "claim" }));
-    let refusal = guest.host.claims(&guest.plugin, &settings(), &request).await.unwrap();
+    let refusal =
+        guest.host.claims(&guest.plugin, &settings(), &name("shop"), &request).await.unwrap();
     assert_eq!(refusal.unwrap_err().reason, "told to");
 
     let failed = guest.parse(json!({ "do": "fail", "at": "parse" })).await.unwrap();
@@ -293,7 +295,8 @@ async fn a_host_that_panics_over_a_guest_goes_on() {
     for _ in 0..8 {
         let command = json!({ "do": "state" });
         let failed = guest.handle_with(command, Arc::clone(&panics)).await.unwrap_err();
-        assert!(matches!(failed.error, CallError::Host(_)), "{}", failed.error);
+        let words = "the host panicked in a call of the plugin: the reader is broken";
+        assert_eq!(failed.error.to_string(), words);
     }
     assert!(guest.handle(json!({})).await.is_ok());
 }
@@ -323,6 +326,6 @@ async fn a_plugin_is_only_called_as_what_it_is() {
     let host = host();
     let module = module_for("handler-plugin", &handler_by_hand("", "(i32.const 8)"));
     let plugin = host.load(name("test"), &module).unwrap();
-    let claims = host.claims(&plugin, &settings(), &request(&json!({}))).await;
+    let claims = host.claims(&plugin, &settings(), &name("shop"), &request(&json!({}))).await;
     assert!(claims.unwrap_err().to_string().contains("it is no provider"));
 }

@@ -1,0 +1,309 @@
+//! What breaks again and again is paused, and tried one at a time until it works.
+//!
+//! For the parses of a source and the runs of a handler: a call that spins costs a core for its whole
+//! deadline, and the next one would spin as well. While a source or handler is paused nothing of it
+//! is claimed: its work stays in the store, where it was, and no try is used up. After the pause one
+//! is tried; if that breaks too, the next pause is longer. One call that returns, with whatever
+//! answer, ends it, and so does another version of the plugin.
+//!
+//! Claims have none. Whoever knows the URL of a source can post a body that its plugin is slow to
+//! read; a breaker would turn that into a refusal of the source's genuine requests, which is more
+//! than the attacker could do without it. There a source that is slow has a share of the threads
+//! (`plugin/lane/fair.rs`), and only its own requests wait.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::event::Timestamp;
+use crate::ids::Name;
+use crate::metrics::{Kind, Metrics};
+use crate::plugin::CallError;
+
+/// What a call that ran out of time or memory counts for: it was dear.
+const DEAR: u32 = 10;
+/// What any other call counts for that broke.
+const CHEAP: u32 = 1;
+/// So much in a row, and it is paused: after 3 deadlines, or 30 traps.
+const PATIENCE: u32 = 30;
+
+/// The pauses, of which the last is repeated.
+const PAUSES: [Duration; 3] =
+    [Duration::from_secs(5), Duration::from_secs(20), Duration::from_secs(60)];
+
+/// A pause is at least so many times as long as the call took that led to it.
+const REST: u32 = 20;
+/// No pause is longer.
+const PAUSE_MAX: Duration = Duration::from_secs(600);
+
+/// How a call ended, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Call {
+    /// It returned something.
+    Returned,
+    /// It broke, cheaply: a trap.
+    Trapped,
+    /// It used up its memory, or its time, which was so much.
+    Exhausted(Duration),
+}
+
+impl Call {
+    /// Of a call that did not return; `None` if that was not the plugin's doing.
+    pub(super) fn broken(error: &CallError) -> Option<Self> {
+        match error {
+            CallError::Deadline { limit } => Some(Self::Exhausted(*limit)),
+            CallError::Memory { .. } => Some(Self::Exhausted(Duration::ZERO)),
+            CallError::Trap { .. } | CallError::Panicked { .. } => Some(Self::Trapped),
+            // A broken contract is an answer too, and one that costs nothing more.
+            CallError::Lie(_) => Some(Self::Returned),
+            CallError::Busy | CallError::Host(_) => None,
+        }
+    }
+}
+
+/// The breakers of one kind of work.
+#[derive(Debug)]
+pub struct Breakers {
+    kind: Kind,
+    clock: Clock,
+    metrics: Metrics,
+    breakers: Mutex<BTreeMap<Name, Breaker>>,
+    /// How many breakers there are, so that nothing is locked while nothing breaks.
+    known: AtomicUsize,
+}
+
+/// Of one source or handler.
+#[derive(Debug)]
+struct Breaker {
+    /// The digest of the plugin that it is about.
+    digest: String,
+    /// How much broke in a row.
+    strain: u32,
+    pause: Option<Pause>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pause {
+    until: Timestamp,
+    /// How many there were before this one.
+    before: usize,
+}
+
+impl Breakers {
+    /// All closed.
+    pub(crate) fn new(kind: Kind, clock: Clock, metrics: Metrics) -> Self {
+        let (breakers, known) = (Mutex::default(), AtomicUsize::new(0));
+        Self { kind, clock, metrics, breakers, known }
+    }
+
+    /// How many calls of it there may be at a time, if otherwise there may be `most`. `digest` is
+    /// that of the plugin that would be called.
+    pub(super) fn limit(
+        &self,
+        name: &Name,
+        digest: impl FnOnce() -> Option<String>,
+        most: usize,
+    ) -> usize {
+        if self.known.load(Ordering::Acquire) == 0 {
+            return most;
+        }
+        let breakers = self.lock();
+        let Some(breaker) = breakers.get(name) else { return most };
+        let Some(pause) = breaker.pause else { return most };
+        if digest().as_ref() != Some(&breaker.digest) {
+            return most;
+        }
+        if self.clock.now() < pause.until { 0 } else { most.min(1) }
+    }
+
+    /// Notes how a call ended.
+    pub(super) fn ended(&self, name: &Name, digest: &str, call: Call) {
+        if call == Call::Returned && self.known.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let mut breakers = self.lock();
+        if call == Call::Returned {
+            if let Some(Breaker { pause: Some(_), .. }) = breakers.remove(name) {
+                self.close(name);
+            }
+        } else {
+            let new = || Breaker { digest: digest.to_owned(), strain: 0, pause: None };
+            let breaker = breakers.entry(name.clone()).or_insert_with(new);
+            if breaker.digest != digest {
+                // The last call of the old version may end behind the first of the new.
+                let before = std::mem::replace(breaker, new());
+                if before.pause.is_some() {
+                    self.close(name);
+                }
+            }
+            self.strain(name, breaker, call);
+        }
+        self.known.store(breakers.len(), Ordering::Release);
+    }
+
+    fn strain(&self, name: &Name, breaker: &mut Breaker, call: Call) {
+        let now = self.clock.now();
+        let (weight, took) = match call {
+            Call::Exhausted(took) => (DEAR, took),
+            Call::Trapped | Call::Returned => (CHEAP, Duration::ZERO),
+        };
+        breaker.strain = breaker.strain.saturating_add(weight);
+        let before = match breaker.pause {
+            // It began before the pause.
+            Some(pause) if now < pause.until => return,
+            Some(pause) => pause.before + 1,
+            None if breaker.strain < PATIENCE => return,
+            None => 0,
+        };
+        let pause = PAUSES[before.min(PAUSES.len() - 1)].max(took.saturating_mul(REST));
+        let pause = pause.min(PAUSE_MAX);
+        breaker.pause = Some(Pause { until: now.after(pause), before });
+        if before == 0 {
+            let (what, whose) = self.words();
+            warn!(
+                plugin.digest = breaker.digest,
+                "{whose} {name} broke again and again: its {what} \
+                are paused for {} s, then tried one at a time until one returns",
+                pause.as_secs()
+            );
+            self.metrics.set_paused(self.kind, name, true);
+        }
+    }
+
+    /// When the next pause ends, of those that have not.
+    pub(super) fn next_end(&self) -> Option<Timestamp> {
+        if self.known.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let now = self.clock.now();
+        let breakers = self.lock();
+        let ends = breakers.values().filter_map(|breaker| Some(breaker.pause?.until));
+        ends.filter(|until| *until > now).min()
+    }
+
+    fn close(&self, name: &Name) {
+        let (what, whose) = self.words();
+        info!("{whose} {name} works again: its {what} go on");
+        self.metrics.set_paused(self.kind, name, false);
+    }
+
+    fn words(&self) -> (&'static str, &'static str) {
+        match self.kind {
+            Kind::Receipt => ("parses", "source"),
+            Kind::Run | Kind::Delivery => ("runs", "handler"),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Name, Breaker>> {
+        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXHAUSTED: Call = Call::Exhausted(Duration::from_millis(100));
+
+    struct Bench {
+        breakers: Breakers,
+        clock: Clock,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let clock = Clock::manual(Timestamp(1_000));
+            let breakers = Breakers::new(Kind::Run, clock.clone(), Metrics::new());
+            Self { breakers, clock }
+        }
+
+        fn limit(&self, name: &str, digest: &str) -> usize {
+            self.breakers.limit(&name.parse().unwrap(), || Some(digest.to_owned()), 8)
+        }
+
+        fn end(&self, digest: &str, call: Call, times: usize) {
+            let name = "ledger".parse().unwrap();
+            (0..times).for_each(|_| self.breakers.ended(&name, digest, call));
+        }
+
+        fn is_paused(&self) -> bool {
+            let text = self.breakers.metrics.render();
+            text.contains(r#"hookgate_paused{kind="run",name="ledger"} 1"#)
+        }
+    }
+
+    #[test]
+    fn what_runs_out_of_time_again_and_again_is_paused_and_then_tried_one_at_a_time() {
+        let bench = Bench::new();
+        bench.end("v1", EXHAUSTED, 2);
+        assert_eq!((bench.limit("ledger", "v1"), bench.is_paused()), (8, false));
+
+        bench.end("v1", EXHAUSTED, 1);
+        assert_eq!((bench.limit("ledger", "v1"), bench.is_paused()), (0, true));
+        assert_eq!(bench.limit("mailer", "v1"), 8);
+
+        bench.clock.advance(PAUSES[0]);
+        assert_eq!((bench.limit("ledger", "v1"), bench.is_paused()), (1, true));
+    }
+
+    #[test]
+    fn the_pauses_grow_and_one_call_that_returns_ends_them() {
+        let bench = Bench::new();
+        bench.end("v1", EXHAUSTED, 3);
+        for pause in [PAUSES[0], PAUSES[1], PAUSES[2], PAUSES[2]] {
+            let end = bench.clock.now().after(pause);
+            assert_eq!(bench.breakers.next_end(), Some(end));
+            // What began before the pause makes it no longer.
+            bench.end("v1", EXHAUSTED, 5);
+            assert_eq!(bench.breakers.next_end(), Some(end));
+            bench.clock.set(end);
+            assert_eq!(bench.breakers.next_end(), None);
+            bench.end("v1", EXHAUSTED, 1);
+        }
+        bench.end("v1", Call::Returned, 1);
+        assert_eq!((bench.limit("ledger", "v1"), bench.is_paused()), (8, false));
+        bench.end("v1", EXHAUSTED, 2);
+        assert_eq!(bench.limit("ledger", "v1"), 8);
+    }
+
+    #[test]
+    fn another_version_starts_closed() {
+        let bench = Bench::new();
+        bench.end("v1", EXHAUSTED, 3);
+        assert_eq!((bench.limit("ledger", "v1"), bench.limit("ledger", "v2")), (0, 8));
+        bench.end("v2", Call::Trapped, 1);
+        assert_eq!((bench.limit("ledger", "v2"), bench.is_paused()), (8, false));
+    }
+
+    #[test]
+    fn traps_that_cost_little_are_borne_longer_and_one_good_call_between_them_is_enough() {
+        let bench = Bench::new();
+        for _ in 0..10 {
+            bench.end("v1", Call::Trapped, 29);
+            bench.end("v1", Call::Returned, 1);
+        }
+        assert_eq!(bench.limit("ledger", "v1"), 8);
+        bench.end("v1", Call::Trapped, 30);
+        assert_eq!(bench.limit("ledger", "v1"), 0);
+    }
+
+    #[test]
+    fn a_pause_is_longer_where_a_call_takes_long_but_not_for_ever() {
+        let bench = Bench::new();
+        let name = "ledger".parse().unwrap();
+        let long = |took| {
+            for _ in 0..3 {
+                bench.breakers.ended(&name, "v1", Call::Exhausted(took));
+            }
+            let pause = bench.breakers.next_end().unwrap().since(bench.clock.now());
+            bench.breakers.ended(&name, "v1", Call::Returned);
+            pause
+        };
+        assert_eq!(long(Duration::from_secs(3)), Duration::from_secs(60));
+        assert_eq!(long(Duration::MAX), PAUSE_MAX);
+    }
+}

@@ -1,0 +1,194 @@
+//! Dispatch with a real store and a real guest, for what no socket shows.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::*;
+use crate::event::{Request, Timestamp};
+use crate::metrics::Kind;
+use crate::plugin::Compiler;
+use crate::store::{self, NewReceipt, Page};
+use crate::worker::Work;
+
+const WORDS: &str = "the host panicked: index out of bounds";
+
+struct Bench {
+    dispatch: Arc<Dispatch>,
+    clock: Clock,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    /// With the source `shop`, whose plugin is the guest, which is a handler too.
+    fn new() -> Self {
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target");
+        let cache = Some(target.join("test-compiled"));
+        let host = plugin::Host::new(plugin::Config::new(Compiler::InProcess, cache)).unwrap();
+        let guest = std::fs::read(target.join("test-plugins/guest.wasm")).unwrap();
+        let guest = host.load(name("guest"), &guest).unwrap();
+        let registry = Arc::new(Registry::default());
+        registry.insert(&guest);
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp(1_700_000_000_000));
+        let store = Store::open(&store::Config::at(folder.path()), clock.clone()).unwrap();
+        let metrics = Metrics::new();
+        let sources = [(name("shop"), (name("guest"), "{}".into()))].into();
+        let rules = ArcSwap::from_pointee(Rules { sources, ..Rules::default() });
+        let breakers = |kind| Breakers::new(kind, clock.clone(), metrics.clone());
+        let dispatch = Dispatch {
+            host,
+            registry,
+            store,
+            clock: clock.clone(),
+            rules,
+            failures: RetryPolicy::plugins(),
+            crashes: RetryPolicy::crashes(),
+            runs_per_handler: 8,
+            allowance: Allowance { events: 1_000, bytes: 16 << 20 },
+            parse_breakers: breakers(Kind::Receipt),
+            run_breakers: breakers(Kind::Run),
+            metrics,
+        };
+        Self { dispatch: Arc::new(dispatch), clock, _folder: folder }
+    }
+
+    async fn accept(&self, command: &Value) {
+        let request = Request {
+            method: "POST".to_owned(),
+            url: "/in/shop".to_owned(),
+            headers: crate::headers::Headers::default(),
+            body: command.to_string().into(),
+            received_at: self.clock.now(),
+        };
+        let (request, event_ids) = (Arc::new(request), Vec::new());
+        let receipt = NewReceipt { source: name("shop"), request, event_ids };
+        self.dispatch.store.append(receipt).await.unwrap();
+    }
+
+    fn parses(&self) -> Parses {
+        Parses::new(self.dispatch.clone())
+    }
+
+    fn runs(&self) -> Runs {
+        Runs(self.dispatch.clone())
+    }
+
+    /// Panics over the first piece of work as often as it is due, and gives its dead letter.
+    async fn dead_of_panics<W: Work>(&self, work: W) -> (usize, String) {
+        for tries in 1.. {
+            let item = work.claim(1).unwrap().pop().expect("it is due");
+            work.clone().crash(item, WORDS.to_owned()).await.unwrap();
+            let dead = self.dispatch.store.dead(Page { cursor: None, limit: 9 }).unwrap();
+            if let Some(letter) = dead.items.first() {
+                return (tries, letter.reason.clone());
+            }
+            assert!(work.claim(1).unwrap().is_empty(), "it is not tried again at once");
+            self.clock.advance(std::time::Duration::from_secs(80));
+        }
+        unreachable!("it is dead at some time")
+    }
+}
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_parse_that_makes_the_host_panic_is_tried_again_on_the_schedule_and_then_dead() {
+    let bench = Bench::new();
+    bench.accept(&json!({})).await;
+    assert_eq!(bench.dead_of_panics(bench.parses()).await, (4, WORDS.to_owned()));
+    let metrics = bench.dispatch.metrics.render();
+    let counted = r#"parses_total{source="shop",outcome="transient",cause="panic"} 4"#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_run_that_makes_the_host_panic_is_tried_again_on_the_schedule_and_then_dead() {
+    let bench = Bench::new();
+    bench.accept(&json!({})).await;
+    let parse = bench.parses().claim(1).unwrap().pop().unwrap();
+    bench.parses().perform(parse).await.unwrap();
+    assert_eq!(bench.dead_of_panics(bench.runs()).await, (4, WORDS.to_owned()));
+    let metrics = bench.dispatch.metrics.render();
+    let counted = r#"runs_total{handler="guest",outcome="transient",cause="panic"} 4"#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+/// What is logged, kept in memory.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Lines {
+    /// Level and fields of the line with this message.
+    fn line(&self, message: &str) -> (String, Value) {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let is_it = |line: &Value| line["fields"]["message"].as_str().unwrap().contains(message);
+        let line = lines.find(is_it).unwrap_or_else(|| panic!("no `{message}` in\n{text}"));
+        (line["level"].as_str().unwrap().to_owned(), line["fields"].clone())
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_a_warning_and_a_plugins_line_has_the_plugins_level() {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(lines.clone())
+        .finish();
+    // Everything below happens on this thread, but for the guest itself.
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let bench = Bench::new();
+    for level in ["debug", "info", "warn", "error"] {
+        let text = format!("as {level}");
+        let command =
+            json!({ "id": level, "do": "log", "level": level, "text": text, "then": "fail" });
+        bench.accept(&command).await;
+    }
+    bench.accept(&json!({ "do": "fail", "at": "parse", "reason": "no such form" })).await;
+
+    for parse in bench.parses().claim(32).unwrap() {
+        bench.parses().perform(parse).await.unwrap();
+    }
+    for run in bench.runs().claim(32).unwrap() {
+        bench.runs().perform(run).await.unwrap();
+    }
+
+    for level in ["debug", "info", "warn", "error"] {
+        let (logged, fields) = lines.line(&format!("as {level}"));
+        assert_eq!(logged, level.to_uppercase());
+        assert_eq!(fields["plugin.name"], "guest");
+        assert!(fields["run.id"].as_str().unwrap().starts_with("run_"));
+        assert!(fields["event.id"].as_str().unwrap().starts_with("evt_"));
+    }
+    let (logged, fields) = lines.line("run is a dead letter: told to");
+    assert_eq!((logged.as_str(), &fields["plugin.name"]), ("WARN", &json!("guest")));
+    let (logged, fields) = lines.line("receipt is a dead letter: no such form");
+    assert_eq!((logged.as_str(), &fields["plugin.name"]), ("WARN", &json!("guest")));
+    assert_eq!(fields["source.name"], "shop");
+}

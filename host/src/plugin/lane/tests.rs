@@ -1,0 +1,124 @@
+//! Threads that really wait and work.
+
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use super::*;
+
+const SHAPE: Shape = Shape { threads: 1, queue: 4, slow: Duration::from_millis(5) };
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+/// Something that holds a thread until it is let go.
+struct Held {
+    started: oneshot::Receiver<()>,
+    release: SyncSender<()>,
+}
+
+fn holding() -> (impl FnOnce() + Send + 'static, Held) {
+    let (start, started) = oneshot::channel();
+    let (release, released) = sync_channel::<()>(0);
+    let hold = move || {
+        start.send(()).unwrap();
+        released.recv().unwrap();
+    };
+    (hold, Held { started, release })
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_call_with_its_words_and_no_other() {
+    let lane = Lane::start("test", SHAPE).unwrap();
+    let panicked = lane.call(None, || -> u8 { panic!("over what guest {} gave", 1) }).await;
+    assert_eq!(panicked, Err(LaneError::Panicked("over what guest 1 gave".to_owned())));
+    assert_eq!(lane.call(None, || 7).await, Ok(7));
+}
+
+#[tokio::test]
+async fn a_full_queue_is_said_at_once() {
+    let lane = Lane::start("test", Shape { queue: 1, ..SHAPE }).unwrap();
+    let (hold, held) = holding();
+    let running = lane.call(None, hold);
+    let waiting_and_refused = async {
+        held.started.await.unwrap();
+        let waiting = lane.call(None, || 2);
+        let refused = async {
+            let refused = lane.call(None, || 3).await;
+            held.release.send(()).unwrap();
+            refused
+        };
+        tokio::join!(biased; waiting, refused)
+    };
+    let (running, (waiting, refused)) = tokio::join!(biased; running, waiting_and_refused);
+    assert_eq!((running, waiting, refused), (Ok(()), Ok(2), Err(LaneError::Busy)));
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_waits_for_is_not_made() {
+    let lane = Lane::start("test", SHAPE).unwrap();
+    let (made, was_made) = sync_channel::<()>(1);
+    let (hold, held) = holding();
+    let running = lane.call(None, hold);
+    let abandoned = async {
+        held.started.await.unwrap();
+        let abandoned = lane.call(None, move || made.send(()).unwrap());
+        // Polled once, which puts it into the queue, and left.
+        tokio::select! {
+            biased;
+            _ = abandoned => panic!("the only thread is taken"),
+            () = std::future::ready(()) => (),
+        }
+        held.release.send(()).unwrap();
+    };
+    tokio::join!(running, abandoned).0.unwrap();
+    lane.call(None, || ()).await.unwrap();
+    assert!(was_made.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn with_two_threads_one_that_spins_holds_one_and_all_others_are_served() {
+    let lane = Lane::start("test", Shape { threads: 2, queue: 64, ..SHAPE }).unwrap();
+    let (spinner, shop) = (name("spinner"), name("shop"));
+    let (hold, held) = holding();
+    let (more, rest) = holding();
+    let spinning = lane.call(Some(&spinner), hold);
+    let behind = lane.call(Some(&spinner), more);
+    let others = async {
+        held.started.await.unwrap();
+        for number in 0..20 {
+            assert_eq!(lane.call(Some(&shop), move || number).await, Ok(number));
+        }
+        held.release.send(()).unwrap();
+        rest.started.await.unwrap();
+        rest.release.send(()).unwrap();
+    };
+    let (spun, behind, ()) = tokio::join!(biased; spinning, behind, others);
+    assert_eq!((spun, behind), (Ok(()), Ok(())));
+}
+
+#[tokio::test]
+async fn every_call_is_made_however_many_wait() {
+    let shape = Shape { threads: 3, queue: 100_000, ..SHAPE };
+    let lane = Arc::new(Lane::start("test", shape).unwrap());
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..5_000_u32 {
+        let lane = Arc::clone(&lane);
+        calls.spawn(async move {
+            let of = name(&format!("source-{}", number % 7));
+            lane.call(Some(&of), move || number).await.unwrap()
+        });
+    }
+    let sum: u32 = calls.join_all().await.iter().sum();
+    assert_eq!(sum, (0..5_000).sum::<u32>());
+}
+
+#[tokio::test]
+async fn the_threads_end_with_the_lane() {
+    let lane = Lane::start("test", Shape { threads: 3, ..SHAPE }).unwrap();
+    lane.call(None, || ()).await.unwrap();
+    let desk = Arc::downgrade(&lane.desk);
+    drop(lane);
+    while desk.strong_count() > 0 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,160 @@
+//! The loop with work that goes wrong.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::ids::IdKind;
+
+/// Can't be claimed at first, then can't be committed, then is cancelled.
+#[derive(Clone)]
+struct Troubled {
+    asked: Arc<AtomicUsize>,
+    cancel: CancellationToken,
+    trouble: store::Error,
+}
+
+fn id(position: u64) -> Id {
+    Id { kind: IdKind::Run, position, tag: 0 }
+}
+
+impl Work for Troubled {
+    type Item = ();
+
+    fn claim(&self, _room: usize) -> Result<Vec<()>, store::Error> {
+        match self.asked.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(self.trouble.clone()),
+            1 => Ok(vec![()]),
+            _ => {
+                self.cancel.cancel();
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn ready(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
+    fn id((): &()) -> Id {
+        id(1)
+    }
+
+    async fn perform(self, (): ()) -> Result<(), store::Error> {
+        Err(self.trouble)
+    }
+
+    async fn crash(self, (): (), reason: String) -> Result<(), store::Error> {
+        panic!("nothing has panicked: {reason}")
+    }
+}
+
+async fn ended_by(trouble: store::Error) -> (Result<(), store::Error>, usize) {
+    let cancel = CancellationToken::new();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let troubled = Troubled { asked: asked.clone(), cancel: cancel.clone(), trouble };
+    (work(troubled, 4, cancel).await, asked.load(Ordering::Relaxed))
+}
+
+#[tokio::test]
+async fn an_outage_of_the_store_ends_no_worker_and_anything_else_does() {
+    let unavailable = store::Error::Unavailable(Arc::new(store::Failure::Replaced));
+    let (ended, asked) = ended_by(unavailable).await;
+    assert!(ended.is_ok() && asked >= 3, "{ended:?} after {asked} claims");
+
+    let (ended, asked) = ended_by(store::Error::Closed).await;
+    assert!(matches!(ended, Err(store::Error::Closed)) && asked == 1);
+}
+
+/// Pieces that are due until they are committed; an odd one panics when it is performed, and what
+/// is in `hopeless` also when that is to be committed.
+#[derive(Clone)]
+struct Panicking(Arc<Ledger>);
+
+struct Ledger {
+    due: Mutex<BTreeSet<u64>>,
+    done: Mutex<Vec<(u64, String)>>,
+    performed: AtomicUsize,
+    hopeless: BTreeSet<u64>,
+    cancel: CancellationToken,
+}
+
+/// A claimed piece, which is due again if it is dropped.
+struct Leased {
+    position: u64,
+    ledger: Arc<Ledger>,
+    committed: bool,
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        if !self.committed {
+            self.ledger.due.lock().unwrap().insert(self.position);
+        }
+    }
+}
+
+impl Leased {
+    fn commit(mut self, how: &str) {
+        self.committed = true;
+        let mut done = self.ledger.done.lock().unwrap();
+        done.push((self.position, how.to_owned()));
+        if done.len() == 6 {
+            self.ledger.cancel.cancel();
+        }
+    }
+}
+
+impl Work for Panicking {
+    type Item = Leased;
+
+    fn claim(&self, room: usize) -> Result<Vec<Leased>, store::Error> {
+        let mut due = self.0.due.lock().unwrap();
+        let leased = |position| Leased { position, ledger: self.0.clone(), committed: false };
+        Ok((0..room).map_while(|_| due.pop_first()).map(leased).collect())
+    }
+
+    fn ready(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
+    fn id(item: &Leased) -> Id {
+        id(item.position)
+    }
+
+    async fn perform(self, item: Leased) -> Result<(), store::Error> {
+        self.0.performed.fetch_add(1, Ordering::Relaxed);
+        assert!(item.position.is_multiple_of(2), "{} is odd", item.position);
+        item.commit("well");
+        Ok(())
+    }
+
+    async fn crash(self, item: Leased, reason: String) -> Result<(), store::Error> {
+        assert!(!self.0.hopeless.contains(&item.position), "not even that");
+        item.commit(&reason);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_crash_of_its_own_piece_and_all_others_are_done() {
+    let cancel = CancellationToken::new();
+    let ledger = Arc::new(Ledger {
+        due: Mutex::new((1..=7).collect()),
+        done: Mutex::default(),
+        performed: AtomicUsize::new(0),
+        hopeless: [5].into(),
+        cancel: cancel.clone(),
+    });
+
+    let ended = work(Panicking(ledger.clone()), 3, cancel).await;
+
+    assert!(ended.is_ok(), "{ended:?}");
+    let mut done = ledger.done.lock().unwrap().clone();
+    done.sort();
+    let odd = |position| (position, format!("the host panicked: {position} is odd"));
+    let well = |position| (position, "well".to_owned());
+    assert_eq!(done, [odd(1), well(2), odd(3), well(4), well(6), odd(7)]);
+    assert_eq!(ledger.performed.load(Ordering::Relaxed), 7, "each is performed once");
+}
