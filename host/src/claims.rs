@@ -73,7 +73,7 @@ impl KeyPlace {
 }
 
 /// What a fetched key comes as.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyFormat {
     /// X.509 in PEM, made out to this DNS name.
     Certificate(String),
@@ -249,7 +249,7 @@ pub enum KeySource {
 }
 
 /// A request for a public key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyLookup {
     /// Where.
     pub url: Url,
@@ -258,7 +258,7 @@ pub struct KeyLookup {
 }
 
 /// A member of the object that is posted for a key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyField {
     /// As the plugin gives it.
     Text(String),

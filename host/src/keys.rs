@@ -6,6 +6,8 @@
 //! for a forgery: the sender is told to come again. Never runs a plugin, and never waits for more than
 //! a few answers at a time.
 
+mod bids;
+mod budget;
 mod certificate;
 mod jwk;
 mod places;
@@ -40,7 +42,7 @@ pub struct Keys(Arc<Origin>);
 
 #[derive(Debug)]
 enum Origin {
-    Fetched(Places),
+    Fetched(Arc<Places>),
     Recorded(Vec<String>),
 }
 
@@ -56,7 +58,8 @@ pub enum KeyError {
     /// A look-up that needs a secret, of a source that has none.
     #[error("asking for its key needs a secret, and the source has none")]
     NoSecret,
-    /// So many look-ups for this source at a time, and in a minute, and no more.
+    /// So many look-ups of keys that are not known for this source at a time, and in a minute, and no
+    /// more.
     #[error("too many keys are being looked up")]
     Busy,
     /// No answer came.
@@ -134,7 +137,7 @@ impl Keys {
     /// Keys that are fetched; none yet. Trusts the roots that the platform trusts.
     pub fn fetched(egress: Egress, clock: Clock) -> Result<Self, rustls::Error> {
         let places = Places::new(egress, clock, Trust::platform()?);
-        Ok(Self(Arc::new(Origin::Fetched(places))))
+        Ok(Self(Arc::new(Origin::Fetched(Arc::new(places)))))
     }
 
     /// Keys that were recorded with requests stand in for those at their places: certificates and public

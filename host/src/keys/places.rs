@@ -1,16 +1,21 @@
 //! Keys at their places: asked for once, checked, and kept on the source's shelf.
 //!
-//! Knows what was allowed by then. Never takes an answer for a key that it did not check, and never
-//! trusts a certificate for longer than it was checked.
+//! Knows what was allowed by then. A key that is known is asked for again before its time is over, and
+//! counts for a while longer where its server is out of reach; where the server says that it is gone,
+//! it is gone at once. Never takes an answer for a key that it did not check, and never trusts a
+//! certificate for longer than it was checked.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::{OwnedMutexGuard, Semaphore};
+use tokio::task::JoinSet;
+use tracing::warn;
 
 use super::certificate::{Chain, Trust};
-use super::shelf::{Kept, Shelf, Wanted};
+use super::shelf::{Entered, Kept, Shelf, Slot, Wanted, Worth};
 use super::{Key, KeyError, host, jwk};
 use crate::claims::{KeyField, KeyFormat};
 use crate::clock::Clock;
@@ -23,6 +28,8 @@ use crate::secrets::Secret;
 const FETCH_TIME_MAX: Duration = Duration::from_secs(4);
 /// Largest answer: a chain of certificates has some 10 KiB.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 << 10;
+/// Most look-ups of keys that are not known at a time, over all sources.
+const NEW_AT_A_TIME: usize = 32;
 
 /// What was fetched for all sources, and what it takes to fetch more.
 #[derive(Debug)]
@@ -31,34 +38,134 @@ pub(super) struct Places {
     clock: Clock,
     trust: Trust,
     shelves: Mutex<BTreeMap<Name, Arc<Shelf>>>,
+    new: Semaphore,
+    /// Look-ups for which nobody waits.
+    refreshing: Mutex<JoinSet<()>>,
+}
+
+/// Somebody who wants a key.
+#[derive(Debug, Clone)]
+struct Asking {
+    source: Name,
+    secret: Option<Secret>,
+    wanted: Wanted,
 }
 
 impl Places {
     pub(super) fn new(egress: Egress, clock: Clock, trust: Trust) -> Self {
-        Self { egress, clock, trust, shelves: Mutex::default() }
+        let (shelves, refreshing) = (Mutex::default(), Mutex::default());
+        Self { egress, clock, trust, shelves, new: Semaphore::new(NEW_AT_A_TIME), refreshing }
     }
 
     /// The key, from the source's shelf or from its place.
     pub(super) async fn find(
-        &self,
+        self: &Arc<Self>,
         source: &Name,
         secret: Option<&Secret>,
         wanted: Wanted,
     ) -> Result<Key, KeyError> {
         let shelf = self.shelf(source);
-        let slot = shelf.slot(wanted.clone())?;
-        // Whoever else wants this very key waits here, for one look-up.
-        let mut slot = slot.lock().await;
+        let asking = Asking { source: source.clone(), secret: secret.cloned(), wanted };
+        match shelf.enter(&asking.wanted, self.clock.now())? {
+            Entered::New(mut slot, _permit) => self.find_new(&asking, &mut slot).await,
+            Entered::There(place) => {
+                // Whoever else wants this very key waits here, for one look-up.
+                let slot = Arc::clone(&place).lock_owned().await;
+                self.find_again(&shelf, asking, place, slot).await
+            }
+        }
+    }
+
+    /// Finds a key that has been asked for before.
+    async fn find_again(
+        self: &Arc<Self>,
+        shelf: &Shelf,
+        asking: Asking,
+        place: Slot,
+        mut slot: OwnedMutexGuard<Option<Kept>>,
+    ) -> Result<Key, KeyError> {
         let now = self.clock.now();
         if let Some(kept) = slot.as_mut() {
             kept.renew(&self.trust, now);
-            if now < kept.until {
-                return kept.found.clone();
+            let (worth, found) = (kept.worth(now), kept.found.clone());
+            match worth {
+                Worth::Fresh => return found,
+                Worth::Ageing if kept.may_try(now) => {
+                    self.refresh(shelf, asking, place);
+                    return found;
+                }
+                Worth::Stale if kept.may_try(now) => (),
+                Worth::Ageing | Worth::Stale => return found,
+                Worth::Gone if found.is_ok() && !kept.may_try(now) => return Err(KeyError::Busy),
+                Worth::Gone => (),
+            }
+            if found.is_ok() {
+                let counts = worth == Worth::Stale;
+                return self.find_known(shelf, &asking, kept, counts).await;
             }
         }
-        let _permit = shelf.admit(now)?;
-        let found = self.fetch(secret, &wanted, now).await;
+        let _permit = shelf.admit(&asking.wanted, now)?;
+        self.find_new(&asking, &mut slot).await
+    }
+
+    async fn find_new(&self, asking: &Asking, slot: &mut Option<Kept>) -> Result<Key, KeyError> {
+        let _permit = self.new.try_acquire().map_err(|_| KeyError::Busy)?;
+        let now = self.clock.now();
+        let found = self.fetch(asking, now).await;
         slot.insert(Kept::new(found, now)).found.clone()
+    }
+
+    /// Asks again for a key that is known. Where no answer can be had, the known one still `counts`.
+    async fn find_known(
+        &self,
+        shelf: &Shelf,
+        asking: &Asking,
+        kept: &mut Kept,
+        counts: bool,
+    ) -> Result<Key, KeyError> {
+        let now = self.clock.now();
+        let found = match shelf.admit_known(now) {
+            Ok(_permit) => self.fetch(asking, now).await,
+            Err(busy) => Err(busy),
+        };
+        match found {
+            Err(error) if error.is_passing() && counts => {
+                warn_of(asking, &error);
+                kept.found.clone()
+            }
+            // It is still known, and has look-ups of its own next time too.
+            Err(error) if error.is_passing() => Err(error),
+            found => {
+                *kept = Kept::new(found, now);
+                kept.found.clone()
+            }
+        }
+    }
+
+    /// Waits until nothing is asked for any more for which nobody waits.
+    #[cfg(test)]
+    pub(super) async fn refreshed(&self) {
+        let mut tasks = {
+            let mut tasks = self.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *tasks)
+        };
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Asks again for a key that still counts, while nobody waits.
+    fn refresh(self: &Arc<Self>, shelf: &Shelf, asking: Asking, place: Slot) {
+        let (places, now) = (Arc::clone(self), self.clock.now());
+        let Ok(permit) = shelf.admit_known(now) else { return };
+        let asked = async move {
+            let _permit = permit;
+            match places.fetch(&asking, now).await {
+                Err(error) if error.is_passing() => warn_of(&asking, &error),
+                found => *place.lock().await = Some(Kept::new(found, now)),
+            }
+        };
+        let mut tasks = self.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(asked);
     }
 
     fn shelf(&self, source: &Name) -> Arc<Shelf> {
@@ -66,12 +173,8 @@ impl Places {
         Arc::clone(shelves.entry(source.clone()).or_default())
     }
 
-    async fn fetch(
-        &self,
-        secret: Option<&Secret>,
-        Wanted { lookup, format }: &Wanted,
-        now: Timestamp,
-    ) -> Result<Key, KeyError> {
+    async fn fetch(&self, asking: &Asking, now: Timestamp) -> Result<Key, KeyError> {
+        let (Wanted { lookup, format }, secret) = (&asking.wanted, asking.secret.as_ref());
         let json = lookup.post.as_deref().map(|fields| posted(fields, secret)).transpose()?;
         let answer = self.egress.fetch(&lookup.url, json, ANSWER_BYTES_MAX, FETCH_TIME_MAX).await;
         let answer = answer.map_err(|error| KeyError::Unreachable(error.to_string()))?;
@@ -89,6 +192,11 @@ impl Places {
             KeyFormat::Jwk => jwk::Jwk::read(&answer.body).map(Key::Jwk),
         }
     }
+}
+
+/// Says that a known key could not be had again. At most once a minute and key.
+fn warn_of(asking: &Asking, error: &KeyError) {
+    warn!(source.name = %asking.source, "keeping a known public key for now: {error}");
 }
 
 /// The JSON object that is posted, with the secret in it.

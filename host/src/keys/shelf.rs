@@ -1,30 +1,45 @@
 //! The keys of one source that are kept, and how many more may be fetched.
 //!
-//! A flood of made-up names must neither push out a key that is in use nor reach the provider: so many
-//! look-ups run at a time, so many begin in a minute, and so many names are remembered, those without
-//! a key being forgotten first. Never fetches.
+//! A flood of made-up names must neither push out a key that is in use, nor use up the look-ups with
+//! which known keys are refreshed, nor reach the provider, nor hold up a new key for ever: so there are
+//! look-ups for keys that are known, for others, and a few for those that are asked for again and
+//! again. So many names are remembered, those without a key being forgotten first. Never fetches.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
+use super::bids::Bids;
+use super::budget::Budget;
 use super::certificate::Trust;
 use super::{Key, KeyError};
 use crate::claims::{KeyFormat, KeyLookup};
 use crate::event::Timestamp;
 
-/// Most look-ups at a time.
-const AT_A_TIME: usize = 4;
-/// Most look-ups that begin within [`WINDOW`].
-pub(super) const IN_A_WINDOW: usize = 30;
-const WINDOW: Duration = Duration::from_secs(60);
+/// Most look-ups at once of keys that were never seen; then one a second.
+pub(super) const NEW_MAX: u32 = 60;
+const NEW_REFILL: Duration = Duration::from_secs(1);
+const NEW_AT_A_TIME: usize = 4;
+/// Most look-ups at once of those among them that are asked for again and again, beside the others.
+const AGAIN_MAX: u32 = 5;
+const AGAIN_REFILL: Duration = Duration::from_secs(6);
+/// Most look-ups at once of keys that are known.
+const KNOWN_MAX: u32 = 30;
+const KNOWN_REFILL: Duration = Duration::from_secs(2);
+const KNOWN_AT_A_TIME: usize = 2;
 /// Most names that are remembered.
 const SLOTS_MAX: usize = 256;
 
-/// A JSON Web Key is asked for again after so long, because it may have expired.
+/// A JSON Web Key counts for so long, because it may have expired then.
 const JWK_KEPT: Duration = Duration::from_secs(3_600);
+/// From this age on it is asked for again, and counts meanwhile.
+const JWK_AGEING: Duration = Duration::from_secs(2_700);
+/// While its server is out of reach it counts for so long.
+const JWK_GRACE: Duration = Duration::from_secs(86_400);
+/// A known key that could not be had is not asked for again for so long.
+const KNOWN_RETRY: Duration = Duration::from_secs(60);
 /// A certificate that was good is not checked again for so long.
 const TRUST_KEPT: Duration = Duration::from_secs(60);
 /// That there is no such key is believed for so long.
@@ -33,89 +48,152 @@ const ABSENCE_KEPT: Duration = Duration::from_secs(60);
 const FAILURE_KEPT: Duration = Duration::from_secs(5);
 
 /// What is looked up, and what it must come as.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Wanted {
     pub(super) lookup: KeyLookup,
     pub(super) format: KeyFormat,
 }
 
-/// How a look-up ended, and until when that counts.
+/// How a look-up ended, and when.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) found: Result<Key, KeyError>,
-    pub(super) until: Timestamp,
+    at: Timestamp,
+    /// When it was last tried to have it again.
+    tried: Timestamp,
+}
+
+/// What a look-up is worth by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// It counts.
+    Fresh,
+    /// It counts, and is to be made again.
+    Ageing,
+    /// It has to be made again; it counts where that can't be done.
+    Stale,
+    /// Nothing.
+    Gone,
 }
 
 /// Locked while somebody looks it up.
 pub(super) type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
 
+/// Where a key is or will be.
+pub(super) enum Entered {
+    /// It has been asked for before.
+    There(Slot),
+    /// It has not, and may be looked up now.
+    New(OwnedMutexGuard<Option<Kept>>, OwnedSemaphorePermit),
+}
+
 /// What is kept for one source.
 #[derive(Debug)]
 pub(super) struct Shelf {
     slots: Mutex<BTreeMap<Wanted, Slot>>,
-    /// When the last look-ups began.
-    begun: Mutex<VecDeque<Timestamp>>,
-    running: Semaphore,
+    new: Budget,
+    again: Budget,
+    bids: Mutex<Bids>,
+    known: Budget,
 }
 
 impl Default for Shelf {
     fn default() -> Self {
         Self {
             slots: Mutex::default(),
-            begun: Mutex::default(),
-            running: Semaphore::new(AT_A_TIME),
+            new: Budget::new(NEW_AT_A_TIME, NEW_MAX, NEW_REFILL),
+            again: Budget::new(1, AGAIN_MAX, AGAIN_REFILL),
+            bids: Mutex::default(),
+            known: Budget::new(KNOWN_AT_A_TIME, KNOWN_MAX, KNOWN_REFILL),
         }
     }
 }
 
 impl Kept {
     pub(super) fn new(found: Result<Key, KeyError>, now: Timestamp) -> Self {
-        let kept = match &found {
-            Ok(Key::Chain(_)) => TRUST_KEPT,
-            Ok(Key::Jwk(_)) => JWK_KEPT,
-            Err(error) if error.is_passing() => FAILURE_KEPT,
-            Err(_) => ABSENCE_KEPT,
-        };
-        Self { until: now.after(kept), found }
+        Self { found, at: now, tried: now }
     }
 
     /// Keeps a certificate for longer that is still good.
     pub(super) fn renew(&mut self, trust: &Trust, now: Timestamp) {
+        // A clock that was set back makes nothing younger than it is: the time is counted from now.
+        (self.at, self.tried) = (self.at.min(now), self.tried.min(now));
         if let Ok(Key::Chain(chain)) = &self.found
-            && self.until <= now
+            && now.since(self.at) >= TRUST_KEPT
             && chain.check(trust, now).is_ok()
         {
-            self.until = now.after(TRUST_KEPT);
+            self.at = now;
         }
+    }
+
+    pub(super) fn worth(&self, now: Timestamp) -> Worth {
+        let age = now.since(self.at);
+        let kept = match &self.found {
+            Ok(Key::Chain(_)) => TRUST_KEPT,
+            Ok(Key::Jwk(_)) if age < JWK_AGEING => return Worth::Fresh,
+            Ok(Key::Jwk(_)) if age < JWK_KEPT => return Worth::Ageing,
+            Ok(Key::Jwk(_)) if age < JWK_GRACE => return Worth::Stale,
+            Ok(Key::Jwk(_)) => return Worth::Gone,
+            Err(error) if error.is_passing() => FAILURE_KEPT,
+            Err(_) => ABSENCE_KEPT,
+        };
+        if age < kept { Worth::Fresh } else { Worth::Gone }
+    }
+
+    /// Whether it may be tried again to have this known key, and if so, that it was tried now.
+    pub(super) fn may_try(&mut self, now: Timestamp) -> bool {
+        let pause = if self.worth(now) == Worth::Gone { FAILURE_KEPT } else { KNOWN_RETRY };
+        let may = self.tried == self.at || now.since(self.tried) >= pause;
+        if may {
+            self.tried = now;
+        }
+        may
     }
 }
 
 impl Shelf {
-    /// Where this key is, or will be.
-    pub(super) fn slot(&self, wanted: Wanted) -> Result<Slot, KeyError> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.get(&wanted) {
-            return Ok(Arc::clone(slot));
+    /// Where this key is, or will be: a key that was never asked for only if it may be looked up.
+    pub(super) fn enter(&self, wanted: &Wanted, now: Timestamp) -> Result<Entered, KeyError> {
+        let mut slots = self.slots();
+        if let Some(slot) = slots.get(wanted) {
+            return Ok(Entered::There(Arc::clone(slot)));
         }
+        let permit = self.admit(wanted, now)?;
         if slots.len() >= SLOTS_MAX {
             let least = least(&slots).ok_or(KeyError::Busy)?;
             slots.remove(&least);
         }
-        Ok(Arc::clone(slots.entry(wanted).or_default()))
+        let slot = Slot::default();
+        let locked = Arc::clone(&slot).try_lock_owned().map_err(|_| KeyError::Busy)?;
+        slots.insert(wanted.clone(), slot);
+        Ok(Entered::New(locked, permit))
     }
 
-    /// Lets a look-up begin, and counts it until the permit is dropped.
-    pub(super) fn admit(&self, now: Timestamp) -> Result<SemaphorePermit<'_>, KeyError> {
-        let permit = self.running.try_acquire().map_err(|_| KeyError::Busy)?;
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        while begun.front().is_some_and(|first| first.after(WINDOW) <= now) {
-            begun.pop_front();
+    /// Lets a look-up of a key begin that is not known.
+    pub(super) fn admit(
+        &self,
+        wanted: &Wanted,
+        now: Timestamp,
+    ) -> Result<OwnedSemaphorePermit, KeyError> {
+        if let Ok(permit) = self.new.admit(now) {
+            return Ok(permit);
         }
-        if begun.len() >= IN_A_WINDOW {
+        let mut bids = self.bids.lock().unwrap_or_else(PoisonError::into_inner);
+        if !bids.bid(wanted, now) {
             return Err(KeyError::Busy);
         }
-        begun.push_back(now);
+        let permit = self.again.admit(now)?;
+        bids.forget(wanted);
         Ok(permit)
+    }
+
+    /// Lets a look-up of a known key begin.
+    pub(super) fn admit_known(&self, now: Timestamp) -> Result<OwnedSemaphorePermit, KeyError> {
+        self.known.admit(now)
+    }
+
+    fn slots(&self) -> MutexGuard<'_, BTreeMap<Wanted, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,17 +201,17 @@ impl Shelf {
 fn least(slots: &BTreeMap<Wanted, Slot>) -> Option<Wanted> {
     let worth = |slot: &Slot| {
         let kept = slot.try_lock().ok()?;
-        Some(kept.as_ref().map(|kept| (kept.found.is_ok(), kept.until)))
+        Some(kept.as_ref().map(|kept| (kept.found.is_ok(), kept.at)))
     };
     let idle = slots.iter().filter_map(|(wanted, slot)| Some((worth(slot)?, wanted)));
     idle.min().map(|(_, wanted)| wanted.clone())
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn wanted(number: usize) -> Wanted {
+    pub(in super::super) fn wanted(number: usize) -> Wanted {
         let url = format!("https://keys.example/{number}").parse().unwrap();
         Wanted { lookup: KeyLookup { url, post: None }, format: KeyFormat::Jwk }
     }
@@ -141,33 +219,29 @@ mod tests {
     #[test]
     fn a_flood_of_names_pushes_no_key_out() {
         let shelf = Shelf::default();
-        let put = |number, found| {
-            let slot = shelf.slot(wanted(number)).unwrap();
-            *slot.try_lock().unwrap() = Some(Kept::new(found, Timestamp(0)));
+        let put = |number: usize, found| {
+            let now = Timestamp(number as u64 * 10_000);
+            let Entered::New(mut slot, _) = shelf.enter(&wanted(number), now).unwrap() else {
+                panic!("{number} has never been asked for");
+            };
+            *slot = Some(Kept::new(found, now));
         };
         let jwk = super::super::jwk::tests::example();
         put(0, Ok(Key::Jwk(jwk)));
-        for number in 1..SLOTS_MAX {
+        for number in 1..3 * SLOTS_MAX {
             put(number, Err(KeyError::Unknown));
         }
-        for number in SLOTS_MAX..3 * SLOTS_MAX {
-            shelf.slot(wanted(number)).unwrap();
-        }
-        let slots = shelf.slots.lock().unwrap();
+        let slots = shelf.slots();
         assert_eq!(slots.len(), SLOTS_MAX);
         assert!(slots.contains_key(&wanted(0)), "the key is still there");
     }
 
     #[test]
-    fn so_many_begin_at_a_time_and_in_a_minute() {
-        let shelf = Shelf::default();
-        let running: Vec<_> = (0..AT_A_TIME).map(|_| shelf.admit(Timestamp(0)).unwrap()).collect();
-        assert!(matches!(shelf.admit(Timestamp(0)), Err(KeyError::Busy)));
-        drop(running);
-        for _ in AT_A_TIME..IN_A_WINDOW {
-            drop(shelf.admit(Timestamp(1)).unwrap());
-        }
-        assert!(matches!(shelf.admit(Timestamp(59_999)), Err(KeyError::Busy)));
-        assert!(shelf.admit(Timestamp(60_000)).is_ok());
+    fn what_is_not_looked_up_takes_no_place() {
+        let (shelf, now) = (Shelf::default(), Timestamp(0));
+        let entered = (0..1_000).filter(|number| shelf.enter(&wanted(*number), now).is_ok());
+        assert_eq!(entered.count(), NEW_MAX as usize);
+        assert_eq!(shelf.slots().len(), NEW_MAX as usize);
+        assert!(shelf.admit_known(now).is_ok(), "known keys have look-ups of their own");
     }
 }

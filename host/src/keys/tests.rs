@@ -24,6 +24,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// A provider's server, which answers everybody the same and counts.
 struct Provider {
     url: String,
+    answer: Arc<Mutex<String>>,
     asked: Arc<AtomicUsize>,
     last: Arc<Mutex<String>>,
     _serving: JoinSet<()>,
@@ -34,12 +35,9 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/keys/", listener.local_addr().unwrap());
         let (asked, last) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::default()));
-        let answer = format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        );
+        let answer = Arc::new(Mutex::new(written(status, body)));
         let mut serving = JoinSet::new();
-        let (count, seen) = (Arc::clone(&asked), Arc::clone(&last));
+        let (count, seen, says) = (Arc::clone(&asked), Arc::clone(&last), Arc::clone(&answer));
         serving.spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
@@ -49,15 +47,26 @@ impl Provider {
                 }
                 count.fetch_add(1, Ordering::SeqCst);
                 *seen.lock().unwrap() = String::from_utf8(request).unwrap();
+                let answer = says.lock().unwrap().clone();
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }
         });
-        Self { url, asked, last, _serving: serving }
+        Self { url, answer, asked, last, _serving: serving }
+    }
+
+    /// Answers like this from now on.
+    fn says(&self, status: &str, body: &str) {
+        *self.answer.lock().unwrap() = written(status, body);
     }
 
     fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
+}
+
+fn written(status: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
 }
 
 /// A source that gets its keys from a provider.
@@ -79,6 +88,7 @@ impl Desk {
         let allow = vec!["127.0.0.0/8".parse().unwrap()];
         let config = egress::Config { allow, ..egress::Config::default() };
         let egress = Egress::new(config, clock.clone()).unwrap();
+        let places = Arc::new(Places::new(egress, clock.clone(), trust));
         let place = KeyPlace { url: provider.url.parse().unwrap(), format };
         let info = ProviderInfo {
             name: "any".into(),
@@ -94,7 +104,7 @@ impl Desk {
             key_places: vec![place],
         };
         Self {
-            keys: Keys(Arc::new(Origin::Fetched(Places::new(egress, clock.clone(), trust)))),
+            keys: Keys(Arc::new(Origin::Fetched(places))),
             clock,
             info,
             hosts: vec!["127.0.0.1".into()],
@@ -139,12 +149,126 @@ async fn a_key_is_fetched_once_and_kept_until_it_may_have_expired() {
     let key = desk.named("one").await.unwrap();
     assert_eq!(desk.named("one").await, Ok(key));
     assert_eq!(provider.asked(), 1);
-    desk.clock.advance(Duration::from_secs(3_599));
+    desk.clock.advance(Duration::from_secs(2_699));
     desk.named("one").await.unwrap();
     assert_eq!(provider.asked(), 1);
-    desk.clock.advance(Duration::from_secs(1));
+    desk.clock.advance(Duration::from_secs(901));
     desk.named("one").await.unwrap();
     assert_eq!(provider.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_key_in_use_is_asked_for_again_before_its_time_is_over_and_nobody_waits() {
+    let provider = Provider::answering("200 OK", &document()).await;
+    let desk = Desk::jwk(&provider);
+    desk.named("one").await.unwrap();
+
+    desk.clock.advance(45 * MINUTE);
+    desk.named("one").await.unwrap();
+    let Origin::Fetched(places) = &*desk.keys.0 else { panic!("they are fetched") };
+    places.refreshed().await;
+    assert_eq!(provider.asked(), 2);
+    desk.clock.advance(30 * MINUTE);
+    desk.named("one").await.unwrap();
+
+    assert_eq!(provider.asked(), 2, "the second answer counts for an hour of its own");
+}
+
+#[tokio::test]
+async fn a_known_key_counts_for_a_day_while_its_server_is_away() {
+    let provider = Provider::answering("200 OK", &document()).await;
+    let desk = Desk::jwk(&provider);
+    let key = desk.named("one").await.unwrap();
+
+    provider.says("503 Away", "");
+    for asked in 2..25 {
+        desk.clock.advance(60 * MINUTE);
+        assert_eq!(desk.named("one").await.as_ref(), Ok(&key), "hour {asked}");
+        assert_eq!(desk.named("one").await.as_ref(), Ok(&key), "nobody waits for it again");
+        assert_eq!(provider.asked(), asked);
+    }
+    desk.clock.advance(60 * MINUTE);
+    let found = desk.named("one").await.unwrap_err();
+
+    assert!(found.is_passing(), "{found}");
+    provider.says("200 OK", &document());
+    desk.clock.advance(MINUTE);
+    assert_eq!(desk.named("one").await, Ok(key));
+}
+
+#[tokio::test]
+async fn a_known_key_that_its_server_does_not_know_any_more_is_gone_at_once() {
+    let expired = document().replace("\"expired_at\":null", "\"expired_at\":1");
+    assert_ne!(expired, document());
+    for (status, body) in [("404 Not Found", "{}"), ("200 OK", expired.as_str())] {
+        let provider = Provider::answering("200 OK", &document()).await;
+        let desk = Desk::jwk(&provider);
+        desk.named("one").await.unwrap();
+
+        provider.says(status, body);
+        desk.clock.advance(61 * MINUTE);
+
+        assert!(!desk.named("one").await.unwrap_err().is_passing(), "{status}");
+        assert!(!desk.named("one").await.unwrap_err().is_passing(), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn made_up_names_use_up_nothing_that_known_keys_need() {
+    let provider = Provider::answering("200 OK", &document()).await;
+    let desk = Desk::jwk(&provider);
+    desk.named("genuine").await.unwrap();
+
+    provider.says("404 Not Found", "{}");
+    for round in 0..4 {
+        desk.clock.advance(61 * MINUTE);
+        for number in 0..100 {
+            let _forged = desk.named(&format!("made-up-{round}-{number}")).await;
+        }
+        provider.says("200 OK", &document());
+        let asked = provider.asked();
+        assert!(desk.named("genuine").await.is_ok(), "round {round}");
+        assert_eq!(provider.asked(), asked + 1, "it was looked up again");
+        provider.says("404 Not Found", "{}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_is_looked_up_in_the_end_however_many_are_made_up() {
+    let provider = Provider::answering("404 Not Found", "{}").await;
+    let desk = Desk::jwk(&provider);
+    let mut busy = 0;
+    for number in 0..1_000 {
+        let found = desk.named(&format!("made-up-{number}")).await;
+        busy += usize::from(found == Err(KeyError::Busy));
+    }
+    assert!(busy > 900, "{busy}");
+
+    provider.says("200 OK", &document());
+    let first = desk.named("genuine").await;
+    for number in 1_000..1_500 {
+        let _forged = desk.named(&format!("made-up-{number}")).await;
+    }
+    let again = desk.named("genuine").await;
+
+    assert_eq!(first, Err(KeyError::Busy), "its sender is told to come again");
+    assert!(again.is_ok(), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_blocks_no_look_up() {
+    let provider = Provider::answering("200 OK", &document()).await;
+    let desk = Desk::jwk(&provider);
+    for number in 0..100 {
+        let _found = desk.named(&format!("{number}")).await;
+    }
+    desk.clock.set(Timestamp(NOW.0 - 86_400_000));
+    assert!(desk.named("new").await.is_ok());
+    assert!(desk.named("0").await.is_ok());
+    desk.clock.advance(61 * MINUTE);
+    let asked = provider.asked();
+    assert!(desk.named("0").await.is_ok());
+    assert_eq!(provider.asked(), asked + 1, "no key is young for a day longer");
 }
 
 #[tokio::test]
@@ -243,8 +367,9 @@ async fn a_flood_of_made_up_names_neither_reaches_the_provider_nor_a_key_that_is
     for number in 0..1_000 {
         busy += usize::from(desk.named(&format!("made-up-{number}")).await == Err(KeyError::Busy));
     }
-    assert_eq!(provider.asked(), shelf::IN_A_WINDOW);
-    assert_eq!(busy, 1_001 - shelf::IN_A_WINDOW);
+    let looked_up = shelf::NEW_MAX as usize;
+    assert_eq!(provider.asked(), looked_up);
+    assert_eq!(busy, 1_001 - looked_up);
     assert!(desk.named("genuine").await.is_ok());
     desk.clock.advance(MINUTE);
     assert!(desk.named("another").await.is_ok());
