@@ -48,7 +48,8 @@ impl Provider for StandardWebhooks {
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let signed = Signed::read(request)?;
-        Ok(Claims { signed_at: Some(signed.at), ..Claims::new(signed.evidence()?, [signed.id]) })
+        let claims = Claims::new(signed.evidence()?, [signed.event_id()]);
+        Ok(Claims { signed_at: Some(signed.at), ..claims })
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -68,7 +69,7 @@ impl Provider for StandardWebhooks {
                 ("reference", settings.reference.as_deref().and_then(|at| members.told(&[at]))),
                 ("type", (event_type != own).then_some(own)),
             ]),
-            ..Event::new(signed.id, event_type, around.around(members.at("/data"), body))
+            ..Event::new(signed.event_id(), event_type, around.around(members.at("/data"), body))
         }])
     }
 

@@ -33,10 +33,15 @@ impl<'r> Signed<'r> {
         let header = |name: &str| request.the_header(&format!("{family}-{name}"));
         let (id, signatures) = (header("id")?, header("signature")?);
         let (time, at) = request.the_time(&format!("{family}-timestamp"))?;
-        if !id::fits(id) {
-            return Err(Refusal::new("the id is empty, or too long for one"));
+        if id.is_empty() {
+            return Err(Refusal::new("the id is empty"));
         }
         Ok(Self { id, time, at, signatures })
+    }
+
+    /// The id as that of an event: the same for each retry, however long the sender made it.
+    pub(crate) fn event_id(&self) -> String {
+        id::of(self.id.to_owned())
     }
 
     /// One piece of evidence, for which any of the signatures will do.

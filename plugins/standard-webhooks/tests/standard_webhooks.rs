@@ -30,6 +30,19 @@ fn an_event_keeps_the_names_of_its_sender() {
 }
 
 #[test]
+fn an_id_may_be_as_long_as_a_header_and_is_the_same_for_a_retry() {
+    let event = |id: &str| {
+        let mut request = invoice();
+        request.set_header("webhook-id", id);
+        send::<StandardWebhooks>(&request, SECRET, NOW)[0].id.clone()
+    };
+    let (one, other) = ("x".repeat(1024), format!("{}y", "x".repeat(1023)));
+    assert_eq!(event(&"x".repeat(255)), "x".repeat(255));
+    assert_eq!(event(&one), event(&one));
+    assert_ne!(event(&one), event(&other));
+}
+
+#[test]
 fn the_subject_is_where_the_operator_says() {
     let signed = sign::<StandardWebhooks>(&invoice(), SECRET, NOW);
     let bench = Bench::new().with_settings(r#"{"subject":"/data/customer/id"}"#);
