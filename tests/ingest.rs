@@ -2,6 +2,7 @@
 
 mod held;
 mod large;
+mod patience;
 
 use std::path::Path;
 use std::time::Duration;
@@ -230,31 +231,55 @@ async fn adyen_is_answered_as_it_wants_to_be() {
     assert!(!first.is_duplicate() && again.is_duplicate());
 }
 
+/// Posts a request that the guest works on until it is stopped, and meanwhile another again and again
+/// until it is refused. Gives both answers.
+async fn while_the_guest_is_busy(
+    gateway: &Harness,
+    mut post: impl AsyncFnMut(usize) -> Answer,
+) -> (Answer, Answer) {
+    let command = json!({"do":"spin","at":"claim"});
+    let spinning = gateway.guest(&command);
+    tokio::pin!(spinning);
+    let refused = async {
+        for number in 0.. {
+            let answer = post(number).await;
+            if answer.status != 200 {
+                return answer;
+            }
+        }
+        unreachable!("it is posted for ever")
+    };
+    let refused = tokio::select! {
+        answer = &mut spinning => panic!("nobody is refused until {answer:?}"),
+        refused = refused => refused,
+    };
+    (refused, spinning.await)
+}
+
 #[tokio::test]
-async fn with_too_many_requests_in_flight_the_next_is_told_to_come_back() {
-    let gateway = Setup::stripe().open().table("[limits]\nrequests = 1").start().await;
-    let body = payment("evt_1", "pi_1", "succeeded");
+async fn with_too_many_requests_being_worked_on_the_next_is_told_to_come_back() {
+    let limits = "[limits]\nrequests = 1\nclaims_deadline = \"3s\"";
+    let gateway = stripe_and_guest().table(limits).start().await;
 
-    let length = format!("content-length: {}", body.len());
-    let mut held = Held::begin(&gateway, "open", &length).await;
-    let meanwhile = gateway.stripe(&payment("evt_2", "pi_2", "succeeded")).await;
-    held.send(body.as_bytes()).await;
-    let first = held.answer().await;
-    let afterwards = gateway.stripe(&payment("evt_2", "pi_2", "succeeded")).await;
+    let post = async |number| {
+        gateway.stripe(&payment(&format!("evt_{number}"), "pi_1", "succeeded")).await
+    };
+    let (refused, stopped) = while_the_guest_is_busy(&gateway, post).await;
+    let afterwards = gateway.stripe(&payment("evt_last", "pi_2", "succeeded")).await;
 
-    check_comes_back(&meanwhile, 503);
-    assert_eq!(first, 200);
+    check_comes_back(&refused, 503);
+    check_comes_back(&stopped, 503);
     afterwards.accepted();
 }
 
 #[tokio::test]
 async fn a_source_over_its_share_is_slowed_down_and_no_other() {
-    let limits = "[limits]\nrequests = 4\nrequests_per_source = 1";
-    let gateway = Setup::stripe().open().table(limits).start().await;
+    let limits = "[limits]\nrequests = 4\nrequests_per_source = 1\nclaims_deadline = \"3s\"";
+    let gateway = stripe_and_guest().table(limits).start().await;
 
-    let _held = Held::begin(&gateway, "open", "content-length: 10").await;
-    let greedy = gateway.post("open", &[], "{}").await;
+    let post = async |number| gateway.guest(&json!({"id": format!("{number}")})).await;
     let neighbour = gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await;
+    let (greedy, _) = while_the_guest_is_busy(&gateway, post).await;
 
     check_comes_back(&greedy, 429);
     neighbour.accepted();

@@ -28,9 +28,9 @@ use crate::config::Config;
 use crate::delivery::{Deliveries, Delivery};
 use crate::dispatch::{Breakers, Dispatch, Parses, Runs};
 use crate::egress::Egress;
-use crate::ingest::{self, Ingest};
+use crate::ingest::{self, Ingest, Intake, Notes};
 use crate::keys::Keys;
-use crate::listener::{self, Limits};
+use crate::listener::Port;
 use crate::metrics::{Kind, Metrics};
 use crate::plugin::{self, Compiler, Registry};
 use crate::retry::RetryPolicy;
@@ -134,8 +134,9 @@ impl Gateway {
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
             sources: parts.sources.clone(),
-            body_bytes_max: limits.body_bytes,
+            intake: Intake::new(limits.bodies()),
             requests: Semaphore::new(limits.requests),
+            notes: Notes::default(),
         };
         let (ask, asked) = mpsc::channel(8);
         let operators = Admin {
@@ -146,12 +147,12 @@ impl Gateway {
             ready: live.ready(),
             veil: live.veil(),
         };
-        let connections = Limits { connections_max: limits.connections, ..Limits::default() };
-        let public =
-            listener::serve(public, ingest::router(Arc::new(ingest)), connections, cancel.clone());
-        let connections = Limits { connections_max: ADMIN_CONNECTIONS, ..Limits::default() };
-        let admin =
-            listener::serve(admin, admin::router(Arc::new(operators)), connections, cancel.clone());
+        let (metrics, cancelled) = (&parts.metrics, cancel.clone());
+        let port = |socket, name, limits| Port { socket, name, limits, metrics: metrics.clone() };
+        let public = port(public, "public", limits.public());
+        let public = public.serve(ingest::router(Arc::new(ingest)), cancelled.clone());
+        let admin = port(admin, "admin", limits.admin(ADMIN_CONNECTIONS));
+        let admin = admin.serve(admin::router(Arc::new(operators)), cancelled);
         // With none at a time the loop only waits for its end, and receipts stay in the store.
         let parses = work(Parses::new(parts.dispatch.clone()), limits.parses, cancel.clone());
         let runs = work(Runs(parts.dispatch), limits.runs, cancel.clone());

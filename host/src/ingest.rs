@@ -1,10 +1,13 @@
 //! The way in: receive, claim, verify, append, answer.
 //!
 //! The only part that talks to payment gateways. It answers 2xx only after the store has synced the
-//! receipt, or to a provider that asks whether the endpoint is ours, and it says nothing to a sender about why evidence did not hold. It never looks into a
-//! body: that is the provider plugin's, and later.
+//! receipt, or to a provider that asks whether the endpoint is ours, and it says nothing to a sender
+//! about why evidence did not hold. A request counts as one being worked on only once its body is
+//! whole. It never looks into a body: that is the provider plugin's, and later.
 
 mod handshake;
+mod intake;
+mod notes;
 mod rejection;
 
 use std::collections::BTreeMap;
@@ -12,16 +15,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use bytes::Bytes;
+use axum::{Extension, Router};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use crate::claims::{Claims, KeyLookup, ProviderInfo, Reply};
 use crate::clock::Clock;
@@ -29,16 +31,18 @@ use crate::event::Request;
 use crate::headers::Headers;
 use crate::ids::Name;
 use crate::keys::{Keys, Permission};
+use crate::listener::Connection;
 use crate::metrics::{Answered, Metrics};
 use crate::plugin::{self, Plugin, Registry};
 use crate::secrets::Secret;
 use crate::signature;
 use crate::store::{Appended, NewReceipt, Store};
 
+use intake::Share;
+pub use intake::{Bounds, Intake};
+use notes::Note;
+pub use notes::Notes;
 use rejection::Rejection;
-
-/// A body must arrive within this time.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Most keys that are fetched for one request.
 const KEYS_MAX: usize = 2;
@@ -72,21 +76,32 @@ pub struct Source {
     pub settings: Arc<str>,
     /// The hosts that may be asked for its keys.
     pub keys_from: Vec<String>,
-    share: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
+    held: Arc<Share>,
+}
+
+/// What one source may have of what all share.
+#[derive(Debug, Clone, Copy)]
+pub struct Shares {
+    /// Requests that are worked on at a time.
+    pub requests: usize,
+    /// What is held of its bodies until they are answered, in bytes.
+    pub held_bytes: usize,
 }
 
 impl Source {
-    /// A source of which `share` requests may be received at a time.
+    /// A source that may have so much of what all share.
     pub fn new(
         plugin: Name,
         secrets: Vec<Secret>,
         tolerance: Option<Duration>,
         verify: Verify,
         settings: Arc<str>,
-        share: usize,
+        shares: Shares,
     ) -> Self {
-        let share = Arc::new(Semaphore::new(share));
-        Self { plugin, secrets, tolerance, verify, settings, keys_from: Vec::new(), share }
+        let requests = Arc::new(Semaphore::new(shares.requests));
+        let (held, keys_from) = (Share::of(shares.held_bytes), Vec::new());
+        Self { plugin, secrets, tolerance, verify, settings, keys_from, requests, held }
     }
 
     /// With the hosts that may be asked for its keys.
@@ -116,10 +131,12 @@ pub struct Ingest {
     pub metrics: Metrics,
     /// Where to post to.
     pub sources: Arc<Sources>,
-    /// Largest body, in bytes.
-    pub body_bytes_max: usize,
-    /// Requests at a time.
+    /// Reads bodies.
+    pub intake: Intake,
+    /// Requests that are worked on at a time.
     pub requests: Semaphore,
+    /// Logs what was not accepted.
+    pub notes: Notes,
 }
 
 /// What became of a request that was not rejected.
@@ -144,6 +161,7 @@ pub fn router(ingest: Arc<Ingest>) -> Router {
 async fn receive(
     State(ingest): State<Arc<Ingest>>,
     Path(name): Path<String>,
+    Extension(connection): Extension<Arc<Connection>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -153,9 +171,19 @@ async fn receive(
     let sources = ingest.sources.load_full();
     let Some((name, source)) = sources.get_key_value(name.as_str()) else {
         ingest.metrics.unknown_source();
+        ingest.pass_over(&headers, body);
         return Rejection::UnknownSource.into_response();
     };
-    let accepted = ingest.accept(name, source, (method, uri, headers), body).await;
+    let accepted = match ingest.admit(source, &method, &body) {
+        Ok(plugin) => {
+            let at = At { name, source, plugin, connection: &connection };
+            ingest.accept(at, (method, uri, headers), body).await
+        }
+        Err(rejection) => {
+            ingest.pass_over(&headers, body);
+            Err(rejection)
+        }
+    };
     let answered = match &accepted {
         Ok(Accepted::Kept(_, Appended::Stored(_))) => Answered::Accepted,
         Ok(Accepted::Kept(_, Appended::Duplicate(_))) => Answered::Duplicate,
@@ -167,39 +195,73 @@ async fn receive(
         Ok(Accepted::Kept(reply, appended)) => answer(reply.as_ref(), appended),
         Ok(Accepted::Asked(answer)) => answer,
         Err(rejection) => {
-            ingest.note(name, &rejection);
+            ingest.note(name, source, &connection, &rejection);
             rejection.into_response()
         }
     }
 }
 
+/// Where a request came in.
+struct At<'r> {
+    name: &'r Name,
+    source: &'r Source,
+    plugin: Arc<Plugin>,
+    connection: &'r Connection,
+}
+
 impl Ingest {
-    async fn accept(
+    /// What can be said of a request before its body is there.
+    fn admit(
         &self,
-        name: &Name,
         source: &Source,
-        head: (Method, Uri, HeaderMap),
-        body: Body,
-    ) -> Result<Accepted, Rejection> {
-        let _permit = self.requests.try_acquire().map_err(|_| Rejection::Busy)?;
-        let _share = source.share.try_acquire().map_err(|_| Rejection::SourceBusy)?;
+        method: &Method,
+        body: &Body,
+    ) -> Result<Arc<Plugin>, Rejection> {
         let plugin = self.registry.get(&source.plugin);
         let plugin = plugin.filter(|plugin| plugin.provider().is_some());
         let plugin = plugin.ok_or_else(|| Rejection::NoPlugin(source.plugin.clone()))?;
         let info = plugin.provider().expect("a provider was looked for");
-        let is_post = head.0 == Method::POST;
-        if !is_post && !info.handshakes.contains(&head.0) {
+        if method != Method::POST && !info.handshakes.contains(method) {
             return Err(Rejection::Method(handshake::allowed(info)));
         }
+        self.intake.check_length(body)?;
+        Ok(plugin)
+    }
 
-        let request = Arc::new(self.read(head, body).await?);
+    /// Reads what comes of a body that is not wanted, unless its sender waits to be asked for it.
+    fn pass_over(&self, headers: &HeaderMap, body: Body) {
+        if !headers.contains_key(header::EXPECT) {
+            self.intake.discard(body);
+        }
+    }
+
+    async fn accept(
+        &self,
+        At { name, source, plugin, connection }: At<'_>,
+        (method, uri, headers): (Method, Uri, HeaderMap),
+        body: Body,
+    ) -> Result<Accepted, Rejection> {
+        let info = plugin.provider().expect("it was admitted");
+        let (body, _held) = self.intake.read(&source.held, connection, body).await?;
+        let _permit = self.requests.try_acquire().map_err(|_| Rejection::Busy)?;
+        let _share = source.requests.try_acquire().map_err(|_| Rejection::SourceBusy)?;
+        let request = Arc::new(Request {
+            method: method.as_str().to_owned(),
+            url: uri.path_and_query().map_or("/", |url| url.as_str()).to_owned(),
+            headers: headers_of(&headers),
+            body,
+            received_at: self.clock.now(),
+        });
         let claims = self.claim_and_verify(name, source, &plugin, &request).await?;
         if let Some(asked) = &claims.handshake {
             let answer = handshake::answer(source, info, &claims, asked)?;
-            info!(source.name = %name, method = request.method, "answered a handshake");
+            if let Some(not_logged) = self.notes.admit(name, Note::Asked) {
+                let method = &request.method;
+                info!(source.name = %name, method, not_logged, "answered a handshake");
+            }
             return Ok(Accepted::Asked(answer));
         }
-        if !is_post {
+        if method != Method::POST {
             return Err(Rejection::NothingAsked(info.refusal_status));
         }
         let (event_ids, own) = (claims.event_ids, claims.reply);
@@ -208,23 +270,6 @@ impl Ingest {
 
         debug!(source.name = %name, ?appended, "accepted a request");
         Ok(Accepted::Kept(own.or_else(|| info.reply.clone()), appended))
-    }
-
-    async fn read(
-        &self,
-        (method, uri, headers): (Method, Uri, HeaderMap),
-        body: Body,
-    ) -> Result<Request, Rejection> {
-        let body = read_body(body, self.body_bytes_max);
-        let body = tokio::time::timeout(BODY_DEADLINE, body).await;
-        let body = body.map_err(|_| Rejection::SlowBody)??;
-        Ok(Request {
-            method: method.as_str().to_owned(),
-            url: uri.path_and_query().map_or("/", |url| url.as_str()).to_owned(),
-            headers: headers_of(&headers),
-            body,
-            received_at: self.clock.now(),
-        })
     }
 
     /// What the request claims, once its evidence holds.
@@ -281,15 +326,19 @@ impl Ingest {
         Ok(fetched)
     }
 
-    /// Logs and counts a request that was not accepted.
-    fn note(&self, name: &Name, rejection: &Rejection) {
+    /// Counts a request that was not accepted, and logs it unless too many were just now.
+    fn note(&self, name: &Name, source: &Source, connection: &Connection, rejection: &Rejection) {
         if let Some(reason) = rejection.refusal() {
             self.metrics.refusal(name, reason);
         }
-        if rejection.answered() == Answered::Failed {
-            tracing::error!(source.name = %name, "failed to accept a request: {rejection}");
+        let failed = rejection.answered() == Answered::Failed;
+        let note = if failed { Note::Failed } else { Note::Refused };
+        let Some(not_logged) = self.notes.admit(name, note) else { return };
+        let (why, peer) = (notes::excerpt(rejection, &source.secrets), connection.peer());
+        if failed {
+            error!(source.name = %name, %peer, not_logged, "failed to accept a request: {why}");
         } else {
-            info!(source.name = %name, "refused a request: {rejection}");
+            info!(source.name = %name, %peer, not_logged, "refused a request: {why}");
         }
     }
 }
@@ -301,19 +350,6 @@ fn headers_of(map: &HeaderMap) -> Headers {
         headers.push(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
     }
     headers
-}
-
-async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Rejection> {
-    axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
-        let mut cause = Some(&error as &(dyn std::error::Error + 'static));
-        while let Some(error) = cause {
-            if error.is::<http_body_util::LengthLimitError>() {
-                return Rejection::TooLarge(bytes_max);
-            }
-            cause = error.source();
-        }
-        Rejection::BrokenBody
-    })
 }
 
 fn answer(reply: Option<&Reply>, appended: Appended) -> Response {

@@ -1,71 +1,198 @@
 //! Connections from outside: accepted up to a limit, served over HTTP/1.1, and drained at the end.
 //!
-//! Stands before the router of whoever listens. A peer that is slow to say what it wants is hung up
-//! on, a full table makes the next ones wait in the kernel's queue, and no trouble with accepting
-//! ends the listener. Never looks at a request.
+//! Stands before the router of whoever listens. A peer that keeps the gateway waiting, for the head
+//! of a request or to read its answer, is hung up on after a time; in a full table those who keep it
+//! waiting make room for who comes next, and no trouble with accepting ends the listener. Never
+//! looks at a request.
 
+mod connection;
+mod stream;
+mod table;
+mod timer;
+
+use std::convert::Infallible;
+use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 use tracing::{debug, error};
+
+use self::stream::Stream;
+use self::table::{Place, Table};
+use self::timer::HeadTimer;
+use crate::metrics::{HungUp, Metrics};
+
+pub use self::connection::Connection;
 
 /// How much of it at once, and how patiently.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections that are open at the same time.
     pub connections_max: usize,
-    /// For the head of a request, from when it could have begun: idle connections end after it too.
-    pub head_timeout: Duration,
+    /// Of these, how many one address may have. An IPv6 network of /64 counts as one address, and
+    /// this machine's own addresses may have all.
+    pub connections_per_address: usize,
+    /// How long a peer may keep the gateway waiting: for the head of its first request, for the rest
+    /// of a later one, and for reading an answer.
+    pub stall: Duration,
+    /// For how long a connection is kept on which a request was answered and no other has begun.
+    pub idle: Duration,
+    /// Whether a peer that has closed its sending side gets its answer all the same. Without, a
+    /// request ends when its peer hangs up.
+    pub half_close: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections_max: 10_000, head_timeout: Duration::from_secs(10) }
+        Self {
+            connections_max: 10_000,
+            connections_per_address: usize::MAX,
+            stall: Duration::from_secs(10),
+            idle: Duration::from_secs(620),
+            half_close: false,
+        }
     }
 }
 
 /// How long to wait when the system has nothing to accept with.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often to look for room for a connection that waits for it.
+const ROOM_PAUSE: Duration = Duration::from_millis(100);
+/// Largest head of a request, in bytes: 431 beyond it.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
 
-/// Serves `app` until cancelled; then closes what is idle, finishes what is in flight, and returns.
-/// Dropping it hangs up on everybody.
-pub async fn serve(listener: TcpListener, app: Router, limits: Limits, cancel: CancellationToken) {
-    let mut connections = JoinSet::new();
-    let mut failing = false;
-    loop {
-        let room = connections.len() < limits.connections_max;
-        tokio::select! {
-            () = cancel.cancelled() => break,
-            stream = accept(&listener, &mut failing), if room => {
-                let serving = serve_one(stream, app.clone(), limits.head_timeout, cancel.clone());
-                connections.spawn(serving);
+/// A socket to serve on.
+#[derive(Debug)]
+pub struct Port {
+    /// Where peers connect to.
+    pub socket: TcpListener,
+    /// What its connections are counted under.
+    pub name: &'static str,
+    /// How many peers, and how patiently.
+    pub limits: Limits,
+    /// Counts.
+    pub metrics: Metrics,
+}
+
+impl Port {
+    /// Serves `app` until cancelled; then closes what is idle, finishes what is in flight, and
+    /// returns. Dropping it hangs up on everybody.
+    ///
+    /// Each request carries its [`Connection`] in an `Arc` as an extension.
+    pub async fn serve(self, app: Router, cancel: CancellationToken) {
+        let Self { socket, name, limits, metrics } = self;
+        let serving = Serving { app, limits, cancel: cancel.clone() };
+        let table = Table::new(limits.connections_max, limits.connections_per_address);
+        let (tasks, waiting) = (JoinSet::new(), None);
+        let mut open = Open { name, metrics, serving, table, tasks, waiting };
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => break,
+                accepted = accept(&socket, &mut failing), if open.waiting.is_none() => match accepted {
+                    Some((stream, peer)) => open.take(stream, peer),
+                    None => open.make_room(),
+                },
+                Some(ended) = open.tasks.join_next_with_id() => open.leave(ended),
+                () = tokio::time::sleep(ROOM_PAUSE), if open.waiting.is_some() => open.try_again(),
             }
-            Some(ended) = connections.join_next() => log_panic(ended),
         }
-    }
-    // Who is still in the kernel's queue may try the next instance at once.
-    drop(listener);
-    while let Some(ended) = connections.join_next().await {
-        log_panic(ended);
+        // Who is still in the kernel's queue may try the next instance at once.
+        drop(socket);
+        open.waiting = None;
+        while let Some(ended) = open.tasks.join_next_with_id().await {
+            open.leave(ended);
+        }
     }
 }
 
-/// The next connection. `failing` is kept by the caller, so that a burst of errors is logged once
-/// even when this is given up and called again.
-async fn accept(listener: &TcpListener, failing: &mut bool) -> TcpStream {
+/// The connections of one port.
+struct Open {
+    name: &'static str,
+    metrics: Metrics,
+    serving: Serving,
+    table: Table,
+    tasks: JoinSet<Option<HungUp>>,
+    /// A connection for which there was no room yet.
+    waiting: Option<(TcpStream, SocketAddr)>,
+}
+
+impl Open {
+    fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let (place, closed) = self.table.place(peer.ip());
+        self.metrics.hung_up(self.name, HungUp::Displaced, closed);
+        match place {
+            Place::Free => {
+                let connection = Arc::new(Connection::new(peer));
+                let served = self.serving.clone().serve(stream, Arc::clone(&connection));
+                let task = self.tasks.spawn(served);
+                self.table.enter(connection, task);
+            }
+            Place::Full => self.waiting = Some((stream, peer)),
+            Place::Refused => {
+                debug!(%peer, "an address has all the connections that it may have");
+                self.metrics.hung_up(self.name, HungUp::TooMany, 1);
+            }
+        }
+        self.metrics.set_connections(self.name, self.table.len());
+    }
+
+    fn try_again(&mut self) {
+        if let Some((stream, peer)) = self.waiting.take() {
+            self.take(stream, peer);
+        }
+    }
+
+    /// Closes some that keep the gateway waiting.
+    fn make_room(&mut self) {
+        let closed = self.table.make_room();
+        self.metrics.hung_up(self.name, HungUp::Displaced, closed);
+    }
+
+    fn leave(&mut self, ended: Result<(Id, Option<HungUp>), JoinError>) {
+        let id = match ended {
+            Ok((id, reason)) => {
+                if let Some(reason) = reason {
+                    self.metrics.hung_up(self.name, reason, 1);
+                }
+                id
+            }
+            Err(error) => {
+                // A request that panics costs its own connection and nobody else's.
+                if error.is_panic() {
+                    error!(%error, "connection panicked");
+                }
+                error.id()
+            }
+        };
+        self.table.leave(id);
+        self.metrics.set_connections(self.name, self.table.len());
+        self.try_again();
+    }
+}
+
+/// The next connection; none if the system has nothing to accept with. `failing` is kept by the
+/// caller, so that a burst of errors is logged once even when this is given up and called again.
+async fn accept(socket: &TcpListener, failing: &mut bool) -> Option<(TcpStream, SocketAddr)> {
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
+        match socket.accept().await {
+            Ok(accepted) => {
                 *failing = false;
-                return stream;
+                return Some(accepted);
             }
             Err(error) if is_the_peers(&error) => {
                 debug!(%error, "peer left before it was accepted")
@@ -75,6 +202,7 @@ async fn accept(listener: &TcpListener, failing: &mut bool) -> TcpStream {
                     error!(%error, "failed to accept a connection; trying again until it works");
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
+                return None;
             }
         }
     }
@@ -85,191 +213,73 @@ fn is_the_peers(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn serve_one(
-    stream: TcpStream,
+/// What it takes to serve a connection.
+#[derive(Clone)]
+struct Serving {
     app: Router,
-    head_timeout: Duration,
+    limits: Limits,
     cancel: CancellationToken,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "failed to switch off delays on a connection");
-    }
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = cancel.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+}
+
+impl Serving {
+    /// Serves one connection, and says why if the gateway hung up.
+    async fn serve(self, stream: TcpStream, connection: Arc<Connection>) -> Option<HungUp> {
+        let Self { app, limits, cancel } = self;
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "failed to switch off delays on a connection");
         }
-    };
-    // Peers that vanish or talk nonsense are everyday life of a public port.
-    if let Err(error) = ended {
+        let (stall, idle) = (limits.stall, limits.idle);
+        let timer = HeadTimer { connection: Arc::clone(&connection), stall, idle };
+        let io = TokioIo::new(Stream::new(stream, Arc::clone(&connection), stall));
+        let seen = Arc::clone(&connection);
+        let requests = service_fn(move |request| answer(app.clone(), seen.clone(), request));
+        let served = http1::Builder::new()
+            .timer(timer)
+            // How long that is says the timer.
+            .header_read_timeout(stall)
+            .half_close(limits.half_close)
+            .max_header_size(HEAD_BYTES_MAX)
+            .serve_connection(io, requests);
+        let mut served = pin!(served);
+        let ended = tokio::select! {
+            ended = served.as_mut() => ended,
+            () = cancel.cancelled() => {
+                served.as_mut().graceful_shutdown();
+                served.await
+            }
+        };
+        // Peers that vanish or talk nonsense are everyday life of a public port.
+        let error = ended.err()?;
         debug!(%error, "connection ended early");
+        hung_up(&error, &connection)
     }
 }
 
-/// A request that panics costs its own connection and nobody else's.
-fn log_panic(ended: Result<(), JoinError>) {
-    if let Err(error) = ended {
-        error!(%error, "connection panicked");
+async fn answer(
+    app: Router,
+    connection: Arc<Connection>,
+    mut request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    if !connection.begin() {
+        // It was chosen to make room, and ends where this waits.
+        return std::future::pending().await;
+    }
+    request.extensions_mut().insert(Arc::clone(&connection));
+    let answer = app.oneshot(request).await;
+    connection.answered();
+    answer
+}
+
+/// Why the gateway hung up, if it did and not the peer.
+fn hung_up(error: &hyper::Error, connection: &Connection) -> Option<HungUp> {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    match cause {
+        Some(cause) => (cause.kind() == io::ErrorKind::TimedOut).then_some(HungUp::NotReading),
+        None if !error.is_timeout() => None,
+        None if connection.is_silent() => Some(HungUp::Silent),
+        None => Some(HungUp::Idle),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::SocketAddr;
-    use std::sync::Arc;
-
-    use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::sync::Notify;
-
-    use super::*;
-
-    /// A listener that serves in the background.
-    struct Served {
-        address: SocketAddr,
-        cancel: CancellationToken,
-        tasks: JoinSet<()>,
-    }
-
-    async fn start(app: Router, limits: Limits) -> Served {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let cancel = CancellationToken::new();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(serve(listener, app, limits, cancel.clone()));
-        Served { address, cancel, tasks }
-    }
-
-    /// Long enough for anything that is not stuck.
-    const PATIENCE: Duration = Duration::from_secs(5);
-
-    impl Served {
-        async fn connect(&self) -> TcpStream {
-            TcpStream::connect(self.address).await.unwrap()
-        }
-
-        async fn stop(mut self) {
-            self.cancel.cancel();
-            let ended = tokio::time::timeout(PATIENCE, self.tasks.join_next()).await;
-            ended.expect("it drains at once").unwrap().unwrap();
-        }
-    }
-
-    fn hello() -> Router {
-        Router::new().route("/", get(|| async { "hello" }))
-    }
-
-    async fn ask(stream: &mut TcpStream) {
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
-    }
-
-    /// Reads up to the end of the answer, which is `hello`.
-    async fn hear(stream: &mut TcpStream) -> String {
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"hello") {
-            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "hung up on");
-        }
-        String::from_utf8(answer).unwrap()
-    }
-
-    async fn is_hung_up_on(stream: &mut TcpStream) -> bool {
-        let mut buffer = [0; 1024];
-        let heard = tokio::time::timeout(PATIENCE, stream.read(&mut buffer)).await;
-        !matches!(heard.expect("it ends soon"), Ok(1..))
-    }
-
-    #[tokio::test]
-    async fn a_connection_serves_one_request_after_the_other() {
-        let served = start(hello(), Limits::default()).await;
-        let mut stream = served.connect().await;
-        for _ in 0..3 {
-            ask(&mut stream).await;
-            assert!(hear(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
-        }
-        served.stop().await;
-    }
-
-    #[tokio::test]
-    async fn stopping_closes_what_is_idle() {
-        let served = start(hello(), Limits::default()).await;
-        let (mut silent, mut idle) = (served.connect().await, served.connect().await);
-        ask(&mut idle).await;
-        hear(&mut idle).await;
-
-        served.stop().await;
-
-        assert!(is_hung_up_on(&mut idle).await);
-        assert!(is_hung_up_on(&mut silent).await);
-    }
-
-    #[tokio::test]
-    async fn stopping_finishes_what_is_in_flight() {
-        let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (begins, waits) = (begun.clone(), go_on.clone());
-        let handler = || async move {
-            begins.notify_one();
-            waits.notified().await;
-            "hello"
-        };
-        let app = Router::new().route("/", get(handler));
-        let served = start(app, Limits::default()).await;
-        let mut stream = served.connect().await;
-        ask(&mut stream).await;
-        begun.notified().await;
-
-        let stopped = served.stop();
-        let finish = async {
-            go_on.notify_one();
-            hear(&mut stream).await;
-            assert!(is_hung_up_on(&mut stream).await);
-        };
-        tokio::join!(stopped, finish);
-    }
-
-    #[tokio::test]
-    async fn a_full_table_makes_the_next_one_wait() {
-        let limits = Limits { connections_max: 1, ..Limits::default() };
-        let served = start(hello(), limits).await;
-        let mut first = served.connect().await;
-        ask(&mut first).await;
-        hear(&mut first).await;
-
-        let mut second = served.connect().await;
-        ask(&mut second).await;
-        let brief = tokio::time::timeout(Duration::from_millis(100), hear(&mut second)).await;
-        assert!(brief.is_err(), "served beyond the limit");
-
-        drop(first);
-        hear(&mut second).await;
-        served.stop().await;
-    }
-
-    #[tokio::test]
-    async fn who_is_slow_to_ask_is_hung_up_on() {
-        let limits = Limits { head_timeout: Duration::from_millis(50), ..Limits::default() };
-        let served = start(hello(), limits).await;
-        let mut stream = served.connect().await;
-        stream.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
-        assert!(is_hung_up_on(&mut stream).await);
-        served.stop().await;
-    }
-
-    #[tokio::test]
-    async fn a_panic_costs_one_connection() {
-        let app = hello().route("/panic", get(|| async { panic!("as the test wants it") as () }));
-        let served = start(app, Limits::default()).await;
-        let (mut unlucky, mut other) = (served.connect().await, served.connect().await);
-        unlucky.write_all(b"GET /panic HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
-        assert!(is_hung_up_on(&mut unlucky).await);
-
-        ask(&mut other).await;
-        hear(&mut other).await;
-        served.stop().await;
-    }
-}
+mod tests;

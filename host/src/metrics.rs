@@ -32,6 +32,8 @@ pub struct Metrics {
     attempts: Counters,
     alerts: Counters,
     reloads: Counters,
+    hangups: Counters,
+    connections: Gauges,
     ingest_time: Histogram,
     run_time: Histogram,
     attempt_time: Histogram,
@@ -83,6 +85,21 @@ pub enum Answered {
     Busy,
     /// The gateway or the provider's plugin is broken.
     Failed,
+}
+
+/// Why the gateway hung up on a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HungUp {
+    /// It never sent the head of a request.
+    Silent,
+    /// It sent no other request for a long time, or stopped in the middle of one's head.
+    Idle,
+    /// It did not read its answer.
+    NotReading,
+    /// It kept the gateway waiting while others found no place.
+    Displaced,
+    /// Its address had all the connections that it may have.
+    TooMany,
 }
 
 /// How the reload of a plugin ended.
@@ -156,6 +173,8 @@ impl Metrics {
             attempts: counters(r, "attempts", "Attempts to deliver, by outcome"),
             alerts: counters(r, "alerts", "Alerts that handlers raised"),
             reloads: counters(r, "reloads", "Plugins that were loaded again, by outcome"),
+            hangups: counters(r, "hangups", "Connections that the gateway ended, by reason"),
+            connections: gauges(r, "connections", "Open connections"),
             ingest_time: histogram(r, "ingest", "Time from a request to its answer"),
             run_time: histogram(r, "run", "Time of one try to run a handler"),
             attempt_time: histogram(r, "attempt", "Time of one attempt to deliver"),
@@ -232,6 +251,20 @@ impl Metrics {
         self.paused.get_or_create(&labels).set(paused.into());
     }
 
+    /// The gateway has hung up on so many peers of a port.
+    pub fn hung_up(&self, port: &'static str, reason: HungUp, peers: usize) {
+        if peers > 0 {
+            let labels = [("port", Label::Case(port)), ("reason", Label::Case(reason.label()))];
+            self.hangups.get_or_create(&labels).inc_by(peers as u64);
+        }
+    }
+
+    /// So many connections of a port are open now.
+    pub fn set_connections(&self, port: &'static str, open: usize) {
+        let open = open.try_into().unwrap_or(i64::MAX);
+        self.connections.get_or_create(&[("port", port)]).set(open);
+    }
+
     /// What the store holds now; set before [`Metrics::render`].
     pub fn set_backlog(&self, kind: Kind, backlog: Backlog) {
         let labels = [("kind", kind.label())];
@@ -288,6 +321,18 @@ impl Answered {
             Self::Broken => "broken",
             Self::Busy => "busy",
             Self::Failed => "failed",
+        }
+    }
+}
+
+impl HungUp {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Silent => "silent",
+            Self::Idle => "idle",
+            Self::NotReading => "not_reading",
+            Self::Displaced => "displaced",
+            Self::TooMany => "too_many",
         }
     }
 }
@@ -391,92 +436,4 @@ fn histogram(registry: &mut Registry, name: &str, help: &str) -> Histogram {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TIME: Duration = Duration::from_millis(3);
-
-    fn name() -> Name {
-        "stripe".parse().unwrap()
-    }
-
-    #[track_caller]
-    fn check(metrics: &Metrics, line: &str) {
-        let text = metrics.render();
-        assert!(text.lines().any(|found| found == line), "no `{line}` in\n{text}");
-    }
-
-    #[test]
-    fn everything_is_counted_under_its_name_and_outcome() {
-        let metrics = Metrics::new();
-        metrics.request(&name(), Answered::Accepted, TIME);
-        metrics.clone().request(&name(), Answered::Accepted, TIME);
-        metrics.refusal(&name(), "mismatch");
-        metrics.parse(&name(), &Outcome::permanent("not JSON"), Some(Cause::Failure));
-        metrics.run(&name(), &Outcome::transient("timeout"), Some(Cause::Deadline), TIME);
-        metrics.set_paused(Kind::Run, &name(), true);
-        metrics.attempt(&name(), &Outcome::Success, TIME);
-        metrics.alert(&name(), Severity::Critical);
-        metrics.reload(&name(), Reloaded::Kept);
-
-        let accepted = r#"hookgate_requests_total{source="stripe",outcome="accepted"} 2"#;
-        check(&metrics, accepted);
-        check(&metrics, r#"hookgate_refusals_total{source="stripe",reason="mismatch"} 1"#);
-        let parsed =
-            r#"hookgate_parses_total{source="stripe",outcome="permanent",cause="failure"} 1"#;
-        check(&metrics, parsed);
-        let run = r#"hookgate_runs_total{handler="stripe",outcome="transient",cause="deadline"} 1"#;
-        check(&metrics, run);
-        check(&metrics, r#"hookgate_paused{kind="run",name="stripe"} 1"#);
-        check(&metrics, r#"hookgate_attempts_total{endpoint="stripe",outcome="success"} 1"#);
-        check(&metrics, r#"hookgate_alerts_total{handler="stripe",severity="critical"} 1"#);
-        check(&metrics, r#"hookgate_reloads_total{plugin="stripe",outcome="kept"} 1"#);
-    }
-
-    #[test]
-    fn times_fall_into_buckets() {
-        let metrics = Metrics::new();
-        metrics.run(&name(), &Outcome::Success, None, TIME);
-        check(&metrics, "hookgate_run_seconds_count 1");
-        check(&metrics, r#"hookgate_run_seconds_bucket{le="0.002"} 0"#);
-        check(&metrics, r#"hookgate_run_seconds_bucket{le="0.004"} 1"#);
-        check(&metrics, "hookgate_ingest_seconds_count 0");
-    }
-
-    #[test]
-    fn a_backlog_is_what_was_set_last() {
-        let metrics = Metrics::new();
-        metrics.set_backlog(Kind::Run, Backlog { pending: 9, retrying: 2, dead: 1 });
-        metrics.set_backlog(Kind::Run, Backlog { pending: 3, retrying: 2, dead: u64::MAX });
-        check(&metrics, r#"hookgate_pending{kind="run"} 3"#);
-        check(&metrics, r#"hookgate_retrying{kind="run"} 2"#);
-        check(&metrics, &format!(r#"hookgate_dead{{kind="run"}} {}"#, i64::MAX));
-    }
-
-    #[test]
-    fn sweeps_and_damage_are_seen() {
-        let metrics = Metrics::new();
-        check(&metrics, "hookgate_last_sweep_timestamp_seconds 0");
-        metrics.swept(Timestamp(1_700_000_000_999));
-        metrics.sweep_failed();
-        metrics.set_damaged(3);
-        check(&metrics, "hookgate_last_sweep_timestamp_seconds 1700000000");
-        check(&metrics, "hookgate_sweep_failures_total 1");
-        check(&metrics, "hookgate_damaged_records 3");
-    }
-
-    #[test]
-    fn unknown_sources_are_one_line_however_many_there_are() {
-        let metrics = Metrics::new();
-        metrics.unknown_source();
-        metrics.unknown_source();
-        check(&metrics, r#"hookgate_requests_total{source="",outcome="unknown_source"} 2"#);
-    }
-
-    #[test]
-    fn two_gateways_count_apart() {
-        let (one, other) = (Metrics::new(), Metrics::new());
-        one.unknown_source();
-        assert!(!other.render().contains("unknown_source"));
-    }
-}
+mod tests;

@@ -1,12 +1,14 @@
 //! No file descriptors are left: who is connected goes on being served, the next ones wait.
 #![cfg(target_os = "linux")]
 
+use std::time::Duration;
+
 use fastrand::Rng;
 use rustix::process::Resource;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Ledger, Load, Process};
+use crate::harness::{Ledger, Load, Process, Setup, payment};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_descriptors_the_connected_are_served_and_the_others_wait() {
@@ -36,5 +38,28 @@ async fn without_descriptors_the_connected_are_served_and_the_others_wait() {
     assert!(heard.starts_with("HTTP/1.1 200 OK"), "{heard}");
     load.stop().await;
     ledger.check(&gateway).await;
+    gateway.terminate().await;
+}
+
+#[tokio::test]
+async fn silent_connections_that_hold_the_last_descriptors_make_room() {
+    let setup = Setup::stripe().table("[limits]\nstall = \"1h\"");
+    let mut gateway = Process::start(setup.prepare()).await;
+    gateway.log.may_say("Too many open files");
+    let folder = format!("/proc/{}/fd", gateway.pid().as_raw_nonzero());
+    let open = std::fs::read_dir(folder).unwrap().count() as u64;
+    gateway.limit(Resource::Nofile, Some(open + 20));
+
+    let address = gateway.public().strip_prefix("http://").unwrap().to_owned();
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        silent.push(TcpStream::connect(&address).await.unwrap());
+    }
+    let (body, patience) = (payment("evt_1", "pi_1", "succeeded"), Duration::from_secs(60));
+    let answer = tokio::time::timeout(patience, gateway.stripe(&body)).await;
+
+    assert_eq!(answer.expect("a sender is let in").status, 200);
+    gateway.log.says("failed to accept a connection").await;
+    gateway.limit(Resource::Nofile, None);
     gateway.terminate().await;
 }

@@ -68,7 +68,12 @@ impl Log {
 
     /// How many lines have this in them so far.
     pub(crate) fn count(&self, part: &str) -> usize {
-        self.lines.borrow().iter().filter(|line| line.contains(part)).count()
+        self.lines(part).len()
+    }
+
+    /// The lines that have this in them so far.
+    pub(crate) fn lines(&self, part: &str) -> Vec<String> {
+        self.lines.borrow().iter().filter(|line| line.contains(part)).cloned().collect()
     }
 
     /// Waits for the first line that gives something; nothing if none comes.

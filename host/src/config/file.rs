@@ -21,7 +21,7 @@ use super::{Config, Limits, Sending, retention};
 use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
 use crate::ids::Name;
-use crate::ingest::{Source, Verify};
+use crate::ingest::{Shares, Source, Verify};
 use crate::outbound::{Format, SigningKey};
 use crate::plugin::Grant;
 use crate::retry::RetryPolicy;
@@ -60,8 +60,8 @@ pub(super) fn read<'a>(
         let retention = table.section("retention", retention::read).unwrap_or_default();
 
         let mut secrets = Secrets::new(text, folder);
-        let share = limits.requests_per_source;
-        let sources = each(sources, |table| source_of(table, &mut secrets, share));
+        let shares = limits.shares();
+        let sources = each(sources, |table| source_of(table, &mut secrets, shares));
         let mut unsubscribed = Vec::new();
         let endpoints =
             each(endpoints, |table| endpoint_of(table, &mut secrets, &mut unsubscribed));
@@ -114,7 +114,9 @@ pub(super) fn sending<'a>(
     let sources = table.take("sources").map(|entry| entry.named()).unwrap_or_default();
     let mut secrets = Secrets::new(text, folder);
     let source = sources.into_iter().find(|(name, _)| name == wanted);
-    let source = source.map(|(_, table)| source_of(table, &mut secrets, 1));
+    // Nothing is received here.
+    let shares = Shares { requests: 1, held_bytes: 1 };
+    let source = source.map(|(_, table)| source_of(table, &mut secrets, shares));
     let source = match source {
         Some(source) => Some(source?),
         None => None,
@@ -161,7 +163,7 @@ fn all<'a, T>(
     entries.iter().filter_map(read).collect()
 }
 
-fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, share: usize) -> Option<Source> {
+fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, shares: Shares) -> Option<Source> {
     table.read(|table| {
         let plugin = table.need("plugin").and_then(|entry| entry.name());
         let list = secrets.list(table.take("secrets"));
@@ -180,7 +182,7 @@ fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, share: usize) -> Optio
             ));
         }
         let secrets = list.secrets.into_iter().map(|(_, secret)| secret).collect();
-        let source = Source::new(plugin?, secrets, tolerance.flatten(), verify, settings?, share);
+        let source = Source::new(plugin?, secrets, tolerance.flatten(), verify, settings?, shares);
         Some(source.with_keys_from(keys_from))
     })
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::document::Table;
 use super::values::{hours, ms, secs};
 use crate::effect::Allowance;
+use crate::ingest::{Bounds, Shares};
+use crate::listener;
 use crate::plugin::Threads;
 
 /// So that one is always left when a source or handler has the others.
@@ -23,9 +25,20 @@ const MEMORY_FOR_A_BODY: usize = 3;
 pub struct Limits {
     /// Largest request body, in bytes: 413 beyond it.
     pub body_bytes: usize,
-    /// Connections to the public port at a time; more wait.
+    /// Connections to the public port at a time. In a full table those that keep the gateway waiting
+    /// make room; where all are at work, more wait.
     pub connections: usize,
-    /// Requests being received at a time: 503 beyond it.
+    /// Of these, how many one address may have: half of them if left out. A proxy in front of the
+    /// gateway is one address: if that is on another machine, set this to `connections`.
+    pub connections_per_address: Option<usize>,
+    stall: Duration,
+    idle: Duration,
+    /// What is held of all bodies until their requests are answered, in bytes: 503 beyond it, for the
+    /// bodies first that have been on their way for the longest with the most.
+    pub held_bytes: usize,
+    /// Of these, how many one source may have: 429 beyond it.
+    pub held_bytes_per_source: usize,
+    /// Requests being worked on at a time, from when their bodies are whole: 503 beyond it.
     pub requests: usize,
     /// Of these, how many one source may have: 429 beyond it.
     pub requests_per_source: usize,
@@ -64,6 +77,12 @@ impl Default for Limits {
         Self {
             body_bytes: 1024 * 1024,
             connections: 4096,
+            connections_per_address: None,
+            stall: secs(10),
+            // Google's balancers keep a connection for 600 s, Amazon's for 60, nginx for 60 to 75.
+            idle: secs(620),
+            held_bytes: 256 * 1024 * 1024,
+            held_bytes_per_source: 128 * 1024 * 1024,
             requests: 1024,
             requests_per_source: 768,
             queue: 4096,
@@ -95,6 +114,17 @@ impl Limits {
         Self {
             body_bytes,
             connections: table.count("connections", 1..=1_000_000, default.connections),
+            connections_per_address: table
+                .take("connections_per_address")
+                .and_then(|entry| entry.count(&(1..=1_000_000))),
+            stall: table.duration("stall", ms(100)..=hours(1), default.stall),
+            idle: table.duration("idle", secs(1)..=hours(24), default.idle),
+            held_bytes: table.count("held_bytes", 1024..=1 << 40, default.held_bytes),
+            held_bytes_per_source: table.count(
+                "held_bytes_per_source",
+                1024..=1 << 40,
+                default.held_bytes_per_source,
+            ),
             requests: table.count("requests", 1..=1_000_000, default.requests),
             requests_per_source: table.count(
                 "requests_per_source",
@@ -163,6 +193,35 @@ impl Limits {
     pub fn allowance(&self) -> Allowance {
         let events = u32::try_from(self.emitted_events).unwrap_or(u32::MAX);
         Allowance { events, bytes: self.emitted_bytes as u64 }
+    }
+
+    /// How many peers the public port takes, and how patiently.
+    pub fn public(&self) -> listener::Limits {
+        let half = self.connections.div_ceil(2);
+        listener::Limits {
+            connections_max: self.connections,
+            connections_per_address: self.connections_per_address.unwrap_or(half),
+            stall: self.stall,
+            idle: self.idle,
+            half_close: true,
+        }
+    }
+
+    /// The same of the operators' port, which may have so many connections.
+    pub fn admin(&self, connections_max: usize) -> listener::Limits {
+        let (connections_per_address, half_close) = (usize::MAX, false);
+        listener::Limits { connections_max, connections_per_address, half_close, ..self.public() }
+    }
+
+    /// How much is held of bodies, and how patiently.
+    pub fn bodies(&self) -> Bounds {
+        let (body_bytes, held_bytes) = (self.body_bytes, self.held_bytes);
+        Bounds { body_bytes, held_bytes, stall: self.stall }
+    }
+
+    /// What one source may have of what all share.
+    pub fn shares(&self) -> Shares {
+        Shares { requests: self.requests_per_source, held_bytes: self.held_bytes_per_source }
     }
 
     /// How long `claims` may take.

@@ -28,9 +28,11 @@ pub(super) enum Rejection {
     SlowBody,
     #[error("its body broke off")]
     BrokenBody,
-    #[error("too many requests are being received")]
+    #[error("its body was too slow while others needed the memory")]
+    GaveWay,
+    #[error("too many requests are being worked on")]
     Busy,
-    #[error("too many requests of this source are being received")]
+    #[error("too many requests of this source are being worked on")]
     SourceBusy,
     #[error("its provider plugin {0} is not loaded")]
     NoPlugin(Name),
@@ -63,7 +65,8 @@ impl Rejection {
             | Self::Key(..)
             | Self::NothingAsked(_)
             | Self::Method(_) => Answered::Refused,
-            Self::Busy
+            Self::GaveWay
+            | Self::Busy
             | Self::SourceBusy
             | Self::Plugin(CallError::Busy)
             | Self::Store(store::Error::Full | store::Error::Unavailable(_)) => Answered::Busy,
@@ -98,7 +101,7 @@ impl Rejection {
             | Self::NothingAsked(status) => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::UNAUTHORIZED)
             }
-            Self::Busy | Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => {
+            Self::GaveWay | Self::Busy | Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         }
@@ -116,7 +119,9 @@ impl Rejection {
             Self::Claims(..) | Self::Evidence(..) | Self::Key(..) | Self::NothingAsked(_) => {
                 "not verified"
             }
-            Self::Busy | Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => "try again later",
+            Self::GaveWay | Self::Busy | Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => {
+                "try again later"
+            }
         }
     }
 }

@@ -13,7 +13,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::listener::{self, Limits};
+use crate::listener::{Limits, Port};
+use crate::metrics::Metrics;
 use crate::outbound::{self, SigningKey};
 use crate::secrets::Secret;
 
@@ -51,7 +52,9 @@ impl Subscriber {
         let app = Router::new().route("/hooks", post(receive)).with_state(received.clone());
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(listener::serve(socket, app, Limits::default(), cancel.clone()));
+        let (limits, metrics) = (Limits::default(), Metrics::new());
+        let port = Port { socket, name: "demo", limits, metrics };
+        tasks.spawn(port.serve(app, cancel.clone()));
         Ok(Self { url, received, cancel, tasks })
     }
 

@@ -1,0 +1,231 @@
+//! Who is connected, and who makes room where there is none.
+//!
+//! Those who keep the gateway waiting go first: they never sent the head of a request, or stopped in
+//! the middle of a body or of reading; then those who were answered and ask for nothing. Among equals
+//! the address with the most connections loses one, and of its own the one that waits longest.
+//! Whoever the gateway works for is never closed for another's sake.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::{AbortHandle, Id};
+
+use super::connection::{Connection, Wait};
+
+/// What a peer may take without being closed for another's sake: for a head, a part of a body, or to
+/// read.
+const YOUNG: Duration = Duration::from_millis(500);
+/// The same between two requests.
+const BETWEEN_REQUESTS: Duration = Duration::from_secs(1);
+/// Of a full table so many make room at once, so that looking for them costs little.
+const SHARE_THAT_GOES: usize = 64;
+
+/// The open connections of one port.
+#[derive(Debug)]
+pub(super) struct Table {
+    open: HashMap<Id, (Arc<Connection>, AbortHandle)>,
+    addresses: HashMap<IpAddr, usize>,
+    most: usize,
+    most_of_one: usize,
+}
+
+/// Whether there is a place for one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// There is.
+    Free,
+    /// Not now: nobody can be closed for it.
+    Full,
+    /// Not for this address, which has all that it may have and needs them.
+    Refused,
+}
+
+impl Table {
+    pub(super) fn new(most: usize, most_of_one: usize) -> Self {
+        let (open, addresses) = (HashMap::new(), HashMap::new());
+        Self { open, addresses, most, most_of_one }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Finds a place for one more from this address, and says how many were closed for it.
+    pub(super) fn place(&mut self, address: IpAddr) -> (Place, usize) {
+        let address = counted(address);
+        let mut closed = 0;
+        if self.of(address) >= self.most_of_one && !address.is_loopback() {
+            closed += self.close(1, Some(address));
+            if closed == 0 {
+                return (Place::Refused, 0);
+            }
+        }
+        if self.open.len() >= self.most {
+            closed += self.make_room();
+        }
+        let place = if self.open.len() < self.most { Place::Free } else { Place::Full };
+        (place, closed)
+    }
+
+    /// Closes some that keep the gateway waiting, and says how many.
+    pub(super) fn make_room(&mut self) -> usize {
+        self.close((self.most / SHARE_THAT_GOES).max(1), None)
+    }
+
+    pub(super) fn enter(&mut self, connection: Arc<Connection>, task: AbortHandle) {
+        *self.addresses.entry(counted(connection.peer().ip())).or_default() += 1;
+        self.open.insert(task.id(), (connection, task));
+    }
+
+    /// Forgets a connection; one that has been closed for another's sake is forgotten already.
+    pub(super) fn leave(&mut self, id: Id) {
+        let Some((connection, _)) = self.open.remove(&id) else { return };
+        let address = counted(connection.peer().ip());
+        if let Some(count) = self.addresses.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.addresses.remove(&address);
+            }
+        }
+    }
+
+    fn of(&self, address: IpAddr) -> usize {
+        self.addresses.get(&address).copied().unwrap_or(0)
+    }
+
+    /// Closes as many as this, of one address or of all, and says how many there were.
+    fn close(&mut self, most: usize, only: Option<IpAddr>) -> usize {
+        let now = Instant::now();
+        let candidate = |(id, (connection, _)): (&Id, &(Arc<Connection>, AbortHandle))| {
+            let address = counted(connection.peer().ip());
+            let (wait, since) = connection.waits()?;
+            let idle = wait == Wait::Next;
+            let spared = if idle { BETWEEN_REQUESTS } else { YOUNG };
+            let age = now.saturating_duration_since(since);
+            let is_one = age >= spared && only.is_none_or(|only| only == address);
+            let rank = (idle, Reverse(self.of(address)), since);
+            is_one.then_some((rank, *id, wait))
+        };
+        let mut candidates: Vec<_> = self.open.iter().filter_map(candidate).collect();
+        if candidates.len() > most {
+            candidates.select_nth_unstable_by_key(most, |(rank, ..)| *rank);
+            candidates.truncate(most);
+        }
+        let mut closed = 0;
+        for (_, id, wait) in candidates {
+            if let Some((connection, task)) = self.open.get(&id)
+                && connection.close(wait)
+            {
+                task.abort();
+                self.leave(id);
+                closed += 1;
+            }
+        }
+        closed
+    }
+}
+
+/// What an address is counted as: a network of IPv6 is one, for its owner has all of it.
+fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64))
+        }
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::net::SocketAddr;
+
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    /// A table whose connections have no streams.
+    struct Room {
+        table: Table,
+        tasks: JoinSet<()>,
+    }
+
+    impl Room {
+        fn new(most: usize, most_of_one: usize) -> Self {
+            Self { table: Table::new(most, most_of_one), tasks: JoinSet::new() }
+        }
+
+        fn enter(&mut self, address: &str) -> Arc<Connection> {
+            let connection =
+                Arc::new(Connection::new(SocketAddr::new(address.parse().unwrap(), 1)));
+            let task = self.tasks.spawn(pending());
+            self.table.enter(Arc::clone(&connection), task);
+            connection
+        }
+
+        fn place(&mut self, address: &str) -> Place {
+            self.table.place(address.parse().unwrap()).0
+        }
+
+        /// Lets everybody wait for longer than anybody is spared.
+        async fn wait(&self) {
+            tokio::time::sleep(YOUNG).await;
+        }
+    }
+
+    fn is_open(connection: &Connection) -> bool {
+        connection.waits().is_some()
+    }
+
+    #[tokio::test]
+    async fn the_silent_make_room_and_those_who_are_served_do_not() {
+        let mut room = Room::new(3, 3);
+        let (first, second) = (room.enter("192.0.2.1"), room.enter("192.0.2.1"));
+        let served = room.enter("192.0.2.1");
+        served.begin();
+        assert_eq!(room.place("192.0.2.2"), Place::Full, "each may take half a second");
+
+        room.wait().await;
+        assert_eq!(room.place("192.0.2.2"), Place::Free);
+        assert!(!is_open(&first) && is_open(&second), "who waits longest goes first");
+        served.answered();
+        assert!(is_open(&served));
+    }
+
+    #[tokio::test]
+    async fn the_address_with_the_most_connections_loses_one() {
+        let mut room = Room::new(3, 3);
+        let alone = room.enter("192.0.2.1");
+        let (first, second) = (room.enter("192.0.2.2"), room.enter("192.0.2.2"));
+        room.wait().await;
+        assert_eq!(room.place("192.0.2.3"), Place::Free);
+        assert!(is_open(&alone) && !is_open(&first) && is_open(&second));
+    }
+
+    #[tokio::test]
+    async fn an_address_has_its_share_and_takes_more_only_from_itself() {
+        let mut room = Room::new(10, 2);
+        let (served, silent) = (room.enter("192.0.2.1"), room.enter("192.0.2.1"));
+        served.begin();
+        assert_eq!(room.place("192.0.2.1"), Place::Refused);
+        assert_eq!(room.place("192.0.2.2"), Place::Free);
+        room.wait().await;
+        assert_eq!(room.place("192.0.2.1"), Place::Free);
+        assert!(!is_open(&silent));
+    }
+
+    #[tokio::test]
+    async fn a_network_of_ipv6_is_one_address_and_this_machine_has_no_share() {
+        let mut room = Room::new(10, 1);
+        room.enter("2001:db8::1").begin();
+        assert_eq!(room.place("2001:db8::2"), Place::Refused);
+        assert_eq!(room.place("2001:db8:0:1::1"), Place::Free);
+        room.enter("::ffff:192.0.2.1").begin();
+        assert_eq!(room.place("192.0.2.1"), Place::Refused);
+        room.enter("127.0.0.1").begin();
+        assert_eq!(room.place("127.0.0.1"), Place::Free);
+    }
+}

@@ -1,0 +1,88 @@
+//! What is counted, as it is read.
+
+use super::*;
+
+const TIME: Duration = Duration::from_millis(3);
+
+fn name() -> Name {
+    "stripe".parse().unwrap()
+}
+
+#[track_caller]
+fn check(metrics: &Metrics, line: &str) {
+    let text = metrics.render();
+    assert!(text.lines().any(|found| found == line), "no `{line}` in\n{text}");
+}
+
+#[test]
+fn everything_is_counted_under_its_name_and_outcome() {
+    let metrics = Metrics::new();
+    metrics.request(&name(), Answered::Accepted, TIME);
+    metrics.clone().request(&name(), Answered::Accepted, TIME);
+    metrics.refusal(&name(), "mismatch");
+    metrics.parse(&name(), &Outcome::permanent("not JSON"), Some(Cause::Failure));
+    metrics.run(&name(), &Outcome::transient("timeout"), Some(Cause::Deadline), TIME);
+    metrics.set_paused(Kind::Run, &name(), true);
+    metrics.attempt(&name(), &Outcome::Success, TIME);
+    metrics.alert(&name(), Severity::Critical);
+    metrics.reload(&name(), Reloaded::Kept);
+
+    let accepted = r#"hookgate_requests_total{source="stripe",outcome="accepted"} 2"#;
+    check(&metrics, accepted);
+    check(&metrics, r#"hookgate_refusals_total{source="stripe",reason="mismatch"} 1"#);
+    let parsed = r#"hookgate_parses_total{source="stripe",outcome="permanent",cause="failure"} 1"#;
+    check(&metrics, parsed);
+    let run = r#"hookgate_runs_total{handler="stripe",outcome="transient",cause="deadline"} 1"#;
+    check(&metrics, run);
+    check(&metrics, r#"hookgate_paused{kind="run",name="stripe"} 1"#);
+    check(&metrics, r#"hookgate_attempts_total{endpoint="stripe",outcome="success"} 1"#);
+    check(&metrics, r#"hookgate_alerts_total{handler="stripe",severity="critical"} 1"#);
+    check(&metrics, r#"hookgate_reloads_total{plugin="stripe",outcome="kept"} 1"#);
+}
+
+#[test]
+fn times_fall_into_buckets() {
+    let metrics = Metrics::new();
+    metrics.run(&name(), &Outcome::Success, None, TIME);
+    check(&metrics, "hookgate_run_seconds_count 1");
+    check(&metrics, r#"hookgate_run_seconds_bucket{le="0.002"} 0"#);
+    check(&metrics, r#"hookgate_run_seconds_bucket{le="0.004"} 1"#);
+    check(&metrics, "hookgate_ingest_seconds_count 0");
+}
+
+#[test]
+fn a_backlog_is_what_was_set_last() {
+    let metrics = Metrics::new();
+    metrics.set_backlog(Kind::Run, Backlog { pending: 9, retrying: 2, dead: 1 });
+    metrics.set_backlog(Kind::Run, Backlog { pending: 3, retrying: 2, dead: u64::MAX });
+    check(&metrics, r#"hookgate_pending{kind="run"} 3"#);
+    check(&metrics, r#"hookgate_retrying{kind="run"} 2"#);
+    check(&metrics, &format!(r#"hookgate_dead{{kind="run"}} {}"#, i64::MAX));
+}
+
+#[test]
+fn sweeps_and_damage_are_seen() {
+    let metrics = Metrics::new();
+    check(&metrics, "hookgate_last_sweep_timestamp_seconds 0");
+    metrics.swept(Timestamp(1_700_000_000_999));
+    metrics.sweep_failed();
+    metrics.set_damaged(3);
+    check(&metrics, "hookgate_last_sweep_timestamp_seconds 1700000000");
+    check(&metrics, "hookgate_sweep_failures_total 1");
+    check(&metrics, "hookgate_damaged_records 3");
+}
+
+#[test]
+fn unknown_sources_are_one_line_however_many_there_are() {
+    let metrics = Metrics::new();
+    metrics.unknown_source();
+    metrics.unknown_source();
+    check(&metrics, r#"hookgate_requests_total{source="",outcome="unknown_source"} 2"#);
+}
+
+#[test]
+fn two_gateways_count_apart() {
+    let (one, other) = (Metrics::new(), Metrics::new());
+    one.unknown_source();
+    assert!(!other.render().contains("unknown_source"));
+}

@@ -1,0 +1,192 @@
+//! Peers that keep the gateway waiting: what they cost others, and when they are hung up on.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::held::Held;
+use crate::harness::{Harness, Process, STRIPE_SECRET, Setup, answer, payment, stripe_signature};
+
+/// Longer than anything takes that is not stuck.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn connect(url: &str) -> TcpStream {
+    TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap()
+}
+
+/// Everything that comes until the gateway hangs up.
+async fn hear(stream: &mut TcpStream) -> String {
+    let mut heard = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+    // A gateway that hangs up on somebody who still sends may do so with a reset.
+    let _read = read.expect("the gateway hangs up");
+    String::from_utf8(heard).unwrap()
+}
+
+/// The request of a genuine event, to be written to a socket.
+fn genuine(gateway: &Harness, body: &str) -> String {
+    let signature = stripe_signature(STRIPE_SECRET, gateway.clock().now().seconds(), body);
+    let length = body.len();
+    format!(
+        "POST /in/stripe HTTP/1.1\r\nhost: here\r\nstripe-signature: {signature}\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    )
+}
+
+#[tokio::test]
+async fn bodies_that_do_not_come_keep_no_genuine_sender_out() {
+    let limits = "[limits]\nrequests = 2\nrequests_per_source = 1";
+    let gateway = Setup::stripe().table(limits).start().await;
+    let mut held = Vec::new();
+    for _ in 0..50 {
+        let mut slow = Held::begin(&gateway, "stripe", "content-length: 100000").await;
+        slow.send(b"{").await;
+        held.push(slow);
+    }
+
+    for number in 0..20 {
+        let body = payment(&format!("evt_{number}"), "pi_1", "succeeded");
+        gateway.stripe(&body).await.accepted();
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_fill_the_memory_give_way_to_genuine_senders() {
+    let limits = "[limits]\nheld_bytes = 4000000\nheld_bytes_per_source = 2000000";
+    let gateway = Setup::stripe().open().table(limits).start().await;
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        let mut slow = Held::begin(&gateway, "stripe", "content-length: 1000000").await;
+        slow.send(&vec![b' '; 500_000]).await;
+        held.push(slow);
+    }
+
+    for number in 0..20 {
+        let body = payment(&format!("evt_{number}"), "pi_1", "succeeded");
+        gateway.stripe(&body).await.accepted();
+        gateway.post("open", &[], body).await.accepted();
+    }
+}
+
+#[tokio::test]
+async fn who_keeps_the_gateway_waiting_is_hung_up_on() {
+    let gateway = Setup::stripe().table("[limits]\nstall = \"1s\"").start().await;
+    let head = "POST /in/stripe HTTP/1.1\r\nhost: here\r\n";
+    let part = format!("{head}content-length: 10\r\n\r\n{{");
+    let body = payment("evt_1", "pi_1", "succeeded");
+    let mut silent = connect(gateway.public()).await;
+    let mut slow_head = connect(gateway.public()).await;
+    slow_head.write_all(head.as_bytes()).await.unwrap();
+    let mut slow_body = connect(gateway.public()).await;
+    slow_body.write_all(part.as_bytes()).await.unwrap();
+    let mut kept = connect(gateway.public()).await;
+
+    assert_eq!(hear(&mut silent).await, "");
+    assert_eq!(hear(&mut slow_head).await, "");
+    let heard = hear(&mut slow_body).await;
+    assert!(heard.starts_with("HTTP/1.1 408 "), "{heard}");
+    drop(kept);
+    kept = connect(gateway.public()).await;
+    for _ in 0..2 {
+        kept.write_all(genuine(&gateway, &body).as_bytes()).await.unwrap();
+        let mut heard = [0; 1024];
+        let read = kept.read(&mut heard).await.unwrap();
+        assert!(heard[..read].starts_with(b"HTTP/1.1 200 "));
+        // Longer than a peer may keep the gateway waiting.
+        assert_eq!(hear(&mut connect(gateway.public()).await).await, "");
+    }
+}
+
+#[tokio::test]
+async fn who_never_reads_an_answer_is_hung_up_on_at_both_ports() {
+    let gateway = Setup::stripe().table("[limits]\nstall = \"1s\"").start().await;
+    for (url, path) in [(gateway.public(), "/in/nowhere"), (gateway.admin(), "/metrics")] {
+        let mut stream = connect(url).await;
+        let requests = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").repeat(1_000);
+        let asking = async { while stream.write_all(requests.as_bytes()).await.is_ok() {} };
+        tokio::time::timeout(PATIENCE, asking).await.expect("the gateway hangs up");
+    }
+    let metrics = gateway.ask("/metrics").await.body;
+    for port in ["public", "admin"] {
+        let line = format!(r#"hookgate_hangups_total{{port="{port}",reason="not_reading"}} 1"#);
+        assert!(metrics.contains(&line), "{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_closed_the_sending_side_is_answered() {
+    let gateway = Setup::stripe().start().await;
+    let mut stream = connect(gateway.public()).await;
+    let request = genuine(&gateway, &payment("evt_1", "pi_1", "succeeded"));
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let heard = hear(&mut stream).await;
+    assert!(heard.starts_with("HTTP/1.1 200 "), "{heard}");
+}
+
+#[tokio::test]
+async fn a_length_that_is_too_large_is_refused_at_once() {
+    let gateway = Setup::stripe().start().await;
+    let mut stream = connect(gateway.public()).await;
+    let head = "POST /in/stripe HTTP/1.1\r\nhost: here\r\nexpect: 100-continue\r\n\
+                content-length: 1048577\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let heard = hear(&mut stream).await;
+    assert!(heard.starts_with("HTTP/1.1 413 "), "{heard}");
+
+    // Who sends it all the same gets to read why.
+    for bytes in [2_000_000, 4_000_000] {
+        let refused = gateway.post("stripe", &[], vec![b' '; bytes]).await;
+        assert_eq!(refused.status, 413);
+    }
+}
+
+#[tokio::test]
+async fn those_who_wait_at_the_operators_port_blind_no_probe() {
+    let gateway = Setup::stripe().table("[limits]\nparses = 0").start().await;
+    gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
+    let mut waiting = Vec::new();
+    for _ in 0..400 {
+        let mut stream = connect(gateway.admin()).await;
+        stream.write_all(b"GET /v1/settled HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        waiting.push(stream);
+    }
+
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(gateway.ask(path).await.status, 200, "{path}");
+    }
+    let settled = gateway.ask("/v1/settled").await;
+    assert_eq!(settled.status, 503, "{}", settled.body);
+}
+
+#[tokio::test]
+async fn a_flood_of_forged_requests_writes_a_few_short_lines() {
+    let stopped = Setup::stripe().prepare();
+    let info = |command: &mut tokio::process::Command| {
+        command.env("RUST_LOG", "hookgate=info");
+    };
+    let mut gateway = Process::start_with(stopped, info).await;
+    let (started, client) = (Instant::now(), hookgate::egress::operator_client().unwrap());
+    let url = format!("{}/in/stripe", gateway.public());
+    let forged = |text: &str| {
+        let signature = format!("t={text}{STRIPE_SECRET}");
+        answer(client.post(&url).header("stripe-signature", signature).body("{}"))
+    };
+    for _ in 0..300 {
+        assert_eq!(forged(&"x".repeat(4_000)).await.status, 401);
+    }
+    let seconds = started.elapsed().as_secs() as usize;
+    assert_eq!(gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.status, 200);
+
+    gateway.log.says("refused a request").await;
+    let lines = gateway.log.lines("refused a request");
+    assert!(lines.len() <= 5 * (seconds + 2), "{} lines in {seconds} s", lines.len());
+    for line in lines {
+        assert!(line.len() < 800 && !line.contains(STRIPE_SECRET), "{line}");
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert!(line["fields"]["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
+    }
+    gateway.terminate().await;
+}
