@@ -5,16 +5,18 @@
 
 mod query;
 mod rows;
+mod turns;
 mod veil;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,6 +26,7 @@ use crate::store::{self, EventView, ReceiptView, Store, WorkKind};
 
 use query::{ListQuery, PageQuery, ReplayBody};
 pub use rows::{ConfigRow, PluginRow, ReloadRow, Report};
+pub use turns::Turns;
 pub use veil::{SecretsOf, Veil};
 
 /// Somebody who asks for a reload and waits for what became of it.
@@ -44,6 +47,8 @@ pub struct Admin {
     pub ready: Ready,
     /// Hides the secrets that came in with requests.
     pub veil: Veil,
+    /// Keeps connections free for those who look whether it is well.
+    pub turns: Turns,
 }
 
 /// Says what keeps the gateway from accepting requests.
@@ -58,7 +63,8 @@ impl std::fmt::Debug for Ready {
 
 /// The operators' routes.
 pub fn router(admin: Arc<Admin>) -> Router {
-    Router::new()
+    let in_turn = middleware::from_fn_with_state(Arc::clone(&admin), turns::in_turn);
+    let questions = Router::new()
         .route("/v1/events", get(events))
         .route("/v1/events/{id}", get(event))
         .route("/v1/receipts/{id}", get(receipt))
@@ -69,6 +75,8 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/plugins", get(plugins))
         .route("/v1/reload", post(reload))
         .route("/v1/settled", get(settled))
+        .route_layer(in_turn);
+    questions
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
@@ -215,11 +223,8 @@ async fn dead(
     Ok(Json(admin.read(move |store| store.dead(page)).await?).into_response())
 }
 
-async fn replay(
-    State(admin): State<Arc<Admin>>,
-    body: axum::body::Bytes,
-) -> Result<Response, Problem> {
-    Ok(match ReplayBody::parse(&body)? {
+async fn replay(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response, Problem> {
+    Ok(match ReplayBody::parse(&turns::read(body).await?)? {
         ReplayBody::Ids(ids) => Json(admin.store.replay(ids).await?).into_response(),
         ReplayBody::Filter(filter, cursor) => {
             Json(admin.store.replay_matching(filter, cursor).await?).into_response()
@@ -233,15 +238,19 @@ async fn plugins(State(admin): State<Arc<Admin>>) -> Response {
 
 async fn reload(State(admin): State<Arc<Admin>>) -> Result<Json<Report>, Problem> {
     let stopping = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping");
-    let (ask, answered) = oneshot::channel();
-    admin.reload.send(ask).await.map_err(|_| stopping())?;
-    answered.await.map(Json).map_err(|_| stopping())
+    let report = async {
+        let (ask, answered) = oneshot::channel();
+        admin.reload.send(ask).await.map_err(|_| stopping())?;
+        answered.await.map(Json).map_err(|_| stopping())
+    };
+    admin.turns.wait(report, "the files are still being looked at").await?
 }
 
-/// Answers when nothing is queued, in flight or due: for scripts that want to look at the end.
-async fn settled(State(admin): State<Arc<Admin>>) -> &'static str {
-    admin.store.idle().await;
-    "settled\n"
+/// Answers when nothing is queued, in flight or due, for scripts that want to look at the end; or
+/// after a minute that this is not so yet.
+async fn settled(State(admin): State<Arc<Admin>>) -> Result<&'static str, Problem> {
+    admin.turns.wait(admin.store.idle(), "something is still queued, in flight or due").await?;
+    Ok("settled\n")
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> Response {

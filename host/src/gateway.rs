@@ -22,7 +22,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Turns};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::{Deliveries, Delivery};
@@ -42,8 +42,8 @@ use live::Live;
 pub(crate) use live::check_settings;
 use sweeping::Sweeping;
 
-/// Connections to the admin port at a time.
-const ADMIN_CONNECTIONS: usize = 64;
+/// Connections to the admin port at a time; half of them for those who look whether it is well.
+const ADMIN_CONNECTIONS: usize = 256;
 
 /// What a gateway can be started with, beside its configuration.
 #[derive(Debug, Clone)]
@@ -146,6 +146,7 @@ impl Gateway {
             reload: ask,
             ready: live.ready(),
             veil: live.veil(),
+            turns: Turns::new(ADMIN_CONNECTIONS),
         };
         let (metrics, cancelled) = (&parts.metrics, cancel.clone());
         let port = |socket, name, limits| Port { socket, name, limits, metrics: metrics.clone() };

@@ -1,0 +1,104 @@
+//! How many may ask at a time, so that `/healthz`, `/readyz` and `/metrics` always find a connection.
+//!
+//! Everything else has half of the port's connections, and what may wait for long has a quarter of
+//! those and a time. Never judges a request.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+use super::{Admin, Problem};
+
+/// How long a request may wait for something to happen.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// How long a body may take.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+/// Largest body, in bytes.
+const BODY_BYTES_MAX: usize = 2 << 20;
+
+/// The turns of the operators' port.
+#[derive(Debug)]
+pub struct Turns {
+    asking: Semaphore,
+    waiting: Semaphore,
+    wait_max: Duration,
+}
+
+impl Turns {
+    /// Those of a port that takes so many connections.
+    pub fn new(connections: usize) -> Self {
+        let asking = (connections / 2).max(1);
+        let waiting = (asking / 4).max(1);
+        let (asking, waiting) = (Semaphore::new(asking), Semaphore::new(waiting));
+        Self { asking, waiting, wait_max: WAIT_MAX }
+    }
+
+    /// Waits for what may take long. After a minute, and where as many wait as may, the answer is that
+    /// it is `not_yet`, with 503.
+    pub(super) async fn wait<T>(
+        &self,
+        what: impl Future<Output = T>,
+        not_yet: &str,
+    ) -> Result<T, Problem> {
+        let later = |why: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, why);
+        let turn = self.waiting.try_acquire();
+        let _turn = turn.map_err(|_| later("too many requests wait; ask again later"))?;
+        let waited = tokio::time::timeout(self.wait_max, what).await;
+        waited.map_err(|_| later(not_yet))
+    }
+}
+
+/// Lets a request through if not too many are being answered.
+pub(super) async fn in_turn(
+    State(admin): State<Arc<Admin>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Ok(_turn) = admin.turns.asking.try_acquire() else {
+        let busy = "too many requests are being answered; ask again later";
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, busy).into_response();
+    };
+    next.run(request).await
+}
+
+/// The whole body of a request.
+pub(super) async fn read(body: Body) -> Result<Bytes, Problem> {
+    let read =
+        tokio::time::timeout(BODY_TIME_MAX, axum::body::to_bytes(body, BODY_BYTES_MAX)).await;
+    let slow = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within 10 s");
+    let broken = |_| {
+        let reason = format!("the body broke off, or has more than {BODY_BYTES_MAX} bytes");
+        Problem::new(StatusCode::BAD_REQUEST, reason)
+    };
+    read.map_err(slow)?.map_err(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_wait_has_an_end_and_so_have_those_who_wait() {
+        let mut turns = Turns::new(8);
+        turns.wait_max = Duration::from_millis(20);
+        assert!(turns.wait(pending::<()>(), "not yet").await.is_err());
+
+        turns.wait_max = Duration::from_secs(60);
+        let waiting = turns.wait(pending::<()>(), "not yet");
+        tokio::pin!(waiting);
+        tokio::select! {
+            biased;
+            _ = &mut waiting => panic!("it never happens"),
+            () = ready(()) => (),
+        }
+        assert!(turns.wait(ready(()), "not yet").await.is_err(), "one of eight may wait");
+    }
+}
