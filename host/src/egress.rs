@@ -5,27 +5,42 @@
 //! redirects, within a time, and reading no more of an answer than is worth keeping. Never judges an
 //! answer: what a status means is the caller's question.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use ipnet::IpNet;
-use reqwest::redirect;
+use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 use url::Url;
 
+use self::connection::{Connection, SendError};
+pub use self::error::EgressError;
 use self::guard::Guard;
 pub use self::guard::Refusal;
+pub use self::origin::{Origin, Peer};
+use self::pool::Pool;
+pub use self::resolver::NameError;
+use self::resolver::{Bounds, Resolver};
 pub use self::shown::shown;
 use crate::clock::Clock;
 use crate::event::Timestamp;
 
 mod address;
+mod connection;
+mod error;
 mod guard;
+mod meter;
+mod origin;
+mod pool;
+mod resolver;
 mod shown;
 
 /// Most bytes that are kept of an answer's body.
@@ -34,17 +49,17 @@ const EXCERPT_BYTES_MAX: usize = 1024;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest time that is spent on it.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(1);
-/// A connection that nothing needs is kept for so long.
-const IDLE_MAX: Duration = Duration::from_secs(30);
-/// So many of them for one host.
-const IDLE_CONNECTIONS_MAX: usize = 8;
+
+/// Who is asking.
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("hookgate/", env!("CARGO_PKG_VERSION")));
 
 /// How to reach out.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Networks that may be reached although they are not public.
     pub allow: Vec<IpNet>,
-    /// For resolving, connecting and TLS together.
+    /// For connecting and TLS together.
     pub connect_timeout: Duration,
 }
 
@@ -54,10 +69,11 @@ impl Default for Config {
     }
 }
 
-/// The way out. Clones share connections and allowed networks.
+/// The way out. Clones share connections, known names and allowed networks.
 #[derive(Debug, Clone)]
 pub struct Egress {
     way: Arc<ArcSwap<Way>>,
+    resolver: Resolver,
     clock: Clock,
 }
 
@@ -65,7 +81,9 @@ pub struct Egress {
 #[derive(Debug)]
 struct Way {
     guard: Guard,
-    client: reqwest::Client,
+    connect_timeout: Duration,
+    tls: Arc<ClientConfig>,
+    idle: Arc<Pool>,
 }
 
 /// What came back.
@@ -90,65 +108,6 @@ pub struct Fetched {
     pub body: Bytes,
 }
 
-/// Why nothing came back. No text holds more of the URL than the host: the rest may be secret.
-#[derive(Debug, thiserror::Error)]
-pub enum EgressError {
-    /// The guard forbids it.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The configuration asks for a header that HTTP does not know. Holds its name.
-    #[error("`{0}` can't be sent as a header")]
-    InvalidHeader(String),
-    /// The name stands for nothing.
-    #[error("failed to resolve `{host}`")]
-    Unresolvable {
-        /// The host in the URL.
-        host: String,
-        /// Why.
-        source: reqwest::Error,
-    },
-    /// Nobody listens there.
-    #[error("failed to connect to `{host}`")]
-    Connect {
-        /// The host in the URL.
-        host: String,
-        /// Why.
-        source: reqwest::Error,
-    },
-    /// Its certificate is not good, or it does not speak TLS as we do.
-    #[error("failed to agree with `{host}` on TLS")]
-    Tls {
-        /// The host in the URL.
-        host: String,
-        /// Why.
-        source: reqwest::Error,
-    },
-    /// Connecting or answering took too long.
-    #[error("`{host}` did not answer in time")]
-    Timeout {
-        /// The host in the URL.
-        host: String,
-        /// Where the time ended.
-        source: reqwest::Error,
-    },
-    /// Connected, but no answer came that HTTP knows.
-    #[error("connection to `{host}` broke before its answer")]
-    Broken {
-        /// The host in the URL.
-        host: String,
-        /// Why.
-        source: reqwest::Error,
-    },
-    /// From [`Egress::fetch`] only: an answer that nobody wants to hold.
-    #[error("answer of `{host}` is larger than {bytes_max} bytes")]
-    TooLarge {
-        /// The host in the URL.
-        host: String,
-        /// Most bytes that were asked for.
-        bytes_max: usize,
-    },
-}
-
 /// Why there is no way out.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -160,11 +119,24 @@ pub enum SetupError {
     Client(#[from] reqwest::Error),
 }
 
+/// The reason why a URL can't be reached whatever a name server says: its address stands in it, and
+/// these networks are all that are allowed besides the public ones. `None` also for a host name.
+pub fn literal_refusal(url: &Url, allow: &[IpNet]) -> Option<Refusal> {
+    let origin = Origin::of(url).ok()?;
+    let address = origin.address()?;
+    Guard::new(allow.to_vec()).allowed(&address.to_string(), &[address]).err()
+}
+
 impl Egress {
     /// Loads the system's certificates and connects to nothing yet.
     pub fn new(config: Config, clock: Clock) -> Result<Self, SetupError> {
+        let resolver = Resolver::new(Arc::new(resolver::system), Bounds::default());
+        Self::with_resolver(config, clock, resolver)
+    }
+
+    fn with_resolver(config: Config, clock: Clock, resolver: Resolver) -> Result<Self, SetupError> {
         let way = Way::new(config)?;
-        Ok(Self { way: Arc::new(ArcSwap::from_pointee(way)), clock })
+        Ok(Self { way: Arc::new(ArcSwap::from_pointee(way)), resolver, clock })
     }
 
     /// Goes on with another configuration, or with the old one if there is an error. What is on its
@@ -184,20 +156,15 @@ impl Egress {
         timeout: Duration,
     ) -> Result<Answer, EgressError> {
         let started = Instant::now();
-        let headers = header_map(headers)?;
-        let way = self.way.load_full();
-        way.guard.check_url(url)?;
-
-        let request = way.client.post(url.clone()).headers(headers).body(body).timeout(timeout);
-        let response = request.send().await.map_err(|error| EgressError::new(url, error))?;
-        let status = response.status().as_u16();
-        let retry_after = retry_after(response.headers(), self.clock.now());
-        let excerpt = excerpt(response).await;
+        let deadline = tokio::time::Instant::now() + timeout;
+        let request = request(url, Method::POST, header_map(headers)?, body)?;
+        let exchange = self.exchange(url, request, timeout).await?;
+        let status = exchange.response.status().as_u16();
+        let retry_after = retry_after(exchange.response.headers(), self.clock.now());
+        let excerpt = exchange.excerpt(deadline).await;
         Ok(Answer { status, retry_after, excerpt, duration: started.elapsed() })
     }
-}
 
-impl Egress {
     /// Looks something up: a POST of JSON where there is a body, else a GET. The answer, whole and of
     /// at most `bytes_max` bytes, must be there within `timeout`. Any status is an answer, also a
     /// redirect, which is not followed.
@@ -208,27 +175,148 @@ impl Egress {
         bytes_max: usize,
         timeout: Duration,
     ) -> Result<Fetched, EgressError> {
-        let way = self.way.load_full();
-        way.guard.check_url(url)?;
-        let request = match json {
-            None => way.client.get(url.clone()),
-            Some(json) => {
-                let post = way.client.post(url.clone()).body(json);
-                post.header(header::CONTENT_TYPE, "application/json")
-            }
-        };
-        let broken = |error| EgressError::new(url, error);
-        let mut response = request.timeout(timeout).send().await.map_err(broken)?;
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            if body.len() + chunk.len() > bytes_max {
-                let host = url.host_str().unwrap_or_default().to_owned();
-                return Err(EgressError::TooLarge { host, bytes_max });
-            }
-            body.extend_from_slice(&chunk);
+        let deadline = tokio::time::Instant::now() + timeout;
+        let mut headers = HeaderMap::new();
+        let method = if json.is_some() { Method::POST } else { Method::GET };
+        if json.is_some() {
+            let json = HeaderValue::from_static("application/json");
+            headers.insert(header::CONTENT_TYPE, json);
         }
-        Ok(Fetched { status, body: body.into() })
+        let request = request(url, method, headers, json.unwrap_or_default())?;
+        let exchange = self.exchange(url, request, timeout).await?;
+        let status = exchange.response.status().as_u16();
+        let peer = exchange.connection.peer().clone();
+        match tokio::time::timeout_at(deadline, exchange.whole(bytes_max)).await {
+            Ok(body) => Ok(Fetched { status, body: body? }),
+            Err(_) => Err(EgressError::Timeout { peer, after: timeout }),
+        }
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    async fn exchange(
+        &self,
+        url: &Url,
+        request: Request<Full<Bytes>>,
+        timeout: Duration,
+    ) -> Result<Exchange, EgressError> {
+        let way = self.way.load_full();
+        let origin = Origin::of(url)?;
+        let mut peer = Peer { origin: origin.clone(), address: None };
+        let asked = self.ask(&way, &origin, request, &mut peer);
+        let asked = tokio::time::timeout(timeout, asked).await;
+        match asked {
+            Ok(asked) => {
+                let (response, connection) = asked?;
+                Ok(Exchange { response, connection, origin, idle: Arc::clone(&way.idle) })
+            }
+            Err(_) => Err(EgressError::Timeout { peer, after: timeout }),
+        }
+    }
+
+    /// Over a connection that is open already, or else over a new one. `peer` is who it came to.
+    async fn ask(
+        &self,
+        way: &Way,
+        origin: &Origin,
+        mut request: Request<Full<Bytes>>,
+        peer: &mut Peer,
+    ) -> Result<(Response<Incoming>, Connection), EgressError> {
+        loop {
+            let (mut connection, is_new) = match way.idle.take(origin) {
+                Some(connection) => (connection, false),
+                None => (self.connect(way, origin).await?, true),
+            };
+            *peer = connection.peer().clone();
+            match connection.send(request).await {
+                Ok(response) => return Ok((response, connection)),
+                Err(SendError::Broken(error)) => return Err(error),
+                // It was closed while nothing was sent on it.
+                Err(SendError::Unsent(unsent)) if !is_new => request = unsent,
+                Err(SendError::Unsent(_)) => {
+                    let reason = "connection closed".to_owned();
+                    return Err(EgressError::Broken { peer: peer.clone(), reason });
+                }
+            }
+        }
+    }
+
+    async fn connect(&self, way: &Way, origin: &Origin) -> Result<Connection, EgressError> {
+        let host = origin.host.to_string();
+        let addresses = match origin.address() {
+            Some(address) => way.guard.allowed(&address.to_string(), &[address])?,
+            None => match self.resolver.resolve(&host).await {
+                Ok(addresses) => way.guard.allowed(&host, &addresses)?,
+                Err(reason) => return Err(EgressError::Unresolvable { host, reason }),
+            },
+        };
+        let opened = Connection::open(origin, &addresses, &way.tls);
+        match tokio::time::timeout(way.connect_timeout, opened).await {
+            Ok(opened) => opened,
+            Err(_) => {
+                let within = humantime::format_duration(way.connect_timeout);
+                let reason = format!("no connection within {within}");
+                let address = addresses.first().map(|address| (*address, origin.port).into());
+                let peer = Peer { origin: origin.clone(), address };
+                Err(EgressError::Connect { peer, reason })
+            }
+        }
+    }
+}
+
+/// An answer whose body is still to be read.
+struct Exchange {
+    response: Response<Incoming>,
+    connection: Connection,
+    origin: Origin,
+    idle: Arc<Pool>,
+}
+
+impl Exchange {
+    /// The beginning of the body. The status counts, however the body ends.
+    async fn excerpt(mut self, deadline: tokio::time::Instant) -> String {
+        let deadline = deadline.min(tokio::time::Instant::now() + BODY_WAIT_MAX);
+        let (mut head, mut bytes_read, mut is_whole) = (Vec::new(), 0, false);
+        let body = self.response.body_mut();
+        while let Ok(frame) = tokio::time::timeout_at(deadline, body.frame()).await {
+            let Some(frame) = frame else {
+                is_whole = true;
+                break;
+            };
+            let Ok(frame) = frame else { break };
+            let Some(chunk) = frame.data_ref() else { continue };
+            let room = EXCERPT_BYTES_MAX - head.len();
+            head.extend_from_slice(&chunk[..room.min(chunk.len())]);
+            bytes_read += chunk.len();
+            if bytes_read > BODY_BYTES_MAX {
+                break;
+            }
+        }
+        if is_whole {
+            self.idle.put(self.origin, self.connection);
+        }
+        let mut text = String::from_utf8_lossy(&head).into_owned();
+        // What replaces a byte is longer than it.
+        text.truncate(text.floor_char_boundary(EXCERPT_BYTES_MAX));
+        text
+    }
+
+    /// The whole body.
+    async fn whole(mut self, bytes_max: usize) -> Result<Bytes, EgressError> {
+        let peer = self.connection.peer().clone();
+        let mut whole = Vec::new();
+        while let Some(frame) = self.response.body_mut().frame().await {
+            let frame = frame.map_err(|error| {
+                let reason = error::http_reason(&error);
+                EgressError::Broken { peer: peer.clone(), reason }
+            })?;
+            let Some(chunk) = frame.data_ref() else { continue };
+            if whole.len() + chunk.len() > bytes_max {
+                return Err(EgressError::TooLarge { peer, bytes_max });
+            }
+            whole.extend_from_slice(chunk);
+        }
+        self.idle.put(self.origin, self.connection);
+        Ok(whole.into())
     }
 }
 
@@ -248,67 +336,55 @@ fn tls() -> Result<ClientConfig, rustls::Error> {
 
 impl Way {
     fn new(config: Config) -> Result<Self, SetupError> {
-        let guard = Guard::new(config.allow);
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls()?)
-            .dns_resolver(guard.clone())
-            // A proxy or a redirect would lead around the guard.
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .http1_only()
-            .connect_timeout(config.connect_timeout)
-            .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .user_agent(concat!("hookgate/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { guard, client })
+        let mut tls = tls()?;
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            guard: Guard::new(config.allow),
+            connect_timeout: config.connect_timeout,
+            tls: Arc::new(tls),
+            idle: Arc::default(),
+        })
     }
 }
 
-impl EgressError {
-    fn new(url: &Url, error: reqwest::Error) -> Self {
-        let source = error.without_url();
-        let host = url.host_str().unwrap_or_default().to_owned();
-        if let Some(refusal) = cause::<Refusal>(&source) {
-            Self::Refused(refusal.clone())
-        } else if source.is_timeout() {
-            Self::Timeout { host, source }
-        } else if source.is_dns() {
-            Self::Unresolvable { host, source }
-        } else if cause::<rustls::Error>(&source).is_some() {
-            Self::Tls { host, source }
-        } else if source.is_connect() {
-            Self::Connect { host, source }
-        } else {
-            Self::Broken { host, source }
-        }
+/// A request as it goes over a connection to its origin.
+fn request(
+    url: &Url,
+    method: Method,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>, EgressError> {
+    let origin = Origin::of(url)?;
+    let path = match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    };
+    let host = HeaderValue::try_from(origin.authority());
+    let host = host.map_err(|_| EgressError::InvalidHeader(header::HOST.to_string()))?;
+    headers.insert(header::HOST, host);
+    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(header::USER_AGENT, USER_AGENT);
+    if let Some(credentials) = credentials(url) {
+        headers.insert(header::AUTHORIZATION, credentials);
     }
-
-    /// The case, for counting.
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::Refused(_) => "refused",
-            Self::InvalidHeader(_) => "invalid_header",
-            Self::Unresolvable { .. } => "unresolvable",
-            Self::Connect { .. } => "connect",
-            Self::Tls { .. } => "tls",
-            Self::Timeout { .. } => "timeout",
-            Self::Broken { .. } => "broken",
-            Self::TooLarge { .. } => "too_large",
-        }
-    }
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = path.parse().map_err(|_| EgressError::InvalidPath(origin))?;
+    *request.headers_mut() = headers;
+    Ok(request)
 }
 
-/// What is at the bottom of an error, if it is an `E`.
-fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    if let Some(found) = error.downcast_ref() {
-        return Some(found);
+/// Name and password that stand in a URL, as HTTP has them.
+fn credentials(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
     }
-    // An IO error gives the source of what it wraps, and not what it wraps.
-    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    let below = wrapped.map(|wrapped| wrapped as &(dyn Error + 'static)).or_else(|| error.source());
-    below.and_then(cause)
+    let mut text: Vec<u8> = percent_decode_str(url.username()).collect();
+    text.push(b':');
+    text.extend(percent_decode_str(url.password().unwrap_or_default()));
+    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(text))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 fn header_map(headers: &[(&str, String)]) -> Result<HeaderMap, EgressError> {
@@ -328,24 +404,6 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let date = httpdate::parse_http_date(value).ok()?;
     let since_epoch = date.duration_since(UNIX_EPOCH).ok()?;
     Some(Timestamp(0).after(since_epoch).since(now))
-}
-
-/// The status counts, however the body ends.
-async fn excerpt(mut response: reqwest::Response) -> String {
-    let deadline = tokio::time::Instant::now() + BODY_WAIT_MAX;
-    let (mut head, mut bytes_read) = (Vec::new(), 0);
-    while let Ok(Ok(Some(chunk))) = tokio::time::timeout_at(deadline, response.chunk()).await {
-        let room = EXCERPT_BYTES_MAX - head.len();
-        head.extend_from_slice(&chunk[..room.min(chunk.len())]);
-        bytes_read += chunk.len();
-        if bytes_read > BODY_BYTES_MAX {
-            break;
-        }
-    }
-    let mut text = String::from_utf8_lossy(&head).into_owned();
-    // What replaces a byte is longer than it.
-    text.truncate(text.floor_char_boundary(EXCERPT_BYTES_MAX));
-    text
 }
 
 #[cfg(test)]

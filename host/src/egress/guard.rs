@@ -1,16 +1,12 @@
 //! Where the gateway may connect to: public addresses, and the networks that the operator allows.
 //!
-//! Host names are resolved here and nowhere else, and what is connected to is an address that was
-//! checked, so that no answer of a name server comes between the check and the connection. Never
-//! judges a name: only what it stands for counts.
+//! What is connected to is an address that was checked here, so that no answer of a name server
+//! comes between the check and the connection. Never judges a name: only what it stands for counts.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::net::lookup_host;
-use url::{Host, Url};
 
 use super::address::special;
 
@@ -24,7 +20,7 @@ pub enum Refusal {
     #[error("URL has no host")]
     NoHost,
     /// The host stands for this address, and for none that may be used.
-    #[error("`{host}` is {address}, a {class} address that the operator did not allow")]
+    #[error("{} a {class} address that [egress] does not allow", stands_for(host, *address))]
     Address {
         /// As it stands in the URL.
         host: String,
@@ -33,6 +29,15 @@ pub enum Refusal {
         /// What is special about it: `private`, `loopback`, `metadata`.
         class: &'static str,
     },
+}
+
+/// A name with its address, or the address alone where it is the host itself.
+fn stands_for(host: &str, address: IpAddr) -> String {
+    if host == address.to_string() {
+        format!("`{host}` is")
+    } else {
+        format!("`{host}` is {address},")
+    }
 }
 
 /// The networks that are allowed besides the public ones.
@@ -46,18 +51,16 @@ impl Guard {
         Self { allow: allow.into() }
     }
 
-    /// What can be told without resolving. The HTTP client asks no resolver for an address that
-    /// stands in the URL itself.
-    pub(super) fn check_url(&self, url: &Url) -> Result<(), Refusal> {
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(Refusal::Scheme(url.scheme().to_owned()));
+    /// Those of a host's addresses that may be connected to, or why none may.
+    pub(super) fn allowed(&self, host: &str, addresses: &[IpAddr]) -> Result<Vec<IpAddr>, Refusal> {
+        let (mut passed, mut refused) = (Vec::new(), Refusal::NoHost);
+        for address in addresses {
+            match self.check(host, *address) {
+                Ok(()) => passed.push(*address),
+                Err(refusal) => refused = refusal,
+            }
         }
-        let address: IpAddr = match url.host().ok_or(Refusal::NoHost)? {
-            Host::Domain(_) => return Ok(()),
-            Host::Ipv4(address) => address.into(),
-            Host::Ipv6(address) => address.into(),
-        };
-        self.check(&address.to_string(), address)
+        if passed.is_empty() { Err(refused) } else { Ok(passed) }
     }
 
     fn check(&self, host: &str, address: IpAddr) -> Result<(), Refusal> {
@@ -71,28 +74,9 @@ impl Guard {
     }
 }
 
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.clone();
-        Box::pin(async move {
-            let host = name.as_str();
-            let (mut passed, mut refused) = (Vec::new(), None);
-            for address in lookup_host((host, 0)).await? {
-                match guard.check(host, address.ip()) {
-                    Ok(()) => passed.push(address),
-                    Err(refusal) => refused = Some(refusal),
-                }
-            }
-            match refused {
-                Some(refusal) if passed.is_empty() => Err(refusal.into()),
-                _ => Ok(Box::new(passed.into_iter()) as Addrs),
-            }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::origin::Origin;
     use super::*;
 
     fn guard(allow: &[&str]) -> Guard {
@@ -100,8 +84,10 @@ mod tests {
     }
 
     fn class(guard: &Guard, url: &str) -> Option<&'static str> {
-        match guard.check_url(&url.parse().unwrap()) {
-            Ok(()) => None,
+        let origin = Origin::of(&url.parse().unwrap()).unwrap();
+        let address = origin.address()?;
+        match guard.allowed(&address.to_string(), &[address]) {
+            Ok(_) => None,
             Err(Refusal::Address { class, .. }) => Some(class),
             Err(refusal) => panic!("{url}: {refusal}"),
         }
@@ -137,7 +123,7 @@ mod tests {
 
     #[test]
     fn only_web_addresses_go_out() {
-        let refusal = |url: &str| guard(&[]).check_url(&url.parse().unwrap()).unwrap_err();
+        let refusal = |url: &str| Origin::of(&url.parse().unwrap()).unwrap_err();
         assert_eq!(refusal("ftp://example.com/"), Refusal::Scheme("ftp".into()));
         assert_eq!(refusal("file:///etc/passwd"), Refusal::Scheme("file".into()));
     }
@@ -147,7 +133,7 @@ mod tests {
         let address = [192, 168, 0, 1].into();
         let refusal = guard(&[]).check("shop.example", address).unwrap_err();
         let expected =
-            "`shop.example` is 192.168.0.1, a private address that the operator did not allow";
+            "`shop.example` is 192.168.0.1, a private address that [egress] does not allow";
         assert_eq!(refusal.to_string(), expected);
     }
 }

@@ -199,6 +199,125 @@ async fn who_does_not_listen_or_speak_is_told_apart() {
 
     let labels = [&tls, &broken, &connect, &unresolvable].map(EgressError::label);
     assert_eq!(labels, ["tls", "broken", "connect", "unresolvable"]);
+    let port = url.port().unwrap();
+    let said = |reason: &str| format!("failed to connect to `127.0.0.1:{port}`: {reason}");
+    assert_eq!(connect.to_string(), said("connection refused"));
+    let said = |what: &str, reason: &str| format!("{what} `127.0.0.1:{port}` {reason}");
+    let expected = said("failed to agree with", "on TLS: it does not speak TLS");
+    assert_eq!(tls.to_string(), expected);
+    let expected = said("connection to", "broke before its answer: connection");
+    assert!(broken.to_string().starts_with(&expected), "{broken}");
+    let unresolvable = unresolvable.to_string();
+    let expected = "failed to resolve `nobody.invalid`: ";
+    assert!(unresolvable.starts_with(expected) && unresolvable.len() > expected.len());
+}
+
+#[tokio::test]
+async fn who_sends_interim_answers_for_ever_is_a_broken_connection() {
+    for interim in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Hints\r\nlink: </a>\r\n\r\n"] {
+        let (listener, url) = listener().await;
+        let server = async {
+            let (mut stream, _) = accept(&listener).await;
+            let flood = interim.repeat(1_000);
+            while stream.write_all(flood.as_bytes()).await.is_ok() {}
+        };
+        let egress = to_loopback();
+        let (answer, ()) = tokio::join!(post(&egress, &url, PATIENCE), server);
+
+        let error = answer.unwrap_err();
+        assert_eq!(error.label(), "broken");
+        let expected = "broke before its answer: more than 256 KiB came and no answer";
+        assert!(error.to_string().ends_with(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_few_interim_answers_are_no_harm() {
+    let interim = "HTTP/1.1 103 Hints\r\nlink: </a>\r\n\r\n".repeat(20);
+    let (answer, _) = exchange(&format!("{interim}HTTP/1.1 204 Fine\r\n\r\n")).await;
+    assert_eq!(answer.unwrap().status, 204);
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_and_one_that_was_closed_is_not() {
+    let (listener, url) = listener().await;
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    let server = async {
+        let (mut first, _) = accept(&listener).await;
+        first.write_all(answer).await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n{}") {
+            assert_ne!(first.read_buf(&mut request).await.unwrap(), 0, "it is used again");
+        }
+        first.write_all(answer).await.unwrap();
+        drop(first);
+        let (mut second, _) = accept(&listener).await;
+        second.write_all(answer).await.unwrap();
+        second
+    };
+    let egress = to_loopback();
+    let client = async {
+        for _ in 0..3 {
+            assert_eq!(post(&egress, &url, PATIENCE).await.unwrap().status, 200);
+            // So that what was closed is known to be.
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::join!(server, client);
+}
+
+#[tokio::test]
+async fn a_name_server_that_never_answers_holds_up_its_own_names_only() {
+    let (listener, mut url) = listener().await;
+    let server = async {
+        let (mut stream, _) = accept(&listener).await;
+        stream.write_all(b"HTTP/1.1 204 Fine\r\n\r\n").await.unwrap();
+    };
+    let look_up = |name: &str| {
+        if name == "hanging.example" {
+            loop {
+                std::thread::park();
+            }
+        }
+        Ok(vec![std::net::Ipv4Addr::LOCALHOST.into()])
+    };
+    let bounds = Bounds { wait: Duration::from_secs(1), ..Bounds::default() };
+    let allow = vec!["127.0.0.0/8".parse().unwrap()];
+    let egress = Egress::with_resolver(
+        Config { allow, ..Config::default() },
+        Clock::manual(NOW),
+        Resolver::new(Arc::new(look_up), bounds),
+    );
+    let egress = egress.unwrap();
+    let hanging: Url = "http://hanging.example/".parse().unwrap();
+    url.set_host(Some("fine.example")).unwrap();
+
+    let (hangs, fine, ()) =
+        tokio::join!(post(&egress, &hanging, PATIENCE), post(&egress, &url, PATIENCE), server);
+
+    assert_eq!(fine.unwrap().status, 204);
+    let expected = "failed to resolve `hanging.example`: no name server answered in time";
+    assert_eq!(hangs.unwrap_err().to_string(), expected);
+}
+
+#[tokio::test]
+async fn name_and_password_of_a_url_are_sent_and_never_shown() {
+    let (listener, mut url) = listener().await;
+    url.set_username("shop").unwrap();
+    url.set_password(Some("hunter 2")).unwrap();
+    url.set_query(Some("token=hunter3"));
+    let server = async {
+        let (_, request) = accept(&listener).await;
+        request
+    };
+    let egress = to_loopback();
+    let (broken, request) = tokio::join!(post(&egress, &url, PATIENCE), server);
+
+    let basic = format!("authorization: Basic {}\r\n", BASE64.encode("shop:hunter 2"));
+    assert!(request.contains(&basic), "{request}");
+    assert!(request.starts_with("POST /hook?token=hunter3 HTTP/1.1\r\n"), "{request}");
+    let error = broken.unwrap_err();
+    assert!(!format!("{error:?} {error}").contains("hunter"), "{error:?}");
 }
 
 #[tokio::test]

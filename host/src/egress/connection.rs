@@ -1,0 +1,166 @@
+//! One connection to an origin: reached, agreed on, and used for one request at a time.
+//!
+//! Connects to addresses that were checked and to nothing else. Counts what comes before an answer.
+//! Never resolves a name and never judges an answer.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+use url::Host;
+
+use super::error::{EgressError, http_reason, io_reason, tls_reason};
+use super::meter::{Allowance, Metered};
+use super::origin::{Origin, Peer};
+
+/// Where a host has several addresses, the next is tried as well after this time.
+const NEXT_ADDRESS: Duration = Duration::from_millis(300);
+
+/// Most bytes of a connection that are held while they are read, and the largest head.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
+
+/// A connection; dropping it closes it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    allowance: Allowance,
+    peer: Peer,
+    /// Moves the bytes.
+    _task: JoinSet<()>,
+}
+
+/// Why a request got no answer.
+pub(super) enum SendError {
+    /// The connection was closed before any of it was sent: it may be sent on another.
+    Unsent(Request<Full<Bytes>>),
+    /// Something of it may have arrived.
+    Broken(EgressError),
+}
+
+impl Connection {
+    /// Connects to the first of the addresses that answers, and agrees on TLS where it must.
+    pub(super) async fn open(
+        origin: &Origin,
+        addresses: &[IpAddr],
+        tls: &Arc<ClientConfig>,
+    ) -> Result<Self, EgressError> {
+        let peer = |address| Peer { origin: origin.clone(), address };
+        let reached = reach(addresses, origin.port).await;
+        let (stream, address) = reached.map_err(|(address, error)| {
+            let reason = io_reason(&error);
+            EgressError::Connect { peer: peer(address), reason }
+        })?;
+        let peer = peer(Some(address));
+        if !origin.is_secure {
+            return Self::over(stream, peer).await;
+        }
+        let name = match &origin.host {
+            Host::Domain(name) => ServerName::try_from(name.clone()).ok(),
+            Host::Ipv4(_) | Host::Ipv6(_) => origin.address().map(ServerName::from),
+        };
+        let Some(name) = name else {
+            let reason = "no certificate can be made out to its name".to_owned();
+            return Err(EgressError::Tls { peer, reason });
+        };
+        match TlsConnector::from(Arc::clone(tls)).connect(name, stream).await {
+            Ok(stream) => Self::over(Box::new(stream), peer).await,
+            Err(error) => Err(EgressError::Tls { peer, reason: tls_reason(&error) }),
+        }
+    }
+
+    async fn over<S>(stream: S, peer: Peer) -> Result<Self, EgressError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let allowance = Allowance::default();
+        let stream = Metered { stream, allowance: allowance.clone() };
+        let mut builder = Builder::new();
+        builder.max_buf_size(BUFFER_BYTES_MAX);
+        match builder.handshake(TokioIo::new(stream)).await {
+            Ok((sender, connection)) => {
+                let mut task = JoinSet::new();
+                // What breaks it is told to whoever waits for an answer.
+                task.spawn(async move { drop(connection.await) });
+                Ok(Self { sender, allowance, peer, _task: task })
+            }
+            Err(error) => Err(EgressError::Broken { peer, reason: http_reason(&error) }),
+        }
+    }
+
+    /// Who is at its other end.
+    pub(super) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// Whether nothing can be sent on it any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, SendError> {
+        if self.sender.ready().await.is_err() {
+            return Err(SendError::Unsent(request));
+        }
+        self.allowance.until_answer();
+        match self.sender.try_send_request(request).await {
+            Ok(response) => {
+                self.allowance.lift();
+                Ok(response)
+            }
+            Err(mut error) => Err(match error.take_message() {
+                Some(request) => SendError::Unsent(request),
+                None => {
+                    let reason = http_reason(error.error());
+                    SendError::Broken(EgressError::Broken { peer: self.peer.clone(), reason })
+                }
+            }),
+        }
+    }
+}
+
+/// The first of the addresses that can be connected to. Each next is tried when the one before has
+/// failed or takes long.
+async fn reach(
+    addresses: &[IpAddr],
+    port: u16,
+) -> Result<(TcpStream, SocketAddr), (Option<SocketAddr>, std::io::Error)> {
+    let mut left = addresses.iter().map(|address| SocketAddr::new(*address, port));
+    let mut dials = JoinSet::new();
+    let mut failed = (None, std::io::Error::from(std::io::ErrorKind::AddrNotAvailable));
+    loop {
+        let next = left.next();
+        let is_last = next.is_none();
+        if let Some(address) = next {
+            dials.spawn(async move { (address, TcpStream::connect(address).await) });
+        }
+        tokio::select! {
+            dialed = dials.join_next() => match dialed {
+                Some(Ok((address, Ok(stream)))) => {
+                    // Only a hint: without it an answer may come a little later.
+                    drop(stream.set_nodelay(true));
+                    return Ok((stream, address));
+                }
+                Some(Ok((address, Err(error)))) => failed = (Some(address), error),
+                Some(Err(_)) => (),
+                None => return Err(failed),
+            },
+            () = tokio::time::sleep(NEXT_ADDRESS), if !is_last => (),
+        }
+    }
+}

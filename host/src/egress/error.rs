@@ -1,0 +1,204 @@
+//! Why nothing came back from outside, in words for the operator: who, at which address, and the
+//! cause.
+//!
+//! No text holds more of a URL than its host and port: the rest may be secret. Never decides what
+//! follows.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use rustls::CertificateError;
+
+use super::guard::Refusal;
+use super::meter::TooMuch;
+use super::origin::{Origin, Peer};
+use super::resolver::NameError;
+
+/// Why nothing came back.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EgressError {
+    /// The guard forbids it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The configuration asks for a header that HTTP does not know. Holds its name.
+    #[error("`{0}` can't be sent as a header")]
+    InvalidHeader(String),
+    /// The URL can't stand in a request.
+    #[error("path of the URL can't be sent to `{0}`")]
+    InvalidPath(Origin),
+    /// The name stands for nothing.
+    #[error("failed to resolve `{host}`: {reason}")]
+    Unresolvable {
+        /// The host in the URL.
+        host: String,
+        /// Why.
+        reason: NameError,
+    },
+    /// Nobody listens there.
+    #[error("failed to connect to {peer}: {reason}")]
+    Connect {
+        /// Who.
+        peer: Peer,
+        /// Why.
+        reason: String,
+    },
+    /// Its certificate is not good, or it does not speak TLS as we do.
+    #[error("failed to agree with {peer} on TLS: {reason}")]
+    Tls {
+        /// Who.
+        peer: Peer,
+        /// Why.
+        reason: String,
+    },
+    /// No answer came in time.
+    #[error("{peer} did not answer within {}", humantime::format_duration(*.after))]
+    Timeout {
+        /// Who.
+        peer: Peer,
+        /// The time that it had.
+        after: Duration,
+    },
+    /// Connected, but no answer came that HTTP knows.
+    #[error("connection to {peer} broke before its answer: {reason}")]
+    Broken {
+        /// Who.
+        peer: Peer,
+        /// Why.
+        reason: String,
+    },
+    /// From [`super::Egress::fetch`] only: an answer that nobody wants to hold.
+    #[error("answer of {peer} is larger than {bytes_max} bytes")]
+    TooLarge {
+        /// Who.
+        peer: Peer,
+        /// Most bytes that were asked for.
+        bytes_max: usize,
+    },
+}
+
+impl EgressError {
+    /// The case, for counting.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::InvalidHeader(_) => "invalid_header",
+            Self::InvalidPath(_) => "invalid_path",
+            Self::Unresolvable { .. } => "unresolvable",
+            Self::Connect { .. } => "connect",
+            Self::Tls { .. } => "tls",
+            Self::Timeout { .. } => "timeout",
+            Self::Broken { .. } => "broken",
+            Self::TooLarge { .. } => "too_large",
+        }
+    }
+}
+
+/// What an error of the system is about.
+pub(super) fn io_reason(error: &io::Error) -> String {
+    use io::ErrorKind as Kind;
+
+    let plain = match error.kind() {
+        Kind::ConnectionRefused => "connection refused",
+        Kind::ConnectionReset => "connection reset",
+        Kind::ConnectionAborted | Kind::BrokenPipe | Kind::UnexpectedEof => "connection closed",
+        Kind::TimedOut => "no answer",
+        Kind::HostUnreachable => "no route to the host",
+        Kind::NetworkUnreachable => "no route to its network",
+        _ => return innermost(error),
+    };
+    plain.to_owned()
+}
+
+/// Why TLS was not agreed on.
+pub(super) fn tls_reason(error: &io::Error) -> String {
+    use CertificateError as Certificate;
+    use rustls::Error as Tls;
+
+    let plain = match cause::<Tls>(error) {
+        None => return io_reason(error),
+        Some(Tls::InvalidCertificate(certificate)) => match certificate {
+            Certificate::Expired | Certificate::ExpiredContext { .. } => {
+                "its certificate has expired"
+            }
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
+                "its certificate is not valid yet"
+            }
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+                "its certificate is for another name"
+            }
+            Certificate::UnknownIssuer => "this system does not know the issuer of its certificate",
+            Certificate::Revoked => "its certificate was revoked",
+            other => return format!("its certificate is not valid: {other}"),
+        },
+        Some(Tls::InvalidMessage(_)) => "it does not speak TLS",
+        Some(Tls::AlertReceived(alert)) => return format!("it refused with {alert:?}"),
+        Some(other) => return other.to_string(),
+    };
+    plain.to_owned()
+}
+
+/// Why an answer did not come over a connection.
+pub(super) fn http_reason(error: &hyper::Error) -> String {
+    if let Some(too_much) = cause::<TooMuch>(error) {
+        too_much.to_string()
+    } else if let Some(error) = cause::<io::Error>(error) {
+        io_reason(error)
+    } else if error.is_parse_too_large() {
+        "the head of its answer is too large".to_owned()
+    } else if error.is_parse() {
+        "what it sent is no answer of HTTP/1.1".to_owned()
+    } else if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        "connection closed".to_owned()
+    } else {
+        innermost(error)
+    }
+}
+
+/// What is at the bottom of an error, if it is an `E`.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
+    }
+    // An IO error gives the source of what it wraps, and not what it wraps.
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let below = wrapped.map(|wrapped| wrapped as &(dyn Error + 'static)).or_else(|| error.source());
+    below.and_then(cause)
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(below) = innermost.source() {
+        innermost = below;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_said_plainly() {
+        let reason = |error| {
+            tls_reason(&io::Error::new(
+                io::ErrorKind::InvalidData,
+                rustls::Error::InvalidCertificate(error),
+            ))
+        };
+        assert_eq!(reason(CertificateError::Expired), "its certificate has expired");
+        assert_eq!(
+            reason(CertificateError::NotValidForName),
+            "its certificate is for another name"
+        );
+        let unknown = "this system does not know the issuer of its certificate";
+        assert_eq!(reason(CertificateError::UnknownIssuer), unknown);
+    }
+
+    #[test]
+    fn what_the_system_says_is_said_plainly() {
+        let reason = |kind: io::ErrorKind| io_reason(&kind.into());
+        assert_eq!(reason(io::ErrorKind::ConnectionRefused), "connection refused");
+        assert_eq!(reason(io::ErrorKind::NetworkUnreachable), "no route to its network");
+    }
+}

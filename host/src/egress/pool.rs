@@ -1,0 +1,96 @@
+//! Connections that nothing needs for now, kept for the next request to the same origin.
+//!
+//! Bounded for each origin and in all, and none is kept for long. Never opens one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use super::connection::Connection;
+use super::origin::Origin;
+
+/// A connection that nothing needs is kept for so long.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+/// So many of them for one origin.
+const PER_ORIGIN: usize = 32;
+/// So many in all.
+const IN_ALL: usize = 1024;
+
+/// The connections.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    idle: Mutex<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    /// The newest is the last.
+    connections: HashMap<Origin, Vec<(Connection, Instant)>>,
+    count: usize,
+    /// Closes what is kept for too long.
+    sweeping: JoinSet<()>,
+}
+
+impl Pool {
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection to this origin that was used last, if there is one.
+    pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
+        let mut idle = self.idle();
+        let Idle { connections, count, .. } = &mut *idle;
+        let kept = connections.get_mut(origin)?;
+        while let Some((connection, _)) = kept.pop() {
+            *count -= 1;
+            if !connection.is_closed() {
+                return Some(connection);
+            }
+        }
+        connections.remove(origin);
+        None
+    }
+
+    /// Keeps a connection whose last answer was read to its end, if there is room.
+    pub(super) fn put(self: &Arc<Self>, origin: Origin, connection: Connection) {
+        let mut idle = self.idle();
+        if connection.is_closed() || idle.count >= IN_ALL {
+            return;
+        }
+        let kept = idle.connections.entry(origin).or_default();
+        if kept.len() < PER_ORIGIN {
+            kept.push((connection, Instant::now()));
+            idle.count += 1;
+        }
+        if idle.sweeping.is_empty() {
+            let pool = Arc::downgrade(self);
+            idle.sweeping.spawn(sweep(pool));
+        }
+    }
+
+    /// Closes what was kept for too long.
+    fn close_old(&self) {
+        let mut idle = self.idle();
+        let mut count = 0;
+        idle.connections.retain(|_, kept| {
+            kept.retain(|(connection, since)| {
+                since.elapsed() < IDLE_MAX && !connection.is_closed()
+            });
+            count += kept.len();
+            !kept.is_empty()
+        });
+        idle.count = count;
+    }
+}
+
+async fn sweep(pool: Weak<Pool>) {
+    loop {
+        tokio::time::sleep(IDLE_MAX / 2).await;
+        match pool.upgrade() {
+            Some(pool) => pool.close_old(),
+            None => return,
+        }
+    }
+}
