@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -15,6 +16,7 @@ use crate::plugin::Compiler;
 pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     outlast_a_full_disk()?;
+    use_all_descriptors();
     let gateway = Gateway::start(config, seams()?).await?;
     // Whoever starts the gateway on port 0 reads the ports here: the fields stay as they are.
     let (public, admin) = (gateway.public_addr(), gateway.admin_addr());
@@ -37,6 +39,16 @@ fn outlast_a_full_disk() -> anyhow::Result<()> {
     let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
     // Once it was listened for, it never ends the process, also when nobody listens any more.
     signal(too_large).map(drop).context("failed to listen for SIGXFSZ")
+}
+
+/// Each connection takes a descriptor, also one to an endpoint that hangs. The usual limit of 1,024 is
+/// for programs that can't deal with more, and may be raised by anybody up to the hard one.
+fn use_all_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        warn!(limit = limit.current, "failed to raise the limit on open files: {error}");
+    }
 }
 
 /// Resolves at the first SIGTERM or SIGINT. Whoever sends a second one means it: the process then
