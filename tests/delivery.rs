@@ -237,61 +237,6 @@ async fn a_redirect_is_a_failure_and_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_hangs_holds_up_no_other() {
-    let (hanging, crm) = (Receiver::start().await, Receiver::start().await);
-    hanging.hang();
-    let rest = "timeout = \"1m\"\nconcurrency = 2";
-    let gateway = Setup::stripe()
-        .endpoint_with("hanging", &hanging, &["payment.failed"], rest)
-        .endpoint("crm", &crm, &["payment.failed"])
-        .start()
-        .await;
-
-    for number in 0..20 {
-        fail(&gateway, &format!("evt_{number}")).await;
-    }
-    crm.arrived(20).await;
-    hanging.arrived(2).await;
-
-    assert_eq!(hanging.received().len(), 2, "no more at a time than the operator said");
-}
-
-#[tokio::test]
-async fn an_endpoint_that_does_not_answer_in_time_is_tried_again() {
-    let receiver = Receiver::start().await;
-    receiver.hang();
-    let gateway = one(&receiver, "timeout = \"300ms\"").await;
-
-    fail_a_payment(&gateway).await;
-    let attempted = delivery(&gateway).await;
-    receiver.answer(200);
-    gateway.advance(Duration::from_secs(7)).await;
-
-    assert_eq!(reasons(&attempted["attempts"]), ["`127.0.0.1` did not answer in time"]);
-    assert_eq!(attempted["attempts"][0]["status"], Value::Null);
-    assert_eq!(delivery(&gateway).await["state"], "done");
-}
-
-#[tokio::test]
-async fn an_address_that_is_not_allowed_is_a_dead_letter_until_it_is() {
-    let receiver = Receiver::start().await;
-    let gateway = Setup::stripe().endpoint("crm", &receiver, &["payment.failed"]);
-    let gateway = gateway.without("egress  = { allow = [\"127.0.0.0/8\"] }").start().await;
-
-    fail_a_payment(&gateway).await;
-    let refused = delivery(&gateway).await;
-    gateway.reconfigure(|config| config + "\n[egress]\nallow = [\"127.0.0.1/32\"]\n").await;
-    gateway.replay(&text(&refused["id"])).await;
-
-    assert_eq!((&refused["state"], &refused["tries_made"]), (&json!("dead"), &json!(1)));
-    let reason =
-        "`127.0.0.1` is 127.0.0.1, a loopback address that the operator did not allow".to_owned();
-    assert_eq!(reasons(&refused["attempts"]), [reason]);
-    assert_eq!(receiver.received().len(), 1);
-    assert_eq!(delivery(&gateway).await["state"], "done");
-}
-
-#[tokio::test]
 async fn what_is_owed_to_an_endpoint_that_was_removed_waits_for_its_return() {
     let receiver = Receiver::answering(503).await;
     let gateway = one(&receiver, "").await;

@@ -35,7 +35,7 @@ pub(crate) use load::Load;
 pub(crate) use log::Log;
 pub(crate) use process::{Process, refusal, serve};
 pub(crate) use provider::{Kind, Provider};
-pub(crate) use receiver::{Received, Receiver};
+pub(crate) use receiver::{Flood, Received, Receiver};
 pub(crate) use recordings::{providers, recordings};
 pub(crate) use setup::{ENDPOINT_SECRET, GUEST_TOKEN, NOW, STRIPE_SECRET, Setup};
 pub(crate) use view::{delivery_to, reasons, run_of, text, texts};

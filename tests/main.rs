@@ -11,6 +11,7 @@ mod ingest;
 mod dispatch;
 mod sandbox;
 mod delivery;
+mod pacing;
 mod reload;
 mod rotation;
 mod admin;

@@ -1,17 +1,25 @@
 //! The way out: what endpoints are owed, signed, attempted, recorded, judged.
 //!
-//! Each attempt goes through `egress` and ends in the store, whatever became of it. A delivery never
-//! knows why it is owed, and an endpoint that hangs holds up its own deliveries only.
+//! Each attempt goes through `egress` and ends in the store, whatever became of it. An endpoint that
+//! does not answer gets fewer attempts at a time, then single probes with pauses; what is held back
+//! meanwhile costs no try. A delivery never knows why it is owed, and an endpoint that hangs holds up
+//! its own deliveries only.
+
+mod notices;
+mod pace;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tracing::{debug, info, warn};
 use url::Url;
 
+use self::notices::{Cause, Notices};
+use self::pace::{Ended, Pace, Ticket};
 use crate::clock::Clock;
 use crate::egress::{self, Answer, Egress, EgressError};
 use crate::event::Timestamp;
@@ -19,8 +27,11 @@ use crate::ids::{Id, Name};
 use crate::metrics::Metrics;
 use crate::outbound::{self, Content, Format, InvalidData, SigningKey};
 use crate::retry::{Outcome, RetryPolicy, Verdict};
-use crate::store::{self, Attempt, Cargo, DeliveryWork, Store, WorkKind};
+use crate::store::{self, Allowance, Attempt, Cargo, DeliveryWork, Store, WorkKind};
 use crate::worker::Work;
+
+/// An endpoint that has been silent for this time may have fallen silent for good.
+const LATE: Duration = Duration::from_secs(1);
 
 /// A subscriber's URL and how it wants to be reached.
 #[derive(Clone)]
@@ -31,9 +42,9 @@ pub struct Endpoint {
     pub keys: Vec<SigningKey>,
     /// What the body is.
     pub format: Format,
-    /// How long an attempt may take.
+    /// How long an attempt may take, at most a minute.
     pub timeout: Duration,
-    /// Attempts at a time.
+    /// Attempts at a time while it answers, at most 256.
     pub concurrency: usize,
     /// How patient to be.
     pub retry: RetryPolicy,
@@ -45,22 +56,35 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// The endpoints as they are now; swapped whole when the configuration changes.
-pub type Endpoints = ArcSwap<BTreeMap<Name, Arc<Endpoint>>>;
-
 /// What delivering needs.
 #[derive(Debug)]
 pub struct Delivery {
     /// Where deliveries come from and attempts go.
-    pub store: Store,
+    store: Store,
     /// For signatures and retries.
-    pub clock: Clock,
-    /// Counts.
-    pub metrics: Metrics,
+    clock: Clock,
+    metrics: Metrics,
     /// The door out.
-    pub egress: Egress,
-    /// The configuration.
-    pub endpoints: Endpoints,
+    egress: Egress,
+    /// Swapped whole when the configuration changes.
+    endpoints: ArcSwap<BTreeMap<Name, Arc<Endpoint>>>,
+    /// What all attempts may take together.
+    slots: usize,
+    state: Mutex<State>,
+}
+
+/// What is known of endpoints, in memory only.
+#[derive(Debug, Default)]
+struct State {
+    paces: BTreeMap<Name, Paced>,
+    notices: BTreeMap<Name, Notices>,
+}
+
+/// An endpoint's pace, and the allowance that the store has of it.
+#[derive(Debug)]
+struct Paced {
+    pace: Pace,
+    allowance: Option<Allowance>,
 }
 
 /// The deliveries that are due.
@@ -71,9 +95,7 @@ impl Work for Deliveries {
     type Item = DeliveryWork;
 
     fn claim(&self, room: usize) -> Result<Vec<DeliveryWork>, store::Error> {
-        let endpoints = self.0.endpoints.load();
-        let concurrency = |name: &Name| endpoints.get(name).map_or(1, |it| it.concurrency);
-        self.0.store.claim_deliveries(room, &concurrency)
+        self.0.store.claim_deliveries(room, self.0.slots)
     }
 
     fn ready(&self) -> impl Future<Output = ()> + Send {
@@ -90,7 +112,7 @@ impl Work for Deliveries {
 
     async fn crash(self, work: DeliveryWork, reason: String) -> Result<(), store::Error> {
         let began = (self.0.clock.now(), Instant::now());
-        let seen = Seen::nothing(Outcome::transient(reason));
+        let seen = Seen::unsent("panic", Outcome::transient(reason));
         // Not the endpoint's own schedule: that may be what panicked.
         self.0.record(work, seen, &RetryPolicy::deliveries(), began).await
     }
@@ -101,15 +123,73 @@ struct Seen {
     status: Option<u16>,
     answer: String,
     outcome: Outcome,
+    ended: Ended,
+    /// The case of what went wrong.
+    case: &'static str,
 }
 
 impl Seen {
-    fn nothing(outcome: Outcome) -> Self {
-        Self { status: None, answer: String::new(), outcome }
+    fn unsent(case: &'static str, outcome: Outcome) -> Self {
+        Self { status: None, answer: String::new(), outcome, ended: Ended::Unsent, case }
     }
 }
 
 impl Delivery {
+    /// No endpoints yet; attempts take up to `slots` together.
+    pub fn new(store: Store, clock: Clock, metrics: Metrics, egress: Egress, slots: usize) -> Self {
+        let (endpoints, state) = (ArcSwap::default(), Mutex::default());
+        Self { store, clock, metrics, egress, endpoints, slots, state }
+    }
+
+    /// The door out.
+    pub fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
+    /// Goes on with these endpoints. One that was not reached is tried without a pause.
+    pub fn configure(&self, endpoints: BTreeMap<Name, Arc<Endpoint>>) {
+        let mut state = self.state();
+        let is_gone = |name: &&Name| !endpoints.contains_key(*name);
+        let gone: Vec<Name> = state.paces.keys().filter(is_gone).cloned().collect();
+        for name in gone {
+            state.paces.remove(&name);
+            state.notices.remove(&name);
+            self.store.allow(&name, Allowance { is_trusted: false, ..Allowance::of(1) });
+            self.store.forget(&name);
+            self.metrics.endpoint_removed(&name);
+        }
+        for (name, endpoint) in &endpoints {
+            let new = || Paced { pace: Pace::new(endpoint.concurrency), allowance: None };
+            let paced = state.paces.entry(name.clone()).or_insert_with(new);
+            paced.pace.configured(endpoint.concurrency);
+            self.allow(name, paced);
+        }
+        self.endpoints.store(Arc::new(endpoints));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the store know what an endpoint may have in flight, if that has changed.
+    fn allow(&self, name: &Name, paced: &mut Paced) {
+        let allowance = paced.pace.allowance(self.slots);
+        if paced.allowance != Some(allowance) {
+            paced.allowance = Some(allowance);
+            let rests = paced.pace.rests(self.clock.now());
+            self.metrics.endpoint_concurrency(name, if rests { 0 } else { allowance.at_a_time });
+            self.store.allow(name, allowance);
+        }
+    }
+
+    fn with_pace<T>(&self, name: &Name, change: impl FnOnce(&mut Pace) -> T) -> Option<T> {
+        let mut state = self.state();
+        let paced = state.paces.get_mut(name)?;
+        let changed = change(&mut paced.pace);
+        self.allow(name, paced);
+        Some(changed)
+    }
+
     async fn deliver(&self, work: DeliveryWork) -> Result<(), store::Error> {
         let began = (self.clock.now(), Instant::now());
         let endpoint = self.endpoints.load().get(&work.endpoint).cloned();
@@ -120,7 +200,8 @@ impl Delivery {
             }
             None => {
                 let reason = format!("endpoint {} is no longer configured", work.endpoint);
-                (Seen::nothing(Outcome::transient(reason)), RetryPolicy::deliveries())
+                let seen = Seen::unsent("removed", Outcome::transient(reason));
+                (seen, RetryPolicy::deliveries())
             }
         };
         self.record(work, seen, &retry, began).await
@@ -133,12 +214,12 @@ impl Delivery {
         retry: &RetryPolicy,
         (at, started): (Timestamp, Instant),
     ) -> Result<(), store::Error> {
-        let Seen { status, answer, outcome } = seen;
         let tries_made = work.tries_made + 1;
-        let verdict = retry.verdict(tries_made, &outcome, self.clock.now(), fastrand::f64());
-        self.metrics.attempt(&work.endpoint, &outcome, started.elapsed());
-        note(&work, tries_made, &outcome, verdict);
+        let verdict = retry.verdict(tries_made, &seen.outcome, self.clock.now(), fastrand::f64());
         let duration = started.elapsed();
+        self.metrics.attempt(&work.endpoint, &seen.outcome, duration);
+        self.note(&work, tries_made, &seen, verdict);
+        let Seen { status, answer, outcome, .. } = seen;
         let attempt = Attempt { at, duration, status, answer, outcome, verdict };
         self.store.record_attempt(work, attempt).await
     }
@@ -152,27 +233,53 @@ impl Delivery {
         let content = match self.content(work, endpoint) {
             // Its own trouble: the provider's bytes are what this endpoint wants.
             Err(store::Error::Damaged(damaged)) => {
-                return Ok(Seen::nothing(Outcome::permanent(damaged.to_string())));
+                return Ok(Seen::unsent("damaged", Outcome::permanent(damaged.to_string())));
             }
             content => content?,
         };
         let content = match content {
             Ok(content) => content,
-            Err(error) => return Ok(Seen::nothing(Outcome::permanent(error.to_string()))),
+            Err(error) => {
+                return Ok(Seen::unsent("invalid_data", Outcome::permanent(error.to_string())));
+            }
         };
+        let bytes = content.body.len();
+        let ticket = self.with_pace(&work.endpoint, |pace| pace.begin());
+        let seen = self.post(work, endpoint, content, now, ticket).await;
+        if let Some(ticket) = ticket {
+            let (now, jitter) = (self.clock.now(), fastrand::f64());
+            let end = |pace: &mut Pace| pace.end(ticket, seen.ended, bytes, now, jitter);
+            self.with_pace(&work.endpoint, end);
+        }
+        Ok(seen)
+    }
+
+    async fn post(
+        &self,
+        work: &DeliveryWork,
+        endpoint: &Endpoint,
+        content: Content,
+        now: Timestamp,
+        ticket: Option<Ticket>,
+    ) -> Seen {
         let id = work.id.to_string();
         let mut headers = outbound::headers(&id, now.seconds(), &content.body, &endpoint.keys);
         headers.push(("content-type", content.content_type));
         let posted = self.egress.post(&endpoint.url, &headers, content.body, endpoint.timeout);
-        Ok(match posted.await {
-            Ok(answer) => answered(answer),
-            // Not an address that the operator allows: only a change of the configuration helps,
-            // and then a replay.
-            Err(error @ EgressError::Refused(_)) => {
-                Seen::nothing(Outcome::permanent(error.to_string()))
+        let mut posted = pin!(posted);
+        let answer = match tokio::time::timeout(LATE, posted.as_mut()).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                if let Some(ticket) = ticket {
+                    self.with_pace(&work.endpoint, |pace| pace.late(ticket));
+                }
+                posted.await
             }
-            Err(error) => Seen::nothing(Outcome::transient(error.to_string())),
-        })
+        };
+        match answer {
+            Ok(answer) => answered(answer),
+            Err(error) => unanswered(&error),
+        }
     }
 
     fn content(
@@ -196,6 +303,54 @@ impl Delivery {
         let request = receipt.as_ref().map(|receipt| receipt.request.as_ref());
         Ok(outbound::content(endpoint.format, &stored.event, request))
     }
+
+    /// Writes what became of an attempt to the log, as often as is of use there.
+    fn note(&self, work: &DeliveryWork, attempt: u32, seen: &Seen, verdict: Verdict) {
+        let (id, event, endpoint) = (work.id, event_of(work), &work.endpoint);
+        let reason = seen.outcome.reason().unwrap_or_default();
+        let is_dead = verdict == Verdict::Dead;
+        let cause = Cause { is_dead, case: seen.case, status: seen.status.unwrap_or_default() };
+        let admitted = match verdict {
+            Verdict::Done => None,
+            Verdict::RetryAt(_) | Verdict::Dead => {
+                let mut state = self.state();
+                let notices = state.notices.entry(endpoint.clone()).or_default();
+                notices.admit(cause, Instant::now())
+            }
+        };
+        let Some(left_out) = admitted else {
+            debug!(delivery.id = %id, event.id = %event, endpoint.name = %endpoint,
+                delivery.attempt = attempt, ?verdict, "attempt ended: {reason}");
+            return;
+        };
+        // Field by field: a macro's level can't be chosen at run time.
+        let left_out = (left_out > 0).then_some(left_out);
+        match verdict {
+            Verdict::RetryAt(due) if seen.case == "refused" => {
+                warn!(delivery.id = %id, event.id = %event, endpoint.name = %endpoint,
+                    delivery.attempt = attempt, %due, left_out,
+                    "endpoint may not be reached, deliveries are held: {reason}");
+            }
+            Verdict::RetryAt(due) => {
+                info!(delivery.id = %id, event.id = %event, endpoint.name = %endpoint,
+                    delivery.attempt = attempt, %due, left_out,
+                    "attempt failed, another will follow: {reason}");
+            }
+            Verdict::Dead | Verdict::Done => {
+                warn!(delivery.id = %id, event.id = %event, endpoint.name = %endpoint,
+                    delivery.attempt = attempt, left_out,
+                    "delivery is a dead letter: {reason}");
+            }
+        }
+    }
+}
+
+/// The event that a delivery is about.
+fn event_of(work: &DeliveryWork) -> Id {
+    match &work.cargo {
+        Cargo::Event(stored) => stored.id,
+        Cargo::Parcel(stored) => stored.event,
+    }
 }
 
 /// How an answer is judged: 2xx is success, 410 says never again, all else may pass.
@@ -208,27 +363,25 @@ fn answered(answer: Answer) -> Seen {
             retry_after_ms: answer.retry_after.map(milliseconds),
         },
     };
-    Seen { status: Some(answer.status), answer: answer.excerpt, outcome }
+    let ended = match answer.status {
+        429 | 503 => Ended::Overloaded,
+        _ => Ended::Answered,
+    };
+    let status = Some(answer.status);
+    Seen { status, answer: answer.excerpt, outcome, ended, case: "answered" }
+}
+
+/// No answer came. Also what the guard refuses may pass: a name may stand for another address soon,
+/// and the operator may allow this one.
+fn unanswered(error: &EgressError) -> Seen {
+    let outcome = Outcome::transient(error.to_string());
+    let ended = match error {
+        EgressError::InvalidHeader(_) | EgressError::InvalidPath(_) => Ended::Unsent,
+        _ => Ended::Unanswered,
+    };
+    Seen { status: None, answer: String::new(), outcome, ended, case: error.label() }
 }
 
 fn milliseconds(delay: Duration) -> u64 {
     u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn note(work: &DeliveryWork, attempt: u32, outcome: &Outcome, verdict: Verdict) {
-    let (id, endpoint) = (work.id, &work.endpoint);
-    let reason = outcome.reason().unwrap_or_default();
-    match verdict {
-        Verdict::Done => {
-            debug!(delivery.id = %id, %endpoint, delivery.attempt = attempt, "delivered");
-        }
-        Verdict::RetryAt(due) => {
-            info!(delivery.id = %id, %endpoint, delivery.attempt = attempt, %due,
-                "attempt failed, another will follow: {reason}");
-        }
-        Verdict::Dead => {
-            warn!(delivery.id = %id, %endpoint, delivery.attempt = attempt,
-                "delivery is a dead letter: {reason}");
-        }
-    }
 }

@@ -276,13 +276,8 @@ impl Parts {
             Some(recorded) => recorded,
             None => Keys::fetched(egress.clone(), clock.clone())?,
         };
-        let delivery = Arc::new(Delivery {
-            store: store.clone(),
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            egress,
-            endpoints: ArcSwap::default(),
-        });
+        let (owed, out) = (store.clone(), metrics.clone());
+        let delivery = Arc::new(Delivery::new(owed, clock.clone(), out, egress, limits.deliveries));
         let sources = Arc::new(ingest::Sources::default());
         Ok(Self { store, host, registry, metrics, clock, dispatch, delivery, keys, sources })
     }

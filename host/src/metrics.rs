@@ -44,11 +44,13 @@ pub struct Metrics {
     sweep_failures: Counter,
     damaged_records: Gauge,
     paused: Family<[(&'static str, Label); 2], Gauge>,
+    concurrency: EndpointGauges,
 }
 
 type Tries = Family<[(&'static str, Label); 3], Counter>;
 type Counters = Family<[(&'static str, Label); 2], Counter>;
 type Gauges = Family<[(&'static str, &'static str); 1], Gauge>;
+type EndpointGauges = Family<[(&'static str, Label); 1], Gauge>;
 
 /// The value of a label: a name of the configuration or a case of the code.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -185,6 +187,11 @@ impl Metrics {
             sweep_failures: Counter::default(),
             damaged_records: Gauge::default(),
             paused: paused(r),
+            concurrency: endpoint_gauges(
+                r,
+                "endpoint_concurrency",
+                "Attempts that an endpoint gets at a time; 0 while it waits for its next probe",
+            ),
             registry: Arc::default(),
         };
         let failures = metrics.sweep_failures.clone();
@@ -227,6 +234,17 @@ impl Metrics {
     pub fn attempt(&self, endpoint: &Name, outcome: &Outcome, time: Duration) {
         count(&self.attempts, ("endpoint", endpoint), ("outcome", outcome_label(outcome)));
         self.attempt_time.observe(time.as_secs_f64());
+    }
+
+    /// An endpoint gets so many attempts at a time from now on.
+    pub fn endpoint_concurrency(&self, endpoint: &Name, at_a_time: usize) {
+        let gauge = self.concurrency.get_or_create(&[("endpoint", Label::Name(endpoint.clone()))]);
+        gauge.set(at_a_time.try_into().unwrap_or(i64::MAX));
+    }
+
+    /// An endpoint is gone from the configuration.
+    pub fn endpoint_removed(&self, endpoint: &Name) {
+        self.concurrency.remove(&[("endpoint", Label::Name(endpoint.clone()))]);
     }
 
     /// A handler raised an alert.
@@ -426,6 +444,12 @@ fn last_sweep(registry: &mut Registry) -> Gauge {
     let help = "When the store was swept last without a failure; zero if not since the start";
     registry.register_with_unit("last_sweep_timestamp", help, Unit::Seconds, gauge.clone());
     gauge
+}
+
+fn endpoint_gauges(registry: &mut Registry, name: &str, help: &str) -> EndpointGauges {
+    let gauges = EndpointGauges::default();
+    registry.register(name, help, gauges.clone());
+    gauges
 }
 
 /// From a quarter of a millisecond to half a minute.

@@ -49,6 +49,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+pub use self::backlog::Allowance;
 pub use self::claim::{Cargo, DeliveryWork, Lease, ParseWork, RunWork};
 pub use self::error::{Error, Failure};
 pub use self::file::OpenError;

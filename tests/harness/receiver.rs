@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -160,6 +161,34 @@ impl Receiver {
     /// The event types of what has arrived, in order.
     pub(crate) fn types(&self) -> Vec<String> {
         self.received().iter().map(|delivery| delivery.text("type")).collect()
+    }
+}
+
+/// An endpoint that sends interim answers for ever, and never the answer.
+pub(crate) struct Flood {
+    url: String,
+    _tasks: JoinSet<()>,
+}
+
+impl Flood {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/hooks", listener.local_addr().expect("it is bound"));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut floods = JoinSet::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                floods.spawn(async move {
+                    let interim = b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1_000);
+                    while stream.write_all(&interim).await.is_ok() {}
+                });
+            }
+        });
+        Self { url, _tasks: tasks }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 }
 

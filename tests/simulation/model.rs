@@ -26,7 +26,8 @@ const ENDPOINT_DELAYS: &[i64] = &[1, 2];
 const RUN_DELAYS: &[i64] = &[1, 1, 2];
 const CRASH_DELAYS: &[i64] = &[1, 1, 2];
 
-/// What an endpoint does with what it gets.
+/// What an endpoint does with what it gets. It always answers: one that does not is held back for
+/// pauses that no model of a few lines foresees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mood {
     Accept,
@@ -34,7 +35,6 @@ pub(super) enum Mood {
     /// Asks to come again later.
     Later,
     Gone,
-    HangUp,
 }
 
 /// What is to be done, and with what.
@@ -271,7 +271,7 @@ impl Model {
         match self.moods[endpoint] {
             Mood::Accept => Ended::Well,
             Mood::Gone => Ended::Badly,
-            Mood::Unavailable | Mood::HangUp => again(ENDPOINT_DELAYS, tries, 0),
+            Mood::Unavailable => again(ENDPOINT_DELAYS, tries, 0),
             Mood::Later => again(ENDPOINT_DELAYS, tries, LATER_SECS),
         }
     }

@@ -163,8 +163,7 @@ impl World {
     }
 
     fn change_mood(&mut self, random: &mut Rng) {
-        let moods =
-            [Mood::Accept, Mood::Accept, Mood::Unavailable, Mood::Later, Mood::Gone, Mood::HangUp];
+        let moods = [Mood::Accept, Mood::Accept, Mood::Unavailable, Mood::Later, Mood::Gone];
         let endpoint = random.usize(..ENDPOINTS.len());
         self.feel(endpoint, moods[random.usize(..moods.len())]);
     }
@@ -180,7 +179,6 @@ impl World {
                 receiver.answer_with(429, vec![("retry-after", LATER_SECS.to_string())]);
             }
             Mood::Gone => receiver.answer(410),
-            Mood::HangUp => receiver.hang_up(),
         }
     }
 

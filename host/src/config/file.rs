@@ -20,6 +20,7 @@ use super::world::{Extent, Named};
 use super::{Config, Limits, Sending, retention};
 use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
+use crate::egress::literal_refusal;
 use crate::ids::Name;
 use crate::ingest::{Shares, Source, Verify};
 use crate::outbound::{Format, SigningKey};
@@ -63,8 +64,9 @@ pub(super) fn read<'a>(
         let shares = limits.shares();
         let sources = each(sources, |table| source_of(table, &mut secrets, shares));
         let mut unsubscribed = Vec::new();
-        let endpoints =
-            each(endpoints, |table| endpoint_of(table, &mut secrets, &mut unsubscribed));
+        let endpoints = each(endpoints, |table| {
+            endpoint_of(table, &egress_allow, &mut secrets, &mut unsubscribed)
+        });
         let names = endpoints.keys().cloned().collect();
         let handlers = each(handlers, |table| grants_of(table, &names));
         check_unsubscribed(unsubscribed, &handlers);
@@ -189,11 +191,17 @@ fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, shares: Shares) -> Opt
 
 fn endpoint_of<'a>(
     table: Table<'a>,
+    egress_allow: &[IpNet],
     secrets: &mut Secrets<'_>,
     unsubscribed: &mut Vec<(String, Entry<'a>)>,
 ) -> Option<(Vec<Pattern>, Arc<Endpoint>)> {
     table.read(|table| {
-        let url = table.need("url").and_then(|entry| entry.url());
+        let written = table.need("url");
+        let url = written.and_then(|entry| entry.url());
+        let refusal = url.as_ref().and_then(|url| literal_refusal(url, egress_allow));
+        if let Some((entry, refusal)) = written.zip(refusal) {
+            entry.warn(format!("deliveries to `url` are held: {refusal}"));
+        }
         let events = table.need("events");
         let patterns = all(events, "a list of event types", Entry::pattern);
         if let Some(entry) = events.filter(Entry::is_empty_list) {

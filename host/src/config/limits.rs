@@ -51,7 +51,8 @@ pub struct Limits {
     pub runs: usize,
     /// Of these, how many one handler may have.
     pub runs_per_handler: usize,
-    /// Deliveries at a time, over all endpoints.
+    /// Attempts to deliver at a time, over all endpoints; one whose body is large counts as several,
+    /// one for each 64 KiB. Endpoints that do not answer have half of them at most.
     pub deliveries: usize,
     /// Threads that read claims; for slow sources, and as a reserve, there are more.
     pub claims_threads: usize,
@@ -91,7 +92,7 @@ impl Default for Limits {
             parses: 128,
             runs: 64,
             runs_per_handler: 8,
-            deliveries: 256,
+            deliveries: 4096,
             claims_threads: threads.claims,
             parse_threads: threads.parse,
             run_threads: threads.run,

@@ -240,6 +240,14 @@ fn what_works_and_is_worth_a_look_is_said_with_its_place() {
 }
 
 #[test]
+fn an_address_that_egress_does_not_allow_is_said_with_its_place() {
+    let warnings = parse(&WHOLE.replace("127.0.0.0/8", "10.0.0.0/8")).unwrap().warnings;
+    let expected = "hookgate.toml:14:11: deliveries to `url` are held: `127.0.0.1` is a loopback \
+                    address that [egress] does not allow";
+    assert_eq!(warnings, [expected]);
+}
+
+#[test]
 fn a_secret_that_is_not_there_is_named_but_never_shown() {
     let from = r#"{ value = "whsec_one" }"#;
     let unset = "9:14: environment variable `HOOKGATE_NO_SUCH_VARIABLE` is not set";

@@ -248,7 +248,7 @@ impl Live {
                 ConfigRow { outcome: "unchanged", reason: None }
             }
             Ok(Some(config)) => {
-                if let Err(error) = self.delivery.egress.reload(egress_config(&config)) {
+                if let Err(error) = self.delivery.egress().reload(egress_config(&config)) {
                     error!("failed to apply [egress], keeping the last good one: {error}");
                 }
                 self.complaint = None;
@@ -316,9 +316,9 @@ impl Live {
                 .collect(),
         }));
         let endpoints = config.endpoints.iter();
-        self.delivery.endpoints.store(Arc::new(
+        self.delivery.configure(
             endpoints.map(|(name, (_, endpoint))| (name.clone(), endpoint.clone())).collect(),
-        ));
+        );
         self.sources.store(Arc::new(config.sources.clone()));
     }
 

@@ -86,3 +86,13 @@ fn two_gateways_count_apart() {
     one.unknown_source();
     assert!(!other.render().contains("unknown_source"));
 }
+
+#[test]
+fn an_endpoint_that_is_gone_is_no_longer_shown() {
+    let metrics = Metrics::new();
+    metrics.endpoint_concurrency(&name(), 16);
+    metrics.endpoint_concurrency(&name(), 8);
+    check(&metrics, r#"hookgate_endpoint_concurrency{endpoint="stripe"} 8"#);
+    metrics.endpoint_removed(&name());
+    assert!(!metrics.render().contains("endpoint=\"stripe\""));
+}

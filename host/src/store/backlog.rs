@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(super) use lanes::{Lane, LaneKeys};
+pub use queue::Allowance;
+pub(super) use queue::Room;
 
 use self::lanes::Lanes;
 use self::queue::Queue;
@@ -48,6 +50,7 @@ pub(super) struct Claimed {
     pub(super) kind: WorkKind,
     pub(super) entry: Entry,
     group: u32,
+    slots: usize,
 }
 
 /// All that is owed.
@@ -75,47 +78,53 @@ impl Backlog {
         }
     }
 
-    /// Takes up to `max` works that are due at `now`, in turn from every group that has fewer than
-    /// its limit in flight.
-    pub(super) fn claim(
-        &mut self,
-        kind: WorkKind,
-        max: usize,
-        limit: &dyn Fn(&Name) -> usize,
-        now: Timestamp,
-    ) -> Vec<Claimed> {
+    /// Takes works that are due at `now` as far as there is room, in turn from every group that may
+    /// have more in flight.
+    pub(super) fn claim(&mut self, kind: WorkKind, room: Room<'_>, now: Timestamp) -> Vec<Claimed> {
         let queue = &mut self.queues[kind as usize];
         if let Some(longest) = self.longest_delay {
             queue.pull_forward(now.after(longest));
         }
         queue.wake(now);
-        let claimed = queue.claim(max, limit);
-        claimed.into_iter().map(|(group, entry)| Claimed { kind, entry, group }).collect()
+        let claimed = queue.claim(room, now);
+        let claimed = claimed.into_iter();
+        claimed.map(|(group, entry, slots)| Claimed { kind, entry, group, slots }).collect()
+    }
+
+    /// Says what a group may have in flight; whether something may be claimed by that.
+    pub(super) fn allow(&mut self, kind: WorkKind, group: &Name, allowance: Allowance) -> bool {
+        self.queues[kind as usize].allow(group, allowance)
+    }
+
+    /// A group's name is not used any more.
+    pub(super) fn forget(&mut self, kind: WorkKind, group: &Name) {
+        self.queues[kind as usize].forget(group);
     }
 
     /// Takes a claim back as if it had never been made.
     pub(super) fn give_back(&mut self, claimed: &Claimed) {
-        self.queues[claimed.kind as usize].give_back(claimed.group, claimed.entry);
+        let queue = &mut self.queues[claimed.kind as usize];
+        queue.give_back(claimed.group, claimed.entry, claimed.slots);
     }
 
     /// A claimed work was tried and waits for another try. What is behind it in its lane waits too.
     pub(super) fn retry(&mut self, claimed: &Claimed, due: Timestamp) {
-        let Claimed { kind, entry, group } = *claimed;
+        let Claimed { kind, entry, group, slots } = *claimed;
         let queue = &mut self.queues[kind as usize];
-        queue.release(group);
         let tries_made = entry.tries_made.saturating_add(1);
         queue.push(group, Entry { tries_made, ..entry }, due);
+        queue.release(group, slots);
     }
 
     /// A claimed work is done or dead: the next in its lane may go.
     pub(super) fn finish(&mut self, claimed: &Claimed) {
         let queue = &mut self.queues[claimed.kind as usize];
-        queue.release(claimed.group);
         if let Some((next, due)) = self.lanes.leave(claimed.entry) {
             queue.unblock();
             // Only runs have lanes, and a lane belongs to one handler.
             queue.push(claimed.group, next, due);
         }
+        queue.release(claimed.group, claimed.slots);
     }
 
     /// A claimed work can't be done before a restart: it is out of everybody's way.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::backlog::Claimed;
+use super::backlog::{Allowance, Claimed, Room};
 use super::owed::{Stored, work_id};
 use super::segment::Damaged;
 use super::standing::WorkKind;
@@ -126,7 +126,7 @@ impl Store {
         max: usize,
         per_source_max: &dyn Fn(&Name) -> usize,
     ) -> Result<Vec<ParseWork>, Error> {
-        let claims = self.claim(WorkKind::Parse, max, per_source_max)?;
+        let claims = self.claim(WorkKind::Parse, Room::of(max, per_source_max))?;
         let parse = |(lease, stored): (Lease, Stored)| {
             let Stored::Receipt(receipt) = stored else {
                 lease.park();
@@ -150,7 +150,7 @@ impl Store {
         max: usize,
         per_handler_max: &dyn Fn(&Name) -> usize,
     ) -> Result<Vec<RunWork>, Error> {
-        let claims = self.claim(WorkKind::Run, max, per_handler_max)?;
+        let claims = self.claim(WorkKind::Run, Room::of(max, per_handler_max))?;
         let run = |(lease, stored): (Lease, Stored)| {
             let Some((event, handler)) = runs_on(&lease, stored) else {
                 lease.park();
@@ -163,13 +163,10 @@ impl Store {
     }
 
     /// Takes up to `max` deliveries that are due, from their endpoints in turn, so that none has
-    /// more in flight than `per_endpoint_max` says. Zero switches an endpoint off.
-    pub fn claim_deliveries(
-        &self,
-        max: usize,
-        per_endpoint_max: &dyn Fn(&Name) -> usize,
-    ) -> Result<Vec<DeliveryWork>, Error> {
-        let claims = self.claim(WorkKind::Delivery, max, per_endpoint_max)?;
+    /// more in flight than [`Store::allow`] says, and all together take no more than `slots`.
+    pub fn claim_deliveries(&self, max: usize, slots: usize) -> Result<Vec<DeliveryWork>, Error> {
+        let room = Room { slots, ..Room::of(max, &|_| usize::MAX) };
+        let claims = self.claim(WorkKind::Delivery, room)?;
         let delivery = |(lease, stored): (Lease, Stored)| {
             let Some((endpoint, cargo)) = goes_to(&lease, stored) else {
                 lease.park();
@@ -181,20 +178,31 @@ impl Store {
         Ok(claims.into_iter().filter_map(delivery).collect())
     }
 
+    /// Says what an endpoint may have in flight from now on. Until then there is no limit.
+    pub fn allow(&self, endpoint: &Name, allowance: Allowance) {
+        let shared = &self.handle.shared;
+        if shared.backlog().allow(WorkKind::Delivery, endpoint, allowance) {
+            shared.wake(WorkKind::Delivery);
+        } else {
+            // It may have been switched off: what waits for idleness looks again.
+            shared.moved.send_replace(());
+        }
+    }
+
+    /// An endpoint's name is not used any more, as far as nothing is owed to it.
+    pub fn forget(&self, endpoint: &Name) {
+        self.handle.shared.backlog().forget(WorkKind::Delivery, endpoint);
+    }
+
     /// Claims, with what each works on. What can't be read is passed over.
-    fn claim(
-        &self,
-        kind: WorkKind,
-        max: usize,
-        limit: &dyn Fn(&Name) -> usize,
-    ) -> Result<Vec<(Lease, Stored)>, Error> {
+    fn claim(&self, kind: WorkKind, room: Room<'_>) -> Result<Vec<(Lease, Stored)>, Error> {
         let shared = &self.handle.shared;
         shared.check()?;
         if shared.is_away() {
             return Ok(Vec::new());
         }
-        let claimed = shared.backlog().claim(kind, max, limit, shared.clock.now());
-        // An endpoint may have been found switched off: what waits for idleness looks again.
+        let claimed = shared.backlog().claim(kind, room, shared.clock.now());
+        // An endpoint may have been found resting: what waits for idleness looks again.
         shared.moved.send_replace(());
         // Leases first: if reading fails, all of them go back.
         let lease = |claimed| Lease { claimed: Some(claimed), shared: Arc::clone(shared) };

@@ -1,26 +1,65 @@
 //! The works of one kind: what is ready by group, what waits for a time, what is in flight.
 //!
 //! Pure. Groups (sources, handlers, endpoints) take turns, so that a long queue of one delays no
-//! other, and none has more in flight than its limit. Within a group it is first come, first served.
+//! other, and none has more in flight than it may. A group that may have no more stands aside and is
+//! not looked at again until that changes. Within a group it is first come, first served.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
 
 use super::Entry;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::stats::KindStats;
 
+/// What one group may have in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// Works at a time. Zero switches the group off.
+    pub at_a_time: usize,
+    /// Nothing is claimed before this time; zero is at once.
+    pub not_before: Timestamp,
+    /// Slots that each of its works takes, out of those of all groups.
+    pub slots: usize,
+    /// Whether it may take more than the half of all slots that is for those that are not trusted.
+    pub is_trusted: bool,
+}
+
+/// What a claim may take, and what all that is in flight may.
+#[derive(Clone, Copy)]
+pub(in crate::store) struct Room<'a> {
+    /// Most works of this claim.
+    pub(in crate::store) works: usize,
+    /// Most works at a time of a group that has no allowance of its own.
+    pub(in crate::store) each: &'a dyn Fn(&Name) -> usize,
+    /// Slots of all that is in flight.
+    pub(in crate::store) slots: usize,
+}
+
 /// One kind of work.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     groups: Vec<Group>,
     by_name: HashMap<Name, u32>,
-    /// The groups with something ready, each once.
+    /// The numbers of groups that were forgotten, for new ones.
+    free: Vec<u32>,
+    /// The groups with something ready that may be claimed as far as is known, each once.
     turns: VecDeque<u32>,
+    /// The groups that wait until fewer slots are taken by those that are not trusted. One that has
+    /// found another place since does not count.
+    crowded: VecDeque<u32>,
+    /// The groups without an allowance of their own that might have no more at the last claim: they
+    /// are asked for again at the next.
+    asked: Vec<u32>,
+    /// The groups with something ready that wait for a time.
+    resting: BTreeSet<(Timestamp, u32)>,
     /// What waits for a time, by that and position.
     timers: BTreeMap<(Timestamp, u64), (u32, Entry)>,
     /// How many works wait in a lane.
     blocked: usize,
+    slots_taken: usize,
+    /// By groups that are not trusted.
+    slots_untrusted: usize,
 }
 
 #[derive(Debug)]
@@ -28,10 +67,26 @@ struct Group {
     name: Name,
     ready: VecDeque<Entry>,
     in_flight: usize,
-    /// Whether it stands in the queue's `turns`.
-    has_turn: bool,
-    /// Whether its limit was zero when it was last asked for: it is switched off for now.
-    held: bool,
+    slots_taken: usize,
+    /// How many of its works wait for a time.
+    timed: usize,
+    allowance: Option<Allowance>,
+    place: Place,
+    /// Whether it was switched off when it was asked for last.
+    is_off: bool,
+    /// Whether it goes with its last work.
+    is_forgotten: bool,
+}
+
+/// Where a group waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Nothing is ready, or it has in flight what it may.
+    Aside,
+    Turn,
+    Asked,
+    Crowded,
+    Resting(Timestamp),
 }
 
 impl Queue {
@@ -40,16 +95,69 @@ impl Queue {
         if let Some(group) = self.by_name.get(name) {
             return *group;
         }
-        let group = u32::try_from(self.groups.len()).expect("names are configured, not posted");
-        self.by_name.insert(name.clone(), group);
-        self.groups.push(Group {
+        let new = Group {
             name: name.clone(),
             ready: VecDeque::new(),
             in_flight: 0,
-            has_turn: false,
-            held: false,
-        });
-        group
+            slots_taken: 0,
+            timed: 0,
+            allowance: None,
+            place: Place::Aside,
+            is_off: false,
+            is_forgotten: false,
+        };
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.groups[number as usize] = new;
+                number
+            }
+            None => {
+                self.groups.push(new);
+                u32::try_from(self.groups.len() - 1).expect("names are configured, not posted")
+            }
+        };
+        self.by_name.insert(name.clone(), number);
+        number
+    }
+
+    /// Says what a group may have in flight from now on; whether it has a turn by that.
+    pub(super) fn allow(&mut self, name: &Name, allowance: Allowance) -> bool {
+        let number = self.group(name);
+        let group = &mut self.groups[number as usize];
+        group.is_forgotten = false;
+        let was_trusted = group.is_trusted();
+        group.allowance = Some(allowance);
+        match (was_trusted, allowance.is_trusted) {
+            (true, false) => self.slots_untrusted += group.slots_taken,
+            (false, true) => self.slots_untrusted -= group.slots_taken,
+            _ => (),
+        }
+        // It looks for its place anew: what held it back may not any more.
+        if let Place::Resting(until) = group.place {
+            self.resting.remove(&(until, number));
+        }
+        if group.place != Place::Turn {
+            group.place = Place::Aside;
+        }
+        self.take_turn(number)
+    }
+
+    /// A group's name is not used any more: it goes when nothing is left of it.
+    pub(super) fn forget(&mut self, name: &Name) {
+        if let Some(number) = self.by_name.get(name).copied() {
+            self.groups[number as usize].is_forgotten = true;
+            self.remove_if_done(number);
+        }
+    }
+
+    fn remove_if_done(&mut self, number: u32) {
+        let group = &mut self.groups[number as usize];
+        let is_empty = group.ready.is_empty() && group.in_flight == 0 && group.timed == 0;
+        if group.is_forgotten && is_empty && group.place == Place::Aside {
+            self.by_name.remove(&group.name);
+            group.is_forgotten = false;
+            self.free.push(number);
+        }
     }
 
     /// Adds a work that may go at `due`; zero is at once.
@@ -58,6 +166,7 @@ impl Queue {
             self.groups[group as usize].ready.push_back(entry);
             self.take_turn(group);
         } else {
+            self.groups[group as usize].timed += 1;
             self.timers.insert((due, entry.position), (group, entry));
         }
     }
@@ -69,7 +178,18 @@ impl Queue {
                 break;
             }
             let (group, entry) = timer.remove();
+            self.groups[group as usize].timed -= 1;
             self.push(group, entry, Timestamp(0));
+        }
+        // The first is due before the others; the last may have been left by a clock that was ahead.
+        let over = |(until, _): &(Timestamp, u32)| !is_rest(*until, now);
+        while let Some((until, number)) = {
+            let ends = self.resting.first().into_iter().chain(self.resting.last());
+            ends.copied().find(over)
+        } {
+            self.resting.remove(&(until, number));
+            self.groups[number as usize].place = Place::Aside;
+            self.take_turn(number);
         }
     }
 
@@ -81,6 +201,7 @@ impl Queue {
         if let Some(key) = exact.or_else(elsewhere)
             && let Some((group, entry)) = self.timers.remove(&key)
         {
+            self.groups[group as usize].timed -= 1;
             self.push(group, entry, Timestamp(0));
         }
     }
@@ -97,46 +218,115 @@ impl Queue {
         }
     }
 
-    /// Takes up to `max` ready works, one of a group at a time.
-    pub(super) fn claim(
-        &mut self,
-        max: usize,
-        limit: &dyn Fn(&Name) -> usize,
-    ) -> Vec<(u32, Entry)> {
-        let mut claimed = Vec::new();
-        let mut refused_in_a_row = 0;
-        while claimed.len() < max && refused_in_a_row < self.turns.len() {
-            let Some(number) = self.turns.pop_front() else { break };
-            let group = &mut self.groups[number as usize];
-            let limit = limit(&group.name);
-            group.held = limit == 0;
-            refused_in_a_row += 1;
-            if group.in_flight < limit
-                && let Some(entry) = group.ready.pop_front()
-            {
-                group.in_flight += 1;
-                claimed.push((number, entry));
-                refused_in_a_row = 0;
+    /// Takes ready works as far as there is room, one of a group at a time. Gives the slots that
+    /// each takes.
+    pub(super) fn claim(&mut self, room: Room<'_>, now: Timestamp) -> Vec<(u32, Entry, usize)> {
+        for number in std::mem::take(&mut self.asked) {
+            if self.groups[number as usize].place == Place::Asked {
+                self.groups[number as usize].place = Place::Aside;
+                self.take_turn(number);
             }
-            group.has_turn = !group.ready.is_empty();
-            if group.has_turn {
-                self.turns.push_back(number);
+        }
+        let mut claimed = Vec::new();
+        while claimed.len() < room.works {
+            let Some(number) = self.turns.pop_front() else {
+                // With nothing in flight nobody else would let them in.
+                if self.slots_taken == 0 && self.let_in() {
+                    continue;
+                }
+                break;
+            };
+            self.groups[number as usize].place = Place::Aside;
+            match self.claim_of(number, room, now) {
+                Ok(Some((entry, slots))) => {
+                    claimed.push((number, entry, slots));
+                    self.take_turn(number);
+                }
+                Ok(None) => (),
+                Err(NoRoom) => {
+                    self.groups[number as usize].place = Place::Turn;
+                    self.turns.push_front(number);
+                    break;
+                }
             }
         }
         claimed
     }
 
-    /// Puts a claimed work back in front.
-    pub(super) fn give_back(&mut self, group: u32, entry: Entry) {
-        self.release(group);
-        self.groups[group as usize].ready.push_front(entry);
-        self.take_turn(group);
+    /// The next work of a group, or none, and then the group has found its place.
+    fn claim_of(
+        &mut self,
+        number: u32,
+        room: Room<'_>,
+        now: Timestamp,
+    ) -> Result<Option<(Entry, usize)>, NoRoom> {
+        let group = &mut self.groups[number as usize];
+        let each = || Allowance::of((room.each)(&group.name));
+        let allowance = group.allowance.unwrap_or_else(each);
+        group.is_off = allowance.at_a_time == 0;
+        if group.ready.is_empty() || group.in_flight >= allowance.at_a_time {
+            if group.allowance.is_none() && !group.ready.is_empty() {
+                group.place = Place::Asked;
+                self.asked.push(number);
+            }
+            return Ok(None);
+        }
+        if is_rest(allowance.not_before, now) {
+            group.place = Place::Resting(allowance.not_before);
+            self.resting.insert((allowance.not_before, number));
+            return Ok(None);
+        }
+        let for_untrusted = room.slots.div_ceil(2);
+        let slots = allowance.slots.clamp(1, for_untrusted.max(1));
+        if self.slots_taken + slots > room.slots {
+            return Err(NoRoom);
+        }
+        if !allowance.is_trusted && self.slots_untrusted + slots > for_untrusted {
+            group.place = Place::Crowded;
+            self.crowded.push_back(number);
+            return Ok(None);
+        }
+        let Some(entry) = group.ready.pop_front() else { return Ok(None) };
+        group.in_flight += 1;
+        group.slots_taken += slots;
+        self.slots_taken += slots;
+        if !allowance.is_trusted {
+            self.slots_untrusted += slots;
+        }
+        Ok(Some((entry, slots)))
     }
 
-    /// A claimed work is no longer in flight.
-    pub(super) fn release(&mut self, group: u32) {
-        let in_flight = &mut self.groups[group as usize].in_flight;
-        *in_flight = in_flight.checked_sub(1).expect("a claim is released once");
+    /// Puts a claimed work back in front.
+    pub(super) fn give_back(&mut self, number: u32, entry: Entry, slots: usize) {
+        self.groups[number as usize].ready.push_front(entry);
+        self.release(number, slots);
+    }
+
+    /// A claimed work is no longer in flight. What follows it is pushed before.
+    pub(super) fn release(&mut self, number: u32, slots: usize) {
+        let group = &mut self.groups[number as usize];
+        group.in_flight = group.in_flight.checked_sub(1).expect("a claim is released once");
+        group.slots_taken -= slots;
+        self.slots_taken -= slots;
+        if !group.is_trusted() {
+            self.slots_untrusted -= slots;
+        }
+        self.take_turn(number);
+        self.let_in();
+        self.remove_if_done(number);
+    }
+
+    /// Gives a turn to the first of those that wait for slots; whether there was one.
+    fn let_in(&mut self) -> bool {
+        while let Some(number) = self.crowded.pop_front() {
+            let group = &mut self.groups[number as usize];
+            if group.place == Place::Crowded {
+                group.place = Place::Aside;
+                self.take_turn(number);
+                return true;
+            }
+        }
+        false
     }
 
     pub(super) fn block(&mut self) {
@@ -147,14 +337,16 @@ impl Queue {
         self.blocked -= 1;
     }
 
-    /// When the next timer is due.
+    /// When the next timer is due, or the next group may go.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.timers.keys().next().map(|(due, _)| *due)
+        let timer = self.timers.keys().next().map(|(due, _)| *due);
+        let rested = self.resting.first().map(|(until, _)| *until);
+        timer.into_iter().chain(rested).min()
     }
 
     /// Whether nothing is in flight and nothing could be claimed at `now`.
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
-        let rests = |group: &Group| group.in_flight == 0 && (group.ready.is_empty() || group.held);
+        let rests = |group: &Group| group.in_flight == 0 && !group.could_be_claimed(now);
         self.next_due().is_none_or(|due| due > now) && self.groups.iter().all(rests)
     }
 
@@ -169,11 +361,54 @@ impl Queue {
         }
     }
 
-    fn take_turn(&mut self, number: u32) {
+    /// Lets a group with something ready wait for its turn, if it waits for nothing else; whether it
+    /// does from now on.
+    fn take_turn(&mut self, number: u32) -> bool {
         let group = &mut self.groups[number as usize];
-        if !group.has_turn {
-            group.has_turn = true;
+        let has_turn = group.place == Place::Aside && !group.ready.is_empty();
+        if has_turn {
+            group.place = Place::Turn;
             self.turns.push_back(number);
         }
+        has_turn
+    }
+}
+
+/// No group rests for longer: it is the clock that was set back.
+const REST_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// Whether a group waits for this time.
+fn is_rest(until: Timestamp, now: Timestamp) -> bool {
+    until > now && until.since(now) <= REST_MAX
+}
+
+/// All slots are taken.
+struct NoRoom;
+
+impl<'a> Room<'a> {
+    /// For what takes no slots.
+    pub(in crate::store) fn of(works: usize, each: &'a dyn Fn(&Name) -> usize) -> Self {
+        Self { works, each, slots: usize::MAX }
+    }
+}
+
+impl Allowance {
+    /// So many at a time, and nothing else that holds them back.
+    pub fn of(at_a_time: usize) -> Self {
+        Self { at_a_time, not_before: Timestamp(0), slots: 1, is_trusted: true }
+    }
+}
+
+impl Group {
+    fn is_trusted(&self) -> bool {
+        self.allowance.is_none_or(|allowance| allowance.is_trusted)
+    }
+
+    /// Whether something is ready that is neither switched off nor waits for a later time.
+    fn could_be_claimed(&self, now: Timestamp) -> bool {
+        let held =
+            |allowance: Allowance| allowance.at_a_time == 0 || is_rest(allowance.not_before, now);
+        let is_held = self.allowance.map_or(self.is_off, held);
+        !self.ready.is_empty() && !is_held
     }
 }

@@ -9,6 +9,11 @@ fn any(_: &Name) -> usize {
     usize::MAX
 }
 
+/// Room for this many works.
+fn up_to(works: usize) -> Room<'static> {
+    Room::of(works, &any)
+}
+
 fn work(kind: WorkKind, group: &str, position: u64) -> OpenWork {
     let entry = Entry { position, offset: 0, tries_made: 0, lane: None };
     OpenWork { kind, group: group.parse().unwrap(), entry, due: AT_ONCE }
@@ -25,7 +30,15 @@ fn positions(claimed: &[Claimed]) -> Vec<u64> {
 }
 
 fn claim_runs(backlog: &mut Backlog, now: Timestamp) -> Vec<Claimed> {
-    backlog.claim(WorkKind::Run, 100, &any, now)
+    backlog.claim(WorkKind::Run, up_to(100), now)
+}
+
+fn deliveries(backlog: &mut Backlog, works: usize) -> Vec<Claimed> {
+    backlog.claim(WorkKind::Delivery, up_to(works), NOW)
+}
+
+fn allow(backlog: &mut Backlog, group: &str, allowance: Allowance) -> bool {
+    backlog.allow(WorkKind::Delivery, &group.parse().unwrap(), allowance)
 }
 
 #[test]
@@ -83,19 +96,15 @@ fn groups_take_turns_and_keep_to_their_limits() {
     }
     backlog.push(work(WorkKind::Delivery, "quick", 51));
     backlog.push(work(WorkKind::Delivery, "off", 52));
-    let limit = |name: &Name| match name.as_str() {
-        "slow" => 3,
-        "off" => 0,
-        _ => 10,
-    };
+    allow(&mut backlog, "slow", Allowance::of(3));
+    allow(&mut backlog, "off", Allowance::of(0));
 
-    let claimed = backlog.claim(WorkKind::Delivery, 2, &limit, NOW);
-    assert_eq!(positions(&claimed), [1, 51]);
-    let rest = backlog.claim(WorkKind::Delivery, 100, &limit, NOW);
+    assert_eq!(positions(&deliveries(&mut backlog, 2)), [1, 51]);
+    let rest = deliveries(&mut backlog, 100);
     assert_eq!(positions(&rest), [2, 3]);
 
     backlog.finish(&rest[0]);
-    assert_eq!(positions(&backlog.claim(WorkKind::Delivery, 100, &limit, NOW)), [4]);
+    assert_eq!(positions(&deliveries(&mut backlog, 100)), [4]);
 }
 
 #[test]
@@ -104,10 +113,10 @@ fn a_claim_given_back_is_the_first_again() {
     backlog.push(work(WorkKind::Parse, "stripe", 1));
     backlog.push(work(WorkKind::Parse, "stripe", 2));
 
-    let claimed = backlog.claim(WorkKind::Parse, 1, &any, NOW);
+    let claimed = backlog.claim(WorkKind::Parse, up_to(1), NOW);
     backlog.give_back(&claimed[0]);
 
-    assert_eq!(positions(&backlog.claim(WorkKind::Parse, 9, &any, NOW)), [1, 2]);
+    assert_eq!(positions(&backlog.claim(WorkKind::Parse, up_to(9), NOW)), [1, 2]);
 }
 
 #[test]
@@ -135,8 +144,121 @@ fn a_group_that_is_switched_off_does_not_keep_it_from_being_idle() {
     backlog.push(work(WorkKind::Delivery, "off", 1));
     assert!(!backlog.is_idle(NOW));
 
-    assert!(backlog.claim(WorkKind::Delivery, 9, &|_| 0, NOW).is_empty());
+    allow(&mut backlog, "off", Allowance::of(0));
+    assert!(deliveries(&mut backlog, 9).is_empty());
     assert!(backlog.is_idle(NOW));
+}
+
+#[test]
+fn a_group_at_its_limit_stands_aside_until_it_may_have_more() {
+    let mut backlog = Backlog::default();
+    for position in 1..=9 {
+        backlog.push(work(WorkKind::Delivery, "crm", position));
+    }
+    allow(&mut backlog, "crm", Allowance::of(1));
+    let first = deliveries(&mut backlog, 9);
+    assert_eq!(positions(&first), [1]);
+    assert!(deliveries(&mut backlog, 9).is_empty());
+
+    assert!(allow(&mut backlog, "crm", Allowance::of(3)), "something may be claimed now");
+    assert_eq!(positions(&deliveries(&mut backlog, 9)), [2, 3]);
+    allow(&mut backlog, "crm", Allowance::of(1));
+    backlog.finish(&first[0]);
+    assert!(deliveries(&mut backlog, 9).is_empty(), "two are in flight where one may be");
+}
+
+#[test]
+fn a_group_without_an_allowance_is_asked_for_at_every_claim() {
+    let mut backlog = Backlog::default();
+    backlog.push(work(WorkKind::Run, "ledger", 1));
+    let claim = |backlog: &mut Backlog, each: &dyn Fn(&Name) -> usize| {
+        backlog.claim(WorkKind::Run, Room::of(9, each), NOW)
+    };
+
+    assert!(claim(&mut backlog, &|_| 0).is_empty());
+    assert!(backlog.is_idle(NOW), "it is switched off");
+    assert_eq!(positions(&claim(&mut backlog, &|_| 1)), [1]);
+}
+
+#[test]
+fn a_group_that_rests_goes_on_when_its_time_has_come() {
+    let mut backlog = Backlog::default();
+    backlog.push(work(WorkKind::Delivery, "crm", 1));
+    let resting = Allowance { not_before: Timestamp(5_000), ..Allowance::of(1) };
+    allow(&mut backlog, "crm", resting);
+
+    assert!(deliveries(&mut backlog, 9).is_empty());
+    assert_eq!(backlog.next_due(WorkKind::Delivery), Some(Timestamp(5_000)));
+    assert!(backlog.is_idle(NOW) && !backlog.is_idle(Timestamp(5_000)));
+    backlog.push(work(WorkKind::Delivery, "crm", 2));
+    assert!(deliveries(&mut backlog, 9).is_empty(), "what is new waits as well");
+
+    let claimed = backlog.claim(WorkKind::Delivery, up_to(9), Timestamp(5_000));
+    assert_eq!(positions(&claimed), [1]);
+}
+
+#[test]
+fn groups_that_are_not_trusted_leave_half_of_the_slots_to_the_others() {
+    let mut backlog = Backlog::default();
+    for position in 1..=20 {
+        let group = ["hung-1", "hung-2", "crm", "shop"][position as usize % 4];
+        backlog.push(work(WorkKind::Delivery, group, position));
+    }
+    let untrusted = Allowance { is_trusted: false, ..Allowance::of(5) };
+    allow(&mut backlog, "hung-1", untrusted);
+    allow(&mut backlog, "hung-2", untrusted);
+    let room = Room { slots: 8, ..up_to(100) };
+    let claim = |backlog: &mut Backlog| backlog.claim(WorkKind::Delivery, room, NOW);
+
+    let claimed = claim(&mut backlog);
+    assert_eq!(positions(&claimed), [1, 2, 3, 4, 5, 6, 7, 8]);
+    for done in claimed.iter().filter(|claimed| claimed.entry.position % 4 >= 2) {
+        backlog.finish(done);
+    }
+    let more = claim(&mut backlog);
+    assert!(more.iter().all(|claimed| claimed.entry.position % 4 >= 2), "{more:?}");
+    assert_eq!(more.len(), 4);
+
+    // One that hung has answered: it is trusted now, and the other may take its place.
+    let hung = claimed.iter().find(|claimed| claimed.entry.position == 1).unwrap();
+    allow(&mut backlog, "hung-2", Allowance::of(5));
+    backlog.finish(hung);
+    assert_eq!(claim(&mut backlog).len(), 1);
+}
+
+#[test]
+fn a_large_work_takes_more_slots() {
+    let mut backlog = Backlog::default();
+    for position in 1..=9 {
+        backlog.push(work(WorkKind::Delivery, "crm", position));
+    }
+    allow(&mut backlog, "crm", Allowance { slots: 4, ..Allowance::of(9) });
+    let room = Room { slots: 10, ..up_to(100) };
+
+    let claimed = backlog.claim(WorkKind::Delivery, room, NOW);
+    assert_eq!(positions(&claimed), [1, 2]);
+    backlog.finish(&claimed[0]);
+    assert_eq!(positions(&backlog.claim(WorkKind::Delivery, room, NOW)), [3]);
+}
+
+#[test]
+fn a_group_that_is_forgotten_goes_with_its_last_work() {
+    let mut backlog = Backlog::default();
+    backlog.push(work(WorkKind::Delivery, "crm", 1));
+    let claimed = deliveries(&mut backlog, 9);
+    backlog.forget(WorkKind::Delivery, &"crm".parse().unwrap());
+    backlog.retry(&claimed[0], Timestamp(5_000));
+    let again = backlog.claim(WorkKind::Delivery, up_to(9), Timestamp(5_000));
+    assert_eq!(positions(&again), [1]);
+    backlog.finish(&again[0]);
+
+    // Its number is free for another, which knows nothing of it.
+    allow(&mut backlog, "shop", Allowance::of(1));
+    for position in 2..=3 {
+        backlog.push(work(WorkKind::Delivery, "crm", position));
+        backlog.push(work(WorkKind::Delivery, "shop", position + 2));
+    }
+    assert_eq!(positions(&deliveries(&mut backlog, 9)), [2, 4, 3]);
 }
 
 #[test]

@@ -130,7 +130,7 @@ pub(super) fn claim(store: &Store, kind: WorkKind, max: usize) -> Vec<Claim> {
         }
         WorkKind::Run => store.claim_runs(max, 99).unwrap().into_iter().map(Claim::Run).collect(),
         WorkKind::Delivery => {
-            let works = store.claim_deliveries(max, &|_| 99).unwrap();
+            let works = store.claim_deliveries(max, usize::MAX).unwrap();
             works.into_iter().map(Claim::Delivery).collect()
         }
     }

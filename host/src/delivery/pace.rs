@@ -1,0 +1,302 @@
+//! How many attempts an endpoint gets at a time: more while it answers, down to one probe while it
+//! does not, and then with growing pauses.
+//!
+//! Pure: from how attempts went and what time it is follows what the endpoint may have in flight.
+//! Never decides about a delivery: one that is held back here costs no try.
+
+use std::time::Duration;
+
+use crate::event::Timestamp;
+use crate::store::Allowance;
+
+/// What an endpoint that nothing is known of may have at a time, if it may have so many.
+const FIRST: usize = 2;
+
+/// The pause after the first probe that got no answer; each that follows doubles it.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// Each pause is stretched or shortened by up to this share.
+const JITTER: f64 = 0.2;
+
+/// Bytes of a body that one slot stands for.
+const SLOT_BYTES: usize = 64 * 1024;
+
+/// An endpoint may take one in so many of all slots.
+const SHARE: usize = 8;
+
+/// How an attempt ended for the endpoint, whatever became of the delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It answered.
+    Answered,
+    /// It answered that it has too much to do.
+    Overloaded,
+    /// It can't be reached, or gave no answer.
+    Unanswered,
+    /// Nothing was sent.
+    Unsent,
+}
+
+/// An attempt under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ticket {
+    /// The answers that had come when it began.
+    answers: u64,
+    /// Whether it is alone, so that a failure says that the endpoint is away.
+    is_probe: bool,
+}
+
+/// What is known of one endpoint.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// What the operator allows.
+    ceiling: usize,
+    /// What the endpoint bears, 1 to `ceiling`.
+    limit: usize,
+    /// Answers that have come.
+    answers: u64,
+    /// Whether the last attempt that ended got no answer.
+    is_failing: bool,
+    /// Whether no answer has come for a while although one is waited for.
+    is_silent: bool,
+    /// Probes in a row that got no answer.
+    probes: u32,
+    rests_until: Timestamp,
+    /// About the largest of the last bodies.
+    bytes: usize,
+}
+
+impl Pace {
+    pub(super) fn new(ceiling: usize) -> Self {
+        let ceiling = ceiling.max(1);
+        Self {
+            ceiling,
+            limit: ceiling.min(FIRST),
+            answers: 0,
+            is_failing: false,
+            is_silent: false,
+            probes: 0,
+            rests_until: Timestamp(0),
+            bytes: 0,
+        }
+    }
+
+    /// The configuration was changed: it is probed again without a pause.
+    pub(super) fn configured(&mut self, ceiling: usize) {
+        self.ceiling = ceiling.max(1);
+        self.limit = self.limit.min(self.ceiling);
+        self.probes = 0;
+        self.rests_until = Timestamp(0);
+    }
+
+    /// An attempt begins.
+    pub(super) fn begin(&self) -> Ticket {
+        Ticket { answers: self.answers, is_probe: self.at_a_time() == 1 }
+    }
+
+    /// An attempt has got no answer for a while; whether that changes anything.
+    pub(super) fn late(&mut self, ticket: Ticket) -> bool {
+        let no_other_answered = ticket.answers == self.answers;
+        let is_news = no_other_answered && !self.is_silent;
+        self.is_silent |= no_other_answered;
+        is_news
+    }
+
+    /// An attempt has ended. `bytes` is how large its body was, `jitter` is 0 to 1, chosen at random.
+    pub(super) fn end(
+        &mut self,
+        ticket: Ticket,
+        ended: Ended,
+        bytes: usize,
+        now: Timestamp,
+        jitter: f64,
+    ) {
+        self.bytes = bytes.max(self.bytes - self.bytes / 8);
+        match ended {
+            Ended::Answered => {
+                self.answered();
+                self.limit = (self.limit + 1).min(self.ceiling);
+            }
+            Ended::Overloaded => {
+                self.answered();
+                self.limit = (self.limit / 2).max(1);
+            }
+            Ended::Unanswered => {
+                self.is_failing = true;
+                self.limit = (self.limit / 2).max(1);
+                if ticket.is_probe {
+                    self.probes = self.probes.saturating_add(1);
+                    self.rests_until = now.after(pause(self.probes, jitter));
+                }
+            }
+            Ended::Unsent => (),
+        }
+    }
+
+    fn answered(&mut self) {
+        self.answers += 1;
+        self.is_failing = false;
+        self.is_silent = false;
+        self.probes = 0;
+        self.rests_until = Timestamp(0);
+    }
+
+    /// Attempts at a time.
+    pub(super) fn at_a_time(&self) -> usize {
+        if self.is_silent { 1 } else { self.limit }
+    }
+
+    /// Whether it waits for its next probe at `now`.
+    pub(super) fn rests(&self, now: Timestamp) -> bool {
+        self.rests_until > now
+    }
+
+    /// What it may have in flight, out of so many slots.
+    pub(super) fn allowance(&self, slots: usize) -> Allowance {
+        let each = 1 + self.bytes / SLOT_BYTES;
+        let share = (slots / SHARE / each).max(1);
+        Allowance {
+            at_a_time: self.at_a_time().min(share),
+            not_before: self.rests_until,
+            slots: each,
+            is_trusted: !self.is_failing && !self.is_silent,
+        }
+    }
+}
+
+/// The pause after so many probes in a row that got no answer.
+fn pause(probes: u32, jitter: f64) -> Duration {
+    let doubled = 1_u32.checked_shl(probes.saturating_sub(1)).unwrap_or(u32::MAX);
+    let pause = PAUSE_MIN.saturating_mul(doubled).min(PAUSE_MAX);
+    pause.mul_f64(1.0 + JITTER * (2.0 * jitter.clamp(0.0, 1.0) - 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn end(pace: &mut Pace, ended: Ended) {
+        let ticket = pace.begin();
+        pace.end(ticket, ended, 0, NOW, 0.5);
+    }
+
+    fn ended(ceiling: usize, how: &[(Ended, usize)]) -> Pace {
+        let mut pace = Pace::new(ceiling);
+        for (ended, times) in how {
+            (0..*times).for_each(|_| end(&mut pace, *ended));
+        }
+        pace
+    }
+
+    #[test]
+    fn every_answer_adds_one_up_to_the_ceiling() {
+        let at_a_time = |answers| ended(16, &[(Ended::Answered, answers)]).at_a_time();
+        assert_eq!([0, 1, 2, 14, 500].map(at_a_time), [2, 3, 4, 16, 16]);
+        assert_eq!(Pace::new(1).at_a_time(), 1);
+    }
+
+    #[test]
+    fn every_attempt_without_an_answer_halves_it_down_to_one() {
+        let at_a_time = |failures| {
+            ended(16, &[(Ended::Answered, 99), (Ended::Unanswered, failures)]).at_a_time()
+        };
+        assert_eq!([0, 1, 2, 3, 4, 9].map(at_a_time), [16, 8, 4, 2, 1, 1]);
+    }
+
+    #[test]
+    fn an_endpoint_that_fails_now_and_then_keeps_most_of_its_attempts() {
+        let mut pace = ended(16, &[(Ended::Answered, 99)]);
+        for _ in 0..50 {
+            end(&mut pace, Ended::Unanswered);
+            (0..19).for_each(|_| end(&mut pace, Ended::Answered));
+        }
+        assert_eq!(pace.at_a_time(), 16);
+        assert!(pace.allowance(4096).is_trusted && !pace.rests(NOW));
+    }
+
+    #[test]
+    fn an_endpoint_that_asks_for_less_gets_less_and_no_pause() {
+        let pace = ended(16, &[(Ended::Answered, 99), (Ended::Overloaded, 9)]);
+        assert_eq!(pace.at_a_time(), 1);
+        assert!(!pace.rests(NOW) && pace.allowance(4096).is_trusted);
+    }
+
+    #[test]
+    fn probes_without_an_answer_come_with_growing_pauses() {
+        let pause = |probes| {
+            let pace = ended(1, &[(Ended::Unanswered, probes)]);
+            pace.allowance(4096).not_before.since(NOW).as_secs()
+        };
+        assert_eq!([1, 2, 3, 6, 7, 99].map(pause), [1, 2, 4, 32, 60, 60]);
+        assert!(!ended(1, &[(Ended::Unanswered, 9), (Ended::Answered, 1)]).rests(NOW));
+    }
+
+    #[test]
+    fn what_began_together_and_failed_together_is_no_row_of_probes() {
+        let mut pace = ended(16, &[(Ended::Answered, 99)]);
+        let tickets = [pace.begin(); 16];
+        tickets.into_iter().for_each(|it| pace.end(it, Ended::Unanswered, 0, NOW, 0.5));
+        assert_eq!(pace.at_a_time(), 1);
+        assert!(!pace.rests(NOW), "the first probe goes at once");
+    }
+
+    #[test]
+    fn an_endpoint_that_falls_silent_is_probed_before_its_time_is_over() {
+        let mut pace = ended(16, &[(Ended::Answered, 99)]);
+        let (first, second) = (pace.begin(), pace.begin());
+        assert!(pace.late(first) && !pace.late(second));
+        assert_eq!(pace.at_a_time(), 1);
+        assert!(!pace.allowance(4096).is_trusted);
+
+        pace.end(first, Ended::Answered, 0, NOW, 0.5);
+        assert_eq!(pace.at_a_time(), 16, "it was only slow");
+    }
+
+    #[test]
+    fn an_endpoint_that_is_slow_but_answers_is_not_silent() {
+        let mut pace = ended(16, &[(Ended::Answered, 99)]);
+        let slow = pace.begin();
+        end(&mut pace, Ended::Answered);
+        assert!(!pace.late(slow));
+        assert_eq!(pace.at_a_time(), 16);
+    }
+
+    #[test]
+    fn a_mended_endpoint_has_all_of_its_attempts_again() {
+        let mut pace = ended(16, &[(Ended::Answered, 99), (Ended::Unanswered, 20)]);
+        (0..15).for_each(|_| end(&mut pace, Ended::Answered));
+        assert_eq!(pace.at_a_time(), 16);
+    }
+
+    #[test]
+    fn large_bodies_take_more_slots_and_an_endpoint_never_all() {
+        let mut pace = ended(256, &[(Ended::Answered, 500)]);
+        assert_eq!((pace.allowance(4096).slots, pace.allowance(4096).at_a_time), (1, 256));
+        let ticket = pace.begin();
+        pace.end(ticket, Ended::Answered, 1024 * 1024, NOW, 0.5);
+        assert_eq!((pace.allowance(4096).slots, pace.allowance(4096).at_a_time), (17, 30));
+        assert_eq!(pace.allowance(4).at_a_time, 1);
+        (0..99).for_each(|_| end(&mut pace, Ended::Answered));
+        assert_eq!(pace.allowance(4096).slots, 1);
+    }
+
+    #[test]
+    fn a_changed_configuration_is_tried_at_once_and_its_ceiling_holds() {
+        let mut pace = ended(16, &[(Ended::Unanswered, 20)]);
+        assert!(pace.rests(NOW));
+        pace.configured(2);
+        assert!(!pace.rests(NOW));
+        (0..9).for_each(|_| end(&mut pace, Ended::Answered));
+        assert_eq!(pace.at_a_time(), 2);
+    }
+
+    #[test]
+    fn what_could_not_be_sent_says_nothing_of_the_endpoint() {
+        let pace = ended(16, &[(Ended::Unsent, 20)]);
+        assert_eq!(pace.at_a_time(), 2);
+        assert!(pace.allowance(4096).is_trusted);
+    }
+}
