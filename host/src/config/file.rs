@@ -172,7 +172,7 @@ fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, shares: Shares) -> Opt
         let tolerance = table.take("tolerance").map(|entry| entry.duration(&TOLERANCE));
         let verify = table.take("verify").map(|entry| entry.choice(&VERIFY));
         let keys_from = table.take("keys_from");
-        let is_keyed = keys_from.is_some();
+        let is_keyed = keys_from.is_some_and(|entry| !entry.is_empty_list());
         let keys_from = all(keys_from, "a list of host names", Entry::host);
         let settings = settings(table.take("config"));
         let verify = verify.unwrap_or(Some(Verify::default()))?;

@@ -86,6 +86,8 @@ fn what_can_not_work_is_refused() {
     check_refused("8081", "8080", "3:11: `admin` must have another port than `listen`");
     check_refused("[sources.stripe]", "[sources.Stripe]", "7:10: `Stripe` is not a name");
     check_refused(r#"[{ value = "whsec_one" }]"#, "[]", "7:1: [sources.stripe] has no secrets");
+    let secrets = r#"secrets   = [{ value = "whsec_one" }]"#;
+    check_refused(secrets, "keys_from = []", "7:1: [sources.stripe] has no secrets");
     check_refused("whsec_one", "", "9:14: `secrets` must be a list of { env = \"NAME\" }");
     check_refused("payment.*", "pay*", "15:12: `events` must be event types such as");
     check_refused("http://127", "ftp://127", "14:11: `url` must be a URL such as \"https://");
