@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::string::FromUtf8Error;
 
 use crate::claims::Refusal;
 use crate::json;
@@ -100,7 +101,8 @@ fn decoded(text: &[u8]) -> String {
         bytes.push(byte);
         rest = after;
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let lossy = |error: FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
+    String::from_utf8(bytes).unwrap_or_else(lossy)
 }
 
 fn digit(byte: u8) -> Option<u8> {

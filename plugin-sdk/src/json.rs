@@ -90,36 +90,45 @@ pub fn peek_scalar<'a>(body: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
     scan::unquoted(value.as_bytes()).or_else(|| as_number(value).map(Cow::Borrowed))
 }
 
-/// The text of a string or a number at each of these pointers, like [`peek_scalar`] of each and
-/// read in one go: for `claim` with several to look for.
+/// The text of a string or a number at each of these pointers into objects, like [`peek_scalar`] of
+/// each and read in one go: for `claim` with several to look for.
 pub fn peek_all<'a, const N: usize>(
     body: &'a [u8],
     pointers: [&str; N],
 ) -> [Option<Cow<'a, str>>; N] {
-    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
-    let paths = pointers.map(|pointer| {
-        let path = pointer.strip_prefix('/').unwrap_or(pointer);
-        let (head, rest) = path.find('/').map_or((path, ""), |end| path.split_at(end));
-        (unescaped(head), rest)
-    });
     let mut found = [None; N];
-    for (known, value) in scan::members(body) {
-        for (found, (head, _)) in found.iter_mut().zip(&paths) {
-            if found.is_none() && scan::is_named(known, head) {
-                *found = Some(value);
-            }
-        }
-        if found.iter().all(Option::is_some) {
-            break;
-        }
-    }
-    std::array::from_fn(|index| peek_scalar(found[index]?, paths[index].1))
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    peek_into(body, pointers.into_iter().enumerate().collect(), &mut found);
+    found.map(|value| peek_scalar(value?, ""))
 }
 
-/// The elements of the array that a body is, unchecked like all that is peeked at; none if it is no
-/// array.
-pub fn peek_items(body: &[u8]) -> impl Iterator<Item = &[u8]> {
-    scan::elements(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body))
+/// Finds the values at these pointers, each under its number, in one walk over the members.
+fn peek_into<'a>(value: &'a [u8], pointers: Vec<(usize, &str)>, found: &mut [Option<&'a [u8]>]) {
+    let mut left = Vec::with_capacity(pointers.len());
+    for (number, pointer) in pointers {
+        let Some(path) = pointer.strip_prefix('/') else {
+            found[number] = pointer.is_empty().then_some(value);
+            continue;
+        };
+        let (name, rest) = path.find('/').map_or((path, ""), |end| path.split_at(end));
+        left.push((number, unescaped(name), rest));
+    }
+    for (name, member) in scan::members(value) {
+        let meant = left.extract_if(.., |(_, known, _)| scan::is_named(name, known));
+        let meant: Vec<_> = meant.map(|(number, _, rest)| (number, rest)).collect();
+        if !meant.is_empty() {
+            peek_into(member, meant, found);
+        }
+        if left.is_empty() {
+            return;
+        }
+    }
+}
+
+/// The elements of the array at the pointer, unchecked like all that is peeked at; none if there is
+/// no array.
+pub fn peek_items<'a>(body: &'a [u8], pointer: &str) -> impl Iterator<Item = &'a [u8]> {
+    scan::elements(find(body, pointer).unwrap_or_default().as_bytes())
 }
 
 /// `text` as a JSON string, quotes included.
@@ -266,9 +275,9 @@ mod tests {
         let found = found.map(|it| it.map(Cow::into_owned));
         let expected = [Some("12345678901234567890.10"), Some("ev1"), None, None, None, Some("1")];
         assert_eq!(found, expected.map(|it| it.map(str::to_owned)));
-        let items: Vec<_> = peek_items(b"\xef\xbb\xbf [1, {\"a\":[2]},").collect();
+        let items: Vec<_> = peek_items(b"\xef\xbb\xbf [1, {\"a\":[2]},", "").collect();
         assert_eq!(items, [&b"1"[..], b"{\"a\":[2]}"]);
-        assert_eq!(peek_items(b"{}").count(), 0);
+        assert_eq!(peek_items(b"{}", "").count(), 0);
     }
 
     #[test]
@@ -308,10 +317,18 @@ mod tests {
 
     proptest! {
         #[test]
+        fn all_are_peeked_at_like_each(body in "(\\{|\\}|\"a\"|\"b\"|\"c\"|:|,|1|\\[){0,20}") {
+            let pointers = ["/a", "/a/b", "/b", "/a/b/c", "/a/c", ""];
+            let found = peek_all(body.as_bytes(), pointers);
+            prop_assert_eq!(found, pointers.map(|pointer| peek_scalar(body.as_bytes(), pointer)));
+        }
+
+        #[test]
         fn nothing_panics(body: Vec<u8>, pointer: String) {
             peek(&body, &pointer);
             let [_, found] = peek_all(&body, [&pointer, "/a/b"]);
             prop_assert_eq!(found, peek_scalar(&body, "/a/b"));
+            peek_items(&body, &pointer).count();
             if let Ok(json) = Json::parse(&body) {
                 json.scalar(&pointer);
                 json.items(&pointer);

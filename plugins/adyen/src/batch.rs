@@ -42,9 +42,6 @@ pub(crate) fn claim(body: &[u8], settings: &Settings) -> Result<Claims, Refusal>
     if evidence.is_empty() {
         return Err(Refusal::new("neither a header `HmacSignature` nor items"));
     }
-    if evidence.len() > ITEMS_MAX {
-        return Err(Refusal::new(format!("more than {ITEMS_MAX} items")));
-    }
     Ok(Claims { evidence, signed_at: None, event_ids, handshake: None, reply: None })
 }
 
@@ -80,6 +77,9 @@ pub(crate) fn sign(body: &[u8], digests: &[Vec<u8>]) -> Result<Option<Vec<u8>>, 
 /// Whether they are live, and every item, with its text, which is the event's data.
 fn items(body: &[u8]) -> Result<(Text<'_>, Items<'_>), String> {
     let batch: Batch<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    if batch.items.len() > ITEMS_MAX {
+        return Err(format!("more than {ITEMS_MAX} items"));
+    }
     let mut items = Vec::with_capacity(batch.items.len());
     for envelope in batch.items {
         let written = envelope.item.get();

@@ -8,12 +8,10 @@
 
 use std::borrow::Cow;
 
+use hookgate_sdk::limits::EVENTS_MAX;
 use hookgate_sdk::{
     Event, Failure, Json, Members, Refusal, Request, base64, hex, id, json, labels, time, words,
 };
-
-/// Most events in a batch: as many as the gateway takes of one request.
-const BATCH_MAX: usize = 1_000;
 
 /// Attributes that are no labels: an event has them, or data, or they say how it was written.
 const PLACED: [&str; 9] = [
@@ -47,7 +45,7 @@ fn media_type(request: &Request) -> String {
 }
 
 /// The ids of the events in a request of which nothing is proven yet, read no further than that;
-/// none if one can't be read, which is for [`read`] to say. An array of more than [`BATCH_MAX`] is
+/// none if one can't be read, which is for [`read`] to say. An array of more than [`EVENTS_MAX`] is
 /// refused.
 pub(crate) fn ids(request: &Request) -> Result<Vec<String>, Refusal> {
     if is_binary(request) {
@@ -61,10 +59,10 @@ pub(crate) fn ids(request: &Request) -> Result<Vec<String>, Refusal> {
     if !request.content().trim_ascii_start().starts_with(b"[") {
         return Ok(id(request.content()).into_iter().collect());
     }
-    if json::peek_items(&request.body).nth(BATCH_MAX).is_some() {
-        return Err(Refusal::new(format!("a batch of more than {BATCH_MAX} events")));
+    if json::peek_items(&request.body, "").nth(EVENTS_MAX).is_some() {
+        return Err(Refusal::new(format!("a batch of more than {EVENTS_MAX} events")));
     }
-    Ok(json::peek_items(&request.body).map(id).collect::<Option<_>>().unwrap_or_default())
+    Ok(json::peek_items(&request.body, "").map(id).collect::<Option<_>>().unwrap_or_default())
 }
 
 fn known_id(source: Option<Cow<'_, str>>, own_id: Option<Cow<'_, str>>) -> Option<String> {

@@ -6,9 +6,10 @@
 
 mod canonical;
 
+use hookgate_sdk::limits::EVENTS_MAX;
 use hookgate_sdk::{
     Claims, Event, Failure, HeaderMac, Json, Members, Piece, ProofKind, Provider, ProviderInfo,
-    Refusal, Request, Timestamp, event_type, id, labels,
+    Refusal, Request, Timestamp, event_type, id, json, labels,
 };
 
 /// The plugin.
@@ -27,9 +28,12 @@ impl Provider for GoCardless {
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        let events = request.json().map(|body| body.items("/events")).unwrap_or_default();
-        let ids: Option<Vec<String>> =
-            events.iter().map(|event| Some(event.text("/id")?.into())).collect();
+        let mut events = json::peek_items(&request.body, "/events");
+        let known = events.by_ref().take(EVENTS_MAX);
+        let ids: Option<Vec<_>> = known.map(|event| json::peek(event, "/id")).collect();
+        if events.next().is_some() {
+            return Err(Refusal::new(format!("more than {EVENTS_MAX} events")));
+        }
         Ok(Claims::new(mac, ids.unwrap_or_default()))
     }
 
