@@ -86,14 +86,13 @@ async fn a_sample_of_every_provider_is_a_new_event_each_time_or_is_said_to_be_no
         };
 
         let (first, second) = (send(&[]).await, send(&[]).await);
-        let (same, again) = (send(&["--same"]).await, send(&["--same"]).await);
 
         let is_known = second.succeeded().contains("hookgate-duplicate: true");
         let is_said = first.out.contains("note: this sample's event ids can't be made new");
         assert_eq!(is_known, is_said, "{name}: {}", second.out);
-        same.succeeded();
-        if !again.out.contains("hookgate-duplicate: true") {
-            println!("{name} makes a new event of the same request");
+        if name == "stripe" {
+            send(&["--same"]).await.succeeded();
+            assert!(send(&["--same"]).await.succeeded().contains("hookgate-duplicate: true"));
         }
     }
 }
