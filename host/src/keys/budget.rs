@@ -55,7 +55,7 @@ mod tests {
     fn spent() -> Budget {
         let budget = Budget::new(1, 3, SECOND);
         for _ in 0..3 {
-            budget.admit(NOW).unwrap();
+            drop(budget.admit(NOW).unwrap());
         }
         assert!(budget.admit(NOW).is_err());
         budget
