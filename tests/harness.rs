@@ -22,6 +22,7 @@ use hookgate::clock::Clock;
 use hookgate::gateway::{Gateway, Seams};
 use hookgate::keys::Keys;
 use hookgate::plugin::Compiler;
+use hookgate::secrets::Redaction;
 use hookgate::store::Stats;
 use serde_json::Value;
 use sha2::Sha256;
@@ -117,6 +118,7 @@ impl Harness {
             // Compiled once for all tests.
             compiled: Some(target().join("test-compiled")),
             keys: keys.clone(),
+            redaction: Redaction::default(),
         };
         let config = folder.path().join("hookgate.toml");
         let gateway = Gateway::start(&config, seams).await.map_err(|error| format!("{error:#}"))?;

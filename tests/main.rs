@@ -14,6 +14,7 @@ mod delivery;
 mod pacing;
 mod reload;
 mod rotation;
+mod secrets;
 mod admin;
 mod provider;
 mod fuzz;

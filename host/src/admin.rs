@@ -4,9 +4,10 @@
 //! replay; it never touches a delivery or a plugin itself, and never returns a secret.
 
 mod query;
+mod redact;
 mod rows;
 mod turns;
-mod veil;
+mod visitor;
 
 use std::sync::Arc;
 
@@ -22,12 +23,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::{Id, IdKind};
 use crate::metrics::{Backlog, Kind, Metrics};
+use crate::secrets::Redaction;
 use crate::store::{self, EventView, ReceiptView, Store, WorkKind};
 
 use query::{ListQuery, PageQuery, ReplayBody};
 pub use rows::{ConfigRow, PluginRow, ReloadRow, Report};
 pub use turns::Turns;
-pub use veil::{SecretsOf, Veil};
 
 /// Somebody who asks for a reload and waits for what became of it.
 pub type Ask = oneshot::Sender<Report>;
@@ -45,8 +46,10 @@ pub struct Admin {
     pub reload: mpsc::Sender<Ask>,
     /// Whether requests can be accepted, and if not, why.
     pub ready: Ready,
-    /// Hides the secrets that came in with requests.
-    pub veil: Veil,
+    /// Knows the secrets that no answer may show.
+    pub redaction: Redaction,
+    /// The names, beside those of loopback, under which this port may be asked.
+    pub hosts: Arc<ArcSwap<Vec<String>>>,
     /// Keeps connections free for those who look whether it is well.
     pub turns: Turns,
 }
@@ -63,6 +66,8 @@ impl std::fmt::Debug for Ready {
 
 /// The operators' routes.
 pub fn router(admin: Arc<Admin>) -> Router {
+    let ours = middleware::from_fn_with_state(Arc::clone(&admin), visitor::ours);
+    let redacted = middleware::from_fn_with_state(Arc::clone(&admin), redact::answers);
     let in_turn = middleware::from_fn_with_state(Arc::clone(&admin), turns::in_turn);
     let questions = Router::new()
         .route("/v1/events", get(events))
@@ -85,6 +90,8 @@ pub fn router(admin: Arc<Admin>) -> Router {
             let error = format!("this path does not take {method}");
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, error)
         })
+        .layer(ours)
+        .layer(redacted)
         .with_state(admin)
 }
 
@@ -187,10 +194,8 @@ async fn event(
         Ok(Some((event, receipt)))
     };
     let shown = admin.read(read).await?;
-    let shown = shown.map(|(event, receipt)| EventPage {
-        event,
-        receipt: receipt.map(|receipt| admin.veil.over(receipt)),
-    });
+    let shown = shown
+        .map(|(event, receipt)| EventPage { event, receipt: receipt.map(redact::credentials) });
     Ok(found(id, shown)?.into_response())
 }
 
@@ -200,7 +205,7 @@ async fn receipt(
 ) -> Result<Response, Problem> {
     let id = id_of(&id, IdKind::Receipt)?;
     let receipt = admin.read(move |store| store.receipt(id)).await?;
-    Ok(found(id, receipt.map(|receipt| admin.veil.over(receipt)))?.into_response())
+    Ok(found(id, receipt.map(redact::credentials))?.into_response())
 }
 
 async fn run(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Response, Problem> {

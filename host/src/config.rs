@@ -26,6 +26,7 @@ use crate::dispatch::Grants;
 use crate::ids::Name;
 use crate::ingest::Source;
 use crate::route::Pattern;
+use crate::secrets::Secret;
 use crate::store::Retention;
 
 use document::Flaws;
@@ -46,6 +47,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where operators ask.
     pub admin: SocketAddr,
+    /// The names, beside those of loopback, under which operators ask.
+    pub admin_hosts: Vec<String>,
     /// The store's folder.
     pub data: PathBuf,
     /// The folder of plugins.
@@ -64,6 +67,8 @@ pub struct Config {
     pub retention: Retention,
     /// The files that secrets were read from: a change of one is a change of the configuration.
     pub secret_files: BTreeSet<PathBuf>,
+    /// Every secret in it, and every password in a URL: what nobody may be shown.
+    pub secrets: Vec<Secret>,
     /// What works and is worth a look, with its place, for the operator.
     pub warnings: Vec<String>,
 }

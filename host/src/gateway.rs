@@ -34,6 +34,7 @@ use crate::listener::Port;
 use crate::metrics::{Kind, Metrics};
 use crate::plugin::{self, Compiler, Registry};
 use crate::retry::RetryPolicy;
+use crate::secrets::Redaction;
 use crate::store::{self, Store};
 use crate::worker::work;
 
@@ -56,6 +57,8 @@ pub struct Seams {
     pub compiled: Option<PathBuf>,
     /// What stands in for the public keys that are fetched, if anything does.
     pub keys: Option<Keys>,
+    /// Learns the secrets that nobody may be shown; the log's own, in a process that has one gateway.
+    pub redaction: Redaction,
 }
 
 /// A running gateway.
@@ -80,6 +83,8 @@ struct Parts {
     delivery: Arc<Delivery>,
     keys: Keys,
     sources: Arc<ingest::Sources>,
+    redaction: Redaction,
+    admin_hosts: Arc<ArcSwap<Vec<String>>>,
 }
 
 impl Gateway {
@@ -145,7 +150,8 @@ impl Gateway {
             plugins: live.plugins(),
             reload: ask,
             ready: live.ready(),
-            veil: live.veil(),
+            redaction: parts.redaction.clone(),
+            hosts: parts.admin_hosts.clone(),
             turns: Turns::new(ADMIN_CONNECTIONS),
         };
         let (metrics, cancelled) = (&parts.metrics, cancel.clone());
@@ -240,7 +246,9 @@ async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 impl Parts {
     async fn open(config: &Config, seams: Seams) -> anyhow::Result<Self> {
-        let Seams { clock, compiler, compiled, keys } = seams;
+        let Seams { clock, compiler, compiled, keys, redaction } = seams;
+        // Before anything can be said of what was read.
+        redaction.learn(&config.secrets);
         let limits = &config.limits;
         let metrics = Metrics::new();
         let store_config = store::Config { queue: limits.queue, ..store::Config::at(&config.data) };
@@ -279,6 +287,19 @@ impl Parts {
         let (owed, out) = (store.clone(), metrics.clone());
         let delivery = Arc::new(Delivery::new(owed, clock.clone(), out, egress, limits.deliveries));
         let sources = Arc::new(ingest::Sources::default());
-        Ok(Self { store, host, registry, metrics, clock, dispatch, delivery, keys, sources })
+        let admin_hosts = Arc::new(ArcSwap::from_pointee(config.admin_hosts.clone()));
+        Ok(Self {
+            store,
+            host,
+            registry,
+            metrics,
+            clock,
+            dispatch,
+            delivery,
+            keys,
+            sources,
+            redaction,
+            admin_hosts,
+        })
     }
 }

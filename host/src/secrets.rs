@@ -5,6 +5,7 @@
 //! [`crate::signature`], [`crate::outbound`] and [`crate::keys`] look inside.
 
 mod plain;
+mod redaction;
 
 use std::fmt;
 use std::fs::File;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 pub(crate) use plain::is_plain;
 use plain::{is_plain_path, is_plain_variable};
+pub use redaction::{HIDDEN, Redaction};
 
 /// Largest secret in a file, in bytes; an RSA key in PEM has less than 4 KiB.
 const FILE_BYTES_MAX: u64 = 64 * 1024;

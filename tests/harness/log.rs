@@ -83,6 +83,12 @@ impl Log {
         lines.ok()?.ok()?.iter().find_map(|line| look(line))
     }
 
+    /// Reads to the end, and gives all of it.
+    pub(crate) async fn whole(&mut self) -> String {
+        while self.reading.join_next().await.is_some() {}
+        self.text()
+    }
+
     fn text(&self) -> String {
         self.lines.borrow().join("\n")
     }

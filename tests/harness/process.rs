@@ -89,9 +89,18 @@ impl Process {
         &self.stopped
     }
 
+    pub(crate) fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
     /// Posts to the source `stripe` as Stripe would, now.
     pub(crate) async fn stripe(&self, body: &str) -> Answer {
-        let signature = stripe_signature(STRIPE_SECRET, Clock::System.now().seconds(), body);
+        self.stripe_with(STRIPE_SECRET, body).await
+    }
+
+    /// The same with another secret.
+    pub(crate) async fn stripe_with(&self, secret: &str, body: &str) -> Answer {
+        let signature = stripe_signature(secret, Clock::System.now().seconds(), body);
         let post = self.client.post(format!("{}/in/stripe", self.public));
         answer(post.header("stripe-signature", signature).body(body.to_owned())).await
     }
@@ -99,6 +108,11 @@ impl Process {
     /// What operators get.
     pub(crate) async fn ask(&self, path: &str) -> Answer {
         answer(self.client.get(format!("{}{path}", self.admin))).await
+    }
+
+    /// What operators send.
+    pub(crate) async fn tell(&self, path: &str, body: &Value) -> Answer {
+        answer(self.client.post(format!("{}{path}", self.admin)).json(body)).await
     }
 
     /// Waits until nothing is due any more.

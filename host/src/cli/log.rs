@@ -1,10 +1,49 @@
 //! What of the log is shown: `RUST_LOG`, or what suits the command.
 //!
-//! A level alone is for Hookgate's own lines; a library says no more than `info` unless it is named.
+//! No line shows a secret that the gateway has read, whoever wrote the line: a plugin may log the
+//! request that it was given, and a library at `trace` what it sends. A level alone is for Hookgate's own lines; a library says no more than `info` unless it is named.
+
+use std::io::{self, Write};
+use std::sync::LazyLock;
 
 use anyhow::{Context, bail};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
+
+use crate::secrets::Redaction;
+
+/// Knows what no line of this process may show.
+static REDACTION: LazyLock<Redaction> = LazyLock::new(Redaction::default);
+
+/// For the gateway to teach.
+pub(super) fn redaction() -> &'static Redaction {
+    &REDACTION
+}
+
+/// Standard error, without secrets.
+pub(super) fn stderr() -> impl Write {
+    Redacting(io::stderr())
+}
+
+/// Writes each line without the secrets in it. A line comes in one piece.
+struct Redacting<W>(W);
+
+impl<W: Write> Write for Redacting<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        if text.starts_with('{') {
+            self.0.write_all(REDACTION.of_json(&text).as_bytes())?;
+        } else {
+            let shown = REDACTION.of_text(&text);
+            self.0.write_all(shown.as_deref().unwrap_or(&text).as_bytes())?;
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
 
 /// The filter that `RUST_LOG` asks for, or `default`.
 pub(super) fn filter(default: &str) -> anyhow::Result<EnvFilter> {

@@ -30,7 +30,8 @@ pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
 pub(super) fn seams() -> anyhow::Result<Seams> {
     let program = std::env::current_exe().context("failed to find this program's own file")?;
     let compiler = Compiler::Child(program);
-    Ok(Seams { clock: Clock::System, compiler, compiled: None, keys: None })
+    let redaction = super::log::redaction().clone();
+    Ok(Seams { clock: Clock::System, compiler, compiled: None, keys: None, redaction })
 }
 
 /// Where a limit on the size of files is reached, the write fails, as on a full disk; the signal that

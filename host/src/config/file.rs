@@ -40,6 +40,8 @@ const CONCURRENCY_DEFAULT: usize = 16;
 const RETRY: RangeInclusive<Duration> = ms(100)..=days(30);
 const RETRIES_MAX: usize = 100;
 
+const HOST_NAMES: &str = "a list of host names";
+
 const VERIFY: [(&str, Verify); 2] = [("evidence", Verify::Evidence), ("none", Verify::None)];
 const FORMATS: [(&str, Format); 3] =
     [("standard", Format::Standard), ("cloudevents", Format::CloudEvents), ("raw", Format::Raw)];
@@ -54,6 +56,7 @@ pub(super) fn read<'a>(
     Table::whole(document, flaws).read(|table| {
         let named = named(table, folder);
         named.check_addresses();
+        let admin_hosts = all(table.take("admin_hosts"), HOST_NAMES, Entry::host);
         let [sources, endpoints, handlers] =
             ["sources", "endpoints", "handlers"].map(|key| table.take(key));
         let egress_allow = table.section("egress", egress).unwrap_or_default();
@@ -83,6 +86,8 @@ pub(super) fn read<'a>(
             limits,
             retention,
             secret_files: std::mem::take(&mut secrets.files),
+            admin_hosts,
+            secrets: std::mem::take(&mut secrets.all),
             fingerprint: secrets.fingerprint(),
             warnings: Vec::new(),
         })
@@ -173,7 +178,7 @@ fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, shares: Shares) -> Opt
         let verify = table.take("verify").map(|entry| entry.choice(&VERIFY));
         let keys_from = table.take("keys_from");
         let is_keyed = keys_from.is_some_and(|entry| !entry.is_empty_list());
-        let keys_from = all(keys_from, "a list of host names", Entry::host);
+        let keys_from = all(keys_from, HOST_NAMES, Entry::host);
         let settings = settings(table.take("config"));
         let verify = verify.unwrap_or(Some(Verify::default()))?;
         if list.written == 0 && !is_keyed && verify == Verify::Evidence {
@@ -201,6 +206,9 @@ fn endpoint_of<'a>(
         let refusal = url.as_ref().and_then(|url| literal_refusal(url, egress_allow));
         if let Some((entry, refusal)) = written.zip(refusal) {
             entry.warn(format!("deliveries to `url` are held: {refusal}"));
+        }
+        if let Some(url) = &url {
+            secrets.learn_password(url);
         }
         let events = table.need("events");
         let patterns = all(events, "a list of event types", Entry::pattern);

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use super::document::Entry;
 use crate::secrets::{Secret, SecretRef};
@@ -18,6 +19,8 @@ const FORM: &str = "a list of { env = \"NAME\" }, { file = \"path\" } or { value
 pub(super) struct Secrets<'a> {
     folder: &'a Path,
     pub(super) files: BTreeSet<PathBuf>,
+    /// All that were read so far.
+    pub(super) all: Vec<Secret>,
     read: Sha256,
 }
 
@@ -32,7 +35,8 @@ pub(super) struct List<'a> {
 impl<'a> Secrets<'a> {
     /// For a file of this text in this folder.
     pub(super) fn new(text: &str, folder: &'a Path) -> Self {
-        Self { folder, files: BTreeSet::new(), read: Sha256::new_with_prefix(text) }
+        let read = Sha256::new_with_prefix(text);
+        Self { folder, files: BTreeSet::new(), all: Vec::new(), read }
     }
 
     /// The secrets under a key.
@@ -58,6 +62,7 @@ impl<'a> Secrets<'a> {
                 }
                 self.read.update([0]);
                 self.read.update(found.secret.expose());
+                self.all.push(found.secret.clone());
                 Some(found.secret)
             }
             Err(error) => {
@@ -67,6 +72,13 @@ impl<'a> Secrets<'a> {
                 None
             }
         }
+    }
+
+    /// Takes what stands in a URL as its password for a secret too.
+    pub(super) fn learn_password(&mut self, url: &Url) {
+        let written = url.password().unwrap_or_default();
+        let read = percent_encoding::percent_decode_str(written).decode_utf8_lossy();
+        self.all.extend([written, &read].into_iter().filter_map(Secret::new));
     }
 
     /// Tells this configuration from others.

@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 
 use super::unquoted::unquoted;
 use super::{Parts, misfits};
-use crate::admin::{Ask, ConfigRow, PluginRow, Ready, ReloadRow, Report, Veil};
+use crate::admin::{Ask, ConfigRow, PluginRow, Ready, ReloadRow, Report};
 use crate::claims::{ProofKind, ProviderInfo};
 use crate::config::{Config, Verify};
 use crate::delivery::Delivery;
@@ -29,6 +29,7 @@ use crate::metrics::{self, Metrics};
 use crate::plugin::{self, About, Face, Folder, Plugin, Registry, Reloaded};
 use crate::reload::Watch;
 use crate::retry::RetryPolicy;
+use crate::secrets::Redaction;
 use crate::store::{self, Store};
 
 /// The plugins and the configuration as they are now, and how they change.
@@ -51,6 +52,8 @@ pub(super) struct Live {
     delivery: Arc<Delivery>,
     /// Looks at secrets; nothing waits for it.
     telling: JoinSet<()>,
+    redaction: Redaction,
+    admin_hosts: Arc<ArcSwap<Vec<String>>>,
 }
 
 impl Live {
@@ -72,6 +75,8 @@ impl Live {
             sources: parts.sources.clone(),
             dispatch: parts.dispatch.clone(),
             delivery: parts.delivery.clone(),
+            redaction: parts.redaction.clone(),
+            admin_hosts: parts.admin_hosts.clone(),
             telling: JoinSet::new(),
         };
         live.follow();
@@ -94,14 +99,6 @@ impl Live {
             });
             let trouble = store.trouble().map(|error| chain(&error));
             missing.chain(trouble).collect()
-        }))
-    }
-
-    /// Knows the secrets of each source.
-    pub(super) fn veil(&self) -> Veil {
-        let sources = self.sources.clone();
-        Veil(Arc::new(move |name| {
-            sources.load().get(name).map(|source| source.secrets.clone()).unwrap_or_default()
         }))
     }
 
@@ -281,6 +278,7 @@ impl Live {
     async fn changed_config(&self) -> anyhow::Result<Option<Config>> {
         let path = self.path.clone();
         let loaded = tokio::task::spawn_blocking(move || Config::load(&path)).await??;
+        self.redaction.learn(&loaded.secrets);
         if loaded.fingerprint == self.config.fingerprint {
             return Ok(None);
         }
@@ -320,6 +318,7 @@ impl Live {
             endpoints.map(|(name, (_, endpoint))| (name.clone(), endpoint.clone())).collect(),
         );
         self.sources.store(Arc::new(config.sources.clone()));
+        self.admin_hosts.store(Arc::new(config.admin_hosts.clone()));
     }
 
     /// Says which secrets can't be keys. Beside everything else: nothing waits for it.

@@ -1,0 +1,183 @@
+//! What may be shown of a text that came from outside: all of it but the secrets.
+//!
+//! Knows every secret that this process has read, also those that were rotated out since, and finds
+//! them as they are and as other writings have them: percent-encoded, in JSON's escapes, in base64, in
+//! hexadecimal. Stands before whatever leaves for people: the operators' answers and the log. Never
+//! changes what is stored, and never gives a secret away.
+
+mod writing;
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::Secret;
+
+/// Stands where something is not shown.
+pub const HIDDEN: &str = "(hidden)";
+
+/// The secrets that no text may show. Clones share them.
+#[derive(Clone, Default)]
+pub struct Redaction(Arc<RwLock<Vec<Secret>>>);
+
+impl fmt::Debug for Redaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redaction(..)")
+    }
+}
+
+impl Redaction {
+    /// Adds secrets to those that are hidden from now on. None is ever forgotten: a receipt of before
+    /// a rotation may hold the old one.
+    pub fn learn<'a>(&self, secrets: impl IntoIterator<Item = &'a Secret>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for secret in secrets {
+            if !known.iter().any(|it| it.expose() == secret.expose()) {
+                known.push(secret.clone());
+            }
+        }
+    }
+
+    /// The text as it may be shown; `None` if all of it may be.
+    pub fn of_text(&self, text: &str) -> Option<String> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = text.to_owned();
+        for secret in known.iter() {
+            secret.take_out_of(&mut shown, HIDDEN);
+        }
+        let holds = |bytes: &[u8]| known.iter().any(|secret| is_in(bytes, secret));
+        if !known.is_empty() {
+            writing::hide(&mut shown, &holds);
+        }
+        (shown != text).then_some(shown)
+    }
+
+    /// JSON as it may be shown, still as JSON: each of its strings is looked at as what it says, and
+    /// each number as it is written.
+    pub fn of_json(&self, json: &str) -> String {
+        let mut shown = String::with_capacity(json.len());
+        let mut rest = json;
+        while let Some(start) = rest.find('"') {
+            self.add_bare(&mut shown, &rest[..start]);
+            let (literal, after) = rest[start..].split_at(literal_bytes(&rest[start..]));
+            let changed = serde_json::from_str::<String>(literal).ok();
+            match changed.and_then(|text| self.of_text(&text)) {
+                Some(text) => shown += &serde_json::Value::from(text).to_string(),
+                None => shown += literal,
+            }
+            rest = after;
+        }
+        self.add_bare(&mut shown, rest);
+        shown
+    }
+
+    /// Adds what stands between strings. A number that is a secret becomes a string.
+    fn add_bare(&self, shown: &mut String, bare: &str) {
+        let is_number = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
+        for part in bare.split_inclusive(|c| !is_number(c)) {
+            let number = part.trim_end_matches(|c| !is_number(c));
+            if number.is_empty() || self.of_text(number).is_none() {
+                *shown += part;
+            } else {
+                *shown += &format!("\"{HIDDEN}\"{}", &part[number.len()..]);
+            }
+        }
+    }
+}
+
+/// How long the string literal is that a text begins with; all of the text if it does not end.
+fn literal_bytes(text: &str) -> usize {
+    let mut is_escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => return at + 1,
+            _ => (),
+        }
+    }
+    text.len()
+}
+
+fn is_in(bytes: &[u8], secret: &Secret) -> bool {
+    let secret = secret.expose().as_bytes();
+    bytes.windows(secret.len()).any(|window| window == secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+    use super::*;
+
+    const SECRET: &str = "s3cret/with+signs=and\"quote";
+
+    fn redaction() -> Redaction {
+        let redaction = Redaction::default();
+        redaction.learn(&[Secret::new(SECRET).unwrap(), Secret::new("90071992").unwrap()]);
+        redaction
+    }
+
+    fn shown(text: &str) -> String {
+        redaction().of_text(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    #[test]
+    fn a_secret_is_hidden_in_every_writing() {
+        let percent = "s3cret%2Fwith%2Bsigns%3Dand%22quote";
+        let basic = STANDARD.encode(format!("user:{SECRET}"));
+        let token = URL_SAFE_NO_PAD.encode(format!("{{\"key\":\"{SECRET}\",\"at\":1}}"));
+        for text in [
+            SECRET.to_owned(),
+            format!("/in/x?token={percent}&a=1"),
+            format!("/in/x?token={}&a=1", percent.to_lowercase()),
+            format!("Basic {basic}"),
+            format!("v1.{token}.sig"),
+            hex::encode(SECRET),
+            hex::encode_upper(SECRET),
+            r#"{"token":"s3cret\/with+signs=and\"quote"}"#.to_owned(),
+            r#"{"token":"\u00733cret/with+signs=and\"quote"}"#.to_owned(),
+            STANDARD.encode(format!("a=1&token={percent}")),
+        ] {
+            let shown = shown(&text);
+            assert!(shown.contains(HIDDEN) || shown.contains("KioqKio"), "{text}: {shown}");
+            assert!(!shown.contains(&basic) && !shown.contains(percent), "{shown}");
+            assert!(redaction().of_text(&shown).is_none(), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_beside_a_secret_stays() {
+        assert_eq!(shown("/in/x?token=s3cret%2Fwith%2Bsigns%3Dand%22quote&a=1"), {
+            format!("/in/x?token={HIDDEN}&a=1")
+        });
+        let text = "nothing here: 4242%204242, c29tZXRoaW5n, deadbeef";
+        assert_eq!(shown(text), text);
+
+        let body = STANDARD.encode([b"\xff a=1&b=2&token=".as_slice(), SECRET.as_bytes()].concat());
+        let left = STANDARD.decode(shown(&body)).unwrap();
+        assert!(left.starts_with(b"\xff a=1&b=2&token=***") && left.len() > SECRET.len());
+    }
+
+    #[test]
+    fn json_stays_json() {
+        let json =
+            r#"{"a":"s3cret/with+signs=and\"quote","n":90071992,"m":[1,2.5e3],"90071992":null}"#;
+        let shown = redaction().of_json(json);
+        let value: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(value["a"], HIDDEN);
+        assert_eq!(value["n"], HIDDEN);
+        assert_eq!(value["m"][1], 2500.0);
+        assert_eq!(redaction().of_json(&shown), shown);
+        let plain = r#"{"a":"b\\","c":[true,-1]}"#;
+        assert_eq!(redaction().of_json(plain), plain);
+    }
+
+    #[test]
+    fn nothing_is_forgotten() {
+        let redaction = redaction();
+        redaction.learn(&[Secret::new("rotated in").unwrap()]);
+        assert!(redaction.of_text(SECRET).is_some() && redaction.of_text("rotated in").is_some());
+        assert!(!format!("{redaction:?}").contains("s3cret"));
+    }
+}
