@@ -29,7 +29,18 @@ const DRAWERS: &[&str] =
 
 /// The layers, from above to below: a file imports only from its own and those before it.
 const LAYERS: &[&[&str]] = &[
-    &["ids", "event", "claims", "route", "effect", "retry", "secrets", "signature", "outbound"],
+    &[
+        "ids",
+        "event",
+        "claims",
+        "route",
+        "effect",
+        "retry",
+        "regular_file",
+        "secrets",
+        "signature",
+        "outbound",
+    ],
     &["clock", "store", "plugin", "egress", "keys", "listener", "metrics", "worker"],
     &["ingest", "dispatch", "delivery", "reload", "admin"],
     &["config", "gateway", "sender", "cli", "main", "lib"],

@@ -62,7 +62,7 @@
 //! | layer | files |
 //! |---|---|
 //! | values: pure, no IO, no clock | [`ids`] [`headers`] [`event`] [`claims`] [`route`] [`effect`] [`retry`] [`signature`] [`outbound`] |
-//! | resources: one door each | [`clock`] (time) [`secrets`] [`store`] (redb) [`plugin`] (wasmtime) [`egress`] (outbound HTTP) [`keys`] [`listener`] (hyper) [`metrics`], and the loop in `worker` |
+//! | resources: one door each | [`clock`] (time) [`regular_file`] (what others put in place) [`secrets`] [`store`] (redb) [`plugin`] (wasmtime) [`egress`] (outbound HTTP) [`keys`] [`listener`] (hyper) [`metrics`], and the loop in `worker` |
 //! | activities: never import each other | [`ingest`] [`dispatch`] [`delivery`] [`reload`] [`admin`] |
 //! | wiring | [`config`] [`gateway`] [`sender`] [`cli`] |
 
@@ -77,6 +77,7 @@ pub mod signature;
 pub mod outbound;
 
 pub mod clock;
+pub mod regular_file;
 pub mod secrets;
 pub mod store;
 pub mod plugin;
