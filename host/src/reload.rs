@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
+use notify_debouncer_full::notify::event::{AccessKind, AccessMode};
+use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, NoCache, new_debouncer_opt};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::Instant;
 use tracing::warn;
 
 /// Changes are collected for this long, so that a copy in progress is seen once, whole.
@@ -25,19 +27,25 @@ pub struct Watch {
     hints: mpsc::Receiver<()>,
     watcher: Option<Debouncer<RecommendedWatcher, NoCache>>,
     folders: BTreeSet<PathBuf>,
+    /// When to look without a hint.
+    due: Instant,
 }
 
 impl Watch {
     /// Watches nothing yet. Where the system can't watch, only the regular look is left.
     pub fn new() -> Self {
         let (told, hints) = mpsc::channel(1);
-        let on_change = move |_: DebounceEventResult| tell(&told);
+        let on_change = move |seen: DebounceEventResult| {
+            if seen.map_or(true, |events| events.iter().any(|event| is_change(event.kind))) {
+                tell(&told);
+            }
+        };
         let config = notify_debouncer_full::notify::Config::default();
         let watcher = new_debouncer_opt(QUIET, None, on_change, NoCache, config);
         let watcher = watcher
             .inspect_err(|error| warn!("failed to watch files, looking regularly only: {error}"))
             .ok();
-        Self { hints, watcher, folders: BTreeSet::new() }
+        Self { hints, watcher, folders: BTreeSet::new(), due: Instant::now() + RESCAN }
     }
 
     /// Watches the folder of every one of these files from now on, and these folders.
@@ -61,12 +69,22 @@ impl Watch {
         }
     }
 
-    /// Resolves when something may have changed.
+    /// Resolves when something may have changed. Nothing is lost if nobody waits to the end.
     pub async fn changed(&mut self) {
         tokio::select! {
-            _ = self.hints.recv() => (),
-            () = tokio::time::sleep(RESCAN) => (),
+            // Without a watcher there are no hints.
+            Some(()) = self.hints.recv() => (),
+            () = tokio::time::sleep_until(self.due) => (),
         }
+        self.due = Instant::now() + RESCAN;
+    }
+}
+
+/// Whether somebody wrote. That a file was opened, read or closed is mostly our own doing.
+fn is_change(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
+        _ => true,
     }
 }
 
@@ -95,5 +113,24 @@ mod tests {
         std::fs::write(folder.path().join("new"), "1").unwrap();
         let noticed = tokio::time::timeout(RESCAN / 2, watch.hints.recv()).await;
         assert_eq!(noticed.unwrap(), Some(()));
+    }
+    #[tokio::test]
+    async fn to_read_a_file_is_no_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "1").unwrap();
+        let mut watch = Watch::new();
+        watch.follow([], [folder.path()]);
+
+        for _ in 0..3 {
+            std::fs::read(&file).unwrap();
+        }
+        let read = tokio::time::timeout(QUIET * 5, watch.hints.recv()).await;
+        let open = std::fs::File::options().append(true).open(&file).unwrap();
+        drop(open);
+        let written = tokio::time::timeout(RESCAN, watch.hints.recv()).await;
+
+        assert!(read.is_err(), "reading was taken for a change");
+        assert_eq!(written.unwrap(), Some(()));
     }
 }
