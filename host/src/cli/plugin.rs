@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::vectors;
 use crate::ids::Name;
 use crate::plugin::{self, About, Host, Plugin};
+use crate::regular_file;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -46,10 +47,14 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Build { crates, out } => {
             let host = super::offline_host()?;
             for folder in crates {
-                let built = plugin::build(&folder, &out)
-                    .with_context(|| format!("failed to build {}", folder.display()))?;
-                println!("built {}", built.path.display());
-                describe(&*load_file(&host, &built.path)?);
+                let failed = || format!("failed to build {}", folder.display());
+                let built = plugin::build(&folder).with_context(failed)?;
+                let name: Name = built.stem.parse().with_context(failed)?;
+                // What is in its place stays there until the new one is known to be good.
+                let plugin = host.load(name, &built.wasm).with_context(failed)?;
+                let path = built.publish(&out).with_context(failed)?;
+                println!("built {}", path.display());
+                describe(&plugin);
             }
             Ok(())
         }
@@ -82,19 +87,28 @@ pub(super) fn load(host: &Host, folder: &Path, name: &Name) -> anyhow::Result<Ar
 
 /// Loads a plugin file, and what it says of itself beside its code.
 pub(super) fn load_with_about(host: &Host, path: &Path) -> anyhow::Result<(Arc<Plugin>, About)> {
-    let plugin = load_file(host, path)?;
-    let wasm = std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
-    Ok((plugin, About::of_file(&wasm)))
+    let (name, wasm) = read(path)?;
+    Ok((load_bytes(host, path, name, &wasm)?, About::of_file(&wasm)))
 }
 
 fn load_file(host: &Host, path: &Path) -> anyhow::Result<Arc<Plugin>> {
+    let (name, wasm) = read(path)?;
+    load_bytes(host, path, name, &wasm)
+}
+
+fn read(path: &Path) -> anyhow::Result<(Name, Vec<u8>)> {
     if path.extension().is_none_or(|extension| extension != "wasm") {
         bail!("{} is not a .wasm file", path.display());
     }
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let name: Name = stem.parse().map_err(|error| anyhow!("{}: {error}", path.display()))?;
-    let wasm = std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
-    host.load(name, &wasm).with_context(|| format!("failed to load {}", path.display()))
+    let wasm = regular_file::read(path, plugin::FILE_BYTES_MAX);
+    let wasm = wasm.with_context(|| format!("failed to read {}", path.display()))?;
+    Ok((name, wasm))
+}
+
+fn load_bytes(host: &Host, path: &Path, name: Name, wasm: &[u8]) -> anyhow::Result<Arc<Plugin>> {
+    host.load(name, wasm).with_context(|| format!("failed to load {}", path.display()))
 }
 
 fn describe(plugin: &Plugin) {

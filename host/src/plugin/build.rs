@@ -35,15 +35,26 @@ const DISTRIBUTION_LINKERS: [&str; 2] = ["wasm-ld-22", "wasm-ld"];
 /// the host clears two or three pages faster than it maps new ones. A page, since less is none.
 const HEAP_BYTES: u64 = 64 << 10;
 
-/// A plugin file that was built.
+/// A plugin that was built, and is nowhere yet.
 #[derive(Debug, Clone)]
 pub struct Built {
-    /// Where it is.
-    pub path: PathBuf,
-    /// How large it is, in bytes.
-    pub size: u64,
+    /// What it is called.
+    pub stem: String,
+    /// The bytes of its file.
+    pub wasm: Vec<u8>,
     /// What it was built with.
     pub toolchain: Toolchain,
+}
+
+impl Built {
+    /// Puts it into a folder as `<stem>.wasm`, in the place of what is there, and gives the path. To
+    /// be called once [`super::Host::load`] has found it good.
+    pub fn publish(&self, out_dir: &Path) -> Result<PathBuf, BuildError> {
+        let path = out_dir.join(format!("{}.wasm", self.stem));
+        let published = publish(&self.wasm, out_dir, &path);
+        published.map_err(|source| BuildError::Write { path: path.clone(), source })?;
+        Ok(path)
+    }
 }
 
 /// Where the compiler comes from.
@@ -114,6 +125,14 @@ pub enum BuildError {
         /// Why not.
         source: io::Error,
     },
+    /// What the compiler made can't be read.
+    #[error("failed to read `{}`: {source}", path.display())]
+    Read {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The file could not be put in its place.
     #[error("failed to write `{}`: {source}", path.display())]
     Write {
@@ -124,9 +143,9 @@ pub enum BuildError {
     },
 }
 
-/// Builds the plugin crate in `crate_dir` to `<out_dir>/<name of that directory>.wasm`. Blocks until
-/// it is built; whether the file keeps the contract is for [`super::Host::load`] to say.
-pub fn build(crate_dir: &Path, out_dir: &Path) -> Result<Built, BuildError> {
+/// Builds the plugin crate in `crate_dir`, which gives it its name. Blocks until it is built; whether
+/// it keeps the contract is for [`super::Host::load`] to say.
+pub fn build(crate_dir: &Path) -> Result<Built, BuildError> {
     let package = Package::read(crate_dir)?;
     let toolchain = match env::var(TOOLCHAIN_VARIABLE) {
         Ok(forced) => forced.parse().and_then(|forced| prepare(forced, crate_dir))?,
@@ -137,21 +156,18 @@ pub fn build(crate_dir: &Path, out_dir: &Path) -> Result<Built, BuildError> {
     let (confirmed, settings) = (package.confirmed, package.settings);
     let about = About { confirmed, settings, ..About::of_crate(&package.dir)? };
     let file = package.target_dir.join(TARGET).join("release").join(&package.file_name);
-    let path = out_dir.join(format!("{}.wasm", package.stem));
-    let read = fs::read(&file).map_err(|source| BuildError::Write { path: file, source })?;
-    let written = publish(&about.put_into(read)?, out_dir, &path);
-    let size = written.map_err(|source| BuildError::Write { path: path.clone(), source })?;
-    Ok(Built { path, size, toolchain })
+    let read = fs::read(&file).map_err(|source| BuildError::Read { path: file, source })?;
+    Ok(Built { stem: package.stem, wasm: about.put_into(read)?, toolchain })
 }
 
 /// Moves the file into place whole, because the gateway may be watching.
-fn publish(bytes: &[u8], out_dir: &Path, path: &Path) -> io::Result<u64> {
+fn publish(bytes: &[u8], out_dir: &Path, path: &Path) -> io::Result<()> {
     fs::create_dir_all(out_dir)?;
     let mut part = tempfile::Builder::new().prefix(".build-").tempfile_in(out_dir)?;
     io::Write::write_all(&mut part, bytes)?;
     fs::set_permissions(part.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     part.persist(path)?;
-    Ok(bytes.len() as u64)
+    Ok(())
 }
 
 /// What has to be known of the crate.
@@ -362,9 +378,9 @@ mod tests {
     #[test]
     fn what_is_no_plugin_crate_is_said_so() {
         let folder = tempfile::tempdir().unwrap();
-        let error = build(folder.path(), folder.path()).unwrap_err();
+        let error = build(folder.path()).unwrap_err();
         assert!(matches!(error, BuildError::NoPlugin { .. }), "{error}");
-        let error = build(Path::new(env!("CARGO_MANIFEST_DIR")), folder.path()).unwrap_err();
+        let error = build(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_err();
         assert!(error.to_string().ends_with("it has no crate-type `cdylib`"), "{error}");
     }
 }
