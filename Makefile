@@ -10,8 +10,9 @@ help:
 	@echo "make demo   build everything and see the whole path of an event"
 	@echo "make test   run every test"
 	@echo "make crash  kill the gateway under load 1000 times (N=1000) and look for what is lost"
-	@echo "make fuzz   10 million requests that nobody would send (N=10000000), to every provider, and"
-	@echo "            what 1 MiB of the worst kind costs each provider before anything is proven"
+	@echo "make fuzz   10 million requests that nobody would send (N=10000000), to every provider,"
+	@echo "            what 1 MiB of the worst kind costs each provider before anything is proven, and"
+	@echo "            100,000 plugin files that nobody would write (FILES=100000)"
 	@echo "make bench  how fast it is on this machine, in about 6 minutes"
 	@echo "make bench-compare REV=...  this tree against another revision, in about 50 minutes"
 	@echo "make bench-isolation  what those who behave keep beside those who do not, in about 25 minutes"
@@ -52,12 +53,16 @@ crash: build
 		what_was_answered_survives_kill_9 -- --nocapture
 
 # N requests that nobody would send, shared out among the providers, and one in ten more through the
-# wasm; and CONFIGS configurations that nobody would write. `make test` runs a few thousand.
+# wasm; CONFIGS configurations and FILES plugin files that nobody would write. `make test` runs a few
+# thousand and a few hundred. HOOKGATE_SEED=... draws the same files again, HOOKGATE_FUZZ_FROM=... begins
+# at a later one.
 CONFIGS ?= 1000000
+FILES ?= 100000
 fuzz: N = 10000000
 fuzz: SHARE = $(shell expr $(N) / $(words $(PLUGINS)))
 fuzz: build
-	HOOKGATE_FUZZ_CONFIG=$(CONFIGS) HOOKGATE_FUZZ_WASM=$(shell expr $(SHARE) / 10) $(CARGO) test --release --locked -p hookgate-tests \
+	HOOKGATE_FUZZ_CONFIG=$(CONFIGS) HOOKGATE_FUZZ_FILES=$(FILES) \
+		HOOKGATE_FUZZ_WASM=$(shell expr $(SHARE) / 10) $(CARGO) test --release --locked -p hookgate-tests \
 		--test scenarios fuzz -- --nocapture
 	HOOKGATE_FUZZ=$(SHARE) $(CARGO) test --release --locked --workspace --exclude hookgate \
 		--exclude hookgate-tests --exclude hookgate-bench nothing_breaks_under_fuzz -- --nocapture > target/fuzz.log

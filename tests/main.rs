@@ -13,6 +13,8 @@ mod sandbox;
 mod delivery;
 mod pacing;
 mod reload;
+mod loading;
+mod malformed;
 mod rotation;
 mod secrets;
 mod admin;
