@@ -74,6 +74,7 @@ pub(crate) struct Harness {
     folder: TempDir,
     clock: Clock,
     keys: Option<Keys>,
+    compiler: Option<Compiler>,
     client: reqwest::Client,
     public: String,
     admin: String,
@@ -111,12 +112,12 @@ impl Answer {
 
 impl Harness {
     async fn start(stopped: Stopped) -> Result<Self, String> {
-        let Stopped { folder, clock, keys } = stopped;
+        let Stopped { folder, clock, keys, compiler } = stopped;
         let seams = Seams {
             clock: clock.clone(),
-            compiler: Compiler::InProcess,
-            // Compiled once for all tests.
-            compiled: Some(target().join("test-compiled")),
+            compiler: compiler.clone().unwrap_or(Compiler::InProcess),
+            // Compiled once for all tests, unless it is the compiling that is tested.
+            compiled: compiler.is_none().then(|| target().join("test-compiled")),
             keys: keys.clone(),
             redaction: Redaction::default(),
         };
@@ -125,6 +126,10 @@ impl Harness {
         let (stop, stopped) = oneshot::channel();
         let (public, admin) = (gateway.public_addr(), gateway.admin_addr());
         let store = gateway.store().clone();
+        if compiler.is_none() {
+            // A start waits for the compiler only so long, and here everything is to be there.
+            gateway.reloads().reload().await.expect("the gateway runs");
+        }
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let stopped = async { drop(stopped.await) };
@@ -134,6 +139,7 @@ impl Harness {
             folder,
             clock,
             keys,
+            compiler,
             client: hookgate::egress::operator_client().expect("there are CA certificates"),
             public: format!("http://{public}"),
             admin: format!("http://{admin}"),
@@ -145,12 +151,12 @@ impl Harness {
 
     /// Stops it in order and gives what it leaves behind.
     pub(crate) async fn stop(self) -> Stopped {
-        let Self { folder, clock, keys, stop, mut tasks, store, .. } = self;
+        let Self { folder, clock, keys, compiler, stop, mut tasks, store, .. } = self;
         drop(store);
         stop.send(()).expect("the gateway runs");
         let ended = tasks.join_next().await.expect("there is one task");
         ended.expect("the gateway does not panic").expect("the gateway stops in order");
-        Stopped { folder, clock, keys }
+        Stopped { folder, clock, keys, compiler }
     }
 
     pub(crate) async fn restart(self) -> Self {
@@ -285,6 +291,7 @@ pub(crate) struct Stopped {
     folder: TempDir,
     clock: Clock,
     keys: Option<Keys>,
+    compiler: Option<Compiler>,
 }
 
 impl Stopped {

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::dispatch::unparsed;
-use crate::harness::{Flow, Harness, Receiver, Setup, payment, plugin_file, run_of, text};
+use crate::harness::{Flow, Harness, Receiver, Setup, payment, plugin_file, reasons, run_of, text};
 
 const FAILED: &str = "payment_failed";
 
@@ -246,7 +247,7 @@ async fn settings_that_a_plugin_refuses_keep_the_old_ones() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_refuses_its_settings_is_not_loaded_until_they_change() {
+async fn a_handler_that_refuses_its_settings_is_stopped_until_they_change() {
     let receiver = Receiver::start().await;
     let settings = "config = { alert_after = 0 }";
     let gateway = Setup::stripe()
@@ -256,14 +257,21 @@ async fn a_plugin_that_refuses_its_settings_is_not_loaded_until_they_change() {
         .await;
 
     gateway.drop_plugin("dunning", &built("dunning"));
-    reload(&gateway, "dunning", "refused").await;
-    check_refused(&gateway, "dunning", "`alert_after` must be at least 1").await;
-    fail(&gateway, "evt_1").await;
+    reload(&gateway, "dunning", "loaded").await;
+    let stopped = gateway.plugin("dunning").await["stopped"].clone();
+    gateway.stripe(&payment("evt_1", "pi_1", FAILED)).await.accepted();
+    gateway.settle().await;
+    let run = run_of(&gateway.event("evt_1").await, "dunning");
     gateway.reconfigure(|config| config.replace(settings, "")).await;
     check_loaded(&gateway, "dunning", &built("dunning")).await;
-    fail(&gateway, "evt_2").await;
+    gateway.advance(Duration::from_secs(3600)).await;
 
-    assert_eq!(receiver.received().len(), 1);
+    let reason = "plugin dunning refuses the config of [handlers.dunning]: `alert_after` must be \
+                  at least 1";
+    assert_eq!(stopped, json!([reason]));
+    assert_eq!(reasons(&run["tries"]), [format!("handler dunning is stopped: {reason}")]);
+    assert_eq!(gateway.plugin("dunning").await["stopped"], json!([]));
+    assert_eq!(receiver.received().len(), 1, "nothing is lost");
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::plugin::{self as plugins, Compiler, Host};
@@ -59,7 +60,7 @@ enum Command {
     Send(send::Send),
     /// Show the whole path on this machine, with real plugins and real signatures
     Demo(demo::Demo),
-    /// Compile a component from standard input: what the gateway starts in a child process
+    /// Compile a plugin file from standard input: what the gateway starts in a child process
     #[command(hide = true)]
     CompilePlugin { out: PathBuf },
 }
@@ -77,7 +78,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Command::CompilePlugin { out } = &cli.command {
         // No runtime and no log: this child has little memory, and its parent reads its errors.
-        return exit_code(crate::plugin::compile_child(out).map_err(anyhow::Error::from));
+        return crate::plugin::compile_child(out);
     }
     if !matches!(cli.command, Command::Serve(_) | Command::Demo(_)) {
         // `hookgate event list | head` ends with `head`, and quietly.
@@ -107,19 +108,29 @@ pub fn main() -> ExitCode {
     exit_code(ended)
 }
 
-/// Runs plugins without a gateway: nothing is kept, and they are the operator's own.
-fn offline_host() -> Result<Host, plugins::StartError> {
-    Host::new(plugins::Config::new(Compiler::InProcess, None))
+/// Runs plugins without a gateway: nothing is kept. A file is decoded in a process of its own here
+/// too, since somebody else may have written it.
+fn offline_host() -> anyhow::Result<Host> {
+    let program = std::env::current_exe().context("failed to find this program's own file")?;
+    Ok(Host::new(plugins::Config::new(Compiler::Child(program), None))?)
 }
 
 fn exit_code(ended: anyhow::Result<()>) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hookgate: {error:#}");
+            eprintln!("hookgate: {}", told(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with its causes, in one line, and none of it twice.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |told, cause| {
+        let cause = cause.to_string();
+        if told.contains(&cause) { told } else { format!("{told}: {cause}") }
+    })
 }
 
 fn log_to_stderr(cli: &Cli) -> anyhow::Result<()> {

@@ -25,6 +25,7 @@ use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
 use crate::ids::Name;
 use crate::ingest::Source;
+use crate::regular_file;
 use crate::route::Pattern;
 use crate::secrets::Secret;
 use crate::store::Retention;
@@ -37,6 +38,9 @@ pub use crate::ingest::Verify;
 
 /// SHA-256 over all that a configuration was read from.
 pub type Fingerprint = [u8; 32];
+
+/// Largest configuration file, in bytes: ten thousand endpoints have less than 4 MiB.
+const FILE_BYTES_MAX: usize = 16 << 20;
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone)]
@@ -170,6 +174,15 @@ impl Config {
         Self::parse_as_far(&text, path, folder_of(path), extent)
     }
 
+    /// Whether something differs that only a start can apply.
+    pub fn needs_restart(&self, before: &Self) -> bool {
+        let fixed = |config: &Self| {
+            let Self { listen, admin, data, plugins, limits, .. } = config;
+            (*listen, *admin, data.clone(), plugins.clone(), limits.without_deadlines())
+        };
+        fixed(self) != fixed(before)
+    }
+
     /// Checks the text of a file. `path` is for errors, `folder` for the paths in it.
     pub fn parse(text: &str, path: &Path, folder: &Path) -> Result<Self, ConfigError> {
         Self::parse_as_far(text, path, folder, Extent::Nothing)
@@ -208,10 +221,10 @@ impl Config {
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+    let unreadable = |reason| ConfigError::Unreadable { path: path.to_owned(), reason };
+    let read = regular_file::read(path, FILE_BYTES_MAX);
+    let text = String::from_utf8(read.map_err(|error| unreadable(error.to_string()))?);
+    text.map_err(|_| unreadable("it is not UTF-8".to_owned()))
 }
 
 fn folder_of(path: &Path) -> &Path {

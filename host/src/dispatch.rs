@@ -52,6 +52,10 @@ pub struct Rules {
     pub handlers: BTreeMap<Name, Grants>,
     /// Which event types each endpoint subscribes to.
     pub subscriptions: BTreeMap<Name, Vec<Pattern>>,
+    /// The sources that their plugin refuses to work for, and why.
+    pub stopped_sources: BTreeMap<Name, String>,
+    /// The handlers that refuse their settings, and why.
+    pub stopped_handlers: BTreeMap<Name, String>,
 }
 
 /// What dispatching needs.

@@ -5,6 +5,8 @@
 
 mod fitting;
 mod live;
+mod loading;
+mod settings;
 mod sweeping;
 mod unquoted;
 
@@ -17,12 +19,12 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::admin::{self, Admin, Turns};
+use crate::admin::{self, Admin, Ask, Report, Turns};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::{Deliveries, Delivery};
@@ -35,16 +37,19 @@ use crate::metrics::{Kind, Metrics};
 use crate::plugin::{self, Compiler, Registry};
 use crate::retry::RetryPolicy;
 use crate::secrets::Redaction;
-use crate::store::{self, Store};
+use crate::store::{self, Retention, Store};
 use crate::worker::work;
 
 pub(crate) use fitting::misfits;
 use live::Live;
-pub(crate) use live::check_settings;
+pub(crate) use settings::Settings;
 use sweeping::Sweeping;
 
 /// Connections to the admin port at a time; half of them for those who look whether it is well.
 const ADMIN_CONNECTIONS: usize = 256;
+
+/// Who asks for a reload at a time; more wait.
+const ASKS_MAX: usize = 8;
 
 /// What a gateway can be started with, beside its configuration.
 #[derive(Debug, Clone)]
@@ -61,6 +66,20 @@ pub struct Seams {
     pub redaction: Redaction,
 }
 
+/// Asks a gateway to look at its files. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Reloads(mpsc::Sender<Ask>);
+
+impl Reloads {
+    /// Has the gateway look at its files now, waits for plugins that have to be compiled (25 s at
+    /// most), and gives what became of them; nothing if the gateway is stopping.
+    pub async fn reload(&self) -> Option<Report> {
+        let (ask, answered) = oneshot::channel();
+        self.0.send(ask).await.ok()?;
+        answered.await.ok()
+    }
+}
+
 /// A running gateway.
 #[derive(Debug)]
 pub struct Gateway {
@@ -68,6 +87,7 @@ pub struct Gateway {
     admin: SocketAddr,
     store: Store,
     grace: Duration,
+    reload: mpsc::Sender<Ask>,
     cancel: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
 }
@@ -85,6 +105,7 @@ struct Parts {
     sources: Arc<ingest::Sources>,
     redaction: Redaction,
     admin_hosts: Arc<ArcSwap<Vec<String>>>,
+    retention: Arc<ArcSwap<Retention>>,
 }
 
 impl Gateway {
@@ -97,13 +118,15 @@ impl Gateway {
         let admin = bind("admin", config.admin).await?;
         let addresses = (public.local_addr()?, admin.local_addr()?);
 
-        let (limits, retention) = (config.limits.clone(), config.retention.clone());
+        let (limits, retention) = (config.limits.clone(), parts.retention.clone());
         let live = Live::start(path, config, &parts).await?;
+        let (reload, asked) = mpsc::channel(ASKS_MAX);
         let mut gateway = Self {
             public: addresses.0,
             admin: addresses.1,
             store: parts.store.clone(),
             grace: limits.grace(),
+            reload,
             cancel: CancellationToken::new(),
             tasks: JoinSet::new(),
         };
@@ -118,14 +141,14 @@ impl Gateway {
             sweeping.await;
             Ok(())
         });
-        gateway.spawn(parts, live, &limits, public, admin);
+        gateway.spawn(parts, (live, asked), &limits, public, admin);
         Ok(gateway)
     }
 
     fn spawn(
         &mut self,
         parts: Parts,
-        live: Live,
+        (live, asked): (Live, mpsc::Receiver<Ask>),
         limits: &crate::config::Limits,
         public: TcpListener,
         admin: TcpListener,
@@ -143,12 +166,11 @@ impl Gateway {
             requests: Semaphore::new(limits.requests),
             notes: Notes::default(),
         };
-        let (ask, asked) = mpsc::channel(8);
         let operators = Admin {
             store: parts.store.clone(),
             metrics: parts.metrics.clone(),
             plugins: live.plugins(),
-            reload: ask,
+            reload: self.reload.clone(),
             ready: live.ready(),
             redaction: parts.redaction.clone(),
             hosts: parts.admin_hosts.clone(),
@@ -185,6 +207,11 @@ impl Gateway {
     /// Where operators ask.
     pub fn admin_addr(&self) -> SocketAddr {
         self.admin
+    }
+
+    /// Where to ask for a look at the configuration and the plugins.
+    pub fn reloads(&self) -> Reloads {
+        Reloads(self.reload.clone())
     }
 
     /// The store, for what wants to wait until nothing is due.
@@ -258,9 +285,7 @@ impl Parts {
         let compiled = compiled.unwrap_or_else(|| config.data.join("compiled"));
         let mut plugins = plugin::Config::new(compiler, Some(compiled));
         plugins.threads = limits.threads();
-        plugins.deadlines.claims = limits.claims_deadline();
-        plugins.deadlines.parse = limits.parse_deadline();
-        plugins.deadlines.handle = limits.handle_deadline();
+        plugins.deadlines = deadlines(limits);
         plugins.memory_max = limits.plugin_memory_bytes;
         let host = plugin::Host::new(plugins)?;
         let registry = Arc::new(Registry::default());
@@ -288,6 +313,7 @@ impl Parts {
         let delivery = Arc::new(Delivery::new(owed, clock.clone(), out, egress, limits.deliveries));
         let sources = Arc::new(ingest::Sources::default());
         let admin_hosts = Arc::new(ArcSwap::from_pointee(config.admin_hosts.clone()));
+        let retention = Arc::new(ArcSwap::from_pointee(config.retention.clone()));
         Ok(Self {
             store,
             host,
@@ -300,6 +326,17 @@ impl Parts {
             sources,
             redaction,
             admin_hosts,
+            retention,
         })
+    }
+}
+
+/// How long each kind of call may take.
+fn deadlines(limits: &crate::config::Limits) -> plugin::Deadlines {
+    plugin::Deadlines {
+        claims: limits.claims_deadline(),
+        parse: limits.parse_deadline(),
+        handle: limits.handle_deadline(),
+        ..plugin::Deadlines::default()
     }
 }

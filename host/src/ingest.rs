@@ -76,6 +76,8 @@ pub struct Source {
     pub settings: Arc<str>,
     /// The hosts that may be asked for its keys.
     pub keys_from: Vec<String>,
+    /// Why its plugin refuses to work for it, if it does: then nothing is taken.
+    pub stopped: Option<Arc<str>>,
     requests: Arc<Semaphore>,
     held: Arc<Share>,
 }
@@ -100,8 +102,8 @@ impl Source {
         shares: Shares,
     ) -> Self {
         let requests = Arc::new(Semaphore::new(shares.requests));
-        let (held, keys_from) = (Share::of(shares.held_bytes), Vec::new());
-        Self { plugin, secrets, tolerance, verify, settings, keys_from, requests, held }
+        let (held, keys_from, stopped) = (Share::of(shares.held_bytes), Vec::new(), None);
+        Self { plugin, secrets, tolerance, verify, settings, keys_from, stopped, requests, held }
     }
 
     /// With the hosts that may be asked for its keys.
@@ -217,6 +219,9 @@ impl Ingest {
         method: &Method,
         body: &Body,
     ) -> Result<Arc<Plugin>, Rejection> {
+        if let Some(reason) = &source.stopped {
+            return Err(Rejection::Stopped(reason.clone()));
+        }
         let plugin = self.registry.get(&source.plugin);
         let plugin = plugin.filter(|plugin| plugin.provider().is_some());
         let plugin = plugin.ok_or_else(|| Rejection::NoPlugin(source.plugin.clone()))?;

@@ -8,13 +8,16 @@
 mod about;
 mod bindings;
 mod build;
+mod cache;
 mod call;
 mod child;
 mod compile;
+mod compiling;
 mod context;
 mod convert;
 mod engine;
 mod folder;
+mod interfaces;
 mod lane;
 mod lie;
 mod load;
@@ -23,17 +26,20 @@ mod memory;
 mod registry;
 mod run;
 mod stack;
+mod survey;
 mod wasi;
 mod wasm;
 
 use std::fmt;
 use std::io;
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
@@ -42,10 +48,11 @@ use self::bindings::exports::hookgate::plugin::{handler, provider};
 pub use self::build::{BuildError, Built, Toolchain, build};
 pub use self::call::{CallError, CallFailed, Handled, Parsed};
 use self::compile::Compile;
-pub use self::compile::{COMPILE_ARGUMENT, CompileError, Compiler, compile_child};
+pub use self::compile::{CompileError, Compiler};
+pub use self::compiling::{COMPILE_ARGUMENT, compile_child};
 use self::context::Context;
 pub use self::convert::{EVENTS_MAX, Failure, FailureKind, HandleContext, YIELD_BYTES_MAX};
-pub use self::folder::{Folder, Reloaded};
+pub use self::folder::{Folder, Job, Look, Reloaded, Wish};
 use self::lane::{Lane, Shape, all_threads};
 pub use self::lie::Lie;
 pub use self::load::LoadError;
@@ -118,21 +125,28 @@ pub struct Deadlines {
     pub check: Duration,
 }
 
+impl Default for Deadlines {
+    /// The usual ones.
+    fn default() -> Self {
+        let milliseconds = Duration::from_millis;
+        Self {
+            claims: milliseconds(100),
+            parse: milliseconds(1_000),
+            handle: milliseconds(1_000),
+            check: milliseconds(250),
+        }
+    }
+}
+
 impl Config {
     /// The usual numbers.
     pub fn new(compiler: Compiler, cache: Option<PathBuf>) -> Self {
-        let milliseconds = Duration::from_millis;
         Self {
             cache,
             compiler,
             threads: Threads::of_this_machine(),
             queue: 1024,
-            deadlines: Deadlines {
-                claims: milliseconds(100),
-                parse: milliseconds(1_000),
-                handle: milliseconds(1_000),
-                check: milliseconds(250),
-            },
+            deadlines: Deadlines::default(),
             memory_max: 32 << 20,
         }
     }
@@ -162,6 +176,8 @@ pub struct Host(Arc<Parts>);
 /// What a [`Host`] is made of.
 struct Parts {
     config: Config,
+    /// Of the configuration, what may change meanwhile.
+    deadlines: ArcSwap<Deadlines>,
     engine: Engine,
     /// For plugins that import only the contract.
     linker: Linker<Context>,
@@ -217,8 +233,17 @@ impl Host {
             parse: lane("plugin-parse", parse, parse_deadline / 4)?,
             run: lane("plugin-run", run, handle / 4)?,
         };
-        let describing = Mutex::default();
-        let parts = Parts { config, engine, linker, linker_with_wasi, compile, describing, lanes };
+        let (describing, deadlines) = (Mutex::default(), ArcSwap::from_pointee(config.deadlines));
+        let parts = Parts {
+            config,
+            deadlines,
+            engine,
+            linker,
+            linker_with_wasi,
+            compile,
+            describing,
+            lanes,
+        };
         Ok(Self(Arc::new(parts)))
     }
 
@@ -227,9 +252,24 @@ impl Host {
         self.0.config.threads
     }
 
-    /// Loads a plugin from the bytes of its file. Blocks while it compiles, for seconds perhaps.
+    /// Whether it is known what becomes of this file, so that loading it takes no compiler.
+    pub fn knows(&self, file: &[u8]) -> bool {
+        self.0.compile.knows(&self.0.engine, file)
+    }
+
+    /// Loads a plugin from the bytes of its file. Blocks while it compiles, for minutes perhaps.
     pub fn load(&self, name: Name, file: &[u8]) -> Result<Arc<Plugin>, LoadError> {
-        load::load(&self.0, name, file).map(Arc::new)
+        let load = AssertUnwindSafe(|| load::load(&self.0, name, file));
+        catch_unwind(load).unwrap_or(Err(LoadError::Panicked)).map(Arc::new)
+    }
+
+    /// Gives the calls that begin from now on this much time.
+    pub fn set_deadlines(&self, deadlines: Deadlines) {
+        self.0.deadlines.store(Arc::new(deadlines));
+    }
+
+    fn deadlines(&self) -> Deadlines {
+        **self.0.deadlines.load()
     }
 }
 

@@ -8,8 +8,7 @@ mod plain;
 mod redaction;
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,8 +16,10 @@ pub(crate) use plain::is_plain;
 use plain::{is_plain_path, is_plain_variable};
 pub use redaction::{HIDDEN, Redaction};
 
+use crate::regular_file::{self, ReadError};
+
 /// Largest secret in a file, in bytes; an RSA key in PEM has less than 4 KiB.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
+const FILE_BYTES_MAX: usize = 64 * 1024;
 
 /// A secret or a public key, as the operator wrote it. Never blank.
 #[derive(Clone)]
@@ -133,13 +134,11 @@ impl SecretRef {
 
 fn read(path: &Path, place: &str) -> Result<Vec<u8>, SecretError> {
     let unreadable = |source| SecretError::Unreadable { place: place.to_owned(), source };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(SecretError::TooLarge(place.to_owned()));
-    }
-    Ok(bytes)
+    regular_file::read(path, FILE_BYTES_MAX).map_err(|error| match error {
+        ReadError::TooLarge { .. } => SecretError::TooLarge(place.to_owned()),
+        ReadError::Io(error) => unreadable(error),
+        ReadError::NotRegular(_) => unreadable(io::Error::other(error)),
+    })
 }
 
 fn check(bytes: Vec<u8>, place: String) -> Result<Found, SecretError> {

@@ -62,14 +62,19 @@ impl Process {
         let mut child = command.spawn().expect("the program starts");
         let mut log = Log::of(child.stderr.take().expect("it is piped"));
         let [public, admin] = log.fields(["public", "admin"]).await;
-        Self {
+        let process = Self {
             child,
             log,
             client: hookgate::egress::operator_client().expect("there are CA certificates"),
             public: format!("http://{public}"),
             admin: format!("http://{admin}"),
             stopped,
-        }
+        };
+        // A start waits for the compiler only so long, and here everything is to be there.
+        let reload = process.client.post(format!("{}/v1/reload", process.admin));
+        let reloaded = answer(reload.json(&Value::Null)).await;
+        assert_eq!(reloaded.status, 200, "{}", reloaded.body);
+        process
     }
 
     /// Starts it and kills it so long after, wherever it is then.
@@ -149,6 +154,11 @@ impl Process {
     pub(crate) fn pid(&self) -> Pid {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok());
         id.and_then(Pid::from_raw).expect("it runs")
+    }
+
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        kill_process(self.pid(), Signal::HUP).expect("it runs");
     }
 
     /// SIGTERM.

@@ -1,12 +1,14 @@
 //! How a gateway under test is set up, in words.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use hookgate::clock::Clock;
 use hookgate::event::Timestamp;
 use hookgate::keys::Keys;
+use hookgate::plugin::Compiler;
 
-use super::{Harness, Receiver, Stopped, plugin_file};
+use super::{Harness, Receiver, Stopped, plugin_file, program};
 
 /// The time at which every test begins.
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -28,6 +30,8 @@ pub(crate) struct Setup {
     clock: Clock,
     /// What stands in for the public keys that are fetched.
     keys: Option<Keys>,
+    /// Who compiles, if not a thread, and with no code from other tests.
+    compiler: Option<Compiler>,
 }
 
 impl Setup {
@@ -45,6 +49,7 @@ egress  = { allow = ["127.0.0.0/8"] }
             plugins: Vec::new(),
             clock: Clock::manual(NOW),
             keys: None,
+            compiler: None,
         }
     }
 
@@ -67,6 +72,17 @@ egress  = { allow = ["127.0.0.0/8"] }
 
     pub(crate) fn keys(mut self, recorded: Keys) -> Self {
         self.keys = Some(recorded);
+        self
+    }
+
+    /// With plugins compiled by the program in a process of its own, as a gateway does.
+    pub(crate) fn compiled_apart(self) -> Self {
+        self.compiled_by(program())
+    }
+
+    /// With another program in its place.
+    pub(crate) fn compiled_by(mut self, program: PathBuf) -> Self {
+        self.compiler = Some(Compiler::Child(program));
         self
     }
 
@@ -136,7 +152,7 @@ egress  = { allow = ["127.0.0.0/8"] }
         }
         std::fs::write(folder.path().join("hookgate.toml"), patient(&self.config))
             .expect("it can be written");
-        Stopped { folder, clock: self.clock, keys: self.keys }
+        Stopped { folder, clock: self.clock, keys: self.keys, compiler: self.compiler }
     }
 
     pub(crate) async fn start(self) -> Harness {

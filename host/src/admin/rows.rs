@@ -22,11 +22,15 @@ pub struct PluginRow {
     pub handles: Vec<Pattern>,
     /// Why the file in the folder is not what runs.
     pub refused: Option<String>,
+    /// Whether the file in the folder is still being compiled.
+    pub loading: bool,
+    /// The sources and handlers that it refuses to work for, and why: they are stopped.
+    pub stopped: Vec<String>,
 }
 
 impl PluginRow {
     /// A plugin that runs.
-    pub fn new(plugin: &Plugin, refused: Option<String>) -> Self {
+    pub fn new(plugin: &Plugin) -> Self {
         let handler = plugin.handler();
         Self {
             name: plugin.name().to_string(),
@@ -34,19 +38,23 @@ impl PluginRow {
             provider: plugin.provider().map(|info| info.version.clone()),
             handler: handler.map(|info| info.version.clone()),
             handles: handler.map(|info| info.types.clone()).unwrap_or_default(),
-            refused,
+            refused: None,
+            loading: false,
+            stopped: Vec::new(),
         }
     }
 
-    /// A file that never was a plugin.
-    pub fn refused(stem: &str, reason: &str) -> Self {
+    /// A file of which no plugin runs.
+    pub fn file(stem: &str) -> Self {
         Self {
             name: stem.to_owned(),
             digest: None,
             provider: None,
             handler: None,
             handles: Vec::new(),
-            refused: Some(reason.to_owned()),
+            refused: None,
+            loading: false,
+            stopped: Vec::new(),
         }
     }
 }
@@ -75,9 +83,10 @@ pub struct ConfigRow {
 pub struct ReloadRow {
     /// The file's stem.
     pub plugin: String,
-    /// `loaded`, `removed`, `kept` (the last good one), or `refused`.
+    /// `loaded`, `removed`, `kept` (the last good one), `refused`, or `loading` if it is not known
+    /// yet.
     pub outcome: &'static str,
-    /// Why it was not loaded.
+    /// Why it was not loaded, or what it refuses to work for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

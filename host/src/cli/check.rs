@@ -1,13 +1,12 @@
 //! `hookgate check`: everything that a start would find wrong, and what would run.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
 use crate::config::{Config, Verify};
 use crate::egress;
-use crate::gateway::{check_settings, misfits};
+use crate::gateway::{Settings, misfits};
 use crate::ids::Name;
 use crate::plugin::{About, Folder, Host, Plugin, Registry, Reloaded};
 
@@ -67,14 +66,20 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
 async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Result<usize> {
     println!("\nplugins in {}", config.plugins.display());
     let mut wrong = 0;
-    let mut folder = Folder::new(config.plugins.clone());
-    let scanned = folder.rescan(host, registry, &|_: &Arc<Plugin>| Ok(()));
+    let mut settings = Settings::default();
+    let scanned = Folder::new(config.plugins.clone()).rescan(host);
     let scanned =
         scanned.with_context(|| format!("failed to look into {}", config.plugins.display()))?;
     for (name, change) in scanned {
         match change {
             Reloaded::Loaded(plugin) => {
-                let found = flaws(host, config, &plugin).await;
+                registry.insert(&plugin);
+                let refusals = settings.refusals(host, config, &plugin).await;
+                let mut found: Vec<_> = refusals.into_values().collect();
+                if found.is_empty() {
+                    let about = About::of_path(&config.plugins.join(format!("{name}.wasm")));
+                    found = misfits(host, config, &plugin, &about).await;
+                }
                 if found.is_empty() {
                     println!("  {name}: {} bytes, {}", plugin.size(), plugin.digest());
                 }
@@ -91,16 +96,6 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
         }
     }
     Ok(wrong)
-}
-
-/// What a plugin has against its settings, and which of its sources' secrets can't be keys.
-async fn flaws(host: &Host, config: &Config, plugin: &Arc<Plugin>) -> Vec<String> {
-    if let Err(reason) = check_settings(host, config, plugin).await {
-        return vec![reason];
-    }
-    let file = config.plugins.join(format!("{}.wasm", plugin.name()));
-    let about = std::fs::read(file).map(|wasm| About::of_file(&wasm)).unwrap_or_default();
-    misfits(host, config, plugin, &about).await
 }
 
 fn describe_handler(plugin: &Plugin, config: &Config) {

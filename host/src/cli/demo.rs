@@ -70,6 +70,8 @@ pub(super) async fn demo(args: &Demo) -> anyhow::Result<()> {
     std::fs::write(&config, text).context("failed to write the configuration")?;
 
     let gateway = Gateway::start(&config, super::serve::seams()?).await?;
+    // The plugins are compiled for the first time, and the story begins when all are.
+    gateway.reloads().reload().await.context("the gateway ended by itself")?;
     println!("Hookgate {}, in {}", env!("CARGO_PKG_VERSION"), folder.path().display());
     println!("  payment gateways post to  http://{}/in/{{source}}", gateway.public_addr());
     println!("  operators ask             http://{}/v1/events", gateway.admin_addr());

@@ -4,26 +4,44 @@ use std::path::Path;
 
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::gateway::{Gateway, Seams};
+use crate::gateway::{Gateway, Reloads, Seams};
 use crate::plugin::Compiler;
 
 pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
     let stop = stop_signal()?;
+    // Before there is anything to reload: its default is to end the process.
+    let hangup = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
     outlast_a_full_disk()?;
     use_all_descriptors();
     let gateway = Gateway::start(config, seams()?).await?;
     // Whoever starts the gateway on port 0 reads the ports here: the fields stay as they are.
     let (public, admin) = (gateway.public_addr(), gateway.admin_addr());
     info!(%public, %admin, "accepting webhooks on http://{public}/in/{{source}}");
+    let mut reloading = JoinSet::new();
+    reloading.spawn(reload_at(hangup, gateway.reloads()));
     gateway.run_until(stop).await?;
     info!("stopped");
     Ok(())
+}
+
+/// Has the gateway look at its files at each SIGHUP, as `POST /v1/reload` does.
+async fn reload_at(mut hangup: Signal, reloads: Reloads) {
+    while hangup.recv().await.is_some() {
+        info!("SIGHUP: looking at the configuration and the plugins");
+        let Some(report) = reloads.reload().await else { return };
+        // What changed or is wrong was told where it happened.
+        info!(
+            config = report.config.outcome,
+            plugins = report.plugins.len(),
+            "looked at the files"
+        );
+    }
 }
 
 /// The world as it is: its clock, and this very program to compile plugins.

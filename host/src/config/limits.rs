@@ -225,6 +225,12 @@ impl Limits {
         Shares { requests: self.requests_per_source, held_bytes: self.held_bytes_per_source }
     }
 
+    /// What only a start can apply: the deadlines of plugins change while the gateway runs.
+    pub(super) fn without_deadlines(&self) -> Self {
+        let Self { claims_deadline, parse_deadline, handle_deadline, .. } = Self::default();
+        Self { claims_deadline, parse_deadline, handle_deadline, ..self.clone() }
+    }
+
     /// How long `claims` may take.
     pub fn claims_deadline(&self) -> Duration {
         self.claims_deadline

@@ -117,6 +117,9 @@ impl Dispatch {
         let Some((plugin_name, settings)) = rules.sources.get(&receipt.source) else {
             return self.missing(format!("source {} is no longer configured", receipt.source));
         };
+        if let Some(reason) = rules.stopped_sources.get(&receipt.source) {
+            return self.missing(format!("source {} is stopped: {reason}", receipt.source));
+        }
         let plugin = self.registry.get(plugin_name);
         let provider = plugin.as_ref().and_then(|plugin| Some((plugin, plugin.provider()?)));
         let Some((plugin, info)) = provider else {

@@ -61,7 +61,10 @@ impl Dispatch {
         let rules = self.rules.load_full();
         let nothing = Grants::default();
         let grants = rules.handlers.get(&work.handler).unwrap_or(&nothing);
-        let ended = self.handled(&work, grants, began.0).await;
+        let ended = match rules.stopped_handlers.get(&work.handler) {
+            Some(reason) => self.missing(format!("handler {} is stopped: {reason}", work.handler)),
+            None => self.handled(&work, grants, began.0).await,
+        };
         self.commit_run(work, ended, &rules, began).await
     }
 

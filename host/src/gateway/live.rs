@@ -1,52 +1,70 @@
 //! What changes while the gateway runs: the plugins and the configuration.
 //!
-//! One task reads the files again when they may have changed. What is bad changes nothing and says
-//! why; what is good is swapped in whole, and work in flight finishes with what it began with.
+//! One task reads the configuration again when it may have changed, and takes what became of the
+//! plugins' files. What is bad changes nothing and says why; what is good is swapped in whole, and
+//! work in flight finishes with what it began with. Never waits for a compiler.
+
+mod plugins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use arc_swap::ArcSwap;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::unquoted::unquoted;
+use super::loading::Loading;
+use super::settings::{Place, Refusals, Settings};
 use super::{Parts, misfits};
 use crate::admin::{Ask, ConfigRow, PluginRow, Ready, ReloadRow, Report};
-use crate::claims::{ProofKind, ProviderInfo};
-use crate::config::{Config, Verify};
+use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::dispatch::{Dispatch, Rules};
 use crate::egress;
 use crate::ids::Name;
 use crate::ingest;
-use crate::metrics::{self, Metrics};
-use crate::plugin::{self, About, Face, Folder, Plugin, Registry, Reloaded};
+use crate::metrics::Metrics;
+use crate::plugin::{self, About, Plugin, Registry, Wish};
 use crate::reload::Watch;
 use crate::retry::RetryPolicy;
 use crate::secrets::Redaction;
-use crate::store::{self, Store};
+use crate::store::{self, Retention, Store};
+
+/// How long a start waits for plugins that have to be compiled: then it serves with those there are.
+const START_PATIENCE: Duration = Duration::from_secs(5);
+/// How long who asks for a reload waits for plugins that have to be compiled.
+const ASK_PATIENCE: Duration = Duration::from_secs(25);
 
 /// The plugins and the configuration as they are now, and how they change.
 pub(super) struct Live {
     path: PathBuf,
     config: Arc<Config>,
-    /// The last complaint about the file, so that each is made once.
+    /// The last complaints about the file and about the folder, so that each is made once.
     complaint: Option<String>,
-    folder: Folder,
+    folder_complaint: Option<String>,
+    loading: Loading,
+    settings: Settings,
+    /// The sources and handlers that their plugin refuses to work for.
+    stopped: Refusals,
     /// The files that are not what runs, by stem, and why.
     refused: BTreeMap<String, String>,
+    /// Of these, those that may do with another configuration.
+    not_admitted: BTreeSet<String>,
     watch: Watch,
+    asks: Vec<Waiting>,
+    reopening: JoinSet<Result<(), store::Error>>,
     rows: Arc<ArcSwap<Vec<PluginRow>>>,
     host: plugin::Host,
     registry: Arc<Registry>,
     store: Store,
     metrics: Metrics,
+    retention: Arc<ArcSwap<Retention>>,
     sources: Arc<ingest::Sources>,
     dispatch: Arc<Dispatch>,
     delivery: Arc<Delivery>,
@@ -56,22 +74,36 @@ pub(super) struct Live {
     admin_hosts: Arc<ArcSwap<Vec<String>>>,
 }
 
+/// Somebody who waits for what became of the files.
+struct Waiting {
+    ask: Ask,
+    report: Report,
+    until: Instant,
+}
+
 impl Live {
-    /// Loads the plugins and applies the configuration for the first time. A plugin that is bad is
-    /// reported and left out; settings that a plugin refuses end the start.
+    /// Applies the configuration for the first time and loads the plugins. A plugin that is bad is
+    /// reported and left out; one that takes long to compile comes later.
     pub(super) async fn start(path: &Path, config: Config, parts: &Parts) -> anyhow::Result<Self> {
         let mut live = Self {
             path: path.to_owned(),
-            folder: Folder::new(config.plugins.clone()),
+            loading: Loading::new(parts.host.clone(), config.plugins.clone()),
+            settings: Settings::default(),
+            stopped: Refusals::new(),
             refused: BTreeMap::new(),
+            not_admitted: BTreeSet::new(),
             config: Arc::new(config),
             complaint: None,
+            folder_complaint: None,
             watch: Watch::new(),
+            asks: Vec::new(),
+            reopening: JoinSet::new(),
             rows: Arc::default(),
             host: parts.host.clone(),
             registry: parts.registry.clone(),
             store: parts.store.clone(),
             metrics: parts.metrics.clone(),
+            retention: parts.retention.clone(),
             sources: parts.sources.clone(),
             dispatch: parts.dispatch.clone(),
             delivery: parts.delivery.clone(),
@@ -80,22 +112,41 @@ impl Live {
             telling: JoinSet::new(),
         };
         live.follow();
-        live.rescan().await?;
+        live.apply();
+        live.loading.look(Wish::default());
+        let until = Instant::now() + START_PATIENCE;
+        while !live.loading.is_done() {
+            // Only the waiting is cut off, and not the taking.
+            let Ok(news) = tokio::time::timeout_at(until, live.loading.next()).await else { break };
+            live.take(news).await;
+        }
         live.warn_of_missing();
-        live.apply(&live.config);
         Ok(live)
     }
 
-    /// Says which sources have no provider loaded, and why nothing can be stored.
+    /// Says which sources have no provider that works for them, and why nothing can be stored.
     pub(super) fn ready(&self) -> Ready {
         let (sources, registry) = (self.sources.clone(), self.registry.clone());
-        let store = self.store.clone();
+        let (store, rows) = (self.store.clone(), self.rows.clone());
         Ready(Arc::new(move || {
-            let loaded = |name: &Name| registry.get(name).is_some_and(|it| it.provider().is_some());
-            let sources = sources.load();
-            let missing = sources.iter().filter(|(_, source)| !loaded(&source.plugin));
-            let missing = missing.map(|(name, source)| {
-                format!("source {name}: plugin {} is not loaded", source.plugin)
+            let (sources, rows) = (sources.load(), rows.load());
+            let missing = sources.iter().filter_map(|(name, source)| {
+                let plugin = &source.plugin;
+                if let Some(reason) = &source.stopped {
+                    return Some(format!("source {name}: {reason}"));
+                }
+                if registry.get(plugin).is_some_and(|it| it.provider().is_some()) {
+                    return None;
+                }
+                let row = rows.iter().find(|row| row.name == plugin.as_str());
+                let why = match row {
+                    Some(PluginRow { loading: true, .. }) => {
+                        " yet: it is being compiled".to_owned()
+                    }
+                    Some(PluginRow { refused: Some(reason), .. }) => format!(": {reason}"),
+                    _ => String::new(),
+                };
+                Some(format!("source {name}: plugin {plugin} is not loaded{why}"))
             });
             let trouble = store.trouble().map(|error| chain(&error));
             missing.chain(trouble).collect()
@@ -114,189 +165,135 @@ impl Live {
         mut asked: mpsc::Receiver<Ask>,
         cancel: CancellationToken,
     ) -> anyhow::Result<()> {
-        loop {
-            let ask = tokio::select! {
-                () = cancel.cancelled() => return Ok(()),
-                () = self.watch.changed() => None,
-                Some(ask) = asked.recv() => Some(ask),
-            };
-            // The configuration first: it may say how a new plugin is set up.
-            let config = self.reload_config().await;
-            let plugins = self.rescan().await?;
-            if let Some(ask) = ask {
-                // Who asked may be gone by now.
-                drop(ask.send(Report { config, plugins }));
+        let living = async {
+            loop {
+                self.live(&mut asked).await?;
+                self.rows.store(Arc::new(self.plugin_rows()));
+                self.answer();
             }
+        };
+        tokio::select! {
+            () = cancel.cancelled() => Ok(()),
+            broken = living => broken,
         }
     }
 
-    async fn rescan(&mut self) -> anyhow::Result<Vec<ReloadRow>> {
-        let (host, registry, config) =
-            (self.host.clone(), self.registry.clone(), self.config.clone());
-        let mut folder = self.folder.clone();
-        let runtime = Handle::current();
-        let scan = move || {
-            let admit =
-                |plugin: &Arc<Plugin>| runtime.block_on(check_settings(&host, &config, plugin));
-            let scanned = folder.rescan(&host, &registry, &admit);
-            (folder, scanned)
-        };
-        let (folder, scanned) = tokio::task::spawn_blocking(scan)
-            .await
-            .context("failed to look through the plugins folder")?;
-        self.folder = folder;
-        let changes = match scanned {
-            Ok(changes) => changes,
-            Err(error) => {
-                let path = self.config.plugins.display();
-                warn!("failed to read the plugins folder {path}, changing nothing: {error}");
-                return Ok(Vec::new());
+    /// Does the next thing that there is to do.
+    async fn live(&mut self, asked: &mut mpsc::Receiver<Ask>) -> anyhow::Result<()> {
+        let patience = self.asks.iter().map(|waiting| waiting.until).min();
+        tokio::select! {
+            news = self.loading.next() => self.take(news).await,
+            () = self.watch.changed() => drop(self.reload(false).await),
+            Some(ask) = asked.recv() => {
+                let report = Report { config: self.reload(true).await, plugins: Vec::new() };
+                self.asks.push(Waiting { ask, report, until: Instant::now() + ASK_PATIENCE });
             }
-        };
-        let (mut rows, mut loaded) = (Vec::new(), Vec::new());
-        for (stem, change) in changes {
-            rows.extend(self.note(&stem, &change));
-            if let Reloaded::Loaded(plugin) = &change {
-                loaded.push(plugin.clone());
-                self.reopen(plugin).await?;
-            }
-        }
-        self.rows.store(Arc::new(self.plugin_rows()));
-        self.tell_misfits(loaded);
-        Ok(rows)
-    }
-
-    /// Receipts that an earlier version of this provider could not parse are tried again.
-    async fn reopen(&self, plugin: &Plugin) -> Result<(), store::Error> {
-        let of_it =
-            self.config.sources.iter().filter(|(_, source)| source.plugin == *plugin.name());
-        let sources: Vec<Name> = of_it.map(|(name, _)| name.clone()).collect();
-        if plugin.provider().is_none() || sources.is_empty() {
-            return Ok(());
-        }
-        let reopened = loop {
-            match self.store.reopen_parses(&sources, plugin.digest()).await {
-                Err(store::Error::Unavailable(_)) => self.store.available().await,
-                Err(error @ (store::Error::Damaged(_) | store::Error::Panicked(_))) => {
-                    let name = plugin.name();
-                    error!(plugin = %name, "failed to look for receipts to try again: {error}");
-                    return Ok(());
-                }
-                reopened => break reopened?,
-            }
-        };
-        if reopened.damaged > 0 {
-            let (name, damaged) = (plugin.name(), reopened.damaged);
-            warn!(plugin = %name, damaged, "dead letters that can't be read are not tried again");
-        }
-        if reopened.reopened > 0 {
-            let reopened = reopened.reopened;
-            info!(plugin = %plugin.name(), reopened, "trying receipts again that were dead letters");
+            Some(reopened) = self.reopening.join_next() => reopened??,
+            () = until(patience) => (),
         }
         Ok(())
     }
 
-    fn note(&mut self, stem: &str, change: &Reloaded) -> Option<ReloadRow> {
-        let (outcome, reason, counted) = match change {
-            Reloaded::Unchanged => return None,
-            Reloaded::Loaded(plugin) => {
-                self.refused.remove(stem);
-                info!(plugin = stem, digest = %plugin.digest(), "loaded a plugin");
-                ("loaded", None, metrics::Reloaded::Swapped)
-            }
-            Reloaded::Removed => {
-                self.refused.remove(stem);
-                warn!(plugin = stem, "a plugin's file is gone: it is no longer run");
-                ("removed", None, metrics::Reloaded::Removed)
-            }
-            Reloaded::Kept(error) => {
-                let reason = chain(error);
-                self.refused.insert(stem.to_owned(), reason.clone());
-                let kept = self.registered(stem).is_some();
-                let now = if kept { "keeping the last good one" } else { "there is none to keep" };
-                error!(plugin = stem, "failed to load a plugin, {now}: {reason}");
-                (if kept { "kept" } else { "refused" }, Some(reason), metrics::Reloaded::Kept)
-            }
-        };
-        if let Ok(name) = stem.parse() {
-            self.metrics.reload(&name, counted);
+    /// Reads the configuration, and has somebody look for plugins.
+    async fn reload(&mut self, asked: bool) -> ConfigRow {
+        // The configuration first: it may say how a new plugin is set up.
+        let (row, again) = self.reload_config().await;
+        self.loading.look(Wish { failed: asked, again });
+        row
+    }
+
+    /// Answers those who asked for a reload, once there is nothing to wait for or it takes too long.
+    fn answer(&mut self) {
+        let done = self.loading.is_done() && self.reopening.is_empty();
+        let now = Instant::now();
+        let (ended, waiting): (Vec<_>, Vec<_>) =
+            self.asks.drain(..).partition(|waiting| done || waiting.until <= now);
+        self.asks = waiting;
+        for Waiting { ask, mut report, .. } in ended {
+            report.plugins.extend(self.loading.unfinished().map(|stem| ReloadRow {
+                plugin: stem.to_owned(),
+                outcome: "loading",
+                reason: Some("it is still being compiled".to_owned()),
+            }));
+            // Who asked may be gone by now.
+            drop(ask.send(report));
         }
-        Some(ReloadRow { plugin: stem.to_owned(), outcome, reason })
     }
 
-    fn registered(&self, stem: &str) -> Option<Arc<Plugin>> {
-        self.registry.get(&stem.parse().ok()?)
-    }
-
-    fn plugin_rows(&self) -> Vec<PluginRow> {
-        let row = |plugin: &Arc<Plugin>| {
-            PluginRow::new(plugin, self.refused.get(plugin.name().as_str()).cloned())
-        };
-        let never_loaded = self.refused.iter().filter(|(stem, _)| self.registered(stem).is_none());
-        let mut rows: Vec<_> = self.registry.list().iter().map(row).collect();
-        rows.extend(never_loaded.map(|(stem, reason)| PluginRow::refused(stem, reason)));
-        rows
-    }
-
-    async fn reload_config(&mut self) -> ConfigRow {
+    /// What became of the configuration, and the files that may load with it although they did not.
+    async fn reload_config(&mut self) -> (ConfigRow, BTreeSet<String>) {
         match self.changed_config().await {
             Ok(None) => {
                 self.complaint = None;
-                ConfigRow { outcome: "unchanged", reason: None }
+                (ConfigRow { outcome: "unchanged", reason: None }, BTreeSet::new())
             }
-            Ok(Some(config)) => {
+            Ok(Some((config, stopped))) => {
                 if let Err(error) = self.delivery.egress().reload(egress_config(&config)) {
                     error!("failed to apply [egress], keeping the last good one: {error}");
                 }
                 self.complaint = None;
                 config.warnings.iter().for_each(|warning| warn!("{warning}"));
                 self.config = Arc::new(config);
-                self.apply(&self.config);
-                // What was refused for its settings may do now.
-                self.folder.forget_refused();
+                self.stopped = stopped;
+                self.apply();
                 self.warn_of_missing();
                 let all = self.registry.list();
                 self.tell_misfits(all);
                 self.follow();
                 info!(path = %self.path.display(), "applied the changed configuration");
-                ConfigRow { outcome: "applied", reason: None }
+                let again = std::mem::take(&mut self.not_admitted);
+                (ConfigRow { outcome: "applied", reason: None }, again)
             }
             Err(error) => {
-                let reason = format!("{error:#}").replace('\n', "; ");
+                let reason = chain(error.as_ref()).replace('\n', "; ");
                 if self.complaint.as_ref() != Some(&reason) {
                     error!(
                         "failed to apply the configuration, keeping the last good one: {reason}"
                     );
                     self.complaint = Some(reason.clone());
                 }
-                ConfigRow { outcome: "kept", reason: Some(reason) }
+                (ConfigRow { outcome: "kept", reason: Some(reason) }, BTreeSet::new())
             }
         }
     }
 
-    /// The configuration if it is another than before and can be worked with.
-    async fn changed_config(&self) -> anyhow::Result<Option<Config>> {
+    /// The configuration if it is another than before and can be worked with, and what it leaves
+    /// stopped of what was stopped before.
+    async fn changed_config(&mut self) -> anyhow::Result<Option<(Config, Refusals)>> {
         let path = self.path.clone();
         let loaded = tokio::task::spawn_blocking(move || Config::load(&path)).await??;
         self.redaction.learn(&loaded.secrets);
         if loaded.fingerprint == self.config.fingerprint {
             return Ok(None);
         }
+        let mut stopped = Refusals::new();
         for plugin in self.registry.list().iter() {
-            let checked = check_settings(&self.host, &loaded, plugin).await;
-            checked.map_err(|reason| anyhow!("{reason}"))?;
+            let refusals = self.settings.refusals(&self.host, &loaded, plugin).await;
+            for (place, reason) in refusals {
+                if !self.stopped.contains_key(&place) {
+                    return Err(anyhow!("{reason}"));
+                }
+                stopped.insert(place, reason);
+            }
         }
-        let fixed = |config: &Config| {
-            let Config { listen, admin, data, plugins, limits, retention, .. } = config;
-            (*listen, *admin, data.clone(), plugins.clone(), limits.clone(), retention.clone())
-        };
-        if fixed(&loaded) != fixed(&self.config) {
-            warn!("listen, admin, data, plugins, limits and retention change only with a restart");
+        if loaded.needs_restart(&self.config) {
+            warn!(
+                "listen, admin, data, plugins and the limits that size a queue or a pool change \
+                 only with a restart"
+            );
         }
-        Ok(Some(loaded))
+        Ok(Some((loaded, stopped)))
     }
 
-    fn apply(&self, config: &Config) {
+    /// Has every part work by the configuration, without what is stopped.
+    fn apply(&self) {
+        let config = &self.config;
+        // Endpoints come first, so that no event is routed to one that delivery does not know; and
+        // sources last, so that none takes what could not be parsed yet.
+        let endpoints = config.endpoints.iter();
+        self.delivery.configure(
+            endpoints.map(|(name, (_, endpoint))| (name.clone(), endpoint.clone())).collect(),
+        );
         let delays = config.endpoints.values().map(|(_, endpoint)| endpoint.retry.longest_delay());
         let plugins = [RetryPolicy::plugins(), RetryPolicy::deliveries()];
         let delays = delays.chain(plugins.iter().map(RetryPolicy::longest_delay));
@@ -306,30 +303,43 @@ impl Live {
             .iter()
             .map(|(name, source)| (name.clone(), (source.plugin.clone(), source.settings.clone())));
         let subscriptions = config.endpoints.iter();
+        let (mut stopped_sources, mut stopped_handlers) = (BTreeMap::new(), BTreeMap::new());
+        for (place, reason) in &self.stopped {
+            match place {
+                Place::Source(name) => stopped_sources.insert(name.clone(), reason.clone()),
+                Place::Handler(name) => stopped_handlers.insert(name.clone(), reason.clone()),
+            };
+        }
+        let mut sources = config.sources.clone();
+        for (name, reason) in &stopped_sources {
+            if let Some(source) = sources.get_mut(name) {
+                source.stopped = Some(reason.as_str().into());
+            }
+        }
         self.dispatch.rules.store(Arc::new(Rules {
             sources: settings.collect(),
             handlers: config.handlers.clone(),
             subscriptions: subscriptions
                 .map(|(name, (patterns, _))| (name.clone(), patterns.clone()))
                 .collect(),
+            stopped_sources,
+            stopped_handlers,
         }));
-        let endpoints = config.endpoints.iter();
-        self.delivery.configure(
-            endpoints.map(|(name, (_, endpoint))| (name.clone(), endpoint.clone())).collect(),
-        );
-        self.sources.store(Arc::new(config.sources.clone()));
+        self.sources.store(Arc::new(sources));
+        self.host.set_deadlines(super::deadlines(&config.limits));
+        self.retention.store(Arc::new(config.retention.clone()));
         self.admin_hosts.store(Arc::new(config.admin_hosts.clone()));
     }
 
     /// Says which secrets can't be keys. Beside everything else: nothing waits for it.
-    fn tell_misfits(&mut self, plugins: Vec<Arc<Plugin>>) {
+    pub(super) fn tell_misfits(&mut self, plugins: Vec<Arc<Plugin>>) {
         let (host, config) = (self.host.clone(), self.config.clone());
         while self.telling.try_join_next().is_some() {}
         self.telling.spawn(async move {
             for plugin in plugins.iter().filter(|plugin| plugin.provider().is_some()) {
                 let file = config.plugins.join(format!("{}.wasm", plugin.name()));
-                let read = move || std::fs::read(file).map(|wasm| About::of_file(&wasm));
-                let Ok(Ok(about)) = tokio::task::spawn_blocking(read).await else { continue };
+                let read = move || About::of_path(&file);
+                let Ok(about) = tokio::task::spawn_blocking(read).await else { continue };
                 for misfit in misfits(&host, &config, plugin, &about).await {
                     warn!("{misfit}");
                 }
@@ -364,67 +374,26 @@ pub(super) fn egress_config(config: &Config) -> egress::Config {
     egress::Config { allow: config.egress_allow.clone(), ..egress::Config::default() }
 }
 
-/// An error with its causes, in one line.
+/// An error with its causes, in one line, and none of it twice.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }
 
-/// Asks the plugin whether it can work with what the operator wrote for it.
-pub(crate) async fn check_settings(
-    host: &plugin::Host,
-    config: &Config,
-    plugin: &Arc<Plugin>,
-) -> Result<(), String> {
-    let name = plugin.name();
-    let mut asked = Vec::new();
-    if let Some(info) = plugin.provider() {
-        check_keys(config, plugin.name(), info)?;
-        let sources = config.sources.iter().filter(|(_, source)| source.plugin == *name);
-        asked.extend(sources.map(|(at, source)| {
-            (Face::Provider, source.settings.clone(), format!("[sources.{at}]"))
-        }));
+/// The plugin that works for a source or as a handler.
+fn plugin_of<'a>(config: &'a Config, place: &'a Place) -> Option<&'a Name> {
+    match place {
+        Place::Source(name) => config.sources.get(name).map(|source| &source.plugin),
+        Place::Handler(name) => Some(name),
     }
-    if plugin.handler().is_some() {
-        let settings = config.handlers.get(name).map_or("{}".into(), |it| it.settings.clone());
-        asked.push((Face::Handler, settings, format!("[handlers.{name}]")));
-    }
-    for (face, settings, place) in asked {
-        let checked = host.check(plugin, face, &settings).await;
-        let checked = checked.map_err(|error| error.to_string()).flatten();
-        checked.map_err(|reason| {
-            let reason = unquoted(&settings, reason);
-            format!("plugin {name} refuses the config of {place}: {reason}")
-        })?;
-    }
-    Ok(())
 }
 
-/// Whether the operator allows to ask for keys where the provider has them, and nowhere else.
-fn check_keys(config: &Config, plugin: &Name, info: &ProviderInfo) -> Result<(), String> {
-    let hosts: BTreeSet<&str> =
-        info.key_places.iter().filter_map(|place| place.url.host_str()).collect();
-    for (at, source) in config.sources.iter().filter(|(_, source)| source.plugin == *plugin) {
-        if source.verify == Verify::None {
-            continue;
-        }
-        if source.keys_from.iter().any(|host| !hosts.contains(host.as_str())) {
-            let hosts: Vec<_> = hosts.into_iter().collect();
-            let hosts = if hosts.is_empty() { "none".to_owned() } else { hosts.join(", ") };
-            return Err(format!(
-                "keys_from of [sources.{at}] names a host where plugin {plugin} has no keys; its \
-                 hosts are: {hosts}"
-            ));
-        }
-        let nothing_else = info.proofs == [ProofKind::Signature] && !hosts.is_empty();
-        if source.keys_from.is_empty() && nothing_else {
-            let hosts: Vec<_> = hosts.into_iter().collect();
-            return Err(format!(
-                "plugin {plugin} has its keys at other hosts; allow those that [sources.{at}] may \
-                 ask: keys_from = [...] out of {}",
-                hosts.join(", ")
-            ));
-        }
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
-    Ok(())
 }

@@ -4,8 +4,10 @@
 //! retention's to say and the store's to do. A sweep that fails is told and counted and tried again;
 //! it never ends the gateway.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
@@ -31,7 +33,7 @@ pub(super) struct Sweeping {
     pub(super) store: Store,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
-    pub(super) retention: Retention,
+    pub(super) retention: Arc<ArcSwap<Retention>>,
 }
 
 /// A failure that lasts.
@@ -59,9 +61,9 @@ impl Sweeping {
             let swept = tokio::select! {
                 () = clock.reached(Some(due)) => {
                     due = clock.now().after(PAUSE);
-                    store.sweep(retention).await
+                    store.sweep(&retention.load()).await
                 }
-                () = store.has_grown(PACK_BYTES) => store.pack(retention).await,
+                () = store.has_grown(PACK_BYTES) => store.pack(&retention.load()).await,
             };
             match swept {
                 Ok(swept) => self.succeeded(swept, &mut trouble),
@@ -108,7 +110,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp(1_700_000_000_000));
         let store = Store::open(&store::Config::at(folder.path()), clock.clone()).unwrap();
-        let (metrics, retention) = (Metrics::new(), Retention::default());
+        let (metrics, retention) = (Metrics::new(), Arc::default());
         let sweeping = Sweeping { store, clock, metrics, retention };
         let failure = store::Error::Panicked("one".into());
         let mut trouble = None;

@@ -3,6 +3,8 @@
 //! The only error of ingest that becomes an answer. All reasons for which evidence does not hold
 //! have one body; the reason itself is logged and counted, never sent.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -36,6 +38,8 @@ pub(super) enum Rejection {
     SourceBusy,
     #[error("its provider plugin {0} is not loaded")]
     NoPlugin(Name),
+    #[error("its source is stopped: {0}")]
+    Stopped(Arc<str>),
     #[error("its provider plugin failed to read it: {0}")]
     Plugin(CallError),
     #[error("{}", .0.reason)]
@@ -70,7 +74,9 @@ impl Rejection {
             | Self::SourceBusy
             | Self::Plugin(CallError::Busy)
             | Self::Store(store::Error::Full | store::Error::Unavailable(_)) => Answered::Busy,
-            Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => Answered::Failed,
+            Self::NoPlugin(_) | Self::Stopped(_) | Self::Plugin(_) | Self::Store(_) => {
+                Answered::Failed
+            }
         }
     }
 
@@ -101,9 +107,12 @@ impl Rejection {
             | Self::NothingAsked(status) => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::UNAUTHORIZED)
             }
-            Self::GaveWay | Self::Busy | Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::GaveWay
+            | Self::Busy
+            | Self::NoPlugin(_)
+            | Self::Stopped(_)
+            | Self::Plugin(_)
+            | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -119,9 +128,12 @@ impl Rejection {
             Self::Claims(..) | Self::Evidence(..) | Self::Key(..) | Self::NothingAsked(_) => {
                 "not verified"
             }
-            Self::GaveWay | Self::Busy | Self::NoPlugin(_) | Self::Plugin(_) | Self::Store(_) => {
-                "try again later"
-            }
+            Self::GaveWay
+            | Self::Busy
+            | Self::NoPlugin(_)
+            | Self::Stopped(_)
+            | Self::Plugin(_)
+            | Self::Store(_) => "try again later",
         }
     }
 }

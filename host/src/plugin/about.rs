@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wasmparser::{Parser, Payload};
 
+use super::wasm::FILE_BYTES_MAX;
+use crate::regular_file;
+
 const SECTION: &str = "hookgate:about";
 /// Most bytes of the section.
 const SECTION_BYTES_MAX: usize = 512 << 10;
@@ -120,6 +123,12 @@ impl About {
         });
         let json = found.next().filter(|json| json.len() <= SECTION_BYTES_MAX);
         json.and_then(|json| serde_json::from_slice(json).ok()).unwrap_or_default()
+    }
+
+    /// What a plugin file at a path says of itself; nothing, if it can't be read.
+    pub fn of_path(path: &Path) -> Self {
+        let read = regular_file::read(path, FILE_BYTES_MAX);
+        read.map(|wasm| Self::of_file(&wasm)).unwrap_or_default()
     }
 
     /// The file with this in it.

@@ -4,9 +4,11 @@
 //! calls here run on the lanes' threads, in turn for each source or handler; what comes back has been
 //! checked against the contract.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::thread;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use wasmtime::component::Instance;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 
@@ -131,7 +133,7 @@ impl Host {
         request: &Arc<Request>,
     ) -> Result<Result<Claims, Refusal>, CallError> {
         let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
-        let (context, deadline) = (self.context(settings), self.0.config.deadlines.claims);
+        let (context, deadline) = (self.context(settings), self.deadlines().claims);
         let call = move || claim(&plugin, context, deadline, &request);
         self.0.lanes.claims.call(Some(source), call).await?
     }
@@ -143,7 +145,7 @@ impl Host {
         settings: &Arc<str>,
         request: &Request,
     ) -> Result<Result<Claims, Refusal>, CallError> {
-        claim(plugin, self.context(settings), self.0.config.deadlines.claims, request)
+        claim(plugin, self.context(settings), self.deadlines().claims, request)
     }
 
     /// Asks a provider what a receipt means. Its events are given `source`.
@@ -159,7 +161,7 @@ impl Host {
         // An event may hold all of the body.
         let bytes_max = YIELD_BYTES_MAX + request.body.len();
         context.lift_bytes_max = 2 * bytes_max;
-        let deadline = self.0.config.deadlines.parse;
+        let deadline = self.deadlines().parse;
         let given = source.clone();
         let call = move || {
             let (parsed, context) = enter(&plugin, context, deadline, |store, instance| {
@@ -196,7 +198,7 @@ impl Host {
         let handler = plugin.name.clone();
         let mut context = self.context(settings);
         context.run = Some(Run::new(Arc::clone(grant), state));
-        let deadline = self.0.config.deadlines.handle;
+        let deadline = self.deadlines().handle;
         let call = move || {
             let (handled, context) = enter(&plugin, context, deadline, |store, instance| {
                 let guest = plugin.handler_in(store, instance)?;
@@ -217,24 +219,31 @@ impl Host {
     }
 
     /// Asks a plugin whether it can work with these settings; what it has against them is for the
-    /// operator.
+    /// operator. On a thread of its own: a reload waits for no lane.
     pub async fn check(
         &self,
         plugin: &Arc<Plugin>,
         face: Face,
         settings: &Arc<str>,
     ) -> Result<Result<(), String>, CallError> {
-        let plugin = Arc::clone(plugin);
-        let context = self.context(settings);
-        let deadline = self.0.config.deadlines.check;
+        let (plugin, parts) = (Arc::clone(plugin), Arc::clone(&self.0));
+        let (context, deadline) = (self.context(settings), self.deadlines().check);
+        let (answer, answered) = oneshot::channel();
         let call = move || {
+            let _turn = parts.describing.lock().unwrap_or_else(PoisonError::into_inner);
             let (checked, _) = enter(&plugin, context, deadline, |store, instance| match face {
                 Face::Provider => plugin.provider_in(store, instance)?.call_check(store),
                 Face::Handler => plugin.handler_in(store, instance)?.call_check(store),
             });
-            Ok(checked?.map_err(|reason| shortened(&reason, TEXT_BYTES_MAX)))
+            let checked = checked.map(|it| it.map_err(|reason| shortened(&reason, TEXT_BYTES_MAX)));
+            // Who asked may be gone by now.
+            drop(answer.send(checked));
         };
-        self.0.lanes.parse.call(None, call).await?
+        let thread = thread::Builder::new().stack_size(engine::THREAD_STACK_BYTES);
+        let started = thread.name("plugin-check".to_owned()).spawn(call);
+        started.map_err(|error| CallError::Host(format!("failed to start a thread: {error}")))?;
+        let gone = |_| Err(LaneError::Panicked("over a check".to_owned()).into());
+        answered.await.unwrap_or_else(gone)
     }
 
     /// Asks a provider for the request that it would send with these digests. For developers.
@@ -249,7 +258,7 @@ impl Host {
         let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
         let mut context = self.context(settings);
         context.lift_bytes_max += 2 * request.body.len();
-        let deadline = self.0.config.deadlines.parse;
+        let deadline = self.deadlines().parse;
         let call = move || {
             let digests: Vec<&[u8]> = digests.iter().map(Vec::as_slice).collect();
             let (signed, _) = enter(&plugin, context, deadline, |store, instance| {

@@ -43,9 +43,15 @@ pub(super) fn run(
     let (sender, receiver) = mpsc::channel();
     let said = thread::scope(|scope| {
         // A child that reads no further says why by how it ends.
-        scope.spawn(move || stdin.write_all(input).is_ok());
+        let give = move || stdin.write_all(input).is_ok();
         // Standard error closes with the child: its end is noticed without asking again and again.
-        scope.spawn(move || sender.send(read_end(stderr)).is_ok());
+        let hear = move || sender.send(read_end(stderr)).is_ok();
+        let given = thread::Builder::new().spawn_scoped(scope, give).map(drop);
+        let heard = given.and_then(|()| thread::Builder::new().spawn_scoped(scope, hear).map(drop));
+        if let Err(error) = heard {
+            child.kill()?;
+            return Err(error.into());
+        }
         match receiver.recv_timeout(limit) {
             Ok(said) => Ok(said?),
             Err(_) => {

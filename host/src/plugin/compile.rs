@@ -1,251 +1,203 @@
-//! From a component to native code, and where that is kept.
+//! From the bytes of a plugin file to native code.
 //!
-//! Compiling is the one thing that a plugin's bytes can make slow or huge, so it happens in a child
-//! process with limits of its own, one at a time. What comes out lies in a folder that only we may
-//! write, because loading it is trusting it; nothing from the plugins directory ever gets there
-//! uncompiled.
+//! Decoding and compiling are what a plugin's bytes can make slow, huge, recursive or panic, so both
+//! happen in a child process with limits of its own. What comes out lies in the [`Cache`]; nothing
+//! from the plugins directory ever gets there uncompiled, and no file is decoded in this process.
 
-use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit};
-use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::BoxError;
-use super::child::{self, ChildError, Ended};
-use super::engine;
-use super::wasm::FILE_BYTES_MAX;
+use super::cache::{self, Cache};
+use super::compiling;
+use super::load::{LoadError, in_one_line};
+use super::wasm::to_component;
 
-/// Who compiles.
+/// Who decodes and compiles.
 #[derive(Debug, Clone)]
 pub enum Compiler {
-    /// This program, run again as `<program> compile-plugin <output>`: see [`compile_child`].
+    /// This program, run again as `<program> compile-plugin <output>`: see
+    /// [`compile_child`](super::compile_child).
     Child(PathBuf),
-    /// A thread of this process. For tests, and for a developer's own plugins.
+    /// A thread of this process, which a file can bring down. For tests with files of their own.
     InProcess,
 }
 
-/// The hidden argument under which the program compiles.
-pub const COMPILE_ARGUMENT: &str = "compile-plugin";
+/// The decoder and the compiler are recursive. Addresses, of which only what is used costs memory.
+const STACK_BYTES: usize = 64 << 20;
 
-/// How long a child may take.
-const WALL_MAX: Duration = Duration::from_secs(120);
-const CPU_SECONDS_MAX: u64 = 120;
-const ADDRESS_SPACE_MAX: u64 = 4 << 30;
-/// The child yields to everything that serves.
-const NICENESS: i32 = 10;
-/// The compiler is recursive.
-const COMPILE_STACK_BYTES: usize = 16 << 20;
-/// A component made from a module is larger than its file by an adapter.
-const COMPONENT_BYTES_MAX: usize = FILE_BYTES_MAX + (1 << 20);
-
-/// Why there is no compiled code.
+/// Why there is no compiled code, for a reason that is not the file's.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     /// The compiler refused the component.
     #[error("the compiler refused it: {0}")]
-    Refused(#[source] BoxError),
-    /// The compiler panicked over it.
-    #[error("the compiler panicked")]
-    Panicked,
-    /// The child ended badly.
-    #[error("the compiling process failed ({status}): {complaint}")]
+    Refused(String),
+    /// The child failed at something else than the file.
+    #[error("the compiling process failed ({how})")]
     Child {
-        /// How it ended.
-        status: std::process::ExitStatus,
-        /// What it said.
-        complaint: String,
+        /// How it ended, and what it said.
+        how: String,
     },
     /// The child was killed.
-    #[error("compiling took longer than {} s", WALL_MAX.as_secs())]
-    TooLong,
+    #[error("compiling took longer than {seconds} s")]
+    TooLong {
+        /// How long it may take.
+        seconds: u64,
+    },
     /// A file or process could not be had.
-    #[error("failed to {attempt}: {source}")]
+    #[error("failed to {attempt}: {error}")]
     Io {
         /// What was attempted.
         attempt: &'static str,
-        /// Why not.
-        source: io::Error,
+        /// Why it failed.
+        error: io::Error,
     },
 }
 
-fn failed(attempt: &'static str) -> impl FnOnce(io::Error) -> CompileError {
-    move |source| CompileError::Io { attempt, source }
+pub(super) fn failed(attempt: &'static str) -> impl FnOnce(io::Error) -> CompileError {
+    move |error| CompileError::Io { attempt, error }
 }
 
-/// Compiles, or finds what was compiled before.
+/// Compiles, and finds again what was compiled.
 #[derive(Debug)]
 pub(super) struct Compile {
     compiler: Compiler,
-    cache: Option<PathBuf>,
-    /// One at a time: the other cores serve.
-    turn: Mutex<()>,
+    cache: Option<Cache>,
 }
 
 impl Compile {
     /// Compiled code is kept in `cache`, which is made private if it is not.
     pub(super) fn new(compiler: Compiler, cache: Option<PathBuf>) -> io::Result<Self> {
-        if let Some(folder) = &cache {
-            make_private(folder)?;
-        }
-        Ok(Self { compiler, cache, turn: Mutex::new(()) })
+        let program = match &compiler {
+            Compiler::Child(program) => Some(program.as_path()),
+            Compiler::InProcess => None,
+        };
+        let cache = cache.map(|folder| Cache::open(folder, program)).transpose()?;
+        Ok(Self { compiler, cache })
     }
 
-    /// The native code of a component.
-    pub(super) fn component(
-        &self,
-        engine: &Engine,
-        wasm: &[u8],
-    ) -> Result<Component, CompileError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Whether it is known what becomes of this file, so that [`Compile::file`] answers at once.
+    pub(super) fn knows(&self, engine: &Engine, file: &[u8]) -> bool {
+        let known =
+            |cache: &Cache| cache.code(engine, file).exists() || cache.note(engine, file).is_some();
+        self.cache.as_ref().is_some_and(known)
+    }
+
+    /// The native code of a plugin file.
+    pub(super) fn file(&self, engine: &Engine, file: &[u8]) -> Result<Component, LoadError> {
         let Some(cache) = &self.cache else {
             let folder = tempfile::tempdir().map_err(failed("make a folder to compile into"))?;
-            return self.compile(engine, wasm, &folder.path().join("plugin.cwasm"));
+            return self.compile(engine, file, &folder.path().join("plugin.cwasm"));
         };
-        let file = cache.join(file_name(engine, wasm));
-        if file.exists() {
-            match open(engine, &file) {
-                Ok(component) => return Ok(component),
+        let code = cache.code(engine, file);
+        if code.exists() {
+            match open(engine, &code) {
+                Ok(component) => {
+                    cache::touch(&code);
+                    return Ok(component);
+                }
                 Err(error) => {
-                    tracing::warn!(%error, file = %file.display(), "compiled code is no good");
-                    fs::remove_file(&file).map_err(failed("remove compiled code"))?;
+                    tracing::warn!(%error, file = %code.display(), "compiled code is no good");
+                    std::fs::remove_file(&code).map_err(failed("remove compiled code"))?;
                 }
             }
         }
-        self.compile(engine, wasm, &file)
+        if let Some(how) = cache.note(engine, file) {
+            return Err(LoadError::Broke { how });
+        }
+        let compiled = self.compile(engine, file, &code);
+        match &compiled {
+            Ok(_) => cache.tidy(),
+            Err(LoadError::Broke { how }) => {
+                let kept = cache.keep_note(engine, file, how);
+                kept.map_err(failed("remember what broke the compiling process"))?;
+            }
+            Err(_) => (),
+        }
+        compiled
     }
 
-    /// Compiles to a file beside `file`, moves it there when it is whole, and opens it.
-    fn compile(
-        &self,
-        engine: &Engine,
-        wasm: &[u8],
-        file: &Path,
-    ) -> Result<Component, CompileError> {
-        let folder = file.parent().expect("the file is in a folder");
+    /// Compiles to a file beside `code`, moves it there when it is whole, and opens it.
+    fn compile(&self, engine: &Engine, file: &[u8], code: &Path) -> Result<Component, LoadError> {
+        let folder = code.parent().expect("the file is in a folder");
         let part = tempfile::NamedTempFile::new_in(folder).map_err(failed("make a file"))?;
         match &self.compiler {
-            Compiler::Child(program) => compile_by_child(program, wasm, part.path())?,
+            Compiler::Child(program) => compiling::by_child(program, file, part.path())?,
             Compiler::InProcess => {
-                let code = precompile(engine, wasm)?;
-                write_synced(part.path(), &code).map_err(failed("write compiled code"))?;
+                let native = translate(engine, file)?;
+                compiling::write_synced(part.path(), &native)
+                    .map_err(failed("write compiled code"))?;
             }
         }
-        part.persist(file).map_err(|error| error.error).map_err(failed("keep compiled code"))?;
-        open(engine, file)
+        part.persist(code).map_err(|error| error.error).map_err(failed("keep compiled code"))?;
+        Ok(open(engine, code)?)
     }
 }
 
 /// Maps compiled code into memory.
 #[expect(unsafe_code, reason = "running compiled code is what it is for")]
-fn open(engine: &Engine, file: &Path) -> Result<Component, CompileError> {
-    // SAFETY: the file was written by `precompile` and by nothing else: it lies in a folder that
+fn open(engine: &Engine, code: &Path) -> Result<Component, CompileError> {
+    // SAFETY: the file was written by `translate` and by nothing else: it lies in a folder that
     // only this user may write, under a name that only this module gives, is moved there when it
     // is whole, and is never written again.
-    let component = unsafe { Component::deserialize_file(engine, file) };
-    component.map_err(|error| CompileError::Refused(error.into()))
+    let component = unsafe { Component::deserialize_file(engine, code) };
+    component.map_err(|error| CompileError::Refused(in_one_line(error.as_ref())))
 }
 
-/// Of the component's bytes and of everything that decides how they are compiled.
-fn file_name(engine: &Engine, wasm: &[u8]) -> String {
-    let mut settings = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut settings);
-    format!("{}-{:016x}.cwasm", hex::encode(Sha256::digest(wasm)), settings.finish())
-}
-
-fn make_private(folder: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let metadata = fs::metadata(folder)?;
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err(io::Error::other("it belongs to another user, who could put code into it"));
-    }
-    if metadata.mode() & 0o077 != 0 {
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-    }
-    Ok(())
-}
-
-/// Compiles on a thread with a stack for it, where a panic ends nothing else.
-fn precompile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, CompileError> {
-    let compiled = thread::scope(|scope| {
-        let compiler = thread::Builder::new().stack_size(COMPILE_STACK_BYTES);
-        let compiler = compiler.spawn_scoped(scope, || engine.precompile_component(wasm));
-        Ok(compiler.map_err(failed("start a compiling thread"))?.join())
-    })?;
-    let compiled = compiled.map_err(|_| CompileError::Panicked)?;
-    compiled.map_err(|error| CompileError::Refused(error.into()))
-}
-
-fn write_synced(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(file)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn compile_by_child(program: &Path, wasm: &[u8], out: &Path) -> Result<(), CompileError> {
-    let mut command = Command::new(program);
-    // Secrets may be in the environment.
-    command.arg(COMPILE_ARGUMENT).arg(out).env_clear();
-    match child::run(&mut command, wasm, WALL_MAX) {
-        Ok(ended) if ended.status.success() => Ok(()),
-        Ok(Ended { status, said }) => Err(CompileError::Child { status, complaint: said }),
-        Err(ChildError::TooLong) => Err(CompileError::TooLong),
-        Err(ChildError::Io(source)) => Err(failed("run the compiling process")(source)),
-    }
-}
-
-/// What the program does when its first argument is [`COMPILE_ARGUMENT`]: compiles the component on
-/// its standard input to the file `out`, within limits that it sets itself. An error is for the
-/// caller to print to standard error before it exits with 1.
-pub fn compile_child(out: &Path) -> Result<(), CompileError> {
-    limit_myself().map_err(|error| failed("limit the compiling process")(error.into()))?;
-    let mut wasm = Vec::new();
-    let most = COMPONENT_BYTES_MAX as u64;
-    io::stdin().take(most).read_to_end(&mut wasm).map_err(failed("read the component"))?;
-    let engine = engine::on_demand().map_err(|error| CompileError::Refused(error.into()))?;
-    let code = precompile(&engine, &wasm)?;
-    write_synced(out, &code).map_err(failed("write compiled code"))
-}
-
-fn limit_myself() -> rustix::io::Result<()> {
-    let limit = |most| Rlimit { current: Some(most), maximum: Some(most) };
-    rustix::process::setrlimit(Resource::As, limit(ADDRESS_SPACE_MAX))?;
-    rustix::process::setrlimit(Resource::Cpu, limit(CPU_SECONDS_MAX))?;
-    rustix::process::nice(NICENESS).map(drop)
+/// Decodes and compiles on a thread with a stack for it, where a panic ends nothing else.
+pub(super) fn translate(engine: &Engine, file: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let work = || {
+        let component = to_component(file)?;
+        let native = engine.precompile_component(&component);
+        Ok(native.map_err(|error| CompileError::Refused(in_one_line(error.as_ref())))?)
+    };
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK_BYTES);
+        let thread = thread.spawn_scoped(scope, work).map_err(failed("start a thread"))?;
+        let panicked = |_| Err(LoadError::Broke { how: "the compiler panicked".to_owned() });
+        thread.join().unwrap_or_else(panicked)
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use super::super::engine;
     use super::*;
 
-    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+    /// A handler without functions: the compiler takes it.
+    fn wasm() -> Vec<u8> {
+        let export = "hookgate:plugin/handler@";
+        let version = super::super::interfaces::VERSION;
+        wat::parse_str(format!(
+            r#"(component (instance $none) (export "{export}{version}" (instance $none)))"#
+        ))
+        .unwrap()
+    }
 
-    fn entries(folder: &Path) -> Vec<PathBuf> {
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    fn entries(folder: &Path, end: &str) -> usize {
+        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|it| it == end)).count()
     }
 
     #[test]
     fn what_was_compiled_is_found_again() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = folder.path().join("cache");
         let engine = engine::on_demand().unwrap();
-        let compile = Compile::new(Compiler::InProcess, Some(cache.clone())).unwrap();
-        compile.component(&engine, COMPONENT).unwrap();
+        let cache = || Some(folder.path().to_owned());
+        let compile = Compile::new(Compiler::InProcess, cache()).unwrap();
+        assert!(!compile.knows(&engine, &wasm()));
+        compile.file(&engine, &wasm()).unwrap();
 
         let none = Compiler::Child(PathBuf::from("/nowhere"));
-        let compile = Compile::new(none, Some(cache.clone())).unwrap();
-        compile.component(&engine, COMPONENT).unwrap();
-        assert_eq!(entries(&cache).len(), 1);
-        assert_eq!(fs::metadata(&cache).unwrap().mode() & 0o777, 0o700);
+        let compile = Compile::new(none, cache()).unwrap();
+        assert!(compile.knows(&engine, &wasm()));
+        compile.file(&engine, &wasm()).unwrap();
+        assert_eq!(entries(folder.path(), "cwasm"), 1);
     }
 
     #[test]
@@ -253,17 +205,47 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let engine = engine::on_demand().unwrap();
         let compile = Compile::new(Compiler::InProcess, Some(folder.path().to_owned())).unwrap();
-        let file = folder.path().join(file_name(&engine, COMPONENT));
-        fs::write(&file, b"not code").unwrap();
-        compile.component(&engine, COMPONENT).unwrap();
-        assert!(fs::metadata(&file).unwrap().len() > 100);
+        let code = Cache::open(folder.path().to_owned(), None).unwrap().code(&engine, &wasm());
+        fs::write(&code, b"not code").unwrap();
+        compile.file(&engine, &wasm()).unwrap();
+        assert!(fs::metadata(&code).unwrap().len() > 100);
     }
 
     #[test]
-    fn a_child_that_fails_is_heard() {
-        let compile = Compile::new(Compiler::Child(PathBuf::from("/bin/false")), None).unwrap();
+    fn a_child_that_fails_at_something_else_is_heard_and_the_file_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let compiler = Compiler::Child(PathBuf::from("/bin/false"));
+        let compile = Compile::new(compiler, Some(folder.path().to_owned())).unwrap();
         let engine = engine::on_demand().unwrap();
-        let error = compile.component(&engine, COMPONENT).unwrap_err();
-        assert!(matches!(error, CompileError::Child { .. }), "{error}");
+        for _ in 0..2 {
+            let error = compile.file(&engine, &wasm()).unwrap_err();
+            assert!(matches!(error, LoadError::Compile(CompileError::Child { .. })), "{error}");
+            assert!(!compile.knows(&engine, &wasm()));
+        }
+    }
+
+    #[test]
+    fn a_file_that_kills_the_child_is_not_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("compiler");
+        let said = "thread 'x' has overflowed its stack";
+        let script = format!(
+            "#!/bin/sh\necho >> '{}.ran'\necho \"{said}\" >&2\nkill -ABRT $$\n",
+            program.display()
+        );
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let engine = engine::on_demand().unwrap();
+        for _start in 0..2 {
+            let compiler = Compiler::Child(program.clone());
+            let cache = folder.path().join("cache");
+            let compile = Compile::new(compiler, Some(cache)).unwrap();
+            for _ in 0..2 {
+                let error = compile.file(&engine, &wasm()).unwrap_err().to_string();
+                assert!(error.contains(said) && error.contains("SIGABRT"), "{error}");
+            }
+        }
+        let ran = fs::read_to_string(folder.path().join("compiler.ran")).unwrap();
+        assert_eq!(ran.lines().count(), 1);
     }
 }

@@ -1,26 +1,34 @@
 //! The directory that operators drop plugins into.
 //!
-//! Compares what lies there with what is loaded, and loads what is new. Looks only when it is told
-//! to; who watches the directory is not known here. A file that cannot be loaded changes nothing.
+//! Compares what lies there with what was last read, and loads what is new. Looks only when it is
+//! asked to; who watches the directory, and which plugin runs, is not known here. Never waits for a
+//! compiler while it looks: a file that has to be compiled is handed out as a [`Job`].
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
 use super::wasm::FILE_BYTES_MAX;
-use super::{Host, LoadError, Plugin, Registry};
+use super::{Host, LoadError, Plugin};
 use crate::ids::Name;
+use crate::regular_file::RegularFile;
+
+/// What fails and may pass is tried again after this, and then after twice as long each time.
+const PAUSE_FIRST: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_secs(600);
+/// A file of more bytes may take long to compile.
+const LARGE_BYTES: u64 = 1 << 20;
 
 /// What became of one file.
 #[derive(Debug)]
 pub enum Reloaded {
-    /// Its plugin is now the one that is called.
+    /// Its plugin is loaded.
     Loaded(Arc<Plugin>),
     /// It is the one that was there before, or as bad as it was before.
     Unchanged,
@@ -30,131 +38,243 @@ pub enum Reloaded {
     Removed,
 }
 
-/// A plugins directory and what was last seen in it.
-#[derive(Debug, Clone, Default)]
-pub struct Folder {
-    path: PathBuf,
-    seen: BTreeMap<String, Seen>,
+/// What was seen in a directory.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// What became of each file, by its stem, unless it is among the jobs or being loaded.
+    pub files: Vec<(String, Reloaded)>,
+    /// The files that have to be compiled.
+    pub jobs: Vec<Job>,
 }
 
-/// Says whether a plugin may be called, and if not, why.
-type Admit<'a> = &'a dyn Fn(&Arc<Plugin>) -> Result<(), String>;
-
-/// A file as it was last read; without a stamp it will be read again.
+/// What a look is for, beside what has changed.
 #[derive(Debug, Clone, Default)]
-struct Seen {
+pub struct Wish {
+    /// To try at once what failed and may pass.
+    pub failed: bool,
+    /// To load these again, by their stems, although they have not changed.
+    pub again: BTreeSet<String>,
+}
+
+/// A plugins directory and what was last seen in it.
+#[derive(Debug, Default)]
+pub struct Folder {
+    path: PathBuf,
+    files: BTreeMap<String, Tracked>,
+    /// How many jobs were handed out.
+    jobs: u64,
+}
+
+/// A file that has to be compiled.
+#[derive(Debug)]
+pub struct Job {
+    stem: String,
+    target: PathBuf,
+    stamp: Stamp,
+    number: u64,
+}
+
+/// What is known of a file.
+#[derive(Debug, Clone, Default)]
+struct Tracked {
     stamp: Option<Stamp>,
     digest: Option<[u8; 32]>,
     /// Whether it was the same twice. A stamp is too coarse to tell two quick writes apart, so a
     /// new one is not believed before the content has been read again.
     settled: bool,
-    /// Whether it can't be loaded.
-    refused: bool,
+    /// Failures in a row that may pass, and when it is tried again.
+    failures: u32,
+    again: Option<Instant>,
+    /// The job that loads it, and of which file.
+    job: Option<(u64, Stamp)>,
 }
 
-/// What changes when a file is written or replaced.
+/// What changes when a file is written, replaced, or may be read by others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp {
     bytes: u64,
-    modified: Option<SystemTime>,
+    modified: (i64, i64),
+    changed: (i64, i64),
     inode: u64,
 }
 
 impl Stamp {
     fn of(metadata: &Metadata) -> Self {
-        Self { bytes: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() }
+        Self {
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            inode: metadata.ino(),
+        }
     }
 }
 
 impl Folder {
     /// The directory, in which nothing has been seen yet.
     pub fn new(path: PathBuf) -> Self {
-        Self { path, seen: BTreeMap::new() }
+        Self { path, ..Self::default() }
     }
 
-    /// Looks again at files that were refused, although they have not changed.
-    pub fn forget_refused(&mut self) {
-        // Not forgotten as such: that they are gone must be noticed too.
-        for seen in self.seen.values_mut().filter(|seen| seen.refused) {
-            *seen = Seen::default();
-        }
-    }
-
-    /// Looks at every file, loads what changed if `admit` agrees, removes what is gone. Blocks while
-    /// plugins compile.
+    /// Looks at every file, and loads what changed as far as nothing has to be compiled for it.
     ///
     /// Each file is named by its stem, which should be a [`Name`]. An error means that the
     /// directory cannot be read, and changes nothing.
-    pub fn rescan(
-        &mut self,
-        host: &Host,
-        registry: &Registry,
-        admit: Admit<'_>,
-    ) -> io::Result<Vec<(String, Reloaded)>> {
+    pub fn look(&mut self, host: &Host, wish: &Wish, now: Instant) -> io::Result<Look> {
         let root = self.path.canonicalize()?;
-        let files = plugin_files(&root)?;
-        let mut results = Vec::new();
-        let seen = std::mem::take(&mut self.seen);
-        for (stem, before) in seen {
-            if files.contains_key(&stem) {
-                self.seen.insert(stem, before);
-            } else {
-                if let Ok(name) = stem.parse::<Name>() {
-                    registry.remove(&name);
+        let found = plugin_files(&root)?;
+        let mut look = Look::default();
+        let gone: Vec<_> =
+            self.files.keys().filter(|stem| !found.contains_key(*stem)).cloned().collect();
+        for stem in gone {
+            self.files.remove(&stem);
+            look.files.push((stem, Reloaded::Removed));
+        }
+        for (stem, path) in found {
+            let tracked = self.files.entry(stem.clone()).or_default();
+            if wish.again.contains(&stem) {
+                (tracked.digest, tracked.settled) = (None, false);
+            }
+            let number = self.jobs + 1;
+            let pausing = !wish.failed && tracked.again.is_some_and(|again| again > now);
+            match tracked.look(&root, &stem, &path, pausing) {
+                Ok(Looked::Same) => look.files.push((stem, Reloaded::Unchanged)),
+                Ok(Looked::Busy) => (),
+                Ok(Looked::New { name, bytes, .. }) if host.knows(&bytes) => {
+                    let loaded = host.load(name, &bytes);
+                    look.files.push((stem, tracked.loaded(loaded, now)));
                 }
-                results.push((stem, Reloaded::Removed));
+                Ok(Looked::New { target, stamp, .. }) => {
+                    self.jobs = number;
+                    tracked.job = Some((number, stamp.clone()));
+                    look.jobs.push(Job { stem, target, stamp, number });
+                }
+                Err(error) => {
+                    tracked.failed(&error, now);
+                    look.files.push((stem, Reloaded::Kept(error)));
+                }
             }
         }
-        for (stem, file) in files {
-            let reloaded = self.look_at(&root, &stem, &file, host, admit).unwrap_or_else(|error| {
-                if let Some(seen) = self.seen.get_mut(&stem) {
-                    seen.refused = true;
-                }
-                Reloaded::Kept(error)
-            });
-            if let Reloaded::Loaded(plugin) = &reloaded {
-                registry.insert(plugin);
-            }
-            results.push((stem, reloaded));
-        }
-        Ok(results)
+        Ok(look)
     }
 
-    fn look_at(
+    /// Takes note of how a job ended. Nothing is to be said of a file that is gone, or that is
+    /// another one by now.
+    pub fn finish(
+        &mut self,
+        job: &Job,
+        loaded: Result<Arc<Plugin>, LoadError>,
+        now: Instant,
+    ) -> Option<(String, Reloaded)> {
+        let tracked = self.files.get_mut(&job.stem)?;
+        tracked.job.take_if(|(number, _)| *number == job.number)?;
+        let reloaded = tracked.loaded(loaded, now);
+        Some((job.stem.clone(), reloaded))
+    }
+
+    /// Looks at every file and compiles what has to be, one after the other.
+    pub fn rescan(&mut self, host: &Host) -> io::Result<Vec<(String, Reloaded)>> {
+        let Look { mut files, jobs } = self.look(host, &Wish::default(), Instant::now())?;
+        for job in jobs {
+            let loaded = job.load(host);
+            files.extend(self.finish(&job, loaded, Instant::now()));
+        }
+        files.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(files)
+    }
+}
+
+impl Job {
+    /// The stem of the file.
+    pub fn stem(&self) -> &str {
+        &self.stem
+    }
+
+    /// Whether it may take long.
+    pub fn is_large(&self) -> bool {
+        self.stamp.bytes > LARGE_BYTES
+    }
+
+    /// Compiles and loads the plugin. Blocks meanwhile, for minutes perhaps.
+    pub fn load(&self, host: &Host) -> Result<Arc<Plugin>, LoadError> {
+        let bytes = read_stable(&self.target, &self.stamp)?;
+        host.load(self.stem.parse().map_err(LoadError::Name)?, &bytes)
+    }
+}
+
+/// What a look at one file led to.
+enum Looked {
+    /// Nothing has changed.
+    Same,
+    /// It is being loaded as it is.
+    Busy,
+    /// It is to be loaded.
+    New { name: Name, target: PathBuf, stamp: Stamp, bytes: Vec<u8> },
+}
+
+impl Tracked {
+    fn look(
         &mut self,
         root: &Path,
         stem: &str,
-        file: &Path,
-        host: &Host,
-        admit: Admit<'_>,
-    ) -> Result<Reloaded, LoadError> {
-        let seen = self.seen.entry(stem.to_owned()).or_default();
-        let target = file.canonicalize().map_err(LoadError::Read)?;
-        let stamp = Stamp::of(&fs::metadata(&target).map_err(LoadError::Read)?);
-        if seen.settled && seen.stamp.as_ref() == Some(&stamp) {
-            return Ok(Reloaded::Unchanged);
+        path: &Path,
+        pausing: bool,
+    ) -> Result<Looked, LoadError> {
+        let target = path.canonicalize();
+        let found = target.and_then(|target| Ok((Stamp::of(&fs::metadata(&target)?), target)));
+        let (stamp, target) = match found {
+            Err(_) if pausing => return Ok(Looked::Same),
+            found => found.map_err(LoadError::Read)?,
+        };
+        if self.job.as_ref().is_some_and(|(_, loading)| *loading == stamp) {
+            return Ok(Looked::Busy);
         }
+        let due = self.again.is_some() && !pausing;
+        let same = self.stamp.as_ref() == Some(&stamp);
+        if same && !due && (self.settled || pausing) {
+            return Ok(Looked::Same);
+        }
+        self.job = None;
+        let before = self.digest.take();
+        (self.stamp, self.settled) = (Some(stamp.clone()), true);
         if !target.starts_with(root) {
-            *seen = Seen { stamp: Some(stamp), settled: true, ..Seen::default() };
             return Err(LoadError::Outside);
         }
         let bytes = read_stable(&target, &stamp)?;
         let digest = Sha256::digest(&bytes).into();
-        if seen.digest == Some(digest) {
+        self.digest = Some(digest);
+        if before == Some(digest) && !due {
             // The same content again, good or bad: only touched.
-            seen.settled = seen.stamp.as_ref() == Some(&stamp);
-            seen.stamp = Some(stamp);
-            return Ok(Reloaded::Unchanged);
+            self.settled = same;
+            return Ok(Looked::Same);
         }
-        *seen = Seen { stamp: Some(stamp), digest: Some(digest), ..Seen::default() };
-        let name = stem.parse().map_err(LoadError::Name)?;
-        let plugin = host.load(name, &bytes).inspect_err(|error| {
-            if error.is_passing() {
-                *seen = Seen::default();
+        self.settled = false;
+        Ok(Looked::New { name: stem.parse().map_err(LoadError::Name)?, target, stamp, bytes })
+    }
+
+    fn loaded(&mut self, loaded: Result<Arc<Plugin>, LoadError>, now: Instant) -> Reloaded {
+        match loaded {
+            Ok(plugin) => {
+                (self.failures, self.again) = (0, None);
+                Reloaded::Loaded(plugin)
             }
-        })?;
-        admit(&plugin).map_err(LoadError::NotAdmitted)?;
-        Ok(Reloaded::Loaded(plugin))
+            Err(error) => {
+                self.failed(&error, now);
+                Reloaded::Kept(error)
+            }
+        }
+    }
+
+    /// Plans when it is tried again, if that may help.
+    fn failed(&mut self, error: &LoadError, now: Instant) {
+        if matches!(error, LoadError::Changing) {
+            // Who writes it will be done soon, and then it is another file.
+            *self = Self::default();
+        } else if error.is_passing() {
+            let pause = PAUSE_FIRST.saturating_mul(1 << self.failures.min(16)).min(PAUSE_MAX);
+            (self.failures, self.again) = (self.failures.saturating_add(1), Some(now + pause));
+        } else {
+            (self.failures, self.again) = (0, None);
+        }
     }
 }
 
@@ -174,11 +294,8 @@ fn plugin_files(root: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
 
 /// Reads a file that nobody writes meanwhile.
 fn read_stable(file: &Path, before: &Stamp) -> Result<Vec<u8>, LoadError> {
-    let mut open = File::open(file).map_err(LoadError::Read)?;
-    let mut bytes = Vec::new();
-    // One byte more than is allowed, so that a larger file is known as such.
-    let most = FILE_BYTES_MAX as u64 + 1;
-    open.by_ref().take(most).read_to_end(&mut bytes).map_err(LoadError::Read)?;
+    let mut open = RegularFile::open(file)?;
+    let bytes = open.read(FILE_BYTES_MAX)?;
     let after = Stamp::of(&open.metadata().map_err(LoadError::Read)?);
     if after == *before { Ok(bytes) } else { Err(LoadError::Changing) }
 }
@@ -196,5 +313,17 @@ mod tests {
         assert_eq!(read_stable(&file, &stamp).unwrap(), b"half");
         fs::write(&file, b"all of it").unwrap();
         assert!(matches!(read_stable(&file, &stamp), Err(LoadError::Changing)));
+    }
+
+    #[test]
+    fn what_keeps_failing_is_tried_again_after_growing_pauses() {
+        let (mut tracked, now) = (Tracked::default(), Instant::now());
+        let pauses = [(); 9].map(|()| {
+            tracked.failed(&LoadError::Panicked, now);
+            tracked.again.unwrap().duration_since(now).as_secs()
+        });
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
+        tracked.failed(&LoadError::NotWasm, now);
+        assert_eq!((tracked.failures, tracked.again), (0, None));
     }
 }

@@ -4,6 +4,7 @@
 //! it imports and exports, that it links, and what it says of itself. A file that fails any of it
 //! changes nothing; which plugin runs is the registry's business.
 
+use std::error::Error;
 use std::io;
 use std::sync::{Arc, PoisonError};
 use std::thread;
@@ -17,27 +18,28 @@ use super::call::{self, CallError};
 use super::compile::CompileError;
 use super::context::Context;
 use super::engine::{MEMORIES_MAX, THREAD_STACK_BYTES};
+use super::interfaces::{Names, PACKAGE, VERSION, check_names};
 use super::lie::Lie;
 use super::stack::Stack;
-use super::wasm::{FILE_BYTES_MAX, Kind, to_component};
-use super::{BoxError, Face, Parts, Plugin, convert};
+use super::wasm::{FILE_BYTES_MAX, Kind, Layer, recognize};
+use super::{Face, Parts, Plugin, convert};
 use crate::claims::{HandlerInfo, ProviderInfo};
 use crate::ids::{InvalidName, Name};
+use crate::regular_file::ReadError;
 
-/// The package of the contract, and the version of it that this host speaks.
-const PACKAGE: &str = "hookgate:plugin";
-const VERSION: &str = "0.2.0";
-/// Plugins of every 0.2.x fit: within it functions are only added.
-const COMPATIBLE: &str = "0.2.";
-const IMPORTS: [&str; 5] = ["types", "settings", "log", "outbox", "state"];
 const WASM_PAGE_BYTES: u64 = 64 << 10;
 
 /// Why a file is not a plugin that can be called. Whatever was loaded under its name stays.
+///
+/// The texts say everything, and so no error has a source: it would be said twice.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file could not be read.
     #[error("failed to read the file: {0}")]
-    Read(#[source] io::Error),
+    Read(io::Error),
+    /// It is no file to read from.
+    #[error("the file is {0}, not a regular file")]
+    NotRegular(&'static str),
     /// The file was being written.
     #[error("the file changed while it was read")]
     Changing,
@@ -46,16 +48,10 @@ pub enum LoadError {
     Outside,
     /// The file's name cannot be a plugin's.
     #[error("the file cannot name a plugin: {0}")]
-    Name(#[source] InvalidName),
-    /// It is one, but the operator's settings do not fit it.
-    #[error("{0}")]
-    NotAdmitted(String),
+    Name(InvalidName),
     /// The file is too large.
-    #[error("the file has {bytes} bytes, more than {FILE_BYTES_MAX}")]
-    Size {
-        /// Its size.
-        bytes: usize,
-    },
+    #[error("the file has more than {FILE_BYTES_MAX} bytes")]
+    Size,
     /// The file is machine code.
     #[error("the file is native code, which is never loaded: give the WebAssembly file")]
     NativeCode,
@@ -66,10 +62,16 @@ pub enum LoadError {
     #[error("the file is not WebAssembly")]
     NotWasm,
     /// The file is broken, or half of it is missing.
-    #[error("the file is not valid WebAssembly, or not all of it is there: {source}")]
-    Invalid {
-        /// Where.
-        source: wasmparser::BinaryReaderError,
+    #[error("the file is not valid WebAssembly, or not all of it is there: {0}")]
+    Invalid(wasmparser::BinaryReaderError),
+    /// Its types are of a kind that a synchronous host has not.
+    #[error(
+        "the plugin uses asynchronous component types, which plugins are not given: build it \
+         without (jco: `--backend-qjs-disable-async`): {reason}"
+    )]
+    Async {
+        /// Which, and where.
+        reason: String,
     },
     /// A core module without the contract's types in it.
     #[error("the module was not built with the Hookgate SDK: it has no component type")]
@@ -78,14 +80,23 @@ pub enum LoadError {
     #[error("the module is a command with a `_start`: build a library (crate-type `cdylib`)")]
     Command,
     /// A core module that could not be turned into a component.
-    #[error("failed to turn the module into a component: {source}")]
-    Encode {
-        /// Why not.
-        source: BoxError,
+    #[error("failed to turn the module into a component: {0}")]
+    Encode(String),
+    /// The process that decodes and compiles refused the file, for one of the reasons here.
+    #[error("{0}")]
+    Refused(String),
+    /// It crashed over the file.
+    #[error(
+        "the file broke the process that compiles it, and is not tried again until the file or \
+         Hookgate changes ({how})"
+    )]
+    Broke {
+        /// How the process ended.
+        how: String,
     },
     /// The compiler did not make it.
     #[error("failed to compile the plugin: {0}")]
-    Compile(#[source] CompileError),
+    Compile(CompileError),
     /// Built for another version of the contract.
     #[error(
         "the plugin is built for {PACKAGE}@{found}, and this gateway speaks {PACKAGE}@{VERSION}: \
@@ -96,10 +107,12 @@ pub enum LoadError {
         found: String,
     },
     /// It wants something that no plugin gets.
-    #[error("the plugin imports `{name}`, which plugins are not given")]
+    #[error("the plugin imports `{name}`, which plugins are not given{advice}")]
     Import {
         /// What it wants.
         name: String,
+        /// What to do about it, behind a colon; empty if nothing is known.
+        advice: &'static str,
     },
     /// It imports core modules, so that what it needs cannot be told.
     #[error("the plugin imports core modules")]
@@ -117,44 +130,60 @@ pub enum LoadError {
         limit: usize,
     },
     /// Its imports have other types than the contract's.
-    #[error("the plugin's imports do not fit: {source}")]
-    Link {
-        /// Which, and how.
-        source: BoxError,
-    },
+    #[error("the plugin's imports do not fit: {0}")]
+    Link(String),
     /// It exports nothing that can be called.
-    #[error("the plugin exports neither {PACKAGE}/provider nor {PACKAGE}/handler")]
+    #[error(
+        "the plugin exports neither {PACKAGE}/provider nor {PACKAGE}/handler: with the Rust SDK, \
+         `hookgate_sdk::export!` exports them"
+    )]
     NothingExported,
     /// It exports the right name with other types.
-    #[error("the plugin's {face} is not the contract's: {source}")]
+    #[error("the plugin's {face} is not the contract's: {reason}")]
     Shape {
         /// Which export.
         face: Face,
         /// How it differs.
-        source: BoxError,
+        reason: String,
     },
     /// There was no thread for it.
     #[error("failed to start a thread for the plugin: {0}")]
-    Thread(#[source] io::Error),
+    Thread(io::Error),
     /// The host's own code panicked over it.
     #[error("the host panicked over the plugin")]
     Panicked,
     /// It did not say what it is.
-    #[error("the {face} did not describe itself: {source}")]
+    #[error("the {face} did not describe itself: {error}")]
     Describe {
         /// Which export.
         face: Face,
         /// What happened instead.
-        source: CallError,
+        error: CallError,
     },
     /// It said of itself what the contract does not allow.
-    #[error("the {face} describes itself wrongly: {source}")]
+    #[error("the {face} describes itself wrongly: {lie}")]
     Description {
         /// Which export.
         face: Face,
         /// What is wrong.
-        source: Lie,
+        lie: Lie,
     },
+}
+
+impl From<CompileError> for LoadError {
+    fn from(error: CompileError) -> Self {
+        Self::Compile(error)
+    }
+}
+
+impl From<ReadError> for LoadError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => Self::Read(error),
+            ReadError::NotRegular(kind) => Self::NotRegular(kind),
+            ReadError::TooLarge { .. } => Self::Size,
+        }
+    }
 }
 
 impl LoadError {
@@ -162,90 +191,79 @@ impl LoadError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Read(_) | Self::Changing | Self::Thread(_) | Self::Panicked => true,
-            Self::Compile(error) => {
-                matches!(error, CompileError::Io { .. } | CompileError::TooLong)
-            }
-            Self::Describe { source, .. } => {
-                matches!(source, CallError::Deadline { .. } | CallError::Busy | CallError::Host(_))
+            Self::Compile(error) => !matches!(error, CompileError::Refused(_)),
+            Self::Describe { error, .. } => {
+                matches!(error, CallError::Deadline { .. } | CallError::Busy | CallError::Host(_))
             }
             _ => false,
         }
     }
 }
 
+/// An error and its causes in one line, without those that repeat what was said already.
+pub(super) fn in_one_line(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let said = causes.fold(error.to_string(), |said, cause| {
+        let cause = cause.to_string();
+        if said.contains(&cause) { said } else { format!("{said}: {cause}") }
+    });
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Loads the plugin `name` from the bytes of its file.
 pub(super) fn load(host: &Parts, name: Name, file: &[u8]) -> Result<Plugin, LoadError> {
-    let (kind, wasm) = to_component(file)?;
-    let component = host.compile.component(&host.engine, &wasm).map_err(LoadError::Compile)?;
+    let layer = recognize(file)?;
+    let component = host.compile.file(&host.engine, file)?;
+    on_a_stack_for_guests(|| {
+        let (mut plugin, faces) = link(host, name, file, layer, &component)?;
+        let _turn = host.describing.lock().unwrap_or_else(PoisonError::into_inner);
+        let provider = faces.0.map(|face| describe_provider(host, &plugin, face)).transpose()?;
+        let handler = faces.1.map(|face| describe_handler(host, &plugin, face)).transpose()?;
+        (plugin.provider, plugin.handler) = (provider, handler);
+        Ok(plugin)
+    })
+}
+
+/// A plugin that has not said yet what it is.
+fn link(
+    host: &Parts,
+    name: Name,
+    file: &[u8],
+    layer: Layer,
+    component: &Component,
+) -> Result<(Plugin, Faces), LoadError> {
     let imports = names(component.component_type().imports(&host.engine));
     let exports = names(component.component_type().exports(&host.engine));
-
-    let wasi = check_imports(&imports)?;
-    check_resources(&component, host.config.memory_max)?;
-    let linker = if wasi { &host.linker_with_wasi } else { &host.linker };
-    let linked = linker.instantiate_pre(&component);
-    let pre = linked.map_err(|error| LoadError::Link { source: error.into() })?;
-    let faces = faces(&exports, &pre)?;
+    let known = check_names(imports.iter(), exports.iter())?;
+    check_resources(component, host.config.memory_max)?;
+    let linker = if known.wasi { &host.linker_with_wasi } else { &host.linker };
+    let linked = linker.instantiate_pre(component);
+    let pre = linked.map_err(|error| LoadError::Link(in_one_line(error.as_ref())))?;
+    let faces = faces(known, &pre)?;
     // It only saves the first call some work.
     drop(component.initialize_copy_on_write_image());
-
-    let mut plugin = Plugin {
+    let plugin = Plugin {
         name,
         digest: hex::encode(Sha256::digest(file)),
         size: file.len(),
-        kind,
+        kind: match layer {
+            Layer::Component => Kind::Component,
+            Layer::Module if known.wasi => Kind::ModuleWithWasi,
+            Layer::Module => Kind::Module,
+        },
         imports,
         exports,
         provider: None,
         handler: None,
         pre,
-        wasi,
-        stack: if kind == Kind::Module { Stack::of_module(file) } else { None },
+        wasi: known.wasi,
+        stack: if layer == Layer::Module { Stack::of_module(file) } else { None },
     };
-    let (provider, handler) = on_a_stack_for_guests(|| {
-        let _turn = host.describing.lock().unwrap_or_else(PoisonError::into_inner);
-        let provider = faces.0.map(|face| describe_provider(host, &plugin, face)).transpose()?;
-        let handler = faces.1.map(|face| describe_handler(host, &plugin, face)).transpose()?;
-        Ok((provider, handler))
-    })?;
-    (plugin.provider, plugin.handler) = (provider, handler);
-    Ok(plugin)
+    Ok((plugin, faces))
 }
 
 fn names<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> Vec<String> {
     items.map(|(name, _)| name.to_owned()).collect()
-}
-
-/// An interface and its version, if the name is one of this package.
-fn of_package<'a>(package: &str, name: &'a str) -> Option<(&'a str, &'a str)> {
-    let interface = name.strip_prefix(package)?.strip_prefix('/')?;
-    Some(interface.split_once('@').unwrap_or((interface, "no version")))
-}
-
-/// Whether all imports are ones that plugins are given, and whether WASI is among them.
-fn check_imports(imports: &[String]) -> Result<bool, LoadError> {
-    let mut wasi = false;
-    for name in imports {
-        if let Some((interface, version)) = of_package(PACKAGE, name) {
-            check_version(version)?;
-            if !IMPORTS.contains(&interface) {
-                return Err(LoadError::Import { name: name.clone() });
-            }
-        } else if name.starts_with("wasi:") && name.contains("@0.2.") {
-            wasi = true;
-        } else {
-            return Err(LoadError::Import { name: name.clone() });
-        }
-    }
-    Ok(wasi)
-}
-
-fn check_version(version: &str) -> Result<(), LoadError> {
-    if version.starts_with(COMPATIBLE) {
-        Ok(())
-    } else {
-        Err(LoadError::Version { found: version.to_owned() })
-    }
 }
 
 fn check_resources(component: &Component, limit: usize) -> Result<(), LoadError> {
@@ -261,20 +279,12 @@ fn check_resources(component: &Component, limit: usize) -> Result<(), LoadError>
 /// Where the functions of each face are.
 type Faces = (Option<provider::GuestIndices>, Option<handler::GuestIndices>);
 
-fn faces(exports: &[String], pre: &InstancePre<Context>) -> Result<Faces, LoadError> {
-    let (mut has_provider, mut has_handler) = (false, false);
-    for (interface, version) in exports.iter().filter_map(|name| of_package(PACKAGE, name)) {
-        check_version(version)?;
-        has_provider |= interface == "provider";
-        has_handler |= interface == "handler";
-    }
-    if !has_provider && !has_handler {
-        return Err(LoadError::NothingExported);
-    }
-    let shape =
-        |face| move |error: wasmtime::Error| LoadError::Shape { face, source: error.into() };
-    let provider = has_provider.then(|| provider::GuestIndices::new(pre)).transpose();
-    let handler = has_handler.then(|| handler::GuestIndices::new(pre)).transpose();
+fn faces(known: Names, pre: &InstancePre<Context>) -> Result<Faces, LoadError> {
+    let shape = |face| {
+        move |error: wasmtime::Error| LoadError::Shape { face, reason: in_one_line(error.as_ref()) }
+    };
+    let provider = known.provider.then(|| provider::GuestIndices::new(pre)).transpose();
+    let handler = known.handler.then(|| handler::GuestIndices::new(pre)).transpose();
     Ok((provider.map_err(shape(Face::Provider))?, handler.map_err(shape(Face::Handler))?))
 }
 
@@ -292,7 +302,7 @@ fn describe_provider(
     });
     let info = convert::provider_info(described?);
     let face = Face::Provider;
-    Ok((info.map_err(|source| LoadError::Description { face, source })?, indices))
+    Ok((info.map_err(|lie| LoadError::Description { face, lie })?, indices))
 }
 
 fn describe_handler(
@@ -309,7 +319,7 @@ fn describe_handler(
     });
     let info = convert::handler_info(described?);
     let face = Face::Handler;
-    Ok((info.map_err(|source| LoadError::Description { face, source })?, indices))
+    Ok((info.map_err(|lie| LoadError::Description { face, lie })?, indices))
 }
 
 /// Makes an instance and lets `ask` compare the types of the face, which only an instance has, and
@@ -322,9 +332,9 @@ fn describe<T>(
 ) -> Result<T, LoadError> {
     // What a plugin is does not depend on settings.
     let context = Context::new(Arc::from("{}"), host.config.memory_max);
-    let (described, _) = call::enter(plugin, context, host.config.deadlines.check, ask);
-    let described = described.map_err(|source| LoadError::Describe { face, source })?;
-    described.map_err(|error| LoadError::Shape { face, source: error.into() })
+    let (described, _) = call::enter(plugin, context, host.deadlines.load().check, ask);
+    let described = described.map_err(|error| LoadError::Describe { face, error })?;
+    described.map_err(|error| LoadError::Shape { face, reason: in_one_line(error.as_ref()) })
 }
 
 /// Runs guests on a thread of their own, whatever stack and runtime the caller has.

@@ -1,8 +1,10 @@
 //! From the bytes of a plugin file to a component.
 //!
 //! Three kinds of file are taken: a component, a core module built with the SDK, and one that also
-//! imports WASI preview 1. Everything is validated whole, so that half a file is refused. Never
-//! takes native code: that would run outside of every sandbox.
+//! imports WASI preview 1. Everything is validated whole, so that half a file is refused. Only
+//! [`recognize`] is for the gateway's own process: what decodes can be made to recurse or to panic
+//! by the bytes, so it belongs into the compiling one. Never takes native code: that would run
+//! outside of every sandbox.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,11 +12,13 @@ use std::fmt;
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
-use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{Parser, Validator, WasmFeatures};
 use wasmtime::Engine;
 use wit_component::ComponentEncoder;
 
-use super::load::LoadError;
+use super::interfaces::{check_module, check_names};
+use super::load::{LoadError, in_one_line};
+use super::survey::Survey;
 
 /// Largest plugin file.
 pub const FILE_BYTES_MAX: usize = 32 << 20;
@@ -40,22 +44,26 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Turns a file into a component, whichever kind it is.
-pub(super) fn to_component(file: &[u8]) -> Result<(Kind, Cow<'_, [u8]>), LoadError> {
+/// What the first bytes of a file say that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layer {
+    Component,
+    Module,
+}
+
+/// Looks at the size and the first bytes of a file, and at nothing else.
+pub(super) fn recognize(file: &[u8]) -> Result<Layer, LoadError> {
     if file.len() > FILE_BYTES_MAX {
-        return Err(LoadError::Size { bytes: file.len() });
+        return Err(LoadError::Size);
     }
     if file.starts_with(b"\x7fELF") || Engine::detect_precompiled(file).is_some() {
         return Err(LoadError::NativeCode);
     }
     if Parser::is_component(file) {
-        validate(file)?;
-        return Ok((Kind::Component, Cow::Borrowed(file)));
+        return Ok(Layer::Component);
     }
     if Parser::is_core_wasm(file) {
-        validate(file)?;
-        let kind = module_kind(file)?;
-        return Ok((kind, Cow::Owned(encode(kind, file)?)));
+        return Ok(Layer::Module);
     }
     if file.trim_ascii_start().starts_with(b"(") {
         return Err(LoadError::Text);
@@ -63,52 +71,44 @@ pub(super) fn to_component(file: &[u8]) -> Result<(Kind, Cow<'_, [u8]>), LoadErr
     Err(LoadError::NotWasm)
 }
 
-fn validate(file: &[u8]) -> Result<(), LoadError> {
-    let mut validator = Validator::new_with_features(WasmFeatures::default());
-    validator.validate_all(file).map(drop).map_err(|source| LoadError::Invalid { source })
-}
-
-/// What a core module imports and whether the SDK had a part in it.
-fn module_kind(file: &[u8]) -> Result<Kind, LoadError> {
-    let invalid = |source| LoadError::Invalid { source };
-    let mut kind = Kind::Module;
-    let (mut has_type, mut is_command) = (false, false);
-    for payload in Parser::new(0).parse_all(file) {
-        match payload.map_err(invalid)? {
-            Payload::ImportSection(imports) => {
-                for import in imports.into_imports() {
-                    if import.map_err(invalid)?.module == WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME {
-                        kind = Kind::ModuleWithWasi;
-                    }
-                }
-            }
-            Payload::ExportSection(exports) => {
-                for export in exports {
-                    is_command |= export.map_err(invalid)?.name == "_start";
-                }
-            }
-            Payload::CustomSection(section) => {
-                has_type |= section.name().starts_with("component-type");
-            }
-            _ => (),
+/// Turns a file into a component, whichever kind it is. What costs least is looked at first.
+pub(super) fn to_component(file: &[u8]) -> Result<Cow<'_, [u8]>, LoadError> {
+    let layer = recognize(file)?;
+    let survey = Survey::of(file).map_err(LoadError::Invalid)?;
+    match layer {
+        Layer::Component => {
+            check_names(survey.imports.iter(), survey.exports.iter())?;
+            validate(file)?;
+            Ok(Cow::Borrowed(file))
+        }
+        Layer::Module => {
+            check_module(&survey)?;
+            validate(file)?;
+            Ok(Cow::Owned(encode(&survey, file)?))
         }
     }
-    match (is_command, has_type) {
-        (true, _) => Err(LoadError::Command),
-        (false, false) => Err(LoadError::NoSdk),
-        (false, true) => Ok(kind),
-    }
 }
 
-fn encode(kind: Kind, module: &[u8]) -> Result<Vec<u8>, LoadError> {
+fn validate(file: &[u8]) -> Result<(), LoadError> {
+    let mut validator = Validator::new_with_features(WasmFeatures::default());
+    validator.validate_all(file).map(drop).map_err(|error| {
+        if error.message().contains("component model async") {
+            LoadError::Async { reason: error.to_string() }
+        } else {
+            LoadError::Invalid(error)
+        }
+    })
+}
+
+fn encode(survey: &Survey, module: &[u8]) -> Result<Vec<u8>, LoadError> {
     let mut encoder = ComponentEncoder::default();
     let mut encode = || {
         encoder.validate(true).module(module)?;
-        if kind == Kind::ModuleWithWasi {
+        if survey.imports.contains(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME) {
             let adapter = WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER;
             encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)?;
         }
         encoder.encode()
     };
-    encode().map_err(|error| LoadError::Encode { source: error.into() })
+    encode().map_err(|error| LoadError::Encode(in_one_line(error.as_ref())))
 }

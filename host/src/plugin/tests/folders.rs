@@ -1,6 +1,9 @@
 //! Files that come, change and go.
 
 use std::os::unix::fs::symlink;
+use std::time::Instant;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::*;
 
@@ -20,7 +23,24 @@ impl Watched {
 
     /// What became of the files, by stem.
     fn rescan(&mut self) -> Vec<(String, Reloaded)> {
-        self.folder.rescan(&self.host, &self.registry, &|_| Ok(())).unwrap()
+        let changes = self.folder.rescan(&self.host).unwrap();
+        for (stem, change) in &changes {
+            match change {
+                Reloaded::Loaded(plugin) => self.registry.insert(plugin),
+                Reloaded::Removed => self.registry.remove(&name(stem)),
+                Reloaded::Unchanged | Reloaded::Kept(_) => (),
+            }
+        }
+        changes
+    }
+
+    /// What became of the only file when it was looked at so long from now, or because somebody asked.
+    fn after(&mut self, seconds: u64, failed: bool) -> Reloaded {
+        let wish = Wish { failed, ..Wish::default() };
+        let now = Instant::now() + Duration::from_secs(seconds);
+        let mut look = self.folder.look(&self.host, &wish, now).unwrap();
+        assert_eq!((look.files.len(), look.jobs.len()), (1, 0), "{look:?}");
+        look.files.remove(0).1
     }
 
     /// What became of the only file.
@@ -120,17 +140,76 @@ fn a_link_may_not_lead_out() {
 }
 
 #[test]
-fn what_is_to_be_looked_at_again_and_is_gone_takes_its_plugin_along() {
+fn what_is_to_be_loaded_again_is_although_it_has_not_changed() {
     let mut watched = Watched::new();
     watched.plugins.put("chat.wasm", &version("1"));
     watched.rescan();
-    watched.plugins.put("chat.wasm", b"not a plugin");
-    assert!(matches!(watched.only(), Reloaded::Kept(_)));
+    watched.rescan();
+    assert!(matches!(watched.only(), Reloaded::Unchanged));
 
-    watched.folder.forget_refused();
-    fs::remove_file(watched.plugins.path().join("chat.wasm")).unwrap();
-    assert!(matches!(watched.only(), Reloaded::Removed));
-    assert!(watched.registry.list().is_empty());
+    let wish = Wish { again: ["chat".to_owned()].into(), ..Wish::default() };
+    let look = watched.folder.look(&watched.host, &wish, Instant::now()).unwrap();
+    assert!(matches!(look.files[..], [(_, Reloaded::Loaded(_))]), "{look:?}");
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_by_name_and_once() {
+    let mut watched = Watched::new();
+    mknodat(CWD, watched.plugins.path().join("pipe.wasm"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    let refused = watched.only();
+    assert!(
+        matches!(refused, Reloaded::Kept(LoadError::NotRegular("a named pipe"))),
+        "{refused:?}"
+    );
+    assert!(matches!(watched.only(), Reloaded::Unchanged));
+    fs::remove_file(watched.plugins.path().join("pipe.wasm")).unwrap();
+    watched.rescan();
+
+    fs::create_dir(watched.plugins.path().join("folder.wasm")).unwrap();
+    let refused = watched.only();
+    assert!(matches!(refused, Reloaded::Kept(LoadError::NotRegular("a directory"))), "{refused:?}");
+}
+
+#[test]
+fn what_fails_and_may_pass_is_tried_again_after_a_pause_or_when_somebody_asks() {
+    let mut watched = Watched::new();
+    let file = watched.plugins.path().join("spin.wasm");
+    // It never says what it is.
+    fs::write(
+        &file,
+        module_for("handler-plugin", &handler_by_hand("", "(loop (br 0)) (unreachable)")),
+    )
+    .unwrap();
+    let failed = |reloaded| matches!(reloaded, Reloaded::Kept(LoadError::Describe { .. }));
+
+    assert!(failed(watched.only()));
+    assert!(matches!(watched.after(0, false), Reloaded::Unchanged));
+    assert!(failed(watched.after(6, false)));
+    assert!(matches!(watched.after(6 + 2, false), Reloaded::Unchanged), "the pause grows");
+    assert!(failed(watched.after(6 + 2, true)), "somebody asks");
+}
+
+#[test]
+fn a_file_that_has_to_be_compiled_is_handed_out_and_an_older_one_is_not_believed() {
+    let mut watched = Watched::new();
+    let cache = tempfile::tempdir().unwrap();
+    let config = Config::new(Compiler::InProcess, Some(cache.path().to_owned()));
+    let host = Host::new(config).unwrap();
+    let look = |watched: &mut Watched| {
+        watched.folder.look(&host, &Wish::default(), Instant::now()).unwrap()
+    };
+    watched.plugins.put("chat.wasm", &version("1"));
+    let mut first = look(&mut watched);
+    assert!(look(&mut watched).jobs.is_empty(), "it is being loaded");
+    watched.plugins.put("chat.wasm", &version("2"));
+    let mut second = look(&mut watched);
+
+    let (first, second) = (first.jobs.remove(0), second.jobs.remove(0));
+    let loaded = second.load(&host);
+    let became = watched.folder.finish(&second, loaded, Instant::now());
+    assert!(matches!(became, Some((_, Reloaded::Loaded(_)))), "{became:?}");
+    let loaded = first.load(&host);
+    assert!(watched.folder.finish(&first, loaded, Instant::now()).is_none());
 }
 
 #[test]
@@ -140,6 +219,6 @@ fn a_directory_that_cannot_be_read_changes_nothing() {
     watched.rescan();
     let away = Plugins::new();
     fs::rename(watched.plugins.path(), away.path().join("gone")).unwrap();
-    assert!(watched.folder.rescan(&watched.host, &watched.registry, &|_| Ok(())).is_err());
+    assert!(watched.folder.rescan(&watched.host).is_err());
     assert!(watched.version("chat").is_some());
 }

@@ -12,6 +12,12 @@ fn component(wat: &str) -> LoadError {
     refused(&wat::parse_str(wat).unwrap())
 }
 
+/// A component with a handler that has nothing in it.
+fn handler_with(body: &str) -> String {
+    let handler = r#"(instance $none) (export "hookgate:plugin/handler@0.2.0" (instance $none))"#;
+    format!("(component {body} {handler})")
+}
+
 #[test]
 fn the_guest_is_a_provider_and_a_handler() {
     let plugin = host().load(name("guest"), &guest()).unwrap();
@@ -52,7 +58,7 @@ fn only_webassembly_is_taken() {
     assert!(matches!(refused(b"  (component)"), LoadError::Text));
     assert!(matches!(refused(b"#!/bin/sh"), LoadError::NotWasm));
     assert!(matches!(refused(b""), LoadError::NotWasm));
-    assert!(matches!(refused(&vec![0; FILE_BYTES_MAX + 1]), LoadError::Size { .. }));
+    assert!(matches!(refused(&vec![0; FILE_BYTES_MAX + 1]), LoadError::Size));
 }
 
 #[test]
@@ -60,8 +66,11 @@ fn a_module_without_the_sdk_is_refused() {
     assert!(matches!(component("(module)"), LoadError::NoSdk));
     let command = module_for("handler-plugin", r#"(module (func (export "_start")))"#);
     assert!(matches!(refused(&command), LoadError::Command));
-    let empty = module_for("handler-plugin", "(module)");
-    assert!(matches!(refused(&empty), LoadError::Encode { .. }));
+    let half = r#"(module (func (export "hookgate:plugin/handler@0.2.0#describe")))"#;
+    assert!(matches!(refused(&module_for("handler-plugin", half)), LoadError::Encode(_)));
+    // As a crate that has a plugin and does not export it.
+    let forgotten = refused(&module_for("handler-plugin", "(module)"));
+    assert!(forgotten.to_string().contains("`hookgate_sdk::export!`"), "{forgotten}");
 }
 
 #[test]
@@ -81,26 +90,58 @@ fn another_version_is_refused_with_both() {
 #[test]
 fn what_no_plugin_is_given_is_named() {
     #[track_caller]
-    fn check(import: &str) {
+    fn check(import: &str, advice: &str) {
         let wat = format!(r#"(component (import "{import}" (instance)))"#);
         let error = component(&wat);
-        assert!(matches!(&error, LoadError::Import { name } if name == import), "{error}");
+        assert!(matches!(&error, LoadError::Import { name, .. } if name == import), "{error}");
+        assert!(error.to_string().contains(advice), "{error}");
     }
-    check("acme:kv/store@1.0.0");
-    check("hookgate:plugin/secrets@0.2.0");
-    check("wasi:http/handler@0.3.0");
+    check("acme:kv/store@1.0.0", "which plugins are not given");
+    check("hookgate:plugin/secrets@0.2.0", "which plugins are not given");
+    check("wasi:http/types@0.2.10", "disableFeatures: ['http', 'fetch-event']");
+    check("wasi:nn/tensor@0.2.0", "of WASI there are cli, clocks,");
+    check("wasi:cli/run@0.3.0", "build for WASI 0.2");
+}
+
+#[test]
+fn names_are_looked_at_before_anything_is_validated() {
+    // Of another contract, and with code that is not valid.
+    let wat = r#"(component (import "hookgate:plugin/log@7.0.0" (instance))
+        (core module (func (result i32))))"#;
+    assert!(matches!(component(wat), LoadError::Version { found } if found == "7.0.0"));
+}
+
+#[test]
+fn asynchronous_types_are_refused_with_what_to_do() {
+    let error = component(&handler_with("(core func $cancel (canon task.cancel))"));
+    assert!(matches!(error, LoadError::Async { .. }), "{error}");
+    assert!(error.to_string().contains("--backend-qjs-disable-async"), "{error}");
+}
+
+#[test]
+fn as_many_core_instances_as_an_interpreter_needs_are_there() {
+    let many = "(core instance (instantiate $m))".repeat(48);
+    let error = component(&handler_with(&format!("(core module $m) {many}")));
+    assert!(matches!(error, LoadError::Shape { .. }), "{error}");
+}
+
+#[test]
+fn no_reason_says_the_same_twice() {
+    let many = "(core instance (instantiate $m))".repeat(500);
+    let error = component(&handler_with(&format!("(core module $m) {many}"))).to_string();
+    assert_eq!(error.matches("500 core module instances").count(), 1, "{error}");
+    let shout = r#"(import "hookgate:plugin/log@0.2.0" (instance (export "shout" (func))))"#;
+    let error = component(&handler_with(shout)).to_string();
+    assert_eq!(error.matches("matching implementation").count(), 1, "{error}");
 }
 
 #[test]
 fn an_import_that_does_not_fit_is_refused() {
-    let shout =
-        r#"(component (import "hookgate:plugin/log@0.2.0" (instance (export "shout" (func)))))"#;
-    assert!(matches!(component(shout), LoadError::Link { .. }));
-    let http = r#"(component (import "wasi:http/outgoing-handler@0.2.0" (instance (export "handle" (func)))))"#;
-    assert!(matches!(component(http), LoadError::Link { .. }));
-    let module = r#"(component (import "hookgate:plugin/log@0.2.0" (core module $m))
-        (core instance (instantiate $m)))"#;
-    let error = component(module);
+    let shout = r#"(import "hookgate:plugin/log@0.2.0" (instance (export "shout" (func))))"#;
+    assert!(matches!(component(&handler_with(shout)), LoadError::Link(_)));
+    let module = r#"(import "hookgate:plugin/log@0.2.0" (core module $m))
+        (core instance (instantiate $m))"#;
+    let error = component(&handler_with(module));
     assert!(matches!(error, LoadError::ImportsModules), "{error}");
 }
 
@@ -128,18 +169,17 @@ fn what_exports_other_types_is_refused() {
 
 #[test]
 fn a_plugin_that_starts_too_large_is_refused() {
-    let large = r#"(component (core module $m (memory 1024)) (core instance (instantiate $m)))"#;
-    let error = component(large);
+    let large = "(core module $m (memory 1024)) (core instance (instantiate $m))";
+    let error = component(&handler_with(large));
     assert!(matches!(error, LoadError::Memory { bytes: 0x400_0000, .. }), "{error}");
     let many = "(core instance (instantiate $m))".repeat(5);
-    let many = component(&format!("(component (core module $m (memory 1)) {many})"));
+    let many = component(&handler_with(&format!("(core module $m (memory 1)) {many}")));
     assert!(matches!(many, LoadError::Memory { memories: 5, .. }), "{many}");
 }
 
 #[test]
 fn a_proposal_that_is_off_is_refused_by_the_compiler() {
-    let shared = r#"(component (core module $m (memory 1 1 shared)))"#;
-    let error = component(shared);
+    let error = component(&handler_with("(core module $m (memory 1 1 shared))"));
     assert!(matches!(error, LoadError::Compile(CompileError::Refused(_))), "{error}");
 }
 
@@ -149,7 +189,7 @@ fn a_plugin_that_cannot_describe_itself_is_refused() {
     fn check(imports: &str, describe: &str) -> CallError {
         let wat = handler_by_hand(imports, describe);
         match refused(&module_for("handler-plugin", &wat)) {
-            LoadError::Describe { face: Face::Handler, source } => source,
+            LoadError::Describe { face: Face::Handler, error } => error,
             other => panic!("{other}"),
         }
     }

@@ -1,0 +1,166 @@
+//! What became of the plugins' files: which run now, which do not, and why.
+//!
+//! A plugin that refuses settings with which the one before it works changes nothing; one that is
+//! the first of its name runs, and what it refuses is stopped. Tells each complaint once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tracing::{error, info, warn};
+
+use super::super::loading::News;
+use super::super::settings::Place;
+use super::{Live, chain, plugin_of};
+use crate::admin::{PluginRow, ReloadRow};
+use crate::ids::Name;
+use crate::metrics;
+use crate::plugin::{Plugin, Reloaded, Wish};
+use crate::store;
+
+impl Live {
+    /// Takes what became known of the files.
+    pub(super) async fn take(&mut self, News { files, looked }: News) {
+        match looked {
+            Some(Ok(())) => self.folder_complaint = None,
+            Some(Err(error)) => {
+                let complaint = error.to_string();
+                if self.folder_complaint.as_ref() != Some(&complaint) {
+                    let path = self.config.plugins.display();
+                    warn!(
+                        "failed to read the plugins folder {path}, changing nothing: {complaint}"
+                    );
+                    self.folder_complaint = Some(complaint);
+                }
+            }
+            // A file may have changed while it was compiled.
+            None => self.loading.look(Wish::default()),
+        }
+        let mut loaded = Vec::new();
+        for (stem, change) in files {
+            if let Reloaded::Loaded(plugin) = &change {
+                loaded.push(plugin.clone());
+            }
+            let row = match change {
+                Reloaded::Unchanged => continue,
+                Reloaded::Removed => self.remove(stem),
+                Reloaded::Kept(error) => self.keep(stem, chain(&error)),
+                Reloaded::Loaded(plugin) => self.admit(stem, &plugin).await,
+            };
+            for waiting in &mut self.asks {
+                waiting.report.plugins.push(row.clone());
+            }
+        }
+        self.rows.store(Arc::new(self.plugin_rows()));
+        if !loaded.is_empty() {
+            self.tell_misfits(loaded);
+        }
+    }
+
+    /// Lets a plugin run, unless it refuses settings with which the one before it works.
+    async fn admit(&mut self, stem: String, plugin: &Arc<Plugin>) -> ReloadRow {
+        let refusals = self.settings.refusals(&self.host, &self.config, plugin).await;
+        let breaks = |(place, _): &(&Place, &String)| !self.stopped.contains_key(place);
+        if let (Some(_), Some((_, reason))) =
+            (self.registry.get(plugin.name()), refusals.iter().find(breaks))
+        {
+            self.not_admitted.insert(stem.clone());
+            return self.keep(stem, reason.clone());
+        }
+        self.not_admitted.remove(&stem);
+        self.refused.remove(&stem);
+        info!(plugin = stem, digest = %plugin.digest(), "loaded a plugin");
+        let reasons: Vec<_> = refusals.values().cloned().collect();
+        for (place, reason) in &refusals {
+            error!(plugin = stem, "{place} is stopped: {reason}");
+        }
+        self.stopped.retain(|place, _| plugin_of(&self.config, place) != Some(plugin.name()));
+        self.stopped.extend(refusals);
+        self.apply();
+        self.registry.insert(plugin);
+        self.settings.forget(&self.registry);
+        self.reopen(plugin);
+        self.metrics.reload(plugin.name(), metrics::Reloaded::Swapped);
+        let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
+        ReloadRow { plugin: stem, outcome: "loaded", reason }
+    }
+
+    fn remove(&mut self, stem: String) -> ReloadRow {
+        self.refused.remove(&stem);
+        self.not_admitted.remove(&stem);
+        warn!(plugin = stem, "a plugin's file is gone: it is no longer run");
+        if let Ok(name) = stem.parse::<Name>() {
+            self.registry.remove(&name);
+            self.stopped.retain(|place, _| plugin_of(&self.config, place) != Some(&name));
+            self.apply();
+            self.metrics.reload(&name, metrics::Reloaded::Removed);
+        }
+        ReloadRow { plugin: stem, outcome: "removed", reason: None }
+    }
+
+    fn keep(&mut self, stem: String, reason: String) -> ReloadRow {
+        let kept = self.registered(&stem).is_some();
+        if self.refused.insert(stem.clone(), reason.clone()).as_ref() != Some(&reason) {
+            let now = if kept { "keeping the last good one" } else { "there is none to keep" };
+            error!(plugin = stem, "failed to load a plugin, {now}: {reason}");
+        }
+        if let Ok(name) = stem.parse() {
+            self.metrics.reload(&name, metrics::Reloaded::Kept);
+        }
+        let outcome = if kept { "kept" } else { "refused" };
+        ReloadRow { plugin: stem, outcome, reason: Some(reason) }
+    }
+
+    /// Receipts that an earlier version of this provider could not parse are tried again.
+    fn reopen(&mut self, plugin: &Plugin) {
+        let of_it =
+            self.config.sources.iter().filter(|(_, source)| source.plugin == *plugin.name());
+        let sources: Vec<Name> = of_it.map(|(name, _)| name.clone()).collect();
+        if plugin.provider().is_none() || sources.is_empty() {
+            return;
+        }
+        let (store, digest) = (self.store.clone(), plugin.digest().to_owned());
+        let plugin = plugin.name().clone();
+        self.reopening.spawn(async move {
+            let reopened = loop {
+                match store.reopen_parses(&sources, &digest).await {
+                    Err(store::Error::Unavailable(_)) => store.available().await,
+                    Err(error @ (store::Error::Damaged(_) | store::Error::Panicked(_))) => {
+                        error!(%plugin, "failed to look for receipts to try again: {error}");
+                        return Ok(());
+                    }
+                    reopened => break reopened?,
+                }
+            };
+            let (reopened, damaged) = (reopened.reopened, reopened.damaged);
+            if damaged > 0 {
+                warn!(%plugin, damaged, "dead letters that can't be read are not tried again");
+            }
+            if reopened > 0 {
+                info!(%plugin, reopened, "trying receipts again that were dead letters");
+            }
+            Ok(())
+        });
+    }
+
+    fn registered(&self, stem: &str) -> Option<Arc<Plugin>> {
+        self.registry.get(&stem.parse().ok()?)
+    }
+
+    pub(super) fn plugin_rows(&self) -> Vec<PluginRow> {
+        let loading: BTreeSet<&str> = self.loading.unfinished().collect();
+        let mut rows: BTreeMap<String, PluginRow> = BTreeMap::new();
+        for plugin in self.registry.list().iter() {
+            let mut row = PluginRow::new(plugin);
+            let of_it = |place: &Place| plugin_of(&self.config, place) == Some(plugin.name());
+            let stopped = self.stopped.iter().filter(|(place, _)| of_it(place));
+            row.stopped = stopped.map(|(_, reason)| reason.clone()).collect();
+            rows.insert(row.name.clone(), row);
+        }
+        for stem in self.refused.keys().map(String::as_str).chain(loading.iter().copied()) {
+            let row = rows.entry(stem.to_owned()).or_insert_with(|| PluginRow::file(stem));
+            row.refused = self.refused.get(stem).cloned();
+            row.loading = loading.contains(stem);
+        }
+        rows.into_values().collect()
+    }
+}

@@ -1,0 +1,168 @@
+//! Plugins being loaded, beside everything else that the gateway does.
+//!
+//! Looking through the folder and compiling happen on threads of their own, so that neither a file
+//! system that hangs nor a compiler that takes minutes holds up the configuration, another plugin,
+//! the start or the stop. Says what became of the files; what that means is not decided here.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use crate::plugin::{self, Folder, Job, Look, Reloaded, Wish};
+
+/// Files that are compiled at a time, by size, so that large ones keep no small one waiting.
+const SMALL_MAX: usize = 3;
+const LARGE_MAX: usize = 2;
+
+/// What became known of the files.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// What became of each.
+    pub(super) files: Vec<(String, Reloaded)>,
+    /// Why the folder can't be read, if it can't; nothing if nobody looked.
+    pub(super) looked: Option<io::Result<()>>,
+}
+
+/// Looks and loads.
+#[derive(Debug)]
+pub(super) struct Loading {
+    host: plugin::Host,
+    folder: Arc<Mutex<Folder>>,
+    /// Each thread tells once, and of each file there is one job: the queue can't grow further.
+    tell: mpsc::UnboundedSender<Told>,
+    told: mpsc::UnboundedReceiver<Told>,
+    looking: bool,
+    /// What the next look is for, if one is wanted behind that which is under way.
+    wish: Option<Wish>,
+    waiting: VecDeque<Job>,
+    /// The stems of what is being compiled, and whether it is large.
+    compiling: Vec<(String, bool)>,
+}
+
+#[derive(Debug)]
+enum Told {
+    Looked(io::Result<Look>),
+    Compiled { stem: String, is_large: bool, became: Option<(String, Reloaded)> },
+}
+
+impl Loading {
+    pub(super) fn new(host: plugin::Host, folder: PathBuf) -> Self {
+        let (tell, told) = mpsc::unbounded_channel();
+        Self {
+            host,
+            folder: Arc::new(Mutex::new(Folder::new(folder))),
+            tell,
+            told,
+            looking: false,
+            wish: None,
+            waiting: VecDeque::new(),
+            compiling: Vec::new(),
+        }
+    }
+
+    /// Has somebody look through the folder, from now on or as soon as the last look has ended.
+    pub(super) fn look(&mut self, wish: Wish) {
+        if self.looking {
+            let next = self.wish.get_or_insert_default();
+            next.failed |= wish.failed;
+            next.again.extend(wish.again);
+            return;
+        }
+        let (host, folder, tell) = (self.host.clone(), self.folder.clone(), self.tell.clone());
+        let look = move || {
+            let mut folder = folder.lock().unwrap_or_else(PoisonError::into_inner);
+            let looked = folder.look(&host, &wish, Instant::now());
+            // Nobody listens any more once the gateway has stopped.
+            tell.send(Told::Looked(looked)).is_ok()
+        };
+        self.looking = true;
+        if let Err(error) = spawn("plugin-folder", look) {
+            self.tell.send(Told::Looked(Err(error))).expect("the other end is here");
+        }
+    }
+
+    /// Whether everything that was there to be looked at and loaded is.
+    pub(super) fn is_done(&self) -> bool {
+        !self.looking && self.wish.is_none() && self.unfinished().next().is_none()
+    }
+
+    /// The stems of the files that are being compiled, or wait for it.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = &str> {
+        let compiling = self.compiling.iter().map(|(stem, _)| stem.as_str());
+        compiling.chain(self.waiting.iter().map(Job::stem))
+    }
+
+    /// Resolves when something is known. Nothing is lost if nobody waits to the end.
+    pub(super) async fn next(&mut self) -> News {
+        match self.told.recv().await {
+            Some(Told::Looked(Ok(Look { files, jobs }))) => {
+                self.looking = false;
+                // Of an older file: what is told of it would not be believed.
+                self.waiting.retain(|old| jobs.iter().all(|job| job.stem() != old.stem()));
+                self.waiting.extend(jobs);
+                self.go_on();
+                News { files, looked: Some(Ok(())) }
+            }
+            Some(Told::Looked(Err(error))) => {
+                self.looking = false;
+                self.go_on();
+                News { files: Vec::new(), looked: Some(Err(error)) }
+            }
+            Some(Told::Compiled { stem, is_large, became }) => {
+                let ended = |running: &(String, bool)| *running == (stem.clone(), is_large);
+                if let Some(at) = self.compiling.iter().position(ended) {
+                    self.compiling.swap_remove(at);
+                }
+                self.go_on();
+                News { files: became.into_iter().collect(), looked: None }
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    fn go_on(&mut self) {
+        if let Some(wish) = self.wish.take_if(|_| !self.looking) {
+            self.look(wish);
+        }
+        let mut left = VecDeque::new();
+        while let Some(job) = self.waiting.pop_front() {
+            let is_large = job.is_large();
+            let running = self.compiling.iter().filter(|(_, large)| *large == is_large).count();
+            if running < if is_large { LARGE_MAX } else { SMALL_MAX } {
+                self.compile(job);
+            } else {
+                left.push_back(job);
+            }
+        }
+        self.waiting = left;
+    }
+
+    fn compile(&mut self, job: Job) {
+        let (stem, is_large) = (job.stem().to_owned(), job.is_large());
+        self.compiling.push((stem.clone(), is_large));
+        let (host, folder, tell) = (self.host.clone(), self.folder.clone(), self.tell.clone());
+        let compile = move || {
+            let loaded = job.load(&host);
+            let mut folder = folder.lock().unwrap_or_else(PoisonError::into_inner);
+            let became = folder.finish(&job, loaded, Instant::now());
+            tell.send(Told::Compiled { stem: job.stem().to_owned(), is_large, became }).is_ok()
+        };
+        if let Err(error) = spawn("plugin-compile", compile) {
+            tracing::error!(plugin = stem, "failed to start a thread to load a plugin: {error}");
+            self.compiling.pop();
+        }
+    }
+}
+
+/// Not of the runtime's: a thread of those would be waited for at the end.
+fn spawn<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+}

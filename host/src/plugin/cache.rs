@@ -1,0 +1,160 @@
+//! The folder of compiled code, and of what is known of files that could not be compiled.
+//!
+//! Loading compiled code is trusting it, so only we may write there. A file is found again by the
+//! digest of its bytes and by everything else that decides what becomes of them. Never holds
+//! anything that can't be made again.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+
+use super::lie::shortened;
+use crate::regular_file;
+
+/// Most files that are kept; beyond it, those that were not used for longest go.
+const FILES_MAX: usize = 512;
+/// Most bytes of a note.
+const NOTE_BYTES_MAX: usize = 4 << 10;
+const CODE: &str = "cwasm";
+const NOTE: &str = "broke";
+
+/// A private folder.
+#[derive(Debug)]
+pub(super) struct Cache {
+    folder: PathBuf,
+    /// Of the program that compiles: another one may succeed where this one broke.
+    compiler: u64,
+}
+
+impl Cache {
+    /// The folder, which is made private if it is not.
+    pub(super) fn open(folder: PathBuf, program: Option<&Path>) -> io::Result<Self> {
+        make_private(&folder)?;
+        let mut compiler = DefaultHasher::new();
+        env!("CARGO_PKG_VERSION").hash(&mut compiler);
+        if let Some(metadata) = program.and_then(|program| fs::metadata(program).ok()) {
+            (metadata.len(), metadata.mtime(), metadata.mtime_nsec()).hash(&mut compiler);
+        }
+        Ok(Self { folder, compiler: compiler.finish() })
+    }
+
+    /// Where the compiled code of a plugin file lies, if it does.
+    pub(super) fn code(&self, engine: &Engine, wasm: &[u8]) -> PathBuf {
+        self.file(engine, wasm, env!("CARGO_PKG_VERSION"), CODE)
+    }
+
+    /// Why this file broke the process that compiled it, if it did.
+    pub(super) fn note(&self, engine: &Engine, wasm: &[u8]) -> Option<String> {
+        let note = regular_file::read(&self.note_file(engine, wasm), NOTE_BYTES_MAX).ok()?;
+        String::from_utf8(note).ok()
+    }
+
+    /// Remembers why, so that it is not tried again, also not after a restart.
+    pub(super) fn keep_note(&self, engine: &Engine, wasm: &[u8], why: &str) -> io::Result<()> {
+        let mut part = tempfile::NamedTempFile::new_in(&self.folder)?;
+        part.write_all(shortened(why, NOTE_BYTES_MAX).as_bytes())?;
+        part.persist(self.note_file(engine, wasm)).map_err(|error| error.error)?;
+        self.tidy();
+        Ok(())
+    }
+
+    /// Makes room: what was not used for longest goes. That it can't is no reason to load nothing.
+    pub(super) fn tidy(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let mut files: Vec<(SystemTime, PathBuf)> = entries
+            .filter_map(|entry| {
+                let path = entry.ok()?.path();
+                let ours = path.extension().is_some_and(|end| end == CODE || end == NOTE);
+                Some((fs::metadata(&path).ok()?.modified().ok()?, path)).filter(|_| ours)
+            })
+            .collect();
+        files.sort();
+        for (_, path) in files.iter().take(files.len().saturating_sub(FILES_MAX)) {
+            if let Err(error) = fs::remove_file(path) {
+                tracing::debug!(%error, file = %path.display(), "failed to remove compiled code");
+            }
+        }
+    }
+
+    fn note_file(&self, engine: &Engine, wasm: &[u8]) -> PathBuf {
+        self.file(engine, wasm, self.compiler, NOTE)
+    }
+
+    /// Named by the file's bytes, by everything in the engine that decides how they are compiled, and
+    /// by what compiles.
+    fn file(&self, engine: &Engine, wasm: &[u8], by: impl Hash, end: &str) -> PathBuf {
+        let mut settings = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut settings);
+        by.hash(&mut settings);
+        let digest = hex::encode(Sha256::digest(wasm));
+        self.folder.join(format!("{digest}-{:016x}.{end}", settings.finish()))
+    }
+}
+
+/// Says that a file was used just now.
+pub(super) fn touch(file: &Path) {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: now, last_modification: now };
+    let touched = File::open(file).and_then(|file| Ok(futimens(file, &times)?));
+    if let Err(error) = touched {
+        tracing::debug!(%error, file = %file.display(), "failed to touch compiled code");
+    }
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let metadata = fs::metadata(folder)?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(io::Error::other("it belongs to another user, who could put code into it"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::engine;
+    use super::*;
+
+    #[test]
+    fn a_note_is_for_one_file_and_one_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, program) = (folder.path().join("cache"), folder.path().join("program"));
+        let engine = engine::on_demand().unwrap();
+        let cache = Cache::open(path.clone(), Some(&program)).unwrap();
+        cache.keep_note(&engine, b"file", "it broke").unwrap();
+
+        assert_eq!(cache.note(&engine, b"file").as_deref(), Some("it broke"));
+        assert_eq!(cache.note(&engine, b"other"), None);
+        let again = Cache::open(path.clone(), Some(&program)).unwrap();
+        assert_eq!(again.note(&engine, b"file").as_deref(), Some("it broke"));
+        fs::write(&program, b"another program").unwrap();
+        let other = Cache::open(path.clone(), Some(&program)).unwrap();
+        assert_eq!(other.note(&engine, b"file"), None);
+        assert_eq!(fs::metadata(path).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path().to_owned(), None).unwrap();
+        let file = |number: usize| folder.path().join(format!("{number}.{CODE}"));
+        for number in 0..FILES_MAX + 2 {
+            let old = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(number as u64);
+            File::create(file(number)).unwrap().set_modified(old).unwrap();
+        }
+        touch(&file(0));
+        cache.tidy();
+        let gone = (0..FILES_MAX + 2).filter(|number| !file(*number).exists());
+        assert_eq!(gone.collect::<Vec<_>>(), [1, 2]);
+    }
+}
