@@ -331,7 +331,8 @@ fn cargo_build(package: &Package, toolchain: Toolchain) -> Result<(), BuildError
         .env("CARGO_PROFILE_RELEASE_LTO", "true")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
         .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
-        .env("CARGO_PROFILE_RELEASE_STRIP", "true")
+        // The names of functions stay, which are what a trap without a text is told by.
+        .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags(package).join("\x1f"));
     if toolchain == Toolchain::Distribution {
