@@ -316,7 +316,7 @@ async fn plugins_are_listed_with_what_is_wrong_with_them() {
 
     let reason = text(&report["plugins"][0]["reason"]);
     assert!(!reason.is_empty(), "{report:#}");
-    assert_eq!(texts(&rows, "name"), ["dunning", "stripe", "broken"]);
+    assert_eq!(texts(&rows, "name"), ["broken", "dunning", "stripe"]);
     let broken = gateway.plugin("broken").await;
     assert_eq!((&broken["digest"], &broken["refused"]), (&Value::Null, &json!(reason)));
     let dunning = gateway.plugin("dunning").await;
@@ -406,6 +406,7 @@ async fn each_port_answers_only_its_own() {
     }
     let body = payment("evt_1", "pi_1", "succeeded");
     let inside = gateway.client().post(format!("{}/in/stripe", gateway.admin())).body(body);
+    let inside = inside.header("content-type", "application/json");
     assert_eq!(inside.send().await.unwrap().status(), 404);
     let health = gateway.client().get(format!("{}/healthz", gateway.public()));
     assert_eq!(health.send().await.unwrap().status(), 200);

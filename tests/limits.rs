@@ -29,7 +29,7 @@ const LIMITS: &[(&str, &str, &str)] = &[
     ("VALUE_BYTES_MAX", "plugin/context", "LIFT_BYTES_MAX"),
     ("LOG_LINES_MAX", "plugin/log", "LINES_MAX"),
     ("LOG_LINE_BYTES_MAX", "plugin/log", "LINE_BYTES_MAX"),
-    ("CHAIN_MAX", "dispatch/runs", "DEPTH_MAX"),
+    ("CHAIN_MAX", "dispatch/emitted", "DEPTH_MAX"),
 ];
 
 /// The numbers that a file of Rust names, and others that are known before.

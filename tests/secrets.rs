@@ -75,7 +75,10 @@ async fn planted(receiver: &Receiver) -> Process {
         .prepare();
     std::fs::write(prepared.folder().join("token"), TOKEN).expect("it can be written");
     Process::start_with(prepared, |command| {
-        command.env("HOOKGATE_PLANTED", FROM_ENVIRONMENT).env("RUST_LOG", "trace,hookgate=trace");
+        command.env("HOOKGATE_PLANTED", FROM_ENVIRONMENT).env(
+            "RUST_LOG",
+            "info,hookgate=trace,hyper=trace,hyper_util=trace,axum=trace,tower=trace",
+        );
     })
     .await
 }

@@ -149,6 +149,9 @@ impl Delivery {
     /// Goes on with these endpoints. One that was not reached is tried without a pause.
     pub fn configure(&self, endpoints: BTreeMap<Name, Arc<Endpoint>>) {
         let mut state = self.state();
+        let endpoints = Arc::new(endpoints);
+        // First: what is claimed because of what follows must find them.
+        self.endpoints.store(Arc::clone(&endpoints));
         let is_gone = |name: &&Name| !endpoints.contains_key(*name);
         let gone: Vec<Name> = state.paces.keys().filter(is_gone).cloned().collect();
         for name in gone {
@@ -158,13 +161,12 @@ impl Delivery {
             self.store.forget(&name);
             self.metrics.endpoint_removed(&name);
         }
-        for (name, endpoint) in &endpoints {
+        for (name, endpoint) in endpoints.iter() {
             let new = || Paced { pace: Pace::new(endpoint.concurrency), allowance: None };
             let paced = state.paces.entry(name.clone()).or_insert_with(new);
             paced.pace.configured(endpoint.concurrency);
             self.allow(name, paced);
         }
-        self.endpoints.store(Arc::new(endpoints));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

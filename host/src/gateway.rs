@@ -51,6 +51,9 @@ const ADMIN_CONNECTIONS: usize = 256;
 /// Who asks for a reload at a time; more wait.
 const ASKS_MAX: usize = 8;
 
+/// How long parses and runs wait for plugins that are compiled at the start.
+const LOADING_MAX: Duration = Duration::from_secs(60);
+
 /// What a gateway can be started with, beside its configuration.
 #[derive(Debug, Clone)]
 pub struct Seams {
@@ -184,7 +187,9 @@ impl Gateway {
         let admin = admin.serve(admin::router(Arc::new(operators)), cancelled);
         // With none at a time the loop only waits for its end, and receipts stay in the store.
         let parses = work(Parses::new(parts.dispatch.clone()), limits.parses, cancel.clone());
+        let parses = once_loaded(live.loaded(), cancel.clone(), parses);
         let runs = work(Runs(parts.dispatch), limits.runs, cancel.clone());
+        let runs = once_loaded(live.loaded(), cancel.clone(), runs);
         let deliveries = work(Deliveries(parts.delivery), limits.deliveries, cancel.clone());
 
         for serving in [public, admin] {
@@ -247,6 +252,23 @@ impl Gateway {
         self.store.close().await.context("failed to close the store")?;
         ending
     }
+}
+
+/// What calls plugins begins once those that were there at the start are loaded, or after a while: an
+/// event that was routed meanwhile would never reach a handler that is still being compiled.
+async fn once_loaded<T>(
+    loaded: CancellationToken,
+    cancel: CancellationToken,
+    then: impl Future<Output = T>,
+) -> T {
+    tokio::select! {
+        () = loaded.cancelled() => (),
+        () = cancel.cancelled() => (),
+        () = tokio::time::sleep(LOADING_MAX) => {
+            warn!("plugins are still being compiled: events pass by those that are not loaded");
+        }
+    }
+    then.await
 }
 
 /// A task's own end, with its name.

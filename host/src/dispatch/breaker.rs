@@ -93,6 +93,14 @@ struct Pause {
     before: usize,
 }
 
+impl Pause {
+    /// Whether it is not over. One that ends later than any pause lasts is from before the clock was
+    /// set back.
+    fn lasts(self, now: Timestamp) -> bool {
+        now < self.until && self.until.since(now) <= PAUSE_MAX
+    }
+}
+
 impl Breakers {
     /// All closed.
     pub(crate) fn new(kind: Kind, clock: Clock, metrics: Metrics) -> Self {
@@ -117,7 +125,7 @@ impl Breakers {
         if digest().as_ref() != Some(&breaker.digest) {
             return most;
         }
-        if self.clock.now() < pause.until { 0 } else { most.min(1) }
+        if pause.lasts(self.clock.now()) { 0 } else { most.min(1) }
     }
 
     /// Notes how a call ended.
@@ -154,7 +162,7 @@ impl Breakers {
         breaker.strain = breaker.strain.saturating_add(weight);
         let before = match breaker.pause {
             // It began before the pause.
-            Some(pause) if now < pause.until => return,
+            Some(pause) if pause.lasts(now) => return,
             Some(pause) => pause.before + 1,
             None if breaker.strain < PATIENCE => return,
             None => 0,
@@ -181,8 +189,8 @@ impl Breakers {
         }
         let now = self.clock.now();
         let breakers = self.lock();
-        let ends = breakers.values().filter_map(|breaker| Some(breaker.pause?.until));
-        ends.filter(|until| *until > now).min()
+        let pauses = breakers.values().filter_map(|breaker| breaker.pause);
+        pauses.filter(|pause| pause.lasts(now)).map(|pause| pause.until).min()
     }
 
     fn close(&self, name: &Name) {

@@ -172,8 +172,15 @@ async fn a_failure_is_a_warning_and_a_plugins_line_has_the_plugins_level() {
     }
     bench.accept(&json!({ "do": "fail", "at": "parse", "reason": "no such form" })).await;
 
-    for parse in bench.parses().claim(32).unwrap() {
-        bench.parses().perform(parse).await.unwrap();
+    loop {
+        // A source has no more than its share of the room at a time.
+        let claimed = bench.parses().claim(32).unwrap();
+        if claimed.is_empty() {
+            break;
+        }
+        for parse in claimed {
+            bench.parses().perform(parse).await.unwrap();
+        }
     }
     for run in bench.runs().claim(32).unwrap() {
         bench.runs().perform(run).await.unwrap();

@@ -44,7 +44,8 @@ impl Default for Bounds {
             threads: 16,
             unproven: 12,
             suspects: 8,
-            wait: Duration::from_secs(5),
+            // Less than the shortest fixed patience of a caller, that of a key.
+            wait: Duration::from_secs(3),
             known_for: Duration::from_secs(30),
             stale_for: Duration::from_secs(60 * 60),
             unknown_for: Duration::from_secs(5),

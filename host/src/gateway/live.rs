@@ -70,6 +70,8 @@ pub(super) struct Live {
     delivery: Arc<Delivery>,
     /// Looks at secrets; nothing waits for it.
     telling: JoinSet<()>,
+    /// Cancelled once every file that was there at the start is loaded or refused.
+    loaded: CancellationToken,
     redaction: Redaction,
     admin_hosts: Arc<ArcSwap<Vec<String>>>,
 }
@@ -110,6 +112,7 @@ impl Live {
             redaction: parts.redaction.clone(),
             admin_hosts: parts.admin_hosts.clone(),
             telling: JoinSet::new(),
+            loaded: CancellationToken::new(),
         };
         live.follow();
         live.apply();
@@ -120,6 +123,7 @@ impl Live {
             let Ok(news) = tokio::time::timeout_at(until, live.loading.next()).await else { break };
             live.take(news).await;
         }
+        live.note_loaded();
         live.warn_of_missing();
         Ok(live)
     }
@@ -153,6 +157,18 @@ impl Live {
         }))
     }
 
+    /// Resolves once every file that was there at the start is loaded or refused: until then an event
+    /// could be routed past a handler that is still being compiled.
+    pub(super) fn loaded(&self) -> CancellationToken {
+        self.loaded.clone()
+    }
+
+    fn note_loaded(&self) {
+        if self.loading.is_done() {
+            self.loaded.cancel();
+        }
+    }
+
     /// The plugins as they are now, for operators.
     pub(super) fn plugins(&self) -> Arc<ArcSwap<Vec<PluginRow>>> {
         self.rows.clone()
@@ -170,6 +186,7 @@ impl Live {
                 self.live(&mut asked).await?;
                 self.rows.store(Arc::new(self.plugin_rows()));
                 self.answer();
+                self.note_loaded();
             }
         };
         tokio::select! {
@@ -188,7 +205,10 @@ impl Live {
                 let report = Report { config: self.reload(true).await, plugins: Vec::new() };
                 self.asks.push(Waiting { ask, report, until: Instant::now() + ASK_PATIENCE });
             }
-            Some(reopened) = self.reopening.join_next() => reopened??,
+            Some(reopened) = self.reopening.join_next() => match reopened {
+                Ok(reopened) => reopened?,
+                Err(error) => error!("failed to look for receipts to try again: {error}"),
+            },
             () = until(patience) => (),
         }
         Ok(())
@@ -197,7 +217,10 @@ impl Live {
     /// Reads the configuration, and has somebody look for plugins.
     async fn reload(&mut self, asked: bool) -> ConfigRow {
         // The configuration first: it may say how a new plugin is set up.
-        let (row, again) = self.reload_config().await;
+        let (row, mut again) = self.reload_config().await;
+        if self.settings.take_unsure() {
+            again.extend(self.ask_again().await);
+        }
         self.loading.look(Wish { failed: asked, again });
         row
     }

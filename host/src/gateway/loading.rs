@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use crate::plugin::{self, Folder, Job, Look, Reloaded, Wish};
+use crate::plugin::{self, Folder, Job, LoadError, Look, Reloaded, Wish};
 
 /// Files that are compiled at a time, by size, so that large ones keep no small one waiting.
 const SMALL_MAX: usize = 3;
@@ -146,15 +146,22 @@ impl Loading {
         let (stem, is_large) = (job.stem().to_owned(), job.is_large());
         self.compiling.push((stem.clone(), is_large));
         let (host, folder, tell) = (self.host.clone(), self.folder.clone(), self.tell.clone());
+        let job = Arc::new(job);
+        let own = Arc::clone(&job);
         let compile = move || {
+            let job = own;
             let loaded = job.load(&host);
             let mut folder = folder.lock().unwrap_or_else(PoisonError::into_inner);
             let became = folder.finish(&job, loaded, Instant::now());
             tell.send(Told::Compiled { stem: job.stem().to_owned(), is_large, became }).is_ok()
         };
         if let Err(error) = spawn("plugin-compile", compile) {
-            tracing::error!(plugin = stem, "failed to start a thread to load a plugin: {error}");
-            self.compiling.pop();
+            let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+            let became = folder.finish(&job, Err(LoadError::Thread(error)), Instant::now());
+            drop(folder);
+            self.tell
+                .send(Told::Compiled { stem, is_large, became })
+                .expect("the other end is here");
         }
     }
 }

@@ -43,6 +43,8 @@ type Question = (String, bool, Arc<str>);
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     known: BTreeMap<Question, Result<(), String>>,
+    /// Whether a plugin could not say, because it was given no time or no thread.
+    is_unsure: bool,
 }
 
 impl Settings {
@@ -93,11 +95,19 @@ impl Settings {
                     self.known.insert(question, answer.clone());
                     answer
                 }
-                Err(error) => Err(error.to_string()),
+                Err(error) => {
+                    self.is_unsure = true;
+                    Err(error.to_string())
+                }
             },
         };
         let name = plugin.name();
         answer.map_err(|reason| format!("plugin {name} refuses the config of {place}: {reason}"))
+    }
+
+    /// Whether somebody should be asked again since this was last asked.
+    pub(crate) fn take_unsure(&mut self) -> bool {
+        std::mem::take(&mut self.is_unsure)
     }
 
     /// Forgets what other plugins said than those that are loaded.

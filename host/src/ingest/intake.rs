@@ -275,7 +275,9 @@ impl Intake {
             let held = one.bytes.load(Ordering::Relaxed) as u128;
             held * now.saturating_duration_since(one.since).as_millis().max(1)
         };
-        let candidates = line.bodies.values().filter(|one| may(one)).cloned();
+        // Who holds nothing frees nothing.
+        let holds = |one: &Waiting| one.bytes.load(Ordering::Relaxed) > 0;
+        let candidates = line.bodies.values().filter(|one| may(one) && holds(one)).cloned();
         let mut candidates: Vec<_> = candidates.map(|one| (cost(&one), one)).collect();
         candidates.sort_unstable_by_key(|(cost, _)| std::cmp::Reverse(*cost));
         let mut freed = 0;

@@ -101,13 +101,15 @@ impl Table {
         let now = Instant::now();
         let candidate = |(id, (connection, _)): (&Id, &(Arc<Connection>, AbortHandle))| {
             let address = counted(connection.peer().ip());
+            if only.is_some_and(|only| only != address) {
+                return None;
+            }
             let (wait, since) = connection.waits()?;
             let idle = wait == Wait::Next;
             let spared = if idle { BETWEEN_REQUESTS } else { YOUNG };
             let age = now.saturating_duration_since(since);
-            let is_one = age >= spared && only.is_none_or(|only| only == address);
-            let rank = (idle, Reverse(self.of(address)), since);
-            is_one.then_some((rank, *id, wait))
+            let rank = || (idle, Reverse(self.of(address)), since);
+            (age >= spared).then(|| (rank(), *id, wait))
         };
         let mut candidates: Vec<_> = self.open.iter().filter_map(candidate).collect();
         if candidates.len() > most {

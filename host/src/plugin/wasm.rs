@@ -90,7 +90,8 @@ pub(super) fn to_component(file: &[u8]) -> Result<Cow<'_, [u8]>, LoadError> {
 }
 
 fn validate(file: &[u8]) -> Result<(), LoadError> {
-    let mut validator = Validator::new_with_features(WasmFeatures::default());
+    let features = WasmFeatures::default().difference(WasmFeatures::CM_ASYNC);
+    let mut validator = Validator::new_with_features(features);
     validator.validate_all(file).map(drop).map_err(|error| {
         if error.message().contains("component model async") {
             LoadError::Async { reason: error.to_string() }

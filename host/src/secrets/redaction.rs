@@ -17,7 +17,7 @@ pub const HIDDEN: &str = "(hidden)";
 
 /// The secrets that no text may show. Clones share them.
 #[derive(Clone, Default)]
-pub struct Redaction(Arc<RwLock<Vec<Secret>>>);
+pub struct Redaction(Arc<RwLock<Arc<Vec<Secret>>>>);
 
 impl fmt::Debug for Redaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,17 +29,24 @@ impl Redaction {
     /// Adds secrets to those that are hidden from now on. None is ever forgotten: a receipt of before
     /// a rotation may hold the old one.
     pub fn learn<'a>(&self, secrets: impl IntoIterator<Item = &'a Secret>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        for secret in secrets {
-            if !known.iter().any(|it| it.expose() == secret.expose()) {
-                known.push(secret.clone());
-            }
+        let before = self.known();
+        let is_known = |secret: &Secret| before.iter().any(|it| it.expose() == secret.expose());
+        let new: Vec<_> = secrets.into_iter().filter(|secret| !is_known(secret)).collect();
+        if !new.is_empty() {
+            let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::make_mut(&mut *known).extend(new.into_iter().cloned());
         }
+    }
+
+    /// The secrets as they are now. No lock is held while a text is looked through: every line of
+    /// the log waits for it.
+    fn known(&self) -> Arc<Vec<Secret>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The text as it may be shown; `None` if all of it may be.
     pub fn of_text(&self, text: &str) -> Option<String> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known();
         let mut shown = text.to_owned();
         for secret in known.iter() {
             secret.take_out_of(&mut shown, HIDDEN);

@@ -206,8 +206,8 @@ impl Shared {
             let mut targets = Vec::new();
             for event in events {
                 let is_so = |standing| filter.state == Some(State::of(standing));
-                if filter.state.is_none() || snapshot.has_work(&event, is_so)? {
-                    targets.push(Target { id: event.id, only: filter.state, is_named: false });
+                if filter.state.is_none() || snapshot.has_work(event, is_so)? {
+                    targets.push(Target { id: event.0, only: filter.state, is_named: false });
                 }
             }
             Ok(Targets { targets, next, damaged })

@@ -84,6 +84,18 @@ impl Live {
         ReloadRow { plugin: stem, outcome: "loaded", reason }
     }
 
+    /// Asks once more where a plugin could not say whether it can work with its settings, and gives the
+    /// files that may load now.
+    pub(super) async fn ask_again(&mut self) -> BTreeSet<String> {
+        let mut still = BTreeMap::new();
+        for plugin in self.registry.list().iter() {
+            still.extend(self.settings.refusals(&self.host, &self.config, plugin).await);
+        }
+        self.stopped.retain(|place, _| still.contains_key(place));
+        self.apply();
+        std::mem::take(&mut self.not_admitted)
+    }
+
     fn remove(&mut self, stem: String) -> ReloadRow {
         self.refused.remove(&stem);
         self.not_admitted.remove(&stem);

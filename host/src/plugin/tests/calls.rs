@@ -159,7 +159,7 @@ async fn the_default_stack_reads_json_as_deep_as_serde_json_does() {
 #[tokio::test]
 async fn a_value_that_is_too_large_to_pass_breaks_the_contract() {
     let guest = Guest::new();
-    let sent = json!({ "do": "send", "endpoint": "crm", "bytes": 20 << 20 });
+    let sent = json!({ "do": "send", "endpoint": "crm", "bytes": 9 << 20 });
     let error = guest.handle(sent).await.unwrap_err().error.to_string();
     let reason = "the plugin broke the contract: `a value` has more than 8388608 bytes";
     assert_eq!(error, reason);

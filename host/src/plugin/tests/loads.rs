@@ -23,7 +23,8 @@ fn the_guest_is_a_provider_and_a_handler() {
     let plugin = host().load(name("guest"), &guest()).unwrap();
     assert_eq!(plugin.kind(), Kind::Module);
     assert_eq!(plugin.provider().unwrap().name, "guest");
-    assert_eq!(plugin.handler().unwrap().types, ["*".parse().unwrap()]);
+    let types = ["*", "guest.emitted"].map(|it| it.parse().unwrap());
+    assert_eq!(plugin.handler().unwrap().types, types);
     assert_eq!(plugin.digest().len(), 64);
     assert!(plugin.imports().iter().all(|name| name.starts_with("hookgate:plugin/")));
     assert!(plugin.exports().contains(&"hookgate:plugin/provider@0.2.0".to_owned()));

@@ -156,8 +156,10 @@ fn starred(
     engine: &GeneralPurpose,
     length: usize,
 ) -> String {
-    while let Some((start, end)) = smallest(&bytes, holds) {
-        bytes[start..end].fill(b'*');
+    let mut from = 0;
+    while let Some((start, end)) = smallest(&bytes[from..], holds) {
+        bytes[from + start..from + end].fill(b'*');
+        from += end;
     }
     let mut text = engine.encode(&bytes);
     text.truncate(length);

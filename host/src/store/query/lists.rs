@@ -9,6 +9,7 @@ use redb::ReadableTable;
 
 use super::{DamagedItem, EventFilter, Listing, PAGE_ITEMS_MAX, Page, Snapshot};
 use crate::event::Timestamp;
+use crate::ids::Id;
 use crate::store::Failure;
 use crate::store::owed::{Stored, work_id};
 use crate::store::record::{Record, RecordKind, first_written};
@@ -29,7 +30,7 @@ const SEGMENTS_MIN: usize = 16;
 /// Events oldest first.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Found {
-    pub(in crate::store) events: Vec<StoredEvent>,
+    pub(in crate::store) events: Vec<(Id, u32)>,
     /// Where to go on; `None` at the end.
     pub(in crate::store) next: Option<u64>,
     /// Where the log is damaged.
@@ -126,7 +127,7 @@ impl Snapshot<'_> {
                 }
                 match self.shared.damages.pass(Record::read(&entry, self.tag()))? {
                     Some(Record::Event(event)) if filter.matches(&event) => {
-                        found.events.push(event);
+                        found.events.push((event.id, event.width()));
                     }
                     Some(_) => (),
                     None => found.damaged += 1,
@@ -238,11 +239,11 @@ impl Snapshot<'_> {
     /// Whether some work of the event stands so.
     pub(in crate::store) fn has_work(
         &self,
-        stored: &StoredEvent,
+        (id, width): (Id, u32),
         is_so: impl Fn(Standing) -> bool,
     ) -> Result<bool, Failure> {
-        for offset in 1..u64::from(stored.width()) {
-            let standing = self.shared.damages.pass(self.standing(stored.id.position + offset))?;
+        for offset in 1..u64::from(width) {
+            let standing = self.shared.damages.pass(self.standing(id.position + offset))?;
             if standing.is_some_and(&is_so) {
                 return Ok(true);
             }

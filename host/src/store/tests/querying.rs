@@ -101,7 +101,8 @@ async fn a_list_between_two_times_reads_no_more_than_lies_there() {
     assert!(pages < 25, "{pages} pages of 16 segments out of 3600");
 
     let found = snapshot.events_within(&filter, 0..u64::MAX, 99, Duration::from_secs(60)).unwrap();
-    let ids: Vec<String> = found.events.iter().map(|stored| stored.event.id.clone()).collect();
+    let id = |(id, _): &(Id, u32)| bench.store.event(*id).unwrap().unwrap().event.id;
+    let ids: Vec<String> = found.events.iter().map(id).collect();
     assert_eq!((ids, found.next), (expected, None));
 }
 
