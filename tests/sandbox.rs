@@ -75,6 +75,14 @@ async fn a_handler_that_traps_is_caught() {
 }
 
 #[tokio::test]
+async fn a_handler_that_panics_is_told_with_the_text_and_the_place() {
+    let run = handled(&guest().await, json!({ "id": "1", "do": "panic" })).await;
+    check_crashed(&run, "the plugin panicked at ");
+    check_crashed(&run, r"src/lib.rs:");
+    check_crashed(&run, r": told to, in two lines\nof text");
+}
+
+#[tokio::test]
 async fn a_handler_that_sleeps_is_caught() {
     let run = handled(&guest().await, json!({ "id": "1", "do": "sleep" })).await;
     check_crashed(&run, "the plugin trapped: ");

@@ -5,6 +5,10 @@
 //! does the team's own work on events, or both. It runs in a fresh sandbox for every call: no files,
 //! no network, no clock, nothing kept in memory. What it needs it is given, what it wants it asks for.
 //!
+//! A panic ends the call, and its text, file and line become the reason of what failed. A plugin
+//! for WASI, which need not be written in Rust, sees the time of the call as its clock, and gets the
+//! same randomness when a call is repeated; what it prints goes to its [`log`].
+//!
 //! # A provider
 //!
 //! Three functions. [`Provider::claim`] says *what was signed*, never whether it is genuine: the

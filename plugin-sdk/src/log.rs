@@ -1,7 +1,8 @@
 //! Lines for the operator's log, beside the ids of what is being worked on.
 //!
-//! A call may write 50 lines of at most 1 KiB; the gateway counts and drops what is over. Never log
-//! what a customer would mind.
+//! A call may write 50 lines of at most 1 KiB; the gateway counts and drops what is over, and all
+//! that [`crate::Provider::claim`] writes. Never log what a customer would mind, and never panic
+//! with it: the text of a panic is the reason of a run that failed.
 
 #[cfg(target_family = "wasm")]
 use crate::bindings::provider::hookgate::plugin::log as door;
@@ -30,8 +31,8 @@ pub fn error(message: &str) {
     door::write(Level::Error, message);
 }
 
-/// From here on a panic leaves its text in the log before it ends the call. In a native test the
-/// panic stays the test's.
+/// From here on a panic leaves its text, file and line in the log before it ends the call. The
+/// gateway takes it as the reason. In a native test the panic stays the test's.
 pub(crate) fn panics() {
     #[cfg(target_family = "wasm")]
     std::panic::set_hook(Box::new(|panic| error(&panic.to_string())));

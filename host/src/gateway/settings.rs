@@ -11,9 +11,16 @@ use std::sync::Arc;
 use super::unquoted::unquoted;
 use crate::claims::{ProofKind, ProviderInfo};
 use crate::config::{Config, Verify};
+use crate::effect::LogLine;
 use crate::ids::Name;
 use crate::ingest::Source;
-use crate::plugin::{self, Face, Plugin, Registry};
+use crate::plugin::{self, CallError, CallFailed, Checked, Face, Plugin, Registry};
+
+/// Logs what a plugin wrote over these settings.
+fn tell_unquoted(lines: Vec<LogLine>, plugin: &Plugin, settings: &str) {
+    let line = |line: LogLine| LogLine { message: unquoted(settings, line.message), ..line };
+    plugin::tell(lines.into_iter().map(line).collect(), plugin.name(), "check");
+}
 
 /// What settings were written for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,14 +97,18 @@ impl Settings {
         let answer = match self.known.get(&question) {
             Some(answer) => answer.clone(),
             None => match host.check(plugin, face, settings).await {
-                Ok(answer) => {
-                    let answer = answer.map_err(|reason| unquoted(settings, reason));
+                Ok(Checked { result, log }) => {
+                    tell_unquoted(log, plugin, settings);
+                    let answer = result.map_err(|reason| unquoted(settings, reason));
                     self.known.insert(question, answer.clone());
                     answer
                 }
-                Err(error) => {
-                    self.is_unsure = true;
-                    Err(error.to_string())
+                Err(CallFailed { error, log }) => {
+                    tell_unquoted(log, plugin, settings);
+                    // Without time or a thread it could not say; what breaks will break again.
+                    self.is_unsure |= !matches!(error, CallError::Trap { .. } | CallError::Lie(_));
+                    // The text of a panic may quote them too.
+                    Err(unquoted(settings, error.to_string()))
                 }
             },
         };

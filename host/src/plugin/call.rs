@@ -9,17 +9,19 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use wasmtime::Store;
 use wasmtime::component::Instance;
-use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 
 use super::bindings::exports::hookgate::plugin::{handler, provider};
 use super::context::Context;
 use super::convert::{self, Failure, HandleContext, YIELD_BYTES_MAX};
 use super::engine;
 use super::lane::LaneError;
-use super::lie::{Lie, TEXT_BYTES_MAX, lie, shortened};
-use super::run::{Grant, Run, StateReader, StateUnread};
-use super::stack::Stack;
+use super::lie::{Lie, TEXT_BYTES_MAX, shortened};
+use super::log::tell;
+use super::occasion::Occasion;
+use super::run::{Grant, Run, StateReader};
+use super::trap::{self, Ran};
 use super::wasi::Wasi;
 use super::{Face, Host, Plugin};
 use crate::claims::{Claims, Refusal};
@@ -29,21 +31,15 @@ use crate::ids::Name;
 
 /// Most handles that a guest may hold at once.
 const HANDLES_MAX: usize = 1_000;
-/// What wasmtime says of a guest that passes more than that; it has no type for it.
-const TOO_MUCH_AT_ONCE: &str = "fuel allocated for hostcalls has been exhausted";
-/// Addresses from here on are more likely below 0 than beyond the memory: no frame is as large as
-/// what lies between here and the last address, and no guest has as much memory.
-const BELOW_MEMORY: u64 = 0xf000_0000;
-/// How much of a guest's stack is shown.
-const FRAMES_MAX: usize = 8;
 
 /// Why a call has no answer of the plugin's.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The plugin broke down.
-    #[error("the plugin trapped: {reason}")]
+    #[error("the plugin {reason}")]
     Trap {
-        /// What happened, and in which functions.
+        /// What it did: `panicked at src/lib.rs:15:114: ...`, with the text of the panic, or
+        /// `trapped: ...`, with what happened, what it said last, and in which functions.
         reason: String,
     },
     /// It took too long.
@@ -120,6 +116,15 @@ pub struct Handled {
     pub log: Vec<LogLine>,
 }
 
+/// What a plugin made of settings.
+#[derive(Debug)]
+pub struct Checked {
+    /// What it has against them, if it has something: for the operator.
+    pub result: Result<(), String>,
+    /// What it wrote, which may quote them.
+    pub log: Vec<LogLine>,
+}
+
 impl Host {
     /// Asks a provider what was signed, in the turn of `source`. What it writes is dropped: anybody
     /// on the network could fill the log with it.
@@ -164,10 +169,12 @@ impl Host {
         let deadline = self.deadlines().parse;
         let given = source.clone();
         let call = move || {
-            let (parsed, context) = enter(&plugin, context, deadline, |store, instance| {
-                let guest = plugin.provider_in(store, instance)?;
-                convert::lend_request(&request, |request| guest.call_parse(store, request))
-            });
+            let occasion = Occasion::Request("parse", &request, request.received_at);
+            let (parsed, context) =
+                enter(&plugin, context, &occasion, deadline, |store, instance| {
+                    let guest = plugin.provider_in(store, instance)?;
+                    convert::lend_request(&request, |request| guest.call_parse(store, request))
+                });
             let result = parsed.and_then(|parsed| match parsed {
                 Ok(events) => {
                     let events = convert::events(events, &given, request.received_at, bytes_max);
@@ -200,11 +207,13 @@ impl Host {
         context.run = Some(Run::new(Arc::clone(grant), state));
         let deadline = self.deadlines().handle;
         let call = move || {
-            let (handled, context) = enter(&plugin, context, deadline, |store, instance| {
-                let guest = plugin.handler_in(store, instance)?;
-                let told = convert::lend_context(&told);
-                convert::lend_event(&event, |event| guest.call_handle(store, event, told))
-            });
+            let occasion = Occasion::Run(&told);
+            let (handled, context) =
+                enter(&plugin, context, &occasion, deadline, |store, instance| {
+                    let guest = plugin.handler_in(store, instance)?;
+                    let told = convert::lend_context(&told);
+                    convert::lend_event(&event, |event| guest.call_handle(store, event, told))
+                });
             let log = context.log.into_lines();
             match handled {
                 Ok(Ok(())) => {
@@ -225,23 +234,35 @@ impl Host {
         plugin: &Arc<Plugin>,
         face: Face,
         settings: &Arc<str>,
-    ) -> Result<Result<(), String>, CallError> {
+    ) -> Result<Checked, CallFailed> {
         let (plugin, parts) = (Arc::clone(plugin), Arc::clone(&self.0));
         let (context, deadline) = (self.context(settings), self.deadlines().check);
         let (answer, answered) = oneshot::channel();
         let call = move || {
             let _turn = parts.describing.lock().unwrap_or_else(PoisonError::into_inner);
-            let (checked, _) = enter(&plugin, context, deadline, |store, instance| match face {
-                Face::Provider => plugin.provider_in(store, instance)?.call_check(store),
-                Face::Handler => plugin.handler_in(store, instance)?.call_check(store),
-            });
-            let checked = checked.map(|it| it.map_err(|reason| shortened(&reason, TEXT_BYTES_MAX)));
+            let occasion = Occasion::Plugin("check");
+            let (checked, context) =
+                enter(&plugin, context, &occasion, deadline, |store, instance| match face {
+                    Face::Provider => plugin.provider_in(store, instance)?.call_check(store),
+                    Face::Handler => plugin.handler_in(store, instance)?.call_check(store),
+                });
+            let log = context.log.into_lines();
+            let checked = match checked {
+                Ok(result) => {
+                    let result = result.map_err(|reason| shortened(&reason, TEXT_BYTES_MAX));
+                    Ok(Checked { result, log })
+                }
+                Err(error) => Err(CallFailed { error, log }),
+            };
             // Who asked may be gone by now.
             drop(answer.send(checked));
         };
         let thread = thread::Builder::new().stack_size(engine::THREAD_STACK_BYTES);
         let started = thread.name("plugin-check".to_owned()).spawn(call);
-        started.map_err(|error| CallError::Host(format!("failed to start a thread: {error}")))?;
+        started.map_err(|error| CallFailed {
+            error: CallError::Host(format!("failed to start a thread: {error}")),
+            log: Vec::new(),
+        })?;
         let gone = |_| Err(LaneError::Panicked("over a check".to_owned()).into());
         answered.await.unwrap_or_else(gone)
     }
@@ -261,12 +282,15 @@ impl Host {
         let deadline = self.deadlines().parse;
         let call = move || {
             let digests: Vec<&[u8]> = digests.iter().map(Vec::as_slice).collect();
-            let (signed, _) = enter(&plugin, context, deadline, |store, instance| {
-                let guest = plugin.provider_in(store, instance)?;
-                convert::lend_request(&request, |request| {
-                    guest.call_sign(store, request, signed_at.0, &digests)
-                })
-            });
+            let occasion = Occasion::Request("sign", &request, signed_at);
+            let (signed, context) =
+                enter(&plugin, context, &occasion, deadline, |store, instance| {
+                    let guest = plugin.provider_in(store, instance)?;
+                    convert::lend_request(&request, |request| {
+                        guest.call_sign(store, request, signed_at.0, &digests)
+                    })
+                });
+            tell(context.log.into_lines(), &plugin.name, "sign");
             match signed? {
                 Ok(request) => convert::request(request).map(Ok).map_err(CallError::Lie),
                 Err(reason) => Ok(Err(shortened(&reason, TEXT_BYTES_MAX))),
@@ -311,7 +335,8 @@ fn claim(
     deadline: Duration,
     request: &Request,
 ) -> Result<Result<Claims, Refusal>, CallError> {
-    let (claims, _) = enter(plugin, context, deadline, |store, instance| {
+    let occasion = Occasion::Request("claim", request, request.received_at);
+    let (claims, _) = enter(plugin, context, &occasion, deadline, |store, instance| {
         let guest = plugin.provider_in(store, instance)?;
         convert::lend_request(request, |request| guest.call_claim(store, request))
     });
@@ -326,11 +351,12 @@ fn claim(
 pub(super) fn enter<T>(
     plugin: &Plugin,
     mut context: Context,
+    occasion: &Occasion<'_>,
     deadline: Duration,
     call: impl FnOnce(&mut Store<Context>, &Instance) -> wasmtime::Result<T>,
 ) -> (Result<T, CallError>, Context) {
     if plugin.wasi {
-        context.wasi = Some(Wasi::empty());
+        context.wasi = Some(Wasi::of(occasion, &plugin.digest, &context.log));
     }
     let (memory_max, lift_bytes_max) = (context.memory.most, context.lift_bytes_max);
     let mut store = Store::new(plugin.pre.engine(), context);
@@ -342,60 +368,10 @@ pub(super) fn enter<T>(
     let instance = plugin.pre.instantiate(&mut store);
     let result = instance.and_then(|instance| call(&mut store, &instance));
     let context = store.into_data();
-    let exceeded = context.memory.exceeded;
-    let result = result.map_err(|error| match judge(&error, plugin.stack, deadline) {
-        // A guest whose allocation fails gives up in its own way.
-        CallError::Trap { .. } if exceeded => CallError::Memory { limit: memory_max },
-        CallError::Trap { .. } if error.root_cause().to_string().contains(TOO_MUCH_AT_ONCE) => {
-            CallError::Lie(lie("a value", format!("has more than {lift_bytes_max} bytes")))
-        }
-        judged => judged,
+    let result = result.map_err(|error| {
+        let memory_exceeded = context.memory.exceeded.then_some(memory_max);
+        let (stack, log) = (plugin.stack, context.log.clone());
+        trap::judge(&error, &Ran { stack, deadline, lift_bytes_max, memory_exceeded, log })
     });
     (result, context)
-}
-
-/// What an error of wasmtime means.
-fn judge(error: &wasmtime::Error, stack: Option<Stack>, deadline: Duration) -> CallError {
-    if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-        CallError::Deadline { limit: deadline }
-    } else if let Some(lie) = error.downcast_ref::<Lie>() {
-        CallError::Lie(lie.clone())
-    } else if let Some(unread) = error.downcast_ref::<StateUnread>() {
-        CallError::Host(unread.to_string())
-    } else if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-        CallError::Busy
-    } else {
-        CallError::Trap { reason: reason(error, stack) }
-    }
-}
-
-/// Whether a guest reached below its memory. There ends its stack: from 0 the next address down is
-/// the last that there is. wasmtime tells the address in words only.
-fn is_below_memory(error: &wasmtime::Error) -> bool {
-    let address = |cause: &(dyn std::error::Error + 'static)| {
-        let told = cause.to_string();
-        let (_, address) = told.split_once("at wasm address 0x")?;
-        u64::from_str_radix(address.split(' ').next()?, 16).ok()
-    };
-    error.downcast_ref::<Trap>() == Some(&Trap::MemoryOutOfBounds)
-        && error.chain().find_map(address).is_some_and(|address| address >= BELOW_MEMORY)
-}
-
-/// What happened, and the innermost functions that it happened in.
-fn reason(error: &wasmtime::Error, stack: Option<Stack>) -> String {
-    let mut reason = match stack.filter(|_| is_below_memory(error)) {
-        Some(stack) => format!(
-            "its stack of {stack} overflowed (`stack` in [package.metadata.hookgate] sets its size)"
-        ),
-        None => error.root_cause().to_string(),
-    };
-    let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
-    for (depth, frame) in frames.iter().take(FRAMES_MAX).enumerate() {
-        reason += if depth == 0 { ", in " } else { ", called by " };
-        match frame.symbols().first().and_then(|symbol| symbol.name()).or(frame.func_name()) {
-            Some(name) => reason += &format!("{:#}", rustc_demangle::demangle(name)),
-            None => reason += &format!("function {}", frame.func_index()),
-        }
-    }
-    shortened(&reason, TEXT_BYTES_MAX)
 }

@@ -20,6 +20,8 @@ use super::context::Context;
 use super::engine::{MEMORIES_MAX, THREAD_STACK_BYTES};
 use super::interfaces::{Names, PACKAGE, VERSION, check_names};
 use super::lie::Lie;
+use super::log::tell;
+use super::occasion::Occasion;
 use super::stack::Stack;
 use super::wasm::{FILE_BYTES_MAX, Kind, Layer, recognize};
 use super::{Face, Parts, Plugin, convert};
@@ -332,7 +334,9 @@ fn describe<T>(
 ) -> Result<T, LoadError> {
     // What a plugin is does not depend on settings.
     let context = Context::new(Arc::from("{}"), host.config.memory_max);
-    let (described, _) = call::enter(plugin, context, host.deadlines.load().check, ask);
+    let (occasion, deadline) = (Occasion::Plugin("describe"), host.deadlines.load().check);
+    let (described, context) = call::enter(plugin, context, &occasion, deadline, ask);
+    tell(context.log.into_lines(), &plugin.name, "describe");
     let described = described.map_err(|error| LoadError::Describe { face, error })?;
     described.map_err(|error| LoadError::Shape { face, reason: in_one_line(error.as_ref()) })
 }

@@ -1,28 +1,39 @@
 //! WASI for guests whose toolchain imports it: there, and granting nothing.
 //!
-//! No files, no network, no environment, no arguments; what is printed goes nowhere. Nothing in it
-//! can wait, because epochs do not interrupt the host: `thread::sleep` is a trap. Guests that do
-//! not import WASI never meet any of this.
+//! No files, no network, no environment, no arguments. What is printed becomes lines of the
+//! plugin's log. Clocks and randomness come from the call alone, so that a call can be repeated; so
+//! the randomness is no secret. Nothing in it can wait, because epochs do not interrupt the host:
+//! `thread::sleep` is a trap. Guests that do not import WASI never meet any of this.
+
+mod clock;
+mod output;
 
 use std::fmt;
 
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceTable};
-use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::bindings::sync::io::poll::HostPollable;
+use wasmtime_wasi::p2::{DynPollable, subscribe};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use self::clock::{Steps, Timer, Wall};
+use self::output::Output;
 use super::context::Context;
+use super::log::{Log, Printed};
+use super::occasion::Occasion;
 
 /// Most handles that a guest may hold.
 const HANDLES_MAX: usize = 256;
-/// Most random bytes in one call.
+/// Most random bytes at once.
 const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
 /// What one call has of WASI.
 pub(super) struct Wasi {
     context: WasiCtx,
     table: ResourceTable,
+    steps: Steps,
 }
 
 impl fmt::Debug for Wasi {
@@ -32,23 +43,40 @@ impl fmt::Debug for Wasi {
 }
 
 impl Wasi {
-    /// WASI without anything in it.
-    pub(super) fn empty() -> Self {
+    /// What a call of the plugin with this digest has, which prints into `log`.
+    pub(super) fn of(occasion: &Occasion<'_>, plugin: &str, log: &Log) -> Self {
+        let mut random = StdRng::from_seed(occasion.seed(plugin));
+        let seed = u128::from(random.next_u64()) << 64 | u128::from(random.next_u64());
+        let steps = Steps::default();
+        let output = |printed| Output { log: log.clone(), printed };
         let mut context = WasiCtx::builder();
         context
+            .stdout(output(Printed::Output))
+            .stderr(output(Printed::Error))
+            .wall_clock(Wall(occasion.now()))
+            .monotonic_clock(steps.clone())
+            .insecure_random(StdRng::from_rng(&mut random))
+            .insecure_random_seed(seed)
+            .secure_random(random)
             .max_random_size(RANDOM_BYTES_MAX)
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
-        Self { context: context.build(), table }
+        Self { context: context.build(), table, steps }
+    }
+}
+
+impl Context {
+    fn wasi(&mut self) -> &mut Wasi {
+        self.wasi.as_mut().expect("a guest that imports WASI is called with it")
     }
 }
 
 impl WasiView for Context {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self.wasi.as_mut().expect("a guest that imports WASI is called with it");
+        let wasi = self.wasi();
         WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
     }
 }
@@ -76,9 +104,19 @@ pub(super) fn link(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
         }
         if ready.is_empty() { Err(Waited.into()) } else { Ok((ready,)) }
     })?;
+    // The host's timers would tell how much time passes.
+    let mut clock = linker.instance("wasi:clocks/monotonic-clock@0.2.12")?;
+    clock.func_wrap("subscribe-instant", |mut store: Caller<'_>, (due,): (u64,)| {
+        Ok((timer(store.data_mut().wasi(), |_| due)?,))
+    })?;
+    clock.func_wrap("subscribe-duration", |mut store: Caller<'_>, (duration,): (u64,)| {
+        Ok((timer(store.data_mut().wasi(), |now| now.saturating_add(duration))?,))
+    })?;
     linker.allow_shadowing(false);
     Ok(())
 }
+
+type Caller<'a> = StoreContextMut<'a, Context>;
 
 type Pollable = Resource<DynPollable>;
 
@@ -87,4 +125,11 @@ fn is_ready(
     pollable: Pollable,
 ) -> wasmtime::Result<bool> {
     store.data_mut().ctx().table.ready(pollable)
+}
+
+/// What is ready when the guest's clock shows what `due` makes of its present reading.
+fn timer(wasi: &mut Wasi, due: impl FnOnce(u64) -> u64) -> wasmtime::Result<Pollable> {
+    let due = due(wasi.steps.read());
+    let timer = wasi.table.push(Timer { steps: wasi.steps.clone(), due })?;
+    subscribe(&mut wasi.table, timer)
 }

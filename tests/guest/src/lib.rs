@@ -65,6 +65,13 @@ fn misbehave(asked: &str, command: &Value) {
             black_box(());
         },
         "trap" => panic!("told to"),
+        // As the SDK does it.
+        "panic" => {
+            std::panic::set_hook(Box::new(|panic| {
+                log::write(log::Level::Error, &panic.to_string());
+            }));
+            panic!("told to, in two lines\nof text");
+        }
         "recurse" => drop(black_box(recurse(black_box([1; 64])))),
         "read" => drop(black_box(serde_json::from_str::<Value>(text(command, "text", "0")))),
         "sleep" => std::thread::sleep(std::time::Duration::from_secs(3600)),
@@ -148,6 +155,10 @@ fn reply(command: &Value) -> Option<Reply> {
 fn check() -> Result<(), String> {
     let settings: Value = serde_json::from_str(&settings::get()).unwrap_or_default();
     match settings["refuse"].as_str() {
+        Some("panic") => {
+            misbehave("panic", &settings);
+            Ok(())
+        }
         Some(reason) => Err(reason.to_owned()),
         None => Ok(()),
     }

@@ -182,8 +182,81 @@ async fn a_trap_names_where_it_was() {
     let guest = Guest::new();
     let failed = guest.handle(json!({ "do": "trap" })).await.unwrap_err();
     let CallError::Trap { reason } = failed.error else { panic!("{}", failed.error) };
+    assert!(reason.starts_with("trapped: wasm trap: "), "{reason}");
     assert!(reason.contains("unreachable"), "{reason}");
-    assert!(reason.contains(", in "), "{reason}");
+    assert!(reason.contains("panick") && !reason.contains(" function "), "{reason}");
+}
+
+#[tokio::test]
+async fn a_panic_is_told_with_its_text_and_its_place() {
+    #[track_caller]
+    fn check(error: &CallError) {
+        let told = error.to_string();
+        let place =
+            told.strip_prefix("the plugin panicked at ").unwrap_or_else(|| panic!("{told}"));
+        let place = place.strip_suffix(": told to, in two lines\\nof text");
+        let place = place.unwrap_or_else(|| panic!("{told}"));
+        assert!(place.contains("src/lib.rs:"), "{told}");
+    }
+    let guest = Guest::new();
+    let panic = |at: &str| json!({ "do": "panic", "at": at });
+    check(&guest.handle(panic("handle")).await.unwrap_err().error);
+    check(&guest.parse(panic("parse")).await.unwrap_err().error);
+    check(&guest.claims(panic("claim")).await.unwrap_err());
+    let settings = Arc::from(r#"{"refuse":"panic"}"#);
+    check(&guest.host.check(&guest.plugin, Face::Handler, &settings).await.unwrap_err().error);
+}
+
+#[tokio::test]
+async fn an_error_before_another_trap_is_told_with_it() {
+    let guest = Guest::new();
+    let command = json!({ "do": "log", "level": "error", "text": "no rate", "then": "recurse" });
+    let told = guest.handle(command).await.unwrap_err().error.to_string();
+    let words = "the plugin trapped after the error `no rate`: its stack of 128 KiB overflowed";
+    assert!(told.starts_with(words), "{told}");
+}
+
+/// A handler for WASI preview 1 that prints 8 letters at random, and traps at any time but `NOW`.
+const RANDOM_LETTERS: &str = r#"
+    (if (call $clock (i32.const 0) (i64.const 1) (i32.const 512)) (then (unreachable)))
+    (if (i64.ne (i64.load (i32.const 512)) (i64.const 1700000000000000000)) (then (unreachable)))
+    (if (call $random (i32.const 512) (i32.const 8)) (then (unreachable)))
+    (i64.store (i32.const 512) (i64.or (i64.const 0x6060606060606060)
+        (i64.and (i64.load (i32.const 512)) (i64.const 0x0f0f0f0f0f0f0f0f))))
+    (i32.store (i32.const 528) (i32.const 512))
+    (i32.store (i32.const 532) (i32.const 8))
+    (drop (call $write (i32.const 1) (i32.const 528) (i32.const 1) (i32.const 700)))
+    (i32.store8 (i32.const 800) (i32.const 0))
+    (i32.const 800)"#;
+
+#[tokio::test]
+async fn a_run_that_is_made_again_has_the_same_time_and_randomness() {
+    let imports = r#"
+        (import "wasi_snapshot_preview1" "clock_time_get"
+            (func $clock (param i32 i64 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "random_get"
+            (func $random (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_write"
+            (func $write (param i32 i32 i32 i32) (result i32)))"#;
+    let wat = handler_by_hand(imports, "(i32.const 8)");
+    let (before, handle) = wat.rsplit_once("(unreachable)").unwrap();
+    let module = module_for("handler-plugin", &format!("{before}{RANDOM_LETTERS}{handle}"));
+    let host = host();
+    let plugin = host.load(name("test"), &module).unwrap();
+    let letters = async |run_id: &str, attempt| {
+        let (source, event_id) = ("shop".to_owned(), "evt_1".to_owned());
+        let told = HandleContext { source, event_id, run_id: run_id.to_owned(), attempt, now: NOW };
+        let (event, grant) = (event(&json!({})), Arc::new(Grant { endpoints: [].into() }));
+        let state: StateReader = Arc::new(|_: &str| Ok(None));
+        let handled = host.handle(&plugin, &settings(), &event, told, &grant, state).await;
+        let lines = lines(handled.unwrap().log);
+        assert_eq!((lines.len(), lines[0].len()), (1, 8), "{lines:?}");
+        lines
+    };
+    let first = letters("run_1", 1).await;
+    assert_eq!(first, letters("run_1", 1).await);
+    assert_eq!(first, letters("run_1", 2).await);
+    assert_ne!(first, letters("run_2", 1).await);
 }
 
 #[tokio::test]
@@ -305,7 +378,7 @@ async fn a_host_that_panics_over_a_guest_goes_on() {
 async fn settings_are_checked_by_the_plugin() {
     let guest = Guest::new();
     let check = async |face, settings: &str| {
-        guest.host.check(&guest.plugin, face, &Arc::from(settings)).await.unwrap()
+        guest.host.check(&guest.plugin, face, &Arc::from(settings)).await.unwrap().result
     };
     assert_eq!(check(Face::Provider, "{}").await, Ok(()));
     let refused = check(Face::Handler, r#"{"refuse":"no url"}"#).await;

@@ -249,3 +249,40 @@ fn a_guest_with_wasi_cannot_wait() {
     .unwrap_err();
     assert!(error.to_string().contains("a plugin may not sleep"), "{error}");
 }
+
+#[test]
+fn a_plugin_that_traps_while_it_describes_itself_is_quoted() {
+    // It prints "oh no!" on its standard error, in two pieces and without an end of the line.
+    let error = with_wasi(
+        r#""fd_write" (func $write (param i32 i32 i32 i32) (result i32))"#,
+        "(i64.store (i32.const 512) (i64.const 0x00000a216f6e2068))
+         (i32.store8 (i32.const 511) (i32.const 111))
+         (i32.store (i32.const 528) (i32.const 511))
+         (i32.store (i32.const 532) (i32.const 3))
+         (i32.store (i32.const 536) (i32.const 514))
+         (i32.store (i32.const 540) (i32.const 3))
+         (drop (call $write (i32.const 2) (i32.const 528) (i32.const 1) (i32.const 700)))
+         (drop (call $write (i32.const 2) (i32.const 536) (i32.const 1) (i32.const 700)))
+         (unreachable)",
+    )
+    .unwrap_err();
+    let words = "the handler did not describe itself: the plugin trapped: `oh no!` on its standard";
+    assert!(error.to_string().starts_with(words), "{error}");
+}
+
+#[test]
+fn the_clocks_of_wasi_are_not_the_hosts() {
+    // Without a call's own time the wall clock shows 1970; the other counts its readings, and a
+    // timer that is not due by this count never is.
+    with_wasi(
+        r#""clock_time_get" (func $clock (param i32 i64 i32) (result i32))"#,
+        "(if (call $clock (i32.const 0) (i64.const 1) (i32.const 512)) (then (unreachable)))
+         (if (i64.ne (i64.load (i32.const 512)) (i64.const 0)) (then (unreachable)))
+         (if (call $clock (i32.const 1) (i64.const 1) (i32.const 520)) (then (unreachable)))
+         (if (i64.ne (i64.load (i32.const 520)) (i64.const 0)) (then (unreachable)))
+         (if (call $clock (i32.const 1) (i64.const 1) (i32.const 528)) (then (unreachable)))
+         (if (i64.ne (i64.load (i32.const 528)) (i64.const 1000)) (then (unreachable)))
+         (i32.const 8)",
+    )
+    .unwrap();
+}
