@@ -5,7 +5,8 @@
 
 /// Most events in one request.
 pub const EVENTS_MAX: usize = 1_000;
-/// Most bytes that one call may yield: the events of a request together, or the effects of a run.
+/// Most bytes that one call may yield: the effects of a run, or the events of a request together,
+/// which may have as many bytes more as the request's body has.
 pub const YIELD_BYTES_MAX: usize = 4 << 20;
 /// Most bytes of one value that a plugin passes; a call that passes more is over.
 pub const VALUE_BYTES_MAX: usize = 8 << 20;
