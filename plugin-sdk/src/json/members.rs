@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{Json, unescaped};
+use super::{Json, quoted, unescaped};
 use crate::event::{Failure, Timestamp};
 use crate::id;
 use crate::limits::LABEL_VALUE_BYTES_MAX;
@@ -156,6 +156,36 @@ impl<'a> Members<'a> {
         known_money(Money::from_major(&self.name(amount)?, &self.name(currency)?))
     }
 
+    /// An amount in minor units, of several places where it may be, each with its currency. The first
+    /// amount that is there is meant, even if it can't be read: another one is of something else. The
+    /// same amount may stand here with several currencies, of which the first one counts that is there.
+    pub fn first_minor(&self, places: &[(&str, &str)]) -> Option<Money> {
+        let (amount, currency) = self.first_there(places)?;
+        self.minor(amount, currency)
+    }
+
+    /// An amount in major units, found as [`first_minor`](Self::first_minor) finds one.
+    pub fn first_major(&self, places: &[(&str, &str)]) -> Option<Money> {
+        let (amount, currency) = self.first_there(places)?;
+        self.major(amount, currency)
+    }
+
+    fn first_there<'p>(&self, places: &[(&'p str, &'p str)]) -> Option<(&'p str, &'p str)> {
+        let is_there = |pointer: &str| {
+            let value = self.at(pointer).and_then(|value| value.scalar(""));
+            value.is_some_and(|value| !value.is_empty())
+        };
+        let (meant, _) = places.iter().find(|(amount, _)| is_there(amount))?;
+        places.iter().copied().find(|(amount, currency)| amount == meant && is_there(currency))
+    }
+
+    /// The object without these members, as JSON.
+    pub fn without(&self, names: &[&str]) -> String {
+        let left = self.iter().filter(|(name, _)| !names.contains(name));
+        let member = |(name, value): (&str, Json<'_>)| format!("{}:{}", quoted(name), value.raw());
+        format!("{{{}}}", left.map(member).collect::<Vec<_>>().join(","))
+    }
+
     /// A time in RFC 3339, or the same with an offset that has no colon.
     pub fn rfc3339(&self, pointer: &str) -> Option<Timestamp> {
         time::from_rfc3339(&self.text(pointer)?)
@@ -261,6 +291,35 @@ mod tests {
         assert_eq!(flags, [Some(true), Some(false), None, None, None, None]);
         let live = ["/c", "/d", "/a", "/e", "/g"].map(|pointer| body.is_live(pointer));
         assert_eq!(live, [Some(true), Some(false), None, None, None]);
+    }
+
+    #[test]
+    fn the_first_amount_that_is_there_is_meant_even_if_it_cant_be_read() {
+        let money = |money: Option<Money>| money.map(|m| format!("{} {}", m.amount, m.currency));
+        let (long, body) = ("9".repeat(300), body());
+        let unreadable = ("/bad", "/currency");
+        let known = ("/amount", "/currency");
+        for not_there in ["/none", "/name", "/of", "/x"] {
+            let first = body.first_major(&[(not_there, "/currency"), known]);
+            assert_eq!(money(first).as_deref(), Some("1.10 EUR"), "{not_there}");
+        }
+        assert_eq!(body.first_major(&[unreadable, known]), None);
+        assert_eq!(body.first_minor(&[known, ("/units", "/currency")]), None);
+        assert_eq!(body.first_major(&[("/units", "/none"), known]), None);
+        let again = body.first_major(&[("/amount", "/none"), ("/units", "/currency"), known]);
+        assert_eq!(money(again).as_deref(), Some("1.10 EUR"));
+
+        let written = format!(r#"{{"paid":{long},"amount":1,"currency":"EUR"}}"#);
+        let written = Json::parse(written.as_bytes()).unwrap().members();
+        assert_eq!(written.first_major(&[("/paid", "/currency"), known]), None);
+    }
+
+    #[test]
+    fn what_is_left_out_of_an_object_is_gone_however_it_is_written() {
+        let body = r#"{"token":"a","b":1.10,"\u0074oken":"c","d":{"token":2},"token":3}"#;
+        let members = Json::parse(body.as_bytes()).unwrap().members();
+        assert_eq!(members.without(&["token"]), r#"{"b":1.10,"d":{"token":2}}"#);
+        assert_eq!(members.without(&["token", "b", "d"]), "{}");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! empty 200, and a menu that asks for its options with none. Only events have ids; a command or a
 //! click is an event under an id made of all of its body. A request to verify the URL, which is
 //! signed like any other, is answered with its challenge; one that only tries the connection means
-//! nothing. The older verification token in the body proves nothing and is not looked at.
+//! nothing. The older verification token in the body proves nothing and is not looked at; where an app
+//! still trusts it, whoever has it can pass for Slack, so no event has it in its data.
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, Handshake, HeaderMac, Json, Members, ProofKind, Provider,
@@ -25,6 +26,9 @@ const SIGNATURE: StampedMac = StampedMac::new(
 
 /// Asks whether the URL is the app's.
 const VERIFICATION: &str = "url_verification";
+
+/// The older proof, a secret that is the same in every request to an app.
+const TOKEN: &str = "token";
 
 /// What a menu asks by, in today's blocks and in the dialogs of before.
 const MENUS: [&str; 2] = ["block_suggestion", "dialog_suggestion"];
@@ -54,7 +58,8 @@ impl Provider for Slack {
         if !request.content().starts_with(b"{") {
             return of_form(&request.body);
         }
-        let body = request.json()?;
+        let body = request.json()?.members().without(&[TOKEN]);
+        let body = Json::parse(body.as_bytes())?;
         let envelope = body.members();
         let outer = envelope.required("/type")?;
         if outer == VERIFICATION {
@@ -62,8 +67,7 @@ impl Provider for Slack {
         }
         let event = envelope.object("/event");
         let own = event.name("/type").unwrap_or(outer);
-        // The token is the older proof, and nobody needs it.
-        let around = ["token", "type", "event", "event_id", "event_time"];
+        let around = ["type", "event", "event_id", "event_time"];
         let data = Envelope::of(&envelope, &around).around(envelope.at("/event"), body);
         Ok(vec![Event {
             subject: subject(&event),
@@ -102,9 +106,11 @@ fn options(content: &[u8]) -> Option<Reply> {
 
 /// A command is its fields, what was clicked is JSON in the field `payload`.
 fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
-    let fields = form::parse(body);
+    let mut fields = form::parse(body);
+    fields.retain(|(name, _)| name != TOKEN);
     let id = id::derived(&[body]);
     if let Some(payload) = form::value(&fields, "payload") {
+        let payload = Json::parse(payload.as_bytes())?.members().without(&[TOKEN]);
         let payload = Json::parse(payload.as_bytes())?;
         let members = payload.members();
         let own = members.required("/type")?;
