@@ -11,6 +11,9 @@ use crate::log;
 
 pub use crate::bindings::provider::hookgate::plugin::types::Money;
 
+/// Most bytes of an amount as it is written; nobody has more, and zeros are filled in up to its length.
+const AMOUNT_BYTES_MAX: usize = 255;
+
 impl Money {
     /// From an integer of the currency's minor units, as text: `1099` and `usd` are `10.99 USD`. The
     /// decimals are those of ISO 4217.
@@ -25,6 +28,9 @@ impl Money {
         currency: &str,
     ) -> Result<Self, InvalidMoney> {
         let invalid = || InvalidMoney::amount(units);
+        if units.len() > AMOUNT_BYTES_MAX || decimals > DECIMALS_MAX {
+            return Err(invalid());
+        }
         let (sign, digits) = signed(units);
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(invalid());
@@ -38,6 +44,9 @@ impl Money {
     /// The decimals stay as they are written.
     pub fn from_major(amount: &str, currency: &str) -> Result<Self, InvalidMoney> {
         let invalid = || InvalidMoney::amount(amount);
+        if amount.len() > AMOUNT_BYTES_MAX {
+            return Err(invalid());
+        }
         let (sign, number) = signed(amount);
         let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
         let exponent: i32 = exponent.parse().map_err(|_| invalid())?;
@@ -199,6 +208,21 @@ mod tests {
         for currency in ["", "U", "US$", "zł"] {
             check(Money::from_minor("1", currency), None);
         }
+    }
+
+    #[test]
+    fn an_amount_of_any_length_is_refused_and_never_a_panic() {
+        for digits in [256, 65_535, 65_536, 1 << 20] {
+            for amount in
+                ["9".repeat(digits), "0".repeat(digits), format!("0.{}", "0".repeat(digits))]
+            {
+                check(Money::from_major(&amount, "USD"), None);
+                check(Money::from_minor(&amount, "USD"), None);
+            }
+        }
+        check(Money::from_minor_with(usize::MAX, "1", "USD"), None);
+        check(Money::from_minor_with(65_536, "1", "USD"), None);
+        check(Money::from_major(&format!("{}1", "0".repeat(254)), "USD"), Some("1 USD"));
     }
 
     proptest! {

@@ -99,9 +99,9 @@ fn when(body: Json<'_>) -> Option<Timestamp> {
 
 fn money(body: Json<'_>) -> Option<Money> {
     for amount in ["/data/amount", "/data/disputedAmount"] {
-        let currency = body.text(&format!("{amount}/currency"));
-        let units = body.scalar(&format!("{amount}/value"));
-        if let (Some(units), Some(currency)) = (units, currency) {
+        let units = body.scalar(&format!("{amount}/value")).filter(|units| !units.is_empty());
+        if let Some(units) = units {
+            let currency = body.text(&format!("{amount}/currency"))?;
             return known_money(item::money(&units, &currency));
         }
     }

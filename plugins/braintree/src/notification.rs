@@ -24,7 +24,9 @@ pub(crate) fn events(document: &Element, event_id: &str) -> Result<Vec<Event>, F
     }
     let subject = document.child("subject").and_then(|subject| subject.children().next());
     let amounts = subject.into_iter().flat_map(|about| [Some(about), transaction(about)]);
-    let money = amounts.flatten().find_map(money);
+    // The first amount that is there is meant, even if it can't be read.
+    let amounts = amounts.flatten().find(|about| about.text("amount").is_some());
+    let money = amounts.and_then(money);
     let paid = subject.and_then(|about| transaction(about).or(Some(about)));
     let is_credit = paid.and_then(|paid| paid.text("type")) == Some("credit");
     let canonical = canonical::event_type(kind, is_credit);

@@ -79,3 +79,15 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
     }
     assert!(event.data.contains(r#""source-merchant-id":"hgsource""#), "{}", event.data);
 }
+
+#[test]
+fn an_amount_that_cant_be_read_gives_way_to_no_other() {
+    let xml = "<notification><kind>dispute_opened</kind><subject><dispute><id>d</id>\
+        <amount>1,50</amount><currency-iso-code>EUR</currency-iso-code><transaction><id>t</id>\
+        <amount>9.00</amount><currency-iso-code>EUR</currency-iso-code></transaction></dispute>\
+        </subject></notification>";
+    Bench::new().with_settings(SETTINGS).call(|| {
+        let form = sign::<Braintree>(&Request::post("/", xml), SECRET, 0);
+        assert_eq!(Braintree::parse(&form).unwrap()[0].money, None);
+    });
+}

@@ -96,7 +96,7 @@ fn subject(object: &Members<'_>) -> Option<String> {
 }
 
 fn money(object: &Members<'_>) -> Option<Money> {
-    let known = [
+    object.first_major(&[
         ("/payment/payment_amount", "/payment/payment_currency"),
         ("/refund/refund_amount", "/refund/refund_currency"),
         ("/auto_refund/refund_amount", "/auto_refund/refund_currency"),
@@ -107,8 +107,7 @@ fn money(object: &Members<'_>) -> Option<Money> {
         // Of a subscription, without an object around them.
         ("/payment_amount", "/payment_currency"),
         ("/refund_amount", "/refund_currency"),
-    ];
-    known.into_iter().find_map(|(amount, currency)| object.major(amount, currency))
+    ])
 }
 
 fn declined(object: &Members<'_>) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use hookgate_cashfree::Cashfree;
 use hookgate_sdk::testing::{Suite, send};
-use hookgate_sdk::{Request, provider_tests};
+use hookgate_sdk::{Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate-cashfree-lantern";
 
@@ -20,4 +20,11 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
     let event = send::<Cashfree>(&request, SECRET, 0).remove(0);
     assert_eq!(event.label("reference"), Some("L-1001"));
     assert!(event.data.contains(r#""envelope":{"version":1}"#), "{}", event.data);
+}
+
+#[test]
+fn an_amount_that_cant_be_read_gives_way_to_no_other() {
+    let body = r#"{"type":"DISPUTE_CREATED","event_time":"2026-01-01T00:00:00Z","data":{"payment":{"payment_amount":"1,5",
+        "payment_currency":"INR"},"refund":{"refund_amount":9,"refund_currency":"INR"}}}"#;
+    assert_eq!(Cashfree::parse(&Request::post("/", body)).unwrap()[0].money, None);
 }

@@ -70,10 +70,11 @@ impl Provider for CoinbaseCommerce {
 
 /// The price; of a charge without one, as a donation is, what was paid in its only payment.
 fn money(object: &Members<'_>) -> Option<Money> {
-    let price = object.object("/pricing/local").major("/amount", "/currency");
-    match (price, object.items("/payments").as_slice()) {
-        (None, [paid]) => paid.members().object("/value/local").major("/amount", "/currency"),
-        (price, _) => price,
+    let price = ("/pricing/local/amount", "/pricing/local/currency");
+    let paid = ("/payments/0/value/local/amount", "/payments/0/value/local/currency");
+    match object.items("/payments").len() {
+        1 => object.first_major(&[price, paid]),
+        _ => object.first_major(&[price]),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use hookgate_coinbase_commerce::CoinbaseCommerce;
 use hookgate_sdk::testing::{Suite, send};
-use hookgate_sdk::{Request, provider_tests};
+use hookgate_sdk::{Provider, Request, provider_tests};
 
 const SECRET: &str = "7b0c1d2e-hookgate-lantern";
 
@@ -26,4 +26,12 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
         assert_eq!(event.label(name), Some(value), "{name}");
     }
     assert!(event.data.contains(r#""envelope":{"api_version":"2018-03-22"}"#), "{}", event.data);
+}
+
+#[test]
+fn an_amount_that_cant_be_read_gives_way_to_no_other() {
+    let body = r#"{"event":{"id":"e","type":"charge:confirmed","data":{"code":"H",
+        "pricing":{"local":{"amount":"1,5","currency":"EUR"}},
+        "payments":[{"value":{"local":{"amount":"9.00","currency":"EUR"}}}]}}}"#;
+    assert_eq!(CoinbaseCommerce::parse(&Request::post("/", body)).unwrap()[0].money, None);
 }

@@ -136,8 +136,9 @@ fn told<'a>(body: Json<'a>, envelope: &Members<'a>) -> Result<Told<'a>, Failure>
     if !is_flat(envelope) {
         return Err(Failure::permanent("body is no event: it has no name and is no flat form"));
     }
-    let own = envelope.word("/event.type").unwrap_or_else(|| "charge".to_owned());
-    let transfer = envelope.at("/transfer");
+    let transfer = envelope.at("/transfer").filter(|transfer| transfer.raw() != "null");
+    let otherwise = if transfer.is_some() { "transfer" } else { "charge" };
+    let own = envelope.word("/event.type").unwrap_or_else(|| otherwise.to_owned());
     let known_as = if transfer.is_some() {
         "transfer.completed".to_owned()
     } else if own == "charge" || own.ends_with("_transaction") {
@@ -183,9 +184,11 @@ fn subject(object: &Members<'_>) -> Option<String> {
 fn money(object: &Members<'_>) -> Option<Money> {
     let (from, into) = (object.name("/source_currency"), object.name("/destination_currency"));
     let currency = if from == into { "/source_currency" } else { "/currency" };
-    let known =
-        [("/amount", "/currency"), ("/amount", currency), ("/amount_refunded", "/currency")];
-    known.into_iter().find_map(|(amount, currency)| object.major(amount, currency))
+    object.first_major(&[
+        ("/amount", "/currency"),
+        ("/amount", currency),
+        ("/amount_refunded", "/currency"),
+    ])
 }
 
 /// A text in v3, a code in v4; of what failed.

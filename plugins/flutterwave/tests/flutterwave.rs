@@ -92,8 +92,29 @@ fn a_flat_transfer_is_a_payout() {
 }
 
 #[test]
+fn a_flat_transfer_without_a_name_is_a_transfer_in_every_state() {
+    for (status, expected) in [
+        ("PENDING", "flutterwave.transfer"),
+        ("NEW", "flutterwave.transfer"),
+        ("SUCCESSFUL", "payout.paid"),
+        ("FAILED", "payout.failed"),
+    ] {
+        let event = told(&format!(r#"{{"transfer":{{"id":570,"status":"{status}"}}}}"#));
+        assert_eq!(event.type_, expected, "{status}");
+    }
+    let charge = told(r#"{"id":1,"txRef":"L","status":"pending","transfer":null}"#);
+    assert_eq!(charge.type_, "flutterwave.charge");
+}
+
+#[test]
 fn a_body_without_a_name_and_a_form_is_no_event() {
     for body in ["{}", r#"{"id":1,"status":"successful"}"#, "[]"] {
         assert!(Flutterwave::parse(&Request::post("/", body)).is_err(), "{body}");
     }
+}
+
+#[test]
+fn an_amount_that_cant_be_read_gives_way_to_no_other() {
+    let body = r#"{"event":"refund.completed","data":{"id":1,"amount":"1,5","amount_refunded":9,"currency":"NGN"}}"#;
+    assert_eq!(Flutterwave::parse(&Request::post("/", body)).unwrap()[0].money, None);
 }

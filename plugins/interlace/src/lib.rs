@@ -138,8 +138,10 @@ fn canonical(own: &str) -> Option<String> {
 }
 
 fn money(object: &Members<'_>) -> Option<Money> {
-    let paid = object.major("/transactionAmount", "/transactionCurrency");
-    paid.or_else(|| object.major("/billingAmount", "/billingCurrency"))
+    object.first_major(&[
+        ("/transactionAmount", "/transactionCurrency"),
+        ("/billingAmount", "/billingCurrency"),
+    ])
 }
 
 hookgate_sdk::export!(provider: Interlace);

@@ -95,8 +95,10 @@ fn subject(payload: &Members<'_>) -> Option<String> {
 
 /// Of a payment, or of what is disputed of it.
 fn money(payload: &Members<'_>) -> Option<Money> {
-    let disputed = payload.object("/dispute_details").minor("/dispute_amount", "/currency");
-    disputed.or_else(|| payload.minor("/payment_amount", "/currency"))
+    payload.first_minor(&[
+        ("/dispute_details/dispute_amount", "/dispute_details/currency"),
+        ("/payment_amount", "/currency"),
+    ])
 }
 
 hookgate_sdk::export!(provider: Klarna);

@@ -28,3 +28,10 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
     }
     assert!(event.data.contains(r#""event_version":"v1""#), "{}", event.data);
 }
+
+#[test]
+fn an_amount_that_cant_be_read_gives_way_to_no_other() {
+    let body = r#"{"metadata":{"event_type":"payment.dispute.created","event_id":"e1"},"payload":{"payment_amount":5000,
+        "currency":"EUR","dispute_details":{"dispute_amount":12.5,"currency":"EUR"}}}"#;
+    assert_eq!(Klarna::parse(&Request::post("/", body)).unwrap()[0].money, None);
+}

@@ -35,8 +35,8 @@ impl Provider for LemonSqueezy {
         let own = envelope.required("/meta/event_name")?;
         let meta = envelope.object("/meta");
         let object = envelope.object("/data/attributes");
-        let refunded = own.ends_with("_refunded").then_some("/refunded_amount");
-        let amount = refunded.filter(|amount| object.number(amount).is_some());
+        let refunded = own.ends_with("_refunded").then_some(("/refunded_amount", "/currency"));
+        let amounts: Vec<_> = refunded.into_iter().chain([("/total", "/currency")]).collect();
         let canonical = canonical(&own, &object);
         let around = Envelope::of(&meta, &["event_name"]).and(&envelope, &["meta", "data"]);
         let data = around.around(envelope.at("/data"), body);
@@ -45,7 +45,7 @@ impl Provider for LemonSqueezy {
         Ok(vec![Event {
             subject: subject(&envelope),
             time: object.rfc3339("/updated_at").or_else(|| object.rfc3339("/created_at")),
-            money: object.minor(amount.unwrap_or("/total"), "/currency"),
+            money: object.first_minor(&amounts),
             labels: labels([
                 ("card_brand", object.word("/card_brand")),
                 ("account", object.told(&["/store_id"])),

@@ -2,7 +2,7 @@
 
 use hookgate_lemonsqueezy::LemonSqueezy;
 use hookgate_sdk::testing::{Suite, send};
-use hookgate_sdk::{Event, Request, provider_tests};
+use hookgate_sdk::{Event, Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate-lemon";
 
@@ -49,4 +49,11 @@ fn what_lacks_a_kind_or_a_number_is_an_event_all_the_same() {
     );
     let event = told(r#"{"meta":{"event_name":"affiliate_activated"},"data":null}"#);
     assert_eq!(event.subject, None);
+}
+
+#[test]
+fn an_amount_that_cant_be_read_gives_way_to_no_other() {
+    let body = r#"{"meta":{"event_name":"order_refunded"},"data":{"id":"1","attributes":{
+        "refunded_amount":"1.5","total":900,"currency":"EUR"}}}"#;
+    assert_eq!(LemonSqueezy::parse(&Request::post("/", body)).unwrap()[0].money, None);
 }

@@ -120,8 +120,11 @@ fn declined(entity: &Members<'_>) -> Option<String> {
 }
 
 fn money(entity: &Members<'_>) -> Option<Money> {
-    let places = ["/amount", "/totalAmount", "/resultAmount"];
-    places.into_iter().find_map(|place| entity.object(place).major("/value", "/currency"))
+    entity.first_major(&[
+        ("/amount/value", "/amount/currency"),
+        ("/totalAmount/value", "/totalAmount/currency"),
+        ("/resultAmount/value", "/resultAmount/currency"),
+    ])
 }
 
 hookgate_sdk::export!(provider: Mollie);

@@ -65,3 +65,10 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
         assert_eq!(event.label(name), Some(value), "{name}");
     }
 }
+
+#[test]
+fn an_amount_that_cant_be_read_gives_way_to_no_other() {
+    let body = r#"{"resource":"event","id":"e","type":"payment.paid","entityId":"t","_embedded":{"entity":{
+        "amount":{"value":"1,5","currency":"EUR"},"totalAmount":{"value":"9.00","currency":"EUR"}}}}"#;
+    assert_eq!(Mollie::parse(&Request::post("/", body)).unwrap()[0].money, None);
+}

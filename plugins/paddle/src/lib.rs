@@ -92,7 +92,7 @@ fn adjusted(own: &str, object: &Members<'_>) -> Option<String> {
 /// Of a transaction, of an adjustment, of a payout.
 fn money(object: &Members<'_>) -> Option<Money> {
     let amounts = ["/details/totals/grand_total", "/totals/total", "/amount"];
-    amounts.into_iter().find_map(|amount| object.minor(amount, "/currency_code"))
+    object.first_minor(&amounts.map(|amount| (amount, "/currency_code")))
 }
 
 hookgate_sdk::export!(provider: Paddle);

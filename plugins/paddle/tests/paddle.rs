@@ -2,7 +2,7 @@
 
 use hookgate_paddle::Paddle;
 use hookgate_sdk::testing::{Suite, send};
-use hookgate_sdk::{Request, provider_tests};
+use hookgate_sdk::{Provider, Request, provider_tests};
 
 const SECRET: &str = "pdl_ntfset_hookgate_lantern";
 
@@ -25,4 +25,11 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
         assert_eq!(event.label(name), Some(value), "{name}");
     }
     assert!(event.data.contains(r#""notification_id":"ntfsimntf_1""#), "{}", event.data);
+}
+
+#[test]
+fn an_amount_that_cant_be_read_gives_way_to_no_other() {
+    let body = r#"{"event_id":"e","event_type":"transaction.completed","data":{"id":"t","currency_code":"EUR",
+        "details":{"totals":{"grand_total":"1.5"}},"amount":"900"}}"#;
+    assert_eq!(Paddle::parse(&Request::post("/", body)).unwrap()[0].money, None);
 }

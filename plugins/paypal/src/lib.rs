@@ -167,8 +167,7 @@ fn declined(resource: &Members<'_>) -> Option<String> {
 
 fn money(own: &str, resource: &Members<'_>) -> Option<Money> {
     let failed = (own == "BILLING.SUBSCRIPTION.PAYMENT.FAILED").then_some(FAILED_AMOUNT);
-    let mut known = failed.into_iter().chain(AMOUNTS);
-    known.find_map(|(amount, currency)| resource.major(amount, currency))
+    resource.first_major(&failed.into_iter().chain(AMOUNTS).collect::<Vec<_>>())
 }
 
 hookgate_sdk::export!(provider: PayPal);

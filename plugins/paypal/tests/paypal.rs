@@ -82,3 +82,11 @@ fn settings_are_checked() {
         assert!(PayPal::check(settings).is_err(), "{settings}");
     }
 }
+
+#[test]
+fn an_amount_that_cant_be_read_gives_way_to_no_other() {
+    let body = r#"{"id":"W","event_type":"PAYMENT.SALE.COMPLETED","resource":{"amount":{"value":"1,50","currency_code":"EUR"},
+        "payout_amount":{"value":"9.00","currency_code":"EUR"}}}"#;
+    let bench = Bench::new().with_settings(include_str!("../settings.json"));
+    assert_eq!(bench.call(|| PayPal::parse(&Request::post("/", body)).unwrap())[0].money, None);
+}

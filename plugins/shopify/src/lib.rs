@@ -49,13 +49,16 @@ impl Provider for Shopify {
             [only] => only.members(),
             _ => object.clone(),
         };
-        let total = object.major("/total_price", "/currency");
+        let amount = match transactions.len() {
+            1 => ("/transactions/0/amount", "/transactions/0/currency"),
+            _ => ("/amount", "/currency"),
+        };
         let triggered = header(request, "triggered-at").and_then(time::from_rfc3339);
         let happened = || object.rfc3339("/updated_at").or_else(|| object.rfc3339("/created_at"));
         Ok(vec![Event {
             subject: subject(&object),
             time: triggered.or_else(happened),
-            money: total.or_else(|| paid.major("/amount", "/currency")),
+            money: object.first_major(&[("/total_price", "/currency"), amount]),
             labels: labels([
                 ("country", object.first_name(COUNTRIES)),
                 (

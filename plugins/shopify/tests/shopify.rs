@@ -1,7 +1,7 @@
 //! Shopify's requests, proven and parsed.
 
 use hookgate_sdk::testing::{Suite, send};
-use hookgate_sdk::{Request, provider_tests};
+use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_shopify::Shopify;
 
 const SECRET: &str = "shpss_hookgate_lantern";
@@ -61,4 +61,12 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
     {
         assert_eq!(event.label(name), Some(value), "{name}");
     }
+}
+
+#[test]
+fn an_amount_that_cant_be_read_gives_way_to_no_other() {
+    let body = r#"{"id":1,"total_price":"1,50","amount":"9.00","currency":"EUR"}"#;
+    let mut request = Request::post("/", body);
+    request.set_header("x-shopify-topic", "orders/paid");
+    assert_eq!(Shopify::parse(&request).unwrap()[0].money, None);
 }

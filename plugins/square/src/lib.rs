@@ -104,14 +104,17 @@ fn subject(object: &Members<'_>) -> Option<String> {
 
 fn money(object: &Members<'_>) -> Option<Money> {
     // Of an invoice, what was paid of its one request; of several none says the sum.
-    let completed = "/payment_requests/0/total_completed_amount_money";
-    let requests = object.items("/payment_requests").len();
-    let places = if requests == 1 { &[completed, "/amount_money"][..] } else { &["/amount_money"] };
-    places.iter().find_map(|place| {
-        let amount = object.object(place);
+    const PAID: (&str, &str) = (
+        "/payment_requests/0/total_completed_amount_money/amount",
+        "/payment_requests/0/total_completed_amount_money/currency",
+    );
+    let is_one = object.items("/payment_requests").len() == 1;
+    let of_itself = [
+        ("/amount_money/amount", "/amount_money/currency"),
         // A payout calls it otherwise.
-        amount.minor("/amount", "/currency").or_else(|| amount.minor("/amount", "/currency_code"))
-    })
+        ("/amount_money/amount", "/amount_money/currency_code"),
+    ];
+    object.first_minor(&is_one.then_some(PAID).into_iter().chain(of_itself).collect::<Vec<_>>())
 }
 
 fn told(request: &Request, envelope: &Members<'_>, object: &Members<'_>) -> Vec<(String, String)> {

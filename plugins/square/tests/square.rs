@@ -30,3 +30,12 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
     }
     assert!(event.data.contains(r#""location_id":"LO1""#), "{}", event.data);
 }
+
+#[test]
+fn an_amount_that_cant_be_read_gives_way_to_no_other() {
+    let body = r#"{"type":"invoice.payment_made","event_id":"e","data":{"object":{"invoice":{"id":"i",
+        "payment_requests":[{"total_completed_amount_money":{"amount":1.5,"currency":"EUR"}}],
+        "amount_money":{"amount":900,"currency":"EUR"}}}}}"#;
+    let bench = Bench::new().with_settings(include_str!("../settings.json"));
+    assert_eq!(bench.call(|| Square::parse(&Request::post("/", body)).unwrap())[0].money, None);
+}

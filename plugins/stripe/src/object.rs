@@ -82,7 +82,10 @@ impl<'a> Object<'a> {
         let number = |pointer: &str| self.members.number(pointer).map(ToOwned::to_owned);
         let some = |pointer: &str| number(pointer).filter(|units| units != "0");
         match (self.text("/object").as_deref()?, self.own_type) {
-            (_, "charge.refunded") => self.refunded().or_else(|| number("/amount_refunded")),
+            (_, "charge.refunded") => match self.data.at("/previous_attributes/amount_refunded") {
+                Some(before) => self.refunded(before),
+                None => number("/amount_refunded"),
+            },
             // What was captured may be less than what was asked for.
             ("payment_intent", "payment_intent.succeeded") => {
                 some("/amount_received").or_else(|| number("/amount"))
@@ -102,9 +105,9 @@ impl<'a> Object<'a> {
     }
 
     /// How much this refund was: `amount_refunded` is the sum of all of them.
-    fn refunded(&self) -> Option<String> {
+    fn refunded(&self, before: Json<'_>) -> Option<String> {
         let sum: i64 = self.members.number("/amount_refunded")?.parse().ok()?;
-        let before: i64 = self.data.number("/previous_attributes/amount_refunded")?.parse().ok()?;
+        let before: i64 = before.number("")?.parse().ok()?;
         Some(sum.checked_sub(before)?.to_string())
     }
 
@@ -158,6 +161,8 @@ mod tests {
         let event = r#"{"data":{"object":{"object":"charge","amount":900,"amount_refunded":700,
             "currency":"eur"},"previous_attributes":{"amount_refunded":450}}}"#;
         check_money(event, "charge.refunded", Some("2.50 EUR"));
+        let unreadable = event.replace("450", "4.5");
+        check_money(&unreadable, "charge.refunded", None);
         let first = r#"{"data":{"object":{"object":"charge","amount":900,"amount_refunded":700,
             "currency":"eur"}}}"#;
         check_money(first, "charge.refunded", Some("7.00 EUR"));

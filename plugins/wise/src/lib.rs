@@ -102,14 +102,13 @@ impl Provider for Wise {
 
 /// What an event tells of money: a balance's, a transfer's, a card's.
 fn money(data: &Members<'_>) -> Option<Money> {
-    let known = [
+    data.first_major(&[
         ("/amount", "/currency"),
         ("/resource/refund_amount", "/resource/refund_currency"),
         ("/resource/settled_amount/value", "/resource/settled_amount/currency"),
         ("/transfer/amount", "/transfer/currency"),
         ("/transaction_amount/value", "/transaction_amount/currency"),
-    ];
-    known.into_iter().find_map(|(amount, currency)| data.major(amount, currency))
+    ])
 }
 
 /// Whether Wise only tries the endpoint. Nothing signs it; who takes the header away needs a test

@@ -68,3 +68,10 @@ fn what_lacks_its_data_is_an_event_all_the_same() {
     let request = Request::post("/in/wise", r#"{"event_type":"profiles#cdd-check"}"#);
     assert_eq!(send::<Wise>(&request, KEY, 0)[0].type_, "wise.profiles.cdd-check");
 }
+
+#[test]
+fn an_amount_that_cant_be_read_gives_way_to_no_other() {
+    let body = r#"{"event_type":"balances#credit","subscription_id":"s","data":{"amount":"1,5","currency":"EUR",
+        "occurred_at":"2026-01-01T00:00:00Z","transfer":{"amount":9,"currency":"EUR"}}}"#;
+    assert_eq!(Wise::parse(&Request::post("/", body)).unwrap()[0].money, None);
+}

@@ -9,7 +9,7 @@ mod unnamed;
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, HeaderToken, Json, Members, Money, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, id, known_money, labels,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, id, labels,
 };
 
 /// The plugin.
@@ -110,13 +110,9 @@ fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Event {
 
 /// What was captured, if in one piece, else what was asked for.
 fn money(object: &Members<'_>) -> Option<Money> {
-    if let [capture] = object.items("/captures")[..]
-        && let Some(amount) = capture.scalar("/capture_amount")
-        && let Some(currency) = object.name("/currency")
-    {
-        return known_money(Money::from_major(&amount, &currency));
-    }
-    AMOUNTS.into_iter().find_map(|(amount, currency)| object.major(amount, currency))
+    let is_one = object.items("/captures").len() == 1;
+    let captured = is_one.then_some(("/captures/0/capture_amount", "/currency"));
+    object.first_major(&captured.into_iter().chain(AMOUNTS).collect::<Vec<_>>())
 }
 
 hookgate_sdk::export!(provider: Xendit);

@@ -13,11 +13,10 @@ pub(crate) fn event(body: Json<'_>, object: &Members<'_>) -> Event {
     let (own, canonical) = names(object, &status);
     let times = ["/paid_at", "/transaction_timestamp", "/updated", "/created"];
     let methods = ["/payment_method", "/retail_outlet_name", "/bank_code"];
-    let paid = object.major("/paid_amount", "/currency");
     Event {
         subject: object.name("/payment_id").or_else(|| object.name("/id")),
         time: times.into_iter().find_map(|pointer| object.rfc3339(pointer)),
-        money: paid.or_else(|| object.major("/amount", "/currency")),
+        money: object.first_major(&[("/paid_amount", "/currency"), ("/amount", "/currency")]),
         labels: labels([
             ("country", object.name("/country")),
             ("method", methods.into_iter().find_map(|pointer| object.word(pointer))),
