@@ -144,8 +144,9 @@ async fn what_is_held_back_goes_in_order_after_a_restart() {
     gateway.settle().await;
     let while_hanging = receiver.received().len();
 
-    let gateway = gateway.restart().await;
+    let stopped = gateway.stop().await;
     receiver.answer(204);
+    let gateway = stopped.start().await;
     gateway.settle().await;
     gateway.advance(Duration::from_secs(7)).await;
 
@@ -200,6 +201,7 @@ async fn what_the_guard_refuses_is_held_and_goes_when_it_is_allowed() {
     let reason = "`127.0.0.1` is a loopback address that [egress] does not allow".to_owned();
     assert_eq!(reasons(&refused["attempts"]), [reason]);
     assert_eq!((&last["state"], &last["tries_made"]), (&json!("pending"), &json!(0)));
-    assert_eq!((at_once, receiver.received().len(), receiver.ids().len()), (17, 20, 20));
+    assert!((17..20).contains(&at_once), "two or three were tried before: {at_once}");
+    assert_eq!((receiver.received().len(), receiver.ids().len()), (20, 20));
     assert_eq!(gateway.dead().await, Vec::<Value>::new());
 }

@@ -163,6 +163,8 @@ async fn a_failure_is_a_warning_and_a_plugins_line_has_the_plugins_level() {
         .finish();
     // Everything below happens on this thread, but for the guest itself.
     let _logging = tracing::subscriber::set_default(subscriber);
+    // Another test may have met a line first, when nobody listened.
+    tracing::callsite::rebuild_interest_cache();
     let bench = Bench::new();
     for level in ["debug", "info", "warn", "error"] {
         let text = format!("as {level}");
@@ -182,6 +184,7 @@ async fn a_failure_is_a_warning_and_a_plugins_line_has_the_plugins_level() {
             bench.parses().perform(parse).await.unwrap();
         }
     }
+    tracing::callsite::rebuild_interest_cache();
     for run in bench.runs().claim(32).unwrap() {
         bench.runs().perform(run).await.unwrap();
     }
