@@ -98,7 +98,7 @@ async fn check(
 fn kept(stats: &Stats) -> (Stats, u64) {
     // A settling of ids is one record in a commit of its own.
     let records = stats.end.saturating_sub(stats.commits);
-    (Stats { commits: 0, end: 0, ..stats.clone() }, records)
+    (Stats { queued: 0, commits: 0, end: 0, ..stats.clone() }, records)
 }
 
 /// Posts the recorded request when it was made, and says what should not have come of it.
