@@ -23,6 +23,7 @@ const TOKEN: HeaderToken = HeaderToken::new("x-token");
 impl Provider for Spinner {
     fn describe() -> ProviderInfo {
         ProviderInfo::new("spinner", env!("CARGO_PKG_VERSION"), &["*"], &[ProofKind::Token])
+            .with_scheme("a token")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
