@@ -1,8 +1,8 @@
 //! The bodies that are on their way in: how long each may take, and how much is held of all.
 //!
-//! A body that is whole at the first look costs nothing but its bytes. Another waits here, for as long
-//! as it keeps coming; where bytes run out, of one source or of all, those who have held the most for
-//! the longest give way, and never one that is whole. Knows nothing of what a body says.
+//! A body that is whole at the first look costs nothing but its bytes. Another waits here, for as
+//! long as it keeps coming; where bytes run out, of one source or of all, those who have held the
+//! most for the longest give way, and never one that is whole. Knows nothing of what a body says.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -26,8 +26,8 @@ use crate::listener::Connection;
 const BYTES_PER_SECOND: u64 = 32 * 1024;
 /// No body may take longer than so many times the time that it has to begin.
 const TOTAL: u32 = 5;
-/// How much of a refused body is read, so that its sender reads the answer: as much as may be accepted,
-/// and so many bytes more.
+/// How much of a refused body is read, so that its sender reads the answer: as much as may be
+/// accepted, and so many bytes more.
 const DISCARD_BYTES: usize = 8 << 20;
 
 /// How much of it at once, and how patiently.
@@ -37,8 +37,8 @@ pub struct Bounds {
     pub body_bytes: usize,
     /// What is held of all bodies until they are answered, in bytes.
     pub held_bytes: usize,
-    /// How long a body may take to begin. After that it must bring 32 KiB in each second, and it may
-    /// take five times as long in all.
+    /// How long a body may take to begin. After that it must bring 32 KiB in each second, and it
+    /// may take five times as long in all.
     pub stall: Duration,
 }
 
@@ -267,7 +267,8 @@ impl Intake {
         }
     }
 
-    /// Frees so many bytes, or what there is: first of those who have held the most for the longest.
+    /// Frees so many bytes, or what there is: first of those who have held the most for the
+    /// longest.
     fn give_way(&self, bytes: usize, may: impl Fn(&Waiting) -> bool) {
         let mut line = self.line();
         let now = Instant::now();
@@ -295,8 +296,8 @@ impl Intake {
         line.bodies.retain(|_, one| !one.gives_way.load(Ordering::Relaxed));
     }
 
-    /// Reads the rest of a body that nobody wants, for a while: a sender that can't go on sending may
-    /// never read why.
+    /// Reads the rest of a body that nobody wants, for a while: a sender that can't go on sending
+    /// may never read why.
     pub(super) fn discard(&self, mut body: Body) {
         if body.is_end_stream() {
             return;

@@ -1,7 +1,8 @@
 //! The members of an object, and what providers keep in them: names, times, amounts.
 //!
 //! Everything is looked up where it may be, and what is missing, `null` or empty is none. An amount
-//! that is there and can't be read exactly is none too, with a warning in the log: it is never guessed.
+//! that is there and can't be read exactly is none too, with a warning in the log: it is never
+//! guessed.
 
 use std::borrow::Cow;
 
@@ -102,16 +103,16 @@ impl<'a> Members<'a> {
         text.ok_or_else(|| Failure::permanent(format!("body is no event: no text at {pointer}")))
     }
 
-    /// The first text or number at one of these pointers that a label can hold: what ties an event to
-    /// somebody's records may be longer than an id.
+    /// The first text or number at one of these pointers that a label can hold: what ties an event
+    /// to somebody's records may be longer than an id.
     pub fn told(&self, pointers: &[&str]) -> Option<String> {
         let value = |pointer: &&str| self.at(pointer)?.scalar("").map(Cow::into_owned);
         let fits = |value: &String| (1..=LABEL_VALUE_BYTES_MAX).contains(&value.len());
         pointers.iter().filter_map(value).find(fits)
     }
 
-    /// What custom data at the pointer says of the receiver's own records: itself if it is a text, else
-    /// its id, by the names that receivers give to one, or its only member.
+    /// What custom data at the pointer says of the receiver's own records: itself if it is a text,
+    /// else its id, by the names that receivers give to one, or its only member.
     pub fn custom(&self, pointer: &str) -> Option<String> {
         let custom = self.object(pointer);
         let only = || match custom.0.as_slice() {
@@ -156,9 +157,10 @@ impl<'a> Members<'a> {
         known_money(Money::from_major(&self.name(amount)?, &self.name(currency)?))
     }
 
-    /// An amount in minor units, of several places where it may be, each with its currency. The first
-    /// amount that is there is meant, even if it can't be read: another one is of something else. The
-    /// same amount may stand here with several currencies, of which the first one counts that is there.
+    /// An amount in minor units, of several places where it may be, each with its currency. The
+    /// first amount that is there is meant, even if it can't be read: another one is of something
+    /// else. The same amount may stand here with several currencies, of which the first one counts
+    /// that is there.
     pub fn first_minor(&self, places: &[(&str, &str)]) -> Option<Money> {
         let (amount, currency) = self.first_there(places)?;
         self.minor(amount, currency)

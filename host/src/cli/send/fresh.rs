@@ -5,7 +5,7 @@
 
 use crate::event::Request;
 
-/// A part of an id with fewer characters is no id by itself.
+/// Shortest part of an id that is replaced, in characters: a shorter one is a word such as `pi`.
 const PART_CHARS_MIN: usize = 4;
 
 /// Puts new ids in the place of `ids`; headers of the names in `kept` stay as they are.
