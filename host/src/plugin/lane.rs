@@ -50,21 +50,28 @@ pub(super) struct Lane {
 /// What the threads share.
 struct Desk {
     state: Mutex<State>,
-    /// A thread for quick calls that waits should look again, or one for slow calls.
-    quick: Condvar,
-    slow: Condvar,
+    /// What each thread sleeps on.
+    bells: Vec<Condvar>,
     /// A call that runs for longer is slow.
     slow_after: Duration,
 }
 
 struct State {
     fair: Fair<Work>,
-    /// Threads that wait, by kind.
-    idle_quick: usize,
-    idle_slow: usize,
+    quick: Asleep,
+    slow: Asleep,
     /// Whether one of them looks again by itself, because what runs may have become slow.
     is_watched: bool,
     ended: bool,
+}
+
+/// The threads of a kind that sleep. Who fell asleep last is called first, for what it works with is
+/// still in the caches; and one at a time, for it looks itself whether there is enough for another.
+#[derive(Default)]
+struct Asleep {
+    threads: Vec<usize>,
+    /// One was called and has not looked yet.
+    is_coming: bool,
 }
 
 /// Why a call through a lane has no result.
@@ -93,13 +100,10 @@ impl Lane {
     pub(super) fn start(name: &str, shape: Shape) -> io::Result<Self> {
         let Shape { threads, queue, slow } = shape;
         let fair = Fair::new(threads, queue, slow);
-        let state = State { fair, idle_quick: 0, idle_slow: 0, is_watched: false, ended: false };
-        let desk = Desk {
-            state: Mutex::new(state),
-            quick: Condvar::new(),
-            slow: Condvar::new(),
-            slow_after: slow,
-        };
+        let (quick, slow_ones) = (Asleep::default(), Asleep::default());
+        let state = State { fair, quick, slow: slow_ones, is_watched: false, ended: false };
+        let bells = (0..all_threads(threads)).map(|_| Condvar::new()).collect();
+        let desk = Desk { state: Mutex::new(state), bells, slow_after: slow };
         let lane = Self { desk: Arc::new(desk) };
         for number in 0..all_threads(threads) {
             let desk = Arc::clone(&lane.desk);
@@ -139,8 +143,7 @@ impl Lane {
 impl Drop for Lane {
     fn drop(&mut self) {
         self.desk.state().ended = true;
-        self.desk.quick.notify_all();
-        self.desk.slow.notify_all();
+        self.desk.bells.iter().for_each(Condvar::notify_one);
     }
 }
 
@@ -151,20 +154,18 @@ impl Desk {
 
     fn enter(&self, of: Option<&Name>, work: Work) -> Result<(), Full> {
         let now = Instant::now();
-        let wake = {
+        let called = {
             let mut state = self.state();
             state.fair.enter(&of.cloned(), work)?;
-            state.whom_to_wake(now)
+            state.call(now)
         };
-        self.wake(wake);
+        self.wake(called);
         Ok(())
     }
 
-    fn wake(&self, kind: Option<Kind>) {
-        match kind {
-            Some(Kind::Quick) => self.quick.notify_one(),
-            Some(Kind::Slow) => self.slow.notify_one(),
-            None => (),
+    fn wake(&self, called: Option<usize>) {
+        if let Some(thread) = called {
+            self.bells[thread].notify_one();
         }
     }
 
@@ -172,69 +173,96 @@ impl Desk {
         // Otherwise the first call on each thread pays for it.
         Engine::tls_eager_initialize();
         let mut state = self.state();
-        let kind = state.fair.kind(thread);
-        if kind == Kind::Slow {
+        if state.fair.kind(thread) == Kind::Slow {
             yield_to_others();
         }
         loop {
             let now = Instant::now();
-            let work = state.fair.next(thread, now);
-            // A call that has ended may have made room for others than this thread.
-            let wake = state.whom_to_wake(now);
-            match work {
+            match state.fair.next(thread, now) {
                 Some(work) => {
+                    // There may be enough for another, and a call that ended may have made room.
+                    let called = state.call(now);
                     drop(state);
-                    self.wake(wake);
+                    self.wake(called);
                     let made = work();
                     state = self.state();
                     state.fair.ended(thread, Instant::now(), made);
                 }
                 None if state.ended => return,
                 None => {
-                    self.wake(wake.filter(|other| *other != kind));
-                    state = match kind {
-                        Kind::Quick => self.wait_for_quick(state),
-                        Kind::Slow => self.wait_for_slow(state),
-                    };
+                    // It watches itself, if that is to be done.
+                    let other = state.fair.kind(thread).other();
+                    self.wake(state.call_one(other, now));
+                    state = self.sleep(state, thread);
                 }
             }
         }
     }
 
-    /// Waits until there may be something to do. Where calls wait although threads do too, one of
+    /// Sleeps until there may be something to do. Where calls wait although threads do too, one of
     /// the threads looks again when what runs now would be slow.
-    fn wait_for_quick<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        state.idle_quick += 1;
-        if state.fair.is_waiting() && !state.is_watched {
+    fn sleep<'a>(&self, mut state: MutexGuard<'a, State>, thread: usize) -> MutexGuard<'a, State> {
+        let (bell, kind) = (&self.bells[thread], state.fair.kind(thread));
+        let watches = kind == Kind::Quick && state.fair.is_waiting() && !state.is_watched;
+        if watches {
             state.is_watched = true;
-            let waited = self.quick.wait_timeout(state, self.slow_after);
+            // It is the last to be called.
+            state.asleep(kind).threads.insert(0, thread);
+            let waited = bell.wait_timeout(state, self.slow_after);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             state.is_watched = false;
         } else {
-            state = self.quick.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.asleep(kind).threads.push(thread);
+            let sleeps = |state: &mut State| !state.ended && state.asleep(kind).has(thread);
+            state = bell.wait_while(state, sleeps).unwrap_or_else(PoisonError::into_inner);
         }
-        state.idle_quick -= 1;
-        state
-    }
-
-    fn wait_for_slow<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        state.idle_slow += 1;
-        state = self.slow.wait(state).unwrap_or_else(PoisonError::into_inner);
-        state.idle_slow -= 1;
+        state.asleep(kind).awakes(thread);
         state
     }
 }
 
 impl State {
-    /// Of which kind a thread waits that has something to do, or to watch.
-    fn whom_to_wake(&self, now: Instant) -> Option<Kind> {
-        let to_watch = self.fair.is_waiting() && !self.is_watched;
-        if self.idle_slow > 0 && self.fair.has_next(Kind::Slow, now) {
-            Some(Kind::Slow)
-        } else if self.idle_quick > 0 && (to_watch || self.fair.has_next(Kind::Quick, now)) {
-            Some(Kind::Quick)
-        } else {
-            None
+    /// Calls a thread that has something to do, or to watch; whoever gets its number wakes it.
+    fn call(&mut self, now: Instant) -> Option<usize> {
+        self.call_one(Kind::Slow, now).or_else(|| self.call_one(Kind::Quick, now))
+    }
+
+    fn call_one(&mut self, kind: Kind, now: Instant) -> Option<usize> {
+        let is_ready = self.asleep(kind).is_ready();
+        let to_watch = kind == Kind::Quick && self.fair.is_waiting() && !self.is_watched;
+        let is_needed = is_ready && (to_watch || self.fair.has_next(kind, now));
+        is_needed.then(|| self.asleep(kind).call()).flatten()
+    }
+
+    fn asleep(&mut self, kind: Kind) -> &mut Asleep {
+        match kind {
+            Kind::Quick => &mut self.quick,
+            Kind::Slow => &mut self.slow,
+        }
+    }
+}
+
+impl Asleep {
+    /// Whether one may be called.
+    fn is_ready(&self) -> bool {
+        !self.is_coming && !self.threads.is_empty()
+    }
+
+    fn call(&mut self) -> Option<usize> {
+        let called = self.threads.pop();
+        self.is_coming = called.is_some();
+        called
+    }
+
+    fn has(&self, thread: usize) -> bool {
+        self.threads.contains(&thread)
+    }
+
+    /// This thread is awake, because it was called or by itself.
+    fn awakes(&mut self, thread: usize) {
+        match self.threads.iter().position(|one| *one == thread) {
+            Some(place) => drop(self.threads.remove(place)),
+            None => self.is_coming = false,
         }
     }
 }

@@ -84,6 +84,15 @@ pub(super) enum Kind {
     Slow,
 }
 
+impl Kind {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Quick => Self::Slow,
+            Self::Slow => Self::Quick,
+        }
+    }
+}
+
 /// What is known of a queue's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pace {
