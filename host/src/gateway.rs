@@ -32,7 +32,7 @@ use crate::dispatch::{Breakers, Dispatch, Parses, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest, Intake, Notes};
 use crate::keys::Keys;
-use crate::listener::Port;
+use crate::listener::{self, Port};
 use crate::metrics::{Kind, Metrics};
 use crate::plugin::{self, Compiler, Registry};
 use crate::retry::RetryPolicy;
@@ -117,8 +117,8 @@ impl Gateway {
         let config = Config::load_to_start(path)?;
         config.warnings.iter().for_each(|warning| warn!("{warning}"));
         let parts = Parts::open(&config, seams).await?;
-        let public = bind("listen", config.listen).await?;
-        let admin = bind("admin", config.admin).await?;
+        let public = bind("listen", config.listen)?;
+        let admin = bind("admin", config.admin)?;
         let addresses = (public.local_addr()?, admin.local_addr()?);
 
         let (limits, retention) = (config.limits.clone(), parts.retention.clone());
@@ -288,8 +288,8 @@ fn unexpected_end(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Error
 }
 
 /// Listens on the address under a key of the configuration.
-async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
+fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bound = listener::bind(address);
     bound.with_context(|| format!("failed to listen on {address}, which is `{key}`"))
 }
 

@@ -25,7 +25,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -74,6 +74,27 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const ROOM_PAUSE: Duration = Duration::from_millis(100);
 /// Largest head of a request, in bytes: 431 beyond it.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// Connections that the system keeps until they are accepted. Beyond it, a peer that says nothing
+/// waits for ever: it takes itself for connected, and the gateway does not know of it.
+const BACKLOG: u32 = 4096;
+
+/// Listens on an address. Its port can be taken again as soon as the socket is closed.
+///
+/// # Errors
+///
+/// The address is taken, or is none of this machine.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // Elsewhere it would let two processes listen on one port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// A socket to serve on.
 #[derive(Debug)]

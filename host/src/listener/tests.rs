@@ -18,7 +18,7 @@ struct Served {
 }
 
 async fn start(app: Router, limits: Limits) -> Served {
-    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let socket = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     let (cancel, metrics) = (CancellationToken::new(), Metrics::new());
     let mut tasks = JoinSet::new();
