@@ -4,7 +4,8 @@ CARGO    ?= cargo
 HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
-.PHONY: help setup build docs demo test crash fuzz bench bench-compare bench-isolation lint clean
+.PHONY: help setup build docs demo test crash fuzz bench bench-compare bench-isolation lint deny msrv \
+	clean
 
 help:
 	@echo "make demo   build everything and see the whole path of an event"
@@ -19,6 +20,8 @@ help:
 	@echo "make build  the gateway to $(HOOKGATE), the plugins to target/plugins/"
 	@echo "make docs   the table of providers in plugins/README.md"
 	@echo "make lint   formatting, clippy, API docs; warnings are errors"
+	@echo "make deny   licences, sources and known vulnerabilities of the dependencies (cargo-deny)"
+	@echo "make msrv   type-check everything with the oldest Rust that Cargo.toml promises"
 
 # What a new machine may lack. The wasm compiler is `hookgate plugin build`'s own business.
 setup:
@@ -95,6 +98,29 @@ lint: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps --document-private-items
+
+# What deny.toml says of the dependencies. Advisories come from a database that cargo-deny clones; where
+# it can't be reached, everything else is checked, and the last line says what was not.
+deny:
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "make deny: cargo-deny is missing:" \
+		"install it with \`cargo install --locked cargo-deny\`" >&2; exit 1; }
+	$(CARGO) deny --locked check bans licenses sources
+	@if $(CARGO) deny --locked fetch db; then \
+		$(CARGO) deny --locked check --disable-fetch advisories; \
+	else \
+		echo "make deny: the advisory database can't be reached: known vulnerabilities were NOT" \
+			"checked; bans, licences and sources are fine" >&2; \
+	fi
+
+# The rust-version of Cargo.toml. No toolchain is installed for it: that is the developer's to decide.
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+msrv:
+	@for toolchain in $(MSRV) $(MSRV).0; do \
+		if rustup run $$toolchain rustc --version 2>/dev/null; then \
+			exec rustup run $$toolchain cargo check --release --locked --workspace --all-targets; \
+		fi; \
+	done; \
+	echo "make msrv: Rust $(MSRV) is not installed: \`rustup toolchain install $(MSRV)\`" >&2; exit 1
 
 clean:
 	$(CARGO) clean
