@@ -30,7 +30,7 @@ use crate::config::Config;
 use crate::delivery::{Deliveries, Delivery};
 use crate::dispatch::{Breakers, Dispatch, Parses, Runs};
 use crate::egress::Egress;
-use crate::ingest::{self, Ingest, Intake, Notes};
+use crate::ingest::{self, Ingest, Intake, Notes, Pacing};
 use crate::keys::Keys;
 use crate::listener::{self, Port};
 use crate::metrics::{Kind, Metrics};
@@ -168,6 +168,7 @@ impl Gateway {
             intake: Intake::new(limits.bodies()),
             requests: Semaphore::new(limits.requests),
             notes: Notes::default(),
+            unknown: Pacing::default(),
         };
         let operators = Admin {
             store: parts.store.clone(),

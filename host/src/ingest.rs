@@ -8,11 +8,12 @@
 mod handshake;
 mod intake;
 mod notes;
+mod pacing;
 mod rejection;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
@@ -23,6 +24,7 @@ use axum::routing::{any, get};
 use axum::{Extension, Router};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info};
 
 use crate::claims::{Claims, KeyLookup, ProviderInfo, Reply};
@@ -42,6 +44,7 @@ use intake::Share;
 pub use intake::{Bounds, Intake};
 use notes::Note;
 pub use notes::Notes;
+pub use pacing::Pacing;
 use rejection::Rejection;
 
 /// Most keys that are fetched for one request.
@@ -80,6 +83,7 @@ pub struct Source {
     pub stopped: Option<Arc<str>>,
     requests: Arc<Semaphore>,
     held: Arc<Share>,
+    refusals: Arc<Pacing>,
 }
 
 /// What one source may have of what all share.
@@ -101,9 +105,18 @@ impl Source {
         settings: Arc<str>,
         shares: Shares,
     ) -> Self {
-        let requests = Arc::new(Semaphore::new(shares.requests));
-        let (held, keys_from, stopped) = (Share::of(shares.held_bytes), Vec::new(), None);
-        Self { plugin, secrets, tolerance, verify, settings, keys_from, stopped, requests, held }
+        Self {
+            plugin,
+            secrets,
+            tolerance,
+            verify,
+            settings,
+            keys_from: Vec::new(),
+            stopped: None,
+            requests: Arc::new(Semaphore::new(shares.requests)),
+            held: Share::of(shares.held_bytes),
+            refusals: Arc::default(),
+        }
     }
 
     /// With the hosts that may be asked for its keys.
@@ -139,6 +152,8 @@ pub struct Ingest {
     pub requests: Semaphore,
     /// Logs what was not accepted.
     pub notes: Notes,
+    /// For requests to sources that there are not.
+    pub unknown: Pacing,
 }
 
 /// What became of a request that was not rejected.
@@ -174,7 +189,8 @@ async fn receive(
     let Some((name, source)) = sources.get_key_value(name.as_str()) else {
         ingest.metrics.unknown_source();
         ingest.pass_over(&headers, body);
-        return Rejection::UnknownSource.into_response();
+        let unknown = Rejection::UnknownSource;
+        return refuse(&connection, &ingest.unknown, started, unknown).await;
     };
     let accepted = match ingest.admit(source, &method, &body) {
         Ok(plugin) => {
@@ -193,14 +209,41 @@ async fn receive(
         Err(rejection) => rejection.answered(),
     };
     ingest.metrics.request(name, answered, started.elapsed());
-    match accepted {
-        Ok(Accepted::Kept(reply, appended)) => answer(reply.as_ref(), appended),
-        Ok(Accepted::Asked(answer)) => answer,
-        Err(rejection) => {
-            ingest.note(name, source, &connection, &rejection);
-            rejection.into_response()
+    let rejection = match accepted {
+        Ok(accepted) => {
+            connection.accepted();
+            return match accepted {
+                Accepted::Kept(reply, appended) => answer(reply.as_ref(), appended),
+                Accepted::Asked(answer) => answer,
+            };
         }
+        Err(rejection) => rejection,
+    };
+    ingest.note(name, source, &connection, &rejection);
+    if rejection.refusal().is_some() {
+        return refuse(&connection, &source.refusals, started, rejection).await;
     }
+    rejection.into_response()
+}
+
+/// The answer to what was refused, in its time, and the last of a connection that brings nothing else.
+async fn refuse(
+    connection: &Connection,
+    pacing: &Pacing,
+    started: Instant,
+    rejection: Rejection,
+) -> Response {
+    connection.refused();
+    let now = Instant::now();
+    let due = pacing.refused(now, now.saturating_duration_since(started));
+    if due > now {
+        sleep_until(due).await;
+    }
+    let mut response = rejection.into_response();
+    if connection.was_refused_too_often() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Where a request came in.

@@ -102,7 +102,7 @@ async fn who_keeps_the_gateway_waiting_is_hung_up_on() {
 #[tokio::test]
 async fn who_never_reads_an_answer_is_hung_up_on_at_both_ports() {
     let gateway = Setup::stripe().table("[limits]\nstall = \"1s\"").start().await;
-    for (url, path) in [(gateway.public(), "/in/nowhere"), (gateway.admin(), "/metrics")] {
+    for (url, path) in [(gateway.public(), "/healthz"), (gateway.admin(), "/metrics")] {
         let mut stream = connect(url).await;
         let requests = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").repeat(1_000);
         let asking = async { while stream.write_all(requests.as_bytes()).await.is_ok() {} };
@@ -113,6 +113,43 @@ async fn who_never_reads_an_answer_is_hung_up_on_at_both_ports() {
         let line = format!(r#"hookgate_hangups_total{{port="{port}",reason="not_reading"}} 1"#);
         assert!(metrics.contains(&line), "{metrics}");
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_brings_only_refused_requests_is_closed_with_the_answer_to_one() {
+    let gateway = Setup::stripe().start().await;
+    for path in ["/in/stripe", "/in/nowhere"] {
+        let mut stream = connect(gateway.public()).await;
+        let request =
+            format!("POST {path} HTTP/1.1\r\nhost: here\r\ncontent-length: 2\r\n\r\n{{}}");
+        // All at once and nothing read: it does not depend on the peer.
+        stream.write_all(request.repeat(40).as_bytes()).await.unwrap();
+        let heard = hear(&mut stream).await;
+        assert_eq!(heard.matches("HTTP/1.1 4").count(), 16, "{heard}");
+        assert_eq!(heard.matches("connection: close").count(), 1, "{heard}");
+    }
+    gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
+}
+
+#[tokio::test]
+async fn refusals_of_one_source_are_answered_at_a_hundred_a_second_beside_genuine_requests() {
+    let gateway = Setup::stripe().start().await;
+    let flooding = async {
+        for _ in 0..200 {
+            assert_eq!(gateway.post("stripe", &[], "{}").await.status, 401);
+        }
+    };
+    let begun = Instant::now();
+    let genuine = async {
+        for number in 0..50 {
+            gateway
+                .stripe(&payment(&format!("evt_{number}"), "pi_1", "succeeded"))
+                .await
+                .accepted();
+        }
+    };
+    tokio::join!(flooding, genuine);
+    assert!(begun.elapsed() >= Duration::from_secs(1), "200 refusals take 1.5 s at least");
 }
 
 #[tokio::test]

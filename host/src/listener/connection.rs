@@ -4,8 +4,11 @@
 //! room is needed. Only atomic numbers, so that nobody waits for anybody. Never closes anything.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+/// After so many refusals in a row a connection is closed.
+const REFUSALS_MAX: u32 = 16;
 
 /// An open connection. Carried by each of its requests as an extension, in an `Arc`.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct Connection {
     stalled: AtomicU64,
     /// Whether a byte has come since the head of a request could begin.
     heard: AtomicBool,
+    /// Requests in a row that were refused.
+    refusals: AtomicU32,
 }
 
 /// Whose turn it is.
@@ -60,6 +65,7 @@ impl Connection {
             since: AtomicU64::new(0),
             stalled: AtomicU64::new(0),
             heard: AtomicBool::new(false),
+            refusals: AtomicU32::new(0),
         }
     }
 
@@ -76,6 +82,22 @@ impl Connection {
     /// The body is whole, or nobody waits for it any more.
     pub fn has_body(&self) {
         self.pass(Turn::Body, Turn::Gateway);
+    }
+
+    /// A request was refused.
+    pub fn refused(&self) {
+        self.refusals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether so many requests in a row were refused that the connection ends with the answer. One
+    /// that never reads its answers goes by this.
+    pub fn was_refused_too_often(&self) -> bool {
+        self.refusals.load(Ordering::Relaxed) >= REFUSALS_MAX
+    }
+
+    /// A request was accepted: what was refused before does not count any more.
+    pub fn accepted(&self) {
+        self.refusals.store(0, Ordering::Relaxed);
     }
 
     /// The head of a request is there. False if the connection is to make room for another.
@@ -192,6 +214,17 @@ mod tests {
         assert_eq!(waits(&connection), Some(Wait::Reader));
         connection.flows();
         assert_eq!(waits(&connection), Some(Wait::Next));
+    }
+
+    #[test]
+    fn many_refusals_in_a_row_are_too_many_until_one_request_is_accepted() {
+        let connection = connection();
+        (1..REFUSALS_MAX).for_each(|_| connection.refused());
+        assert!(!connection.was_refused_too_often());
+        connection.refused();
+        assert!(connection.was_refused_too_often());
+        connection.accepted();
+        assert!(!connection.was_refused_too_often());
     }
 
     #[test]
