@@ -54,6 +54,11 @@
 //! 10. *Stopping loses nothing* and waits at most the grace period.
 //! 11. *One cannot starve another.* A slow or hostile plugin or endpoint costs its neighbours nothing
 //!     that they would notice.
+//! 12. *Nothing decides over the process.* A plugin file, a record, a peer, a setting, a name server or
+//!     a panic over one item fails that item only.
+//!
+//! `docs/design.md` has these with their reasons, and the format of the store byte by byte; tests cite
+//! them as I1 to I12.
 //!
 //! # The code
 //!
