@@ -338,14 +338,14 @@ async fn a_plugin_that_breaks_on_a_request_is_told_from_one_that_refuses_it() {
 
     let broken = gateway.guest(&json!({"do":"trap","at":"claim"})).await;
     let hoarding = gateway.guest(&json!({"do":"hoard","at":"claim"})).await;
-    let lying = gateway.guest(&json!({"do":"lie","at":"claim"})).await;
+    let violating = gateway.guest(&json!({"do":"violate","at":"claim"})).await;
     let refused = gateway.guest(&json!({"do":"fail","at":"claim"})).await;
     check_keeps_nothing(&gateway).await;
     let after = gateway.guest(&json!({"id":"1"})).await;
 
     check_comes_back(&broken, 503);
     check_comes_back(&hoarding, 503);
-    check_comes_back(&lying, 503);
+    check_comes_back(&violating, 503);
     assert_eq!((refused.status, refused.body.as_str()), (401, r#"{"error":"not verified"}"#));
     after.accepted();
 }

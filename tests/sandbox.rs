@@ -96,7 +96,7 @@ async fn a_handler_that_hoards_memory_gets_no_more() {
 
 #[tokio::test]
 async fn a_handler_that_asks_for_too_much_is_dead_at_once() {
-    let run = handled(&guest().await, json!({ "id": "1", "do": "lie" })).await;
+    let run = handled(&guest().await, json!({ "id": "1", "do": "violate" })).await;
     check_dead(&run, "the plugin broke the contract: `state.delete` a run has at most 64 effects");
 }
 
@@ -154,15 +154,15 @@ async fn a_provider_that_hoards_memory_gets_no_more() {
 #[tokio::test]
 async fn a_provider_that_lies_is_dead_at_once_and_the_lie_is_named() {
     let gateway = guest().await;
-    let lie = |about: &str| json!({ "do": "lie", "at": "parse", "about": about });
+    let violate = |about: &str| json!({ "do": "violate", "at": "parse", "about": about });
 
     let broke = "the plugin broke the contract: ";
     check_dead(
-        &parsed(&gateway, lie("type")).await,
+        &parsed(&gateway, violate("type")).await,
         &format!("{broke}`event.type` `not a type` is not an event type"),
     );
-    check_dead(&parsed(&gateway, lie("data")).await, &format!("{broke}`event.data` is not JSON"));
-    check_dead(&parsed(&gateway, lie("size")).await, broke);
+    check_dead(&parsed(&gateway, violate("data")).await, &format!("{broke}`event.data` is not JSON"));
+    check_dead(&parsed(&gateway, violate("size")).await, broke);
     let many = json!({ "events": 1001, "id": "many" });
     check_dead(
         &parsed(&gateway, many).await,
@@ -238,7 +238,7 @@ async fn after_every_crash_the_next_call_finds_nothing_of_it() {
     let limit = "[limits]\nhandle_deadline = \"1s\"";
     let gateway = Setup::guest().table(limit).start().await;
 
-    for (number, crash) in ["spin", "trap", "hoard", "lie"].into_iter().enumerate() {
+    for (number, crash) in ["spin", "trap", "hoard", "violate"].into_iter().enumerate() {
         handled(&gateway, json!({ "id": format!("{number}-bad"), "do": crash })).await;
         let run = handled(&gateway, json!({ "id": format!("{number}-good"), "do": "count" })).await;
         assert_eq!((&run["state"], log_of(&run)), (&json!("done"), vec!["1".to_owned()]));
@@ -309,7 +309,7 @@ async fn another_version_of_a_paused_handler_runs_at_once() {
 async fn what_broke_is_counted_by_its_cause() {
     let gateway = Setup::guest().table("[limits]\nhandle_deadline = \"2s\"").start().await;
 
-    for (number, command) in ["spin", "trap", "hoard", "lie", "retry"].into_iter().enumerate() {
+    for (number, command) in ["spin", "trap", "hoard", "violate", "retry"].into_iter().enumerate() {
         gateway.guest(&json!({ "id": number.to_string(), "do": command })).await.accepted();
         gateway.settle().await;
     }

@@ -152,7 +152,7 @@ impl Dispatch {
                 (Outcome::transient(error.to_string()), &self.failures)
             }
             // The contract is broken; the same again would break it again.
-            CallError::Lie(_) => (Outcome::permanent(error.to_string()), &self.crashes),
+            CallError::Violation(_) => (Outcome::permanent(error.to_string()), &self.crashes),
             CallError::Trap { .. }
             | CallError::Deadline { .. }
             | CallError::Memory { .. }
@@ -244,7 +244,7 @@ fn cause(error: &CallError) -> Cause {
         CallError::Trap { .. } => Cause::Trap,
         CallError::Deadline { .. } => Cause::Deadline,
         CallError::Memory { .. } => Cause::Memory,
-        CallError::Lie(_) => Cause::Contract,
+        CallError::Violation(_) => Cause::Contract,
         CallError::Busy => Cause::Busy,
         CallError::Host(_) => Cause::Host,
         CallError::Panicked { .. } => Cause::Panic,

@@ -59,7 +59,7 @@ impl Call {
             CallError::Memory { .. } => Some(Self::Exhausted(Duration::ZERO)),
             CallError::Trap { .. } | CallError::Panicked { .. } => Some(Self::Trapped),
             // A broken contract is an answer too, and one that costs nothing more.
-            CallError::Lie(_) => Some(Self::Returned),
+            CallError::Violation(_) => Some(Self::Returned),
             CallError::Busy | CallError::Host(_) => None,
         }
     }

@@ -106,7 +106,8 @@ impl Settings {
                 Err(CallFailed { error, log }) => {
                     tell_unquoted(log, plugin, settings);
                     // Without time or a thread it could not say; what breaks will break again.
-                    self.is_unsure |= !matches!(error, CallError::Trap { .. } | CallError::Lie(_));
+                    self.is_unsure |=
+                        !matches!(error, CallError::Trap { .. } | CallError::Violation(_));
                     // The text of a panic may quote them too.
                     Err(unquoted(settings, error.to_string()))
                 }

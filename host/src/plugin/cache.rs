@@ -15,7 +15,7 @@ use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
-use super::lie::shortened;
+use super::violation::shortened;
 use crate::regular_file;
 
 /// Most files that are kept; beyond it, those that were not used for longest go.

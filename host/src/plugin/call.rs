@@ -17,11 +17,11 @@ use super::context::Context;
 use super::convert::{self, Failure, HandleContext, YIELD_BYTES_MAX};
 use super::engine;
 use super::lane::LaneError;
-use super::lie::{Lie, TEXT_BYTES_MAX, shortened};
 use super::log::tell;
 use super::occasion::Occasion;
 use super::run::{Grant, Run, StateReader};
 use super::trap::{self, Ran};
+use super::violation::{TEXT_BYTES_MAX, Violation, shortened};
 use super::wasi::Wasi;
 use super::{Face, Host, Plugin};
 use crate::claims::{Claims, Refusal};
@@ -56,7 +56,7 @@ pub enum CallError {
     },
     /// It said what the contract does not allow.
     #[error("the plugin broke the contract: {0}")]
-    Lie(#[source] Lie),
+    Violation(#[source] Violation),
     /// It was not called: everything is taken. Nobody's fault, and passing.
     #[error("the plugin was not called: all threads are taken and the queue is full")]
     Busy,
@@ -178,7 +178,7 @@ impl Host {
             let result = parsed.and_then(|parsed| match parsed {
                 Ok(events) => {
                     let events = convert::events(events, &given, request.received_at, bytes_max);
-                    events.map(Ok).map_err(CallError::Lie)
+                    events.map(Ok).map_err(CallError::Violation)
                 }
                 Err(failure) => Ok(Err(convert::failure(&failure))),
             });
@@ -292,7 +292,7 @@ impl Host {
                 });
             tell(context.log.into_lines(), &plugin.name, "sign");
             match signed? {
-                Ok(request) => convert::request(request).map(Ok).map_err(CallError::Lie),
+                Ok(request) => convert::request(request).map(Ok).map_err(CallError::Violation),
                 Err(reason) => Ok(Err(shortened(&reason, TEXT_BYTES_MAX))),
             }
         };
@@ -341,7 +341,7 @@ fn claim(
         convert::lend_request(request, |request| guest.call_claim(store, request))
     });
     match claims? {
-        Ok(claims) => convert::claims(claims).map(Ok).map_err(CallError::Lie),
+        Ok(claims) => convert::claims(claims).map(Ok).map_err(CallError::Violation),
         Err(refusal) => Ok(Err(convert::refusal(&refusal))),
     }
 }

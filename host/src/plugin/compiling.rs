@@ -16,8 +16,8 @@ use rustix::process::{Resource, Rlimit};
 use super::child::{self, ChildError, Ended};
 use super::compile::{CompileError, failed, translate};
 use super::engine;
-use super::lie::shortened;
 use super::load::{LoadError, in_one_line};
+use super::violation::shortened;
 use super::wasm::FILE_BYTES_MAX;
 
 /// The hidden argument under which the program compiles.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::bindings::hookgate::plugin::{log, outbox, settings, state, types};
 use super::convert::YIELD_BYTES_MAX;
-use super::lie::lie;
 use super::log::Log;
 use super::memory::MemoryLimit;
 use super::run::Run;
+use super::violation::violation;
 use super::wasi::Wasi;
 use crate::effect::LogLevel;
 
@@ -119,7 +119,7 @@ impl state::Host for Context {
     fn delete(&mut self, key: String) -> wasmtime::Result<()> {
         match &mut self.run {
             Some(run) => Ok(run.delete(key)?),
-            None => Err(lie("state.delete", ONLY_IN_HANDLE).into()),
+            None => Err(violation("state.delete", ONLY_IN_HANDLE).into()),
         }
     }
 }

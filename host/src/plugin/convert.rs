@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::bindings::exports::hookgate::plugin::{handler, provider};
 use super::bindings::hookgate::plugin::types;
-use super::lie::{self, Lie, TEXT_BYTES_MAX, lie};
+use super::violation::{self, TEXT_BYTES_MAX, Violation, violation};
 use crate::claims::{
     Claims, ClockRule, Evidence, HandlerInfo, Hmac, KeyEncoding, Piece, Proof, ProofKind,
     ProviderInfo, PublicKey, Refusal,
@@ -135,16 +135,16 @@ pub(super) fn lend_context(context: &HandleContext) -> handler::Context<'_> {
 }
 
 /// What a provider says of itself.
-pub(super) fn provider_info(info: provider::ProviderInfo) -> Result<ProviderInfo, Lie> {
+pub(super) fn provider_info(info: provider::ProviderInfo) -> Result<ProviderInfo, Violation> {
     let patterns = patterns("provider-info.types", info.types)?;
     if !(400..=499).contains(&info.refusal_status) {
         let reason = format!("is {}, not 400 to 499", info.refusal_status);
-        return Err(lie("provider-info.refusal-status", reason));
+        return Err(violation("provider-info.refusal-status", reason));
     }
     Ok(ProviderInfo {
-        name: lie::text("provider-info.name", info.name, NAME_BYTES_MAX)?,
-        version: lie::text("provider-info.version", info.version, NAME_BYTES_MAX)?,
-        scheme: lie::text("provider-info.scheme", info.scheme, SCHEME_BYTES_MAX)?,
+        name: violation::text("provider-info.name", info.name, NAME_BYTES_MAX)?,
+        version: violation::text("provider-info.version", info.version, NAME_BYTES_MAX)?,
+        scheme: violation::text("provider-info.scheme", info.scheme, SCHEME_BYTES_MAX)?,
         types: patterns.iter().map(ToString::to_string).collect(),
         proofs: info.proofs.into_iter().map(proof_kind).collect(),
         clock: match info.clock {
@@ -160,21 +160,24 @@ pub(super) fn provider_info(info: provider::ProviderInfo) -> Result<ProviderInfo
 }
 
 /// What a handler says of itself.
-pub(super) fn handler_info(info: handler::HandlerInfo) -> Result<HandlerInfo, Lie> {
+pub(super) fn handler_info(info: handler::HandlerInfo) -> Result<HandlerInfo, Violation> {
     Ok(HandlerInfo {
-        name: lie::text("handler-info.name", info.name, NAME_BYTES_MAX)?,
-        version: lie::text("handler-info.version", info.version, NAME_BYTES_MAX)?,
+        name: violation::text("handler-info.name", info.name, NAME_BYTES_MAX)?,
+        version: violation::text("handler-info.version", info.version, NAME_BYTES_MAX)?,
         types: patterns("handler-info.types", info.types)?,
     })
 }
 
 /// What a provider read off a request.
-pub(super) fn claims(claims: provider::Claims) -> Result<Claims, Lie> {
-    let evidence = lie::at_most("claims.evidence", claims.evidence, EVIDENCE_MAX)?;
-    let event_ids = lie::at_most("claims.event-ids", claims.event_ids, EVENTS_MAX)?;
-    let event_id = |id| lie::text("claims.event-ids", id, lie::ID_BYTES_MAX);
+pub(super) fn claims(claims: provider::Claims) -> Result<Claims, Violation> {
+    let evidence = violation::at_most("claims.evidence", claims.evidence, EVIDENCE_MAX)?;
+    let event_ids = violation::at_most("claims.event-ids", claims.event_ids, EVENTS_MAX)?;
+    let event_id = |id| violation::text("claims.event-ids", id, violation::ID_BYTES_MAX);
     if claims.handshake.is_some() && claims.reply.is_some() {
-        return Err(lie("claims.reply", "is there beside a handshake, which is an answer itself"));
+        return Err(violation(
+            "claims.reply",
+            "is there beside a handshake, which is an answer itself",
+        ));
     }
     Ok(Claims {
         evidence: evidence.into_iter().map(one_evidence).collect::<Result<_, _>>()?,
@@ -187,7 +190,7 @@ pub(super) fn claims(claims: provider::Claims) -> Result<Claims, Lie> {
 
 /// Why a provider found no evidence.
 pub(super) fn refusal(refusal: &provider::Refusal) -> Refusal {
-    Refusal { reason: lie::shortened(&refusal.reason, TEXT_BYTES_MAX) }
+    Refusal { reason: violation::shortened(&refusal.reason, TEXT_BYTES_MAX) }
 }
 
 /// Why a plugin failed.
@@ -197,7 +200,7 @@ pub(super) fn failure(failure: &types::Failure) -> Failure {
             types::FailureKind::Transient => FailureKind::Transient,
             types::FailureKind::Permanent => FailureKind::Permanent,
         },
-        reason: lie::shortened(&failure.reason, TEXT_BYTES_MAX),
+        reason: violation::shortened(&failure.reason, TEXT_BYTES_MAX),
         retry_after: failure.retry_after_ms.map(Duration::from_millis),
     }
 }
@@ -209,11 +212,11 @@ pub(super) fn events(
     source: &Name,
     received_at: Timestamp,
     bytes_max: usize,
-) -> Result<Vec<Event>, Lie> {
-    let events = lie::at_most("events", events, EVENTS_MAX)?;
+) -> Result<Vec<Event>, Violation> {
+    let events = violation::at_most("events", events, EVENTS_MAX)?;
     let bytes: usize = events.iter().map(event_bytes).sum();
     if bytes > bytes_max {
-        return Err(lie("events", format!("have {bytes} bytes, more than {bytes_max}")));
+        return Err(violation("events", format!("have {bytes} bytes, more than {bytes_max}")));
     }
     events.into_iter().map(|event| one_event(event, source, received_at)).collect()
 }
@@ -227,58 +230,58 @@ fn one_event(
     event: types::EventResult,
     source: &Name,
     received_at: Timestamp,
-) -> Result<Event, Lie> {
+) -> Result<Event, Violation> {
     let money = event.money;
     Ok(Event {
         source: source.clone(),
-        id: lie::text("event.id", event.id, lie::ID_BYTES_MAX)?,
-        event_type: lie::event_type("event.type", event.type_)?,
-        subject: lie::subject("event.subject", event.subject)?,
+        id: violation::text("event.id", event.id, violation::ID_BYTES_MAX)?,
+        event_type: violation::event_type("event.type", event.type_)?,
+        subject: violation::subject("event.subject", event.subject)?,
         time: event.time.map_or(Ok(received_at), |time| timestamp("event.time", time))?,
         money: money
-            .map(|money| lie::money("event.money", money.amount, money.currency))
+            .map(|money| violation::money("event.money", money.amount, money.currency))
             .transpose()?,
-        labels: lie::labels("event.labels", event.labels)?,
-        data: lie::json("event.data", event.data)?,
+        labels: violation::labels("event.labels", event.labels)?,
+        data: violation::json("event.data", event.data)?,
     })
 }
 
 /// The request that a provider would send.
-pub(super) fn request(request: types::RequestResult) -> Result<Request, Lie> {
-    let headers = lie::at_most("request.headers", request.headers, HEADERS_MAX)?;
+pub(super) fn request(request: types::RequestResult) -> Result<Request, Violation> {
+    let headers = violation::at_most("request.headers", request.headers, HEADERS_MAX)?;
     let header = |header: types::HeaderResult| {
         let name = header.name.parse::<http::HeaderName>();
         let value = http::HeaderValue::from_str(&header.value);
         match (name, value) {
             (Ok(name), Ok(_)) => Ok((name, header.value)),
-            _ => Err(lie("request.headers", "has a header that HTTP does not allow")),
+            _ => Err(violation("request.headers", "has a header that HTTP does not allow")),
         }
     };
     let method = http::Method::from_bytes(request.method.as_bytes());
     if method.is_err() {
-        return Err(lie("request.method", "is no HTTP method"));
+        return Err(violation("request.method", "is no HTTP method"));
     }
     Ok(Request {
         method: request.method,
-        url: lie::text("request.url", request.url, 8 << 10)?,
+        url: violation::text("request.url", request.url, 8 << 10)?,
         headers: headers.into_iter().map(header).collect::<Result<Headers, _>>()?,
         body: request.body.into(),
         received_at: timestamp("request.received-at", request.received_at)?,
     })
 }
 
-fn one_evidence(evidence: provider::Evidence) -> Result<Evidence, Lie> {
-    let proofs = lie::at_most("evidence.proofs", evidence.proofs, EVIDENCE_MAX)?;
+fn one_evidence(evidence: provider::Evidence) -> Result<Evidence, Violation> {
+    let proofs = violation::at_most("evidence.proofs", evidence.proofs, EVIDENCE_MAX)?;
     Ok(Evidence { proofs: proofs.into_iter().map(proof).collect::<Result<_, _>>()? })
 }
 
-fn proof(proof: provider::Proof) -> Result<Proof, Lie> {
+fn proof(proof: provider::Proof) -> Result<Proof, Violation> {
     Ok(match proof {
         provider::Proof::Mac(mac) => Proof::Mac {
             algorithm: hmac(mac.algorithm),
             key: key_encoding(mac.key),
             message: message("mac.message", mac.message)?,
-            digests: lie::at_most("mac.digests", mac.digests, DIGESTS_MAX)?,
+            digests: violation::at_most("mac.digests", mac.digests, DIGESTS_MAX)?,
         },
         provider::Proof::Signature(signature) => Proof::Signature {
             algorithm: match signature.algorithm {
@@ -288,14 +291,18 @@ fn proof(proof: provider::Proof) -> Result<Proof, Lie> {
             },
             key: lookup::source(signature.key)?,
             message: message("signature.message", signature.message)?,
-            signatures: lie::at_most("signature.signatures", signature.signatures, DIGESTS_MAX)?,
+            signatures: violation::at_most(
+                "signature.signatures",
+                signature.signatures,
+                DIGESTS_MAX,
+            )?,
         },
         provider::Proof::Token(token) => Proof::Token(token),
     })
 }
 
-fn message(field: &'static str, pieces: Vec<provider::Piece>) -> Result<Vec<Piece>, Lie> {
-    let pieces = lie::at_most(field, pieces, PIECES_MAX)?;
+fn message(field: &'static str, pieces: Vec<provider::Piece>) -> Result<Vec<Piece>, Violation> {
+    let pieces = violation::at_most(field, pieces, PIECES_MAX)?;
     let piece = |piece| match piece {
         provider::Piece::Text(text) => Piece::Bytes(text.into_bytes()),
         provider::Piece::Bytes(bytes) => Piece::Bytes(bytes),
@@ -332,23 +339,23 @@ fn proof_kind(kind: provider::ProofKind) -> ProofKind {
     }
 }
 
-fn patterns(field: &'static str, types: Vec<String>) -> Result<Vec<Pattern>, Lie> {
-    let types = lie::at_most(field, types, TYPES_MAX)?;
+fn patterns(field: &'static str, types: Vec<String>) -> Result<Vec<Pattern>, Violation> {
+    let types = violation::at_most(field, types, TYPES_MAX)?;
     let pattern = |text: String| {
         text.parse().map_err(|_| {
-            let shown = lie::shortened(&text, NAME_BYTES_MAX);
-            lie(field, format!("`{shown}` is not an event type such as payment.* or *"))
+            let shown = violation::shortened(&text, NAME_BYTES_MAX);
+            violation(field, format!("`{shown}` is not an event type such as payment.* or *"))
         })
     };
     types.into_iter().map(pattern).collect()
 }
 
-fn timestamp(field: &'static str, milliseconds: u64) -> Result<Timestamp, Lie> {
+fn timestamp(field: &'static str, milliseconds: u64) -> Result<Timestamp, Violation> {
     let time = Timestamp(milliseconds);
     if time <= Timestamp::MAX {
         Ok(time)
     } else {
-        Err(lie(field, format!("is {milliseconds}, which is after the year 9999")))
+        Err(violation(field, format!("is {milliseconds}, which is after the year 9999")))
     }
 }
 
@@ -368,7 +375,7 @@ mod tests {
         }
     }
 
-    fn converted(events: Vec<types::EventResult>) -> Result<Vec<Event>, Lie> {
+    fn converted(events: Vec<types::EventResult>) -> Result<Vec<Event>, Violation> {
         super::events(events, &"stripe".parse().unwrap(), Timestamp(7), YIELD_BYTES_MAX)
     }
 
@@ -420,7 +427,7 @@ mod tests {
                 handshake: None,
                 reply: None,
             };
-            super::claims(claims).map_err(|lie| lie.field)
+            super::claims(claims).map_err(|violation| violation.field)
         };
         assert!(bounded(vec![evidence(vec![token()])]).is_ok());
         let many = (0..65).map(|_| evidence(vec![token()])).collect();

@@ -19,10 +19,10 @@ use super::compile::CompileError;
 use super::context::Context;
 use super::engine::{MEMORIES_MAX, THREAD_STACK_BYTES};
 use super::interfaces::{Names, PACKAGE, VERSION, check_names};
-use super::lie::Lie;
 use super::log::tell;
 use super::occasion::Occasion;
 use super::stack::Stack;
+use super::violation::Violation;
 use super::wasm::{FILE_BYTES_MAX, Kind, Layer, recognize};
 use super::{Face, Parts, Plugin, convert};
 use crate::claims::{HandlerInfo, ProviderInfo};
@@ -163,12 +163,12 @@ pub enum LoadError {
         error: CallError,
     },
     /// It said of itself what the contract does not allow.
-    #[error("the {face} describes itself wrongly: {lie}")]
+    #[error("the {face} describes itself wrongly: {violation}")]
     Description {
         /// Which export.
         face: Face,
         /// What is wrong.
-        lie: Lie,
+        violation: Violation,
     },
 }
 
@@ -304,7 +304,7 @@ fn describe_provider(
     });
     let info = convert::provider_info(described?);
     let face = Face::Provider;
-    Ok((info.map_err(|lie| LoadError::Description { face, lie })?, indices))
+    Ok((info.map_err(|violation| LoadError::Description { face, violation })?, indices))
 }
 
 fn describe_handler(
@@ -321,7 +321,7 @@ fn describe_handler(
     });
     let info = convert::handler_info(described?);
     let face = Face::Handler;
-    Ok((info.map_err(|lie| LoadError::Description { face, lie })?, indices))
+    Ok((info.map_err(|violation| LoadError::Description { face, violation })?, indices))
 }
 
 /// Makes an instance and lets `ask` compare the types of the face, which only an instance has, and

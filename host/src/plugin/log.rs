@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::{debug, error, info, warn};
 
-use super::lie::shortened;
+use super::violation::shortened;
 use crate::effect::{LogLevel, LogLine};
 use crate::ids::Name;
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::bindings::hookgate::plugin::outbox::{self, Refusal};
 use super::bindings::hookgate::plugin::state;
 use super::convert::YIELD_BYTES_MAX;
-use super::lie::{self, Lie, TEXT_BYTES_MAX, lie};
+use super::violation::{self, TEXT_BYTES_MAX, Violation, violation};
 use crate::effect::{Alert, Effect, Emission, Parcel, Severity};
 use crate::ids::Name;
 
@@ -70,7 +70,8 @@ impl Run {
     }
 
     pub(super) fn emit(&mut self, event: outbox::Emission) -> Result<(), Refusal> {
-        let emission = emission(event).map_err(|lie| Refusal::Invalid(lie.to_string()))?;
+        let emission =
+            emission(event).map_err(|violation| Refusal::Invalid(violation.to_string()))?;
         let bytes = emission.bytes();
         self.ask(Effect::Emit(emission), bytes)
     }
@@ -82,12 +83,12 @@ impl Run {
         body: Vec<u8>,
     ) -> Result<(), Refusal> {
         let Some(endpoint) = self.grant.endpoints.get(endpoint).cloned() else {
-            let shown = lie::shortened(endpoint, 63);
+            let shown = violation::shortened(endpoint, 63);
             let reason = format!("the operator has not granted the endpoint `{shown}`");
             return Err(Refusal::NotGranted(reason));
         };
-        let content_type = lie::content_type("content-type", content_type)
-            .map_err(|lie| Refusal::Invalid(lie.to_string()))?;
+        let content_type = violation::content_type("content-type", content_type)
+            .map_err(|violation| Refusal::Invalid(violation.to_string()))?;
         let bytes = body.len();
         self.ask(Effect::Send(Parcel { endpoint, content_type, body: body.into() }), bytes)
     }
@@ -102,7 +103,7 @@ impl Run {
             outbox::Severity::Warning => Severity::Warning,
             outbox::Severity::Critical => Severity::Critical,
         };
-        let message = lie::shortened(message, TEXT_BYTES_MAX);
+        let message = violation::shortened(message, TEXT_BYTES_MAX);
         let bytes = message.len();
         self.ask(Effect::Alert(Alert { severity, message }), bytes)
     }
@@ -131,9 +132,9 @@ impl Run {
         self.write(key, Some(value.into())).map_err(state::Refusal::TooMuch)
     }
 
-    pub(super) fn delete(&mut self, key: String) -> Result<(), Lie> {
+    pub(super) fn delete(&mut self, key: String) -> Result<(), Violation> {
         if is_key(&key) {
-            self.write(key, None).map_err(|reason| lie("state.delete", reason))?;
+            self.write(key, None).map_err(|reason| violation("state.delete", reason))?;
         }
         Ok(())
     }
@@ -173,16 +174,16 @@ fn is_key(key: &str) -> bool {
     (1..=KEY_BYTES_MAX).contains(&key.len())
 }
 
-fn emission(event: outbox::Emission) -> Result<Emission, Lie> {
+fn emission(event: outbox::Emission) -> Result<Emission, Violation> {
     let money = event.money;
     Ok(Emission {
-        event_type: lie::event_type("emission.type", event.type_)?,
-        subject: lie::subject("emission.subject", event.subject)?,
+        event_type: violation::event_type("emission.type", event.type_)?,
+        subject: violation::subject("emission.subject", event.subject)?,
         money: money
-            .map(|money| lie::money("emission.money", money.amount, money.currency))
+            .map(|money| violation::money("emission.money", money.amount, money.currency))
             .transpose()?,
-        labels: lie::labels("emission.labels", event.labels)?,
-        data: lie::json("emission.data", event.data)?,
+        labels: violation::labels("emission.labels", event.labels)?,
+        data: violation::json("emission.data", event.data)?,
     })
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use super::call::CallError;
-use super::lie::{Lie, TEXT_BYTES_MAX, lie, shortened};
 use super::log::{LastWords, Log};
 use super::run::StateUnread;
 use super::stack::Stack;
+use super::violation::{TEXT_BYTES_MAX, Violation, shortened, violation};
 
 /// What wasmtime says of a guest that passes more than it may at once; it has no type for it.
 const TOO_MUCH_AT_ONCE: &str = "fuel allocated for hostcalls has been exhausted";
@@ -37,8 +37,8 @@ pub(super) struct Ran {
 pub(super) fn judge(error: &wasmtime::Error, ran: &Ran) -> CallError {
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         CallError::Deadline { limit: ran.deadline }
-    } else if let Some(lie) = error.downcast_ref::<Lie>() {
-        CallError::Lie(lie.clone())
+    } else if let Some(violation) = error.downcast_ref::<Violation>() {
+        CallError::Violation(violation.clone())
     } else if let Some(unread) = error.downcast_ref::<StateUnread>() {
         CallError::Host(unread.to_string())
     } else if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
@@ -48,7 +48,7 @@ pub(super) fn judge(error: &wasmtime::Error, ran: &Ran) -> CallError {
         CallError::Memory { limit }
     } else if error.root_cause().to_string().contains(TOO_MUCH_AT_ONCE) {
         let reason = format!("has more than {} bytes", ran.lift_bytes_max);
-        CallError::Lie(lie("a value", reason))
+        CallError::Violation(violation("a value", reason))
     } else {
         CallError::Trap { reason: reason(error, ran) }
     }

@@ -176,7 +176,7 @@ mod tests {
                     "set" => state::set("key", event.id.as_bytes())?,
                     "delete" => state::delete("key"),
                     "emit" => outbox::emit(&Emission::new("a.b", "{}"))?,
-                    "lie" => outbox::emit(&Emission::new("a.b", "{"))?,
+                    "violate" => outbox::emit(&Emission::new("a.b", "{"))?,
                     "send" => outbox::send("crm", "text/plain", b"hello")?,
                     "alert" => outbox::alert(Severity::Info, &context.run_id)?,
                     "log" => log::warn(&settings::text()),
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_the_contract_does_not_allow_is_refused() {
-        for orders in ["send", "lie"] {
+        for orders in ["send", "violate"] {
             let ran = Bench::new().handle::<Obedient>(&event("a", orders));
             assert!(ran.outcome.is_err(), "{orders}");
         }

@@ -200,7 +200,7 @@ impl provider::Guest for Guest {
         let header = request.headers.iter().find(|header| header.name == "x-token");
         let token = header.map_or_else(String::new, |header| header.value.clone());
         let proofs = vec![Proof::Token(token)];
-        let count = if asked == "lie" { 1_000 } else { 1 };
+        let count = if asked == "violate" { 1_000 } else { 1 };
         Ok(Claims {
             evidence: vec![Evidence { proofs }; count],
             signed_at: None,
@@ -230,7 +230,7 @@ impl provider::Guest for Guest {
                     |number| Event { id: format!("{}-{number}", event.id), ..event.clone() };
                 Ok((1..=count).map(numbered).collect())
             }
-            "lie" => {
+            "violate" => {
                 match text(&command, "about", "type") {
                     "data" => event.data = "{".to_owned(),
                     "size" => event.data = format!("\"{}\"", "x".repeat(5 << 20)),
@@ -314,7 +314,7 @@ fn obey(
             outbox::alert(Severity::Warning, message).map_err(refused)
         }
         "state" => add_one(text(command, "key", "count")),
-        "lie" => {
+        "violate" => {
             for number in 0..100 {
                 state::delete(&number.to_string());
             }

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 
 use super::super::bindings::exports::hookgate::plugin::provider;
 use super::super::bindings::hookgate::plugin::types;
-use super::super::lie::{self, Lie, lie};
+use super::super::violation::{self, Violation, violation};
 use crate::claims::{AnswerPiece, DigestText, Handshake};
 use crate::headers::Headers;
 
@@ -40,55 +40,58 @@ const RESERVED: [HeaderName; 12] = [
 ];
 
 /// The methods that a provider names.
-pub(super) fn methods(names: Vec<String>) -> Result<Vec<Method>, Lie> {
+pub(super) fn methods(names: Vec<String>) -> Result<Vec<Method>, Violation> {
     let method = |name: String| {
         let known = METHODS.into_iter().find(|method| method.as_str() == name);
         known.ok_or_else(|| {
-            let shown = lie::shortened(&name, 16);
-            lie("provider-info.handshakes", format!("has `{shown}`, not GET or OPTIONS"))
+            let shown = violation::shortened(&name, 16);
+            violation("provider-info.handshakes", format!("has `{shown}`, not GET or OPTIONS"))
         })
     };
     names.into_iter().map(method).collect()
 }
 
 /// The answer that a provider wants.
-pub(super) fn handshake(handshake: provider::Handshake) -> Result<Handshake, Lie> {
+pub(super) fn handshake(handshake: provider::Handshake) -> Result<Handshake, Violation> {
     if !(200..=299).contains(&handshake.status) {
         let reason = format!("is {}, not 200 to 299", handshake.status);
-        return Err(lie("handshake.status", reason));
+        return Err(violation("handshake.status", reason));
     }
-    let content_type = lie::content_type("handshake.content-type", handshake.content_type)?;
+    let content_type = violation::content_type("handshake.content-type", handshake.content_type)?;
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !CONTENT_TYPES.contains(&essence) {
-        return Err(lie("handshake.content-type", "is neither text/plain nor application/json"));
+        return Err(violation(
+            "handshake.content-type",
+            "is neither text/plain nor application/json",
+        ));
     }
-    let headers = lie::at_most("handshake.headers", handshake.headers, HEADERS_MAX)?;
+    let headers = violation::at_most("handshake.headers", handshake.headers, HEADERS_MAX)?;
     let headers = headers.into_iter().map(header).collect::<Result<Headers, _>>()?;
-    let pieces = lie::at_most("handshake.body", handshake.body, PIECES_MAX)?;
+    let pieces = violation::at_most("handshake.body", handshake.body, PIECES_MAX)?;
     let body = pieces.into_iter().map(piece).collect::<Result<Vec<_>, _>>()?;
     let text: usize = body.iter().map(bytes).sum();
     if text + headers.bytes() > TEXT_BYTES_MAX {
-        return Err(lie("handshake", format!("has more than {TEXT_BYTES_MAX} bytes")));
+        return Err(violation("handshake", format!("has more than {TEXT_BYTES_MAX} bytes")));
     }
     Ok(Handshake { status: handshake.status, content_type, headers, body })
 }
 
-fn header(header: types::HeaderResult) -> Result<(String, String), Lie> {
+fn header(header: types::HeaderResult) -> Result<(String, String), Violation> {
     let name = header.name.parse::<HeaderName>().ok();
     let name = name.filter(|name| !RESERVED.contains(name));
     match (name, HeaderValue::from_str(&header.value)) {
         (Some(name), Ok(_)) => Ok((name.as_str().to_owned(), header.value)),
-        _ => Err(lie("handshake.headers", "has a header that an answer may not have")),
+        _ => Err(violation("handshake.headers", "has a header that an answer may not have")),
     }
 }
 
-fn piece(piece: provider::AnswerPiece) -> Result<AnswerPiece, Lie> {
+fn piece(piece: provider::AnswerPiece) -> Result<AnswerPiece, Violation> {
     Ok(match piece {
         provider::AnswerPiece::Text(text) => AnswerPiece::Text(text),
         provider::AnswerPiece::Digest(digest) => AnswerPiece::Digest {
             algorithm: super::hmac(digest.algorithm),
             key: super::key_encoding(digest.key),
-            message: lie::text("digest.message", digest.message, DIGESTED_BYTES_MAX)?,
+            message: violation::text("digest.message", digest.message, DIGESTED_BYTES_MAX)?,
             written: match digest.written {
                 provider::DigestText::Hex => DigestText::Hex,
                 provider::DigestText::Base64 => DigestText::Base64,

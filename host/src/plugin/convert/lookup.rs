@@ -6,7 +6,7 @@
 use url::Url;
 
 use super::super::bindings::exports::hookgate::plugin::provider;
-use super::super::lie::{self, Lie, lie};
+use super::super::violation::{self, Violation, violation};
 use crate::claims::{KeyField, KeyFormat, KeyLookup, KeyPlace, KeySource};
 
 /// Most places that a provider may name.
@@ -19,17 +19,17 @@ const FIELDS_MAX: usize = 16;
 const FIELD_BYTES_MAX: usize = 256;
 
 /// The places that a provider names.
-pub(super) fn places(places: Vec<provider::KeyPlace>) -> Result<Vec<KeyPlace>, Lie> {
-    let places = lie::at_most("provider-info.key-places", places, PLACES_MAX)?;
+pub(super) fn places(places: Vec<provider::KeyPlace>) -> Result<Vec<KeyPlace>, Violation> {
+    let places = violation::at_most("provider-info.key-places", places, PLACES_MAX)?;
     places.into_iter().map(place).collect()
 }
 
-fn place(place: provider::KeyPlace) -> Result<KeyPlace, Lie> {
+fn place(place: provider::KeyPlace) -> Result<KeyPlace, Violation> {
     let url = url("key-place.url", place.url)?;
     let place = KeyPlace {
         format: match place.format {
             provider::KeyFormat::Certificate(name) => {
-                KeyFormat::Certificate(lie::text("key-place.format", name, FIELD_BYTES_MAX)?)
+                KeyFormat::Certificate(violation::text("key-place.format", name, FIELD_BYTES_MAX)?)
             }
             provider::KeyFormat::Jwk => KeyFormat::Jwk,
         },
@@ -37,13 +37,13 @@ fn place(place: provider::KeyPlace) -> Result<KeyPlace, Lie> {
     };
     // A place that does not hold its own URL has a query, or somebody's name in it.
     if place.url.scheme() != "https" || place.url.domain().is_none() || !place.holds(&place.url) {
-        return Err(lie("key-place.url", "is not https://, a name and a path"));
+        return Err(violation("key-place.url", "is not https://, a name and a path"));
     }
     Ok(place)
 }
 
 /// Where a proof's public key comes from.
-pub(super) fn source(source: provider::KeySource) -> Result<KeySource, Lie> {
+pub(super) fn source(source: provider::KeySource) -> Result<KeySource, Violation> {
     let lookup = match source {
         provider::KeySource::Configured(encoding) => {
             return Ok(KeySource::Configured(super::key_encoding(encoding)));
@@ -51,7 +51,7 @@ pub(super) fn source(source: provider::KeySource) -> Result<KeySource, Lie> {
         provider::KeySource::Fetched(lookup) => lookup,
     };
     let field = |(name, field)| {
-        let text = |text| lie::text("key-lookup.post", text, FIELD_BYTES_MAX);
+        let text = |text| violation::text("key-lookup.post", text, FIELD_BYTES_MAX);
         let field = match field {
             provider::KeyField::Text(value) => KeyField::Text(text(value)?),
             provider::KeyField::Secret => KeyField::Secret,
@@ -59,8 +59,8 @@ pub(super) fn source(source: provider::KeySource) -> Result<KeySource, Lie> {
         Ok((text(name)?, field))
     };
     let fields = |fields| {
-        let fields = lie::at_most("key-lookup.post", fields, FIELDS_MAX)?;
-        fields.into_iter().map(field).collect::<Result<Vec<_>, Lie>>()
+        let fields = violation::at_most("key-lookup.post", fields, FIELDS_MAX)?;
+        fields.into_iter().map(field).collect::<Result<Vec<_>, Violation>>()
     };
     Ok(KeySource::Fetched(KeyLookup {
         url: url("key-lookup.url", lookup.url)?,
@@ -68,16 +68,16 @@ pub(super) fn source(source: provider::KeySource) -> Result<KeySource, Lie> {
     }))
 }
 
-fn url(field: &'static str, text: String) -> Result<Url, Lie> {
-    let text = lie::text(field, text, URL_BYTES_MAX)?;
-    Url::parse(&text).map_err(|error| lie(field, format!("is no URL: {error}")))
+fn url(field: &'static str, text: String) -> Result<Url, Violation> {
+    let text = violation::text(field, text, URL_BYTES_MAX)?;
+    Url::parse(&text).map_err(|error| violation(field, format!("is no URL: {error}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn declared(url: &str) -> Result<KeyPlace, Lie> {
+    fn declared(url: &str) -> Result<KeyPlace, Violation> {
         place(provider::KeyPlace { url: url.to_owned(), format: provider::KeyFormat::Jwk })
     }
 

@@ -4,7 +4,7 @@
 //! browsers to guess. Nothing is corrected here.
 
 use super::super::bindings::hookgate::plugin::types;
-use super::super::lie::{self, Lie, lie};
+use super::super::violation::{self, Violation, violation};
 use crate::claims::Reply;
 
 /// Largest body of an answer, in bytes.
@@ -13,21 +13,24 @@ const BODY_BYTES_MAX: usize = 64 << 10;
 const WITHOUT_BODY: [u16; 2] = [204, 205];
 
 /// The answer in this field, `provider-info.reply` or `claims.reply`.
-pub(super) fn reply(field: &'static str, reply: types::Reply) -> Result<Reply, Lie> {
+pub(super) fn reply(field: &'static str, reply: types::Reply) -> Result<Reply, Violation> {
     let types::Reply { status, content_type, body } = reply;
     if !(200..=299).contains(&status) {
-        return Err(lie(field, format!("has the status {status}, not 200 to 299")));
+        return Err(violation(field, format!("has the status {status}, not 200 to 299")));
     }
     if WITHOUT_BODY.contains(&status) && !body.is_empty() {
-        return Err(lie(field, format!("has a body, which the status {status} does not allow")));
+        return Err(violation(
+            field,
+            format!("has a body, which the status {status} does not allow"),
+        ));
     }
     if body.len() > BODY_BYTES_MAX {
         let reason = format!("has a body of {} bytes, more than {BODY_BYTES_MAX}", body.len());
-        return Err(lie(field, reason));
+        return Err(violation(field, reason));
     }
     let content_type = match content_type.as_str() {
         "" if body.is_empty() => content_type,
-        _ => lie::content_type(field, content_type)?,
+        _ => violation::content_type(field, content_type)?,
     };
     Ok(Reply { status, content_type, body: body.into() })
 }
@@ -39,7 +42,7 @@ mod tests {
     fn answer(status: u16, content_type: &str, bytes: usize) -> Result<Reply, String> {
         let content_type = content_type.to_owned();
         let given = types::Reply { status, content_type, body: vec![b'x'; bytes] };
-        reply("claims.reply", given).map_err(|lie| lie.to_string())
+        reply("claims.reply", given).map_err(|violation| violation.to_string())
     }
 
     #[test]

@@ -269,9 +269,9 @@ async fn a_guest_that_hoards_memory_is_stopped() {
 async fn a_lie_is_refused_by_name() {
     let guest = Guest::new();
     let about = async |about: &str| {
-        let command = json!({ "do": "lie", "at": "parse", "about": about });
+        let command = json!({ "do": "violate", "at": "parse", "about": about });
         match guest.parse(command).await.unwrap_err().error {
-            CallError::Lie(lie) => lie.field,
+            CallError::Violation(violation) => violation.field,
             other => panic!("{other}"),
         }
     };
@@ -279,11 +279,13 @@ async fn a_lie_is_refused_by_name() {
     assert_eq!(about("data").await, "event.data");
     assert_eq!(about("size").await, "events");
     let many = guest.parse(json!({ "do": "nothing", "at": "parse", "events": 1001 })).await;
-    assert!(matches!(many.unwrap_err().error, CallError::Lie(_)));
-    let claims = guest.claims(json!({ "do": "lie", "at": "claim" })).await;
-    assert!(matches!(claims, Err(CallError::Lie(lie)) if lie.field == "claims.evidence"));
-    let deletes = guest.handle(json!({ "do": "lie" })).await.unwrap_err();
-    assert!(matches!(deletes.error, CallError::Lie(_)), "{}", deletes.error);
+    assert!(matches!(many.unwrap_err().error, CallError::Violation(_)));
+    let claims = guest.claims(json!({ "do": "violate", "at": "claim" })).await;
+    assert!(
+        matches!(claims, Err(CallError::Violation(violation)) if violation.field == "claims.evidence")
+    );
+    let deletes = guest.handle(json!({ "do": "violate" })).await.unwrap_err();
+    assert!(matches!(deletes.error, CallError::Violation(_)), "{}", deletes.error);
 }
 
 #[tokio::test]

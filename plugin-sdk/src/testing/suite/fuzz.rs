@@ -67,7 +67,7 @@ impl<P: Provider> Suite<P> {
             }
             match read {
                 Ok(Ok(())) => (),
-                Ok(Err(lie)) => panic!("{}: {lie}", self.name),
+                Ok(Err(violation)) => panic!("{}: {violation}", self.name),
                 Err(panic) => resume_unwind(panic),
             }
         }

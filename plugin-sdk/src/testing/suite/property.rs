@@ -111,7 +111,7 @@ impl<P: Provider> Suite<P> {
         });
     }
 
-    /// Any value in any place of a sample is an event, or a failure, but no panic and no lie.
+    /// Any value in any place of a sample is an event, or a failure, but no panic and nothing that breaks the contract.
     ///
     /// # Panics
     ///

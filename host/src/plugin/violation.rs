@@ -28,54 +28,65 @@ pub(super) const TEXT_BYTES_MAX: usize = 4 * 1024;
 /// A value of a guest that the contract does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}` {reason}")]
-pub struct Lie {
+pub struct Violation {
     /// The field, as `wit/` names it: `event.id`.
     pub field: &'static str,
     /// What is wrong with it.
     pub reason: String,
 }
 
-/// The lie about this field.
-pub(super) fn lie(field: &'static str, reason: impl Into<String>) -> Lie {
-    Lie { field, reason: reason.into() }
+/// The violation at this field.
+pub(super) fn violation(field: &'static str, reason: impl Into<String>) -> Violation {
+    Violation { field, reason: reason.into() }
 }
 
 /// Checks that a text has 1 to `most` bytes.
-pub(super) fn text(field: &'static str, text: String, most: usize) -> Result<String, Lie> {
+pub(super) fn text(field: &'static str, text: String, most: usize) -> Result<String, Violation> {
     if (1..=most).contains(&text.len()) {
         Ok(text)
     } else {
-        Err(lie(field, format!("has {} bytes, not 1 to {most}", text.len())))
+        Err(violation(field, format!("has {} bytes, not 1 to {most}", text.len())))
     }
 }
 
 /// Checks that there are at most `most`.
-pub(super) fn at_most<T>(field: &'static str, list: Vec<T>, most: usize) -> Result<Vec<T>, Lie> {
+pub(super) fn at_most<T>(
+    field: &'static str,
+    list: Vec<T>,
+    most: usize,
+) -> Result<Vec<T>, Violation> {
     if list.len() <= most {
         Ok(list)
     } else {
-        Err(lie(field, format!("has {} items, at most {most} are allowed", list.len())))
+        Err(violation(field, format!("has {} items, at most {most} are allowed", list.len())))
     }
 }
 
 /// Checks an event type.
-pub(super) fn event_type(field: &'static str, text: String) -> Result<String, Lie> {
+pub(super) fn event_type(field: &'static str, text: String) -> Result<String, Violation> {
     if route::is_event_type(&text) {
         Ok(text)
     } else {
         let shown = shortened(&text, route::TYPE_BYTES_MAX);
-        Err(lie(field, format!("`{shown}` is not an event type such as payment.failed")))
+        Err(violation(field, format!("`{shown}` is not an event type such as payment.failed")))
     }
 }
 
 /// Checks the subject of an event.
-pub(super) fn subject(field: &'static str, id: Option<String>) -> Result<Option<String>, Lie> {
+pub(super) fn subject(
+    field: &'static str,
+    id: Option<String>,
+) -> Result<Option<String>, Violation> {
     id.map(|id| text(field, id, SUBJECT_BYTES_MAX)).transpose()
 }
 
 /// Checks an amount and its currency.
-pub(super) fn money(field: &'static str, amount: String, currency: String) -> Result<Money, Lie> {
-    let refused = |reason: String| lie(field, shortened(&reason, TEXT_BYTES_MAX));
+pub(super) fn money(
+    field: &'static str,
+    amount: String,
+    currency: String,
+) -> Result<Money, Violation> {
+    let refused = |reason: String| violation(field, shortened(&reason, TEXT_BYTES_MAX));
     Money::new(amount, currency).map_err(refused)
 }
 
@@ -83,33 +94,33 @@ pub(super) fn money(field: &'static str, amount: String, currency: String) -> Re
 pub(super) fn labels(
     field: &'static str,
     labels: Vec<(String, String)>,
-) -> Result<Vec<(String, String)>, Lie> {
+) -> Result<Vec<(String, String)>, Violation> {
     let known =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte);
     for (name, value) in &labels {
         if !(1..=LABEL_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(known) {
             let shown = shortened(name, LABEL_NAME_BYTES_MAX);
-            return Err(lie(
+            return Err(violation(
                 field,
                 format!("has the name `{shown}`, not 1 to 64 of a-z 0-9 _ - ."),
             ));
         }
         if value.len() > LABEL_VALUE_BYTES_MAX {
-            return Err(lie(field, format!("has more than 1024 bytes under `{name}`")));
+            return Err(violation(field, format!("has more than 1024 bytes under `{name}`")));
         }
     }
     at_most(field, labels, LABELS_MAX)
 }
 
 /// Checks that a text is one JSON document, and not nested deeper than its readers can follow.
-pub(super) fn json(field: &'static str, text: String) -> Result<String, Lie> {
+pub(super) fn json(field: &'static str, text: String) -> Result<String, Violation> {
     // What is ignored is read without recursion, however deep it is.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(&text) {
-        return Err(lie(field, format!("is not JSON: {error}")));
+        return Err(violation(field, format!("is not JSON: {error}")));
     }
     if depth(&text) > JSON_DEPTH_MAX {
         let reason = format!("is nested more than {JSON_DEPTH_MAX} levels deep");
-        return Err(lie(field, reason));
+        return Err(violation(field, reason));
     }
     Ok(text)
 }
@@ -139,12 +150,12 @@ fn depth(json: &str) -> usize {
 }
 
 /// Checks a content type, so that it can stand in a header.
-pub(super) fn content_type(field: &'static str, value: String) -> Result<String, Lie> {
+pub(super) fn content_type(field: &'static str, value: String) -> Result<String, Violation> {
     let value = text(field, value, CONTENT_TYPE_BYTES_MAX)?;
     if value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         Ok(value)
     } else {
-        Err(lie(field, "has characters that no header may have"))
+        Err(violation(field, "has characters that no header may have"))
     }
 }
 
