@@ -161,7 +161,10 @@ async fn a_provider_that_lies_is_dead_at_once_and_the_lie_is_named() {
         &parsed(&gateway, violate("type")).await,
         &format!("{broke}`event.type` `not a type` is not an event type"),
     );
-    check_dead(&parsed(&gateway, violate("data")).await, &format!("{broke}`event.data` is not JSON"));
+    check_dead(
+        &parsed(&gateway, violate("data")).await,
+        &format!("{broke}`event.data` is not JSON"),
+    );
     check_dead(&parsed(&gateway, violate("size")).await, broke);
     let many = json!({ "events": 1001, "id": "many" });
     check_dead(

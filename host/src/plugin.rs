@@ -278,14 +278,14 @@ impl Host {
 
 /// What a plugin can be called as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Face {
+pub enum Role {
     /// It reads a provider's requests.
     Provider,
     /// It handles events.
     Handler,
 }
 
-impl fmt::Display for Face {
+impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Provider => "provider",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hookgate::claims::ProviderInfo;
 use hookgate::cli::vectors::{Recorded, Vector};
-use hookgate::plugin::{About, Compiler, Config, Face, Host, Plugin};
+use hookgate::plugin::{About, Compiler, Config, Host, Plugin, Role};
 use serde_json::{Map, Value};
 
 use super::{plugin_file, recordings, target};
@@ -57,7 +57,7 @@ impl Provider {
     /// Whether a source can be set up as the recording says: with a secret, and settings that do.
     pub(crate) async fn fits(&self, vector: &Vector) -> bool {
         let settings = self.kind(vector).settings.into();
-        let checked = self.host.check(&self.plugin, Face::Provider, &settings).await;
+        let checked = self.host.check(&self.plugin, Role::Provider, &settings).await;
         checked.expect("the plugin works").result.is_ok() && !vector.secrets().is_empty()
     }
 

@@ -14,7 +14,7 @@ use crate::config::{Config, Verify};
 use crate::effect::LogLine;
 use crate::ids::Name;
 use crate::ingest::Source;
-use crate::plugin::{self, CallError, CallFailed, Checked, Face, Plugin, Registry};
+use crate::plugin::{self, CallError, CallFailed, Checked, Plugin, Registry, Role};
 
 /// Logs what a plugin wrote over these settings.
 fn tell_unquoted(lines: Vec<LogLine>, plugin: &Plugin, settings: &str) {
@@ -69,7 +69,7 @@ impl Settings {
                 let place = Place::Source(at.clone());
                 let refused = match check_keys(at, source, name, info) {
                     Ok(()) => {
-                        self.ask(host, plugin, Face::Provider, &source.settings, &place).await
+                        self.ask(host, plugin, Role::Provider, &source.settings, &place).await
                     }
                     refused => refused,
                 };
@@ -79,7 +79,7 @@ impl Settings {
         if plugin.handler().is_some() {
             let settings = config.handlers.get(name).map_or("{}".into(), |it| it.settings.clone());
             let place = Place::Handler(name.clone());
-            let refused = self.ask(host, plugin, Face::Handler, &settings, &place).await;
+            let refused = self.ask(host, plugin, Role::Handler, &settings, &place).await;
             refusals.extend(refused.err().map(|reason| (place, reason)));
         }
         refusals
@@ -89,14 +89,14 @@ impl Settings {
         &mut self,
         host: &plugin::Host,
         plugin: &Arc<Plugin>,
-        face: Face,
+        role: Role,
         settings: &Arc<str>,
         place: &Place,
     ) -> Result<(), String> {
-        let question = (plugin.digest().to_owned(), face == Face::Provider, settings.clone());
+        let question = (plugin.digest().to_owned(), role == Role::Provider, settings.clone());
         let answer = match self.known.get(&question) {
             Some(answer) => answer.clone(),
-            None => match host.check(plugin, face, settings).await {
+            None => match host.check(plugin, role, settings).await {
                 Ok(Checked { result, log }) => {
                     tell_unquoted(log, plugin, settings);
                     let answer = result.map_err(|reason| unquoted(settings, reason));

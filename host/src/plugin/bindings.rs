@@ -1,6 +1,6 @@
 //! The host's side of `wit/`, generated.
 //!
-//! One world with every interface is bound, because a plugin may export either face or both; which
+//! One world with every interface is bound, because a plugin may export either role or both; which
 //! it has is asked per interface. Nothing outside of `plugin` sees these types: `convert` turns them
 //! into the values that everything shares.
 

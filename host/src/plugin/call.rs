@@ -23,7 +23,7 @@ use super::run::{Grant, Run, StateReader};
 use super::trap::{self, Ran};
 use super::violation::{TEXT_BYTES_MAX, Violation, shortened};
 use super::wasi::Wasi;
-use super::{Face, Host, Plugin};
+use super::{Host, Plugin, Role};
 use crate::claims::{Claims, Refusal};
 use crate::effect::{Effect, LogLine};
 use crate::event::{Event, Request, Timestamp};
@@ -232,7 +232,7 @@ impl Host {
     pub async fn check(
         &self,
         plugin: &Arc<Plugin>,
-        face: Face,
+        role: Role,
         settings: &Arc<str>,
     ) -> Result<Checked, CallFailed> {
         let (plugin, parts) = (Arc::clone(plugin), Arc::clone(&self.0));
@@ -242,9 +242,9 @@ impl Host {
             let _turn = parts.describing.lock().unwrap_or_else(PoisonError::into_inner);
             let occasion = Occasion::Plugin("check");
             let (checked, context) =
-                enter(&plugin, context, &occasion, deadline, |store, instance| match face {
-                    Face::Provider => plugin.provider_in(store, instance)?.call_check(store),
-                    Face::Handler => plugin.handler_in(store, instance)?.call_check(store),
+                enter(&plugin, context, &occasion, deadline, |store, instance| match role {
+                    Role::Provider => plugin.provider_in(store, instance)?.call_check(store),
+                    Role::Handler => plugin.handler_in(store, instance)?.call_check(store),
                 });
             let log = context.log.into_lines();
             let checked = match checked {

@@ -24,7 +24,7 @@ use super::occasion::Occasion;
 use super::stack::Stack;
 use super::violation::Violation;
 use super::wasm::{FILE_BYTES_MAX, Kind, Layer, recognize};
-use super::{Face, Parts, Plugin, convert};
+use super::{Parts, Plugin, Role, convert};
 use crate::claims::{HandlerInfo, ProviderInfo};
 use crate::ids::{InvalidName, Name};
 use crate::regular_file::ReadError;
@@ -141,10 +141,10 @@ pub enum LoadError {
     )]
     NothingExported,
     /// It exports the right name with other types.
-    #[error("the plugin's {face} is not the contract's: {reason}")]
+    #[error("the plugin's {role} is not the contract's: {reason}")]
     Shape {
         /// Which export.
-        face: Face,
+        role: Role,
         /// How it differs.
         reason: String,
     },
@@ -155,18 +155,18 @@ pub enum LoadError {
     #[error("the host panicked over the plugin")]
     Panicked,
     /// It did not say what it is.
-    #[error("the {face} did not describe itself: {error}")]
+    #[error("the {role} did not describe itself: {error}")]
     Describe {
         /// Which export.
-        face: Face,
+        role: Role,
         /// What happened instead.
         error: CallError,
     },
     /// It said of itself what the contract does not allow.
-    #[error("the {face} describes itself wrongly: {violation}")]
+    #[error("the {role} describes itself wrongly: {violation}")]
     Description {
         /// Which export.
-        face: Face,
+        role: Role,
         /// What is wrong.
         violation: Violation,
     },
@@ -217,10 +217,10 @@ pub(super) fn load(host: &Parts, name: Name, file: &[u8]) -> Result<Plugin, Load
     let layer = recognize(file)?;
     let component = host.compile.file(&host.engine, file)?;
     on_a_stack_for_guests(|| {
-        let (mut plugin, faces) = link(host, name, file, layer, &component)?;
+        let (mut plugin, roles) = link(host, name, file, layer, &component)?;
         let _turn = host.describing.lock().unwrap_or_else(PoisonError::into_inner);
-        let provider = faces.0.map(|face| describe_provider(host, &plugin, face)).transpose()?;
-        let handler = faces.1.map(|face| describe_handler(host, &plugin, face)).transpose()?;
+        let provider = roles.0.map(|role| describe_provider(host, &plugin, role)).transpose()?;
+        let handler = roles.1.map(|role| describe_handler(host, &plugin, role)).transpose()?;
         (plugin.provider, plugin.handler) = (provider, handler);
         Ok(plugin)
     })
@@ -233,7 +233,7 @@ fn link(
     file: &[u8],
     layer: Layer,
     component: &Component,
-) -> Result<(Plugin, Faces), LoadError> {
+) -> Result<(Plugin, Roles), LoadError> {
     let imports = names(component.component_type().imports(&host.engine));
     let exports = names(component.component_type().exports(&host.engine));
     let known = check_names(imports.iter(), exports.iter())?;
@@ -241,7 +241,7 @@ fn link(
     let linker = if known.wasi { &host.linker_with_wasi } else { &host.linker };
     let linked = linker.instantiate_pre(component);
     let pre = linked.map_err(|error| LoadError::Link(in_one_line(error.as_ref())))?;
-    let faces = faces(known, &pre)?;
+    let roles = roles(known, &pre)?;
     // It only saves the first call some work.
     drop(component.initialize_copy_on_write_image());
     let plugin = Plugin {
@@ -261,7 +261,7 @@ fn link(
         wasi: known.wasi,
         stack: if layer == Layer::Module { Stack::of_module(file) } else { None },
     };
-    Ok((plugin, faces))
+    Ok((plugin, roles))
 }
 
 fn names<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> Vec<String> {
@@ -278,16 +278,16 @@ fn check_resources(component: &Component, limit: usize) -> Result<(), LoadError>
     Ok(())
 }
 
-/// Where the functions of each face are.
-type Faces = (Option<provider::GuestIndices>, Option<handler::GuestIndices>);
+/// Where the functions of each role are.
+type Roles = (Option<provider::GuestIndices>, Option<handler::GuestIndices>);
 
-fn faces(known: Names, pre: &InstancePre<Context>) -> Result<Faces, LoadError> {
-    let shape = |face| {
-        move |error: wasmtime::Error| LoadError::Shape { face, reason: in_one_line(error.as_ref()) }
+fn roles(known: Names, pre: &InstancePre<Context>) -> Result<Roles, LoadError> {
+    let shape = |role| {
+        move |error: wasmtime::Error| LoadError::Shape { role, reason: in_one_line(error.as_ref()) }
     };
     let provider = known.provider.then(|| provider::GuestIndices::new(pre)).transpose();
     let handler = known.handler.then(|| handler::GuestIndices::new(pre)).transpose();
-    Ok((provider.map_err(shape(Face::Provider))?, handler.map_err(shape(Face::Handler))?))
+    Ok((provider.map_err(shape(Role::Provider))?, handler.map_err(shape(Role::Handler))?))
 }
 
 fn describe_provider(
@@ -295,7 +295,7 @@ fn describe_provider(
     plugin: &Plugin,
     indices: provider::GuestIndices,
 ) -> Result<(ProviderInfo, provider::GuestIndices), LoadError> {
-    let described = describe(host, plugin, Face::Provider, |store, instance| {
+    let described = describe(host, plugin, Role::Provider, |store, instance| {
         let guest = match indices.load(&mut *store, instance) {
             Ok(guest) => guest,
             Err(error) => return Ok(Err(error)),
@@ -303,8 +303,8 @@ fn describe_provider(
         guest.call_describe(store).map(Ok)
     });
     let info = convert::provider_info(described?);
-    let face = Face::Provider;
-    Ok((info.map_err(|violation| LoadError::Description { face, violation })?, indices))
+    let role = Role::Provider;
+    Ok((info.map_err(|violation| LoadError::Description { role, violation })?, indices))
 }
 
 fn describe_handler(
@@ -312,7 +312,7 @@ fn describe_handler(
     plugin: &Plugin,
     indices: handler::GuestIndices,
 ) -> Result<(HandlerInfo, handler::GuestIndices), LoadError> {
-    let described = describe(host, plugin, Face::Handler, |store, instance| {
+    let described = describe(host, plugin, Role::Handler, |store, instance| {
         let guest = match indices.load(&mut *store, instance) {
             Ok(guest) => guest,
             Err(error) => return Ok(Err(error)),
@@ -320,16 +320,16 @@ fn describe_handler(
         guest.call_describe(store).map(Ok)
     });
     let info = convert::handler_info(described?);
-    let face = Face::Handler;
-    Ok((info.map_err(|violation| LoadError::Description { face, violation })?, indices))
+    let role = Role::Handler;
+    Ok((info.map_err(|violation| LoadError::Description { role, violation })?, indices))
 }
 
-/// Makes an instance and lets `ask` compare the types of the face, which only an instance has, and
+/// Makes an instance and lets `ask` compare the types of the role, which only an instance has, and
 /// call `describe`. What `ask` returns inside is that the types differ.
 fn describe<T>(
     host: &Parts,
     plugin: &Plugin,
-    face: Face,
+    role: Role,
     ask: impl FnOnce(&mut Store<Context>, &Instance) -> wasmtime::Result<wasmtime::Result<T>>,
 ) -> Result<T, LoadError> {
     // What a plugin is does not depend on settings.
@@ -337,8 +337,8 @@ fn describe<T>(
     let (occasion, deadline) = (Occasion::Plugin("describe"), host.deadlines.load().check);
     let (described, context) = call::enter(plugin, context, &occasion, deadline, ask);
     tell(context.log.into_lines(), &plugin.name, "describe");
-    let described = described.map_err(|error| LoadError::Describe { face, error })?;
-    described.map_err(|error| LoadError::Shape { face, reason: in_one_line(error.as_ref()) })
+    let described = described.map_err(|error| LoadError::Describe { role, error })?;
+    described.map_err(|error| LoadError::Shape { role, reason: in_one_line(error.as_ref()) })
 }
 
 /// Runs guests on a thread of their own, whatever stack and runtime the caller has.

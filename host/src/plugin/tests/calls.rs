@@ -204,7 +204,7 @@ async fn a_panic_is_told_with_its_text_and_its_place() {
     check(&guest.parse(panic("parse")).await.unwrap_err().error);
     check(&guest.claims(panic("claim")).await.unwrap_err());
     let settings = Arc::from(r#"{"refuse":"panic"}"#);
-    check(&guest.host.check(&guest.plugin, Face::Handler, &settings).await.unwrap_err().error);
+    check(&guest.host.check(&guest.plugin, Role::Handler, &settings).await.unwrap_err().error);
 }
 
 #[tokio::test]
@@ -379,11 +379,11 @@ async fn a_host_that_panics_over_a_guest_goes_on() {
 #[tokio::test]
 async fn settings_are_checked_by_the_plugin() {
     let guest = Guest::new();
-    let check = async |face, settings: &str| {
-        guest.host.check(&guest.plugin, face, &Arc::from(settings)).await.unwrap().result
+    let check = async |role, settings: &str| {
+        guest.host.check(&guest.plugin, role, &Arc::from(settings)).await.unwrap().result
     };
-    assert_eq!(check(Face::Provider, "{}").await, Ok(()));
-    let refused = check(Face::Handler, r#"{"refuse":"no url"}"#).await;
+    assert_eq!(check(Role::Provider, "{}").await, Ok(()));
+    let refused = check(Role::Handler, r#"{"refuse":"no url"}"#).await;
     assert_eq!(refused, Err("no url".to_owned()));
 }
 

@@ -155,7 +155,7 @@ fn what_exports_nothing_is_no_plugin() {
 fn what_exports_other_types_is_refused() {
     let missing = r#"(component
         (instance $none) (export "hookgate:plugin/handler@0.2.0" (instance $none)))"#;
-    assert!(matches!(component(missing), LoadError::Shape { face: Face::Handler, .. }));
+    assert!(matches!(component(missing), LoadError::Shape { role: Role::Handler, .. }));
     let other = "package hookgate:plugin@0.2.0;
         interface handler { describe: func() -> string; check: func(); handle: func(); }
         world handler-plugin { export handler; }";
@@ -165,7 +165,7 @@ fn what_exports_other_types_is_refused() {
         (func (export "hookgate:plugin/handler@0.2.0#check"))
         (func (export "hookgate:plugin/handler@0.2.0#handle")))"#;
     let error = refused(&module_for_other(other, wat));
-    assert!(matches!(error, LoadError::Shape { face: Face::Handler, .. }), "{error}");
+    assert!(matches!(error, LoadError::Shape { role: Role::Handler, .. }), "{error}");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_plugin_that_cannot_describe_itself_is_refused() {
     fn check(imports: &str, describe: &str) -> CallError {
         let wat = handler_by_hand(imports, describe);
         match refused(&module_for("handler-plugin", &wat)) {
-            LoadError::Describe { face: Face::Handler, error } => error,
+            LoadError::Describe { role: Role::Handler, error } => error,
             other => panic!("{other}"),
         }
     }
