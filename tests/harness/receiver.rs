@@ -57,20 +57,20 @@ impl Received {
 
 /// What the endpoint answers.
 #[derive(Debug, Clone)]
-enum Mood {
+enum Behaviour {
     Answer(u16, Vec<(&'static str, String)>, String),
     Hang,
     HangUp,
 }
 
 struct Shared {
-    mood: Mutex<Mood>,
+    behaviour: Mutex<Behaviour>,
     received: watch::Sender<Vec<Received>>,
     /// Sees every delivery in place of `received`.
-    sight: Option<Sight>,
+    observer: Option<Observer>,
 }
 
-type Sight = Box<dyn Fn(&Received) + Send + Sync>;
+type Observer = Box<dyn Fn(&Received) + Send + Sync>;
 
 /// A running endpoint.
 pub(crate) struct Receiver {
@@ -90,9 +90,9 @@ impl Receiver {
         Self::serve(Some(Box::new(see))).await
     }
 
-    async fn serve(sight: Option<Sight>) -> Self {
-        let mood = Mutex::new(Mood::Answer(204, Vec::new(), String::new()));
-        let shared = Arc::new(Shared { mood, received: watch::Sender::default(), sight });
+    async fn serve(observer: Option<Observer>) -> Self {
+        let behaviour = Mutex::new(Behaviour::Answer(204, Vec::new(), String::new()));
+        let shared = Arc::new(Shared { behaviour, received: watch::Sender::default(), observer });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/hooks", listener.local_addr().expect("it is bound"));
         let app = Router::new().route("/hooks", post(receive)).with_state(shared.clone());
@@ -119,26 +119,26 @@ impl Receiver {
     }
 
     pub(crate) fn answer_with(&self, status: u16, headers: Vec<(&'static str, String)>) {
-        self.feel(Mood::Answer(status, headers, String::new()));
+        self.behave(Behaviour::Answer(status, headers, String::new()));
     }
 
     /// Answers this status and body from now on.
     pub(crate) fn answer_saying(&self, status: u16, body: String) {
-        self.feel(Mood::Answer(status, Vec::new(), body));
+        self.behave(Behaviour::Answer(status, Vec::new(), body));
     }
 
     /// Takes requests and never answers from now on.
     pub(crate) fn hang(&self) {
-        self.feel(Mood::Hang);
+        self.behave(Behaviour::Hang);
     }
 
     /// Takes requests and closes their connections from now on.
     pub(crate) fn hang_up(&self) {
-        self.feel(Mood::HangUp);
+        self.behave(Behaviour::HangUp);
     }
 
-    fn feel(&self, mood: Mood) {
-        *self.shared.mood.lock().expect("no holder panics") = mood;
+    fn behave(&self, behaviour: Behaviour) {
+        *self.shared.behaviour.lock().expect("no holder panics") = behaviour;
     }
 
     /// What has arrived so far.
@@ -194,13 +194,13 @@ impl Flood {
 
 async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let delivery = Received { headers, body };
-    match &shared.sight {
+    match &shared.observer {
         Some(see) => see(&delivery),
         None => shared.received.send_modify(|received| received.push(delivery)),
     }
-    let mood = shared.mood.lock().expect("no holder panics").clone();
-    match mood {
-        Mood::Answer(status, headers, body) => {
+    let behaviour = shared.behaviour.lock().expect("no holder panics").clone();
+    match behaviour {
+        Behaviour::Answer(status, headers, body) => {
             let status = StatusCode::from_u16(status).expect("a test gives a status");
             let mut response = (status, body).into_response();
             for (name, value) in headers {
@@ -208,8 +208,8 @@ async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
             }
             response
         }
-        Mood::Hang => std::future::pending().await,
+        Behaviour::Hang => std::future::pending().await,
         // Ends the task of the connection, and says nothing.
-        Mood::HangUp => std::panic::resume_unwind(Box::new("hung up")),
+        Behaviour::HangUp => std::panic::resume_unwind(Box::new("hung up")),
     }
 }

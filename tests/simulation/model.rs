@@ -29,7 +29,7 @@ const CRASH_DELAYS: &[i64] = &[1, 1, 2];
 /// What an endpoint does with what it gets. It always answers: one that does not is held back for
 /// pauses that no model of a few lines foresees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(super) enum Behaviour {
     Accept,
     Unavailable,
     /// Asks to come again later.
@@ -88,7 +88,7 @@ pub(super) struct Model {
     /// In ticks.
     pub(super) now: i64,
     pub(super) works: Vec<Work>,
-    pub(super) moods: [Mood; 2],
+    pub(super) behaviours: [Behaviour; 2],
     /// What has arrived how often, by endpoint and what it is called.
     pub(super) attempts: BTreeMap<(usize, String), usize>,
     /// The open runs of each subject; the first is its turn.
@@ -101,7 +101,7 @@ impl Model {
         Self {
             now: 0,
             works: Vec::new(),
-            moods: [Mood::Accept; 2],
+            behaviours: [Behaviour::Accept; 2],
             attempts: BTreeMap::new(),
             lanes: Default::default(),
             counts: [0; SUBJECTS],
@@ -268,11 +268,11 @@ impl Model {
 
     fn deliver(&mut self, what: &str, endpoint: usize, tries: u32) -> Ended {
         *self.attempts.entry((endpoint, what.to_owned())).or_default() += 1;
-        match self.moods[endpoint] {
-            Mood::Accept => Ended::Well,
-            Mood::Gone => Ended::Badly,
-            Mood::Unavailable => again(ENDPOINT_DELAYS, tries, 0),
-            Mood::Later => again(ENDPOINT_DELAYS, tries, LATER_SECS),
+        match self.behaviours[endpoint] {
+            Behaviour::Accept => Ended::Well,
+            Behaviour::Gone => Ended::Badly,
+            Behaviour::Unavailable => again(ENDPOINT_DELAYS, tries, 0),
+            Behaviour::Later => again(ENDPOINT_DELAYS, tries, LATER_SECS),
         }
     }
 }

@@ -8,7 +8,7 @@ use hookgate::event::Timestamp;
 use serde_json::{Value, json};
 
 use super::command::{Act, Command, SUBJECTS};
-use super::model::{ENDPOINTS, LATER_SECS, Model, Mood, RETRIES, Standing, TICK_SECS, Task};
+use super::model::{Behaviour, ENDPOINTS, LATER_SECS, Model, RETRIES, Standing, TICK_SECS, Task};
 use crate::harness::{
     Answer, GUEST_TOKEN, Harness, NOW, Received, Receiver, Setup, plugin_file, run_of, text, texts,
 };
@@ -88,7 +88,7 @@ impl World {
     /// Lets all of it come to its end, and looks at every event.
     pub(super) async fn end(mut self) {
         for endpoint in 0..ENDPOINTS.len() {
-            self.feel(endpoint, Mood::Accept);
+            self.behave(endpoint, Behaviour::Accept);
         }
         while !self.model.is_finished() {
             self.move_clock(LONG_TICKS);
@@ -163,22 +163,28 @@ impl World {
     }
 
     fn change_mood(&mut self, random: &mut Rng) {
-        let moods = [Mood::Accept, Mood::Accept, Mood::Unavailable, Mood::Later, Mood::Gone];
+        let behaviours = [
+            Behaviour::Accept,
+            Behaviour::Accept,
+            Behaviour::Unavailable,
+            Behaviour::Later,
+            Behaviour::Gone,
+        ];
         let endpoint = random.usize(..ENDPOINTS.len());
-        self.feel(endpoint, moods[random.usize(..moods.len())]);
+        self.behave(endpoint, behaviours[random.usize(..behaviours.len())]);
     }
 
-    fn feel(&mut self, endpoint: usize, mood: Mood) {
-        self.history.push(format!("{} feels {mood:?}", ENDPOINTS[endpoint]));
-        self.model.moods[endpoint] = mood;
+    fn behave(&mut self, endpoint: usize, behaviour: Behaviour) {
+        self.history.push(format!("{} behaves {behaviour:?}", ENDPOINTS[endpoint]));
+        self.model.behaviours[endpoint] = behaviour;
         let receiver = &self.endpoints[endpoint];
-        match mood {
-            Mood::Accept => receiver.answer(204),
-            Mood::Unavailable => receiver.answer(503),
-            Mood::Later => {
+        match behaviour {
+            Behaviour::Accept => receiver.answer(204),
+            Behaviour::Unavailable => receiver.answer(503),
+            Behaviour::Later => {
                 receiver.answer_with(429, vec![("retry-after", LATER_SECS.to_string())]);
             }
-            Mood::Gone => receiver.answer(410),
+            Behaviour::Gone => receiver.answer(410),
         }
     }
 
