@@ -18,7 +18,7 @@ mod convert;
 mod engine;
 mod folder;
 mod interfaces;
-mod lane;
+mod pool;
 mod violation;
 mod load;
 mod log;
@@ -55,9 +55,9 @@ pub use self::compiling::{COMPILE_ARGUMENT, compile_child};
 use self::context::Context;
 pub use self::convert::{EVENTS_MAX, Failure, FailureKind, HandleContext, YIELD_BYTES_MAX};
 pub use self::folder::{Folder, Job, Look, Reloaded, Wish};
-use self::lane::{Lane, Shape, all_threads};
 pub use self::load::LoadError;
 pub use self::log::tell;
+use self::pool::{Pool, Shape, all_threads};
 pub use self::registry::Registry;
 pub use self::run::{EFFECTS_MAX, Grant, StateReader};
 use self::stack::Stack;
@@ -155,7 +155,7 @@ impl Config {
     }
 }
 
-/// Instances that exist outside of the lanes: of the one plugin that describes itself.
+/// Instances that exist outside of the pools: of the one plugin that describes itself.
 const SPARE_SLOTS: u32 = 1;
 
 /// Why there is no [`Host`].
@@ -186,15 +186,15 @@ struct Parts {
     linker: Linker<Context>,
     linker_with_wasi: Linker<Context>,
     compile: Compile,
-    /// One plugin at a time describes itself, so that loading takes no instance from the lanes.
+    /// One plugin at a time describes itself, so that loading takes no instance from the pools.
     describing: Mutex<()>,
-    lanes: Lanes,
+    pools: Pools,
 }
 
-struct Lanes {
-    claims: Lane,
-    parse: Lane,
-    run: Lane,
+struct Pools {
+    claims: Pool,
+    parse: Pool,
+    run: Pool,
 }
 
 impl fmt::Debug for Host {
@@ -224,17 +224,17 @@ impl Host {
 
         let compile = Compile::new(config.compiler.clone(), config.cache.clone());
         let compile = compile.map_err(StartError::Cache)?;
-        let lane = |name, threads, slow| {
+        let pool = |name, threads, slow| {
             let shape = Shape { threads, queue: config.queue, slow };
-            Lane::start(name, shape).map_err(StartError::Thread)
+            Pool::start(name, shape).map_err(StartError::Thread)
         };
         let Deadlines { claims: claims_deadline, parse: parse_deadline, handle, .. } =
             config.deadlines;
-        let lanes = Lanes {
+        let pools = Pools {
             // Stricter than the others: anybody may post, and everybody waits for the answer.
-            claims: lane("plugin-claims", claims, claims_deadline / 20)?,
-            parse: lane("plugin-parse", parse, parse_deadline / 4)?,
-            run: lane("plugin-run", run, handle / 4)?,
+            claims: pool("plugin-claims", claims, claims_deadline / 20)?,
+            parse: pool("plugin-parse", parse, parse_deadline / 4)?,
+            run: pool("plugin-run", run, handle / 4)?,
         };
         let (describing, deadlines) = (Mutex::default(), ArcSwap::from_pointee(config.deadlines));
         let parts = Parts {
@@ -245,7 +245,7 @@ impl Host {
             linker_with_wasi,
             compile,
             describing,
-            lanes,
+            pools,
         };
         Ok(Self(Arc::new(parts)))
     }

@@ -1,7 +1,7 @@
 //! One call of a plugin: a fresh store, a fresh instance, a deadline, and out.
 //!
 //! Nothing outlives a call: what the guest left in memory is gone, and a trap poisons nothing. The
-//! calls here run on the lanes' threads, in turn for each source or handler; what comes back has been
+//! calls here run on the pools' threads, in turn for each source or handler; what comes back has been
 //! checked against the contract.
 
 use std::sync::{Arc, PoisonError};
@@ -16,9 +16,9 @@ use super::bindings::exports::hookgate::plugin::{handler, provider};
 use super::context::Context;
 use super::convert::{self, Failure, HandleContext, YIELD_BYTES_MAX};
 use super::engine;
-use super::lane::LaneError;
 use super::log::tell;
 use super::occasion::Occasion;
+use super::pool::PoolError;
 use super::run::{Grant, Run, StateReader};
 use super::trap::{self, Ran};
 use super::violation::{TEXT_BYTES_MAX, Violation, shortened};
@@ -81,19 +81,19 @@ pub struct CallFailed {
     pub log: Vec<LogLine>,
 }
 
-impl From<LaneError> for CallError {
-    fn from(error: LaneError) -> Self {
+impl From<PoolError> for CallError {
+    fn from(error: PoolError) -> Self {
         match error {
-            LaneError::Busy => Self::Busy,
-            LaneError::Panicked(words) => {
+            PoolError::Busy => Self::Busy,
+            PoolError::Panicked(words) => {
                 Self::Panicked { words: shortened(&words, TEXT_BYTES_MAX) }
             }
         }
     }
 }
 
-impl From<LaneError> for CallFailed {
-    fn from(error: LaneError) -> Self {
+impl From<PoolError> for CallFailed {
+    fn from(error: PoolError) -> Self {
         Self { error: error.into(), log: Vec::new() }
     }
 }
@@ -140,7 +140,7 @@ impl Host {
         let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
         let (context, deadline) = (self.context(settings), self.deadlines().claims);
         let call = move || claim(&plugin, context, deadline, &request);
-        self.0.lanes.claims.call(Some(source), call).await?
+        self.0.pools.claims.call(Some(source), call).await?
     }
 
     /// The same on the thread that asks, which waits: what a call costs by itself, for a benchmark.
@@ -188,7 +188,7 @@ impl Host {
                 Err(error) => Err(CallFailed { error, log }),
             }
         };
-        self.0.lanes.parse.call(Some(source), call).await?
+        self.0.pools.parse.call(Some(source), call).await?
     }
 
     /// Runs a handler on an event. Nothing that it asks for has happened when this returns.
@@ -224,11 +224,11 @@ impl Host {
                 Err(error) => Err(CallFailed { error, log }),
             }
         };
-        self.0.lanes.run.call(Some(&handler), call).await?
+        self.0.pools.run.call(Some(&handler), call).await?
     }
 
     /// Asks a plugin whether it can work with these settings; what it has against them is for the
-    /// operator. On a thread of its own: a reload waits for no lane.
+    /// operator. On a thread of its own: a reload waits for no pool.
     pub async fn check(
         &self,
         plugin: &Arc<Plugin>,
@@ -263,7 +263,7 @@ impl Host {
             error: CallError::Host(format!("failed to start a thread: {error}")),
             log: Vec::new(),
         })?;
-        let gone = |_| Err(LaneError::Panicked("over a check".to_owned()).into());
+        let gone = |_| Err(PoolError::Panicked("over a check".to_owned()).into());
         answered.await.unwrap_or_else(gone)
     }
 
@@ -296,7 +296,7 @@ impl Host {
                 Err(reason) => Ok(Err(shortened(&reason, TEXT_BYTES_MAX))),
             }
         };
-        self.0.lanes.parse.call(None, call).await?
+        self.0.pools.parse.call(None, call).await?
     }
 
     fn context(&self, settings: &Arc<str>) -> Context {

@@ -35,7 +35,7 @@ pub(super) type Key = Option<Name>;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
-/// The queues of a lane, and what its threads do.
+/// The queues of a pool, and what its threads do.
 #[derive(Debug)]
 pub(super) struct Fair<T> {
     /// So many calls are made at a time, but for those that run long.
@@ -47,7 +47,7 @@ pub(super) struct Fair<T> {
     queues: Vec<Queue<T>>,
     numbers: HashMap<Key, usize>,
     /// The queues in which somebody waits, the least served first.
-    turns: BTreeSet<(u64, usize)>,
+    rotation: BTreeSet<(u64, usize)>,
     /// What each thread does: first those for quick calls, those that stand by included, then those
     /// for slow ones.
     threads: Vec<Option<Running>>,
@@ -111,7 +111,7 @@ impl<T> Fair<T> {
             slow_ns: nanos(slow),
             queues: Vec::new(),
             numbers: HashMap::new(),
-            turns: BTreeSet::new(),
+            rotation: BTreeSet::new(),
             threads: vec![None; all_threads(threads)],
             waiting: 0,
             level: 0,
@@ -135,7 +135,7 @@ impl<T> Fair<T> {
             if queue.running == 0 {
                 queue.served = queue.served.clamp(level, level.saturating_add(nanos(DEBT_MAX)));
             }
-            self.turns.insert((queue.served, number));
+            self.rotation.insert((queue.served, number));
         }
         queue.waiting.push_back(call);
         self.waiting += 1;
@@ -163,9 +163,9 @@ impl<T> Fair<T> {
         queue.served = queue.served.saturating_add(charged);
         self.waiting -= 1;
         self.level = self.level.max(served);
-        self.turns.remove(&turn);
+        self.rotation.remove(&turn);
         if !queue.waiting.is_empty() {
-            self.turns.insert((queue.served, number));
+            self.rotation.insert((queue.served, number));
         }
         self.threads[thread] = Some(Running { queue: number, since: now, charged });
         Some(call)
@@ -184,8 +184,8 @@ impl<T> Fair<T> {
             let mean = queue.mean.unwrap_or(took);
             queue.mean = Some(mean - mean / NEWEST + took / NEWEST);
         }
-        if self.turns.remove(&turn) {
-            self.turns.insert((queue.served, number));
+        if self.rotation.remove(&turn) {
+            self.rotation.insert((queue.served, number));
         }
     }
 
@@ -207,7 +207,7 @@ impl<T> Fair<T> {
 
     /// The least served queue of those that may have one thread more of this kind.
     fn first(&self, kind: Kind, now: Instant) -> Option<(u64, usize)> {
-        if self.turns.is_empty() {
+        if self.rotation.is_empty() {
             return None;
         }
         let most = self.most;
@@ -216,7 +216,7 @@ impl<T> Fair<T> {
                 self.pace(number, now) == Pace::Slow
                     && self.queues[number].running < share(most / 4)
             };
-            return self.turns.iter().find(|(_, number)| may_run(*number)).copied();
+            return self.rotation.iter().find(|(_, number)| may_run(*number)).copied();
         }
         // How many of these threads are taken, how many of them for no longer than quick calls take,
         // and how many of those by queues that are not known to be quick.
@@ -240,7 +240,7 @@ impl<T> Fair<T> {
                 Pace::Slow => false,
             }
         };
-        self.turns.iter().find(|(_, number)| may_run(*number)).copied()
+        self.rotation.iter().find(|(_, number)| may_run(*number)).copied()
     }
 
     fn runs_long(&self, running: &Running, now: Instant) -> bool {

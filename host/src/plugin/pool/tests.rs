@@ -28,40 +28,40 @@ fn holding() -> (impl FnOnce() + Send + 'static, Held) {
 
 #[tokio::test]
 async fn a_panic_fails_its_call_with_its_words_and_no_other() {
-    let lane = Lane::start("test", SHAPE).unwrap();
-    let panicked = lane.call(None, || -> u8 { panic!("over what guest {} gave", 1) }).await;
-    assert_eq!(panicked, Err(LaneError::Panicked("over what guest 1 gave".to_owned())));
-    assert_eq!(lane.call(None, || 7).await, Ok(7));
+    let pool = Pool::start("test", SHAPE).unwrap();
+    let panicked = pool.call(None, || -> u8 { panic!("over what guest {} gave", 1) }).await;
+    assert_eq!(panicked, Err(PoolError::Panicked("over what guest 1 gave".to_owned())));
+    assert_eq!(pool.call(None, || 7).await, Ok(7));
 }
 
 #[tokio::test]
 async fn a_full_queue_is_said_at_once() {
-    let lane = Lane::start("test", Shape { queue: 1, ..SHAPE }).unwrap();
+    let pool = Pool::start("test", Shape { queue: 1, ..SHAPE }).unwrap();
     let (hold, held) = holding();
-    let running = lane.call(None, hold);
+    let running = pool.call(None, hold);
     let waiting_and_refused = async {
         held.started.await.unwrap();
-        let waiting = lane.call(None, || 2);
+        let waiting = pool.call(None, || 2);
         let refused = async {
-            let refused = lane.call(None, || 3).await;
+            let refused = pool.call(None, || 3).await;
             held.release.send(()).unwrap();
             refused
         };
         tokio::join!(biased; waiting, refused)
     };
     let (running, (waiting, refused)) = tokio::join!(biased; running, waiting_and_refused);
-    assert_eq!((running, waiting, refused), (Ok(()), Ok(2), Err(LaneError::Busy)));
+    assert_eq!((running, waiting, refused), (Ok(()), Ok(2), Err(PoolError::Busy)));
 }
 
 #[tokio::test]
 async fn a_call_that_nobody_waits_for_is_not_made() {
-    let lane = Lane::start("test", SHAPE).unwrap();
+    let pool = Pool::start("test", SHAPE).unwrap();
     let (made, was_made) = sync_channel::<()>(1);
     let (hold, held) = holding();
-    let running = lane.call(None, hold);
+    let running = pool.call(None, hold);
     let abandoned = async {
         held.started.await.unwrap();
-        let abandoned = lane.call(None, move || made.send(()).unwrap());
+        let abandoned = pool.call(None, move || made.send(()).unwrap());
         // Polled once, which puts it into the queue, and left.
         tokio::select! {
             biased;
@@ -71,22 +71,22 @@ async fn a_call_that_nobody_waits_for_is_not_made() {
         held.release.send(()).unwrap();
     };
     tokio::join!(running, abandoned).0.unwrap();
-    lane.call(None, || ()).await.unwrap();
+    pool.call(None, || ()).await.unwrap();
     assert!(was_made.try_recv().is_err());
 }
 
 #[tokio::test]
 async fn with_two_threads_one_that_spins_holds_one_and_all_others_are_served() {
-    let lane = Lane::start("test", Shape { threads: 2, queue: 64, ..SHAPE }).unwrap();
+    let pool = Pool::start("test", Shape { threads: 2, queue: 64, ..SHAPE }).unwrap();
     let (spinner, shop) = (name("spinner"), name("shop"));
     let (hold, held) = holding();
     let (more, rest) = holding();
-    let spinning = lane.call(Some(&spinner), hold);
-    let behind = lane.call(Some(&spinner), more);
+    let spinning = pool.call(Some(&spinner), hold);
+    let behind = pool.call(Some(&spinner), more);
     let others = async {
         held.started.await.unwrap();
         for number in 0..20 {
-            assert_eq!(lane.call(Some(&shop), move || number).await, Ok(number));
+            assert_eq!(pool.call(Some(&shop), move || number).await, Ok(number));
         }
         held.release.send(()).unwrap();
         rest.started.await.unwrap();
@@ -99,13 +99,13 @@ async fn with_two_threads_one_that_spins_holds_one_and_all_others_are_served() {
 #[tokio::test]
 async fn every_call_is_made_however_many_wait() {
     let shape = Shape { threads: 3, queue: 100_000, ..SHAPE };
-    let lane = Arc::new(Lane::start("test", shape).unwrap());
+    let pool = Arc::new(Pool::start("test", shape).unwrap());
     let mut calls = tokio::task::JoinSet::new();
     for number in 0..5_000_u32 {
-        let lane = Arc::clone(&lane);
+        let pool = Arc::clone(&pool);
         calls.spawn(async move {
             let of = name(&format!("source-{}", number % 7));
-            lane.call(Some(&of), move || number).await.unwrap()
+            pool.call(Some(&of), move || number).await.unwrap()
         });
     }
     let sum: u32 = calls.join_all().await.iter().sum();
@@ -114,10 +114,10 @@ async fn every_call_is_made_however_many_wait() {
 
 #[tokio::test]
 async fn the_threads_end_with_the_lane() {
-    let lane = Lane::start("test", Shape { threads: 3, ..SHAPE }).unwrap();
-    lane.call(None, || ()).await.unwrap();
-    let desk = Arc::downgrade(&lane.desk);
-    drop(lane);
+    let pool = Pool::start("test", Shape { threads: 3, ..SHAPE }).unwrap();
+    pool.call(None, || ()).await.unwrap();
+    let desk = Arc::downgrade(&pool.desk);
+    drop(pool);
     while desk.strong_count() > 0 {
         tokio::task::yield_now().await;
     }

@@ -1,9 +1,9 @@
 //! A few threads of their own for guests, behind queues that are bounded and served in turn.
 //!
 //! Guests compute, and for as long as their deadline lets them; so they run on these threads and
-//! never on the async ones. Claims, parses and runs have a lane each, so that no kind of work takes
-//! the threads of another; within a lane [`fair`] says whose call is next, so that no source and no
-//! handler takes those of its neighbours. A lane knows nothing of plugins.
+//! never on the async ones. Claims, parses and runs have a pool each, so that no kind of work takes
+//! the threads of another; within a pool [`fair`] says whose call is next, so that no source and no
+//! handler takes those of its neighbours. A pool knows nothing of plugins.
 
 mod fair;
 
@@ -29,7 +29,7 @@ type Work = Box<dyn FnOnce() -> bool + Send>;
 #[cfg(target_os = "linux")]
 const SLOW_NICENESS: i32 = 10;
 
-/// How large a lane is.
+/// How large a pool is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     /// So many quick calls are made at a time, at least one. As many threads again stand by for when
@@ -43,7 +43,7 @@ pub(super) struct Shape {
 
 /// Threads and their queues. The threads end when it is dropped and the queues are empty.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct Pool {
     desk: Arc<Desk>,
 }
 
@@ -74,16 +74,16 @@ struct Asleep {
     is_coming: bool,
 }
 
-/// Why a call through a lane has no result.
+/// Why a call through a pool has no result.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum LaneError {
+pub(super) enum PoolError {
     /// The queue is full.
     Busy,
     /// The host's own code panicked over what the guest gave it, with these words.
     Panicked(String),
 }
 
-impl From<Full> for LaneError {
+impl From<Full> for PoolError {
     fn from(_: Full) -> Self {
         Self::Busy
     }
@@ -95,7 +95,7 @@ impl std::fmt::Debug for Desk {
     }
 }
 
-impl Lane {
+impl Pool {
     /// Starts the threads.
     pub(super) fn start(name: &str, shape: Shape) -> io::Result<Self> {
         let Shape { threads, queue, slow } = shape;
@@ -104,15 +104,15 @@ impl Lane {
         let state = State { fair, quick, slow: slow_ones, is_watched: false, ended: false };
         let bells = (0..all_threads(threads)).map(|_| Condvar::new()).collect();
         let desk = Desk { state: Mutex::new(state), bells, slow_after: slow };
-        let lane = Self { desk: Arc::new(desk) };
+        let pool = Self { desk: Arc::new(desk) };
         for number in 0..all_threads(threads) {
-            let desk = Arc::clone(&lane.desk);
+            let desk = Arc::clone(&pool.desk);
             thread::Builder::new()
                 .name(format!("{name}-{number}"))
                 .stack_size(THREAD_STACK_BYTES)
                 .spawn(move || desk.work_off(number))?;
         }
-        Ok(lane)
+        Ok(pool)
     }
 
     /// Does `work` on one of the threads, in the turn of the source or handler `of`, or of the host
@@ -121,7 +121,7 @@ impl Lane {
         &self,
         of: Option<&Name>,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, LaneError> {
+    ) -> Result<T, PoolError> {
         let (reply, result) = oneshot::channel();
         let work = move || {
             if reply.is_closed() {
@@ -129,18 +129,18 @@ impl Lane {
             }
             // A panic is what became of this call; the thread lives on.
             let done = catch_unwind(AssertUnwindSafe(work));
-            let done = done.map_err(|panic| LaneError::Panicked(words(&*panic)));
+            let done = done.map_err(|panic| PoolError::Panicked(words(&*panic)));
             // The caller may have left meanwhile; then the result is nobody's.
             drop(reply.send(done));
             true
         };
         self.desk.enter(of, Box::new(work))?;
-        let gone = |_| Err(LaneError::Panicked("the lane has ended".to_owned()));
+        let gone = |_| Err(PoolError::Panicked("the pool has ended".to_owned()));
         result.await.unwrap_or_else(gone)
     }
 }
 
-impl Drop for Lane {
+impl Drop for Pool {
     fn drop(&mut self) {
         self.desk.state().ended = true;
         self.desk.bells.iter().for_each(Condvar::notify_one);
