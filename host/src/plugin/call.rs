@@ -18,8 +18,8 @@ use super::convert::{self, Failure, HandleContext, YIELD_BYTES_MAX};
 use super::engine;
 use super::log::tell;
 use super::occasion::Occasion;
+use super::outbox::{Grant, Outbox, StateReader};
 use super::pool::PoolError;
-use super::run::{Grant, Run, StateReader};
 use super::trap::{self, Ran};
 use super::violation::{TEXT_BYTES_MAX, Violation, shortened};
 use super::wasi::Wasi;
@@ -204,7 +204,7 @@ impl Host {
         let (plugin, event) = (Arc::clone(plugin), Arc::clone(event));
         let handler = plugin.name.clone();
         let mut context = self.context(settings);
-        context.run = Some(Run::new(Arc::clone(grant), state));
+        context.outbox = Some(Outbox::new(Arc::clone(grant), state));
         let deadline = self.deadlines().handle;
         let call = move || {
             let occasion = Occasion::Run(&told);
@@ -217,7 +217,7 @@ impl Host {
             let log = context.log.into_lines();
             match handled {
                 Ok(Ok(())) => {
-                    let effects = context.run.map(Run::into_effects).unwrap_or_default();
+                    let effects = context.outbox.map(Outbox::into_effects).unwrap_or_default();
                     Ok(Handled { result: Ok(effects), log })
                 }
                 Ok(Err(failure)) => Ok(Handled { result: Err(convert::failure(&failure)), log }),

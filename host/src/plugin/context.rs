@@ -9,7 +9,7 @@ use super::bindings::hookgate::plugin::{log, outbox, settings, state, types};
 use super::convert::YIELD_BYTES_MAX;
 use super::log::Log;
 use super::memory::MemoryLimit;
-use super::run::Run;
+use super::outbox::Outbox;
 use super::violation::violation;
 use super::wasi::Wasi;
 use crate::effect::LogLevel;
@@ -27,7 +27,7 @@ pub(super) struct Context {
     /// Most bytes that the guest may pass to the host.
     pub(super) lift_bytes_max: usize,
     /// What a run asks for; none in every other call.
-    pub(super) run: Option<Run>,
+    pub(super) outbox: Option<Outbox>,
     /// Only for plugins that import it.
     pub(super) wasi: Option<Wasi>,
 }
@@ -40,7 +40,7 @@ impl Context {
             log: Log::default(),
             memory: MemoryLimit::new(memory_max),
             lift_bytes_max: LIFT_BYTES_MAX,
-            run: None,
+            outbox: None,
             wasi: None,
         }
     }
@@ -71,8 +71,8 @@ const ONLY_IN_HANDLE: &str = "only `handle` may ask for effects";
 
 impl outbox::Host for Context {
     fn emit(&mut self, event: outbox::Emission) -> wasmtime::Result<Result<(), outbox::Refusal>> {
-        Ok(match &mut self.run {
-            Some(run) => run.emit(event),
+        Ok(match &mut self.outbox {
+            Some(outbox) => outbox.emit(event),
             None => Err(outbox::Refusal::Invalid(ONLY_IN_HANDLE.to_owned())),
         })
     }
@@ -83,8 +83,8 @@ impl outbox::Host for Context {
         content_type: String,
         body: Vec<u8>,
     ) -> wasmtime::Result<Result<(), outbox::Refusal>> {
-        Ok(match &mut self.run {
-            Some(run) => run.send(&endpoint, content_type, body),
+        Ok(match &mut self.outbox {
+            Some(outbox) => outbox.send(&endpoint, content_type, body),
             None => Err(outbox::Refusal::Invalid(ONLY_IN_HANDLE.to_owned())),
         })
     }
@@ -94,8 +94,8 @@ impl outbox::Host for Context {
         severity: outbox::Severity,
         message: String,
     ) -> wasmtime::Result<Result<(), outbox::Refusal>> {
-        Ok(match &mut self.run {
-            Some(run) => run.alert(severity, &message),
+        Ok(match &mut self.outbox {
+            Some(outbox) => outbox.alert(severity, &message),
             None => Err(outbox::Refusal::Invalid(ONLY_IN_HANDLE.to_owned())),
         })
     }
@@ -103,22 +103,22 @@ impl outbox::Host for Context {
 
 impl state::Host for Context {
     fn get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
-        match &self.run {
-            Some(run) => Ok(run.state(&key)?),
+        match &self.outbox {
+            Some(outbox) => Ok(outbox.state(&key)?),
             None => Ok(None),
         }
     }
 
     fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), state::Refusal>> {
-        Ok(match &mut self.run {
-            Some(run) => run.set(key, value),
+        Ok(match &mut self.outbox {
+            Some(outbox) => outbox.set(key, value),
             None => Err(state::Refusal::Invalid(ONLY_IN_HANDLE.to_owned())),
         })
     }
 
     fn delete(&mut self, key: String) -> wasmtime::Result<()> {
-        match &mut self.run {
-            Some(run) => Ok(run.delete(key)?),
+        match &mut self.outbox {
+            Some(outbox) => Ok(outbox.delete(key)?),
             None => Err(violation("state.delete", ONLY_IN_HANDLE).into()),
         }
     }

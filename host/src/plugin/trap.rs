@@ -8,7 +8,7 @@ use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use super::call::CallError;
 use super::log::{LastWords, Log};
-use super::run::StateUnread;
+use super::outbox::StateUnread;
 use super::stack::Stack;
 use super::violation::{TEXT_BYTES_MAX, Violation, shortened, violation};
 

@@ -39,31 +39,31 @@ pub type StateReader = Arc<dyn Fn(&str) -> Result<Option<Bytes>, String> + Send 
 #[error("failed to read the state of the subject: {0}")]
 pub(super) struct StateUnread(pub(super) String);
 
-/// The wishes of one run, so far.
-pub(super) struct Run {
+/// The effects that one run has asked for so far.
+pub(super) struct Outbox {
     grant: Arc<Grant>,
     stored: StateReader,
-    wishes: Vec<Effect>,
+    effects: Vec<Effect>,
     /// The last word on each key.
     state: BTreeMap<String, Option<Bytes>>,
     bytes: usize,
 }
 
-impl fmt::Debug for Run {
+impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run").field("wishes", &self.wishes.len()).finish_non_exhaustive()
+        f.debug_struct("Outbox").field("effects", &self.effects.len()).finish_non_exhaustive()
     }
 }
 
-impl Run {
+impl Outbox {
     /// A run that has not asked for anything.
     pub(super) fn new(grant: Arc<Grant>, stored: StateReader) -> Self {
-        Self { grant, stored, wishes: Vec::new(), state: BTreeMap::new(), bytes: 0 }
+        Self { grant, stored, effects: Vec::new(), state: BTreeMap::new(), bytes: 0 }
     }
 
-    /// All that it asked for: its wishes in their order, then the state by key.
+    /// All that it asked for: its effects in their order, then the state by key.
     pub(super) fn into_effects(self) -> Vec<Effect> {
-        let mut effects = self.wishes;
+        let mut effects = self.effects;
         let state = self.state.into_iter();
         effects.extend(state.map(|(key, value)| Effect::SetState { key, value }));
         effects
@@ -141,7 +141,7 @@ impl Run {
 
     fn ask(&mut self, wish: Effect, bytes: usize) -> Result<(), Refusal> {
         self.weigh(1, bytes, 0).map_err(Refusal::TooMuch)?;
-        self.wishes.push(wish);
+        self.effects.push(wish);
         Ok(())
     }
 
@@ -158,7 +158,7 @@ impl Run {
 
     /// Counts what is asked for, or says which limit it would pass.
     fn weigh(&mut self, more: usize, bytes: usize, freed: usize) -> Result<(), String> {
-        if self.wishes.len() + self.state.len() + more > EFFECTS_MAX {
+        if self.effects.len() + self.state.len() + more > EFFECTS_MAX {
             return Err(format!("a run has at most {EFFECTS_MAX} effects"));
         }
         let bytes = self.bytes - freed + bytes;
@@ -191,62 +191,65 @@ fn emission(event: outbox::Emission) -> Result<Emission, Violation> {
 mod tests {
     use super::*;
 
-    fn run() -> Run {
+    fn outbox() -> Outbox {
         let grant = Grant { endpoints: BTreeSet::from(["crm".parse().unwrap()]) };
         let stored: StateReader = Arc::new(|key| match key {
             "seen" => Ok(Some(Bytes::from_static(b"stored"))),
             "broken" => Err("disk".to_owned()),
             _ => Ok(None),
         });
-        Run::new(Arc::new(grant), stored)
+        Outbox::new(Arc::new(grant), stored)
     }
 
-    fn send(run: &mut Run, endpoint: &str, bytes: usize) -> Result<(), Refusal> {
-        run.send(endpoint, "text/plain".to_owned(), vec![0; bytes])
+    fn send(outbox: &mut Outbox, endpoint: &str, bytes: usize) -> Result<(), Refusal> {
+        outbox.send(endpoint, "text/plain".to_owned(), vec![0; bytes])
     }
 
     #[test]
     fn only_granted_endpoints_are_sent_to() {
-        let mut run = run();
-        assert!(send(&mut run, "crm", 1).is_ok());
-        assert!(matches!(send(&mut run, "bank", 1), Err(Refusal::NotGranted(_))));
-        assert_eq!(run.into_effects().len(), 1);
+        let mut outbox = outbox();
+        assert!(send(&mut outbox, "crm", 1).is_ok());
+        assert!(matches!(send(&mut outbox, "bank", 1), Err(Refusal::NotGranted(_))));
+        assert_eq!(outbox.into_effects().len(), 1);
     }
 
     #[test]
     fn a_run_sees_what_it_wrote() {
-        let mut run = run();
-        assert_eq!(run.state("seen").unwrap(), Some(b"stored".to_vec()));
-        run.set("seen".to_owned(), b"new".to_vec()).unwrap();
-        assert_eq!(run.state("seen").unwrap(), Some(b"new".to_vec()));
-        run.delete("seen".to_owned()).unwrap();
-        assert_eq!(run.state("seen").unwrap(), None);
-        assert!(run.state("broken").is_err());
+        let mut outbox = outbox();
+        assert_eq!(outbox.state("seen").unwrap(), Some(b"stored".to_vec()));
+        outbox.set("seen".to_owned(), b"new".to_vec()).unwrap();
+        assert_eq!(outbox.state("seen").unwrap(), Some(b"new".to_vec()));
+        outbox.delete("seen".to_owned()).unwrap();
+        assert_eq!(outbox.state("seen").unwrap(), None);
+        assert!(outbox.state("broken").is_err());
         let deleted = Effect::SetState { key: "seen".to_owned(), value: None };
-        assert_eq!(run.into_effects(), [deleted]);
+        assert_eq!(outbox.into_effects(), [deleted]);
     }
 
     #[test]
     fn effects_are_counted_and_weighed() {
-        let mut run = run();
+        let mut outbox = outbox();
         for round in 0..1000 {
-            run.set("same".to_owned(), vec![round as u8; VALUE_BYTES_MAX]).unwrap();
+            outbox.set("same".to_owned(), vec![round as u8; VALUE_BYTES_MAX]).unwrap();
         }
-        let heavy = send(&mut run, "crm", YIELD_BYTES_MAX);
+        let heavy = send(&mut outbox, "crm", YIELD_BYTES_MAX);
         assert!(matches!(heavy, Err(Refusal::TooMuch(_))));
         for _ in 1..EFFECTS_MAX {
-            send(&mut run, "crm", 1).unwrap();
+            send(&mut outbox, "crm", 1).unwrap();
         }
-        assert!(matches!(send(&mut run, "crm", 1), Err(Refusal::TooMuch(_))));
-        assert!(matches!(run.set("other".to_owned(), Vec::new()), Err(state::Refusal::TooMuch(_))));
-        assert!(run.set("same".to_owned(), Vec::new()).is_ok());
-        assert!(run.delete("other".to_owned()).is_err());
-        assert_eq!(run.into_effects().len(), EFFECTS_MAX);
+        assert!(matches!(send(&mut outbox, "crm", 1), Err(Refusal::TooMuch(_))));
+        assert!(matches!(
+            outbox.set("other".to_owned(), Vec::new()),
+            Err(state::Refusal::TooMuch(_))
+        ));
+        assert!(outbox.set("same".to_owned(), Vec::new()).is_ok());
+        assert!(outbox.delete("other".to_owned()).is_err());
+        assert_eq!(outbox.into_effects().len(), EFFECTS_MAX);
     }
 
     #[test]
     fn what_the_contract_does_not_allow_is_refused() {
-        let mut run = run();
+        let mut outbox = outbox();
         let emission = |type_: &str, data: &str| outbox::Emission {
             type_: type_.to_owned(),
             subject: None,
@@ -254,10 +257,10 @@ mod tests {
             labels: Vec::new(),
             data: data.to_owned(),
         };
-        assert!(matches!(run.emit(emission("a b", "{}")), Err(Refusal::Invalid(_))));
-        assert!(matches!(run.emit(emission("a.b", "{")), Err(Refusal::Invalid(_))));
-        assert!(run.emit(emission("a.b", "{}")).is_ok());
-        assert!(run.set(String::new(), Vec::new()).is_err());
-        assert!(run.set("k".to_owned(), vec![0; VALUE_BYTES_MAX + 1]).is_err());
+        assert!(matches!(outbox.emit(emission("a b", "{}")), Err(Refusal::Invalid(_))));
+        assert!(matches!(outbox.emit(emission("a.b", "{")), Err(Refusal::Invalid(_))));
+        assert!(outbox.emit(emission("a.b", "{}")).is_ok());
+        assert!(outbox.set(String::new(), Vec::new()).is_err());
+        assert!(outbox.set("k".to_owned(), vec![0; VALUE_BYTES_MAX + 1]).is_err());
     }
 }
