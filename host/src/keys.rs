@@ -10,14 +10,14 @@ mod bids;
 mod budget;
 mod certificate;
 mod jwk;
-mod places;
-mod shelf;
+mod fetch;
+mod cache;
 
 use std::sync::Arc;
 
+use self::cache::Wanted;
 use self::certificate::{Chain, Trust};
-use self::places::Places;
-use self::shelf::Wanted;
+use self::fetch::Fetcher;
 use crate::claims::{KeyField, KeyLookup, KeyPlace, ProviderInfo, PublicKey};
 use crate::clock::Clock;
 use crate::egress::Egress;
@@ -42,7 +42,7 @@ pub struct Keys(Arc<Origin>);
 
 #[derive(Debug)]
 enum Origin {
-    Fetched(Arc<Places>),
+    Fetched(Arc<Fetcher>),
     Recorded(Vec<String>),
 }
 
@@ -136,8 +136,8 @@ enum Key {
 impl Keys {
     /// Keys that are fetched; none yet. Trusts the roots that the platform trusts.
     pub fn fetched(egress: Egress, clock: Clock) -> Result<Self, rustls::Error> {
-        let places = Places::new(egress, clock, Trust::platform()?);
-        Ok(Self(Arc::new(Origin::Fetched(Arc::new(places)))))
+        let fetcher = Fetcher::new(egress, clock, Trust::platform()?);
+        Ok(Self(Arc::new(Origin::Fetched(Arc::new(fetcher)))))
     }
 
     /// Keys that were recorded with requests stand in for those at their places: certificates and public
@@ -146,7 +146,7 @@ impl Keys {
         Self(Arc::new(Origin::Recorded(texts)))
     }
 
-    /// The key for a scheme, as its own bytes: from the source's shelf, or from its place.
+    /// The key for a scheme, as its own bytes: from the source's cache, or from its place.
     pub async fn find(
         &self,
         source: &Name,
@@ -156,9 +156,9 @@ impl Keys {
     ) -> Result<Vec<u8>, KeyError> {
         let place = allowed(permission, lookup)?;
         match &*self.0 {
-            Origin::Fetched(places) => {
+            Origin::Fetched(fetcher) => {
                 let wanted = Wanted { lookup: lookup.clone(), format: place.format.clone() };
-                places.find(source, permission.secret, wanted).await?.bytes(scheme)
+                fetcher.find(source, permission.secret, wanted).await?.bytes(scheme)
             }
             Origin::Recorded(texts) => {
                 let found = texts.iter().find_map(|text| recorded(text, scheme, lookup));

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use super::shelf::Wanted;
+use super::cache::Wanted;
 use crate::event::Timestamp;
 
 /// Most keys that are remembered.
@@ -54,7 +54,7 @@ impl Bids {
 
 #[cfg(test)]
 mod tests {
-    use super::super::shelf::tests::wanted;
+    use super::super::cache::tests::wanted;
     use super::*;
 
     #[test]

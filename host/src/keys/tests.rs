@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::places::ANSWER_BYTES_MAX;
+use super::fetch::ANSWER_BYTES_MAX;
 use super::*;
 use crate::claims::{ClockRule, KeyFormat};
 use crate::egress;
@@ -88,7 +88,7 @@ impl Desk {
         let allow = vec!["127.0.0.0/8".parse().unwrap()];
         let config = egress::Config { allow, ..egress::Config::default() };
         let egress = Egress::new(config, clock.clone()).unwrap();
-        let places = Arc::new(Places::new(egress, clock.clone(), trust));
+        let fetcher = Arc::new(Fetcher::new(egress, clock.clone(), trust));
         let place = KeyPlace { url: provider.url.parse().unwrap(), format };
         let info = ProviderInfo {
             name: "any".into(),
@@ -104,7 +104,7 @@ impl Desk {
             key_places: vec![place],
         };
         Self {
-            keys: Keys(Arc::new(Origin::Fetched(places))),
+            keys: Keys(Arc::new(Origin::Fetched(fetcher))),
             clock,
             info,
             hosts: vec!["127.0.0.1".into()],
@@ -165,8 +165,8 @@ async fn a_key_in_use_is_asked_for_again_before_its_time_is_over_and_nobody_wait
 
     desk.clock.advance(45 * MINUTE);
     desk.named("one").await.unwrap();
-    let Origin::Fetched(places) = &*desk.keys.0 else { panic!("they are fetched") };
-    places.refreshed().await;
+    let Origin::Fetched(fetcher) = &*desk.keys.0 else { panic!("they are fetched") };
+    fetcher.refreshed().await;
     assert_eq!(provider.asked(), 2);
     desk.clock.advance(30 * MINUTE);
     desk.named("one").await.unwrap();
@@ -367,7 +367,7 @@ async fn a_flood_of_made_up_names_neither_reaches_the_provider_nor_a_key_that_is
     for number in 0..1_000 {
         busy += usize::from(desk.named(&format!("made-up-{number}")).await == Err(KeyError::Busy));
     }
-    let looked_up = shelf::NEW_MAX as usize;
+    let looked_up = cache::NEW_MAX as usize;
     assert_eq!(provider.asked(), looked_up);
     assert_eq!(busy, 1_001 - looked_up);
     assert!(desk.named("genuine").await.is_ok());

@@ -30,7 +30,7 @@ const KNOWN_MAX: u32 = 30;
 const KNOWN_REFILL: Duration = Duration::from_secs(2);
 const KNOWN_AT_A_TIME: usize = 2;
 /// Most names that are remembered.
-const SLOTS_MAX: usize = 256;
+const ENTRIES_MAX: usize = 256;
 
 /// A JSON Web Key counts for so long, because it may have expired then.
 const JWK_KEPT: Duration = Duration::from_secs(3_600);
@@ -77,30 +77,30 @@ pub(super) enum Worth {
 }
 
 /// Locked while somebody looks it up.
-pub(super) type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
+pub(super) type Entry = Arc<tokio::sync::Mutex<Option<Kept>>>;
 
 /// Where a key is or will be.
 pub(super) enum Entered {
     /// It has been asked for before.
-    There(Slot),
+    There(Entry),
     /// It has not, and may be looked up now.
     New(OwnedMutexGuard<Option<Kept>>, OwnedSemaphorePermit),
 }
 
 /// What is kept for one source.
 #[derive(Debug)]
-pub(super) struct Shelf {
-    slots: Mutex<BTreeMap<Wanted, Slot>>,
+pub(super) struct KeyCache {
+    entries: Mutex<BTreeMap<Wanted, Entry>>,
     new: Budget,
     again: Budget,
     bids: Mutex<Bids>,
     known: Budget,
 }
 
-impl Default for Shelf {
+impl Default for KeyCache {
     fn default() -> Self {
         Self {
-            slots: Mutex::default(),
+            entries: Mutex::default(),
             new: Budget::new(NEW_AT_A_TIME, NEW_MAX, NEW_REFILL),
             again: Budget::new(1, AGAIN_MAX, AGAIN_REFILL),
             bids: Mutex::default(),
@@ -151,21 +151,21 @@ impl Kept {
     }
 }
 
-impl Shelf {
+impl KeyCache {
     /// Where this key is, or will be: a key that was never asked for only if it may be looked up.
     pub(super) fn enter(&self, wanted: &Wanted, now: Timestamp) -> Result<Entered, KeyError> {
-        let mut slots = self.slots();
-        if let Some(slot) = slots.get(wanted) {
-            return Ok(Entered::There(Arc::clone(slot)));
+        let mut entries = self.entries();
+        if let Some(entry) = entries.get(wanted) {
+            return Ok(Entered::There(Arc::clone(entry)));
         }
         let permit = self.admit(wanted, now)?;
-        if slots.len() >= SLOTS_MAX {
-            let least = least(&slots).ok_or(KeyError::Busy)?;
-            slots.remove(&least);
+        if entries.len() >= ENTRIES_MAX {
+            let evicted = least_worth(&entries).ok_or(KeyError::Busy)?;
+            entries.remove(&evicted);
         }
-        let slot = Slot::default();
-        let locked = Arc::clone(&slot).try_lock_owned().map_err(|_| KeyError::Busy)?;
-        slots.insert(wanted.clone(), slot);
+        let entry = Entry::default();
+        let locked = Arc::clone(&entry).try_lock_owned().map_err(|_| KeyError::Busy)?;
+        entries.insert(wanted.clone(), entry);
         Ok(Entered::New(locked, permit))
     }
 
@@ -192,18 +192,18 @@ impl Shelf {
         self.known.admit(now)
     }
 
-    fn slots(&self) -> MutexGuard<'_, BTreeMap<Wanted, Slot>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<Wanted, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What is forgotten first: what was never found out, then what is no key, then the oldest key.
-fn least(slots: &BTreeMap<Wanted, Slot>) -> Option<Wanted> {
-    let worth = |slot: &Slot| {
-        let kept = slot.try_lock().ok()?;
+fn least_worth(entries: &BTreeMap<Wanted, Entry>) -> Option<Wanted> {
+    let worth = |entry: &Entry| {
+        let kept = entry.try_lock().ok()?;
         Some(kept.as_ref().map(|kept| (kept.found.is_ok(), kept.at)))
     };
-    let idle = slots.iter().filter_map(|(wanted, slot)| Some((worth(slot)?, wanted)));
+    let idle = entries.iter().filter_map(|(wanted, entry)| Some((worth(entry)?, wanted)));
     idle.min().map(|(_, wanted)| wanted.clone())
 }
 
@@ -218,30 +218,30 @@ pub(super) mod tests {
 
     #[test]
     fn a_flood_of_names_pushes_no_key_out() {
-        let shelf = Shelf::default();
+        let cache = KeyCache::default();
         let put = |number: usize, found| {
             let now = Timestamp(number as u64 * 10_000);
-            let Entered::New(mut slot, _) = shelf.enter(&wanted(number), now).unwrap() else {
+            let Entered::New(mut entry, _) = cache.enter(&wanted(number), now).unwrap() else {
                 panic!("{number} has never been asked for");
             };
-            *slot = Some(Kept::new(found, now));
+            *entry = Some(Kept::new(found, now));
         };
         let jwk = super::super::jwk::tests::example();
         put(0, Ok(Key::Jwk(jwk)));
-        for number in 1..3 * SLOTS_MAX {
+        for number in 1..3 * ENTRIES_MAX {
             put(number, Err(KeyError::Unknown));
         }
-        let slots = shelf.slots();
-        assert_eq!(slots.len(), SLOTS_MAX);
-        assert!(slots.contains_key(&wanted(0)), "the key is still there");
+        let entries = cache.entries();
+        assert_eq!(entries.len(), ENTRIES_MAX);
+        assert!(entries.contains_key(&wanted(0)), "the key is still there");
     }
 
     #[test]
     fn what_is_not_looked_up_takes_no_place() {
-        let (shelf, now) = (Shelf::default(), Timestamp(0));
-        let entered = (0..1_000).filter(|number| shelf.enter(&wanted(*number), now).is_ok());
+        let (cache, now) = (KeyCache::default(), Timestamp(0));
+        let entered = (0..1_000).filter(|number| cache.enter(&wanted(*number), now).is_ok());
         assert_eq!(entered.count(), NEW_MAX as usize);
-        assert_eq!(shelf.slots().len(), NEW_MAX as usize);
-        assert!(shelf.admit_known(now).is_ok(), "known keys have look-ups of their own");
+        assert_eq!(cache.entries().len(), NEW_MAX as usize);
+        assert!(cache.admit_known(now).is_ok(), "known keys have look-ups of their own");
     }
 }

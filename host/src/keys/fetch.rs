@@ -1,4 +1,4 @@
-//! Keys at their places: asked for once, checked, and kept on the source's shelf.
+//! Keys at their places: asked for once, checked, and kept on the source's cache.
 //!
 //! Knows what was allowed by then. A key that is known is asked for again before its time is over, and
 //! counts for a while longer where its server is out of reach; where the server says that it is gone,
@@ -14,8 +14,8 @@ use tokio::sync::{OwnedMutexGuard, Semaphore};
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use super::cache::{Entered, Entry, Kept, KeyCache, Wanted, Worth};
 use super::certificate::{Chain, Trust};
-use super::shelf::{Entered, Kept, Shelf, Slot, Wanted, Worth};
 use super::{Key, KeyError, host, jwk};
 use crate::claims::{KeyField, KeyFormat};
 use crate::clock::Clock;
@@ -33,11 +33,11 @@ const NEW_AT_A_TIME: usize = 32;
 
 /// What was fetched for all sources, and what it takes to fetch more.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct Fetcher {
     egress: Egress,
     clock: Clock,
     trust: Trust,
-    shelves: Mutex<BTreeMap<Name, Arc<Shelf>>>,
+    caches: Mutex<BTreeMap<Name, Arc<KeyCache>>>,
     new: Semaphore,
     /// Look-ups for which nobody waits.
     refreshing: Mutex<JoinSet<()>>,
@@ -51,27 +51,27 @@ struct Asking {
     wanted: Wanted,
 }
 
-impl Places {
+impl Fetcher {
     pub(super) fn new(egress: Egress, clock: Clock, trust: Trust) -> Self {
-        let (shelves, refreshing) = (Mutex::default(), Mutex::default());
-        Self { egress, clock, trust, shelves, new: Semaphore::new(NEW_AT_A_TIME), refreshing }
+        let (caches, refreshing) = (Mutex::default(), Mutex::default());
+        Self { egress, clock, trust, caches, new: Semaphore::new(NEW_AT_A_TIME), refreshing }
     }
 
-    /// The key, from the source's shelf or from its place.
+    /// The key, from the source's cache or from its place.
     pub(super) async fn find(
         self: &Arc<Self>,
         source: &Name,
         secret: Option<&Secret>,
         wanted: Wanted,
     ) -> Result<Key, KeyError> {
-        let shelf = self.shelf(source);
+        let cache = self.cache(source);
         let asking = Asking { source: source.clone(), secret: secret.cloned(), wanted };
-        match shelf.enter(&asking.wanted, self.clock.now())? {
-            Entered::New(mut slot, _permit) => self.find_new(&asking, &mut slot).await,
+        match cache.enter(&asking.wanted, self.clock.now())? {
+            Entered::New(mut entry, _permit) => self.find_new(&asking, &mut entry).await,
             Entered::There(place) => {
                 // Whoever else wants this very key waits here, for one look-up.
-                let slot = Arc::clone(&place).lock_owned().await;
-                self.find_again(&shelf, asking, place, slot).await
+                let entry = Arc::clone(&place).lock_owned().await;
+                self.find_again(&cache, asking, place, entry).await
             }
         }
     }
@@ -79,19 +79,19 @@ impl Places {
     /// Finds a key that has been asked for before.
     async fn find_again(
         self: &Arc<Self>,
-        shelf: &Shelf,
+        cache: &KeyCache,
         asking: Asking,
-        place: Slot,
-        mut slot: OwnedMutexGuard<Option<Kept>>,
+        place: Entry,
+        mut entry: OwnedMutexGuard<Option<Kept>>,
     ) -> Result<Key, KeyError> {
         let now = self.clock.now();
-        if let Some(kept) = slot.as_mut() {
+        if let Some(kept) = entry.as_mut() {
             kept.renew(&self.trust, now);
             let (worth, found) = (kept.worth(now), kept.found.clone());
             match worth {
                 Worth::Fresh => return found,
                 Worth::Ageing if kept.may_try(now) => {
-                    self.refresh(shelf, asking, place);
+                    self.refresh(cache, asking, place);
                     return found;
                 }
                 Worth::Stale if kept.may_try(now) => (),
@@ -101,30 +101,30 @@ impl Places {
             }
             if found.is_ok() {
                 let counts = worth == Worth::Stale;
-                return self.find_known(shelf, &asking, kept, counts).await;
+                return self.find_known(cache, &asking, kept, counts).await;
             }
         }
-        let _permit = shelf.admit(&asking.wanted, now)?;
-        self.find_new(&asking, &mut slot).await
+        let _permit = cache.admit(&asking.wanted, now)?;
+        self.find_new(&asking, &mut entry).await
     }
 
-    async fn find_new(&self, asking: &Asking, slot: &mut Option<Kept>) -> Result<Key, KeyError> {
+    async fn find_new(&self, asking: &Asking, entry: &mut Option<Kept>) -> Result<Key, KeyError> {
         let _permit = self.new.try_acquire().map_err(|_| KeyError::Busy)?;
         let now = self.clock.now();
         let found = self.fetch(asking, now).await;
-        slot.insert(Kept::new(found, now)).found.clone()
+        entry.insert(Kept::new(found, now)).found.clone()
     }
 
     /// Asks again for a key that is known. Where no answer can be had, the known one still `counts`.
     async fn find_known(
         &self,
-        shelf: &Shelf,
+        cache: &KeyCache,
         asking: &Asking,
         kept: &mut Kept,
         counts: bool,
     ) -> Result<Key, KeyError> {
         let now = self.clock.now();
-        let found = match shelf.admit_known(now) {
+        let found = match cache.admit_known(now) {
             Ok(_permit) => self.fetch(asking, now).await,
             Err(busy) => Err(busy),
         };
@@ -153,12 +153,12 @@ impl Places {
     }
 
     /// Asks again for a key that still counts, while nobody waits.
-    fn refresh(self: &Arc<Self>, shelf: &Shelf, asking: Asking, place: Slot) {
-        let (places, now) = (Arc::clone(self), self.clock.now());
-        let Ok(permit) = shelf.admit_known(now) else { return };
+    fn refresh(self: &Arc<Self>, cache: &KeyCache, asking: Asking, place: Entry) {
+        let (fetcher, now) = (Arc::clone(self), self.clock.now());
+        let Ok(permit) = cache.admit_known(now) else { return };
         let asked = async move {
             let _permit = permit;
-            match places.fetch(&asking, now).await {
+            match fetcher.fetch(&asking, now).await {
                 Err(error) if error.is_passing() => warn_of(&asking, &error),
                 found => *place.lock().await = Some(Kept::new(found, now)),
             }
@@ -168,9 +168,9 @@ impl Places {
         tasks.spawn(asked);
     }
 
-    fn shelf(&self, source: &Name) -> Arc<Shelf> {
-        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(shelves.entry(source.clone()).or_default())
+    fn cache(&self, source: &Name) -> Arc<KeyCache> {
+        let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(caches.entry(source.clone()).or_default())
     }
 
     async fn fetch(&self, asking: &Asking, now: Timestamp) -> Result<Key, KeyError> {
