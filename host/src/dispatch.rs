@@ -7,7 +7,7 @@ mod breaker;
 mod emitted;
 mod parses;
 mod runs;
-mod turns;
+mod order;
 
 use std::collections::BTreeMap;
 use std::future::pending;

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::breaker::Call;
 use super::emitted;
-use super::turns::{Turn, Turns};
+use super::order::{Order, Place};
 use super::{Dispatch, Ended, Rules, fair_limit, plugin_says};
 use crate::effect::LogLevel;
 use crate::event::{Event, Timestamp};
@@ -28,19 +28,19 @@ const PARSES_PER_SOURCE: usize = 48;
 #[derive(Debug, Clone)]
 pub(crate) struct Parses {
     dispatch: Arc<Dispatch>,
-    turns: Arc<Turns>,
+    order: Arc<Order>,
 }
 
 impl Parses {
     pub(crate) fn new(dispatch: Arc<Dispatch>) -> Self {
         // As many as there are threads: one of them waits, so that none is ever idle for want of it.
-        let turns = Arc::new(Turns::new(dispatch.host.threads().parse));
-        Self { dispatch, turns }
+        let order = Arc::new(Order::new(dispatch.host.threads().parse));
+        Self { dispatch, order }
     }
 }
 
 impl Work for Parses {
-    type Item = (ParseWork, Turn);
+    type Item = (ParseWork, Place);
 
     fn claim(&self, room: usize) -> Result<Vec<Self::Item>, store::Error> {
         let dispatch = &self.dispatch;
@@ -50,8 +50,8 @@ impl Work for Parses {
             dispatch.parse_breakers.limit(source, digest, most)
         })?;
         let in_turn = |work: ParseWork| {
-            let turn = self.turns.next(&work.receipt.source);
-            (work, turn)
+            let place = self.order.next(&work.receipt.source);
+            (work, place)
         };
         Ok(claimed.into_iter().map(in_turn).collect())
     }
@@ -64,32 +64,32 @@ impl Work for Parses {
         work.id
     }
 
-    async fn perform(self, (work, turn): Self::Item) -> Result<(), store::Error> {
-        self.dispatch.parse(work, turn).await
+    async fn perform(self, (work, place): Self::Item) -> Result<(), store::Error> {
+        self.dispatch.parse(work, place).await
     }
 
-    async fn crash(self, (work, turn): Self::Item, reason: String) -> Result<(), store::Error> {
+    async fn crash(self, (work, place): Self::Item, reason: String) -> Result<(), store::Error> {
         let began = (self.dispatch.clock.now(), Instant::now());
         let ended = self.dispatch.panicked(reason);
-        self.dispatch.commit_parse(work, turn, ended, &Rules::default(), began).await
+        self.dispatch.commit_parse(work, place, ended, &Rules::default(), began).await
     }
 }
 
 impl Dispatch {
-    async fn parse(&self, work: ParseWork, turn: Turn) -> Result<(), store::Error> {
+    async fn parse(&self, work: ParseWork, place: Place) -> Result<(), store::Error> {
         // Before looking for the plugin: when there is room, another one may be loaded.
-        let room = turn.room().await;
+        let room = place.room().await;
         let began = (self.clock.now(), Instant::now());
         let rules = self.rules.load_full();
         let ended = self.parsed(&rules, &work.receipt).await;
         drop(room);
-        self.commit_parse(work, turn, ended, &rules, began).await
+        self.commit_parse(work, place, ended, &rules, began).await
     }
 
     async fn commit_parse(
         &self,
         work: ParseWork,
-        mut turn: Turn,
+        mut place: Place,
         ended: Ended<'_, Vec<Event>>,
         rules: &Rules,
         (at, started): (Timestamp, Instant),
@@ -107,9 +107,9 @@ impl Dispatch {
         };
         let events = events.into_iter().map(route).collect();
         let parse = Try { at, duration: started.elapsed(), plugin, outcome, verdict, log };
-        turn.comes().await;
+        place.comes().await;
         let committed = self.store.queue_parse(work, parse, events).await?;
-        drop(turn);
+        drop(place);
         committed.await.map(drop)
     }
 

@@ -11,9 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::ids::Name;
 
-/// The sources that ever had a turn.
+/// The sources that ever had a place.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct Order {
     /// Calls of its plugin that a source may have asked for at a time. No more than can be made:
     /// what still waits here goes to the plugin that is loaded when it has room.
     calls: usize,
@@ -22,42 +22,42 @@ pub(super) struct Turns {
 
 #[derive(Debug)]
 struct Source {
-    /// Resolves when the last turn that was given has passed.
+    /// Resolves when the last place that was given has passed.
     last: Option<oneshot::Receiver<()>>,
     calls: Arc<Semaphore>,
 }
 
 /// One place in the order; it passes when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct Place {
     before: Option<oneshot::Receiver<()>>,
     calls: Arc<Semaphore>,
     _passed: oneshot::Sender<()>,
 }
 
-impl Turns {
+impl Order {
     pub(super) fn new(calls: usize) -> Self {
         Self { calls, sources: Mutex::default() }
     }
 
-    /// The turn behind all that were given for this source.
-    pub(super) fn next(&self, source: &Name) -> Turn {
+    /// The place behind all that were given for this source.
+    pub(super) fn next(&self, source: &Name) -> Place {
         let (passed, passing) = oneshot::channel();
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Source { last: None, calls: Arc::new(Semaphore::new(self.calls)) };
         let source = sources.entry(source.clone()).or_insert_with(new);
         let before = source.last.replace(passing);
-        Turn { before, calls: source.calls.clone(), _passed: passed }
+        Place { before, calls: source.calls.clone(), _passed: passed }
     }
 }
 
-impl Turn {
+impl Place {
     /// Room for a call of the plugin, until it is dropped. First come, first served.
     pub(super) async fn room(&self) -> OwnedSemaphorePermit {
         self.calls.clone().acquire_owned().await.expect("it is never closed")
     }
 
-    /// Resolves when all turns before it have passed.
+    /// Resolves when all order before it have passed.
     pub(super) async fn comes(&mut self) {
         if let Some(before) = &mut self.before {
             // Nothing is ever sent: an end is all that there is to hear.
@@ -73,12 +73,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_comes_when_those_before_it_have_passed() {
-        let (turns, stripe, adyen) = (Turns::new(2), "stripe".parse(), "adyen".parse());
+        let (order, stripe, adyen) = (Order::new(2), "stripe".parse(), "adyen".parse());
         let (stripe, adyen) = (stripe.unwrap(), adyen.unwrap());
-        let mut first = turns.next(&stripe);
-        let mut second = turns.next(&stripe);
+        let mut first = order.next(&stripe);
+        let mut second = order.next(&stripe);
 
-        turns.next(&adyen).comes().await;
+        order.next(&adyen).comes().await;
         first.comes().await;
         tokio::select! {
             biased;
@@ -89,9 +89,9 @@ mod tests {
 
     #[tokio::test]
     async fn who_leaves_passes() {
-        let turns = Turns::new(2);
+        let order = Order::new(2);
         let source = "stripe".parse().unwrap();
-        drop(turns.next(&source));
-        turns.next(&source).comes().await;
+        drop(order.next(&source));
+        order.next(&source).comes().await;
     }
 }
