@@ -11,8 +11,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("redb::", &["store"]),
     ("wasmtime::", &["plugin"]),
     ("wit_component::", &["plugin"]),
-    ("notify::", &["reload"]),
-    ("notify_debouncer_full::", &["reload"]),
+    ("notify::", &["watch"]),
+    ("notify_debouncer_full::", &["watch"]),
     ("reqwest::", &["egress", "cli/http"]),
     ("lookup_host", &["egress"]),
     ("to_socket_addrs", &["egress"]),
@@ -42,9 +42,9 @@ const LAYERS: &[&[&str]] = &[
         "signature",
         "outbound",
     ],
-    &["clock", "store", "plugin", "egress", "keys", "listener", "metrics", "worker"],
-    &["ingest", "dispatch", "delivery", "reload", "admin"],
-    &["config", "gateway", "sender", "cli", "main", "lib"],
+    &["clock", "store", "plugin", "egress", "keys", "listener", "watch", "metrics", "worker"],
+    &["ingest", "dispatch", "delivery", "admin"],
+    &["config", "gateway", "cli", "main", "lib"],
 ];
 
 fn repository() -> PathBuf {

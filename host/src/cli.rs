@@ -12,6 +12,7 @@ mod plugin;
 mod provider;
 mod send;
 mod serve;
+mod sign;
 pub mod vectors;
 
 use std::io::IsTerminal;

@@ -67,9 +67,9 @@
 //! | layer | files |
 //! |---|---|
 //! | values: pure, no IO, no clock | [`ids`] [`headers`] [`event`] [`claims`] [`route`] [`effect`] [`retry`] [`signature`] [`outbound`] |
-//! | resources: one door each | [`clock`] (time) [`regular_file`] (what others put in place) [`secrets`] [`store`] (redb) [`plugin`] (wasmtime) [`egress`] (outbound HTTP) [`keys`] [`listener`] (hyper) [`metrics`], and the loop in `worker` |
-//! | activities: never import each other | [`ingest`] [`dispatch`] [`delivery`] [`reload`] [`admin`] |
-//! | wiring | [`config`] [`gateway`] [`sender`] [`cli`] |
+//! | resources: one door each | [`clock`] (time) [`regular_file`] (what others put in place) [`secrets`] [`store`] (redb) [`plugin`] (wasmtime) [`egress`] (outbound HTTP) [`keys`] [`listener`] (hyper) [`watch`] (notify) [`metrics`], and the loop in `worker` |
+//! | activities: never import each other | [`ingest`] [`dispatch`] [`delivery`] [`admin`] |
+//! | wiring | [`config`] [`gateway`] [`cli`] |
 
 pub mod ids;
 pub mod headers;
@@ -89,16 +89,15 @@ pub mod plugin;
 pub mod egress;
 pub mod keys;
 pub mod listener;
+pub mod watch;
 pub mod metrics;
 mod worker;
 
 pub mod ingest;
 pub mod dispatch;
 pub mod delivery;
-pub mod reload;
 pub mod admin;
 
 pub mod config;
 pub mod gateway;
-pub mod sender;
 pub mod cli;

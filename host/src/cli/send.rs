@@ -11,14 +11,13 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Args;
 
-use super::{ConfigFile, http};
+use super::{ConfigFile, http, sign};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::egress;
 use crate::event::{Request, Timestamp};
 use crate::ids::Name;
 use crate::plugin::{About, Host, Plugin, Sample};
-use crate::sender;
 
 /// What to send where.
 #[derive(Debug, Args)]
@@ -52,7 +51,7 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     let (mut request, is_sample) = request(args, &about, now)?;
     let (settings, secrets) = (&source.settings, &source.secrets);
     let sign = async |request: &Request| {
-        sender::sign(&host, &plugin, settings, secrets, &Arc::new(request.clone()), now).await
+        sign::sign(&host, &plugin, settings, secrets, &Arc::new(request.clone()), now).await
     };
     let mut signed = sign(&request).await?;
     if is_sample && !args.same {

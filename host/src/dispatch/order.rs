@@ -57,7 +57,7 @@ impl Place {
         self.calls.clone().acquire_owned().await.expect("it is never closed")
     }
 
-    /// Resolves when all order before it have passed.
+    /// Resolves when all places before it have passed.
     pub(super) async fn comes(&mut self) {
         if let Some(before) = &mut self.before {
             // Nothing is ever sent: an end is all that there is to hear.
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_turn_comes_when_those_before_it_have_passed() {
+    async fn a_place_comes_when_those_before_it_have_passed() {
         let (order, stripe, adyen) = (Order::new(2), "stripe".parse(), "adyen".parse());
         let (stripe, adyen) = (stripe.unwrap(), adyen.unwrap());
         let mut first = order.next(&stripe);

@@ -31,10 +31,10 @@ use crate::ids::Name;
 use crate::ingest;
 use crate::metrics::Metrics;
 use crate::plugin::{self, About, Plugin, Registry, Wish};
-use crate::reload::Watch;
 use crate::retry::RetryPolicy;
 use crate::secrets::Redaction;
 use crate::store::{self, Retention, Store};
+use crate::watch::Watch;
 
 /// How long a start waits for plugins that have to be compiled: then it serves with those there are.
 const START_PATIENCE: Duration = Duration::from_secs(5);

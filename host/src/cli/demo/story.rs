@@ -11,6 +11,7 @@ use url::Url;
 
 use super::super::http::{self, Answer};
 use super::endpoint::Subscriber;
+use crate::cli::sign;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::event::Request;
@@ -18,7 +19,6 @@ use crate::gateway::Gateway;
 use crate::ids::Name;
 use crate::ingest::Source;
 use crate::plugin::{Host, Plugin};
-use crate::sender;
 
 const FAILED: &str =
     include_str!("../../../../plugins/stripe/samples/payment_intent.payment_failed.json");
@@ -210,7 +210,7 @@ impl<'a> Story<'a> {
         let now = Clock::System.now();
         let request = Arc::new(http::json_request(&format!("/in/{source}"), body, now));
         let (settings, secrets) = (&configured.settings, &configured.secrets);
-        Ok(sender::sign(&self.host, plugin, settings, secrets, &request, now).await?)
+        Ok(sign::sign(&self.host, plugin, settings, secrets, &request, now).await?)
     }
 
     async fn send(&self, request: &Request) -> anyhow::Result<Answer> {

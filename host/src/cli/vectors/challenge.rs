@@ -11,11 +11,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::recorded;
+use crate::cli::sign;
 use crate::clock::Clock;
 use crate::event::{Request, Timestamp};
 use crate::plugin::{Host, Plugin};
 use crate::secrets::Secret;
-use crate::{sender, signature};
+use crate::signature;
 
 /// The secret where the recording names none.
 const SECRET: &str = "hookgate_challenge";
@@ -71,7 +72,7 @@ impl Challenge {
             return Ok(request);
         }
         let (secrets, request) = ([self.secret()], Arc::new(request));
-        Ok(sender::sign(host, plugin, settings, &secrets, &request, now).await?)
+        Ok(sign::sign(host, plugin, settings, &secrets, &request, now).await?)
     }
 
     /// Whether this is the answer that must be; `header` gives one by its name in lower case.

@@ -17,7 +17,7 @@ const MARK: &str = "hookgate-puts-the-secret-here";
 
 /// Why a request could not be signed.
 #[derive(Debug, thiserror::Error)]
-pub enum SignError {
+pub(in crate::cli) enum SignError {
     /// The plugin broke.
     #[error("failed to ask plugin {0}: {1}")]
     Call(String, CallError),
@@ -36,7 +36,7 @@ pub enum SignError {
 }
 
 /// The request as the provider would send it at `at`, signed with the first secret that fits.
-pub async fn sign(
+pub(in crate::cli) async fn sign(
     host: &Host,
     plugin: &Arc<Plugin>,
     settings: &Arc<str>,
