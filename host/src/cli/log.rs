@@ -1,7 +1,8 @@
 //! What of the log is shown: `RUST_LOG`, or what suits the command.
 //!
 //! No line shows a secret that the gateway has read, whoever wrote the line: a plugin may log the
-//! request that it was given, and a library at `trace` what it sends. A level alone is for Hookgate's own lines; a library says no more than `info` unless it is named.
+//! request that it was given, and a library at `trace` what it sends. A level alone is for
+//! Hookgate's own lines; a library says no more than `info` unless it is named.
 
 use std::io::{self, Write};
 use std::sync::LazyLock;
@@ -25,23 +26,27 @@ pub(super) fn stderr() -> impl Write {
     Redacting(io::stderr())
 }
 
-/// Writes each line without the secrets in it. A line comes in one piece.
+/// Writes each line without the secrets in it. A line comes in one piece. One that can't be written
+/// is lost: that nobody reads the log, or that its disk is full, ends no gateway.
 struct Redacting<W>(W);
 
 impl<W: Write> Write for Redacting<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
-        if text.starts_with('{') {
-            self.0.write_all(REDACTION.of_json(&text).as_bytes())?;
+        let written = if text.starts_with('{') {
+            self.0.write_all(REDACTION.of_json(&text).as_bytes())
         } else {
             let shown = REDACTION.of_text(&text);
-            self.0.write_all(shown.as_deref().unwrap_or(&text).as_bytes())?;
-        }
+            self.0.write_all(shown.as_deref().unwrap_or(&text).as_bytes())
+        };
+        // To say so there is only the log.
+        drop(written);
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        drop(self.0.flush());
+        Ok(())
     }
 }
 
@@ -60,8 +65,8 @@ pub(super) fn filter(default: &str) -> anyhow::Result<EnvFilter> {
 const FORM: &str = "RUST_LOG is no filter: write a level (error, warn, info, debug, trace), or \
                     levels by module such as info,hookgate::delivery=debug";
 
-/// The same directives, with loud libraries held down. `EnvFilter` takes a misspelt level for the name
-/// of a module, and then shows nothing.
+/// The same directives, with loud libraries held down. `EnvFilter` takes a misspelt level for the
+/// name of a module, and then shows nothing.
 fn directives(text: &str) -> anyhow::Result<String> {
     let mut all = Vec::new();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
@@ -78,6 +83,27 @@ fn directives(text: &str) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As a full disk, or a pipe that nobody reads.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_written_is_lost_and_no_more() {
+        let mut log = Redacting(Full);
+        assert_eq!(log.write(b"a line\n").unwrap(), 7);
+        assert_eq!(log.write(b"{}\n").unwrap(), 3);
+        log.flush().unwrap();
+    }
 
     #[test]
     fn a_level_alone_is_for_our_own_lines() {
