@@ -92,7 +92,12 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 
 /// Whether a running gateway has the store in this folder.
 fn is_in_use(folder: &Path) -> bool {
-    let Ok(file) = File::open(store::file_in(folder)) else { return false };
+    let path = store::file_in(folder);
+    // To open a named pipe is to wait for a writer.
+    if !fs::metadata(&path).is_ok_and(|found| found.is_file()) {
+        return false;
+    }
+    let Ok(file) = File::open(path) else { return false };
     let locked = rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared);
     locked == Err(Errno::WOULDBLOCK)
 }

@@ -268,7 +268,8 @@ impl File {
         let overwritten = self.check_begin();
         let Place::Open(database) = self.put(Place::Closed) else { return };
         if overwritten.is_err() {
-            // To close it is to write to it, and it is no longer ours. The process's end lets it go.
+            // To close it is to write to it, and it is no longer ours. The process's end lets it
+            // go.
             std::mem::forget(database);
             return;
         }
@@ -325,6 +326,10 @@ fn create_file(folder: &Path, path: &Path) -> Result<(), OpenError> {
 /// Whether the file begins as every file of redb.
 fn is_redb(path: &Path) -> Result<bool, OpenError> {
     let read = || -> std::io::Result<bool> {
+        // To open a named pipe is to wait for a writer.
+        if !std::fs::metadata(path)?.is_file() {
+            return Ok(false);
+        }
         let mut begin = Vec::new();
         std::fs::File::open(path)?.take(MAGIC.len() as u64).read_to_end(&mut begin)?;
         Ok(begin == MAGIC)

@@ -56,13 +56,15 @@ impl Spot {
         }
     }
 
-    /// The beginning of the file, which every commit changes; `None` if it can't be read.
+    /// The beginning of the file, which every commit changes, and its length; `None` if they can't
+    /// be read.
     pub(super) fn begin(&self) -> Option<Vec<u8>> {
         use std::os::unix::fs::FileExt;
 
         let mut begin = vec![0; BEGIN_BYTES];
         let length = self.file.read_at(&mut begin, 0).ok()?;
         begin.truncate(length);
+        begin.extend(self.file.metadata().ok()?.len().to_le_bytes());
         Some(begin)
     }
 }
