@@ -1,8 +1,9 @@
 //! What the operator can say: one TOML file, read and checked whole.
 //!
 //! Wiring: here the file becomes the configuration that each part declares for itself. Everything
-//! that can be wrong is found here, all at once and with line and column, so that nothing is checked
-//! later. Never applies anything: a broken file changes nothing. Never repeats a value of the file.
+//! that can be wrong is found here, all at once and with line and column, so that nothing is
+//! checked later. Never applies anything: a broken file changes nothing. Never repeats a value of
+//! the file.
 
 mod document;
 mod file;
@@ -88,8 +89,8 @@ pub struct Sending {
     pub source: Option<Source>,
 }
 
-/// A configuration that can't be worked with. Never repeats a value of the file, which may be a secret
-/// in the wrong place.
+/// A configuration that can't be worked with. Never repeats a value of the file, which may be a
+/// secret in the wrong place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConfigError {
     /// The file can't be read.
@@ -209,8 +210,8 @@ impl Config {
         Ok(parse(&read(path)?, path, |document, flaws| file::plugins(document, folder, flaws))?.0)
     }
 
-    /// What posting to one source needs, from a file that may be wrong otherwise; needs no secret but
-    /// those of this source.
+    /// What posting to one source needs, from a file that may be wrong otherwise; needs no secret
+    /// but those of this source.
     pub fn sending(path: &Path, source: &Name) -> Result<Sending, ConfigError> {
         let (text, folder) = (read(path)?, folder_of(path));
         let found = parse(&text, path, |document, flaws| {
@@ -232,6 +233,9 @@ fn folder_of(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
+/// Most flaws of one file that are told, each with its place.
+const FLAWS_MAX: usize = 100;
+
 /// Reads something out of a text, if nothing is wrong with it, and what is worth a look.
 fn parse<T>(
     text: &str,
@@ -249,6 +253,11 @@ fn parse<T>(
     let placed = |flaws: std::cell::RefCell<Vec<document::Flaw>>| {
         let mut flaws = flaws.into_inner();
         flaws.sort_by_key(|flaw| flaw.at);
+        let more = flaws.len().saturating_sub(FLAWS_MAX);
+        if more > 0 {
+            flaws.truncate(FLAWS_MAX);
+            flaws.push(document::Flaw { at: None, reason: format!("and {more} more") });
+        }
         let placed = flaws
             .into_iter()
             .map(|flaw| Flaw { place: flaw.at.map(|at| place_of(text, at)), reason: flaw.reason });
