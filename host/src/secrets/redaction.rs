@@ -1,9 +1,9 @@
 //! What may be shown of a text that came from outside: all of it but the secrets.
 //!
 //! Knows every secret that this process has read, also those that were rotated out since, and finds
-//! them as they are and as other writings have them: percent-encoded, in JSON's escapes, in base64, in
-//! hexadecimal. Stands before whatever leaves for people: the operators' answers and the log. Never
-//! changes what is stored, and never gives a secret away.
+//! them as they are and as other writings have them: percent-encoded, in JSON's escapes, in base64,
+//! in hexadecimal. Stands before whatever leaves for people: the operators' answers and the log.
+//! Never changes what is stored, and never gives a secret away.
 
 mod writing;
 
@@ -15,9 +15,22 @@ use super::Secret;
 /// Stands where something is not shown.
 pub const HIDDEN: &str = "(hidden)";
 
+/// A shorter key would be found everywhere.
+const KEY_BYTES_MIN: usize = 8;
+/// What the text of a secret may begin with where the rest is a key in base64.
+const PREFIXES: [&str; 3] = ["whsec_", "whsk_", "whpk_"];
+
 /// The secrets that no text may show. Clones share them.
 #[derive(Clone, Default)]
-pub struct Redaction(Arc<RwLock<Arc<Vec<Secret>>>>);
+pub struct Redaction(Arc<RwLock<Arc<Known>>>);
+
+/// What is looked for.
+#[derive(Clone, Default)]
+struct Known {
+    secrets: Vec<Secret>,
+    /// The bytes of those that are keys in base64 behind a prefix: they are as good without it.
+    keys: Vec<Vec<u8>>,
+}
 
 impl fmt::Debug for Redaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,21 +39,24 @@ impl fmt::Debug for Redaction {
 }
 
 impl Redaction {
-    /// Adds secrets to those that are hidden from now on. None is ever forgotten: a receipt of before
-    /// a rotation may hold the old one.
+    /// Adds secrets to those that are hidden from now on. None is ever forgotten: a receipt of
+    /// before a rotation may hold the old one.
     pub fn learn<'a>(&self, secrets: impl IntoIterator<Item = &'a Secret>) {
         let before = self.known();
-        let is_known = |secret: &Secret| before.iter().any(|it| it.expose() == secret.expose());
+        let is_known =
+            |secret: &Secret| before.secrets.iter().any(|it| it.expose() == secret.expose());
         let new: Vec<_> = secrets.into_iter().filter(|secret| !is_known(secret)).collect();
         if !new.is_empty() {
             let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            Arc::make_mut(&mut *known).extend(new.into_iter().cloned());
+            let known = Arc::make_mut(&mut *known);
+            known.keys.extend(new.iter().filter_map(|secret| key(secret)));
+            known.secrets.extend(new.into_iter().cloned());
         }
     }
 
     /// The secrets as they are now. No lock is held while a text is looked through: every line of
     /// the log waits for it.
-    fn known(&self) -> Arc<Vec<Secret>> {
+    fn known(&self) -> Arc<Known> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -48,18 +64,18 @@ impl Redaction {
     pub fn of_text(&self, text: &str) -> Option<String> {
         let known = self.known();
         let mut shown = text.to_owned();
-        for secret in known.iter() {
+        for secret in &known.secrets {
             secret.take_out_of(&mut shown, HIDDEN);
         }
-        let holds = |bytes: &[u8]| known.iter().any(|secret| is_in(bytes, secret));
-        if !known.is_empty() {
+        let holds = |bytes: &[u8]| known.is_in(bytes);
+        if !known.secrets.is_empty() {
             writing::hide(&mut shown, &holds);
         }
         (shown != text).then_some(shown)
     }
 
-    /// JSON as it may be shown, still as JSON: each of its strings is looked at as what it says, and
-    /// each number as it is written.
+    /// JSON as it may be shown, still as JSON: each of its strings is looked at as what it says,
+    /// and each number as it is written.
     pub fn of_json(&self, json: &str) -> String {
         let mut shown = String::with_capacity(json.len());
         let mut rest = json;
@@ -105,9 +121,19 @@ fn literal_bytes(text: &str) -> usize {
     text.len()
 }
 
-fn is_in(bytes: &[u8], secret: &Secret) -> bool {
-    let secret = secret.expose().as_bytes();
-    bytes.windows(secret.len()).any(|window| window == secret)
+impl Known {
+    /// Whether one of them is in these bytes.
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        let secrets = self.secrets.iter().map(|secret| secret.expose().as_bytes());
+        let mut all = secrets.chain(self.keys.iter().map(Vec::as_slice));
+        all.any(|secret| bytes.windows(secret.len()).any(|window| window == secret))
+    }
+}
+
+/// The key that a secret says in base64 behind a prefix.
+fn key(secret: &Secret) -> Option<Vec<u8>> {
+    let rest = PREFIXES.iter().find_map(|prefix| secret.expose().strip_prefix(prefix))?;
+    writing::from_base64(rest).filter(|key| key.len() >= KEY_BYTES_MIN)
 }
 
 #[cfg(test)]
@@ -127,6 +153,20 @@ mod tests {
 
     fn shown(text: &str) -> String {
         redaction().of_text(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    #[test]
+    fn a_key_is_hidden_without_its_prefix_too() {
+        let redaction = Redaction::default();
+        let text = STANDARD.encode([0xfb; 24]);
+        redaction.learn(&[Secret::new(&format!("whsec_{text}")).unwrap()]);
+        let bare = [text.clone(), URL_SAFE_NO_PAD.encode([0xfb; 24]), hex::encode([0xfb; 24])];
+        for writing in bare {
+            let shown = redaction.of_text(&format!("key {writing} it is"));
+            let shown = shown.unwrap_or_else(|| panic!("{writing} is shown"));
+            assert!(!shown.contains(writing.trim_end_matches('=')), "{shown}");
+        }
+        assert_eq!(redaction.of_text("nothing of it"), None);
     }
 
     #[test]

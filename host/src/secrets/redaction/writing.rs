@@ -1,7 +1,8 @@
 //! Other writings of the same bytes, found in a text by reading them back.
 //!
 //! Part of [`super`], which knows what is looked for. Whoever wrote the text chose the writing, and
-//! many are equal, so none is made here: what could be one is read, and hidden if a secret is in it.
+//! many are equal, so none is made here: what could be one is read, and hidden if a secret is in
+//! it.
 
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -24,8 +25,13 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 /// Whether bytes hold a secret.
 type Holds<'a> = dyn Fn(&[u8]) -> bool + 'a;
 
-/// Hides every word of a text that reads as a secret. What no word shows and the whole does is hidden
-/// as a whole.
+/// The bytes that a text says in base64 of the usual alphabet.
+pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    GeneralPurpose::new(&STANDARD, LENIENT).decode(text).ok()
+}
+
+/// Hides every word of a text that reads as a secret. What no word shows and the whole does is
+/// hidden as a whole.
 pub(super) fn hide(text: &mut String, holds: &Holds<'_>) {
     if text.contains(['%', '\\']) {
         words(text, is_escaped_text, &|word| escapes(word, holds));
