@@ -1,9 +1,9 @@
 //! The way in: receive, claim, verify, append, answer.
 //!
 //! The only part that talks to payment gateways. It answers 2xx only after the store has synced the
-//! receipt, or to a provider that asks whether the endpoint is ours, and it says nothing to a sender
-//! about why evidence did not hold. A request counts as one being worked on only once its body is
-//! whole. It never looks into a body: that is the provider plugin's, and later.
+//! receipt, or to a provider that asks whether the endpoint is ours, and it says nothing to a
+//! sender about why evidence did not hold. A request counts as one being worked on only once its
+//! body is whole. It never looks into a body: that is the provider plugin's, and later.
 
 mod handshake;
 mod intake;
@@ -226,7 +226,8 @@ async fn receive(
     rejection.into_response()
 }
 
-/// The answer to what was refused, in its time, and the last of a connection that brings nothing else.
+/// The answer to what was refused, in its time, and the last of a connection that brings nothing
+/// else.
 async fn refuse(
     connection: &Connection,
     pacing: &Pacing,
@@ -239,6 +240,7 @@ async fn refuse(
     if due > now {
         sleep_until(due).await;
     }
+    connection.answers();
     let mut response = rejection.into_response();
     if connection.was_refused_too_often() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

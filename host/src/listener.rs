@@ -1,8 +1,8 @@
 //! Connections from outside: accepted up to a limit, served over HTTP/1.1, and drained at the end.
 //!
 //! Stands before the router of whoever listens. A peer that keeps the gateway waiting, for the head
-//! of a request or to read its answer, is hung up on after a time; in a full table those who keep it
-//! waiting make room for who comes next, and no trouble with accepting ends the listener. Never
+//! of a request or to read its answer, is hung up on after a time; in a full table those who keep
+//! it waiting make room for who comes next, and no trouble with accepting ends the listener. Never
 //! looks at a request.
 
 mod connection;
@@ -46,8 +46,8 @@ pub struct Limits {
     /// Of these, how many one address may have. An IPv6 network of /64 counts as one address, and
     /// this machine's own addresses may have all.
     pub connections_per_address: usize,
-    /// How long a peer may keep the gateway waiting: for the head of its first request, for the rest
-    /// of a later one, and for reading an answer.
+    /// How long a peer may keep the gateway waiting: for the head of its first request, for the
+    /// rest of a later one, and for reading an answer.
     pub stall: Duration,
     /// For how long a connection is kept on which a request was answered and no other has begun.
     pub idle: Duration,

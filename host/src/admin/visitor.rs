@@ -1,9 +1,9 @@
 //! Who asks at the operators' port: a program of the operator, or a page in the operator's browser.
 //!
-//! There are no passwords here, so what a page of somebody else could send is refused: a request that
-//! the browser says comes from another site, one that was sent to a name that is not this port's (a
-//! page whose name was pointed at this address), and a POST of a form. Never looks at a path, except
-//! that `/healthz` says nothing and may be asked by anybody.
+//! There are no passwords here, so what a page of somebody else could send is refused: a request
+//! that the browser says comes from another site, one that was sent to a name that is not this
+//! port's (a page whose name was pointed at this address), and a POST of a form. Never looks at a
+//! path, except that `/healthz` says nothing and may be asked by anybody.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use url::Host;
 
 use super::{Admin, Problem};
+use crate::listener::Connection;
 
 /// A browser says where a request comes from.
 const FETCH_SITE: &str = "sec-fetch-site";
@@ -30,7 +31,12 @@ pub(super) async fn ours(
     let names = admin.hosts.load();
     match check(method, uri, headers, &names) {
         Err(problem) if !anybodys => problem.into_response(),
-        _ => next.run(request).await,
+        _ => {
+            if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
+                connection.accepted();
+            }
+            next.run(request).await
+        }
     }
 }
 
@@ -62,8 +68,9 @@ fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: &[String]) -> R
     Ok(())
 }
 
-/// Whether an authority is this port's: an address, which nobody else can point elsewhere, a name of
-/// the loopback, or a name that the operator has configured. Whatever the port: it may be forwarded.
+/// Whether an authority is this port's: an address, which nobody else can point elsewhere, a name
+/// of the loopback, or a name that the operator has configured. Whatever the port: it may be
+/// forwarded.
 fn is_ours(authority: &str, names: &[String]) -> bool {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,

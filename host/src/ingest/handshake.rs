@@ -1,8 +1,8 @@
 //! Providers that ask whether the endpoint is ours, before they post to it.
 //!
-//! Nothing of it is stored. What the plugin may put into the answer was checked where the plugin was
-//! called; what may be digested is checked here, because only here it is known whether the request
-//! proved anything.
+//! Nothing of it is stored. What the plugin may put into the answer was checked where the plugin
+//! was called; what may be digested is checked here, because only here it is known whether the
+//! request proved anything.
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};

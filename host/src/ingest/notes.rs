@@ -1,8 +1,8 @@
 //! What is written to the log of requests that were not accepted.
 //!
 //! Whoever can reach the port can cause such a line: so each is short, harmless to a terminal and
-//! without the source's secrets, and of each source only a few are written in a second. The next one
-//! says how many were not. Never counts for anybody else: that is the metrics' task.
+//! without the source's secrets, and of each source only a few are written in a second. The next
+//! one says how many were not. Never counts for anybody else: that is the metrics' task.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

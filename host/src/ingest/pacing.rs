@@ -1,7 +1,8 @@
 //! How soon a refused request is answered: at once, unless its source had many of them just now.
 //!
-//! Whoever sends what is refused, as fast as it is answered, would get most of the processor; so each
-//! source has a rate of refusals, and beyond it their answers wait. Requests that are accepted never do.
+//! Whoever sends what is refused, as fast as it is answered, would get most of the processor; so
+//! each source has a rate of refusals, and beyond it their answers wait. Requests that are accepted
+//! never do.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -24,6 +24,8 @@ pub struct Connection {
     heard: AtomicBool,
     /// Requests in a row that were refused.
     refusals: AtomicU32,
+    /// Whether a request was ever accepted.
+    is_good: AtomicBool,
 }
 
 /// Whose turn it is.
@@ -38,6 +40,8 @@ enum Turn {
     Body,
     /// The gateway's.
     Gateway,
+    /// Nobody's: the answer to what was refused is held back.
+    Refused,
     /// Nobody's: it makes room for another.
     Closed,
 }
@@ -51,8 +55,10 @@ pub(super) enum Wait {
     Body,
     /// That an answer is read.
     Reader,
-    /// Another request.
+    /// Another request, after one that was accepted.
     Next,
+    /// Another request, where none was ever accepted, or the answer to what was refused.
+    Nothing,
 }
 
 impl Connection {
@@ -66,6 +72,7 @@ impl Connection {
             stalled: AtomicU64::new(0),
             heard: AtomicBool::new(false),
             refusals: AtomicU32::new(0),
+            is_good: AtomicBool::new(false),
         }
     }
 
@@ -84,9 +91,16 @@ impl Connection {
         self.pass(Turn::Body, Turn::Gateway);
     }
 
-    /// A request was refused.
+    /// A request was refused. Until [`Connection::answers`] it may make room for another: to hold
+    /// back an answer is no work.
     pub fn refused(&self) {
         self.refusals.fetch_add(1, Ordering::Relaxed);
+        self.pass(Turn::Gateway, Turn::Refused);
+    }
+
+    /// What was refused is answered now.
+    pub fn answers(&self) {
+        self.pass(Turn::Refused, Turn::Gateway);
     }
 
     /// Whether so many requests in a row were refused that the connection ends with the answer. One
@@ -98,6 +112,7 @@ impl Connection {
     /// A request was accepted: what was refused before does not count any more.
     pub fn accepted(&self) {
         self.refusals.store(0, Ordering::Relaxed);
+        self.is_good.store(true, Ordering::Relaxed);
     }
 
     /// The head of a request is there. False if the connection is to make room for another.
@@ -152,7 +167,11 @@ impl Connection {
             _ if stalled != 0 => (Wait::Reader, stalled - 1),
             turn if turn == Turn::Silent as u8 => (Wait::Head, since),
             turn if turn == Turn::Body as u8 => (Wait::Body, since),
-            turn if turn == Turn::Idle as u8 => (Wait::Next, since),
+            turn if turn == Turn::Refused as u8 => (Wait::Nothing, since),
+            turn if turn == Turn::Idle as u8 => {
+                let is_good = self.is_good.load(Ordering::Relaxed);
+                (if is_good { Wait::Next } else { Wait::Nothing }, since)
+            }
             _ => return None,
         };
         Some((wait, self.opened + Duration::from_micros(since)))
@@ -164,6 +183,9 @@ impl Connection {
             Wait::Head => self.pass(Turn::Silent, Turn::Closed),
             Wait::Body => self.pass(Turn::Body, Turn::Closed),
             Wait::Next => self.pass(Turn::Idle, Turn::Closed),
+            Wait::Nothing => {
+                self.pass(Turn::Idle, Turn::Closed) || self.pass(Turn::Refused, Turn::Closed)
+            }
             Wait::Reader => {
                 self.stalled.load(Ordering::Relaxed) != 0
                     && self.turn.swap(Turn::Closed as u8, Ordering::AcqRel) != Turn::Closed as u8
@@ -208,6 +230,7 @@ mod tests {
         assert_eq!(waits(&connection), Some(Wait::Body));
         connection.has_body();
         assert_eq!(waits(&connection), None);
+        connection.accepted();
         connection.answered();
         assert_eq!(waits(&connection), Some(Wait::Next));
         connection.stalls();
@@ -225,6 +248,22 @@ mod tests {
         assert!(connection.was_refused_too_often());
         connection.accepted();
         assert!(!connection.was_refused_too_often());
+    }
+
+    #[test]
+    fn one_that_never_had_a_request_accepted_may_go_before_others_also_while_it_waits_for_why() {
+        let connection = connection();
+        connection.begin();
+        connection.refused();
+        assert_eq!(waits(&connection), Some(Wait::Nothing));
+        connection.answers();
+        assert_eq!(waits(&connection), None);
+        connection.answered();
+        assert_eq!(waits(&connection), Some(Wait::Nothing));
+        connection.begin();
+        connection.refused();
+        assert!(connection.close(Wait::Nothing));
+        assert!(!connection.begin());
     }
 
     #[test]

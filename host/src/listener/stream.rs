@@ -1,8 +1,8 @@
 //! The stream of a connection, which gives up on a peer that does not read.
 //!
-//! A write that can't go on starts a clock, and only then: by the time that `stall` is over the peer
-//! must have read a little, and again in each such time until nothing is left to write. Says of
-//! what it reads only that there was something.
+//! A write that can't go on starts a clock, and only then: by the time that `stall` is over the
+//! peer must have read a little, and again in each such time until nothing is left to write. Says
+//! of what it reads only that there was something.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

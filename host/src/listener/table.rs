@@ -1,9 +1,9 @@
 //! Who is connected, and who makes room where there is none.
 //!
-//! Those who keep the gateway waiting go first: they never sent the head of a request, or stopped in
-//! the middle of a body or of reading; then those who were answered and ask for nothing. Among equals
-//! the address with the most connections loses one, and of its own the one that waits longest.
-//! Whoever the gateway works for is never closed for another's sake.
+//! Those who keep the gateway waiting go first: they never sent the head of a request, stopped in
+//! the middle of a body or of reading, or had nothing accepted yet; then those who had, and ask for
+//! nothing now. Among equals the address with the most connections loses one, and of its own the
+//! one that waits longest. Whoever the gateway works for is never closed for another's sake.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -15,8 +15,8 @@ use tokio::task::{AbortHandle, Id};
 
 use super::connection::{Connection, Wait};
 
-/// What a peer may take without being closed for another's sake: for a head, a part of a body, or to
-/// read.
+/// What a peer may take without being closed for another's sake: for a head, a part of a body, or
+/// to read.
 const YOUNG: Duration = Duration::from_millis(500);
 /// The same between two requests.
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(1);
@@ -106,7 +106,11 @@ impl Table {
             }
             let (wait, since) = connection.waits()?;
             let idle = wait == Wait::Next;
-            let spared = if idle { BETWEEN_REQUESTS } else { YOUNG };
+            let spared = match wait {
+                Wait::Next => BETWEEN_REQUESTS,
+                Wait::Nothing => Duration::ZERO,
+                Wait::Head | Wait::Body | Wait::Reader => YOUNG,
+            };
             let age = now.saturating_duration_since(since);
             let rank = || (idle, Reverse(self.of(address)), since);
             (age >= spared).then(|| (rank(), *id, wait))

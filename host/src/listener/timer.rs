@@ -1,8 +1,8 @@
 //! How long a connection may wait for the head of a request.
 //!
 //! Stands in for the timer of the HTTP library, which knows one time for everything: here the first
-//! request has a short one, a later one has a long one until its first byte, and then the short one.
-//! Never decides how a connection ends.
+//! request has a short one, a later one has a long one until its first byte, and then the short
+//! one. Never decides how a connection ends.
 
 use std::pin::Pin;
 use std::sync::Arc;
