@@ -101,8 +101,8 @@ impl IdKind {
 
 /// A receipt, event, run or delivery of one store.
 ///
-/// Its text is the kind's prefix, 12 digits of the position and 6 of the store's tag, in Crockford's
-/// base 32: ids sort by age as text too.
+/// Its text is the kind's prefix, 12 digits of the position and 6 of the store's tag, in
+/// Crockford's base 32: ids sort by age as text too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id {
     /// What it stands for.
@@ -119,7 +119,9 @@ const TAG_DIGITS: usize = 6;
 
 /// A text that is no [`Id`].
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not an id such as rcp_, evt_, run_ or dlv_ and 18 digits")]
+#[error(
+    "`{0}` is not an id: one begins with rcp_, evt_, run_ or dlv_, and 18 letters and digits follow"
+)]
 pub struct InvalidId(String);
 
 impl fmt::Display for Id {

@@ -152,7 +152,9 @@ impl ReplayBody {
                     before.is_some(),
                 ];
                 if !said.contains(&true) {
-                    return Err(bad("an empty filter would replay everything: say which events"));
+                    return Err(bad(
+                        "an empty filter would replay everything: give ids, or a filter that says which events",
+                    ));
                 }
                 let filter = EventFilter { source, event_type, subject, state, after, before };
                 Ok(Self::Filter(filter, cursor))

@@ -1,8 +1,8 @@
 //! Whether the secrets of the sources can be keys at all, for the providers that they are for.
 //!
-//! A provider says with each request what it was signed with; so its samples are put to it, and what
-//! it names is held against each secret. Only says what it finds: a secret that can't be a key is
-//! passed over wherever one is needed.
+//! A provider says with each request what it was signed with; so its samples are put to it, and
+//! what it names is held against each secret. Only says what it finds: a secret that can't be a key
+//! is passed over wherever one is needed.
 
 use std::sync::Arc;
 

@@ -36,7 +36,8 @@ use crate::secrets::Redaction;
 use crate::store::{self, Retention, Store};
 use crate::watch::Watch;
 
-/// How long a start waits for plugins that have to be compiled: then it serves with those there are.
+/// How long a start waits for plugins that have to be compiled: then it serves with those there
+/// are.
 const START_PATIENCE: Duration = Duration::from_secs(5);
 /// How long who asks for a reload waits for plugins that have to be compiled.
 const ASK_PATIENCE: Duration = Duration::from_secs(25);
@@ -157,8 +158,8 @@ impl Live {
         }))
     }
 
-    /// Resolves once every file that was there at the start is loaded or refused: until then an event
-    /// could be routed past a handler that is still being compiled.
+    /// Resolves once every file that was there at the start is loaded or refused: until then an
+    /// event could be routed past a handler that is still being compiled.
     pub(super) fn loaded(&self) -> CancellationToken {
         self.loaded.clone()
     }
@@ -225,7 +226,8 @@ impl Live {
         row
     }
 
-    /// Answers those who asked for a reload, once there is nothing to wait for or it takes too long.
+    /// Answers those who asked for a reload, once there is nothing to wait for or it takes too
+    /// long.
     fn answer(&mut self) {
         let done = self.loading.is_done() && self.reopening.is_empty();
         let now = Instant::now();
@@ -389,6 +391,9 @@ impl Live {
         let files = self.config.secret_files.iter().map(PathBuf::as_path);
         let files = files.chain([self.path.as_path()]);
         self.watch.follow(files, [self.config.plugins.as_path()]);
+        let providers = self.config.sources.values().map(|source| &source.plugin);
+        let named = providers.chain(self.config.handlers.keys());
+        self.loading.first(named.map(ToString::to_string).collect());
     }
 }
 

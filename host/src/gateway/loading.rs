@@ -4,7 +4,7 @@
 //! system that hangs nor a compiler that takes minutes holds up the configuration, another plugin,
 //! the start or the stop. Says what became of the files; what that means is not decided here.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,6 +42,8 @@ pub(super) struct Loading {
     waiting: VecDeque<Job>,
     /// The stems of what is being compiled, and whether it is large.
     compiling: Vec<(String, bool)>,
+    /// The stems of those that the configuration names: they are compiled before others.
+    named: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -62,7 +64,13 @@ impl Loading {
             wish: None,
             waiting: VecDeque::new(),
             compiling: Vec::new(),
+            named: BTreeSet::new(),
         }
+    }
+
+    /// Has these compiled before all others from now on.
+    pub(super) fn first(&mut self, named: BTreeSet<String>) {
+        self.named = named;
     }
 
     /// Has somebody look through the folder, from now on or as soon as the last look has ended.
@@ -104,7 +112,10 @@ impl Loading {
                 self.looking = false;
                 // Of an older file: what is told of it would not be believed.
                 self.waiting.retain(|old| jobs.iter().all(|job| job.stem() != old.stem()));
-                self.waiting.extend(jobs);
+                let is_named = |job: &Job| self.named.contains(job.stem());
+                let (named, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_named);
+                named.into_iter().rev().for_each(|job| self.waiting.push_front(job));
+                self.waiting.extend(others);
                 self.go_on();
                 News { files, looked: Some(Ok(())) }
             }

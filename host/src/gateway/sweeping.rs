@@ -1,8 +1,8 @@
 //! When the store is swept: now and then, and its log packed whenever it has grown by much.
 //!
 //! A task of the gateway beside the path of events. Removes nothing by itself: what goes is the
-//! retention's to say and the store's to do. A sweep that fails is told and counted and tried again;
-//! it never ends the gateway.
+//! retention's to say and the store's to do. A sweep that fails is told and counted and tried
+//! again; it never ends the gateway.
 
 use std::sync::Arc;
 use std::time::Duration;

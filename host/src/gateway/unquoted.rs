@@ -1,7 +1,7 @@
 //! A plugin's words about its settings, without the settings themselves.
 //!
-//! A library that a plugin reads its settings with quotes what it found, and that may be a secret in
-//! the wrong place. Pure; keys and everything else that a plugin says stay as they are.
+//! A library that a plugin reads its settings with quotes what it found, and that may be a secret
+//! in the wrong place. Pure; keys and everything else that a plugin says stay as they are.
 
 use serde_json::Value;
 

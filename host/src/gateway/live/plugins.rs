@@ -84,8 +84,8 @@ impl Live {
         ReloadRow { plugin: stem, outcome: "loaded", reason }
     }
 
-    /// Asks once more where a plugin could not say whether it can work with its settings, and gives the
-    /// files that may load now.
+    /// Asks once more where a plugin could not say whether it can work with its settings, and gives
+    /// the files that may load now.
     pub(super) async fn ask_again(&mut self) -> BTreeSet<String> {
         let mut still = BTreeMap::new();
         for plugin in self.registry.list().iter() {
