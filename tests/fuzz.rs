@@ -1,5 +1,5 @@
-//! Requests that nobody would send, through the very wasm that is served: a provider refuses or answers,
-//! but never traps, lies or runs out of time.
+//! Requests that nobody would send, through the very wasm that is served: a provider refuses or
+//! answers, but never traps, lies or runs out of time.
 //!
 //! The same is done natively, and much more often, beside each provider; this is the share that
 //! also goes through the sandbox. `HOOKGATE_FUZZ_WASM` says how many for each; with it, the bodies

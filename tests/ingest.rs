@@ -232,8 +232,8 @@ async fn adyen_is_answered_as_it_wants_to_be() {
     assert!(!first.is_duplicate() && again.is_duplicate());
 }
 
-/// Posts a request that the guest works on until it is stopped, and meanwhile another again and again
-/// until it is refused. Gives both answers.
+/// Posts a request that the guest works on until it is stopped, and meanwhile another again and
+/// again until it is refused. Gives both answers.
 async fn while_the_guest_is_busy(
     gateway: &Harness,
     mut post: impl AsyncFnMut(usize) -> Answer,

@@ -1,4 +1,5 @@
-//! Plugin files that are slow, hostile or no files at all, and that they cost nobody but themselves.
+//! Plugin files that are slow, hostile or no files at all, and that they cost nobody but
+//! themselves.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

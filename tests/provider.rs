@@ -1,5 +1,5 @@
-//! Providers: those that ask whether the endpoint is ours, those whose keys are out there, and the table
-//! of all of them.
+//! Providers: those that ask whether the endpoint is ours, those whose keys are out there, and the
+//! table of all of them.
 
 use std::path::Path;
 

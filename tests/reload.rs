@@ -25,8 +25,8 @@ pub(crate) fn edition(wasm: &[u8], number: u8) -> Vec<u8> {
     [wasm, &section].concat()
 }
 
-/// Has the gateway look at its files, and checks what that says of one plugin; who watches the files
-/// may have seen the change first, and then it says nothing.
+/// Has the gateway look at its files, and checks what that says of one plugin; who watches the
+/// files may have seen the change first, and then it says nothing.
 async fn reload(gateway: &Harness, plugin: &str, outcome: &str) {
     let report = gateway.reload().await;
     for row in report["plugins"].as_array().into_iter().flatten() {

@@ -1,4 +1,5 @@
-//! Planted secrets: every kind, in every place that one can be, looked for in everything that leaves.
+//! Planted secrets: every kind, in every place that one can be, looked for in everything that
+//! leaves.
 
 use std::path::Path;
 use std::process::Stdio;

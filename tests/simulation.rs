@@ -1,9 +1,10 @@
 //! The whole gateway against a model: random steps, a clock that a test moves, and after each step
 //! everything must be as the model says.
 //!
-//! A seed gives the steps: genuine, forged, repeated and broken requests, handlers of every verdict,
-//! endpoints that fail and recover, leaps of the clock, replays, reloads and restarts. A failure
-//! prints its seed; `HOOKGATE_SEED` runs that one again, and `HOOKGATE_SIMULATIONS` says how many.
+//! A seed gives the steps: genuine, forged, repeated and broken requests, handlers of every
+//! verdict, endpoints that fail and recover, leaps of the clock, replays, reloads and restarts. A
+//! failure prints its seed; `HOOKGATE_SEED` runs that one again, and `HOOKGATE_SIMULATIONS` says
+//! how many.
 
 mod command;
 mod model;

@@ -1,9 +1,9 @@
 //! Recorded requests of every provider, each with whether it is genuine or with what it must be
 //! answered, through the whole way in.
 //!
-//! A provider is whoever has a folder with recordings: those lie beside it, and in a folder that may be
-//! given. A gateway for each set of public keys that would be fetched, a source for whatever else a
-//! receiver is set up with. The clock stands where the recording says.
+//! A provider is whoever has a folder with recordings: those lie beside it, and in a folder that
+//! may be given. A gateway for each set of public keys that would be fetched, a source for whatever
+//! else a receiver is set up with. The clock stands where the recording says.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -72,8 +72,8 @@ async fn check(
     mut vectors: Vec<(String, Vector)>,
 ) -> Vec<String> {
     vectors.retain(|(_, vector)| carried_by_http(vector));
-    // From the latest to the earliest, beginning with one that is accepted: a clock that is set back
-    // makes nothing due, such as a sweep, which commits by itself.
+    // From the latest to the earliest, beginning with one that is accepted: a clock that is set
+    // back makes nothing due, such as a sweep, which commits by itself.
     vectors.sort_by_key(|(_, vector)| (Reverse(at(vector)), !vector.valid));
     let mut kinds: Vec<Kind> = vectors.iter().map(|(_, vector)| provider.kind(vector)).collect();
     kinds.sort_unstable();

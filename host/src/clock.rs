@@ -1,7 +1,7 @@
 //! The one door to the wall clock.
 //!
-//! Everything that asks for the time or waits for one asks a [`Clock`], so that a test can hold time
-//! still and move it. Never used to measure how long something took.
+//! Everything that asks for the time or waits for one asks a [`Clock`], so that a test can hold
+//! time still and move it. Never used to measure how long something took.
 
 use std::future::pending;
 use std::sync::{Arc, LazyLock};
@@ -60,8 +60,8 @@ impl Clock {
         }
     }
 
-    /// Sets a manual clock to `now`, backwards too, while no time passes; the system's clock stays as
-    /// it is.
+    /// Sets a manual clock to `now`, backwards too, while no time passes; the system's clock stays
+    /// as it is.
     pub fn set(&self, now: Timestamp) {
         if let Self::Manual(hands) = self {
             hands.send_modify(|hands| hands.now = now);

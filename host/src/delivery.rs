@@ -1,9 +1,9 @@
 //! The way out: what endpoints are owed, signed, attempted, recorded, judged.
 //!
-//! Each attempt goes through `egress` and ends in the store, whatever became of it. An endpoint that
-//! does not answer gets fewer attempts at a time, then single probes with pauses; what is held back
-//! meanwhile costs no try. A delivery never knows why it is owed, and an endpoint that hangs holds up
-//! its own deliveries only.
+//! Each attempt goes through `egress` and ends in the store, whatever became of it. An endpoint
+//! that does not answer gets fewer attempts at a time, then single probes with pauses; what is held
+//! back meanwhile costs no try. A delivery never knows why it is owed, and an endpoint that hangs
+//! holds up its own deliveries only.
 
 mod notices;
 mod pace;

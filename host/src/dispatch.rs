@@ -233,8 +233,8 @@ impl Dispatch {
     }
 }
 
-/// Of this many at a time, with so much room left, how many one source or handler may have: it never
-/// takes more than half of what is left, so that those that hang never take all of it.
+/// Of this many at a time, with so much room left, how many one source or handler may have: it
+/// never takes more than half of what is left, so that those that hang never take all of it.
 fn fair_limit(most: usize, room: usize) -> usize {
     most.min(room / 2).max(1)
 }

@@ -1,9 +1,9 @@
 //! The one door for outbound HTTP and DNS.
 //!
 //! Everything that the gateway sends leaves through [`Egress::post`], and what it has to look up
-//! through [`Egress::fetch`]: to addresses that the guard allows, without proxies, without following
-//! redirects, within a time, and reading no more of an answer than is worth keeping. Never judges an
-//! answer: what a status means is the caller's question.
+//! through [`Egress::fetch`]: to addresses that the guard allows, without proxies, without
+//! following redirects, within a time, and reading no more of an answer than is worth keeping.
+//! Never judges an answer: what a status means is the caller's question.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -165,9 +165,9 @@ impl Egress {
         Ok(Answer { status, retry_after, excerpt, duration: started.elapsed() })
     }
 
-    /// Looks something up: a POST of JSON where there is a body, else a GET. The answer, whole and of
-    /// at most `bytes_max` bytes, must be there within `timeout`. Any status is an answer, also a
-    /// redirect, which is not followed.
+    /// Looks something up: a POST of JSON where there is a body, else a GET. The answer, whole and
+    /// of at most `bytes_max` bytes, must be there within `timeout`. Any status is an answer, also
+    /// a redirect, which is not followed.
     pub async fn fetch(
         &self,
         url: &Url,

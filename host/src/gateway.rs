@@ -65,7 +65,8 @@ pub struct Seams {
     pub compiled: Option<PathBuf>,
     /// What stands in for the public keys that are fetched, if anything does.
     pub keys: Option<Keys>,
-    /// Learns the secrets that nobody may be shown; the log's own, in a process that has one gateway.
+    /// Learns the secrets that nobody may be shown; the log's own, in a process that has one
+    /// gateway.
     pub redaction: Redaction,
 }
 
@@ -255,8 +256,8 @@ impl Gateway {
     }
 }
 
-/// What calls plugins begins once those that were there at the start are loaded, or after a while: an
-/// event that was routed meanwhile would never reach a handler that is still being compiled.
+/// What calls plugins begins once those that were there at the start are loaded, or after a while:
+/// an event that was routed meanwhile would never reach a handler that is still being compiled.
 async fn once_loaded<T>(
     loaded: CancellationToken,
     cancel: CancellationToken,

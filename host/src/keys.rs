@@ -1,10 +1,10 @@
 //! Public keys that a provider keeps at a URL of its own: fetched, checked, and kept.
 //!
-//! For the schemes whose requests name their key (PayPal's certificates, Plaid's key ids). A key comes
-//! only from a place that the plugin declared and a host that the operator allowed, through
-//! [`Egress`], and what comes back is checked before it is a key. What can't be had now is never taken
-//! for a forgery: the sender is told to come again. Never runs a plugin, and never waits for more than
-//! a few answers at a time.
+//! For the schemes whose requests name their key (PayPal's certificates, Plaid's key ids). A key
+//! comes only from a place that the plugin declared and a host that the operator allowed, through
+//! [`Egress`], and what comes back is checked before it is a key. What can't be had now is never
+//! taken for a forgery: the sender is told to come again. Never runs a plugin, and never waits for
+//! more than a few answers at a time.
 
 mod bids;
 mod budget;
@@ -12,12 +12,13 @@ mod certificate;
 mod jwk;
 mod fetch;
 mod cache;
+mod wanted;
 
 use std::sync::Arc;
 
-use self::cache::Wanted;
 use self::certificate::{Chain, Trust};
 use self::fetch::Fetcher;
+use self::wanted::Wanted;
 use crate::claims::{KeyField, KeyLookup, KeyPlace, ProviderInfo, PublicKey};
 use crate::clock::Clock;
 use crate::egress::Egress;
@@ -58,8 +59,8 @@ pub enum KeyError {
     /// A look-up that needs a secret, of a source that has none.
     #[error("asking for its key needs a secret, and the source has none")]
     NoSecret,
-    /// So many look-ups of keys that are not known for this source at a time, and in a minute, and no
-    /// more.
+    /// So many look-ups of keys that are not known for this source at a time, and in a minute, and
+    /// no more.
     #[error("too many keys are being looked up")]
     Busy,
     /// No answer came.
@@ -140,8 +141,9 @@ impl Keys {
         Ok(Self(Arc::new(Origin::Fetched(Arc::new(fetcher)))))
     }
 
-    /// Keys that were recorded with requests stand in for those at their places: certificates and public
-    /// keys in PEM, JSON Web Keys. Nobody vouches for them. For `hookgate plugin test` and tests.
+    /// Keys that were recorded with requests stand in for those at their places: certificates and
+    /// public keys in PEM, JSON Web Keys. Nobody vouches for them. For `hookgate plugin test` and
+    /// tests.
     pub fn recorded(texts: Vec<String>) -> Self {
         Self(Arc::new(Origin::Recorded(texts)))
     }

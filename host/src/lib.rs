@@ -22,21 +22,22 @@
 //! 1. *receive*: [`ingest`] takes `POST /in/{source}`, bounded in size and time.
 //! 2. *claim*: the source's provider plugin reads off what was signed ([`claims`]). It never sees a
 //!    secret. [`plugin`] runs it, in a fresh instance, as it runs every call.
-//! 3. *verify*: [`signature`] holds that against the source's [`secrets`], and against public keys that
-//!    were fetched ([`keys`]). A provider that only asks whether the endpoint is ours is answered here,
-//!    and nothing is stored.
+//! 3. *verify*: [`signature`] holds that against the source's [`secrets`], and against public keys
+//!    that were fetched ([`keys`]). A provider that only asks whether the endpoint is ours is
+//!    answered here, and nothing is stored.
 //! 4. *append*: the [`store`] writes the receipt and its event ids, and syncs; all that wait share
 //!    one transaction. What is known already is stored no second time.
 //! 5. *answer*: only now 2xx.
 //! 6. *parse*: [`dispatch`] lets the plugin turn the receipt into [`event`]s.
 //! 7. *route*: by type ([`route`]), to handler plugins and to endpoints.
 //! 8. *run*: [`dispatch`] runs each handler, events of one subject in order, one at a time.
-//! 9. *commit*: what it asked for ([`effect`]) and the run's completion land together or not at all.
-//! 10. *deliver*: [`delivery`] signs ([`outbound`]), attempts through the guard ([`egress`]), records
-//!     and judges ([`retry`]).
+//! 9. *commit*: what it asked for ([`effect`]) and the run's completion land together or not at
+//!    all.
+//! 10. *deliver*: [`delivery`] signs ([`outbound`]), attempts through the guard ([`egress`]),
+//!     records and judges ([`retry`]).
 //!
-//! No task hands data to another except through the store. So there is no shutdown order, no channel
-//! whose contents can be lost, and a restart continues from the store.
+//! No task hands data to another except through the store. So there is no shutdown order, no
+//! channel whose contents can be lost, and a restart continues from the store.
 //!
 //! # What always holds
 //!
@@ -47,29 +48,32 @@
 //! 4. *Secrets stay out.* No secret is ever handed to a plugin, logged, or returned by an API.
 //! 5. *Plugins only ask.* Nothing outside the sandbox changes except by a committed effect.
 //! 6. *All or nothing.* A run's effects land in one transaction with the run's completion.
-//! 7. *Bounded.* No guest outlives its deadline, memory, log or output limits; no queue is unbounded.
+//! 7. *Bounded.* No guest outlives its deadline, memory, log or output limits; no queue is
+//!    unbounded.
 //! 8. *Nothing is lost.* Every receipt, run and delivery ends done or dead, and the dead can be
 //!    replayed.
 //! 9. *A bad reload changes nothing*; a good one loses no event in flight.
 //! 10. *Stopping loses nothing* and waits at most the grace period.
-//! 11. *One cannot starve another.* A slow or hostile plugin or endpoint costs its neighbours nothing
-//!     that they would notice.
-//! 12. *Nothing decides over the process.* A plugin file, a record, a peer, a setting, a name server or
-//!     a panic over one item fails that item only.
+//! 11. *One cannot starve another.* A slow or hostile plugin or endpoint costs its neighbours
+//!     nothing that they would notice.
+//! 12. *Nothing decides over the process.* A plugin file, a record, a peer, a setting, a name
+//!     server or a panic over one item fails that item only.
 //!
-//! `docs/design.md` has these with their reasons, and the format of the store byte by byte; tests cite
-//! them as I1 to I12.
+//! `docs/design.md` has these with their reasons, and the format of the store byte by byte; tests
+//! cite them as I1 to I12.
 //!
 //! # The code
 //!
 //! A file imports only from the layers above it in this list; each outside world has one door.
 //!
-//! | layer | files |
-//! |---|---|
-//! | values: pure, no IO, no clock | [`ids`] [`headers`] [`event`] [`claims`] [`route`] [`effect`] [`retry`] [`signature`] [`outbound`] |
-//! | resources: one door each | [`clock`] (time) [`regular_file`] (what others put in place) [`secrets`] [`store`] (redb) [`plugin`] (wasmtime) [`egress`] (outbound HTTP) [`keys`] [`listener`] (hyper) [`watch`] (notify) [`metrics`], and the loop in `worker` |
-//! | activities: never import each other | [`ingest`] [`dispatch`] [`delivery`] [`admin`] |
-//! | wiring | [`config`] [`gateway`] [`cli`] |
+//! - *Values*, with no clock, and no IO but to read what others put in place ([`regular_file`]):
+//!   [`ids`] [`headers`] [`event`] [`claims`] [`route`] [`effect`] [`retry`] [`secrets`]
+//!   [`signature`] [`outbound`]
+//! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
+//!   (outbound HTTP) [`keys`] [`listener`] (hyper) [`watch`] (notify) [`metrics`], and the loop in
+//!   `worker`
+//! - *Activities*, which never import each other: [`ingest`] [`dispatch`] [`delivery`] [`admin`]
+//! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
 pub mod ids;
 pub mod headers;

@@ -1,15 +1,16 @@
 //! Plugins: the one door to WebAssembly.
 //!
-//! A [`Host`] loads the bytes of a plugin file into a [`Plugin`] and calls it, every time in a fresh
-//! instance, on threads of its own, within a deadline and a memory limit. A [`Registry`] knows which
-//! plugins there are, a [`Folder`] finds them. Plugins only ask: nothing here touches the store, the
-//! network or a secret.
+//! A [`Host`] loads the bytes of a plugin file into a [`Plugin`] and calls it, every time in a
+//! fresh instance, on threads of its own, within a deadline and a memory limit. A [`Registry`]
+//! knows which plugins there are, a [`Folder`] finds them. Plugins only ask: nothing here touches
+//! the store, the network or a secret.
 
 mod about;
 mod bindings;
 mod build;
 mod cache;
 mod call;
+mod call_error;
 mod child;
 mod compile;
 mod compiling;
@@ -18,17 +19,18 @@ mod convert;
 mod engine;
 mod folder;
 mod interfaces;
-mod pool;
-mod violation;
 mod load;
+mod load_error;
 mod log;
 mod memory;
 mod occasion;
-mod registry;
 mod outbox;
+mod pool;
+mod registry;
 mod stack;
 mod survey;
 mod trap;
+mod violation;
 mod wasi;
 mod wasm;
 
@@ -48,21 +50,23 @@ use wasmtime::component::{HasSelf, InstancePre, Linker};
 pub use self::about::{About, AboutError, Sample};
 use self::bindings::exports::hookgate::plugin::{handler, provider};
 pub use self::build::{BuildError, Built, Toolchain, build};
-pub use self::call::{CallError, CallFailed, Checked, Handled, Parsed};
+pub use self::call::{Checked, Handled, Parsed};
+pub use self::call_error::{CallError, CallFailed};
 use self::compile::Compile;
-pub use self::compile::{CompileError, Compiler};
+pub use self::compile::Compiler;
 pub use self::compiling::{COMPILE_ARGUMENT, compile_child};
 use self::context::Context;
 pub use self::convert::{EVENTS_MAX, Failure, FailureKind, HandleContext, YIELD_BYTES_MAX};
+pub use self::engine::FILE_BYTES_MAX;
 pub use self::folder::{Folder, Job, Look, Reloaded, Wish};
-pub use self::load::LoadError;
+pub use self::load_error::{CompileError, LoadError};
 pub use self::log::tell;
 pub use self::outbox::{EFFECTS_MAX, Grant, StateReader};
 use self::pool::{Pool, Shape, all_threads};
 pub use self::registry::Registry;
 use self::stack::Stack;
 pub use self::violation::Violation;
-pub use self::wasm::{FILE_BYTES_MAX, Kind};
+pub use self::wasm::Kind;
 use crate::claims::{HandlerInfo, ProviderInfo};
 use crate::ids::Name;
 

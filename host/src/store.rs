@@ -266,8 +266,8 @@ impl Store {
         self.handle.shared.outage.borrow().clone()
     }
 
-    /// No try waits longer than this, also of those that were put off before: a clock that was ahead
-    /// when that was said must not strand them.
+    /// No try waits longer than this, also of those that were put off before: a clock that was
+    /// ahead when that was said must not strand them.
     pub fn bound_delays(&self, longest: Duration) {
         self.handle.shared.backlog().bound_delays(longest);
     }

@@ -1,7 +1,8 @@
 //! Notices that files changed: the plugins, the configuration, the secrets.
 //!
-//! What `notify` says is only a hint to look sooner; the folder is scanned every few seconds anyway,
-//! because some file systems tell nothing. It says that something may have changed, never what.
+//! What `notify` says is only a hint to look sooner; the folder is scanned every few seconds
+//! anyway, because some file systems tell nothing. It says that something may have changed, never
+//! what.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -29,8 +29,8 @@ pub(crate) trait Work: Clone + Send + 'static {
     /// What a piece is known by, claimed once or again.
     fn id(item: &Self::Item) -> Id;
 
-    /// Does it and commits how it ended. If the store is unavailable, it is claimed again; any other
-    /// error means that the store is broken.
+    /// Does it and commits how it ended. If the store is unavailable, it is claimed again; any
+    /// other error means that the store is broken.
     fn perform(self, item: Self::Item) -> impl Future<Output = Result<(), store::Error>> + Send;
 
     /// Commits a try of it as one that broke for this reason, and does nothing else: an earlier
@@ -45,8 +45,8 @@ pub(crate) trait Work: Clone + Send + 'static {
 /// Claims due work and performs it, at most `limit` at a time, until cancelled; then finishes what
 /// it has claimed.
 ///
-/// While the store is unavailable it waits. An error means that the store is broken: the caller ends
-/// the gateway, and a restart continues.
+/// While the store is unavailable it waits. An error means that the store is broken: the caller
+/// ends the gateway, and a restart continues.
 pub(crate) async fn work<W: Work>(
     work: W,
     limit: usize,

@@ -35,8 +35,8 @@ impl Heap {
         missing.max((self.end / PAGE).min(GROWTH_MAX))
     }
 
-    /// The heap after memory grew by `pages` from the address `from`, which is `end` unless somebody
-    /// else grew it too: then what lies between is theirs.
+    /// The heap after memory grew by `pages` from the address `from`, which is `end` unless
+    /// somebody else grew it too: then what lies between is theirs.
     pub(crate) fn grown(self, from: usize, pages: usize) -> Self {
         let next = if from == self.end { self.next } else { from };
         Self { next, end: from.saturating_add(pages.saturating_mul(PAGE)) }

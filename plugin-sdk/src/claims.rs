@@ -1,6 +1,7 @@
 //! What a provider reads off a request: the evidence, and how to say it briefly.
 //!
-//! Nothing here computes or compares a signature: the gateway does, with secrets that no plugin sees.
+//! Nothing here computes or compares a signature: the gateway does, with secrets that no plugin
+//! sees.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! What a provider says around the object that an event is about: whose it is, in which version of the
-//! API, with which data of the receiver's own.
+//! What a provider says around the object that an event is about: whose it is, in which version of
+//! the API, with which data of the receiver's own.
 //!
 //! An event's data is the object, as it is written, and what stood around it is its last member,
 //! `envelope`. Never what the event itself says already: its id, type and time.
@@ -41,8 +41,9 @@ impl<'a> Envelope<'a> {
     }
 
     /// The data of an event: the object with the envelope as its last member, or as it is where
-    /// nothing is left of the envelope. The whole body where it has no such object, where this is no
-    /// object or has a member `envelope` of its own, and where the data would be nested too deep.
+    /// nothing is left of the envelope. The whole body where it has no such object, where this is
+    /// no object or has a member `envelope` of its own, and where the data would be nested too
+    /// deep.
     pub fn around(&self, object: Option<Json<'_>>, body: Json<'_>) -> String {
         let Some(object) = object.filter(|object| object.raw() != "null") else {
             return body.raw().to_owned();

@@ -44,8 +44,8 @@ pub fn is_event_type(text: &str) -> bool {
         && text.split('.').all(|word| !word.is_empty() && word.bytes().all(known))
 }
 
-/// The type of an event: the canonical one, else the provider's own name for it under the provider's
-/// name, made fit as [`words`] does. A name that is missing is `unnamed`.
+/// The type of an event: the canonical one, else the provider's own name for it under the
+/// provider's name, made fit as [`words`] does. A name that is missing is `unnamed`.
 ///
 /// ```
 /// use hookgate_sdk::event_type;
@@ -80,13 +80,13 @@ pub fn words(text: &str) -> String {
     }
 }
 
-/// Labels of those that are known, not empty, and no longer than the gateway takes. What is longer is
-/// left out and not cut, for two references that begin alike must not become one; the event's data
-/// has all of it.
+/// Labels of those that are known, not empty, and no longer than the gateway takes. What is longer
+/// is left out and not cut, for two references that begin alike must not become one; the event's
+/// data has all of it.
 ///
-/// Three names mean the same of every provider: `account`, whose event it is (the provider's account,
-/// merchant, shop or business), `livemode`, `true` or `false`, whether it is about real money, and
-/// `reference`, what ties it to the receiver's own records.
+/// Three names mean the same of every provider: `account`, whose event it is (the provider's
+/// account, merchant, shop or business), `livemode`, `true` or `false`, whether it is about real
+/// money, and `reference`, what ties it to the receiver's own records.
 pub fn labels<const N: usize>(known: [(&str, Option<String>); N]) -> Vec<(String, String)> {
     let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     known.filter(|(_, value)| (1..=limits::LABEL_VALUE_BYTES_MAX).contains(&value.len())).collect()

@@ -1,8 +1,8 @@
 //! Answers to a provider that asks whether the endpoint is ours.
 //!
-//! A plugin says what belongs into the answer; what needs the secret is for the gateway to compute. What
-//! is read back was chosen by whoever asks: more of it than the gateway gives is refused here, or it would
-//! be the plugin that breaks the contract.
+//! A plugin says what belongs into the answer; what needs the secret is for the gateway to compute.
+//! What is read back was chosen by whoever asks: more of it than the gateway gives is refused here,
+//! or it would be the plugin that breaks the contract.
 
 use crate::claims::{AnswerPiece, Digest, DigestText, Handshake, Hmac, KeyEncoding};
 use crate::limits;

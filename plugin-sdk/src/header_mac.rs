@@ -28,7 +28,8 @@ pub struct HeaderMac<'a> {
 }
 
 impl<'a> HeaderMac<'a> {
-    /// HMAC-SHA256 in hexadecimal under this header's name; the key is the whole text of the secret.
+    /// HMAC-SHA256 in hexadecimal under this header's name; the key is the whole text of the
+    /// secret.
     pub const fn hex(name: &'a str) -> Self {
         Self::new(name, DigestText::Hex)
     }

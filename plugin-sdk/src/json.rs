@@ -78,8 +78,8 @@ impl<'a> Json<'a> {
     }
 }
 
-/// The string at the pointer, read without looking further than that: for `claim`, where a body that
-/// is no JSON, or no UTF-8, is no reason to refuse.
+/// The string at the pointer, read without looking further than that: for `claim`, where a body
+/// that is no JSON, or no UTF-8, is no reason to refuse.
 pub fn peek<'a>(body: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
     scan::unquoted(find(body, pointer)?.as_bytes())
 }

@@ -6,7 +6,8 @@
 use crate::claims::{KeyField, KeyFormat, KeyLookup, KeyPlace};
 
 impl KeyPlace {
-    /// Certificates in PEM below a URL that ends in `/`, or at this very URL, made out to a DNS name.
+    /// Certificates in PEM below a URL that ends in `/`, or at this very URL, made out to a DNS
+    /// name.
     pub fn certificate(url: &str, name: &str) -> Self {
         Self { url: url.to_owned(), format: KeyFormat::Certificate(name.to_owned()) }
     }

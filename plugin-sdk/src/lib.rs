@@ -2,12 +2,13 @@
 //!
 //! A plugin is a WebAssembly file that the operator drops into a directory. It is a **provider**,
 //! which says how one payment provider signs its requests and what they mean, a **handler**, which
-//! does the team's own work on events, or both. It runs in a fresh sandbox for every call: no files,
-//! no network, no clock, nothing kept in memory. What it needs it is given, what it wants it asks for.
+//! does the team's own work on events, or both. It runs in a fresh sandbox for every call: no
+//! files, no network, no clock, nothing kept in memory. What it needs it is given, what it wants it
+//! asks for.
 //!
 //! A panic ends the call, and its text, file and line become the reason of what failed. A plugin
-//! for WASI, which need not be written in Rust, sees the time of the call as its clock, and gets the
-//! same randomness when a call is repeated; what it prints goes to its [`log`].
+//! for WASI, which need not be written in Rust, sees the time of the call as its clock, and gets
+//! the same randomness when a call is repeated; what it prints goes to its [`log`].
 //!
 //! # A provider
 //!
@@ -64,8 +65,8 @@
 //! # assert_eq!(events[0].type_, "github.issues.opened");
 //! ```
 //!
-//! Where the proof stands is said once: [`HeaderMac`] for a digest in a header, [`TimedMac`] for one
-//! with the time beside it, [`StampedMac`] for one with the time in a header of its own,
+//! Where the proof stands is said once: [`HeaderMac`] for a digest in a header, [`TimedMac`] for
+//! one with the time beside it, [`StampedMac`] for one with the time in a header of its own,
 //! [`HeaderToken`] for a secret that is sent along, and [`Evidence`] for all others. What an object
 //! says is read off its [`Members`], what the operator says off a type that is [`Configured`].
 //!
@@ -73,35 +74,36 @@
 //! - **Sign what is signed.** Put into the evidence's message exactly the bytes that the provider
 //!   signed; [`Piece::Body`] stands for the body as it arrived. Take the pieces out of the request,
 //!   never out of what you made of it.
-//! - **Refuse what is missing or doubtful.** [`Request::the_header`] refuses a signature header that
-//!   is there twice. Offer no weaker proof where the stronger one is missing.
-//! - **`claim` is on the way in.** A payment gateway waits for it: [`json::peek`] at the event's id,
-//!   and leave the rest to `parse`. The ids are how duplicates are told.
+//! - **Refuse what is missing or doubtful.** [`Request::the_header`] refuses a signature header
+//!   that is there twice. Offer no weaker proof where the stronger one is missing.
+//! - **`claim` is on the way in.** A payment gateway waits for it: [`json::peek`] at the event's
+//!   id, and leave the rest to `parse`. The ids are how duplicates are told.
 //! - **Canonical types** let handlers work for any provider: `payment.created`, `.authorized`,
 //!   `.succeeded`, `.failed`, `.canceled`; `refund.initiated`, `.succeeded`, `.failed`;
 //!   `dispute.opened`, `.won`, `.lost`; `subscription.created`, `.updated`, `.canceled`;
 //!   `invoice.paid`, `.failed`; `payout.*`, `customer.*`, `account.*`, `transaction.*`, `card.*`,
 //!   `fraud.alert`. What has no canonical name keeps the provider's own under the provider's name.
 //!   One fact is one canonical event: if a provider tells it twice, map one of them.
-//! - **Whose, how real, for which order** is said under the same names by every provider: the labels
-//!   `account`, `livemode` (`true` or `false`) and `reference`, wherever the provider says so.
-//! - **Money** is exact: [`Members::minor`] and [`Members::major`] work on digits. What can't be read
-//!   exactly is left out and never guessed.
+//! - **Whose, how real, for which order** is said under the same names by every provider: the
+//!   labels `account`, `livemode` (`true` or `false`) and `reference`, wherever the provider says
+//!   so.
+//! - **Money** is exact: [`Members::minor`] and [`Members::major`] work on digits. What can't be
+//!   read exactly is left out and never guessed.
 //! - **A genuine request is an event.** What the provider left out, or called by a name that nobody
 //!   knows, is left out or keeps that name ([`event_type`] takes any); a failure is for what is no
 //!   request of the provider's.
 //! - **Nothing is lost.** The data is the object; what stands around it and the event does not say
 //!   goes into it as its [`Envelope`].
-//! - **A provider that asks** whether the endpoint is ours gets a [`Handshake`]: nothing is stored, and
-//!   what has to be digested with the secret is digested by the gateway.
+//! - **A provider that asks** whether the endpoint is ours gets a [`Handshake`]: nothing is stored,
+//!   and what has to be digested with the secret is digested by the gateway.
 //! - **An answer that is read.** Most providers look at the status alone. Where the body matters,
 //!   say it for all requests ([`ProviderInfo::with_reply`]) or for this one
 //!   ([`Claims::with_reply`]).
-//! - **A key out there?** A request that names its public key has it fetched ([`KeyLookup`]), from the
-//!   places that `describe` declares.
-//! - **No event id?** [`Request::event_id`] makes one of the whole body. If you leave something out of
-//!   what makes an id ([`id::derived`]), two events that differ in nothing else are one, and the second
-//!   is lost: leave out only what tells a retry from its first try.
+//! - **A key out there?** A request that names its public key has it fetched ([`KeyLookup`]), from
+//!   the places that `describe` declares.
+//! - **No event id?** [`Request::event_id`] makes one of the whole body. If you leave something out
+//!   of what makes an id ([`id::derived`]), two events that differ in nothing else are one, and the
+//!   second is lost: leave out only what tells a retry from its first try.
 //!
 //! # A handler
 //!
@@ -228,8 +230,8 @@ macro_rules! export {
     };
 }
 
-/// The tests that every provider must pass, of a [`testing::Suite`]: its samples, its vectors, those that
-/// implementations share, and what must hold of any request.
+/// The tests that every provider must pass, of a [`testing::Suite`]: its samples, its vectors,
+/// those that implementations share, and what must hold of any request.
 #[cfg(all(not(target_family = "wasm"), feature = "testing"))]
 #[macro_export]
 macro_rules! provider_tests {

@@ -11,12 +11,13 @@ use crate::log;
 
 pub use crate::bindings::provider::hookgate::plugin::types::Money;
 
-/// Most bytes of an amount as it is written; nobody has more, and zeros are filled in up to its length.
+/// Most bytes of an amount as it is written; nobody has more, and zeros are filled in up to its
+/// length.
 const AMOUNT_BYTES_MAX: usize = 255;
 
 impl Money {
-    /// From an integer of the currency's minor units, as text: `1099` and `usd` are `10.99 USD`. The
-    /// decimals are those of ISO 4217.
+    /// From an integer of the currency's minor units, as text: `1099` and `usd` are `10.99 USD`.
+    /// The decimals are those of ISO 4217.
     pub fn from_minor(units: &str, currency: &str) -> Result<Self, InvalidMoney> {
         Self::from_minor_with(decimals(currency), units, currency)
     }
@@ -95,8 +96,9 @@ pub fn decimals(currency: &str) -> usize {
     }
 }
 
-/// The amount, or none where it can't be read exactly, with a warning in the operator's log: an event
-/// without money is delivered, and its data has what the provider wrote; a guess would be believed.
+/// The amount, or none where it can't be read exactly, with a warning in the operator's log: an
+/// event without money is delivered, and its data has what the provider wrote; a guess would be
+/// believed.
 pub fn known_money(read: Result<Money, InvalidMoney>) -> Option<Money> {
     read.inspect_err(|error| log::warn(&format!("an event has no money: {error}"))).ok()
 }

@@ -34,7 +34,8 @@ pub trait Provider {
 
     /// For `hookgate send`: the request as the provider would send it, replacing what signatures it
     /// carries. Asked first without digests, for a request that [`Provider::claim`] can read, then
-    /// with one digest for every piece of evidence in it: of a token, with a text that stands for it.
+    /// with one digest for every piece of evidence in it: of a token, with a text that stands for
+    /// it.
     fn sign(
         _request: Request,
         _signed_at: Timestamp,

@@ -1,6 +1,7 @@
 //! A request as the gateway received it.
 //!
-//! Header names are compared without regard to case; values are as they arrived, nothing is trimmed.
+//! Header names are compared without regard to case; values are as they arrived, nothing is
+//! trimmed.
 
 use crate::claims::Refusal;
 use crate::event::Timestamp;
@@ -61,8 +62,8 @@ impl Request {
         Ok(value)
     }
 
-    /// The one value of a header that says in seconds when the request was signed: as it is written,
-    /// which is what was signed, and the time.
+    /// The one value of a header that says in seconds when the request was signed: as it is
+    /// written, which is what was signed, and the time.
     pub fn the_time(&self, name: &str) -> Result<(&str, Timestamp), Refusal> {
         let written = self.the_header(name)?;
         let at = time::from_unix(written);

@@ -14,8 +14,8 @@ pub fn text() -> String {
     door::get()
 }
 
-/// Settings as a type of the plugin's own, whose `deny_unknown_fields` turns a misspelt name into an
-/// error that the operator sees at once.
+/// Settings as a type of the plugin's own, whose `deny_unknown_fields` turns a misspelt name into
+/// an error that the operator sees at once.
 ///
 /// ```
 /// use hookgate_sdk::Configured;

@@ -1,7 +1,7 @@
 //! A digest in one header over a time in another and the body: `v0:{time}:{body}`.
 //!
-//! The time is signed as it is written, whatever it means; one that is no time is refused. For a time
-//! that stands beside the digest in one header there is [`TimedMac`](crate::TimedMac).
+//! The time is signed as it is written, whatever it means; one that is no time is refused. For a
+//! time that stands beside the digest in one header there is [`TimedMac`](crate::TimedMac).
 
 use crate::claims::{Claims, Piece, Refusal};
 use crate::event::Timestamp;
@@ -39,8 +39,8 @@ enum Unit {
 }
 
 impl<'a> StampedMac<'a> {
-    /// This digest over the time, in seconds, in the header named `time`, and the body, with nothing
-    /// between them.
+    /// This digest over the time, in seconds, in the header named `time`, and the body, with
+    /// nothing between them.
     pub const fn new(digest: HeaderMac<'a>, time: &'a str) -> Self {
         Self { digest, time, unit: Unit::Seconds, lead: "", joint: "" }
     }
@@ -63,8 +63,8 @@ impl<'a> StampedMac<'a> {
         Self { unit: Unit::Milliseconds, ..self }
     }
 
-    /// What the request claims. Refuses a header of the two that is missing, is there twice, or holds
-    /// no time or no digest.
+    /// What the request claims. Refuses a header of the two that is missing, is there twice, or
+    /// holds no time or no digest.
     pub fn claim(
         &self,
         request: &Request,

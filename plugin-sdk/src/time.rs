@@ -1,7 +1,7 @@
 //! Times as providers write them.
 //!
-//! Milliseconds since 1970 in UTC, up to the end of the year 9999. What is outside or malformed is no
-//! time; there is no clock in here, for a plugin needs none.
+//! Milliseconds since 1970 in UTC, up to the end of the year 9999. What is outside or malformed is
+//! no time; there is no clock in here, for a plugin needs none.
 
 use crate::event::Timestamp;
 

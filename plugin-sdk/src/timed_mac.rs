@@ -1,7 +1,7 @@
 //! A header of parts, among them the signing time: `t=1700000000,v1=<hex>,v1=<hex>`.
 //!
-//! There is a digest for every active secret while one is rolled. Other parts, and values that can't
-//! be a digest, are passed over, as the providers' own libraries do.
+//! There is a digest for every active secret while one is rolled. Other parts, and values that
+//! can't be a digest, are passed over, as the providers' own libraries do.
 
 use crate::claims::{Claims, Evidence, KeyEncoding, Piece, Refusal};
 use crate::event::Timestamp;
@@ -12,8 +12,8 @@ use crate::{hex, time};
 /// Bytes of HMAC-SHA256.
 const DIGEST_BYTES: usize = 32;
 
-/// A header that carries HMAC-SHA256 in hexadecimal over `{time}{joint}{body}`; the key is the whole
-/// text of the secret.
+/// A header that carries HMAC-SHA256 in hexadecimal over `{time}{joint}{body}`; the key is the
+/// whole text of the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedMac<'a> {
     /// The header's name.

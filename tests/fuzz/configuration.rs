@@ -1,8 +1,8 @@
-//! Configurations that nobody would write: each is taken or refused, soon, and no error repeats a secret
-//! that stands in it, wherever it came to stand.
+//! Configurations that nobody would write: each is taken or refused, soon, and no error repeats a
+//! secret that stands in it, wherever it came to stand.
 //!
-//! `HOOKGATE_FUZZ_CONFIG` says how many, `HOOKGATE_FUZZ_FROM` at which number to begin: a number and
-//! the seed make a configuration again.
+//! `HOOKGATE_FUZZ_CONFIG` says how many, `HOOKGATE_FUZZ_FROM` at which number to begin: a number
+//! and the seed make a configuration again.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

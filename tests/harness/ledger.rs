@@ -111,7 +111,8 @@ impl Ledger {
         (ledger, receiver, setup)
     }
 
-    /// Waits until all is done, and fails if anything that was answered is lost or took place twice.
+    /// Waits until all is done, and fails if anything that was answered is lost or took place
+    /// twice.
     pub(crate) async fn check(&self, gateway: &Process) {
         gateway.settle().await;
         gateway.each_event(|event| self.stored(event)).await;

@@ -1,5 +1,5 @@
-//! A provider as its tests see it: the plugin, what is recorded of it, and a source that is set up as a
-//! recording says.
+//! A provider as its tests see it: the plugin, what is recorded of it, and a source that is set up
+//! as a recording says.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -15,8 +15,8 @@ pub(crate) fn providers() -> Vec<String> {
     names
 }
 
-/// The files of a provider's recordings: beside it, and in a folder that may be given, where those that
-/// ask whether an endpoint is ours are in one file for all.
+/// The files of a provider's recordings: beside it, and in a folder that may be given, where those
+/// that ask whether an endpoint is ours are in one file for all.
 pub(crate) fn recordings(provider: &str) -> Vec<PathBuf> {
     let own = plugins().join(provider);
     let mut files = vec![own.join("vectors.json"), own.join("challenges.json")];

@@ -1,7 +1,7 @@
 //! What must become of everything, in a few lines: no store, no wasm, no sockets.
 //!
-//! Time goes in ticks. A delay is rounded up to them, jitter and all, so that the model knows exactly
-//! what is due: no delay of the gateway may lie on a tick.
+//! Time goes in ticks. A delay is rounded up to them, jitter and all, so that the model knows
+//! exactly what is due: no delay of the gateway may lie on a tick.
 
 use std::collections::{BTreeMap, VecDeque};
 

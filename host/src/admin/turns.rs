@@ -1,4 +1,5 @@
-//! How many may ask at a time, so that `/healthz`, `/readyz` and `/metrics` always find a connection.
+//! How many may ask at a time, so that `/healthz`, `/readyz` and `/metrics` always find a
+//! connection.
 //!
 //! Everything else has half of the port's connections, and what may wait for long has a quarter of
 //! those and a time. Never judges a request.
@@ -39,8 +40,8 @@ impl Turns {
         Self { asking, waiting, wait_max: WAIT_MAX }
     }
 
-    /// Waits for what may take long. After a minute, and where as many wait as may, the answer is that
-    /// it is `not_yet`, with 503.
+    /// Waits for what may take long. After a minute, and where as many wait as may, the answer is
+    /// that it is `not_yet`, with 503.
     pub(super) async fn wait<T>(
         &self,
         what: impl Future<Output = T>,

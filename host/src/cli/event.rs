@@ -24,15 +24,17 @@ pub(super) enum Command {
         #[command(flatten)]
         at: At,
     },
-    /// Show one event with its receipt, runs, deliveries and attempts; or one receipt, run or delivery
+    /// Show one event with its receipt, runs, deliveries and attempts; or one receipt, run or
+    /// delivery
     Show {
         /// evt_..., rcp_..., run_... or dlv_...
         id: String,
         #[command(flatten)]
         at: At,
     },
-    /// Run or deliver again, oldest first: by id (evt_, rcp_, run_, dlv_), or everything that a filter
-    /// matches. What waits for another try is tried now; with --state, only what is in that state
+    /// Run or deliver again, oldest first: by id (evt_, rcp_, run_, dlv_), or everything that a
+    /// filter matches. What waits for another try is tried now; with --state, only what is in that
+    /// state
     Replay {
         ids: Vec<String>,
         #[command(flatten)]

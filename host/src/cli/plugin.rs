@@ -35,8 +35,8 @@ pub(super) enum Command {
         /// Files of recorded requests
         #[arg(required = true)]
         vectors: Vec<PathBuf>,
-        /// The settings that the plugin gets, as JSON, where a request has none recorded; if none are
-        /// given, those that the plugin's file brings for trying it
+        /// The settings that the plugin gets, as JSON, where a request has none recorded; if none
+        /// are given, those that the plugin's file brings for trying it
         #[arg(long, value_parser = object)]
         settings: Option<Map<String, Value>>,
     },

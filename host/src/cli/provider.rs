@@ -1,7 +1,7 @@
 //! `hookgate provider list`: which providers there are, how each signs, and what it sends.
 //!
-//! Reads plugin files, as they are built or as a configuration names them. With `--markdown` it is the
-//! table in `plugins/README.md`.
+//! Reads plugin files, as they are built or as a configuration names them. With `--markdown` it is
+//! the table in `plugins/README.md`.
 
 use std::path::{Path, PathBuf};
 

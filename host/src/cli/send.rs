@@ -24,7 +24,8 @@ use crate::plugin::{About, Host, Plugin, Sample};
 pub(super) struct Send {
     /// The source, as the configuration names it
     source: Name,
-    /// A sample of the plugin's, by name, or a file whose bytes are the body; the first sample if none
+    /// A sample of the plugin's, by name, or a file whose bytes are the body; the first sample if
+    /// none
     payload: Option<String>,
     /// Send a sample with the event ids that it was recorded with: the second time, they are known
     #[arg(long)]

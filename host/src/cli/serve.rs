@@ -52,16 +52,16 @@ pub(super) fn seams() -> anyhow::Result<Seams> {
     Ok(Seams { clock: Clock::System, compiler, compiled: None, keys: None, redaction })
 }
 
-/// Where a limit on the size of files is reached, the write fails, as on a full disk; the signal that
-/// comes with it would end the process.
+/// Where a limit on the size of files is reached, the write fails, as on a full disk; the signal
+/// that comes with it would end the process.
 fn outlast_a_full_disk() -> anyhow::Result<()> {
     let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
     // Once it was listened for, it never ends the process, also when nobody listens any more.
     signal(too_large).map(drop).context("failed to listen for SIGXFSZ")
 }
 
-/// Each connection takes a descriptor, also one to an endpoint that hangs. The usual limit of 1,024 is
-/// for programs that can't deal with more, and may be raised by anybody up to the hard one.
+/// Each connection takes a descriptor, also one to an endpoint that hangs. The usual limit of 1,024
+/// is for programs that can't deal with more, and may be raised by anybody up to the hard one.
 fn use_all_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };

@@ -1,8 +1,8 @@
 //! Posts as a payment provider would, with a source's own secret.
 //!
 //! For developers and tests (`hookgate send`, the demo): the provider plugin says where its
-//! signature belongs, the host makes it. Where the secret itself is sent along the plugin places a mark,
-//! and never sees what the host puts there. The gateway itself never signs what comes in.
+//! signature belongs, the host makes it. Where the secret itself is sent along the plugin places a
+//! mark, and never sees what the host puts there. The gateway itself never signs what comes in.
 
 use std::sync::Arc;
 

@@ -1,10 +1,11 @@
 //! `hookgate plugin test`: recorded requests, each with whether it is genuine.
 //!
 //! They go through the plugin's real claims in wasm, the host's real verification and the plugin's
-//! real parse, at the time that the recording names; keys that were recorded stand in for those that
-//! the gateway would fetch. A line each; any mismatch is an error.
+//! real parse, at the time that the recording names; keys that were recorded stand in for those
+//! that the gateway would fetch. A line each; any mismatch is an error.
 
 mod challenge;
+mod receiver;
 mod recorded;
 
 use std::path::PathBuf;
@@ -86,7 +87,7 @@ async fn see(
     settings: &Map<String, Value>,
 ) -> anyhow::Result<Seen> {
     let request = Arc::new(vector.request()?);
-    let settings = &recorded::text(vector.settings(settings));
+    let settings = &receiver::text(vector.settings(settings));
     let claims = match host.claims(plugin, settings, plugin.name(), &request).await {
         Ok(Ok(claims)) => claims,
         Ok(Err(refusal)) => return Ok(Seen::Refused(refusal.reason)),

@@ -1,7 +1,8 @@
 //! The file as TOML, read key by key.
 //!
 //! Every flaw is collected with its place, so that one look finds all of them. No text here holds a
-//! value of the file, for any value may be a secret in the wrong place: only keys, kinds and places.
+//! value of the file, for any value may be a secret in the wrong place: only keys, kinds and
+//! places.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! The configuration file as it is written, and how it becomes a [`Config`].
 //!
-//! Each table is read whole, whatever is wrong with it or with others. Only one without any flaw gives
-//! a configuration.
+//! Each table is read whole, whatever is wrong with it or with others. Only one without any flaw
+//! gives a configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

@@ -15,8 +15,8 @@ use crate::plugin::Threads;
 /// So that one is always left when a source or handler has the others.
 const THREADS: RangeInclusive<usize> = Threads::LEAST..=Threads::MOST;
 
-/// What a plugin needs of memory for itself, and how many times as much as a body has: for the body, for
-/// the data of its events, and for what it computes with.
+/// What a plugin needs of memory for itself, and how many times as much as a body has: for the
+/// body, for the data of its events, and for what it computes with.
 const MEMORY_BYTES_MIN: usize = 4 << 20;
 const MEMORY_FOR_A_BODY: usize = 3;
 
@@ -25,16 +25,16 @@ const MEMORY_FOR_A_BODY: usize = 3;
 pub struct Limits {
     /// Largest request body, in bytes: 413 beyond it.
     pub body_bytes: usize,
-    /// Connections to the public port at a time. In a full table those that keep the gateway waiting
-    /// make room; where all are at work, more wait.
+    /// Connections to the public port at a time. In a full table those that keep the gateway
+    /// waiting make room; where all are at work, more wait.
     pub connections: usize,
     /// Of these, how many one address may have: half of them if left out. A proxy in front of the
     /// gateway is one address: if that is on another machine, set this to `connections`.
     pub connections_per_address: Option<usize>,
     stall: Duration,
     idle: Duration,
-    /// What is held of all bodies until their requests are answered, in bytes: 503 beyond it, for the
-    /// bodies first that have been on their way for the longest with the most.
+    /// What is held of all bodies until their requests are answered, in bytes: 503 beyond it, for
+    /// the bodies first that have been on their way for the longest with the most.
     pub held_bytes: usize,
     /// Of these, how many one source may have: 429 beyond it.
     pub held_bytes_per_source: usize,
@@ -44,15 +44,15 @@ pub struct Limits {
     pub requests_per_source: usize,
     /// Receipts waiting to be written: 503 beyond it.
     pub queue: usize,
-    /// Parses at a time. Zero is a maintenance switch: receipts are accepted and kept, and nothing is
-    /// parsed, run or delivered of them until the gateway starts with more.
+    /// Parses at a time. Zero is a maintenance switch: receipts are accepted and kept, and nothing
+    /// is parsed, run or delivered of them until the gateway starts with more.
     pub parses: usize,
     /// Runs at a time.
     pub runs: usize,
     /// Of these, how many one handler may have.
     pub runs_per_handler: usize,
-    /// Attempts to deliver at a time, over all endpoints; one whose body is large counts as several,
-    /// one for each 64 KiB. Endpoints that do not answer have half of them at most.
+    /// Attempts to deliver at a time, over all endpoints; one whose body is large counts as
+    /// several, one for each 64 KiB. Endpoints that do not answer have half of them at most.
     pub deliveries: usize,
     /// Threads that read claims; for slow sources, and as a reserve, there are more.
     pub claims_threads: usize,
@@ -162,8 +162,8 @@ impl Limits {
         }
     }
 
-    /// The largest body, and the memory that must do for it: what is accepted and then can't be parsed
-    /// would only be a dead letter.
+    /// The largest body, and the memory that must do for it: what is accepted and then can't be
+    /// parsed would only be a dead letter.
     fn sizes(table: &mut Table<'_>) -> (usize, usize) {
         let default = Self::default();
         let keys = ["body_bytes", "plugin_memory_bytes"].map(|key| table.take(key));

@@ -1,7 +1,7 @@
 //! What a value of the file may be, and within which bounds.
 //!
-//! Each reader notes what is wrong where the value stands, names the bounds, and gives nothing then.
-//! None repeats the value.
+//! Each reader notes what is wrong where the value stands, names the bounds, and gives nothing
+//! then. None repeats the value.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;

@@ -103,7 +103,8 @@ impl Pace {
         is_news
     }
 
-    /// An attempt has ended. `bytes` is how large its body was, `jitter` is 0 to 1, chosen at random.
+    /// An attempt has ended. `bytes` is how large its body was, `jitter` is 0 to 1, chosen at
+    /// random.
     pub(super) fn end(
         &mut self,
         ticket: Ticket,

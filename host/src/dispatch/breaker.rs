@@ -1,10 +1,10 @@
 //! What breaks again and again is paused, and tried one at a time until it works.
 //!
-//! For the parses of a source and the runs of a handler: a call that spins costs a core for its whole
-//! deadline, and the next one would spin as well. While a source or handler is paused nothing of it
-//! is claimed: its work stays in the store, where it was, and no try is used up. After the pause one
-//! is tried; if that breaks too, the next pause is longer. One call that returns, with whatever
-//! answer, ends it, and so does another version of the plugin.
+//! For the parses of a source and the runs of a handler: a call that spins costs a core for its
+//! whole deadline, and the next one would spin as well. While a source or handler is paused nothing
+//! of it is claimed: its work stays in the store, where it was, and no try is used up. After the
+//! pause one is tried; if that breaks too, the next pause is longer. One call that returns, with
+//! whatever answer, ends it, and so does another version of the plugin.
 //!
 //! Claims have none. Whoever knows the URL of a source can post a body that its plugin is slow to
 //! read; a breaker would turn that into a refusal of the source's genuine requests, which is more
@@ -94,8 +94,8 @@ struct Pause {
 }
 
 impl Pause {
-    /// Whether it is not over. One that ends later than any pause lasts is from before the clock was
-    /// set back.
+    /// Whether it is not over. One that ends later than any pause lasts is from before the clock
+    /// was set back.
     fn lasts(self, now: Timestamp) -> bool {
         now < self.until && self.until.since(now) <= PAUSE_MAX
     }

@@ -33,7 +33,8 @@ pub(crate) struct Parses {
 
 impl Parses {
     pub(crate) fn new(dispatch: Arc<Dispatch>) -> Self {
-        // As many as there are threads: one of them waits, so that none is ever idle for want of it.
+        // As many as there are threads: one of them waits, so that none is ever idle for want of
+        // it.
         let order = Arc::new(Order::new(dispatch.host.threads().parse));
         Self { dispatch, order }
     }

@@ -141,7 +141,8 @@ impl Resolver {
         Self { shared: Arc::new(Shared { look_up, bounds, state }) }
     }
 
-    /// The addresses that the name stands for: what is known of it, or a look-up that is waited for.
+    /// The addresses that the name stands for: what is known of it, or a look-up that is waited
+    /// for.
     pub(super) async fn resolve(&self, name: &str) -> Result<Addresses, NameError> {
         let deadline = tokio::time::Instant::now() + self.shared.bounds.wait;
         loop {

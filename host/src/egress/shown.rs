@@ -1,7 +1,7 @@
 //! A URL as it may be shown: in errors, in what commands print, in the log.
 //!
-//! Credentials lie in the user part of a URL, in its query, and in long random parts of its path, as
-//! in the webhooks of chat services. Pure; never changes where anything is sent.
+//! Credentials lie in the user part of a URL, in its query, and in long random parts of its path,
+//! as in the webhooks of chat services. Pure; never changes where anything is sent.
 
 use url::Url;
 

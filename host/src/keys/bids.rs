@@ -1,14 +1,15 @@
 //! The keys that were asked for in vain, and how often each was.
 //!
-//! A provider names the same key in everything that it sends, and sends it again when it is refused; a
-//! forger who wants to use up the look-ups has to name others all the time. So what is asked for most
-//! often is looked up next, and of two it is the genuine key in the end. Never looks anything up.
+//! A provider names the same key in everything that it sends, and sends it again when it is
+//! refused; a forger who wants to use up the look-ups has to name others all the time. So what is
+//! asked for most often is looked up next, and of two it is the genuine key in the end. Never looks
+//! anything up.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use super::cache::Wanted;
+use super::wanted::Wanted;
 use crate::event::Timestamp;
 
 /// Most keys that are remembered.
@@ -30,8 +31,8 @@ struct Bid {
 }
 
 impl Bids {
-    /// Counts that a key was asked for in vain, and says whether it is the next to be looked up: one
-    /// that was asked for before, and none more often.
+    /// Counts that a key was asked for in vain, and says whether it is the next to be looked up:
+    /// one that was asked for before, and none more often.
     pub(super) fn bid(&mut self, wanted: &Wanted, now: Timestamp) -> bool {
         let key = self.hasher.hash_one(wanted);
         if self.bids.len() >= REMEMBERED_MAX && !self.bids.contains_key(&key) {

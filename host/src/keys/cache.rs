@@ -1,9 +1,10 @@
 //! The keys of one source that are kept, and how many more may be fetched.
 //!
-//! A flood of made-up names must neither push out a key that is in use, nor use up the look-ups with
-//! which known keys are refreshed, nor reach the provider, nor hold up a new key for ever: so there are
-//! look-ups for keys that are known, for others, and a few for those that are asked for again and
-//! again. So many names are remembered, those without a key being forgotten first. Never fetches.
+//! A flood of made-up names must neither push out a key that is in use, nor use up the look-ups
+//! with which known keys are refreshed, nor reach the provider, nor hold up a new key for ever: so
+//! there are look-ups for keys that are known, for others, and a few for those that are asked for
+//! again and again. So many names are remembered, those without a key being forgotten first. Never
+//! fetches.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,8 +15,8 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 use super::bids::Bids;
 use super::budget::Budget;
 use super::certificate::Trust;
+use super::wanted::Wanted;
 use super::{Key, KeyError};
-use crate::claims::{KeyFormat, KeyLookup};
 use crate::event::Timestamp;
 
 /// Most look-ups at once of keys that were never seen; then one a second.
@@ -46,13 +47,6 @@ const TRUST_KEPT: Duration = Duration::from_secs(60);
 const ABSENCE_KEPT: Duration = Duration::from_secs(60);
 /// A look-up that failed is not tried again for so long.
 const FAILURE_KEPT: Duration = Duration::from_secs(5);
-
-/// What is looked up, and what it must come as.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Wanted {
-    pub(super) lookup: KeyLookup,
-    pub(super) format: KeyFormat,
-}
 
 /// How a look-up ended, and when.
 #[derive(Debug)]
@@ -210,6 +204,7 @@ fn least_worth(entries: &BTreeMap<Wanted, Entry>) -> Option<Wanted> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::claims::{KeyFormat, KeyLookup};
 
     pub(in super::super) fn wanted(number: usize) -> Wanted {
         let url = format!("https://keys.example/{number}").parse().unwrap();

@@ -1,7 +1,7 @@
 //! A public key in a certificate, and who vouches for it.
 //!
-//! The same roots and the same checks as for TLS, at a time that is given. Knows no provider: the name
-//! that a certificate must be made out to is the plugin's to declare.
+//! The same roots and the same checks as for TLS, at a time that is given. Knows no provider: the
+//! name that a certificate must be made out to is the plugin's to declare.
 
 use std::fmt;
 use std::sync::Arc;

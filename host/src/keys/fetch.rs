@@ -1,9 +1,9 @@
 //! Keys at their places: asked for once, checked, and kept on the source's cache.
 //!
-//! Knows what was allowed by then. A key that is known is asked for again before its time is over, and
-//! counts for a while longer where its server is out of reach; where the server says that it is gone,
-//! it is gone at once. Never takes an answer for a key that it did not check, and never trusts a
-//! certificate for longer than it was checked.
+//! Knows what was allowed by then. A key that is known is asked for again before its time is over,
+//! and counts for a while longer where its server is out of reach; where the server says that it is
+//! gone, it is gone at once. Never takes an answer for a key that it did not check, and never
+//! trusts a certificate for longer than it was checked.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +14,9 @@ use tokio::sync::{OwnedMutexGuard, Semaphore};
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use super::cache::{Entered, Entry, Kept, KeyCache, Wanted, Worth};
+use super::cache::{Entered, Entry, Kept, KeyCache, Worth};
 use super::certificate::{Chain, Trust};
+use super::wanted::Wanted;
 use super::{Key, KeyError, host, jwk};
 use crate::claims::{KeyField, KeyFormat};
 use crate::clock::Clock;
@@ -115,7 +116,8 @@ impl Fetcher {
         entry.insert(Kept::new(found, now)).found.clone()
     }
 
-    /// Asks again for a key that is known. Where no answer can be had, the known one still `counts`.
+    /// Asks again for a key that is known. Where no answer can be had, the known one still
+    /// `counts`.
     async fn find_known(
         &self,
         cache: &KeyCache,

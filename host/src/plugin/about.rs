@@ -1,8 +1,8 @@
-//! What a plugin file says of itself beside its code: samples of what its provider sends, settings to
-//! try it with, and what there is to say of it for people.
+//! What a plugin file says of itself beside its code: samples of what its provider sends, settings
+//! to try it with, and what there is to say of it for people.
 //!
-//! `hookgate plugin build` puts it into a custom section, as JSON; the command line reads it, and the
-//! gateway to say which secrets can't be keys. Nothing in it can change what the gateway does.
+//! `hookgate plugin build` puts it into a custom section, as JSON; the command line reads it, and
+//! the gateway to say which secrets can't be keys. Nothing in it can change what the gateway does.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wasmparser::{Parser, Payload};
 
-use super::wasm::FILE_BYTES_MAX;
+use super::engine::FILE_BYTES_MAX;
 use crate::regular_file;
 
 const SECTION: &str = "hookgate:about";

@@ -47,8 +47,8 @@ pub struct Built {
 }
 
 impl Built {
-    /// Puts it into a folder as `<stem>.wasm`, in the place of what is there, and gives the path. To
-    /// be called once [`super::Host::load`] has found it good.
+    /// Puts it into a folder as `<stem>.wasm`, in the place of what is there, and gives the path.
+    /// To be called once [`super::Host::load`] has found it good.
     pub fn publish(&self, out_dir: &Path) -> Result<PathBuf, BuildError> {
         let path = out_dir.join(format!("{}.wasm", self.stem));
         let published = publish(&self.wasm, out_dir, &path);
@@ -143,8 +143,8 @@ pub enum BuildError {
     },
 }
 
-/// Builds the plugin crate in `crate_dir`, which gives it its name. Blocks until it is built; whether
-/// it keeps the contract is for [`super::Host::load`] to say.
+/// Builds the plugin crate in `crate_dir`, which gives it its name. Blocks until it is built;
+/// whether it keeps the contract is for [`super::Host::load`] to say.
 pub fn build(crate_dir: &Path) -> Result<Built, BuildError> {
     let package = Package::read(crate_dir)?;
     let toolchain = match env::var(TOOLCHAIN_VARIABLE) {

@@ -24,6 +24,10 @@ const FILES_MAX: usize = 512;
 const NOTE_BYTES_MAX: usize = 4 << 10;
 const CODE: &str = "cwasm";
 const NOTE: &str = "broke";
+const DIGEST: &str = "sha256";
+const DIGEST_BYTES: usize = 32;
+/// As large as the compiling process may make it.
+const CODE_BYTES_MAX: usize = 1 << 30;
 
 /// A private folder.
 #[derive(Debug)]
@@ -48,6 +52,23 @@ impl Cache {
     /// Where the compiled code of a plugin file lies, if it does.
     pub(super) fn code(&self, engine: &Engine, wasm: &[u8]) -> PathBuf {
         self.file(engine, wasm, env!("CARGO_PKG_VERSION"), CODE)
+    }
+
+    /// Whether compiled code is as it was written, under this name: to run anything else may do
+    /// anything. Without it the process would find out by crashing.
+    pub(super) fn is_whole(code: &Path) -> bool {
+        let digest = regular_file::read(&digest_file(code), DIGEST_BYTES);
+        let found = regular_file::read(code, CODE_BYTES_MAX);
+        matches!((digest, found), (Ok(digest), Ok(found)) if digest == digest_of(code, &found))
+    }
+
+    /// Remembers compiled code that was written to `part` and is to lie at `code`.
+    pub(super) fn keep_digest(part: &Path, code: &Path) -> io::Result<()> {
+        let folder = code.parent().unwrap_or(Path::new("."));
+        let mut digest = tempfile::NamedTempFile::new_in(folder)?;
+        digest.write_all(&digest_of(code, &fs::read(part)?))?;
+        digest.persist(digest_file(code)).map_err(|error| error.error)?;
+        Ok(())
     }
 
     /// Why this file broke the process that compiled it, if it did.
@@ -80,6 +101,8 @@ impl Cache {
             if let Err(error) = fs::remove_file(path) {
                 tracing::debug!(%error, file = %path.display(), "failed to remove compiled code");
             }
+            // A note has none.
+            drop(fs::remove_file(digest_file(path)));
         }
     }
 
@@ -87,8 +110,8 @@ impl Cache {
         self.file(engine, wasm, self.compiler, NOTE)
     }
 
-    /// Named by the file's bytes, by everything in the engine that decides how they are compiled, and
-    /// by what compiles.
+    /// Named by the file's bytes, by everything in the engine that decides how they are compiled,
+    /// and by what compiles.
     fn file(&self, engine: &Engine, wasm: &[u8], by: impl Hash, end: &str) -> PathBuf {
         let mut settings = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut settings);
@@ -96,6 +119,17 @@ impl Cache {
         let digest = hex::encode(Sha256::digest(wasm));
         self.folder.join(format!("{digest}-{:016x}.{end}", settings.finish()))
     }
+}
+
+/// Where the digest of compiled code lies.
+fn digest_file(code: &Path) -> PathBuf {
+    code.with_extension(DIGEST)
+}
+
+/// Of the code and of its name, so that no code stands in for other code.
+fn digest_of(code: &Path, bytes: &[u8]) -> Vec<u8> {
+    let name = code.file_name().unwrap_or_default().as_encoded_bytes();
+    Sha256::new().chain_update(name).chain_update(bytes).finalize().to_vec()
 }
 
 /// Says that a file was used just now.

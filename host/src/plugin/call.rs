@@ -1,8 +1,8 @@
 //! One call of a plugin: a fresh store, a fresh instance, a deadline, and out.
 //!
 //! Nothing outlives a call: what the guest left in memory is gone, and a trap poisons nothing. The
-//! calls here run on the pools' threads, in turn for each source or handler; what comes back has been
-//! checked against the contract.
+//! calls here run on the pools' threads, in turn for each source or handler; what comes back has
+//! been checked against the contract.
 
 use std::sync::{Arc, PoisonError};
 use std::thread;
@@ -13,6 +13,7 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 
 use super::bindings::exports::hookgate::plugin::{handler, provider};
+use super::call_error::{CallError, CallFailed};
 use super::context::Context;
 use super::convert::{self, Failure, HandleContext, YIELD_BYTES_MAX};
 use super::engine;
@@ -21,7 +22,7 @@ use super::occasion::Occasion;
 use super::outbox::{Grant, Outbox, StateReader};
 use super::pool::PoolError;
 use super::trap::{self, Ran};
-use super::violation::{TEXT_BYTES_MAX, Violation, shortened};
+use super::violation::{TEXT_BYTES_MAX, shortened};
 use super::wasi::Wasi;
 use super::{Host, Plugin, Role};
 use crate::claims::{Claims, Refusal};
@@ -31,72 +32,6 @@ use crate::ids::Name;
 
 /// Most handles that a guest may hold at once.
 const HANDLES_MAX: usize = 1_000;
-
-/// Why a call has no answer of the plugin's.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// The plugin broke down.
-    #[error("the plugin {reason}")]
-    Trap {
-        /// What it did: `panicked at src/lib.rs:15:114: ...`, with the text of the panic, or
-        /// `trapped: ...`, with what happened, what it said last, and in which functions.
-        reason: String,
-    },
-    /// It took too long.
-    #[error("the plugin did not return within {} ms", limit.as_millis())]
-    Deadline {
-        /// How long it had.
-        limit: Duration,
-    },
-    /// It wanted too much memory.
-    #[error("the plugin wanted more than {limit} bytes of memory")]
-    Memory {
-        /// How many it may have.
-        limit: usize,
-    },
-    /// It said what the contract does not allow.
-    #[error("the plugin broke the contract: {0}")]
-    Violation(#[source] Violation),
-    /// It was not called: everything is taken. Nobody's fault, and passing.
-    #[error("the plugin was not called: all threads are taken and the queue is full")]
-    Busy,
-    /// The host failed. Not the plugin's fault, and perhaps passing.
-    #[error("the host failed the plugin: {0}")]
-    Host(String),
-    /// The host's own code panicked over what the plugin gave it, or over what it asked for.
-    #[error("the host panicked in a call of the plugin: {words}")]
-    Panicked {
-        /// What the panic said.
-        words: String,
-    },
-}
-
-/// A call without an answer, and what the plugin wrote before.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}")]
-pub struct CallFailed {
-    /// Why.
-    pub error: CallError,
-    /// What it wrote.
-    pub log: Vec<LogLine>,
-}
-
-impl From<PoolError> for CallError {
-    fn from(error: PoolError) -> Self {
-        match error {
-            PoolError::Busy => Self::Busy,
-            PoolError::Panicked(words) => {
-                Self::Panicked { words: shortened(&words, TEXT_BYTES_MAX) }
-            }
-        }
-    }
-}
-
-impl From<PoolError> for CallFailed {
-    fn from(error: PoolError) -> Self {
-        Self { error: error.into(), log: Vec::new() }
-    }
-}
 
 /// What a provider made of a receipt.
 #[derive(Debug)]

@@ -1,20 +1,19 @@
 //! From the bytes of a plugin file to native code.
 //!
-//! Decoding and compiling are what a plugin's bytes can make slow, huge, recursive or panic, so both
-//! happen in a child process with limits of its own. What comes out lies in the [`Cache`]; nothing
-//! from the plugins directory ever gets there uncompiled, and no file is decoded in this process.
+//! Decoding and compiling are what a plugin's bytes can make slow, huge, recursive or panic, so
+//! both happen in a child process with limits of its own. What comes out lies in the [`Cache`];
+//! nothing from the plugins directory ever gets there uncompiled, and no file is decoded in this
+//! process.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::cache::{self, Cache};
-use super::compiling;
-use super::load::{LoadError, in_one_line};
-use super::wasm::to_component;
+use super::compiling::{self, translate};
+use super::load_error::{CompileError, LoadError, failed, in_one_line};
 
 /// Who decodes and compiles.
 #[derive(Debug, Clone)]
@@ -24,41 +23,6 @@ pub enum Compiler {
     Child(PathBuf),
     /// A thread of this process, which a file can bring down. For tests with files of their own.
     InProcess,
-}
-
-/// The decoder and the compiler are recursive. Addresses, of which only what is used costs memory.
-const STACK_BYTES: usize = 64 << 20;
-
-/// Why there is no compiled code, for a reason that is not the file's.
-#[derive(Debug, thiserror::Error)]
-pub enum CompileError {
-    /// The compiler refused the component.
-    #[error("the compiler refused it: {0}")]
-    Refused(String),
-    /// The child failed at something else than the file.
-    #[error("the compiling process failed ({how})")]
-    Child {
-        /// How it ended, and what it said.
-        how: String,
-    },
-    /// The child was killed.
-    #[error("compiling took longer than {seconds} s")]
-    TooLong {
-        /// How long it may take.
-        seconds: u64,
-    },
-    /// A file or process could not be had.
-    #[error("failed to {attempt}: {error}")]
-    Io {
-        /// What was attempted.
-        attempt: &'static str,
-        /// Why it failed.
-        error: io::Error,
-    },
-}
-
-pub(super) fn failed(attempt: &'static str) -> impl FnOnce(io::Error) -> CompileError {
-    move |error| CompileError::Io { attempt, error }
 }
 
 /// Compiles, and finds again what was compiled.
@@ -94,13 +58,14 @@ impl Compile {
         };
         let code = cache.code(engine, file);
         if code.exists() {
-            match open(engine, &code) {
+            match open_whole(engine, &code) {
                 Ok(component) => {
                     cache::touch(&code);
                     return Ok(component);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, file = %code.display(), "compiled code is no good");
+                    let file = code.display();
+                    tracing::warn!(%file, "compiling again, for {error}");
                     std::fs::remove_file(&code).map_err(failed("remove compiled code"))?;
                 }
             }
@@ -132,9 +97,20 @@ impl Compile {
                     .map_err(failed("write compiled code"))?;
             }
         }
+        Cache::keep_digest(part.path(), code)
+            .map_err(failed("keep the digest of compiled code"))?;
         part.persist(code).map_err(|error| error.error).map_err(failed("keep compiled code"))?;
         Ok(open(engine, code)?)
     }
+}
+
+/// The same, if it is as it was written.
+fn open_whole(engine: &Engine, code: &Path) -> Result<Component, CompileError> {
+    if !Cache::is_whole(code) {
+        let reason = "compiled code is not as it was written".to_owned();
+        return Err(CompileError::Refused(reason));
+    }
+    open(engine, code)
 }
 
 /// Maps compiled code into memory.
@@ -147,21 +123,6 @@ fn open(engine: &Engine, code: &Path) -> Result<Component, CompileError> {
     component.map_err(|error| CompileError::Refused(in_one_line(error.as_ref())))
 }
 
-/// Decodes and compiles on a thread with a stack for it, where a panic ends nothing else.
-pub(super) fn translate(engine: &Engine, file: &[u8]) -> Result<Vec<u8>, LoadError> {
-    let work = || {
-        let component = to_component(file)?;
-        let native = engine.precompile_component(&component);
-        Ok(native.map_err(|error| CompileError::Refused(in_one_line(error.as_ref())))?)
-    };
-    thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, work).map_err(failed("start a thread"))?;
-        let panicked = |_| Err(LoadError::Broke { how: "the compiler panicked".to_owned() });
-        thread.join().unwrap_or_else(panicked)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -172,7 +133,7 @@ mod tests {
     /// A handler without functions: the compiler takes it.
     fn wasm() -> Vec<u8> {
         let export = "hookgate:plugin/handler@";
-        let version = super::super::interfaces::VERSION;
+        let version = super::super::bindings::VERSION;
         wat::parse_str(format!(
             r#"(component (instance $none) (export "{export}{version}" (instance $none)))"#
         ))
@@ -208,7 +169,20 @@ mod tests {
         let code = Cache::open(folder.path().to_owned(), None).unwrap().code(&engine, &wasm());
         fs::write(&code, b"not code").unwrap();
         compile.file(&engine, &wasm()).unwrap();
-        assert!(fs::metadata(&code).unwrap().len() > 100);
+        let whole = fs::read(&code).unwrap();
+        // Every bit counts, and so does the name.
+        for at in (0..whole.len()).step_by(whole.len() / 16) {
+            let mut broken = whole.clone();
+            broken[at] ^= 1;
+            fs::write(&code, &broken).unwrap();
+            assert!(!Cache::is_whole(&code));
+            compile.file(&engine, &wasm()).unwrap();
+            assert_eq!(fs::read(&code).unwrap(), whole);
+        }
+        let other = code.with_file_name("other.cwasm");
+        fs::copy(&code, &other).unwrap();
+        fs::copy(code.with_extension("sha256"), other.with_extension("sha256")).unwrap();
+        assert!(Cache::is_whole(&code) && !Cache::is_whole(&other));
     }
 
     #[test]

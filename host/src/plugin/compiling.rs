@@ -9,16 +9,17 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit};
+use wasmtime::Engine;
 
 use super::child::{self, ChildError, Ended};
-use super::compile::{CompileError, failed, translate};
-use super::engine;
-use super::load::{LoadError, in_one_line};
+use super::engine::{self, FILE_BYTES_MAX};
+use super::load_error::{CompileError, LoadError, failed, in_one_line};
 use super::violation::shortened;
-use super::wasm::FILE_BYTES_MAX;
+use super::wasm::to_component;
 
 /// The hidden argument under which the program compiles.
 pub const COMPILE_ARGUMENT: &str = "compile-plugin";
@@ -32,6 +33,8 @@ const CODE_BYTES_MAX: u64 = 1 << 30;
 const NICENESS: i32 = 10;
 /// Where memory is short, the child is what the system ends first. From 0 to 1000.
 const OUT_OF_MEMORY_SCORE: &str = "1000";
+/// The decoder and the compiler are recursive. Addresses, of which only what is used costs memory.
+const STACK_BYTES: usize = 64 << 20;
 /// The file is refused, and standard error says why.
 const REFUSED: u8 = 3;
 /// The compiler panicked over the file.
@@ -52,6 +55,21 @@ pub(super) fn by_child(program: &Path, file: &[u8], out: &Path) -> Result<(), Lo
         }
         Err(ChildError::Io(error)) => Err(failed("run the compiling process")(error).into()),
     }
+}
+
+/// Decodes and compiles on a thread with a stack for it, where a panic ends nothing else.
+pub(super) fn translate(engine: &Engine, file: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let work = || {
+        let component = to_component(file)?;
+        let native = engine.precompile_component(&component);
+        Ok(native.map_err(|error| CompileError::Refused(in_one_line(error.as_ref())))?)
+    };
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK_BYTES);
+        let thread = thread.spawn_scoped(scope, work).map_err(failed("start a thread"))?;
+        let panicked = |_| Err(LoadError::Broke { how: "the compiler panicked".to_owned() });
+        thread.join().unwrap_or_else(panicked)
+    })
 }
 
 /// What the end of a child says of the file.
@@ -80,8 +98,8 @@ fn is_sent(status: ExitStatus) -> bool {
     sent.iter().any(|signal| status.signal() == Some(signal.as_raw()))
 }
 
-/// What the program does when its first argument is [`COMPILE_ARGUMENT`]: compiles the plugin file on
-/// its standard input to the file `out`, within limits that it sets itself, and says on standard
+/// What the program does when its first argument is [`COMPILE_ARGUMENT`]: compiles the plugin file
+/// on its standard input to the file `out`, within limits that it sets itself, and says on standard
 /// error why if it can't. Gives the exit code.
 pub fn compile_child(out: &Path) -> ExitCode {
     match compile_stdin(out) {

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use wasmtime_wasi::{WasiCtxView, WasiView};
+
 use super::bindings::hookgate::plugin::{log, outbox, settings, state, types};
 use super::convert::YIELD_BYTES_MAX;
 use super::log::Log;
@@ -14,8 +16,8 @@ use super::violation::violation;
 use super::wasi::Wasi;
 use crate::effect::LogLevel;
 
-/// Most bytes that a guest may pass where nobody says. Twice what a call may yield, so that it is the
-/// check of the contract that speaks and not this.
+/// Most bytes that a guest may pass where nobody says. Twice what a call may yield, so that it is
+/// the check of the contract that speaks and not this.
 const LIFT_BYTES_MAX: usize = 2 * YIELD_BYTES_MAX;
 
 /// The store's data during one call.
@@ -43,6 +45,18 @@ impl Context {
             outbox: None,
             wasi: None,
         }
+    }
+}
+
+impl AsMut<Wasi> for Context {
+    fn as_mut(&mut self) -> &mut Wasi {
+        self.wasi.as_mut().expect("a guest that imports WASI is called with it")
+    }
+}
+
+impl WasiView for Context {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.as_mut().view()
     }
 }
 

@@ -24,8 +24,8 @@ use crate::route::Pattern;
 
 /// Most events in one receipt.
 pub const EVENTS_MAX: usize = 1_000;
-/// Most bytes that one call may yield: the effects of a run, and the events of a receipt beside as many
-/// bytes as its body has.
+/// Most bytes that one call may yield: the effects of a run, and the events of a receipt beside as
+/// many bytes as its body has.
 pub const YIELD_BYTES_MAX: usize = 4 << 20;
 /// Most pieces of evidence in one request, and most proofs in one of them.
 const EVIDENCE_MAX: usize = 64;

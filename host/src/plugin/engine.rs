@@ -21,6 +21,8 @@ const GUEST_STACK_BYTES: usize = 512 * 1024;
 /// The stack of a thread that runs guests.
 pub(super) const THREAD_STACK_BYTES: usize = 4 * 1024 * 1024;
 
+/// Largest plugin file.
+pub const FILE_BYTES_MAX: usize = 32 << 20;
 /// Most core instances in one component: a Rust guest has 1 to 3, Python without WASI has 38.
 pub(super) const INSTANCES_MAX: u32 = 64;
 /// Most linear memories in one component.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::wasm::FILE_BYTES_MAX;
+use super::engine::FILE_BYTES_MAX;
 use super::{Host, LoadError, Plugin};
 use crate::ids::Name;
 use crate::regular_file::RegularFile;

@@ -3,12 +3,10 @@
 //! Knows names only; whether the types behind them fit is found out when the plugin is linked.
 //! Asked twice: of a file's sections before anything is compiled, and of the component itself.
 
-use super::load::LoadError;
+use super::bindings::PACKAGE;
+use super::load_error::LoadError;
 use super::survey::Survey;
 
-/// The package of the contract, and the version of it that this host speaks.
-pub(super) const PACKAGE: &str = "hookgate:plugin";
-pub(super) const VERSION: &str = "0.2.0";
 /// Plugins of every 0.2.x fit: within it functions are only added.
 const COMPATIBLE: &str = "0.2.";
 const IMPORTS: [&str; 5] = ["types", "settings", "log", "outbox", "state"];

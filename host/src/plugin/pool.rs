@@ -32,8 +32,8 @@ const SLOW_NICENESS: i32 = 10;
 /// How large a pool is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
-    /// So many quick calls are made at a time, at least one. As many threads again stand by for when
-    /// these are held by calls that run long, and half as many are for slow ones.
+    /// So many quick calls are made at a time, at least one. As many threads again stand by for
+    /// when these are held by calls that run long, and half as many are for slow ones.
     pub(super) threads: usize,
     /// Calls that may wait.
     pub(super) queue: usize,
@@ -65,8 +65,9 @@ struct State {
     ended: bool,
 }
 
-/// The threads of a kind that sleep. Who fell asleep last is called first, for what it works with is
-/// still in the caches; and one at a time, for it looks itself whether there is enough for another.
+/// The threads of a kind that sleep. Who fell asleep last is called first, for what it works with
+/// is still in the caches; and one at a time, for it looks itself whether there is enough for
+/// another.
 #[derive(Default)]
 struct Asleep {
     threads: Vec<usize>,

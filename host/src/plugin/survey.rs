@@ -21,7 +21,8 @@ const START: &str = "_start";
 pub(super) struct Survey {
     /// A component's imports, or the modules that a core module imports from.
     pub(super) imports: BTreeSet<String>,
-    /// A component's exports, or a core module's up to a `#`: what stands before that is an interface.
+    /// A component's exports, or a core module's up to a `#`: what stands before that is an
+    /// interface.
     pub(super) exports: BTreeSet<String>,
     /// Whether a core module says which types of the contract it was built for.
     pub(super) has_type: bool,

@@ -1,5 +1,5 @@
-//! The door with real WebAssembly behind it: the guest that misbehaves on command, and small modules
-//! written by hand for what no compiler would make.
+//! The door with real WebAssembly behind it: the guest that misbehaves on command, and small
+//! modules written by hand for what no compiler would make.
 
 mod calls;
 mod folders;

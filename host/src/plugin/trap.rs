@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
-use super::call::CallError;
+use super::call_error::CallError;
 use super::log::{LastWords, Log};
 use super::outbox::StateUnread;
 use super::stack::Stack;

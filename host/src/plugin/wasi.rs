@@ -20,7 +20,6 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use self::clock::{Steps, Timer, Wall};
 use self::output::Output;
-use super::context::Context;
 use super::log::{Log, Printed};
 use super::occasion::Occasion;
 
@@ -66,18 +65,10 @@ impl Wasi {
         table.set_max_capacity(HANDLES_MAX);
         Self { context: context.build(), table, steps }
     }
-}
 
-impl Context {
-    fn wasi(&mut self) -> &mut Wasi {
-        self.wasi.as_mut().expect("a guest that imports WASI is called with it")
-    }
-}
-
-impl WasiView for Context {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self.wasi();
-        WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
+    /// What the WASI of the library works on.
+    pub(super) fn view(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.context, table: &mut self.table }
     }
 }
 
@@ -87,15 +78,18 @@ impl WasiView for Context {
 pub(super) struct Waited;
 
 /// Adds WASI to a linker.
-pub(super) fn link(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
+pub(super) fn link<T: WasiView + AsMut<Wasi>>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
 
     linker.allow_shadowing(true);
     let mut poll = linker.instance("wasi:io/poll@0.2.12")?;
-    poll.func_wrap("[method]pollable.block", |mut store, (pollable,): (Pollable,)| {
-        if is_ready(&mut store, pollable)? { Ok(()) } else { Err(Waited.into()) }
-    })?;
-    poll.func_wrap("poll", |mut store, (pollables,): (Vec<Pollable>,)| {
+    poll.func_wrap(
+        "[method]pollable.block",
+        |mut store: StoreContextMut<'_, T>, (pollable,): (Pollable,)| {
+            if is_ready(&mut store, pollable)? { Ok(()) } else { Err(Waited.into()) }
+        },
+    )?;
+    poll.func_wrap("poll", |mut store: StoreContextMut<'_, T>, (pollables,): (Vec<Pollable>,)| {
         let mut ready = Vec::new();
         for (index, pollable) in (0_u32..).zip(pollables) {
             if is_ready(&mut store, pollable)? {
@@ -106,22 +100,23 @@ pub(super) fn link(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     })?;
     // The host's timers would tell how much time passes.
     let mut clock = linker.instance("wasi:clocks/monotonic-clock@0.2.12")?;
-    clock.func_wrap("subscribe-instant", |mut store: Caller<'_>, (due,): (u64,)| {
-        Ok((timer(store.data_mut().wasi(), |_| due)?,))
+    clock.func_wrap("subscribe-instant", |mut store: StoreContextMut<'_, T>, (due,): (u64,)| {
+        Ok((timer(store.data_mut().as_mut(), |_| due)?,))
     })?;
-    clock.func_wrap("subscribe-duration", |mut store: Caller<'_>, (duration,): (u64,)| {
-        Ok((timer(store.data_mut().wasi(), |now| now.saturating_add(duration))?,))
-    })?;
+    clock.func_wrap(
+        "subscribe-duration",
+        |mut store: StoreContextMut<'_, T>, (duration,): (u64,)| {
+            Ok((timer(store.data_mut().as_mut(), |now| now.saturating_add(duration))?,))
+        },
+    )?;
     linker.allow_shadowing(false);
     Ok(())
 }
 
-type Caller<'a> = StoreContextMut<'a, Context>;
-
 type Pollable = Resource<DynPollable>;
 
-fn is_ready(
-    store: &mut StoreContextMut<'_, Context>,
+fn is_ready<T: WasiView>(
+    store: &mut StoreContextMut<'_, T>,
     pollable: Pollable,
 ) -> wasmtime::Result<bool> {
     store.data_mut().ctx().table.ready(pollable)

@@ -16,12 +16,10 @@ use wasmparser::{Parser, Validator, WasmFeatures};
 use wasmtime::Engine;
 use wit_component::ComponentEncoder;
 
+use super::engine::FILE_BYTES_MAX;
 use super::interfaces::{check_module, check_names};
-use super::load::{LoadError, in_one_line};
+use super::load_error::{LoadError, in_one_line};
 use super::survey::Survey;
-
-/// Largest plugin file.
-pub const FILE_BYTES_MAX: usize = 32 << 20;
 
 /// What kind of file a plugin came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What of a configuration may be repeated in an error.
 //!
-//! Any text of the file may be a secret that stands in the wrong place. What is repeated nevertheless
-//! looks like what a person calls something, and never like a secret.
+//! Any text of the file may be a secret that stands in the wrong place. What is repeated
+//! nevertheless looks like what a person calls something, and never like a secret.
 
 use std::path::{Component, Path};
 

@@ -1,8 +1,8 @@
 //! The answer to a provider that asks whether the endpoint is ours.
 //!
 //! A digest in it is made with the very secret that proves requests, so this file draws the line
-//! between the two: what anybody may have digested is short and hexadecimal, and such a text is never
-//! evidence ([`super::verify`] asks). Never digests a body.
+//! between the two: what anybody may have digested is short and hexadecimal, and such a text is
+//! never evidence ([`super::verify`] asks). Never digests a body.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

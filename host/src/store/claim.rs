@@ -225,8 +225,8 @@ impl Store {
 }
 
 impl Shared {
-    /// What each lease works on: from memory if it is fresh, from the log if not; nothing if it can't
-    /// be read.
+    /// What each lease works on: from memory if it is fresh, from the log if not; nothing if it
+    /// can't be read.
     fn stored(&self, leases: &[Lease]) -> Result<Vec<Option<Stored>>, Error> {
         let base = |lease: &Lease| {
             let entry = lease.claimed().entry;

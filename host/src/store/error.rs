@@ -29,8 +29,8 @@ pub enum Error {
     /// This one operation has panicked, and changed nothing.
     #[error("an operation of the store has panicked: {0}")]
     Panicked(Arc<str>),
-    /// The file can't be read or written for now: a full disk, or one that fails. Nothing was stored
-    /// as far as is known; the store goes on by itself when it can.
+    /// The file can't be read or written for now: a full disk, or one that fails. Nothing was
+    /// stored as far as is known; the store goes on by itself when it can.
     #[error("the store can't be read or written")]
     Unavailable(#[source] Arc<Failure>),
     /// The file is damaged as a whole. The store takes nothing any more.

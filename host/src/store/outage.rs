@@ -1,10 +1,10 @@
 //! An outage: the file can't be written for now, because of the world and not of what is in it.
 //!
-//! A full disk, a device that fails, a file system that became read-only, a file that was removed or
-//! replaced while it was open. What a caller can ask for again is refused at once; the outcomes of
-//! works that were done are kept and committed when the file can be written again, so that no run
-//! takes effect twice and no delivery is made again. The file is opened anew with growing pauses.
-//! Never gives up by itself.
+//! A full disk, a device that fails, a file system that became read-only, a file that was removed
+//! or replaced while it was open. What a caller can ask for again is refused at once; the outcomes
+//! of works that were done are kept and committed when the file can be written again, so that no
+//! run takes effect twice and no delivery is made again. The file is opened anew with growing
+//! pauses. Never gives up by itself.
 
 use std::time::Duration;
 

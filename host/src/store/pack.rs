@@ -67,8 +67,8 @@ fn unbroken(items: &[Item]) -> &[Item] {
     &items[..end.map_or(items.len(), |before| before + 1)]
 }
 
-/// The largest segment of the first of these that a few tries find; at least one record. Begins with
-/// so many raw bytes, and leaves there what proved right.
+/// The largest segment of the first of these that a few tries find; at least one record. Begins
+/// with so many raw bytes, and leaves there what proved right.
 fn fill(items: &[Item], raw_bytes: &mut usize) -> Packed {
     let mut best = write(&items[..1]);
     let mut too_many = items.len() + 1;

@@ -202,8 +202,8 @@ impl Snapshot<'_> {
         Ok(self.dead.range(position..)?)
     }
 
-    /// The source of a receipt, and the plugin that tried last to parse it; `None` if it was none or
-    /// was not tried.
+    /// The source of a receipt, and the plugin that tried last to parse it; `None` if it was none
+    /// or was not tried.
     pub(super) fn parse_tried(
         &self,
         position: u64,
@@ -314,8 +314,8 @@ impl Snapshot<'_> {
         Ok(DeliveryView { id, endpoint, run, progress, attempts })
     }
 
-    /// Follows a work's history back from its latest record, and gives it oldest first: as far as it
-    /// is there and can be read.
+    /// Follows a work's history back from its latest record, and gives it oldest first: as far as
+    /// it is there and can be read.
     fn history(&self, position: u64) -> Result<History, Failure> {
         let damages = &self.shared.damages;
         let mut damaged_at = None;

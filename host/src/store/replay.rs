@@ -69,7 +69,8 @@ impl std::ops::AddAssign for Replayed {
     }
 }
 
-/// How far a replay by a filter has come, and where it ends: it never comes to what it caused itself.
+/// How far a replay by a filter has come, and where it ends: it never comes to what it caused
+/// itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayCursor {
     next: u64,
@@ -116,9 +117,10 @@ pub struct ReplaySlice {
 }
 
 impl Store {
-    /// Opens again what is finished of these, oldest first: a receipt's parse if it is dead, all runs
-    /// and deliveries of an event, one run, or one delivery. What waits for another try is tried
-    /// now. An id that stands for nothing is an [`Error::Unknown`], and then nothing is opened.
+    /// Opens again what is finished of these, oldest first: a receipt's parse if it is dead, all
+    /// runs and deliveries of an event, one run, or one delivery. What waits for another try is
+    /// tried now. An id that stands for nothing is an [`Error::Unknown`], and then nothing is
+    /// opened.
     pub async fn replay(&self, mut ids: Vec<Id>) -> Result<Replayed, Error> {
         ids.sort_by_key(|id| id.position);
         ids.dedup();
@@ -126,8 +128,8 @@ impl Store {
         self.reopen(ids.into_iter().map(target).collect()).await
     }
 
-    /// The same for a part of all events that match, oldest first, from where the last part ended. If
-    /// the filter asks for a state, only what stands so of them: the dead are done again, the
+    /// The same for a part of all events that match, oldest first, from where the last part ended.
+    /// If the filter asks for a state, only what stands so of them: the dead are done again, the
     /// pending are tried now. In small transactions; drop it, and what is done so far stays.
     pub async fn replay_matching(
         &self,

@@ -1,8 +1,8 @@
 //! How long what is finished is kept, and what is left of it afterwards.
 //!
-//! Values and the rule for each kind of record. What is open is never removed, and what is dead only
-//! with its letter. The ids that tell duplicates are no part of this: they outlive what they came
-//! with. Never reads the store; [`super::sweep`] asks and does it.
+//! Values and the rule for each kind of record. What is open is never removed, and what is dead
+//! only with its letter. The ids that tell duplicates are no part of this: they outlive what they
+//! came with. Never reads the store; [`super::sweep`] asks and does it.
 
 use std::time::Duration;
 
@@ -28,8 +28,8 @@ pub struct Retention {
     pub attempts: Duration,
     /// Dead letters, with all that a replay of them needs.
     pub dead: Duration,
-    /// If what is kept takes more bytes on disk, the oldest of it that is neither open nor dead goes
-    /// before its time.
+    /// If what is kept takes more bytes on disk, the oldest of it that is neither open nor dead
+    /// goes before its time.
     pub size_bytes: Option<u64>,
 }
 

@@ -1,9 +1,9 @@
 //! A segment: all that one commit adds to the log, packed into one value.
 //!
-//! Pure. A segment is a format byte and a compressed block of records, each behind a small head of its
-//! kind, the positions it takes and its length, so that a look-up skips what it does not want.
-//! Records never span segments. A segment changes only when
-//! it is swept: its records keep their positions.
+//! Pure. A segment is a format byte and a compressed block of records, each behind a small head of
+//! its kind, the positions it takes and its length, so that a look-up skips what it does not want.
+//! Records never span segments. A segment changes only when it is swept: its records keep their
+//! positions.
 
 use std::fmt;
 

@@ -30,7 +30,8 @@ const STEP_BYTES_MAX: usize = 1 << 20;
 const STEP_SEGMENTS_MAX: usize = 512;
 /// Most dead letters that one step looks at.
 const STEP_LETTERS_MAX: usize = 512;
-/// Most transactions that write the ids in memory to runs before a sweep: each writes a bounded part.
+/// Most transactions that write the ids in memory to runs before a sweep: each writes a bounded
+/// part.
 const TIDY_STEPS_MAX: usize = 64;
 
 /// What a sweep came to.
@@ -109,8 +110,8 @@ impl Store {
     }
 
     /// Ids that are in memory only are found again in the log: before that may go, they are written
-    /// to runs. Does so if something waits for it that is old enough, or, `in_any_case`, if there is
-    /// anything to sweep.
+    /// to runs. Does so if something waits for it that is old enough, or, `in_any_case`, if there
+    /// is anything to sweep.
     async fn settle_ids(&self, retention: &Retention, in_any_case: bool) -> Result<(), Error> {
         let shared = &self.handle.shared;
         let (store, wanted) = (self.clone(), retention.clone());
@@ -183,7 +184,8 @@ impl Draft<'_> {
         }
         drop(meta);
         self.tell_time()?;
-        // Every transaction leaves a segment, by which it is told whether a commit that failed holds.
+        // Every transaction leaves a segment, by which it is told whether a commit that failed
+        // holds.
         self.record(RecordKind::Gap, &());
         self.changes.swept = true;
         Ok(true)

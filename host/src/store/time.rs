@@ -1,8 +1,8 @@
 //! The time that removal goes by: the clock's, unless the clock has leapt.
 //!
-//! A clock that was set wrong by months must not remove history and event ids that are young. So the
-//! time that has passed is held against what the clock says; where they differ by more than a day,
-//! the clock is believed only after it has said so for a day. Never used for anything but age.
+//! A clock that was set wrong by months must not remove history and event ids that are young. So
+//! the time that has passed is held against what the clock says; where they differ by more than a
+//! day, the clock is believed only after it has said so for a day. Never used for anything but age.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,8 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::event::Timestamp;
 
-/// A smaller leap changes nothing that matters. A greater one is believed when it has lasted so long.
+/// A smaller leap changes nothing that matters. A greater one is believed when it has lasted so
+/// long.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is known of the time.

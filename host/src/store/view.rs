@@ -1,7 +1,7 @@
 //! What people see of the store: receipts, events, runs, deliveries and their history.
 //!
-//! Values with the field names of the JSON API. A receipt is shown as it came, with headers that may
-//! carry a source's token: whoever hands it on hides those.
+//! Values with the field names of the JSON API. A receipt is shown as it came, with headers that
+//! may carry a source's token: whoever hands it on hides those.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The brackets that are open at a place in a document, a bit each.
 //!
-//! They take the place of recursion, so that no document overflows a plugin's small stack. Never looks
-//! at the document itself.
+//! They take the place of recursion, so that no document overflows a plugin's small stack. Never
+//! looks at the document itself.
 
 use crate::limits::JSON_DEPTH_MAX;
 

@@ -1,8 +1,8 @@
 //! Walks the bytes of a JSON document.
 //!
-//! Two ways: [`check`] accepts exactly what RFC 8259 does, and [`member`] finds a value in bytes that
-//! need not have been checked, stopping as soon as it has it. Neither recurses, so no document is
-//! too deep for a plugin's small stack.
+//! Two ways: [`check`] accepts exactly what RFC 8259 does, and [`member`] finds a value in bytes
+//! that need not have been checked, stopping as soon as it has it. Neither recurses, so no document
+//! is too deep for a plugin's small stack.
 
 use std::borrow::Cow;
 

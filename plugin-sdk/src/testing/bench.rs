@@ -36,7 +36,8 @@ use crate::limits::CHAIN_MAX;
 ///
 /// let mut bench = Bench::new();
 /// for id in ["one", "bad", "two"] {
-///     let event = Event { subject: Some("pi_1".into()), ..Event::new(id, "payment.failed", "{}") };
+///     let event = Event::new(id, "payment.failed", "{}");
+///     let event = Event { subject: Some("pi_1".into()), ..event };
 ///     bench.handle::<Counter>(&event);
 /// }
 /// assert_eq!(bench.state("pi_1", "seen"), Some(&b"xx"[..]));

@@ -1,7 +1,7 @@
 //! What a sample's events must be, in a file beside it that a person reviewed.
 //!
-//! The file is JSON. An event's data is written as the pointer to where it lies in the sample, whole
-//! only where it is not a part of it: so a file is short, and data that was changed shows.
+//! The file is JSON. An event's data is written as the pointer to where it lies in the sample,
+//! whole only where it is not a part of it: so a file is short, and data that was changed shows.
 
 use std::fs;
 use std::path::Path;

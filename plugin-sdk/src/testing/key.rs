@@ -1,6 +1,7 @@
 //! How a configured secret, or a key that stands in for a fetched one, becomes the bytes of a key.
 //!
-//! In a test a private key in PEM may stand for the public key in it, so that a sample can be signed.
+//! In a test a private key in PEM may stand for the public key in it, so that a sample can be
+//! signed.
 
 use ring::rand::SystemRandom;
 use ring::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};

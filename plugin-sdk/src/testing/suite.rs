@@ -1,7 +1,7 @@
 //! All that a provider is tested with: its samples, its vectors, and what must hold of any request.
 //!
-//! The tests themselves are written out by [`crate::provider_tests!`]. A failure names the sample or
-//! the vector; a property that fails shows the smallest request that breaks it.
+//! The tests themselves are written out by [`crate::provider_tests!`]. A failure names the sample
+//! or the vector; a property that fails shows the smallest request that breaks it.
 
 mod challenge;
 mod derived;
@@ -27,15 +27,16 @@ const NOW: Timestamp = 1_767_225_600_000;
 /// The headers of a sample that its name tells.
 type Headers = fn(&str) -> Vec<(&'static str, String)>;
 
-/// A provider and what lies beside it: `samples/*` with their `*.events.json`, `vectors.json`, and the
-/// `settings.json` that both are made for, if it needs settings.
+/// A provider and what lies beside it: `samples/*` with their `*.events.json`, `vectors.json`, and
+/// the `settings.json` that both are made for, if it needs settings.
 ///
 /// ```no_run
+/// # use hookgate_sdk::{Claims, Event, Failure, ProviderInfo, Refusal, Request};
 /// # struct Acme;
 /// # impl hookgate_sdk::Provider for Acme {
-/// #     fn describe() -> hookgate_sdk::ProviderInfo { panic!("not here") }
-/// #     fn claim(_: &hookgate_sdk::Request) -> Result<hookgate_sdk::Claims, hookgate_sdk::Refusal> { panic!("not here") }
-/// #     fn parse(_: &hookgate_sdk::Request) -> Result<Vec<hookgate_sdk::Event>, hookgate_sdk::Failure> { panic!("not here") }
+/// #     fn describe() -> ProviderInfo { panic!("not here") }
+/// #     fn claim(_: &Request) -> Result<Claims, Refusal> { panic!("not here") }
+/// #     fn parse(_: &Request) -> Result<Vec<Event>, Failure> { panic!("not here") }
 /// # }
 /// use hookgate_sdk::{provider_tests, testing::Suite};
 ///

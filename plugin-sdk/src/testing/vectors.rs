@@ -186,9 +186,9 @@ impl OneOrMore {
     }
 }
 
-/// The files below `path` in the shared folder, with their names: one file, or all of a folder. None
-/// if no folder is named or it has no such files, which is said on stderr, so that a test that checks
-/// less is seen.
+/// The files below `path` in the shared folder, with their names: one file, or all of a folder.
+/// None if no folder is named or it has no such files, which is said on stderr, so that a test that
+/// checks less is seen.
 ///
 /// # Panics
 ///

@@ -1,7 +1,8 @@
 //! A batch of payment notifications: `{"live":..,"notificationItems":[..]}`.
 //!
 //! The envelope is not signed, its items are, each by itself: all of them must hold. An envelope
-//! around nothing proves nothing and is refused. Whether it is `live` is passed on as the envelope says.
+//! around nothing proves nothing and is refused. Whether it is `live` is passed on as the envelope
+//! says.
 
 use std::collections::BTreeMap;
 
@@ -51,8 +52,8 @@ pub(crate) fn parse(body: &[u8], settings: &Settings) -> Result<Vec<Event>, Fail
     Ok(items.iter().map(event).collect())
 }
 
-/// The body with a signature in every item, in their order; zeros without digests. `None` for a body
-/// that is no batch.
+/// The body with a signature in every item, in their order; zeros without digests. `None` for a
+/// body that is no batch.
 pub(crate) fn sign(body: &[u8], digests: &[Vec<u8>]) -> Result<Option<Vec<u8>>, String> {
     let Ok(mut batch) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(body) else {
         return Ok(None);

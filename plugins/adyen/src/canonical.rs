@@ -73,8 +73,8 @@ pub(crate) fn of_platform(own_type: &str, is_card: bool) -> String {
     }
 }
 
-/// The canonical type of a notification of the classic platform, in which the account holder is whom
-/// the accounts are of.
+/// The canonical type of a notification of the classic platform, in which the account holder is
+/// whom the accounts are of.
 pub(crate) fn of_classic(own_type: &str) -> String {
     match own_type {
         "ACCOUNT_HOLDER_CREATED" => "account.created".to_owned(),

@@ -4,13 +4,14 @@
 //! `additionalData`) anybody on the way may have changed: it is passed on, and nothing that matters
 //! is decided by it, unless the operator sets `capture` by payment method.
 //!
-//! The fields are joined by colons and nothing is escaped, so a colon in one of them could stand for
-//! a boundary. It can't be moved to anybody's profit. The last four fields, the amount, the currency,
-//! the code and the success, never contain one, and are counted from the end: no reading of a signed
-//! text changes what happened or how much it was. Of the first four the merchant account has none
-//! either. A merchant's reference may contain any, for then the first three have none and are counted
-//! from the front. The name of a report, which holds times, stands in the place of the reference of
-//! a payment: where the code is one of no canonical type, which moves no money, it may hold colons too.
+//! The fields are joined by colons and nothing is escaped, so a colon in one of them could stand
+//! for a boundary. It can't be moved to anybody's profit. The last four fields, the amount, the
+//! currency, the code and the success, never contain one, and are counted from the end: no reading
+//! of a signed text changes what happened or how much it was. Of the first four the merchant
+//! account has none either. A merchant's reference may contain any, for then the first three have
+//! none and are counted from the front. The name of a report, which holds times, stands in the
+//! place of the reference of a payment: where the code is one of no canonical type, which moves no
+//! money, it may hold colons too.
 
 use std::borrow::Cow;
 use std::fmt;

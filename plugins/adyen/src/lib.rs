@@ -1,12 +1,13 @@
 //! Adyen: payment notifications, signed item by item, and platform webhooks, signed as a whole.
 //!
 //! Which of the two a request is, is decided by what proves it and nothing else: a request with the
-//! header `HmacSignature` must be proven by it, whatever is inside; without it every item must prove
-//! itself. Taking the header away leaves items that must hold by themselves, adding one leaves a
-//! header that does not hold, so neither talks this plugin into less. Nor does a signature of one
-//! scheme serve in the other: what an item signs is no JSON document, and what reads like a platform
-//! webhook's body has no amount, event code and success where `item` wants them. Only JSON is taken:
-//! a notification as a form or in SOAP, which an older endpoint may still ask Adyen for, is refused.
+//! header `HmacSignature` must be proven by it, whatever is inside; without it every item must
+//! prove itself. Taking the header away leaves items that must hold by themselves, adding one
+//! leaves a header that does not hold, so neither talks this plugin into less. Nor does a signature
+//! of one scheme serve in the other: what an item signs is no JSON document, and what reads like a
+//! platform webhook's body has no amount, event code and success where `item` wants them. Only JSON
+//! is taken: a notification as a form or in SOAP, which an older endpoint may still ask Adyen for,
+//! is refused.
 
 mod batch;
 mod canonical;

@@ -1,5 +1,5 @@
-//! A platform webhook: one event in an envelope of `type`, `timestamp` and `data`, or, of the classic
-//! platform, of `eventType`, `eventDate` and `content`.
+//! A platform webhook: one event in an envelope of `type`, `timestamp` and `data`, or, of the
+//! classic platform, of `eventType`, `eventDate` and `content`.
 //!
 //! The header signs the whole body, so everything in it can be believed.
 

@@ -1,5 +1,5 @@
-//! What the operator may say of a source: whose notifications it takes, and which payments are captured
-//! by themselves.
+//! What the operator may say of a source: whose notifications it takes, and which payments are
+//! captured by themselves.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,10 @@ const OTHERS: &str = "*";
 pub(crate) struct Settings {
     /// The merchant account that items must be for. Items of every account if there is none.
     pub(crate) merchant_account: Option<String>,
-    /// How authorizations are captured. Adyen captures at once where nobody sets it otherwise, but no
-    /// item says so, so without this setting every authorization is one that waits: a payment that is
-    /// told too late can be looked up, goods that left for money that was never taken are gone.
+    /// How authorizations are captured. Adyen captures at once where nobody sets it otherwise, but
+    /// no item says so, so without this setting every authorization is one that waits: a payment
+    /// that is told too late can be looked up, goods that left for money that was never taken are
+    /// gone.
     #[serde(default)]
     capture: Capture,
 }

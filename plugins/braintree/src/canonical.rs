@@ -1,7 +1,7 @@
 //! Which canonical event a Braintree notification is.
 //!
-//! What is charged for a subscription is an invoice's fact: the transaction in it is told again when
-//! it settles. A transaction may be a credit, which is money given back.
+//! What is charged for a subscription is an invoice's fact: the transaction in it is told again
+//! when it settles. A transaction may be a credit, which is money given back.
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] = &[

@@ -1,7 +1,7 @@
 //! Braintree's question whether the endpoint is ours: `GET ?bt_challenge=<hex>`.
 //!
-//! The answer is a digest under the very key that signs payloads, and nobody signs the question. So a
-//! challenge is held to its alphabet and length, and [`is_one`] keeps it from being a payload.
+//! The answer is a digest under the very key that signs payloads, and nobody signs the question. So
+//! a challenge is held to its alphabet and length, and [`is_one`] keeps it from being a payload.
 
 use hookgate_sdk::{AnswerPiece, Claims, Handshake, Hmac, KeyEncoding, Refusal, Request, form};
 

@@ -1,9 +1,11 @@
-//! Braintree: an HMAC-SHA1 over a form field, whose key is the SHA-1 of the private key, and XML in it.
+//! Braintree: an HMAC-SHA1 over a form field, whose key is the SHA-1 of the private key, and XML in
+//! it.
 //!
 //! A request carries a signature for every pair of keys; the one of the public key in the settings
-//! counts. There are no event ids: one is made of the payload, which a retry repeats. Before it posts,
-//! Braintree asks by GET whether the endpoint is ours, and reads a digest of its challenge back.
-//! Whoever asks may choose the challenge, so what looks like one is never taken for a payload.
+//! counts. There are no event ids: one is made of the payload, which a retry repeats. Before it
+//! posts, Braintree asks by GET whether the endpoint is ours, and reads a digest of its challenge
+//! back. Whoever asks may choose the challenge, so what looks like one is never taken for a
+//! payload.
 
 mod canonical;
 mod challenge;

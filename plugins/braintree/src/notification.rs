@@ -58,7 +58,8 @@ fn data(document: &Element) -> Result<String, Failure> {
     Ok(Envelope::of(&members, &["kind", "timestamp", "subject"]).around(subject, whole))
 }
 
-/// The merchant that granted its account to this one, else the merchant account that it went through.
+/// The merchant that granted its account to this one, else the merchant account that it went
+/// through.
 fn account(
     document: &Element,
     subject: Option<&Element>,
@@ -83,8 +84,8 @@ fn transaction(about: &Element) -> Option<&Element> {
     about.child("transaction").or_else(|| listed.and_then(|list| list.children().next()))
 }
 
-/// A dispute, a refund or a local payment is told under its transaction, so that all of a payment has
-/// one subject.
+/// A dispute, a refund or a local payment is told under its transaction, so that all of a payment
+/// has one subject.
 fn named(about: &Element) -> Option<String> {
     let id = about.child("transaction").and_then(|transaction| transaction.text("id"));
     let own = ["refunded-transaction-id", "id", "transaction-id", "payment-id", "token"];

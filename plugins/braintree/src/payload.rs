@@ -55,8 +55,8 @@ impl Payload {
     }
 }
 
-/// The form with this digest, or one of zeros, around the XML that is the body, or around the payload
-/// of the form that it already is.
+/// The form with this digest, or one of zeros, around the XML that is the body, or around the
+/// payload of the form that it already is.
 pub(crate) fn sign(
     mut request: Request,
     public_key: &str,

@@ -1,7 +1,8 @@
 //! XML as Braintree writes it: elements, attributes that give types, texts.
 //!
-//! No document types, so no entities but the five that XML itself has and characters by number; nothing
-//! is ever looked up. Depth and count are bounded. What is no such document is an error, never a guess.
+//! No document types, so no entities but the five that XML itself has and characters by number;
+//! nothing is ever looked up. Depth and count are bounded. What is no such document is an error,
+//! never a guess.
 
 use std::fmt::Write;
 

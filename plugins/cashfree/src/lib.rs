@@ -1,11 +1,11 @@
 //! Cashfree's payment gateway: an HMAC over the time and the body, with nothing between them.
 //!
-//! The documentation's `$timestamp.$payload` is PHP for that. The time is in milliseconds and nobody
-//! prescribes how old it may be; a source may set a tolerance. The header `x-idempotency-key` is not
-//! signed, so no id is made of it: whoever saw a request could send it again under another. An id is
-//! made of the whole body, for a state may be told again with other details. Amounts are JSON numbers
-//! in major units, of which every zero was signed. Which canonical event an event is stands in
-//! `canonical`.
+//! The documentation's `$timestamp.$payload` is PHP for that. The time is in milliseconds and
+//! nobody prescribes how old it may be; a source may set a tolerance. The header
+//! `x-idempotency-key` is not signed, so no id is made of it: whoever saw a request could send it
+//! again under another. An id is made of the whole body, for a state may be told again with other
+//! details. Amounts are JSON numbers in major units, of which every zero was signed. Which
+//! canonical event an event is stands in `canonical`.
 
 mod canonical;
 

@@ -1,8 +1,8 @@
 //! Which canonical event a Checkout.com event is.
 //!
-//! An approved payment is money reserved; that it is taken is what `payment_captured` tells. A dispute
-//! opens with `dispute_received`, to which a workflow must subscribe: that evidence is required is
-//! told again.
+//! An approved payment is money reserved; that it is taken is what `payment_captured` tells. A
+//! dispute opens with `dispute_received`, to which a workflow must subscribe: that evidence is
+//! required is told again.
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] =

@@ -33,8 +33,8 @@ impl Provider for Checkout {
         let envelope = body.members();
         let own = envelope.required("/type")?;
         let object = envelope.object("/data");
-        // A dispute or a report of fraud names its payment, so that everything about a payment has one
-        // subject.
+        // A dispute or a report of fraud names its payment, so that everything about a payment has
+        // one subject.
         let subject = object.first_name(&["/payment_id", "/payment/id", "/id"]);
         let declined = own.ends_with("declined").then(|| object.name("/response_code")).flatten();
         let canonical = canonical::event_type(&own);

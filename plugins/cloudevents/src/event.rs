@@ -1,10 +1,10 @@
 //! Events in each content mode.
 //!
 //! An id is unique within the event's own source only, and many may post here, so both make the id.
-//! What a content type names as an event is one in the body, whatever headers repeat of it. Any text
-//! that is not empty is a type: it is made fit, and where it changed, the label `type` has all of it.
-//! Attributes that an event here has no place for are labels, by their names: the source, and those
-//! of extensions.
+//! What a content type names as an event is one in the body, whatever headers repeat of it. Any
+//! text that is not empty is a type: it is made fit, and where it changed, the label `type` has all
+//! of it. Attributes that an event here has no place for are labels, by their names: the source,
+//! and those of extensions.
 
 use std::borrow::Cow;
 

@@ -1,9 +1,9 @@
 //! CloudEvents of the team's own services, proven by an HMAC over the body or by a bearer token.
 //!
-//! An event may be the body (structured), one of several in it (batched), or the body's data with its
-//! attributes in headers `ce-*` (binary). A digest over the body covers no headers, so under a digest
-//! an event in headers is refused. A sender that asks by OPTIONS whether it may post is told so. Types
-//! pass as they are, canonical ones too: a service may tell of its own payments.
+//! An event may be the body (structured), one of several in it (batched), or the body's data with
+//! its attributes in headers `ce-*` (binary). A digest over the body covers no headers, so under a
+//! digest an event in headers is refused. A sender that asks by OPTIONS whether it may post is told
+//! so. Types pass as they are, canonical ones too: a service may tell of its own payments.
 
 mod event;
 mod settings;
@@ -62,8 +62,8 @@ impl Provider for CloudEvents {
     }
 }
 
-/// "HTTP 1.1 Web Hooks for Event Delivery", the abuse protection: who may post, and how often. What is
-/// posted has to be proven all the same.
+/// "HTTP 1.1 Web Hooks for Event Delivery", the abuse protection: who may post, and how often. What
+/// is posted has to be proven all the same.
 fn permission(request: &Request, settings: &Settings) -> Result<Claims, Refusal> {
     let origin = request.the_header("webhook-request-origin")?;
     if !settings.allows(origin) {

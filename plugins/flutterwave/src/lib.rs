@@ -1,11 +1,12 @@
 //! Flutterwave: v4, signed over the body, and v3, which sends the secret hash itself.
 //!
 //! Which of the two a source takes is a setting. Without it the proof that is there must hold, and
-//! where both are, both: taking one away leaves the other, which only who knows the secret can make.
-//! A v3 hash can be read by whoever sees one request, so a source that is all v4 should say so.
+//! where both are, both: taking one away leaves the other, which only who knows the secret can
+//! make. A v3 hash can be read by whoever sees one request, so a source that is all v4 should say
+//! so.
 //!
-//! Accounts of before v3 still get flat forms with that hash: the charge is the body itself, with the
-//! members `event.type` and `txRef`, and a transfer is its member `transfer`.
+//! Accounts of before v3 still get flat forms with that hash: the charge is the body itself, with
+//! the members `event.type` and `txRef`, and a transfer is its member `transfer`.
 
 mod canonical;
 mod settings;

@@ -1,8 +1,8 @@
 //! Which canonical event something that happened at GoCardless is.
 //!
 //! A payment has succeeded once it is confirmed, that is, collected; that it is paid out is told of
-//! the payout. A creditor is an account of the merchant's, and what is paid out to others is a payout
-//! like those to the merchant.
+//! the payout. A creditor is an account of the merchant's, and what is paid out to others is a
+//! payout like those to the merchant.
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] = &[

@@ -1,12 +1,13 @@
 //! Interlace v3: an envelope around `resource`, which is JSON in a text.
 //!
-//! How it is signed is not published where everybody can read it. A card programme on the same platform
-//! documents `Signature` as the base64 of an HMAC-SHA256 over the text of `resource`, which leaves the
-//! event's name and id unsigned; whether that holds for Interlace, or the whole body is signed, the
-//! operator must find out and say in the settings. Until then nothing is taken. Where the whole body is
-//! signed, the id is Interlace's own; where the resource alone is, one of the name and the resource, so
-//! that a request can't be sent again under another id. The older envelopes
-//! v1 and v2 carry a `sign` whose computation is unknown: they can be parsed, and are never proven.
+//! How it is signed is not published where everybody can read it. A card programme on the same
+//! platform documents `Signature` as the base64 of an HMAC-SHA256 over the text of `resource`,
+//! which leaves the event's name and id unsigned; whether that holds for Interlace, or the whole
+//! body is signed, the operator must find out and say in the settings. Until then nothing is taken.
+//! Where the whole body is signed, the id is Interlace's own; where the resource alone is, one of
+//! the name and the resource, so that a request can't be sent again under another id. The older
+//! envelopes v1 and v2 carry a `sign` whose computation is unknown: they can be parsed, and are
+//! never proven.
 
 mod settings;
 
@@ -78,7 +79,8 @@ impl Provider for Interlace {
         let around = Envelope::of(&envelope, &AROUND).around(written, body);
         let canonical = canonical(&own);
         Ok(vec![Event {
-            // Not the card of a transaction: its id may read like a card number, and subjects are logged.
+            // Not the card of a transaction: its id may read like a card number, and subjects are
+            // logged.
             subject: object.name("/id"),
             time: envelope.unix_ms("/createTime"),
             money: money(&object),

@@ -1,13 +1,13 @@
 //! IppoPay: whatever its merchants are told, for nothing of it is published.
 //!
-//! Known is that an order may name a `notify_url`, which is called when the order changes. Not known
-//! are: whether a call is signed, by which header, over what, with which key; whether the body is JSON
-//! or a form; its fields, its states, its currency's units; whether an event has an id; when and how
-//! often a call is repeated. So nothing is taken until the operator, who can ask, says how a call is
-//! proven: `scheme = "hmac-sha256"` or `"token"` with the `header`, or `"unsigned"`, for which the
-//! source must also say `verify = "none"` and every call should be confirmed over the API. No event
-//! is canonical: where the name of one stands is a setting too, and so is what says whose it is, whether
-//! it is live, and for which order.
+//! Known is that an order may name a `notify_url`, which is called when the order changes. Not
+//! known are: whether a call is signed, by which header, over what, with which key; whether the
+//! body is JSON or a form; its fields, its states, its currency's units; whether an event has an
+//! id; when and how often a call is repeated. So nothing is taken until the operator, who can ask,
+//! says how a call is proven: `scheme = "hmac-sha256"` or `"token"` with the `header`, or
+//! `"unsigned"`, for which the source must also say `verify = "none"` and every call should be
+//! confirmed over the API. No event is canonical: where the name of one stands is a setting too,
+//! and so is what says whose it is, whether it is live, and for which order.
 
 mod settings;
 

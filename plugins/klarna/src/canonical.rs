@@ -12,8 +12,8 @@ pub(crate) fn event_type(own: &str, payload: &Members<'_>) -> Option<&'static st
     }
     Some(match own.strip_prefix("payment.request.state-change.")? {
         "submitted" => "payment.created",
-        // Confirmed, in the first version: a transaction exists. Completed, in the second: the customer
-        // is done, and the transaction is still to be made.
+        // Confirmed, in the first version: a transaction exists. Completed, in the second: the
+        // customer is done, and the transaction is still to be made.
         "authorized" | "confirmed" => "payment.authorized",
         "declined" => "payment.failed",
         "canceled" | "expired" => "payment.canceled",

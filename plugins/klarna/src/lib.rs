@@ -2,8 +2,8 @@
 //!
 //! The header `Klarna-Signing-Key-Id` is not signed, so it decides nothing: every active key of the
 //! source is tried. Klarna wants the status 400 for what was tampered with. The older callbacks of
-//! Klarna Payments and Checkout are not signed and not these. Which canonical event an event is stands in
-//! `canonical`.
+//! Klarna Payments and Checkout are not signed and not these. Which canonical event an event is
+//! stands in `canonical`.
 
 mod canonical;
 

@@ -1,8 +1,9 @@
 //! Lemon Squeezy: an HMAC over the body.
 //!
 //! There are no event ids: one is made of the whole body, for an object may change twice within the
-//! second that it names, and a part of it without that time. Objects are numbered by their kind, so a subject names both: `orders:1`. Of an order that is
-//! refunded in parts, each refund tells the sum so far: that is all there is.
+//! second that it names, and a part of it without that time. Objects are numbered by their kind, so
+//! a subject names both: `orders:1`. Of an order that is refunded in parts, each refund tells the
+//! sum so far: that is all there is.
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, HeaderMac, Members, Piece, ProofKind, Provider, ProviderInfo,

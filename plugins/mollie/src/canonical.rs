@@ -1,7 +1,7 @@
 //! Which canonical event a Mollie event is.
 //!
-//! One fact is one canonical event. That a payment was paid Mollie tells again as its payment link and
-//! its capture: those keep their own names, so subscribe a webhook to `payment.*` as well.
+//! One fact is one canonical event. That a payment was paid Mollie tells again as its payment link
+//! and its capture: those keep their own names, so subscribe a webhook to `payment.*` as well.
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] = &[

@@ -3,8 +3,8 @@
 //! A signature's prefix may be missing, and there may be a header for every active secret. A legacy
 //! call is the form `id=tr_..` and nothing else: it says that something changed, and what is to be
 //! asked of Mollie. It proves nothing and so carries no evidence: a source takes it only if its
-//! settings say `legacy = true` and the operator wrote `verify = "none"`. Which canonical event an event
-//! is stands in `canonical`.
+//! settings say `legacy = true` and the operator wrote `verify = "none"`. Which canonical event an
+//! event is stands in `canonical`.
 
 mod canonical;
 mod legacy;
@@ -77,7 +77,8 @@ impl Provider for Mollie {
         let members = envelope.object("/_embedded/entity");
         let canonical = canonical::event_type(&own);
         Ok(vec![Event {
-            // The payment of what belongs to one, so that everything about a payment has one subject.
+            // The payment of what belongs to one, so that everything about a payment has one
+            // subject.
             subject: members.name("/paymentId").or_else(|| envelope.name("/entityId")),
             time: envelope.rfc3339("/createdAt"),
             money: money(&members),

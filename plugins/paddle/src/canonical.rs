@@ -1,8 +1,9 @@
 //! Which canonical event a Paddle event is.
 //!
-//! One fact is one canonical event. A transaction is `paid` and, moments later, `completed`, which is
-//! when Paddle says to hand over the goods: that one counts. A subscription that is paused is also
-//! updated: the update counts. Refunds and disputes are adjustments, told apart by their action.
+//! One fact is one canonical event. A transaction is `paid` and, moments later, `completed`, which
+//! is when Paddle says to hand over the goods: that one counts. A subscription that is paused is
+//! also updated: the update counts. Refunds and disputes are adjustments, told apart by their
+//! action.
 
 use hookgate_sdk::Members;
 

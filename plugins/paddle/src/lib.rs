@@ -1,7 +1,7 @@
 //! Paddle Billing: `Paddle-Signature: ts=..;h1=..`, over the time and the body.
 //!
-//! There is an `h1` for every active secret while one is rolled; any will do. Which canonical event an
-//! event is stands in `canonical`.
+//! There is an `h1` for every active secret while one is rolled; any will do. Which canonical event
+//! an event is stands in `canonical`.
 
 mod canonical;
 

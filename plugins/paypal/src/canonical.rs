@@ -1,7 +1,7 @@
 //! Which canonical event a PayPal event is.
 //!
-//! One fact is one canonical event. Version 1 of PayPal's API tells a `SALE`, version 2 a `CAPTURE`;
-//! a merchant has one of them. That an order was completed tells a capture again.
+//! One fact is one canonical event. Version 1 of PayPal's API tells a `SALE`, version 2 a
+//! `CAPTURE`; a merchant has one of them. That an order was completed tells a capture again.
 
 /// What this provider may yield, for people.
 pub(crate) const TYPES: &[&str] =

@@ -1,10 +1,10 @@
-//! PayPal: an RSA signature over the transmission's id and time, the webhook's id and a checksum of the
-//! body, with a certificate that the request names.
+//! PayPal: an RSA signature over the transmission's id and time, the webhook's id and a checksum of
+//! the body, with a certificate that the request names.
 //!
 //! The certificate is fetched from PayPal's own hosts, and the live ones and the sandbox vouch for
-//! themselves alone. The checksum is a CRC-32: whoever has seen a genuine request can make another body
-//! with the same, so a source may set a tolerance (retries come for 3 days), and whoever moves money
-//! should ask PayPal once more. Which canonical event an event is stands in `canonical`.
+//! themselves alone. The checksum is a CRC-32: whoever has seen a genuine request can make another
+//! body with the same, so a source may set a tolerance (retries come for 3 days), and whoever moves
+//! money should ask PayPal once more. Which canonical event an event is stands in `canonical`.
 
 mod canonical;
 mod crc32;
@@ -24,8 +24,8 @@ use crate::transmission::Transmission;
 #[derive(Debug)]
 pub struct PayPal;
 
-/// Where an amount may be, and its currency beside it: of version 2, of version 1, of a dispute, of an
-/// invoice, of payouts.
+/// Where an amount may be, and its currency beside it: of version 2, of version 1, of a dispute, of
+/// an invoice, of payouts.
 const AMOUNTS: [(&str, &str); 6] = [
     ("/amount/value", "/amount/currency_code"),
     ("/amount/total", "/amount/currency"),
@@ -155,8 +155,8 @@ fn subject(resource: &Members<'_>) -> Option<String> {
         .or_else(|| resource.first_name(&ENTITIES))
 }
 
-/// Why a payment was declined: of a card by its bank, else by PayPal. A capture that went well has a
-/// response too.
+/// Why a payment was declined: of a card by its bank, else by PayPal. A capture that went well has
+/// a response too.
 fn declined(resource: &Members<'_>) -> Option<String> {
     resource.first_name(&[
         "/processor_response/response_code",

@@ -1,7 +1,7 @@
 //! The headers of a transmission: what PayPal signed, and with which certificate.
 //!
-//! Signed is `{id}|{time}|{webhook id}|{CRC-32 of the body}`. A part with a `|` in it could pass for
-//! two, so each is held to its own alphabet.
+//! Signed is `{id}|{time}|{webhook id}|{CRC-32 of the body}`. A part with a `|` in it could pass
+//! for two, so each is held to its own alphabet.
 
 use hookgate_sdk::{Refusal, Request, Timestamp, base64, time};
 

@@ -1,7 +1,7 @@
 //! Paystack: an HMAC-SHA512 over the body; the key is the API's secret key itself.
 //!
-//! There are no event ids: one is made of the whole body, for the same may happen again, as a reminder
-//! does, or with another amount. Which canonical event an event is stands in `canonical`.
+//! There are no event ids: one is made of the whole body, for the same may happen again, as a
+//! reminder does, or with another amount. Which canonical event an event is stands in `canonical`.
 
 mod canonical;
 

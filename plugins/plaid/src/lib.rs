@@ -1,10 +1,10 @@
 //! Plaid: a JSON Web Token in a header, signed with ES256, that holds a hash of the body.
 //!
 //! The key is named in the token and fetched from Plaid with the source's secret, which the gateway
-//! puts in. Nothing but ES256 is looked at, and no key is asked for where the hash is another. There
-//! are no event ids. What says when it happened is known by its body; other words Plaid says again
-//! when there is more to fetch, so the time of the token, which is new for every retry, is a part of
-//! their id: such an event may come twice, but none is lost.
+//! puts in. Nothing but ES256 is looked at, and no key is asked for where the hash is another.
+//! There are no event ids. What says when it happened is known by its body; other words Plaid says
+//! again when there is more to fetch, so the time of the token, which is new for every retry, is a
+//! part of their id: such an event may come twice, but none is lost.
 
 mod settings;
 mod token;
@@ -120,9 +120,9 @@ impl Provider for Plaid {
     }
 }
 
-/// A payment of Payment Initiation is authorized when its bank has accepted it, and has gone through
-/// when its bank has executed it. Some banks only tell that the money has arrived: from the others
-/// that is no news, and keeps Plaid's own name.
+/// A payment of Payment Initiation is authorized when its bank has accepted it, and has gone
+/// through when its bank has executed it. Some banks only tell that the money has arrived: from the
+/// others that is no news, and keeps Plaid's own name.
 fn canonical(own: &str, before: &str, now: &str) -> Option<&'static str> {
     if own != "payment_initiation.payment_status_update" {
         return None;

@@ -1,7 +1,7 @@
 //! The JSON Web Token in `Plaid-Verification`.
 //!
-//! Read strictly: three parts, ES256 and nothing else, and a hash that is the body's. What was signed
-//! is taken as it is written.
+//! Read strictly: three parts, ES256 and nothing else, and a hash that is the body's. What was
+//! signed is taken as it is written.
 
 use hookgate_sdk::{Json, Refusal, Request, Timestamp, base64, hash, hex, time};
 

@@ -1,8 +1,8 @@
 //! Razorpay: an HMAC over the body, and the entities that an event is about in its `payload`.
 //!
 //! The event's id is a header, `x-razorpay-event-id`, that the signature does not cover: it tells
-//! retries from news and nothing else. Retries of older events stay signed with the older secret for
-//! a day. Which canonical event an event is stands in `canonical`.
+//! retries from news and nothing else. Retries of older events stay signed with the older secret
+//! for a day. Which canonical event an event is stands in `canonical`.
 
 mod canonical;
 

@@ -1,7 +1,7 @@
 //! Which canonical event a topic of Shopify is, if its object says so too.
 //!
-//! One fact is one canonical event. That an order is paid is told once, by the order; the sale or the
-//! capture that paid it keeps its own name. What a transaction alone tells, an authorization, a
+//! One fact is one canonical event. That an order is paid is told once, by the order; the sale or
+//! the capture that paid it keeps its own name. What a transaction alone tells, an authorization, a
 //! decline, a void, a refund that arrived, is the transaction's.
 
 use hookgate_sdk::Members;

@@ -1,11 +1,11 @@
 //! Shopify: an HMAC over the body, under the headers `X-Shopify-*` or the newer `shopify-*`.
 //!
-//! Where the newer signature header is there, it counts, and the older is not looked at. The topic is
-//! a header that the signature does not cover: where money is concerned, what is canonical must be said
-//! by the body as well, so that a paid order is never made of one that is not. One change may come as
-//! several topics and about several objects with one event id, which is not signed either, so an id is
-//! made of all three. The shop is such a header too, and a label. Which canonical event a topic is
-//! stands in `canonical`.
+//! Where the newer signature header is there, it counts, and the older is not looked at. The topic
+//! is a header that the signature does not cover: where money is concerned, what is canonical must
+//! be said by the body as well, so that a paid order is never made of one that is not. One change
+//! may come as several topics and about several objects with one event id, which is not signed
+//! either, so an id is made of all three. The shop is such a header too, and a label. Which
+//! canonical event a topic is stands in `canonical`.
 
 mod canonical;
 
@@ -100,11 +100,12 @@ fn livemode(request: &Request, object: &Members<'_>) -> Option<bool> {
     test.map(|test| !test)
 }
 
-/// The number of an order, as the shop and its customers know it; else what the shop's other systems
-/// call it.
+/// The number of an order, as the shop and its customers know it; else what the shop's other
+/// systems call it.
 fn reference(object: &Members<'_>) -> Option<String> {
     let numbered = object.told(&["/order_number", "/po_number", "/source_identifier"]);
-    // The name of an order is its number with what the shop puts around it; others have a name, too.
+    // The name of an order is its number with what the shop puts around it; others have a name,
+    // too.
     let named = || object.at("/line_items").and_then(|_| object.told(&["/name"]));
     numbered.or_else(named)
 }

@@ -1,11 +1,12 @@
-//! Slack: an HMAC over `v0:{time}:{body}`, for events in JSON, and for commands and clicks in forms.
+//! Slack: an HMAC over `v0:{time}:{body}`, for events in JSON, and for commands and clicks in
+//! forms.
 //!
 //! Slack shows what it reads back to whoever clicked or typed, so every request is answered with an
 //! empty 200, and a menu that asks for its options with none. Only events have ids; a command or a
 //! click is an event under an id made of all of its body. A request to verify the URL, which is
 //! signed like any other, is answered with its challenge; one that only tries the connection means
-//! nothing. The older verification token in the body proves nothing and is not looked at; where an app
-//! still trusts it, whoever has it can pass for Slack, so no event has it in its data.
+//! nothing. The older verification token in the body proves nothing and is not looked at; where an
+//! app still trusts it, whoever has it can pass for Slack, so no event has it in its data.
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, Handshake, HeaderMac, Json, Members, ProofKind, Provider,

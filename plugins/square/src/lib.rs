@@ -1,11 +1,11 @@
 //! Square: an HMAC over the URL that Square knows and the body, with nothing between them.
 //!
-//! The URL is a setting, byte for byte what is registered with Square: behind a proxy a request does
-//! not tell it. A payment is updated again and again once it is completed, and so is a refund; one that
-//! needs no approval may be completed when it is created. So the fact that it was completed has an id
-//! made of the payment, that state and the amount, and can't be told twice; what was created or updated
-//! is an event of its own besides, for it may tell more. Which canonical event is which stands in
-//! `canonical`.
+//! The URL is a setting, byte for byte what is registered with Square: behind a proxy a request
+//! does not tell it. A payment is updated again and again once it is completed, and so is a refund;
+//! one that needs no approval may be completed when it is created. So the fact that it was
+//! completed has an id made of the payment, that state and the amount, and can't be told twice;
+//! what was created or updated is an event of its own besides, for it may tell more. Which
+//! canonical event is which stands in `canonical`.
 
 mod canonical;
 mod settings;

@@ -1,8 +1,8 @@
 //! Any sender that follows Standard Webhooks, under the headers `webhook-*` or Svix's `svix-*`.
 //!
-//! An HMAC (`v1`) and an Ed25519 signature (`v1a`) are alternatives: a sender that moves from one to
-//! the other sends both. The event type is the sender's own, made fit for one where it is none; then the
-//! label `type` has it as it is. A body that names no type is an event without a name.
+//! An HMAC (`v1`) and an Ed25519 signature (`v1a`) are alternatives: a sender that moves from one
+//! to the other sends both. The event type is the sender's own, made fit for one where it is none;
+//! then the label `type` has it as it is. A body that names no type is an event without a name.
 
 mod settings;
 mod signature;
@@ -19,7 +19,8 @@ use crate::signature::Signed;
 #[derive(Debug)]
 pub struct StandardWebhooks;
 
-/// Where a sender names the type: by the specification, and as senders have it that were there before.
+/// Where a sender names the type: by the specification, and as senders have it that were there
+/// before.
 const TYPES: [&str; 4] = ["/type", "/event_type", "/eventType", "/event"];
 /// The type of what has none.
 const UNNAMED: &str = "standard-webhooks.unnamed";

@@ -1,5 +1,5 @@
-//! What the operator may say of a source: where a body names its subject, whose it is, whether it is
-//! live, and what ties it to the receiver's own records.
+//! What the operator may say of a source: where a body names its subject, whose it is, whether it
+//! is live, and what ties it to the receiver's own records.
 
 use hookgate_sdk::{Configured, Members};
 use serde::Deserialize;

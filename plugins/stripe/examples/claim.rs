@@ -1,7 +1,9 @@
-//! What reading the claims off a request costs natively, for `make bench` to hold the sandbox against.
+//! What reading the claims off a request costs natively, for `make bench` to hold the sandbox
+//! against.
 //!
 //! Takes an HTTP request on standard input, and how many calls to make before and how many to time;
-//! writes the nanoseconds of each, a line each. A request is made for every call, as in the sandbox.
+//! writes the nanoseconds of each, a line each. A request is made for every call, as in the
+//! sandbox.
 
 use std::hint::black_box;
 use std::io::{self, Read, Write};

@@ -49,8 +49,8 @@ pub(crate) fn event_type(own_type: &str, status: Option<&str>) -> String {
     canonical.to_owned()
 }
 
-/// The canonical type of an event of a charge that has no payment intent, if there is one. What is not
-/// captured yet is only reserved.
+/// The canonical type of an event of a charge that has no payment intent, if there is one. What is
+/// not captured yet is only reserved.
 pub(crate) fn of_lone_charge(own_type: &str, captured: bool) -> Option<&'static str> {
     Some(match own_type {
         // A debit that takes its time.

@@ -18,8 +18,8 @@ use crate::object::Object;
 #[derive(Debug)]
 pub struct Stripe;
 
-/// `t=1700000000,v1=<hex>`, with a `v1` for every active secret. The whole secret is the key, `whsec_`
-/// and all.
+/// `t=1700000000,v1=<hex>`, with a `v1` for every active secret. The whole secret is the key,
+/// `whsec_` and all.
 const SIGNATURE: TimedMac =
     TimedMac { name: "stripe-signature", separator: ',', time: "t", digest: "v1", joint: "." };
 
@@ -32,8 +32,8 @@ const TOLERANCE_MS: u64 = 300_000;
 impl Provider for Stripe {
     fn describe() -> ProviderInfo {
         ProviderInfo {
-            // A time in the future passes, as in Stripe's libraries: clocks differ, and who can sign
-            // for the future can sign.
+            // A time in the future passes, as in Stripe's libraries: clocks differ, and who can
+            // sign for the future can sign.
             clock: ClockRule::Past,
             tolerance_ms: Some(TOLERANCE_MS),
             ..ProviderInfo::new(

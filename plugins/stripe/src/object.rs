@@ -37,9 +37,9 @@ impl<'a> Object<'a> {
     /// there is none the charge, so that everything about a payment has one subject; else the
     /// object's own id.
     ///
-    /// Of what belongs to a connected account (a bank account of it, a person, a capability, the app
-    /// that it came by or left) the subject is the account: those have ids that say nothing without
-    /// it, and the app's is the receiver's own.
+    /// Of what belongs to a connected account (a bank account of it, a person, a capability, the
+    /// app that it came by or left) the subject is the account: those have ids that say nothing
+    /// without it, and the app's is the receiver's own.
     pub(crate) fn subject(&self, account: Option<String>) -> Option<String> {
         let of_account = self.own_type.starts_with("account.")
             || matches!(self.text("/object").as_deref(), Some("capability" | "person" | "balance"));

@@ -1,5 +1,5 @@
-//! What analysis needs of an object: its country, method and brand of card, why it was declined, and
-//! at what risk it was paid.
+//! What analysis needs of an object: its country, method and brand of card, why it was declined,
+//! and at what risk it was paid.
 //!
 //! Charges, payment intents, refunds and customers keep these in places of their own, so each is
 //! looked up in all of them; the first that has it counts.

@@ -17,8 +17,8 @@ const KINDS: [(&str, &str, &str); 4] = [
 /// Whose it is, in JSON.
 const ACCOUNTS: &[&str] = &["/accountSid", "/AccountSid", "/account_sid"];
 
-/// The id of a form's event: Twilio's own, else what a retry repeats. `None` for JSON, which has ids
-/// inside.
+/// The id of a form's event: Twilio's own, else what a retry repeats. `None` for JSON, which has
+/// ids inside.
 pub(crate) fn id_of_form(request: &Request) -> Option<String> {
     if is_json(request) {
         return None;

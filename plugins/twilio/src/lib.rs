@@ -1,10 +1,11 @@
-//! Twilio: an HMAC-SHA1 over the URL and the sorted fields of a form; of JSON, over the URL alone, in
-//! which `bodySHA256` stands for the body.
+//! Twilio: an HMAC-SHA1 over the URL and the sorted fields of a form; of JSON, over the URL alone,
+//! in which `bodySHA256` stands for the body.
 //!
-//! The URL that Twilio knows is a setting, up to its query, which is the request's own. Twilio may have
-//! signed it with or without its port, so either will do. JSON whose hash is not in the query is bound
-//! by nothing and refused. The names and values of a form are signed with nothing between them, so
-//! who holds a genuine request can move where one ends and the next begins; no plugin can tell.
+//! The URL that Twilio knows is a setting, up to its query, which is the request's own. Twilio may
+//! have signed it with or without its port, so either will do. JSON whose hash is not in the query
+//! is bound by nothing and refused. The names and values of a form are signed with nothing between
+//! them, so who holds a genuine request can move where one ends and the next begins; no plugin can
+//! tell.
 //!
 //! A call or a message that comes in is answered with an empty `<Response/>`, so that Twilio does
 //! nothing more; anything else with 204. Callbacks by GET are refused: choose POST for every URL in

@@ -1,10 +1,12 @@
-//! Wise: an RSA signature over the body, with a key that Wise publishes for each of its environments.
+//! Wise: an RSA signature over the body, with a key that Wise publishes for each of its
+//! environments.
 //!
-//! The key, in PEM, is configured as the source's secret. The id of a delivery is a header that is not
-//! signed, so an event's id is made of what is: not of the subscription, for several may tell the same,
-//! and of when it was sent, which a retry may change, only where nothing says when it happened. That a
-//! notification is only a test is a header too, and no money moved: such an event is `wise.test.*`, and
-//! its id is no other event's. Which canonical event an event is stands in `canonical`.
+//! The key, in PEM, is configured as the source's secret. The id of a delivery is a header that is
+//! not signed, so an event's id is made of what is: not of the subscription, for several may tell
+//! the same, and of when it was sent, which a retry may change, only where nothing says when it
+//! happened. That a notification is only a test is a header too, and no money moved: such an event
+//! is `wise.test.*`, and its id is no other event's. Which canonical event an event is stands in
+//! `canonical`.
 
 mod canonical;
 
@@ -22,8 +24,8 @@ const SIGNATURE: &str = "x-signature-sha256";
 /// Says `true` of a notification that somebody asked for to try the endpoint.
 const TEST: &str = "x-test-notification";
 
-/// What an event is about: a card's transaction or the card, the transfer of a credit or of a payout,
-/// and mostly what is called the resource.
+/// What an event is about: a card's transaction or the card, the transfer of a credit or of a
+/// payout, and mostly what is called the resource.
 const SUBJECTS: &[&str] =
     &["/transaction_id", "/resource/card_token", "/transfer_id", "/action/id", "/resource/id"];
 /// How far it got, or which way it went.

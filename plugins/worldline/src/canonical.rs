@@ -1,7 +1,7 @@
 //! Which canonical event a Worldline event is.
 //!
-//! One fact is one canonical event. A card payment is `captured` and later `paid`, when the money has
-//! arrived: the capture counts. A bank transfer is never captured, so there `paid` counts. A
+//! One fact is one canonical event. A card payment is `captured` and later `paid`, when the money
+//! has arrived: the capture counts. A bank transfer is never captured, so there `paid` counts. A
 //! chargeback opens a dispute; what Worldline calls a dispute is the merchant's answer to it.
 
 /// What this provider may yield, for people.

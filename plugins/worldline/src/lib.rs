@@ -1,10 +1,10 @@
 //! Worldline Connect and Direct: an HMAC over the body, with a key that a header names.
 //!
-//! The header `X-GCS-KeyId` must be there once, as in Worldline's libraries, but is not signed and so
-//! decides nothing: every active key of the source is tried. The products' documentation differs in how
-//! many decimals an amount has where its currency has not two: then there is money only if the settings
-//! say `decimals`. Before it posts, Worldline asks by GET whether the endpoint is ours, and reads its
-//! own text back. Which canonical event an event is stands in `canonical`.
+//! The header `X-GCS-KeyId` must be there once, as in Worldline's libraries, but is not signed and
+//! so decides nothing: every active key of the source is tried. The products' documentation differs
+//! in how many decimals an amount has where its currency has not two: then there is money only if
+//! the settings say `decimals`. Before it posts, Worldline asks by GET whether the endpoint is
+//! ours, and reads its own text back. Which canonical event an event is stands in `canonical`.
 
 mod canonical;
 mod settings;

@@ -1,8 +1,9 @@
-//! Xendit: the callback token, sent along; events that have a name, and older callbacks without one.
+//! Xendit: the callback token, sent along; events that have a name, and older callbacks without
+//! one.
 //!
-//! The token binds nothing of the body: who has seen one request can send any. It is all there is, so
-//! confirm what moves money over the API. Amounts are JSON numbers in major units. Which canonical
-//! event an event is stands in `canonical`, what has no name in `unnamed`.
+//! The token binds nothing of the body: who has seen one request can send any. It is all there is,
+//! so confirm what moves money over the API. Amounts are JSON numbers in major units. Which
+//! canonical event an event is stands in `canonical`, what has no name in `unnamed`.
 
 mod canonical;
 mod unnamed;
@@ -40,8 +41,8 @@ pub(crate) const REFERENCES: &[&str] =
     &["/reference_id", "/external_id", "/qr_code/external_id", "/payment_detail/reference_id"];
 
 /// Where an amount may be, and its currency: of the third version of payments it is what was
-/// requested, of wallets what was captured, of a dispute what it began with, of the third version of
-/// payouts what arrives.
+/// requested, of wallets what was captured, of a dispute what it began with, of the third version
+/// of payouts what arrives.
 const AMOUNTS: [(&str, &str); 6] = [
     ("/amount", "/currency"),
     ("/request_amount", "/currency"),

@@ -1,4 +1,5 @@
-//! The callbacks that have no name: of an invoice, a virtual account, a retail outlet, a disbursement.
+//! The callbacks that have no name: of an invoice, a virtual account, a retail outlet, a
+//! disbursement.
 //!
 //! What each is about is told by members that only it has; one that has none of them and no status
 //! either is kept all the same.

@@ -1,8 +1,8 @@
 //! Zoom: an HMAC over `v0:{time}:{body}`.
 //!
-//! Nobody prescribes how old a request may be; a source may set a tolerance. There are no event ids:
-//! one is made of the body, which a retry repeats. A request to validate the URL, which is signed like
-//! any other, is answered with a digest of its token.
+//! Nobody prescribes how old a request may be; a source may set a tolerance. There are no event
+//! ids: one is made of the body, which a retry repeats. A request to validate the URL, which is
+//! signed like any other, is answered with a digest of its token.
 
 use hookgate_sdk::{
     AnswerPiece, Claims, Envelope, Event, Failure, Handshake, HeaderMac, Hmac, KeyEncoding,

@@ -1,9 +1,11 @@
-//! `make bench-compare`: two revisions of the gateway, measured in turn, and how their figures differ.
+//! `make bench-compare`: two revisions of the gateway, measured in turn, and how their figures
+//! differ.
 //!
 //! Each side is a folder with a revision's own programs and plugins, its benchmark among them, so
 //! that a change of the store's format or of the contract stands in nobody's way. The sides take
-//! turns, scenario by scenario, because a noisy neighbour rarely stays for both halves of a pair only
-//! to favour one. Never compares figures of different scenarios, and never a figure that one side lacks.
+//! turns, scenario by scenario, because a noisy neighbour rarely stays for both halves of a pair
+//! only to favour one. Never compares figures of different scenarios, and never a figure that one
+//! side lacks.
 
 mod side;
 mod verdict;

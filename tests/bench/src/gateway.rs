@@ -98,7 +98,8 @@ impl Workplace {
         self.programs.join(name)
     }
 
-    /// Where a plugin is built to; those that only tests and benchmarks load, in a folder of their own.
+    /// Where a plugin is built to; those that only tests and benchmarks load, in a folder of their
+    /// own.
     pub(crate) fn built(&self, name: &str) -> anyhow::Result<PathBuf> {
         let target = Self::target(&self.programs)?;
         let built =
@@ -139,8 +140,8 @@ impl Workplace {
         self.launch(plugins, &format!("{}{}", stripe("stripe"), path.tables(endpoint)))
     }
 
-    /// Starts a gateway without any data, with these plugins, each as a name and what is built under
-    /// which name, and with these tables in its configuration.
+    /// Starts a gateway without any data, with these plugins, each as a name and what is built
+    /// under which name, and with these tables in its configuration.
     pub(crate) fn start_configured(
         &self,
         plugins: &[(&str, &str)],

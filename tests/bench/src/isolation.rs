@@ -1,8 +1,8 @@
 //! `make bench-isolation`: what those who behave keep, beside those who do not.
 //!
-//! Each experiment measures the same traffic with and without trouble, in turn, and holds the median of
-//! the ratios to a bound. All limits of the gateway are the defaults. Never measures the trouble itself,
-//! except how long it stays.
+//! Each experiment measures the same traffic with and without trouble, in turn, and holds the
+//! median of the ratios to a bound. All limits of the gateway are the defaults. Never measures the
+//! trouble itself, except how long it stays.
 
 mod endpoints;
 mod forged;

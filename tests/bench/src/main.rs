@@ -1,8 +1,9 @@
 //! `make bench`: how fast the gateway is, against what this machine could do at all.
 //!
-//! Everything on this machine and over loopback: the gateway in a process of its own, the ceiling in
-//! another, senders and the endpoint here. All share the cores, as they did for every figure that
-//! these are compared with. Prints a table and writes `target/bench.json`; never changes anything else.
+//! Everything on this machine and over loopback: the gateway in a process of its own, the ceiling
+//! in another, senders and the endpoint here. All share the cores, as they did for every figure
+//! that these are compared with. Prints a table and writes `target/bench.json`; never changes
+//! anything else.
 
 mod ceiling;
 mod compare;

@@ -1,4 +1,5 @@
-//! What is posted: Stripe's `payment_intent.payment_failed`, a little over 1 KiB, each with ids of its own.
+//! What is posted: Stripe's `payment_intent.payment_failed`, a little over 1 KiB, each with ids of
+//! its own.
 //!
 //! Written and signed before anything is measured, as whole requests, so that sending costs nothing
 //! but the sending. As random where Stripe's are (ids, amounts, times) and as alike where they are

@@ -1,7 +1,7 @@
 //! A recorded request that asks whether the endpoint is ours, and what must be answered.
 //!
-//! One that is posted is signed by the sender like any other: where the recording has no signature, it
-//! is made here with the recorded secret, or one of our own.
+//! One that is posted is signed by the sender like any other: where the recording has no signature,
+//! it is made here with the recorded secret, or one of our own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::recorded;
+use super::receiver;
 use crate::cli::sign;
 use crate::clock::Clock;
 use crate::event::{Request, Timestamp};
@@ -49,7 +49,7 @@ impl Challenge {
 
     /// The settings of its receiver.
     pub fn settings(&self, others: &Map<String, Value>) -> Map<String, Value> {
-        recorded::with(others, [("public_key", self.public_key.as_deref())])
+        receiver::with(others, [("public_key", self.public_key.as_deref())])
     }
 
     /// The request, signed at `now` if it is posted.
@@ -63,7 +63,7 @@ impl Challenge {
         let headers = self.request_headers.iter();
         let request = Request {
             method: self.method.clone(),
-            url: recorded::path(self.url.as_deref().unwrap_or("/")).to_owned(),
+            url: receiver::path(self.url.as_deref().unwrap_or("/")).to_owned(),
             headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
             body: self.request_body.clone().into(),
             received_at: now,
@@ -95,7 +95,7 @@ impl Challenge {
         plugin: &Arc<Plugin>,
         settings: &Map<String, Value>,
     ) -> anyhow::Result<Result<String, String>> {
-        let settings = recorded::text(self.settings(settings));
+        let settings = receiver::text(self.settings(settings));
         let (secrets, now) = ([self.secret()], Clock::System.now());
         let request = Arc::new(self.request(host, plugin, &settings, now).await?);
         let is_post = self.method == "POST";

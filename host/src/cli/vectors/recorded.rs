@@ -1,12 +1,11 @@
 //! Recorded requests as they stand in a file, each with whether it is genuine.
 //!
-//! A file is a JSON list. Beside the request a recording says how its receiver was set up: the secrets
-//! (`keys` are secrets by an id), the public keys that it would have fetched, its settings, its tolerance
-//! and its clock; the answer may be recorded too. Never judges a request.
+//! A file is a JSON list. Beside the request a recording says how its receiver was set up: the
+//! secrets (`keys` are secrets by an id), the public keys that it would have fetched, its settings,
+//! its tolerance and its clock; the answer may be recorded too. Never judges a request.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -17,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::challenge::Challenge;
+use super::receiver::{path, with};
 use crate::claims::Reply;
 use crate::clock::Clock;
 use crate::event::{Request, Timestamp};
@@ -158,31 +158,6 @@ impl Vector {
             received_at: seconds.unwrap_or_else(|| Clock::System.now()),
         })
     }
-}
-
-/// The settings with what a recording tells in the place of those of that name.
-pub(super) fn with<const N: usize>(
-    settings: &Map<String, Value>,
-    told: [(&str, Option<&str>); N],
-) -> Map<String, Value> {
-    let mut settings = settings.clone();
-    for (name, value) in told {
-        if let (Some(setting), Some(value)) = (settings.get_mut(name), value) {
-            *setting = value.into();
-        }
-    }
-    settings
-}
-
-/// As a plugin gets them.
-pub(super) fn text(settings: Map<String, Value>) -> Arc<str> {
-    Value::Object(settings).to_string().into()
-}
-
-/// What of a URL arrives: its path and its query.
-pub(super) fn path(url: &str) -> &str {
-    let Some((_, rest)) = url.split_once("://") else { return url };
-    rest.find(['/', '?']).map_or("/", |start| &rest[start..])
 }
 
 fn post() -> String {

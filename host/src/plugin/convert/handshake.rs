@@ -1,7 +1,8 @@
 //! The answer to a handshake as a plugin gives it, held against the contract.
 //!
 //! What anybody on the network may cause to be answered is kept small and plain here: no page, no
-//! cookie, no header that HTTP itself lives on. What may be digested is [`crate::signature`]'s to say.
+//! cookie, no header that HTTP itself lives on. What may be digested is [`crate::signature`]'s to
+//! say.
 
 use http::{HeaderName, HeaderValue, Method, header};
 

@@ -8,9 +8,9 @@
 //! - *Never all threads.* A quick queue has at most all threads but one; one of which nothing is
 //!   known yet has one, and the last is never for those. Slow queues, whose calls take long on
 //!   average, have threads of their own: half as many, a quarter for each.
-//! - *Never for long.* A call that runs for longer than quick ones do no longer counts as one of the
-//!   threads: there are as many again that stand by. So even where several quick queues turn slow
-//!   at once, the others wait for that moment, and not for anybody's deadline.
+//! - *Never for long.* A call that runs for longer than quick ones do no longer counts as one of
+//!   the threads: there are as many again that stand by. So even where several quick queues turn
+//!   slow at once, the others wait for that moment, and not for anybody's deadline.
 //! - *Always room.* A queue may be as long as there is room left behind all of them, so the first
 //!   that floods gets half of the room, the second a quarter, and some is left for everybody.
 //!
@@ -218,8 +218,8 @@ impl<T> Fair<T> {
             };
             return self.rotation.iter().find(|(_, number)| may_run(*number)).copied();
         }
-        // How many of these threads are taken, how many of them for no longer than quick calls take,
-        // and how many of those by queues that are not known to be quick.
+        // How many of these threads are taken, how many of them for no longer than quick calls
+        // take, and how many of those by queues that are not known to be quick.
         let (mut taken, mut fresh, mut doubtful) = (0, 0, 0);
         for running in self.threads[..2 * most].iter().flatten() {
             let is_fresh = !self.runs_long(running, now);

@@ -266,7 +266,7 @@ async fn a_guest_that_hoards_memory_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_lie_is_refused_by_name() {
+async fn a_violation_is_refused_by_name() {
     let guest = Guest::new();
     let about = async |about: &str| {
         let command = json!({ "do": "violate", "at": "parse", "about": about });

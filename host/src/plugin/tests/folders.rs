@@ -34,7 +34,8 @@ impl Watched {
         changes
     }
 
-    /// What became of the only file when it was looked at so long from now, or because somebody asked.
+    /// What became of the only file when it was looked at so long from now, or because somebody
+    /// asked.
     fn after(&mut self, seconds: u64, failed: bool) -> Reloaded {
         let wish = Wish { failed, ..Wish::default() };
         let now = Instant::now() + Duration::from_secs(seconds);

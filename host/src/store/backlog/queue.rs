@@ -1,8 +1,8 @@
 //! The works of one kind: what is ready by group, what waits for a time, what is in flight.
 //!
 //! Pure. Groups (sources, handlers, endpoints) take turns, so that a long queue of one delays no
-//! other, and none has more in flight than it may. A group that may have no more stands aside and is
-//! not looked at again until that changes. Within a group it is first come, first served.
+//! other, and none has more in flight than it may. A group that may have no more stands aside and
+//! is not looked at again until that changes. Within a group it is first come, first served.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -181,7 +181,8 @@ impl Queue {
             self.groups[group as usize].timed -= 1;
             self.push(group, entry, Timestamp(0));
         }
-        // The first is due before the others; the last may have been left by a clock that was ahead.
+        // The first is due before the others; the last may have been left by a clock that was
+        // ahead.
         let over = |(until, _): &(Timestamp, u32)| !is_rest(*until, now);
         while let Some((until, number)) = {
             let ends = self.resting.first().into_iter().chain(self.resting.last());
@@ -361,8 +362,8 @@ impl Queue {
         }
     }
 
-    /// Lets a group with something ready wait for its turn, if it waits for nothing else; whether it
-    /// does from now on.
+    /// Lets a group with something ready wait for its turn, if it waits for nothing else; whether
+    /// it does from now on.
     fn take_turn(&mut self, number: u32) -> bool {
         let group = &mut self.groups[number as usize];
         let has_turn = group.place == Place::Aside && !group.ready.is_empty();

@@ -20,7 +20,8 @@ use crate::store::view::{DeadLetter, EventSummary, State};
 
 /// A clock may have been set by so much without a list's missing anything.
 const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
-/// So many segments in a row must be out of a list's times before it ends: fewer than any page reads.
+/// So many segments in a row must be out of a list's times before it ends: fewer than any page
+/// reads.
 const OUTSIDE_MAX: usize = SEGMENTS_MIN / 2;
 /// Segments that say nothing of the time which a search passes over.
 const SILENT_MAX: usize = 64;

@@ -1,8 +1,9 @@
 //! The survey: looks through a part of the log, and says what to remove of it and how to pack the
 //! rest.
 //!
-//! Reads one view of the file and writes nothing. What is damaged stays where it is. Goes from the dead letters over the packed
-//! segments that are due to those that are not packed yet, each step where the last one ended.
+//! Reads one view of the file and writes nothing. What is damaged stays where it is. Goes from the
+//! dead letters over the packed segments that are due to those that are not packed yet, each step
+//! where the last one ended.
 
 use std::sync::atomic::Ordering;
 
@@ -413,8 +414,8 @@ impl Survey<'_> {
         Ok(self.standing(position)?.is_some() && self.is_owed(position)?)
     }
 
-    /// Whether something that came out of a receipt is owed: it may be delivered as the receipt's own
-    /// bytes.
+    /// Whether something that came out of a receipt is owed: it may be delivered as the receipt's
+    /// own bytes.
     fn needs_body(&mut self, receipt: u64) -> Result<bool, Failure> {
         match self.added_by(receipt)? {
             Some(events) => self.needs_brought(&events),

@@ -1,10 +1,10 @@
 //! Histories drawn at random, and a power cut at every sync of each.
 //!
 //! A seed gives a history of appends, tries of every kind, effects, replays, sweeps and restarts.
-//! Each sync of it leaves disks: one that lost all that was not synced, and torn ones that kept some
-//! of it. Every disk is opened; it must show exactly what the model holds before that commit, or, if
-//! torn, after it, and all that is left must get done. `HOOKGATE_HISTORIES` says how many histories,
-//! `HOOKGATE_SEED` which one alone.
+//! Each sync of it leaves disks: one that lost all that was not synced, and torn ones that kept
+//! some of it. Every disk is opened; it must show exactly what the model holds before that commit,
+//! or, if torn, after it, and all that is left must get done. `HOOKGATE_HISTORIES` says how many
+//! histories, `HOOKGATE_SEED` which one alone.
 
 mod model;
 mod steps;

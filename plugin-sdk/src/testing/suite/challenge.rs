@@ -1,6 +1,7 @@
 //! Providers that ask whether the endpoint is ours, and what they are answered.
 //!
-//! The same format everywhere: `challenges.json` beside `vectors.json`, and among the shared vectors.
+//! The same format everywhere: `challenges.json` beside `vectors.json`, and among the shared
+//! vectors.
 
 use std::collections::BTreeMap;
 use std::fs;

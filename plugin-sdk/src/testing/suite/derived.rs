@@ -1,7 +1,7 @@
 //! Ids that a provider makes because its events have none: only a retry may have the same.
 //!
-//! Of every sample whose events have made ids, each amount, quantity and state is changed once, which
-//! makes another event of it: two with one id would be one, and the second would be lost.
+//! Of every sample whose events have made ids, each amount, quantity and state is changed once,
+//! which makes another event of it: two with one id would be one, and the second would be lost.
 
 use serde_json::Value;
 

@@ -1,8 +1,9 @@
-//! Requests that nobody would send, thousands of them: a provider answers each, and keeps the contract.
+//! Requests that nobody would send, thousands of them: a provider answers each, and keeps the
+//! contract.
 //!
-//! Mostly samples that were signed and then damaged, because arbitrary bytes are refused at the door.
-//! Which requests they are depends on a seed, so that a failure can be had again. `HOOKGATE_FUZZ` says
-//! how many, `HOOKGATE_SEED` which.
+//! Mostly samples that were signed and then damaged, because arbitrary bytes are refused at the
+//! door. Which requests they are depends on a seed, so that a failure can be had again.
+//! `HOOKGATE_FUZZ` says how many, `HOOKGATE_SEED` which.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 

@@ -1,7 +1,7 @@
 //! How a provider's labels are called and what they say.
 //!
-//! Whoever filters by `account` must find there what every provider says of it: another word for the
-//! same would hide it.
+//! Whoever filters by `account` must find there what every provider says of it: another word for
+//! the same would hide it.
 
 use crate::event::Event;
 use crate::provider::ProviderInfo;
@@ -48,8 +48,8 @@ const TWINS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// What is wrong with the labels of an event, if anything is. Who passes on what anybody says, under
-/// any type, passes on their labels as well.
+/// What is wrong with the labels of an event, if anything is. Who passes on what anybody says,
+/// under any type, passes on their labels as well.
 pub(super) fn wrong(info: &ProviderInfo, event: &Event) -> Option<String> {
     let names_anything = info.types.iter().any(|declared| declared == "*");
     for (name, value) in &event.labels {

@@ -38,7 +38,8 @@ impl<P: Provider> Suite<P> {
                 let flipped =
                     if of_body { in_body(request, at, bit) } else { in_header(request, at, bit) };
                 let Some(flipped) = flipped else { return Ok(()) };
-                // The one key of the test stands in for any that is looked up; elsewhere lies another.
+                // The one key of the test stands in for any that is looked up; elsewhere lies
+                // another.
                 let same_keys = |accepted: &Claims| lookups(accepted) == lookups(&claims[sample]);
                 if let Some(accepted) = self.accepted(&flipped).filter(same_keys) {
                     prop_assert_eq!(&accepted.evidence, &claims[sample].evidence);
@@ -111,7 +112,8 @@ impl<P: Provider> Suite<P> {
         });
     }
 
-    /// Any value in any place of a sample is an event, or a failure, but no panic and nothing that breaks the contract.
+    /// Any value in any place of a sample is an event, or a failure, but no panic and nothing that
+    /// breaks the contract.
     ///
     /// # Panics
     ///

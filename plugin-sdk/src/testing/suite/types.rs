@@ -1,7 +1,8 @@
-//! Which types a provider's events may have: those that it declares, by their canonical names or under
-//! its own.
+//! Which types a provider's events may have: those that it declares, by their canonical names or
+//! under its own.
 //!
-//! Who subscribes to `payment.failed` must find there what every provider says of it, and nothing else.
+//! Who subscribes to `payment.failed` must find there what every provider says of it, and nothing
+//! else.
 
 use crate::event::is_event_type;
 use crate::provider::ProviderInfo;

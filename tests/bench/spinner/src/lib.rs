@@ -1,7 +1,8 @@
 //! A plugin that never returns: as a provider in `claim` or `parse`, as a handler in `handle`.
 //!
-//! Loaded by `make bench-isolation` only, beside plugins that work. It handles one type of event, so
-//! that it takes part in nothing else. Never misbehaves in any other way: `tests/guest` does that.
+//! Loaded by `make bench-isolation` only, beside plugins that work. It handles one type of event,
+//! so that it takes part in nothing else. Never misbehaves in any other way: `tests/guest` does
+//! that.
 
 use std::hint::black_box;
 

@@ -1,8 +1,9 @@
-//! What pairs of figures come to: the median of their ratios, the spread, and whether that is worse.
+//! What pairs of figures come to: the median of their ratios, the spread, and whether that is
+//! worse.
 //!
-//! A ratio above 1 is always the better one, for rates and for times alike. A figure is worse if its
-//! median falls short of 1 by more than its ratios are spread. Never judges the longest of many times,
-//! which is one sample, nor a latency that differs by less than anybody would notice.
+//! A ratio above 1 is always the better one, for rates and for times alike. A figure is worse if
+//! its median falls short of 1 by more than its ratios are spread. Never judges the longest of many
+//! times, which is one sample, nor a latency that differs by less than anybody would notice.
 
 use super::side::Value;
 use crate::report::median;

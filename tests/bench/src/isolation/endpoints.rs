@@ -1,7 +1,7 @@
 //! Endpoints that take connections and never answer, beside those that answer at once.
 //!
-//! Each event has one endpoint, by its type, and the types take turns: so half of the events are for
-//! endpoints that hang.
+//! Each event has one endpoint, by its type, and the types take turns: so half of the events are
+//! for endpoints that hang.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;

@@ -120,8 +120,8 @@ impl Peers {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Waits until the other side has hung up on all, at most until `limit` after the start; how many
-    /// are still there.
+    /// Waits until the other side has hung up on all, at most until `limit` after the start; how
+    /// many are still there.
     pub(super) fn wait_until_gone(self, limit: Duration) -> usize {
         let rest = limit.saturating_sub(self.began.elapsed());
         let gone = async {

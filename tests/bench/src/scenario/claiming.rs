@@ -1,8 +1,8 @@
 //! What reading the claims off a request costs, in the sandbox and natively.
 //!
-//! One thread, one request of a little over 1 KiB, and for every call an instance that nothing was called
-//! in before. The same code runs natively in a program of its own, because linked into this one it would
-//! have wasmtime built with other features than the gateway's.
+//! One thread, one request of a little over 1 KiB, and for every call an instance that nothing was
+//! called in before. The same code runs natively in a program of its own, because linked into this
+//! one it would have wasmtime built with other features than the gateway's.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

@@ -1,7 +1,7 @@
 //! The most that holds: faster and faster, until deliveries fall behind what comes in.
 //!
-//! A rate holds if everything has arrived shortly after the last was due to be sent. One that does not is
-//! tried twice, so that a hiccup of the machine is not taken for the limit.
+//! A rate holds if everything has arrived shortly after the last was due to be sent. One that does
+//! not is tried twice, so that a hiccup of the machine is not taken for the limit.
 
 use std::time::{Duration, Instant};
 

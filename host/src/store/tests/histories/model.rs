@@ -209,8 +209,8 @@ impl Model {
         Answer::Replayed(replayed)
     }
 
-    /// Whether the store may hand out this work now: it is owed, due, in nobody's hands, and [order]
-    /// nothing older of its subject is left.
+    /// Whether the store may hand out this work now: it is owed, due, in nobody's hands, and
+    /// [order] nothing older of its subject is left.
     pub(super) fn check_claim(&self, key: &Key, tries_made: u32, now: Timestamp, held: &[Key]) {
         let work = self.seen.works.get(key).unwrap_or_else(|| panic!("{key:?} is not owed"));
         assert_eq!(work.state, State::Pending, "{key:?} was claimed again");

@@ -1,4 +1,5 @@
-//! Histories out of a seed: what is done to a store, step by step, and what must be true after each.
+//! Histories out of a seed: what is done to a store, step by step, and what must be true after
+//! each.
 //!
 //! Every choice is drawn from the seed, so the same seed is the same history.
 

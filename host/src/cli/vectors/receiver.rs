@@ -1,0 +1,32 @@
+//! How the receiver of a recorded request was set up: its settings, and what of a URL it saw.
+//!
+//! Shared by recordings of every kind. Never reads a file.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+/// The settings with what a recording tells in the place of those of that name.
+pub(super) fn with<const N: usize>(
+    settings: &Map<String, Value>,
+    told: [(&str, Option<&str>); N],
+) -> Map<String, Value> {
+    let mut settings = settings.clone();
+    for (name, value) in told {
+        if let (Some(setting), Some(value)) = (settings.get_mut(name), value) {
+            *setting = value.into();
+        }
+    }
+    settings
+}
+
+/// As a plugin gets them.
+pub(super) fn text(settings: Map<String, Value>) -> Arc<str> {
+    Value::Object(settings).to_string().into()
+}
+
+/// What of a URL arrives: its path and its query.
+pub(super) fn path(url: &str) -> &str {
+    let Some((_, rest)) = url.split_once("://") else { return url };
+    rest.find(['/', '?']).map_or("/", |start| &rest[start..])
+}

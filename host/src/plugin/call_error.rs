@@ -1,0 +1,75 @@
+//! Why a call has no answer of the plugin's.
+//!
+//! What a worker goes by: whose fault it was, and whether it may pass. Never calls anything.
+
+use std::time::Duration;
+
+use super::pool::PoolError;
+use super::violation::{TEXT_BYTES_MAX, Violation, shortened};
+use crate::effect::LogLine;
+
+/// Why a call has no answer of the plugin's.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The plugin broke down.
+    #[error("the plugin {reason}")]
+    Trap {
+        /// What it did: `panicked at src/lib.rs:15:114: ...`, with the text of the panic, or
+        /// `trapped: ...`, with what happened, what it said last, and in which functions.
+        reason: String,
+    },
+    /// It took too long.
+    #[error("the plugin did not return within {} ms", limit.as_millis())]
+    Deadline {
+        /// How long it had.
+        limit: Duration,
+    },
+    /// It wanted too much memory.
+    #[error("the plugin wanted more than {limit} bytes of memory")]
+    Memory {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// It said what the contract does not allow.
+    #[error("the plugin broke the contract: {0}")]
+    Violation(#[source] Violation),
+    /// It was not called: everything is taken. Nobody's fault, and passing.
+    #[error("the plugin was not called: all threads are taken and the queue is full")]
+    Busy,
+    /// The host failed. Not the plugin's fault, and perhaps passing.
+    #[error("the host failed the plugin: {0}")]
+    Host(String),
+    /// The host's own code panicked over what the plugin gave it, or over what it asked for.
+    #[error("the host panicked in a call of the plugin: {words}")]
+    Panicked {
+        /// What the panic said.
+        words: String,
+    },
+}
+
+/// A call without an answer, and what the plugin wrote before.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct CallFailed {
+    /// Why.
+    pub error: CallError,
+    /// What it wrote.
+    pub log: Vec<LogLine>,
+}
+
+impl From<PoolError> for CallError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Busy => Self::Busy,
+            PoolError::Panicked(words) => {
+                Self::Panicked { words: shortened(&words, TEXT_BYTES_MAX) }
+            }
+        }
+    }
+}
+
+impl From<PoolError> for CallFailed {
+    fn from(error: PoolError) -> Self {
+        Self { error: error.into(), log: Vec::new() }
+    }
+}
