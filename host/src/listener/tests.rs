@@ -114,19 +114,29 @@ async fn stopping_finishes_what_is_in_flight() {
 }
 
 #[tokio::test]
-async fn a_full_table_makes_the_next_one_wait() {
+async fn a_full_table_makes_the_next_one_wait_for_those_who_are_served() {
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begins, waits) = (begun.clone(), go_on.clone());
+    let handler = || async move {
+        begins.notify_one();
+        waits.notified().await;
+        "hello"
+    };
     let limits = Limits { connections_max: 1, ..Limits::default() };
-    let served = start(hello(), limits).await;
+    let served = start(Router::new().route("/", get(handler)), limits).await;
     let mut first = served.connect().await;
     ask(&mut first).await;
-    hear(&mut first).await;
+    begun.notified().await;
 
     let mut second = served.connect().await;
     ask(&mut second).await;
-    let brief = tokio::time::timeout(Duration::from_millis(100), hear(&mut second)).await;
+    let brief = tokio::time::timeout(Duration::from_millis(100), begun.notified()).await;
     assert!(brief.is_err(), "served beyond the limit");
 
-    drop(first);
+    go_on.notify_one();
+    hear(&mut first).await;
+    begun.notified().await;
+    go_on.notify_one();
     hear(&mut second).await;
     served.stop().await;
 }

@@ -1,7 +1,8 @@
 //! Why a file is not a plugin that can be called.
 //!
-//! What a refused file is answered with, by whichever step refused it: reading, decoding, compiling,
-//! linking, describing. The texts say everything and quote nothing but names. Never looks at a file.
+//! What a refused file is answered with, by whichever step refused it: reading, decoding,
+//! compiling, linking, describing. The texts say everything and quote nothing but names. Never
+//! looks at a file.
 
 use std::error::Error;
 use std::io;
