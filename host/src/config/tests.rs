@@ -53,6 +53,15 @@ fn check_wrong(text: &str, expected: &str) {
 }
 
 #[test]
+fn of_very_many_flaws_the_first_hundred_are_told() {
+    let unknown: String = (0..5_000).map(|number| format!("key_{number} = 1\n")).collect();
+    let wrong = wrong(&format!("{unknown}{WHOLE}"));
+    assert_eq!(wrong.len(), 101, "{wrong:#?}");
+    assert!(wrong[99].contains("100:1: "), "{}", wrong[99]);
+    assert!(wrong[100].contains("and 4900 more"), "{}", wrong[100]);
+}
+
+#[test]
 fn a_whole_file_is_read() {
     let config = parse(WHOLE).unwrap();
     assert_eq!(config.data, Path::new("/etc/hookgate/data"));

@@ -181,6 +181,34 @@ async fn a_file_that_was_written_over_is_not_written_to() {
     assert!(std::fs::read(&file).unwrap() == older);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_was_cut_is_not_written_to() {
+    let bench = Bench::new();
+    bench.append(&["evt_0"]).await;
+    let (file, _) = places(&bench);
+    let length = std::fs::metadata(&file).unwrap().len();
+    let cut = std::fs::File::options().write(true).open(&file).unwrap();
+    cut.set_len(length - 4096).unwrap();
+
+    let refused = bench.store.append(receipt(&["evt_1"])).await;
+    assert!(
+        matches!(&refused, Err(Error::Failed(why)) if matches!(**why, Failure::Overwritten { .. }))
+    );
+    assert!(bench.store.trouble().is_some());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_its_place_is_refused_at_once() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    let folder = TempDir::new().unwrap();
+    let pipe = folder.path().join("hookgate.redb");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    assert!(matches!(open(&folder), Err(OpenError::Foreign { .. })));
+}
+
 #[test]
 fn a_first_start_leaves_the_store_and_nothing_else() {
     let folder = TempDir::new().unwrap();
