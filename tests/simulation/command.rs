@@ -65,7 +65,12 @@ impl Command {
             id: format!("evt_{number}"),
             subject,
             events,
-            broken: [Broken::Fail, Broken::Trap][random.usize(..2)],
+            // Thirty traps in a row would pause the source, of which the model knows nothing.
+            broken: if random.bool() && number.is_multiple_of(8) {
+                Broken::Trap
+            } else {
+                Broken::Fail
+            },
             act: acts[random.usize(..acts.len())],
             then: if random.bool() { Then::Return } else { fails[random.usize(..fails.len())] },
             until: random.u32(2..=4),
