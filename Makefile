@@ -4,7 +4,7 @@ CARGO    ?= cargo
 HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
-.PHONY: help setup build docs demo test crash fuzz bench bench-compare bench-isolation lint deny msrv \
+.PHONY: help setup build dist docs demo test crash fuzz bench bench-compare bench-isolation lint deny msrv \
 	clean
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-compare REV=...  this tree against another revision, in about 50 minutes"
 	@echo "make bench-isolation  what those who behave keep beside those who do not, in about 25 minutes"
 	@echo "make build  the gateway to $(HOOKGATE), the plugins to target/plugins/"
+	@echo "make dist   what to install, to target/dist/: the gateway stripped, its debug information beside it"
 	@echo "make docs   the table of providers in plugins/README.md"
 	@echo "make lint   formatting, clippy, API docs; warnings are errors"
 	@echo "make deny   licences, sources and known vulnerabilities of the dependencies (cargo-deny)"
@@ -30,6 +31,16 @@ setup:
 build: setup
 	$(CARGO) build --release --locked -p hookgate
 	$(HOOKGATE) plugin build $(PLUGINS)
+
+# What cargo built stays whole: cargo takes it for its own. `hookgate` finds `hookgate.debug` where it
+# lies beside it, and its backtraces then have files and lines; without it they have names. cargo's
+# split-debuginfo can't do that: the line tables stay in the program, and stripping removes them.
+OBJCOPY ?= objcopy
+dist: build
+	mkdir -p target/dist
+	$(OBJCOPY) --only-keep-debug --compress-debug-sections=zlib $(HOOKGATE) target/dist/hookgate.debug
+	cd target/dist && $(OBJCOPY) --strip-debug --add-gnu-debuglink=hookgate.debug \
+		../../$(HOOKGATE) hookgate
 
 # The table of providers; a test says when it is not true any more.
 docs: build
