@@ -169,6 +169,22 @@ async fn the_slow_give_way_and_those_who_are_whole_get_in() {
 }
 
 #[tokio::test]
+async fn who_gives_way_is_told_although_nothing_more_comes() {
+    let (intake, source) = intake(PATIENCE);
+    let intake = Arc::new(intake);
+    let Reading { sender, mut task } = Reading::begin(&intake, &source, 63 * KIB).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let whole = Body::from(vec![0; 60 * KIB]);
+        held.push(intake.read(&source, &connection(), whole).await.unwrap());
+    }
+    let read = tokio::time::timeout(PATIENCE * 2, task.join_next()).await;
+    let read = read.expect("it ends").unwrap().unwrap();
+    assert!(matches!(read, Err(Rejection::GaveWay)), "{:?}", read.err());
+    drop(sender);
+}
+
+#[tokio::test]
 async fn a_source_gives_way_to_itself_before_another_does() {
     let (intake, greedy) = intake(PATIENCE);
     let (intake, other) = (Arc::new(intake), Share::of(128 * KIB));
