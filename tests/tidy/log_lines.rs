@@ -153,7 +153,8 @@ fn what_happens_in_a_log_line_is_found() {
         r#"// debug!(swept = ?swept?)"#,
         r#"warn!(plugin = stem, error = %chain(&error), "failed: {}", items.len());"#,
         r#"my_debug!(swept?); let text = "debug!(swept?)";"#,
-        "error!(\n    \"failed (\\\") {}\",\n    texts.iter().map(|it| it.len()).max().is_some(),\n);",
+        "error!(\n    \"failed (\\\") {}\",\n    \
+         texts.iter().map(|it| it.len()).max().is_some(),\n);",
     ];
     for code in plain {
         let found: Vec<_> = log_lines(code).iter().filter_map(|line| side_effect(line)).collect();

@@ -46,6 +46,24 @@ fn hello() -> Router {
     Router::new().route("/", get(|| async { "hello" }))
 }
 
+/// An app that says when a request has begun, and answers `hello` when it may go on.
+struct Held {
+    app: Router,
+    begun: Arc<Notify>,
+    go_on: Arc<Notify>,
+}
+
+fn held() -> Held {
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begins, waits) = (begun.clone(), go_on.clone());
+    let handler = || async move {
+        begins.notify_one();
+        waits.notified().await;
+        "hello"
+    };
+    Held { app: Router::new().route("/", get(handler)), begun, go_on }
+}
+
 async fn ask(stream: &mut TcpStream) {
     stream.write_all(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
 }
@@ -91,14 +109,7 @@ async fn stopping_closes_what_is_idle() {
 
 #[tokio::test]
 async fn stopping_finishes_what_is_in_flight() {
-    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (begins, waits) = (begun.clone(), go_on.clone());
-    let handler = || async move {
-        begins.notify_one();
-        waits.notified().await;
-        "hello"
-    };
-    let app = Router::new().route("/", get(handler));
+    let Held { app, begun, go_on } = held();
     let served = start(app, Limits::default()).await;
     let mut stream = served.connect().await;
     ask(&mut stream).await;
@@ -115,15 +126,9 @@ async fn stopping_finishes_what_is_in_flight() {
 
 #[tokio::test]
 async fn a_full_table_makes_the_next_one_wait_for_those_who_are_served() {
-    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (begins, waits) = (begun.clone(), go_on.clone());
-    let handler = || async move {
-        begins.notify_one();
-        waits.notified().await;
-        "hello"
-    };
+    let Held { app, begun, go_on } = held();
     let limits = Limits { connections_max: 1, ..Limits::default() };
-    let served = start(Router::new().route("/", get(handler)), limits).await;
+    let served = start(app, limits).await;
     let mut first = served.connect().await;
     ask(&mut first).await;
     begun.notified().await;
@@ -213,6 +218,7 @@ async fn who_reads_a_byte_now_and_then_is_hung_up_on() {
     stream.write_all(b"GET /flood HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
     let reading = async {
         while let Ok(1..) = stream.read(&mut [0; 1]).await {
+            // Nothing is waited for: this is how slow the peer is.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -239,6 +245,7 @@ async fn who_reads_slowly_gets_the_whole_answer() {
             break;
         }
         read += bytes;
+        // Nothing is waited for: this is how slow the peer is.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert!(read > 64 << 20, "{read}");
@@ -288,14 +295,13 @@ async fn an_idle_connection_ends_after_its_time() {
 #[tokio::test]
 async fn who_has_closed_the_sending_side_gets_the_answer() {
     let limits = Limits { half_close: true, ..Limits::default() };
-    let slow = || async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        "hello"
-    };
-    let served = start(Router::new().route("/", get(slow)), limits).await;
+    let Held { app, begun, go_on } = held();
+    let served = start(app, limits).await;
     let mut stream = served.connect().await;
     ask(&mut stream).await;
+    begun.notified().await;
     stream.shutdown().await.unwrap();
+    go_on.notify_one();
     hear(&mut stream).await;
     assert!(is_hung_up_on(&mut stream).await, "nothing more can come");
     served.stop().await;

@@ -139,9 +139,9 @@ impl Outbox {
         Ok(())
     }
 
-    fn ask(&mut self, wish: Effect, bytes: usize) -> Result<(), Refusal> {
+    fn ask(&mut self, effect: Effect, bytes: usize) -> Result<(), Refusal> {
         self.weigh(1, bytes, 0).map_err(Refusal::TooMuch)?;
-        self.effects.push(wish);
+        self.effects.push(effect);
         Ok(())
     }
 

@@ -296,6 +296,7 @@ fn wait_until_ready(admin: SocketAddr) -> anyhow::Result<()> {
         if answer.starts_with("HTTP/1.1 200") {
             return Ok(());
         }
+        // Another process can only be asked again.
         std::thread::sleep(Duration::from_millis(20));
     }
     bail!("the gateway was not ready after {} s", READY_MAX.as_secs())
