@@ -77,7 +77,7 @@
 //! - **Refuse what is missing or doubtful.** [`Request::the_header`] refuses a signature header
 //!   that is there twice. Offer no weaker proof where the stronger one is missing.
 //! - **`claim` is on the way in.** A payment gateway waits for it: [`json::peek`] at the event's
-//!   id, and leave the rest to `parse`. The ids are how duplicates are told.
+//!   id, and leave the rest to `parse`. The gateway detects duplicates by these ids.
 //! - **Canonical types** let handlers work for any provider: `payment.created`, `.authorized`,
 //!   `.succeeded`, `.failed`, `.canceled`; `refund.initiated`, `.succeeded`, `.failed`;
 //!   `dispute.opened`, `.won`, `.lost`; `subscription.created`, `.updated`, `.canceled`;

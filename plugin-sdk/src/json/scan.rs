@@ -435,7 +435,11 @@ mod tests {
 
         #[test]
         fn every_member_of_every_document_is_found(value in json(), pretty: bool) {
-            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
+            let text = if pretty {
+                serde_json::to_string_pretty(&value)
+            } else {
+                serde_json::to_string(&value)
+            };
             let text = text.unwrap();
             prop_assert_eq!(check(text.as_bytes()), Ok(()));
             if let Value::Object(members) = &value {
@@ -469,7 +473,12 @@ mod tests {
         }
 
         #[test]
-        fn escapes_read_as_serde_reads_them(content in "(\\\\[\"\\\\/bfnrtx]|\\\\u[0-9a-fA-F]{4}|\\\\ud8[0-9a-f]{2}\\\\ud[c-f][0-9a-f]{2}|[a-zé]){0,6}") {
+        fn escapes_read_as_serde_reads_them(
+            content in concat!(
+                "(\\\\[\"\\\\/bfnrtx]|\\\\u[0-9a-fA-F]{4}|",
+                "\\\\ud8[0-9a-f]{2}\\\\ud[c-f][0-9a-f]{2}|[a-zé]){0,6}",
+            ),
+        ) {
             let quoted = format!("\"{content}\"");
             let known = serde_json::from_str::<String>(&quoted).ok();
             prop_assert_eq!(unquoted(quoted.as_bytes()).map(String::from), known);

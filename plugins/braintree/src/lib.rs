@@ -34,7 +34,10 @@ impl Provider for Braintree {
     fn describe() -> ProviderInfo {
         let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Mac]);
         ProviderInfo::new("braintree", version, canonical::TYPES, proofs)
-            .with_scheme("HMAC-SHA1 of `bt_payload`, `bt_signature`; the key is the SHA-1 of the private key")
+            .with_scheme(
+                "HMAC-SHA1 of `bt_payload`, `bt_signature`; the key is the SHA-1 of the private \
+                 key",
+            )
             .asking_by("GET")
     }
 

@@ -288,7 +288,8 @@ mod tests {
 
     use super::*;
 
-    const WHOLE: &str = "<?xml version=\"1.0\"?>\n<!-- x --><a b='1'>\n  <id>x &amp; &#x41;&#66;</id>\n  \
+    const WHOLE: &str = "<?xml version=\"1.0\"?>\n<!-- x --><a b='1'>\n  \
+        <id>x &amp; &#x41;&#66;</id>\n  \
         <n type=\"integer\">12</n><t type=\"boolean\">true</t><z nil=\"true\"/>\n  \
         <items type=\"array\"><item><k_1>1</k_1></item><item/></items>\n  \
         <c><![CDATA[<&>]]></c><d>1</d><d>2</d><e></e>\n</a>\n";
@@ -296,7 +297,10 @@ mod tests {
     #[test]
     fn a_document_becomes_json() {
         let element = parse(WHOLE.as_bytes()).unwrap();
-        let expected = r#"{"id":"x & AB","n":12,"t":true,"z":null,"items":[{"k_1":"1"},""],"c":"<&>","d":["1","2"],"e":""}"#;
+        let expected = concat!(
+            r#"{"id":"x & AB","n":12,"t":true,"z":null,"items":[{"k_1":"1"},""],"#,
+            r#""c":"<&>","d":["1","2"],"e":""}"#,
+        );
         assert_eq!(element.to_json(), expected);
         assert!(element.is("a") && element.text("id") == Some("x & AB"));
         assert_eq!(

@@ -85,7 +85,10 @@ impl Provider for PayPal {
         let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Signature]);
         let places = [Environment::Live, Environment::Sandbox];
         ProviderInfo::new("paypal", version, canonical::TYPES, proofs)
-            .with_scheme("RSA-SHA256 of ids, time and a CRC-32 of the body, with a certificate that is fetched")
+            .with_scheme(
+                "RSA-SHA256 of ids, time and a CRC-32 of the body, with a certificate that is \
+                 fetched",
+            )
             .with_keys_at(places.into_iter().flat_map(Environment::places))
     }
 

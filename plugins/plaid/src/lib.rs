@@ -58,7 +58,10 @@ impl Provider for Plaid {
             clock: ClockRule::Both,
             tolerance_ms: Some(TOLERANCE_MS),
             ..ProviderInfo::new("plaid", version, TYPES, proofs)
-                .with_scheme("ES256 (JWT) of a hash of the body, `Plaid-Verification`, with a key that is fetched")
+                .with_scheme(
+                    "ES256 (JWT) of a hash of the body, `Plaid-Verification`, with a key that is \
+                 fetched",
+                )
                 .with_keys_at(places.map(|environment| KeyPlace::jwk(environment.keys())))
         }
     }

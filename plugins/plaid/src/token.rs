@@ -87,7 +87,10 @@ mod tests {
     }
 
     const HEAD: &str = r#"{"alg":"ES256","kid":"one","typ":"JWT"}"#;
-    const PAYLOAD: &str = r#"{"iat":1760000000,"request_body_sha256":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}"#;
+    const PAYLOAD: &str = concat!(
+        r#"{"iat":1760000000,"request_body_sha256":"#,
+        r#""44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}"#,
+    );
 
     #[test]
     fn what_is_written_reads_back() {

@@ -209,9 +209,8 @@ mod tests {
         for (currency, expected) in
             [("isk", "5.00 ISK"), ("ugx", "5.00 UGX"), ("mga", "500 MGA"), ("kwd", "0.500 KWD")]
         {
-            let event = format!(
-                r#"{{"data":{{"object":{{"object":"charge","amount":500,"currency":"{currency}"}}}}}}"#
-            );
+            let object = format!(r#"{{"object":"charge","amount":500,"currency":"{currency}"}}"#);
+            let event = format!(r#"{{"data":{{"object":{object}}}}}"#);
             check_money(&event, "charge.succeeded", Some(expected));
         }
     }

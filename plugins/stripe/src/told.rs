@@ -115,7 +115,8 @@ mod tests {
         check(
             r#"{"payment_method_types":["card","link"],"last_payment_error":null,"charges":{"data":[
                 {"payment_method_details":{"type":"card","card":{"brand":"amex","country":null}},
-                "billing_details":{"address":{"country":"AT"}},"outcome":{"risk_level":"normal"}}]}}"#,
+                "billing_details":{"address":{"country":"AT"}},
+                "outcome":{"risk_level":"normal"}}]}}"#,
             &[("country", "AT"), ("method", "card"), ("card_brand", "amex"), ("risk", "normal")],
         );
     }
