@@ -47,7 +47,7 @@
 //!         Ok(vec![Event {
 //!             subject: members.name("/repository/id"),
 //!             time: members.rfc3339("/repository/pushed_at"),
-//!             labels: labels([("account", members.told(&["/repository/owner/login"]))]),
+//!             labels: labels([("account", members.first_label(&["/repository/owner/login"]))]),
 //!             ..Event::new(id, event_type(None, "github", &own), body.raw())
 //!         }])
 //!     }

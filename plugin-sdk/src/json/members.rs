@@ -105,7 +105,7 @@ impl<'a> Members<'a> {
 
     /// The first text or number at one of these pointers that a label can hold: what ties an event
     /// to somebody's records may be longer than an id.
-    pub fn told(&self, pointers: &[&str]) -> Option<String> {
+    pub fn first_label(&self, pointers: &[&str]) -> Option<String> {
         let value = |pointer: &&str| self.at(pointer)?.scalar("").map(Cow::into_owned);
         let fits = |value: &String| (1..=LABEL_VALUE_BYTES_MAX).contains(&value.len());
         pointers.iter().filter_map(value).find(fits)
@@ -117,13 +117,13 @@ impl<'a> Members<'a> {
         let custom = self.object(pointer);
         let only = || match custom.0.as_slice() {
             [(name, _)] => {
-                custom.told(&[&format!("/{}", name.replace('~', "~0").replace('/', "~1"))])
+                custom.first_label(&[&format!("/{}", name.replace('~', "~0").replace('/', "~1"))])
             }
             _ => None,
         };
         let text =
             || self.text(pointer).filter(|text| (1..=LABEL_VALUE_BYTES_MAX).contains(&text.len()));
-        custom.told(OWN_IDS).or_else(only).or_else(|| text().map(Cow::into_owned))
+        custom.first_label(OWN_IDS).or_else(only).or_else(|| text().map(Cow::into_owned))
     }
 
     /// Whether a switch is on: `true` or `false`, as it is or in a text.
@@ -257,13 +257,13 @@ mod tests {
     fn what_a_label_can_hold_may_be_longer_than_an_id() {
         let long =
             |length: usize| format!(r#"{{"a":null,"b":"","c":"{}","d":7}}"#, "x".repeat(length));
-        let told = |length: usize| {
+        let length_of = |length: usize| {
             let body = long(length);
             let members = Json::parse(body.as_bytes()).unwrap().members();
-            members.told(&["/a", "/b", "/c", "/d"]).map(|value| value.len())
+            members.first_label(&["/a", "/b", "/c", "/d"]).map(|value| value.len())
         };
-        assert_eq!(told(1024), Some(1024));
-        assert_eq!(told(1025), Some(1));
+        assert_eq!(length_of(1024), Some(1024));
+        assert_eq!(length_of(1025), Some(1));
     }
 
     #[test]

@@ -234,28 +234,28 @@ mod tests {
     }
 
     /// Does what the test that runs it says.
-    struct Told;
+    struct Scripted;
 
     thread_local! {
-        static TOLD: Cell<fn() -> Result<(), Failure>> = const { Cell::new(|| Ok(())) };
+        static SCRIPT: Cell<fn() -> Result<(), Failure>> = const { Cell::new(|| Ok(())) };
     }
 
-    impl Handler for Told {
+    impl Handler for Scripted {
         fn describe() -> HandlerInfo {
-            HandlerInfo::new("told", "0", &["*"])
+            HandlerInfo::new("scripted", "0", &["*"])
         }
 
         fn handle(_: &Event, _: &Context) -> Result<(), Failure> {
-            TOLD.get()()
+            SCRIPT.get()()
         }
     }
 
     /// Why the gateway refuses what a handler does, as the operator reads it.
     #[track_caller]
-    fn refused(told: fn() -> Result<(), Failure>, reason: &str) {
-        TOLD.set(told);
+    fn refused(script: fn() -> Result<(), Failure>, reason: &str) {
+        SCRIPT.set(script);
         let mut bench = Bench::new().granting("crm");
-        let ran = bench.handle::<Told>(&event("a", ""));
+        let ran = bench.handle::<Scripted>(&event("a", ""));
         assert_eq!(ran.outcome.unwrap_err().reason, reason);
         assert_eq!(ran.effects, []);
         assert_eq!(bench.state("a", "0"), None);
@@ -279,11 +279,11 @@ mod tests {
         refused(delete, &format!("{broke}`state.delete` a run has at most 64 effects"));
         let alert = || (0..65).try_for_each(|_| Ok(outbox::alert(Severity::Info, "x")?));
         refused(alert, "asked for too much: a run has at most 64 effects");
-        TOLD.set(|| {
+        SCRIPT.set(|| {
             (0..70).try_for_each(|_| state::set("0", b"x"))?;
             (1..64).try_for_each(|_| emit(|_| ()))
         });
-        assert_eq!(Bench::new().handle::<Told>(&event("a", "")).effects.len(), 63);
+        assert_eq!(Bench::new().handle::<Scripted>(&event("a", "")).effects.len(), 63);
     }
 
     #[test]
@@ -304,7 +304,8 @@ mod tests {
 
     #[test]
     fn an_emission_is_held_to_the_contract() {
-        let invalid = |told, reason: &str| refused(told, &format!("refused as invalid: {reason}"));
+        let invalid =
+            |script, reason: &str| refused(script, &format!("refused as invalid: {reason}"));
         invalid(
             || emit(|it| it.labels = vec![("Country Code".into(), "DE".into())]),
             "`emission.labels` has the name `Country Code`, not 1 to 64 of a-z 0-9 _ - .",
@@ -353,23 +354,23 @@ mod tests {
 
     #[test]
     fn a_chain_of_emissions_has_an_end() {
-        TOLD.set(|| emit(|_| ()));
+        SCRIPT.set(|| emit(|_| ()));
         let mut bench = Bench::new();
         bench.set_chain(7);
-        assert_eq!(bench.handle::<Told>(&event("a", "")).outcome, Ok(()));
+        assert_eq!(bench.handle::<Scripted>(&event("a", "")).outcome, Ok(()));
         bench.set_chain(8);
-        let ran = bench.handle::<Told>(&event("a", ""));
+        let ran = bench.handle::<Scripted>(&event("a", ""));
         let reason = "the chain of emitted events is longer than 8";
         assert_eq!(ran.outcome, Err(Failure::permanent(reason)));
     }
 
     #[test]
     fn a_flood_of_log_lines_is_cut() {
-        TOLD.set(|| {
+        SCRIPT.set(|| {
             (0..60).for_each(|_| log::info(&"é".repeat(600)));
             Ok(())
         });
-        let ran = Bench::new().handle::<Told>(&event("a", ""));
+        let ran = Bench::new().handle::<Scripted>(&event("a", ""));
         assert_eq!((ran.log.len(), ran.log[0].message.len()), (50, 1_024));
     }
 }

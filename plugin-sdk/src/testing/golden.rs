@@ -36,32 +36,33 @@ pub(super) fn check(sample: &Path, body: &[u8], events: &[Event]) {
 }
 
 fn written(body: &[u8], events: &[Event]) -> String {
-    let events: Vec<Value> = events.iter().map(|event| Value::Object(told(body, event))).collect();
+    let events: Vec<Value> =
+        events.iter().map(|event| Value::Object(summary(body, event))).collect();
     let mut text = serde_json::to_string_pretty(&events).expect("events are JSON");
     text.push('\n');
     text
 }
 
-fn told(body: &[u8], event: &Event) -> Map<String, Value> {
-    let mut told = Map::new();
-    let mut tell = |name: &str, value: Option<String>| {
-        told.insert(name.to_owned(), value.map_or(Value::Null, Value::String))
+fn summary(body: &[u8], event: &Event) -> Map<String, Value> {
+    let mut summary = Map::new();
+    let mut add = |name: &str, value: Option<String>| {
+        summary.insert(name.to_owned(), value.map_or(Value::Null, Value::String))
     };
-    tell("id", Some(event.id.clone()));
-    tell("type", Some(event.type_.clone()));
-    tell("subject", event.subject.clone());
-    tell("time", event.time.map(time::to_rfc3339));
-    tell("money", event.money.as_ref().map(|money| format!("{} {}", money.amount, money.currency)));
+    add("id", Some(event.id.clone()));
+    add("type", Some(event.type_.clone()));
+    add("subject", event.subject.clone());
+    add("time", event.time.map(time::to_rfc3339));
+    add("money", event.money.as_ref().map(|money| format!("{} {}", money.amount, money.currency)));
     let labels = event.labels.iter().map(|(name, value)| (name.clone(), value.clone().into()));
-    told.insert("labels".to_owned(), Value::Object(labels.collect()));
+    summary.insert("labels".to_owned(), Value::Object(labels.collect()));
     let whole = || serde_json::from_str(&event.data).expect("data is JSON");
     let (object, envelope) = opened(&event.data);
     let data = placed(body, &event.data).or_else(|| placed(body, &object)).unwrap_or_else(whole);
     if data.is_string() && placed(body, &event.data).is_none() {
-        told.insert("envelope".to_owned(), envelope);
+        summary.insert("envelope".to_owned(), envelope);
     }
-    told.insert("data".to_owned(), data);
-    told
+    summary.insert("data".to_owned(), data);
+    summary
 }
 
 /// The object in an event's data, and the envelope that was put into it.

@@ -139,12 +139,12 @@ impl Vector {
         let others = || serde_json::from_str(others).expect("settings are a JSON object");
         let mut settings = self.settings.clone().unwrap_or_else(others);
         let not_secret = self.secret_is.as_deref().and_then(|is| is.strip_suffix(" (not secret)"));
-        let told = [
+        let overrides = [
             ("url", self.url.as_deref().filter(|url| url.contains("://"))),
             ("public_key", self.public_key.as_deref()),
             (not_secret.unwrap_or_default(), self.secret.iter().next()),
         ];
-        for (name, value) in told {
+        for (name, value) in overrides {
             if let (Some(setting), Some(value)) = (settings.get_mut(name), value) {
                 *setting = value.into();
             }

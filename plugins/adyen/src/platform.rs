@@ -39,7 +39,7 @@ const REFERENCES: &[&str] = &[
 ];
 
 /// What an event says of itself, and where its object is.
-const TOLD: &[&str] =
+const AROUND: &[&str] =
     &["data", "content", "type", "eventType", "eventId", "timestamp", "createdAt", "eventDate"];
 
 /// The event's id: Adyen's own where it gives one, else one of the whole body, for several updates
@@ -72,15 +72,15 @@ pub(crate) fn parse(body: Json<'_>, bytes: &[u8]) -> Result<Event, Failure> {
     let subject = disputed.iter().chain(SUBJECTS).filter_map(|pointer| body.text(pointer));
     let members = body.members();
     let object = body.at("/data").or_else(|| body.at("/content"));
-    let data = Envelope::of(&members, TOLD).around(object, body);
+    let data = Envelope::of(&members, AROUND).around(object, body);
     Ok(Event {
         subject: subject.map(String::from).find(|own| id::fits(own)),
         time: when(body),
         money: money(body),
         labels: labels([
-            ("account", members.told(ACCOUNTS)),
+            ("account", members.first_label(ACCOUNTS)),
             ("livemode", livemode(&members).map(|live| live.to_string())),
-            ("reference", members.told(REFERENCES)),
+            ("reference", members.first_label(REFERENCES)),
         ]),
         ..Event::new(event_id, event_type(Some(&canonical), "adyen", &own_type), data)
     })

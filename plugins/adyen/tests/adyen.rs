@@ -41,7 +41,7 @@ fn item(fields: &str) -> Request {
     )
 }
 
-fn told(settings: &str, fields: &str) -> Event {
+fn event_of(settings: &str, fields: &str) -> Event {
     let bench = Bench::new().with_settings(settings);
     bench.call(|| send::<Adyen>(&item(fields), KEY, NOW)).remove(0)
 }
@@ -53,7 +53,7 @@ const PAYMENT: &str =
 fn a_report_may_hold_times_in_its_name() {
     let named = r#""pspReference":"settlement_2026-01-01T00:00:00_2026-01-31T23:59:59.csv",
         "eventCode":"REPORT_AVAILABLE""#;
-    let event = told("{}", named);
+    let event = event_of("{}", named);
     assert_eq!(event.type_, "adyen.report_available");
     assert_eq!(
         event.subject.as_deref(),
@@ -81,7 +81,7 @@ fn what_reads_alike_once_signed_is_one_event() {
         let fields = format!(
             r#""eventCode":"REPORT_AVAILABLE","pspReference":"{psp}","merchantReference":"{reference}""#
         );
-        told("{}", &fields).id
+        event_of("{}", &fields).id
     };
     assert_eq!(report("a::HookgateLanterns:b", "c"), report("a", "b::HookgateLanterns:c"));
     assert_ne!(report("a", "b"), report("a", "c"));
@@ -89,7 +89,7 @@ fn what_reads_alike_once_signed_is_one_event() {
 
 #[test]
 fn an_authorization_takes_the_money_only_where_the_operator_says_so() {
-    let type_of = |settings: &str| told(settings, PAYMENT).type_;
+    let type_of = |settings: &str| event_of(settings, PAYMENT).type_;
     assert_eq!(type_of("{}"), "payment.authorized");
     assert_eq!(type_of(r#"{"capture":"automatic"}"#), "payment.succeeded");
     assert_eq!(type_of(r#"{"capture":{"ideal":"automatic"}}"#), "payment.succeeded");
@@ -104,7 +104,7 @@ fn an_authorization_takes_the_money_only_where_the_operator_says_so() {
 
 #[test]
 fn an_item_says_whose_it_is_and_for_which_order() {
-    let event = told("{}", &format!(r#"{PAYMENT},"merchantReference":"L-1001""#));
+    let event = event_of("{}", &format!(r#"{PAYMENT},"merchantReference":"L-1001""#));
     for (name, value) in
         [("account", "HookgateLanterns"), ("livemode", "true"), ("reference", "L-1001")]
     {

@@ -68,8 +68,8 @@ impl Provider for Cashfree {
                 ("card_brand", card.word("/card_network")),
                 ("decline_code", declined(&object)),
                 ("reason", object.name("/dispute/reason_code")),
-                ("account", object.told(ACCOUNTS)),
-                ("reference", object.told(REFERENCES)),
+                ("account", object.first_label(ACCOUNTS)),
+                ("reference", object.first_label(REFERENCES)),
             ]),
             ..Event::new(request.event_id(None), event_type(canonical, "cashfree", &own), data)
         }])

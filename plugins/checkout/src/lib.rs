@@ -59,7 +59,7 @@ impl Provider for Checkout {
                 ("livemode", livemode(&body).map(|live| live.to_string())),
                 (
                     "reference",
-                    object.told(&["/reference", "/payment/reference", "/payment_reference"]),
+                    object.first_label(&["/reference", "/payment/reference", "/payment_reference"]),
                 ),
             ]),
             ..Event::new(
@@ -79,7 +79,7 @@ impl Provider for Checkout {
 /// payment was processed by.
 fn account(envelope: &Members<'_>, object: &Members<'_>) -> Option<String> {
     let named = ["/entity_id", "/sub_entity_id", "/processing_channel_id", "/channel_id"];
-    object.told(&named).or_else(|| envelope.told(&["/entity_id", "/account_id"]))
+    object.first_label(&named).or_else(|| envelope.first_label(&["/entity_id", "/account_id"]))
 }
 
 /// Links lead to where the event is from: the sandbox has hosts of its own.

@@ -41,9 +41,9 @@ impl Provider for CoinbaseCommerce {
         };
         let failed = canonical == Some("payment.failed");
         // Of the outer envelope, which is about the delivery, only how often it was tried changes.
-        let told = ["id", "type", "created_at", "data", "resource"];
+        let inner = ["id", "type", "created_at", "data", "resource"];
         let outer = ["event", "attempt_number", "scheduled_for", "id"];
-        let data = Envelope::of(&event, &told).and(&body.members(), &outer);
+        let data = Envelope::of(&event, &inner).and(&body.members(), &outer);
         let data = data.around(event.at("/data"), body);
         Ok(vec![Event {
             subject: object.name("/code").or_else(|| object.name("/id")),
@@ -52,8 +52,14 @@ impl Provider for CoinbaseCommerce {
             labels: labels([
                 ("method", object.word("/payments/0/network")),
                 ("decline_code", failed.then(|| last(&object)).flatten()),
-                ("account", object.told(&["/organization_name", "/merchant_id", "/business_name"])),
-                ("reference", object.custom("/metadata").or_else(|| object.told(&["/memo"]))),
+                (
+                    "account",
+                    object.first_label(&["/organization_name", "/merchant_id", "/business_name"]),
+                ),
+                (
+                    "reference",
+                    object.custom("/metadata").or_else(|| object.first_label(&["/memo"])),
+                ),
             ]),
             ..Event::new(
                 request.event_id(event.name("/id")),

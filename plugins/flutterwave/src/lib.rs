@@ -74,7 +74,7 @@ impl Provider for Flutterwave {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         let envelope = body.members();
-        let Told { own, known_as, object: written } = told(body, &envelope)?;
+        let Notification { own, known_as, object: written } = notification(body, &envelope)?;
         let object = written.map(Json::members).unwrap_or_default();
         let status = object.word("/status").unwrap_or_default();
         let canonical = canonical::event_type(&known_as, &status);
@@ -102,9 +102,9 @@ impl Provider for Flutterwave {
                         .or_else(|| object.word("/payment_method/card/network")),
                 ),
                 ("decline_code", declined(&object)),
-                ("account", object.told(ACCOUNTS)),
+                ("account", object.first_label(ACCOUNTS)),
                 ("livemode", is_mock(&object).then(|| "false".to_owned())),
-                ("reference", object.told(REFERENCES).or_else(|| object.custom("/meta"))),
+                ("reference", object.first_label(REFERENCES).or_else(|| object.custom("/meta"))),
             ]),
             ..Event::new(event_id(request), event_type(canonical, "flutterwave", &own), data)
         }])
@@ -121,7 +121,7 @@ impl Provider for Flutterwave {
 }
 
 /// What a body says of itself, in whichever version.
-struct Told<'a> {
+struct Notification<'a> {
     /// Flutterwave's name for it.
     own: String,
     /// The name of v3 for the same, by which it is looked up.
@@ -129,10 +129,10 @@ struct Told<'a> {
     object: Option<Json<'a>>,
 }
 
-fn told<'a>(body: Json<'a>, envelope: &Members<'a>) -> Result<Told<'a>, Failure> {
+fn notification<'a>(body: Json<'a>, envelope: &Members<'a>) -> Result<Notification<'a>, Failure> {
     let named = envelope.first_name(&["/event", "/type"]);
     if let Some(own) = named.filter(|_| !is_flat(envelope)) {
-        return Ok(Told { known_as: own.clone(), own, object: envelope.at("/data") });
+        return Ok(Notification { known_as: own.clone(), own, object: envelope.at("/data") });
     }
     if !is_flat(envelope) {
         return Err(Failure::permanent("body is no event: it has no name and is no flat form"));
@@ -147,7 +147,7 @@ fn told<'a>(body: Json<'a>, envelope: &Members<'a>) -> Result<Told<'a>, Failure>
     } else {
         own.clone()
     };
-    Ok(Told { own, known_as, object: Some(transfer.unwrap_or(body)) })
+    Ok(Notification { own, known_as, object: Some(transfer.unwrap_or(body)) })
 }
 
 /// Whether the object is the body itself, or its `transfer`.

@@ -37,7 +37,7 @@ fn a_version_is_one_of_two() {
     assert!(Flutterwave::check(r#"{"version":"v5"}"#).is_err());
 }
 
-fn told(body: &str) -> Event {
+fn event_of(body: &str) -> Event {
     let bench = Bench::new().with_settings(r#"{"version":"v3"}"#);
     bench.call(|| send::<Flutterwave>(&Request::post("/", body), SECRET, 0)).remove(0)
 }
@@ -54,7 +54,7 @@ fn flat(kind: &str, status: &str) -> String {
 #[test]
 fn a_flat_charge_is_a_payment() {
     for kind in ["CARD_TRANSACTION", "ACCOUNT_TRANSACTION", "MOBILEMONEYGH_TRANSACTION"] {
-        let event = told(&flat(kind, "successful"));
+        let event = event_of(&flat(kind, "successful"));
         assert_eq!((&*event.type_, event.subject.as_deref()), ("payment.succeeded", Some("1001")));
         let money = event.money.as_ref().map(|money| (&*money.amount, &*money.currency));
         assert_eq!(money, Some(("300", "NGN")));
@@ -63,14 +63,17 @@ fn a_flat_charge_is_a_payment() {
             assert_eq!(event.label(name), Some(value), "{name}");
         }
     }
-    assert_eq!(told(&flat("CARD_TRANSACTION", "failed")).type_, "payment.failed");
-    assert_eq!(told(&flat("CARD_TRANSACTION", "pending")).type_, "flutterwave.card_transaction");
-    assert_eq!(told(&flat("CARD_TRANSACTION", "successful")).label("method"), Some("card"));
+    assert_eq!(event_of(&flat("CARD_TRANSACTION", "failed")).type_, "payment.failed");
+    assert_eq!(
+        event_of(&flat("CARD_TRANSACTION", "pending")).type_,
+        "flutterwave.card_transaction"
+    );
+    assert_eq!(event_of(&flat("CARD_TRANSACTION", "successful")).label("method"), Some("card"));
 }
 
 #[test]
 fn two_states_of_a_flat_charge_are_two_events() {
-    let id = |status: &str| told(&flat("CARD_TRANSACTION", status)).id;
+    let id = |status: &str| event_of(&flat("CARD_TRANSACTION", status)).id;
     assert_eq!(id("successful"), id("successful"));
     assert_ne!(id("pending"), id("successful"));
 }
@@ -78,7 +81,7 @@ fn two_states_of_a_flat_charge_are_two_events() {
 #[test]
 fn a_flat_transfer_is_a_payout() {
     let transfer = |status: &str| {
-        told(&format!(
+        event_of(&format!(
             r#"{{"event.type":"Transfer","transfer":{{"id":570,"currency":"NGN","amount":1500,"fee":45,
                 "status":"{status}","reference":"L-2001","date_created":"2026-01-01T00:00:00.000Z"}}}}"#
         ))
@@ -99,10 +102,10 @@ fn a_flat_transfer_without_a_name_is_a_transfer_in_every_state() {
         ("SUCCESSFUL", "payout.paid"),
         ("FAILED", "payout.failed"),
     ] {
-        let event = told(&format!(r#"{{"transfer":{{"id":570,"status":"{status}"}}}}"#));
+        let event = event_of(&format!(r#"{{"transfer":{{"id":570,"status":"{status}"}}}}"#));
         assert_eq!(event.type_, expected, "{status}");
     }
-    let charge = told(r#"{"id":1,"txRef":"L","status":"pending","transfer":null}"#);
+    let charge = event_of(r#"{"id":1,"txRef":"L","status":"pending","transfer":null}"#);
     assert_eq!(charge.type_, "flutterwave.charge");
 }
 

@@ -60,8 +60,8 @@ impl Provider for GitHub {
             time: time(&members, name),
             money: money(&members),
             labels: labels([
-                ("account", members.told(ACCOUNTS)),
-                ("reference", members.told(REFERENCES)),
+                ("account", members.first_label(ACCOUNTS)),
+                ("reference", members.first_label(REFERENCES)),
             ]),
             ..Event::new(event_id(request), event_type(canonical, "github", &own), body.raw())
         }])

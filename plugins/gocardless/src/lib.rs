@@ -67,7 +67,7 @@ fn event(written: Json<'_>) -> Event {
         labels: labels([
             ("method", event.word("/details/scheme")),
             ("decline_code", failed.then(|| event.name("/details/cause")).flatten()),
-            ("account", event.told(&["/links/organisation", "/links/creditor"])),
+            ("account", event.first_label(&["/links/organisation", "/links/creditor"])),
             ("reference", event.custom("/resource_metadata").or_else(|| event.custom("/metadata"))),
         ]),
         ..Event::new(

@@ -86,8 +86,8 @@ impl Provider for Interlace {
             money: money(&object),
             labels: labels([
                 ("country", object.name("/merchantCountry")),
-                ("account", object.told(&["/accountId", "/account_id"])),
-                ("reference", object.told(REFERENCES)),
+                ("account", object.first_label(&["/accountId", "/account_id"])),
+                ("reference", object.first_label(REFERENCES)),
             ]),
             ..Event::new(
                 event_id(request, signed),

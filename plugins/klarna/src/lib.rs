@@ -53,8 +53,8 @@ impl Provider for Klarna {
         let canonical = canonical::event_type(&own, &payload);
         let declined = canonical == Some("payment.failed");
         let declined = declined.then(|| payload.name("/state_reason")).flatten();
-        let told = ["event_type", "event_id", "occurred_at", "metadata", "payload"];
-        let around = Envelope::of(&metadata, &told).and(&envelope, &told);
+        let left_out = ["event_type", "event_id", "occurred_at", "metadata", "payload"];
+        let around = Envelope::of(&metadata, &left_out).and(&envelope, &left_out);
         let data = around.around(envelope.at("/payload"), body);
         let happened = metadata.rfc3339("/occurred_at");
         Ok(vec![Event {
@@ -66,7 +66,7 @@ impl Provider for Klarna {
                 ("decline_code", declined),
                 ("account", account(&metadata, &payload)),
                 ("livemode", metadata.flag("/live").map(|live| live.to_string())),
-                ("reference", payload.told(REFERENCES)),
+                ("reference", payload.first_label(REFERENCES)),
             ]),
             ..Event::new(request.event_id(id), event_type(canonical, "klarna", &own), data)
         }])
@@ -79,8 +79,9 @@ impl Provider for Klarna {
 
 /// Of a partner's several accounts the one that it is about, else the merchant.
 fn account(metadata: &Members<'_>, payload: &Members<'_>) -> Option<String> {
-    let partner = payload.told(&["/account_id"]).or_else(|| metadata.told(&["/account_id"]));
-    partner.or_else(|| metadata.told(&["/merchant_id"]))
+    let partner =
+        payload.first_label(&["/account_id"]).or_else(|| metadata.first_label(&["/account_id"]));
+    partner.or_else(|| metadata.first_label(&["/merchant_id"]))
 }
 
 /// The transaction of a capture or a dispute, so that everything about a payment has one subject.

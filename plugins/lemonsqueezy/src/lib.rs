@@ -42,14 +42,14 @@ impl Provider for LemonSqueezy {
         let around = Envelope::of(&meta, &["event_name"]).and(&envelope, &["meta", "data"]);
         let data = around.around(envelope.at("/data"), body);
         let test = meta.flag("/test_mode").or_else(|| object.flag("/test_mode"));
-        let numbered = || object.told(&["/order_number", "/order_id"]);
+        let numbered = || object.first_label(&["/order_number", "/order_id"]);
         Ok(vec![Event {
             subject: subject(&envelope),
             time: object.rfc3339("/updated_at").or_else(|| object.rfc3339("/created_at")),
             money: object.first_minor(&amounts),
             labels: labels([
                 ("card_brand", object.word("/card_brand")),
-                ("account", object.told(&["/store_id"])),
+                ("account", object.first_label(&["/store_id"])),
                 ("livemode", test.map(|test| (!test).to_string())),
                 ("reference", meta.custom("/custom_data").or_else(numbered)),
             ]),

@@ -87,7 +87,7 @@ impl Provider for Mollie {
                 ("method", members.word("/method")),
                 ("card_brand", members.word("/details/cardLabel")),
                 ("decline_code", declined(&members)),
-                ("account", members.told(&["/profileId", "/organizationId"])),
+                ("account", members.first_label(&["/profileId", "/organizationId"])),
                 ("livemode", livemode(&envelope, &members).map(|live| live.to_string())),
                 ("reference", reference(&members)),
             ]),
@@ -112,7 +112,7 @@ fn livemode(envelope: &Members<'_>, entity: &Members<'_>) -> Option<bool> {
 /// The merchant's own data, else the number of an order or an invoice.
 fn reference(entity: &Members<'_>) -> Option<String> {
     let numbered = ["/orderNumber", "/reference", "/recipientIdentifier", "/invoiceNumber"];
-    entity.custom("/metadata").or_else(|| entity.told(&numbered))
+    entity.custom("/metadata").or_else(|| entity.first_label(&numbered))
 }
 
 /// Why a payment failed: of a card its own reason, else Mollie's.

@@ -62,7 +62,10 @@ impl Provider for Paddle {
                 ("card_brand", payment.word("/method_details/card/type")),
                 ("decline_code", payment.name("/error_code")),
                 ("livemode", simulated),
-                ("reference", object.custom("/custom_data").or_else(|| object.told(REFERENCES))),
+                (
+                    "reference",
+                    object.custom("/custom_data").or_else(|| object.first_label(REFERENCES)),
+                ),
             ]),
             ..Event::new(
                 request.event_id(envelope.name("/event_id")),

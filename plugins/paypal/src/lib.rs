@@ -125,10 +125,10 @@ impl Provider for PayPal {
                 ("country", resource.name("/payer/address/country_code")),
                 ("decline_code", declined),
                 ("reason", resource.word("/reason")),
-                ("account", resource.told(ACCOUNTS)),
+                ("account", resource.first_label(ACCOUNTS)),
                 // Each environment has certificates of its own, so what is proven is from there.
                 ("livemode", Some(live.to_string())),
-                ("reference", resource.told(REFERENCES)),
+                ("reference", resource.first_label(REFERENCES)),
             ]),
             ..Event::new(
                 request.event_id(envelope.name("/id")),

@@ -62,9 +62,12 @@ impl Provider for Paystack {
                 ),
                 ("card_brand", object.word("/authorization/brand")),
                 ("decline_code", failed),
-                ("account", object.told(&["/integration/id", "/integration"])),
+                ("account", object.first_label(&["/integration/id", "/integration"])),
                 ("livemode", livemode(&object).map(|live| live.to_string())),
-                ("reference", object.told(REFERENCES).or_else(|| object.custom("/metadata"))),
+                (
+                    "reference",
+                    object.first_label(REFERENCES).or_else(|| object.custom("/metadata")),
+                ),
             ]),
             ..Event::new(request.event_id(None), event_type(canonical, "paystack", &own), data)
         }])

@@ -106,7 +106,7 @@ impl Provider for Plaid {
             labels: labels([
                 ("error_code", envelope.name("/error/error_code")),
                 ("livemode", Some(live.to_string())),
-                ("reference", envelope.told(REFERENCES)),
+                ("reference", envelope.first_label(REFERENCES)),
             ]),
             ..Event::new(token.event_id(request), named, body.raw())
         }])
@@ -157,14 +157,14 @@ mod tests {
 
     #[test]
     fn a_payment_goes_through_once() {
-        let told = |before: &str, now: &str| {
+        let type_of = |before: &str, now: &str| {
             let state = |name: &str| format!("PAYMENT_STATUS_{name}");
             canonical("payment_initiation.payment_status_update", &state(before), &state(now))
         };
-        assert_eq!(told("AUTHORISING", "INITIATED"), Some("payment.authorized"));
-        assert_eq!(told("INITIATED", "EXECUTED"), Some("payment.succeeded"));
-        assert_eq!(told("EXECUTED", "SETTLED"), None);
-        assert_eq!(told("INITIATED", "SETTLED"), Some("payment.succeeded"));
-        assert_eq!(told("INPUT_NEEDED", "AUTHORISING"), None);
+        assert_eq!(type_of("AUTHORISING", "INITIATED"), Some("payment.authorized"));
+        assert_eq!(type_of("INITIATED", "EXECUTED"), Some("payment.succeeded"));
+        assert_eq!(type_of("EXECUTED", "SETTLED"), None);
+        assert_eq!(type_of("INITIATED", "SETTLED"), Some("payment.succeeded"));
+        assert_eq!(type_of("INPUT_NEEDED", "AUTHORISING"), None);
     }
 }

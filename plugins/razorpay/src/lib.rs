@@ -52,7 +52,7 @@ impl Provider for Razorpay {
                     "decline_code",
                     payment.name("/error_reason").or_else(|| payment.name("/error_code")),
                 ),
-                ("account", envelope.told(&["/account_id"])),
+                ("account", envelope.first_label(&["/account_id"])),
                 ("reference", entities.reference()),
             ]),
             ..Event::new(event_id(request), event_type(canonical, "razorpay", &own), data)
@@ -103,7 +103,7 @@ impl<'a> Entities<'a> {
     /// What the merchant called the entity itself, else what it belongs to; else what was noted.
     fn reference(&self) -> Option<String> {
         let all = [self.main(), "order", "invoice", "payment_link", "refund", "payment"];
-        let called = |name: &&str| self.get(name).told(&["/receipt", "/reference_id"]);
+        let called = |name: &&str| self.get(name).first_label(&["/receipt", "/reference_id"]);
         let noted = |name: &&str| self.get(name).custom("/notes");
         all.iter().find_map(called).or_else(|| all.iter().find_map(noted))
     }

@@ -103,10 +103,10 @@ fn livemode(request: &Request, object: &Members<'_>) -> Option<bool> {
 /// The number of an order, as the shop and its customers know it; else what the shop's other
 /// systems call it.
 fn reference(object: &Members<'_>) -> Option<String> {
-    let numbered = object.told(&["/order_number", "/po_number", "/source_identifier"]);
+    let numbered = object.first_label(&["/order_number", "/po_number", "/source_identifier"]);
     // The name of an order is its number with what the shop puts around it; others have a name,
     // too.
-    let named = || object.at("/line_items").and_then(|_| object.told(&["/name"]));
+    let named = || object.at("/line_items").and_then(|_| object.first_label(&["/name"]));
     numbered.or_else(named)
 }
 

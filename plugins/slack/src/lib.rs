@@ -73,7 +73,7 @@ impl Provider for Slack {
         Ok(vec![Event {
             subject: subject(&event),
             time: envelope.unix("/event_time"),
-            labels: told(&envelope),
+            labels: labels_of(&envelope),
             ..Event::new(
                 request.event_id(envelope.name("/event_id")),
                 event_type(None, "slack", &own),
@@ -116,7 +116,11 @@ fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
         let members = payload.members();
         let own = members.required("/type")?;
         let event = Event::new(id, event_type(None, "slack", &own), payload.raw());
-        return Ok(vec![Event { subject: subject(&members), labels: told(&members), ..event }]);
+        return Ok(vec![Event {
+            subject: subject(&members),
+            labels: labels_of(&members),
+            ..event
+        }]);
     }
     if form::value(&fields, "ssl_check").is_some() {
         return Ok(Vec::new());
@@ -137,10 +141,10 @@ fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
 }
 
 /// The workspace, or the organization of all of them; and what the app calls a view or an action.
-fn told(members: &Members<'_>) -> Vec<(String, String)> {
+fn labels_of(members: &Members<'_>) -> Vec<(String, String)> {
     let teams = ["/team_id", "/team/id", "/enterprise_id", "/enterprise/id"];
     let called = ["/view/external_id", "/callback_id", "/view/callback_id"];
-    labels([("account", members.told(&teams)), ("reference", members.told(&called))])
+    labels([("account", members.first_label(&teams)), ("reference", members.first_label(&called))])
 }
 
 /// Where it happened, else who did it.

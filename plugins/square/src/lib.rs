@@ -62,7 +62,7 @@ impl Provider for Square {
             subject: subject(&object).or_else(|| envelope.name("/data/id")),
             time: envelope.rfc3339("/created_at"),
             money: money.clone(),
-            labels: told(request, &envelope, &object),
+            labels: labels_of(request, &envelope, &object),
             ..Event::new(
                 id,
                 event_type(canonical, "square", &own),
@@ -117,7 +117,11 @@ fn money(object: &Members<'_>) -> Option<Money> {
     object.first_minor(&is_one.then_some(PAID).into_iter().chain(of_itself).collect::<Vec<_>>())
 }
 
-fn told(request: &Request, envelope: &Members<'_>, object: &Members<'_>) -> Vec<(String, String)> {
+fn labels_of(
+    request: &Request,
+    envelope: &Members<'_>,
+    object: &Members<'_>,
+) -> Vec<(String, String)> {
     let brand = object.word("/card_details/card/card_brand");
     labels([
         (
@@ -128,9 +132,9 @@ fn told(request: &Request, envelope: &Members<'_>, object: &Members<'_>) -> Vec<
         ("card_brand", brand.or_else(|| object.word("/card_brand"))),
         ("decline_code", object.name("/card_details/errors/0/code")),
         ("risk", object.word("/risk_evaluation/risk_level")),
-        ("account", envelope.told(&["/merchant_id"])),
+        ("account", envelope.first_label(&["/merchant_id"])),
         ("livemode", livemode(request).map(|live| live.to_string())),
-        ("reference", object.told(REFERENCES)),
+        ("reference", object.first_label(REFERENCES)),
     ])
 }
 

@@ -58,16 +58,19 @@ impl Provider for StandardWebhooks {
         let settings = Settings::read().map_err(Failure::permanent)?;
         let body = request.json()?;
         let members = body.members();
-        let own = members.told(&TYPES).unwrap_or_else(|| UNNAMED.to_owned());
+        let own = members.first_label(&TYPES).unwrap_or_else(|| UNNAMED.to_owned());
         let event_type = words(&own);
         let around = Envelope::of(&members, &["type", "timestamp", "data"]);
         Ok(vec![Event {
             subject: members.name(settings.subject()),
             time: members.rfc3339("/timestamp"),
             labels: labels([
-                ("account", settings.account.as_deref().and_then(|at| members.told(&[at]))),
+                ("account", settings.account.as_deref().and_then(|at| members.first_label(&[at]))),
                 ("livemode", settings.livemode(&members).map(|live| live.to_string())),
-                ("reference", settings.reference.as_deref().and_then(|at| members.told(&[at]))),
+                (
+                    "reference",
+                    settings.reference.as_deref().and_then(|at| members.first_label(&[at])),
+                ),
                 ("type", (event_type != own).then_some(own)),
             ]),
             ..Event::new(signed.event_id(), event_type, around.around(members.at("/data"), body))

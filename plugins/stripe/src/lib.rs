@@ -1,11 +1,11 @@
 //! Stripe: snapshot events and thin v2 events, signed with `Stripe-Signature`.
 //!
 //! `claim` reads the header and the event's id and nothing else. Which canonical event a Stripe
-//! event is stands in `canonical`, what is read off its object in `object` and `told`.
+//! event is stands in `canonical`, what is read off its object in `object` and `labels`.
 
 mod canonical;
+mod labels;
 mod object;
-mod told;
 
 use hookgate_sdk::{
     Claims, ClockRule, Envelope, Event, Failure, Json, Members, ProofKind, Provider, ProviderInfo,
@@ -77,7 +77,7 @@ impl Provider for Stripe {
             None => Event {
                 subject: envelope.name("/related_object/id"),
                 labels: labels([
-                    ("account", envelope.told(&["/context", "/account"])),
+                    ("account", envelope.first_label(&["/context", "/account"])),
                     ("livemode", envelope.flag("/livemode").map(|live| live.to_string())),
                 ]),
                 ..Event::new(id, words(&canonical::own(&own_type)), body.raw())

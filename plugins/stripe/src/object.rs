@@ -6,7 +6,7 @@
 use hookgate_sdk::{Json, Members, Money, decimals, known_money};
 
 use crate::canonical;
-use crate::told::told;
+use crate::labels;
 
 /// The object of a snapshot event.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl<'a> Object<'a> {
 
     /// What analysis needs.
     pub(crate) fn labels(&self, envelope: &Members<'_>) -> Vec<(String, String)> {
-        told(&self.members, envelope)
+        labels::of(&self.members, envelope)
     }
 
     /// Whether no payment intent tells of this charge.

@@ -16,13 +16,13 @@ fn data_is_the_object_as_it_was_written() {
     assert_eq!(send::<Stripe>(&Request::post("/", body), SECRET, 0)[0].data, object);
 }
 
-fn told(body: &str) -> Event {
+fn event_of(body: &str) -> Event {
     send::<Stripe>(&Request::post("/", body), SECRET, 0).remove(0)
 }
 
 #[test]
 fn an_event_of_a_connected_account_says_whose_it_is_and_how_real() {
-    let event = told(
+    let event = event_of(
         r#"{"id":"evt_1","object":"event","api_version":"2024-06-20","created":1,"livemode":false,
             "pending_webhooks":2,"type":"refund.created","account":"acct_7","data":{"object":{"id":"re_1",
             "object":"refund","amount":500,"currency":"eur","payment_intent":"pi_1",
@@ -38,7 +38,7 @@ fn an_event_of_a_connected_account_says_whose_it_is_and_how_real() {
 #[test]
 fn a_charge_without_an_intent_is_a_payment_and_its_own_subject() {
     let charge = |own: &str, intent: &str| {
-        told(&format!(
+        event_of(&format!(
             r#"{{"id":"evt_1","type":"{own}","created":1,"data":{{"object":{{"id":"ch_1",
                 "object":"charge","amount":500,"currency":"usd"{intent}}}}}}}"#
         ))
@@ -67,7 +67,7 @@ fn a_name_that_nobody_knows_is_an_event_all_the_same() {
         ("a b", "stripe.a_b"),
     ] {
         let body = format!(r#"{{"type":"{own}","created":1,"data":{{"object":{{"id":"x"}}}}}}"#);
-        assert_eq!(told(&body).type_, expected);
+        assert_eq!(event_of(&body).type_, expected);
     }
 }
 

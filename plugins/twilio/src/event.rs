@@ -40,9 +40,9 @@ fn of_form(id: String, body: &[u8]) -> Result<Event, Failure> {
     if fields.is_empty() {
         return Err(Failure::permanent("body is an empty form"));
     }
-    let told =
+    let found =
         KINDS.iter().find_map(|(id, status, kind)| Some((value(id)?, value(status)?, *kind)));
-    let (subject, own) = match told {
+    let (subject, own) = match found {
         Some((subject, status, kind)) => (Some(subject), Cow::Owned(format!("{kind}.{status}"))),
         None => (value("MessageSid").or_else(|| value("CallSid")), Cow::Borrowed("notification")),
     };
@@ -64,7 +64,7 @@ fn of_json(request: &Request) -> Result<Vec<Event>, Failure> {
     if !body.raw().starts_with('[') {
         let own = body.text("/EventType").or_else(|| body.text("/type"));
         let named = event_type(None, "twilio", own.as_deref().unwrap_or("notification"));
-        let account = body.members().told(ACCOUNTS);
+        let account = body.members().first_label(ACCOUNTS);
         return Ok(vec![Event {
             labels: labels([("account", account)]),
             ..Event::new(request.event_id(None), named, body.raw())
@@ -85,7 +85,10 @@ fn of_stream(written: Json<'_>) -> Event {
     Event {
         subject: data.first_name(&["/messageSid", "/callSid", "/resourceSid"]),
         time: event.rfc3339("/time"),
-        labels: labels([("account", data.told(ACCOUNTS).or_else(|| event.told(ACCOUNTS)))]),
+        labels: labels([(
+            "account",
+            data.first_label(ACCOUNTS).or_else(|| event.first_label(ACCOUNTS)),
+        )]),
         ..Event::new(id, event_type(None, "twilio", own), around.around(event.at("/data"), written))
     }
 }

@@ -83,9 +83,9 @@ impl Provider for Wise {
             money: money(&data),
             labels: labels([
                 ("decline_code", data.first_name(DECLINES)),
-                ("account", data.told(ACCOUNTS)),
+                ("account", data.first_label(ACCOUNTS)),
                 ("livemode", test.then(|| "false".to_owned())),
-                ("reference", data.told(REFERENCES)),
+                ("reference", data.first_label(REFERENCES)),
             ]),
             ..Event::new(event_id(request, &envelope), event_type(canonical, "wise", &own), about)
         }])

@@ -44,19 +44,19 @@ fn a_test_moves_no_money() {
     let body = r#"{"data":{"resource":{"id":111,"profile_id":222,"type":"transfer"},
         "current_state":"outgoing_payment_sent","occurred_at":"2026-01-01T12:34:56Z"},
         "subscription_id":"s","event_type":"transfers#state-change","schema_version":"2.0.0"}"#;
-    let told = |test: Option<&str>| {
+    let event_of = |test: Option<&str>| {
         let mut request = Request::post("/in/wise", body);
         if let Some(test) = test {
             request.set_header("X-Test-Notification", test);
         }
         send::<Wise>(&request, KEY, 0).remove(0)
     };
-    let real = told(None);
+    let real = event_of(None);
     assert_eq!((&*real.type_, real.label("livemode")), ("payout.paid", None));
     assert_eq!(real.label("account"), Some("222"));
-    assert_eq!(told(Some("false")).type_, "payout.paid");
+    assert_eq!(event_of(Some("false")).type_, "payout.paid");
     for test in ["true", "True"] {
-        let test = told(Some(test));
+        let test = event_of(Some(test));
         assert_eq!(test.type_, "wise.test.transfers.state-change");
         assert_eq!(test.label("livemode"), Some("false"));
         assert_ne!(test.id, real.id);

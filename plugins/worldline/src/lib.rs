@@ -79,8 +79,8 @@ impl Provider for Worldline {
                 ("card_brand", card.name("/paymentProductId").and_then(|id| brand(&id))),
                 ("decline_code", code),
                 ("risk", card.word("/fraudResults/fraudServiceResult")),
-                ("account", envelope.told(&["/merchantId"])),
-                ("reference", output.object("/references").told(REFERENCES)),
+                ("account", envelope.first_label(&["/merchantId"])),
+                ("reference", output.object("/references").first_label(REFERENCES)),
             ]),
             ..Event::new(
                 request.event_id(envelope.name("/id")),

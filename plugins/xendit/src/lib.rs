@@ -102,8 +102,8 @@ fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Event {
             ("method", method),
             ("card_brand", network.or_else(|| object.word("/card_brands"))),
             ("decline_code", object.name("/failure_code")),
-            ("account", envelope.told(ACCOUNTS).or_else(|| object.told(ACCOUNTS))),
-            ("reference", object.told(REFERENCES)),
+            ("account", envelope.first_label(ACCOUNTS).or_else(|| object.first_label(ACCOUNTS))),
+            ("reference", object.first_label(REFERENCES)),
         ]),
         ..Event::new(id, event_type(canonical, "xendit", own), around.around(Some(data), body))
     }

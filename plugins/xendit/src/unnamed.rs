@@ -22,8 +22,8 @@ pub(crate) fn event(body: Json<'_>, object: &Members<'_>) -> Event {
             ("country", object.name("/country")),
             ("method", methods.into_iter().find_map(|pointer| object.word(pointer))),
             ("decline_code", object.name("/failure_code")),
-            ("account", object.told(ACCOUNTS)),
-            ("reference", object.told(REFERENCES)),
+            ("account", object.first_label(ACCOUNTS)),
+            ("reference", object.first_label(REFERENCES)),
         ]),
         ..Event::new(
             id::derived(&[body.raw().as_bytes()]),

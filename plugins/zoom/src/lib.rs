@@ -55,8 +55,8 @@ impl Provider for Zoom {
             subject: payload.first_name(&["/object/id", "/object/uuid"]),
             time: envelope.unix_ms("/event_ts"),
             labels: labels([
-                ("account", payload.told(&["/account_id", "/object/account_id"])),
-                ("reference", payload.told(REFERENCES)),
+                ("account", payload.first_label(&["/account_id", "/object/account_id"])),
+                ("reference", payload.first_label(REFERENCES)),
             ]),
             ..Event::new(request.event_id(None), event_type(None, "zoom", &own), data)
         }])

@@ -23,7 +23,7 @@ impl<P: Provider> Suite<P> {
     pub fn check_derived_ids(&self) {
         for sample in self.samples() {
             let Ok(whole) = serde_json::from_slice::<Value>(&sample.request.body) else { continue };
-            let Some((claims, events)) = self.told(&sample.request) else { continue };
+            let Some((claims, events)) = self.claims_and_events(&sample.request) else { continue };
             if events.is_empty() || events.iter().any(|event| self.is_own(&sample.request, event)) {
                 continue;
             }
@@ -34,7 +34,9 @@ impl<P: Provider> Suite<P> {
                 *value = changed(value);
                 let body = other.to_string().into_bytes();
                 let request = Request { body, ..sample.request.clone() };
-                let Some((other_claims, others)) = self.told(&request) else { continue };
+                let Some((other_claims, others)) = self.claims_and_events(&request) else {
+                    continue;
+                };
                 if claims.evidence == other_claims.evidence && !covers_body(&claims) {
                     // Nothing proves it, so nothing that matters is made of it.
                     continue;
@@ -46,7 +48,7 @@ impl<P: Provider> Suite<P> {
     }
 
     /// What a gateway would read off a request that says this.
-    fn told(&self, request: &Request) -> Option<(Claims, Vec<Event>)> {
+    fn claims_and_events(&self, request: &Request) -> Option<(Claims, Vec<Event>)> {
         self.call(|| {
             let signed = P::sign(request.clone(), NOW, &[]).ok()?;
             Some((P::claim(&signed).ok()?, P::parse(&signed).ok()?))

@@ -37,7 +37,7 @@ const FAILURES: &[&str] = &["/failure_code", "/failure_reason"];
 const RISKS: &[&str] = &["/outcome/risk_level", "/charges/data/0/outcome/risk_level"];
 
 /// The labels of an object, and of the event around it.
-pub(crate) fn told(object: &Members<'_>, envelope: &Members<'_>) -> Vec<(String, String)> {
+pub(crate) fn of(object: &Members<'_>, envelope: &Members<'_>) -> Vec<(String, String)> {
     let methods = METHODS.iter().map(|place| object.object(place));
     let method = methods.into_iter().find(|method| method.iter().next().is_some());
     let is_method = object.text("/object").as_deref() == Some("payment_method");
@@ -52,7 +52,7 @@ pub(crate) fn told(object: &Members<'_>, envelope: &Members<'_>) -> Vec<(String,
         ("card_brand", card.word("/brand").or_else(|| object.word("/brand"))),
         ("decline_code", declined(object)),
         ("risk", object.first_name(RISKS)),
-        ("account", envelope.told(&["/account"])),
+        ("account", envelope.first_label(&["/account"])),
         ("livemode", envelope.flag("/livemode").map(|live| live.to_string())),
         ("reference", reference(object)),
     ])
@@ -62,7 +62,7 @@ pub(crate) fn told(object: &Members<'_>, envelope: &Members<'_>) -> Vec<(String,
 fn reference(object: &Members<'_>) -> Option<String> {
     let metadata =
         ["/metadata", "/subscription_details/metadata", "/parent/subscription_details/metadata"];
-    let given = object.told(&["/client_reference_id"]);
+    let given = object.first_label(&["/client_reference_id"]);
     given.or_else(|| metadata.into_iter().find_map(|place| object.custom(place)))
 }
 
@@ -96,9 +96,9 @@ mod tests {
     #[track_caller]
     fn check(object: &str, expected: &[(&str, &str)]) {
         let object = Json::parse(object.as_bytes()).unwrap().members();
-        let told = told(&object, &Members::default());
-        let told: Vec<_> = told.iter().map(|(name, value)| (&**name, &**value)).collect();
-        assert_eq!(told, expected);
+        let labels = of(&object, &Members::default());
+        let labels: Vec<_> = labels.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(labels, expected);
     }
 
     #[test]
