@@ -91,7 +91,7 @@ async fn replacing_a_plugin_under_load_loses_no_event_and_fails_no_request() {
             17 => {
                 let file = gateway.folder().join("plugins/dunning.wasm");
                 std::fs::write(file, &next[..next.len() / 2]).unwrap();
-                "not all of it is there"
+                "a part of the file is missing"
             }
             _ => {
                 gateway.drop_plugin("dunning", &next);
@@ -180,7 +180,7 @@ async fn a_file_whose_name_is_no_plugin_s_is_refused_by_name() {
     gateway.drop_plugin("My Plugin", &built("dunning"));
     reload(&gateway, "My Plugin", "refused").await;
     let again = gateway.reload().await;
-    check_refused(&gateway, "My Plugin", "the file cannot name a plugin").await;
+    check_refused(&gateway, "My Plugin", "the file's name is not that of a plugin").await;
     std::fs::remove_file(gateway.folder().join("plugins/My Plugin.wasm")).unwrap();
     gateway.reload().await;
 
@@ -196,7 +196,7 @@ async fn a_link_out_of_the_folder_is_refused_until_it_is_gone() {
     symlink(plugin_file("dunning"), &link).unwrap();
     reload(&gateway, "dunning", "refused").await;
     let again = gateway.reload().await;
-    let reason = "a link that leads out of the plugins directory";
+    let reason = "a link to a place outside of the plugins folder";
     let runs = check_refused(&gateway, "dunning", reason).await;
     std::fs::remove_file(link).unwrap();
     gateway.reload().await;

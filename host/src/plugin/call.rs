@@ -198,7 +198,7 @@ impl Host {
             error: CallError::Host(format!("failed to start a thread: {error}")),
             log: Vec::new(),
         })?;
-        let gone = |_| Err(PoolError::Panicked("over a check".to_owned()).into());
+        let gone = |_| Err(PoolError::Panicked("the check's thread ended".to_owned()).into());
         answered.await.unwrap_or_else(gone)
     }
 
@@ -247,7 +247,7 @@ impl Plugin {
     ) -> wasmtime::Result<provider::Guest> {
         match &self.provider {
             Some((_, indices)) => indices.load(store, instance),
-            None => wasmtime::bail!("it is no provider"),
+            None => wasmtime::bail!("the plugin is not a provider"),
         }
     }
 
@@ -258,7 +258,7 @@ impl Plugin {
     ) -> wasmtime::Result<handler::Guest> {
         match &self.handler {
             Some((_, indices)) => indices.load(store, instance),
-            None => wasmtime::bail!("it is no handler"),
+            None => wasmtime::bail!("the plugin is not a handler"),
         }
     }
 }

@@ -25,7 +25,7 @@ pub enum CallError {
         limit: Duration,
     },
     /// It wanted too much memory.
-    #[error("the plugin wanted more than {limit} bytes of memory")]
+    #[error("the plugin needed more than its limit of {limit} bytes of memory")]
     Memory {
         /// How many it may have.
         limit: usize,
@@ -34,13 +34,13 @@ pub enum CallError {
     #[error("the plugin broke the contract: {0}")]
     Violation(#[source] Violation),
     /// It was not called: everything is taken. Nobody's fault, and passing.
-    #[error("the plugin was not called: all threads are taken and the queue is full")]
+    #[error("the gateway did not call the plugin: all threads are busy and the queue is full")]
     Busy,
     /// The host failed. Not the plugin's fault, and perhaps passing.
-    #[error("the host failed the plugin: {0}")]
+    #[error("the gateway failed to run the plugin: {0}")]
     Host(String),
     /// The host's own code panicked over what the plugin gave it, or over what it asked for.
-    #[error("the host panicked in a call of the plugin: {words}")]
+    #[error("the gateway panicked while it called the plugin: {words}")]
     Panicked {
         /// What the panic said.
         words: String,

@@ -23,7 +23,7 @@ pub(super) struct Ended {
 /// Why a child did not end by itself.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ChildError {
-    #[error("it took too long")]
+    #[error("the process took too long")]
     TooLong,
     #[error(transparent)]
     Io(#[from] io::Error),

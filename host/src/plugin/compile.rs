@@ -65,7 +65,7 @@ impl Compile {
                 }
                 Err(error) => {
                     let file = code.display();
-                    tracing::warn!(%file, "compiling again, for {error}");
+                    tracing::warn!(%file, "compiling the plugin again: {error}");
                     std::fs::remove_file(&code).map_err(failed("remove compiled code"))?;
                 }
             }
@@ -78,7 +78,7 @@ impl Compile {
             Ok(_) => cache.tidy(),
             Err(LoadError::Broke { how }) => {
                 let kept = cache.keep_note(engine, file, how);
-                kept.map_err(failed("remember what broke the compiling process"))?;
+                kept.map_err(failed("record how the compiling process crashed"))?;
             }
             Err(_) => (),
         }
@@ -107,7 +107,7 @@ impl Compile {
 /// The same, if it is as it was written.
 fn open_whole(engine: &Engine, code: &Path) -> Result<Component, CompileError> {
     if !Cache::is_whole(code) {
-        let reason = "compiled code is not as it was written".to_owned();
+        let reason = "the compiled code does not match its digest".to_owned();
         return Err(CompileError::Refused(reason));
     }
     open(engine, code)

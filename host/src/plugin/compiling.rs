@@ -150,7 +150,7 @@ fn limit_myself() -> rustix::io::Result<()> {
         // Nobody waits for it once its gateway is gone.
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
         if let Err(error) = std::fs::write("/proc/self/oom_score_adj", OUT_OF_MEMORY_SCORE) {
-            tracing::debug!(%error, "failed to be the first to go where memory is short");
+            tracing::debug!(%error, "failed to raise this process's out-of-memory score");
         }
     }
     rustix::process::nice(NICENESS).map(drop)

@@ -138,7 +138,7 @@ pub(super) fn lend_context(context: &HandleContext) -> handler::Context<'_> {
 pub(super) fn provider_info(info: provider::ProviderInfo) -> Result<ProviderInfo, Violation> {
     let patterns = patterns("provider-info.types", info.types)?;
     if !(400..=499).contains(&info.refusal_status) {
-        let reason = format!("is {}, not 400 to 499", info.refusal_status);
+        let reason = format!("must be 400 to 499, not {}", info.refusal_status);
         return Err(violation("provider-info.refusal-status", reason));
     }
     Ok(ProviderInfo {
@@ -176,7 +176,7 @@ pub(super) fn claims(claims: provider::Claims) -> Result<Claims, Violation> {
     if claims.handshake.is_some() && claims.reply.is_some() {
         return Err(violation(
             "claims.reply",
-            "is there beside a handshake, which is an answer itself",
+            "must be empty where `claims.handshake` is set, which is an answer itself",
         ));
     }
     Ok(Claims {
@@ -216,7 +216,7 @@ pub(super) fn events(
     let events = violation::at_most("events", events, EVENTS_MAX)?;
     let bytes: usize = events.iter().map(event_bytes).sum();
     if bytes > bytes_max {
-        return Err(violation("events", format!("have {bytes} bytes, more than {bytes_max}")));
+        return Err(violation("events", format!("have {bytes} bytes; the limit is {bytes_max}")));
     }
     events.into_iter().map(|event| one_event(event, source, received_at)).collect()
 }
@@ -254,12 +254,12 @@ pub(super) fn request(request: types::RequestResult) -> Result<Request, Violatio
         let value = http::HeaderValue::from_str(&header.value);
         match (name, value) {
             (Ok(name), Ok(_)) => Ok((name, header.value)),
-            _ => Err(violation("request.headers", "has a header that HTTP does not allow")),
+            _ => Err(violation("request.headers", "has a header with an invalid name or value")),
         }
     };
     let method = http::Method::from_bytes(request.method.as_bytes());
     if method.is_err() {
-        return Err(violation("request.method", "is no HTTP method"));
+        return Err(violation("request.method", "is not an HTTP method"));
     }
     Ok(Request {
         method: request.method,
@@ -344,7 +344,7 @@ fn patterns(field: &'static str, types: Vec<String>) -> Result<Vec<Pattern>, Vio
     let pattern = |text: String| {
         text.parse().map_err(|_| {
             let shown = violation::shortened(&text, NAME_BYTES_MAX);
-            violation(field, format!("`{shown}` is not an event type such as payment.* or *"))
+            violation(field, format!("has `{shown}`, not an event type such as payment.* or *"))
         })
     };
     types.into_iter().map(pattern).collect()

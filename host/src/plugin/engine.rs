@@ -42,7 +42,7 @@ pub(super) fn pooled(slots: u32) -> wasmtime::Result<Engine> {
     match Engine::new(config.allocation_strategy(pool)) {
         Ok(engine) => Ok(engine),
         Err(error) => {
-            tracing::warn!(%error, "no room for a pool of instances; plugins run slower");
+            tracing::warn!(%error, "failed to reserve a pool of instances; plugins run slower");
             on_demand()
         }
     }

@@ -80,7 +80,8 @@ fn check_import(name: &str) -> Result<bool, LoadError> {
              `disableFeatures: ['http', 'fetch-event']`",
         ),
         _ if !WASI.contains(&package) => refused(
-            ": of WASI there are cli, clocks, filesystem, io, random and sockets, all empty",
+            ": of WASI the gateway provides cli, clocks, filesystem, io, random and sockets, all \
+             empty",
         ),
         _ if !version.starts_with(WASI_COMPATIBLE) => refused(": build for WASI 0.2"),
         _ => Ok(true),

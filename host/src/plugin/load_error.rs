@@ -27,19 +27,19 @@ pub enum LoadError {
     #[error("the file is {0}, not a regular file")]
     NotRegular(&'static str),
     /// The file was being written.
-    #[error("the file changed while it was read")]
+    #[error("the file changed while the gateway read it")]
     Changing,
     /// The file is a link to somewhere else.
-    #[error("the file is a link that leads out of the plugins directory")]
+    #[error("the file is a link to a place outside of the plugins folder")]
     Outside,
     /// The file's name cannot be a plugin's.
-    #[error("the file cannot name a plugin: {0}")]
+    #[error("the file's name is not that of a plugin: {0}")]
     Name(InvalidName),
     /// The file is too large.
     #[error("the file has more than {FILE_BYTES_MAX} bytes")]
     Size,
     /// The file is machine code.
-    #[error("the file is native code, which is never loaded: give the WebAssembly file")]
+    #[error("the file is native code, which the gateway never loads: give the WebAssembly file")]
     NativeCode,
     /// The file is WebAssembly as text.
     #[error("the file is WebAssembly text: give the binary")]
@@ -48,19 +48,19 @@ pub enum LoadError {
     #[error("the file is not WebAssembly")]
     NotWasm,
     /// The file is broken, or half of it is missing.
-    #[error("the file is not valid WebAssembly, or not all of it is there: {0}")]
+    #[error("the file is not valid WebAssembly, or a part of the file is missing: {0}")]
     Invalid(wasmparser::BinaryReaderError),
     /// Its types are of a kind that a synchronous host has not.
     #[error(
-        "the plugin uses asynchronous component types, which plugins are not given: build it \
-         without (jco: `--backend-qjs-disable-async`): {reason}"
+        "the plugin uses asynchronous component types, which the gateway does not support: build \
+         the plugin without them (jco: `--backend-qjs-disable-async`): {reason}"
     )]
     Async {
         /// Which, and where.
         reason: String,
     },
     /// A core module without the contract's types in it.
-    #[error("the module was not built with the Hookgate SDK: it has no component type")]
+    #[error("the module has no component type: build it with the Hookgate SDK")]
     NoSdk,
     /// A program instead of a library.
     #[error("the module is a command with a `_start`: build a library (crate-type `cdylib`)")]
@@ -73,8 +73,8 @@ pub enum LoadError {
     Refused(String),
     /// It crashed over the file.
     #[error(
-        "the file broke the process that compiles it, and is not tried again until the file or \
-         Hookgate changes ({how})"
+        "the file crashed the process that compiles it; the gateway tries again once the file or \
+         Hookgate has changed ({how})"
     )]
     Broke {
         /// How the process ended.
@@ -85,15 +85,15 @@ pub enum LoadError {
     Compile(CompileError),
     /// Built for another version of the contract.
     #[error(
-        "the plugin is built for {PACKAGE}@{found}, and this gateway speaks {PACKAGE}@{VERSION}: \
-         build the plugin again with the SDK that belongs to this gateway"
+        "the plugin is built for {PACKAGE}@{found}, and this gateway supports \
+         {PACKAGE}@{VERSION}: build the plugin again with the SDK of this gateway's version"
     )]
     Version {
         /// The version that it is built for.
         found: String,
     },
     /// It wants something that no plugin gets.
-    #[error("the plugin imports `{name}`, which plugins are not given{advice}")]
+    #[error("the plugin imports `{name}`, which the gateway does not provide{advice}")]
     Import {
         /// What it wants.
         name: String,
@@ -101,11 +101,12 @@ pub enum LoadError {
         advice: &'static str,
     },
     /// It imports core modules, so that what it needs cannot be told.
-    #[error("the plugin imports core modules")]
+    #[error("the plugin imports core modules, which the gateway does not provide")]
     ImportsModules,
     /// It starts larger than it may get.
     #[error(
-        "the plugin starts with {bytes} bytes of memory in {memories} memories; the limits are {limit} and {MEMORIES_MAX}"
+        "the plugin starts with {bytes} bytes of memory in {memories} memories; the limits are \
+         {limit} bytes and {MEMORIES_MAX} memories"
     )]
     Memory {
         /// The largest memory it starts with.
@@ -116,7 +117,7 @@ pub enum LoadError {
         limit: usize,
     },
     /// Its imports have other types than the contract's.
-    #[error("the plugin's imports do not fit: {0}")]
+    #[error("the plugin's imports do not match the contract: {0}")]
     Link(String),
     /// It exports nothing that can be called.
     #[error(
@@ -125,7 +126,7 @@ pub enum LoadError {
     )]
     NothingExported,
     /// It exports the right name with other types.
-    #[error("the plugin's {role} is not the contract's: {reason}")]
+    #[error("the plugin's {role} does not match the contract: {reason}")]
     Shape {
         /// Which export.
         role: Role,
@@ -136,10 +137,10 @@ pub enum LoadError {
     #[error("failed to start a thread for the plugin: {0}")]
     Thread(io::Error),
     /// The host's own code panicked over it.
-    #[error("the host panicked over the plugin")]
+    #[error("the gateway panicked while it loaded the plugin")]
     Panicked,
     /// It did not say what it is.
-    #[error("the {role} did not describe itself: {error}")]
+    #[error("the {role} failed to describe itself: {error}")]
     Describe {
         /// Which export.
         role: Role,
@@ -147,7 +148,7 @@ pub enum LoadError {
         error: CallError,
     },
     /// It said of itself what the contract does not allow.
-    #[error("the {role} describes itself wrongly: {violation}")]
+    #[error("the {role}'s description breaks the contract: {violation}")]
     Description {
         /// Which export.
         role: Role,
@@ -190,7 +191,7 @@ impl LoadError {
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     /// The compiler refused the component.
-    #[error("the compiler refused it: {0}")]
+    #[error("the compiler rejected the component: {0}")]
     Refused(String),
     /// The child failed at something else than the file.
     #[error("the compiling process failed ({how})")]

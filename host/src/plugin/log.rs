@@ -122,7 +122,10 @@ impl Log {
         written.finish_all();
         let mut lines = mem::take(&mut written.lines);
         if written.dropped > 0 {
-            let message = format!("{} lines dropped", written.dropped);
+            let message = format!(
+                "the gateway dropped {} more lines: a call may write {LINES_MAX}",
+                written.dropped
+            );
             lines.push(LogLine { level: LogLevel::Warn, message });
         }
         lines
@@ -203,7 +206,7 @@ mod tests {
         let lines = log.into_lines();
         assert_eq!(lines.len(), 51);
         assert_eq!(lines[0].message.len(), 1024);
-        assert_eq!(lines[50].message, "10 lines dropped");
+        assert_eq!(lines[50].message, "the gateway dropped 10 more lines: a call may write 50");
     }
 
     #[test]
@@ -227,7 +230,8 @@ mod tests {
         log.print(Printed::Output, "line\n".repeat(60).as_bytes());
         log.print(Printed::Error, b"the end\n");
         assert_eq!(log.last_words(), Some(LastWords::Printed("the end".to_owned())));
-        assert_eq!(messages(log)[49..], ["line", "11 lines dropped"]);
+        let dropped = "the gateway dropped 11 more lines: a call may write 50";
+        assert_eq!(messages(log)[49..], ["line", dropped]);
     }
 
     #[test]

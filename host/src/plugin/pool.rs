@@ -273,7 +273,7 @@ impl Asleep {
 fn yield_to_others() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, SLOW_NICENESS) {
-        tracing::debug!(%error, "slow calls run with the priority of all others");
+        tracing::debug!(%error, "failed to lower the priority of slow calls of plugins");
     }
 }
 

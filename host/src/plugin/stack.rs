@@ -23,7 +23,7 @@ pub(super) struct Stack {
 /// A text that is no size of a stack.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{0}` is not the size of a stack, such as 256KiB: {min}KiB to {max}KiB",
+    "`{0}` is not a stack size from {min}KiB to {max}KiB, such as 256KiB",
     min = KIB.start(), max = KIB.end()
 )]
 pub(super) struct InvalidStack(String);
@@ -89,7 +89,7 @@ mod tests {
         }
         assert_eq!(
             "1MiB".parse::<Stack>().unwrap_err().to_string(),
-            "`1MiB` is not the size of a stack, such as 256KiB: 16KiB to 4096KiB"
+            "`1MiB` is not a stack size from 16KiB to 4096KiB, such as 256KiB"
         );
     }
 

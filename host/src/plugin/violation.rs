@@ -58,7 +58,7 @@ pub(super) fn at_most<T>(
     if list.len() <= most {
         Ok(list)
     } else {
-        Err(violation(field, format!("has {} items, at most {most} are allowed", list.len())))
+        Err(violation(field, format!("has {} items; the limit is {most}", list.len())))
     }
 }
 
@@ -68,7 +68,7 @@ pub(super) fn event_type(field: &'static str, text: String) -> Result<String, Vi
         Ok(text)
     } else {
         let shown = shortened(&text, route::TYPE_BYTES_MAX);
-        Err(violation(field, format!("`{shown}` is not an event type such as payment.failed")))
+        Err(violation(field, format!("is `{shown}`, not an event type such as payment.failed")))
     }
 }
 
@@ -155,7 +155,7 @@ pub(super) fn content_type(field: &'static str, value: String) -> Result<String,
     if value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         Ok(value)
     } else {
-        Err(violation(field, "has characters that no header may have"))
+        Err(violation(field, "has characters that a header can't have"))
     }
 }
 

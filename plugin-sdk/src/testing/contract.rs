@@ -32,7 +32,7 @@ pub(crate) fn content_type(value: &str) -> Result<(), String> {
     if value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         Ok(())
     } else {
-        Err("`content-type` has characters that no header may have".to_owned())
+        Err("`content-type` has characters that a header can't have".to_owned())
     }
 }
 
@@ -45,7 +45,7 @@ fn parts(
 ) -> Result<(), String> {
     if !is_event_type(event_type) {
         let shown = cut(event_type, limits::TYPE_BYTES_MAX);
-        return Err(format!("`{of}.type` `{shown}` is not an event type such as payment.failed"));
+        return Err(format!("`{of}.type` is `{shown}`, not an event type such as payment.failed"));
     }
     if let Some(subject) = subject {
         text(&format!("{of}.subject"), subject, limits::SUBJECT_BYTES_MAX)?;
@@ -93,7 +93,7 @@ fn labels(labels: &[(String, String)]) -> Result<(), String> {
     }
     match labels.len() {
         ..=limits::LABELS_MAX => Ok(()),
-        more => Err(format!("has {more} items, at most {} are allowed", limits::LABELS_MAX)),
+        more => Err(format!("has {more} items; the limit is {}", limits::LABELS_MAX)),
     }
 }
 

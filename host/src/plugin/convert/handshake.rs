@@ -55,16 +55,13 @@ pub(super) fn methods(names: Vec<String>) -> Result<Vec<Method>, Violation> {
 /// The answer that a provider wants.
 pub(super) fn handshake(handshake: provider::Handshake) -> Result<Handshake, Violation> {
     if !(200..=299).contains(&handshake.status) {
-        let reason = format!("is {}, not 200 to 299", handshake.status);
+        let reason = format!("must be 200 to 299, not {}", handshake.status);
         return Err(violation("handshake.status", reason));
     }
     let content_type = violation::content_type("handshake.content-type", handshake.content_type)?;
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !CONTENT_TYPES.contains(&essence) {
-        return Err(violation(
-            "handshake.content-type",
-            "is neither text/plain nor application/json",
-        ));
+        return Err(violation("handshake.content-type", "must be text/plain or application/json"));
     }
     let headers = violation::at_most("handshake.headers", handshake.headers, HEADERS_MAX)?;
     let headers = headers.into_iter().map(header).collect::<Result<Headers, _>>()?;
@@ -72,7 +69,8 @@ pub(super) fn handshake(handshake: provider::Handshake) -> Result<Handshake, Vio
     let body = pieces.into_iter().map(piece).collect::<Result<Vec<_>, _>>()?;
     let text: usize = body.iter().map(bytes).sum();
     if text + headers.bytes() > TEXT_BYTES_MAX {
-        return Err(violation("handshake", format!("has more than {TEXT_BYTES_MAX} bytes")));
+        let reason = format!("must have at most {TEXT_BYTES_MAX} bytes of texts and headers");
+        return Err(violation("handshake", reason));
     }
     Ok(Handshake { status: handshake.status, content_type, headers, body })
 }
@@ -82,7 +80,7 @@ fn header(header: types::HeaderResult) -> Result<(String, String), Violation> {
     let name = name.filter(|name| !RESERVED.contains(name));
     match (name, HeaderValue::from_str(&header.value)) {
         (Some(name), Ok(_)) => Ok((name.as_str().to_owned(), header.value)),
-        _ => Err(violation("handshake.headers", "has a header that an answer may not have")),
+        _ => Err(violation("handshake.headers", "has an invalid header or one that HTTP needs")),
     }
 }
 

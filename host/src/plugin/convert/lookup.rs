@@ -37,7 +37,8 @@ fn place(place: provider::KeyPlace) -> Result<KeyPlace, Violation> {
     };
     // A place that does not hold its own URL has a query, or somebody's name in it.
     if place.url.scheme() != "https" || place.url.domain().is_none() || !place.holds(&place.url) {
-        return Err(violation("key-place.url", "is not https://, a name and a path"));
+        let reason = "must be https:// with a host name and a path, and no more";
+        return Err(violation("key-place.url", reason));
     }
     Ok(place)
 }
@@ -70,7 +71,7 @@ pub(super) fn source(source: provider::KeySource) -> Result<KeySource, Violation
 
 fn url(field: &'static str, text: String) -> Result<Url, Violation> {
     let text = violation::text(field, text, URL_BYTES_MAX)?;
-    Url::parse(&text).map_err(|error| violation(field, format!("is no URL: {error}")))
+    Url::parse(&text).map_err(|error| violation(field, format!("is not a URL: {error}")))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ const WITHOUT_BODY: [u16; 2] = [204, 205];
 pub(super) fn reply(field: &'static str, reply: types::Reply) -> Result<Reply, Violation> {
     let types::Reply { status, content_type, body } = reply;
     if !(200..=299).contains(&status) {
-        return Err(violation(field, format!("has the status {status}, not 200 to 299")));
+        return Err(violation(field, format!("must have a status of 200 to 299, not {status}")));
     }
     if WITHOUT_BODY.contains(&status) && !body.is_empty() {
         return Err(violation(
@@ -25,7 +25,7 @@ pub(super) fn reply(field: &'static str, reply: types::Reply) -> Result<Reply, V
         ));
     }
     if body.len() > BODY_BYTES_MAX {
-        let reason = format!("has a body of {} bytes, more than {BODY_BYTES_MAX}", body.len());
+        let reason = format!("has a body of {} bytes; the limit is {BODY_BYTES_MAX}", body.len());
         return Err(violation(field, reason));
     }
     let content_type = match content_type.as_str() {
@@ -49,9 +49,9 @@ mod tests {
     fn an_answer_is_bounded() {
         assert!(answer(200, "text/xml", BODY_BYTES_MAX).is_ok());
         for (status, content_type, bytes, reason) in [
-            (302, "text/xml", 1, "has the status 302, not 200 to 299"),
-            (200, "text/xml", BODY_BYTES_MAX + 1, "has a body of 65537 bytes, more than 65536"),
-            (200, "text/xml\r\nx: y", 1, "has characters that no header may have"),
+            (302, "text/xml", 1, "must have a status of 200 to 299, not 302"),
+            (200, "text/xml", BODY_BYTES_MAX + 1, "has a body of 65537 bytes; the limit is 65536"),
+            (200, "text/xml\r\nx: y", 1, "has characters that a header can't have"),
             (200, "", 1, "has 0 bytes, not 1 to 255"),
         ] {
             let refused = answer(status, content_type, bytes).unwrap_err();

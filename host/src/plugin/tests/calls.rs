@@ -302,7 +302,7 @@ async fn a_flood_of_log_lines_is_cut() {
     let log = lines(guest.handle(flood).await.unwrap().log);
     assert_eq!(log.len(), 51);
     assert_eq!(log[0], "red \\u{1b}[31m\\n");
-    assert_eq!(log[50], "950 lines dropped");
+    assert_eq!(log[50], "the gateway dropped 950 more lines: a call may write 50");
 }
 
 #[tokio::test]
@@ -370,7 +370,7 @@ async fn a_host_that_panics_over_a_guest_goes_on() {
     for _ in 0..8 {
         let command = json!({ "do": "state" });
         let failed = guest.handle_with(command, Arc::clone(&panics)).await.unwrap_err();
-        let words = "the host panicked in a call of the plugin: the reader is broken";
+        let words = "the gateway panicked while it called the plugin: the reader is broken";
         assert_eq!(failed.error.to_string(), words);
     }
     assert!(guest.handle(json!({})).await.is_ok());
@@ -402,5 +402,5 @@ async fn a_plugin_is_only_called_as_what_it_is() {
     let module = module_for("handler-plugin", &handler_by_hand("", "(i32.const 8)"));
     let plugin = host.load(name("test"), &module).unwrap();
     let claims = host.claims(&plugin, &settings(), &name("shop"), &request(&json!({}))).await;
-    assert!(claims.unwrap_err().to_string().contains("it is no provider"));
+    assert!(claims.unwrap_err().to_string().contains("the plugin is not a provider"));
 }

@@ -79,8 +79,8 @@ fn another_version_is_refused_with_both() {
     let import = component(r#"(component (import "hookgate:plugin/log@0.1.0" (instance)))"#);
     assert_eq!(
         import.to_string(),
-        "the plugin is built for hookgate:plugin@0.1.0, and this gateway speaks \
-         hookgate:plugin@0.2.0: build the plugin again with the SDK that belongs to this gateway"
+        "the plugin is built for hookgate:plugin@0.1.0, and this gateway supports \
+         hookgate:plugin@0.2.0: build the plugin again with the SDK of this gateway's version"
     );
     let export = component(
         r#"(component (instance $none) (export "hookgate:plugin/handler@1.0.0" (instance $none)))"#,
@@ -97,10 +97,10 @@ fn what_no_plugin_is_given_is_named() {
         assert!(matches!(&error, LoadError::Import { name, .. } if name == import), "{error}");
         assert!(error.to_string().contains(advice), "{error}");
     }
-    check("acme:kv/store@1.0.0", "which plugins are not given");
-    check("hookgate:plugin/secrets@0.2.0", "which plugins are not given");
+    check("acme:kv/store@1.0.0", "which the gateway does not provide");
+    check("hookgate:plugin/secrets@0.2.0", "which the gateway does not provide");
     check("wasi:http/types@0.2.10", "disableFeatures: ['http', 'fetch-event']");
-    check("wasi:nn/tensor@0.2.0", "of WASI there are cli, clocks,");
+    check("wasi:nn/tensor@0.2.0", "of WASI the gateway provides cli, clocks,");
     check("wasi:cli/run@0.3.0", "build for WASI 0.2");
 }
 
@@ -206,7 +206,8 @@ fn a_plugin_that_describes_itself_wrongly_is_refused() {
     let error = refused(&module_for("handler-plugin", &handler_by_hand("", nameless)));
     assert_eq!(
         error.to_string(),
-        "the handler describes itself wrongly: `handler-info.name` has 0 bytes, not 1 to 64"
+        "the handler's description breaks the contract: `handler-info.name` has 0 bytes, not 1 to \
+         64"
     );
 }
 
@@ -266,7 +267,8 @@ fn a_plugin_that_traps_while_it_describes_itself_is_quoted() {
          (unreachable)",
     )
     .unwrap_err();
-    let words = "the handler did not describe itself: the plugin trapped: `oh no!` on its standard";
+    let words = "the handler failed to describe itself: the plugin trapped: `oh no!` on its \
+                 standard error";
     assert!(error.to_string().starts_with(words), "{error}");
 }
 
