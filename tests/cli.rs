@@ -1,6 +1,7 @@
 //! The `hookgate` command as a person types it: the real program, its exit code and its words.
 
 mod configuration;
+mod output;
 mod send;
 mod setup;
 

@@ -2,6 +2,9 @@
 //!
 //! Wiring: each subcommand is a file. An error is printed with its chain, and the exit code is 1.
 
+#[macro_use]
+mod output;
+
 mod check;
 mod demo;
 mod event;
@@ -76,7 +79,10 @@ struct ConfigFile {
 
 /// Reads the arguments, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => return usage(&said),
+    };
     if let Command::CompilePlugin { out } = &cli.command {
         // No runtime and no log: this child has little memory, and its parent reads its errors.
         return crate::plugin::compile_child(out);
@@ -109,6 +115,15 @@ pub fn main() -> ExitCode {
     exit_code(ended)
 }
 
+/// Prints help, the version, or what is wrong with the arguments, and gives the exit code.
+fn usage(said: &clap::Error) -> ExitCode {
+    sigpipe::reset();
+    match output::written(said.print()) {
+        Err(error) if !said.use_stderr() => exit_code(Err(error)),
+        _ => u8::try_from(said.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
+    }
+}
+
 /// Runs plugins without a gateway: nothing is kept. A file is decoded in a process of its own here
 /// too, since somebody else may have written it.
 fn offline_host() -> anyhow::Result<Host> {
@@ -120,17 +135,17 @@ fn exit_code(ended: anyhow::Result<()>) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hookgate: {}", told(&error));
+            output::note(format_args!("hookgate: {}", in_one_line(&error)));
             ExitCode::FAILURE
         }
     }
 }
 
 /// An error with its causes, in one line, and none of it twice.
-fn told(error: &anyhow::Error) -> String {
-    error.chain().skip(1).fold(error.to_string(), |told, cause| {
+fn in_one_line(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |text, cause| {
         let cause = cause.to_string();
-        if told.contains(&cause) { told } else { format!("{told}: {cause}") }
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
     })
 }
 

@@ -12,15 +12,15 @@ use crate::plugin::{About, Folder, Host, Plugin, Registry, Reloaded};
 
 pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
     let config = Config::load_and_try(path)?;
-    println!("{} is well-formed", path.display());
+    say!("{} is well-formed", path.display())?;
     for warning in &config.warnings {
-        println!("WARNING {warning}");
+        say!("WARNING {warning}")?;
     }
     let host = super::offline_host()?;
     let registry = Registry::default();
     let mut wrong = load(&host, &registry, &config).await?;
 
-    println!("\nsources");
+    say!("\nsources")?;
     for (name, source) in &config.sources {
         let plugin = registry.get(&source.plugin);
         let missing = plugin.is_none_or(|plugin| plugin.provider().is_none());
@@ -35,36 +35,36 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
             }
             Verify::None => "NOT VERIFIED".to_owned(),
         };
-        println!("  POST /in/{name}: provider {} ({state}), {proof}", source.plugin);
+        say!("  POST /in/{name}: provider {} ({state}), {proof}", source.plugin)?;
         wrong += usize::from(missing);
     }
-    println!("\nendpoints");
+    say!("\nendpoints")?;
     for (name, (patterns, endpoint)) in &config.endpoints {
         let patterns: Vec<_> = patterns.iter().map(ToString::to_string).collect();
         let events =
             if patterns.is_empty() { "what handlers send".to_owned() } else { patterns.join(", ") };
-        println!("  {name}: {events} to {}", egress::shown(&endpoint.url));
+        say!("  {name}: {events} to {}", egress::shown(&endpoint.url))?;
     }
-    println!("\nhandlers");
+    say!("\nhandlers")?;
     for plugin in registry.list().iter() {
-        describe_handler(plugin, &config);
+        describe_handler(plugin, &config)?;
     }
     for name in config.handlers.keys() {
         if registry.get(name).is_none_or(|plugin| plugin.handler().is_none()) {
-            println!("  {name}: NOT LOADED");
+            say!("  {name}: NOT LOADED")?;
             wrong += 1;
         }
     }
     if wrong > 0 {
         bail!("things that are wrong: {wrong}");
     }
-    println!("\nall of it can run");
+    say!("\nall of it can run")?;
     Ok(())
 }
 
 /// Loads the plugins, prints each, and counts what is wrong.
 async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Result<usize> {
-    println!("\nplugins in {}", config.plugins.display());
+    say!("\nplugins in {}", config.plugins.display())?;
     let mut wrong = 0;
     let mut settings = Settings::default();
     let scanned = Folder::new(config.plugins.clone()).rescan(host);
@@ -81,15 +81,15 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
                     found = misfits(host, config, &plugin, &about).await;
                 }
                 if found.is_empty() {
-                    println!("  {name}: {} bytes, {}", plugin.size(), plugin.digest());
+                    say!("  {name}: {} bytes, {}", plugin.size(), plugin.digest())?;
                 }
                 for reason in &found {
-                    println!("  {name}: WRONG: {reason}");
+                    say!("  {name}: WRONG: {reason}")?;
                 }
                 wrong += found.len();
             }
             Reloaded::Kept(error) => {
-                println!("  {name}: WRONG: {error}");
+                say!("  {name}: WRONG: {error}")?;
                 wrong += 1;
             }
             Reloaded::Unchanged | Reloaded::Removed => (),
@@ -98,13 +98,13 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
     Ok(wrong)
 }
 
-fn describe_handler(plugin: &Plugin, config: &Config) {
-    let Some(info) = plugin.handler() else { return };
+fn describe_handler(plugin: &Plugin, config: &Config) -> anyhow::Result<()> {
+    let Some(info) = plugin.handler() else { return Ok(()) };
     let types: Vec<_> = info.types.iter().map(ToString::to_string).collect();
     let granted = config.handlers.get(plugin.name()).map(|grants| {
         grants.grant.endpoints.iter().map(Name::to_string).collect::<Vec<_>>().join(", ")
     });
     let granted = granted.filter(|names| !names.is_empty());
     let may = granted.map_or("no grants".to_owned(), |names| format!("may reach {names}"));
-    println!("  {}: on {}, {may}", plugin.name(), types.join(", "));
+    say!("  {}: on {}, {may}", plugin.name(), types.join(", "))
 }

@@ -72,26 +72,26 @@ pub(super) async fn demo(args: &Demo) -> anyhow::Result<()> {
     let gateway = Gateway::start(&config, super::serve::seams()?).await?;
     // The plugins are compiled for the first time, and the story begins when all are.
     gateway.reloads().reload().await.context("the gateway ended by itself")?;
-    println!("Hookgate {}, in {}", env!("CARGO_PKG_VERSION"), folder.path().display());
-    println!("  payment gateways post to  http://{}/in/{{source}}", gateway.public_addr());
-    println!("  operators ask             http://{}/v1/events", gateway.admin_addr());
-    println!("  the endpoint `crm` is     {}", subscriber.url());
+    say!("Hookgate {}, in {}", env!("CARGO_PKG_VERSION"), folder.path().display())?;
+    say!("  payment gateways post to  http://{}/in/{{source}}", gateway.public_addr())?;
+    say!("  operators ask             http://{}/v1/events", gateway.admin_addr())?;
+    say!("  the endpoint `crm` is     {}", subscriber.url())?;
 
     let mut story = Story::new(&config, &gateway, &subscriber)?;
     story.tell().await?;
     let wrong = story.wrong();
 
     if wrong == 0 && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        println!("\nIt keeps serving until Ctrl-C. Try, in another terminal:");
+        say!("\nIt keeps serving until Ctrl-C. Try, in another terminal:")?;
         let admin = format!("--admin http://{}", gateway.admin_addr());
-        println!("  target/release/hookgate event list {admin}");
-        println!("  target/release/hookgate event replay --type 'payment.*' {admin}");
+        say!("  target/release/hookgate event list {admin}")?;
+        say!("  target/release/hookgate event replay --type 'payment.*' {admin}")?;
         let public = format!("--to http://{}", gateway.public_addr());
         let sample = "plugins/stripe/samples/payment_intent.payment_failed.json";
-        println!(
+        say!(
             "  target/release/hookgate send stripe {sample} --config {} {public}",
             config.display()
-        );
+        )?;
         gateway.run_until(super::serve::stop_signal()?).await?;
     } else {
         gateway.run_until(std::future::ready(())).await?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::indented::indented;
+use super::output::note;
 use super::{ConfigFile, http};
 use crate::config::Config;
 use crate::event::Timestamp;
@@ -118,8 +119,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 _ => "events",
             };
             let answer = http::get(&at.url(&format!("/v1/{list}/{id}"))?).await?;
-            println!("{}", indented(http::ok(&answer)?));
-            Ok(())
+            say!("{}", indented(http::ok(&answer)?))
         }
         Command::Replay { ids, filter, cursor, at } => {
             let url = at.url("/v1/replay")?;
@@ -130,8 +130,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 return Err(anyhow!("name either ids or a filter"));
             }
             let replayed = replay(&url, &json!({ "ids": ids })).await?;
-            println!("{replayed:#}");
-            Ok(())
+            say!("{replayed:#}")
         }
     }
 }
@@ -141,7 +140,7 @@ async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
     let filter: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let mut left = limit;
     let mut cursor = None;
-    println!("{:<22}  {:<24}  {:<7}  {:<28}  subject", "id", "recorded", "state", "type");
+    say!("{:<22}  {:<24}  {:<7}  {:<28}  subject", "id", "recorded", "state", "type")?;
     while left > 0 {
         url.query_pairs_mut().clear().extend_pairs(&filter);
         url.query_pairs_mut().append_pair("limit", &left.min(100).to_string());
@@ -153,11 +152,11 @@ async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
         for row in rows {
             let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
             let (id, recorded, state) = (text("id"), text("recorded_at"), text("state"));
-            println!(
+            say!(
                 "{id:<22}  {recorded:<24}  {state:<7}  {:<28}  {}",
                 text("type"),
                 text("subject")
-            );
+            )?;
         }
         left = left.saturating_sub(rows.len());
         match page["next"].as_u64() {
@@ -198,9 +197,8 @@ async fn replay_matching(
             }
         }
         let Some(next) = replayed["next"].as_str() else { break };
-        eprintln!("so far {}; going on with --cursor {next}", json!(total));
+        note(format_args!("so far {}; going on with --cursor {next}", json!(total)));
         cursor = Some(next.to_owned());
     }
-    println!("{:#}", json!(total));
-    Ok(())
+    say!("{:#}", json!(total))
 }

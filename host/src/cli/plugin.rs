@@ -53,15 +53,14 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 // What is in its place stays there until the new one is known to be good.
                 let plugin = host.load(name, &built.wasm).with_context(failed)?;
                 let path = built.publish(&out).with_context(failed)?;
-                println!("built {}", path.display());
-                describe(&plugin);
+                say!("built {}", path.display())?;
+                describe(&plugin)?;
             }
             Ok(())
         }
         Command::Inspect { file } => {
             let host = super::offline_host()?;
-            describe(&*load_file(&host, &file)?);
-            Ok(())
+            describe(&*load_file(&host, &file)?)
         }
         Command::Test { file, vectors, settings } => {
             let host = super::offline_host()?;
@@ -69,7 +68,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             let brought = settings.is_none() && !about.example.is_empty();
             let settings = settings.unwrap_or(about.example);
             if brought {
-                println!("with its own settings {}", Value::Object(settings.clone()));
+                say!("with its own settings {}", Value::Object(settings.clone()))?;
             }
             vectors::run(&host, &plugin, &vectors, &settings).await
         }
@@ -111,22 +110,22 @@ fn load_bytes(host: &Host, path: &Path, name: Name, wasm: &[u8]) -> anyhow::Resu
     host.load(name, wasm).with_context(|| format!("failed to load {}", path.display()))
 }
 
-fn describe(plugin: &Plugin) {
-    println!("  name     {}", plugin.name());
-    println!("  kind     {}", plugin.kind());
-    println!("  size     {} bytes", plugin.size());
-    println!("  digest   {}", plugin.digest());
+fn describe(plugin: &Plugin) -> anyhow::Result<()> {
+    say!("  name     {}", plugin.name())?;
+    say!("  kind     {}", plugin.kind())?;
+    say!("  size     {} bytes", plugin.size())?;
+    say!("  digest   {}", plugin.digest())?;
     if let Some(info) = plugin.provider() {
-        println!("  provider {} {}: {}", info.name, info.version, info.types.join(", "));
-        println!("  scheme   {}", info.scheme);
+        say!("  provider {} {}: {}", info.name, info.version, info.types.join(", "))?;
+        say!("  scheme   {}", info.scheme)?;
         for place in &info.key_places {
-            println!("  keys at  {}", place.url);
+            say!("  keys at  {}", place.url)?;
         }
     }
     if let Some(info) = plugin.handler() {
         let types: Vec<_> = info.types.iter().map(ToString::to_string).collect();
-        println!("  handler  {} {}: {}", info.name, info.version, types.join(", "));
+        say!("  handler  {} {}: {}", info.name, info.version, types.join(", "))?;
     }
-    println!("  exports  {}", plugin.exports().join(", "));
-    println!("  imports  {}", plugin.imports().join(", "));
+    say!("  exports  {}", plugin.exports().join(", "))?;
+    say!("  imports  {}", plugin.imports().join(", "))
 }

@@ -47,11 +47,10 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         bail!("no provider's plugin is in {}", folder.display());
     }
     if markdown {
-        print!("{}", table(&listed));
+        say!("{}", table(&listed).trim_end())
     } else {
-        listed.iter().for_each(describe);
+        listed.iter().try_for_each(describe)
     }
-    Ok(())
 }
 
 /// The providers of a folder, by name.
@@ -70,29 +69,29 @@ fn list(host: &Host, folder: &Path) -> anyhow::Result<Vec<Listed>> {
     Ok(listed)
 }
 
-fn describe(provider: &Listed) {
+fn describe(provider: &Listed) -> anyhow::Result<()> {
     let Listed { name, info, about } = provider;
-    println!("{name} {}", info.version);
-    println!("  scheme    {}", info.scheme);
+    say!("{name} {}", info.version)?;
+    say!("  scheme    {}", info.scheme)?;
     if !about.settings.is_empty() {
-        println!("  settings  {}", about.settings);
+        say!("  settings  {}", about.settings)?;
     }
     if !about.example.is_empty() {
-        println!("  such as   {}", Value::Object(about.example.clone()));
+        say!("  such as   {}", Value::Object(about.example.clone()))?;
     }
     if !about.confirmed.is_empty() {
-        println!("  confirmed {}", about.confirmed);
+        say!("  confirmed {}", about.confirmed)?;
     }
-    println!("  events    {}", info.types.join(", "));
-    println!("  answer    {}", answer(info));
+    say!("  events    {}", info.types.join(", "))?;
+    say!("  answer    {}", answer(info))?;
     if !info.handshakes.is_empty() {
-        println!("  asks by   {}", methods(info));
+        say!("  asks by   {}", methods(info))?;
     }
     for place in &info.key_places {
-        println!("  keys at   {}", place.url);
+        say!("  keys at   {}", place.url)?;
     }
     let samples: Vec<_> = about.samples.keys().map(String::as_str).collect();
-    println!("  samples   {}", samples.join(", "));
+    say!("  samples   {}", samples.join(", "))
 }
 
 fn table(listed: &[Listed]) -> String {

@@ -61,9 +61,9 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
         fresh::renew(&mut request, &ids, &given);
         signed = sign(&request).await?;
         if event_ids(&host, &plugin, settings, &signed).await? == ids && !ids.is_empty() {
-            println!(
+            say!(
                 "note: this sample's event ids can't be made new: the second time, they are known"
-            );
+            )?;
         }
     }
 
@@ -72,17 +72,17 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
         None => format!("http://{}{}", config.listen, signed.url).parse()?,
     };
     let answer = http::post(&url, &signed).await?;
-    println!("POST {}", egress::shown(&url));
+    say!("POST {}", egress::shown(&url))?;
     for (name, value) in signed.headers.iter() {
         let mut value = value.to_owned();
         secrets.iter().for_each(|secret| secret.take_out_of(&mut value, "(the secret)"));
-        println!("  {name}: {value}");
+        say!("  {name}: {value}")?;
     }
-    println!("{}", answer.status);
+    say!("{}", answer.status)?;
     if answer.duplicate {
-        println!("  hookgate-duplicate: true");
+        say!("  hookgate-duplicate: true")?;
     }
-    println!("{}", answer.body.trim_end());
+    say!("{}", answer.body.trim_end())?;
     if answer.status >= 300 {
         bail!("the gateway did not accept it");
     }

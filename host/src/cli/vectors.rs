@@ -46,8 +46,8 @@ pub(super) async fn run(
         for challenge in recorded.challenges {
             let seen = challenge.check(host, plugin, settings).await?;
             match &seen {
-                Ok(answer) => println!("ok    {}: answered {answer}", challenge.name),
-                Err(how) => println!("WRONG {}: {how}", challenge.name),
+                Ok(answer) => say!("ok    {}: answered {answer}", challenge.name)?,
+                Err(how) => say!("WRONG {}: {how}", challenge.name)?,
             }
             passed += usize::from(seen.is_ok());
             failed += usize::from(seen.is_err());
@@ -62,15 +62,15 @@ pub(super) async fn run(
             };
             if as_it_should {
                 passed += 1;
-                println!("ok    {}: {what}", vector.name);
+                say!("ok    {}: {what}", vector.name)?;
             } else {
                 failed += 1;
                 let expected = if vector.valid { "accepted" } else { "refused" };
-                println!("WRONG {}: {what}; it should be {expected}", vector.name);
+                say!("WRONG {}: {what}; it should be {expected}", vector.name)?;
             }
         }
     }
-    println!("{}: {passed} passed, {failed} failed", plugin.name());
+    say!("{}: {passed} passed, {failed} failed", plugin.name())?;
     if failed > 0 {
         bail!("{failed} of the recorded requests went otherwise than they should");
     }

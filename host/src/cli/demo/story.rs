@@ -64,71 +64,68 @@ impl<'a> Story<'a> {
         self.gateway.store().idle().await;
         self.stored().await?;
         self.worked().await?;
-        self.delivered();
+        self.delivered()?;
         self.dead().await
     }
 
     async fn genuine(&mut self) -> anyhow::Result<()> {
-        println!("\n1. Stripe reports the same payment as failed, three times");
+        say!("\n1. Stripe reports the same payment as failed, three times")?;
         for number in 1..=3 {
             let answer = self.post("stripe", failure(number)?.into()).await?;
-            self.expect(&answer, 200, answer.body.contains("rcp_"));
+            self.expect(&answer, 200, answer.body.contains("rcp_"))?;
         }
-        println!("\n2. Adyen sends a batch, with a signature inside for every item");
+        say!("\n2. Adyen sends a batch, with a signature inside for every item")?;
         let answer = self.post("adyen", BATCH.into()).await?;
-        self.expect(&answer, 200, answer.body == "[accepted]");
+        self.expect(&answer, 200, answer.body == "[accepted]")?;
 
-        println!("\n3. A partner sends an invoice by Standard Webhooks");
+        say!("\n3. A partner sends an invoice by Standard Webhooks")?;
         let answer = self.post("partner", INVOICE.into()).await?;
-        self.expect(&answer, 200, !answer.duplicate);
-        Ok(())
+        self.expect(&answer, 200, !answer.duplicate)
     }
 
     async fn refused(&mut self) -> anyhow::Result<()> {
-        println!("\n4. Stripe repeats the first: answered as before, stored no second time");
+        say!("\n4. Stripe repeats the first: answered as before, stored no second time")?;
         let answer = self.post("stripe", failure(1)?.into()).await?;
-        self.expect(&answer, 200, answer.duplicate);
+        self.expect(&answer, 200, answer.duplicate)?;
 
-        println!("\n5. Somebody changes the amount and keeps the signature: refused");
+        say!("\n5. Somebody changes the amount and keeps the signature: refused")?;
         let mut forged = self.signed("stripe", failure(4)?.into()).await?;
         let text = String::from_utf8(forged.body.to_vec())?;
         forged.body = text.replace("\"amount\":", "\"amount\":9").into();
         let answer = self.send(&forged).await?;
-        self.expect(&answer, 401, !answer.body.contains("rcp_"));
+        self.expect(&answer, 401, !answer.body.contains("rcp_"))?;
 
-        println!("\n6. Genuine, but not JSON: accepted, and kept as a dead letter");
+        say!("\n6. Genuine, but not JSON: accepted, and kept as a dead letter")?;
         let answer = self.post("stripe", Bytes::from_static(b"payment=failed")).await?;
-        self.expect(&answer, 200, answer.body.contains("rcp_"));
-        Ok(())
+        self.expect(&answer, 200, answer.body.contains("rcp_"))
     }
 
     async fn stored(&mut self) -> anyhow::Result<()> {
         let page = self.ask("/v1/events?limit=100").await?;
         let events = page["items"].as_array().cloned().unwrap_or_default();
-        println!("\nWhat was stored");
+        say!("\nWhat was stored")?;
         for event in events.iter().rev() {
-            println!(
+            say!(
                 "   {}  {:<8} {:<31} {:<5} {}",
                 text(event, "id"),
                 text(event, "source"),
                 text(event, "type"),
                 text(event, "state"),
                 text(event, "subject"),
-            );
+            )?;
         }
         let from = |source: &str| events.iter().filter(|it| text(it, "source") == source).count();
         self.check(
             "three events of Stripe: the repeated once, the forged not",
             from("stripe") == 3,
-        );
-        self.check("both items of Adyen's batch", from("adyen") == 2);
+        )?;
+        self.check("both items of Adyen's batch", from("adyen") == 2)?;
         let all_done = events.iter().all(|event| text(event, "state") == "done");
-        self.check("everything that was stored is done", all_done);
-        Ok(())
+        self.check("everything that was stored is done", all_done)
     }
 
     async fn worked(&mut self) -> anyhow::Result<()> {
-        println!("\nWhat the plugins did");
+        say!("\nWhat the plugins did")?;
         let page = self.ask("/v1/events?type=payment.failed").await?;
         let mut alerts = 0;
         for event in page["items"].as_array().into_iter().flatten().rev() {
@@ -136,66 +133,58 @@ impl<'a> Story<'a> {
             for run in event["runs"].as_array().into_iter().flatten() {
                 let tries = run["tries"].as_array();
                 let last = tries.and_then(|tries| tries.last()).unwrap_or(&Value::Null);
-                println!("   {}  {} on payment.failed", text(run, "id"), text(run, "handler"));
+                say!("   {}  {} on payment.failed", text(run, "id"), text(run, "handler"))?;
                 for alert in last["alerts"].as_array().into_iter().flatten() {
-                    println!(
-                        "      alert ({}): {}",
-                        text(alert, "severity"),
-                        text(alert, "message")
-                    );
+                    say!("      alert ({}): {}", text(alert, "severity"), text(alert, "message"))?;
                     alerts += 1;
                 }
             }
         }
-        self.check("dunning raised one alert, after the third failure", alerts == 1);
-        Ok(())
+        self.check("dunning raised one alert, after the third failure", alerts == 1)
     }
 
-    fn delivered(&mut self) {
-        println!("\nWhat was delivered to `crm`, each signature checked there");
+    fn delivered(&mut self) -> anyhow::Result<()> {
+        say!("\nWhat was delivered to `crm`, each signature checked there")?;
         let received = self.subscriber.received();
         for delivery in &received {
-            println!(
+            say!(
                 "   {:<31} {:<28} {}",
                 delivery.text("type"),
                 delivery.text("subject"),
                 if delivery.genuine { "genuine" } else { "NOT GENUINE" }
-            );
+            )?;
         }
         let of_type = |name: &str| received.iter().filter(|it| it.text("type") == name).count();
         let (failed, notices) =
             (of_type("payment.failed"), of_type("customer.payment_failed_notice"));
-        self.check("four failed payments, and a notice for each", failed == 4 && notices == 4);
-        self.check("the alert", of_type("hookgate.alert") == 1);
-        self.check("the invoice", of_type("invoice.finalized") == 1);
-        self.check("every signature holds", received.iter().all(|delivery| delivery.genuine));
+        self.check("four failed payments, and a notice for each", failed == 4 && notices == 4)?;
+        self.check("the alert", of_type("hookgate.alert") == 1)?;
+        self.check("the invoice", of_type("invoice.finalized") == 1)?;
+        self.check("every signature holds", received.iter().all(|delivery| delivery.genuine))
     }
 
     async fn dead(&mut self) -> anyhow::Result<()> {
-        println!("\nDead letters, kept whole and waiting for a better plugin or a replay");
+        say!("\nDead letters, kept whole and waiting for a better plugin or a replay")?;
         let page = self.ask("/v1/dead").await?;
         let dead = page["items"].as_array().cloned().unwrap_or_default();
         for letter in &dead {
-            println!("   {}  {}", text(letter, "id"), text(letter, "reason"));
+            say!("   {}  {}", text(letter, "id"), text(letter, "reason"))?;
         }
-        self.check("the one that is not JSON, and no other", dead.len() == 1);
-        Ok(())
+        self.check("the one that is not JSON, and no other", dead.len() == 1)
     }
 
-    fn expect(&mut self, answer: &Answer, status: u16, as_told: bool) {
+    fn expect(&mut self, answer: &Answer, status: u16, as_told: bool) -> anyhow::Result<()> {
         let duplicate = if answer.duplicate { ", hookgate-duplicate: true" } else { "" };
-        println!("   answered {}{duplicate}: {}", answer.status, answer.body.trim_end());
-        if answer.status != status || !as_told {
-            self.check("the answer", false);
-        }
+        say!("   answered {}{duplicate}: {}", answer.status, answer.body.trim_end())?;
+        if answer.status == status && as_told { Ok(()) } else { self.check("the answer", false) }
     }
 
-    fn check(&mut self, what: &str, as_told: bool) {
+    fn check(&mut self, what: &str, as_told: bool) -> anyhow::Result<()> {
         if as_told {
-            println!("   ok: {what}");
+            say!("   ok: {what}")
         } else {
-            println!("   OTHERWISE THAN TOLD: {what}");
             self.wrong += 1;
+            say!("   OTHERWISE THAN TOLD: {what}")
         }
     }
 
