@@ -6,29 +6,29 @@ use std::path::Path;
 
 /// A limit by its name in the SDK, and where the gateway has the same: the file and the name there.
 const LIMITS: &[(&str, &str, &str)] = &[
-    ("EVENTS_MAX", "plugin/convert", "EVENTS_MAX"),
-    ("YIELD_BYTES_MAX", "plugin/convert", "YIELD_BYTES_MAX"),
-    ("DIGESTS_MAX", "plugin/convert", "DIGESTS_MAX"),
-    ("ID_BYTES_MAX", "plugin/violation", "ID_BYTES_MAX"),
-    ("SUBJECT_BYTES_MAX", "plugin/violation", "SUBJECT_BYTES_MAX"),
+    ("EVENTS_MAX", "plugin/contract/convert", "EVENTS_MAX"),
+    ("YIELD_BYTES_MAX", "plugin/contract/convert", "YIELD_BYTES_MAX"),
+    ("DIGESTS_MAX", "plugin/contract/convert", "DIGESTS_MAX"),
+    ("ID_BYTES_MAX", "plugin/contract/violation", "ID_BYTES_MAX"),
+    ("SUBJECT_BYTES_MAX", "plugin/contract/violation", "SUBJECT_BYTES_MAX"),
     ("TYPE_BYTES_MAX", "route", "TYPE_BYTES_MAX"),
-    ("LABELS_MAX", "plugin/violation", "LABELS_MAX"),
-    ("LABEL_NAME_BYTES_MAX", "plugin/violation", "LABEL_NAME_BYTES_MAX"),
-    ("LABEL_VALUE_BYTES_MAX", "plugin/violation", "LABEL_VALUE_BYTES_MAX"),
-    ("JSON_DEPTH_MAX", "plugin/violation", "JSON_DEPTH_MAX"),
-    ("CONTENT_TYPE_BYTES_MAX", "plugin/violation", "CONTENT_TYPE_BYTES_MAX"),
-    ("TEXT_BYTES_MAX", "plugin/violation", "TEXT_BYTES_MAX"),
+    ("LABELS_MAX", "plugin/contract/violation", "LABELS_MAX"),
+    ("LABEL_NAME_BYTES_MAX", "plugin/contract/violation", "LABEL_NAME_BYTES_MAX"),
+    ("LABEL_VALUE_BYTES_MAX", "plugin/contract/violation", "LABEL_VALUE_BYTES_MAX"),
+    ("JSON_DEPTH_MAX", "plugin/contract/violation", "JSON_DEPTH_MAX"),
+    ("CONTENT_TYPE_BYTES_MAX", "plugin/contract/violation", "CONTENT_TYPE_BYTES_MAX"),
+    ("TEXT_BYTES_MAX", "plugin/contract/violation", "TEXT_BYTES_MAX"),
     ("WHOLE_DIGITS_MAX", "event", "WHOLE_DIGITS_MAX"),
     ("DECIMALS_MAX", "event", "DECIMALS_MAX"),
-    ("REPLY_BYTES_MAX", "plugin/convert/reply", "BODY_BYTES_MAX"),
-    ("HANDSHAKE_BYTES_MAX", "plugin/convert/handshake", "TEXT_BYTES_MAX"),
-    ("DIGESTED_BYTES_MAX", "plugin/convert/handshake", "DIGESTED_BYTES_MAX"),
-    ("EFFECTS_MAX", "plugin/outbox", "EFFECTS_MAX"),
-    ("STATE_KEY_BYTES_MAX", "plugin/outbox", "KEY_BYTES_MAX"),
-    ("STATE_VALUE_BYTES_MAX", "plugin/outbox", "VALUE_BYTES_MAX"),
-    ("VALUE_BYTES_MAX", "plugin/context", "LIFT_BYTES_MAX"),
-    ("LOG_LINES_MAX", "plugin/log", "LINES_MAX"),
-    ("LOG_LINE_BYTES_MAX", "plugin/log", "LINE_BYTES_MAX"),
+    ("REPLY_BYTES_MAX", "plugin/contract/convert/reply", "BODY_BYTES_MAX"),
+    ("HANDSHAKE_BYTES_MAX", "plugin/contract/convert/handshake", "TEXT_BYTES_MAX"),
+    ("DIGESTED_BYTES_MAX", "plugin/contract/convert/handshake", "DIGESTED_BYTES_MAX"),
+    ("EFFECTS_MAX", "plugin/call/outbox", "EFFECTS_MAX"),
+    ("STATE_KEY_BYTES_MAX", "plugin/call/outbox", "KEY_BYTES_MAX"),
+    ("STATE_VALUE_BYTES_MAX", "plugin/call/outbox", "VALUE_BYTES_MAX"),
+    ("VALUE_BYTES_MAX", "plugin/call/context", "LIFT_BYTES_MAX"),
+    ("LOG_LINES_MAX", "plugin/call/log", "LINES_MAX"),
+    ("LOG_LINE_BYTES_MAX", "plugin/call/log", "LINE_BYTES_MAX"),
     ("CHAIN_MAX", "dispatch/emitted", "DEPTH_MAX"),
 ];
 
@@ -62,7 +62,7 @@ fn number(text: &str, known: &BTreeMap<String, u64>) -> Option<u64> {
 fn the_sdk_tells_the_limits_that_the_gateway_enforces() {
     let told = constants("plugin-sdk/src/limits.rs", BTreeMap::new());
     for (name, file, own) in LIMITS {
-        let shared = constants("host/src/plugin/convert.rs", BTreeMap::new());
+        let shared = constants("host/src/plugin/contract/convert.rs", BTreeMap::new());
         let enforced = constants(&format!("host/src/{file}.rs"), shared);
         let enforced = enforced.get(*own);
         assert!(enforced.is_some() && told.get(*name) == enforced, "{name} and {file}: {own}");

@@ -4,35 +4,18 @@
 //! fresh instance, on threads of its own, within a deadline and a memory limit. A [`Registry`]
 //! knows which plugins there are, a [`Folder`] finds them. Plugins only ask: nothing here touches
 //! the store, the network or a secret.
+//!
+//! Four rooms, each of which knows only those before it: `contract` (what is said), `call` (saying
+//! it, in a sandbox), `load` (from a file to a plugin), `folder` (which plugins there are).
 
-mod about;
-mod bindings;
 mod build;
-mod cache;
 mod call;
-mod call_error;
 mod child;
-mod compile;
-mod compiling;
-mod context;
-mod convert;
+mod contract;
 mod engine;
 mod folder;
-mod interfaces;
 mod load;
-mod load_error;
-mod log;
-mod memory;
-mod occasion;
-mod outbox;
-mod pool;
-mod registry;
 mod stack;
-mod survey;
-mod trap;
-mod violation;
-mod wasi;
-mod wasm;
 
 use std::fmt;
 use std::io;
@@ -47,26 +30,25 @@ use arc_swap::ArcSwap;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
-pub use self::about::{About, AboutError, Sample};
-use self::bindings::exports::hookgate::plugin::{handler, provider};
 pub use self::build::{BuildError, Built, Toolchain, build};
-pub use self::call::{Checked, Handled, Parsed};
-pub use self::call_error::{CallError, CallFailed};
-use self::compile::Compile;
-pub use self::compile::Compiler;
-pub use self::compiling::{COMPILE_ARGUMENT, compile_child};
-use self::context::Context;
-pub use self::convert::{EVENTS_MAX, Failure, FailureKind, HandleContext, YIELD_BYTES_MAX};
+pub use self::call::{
+    CallError, CallFailed, Checked, EFFECTS_MAX, Grant, Handled, Parsed, StateReader, tell,
+};
+use self::call::{Context, Pool, Shape, all_threads, link_wasi};
+use self::contract::bindings;
+use self::contract::bindings::exports::hookgate::plugin::{handler, provider};
+pub use self::contract::convert::{
+    EVENTS_MAX, Failure, FailureKind, HandleContext, YIELD_BYTES_MAX,
+};
+pub use self::contract::violation::Violation;
 pub use self::engine::FILE_BYTES_MAX;
-pub use self::folder::{Folder, Job, Look, Reloaded, Wish};
-pub use self::load_error::{CompileError, LoadError};
-pub use self::log::tell;
-pub use self::outbox::{EFFECTS_MAX, Grant, StateReader};
-use self::pool::{Pool, Shape, all_threads};
-pub use self::registry::Registry;
+pub use self::folder::{Folder, Job, Look, Registry, Reloaded, Wish};
+use self::load::Compile;
+pub use self::load::{
+    About, AboutError, COMPILE_ARGUMENT, CompileError, Compiler, Kind, LoadError, Sample,
+    compile_child,
+};
 use self::stack::Stack;
-pub use self::violation::Violation;
-pub use self::wasm::Kind;
 use crate::claims::{HandlerInfo, ProviderInfo};
 use crate::ids::Name;
 
@@ -224,7 +206,7 @@ impl Host {
         })
         .map_err(engine_error)?;
         let mut linker_with_wasi = linker.clone();
-        wasi::link(&mut linker_with_wasi).map_err(engine_error)?;
+        link_wasi(&mut linker_with_wasi).map_err(engine_error)?;
 
         let compile = Compile::new(config.compiler.clone(), config.cache.clone());
         let compile = compile.map_err(StartError::Cache)?;

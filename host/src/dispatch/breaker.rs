@@ -9,7 +9,7 @@
 //! Claims have none. Whoever knows the URL of a source can post a body that its plugin is slow to
 //! read; a breaker would turn that into a refusal of the source's genuine requests, which is more
 //! than the attacker could do without it. There a source that is slow has a share of the threads
-//! (`plugin/pool/fair.rs`), and only its own requests wait.
+//! (`plugin/call/pool/fair.rs`), and only its own requests wait.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::about::{About, AboutError};
 use super::child::{self, ChildError, Ended};
+use super::load::{About, AboutError};
 use super::stack::{InvalidStack, Stack};
 
 const TARGET: &str = "wasm32-unknown-unknown";

@@ -1,8 +1,22 @@
 //! One call of a plugin: a fresh store, a fresh instance, a deadline, and out.
 //!
+//! The room has what a call needs: the threads that it runs on, what the guest can reach and ask
+//! for meanwhile, what it writes, and why it has no answer. How a plugin came to be loaded is not
+//! known here.
+//!
 //! Nothing outlives a call: what the guest left in memory is gone, and a trap poisons nothing. The
 //! calls here run on the pools' threads, in turn for each source or handler; what comes back has
 //! been checked against the contract.
+
+mod context;
+mod error;
+mod log;
+mod memory;
+mod occasion;
+mod outbox;
+mod pool;
+mod trap;
+mod wasi;
 
 use std::sync::{Arc, PoisonError};
 use std::thread;
@@ -12,19 +26,21 @@ use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
-use super::bindings::exports::hookgate::plugin::{handler, provider};
-use super::call_error::{CallError, CallFailed};
-use super::context::Context;
-use super::convert::{self, Failure, HandleContext, YIELD_BYTES_MAX};
-use super::engine;
-use super::log::tell;
-use super::occasion::Occasion;
-use super::outbox::{Grant, Outbox, StateReader};
-use super::pool::PoolError;
-use super::trap::{self, Ran};
-use super::violation::{TEXT_BYTES_MAX, shortened};
-use super::wasi::Wasi;
-use super::{Host, Plugin, Role};
+pub(super) use self::context::Context;
+pub use self::error::{CallError, CallFailed};
+pub use self::log::tell;
+pub(super) use self::occasion::Occasion;
+use self::outbox::Outbox;
+pub use self::outbox::{EFFECTS_MAX, Grant, StateReader};
+use self::pool::PoolError;
+pub(super) use self::pool::{Pool, Shape, all_threads};
+use self::trap::Ran;
+use self::wasi::Wasi;
+pub(super) use self::wasi::link as link_wasi;
+use super::contract::bindings::exports::hookgate::plugin::{handler, provider};
+use super::contract::convert::{self, Failure, HandleContext, YIELD_BYTES_MAX};
+use super::contract::violation::{TEXT_BYTES_MAX, shortened};
+use super::{Host, Plugin, Role, engine};
 use crate::claims::{Claims, Refusal};
 use crate::effect::{Effect, LogLine};
 use crate::event::{Event, Request, Timestamp};

@@ -2,7 +2,10 @@
 //!
 //! Compares what lies there with what was last read, and loads what is new. Looks only when it is
 //! asked to; who watches the directory, and which plugin runs, is not known here. Never waits for a
-//! compiler while it looks: a file that has to be compiled is handed out as a [`Job`].
+//! compiler while it looks: a file that has to be compiled is handed out as a [`Job`]. Beside it is
+//! the [`Registry`], which says what goes by which name.
+
+mod registry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
@@ -14,8 +17,10 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+pub use self::registry::Registry;
 use super::engine::FILE_BYTES_MAX;
-use super::{Host, LoadError, Plugin};
+use super::load::LoadError;
+use super::{Host, Plugin};
 use crate::ids::Name;
 use crate::regular_file::RegularFile;
 

@@ -3,6 +3,19 @@
 //! Everything that can be known before the first event is found out here: what the file is, what
 //! it imports and exports, that it links, and what it says of itself. A file that fails any of it
 //! changes nothing; which plugin runs is the registry's business.
+//!
+//! The room has what that takes: recognizing and surveying a file, compiling it in a process of its
+//! own, the cache of compiled code, and why a file is refused. It calls a plugin only to ask what
+//! it is.
+
+mod about;
+mod cache;
+mod compile;
+mod compiling;
+mod error;
+mod interfaces;
+mod survey;
+mod wasm;
 
 use std::sync::{Arc, PoisonError};
 use std::thread;
@@ -11,17 +24,21 @@ use sha2::{Digest, Sha256};
 use wasmtime::Store;
 use wasmtime::component::{Component, Instance, InstancePre};
 
-use super::bindings::exports::hookgate::plugin::{handler, provider};
-use super::call;
-use super::context::Context;
+pub use self::about::{About, AboutError, Sample};
+pub(super) use self::compile::Compile;
+pub use self::compile::Compiler;
+pub use self::compiling::{COMPILE_ARGUMENT, compile_child};
+use self::error::in_one_line;
+pub use self::error::{CompileError, LoadError};
+use self::interfaces::{Names, check_names};
+pub use self::wasm::Kind;
+use self::wasm::{Layer, recognize};
+use super::call::{Context, Occasion, enter, tell};
+use super::contract::bindings::exports::hookgate::plugin::{handler, provider};
+use super::contract::convert;
 use super::engine::{MEMORIES_MAX, THREAD_STACK_BYTES};
-use super::interfaces::{Names, check_names};
-use super::load_error::{LoadError, in_one_line};
-use super::log::tell;
-use super::occasion::Occasion;
 use super::stack::Stack;
-use super::wasm::{Kind, Layer, recognize};
-use super::{Parts, Plugin, Role, convert};
+use super::{Parts, Plugin, Role};
 use crate::claims::{HandlerInfo, ProviderInfo};
 use crate::ids::Name;
 
@@ -150,7 +167,7 @@ fn describe<T>(
     // What a plugin is does not depend on settings.
     let context = Context::new(Arc::from("{}"), host.config.memory_max);
     let (occasion, deadline) = (Occasion::Plugin("describe"), host.deadlines.load().check);
-    let (described, context) = call::enter(plugin, context, &occasion, deadline, ask);
+    let (described, context) = enter(plugin, context, &occasion, deadline, ask);
     tell(context.log.into_lines(), &plugin.name, "describe");
     let described = described.map_err(|error| LoadError::Describe { role, error })?;
     described.map_err(|error| LoadError::Shape { role, reason: in_one_line(error.as_ref()) })

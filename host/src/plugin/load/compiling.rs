@@ -15,11 +15,11 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit};
 use wasmtime::Engine;
 
-use super::child::{self, ChildError, Ended};
-use super::engine::{self, FILE_BYTES_MAX};
-use super::load_error::{CompileError, LoadError, failed, in_one_line};
-use super::violation::shortened;
+use super::error::{CompileError, LoadError, failed, in_one_line};
 use super::wasm::to_component;
+use crate::plugin::child::{self, ChildError, Ended};
+use crate::plugin::contract::violation::shortened;
+use crate::plugin::engine::{self, FILE_BYTES_MAX};
 
 /// The hidden argument under which the program compiles.
 pub const COMPILE_ARGUMENT: &str = "compile-plugin";

@@ -29,7 +29,7 @@ const HANDLES_MAX: usize = 256;
 const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
 /// What one call has of WASI.
-pub(super) struct Wasi {
+pub(in crate::plugin) struct Wasi {
     context: WasiCtx,
     table: ResourceTable,
     steps: Steps,
@@ -78,7 +78,9 @@ impl Wasi {
 pub(super) struct Waited;
 
 /// Adds WASI to a linker.
-pub(super) fn link<T: WasiView + AsMut<Wasi>>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+pub(in crate::plugin) fn link<T: WasiView + AsMut<Wasi>>(
+    linker: &mut Linker<T>,
+) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
 
     linker.allow_shadowing(true);

@@ -3,9 +3,9 @@
 //! Knows names only; whether the types behind them fit is found out when the plugin is linked.
 //! Asked twice: of a file's sections before anything is compiled, and of the component itself.
 
-use super::bindings::PACKAGE;
-use super::load_error::LoadError;
+use super::error::LoadError;
 use super::survey::Survey;
+use crate::plugin::contract::bindings::PACKAGE;
 
 /// Plugins of every 0.2.x fit: within it functions are only added.
 const COMPATIBLE: &str = "0.2.";

@@ -23,7 +23,7 @@ const CONTENT_TYPE_BYTES_MAX: usize = 255;
 /// Deepest nesting of an event's data.
 const JSON_DEPTH_MAX: usize = 512;
 /// Longest text for a person, in bytes: reasons, alerts. What is longer is cut.
-pub(super) const TEXT_BYTES_MAX: usize = 4 * 1024;
+pub(in crate::plugin) const TEXT_BYTES_MAX: usize = 4 * 1024;
 
 /// A value of a guest that the contract does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ pub struct Violation {
 }
 
 /// The violation at this field.
-pub(super) fn violation(field: &'static str, reason: impl Into<String>) -> Violation {
+pub(in crate::plugin) fn violation(field: &'static str, reason: impl Into<String>) -> Violation {
     Violation { field, reason: reason.into() }
 }
 
@@ -63,7 +63,10 @@ pub(super) fn at_most<T>(
 }
 
 /// Checks an event type.
-pub(super) fn event_type(field: &'static str, text: String) -> Result<String, Violation> {
+pub(in crate::plugin) fn event_type(
+    field: &'static str,
+    text: String,
+) -> Result<String, Violation> {
     if route::is_event_type(&text) {
         Ok(text)
     } else {
@@ -73,7 +76,7 @@ pub(super) fn event_type(field: &'static str, text: String) -> Result<String, Vi
 }
 
 /// Checks the subject of an event.
-pub(super) fn subject(
+pub(in crate::plugin) fn subject(
     field: &'static str,
     id: Option<String>,
 ) -> Result<Option<String>, Violation> {
@@ -81,7 +84,7 @@ pub(super) fn subject(
 }
 
 /// Checks an amount and its currency.
-pub(super) fn money(
+pub(in crate::plugin) fn money(
     field: &'static str,
     amount: String,
     currency: String,
@@ -91,7 +94,7 @@ pub(super) fn money(
 }
 
 /// Checks the labels of an event.
-pub(super) fn labels(
+pub(in crate::plugin) fn labels(
     field: &'static str,
     labels: Vec<(String, String)>,
 ) -> Result<Vec<(String, String)>, Violation> {
@@ -113,7 +116,7 @@ pub(super) fn labels(
 }
 
 /// Checks that a text is one JSON document, and not nested deeper than its readers can follow.
-pub(super) fn json(field: &'static str, text: String) -> Result<String, Violation> {
+pub(in crate::plugin) fn json(field: &'static str, text: String) -> Result<String, Violation> {
     // What is ignored is read without recursion, however deep it is.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(&text) {
         return Err(violation(field, format!("is not JSON: {error}")));
@@ -150,7 +153,10 @@ fn depth(json: &str) -> usize {
 }
 
 /// Checks a content type, so that it can stand in a header.
-pub(super) fn content_type(field: &'static str, value: String) -> Result<String, Violation> {
+pub(in crate::plugin) fn content_type(
+    field: &'static str,
+    value: String,
+) -> Result<String, Violation> {
     let value = text(field, value, CONTENT_TYPE_BYTES_MAX)?;
     if value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         Ok(value)
@@ -160,7 +166,7 @@ pub(super) fn content_type(field: &'static str, value: String) -> Result<String,
 }
 
 /// A text as it may be logged and shown: without control characters, and cut to `most` bytes.
-pub(super) fn shortened(text: &str, most: usize) -> String {
+pub(in crate::plugin) fn shortened(text: &str, most: usize) -> String {
     let mut shown = String::with_capacity(text.len().min(most));
     for char in text.chars() {
         let length = shown.len();

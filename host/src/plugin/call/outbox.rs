@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::bindings::hookgate::plugin::outbox::{self, Refusal};
-use super::bindings::hookgate::plugin::state;
-use super::convert::YIELD_BYTES_MAX;
-use super::violation::{self, TEXT_BYTES_MAX, Violation, violation};
 use crate::effect::{Alert, Effect, Emission, Parcel, Severity};
 use crate::ids::Name;
+use crate::plugin::contract::bindings::hookgate::plugin::outbox::{self, Refusal};
+use crate::plugin::contract::bindings::hookgate::plugin::state;
+use crate::plugin::contract::convert::YIELD_BYTES_MAX;
+use crate::plugin::contract::violation::{self, TEXT_BYTES_MAX, Violation, violation};
 
 /// Most effects of one run; every key of the state that it sets or deletes counts as one.
 pub const EFFECTS_MAX: usize = 64;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
-use super::call_error::CallError;
+use super::error::CallError;
 use super::log::{LastWords, Log};
 use super::outbox::StateUnread;
-use super::stack::Stack;
-use super::violation::{TEXT_BYTES_MAX, Violation, shortened, violation};
+use crate::plugin::contract::violation::{TEXT_BYTES_MAX, Violation, shortened, violation};
+use crate::plugin::stack::Stack;
 
 /// What wasmtime says of a guest that passes more than it may at once; it has no type for it.
 const TOO_MUCH_AT_ONCE: &str = "fuel allocated for hostcalls has been exhausted";

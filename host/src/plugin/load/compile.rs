@@ -13,13 +13,13 @@ use wasmtime::component::Component;
 
 use super::cache::{self, Cache};
 use super::compiling::{self, translate};
-use super::load_error::{CompileError, LoadError, failed, in_one_line};
+use super::error::{CompileError, LoadError, failed, in_one_line};
 
 /// Who decodes and compiles.
 #[derive(Debug, Clone)]
 pub enum Compiler {
     /// This program, run again as `<program> compile-plugin <output>`: see
-    /// [`compile_child`](super::compile_child).
+    /// [`compile_child`](crate::plugin::compile_child).
     Child(PathBuf),
     /// A thread of this process, which a file can bring down. For tests with files of their own.
     InProcess,
@@ -27,14 +27,14 @@ pub enum Compiler {
 
 /// Compiles, and finds again what was compiled.
 #[derive(Debug)]
-pub(super) struct Compile {
+pub(in crate::plugin) struct Compile {
     compiler: Compiler,
     cache: Option<Cache>,
 }
 
 impl Compile {
     /// Compiled code is kept in `cache`, which is made private if it is not.
-    pub(super) fn new(compiler: Compiler, cache: Option<PathBuf>) -> io::Result<Self> {
+    pub(in crate::plugin) fn new(compiler: Compiler, cache: Option<PathBuf>) -> io::Result<Self> {
         let program = match &compiler {
             Compiler::Child(program) => Some(program.as_path()),
             Compiler::InProcess => None,
@@ -44,7 +44,7 @@ impl Compile {
     }
 
     /// Whether it is known what becomes of this file, so that [`Compile::file`] answers at once.
-    pub(super) fn knows(&self, engine: &Engine, file: &[u8]) -> bool {
+    pub(in crate::plugin) fn knows(&self, engine: &Engine, file: &[u8]) -> bool {
         let known =
             |cache: &Cache| cache.code(engine, file).exists() || cache.note(engine, file).is_some();
         self.cache.as_ref().is_some_and(known)
@@ -127,13 +127,13 @@ fn open(engine: &Engine, code: &Path) -> Result<Component, CompileError> {
 mod tests {
     use std::fs;
 
-    use super::super::engine;
     use super::*;
+    use crate::plugin::engine;
 
     /// A handler without functions: the compiler takes it.
     fn wasm() -> Vec<u8> {
         let export = "hookgate:plugin/handler@";
-        let version = super::super::bindings::VERSION;
+        let version = crate::plugin::contract::bindings::VERSION;
         wat::parse_str(format!(
             r#"(component (instance $none) (export "{export}{version}" (instance $none)))"#
         ))

@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use wasmtime::Engine;
 
-pub(super) use self::fair::all_threads;
+pub(in crate::plugin) use self::fair::all_threads;
 use self::fair::{Fair, Full, Kind};
-use super::engine::THREAD_STACK_BYTES;
 use crate::ids::Name;
+use crate::plugin::engine::THREAD_STACK_BYTES;
 use crate::worker::words;
 
 /// Says whether it made its call: it makes none that nobody waits for any more.
@@ -31,19 +31,19 @@ const SLOW_NICENESS: i32 = 10;
 
 /// How large a pool is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
+pub(in crate::plugin) struct Shape {
     /// So many quick calls are made at a time, at least one. As many threads again stand by for
     /// when these are held by calls that run long, and half as many are for slow ones.
-    pub(super) threads: usize,
+    pub(in crate::plugin) threads: usize,
     /// Calls that may wait.
-    pub(super) queue: usize,
+    pub(in crate::plugin) queue: usize,
     /// Who takes longer for a call, on average, is slow and gets fewer threads.
-    pub(super) slow: Duration,
+    pub(in crate::plugin) slow: Duration,
 }
 
 /// Threads and their queues. The threads end when it is dropped and the queues are empty.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(in crate::plugin) struct Pool {
     desk: Arc<Desk>,
 }
 
@@ -98,7 +98,7 @@ impl std::fmt::Debug for Desk {
 
 impl Pool {
     /// Starts the threads.
-    pub(super) fn start(name: &str, shape: Shape) -> io::Result<Self> {
+    pub(in crate::plugin) fn start(name: &str, shape: Shape) -> io::Result<Self> {
         let Shape { threads, queue, slow } = shape;
         let fair = Fair::new(threads, queue, slow);
         let (quick, slow_ones) = (Asleep::default(), Asleep::default());

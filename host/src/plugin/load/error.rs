@@ -7,12 +7,12 @@
 use std::error::Error;
 use std::io;
 
-use super::Role;
-use super::bindings::{PACKAGE, VERSION};
-use super::call_error::CallError;
-use super::engine::{FILE_BYTES_MAX, MEMORIES_MAX};
-use super::violation::Violation;
 use crate::ids::InvalidName;
+use crate::plugin::Role;
+use crate::plugin::call::CallError;
+use crate::plugin::contract::bindings::{PACKAGE, VERSION};
+use crate::plugin::contract::violation::Violation;
+use crate::plugin::engine::{FILE_BYTES_MAX, MEMORIES_MAX};
 use crate::regular_file::ReadError;
 
 /// Why a file is not a plugin that can be called. Whatever was loaded under its name stays.

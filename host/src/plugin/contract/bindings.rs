@@ -5,8 +5,8 @@
 //! them into the values that everything shares.
 
 /// The package of the contract, and the version of it that this host speaks.
-pub(super) const PACKAGE: &str = "hookgate:plugin";
-pub(super) const VERSION: &str = "0.2.0";
+pub(in crate::plugin) const PACKAGE: &str = "hookgate:plugin";
+pub(in crate::plugin) const VERSION: &str = "0.2.0";
 
 wasmtime::component::bindgen!({
     path: "../wit",

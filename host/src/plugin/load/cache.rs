@@ -15,7 +15,7 @@ use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
-use super::violation::shortened;
+use crate::plugin::contract::violation::shortened;
 use crate::regular_file;
 
 /// Most files that are kept; beyond it, those that were not used for longest go.
@@ -157,8 +157,8 @@ fn make_private(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::engine;
     use super::*;
+    use crate::plugin::engine;
 
     #[test]
     fn a_note_is_for_one_file_and_one_program() {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wasmparser::{Parser, Payload};
 
-use super::engine::FILE_BYTES_MAX;
+use crate::plugin::engine::FILE_BYTES_MAX;
 use crate::regular_file;
 
 const SECTION: &str = "hookgate:about";
@@ -94,7 +94,7 @@ pub enum AboutError {
 
 impl About {
     /// What lies in a crate's folder: `settings.json` and `samples/`, if there are any.
-    pub(super) fn of_crate(folder: &Path) -> Result<Self, AboutError> {
+    pub(in crate::plugin) fn of_crate(folder: &Path) -> Result<Self, AboutError> {
         let mut about = Self { example: object(&folder.join(SETTINGS))?, ..Self::default() };
         let Ok(entries) = folder.join("samples").read_dir() else { return Ok(about) };
         for entry in entries {
@@ -132,7 +132,7 @@ impl About {
     }
 
     /// The file with this in it.
-    pub(super) fn put_into(&self, mut wasm: Vec<u8>) -> Result<Vec<u8>, AboutError> {
+    pub(in crate::plugin) fn put_into(&self, mut wasm: Vec<u8>) -> Result<Vec<u8>, AboutError> {
         let json = serde_json::to_vec(self).map_err(|_| AboutError::TooMuch)?;
         if json.len() > SECTION_BYTES_MAX || self.samples.len() > SAMPLES_MAX {
             return Err(AboutError::TooMuch);

@@ -91,7 +91,7 @@ pub struct HandleContext {
 }
 
 /// Lends a request to a guest for the time of `call`.
-pub(super) fn lend_request<T>(
+pub(in crate::plugin) fn lend_request<T>(
     request: &Request,
     call: impl FnOnce(types::RequestParam<'_>) -> T,
 ) -> T {
@@ -107,7 +107,10 @@ pub(super) fn lend_request<T>(
 }
 
 /// Lends an event to a guest for the time of `call`.
-pub(super) fn lend_event<T>(event: &Event, call: impl FnOnce(types::EventParam<'_>) -> T) -> T {
+pub(in crate::plugin) fn lend_event<T>(
+    event: &Event,
+    call: impl FnOnce(types::EventParam<'_>) -> T,
+) -> T {
     let labels = event.labels.iter();
     let labels: Vec<_> = labels.map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let money = event.money.as_ref();
@@ -124,7 +127,7 @@ pub(super) fn lend_event<T>(event: &Event, call: impl FnOnce(types::EventParam<'
 }
 
 /// Lends a handler's context.
-pub(super) fn lend_context(context: &HandleContext) -> handler::Context<'_> {
+pub(in crate::plugin) fn lend_context(context: &HandleContext) -> handler::Context<'_> {
     handler::Context {
         source: &context.source,
         event_id: &context.event_id,
@@ -135,7 +138,9 @@ pub(super) fn lend_context(context: &HandleContext) -> handler::Context<'_> {
 }
 
 /// What a provider says of itself.
-pub(super) fn provider_info(info: provider::ProviderInfo) -> Result<ProviderInfo, Violation> {
+pub(in crate::plugin) fn provider_info(
+    info: provider::ProviderInfo,
+) -> Result<ProviderInfo, Violation> {
     let patterns = patterns("provider-info.types", info.types)?;
     if !(400..=499).contains(&info.refusal_status) {
         let reason = format!("must be 400 to 499, not {}", info.refusal_status);
@@ -160,7 +165,9 @@ pub(super) fn provider_info(info: provider::ProviderInfo) -> Result<ProviderInfo
 }
 
 /// What a handler says of itself.
-pub(super) fn handler_info(info: handler::HandlerInfo) -> Result<HandlerInfo, Violation> {
+pub(in crate::plugin) fn handler_info(
+    info: handler::HandlerInfo,
+) -> Result<HandlerInfo, Violation> {
     Ok(HandlerInfo {
         name: violation::text("handler-info.name", info.name, NAME_BYTES_MAX)?,
         version: violation::text("handler-info.version", info.version, NAME_BYTES_MAX)?,
@@ -169,7 +176,7 @@ pub(super) fn handler_info(info: handler::HandlerInfo) -> Result<HandlerInfo, Vi
 }
 
 /// What a provider read off a request.
-pub(super) fn claims(claims: provider::Claims) -> Result<Claims, Violation> {
+pub(in crate::plugin) fn claims(claims: provider::Claims) -> Result<Claims, Violation> {
     let evidence = violation::at_most("claims.evidence", claims.evidence, EVIDENCE_MAX)?;
     let event_ids = violation::at_most("claims.event-ids", claims.event_ids, EVENTS_MAX)?;
     let event_id = |id| violation::text("claims.event-ids", id, violation::ID_BYTES_MAX);
@@ -189,12 +196,12 @@ pub(super) fn claims(claims: provider::Claims) -> Result<Claims, Violation> {
 }
 
 /// Why a provider found no evidence.
-pub(super) fn refusal(refusal: &provider::Refusal) -> Refusal {
+pub(in crate::plugin) fn refusal(refusal: &provider::Refusal) -> Refusal {
     Refusal { reason: violation::shortened(&refusal.reason, TEXT_BYTES_MAX) }
 }
 
 /// Why a plugin failed.
-pub(super) fn failure(failure: &types::Failure) -> Failure {
+pub(in crate::plugin) fn failure(failure: &types::Failure) -> Failure {
     Failure {
         kind: match failure.kind {
             types::FailureKind::Transient => FailureKind::Transient,
@@ -207,7 +214,7 @@ pub(super) fn failure(failure: &types::Failure) -> Failure {
 
 /// The events of a receipt, of at most `bytes_max` bytes. One that says no time happened when the
 /// request was received.
-pub(super) fn events(
+pub(in crate::plugin) fn events(
     events: Vec<types::EventResult>,
     source: &Name,
     received_at: Timestamp,
@@ -247,7 +254,7 @@ fn one_event(
 }
 
 /// The request that a provider would send.
-pub(super) fn request(request: types::RequestResult) -> Result<Request, Violation> {
+pub(in crate::plugin) fn request(request: types::RequestResult) -> Result<Request, Violation> {
     let headers = violation::at_most("request.headers", request.headers, HEADERS_MAX)?;
     let header = |header: types::HeaderResult| {
         let name = header.name.parse::<http::HeaderName>();

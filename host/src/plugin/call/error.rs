@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::pool::PoolError;
-use super::violation::{TEXT_BYTES_MAX, Violation, shortened};
 use crate::effect::LogLine;
+use crate::plugin::contract::violation::{TEXT_BYTES_MAX, Violation, shortened};
 
 /// Why a call has no answer of the plugin's.
 #[derive(Debug, thiserror::Error)]

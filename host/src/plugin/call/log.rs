@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::{debug, error, info, warn};
 
-use super::violation::shortened;
 use crate::effect::{LogLevel, LogLine};
 use crate::ids::Name;
+use crate::plugin::contract::violation::shortened;
 
 /// Most lines in one call.
 const LINES_MAX: usize = 50;
@@ -48,7 +48,7 @@ pub(super) enum LastWords {
 
 /// What a call has written so far. All clones are the same log.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Log(Arc<Mutex<Written>>);
+pub(in crate::plugin) struct Log(Arc<Mutex<Written>>);
 
 #[derive(Debug, Default)]
 struct Written {
@@ -117,7 +117,7 @@ impl Log {
     }
 
     /// The lines, and a last one that says how many there are not.
-    pub(super) fn into_lines(self) -> Vec<LogLine> {
+    pub(in crate::plugin) fn into_lines(self) -> Vec<LogLine> {
         let mut written = self.written();
         written.finish_all();
         let mut lines = mem::take(&mut written.lines);

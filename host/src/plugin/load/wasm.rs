@@ -16,10 +16,10 @@ use wasmparser::{Parser, Validator, WasmFeatures};
 use wasmtime::Engine;
 use wit_component::ComponentEncoder;
 
-use super::engine::FILE_BYTES_MAX;
+use super::error::{LoadError, in_one_line};
 use super::interfaces::{check_module, check_names};
-use super::load_error::{LoadError, in_one_line};
 use super::survey::Survey;
+use crate::plugin::engine::FILE_BYTES_MAX;
 
 /// What kind of file a plugin came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
-use super::bindings::hookgate::plugin::{log, outbox, settings, state, types};
-use super::convert::YIELD_BYTES_MAX;
 use super::log::Log;
 use super::memory::MemoryLimit;
 use super::outbox::Outbox;
-use super::violation::violation;
 use super::wasi::Wasi;
 use crate::effect::LogLevel;
+use crate::plugin::contract::bindings::hookgate::plugin::{log, outbox, settings, state, types};
+use crate::plugin::contract::convert::YIELD_BYTES_MAX;
+use crate::plugin::contract::violation::violation;
 
 /// Most bytes that a guest may pass where nobody says. Twice what a call may yield, so that it is
 /// the check of the contract that speaks and not this.
@@ -22,9 +22,9 @@ const LIFT_BYTES_MAX: usize = 2 * YIELD_BYTES_MAX;
 
 /// The store's data during one call.
 #[derive(Debug)]
-pub(super) struct Context {
+pub(in crate::plugin) struct Context {
     settings: Arc<str>,
-    pub(super) log: Log,
+    pub(in crate::plugin) log: Log,
     pub(super) memory: MemoryLimit,
     /// Most bytes that the guest may pass to the host.
     pub(super) lift_bytes_max: usize,
@@ -36,7 +36,7 @@ pub(super) struct Context {
 
 impl Context {
     /// For a call with these settings, of a plugin that may use so many bytes of memory.
-    pub(super) fn new(settings: Arc<str>, memory_max: usize) -> Self {
+    pub(in crate::plugin) fn new(settings: Arc<str>, memory_max: usize) -> Self {
         Self {
             settings,
             log: Log::default(),

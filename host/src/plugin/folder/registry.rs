@@ -9,8 +9,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use super::Plugin;
 use crate::ids::Name;
+use crate::plugin::Plugin;
 
 /// The plugins that are loaded, by name.
 #[derive(Debug, Default)]

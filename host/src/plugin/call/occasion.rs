@@ -4,12 +4,12 @@
 
 use sha2::{Digest, Sha256};
 
-use super::convert::HandleContext;
 use crate::event::{Request, Timestamp};
+use crate::plugin::contract::convert::HandleContext;
 
 /// What a call is about.
 #[derive(Debug)]
-pub(super) enum Occasion<'a> {
+pub(in crate::plugin) enum Occasion<'a> {
     /// The plugin itself, by the name of the function: at no time, which is shown as 1970.
     Plugin(&'static str),
     /// A request, by the name of the function, and the time of the call.

@@ -5,7 +5,7 @@
 
 use wasmtime::ResourceLimiter;
 
-use super::engine::{INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use crate::plugin::engine::{INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 
 /// The memory of one call.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::plugin::log::{Log, Printed};
+use crate::plugin::call::log::{Log, Printed};
 
 /// Most bytes that a guest prints at once.
 const WRITE_BYTES_MAX: usize = 4 << 10;
