@@ -123,6 +123,18 @@ async fn a_header_that_a_file_needs_can_be_sent_with_it() {
 }
 
 #[tokio::test]
+async fn an_address_without_a_scheme_is_refused_with_an_example() {
+    let sent = hookgate(["send", "stripe", "--to", "127.0.0.1:8080"]).await;
+    let listed = hookgate(["event", "list", "--admin", "localhost:8081"]).await;
+
+    for refused in [sent, listed] {
+        assert_eq!(refused.code, Some(2));
+        let words = "the URL has no scheme; write it as in http://127.0.0.1:8080";
+        assert!(refused.err.contains(words), "{}", refused.err);
+    }
+}
+
+#[tokio::test]
 async fn send_signs_for_every_provider_whose_secret_can_sign() {
     for name in providers() {
         let provider = Provider::load(&name);

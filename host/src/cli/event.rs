@@ -53,8 +53,9 @@ pub(super) enum Command {
 pub(super) struct At {
     #[command(flatten)]
     file: ConfigFile,
-    /// The gateway's admin address, if not as the configuration says: http://127.0.0.1:8081
-    #[arg(long, value_name = "URL")]
+    /// URL of the gateway's admin port, such as http://127.0.0.1:8081; the configuration's `admin`
+    /// if left out
+    #[arg(long, value_name = "URL", value_parser = http::port_url)]
     admin: Option<Url>,
 }
 
@@ -100,7 +101,7 @@ impl At {
             Some(base) => base.clone(),
             None => format!("http://{}", Config::admin_address(&self.file.config)?).parse()?,
         };
-        base.join(path).context("the admin address can not be joined with a path")
+        base.join(path).context("failed to append a path to the URL of the admin port")
     }
 }
 

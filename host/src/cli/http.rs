@@ -21,6 +21,20 @@ pub(super) struct Answer {
     pub(super) body: String,
 }
 
+/// The URL of a gateway's port, as a person writes it behind `--to` or `--admin`.
+pub(super) fn port_url(text: &str) -> Result<Url, String> {
+    const EXAMPLE: &str = "http://127.0.0.1:8080";
+    if !text.contains("://") {
+        return Err(format!("the URL has no scheme; write it as in {EXAMPLE}"));
+    }
+    let wrong = |error: url::ParseError| format!("{error}; write a URL such as {EXAMPLE}");
+    let url: Url = text.parse().map_err(wrong)?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        _ => Err(format!("the scheme must be http or https; write a URL such as {EXAMPLE}")),
+    }
+}
+
 /// A request with a JSON body, as somebody would post it.
 pub(super) fn json_request(path: &str, body: Bytes, now: Timestamp) -> Request {
     Request {
@@ -70,4 +84,29 @@ pub(super) fn ok(answer: &Answer) -> anyhow::Result<&str> {
     let refused: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
     let error = refused["error"].as_str().unwrap_or("no reason given");
     Err(anyhow!("the gateway answered {}: {error}", answer.status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_of_a_port_has_a_scheme_and_a_host() {
+        for text in ["http://127.0.0.1:8080", "https://hooks.example/below/"] {
+            assert_eq!(
+                port_url(text).unwrap().as_str().trim_end_matches('/'),
+                text.trim_end_matches('/')
+            );
+        }
+        for (text, words) in [
+            ("127.0.0.1:8080", "the URL has no scheme; write it as in http://127.0.0.1:8080"),
+            ("localhost:8080", "the URL has no scheme"),
+            ("", "the URL has no scheme"),
+            ("ftp://127.0.0.1", "the scheme must be http or https"),
+            ("http://:8080", "empty host; write a URL such as"),
+        ] {
+            let error = port_url(text).unwrap_err();
+            assert!(error.starts_with(words), "{text}: {error}");
+        }
+    }
 }

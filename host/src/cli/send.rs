@@ -35,8 +35,8 @@ pub(super) struct Send {
     headers: Vec<(String, String)>,
     #[command(flatten)]
     file: ConfigFile,
-    /// Where the gateway listens, if not where the configuration says
-    #[arg(long, value_name = "URL")]
+    /// URL of the gateway's public port; the configuration's `listen` if left out
+    #[arg(long, value_name = "URL", value_parser = http::port_url)]
     to: Option<url::Url>,
 }
 
