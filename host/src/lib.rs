@@ -70,8 +70,8 @@
 //!   [`ids`] [`headers`] [`event`] [`claims`] [`route`] [`effect`] [`retry`] [`secrets`]
 //!   [`signature`] [`outbound`]
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
-//!   (outbound HTTP) [`keys`] [`listener`] (hyper) [`watch`] (notify) [`metrics`], and the loop in
-//!   `worker`
+//!   (outbound HTTP) [`keys`] [`listener`] (hyper) [`watch`] (notify) [`metrics`], `subprocess`
+//!   (processes that are waited for), and the loop in `worker`
 //! - *Activities*, which never import each other: [`ingest`] [`dispatch`] [`delivery`] [`admin`]
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
@@ -95,6 +95,7 @@ pub mod keys;
 pub mod listener;
 pub mod watch;
 pub mod metrics;
+mod subprocess;
 mod worker;
 
 pub mod ingest;

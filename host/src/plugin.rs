@@ -8,9 +8,7 @@
 //! Four rooms, each of which knows only those before it: `contract` (what is said), `call` (saying
 //! it, in a sandbox), `load` (from a file to a plugin), `folder` (which plugins there are).
 
-mod build;
 mod call;
-mod child;
 mod contract;
 mod engine;
 mod folder;
@@ -30,7 +28,6 @@ use arc_swap::ArcSwap;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
-pub use self::build::{BuildError, Built, Toolchain, build};
 pub use self::call::{
     CallError, CallFailed, Checked, EFFECTS_MAX, Grant, Handled, Parsed, StateReader, tell,
 };
@@ -45,10 +42,10 @@ pub use self::engine::FILE_BYTES_MAX;
 pub use self::folder::{Folder, Job, Look, Registry, Reloaded, Wish};
 use self::load::Compile;
 pub use self::load::{
-    About, AboutError, COMPILE_ARGUMENT, CompileError, Compiler, Kind, LoadError, Sample,
+    About, AboutTooLarge, COMPILE_ARGUMENT, CompileError, Compiler, Kind, LoadError, Sample,
     compile_child,
 };
-use self::stack::Stack;
+pub(crate) use self::stack::{InvalidStack, Stack};
 use crate::claims::{HandlerInfo, ProviderInfo};
 use crate::ids::Name;
 

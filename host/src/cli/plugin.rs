@@ -1,5 +1,8 @@
 //! `hookgate plugin`: build, inspect and test plugins without a gateway.
 
+mod about;
+mod build;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,7 +51,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             let host = super::offline_host()?;
             for folder in crates {
                 let failed = || format!("failed to build {}", folder.display());
-                let built = plugin::build(&folder).with_context(failed)?;
+                let built = build::build(&folder).with_context(failed)?;
                 let name: Name = built.stem.parse().with_context(failed)?;
                 // What is in its place stays there until the new one is known to be good.
                 let plugin = host.load(name, &built.wasm).with_context(failed)?;

@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::Store;
 use wasmtime::component::{Component, Instance, InstancePre};
 
-pub use self::about::{About, AboutError, Sample};
+pub use self::about::{About, AboutTooLarge, Sample};
 pub(super) use self::compile::Compile;
 pub use self::compile::Compiler;
 pub use self::compiling::{COMPILE_ARGUMENT, compile_child};

@@ -16,7 +16,7 @@ const KIB_DEFAULT: u32 = 128;
 
 /// The size of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stack {
+pub(crate) struct Stack {
     bytes: u32,
 }
 
@@ -26,12 +26,12 @@ pub(super) struct Stack {
     "`{0}` is not a stack size from {min}KiB to {max}KiB, such as 256KiB",
     min = KIB.start(), max = KIB.end()
 )]
-pub(super) struct InvalidStack(String);
+pub(crate) struct InvalidStack(String);
 
 impl Stack {
     /// The stack that a module was linked with, if it can be told: what linkers call the stack
     /// pointer is the first global, and begins at the end of the stack.
-    pub(super) fn of_module(wasm: &[u8]) -> Option<Self> {
+    pub(crate) fn of_module(wasm: &[u8]) -> Option<Self> {
         let mut sections = Parser::new(0).parse_all(wasm).map_while(Result::ok);
         let globals = sections.find_map(|section| match section {
             Payload::GlobalSection(globals) => Some(globals),
@@ -48,7 +48,7 @@ impl Stack {
     }
 
     /// In bytes.
-    pub(super) fn bytes(self) -> u32 {
+    pub(crate) fn bytes(self) -> u32 {
         self.bytes
     }
 }

@@ -17,9 +17,9 @@ use wasmtime::Engine;
 
 use super::error::{CompileError, LoadError, failed, in_one_line};
 use super::wasm::to_component;
-use crate::plugin::child::{self, ChildError, Ended};
 use crate::plugin::contract::violation::shortened;
 use crate::plugin::engine::{self, FILE_BYTES_MAX};
+use crate::subprocess::{self, ChildError, Ended};
 
 /// The hidden argument under which the program compiles.
 pub const COMPILE_ARGUMENT: &str = "compile-plugin";
@@ -47,7 +47,7 @@ pub(super) fn by_child(program: &Path, file: &[u8], out: &Path) -> Result<(), Lo
     let mut command = Command::new(program);
     // Secrets may be in the environment.
     command.arg(COMPILE_ARGUMENT).arg(out).env_clear();
-    match child::run(&mut command, file, WALL_MAX) {
+    match subprocess::run(&mut command, file, WALL_MAX) {
         Ok(ended) if ended.status.success() => Ok(()),
         Ok(ended) => Err(judge(&ended)),
         Err(ChildError::TooLong) => {

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::child::{self, ChildError, Ended};
-use super::load::{About, AboutError};
-use super::stack::{InvalidStack, Stack};
+use super::about::{self, AboutError};
+use crate::plugin::{About, AboutTooLarge, InvalidStack, Stack};
+use crate::subprocess::{self, ChildError, Ended};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Forces one toolchain: `installed`, `rustup` or `distribution`.
@@ -37,19 +37,17 @@ const HEAP_BYTES: u64 = 64 << 10;
 
 /// A plugin that was built, and is nowhere yet.
 #[derive(Debug, Clone)]
-pub struct Built {
+pub(super) struct Built {
     /// What it is called.
-    pub stem: String,
+    pub(super) stem: String,
     /// The bytes of its file.
-    pub wasm: Vec<u8>,
-    /// What it was built with.
-    pub toolchain: Toolchain,
+    pub(super) wasm: Vec<u8>,
 }
 
 impl Built {
     /// Puts it into a folder as `<stem>.wasm`, in the place of what is there, and gives the path.
-    /// To be called once [`super::Host::load`] has found it good.
-    pub fn publish(&self, out_dir: &Path) -> Result<PathBuf, BuildError> {
+    /// To be called once [`crate::plugin::Host::load`] has found it good.
+    pub(super) fn publish(&self, out_dir: &Path) -> Result<PathBuf, BuildError> {
         let path = out_dir.join(format!("{}.wasm", self.stem));
         let published = publish(&self.wasm, out_dir, &path);
         published.map_err(|source| BuildError::Write { path: path.clone(), source })?;
@@ -59,7 +57,7 @@ impl Built {
 
 /// Where the compiler comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Toolchain {
+pub(super) enum Toolchain {
     /// The compiler at hand has the target.
     Installed,
     /// `rustup` adds the target to it.
@@ -90,7 +88,7 @@ impl FromStr for Toolchain {
 
 /// Why there is no plugin file.
 #[derive(Debug, thiserror::Error)]
-pub enum BuildError {
+pub(super) enum BuildError {
     /// The environment names a toolchain that there is not.
     #[error("{TOOLCHAIN_VARIABLE} is `{0}`, not installed, rustup or distribution")]
     NoSuchToolchain(String),
@@ -114,9 +112,12 @@ pub enum BuildError {
     /// The build failed.
     #[error("failed to build the plugin:\n{0}")]
     Cargo(String),
-    /// Its samples can't be put into the file.
+    /// Its samples or settings can't be read.
     #[error(transparent)]
     About(#[from] AboutError),
+    /// They are more than the file may carry.
+    #[error(transparent)]
+    TooLarge(#[from] AboutTooLarge),
     /// A program could not be run.
     #[error("failed to run {program}: {source}")]
     Run {
@@ -144,8 +145,8 @@ pub enum BuildError {
 }
 
 /// Builds the plugin crate in `crate_dir`, which gives it its name. Blocks until it is built;
-/// whether it keeps the contract is for [`super::Host::load`] to say.
-pub fn build(crate_dir: &Path) -> Result<Built, BuildError> {
+/// whether it keeps the contract is for [`crate::plugin::Host::load`] to say.
+pub(super) fn build(crate_dir: &Path) -> Result<Built, BuildError> {
     let package = Package::read(crate_dir)?;
     let toolchain = match env::var(TOOLCHAIN_VARIABLE) {
         Ok(forced) => forced.parse().and_then(|forced| prepare(forced, crate_dir))?,
@@ -154,10 +155,10 @@ pub fn build(crate_dir: &Path) -> Result<Built, BuildError> {
     cargo_build(&package, toolchain)?;
 
     let (confirmed, settings) = (package.confirmed, package.settings);
-    let about = About { confirmed, settings, ..About::of_crate(&package.dir)? };
+    let about = About { confirmed, settings, ..about::of_crate(&package.dir)? };
     let file = package.target_dir.join(TARGET).join("release").join(&package.file_name);
     let read = fs::read(&file).map_err(|source| BuildError::Read { path: file, source })?;
-    Ok(Built { stem: package.stem, wasm: about.put_into(read)?, toolchain })
+    Ok(Built { stem: package.stem, wasm: about.put_into(read)? })
 }
 
 /// Moves the file into place whole, because the gateway may be watching.
@@ -312,7 +313,7 @@ fn distribution_linker() -> Option<&'static str> {
 
 fn install(command: &mut Command, limit: Duration) -> Result<(), BuildError> {
     let shown = format!("{command:?}").replace('"', "");
-    match child::run(command, b"", limit) {
+    match subprocess::run(command, b"", limit) {
         Ok(Ended { status, .. }) if status.success() => Ok(()),
         Ok(Ended { said, .. }) => {
             Err(BuildError::NoCompiler { reason: format!("`{shown}` failed: {said}") })
@@ -343,7 +344,7 @@ fn cargo_build(package: &Package, toolchain: Toolchain) -> Result<(), BuildError
             .env("RUSTC", DISTRIBUTION_RUSTC)
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     }
-    match child::run(&mut cargo, b"", BUILD_TIME_MAX) {
+    match subprocess::run(&mut cargo, b"", BUILD_TIME_MAX) {
         Ok(Ended { status, .. }) if status.success() => Ok(()),
         Ok(Ended { said, .. }) => Err(BuildError::Cargo(said)),
         Err(ChildError::TooLong) => Err(BuildError::Cargo("it took too long".to_owned())),

@@ -14,15 +14,15 @@ const SAID_BYTES_MAX: usize = 16 << 10;
 
 /// A child that ended by itself.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) status: ExitStatus,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
     /// The end of its standard error.
-    pub(super) said: String,
+    pub(crate) said: String,
 }
 
 /// Why a child did not end by itself.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ChildError {
+pub(crate) enum ChildError {
     #[error("the process took too long")]
     TooLong,
     #[error(transparent)]
@@ -30,7 +30,7 @@ pub(super) enum ChildError {
 }
 
 /// Runs a command with this input, for at most `limit`.
-pub(super) fn run(
+pub(crate) fn run(
     command: &mut Command,
     input: &[u8],
     limit: Duration,

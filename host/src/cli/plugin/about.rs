@@ -1,0 +1,109 @@
+//! What a plugin crate's folder has to say of the plugin beside its code: settings and samples.
+//!
+//! Read when a plugin is built. What becomes of it in the file is [`About`]'s business.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use crate::plugin::{About, Sample};
+
+/// What lies in the crate's folder, if a source of it needs settings.
+const SETTINGS: &str = "settings.json";
+/// What lies beside a sample and is none: its events, and headers that it needs.
+const EVENTS: &str = ".events.json";
+const HEADERS: &str = ".headers.json";
+
+/// Why it can't be told what the crate has.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AboutError {
+    /// A file can't be read, or is no text.
+    #[error("failed to read `{file}`: {source}")]
+    Unreadable {
+        /// Its name.
+        file: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Headers beside a sample, or settings, are something else.
+    #[error("`{file}` is not a JSON object as it should be: {source}")]
+    NoObject {
+        /// Its name.
+        file: String,
+        /// Why not.
+        source: serde_json::Error,
+    },
+}
+
+/// What lies in a crate's folder: `settings.json` and `samples/`, if there are any.
+pub(super) fn of_crate(folder: &Path) -> Result<About, AboutError> {
+    let mut about = About { example: object(&folder.join(SETTINGS))?, ..About::default() };
+    let Ok(entries) = folder.join("samples").read_dir() else { return Ok(about) };
+    for entry in entries {
+        let unreadable = |file: &str, source| AboutError::Unreadable { file: file.into(), source };
+        let path = entry.map_err(|source| unreadable("?", source))?.path();
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if file.ends_with(EVENTS) || file.ends_with(HEADERS) || file.starts_with('.') {
+            continue;
+        }
+        let body = fs::read_to_string(&path).map_err(|source| unreadable(&file, source))?;
+        let headers = object(&path.with_extension(&HEADERS[1..]))?;
+        let content_type = Sample::content_type(&path).to_owned();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        about.samples.insert(name, Sample { content_type, headers, body });
+    }
+    Ok(about)
+}
+
+/// An object in a file; empty if there is no file.
+fn object<T: Default + DeserializeOwned>(path: &Path) -> Result<T, AboutError> {
+    let file = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
+        Err(source) => return Err(AboutError::Unreadable { file: file(), source }),
+    };
+    serde_json::from_str(&text).map_err(|source| AboutError::NoObject { file: file(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crates_samples_come_with_their_headers_and_without_their_events() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(SETTINGS), r#"{"legacy":true}"#).unwrap();
+        let samples = folder.path().join("samples");
+        fs::create_dir(&samples).unwrap();
+        for (name, text) in [
+            ("push.json", "{}"),
+            ("push.events.json", "[]"),
+            ("push.headers.json", r#"{"x-github-event":"push"}"#),
+            ("command.form", "a=b"),
+        ] {
+            fs::write(samples.join(name), text).unwrap();
+        }
+        let about = of_crate(folder.path()).unwrap();
+        assert_eq!(about.example["legacy"], true);
+        assert_eq!(about.samples.keys().collect::<Vec<_>>(), ["command", "push"]);
+        assert_eq!(about.samples["push"].headers["x-github-event"], "push");
+        assert_eq!(about.samples["command"].content_type, "application/x-www-form-urlencoded");
+        assert_eq!(of_crate(&samples).unwrap(), About::default());
+    }
+
+    #[test]
+    fn settings_that_are_none_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for (bytes, words) in [
+            (&b"[]"[..], "`settings.json` is not a JSON object"),
+            (b"\xff", "failed to read `settings.json`: "),
+        ] {
+            fs::write(folder.path().join(SETTINGS), bytes).unwrap();
+            let error = of_crate(folder.path()).unwrap_err().to_string();
+            assert!(error.starts_with(words), "{error}");
+        }
+    }
+}
