@@ -27,7 +27,7 @@ async fn check_says_everything_that_is_wrong_at_once() {
 
     for place in [
         "2:11: `admin` must be an address and a port such as \"127.0.0.1:8080\", in numbers",
-        "4:11: `plugins` must be a folder that can be read: No such file",
+        "4:11: `plugins` must be a folder that the gateway can read: No such file",
         "8:11: `secrets` must be a list of { env = \"NAME\" }, { file = \"path\" } or { value = ",
         "15:11: `timeout` must be between 10ms and 1m",
         "16:12: `retries` must be between 100ms and 30d",
@@ -53,10 +53,12 @@ async fn check_finds_what_a_start_would_die_of() {
 
     let checked = folder.check().await;
 
-    checked
-        .failed_with("hookgate.toml:1:11: `listen` must be an address that can be listened on: ");
-    checked
-        .failed_with("hookgate.toml:3:11: `data` must be a folder that can be made and written: ");
+    let listen = "hookgate.toml:1:11: `listen` is an address whose port is already in use, perhaps \
+                  by a running gateway: stop that program or choose another port";
+    checked.failed_with(listen);
+    let data =
+        "hookgate.toml:3:11: `data` must be a folder that the gateway can create and write: ";
+    checked.failed_with(data);
 }
 
 #[tokio::test]

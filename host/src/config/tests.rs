@@ -355,9 +355,15 @@ fn what_a_start_would_die_of_is_found_by_trying() {
 
     let lines: Vec<_> = all.lines().collect();
     assert_eq!(lines.len(), 3, "{all}");
-    assert!(lines[0].contains(":3:11: `admin` must be an address that can be listened on: "));
-    assert!(lines[1].contains(":4:11: `data` must be a folder that can be made and written: "));
-    assert!(lines[2].contains(":5:11: `plugins` must be a folder that can be read: No such"));
+    assert!(
+        lines[0].contains(":3:11: `admin` is an address whose port is already in use, perhaps ")
+    );
+    assert!(
+        lines[1].contains(":4:11: `data` must be a folder that the gateway can create and write: ")
+    );
+    assert!(
+        lines[2].contains(":5:11: `plugins` must be a folder that the gateway can read: No such")
+    );
     assert_eq!(start, lines[2], "a start finds the others by itself");
 }
 

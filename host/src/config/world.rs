@@ -59,7 +59,7 @@ impl Named<'_> {
         if let Some((entry, path)) = &self.plugins
             && let Err(error) = fs::read_dir(path)
         {
-            entry.wrong(&format!("must be a folder that can be read: {error}"));
+            entry.wrong(&format!("must be a folder that the gateway can read: {error}"));
         }
         if extent != Extent::All {
             return;
@@ -67,17 +67,26 @@ impl Named<'_> {
         if let Some((entry, path)) = &self.data {
             if is_in_use(path) {
                 entry.warn(
-                    "a gateway is running on this data folder, so `check` left its ports alone",
+                    "a gateway is running on this data folder, so `check` did not try the ports",
                 );
                 return;
             }
             if let Err(error) = try_folder(path) {
-                entry.wrong(&format!("must be a folder that can be made and written: {error}"));
+                entry.wrong(&format!(
+                    "must be a folder that the gateway can create and write: {error}"
+                ));
             }
         }
         for (entry, address) in [&self.listen, &self.admin].into_iter().flatten() {
-            if let Err(error) = TcpListener::bind(address) {
-                entry.wrong(&format!("must be an address that can be listened on: {error}"));
+            match TcpListener::bind(address) {
+                Ok(_) => (),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => entry.wrong(
+                    "is an address whose port is already in use, perhaps by a running gateway: \
+                     stop that program or choose another port",
+                ),
+                Err(error) => entry.wrong(&format!(
+                    "must be an address on which this machine can listen: {error}"
+                )),
             }
         }
     }
