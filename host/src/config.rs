@@ -175,13 +175,19 @@ impl Config {
         Self::parse_as_far(&text, path, folder_of(path), extent)
     }
 
-    /// Whether something differs that only a start can apply.
-    pub fn needs_restart(&self, before: &Self) -> bool {
-        let fixed = |config: &Self| {
-            let Self { listen, admin, data, plugins, limits, .. } = config;
-            (*listen, *admin, data.clone(), plugins.clone(), limits.without_deadlines())
-        };
-        fixed(self) != fixed(before)
+    /// The keys whose values differ and are applied by a start only, as a person writes them.
+    pub fn needs_restart(&self, before: &Self) -> Vec<String> {
+        let own = [
+            ("listen", self.listen != before.listen),
+            ("admin", self.admin != before.admin),
+            ("data", self.data != before.data),
+            ("plugins", self.plugins != before.plugins),
+        ];
+        let own =
+            own.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| format!("`{key}`"));
+        let limits = self.limits.fixed().zip(before.limits.fixed());
+        let limits = limits.filter(|(now, before)| now != before);
+        own.chain(limits.map(|((key, _), _)| format!("`{key}` of [limits]"))).collect()
     }
 
     /// Checks the text of a file. `path` is for errors, `folder` for the paths in it.

@@ -225,10 +225,60 @@ impl Limits {
         Shares { requests: self.requests_per_source, held_bytes: self.held_bytes_per_source }
     }
 
-    /// What only a start can apply: the deadlines of plugins change while the gateway runs.
-    pub(super) fn without_deadlines(&self) -> Self {
-        let Self { claims_deadline, parse_deadline, handle_deadline, .. } = Self::default();
-        Self { claims_deadline, parse_deadline, handle_deadline, ..self.clone() }
+    /// What only a start can apply, by its key, as numbers to compare. The deadlines of plugins
+    /// are not among them: they change while the gateway runs.
+    pub(super) fn fixed(&self) -> impl Iterator<Item = (&'static str, u128)> + use<> {
+        let Self {
+            body_bytes,
+            connections,
+            connections_per_address,
+            stall,
+            idle,
+            held_bytes,
+            held_bytes_per_source,
+            requests,
+            requests_per_source,
+            queue,
+            parses,
+            runs,
+            runs_per_handler,
+            deliveries,
+            claims_threads,
+            parse_threads,
+            run_threads,
+            emitted_events,
+            emitted_bytes,
+            plugin_memory_bytes,
+            claims_deadline: _,
+            parse_deadline: _,
+            handle_deadline: _,
+            grace,
+        } = *self;
+        let counts = [
+            ("body_bytes", body_bytes),
+            ("connections", connections),
+            // A file can't say 0.
+            ("connections_per_address", connections_per_address.unwrap_or(0)),
+            ("held_bytes", held_bytes),
+            ("held_bytes_per_source", held_bytes_per_source),
+            ("requests", requests),
+            ("requests_per_source", requests_per_source),
+            ("queue", queue),
+            ("parses", parses),
+            ("runs", runs),
+            ("runs_per_handler", runs_per_handler),
+            ("deliveries", deliveries),
+            ("claims_threads", claims_threads),
+            ("parse_threads", parse_threads),
+            ("run_threads", run_threads),
+            ("emitted_events", emitted_events),
+            ("emitted_bytes", emitted_bytes),
+            ("plugin_memory_bytes", plugin_memory_bytes),
+        ];
+        let times = [("stall", stall), ("idle", idle), ("grace", grace)];
+        let counts = counts.into_iter().map(|(key, count)| (key, count as u128));
+        let times = times.into_iter().map(|(key, time)| (key, time.as_nanos()));
+        counts.chain(times)
     }
 
     /// How long `claims` may take.

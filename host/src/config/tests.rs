@@ -232,6 +232,19 @@ fn what_is_within_the_bounds_is_taken() {
 }
 
 #[test]
+fn what_only_a_restart_applies_is_named() {
+    let before = parse(WHOLE).unwrap();
+    let with = |limits: &str| parse(&format!("{WHOLE}[limits]\n{limits}\n")).unwrap();
+    assert_eq!(before.needs_restart(&before), Vec::<String>::new());
+    assert_eq!(with("claims_deadline = \"5ms\"").needs_restart(&before), Vec::<String>::new());
+    let moved = parse(&WHOLE.replace("8081", "8082").replace("\"data\"", "\"store\"")).unwrap();
+    assert_eq!(moved.needs_restart(&before), ["`admin`", "`data`"]);
+    let limits = with("runs = 3\nconnections_per_address = 2048\ngrace = \"1s\"");
+    let expected = ["connections_per_address", "runs", "grace"];
+    assert_eq!(limits.needs_restart(&before), expected.map(|key| format!("`{key}` of [limits]")));
+}
+
+#[test]
 fn an_address_is_a_network_of_itself() {
     let config = parse(&WHOLE.replace("127.0.0.0/8", "127.0.0.1")).unwrap();
     assert_eq!(config.egress_allow, ["127.0.0.1/32".parse::<IpNet>().unwrap()]);

@@ -301,11 +301,9 @@ impl Live {
                 stopped.insert(place, reason);
             }
         }
-        if loaded.needs_restart(&self.config) {
-            warn!(
-                "listen, admin, data, plugins and the limits that size a queue or a pool change \
-                 only with a restart"
-            );
+        let fixed = loaded.needs_restart(&self.config);
+        if !fixed.is_empty() {
+            warn!("restart the gateway to apply the new value of {}", fixed.join(", "));
         }
         Ok(Some((loaded, stopped)))
     }
