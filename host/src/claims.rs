@@ -35,7 +35,7 @@ pub struct ProviderInfo {
     pub reply: Option<Reply>,
     /// The status for evidence that does not hold, 400 to 499.
     pub refusal_status: u16,
-    /// The methods beside POST by which it asks whether the endpoint is ours: `GET`, `OPTIONS`.
+    /// The methods of its validation challenges in addition to POST: `GET`, `OPTIONS`.
     pub handshakes: Vec<Method>,
     /// Where its public keys may be fetched.
     pub key_places: Vec<KeyPlace>,
@@ -133,7 +133,7 @@ pub struct Claims {
     pub signed_at: Option<Timestamp>,
     /// The ids of the events inside, as far as they can be told without parsing.
     pub event_ids: Vec<String>,
-    /// The answer, if the request only asks whether the endpoint is ours.
+    /// The answer, if the request is a validation challenge.
     pub handshake: Option<Handshake>,
     /// The answer to this request, in place of the provider's own.
     pub reply: Option<Reply>,
@@ -152,7 +152,7 @@ impl Claims {
     }
 }
 
-/// The answer to a provider that asks whether the endpoint is ours.
+/// The answer to a validation challenge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handshake {
     /// 200 to 299.

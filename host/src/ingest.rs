@@ -1,9 +1,9 @@
 //! The way in: receive, claim, verify, append, answer.
 //!
 //! The only part that talks to payment gateways. It answers 2xx only after the store has synced the
-//! receipt, or to a provider that asks whether the endpoint is ours, and it says nothing to a
-//! sender about why evidence did not hold. A request counts as one being worked on only once its
-//! body is whole. It never looks into a body: that is the provider plugin's, and later.
+//! receipt, or to a validation challenge, and it never tells a sender why evidence did not hold. A
+//! request counts as one in progress only once its body is whole. It never looks into a body: that
+//! is the provider plugin's, and later.
 
 mod handshake;
 mod intake;
@@ -160,7 +160,7 @@ pub struct Ingest {
 enum Accepted {
     /// It is in the store.
     Kept(Option<Reply>, Appended),
-    /// It only asked whether the endpoint is ours.
+    /// It was a validation challenge.
     Asked(Response),
 }
 
@@ -307,7 +307,7 @@ impl Ingest {
             let answer = handshake::answer(source, info, &claims, asked)?;
             if let Some(not_logged) = self.notes.admit(name, Note::Asked) {
                 let method = &request.method;
-                info!(source.name = %name, method, not_logged, "answered a handshake");
+                info!(source.name = %name, method, not_logged, "answered a validation challenge");
             }
             return Ok(Accepted::Asked(answer));
         }

@@ -51,23 +51,23 @@ enum Origin {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The request names a place that is not the provider's.
-    #[error("its key is not where the provider keeps keys: `{0}`")]
+    #[error("the request names a key at `{0}`, where the plugin declares no keys")]
     Elsewhere(String),
     /// The operator did not allow it.
-    #[error("keys_from does not allow to ask `{0}` for its key")]
+    #[error("the request names a key at `{0}`, which keys_from of the source does not list")]
     NotAllowed(String),
     /// A look-up that needs a secret, of a source that has none.
-    #[error("asking for its key needs a secret, and the source has none")]
+    #[error("the look-up of the key needs a secret, and the source has none")]
     NoSecret,
     /// So many look-ups of keys that are not known for this source at a time, and in a minute, and
     /// no more.
-    #[error("too many keys are being looked up")]
+    #[error("the source has reached its limit of key look-ups for now")]
     Busy,
     /// No answer came.
-    #[error("failed to look up its key: {0}")]
+    #[error("failed to look up the key: {0}")]
     Unreachable(String),
     /// An answer that says neither yes nor no.
-    #[error("failed to look up its key: `{host}` answered {status}")]
+    #[error("failed to look up the key: `{host}` answered {status}")]
     Status {
         /// Who was asked.
         host: String,
@@ -75,19 +75,19 @@ pub enum KeyError {
         status: u16,
     },
     /// What was answered is no key.
-    #[error("failed to look up its key: {0}")]
+    #[error("failed to look up the key: {0}")]
     Unreadable(String),
     /// The provider says that there is none.
     #[error("the provider knows no such key")]
     Unknown,
     /// It is not to be used any more.
-    #[error("its key has expired")]
+    #[error("the key has expired")]
     Expired,
     /// Nobody vouches for it.
-    #[error("the certificate of its key is not to be trusted: {0}")]
+    #[error("the gateway does not trust the certificate of the key: {0}")]
     Untrusted(String),
     /// It is of another kind than the signature.
-    #[error("its key is of another kind than its signature")]
+    #[error("the key does not fit the kind of the signature")]
     Unfit,
 }
 

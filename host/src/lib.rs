@@ -23,8 +23,7 @@
 //! 2. *claim*: the source's provider plugin reads off what was signed ([`claims`]). It never sees a
 //!    secret. [`plugin`] runs it, in a fresh instance, as it runs every call.
 //! 3. *verify*: [`signature`] holds that against the source's [`secrets`], and against public keys
-//!    that were fetched ([`keys`]). A provider that only asks whether the endpoint is ours is
-//!    answered here, and nothing is stored.
+//!    that were fetched ([`keys`]). A validation challenge is answered here, and nothing is stored.
 //! 4. *append*: the [`store`] writes the receipt and its event ids, and syncs; all that wait share
 //!    one transaction. What is known already is stored no second time.
 //! 5. *answer*: only now 2xx.

@@ -165,7 +165,7 @@ impl Open {
             }
             Place::Full => self.waiting = Some((stream, peer)),
             Place::Refused => {
-                debug!(%peer, "an address has all the connections that it may have");
+                debug!(%peer, "refused a connection: its address is at the limit of connections");
                 self.metrics.hung_up(self.name, HungUp::TooMany, 1);
             }
         }
@@ -195,7 +195,7 @@ impl Open {
             Err(error) => {
                 // A request that panics costs its own connection and nobody else's.
                 if error.is_panic() {
-                    error!(%error, "connection panicked");
+                    error!(%error, "the gateway panicked over a connection and closed it");
                 }
                 error.id()
             }
@@ -216,7 +216,7 @@ async fn accept(socket: &TcpListener, failing: &mut bool) -> Option<(TcpStream, 
                 return Some(accepted);
             }
             Err(error) if is_the_peers(&error) => {
-                debug!(%error, "peer left before it was accepted")
+                debug!(%error, "a peer left before the gateway accepted its connection")
             }
             Err(error) => {
                 if !std::mem::replace(failing, true) {
@@ -247,7 +247,7 @@ impl Serving {
     async fn serve(self, stream: TcpStream, connection: Arc<Connection>) -> Option<HungUp> {
         let Self { app, limits, cancel } = self;
         if let Err(error) = stream.set_nodelay(true) {
-            debug!(%error, "failed to switch off delays on a connection");
+            debug!(%error, "failed to set TCP_NODELAY on a connection");
         }
         let (stall, idle) = (limits.stall, limits.idle);
         let timer = HeadTimer { connection: Arc::clone(&connection), stall, idle };

@@ -75,7 +75,7 @@ pub enum Answered {
     Accepted,
     /// All of its events were known.
     Duplicate,
-    /// It only asked whether the endpoint is ours.
+    /// It was a validation challenge.
     Handshake,
     /// Not genuine.
     Refused,
@@ -169,20 +169,20 @@ impl Metrics {
         let r = &mut registry;
         let metrics = Self {
             requests: counters(r, "requests", "Requests to sources, by answer"),
-            refusals: counters(r, "refusals", "Requests that were refused, by reason"),
+            refusals: counters(r, "refusals", "Refused requests, by reason"),
             parses: tries(r, "parses", "Tries to parse a receipt, by outcome and cause"),
             runs: tries(r, "runs", "Tries to run a handler, by outcome and cause"),
             attempts: counters(r, "attempts", "Attempts to deliver, by outcome"),
             alerts: counters(r, "alerts", "Alerts that handlers raised"),
-            reloads: counters(r, "reloads", "Plugins that were loaded again, by outcome"),
+            reloads: counters(r, "reloads", "Reloads of plugins, by outcome"),
             hangups: counters(r, "hangups", "Connections that the gateway ended, by reason"),
-            connections: gauges(r, "connections", "Open connections"),
+            connections: gauges(r, "connections", "Open connections, by port"),
             ingest_time: histogram(r, "ingest", "Time from a request to its answer"),
             run_time: histogram(r, "run", "Time of one try to run a handler"),
             attempt_time: histogram(r, "attempt", "Time of one attempt to deliver"),
-            pending: gauges(r, "pending", "Waiting for the first try"),
-            retrying: gauges(r, "retrying", "Waiting for another try"),
-            dead: gauges(r, "dead", "Dead letters"),
+            pending: gauges(r, "pending", "Work that waits for its first try, by kind"),
+            retrying: gauges(r, "retrying", "Work that waits for another try, by kind"),
+            dead: gauges(r, "dead", "Dead letters, by kind"),
             last_sweep: last_sweep(r),
             sweep_failures: Counter::default(),
             damaged_records: Gauge::default(),
@@ -190,14 +190,14 @@ impl Metrics {
             concurrency: endpoint_gauges(
                 r,
                 "endpoint_concurrency",
-                "Attempts that an endpoint gets at a time; 0 while it waits for its next probe",
+                "Attempts at a time to an endpoint; 0 while the gateway waits for the next probe",
             ),
             registry: Arc::default(),
         };
         let failures = metrics.sweep_failures.clone();
         registry.register("sweep_failures", "Sweeps of the store that failed", failures);
         let damaged = metrics.damaged_records.clone();
-        let help = "Places of the store that could not be read since the start";
+        let help = "Damaged records that the gateway has met in the store since the start";
         registry.register("damaged_records", help, damaged);
         Self { registry: Arc::new(registry), ..metrics }
     }
@@ -422,7 +422,7 @@ fn tries(registry: &mut Registry, name: &str, help: &str) -> Tries {
 
 fn paused(registry: &mut Registry) -> Family<[(&'static str, Label); 2], Gauge> {
     let gauges = Family::<[(&'static str, Label); 2], Gauge>::default();
-    let help = "Sources whose parses, and handlers whose runs, are paused";
+    let help = "1 while the gateway pauses the parses of a source or the runs of a handler";
     registry.register("paused", help, gauges.clone());
     gauges
 }
@@ -441,7 +441,7 @@ fn gauges(registry: &mut Registry, name: &str, help: &str) -> Gauges {
 
 fn last_sweep(registry: &mut Registry) -> Gauge {
     let gauge = Gauge::default();
-    let help = "When the store was swept last without a failure; zero if not since the start";
+    let help = "Time of the last sweep of the store without a failure; 0 if none since the start";
     registry.register_with_unit("last_sweep_timestamp", help, Unit::Seconds, gauge.clone());
     gauge
 }

@@ -68,10 +68,13 @@ pub enum Error {
     #[error("signed {0} s in the future")]
     TooNew(u64),
     /// What an unsigned handshake may have digested, and so anybody.
-    #[error("signed message is one that a handshake digests for anybody")]
+    #[error("anybody can get a digest of the signed message by a validation challenge")]
     Digested,
     /// The plugin would let an unsigned request choose what is digested.
-    #[error("a digest in the answer is over more than whoever asks may choose")]
+    #[error(
+        "a challenge without evidence gets a digest of at most {} hexadecimal digits",
+        handshake::OPEN_BYTES_MAX
+    )]
     Oracle,
     /// From [`digest`] only: a public key can't sign.
     #[error("signing needs a private key, which a source does not have")]

@@ -1,4 +1,4 @@
-//! Providers that ask whether the endpoint is ours, before they post to it.
+//! Validation challenges: how a provider checks that the endpoint is yours before it posts there.
 //!
 //! Nothing of it is stored. What the plugin may put into the answer was checked where the plugin
 //! was called; what may be digested is checked here, because only here it is known whether the

@@ -22,25 +22,25 @@ const RETRY_AFTER_SECS: u16 = 5;
 /// Why a request was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Rejection {
-    #[error("there is no such source")]
+    #[error("no source has this name")]
     UnknownSource,
-    #[error("its body is larger than {0} bytes")]
+    #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
-    #[error("its body did not arrive in time")]
+    #[error("the body did not arrive in time")]
     SlowBody,
-    #[error("its body broke off")]
+    #[error("the connection ended within the body")]
     BrokenBody,
-    #[error("its body was too slow while others needed the memory")]
+    #[error("the body arrived too slowly while other requests needed its memory")]
     GaveWay,
-    #[error("too many requests are being worked on")]
+    #[error("too many requests are in progress")]
     Busy,
-    #[error("too many requests of this source are being worked on")]
+    #[error("too many requests of this source are in progress")]
     SourceBusy,
-    #[error("its provider plugin {0} is not loaded")]
+    #[error("the provider plugin {0} is not loaded")]
     NoPlugin(Name),
-    #[error("its source is stopped: {0}")]
+    #[error("the source is stopped: {0}")]
     Stopped(Arc<str>),
-    #[error("its provider plugin failed to read it: {0}")]
+    #[error("the provider plugin failed to read the request: {0}")]
     Plugin(CallError),
     #[error("{}", .0.reason)]
     Claims(Refusal, u16),
@@ -48,9 +48,9 @@ pub(super) enum Rejection {
     Evidence(signature::Error, u16),
     #[error("{0}")]
     Key(KeyError, u16),
-    #[error("it asked by a method that only a post has")]
+    #[error("GET or OPTIONS request without a validation challenge")]
     NothingAsked(u16),
-    #[error("only {0} is answered")]
+    #[error("method not allowed (allowed: {0})")]
     Method(String),
     #[error("{0}")]
     Store(store::Error),

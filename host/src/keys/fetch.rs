@@ -198,7 +198,10 @@ impl Fetcher {
 
 /// Says that a known key could not be had again. At most once a minute and key.
 fn warn_of(asking: &Asking, error: &KeyError) {
-    warn!(source.name = %asking.source, "keeping a known public key for now: {error}");
+    warn!(
+        source.name = %asking.source,
+        "failed to refresh a public key; the gateway keeps the known one for now: {error}"
+    );
 }
 
 /// The JSON object that is posted, with the secret in it.

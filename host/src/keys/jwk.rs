@@ -40,7 +40,7 @@ struct Members {
 impl Jwk {
     /// Reads one key.
     pub(super) fn read(json: &[u8]) -> Result<Self, KeyError> {
-        let unreadable = || KeyError::Unreadable("it is no JSON Web Key".to_owned());
+        let unreadable = || KeyError::Unreadable("the answer is not a JSON Web Key".to_owned());
         let answer = serde_json::from_slice(json).ok();
         let member = answer.and_then(|answer: Answer| answer.key);
         let members = member.or_else(|| serde_json::from_slice(json).ok());

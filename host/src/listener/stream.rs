@@ -140,7 +140,7 @@ impl Drop for Stream {
         if self.stalled.is_some()
             && let Err(error) = self.stream.set_zero_linger()
         {
-            tracing::debug!(%error, "failed to drop what a peer did not read");
+            tracing::debug!(%error, "failed to discard bytes that a peer did not read");
         }
     }
 }

@@ -25,7 +25,7 @@ pub fn wanted(proof: &Proof) -> &'static str {
     let (encoding, is_public) = match proof {
         Proof::Mac { key, .. } => (*key, false),
         Proof::Signature { key: KeySource::Configured(encoding), .. } => (*encoding, true),
-        Proof::Signature { .. } => return "a key that is fetched",
+        Proof::Signature { .. } => return "a key that the gateway fetches",
         Proof::Token(_) => (KeyEncoding::Text, false),
     };
     match (encoding, is_public) {
@@ -33,8 +33,8 @@ pub fn wanted(proof: &Proof) -> &'static str {
         (KeyEncoding::Hex, true) => "a public key in hexadecimal",
         (KeyEncoding::Base64, false) => "a secret key in base64",
         (KeyEncoding::Base64, true) => "a public key in base64",
-        (KeyEncoding::Whsec, _) => "a secret key in base64, with `whsec_` before it or not",
-        (KeyEncoding::Whpk, _) => "a public key in base64 with `whpk_` before it",
+        (KeyEncoding::Whsec, _) => "a secret key in base64, with or without the prefix `whsec_`",
+        (KeyEncoding::Whpk, _) => "a public key in base64 with the prefix `whpk_`",
         (KeyEncoding::Pem, _) => "a public key in PEM (-----BEGIN PUBLIC KEY-----)",
         (KeyEncoding::Text | KeyEncoding::Sha1, _) => "a shared secret, any text",
     }
@@ -52,7 +52,7 @@ pub fn resembles(secret: &Secret) -> Option<&'static str> {
             "a certificate: take the public key out of it (openssl x509 -pubkey -noout)"
         }
         label if label.ends_with("PRIVATE KEY") => {
-            "a private key, which nobody but its owner should have"
+            "a private key, which only its owner should have"
         }
         label if label.ends_with("PUBLIC KEY") => "a public key",
         _ => "something else in PEM",

@@ -1,4 +1,4 @@
-//! The answer to a provider that asks whether the endpoint is ours.
+//! The answer to a validation challenge, by which a provider checks that the endpoint is yours.
 //!
 //! A digest in it is made with the very secret that proves requests, so this file draws the line
 //! between the two: what anybody may have digested is short and hexadecimal, and such a text is
@@ -13,7 +13,7 @@ use crate::claims::{AnswerPiece, DigestText, Handshake};
 use crate::secrets::Secret;
 
 /// Longest text that is digested for anybody, in bytes.
-const OPEN_BYTES_MAX: usize = 64;
+pub(super) const OPEN_BYTES_MAX: usize = 64;
 
 /// The body of the answer. `proven` says that the evidence of the request was checked; where it was
 /// not, anybody may have sent it.
