@@ -69,10 +69,13 @@ async fn what_names_no_source_is_not_found() {
     let gateway = Setup::stripe().start().await;
 
     let nowhere = gateway.post("stripee", &[], "{}").await;
-    let odd = gateway.post("..%2Fstripe", &[], "{}").await;
 
     assert_eq!((nowhere.status, nowhere.body.as_str()), (404, r#"{"error":"unknown source"}"#));
-    assert_eq!(odd.status, 404, "{}", odd.body);
+    for odd in ["..%2Fstripe", "%ff", "", "stripe/more", "%00"] {
+        let answer = gateway.post(odd, &[], "{}").await;
+        assert_eq!((answer.status, &answer.body), (404, &nowhere.body), "{odd}");
+        assert_eq!(answer.headers["content-type"], nowhere.headers["content-type"], "{odd}");
+    }
     check_keeps_nothing(&gateway).await;
 }
 

@@ -10,6 +10,7 @@ mod intake;
 mod notes;
 mod pacing;
 mod rejection;
+mod strays;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -152,7 +154,7 @@ pub struct Ingest {
     pub requests: Semaphore,
     /// Logs what was not accepted.
     pub notes: Notes,
-    /// For requests to sources that there are not.
+    /// For requests to sources that there are not, and to no source.
     pub unknown: Pacing,
 }
 
@@ -165,19 +167,21 @@ enum Accepted {
 }
 
 /// The public routes: `/in/{source}`, with or without a slash behind it, to which is posted and
-/// which a few providers ask by other methods, and `GET /healthz`.
+/// which a few providers ask by other methods, and `GET /healthz`. What is for none of them is
+/// refused like a forged request.
 pub fn router(ingest: Arc<Ingest>) -> Router {
     Router::new()
         .route("/in/{source}", any(receive))
         // Some consoles put a slash behind the path; a signature covers the URL as it was sent.
         .route("/in/{source}/", any(receive))
-        .route("/healthz", get(async || "ok\n"))
+        .route("/healthz", get(strays::probe).fallback(strays::no_probe))
+        .fallback(strays::nowhere)
         .with_state(ingest)
 }
 
 async fn receive(
     State(ingest): State<Arc<Ingest>>,
-    Path(name): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     Extension(connection): Extension<Arc<Connection>>,
     method: Method,
     uri: Uri,
@@ -186,11 +190,11 @@ async fn receive(
 ) -> Response {
     let started = Instant::now();
     let sources = ingest.sources.load_full();
-    let Some((name, source)) = sources.get_key_value(name.as_str()) else {
-        ingest.metrics.unknown_source();
-        ingest.pass_over(&headers, body);
+    // What is no text is no name either.
+    let found = path.ok().and_then(|Path(name)| sources.get_key_value(name.as_str()));
+    let Some((name, source)) = found else {
         let unknown = Rejection::UnknownSource;
-        return refuse(&connection, &ingest.unknown, started, unknown).await;
+        return ingest.turn_away(&connection, unknown, started, &headers, body).await;
     };
     let accepted = match ingest.admit(source, &method, &body) {
         Ok(plugin) => {
@@ -220,7 +224,7 @@ async fn receive(
         Err(rejection) => rejection,
     };
     ingest.note(name, source, &connection, &rejection);
-    if rejection.refusal().is_some() {
+    if rejection.is_the_senders() {
         return refuse(&connection, &source.refusals, started, rejection).await;
     }
     rejection.into_response()

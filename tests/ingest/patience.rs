@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::held::Held;
-use crate::harness::{Harness, Process, STRIPE_SECRET, Setup, answer, payment, stripe_signature};
+use crate::harness::{
+    GUEST_TOKEN, Harness, Process, STRIPE_SECRET, Setup, answer, payment, stripe_signature,
+};
 
 /// Longer than anything takes that is not stuck.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -101,10 +103,19 @@ async fn who_keeps_the_gateway_waiting_is_hung_up_on() {
 
 #[tokio::test]
 async fn who_never_reads_an_answer_is_hung_up_on_at_both_ports() {
-    let gateway = Setup::stripe().table("[limits]\nstall = \"1s\"").start().await;
-    for (url, path) in [(gateway.public(), "/healthz"), (gateway.admin(), "/metrics")] {
+    let gateway = Setup::guest().table("[limits]\nstall = \"1s\"").start().await;
+    // Accepted again and again, each time with a long answer.
+    let reply = json!({ "status": 200, "type": "text/plain", "text": "x".repeat(8_000) });
+    let body = json!({ "id": "1", "reply": reply }).to_string();
+    let known = format!(
+        "POST /in/guest HTTP/1.1\r\nhost: here\r\nx-token: {GUEST_TOKEN}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let metrics = "GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned();
+    for (url, request) in [(gateway.public(), known), (gateway.admin(), metrics)] {
         let mut stream = connect(url).await;
-        let requests = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").repeat(1_000);
+        let requests = request.repeat(100);
         let asking = async { while stream.write_all(requests.as_bytes()).await.is_ok() {} };
         tokio::time::timeout(PATIENCE, asking).await.expect("the gateway hangs up");
     }
@@ -118,17 +129,64 @@ async fn who_never_reads_an_answer_is_hung_up_on_at_both_ports() {
 #[tokio::test]
 async fn a_connection_that_brings_only_refused_requests_is_closed_with_the_answer_to_one() {
     let gateway = Setup::stripe().start().await;
-    for path in ["/in/stripe", "/in/nowhere"] {
+    for (method, path) in [
+        ("POST", "/in/stripe"),
+        ("POST", "/in/nowhere"),
+        ("POST", "/in/%ff"),
+        ("PATCH", "/in/stripe"),
+        ("POST", "/zzz"),
+        ("GET", "/zzz"),
+        ("POST", "/healthz"),
+    ] {
         let mut stream = connect(gateway.public()).await;
         let request =
-            format!("POST {path} HTTP/1.1\r\nhost: here\r\ncontent-length: 2\r\n\r\n{{}}");
+            format!("{method} {path} HTTP/1.1\r\nhost: here\r\ncontent-length: 2\r\n\r\n{{}}");
         // All at once and nothing read: it does not depend on the peer.
         stream.write_all(request.repeat(40).as_bytes()).await.unwrap();
         let heard = hear(&mut stream).await;
-        assert_eq!(heard.matches("HTTP/1.1 4").count(), 16, "{heard}");
-        assert_eq!(heard.matches("connection: close").count(), 1, "{heard}");
+        assert_eq!(heard.matches("HTTP/1.1 4").count(), 16, "{path}: {heard}");
+        assert_eq!(heard.matches("connection: close").count(), 1, "{path}: {heard}");
     }
     gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
+}
+
+#[tokio::test]
+async fn a_probe_between_refusals_is_answered_and_takes_none_of_them_back() {
+    let gateway = Setup::stripe().start().await;
+    let mut stream = connect(gateway.public()).await;
+    let head = "HTTP/1.1\r\nhost: here\r\n\r\n";
+    let turn = format!("GET /healthz {head}GET /zzz {head}");
+    stream.write_all(turn.repeat(40).as_bytes()).await.unwrap();
+    let heard = hear(&mut stream).await;
+    let count = |status: &str| heard.matches(status).count();
+    assert_eq!((count("HTTP/1.1 200"), count("HTTP/1.1 404")), (16, 16), "{heard}");
+}
+
+#[tokio::test]
+async fn a_connection_that_only_probes_is_closed_with_the_answer_to_the_hundredth() {
+    let gateway = Setup::stripe().start().await;
+    let mut stream = connect(gateway.public()).await;
+    let probe = "GET /healthz HTTP/1.1\r\nhost: here\r\n\r\n";
+    stream.write_all(probe.repeat(200).as_bytes()).await.unwrap();
+    let heard = hear(&mut stream).await;
+    assert_eq!(heard.matches("HTTP/1.1 200").count(), 100);
+    assert_eq!(heard.matches("connection: close").count(), 1);
+}
+
+#[tokio::test]
+async fn requests_to_no_source_are_answered_at_a_hundred_a_second_on_however_many_connections() {
+    let gateway = Setup::stripe().start().await;
+    let begun = Instant::now();
+    for number in 0..150 {
+        // A connection each.
+        let mut stream = connect(gateway.public()).await;
+        let head = "HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n";
+        let path = ["zzz", "in/nowhere", "in/%ff"][number % 3];
+        stream.write_all(format!("GET /{path} {head}").as_bytes()).await.unwrap();
+        let heard = hear(&mut stream).await;
+        assert!(heard.starts_with("HTTP/1.1 404 "), "{heard}");
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(900), "150 take a second at least");
 }
 
 #[tokio::test]

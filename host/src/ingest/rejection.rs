@@ -92,6 +92,12 @@ impl Rejection {
         }
     }
 
+    /// Whether the request is what is wrong, and not that the gateway can't take it now.
+    pub(super) fn is_the_senders(&self) -> bool {
+        let by_form = [Answered::TooLarge, Answered::Broken].contains(&self.answered());
+        by_form || self.refusal().is_some()
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::UnknownSource => StatusCode::NOT_FOUND,

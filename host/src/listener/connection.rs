@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// After so many refusals in a row a connection is closed.
 const REFUSALS_MAX: u32 = 16;
+/// After so many health probes in a row a connection is closed, with the answer to the last.
+const PROBES_MAX: u32 = 100;
 
 /// An open connection. Carried by each of its requests as an extension, in an `Arc`.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Connection {
     heard: AtomicBool,
     /// Requests in a row that were refused.
     refusals: AtomicU32,
+    /// Health probes since a request was accepted.
+    probes: AtomicU32,
     /// Whether a request was ever accepted.
     is_good: AtomicBool,
 }
@@ -72,6 +76,7 @@ impl Connection {
             stalled: AtomicU64::new(0),
             heard: AtomicBool::new(false),
             refusals: AtomicU32::new(0),
+            probes: AtomicU32::new(0),
             is_good: AtomicBool::new(false),
         }
     }
@@ -109,9 +114,20 @@ impl Connection {
         self.refusals.load(Ordering::Relaxed) >= REFUSALS_MAX
     }
 
-    /// A request was accepted: what was refused before does not count any more.
+    /// A request asked whether the gateway is well.
+    pub fn probed(&self) {
+        self.probes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether there were so many of these in a row that the connection ends with the answer.
+    pub fn was_probed_too_often(&self) -> bool {
+        self.probes.load(Ordering::Relaxed) >= PROBES_MAX
+    }
+
+    /// A request was accepted: what was refused or only probed before does not count any more.
     pub fn accepted(&self) {
         self.refusals.store(0, Ordering::Relaxed);
+        self.probes.store(0, Ordering::Relaxed);
         self.is_good.store(true, Ordering::Relaxed);
     }
 
@@ -248,6 +264,19 @@ mod tests {
         assert!(connection.was_refused_too_often());
         connection.accepted();
         assert!(!connection.was_refused_too_often());
+    }
+
+    #[test]
+    fn many_probes_in_a_row_are_too_many_and_refusals_between_them_count_on() {
+        let connection = connection();
+        (1..PROBES_MAX).for_each(|_| connection.probed());
+        (1..REFUSALS_MAX).for_each(|_| connection.refused());
+        assert!(!connection.was_probed_too_often() && !connection.was_refused_too_often());
+        connection.probed();
+        connection.refused();
+        assert!(connection.was_probed_too_often() && connection.was_refused_too_often());
+        connection.accepted();
+        assert!(!connection.was_probed_too_often() && !connection.was_refused_too_often());
     }
 
     #[test]
