@@ -246,7 +246,7 @@ async fn an_event_is_shown_with_all_that_became_of_it() {
     let attempts = &delivery["attempts"];
     assert_eq!(texts(attempts, "verdict"), ["retry", "done"]);
     assert_eq!((&attempts[0]["status"], &attempts[1]["status"]), (&json!(500), &json!(204)));
-    assert_eq!(reasons(attempts), ["answered 500", ""]);
+    assert_eq!(reasons(attempts), ["the endpoint answered 500", ""]);
     assert_eq!(attempts[0]["at"], NOW.to_string());
     assert_eq!(attempts[1]["at"], minutes_in(1).to_string());
 
@@ -298,7 +298,7 @@ async fn every_kind_of_dead_letter_says_why() {
 
     assert_eq!(texts(&dead, "kind"), ["delivery", "run", "parse"]);
     assert_eq!(texts(&dead, "name"), ["crm", "guest", "guest"]);
-    let expected = ["answered 410: the endpoint wants no more", "no stock", "no sense in it"];
+    let expected = ["the endpoint answered 410 Gone", "no stock", "no sense in it"];
     assert_eq!(reasons(&dead), expected);
     assert_eq!((&dead[2]["id"], &dead[2]["event"]), (&json!(receipt), &Value::Null));
     let run = run_of(&gateway.event("2").await, "guest");

@@ -170,7 +170,7 @@ async fn a_refused_delivery_is_tried_on_the_schedule_then_dead_and_replayed_with
     gateway.replay(&text(&dead["id"])).await;
 
     assert_eq!((&dead["state"], &dead["tries_made"]), (&json!("dead"), &json!(10)));
-    assert_eq!((letters.len(), &letters[0]["reason"]), (1, &json!("answered 500")));
+    assert_eq!((letters.len(), &letters[0]["reason"]), (1, &json!("the endpoint answered 500")));
     assert_eq!(in_the_end, 10);
     let replayed = delivery(&gateway).await;
     assert_eq!((&replayed["state"], &replayed["tries_made"]), (&json!("done"), &json!(1)));
@@ -219,7 +219,7 @@ async fn an_endpoint_that_is_gone_gets_no_second_attempt() {
     assert_eq!(receiver.received().len(), 1);
     let delivery = delivery(&gateway).await;
     assert_eq!(delivery["state"], "dead");
-    assert_eq!(reasons(&delivery["attempts"]), ["answered 410: the endpoint wants no more"]);
+    assert_eq!(reasons(&delivery["attempts"]), ["the endpoint answered 410 Gone"]);
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn a_redirect_is_a_failure_and_is_not_followed() {
     assert_eq!((moved.received().len(), elsewhere.received().len()), (1, 0));
     let delivery = delivery(&gateway).await;
     assert_eq!(delivery["state"], "pending");
-    assert_eq!(reasons(&delivery["attempts"]), ["answered 307"]);
+    assert_eq!(reasons(&delivery["attempts"]), ["the endpoint answered 307"]);
 }
 
 #[tokio::test]
@@ -251,7 +251,7 @@ async fn what_is_owed_to_an_endpoint_that_was_removed_waits_for_its_return() {
     gateway.reconfigure(|_| whole).await;
     gateway.advance(Duration::from_secs(361)).await;
 
-    let expected = ["answered 503", "endpoint crm is no longer configured"];
+    let expected = ["the endpoint answered 503", "the configuration no longer has endpoint crm"];
     assert_eq!(reasons(&removed["attempts"]), expected);
     assert_eq!(removed["state"], "pending");
     assert_eq!((receiver.received().len(), receiver.ids().len()), (2, 1));

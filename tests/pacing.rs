@@ -78,7 +78,7 @@ async fn an_endpoint_that_hangs_up_is_tried_again() {
     gateway.advance(Duration::from_secs(7)).await;
 
     let reason = reasons(&attempted["attempts"])[0].clone();
-    assert!(reason.ends_with("broke before its answer: connection closed"), "{reason}");
+    assert!(reason.ends_with("ended before the answer: connection closed"), "{reason}");
     assert_eq!(delivery(&gateway).await["state"], "done");
 }
 
@@ -177,7 +177,7 @@ async fn endpoints_that_send_interim_answers_for_ever_hold_up_nobody() {
     let flooded = delivery_to(&gateway.event("evt_0").await, "flood-0");
     assert_eq!(flooded["state"], "pending");
     let reason = reasons(&flooded["attempts"])[0].clone();
-    assert!(reason.ends_with("more than 256 KiB came and no answer"), "{reason}");
+    assert!(reason.ends_with("the peer sent more than 256 KiB and no answer"), "{reason}");
 }
 
 #[tokio::test]

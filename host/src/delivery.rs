@@ -201,7 +201,7 @@ impl Delivery {
                 (seen, endpoint.retry.clone())
             }
             None => {
-                let reason = format!("endpoint {} is no longer configured", work.endpoint);
+                let reason = format!("the configuration no longer has endpoint {}", work.endpoint);
                 let seen = Seen::unsent("removed", Outcome::transient(reason));
                 (seen, RetryPolicy::deliveries())
             }
@@ -331,12 +331,12 @@ impl Delivery {
             Verdict::RetryAt(due) if seen.case == "refused" => {
                 warn!(delivery.id = %id, event.id = %event, endpoint.name = %endpoint,
                     delivery.attempt = attempt, %due, left_out,
-                    "endpoint may not be reached, deliveries are held: {reason}");
+                    "the gateway holds the deliveries to this endpoint: {reason}");
             }
             Verdict::RetryAt(due) => {
                 info!(delivery.id = %id, event.id = %event, endpoint.name = %endpoint,
                     delivery.attempt = attempt, %due, left_out,
-                    "attempt failed, another will follow: {reason}");
+                    "attempt failed, and the gateway will retry: {reason}");
             }
             Verdict::Dead | Verdict::Done => {
                 warn!(delivery.id = %id, event.id = %event, endpoint.name = %endpoint,
@@ -359,9 +359,9 @@ fn event_of(work: &DeliveryWork) -> Id {
 fn answered(answer: Answer) -> Seen {
     let outcome = match answer.status {
         200..=299 => Outcome::Success,
-        410 => Outcome::permanent("answered 410: the endpoint wants no more"),
+        410 => Outcome::permanent("the endpoint answered 410 Gone"),
         status => Outcome::Transient {
-            reason: format!("answered {status}"),
+            reason: format!("the endpoint answered {status}"),
             retry_after_ms: answer.retry_after.map(milliseconds),
         },
     };

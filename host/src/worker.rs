@@ -116,11 +116,11 @@ impl<W: Work> Pieces<W> {
         let (task, would) = match self.panicked.get(&id) {
             None => (self.in_flight.spawn(work.perform(item)), Panicked::Performing(String::new())),
             Some(Panicked::Performing(words)) => {
-                let reason = format!("the host panicked: {words}");
+                let reason = format!("the gateway panicked: {words}");
                 (self.in_flight.spawn(work.crash(item, reason)), Panicked::Crashing)
             }
             Some(Panicked::Crashing) => {
-                error!(%id, "the host can't even commit that it panicked: set aside until a restart");
+                error!(%id, "the gateway panicked twice and skips this work until a restart");
                 return self.aside.push(item);
             }
         };
@@ -144,7 +144,7 @@ impl<W: Work> Pieces<W> {
         // Nobody aborts a task but the end of the runtime.
         let Ok(panic) = error.try_into_panic() else { return Ok(()) };
         let words = words(&*panic);
-        error!(%id, "the host panicked: {words}");
+        error!(%id, "the gateway panicked: {words}");
         let panicked = match would {
             Panicked::Performing(_) => Panicked::Performing(words),
             Panicked::Crashing => Panicked::Crashing,
@@ -158,7 +158,7 @@ impl<W: Work> Pieces<W> {
 pub(crate) fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without words").to_owned()
+    text.unwrap_or("a panic without a message").to_owned()
 }
 
 /// An outage ends no worker: `ready` resolves at its end.

@@ -174,8 +174,8 @@ impl Breakers {
             let (what, whose) = self.words();
             warn!(
                 plugin.digest = breaker.digest,
-                "{whose} {name} broke again and again: its {what} \
-                are paused for {} s, then tried one at a time until one returns",
+                "{whose} {name} failed again and again: the gateway pauses its {what} for {} s, \
+                then tries one at a time until one returns",
                 pause.as_secs()
             );
             self.metrics.set_paused(self.kind, name, true);
@@ -195,7 +195,7 @@ impl Breakers {
 
     fn close(&self, name: &Name) {
         let (what, whose) = self.words();
-        info!("{whose} {name} works again: its {what} go on");
+        info!("{whose} {name} works again: the gateway resumes its {what}");
         self.metrics.set_paused(self.kind, name, false);
     }
 

@@ -73,8 +73,8 @@ impl Wishes {
         let bytes = self.emissions.iter().map(Emission::bytes).sum();
         let left = mine.after(count, bytes).ok_or_else(|| {
             format!(
-                "the run emits {count} events of {bytes} bytes together, and {} events of {} bytes \
-                 are left to it of what may come of one receipt (limits.emitted_events = {}, \
+                "the run emits {count} events of {bytes} bytes together, but its share of the \
+                 receipt's allowance is {} events of {} bytes (limits.emitted_events = {}, \
                  limits.emitted_bytes = {})",
                 mine.events, mine.bytes, whole.events, whole.bytes
             )

@@ -116,7 +116,8 @@ impl Dispatch {
 
     async fn parsed(&self, rules: &Rules, receipt: &Receipt) -> Ended<'_, Vec<Event>> {
         let Some((plugin_name, settings)) = rules.sources.get(&receipt.source) else {
-            return self.missing(format!("source {} is no longer configured", receipt.source));
+            let reason = format!("the configuration no longer has source {}", receipt.source);
+            return self.missing(reason);
         };
         if let Some(reason) = rules.stopped_sources.get(&receipt.source) {
             return self.missing(format!("source {} is stopped: {reason}", receipt.source));

@@ -14,7 +14,7 @@ use crate::plugin::Compiler;
 use crate::store::{self, NewReceipt, Page};
 use crate::worker::Work;
 
-const WORDS: &str = "the host panicked: index out of bounds";
+const WORDS: &str = "the gateway panicked: index out of bounds";
 
 struct Bench {
     dispatch: Arc<Dispatch>,

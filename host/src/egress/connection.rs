@@ -71,7 +71,7 @@ impl Connection {
             Host::Ipv4(_) | Host::Ipv6(_) => origin.address().map(ServerName::from),
         };
         let Some(name) = name else {
-            let reason = "no certificate can be made out to its name".to_owned();
+            let reason = "a certificate can't name this host".to_owned();
             return Err(EgressError::Tls { peer, reason });
         };
         match TlsConnector::from(Arc::clone(tls)).connect(name, stream).await {

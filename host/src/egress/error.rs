@@ -22,10 +22,10 @@ pub enum EgressError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The configuration asks for a header that HTTP does not know. Holds its name.
-    #[error("`{0}` can't be sent as a header")]
+    #[error("the name or value of the header `{0}` is not valid in HTTP")]
     InvalidHeader(String),
     /// The URL can't stand in a request.
-    #[error("path of the URL can't be sent to `{0}`")]
+    #[error("the path of the URL for `{0}` is not valid in HTTP")]
     InvalidPath(Origin),
     /// The name stands for nothing.
     #[error("failed to resolve `{host}`: {reason}")]
@@ -44,7 +44,7 @@ pub enum EgressError {
         reason: String,
     },
     /// Its certificate is not good, or it does not speak TLS as we do.
-    #[error("failed to agree with {peer} on TLS: {reason}")]
+    #[error("failed to negotiate TLS with {peer}: {reason}")]
     Tls {
         /// Who.
         peer: Peer,
@@ -60,7 +60,7 @@ pub enum EgressError {
         after: Duration,
     },
     /// Connected, but no answer came that HTTP knows.
-    #[error("connection to {peer} broke before its answer: {reason}")]
+    #[error("connection to {peer} ended before the answer: {reason}")]
     Broken {
         /// Who.
         peer: Peer,
@@ -68,7 +68,7 @@ pub enum EgressError {
         reason: String,
     },
     /// From [`super::Egress::fetch`] only: an answer that nobody wants to hold.
-    #[error("answer of {peer} is larger than {bytes_max} bytes")]
+    #[error("the answer of {peer} is larger than {bytes_max} bytes")]
     TooLarge {
         /// Who.
         peer: Peer,
@@ -104,7 +104,7 @@ pub(super) fn io_reason(error: &io::Error) -> String {
         Kind::ConnectionAborted | Kind::BrokenPipe | Kind::UnexpectedEof => "connection closed",
         Kind::TimedOut => "no answer",
         Kind::HostUnreachable => "no route to the host",
-        Kind::NetworkUnreachable => "no route to its network",
+        Kind::NetworkUnreachable => "no route to the network",
         _ => return innermost(error),
     };
     plain.to_owned()
@@ -119,20 +119,20 @@ pub(super) fn tls_reason(error: &io::Error) -> String {
         None => return io_reason(error),
         Some(Tls::InvalidCertificate(certificate)) => match certificate {
             Certificate::Expired | Certificate::ExpiredContext { .. } => {
-                "its certificate has expired"
+                "the certificate has expired"
             }
             Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
-                "its certificate is not valid yet"
+                "the certificate is not valid yet"
             }
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
-                "its certificate is for another name"
+                "the certificate is for another name"
             }
-            Certificate::UnknownIssuer => "this system does not know the issuer of its certificate",
-            Certificate::Revoked => "its certificate was revoked",
-            other => return format!("its certificate is not valid: {other}"),
+            Certificate::UnknownIssuer => "this system does not know the issuer of the certificate",
+            Certificate::Revoked => "the issuer has revoked the certificate",
+            other => return format!("the certificate is not valid: {other}"),
         },
-        Some(Tls::InvalidMessage(_)) => "it does not speak TLS",
-        Some(Tls::AlertReceived(alert)) => return format!("it refused with {alert:?}"),
+        Some(Tls::InvalidMessage(_)) => "the peer does not speak TLS",
+        Some(Tls::AlertReceived(alert)) => return format!("the peer sent the alert {alert:?}"),
         Some(other) => return other.to_string(),
     };
     plain.to_owned()
@@ -145,9 +145,9 @@ pub(super) fn http_reason(error: &hyper::Error) -> String {
     } else if let Some(error) = cause::<io::Error>(error) {
         io_reason(error)
     } else if error.is_parse_too_large() {
-        "the head of its answer is too large".to_owned()
+        "the head of the answer is too large".to_owned()
     } else if error.is_parse() {
-        "what it sent is no answer of HTTP/1.1".to_owned()
+        "the answer is not HTTP/1.1".to_owned()
     } else if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         "connection closed".to_owned()
     } else {
@@ -186,12 +186,12 @@ mod tests {
                 rustls::Error::InvalidCertificate(error),
             ))
         };
-        assert_eq!(reason(CertificateError::Expired), "its certificate has expired");
+        assert_eq!(reason(CertificateError::Expired), "the certificate has expired");
         assert_eq!(
             reason(CertificateError::NotValidForName),
-            "its certificate is for another name"
+            "the certificate is for another name"
         );
-        let unknown = "this system does not know the issuer of its certificate";
+        let unknown = "this system does not know the issuer of the certificate";
         assert_eq!(reason(CertificateError::UnknownIssuer), unknown);
     }
 
@@ -199,6 +199,6 @@ mod tests {
     fn what_the_system_says_is_said_plainly() {
         let reason = |kind: io::ErrorKind| io_reason(&kind.into());
         assert_eq!(reason(io::ErrorKind::ConnectionRefused), "connection refused");
-        assert_eq!(reason(io::ErrorKind::NetworkUnreachable), "no route to its network");
+        assert_eq!(reason(io::ErrorKind::NetworkUnreachable), "no route to the network");
     }
 }

@@ -14,10 +14,10 @@ use super::address::special;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Only `http` and `https` go out.
-    #[error("`{0}` is not a scheme to deliver with")]
+    #[error("the scheme `{0}` is not http or https")]
     Scheme(String),
     /// Nowhere to connect to.
-    #[error("URL has no host")]
+    #[error("the URL has no host")]
     NoHost,
     /// The host stands for this address, and for none that may be used.
     #[error("{} a {class} address that [egress] does not allow", stands_for(host, *address))]

@@ -18,7 +18,7 @@ pub(super) const HEAD_BYTES_MAX: usize = 256 * 1024;
 
 /// The other side sent and sent, and no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("more than {} KiB came and no answer", HEAD_BYTES_MAX / 1024)]
+#[error("the peer sent more than {} KiB and no answer", HEAD_BYTES_MAX / 1024)]
 pub(super) struct TooMuch;
 
 /// What may still come. Clones are the same.

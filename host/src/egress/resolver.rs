@@ -67,7 +67,7 @@ pub enum NameError {
     #[error("no name server answered in time")]
     TimedOut,
     /// Other names took all look-ups.
-    #[error("too many other names are being looked up")]
+    #[error("too many look-ups of other names are in progress")]
     Busy,
 }
 

@@ -202,10 +202,10 @@ async fn who_does_not_listen_or_speak_is_told_apart() {
     let port = url.port().unwrap();
     let said = |reason: &str| format!("failed to connect to `127.0.0.1:{port}`: {reason}");
     assert_eq!(connect.to_string(), said("connection refused"));
-    let said = |what: &str, reason: &str| format!("{what} `127.0.0.1:{port}` {reason}");
-    let expected = said("failed to agree with", "on TLS: it does not speak TLS");
+    let peer = format!("`127.0.0.1:{port}`");
+    let expected = format!("failed to negotiate TLS with {peer}: the peer does not speak TLS");
     assert_eq!(tls.to_string(), expected);
-    let expected = said("connection to", "broke before its answer: connection");
+    let expected = format!("connection to {peer} ended before the answer: connection");
     assert!(broken.to_string().starts_with(&expected), "{broken}");
     let unresolvable = unresolvable.to_string();
     let expected = "failed to resolve `nobody.invalid`: ";
@@ -226,7 +226,7 @@ async fn who_sends_interim_answers_for_ever_is_a_broken_connection() {
 
         let error = answer.unwrap_err();
         assert_eq!(error.label(), "broken");
-        let expected = "broke before its answer: more than 256 KiB came and no answer";
+        let expected = "ended before the answer: the peer sent more than 256 KiB and no answer";
         assert!(error.to_string().ends_with(expected), "{error}");
     }
 }
@@ -332,7 +332,7 @@ async fn a_header_that_http_does_not_know_is_named() {
     let url = "http://example.com/".parse().unwrap();
     let headers = [("x-team", "a\nb".to_owned())];
     let error = egress(&[]).post(&url, &headers, Bytes::new(), PATIENCE).await.unwrap_err();
-    assert_eq!(error.to_string(), "`x-team` can't be sent as a header");
+    assert_eq!(error.to_string(), "the name or value of the header `x-team` is not valid in HTTP");
 }
 
 #[test]

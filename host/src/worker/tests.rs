@@ -153,7 +153,7 @@ async fn a_panic_is_a_crash_of_its_own_piece_and_all_others_are_done() {
     assert!(ended.is_ok(), "{ended:?}");
     let mut done = ledger.done.lock().unwrap().clone();
     done.sort();
-    let odd = |position| (position, format!("the host panicked: {position} is odd"));
+    let odd = |position| (position, format!("the gateway panicked: {position} is odd"));
     let well = |position| (position, "well".to_owned());
     assert_eq!(done, [odd(1), well(2), odd(3), well(4), well(6), odd(7)]);
     assert_eq!(ledger.performed.load(Ordering::Relaxed), 7, "each is performed once");
