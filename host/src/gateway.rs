@@ -3,10 +3,10 @@
 //! Wiring only: it starts the parts, hands each its own configuration, and waits for them. No task
 //! hands data to another except through the store, so there is no order in which they must stop.
 
+mod admission;
 mod fitting;
 mod live;
 mod loading;
-mod settings;
 mod sweeping;
 mod unquoted;
 
@@ -40,9 +40,9 @@ use crate::secrets::Redaction;
 use crate::store::{self, Retention, Store};
 use crate::worker::work;
 
+pub(crate) use admission::Admission;
 pub(crate) use fitting::misfits;
 use live::Live;
-pub(crate) use settings::Settings;
 use sweeping::Sweeping;
 
 /// Connections to the admin port at a time; half of them for those who look whether it is well.

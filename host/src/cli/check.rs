@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use crate::config::{Config, Verify};
 use crate::egress;
-use crate::gateway::{Settings, misfits};
+use crate::gateway::{Admission, misfits};
 use crate::ids::Name;
 use crate::plugin::{About, Folder, Host, Plugin, Registry, Reloaded};
 
@@ -66,7 +66,7 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
 async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Result<usize> {
     say!("\nplugins in {}", config.plugins.display())?;
     let mut wrong = 0;
-    let mut settings = Settings::default();
+    let mut admission = Admission::default();
     let scanned = Folder::new(config.plugins.clone()).rescan(host);
     let scanned =
         scanned.with_context(|| format!("failed to look into {}", config.plugins.display()))?;
@@ -74,7 +74,7 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
         match change {
             Reloaded::Loaded(plugin) => {
                 registry.insert(&plugin);
-                let refusals = settings.refusals(host, config, &plugin).await;
+                let refusals = admission.refusals(host, config, &plugin).await;
                 let mut found: Vec<_> = refusals.into_values().collect();
                 if found.is_empty() {
                     let about = About::of_path(&config.plugins.join(format!("{name}.wasm")));

@@ -4,6 +4,7 @@
 //! plugins' files. What is bad changes nothing and says why; what is good is swapped in whole, and
 //! work in flight finishes with what it began with. Never waits for a compiler.
 
+mod missing;
 mod plugins;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,15 +20,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::admission::{Admission, Refusals};
 use super::loading::Loading;
-use super::settings::{Place, Refusals, Settings};
 use super::{Parts, misfits};
-use crate::admin::{Ask, ConfigRow, PluginRow, Ready, ReloadRow, Report};
+use crate::admin::{Ask, ConfigRow, PluginRow, ReloadRow, Report};
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::dispatch::{Dispatch, Rules};
 use crate::egress;
-use crate::ids::Name;
 use crate::ingest;
 use crate::metrics::Metrics;
 use crate::plugin::{self, About, Plugin, Registry, Wish};
@@ -50,13 +50,9 @@ pub(super) struct Live {
     complaint: Option<String>,
     folder_complaint: Option<String>,
     loading: Loading,
-    settings: Settings,
-    /// The sources and handlers that their plugin refuses to work for.
-    stopped: Refusals,
+    admission: Admission,
     /// The files that are not what runs, by stem, and why.
     refused: BTreeMap<String, String>,
-    /// Of these, those that may do with another configuration.
-    not_admitted: BTreeSet<String>,
     watch: Watch,
     asks: Vec<Waiting>,
     reopening: JoinSet<Result<(), store::Error>>,
@@ -91,10 +87,8 @@ impl Live {
         let mut live = Self {
             path: path.to_owned(),
             loading: Loading::new(parts.host.clone(), config.plugins.clone()),
-            settings: Settings::default(),
-            stopped: Refusals::new(),
+            admission: Admission::default(),
             refused: BTreeMap::new(),
-            not_admitted: BTreeSet::new(),
             config: Arc::new(config),
             complaint: None,
             folder_complaint: None,
@@ -127,35 +121,6 @@ impl Live {
         live.note_loaded();
         live.warn_of_missing();
         Ok(live)
-    }
-
-    /// Says which sources have no provider that works for them, and why nothing can be stored.
-    pub(super) fn ready(&self) -> Ready {
-        let (sources, registry) = (self.sources.clone(), self.registry.clone());
-        let (store, rows) = (self.store.clone(), self.rows.clone());
-        Ready(Arc::new(move || {
-            let (sources, rows) = (sources.load(), rows.load());
-            let missing = sources.iter().filter_map(|(name, source)| {
-                let plugin = &source.plugin;
-                if let Some(reason) = &source.stopped {
-                    return Some(format!("source {name}: {reason}"));
-                }
-                if registry.get(plugin).is_some_and(|it| it.provider().is_some()) {
-                    return None;
-                }
-                let row = rows.iter().find(|row| row.name == plugin.as_str());
-                let why = match row {
-                    Some(PluginRow { loading: true, .. }) => {
-                        " yet: it is being compiled".to_owned()
-                    }
-                    Some(PluginRow { refused: Some(reason), .. }) => format!(": {reason}"),
-                    _ => String::new(),
-                };
-                Some(format!("source {name}: plugin {plugin} is not loaded{why}"))
-            });
-            let trouble = store.trouble().map(|error| chain(&error));
-            missing.chain(trouble).collect()
-        }))
     }
 
     /// Resolves once every file that was there at the start is loaded or refused: until then an
@@ -219,7 +184,7 @@ impl Live {
     async fn reload(&mut self, asked: bool) -> ConfigRow {
         // The configuration first: it may say how a new plugin is set up.
         let (row, mut again) = self.reload_config().await;
-        if self.settings.take_unsure() {
+        if self.admission.take_unsure() {
             again.extend(self.ask_again().await);
         }
         self.loading.look(Wish { failed: asked, again });
@@ -259,14 +224,13 @@ impl Live {
                 self.complaint = None;
                 config.warnings.iter().for_each(|warning| warn!("{warning}"));
                 self.config = Arc::new(config);
-                self.stopped = stopped;
+                let again = self.admission.applied(stopped);
                 self.apply();
                 self.warn_of_missing();
                 let all = self.registry.list();
                 self.tell_misfits(all);
                 self.follow();
                 info!(path = %self.path.display(), "applied the changed configuration");
-                let again = std::mem::take(&mut self.not_admitted);
                 (ConfigRow { outcome: "applied", reason: None }, again)
             }
             Err(error) => {
@@ -291,16 +255,9 @@ impl Live {
         if loaded.fingerprint == self.config.fingerprint {
             return Ok(None);
         }
-        let mut stopped = Refusals::new();
-        for plugin in self.registry.list().iter() {
-            let refusals = self.settings.refusals(&self.host, &loaded, plugin).await;
-            for (place, reason) in refusals {
-                if !self.stopped.contains_key(&place) {
-                    return Err(anyhow!("{reason}"));
-                }
-                stopped.insert(place, reason);
-            }
-        }
+        let plugins = self.registry.list();
+        let stopped = self.admission.of_config(&self.host, &loaded, &plugins).await;
+        let stopped = stopped.map_err(|reason| anyhow!("{reason}"))?;
         let fixed = loaded.needs_restart(&self.config);
         if !fixed.is_empty() {
             warn!("restart the gateway to apply the new value of {}", fixed.join(", "));
@@ -326,13 +283,7 @@ impl Live {
             .iter()
             .map(|(name, source)| (name.clone(), (source.plugin.clone(), source.settings.clone())));
         let subscriptions = config.endpoints.iter();
-        let (mut stopped_sources, mut stopped_handlers) = (BTreeMap::new(), BTreeMap::new());
-        for (place, reason) in &self.stopped {
-            match place {
-                Place::Source(name) => stopped_sources.insert(name.clone(), reason.clone()),
-                Place::Handler(name) => stopped_handlers.insert(name.clone(), reason.clone()),
-            };
-        }
+        let (stopped_sources, stopped_handlers) = self.admission.stopped();
         let mut sources = config.sources.clone();
         for (name, reason) in &stopped_sources {
             if let Some(source) = sources.get_mut(name) {
@@ -370,21 +321,6 @@ impl Live {
         });
     }
 
-    /// Says which names of the configuration have no plugin yet: they may be dropped in later.
-    fn warn_of_missing(&self) {
-        for (name, source) in &self.config.sources {
-            let plugin = self.registry.get(&source.plugin);
-            if plugin.is_none_or(|plugin| plugin.provider().is_none()) {
-                warn!(source.name = %name, "no provider plugin {} is loaded: answering 503", source.plugin);
-            }
-        }
-        for name in self.config.handlers.keys() {
-            if self.registry.get(name).is_none_or(|plugin| plugin.handler().is_none()) {
-                warn!(handler = %name, "no handler plugin {name} is loaded");
-            }
-        }
-    }
-
     fn follow(&mut self) {
         let files = self.config.secret_files.iter().map(PathBuf::as_path);
         let files = files.chain([self.path.as_path()]);
@@ -407,14 +343,6 @@ fn chain(error: &dyn std::error::Error) -> String {
         let cause = cause.to_string();
         if text.contains(&cause) { text } else { format!("{text}: {cause}") }
     })
-}
-
-/// The plugin that works for a source or as a handler.
-fn plugin_of<'a>(config: &'a Config, place: &'a Place) -> Option<&'a Name> {
-    match place {
-        Place::Source(name) => config.sources.get(name).map(|source| &source.plugin),
-        Place::Handler(name) => Some(name),
-    }
 }
 
 async fn until(time: Option<Instant>) {

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 
 use super::super::loading::News;
-use super::super::settings::Place;
-use super::{Live, chain, plugin_of};
+use super::{Live, chain};
 use crate::admin::{PluginRow, ReloadRow};
 use crate::ids::Name;
 use crate::metrics;
@@ -58,26 +57,21 @@ impl Live {
 
     /// Lets a plugin run, unless it refuses settings with which the one before it works.
     async fn admit(&mut self, stem: String, plugin: &Arc<Plugin>) -> ReloadRow {
-        let refusals = self.settings.refusals(&self.host, &self.config, plugin).await;
-        let breaks = |(place, _): &(&Place, &String)| !self.stopped.contains_key(place);
-        if let (Some(_), Some((_, reason))) =
-            (self.registry.get(plugin.name()), refusals.iter().find(breaks))
-        {
-            self.not_admitted.insert(stem.clone());
-            return self.keep(stem, reason.clone());
-        }
-        self.not_admitted.remove(&stem);
+        let is_first = self.registry.get(plugin.name()).is_none();
+        let admitted = self.admission.admit(&self.host, &self.config, &stem, plugin, is_first);
+        let refusals = match admitted.await {
+            Ok(refusals) => refusals,
+            Err(reason) => return self.keep(stem, reason),
+        };
         self.refused.remove(&stem);
         info!(plugin = stem, digest = %plugin.digest(), "loaded a plugin");
         let reasons: Vec<_> = refusals.values().cloned().collect();
         for (place, reason) in &refusals {
             error!(plugin = stem, "{place} is stopped: {reason}");
         }
-        self.stopped.retain(|place, _| plugin_of(&self.config, place) != Some(plugin.name()));
-        self.stopped.extend(refusals);
         self.apply();
         self.registry.insert(plugin);
-        self.settings.forget(&self.registry);
+        self.admission.forget(&self.registry);
         self.reopen(plugin);
         self.metrics.reload(plugin.name(), metrics::Reloaded::Swapped);
         let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
@@ -87,22 +81,18 @@ impl Live {
     /// Asks once more where a plugin could not say whether it can work with its settings, and gives
     /// the files that may load now.
     pub(super) async fn ask_again(&mut self) -> BTreeSet<String> {
-        let mut still = BTreeMap::new();
-        for plugin in self.registry.list().iter() {
-            still.extend(self.settings.refusals(&self.host, &self.config, plugin).await);
-        }
-        self.stopped.retain(|place, _| still.contains_key(place));
+        let plugins = self.registry.list();
+        let again = self.admission.ask_again(&self.host, &self.config, &plugins).await;
         self.apply();
-        std::mem::take(&mut self.not_admitted)
+        again
     }
 
     fn remove(&mut self, stem: String) -> ReloadRow {
         self.refused.remove(&stem);
-        self.not_admitted.remove(&stem);
+        self.admission.removed(&self.config, &stem);
         warn!(plugin = stem, "a plugin's file is gone: it is no longer run");
         if let Ok(name) = stem.parse::<Name>() {
             self.registry.remove(&name);
-            self.stopped.retain(|place, _| plugin_of(&self.config, place) != Some(&name));
             self.apply();
             self.metrics.reload(&name, metrics::Reloaded::Removed);
         }
@@ -163,9 +153,7 @@ impl Live {
         let mut rows: BTreeMap<String, PluginRow> = BTreeMap::new();
         for plugin in self.registry.list().iter() {
             let mut row = PluginRow::new(plugin);
-            let of_it = |place: &Place| plugin_of(&self.config, place) == Some(plugin.name());
-            let stopped = self.stopped.iter().filter(|(place, _)| of_it(place));
-            row.stopped = stopped.map(|(_, reason)| reason.clone()).collect();
+            row.stopped = self.admission.stopped_of(&self.config, plugin.name());
             rows.insert(row.name.clone(), row);
         }
         for stem in self.refused.keys().map(String::as_str).chain(loading.iter().copied()) {

@@ -1,8 +1,10 @@
-//! Whether plugins can work with what the operator wrote for them.
+//! Whether plugins can work with what the operator wrote for them, and what is stopped because one
+//! can't.
 //!
-//! Asked once for each plugin and settings, since the answer must not change. What is refused stops
-//! the source or the handler that it was written for and nothing else; who stops it is not known
-//! here.
+//! A plugin is asked once for each of its settings, since the answer must not change. What it
+//! refuses stops the source or the handler that it was written for and nothing else; and it may
+//! stop nothing that works: then the plugin, or the configuration, is not admitted. Decides only:
+//! what runs, and by which configuration, is swapped elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -40,21 +42,38 @@ impl fmt::Display for Place {
     }
 }
 
+impl Place {
+    /// The plugin that works for it.
+    fn plugin<'a>(&'a self, config: &'a Config) -> Option<&'a Name> {
+        match self {
+            Self::Source(name) => config.sources.get(name).map(|source| &source.plugin),
+            Self::Handler(name) => Some(name),
+        }
+    }
+}
+
 /// The places that a plugin refuses to work for, and why.
 pub(crate) type Refusals = BTreeMap<Place, String>;
 
 /// A plugin's digest, what it is called as, and the settings.
 type Question = (String, bool, Arc<str>);
 
-/// Asks plugins, and remembers what they said.
+/// Names, and for each the reason.
+type Reasons = BTreeMap<Name, String>;
+
+/// Asks plugins, remembers what they said, and keeps what follows from it.
 #[derive(Debug, Default)]
-pub(crate) struct Settings {
+pub(crate) struct Admission {
     known: BTreeMap<Question, Result<(), String>>,
     /// Whether a plugin could not say, because it was given no time or no thread.
     is_unsure: bool,
+    /// The sources and handlers that their plugin refuses to work for.
+    stopped: Refusals,
+    /// The files that are not admitted, by stem: they may be with another configuration.
+    not_admitted: BTreeSet<String>,
 }
 
-impl Settings {
+impl Admission {
     /// What a plugin has against the configuration.
     pub(crate) async fn refusals(
         &mut self,
@@ -117,13 +136,107 @@ impl Settings {
         answer.map_err(|reason| format!("plugin {name} refuses the config of {place}: {reason}"))
     }
 
+    /// What is stopped with another configuration, of what is stopped now; the first reason why it
+    /// can't be applied, if one of these plugins refuses it for a place that works.
+    pub(super) async fn of_config(
+        &mut self,
+        host: &plugin::Host,
+        config: &Config,
+        plugins: &[Arc<Plugin>],
+    ) -> Result<Refusals, String> {
+        let mut stopped = Refusals::new();
+        for plugin in plugins {
+            for (place, reason) in self.refusals(host, config, plugin).await {
+                if !self.stopped.contains_key(&place) {
+                    return Err(reason);
+                }
+                stopped.insert(place, reason);
+            }
+        }
+        Ok(stopped)
+    }
+
+    /// Notes that a configuration is applied which stops these, and gives the files that may be
+    /// admitted now.
+    pub(super) fn applied(&mut self, stopped: Refusals) -> BTreeSet<String> {
+        self.stopped = stopped;
+        std::mem::take(&mut self.not_admitted)
+    }
+
+    /// Admits a plugin, and gives what it stops. One that is the first of its name may stop what it
+    /// refuses; any other only what is stopped already, or it is not admitted, for the reason that
+    /// is given.
+    pub(super) async fn admit(
+        &mut self,
+        host: &plugin::Host,
+        config: &Config,
+        stem: &str,
+        plugin: &Arc<Plugin>,
+        is_first: bool,
+    ) -> Result<Refusals, String> {
+        let refusals = self.refusals(host, config, plugin).await;
+        let breaks = refusals.iter().find(|(place, _)| !self.stopped.contains_key(*place));
+        if let Some((_, reason)) = breaks.filter(|_| !is_first) {
+            let reason = reason.clone();
+            self.not_admitted.insert(stem.to_owned());
+            return Err(reason);
+        }
+        self.not_admitted.remove(stem);
+        self.stopped.retain(|place, _| place.plugin(config) != Some(plugin.name()));
+        self.stopped.extend(refusals.clone());
+        Ok(refusals)
+    }
+
+    /// Notes that the file of this stem is gone, and its plugin with it: what the plugin refused is
+    /// not stopped any more.
+    pub(super) fn removed(&mut self, config: &Config, stem: &str) {
+        self.not_admitted.remove(stem);
+        self.stopped
+            .retain(|place, _| place.plugin(config).is_none_or(|plugin| plugin.as_str() != stem));
+    }
+
     /// Whether somebody should be asked again since this was last asked.
-    pub(crate) fn take_unsure(&mut self) -> bool {
+    pub(super) fn take_unsure(&mut self) -> bool {
         std::mem::take(&mut self.is_unsure)
     }
 
+    /// Asks once more where a plugin could not say whether it can work with its settings, and gives
+    /// the files that may be admitted now.
+    pub(super) async fn ask_again(
+        &mut self,
+        host: &plugin::Host,
+        config: &Config,
+        plugins: &[Arc<Plugin>],
+    ) -> BTreeSet<String> {
+        let mut still = Refusals::new();
+        for plugin in plugins {
+            still.extend(self.refusals(host, config, plugin).await);
+        }
+        self.stopped.retain(|place, _| still.contains_key(place));
+        std::mem::take(&mut self.not_admitted)
+    }
+
+    /// Why what this plugin should work for is stopped: a reason for each place.
+    pub(super) fn stopped_of(&self, config: &Config, plugin: &Name) -> Vec<String> {
+        let of_it = |place: &Place| place.plugin(config) == Some(plugin);
+        let stopped = self.stopped.iter().filter(|(place, _)| of_it(place));
+        stopped.map(|(_, reason)| reason.clone()).collect()
+    }
+
+    /// The sources that are stopped, and the handlers.
+    pub(super) fn stopped(&self) -> (Reasons, Reasons) {
+        let (mut sources, mut handlers) = (Reasons::new(), Reasons::new());
+        for (place, reason) in &self.stopped {
+            match place {
+                Place::Source(name) => sources.insert(name.clone(), reason.clone()),
+                Place::Handler(name) => handlers.insert(name.clone(), reason.clone()),
+            };
+        }
+        (sources, handlers)
+    }
+
     /// Forgets what other plugins said than those that are loaded.
-    pub(crate) fn forget(&mut self, registry: &Registry) {
+    pub(super) fn forget(&mut self, registry: &Registry) {
         let plugins = registry.list();
         let loaded: BTreeSet<&str> = plugins.iter().map(|plugin| plugin.digest()).collect();
         self.known.retain(|(digest, ..), _| loaded.contains(digest.as_str()));

@@ -1,0 +1,57 @@
+//! What is missing: sources and handlers without a plugin that works for them.
+//!
+//! Told to whoever asks whether the gateway is ready, and to the log. Changes nothing: what is
+//! missing may be dropped in later.
+
+use std::sync::Arc;
+
+use tracing::warn;
+
+use super::{Live, chain};
+use crate::admin::{PluginRow, Ready};
+
+impl Live {
+    /// Says which sources have no provider that works for them, and why nothing can be stored.
+    pub(in crate::gateway) fn ready(&self) -> Ready {
+        let (sources, registry) = (self.sources.clone(), self.registry.clone());
+        let (store, rows) = (self.store.clone(), self.rows.clone());
+        Ready(Arc::new(move || {
+            let (sources, rows) = (sources.load(), rows.load());
+            let missing = sources.iter().filter_map(|(name, source)| {
+                let plugin = &source.plugin;
+                if let Some(reason) = &source.stopped {
+                    return Some(format!("source {name}: {reason}"));
+                }
+                if registry.get(plugin).is_some_and(|it| it.provider().is_some()) {
+                    return None;
+                }
+                let row = rows.iter().find(|row| row.name == plugin.as_str());
+                let why = match row {
+                    Some(PluginRow { loading: true, .. }) => {
+                        " yet: it is being compiled".to_owned()
+                    }
+                    Some(PluginRow { refused: Some(reason), .. }) => format!(": {reason}"),
+                    _ => String::new(),
+                };
+                Some(format!("source {name}: plugin {plugin} is not loaded{why}"))
+            });
+            let trouble = store.trouble().map(|error| chain(&error));
+            missing.chain(trouble).collect()
+        }))
+    }
+
+    /// Says which names of the configuration have no plugin yet: they may be dropped in later.
+    pub(super) fn warn_of_missing(&self) {
+        for (name, source) in &self.config.sources {
+            let plugin = self.registry.get(&source.plugin);
+            if plugin.is_none_or(|plugin| plugin.provider().is_none()) {
+                warn!(source.name = %name, "no provider plugin {} is loaded: answering 503", source.plugin);
+            }
+        }
+        for name in self.config.handlers.keys() {
+            if self.registry.get(name).is_none_or(|plugin| plugin.handler().is_none()) {
+                warn!(handler = %name, "no handler plugin {name} is loaded");
+            }
+        }
+    }
+}
