@@ -34,7 +34,7 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// How log lines on standard error look; RUST_LOG says which.
+    /// The format of log lines on standard error; RUST_LOG selects the lines
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     log: LogFormat,
 }
@@ -49,12 +49,12 @@ enum LogFormat {
 enum Command {
     /// Run the gateway until SIGTERM or SIGINT
     Serve(ConfigFile),
-    /// Load the configuration and the plugins, say what would run, and exit
+    /// Check the configuration and the plugins, list what would run, and exit
     Check(ConfigFile),
     /// Build, inspect and test plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
-    /// List the providers whose plugins are there
+    /// List the installed provider plugins
     #[command(subcommand)]
     Provider(provider::Command),
     /// List, show and replay events of a running gateway
@@ -62,9 +62,9 @@ enum Command {
     Event(event::Command),
     /// Sign a payload as its provider would, and post it to a running gateway
     Send(send::Send),
-    /// Show the whole path on this machine, with real plugins and real signatures
+    /// Show the whole path of events on this machine, with real plugins and real signatures
     Demo(demo::Demo),
-    /// Compile a plugin file from standard input: what the gateway starts in a child process
+    /// Compile a plugin file from standard input; the gateway starts this in a child process
     #[command(hide = true)]
     CompilePlugin { out: PathBuf },
 }
@@ -127,7 +127,7 @@ fn usage(said: &clap::Error) -> ExitCode {
 /// Runs plugins without a gateway: nothing is kept. A file is decoded in a process of its own here
 /// too, since somebody else may have written it.
 fn offline_host() -> anyhow::Result<Host> {
-    let program = std::env::current_exe().context("failed to find this program's own file")?;
+    let program = std::env::current_exe().context("failed to find the file of this program")?;
     Ok(Host::new(plugins::Config::new(Compiler::Child(program), None))?)
 }
 

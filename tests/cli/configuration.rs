@@ -133,7 +133,7 @@ async fn check_finds_secrets_that_can_be_no_key_of_their_plugin() {
 
     let checked = folder.check().await;
 
-    checked.failed_with("things that are wrong: 3");
+    checked.failed_with("problems found: 3");
     let adyen = "adyen: WRONG: secret 2 of [sources.adyen] can't be a key for plugin adyen, which \
                  takes a secret key in hexadecimal";
     assert_eq!(checked.line("adyen: WRONG"), adyen);
@@ -159,7 +159,7 @@ async fn events_are_asked_for_without_the_secrets_of_the_gateway() {
             .await;
 
     listed.succeeded();
-    assert!(listed.out.starts_with("id "), "{}", listed.out);
+    assert!(listed.out.starts_with("HOOKGATE ID "), "{}", listed.out);
 }
 
 #[tokio::test]
@@ -173,5 +173,5 @@ async fn a_log_filter_that_is_none_is_refused() {
 
     assert_eq!(ran.status.code(), Some(1));
     let said = String::from_utf8_lossy(&ran.stderr);
-    assert!(said.contains("RUST_LOG is no filter: write a level"), "{said}");
+    assert!(said.contains("RUST_LOG is not a valid log filter: write a level"), "{said}");
 }

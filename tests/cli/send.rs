@@ -61,7 +61,8 @@ async fn send_has_samples_by_name() {
     again.succeeded();
     assert!(!again.out.contains("hookgate-duplicate"), "it is a new event: {}", again.out);
     any.succeeded();
-    unknown.failed_with("there is no file and no sample `payment_intent.fialed`; there are: ");
+    unknown
+        .failed_with("`payment_intent.fialed` is neither a file nor a sample; the samples are: ");
     assert!(unknown.err.contains("payment_intent.payment_failed"), "{}", unknown.err);
     let events = gateway.events("").await;
     let failed = events.iter().filter(|event| event["type"] == "payment.failed");
@@ -88,7 +89,7 @@ async fn a_sample_of_every_provider_is_a_new_event_each_time_or_is_said_to_be_no
         let (first, second) = (send(&[]).await, send(&[]).await);
 
         let is_known = second.succeeded().contains("hookgate-duplicate: true");
-        let is_said = first.out.contains("note: this sample's event ids can't be made new");
+        let is_said = first.out.contains("note: this sample can't get new event ids");
         assert_eq!(is_known, is_said, "{name}: {}", second.out);
         if name == "stripe" {
             send(&["--same"]).await.succeeded();
@@ -119,7 +120,7 @@ async fn a_header_that_a_file_needs_can_be_sent_with_it() {
     assert_eq!(sent.line("x-github-event"), "x-github-event: star");
     assert_eq!(gateway.events("").await[0]["type"], "github.star");
     assert_eq!(wrong.code, Some(2));
-    assert!(wrong.err.contains("it is not `name: value`"), "{}", wrong.err);
+    assert!(wrong.err.contains("the header must have the form `name: value`"), "{}", wrong.err);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::plugin::{About, Folder, Host, Plugin, Registry, Reloaded};
 
 pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
     let config = Config::load_and_try(path)?;
-    say!("{} is well-formed", path.display())?;
+    say!("the configuration {} is valid", path.display())?;
     for warning in &config.warnings {
         say!("WARNING {warning}")?;
     }
@@ -41,8 +41,11 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
     say!("\nendpoints")?;
     for (name, (patterns, endpoint)) in &config.endpoints {
         let patterns: Vec<_> = patterns.iter().map(ToString::to_string).collect();
-        let events =
-            if patterns.is_empty() { "what handlers send".to_owned() } else { patterns.join(", ") };
+        let events = if patterns.is_empty() {
+            "only deliveries from handlers".to_owned()
+        } else {
+            patterns.join(", ")
+        };
         say!("  {name}: {events} to {}", egress::shown(&endpoint.url))?;
     }
     say!("\nhandlers")?;
@@ -56,9 +59,9 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
         }
     }
     if wrong > 0 {
-        bail!("things that are wrong: {wrong}");
+        bail!("problems found: {wrong}");
     }
-    say!("\nall of it can run")?;
+    say!("\neverything can run")?;
     Ok(())
 }
 
@@ -68,8 +71,8 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
     let mut wrong = 0;
     let mut admission = Admission::default();
     let scanned = Folder::new(config.plugins.clone()).rescan(host);
-    let scanned =
-        scanned.with_context(|| format!("failed to look into {}", config.plugins.display()))?;
+    let scanned = scanned
+        .with_context(|| format!("failed to read the folder {}", config.plugins.display()))?;
     for (name, change) in scanned {
         match change {
             Reloaded::Loaded(plugin) => {
@@ -105,6 +108,6 @@ fn describe_handler(plugin: &Plugin, config: &Config) -> anyhow::Result<()> {
         grants.grant.endpoints.iter().map(Name::to_string).collect::<Vec<_>>().join(", ")
     });
     let granted = granted.filter(|names| !names.is_empty());
-    let may = granted.map_or("no grants".to_owned(), |names| format!("may reach {names}"));
-    say!("  {}: on {}, {may}", plugin.name(), types.join(", "))
+    let may = granted.map_or("has no grants".to_owned(), |names| format!("may send to {names}"));
+    say!("  {}: runs on {}, {may}", plugin.name(), types.join(", "))
 }

@@ -20,7 +20,7 @@ use story::Story;
 /// Where the plugins are.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    /// The folder of built plugins
+    /// The folder with the built plugins
     #[arg(long, value_name = "FOLDER", default_value = "target/plugins")]
     plugins: PathBuf,
 }
@@ -61,7 +61,7 @@ allow = ["127.0.0.0/8"]
 "#;
 
 pub(super) async fn demo(args: &Demo) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir().context("failed to make a temporary folder")?;
+    let folder = tempfile::tempdir().context("failed to create a temporary folder")?;
     copy_plugins(&args.plugins, &folder.path().join("plugins"))?;
     let subscriber = Subscriber::start().await?;
     let config = folder.path().join("hookgate.toml");
@@ -71,10 +71,10 @@ pub(super) async fn demo(args: &Demo) -> anyhow::Result<()> {
 
     let gateway = Gateway::start(&config, super::serve::seams()?).await?;
     // The plugins are compiled for the first time, and the story begins when all are.
-    gateway.reloads().reload().await.context("the gateway ended by itself")?;
+    gateway.reloads().reload().await.context("the gateway stopped by itself")?;
     say!("Hookgate {}, in {}", env!("CARGO_PKG_VERSION"), folder.path().display())?;
     say!("  payment gateways post to  http://{}/in/{{source}}", gateway.public_addr())?;
-    say!("  operators ask             http://{}/v1/events", gateway.admin_addr())?;
+    say!("  operators query           http://{}/v1/events", gateway.admin_addr())?;
     say!("  the endpoint `crm` is     {}", subscriber.url())?;
 
     let mut story = Story::new(&config, &gateway, &subscriber)?;
@@ -82,7 +82,7 @@ pub(super) async fn demo(args: &Demo) -> anyhow::Result<()> {
     let wrong = story.wrong();
 
     if wrong == 0 && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        say!("\nIt keeps serving until Ctrl-C. Try, in another terminal:")?;
+        say!("\nThe gateway runs until you press Ctrl-C. Try in another terminal:")?;
         let admin = format!("--admin http://{}", gateway.admin_addr());
         say!("  target/release/hookgate event list {admin}")?;
         say!("  target/release/hookgate event replay --type 'payment.*' {admin}")?;
@@ -98,13 +98,13 @@ pub(super) async fn demo(args: &Demo) -> anyhow::Result<()> {
     }
     subscriber.stop().await;
     if wrong > 0 {
-        bail!("{wrong} things went otherwise than told");
+        bail!("results that are not as expected: {wrong}");
     }
     Ok(())
 }
 
 fn copy_plugins(from: &Path, to: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir(to).context("failed to make the plugins folder")?;
+    std::fs::create_dir(to).context("failed to create the plugins folder")?;
     for name in PLUGINS {
         let file = format!("{name}.wasm");
         std::fs::copy(from.join(&file), to.join(&file)).with_context(|| {

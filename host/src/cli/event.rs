@@ -19,7 +19,7 @@ pub(super) enum Command {
     List {
         #[command(flatten)]
         filter: Filter,
-        /// How many
+        /// The number of events
         #[arg(long, default_value_t = 20)]
         limit: usize,
         #[command(flatten)]
@@ -28,19 +28,19 @@ pub(super) enum Command {
     /// Show one event with its receipt, runs, deliveries and attempts; or one receipt, run or
     /// delivery
     Show {
-        /// evt_..., rcp_..., run_... or dlv_...
+        /// The id: evt_..., rcp_..., run_... or dlv_...
         id: String,
         #[command(flatten)]
         at: At,
     },
-    /// Run or deliver again, oldest first: by id (evt_, rcp_, run_, dlv_), or everything that a
-    /// filter matches. What waits for another try is tried now; with --state, only what is in that
-    /// state
+    /// Parse, run or deliver again, oldest first: the work of the given ids, or of all events that
+    /// a filter matches. Work that waits for its next try is tried now
     Replay {
+        /// Ids: evt_..., rcp_..., run_... or dlv_...; without ids, a filter is needed
         ids: Vec<String>,
         #[command(flatten)]
         filter: Filter,
-        /// Go on where a replay by the same filter has stopped, as it said
+        /// Continue a replay by the same filter from the cursor that the replay printed
         #[arg(long)]
         cursor: Option<String>,
         #[command(flatten)]
@@ -62,20 +62,22 @@ pub(super) struct At {
 /// Which events.
 #[derive(Debug, Args)]
 pub(super) struct Filter {
+    /// Only events of this source
     #[arg(long)]
     source: Option<String>,
-    /// payment.failed, or payment.*
+    /// Only events of this type, such as payment.failed or payment.*
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
+    /// Only events about this subject, such as pi_123
     #[arg(long)]
     subject: Option<String>,
-    /// pending, done or dead
+    /// Only events in this state: pending, done or dead
     #[arg(long)]
     state: Option<String>,
-    /// Recorded at this time or later: 2026-11-22T03:00:00Z
+    /// Only events recorded at this time or later, such as 2026-11-22T03:00:00Z
     #[arg(long)]
     after: Option<Timestamp>,
-    /// Recorded before this time
+    /// Only events recorded before this time, such as 2026-11-23T03:00:00Z
     #[arg(long)]
     before: Option<Timestamp>,
 }
@@ -128,7 +130,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 return replay_matching(&url, &filter, cursor).await;
             }
             if cursor.is_some() || !filter.pairs().is_empty() {
-                return Err(anyhow!("name either ids or a filter"));
+                return Err(anyhow!(
+                    "give either ids or a filter, not both; `--cursor` needs a filter"
+                ));
             }
             let replayed = replay(&url, &json!({ "ids": ids })).await?;
             say!("{replayed:#}")
@@ -141,7 +145,13 @@ async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
     let filter: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let mut left = limit;
     let mut cursor = None;
-    say!("{:<22}  {:<24}  {:<7}  {:<28}  subject", "id", "recorded", "state", "type")?;
+    say!(
+        "{:<22}  {:<24}  {:<7}  {:<28}  SUBJECT",
+        "HOOKGATE ID",
+        "RECORDED (UTC)",
+        "STATE",
+        "EVENT TYPE"
+    )?;
     while left > 0 {
         url.query_pairs_mut().clear().extend_pairs(&filter);
         url.query_pairs_mut().append_pair("limit", &left.min(100).to_string());
@@ -189,8 +199,8 @@ async fn replay_matching(
             body["cursor"] = cursor.as_str().into();
         }
         let replayed = replay(url, &body).await.with_context(|| match &cursor {
-            Some(cursor) => format!("stopped; the same with `--cursor {cursor}` goes on"),
-            None => "stopped before anything was replayed".to_owned(),
+            Some(cursor) => format!("the replay stopped; continue it with `--cursor {cursor}`"),
+            None => "the replay stopped before it replayed anything".to_owned(),
         })?;
         for (name, count) in replayed.as_object().into_iter().flatten() {
             if let Some(count) = count.as_u64() {
@@ -198,7 +208,7 @@ async fn replay_matching(
             }
         }
         let Some(next) = replayed["next"].as_str() else { break };
-        note(format_args!("so far {}; going on with --cursor {next}", json!(total)));
+        note(format_args!("replayed so far: {}; continuing with `--cursor {next}`", json!(total)));
         cursor = Some(next.to_owned());
     }
     say!("{:#}", json!(total))

@@ -62,17 +62,17 @@ async fn answer(url: &Url, request: reqwest::RequestBuilder) -> anyhow::Result<A
     let shown = egress::shown(url);
     let asked = request.timeout(TIMEOUT).send().await.map_err(reqwest::Error::without_url);
     let answer =
-        asked.with_context(|| format!("failed to reach {shown}: does the gateway run?"))?;
+        asked.with_context(|| format!("failed to reach {shown}: is the gateway running there?"))?;
     let duplicate = answer.headers().contains_key("hookgate-duplicate");
     let status = answer.status().as_u16();
     let body = answer.text().await.map_err(reqwest::Error::without_url);
-    let body = body.with_context(|| format!("failed to read from {shown}"))?;
+    let body = body.with_context(|| format!("failed to read the answer of {shown}"))?;
     Ok(Answer { status, duplicate, body })
 }
 
 /// The JSON of a 2xx answer; the gateway's own words otherwise.
 pub(super) fn json(answer: &Answer) -> anyhow::Result<serde_json::Value> {
-    serde_json::from_str(ok(answer)?).context("the answer is not JSON")
+    serde_json::from_str(ok(answer)?).context("the answer of the gateway is not JSON")
 }
 
 /// The text of a 2xx answer, which may be nested deeper than [`json`] reads; the gateway's own
@@ -82,7 +82,7 @@ pub(super) fn ok(answer: &Answer) -> anyhow::Result<&str> {
         return Ok(&answer.body);
     }
     let refused: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
-    let error = refused["error"].as_str().unwrap_or("no reason given");
+    let error = refused["error"].as_str().unwrap_or("the answer gives no reason");
     Err(anyhow!("the gateway answered {}: {error}", answer.status))
 }
 

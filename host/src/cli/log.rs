@@ -62,8 +62,8 @@ pub(super) fn filter(default: &str) -> anyhow::Result<EnvFilter> {
     }
 }
 
-const FORM: &str = "RUST_LOG is no filter: write a level (error, warn, info, debug, trace), or \
-                    levels by module such as info,hookgate::delivery=debug";
+const FORM: &str = "RUST_LOG is not a valid log filter: write a level (error, warn, info, debug, \
+                    trace), or levels by module such as info,hookgate::delivery=debug";
 
 /// The same directives, with loud libraries held down. `EnvFilter` takes a misspelt level for the
 /// name of a module, and then shows nothing.

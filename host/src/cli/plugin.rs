@@ -17,29 +17,29 @@ use crate::regular_file;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Build a plugin crate to wasm, check it against the contract, and say what it is
+    /// Build plugin crates to WebAssembly, check the files against the contract, and describe them
     Build {
-        /// The crate's folder
+        /// The folder of a crate
         #[arg(value_name = "CRATE", required = true)]
         crates: Vec<PathBuf>,
-        /// Where the .wasm goes; it is named as the crate's folder
+        /// The folder for the .wasm file, which gets the name of the crate's folder
         #[arg(long, value_name = "FOLDER", default_value = "target/plugins")]
         out: PathBuf,
     },
-    /// Say what a plugin is, exports and imports
+    /// Show what a plugin is, and what it exports and imports
     Inspect {
         /// A .wasm file
         file: PathBuf,
     },
-    /// Run recorded requests through a provider's real claims, verification and parse
+    /// Verify and parse recorded requests with a provider plugin, as the gateway would
     Test {
         /// A .wasm file
         file: PathBuf,
         /// Files of recorded requests
         #[arg(required = true)]
         vectors: Vec<PathBuf>,
-        /// The settings that the plugin gets, as JSON, where a request has none recorded; if none
-        /// are given, those that the plugin's file brings for trying it
+        /// The plugin's settings as a JSON object, for recorded requests without settings; if left
+        /// out, the example settings in the plugin's file
         #[arg(long, value_parser = object)]
         settings: Option<Map<String, Value>>,
     },
@@ -71,7 +71,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             let brought = settings.is_none() && !about.example.is_empty();
             let settings = settings.unwrap_or(about.example);
             if brought {
-                say!("with its own settings {}", Value::Object(settings.clone()))?;
+                say!("with the example settings {}", Value::Object(settings.clone()))?;
             }
             vectors::run(&host, &plugin, &vectors, &settings).await
         }

@@ -15,15 +15,15 @@ use crate::plugin::{About, Host};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Say of each provider how it signs, what it is answered, and which samples it has
+    /// List each provider with its signature scheme, the answer that it gets, and its samples
     List {
-        /// The folder of plugins, if not that of a configuration
+        /// The folder with the plugins
         #[arg(long, value_name = "FOLDER", default_value = "target/plugins")]
         plugins: PathBuf,
-        /// The configuration whose plugins are meant
+        /// A configuration file, to list the plugins of its folder instead
         #[arg(long, value_name = "FILE", conflicts_with = "plugins")]
         config: Option<PathBuf>,
-        /// As a table
+        /// Print a Markdown table
         #[arg(long)]
         markdown: bool,
     },
@@ -44,7 +44,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
     };
     let listed = list(&super::offline_host()?, &folder)?;
     if listed.is_empty() {
-        bail!("no provider's plugin is in {}", folder.display());
+        bail!("there is no provider plugin in {}", folder.display());
     }
     if markdown {
         say!("{}", table(&listed).trim_end())
@@ -56,7 +56,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
 /// The providers of a folder, by name.
 fn list(host: &Host, folder: &Path) -> anyhow::Result<Vec<Listed>> {
     let entries = folder.read_dir();
-    let entries = entries.with_context(|| format!("failed to look into {}", folder.display()))?;
+    let entries =
+        entries.with_context(|| format!("failed to read the folder {}", folder.display()))?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
     paths.sort();
     let mut listed = Vec::new();
@@ -77,7 +78,7 @@ fn describe(provider: &Listed) -> anyhow::Result<()> {
         say!("  settings  {}", about.settings)?;
     }
     if !about.example.is_empty() {
-        say!("  such as   {}", Value::Object(about.example.clone()))?;
+        say!("  example   {}", Value::Object(about.example.clone()))?;
     }
     if !about.confirmed.is_empty() {
         say!("  confirmed {}", about.confirmed)?;
@@ -85,7 +86,7 @@ fn describe(provider: &Listed) -> anyhow::Result<()> {
     say!("  events    {}", info.types.join(", "))?;
     say!("  answer    {}", answer(info))?;
     if !info.handshakes.is_empty() {
-        say!("  asks by   {}", methods(info))?;
+        say!("  challenge {}", methods(info))?;
     }
     for place in &info.key_places {
         say!("  keys at   {}", place.url)?;
@@ -96,7 +97,7 @@ fn describe(provider: &Listed) -> anyhow::Result<()> {
 
 fn table(listed: &[Listed]) -> String {
     let mut table = String::from(
-        "| provider | a request is proven by | settings (`config`) | events | answer | asks by | \
+        "| provider | signature scheme | settings (`config`) | events | answer | challenge by | \
          confirmed by |\n|---|---|---|---|---|---|---|\n",
     );
     for Listed { name, info, about } in listed {

@@ -24,13 +24,13 @@ use crate::plugin::{About, Host, Plugin, Sample};
 pub(super) struct Send {
     /// The source, as the configuration names it
     source: Name,
-    /// A sample of the plugin's, by name, or a file whose bytes are the body; the first sample if
-    /// none
+    /// The name of a sample in the plugin's file, or a file with the body; the first sample if left
+    /// out
     payload: Option<String>,
-    /// Send a sample with the event ids that it was recorded with: the second time, they are known
+    /// Send a sample with its recorded event ids: the second time, it is a duplicate
     #[arg(long)]
     same: bool,
-    /// A header beside those of the sample, such as `x-github-event: push`
+    /// An additional header, such as `x-github-event: push`
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
     #[command(flatten)]
@@ -61,9 +61,7 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
         fresh::renew(&mut request, &ids, &given);
         signed = sign(&request).await?;
         if event_ids(&host, &plugin, settings, &signed).await? == ids && !ids.is_empty() {
-            say!(
-                "note: this sample's event ids can't be made new: the second time, they are known"
-            )?;
+            say!("note: this sample can't get new event ids: the second time, it is a duplicate")?;
         }
     }
 
@@ -84,7 +82,7 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     }
     say!("{}", answer.body.trim_end())?;
     if answer.status >= 300 {
-        bail!("the gateway did not accept it");
+        bail!("the gateway did not accept the request");
     }
     Ok(())
 }
@@ -135,11 +133,11 @@ fn payload(args: &Send, about: &About) -> anyhow::Result<Payload> {
     }
     let names: Vec<_> = about.samples.keys().map(String::as_str).collect();
     let Some(file) = args.payload.as_ref().map(Path::new) else {
-        bail!("plugin of source {} has no samples: name a file", args.source);
+        bail!("the plugin of source {} has no samples: give a file", args.source);
     };
     if !file.exists() && !names.is_empty() {
         let (file, names) = (file.display(), names.join(", "));
-        bail!("there is no file and no sample `{file}`; there are: {names}");
+        bail!("`{file}` is neither a file nor a sample; the samples are: {names}");
     }
     let body = std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))?;
     let (content_type, headers) = (Sample::content_type(file).to_owned(), BTreeMap::new());
@@ -148,7 +146,8 @@ fn payload(args: &Send, about: &About) -> anyhow::Result<Payload> {
 
 /// `name: value`, the name in lower case.
 fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("it is not `name: value`")?;
+    let (name, value) =
+        text.split_once(':').ok_or("the header must have the form `name: value`")?;
     let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
     HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
     HeaderValue::from_str(value).map_err(|error| error.to_string())?;

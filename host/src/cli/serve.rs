@@ -33,20 +33,20 @@ pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
 /// Has the gateway look at its files at each SIGHUP, as `POST /v1/reload` does.
 async fn reload_at(mut hangup: Signal, reloads: Reloads) {
     while hangup.recv().await.is_some() {
-        info!("SIGHUP: looking at the configuration and the plugins");
+        info!("received SIGHUP: reading the configuration and the plugins again");
         let Some(report) = reloads.reload().await else { return };
         // What changed or is wrong was told where it happened.
         info!(
             config = report.config.outcome,
             plugins = report.plugins.len(),
-            "looked at the files"
+            "read the configuration and the plugins again"
         );
     }
 }
 
 /// The world as it is: its clock, and this very program to compile plugins.
 pub(super) fn seams() -> anyhow::Result<Seams> {
-    let program = std::env::current_exe().context("failed to find this program's own file")?;
+    let program = std::env::current_exe().context("failed to find the file of this program")?;
     let compiler = Compiler::Child(program);
     let redaction = super::log::redaction().clone();
     Ok(Seams { clock: Clock::System, compiler, compiled: None, keys: None, redaction })
@@ -84,7 +84,7 @@ pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
         next().await;
         if stop.send(()).is_ok() {
             next().await;
-            warn!("told twice to stop: ending at once");
+            warn!("received a second signal to stop: exiting at once");
         }
         std::process::exit(1);
     });

@@ -19,19 +19,19 @@ const MARK: &str = "hookgate-puts-the-secret-here";
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum SignError {
     /// The plugin broke.
-    #[error("failed to ask plugin {0}: {1}")]
+    #[error("failed to call plugin {0}: {1}")]
     Call(String, CallError),
     /// The plugin can't sign this.
-    #[error("plugin {0} can not sign this payload: {1}")]
+    #[error("plugin {0} cannot sign this payload: {1}")]
     Plugin(String, String),
     /// What the plugin signed it does not read itself.
-    #[error("plugin {0} does not accept what it signed: {1}")]
+    #[error("plugin {0} rejects the request that it signed: {1}")]
     Unread(String, String),
     /// There is nothing that a secret could sign.
     #[error("none of the source's secrets can sign for plugin {0}: {1}")]
     NoSecret(String, signature::Error),
     /// A public key verifies; it can't sign.
-    #[error("plugin {0} is signed with a private key that only the provider has")]
+    #[error("the provider of plugin {0} signs with a private key that only the provider has")]
     NotSymmetric(String),
 }
 

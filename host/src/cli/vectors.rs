@@ -55,24 +55,28 @@ pub(super) async fn run(
         for vector in recorded.vectors {
             let seen = see(host, plugin, &vector, settings).await?;
             let (as_it_should, what) = match seen {
-                Seen::Refused(reason) => (!vector.valid, format!("refused: {reason}")),
+                Seen::Refused(reason) => (!vector.valid, format!("rejected: {reason}")),
                 Seen::Accepted(parsed) => (vector.valid, format!("accepted, {parsed}")),
                 Seen::Misanswered(how) => (false, format!("accepted, but {how}")),
-                Seen::Broken(error) => (false, format!("the plugin broke: {error}")),
+                Seen::Broken(error) => (false, format!("the call of the plugin failed: {error}")),
             };
             if as_it_should {
                 passed += 1;
                 say!("ok    {}: {what}", vector.name)?;
             } else {
                 failed += 1;
-                let expected = if vector.valid { "accepted" } else { "refused" };
-                say!("WRONG {}: {what}; it should be {expected}", vector.name)?;
+                let expected = match (vector.valid, &vector.reply) {
+                    (false, _) => "rejected",
+                    (true, None) => "accepted",
+                    (true, Some(_)) => "accepted, with the recorded answer",
+                };
+                say!("WRONG {}: {what}; expected: {expected}", vector.name)?;
             }
         }
     }
     say!("{}: {passed} passed, {failed} failed", plugin.name())?;
     if failed > 0 {
-        bail!("{failed} of the recorded requests went otherwise than they should");
+        bail!("recorded requests without the expected verdict: {failed}");
     }
     if passed == 0 {
         bail!("the files hold no recorded request");
@@ -93,7 +97,7 @@ async fn see(
         Ok(Err(refusal)) => return Ok(Seen::Refused(refusal.reason)),
         Err(error) => return Ok(Seen::Broken(error)),
     };
-    let info = plugin.provider().context("it is a provider")?;
+    let info = plugin.provider().context("the plugin is not a provider")?;
     let (recorded, mut fetched) = (Keys::recorded(vector.public_keys()), Vec::new());
     for (scheme, lookup) in claims.lookups() {
         let hosts = [lookup.url.host_str().unwrap_or_default().to_owned()];

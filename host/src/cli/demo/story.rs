@@ -84,18 +84,18 @@ impl<'a> Story<'a> {
     }
 
     async fn refused(&mut self) -> anyhow::Result<()> {
-        say!("\n4. Stripe repeats the first: answered as before, stored no second time")?;
+        say!("\n4. Stripe repeats the first: the gateway answers as before and stores nothing")?;
         let answer = self.post("stripe", failure(1)?.into()).await?;
         self.expect(&answer, 200, answer.duplicate)?;
 
-        say!("\n5. Somebody changes the amount and keeps the signature: refused")?;
+        say!("\n5. Somebody changes the amount and keeps the signature: the gateway rejects that")?;
         let mut forged = self.signed("stripe", failure(4)?.into()).await?;
         let text = String::from_utf8(forged.body.to_vec())?;
         forged.body = text.replace("\"amount\":", "\"amount\":9").into();
         let answer = self.send(&forged).await?;
         self.expect(&answer, 401, !answer.body.contains("rcp_"))?;
 
-        say!("\n6. Genuine, but not JSON: accepted, and kept as a dead letter")?;
+        say!("\n6. A genuine request that is not JSON: the gateway keeps it as a dead letter")?;
         let answer = self.post("stripe", Bytes::from_static(b"payment=failed")).await?;
         self.expect(&answer, 200, answer.body.contains("rcp_"))
     }
@@ -103,7 +103,7 @@ impl<'a> Story<'a> {
     async fn stored(&mut self) -> anyhow::Result<()> {
         let page = self.ask("/v1/events?limit=100").await?;
         let events = page["items"].as_array().cloned().unwrap_or_default();
-        say!("\nWhat was stored")?;
+        say!("\nEvents in the store")?;
         for event in events.iter().rev() {
             say!(
                 "   {}  {:<8} {:<31} {:<5} {}",
@@ -116,16 +116,16 @@ impl<'a> Story<'a> {
         }
         let from = |source: &str| events.iter().filter(|it| text(it, "source") == source).count();
         self.check(
-            "three events of Stripe: the repeated once, the forged not",
+            "three events of Stripe: the repeated one once, and not the forged one",
             from("stripe") == 3,
         )?;
         self.check("both items of Adyen's batch", from("adyen") == 2)?;
         let all_done = events.iter().all(|event| text(event, "state") == "done");
-        self.check("everything that was stored is done", all_done)
+        self.check("every stored event is done", all_done)
     }
 
     async fn worked(&mut self) -> anyhow::Result<()> {
-        say!("\nWhat the plugins did")?;
+        say!("\nRuns of the handler")?;
         let page = self.ask("/v1/events?type=payment.failed").await?;
         let mut alerts = 0;
         for event in page["items"].as_array().into_iter().flatten().rev() {
@@ -144,7 +144,7 @@ impl<'a> Story<'a> {
     }
 
     fn delivered(&mut self) -> anyhow::Result<()> {
-        say!("\nWhat was delivered to `crm`, each signature checked there")?;
+        say!("\nDeliveries to `crm`, which verifies each signature")?;
         let received = self.subscriber.received();
         for delivery in &received {
             say!(
@@ -160,17 +160,17 @@ impl<'a> Story<'a> {
         self.check("four failed payments, and a notice for each", failed == 4 && notices == 4)?;
         self.check("the alert", of_type("hookgate.alert") == 1)?;
         self.check("the invoice", of_type("invoice.finalized") == 1)?;
-        self.check("every signature holds", received.iter().all(|delivery| delivery.genuine))
+        self.check("every signature is genuine", received.iter().all(|delivery| delivery.genuine))
     }
 
     async fn dead(&mut self) -> anyhow::Result<()> {
-        say!("\nDead letters, kept whole and waiting for a better plugin or a replay")?;
+        say!("\nDead letters, which wait for another version of their plugin or a replay")?;
         let page = self.ask("/v1/dead").await?;
         let dead = page["items"].as_array().cloned().unwrap_or_default();
         for letter in &dead {
             say!("   {}  {}", text(letter, "id"), text(letter, "reason"))?;
         }
-        self.check("the one that is not JSON, and no other", dead.len() == 1)
+        self.check("the request that is not JSON, and no other", dead.len() == 1)
     }
 
     fn expect(&mut self, answer: &Answer, status: u16, as_told: bool) -> anyhow::Result<()> {
@@ -184,7 +184,7 @@ impl<'a> Story<'a> {
             say!("   ok: {what}")
         } else {
             self.wrong += 1;
-            say!("   OTHERWISE THAN TOLD: {what}")
+            say!("   NOT AS EXPECTED: {what}")
         }
     }
 
@@ -194,8 +194,9 @@ impl<'a> Story<'a> {
     }
 
     async fn signed(&self, source: &str, body: Bytes) -> anyhow::Result<Request> {
-        let configured = self.config.sources.get(source).context("the demo configures it")?;
-        let plugin = self.providers.get(source).context("the demo loads it")?;
+        let configured = self.config.sources.get(source).context("the demo has no such source")?;
+        let plugin =
+            self.providers.get(source).context("the demo has no plugin for this source")?;
         let now = Clock::System.now();
         let request = Arc::new(http::json_request(&format!("/in/{source}"), body, now));
         let (settings, secrets) = (&configured.settings, &configured.secrets);

@@ -99,27 +99,27 @@ impl Challenge {
         let (secrets, now) = ([self.secret()], Clock::System.now());
         let request = Arc::new(self.request(host, plugin, &settings, now).await?);
         let is_post = self.method == "POST";
-        let info = plugin.provider().context("it is a provider")?;
+        let info = plugin.provider().context("the plugin is not a provider")?;
         if !is_post && !info.handshakes.iter().any(|method| method.as_str() == self.method) {
-            return Ok(Err(format!("the plugin is not asked by {}", self.method)));
+            return Ok(Err(format!("the plugin answers no challenge by {}", self.method)));
         }
         let claims = match host.claims(plugin, &settings, plugin.name(), &request).await? {
             Ok(claims) => claims,
-            Err(refusal) => return Ok(Err(format!("refused: {}", refusal.reason))),
+            Err(refusal) => return Ok(Err(format!("rejected: {}", refusal.reason))),
         };
         let proven = is_post || !claims.evidence.is_empty();
         if proven {
             let (keys, body) = (secrets.as_slice(), &request.body);
             if let Err(error) = signature::verify(&claims, info, keys, body, None, now) {
-                return Ok(Err(format!("refused: {error}")));
+                return Ok(Err(format!("rejected: {error}")));
             }
         }
         let Some(handshake) = claims.handshake else {
-            return Ok(Err("taken for an event".to_owned()));
+            return Ok(Err("the plugin reads an event, not a challenge".to_owned()));
         };
         let body = match signature::answer(&handshake, &secrets, proven) {
             Ok(body) => String::from_utf8_lossy(&body).into_owned(),
-            Err(error) => return Ok(Err(format!("refused: {error}"))),
+            Err(error) => return Ok(Err(format!("rejected: {error}"))),
         };
         let header = |name: &str| handshake.headers.get(name);
         let alike = self.is_answered(handshake.status, header, &body);
