@@ -166,7 +166,7 @@ impl Gateway {
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
             sources: parts.sources.clone(),
-            intake: Intake::new(limits.bodies()),
+            intake: Intake::new(limits.bodies(), cancel.clone()),
             requests: Semaphore::new(limits.requests),
             notes: Notes::default(),
             unknown: Pacing::default(),

@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{debug, error};
 
+use self::connection::Wait;
 use self::stream::Stream;
 use self::table::{Place, Table};
 use self::timer::HeadTimer;
@@ -265,6 +266,10 @@ impl Serving {
         let ended = tokio::select! {
             ended = served.as_mut() => ended,
             () = cancel.cancelled() => {
+                if connection.close(Wait::Head) {
+                    // Nothing of it was taken, and the head may never be whole.
+                    return None;
+                }
                 served.as_mut().graceful_shutdown();
                 served.await
             }

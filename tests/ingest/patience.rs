@@ -101,6 +101,31 @@ async fn who_keeps_the_gateway_waiting_is_hung_up_on() {
     }
 }
 
+/// I10: what was not accepted is no reason to wait.
+#[tokio::test]
+async fn a_stop_waits_for_no_request_that_is_not_whole() {
+    let limits = "[limits]\nstall = \"5m\"\ngrace = \"10m\"";
+    let gateway = Setup::stripe().table(limits).start().await;
+    let mut slow_head = connect(gateway.public()).await;
+    slow_head.write_all(b"POST /in/stripe HTTP/1.1\r\nhost: here\r\n").await.unwrap();
+    let mut refused = connect(gateway.public()).await;
+    let part = "POST /in/nowhere HTTP/1.1\r\nhost: here\r\ncontent-length: 9\r\n\r\n{";
+    refused.write_all(part.as_bytes()).await.unwrap();
+    let mut slow_body = Held::begin(&gateway, "stripe", "content-length: 9").await;
+    slow_body.send(b"{").await;
+
+    let stopping = tokio::time::timeout(PATIENCE, gateway.stop());
+    let (stopped, answer) = tokio::join!(stopping, slow_body.whole_answer());
+
+    assert!(stopped.is_ok(), "it takes too long");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("it is an answer");
+    assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("retry-after: 5"), "{answer}");
+    assert!(head.contains("connection: close"), "{answer}");
+    assert_eq!(body, r#"{"error":"try again later"}"#);
+    assert_eq!(hear(&mut slow_head).await, "");
+    assert!(hear(&mut refused).await.starts_with("HTTP/1.1 404 "));
+}
+
 #[tokio::test]
 async fn who_never_reads_an_answer_is_hung_up_on_at_both_ports() {
     let gateway = Setup::guest().table("[limits]\nstall = \"1s\"").start().await;

@@ -2,7 +2,8 @@
 //!
 //! A body that is whole at the first look costs nothing but its bytes. Another waits here, for as
 //! long as it keeps coming; where bytes run out, of one source or of all, those who have held the
-//! most for the longest give way, and never one that is whole. Knows nothing of what a body says.
+//! most for the longest give way, and never one that is whole. A stop waits for none of them. Knows
+//! nothing of what a body says.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -18,6 +19,7 @@ use http_body_util::BodyExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::rejection::Rejection;
 use crate::listener::Connection;
@@ -50,6 +52,8 @@ pub struct Intake {
     waiting: Mutex<Line>,
     /// What is read of refused bodies.
     discarding: Mutex<JoinSet<()>>,
+    /// Cancelled when the gateway stops: then nobody waits for the rest of a body any more.
+    stop: CancellationToken,
 }
 
 /// What is held, and what may be: of one source, or of all.
@@ -147,10 +151,10 @@ impl Pieces {
 }
 
 impl Intake {
-    /// Nothing is held yet.
-    pub fn new(bounds: Bounds) -> Self {
+    /// Nothing is held yet. Once `stop` is cancelled, bodies that are not whole are given up.
+    pub fn new(bounds: Bounds, stop: CancellationToken) -> Self {
         let held = Share::of(bounds.held_bytes);
-        Self { bounds, held, waiting: Mutex::default(), discarding: Mutex::default() }
+        Self { bounds, held, waiting: Mutex::default(), discarding: Mutex::default(), stop }
     }
 
     /// Refuses a body for the length that it says it has.
@@ -214,7 +218,7 @@ impl Intake {
         }
     }
 
-    /// Reads the rest, for as long as it comes fast enough and need not give way.
+    /// Reads the rest, for as long as it comes fast enough, need not give way and no stop begins.
     async fn wait_for_rest(
         &self,
         body: &mut Body,
@@ -227,6 +231,7 @@ impl Intake {
             let frame = tokio::select! {
                 frame = body.frame() => frame,
                 () = place.waiting.told.notified() => return Err(Rejection::GaveWay),
+                () = self.stop.cancelled() => return Err(Rejection::Stopping),
                 () = sleep_until(deadline) => return Err(Rejection::SlowBody),
             };
             let Some(frame) = frame else { break };
@@ -303,6 +308,7 @@ impl Intake {
             return;
         }
         let (most, time) = (self.bounds.body_bytes + DISCARD_BYTES, self.bounds.stall);
+        let stop = self.stop.clone();
         let reading = async move {
             let mut left = most;
             while let Some(Ok(frame)) = body.frame().await {
@@ -313,7 +319,13 @@ impl Intake {
         };
         let mut tasks = self.discarding.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(async move { drop(tokio::time::timeout(time, reading).await) });
+        tasks.spawn(async move {
+            tokio::select! {
+                () = reading => (),
+                () = tokio::time::sleep(time) => (),
+                () = stop.cancelled() => (),
+            }
+        });
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {

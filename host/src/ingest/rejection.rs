@@ -70,6 +70,7 @@ impl Rejection {
             | Self::NothingAsked(_)
             | Self::Method(_) => Answered::Refused,
             Self::GaveWay
+            | Self::Stopping
             | Self::Busy
             | Self::SourceBusy
             | Self::Plugin(CallError::Busy)
@@ -114,6 +115,7 @@ impl Rejection {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::UNAUTHORIZED)
             }
             Self::GaveWay
+            | Self::Stopping
             | Self::Busy
             | Self::NoPlugin(_)
             | Self::Stopped(_)
@@ -135,6 +137,7 @@ impl Rejection {
                 "not verified"
             }
             Self::GaveWay
+            | Self::Stopping
             | Self::Busy
             | Self::NoPlugin(_)
             | Self::Stopped(_)

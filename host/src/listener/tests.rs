@@ -108,6 +108,24 @@ async fn stopping_closes_what_is_idle() {
 }
 
 #[tokio::test]
+async fn stopping_waits_for_no_head_that_is_not_whole() {
+    let limits = Limits { stall: PATIENCE * 10, ..Limits::default() };
+    let served = start(hello(), limits).await;
+    let mut slow = served.connect().await;
+    slow.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    // Once this one was answered, the one before is served too.
+    let mut later = served.connect().await;
+    ask(&mut later).await;
+    hear(&mut later).await;
+    later.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+
+    served.stop().await;
+
+    assert!(is_hung_up_on(&mut slow).await);
+    assert!(is_hung_up_on(&mut later).await);
+}
+
+#[tokio::test]
 async fn stopping_finishes_what_is_in_flight() {
     let Held { app, begun, go_on } = held();
     let served = start(app, Limits::default()).await;

@@ -44,7 +44,7 @@ fn body() -> (Sender, Body) {
 /// Bodies of at most 64 KiB; 256 KiB are held of all, and 128 KiB of one source.
 fn intake(stall: Duration) -> (Intake, Arc<Share>) {
     let bounds = Bounds { body_bytes: 64 * KIB, held_bytes: 256 * KIB, stall };
-    (Intake::new(bounds), Share::of(128 * KIB))
+    (Intake::new(bounds, CancellationToken::new()), Share::of(128 * KIB))
 }
 
 fn connection() -> Connection {
@@ -119,6 +119,31 @@ async fn a_body_that_does_not_come_is_too_slow() {
     let read = tokio::time::timeout(PATIENCE, intake.read(&source, &connection(), body)).await;
     assert!(matches!(read.expect("it ends"), Err(Rejection::SlowBody)));
     assert_eq!(source.held.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_stop_gives_up_what_is_on_its_way_and_takes_what_is_whole() {
+    let (intake, source) = intake(PATIENCE * 10);
+    let intake = Arc::new(intake);
+    let before = Reading::begin(&intake, &source, KIB).await;
+    let (refused, discarded) = body();
+    intake.discard(discarded);
+    let Reading { sender, mut task } = before;
+
+    intake.stop.cancel();
+    let read = tokio::time::timeout(PATIENCE, task.join_next()).await;
+    let read = read.expect("it ends").unwrap().unwrap();
+    let (late, arriving) = body();
+    late.send(KIB);
+    let begun = intake.read(&source, &connection(), arriving).await;
+    let whole = intake.read(&source, &connection(), Body::from(vec![0; KIB])).await;
+    let closed = tokio::time::timeout(PATIENCE, refused.0.closed()).await;
+
+    assert!(matches!(read, Err(Rejection::Stopping)), "{:?}", read.err());
+    assert!(matches!(begun, Err(Rejection::Stopping)), "{:?}", begun.err());
+    assert!(whole.is_ok() && closed.is_ok());
+    drop((sender, late, whole));
+    assert_eq!(intake.held.held.load(Ordering::Relaxed), 0);
 }
 
 #[test]
