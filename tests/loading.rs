@@ -141,7 +141,7 @@ async fn a_slow_compilation_holds_up_nothing_else() {
     .await;
 
     let missing = text(&unready.json()["missing"][0]);
-    assert_eq!(missing, "source slow: plugin slow is not loaded yet: it is being compiled");
+    assert_eq!(missing, "source slow: plugin slow is not loaded yet: the file is still compiling");
     assert_eq!(gateway.plugin("slow").await["loading"], true);
     timeout(SOON, gateway.stop()).await.expect("it stops");
 }

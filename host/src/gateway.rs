@@ -235,19 +235,19 @@ impl Gateway {
             () = stop => Ok(()),
             Some(ended) = self.tasks.join_next() => Err(unexpected_end(ended)),
         };
-        info!(grace_s = self.grace.as_secs(), "stopping: finishing what is in flight");
+        info!(grace_s = self.grace.as_secs(), "stopping: the gateway finishes the work in flight");
         self.cancel.cancel();
         let drain = async {
             while let Some(ended) = self.tasks.join_next().await {
                 if let Err(error) = ended.map_err(anyhow::Error::from).flatten() {
-                    error!("failed to stop in order: {error:#}");
+                    error!("a task of the gateway failed while it stopped: {error:#}");
                 }
             }
         };
         if tokio::time::timeout(self.grace, drain).await.is_err() {
             warn!(
                 tasks = self.tasks.len(),
-                "the grace period is over; the rest stays in the store"
+                "the grace period is over; unfinished work stays in the store"
             );
             self.tasks.abort_all();
         }
@@ -267,7 +267,7 @@ async fn once_loaded<T>(
         () = loaded.cancelled() => (),
         () = cancel.cancelled() => (),
         () = tokio::time::sleep(LOADING_MAX) => {
-            warn!("plugins are still being compiled: events pass by those that are not loaded");
+            warn!("some plugins are still compiling: the gateway routes events without these");
         }
     }
     then.await
@@ -283,9 +283,9 @@ async fn ending<E: std::error::Error + Send + Sync + 'static>(
 
 fn unexpected_end(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Error {
     match ended {
-        Ok(Ok(())) => anyhow!("a part of the gateway ended by itself"),
+        Ok(Ok(())) => anyhow!("a task of the gateway ended unexpectedly"),
         Ok(Err(error)) => error,
-        Err(error) => anyhow::Error::from(error).context("a part of the gateway broke"),
+        Err(error) => anyhow::Error::from(error).context("a task of the gateway panicked"),
     }
 }
 

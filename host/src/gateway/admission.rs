@@ -259,16 +259,16 @@ fn check_keys(
         let hosts: Vec<_> = hosts.into_iter().collect();
         let hosts = if hosts.is_empty() { "none".to_owned() } else { hosts.join(", ") };
         return Err(format!(
-            "keys_from of [sources.{at}] names a host where plugin {plugin} has no keys; its \
-             hosts are: {hosts}"
+            "keys_from of [sources.{at}] lists a host from which plugin {plugin} fetches no keys; \
+             the plugin's hosts are: {hosts}"
         ));
     }
     let nothing_else = info.proofs == [ProofKind::Signature] && !hosts.is_empty();
     if source.keys_from.is_empty() && nothing_else {
         let hosts: Vec<_> = hosts.into_iter().collect();
         return Err(format!(
-            "plugin {plugin} has its keys at other hosts; allow those that [sources.{at}] may \
-             ask: keys_from = [...] out of {}",
+            "plugin {plugin} fetches keys, and [sources.{at}] has no keys_from: list there those \
+             of the plugin's hosts that the gateway may ask: {}",
             hosts.join(", ")
         ));
     }

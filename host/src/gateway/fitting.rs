@@ -37,9 +37,9 @@ pub(crate) async fn misfits(
             if wanted.iter().any(|proof| fit::fits(proof, secret) == Some(true)) {
                 continue;
             }
-            let kind = fit::resembles(secret).map(|kind| format!("; it looks like {kind}"));
+            let kind = fit::resembles(secret).map(|kind| format!("; the secret looks like {kind}"));
             found.push(format!(
-                "secret {number} of [sources.{name}] can't be a key for plugin {}, which takes {}{}",
+                "secret {number} of [sources.{name}] can't be a key for plugin {}, which needs {}{}",
                 source.plugin,
                 fit::wanted(first),
                 kind.unwrap_or_default()

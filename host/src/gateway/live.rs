@@ -173,7 +173,7 @@ impl Live {
             }
             Some(reopened) = self.reopening.join_next() => match reopened {
                 Ok(reopened) => reopened?,
-                Err(error) => error!("failed to look for receipts to try again: {error}"),
+                Err(error) => error!("failed to find dead receipts to parse again: {error}"),
             },
             () = until(patience) => (),
         }
@@ -203,7 +203,7 @@ impl Live {
             report.plugins.extend(self.loading.unfinished().map(|stem| ReloadRow {
                 plugin: stem.to_owned(),
                 outcome: "loading",
-                reason: Some("it is still being compiled".to_owned()),
+                reason: Some("the file is still compiling".to_owned()),
             }));
             // Who asked may be gone by now.
             drop(ask.send(report));
@@ -219,7 +219,7 @@ impl Live {
             }
             Ok(Some((config, stopped))) => {
                 if let Err(error) = self.delivery.egress().reload(egress_config(&config)) {
-                    error!("failed to apply [egress], keeping the last good one: {error}");
+                    error!("failed to apply [egress]; the last good one stays in force: {error}");
                 }
                 self.complaint = None;
                 config.warnings.iter().for_each(|warning| warn!("{warning}"));
@@ -237,7 +237,8 @@ impl Live {
                 let reason = chain(error.as_ref()).replace('\n', "; ");
                 if self.complaint.as_ref() != Some(&reason) {
                     error!(
-                        "failed to apply the configuration, keeping the last good one: {reason}"
+                        "failed to apply the configuration; the last good one stays in force: \
+                         {reason}"
                     );
                     self.complaint = Some(reason.clone());
                 }

@@ -77,7 +77,7 @@ impl Sweeping {
         self.metrics.swept(self.clock.now());
         debug!(?swept, "swept the store");
         if trouble.take().is_some() {
-            info!("the store is swept again");
+            info!("the sweep of the store works again");
         }
     }
 
@@ -90,7 +90,7 @@ impl Sweeping {
             Some(known) if known.reason == reason => (known.pause * 2).min(TELL_PAUSE_MAX),
             _ => TELL_PAUSE,
         };
-        error!("failed to sweep the store, trying again: {reason}");
+        error!("failed to sweep the store; the gateway will try again: {reason}");
         *trouble = Some(Trouble { reason, tell_at: now.after(pause), pause });
     }
 }

@@ -28,7 +28,7 @@ impl Live {
                 let row = rows.iter().find(|row| row.name == plugin.as_str());
                 let why = match row {
                     Some(PluginRow { loading: true, .. }) => {
-                        " yet: it is being compiled".to_owned()
+                        " yet: the file is still compiling".to_owned()
                     }
                     Some(PluginRow { refused: Some(reason), .. }) => format!(": {reason}"),
                     _ => String::new(),
@@ -45,12 +45,13 @@ impl Live {
         for (name, source) in &self.config.sources {
             let plugin = self.registry.get(&source.plugin);
             if plugin.is_none_or(|plugin| plugin.provider().is_none()) {
-                warn!(source.name = %name, "no provider plugin {} is loaded: answering 503", source.plugin);
+                let plugin = &source.plugin;
+                warn!(source.name = %name, "provider plugin {plugin} is not loaded: answering 503");
             }
         }
         for name in self.config.handlers.keys() {
             if self.registry.get(name).is_none_or(|plugin| plugin.handler().is_none()) {
-                warn!(handler = %name, "no handler plugin {name} is loaded");
+                warn!(handler.name = %name, "handler plugin {name} is not loaded");
             }
         }
     }

@@ -26,7 +26,8 @@ impl Live {
                 if self.folder_complaint.as_ref() != Some(&complaint) {
                     let path = self.config.plugins.display();
                     warn!(
-                        "failed to read the plugins folder {path}, changing nothing: {complaint}"
+                        "failed to read the plugins folder {path}; all plugins stay as they are: \
+                         {complaint}"
                     );
                     self.folder_complaint = Some(complaint);
                 }
@@ -64,10 +65,10 @@ impl Live {
             Err(reason) => return self.keep(stem, reason),
         };
         self.refused.remove(&stem);
-        info!(plugin = stem, digest = %plugin.digest(), "loaded a plugin");
+        info!(plugin.name = stem, plugin.digest = %plugin.digest(), "loaded a plugin");
         let reasons: Vec<_> = refusals.values().cloned().collect();
         for (place, reason) in &refusals {
-            error!(plugin = stem, "{place} is stopped: {reason}");
+            error!(plugin.name = stem, "{place} is stopped: {reason}");
         }
         self.apply();
         self.registry.insert(plugin);
@@ -90,7 +91,7 @@ impl Live {
     fn remove(&mut self, stem: String) -> ReloadRow {
         self.refused.remove(&stem);
         self.admission.removed(&self.config, &stem);
-        warn!(plugin = stem, "a plugin's file is gone: it is no longer run");
+        warn!(plugin.name = stem, "a plugin's file was removed; the gateway no longer runs it");
         if let Ok(name) = stem.parse::<Name>() {
             self.registry.remove(&name);
             self.apply();
@@ -102,8 +103,8 @@ impl Live {
     fn keep(&mut self, stem: String, reason: String) -> ReloadRow {
         let kept = self.registered(&stem).is_some();
         if self.refused.insert(stem.clone(), reason.clone()).as_ref() != Some(&reason) {
-            let now = if kept { "keeping the last good one" } else { "there is none to keep" };
-            error!(plugin = stem, "failed to load a plugin, {now}: {reason}");
+            let now = if kept { "the last good one keeps running" } else { "none is running" };
+            error!(plugin.name = stem, "failed to load a plugin; {now}: {reason}");
         }
         if let Ok(name) = stem.parse() {
             self.metrics.reload(&name, metrics::Reloaded::Kept);
@@ -127,7 +128,7 @@ impl Live {
                 match store.reopen_parses(&sources, &digest).await {
                     Err(store::Error::Unavailable(_)) => store.available().await,
                     Err(error @ (store::Error::Damaged(_) | store::Error::Panicked(_))) => {
-                        error!(%plugin, "failed to look for receipts to try again: {error}");
+                        error!(plugin.name = %plugin, "failed to find dead receipts: {error}");
                         return Ok(());
                     }
                     reopened => break reopened?,
@@ -135,10 +136,10 @@ impl Live {
             };
             let (reopened, damaged) = (reopened.reopened, reopened.damaged);
             if damaged > 0 {
-                warn!(%plugin, damaged, "dead letters that can't be read are not tried again");
+                warn!(plugin.name = %plugin, damaged, "failed to read some dead letters");
             }
             if reopened > 0 {
-                info!(%plugin, reopened, "trying receipts again that were dead letters");
+                info!(plugin.name = %plugin, reopened, "parsing dead receipts again");
             }
             Ok(())
         });
