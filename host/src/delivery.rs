@@ -25,7 +25,7 @@ use crate::egress::{self, Answer, Egress, EgressError};
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::metrics::Metrics;
-use crate::outbound::{self, Content, Format, InvalidData, SigningKey};
+use crate::outbound::{self, Content, Format, SigningKey};
 use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store::{self, Allowance, Attempt, Cargo, DeliveryWork, Store, WorkKind};
 use crate::worker::Work;
@@ -239,12 +239,6 @@ impl Delivery {
             }
             content => content?,
         };
-        let content = match content {
-            Ok(content) => content,
-            Err(error) => {
-                return Ok(Seen::unsent("invalid_data", Outcome::permanent(error.to_string())));
-            }
-        };
         let bytes = content.body.len();
         let ticket = self.with_pace(&work.endpoint, |pace| pace.begin());
         let seen = self.post(work, endpoint, content, now, ticket).await;
@@ -284,17 +278,13 @@ impl Delivery {
         }
     }
 
-    fn content(
-        &self,
-        work: &DeliveryWork,
-        endpoint: &Endpoint,
-    ) -> Result<Result<Content, InvalidData>, store::Error> {
+    fn content(&self, work: &DeliveryWork, endpoint: &Endpoint) -> Result<Content, store::Error> {
         let stored = match &work.cargo {
             Cargo::Parcel(stored) => {
-                return Ok(Ok(Content {
+                return Ok(Content {
                     content_type: stored.parcel.content_type.clone(),
                     body: stored.parcel.body.clone(),
-                }));
+                });
             }
             Cargo::Event(stored) => stored,
         };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Money;
 use crate::ids::Name;
+use crate::json_text::JsonText;
 
 /// One thing that a run asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +39,8 @@ pub struct Emission {
     pub money: Option<Money>,
     /// Lower-case names and their values.
     pub labels: Vec<(String, String)>,
-    /// A JSON document, as text.
-    pub data: String,
+    /// What the handler says of it.
+    pub data: JsonText,
 }
 
 impl Emission {
@@ -48,7 +49,8 @@ impl Emission {
         let money = self.money.as_ref().map_or(0, |it| it.amount.len() + it.currency.len());
         let labels = self.labels.iter().map(|(name, value)| name.len() + value.len());
         let subject = self.subject.as_ref().map_or(0, String::len);
-        self.event_type.len() + subject + money + labels.sum::<usize>() + self.data.len()
+        let data = self.data.as_str();
+        self.event_type.len() + subject + money + labels.sum::<usize>() + data.len()
     }
 }
 

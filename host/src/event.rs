@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::headers::Headers;
 use crate::ids::Name;
+use crate::json_text::JsonText;
 
 /// Milliseconds since the Unix epoch, UTC. As text: RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -127,8 +128,8 @@ pub struct Event {
     pub money: Option<Money>,
     /// Lower-case names and their values.
     pub labels: Vec<(String, String)>,
-    /// A JSON document, as text.
-    pub data: String,
+    /// What the provider, or the handler, says of it.
+    pub data: JsonText,
 }
 
 /// An exact amount: checked by [`Money::new`].

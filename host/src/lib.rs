@@ -66,8 +66,8 @@
 //! A file imports only from the layers above it in this list; each outside world has one door.
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place ([`regular_file`]):
-//!   [`ids`] [`headers`] [`event`] [`claims`] [`route`] [`effect`] [`retry`] [`secrets`]
-//!   [`signature`] [`outbound`]
+//!   [`ids`] [`headers`] [`json_text`] [`event`] [`claims`] [`route`] [`effect`] [`retry`]
+//!   [`secrets`] [`signature`] [`outbound`]
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] [`listener`] (hyper) [`watch`] (notify) [`metrics`], `subprocess`
 //!   (processes that are waited for), and the loop in `worker`
@@ -76,6 +76,7 @@
 
 pub mod ids;
 pub mod headers;
+pub mod json_text;
 pub mod event;
 pub mod claims;
 pub mod route;

@@ -114,6 +114,6 @@ fn alert_emission(work: &RunWork, alert: &Alert) -> Emission {
         subject: work.event.event.subject.clone(),
         money: None,
         labels: vec![("severity".to_owned(), severity.to_owned())],
-        data: data.to_string(),
+        data: data.into(),
     }
 }

@@ -10,7 +10,7 @@ use redb::ReadableTable;
 
 use super::Failure;
 use super::record::Record;
-use super::segment::{Damaged, Segment};
+use super::segment::{Damaged, Entry, Segment};
 
 /// Unpacked segments that are kept.
 const SEGMENTS_KEPT: usize = 4;
@@ -34,9 +34,16 @@ impl LogReader {
         log: &impl ReadableTable<u64, &'static [u8]>,
         position: u64,
     ) -> Result<Option<Record>, Failure> {
-        let Some(segment) = self.segment(log, position)? else { return Ok(None) };
-        let Some(entry) = segment.find(position) else { return Ok(None) };
-        Ok(Some(Record::read(&entry, self.tag)?))
+        self.read(log, position, Record::read)
+    }
+
+    /// The same, [skimmed](Record::skim).
+    pub(super) fn skim(
+        &self,
+        log: &impl ReadableTable<u64, &'static [u8]>,
+        position: u64,
+    ) -> Result<Option<Record>, Failure> {
+        self.read(log, position, Record::skim)
     }
 
     /// The record that must be at this position.
@@ -46,6 +53,17 @@ impl LogReader {
         position: u64,
     ) -> Result<Record, Failure> {
         Ok(self.record(log, position)?.ok_or(Damaged { position })?)
+    }
+
+    fn read(
+        &self,
+        log: &impl ReadableTable<u64, &'static [u8]>,
+        position: u64,
+        read: impl FnOnce(&Entry<'_>, u32) -> Result<Record, Damaged>,
+    ) -> Result<Option<Record>, Failure> {
+        let Some(segment) = self.segment(log, position)? else { return Ok(None) };
+        let Some(entry) = segment.find(position) else { return Ok(None) };
+        Ok(Some(read(&entry, self.tag)?))
     }
 
     /// Forgets what was read: the log has changed behind it.

@@ -96,7 +96,7 @@ impl Stored {
             Self::Receipt(receipt) => receipt.request.body.len() + receipt.request.headers.bytes(),
             Self::Event(stored) => {
                 let works = stored.routes.handlers.len() + stored.routes.endpoints.len();
-                stored.event.data.len() + pairs(&stored.event.labels) + works * 16
+                stored.event.data.as_str().len() + pairs(&stored.event.labels) + works * 16
             }
             Self::Parcel(stored) => stored.parcel.body.len(),
         };

@@ -7,15 +7,16 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::segment::{Damaged, Entry, Segment};
 use super::stored::{Receipt, Routes, StoredEvent, StoredParcel};
 use super::tried::{Attempt, PluginStamp, Try};
 use crate::effect::{Alert, Allowance, LogLine, Parcel};
-use crate::event::{Event, Request, Timestamp};
+use crate::event::{Event, Money, Request, Timestamp};
 use crate::headers::Headers;
 use crate::ids::{Id, IdKind, Name};
+use crate::json_text::JsonText;
 use crate::retry::{Outcome, Verdict};
 
 /// What a record is; the number is what stands in the segment.
@@ -68,7 +69,7 @@ impl Record {
             }
             RecordKind::Event => {
                 let record: EventRecord<'_> = postcard::from_bytes(bytes).map_err(damaged)?;
-                Self::Event(record.with_id(id(IdKind::Event, position)))
+                Self::Event(record.with_id(id(IdKind::Event, position), Cow::into_owned))
             }
             RecordKind::Parcel => {
                 let record: ParcelRecord<'_> = postcard::from_bytes(bytes).map_err(damaged)?;
@@ -80,6 +81,18 @@ impl Record {
             RecordKind::Gap => Self::Gap,
         };
         Ok(record)
+    }
+
+    /// The same, but leaves out an event's data, without looking whether that is JSON: a start asks
+    /// a million events what they owe, and nothing else.
+    pub(super) fn skim(entry: &Entry<'_>, tag: u32) -> Result<Self, Damaged> {
+        let Entry { position, kind: RecordKind::Event, bytes, .. } = *entry else {
+            return Self::read(entry, tag);
+        };
+        let record: EventRecord<'_, Skimmed> =
+            postcard::from_bytes(bytes).map_err(|_| Damaged { position })?;
+        let id = Id { kind: IdKind::Event, position, tag };
+        Ok(Self::Event(record.with_id(id, |Skimmed(event)| event)))
     }
 
     /// When it was written, by its own account.
@@ -151,8 +164,8 @@ impl<'a> ReceiptRecord<'a> {
 
 /// A [`StoredEvent`] without its id.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct EventRecord<'a> {
-    event: Cow<'a, Event>,
+pub(super) struct EventRecord<'a, E = Cow<'a, Event>> {
+    event: E,
     receipt: Option<u64>,
     cause: Option<u64>,
     depth: u8,
@@ -162,6 +175,29 @@ pub(super) struct EventRecord<'a> {
     /// was there before ends here too. So it is the last, and nothing can come behind it.
     #[serde(with = "at_the_end")]
     allowance: Option<Allowance>,
+}
+
+/// An event without its data.
+#[derive(Deserialize)]
+struct Skimmed(#[serde(with = "DatalessEvent")] Event);
+
+/// An [`Event`] whose data is passed over.
+#[derive(Deserialize)]
+#[serde(remote = "Event")]
+struct DatalessEvent {
+    source: Name,
+    id: String,
+    event_type: String,
+    subject: Option<String>,
+    time: Timestamp,
+    money: Option<Money>,
+    labels: Vec<(String, String)>,
+    #[serde(deserialize_with = "passed_over")]
+    data: JsonText,
+}
+
+fn passed_over<'de, D: Deserializer<'de>>(deserializer: D) -> Result<JsonText, D::Error> {
+    <&str>::deserialize(deserializer).map(|_| JsonText::default())
 }
 
 /// A value at the very end of a record, of which nothing stands there if there is none.
@@ -201,13 +237,15 @@ impl<'a> EventRecord<'a> {
             allowance: stored.allowance,
         }
     }
+}
 
-    fn with_id(self, id: Id) -> StoredEvent {
+impl<E> EventRecord<'_, E> {
+    fn with_id(self, id: Id, event: impl FnOnce(E) -> Event) -> StoredEvent {
         let refer =
             |kind, position: Option<u64>| position.map(|position| Id { kind, position, ..id });
         StoredEvent {
             id,
-            event: Arc::new(self.event.into_owned()),
+            event: Arc::new(event(self.event)),
             receipt: refer(IdKind::Receipt, self.receipt),
             cause: refer(IdKind::Run, self.cause),
             depth: self.depth,
@@ -351,7 +389,7 @@ mod tests {
             time: Timestamp(1),
             money: None,
             labels: Vec::new(),
-            data: "{}".into(),
+            data: JsonText::new("{}").unwrap(),
         };
         let id = Id { kind: IdKind::Event, position: 1, tag: 0 };
         let (receipt, cause, recorded_at) = (None, None, Timestamp(2));
@@ -372,9 +410,29 @@ mod tests {
             let written_before = postcard::to_stdvec(&before).unwrap();
             let read_before: EventRecord<'_> = postcard::from_bytes(&written_before).unwrap();
 
-            assert_eq!(read.with_id(id), stored(allowance));
-            assert_eq!(read_before.with_id(id), stored(None));
+            assert_eq!(read.with_id(id, Cow::into_owned), stored(allowance));
+            assert_eq!(read_before.with_id(id, Cow::into_owned), stored(None));
         }
+    }
+
+    #[test]
+    fn an_event_is_skimmed_without_its_data_and_damaged_if_that_is_not_json() {
+        let allowance = Some(Allowance { events: 1, bytes: 2 });
+        let bytes = postcard::to_stdvec(&EventRecord::of(&stored(allowance))).unwrap();
+        let entry = Entry { position: 1, width: 2, kind: RecordKind::Event, bytes: &bytes };
+        let mut expected = stored(allowance);
+        Arc::make_mut(&mut expected.event).data = JsonText::default();
+
+        let Record::Event(skimmed) = Record::skim(&entry, 0).unwrap() else { panic!("no event") };
+        assert_eq!(skimmed, expected);
+
+        let at = bytes.windows(3).position(|it| it == b"\x02{}").unwrap();
+        let mut broken = bytes.clone();
+        broken[at + 1] = b'}';
+        let entry = Entry { bytes: &broken, ..entry };
+        assert_eq!(Record::read(&entry, 0).unwrap_err(), Damaged { position: 1 });
+        let Record::Event(skimmed) = Record::skim(&entry, 0).unwrap() else { panic!("no event") };
+        assert_eq!(skimmed, expected);
     }
 
     #[test]

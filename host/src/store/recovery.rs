@@ -123,7 +123,8 @@ impl Start<'_> {
     /// An open work before the low-water mark.
     fn before_mark(&self, reader: &LogReader, position: u64) -> Result<OpenWork, Failure> {
         let damaged = || Damaged { position };
-        let stored = Stored::of(reader.expect(&self.log, position)?).ok_or_else(damaged)?;
+        let record = reader.skim(&self.log, position)?;
+        let stored = record.and_then(Stored::of).ok_or_else(damaged)?;
         let mut works = stored.works(self.lanes).into_iter();
         let work = works.find(|work| work.entry.position == position).ok_or_else(damaged)?;
         Ok(work.standing(self.standing(position)?))
@@ -133,7 +134,7 @@ impl Start<'_> {
         let mut found = Vec::new();
         for entry in segment.entries() {
             if matches!(entry.kind, RecordKind::Receipt | RecordKind::Event | RecordKind::Parcel) {
-                let record = self.damages.pass(Record::read(&entry, self.tag))?;
+                let record = self.damages.pass(Record::skim(&entry, self.tag))?;
                 found.extend(record.and_then(Stored::of));
             }
         }

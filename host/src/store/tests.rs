@@ -21,6 +21,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::event::{Event, Request, Timestamp};
 use crate::ids::Name;
+use crate::json_text::JsonText;
 use crate::retry::{Outcome, Verdict};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -112,7 +113,7 @@ fn event(id: &str, subject: &str) -> NewEvent {
         time: NOW,
         money: None,
         labels: vec![("country".into(), "DE".into())],
-        data: r#"{"amount":1099}"#.into(),
+        data: JsonText::new(r#"{"amount":1099}"#).unwrap(),
     };
     NewEvent { event, routes: Routes::default(), allowance: None }
 }

@@ -211,7 +211,7 @@ pub struct EventBody {
     /// What analysis needs.
     pub labels: BTreeMap<String, String>,
     /// Digit for digit as the plugin gave it.
-    pub data: Option<Box<RawValue>>,
+    pub data: Box<RawValue>,
 }
 
 impl From<&Event> for EventBody {
@@ -224,8 +224,7 @@ impl From<&Event> for EventBody {
             time: event.time,
             money: event.money.clone(),
             labels: event.labels.iter().cloned().collect(),
-            // That it is JSON was checked before it was stored.
-            data: RawValue::from_string(event.data.clone()).ok(),
+            data: event.data.as_raw().to_owned(),
         }
     }
 }

@@ -111,7 +111,8 @@ pub(super) enum Op {
 impl Op {
     /// About as much as it adds to a transaction.
     fn bytes(&self) -> usize {
-        let events = |events: &[NewEvent]| events.iter().map(|new| new.event.data.len()).sum();
+        let data = |new: &NewEvent| new.event.data.as_str().len();
+        let events = |events: &[NewEvent]| events.iter().map(data).sum();
         match self {
             Self::Append { receipt, .. } => receipt.bytes(),
             Self::Parse { events: new, .. } => events(new),

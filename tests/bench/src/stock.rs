@@ -12,6 +12,7 @@ use anyhow::ensure;
 use hookgate::clock::Clock;
 use hookgate::event::{Event, Money, Request};
 use hookgate::ids::Name;
+use hookgate::json_text::JsonText;
 use hookgate::retry::{Outcome, Verdict};
 use hookgate::store::{
     Appended, Attempt, Config, NewEvent, NewReceipt, PluginStamp, Retention, Routes, Store, Try,
@@ -181,7 +182,7 @@ fn event(number: usize, object: &str) -> NewEvent {
             label("card_brand", "visa"),
             label("decline_code", "insufficient_funds"),
         ],
-        data: object.to_owned(),
+        data: JsonText::new(object).expect("the payload's object is JSON"),
     };
     let routes = Routes { handlers: Vec::new(), endpoints: vec![name("crm")] };
     NewEvent { event, routes, allowance: None }

@@ -122,7 +122,7 @@ pub(in crate::plugin) fn lend_event<T>(
         money: money
             .map(|money| types::MoneyParam { amount: &money.amount, currency: &money.currency }),
         labels: &labels,
-        data: &event.data,
+        data: event.data.as_str(),
     })
 }
 

@@ -3,9 +3,8 @@
 //! A guest's types are checked by wasmtime; its sizes, counts and texts here. Nothing is corrected:
 //! a value fits or is refused by the name of its field.
 
-use serde::de::IgnoredAny;
-
 use crate::event::Money;
+use crate::json_text::JsonText;
 use crate::route;
 
 /// Longest id of an event, in bytes.
@@ -116,16 +115,14 @@ pub(in crate::plugin) fn labels(
 }
 
 /// Checks that a text is one JSON document, and not nested deeper than its readers can follow.
-pub(in crate::plugin) fn json(field: &'static str, text: String) -> Result<String, Violation> {
-    // What is ignored is read without recursion, however deep it is.
-    if let Err(error) = serde_json::from_str::<IgnoredAny>(&text) {
-        return Err(violation(field, format!("is not JSON: {error}")));
-    }
-    if depth(&text) > JSON_DEPTH_MAX {
+pub(in crate::plugin) fn json(field: &'static str, text: String) -> Result<JsonText, Violation> {
+    let refused = |error| violation(field, format!("is not JSON: {error}"));
+    let json = JsonText::new(text).map_err(refused)?;
+    if depth(json.as_str()) > JSON_DEPTH_MAX {
         let reason = format!("is nested more than {JSON_DEPTH_MAX} levels deep");
         return Err(violation(field, reason));
     }
-    Ok(text)
+    Ok(json)
 }
 
 /// How deep the brackets of a JSON document are nested.

@@ -92,7 +92,7 @@ fn event(command: &serde_json::Value) -> Arc<Event> {
         time: NOW,
         money: None,
         labels: vec![("country".to_owned(), "DE".to_owned())],
-        data: command.to_string(),
+        data: command.clone().into(),
     })
 }
 
