@@ -123,7 +123,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         drop(self.queue.take());
         if let Some(Err(_)) = self.writer.take().map(JoinHandle::join) {
-            tracing::error!("the store's writer has panicked");
+            tracing::error!("the store's writer panicked");
         }
     }
 }

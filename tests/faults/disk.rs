@@ -12,7 +12,7 @@ async fn check_not_ready(gateway: &Process) {
     let answer = gateway.ask("/readyz").await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     let missing = answer.json()["missing"].to_string();
-    let why = ["the store can't be read or written", "File too large"];
+    let why = ["the gateway can't read or write the store", "File too large"];
     assert!(why.iter().all(|why| missing.contains(why)), "{missing}");
     assert_eq!(gateway.ask("/healthz").await.status, 200);
 }
@@ -28,13 +28,13 @@ async fn outlast(bytes: impl FnOnce(u64) -> u64) {
     let size = std::fs::metadata(file).unwrap().len();
     gateway.limit(Resource::Fsize, Some(bytes(size)));
     ledger.until(|tally| tally.put_off >= 100).await;
-    gateway.log.says("the store can't be read or written, trying again until it can be").await;
+    gateway.log.says("the gateway can't read or write the store, and tries again: ").await;
     check_not_ready(&gateway).await;
 
     gateway.limit(Resource::Fsize, None);
     let answered = ledger.tally().answered;
     ledger.until(|tally| tally.answered >= answered + 300).await;
-    gateway.log.says("the store can be written again").await;
+    gateway.log.says("the gateway can write the store again").await;
     load.stop().await;
     assert_eq!(gateway.ask("/readyz").await.status, 200);
     ledger.check(&gateway).await;
@@ -80,8 +80,8 @@ async fn a_stop_while_the_disk_is_full_says_why_it_failed_and_loses_nothing() {
     ledger.until(|tally| tally.put_off >= 20).await;
 
     gateway.signal_stop();
-    gateway.log.says("trying again until it can be").await;
-    gateway.log.says("failed to close the store: the store can't be read or written").await;
+    gateway.log.says("the gateway can't read or write the store, and tries again: ").await;
+    gateway.log.says("failed to close the store: the gateway can't read or write the store").await;
     let stopped = gateway.ended_with(1).await;
     load.broken().await;
     let gateway = Process::start(stopped).await;
@@ -98,12 +98,12 @@ async fn a_sender_is_told_when_to_come_again_and_nothing_else() {
 
     let event = payment("evt_0", "pi_0", "payment_failed");
     let answer = gateway.stripe(&event).await;
-    gateway.log.says("trying again until it can be").await;
+    gateway.log.says("the gateway can't read or write the store, and tries again: ").await;
 
     assert_eq!((answer.status, answer.json()), (503, json!({ "error": "try again later" })));
     assert!(answer.headers.contains_key("retry-after"));
     gateway.limit(Resource::Fsize, None);
-    gateway.log.says("the store can be written again").await;
+    gateway.log.says("the gateway can write the store again").await;
     gateway.stripe(&event).await.accepted();
     gateway.terminate().await;
 }

@@ -37,10 +37,10 @@ impl Damages {
             met.len()
         };
         if count <= TOLD_MAX {
-            tracing::error!(position, "{damaged}: skipping what stands there, all else goes on");
+            tracing::error!(position, "{damaged}: the gateway skips that record and goes on");
         }
         if count == TOLD_MAX {
-            tracing::error!("more damaged records are only counted, in hookgate_damaged_records");
+            tracing::error!("the log names no further damage: see hookgate_damaged_records");
         }
     }
 

@@ -21,17 +21,17 @@ pub enum Error {
     #[error("the store is closed")]
     Closed,
     /// These stand for nothing in this store.
-    #[error("unknown to this store: {}", list(.0))]
+    #[error("this store does not have {}", list(.0))]
     Unknown(Vec<Id>),
     /// The record that was asked for can't be read. All others can.
     #[error(transparent)]
     Damaged(Damaged),
     /// This one operation has panicked, and changed nothing.
-    #[error("an operation of the store has panicked: {0}")]
+    #[error("an operation of the store panicked: {0}")]
     Panicked(Arc<str>),
     /// The file can't be read or written for now: a full disk, or one that fails. Nothing was
     /// stored as far as is known; the store goes on by itself when it can.
-    #[error("the store can't be read or written")]
+    #[error("the gateway can't read or write the store")]
     Unavailable(#[source] Arc<Failure>),
     /// The file is damaged as a whole. The store takes nothing any more.
     #[error("the store has failed")]
@@ -48,17 +48,18 @@ pub enum Failure {
     #[error(transparent)]
     Damaged(#[from] Damaged),
     /// The known event ids can't be read.
-    #[error("the event ids are damaged in run {run}")]
+    #[error("sorted run {run} of the event ids is damaged")]
     DamagedRun {
         /// Its number; zero if it is what belongs to none.
         run: u64,
     },
     /// It was replaced by that of another store.
-    #[error("the store's file is that of another store now")]
+    #[error("another store's file has taken the place of the store's file")]
     Replaced,
     /// Its place is empty, or another file stands there. What is written now would be lost.
     #[error(
-        "the store's file {} was removed or replaced while it was open: put it back, or restart",
+        "somebody removed or replaced the store's file {} while the gateway had it open: put the \
+         file back, or restart the gateway",
         path.display()
     )]
     Displaced {
@@ -67,7 +68,8 @@ pub enum Failure {
     },
     /// Somebody else has written into it.
     #[error(
-        "another program has written into the store's file {} while it was open: restart",
+        "another program wrote into the store's file {} while the gateway had it open: restart \
+         the gateway",
         path.display()
     )]
     Overwritten {

@@ -293,7 +293,7 @@ fn builder() -> redb::Builder {
 
 /// redb takes a file that was not closed at its word, and panics where one was cut short.
 fn open_database(path: &Path) -> Result<Database, DatabaseError> {
-    let broken = || StorageError::Corrupted("it contradicts itself".to_owned());
+    let broken = || StorageError::Corrupted("the file contradicts itself".to_owned());
     std::panic::catch_unwind(|| builder().open(path)).unwrap_or_else(|_| Err(broken().into()))
 }
 

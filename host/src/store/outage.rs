@@ -49,13 +49,13 @@ impl<'w> Outage<'w> {
 
     /// Waits until the file can be written again, or nobody wants to wait any longer.
     pub(super) fn endure(mut self, queue: &mut mpsc::Receiver<Queued>, pauses: &Runtime) {
-        tracing::error!("{}, trying again until it can be: {}", self.error, chain(&self.error));
+        tracing::error!("{}, and tries again: {}", self.error, chain(&self.error));
         loop {
             let last = self.pause(queue, pauses);
             match self.recover() {
                 Ok(()) => {
                     self.writer.shared.come_back();
-                    return tracing::info!("the store can be written again");
+                    return tracing::info!("the gateway can write the store again");
                 }
                 Err(error @ Error::Unavailable(_)) => self.error = error,
                 Err(error) => return self.writer.shared.fail(error),

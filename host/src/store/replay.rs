@@ -79,7 +79,7 @@ pub struct ReplayCursor {
 
 /// A text that is no [`ReplayCursor`].
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not what a replay gave as `next`")]
+#[error("`{0}` is not a `next` of a replay")]
 pub struct InvalidCursor(String);
 
 impl fmt::Display for ReplayCursor {

@@ -54,7 +54,7 @@ impl Trusted {
             if !is_near {
                 tracing::warn!(
                     clock = %said, %expected,
-                    "the clock has leapt: for a day nothing is removed that only its time makes old"
+                    "the clock leapt: for a day the sweep keeps what is expired only by the new time"
                 );
             }
             passed
