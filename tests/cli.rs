@@ -172,7 +172,7 @@ async fn check_says_where_the_configuration_is_wrong() {
         (
             "endpoints = [\"crm\"]",
             "endpoints = [\"crn\"]",
-            "20:14: `endpoints` names an endpoint that is not there; there are: crm",
+            "20:14: `endpoints` names an unknown endpoint; the endpoints of the file are: crm",
         ),
         ("[sources.cards]", "[sources.Cards]", "6:10: `Cards` is not a name"),
         ("verify = \"none\"", "", "10:1: [sources.partner] has no secrets"),

@@ -283,7 +283,7 @@ async fn a_broken_configuration_changes_nothing_and_says_where() {
 
     let breaks = [
         ("[endpoints.crm]\nurl", "[endpoints.crm]\nuri", "unknown key `uri`"),
-        ("endpoints = [\"crm\"]", "endpoints = [\"crn\"]", "names an endpoint that is not there"),
+        ("endpoints = [\"crm\"]", "endpoints = [\"crn\"]", "names an unknown endpoint"),
         ("[sources.stripe]", "[sources.stripe", ""),
         ("plugin = \"stripe\"", "plugin = \"stripe\" verify = 1", ""),
     ];

@@ -231,7 +231,7 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |reason| ConfigError::Unreadable { path: path.to_owned(), reason };
     let read = regular_file::read(path, FILE_BYTES_MAX);
     let text = String::from_utf8(read.map_err(|error| unreadable(error.to_string()))?);
-    text.map_err(|_| unreadable("it is not UTF-8".to_owned()))
+    text.map_err(|_| unreadable("the file is not UTF-8".to_owned()))
 }
 
 fn folder_of(path: &Path) -> &Path {

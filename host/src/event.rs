@@ -53,7 +53,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A text that is no [`Timestamp`].
+/// A text that is not a [`Timestamp`].
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a time such as 2026-11-22T03:00:00Z")]
 pub struct InvalidTimestamp(String);

@@ -9,15 +9,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The name of a source, plugin, handler or endpoint: 1 to 63 of `a-z 0-9 -`, beginning with a
-/// letter or digit.
+/// The name of a source, plugin, handler or endpoint: 1 to 63 characters out of `a-z 0-9 -`,
+/// beginning with a letter or digit.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(Arc<str>);
 
-/// A text that is no [`Name`].
+/// A text that is not a [`Name`].
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a name: 1 to 63 of a-z, 0-9 and `-`, beginning with a letter or digit")]
+#[error(
+    "`{0}` is not a name: 1 to 63 characters out of a-z, 0-9 and `-`, beginning with a letter or \
+     digit"
+)]
 pub struct InvalidName(String);
 
 impl Name {
@@ -117,10 +120,10 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const POSITION_DIGITS: usize = 12;
 const TAG_DIGITS: usize = 6;
 
-/// A text that is no [`Id`].
+/// A text that is not an [`Id`].
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{0}` is not an id: one begins with rcp_, evt_, run_ or dlv_, and 18 letters and digits follow"
+    "`{0}` is not an id: an id is rcp_, evt_, run_ or dlv_ and 18 letters and digits after that"
 )]
 pub struct InvalidId(String);
 

@@ -30,7 +30,7 @@ impl fmt::Display for ReadError {
         match self {
             Self::Io(error) => write!(f, "{error}"),
             Self::NotRegular(kind) => write!(f, "{kind}, not a regular file"),
-            Self::TooLarge { bytes_max } => write!(f, "larger than {bytes_max} bytes"),
+            Self::TooLarge { bytes_max } => write!(f, "the file is larger than {bytes_max} bytes"),
         }
     }
 }
@@ -115,7 +115,7 @@ mod tests {
         symlink(&file, &link).unwrap();
         assert_eq!(read(&file, 4).unwrap(), b"four");
         assert_eq!(read(&link, 4).unwrap(), b"four");
-        assert_eq!(read(&file, 3).unwrap_err().to_string(), "larger than 3 bytes");
+        assert_eq!(read(&file, 3).unwrap_err().to_string(), "the file is larger than 3 bytes");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub const TYPE_BYTES_MAX: usize = 128;
 #[serde(try_from = "String", into = "String")]
 pub struct Pattern(String);
 
-/// A text that is no [`Pattern`].
+/// A text that is not a [`Pattern`].
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not an event type such as payment.failed, payment.* or *")]
 pub struct InvalidPattern(String);

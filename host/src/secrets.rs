@@ -114,7 +114,7 @@ impl SecretRef {
             Self::Env(name) => {
                 let place = match is_plain_variable(name) {
                     true => format!("environment variable `{name}`"),
-                    false => "the environment variable that is named here".to_owned(),
+                    false => "the environment variable that this `env` names".to_owned(),
                 };
                 match std::env::var_os(name) {
                     Some(text) => check(text.into_encoded_bytes(), place),
@@ -124,7 +124,9 @@ impl SecretRef {
             Self::File(path) => {
                 let place = match is_plain_path(path) {
                     true => format!("secret file {}", base.join(path).display()),
-                    false => format!("the secret file that is named here, in {}", base.display()),
+                    false => {
+                        format!("the secret file that this `file` names, in {}", base.display())
+                    }
                 };
                 check(read(&base.join(path), &place)?, place)
             }
@@ -144,7 +146,7 @@ fn read(path: &Path, place: &str) -> Result<Vec<u8>, SecretError> {
 fn check(bytes: Vec<u8>, place: String) -> Result<Found, SecretError> {
     let is_utf_16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
     let Ok(text) = String::from_utf8(bytes) else {
-        let hint = if is_utf_16 { " but UTF-16: write the file again as UTF-8" } else { "" };
+        let hint = if is_utf_16 { " but UTF-16: save the file as UTF-8" } else { "" };
         return Err(SecretError::NotText(place, hint));
     };
     found(&text).ok_or(SecretError::Blank(place))
@@ -156,9 +158,9 @@ fn found(text: &str) -> Option<Found> {
     let secret = Secret::new(bare(text))?;
     let is_pem = secret.expose().starts_with("-----BEGIN ");
     let oddity = if secret.expose().len() < text.trim_end_matches(['\r', '\n']).len() {
-        Some("a byte order mark, blanks or quotes around the secret were taken off")
+        Some("the gateway ignores the byte order mark, blanks or quotes around the secret")
     } else if secret.expose().contains(is_invisible) && !is_pem {
-        Some("the secret has a line end or another character in it that cannot be seen")
+        Some("the secret contains a line end or another invisible character")
     } else {
         None
     };
@@ -226,10 +228,7 @@ mod tests {
         ] {
             for found in [value(text), in_file(text.as_bytes()).unwrap()] {
                 assert_eq!(found.secret.expose(), "whsec_abc", "{text:?}");
-                assert!(
-                    found.oddity.is_some_and(|oddity| oddity.contains("taken off")),
-                    "{text:?}"
-                );
+                assert!(found.oddity.is_some_and(|oddity| oddity.contains("ignores")), "{text:?}");
             }
         }
         for text in ["it's", "\"a\"b\"", "a b", "'", "\"half"] {
@@ -238,7 +237,7 @@ mod tests {
         let pem = "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----";
         assert_eq!((value(pem).secret.expose(), value(pem).oddity), (pem, None));
         for text in ["two\nlines", "a\u{200b}b"] {
-            assert!(value(text).oddity.is_some_and(|oddity| oddity.contains("cannot be seen")));
+            assert!(value(text).oddity.is_some_and(|oddity| oddity.contains("invisible")));
         }
     }
 
@@ -253,9 +252,9 @@ mod tests {
 
         let name = "HOOKGATE_SURELY_UNSET";
         assert_eq!(unset(name), format!("environment variable `{name}` is not set"));
-        assert_eq!(unset("whsec_X1"), "the environment variable that is named here is not set");
+        assert_eq!(unset("whsec_X1"), "the environment variable that this `env` names is not set");
         assert_eq!(missing("gone"), "failed to read secret file /nowhere/gone");
-        let hidden = "failed to read the secret file that is named here, in /nowhere";
+        let hidden = "failed to read the secret file that this `file` names, in /nowhere";
         assert_eq!(missing("whsec_X1"), hidden);
     }
 
@@ -265,7 +264,7 @@ mod tests {
         assert!(matches!(in_file(b"\xef\xbb\xbf\"\""), Err(SecretError::Blank(_))));
         assert!(matches!(in_file(b"\xc3\x28"), Err(SecretError::NotText(_, ""))));
         let utf_16 = in_file(b"\xff\xfea\0").unwrap_err().to_string();
-        assert!(utf_16.ends_with("is not UTF-8 but UTF-16: write the file again as UTF-8"));
+        assert!(utf_16.ends_with("is not UTF-8 but UTF-16: save the file as UTF-8"));
         assert!(matches!(in_file(&[b'a'; 64 * 1024 + 1]), Err(SecretError::TooLarge(_))));
         assert!(in_file(&[b'a'; 64 * 1024]).is_ok());
     }

@@ -44,7 +44,10 @@ impl Watch {
         let config = notify_debouncer_full::notify::Config::default();
         let watcher = new_debouncer_opt(QUIET, None, on_change, NoCache, config);
         let watcher = watcher
-            .inspect_err(|error| warn!("failed to watch files; looking at intervals only: {error}"))
+            .inspect_err(|error| {
+                let seconds = RESCAN.as_secs();
+                warn!("failed to watch files; the gateway reads them every {seconds} s: {error}");
+            })
             .ok();
         Self { hints, watcher, folders: BTreeSet::new(), due: Instant::now() + RESCAN }
     }

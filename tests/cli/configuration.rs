@@ -26,7 +26,7 @@ async fn check_says_everything_that_is_wrong_at_once() {
     let checked = folder.check().await;
 
     for place in [
-        "2:11: `admin` must be an address and a port such as \"127.0.0.1:8080\", in numbers",
+        "2:11: `admin` must be an IP address and a port such as \"127.0.0.1:8080\"",
         "4:11: `plugins` must be a folder that the gateway can read: No such file",
         "8:11: `secrets` must be a list of { env = \"NAME\" }, { file = \"path\" } or { value = ",
         "15:11: `timeout` must be between 10ms and 1m",

@@ -16,7 +16,7 @@ use crate::secrets::is_plain;
 
 /// What a [`Name`] is.
 pub(super) const A_NAME: &str =
-    "a name: 1 to 63 of a-z, 0-9 and `-`, beginning with a letter or digit";
+    "a name: 1 to 63 characters out of a-z, 0-9 and `-`, beginning with a letter or digit";
 
 /// Something that is wrong, and the byte where it stands, if it is about a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl<'a> Entry<'a> {
         let Some(table) = self.table(format!("[{}]", self.key)) else { return Vec::new() };
         let named = table.entries.into_values().filter_map(|entry| {
             let Ok(name) = entry.key.parse::<Name>() else {
-                let shown = quoted(entry.key).unwrap_or_else(|| "this".to_owned());
+                let shown = quoted(entry.key).unwrap_or_else(|| "this key".to_owned());
                 self.flaws.wrong(Some(entry.key_at), format!("{shown} is not {A_NAME}"));
                 return None;
             };
@@ -174,7 +174,7 @@ impl<'a> Entry<'a> {
             DeValue::Integer(number) => {
                 match i64::from_str_radix(number.as_str(), number.radix()) {
                     Ok(number) => number.into(),
-                    Err(_) => return wrong("a whole number must have at most 64 bits"),
+                    Err(_) => return wrong("a whole number must fit into 64 bits"),
                 }
             }
             DeValue::Float(number) => {

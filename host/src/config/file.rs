@@ -183,8 +183,8 @@ fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, shares: Shares) -> Opt
         let verify = verify.unwrap_or(Some(Verify::default()))?;
         if list.written == 0 && !is_keyed && verify == Verify::Evidence {
             table.wrong(format!(
-                "{} has no secrets, so nothing posted to it could be proven; write verify = \
-                 \"none\" if everybody may post",
+                "{} has no secrets, so the gateway can't verify its requests; add `secrets`, or \
+                 write verify = \"none\" to accept requests from everybody",
                 table.title()
             ));
         }
@@ -205,7 +205,7 @@ fn endpoint_of<'a>(
         let url = written.and_then(|entry| entry.url());
         let refusal = url.as_ref().and_then(|url| literal_refusal(url, egress_allow));
         if let Some((entry, refusal)) = written.zip(refusal) {
-            entry.warn(format!("deliveries to `url` are held: {refusal}"));
+            entry.warn(format!("the gateway will hold deliveries to `url`: {refusal}"));
         }
         if let Some(url) = &url {
             secrets.learn_password(url);
@@ -217,7 +217,7 @@ fn endpoint_of<'a>(
         }
         let written = table.need("secrets");
         if let Some(entry) = written.filter(Entry::is_empty_list) {
-            entry.wrong("must hold a secret to sign with");
+            entry.wrong("must have at least one secret, to sign deliveries with");
         }
         let mut keys = Vec::new();
         for (entry, secret) in secrets.list(written).secrets {
@@ -258,8 +258,8 @@ fn check_unsubscribed(
     };
     for (_, entry) in unsubscribed.into_iter().filter(|(title, _)| !is_granted(title)) {
         entry.wrong(
-            "must name an event type, for no handler may send to this endpoint either and \
-             nothing would be delivered; \"*\" is all types",
+            "must name an event type, or \"*\" for all: no handler may send to this endpoint \
+             either, so the gateway would deliver nothing to it",
         );
     }
 }
@@ -279,7 +279,9 @@ fn grants_of(table: Table<'_>, endpoints: &BTreeSet<Name>) -> Option<Grants> {
             if !endpoints.contains(&name) {
                 let known: Vec<_> = endpoints.iter().map(Name::as_str).collect();
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                entry.wrong(&format!("names an endpoint that is not there; there are: {known}"));
+                entry.wrong(&format!(
+                    "names an unknown endpoint; the endpoints of the file are: {known}"
+                ));
             }
             Some(name)
         });
@@ -293,7 +295,7 @@ fn egress(table: &mut Table<'_>) -> Vec<IpNet> {
         let network = entry.network()?;
         if network.prefix_len() == 0 {
             entry.warn(
-                "`allow` allows every address: deliveries may then reach this machine, the \
+                "`allow` allows every address: deliveries can then reach this machine, the \
                  private network, and the cloud's metadata",
             );
         }

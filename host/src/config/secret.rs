@@ -99,7 +99,9 @@ fn reference(entry: Entry<'_>) -> Option<SecretRef> {
         _ => None,
     };
     if found.is_none() {
-        entry.wrong(&format!("must be {FORM}, each exactly one of them and not empty"));
+        entry.wrong(&format!(
+            "must be {FORM}; each entry has exactly one of these keys, and its text is not empty"
+        ));
     }
     found
 }

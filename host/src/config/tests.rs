@@ -82,16 +82,16 @@ fn an_unknown_key_is_refused_with_line_and_column() {
 
 #[test]
 fn a_reference_to_nothing_is_refused_where_it_stands() {
-    let expected = "hookgate.toml:19:14: `endpoints` names an endpoint that is not there; there \
-                    are: crm";
+    let expected = "hookgate.toml:19:14: `endpoints` names an unknown endpoint; the endpoints \
+                    of the file are: crm";
     check_refused(r#"endpoints = ["crm"]"#, r#"endpoints = ["crn"]"#, expected);
 }
 
 #[test]
 fn what_can_not_work_is_refused() {
-    let address = "2:11: `listen` must be an address and a port such as \"127.0.0.1:8080\"";
+    let address = "2:11: `listen` must be an IP address and a port such as \"127.0.0.1:8080\"";
     check_refused(r#""127.0.0.1:8080""#, r#""localhost:8080""#, address);
-    check_refused(r#""127.0.0.1:8080""#, "8080", ", in numbers, not a whole number");
+    check_refused(r#""127.0.0.1:8080""#, "8080", "\"127.0.0.1:8080\", not a whole number");
     check_refused("8081", "8080", "3:11: `admin` must have another port than `listen`");
     check_refused("[sources.stripe]", "[sources.Stripe]", "7:10: `Stripe` is not a name");
     check_refused(r#"[{ value = "whsec_one" }]"#, "[]", "7:1: [sources.stripe] has no secrets");
@@ -103,13 +103,13 @@ fn what_can_not_work_is_refused() {
     check_refused("http://127.0.0.1:9000/hooks", "mailto:a@b", "14:11: `url` must be a URL");
     check_refused("127.0.0.0/8", "localhost", "23:10: `allow` must be a network such as");
     check_refused("\"5m\"", "\"soon\"", "10:13: `tolerance` must be a duration such as");
-    check_refused("\"data\"", "\"\"", "4:11: `data` must be a path, and not empty");
+    check_refused("\"data\"", "\"\"", "4:11: `data` must be a path that is not empty");
     check_refused("plugins = \"plugins\"", "", "hookgate.toml: the file has no `plugins`");
     check_refused("plugin    = \"stripe\"", "", "7:1: [sources.stripe] has no `plugin`");
     check_refused("{ alert_after = 3 }", "3", "20:13: `config` must be a table");
     check_refused("alert_after = 3", "a = nan", "20:19: in `config`: a number must be finite");
     let secrets = r#"[{ value = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }]"#;
-    check_refused(secrets, "[]", "16:11: `secrets` must hold a secret to sign with");
+    check_refused(secrets, "[]", "16:11: `secrets` must have at least one secret, to sign");
     check_refused("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "hunter2", "16:12: a signing key");
 }
 
@@ -259,15 +259,17 @@ fn what_works_and_is_worth_a_look_is_said_with_its_place() {
     let warnings = parse(&text).unwrap().warnings;
     assert_eq!(warnings.len(), 3, "{warnings:#?}");
     assert!(warnings[0].starts_with("hookgate.toml:3:11: `admin` is not a loopback address"));
-    assert!(warnings[1].starts_with("hookgate.toml:9:14: in `secrets`: a byte order mark, blanks"));
+    let ignored =
+        "hookgate.toml:9:14: in `secrets`: the gateway ignores the byte order mark, blanks";
+    assert!(warnings[1].starts_with(ignored));
     assert!(warnings[2].starts_with("hookgate.toml:23:10: `allow` allows every address"));
 }
 
 #[test]
 fn an_address_that_egress_does_not_allow_is_said_with_its_place() {
     let warnings = parse(&WHOLE.replace("127.0.0.0/8", "10.0.0.0/8")).unwrap().warnings;
-    let expected = "hookgate.toml:14:11: deliveries to `url` are held: `127.0.0.1` is a loopback \
-                    address that [egress] does not allow";
+    let expected = "hookgate.toml:14:11: the gateway will hold deliveries to `url`: \
+                    `127.0.0.1` is a loopback address that [egress] does not allow";
     assert_eq!(warnings, [expected]);
 }
 

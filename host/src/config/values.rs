@@ -91,7 +91,7 @@ impl Entry<'_> {
     }
 
     pub(super) fn address(&self) -> Option<SocketAddr> {
-        self.parsed("an address and a port such as \"127.0.0.1:8080\", in numbers")
+        self.parsed("an IP address and a port such as \"127.0.0.1:8080\"")
     }
 
     /// A network; an address is the network of itself alone.
@@ -132,7 +132,7 @@ impl Entry<'_> {
     pub(super) fn path(&self) -> Option<PathBuf> {
         let text = self.text("a path")?;
         if text.is_empty() || text.contains('\0') {
-            self.wrong("must be a path, and not empty");
+            self.wrong("must be a path that is not empty");
             return None;
         }
         Some(text.into())

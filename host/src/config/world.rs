@@ -39,15 +39,16 @@ impl Named<'_> {
         let Some((entry, admin)) = &self.admin else { return };
         if !admin.ip().to_canonical().is_loopback() {
             entry.warn(
-                "`admin` is not a loopback address: everybody who can reach the address reads all \
-                 events and replays them, without a password and without TLS. Write \
-                 \"127.0.0.1:8081\", and let operators in by SSH or a proxy that asks who they are",
+                "`admin` is not a loopback address: everybody who can reach the address can read \
+                 and replay all events, without a password and without TLS. Write \
+                 \"127.0.0.1:8081\", and let operators connect through SSH or a proxy that \
+                 authenticates them",
             );
         }
         if let Some((_, listen)) = &self.listen
             && overlap(*listen, *admin)
         {
-            entry.wrong("must have another port than `listen`: one address can't be used twice");
+            entry.wrong("must have another port than `listen`: both can't listen on one address");
         }
     }
 
