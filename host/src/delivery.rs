@@ -352,7 +352,7 @@ fn answered(answer: Answer) -> Seen {
         410 => Outcome::permanent("the endpoint answered 410 Gone"),
         status => Outcome::Transient {
             reason: format!("the endpoint answered {status}"),
-            retry_after_ms: answer.retry_after.map(milliseconds),
+            retry_after: answer.retry_after,
         },
     };
     let ended = match answer.status {
@@ -372,8 +372,4 @@ fn unanswered(error: &EgressError) -> Seen {
         _ => Ended::Unanswered,
     };
     Seen { status: None, answer: String::new(), outcome, ended, case: error.label() }
-}
-
-fn milliseconds(delay: Duration) -> u64 {
-    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
 }

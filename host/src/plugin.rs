@@ -34,9 +34,7 @@ pub use self::call::{
 use self::call::{Context, Pool, Shape, all_threads, link_wasi};
 use self::contract::bindings;
 use self::contract::bindings::exports::hookgate::plugin::{handler, provider};
-pub use self::contract::convert::{
-    EVENTS_MAX, Failure, FailureKind, HandleContext, YIELD_BYTES_MAX,
-};
+pub use self::contract::convert::{EVENTS_MAX, HandleContext, YIELD_BYTES_MAX};
 pub use self::contract::violation::Violation;
 pub use self::engine::FILE_BYTES_MAX;
 pub use self::folder::{Folder, Job, Look, Registry, Reloaded, Wish};

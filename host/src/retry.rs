@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Timestamp;
 
 /// How a try ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub enum Outcome {
     /// As it should.
@@ -19,8 +19,9 @@ pub enum Outcome {
     Transient {
         /// For the operator.
         reason: String,
-        /// The delay, in milliseconds.
-        retry_after_ms: Option<u64>,
+        /// The delay.
+        #[serde(rename = "retry_after_ms", with = "milliseconds")]
+        retry_after: Option<Duration>,
     },
     /// The same again would end the same.
     Permanent {
@@ -32,7 +33,7 @@ pub enum Outcome {
 impl Outcome {
     /// A transient outcome without a wish of the other side.
     pub fn transient(reason: impl Into<String>) -> Self {
-        Self::Transient { reason: reason.into(), retry_after_ms: None }
+        Self::Transient { reason: reason.into(), retry_after: None }
     }
 
     /// A permanent outcome.
@@ -46,6 +47,28 @@ impl Outcome {
             Self::Success => None,
             Self::Transient { reason, .. } | Self::Permanent { reason } => Some(reason),
         }
+    }
+}
+
+/// How a delay is written down.
+pub(crate) mod milliseconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "this is how serde hands over a field")]
+    pub(crate) fn serialize<S: Serializer>(
+        delay: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let whole = |delay: Duration| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        delay.map(whole).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map(Duration::from_millis))
     }
 }
 
@@ -122,18 +145,17 @@ impl RetryPolicy {
         now: Timestamp,
         jitter: f64,
     ) -> Verdict {
-        let retry_after_ms = match outcome {
+        let asked = match outcome {
             Outcome::Success => return Verdict::Done,
             Outcome::Permanent { .. } => return Verdict::Dead,
-            Outcome::Transient { retry_after_ms, .. } => *retry_after_ms,
+            Outcome::Transient { retry_after, .. } => retry_after.unwrap_or_default(),
         };
         let Some(delay) = self.delays.get(tries_made.saturating_sub(1) as usize) else {
             return Verdict::Dead;
         };
         let delay = stretched(*delay, jitter);
         // The other side knows better when it is ready, within reason; never sooner than we would.
-        let asked = Duration::from_millis(retry_after_ms.unwrap_or(0)).min(RETRY_AFTER_MAX);
-        Verdict::RetryAt(now.after(delay.max(asked)))
+        Verdict::RetryAt(now.after(delay.max(asked.min(RETRY_AFTER_MAX))))
     }
 }
 
@@ -153,6 +175,10 @@ mod tests {
     #[track_caller]
     fn check(tries_made: u32, outcome: &Outcome, expected: Verdict) {
         assert_eq!(RetryPolicy::deliveries().verdict(tries_made, outcome, NOW, 0.5), expected);
+    }
+
+    fn asked(delay: Duration) -> Outcome {
+        Outcome::Transient { reason: String::new(), retry_after: Some(delay) }
     }
 
     #[test]
@@ -176,10 +202,23 @@ mod tests {
 
     #[test]
     fn a_delay_that_is_asked_for_counts_within_reason() {
-        let asked = |ms| Outcome::Transient { reason: String::new(), retry_after_ms: Some(ms) };
-        check(1, &asked(60_000), Verdict::RetryAt(NOW.after(minutes(1))));
-        check(1, &asked(1), Verdict::RetryAt(NOW.after(secs(5))));
-        check(1, &asked(u64::MAX), Verdict::RetryAt(NOW.after(hours(24))));
+        check(1, &asked(minutes(1)), Verdict::RetryAt(NOW.after(minutes(1))));
+        check(1, &asked(Duration::from_millis(1)), Verdict::RetryAt(NOW.after(secs(5))));
+        check(1, &asked(Duration::MAX), Verdict::RetryAt(NOW.after(hours(24))));
+    }
+
+    #[test]
+    fn in_json_a_delay_is_in_milliseconds() {
+        let json = |outcome: Outcome| serde_json::to_string(&outcome).unwrap();
+        assert_eq!(
+            json(asked(Duration::from_micros(1_500_999))),
+            r#"{"outcome":"transient","reason":"","retry_after_ms":1500}"#
+        );
+        assert_eq!(
+            json(Outcome::transient("busy")),
+            r#"{"outcome":"transient","reason":"busy","retry_after_ms":null}"#
+        );
+        assert_eq!(json(Outcome::Success), r#"{"outcome":"success"}"#);
     }
 
     #[test]

@@ -122,7 +122,9 @@ async fn see(
                 let types: Vec<_> = events.iter().map(|event| event.event_type.as_str()).collect();
                 format!("parsed to [{}]", types.join(", "))
             }
-            Err(failure) => format!("kept as a dead letter: {}", failure.reason),
+            Err(failure) => {
+                format!("kept as a dead letter: {}", failure.reason().unwrap_or_default())
+            }
         }),
         Err(failed) => Seen::Broken(failed.error),
     })

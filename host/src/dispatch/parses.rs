@@ -136,7 +136,7 @@ impl Dispatch {
         }
         match parsed {
             Ok(parsed) => {
-                let events = parsed.result.map_err(|failure| (failure.into(), Cause::Failure));
+                let events = parsed.result.map_err(|failure| (failure, Cause::Failure));
                 self.returned(events, stamp, parsed.log)
             }
             Err(failed) => self.broken(failed, stamp),

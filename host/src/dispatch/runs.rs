@@ -119,7 +119,7 @@ impl Dispatch {
                 let wishes = match handled.result {
                     Ok(effects) => Wishes::of(work, effects, self.allowance)
                         .map_err(|reason| (Outcome::permanent(reason), Cause::Limit)),
-                    Err(failure) => Err((failure.into(), Cause::Failure)),
+                    Err(failure) => Err((failure, Cause::Failure)),
                 };
                 self.returned(wishes, stamp, handled.log)
             }

@@ -38,13 +38,14 @@ use self::trap::Ran;
 use self::wasi::Wasi;
 pub(super) use self::wasi::link as link_wasi;
 use super::contract::bindings::exports::hookgate::plugin::{handler, provider};
-use super::contract::convert::{self, Failure, HandleContext, YIELD_BYTES_MAX};
+use super::contract::convert::{self, HandleContext, YIELD_BYTES_MAX};
 use super::contract::violation::{TEXT_BYTES_MAX, shortened};
 use super::{Host, Plugin, Role, engine};
 use crate::claims::{Claims, Refusal};
 use crate::effect::{Effect, LogLine};
 use crate::event::{Event, Request, Timestamp};
 use crate::ids::Name;
+use crate::retry::Outcome;
 
 /// Most handles that a guest may hold at once.
 const HANDLES_MAX: usize = 1_000;
@@ -53,7 +54,7 @@ const HANDLES_MAX: usize = 1_000;
 #[derive(Debug)]
 pub struct Parsed {
     /// The events, or why there are none.
-    pub result: Result<Vec<Event>, Failure>,
+    pub result: Result<Vec<Event>, Outcome>,
     /// What it wrote.
     pub log: Vec<LogLine>,
 }
@@ -62,7 +63,7 @@ pub struct Parsed {
 #[derive(Debug)]
 pub struct Handled {
     /// What it asks for, or why it failed.
-    pub result: Result<Vec<Effect>, Failure>,
+    pub result: Result<Vec<Effect>, Outcome>,
     /// What it wrote.
     pub log: Vec<LogLine>,
 }

@@ -17,7 +17,7 @@ use crate::event::{Event, Money, Request, Timestamp};
 use crate::headers::Headers;
 use crate::ids::{Id, IdKind, Name};
 use crate::json_text::JsonText;
-use crate::retry::{Outcome, Verdict};
+use crate::retry::{Outcome, Verdict, milliseconds};
 
 /// What a record is; the number is what stands in the segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -360,8 +360,14 @@ pub(super) struct ReopeningRecord {
 #[serde(remote = "Outcome")]
 enum OutcomeRecord {
     Success,
-    Transient { reason: String, retry_after_ms: Option<u64> },
-    Permanent { reason: String },
+    Transient {
+        reason: String,
+        #[serde(with = "milliseconds")]
+        retry_after: Option<Duration>,
+    },
+    Permanent {
+        reason: String,
+    },
 }
 
 #[cfg(test)]
@@ -439,7 +445,10 @@ mod tests {
     fn a_try_reads_back_whole_with_every_outcome() {
         for outcome in [
             Outcome::Success,
-            Outcome::Transient { reason: "busy".into(), retry_after_ms: Some(7) },
+            Outcome::Transient {
+                reason: "busy".into(),
+                retry_after: Some(Duration::from_millis(7)),
+            },
             Outcome::permanent("gone"),
         ] {
             let tried = Try {
@@ -461,5 +470,16 @@ mod tests {
             assert_eq!(read.verdict, Verdict::RetryAt(Timestamp(9)));
             assert_eq!((read.work, read.previous), (3, Some(2)));
         }
+    }
+
+    #[test]
+    fn an_outcome_is_written_with_its_delay_in_milliseconds() {
+        #[derive(Serialize)]
+        struct Written(#[serde(with = "OutcomeRecord")] Outcome);
+
+        let retry_after = Some(Duration::from_millis(300));
+        let written = Written(Outcome::Transient { reason: "no".into(), retry_after });
+        let bytes = postcard::to_stdvec(&written).unwrap();
+        assert_eq!(bytes, [1, 2, b'n', b'o', 1, 0xac, 0x02]);
     }
 }

@@ -42,39 +42,6 @@ const SCHEME_BYTES_MAX: usize = 200;
 /// Most headers of a request that a plugin makes.
 const HEADERS_MAX: usize = 256;
 
-/// Why a plugin did not do its work, in its own words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// Whether trying again can help.
-    pub kind: FailureKind,
-    /// For a person: at most 4 KiB, without control characters.
-    pub reason: String,
-    /// Not before so long.
-    pub retry_after: Option<Duration>,
-}
-
-/// Whether trying again can help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
-    /// It can.
-    Transient,
-    /// The same again would end the same.
-    Permanent,
-}
-
-impl From<Failure> for Outcome {
-    fn from(failure: Failure) -> Self {
-        let Failure { kind, reason, retry_after } = failure;
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        match kind {
-            FailureKind::Transient => {
-                Self::Transient { reason, retry_after_ms: retry_after.map(milliseconds) }
-            }
-            FailureKind::Permanent => Self::Permanent { reason },
-        }
-    }
-}
-
 /// What a handler is told beside the event.
 #[derive(Debug, Clone)]
 pub struct HandleContext {
@@ -200,15 +167,15 @@ pub(in crate::plugin) fn refusal(refusal: &provider::Refusal) -> Refusal {
     Refusal { reason: violation::shortened(&refusal.reason, TEXT_BYTES_MAX) }
 }
 
-/// Why a plugin failed.
-pub(in crate::plugin) fn failure(failure: &types::Failure) -> Failure {
-    Failure {
-        kind: match failure.kind {
-            types::FailureKind::Transient => FailureKind::Transient,
-            types::FailureKind::Permanent => FailureKind::Permanent,
+/// How a call ended whose plugin says why it failed.
+pub(in crate::plugin) fn failure(failure: &types::Failure) -> Outcome {
+    let reason = violation::shortened(&failure.reason, TEXT_BYTES_MAX);
+    match failure.kind {
+        types::FailureKind::Transient => Outcome::Transient {
+            reason,
+            retry_after: failure.retry_after_ms.map(Duration::from_millis),
         },
-        reason: violation::shortened(&failure.reason, TEXT_BYTES_MAX),
-        retry_after: failure.retry_after_ms.map(Duration::from_millis),
+        types::FailureKind::Permanent => Outcome::Permanent { reason },
     }
 }
 

@@ -9,6 +9,7 @@ use super::*;
 use crate::claims::Proof;
 use crate::effect::{Effect, LogLine};
 use crate::event::{Event, Request, Timestamp};
+use crate::retry::Outcome;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -120,12 +121,11 @@ async fn a_refusal_and_a_failure_are_answers() {
     assert_eq!(refusal.unwrap_err().reason, "told to");
 
     let failed = guest.parse(json!({ "do": "fail", "at": "parse" })).await.unwrap();
-    assert_eq!(failed.result.unwrap_err().kind, FailureKind::Permanent);
+    assert!(matches!(failed.result, Err(Outcome::Permanent { .. })));
 
     let again = guest.handle(json!({ "do": "retry", "after_ms": 5000 })).await.unwrap();
-    let failure = again.result.unwrap_err();
-    assert_eq!(failure.retry_after, Some(Duration::from_secs(5)));
-    assert_eq!(failure.kind, FailureKind::Transient);
+    let Err(Outcome::Transient { retry_after, .. }) = again.result else { panic!("{again:?}") };
+    assert_eq!(retry_after, Some(Duration::from_secs(5)));
 }
 
 #[tokio::test]
@@ -331,7 +331,8 @@ async fn what_a_run_asks_for_comes_back_in_order() {
 #[tokio::test]
 async fn what_is_not_granted_is_refused_to_the_guest() {
     let sent = Guest::new().handle(json!({ "do": "send", "endpoint": "bank" })).await.unwrap();
-    let reason = sent.result.unwrap_err().reason;
+    let failure = sent.result.unwrap_err();
+    let reason = failure.reason().unwrap();
     assert!(reason.contains("has not granted the endpoint `bank`"), "{reason}");
 }
 
@@ -340,7 +341,8 @@ async fn a_run_has_a_limit_of_effects() {
     let guest = Guest::new();
     let send = |times| json!({ "do": "send", "endpoint": "crm", "times": times });
     assert_eq!(guest.handle(send(64)).await.unwrap().result.unwrap().len(), EFFECTS_MAX);
-    let reason = guest.handle(send(65)).await.unwrap().result.unwrap_err().reason;
+    let failure = guest.handle(send(65)).await.unwrap().result.unwrap_err();
+    let reason = failure.reason().unwrap();
     assert!(reason.contains("at most 64 effects"), "{reason}");
 }
 
