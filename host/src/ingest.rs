@@ -29,17 +29,17 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info};
 
-use crate::claims::{Claims, KeyLookup, ProviderInfo, Reply};
+use crate::claims::{Claims, Reply};
 use crate::clock::Clock;
 use crate::event::Request;
 use crate::headers::Headers;
 use crate::ids::Name;
-use crate::keys::{Keys, Permission};
+use crate::keys::Keys;
 use crate::listener::Connection;
 use crate::metrics::{Answered, Metrics};
 use crate::plugin::{self, Plugin, Registry};
+use crate::proof::{self, Receiver};
 use crate::secrets::Secret;
-use crate::signature;
 use crate::store::{Appended, NewReceipt, Store};
 
 use intake::Share;
@@ -48,9 +48,6 @@ use notes::Note;
 pub use notes::Notes;
 pub use pacing::Pacing;
 use rejection::Rejection;
-
-/// Most keys that are fetched for one request.
-const KEYS_MAX: usize = 2;
 
 /// Tells a sender that its event is known already.
 const DUPLICATE: &str = "hookgate-duplicate";
@@ -306,7 +303,7 @@ impl Ingest {
             body,
             received_at: self.clock.now(),
         });
-        let claims = self.claim_and_verify(name, source, &plugin, &request).await?;
+        let claims = self.prove(name, source, &plugin, &request).await?;
         if let Some(asked) = &claims.handshake {
             let answer = handshake::answer(source, info, &claims, asked)?;
             if let Some(not_logged) = self.notes.admit(name, Note::Asked) {
@@ -327,57 +324,25 @@ impl Ingest {
     }
 
     /// What the request claims, once its evidence holds.
-    async fn claim_and_verify(
+    async fn prove(
         &self,
         name: &Name,
         source: &Source,
         plugin: &Arc<Plugin>,
         request: &Arc<Request>,
     ) -> Result<Claims, Rejection> {
-        let info = plugin.provider().expect("a provider was looked for");
-        let claims = self.host.claims(plugin, &source.settings, name, request).await;
-        let claims = match (claims.map_err(Rejection::Plugin)?, source.verify) {
-            (Ok(claims), _) => claims,
+        let Source { settings, secrets, keys_from, tolerance, .. } = source;
+        if source.verify == Verify::None {
             // Nothing needs to be proven, and so nothing needs to be claimed.
-            (Err(_), Verify::None) => return Ok(Claims::default()),
-            (Err(refusal), Verify::Evidence) => {
-                return Err(Rejection::Claims(refusal, info.refusal_status));
-            }
-        };
-        if source.verify == Verify::Evidence && !handshake::needs_no_evidence(&claims, request) {
-            let fetched = self.fetch_keys(name, source, info, &claims, request).await?;
-            let keys = signature::Keys { secrets: &source.secrets, fetched: &fetched };
-            let (body, now) = (&request.body, request.received_at);
-            signature::verify(&claims, info, keys, body, source.tolerance, now)
-                .map_err(|error| Rejection::Evidence(error, info.refusal_status))?;
+            let claims = self.host.claims(plugin, settings, name, request).await;
+            return Ok(claims.map_err(Rejection::Plugin)?.unwrap_or_default());
         }
-        Ok(claims)
-    }
-
-    /// The public keys that the evidence names; none for most providers.
-    async fn fetch_keys(
-        &self,
-        name: &Name,
-        source: &Source,
-        info: &ProviderInfo,
-        claims: &Claims,
-        request: &Request,
-    ) -> Result<Vec<(KeyLookup, Vec<u8>)>, Rejection> {
-        let mut fetched = Vec::new();
-        if claims.lookups().next().is_none() {
-            return Ok(fetched);
-        }
-        let (body, now) = (&request.body, request.received_at);
-        signature::precheck(claims, info, body, source.tolerance, now)
-            .map_err(|error| Rejection::Evidence(error, info.refusal_status))?;
-        for (scheme, lookup) in claims.lookups().take(KEYS_MAX) {
-            let (hosts, secret) = (source.keys_from.as_slice(), source.secrets.first());
-            let permission = Permission { info, hosts, secret };
-            let found = self.keys.find(name, permission, scheme, lookup).await;
-            let key = found.map_err(|error| Rejection::Key(error, info.refusal_status))?;
-            fetched.push((lookup.clone(), key));
-        }
-        Ok(fetched)
+        let receiver = Receiver { name, settings, secrets, tolerance: *tolerance, keys_from };
+        let proven = proof::prove(&self.host, &self.keys, plugin, receiver, request).await;
+        proven.map_err(|unproven| {
+            let info = plugin.provider().expect("it was admitted");
+            Rejection::unproven(unproven, info.refusal_status)
+        })
     }
 
     /// Counts a request that was not accepted, and logs it unless too many were just now.

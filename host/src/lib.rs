@@ -70,7 +70,8 @@
 //!   [`secrets`] [`signature`] [`outbound`]
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] [`listener`] (hyper) [`watch`] (notify) [`metrics`], `subprocess`
-//!   (processes that are waited for), and the loop in `worker`
+//!   (processes that are waited for), the loop in `worker`, and `proof` (whether a request is
+//!   genuine, by several of them)
 //! - *Activities*, which never import each other: [`ingest`] [`dispatch`] [`delivery`] [`admin`]
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
@@ -97,6 +98,7 @@ pub mod watch;
 pub mod metrics;
 mod subprocess;
 mod worker;
+mod proof;
 
 pub mod ingest;
 pub mod dispatch;

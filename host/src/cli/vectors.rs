@@ -1,8 +1,8 @@
 //! `hookgate plugin test`: recorded requests, each with whether it is genuine.
 //!
-//! They go through the plugin's real claims in wasm, the host's real verification and the plugin's
-//! real parse, at the time that the recording names; keys that were recorded stand in for those
-//! that the gateway would fetch. A line each; any mismatch is an error.
+//! They go through the plugin's real claims in wasm, the gateway's own verification (`proof`) and
+//! the plugin's real parse, at the time that the recording names; keys that were recorded stand in
+//! for those that the gateway would fetch. A line each; any mismatch is an error.
 
 mod challenge;
 mod receiver;
@@ -16,9 +16,9 @@ use serde_json::{Map, Value};
 
 pub use self::challenge::Challenge;
 pub use self::recorded::{Recorded, RecordedReply, Vector};
-use crate::keys::{Keys, Permission};
+use crate::keys::Keys;
 use crate::plugin::{CallError, Host, Plugin};
-use crate::signature;
+use crate::proof::{self, Receiver, Unproven};
 
 /// What became of one recorded request.
 enum Seen {
@@ -92,25 +92,27 @@ async fn see(
 ) -> anyhow::Result<Seen> {
     let request = Arc::new(vector.request()?);
     let settings = &receiver::text(vector.settings(settings));
-    let claims = match host.claims(plugin, settings, plugin.name(), &request).await {
-        Ok(Ok(claims)) => claims,
-        Ok(Err(refusal)) => return Ok(Seen::Refused(refusal.reason)),
-        Err(error) => return Ok(Seen::Broken(error)),
-    };
     let info = plugin.provider().context("the plugin is not a provider")?;
-    let (recorded, mut fetched) = (Keys::recorded(vector.public_keys()), Vec::new());
-    for (scheme, lookup) in claims.lookups() {
-        let hosts = [lookup.url.host_str().unwrap_or_default().to_owned()];
-        let permission = Permission { info, hosts: &hosts, secret: None };
-        match recorded.find(plugin.name(), permission, scheme, lookup).await {
-            Ok(key) => fetched.push((lookup.clone(), key)),
-            Err(error) => return Ok(Seen::Refused(error.to_string())),
-        }
+    let receiver = Receiver {
+        name: plugin.name(),
+        settings,
+        secrets: &vector.secrets(),
+        tolerance: vector.tolerance(),
+        keys_from: &receiver::key_hosts(info),
+    };
+    let keys = Keys::recorded(vector.public_keys());
+    let claims = match proof::prove(host, &keys, plugin, receiver, &request).await {
+        Ok(claims) => claims,
+        Err(Unproven::Plugin(error)) => return Ok(Seen::Broken(error)),
+        Err(unproven) => return Ok(Seen::Refused(unproven.to_string())),
+    };
+    // What the gateway would answer, or refuse, and in either case not store.
+    if claims.handshake.is_some() {
+        return Ok(Seen::Refused("a validation challenge is not an event".to_owned()));
     }
-    let keys = signature::Keys { secrets: &vector.secrets(), fetched: &fetched };
-    let (body, now) = (&request.body, request.received_at);
-    if let Err(error) = signature::verify(&claims, info, keys, body, vector.tolerance(), now) {
-        return Ok(Seen::Refused(error.to_string()));
+    if request.method != "POST" {
+        let reason = format!("{} request without a validation challenge", request.method);
+        return Ok(Seen::Refused(reason));
     }
     let reply = claims.reply.as_ref().or(info.reply.as_ref());
     if let Some(how) = vector.reply.as_ref().and_then(|recorded| recorded.differs(reply)) {

@@ -10,15 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::rejection::Rejection;
 use super::{Source, Verify};
 use crate::claims::{Claims, Handshake, ProviderInfo};
-use crate::event::Request;
 use crate::signature;
-
-/// Whether a request may go without evidence: one that can't be stored, whatever it claims.
-pub(super) fn needs_no_evidence(claims: &Claims, request: &Request) -> bool {
-    claims.handshake.is_some()
-        && claims.evidence.is_empty()
-        && request.method != Method::POST.as_str()
-}
 
 /// The methods by which a source may be asked, for the answer to any other.
 pub(super) fn allowed(info: &ProviderInfo) -> String {

@@ -14,6 +14,7 @@ use crate::ids::Name;
 use crate::keys::KeyError;
 use crate::metrics::Answered;
 use crate::plugin::CallError;
+use crate::proof::Unproven;
 use crate::{signature, store};
 
 /// How long a sender should wait where we are the ones who can't, in seconds.
@@ -57,6 +58,16 @@ pub(super) enum Rejection {
 }
 
 impl Rejection {
+    /// Of a request that is not known to be genuine, where its provider refuses with this status.
+    pub(super) fn unproven(unproven: Unproven, refusal_status: u16) -> Self {
+        match unproven {
+            Unproven::Plugin(error) => Self::Plugin(error),
+            Unproven::Claims(refusal) => Self::Claims(refusal, refusal_status),
+            Unproven::Evidence(error) => Self::Evidence(error, refusal_status),
+            Unproven::Key(error) => Self::Key(error, refusal_status),
+        }
+    }
+
     /// What it is counted as.
     pub(super) fn answered(&self) -> Answered {
         match self {

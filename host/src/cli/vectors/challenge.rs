@@ -14,7 +14,9 @@ use super::receiver;
 use crate::cli::sign;
 use crate::clock::Clock;
 use crate::event::{Request, Timestamp};
+use crate::keys::Keys;
 use crate::plugin::{Host, Plugin};
+use crate::proof::{self, Receiver, Unproven};
 use crate::secrets::Secret;
 use crate::signature;
 
@@ -98,22 +100,26 @@ impl Challenge {
         let settings = receiver::text(self.settings(settings));
         let (secrets, now) = ([self.secret()], Clock::System.now());
         let request = Arc::new(self.request(host, plugin, &settings, now).await?);
-        let is_post = self.method == "POST";
         let info = plugin.provider().context("the plugin is not a provider")?;
-        if !is_post && !info.handshakes.iter().any(|method| method.as_str() == self.method) {
+        if self.method != "POST"
+            && !info.handshakes.iter().any(|method| method.as_str() == self.method)
+        {
             return Ok(Err(format!("the plugin answers no challenge by {}", self.method)));
         }
-        let claims = match host.claims(plugin, &settings, plugin.name(), &request).await? {
-            Ok(claims) => claims,
-            Err(refusal) => return Ok(Err(format!("rejected: {}", refusal.reason))),
+        let receiver = Receiver {
+            name: plugin.name(),
+            settings: &settings,
+            secrets: &secrets,
+            tolerance: None,
+            keys_from: &receiver::key_hosts(info),
         };
-        let proven = is_post || !claims.evidence.is_empty();
-        if proven {
-            let (keys, body) = (secrets.as_slice(), &request.body);
-            if let Err(error) = signature::verify(&claims, info, keys, body, None, now) {
-                return Ok(Err(format!("rejected: {error}")));
-            }
-        }
+        let keys = Keys::recorded(Vec::new());
+        let claims = match proof::prove(host, &keys, plugin, receiver, &request).await {
+            Ok(claims) => claims,
+            Err(Unproven::Plugin(error)) => return Err(error.into()),
+            Err(unproven) => return Ok(Err(format!("rejected: {unproven}"))),
+        };
+        let proven = !claims.evidence.is_empty();
         let Some(handshake) = claims.handshake else {
             return Ok(Err("the plugin reads an event, not a challenge".to_owned()));
         };

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::claims::ProviderInfo;
+
 /// The settings with what a recording tells in the place of those of that name.
 pub(super) fn with<const N: usize>(
     settings: &Map<String, Value>,
@@ -23,6 +25,12 @@ pub(super) fn with<const N: usize>(
 /// As a plugin gets them.
 pub(super) fn text(settings: Map<String, Value>) -> Arc<str> {
     Value::Object(settings).to_string().into()
+}
+
+/// Every host where its provider has keys: what an operator allows who wants them all.
+pub(super) fn key_hosts(info: &ProviderInfo) -> Vec<String> {
+    let hosts = info.key_places.iter().filter_map(|place| place.url.host_str());
+    hosts.map(ToOwned::to_owned).collect()
 }
 
 /// What of a URL arrives: its path and its query.

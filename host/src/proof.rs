@@ -1,0 +1,107 @@
+//! Whether a request is genuine: what its provider plugin claims of it, held against the keys of
+//! the source that it is for.
+//!
+//! One way to tell for all who ask: a request that is posted and one that was recorded
+//! (`hookgate plugin test`) are proven by the same steps and within the same limits. Fails closed.
+//! Never stores a request, and never answers one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+
+use crate::claims::{Claims, KeyLookup, ProviderInfo, Refusal};
+use crate::event::Request;
+use crate::ids::Name;
+use crate::keys::{KeyError, Keys, Permission};
+use crate::plugin::{CallError, Host, Plugin};
+use crate::secrets::Secret;
+use crate::signature;
+
+/// Most keys that are fetched for one request.
+const KEYS_MAX: usize = 2;
+
+/// How the source is set up that a request is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Receiver<'a> {
+    /// Calls of its plugin and look-ups of its keys are counted by this name.
+    pub(crate) name: &'a Name,
+    /// The JSON object that its plugin gets.
+    pub(crate) settings: &'a Arc<str>,
+    /// All that are active.
+    pub(crate) secrets: &'a [Secret],
+    /// How far a signing time may stand from the clock, if not as the provider says; zero is any.
+    pub(crate) tolerance: Option<Duration>,
+    /// The hosts that may be asked for its keys.
+    pub(crate) keys_from: &'a [String],
+}
+
+/// Why a request is not known to be genuine.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unproven {
+    /// The plugin could not be asked, or broke.
+    #[error(transparent)]
+    Plugin(CallError),
+    /// The plugin found nothing that it could claim.
+    #[error("{}", .0.reason)]
+    Claims(Refusal),
+    /// What it claimed does not hold.
+    #[error(transparent)]
+    Evidence(signature::Error),
+    /// A key that is needed to tell can't be had.
+    #[error(transparent)]
+    Key(KeyError),
+}
+
+/// What a provider's plugin claims of a request, once its evidence holds at the time that the
+/// request was received. A validation challenge that can't be stored needs no evidence.
+pub(crate) async fn prove(
+    host: &Host,
+    keys: &Keys,
+    plugin: &Arc<Plugin>,
+    receiver: Receiver<'_>,
+    request: &Arc<Request>,
+) -> Result<Claims, Unproven> {
+    let Receiver { name, settings, secrets, tolerance, .. } = receiver;
+    let claims = host.claims(plugin, settings, name, request).await;
+    let claims = claims.map_err(Unproven::Plugin)?.map_err(Unproven::Claims)?;
+    if needs_no_evidence(&claims, request) {
+        return Ok(claims);
+    }
+    let info = plugin.provider().expect("only a provider claims anything");
+    let fetched = fetch_keys(keys, info, receiver, &claims, request).await?;
+    let keys = signature::Keys { secrets, fetched: &fetched };
+    let (body, now) = (&request.body, request.received_at);
+    signature::verify(&claims, info, keys, body, tolerance, now).map_err(Unproven::Evidence)?;
+    Ok(claims)
+}
+
+/// Whether a request may go without evidence: one that can't be stored, whatever it claims.
+fn needs_no_evidence(claims: &Claims, request: &Request) -> bool {
+    claims.handshake.is_some()
+        && claims.evidence.is_empty()
+        && request.method != Method::POST.as_str()
+}
+
+/// The public keys that the evidence names; none for most providers.
+async fn fetch_keys(
+    keys: &Keys,
+    info: &ProviderInfo,
+    receiver: Receiver<'_>,
+    claims: &Claims,
+    request: &Request,
+) -> Result<Vec<(KeyLookup, Vec<u8>)>, Unproven> {
+    let mut fetched = Vec::new();
+    if claims.lookups().next().is_none() {
+        return Ok(fetched);
+    }
+    let (body, now) = (&request.body, request.received_at);
+    signature::precheck(claims, info, body, receiver.tolerance, now).map_err(Unproven::Evidence)?;
+    for (scheme, lookup) in claims.lookups().take(KEYS_MAX) {
+        let (hosts, secret) = (receiver.keys_from, receiver.secrets.first());
+        let permission = Permission { info, hosts, secret };
+        let found = keys.find(receiver.name, permission, scheme, lookup).await;
+        fetched.push((lookup.clone(), found.map_err(Unproven::Key)?));
+    }
+    Ok(fetched)
+}
