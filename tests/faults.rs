@@ -5,3 +5,4 @@ mod clock;
 mod descriptors;
 mod disk;
 mod files;
+mod removed;

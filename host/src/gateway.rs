@@ -51,6 +51,9 @@ const ADMIN_CONNECTIONS: usize = 256;
 /// Who asks for a reload at a time; more wait.
 const ASKS_MAX: usize = 8;
 
+/// Why a stop waits for nothing.
+const NOTHING_STORED: &str = "stopped at once, for nothing can be stored any more";
+
 /// How long parses and runs wait for plugins that are compiled at the start.
 const LOADING_MAX: Duration = Duration::from_secs(60);
 
@@ -244,14 +247,20 @@ impl Gateway {
                 }
             }
         };
-        if tokio::time::timeout(self.grace, drain).await.is_err() {
-            warn!(
-                tasks = self.tasks.len(),
-                "the grace period is over; unfinished work stays in the store"
-            );
+        let cut_off = tokio::select! {
+            () = drain => None,
+            () = tokio::time::sleep(self.grace) => {
+                Some("the grace period is over; unfinished work stays in the store")
+            }
+            // What is in flight could not be recorded, however long it took.
+            () = self.store.displaced() => Some(NOTHING_STORED),
+        };
+        if let Some(why) = cut_off {
+            warn!(tasks = self.tasks.len(), "{why}");
             self.tasks.abort_all();
         }
-        self.store.close().await.context("failed to close the store")?;
+        let failed = cut_off.filter(|why| *why == NOTHING_STORED);
+        self.store.close().await.context(failed.unwrap_or("failed to close the store"))?;
         ending
     }
 }

@@ -266,6 +266,18 @@ impl Store {
         self.handle.shared.outage.borrow().clone()
     }
 
+    /// Resolves when the file no longer lies where it was opened: whoever stops then has nothing to
+    /// wait for. Looks at the file's place when it is first asked; after that a write has to fail.
+    pub async fn displaced(&self) {
+        let shared = &self.handle.shared;
+        if shared.file.check_place().is_err_and(|error| error.is_displaced()) {
+            return;
+        }
+        let mut outage = shared.outage.subscribe();
+        // The sender is in `shared`.
+        drop(outage.wait_for(|outage| outage.as_ref().is_some_and(Error::is_displaced)).await);
+    }
+
     /// No try waits longer than this, also of those that were put off before: a clock that was
     /// ahead when that was said must not strand them.
     pub fn bound_delays(&self, longest: Duration) {

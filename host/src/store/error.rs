@@ -38,6 +38,14 @@ pub enum Error {
     Failed(#[source] Arc<Failure>),
 }
 
+impl Error {
+    /// Whether the file does not lie where it was opened: until it is put back, nothing can be
+    /// stored.
+    pub(super) fn is_displaced(&self) -> bool {
+        matches!(self, Self::Unavailable(why) if matches!(**why, Failure::Displaced { .. }))
+    }
+}
+
 /// What is wrong with the file.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {

@@ -57,7 +57,11 @@ impl<'w> Outage<'w> {
                     self.writer.shared.come_back();
                     return tracing::info!("the gateway can write the store again");
                 }
-                Err(error @ Error::Unavailable(_)) => self.error = error,
+                Err(error @ Error::Unavailable(_)) => {
+                    // The cause may be another one by now: who looks is told the last.
+                    self.writer.shared.go_away(&error);
+                    self.error = error;
+                }
                 Err(error) => return self.writer.shared.fail(error),
             }
             if last {

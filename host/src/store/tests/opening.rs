@@ -123,6 +123,7 @@ async fn nothing_is_answered_while_the_file_is_not_in_its_place() {
 
     let trouble = bench.store.trouble().map(|error| error.to_string());
     assert!(trouble.is_some(), "it is known before anything is written");
+    bench.store.displaced().await;
     let refused = bench.store.append(receipt(&["evt_1"])).await;
     assert!(
         matches!(&refused, Err(Error::Unavailable(why)) if matches!(**why, Failure::Displaced { .. }))
@@ -141,6 +142,26 @@ async fn nothing_is_answered_while_the_file_is_not_in_its_place() {
     let bench = bench.restart().await;
     assert!(matches!(bench.store.append(receipt(&["evt_0"])).await, Ok(Appended::Duplicate(_))));
     assert!(matches!(bench.store.append(receipt(&["evt_1"])).await, Ok(Appended::Stored(_))));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn who_waits_for_it_is_told_when_a_write_finds_the_file_gone() {
+    let bench = Bench::new();
+    let displaced = bench.store.displaced();
+    tokio::pin!(displaced);
+    tokio::select! {
+        biased;
+        () = &mut displaced => panic!("the file is in its place"),
+        () = std::future::ready(()) => (),
+    }
+    let (file, _) = places(&bench);
+    std::fs::remove_file(file).unwrap();
+
+    let refused = bench.store.append(receipt(&["evt_1"])).await;
+
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    displaced.await;
 }
 
 #[cfg(unix)]
