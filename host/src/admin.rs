@@ -85,9 +85,9 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is no such path"))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "this port has no such path"))
         .method_not_allowed_fallback(async |method: Method| {
-            let error = format!("this path does not take {method}");
+            let error = format!("this path does not support {method}");
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, error)
         })
         .layer(ours)
@@ -158,7 +158,7 @@ fn id_of(text: &str, kind: IdKind) -> Result<Id, Problem> {
 }
 
 fn found<T: Serialize>(id: Id, view: Option<T>) -> Result<Json<T>, Problem> {
-    let missing = || Problem::new(StatusCode::NOT_FOUND, format!("there is no `{id}`"));
+    let missing = || Problem::new(StatusCode::NOT_FOUND, format!("the store has no `{id}`"));
     view.map(Json).ok_or_else(missing)
 }
 
@@ -248,13 +248,16 @@ async fn reload(State(admin): State<Arc<Admin>>) -> Result<Json<Report>, Problem
         admin.reload.send(ask).await.map_err(|_| stopping())?;
         answered.await.map(Json).map_err(|_| stopping())
     };
-    admin.turns.wait(report, "the files are still being looked at").await?
+    admin.turns.wait(report, "the gateway is still reading the files; ask again later").await?
 }
 
 /// Answers when nothing is queued, in flight or due, for scripts that want to look at the end; or
 /// after a minute that this is not so yet.
 async fn settled(State(admin): State<Arc<Admin>>) -> Result<&'static str, Problem> {
-    admin.turns.wait(admin.store.idle(), "something is still queued, in flight or due").await?;
+    admin
+        .turns
+        .wait(admin.store.idle(), "some work is still queued, in flight or due; ask again later")
+        .await?;
     Ok("settled\n")
 }
 

@@ -36,14 +36,16 @@ impl Pairs {
     /// Those of a request, each once and each of a name that is known.
     fn of(parts: &Parts, known: &[&str]) -> Result<Self, Problem> {
         let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
-        let pairs = query.map_err(|_| bad("the query string can't be read"))?.0;
+        let pairs = query.map_err(|_| bad("the query string is not valid"))?.0;
         for (number, (name, _)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let known = known.join("`, `");
-                return Err(bad(format!("`{name}` is no parameter here; there are `{known}`")));
+                return Err(bad(format!(
+                    "`{name}` is not a parameter of this path; its parameters are `{known}`"
+                )));
             }
             if pairs[..number].iter().any(|(other, _)| other == name) {
-                return Err(bad(format!("`{name}` is there twice")));
+                return Err(bad(format!("`{name}` appears twice")));
             }
         }
         Ok(Self(pairs))
@@ -61,7 +63,7 @@ impl Pairs {
     }
 
     fn page(&self) -> Result<Page, Problem> {
-        let cursor = self.value("cursor", "the `next` of the page before")?;
+        let cursor = self.value("cursor", "the `next` of the previous page")?;
         let thing = format!("a number from 1 to {LIMIT_MAX}");
         let limit = self.value("limit", &thing)?.unwrap_or(LIMIT_DEFAULT);
         if !(1..=LIMIT_MAX).contains(&limit) {
@@ -71,7 +73,8 @@ impl Pairs {
     }
 
     fn filter(&self) -> Result<EventFilter, Problem> {
-        let name = "a name: 1 to 63 of a-z, 0-9 and -";
+        let name =
+            "a name: 1 to 63 characters out of a-z, 0-9 and -, beginning with a letter or digit";
         let time = "a time such as 2026-11-22T03:00:00Z";
         Ok(EventFilter {
             source: self.value("source", name)?,
@@ -138,9 +141,9 @@ impl ReplayBody {
         let raw: RawReplay = serde_json::from_slice(body).map_err(bad)?;
         let cursor = raw.cursor.map(|text| text.parse().map_err(bad)).transpose()?;
         match (raw.ids, raw.filter) {
-            (Some(_), None) if cursor.is_some() => Err(bad("only a filter goes with a `cursor`")),
+            (Some(_), None) if cursor.is_some() => Err(bad("`cursor` needs a `filter`, not `ids`")),
             (Some(ids), None) if (1..=IDS_MAX).contains(&ids.len()) => Ok(Self::Ids(ids)),
-            (Some(_), None) => Err(bad(format!("ids holds 1 to {IDS_MAX} ids"))),
+            (Some(_), None) => Err(bad(format!("`ids` must have 1 to {IDS_MAX} ids"))),
             (None, Some(raw)) => {
                 let RawFilter { source, event_type, subject, state, after, before } = raw;
                 let said = [
@@ -153,13 +156,14 @@ impl ReplayBody {
                 ];
                 if !said.contains(&true) {
                     return Err(bad(
-                        "an empty filter would replay everything: give ids, or a filter that says which events",
+                        "an empty filter would replay everything: give `ids`, or a `filter` with at \
+                         least one condition",
                     ));
                 }
                 let filter = EventFilter { source, event_type, subject, state, after, before };
                 Ok(Self::Filter(filter, cursor))
             }
-            _ => Err(bad(r#"say either {"ids": [...]} or {"filter": {...}}"#)),
+            _ => Err(bad(r#"give either {"ids": [...]} or {"filter": {...}}"#)),
         }
     }
 }

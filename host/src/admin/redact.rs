@@ -73,7 +73,7 @@ pub(super) async fn answers(
         Err(_) => None,
     };
     let Some(shown) = shown else {
-        let error = "the answer could not be prepared";
+        let error = "the gateway failed to prepare the answer";
         return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error).into_response();
     };
     head.headers.insert(header::CONTENT_LENGTH, shown.len().into());

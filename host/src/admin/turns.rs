@@ -49,7 +49,7 @@ impl Turns {
     ) -> Result<T, Problem> {
         let later = |why: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, why);
         let turn = self.waiting.try_acquire();
-        let _turn = turn.map_err(|_| later("too many requests wait; ask again later"))?;
+        let _turn = turn.map_err(|_| later("too many requests are waiting; ask again later"))?;
         let waited = tokio::time::timeout(self.wait_max, what).await;
         waited.map_err(|_| later(not_yet))
     }
@@ -62,7 +62,7 @@ pub(super) async fn in_turn(
     next: Next,
 ) -> Response {
     let Ok(_turn) = admin.turns.asking.try_acquire() else {
-        let busy = "too many requests are being answered; ask again later";
+        let busy = "the gateway is answering too many requests; ask again later";
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, busy).into_response();
     };
     next.run(request).await
@@ -74,7 +74,7 @@ pub(super) async fn read(body: Body) -> Result<Bytes, Problem> {
         tokio::time::timeout(BODY_TIME_MAX, axum::body::to_bytes(body, BODY_BYTES_MAX)).await;
     let slow = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within 10 s");
     let broken = |_| {
-        let reason = format!("the body broke off, or has more than {BODY_BYTES_MAX} bytes");
+        let reason = format!("the body is incomplete, or larger than {BODY_BYTES_MAX} bytes");
         Problem::new(StatusCode::BAD_REQUEST, reason)
     };
     read.map_err(slow)?.map_err(broken)

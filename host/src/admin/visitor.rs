@@ -47,7 +47,8 @@ fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: &[String]) -> R
         authorities.push(host.to_str().unwrap_or_default());
     }
     if !authorities.iter().all(|authority| is_ours(authority, names)) {
-        let reason = "this name is not the operators' port's; add the name to `admin_hosts`";
+        let reason =
+            "the admin port does not answer under this host name; add the name to `admin_hosts`";
         return refused(StatusCode::MISDIRECTED_REQUEST, reason);
     }
     let own = ["same-origin", "none"];
@@ -59,7 +60,10 @@ fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: &[String]) -> R
     };
     let mut origins = headers.get_all(header::ORIGIN).iter();
     if foreign_site || origins.any(|origin| !origin.to_str().is_ok_and(is_own)) {
-        return refused(StatusCode::FORBIDDEN, "a page of another site may not ask this port");
+        return refused(
+            StatusCode::FORBIDDEN,
+            "the admin port rejects requests from pages of other sites",
+        );
     }
     if *method == Method::POST && !is_json(headers) {
         let reason = "the content type of a POST must be application/json";
