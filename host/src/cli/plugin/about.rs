@@ -28,7 +28,7 @@ pub(super) enum AboutError {
         source: io::Error,
     },
     /// Headers beside a sample, or settings, are something else.
-    #[error("`{file}` is not a JSON object as it should be: {source}")]
+    #[error("`{file}` must be a JSON object: {source}")]
     NoObject {
         /// Its name.
         file: String,
@@ -98,7 +98,7 @@ mod tests {
     fn settings_that_are_none_are_named() {
         let folder = tempfile::tempdir().unwrap();
         for (bytes, words) in [
-            (&b"[]"[..], "`settings.json` is not a JSON object"),
+            (&b"[]"[..], "`settings.json` must be a JSON object: "),
             (b"\xff", "failed to read `settings.json`: "),
         ] {
             fs::write(folder.path().join(SETTINGS), bytes).unwrap();

@@ -90,7 +90,7 @@ impl FromStr for Toolchain {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BuildError {
     /// The environment names a toolchain that there is not.
-    #[error("{TOOLCHAIN_VARIABLE} is `{0}`, not installed, rustup or distribution")]
+    #[error("{TOOLCHAIN_VARIABLE} must be installed, rustup or distribution, not `{0}`")]
     NoSuchToolchain(String),
     /// The crate is not one that makes a plugin.
     #[error("`{}` is not a plugin crate: {reason}", path.display())]
@@ -214,7 +214,7 @@ impl Package {
             |reason: String| BuildError::NoPlugin { path: crate_dir.to_owned(), reason };
         let dir = crate_dir.canonicalize().map_err(|error| no_plugin(error.to_string()))?;
         let stem = dir.file_name().and_then(|name| name.to_str());
-        let stem = stem.ok_or_else(|| no_plugin("its directory has no name".to_owned()))?;
+        let stem = stem.ok_or_else(|| no_plugin("the folder has no name".to_owned()))?;
         let output = Command::new("cargo")
             .current_dir(&dir)
             .args(["metadata", "--format-version=1", "--no-deps"])
@@ -223,16 +223,20 @@ impl Package {
         if !output.status.success() {
             return Err(no_plugin(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
         }
-        let metadata: Metadata = serde_json::from_slice(&output.stdout)
-            .map_err(|error| no_plugin(format!("cargo's metadata of it: {error}")))?;
+        let metadata: Metadata = serde_json::from_slice(&output.stdout).map_err(|error| {
+            no_plugin(format!("failed to read what `cargo metadata` printed: {error}"))
+        })?;
         let manifest = dir.join("Cargo.toml");
         let package = metadata.packages.iter().find(|package| package.manifest_path == manifest);
-        let package = package.ok_or_else(|| no_plugin("it has no package".to_owned()))?;
+        let package =
+            package.ok_or_else(|| no_plugin("its Cargo.toml has no [package]".to_owned()))?;
         let is_plugin = |target: &&MetadataTarget| {
             target.crate_types.iter().any(|crate_type| crate_type == "cdylib")
         };
         let target = package.targets.iter().find(is_plugin);
-        let target = target.ok_or_else(|| no_plugin("it has no crate-type `cdylib`".to_owned()))?;
+        let target = target.ok_or_else(|| {
+            no_plugin("its Cargo.toml has no [lib] with crate-type = [\"cdylib\"]".to_owned())
+        })?;
         let own = |name: &str| {
             let own = package.metadata.as_ref()?.pointer(&format!("/hookgate/{name}"))?;
             own.as_str().map(ToOwned::to_owned)
@@ -269,7 +273,7 @@ fn prepare(toolchain: Toolchain, crate_dir: &Path) -> Result<Toolchain, BuildErr
             rustc.current_dir(crate_dir);
             let library = sysroot(&mut rustc)?.join("lib/rustlib").join(TARGET).join("lib");
             if !library.is_dir() {
-                let reason = format!("there is no `{}`", library.display());
+                let reason = format!("the folder `{}` does not exist", library.display());
                 return Err(BuildError::NoCompiler { reason });
             }
         }
@@ -347,7 +351,10 @@ fn cargo_build(package: &Package, toolchain: Toolchain) -> Result<(), BuildError
     match subprocess::run(&mut cargo, b"", BUILD_TIME_MAX) {
         Ok(Ended { status, .. }) if status.success() => Ok(()),
         Ok(Ended { said, .. }) => Err(BuildError::Cargo(said)),
-        Err(ChildError::TooLong) => Err(BuildError::Cargo("it took too long".to_owned())),
+        Err(ChildError::TooLong) => {
+            let seconds = BUILD_TIME_MAX.as_secs();
+            Err(BuildError::Cargo(format!("cargo took longer than {seconds} s")))
+        }
         Err(ChildError::Io(source)) => Err(BuildError::Run { program: "cargo".to_owned(), source }),
     }
 }
@@ -383,6 +390,6 @@ mod tests {
         let error = build(folder.path()).unwrap_err();
         assert!(matches!(error, BuildError::NoPlugin { .. }), "{error}");
         let error = build(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_err();
-        assert!(error.to_string().ends_with("it has no crate-type `cdylib`"), "{error}");
+        assert!(error.to_string().ends_with("no [lib] with crate-type = [\"cdylib\"]"), "{error}");
     }
 }

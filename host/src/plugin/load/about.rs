@@ -62,7 +62,10 @@ impl Sample {
 
 /// What a plugin says of itself has more samples, or more bytes, than its file should carry.
 #[derive(Debug, thiserror::Error)]
-#[error("samples are more than {SAMPLES_MAX}, or have more than {SECTION_BYTES_MAX} bytes")]
+#[error(
+    "a plugin file has room for {SAMPLES_MAX} samples and for {SECTION_BYTES_MAX} bytes of them; \
+     remove some"
+)]
 pub struct AboutTooLarge;
 
 impl About {
