@@ -33,6 +33,8 @@ pub(super) enum Rejection {
     BrokenBody,
     #[error("the body arrived too slowly while other requests needed its memory")]
     GaveWay,
+    #[error("the gateway began to stop before the body was whole")]
+    Stopping,
     #[error("too many requests are in progress")]
     Busy,
     #[error("too many requests of this source are in progress")]
