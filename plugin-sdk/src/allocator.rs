@@ -1,15 +1,15 @@
 //! The allocator of a plugin: it bumps a pointer and gives back next to nothing.
 //!
-//! An instance lives for one call, so what counts is to start fast: the heap begins in the memory
-//! that the module starts with, and small work never asks for more. Not for instances that are kept
-//! and used again: leave out the feature `bump-allocator` there.
+//! An instance lives for one call, so a fast start counts: the heap begins in the memory that the
+//! module starts with, and small work never asks for more. Never use it in an instance that serves
+//! several calls: turn off the feature `bump-allocator` there.
 
 /// Bytes of a page of WebAssembly memory.
 pub(crate) const PAGE: usize = 65_536;
-/// Most pages that are asked for beyond what is needed.
+/// Most pages that the heap grows by beyond what a block needs.
 const GROWTH_MAX: usize = 256;
 
-/// Where the heap stands: what is below `next` is taken, what is below `end` is there.
+/// Where the heap stands: memory below `next` is in use, memory from there to `end` is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Heap {
     pub(crate) next: usize,
@@ -24,19 +24,19 @@ impl Heap {
         Some((start, start.checked_add(size)?))
     }
 
-    /// How many pages are missing until memory reaches `behind`.
+    /// The number of pages that are missing until memory reaches `behind`.
     pub(crate) fn missing(self, behind: usize) -> usize {
         behind.saturating_sub(self.end).div_ceil(PAGE)
     }
 
-    /// How many pages to ask for where some are missing: as many as there are, within reason, so
-    /// that a call that needs much asks seldom.
+    /// The number of pages to ask for when some are missing: as many as there are, up to
+    /// [`GROWTH_MAX`], so that a call that needs much memory asks seldom.
     pub(crate) fn growth(self, missing: usize) -> usize {
         missing.max((self.end / PAGE).min(GROWTH_MAX))
     }
 
-    /// The heap after memory grew by `pages` from the address `from`, which is `end` unless
-    /// somebody else grew it too: then what lies between is theirs.
+    /// The heap after memory grew by `pages` from the address `from`. That is `end` unless other
+    /// code grew the memory too; then the memory between the two belongs to that code.
     pub(crate) fn grown(self, from: usize, pages: usize) -> Self {
         let next = if from == self.end { self.next } else { from };
         Self { next, end: from.saturating_add(pages.saturating_mul(PAGE)) }

@@ -1,11 +1,11 @@
 //! Base64, standard and for URLs, strictly: one text for every value.
 //!
-//! Padding must be there and the bits behind the last byte must be zero, so that a signature that
-//! was changed is never read as the one that it was.
+//! Padding is required and the bits behind the last byte must be zero, so a changed text is never
+//! read as the same signature.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The bytes of a standard, padded base64 text; `None` for anything else.
+/// Decodes standard, padded base64; `None` for anything else.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let (quads, []) = text.as_bytes().as_chunks::<4>() else { return None };
     let mut bytes = Vec::with_capacity(quads.len() * 3);
@@ -30,7 +30,7 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The bytes as standard, padded base64.
+/// Encodes bytes as standard, padded base64.
 pub fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -45,7 +45,7 @@ pub fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes of a base64 text for URLs, without padding, as in a JSON Web Token.
+/// Decodes base64 for URLs, without padding, as in a JSON Web Token; `None` for anything else.
 pub fn decode_url(text: &str) -> Option<Vec<u8>> {
     if text.contains(['+', '/', '=']) {
         return None;
@@ -55,7 +55,7 @@ pub fn decode_url(text: &str) -> Option<Vec<u8>> {
     decode(&format!("{standard:=<width$}"))
 }
 
-/// The bytes as base64 for URLs, without padding.
+/// Encodes bytes as base64 for URLs, without padding.
 pub fn encode_url(bytes: &[u8]) -> String {
     encode(bytes).trim_end_matches('=').replace('+', "-").replace('/', "_")
 }

@@ -1,8 +1,8 @@
-//! What `wit/` says, as Rust: generated, and nothing added.
+//! The contract in `wit/` as Rust, generated, with nothing added.
 //!
-//! Two worlds, so that a plugin that is only a provider imports nothing that only handlers may
-//! have. They share their types. Plugin authors meet these types under the names that the crate
-//! root gives them; only [`crate::export!`] reaches in here.
+//! There are two worlds, so that a plugin that is only a provider never imports what only handlers
+//! may use. They share their types. Plugin authors use these types under the names of the crate
+//! root; only [`crate::export!`] reaches in here.
 
 /// The world of a provider.
 #[expect(

@@ -1,7 +1,6 @@
-//! What a provider reads off a request: the evidence, and how to say it briefly.
+//! The claims that a provider reads from a request, and short ways to build them.
 //!
-//! Nothing here computes or compares a signature: the gateway does, with secrets that no plugin
-//! sees.
+//! This never computes or compares a signature: the gateway does, with secrets that no plugin sees.
 
 use std::fmt;
 
@@ -15,8 +14,9 @@ pub use crate::bindings::provider::exports::hookgate::plugin::provider::{
 };
 
 impl Claims {
-    /// Claims of a request that says no signing time. `event_ids` are those that `parse` will give,
-    /// or none; if one of them can't be an id, there are none, and `parse` will say what is wrong.
+    /// Claims without a signing time. `event_ids` are the ids of the events that `parse` will
+    /// return, or none. If an id is empty or longer than 255 bytes, or there are more than 1,000,
+    /// the claims carry no ids, and the gateway detects duplicates after `parse`.
     pub fn new(evidence: Evidence, event_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let mut event_ids: Vec<String> = event_ids.into_iter().map(Into::into).collect();
         if event_ids.len() > limits::EVENTS_MAX
@@ -27,8 +27,8 @@ impl Claims {
         Self { evidence: vec![evidence], signed_at: None, event_ids, handshake: None, reply: None }
     }
 
-    /// With an answer to this very request, for a provider that expects different answers to
-    /// different requests. The gateway sends it once the request is proven and stored.
+    /// With a reply to this one request, for a provider that expects different replies to different
+    /// requests. The gateway sends it once the request is verified and stored.
     ///
     /// ```
     /// # use hookgate_sdk::{Claims, Evidence, Reply};
@@ -46,8 +46,7 @@ impl Claims {
         Self { reply: Some(reply), ..self }
     }
 
-    /// Claims of a request that proves nothing and only asks whether the endpoint is ours, by a
-    /// method other than POST.
+    /// Claims of a validation challenge by another method than POST, which carries no evidence.
     pub fn asking(handshake: Handshake) -> Self {
         let (evidence, event_ids) = (Vec::new(), Vec::new());
         Self { evidence, signed_at: None, event_ids, handshake: Some(handshake), reply: None }
@@ -55,7 +54,7 @@ impl Claims {
 }
 
 impl Evidence {
-    /// An HMAC with SHA-256. It holds if any of the source's secrets yields any of the digests.
+    /// An HMAC with SHA-256. It holds if any of the source's secrets gives any of the digests.
     pub fn hmac_sha256(key: KeyEncoding, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Self {
         Self::from(Proof::hmac(Hmac::Sha256, key, message, digests))
     }
@@ -70,12 +69,12 @@ impl Evidence {
         Self::from(Proof::hmac(Hmac::Sha512, key, message, digests))
     }
 
-    /// The secret itself, sent along. It binds nothing of the body.
+    /// The secret itself, sent along. It proves nothing about the body.
     pub fn token(token: impl Into<String>) -> Self {
         Self::from(Proof::Token(token.into()))
     }
 
-    /// Holds if any of these does.
+    /// Evidence that holds if any of these proofs holds.
     pub fn any(proofs: Vec<Proof>) -> Self {
         Self { proofs }
     }
@@ -98,7 +97,8 @@ impl Proof {
         Self::Mac(Mac { algorithm, key, message, digests })
     }
 
-    /// A public-key signature over the pieces, concatenated without separators.
+    /// A public-key signature over the pieces, concatenated without separators. The source's
+    /// secrets are the public keys, written as `key` says.
     pub fn public_key(
         algorithm: PublicKey,
         key: KeyEncoding,
@@ -109,7 +109,7 @@ impl Proof {
         Self::Signature(Signature { algorithm, key, message, signatures })
     }
 
-    /// A public-key signature over the pieces, with a key that the gateway fetches.
+    /// A public-key signature over the pieces, with a public key that the gateway fetches.
     pub fn fetched_key(
         algorithm: PublicKey,
         lookup: KeyLookup,
@@ -120,7 +120,7 @@ impl Proof {
         Self::Signature(Signature { algorithm, key, message, signatures })
     }
 
-    /// Its kind, which the provider's description must name.
+    /// The kind of this proof. The gateway rejects a kind that `describe` does not name.
     pub fn kind(&self) -> ProofKind {
         match self {
             Self::Mac(_) => ProofKind::Mac,
@@ -149,7 +149,7 @@ impl From<Vec<u8>> for Piece {
 }
 
 impl Refusal {
-    /// The reason is for the operator's log; the sender is told nothing.
+    /// Refuses a request. The reason goes to the operator's log and never to the sender.
     pub fn new(reason: impl fmt::Display) -> Self {
         Self { reason: reason.to_string() }
     }

@@ -1,8 +1,8 @@
-//! What a provider says around the object that an event is about: whose it is, in which version of
-//! the API, with which data of the receiver's own.
+//! What a provider says around the object that an event is about: the account, the version of the
+//! API, custom data of the receiver.
 //!
-//! An event's data is the object, as it is written, and what stood around it is its last member,
-//! `envelope`. Never what the event itself says already: its id, type and time.
+//! An event's data is the object, as it is written, with the envelope as its last member,
+//! `envelope`. It never repeats what the event says already: its id, type and time.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::json::{self, Json, Members};
 /// The name of the member.
 const NAME: &str = "envelope";
 
-/// What is left of the body once the object and what the event says already are taken out of it.
+/// The members of the body without the object, and without what the event says already.
 ///
 /// ```
 /// use hookgate_sdk::{Envelope, Json};
@@ -26,13 +26,13 @@ const NAME: &str = "envelope";
 pub struct Envelope<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
 impl<'a> Envelope<'a> {
-    /// All members but these: where the object is, what the event says already, and what a retry
-    /// counts up.
+    /// All members except those in `without`: the member that holds the object, the members that
+    /// the event repeats, and counters that change with each retry.
     pub fn of(members: &Members<'a>, without: &[&str]) -> Self {
         Self::default().and(members, without)
     }
 
-    /// With the members of another object, but these.
+    /// With the members of another object too, except those in `without`.
     #[must_use]
     pub fn and(mut self, members: &Members<'a>, without: &[&str]) -> Self {
         let other = members.iter().filter(|(name, _)| !without.contains(name));
@@ -40,10 +40,10 @@ impl<'a> Envelope<'a> {
         self
     }
 
-    /// The data of an event: the object with the envelope as its last member, or as it is where
-    /// nothing is left of the envelope. The whole body where it has no such object, where this is
-    /// no object or has a member `envelope` of its own, and where the data would be nested too
-    /// deep.
+    /// The data of an event: `object` with the envelope as its last member. If the envelope is
+    /// empty, the data is `object` as it is. The data is the whole body if `object` is missing or
+    /// `null`, and if it can't take the envelope: because it is no JSON object, has a member
+    /// `envelope` already, or the result would be nested more than 512 levels deep.
     pub fn around(&self, object: Option<Json<'_>>, body: Json<'_>) -> String {
         let Some(object) = object.filter(|object| object.raw() != "null") else {
             return body.raw().to_owned();
@@ -55,7 +55,7 @@ impl<'a> Envelope<'a> {
             return body.raw().to_owned();
         }
         let written = self.written();
-        // In the data all of it stands in two brackets, as here.
+        // In the data every value of the envelope lies inside two brackets, as it does here.
         let fits = Json::parse(format!("[{written}]").as_bytes()).is_ok();
         if !fits || object.at("/envelope").is_some() {
             return body.raw().to_owned();

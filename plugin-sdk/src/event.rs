@@ -1,6 +1,7 @@
-//! What happened, and what went wrong.
+//! Events, their types and labels, and failures.
 //!
-//! An [`Event`] is a CloudEvents event without its source, which the gateway knows.
+//! An [`Event`] is a CloudEvents event without its source, which the gateway adds. Nothing here
+//! knows a provider.
 
 use std::fmt;
 
@@ -13,7 +14,7 @@ pub use crate::bindings::provider::hookgate::plugin::types::{
 pub use crate::limits::TYPE_BYTES_MAX;
 
 impl Event {
-    /// An event about no particular subject, time or amount. `data` is a JSON document.
+    /// An event without subject, time, amount and labels. `data` is a JSON document.
     pub fn new(
         id: impl Into<String>,
         event_type: impl Into<String>,
@@ -30,22 +31,22 @@ impl Event {
         }
     }
 
-    /// The value of a label.
+    /// The value of the label with this name.
     pub fn label(&self, name: &str) -> Option<&str> {
         let known = self.labels.iter().find(|(known, _)| known == name);
         known.map(|(_, value)| value.as_str())
     }
 }
 
-/// Whether `text` can be an event type: words of `a-z A-Z 0-9 _ -` joined by dots.
+/// Whether `text` is an event type: words of `a-z A-Z 0-9 _ -` joined by dots, at most 128 bytes.
 pub fn is_event_type(text: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     text.len() <= TYPE_BYTES_MAX
         && text.split('.').all(|word| !word.is_empty() && word.bytes().all(known))
 }
 
-/// The type of an event: the canonical one, else the provider's own name for it under the
-/// provider's name, made fit as [`words`] does. A name that is missing is `unnamed`.
+/// The type of an event: the canonical type, else the provider's own name behind the name of the
+/// provider, with its characters replaced as [`words`] does. An empty name becomes `unnamed`.
 ///
 /// ```
 /// use hookgate_sdk::event_type;
@@ -55,14 +56,15 @@ pub fn is_event_type(text: &str) -> bool {
 /// assert_eq!(event_type(None, "acme", ""), "acme.unnamed");
 /// ```
 pub fn event_type(canonical: Option<&str>, provider: &str, own: &str) -> String {
-    // Of a family whose end has no word in it nothing canonical is left.
+    // `payout.:` has no word behind its family, so it is no canonical type.
     let canonical = canonical.map(words).filter(|canonical| canonical.contains('.'));
     canonical.unwrap_or_else(|| words(&format!("{provider}.{}", words(own))))
 }
 
-/// Any text as an event type, for a genuine event is never refused for its name: what separates
-/// words, such as `:`, `/`, `#` or brackets, becomes a dot, any other character that no type has an
-/// underscore, and what is longer than a type may be is cut. A text without words is `unnamed`.
+/// Makes any text an event type, so that no genuine event is refused because of its name. The
+/// separators `:`, `/`, `#` and brackets become dots, every other character that a type can't have
+/// becomes an underscore, and the result is cut after 128 bytes. A text without words becomes
+/// `unnamed`.
 pub fn words(text: &str) -> String {
     let mut fit = String::with_capacity(text.len());
     for word in text.split(['.', ':', '/', '#', '[', ']']).filter(|word| !word.is_empty()) {
@@ -80,32 +82,32 @@ pub fn words(text: &str) -> String {
     }
 }
 
-/// Labels of those that are known, not empty, and no longer than the gateway takes. What is longer
-/// is left out and not cut, for two references that begin alike must not become one; the event's
-/// data has all of it.
+/// Makes labels of the values that are there and have 1 to 1,024 bytes. A longer value is left out
+/// and not cut, because two references that begin alike must not become the same; the event's data
+/// still has it.
 ///
-/// Three names mean the same of every provider: `account`, whose event it is (the provider's
-/// account, merchant, shop or business), `livemode`, `true` or `false`, whether it is about real
-/// money, and `reference`, what ties it to the receiver's own records.
+/// Three names mean the same for every provider: `account` says whose event it is (the provider's
+/// account, merchant, shop or business), `livemode` (`true` or `false`) whether it is about real
+/// money, and `reference` ties it to the receiver's own records.
 pub fn labels<const N: usize>(known: [(&str, Option<String>); N]) -> Vec<(String, String)> {
     let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     known.filter(|(_, value)| (1..=limits::LABEL_VALUE_BYTES_MAX).contains(&value.len())).collect()
 }
 
 impl Failure {
-    /// Trying again would not help: a dead letter at once.
+    /// Another try would not help: the work becomes a dead letter at once.
     pub fn permanent(reason: impl fmt::Display) -> Self {
         let reason = reason.to_string();
         Self { kind: FailureKind::Permanent, reason, retry_after_ms: None }
     }
 
-    /// Trying again may help: tried on the gateway's schedule.
+    /// Another try may help: the gateway retries on its schedule.
     pub fn transient(reason: impl fmt::Display) -> Self {
         let reason = reason.to_string();
         Self { kind: FailureKind::Transient, reason, retry_after_ms: None }
     }
 
-    /// Trying again may help, but not before so many milliseconds.
+    /// Another try may help, but not before `retry_after_ms` milliseconds have passed.
     pub fn transient_for(retry_after_ms: u64, reason: impl fmt::Display) -> Self {
         Self { retry_after_ms: Some(retry_after_ms), ..Self::transient(reason) }
     }

@@ -1,7 +1,7 @@
 //! Forms: `application/x-www-form-urlencoded` bodies and query strings.
 //!
-//! Read like the URL standard does, in their order, repeats kept; a byte order mark before them is
-//! passed over.
+//! They are read as the URL standard says, in their order and with repeated names; a byte order
+//! mark before them is ignored. Nothing here fails on malformed text.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,16 +11,16 @@ use crate::claims::Refusal;
 use crate::json;
 use crate::request::BYTE_ORDER_MARK;
 
-/// Most fields that [`fields`] reads: providers send a few dozen.
+/// Most fields that [`fields`] reads; providers send a few dozen.
 pub const FIELDS_MAX: usize = 1_000;
 
-/// Names and values, decoded. Bytes that are no UTF-8 are replaced with U+FFFD.
+/// Names and values, decoded. Bytes that are not UTF-8 are replaced with U+FFFD.
 pub fn parse(text: &[u8]) -> Vec<(String, String)> {
     pairs(text).map(|(name, value)| (decoded(name), decoded(value))).collect()
 }
 
-/// The same for `claim`, where nothing is proven yet: more than [`FIELDS_MAX`] fields are refused
-/// before one of them is read.
+/// The same for `claim`, where the request is not verified yet: if the form has more than
+/// [`FIELDS_MAX`] fields, it is an error before any of them is decoded.
 pub fn fields(text: &[u8]) -> Result<Vec<(String, String)>, TooManyFields> {
     match pairs(text).nth(FIELDS_MAX) {
         None => Ok(parse(text)),
@@ -28,7 +28,7 @@ pub fn fields(text: &[u8]) -> Result<Vec<(String, String)>, TooManyFields> {
     }
 }
 
-/// The first value under this name, looking no further than that.
+/// The first value under this name, without reading the rest of the form.
 pub fn peek(text: &[u8], name: &str) -> Option<String> {
     let is_meant = |known: &[u8]| {
         if is_escaped(known) { decoded(known) == name } else { known == name.as_bytes() }
@@ -36,12 +36,12 @@ pub fn peek(text: &[u8], name: &str) -> Option<String> {
     pairs(text).find(|(known, _)| is_meant(known)).map(|(_, value)| decoded(value))
 }
 
-/// The first value under this name.
+/// The first value under this name in a form that was read.
 pub fn value<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
     form.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-/// The form as a JSON object, each name with its first value: an event's data is JSON.
+/// The form as a JSON object, for an event's data. Each name has its first value.
 pub fn to_json(form: &[(String, String)]) -> String {
     let mut known = BTreeSet::new();
     let first = form.iter().filter(|(name, _)| known.insert(name));
@@ -69,7 +69,7 @@ impl From<TooManyFields> for Refusal {
     }
 }
 
-/// Names and values as they are written; what stands between two `&`, unless it is nothing.
+/// Names and values as they are written, one pair between two `&`; empty pairs are left out.
 fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let pairs = text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty());

@@ -1,7 +1,8 @@
 //! The trait of a handler: the team's own logic, run on events.
 //!
-//! What a handler asks for through [`crate::outbox`] and [`crate::state`] happens together with the
-//! record of the run when it returns `Ok`, and not at all when it fails or panics.
+//! When a handler returns `Ok`, the gateway commits all that it asked for through [`crate::outbox`]
+//! and [`crate::state`] together with the record of the run. When it fails or panics, the gateway
+//! commits none of it.
 
 use crate::bindings::handler::exports::hookgate::plugin::handler as exported;
 use crate::event::{Event, Failure};
@@ -9,19 +10,21 @@ use crate::{log, settings};
 
 pub use exported::{Context, HandlerInfo};
 
-/// What to do about events.
+/// The team's own logic on events.
 pub trait Handler {
-    /// What the gateway needs to know once, at load.
+    /// Describes the handler. The gateway calls this once, at load.
     fn describe() -> HandlerInfo;
 
-    /// Whether the operator's settings, a JSON object, can be worked with; if not, why. Called at
-    /// load and when the configuration changes. A handler without settings refuses any.
+    /// Checks the operator's settings, a JSON object; an error says what is wrong with them. The
+    /// gateway calls this at load and when the configuration changes. The default accepts no
+    /// settings.
     fn check(settings: &str) -> Result<(), String> {
         settings::none(settings)
     }
 
-    /// Handles one event. Events of one subject come in order and one at a time. May run again for
-    /// the same event, after a failure or a crash: then nothing of the earlier try has happened.
+    /// Handles one event. Events of one subject arrive in order and one at a time. After a failure
+    /// or a crash the gateway may call this again for the same event; then no effect of the earlier
+    /// try has taken place.
     fn handle(event: &Event, context: &Context) -> Result<(), Failure>;
 }
 
@@ -43,7 +46,7 @@ impl<H: Handler> exported::Guest for H {
 }
 
 impl HandlerInfo {
-    /// A handler that runs on these event types: `payment.failed`, `payment.*`, or `*`.
+    /// Describes a handler that runs on these event types: `payment.failed`, `payment.*`, or `*`.
     pub fn new(name: &str, version: &str, types: &[&str]) -> Self {
         Self {
             name: name.to_owned(),

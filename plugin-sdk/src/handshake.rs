@@ -1,15 +1,15 @@
-//! Answers to a provider that asks whether the endpoint is ours.
+//! Answers to validation challenges, by which a provider checks that the endpoint is yours.
 //!
-//! A plugin says what belongs into the answer; what needs the secret is for the gateway to compute.
-//! What is read back was chosen by whoever asks: more of it than the gateway gives is refused here,
-//! or it would be the plugin that breaks the contract.
+//! A plugin says what the answer contains, and the gateway computes the digests, which need the
+//! secret. Anybody may send a challenge and choose its text. So an answer beyond the gateway's
+//! limits is refused here: the gateway would count it as a violation of the contract by the plugin.
 
 use crate::claims::{AnswerPiece, Digest, DigestText, Handshake, Hmac, KeyEncoding};
 use crate::limits;
 use crate::request::Header;
 
 impl Handshake {
-    /// Whether the gateway gives this answer.
+    /// Whether this answer is within the gateway's limits.
     pub(crate) fn fits(&self) -> bool {
         let (mut bytes, mut digested) = (0, true);
         for header in &self.headers {
@@ -27,12 +27,12 @@ impl Handshake {
         bytes <= limits::HANDSHAKE_BYTES_MAX && digested
     }
 
-    /// 200 and a plain text.
+    /// Answers 200 with a plain text.
     pub fn text(body: impl IntoIterator<Item = AnswerPiece>) -> Self {
         Self::new("text/plain", body)
     }
 
-    /// 200 and JSON. Put texts into it with [`crate::json::quoted`].
+    /// Answers 200 with JSON. Put texts into it with [`crate::json::quoted`].
     pub fn json(body: impl IntoIterator<Item = AnswerPiece>) -> Self {
         Self::new("application/json", body)
     }
@@ -42,7 +42,7 @@ impl Handshake {
         Self { status: 200, content_type, headers, body: body.into_iter().collect() }
     }
 
-    /// With a header.
+    /// With this header too.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push(Header { name: name.to_owned(), value: value.into() });
@@ -51,7 +51,8 @@ impl Handshake {
 }
 
 impl AnswerPiece {
-    /// An HMAC in hexadecimal, computed with the source's first secret that fits.
+    /// An HMAC in hexadecimal. The gateway computes it with the first of the source's secrets that
+    /// is a key of this encoding.
     pub fn hex_hmac(algorithm: Hmac, key: KeyEncoding, message: impl Into<String>) -> Self {
         let (message, written) = (message.into(), DigestText::Hex);
         Self::Digest(Digest { algorithm, key, message, written })

@@ -1,8 +1,8 @@
-//! A hash of bytes, for providers that sign one in place of a body.
+//! A hash of bytes, for providers that sign a hash in place of a body.
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256.
+/// The SHA-256 of bytes.
 pub fn sha256(bytes: &[u8]) -> Vec<u8> {
     Sha256::digest(bytes).to_vec()
 }

@@ -1,7 +1,7 @@
 //! A digest in a header, the proof of most providers: `X-Signature: sha256=<hex>`.
 //!
-//! Says where the digest stands and how it is written, once, for `claim` and `sign` alike. What was
-//! signed is the caller's to say. Nothing here computes or compares a digest.
+//! It declares once, for `claim` and `sign` alike, where the digest stands and how it is written.
+//! The caller says what was signed. Nothing here computes or compares a digest.
 
 use crate::claims::{DigestText, Evidence, Hmac, KeyEncoding, Piece, Proof, Refusal};
 use crate::request::Request;
@@ -39,7 +39,7 @@ impl<'a> HeaderMac<'a> {
         Self::new(name, DigestText::Base64)
     }
 
-    /// HMAC-SHA256, written like this.
+    /// HMAC-SHA256, written as `text` says; the key is the whole text of the secret.
     pub const fn new(name: &'a str, text: DigestText) -> Self {
         Self { name, prefix: "", text, algorithm: Hmac::Sha256, key: KeyEncoding::Text }
     }
@@ -50,34 +50,35 @@ impl<'a> HeaderMac<'a> {
         Self { prefix, ..self }
     }
 
-    /// With another hash.
+    /// With another hash than SHA-256.
     #[must_use]
     pub const fn with_algorithm(self, algorithm: Hmac) -> Self {
         Self { algorithm, ..self }
     }
 
-    /// With another way from the secret to the key.
+    /// With another encoding of the key in the secret.
     #[must_use]
     pub const fn with_key(self, key: KeyEncoding) -> Self {
         Self { key, ..self }
     }
 
-    /// The evidence that the request carries, for a message that was signed. Refuses a header that
-    /// is missing, is there twice, or holds no digest of the right length.
+    /// The evidence in the request that this message was signed. Refuses a header that is missing,
+    /// repeated, or holds no digest of the right length.
     pub fn evidence(&self, request: &Request, message: Vec<Piece>) -> Result<Evidence, Refusal> {
         let name = self.name;
         let digest = request.the_header(name)?.strip_prefix(self.prefix);
         let digest = digest.and_then(|text| self.digest(text));
-        let digest = digest.ok_or_else(|| Refusal::new(format!("header `{name}` is no digest")))?;
+        let digest =
+            digest.ok_or_else(|| Refusal::new(format!("header `{name}` is not a valid digest")))?;
         Ok(self.evidence_of(message, vec![digest]))
     }
 
-    /// Evidence of digests that were found elsewhere.
+    /// The same evidence for digests that the plugin found elsewhere in the request.
     pub fn evidence_of(&self, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Evidence {
         Evidence::from(Proof::hmac(self.algorithm, self.key, message, digests))
     }
 
-    /// The bytes of a digest, without a prefix; `None` for anything of another length or alphabet.
+    /// Decodes a digest, given without its prefix; `None` for another length or alphabet.
     pub fn digest(&self, text: &str) -> Option<Vec<u8>> {
         let digest = match self.text {
             DigestText::Hex => hex::decode_lower(text),
@@ -86,12 +87,13 @@ impl<'a> HeaderMac<'a> {
         digest.filter(|digest| digest.len() == length(self.algorithm))
     }
 
-    /// The request with the digest in its header, or with one of zeros that merely reads well.
+    /// The request with the digest in its header. Without a digest the header gets zeros, which
+    /// [`evidence`](Self::evidence) can read.
     pub fn sign(&self, mut request: Request, digests: &[Vec<u8>]) -> Result<Request, String> {
         let digest = match digests {
             [] => vec![0; length(self.algorithm)],
             [digest] => digest.clone(),
-            _ => return Err(format!("header `{}` carries one digest", self.name)),
+            _ => return Err(format!("header `{}` carries only one digest", self.name)),
         };
         let text = match self.text {
             DigestText::Hex => hex::encode(&digest),

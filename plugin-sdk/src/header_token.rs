@@ -1,7 +1,7 @@
 //! The secret itself in a header: `Authorization: Bearer <token>`, `X-Callback-Token: <token>`.
 //!
-//! It binds nothing of the request: who has seen one request can send any. For providers that have
-//! nothing better.
+//! It proves nothing about the request: whoever has seen one request can send any other. Use it
+//! only for providers that offer nothing better.
 
 use crate::claims::{Evidence, Refusal};
 use crate::request::Request;
@@ -14,7 +14,7 @@ pub struct HeaderToken<'a> {
 }
 
 impl<'a> HeaderToken<'a> {
-    /// Under this header's name.
+    /// A token in the header of this name.
     pub const fn new(name: &'a str) -> Self {
         Self { name, prefix: "" }
     }
@@ -25,24 +25,25 @@ impl<'a> HeaderToken<'a> {
         Self { prefix, ..self }
     }
 
-    /// The evidence that the request carries. Refuses a header that is missing, is there twice, or
-    /// is empty.
+    /// The evidence in the request. Refuses a header that is missing, repeated or empty, or lacks
+    /// the prefix.
     pub fn evidence(&self, request: &Request) -> Result<Evidence, Refusal> {
         let name = self.name;
         let token = request.the_header(name)?.strip_prefix(self.prefix);
         let token = token.filter(|token| !token.is_empty());
-        let token = token.ok_or_else(|| Refusal::new(format!("header `{name}` is no token")))?;
+        let token = token.ok_or_else(|| Refusal::new(format!("header `{name}` has no token")))?;
         Ok(Evidence::token(token))
     }
 
-    /// The request with the token in its header, or with one that merely reads well.
+    /// The request with the token in its header. Without a token the header gets a text in its
+    /// place, which [`evidence`](Self::evidence) can read.
     pub fn sign(&self, mut request: Request, digests: &[Vec<u8>]) -> Result<Request, String> {
         let token = match digests {
             [] => "token",
             [token] => {
-                str::from_utf8(token).map_err(|error| format!("a token is text: {error}"))?
+                str::from_utf8(token).map_err(|error| format!("the token is not text: {error}"))?
             }
-            _ => return Err(format!("header `{}` carries one token", self.name)),
+            _ => return Err(format!("header `{}` carries only one token", self.name)),
         };
         request.set_header(self.name, format!("{}{token}", self.prefix));
         Ok(request)

@@ -1,12 +1,13 @@
 //! Hexadecimal digits, as signatures are written.
 
-/// The bytes of hex digits in either case; `None` for anything else.
+/// Decodes hex digits in either case; `None` for anything else.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
     pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect()
 }
 
-/// The bytes of hex digits in lower case only, for providers whose own libraries compare the text.
+/// Decodes hex digits in lower case only, for providers whose own libraries compare the texts;
+/// `None` for anything else.
 pub fn decode_lower(text: &str) -> Option<Vec<u8>> {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
@@ -14,7 +15,7 @@ pub fn decode_lower(text: &str) -> Option<Vec<u8>> {
     decode(text)
 }
 
-/// The bytes as hex digits in lower case.
+/// Encodes bytes as hex digits in lower case.
 pub fn encode(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] =
         ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];

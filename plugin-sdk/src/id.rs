@@ -1,21 +1,24 @@
-//! Ids: what the gateway takes as one, and one for events that have none.
+//! Ids: which texts the gateway accepts, and ids for events that have none.
+//!
+//! A derived id depends on nothing but its parts, so a retry gets the same.
 
 use sha2::{Digest, Sha256};
 
 use crate::{hex, limits};
 
-/// Whether the gateway takes this as an id or a subject: 1 to 255 bytes.
+/// Whether the gateway accepts the text as an id or a subject: 1 to 255 bytes.
 pub fn fits(text: &str) -> bool {
     (1..=limits::ID_BYTES_MAX).contains(&text.len())
 }
 
-/// The text as an id: itself if it fits, else one that is derived of it.
+/// The text itself if the gateway accepts it as an id, else an id derived from it.
 pub fn of(text: String) -> String {
     if fits(&text) { text } else { derived(&[text.as_bytes()]) }
 }
 
-/// An id out of what a retry repeats and another event does not: 32 hex digits of SHA-256 over the
-/// parts, each after its length, so that no two lists of parts run together.
+/// Derives an id: 32 hex digits of SHA-256 over the parts. Each part is hashed after its length, so
+/// that different lists of parts give different ids. Take parts that a retry repeats and another
+/// event does not.
 pub fn derived(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

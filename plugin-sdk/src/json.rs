@@ -1,8 +1,8 @@
-//! A JSON document, read where it lies.
+//! A JSON document, read in place.
 //!
 //! A lookup walks the text and copies nothing, so numbers keep every digit and a plugin pays only
-//! for what it asks. Of a name that is there twice, the first is meant, everywhere: what `claim`
-//! reads and what `parse` reads can't differ.
+//! for the values that it looks up. If an object has a name twice, every lookup finds the first:
+//! `claim` and `parse` never read different values.
 
 mod brackets;
 mod members;
@@ -18,13 +18,13 @@ use crate::request::BYTE_ORDER_MARK;
 
 pub use members::Members;
 
-/// A value in a JSON document that was checked as a whole. Pointers are RFC 6901: `/data/object`.
+/// A value in a valid JSON document. Pointers are those of RFC 6901: `/data/object`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Json<'a>(&'a str);
 
 impl<'a> Json<'a> {
-    /// Checks that the bytes are one JSON document, of brackets at most [`JSON_DEPTH_MAX`] deep.
-    /// A byte order mark before it is passed over.
+    /// Checks that the bytes are one JSON document with brackets nested at most [`JSON_DEPTH_MAX`]
+    /// deep. A byte order mark before it is ignored.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, InvalidJson> {
         let document = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         let invalid = |at, is_too_deep| {
@@ -56,20 +56,20 @@ impl<'a> Json<'a> {
         as_number(self.at(pointer)?.0)
     }
 
-    /// The text of a string or a number at the pointer: of an amount that comes as either.
+    /// The text of a string or a number at the pointer, for an amount that may be either.
     pub fn scalar(self, pointer: &str) -> Option<Cow<'a, str>> {
         self.text(pointer).or_else(|| self.number(pointer).map(Cow::Borrowed))
     }
 
-    /// The values of the array at the pointer; none if there is no array.
+    /// The values of the array at the pointer; an empty list if there is no array.
     pub fn items(self, pointer: &str) -> Vec<Self> {
         let array = self.at(pointer).map_or("", |array| array.0);
         let items = scan::elements(array.as_bytes());
         items.filter_map(|item| str::from_utf8(item).ok()).map(Self).collect()
     }
 
-    /// The members of an object, read in one go, for a plugin that asks for many of them; none if
-    /// this is no object.
+    /// The members of an object, read in one pass, for a plugin that looks up many of them; an
+    /// empty list if this is not an object.
     pub fn members(self) -> Members<'a> {
         let members = scan::members(self.0.as_bytes());
         let member =
@@ -78,8 +78,8 @@ impl<'a> Json<'a> {
     }
 }
 
-/// The string at the pointer, read without looking further than that: for `claim`, where a body
-/// that is no JSON, or no UTF-8, is no reason to refuse.
+/// The string at the pointer, without reading the rest of the body. For `claim`, which need not
+/// refuse a body that is not JSON or not UTF-8.
 pub fn peek<'a>(body: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
     scan::unquoted(find(body, pointer)?.as_bytes())
 }
@@ -90,8 +90,8 @@ pub fn peek_scalar<'a>(body: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
     scan::unquoted(value.as_bytes()).or_else(|| as_number(value).map(Cow::Borrowed))
 }
 
-/// The text of a string or a number at each of these pointers into objects, like [`peek_scalar`] of
-/// each and read in one go: for `claim` with several to look for.
+/// The text of a string or a number at each of these pointers, as [`peek_scalar`] finds it, in one
+/// pass: for `claim` if it looks for several. The pointers lead through objects, not arrays.
 pub fn peek_all<'a, const N: usize>(
     body: &'a [u8],
     pointers: [&str; N],
@@ -102,7 +102,8 @@ pub fn peek_all<'a, const N: usize>(
     found.map(|value| peek_scalar(value?, ""))
 }
 
-/// Finds the values at these pointers, each under its number, in one walk over the members.
+/// Finds the values at these pointers in one walk over the members, and puts each into `found`
+/// under its number.
 fn peek_into<'a>(value: &'a [u8], pointers: Vec<(usize, &str)>, found: &mut [Option<&'a [u8]>]) {
     let mut left = Vec::with_capacity(pointers.len());
     for (number, pointer) in pointers {
@@ -125,13 +126,13 @@ fn peek_into<'a>(value: &'a [u8], pointers: Vec<(usize, &str)>, found: &mut [Opt
     }
 }
 
-/// The elements of the array at the pointer, unchecked like all that is peeked at; none if there is
-/// no array.
+/// The elements of the array at the pointer, which need not be valid JSON; none if there is no
+/// array.
 pub fn peek_items<'a>(body: &'a [u8], pointer: &str) -> impl Iterator<Item = &'a [u8]> {
     scan::elements(find(body, pointer).unwrap_or_default().as_bytes())
 }
 
-/// `text` as a JSON string, quotes included.
+/// Writes `text` as a JSON string, with its quotes.
 pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -146,21 +147,21 @@ pub fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Why a text can't be read as a JSON document, and from which byte on.
+/// Why bytes are not a JSON document, and at which byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidJson {
-    /// It is none.
+    /// They are not valid JSON.
     NotJson(usize),
-    /// Its brackets are nested more than [`JSON_DEPTH_MAX`] deep.
+    /// Their brackets are nested more than [`JSON_DEPTH_MAX`] deep.
     TooDeep(usize),
 }
 
 impl fmt::Display for InvalidJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotJson(at) => write!(f, "not JSON from byte {at} on"),
+            Self::NotJson(at) => write!(f, "invalid JSON at byte {at}"),
             Self::TooDeep(at) => {
-                write!(f, "JSON that is nested more than {JSON_DEPTH_MAX} levels deep at byte {at}")
+                write!(f, "JSON nested more than {JSON_DEPTH_MAX} levels deep at byte {at}")
             }
         }
     }
@@ -298,7 +299,7 @@ mod tests {
         assert!(Json::parse(nested(JSON_DEPTH_MAX).as_bytes()).is_ok());
         assert_eq!(
             Json::parse(nested(JSON_DEPTH_MAX + 1).as_bytes()).unwrap_err().to_string(),
-            "JSON that is nested more than 512 levels deep at byte 512"
+            "JSON nested more than 512 levels deep at byte 512"
         );
     }
 

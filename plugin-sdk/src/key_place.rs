@@ -1,23 +1,24 @@
-//! Where a provider keeps its public keys, and how one of them is asked for.
+//! Where a provider publishes its public keys, and how the gateway requests one of them.
 //!
-//! Nothing is fetched here: the gateway does, from places that `describe` declares and the operator
-//! allows.
+//! A plugin never fetches a key: the gateway does, from places that `describe` declares and the
+//! operator allows.
 
 use crate::claims::{KeyField, KeyFormat, KeyLookup, KeyPlace};
 
 impl KeyPlace {
-    /// Certificates in PEM below a URL that ends in `/`, or at this very URL, made out to a DNS
-    /// name.
+    /// Certificates in PEM that are issued to the DNS name `name`. If the URL ends in `/`, every
+    /// URL below it is in this place; otherwise only this URL is.
     pub fn certificate(url: &str, name: &str) -> Self {
         Self { url: url.to_owned(), format: KeyFormat::Certificate(name.to_owned()) }
     }
 
-    /// JSON Web Keys below a URL that ends in `/`, or at this very URL.
+    /// JSON Web Keys. If the URL ends in `/`, every URL below it is in this place; otherwise only
+    /// this URL is.
     pub fn jwk(url: &str) -> Self {
         Self { url: url.to_owned(), format: KeyFormat::Jwk }
     }
 
-    /// Whether a URL lies in this place. The gateway asks as well, with more care.
+    /// Whether a URL is in this place. The gateway checks this again, more strictly.
     pub fn holds(&self, url: &str) -> bool {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/:-_.".contains(&byte);
         let below = self.url.ends_with('/') && url.starts_with(&self.url) && !url.contains("..");
@@ -26,12 +27,12 @@ impl KeyPlace {
 }
 
 impl KeyLookup {
-    /// A GET.
+    /// Requests the key by GET.
     pub fn get(url: impl Into<String>) -> Self {
         Self { url: url.into(), post: None }
     }
 
-    /// A POST of a JSON object with these members.
+    /// Requests the key by POST of a JSON object with these members.
     pub fn post(url: impl Into<String>, fields: &[(&str, KeyField)]) -> Self {
         let fields = fields.iter().map(|(name, field)| ((*name).to_owned(), field.clone()));
         Self { url: url.into(), post: Some(fields.collect()) }

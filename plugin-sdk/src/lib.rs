@@ -1,20 +1,21 @@
 //! Write plugins for Hookgate, the webhook gateway for payments.
 //!
 //! A plugin is a WebAssembly file that the operator drops into a directory. It is a **provider**,
-//! which says how one payment provider signs its requests and what they mean, a **handler**, which
-//! does the team's own work on events, or both. It runs in a fresh sandbox for every call: no
-//! files, no network, no clock, nothing kept in memory. What it needs it is given, what it wants it
-//! asks for.
+//! which says how one payment provider signs its requests and what they mean, or a **handler**,
+//! which runs the team's own logic on events, or both. Every call runs in a fresh sandbox: no
+//! files, no network, no clock, and no memory of earlier calls. The gateway passes in all that a
+//! plugin needs to know, and a plugin asks the gateway for every effect.
 //!
-//! A panic ends the call, and its text, file and line become the reason of what failed. A plugin
-//! for WASI, which need not be written in Rust, sees the time of the call as its clock, and gets
-//! the same randomness when a call is repeated; what it prints goes to its [`log`].
+//! A panic ends the call. Its text, file and line become the reason of the failure. A plugin that
+//! imports WASI, which need not be written in Rust, reads the time of the call from its clock, gets
+//! the same random numbers when a call is repeated, and prints to its [`log`].
 //!
 //! # A provider
 //!
-//! Three functions. [`Provider::claim`] says *what was signed*, never whether it is genuine: the
-//! gateway checks that, with secrets that no plugin sees. [`Provider::parse`] says what happened.
-//! GitHub, whole:
+//! [`Provider::describe`] names the provider and its kinds of proof. [`Provider::claim`] says *what
+//! was signed*, never whether it is genuine: the gateway verifies that, with secrets that no plugin
+//! sees. [`Provider::parse`] turns a request into events. [`Provider::sign`] signs requests for
+//! `hookgate send` and for tests. All of GitHub:
 //!
 //! ```
 //! use hookgate_sdk::{
@@ -65,51 +66,54 @@
 //! # assert_eq!(events[0].type_, "github.issues.opened");
 //! ```
 //!
-//! Where the proof stands is said once: [`HeaderMac`] for a digest in a header, [`TimedMac`] for
-//! one with the time beside it, [`StampedMac`] for one with the time in a header of its own,
-//! [`HeaderToken`] for a secret that is sent along, and [`Evidence`] for all others. What an object
-//! says is read off its [`Members`], what the operator says off a type that is [`Configured`].
+//! A constant declares the proof once, for `claim` and `sign` alike: [`HeaderMac`] for a digest in
+//! a header, [`TimedMac`] for a digest and its time in one header, [`StampedMac`] for a digest and
+//! its time in two headers, [`HeaderToken`] for a secret that is sent along. For other schemes
+//! there is [`Evidence`]. [`Members`] reads the members of a JSON object, and a type that is
+//! [`Configured`] reads the operator's settings.
 //!
-//! What to watch:
-//! - **Sign what is signed.** Put into the evidence's message exactly the bytes that the provider
-//!   signed; [`Piece::Body`] stands for the body as it arrived. Take the pieces out of the request,
-//!   never out of what you made of it.
-//! - **Refuse what is missing or doubtful.** [`Request::the_header`] refuses a signature header
-//!   that is there twice. Offer no weaker proof where the stronger one is missing.
-//! - **`claim` is on the way in.** A payment gateway waits for it: [`json::peek`] at the event's
-//!   id, and leave the rest to `parse`. The gateway detects duplicates by these ids.
+//! Rules for a provider:
+//! - **Claim exactly the bytes that the provider signed.** [`Piece::Body`] stands for the body as
+//!   it arrived. Take the other pieces from the request as they are written, never from a value
+//!   that you parsed and wrote again.
+//! - **Refuse a signature that is missing or ambiguous.** [`Request::the_header`] refuses a header
+//!   that is missing or repeated. Never fall back to a weaker proof.
+//! - **Keep `claim` fast.** The provider waits for its answer meanwhile: [`json::peek`] at the
+//!   event's id, and leave the rest to `parse`. The gateway detects duplicates by these ids.
 //! - **Canonical types** let handlers work for any provider: `payment.created`, `.authorized`,
 //!   `.succeeded`, `.failed`, `.canceled`; `refund.initiated`, `.succeeded`, `.failed`;
 //!   `dispute.opened`, `.won`, `.lost`; `subscription.created`, `.updated`, `.canceled`;
 //!   `invoice.paid`, `.failed`; `payout.*`, `customer.*`, `account.*`, `transaction.*`, `card.*`,
-//!   `fraud.alert`. What has no canonical name keeps the provider's own under the provider's name.
-//!   One fact is one canonical event: if a provider tells it twice, map one of them.
-//! - **Whose, how real, for which order** is said under the same names by every provider: the
-//!   labels `account`, `livemode` (`true` or `false`) and `reference`, wherever the provider says
-//!   so.
-//! - **Money** is exact: [`Members::minor`] and [`Members::major`] work on digits. What can't be
-//!   read exactly is left out and never guessed.
-//! - **A genuine request is an event.** What the provider left out, or called by a name that nobody
-//!   knows, is left out or keeps that name ([`event_type`] takes any); a failure is for what is no
-//!   request of the provider's.
-//! - **Nothing is lost.** The data is the object; what stands around it and the event does not say
-//!   goes into it as its [`Envelope`].
-//! - **A provider that asks** whether the endpoint is ours gets a [`Handshake`]: nothing is stored,
-//!   and what has to be digested with the secret is digested by the gateway.
-//! - **An answer that is read.** Most providers look at the status alone. Where the body matters,
-//!   say it for all requests ([`ProviderInfo::with_reply`]) or for this one
+//!   `fraud.alert`. Any other event keeps the provider's own name, behind the name of the provider:
+//!   `github.issues.opened`. One fact is one canonical event: if a provider reports it twice, map
+//!   only one of the two.
+//! - **Three labels mean the same for every provider**: `account` says whose event it is,
+//!   `livemode` (`true` or `false`) whether it is about real money, and `reference` ties it to the
+//!   receiver's own records. Set each of them that the request states.
+//! - **Money is exact**: [`Members::minor`] and [`Members::major`] work on digits. An amount that
+//!   can't be read exactly is left out and never guessed.
+//! - **Every genuine request becomes an event.** Leave out a member that is missing, and keep an
+//!   event name that you do not know ([`event_type`] accepts any). Return a failure only for a body
+//!   that this provider does not send.
+//! - **Lose nothing.** The event's data is the object that it is about. Whatever else the request
+//!   says, and the event does not, goes into the data as its [`Envelope`].
+//! - **Answer a validation challenge**, by which a provider checks that the endpoint is yours, with
+//!   a [`Handshake`]. The gateway stores nothing of it, and computes the digest if one is needed.
+//! - **Set a reply if the provider reads it.** Most providers read the status alone. Otherwise set
+//!   the body for all requests ([`ProviderInfo::with_reply`]) or for this one
 //!   ([`Claims::with_reply`]).
-//! - **A key out there?** A request that names its public key has it fetched ([`KeyLookup`]), from
-//!   the places that `describe` declares.
-//! - **No event id?** [`Request::event_id`] makes one of the whole body. If you leave something out
-//!   of what makes an id ([`id::derived`]), two events that differ in nothing else are one, and the
-//!   second is lost: leave out only what tells a retry from its first try.
+//! - **Public keys that the provider publishes**: the gateway fetches the key that a request names
+//!   ([`KeyLookup`]), only from places that `describe` declares and the operator allows.
+//! - **No event id?** [`Request::event_id`] derives one from the whole body. If you derive one from
+//!   less ([`id::derived`]), two events that differ only in the rest get the same id, and the
+//!   second is lost as a duplicate. Leave out only what differs between a retry and its first try.
 //!
 //! # A handler
 //!
-//! One function. What it asks for through [`outbox`] and [`state`] happens together when it returns
-//! `Ok`, and not at all otherwise. State belongs to the event's subject, whose events come in order
-//! and one at a time, so there is nothing to lock.
+//! [`Handler::handle`] does the work. When it returns `Ok`, the gateway commits all that it asked
+//! for through [`outbox`] and [`state`] together; otherwise it commits none of it. State belongs to
+//! the event's subject. Events of one subject arrive in order and one at a time, so a handler needs
+//! no locks.
 //!
 //! ```
 //! use hookgate_sdk::outbox::{self, Severity};
@@ -137,23 +141,24 @@
 //!
 //! # Testing and building
 //!
-//! All of this is plain Rust: `cargo test` runs it natively, with [`testing::Bench`] in the
-//! gateway's place and, with the feature `testing`, real keys. A provider is tested by
-//! `provider_tests!` and the samples and vectors that lie beside it. The crate is a `["cdylib",
-//! "rlib"]`; `hookgate plugin build` compiles it for `wasm32-unknown-unknown`, the tightest box:
-//! such a module imports nothing but what the contract offers. Its stack has 128 KiB, which is
-//! enough to read JSON with `serde_json::Value`, 127 levels deep; a crate that recurses deeper, or
-//! not at all, says so:
+//! A plugin is plain Rust, and `cargo test` runs it natively. [`testing::Bench`] stands in for the
+//! gateway, and the feature `testing` verifies signatures with real keys. `provider_tests!` tests a
+//! provider with the samples and vectors in its folder. The crate is a `["cdylib", "rlib"]`;
+//! `hookgate plugin build` compiles it for `wasm32-unknown-unknown`, the tightest sandbox: such a
+//! module imports nothing but what the contract offers. Its stack has 128 KiB, enough to read JSON
+//! with `serde_json::Value`, 127 levels deep. A crate that recurses deeper, or not at all, asks for
+//! another size:
 //!
 //! ```toml
 //! [package.metadata.hookgate]
 //! stack = "256KiB"   # 16KiB to 4096KiB; each KiB is cleared after every call
 //! ```
 //!
-//! A stack that overflows is a trap whose reason names the stack's size.
+//! An overflow of the stack is a trap, and its reason names the stack's size.
 //!
-//! On that target this crate brings an allocator that fits calls into fresh instances; a plugin
-//! that is kept and used again leaves out the feature `bump-allocator`.
+//! On that target this crate brings an allocator for instances that live for one call: it gives
+//! back next to nothing. For a host that uses an instance again, turn off the feature
+//! `bump-allocator`.
 
 #[cfg(any(test, all(target_family = "wasm", feature = "bump-allocator")))]
 mod allocator;
@@ -209,8 +214,8 @@ pub use settings::Configured;
 pub use stamped_mac::StampedMac;
 pub use timed_mac::TimedMac;
 
-/// Makes a type the plugin's provider, `export!(provider: Stripe)`, or its handler,
-/// `export!(handler: Dunning)`. A plugin may be both, with each once.
+/// Exports a type as the plugin's provider, `export!(provider: Stripe)`, or as its handler,
+/// `export!(handler: Dunning)`. A plugin may be both: export each once.
 #[macro_export]
 macro_rules! export {
     (provider: $plugin:ident) => {
@@ -230,8 +235,8 @@ macro_rules! export {
     };
 }
 
-/// The tests that every provider must pass, of a [`testing::Suite`]: its samples, its vectors,
-/// those that implementations share, and what must hold of any request.
+/// The tests that every provider must pass, written out for a [`testing::Suite`]: its samples, its
+/// vectors, vectors that implementations share, and properties that hold for any request.
 #[cfg(all(not(target_family = "wasm"), feature = "testing"))]
 #[macro_export]
 macro_rules! provider_tests {

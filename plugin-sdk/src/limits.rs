@@ -1,14 +1,15 @@
-//! What the gateway takes of a plugin at most: the numbers of `wit/`, for plugins and their tests.
+//! The gateway's limits on values from a plugin: the numbers in `wit/`, for plugins and their
+//! tests.
 //!
-//! A value beyond one of them is refused by the name of its field; of a text for people the rest is
-//! cut off. Nothing here is enforced by a plugin itself.
+//! The gateway rejects a value beyond its limit and names the field; it cuts a text for people. A
+//! plugin never enforces these limits itself.
 
 /// Most events in one request.
 pub const EVENTS_MAX: usize = 1_000;
-/// Most bytes that one call may yield: the effects of a run, or the events of a request together,
-/// which may have as many bytes more as the request's body has.
+/// Most bytes that one call may yield: all effects of a run, or all events of a request. The events
+/// of a request may have the size of its body in addition.
 pub const YIELD_BYTES_MAX: usize = 4 << 20;
-/// Most bytes of one value that a plugin passes; a call that passes more is over.
+/// Most bytes of one value that a plugin passes; the gateway ends a call that passes more.
 pub const VALUE_BYTES_MAX: usize = 8 << 20;
 /// Most bytes of an event's id.
 pub const ID_BYTES_MAX: usize = 255;
@@ -30,13 +31,13 @@ pub const WHOLE_DIGITS_MAX: usize = 30;
 pub const DECIMALS_MAX: usize = 18;
 /// Most digests or signatures in one proof.
 pub const DIGESTS_MAX: usize = 16;
-/// Most bytes of an answer to an accepted request.
+/// Most bytes of the reply to an accepted request.
 pub const REPLY_BYTES_MAX: usize = 64 << 10;
-/// Most bytes of an answer to a handshake, with its headers.
+/// Most bytes of the answer to a validation challenge, with its headers.
 pub const HANDSHAKE_BYTES_MAX: usize = 4 << 10;
-/// Most bytes that are digested for a handshake.
+/// Most bytes of the text of which the gateway computes a digest for a validation challenge.
 pub const DIGESTED_BYTES_MAX: usize = 1 << 10;
-/// Most effects of one run; every key of the state that it sets or deletes counts as one.
+/// Most effects of one run; each key of the state that it sets or deletes counts as one.
 pub const EFFECTS_MAX: usize = 64;
 /// Most bytes of a key of the state.
 pub const STATE_KEY_BYTES_MAX: usize = 256;
@@ -44,11 +45,11 @@ pub const STATE_KEY_BYTES_MAX: usize = 256;
 pub const STATE_VALUE_BYTES_MAX: usize = 256 << 10;
 /// Most bytes of a content type.
 pub const CONTENT_TYPE_BYTES_MAX: usize = 255;
-/// Most bytes of a reason or an alert. What is longer is cut.
+/// Most bytes of a reason or an alert. The gateway cuts a longer one.
 pub const TEXT_BYTES_MAX: usize = 4 << 10;
-/// Most lines that a call logs. The others are counted.
+/// Most lines that a call logs. The gateway counts and drops the rest.
 pub const LOG_LINES_MAX: usize = 50;
-/// Most bytes of a line in the log. What is longer is cut.
+/// Most bytes of a line in the log. The gateway cuts a longer one.
 pub const LOG_LINE_BYTES_MAX: usize = 1_024;
-/// Most emissions in a chain: an event that a run emitted, on which another run emitted, and so on.
+/// Most emissions in a chain: a run emits an event, a run on that event emits another, and so on.
 pub const CHAIN_MAX: usize = 8;

@@ -1,7 +1,7 @@
 //! Exact amounts of money.
 //!
 //! Providers send minor units as integers or as text, and major units as text or as JSON numbers;
-//! the contract wants a decimal in major units. All of it is done on digits: no float ever.
+//! the contract has a decimal in major units. The conversion works on digits and never on floats.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use crate::log;
 
 pub use crate::bindings::provider::hookgate::plugin::types::Money;
 
-/// Most bytes of an amount as it is written; nobody has more, and zeros are filled in up to its
-/// length.
+/// Most bytes of an amount as it is written. It bounds the zeros that are filled in; real amounts
+/// are shorter.
 const AMOUNT_BYTES_MAX: usize = 255;
 
 impl Money {
@@ -22,7 +22,8 @@ impl Money {
         Self::from_minor_with(decimals(currency), units, currency)
     }
 
-    /// From an integer of minor units of a provider that counts a currency's decimals its own way.
+    /// From an integer of minor units, for a provider that gives a currency other decimals than ISO
+    /// 4217.
     pub fn from_minor_with(
         decimals: usize,
         units: &str,
@@ -42,7 +43,7 @@ impl Money {
     }
 
     /// From a decimal in major units, written as text or as a JSON number: `10.5`, `-3`, `1.2e3`.
-    /// The decimals stay as they are written.
+    /// The number of decimals stays as it is written.
     pub fn from_major(amount: &str, currency: &str) -> Result<Self, InvalidMoney> {
         let invalid = || InvalidMoney::amount(amount);
         if amount.len() > AMOUNT_BYTES_MAX {
@@ -61,7 +62,7 @@ impl Money {
         Self::assemble(sign, &whole, &fraction, currency).ok_or_else(invalid)?
     }
 
-    /// `None` for an amount that is out of bounds, `Err` for a currency that is none.
+    /// `None` for an amount that is out of bounds, `Err` for an invalid currency.
     fn assemble(
         sign: &str,
         whole: &str,
@@ -85,7 +86,8 @@ impl Money {
     }
 }
 
-/// How many decimals ISO 4217 gives a currency, in either case; 2 for what it does not know.
+/// The number of decimals that ISO 4217 gives a currency, whose code may be in either case; 2 for
+/// an unknown currency.
 pub fn decimals(currency: &str) -> usize {
     match currency.to_ascii_uppercase().as_str() {
         "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
@@ -96,14 +98,14 @@ pub fn decimals(currency: &str) -> usize {
     }
 }
 
-/// The amount, or none where it can't be read exactly, with a warning in the operator's log: an
-/// event without money is delivered, and its data has what the provider wrote; a guess would be
-/// believed.
+/// The amount, or `None` with a warning in the operator's log if it can't be read exactly. The
+/// event is delivered without money, and its data still has what the provider wrote. A guess would
+/// be taken for the truth.
 pub fn known_money(read: Result<Money, InvalidMoney>) -> Option<Money> {
     read.inspect_err(|error| log::warn(&format!("an event has no money: {error}"))).ok()
 }
 
-/// What can't be an exact amount of money.
+/// A text that is not an exact amount or not a currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidMoney {
     what: &'static str,

@@ -1,7 +1,8 @@
-//! What a run asks for.
+//! The effects that a run asks for: events, deliveries and alerts.
 //!
-//! Nothing here happens before the run commits. A refusal asked for nothing, and `?` turns it into
-//! a permanent failure, for the next try would be refused as well.
+//! The gateway carries out none of them before the run commits. If it refuses one, only that one is
+//! missing; `?` turns the refusal into a permanent failure, because the next try would be refused
+//! too.
 
 #[cfg(target_family = "wasm")]
 use crate::bindings::handler::hookgate::plugin::outbox as door;
@@ -11,7 +12,7 @@ use crate::testing::doors::outbox as door;
 
 pub use crate::bindings::handler::hookgate::plugin::outbox::{Emission, Refusal, Severity};
 
-/// Adds an event. It reaches other handlers, and of the endpoints that subscribe to its type those
+/// Adds an event. It reaches other handlers, and those endpoints that subscribe to its type and
 /// that the operator granted to this plugin.
 pub fn emit(event: &Emission) -> Result<(), Refusal> {
     door::emit(event)
@@ -22,13 +23,14 @@ pub fn send(endpoint: &str, content_type: &str, body: &[u8]) -> Result<(), Refus
     door::send(endpoint, content_type, body)
 }
 
-/// Tells the operator.
+/// Alerts the operator: the gateway logs and counts the alert, shows it with the run, and emits it
+/// as an event of type `hookgate.alert`.
 pub fn alert(severity: Severity, message: &str) -> Result<(), Refusal> {
     door::alert(severity, message)
 }
 
 impl Emission {
-    /// An event about no particular subject or amount. `data` is a JSON document.
+    /// An event without subject, amount and labels. `data` is a JSON document.
     pub fn new(event_type: impl Into<String>, data: impl Into<String>) -> Self {
         Self {
             type_: event_type.into(),
@@ -44,8 +46,8 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::permanent(match refusal {
             Refusal::NotGranted(what) => format!("not granted: {what}"),
-            Refusal::Invalid(what) => format!("refused as invalid: {what}"),
-            Refusal::TooMuch(what) => format!("asked for too much: {what}"),
+            Refusal::Invalid(what) => format!("invalid effect: {what}"),
+            Refusal::TooMuch(what) => format!("limit exceeded: {what}"),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The trait of a payment provider.
 //!
-//! The host calls each function in a fresh instance, so they are functions without a `self`: there
-//! is nothing to keep. A provider never sees a secret and never decides what is genuine.
+//! The gateway calls each function in a fresh instance, so they have no `self`: there is nothing to
+//! keep. A provider never sees a secret and never decides whether a request is genuine.
 
 use crate::bindings::provider::exports::hookgate::plugin::provider as exported;
 use crate::claims::{Claims, Refusal};
@@ -15,27 +15,30 @@ use crate::claims::{KeyPlace, ProofKind};
 
 /// How one payment provider signs its requests and what they mean.
 pub trait Provider {
-    /// What the gateway needs to know once, at load.
+    /// Describes the provider. The gateway calls this once, at load.
     fn describe() -> ProviderInfo;
 
-    /// Whether the operator's settings, a JSON object, can be worked with; if not, why. Called at
-    /// load and when the configuration changes. A provider without settings refuses any.
+    /// Checks the operator's settings, a JSON object; an error says what is wrong with them. The
+    /// gateway calls this at load and when the configuration changes. The default accepts no
+    /// settings.
     fn check(settings: &str) -> Result<(), String> {
         settings::none(settings)
     }
 
-    /// On the way in: what was signed, with which scheme, and what the signature is. Does no more
-    /// than the proof needs, and refuses a request that carries none.
+    /// Says what was signed, with which scheme, and what the signature is. The gateway calls this
+    /// before it answers the provider, so do no more than the proof needs. Refuse a request without
+    /// a signature.
     fn claim(request: &Request) -> Result<Claims, Refusal>;
 
-    /// After the answer: what happened. Must say the same each time it is asked. No events is the
-    /// answer to a request that means nothing here, such as a ping.
+    /// Turns a request into events, after it was answered. The gateway may call this again for the
+    /// same request, and it must return the same events. Return no events for a request that means
+    /// nothing, such as a ping.
     fn parse(request: &Request) -> Result<Vec<Event>, Failure>;
 
-    /// For `hookgate send`: the request as the provider would send it, replacing what signatures it
-    /// carries. Asked first without digests, for a request that [`Provider::claim`] can read, then
-    /// with one digest for every piece of evidence in it: of a token, with a text that stands for
-    /// it.
+    /// Signs a request as the provider would send it, for `hookgate send` and tests, in place of
+    /// any signature that it carries. The gateway calls this twice: first without digests, for a
+    /// request that [`Provider::claim`] can read, then with one digest for each piece of evidence
+    /// in its claims. The digest of a token is a text that stands for the token.
     fn sign(
         _request: Request,
         _signed_at: Timestamp,
@@ -77,8 +80,10 @@ impl<P: Provider> exported::Guest for P {
 }
 
 impl ProviderInfo {
-    /// A provider that says no signing time, wants no particular answer, and answers 401 to what is
-    /// not proven. `types` are for people: `payment.*`, `github.*`.
+    /// Describes a provider with these defaults: signing times are checked only if the source sets
+    /// a tolerance, accepted requests get the gateway's own reply, unverified ones get 401,
+    /// validation challenges come by POST alone, and no keys are published. `types` are the event
+    /// types that it may return: `payment.*`, `github.*`.
     pub fn new(name: &str, version: &str, types: &[&str], proofs: &[ProofKind]) -> Self {
         Self {
             name: name.to_owned(),
@@ -95,26 +100,26 @@ impl ProviderInfo {
         }
     }
 
-    /// With how it signs, in a few words for people: every provider says it.
+    /// With a few words for people on how it signs. Every provider needs them.
     #[must_use]
     pub fn with_scheme(self, scheme: &str) -> Self {
         Self { scheme: scheme.to_owned(), ..self }
     }
 
-    /// With the answer to every accepted request, except where `claim` gives one of its own.
+    /// With the reply to every accepted request whose claims have no reply of their own.
     #[must_use]
     pub fn with_reply(self, reply: Reply) -> Self {
         Self { reply: Some(reply), ..self }
     }
 
-    /// With a method beside POST by which it asks whether the endpoint is ours.
+    /// With a method, in addition to POST, by which the provider sends its validation challenge.
     #[must_use]
     pub fn asking_by(mut self, method: &str) -> Self {
         self.handshakes.push(method.to_owned());
         self
     }
 
-    /// With places where its public keys may be fetched.
+    /// With places from which the gateway may fetch the provider's public keys.
     #[must_use]
     pub fn with_keys_at(self, places: impl IntoIterator<Item = KeyPlace>) -> Self {
         Self { key_places: places.into_iter().collect(), ..self }

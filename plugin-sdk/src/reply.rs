@@ -1,37 +1,37 @@
-//! Answers to requests that were accepted, and which answers the gateway gives at all.
+//! Replies to accepted requests, and the limits of all answers.
 //!
-//! Most providers read nothing but the status. Where one reads the body, the plugin says it here;
-//! what the gateway would refuse is refused before, or it would be the plugin that breaks the
-//! contract.
+//! Most providers read the status alone. If a provider reads the body, its plugin sets it here. An
+//! answer beyond the gateway's limits never leaves the plugin: the request is refused, because the
+//! gateway would count the answer as a violation of the contract.
 
 use crate::claims::{Claims, Handshake, Refusal};
 use crate::limits;
 use crate::request::Reply;
 
 impl Reply {
-    /// 200, with a body of this content type.
+    /// Answers 200 with a body of this content type.
     pub fn new(content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self { status: 200, content_type: content_type.to_owned(), body: body.into() }
     }
 
-    /// 200, with JSON. Put texts into it with [`crate::json::quoted`].
+    /// Answers 200 with JSON. Put texts into it with [`crate::json::quoted`].
     pub fn json(body: impl Into<Vec<u8>>) -> Self {
         Self::new("application/json", body)
     }
 
-    /// 200, with nothing in it.
+    /// Answers 200 with an empty body.
     pub fn empty() -> Self {
         Self::new("", "")
     }
 
-    /// 204, with nothing in it.
+    /// Answers 204 without a body.
     pub fn no_content() -> Self {
         Self { status: 204, ..Self::empty() }
     }
 }
 
-/// Refuses a request whose answer the gateway would not give: what is read back was chosen by
-/// whoever sent it.
+/// Refuses a request whose answer is beyond the gateway's limits: the sender may have chosen its
+/// text.
 pub(crate) fn answerable(claims: Claims) -> Result<Claims, Refusal> {
     let fits = |reply: &Reply| reply.body.len() <= limits::REPLY_BYTES_MAX;
     if claims.handshake.as_ref().is_none_or(Handshake::fits)
@@ -39,7 +39,7 @@ pub(crate) fn answerable(claims: Claims) -> Result<Claims, Refusal> {
     {
         Ok(claims)
     } else {
-        Err(Refusal::new("what it wants to read back is too long, or nothing"))
+        Err(Refusal::new("the answer to it would be outside the gateway's limits"))
     }
 }
 

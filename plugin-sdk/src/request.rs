@@ -1,7 +1,6 @@
 //! A request as the gateway received it.
 //!
-//! Header names are compared without regard to case; values are as they arrived, nothing is
-//! trimmed.
+//! The case of a header's name does not matter. Values are as they arrived, and never trimmed.
 
 use crate::claims::Refusal;
 use crate::event::Timestamp;
@@ -10,11 +9,11 @@ use crate::{id, time};
 
 pub use crate::bindings::provider::hookgate::plugin::types::{Header, Reply, Request};
 
-/// What a text in UTF-8 may begin with, and which is no part of it.
+/// Three bytes before a text in UTF-8 that are not part of it.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Request {
-    /// A `POST` of `body` without headers: where `hookgate send` and tests start.
+    /// A `POST` of `body` without headers, with which `hookgate send` and tests begin.
     pub fn post(url: &str, body: impl Into<Vec<u8>>) -> Self {
         Self {
             method: "POST".to_owned(),
@@ -38,37 +37,38 @@ impl Request {
         self.headers(name).next()
     }
 
-    /// The first value of a header that names the event, if it can be an id.
+    /// The first value of the header, if it can be an event's id: 1 to 255 bytes.
     pub fn id_header(&self, name: &str) -> Option<&str> {
         self.header(name).filter(|value| id::fits(value))
     }
 
-    /// The id of the one event in the request: the provider's own, else one made of the whole body,
-    /// which a retry repeats, and nothing that says anything else does.
+    /// The id of the only event in the request: `own`, the provider's id, if it has 1 to 255 bytes,
+    /// else an id derived from the whole body. A retry repeats the body; any other event has
+    /// another body.
     pub fn event_id(&self, own: Option<String>) -> String {
         own.filter(|own| id::fits(own)).unwrap_or_else(|| id::derived(&[&self.body]))
     }
 
-    /// The one value of a header that must be there exactly once, as one that carries a signature:
-    /// of two, each reader would believe another.
+    /// The value of a header that must be there exactly once, such as one with a signature. Refuses
+    /// two, because another reader might believe the other one.
     pub fn the_header(&self, name: &str) -> Result<&str, Refusal> {
         let mut values = self.headers(name);
         let Some(value) = values.next() else {
-            return Err(Refusal::new(format!("no header `{name}`")));
+            return Err(Refusal::new(format!("header `{name}` is missing")));
         };
         if values.next().is_some() {
-            return Err(Refusal::new(format!("header `{name}` is there more than once")));
+            return Err(Refusal::new(format!("header `{name}` is repeated")));
         }
         Ok(value)
     }
 
-    /// The one value of a header that says in seconds when the request was signed: as it is
-    /// written, which is what was signed, and the time.
+    /// The signing time in a header that must be there exactly once, in seconds since 1970: the
+    /// text as it is written, which is what the provider signed, and the time.
     pub fn the_time(&self, name: &str) -> Result<(&str, Timestamp), Refusal> {
         let written = self.the_header(name)?;
         let at = time::from_unix(written);
         let at =
-            at.ok_or_else(|| Refusal::new(format!("header `{name}` is no number of seconds")))?;
+            at.ok_or_else(|| Refusal::new(format!("header `{name}` is not a time in seconds")))?;
         Ok((written, at))
     }
 
@@ -83,13 +83,13 @@ impl Request {
         self.headers.retain(|header| !header.name.eq_ignore_ascii_case(name));
     }
 
-    /// The body to read: without the byte order mark that some senders put before it. What was
-    /// signed is `body`, as it is.
+    /// The body without the byte order mark that some senders put before it. Read this, but claim
+    /// [`Piece::Body`](crate::Piece::Body), the body as it arrived, as what was signed.
     pub fn content(&self) -> &[u8] {
         self.body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.body)
     }
 
-    /// The body as JSON, all of it checked.
+    /// The body as a JSON document, after a check of all of it.
     pub fn json(&self) -> Result<Json<'_>, InvalidJson> {
         Json::parse(&self.body)
     }

@@ -1,6 +1,6 @@
 //! The operator's `config` table for this source or handler.
 //!
-//! Reads what the gateway hands over as JSON. Settings never hold a secret.
+//! The gateway passes it as JSON. Settings never hold a secret.
 
 use serde::de::DeserializeOwned;
 
@@ -14,8 +14,8 @@ pub fn text() -> String {
     door::get()
 }
 
-/// Settings as a type of the plugin's own, whose `deny_unknown_fields` turns a misspelt name into
-/// an error that the operator sees at once.
+/// A plugin's own type for its settings. Give it `deny_unknown_fields`, so that the operator sees a
+/// misspelt name at once.
 ///
 /// ```
 /// use hookgate_sdk::Configured;
@@ -38,15 +38,15 @@ pub fn text() -> String {
 /// assert!(Settings::check(r#"{"uri": "https://pay.example"}"#).is_err());
 /// ```
 pub trait Configured: DeserializeOwned {
-    /// What an operator is told to do where settings have not the right shape.
+    /// Advice to the operator, added to the error if the settings can't be read as this type.
     const ADVICE: &str = "";
 
-    /// What is wrong with settings that have the right shape.
+    /// Checks the values of settings that were read; an error says what is wrong.
     fn fits(&self) -> Result<(), String> {
         Ok(())
     }
 
-    /// What a plugin's own `check` does.
+    /// Reads and checks settings. A plugin's own `check` calls this.
     fn check(settings: &str) -> Result<(), String> {
         let advise = |error| match Self::ADVICE {
             "" => error,
@@ -55,17 +55,18 @@ pub trait Configured: DeserializeOwned {
         parse::<Self>(settings).map_err(advise)?.fits()
     }
 
-    /// The settings of this source or handler. What `check` let pass does not fail here.
+    /// The settings of this source or handler. This does not fail for settings that
+    /// [`check`](Self::check) accepted.
     fn read() -> Result<Self, String> {
         parse(&text())
     }
 }
 
 fn parse<T: DeserializeOwned>(settings: &str) -> Result<T, String> {
-    serde_json::from_str(settings).map_err(|error| format!("settings do not fit: {error}"))
+    serde_json::from_str(settings).map_err(|error| format!("the settings are invalid: {error}"))
 }
 
-/// Refuses any setting: the default of `check`.
+/// Accepts no setting: the default of `check`.
 pub fn none(settings: &str) -> Result<(), String> {
     match settings.split_ascii_whitespace().collect::<String>().as_str() {
         "{}" => Ok(()),

@@ -1,7 +1,7 @@
 //! A digest in one header over a time in another and the body: `v0:{time}:{body}`.
 //!
-//! The time is signed as it is written, whatever it means; one that is no time is refused. For a
-//! time that stands beside the digest in one header there is [`TimedMac`](crate::TimedMac).
+//! The signature covers the time as it is written. Never accepts a text that is not a time. For a
+//! time in the same header as the digest there is [`TimedMac`](crate::TimedMac).
 
 use crate::claims::{Claims, Piece, Refusal};
 use crate::event::Timestamp;
@@ -31,7 +31,7 @@ pub struct StampedMac<'a> {
     joint: &'a str,
 }
 
-/// What the time counts.
+/// The unit of the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Seconds,
@@ -39,8 +39,8 @@ enum Unit {
 }
 
 impl<'a> StampedMac<'a> {
-    /// This digest over the time, in seconds, in the header named `time`, and the body, with
-    /// nothing between them.
+    /// A digest over the time and the body, with nothing between them. `time` names the header with
+    /// the time, in seconds.
     pub const fn new(digest: HeaderMac<'a>, time: &'a str) -> Self {
         Self { digest, time, unit: Unit::Seconds, lead: "", joint: "" }
     }
@@ -63,8 +63,8 @@ impl<'a> StampedMac<'a> {
         Self { unit: Unit::Milliseconds, ..self }
     }
 
-    /// What the request claims. Refuses a header of the two that is missing, is there twice, or
-    /// holds no time or no digest.
+    /// The claims of the request. Refuses it if one of the two headers is missing, repeated or
+    /// invalid.
     pub fn claim(
         &self,
         request: &Request,
@@ -76,14 +76,14 @@ impl<'a> StampedMac<'a> {
             Unit::Seconds => time::from_unix(written),
             Unit::Milliseconds => time::from_unix_ms(written),
         };
-        let at = at.ok_or_else(|| Refusal::new(format!("header `{name}` is no time")))?;
+        let at = at.ok_or_else(|| Refusal::new(format!("header `{name}` is not a time")))?;
         let message = vec![Piece::from(format!("{lead}{written}{joint}")), Piece::Body];
         let mac = self.digest.evidence(request, message)?;
         Ok(Claims { signed_at: Some(at), ..Claims::new(mac, event_ids) })
     }
 
-    /// The request with the time and this digest in its headers, or with one of zeros that merely
-    /// reads well.
+    /// The request with the time and the digest in its headers. Without a digest the header gets
+    /// zeros, which [`claim`](Self::claim) can read.
     pub fn sign(
         &self,
         mut request: Request,

@@ -1,6 +1,7 @@
 //! What a handler remembers about the subject of the event that it runs on.
 //!
-//! No other subject and no other plugin meets it. A failed run has changed nothing.
+//! No run on another subject and no other plugin reads or changes it. A failed run never changes
+//! it.
 
 #[cfg(target_family = "wasm")]
 use crate::bindings::handler::hookgate::plugin::state as door;
@@ -10,7 +11,7 @@ use crate::testing::doors::state as door;
 
 pub use crate::bindings::handler::hookgate::plugin::state::Refusal;
 
-/// The value of a key, as this run has set it, if it has.
+/// The value of a key. A value that this run has set is seen at once.
 pub fn get(key: &str) -> Option<Vec<u8>> {
     door::get(key)
 }
@@ -20,7 +21,7 @@ pub fn set(key: &str, value: &[u8]) -> Result<(), Refusal> {
     door::set(key, value)
 }
 
-/// Forgets a key, also one that was never set.
+/// Deletes a key. A key that was never set is no error.
 pub fn delete(key: &str) {
     door::delete(key);
 }
@@ -28,8 +29,8 @@ pub fn delete(key: &str) {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::permanent(match refusal {
-            Refusal::Invalid(what) => format!("state refused as invalid: {what}"),
-            Refusal::TooMuch(what) => format!("too much state: {what}"),
+            Refusal::Invalid(what) => format!("invalid state: {what}"),
+            Refusal::TooMuch(what) => format!("limit exceeded: {what}"),
         })
     }
 }

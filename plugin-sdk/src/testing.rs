@@ -1,9 +1,10 @@
 //! Testing a plugin natively, with `cargo test` and without a gateway.
 //!
-//! A [`Bench`] stands in for the gateway: it hands over settings, records what a handler asks for,
-//! and keeps state between runs, with the same all or nothing. With the feature `testing`,
-//! `verify` holds claims against real keys like the gateway does, `vectors` runs a file of signed
-//! requests, and a `Suite` is all that a provider is tested with.
+//! A [`Bench`] stands in for the gateway: it passes settings, records the effects that a handler
+//! asks for, and keeps state between runs; a failed run has no effects, as in the gateway. With the
+//! feature `testing`, `verify` checks claims with real keys as the gateway does, `vectors` runs a
+//! file of signed requests, and a `Suite` runs all tests of a provider. Nothing here reaches the
+//! network.
 
 mod bench;
 mod contract;

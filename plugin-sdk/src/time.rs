@@ -1,29 +1,29 @@
 //! Times as providers write them.
 //!
-//! Milliseconds since 1970 in UTC, up to the end of the year 9999. What is outside or malformed is
-//! no time; there is no clock in here, for a plugin needs none.
+//! Times are milliseconds since 1970 in UTC, up to the end of the year 9999; a text outside of that
+//! or malformed is `None`. Never reads a clock: the gateway passes the time to each call.
 
 use crate::event::Timestamp;
 
 /// The last moment that RFC 3339 can write.
 pub const MAX: Timestamp = 253_402_300_799_999;
 
-/// A time in seconds, digits only: `1700000000`.
+/// Reads a time in seconds, digits only: `1700000000`.
 pub fn from_unix(seconds: &str) -> Option<Timestamp> {
     from_digits(seconds)?.checked_mul(1000).filter(|time| *time <= MAX)
 }
 
-/// A time in milliseconds, digits only.
+/// Reads a time in milliseconds, digits only.
 pub fn from_unix_ms(milliseconds: &str) -> Option<Timestamp> {
     from_digits(milliseconds).filter(|time| *time <= MAX)
 }
 
-/// Whole seconds since 1970, for a header that says when it was signed.
+/// The whole seconds since 1970, for a header with the signing time.
 pub fn to_unix(time: Timestamp) -> u64 {
     time / 1000
 }
 
-/// RFC 3339, and the same with an offset that has no colon: `2024-05-01T10:00:00.250+0200`.
+/// Reads RFC 3339. The offset may also lack its colon: `2024-05-01T10:00:00.250+0200`.
 pub fn from_rfc3339(text: &str) -> Option<Timestamp> {
     let (date, rest) = text.split_at_checked(10)?;
     let rest = rest.strip_prefix(['T', 't', ' '])?;
@@ -34,7 +34,7 @@ pub fn from_rfc3339(text: &str) -> Option<Timestamp> {
     Timestamp::try_from(time).ok().filter(|time| *time <= MAX)
 }
 
-/// RFC 3339 in UTC with milliseconds: `2024-05-01T10:00:00.250Z`.
+/// Writes RFC 3339 in UTC with milliseconds: `2024-05-01T10:00:00.250Z`.
 pub fn to_rfc3339(time: Timestamp) -> String {
     let (seconds, millisecond) = (time / 1000, time % 1000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
@@ -83,7 +83,7 @@ fn second_of_day(clock: &str) -> Option<i64> {
     (hour < 24 && minute < 60 && second <= 60).then_some(hour * 3600 + minute * 60 + second)
 }
 
-/// What stands behind the seconds: a fraction in milliseconds, cut off, and the zone.
+/// The text behind the seconds, read as a fraction, cut to milliseconds, and the zone.
 fn fraction(rest: &str) -> Option<(i64, &str)> {
     let Some(rest) = rest.strip_prefix('.') else { return Some((0, rest)) };
     let length = rest.bytes().take_while(u8::is_ascii_digit).count();

@@ -1,7 +1,8 @@
 //! A header of parts, among them the signing time: `t=1700000000,v1=<hex>,v1=<hex>`.
 //!
-//! There is a digest for every active secret while one is rolled. Other parts, and values that
-//! can't be a digest, are passed over, as the providers' own libraries do.
+//! While a secret is rotated, the header has a digest for every active secret. Other parts, and
+//! values that can't be a digest, are ignored, as the providers' own libraries do. Two times are
+//! never accepted.
 
 use crate::claims::{Claims, Evidence, KeyEncoding, Piece, Refusal};
 use crate::event::Timestamp;
@@ -18,19 +19,19 @@ const DIGEST_BYTES: usize = 32;
 pub struct TimedMac<'a> {
     /// The header's name.
     pub name: &'a str,
-    /// What stands between its parts.
+    /// The character between its parts.
     pub separator: char,
     /// The name of the part with the time, in seconds.
     pub time: &'a str,
     /// The name of the parts with a digest.
     pub digest: &'a str,
-    /// What stands between the time and the body where they are signed.
+    /// The text between the time and the body in what is signed.
     pub joint: &'a str,
 }
 
 impl TimedMac<'_> {
-    /// What the request claims. Refuses a header that is missing, is there twice, or lacks a time
-    /// or a digest.
+    /// The claims of the request. Refuses a header that is missing, repeated, or lacks a time or a
+    /// digest.
     pub fn claim(
         &self,
         request: &Request,
@@ -42,7 +43,8 @@ impl TimedMac<'_> {
         Ok(Claims { signed_at: Some(at), ..Claims::new(mac, event_ids) })
     }
 
-    /// The request with this digest in its header, or with one of zeros that merely reads well.
+    /// The request with the time and the digest in its header. Without a digest the header gets
+    /// zeros, which [`claim`](Self::claim) can read.
     pub fn sign(
         &self,
         mut request: Request,
@@ -52,7 +54,7 @@ impl TimedMac<'_> {
         let digest = match digests {
             [] => hex::encode(&[0; DIGEST_BYTES]),
             [digest] => hex::encode(digest),
-            _ => return Err(format!("header `{}` carries one digest", self.name)),
+            _ => return Err(format!("header `{}` carries only one digest", self.name)),
         };
         let Self { name, separator, time, digest: part, .. } = self;
         let seconds = time::to_unix(signed_at);
@@ -67,18 +69,21 @@ impl TimedMac<'_> {
             let Some((name, value)) = part.split_once('=') else { continue };
             if name == self.time {
                 if written.replace(value).is_some() {
-                    return Err(Refusal::new("signature has more than one time"));
+                    return Err(Refusal::new("the signature has more than one time"));
                 }
             } else if name == self.digest {
                 digests.extend(hex::decode_lower(value).filter(|d| d.len() == DIGEST_BYTES));
             }
         }
-        let time = written.ok_or_else(|| Refusal::new("signature has no time"))?;
-        let at = time::from_unix(time);
-        let at = at.ok_or_else(|| Refusal::new("the signature's time is no number of seconds"))?;
+        let time = written.ok_or_else(|| Refusal::new("the signature has no time"))?;
+        let at = time::from_unix(time)
+            .ok_or_else(|| Refusal::new("the signature's time is not a number of seconds"))?;
         if !(1..=DIGESTS_MAX).contains(&digests.len()) {
-            let (most, digest) = (DIGESTS_MAX, self.digest);
-            return Err(Refusal::new(format!("signature has not 1 to {most} digests `{digest}`")));
+            return Err(Refusal::new(format!(
+                "the signature has {} digests `{}`, not 1 to {DIGESTS_MAX}",
+                digests.len(),
+                self.digest
+            )));
         }
         Ok((time, at, digests))
     }

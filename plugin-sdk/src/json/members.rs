@@ -1,8 +1,8 @@
-//! The members of an object, and what providers keep in them: names, times, amounts.
+//! The members of an object, and the values that providers put there: names, times, amounts.
 //!
-//! Everything is looked up where it may be, and what is missing, `null` or empty is none. An amount
-//! that is there and can't be read exactly is none too, with a warning in the log: it is never
-//! guessed.
+//! A lookup tries every place where a value may be, and a value that is missing, `null` or empty is
+//! `None`. An amount that can't be read exactly is `None` too, with a warning in the log; it is
+//! never guessed.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::limits::LABEL_VALUE_BYTES_MAX;
 use crate::money::{Money, known_money};
 use crate::time;
 
-/// What receivers call an id of theirs in custom data, what says most first.
+/// Names that receivers give to their own ids in custom data, the most specific first.
 const OWN_IDS: &[&str] = &[
     "/order_id",
     "/orderId",
@@ -58,12 +58,12 @@ impl<'a> Members<'a> {
         value.at(rest)
     }
 
-    /// The members of the object at the pointer; none if there is no object.
+    /// The members of the object at the pointer; an empty list if there is no object.
     pub fn object(&self, pointer: &str) -> Self {
         self.at(pointer).map(Json::members).unwrap_or_default()
     }
 
-    /// The values of the array at the pointer; none if there is no array.
+    /// The values of the array at the pointer; an empty list if there is no array.
     pub fn items(&self, pointer: &str) -> Vec<Json<'a>> {
         self.at(pointer).map(|array| array.items("")).unwrap_or_default()
     }
@@ -78,41 +78,42 @@ impl<'a> Members<'a> {
         self.at(pointer)?.number("")
     }
 
-    /// What names something, as a text or as a number; none if it is empty, or longer than the
-    /// gateway takes.
+    /// The name of something, from a string or a number; `None` if it is empty or longer than 255
+    /// bytes, and so can't be an id or a subject.
     pub fn name(&self, pointer: &str) -> Option<String> {
         let name = self.at(pointer)?.scalar("")?;
         id::fits(&name).then(|| name.into_owned())
     }
 
-    /// The first [name](Self::name) that stands at one of these pointers.
+    /// The first [name](Self::name) at one of these pointers.
     pub fn first_name(&self, pointers: &[&str]) -> Option<String> {
         pointers.iter().find_map(|pointer| self.name(pointer))
     }
 
-    /// A [name](Self::name) out of a list of the provider's, in lower case: `VISA` is `visa`
-    /// everywhere.
+    /// The [name](Self::name) at the pointer in lower case, so that `VISA` and `visa` are the same.
     pub fn word(&self, pointer: &str) -> Option<String> {
         self.name(pointer).map(|name| name.to_lowercase())
     }
 
-    /// A text or a number of any length, without which a body is no event: its name.
+    /// A required string or number of any length, such as the event's name. If it is missing or
+    /// empty, the body is not an event, and the failure is permanent.
     pub fn required(&self, pointer: &str) -> Result<String, Failure> {
         let text = self.at(pointer).and_then(|value| value.scalar(""));
         let text = text.filter(|text| !text.is_empty()).map(Cow::into_owned);
-        text.ok_or_else(|| Failure::permanent(format!("body is no event: no text at {pointer}")))
+        text.ok_or_else(|| Failure::permanent(format!("the body has no text at {pointer}")))
     }
 
-    /// The first text or number at one of these pointers that a label can hold: what ties an event
-    /// to somebody's records may be longer than an id.
+    /// The first string or number at one of these pointers that fits into a label, which may be
+    /// longer than an id: 1 to 1,024 bytes.
     pub fn first_label(&self, pointers: &[&str]) -> Option<String> {
         let value = |pointer: &&str| self.at(pointer)?.scalar("").map(Cow::into_owned);
         let fits = |value: &String| (1..=LABEL_VALUE_BYTES_MAX).contains(&value.len());
         pointers.iter().filter_map(value).find(fits)
     }
 
-    /// What custom data at the pointer says of the receiver's own records: itself if it is a text,
-    /// else its id, by the names that receivers give to one, or its only member.
+    /// The reference to the receiver's own records in the custom data at the pointer. If the custom
+    /// data is a string, it is that string. If it is an object, it is the first member with a usual
+    /// name for an id, such as `order_id`, or else the only member.
     pub fn custom(&self, pointer: &str) -> Option<String> {
         let custom = self.object(pointer);
         let only = || match custom.0.as_slice() {
@@ -126,7 +127,7 @@ impl<'a> Members<'a> {
         custom.first_label(OWN_IDS).or_else(only).or_else(|| text().map(Cow::into_owned))
     }
 
-    /// Whether a switch is on: `true` or `false`, as it is or in a text.
+    /// A flag: `true` or `false`, as a JSON value or in a string.
     pub fn flag(&self, pointer: &str) -> Option<bool> {
         let value = self.at(pointer)?;
         let written = value.text("").unwrap_or(Cow::Borrowed(value.raw()));
@@ -137,8 +138,8 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Whether an environment is the one of real money: `live` or `production`, and not `test`,
-    /// `sandbox` or `development`. None of a word that may mean either.
+    /// Whether an environment is about real money: `true` for `live`, `production` and `prod`,
+    /// `false` for `test`, `sandbox` and `development`, `None` for any other word.
     pub fn is_live(&self, pointer: &str) -> Option<bool> {
         match self.word(pointer)?.as_str() {
             "live" | "production" | "prod" => Some(true),
@@ -147,26 +148,26 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// An amount in minor units, as a text or as a number, and the currency beside it.
+    /// An amount in minor units, from a string or a number, with the currency at another pointer.
     pub fn minor(&self, amount: &str, currency: &str) -> Option<Money> {
         known_money(Money::from_minor(&self.name(amount)?, &self.name(currency)?))
     }
 
-    /// An amount in major units, as a text or as a number, and the currency beside it.
+    /// An amount in major units, from a string or a number, with the currency at another pointer.
     pub fn major(&self, amount: &str, currency: &str) -> Option<Money> {
         known_money(Money::from_major(&self.name(amount)?, &self.name(currency)?))
     }
 
-    /// An amount in minor units, of several places where it may be, each with its currency. The
-    /// first amount that is there is meant, even if it can't be read: another one is of something
-    /// else. The same amount may stand here with several currencies, of which the first one counts
-    /// that is there.
+    /// An amount in minor units that may be at several places, each with its currency. The first
+    /// amount that is present counts, even if it can't be read, because the others mean something
+    /// else. One amount may be listed with several currencies; the first currency that is present
+    /// counts.
     pub fn first_minor(&self, places: &[(&str, &str)]) -> Option<Money> {
         let (amount, currency) = self.first_there(places)?;
         self.minor(amount, currency)
     }
 
-    /// An amount in major units, found as [`first_minor`](Self::first_minor) finds one.
+    /// An amount in major units, found in the same way as by [`first_minor`](Self::first_minor).
     pub fn first_major(&self, places: &[(&str, &str)]) -> Option<Money> {
         let (amount, currency) = self.first_there(places)?;
         self.major(amount, currency)
@@ -188,17 +189,17 @@ impl<'a> Members<'a> {
         format!("{{{}}}", left.map(member).collect::<Vec<_>>().join(","))
     }
 
-    /// A time in RFC 3339, or the same with an offset that has no colon.
+    /// A time in RFC 3339. The offset may also lack its colon.
     pub fn rfc3339(&self, pointer: &str) -> Option<Timestamp> {
         time::from_rfc3339(&self.text(pointer)?)
     }
 
-    /// A time in seconds, as a text or as a number.
+    /// A time in seconds since 1970, from a string or a number.
     pub fn unix(&self, pointer: &str) -> Option<Timestamp> {
         time::from_unix(&self.name(pointer)?)
     }
 
-    /// A time in milliseconds, as a text or as a number.
+    /// A time in milliseconds since 1970, from a string or a number.
     pub fn unix_ms(&self, pointer: &str) -> Option<Timestamp> {
         time::from_unix_ms(&self.name(pointer)?)
     }

@@ -1,8 +1,8 @@
 //! Walks the bytes of a JSON document.
 //!
-//! Two ways: [`check`] accepts exactly what RFC 8259 does, and [`member`] finds a value in bytes
-//! that need not have been checked, stopping as soon as it has it. Neither recurses, so no document
-//! is too deep for a plugin's small stack.
+//! There are two ways: [`check`] accepts exactly the documents of RFC 8259, and [`member`] finds a
+//! value in bytes that may be invalid and stops as soon as it has found it. They never recurse, so
+//! no document is too deep for a plugin's small stack.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ struct Scan<'a> {
     at: usize,
 }
 
-/// Where bytes are no document, and whether that is because they are nested too deep.
+/// Where bytes are not a document, and whether the cause is that they are nested too deep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) at: usize,
@@ -48,7 +48,7 @@ pub(super) fn is_named(quoted: &[u8], name: &str) -> bool {
     if content == name.as_bytes() {
         return !content.contains(&b'\\');
     }
-    // An escape writes a byte with at most six, so most names are told apart by their length.
+    // An escape writes a byte with at most six, so the length tells most names apart.
     content.len() > name.len()
         && content.len() <= name.len().saturating_mul(6)
         && content.contains(&b'\\')

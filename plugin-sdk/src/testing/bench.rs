@@ -1,8 +1,8 @@
 //! A gateway for one plugin, in a test.
 //!
-//! Keeps its promises as far as a plugin can tell: settings, one state per subject, effects that
-//! happen together or not at all; and refuses what the gateway refuses, by the same [limits].
-//! Delivers nothing.
+//! To a plugin it behaves like the gateway: it passes settings, keeps one state for each subject,
+//! carries out all effects of a run or none, and refuses what the gateway refuses, by the same
+//! [limits]. It never delivers anything.
 //!
 //! [limits]: crate::limits
 
@@ -13,7 +13,7 @@ use crate::event::{Event, Failure, Timestamp};
 use crate::handler::{Context, Handler};
 use crate::limits::CHAIN_MAX;
 
-/// Where a plugin is tried.
+/// A gateway for one plugin.
 ///
 /// ```
 /// use hookgate_sdk::testing::Bench;
@@ -52,54 +52,54 @@ pub struct Bench {
     chain: usize,
 }
 
-/// A run that is over.
+/// A finished run.
 #[derive(Debug)]
 pub struct Ran {
-    /// What the handler returned.
+    /// What the handler returned, or the failure that the gateway would make of it.
     pub outcome: Result<(), Failure>,
-    /// What happens because of it: nothing if it failed.
+    /// The effects that the gateway would carry out; none if the run failed.
     pub effects: Vec<Effect>,
-    /// What it logged, also if it failed.
+    /// The lines that the handler logged, even if the run failed.
     pub log: Vec<LogLine>,
 }
 
 impl Bench {
-    /// One without settings, grants, and state.
+    /// A bench without settings, grants and state.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With these settings, a JSON object. The bench does not ask the plugin to check them.
+    /// With these settings, a JSON object. The bench does not call the plugin's `check`.
     #[must_use]
     pub fn with_settings(self, settings: &str) -> Self {
         Self { settings: Some(settings.to_owned()), ..self }
     }
 
-    /// With an endpoint granted.
+    /// With a grant for this endpoint.
     #[must_use]
     pub fn granting(mut self, endpoint: &str) -> Self {
         self.granted.push(endpoint.to_owned());
         self
     }
 
-    /// Sets the time of the runs that follow.
+    /// Sets the time of the next runs.
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
     }
 
-    /// Sets how many emissions lie behind the events that follow: 1 for an event that a run
-    /// emitted, 2 for one that was emitted on that, and so on. At [`CHAIN_MAX`] a run that adds an
+    /// Sets how many emissions led to the next events: 1 for an event that a run emitted, 2 for an
+    /// event that a run on such an event emitted, and so on. At [`CHAIN_MAX`] a run that adds an
     /// event fails.
     pub fn set_chain(&mut self, emissions: usize) {
         self.chain = emissions;
     }
 
-    /// Calls a provider with the settings in place.
+    /// Calls a provider, which reads the settings of this bench.
     pub fn call<T>(&self, call: impl FnOnce() -> T) -> T {
         self.within(BTreeMap::new(), call).0
     }
 
-    /// Runs a handler on an event, as a first attempt.
+    /// Runs a handler on an event, as the first try.
     pub fn handle<H: Handler>(&mut self, event: &Event) -> Ran {
         self.runs += 1;
         let context = Context {
@@ -123,7 +123,7 @@ impl Bench {
         ran
     }
 
-    /// What the gateway makes of what a handler returned.
+    /// The outcome of a run in the gateway, if the handler returned this.
     fn judged(&self, returned: Result<(), Failure>, after: &Sandbox) -> Result<(), Failure> {
         if let Some(reason) = &after.broken {
             return Err(Failure::permanent(format!("the plugin broke the contract: {reason}")));
@@ -136,7 +136,7 @@ impl Bench {
         returned
     }
 
-    /// What is remembered about a subject.
+    /// The value of a key in the state of a subject.
     pub fn state(&self, subject: &str, key: &str) -> Option<&[u8]> {
         self.states.get(subject)?.get(key).map(Vec::as_slice)
     }
@@ -250,7 +250,7 @@ mod tests {
         }
     }
 
-    /// Why the gateway refuses what a handler does, as the operator reads it.
+    /// Checks the reason with which the gateway refuses a run, as the operator reads it.
     #[track_caller]
     fn refused(script: fn() -> Result<(), Failure>, reason: &str) {
         SCRIPT.set(script);
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn a_run_has_as_many_effects_as_in_the_gateway() {
         let set = || (0..70).try_for_each(|key| Ok(state::set(&key.to_string(), b"x")?));
-        refused(set, "too much state: a run has at most 64 effects");
+        refused(set, "limit exceeded: a run has at most 64 effects");
         let delete = || {
             (0..70).for_each(|key| state::delete(&key.to_string()));
             Ok(())
@@ -278,7 +278,7 @@ mod tests {
         let broke = "the plugin broke the contract: ";
         refused(delete, &format!("{broke}`state.delete` a run has at most 64 effects"));
         let alert = || (0..65).try_for_each(|_| Ok(outbox::alert(Severity::Info, "x")?));
-        refused(alert, "asked for too much: a run has at most 64 effects");
+        refused(alert, "limit exceeded: a run has at most 64 effects");
         SCRIPT.set(|| {
             (0..70).try_for_each(|_| state::set("0", b"x"))?;
             (1..64).try_for_each(|_| emit(|_| ()))
@@ -290,10 +290,10 @@ mod tests {
     fn a_run_has_as_many_bytes_as_in_the_gateway() {
         let send = || Ok(outbox::send("crm", "text/plain", &vec![0; (4 << 20) + 1])?);
         let reason = "the effects of a run have at most 4194304 bytes";
-        refused(send, &format!("asked for too much: {reason}"));
+        refused(send, &format!("limit exceeded: {reason}"));
         let set =
             || (0..17).try_for_each(|key| Ok(state::set(&key.to_string(), &vec![0; 256 << 10])?));
-        refused(set, &format!("too much state: {reason}"));
+        refused(set, &format!("limit exceeded: {reason}"));
         let whatever = || {
             drop(outbox::send("crm", "text/plain", &vec![0; 20 << 20]));
             Ok(())
@@ -304,8 +304,7 @@ mod tests {
 
     #[test]
     fn an_emission_is_held_to_the_contract() {
-        let invalid =
-            |script, reason: &str| refused(script, &format!("refused as invalid: {reason}"));
+        let invalid = |script, reason: &str| refused(script, &format!("invalid effect: {reason}"));
         invalid(
             || emit(|it| it.labels = vec![("Country Code".into(), "DE".into())]),
             "`emission.labels` has the name `Country Code`, not 1 to 64 of a-z 0-9 _ - .",
@@ -336,7 +335,7 @@ mod tests {
         );
         invalid(
             || emit(|it| it.data = "{".into()),
-            "`emission.data` is not JSON: not JSON from byte 1 on",
+            "`emission.data` is not JSON: invalid JSON at byte 1",
         );
     }
 
@@ -344,7 +343,7 @@ mod tests {
     fn what_is_sent_is_held_to_the_contract() {
         refused(
             || Ok(outbox::send("crm", "not a content type\n", b"")?),
-            "refused as invalid: `content-type` has characters that a header can't have",
+            "invalid effect: `content-type` has characters that a header can't have",
         );
         refused(
             || Ok(outbox::send("bank", "text/plain", b"")?),

@@ -1,7 +1,7 @@
-//! What the gateway refuses of an event, an emission or a content type, and why.
+//! The gateway's checks of an event, an emission and a content type.
 //!
-//! The same checks in the same words as the gateway's, so that a test sees what the operator would.
-//! Never corrects a value.
+//! They have the gateway's words, so that a test shows what the operator would read. They never
+//! correct a value.
 
 #[cfg(feature = "testing")]
 use crate::event::Event;
@@ -11,7 +11,7 @@ use crate::limits;
 use crate::money::Money;
 use crate::outbox::Emission;
 
-/// Checks an event that a provider yields.
+/// Checks an event that a provider returns.
 #[cfg(feature = "testing")]
 pub(crate) fn event(event: &Event) -> Result<(), String> {
     text("event.id", &event.id, limits::ID_BYTES_MAX)?;
@@ -98,7 +98,7 @@ fn labels(labels: &[(String, String)]) -> Result<(), String> {
 }
 
 fn json(field: &str, text: &str) -> Result<(), String> {
-    // The gateway takes no byte order mark here, which a provider's request may begin with.
+    // A provider's request may begin with a byte order mark; the gateway accepts none here.
     let marked = text.starts_with('\u{feff}');
     match Json::parse(text.as_bytes()) {
         Ok(_) if !marked => Ok(()),
@@ -107,7 +107,7 @@ fn json(field: &str, text: &str) -> Result<(), String> {
     }
 }
 
-/// The beginning of a text, of at most so many bytes.
+/// The beginning of a text, of at most `most` bytes.
 pub(crate) fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }

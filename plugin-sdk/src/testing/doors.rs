@@ -1,7 +1,7 @@
-//! The imports of a plugin where there is no gateway: each reads and writes the thread's sandbox.
+//! The imports of a plugin in a native test: each reads and writes the sandbox of its thread.
 //!
-//! The plugin's code calls free functions, as in WebAssembly, so what they reach has to be found by
-//! the thread. Nothing in here is shared between tests.
+//! A plugin calls free functions, as in WebAssembly, so they find their sandbox by the thread.
+//! Tests never share one.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,12 +10,12 @@ use crate::limits::{EFFECTS_MAX, VALUE_BYTES_MAX, YIELD_BYTES_MAX};
 use crate::log::Level;
 use crate::outbox::{Emission, Severity};
 
-/// One thing that a run asked for.
+/// An effect that a run asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// An event that it adds.
+    /// An event that the run adds.
     Emit(Emission),
-    /// Bytes for an endpoint.
+    /// Bytes that the run sends to an endpoint.
     Send {
         /// The endpoint's name.
         endpoint: String,
@@ -31,13 +31,13 @@ pub enum Effect {
 /// One line that the plugin logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// How loud.
+    /// The level.
     pub level: Level,
-    /// The line.
+    /// The text.
     pub message: String,
 }
 
-/// Everything that a call can reach.
+/// Everything that a call can read and change.
 #[derive(Debug, Default)]
 pub(crate) struct Sandbox {
     pub(crate) settings: Option<String>,
@@ -45,23 +45,23 @@ pub(crate) struct Sandbox {
     pub(crate) state: BTreeMap<String, Vec<u8>>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) log: Vec<LogLine>,
-    /// Why the gateway would have ended the call, if it would.
+    /// The reason why the gateway would have ended the call, if it would have.
     pub(crate) broken: Option<String>,
     /// The keys of the state that the call set or deleted, and the bytes of each.
     pub(crate) written: BTreeMap<String, usize>,
-    /// The bytes of all that the call asked for.
+    /// The bytes of all effects that the call asked for.
     pub(crate) bytes: usize,
 }
 
 impl Sandbox {
-    /// Adds an effect, or says which limit of a run it would pass.
+    /// Adds an effect, or says which limit of a run it would exceed.
     fn ask(&mut self, effect: Effect, bytes: usize) -> Result<(), String> {
         self.weigh(1, bytes, 0)?;
         self.effects.push(effect);
         Ok(())
     }
 
-    /// Counts a key of the state that is set or deleted.
+    /// Counts a key of the state that the call sets or deletes.
     fn write(&mut self, key: &str, bytes: usize) -> Result<(), String> {
         let before = self.written.get(key).copied();
         self.weigh(usize::from(before.is_none()), bytes, before.unwrap_or(0))?;
@@ -81,7 +81,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Ends the call, as the gateway does it to a plugin that passes too much at once.
+    /// Ends the call if one value is too large, as the gateway does.
     fn check_size(&mut self, bytes: usize) {
         if bytes > VALUE_BYTES_MAX {
             let reason = format!("a value has {bytes} bytes, more than {VALUE_BYTES_MAX}");
@@ -94,7 +94,7 @@ thread_local! {
     static SANDBOX: RefCell<Sandbox> = RefCell::default();
 }
 
-/// Puts another sandbox in place and gives back the one that was.
+/// Puts another sandbox in place and returns the one before.
 pub(crate) fn replace(sandbox: Sandbox) -> Sandbox {
     SANDBOX.replace(sandbox)
 }
@@ -187,7 +187,7 @@ pub(crate) mod state {
         })
     }
 
-    /// The gateway has no answer to this, so what is too much ends the call.
+    /// This import returns nothing, so beyond the limit the gateway ends the call.
     pub(crate) fn delete(key: &str) {
         if !is_key(key) {
             return;

@@ -1,7 +1,8 @@
-//! What a sample's events must be, in a file beside it that a person reviewed.
+//! The expected events of a sample, in a file beside it that a person reviewed.
 //!
-//! The file is JSON. An event's data is written as the pointer to where it lies in the sample,
-//! whole only where it is not a part of it: so a file is short, and data that was changed shows.
+//! The file is JSON. It has an event's data as a pointer into the sample if the data is a part of
+//! the sample, and in full otherwise: so the file is short, and a changed value is seen. A test
+//! never writes it unless asked to.
 
 use std::fs;
 use std::path::Path;
@@ -12,14 +13,14 @@ use crate::event::Event;
 use crate::json::Json;
 use crate::time;
 
-/// Set, it writes the files instead of checking them.
+/// If this variable is set, tests write the files before they check them.
 const WRITE: &str = "HOOKGATE_WRITE_SAMPLES";
 
 /// Checks a sample's events against the file beside it.
 ///
 /// # Panics
 ///
-/// If they are not what the file says, or there is no file.
+/// If the events differ from the file, or there is no file.
 pub(super) fn check(sample: &Path, body: &[u8], events: &[Event]) {
     let path = sample.with_extension("events.json");
     let seen = written(body, events);
@@ -30,7 +31,7 @@ pub(super) fn check(sample: &Path, body: &[u8], events: &[Event]) {
     assert_eq!(
         seen,
         reviewed,
-        "{} is not what the sample means now; {WRITE}=1 writes it, for review",
+        "the events of the sample differ from {}; {WRITE}=1 writes that file, for review",
         path.display()
     );
 }
@@ -65,7 +66,7 @@ fn summary(body: &[u8], event: &Event) -> Map<String, Value> {
     summary
 }
 
-/// The object in an event's data, and the envelope that was put into it.
+/// The object in an event's data, and the envelope in it.
 fn opened(data: &str) -> (String, Value) {
     let envelope = Json::parse(data.as_bytes()).ok().and_then(|data| data.at("/envelope"));
     let Some(envelope) = envelope.map(Json::raw) else { return (data.to_owned(), Value::Null) };
@@ -74,7 +75,7 @@ fn opened(data: &str) -> (String, Value) {
     (object, serde_json::from_str(envelope).expect("an envelope is JSON"))
 }
 
-/// Where the sample has this, told so that a person can look.
+/// The place of the data in the sample, in words for a person who reviews the file.
 fn placed(body: &[u8], data: &str) -> Option<Value> {
     let pointer = place(Json::parse(body).ok()?, data, String::new())?;
     Some(if pointer.is_empty() {
@@ -84,9 +85,9 @@ fn placed(body: &[u8], data: &str) -> Option<Value> {
     })
 }
 
-/// The pointer to the first value that is written like this.
+/// The pointer to the first value that is written exactly like the data.
 fn place(value: Json<'_>, data: &str, pointer: String) -> Option<String> {
-    // An object that got an envelope has lost the blanks before its last bracket.
+    // An object with an envelope has lost the blanks before its last bracket.
     let alike = |raw: &str| {
         let inner = raw.strip_suffix('}').map(str::trim_ascii_end);
         inner.is_some() && inner == data.strip_suffix('}')

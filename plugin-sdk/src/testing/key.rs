@@ -1,7 +1,7 @@
-//! How a configured secret, or a key that stands in for a fetched one, becomes the bytes of a key.
+//! Decodes a configured secret, or a key that stands in for a fetched one, to the bytes of a key.
 //!
-//! In a test a private key in PEM may stand for the public key in it, so that a sample can be
-//! signed.
+//! In a test, a private key in PEM may stand for its public key, so that a sample can be signed.
+//! Never used by the gateway, which has code of its own.
 
 use ring::rand::SystemRandom;
 use ring::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
@@ -12,8 +12,8 @@ use crate::{base64, hex};
 
 const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----";
 
-/// The key in a secret; `None` for a secret that does not fit, which is passed over. An empty key
-/// fits nothing.
+/// The key in a secret; `None` for a secret that is not a key of this encoding, and for an empty
+/// key. Verification skips such a secret.
 pub(super) fn decode(encoding: KeyEncoding, secret: &str) -> Option<Vec<u8>> {
     let key = match encoding {
         KeyEncoding::Text => Some(secret.as_bytes().to_vec()),
@@ -31,7 +31,7 @@ pub(super) fn decode(encoding: KeyEncoding, secret: &str) -> Option<Vec<u8>> {
     key.filter(|key| !key.is_empty())
 }
 
-/// The public key that a signature is checked with, if this text is it.
+/// The public key in this text that verifies a signature; `None` if the text is not such a key.
 pub(super) fn public(signed: &Signature, text: &str) -> Option<Vec<u8>> {
     if text.starts_with(PRIVATE) {
         return Some(match Private::read(signed.algorithm, text)? {
@@ -102,14 +102,14 @@ fn subject_public_key(pem: &str) -> Option<Vec<u8>> {
     key_of_info(&self::pem(pem, "PUBLIC KEY")?)
 }
 
-/// What stands between the lines of PEM.
+/// The bytes between the first and the last line of PEM.
 fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
     let body = text.trim().strip_prefix(&format!("-----BEGIN {label}-----"))?;
     let (body, _) = body.split_once(&format!("-----END {label}-----"))?;
     base64::decode(&body.split_whitespace().collect::<String>())
 }
 
-/// The public key of an X.509 certificate; who signed it is not asked.
+/// The public key of an X.509 certificate. A test does not check who signed the certificate.
 fn of_certificate(der: &[u8]) -> Option<Vec<u8>> {
     let (certificate, _) = element(0x30, der)?;
     let (content, _) = element(0x30, certificate)?;

@@ -1,17 +1,19 @@
-//! A request sent like `hookgate send` does and received like the gateway does.
+//! Sends a request as `hookgate send` does, and receives it as the gateway does.
+//!
+//! Both happen in the test's own thread; nothing is posted anywhere.
 
 use super::{Tolerance, contract, digests, verify};
 use crate::event::{Event, Timestamp};
 use crate::provider::Provider;
 use crate::request::Request;
 
-/// Signs a request with a secret, proves it, and gives the events in it.
+/// Signs a request with a secret, verifies it, and returns the events in it.
 ///
 /// # Panics
 ///
-/// If the provider does not keep the contract on the way: what it signs must be proven with the
-/// secret and with no other, `claim` and `parse` must give the same ids, `parse` must say the same
-/// twice, and events must be what the gateway takes.
+/// If the provider breaks a rule of the contract: the signed request is verified with the secret
+/// and not without it, `claim` and `parse` return the same ids, `parse` returns the same events
+/// twice, and the events are within the gateway's limits.
 pub fn send<P: Provider>(request: &Request, secret: &str, now: Timestamp) -> Vec<Event> {
     let signed = sign::<P>(request, secret, now);
     let claims = P::claim(&signed).expect("a request that was signed has claims");
@@ -33,12 +35,13 @@ pub fn send<P: Provider>(request: &Request, secret: &str, now: Timestamp) -> Vec
     events
 }
 
-/// Signs a request with a secret: asks for one that can be read, computes its digests, and asks
-/// again with them.
+/// Signs a request with a secret in two calls of the provider's `sign`: the first returns a request
+/// whose claims can be read, the second gets the digests for them.
 ///
 /// # Panics
 ///
-/// If the provider does not sign, or the secret is no key of the kind it asks for.
+/// If the provider does not sign requests, or the secret is not a key of the encoding in its
+/// claims.
 pub fn sign<P: Provider>(request: &Request, secret: &str, now: Timestamp) -> Request {
     let blank = P::sign(request.clone(), now, &[]).expect("a request can be signed");
     let claims = P::claim(&blank).expect("a request with a blank signature can be read");

@@ -1,7 +1,7 @@
-//! All that a provider is tested with: its samples, its vectors, and what must hold of any request.
+//! All tests of a provider: its samples, its vectors, and properties that hold for any request.
 //!
-//! The tests themselves are written out by [`crate::provider_tests!`]. A failure names the sample
-//! or the vector; a property that fails shows the smallest request that breaks it.
+//! [`crate::provider_tests!`] writes out the tests. A failure names the sample or the vector; a
+//! property that fails shows the smallest request that breaks it. No test is skipped in silence.
 
 mod challenge;
 mod derived;
@@ -21,14 +21,14 @@ use crate::event::{Event, Timestamp};
 use crate::provider::{Provider, ProviderInfo};
 use crate::request::Request;
 
-/// When samples are sent: the start of 2026.
+/// The time at which samples are sent: the start of 2026.
 const NOW: Timestamp = 1_767_225_600_000;
 
-/// The headers of a sample that its name tells.
+/// Gives the headers of a sample by the sample's name.
 type Headers = fn(&str) -> Vec<(&'static str, String)>;
 
-/// A provider and what lies beside it: `samples/*` with their `*.events.json`, `vectors.json`, and
-/// the `settings.json` that both are made for, if it needs settings.
+/// A provider and the files in its folder: `samples/*` with their `*.events.json`, `vectors.json`,
+/// and, if the provider needs settings, the `settings.json` with which samples and vectors work.
 ///
 /// ```no_run
 /// # use hookgate_sdk::{Claims, Event, Failure, ProviderInfo, Refusal, Request};
@@ -63,7 +63,8 @@ struct Sample {
 }
 
 impl<P: Provider> Suite<P> {
-    /// The provider of this name, whose crate lies in this folder, with a secret that fits it.
+    /// A suite for the provider of this name, whose crate is in this folder. The secret signs the
+    /// samples.
     pub fn new(name: &'static str, folder: &'static str, secret: &'static str) -> Self {
         Self {
             name,
@@ -78,43 +79,43 @@ impl<P: Provider> Suite<P> {
         }
     }
 
-    /// With other settings than `settings.json` for samples.
+    /// With other settings for the samples than those in `settings.json`.
     #[must_use]
     pub fn with_settings(self, settings: &str) -> Self {
         Self { settings: Some(settings.to_owned()), ..self }
     }
 
-    /// With headers that a sample has besides its signature, told by its name: an event's name, an
-    /// id.
+    /// With headers that samples have in addition to the signature, such as the event's name or an
+    /// id. The function gets the name of the sample.
     #[must_use]
     pub fn with_headers(self, headers: Headers) -> Self {
         Self { headers, ..self }
     }
 
-    /// With another path and query to which samples are sent.
+    /// With another path and query for the samples than `/in/sample`.
     #[must_use]
     pub fn with_url(self, url: &'static str) -> Self {
         Self { url, ..self }
     }
 
-    /// With what makes a request's body of a shared payload that is only a part of one, told by its
-    /// name.
+    /// With a function that makes the body of a request from a shared payload, for payloads that
+    /// are only a part of a body. The function gets the name of the payload and its text.
     #[must_use]
     pub fn with_payloads(self, payloads: fn(&str, String) -> String) -> Self {
         Self { payloads, ..self }
     }
 
-    /// Of a provider whose events all have ids of their own, and no id is made of anything else.
+    /// For a provider whose events all have ids of their own, so that none is derived.
     #[must_use]
     pub fn with_own_ids(self) -> Self {
         Self { own_ids: true, ..self }
     }
 
-    /// What the provider says of itself is all there.
+    /// Checks that the provider describes itself completely.
     ///
     /// # Panics
     ///
-    /// If something is missing, or too long for the gateway.
+    /// If its name is another, it has no types or no proofs, or its scheme has not 1 to 200 bytes.
     pub fn check_description(&self) {
         let info = P::describe();
         assert_eq!(info.name, self.name);
@@ -122,11 +123,11 @@ impl<P: Provider> Suite<P> {
         assert!(!info.types.is_empty() && !info.proofs.is_empty(), "types and proofs");
     }
 
-    /// Every sample gives the events that were reviewed.
+    /// Checks that every sample gives the events that a person reviewed.
     ///
     /// # Panics
     ///
-    /// If one does not.
+    /// If a sample gives other events.
     pub fn check_samples(&self) {
         for Sample { path, request } in self.samples() {
             let events = self.send(&request);
@@ -137,11 +138,11 @@ impl<P: Provider> Suite<P> {
         }
     }
 
-    /// Every vector gets its verdict.
+    /// Checks that every vector is accepted or refused as it says.
     ///
     /// # Panics
     ///
-    /// If one gets another, or none is refused or none accepted.
+    /// If a vector gets another verdict, or the file has no genuine or no forged request.
     pub fn check_vectors(&self) {
         let file = fs::read_to_string(Path::new(self.folder).join("vectors.json"));
         let file = file.expect("a provider has vectors");
@@ -150,22 +151,22 @@ impl<P: Provider> Suite<P> {
         assert!(verdicts.contains(&true) && verdicts.contains(&false), "vectors say both");
     }
 
-    /// Every vector that implementations share gets its verdict.
+    /// Checks the vectors that implementations share.
     ///
     /// # Panics
     ///
-    /// If one gets another.
+    /// If a vector gets another verdict than it must.
     pub fn check_shared_vectors(&self) {
         for (_, file) in vectors::shared(&format!("vectors/{}.json", self.name)) {
             assert!(vectors::check::<P>(&file, &self.own_settings()) > 0);
         }
     }
 
-    /// Every payload that implementations share means something.
+    /// Checks that every payload that implementations share becomes events.
     ///
     /// # Panics
     ///
-    /// If one can't be sent, or where nobody can sign it, parsed.
+    /// If a payload can't be sent and parsed. If the provider can't sign it, it is only parsed.
     pub fn check_shared_payloads(&self) {
         for (path, payload) in vectors::shared(&format!("payloads/{}", self.name)) {
             let path = Path::new(&path);
@@ -202,7 +203,7 @@ impl<P: Provider> Suite<P> {
         self.settings.clone().unwrap_or_else(|| self.own_settings())
     }
 
-    /// What lies beside the provider, for its vectors.
+    /// The provider's `settings.json`, for its vectors.
     fn own_settings(&self) -> String {
         let file = fs::read_to_string(Path::new(self.folder).join("settings.json"));
         file.unwrap_or_else(|_| "{}".to_owned())
@@ -228,7 +229,7 @@ impl<P: Provider> Suite<P> {
 
     fn request(&self, path: &Path, body: Vec<u8>) -> Request {
         let mut request = Request { received_at: NOW, ..Request::post(self.url, body) };
-        // What `hookgate send` needs too lies beside the sample.
+        // `hookgate send` reads the same file.
         let beside = fs::read_to_string(path.with_extension("headers.json")).unwrap_or_default();
         let beside: BTreeMap<String, String> = serde_json::from_str(&beside).unwrap_or_default();
         beside.iter().for_each(|(name, value)| request.set_header(name, value));
@@ -245,7 +246,7 @@ fn check_type(info: &ProviderInfo, path: &Path, event: &Event) {
     assert_eq!(labels::wrong(info, event), None, "{path}");
 }
 
-/// The name of a file, which tells what is in it.
+/// The name of a file without its last extension.
 fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }

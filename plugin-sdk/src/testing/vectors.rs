@@ -2,11 +2,11 @@
 //!
 //! The format is an array of objects: `name`, `secret` (one or several), `headers` (with one or
 //! several values), `url`, `body` or `body_base64`, `now` and `tolerance` in seconds, `settings`,
-//! and `valid`. A tolerance of 0 checks no time, none at all takes the provider's own. `keys`, by
-//! their id, are the secrets where they are there. What a vector tells of the receiver otherwise
-//! (`url`, `public_key`, or what `secret_is`) takes the place of the setting of that name. `reply`
-//! (`status`, `content_type` and `body`) is what an accepted request must be answered, where that
-//! matters.
+//! and `valid`. With a `tolerance` of 0 the signing time is not checked; without one the provider's
+//! own holds. `keys`, by their ids, replace `secret`. A whole `url` and `public_key` replace the
+//! settings of those names, and `secret` replaces the setting that `secret_is` names. `reply`
+//! (`status`, `content_type` and `body`) is the reply that an accepted request must get, if the
+//! provider reads it. The file never says why a request is refused.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,26 +19,26 @@ use crate::base64;
 use crate::provider::Provider;
 use crate::request::{Header, Reply, Request};
 
-/// Names the folder with vectors and payloads that are shared between implementations.
+/// The variable with the folder of vectors and payloads that implementations share.
 pub const SHARED: &str = "HOOKGATE_PROVIDER_DATA";
 
 /// One request and its verdict.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Vector {
-    /// What it is about.
+    /// What this request shows.
     pub name: String,
     secret: OneOrMore,
-    /// The secrets by the id that a header names them with.
+    /// The secrets, by the id that a header names.
     keys: Option<BTreeMap<String, String>>,
     headers: BTreeMap<String, OneOrMore>,
-    /// As the sender has it, or as it arrives.
+    /// The URL as the sender knows it, or the path and query that arrive.
     url: Option<String>,
     settings: Option<Map<String, Value>>,
-    /// The public half of a pair of keys, where the provider names it.
+    /// The public half of a pair of keys, if the provider names it in its requests.
     public_key: Option<String>,
-    /// What is called the secret here and is none: `webhook_id (not secret)`, a setting.
+    /// The name of the setting that `secret` holds instead of a secret: `webhook_id (not secret)`.
     secret_is: Option<String>,
-    /// What stands in for a key that the gateway would fetch.
+    /// A key in place of one that the gateway would fetch.
     cert_pem: Option<String>,
     public_key_pem: Option<String>,
     #[serde(default)]
@@ -48,13 +48,13 @@ pub struct Vector {
     #[serde(default)]
     now: u64,
     tolerance: Option<u64>,
-    /// Whether it must be accepted.
+    /// Whether the request must be accepted.
     pub valid: bool,
-    /// What it must be answered, if it is accepted and somebody recorded it.
+    /// The reply that it must get, if it is accepted and the reply was recorded.
     reply: Option<RecordedReply>,
 }
 
-/// An answer to an accepted request. Without a content type and a body both are empty.
+/// The reply to an accepted request. A missing content type or body is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RecordedReply {
@@ -72,20 +72,21 @@ enum OneOrMore {
     More(Vec<String>),
 }
 
-/// The vectors of a file.
+/// Reads the vectors of a file.
 ///
 /// # Panics
 ///
-/// If it is not in the format.
+/// If the file has another format.
 pub fn read(json: &str) -> Vec<Vector> {
     serde_json::from_str(json).expect("vectors are in their format")
 }
 
-/// Runs every vector of a file with settings of its own, or these, and says how many there were.
+/// Runs every vector of a file with the vector's own settings, or else with `settings`. Returns the
+/// number of vectors.
 ///
 /// # Panics
 ///
-/// If one gets another verdict than it must, or the settings are no JSON object.
+/// If a vector gets another verdict than it must, or the settings are not a JSON object.
 pub fn check<P: Provider>(json: &str, settings: &str) -> usize {
     let vectors = read(json);
     for vector in &vectors {
@@ -102,7 +103,7 @@ pub fn check<P: Provider>(json: &str, settings: &str) -> usize {
 }
 
 impl Vector {
-    /// What the gateway would decide, and why.
+    /// The gateway's verdict: accepted, or refused with a reason.
     pub fn verdict<P: Provider>(&self) -> Result<(), String> {
         let request = self.request();
         let mut secrets: Vec<&str> = match &self.keys {
@@ -124,7 +125,7 @@ impl Vector {
             .map_err(|unproven| unproven.to_string())
     }
 
-    /// What the plugin answers; `None` leaves the answer to the gateway.
+    /// The plugin's reply; `None` if the gateway's own reply is sent.
     fn answered<P: Provider>(&self) -> Option<RecordedReply> {
         let own = P::claim(&self.request()).ok().and_then(|claims| claims.reply);
         own.or(P::describe().reply).map(|Reply { status, content_type, body }| RecordedReply {
@@ -134,7 +135,8 @@ impl Vector {
         })
     }
 
-    /// The receiver's settings: its own or `others`, with what the vector tells of them put in.
+    /// The receiver's settings: those of the vector, or else `others`, with the settings replaced
+    /// that other members of the vector give.
     fn settings(&self, others: &str) -> String {
         let others = || serde_json::from_str(others).expect("settings are a JSON object");
         let mut settings = self.settings.clone().unwrap_or_else(others);
@@ -152,11 +154,11 @@ impl Vector {
         Value::Object(settings).to_string()
     }
 
-    /// The request.
+    /// The request as the gateway receives it.
     ///
     /// # Panics
     ///
-    /// If the body is no base64.
+    /// If `body_base64` is not base64.
     pub fn request(&self) -> Request {
         let body = match (&self.body, &self.body_base64) {
             (Some(text), _) => text.clone().into_bytes(),
@@ -186,21 +188,21 @@ impl OneOrMore {
     }
 }
 
-/// The files below `path` in the shared folder, with their names: one file, or all of a folder.
-/// None if no folder is named or it has no such files, which is said on stderr, so that a test that
-/// checks less is seen.
+/// The files at `path` in the shared folder, with their names: one file, or all files of a folder.
+/// If no folder is named or it has no such files, the list is empty, and a line on standard error
+/// says so: a test that checks less does not do so in silence.
 ///
 /// # Panics
 ///
-/// If the folder that is named can't be read.
+/// If the shared folder can't be read.
 pub fn shared(path: &str) -> Vec<(String, String)> {
     let Some(folder) = std::env::var_os(SHARED) else {
-        eprintln!("{SHARED} names no folder: {path} was not run");
+        eprintln!("{SHARED} is not set, so {path} was not run");
         return Vec::new();
     };
     let path = Path::new(&folder).join(path);
     if !path.exists() {
-        eprintln!("{} is not there: nobody shares it", path.display());
+        eprintln!("{} does not exist, so it was not run", path.display());
         return Vec::new();
     }
     let paths = if path.is_dir() {

@@ -1,6 +1,7 @@
-//! Whether claims hold, as the gateway decides it.
+//! Verifies claims as the gateway does.
 //!
-//! For tests only: it says why not, which the gateway tells nobody, and takes no care of timing.
+//! For tests only: it says why claims do not hold, which the gateway never tells a sender, and it
+//! does not always take the same time.
 
 use std::fmt;
 
@@ -16,14 +17,14 @@ use crate::provider::{ClockRule, ProviderInfo};
 use crate::request::Request;
 use crate::{base64, hex};
 
-/// How old a signature may be.
+/// How far the signing time may be from the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tolerance {
-    /// What the provider says.
+    /// The tolerance that the provider describes.
     Provider,
-    /// Of any age.
+    /// Any distance.
     Unchecked,
-    /// So many seconds.
+    /// At most this number of seconds.
     Seconds(u64),
 }
 
@@ -32,32 +33,32 @@ pub enum Tolerance {
 pub enum Unproven {
     /// There is no evidence, or a piece of it is empty.
     Empty,
-    /// A proof is of a kind that the provider did not describe.
+    /// A proof has a kind that the provider does not describe.
     Kind(ProofKind),
-    /// A key is looked up where the provider did not describe any.
+    /// A key is looked up at a place that the provider does not describe.
     Place,
-    /// A piece of evidence holds with no secret.
+    /// None of the secrets verifies a piece of evidence.
     Mismatch,
-    /// It was signed too long ago, or too far in the future.
+    /// The signing time is too old or too far in the future.
     Time,
 }
 
 impl fmt::Display for Unproven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("evidence is missing or empty"),
-            Self::Kind(kind) => write!(f, "a proof of the kind {kind:?} was not described"),
-            Self::Place => f.write_str("its key is at a place that was not described"),
-            Self::Mismatch => f.write_str("evidence holds with no secret"),
-            Self::Time => f.write_str("signed too long ago, or in the future"),
+            Self::Empty => f.write_str("the evidence is missing or empty"),
+            Self::Kind(kind) => write!(f, "`describe` does not name proofs of the kind {kind:?}"),
+            Self::Place => f.write_str("`describe` does not name the place of the key"),
+            Self::Mismatch => f.write_str("no secret verifies the evidence"),
+            Self::Time => f.write_str("the signing time is too old or too far in the future"),
         }
     }
 }
 
 impl std::error::Error for Unproven {}
 
-/// Holds claims against the secrets of a source and the time of day, like the gateway: all evidence
-/// must hold, of each piece any proof, with any secret.
+/// Verifies claims with the secrets of a source at the time `now`, as the gateway does: every piece
+/// of evidence must hold. A piece holds if any of its proofs holds with any of the secrets.
 pub fn verify(
     info: &ProviderInfo,
     claims: &Claims,
@@ -89,9 +90,9 @@ pub fn verify(
     if fresh { Ok(()) } else { Err(Unproven::Time) }
 }
 
-/// The digests that a sender with this secret would put in, one for every piece of evidence: what
-/// the gateway computes for [`crate::Provider::sign`], or where the secret is a private key, the
-/// provider. `None` where the secret does not fit.
+/// The digests for [`crate::Provider::sign`], one for each piece of evidence, computed with this
+/// secret as the gateway does. If the secret is a private key, they are the provider's signatures.
+/// `None` if the secret is not a key of the encoding in the claims.
 pub fn digests(claims: &Claims, request: &Request, secret: &str) -> Option<Vec<Vec<u8>>> {
     let digest = |proofs: &[Proof]| {
         proofs.iter().find_map(|proof| match proof {
@@ -110,9 +111,9 @@ pub fn digests(claims: &Claims, request: &Request, secret: &str) -> Option<Vec<V
     claims.evidence.iter().map(|evidence| digest(&evidence.proofs)).collect()
 }
 
-/// The body that answers a handshake, as the gateway makes it. `None` if the claims ask nothing, or
-/// for a digest that the gateway would not compute: of a request that proves nothing, over anything
-/// but 1 to 64 hexadecimal digits.
+/// The body of the answer to a validation challenge, as the gateway makes it. `None` if the claims
+/// have no handshake, or the gateway would not compute one of its digests: without evidence it
+/// computes digests only of 1 to 64 hexadecimal digits in lower case.
 pub fn answer(claims: &Claims, secret: &str) -> Option<String> {
     let open = |text: &str| {
         let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
@@ -136,7 +137,7 @@ pub fn answer(claims: &Claims, secret: &str) -> Option<String> {
     claims.handshake.as_ref()?.body.iter().map(piece).collect()
 }
 
-/// Times are compared in whole seconds, as providers write them.
+/// Compares times in whole seconds, as providers write them.
 fn fresh(info: &ProviderInfo, signed: Timestamp, now: Timestamp, tolerance: Tolerance) -> bool {
     let tolerance = match tolerance {
         Tolerance::Unchecked => return true,
@@ -178,7 +179,7 @@ fn holds(proof: &Proof, request: &Request, secret: &str) -> bool {
     match proof {
         Proof::Mac(mac) => mac_holds(mac, &request.body, secret),
         Proof::Signature(signed) => signature_holds(signed, &request.body, secret),
-        // An empty secret is none.
+        // An empty secret counts as no secret.
         Proof::Token(token) => !secret.is_empty() && token == secret,
     }
 }

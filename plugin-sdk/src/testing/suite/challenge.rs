@@ -1,7 +1,7 @@
-//! Providers that ask whether the endpoint is ours, and what they are answered.
+//! Recorded validation challenges and the answers that they must get.
 //!
-//! The same format everywhere: `challenges.json` beside `vectors.json`, and among the shared
-//! vectors.
+//! They lie in `challenges.json` beside `vectors.json`, and among the shared vectors, in the same
+//! format. Never passes if a provider answers challenges and none is recorded.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,17 +29,17 @@ struct Challenge {
     request_body: String,
     response_status: u16,
     response_body: String,
-    /// Where the provider looks at them too.
+    /// For a provider that reads headers of the answer.
     #[serde(default)]
     response_headers: BTreeMap<String, String>,
 }
 
 impl<P: Provider> Suite<P> {
-    /// Every handshake that is recorded, beside the provider or shared, gets its answer.
+    /// Checks that every recorded validation challenge, of the provider or shared, gets its answer.
     ///
     /// # Panics
     ///
-    /// If one gets another, or none is recorded of a provider that answers any.
+    /// If a challenge gets another answer, or the provider answers challenges and none is recorded.
     pub fn check_handshakes(&self) {
         let own = fs::read_to_string(Path::new(self.folder).join("challenges.json"));
         let must_have = own.is_ok() || self.has_handshakes();
@@ -56,7 +56,7 @@ impl<P: Provider> Suite<P> {
         assert!(checked > 0 || !must_have, "{}: no handshake was tried", self.name);
     }
 
-    /// Whether the provider says that it answers some, or answers a sample with one.
+    /// Whether the provider declares methods for challenges, or answers a sample as a challenge.
     fn has_handshakes(&self) -> bool {
         let answers = |request: &Request| {
             let signed = self.sign(request);
@@ -79,7 +79,7 @@ impl<P: Provider> Suite<P> {
         challenge.request_headers.iter().for_each(|(name, value)| request.set_header(name, value));
         Bench::new().with_settings(&settings).call(|| {
             let claims = if challenge.method == "POST" {
-                // The provider signs it like any other.
+                // The provider signs a challenge by POST like any other request.
                 request = sign::<P>(&request, secret, NOW);
                 let claims = P::claim(&request).expect(name);
                 let (info, tolerance) = (P::describe(), Tolerance::Provider);
@@ -104,7 +104,7 @@ impl<P: Provider> Suite<P> {
     }
 }
 
-/// JSON however it is laid out, else the text.
+/// JSON without its layout, or the text if it is not JSON.
 fn meaning(body: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|_| body.into())
 }

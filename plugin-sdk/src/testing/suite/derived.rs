@@ -1,7 +1,8 @@
-//! Ids that a provider makes because its events have none: only a retry may have the same.
+//! Ids that a provider derives because its events have none: only a retry may get the same id.
 //!
-//! Of every sample whose events have made ids, each amount, quantity and state is changed once,
-//! which makes another event of it: two with one id would be one, and the second would be lost.
+//! In every sample whose events have derived ids, the test changes each amount, quantity and state
+//! once, so that it is another event. If both had the same id, the gateway would drop the second as
+//! a duplicate. An id of the provider's own is never tested here.
 
 use serde_json::Value;
 
@@ -11,15 +12,15 @@ use crate::event::Event;
 use crate::provider::Provider;
 use crate::request::Request;
 
-/// What is in the name of a member that says how much, how many or how far.
+/// Words in the names of members that hold an amount, a quantity or a state.
 const TELLING: [&str; 6] = ["amount", "quantity", "status", "state", "total", "value"];
 
 impl<P: Provider> Suite<P> {
-    /// What changed is another event.
+    /// Checks that a sample with another amount, quantity or state is another event.
     ///
     /// # Panics
     ///
-    /// If a sample and the same with another amount, quantity or state give the same ids.
+    /// If both give the same ids.
     pub fn check_derived_ids(&self) {
         for sample in self.samples() {
             let Ok(whole) = serde_json::from_slice::<Value>(&sample.request.body) else { continue };
@@ -38,7 +39,7 @@ impl<P: Provider> Suite<P> {
                     continue;
                 };
                 if claims.evidence == other_claims.evidence && !covers_body(&claims) {
-                    // Nothing proves it, so nothing that matters is made of it.
+                    // No proof covers this value, so nothing that matters depends on it.
                     continue;
                 }
                 let others: Vec<&String> = others.iter().map(|event| &event.id).collect();
@@ -47,7 +48,7 @@ impl<P: Provider> Suite<P> {
         }
     }
 
-    /// What a gateway would read off a request that says this.
+    /// The claims and the events of a request, signed with zeros.
     fn claims_and_events(&self, request: &Request) -> Option<(Claims, Vec<Event>)> {
         self.call(|| {
             let signed = P::sign(request.clone(), NOW, &[]).ok()?;
@@ -55,7 +56,7 @@ impl<P: Provider> Suite<P> {
         })
     }
 
-    /// Whether the id is the provider's own: it stands in the body, or a header is a part of it.
+    /// Whether the id is the provider's own: the body has it, or it contains the value of a header.
     fn is_own(&self, request: &Request, event: &Event) -> bool {
         let quoted = serde_json::to_string(&event.id).unwrap_or_default();
         let in_header = request
@@ -66,7 +67,8 @@ impl<P: Provider> Suite<P> {
     }
 }
 
-/// Whether a proof is of the whole body, or of none of it, as a token is: then all of it counts.
+/// Whether a proof covers the whole body, or is a token, which covers none of it; either way every
+/// value of the body counts.
 fn covers_body(claims: &Claims) -> bool {
     let covers = |proof: &Proof| match proof {
         Proof::Mac(mac) => mac.message.iter().any(|piece| matches!(piece, Piece::Body)),
@@ -78,7 +80,7 @@ fn covers_body(claims: &Claims) -> bool {
     claims.evidence.iter().flat_map(|evidence| &evidence.proofs).any(covers)
 }
 
-/// The pointers to all that says how much, how many or how far.
+/// The pointers to all amounts, quantities and states.
 fn places(value: &Value, pointer: &str) -> Vec<String> {
     let below = |name: &str, value: &Value| {
         let pointer = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));

@@ -1,9 +1,8 @@
-//! Requests that nobody would send, thousands of them: a provider answers each, and keeps the
-//! contract.
+//! Thousands of malformed requests: the provider must answer each and keep the contract.
 //!
-//! Mostly samples that were signed and then damaged, because arbitrary bytes are refused at the
-//! door. Which requests they are depends on a seed, so that a failure can be had again.
-//! `HOOKGATE_FUZZ` says how many, `HOOKGATE_SEED` which.
+//! Most are samples that were signed and then damaged, because a provider refuses arbitrary bytes
+//! at once. A seed decides over all requests, so a failure can be repeated: `HOOKGATE_FUZZ` is the
+//! number of requests, `HOOKGATE_SEED` the seed. Never draws from another source of chance.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -11,16 +10,16 @@ use super::Suite;
 use crate::provider::Provider;
 use crate::request::{Header, Request};
 
-/// Names how many requests.
+/// The variable with the number of requests.
 const COUNT: &str = "HOOKGATE_FUZZ";
-/// Names which.
+/// The variable with the seed.
 const SEED: &str = "HOOKGATE_SEED";
-/// How many where nobody says.
+/// The number of requests if the variable is not set.
 const COUNT_DEFAULT: u64 = 2_000;
-/// Most bytes of a body that is any bytes.
+/// Most bytes of a body of arbitrary bytes.
 const BODY_BYTES_MAX: usize = 600;
 
-/// What breaks those who read carelessly.
+/// Bytes that break careless parsers.
 const MORSELS: [&[u8]; 24] = [
     b"",
     b"null",
@@ -49,11 +48,11 @@ const MORSELS: [&[u8]; 24] = [
 ];
 
 impl<P: Provider> Suite<P> {
-    /// Nothing that can be sent makes the provider panic or break the contract.
+    /// Checks that no malformed request makes the provider panic or break the contract.
     ///
     /// # Panics
     ///
-    /// If something does; what it was is printed.
+    /// If a request does; the test prints it with its seed.
     pub fn check_fuzz(&self) {
         let count = number(COUNT).unwrap_or(COUNT_DEFAULT);
         let seed = number(SEED).unwrap_or(0x9e37_79b9_7f4a_7c15);
@@ -80,7 +79,7 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Numbers that look like chance (xorshift64*).
+/// Pseudo-random numbers (xorshift64*).
 struct Chance(u64);
 
 impl Chance {
@@ -91,7 +90,7 @@ impl Chance {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// Less than `end`, which may be 0 and then is.
+    /// A number less than `end`; 0 if `end` is 0.
     fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end.max(1)).unwrap_or(1);
         usize::try_from((self.next() >> 16) % end).unwrap_or(0)

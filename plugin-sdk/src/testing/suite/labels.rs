@@ -1,12 +1,12 @@
-//! How a provider's labels are called and what they say.
+//! Checks the names and values of a provider's labels.
 //!
-//! Whoever filters by `account` must find there what every provider says of it: another word for
-//! the same would hide it.
+//! Whoever filters by `account` must find the events of all providers, so no provider may use
+//! another name for the same thing. Never corrects a label.
 
 use crate::event::Event;
 use crate::provider::ProviderInfo;
 
-/// Other words for what has a name that all providers share.
+/// The names that all providers share, and other words for the same, which are errors.
 const TWINS: [(&str, &[&str]); 3] = [
     (
         "account",
@@ -48,8 +48,8 @@ const TWINS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// What is wrong with the labels of an event, if anything is. Who passes on what anybody says,
-/// under any type, passes on their labels as well.
+/// What is wrong with the labels of an event, if anything is. A provider for any sender, which
+/// declares the type `*`, passes on that sender's labels under their own names.
 pub(super) fn wrong(info: &ProviderInfo, event: &Event) -> Option<String> {
     let names_anything = info.types.iter().any(|declared| declared == "*");
     for (name, value) in &event.labels {
@@ -57,7 +57,7 @@ pub(super) fn wrong(info: &ProviderInfo, event: &Event) -> Option<String> {
             return Some(format!("label `{name}` is empty"));
         }
         if event.labels.iter().filter(|(other, _)| other == name).count() > 1 {
-            return Some(format!("label `{name}` is there twice"));
+            return Some(format!("label `{name}` is repeated"));
         }
         if names_anything {
             continue;
@@ -67,7 +67,7 @@ pub(super) fn wrong(info: &ProviderInfo, event: &Event) -> Option<String> {
         }
         let twin = TWINS.iter().find(|(_, twins)| twins.contains(&name.as_str()));
         if let Some((shared, _)) = twin {
-            return Some(format!("label `{name}` is called `{shared}` by every provider"));
+            return Some(format!("label `{name}` must be `{shared}`, as for every provider"));
         }
     }
     None

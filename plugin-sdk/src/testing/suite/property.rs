@@ -1,4 +1,6 @@
-//! What must hold of any request to a provider, tried with proptest on its own samples.
+//! Properties that hold for any request to a provider, tried with proptest on its own samples.
+//!
+//! They never depend on what a single provider means by a request.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -13,18 +15,18 @@ use crate::provider::Provider;
 use crate::request::{BYTE_ORDER_MARK, Header, Request};
 use crate::testing::{Tolerance, contract, verify};
 
-/// Most bytes of a body that are any bytes.
+/// Most bytes of a body of arbitrary bytes.
 const BODY_BYTES_MAX: usize = 512;
 
 impl<P: Provider> Suite<P> {
-    /// Of what proves a request, no bit can be changed: not in the body, not in a header.
+    /// Checks that no bit of the evidence can be changed, in the body or in a header.
     ///
-    /// What may change is what proves nothing, so that the evidence stays as it was: the body under
-    /// a bare token, the id of a key.
+    /// A change that leaves the evidence as it was may be accepted, for nothing proves that value:
+    /// the body under a bare token, the id of a key.
     ///
     /// # Panics
     ///
-    /// If a request is accepted whose evidence is another.
+    /// If a request with other evidence is accepted.
     pub fn check_flipped_bits(&self) {
         let signed: Vec<Request> =
             self.samples().iter().map(|sample| self.sign(&sample.request)).collect();
@@ -38,8 +40,8 @@ impl<P: Provider> Suite<P> {
                 let flipped =
                     if of_body { in_body(request, at, bit) } else { in_header(request, at, bit) };
                 let Some(flipped) = flipped else { return Ok(()) };
-                // The one key of the test stands in for any that is looked up; elsewhere lies
-                // another.
+                // The test's only key stands in for every fetched key, so a request that looks up
+                // another key counts as refused.
                 let same_keys = |accepted: &Claims| lookups(accepted) == lookups(&claims[sample]);
                 if let Some(accepted) = self.accepted(&flipped).filter(same_keys) {
                     prop_assert_eq!(&accepted.evidence, &claims[sample].evidence);
@@ -52,12 +54,12 @@ impl<P: Provider> Suite<P> {
         assert!(refused.get() > 0, "not one flipped bit was refused");
     }
 
-    /// A byte order mark before a body changes nothing of what it means.
+    /// Checks that a byte order mark before a body does not change its events. Their ids may
+    /// change, because they may be derived from the whole body.
     ///
     /// # Panics
     ///
-    /// If a sample behind one is refused, or is other events; their ids may be made of the whole
-    /// body.
+    /// If a sample behind a byte order mark is refused, or gives other events.
     pub fn check_byte_order_mark(&self) {
         let meaning = |request: &Request| -> Vec<Event> {
             let events = self.send(request).into_iter();
@@ -70,7 +72,7 @@ impl<P: Provider> Suite<P> {
         }
     }
 
-    /// Headers come in any order and any case.
+    /// Checks that the order and the case of headers do not matter.
     ///
     /// # Panics
     ///
@@ -91,11 +93,11 @@ impl<P: Provider> Suite<P> {
         }
     }
 
-    /// Any bytes in a body and any text in the headers that matter are answered, not panicked at.
+    /// Checks that no bytes in a body and no text in the provider's headers make it panic.
     ///
     /// # Panics
     ///
-    /// If the provider does.
+    /// If they do, or if an answer breaks the contract.
     pub fn check_any_bytes(&self) {
         let known = self.sign(&self.samples()[0].request);
         let names: Vec<String> = known.headers.into_iter().map(|header| header.name).collect();
@@ -112,12 +114,11 @@ impl<P: Provider> Suite<P> {
         });
     }
 
-    /// Any value in any place of a sample is an event, or a failure, but no panic and nothing that
-    /// breaks the contract.
+    /// Checks that any value at any place of a sample gives events or a failure.
     ///
     /// # Panics
     ///
-    /// If the provider does, or if what it says of such a body breaks the contract.
+    /// If the provider panics or breaks the contract.
     pub fn check_any_values(&self) {
         let signed: Vec<Request> =
             self.samples().iter().map(|sample| self.sign(&sample.request)).collect();
@@ -156,7 +157,7 @@ impl<P: Provider> Suite<P> {
         verify(&info, &claims, request, &secrets, NOW, Tolerance::Provider).ok().map(|()| claims)
     }
 
-    /// Asks all that a gateway asks of a request, and holds the answers to the contract.
+    /// Calls every function of the provider with a request, and checks the results by the contract.
     pub(super) fn read(&self, request: &Request) -> Result<(), TestCaseError> {
         let (claims, events) = self.call(|| (P::claim(request), P::parse(request)));
         drop(self.call(|| P::sign(request.clone(), NOW, &[])));
@@ -182,7 +183,7 @@ impl<P: Provider> Suite<P> {
     }
 }
 
-/// The keys that the claims ask for.
+/// The look-ups of keys in the claims.
 fn lookups(claims: &Claims) -> Vec<&KeyLookup> {
     let proofs = claims.evidence.iter().flat_map(|evidence| &evidence.proofs);
     let lookup = |proof| match proof {
@@ -207,7 +208,7 @@ fn in_body(request: &Request, at: Index, bit: u8) -> Option<Request> {
     Some(flipped)
 }
 
-/// The request with one bit of a header's value changed; `None` where that would be no text.
+/// The request with one bit of a header's value changed; `None` if the value is then not text.
 fn in_header(request: &Request, at: Index, bit: u8) -> Option<Request> {
     let mut flipped = request.clone();
     let bytes: usize = request.headers.iter().map(|header| header.value.len()).sum();
@@ -224,7 +225,7 @@ fn in_header(request: &Request, at: Index, bit: u8) -> Option<Request> {
     None
 }
 
-/// How many values there are in a document, itself included.
+/// The number of values in a document, itself included.
 fn count(value: &Value) -> usize {
     1 + match value {
         Value::Array(items) => items.iter().map(count).sum(),
@@ -233,10 +234,10 @@ fn count(value: &Value) -> usize {
     }
 }
 
-/// Replaces the value that stands `left` values further on.
+/// Replaces the value that comes `left` values later.
 fn replace(value: &mut Value, left: &mut usize, with: &str) -> bool {
     if *left == 0 {
-        // What `serde_json` can't hold exactly, such as a long number, stays a text.
+        // A value that `serde_json` can't hold exactly, such as a long number, becomes a string.
         *value = serde_json::from_str(with).unwrap_or_else(|_| Value::String(with.to_owned()));
         return true;
     }

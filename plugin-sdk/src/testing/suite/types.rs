@@ -1,13 +1,13 @@
-//! Which types a provider's events may have: those that it declares, by their canonical names or
-//! under its own.
+//! The types that a provider's events may have: declared ones, with a canonical name or behind the
+//! provider's own name.
 //!
-//! Who subscribes to `payment.failed` must find there what every provider says of it, and nothing
-//! else.
+//! Whoever subscribes to `payment.failed` must get the failed payments of every provider, and never
+//! anything else.
 
 use crate::event::is_event_type;
 use crate::provider::ProviderInfo;
 
-/// What means the same whoever says it.
+/// Types that mean the same for every provider.
 const CANONICAL: [&str; 17] = [
     "payment.created",
     "payment.authorized",
@@ -28,7 +28,7 @@ const CANONICAL: [&str; 17] = [
     "fraud.alert",
 ];
 
-/// What a canonical name begins with whose end is the provider's.
+/// The beginnings of canonical types that end in the provider's own word.
 const FAMILIES: [&str; 5] = ["payout.", "customer.", "account.", "transaction.", "card."];
 
 /// Whether an event of this provider may have this type.
