@@ -5,8 +5,10 @@
 //! back meanwhile costs no try. A delivery never knows why it is owed, and an endpoint that hangs
 //! holds up its own deliveries only.
 
+mod body;
 mod notices;
 mod pace;
+pub mod signing;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,14 +20,16 @@ use arc_swap::ArcSwap;
 use tracing::{debug, info, warn};
 use url::Url;
 
+pub use self::body::Format;
+use self::body::{Content, content};
 use self::notices::{Cause, Notices};
 use self::pace::{Ended, Pace, Ticket};
+use self::signing::SigningKey;
 use crate::clock::Clock;
 use crate::egress::{self, Answer, Egress, EgressError};
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::metrics::Metrics;
-use crate::outbound::{self, Content, Format, SigningKey};
 use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store::{self, Allowance, Attempt, Cargo, DeliveryWork, Store, WorkKind};
 use crate::worker::Work;
@@ -259,7 +263,7 @@ impl Delivery {
         ticket: Option<Ticket>,
     ) -> Seen {
         let id = work.id.to_string();
-        let mut headers = outbound::headers(&id, now.seconds(), &content.body, &endpoint.keys);
+        let mut headers = signing::headers(&id, now.seconds(), &content.body, &endpoint.keys);
         headers.push(("content-type", content.content_type));
         let posted = self.egress.post(&endpoint.url, &headers, content.body, endpoint.timeout);
         let mut posted = pin!(posted);
@@ -293,7 +297,7 @@ impl Delivery {
             _ => None,
         };
         let request = receipt.as_ref().map(|receipt| receipt.request.as_ref());
-        Ok(outbound::content(endpoint.format, &stored.event, request))
+        Ok(content(endpoint.format, &stored.event, request))
     }
 
     /// Writes what became of an attempt to the log, as often as is of use there.

@@ -32,8 +32,8 @@
 //! 8. *run*: [`dispatch`] runs each handler, events of one subject in order, one at a time.
 //! 9. *commit*: what it asked for ([`effect`]) and the run's completion land together or not at
 //!    all.
-//! 10. *deliver*: [`delivery`] signs ([`outbound`]), attempts through the guard ([`egress`]),
-//!     records and judges ([`retry`]).
+//! 10. *deliver*: [`delivery`] signs, attempts through the guard ([`egress`]), records and judges
+//!     ([`retry`]).
 //!
 //! No task hands data to another except through the store. So there is no shutdown order, no
 //! channel whose contents can be lost, and a restart continues from the store.
@@ -67,7 +67,7 @@
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place ([`regular_file`]):
 //!   [`ids`] [`headers`] [`json_text`] [`event`] [`claims`] [`route`] [`effect`] [`retry`]
-//!   [`secrets`] [`signature`] [`outbound`]
+//!   [`secrets`] [`signature`]
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] [`listener`] (hyper) [`watch`] (notify) [`metrics`], `subprocess`
 //!   (processes that are waited for), the loop in `worker`, and `proof` (whether a request is
@@ -84,7 +84,6 @@ pub mod route;
 pub mod effect;
 pub mod retry;
 pub mod signature;
-pub mod outbound;
 
 pub mod clock;
 pub mod regular_file;

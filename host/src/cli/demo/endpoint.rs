@@ -13,9 +13,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::delivery::signing::{self, SigningKey};
 use crate::listener::{Limits, Port};
 use crate::metrics::Metrics;
-use crate::outbound::{self, SigningKey};
 use crate::secrets::Secret;
 
 /// What deliveries are signed with.
@@ -92,6 +92,6 @@ fn is_genuine(headers: &HeaderMap, body: &[u8]) -> bool {
     let (Some(id), Some(seconds), Some(key)) = (header("webhook-id"), seconds, key) else {
         return false;
     };
-    let expected = outbound::headers(id, seconds, body, &[key]);
+    let expected = signing::headers(id, seconds, body, &[key]);
     expected.iter().all(|(name, value)| header(name) == Some(value))
 }

@@ -1,0 +1,180 @@
+//! The body of a delivery: the event in the endpoint's format.
+//!
+//! Pure: made from the event, or from the receipt that it came in by. The event's data goes out as
+//! the very text that came in, so that no number loses a digit. Nothing here signs or sends.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::event::{Event, Request, Timestamp};
+
+/// What an endpoint receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// `{"type", "timestamp", "data"}`, as Standard Webhooks advises.
+    #[default]
+    Standard,
+    /// A CloudEvents 1.0 event in JSON, with `amount` and `currency` beside the attributes.
+    CloudEvents,
+    /// The provider's own bytes; the data alone for an event that no receipt stands behind.
+    Raw,
+}
+
+/// A body and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Content {
+    /// Fit for a header.
+    pub(super) content_type: String,
+    /// The bytes.
+    pub(super) body: Bytes,
+}
+
+const JSON: &str = "application/json";
+
+/// The content of a delivery. `receipt` is the request that the event came in by, if there is one.
+pub(super) fn content(format: Format, event: &Event, receipt: Option<&Request>) -> Content {
+    let (content_type, body) = match (format, receipt) {
+        (Format::Standard, _) => (JSON.to_owned(), Standard::new(event).to_json()),
+        (Format::CloudEvents, _) => {
+            let content_type = "application/cloudevents+json".to_owned();
+            (content_type, CloudEvent::new(event).to_json())
+        }
+        (Format::Raw, Some(receipt)) => (content_type_of(receipt), receipt.body.clone()),
+        (Format::Raw, None) => (JSON.to_owned(), event.data.as_str().to_owned().into()),
+    };
+    Content { content_type, body }
+}
+
+/// What the sender called it, unless that can't be sent on.
+fn content_type_of(receipt: &Request) -> String {
+    let sendable = |text: &&str| text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let known = receipt.header("content-type").filter(sendable);
+    known.unwrap_or("application/octet-stream").to_owned()
+}
+
+#[derive(Serialize)]
+struct Standard<'a> {
+    r#type: &'a str,
+    timestamp: Timestamp,
+    data: &'a RawValue,
+}
+
+impl<'a> Standard<'a> {
+    fn new(event: &'a Event) -> Self {
+        Self { r#type: &event.event_type, timestamp: event.time, data: event.data.as_raw() }
+    }
+
+    fn to_json(&self) -> Bytes {
+        serde_json::to_vec(self).expect("texts and JSON always serialise").into()
+    }
+}
+
+#[derive(Serialize)]
+struct CloudEvent<'a> {
+    specversion: &'static str,
+    id: &'a str,
+    source: &'a str,
+    r#type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    time: Timestamp,
+    datacontenttype: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<&'a str>,
+    data: &'a RawValue,
+}
+
+impl<'a> CloudEvent<'a> {
+    fn new(event: &'a Event) -> Self {
+        Self {
+            specversion: "1.0",
+            id: &event.id,
+            source: event.source.as_str(),
+            r#type: &event.event_type,
+            // CloudEvents knows no empty subject.
+            subject: event.subject.as_deref().filter(|subject| !subject.is_empty()),
+            time: event.time,
+            datacontenttype: JSON,
+            amount: event.money.as_ref().map(|money| money.amount.as_str()),
+            currency: event.money.as_ref().map(|money| money.currency.as_str()),
+            data: event.data.as_raw(),
+        }
+    }
+
+    fn to_json(&self) -> Bytes {
+        serde_json::to_vec(self).expect("texts and JSON always serialise").into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Money;
+    use crate::json_text::JsonText;
+
+    fn event() -> Event {
+        Event {
+            source: "stripe".parse().unwrap(),
+            id: "evt_1".into(),
+            event_type: "payment.failed".into(),
+            subject: Some("pi_1".into()),
+            time: Timestamp(1_700_000_000_123),
+            money: Some(Money::new("10.990".into(), "USD".into()).unwrap()),
+            labels: Vec::new(),
+            data: JsonText::new(r#"{"n": 1.00000000000000000001, "n": 2}"#).unwrap(),
+        }
+    }
+
+    fn receipt(content_type: &str) -> Request {
+        Request {
+            method: "POST".into(),
+            url: "/in/stripe".into(),
+            headers: [("content-type", content_type)].into_iter().collect(),
+            body: Bytes::from_static(b"\x00raw\xff"),
+            received_at: Timestamp(1),
+        }
+    }
+
+    fn text(format: Format) -> String {
+        let content = content(format, &event(), None);
+        String::from_utf8(content.body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_standard_body_keeps_every_digit() {
+        let expected = concat!(
+            r#"{"type":"payment.failed","timestamp":"2023-11-14T22:13:20.123Z","#,
+            r#""data":{"n": 1.00000000000000000001, "n": 2}}"#
+        );
+        assert_eq!(text(Format::Standard), expected);
+    }
+
+    #[test]
+    fn a_cloud_event_has_its_attributes() {
+        let expected = concat!(
+            r#"{"specversion":"1.0","id":"evt_1","source":"stripe","type":"payment.failed","#,
+            r#""subject":"pi_1","time":"2023-11-14T22:13:20.123Z","#,
+            r#""datacontenttype":"application/json","amount":"10.990","currency":"USD","#,
+            r#""data":{"n": 1.00000000000000000001, "n": 2}}"#
+        );
+        assert_eq!(text(Format::CloudEvents), expected);
+    }
+
+    #[test]
+    fn a_raw_body_is_the_provider_s_own() {
+        let raw = |receipt: Option<&Request>| content(Format::Raw, &event(), receipt);
+
+        let own = raw(Some(&receipt("text/xml; charset=utf-8")));
+        assert_eq!(own.content_type, "text/xml; charset=utf-8");
+        assert_eq!(own.body, receipt("").body);
+        assert_eq!(raw(Some(&receipt("a\nb"))).content_type, "application/octet-stream");
+
+        let emitted = raw(None);
+        assert_eq!(emitted.content_type, "application/json");
+        assert_eq!(emitted.body, event().data.as_str());
+    }
+}
