@@ -174,6 +174,31 @@ async fn a_provider_that_is_removed_is_not_ready_and_its_return_is() {
 }
 
 #[tokio::test]
+async fn a_plugins_folder_that_is_gone_is_named_and_what_runs_runs_on() {
+    let gateway = Setup::stripe().start().await;
+    let (plugins, aside) =
+        (gateway.folder().join("plugins"), gateway.folder().join("plugins.aside"));
+
+    std::fs::rename(&plugins, &aside).unwrap();
+    let report = gateway.reload().await;
+    let unready = gateway.ask("/readyz").await;
+    fail(&gateway, "evt_1").await;
+    std::fs::rename(&aside, &plugins).unwrap();
+    let again = gateway.reload().await;
+
+    let why = format!("failed to read the plugins folder {}: No such file", plugins.display());
+    assert!(text(&report["error"]).starts_with(&why), "{report}");
+    assert_eq!(report["plugins"], json!([]));
+    assert_eq!(
+        (unready.status, unready.json()["missing"].clone()),
+        (503, json!([report["error"]]))
+    );
+    assert_eq!((&again["error"], &again["plugins"]), (&Value::Null, &json!([])));
+    assert_eq!(gateway.ask("/readyz").await.status, 200);
+    check_loaded(&gateway, "stripe", &built("stripe")).await;
+}
+
+#[tokio::test]
 async fn a_file_whose_name_is_no_plugin_s_is_refused_by_name() {
     let gateway = Setup::stripe().start().await;
 

@@ -66,6 +66,9 @@ pub struct Report {
     pub config: ConfigRow,
     /// The plugins whose files changed.
     pub plugins: Vec<ReloadRow>,
+    /// Why the plugins folder could not be read: then all plugins stay as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// What became of the configuration file.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -46,9 +46,10 @@ const ASK_PATIENCE: Duration = Duration::from_secs(25);
 pub(super) struct Live {
     path: PathBuf,
     config: Arc<Config>,
-    /// The last complaints about the file and about the folder, so that each is made once.
+    /// The last complaint about the file, so that it is made once.
     complaint: Option<String>,
-    folder_complaint: Option<String>,
+    /// Why the plugins folder can't be read, if it can't.
+    folder_trouble: Arc<ArcSwapOption<String>>,
     loading: Loading,
     admission: Admission,
     /// The files that are not what runs, by stem, and why.
@@ -91,7 +92,7 @@ impl Live {
             refused: BTreeMap::new(),
             config: Arc::new(config),
             complaint: None,
-            folder_complaint: None,
+            folder_trouble: Arc::default(),
             watch: Watch::new(),
             asks: Vec::new(),
             reopening: JoinSet::new(),
@@ -168,7 +169,8 @@ impl Live {
             news = self.loading.next() => self.take(news).await,
             () = self.watch.changed() => drop(self.reload(false).await),
             Some(ask) = asked.recv() => {
-                let report = Report { config: self.reload(true).await, plugins: Vec::new() };
+                let config = self.reload(true).await;
+                let report = Report { config, plugins: Vec::new(), error: None };
                 self.asks.push(Waiting { ask, report, until: Instant::now() + ASK_PATIENCE });
             }
             Some(reopened) = self.reopening.join_next() => match reopened {
@@ -199,7 +201,9 @@ impl Live {
         let (ended, waiting): (Vec<_>, Vec<_>) =
             self.asks.drain(..).partition(|waiting| done || waiting.until <= now);
         self.asks = waiting;
+        let trouble = self.folder_trouble.load();
         for Waiting { ask, mut report, .. } in ended {
+            report.error = trouble.as_deref().cloned();
             report.plugins.extend(self.loading.unfinished().map(|stem| ReloadRow {
                 plugin: stem.to_owned(),
                 outcome: "loading",

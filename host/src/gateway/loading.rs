@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -32,6 +32,7 @@ pub(super) struct News {
 #[derive(Debug)]
 pub(super) struct Loading {
     host: plugin::Host,
+    path: PathBuf,
     folder: Arc<Mutex<Folder>>,
     /// Each thread tells once, and of each file there is one job: the queue can't grow further.
     tell: mpsc::UnboundedSender<Told>,
@@ -57,7 +58,8 @@ impl Loading {
         let (tell, told) = mpsc::unbounded_channel();
         Self {
             host,
-            folder: Arc::new(Mutex::new(Folder::new(folder))),
+            folder: Arc::new(Mutex::new(Folder::new(folder.clone()))),
+            path: folder,
             tell,
             told,
             looking: false,
@@ -66,6 +68,11 @@ impl Loading {
             compiling: Vec::new(),
             named: BTreeSet::new(),
         }
+    }
+
+    /// Where the files lie.
+    pub(super) fn folder(&self) -> &Path {
+        &self.path
     }
 
     /// Has these compiled before all others from now on.

@@ -11,10 +11,12 @@ use super::{Live, chain};
 use crate::admin::{PluginRow, Ready};
 
 impl Live {
-    /// Says which sources have no provider that works for them, and why nothing can be stored.
+    /// Says which sources have no provider that works for them, why the plugins folder can't be
+    /// read, and why nothing can be stored.
     pub(in crate::gateway) fn ready(&self) -> Ready {
         let (sources, registry) = (self.sources.clone(), self.registry.clone());
         let (store, rows) = (self.store.clone(), self.rows.clone());
+        let folder_trouble = self.folder_trouble.clone();
         Ready(Arc::new(move || {
             let (sources, rows) = (sources.load(), rows.load());
             let missing = sources.iter().filter_map(|(name, source)| {
@@ -35,8 +37,9 @@ impl Live {
                 };
                 Some(format!("source {name}: plugin {plugin} is not loaded{why}"))
             });
+            let folder = folder_trouble.load().as_deref().cloned();
             let trouble = store.trouble().map(|error| chain(&error));
-            missing.chain(trouble).collect()
+            missing.chain(folder).chain(trouble).collect()
         }))
     }
 

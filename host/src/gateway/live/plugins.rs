@@ -20,16 +20,13 @@ impl Live {
     /// Takes what became known of the files.
     pub(super) async fn take(&mut self, News { files, looked }: News) {
         match looked {
-            Some(Ok(())) => self.folder_complaint = None,
+            Some(Ok(())) => self.folder_trouble.store(None),
             Some(Err(error)) => {
-                let complaint = error.to_string();
-                if self.folder_complaint.as_ref() != Some(&complaint) {
-                    let path = self.config.plugins.display();
-                    warn!(
-                        "failed to read the plugins folder {path}; all plugins stay as they are: \
-                         {complaint}"
-                    );
-                    self.folder_complaint = Some(complaint);
+                let path = self.loading.folder().display();
+                let trouble = format!("failed to read the plugins folder {path}: {error}");
+                if self.folder_trouble.load().as_deref() != Some(&trouble) {
+                    error!("{trouble}; all plugins stay as they are");
+                    self.folder_trouble.store(Some(Arc::new(trouble)));
                 }
             }
             // A file may have changed while it was compiled.
