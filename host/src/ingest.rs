@@ -29,7 +29,6 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info};
 
-use crate::claims::{Claims, Reply};
 use crate::clock::Clock;
 use crate::event::Request;
 use crate::headers::Headers;
@@ -39,6 +38,7 @@ use crate::listener::Connection;
 use crate::metrics::{Answered, Metrics};
 use crate::plugin::{self, Plugin, Registry};
 use crate::proof::{self, Receiver};
+use crate::provider::{Claims, Reply};
 use crate::secrets::Secret;
 use crate::store::{Appended, NewReceipt, Store};
 

@@ -19,10 +19,10 @@ use std::sync::Arc;
 use self::certificate::{Chain, Trust};
 use self::fetch::Fetcher;
 use self::wanted::Wanted;
-use crate::claims::{KeyField, KeyLookup, KeyPlace, ProviderInfo, PublicKey};
 use crate::clock::Clock;
 use crate::egress::Egress;
 use crate::ids::Name;
+use crate::provider::{KeyField, KeyLookup, KeyPlace, ProviderInfo, PublicKey};
 use crate::secrets::Secret;
 use crate::signature::key;
 

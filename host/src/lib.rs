@@ -20,8 +20,8 @@
 //! # The path of one event
 //!
 //! 1. *receive*: [`ingest`] takes `POST /in/{source}`, bounded in size and time.
-//! 2. *claim*: the source's provider plugin reads off what was signed ([`claims`]). It never sees a
-//!    secret. [`plugin`] runs it, in a fresh instance, as it runs every call.
+//! 2. *claim*: the source's provider plugin reads off what was signed ([`provider`]). It never sees
+//!    a secret. [`plugin`] runs it, in a fresh instance, as it runs every call.
 //! 3. *verify*: [`signature`] holds that against the source's [`secrets`], and against public keys
 //!    that were fetched ([`keys`]). A validation challenge is answered here, and nothing is stored.
 //! 4. *append*: the [`store`] writes the receipt and its event ids, and syncs; all that wait share
@@ -66,7 +66,7 @@
 //! A file imports only from the layers above it in this list; each outside world has one door.
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place ([`regular_file`]):
-//!   [`ids`] [`headers`] [`json_text`] [`event`] [`claims`] [`route`] [`effect`] [`retry`]
+//!   [`ids`] [`headers`] [`json_text`] [`event`] [`provider`] [`route`] [`effect`] [`retry`]
 //!   [`secrets`] [`signature`]
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] [`listener`] (hyper) [`watch`] (notify) [`metrics`], `subprocess`
@@ -79,7 +79,7 @@ pub mod ids;
 pub mod headers;
 pub mod json_text;
 pub mod event;
-pub mod claims;
+pub mod provider;
 pub mod route;
 pub mod effect;
 pub mod retry;

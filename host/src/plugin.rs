@@ -34,7 +34,8 @@ pub use self::call::{
 use self::call::{Context, Pool, Shape, all_threads, link_wasi};
 use self::contract::bindings;
 use self::contract::bindings::exports::hookgate::plugin::{handler, provider};
-pub use self::contract::convert::{EVENTS_MAX, HandleContext, YIELD_BYTES_MAX};
+pub use self::contract::convert::{EVENTS_MAX, YIELD_BYTES_MAX};
+pub use self::contract::handler::{HandleContext, HandlerInfo};
 pub use self::contract::violation::Violation;
 pub use self::engine::FILE_BYTES_MAX;
 pub use self::folder::{Folder, Job, Look, Registry, Reloaded, Wish};
@@ -44,8 +45,8 @@ pub use self::load::{
     compile_child,
 };
 pub(crate) use self::stack::{InvalidStack, Stack};
-use crate::claims::{HandlerInfo, ProviderInfo};
 use crate::ids::Name;
+use crate::provider::ProviderInfo;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::claims::{Claims, KeyLookup, ProviderInfo, Refusal};
 use crate::event::Request;
 use crate::ids::Name;
 use crate::keys::{KeyError, Keys, Permission};
 use crate::plugin::{CallError, Host, Plugin};
+use crate::provider::{Claims, KeyLookup, ProviderInfo, Refusal};
 use crate::secrets::Secret;
 use crate::signature;
 

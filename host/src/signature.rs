@@ -13,10 +13,10 @@ use ring::signature::{self as public, UnparsedPublicKey, VerificationAlgorithm};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::claims::{
+use crate::event::Timestamp;
+use crate::provider::{
     Claims, ClockRule, Hmac, KeyLookup, KeySource, Piece, Proof, ProofKind, ProviderInfo, PublicKey,
 };
-use crate::event::Timestamp;
 use crate::secrets::Secret;
 
 pub mod fit;

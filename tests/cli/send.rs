@@ -1,6 +1,6 @@
 //! `hookgate send`: what it posts, for every provider, and what it prints.
 
-use hookgate::claims::ProofKind;
+use hookgate::provider::ProofKind;
 
 use super::{Folder, hookgate};
 use crate::harness::{Provider, Setup, payment, providers};

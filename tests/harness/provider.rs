@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hookgate::claims::ProviderInfo;
 use hookgate::cli::vectors::{Recorded, Vector};
 use hookgate::plugin::{About, Compiler, Config, Host, Plugin, Role};
+use hookgate::provider::ProviderInfo;
 use serde_json::{Map, Value};
 
 use super::{plugin_file, recordings, target};

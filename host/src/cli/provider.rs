@@ -9,9 +9,9 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::Value;
 
-use crate::claims::{ProviderInfo, Reply};
 use crate::config::Config;
 use crate::plugin::{About, Host};
+use crate::provider::{ProviderInfo, Reply};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

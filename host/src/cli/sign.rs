@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::claims::{Evidence, Proof};
 use crate::event::{Request, Timestamp};
 use crate::plugin::{CallError, Host, Plugin};
+use crate::provider::{Evidence, Proof};
 use crate::secrets::Secret;
 use crate::signature;
 

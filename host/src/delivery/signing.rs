@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::signature::Ed25519KeyPair;
 
-use crate::claims::Hmac;
+use crate::provider::Hmac;
 use crate::secrets::Secret;
 use crate::signature;
 

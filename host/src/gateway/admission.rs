@@ -11,12 +11,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::unquoted::unquoted;
-use crate::claims::{ProofKind, ProviderInfo};
 use crate::config::{Config, Verify};
 use crate::effect::LogLine;
 use crate::ids::Name;
 use crate::ingest::Source;
 use crate::plugin::{self, CallError, CallFailed, Checked, Plugin, Registry, Role};
+use crate::provider::{ProofKind, ProviderInfo};
 
 /// Logs what a plugin wrote over these settings.
 fn tell_unquoted(lines: Vec<LogLine>, plugin: &Plugin, settings: &str) {

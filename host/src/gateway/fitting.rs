@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use crate::claims::Proof;
 use crate::config::{Config, Verify};
 use crate::event::{Request, Timestamp};
 use crate::ingest::Source;
 use crate::plugin::{About, Host, Plugin, Sample};
+use crate::provider::Proof;
 use crate::signature::fit;
 
 /// Most samples that are tried.

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::rejection::Rejection;
 use super::{Source, Verify};
-use crate::claims::{Claims, Handshake, ProviderInfo};
+use crate::provider::{Claims, Handshake, ProviderInfo};
 use crate::signature;
 
 /// The methods by which a source may be asked, for the answer to any other.

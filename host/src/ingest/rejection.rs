@@ -9,12 +9,12 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::claims::Refusal;
 use crate::ids::Name;
 use crate::keys::KeyError;
 use crate::metrics::Answered;
 use crate::plugin::CallError;
 use crate::proof::Unproven;
+use crate::provider::Refusal;
 use crate::{signature, store};
 
 /// How long a sender should wait where we are the ones who can't, in seconds.

@@ -204,7 +204,7 @@ fn least_worth(entries: &BTreeMap<Wanted, Entry>) -> Option<Wanted> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::claims::{KeyFormat, KeyLookup};
+    use crate::provider::{KeyFormat, KeyLookup};
 
     pub(in super::super) fn wanted(number: usize) -> Wanted {
         let url = format!("https://keys.example/{number}").parse().unwrap();

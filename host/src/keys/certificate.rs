@@ -14,8 +14,8 @@ use rustls::server::ParsedCertificate;
 use rustls_platform_verifier::Verifier;
 
 use super::KeyError;
-use crate::claims::PublicKey;
 use crate::event::Timestamp;
+use crate::provider::PublicKey;
 use crate::signature::key;
 
 /// Most certificates in one answer.

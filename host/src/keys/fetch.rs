@@ -18,11 +18,11 @@ use super::cache::{Entered, Entry, Kept, KeyCache, Worth};
 use super::certificate::{Chain, Trust};
 use super::wanted::Wanted;
 use super::{Key, KeyError, host, jwk};
-use crate::claims::{KeyField, KeyFormat};
 use crate::clock::Clock;
 use crate::egress::Egress;
 use crate::event::Timestamp;
 use crate::ids::Name;
+use crate::provider::{KeyField, KeyFormat};
 use crate::secrets::Secret;
 
 /// Longest time that a look-up may take: the sender waits meanwhile.

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::KeyError;
-use crate::claims::PublicKey;
+use crate::provider::PublicKey;
 
 /// A key that may be used.
 #[derive(Debug, Clone)]

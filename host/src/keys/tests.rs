@@ -10,9 +10,9 @@ use tokio::task::JoinSet;
 
 use super::fetch::ANSWER_BYTES_MAX;
 use super::*;
-use crate::claims::{ClockRule, KeyFormat};
 use crate::egress;
 use crate::event::Timestamp;
+use crate::provider::{ClockRule, KeyFormat};
 
 /// 2026, when the certificate of the tests counts.
 const NOW: Timestamp = Timestamp(1_767_225_600_000);

@@ -2,7 +2,7 @@
 //!
 //! Never says whether it may be looked up.
 
-use crate::claims::{KeyFormat, KeyLookup};
+use crate::provider::{KeyFormat, KeyLookup};
 
 /// What is looked up, and what it must come as.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

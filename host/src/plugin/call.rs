@@ -38,13 +38,14 @@ use self::trap::Ran;
 use self::wasi::Wasi;
 pub(super) use self::wasi::link as link_wasi;
 use super::contract::bindings::exports::hookgate::plugin::{handler, provider};
-use super::contract::convert::{self, HandleContext, YIELD_BYTES_MAX};
+use super::contract::convert::{self, YIELD_BYTES_MAX};
+use super::contract::handler::HandleContext;
 use super::contract::violation::{TEXT_BYTES_MAX, shortened};
 use super::{Host, Plugin, Role, engine};
-use crate::claims::{Claims, Refusal};
 use crate::effect::{Effect, LogLine};
 use crate::event::{Event, Request, Timestamp};
 use crate::ids::Name;
+use crate::provider::{Claims, Refusal};
 use crate::retry::Outcome;
 
 /// Most handles that a guest may hold at once.

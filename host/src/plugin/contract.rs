@@ -6,4 +6,5 @@
 
 pub(super) mod bindings;
 pub(super) mod convert;
+pub(super) mod handler;
 pub(super) mod violation;

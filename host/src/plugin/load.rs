@@ -38,9 +38,9 @@ use super::contract::bindings::exports::hookgate::plugin::{handler, provider};
 use super::contract::convert;
 use super::engine::{MEMORIES_MAX, THREAD_STACK_BYTES};
 use super::stack::Stack;
-use super::{Parts, Plugin, Role};
-use crate::claims::{HandlerInfo, ProviderInfo};
+use super::{HandlerInfo, Parts, Plugin, Role};
 use crate::ids::Name;
+use crate::provider::ProviderInfo;
 
 const WASM_PAGE_BYTES: u64 = 64 << 10;
 

@@ -5,7 +5,7 @@
 //! kind of thing it is.
 
 use super::key;
-use crate::claims::{KeyEncoding, KeySource, Proof};
+use crate::provider::{KeyEncoding, KeySource, Proof};
 use crate::secrets::Secret;
 
 /// Whether `secret` can be what the proof needs; `None` if the proof needs none of the source's.
@@ -62,7 +62,7 @@ pub fn resembles(secret: &Secret) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::{Hmac, PublicKey};
+    use crate::provider::{Hmac, PublicKey};
 
     fn mac(key: KeyEncoding) -> Proof {
         let (algorithm, message, digests) = (Hmac::Sha256, Vec::new(), Vec::new());

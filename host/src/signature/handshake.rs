@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use super::{Error, key, mac};
-use crate::claims::{AnswerPiece, DigestText, Handshake};
+use crate::provider::{AnswerPiece, DigestText, Handshake};
 use crate::secrets::Secret;
 
 /// Longest text that is digested for anybody, in bytes.
@@ -56,8 +56,8 @@ pub(super) fn is_for_anybody<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::{Hmac, KeyEncoding};
     use crate::headers::Headers;
+    use crate::provider::{Hmac, KeyEncoding};
 
     fn asked(message: &str) -> Handshake {
         let digest = AnswerPiece::Digest {

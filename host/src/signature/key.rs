@@ -9,7 +9,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use sha1::Digest;
 
-use crate::claims::{KeyEncoding, PublicKey};
+use crate::provider::{KeyEncoding, PublicKey};
 use crate::secrets::Secret;
 
 /// Standard base64, padded or not.

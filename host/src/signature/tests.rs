@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::claims::{Evidence, KeyEncoding};
+use crate::provider::{Evidence, KeyEncoding};
 
 const NOW: Timestamp = Timestamp(1_533_204_720_500);
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::claims::ProviderInfo;
+use crate::provider::ProviderInfo;
 
 /// The settings with what a recording tells in the place of those of that name.
 pub(super) fn with<const N: usize>(

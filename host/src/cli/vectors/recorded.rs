@@ -17,9 +17,9 @@ use serde_json::{Map, Value};
 
 use super::challenge::Challenge;
 use super::receiver::{path, with};
-use crate::claims::Reply;
 use crate::clock::Clock;
 use crate::event::{Request, Timestamp};
+use crate::provider::Reply;
 use crate::secrets::Secret;
 
 /// What a file holds: requests with a verdict, and requests with an answer.

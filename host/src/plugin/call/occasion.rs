@@ -5,7 +5,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::event::{Request, Timestamp};
-use crate::plugin::contract::convert::HandleContext;
+use crate::plugin::contract::handler::HandleContext;
 
 /// What a call is about.
 #[derive(Debug)]

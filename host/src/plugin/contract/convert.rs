@@ -11,14 +11,15 @@ use std::time::Duration;
 
 use super::bindings::exports::hookgate::plugin::{handler, provider};
 use super::bindings::hookgate::plugin::types;
+use super::handler::{HandleContext, HandlerInfo};
 use super::violation::{self, TEXT_BYTES_MAX, Violation, violation};
-use crate::claims::{
-    Claims, ClockRule, Evidence, HandlerInfo, Hmac, KeyEncoding, Piece, Proof, ProofKind,
-    ProviderInfo, PublicKey, Refusal,
-};
 use crate::event::{Event, Request, Timestamp};
 use crate::headers::Headers;
 use crate::ids::Name;
+use crate::provider::{
+    Claims, ClockRule, Evidence, Hmac, KeyEncoding, Piece, Proof, ProofKind, ProviderInfo,
+    PublicKey, Refusal,
+};
 use crate::retry::Outcome;
 use crate::route::Pattern;
 
@@ -41,21 +42,6 @@ const NAME_BYTES_MAX: usize = 64;
 const SCHEME_BYTES_MAX: usize = 200;
 /// Most headers of a request that a plugin makes.
 const HEADERS_MAX: usize = 256;
-
-/// What a handler is told beside the event.
-#[derive(Debug, Clone)]
-pub struct HandleContext {
-    /// The source that the event came in by, or the handler that emitted it.
-    pub source: String,
-    /// `evt_...`
-    pub event_id: String,
-    /// `run_...`
-    pub run_id: String,
-    /// 1 on the first try.
-    pub attempt: u32,
-    /// The time of this try.
-    pub now: Timestamp,
-}
 
 /// Lends a request to a guest for the time of `call`.
 pub(in crate::plugin) fn lend_request<T>(

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::*;
-use crate::claims::Proof;
 use crate::effect::{Effect, LogLine};
 use crate::event::{Event, Request, Timestamp};
+use crate::provider::Proof;
 use crate::retry::Outcome;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);

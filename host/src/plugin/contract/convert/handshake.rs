@@ -9,8 +9,8 @@ use http::{HeaderName, HeaderValue, Method, header};
 use super::super::bindings::exports::hookgate::plugin::provider;
 use super::super::bindings::hookgate::plugin::types;
 use super::super::violation::{self, Violation, violation};
-use crate::claims::{AnswerPiece, DigestText, Handshake};
 use crate::headers::Headers;
+use crate::provider::{AnswerPiece, DigestText, Handshake};
 
 /// The methods beside POST that are read at all.
 const METHODS: [Method; 2] = [Method::GET, Method::OPTIONS];

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::super::bindings::exports::hookgate::plugin::provider;
 use super::super::violation::{self, Violation, violation};
-use crate::claims::{KeyField, KeyFormat, KeyLookup, KeyPlace, KeySource};
+use crate::provider::{KeyField, KeyFormat, KeyLookup, KeyPlace, KeySource};
 
 /// Most places that a provider may name.
 const PLACES_MAX: usize = 16;

@@ -5,7 +5,7 @@
 
 use super::super::bindings::hookgate::plugin::types;
 use super::super::violation::{self, Violation, violation};
-use crate::claims::Reply;
+use crate::provider::Reply;
 
 /// Largest body of an answer, in bytes.
 const BODY_BYTES_MAX: usize = 64 << 10;

@@ -81,17 +81,6 @@ pub enum KeyFormat {
     Jwk,
 }
 
-/// What a handler plugin says of itself, once, at load.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HandlerInfo {
-    /// The handler's name.
-    pub name: String,
-    /// The plugin's version.
-    pub version: String,
-    /// The event types that it runs on.
-    pub types: Vec<crate::route::Pattern>,
-}
-
 /// An answer to a payment gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {

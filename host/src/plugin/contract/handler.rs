@@ -1,0 +1,33 @@
+//! What a handler plugin says of itself, and what it gets beside an event.
+//!
+//! Pure values, mirrors of `wit/handler.wit`. What a run asks for is in [`crate::effect`]; nothing
+//! here calls a handler.
+
+use crate::event::Timestamp;
+use crate::route::Pattern;
+
+/// What a handler plugin says of itself, once, at load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerInfo {
+    /// The handler's name.
+    pub name: String,
+    /// The plugin's version.
+    pub version: String,
+    /// The event types that it runs on.
+    pub types: Vec<Pattern>,
+}
+
+/// What a handler is told beside the event.
+#[derive(Debug, Clone)]
+pub struct HandleContext {
+    /// The source that the event came in by, or the handler that emitted it.
+    pub source: String,
+    /// `evt_...`
+    pub event_id: String,
+    /// `run_...`
+    pub run_id: String,
+    /// 1 on the first try.
+    pub attempt: u32,
+    /// The time of this try.
+    pub now: Timestamp,
+}
