@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -88,12 +89,19 @@ impl Loading {
             next.again.extend(wish.again);
             return;
         }
-        let (host, folder, tell) = (self.host.clone(), self.folder.clone(), self.tell.clone());
-        let look = move || {
+        let (host, folder) = (self.host.clone(), self.folder.clone());
+        self.look_by(move || {
             let mut folder = folder.lock().unwrap_or_else(PoisonError::into_inner);
-            let looked = folder.look(&host, &wish, Instant::now());
-            // Nobody listens any more once the gateway has stopped.
-            tell.send(Told::Looked(looked)).is_ok()
+            folder.look(&host, &wish, Instant::now())
+        });
+    }
+
+    fn look_by(&mut self, look: impl FnOnce() -> io::Result<Look> + Send + 'static) {
+        let tell = self.tell.clone();
+        let look = move || {
+            let otherwise = io::Error::other("the gateway panicked over it");
+            let promise = Promise::new(tell, Told::Looked(Err(otherwise)));
+            promise.keep(Told::Looked(look()));
         };
         self.looking = true;
         if let Err(error) = spawn("plugin-folder", look) {
@@ -164,14 +172,19 @@ impl Loading {
         let (stem, is_large) = (job.stem().to_owned(), job.is_large());
         self.compiling.push((stem.clone(), is_large));
         let (host, folder, tell) = (self.host.clone(), self.folder.clone(), self.tell.clone());
+        let own_stem = stem.clone();
         let job = Arc::new(job);
         let own = Arc::clone(&job);
         let compile = move || {
-            let job = own;
-            let loaded = job.load(&host);
+            let (job, stem) = (own, own_stem);
+            let otherwise = Told::Compiled { stem: stem.clone(), is_large, became: None };
+            let promise = Promise::new(tell, otherwise);
+            // A file that the host panics over is tried again later, as one that can't be read.
+            let loaded = catch_unwind(AssertUnwindSafe(|| job.load(&host)));
+            let loaded = loaded.unwrap_or(Err(LoadError::Panicked));
             let mut folder = folder.lock().unwrap_or_else(PoisonError::into_inner);
             let became = folder.finish(&job, loaded, Instant::now());
-            tell.send(Told::Compiled { stem: job.stem().to_owned(), is_large, became }).is_ok()
+            promise.keep(Told::Compiled { stem, is_large, became });
         };
         if let Err(error) = spawn("plugin-compile", compile) {
             let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,10 +197,61 @@ impl Loading {
     }
 }
 
+/// What a thread tells when it ends, also if it panics: whoever waits for it would wait for ever.
+struct Promise {
+    tell: mpsc::UnboundedSender<Told>,
+    /// Told if it is not kept.
+    told: Option<Told>,
+}
+
+impl Promise {
+    fn new(tell: mpsc::UnboundedSender<Told>, otherwise: Told) -> Self {
+        Self { tell, told: Some(otherwise) }
+    }
+
+    fn keep(mut self, told: Told) {
+        self.told = Some(told);
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if let Some(told) = self.told.take() {
+            // Nobody listens any more once the gateway has stopped.
+            drop(self.tell.send(told));
+        }
+    }
+}
+
 /// Not of the runtime's: a thread of those would be waited for at the end.
 fn spawn<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<()> {
     thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plugin::{Compiler, Config, Host};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_that_panics_is_one_that_failed_and_the_next_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::new(Config::new(Compiler::InProcess, None)).unwrap();
+        let mut loading = Loading::new(host, folder.path().to_owned());
+
+        loading.look_by(|| panic!("over a file"));
+        loading.look(Wish { failed: true, ..Wish::default() });
+        let panicked = loading.next().await;
+        let was_done = loading.is_done();
+        let next = loading.next().await;
+
+        let error = panicked.looked.expect("somebody looked").unwrap_err();
+        assert_eq!(error.to_string(), "the gateway panicked over it");
+        assert!(!was_done, "the look that was wished for is made");
+        assert!(matches!(next.looked, Some(Ok(()))) && loading.is_done());
+    }
 }
