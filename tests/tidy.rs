@@ -2,6 +2,7 @@
 
 mod layers;
 mod log_lines;
+mod turns;
 mod words;
 
 use std::path::{Path, PathBuf};

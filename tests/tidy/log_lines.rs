@@ -39,7 +39,12 @@ const CHANGES: [&str; 16] = [
 
 /// The code with blanks in place of what texts and comments hold.
 pub(super) fn without_texts(code: &str) -> String {
-    let mut plain = String::new();
+    apart(code).0
+}
+
+/// The same, and the texts, each with the place in the code where it stood.
+pub(super) fn apart(code: &str) -> (String, Vec<(usize, &str)>) {
+    let (mut plain, mut texts) = (String::new(), Vec::new());
     let mut rest = code;
     while let Some(first) = rest.chars().next() {
         let raw = rest.starts_with("r\"").then_some("\"");
@@ -59,11 +64,16 @@ pub(super) fn without_texts(code: &str) -> String {
             rest = &rest[first.len_utf8()..];
             continue;
         };
-        // What stands for a text is a value all the same.
-        plain.push_str(if rest.starts_with("//") { " " } else { "0" });
+        if rest.starts_with("//") {
+            plain.push(' ');
+        } else {
+            texts.push((plain.len(), rest.get(..length).unwrap_or(rest)));
+            // What stands for a text is a value all the same.
+            plain.push('0');
+        }
         rest = rest.get(length..).unwrap_or_default();
     }
-    plain
+    (plain, texts)
 }
 
 fn text_length(text: &str) -> usize {
