@@ -4,22 +4,24 @@
 //! digest of its bytes and by everything else that decides what becomes of them. Never holds
 //! anything that can't be made again.
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 use crate::plugin::contract::violation::shortened;
 use crate::regular_file;
 
-/// Most files that are kept; beyond it, those that were not used for longest go.
-const FILES_MAX: usize = 512;
+/// Most compiled plugins that are kept; beyond it, those that were not used for longest go.
+const CODES_MAX: usize = 512;
+/// Most notes that are kept; beyond it, the oldest go, and their files would be tried again.
+const NOTES_MAX: usize = 1_000;
 /// Most bytes of a note.
 const NOTE_BYTES_MAX: usize = 4 << 10;
 const CODE: &str = "cwasm";
@@ -52,6 +54,11 @@ impl Cache {
     /// Where the compiled code of a plugin file lies, if it does.
     pub(super) fn code(&self, engine: &Engine, wasm: &[u8]) -> PathBuf {
         self.file(engine, wasm, env!("CARGO_PKG_VERSION"), CODE)
+    }
+
+    /// Whether there seems to be compiled code under this name.
+    pub(super) fn is_there(code: &Path) -> bool {
+        code.is_file() && digest_file(code).is_file()
     }
 
     /// Whether compiled code is as it was written, under this name: to run anything else may do
@@ -88,16 +95,22 @@ impl Cache {
 
     /// Makes room: what was not used for longest goes. That it can't is no reason to load nothing.
     pub(super) fn tidy(&self) {
+        // Each kind on its own: notes of hostile files push out no compiled code.
+        self.keep_newest(CODE, CODES_MAX);
+        self.keep_newest(NOTE, NOTES_MAX);
+    }
+
+    fn keep_newest(&self, kind: &str, most: usize) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         let mut files: Vec<(SystemTime, PathBuf)> = entries
             .filter_map(|entry| {
                 let path = entry.ok()?.path();
-                let ours = path.extension().is_some_and(|end| end == CODE || end == NOTE);
+                let ours = path.extension().is_some_and(|end| end == kind);
                 Some((fs::metadata(&path).ok()?.modified().ok()?, path)).filter(|_| ours)
             })
             .collect();
         files.sort();
-        for (_, path) in files.iter().take(files.len().saturating_sub(FILES_MAX)) {
+        for (_, path) in files.iter().take(files.len().saturating_sub(most)) {
             if let Err(error) = fs::remove_file(path) {
                 tracing::debug!(%error, file = %path.display(), "failed to remove compiled code");
             }
@@ -136,8 +149,7 @@ fn digest_of(code: &Path, bytes: &[u8]) -> Vec<u8> {
 pub(super) fn touch(file: &Path) {
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     let times = Timestamps { last_access: now, last_modification: now };
-    let touched = File::open(file).and_then(|file| Ok(futimens(file, &times)?));
-    if let Err(error) = touched {
+    if let Err(error) = utimensat(CWD, file, &times, AtFlags::empty()) {
         tracing::debug!(%error, file = %file.display(), "failed to touch compiled code");
     }
 }
@@ -182,14 +194,19 @@ mod tests {
     fn what_was_not_used_for_longest_goes() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path().to_owned(), None).unwrap();
-        let file = |number: usize| folder.path().join(format!("{number}.{CODE}"));
-        for number in 0..FILES_MAX + 2 {
-            let old = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(number as u64);
-            File::create(file(number)).unwrap().set_modified(old).unwrap();
+        let file = |number: usize, kind: &str| folder.path().join(format!("{number}.{kind}"));
+        for (kind, most) in [(CODE, CODES_MAX), (NOTE, NOTES_MAX)] {
+            for number in 0..most + 2 {
+                let old = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(number as u64);
+                fs::File::create(file(number, kind)).unwrap().set_modified(old).unwrap();
+            }
         }
-        touch(&file(0));
+        touch(&file(0, CODE));
         cache.tidy();
-        let gone = (0..FILES_MAX + 2).filter(|number| !file(*number).exists());
-        assert_eq!(gone.collect::<Vec<_>>(), [1, 2]);
+        let gone = |kind: &str, most: usize| -> Vec<usize> {
+            (0..most + 2).filter(|number| !file(*number, kind).exists()).collect()
+        };
+        assert_eq!(gone(CODE, CODES_MAX), [1, 2]);
+        assert_eq!(gone(NOTE, NOTES_MAX), [0, 1]);
     }
 }

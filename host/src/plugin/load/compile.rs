@@ -8,6 +8,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tempfile::PersistError;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -45,8 +46,9 @@ impl Compile {
 
     /// Whether it is known what becomes of this file, so that [`Compile::file`] answers at once.
     pub(in crate::plugin) fn knows(&self, engine: &Engine, file: &[u8]) -> bool {
-        let known =
-            |cache: &Cache| cache.code(engine, file).exists() || cache.note(engine, file).is_some();
+        let known = |cache: &Cache| {
+            Cache::is_there(&cache.code(engine, file)) || cache.note(engine, file).is_some()
+        };
         self.cache.as_ref().is_some_and(known)
     }
 
@@ -66,7 +68,9 @@ impl Compile {
                 Err(error) => {
                     let file = code.display();
                     tracing::warn!(%file, "compiling the plugin again: {error}");
-                    std::fs::remove_file(&code).map_err(failed("remove compiled code"))?;
+                    if let Err(error) = std::fs::remove_file(&code) {
+                        tracing::debug!(%file, "failed to remove compiled code: {error}");
+                    }
                 }
             }
         }
@@ -77,15 +81,17 @@ impl Compile {
         match &compiled {
             Ok(_) => cache.tidy(),
             Err(LoadError::Broke { how }) => {
-                let kept = cache.keep_note(engine, file, how);
-                kept.map_err(failed("record how the compiling process crashed"))?;
+                if let Err(error) = cache.keep_note(engine, file, how) {
+                    tracing::warn!("failed to record how the compiling process crashed: {error}");
+                }
             }
             Err(_) => (),
         }
         compiled
     }
 
-    /// Compiles to a file beside `code`, moves it there when it is whole, and opens it.
+    /// Compiles to a file beside `code`, moves it there when it is whole, and opens it. Where it
+    /// can't be moved, something else stands there: then the code is used and not kept.
     fn compile(&self, engine: &Engine, file: &[u8], code: &Path) -> Result<Component, LoadError> {
         let folder = code.parent().expect("the file is in a folder");
         let part = tempfile::NamedTempFile::new_in(folder).map_err(failed("make a file"))?;
@@ -97,11 +103,29 @@ impl Compile {
                     .map_err(failed("write compiled code"))?;
             }
         }
-        Cache::keep_digest(part.path(), code)
-            .map_err(failed("keep the digest of compiled code"))?;
-        part.persist(code).map_err(|error| error.error).map_err(failed("keep compiled code"))?;
-        Ok(open(engine, code)?)
+        if let Err(error) = Cache::keep_digest(part.path(), code) {
+            return open_unkept(engine, part.path(), code, &error);
+        }
+        match part.persist(code) {
+            Ok(_) => Ok(open(engine, code)?),
+            Err(PersistError { error, file }) => open_unkept(engine, file.path(), code, &error),
+        }
     }
+}
+
+/// Opens what was compiled to `part` and can't be kept at `code`. It is in use as long as the
+/// plugin is, also without a name.
+fn open_unkept(
+    engine: &Engine,
+    part: &Path,
+    code: &Path,
+    error: &io::Error,
+) -> Result<Component, LoadError> {
+    tracing::warn!(
+        file = %code.display(),
+        "failed to keep compiled code; the next start compiles the plugin again: {error}"
+    );
+    Ok(open(engine, part)?)
 }
 
 /// The same, if it is as it was written.
@@ -117,8 +141,8 @@ fn open_whole(engine: &Engine, code: &Path) -> Result<Component, CompileError> {
 #[expect(unsafe_code, reason = "running compiled code is what it is for")]
 fn open(engine: &Engine, code: &Path) -> Result<Component, CompileError> {
     // SAFETY: the file was written by `translate` and by nothing else: it lies in a folder that
-    // only this user may write, under a name that only this module gives, is moved there when it
-    // is whole, and is never written again.
+    // only this user may write, under a name that only this module gives, is opened when it is
+    // whole, and is never written again.
     let component = unsafe { Component::deserialize_file(engine, code) };
     component.map_err(|error| CompileError::Refused(in_one_line(error.as_ref())))
 }
@@ -126,6 +150,8 @@ fn open(engine: &Engine, code: &Path) -> Result<Component, CompileError> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::*;
     use crate::plugin::engine;
@@ -183,6 +209,32 @@ mod tests {
         fs::copy(&code, &other).unwrap();
         fs::copy(code.with_extension("sha256"), other.with_extension("sha256")).unwrap();
         assert!(Cache::is_whole(&code) && !Cache::is_whole(&other));
+    }
+
+    #[test]
+    fn what_is_no_file_where_code_is_kept_is_replaced_or_left_and_the_plugin_loads() {
+        let engine = engine::on_demand().unwrap();
+        for (end, is_folder) in
+            [("cwasm", false), ("cwasm", true), ("sha256", false), ("sha256", true)]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let cache = || folder.path().to_owned();
+            let compile = Compile::new(Compiler::InProcess, Some(cache())).unwrap();
+            let place = Cache::open(cache(), None).unwrap().code(&engine, &wasm());
+            let place = place.with_extension(end);
+            compile.file(&engine, &wasm()).unwrap();
+            fs::remove_file(&place).unwrap();
+            if is_folder {
+                fs::create_dir(&place).unwrap();
+            } else {
+                mknodat(CWD, &place, FileType::Fifo, Mode::RWXU, 0).unwrap();
+            }
+
+            assert!(!compile.knows(&engine, &wasm()), "{end}");
+            compile.file(&engine, &wasm()).unwrap();
+            assert_eq!(compile.knows(&engine, &wasm()), !is_folder, "{end}");
+            assert_eq!(place.is_dir(), is_folder, "{end}");
+        }
     }
 
     #[test]
