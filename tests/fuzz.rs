@@ -148,8 +148,8 @@ async fn read(host: &Host, plugin: &Arc<Plugin>, settings: &Arc<str>, request: R
     if let Err(error) = host.claims(plugin, settings, plugin.name(), &request).await {
         panic!("{error}: {}", shown());
     }
-    if let Err(failed) = host.parse(plugin, settings, plugin.name(), &request).await {
-        panic!("{failed}: {}", shown());
+    if let Err(error) = host.parse(plugin, settings, plugin.name(), &request).await.ended {
+        panic!("{error}: {}", shown());
     }
 }
 

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::effect::{Allowance, LogLine};
 use crate::ids::Name;
 use crate::metrics::{Cause, Metrics};
-use crate::plugin::{self, CallError, CallFailed, Grant, Plugin, Registry};
+use crate::plugin::{self, CallError, Called, Grant, Plugin, Registry};
 use crate::retry::{Outcome, RetryPolicy};
 use crate::route::Pattern;
 use crate::store::{PluginStamp, Routes, Store, WorkKind};
@@ -172,25 +172,26 @@ impl Dispatch {
         }
     }
 
-    /// The plugin returned: with what it asks for, or with why it failed.
-    fn returned<A: Default>(
+    /// The plugin was called. `ask` makes of its answer what it asks for, or says why it may not.
+    fn judged<T, A: Default>(
         &self,
-        asked: Result<A, (Outcome, Cause)>,
+        called: Called<Result<T, Outcome>>,
         plugin: PluginStamp,
-        log: Vec<LogLine>,
+        ask: impl FnOnce(T) -> Result<A, (Outcome, Cause)>,
     ) -> Ended<'_, A> {
+        let Called { ended, log } = called;
+        let (asked, policy) = match ended {
+            Ok(Ok(answer)) => (ask(answer), &self.failures),
+            Ok(Err(failure)) => (Err((failure, Cause::Failure)), &self.failures),
+            Err(error) => {
+                let (outcome, policy) = self.judge(&error);
+                (Err((outcome, cause(&error))), policy)
+            }
+        };
         let (outcome, cause, asked) = match asked {
             Ok(asked) => (Outcome::Success, None, asked),
             Err((outcome, cause)) => (outcome, Some(cause), A::default()),
         };
-        Ended { outcome, cause, policy: &self.failures, asked, plugin: Some(plugin), log }
-    }
-
-    /// The plugin did not return.
-    fn broken<A: Default>(&self, failed: CallFailed, plugin: PluginStamp) -> Ended<'_, A> {
-        let CallFailed { error, log } = failed;
-        let (outcome, policy) = self.judge(&error);
-        let (cause, asked) = (Some(cause(&error)), A::default());
         Ended { outcome, cause, policy, asked, plugin: Some(plugin), log }
     }
 

@@ -28,9 +28,7 @@ use arc_swap::ArcSwap;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
-pub use self::call::{
-    CallError, CallFailed, Checked, EFFECTS_MAX, Grant, Handled, Parsed, StateReader, tell,
-};
+pub use self::call::{CallError, Called, EFFECTS_MAX, Grant, StateReader, tell};
 use self::call::{Context, Pool, Shape, all_threads, link_wasi};
 use self::contract::bindings;
 use self::contract::bindings::exports::hookgate::plugin::{handler, provider};

@@ -58,7 +58,7 @@ impl Provider {
     pub(crate) async fn fits(&self, vector: &Vector) -> bool {
         let settings = self.kind(vector).settings.into();
         let checked = self.host.check(&self.plugin, Role::Provider, &settings).await;
-        checked.expect("the plugin works").result.is_ok() && !vector.secrets().is_empty()
+        checked.ended.expect("the plugin works").is_ok() && !vector.secrets().is_empty()
     }
 
     pub(crate) fn kind(&self, vector: &Vector) -> Kind {

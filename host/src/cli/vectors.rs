@@ -118,16 +118,15 @@ async fn see(
     if let Some(how) = vector.reply.as_ref().and_then(|recorded| recorded.differs(reply)) {
         return Ok(Seen::Misanswered(how));
     }
-    Ok(match host.parse(plugin, settings, plugin.name(), &request).await {
-        Ok(parsed) => Seen::Accepted(match parsed.result {
-            Ok(events) => {
-                let types: Vec<_> = events.iter().map(|event| event.event_type.as_str()).collect();
-                format!("parsed to [{}]", types.join(", "))
-            }
-            Err(failure) => {
-                format!("kept as a dead letter: {}", failure.reason().unwrap_or_default())
-            }
-        }),
-        Err(failed) => Seen::Broken(failed.error),
+    Ok(match host.parse(plugin, settings, plugin.name(), &request).await.ended {
+        Ok(Ok(events)) => {
+            let types: Vec<_> = events.iter().map(|event| event.event_type.as_str()).collect();
+            Seen::Accepted(format!("parsed to [{}]", types.join(", ")))
+        }
+        Ok(Err(failure)) => {
+            let reason = failure.reason().unwrap_or_default();
+            Seen::Accepted(format!("kept as a dead letter: {reason}"))
+        }
+        Err(error) => Seen::Broken(error),
     })
 }

@@ -52,15 +52,15 @@ pub(super) enum Call {
 }
 
 impl Call {
-    /// Of a call that did not return; `None` if that was not the plugin's doing.
-    pub(super) fn broken(error: &CallError) -> Option<Self> {
-        match error {
-            CallError::Deadline { limit } => Some(Self::Exhausted(*limit)),
-            CallError::Memory { .. } => Some(Self::Exhausted(Duration::ZERO)),
-            CallError::Trap { .. } | CallError::Panicked { .. } => Some(Self::Trapped),
+    /// Of a call that ended so; `None` if that was not the plugin's doing.
+    pub(super) fn of<T>(ended: &Result<T, CallError>) -> Option<Self> {
+        match ended {
+            Err(CallError::Deadline { limit }) => Some(Self::Exhausted(*limit)),
+            Err(CallError::Memory { .. }) => Some(Self::Exhausted(Duration::ZERO)),
+            Err(CallError::Trap { .. } | CallError::Panicked { .. }) => Some(Self::Trapped),
             // A broken contract is an answer too, and one that costs nothing more.
-            CallError::Violation(_) => Some(Self::Returned),
-            CallError::Busy | CallError::Host(_) => None,
+            Ok(_) | Err(CallError::Violation(_)) => Some(Self::Returned),
+            Err(CallError::Busy | CallError::Host(_)) => None,
         }
     }
 }

@@ -15,7 +15,6 @@ use super::{Dispatch, Ended, Rules, fair_limit, plugin_says};
 use crate::effect::LogLevel;
 use crate::event::{Event, Timestamp};
 use crate::ids::{Id, Name};
-use crate::metrics::Cause;
 use crate::plugin::Plugin;
 use crate::retry::Verdict;
 use crate::store::{self, NewEvent, ParseWork, Receipt, Try, WorkKind};
@@ -129,18 +128,10 @@ impl Dispatch {
         };
         let stamp = Self::stamp(plugin, &info.version);
         let parsed = self.host.parse(plugin, settings, &receipt.source, &receipt.request).await;
-        let call =
-            parsed.as_ref().map_or_else(|it| Call::broken(&it.error), |_| Some(Call::Returned));
-        if let Some(call) = call {
+        if let Some(call) = Call::of(&parsed.ended) {
             self.parse_breakers.ended(&receipt.source, plugin.digest(), call);
         }
-        match parsed {
-            Ok(parsed) => {
-                let events = parsed.result.map_err(|failure| (failure, Cause::Failure));
-                self.returned(events, stamp, parsed.log)
-            }
-            Err(failed) => self.broken(failed, stamp),
-        }
+        self.judged(parsed, stamp, Ok)
     }
 
     /// The plugin that parses the receipts of this source now.

@@ -106,25 +106,15 @@ impl Dispatch {
             now,
         };
         let (state, event) = (self.state_reader(work), &work.event.event);
-        let handled =
-            self.host.handle(plugin, &grants.settings, event, context, &grants.grant, state);
-        let handled = handled.await;
-        let call =
-            handled.as_ref().map_or_else(|it| Call::broken(&it.error), |_| Some(Call::Returned));
-        if let Some(call) = call {
+        let Grants { grant, settings } = grants;
+        let handled = self.host.handle(plugin, settings, event, context, grant, state).await;
+        if let Some(call) = Call::of(&handled.ended) {
             self.run_breakers.ended(&work.handler, plugin.digest(), call);
         }
-        match handled {
-            Ok(handled) => {
-                let wishes = match handled.result {
-                    Ok(effects) => Wishes::of(work, effects, self.allowance)
-                        .map_err(|reason| (Outcome::permanent(reason), Cause::Limit)),
-                    Err(failure) => Err((failure, Cause::Failure)),
-                };
-                self.returned(wishes, stamp, handled.log)
-            }
-            Err(failed) => self.broken(failed, stamp),
-        }
+        self.judged(handled, stamp, |effects| {
+            let wishes = Wishes::of(work, effects, self.allowance);
+            wishes.map_err(|reason| (Outcome::permanent(reason), Cause::Limit))
+        })
     }
 
     fn state_reader(&self, work: &RunWork) -> StateReader {

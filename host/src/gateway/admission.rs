@@ -15,7 +15,7 @@ use crate::config::{Config, Verify};
 use crate::effect::LogLine;
 use crate::ids::Name;
 use crate::ingest::Source;
-use crate::plugin::{self, CallError, CallFailed, Checked, Plugin, Registry, Role};
+use crate::plugin::{self, CallError, Called, Plugin, Registry, Role};
 use crate::provider::{ProofKind, ProviderInfo};
 
 /// Logs what a plugin wrote over these settings.
@@ -115,22 +115,24 @@ impl Admission {
         let question = (plugin.digest().to_owned(), role == Role::Provider, settings.clone());
         let answer = match self.known.get(&question) {
             Some(answer) => answer.clone(),
-            None => match host.check(plugin, role, settings).await {
-                Ok(Checked { result, log }) => {
-                    tell_unquoted(log, plugin, settings);
-                    let answer = result.map_err(|reason| unquoted(settings, reason));
-                    self.known.insert(question, answer.clone());
-                    answer
+            None => {
+                let Called { ended, log } = host.check(plugin, role, settings).await;
+                tell_unquoted(log, plugin, settings);
+                match ended {
+                    Ok(answer) => {
+                        let answer = answer.map_err(|reason| unquoted(settings, reason));
+                        self.known.insert(question, answer.clone());
+                        answer
+                    }
+                    Err(error) => {
+                        // Without time or a thread it could not say; what breaks will break again.
+                        self.is_unsure |=
+                            !matches!(error, CallError::Trap { .. } | CallError::Violation(_));
+                        // The text of a panic may quote them too.
+                        Err(unquoted(settings, error.to_string()))
+                    }
                 }
-                Err(CallFailed { error, log }) => {
-                    tell_unquoted(log, plugin, settings);
-                    // Without time or a thread it could not say; what breaks will break again.
-                    self.is_unsure |=
-                        !matches!(error, CallError::Trap { .. } | CallError::Violation(_));
-                    // The text of a panic may quote them too.
-                    Err(unquoted(settings, error.to_string()))
-                }
-            },
+            }
         };
         let name = plugin.name();
         answer.map_err(|reason| format!("plugin {name} refuses the config of {place}: {reason}"))

@@ -27,7 +27,7 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 
 pub(super) use self::context::Context;
-pub use self::error::{CallError, CallFailed};
+pub use self::error::CallError;
 pub use self::log::tell;
 pub(super) use self::occasion::Occasion;
 use self::outbox::Outbox;
@@ -51,31 +51,20 @@ use crate::retry::Outcome;
 /// Most handles that a guest may hold at once.
 const HANDLES_MAX: usize = 1_000;
 
-/// What a provider made of a receipt.
+/// How a call ended, and what the plugin wrote meanwhile.
 #[derive(Debug)]
-pub struct Parsed {
-    /// The events, or why there are none.
-    pub result: Result<Vec<Event>, Outcome>,
+pub struct Called<T> {
+    /// The plugin's answer, or why there is none.
+    pub ended: Result<T, CallError>,
     /// What it wrote.
     pub log: Vec<LogLine>,
 }
 
-/// What a handler made of an event.
-#[derive(Debug)]
-pub struct Handled {
-    /// What it asks for, or why it failed.
-    pub result: Result<Vec<Effect>, Outcome>,
-    /// What it wrote.
-    pub log: Vec<LogLine>,
-}
-
-/// What a plugin made of settings.
-#[derive(Debug)]
-pub struct Checked {
-    /// What it has against them, if it has something: for the operator.
-    pub result: Result<(), String>,
-    /// What it wrote, which may quote them.
-    pub log: Vec<LogLine>,
+impl<T> Called<T> {
+    /// No guest ran, or what it did is lost.
+    fn never(error: impl Into<CallError>) -> Self {
+        Self { ended: Err(error.into()), log: Vec::new() }
+    }
 }
 
 impl Host {
@@ -106,14 +95,14 @@ impl Host {
         claim(plugin, self.context(settings), self.deadlines().claims, request)
     }
 
-    /// Asks a provider what a receipt means. Its events are given `source`.
+    /// Asks a provider what a receipt means: its events, which are given `source`, or why it failed.
     pub async fn parse(
         &self,
         plugin: &Arc<Plugin>,
         settings: &Arc<str>,
         source: &Name,
         request: &Arc<Request>,
-    ) -> Result<Parsed, CallFailed> {
+    ) -> Called<Result<Vec<Event>, Outcome>> {
         let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
         let mut context = self.context(settings);
         // An event may hold all of the body.
@@ -128,23 +117,20 @@ impl Host {
                     let guest = plugin.provider_in(store, instance)?;
                     convert::lend_request(&request, |request| guest.call_parse(store, request))
                 });
-            let result = parsed.and_then(|parsed| match parsed {
+            let ended = parsed.and_then(|parsed| match parsed {
                 Ok(events) => {
                     let events = convert::events(events, &given, request.received_at, bytes_max);
                     events.map(Ok).map_err(CallError::Violation)
                 }
                 Err(failure) => Ok(Err(convert::failure(&failure))),
             });
-            let log = context.log.into_lines();
-            match result {
-                Ok(result) => Ok(Parsed { result, log }),
-                Err(error) => Err(CallFailed { error, log }),
-            }
+            Called { ended, log: context.log.into_lines() }
         };
-        self.0.pools.parse.call(Some(source), call).await?
+        self.0.pools.parse.call(Some(source), call).await.unwrap_or_else(Called::never)
     }
 
-    /// Runs a handler on an event. Nothing that it asks for has happened when this returns.
+    /// Runs a handler on an event: what it asks for, of which nothing has happened when this
+    /// returns, or why it failed.
     pub async fn handle(
         &self,
         plugin: &Arc<Plugin>,
@@ -153,7 +139,7 @@ impl Host {
         told: HandleContext,
         grant: &Arc<Grant>,
         state: StateReader,
-    ) -> Result<Handled, CallFailed> {
+    ) -> Called<Result<Vec<Effect>, Outcome>> {
         let (plugin, event) = (Arc::clone(plugin), Arc::clone(event));
         let handler = plugin.name.clone();
         let mut context = self.context(settings);
@@ -168,16 +154,13 @@ impl Host {
                     convert::lend_event(&event, |event| guest.call_handle(store, event, told))
                 });
             let log = context.log.into_lines();
-            match handled {
-                Ok(Ok(())) => {
-                    let effects = context.outbox.map(Outbox::into_effects).unwrap_or_default();
-                    Ok(Handled { result: Ok(effects), log })
-                }
-                Ok(Err(failure)) => Ok(Handled { result: Err(convert::failure(&failure)), log }),
-                Err(error) => Err(CallFailed { error, log }),
-            }
+            let ended = handled.map(|handled| match handled {
+                Ok(()) => Ok(context.outbox.map(Outbox::into_effects).unwrap_or_default()),
+                Err(failure) => Err(convert::failure(&failure)),
+            });
+            Called { ended, log }
         };
-        self.0.pools.run.call(Some(&handler), call).await?
+        self.0.pools.run.call(Some(&handler), call).await.unwrap_or_else(Called::never)
     }
 
     /// Asks a plugin whether it can work with these settings; what it has against them is for the
@@ -187,7 +170,7 @@ impl Host {
         plugin: &Arc<Plugin>,
         role: Role,
         settings: &Arc<str>,
-    ) -> Result<Checked, CallFailed> {
+    ) -> Called<Result<(), String>> {
         let (plugin, parts) = (Arc::clone(plugin), Arc::clone(&self.0));
         let (context, deadline) = (self.context(settings), self.deadlines().check);
         let (answer, answered) = oneshot::channel();
@@ -199,24 +182,16 @@ impl Host {
                     Role::Provider => plugin.provider_in(store, instance)?.call_check(store),
                     Role::Handler => plugin.handler_in(store, instance)?.call_check(store),
                 });
-            let log = context.log.into_lines();
-            let checked = match checked {
-                Ok(result) => {
-                    let result = result.map_err(|reason| shortened(&reason, TEXT_BYTES_MAX));
-                    Ok(Checked { result, log })
-                }
-                Err(error) => Err(CallFailed { error, log }),
-            };
+            let shown = |reason: String| shortened(&reason, TEXT_BYTES_MAX);
+            let ended = checked.map(|result| result.map_err(shown));
             // Who asked may be gone by now.
-            drop(answer.send(checked));
+            drop(answer.send(Called { ended, log: context.log.into_lines() }));
         };
         let thread = thread::Builder::new().stack_size(engine::THREAD_STACK_BYTES);
-        let started = thread.name("plugin-check".to_owned()).spawn(call);
-        started.map_err(|error| CallFailed {
-            error: CallError::Host(format!("failed to start a thread: {error}")),
-            log: Vec::new(),
-        })?;
-        let gone = |_| Err(PoolError::Panicked("the check's thread ended".to_owned()).into());
+        if let Err(error) = thread.name("plugin-check".to_owned()).spawn(call) {
+            return Called::never(CallError::Host(format!("failed to start a thread: {error}")));
+        }
+        let gone = |_| Called::never(PoolError::Panicked("the check's thread ended".to_owned()));
         answered.await.unwrap_or_else(gone)
     }
 

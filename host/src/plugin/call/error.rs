@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use super::pool::PoolError;
-use crate::effect::LogLine;
 use crate::plugin::contract::violation::{TEXT_BYTES_MAX, Violation, shortened};
 
 /// Why a call has no answer of the plugin's.
@@ -47,16 +46,6 @@ pub enum CallError {
     },
 }
 
-/// A call without an answer, and what the plugin wrote before.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}")]
-pub struct CallFailed {
-    /// Why.
-    pub error: CallError,
-    /// What it wrote.
-    pub log: Vec<LogLine>,
-}
-
 impl From<PoolError> for CallError {
     fn from(error: PoolError) -> Self {
         match error {
@@ -65,11 +54,5 @@ impl From<PoolError> for CallError {
                 Self::Panicked { words: shortened(&words, TEXT_BYTES_MAX) }
             }
         }
-    }
-}
-
-impl From<PoolError> for CallFailed {
-    fn from(error: PoolError) -> Self {
-        Self { error: error.into(), log: Vec::new() }
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::*;
-use crate::effect::{Effect, LogLine};
+use crate::effect::Effect;
 use crate::event::{Event, Request, Timestamp};
 use crate::provider::Proof;
 use crate::retry::Outcome;
@@ -43,12 +43,12 @@ impl Guest {
         Ok(evidence.into_iter().flat_map(|evidence| evidence.proofs).map(token).collect())
     }
 
-    async fn parse(&self, command: serde_json::Value) -> Result<Parsed, CallFailed> {
+    async fn parse(&self, command: serde_json::Value) -> Called<Result<Vec<Event>, Outcome>> {
         let source = name("shop");
         self.host.parse(&self.plugin, &settings(), &source, &request(&command)).await
     }
 
-    async fn handle(&self, command: serde_json::Value) -> Result<Handled, CallFailed> {
+    async fn handle(&self, command: serde_json::Value) -> Called<Result<Vec<Effect>, Outcome>> {
         self.handle_with(command, Arc::new(|_: &str| Ok(None))).await
     }
 
@@ -56,7 +56,7 @@ impl Guest {
         &self,
         command: serde_json::Value,
         state: StateReader,
-    ) -> Result<Handled, CallFailed> {
+    ) -> Called<Result<Vec<Effect>, Outcome>> {
         let told = HandleContext {
             source: "shop".to_owned(),
             event_id: "evt_1".to_owned(),
@@ -97,8 +97,10 @@ fn event(command: &serde_json::Value) -> Arc<Event> {
     })
 }
 
-fn lines(log: Vec<LogLine>) -> Vec<String> {
-    log.into_iter().map(|line| line.message).collect()
+/// What a plugin wrote that returned.
+fn lines<T>(called: Called<T>) -> Vec<String> {
+    called.ended.expect("the plugin returns");
+    called.log.into_iter().map(|line| line.message).collect()
 }
 
 #[tokio::test]
@@ -106,8 +108,8 @@ async fn claims_and_events_come_through_whole() {
     let guest = Guest::new();
     assert_eq!(guest.claims(json!({})).await.unwrap(), ["sesame"]);
 
-    let parsed = guest.parse(json!({ "id": "42", "type": "payment.failed" })).await.unwrap();
-    let events = parsed.result.unwrap();
+    let parsed = guest.parse(json!({ "id": "42", "type": "payment.failed" })).await;
+    let events = parsed.ended.unwrap().unwrap();
     assert_eq!((events[0].id.as_str(), events[0].event_type.as_str()), ("42", "payment.failed"));
     assert_eq!((events[0].source.as_str(), events[0].time), ("shop", NOW));
 }
@@ -120,11 +122,11 @@ async fn a_refusal_and_a_failure_are_answers() {
         guest.host.claims(&guest.plugin, &settings(), &name("shop"), &request).await.unwrap();
     assert_eq!(refusal.unwrap_err().reason, "told to");
 
-    let failed = guest.parse(json!({ "do": "fail", "at": "parse" })).await.unwrap();
-    assert!(matches!(failed.result, Err(Outcome::Permanent { .. })));
+    let failed = guest.parse(json!({ "do": "fail", "at": "parse" })).await;
+    assert!(matches!(failed.ended, Ok(Err(Outcome::Permanent { .. }))));
 
-    let again = guest.handle(json!({ "do": "retry", "after_ms": 5000 })).await.unwrap();
-    let Err(Outcome::Transient { retry_after, .. }) = again.result else { panic!("{again:?}") };
+    let again = guest.handle(json!({ "do": "retry", "after_ms": 5000 })).await;
+    let Ok(Err(Outcome::Transient { retry_after, .. })) = again.ended else { panic!("{again:?}") };
     assert_eq!(retry_after, Some(Duration::from_secs(5)));
 }
 
@@ -134,14 +136,14 @@ async fn a_guest_that_spins_is_stopped_and_the_next_call_is_served() {
     let spinning = guest.claims(json!({ "do": "spin", "at": "claim" })).await;
     assert!(matches!(spinning, Err(CallError::Deadline { .. })));
     let spinning = guest.handle(json!({ "do": "spin" })).await;
-    assert!(matches!(spinning.unwrap_err().error, CallError::Deadline { .. }));
-    assert!(guest.handle(json!({})).await.is_ok());
+    assert!(matches!(spinning.ended, Err(CallError::Deadline { .. })));
+    assert!(guest.handle(json!({})).await.ended.is_ok());
 }
 
 #[tokio::test]
 async fn a_stack_that_overflows_is_told_from_other_traps_with_its_size() {
     let guest = Guest::new();
-    let reason = async |command| guest.handle(command).await.unwrap_err().error.to_string();
+    let reason = async |command| guest.handle(command).await.ended.unwrap_err().to_string();
     let overflow = "the plugin trapped: its stack of 128 KiB overflowed (`stack` in [package";
     let recursed = reason(json!({ "do": "recurse" })).await;
     assert!(recursed.starts_with(overflow), "{recursed}");
@@ -153,14 +155,14 @@ async fn a_stack_that_overflows_is_told_from_other_traps_with_its_size() {
 async fn the_default_stack_reads_json_as_deep_as_serde_json_does() {
     let guest = Guest::new();
     let nested = format!("{}{}", "[".repeat(126), "]".repeat(126));
-    assert!(guest.handle(json!({ "do": "read", "text": nested })).await.is_ok());
+    assert!(guest.handle(json!({ "do": "read", "text": nested })).await.ended.is_ok());
 }
 
 #[tokio::test]
 async fn a_value_that_is_too_large_to_pass_breaks_the_contract() {
     let guest = Guest::new();
     let sent = json!({ "do": "send", "endpoint": "crm", "bytes": 9 << 20 });
-    let error = guest.handle(sent).await.unwrap_err().error.to_string();
+    let error = guest.handle(sent).await.ended.unwrap_err().to_string();
     let reason = "the plugin broke the contract: `a value` has more than 8388608 bytes";
     assert_eq!(error, reason);
 }
@@ -180,8 +182,8 @@ async fn spinning_handlers_hold_up_no_claims() {
 #[tokio::test]
 async fn a_trap_names_where_it_was() {
     let guest = Guest::new();
-    let failed = guest.handle(json!({ "do": "trap" })).await.unwrap_err();
-    let CallError::Trap { reason } = failed.error else { panic!("{}", failed.error) };
+    let trapped = guest.handle(json!({ "do": "trap" })).await;
+    let Err(CallError::Trap { reason }) = &trapped.ended else { panic!("{trapped:?}") };
     assert!(reason.starts_with("trapped: wasm trap: "), "{reason}");
     assert!(reason.contains("unreachable"), "{reason}");
     assert!(reason.contains("panick") && !reason.contains(" function "), "{reason}");
@@ -200,18 +202,19 @@ async fn a_panic_is_told_with_its_text_and_its_place() {
     }
     let guest = Guest::new();
     let panic = |at: &str| json!({ "do": "panic", "at": at });
-    check(&guest.handle(panic("handle")).await.unwrap_err().error);
-    check(&guest.parse(panic("parse")).await.unwrap_err().error);
+    check(&guest.handle(panic("handle")).await.ended.unwrap_err());
+    check(&guest.parse(panic("parse")).await.ended.unwrap_err());
     check(&guest.claims(panic("claim")).await.unwrap_err());
     let settings = Arc::from(r#"{"refuse":"panic"}"#);
-    check(&guest.host.check(&guest.plugin, Role::Handler, &settings).await.unwrap_err().error);
+    let checked = guest.host.check(&guest.plugin, Role::Handler, &settings).await;
+    check(&checked.ended.unwrap_err());
 }
 
 #[tokio::test]
 async fn an_error_before_another_trap_is_told_with_it() {
     let guest = Guest::new();
     let command = json!({ "do": "log", "level": "error", "text": "no rate", "then": "recurse" });
-    let told = guest.handle(command).await.unwrap_err().error.to_string();
+    let told = guest.handle(command).await.ended.unwrap_err().to_string();
     let words = "the plugin trapped after the error `no rate`: its stack of 128 KiB overflowed";
     assert!(told.starts_with(words), "{told}");
 }
@@ -249,7 +252,7 @@ async fn a_run_that_is_made_again_has_the_same_time_and_randomness() {
         let (event, grant) = (event(&json!({})), Arc::new(Grant { endpoints: [].into() }));
         let state: StateReader = Arc::new(|_: &str| Ok(None));
         let handled = host.handle(&plugin, &settings(), &event, told, &grant, state).await;
-        let lines = lines(handled.unwrap().log);
+        let lines = lines(handled);
         assert_eq!((lines.len(), lines[0].len()), (1, 8), "{lines:?}");
         lines
     };
@@ -261,8 +264,9 @@ async fn a_run_that_is_made_again_has_the_same_time_and_randomness() {
 
 #[tokio::test]
 async fn a_guest_that_hoards_memory_is_stopped() {
-    let failed = Guest::new().parse(json!({ "do": "hoard", "at": "parse" })).await.unwrap_err();
-    assert!(matches!(failed.error, CallError::Memory { limit: 0x200_0000 }), "{}", failed.error);
+    let hoarded = Guest::new().parse(json!({ "do": "hoard", "at": "parse" })).await;
+    let error = hoarded.ended.unwrap_err();
+    assert!(matches!(error, CallError::Memory { limit: 0x200_0000 }), "{error}");
 }
 
 #[tokio::test]
@@ -270,7 +274,7 @@ async fn a_violation_is_refused_by_name() {
     let guest = Guest::new();
     let about = async |about: &str| {
         let command = json!({ "do": "violate", "at": "parse", "about": about });
-        match guest.parse(command).await.unwrap_err().error {
+        match guest.parse(command).await.ended.unwrap_err() {
             CallError::Violation(violation) => violation.field,
             other => panic!("{other}"),
         }
@@ -279,27 +283,27 @@ async fn a_violation_is_refused_by_name() {
     assert_eq!(about("data").await, "event.data");
     assert_eq!(about("size").await, "events");
     let many = guest.parse(json!({ "do": "nothing", "at": "parse", "events": 1001 })).await;
-    assert!(matches!(many.unwrap_err().error, CallError::Violation(_)));
+    assert!(matches!(many.ended, Err(CallError::Violation(_))));
     let claims = guest.claims(json!({ "do": "violate", "at": "claim" })).await;
     assert!(
         matches!(claims, Err(CallError::Violation(violation)) if violation.field == "claims.evidence")
     );
-    let deletes = guest.handle(json!({ "do": "violate" })).await.unwrap_err();
-    assert!(matches!(deletes.error, CallError::Violation(_)), "{}", deletes.error);
+    let deletes = guest.handle(json!({ "do": "violate" })).await.ended.unwrap_err();
+    assert!(matches!(deletes, CallError::Violation(_)), "{deletes}");
 }
 
 #[tokio::test]
 async fn a_thousand_events_are_not_too_many() {
     let many = json!({ "do": "nothing", "at": "parse", "events": 1000 });
-    let parsed = Guest::new().parse(many).await.unwrap();
-    assert_eq!(parsed.result.unwrap().len(), EVENTS_MAX);
+    let parsed = Guest::new().parse(many).await;
+    assert_eq!(parsed.ended.unwrap().unwrap().len(), EVENTS_MAX);
 }
 
 #[tokio::test]
 async fn a_flood_of_log_lines_is_cut() {
     let guest = Guest::new();
     let flood = json!({ "do": "log", "lines": 1000, "text": "red \u{1b}[31m\n" });
-    let log = lines(guest.handle(flood).await.unwrap().log);
+    let log = lines(guest.handle(flood).await);
     assert_eq!(log.len(), 51);
     assert_eq!(log[0], "red \\u{1b}[31m\\n");
     assert_eq!(log[50], "the gateway dropped 950 more lines: a call may write 50");
@@ -309,8 +313,7 @@ async fn a_flood_of_log_lines_is_cut() {
 async fn every_call_has_a_fresh_instance() {
     let guest = Guest::new();
     for _ in 0..3 {
-        let handled = guest.handle(json!({ "do": "count" })).await.unwrap();
-        assert_eq!(lines(handled.log), ["1"]);
+        assert_eq!(lines(guest.handle(json!({ "do": "count" })).await), ["1"]);
     }
 }
 
@@ -318,11 +321,11 @@ async fn every_call_has_a_fresh_instance() {
 async fn what_a_run_asks_for_comes_back_in_order() {
     let guest = Guest::new();
     let sent = guest.handle(json!({ "do": "send", "endpoint": "crm", "text": "hello" })).await;
-    let effects = sent.unwrap().result.unwrap();
+    let effects = sent.ended.unwrap().unwrap();
     assert!(matches!(&effects[..], [Effect::Send(parcel)] if parcel.body == "hello"));
 
     let emitted = guest.handle(json!({ "do": "emit", "emits": "a.b", "data": [1] })).await;
-    let effects = emitted.unwrap().result.unwrap();
+    let effects = emitted.ended.unwrap().unwrap();
     let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((emission.event_type.as_str(), emission.data.as_str()), ("a.b", "[1]"));
     assert_eq!(emission.subject.as_deref(), Some("order_1"));
@@ -330,8 +333,8 @@ async fn what_a_run_asks_for_comes_back_in_order() {
 
 #[tokio::test]
 async fn what_is_not_granted_is_refused_to_the_guest() {
-    let sent = Guest::new().handle(json!({ "do": "send", "endpoint": "bank" })).await.unwrap();
-    let failure = sent.result.unwrap_err();
+    let sent = Guest::new().handle(json!({ "do": "send", "endpoint": "bank" })).await;
+    let failure = sent.ended.unwrap().unwrap_err();
     let reason = failure.reason().unwrap();
     assert!(reason.contains("has not granted the endpoint `bank`"), "{reason}");
 }
@@ -340,8 +343,8 @@ async fn what_is_not_granted_is_refused_to_the_guest() {
 async fn a_run_has_a_limit_of_effects() {
     let guest = Guest::new();
     let send = |times| json!({ "do": "send", "endpoint": "crm", "times": times });
-    assert_eq!(guest.handle(send(64)).await.unwrap().result.unwrap().len(), EFFECTS_MAX);
-    let failure = guest.handle(send(65)).await.unwrap().result.unwrap_err();
+    assert_eq!(guest.handle(send(64)).await.ended.unwrap().unwrap().len(), EFFECTS_MAX);
+    let failure = guest.handle(send(65)).await.ended.unwrap().unwrap_err();
     let reason = failure.reason().unwrap();
     assert!(reason.contains("at most 64 effects"), "{reason}");
 }
@@ -352,16 +355,16 @@ async fn a_run_reads_the_store_and_then_its_own_writes() {
         assert_eq!(key, "count");
         Ok(Some(Bytes::from_static(&[6])))
     });
-    let handled = Guest::new().handle_with(json!({ "do": "state" }), stored).await.unwrap();
+    let handled = Guest::new().handle_with(json!({ "do": "state" }), stored).await;
     let set = Effect::SetState { key: "count".to_owned(), value: Some(Bytes::from_static(&[7])) };
-    assert_eq!(handled.result.unwrap(), [set]);
+    assert_eq!(handled.ended.unwrap().unwrap(), [set]);
 }
 
 #[tokio::test]
 async fn a_store_that_cannot_be_read_is_the_hosts_failure() {
     let broken: StateReader = Arc::new(|_: &str| Err("the disk is gone".to_owned()));
-    let failed = Guest::new().handle_with(json!({ "do": "state" }), broken).await.unwrap_err();
-    let CallError::Host(reason) = failed.error else { panic!("{}", failed.error) };
+    let handled = Guest::new().handle_with(json!({ "do": "state" }), broken).await;
+    let Err(CallError::Host(reason)) = &handled.ended else { panic!("{handled:?}") };
     assert!(reason.contains("the disk is gone"), "{reason}");
 }
 
@@ -371,18 +374,18 @@ async fn a_host_that_panics_over_a_guest_goes_on() {
     let panics: StateReader = Arc::new(|_: &str| panic!("the reader is broken"));
     for _ in 0..8 {
         let command = json!({ "do": "state" });
-        let failed = guest.handle_with(command, Arc::clone(&panics)).await.unwrap_err();
+        let handled = guest.handle_with(command, Arc::clone(&panics)).await;
         let words = "the gateway panicked while it called the plugin: the reader is broken";
-        assert_eq!(failed.error.to_string(), words);
+        assert_eq!(handled.ended.unwrap_err().to_string(), words);
     }
-    assert!(guest.handle(json!({})).await.is_ok());
+    assert!(guest.handle(json!({})).await.ended.is_ok());
 }
 
 #[tokio::test]
 async fn settings_are_checked_by_the_plugin() {
     let guest = Guest::new();
     let check = async |role, settings: &str| {
-        guest.host.check(&guest.plugin, role, &Arc::from(settings)).await.unwrap().result
+        guest.host.check(&guest.plugin, role, &Arc::from(settings)).await.ended.unwrap()
     };
     assert_eq!(check(Role::Provider, "{}").await, Ok(()));
     let refused = check(Role::Handler, r#"{"refuse":"no url"}"#).await;
