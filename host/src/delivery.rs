@@ -32,7 +32,7 @@ use crate::ids::{Id, Name};
 use crate::metrics::Metrics;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store::{self, Allowance, Attempt, Cargo, DeliveryWork, Store, WorkKind};
-use crate::worker::Work;
+use crate::worker::{Work, judge};
 
 /// An endpoint that has been silent for this time may have fallen silent for good.
 const LATE: Duration = Duration::from_secs(1);
@@ -220,11 +220,10 @@ impl Delivery {
         retry: &RetryPolicy,
         (at, started): (Timestamp, Instant),
     ) -> Result<(), store::Error> {
-        let tries_made = work.tries_made + 1;
-        let verdict = retry.verdict(tries_made, &seen.outcome, self.clock.now(), fastrand::f64());
+        let verdict = judge(&self.clock, retry, work.tries_made, &seen.outcome);
         let duration = started.elapsed();
         self.metrics.attempt(&work.endpoint, &seen.outcome, duration);
-        self.note(&work, tries_made, &seen, verdict);
+        self.note(&work, &seen, verdict);
         let Seen { status, answer, outcome, .. } = seen;
         let attempt = Attempt { at, duration, status, answer, outcome, verdict };
         self.store.record_attempt(work, attempt).await
@@ -301,8 +300,9 @@ impl Delivery {
     }
 
     /// Writes what became of an attempt to the log, as often as is of use there.
-    fn note(&self, work: &DeliveryWork, attempt: u32, seen: &Seen, verdict: Verdict) {
+    fn note(&self, work: &DeliveryWork, seen: &Seen, verdict: Verdict) {
         let (id, event, endpoint) = (work.id, event_of(work), &work.endpoint);
+        let attempt = work.tries_made + 1;
         let reason = seen.outcome.reason().unwrap_or_default();
         let is_dead = verdict == Verdict::Dead;
         let cause = Cause { is_dead, case: seen.case, status: seen.status.unwrap_or_default() };

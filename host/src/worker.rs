@@ -12,7 +12,9 @@ use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+use crate::clock::Clock;
 use crate::ids::Id;
+use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store;
 
 /// A kind of work: where it comes from and how one piece of it is done.
@@ -40,6 +42,17 @@ pub(crate) trait Work: Clone + Send + 'static {
         item: Self::Item,
         reason: String,
     ) -> impl Future<Output = Result<(), store::Error>> + Send;
+}
+
+/// What follows a try that ended just now: the one place where time and chance get into a verdict.
+/// `tries_before` does not count it in.
+pub(crate) fn judge(
+    clock: &Clock,
+    policy: &RetryPolicy,
+    tries_before: u32,
+    outcome: &Outcome,
+) -> Verdict {
+    policy.verdict(tries_before + 1, outcome, clock.now(), fastrand::f64())
 }
 
 /// Claims due work and performs it, at most `limit` at a time, until cancelled; then finishes what

@@ -18,7 +18,7 @@ use crate::ids::{Id, Name};
 use crate::plugin::Plugin;
 use crate::retry::Verdict;
 use crate::store::{self, NewEvent, ParseWork, Receipt, Try, WorkKind};
-use crate::worker::Work;
+use crate::worker::{Work, judge};
 
 /// Of the parses at a time, how many one source may have.
 const PARSES_PER_SOURCE: usize = 48;
@@ -94,9 +94,7 @@ impl Dispatch {
         rules: &Rules,
         (at, started): (Timestamp, Instant),
     ) -> Result<(), store::Error> {
-        let tries_made = work.tries_made + 1;
-        let (now, jitter) = (self.clock.now(), fastrand::f64());
-        let verdict = ended.policy.verdict(tries_made, &ended.outcome, now, jitter);
+        let verdict = judge(&self.clock, ended.policy, work.tries_made, &ended.outcome);
         self.metrics.parse(&work.receipt.source, &ended.outcome, ended.cause);
         note(&work.receipt, &ended, verdict);
         let Ended { outcome, asked: events, plugin, log, .. } = ended;

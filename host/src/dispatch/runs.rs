@@ -18,7 +18,7 @@ use crate::metrics::Cause;
 use crate::plugin::{HandleContext, StateReader};
 use crate::retry::{Outcome, Verdict};
 use crate::store::{self, Committed, NewEvent, RunWork, Try, WorkKind};
-use crate::worker::Work;
+use crate::worker::{Work, judge};
 
 /// The runs that are due.
 #[derive(Debug, Clone)]
@@ -75,9 +75,7 @@ impl Dispatch {
         rules: &Rules,
         (at, started): (Timestamp, Instant),
     ) -> Result<(), store::Error> {
-        let tries_made = work.tries_made + 1;
-        let (now, jitter) = (self.clock.now(), fastrand::f64());
-        let verdict = ended.policy.verdict(tries_made, &ended.outcome, now, jitter);
+        let verdict = judge(&self.clock, ended.policy, work.tries_made, &ended.outcome);
         self.metrics.run(&work.handler, &ended.outcome, ended.cause, started.elapsed());
         note(&work, &ended, verdict);
         let Ended { outcome, asked, plugin, log, .. } = ended;
