@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::backlog::{Entry, LaneKeys, OpenWork};
 use super::record::Record;
 use super::standing::{Standing, WorkKind};
-use super::stored::{Receipt, StoredEvent, StoredParcel};
+use super::stored::{Receipt, Routes, StoredEvent, StoredParcel};
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
 
@@ -45,32 +45,13 @@ impl Stored {
 
     /// The works that it owes, in the order of their positions, as if none was ever tried.
     pub(super) fn works(&self, lanes: &LaneKeys) -> Vec<OpenWork> {
-        let base = self.id().position;
-        let work = |kind, group: &Name, offset: usize| {
-            let offset = u32::try_from(offset).expect("a record's width is a u32");
-            let position = base + u64::from(offset);
-            let entry = Entry { position, offset, tries_made: 0, lane: None };
-            OpenWork { kind, group: group.clone(), entry, due: Timestamp(0) }
-        };
+        let work = |kind, group| OpenWork::at(self.id(), 0, kind, group);
         match self {
             // Without its body it is parsed no more.
             Self::Receipt(receipt) if receipt.body_expired => Vec::new(),
-            Self::Receipt(receipt) => vec![work(WorkKind::Parse, &receipt.source, 0)],
-            Self::Parcel(stored) => vec![work(WorkKind::Delivery, &stored.parcel.endpoint, 0)],
-            Self::Event(stored) => {
-                let subject = stored.event.subject.as_deref();
-                let run = |(index, handler): (usize, &Name)| {
-                    let mut run = work(WorkKind::Run, handler, 1 + index);
-                    run.entry.lane = subject.map(|subject| lanes.lane(handler, subject));
-                    run
-                };
-                let handlers = &stored.routes.handlers;
-                let delivery = |(index, endpoint)| {
-                    work(WorkKind::Delivery, endpoint, 1 + handlers.len() + index)
-                };
-                let endpoints = stored.routes.endpoints.iter().enumerate();
-                handlers.iter().enumerate().map(run).chain(endpoints.map(delivery)).collect()
-            }
+            Self::Receipt(receipt) => vec![work(WorkKind::Parse, &receipt.source)],
+            Self::Parcel(stored) => vec![work(WorkKind::Delivery, &stored.parcel.endpoint)],
+            Self::Event(stored) => stored.works(lanes),
         }
     }
 
@@ -104,7 +85,33 @@ impl Stored {
     }
 }
 
+impl StoredEvent {
+    /// Its runs and deliveries, in the order of their positions, as if none was ever tried.
+    pub(super) fn works(&self, lanes: &LaneKeys) -> Vec<OpenWork> {
+        let subject = self.event.subject.as_deref();
+        let run = |(index, handler): (usize, &Name)| {
+            let mut run = OpenWork::at(self.id, 1 + index, WorkKind::Run, handler);
+            run.entry.lane = subject.map(|subject| lanes.lane(handler, subject));
+            run
+        };
+        let Routes { handlers, endpoints } = &self.routes;
+        let delivery = |(index, endpoint)| {
+            OpenWork::at(self.id, 1 + handlers.len() + index, WorkKind::Delivery, endpoint)
+        };
+        let deliveries = endpoints.iter().enumerate().map(delivery);
+        handlers.iter().enumerate().map(run).chain(deliveries).collect()
+    }
+}
+
 impl OpenWork {
+    /// A work that was never tried, so many positions behind what owes it.
+    fn at(base: Id, offset: usize, kind: WorkKind, group: &Name) -> Self {
+        let offset = u32::try_from(offset).expect("a record's width is a u32");
+        let position = base.position + u64::from(offset);
+        let entry = Entry { position, offset, tries_made: 0, lane: None };
+        Self { kind, group: group.clone(), entry, due: Timestamp(0) }
+    }
+
     /// The work as it joins the backlog when it stands so.
     pub(super) fn standing(mut self, standing: Standing) -> Self {
         self.entry.tries_made = standing.tries_made;

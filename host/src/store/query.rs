@@ -238,7 +238,7 @@ impl Snapshot<'_> {
     fn event(&self, stored: &StoredEvent) -> Result<EventView, Failure> {
         let mut runs = Vec::new();
         let mut deliveries = Vec::new();
-        for work in Stored::Event(stored.clone().into()).works(&self.shared.lanes) {
+        for work in stored.works(&self.shared.lanes) {
             let id = work.id(self.tag());
             match work.kind {
                 WorkKind::Delivery => deliveries.push(self.delivery(id, work.group, None)?),
@@ -278,7 +278,7 @@ impl Snapshot<'_> {
     }
 
     fn run(&self, event: &StoredEvent, id: Id) -> Result<Option<Of<RunView>>, Failure> {
-        let works = Stored::Event(event.clone().into()).works(&self.shared.lanes);
+        let works = event.works(&self.shared.lanes);
         let work = works.into_iter().find(|work| work.id(self.tag()) == id);
         let Some(work) = work else { return Ok(None) };
         let History { progress, tries, .. } = self.history(id.position)?;
