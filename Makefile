@@ -1,30 +1,34 @@
-# Hookgate: what a person types. `make demo` first.
+# Hookgate's commands for developers. Start with `make demo`; `make help` lists all.
 
 CARGO    ?= cargo
 HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
-.PHONY: help setup build dist docs demo test crash fuzz bench bench-compare bench-isolation lint deny msrv \
-	clean
+.PHONY: help setup build dist docs demo test crash fuzz bench bench-compare bench-isolation lint \
+	deny msrv clean
 
 help:
-	@echo "make demo   build everything and see the whole path of an event"
-	@echo "make test   run every test"
-	@echo "make crash  kill the gateway under load 1000 times (N=1000) and look for what is lost"
-	@echo "make fuzz   10 million requests that nobody would send (N=10000000), to every provider,"
-	@echo "            what 1 MiB of the worst kind costs each provider before anything is proven, and"
-	@echo "            100,000 plugin files that nobody would write (FILES=100000)"
-	@echo "make bench  how fast it is on this machine, in about 6 minutes"
-	@echo "make bench-compare REV=...  this tree against another revision, in about 50 minutes"
-	@echo "make bench-isolation  what those who behave keep beside those who do not, in about 25 minutes"
-	@echo "make build  the gateway to $(HOOKGATE), the plugins to target/plugins/"
-	@echo "make dist   what to install, to target/dist/: the gateway stripped, its debug information beside it"
-	@echo "make docs   the table of providers in plugins/README.md"
-	@echo "make lint   formatting, clippy, API docs; warnings are errors"
-	@echo "make deny   licences, sources and known vulnerabilities of the dependencies (cargo-deny)"
-	@echo "make msrv   type-check everything with the oldest Rust that Cargo.toml promises"
+	@echo "make demo   builds everything and shows the whole path of an event"
+	@echo "make test   runs all tests"
+	@echo "make build  builds the gateway to $(HOOKGATE), the plugins to target/plugins/"
+	@echo "make dist   puts the files to install into target/dist/: the stripped gateway and its"
+	@echo "            debug information"
+	@echo "make docs   writes the table of providers in plugins/README.md"
+	@echo "make lint   checks formatting, clippy and API docs; warnings are errors"
+	@echo "make deny   checks the dependencies for licences, sources and known vulnerabilities"
+	@echo "            (needs cargo-deny)"
+	@echo "make msrv   type-checks everything with the oldest Rust that Cargo.toml promises"
+	@echo "make crash  kills the gateway under load 1,000 times (N=1000) and looks for lost or"
+	@echo "            repeated work"
+	@echo "make fuzz   sends 10 million malformed requests (N=10000000), split across the providers,"
+	@echo "            and measures the slowest unverified MiB of each; reads a million damaged"
+	@echo "            configurations (CONFIGS=1000000) and 100,000 plugin files (FILES=100000)"
+	@echo "make bench  measures the gateway on this machine, in about 6 minutes"
+	@echo "make bench-compare REV=...  compares this tree with another revision, in about 50 minutes"
+	@echo "make bench-isolation  measures what well-behaved sources and endpoints keep beside hostile"
+	@echo "            ones, in about 25 minutes"
 
-# What a new machine may lack. The wasm compiler is `hookgate plugin build`'s own business.
+# Installs compilers that are missing. `hookgate plugin build` finds the wasm compiler itself.
 setup:
 	@./setup
 
@@ -32,9 +36,10 @@ build: setup
 	$(CARGO) build --release --locked -p hookgate
 	$(HOOKGATE) plugin build $(PLUGINS)
 
-# What cargo built stays whole: cargo takes it for its own. `hookgate` finds `hookgate.debug` where it
-# lies beside it, and its backtraces then have files and lines; without it they have names. cargo's
-# split-debuginfo can't do that: the line tables stay in the program, and stripping removes them.
+# Never strips cargo's own output: cargo would believe that it is unchanged. With `hookgate.debug`
+# beside it, the gateway writes backtraces with files and lines, without it with names only. cargo's
+# split-debuginfo can't do this: it leaves the line tables in the program, and stripping removes
+# them.
 OBJCOPY ?= objcopy
 dist: build
 	mkdir -p target/dist
@@ -42,7 +47,7 @@ dist: build
 	cd target/dist && $(OBJCOPY) --strip-debug --add-gnu-debuglink=hookgate.debug \
 		../../$(HOOKGATE) hookgate
 
-# The table of providers; a test says when it is not true any more.
+# Writes the table of providers. A test fails if the table is out of date.
 docs: build
 	$(HOOKGATE) provider list --markdown > target/providers.md
 	sed -i -e '/^<!-- providers -->$$/,/^<!-- end -->$$/{//!d}' \
@@ -51,55 +56,57 @@ docs: build
 demo: build
 	$(HOOKGATE) demo
 
-# The guest is a plugin that misbehaves on command; only tests load it. What links wasmtime is
-# tested apart from the plugins, whose build macros ask for other features of what wasmtime is built
-# with: one command for both would build it twice.
+# The guest is a plugin that misbehaves on command; only tests load it. The crates that link
+# wasmtime have a command of their own, because the plugins' build macros select other features of
+# wasmtime's dependencies: one command for both would build wasmtime twice.
 test: build
 	$(HOOKGATE) plugin build tests/guest --out target/test-plugins
 	$(CARGO) test --release --locked -p hookgate -p hookgate-tests -p hookgate-bench
 	$(CARGO) test --release --locked --workspace --exclude hookgate --exclude hookgate-tests \
 		--exclude hookgate-bench
 
-# N kills; HOOKGATE_SEED=... draws the same again, as far as the machine lets the same happen.
+# Kills the gateway N times. HOOKGATE_SEED=... repeats a run, as far as timing allows.
 N ?= 1000
 crash: build
 	HOOKGATE_CRASH_CYCLES=$(N) $(CARGO) test --release --locked -p hookgate-tests --test scenarios \
 		what_was_answered_survives_kill_9 -- --nocapture
 
-# N requests that nobody would send, shared out among the providers, and one in ten more through the
-# wasm; CONFIGS configurations and FILES plugin files that nobody would write. `make test` runs a few
-# thousand and a few hundred. HOOKGATE_SEED=... draws the same files again, HOOKGATE_FUZZ_FROM=... begins
-# at a later one.
+# N malformed requests, split across the providers, and N/10 more through their wasm; CONFIGS
+# damaged configurations and FILES damaged plugin files. `make test` runs a few thousand requests
+# and a few hundred files. HOOKGATE_SEED=... repeats the files, HOOKGATE_FUZZ_FROM=... starts at a
+# later one.
 CONFIGS ?= 1000000
 FILES ?= 100000
 fuzz: N = 10000000
 fuzz: SHARE = $(shell expr $(N) / $(words $(PLUGINS)))
 fuzz: build
 	HOOKGATE_FUZZ_CONFIG=$(CONFIGS) HOOKGATE_FUZZ_FILES=$(FILES) \
-		HOOKGATE_FUZZ_WASM=$(shell expr $(SHARE) / 10) $(CARGO) test --release --locked -p hookgate-tests \
-		--test scenarios fuzz -- --nocapture
+		HOOKGATE_FUZZ_WASM=$(shell expr $(SHARE) / 10) $(CARGO) test --release --locked \
+		-p hookgate-tests --test scenarios fuzz -- --nocapture
 	HOOKGATE_FUZZ=$(SHARE) $(CARGO) test --release --locked --workspace --exclude hookgate \
-		--exclude hookgate-tests --exclude hookgate-bench nothing_breaks_under_fuzz -- --nocapture > target/fuzz.log
+		--exclude hookgate-tests --exclude hookgate-bench nothing_breaks_under_fuzz \
+		-- --nocapture > target/fuzz.log
 	@awk 'match($$0, /fuzz: [0-9]+/) { n += substr($$0, RSTART + 6, RLENGTH - 6) } \
 		END { print "fuzz: " n " requests, and nothing broke" }' target/fuzz.log
 
-# Nothing else should run meanwhile. BENCH="--quick" or "--only NAME" for less. The native twin of a
-# plugin's code is built apart, like the plugins' tests.
+# Run nothing else meanwhile. BENCH="--quick" or BENCH="--only NAME" measures less. The native copy
+# of a plugin's code is built by its own command, for the same reason as the plugins' tests.
 bench: build
 	$(CARGO) build --release --locked -p hookgate-bench
 	$(CARGO) build --release --locked -p hookgate-stripe --example claim
 	target/release/hookgate-bench $(BENCH)
 
-# This tree against the revision REV: five pairs of 30 s a scenario, interleaved, and the ratios of
-# their figures. COMPARE="--only NAME", "--pairs N", "--seconds N" for less. Fails if a figure is worse
-# by more than its spread.
+# Compares this tree with the revision REV: five interleaved pairs of 30 s for each scenario, and
+# the ratios of their figures. COMPARE="--only NAME", "--pairs N" or "--seconds N" measures less.
+# Fails if a figure is worse by more than its spread.
 bench-compare: build
-	@test -n "$(REV)" || { echo "make bench-compare: say which revision with REV=..." >&2; exit 1; }
+	@test -n "$(REV)" || { echo "make bench-compare: name a revision with REV=..." >&2; exit 1; }
 	base=$$(tests/bench/revision "$(REV)") && head=$$(tests/bench/revision work) && \
 		"$$head/release/hookgate-bench" compare --base "$$base" --head "$$head" $(COMPARE)
 
-# With default limits: hung endpoints, slow and deaf peers, forged megabytes, plugins that never return.
-# ISOLATION="--only NAME", "--pairs N", "--seconds N" for less. Fails if a bound does not hold.
+# With default limits: endpoints that hang, peers that send or read slowly, forged megabytes,
+# plugins that never return. ISOLATION="--only NAME", "--pairs N" or "--seconds N" measures less.
+# Fails if a limit does not hold.
 bench-isolation: build
 	$(HOOKGATE) plugin build tests/bench/spinner --out target/test-plugins
 	$(CARGO) build --release --locked -p hookgate-bench
@@ -108,10 +115,12 @@ bench-isolation: build
 lint: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps \
+		--document-private-items
 
-# What deny.toml says of the dependencies. Advisories come from a database that cargo-deny clones; where
-# it can't be reached, everything else is checked, and the last line says what was not.
+# Checks the dependencies by the rules in deny.toml. Known vulnerabilities are in a database that
+# cargo-deny clones; if it is unreachable, the other checks run, and the last line says what is
+# missing.
 deny:
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "make deny: cargo-deny is missing:" \
 		"install it with \`cargo install --locked cargo-deny\`" >&2; exit 1; }
@@ -119,11 +128,11 @@ deny:
 	@if $(CARGO) deny --locked fetch db; then \
 		$(CARGO) deny --locked check --disable-fetch advisories; \
 	else \
-		echo "make deny: the advisory database can't be reached: known vulnerabilities were NOT" \
+		echo "make deny: the advisory database is unreachable: known vulnerabilities were NOT" \
 			"checked; bans, licences and sources are fine" >&2; \
 	fi
 
-# The rust-version of Cargo.toml. No toolchain is installed for it: that is the developer's to decide.
+# Uses the rust-version of Cargo.toml. Never installs a toolchain: the developer decides that.
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 msrv:
 	@for toolchain in $(MSRV) $(MSRV).0; do \
