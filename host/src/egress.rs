@@ -42,6 +42,7 @@ mod origin;
 mod pool;
 mod resolver;
 mod shown;
+mod tls;
 
 /// Most bytes that are kept of an answer's body.
 const EXCERPT_BYTES_MAX: usize = 1024;

@@ -8,12 +8,11 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use rustls::CertificateError;
-
 use super::guard::Refusal;
 use super::meter::TooMuch;
 use super::origin::{Origin, Peer};
 use super::resolver::NameError;
+use super::tls;
 
 /// Why nothing came back.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -112,30 +111,7 @@ pub(super) fn io_reason(error: &io::Error) -> String {
 
 /// Why TLS was not agreed on.
 pub(super) fn tls_reason(error: &io::Error) -> String {
-    use CertificateError as Certificate;
-    use rustls::Error as Tls;
-
-    let plain = match cause::<Tls>(error) {
-        None => return io_reason(error),
-        Some(Tls::InvalidCertificate(certificate)) => match certificate {
-            Certificate::Expired | Certificate::ExpiredContext { .. } => {
-                "the certificate has expired"
-            }
-            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
-                "the certificate is not valid yet"
-            }
-            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
-                "the certificate is for another name"
-            }
-            Certificate::UnknownIssuer => "this system does not know the issuer of the certificate",
-            Certificate::Revoked => "the issuer has revoked the certificate",
-            other => return format!("the certificate is not valid: {other}"),
-        },
-        Some(Tls::InvalidMessage(_)) => "the peer does not speak TLS",
-        Some(Tls::AlertReceived(alert)) => return format!("the peer sent the alert {alert:?}"),
-        Some(other) => return other.to_string(),
-    };
-    plain.to_owned()
+    cause::<rustls::Error>(error).map_or_else(|| io_reason(error), tls::reason)
 }
 
 /// Why an answer did not come over a connection.
@@ -179,20 +155,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_with_a_certificate_is_said_plainly() {
-        let reason = |error| {
-            tls_reason(&io::Error::new(
-                io::ErrorKind::InvalidData,
-                rustls::Error::InvalidCertificate(error),
-            ))
-        };
-        assert_eq!(reason(CertificateError::Expired), "the certificate has expired");
-        assert_eq!(
-            reason(CertificateError::NotValidForName),
-            "the certificate is for another name"
-        );
-        let unknown = "this system does not know the issuer of the certificate";
-        assert_eq!(reason(CertificateError::UnknownIssuer), unknown);
+    fn what_is_wrong_with_tls_is_found_below_the_systems_error() {
+        let reason =
+            |error: rustls::Error| tls_reason(&io::Error::new(io::ErrorKind::InvalidData, error));
+        let expired = rustls::CertificateError::Expired;
+        assert_eq!(reason(expired.into()), "the certificate has expired");
+        assert_eq!(tls_reason(&io::ErrorKind::ConnectionReset.into()), "connection reset");
     }
 
     #[test]
