@@ -23,6 +23,9 @@ const MISPLACED: &str = "planted_misplaced_c0ffee";
 
 const ALL: [&str; 7] = [STRIPE, TOKEN, NEXT_TOKEN, FROM_ENVIRONMENT, PASSWORD, SIGNING, MISPLACED];
 
+/// A secret that could be the name of a plugin.
+const NAMELIKE: &str = "planted-0f3a91c2d5e8";
+
 /// The token as a URL and as base64 have it, behind a name as for Basic authentication.
 const TOKEN_IN_A_URL: &str = "planted%2Ftoken%2Bwith%3Dsigns%25and%2691c2";
 fn token_in_base64() -> String {
@@ -215,4 +218,29 @@ async fn no_planted_secret_leaves_by_any_way() {
     assert!(log.contains("\"DEBUG\""), "the log shows all there is");
     outputs.add("the log", log);
     outputs.hold_no_secret();
+}
+
+#[tokio::test]
+async fn a_secret_in_the_place_of_a_plugin_s_name_is_not_repeated() {
+    let prepared = Setup::new().source("cards", NAMELIKE, "verify = \"none\"").prepare();
+    let config = prepared.folder().join("hookgate.toml");
+    let mut gateway = Process::start_with(prepared, |command| {
+        command.env("RUST_LOG", "hookgate=trace");
+    })
+    .await;
+
+    let post = gateway.client().post(format!("{}/in/cards", gateway.public())).body("{}");
+    let refused = post.send().await.expect("the gateway answers").status();
+    let unready = gateway.ask("/readyz").await;
+    let checked = said(&config, &["check"]).await;
+    gateway.log.says("the provider plugin (hidden) is not loaded").await;
+    gateway.signal_stop();
+    let log = gateway.log.whole().await;
+
+    assert_eq!(refused, 503);
+    assert_eq!(unready.json()["missing"], json!(["source cards: plugin (hidden) is not loaded"]));
+    assert!(checked.contains("POST /in/cards: provider (hidden) (NOT LOADED)"), "{checked}");
+    for (of, text) in [("/readyz", &unready.body), ("check", &checked), ("the log", &log)] {
+        assert!(!text.contains(NAMELIKE), "{of}: {text}");
+    }
 }

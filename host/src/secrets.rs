@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use plain::is_plain;
+pub(crate) use plain::{is_plain, shown};
 use plain::{is_plain_path, is_plain_variable};
 pub use redaction::{HIDDEN, Redaction};
 

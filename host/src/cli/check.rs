@@ -9,6 +9,7 @@ use crate::egress;
 use crate::gateway::{Admission, misfits};
 use crate::ids::Name;
 use crate::plugin::{About, Folder, Host, Plugin, Registry, Reloaded};
+use crate::secrets;
 
 pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
     let config = Config::load_and_try(path)?;
@@ -35,7 +36,9 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
             }
             Verify::None => "NOT VERIFIED".to_owned(),
         };
-        say!("  POST /in/{name}: provider {} ({state}), {proof}", source.plugin)?;
+        let plugin = source.plugin.as_str();
+        let plugin = if missing { secrets::shown(plugin) } else { plugin };
+        say!("  POST /in/{name}: provider {plugin} ({state}), {proof}")?;
         wrong += usize::from(missing);
     }
     say!("\nendpoints")?;

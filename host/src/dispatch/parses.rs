@@ -17,6 +17,7 @@ use crate::event::{Event, Timestamp};
 use crate::ids::{Id, Name};
 use crate::plugin::Plugin;
 use crate::retry::Verdict;
+use crate::secrets::shown;
 use crate::store::{self, NewEvent, ParseWork, Receipt, Try, WorkKind};
 use crate::worker::{Work, judge};
 
@@ -122,7 +123,8 @@ impl Dispatch {
         let plugin = self.registry.get(plugin_name);
         let provider = plugin.as_ref().and_then(|plugin| Some((plugin, plugin.provider()?)));
         let Some((plugin, info)) = provider else {
-            return self.missing(format!("provider plugin {plugin_name} is not loaded"));
+            let plugin = shown(plugin_name.as_str());
+            return self.missing(format!("provider plugin {plugin} is not loaded"));
         };
         let stamp = Self::stamp(plugin, &info.version);
         let parsed = self.host.parse(plugin, settings, &receipt.source, &receipt.request).await;

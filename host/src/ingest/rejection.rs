@@ -15,6 +15,7 @@ use crate::metrics::Answered;
 use crate::plugin::CallError;
 use crate::proof::Unproven;
 use crate::provider::Refusal;
+use crate::secrets::shown;
 use crate::{signature, store};
 
 /// How long a sender should wait where we are the ones who can't, in seconds.
@@ -39,7 +40,7 @@ pub(super) enum Rejection {
     Busy,
     #[error("too many requests of this source are in progress")]
     SourceBusy,
-    #[error("the provider plugin {0} is not loaded")]
+    #[error("the provider plugin {} is not loaded", shown(.0.as_str()))]
     NoPlugin(Name),
     #[error("the source is stopped: {0}")]
     Stopped(Arc<str>),

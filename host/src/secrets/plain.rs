@@ -5,6 +5,8 @@
 
 use std::path::{Component, Path};
 
+use super::redaction::HIDDEN;
+
 /// Longest word that is repeated, in bytes.
 const WORD_BYTES_MAX: usize = 24;
 
@@ -14,6 +16,11 @@ pub(crate) fn is_plain(word: &str) -> bool {
     let known = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'-');
     let Some((first, rest)) = word.as_bytes().split_first() else { return false };
     first.is_ascii_alphabetic() && word.len() <= WORD_BYTES_MAX && rest.iter().all(known)
+}
+
+/// A name of which nothing else is known, as it is shown.
+pub(crate) fn shown(name: &str) -> &str {
+    if is_plain(name) { name } else { HIDDEN }
 }
 
 /// Whether a text names a variable of the environment as people name them: `STRIPE_SECRET`.
@@ -45,6 +52,7 @@ mod tests {
         {
             assert!(!is_plain(word), "{word}");
         }
+        assert_eq!((shown("stripe"), shown("sk-live-4242")), ("stripe", HIDDEN));
         assert!(is_plain_variable("STRIPE_SECRET") && is_plain_path(Path::new("secrets/old.key")));
         for name in ["whsec_abc", "DEADBEEF", "44782DEF_547AAA", ""] {
             assert!(!is_plain_variable(name), "{name}");

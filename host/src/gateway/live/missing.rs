@@ -1,7 +1,8 @@
 //! What is missing: sources and handlers without a plugin that works for them.
 //!
 //! Told to whoever asks whether the gateway is ready, and to the log. Changes nothing: what is
-//! missing may be dropped in later.
+//! missing may be dropped in later. Never repeats the name of a plugin that is nowhere unless it is
+//! a plain word, since it may be a secret in the wrong place.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use tracing::warn;
 
 use super::{Live, chain};
 use crate::admin::{PluginRow, Ready};
+use crate::secrets::shown;
 
 impl Live {
     /// Says which sources have no provider that works for them, why the plugins folder can't be
@@ -28,6 +30,7 @@ impl Live {
                     return None;
                 }
                 let row = rows.iter().find(|row| row.name == plugin.as_str());
+                let shown = row.map_or(shown(plugin.as_str()), |row| row.name.as_str());
                 let why = match row {
                     Some(PluginRow { loading: true, .. }) => {
                         " yet: the file is still compiling".to_owned()
@@ -35,7 +38,7 @@ impl Live {
                     Some(PluginRow { refused: Some(reason), .. }) => format!(": {reason}"),
                     _ => String::new(),
                 };
-                Some(format!("source {name}: plugin {plugin} is not loaded{why}"))
+                Some(format!("source {name}: plugin {shown} is not loaded{why}"))
             });
             let folder = folder_trouble.load().as_deref().cloned();
             let trouble = store.trouble().map(|error| chain(&error));
@@ -48,7 +51,7 @@ impl Live {
         for (name, source) in &self.config.sources {
             let plugin = self.registry.get(&source.plugin);
             if plugin.is_none_or(|plugin| plugin.provider().is_none()) {
-                let plugin = &source.plugin;
+                let plugin = shown(source.plugin.as_str());
                 warn!(source.name = %name, "provider plugin {plugin} is not loaded: answering 503");
             }
         }
