@@ -28,6 +28,16 @@ const SILENT_MAX: usize = 64;
 /// Segments that are read whatever the time: a list always gets on.
 const SEGMENTS_MIN: usize = 16;
 
+/// Where the log reaches a time.
+enum Reach {
+    /// In the segment at this position.
+    At(u64),
+    /// Nowhere: all of it is older.
+    Never,
+    /// That can't be said, since too many segments say nothing of the time.
+    Unknown,
+}
+
 /// Events oldest first.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Found {
@@ -51,8 +61,9 @@ impl Snapshot<'_> {
         let mut list = Listing { items: Vec::new(), damaged: Vec::new(), next: None };
         let mut before = page.cursor.unwrap_or(u64::MAX);
         if let Some(end) = filter.before {
-            let behind = self.first_at(end.after(CLOCK_SLACK))?;
-            before = before.min(behind.unwrap_or(u64::MAX));
+            if let Reach::At(behind) = self.first_at(end.after(CLOCK_SLACK))? {
+                before = before.min(behind);
+            }
         }
         let mut too_old = 0;
         for (looked_at, row) in self.log.range(..before)?.rev().enumerate() {
@@ -99,7 +110,7 @@ impl Snapshot<'_> {
         let mut from = part.start;
         if let Some(begin) = filter.after {
             let earliest = Timestamp(begin.0.saturating_sub(milliseconds(CLOCK_SLACK)));
-            from = from.max(self.first_at(earliest)?.unwrap_or(0));
+            from = from.max(self.begin_at(earliest)?);
         }
         let mut too_new = 0;
         for (looked_at, row) in self.log.range(self.key_at(from)?..part.end)?.enumerate() {
@@ -270,11 +281,23 @@ impl Snapshot<'_> {
         Ok(before.map_or(position, |(first, _)| first.value()))
     }
 
+    /// Before this position nothing is as late as this: where the last segment begins that is
+    /// older, since one that was packed may reach over many days.
+    fn begin_at(&self, time: Timestamp) -> Result<u64, Failure> {
+        let end = match self.first_at(time)? {
+            Reach::At(first) => first,
+            Reach::Never => u64::MAX,
+            Reach::Unknown => return Ok(0),
+        };
+        let older = self.timed_at(end.saturating_sub(1))?;
+        Ok(older.map_or(0, |(first, _)| first))
+    }
+
     /// Where the log reaches this time: the first segment that is as late, if the clock was never
-    /// set by more than the slack. By halves; `None` if there is none or that can't be said.
-    fn first_at(&self, time: Timestamp) -> Result<Option<u64>, Failure> {
+    /// set by more than the slack. By halves.
+    fn first_at(&self, time: Timestamp) -> Result<Reach, Failure> {
         let last = self.log.last()?.map(|(first, _)| first.value());
-        let Some(last) = last else { return Ok(None) };
+        let Some(last) = last else { return Ok(Reach::Never) };
         let (mut early, mut late) = (0, last + 1);
         while early < late {
             let middle = early + (late - early) / 2;
@@ -282,14 +305,14 @@ impl Snapshot<'_> {
                 early = middle + 1;
                 continue;
             }
-            let Some((first, at)) = self.timed_at(middle)? else { return Ok(None) };
+            let Some((first, at)) = self.timed_at(middle)? else { return Ok(Reach::Unknown) };
             if at >= time {
                 late = first;
             } else {
                 early = middle + 1;
             }
         }
-        Ok((late <= last).then_some(late))
+        Ok(if late <= last { Reach::At(late) } else { Reach::Never })
     }
 
     /// The latest segment up to a position that says when it was written, and when.

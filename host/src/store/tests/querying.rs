@@ -68,20 +68,66 @@ async fn a_page_that_takes_too_long_says_where_to_go_on() {
     assert_eq!((listing.items[0].event_id.as_str(), pages), ("evt_old", 19));
 }
 
+impl Bench {
+    /// A day passes, and then so many events come, each with a number behind the day's.
+    async fn live_on(&self, day: usize, events: usize) {
+        self.clock.advance(Duration::from_secs(24 * 60 * 60));
+        for number in 0..events {
+            let mut new = receipt(&[]);
+            Arc::make_mut(&mut new.request).received_at = self.clock.now();
+            self.store.append(new).await.unwrap();
+            let events = vec![event(&format!("evt_{day}_{number}"), "pi_1")];
+            self.store.commit_parse(self.parse(), tried(Verdict::Done), events).await.unwrap();
+        }
+    }
+
+    /// The provider's ids of the events in the log that are not older than this, oldest first, and
+    /// where to go on.
+    fn since(&self, after: Option<Timestamp>, time: Duration) -> (Vec<String>, Option<u64>) {
+        let filter = EventFilter { after, ..EventFilter::default() };
+        let snapshot = self.store.handle.shared.snapshot().unwrap();
+        let found = snapshot.events_within(&filter, 0..u64::MAX, 99, time).unwrap();
+        let id = |(id, _): &(Id, u32)| self.store.event(*id).unwrap().unwrap().event.id;
+        (found.events.iter().map(id).collect(), found.next)
+    }
+}
+
+fn day(days: u64) -> Option<Timestamp> {
+    Some(NOW.after(Duration::from_secs(days * 24 * 60 * 60)))
+}
+
+#[tokio::test]
+async fn a_search_from_a_time_that_is_not_reached_yet_reads_no_more_than_the_end() {
+    let bench = Bench::new();
+    for number in 0..5 {
+        bench.live_on(number, 20).await;
+    }
+
+    // With no time at all, a search that begins at the beginning does not come to the end.
+    assert_eq!(bench.since(day(9), Duration::ZERO), (Vec::new(), None));
+    assert!(bench.since(day(0), Duration::ZERO).1.is_some());
+}
+
+#[tokio::test]
+async fn a_search_from_the_middle_of_a_packed_segment_finds_the_rest_of_it() {
+    let bench = Bench::new();
+    for number in 0..10 {
+        bench.live_on(number, 1).await;
+    }
+    let bench = bench.restart().await;
+    bench.store.sweep(&Retention::default()).await.unwrap();
+    bench.live_on(10, 1).await;
+
+    let expected: Vec<String> = (6..=10).map(|number| format!("evt_{number}_0")).collect();
+    assert_eq!(bench.since(day(7), Duration::from_secs(60)), (expected, None));
+}
+
 #[tokio::test]
 async fn a_list_between_two_times_reads_no_more_than_lies_there() {
     let bench = Bench::new();
-    for day in 0..60 {
-        bench.clock.advance(Duration::from_secs(24 * 60 * 60));
-        for number in 0..30 {
-            let mut new = receipt(&[]);
-            Arc::make_mut(&mut new.request).received_at = bench.clock.now();
-            bench.store.append(new).await.unwrap();
-            let events = vec![event(&format!("evt_{day}_{number}"), "pi_1")];
-            bench.store.commit_parse(bench.parse(), tried(Verdict::Done), events).await.unwrap();
-        }
+    for number in 0..60 {
+        bench.live_on(number, 30).await;
     }
-    let day = |days: u64| Some(NOW.after(Duration::from_secs(days * 24 * 60 * 60)));
     let filter = EventFilter { after: day(31), before: day(32), ..EventFilter::default() };
     let expected: Vec<String> = (0..30).map(|number| format!("evt_30_{number}")).collect();
     let snapshot = bench.store.handle.shared.snapshot().unwrap();
