@@ -5,6 +5,7 @@
 //! `envelope`. It never repeats what the event says already: its id, type and time.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::json::{self, Json, Members};
 
@@ -32,11 +33,17 @@ impl<'a> Envelope<'a> {
         Self::default().and(members, without)
     }
 
-    /// With the members of another object too, except those in `without`.
+    /// With the members of another object too, except those in `without`. If several members have
+    /// the same name, the envelope has the first of them, which is also what a lookup finds.
     #[must_use]
     pub fn and(mut self, members: &Members<'a>, without: &[&str]) -> Self {
-        let other = members.iter().filter(|(name, _)| !without.contains(name));
-        self.0.extend(other.map(|(name, value)| (Cow::Owned(name.to_owned()), value)));
+        let mut known: BTreeSet<String> =
+            self.0.iter().map(|(name, _)| name.clone().into_owned()).collect();
+        for (name, value) in members.iter().filter(|(name, _)| !without.contains(name)) {
+            if known.insert(name.to_owned()) {
+                self.0.push((Cow::Owned(name.to_owned()), value));
+            }
+        }
         self
     }
 
@@ -99,6 +106,17 @@ mod tests {
     fn an_object_with_nothing_around_it_stays_as_it_is() {
         check(r#"{"id":1,"o":{"a": 1 }}"#, r#"{"a": 1 }"#);
         check(r#"{"id":1,"o":[ 1 ]}"#, "[ 1 ]");
+    }
+
+    #[test]
+    fn a_name_is_written_once_and_the_first_of_it_counts() {
+        check(r#"{"v":1,"o":{"a":1},"v":2}"#, r#"{"a":1,"envelope":{"v":1}}"#);
+        let body = r#"{"id":"1","kind":"outer","data":{"kind":"inner","note":"x","o":{"a":1}}}"#;
+        let body = Json::parse(body.as_bytes()).unwrap();
+        let envelope = Envelope::of(&body.members(), &["id", "data"]);
+        let envelope = envelope.and(&body.at("/data").unwrap().members(), &["o"]);
+        let data = envelope.around(body.at("/data/o"), body);
+        assert_eq!(data, r#"{"a":1,"envelope":{"kind":"outer","note":"x"}}"#);
     }
 
     #[test]

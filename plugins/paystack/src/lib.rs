@@ -109,7 +109,9 @@ fn time(own: &str, object: &Members<'_>) -> Option<Timestamp> {
 /// invoice's that of its transaction.
 fn money(object: &Members<'_>) -> Option<Money> {
     let currency = object.first_name(&["/currency", "/plan/currency", "/transaction/currency"])?;
-    let units = object.name("/amount").or_else(|| object.name("/refund_amount"))?;
+    // The first that is there counts, even if it can't be read: the other means something else.
+    let is_there = |pointer: &&str| object.at(pointer).is_some_and(|value| value.raw() != "null");
+    let units = object.name(["/amount", "/refund_amount"].into_iter().find(is_there)?)?;
     known_money(Money::from_minor_with(DECIMALS, &units, &currency))
 }
 

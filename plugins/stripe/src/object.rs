@@ -59,8 +59,7 @@ impl<'a> Object<'a> {
     }
 
     pub(crate) fn money(&self) -> Option<Money> {
-        let currency =
-            self.text("/currency").or_else(|| self.text("/items/data/0/price/currency"))?;
+        let currency = self.first(&["/currency", "/items/data/0/price/currency"])?;
         known_money(Money::from_minor_with(stripe_decimals(&currency), &self.units()?, &currency))
     }
 
@@ -79,8 +78,7 @@ impl<'a> Object<'a> {
 
     /// The amount that the event is about, in Stripe's units.
     fn units(&self) -> Option<String> {
-        let number = |pointer: &str| self.members.number(pointer).map(ToOwned::to_owned);
-        let some = |pointer: &str| number(pointer).filter(|units| units != "0");
+        let number = |pointer: &str| self.first(&[pointer]);
         match (self.text("/object").as_deref()?, self.own_type) {
             (_, "charge.refunded") => match self.data.at("/previous_attributes/amount_refunded") {
                 Some(before) => self.refunded(before),
@@ -88,14 +86,12 @@ impl<'a> Object<'a> {
             },
             // What was captured may be less than what was asked for.
             ("payment_intent", "payment_intent.succeeded") => {
-                some("/amount_received").or_else(|| number("/amount"))
+                self.first(&["/amount_received", "/amount"])
             }
             ("payment_intent", "payment_intent.amount_capturable_updated") => {
-                some("/amount_capturable").or_else(|| number("/amount"))
+                self.first(&["/amount_capturable", "/amount"])
             }
-            ("charge", "charge.captured") => {
-                number("/amount_captured").or_else(|| number("/amount"))
-            }
+            ("charge", "charge.captured") => self.first(&["/amount_captured", "/amount"]),
             ("invoice", "invoice.paid" | "invoice.payment_succeeded") => number("/amount_paid"),
             ("invoice", _) => number("/amount_due"),
             ("subscription", _) => self.subscribed(),
@@ -116,7 +112,9 @@ impl<'a> Object<'a> {
         let items = self.members.items("/items/data");
         let costs = items.iter().map(|item| {
             let unit: i64 = item.number("/price/unit_amount")?.parse().ok()?;
-            unit.checked_mul(item.number("/quantity").map_or(Some(1), |text| text.parse().ok())?)
+            let quantity = item.at("/quantity").filter(|quantity| quantity.raw() != "null");
+            let quantity = quantity.map_or(Some(1), |quantity| quantity.scalar("")?.parse().ok());
+            unit.checked_mul(quantity?)
         });
         let sum = costs.reduce(|sum, cost| sum?.checked_add(cost?))??;
         Some(sum.to_string())
@@ -124,6 +122,14 @@ impl<'a> Object<'a> {
 
     fn text(&self, pointer: &str) -> Option<String> {
         self.members.text(pointer).map(String::from)
+    }
+
+    /// What is said at the first of these pointers that is there. If that can't be read, no other
+    /// is: they mean something else.
+    fn first(&self, pointers: &[&str]) -> Option<String> {
+        let mut there = pointers.iter().filter_map(|pointer| self.members.at(pointer));
+        let said = there.find(|value| value.raw() != "null")?;
+        said.scalar("").map(String::from)
     }
 }
 
@@ -177,6 +183,29 @@ mod tests {
     }
 
     #[test]
+    fn an_amount_is_never_taken_from_another_place_than_where_it_is_said() {
+        let received = |received: &str, expected: Option<&str>| {
+            let event = format!(
+                r#"{{"data":{{"object":{{"object":"payment_intent","amount":900,
+                    "amount_received":{received},"currency":"jpy"}}}}}}"#
+            );
+            check_money(&event, "payment_intent.succeeded", expected);
+        };
+        received("null", Some("900 JPY"));
+        received("0", Some("0 JPY"));
+        received(r#""800""#, Some("800 JPY"));
+        for unreadable in [r#""""#, r#""8e2""#, "8.5", "true", "{}", "[800]"] {
+            received(unreadable, None);
+        }
+        let event = r#"{"data":{"object":{"object":"charge","amount":900,"amount_captured":"x",
+            "currency":"eur"}}}"#;
+        check_money(event, "charge.captured", None);
+        let event = r#"{"data":{"object":{"object":"charge","amount":900,"currency":{},
+            "items":{"data":[{"price":{"currency":"eur"}}]}}}}"#;
+        check_money(event, "charge.succeeded", None);
+    }
+
+    #[test]
     fn what_is_held_or_captured_may_be_less_than_what_was_asked_for() {
         let event = r#"{"data":{"object":{"object":"payment_intent","amount":900,
             "amount_capturable":700,"currency":"eur"}}}"#;
@@ -192,6 +221,9 @@ mod tests {
         for (items, expected) in [
             (r#"{"price":{"unit_amount":500}}"#, Some("5.00 EUR")),
             (r#"{"quantity":3,"price":{"unit_amount":500}}"#, Some("15.00 EUR")),
+            (r#"{"quantity":"3","price":{"unit_amount":500}}"#, Some("15.00 EUR")),
+            (r#"{"quantity":null,"price":{"unit_amount":500}}"#, Some("5.00 EUR")),
+            (r#"{"quantity":{},"price":{"unit_amount":500}}"#, None),
             (r#"{"price":{"unit_amount":500}},{"price":{"unit_amount":25}}"#, Some("5.25 EUR")),
             (r#"{"price":{"unit_amount":500}},{"price":{"unit_amount":null}}"#, None),
             ("", None),
