@@ -1,8 +1,8 @@
 //! A batch of payment notifications: `{"live":..,"notificationItems":[..]}`.
 //!
-//! The envelope is not signed, its items are, each by itself: all of them must hold. An envelope
-//! around nothing proves nothing and is refused. Whether it is `live` is passed on as the envelope
-//! says.
+//! Adyen signs each item by itself and does not sign the envelope. All items must hold, and a batch
+//! without items proves nothing and is refused. The unsigned `live` is passed on as a label and
+//! never decides anything.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::item::{Item, Text};
 use crate::settings::Settings;
 
-/// Most pieces of evidence that the gateway takes; Adyen sends six at most.
+/// Most items in a batch, and most pieces of evidence that the gateway accepts. Adyen sends at most
+/// six items.
 const ITEMS_MAX: usize = 64;
 /// Bytes of HMAC-SHA256.
 const DIGEST_BYTES: usize = 32;
@@ -41,7 +42,7 @@ pub(crate) fn claim(body: &[u8], settings: &Settings) -> Result<Claims, Refusal>
         event_ids.push(item.event_id());
     }
     if evidence.is_empty() {
-        return Err(Refusal::new("neither a header `HmacSignature` nor items"));
+        return Err(Refusal::new("the request has no header `HmacSignature`, and no items"));
     }
     Ok(Claims { evidence, signed_at: None, event_ids, handshake: None, reply: None })
 }
@@ -52,8 +53,8 @@ pub(crate) fn parse(body: &[u8], settings: &Settings) -> Result<Vec<Event>, Fail
     Ok(items.iter().map(event).collect())
 }
 
-/// The body with a signature in every item, in their order; zeros without digests. `None` for a
-/// body that is no batch.
+/// The body with a signature in every item, in their order. Without digests the signatures are of
+/// zeros. `None` if the body is not a batch.
 pub(crate) fn sign(body: &[u8], digests: &[Vec<u8>]) -> Result<Option<Vec<u8>>, String> {
     let Ok(mut batch) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(body) else {
         return Ok(None);
@@ -61,7 +62,7 @@ pub(crate) fn sign(body: &[u8], digests: &[Vec<u8>]) -> Result<Option<Vec<u8>>, 
     let Some(items) = batch.get("notificationItems") else { return Ok(None) };
     let envelopes: Vec<Envelope<'_>> = serde_json::from_str(items.get()).map_err(unreadable)?;
     if !digests.is_empty() && digests.len() != envelopes.len() {
-        return Err(format!("{} digests for {} items", digests.len(), envelopes.len()));
+        return Err(format!("there are {} digests for {} items", digests.len(), envelopes.len()));
     }
     let zeros = vec![0; DIGEST_BYTES];
     let digests = digests.iter().chain(std::iter::repeat(&zeros));
@@ -75,11 +76,11 @@ pub(crate) fn sign(body: &[u8], digests: &[Vec<u8>]) -> Result<Option<Vec<u8>>, 
     serde_json::to_vec(&batch).map(Some).map_err(unreadable)
 }
 
-/// Whether they are live, and every item, with its text, which is the event's data.
+/// The envelope's `live`, and every item with its text, which becomes the event's data.
 fn items(body: &[u8]) -> Result<(Text<'_>, Items<'_>), String> {
     let batch: Batch<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     if batch.items.len() > ITEMS_MAX {
-        return Err(format!("more than {ITEMS_MAX} items"));
+        return Err(format!("the batch has more than {ITEMS_MAX} items"));
     }
     let mut items = Vec::with_capacity(batch.items.len());
     for envelope in batch.items {
@@ -100,5 +101,5 @@ fn signed(item: &RawValue, digest: &[u8]) -> Result<Box<RawValue>, serde_json::E
 }
 
 fn unreadable(error: impl std::fmt::Display) -> String {
-    format!("no batch of notifications: {error}")
+    format!("the body is not a batch of notifications: {error}")
 }

@@ -1,9 +1,9 @@
-//! Which canonical event a notification of Adyen is.
+//! The canonical types of Adyen's notifications.
 //!
-//! Success is part of what happened: a capture that did not succeed is a payment that failed. Some
-//! codes are failures by themselves and say `success` of the notice, not of the payment.
+//! The type depends on the success: a capture that did not succeed is a failed payment. Some codes
+//! are failures by themselves; their `success` is about the notification, never about the payment.
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] = &[
     "payment.*",
     "refund.*",
@@ -16,25 +16,25 @@ pub(crate) const TYPES: &[&str] = &[
     "adyen.*",
 ];
 
-/// The canonical type of an item of a batch; `captured` where an authorization takes the money by
-/// itself.
+/// The canonical type of an item of a batch. `captured` says that the authorization also takes the
+/// money.
 pub(crate) fn of_item(code: &str, succeeded: bool, captured: bool) -> String {
     let canonical = match (code, succeeded) {
-        // No `CAPTURE` follows; one that is sent all the same tells nothing new.
+        // No `CAPTURE` should follow; if one does, it reports the same payment again.
         ("AUTHORISATION", true) if captured => "payment.succeeded",
         ("CAPTURE", true) if captured => return unlisted(code),
-        // The money is reserved, not taken: that is what `CAPTURE` tells.
+        // The money is reserved, not taken; `CAPTURE` reports that it is taken.
         ("AUTHORISATION", true) => "payment.authorized",
         ("CAPTURE", true) => "payment.succeeded",
         ("AUTHORISATION" | "CAPTURE", false) | ("CAPTURE_FAILED", _) => "payment.failed",
-        // Whoever pays went away, or nobody took what was reserved.
+        // The shopper left, or nobody captured the reserved money.
         ("CANCELLATION" | "TECHNICAL_CANCEL" | "EXPIRE" | "OFFER_CLOSED", true) => {
             "payment.canceled"
         }
-        // It waits for the capture.
+        // The refund waits for the capture.
         ("POSTPONED_REFUND", true) => "refund.initiated",
         ("REFUND" | "REFUND_WITH_DATA", true) => "refund.succeeded",
-        // `REFUNDED_REVERSED`: the money came back.
+        // `REFUNDED_REVERSED`: the refunded money came back to the merchant.
         ("REFUND" | "REFUND_WITH_DATA", false) | ("REFUND_FAILED" | "REFUNDED_REVERSED", _) => {
             "refund.failed"
         }
@@ -73,8 +73,8 @@ pub(crate) fn of_platform(own_type: &str, is_card: bool) -> String {
     }
 }
 
-/// The canonical type of a notification of the classic platform, in which the account holder is
-/// whom the accounts are of.
+/// The canonical type of a notification of the classic platform. There the account holder owns the
+/// accounts.
 pub(crate) fn of_classic(own_type: &str) -> String {
     match own_type {
         "ACCOUNT_HOLDER_CREATED" => "account.created".to_owned(),
@@ -83,7 +83,7 @@ pub(crate) fn of_classic(own_type: &str) -> String {
     }
 }
 
-/// Whether a code may tell that money moved, or was asked back: one with a canonical type.
+/// Whether a code may report that money moved or was reclaimed: it has a canonical type.
 pub(crate) fn is_of_money(code: &str) -> bool {
     [true, false].iter().any(|&succeeded| !of_item(code, succeeded, false).starts_with("adyen."))
 }

@@ -1,17 +1,17 @@
 //! One item of a batch of payment notifications, and what its signature covers.
 //!
-//! Covered are eight fields. Everything else (the reason, the date, the payment method, all of
-//! `additionalData`) anybody on the way may have changed: it is passed on, and nothing that matters
-//! is decided by it, unless the operator sets `capture` by payment method.
+//! The signature covers eight fields. Anybody between Adyen and the gateway may have changed the
+//! others (the reason, the date, the payment method, all of `additionalData`). They are passed on
+//! and never decide what happened, unless the operator sets `capture` by payment method.
 //!
-//! The fields are joined by colons and nothing is escaped, so a colon in one of them could stand
-//! for a boundary. It can't be moved to anybody's profit. The last four fields, the amount, the
-//! currency, the code and the success, never contain one, and are counted from the end: no reading
-//! of a signed text changes what happened or how much it was. Of the first four the merchant
-//! account has none either. A merchant's reference may contain any, for then the first three have
-//! none and are counted from the front. The name of a report, which holds times, stands in the
-//! place of the reference of a payment: where the code is one of no canonical type, which moves no
-//! money, it may hold colons too.
+//! Adyen joins the fields by colons and escapes nothing, so a colon in a field could look like a
+//! boundary between two. Nobody can gain by that. The last four fields (the amount, the currency,
+//! the code and the success) never contain a colon and are counted from the end, so every reading
+//! of a signed text has the same amount and the same result. The merchant account never contains a
+//! colon either. A merchant's reference may contain any number of them: then the three fields
+//! before it have none and are counted from the front. A report has its name, with times in it, in
+//! the field of the payment's reference. That name may contain colons, because the code of a report
+//! has no canonical type and moves no money.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -27,8 +27,8 @@ use crate::SIGNATURE;
 use crate::canonical;
 use crate::settings::Settings;
 
-/// An item as it came. A field that is there twice is an error, for which of the two was signed
-/// would depend on the reader.
+/// An item as it arrived. A repeated field is an error, because readers might disagree about which
+/// of the two was signed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Item<'a> {
@@ -83,18 +83,18 @@ struct AdditionalData<'a> {
     fraud_result_type: Text<'a>,
 }
 
-/// The text of a string, or of a number as it is written; empty for `null`, for what is missing and
-/// for what is no text.
+/// The text of a string, or of a number or a boolean as it is written; empty for `null`, for an
+/// object or array, and for a missing field.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text<'a>(Cow<'a, str>);
 
 impl Item<'_> {
-    /// What proves the item: its eight fields joined by colons, nothing escaped.
+    /// The proof of the item: an HMAC of its eight fields, joined by colons without any escape.
     pub(crate) fn evidence(&self, settings: &Settings) -> Result<Evidence, Refusal> {
         self.check()?;
         let account = &*self.merchant_account_code.0;
         if settings.merchant_account.as_deref().is_some_and(|own| own != account) {
-            return Err(Refusal::new(format!("an item is for the merchant account `{account}`")));
+            return Err(Refusal::new(format!("an item is for merchant account `{account}`")));
         }
         let signature = self.additional_data.as_ref().map(|data| &*data.hmac_signature.0);
         let digest = signature.and_then(|text| SIGNATURE.digest(text));
@@ -103,8 +103,8 @@ impl Item<'_> {
         Ok(SIGNATURE.evidence_of(message, vec![digest]))
     }
 
-    /// Adyen gives no id; a retry repeats all that is signed. Nothing else is a part of it: whoever
-    /// changed the date on the way would make another event of the same item.
+    /// Adyen gives no id, and a retry repeats all signed fields. The id has no unsigned field:
+    /// whoever changed the date on the way would make another event of the same item.
     pub(crate) fn event_id(&self) -> String {
         id::of(self.signed_fields().join(":"))
     }
@@ -115,7 +115,7 @@ impl Item<'_> {
         let parent = [&self.original_reference, &self.psp_reference];
         let subject = parent.into_iter().find(|reference| id::fits(&reference.0));
         let money = self.money();
-        // What costs nothing verifies a card, and there is nothing to capture.
+        // An authorization of zero only verifies a card, and there is nothing to capture.
         let costs =
             money.as_ref().is_some_and(|money| money.amount.contains(|c| ('1'..='9').contains(&c)));
         let captured = costs && settings.captures(&self.payment_method.0);
@@ -130,13 +130,14 @@ impl Item<'_> {
         }
     }
 
-    /// Whether the signed fields are what Adyen sends, so that no other text can pass for them.
+    /// Checks that the signed fields have the form of Adyen's, so that no other text passes for
+    /// them.
     fn check(&self) -> Result<(), Refusal> {
         let [psp, original, account, _reference, value, currency, code, success] =
             self.signed_fields();
         let named_by_payment = [psp, original].iter().any(|field| field.contains(':'));
         if account.contains(':') || named_by_payment && canonical::is_of_money(code) {
-            return Err(Refusal::new("an item of money has a colon where none may be"));
+            return Err(Refusal::new("an item has a colon in a field that must have none"));
         }
         let is_code = !code.is_empty()
             && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -194,7 +195,7 @@ impl Item<'_> {
     }
 }
 
-/// Adyen counts some currencies otherwise than ISO 4217.
+/// Adyen gives some currencies other decimals than ISO 4217.
 pub(crate) fn money(units: &str, currency: &str) -> Result<Money, InvalidMoney> {
     let decimals = match currency {
         "CVE" | "IDR" => 0,

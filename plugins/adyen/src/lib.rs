@@ -1,13 +1,12 @@
 //! Adyen: payment notifications, signed item by item, and platform webhooks, signed as a whole.
 //!
-//! Which of the two a request is, is decided by what proves it and nothing else: a request with the
-//! header `HmacSignature` must be proven by it, whatever is inside; without it every item must
-//! prove itself. Taking the header away leaves items that must hold by themselves, adding one
-//! leaves a header that does not hold, so neither talks this plugin into less. Nor does a signature
-//! of one scheme serve in the other: what an item signs is no JSON document, and what reads like a
-//! platform webhook's body has no amount, event code and success where `item` wants them. Only JSON
-//! is taken: a notification as a form or in SOAP, which an older endpoint may still ask Adyen for,
-//! is refused.
+//! The proof alone decides which of the two a request is. If the header `HmacSignature` is there,
+//! it must prove the request, whatever the body is; otherwise every item must prove itself. If an
+//! attacker removes the header, the items must still hold; if an attacker adds one, it does not
+//! hold. A signature of one scheme never serves in the other: the text that Adyen signs for an item
+//! is not a JSON document, and the body of a platform webhook has no amount, event code and success
+//! at the places where `item` requires them. Only JSON is accepted. An older endpoint may still be
+//! set to forms or SOAP at Adyen: this plugin refuses both.
 
 mod batch;
 mod canonical;
@@ -28,13 +27,13 @@ pub struct Adyen;
 
 /// The header that signs a platform webhook.
 const HEADER: &str = "hmacsignature";
-/// What signs a webhook as a whole, and how an item's digest is written.
+/// The proof of a platform webhook; an item's digest is written in the same way.
 const SIGNATURE: HeaderMac = HeaderMac::base64(HEADER).with_key(KeyEncoding::Hex);
 
 impl Provider for Adyen {
     fn describe() -> ProviderInfo {
         ProviderInfo {
-            // Older endpoints of Adyen wait for this text and take nothing else as an answer.
+            // Older endpoints of Adyen accept no other answer than this text.
             reply: Some(Reply {
                 status: 200,
                 content_type: "text/plain".to_owned(),
@@ -47,7 +46,7 @@ impl Provider for Adyen {
                 &[ProofKind::Mac],
             )
             .with_scheme(
-                "HMAC-SHA256 of each item, or of the body in `HmacSignature`; the key is hex",
+                "HMAC-SHA256 of each item, or of the body (`HmacSignature`); the key is hex",
             )
         }
     }

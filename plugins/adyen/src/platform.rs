@@ -1,7 +1,7 @@
-//! A platform webhook: one event in an envelope of `type`, `timestamp` and `data`, or, of the
-//! classic platform, of `eventType`, `eventDate` and `content`.
+//! A platform webhook: one event in an envelope of `type`, `timestamp` and `data`. The envelope of
+//! the classic platform is `eventType`, `eventDate` and `content`.
 //!
-//! The header signs the whole body, so everything in it can be believed.
+//! The header signs the whole body, so every member is genuine. Never reads a batch.
 
 use hookgate_sdk::{
     Envelope, Event, Failure, Json, Members, Money, Timestamp, event_type, id, json, known_money,
@@ -11,7 +11,7 @@ use hookgate_sdk::{
 use crate::canonical;
 use crate::item;
 
-/// What a webhook is about.
+/// Places of the entity that a webhook is about.
 const SUBJECTS: &[&str] = &[
     "/data/id",
     "/data/accountHolder/id",
@@ -23,10 +23,10 @@ const SUBJECTS: &[&str] = &[
     "/content/accountHolderCode",
 ];
 
-/// Whose it is: the merchant's account, else the business that the platform is of.
+/// Places of the account: the merchant's, else the business that owns the platform.
 const ACCOUNTS: &[&str] = &["/data/merchantAccount", "/data/merchantId", "/data/balancePlatform"];
 
-/// What the receiver called it, or whom it is about.
+/// Places of the receiver's own reference.
 const REFERENCES: &[&str] = &[
     "/data/reference",
     "/data/merchantReference",
@@ -38,12 +38,12 @@ const REFERENCES: &[&str] = &[
     "/content/accountHolderCode",
 ];
 
-/// What an event says of itself, and where its object is.
+/// Members that the event repeats, and those that hold its object.
 const AROUND: &[&str] =
     &["data", "content", "type", "eventType", "eventId", "timestamp", "createdAt", "eventDate"];
 
-/// The event's id: Adyen's own where it gives one, else one of the whole body, for several updates
-/// may fall into one second. `None` for a body that is no event.
+/// The event's id: Adyen's own, or else one derived from the whole body, because several updates
+/// may fall into one second. `None` if the body is not an event.
 pub(crate) fn event_id(body: &[u8]) -> Option<String> {
     let named = |pointer: &str| json::peek_scalar(body, pointer).filter(|name| !name.is_empty());
     if let Some(own) = named("/eventId") {
@@ -59,14 +59,14 @@ pub(crate) fn parse(body: Json<'_>, bytes: &[u8]) -> Result<Event, Failure> {
     let own_type = body.text("/type").or_else(|| body.text("/eventType")).unwrap_or_default();
     let event_id = event_id(bytes).filter(|_| !own_type.is_empty());
     let event_id =
-        event_id.ok_or_else(|| Failure::permanent("body has neither items nor a type"))?;
+        event_id.ok_or_else(|| Failure::permanent("the body has neither items nor a type"))?;
     let is_card = body.text("/data/paymentInstrument/type").is_some_and(|kind| kind == "card");
     let canonical = if body.at("/type").is_some() {
         canonical::of_platform(&own_type, is_card)
     } else {
         canonical::of_classic(&own_type)
     };
-    // A transfer may name a transaction too, once it is booked, but is itself what it is about.
+    // A booked transfer names a transaction too, but its subject is the transfer.
     let disputed = own_type.starts_with("balancePlatform.dispute.");
     let disputed = disputed.then_some("/data/transactionId");
     let subject = disputed.iter().chain(SUBJECTS).filter_map(|pointer| body.text(pointer));
@@ -86,7 +86,7 @@ pub(crate) fn parse(body: Json<'_>, bytes: &[u8]) -> Result<Event, Failure> {
     })
 }
 
-/// The classic platform says it as the batches do.
+/// The classic platform has `live`, like a batch.
 fn livemode(members: &Members<'_>) -> Option<bool> {
     members.is_live("/environment").or_else(|| members.flag("/live"))
 }

@@ -1,30 +1,31 @@
-//! What the operator may say of a source: whose notifications it takes, and which payments are
-//! captured by themselves.
+//! The settings of a source: which merchant account it accepts, and which payments are captured
+//! automatically.
+//!
+//! Without them no authorization counts as taken money.
 
 use std::collections::BTreeMap;
 
 use hookgate_sdk::Configured;
 use serde::Deserialize;
 
-/// The method that stands for all that are not named.
+/// The name that stands for all other methods.
 const OTHERS: &str = "*";
 
 /// The source's `config` table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The merchant account that items must be for. Items of every account if there is none.
+    /// The merchant account that items must be for. Without it, items of every account pass.
     pub(crate) merchant_account: Option<String>,
-    /// How authorizations are captured. Adyen captures at once where nobody sets it otherwise, but
-    /// no item says so, so without this setting every authorization is one that waits: a payment
-    /// that is told too late can be looked up, goods that left for money that was never taken are
-    /// gone.
+    /// How payments are captured. Adyen captures at once by default, but no item says so. Without
+    /// this setting every authorization counts as reserved money: a payment that is reported too
+    /// late can be looked up, but goods that were shipped without payment are lost.
     #[serde(default)]
     capture: Capture,
 }
 
-/// For every payment, or by the name that Adyen has for a payment's method. Items do not sign the
-/// method: set it by method only where nobody can change a request on its way to the gateway.
+/// For every payment, or by Adyen's name of the payment method. The signature does not cover the
+/// method: set `capture` by method only if nobody can change a request on its way to the gateway.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Capture {
@@ -35,10 +36,10 @@ enum Capture {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum How {
-    /// By a request, of which `CAPTURE` tells.
+    /// By a request of the merchant, which `CAPTURE` reports.
     #[default]
     Manual,
-    /// With the authorization.
+    /// Together with the authorization.
     Automatic,
 }
 
@@ -49,14 +50,14 @@ impl Default for Capture {
 }
 
 impl Configured for Settings {
-    const ADVICE: &str = "`capture` is \"automatic\", \"manual\" or a table of one of them by payment \
-        method, such as { ideal = \"automatic\", \"*\" = \"manual\" }";
+    const ADVICE: &str = "set `capture` to \"automatic\", to \"manual\", or to a table with one of \
+        the two for each payment method, such as { ideal = \"automatic\", \"*\" = \"manual\" }";
 
     fn fits(&self) -> Result<(), String> {
         match self.merchant_account.as_deref() {
             Some("") => Err("`merchant_account` is empty".to_owned()),
             Some(account) if account.contains(':') => {
-                Err("`merchant_account` can't contain a colon".to_owned())
+                Err("`merchant_account` must not contain a colon".to_owned())
             }
             _ => Ok(()),
         }
@@ -64,7 +65,7 @@ impl Configured for Settings {
 }
 
 impl Settings {
-    /// Whether an authorization with this method takes the money by itself.
+    /// Whether an authorization with this method also takes the money.
     pub(crate) fn captures(&self, method: &str) -> bool {
         let how = match &self.capture {
             Capture::Every(how) => Some(how),

@@ -1,9 +1,10 @@
-//! Which canonical event a Braintree notification is.
+//! The canonical types of Braintree's notifications.
 //!
-//! What is charged for a subscription is an invoice's fact: the transaction in it is told again
-//! when it settles. A transaction may be a credit, which is money given back.
+//! A charge for a subscription is an invoice: Braintree reports its transaction again when it
+//! settles. A transaction may be a credit, which is a refund. One fact never becomes two canonical
+//! events.
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] = &[
     "payment.*",
     "refund.*",
@@ -14,7 +15,7 @@ pub(crate) const TYPES: &[&str] = &[
     "braintree.*",
 ];
 
-/// The canonical type, if there is one, of news about a sale or a credit.
+/// The canonical type, if there is one, of a notification about a sale or a credit.
 pub(crate) fn event_type(kind: &str, is_credit: bool) -> Option<&'static str> {
     Some(match kind {
         "transaction_settled" if is_credit => "refund.succeeded",

@@ -1,13 +1,14 @@
-//! Braintree's question whether the endpoint is ours: `GET ?bt_challenge=<hex>`.
+//! Braintree's validation challenge: `GET ?bt_challenge=<hex>`.
 //!
-//! The answer is a digest under the very key that signs payloads, and nobody signs the question. So
-//! a challenge is held to its alphabet and length, and [`is_one`] keeps it from being a payload.
+//! The answer is a digest with the same key that signs payloads, and the challenge itself is not
+//! signed. So a challenge must have its alphabet and length, and no payload may look like one (see
+//! [`is_one`]).
 
 use hookgate_sdk::{AnswerPiece, Claims, Handshake, Hmac, KeyEncoding, Refusal, Request, form};
 
 use crate::settings::Settings;
 
-/// As Braintree's own libraries have it.
+/// The lengths that Braintree's own libraries accept.
 const LENGTHS: std::ops::RangeInclusive<usize> = 20..=32;
 
 /// Whether a text may be a challenge.
@@ -16,12 +17,12 @@ pub(crate) fn is_one(text: &str) -> bool {
         && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Claims that answer the question.
+/// Claims with the answer to the challenge.
 pub(crate) fn answered(request: &Request, settings: &Settings) -> Result<Claims, Refusal> {
     let (_, query) = request.url.split_once('?').unwrap_or_default();
     let query = form::parse(query.as_bytes());
     let challenge = form::value(&query, "bt_challenge").filter(|text| is_one(text));
-    let challenge = challenge.ok_or_else(|| Refusal::new("asked without a challenge"))?;
+    let challenge = challenge.ok_or_else(|| Refusal::new("the GET has no valid `bt_challenge`"))?;
     let digest = AnswerPiece::hex_hmac(Hmac::Sha1, KeyEncoding::Sha1, challenge);
     let key = format!("{}|", settings.public_key);
     Ok(Claims::asking(Handshake::text([key.into(), digest])))

@@ -1,11 +1,10 @@
-//! Braintree: an HMAC-SHA1 over a form field, whose key is the SHA-1 of the private key, and XML in
-//! it.
+//! Braintree: an HMAC-SHA1 over a form field with XML; the key is the SHA-1 of the private key.
 //!
-//! A request carries a signature for every pair of keys; the one of the public key in the settings
-//! counts. There are no event ids: one is made of the payload, which a retry repeats. Before it
-//! posts, Braintree asks by GET whether the endpoint is ours, and reads a digest of its challenge
-//! back. Whoever asks may choose the challenge, so what looks like one is never taken for a
-//! payload.
+//! A request carries a signature for every pair of keys; the one for the public key in the settings
+//! counts. Braintree gives no event ids, so an id is derived from the payload, which a retry
+//! repeats. Braintree first sends a validation challenge by GET, and the answer is a digest of the
+//! challenge. Anybody may send one and choose its text, so a text that looks like a challenge is
+//! never accepted as a payload.
 
 mod canonical;
 mod challenge;
@@ -27,7 +26,7 @@ use crate::xml::Element;
 #[derive(Debug)]
 pub struct Braintree;
 
-/// Longest payload that is read before it is proven, in base64: notifications have a few KiB.
+/// Longest payload, in base64, that `claim` decodes; notifications have a few KiB.
 const READ_BYTES_MAX: usize = 128 << 10;
 
 impl Provider for Braintree {
@@ -35,7 +34,7 @@ impl Provider for Braintree {
         let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Mac]);
         ProviderInfo::new("braintree", version, canonical::TYPES, proofs)
             .with_scheme(
-                "HMAC-SHA1 of `bt_payload`, `bt_signature`; the key is the SHA-1 of the private \
+                "HMAC-SHA1 of `bt_payload` in `bt_signature`; the key is the SHA-1 of the private \
                  key",
             )
             .asking_by("GET")
@@ -56,9 +55,9 @@ impl Provider for Braintree {
             let (message, digests) = (vec![Piece::from(text)], vec![digest.clone()]);
             Proof::hmac(Hmac::Sha1, KeyEncoding::Sha1, message, digests)
         };
-        // Braintree's libraries try it with a newline behind as well.
+        // Braintree's libraries also accept a signature of the payload with a line end behind it.
         let proofs = vec![mac(payload.text.clone()), mac(format!("{}\n", payload.text))];
-        // What can't be read, or not cheaply before it is proven, is for parse to say.
+        // `parse` reports what can't be read. A long payload is not read before it is verified.
         let is_short = payload.text.len() <= READ_BYTES_MAX;
         let is_news = |document: Element| !notification::is_check(&document);
         let news = is_short && document(&payload).is_ok_and(is_news);
@@ -80,7 +79,7 @@ fn document(payload: &Payload) -> Result<Element, String> {
     xml::parse(&payload.decoded()?)
 }
 
-/// Made of what the payload says, however its lines are broken.
+/// Derived from the payload without its line ends.
 fn event_id(payload: &Payload) -> String {
     id::derived(&[payload.text.replace('\n', "").as_bytes()])
 }

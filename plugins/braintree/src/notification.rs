@@ -1,4 +1,6 @@
-//! What a notification says: its kind, when, and the one thing that it is about.
+//! Reads a notification: its kind, its time, and the one entity that it is about.
+//!
+//! The signature covers all of it. An amount is never guessed.
 
 use hookgate_sdk::{
     Envelope, Event, Failure, Json, Money, event_type, id, known_money, labels, time,
@@ -7,10 +9,10 @@ use hookgate_sdk::{
 use crate::canonical;
 use crate::xml::Element;
 
-/// What Braintree sends to try the endpoint.
+/// The kind that Braintree sends to test the endpoint.
 const CHECK: &str = "check";
 
-/// Whether a notification means nothing further.
+/// Whether a notification is only a test of the endpoint.
 pub(crate) fn is_check(document: &Element) -> bool {
     document.text("kind") == Some(CHECK)
 }
@@ -18,13 +20,13 @@ pub(crate) fn is_check(document: &Element) -> bool {
 /// The event of a notification; none of a check.
 pub(crate) fn events(document: &Element, event_id: &str) -> Result<Vec<Event>, Failure> {
     let kind =
-        document.text("kind").ok_or_else(|| Failure::permanent("notification has no kind"))?;
+        document.text("kind").ok_or_else(|| Failure::permanent("the notification has no kind"))?;
     if is_check(document) {
         return Ok(Vec::new());
     }
     let subject = document.child("subject").and_then(|subject| subject.children().next());
     let amounts = subject.into_iter().flat_map(|about| [Some(about), transaction(about)]);
-    // The first amount that is there is meant, even if it can't be read.
+    // The first amount that is present counts, even if it can't be read.
     let amounts = amounts.flatten().find(|about| about.text("amount").is_some());
     let money = amounts.and_then(money);
     let paid = subject.and_then(|about| transaction(about).or(Some(about)));
@@ -49,7 +51,7 @@ pub(crate) fn events(document: &Element, event_id: &str) -> Result<Vec<Event>, F
     }])
 }
 
-/// What the notification is about, and what stands around it: who sent it, of several merchants.
+/// The event's data: the entity, with the rest of the notification as its envelope.
 fn data(document: &Element) -> Result<String, Failure> {
     let whole = document.to_json();
     let whole = Json::parse(whole.as_bytes())?;
@@ -58,8 +60,8 @@ fn data(document: &Element) -> Result<String, Failure> {
     Ok(Envelope::of(&members, &["kind", "timestamp", "subject"]).around(subject, whole))
 }
 
-/// The merchant that granted its account to this one, else the merchant account that it went
-/// through.
+/// The merchant that gave this one access to its account, else the merchant account of the
+/// transaction.
 fn account(
     document: &Element,
     subject: Option<&Element>,
@@ -77,15 +79,15 @@ fn owned(text: Option<&str>) -> Option<String> {
     text.map(ToOwned::to_owned)
 }
 
-/// The transaction of what has one: of a dispute, or the last of a subscription.
+/// The transaction of a dispute, or the latest of a subscription.
 fn transaction(about: &Element) -> Option<&Element> {
     let last = |list: &'_ Element| list.children().next().is_some();
     let listed = about.child("transactions").filter(|list| last(list));
     about.child("transaction").or_else(|| listed.and_then(|list| list.children().next()))
 }
 
-/// A dispute, a refund or a local payment is told under its transaction, so that all of a payment
-/// has one subject.
+/// The subject of a dispute, a refund or a local payment is its transaction, so that everything
+/// about a payment has one subject.
 fn named(about: &Element) -> Option<String> {
     let id = about.child("transaction").and_then(|transaction| transaction.text("id"));
     let own = ["refunded-transaction-id", "id", "transaction-id", "payment-id", "token"];
@@ -93,14 +95,14 @@ fn named(about: &Element) -> Option<String> {
     id.filter(|id| id::fits(id)).map(ToOwned::to_owned)
 }
 
-/// What is told of the card: in its own element, or, in a dispute, beside it.
+/// A property of the card: from the card's own element, or in a dispute from the transaction.
 fn card(paid: &Element, name: &str) -> Option<String> {
     let own = paid.child("credit-card").and_then(|card| card.text(name));
     let beside = (name == "card-type").then(|| paid.text("payment-instrument-subtype")).flatten();
     own.or(beside).filter(|text| *text != "Unknown").map(ToOwned::to_owned)
 }
 
-/// Why it failed. Codes that begin with 1 are approvals, of what failed later.
+/// The code of the failure. Codes that begin with 1 are approvals, of payments that failed later.
 fn declined(paid: &Element) -> Option<String> {
     let codes = ["processor-settlement-response-code", "processor-response-code"];
     let code = codes.into_iter().filter_map(|name| paid.text(name));
@@ -111,7 +113,7 @@ fn word(of: Option<&Element>, name: &str) -> Option<String> {
     of?.text(name).map(str::to_lowercase)
 }
 
-/// The currency of a disbursement is its merchant account's.
+/// The amount. A disbursement has the currency of its merchant account.
 fn money(about: &Element) -> Option<Money> {
     let account = || about.child("merchant-account")?.text("currency-iso-code");
     let currency = about.text("currency-iso-code").or_else(account)?;

@@ -1,4 +1,6 @@
-//! What the operator must say of a source: which pair of keys is the source's.
+//! The settings of a source: the public key of its pair of keys.
+//!
+//! Never holds the private key, which is the source's secret.
 
 use hookgate_sdk::Configured;
 use serde::Deserialize;
@@ -10,7 +12,7 @@ const KEY_BYTES_MAX: usize = 64;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The public half; the private one is the source's secret.
+    /// The public key of the pair; the private key is the source's secret.
     pub(crate) public_key: String,
 }
 
@@ -21,7 +23,7 @@ impl Configured for Settings {
         if (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(known) {
             Ok(())
         } else {
-            Err("`public_key` is not the public key of a pair at Braintree".to_owned())
+            Err("`public_key` is not a public key from Braintree's control panel".to_owned())
         }
     }
 }

@@ -1,8 +1,7 @@
-//! XML as Braintree writes it: elements, attributes that give types, texts.
+//! XML as Braintree writes it: elements, attributes with types, texts.
 //!
-//! No document types, so no entities but the five that XML itself has and characters by number;
-//! nothing is ever looked up. Depth and count are bounded. What is no such document is an error,
-//! never a guess.
+//! It reads no document types, so the only entities are XML's own five and characters by number.
+//! It never looks anything up. Depth and count are bounded, and any other document is an error.
 
 use std::fmt::Write;
 
@@ -26,7 +25,7 @@ pub(crate) struct Element {
 }
 
 impl Element {
-    /// Whether this is its name, `-` and `_` being the same.
+    /// Whether the element has this name; `-` and `_` are the same.
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name.replace('_', "-") == name
     }
@@ -46,7 +45,8 @@ impl Element {
         Some(child.text.trim()).filter(|text| !text.is_empty())
     }
 
-    /// As a JSON document. Names are kept; an array is a list, as are children that share a name.
+    /// The element as JSON. Names are kept; an array becomes a list, and so do children of the same
+    /// name.
     pub(crate) fn to_json(&self) -> String {
         let mut json = String::new();
         self.write(&mut json);
@@ -108,14 +108,14 @@ fn is_integer(text: &str) -> bool {
 
 /// The one element of a document.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Element, String> {
-    let text = str::from_utf8(bytes).map_err(|_| "XML is not UTF-8".to_owned())?;
-    // A byte order mark says nothing of UTF-8.
+    let text = str::from_utf8(bytes).map_err(|_| "the XML is not UTF-8".to_owned())?;
+    // In UTF-8 a byte order mark means nothing.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader { text, at: 0, elements: 0 };
     reader.skip_misc()?;
     let element = reader.element(0)?;
     reader.skip_misc()?;
-    if reader.at == text.len() { Ok(element) } else { Err(reader.wrong("something behind it")) }
+    if reader.at == text.len() { Ok(element) } else { Err(reader.wrong("text after the end")) }
 }
 
 struct Reader<'a> {
@@ -126,14 +126,14 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn wrong(&self, what: &str) -> String {
-        format!("no XML that is read here: {what} at byte {}", self.at)
+        format!("invalid XML: {what} at byte {}", self.at)
     }
 
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
 
-    /// Goes on behind `mark` if it is next.
+    /// Skips `mark` if it is next.
     fn take(&mut self, mark: &str) -> bool {
         let there = self.rest().starts_with(mark);
         if there {
@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
         there
     }
 
-    /// What stands before `mark`, and goes on behind it.
+    /// Reads the text up to `mark`, and skips `mark`.
     fn until(&mut self, mark: &str) -> Result<&'a str, String> {
         let rest = self.rest();
         let end = rest.find(mark).ok_or_else(|| self.wrong(&format!("no `{mark}`")))?;
@@ -202,10 +202,10 @@ impl<'a> Reader<'a> {
         }
         self.content(&mut element, depth)?;
         if self.name()? != name {
-            return Err(self.wrong("another element's end"));
+            return Err(self.wrong("the end of another element"));
         }
         self.space();
-        if self.take(">") { Ok(element) } else { Err(self.wrong("no end of an element")) }
+        if self.take(">") { Ok(element) } else { Err(self.wrong("no `>`")) }
     }
 
     fn attribute(&mut self, element: &mut Element) -> Result<(), String> {
@@ -229,10 +229,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Up to the name in the element's end.
+    /// Reads the content up to the name in the element's end.
     fn content(&mut self, element: &mut Element, depth: usize) -> Result<(), String> {
         loop {
-            let end = self.rest().find('<').ok_or_else(|| self.wrong("an element without end"))?;
+            let end =
+                self.rest().find('<').ok_or_else(|| self.wrong("an element without an end"))?;
             let text = &self.rest()[..end];
             element.text += &self.unescaped(text)?;
             self.at += end;
@@ -254,7 +255,7 @@ impl<'a> Reader<'a> {
         while let Some((before, after)) = rest.split_once('&') {
             plain.push_str(before);
             let (name, after) =
-                after.split_once(';').ok_or_else(|| self.wrong("an entity without end"))?;
+                after.split_once(';').ok_or_else(|| self.wrong("an entity without `;`"))?;
             let character = entity(name).ok_or_else(|| self.wrong("an unknown entity"))?;
             plain.push(character);
             rest = after;

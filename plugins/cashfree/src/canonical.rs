@@ -1,8 +1,10 @@
-//! Which canonical event a Cashfree event is, which for some depends on its object.
+//! The canonical types of Cashfree's events; some depend on the state of the object.
+//!
+//! A state without a canonical type never gets one by guess.
 
 use hookgate_sdk::Members;
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] = &[
     "payment.*",
     "refund.*",
@@ -19,7 +21,7 @@ pub(crate) fn event_type(own: &str, object: &Members<'_>) -> Option<&'static str
     Some(match own {
         "PAYMENT_SUCCESS_WEBHOOK" => "payment.succeeded",
         "PAYMENT_FAILED_WEBHOOK" => "payment.failed",
-        // The customer left without a try that failed.
+        // The customer left, and no attempt to pay had failed.
         "PAYMENT_USER_DROPPED_WEBHOOK" => "payment.canceled",
         "REFUND_STATUS_WEBHOOK" => refund(&text("/refund/refund_status"))?,
         "AUTO_REFUND_STATUS_WEBHOOK" => refund(&text("/auto_refund/refund_status"))?,
@@ -30,7 +32,7 @@ pub(crate) fn event_type(own: &str, object: &Members<'_>) -> Option<&'static str
         "SETTLEMENT_SUCCESS" => "payout.paid",
         "SETTLEMENT_FAILED" => "payout.failed",
         "SETTLEMENT_REVERSED" => "payout.reversed",
-        // Without the last letter until 2025.
+        // Until 2025 the name lacked its last letter.
         "SUBSCRIPTION_STATUS_CHANGED" | "SUBSCRIPTION_STATUS_CHANGE" => {
             let status = text("/subscription_details/subscription_status");
             if status.ends_with("CANCELLED") {
@@ -54,7 +56,7 @@ fn refund(status: &str) -> Option<&'static str> {
     })
 }
 
-/// A status names the kind of dispute before its end: `CHARGEBACK_MERCHANT_WON`.
+/// The result of a closed dispute. A status begins with the kind: `CHARGEBACK_MERCHANT_WON`.
 fn closed(status: &str) -> Option<&'static str> {
     let ends = |end: &str| status.ends_with(end);
     if ends("MERCHANT_WON") {

@@ -1,11 +1,10 @@
 //! Cashfree's payment gateway: an HMAC over the time and the body, with nothing between them.
 //!
-//! The documentation's `$timestamp.$payload` is PHP for that. The time is in milliseconds and
-//! nobody prescribes how old it may be; a source may set a tolerance. The header
-//! `x-idempotency-key` is not signed, so no id is made of it: whoever saw a request could send it
-//! again under another. An id is made of the whole body, for a state may be told again with other
-//! details. Amounts are JSON numbers in major units, of which every zero was signed. Which
-//! canonical event an event is stands in `canonical`.
+//! The documentation's `$timestamp.$payload` is PHP for that. The time is in milliseconds. Cashfree
+//! prescribes no tolerance; a source may set one. The header `x-idempotency-key` is not signed, so
+//! it is never an event's id: whoever saw a request could send it again with another key. The id is
+//! derived from the whole body, because Cashfree may report a state again with other details.
+//! Amounts are JSON numbers in major units. `canonical` maps events to canonical types.
 
 mod canonical;
 
@@ -18,10 +17,10 @@ use hookgate_sdk::{
 #[derive(Debug)]
 pub struct Cashfree;
 
-/// What names the merchant, of those that Cashfree knows by an id.
+/// Places of the merchant's id.
 const ACCOUNTS: &[&str] = &["/merchant/merchant_id", "/merchant_id"];
 
-/// The merchant's own ids: of an order, a refund, a subscription.
+/// Places of the merchant's own ids: of an order, a link, a subscription.
 const REFERENCES: &[&str] = &[
     "/order/order_id",
     "/refund/order_id",
@@ -80,7 +79,7 @@ impl Provider for Cashfree {
     }
 }
 
-/// The merchant's order, which several tries and what follows them share; else what there is.
+/// The merchant's order, which all attempts to pay and their refunds share; else another entity.
 fn subject(object: &Members<'_>) -> Option<String> {
     object.first_name(&[
         "/order/order_id",
@@ -104,7 +103,7 @@ fn money(object: &Members<'_>) -> Option<Money> {
         ("/dispute/dispute_amount", "/order_details/payment_currency"),
         ("/dispute/dispute_amount", "/order_details/order_currency"),
         ("/settlement/settlement_amount", "/settlement/settlement_currency"),
-        // Of a subscription, without an object around them.
+        // A subscription has these without an object around them.
         ("/payment_amount", "/payment_currency"),
         ("/refund_amount", "/refund_currency"),
     ])

@@ -1,10 +1,10 @@
-//! Which canonical event a Checkout.com event is.
+//! The canonical types of Checkout.com's events.
 //!
-//! An approved payment is money reserved; that it is taken is what `payment_captured` tells. A
-//! dispute opens with `dispute_received`, to which a workflow must subscribe: that evidence is
-//! required is told again.
+//! An approved payment is reserved money; `payment_captured` reports that it is taken. A dispute
+//! opens with `dispute_received`, so a workflow must subscribe to it; `dispute_evidence_required`
+//! reports the same dispute again. One fact never becomes two canonical events.
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] =
     &["payment.*", "refund.*", "dispute.*", "payout.*", "fraud.alert", "checkout.*"];
 
@@ -20,13 +20,13 @@ pub(crate) fn event_type(own: &str) -> Option<&'static str> {
         "payment_refunded" => "refund.succeeded",
         "payment_refund_declined" => "refund.failed",
         "dispute_received" => "dispute.opened",
-        // Canceled by the issuer, who gives the money back.
+        // `dispute_canceled`: the issuer canceled it and returns the money.
         "dispute_won" | "dispute_canceled" | "dispute_arbitration_won" => "dispute.won",
         "dispute_lost" | "dispute_accepted" | "dispute_expired" | "dispute_arbitration_lost" => {
             "dispute.lost"
         }
         "fraud_reported" => "fraud.alert",
-        // Money that goes to a card.
+        // A payment to a card.
         "payment_paid" => "payout.paid",
         "payment_returned" => "payout.failed",
         _ => return None,

@@ -1,7 +1,7 @@
 //! Checkout.com: an HMAC over the body.
 //!
-//! The header `Authorization` that a workflow may be told to send proves less and is not looked at.
-//! Which canonical event an event is stands in `canonical`.
+//! A workflow can also send a header `Authorization`. It proves less, so this plugin never reads
+//! it. `canonical` maps events to canonical types.
 
 mod canonical;
 
@@ -33,8 +33,8 @@ impl Provider for Checkout {
         let envelope = body.members();
         let own = envelope.required("/type")?;
         let object = envelope.object("/data");
-        // A dispute or a report of fraud names its payment, so that everything about a payment has
-        // one subject.
+        // The subject of a dispute or a report of fraud is its payment, so that everything about a
+        // payment has one subject.
         let subject = object.first_name(&["/payment_id", "/payment/id", "/id"]);
         let declined = own.ends_with("declined").then(|| object.name("/response_code")).flatten();
         let canonical = canonical::event_type(&own);
@@ -42,7 +42,7 @@ impl Provider for Checkout {
         let data = around.around(envelope.at("/data"), body);
         Ok(vec![Event {
             subject,
-            // Of a dispute it is called otherwise.
+            // A dispute has `timestamp`.
             time: envelope.rfc3339("/created_on").or_else(|| envelope.rfc3339("/timestamp")),
             money: money(&object),
             labels: labels([
@@ -75,14 +75,14 @@ impl Provider for Checkout {
     }
 }
 
-/// The entity that does business, or whom a platform pays for; of older events the channel that a
-/// payment was processed by.
+/// The entity of the merchant or of a platform's seller; in older events the channel that processed
+/// the payment.
 fn account(envelope: &Members<'_>, object: &Members<'_>) -> Option<String> {
     let named = ["/entity_id", "/sub_entity_id", "/processing_channel_id", "/channel_id"];
     object.first_label(&named).or_else(|| envelope.first_label(&["/entity_id", "/account_id"]))
 }
 
-/// Links lead to where the event is from: the sandbox has hosts of its own.
+/// Reads the environment from the host of the event's links: the sandbox has hosts of its own.
 fn livemode(body: &Json<'_>) -> Option<bool> {
     let links = ["/_links/self/href", "/_links/webhook/href", "/_links/subject/href"];
     let link = links.into_iter().find_map(|pointer| body.text(pointer))?;
@@ -92,7 +92,7 @@ fn livemode(body: &Json<'_>) -> Option<bool> {
     known.then_some(!sandbox)
 }
 
-/// Checkout.com counts the Chilean peso in hundredths, and its unit of account whole.
+/// The amount. Checkout.com gives the Chilean peso two decimals, and the unit CLF none.
 fn money(object: &Members<'_>) -> Option<Money> {
     let (units, currency) = (object.name("/amount")?, object.name("/currency")?);
     let decimals = match currency.as_str() {

@@ -1,10 +1,9 @@
 //! Events in each content mode.
 //!
-//! An id is unique within the event's own source only, and many may post here, so both make the id.
-//! What a content type names as an event is one in the body, whatever headers repeat of it. Any
-//! text that is not empty is a type: it is made fit, and where it changed, the label `type` has all
-//! of it. Attributes that an event here has no place for are labels, by their names: the source,
-//! and those of extensions.
+//! A CloudEvents id is unique only within its own source, and many sources may post here, so the
+//! event's id consists of both. If the content type says that the body is an event, headers `ce-*`
+//! never count. Any text that is not empty becomes a type; if that changes it, the label `type` has
+//! the original. The `source` and the attributes of extensions become labels with their names.
 
 use std::borrow::Cow;
 
@@ -13,7 +12,7 @@ use hookgate_sdk::{
     Event, Failure, Json, Members, Refusal, Request, base64, hex, id, json, labels, time, words,
 };
 
-/// Attributes that are no labels: an event has them, or data, or they say how it was written.
+/// Attributes that do not become labels: they are in the event or its data, or describe the format.
 const PLACED: [&str; 9] = [
     "specversion",
     "id",
@@ -26,7 +25,7 @@ const PLACED: [&str; 9] = [
     "datacontentencoding",
 ];
 
-/// Most attributes that become labels: the gateway takes a few more.
+/// Most attributes that become labels; the gateway accepts 64.
 const LABELS_MAX: usize = 60;
 /// Longest name of an attribute that becomes a label.
 const NAME_BYTES_MAX: usize = 64;
@@ -44,9 +43,9 @@ fn media_type(request: &Request) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// The ids of the events in a request of which nothing is proven yet, read no further than that;
-/// none if one can't be read, which is for [`read`] to say. An array of more than [`EVENTS_MAX`] is
-/// refused.
+/// The ids of the events in a request that is not verified yet, without reading the rest. If one
+/// can't be read, there are no ids, and [`read`] reports the error. An array of more than
+/// [`EVENTS_MAX`] events is refused.
 pub(crate) fn ids(request: &Request) -> Result<Vec<String>, Refusal> {
     if is_binary(request) {
         let attribute = |name: &str| request.header(&format!("ce-{name}")).map(unescaped);
@@ -60,7 +59,7 @@ pub(crate) fn ids(request: &Request) -> Result<Vec<String>, Refusal> {
         return Ok(id(request.content()).into_iter().collect());
     }
     if json::peek_items(&request.body, "").nth(EVENTS_MAX).is_some() {
-        return Err(Refusal::new(format!("a batch of more than {EVENTS_MAX} events")));
+        return Err(Refusal::new(format!("the batch has more than {EVENTS_MAX} events")));
     }
     Ok(json::peek_items(&request.body, "").map(id).collect::<Option<_>>().unwrap_or_default())
 }
@@ -86,7 +85,7 @@ fn structured(written: Json<'_>) -> Result<Event, Failure> {
     let members = written.members();
     let mut event = event(|name| members.text(&format!("/{name}")))?;
     label(&mut event, written_attributes(&members));
-    // Bytes that are no JSON stay in base64, as a text.
+    // Binary data stays base64, in a string.
     let data = members.at("/data").or_else(|| members.at("/data_base64"));
     Ok(Event { data: data.map_or("null", Json::raw).to_owned(), ..event })
 }
@@ -106,13 +105,13 @@ fn of_headers(request: &Request) -> Result<Event, Failure> {
             request.json()?.raw().to_owned()
         }
         Ok(text) => json::quoted(text),
-        // As `data_base64` has them.
+        // Binary data becomes base64, as in `data_base64`.
         Err(_) => json::quoted(&base64::encode(&request.body)),
     };
     Ok(Event { data, ..event })
 }
 
-/// A header can't carry every character, so an attribute's are escaped with percent signs there.
+/// Decodes an attribute in a header, where characters are percent-encoded.
 fn unescaped(value: &str) -> Cow<'_, str> {
     if !value.contains('%') {
         return Cow::Borrowed(value);
@@ -128,7 +127,8 @@ fn unescaped(value: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Each part may contain what joins them; then they are kept apart by their lengths.
+/// The source and the id, joined by `#`. If one of them contains a `#`, the id is derived from both
+/// instead, so that two pairs never have the same id.
 fn event_id(source: &str, own_id: &str) -> String {
     if source.contains('#') || own_id.contains('#') {
         id::derived(&[source.as_bytes(), own_id.as_bytes()])
@@ -137,15 +137,16 @@ fn event_id(source: &str, own_id: &str) -> String {
     }
 }
 
-/// The event of these attributes, still without data.
+/// The event with these attributes, without its data.
 fn event<'a>(attribute: impl Fn(&str) -> Option<Cow<'a, str>>) -> Result<Event, Failure> {
     let given = |name: &str| attribute(name).filter(|value| !value.is_empty());
     let required = |name: &str| {
-        given(name).ok_or_else(|| Failure::permanent(format!("event has no attribute `{name}`")))
+        given(name)
+            .ok_or_else(|| Failure::permanent(format!("the event has no attribute `{name}`")))
     };
     let version = required("specversion")?;
     if version != "1.0" {
-        return Err(Failure::permanent(format!("CloudEvents {version} is not known")));
+        return Err(Failure::permanent(format!("`specversion` is `{version}`, not 1.0")));
     }
     let (own_id, source, own) = (required("id")?, required("source")?, required("type")?);
     let event_type = words(&own);
@@ -159,7 +160,7 @@ fn event<'a>(attribute: impl Fn(&str) -> Option<Cow<'a, str>>) -> Result<Event, 
     })
 }
 
-/// The attributes in a body: texts, numbers, and what is true or false.
+/// The attributes in a body: strings, numbers and booleans.
 fn written_attributes<'a>(members: &'a Members<'_>) -> impl Iterator<Item = (String, String)> + 'a {
     let value = |value: Json<'_>| match value.raw() {
         known @ ("true" | "false") => Some(known.to_owned()),
@@ -168,7 +169,8 @@ fn written_attributes<'a>(members: &'a Members<'_>) -> impl Iterator<Item = (Str
     members.iter().filter_map(move |(name, written)| Some((name.to_owned(), value(written)?)))
 }
 
-/// Makes labels of the attributes that have no other place. A name that no label has is none.
+/// Makes labels of the attributes that have no other place. An attribute whose name can't be that
+/// of a label is left out.
 fn label(event: &mut Event, attributes: impl Iterator<Item = (String, String)>) {
     let known =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte);

@@ -1,9 +1,10 @@
 //! CloudEvents of the team's own services, proven by an HMAC over the body or by a bearer token.
 //!
-//! An event may be the body (structured), one of several in it (batched), or the body's data with
-//! its attributes in headers `ce-*` (binary). A digest over the body covers no headers, so under a
-//! digest an event in headers is refused. A sender that asks by OPTIONS whether it may post is told
-//! so. Types pass as they are, canonical ones too: a service may tell of its own payments.
+//! An event may be the whole body (structured mode), one of several in the body (batched mode), or
+//! the body as data with the attributes in headers `ce-*` (binary mode). A digest over the body
+//! does not cover headers, so with `proof = "hmac"` the binary mode is refused. A sender may first
+//! ask for permission to post, by OPTIONS. Types pass as they are, canonical ones too: a service
+//! may report its own payments.
 
 mod event;
 mod settings;
@@ -41,7 +42,7 @@ impl Provider for CloudEvents {
             Proof::Hmac => settings.mac().evidence(request, vec![Piece::Body])?,
         };
         if settings.proof == Proof::Hmac && event::is_binary(request) {
-            return Err(Refusal::new("no digest covers the attributes in `ce-*` headers"));
+            return Err(Refusal::new("the digest does not cover the attributes in headers `ce-*`"));
         }
         Ok(Claims::new(evidence, event::ids(request)?))
     }
@@ -55,19 +56,19 @@ impl Provider for CloudEvents {
         match settings.proof {
             Proof::Bearer => settings::BEARER.sign(request, digests),
             Proof::Hmac if event::is_binary(&request) => {
-                Err("no digest covers the attributes in `ce-*` headers".to_owned())
+                Err("the digest does not cover the attributes in headers `ce-*`".to_owned())
             }
             Proof::Hmac => settings.mac().sign(request, digests),
         }
     }
 }
 
-/// "HTTP 1.1 Web Hooks for Event Delivery", the abuse protection: who may post, and how often. What
-/// is posted has to be proven all the same.
+/// The abuse protection of "HTTP 1.1 Web Hooks for Event Delivery": who may post, and how often.
+/// Every posted request must still be verified.
 fn permission(request: &Request, settings: &Settings) -> Result<Claims, Refusal> {
     let origin = request.the_header("webhook-request-origin")?;
     if !settings.allows(origin) {
-        return Err(Refusal::new("the operator did not allow this origin"));
+        return Err(Refusal::new("the source does not allow this origin"));
     }
     let yes = Handshake::text([]).with_header("webhook-allowed-origin", origin);
     Ok(Claims::asking(yes.with_header("webhook-allowed-rate", "*").with_header("allow", "POST")))

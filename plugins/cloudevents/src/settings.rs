@@ -1,16 +1,18 @@
-//! What the operator may say of a source: how its services prove what they post.
+//! The settings of a source: how its services prove their requests, and which may post.
+//!
+//! Without them the proof is an HMAC, as at GitHub. No setting turns the proof off.
 
 use hookgate_sdk::{Configured, DigestText, HeaderMac, HeaderToken};
 use serde::Deserialize;
 
-/// The token, where it is the proof.
+/// The bearer token, with `proof = "bearer"`.
 pub(crate) const BEARER: HeaderToken = HeaderToken::new("authorization").with_prefix("Bearer ");
 
-/// What services use that post to GitHub's receivers as well.
+/// The header that services use which also post to receivers for GitHub.
 const HEADER: &str = "x-hub-signature-256";
 const PREFIX: &str = "sha256=";
 
-/// Longest name of a sender.
+/// Longest DNS name of a sender.
 const ORIGIN_BYTES_MAX: usize = 253;
 
 /// The source's `config` table.
@@ -21,11 +23,11 @@ pub(crate) struct Settings {
     pub(crate) proof: Proof,
     /// The header with the digest.
     header: Option<String>,
-    /// What stands before the digest.
+    /// The text before the digest.
     prefix: Option<String>,
     /// How the digest is written.
     encoding: Option<Encoding>,
-    /// Who may post, of those that ask: all, where nothing is said.
+    /// The senders whose validation request is granted; without it, all senders.
     origins: Option<Vec<String>>,
 }
 
@@ -50,18 +52,23 @@ impl Configured for Settings {
     fn fits(&self) -> Result<(), String> {
         let of_digest = self.header.is_some() || self.prefix.is_some() || self.encoding.is_some();
         if self.proof == Proof::Bearer && of_digest {
-            return Err("a bearer token is in `Authorization` and has no digest to set".to_owned());
+            return Err(
+                "with proof = \"bearer\" there is no digest: remove `header`, `prefix` and \
+                        `encoding`"
+                    .to_owned(),
+            );
         }
         let named = self.header.as_deref().is_none_or(|header| {
             !header.is_empty()
                 && header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         });
-        if named { Ok(()) } else { Err("`header` is no name of a header".to_owned()) }
+        if named { Ok(()) } else { Err("`header` is not the name of a header".to_owned()) }
     }
 }
 
 impl Settings {
-    /// Whether a sender of this DNS name may post. What a header can't repeat is no name.
+    /// Whether a sender with this DNS name may post. A text that a header can't carry is not a
+    /// name.
     pub(crate) fn allows(&self, origin: &str) -> bool {
         let named = !origin.is_empty()
             && origin.len() <= ORIGIN_BYTES_MAX

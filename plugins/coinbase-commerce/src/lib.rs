@@ -1,8 +1,9 @@
-//! Coinbase Commerce: an HMAC over the body, in which `event` is one charge's or invoice's event.
+//! Coinbase Commerce: an HMAC over the body, whose member `event` is about a charge or an invoice.
 //!
-//! A charge succeeds once it is confirmed on its chain, or once the merchant has resolved what was
-//! paid late or not exactly; `pending` is money that was seen and may yet be lost. Coinbase's newer
-//! products sign otherwise (`X-Hook0-Signature`) and are not these.
+//! A charge succeeds when it is confirmed on its chain, or when the merchant resolves a late or
+//! inexact payment. A `pending` payment was seen on the chain and may still fail, so it never
+//! counts as paid. Coinbase's newer products have another signature (`X-Hook0-Signature`) and are
+//! not supported.
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind, Provider,
@@ -40,7 +41,7 @@ impl Provider for CoinbaseCommerce {
             _ => None,
         };
         let failed = canonical == Some("payment.failed");
-        // Of the outer envelope, which is about the delivery, only how often it was tried changes.
+        // The outer members are about the delivery; a retry changes those that are left out.
         let inner = ["id", "type", "created_at", "data", "resource"];
         let outer = ["event", "attempt_number", "scheduled_for", "id"];
         let data = Envelope::of(&event, &inner).and(&body.members(), &outer);
@@ -74,7 +75,7 @@ impl Provider for CoinbaseCommerce {
     }
 }
 
-/// The price; of a charge without one, as a donation is, what was paid in its only payment.
+/// The price. A charge without a price, such as a donation, has the amount of its only payment.
 fn money(object: &Members<'_>) -> Option<Money> {
     let price = ("/pricing/local/amount", "/pricing/local/currency");
     let paid = ("/payments/0/value/local/amount", "/payments/0/value/local/currency");
@@ -84,7 +85,7 @@ fn money(object: &Members<'_>) -> Option<Money> {
     }
 }
 
-/// What a charge came to last: `EXPIRED`.
+/// The last state of a charge: `EXPIRED`.
 fn last(object: &Members<'_>) -> Option<String> {
     let timeline = object.items("/timeline");
     let last = timeline.last()?.members();

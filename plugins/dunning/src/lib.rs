@@ -1,7 +1,8 @@
-//! Follows up on payments that fail: a notice to the customer each time, an alert when it goes on.
+//! Follows up on failed payments: a notice for the customer after each, an alert after several.
 //!
-//! Counts per subject, in its state, until a payment of the subject succeeds. Sends nothing itself:
-//! a notice is an event, and who delivers it subscribes to `customer.payment_failed_notice`.
+//! It counts the failures of a subject in the subject's state, until a payment of the subject
+//! succeeds. It never sends the notice itself: the notice is an event of type
+//! `customer.payment_failed_notice`, and an endpoint that subscribes to it delivers the notice.
 
 mod notice;
 mod settings;
@@ -17,7 +18,7 @@ pub struct Dunning;
 
 const FAILED: &str = "payment.failed";
 const SUCCEEDED: &str = "payment.succeeded";
-/// The state's key: how many failures in a row, in decimal digits.
+/// The key in the state: the number of failures in a row, in decimal digits.
 const FAILURES: &str = "failures";
 
 impl Handler for Dunning {
@@ -36,7 +37,7 @@ impl Handler for Dunning {
                 state::delete(FAILURES);
                 Ok(())
             }
-            // The operator may route more here than the plugin asks for.
+            // The operator may route other types here than those in `describe`.
             _ => Ok(()),
         }
     }
@@ -47,7 +48,7 @@ fn failed(event: &Event) -> Result<(), Failure> {
     let failures = failures()?.saturating_add(1);
     state::set(FAILURES, failures.to_string().as_bytes())?;
     outbox::emit(&notice::of(event, failures))?;
-    // Once, and not at every failure that follows.
+    // One alert, and none for the failures after that.
     if failures == settings.alert_after {
         let subject = event.subject.as_deref().unwrap_or(&event.id);
         let message = format!("payment {subject} failed {failures} times in a row");
@@ -59,7 +60,7 @@ fn failed(event: &Event) -> Result<(), Failure> {
 fn failures() -> Result<u32, Failure> {
     let Some(bytes) = state::get(FAILURES) else { return Ok(0) };
     let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
-    number.ok_or_else(|| Failure::permanent("the number of failures in the state is no number"))
+    number.ok_or_else(|| Failure::permanent("the state `failures` is not a number"))
 }
 
 hookgate_sdk::export!(handler: Dunning);

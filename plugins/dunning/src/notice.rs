@@ -1,9 +1,12 @@
-//! The notice of a payment that failed, for whoever writes to the customer.
+//! The notice of a failed payment, for the system that writes to the customer.
+//!
+//! It has no data of the customer but what the failed payment's event had.
 
 use hookgate_sdk::outbox::Emission;
 use hookgate_sdk::{Event, json};
 
-/// About the same subject and amount as the failure, with how many it were in a row.
+/// A notice with the subject and the amount of the failed payment, and the number of failures in a
+/// row.
 pub(crate) fn of(event: &Event, failures: u32) -> Emission {
     let mut data = format!(r#"{{"failures":{failures},"event":{}"#, json::quoted(&event.id));
     if let Some(code) = event.label("decline_code") {

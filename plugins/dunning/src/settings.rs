@@ -1,4 +1,4 @@
-//! What the operator may say: after how many failures to raise an alert.
+//! The settings of the handler: the number of failures that raises an alert, 3 by default.
 
 use hookgate_sdk::Configured;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
-    /// The failure in a row that raises an alert, from 1.
+    /// The number of failures in a row that raises an alert, at least 1.
     pub(crate) alert_after: u32,
 }
 

@@ -1,11 +1,13 @@
-//! Which canonical event a Flutterwave event is: `completed` only says that it is over, the object
-//! says how.
+//! The canonical types of Flutterwave's events.
+//!
+//! `completed` says only that something ended; the status of its object says how. The name alone
+//! never makes a payment succeed.
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] =
     &["payment.*", "refund.*", "dispute.*", "subscription.canceled", "payout.*", "flutterwave.*"];
 
-/// The canonical type, if there is one, for an object in this state, in lower case.
+/// The canonical type, if there is one, for an object with this status in lower case.
 pub(crate) fn event_type(own: &str, status: &str) -> Option<&'static str> {
     let over = match status {
         "successful" | "succeeded" | "completed" => Some(true),

@@ -1,12 +1,12 @@
 //! Flutterwave: v4, signed over the body, and v3, which sends the secret hash itself.
 //!
-//! Which of the two a source takes is a setting. Without it the proof that is there must hold, and
-//! where both are, both: taking one away leaves the other, which only who knows the secret can
-//! make. A v3 hash can be read by whoever sees one request, so a source that is all v4 should say
-//! so.
+//! The setting `version` says which of the two a source accepts. Without it, every proof that the
+//! request carries must hold, and at least one must be there: if an attacker removes one, the other
+//! must still hold. Whoever sees one v3 request knows its hash, so set `version = "v4"` if a source
+//! gets only v4.
 //!
-//! Accounts of before v3 still get flat forms with that hash: the charge is the body itself, with
-//! the members `event.type` and `txRef`, and a transfer is its member `transfer`.
+//! Accounts from before v3 still get flat bodies with that hash. There the charge is the body
+//! itself, with the members `event.type` and `txRef`, or a transfer is the member `transfer`.
 
 mod canonical;
 mod settings;
@@ -30,12 +30,12 @@ const TOKEN: HeaderToken = HeaderToken::new(TOKEN_NAME);
 const SIGNATURE_NAME: &str = "flutterwave-signature";
 const SIGNATURE: HeaderMac = HeaderMac::base64(SIGNATURE_NAME);
 
-/// When it happened, in each of the versions.
+/// Places of the time, in all versions.
 const TIMES: [&str; 5] =
     ["/created_at", "/created_datetime", "/disburse_datetime", "/createdAt", "/date_created"];
-/// The merchant's account; the flat forms have it at the customer.
+/// Places of the merchant's account; in flat bodies it is a member of the customer.
 const ACCOUNTS: &[&str] = &["/account_id", "/AccountId", "/customer/AccountId"];
-/// What the merchant called it.
+/// Places of the merchant's own reference.
 const REFERENCES: &[&str] = &["/tx_ref", "/txRef", "/reference", "/orderRef"];
 
 impl Provider for Flutterwave {
@@ -60,7 +60,9 @@ impl Provider for Flutterwave {
             evidence.push(SIGNATURE.evidence(request, vec![Piece::Body])?);
         }
         if evidence.is_empty() {
-            return Err(Refusal::new(format!("neither `{SIGNATURE_NAME}` nor `{TOKEN_NAME}`")));
+            return Err(Refusal::new(format!(
+                "the request has neither header `{SIGNATURE_NAME}` nor `{TOKEN_NAME}`"
+            )));
         }
         Ok(Claims {
             evidence,
@@ -120,11 +122,11 @@ impl Provider for Flutterwave {
     }
 }
 
-/// What a body says of itself, in whichever version.
+/// The names and the object of a body, in any version.
 struct Notification<'a> {
-    /// Flutterwave's name for it.
+    /// Flutterwave's name of the event.
     own: String,
-    /// The name of v3 for the same, by which it is looked up.
+    /// The name in v3 for the same event, by which the canonical type is found.
     known_as: String,
     object: Option<Json<'a>>,
 }
@@ -135,7 +137,9 @@ fn notification<'a>(body: Json<'a>, envelope: &Members<'a>) -> Result<Notificati
         return Ok(Notification { known_as: own.clone(), own, object: envelope.at("/data") });
     }
     if !is_flat(envelope) {
-        return Err(Failure::permanent("body is no event: it has no name and is no flat form"));
+        return Err(Failure::permanent(
+            "the body names no event, and is not a flat charge or transfer",
+        ));
     }
     let transfer = envelope.at("/transfer").filter(|transfer| transfer.raw() != "null");
     let otherwise = if transfer.is_some() { "transfer" } else { "charge" };
@@ -157,31 +161,33 @@ fn is_flat(envelope: &Members<'_>) -> bool {
     marked && envelope.at("/data").is_none()
 }
 
-/// How a flat form was paid: `CARD_TRANSACTION`.
+/// The payment method of a flat body: `CARD_TRANSACTION`.
 fn flat_method(envelope: &Members<'_>) -> Option<String> {
     let own = envelope.word("/event.type").filter(|_| is_flat(envelope))?;
     own.strip_suffix("_transaction").map(ToOwned::to_owned)
 }
 
-/// Whether no bank was asked: Flutterwave marks what is paid in its test mode so, and nothing else.
+/// Whether it is a test: only Flutterwave's test mode gives such references.
 fn is_mock(object: &Members<'_>) -> bool {
     let reference = object.first_name(&["/flw_ref", "/flwRef"]);
     reference.is_some_and(|reference| reference.starts_with("FLW-MOCK"))
 }
 
-/// Flutterwave's own in v4, else one of all of the body: the id in a flat form is the charge's.
+/// Flutterwave's own id in v4, else one derived from the whole body. The id in a flat body is the
+/// charge's.
 fn event_id(request: &Request) -> String {
     let pointers = ["/webhook_id", "/id", "/type"];
     let [webhook, own, kind] = json::peek_all(&request.body, pointers);
     request.event_id(webhook.or(own.filter(|_| kind.is_some())).map(Cow::into_owned))
 }
 
-/// The charge, under Flutterwave's own id, which is what refunds and chargebacks name.
+/// The charge, by Flutterwave's own id, which refunds and chargebacks also name.
 fn subject(object: &Members<'_>) -> Option<String> {
     object.first_name(&["/charge_id", "/tx_id", "/id", "/tx_ref", "/reference"])
 }
 
-/// A transfer may be from one currency into another, and then its amount could be of either.
+/// The amount. A transfer between two currencies without a `currency` of its own has none, because
+/// the amount could be in either.
 fn money(object: &Members<'_>) -> Option<Money> {
     let (from, into) = (object.name("/source_currency"), object.name("/destination_currency"));
     let currency = if from == into { "/source_currency" } else { "/currency" };
@@ -192,7 +198,7 @@ fn money(object: &Members<'_>) -> Option<Money> {
     ])
 }
 
-/// A text in v3, a code in v4; of what failed.
+/// The reason of a failure: a text in v3, a code in v4.
 fn declined(object: &Members<'_>) -> Option<String> {
     let failed = object.word("/status").is_some_and(|status| status == "failed");
     let named = ["/processor_response/code", "/processor_response", "/provider_response/code"];

@@ -1,4 +1,6 @@
-//! What the operator may say of a source: which version of webhooks it takes.
+//! The settings of a source: which version of webhooks it accepts.
+//!
+//! Without them a source accepts both, each with its own proof.
 
 use hookgate_sdk::Configured;
 use serde::Deserialize;
@@ -7,11 +9,11 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// None takes what there is.
+    /// Without it, each proof that a request carries must hold.
     pub(crate) version: Option<Version>,
 }
 
-/// A version, and with it the proof.
+/// A version of webhooks, which decides the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Version {

@@ -1,8 +1,8 @@
 //! GitHub: an HMAC over the body, which is JSON or a form with JSON in its field `payload`.
 //!
-//! The event's name and its delivery's id are headers that the signature does not cover. So what is
-//! canonical must also be in the body: a sponsorship is one only with a `sponsorship`. GitHub's
-//! older `X-Hub-Signature` with SHA-1 is not taken.
+//! The signature does not cover the headers with the event's name and the delivery's id. So a
+//! canonical type needs its object in the body too: an event of a sponsorship must have a member
+//! `sponsorship`. GitHub's older header `X-Hub-Signature`, with SHA-1, is never read.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,8 @@ pub struct GitHub;
 
 const SIGNATURE: HeaderMac = HeaderMac::hex("x-hub-signature-256").with_prefix("sha256=");
 
-/// Whose repository it is, who is sponsored, whose plan was bought, who installed the app.
+/// Places of the account: the owner of the repository, the sponsored account, the buyer of a plan,
+/// the account with the app.
 const ACCOUNTS: &[&str] = &[
     "/organization/login",
     "/repository/owner/login",
@@ -26,7 +27,7 @@ const ACCOUNTS: &[&str] = &[
     "/installation/account/login",
     "/enterprise/slug",
 ];
-/// What an app called a check when it made one.
+/// Place of an app's own reference, which it gave to a check.
 const REFERENCES: &[&str] = &["/check_run/external_id"];
 
 /// The header that names the event.
@@ -47,7 +48,9 @@ impl Provider for GitHub {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let name = request.header(NAME).unwrap_or_default();
         if name.is_empty() {
-            return Err(Failure::permanent(format!("no header `{NAME}` names the event")));
+            return Err(Failure::permanent(format!(
+                "header `{NAME}`, the event's name, is missing"
+            )));
         }
         let payload = payload(request);
         let body = Json::parse(&payload)?;
@@ -76,7 +79,7 @@ impl Provider for GitHub {
     }
 }
 
-/// The event that a body looks like, where nobody says: the object that it is named after.
+/// Guesses the event's name from a body, for a request without the header: from its first object.
 fn named_after(request: &Request) -> String {
     let payload = payload(request);
     let members = Json::parse(&payload).map(Json::members).unwrap_or_default();
@@ -91,12 +94,12 @@ fn named_after(request: &Request) -> String {
     }
 }
 
-/// The delivery's, which a redelivery repeats; else what a retry repeats.
+/// The delivery's id, which a redelivery repeats, or else an id derived from the body.
 fn event_id(request: &Request) -> String {
     request.event_id(request.header("x-github-delivery").map(ToOwned::to_owned))
 }
 
-/// The JSON, out of its form where it is in one.
+/// The JSON: the body, or the field `payload` of a form.
 fn payload(request: &Request) -> Cow<'_, [u8]> {
     if request.content().starts_with(b"payload=")
         && let Some(payload) = form::value(&form::parse(&request.body), "payload")
@@ -106,7 +109,8 @@ fn payload(request: &Request) -> Cow<'_, [u8]> {
     Cow::Borrowed(&request.body)
 }
 
-/// A sponsor and a customer of the Marketplace pay month by month.
+/// The canonical type, if there is one. Sponsorships and plans of the Marketplace are paid
+/// regularly, so they are subscriptions.
 fn canonical(own: &str) -> Option<&'static str> {
     Some(match own {
         "sponsorship.created" | "marketplace_purchase.purchased" => "subscription.created",
@@ -118,7 +122,7 @@ fn canonical(own: &str) -> Option<&'static str> {
     })
 }
 
-/// What the event is named after, else where it happened.
+/// The object that the event is named after, else the place where it happened.
 fn subject(members: &Members<'_>, name: &str) -> Option<String> {
     members.first_name(&[
         "/sponsorship/node_id",
@@ -132,7 +136,7 @@ fn subject(members: &Members<'_>, name: &str) -> Option<String> {
 }
 
 fn time(members: &Members<'_>, name: &str) -> Option<Timestamp> {
-    // A sponsorship says when it began, which for all that follows is not when that happened.
+    // A sponsorship has the time when it began, which only its first event may use.
     let began = matches!(members.text("/action").as_deref(), Some("created"));
     let began = began.then(|| members.rfc3339("/sponsorship/created_at")).flatten();
     began.or_else(|| {
@@ -148,7 +152,7 @@ fn time(members: &Members<'_>, name: &str) -> Option<Timestamp> {
     })
 }
 
-/// The price of the tier or the plan, for one.
+/// The price of one unit of the tier or the plan.
 fn money(members: &Members<'_>) -> Option<Money> {
     let yearly = members.text("/marketplace_purchase/billing_cycle").as_deref() == Some("yearly");
     let plan = members.object("/marketplace_purchase/plan");

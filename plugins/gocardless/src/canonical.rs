@@ -1,10 +1,10 @@
-//! Which canonical event something that happened at GoCardless is.
+//! The canonical types of GoCardless's events.
 //!
-//! A payment has succeeded once it is confirmed, that is, collected; that it is paid out is told of
-//! the payout. A creditor is an account of the merchant's, and what is paid out to others is a
-//! payout like those to the merchant.
+//! A payment has succeeded when it is confirmed, which means collected; the payout has events of
+//! its own. A creditor is an account of the merchant, and an outbound payment to others is a
+//! payout. One fact never becomes two canonical events.
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] = &[
     "payment.*",
     "refund.*",

@@ -1,8 +1,8 @@
-//! GoCardless: an HMAC over a body with many events, which may also be none.
+//! GoCardless: an HMAC over a body with a list of events, which may be empty.
 //!
-//! An event says what happened to what, by id, and no amount: that is fetched. GoCardless wants the
-//! status 498 for a signature that does not hold. Which canonical event an event is stands in
-//! `canonical`.
+//! An event has the ids of its objects and never an amount; the receiver fetches that from the API.
+//! GoCardless expects the status 498 for an invalid signature. `canonical` maps events to canonical
+//! types.
 
 mod canonical;
 
@@ -32,7 +32,7 @@ impl Provider for GoCardless {
         let known = events.by_ref().take(EVENTS_MAX);
         let ids: Option<Vec<_>> = known.map(|event| json::peek(event, "/id")).collect();
         if events.next().is_some() {
-            return Err(Refusal::new(format!("more than {EVENTS_MAX} events")));
+            return Err(Refusal::new(format!("the body has more than {EVENTS_MAX} events")));
         }
         Ok(Claims::new(mac, ids.unwrap_or_default()))
     }
@@ -40,7 +40,7 @@ impl Provider for GoCardless {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         if !body.at("/events").is_some_and(|events| events.raw().starts_with('[')) {
-            return Err(Failure::permanent("body has no list of events"));
+            return Err(Failure::permanent("the body has no list `events`"));
         }
         Ok(body.items("/events").into_iter().map(event).collect())
     }
@@ -50,7 +50,7 @@ impl Provider for GoCardless {
     }
 }
 
-/// One event of several: what it lacks is left out, for the others of the request are as good.
+/// One event of the list. A missing member is left out and does not fail the other events.
 fn event(written: Json<'_>) -> Event {
     let event = written.members();
     let id = event.name("/id").unwrap_or_else(|| id::derived(&[written.raw().as_bytes()]));
@@ -78,8 +78,8 @@ fn event(written: Json<'_>) -> Event {
     }
 }
 
-/// The payment of a refund, so that everything about a payment has one subject; else what the event
-/// is named after: the `mandate` of `mandates`.
+/// The subject of a refund is its payment, so that everything about a payment has one subject. Any
+/// other event has the object that it is named after: the `mandate` of `mandates`.
 fn subject(event: &Members<'_>, resource: &str) -> Option<String> {
     let payment = matches!(resource, "payments" | "refunds");
     let payment = payment.then(|| event.name("/links/payment")).flatten();

@@ -1,13 +1,13 @@
-//! Interlace v3: an envelope around `resource`, which is JSON in a text.
+//! Interlace v3: an envelope around `resource`, which is JSON in a string.
 //!
-//! How it is signed is not published where everybody can read it. A card programme on the same
-//! platform documents `Signature` as the base64 of an HMAC-SHA256 over the text of `resource`,
-//! which leaves the event's name and id unsigned; whether that holds for Interlace, or the whole
-//! body is signed, the operator must find out and say in the settings. Until then nothing is taken.
-//! Where the whole body is signed, the id is Interlace's own; where the resource alone is, one of
-//! the name and the resource, so that a request can't be sent again under another id. The older
-//! envelopes v1 and v2 carry a `sign` whose computation is unknown: they can be parsed, and are
-//! never proven.
+//! Interlace does not publish its signature scheme. A card programme on the same platform documents
+//! `Signature` as the base64 of an HMAC-SHA256 over the text of `resource`, which leaves the name
+//! and the id of the event unsigned. The operator must ask Interlace whether it signs that text or
+//! the whole body, and set `signed`; until then the source accepts no request. If the whole body is
+//! signed, the event has Interlace's own id. If only the resource is signed, the id is derived from
+//! the name and the resource, so that nobody can send a request again with another id. The older
+//! envelopes v1 and v2 carry a `sign` whose computation is unknown: `parse` reads them, but they
+//! are never verified.
 
 mod settings;
 
@@ -27,12 +27,12 @@ const SIGNATURE: HeaderMac = HeaderMac::base64("signature");
 const METHOD: &str = "signature-method";
 const TIME: &str = "timestamp";
 
-/// What the receiver called it.
+/// Places of the receiver's own reference.
 const REFERENCES: &[&str] = &["/referenceId", "/clientTransactionId", "/idempotencyKey"];
-/// What the event says of itself, where its object is, and the older proof.
+/// Members that the event repeats, those that hold its object, and the older proof.
 const AROUND: [&str; 6] = ["eventType", "businessType", "createTime", "resource", "data", "sign"];
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 const TYPES: &[&str] = &["transaction.*", "card.*", "customer.*", "account.*", "interlace.*"];
 
 impl Provider for Interlace {
@@ -45,7 +45,7 @@ impl Provider for Interlace {
                 body: br#"{"received": true}"#.to_vec(),
             }),
             ..ProviderInfo::new("interlace", version, TYPES, &[ProofKind::Mac])
-                .with_scheme("HMAC-SHA256 of what the operator has confirmed, `Signature`")
+                .with_scheme("HMAC-SHA256 of `resource` or the body, as set, `Signature`")
         }
     }
 
@@ -73,14 +73,14 @@ impl Provider for Interlace {
         let own =
             envelope.required("/eventType").or_else(|_| envelope.required("/businessType"))?;
         let resource = resource(&request.body).unwrap_or_default();
-        // A resource that is no JSON stays in the body.
+        // If the resource is not JSON, the event's data is the body.
         let written = Json::parse(resource.as_bytes()).ok().or_else(|| envelope.at("/data"));
         let object = written.map(Json::members).unwrap_or_default();
         let around = Envelope::of(&envelope, &AROUND).around(written, body);
         let canonical = canonical(&own);
         Ok(vec![Event {
-            // Not the card of a transaction: its id may read like a card number, and subjects are
-            // logged.
+            // Never the card of a transaction: its id may look like a card number, and the gateway
+            // logs subjects.
             subject: object.name("/id"),
             time: envelope.unix_ms("/createTime"),
             money: money(&object),
@@ -103,7 +103,7 @@ impl Provider for Interlace {
         digests: &[Vec<u8>],
     ) -> Result<Request, String> {
         if Settings::read()?.signed == Signed::Resource && resource(&request.body).is_none() {
-            return Err("body has no text `resource`, which is what is signed".to_owned());
+            return Err("the body has no text `resource`, which must be signed".to_owned());
         }
         request.set_header(METHOD, "HMAC-SHA256");
         request.set_header(TIME, signed_at.to_string());
@@ -111,7 +111,7 @@ impl Provider for Interlace {
     }
 }
 
-/// The text that may be signed; an empty one proves nothing.
+/// The text of `resource`. An empty text proves nothing and counts as missing.
 fn resource(body: &[u8]) -> Option<String> {
     json::peek(body, "/resource").filter(|resource| !resource.is_empty()).map(String::from)
 }

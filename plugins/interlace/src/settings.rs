@@ -1,4 +1,6 @@
-//! What the operator must confirm of a source: what Interlace signs.
+//! The settings of a source: what Interlace signs, which the operator must confirm.
+//!
+//! There is no default: without them the source accepts no request.
 
 use hookgate_sdk::Configured;
 use serde::Deserialize;
@@ -10,7 +12,7 @@ pub(crate) struct Settings {
     pub(crate) signed: Signed,
 }
 
-/// What the signature covers, as the operator knows from Interlace.
+/// What the signature covers, as Interlace told the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Signed {
@@ -21,5 +23,6 @@ pub(crate) enum Signed {
 }
 
 impl Configured for Settings {
-    const ADVICE: &str = "ask Interlace what is signed, then set `signed` to resource or body";
+    const ADVICE: &str =
+        "ask Interlace what it signs, then set `signed` to \"resource\" or \"body\"";
 }

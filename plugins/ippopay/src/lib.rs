@@ -1,13 +1,13 @@
-//! IppoPay: whatever its merchants are told, for nothing of it is published.
+//! IppoPay, whose webhooks are not documented in public: the operator sets the scheme.
 //!
-//! Known is that an order may name a `notify_url`, which is called when the order changes. Not
-//! known are: whether a call is signed, by which header, over what, with which key; whether the
-//! body is JSON or a form; its fields, its states, its currency's units; whether an event has an
-//! id; when and how often a call is repeated. So nothing is taken until the operator, who can ask,
-//! says how a call is proven: `scheme = "hmac-sha256"` or `"token"` with the `header`, or
-//! `"unsigned"`, for which the source must also say `verify = "none"` and every call should be
-//! confirmed over the API. No event is canonical: where the name of one stands is a setting too,
-//! and so is what says whose it is, whether it is live, and for which order.
+//! IppoPay documents that an order may name a `notify_url`, which it calls when the order changes.
+//! It does not document whether it signs a call, with which header and key and over which bytes;
+//! whether the body is JSON or a form; the fields, the states and the units of amounts; whether
+//! events have ids; when and how often it repeats a call. So a source accepts nothing until the
+//! operator, who can ask IppoPay, sets `scheme`: `"hmac-sha256"` or `"token"` with the `header`, or
+//! `"unsigned"`. For unsigned calls the source also needs `verify = "none"`, and every call should
+//! be confirmed over the API. No event gets a canonical type. The places of the event's name, its
+//! subject and its labels are settings too.
 
 mod settings;
 
@@ -26,7 +26,7 @@ impl Provider for IppoPay {
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("ippopay", env!("CARGO_PKG_VERSION"), &["ippopay.*"], proofs)
-            .with_scheme("what the operator has confirmed")
+            .with_scheme("as the operator sets it: HMAC-SHA256 of the body, a token, or none")
     }
 
     fn check(settings: &str) -> Result<(), String> {
@@ -75,7 +75,7 @@ impl Provider for IppoPay {
     fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
         let settings = Settings::read()?;
         match settings.scheme {
-            Scheme::Unsigned => Err("calls are not signed, as the settings say".to_owned()),
+            Scheme::Unsigned => Err("with scheme = \"unsigned\" calls are not signed".to_owned()),
             Scheme::Token => settings.token().sign(request, digests),
             Scheme::HmacSha256 => settings.mac().sign(request, digests),
         }

@@ -1,4 +1,7 @@
-//! What the operator must confirm of a source: how IppoPay proves a call, and where its fields are.
+//! The settings of a source: how IppoPay proves a call, which the operator must confirm, and where
+//! its fields are.
+//!
+//! There is no default for the proof: without it the source accepts no request.
 
 use hookgate_sdk::{Configured, DigestText, HeaderMac, HeaderToken, Members};
 use serde::Deserialize;
@@ -17,25 +20,25 @@ pub(crate) struct Settings {
     /// The JSON pointer to the event's name.
     #[serde(rename = "type")]
     pub(crate) event_type: Option<String>,
-    /// The JSON pointer to the id of what the event is about.
+    /// The JSON pointer to the subject, the id of the entity that the event is about.
     pub(crate) subject: Option<String>,
-    /// The JSON pointer to whose event it is.
+    /// The JSON pointer to the account.
     pub(crate) account: Option<String>,
-    /// The JSON pointer to whether it is live: `true`, `false`, `live`, `test`.
+    /// The JSON pointer to a flag or an environment: `true`, `false`, `live`, `test`.
     livemode: Option<String>,
-    /// The JSON pointer to what ties it to the receiver's own records.
+    /// The JSON pointer to the receiver's own reference.
     pub(crate) reference: Option<String>,
 }
 
-/// How a call is proven, as the operator knows from IppoPay.
+/// How a call is proven, as IppoPay told the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Scheme {
-    /// By nothing.
+    /// Calls carry no proof.
     Unsigned,
-    /// By the secret itself.
+    /// A header carries the secret itself.
     Token,
-    /// By an HMAC over the body.
+    /// A header carries an HMAC over the body.
     #[serde(rename = "hmac-sha256")]
     HmacSha256,
 }
@@ -49,16 +52,17 @@ enum Encoding {
 }
 
 impl Configured for Settings {
-    const ADVICE: &str = "ask IppoPay how a call is proven, then set `scheme`";
+    const ADVICE: &str = "ask IppoPay how it proves a call, then set `scheme` to \
+        \"hmac-sha256\", \"token\" or \"unsigned\"";
 
     fn fits(&self) -> Result<(), String> {
         let named = !self.header.is_empty()
             && self.header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if self.scheme == Scheme::Unsigned && !self.header.is_empty() {
-            return Err("`header` is set, and `scheme` says that there is none".to_owned());
+            return Err("with scheme = \"unsigned\" there is no proof: remove `header`".to_owned());
         }
         if self.scheme != Scheme::Unsigned && !named {
-            return Err("`header` does not name the header that proves a call".to_owned());
+            return Err("set `header` to the name of the header with the proof".to_owned());
         }
         let pointers = self.event_type.iter().chain(&self.subject).chain(&self.account);
         let pointers = pointers.chain(&self.livemode).chain(&self.reference);
@@ -70,7 +74,7 @@ impl Configured for Settings {
 }
 
 impl Settings {
-    /// Whether a call is about real money, if it says so.
+    /// Whether a call is about real money, if the body says so.
     pub(crate) fn livemode(&self, members: &Members<'_>) -> Option<bool> {
         let pointer = self.livemode.as_deref()?;
         members.flag(pointer).or_else(|| members.is_live(pointer))

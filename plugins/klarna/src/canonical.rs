@@ -1,8 +1,10 @@
-//! Which canonical event a Klarna event is, which for a dispute depends on what it says.
+//! The canonical types of Klarna's events; the type of a dispute depends on its payload.
+//!
+//! A state without a canonical type never gets one by guess.
 
 use hookgate_sdk::Members;
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] = &["payment.*", "dispute.*", "klarna.*"];
 
 /// The canonical type, if there is one.
@@ -12,8 +14,8 @@ pub(crate) fn event_type(own: &str, payload: &Members<'_>) -> Option<&'static st
     }
     Some(match own.strip_prefix("payment.request.state-change.")? {
         "submitted" => "payment.created",
-        // Confirmed, in the first version: a transaction exists. Completed, in the second: the
-        // customer is done, and the transaction is still to be made.
+        // `confirmed` (first version): a transaction exists. `completed` (second version) is not in
+        // this list: the customer has finished, but there is no transaction yet.
         "authorized" | "confirmed" => "payment.authorized",
         "declined" => "payment.failed",
         "canceled" | "expired" => "payment.canceled",
@@ -25,7 +27,7 @@ fn dispute(state: &str, payload: &Members<'_>) -> Option<&'static str> {
     let text = |pointer: &str| payload.text(pointer).unwrap_or_default();
     Some(match state {
         "initiated" => "dispute.opened",
-        // Where disputes began in an earlier version; in the present one it follows another state.
+        // Disputes of an earlier version begin here. In the present one it follows another state.
         "pre-arbitration" if text("/previous_state").is_empty() => "dispute.opened",
         "closed" => match &*text("/dispute_outcome") {
             "WON" => "dispute.won",

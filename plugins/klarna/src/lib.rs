@@ -1,9 +1,9 @@
 //! Klarna's Network webhooks: an HMAC over the body, with a key that a header names.
 //!
-//! The header `Klarna-Signing-Key-Id` is not signed, so it decides nothing: every active key of the
-//! source is tried. Klarna wants the status 400 for what was tampered with. The older callbacks of
-//! Klarna Payments and Checkout are not signed and not these. Which canonical event an event is
-//! stands in `canonical`.
+//! The header `Klarna-Signing-Key-Id` is not signed, so it never decides anything: the gateway
+//! tries every secret of the source. Klarna expects the status 400 for an invalid signature. The
+//! older callbacks of Klarna Payments and Checkout are not signed and not supported. `canonical`
+//! maps events to canonical types.
 
 mod canonical;
 
@@ -18,7 +18,7 @@ pub struct Klarna;
 
 const SIGNATURE: HeaderMac = HeaderMac::hex("klarna-signature");
 
-/// What the merchant called a payment, a capture, a refund or an order.
+/// Places of the merchant's own reference of a payment, a capture, a refund or an order.
 const REFERENCES: &[&str] = &[
     "/payment_reference",
     "/payment_request_reference",
@@ -46,7 +46,7 @@ impl Provider for Klarna {
         let body = request.json()?;
         let envelope = body.members();
         let metadata = envelope.object("/metadata");
-        // Some events repeat these beside the metadata, and older ones have them there alone.
+        // Some events repeat these outside of `metadata`; older ones have them only there.
         let own = metadata.required("/event_type").or_else(|_| envelope.required("/event_type"))?;
         let id = metadata.name("/event_id").or_else(|| envelope.name("/event_id"));
         let payload = envelope.object("/payload");
@@ -77,14 +77,15 @@ impl Provider for Klarna {
     }
 }
 
-/// Of a partner's several accounts the one that it is about, else the merchant.
+/// The account that the event is about, if a partner has several, else the merchant.
 fn account(metadata: &Members<'_>, payload: &Members<'_>) -> Option<String> {
     let partner =
         payload.first_label(&["/account_id"]).or_else(|| metadata.first_label(&["/account_id"]));
     partner.or_else(|| metadata.first_label(&["/merchant_id"]))
 }
 
-/// The transaction of a capture or a dispute, so that everything about a payment has one subject.
+/// The subject of a capture or a dispute is its transaction, so that everything about a payment has
+/// one subject.
 fn subject(payload: &Members<'_>) -> Option<String> {
     payload.first_name(&[
         "/payment_transaction_id",
@@ -94,7 +95,7 @@ fn subject(payload: &Members<'_>) -> Option<String> {
     ])
 }
 
-/// Of a payment, or of what is disputed of it.
+/// The disputed amount, or else the amount of the payment.
 fn money(payload: &Members<'_>) -> Option<Money> {
     payload.first_minor(&[
         ("/dispute_details/dispute_amount", "/dispute_details/currency"),

@@ -1,9 +1,9 @@
 //! Lemon Squeezy: an HMAC over the body.
 //!
-//! There are no event ids: one is made of the whole body, for an object may change twice within the
-//! second that it names, and a part of it without that time. Objects are numbered by their kind, so
-//! a subject names both: `orders:1`. Of an order that is refunded in parts, each refund tells the
-//! sum so far: that is all there is.
+//! Lemon Squeezy gives no event ids, so an id is derived from the whole body: an object may change
+//! twice within one second, and its time has whole seconds. Numbers are unique only within a kind
+//! of object, so the subject has both: `orders:1`. If an order is refunded in parts, each event has
+//! the sum of all refunds so far; the single refund is never reported.
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, HeaderMac, Members, Piece, ProofKind, Provider, ProviderInfo,
@@ -16,7 +16,7 @@ pub struct LemonSqueezy;
 
 const SIGNATURE: HeaderMac = HeaderMac::hex("x-signature");
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 const TYPES: &[&str] = &["payment.*", "refund.*", "subscription.*", "invoice.*", "lemonsqueezy.*"];
 
 impl Provider for LemonSqueezy {
@@ -70,8 +70,8 @@ fn subject(envelope: &Members<'_>) -> Option<String> {
     Some(named).filter(|named| id::fits(named))
 }
 
-/// One fact is one canonical event: a subscription that is paused is also updated, and the update
-/// counts.
+/// The canonical type, if there is one. One fact is one canonical event: a paused subscription is
+/// reported as paused and as updated, and the update counts.
 fn canonical(own: &str, object: &Members<'_>) -> Option<&'static str> {
     Some(match own {
         "order_created" => match &*object.text("/status").unwrap_or_default() {
@@ -84,7 +84,7 @@ fn canonical(own: &str, object: &Members<'_>) -> Option<&'static str> {
         "subscription_created" => "subscription.created",
         "subscription_updated" => "subscription.updated",
         "subscription_cancelled" => "subscription.canceled",
-        // For want of payment; what was cancelled before has been told already.
+        // It expired without payment. If it was cancelled before, that was reported already.
         "subscription_expired" if is(object, "/cancelled", "false") => "subscription.canceled",
         "subscription_payment_success" => "invoice.paid",
         "subscription_payment_failed" => "invoice.failed",

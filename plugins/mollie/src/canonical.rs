@@ -1,9 +1,9 @@
-//! Which canonical event a Mollie event is.
+//! The canonical types of Mollie's events.
 //!
-//! One fact is one canonical event. That a payment was paid Mollie tells again as its payment link
-//! and its capture: those keep their own names, so subscribe a webhook to `payment.*` as well.
+//! One fact is one canonical event. Mollie reports a paid payment again as its payment link and its
+//! capture, which never get a canonical type: so subscribe the webhook to `payment.*` too.
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] = &[
     "payment.*",
     "refund.*",
@@ -20,7 +20,7 @@ pub(crate) fn event_type(own: &str) -> Option<&str> {
         "payment.authorized" | "payment.failed" | "payment.canceled" | "refund.failed" => own,
         "payment.paid" => "payment.succeeded",
         "payment.expired" => "payment.canceled",
-        // Every refund comes by here; before that it may have been queued.
+        // Every refund reaches this state; it may have been queued before.
         "refund.pending" => "refund.initiated",
         "refund.refunded" => "refund.succeeded",
         "refund.canceled" => "refund.failed",

@@ -1,12 +1,12 @@
 //! A legacy call: the form `id=tr_..`.
 //!
-//! Mollie calls alike for every change of a payment and for every retry, so nothing tells the two
-//! apart. Each call is an event, for a change that is dropped is worse than an object that is asked
-//! for twice.
+//! Mollie sends the same call for every change of a payment and for every retry, and nothing tells
+//! the two apart. So each call is an event of its own, and a change is never lost. A receiver may
+//! fetch an object from Mollie twice.
 
 use hookgate_sdk::{Event, Request, form, id};
 
-/// The event of a call; `None` if this is no legacy call.
+/// The event of a call; `None` if the request is not a legacy call.
 pub(crate) fn event(request: &Request) -> Option<Event> {
     if !request.content().starts_with(b"id=") {
         return None;

@@ -1,10 +1,9 @@
-//! Mollie: next-generation webhooks, signed over the body, and legacy calls, signed by nothing.
+//! Mollie: next-generation webhooks, signed over the body, and legacy calls, which are unsigned.
 //!
-//! A signature's prefix may be missing, and there may be a header for every active secret. A legacy
-//! call is the form `id=tr_..` and nothing else: it says that something changed, and what is to be
-//! asked of Mollie. It proves nothing and so carries no evidence: a source takes it only if its
-//! settings say `legacy = true` and the operator wrote `verify = "none"`. Which canonical event an
-//! event is stands in `canonical`.
+//! A signature may lack its prefix, and there may be a header for every active secret. A legacy
+//! call is the form `id=tr_..` and nothing else: it names an object that changed, which the
+//! receiver then fetches from Mollie. It carries no proof, so a source accepts it only with the
+//! setting `legacy = true` and with `verify = "none"`. `canonical` maps events to canonical types.
 
 mod canonical;
 mod legacy;
@@ -25,7 +24,7 @@ const HEADER: &str = "x-mollie-signature";
 const PREFIX: &str = "sha256=";
 /// Most digests that the gateway tries.
 const DIGESTS_MAX: usize = 16;
-/// What the event says of itself, where its entity is, and links to both.
+/// Members that the event repeats, those that hold its entity, and links to both.
 const AROUND: [&str; 7] =
     ["resource", "id", "type", "entityId", "createdAt", "_embedded", "_links"];
 const SIGNATURE: HeaderMac = HeaderMac::hex(HEADER).with_prefix(PREFIX);
@@ -34,7 +33,7 @@ impl Provider for Mollie {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("mollie", version, canonical::TYPES, &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA256 of the body, `X-Mollie-Signature`; legacy calls by nothing")
+            .with_scheme("HMAC-SHA256 of the body, `X-Mollie-Signature`; legacy calls are unsigned")
     }
 
     fn check(settings: &str) -> Result<(), String> {
@@ -56,7 +55,10 @@ impl Provider for Mollie {
         let written = request.headers(HEADER).map(|text| text.strip_prefix(PREFIX).unwrap_or(text));
         let digests: Vec<_> = written.filter_map(|text| SIGNATURE.digest(text)).collect();
         if !(1..=DIGESTS_MAX).contains(&digests.len()) {
-            return Err(Refusal::new(format!("{} headers `{HEADER}` are digests", digests.len())));
+            return Err(Refusal::new(format!(
+                "the request has {} headers `{HEADER}` with a digest, not 1 to {DIGESTS_MAX}",
+                digests.len()
+            )));
         }
         let mac = SIGNATURE.evidence_of(vec![Piece::Body], digests);
         Ok(Claims::new(mac, json::peek(&request.body, "/id")))
@@ -65,7 +67,7 @@ impl Provider for Mollie {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         if let Some(event) = legacy::event(request) {
             let taken = Settings::read().map_err(Failure::permanent)?.legacy;
-            let refused = || Failure::permanent("a legacy call, and settings do not say `legacy`");
+            let refused = || Failure::permanent("a legacy call needs the setting legacy = true");
             return taken.then(|| vec![event]).ok_or_else(refused);
         }
         let body = request.json()?;
@@ -77,7 +79,7 @@ impl Provider for Mollie {
         let members = envelope.object("/_embedded/entity");
         let canonical = canonical::event_type(&own);
         Ok(vec![Event {
-            // The payment of what belongs to one, so that everything about a payment has one
+            // The payment, if the entity belongs to one, so that everything about a payment has one
             // subject.
             subject: members.name("/paymentId").or_else(|| envelope.name("/entityId")),
             time: envelope.rfc3339("/createdAt"),
@@ -109,13 +111,13 @@ fn livemode(envelope: &Members<'_>, entity: &Members<'_>) -> Option<bool> {
     entity.is_live("/mode").or(test.map(|test| !test))
 }
 
-/// The merchant's own data, else the number of an order or an invoice.
+/// The merchant's own metadata, else the number of an order or an invoice.
 fn reference(entity: &Members<'_>) -> Option<String> {
     let numbered = ["/orderNumber", "/reference", "/recipientIdentifier", "/invoiceNumber"];
     entity.custom("/metadata").or_else(|| entity.first_label(&numbered))
 }
 
-/// Why a payment failed: of a card its own reason, else Mollie's.
+/// Why a payment failed: the card's own reason, else Mollie's.
 fn declined(entity: &Members<'_>) -> Option<String> {
     entity.name("/details/failureReason").or_else(|| entity.name("/statusReason/code"))
 }

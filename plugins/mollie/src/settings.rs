@@ -1,4 +1,6 @@
-//! What the operator may say of a source: that it takes calls that nobody signed.
+//! The settings of a source: whether it accepts legacy calls, which are unsigned.
+//!
+//! The default never accepts them.
 
 use hookgate_sdk::Configured;
 use serde::Deserialize;
@@ -7,7 +9,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// Whether legacy calls are events. Off: they are refused.
+    /// Whether the source accepts legacy calls.
     #[serde(default)]
     pub(crate) legacy: bool,
 }

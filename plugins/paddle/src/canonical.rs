@@ -1,13 +1,13 @@
-//! Which canonical event a Paddle event is.
+//! The canonical types of Paddle's events.
 //!
-//! One fact is one canonical event. A transaction is `paid` and, moments later, `completed`, which
-//! is when Paddle says to hand over the goods: that one counts. A subscription that is paused is
-//! also updated: the update counts. Refunds and disputes are adjustments, told apart by their
-//! action.
+//! One fact is one canonical event. A transaction is `paid` and, moments later, `completed`: only
+//! then does Paddle advise to hand over the goods, so that one counts. A paused subscription is
+//! reported as updated too, and the update counts. Refunds and disputes are adjustments with
+//! different actions.
 
 use hookgate_sdk::Members;
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] = &[
     "payment.*",
     "refund.*",
@@ -46,7 +46,7 @@ fn adjustment(own: &str, action: &str, status: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether all of it is canonical.
+/// Whether every event of this family is canonical.
 fn in_family(own: &str) -> bool {
     ["transaction.", "payout.", "customer."].iter().any(|family| own.starts_with(family))
 }

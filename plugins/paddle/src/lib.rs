@@ -1,7 +1,7 @@
 //! Paddle Billing: `Paddle-Signature: ts=..;h1=..`, over the time and the body.
 //!
-//! There is an `h1` for every active secret while one is rolled; any will do. Which canonical event
-//! an event is stands in `canonical`.
+//! While a secret is rotated, the header has an `h1` for every active secret, and one of them must
+//! hold. `canonical` maps events to canonical types.
 
 mod canonical;
 
@@ -14,22 +14,23 @@ use hookgate_sdk::{
 #[derive(Debug)]
 pub struct Paddle;
 
-/// The whole secret is the key, `pdl_ntfset_` and all.
+/// The key is the whole secret, with its prefix `pdl_ntfset_`.
 const SIGNATURE: TimedMac =
     TimedMac { name: "paddle-signature", separator: ';', time: "ts", digest: "h1", joint: ":" };
 
-/// Paddle's libraries allow 5 s, which a clock that is a little off, or a proxy that queues, would
-/// turn into refused payments.
+/// Paddle's libraries allow 5 s. With that, a clock that is slightly wrong or a proxy that queues
+/// would make the gateway refuse payments.
 const TOLERANCE_MS: u64 = 60_000;
 
-/// What the receiver's records know besides custom data: invoices, payouts, customers' own numbers.
+/// Places of the receiver's own reference besides the custom data: the number of an invoice, the
+/// reference of a payout.
 const REFERENCES: &[&str] = &["/invoice_number", "/remittance_reference"];
 
 impl Provider for Paddle {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo {
-            // As in Paddle's libraries, a time in the future passes.
+            // A time in the future passes, as in Paddle's libraries.
             clock: ClockRule::Past,
             tolerance_ms: Some(TOLERANCE_MS),
             ..ProviderInfo::new("paddle", version, canonical::TYPES, &[ProofKind::Mac])
@@ -47,13 +48,14 @@ impl Provider for Paddle {
         let own = envelope.required("/event_type")?;
         let object = envelope.object("/data");
         let canonical = canonical::event_type(&own, &object);
-        // The newest try stands first.
+        // The newest attempt to pay is first.
         let payment = object.object("/payments/0");
         let around = ["event_id", "event_type", "occurred_at", "data"];
         let data = Envelope::of(&envelope, &around).around(envelope.at("/data"), body);
         let simulated = is_simulated(&envelope).then(|| "false".to_owned());
         Ok(vec![Event {
-            // An adjustment is about its transaction, so that all about a payment has one subject.
+            // The subject of an adjustment is its transaction, so that everything about a payment
+            // has one subject.
             subject: adjusted(&own, &object).or_else(|| object.name("/id")),
             time: envelope.rfc3339("/occurred_at"),
             money: money(&object),
@@ -80,8 +82,8 @@ impl Provider for Paddle {
     }
 }
 
-/// Whether somebody plays an event to try an endpoint: its ids say so. Nothing tells events of a
-/// sandbox from others but the secret that they are signed with.
+/// Whether the event is simulated, for a test of the endpoint: its ids say so. Events of the
+/// sandbox differ from others only by the secret that signs them.
 fn is_simulated(envelope: &Members<'_>) -> bool {
     let is =
         |pointer: &str, mark: &str| envelope.text(pointer).is_some_and(|id| id.starts_with(mark));
@@ -92,7 +94,7 @@ fn adjusted(own: &str, object: &Members<'_>) -> Option<String> {
     own.starts_with("adjustment.").then(|| object.name("/transaction_id")).flatten()
 }
 
-/// Of a transaction, of an adjustment, of a payout.
+/// The amount of a transaction, an adjustment or a payout.
 fn money(object: &Members<'_>) -> Option<Money> {
     let amounts = ["/details/totals/grand_total", "/totals/total", "/amount"];
     object.first_minor(&amounts.map(|amount| (amount, "/currency_code")))

@@ -1,13 +1,14 @@
-//! Which canonical event a PayPal event is.
+//! The canonical types of PayPal's events.
 //!
-//! One fact is one canonical event. Version 1 of PayPal's API tells a `SALE`, version 2 a
-//! `CAPTURE`; a merchant has one of them. That an order was completed tells a capture again.
+//! One fact is one canonical event. Version 1 of PayPal's API reports a `SALE`, version 2 a
+//! `CAPTURE`; a merchant uses one of them. A completed order reports its capture again and never
+//! gets a canonical type.
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] =
     &["payment.*", "refund.*", "dispute.*", "subscription.*", "invoice.*", "payout.*", "paypal.*"];
 
-/// The canonical type, if there is one; a dispute that is over says how by its outcome.
+/// The canonical type, if there is one. The outcome decides the type of a resolved dispute.
 pub(crate) fn event_type(own: &str, outcome: &str) -> Option<&'static str> {
     Some(match own {
         "PAYMENT.AUTHORIZATION.CREATED" => "payment.authorized",

@@ -1,4 +1,6 @@
-//! CRC-32 (IEEE), which PayPal signs in the place of the body.
+//! CRC-32 (IEEE), which PayPal signs instead of the body.
+//!
+//! It is not cryptographic: never rely on it alone.
 
 const fn table() -> [u32; 256] {
     let mut table = [0; 256];
@@ -22,7 +24,7 @@ const fn table() -> [u32; 256] {
 
 const TABLE: [u32; 256] = table();
 
-/// The checksum of some bytes.
+/// The checksum of the bytes.
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, byte: &u8| {
         let [low, ..] = crc.to_le_bytes();

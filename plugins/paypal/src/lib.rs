@@ -1,10 +1,12 @@
 //! PayPal: an RSA signature over the transmission's id and time, the webhook's id and a checksum of
 //! the body, with a certificate that the request names.
 //!
-//! The certificate is fetched from PayPal's own hosts, and the live ones and the sandbox vouch for
-//! themselves alone. The checksum is a CRC-32: whoever has seen a genuine request can make another
-//! body with the same, so a source may set a tolerance (retries come for 3 days), and whoever moves
-//! money should ask PayPal once more. Which canonical event an event is stands in `canonical`.
+//! The gateway fetches the certificate from PayPal's own hosts; those of the sandbox never prove a
+//! live event, and the live hosts never prove one of the sandbox. The checksum is a CRC-32, so
+//! whoever has seen a genuine request can make another body with the same checksum. A source may
+//! set a tolerance to shorten the time for that (retries come for 3 days), and before money moves
+//! the receiver should confirm the event over PayPal's API. `canonical` maps events to canonical
+//! types.
 
 mod canonical;
 mod crc32;
@@ -24,8 +26,7 @@ use crate::transmission::Transmission;
 #[derive(Debug)]
 pub struct PayPal;
 
-/// Where an amount may be, and its currency beside it: of version 2, of version 1, of a dispute, of
-/// an invoice, of payouts.
+/// Places of an amount and its currency: version 2, version 1, a dispute, an invoice, payouts.
 const AMOUNTS: [(&str, &str); 6] = [
     ("/amount/value", "/amount/currency_code"),
     ("/amount/total", "/amount/currency"),
@@ -35,14 +36,14 @@ const AMOUNTS: [(&str, &str); 6] = [
     ("/payout_amount/value", "/payout_amount/currency_code"),
 ];
 
-/// Where the amount is of a subscription's payment that failed. Whatever else happens to the
-/// subscription later tells it again.
+/// The place of the amount of a subscription's failed payment. Later events of the subscription
+/// repeat it, so only the failure itself uses it.
 const FAILED_AMOUNT: (&str, &str) = (
     "/billing_info/last_failed_payment/amount/value",
     "/billing_info/last_failed_payment/amount/currency_code",
 );
 
-/// Where the payment is named that a refund or a dispute is of, and what names an entity itself.
+/// Places of the payment that a refund or a dispute belongs to, and of an entity's own id.
 const PAYMENTS: [&str; 4] = [
     "/disputed_transactions/0/seller_transaction_id",
     "/sale_id",
@@ -51,7 +52,7 @@ const PAYMENTS: [&str; 4] = [
 ];
 const ENTITIES: [&str; 5] = ["/id", "/dispute_id", "/invoice/id", "/payout_item_id", "/item_id"];
 
-/// Who is paid.
+/// Places of the payee.
 const ACCOUNTS: &[&str] = &[
     "/payee/merchant_id",
     "/purchase_units/0/payee/merchant_id",
@@ -60,7 +61,7 @@ const ACCOUNTS: &[&str] = &[
     "/payee/email_address",
     "/purchase_units/0/payee/email_address",
 ];
-/// What the merchant called it: the number of an invoice or an order, then what was sent along.
+/// Places of the merchant's own reference: the number of an invoice or an order, or custom data.
 const REFERENCES: &[&str] = &[
     "/invoice_id",
     "/invoice_number",
@@ -76,7 +77,7 @@ const REFERENCES: &[&str] = &[
     "/payout_item/sender_item_id",
     "/sender_item_id",
 ];
-/// What the event says of itself, where its object is, and what is about the delivery alone.
+/// Members that the event repeats, that hold its object, and that are only about the delivery.
 const AROUND: [&str; 7] =
     ["id", "event_type", "create_time", "resource", "links", "status", "transmissions"];
 
@@ -86,8 +87,7 @@ impl Provider for PayPal {
         let places = [Environment::Live, Environment::Sandbox];
         ProviderInfo::new("paypal", version, canonical::TYPES, proofs)
             .with_scheme(
-                "RSA-SHA256 of ids, time and a CRC-32 of the body, with a certificate that is \
-                 fetched",
+                "RSA-SHA256 of ids, time and a CRC-32 of the body, with a fetched certificate",
             )
             .with_keys_at(places.into_iter().flat_map(Environment::places))
     }
@@ -126,7 +126,7 @@ impl Provider for PayPal {
                 ("decline_code", declined),
                 ("reason", resource.word("/reason")),
                 ("account", resource.first_label(ACCOUNTS)),
-                // Each environment has certificates of its own, so what is proven is from there.
+                // Each environment has its own certificates, so the proof confirms the environment.
                 ("livemode", Some(live.to_string())),
                 ("reference", resource.first_label(REFERENCES)),
             ]),
@@ -144,7 +144,7 @@ impl Provider for PayPal {
 }
 
 /// The payment, so that everything about it has one subject; else the entity itself. A refund of
-/// version 2 names its capture by a link alone.
+/// version 2 names its capture only in a link.
 fn subject(resource: &Members<'_>) -> Option<String> {
     let link = |link: &Json<'_>| {
         let up = link.text("/rel")? == "up";
@@ -158,8 +158,8 @@ fn subject(resource: &Members<'_>) -> Option<String> {
         .or_else(|| resource.first_name(&ENTITIES))
 }
 
-/// Why a payment was declined: of a card by its bank, else by PayPal. A capture that went well has
-/// a response too.
+/// Why a payment was declined: by the card's bank, else by PayPal. A successful capture has a
+/// response too.
 fn declined(resource: &Members<'_>) -> Option<String> {
     resource.first_name(&[
         "/processor_response/response_code",

@@ -1,4 +1,6 @@
-//! What the operator must say of a source: which webhook it is, and in which environment.
+//! The settings of a source: the id of its webhook, which is required, and its environment.
+//!
+//! Neither is a secret.
 
 use hookgate_sdk::{Configured, KeyPlace};
 use serde::Deserialize;
@@ -10,7 +12,7 @@ const ID_BYTES_MAX: usize = 64;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The webhook's id, which PayPal signs along and which is no secret.
+    /// The webhook's id, which is part of what PayPal signs.
     pub(crate) webhook_id: String,
     #[serde(default)]
     pub(crate) environment: Environment,
@@ -25,7 +27,7 @@ pub(crate) enum Environment {
 }
 
 impl Environment {
-    /// Where its certificates are, and whom they are made out to.
+    /// The places of its certificates, with the DNS name that they are issued to.
     pub(crate) fn places(self) -> Vec<KeyPlace> {
         let (urls, name): (&[&str], _) = match self {
             Self::Live => (
@@ -39,7 +41,7 @@ impl Environment {
                 &[
                     "https://api.sandbox.paypal.com/v1/notifications/certs/",
                     "https://api-m.sandbox.paypal.com/v1/notifications/certs/",
-                    // What PayPal's own libraries are tested with.
+                    // PayPal's own libraries are tested with this one.
                     "https://api.sandbox.paypal.com/v1/notifications/test",
                 ],
                 "messageverificationcerts.sandbox.paypal.com",
@@ -56,7 +58,7 @@ impl Configured for Settings {
         if (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(known) {
             Ok(())
         } else {
-            Err("`webhook_id` is not the id of a webhook at PayPal".to_owned())
+            Err("`webhook_id` is not a webhook id from PayPal's developer dashboard".to_owned())
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The headers of a transmission: what PayPal signed, and with which certificate.
+//! The headers of a transmission: the text that PayPal signed, and its certificate.
 //!
-//! Signed is `{id}|{time}|{webhook id}|{CRC-32 of the body}`. A part with a `|` in it could pass
-//! for two, so each is held to its own alphabet.
+//! PayPal signs `{id}|{time}|{webhook id}|{CRC-32 of the body}`. A part that contains a `|` could
+//! pass for two parts, so each part is accepted only in its own alphabet.
 
 use hookgate_sdk::{Refusal, Request, Timestamp, base64, time};
 
@@ -17,7 +17,7 @@ const ALGORITHM: &str = "paypal-auth-algo";
 const RSA_SHA256: &str = "SHA256withRSA";
 /// Longest id of a transmission.
 const ID_BYTES_MAX: usize = 64;
-/// Of a key of 2048 bits, for a signature that merely reads well.
+/// The length with a key of 2048 bits, for a placeholder of zeros.
 const SIGNATURE_BYTES: usize = 256;
 
 pub(crate) struct Transmission {
@@ -36,25 +36,25 @@ impl Transmission {
         let id = request.the_header(ID)?;
         let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if !(1..=ID_BYTES_MAX).contains(&id.len()) || !id.bytes().all(known) {
-            return Err(wrong(ID, "is no id"));
+            return Err(wrong(ID, "is not an id"));
         }
         let written = request.the_header(TIME)?;
         let at = time::from_rfc3339(written).filter(|_| !written.contains('|'));
-        let at = at.ok_or_else(|| wrong(TIME, "is no time"))?;
+        let at = at.ok_or_else(|| wrong(TIME, "is not a time"))?;
         let certificate = request.the_header(CERTIFICATE)?;
         if !settings.environment.places().iter().any(|place| place.holds(certificate)) {
-            return Err(wrong(CERTIFICATE, "is not where PayPal has its certificates"));
+            return Err(wrong(CERTIFICATE, "is not a URL of PayPal's certificates"));
         }
         let signature = base64::decode(request.the_header(SIGNATURE)?);
         let signature = signature.filter(|signature| !signature.is_empty());
-        let signature = signature.ok_or_else(|| wrong(SIGNATURE, "is no base64"))?;
+        let signature = signature.ok_or_else(|| wrong(SIGNATURE, "is not base64"))?;
         let (webhook, checksum) = (&settings.webhook_id, crc32(&request.body));
         let message = format!("{id}|{written}|{webhook}|{checksum}");
         Ok(Self { message, signature, certificate: certificate.to_owned(), at })
     }
 }
 
-/// The request as PayPal would send it, with a signature or one of zeros.
+/// The request as PayPal would send it, with the signature or with zeros.
 pub(crate) fn sign(
     mut request: Request,
     settings: &Settings,
@@ -64,7 +64,7 @@ pub(crate) fn sign(
     let signature = match signatures {
         [] => base64::encode(&[0; SIGNATURE_BYTES]),
         [signature] => base64::encode(signature),
-        _ => return Err(format!("header `{SIGNATURE}` carries one signature")),
+        _ => return Err(format!("header `{SIGNATURE}` carries only one signature")),
     };
     let place = match settings.environment {
         Environment::Live => "https://api.paypal.com/v1/notifications/certs/CERT-hookgate",

@@ -1,8 +1,10 @@
-//! Which canonical event a Paystack event is, which for some depends on its object.
+//! The canonical types of Paystack's events; some depend on the state of the object.
+//!
+//! A state without a canonical type never gets one by guess.
 
 use hookgate_sdk::Members;
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] = &[
     "payment.*",
     "refund.*",
@@ -20,7 +22,7 @@ pub(crate) fn event_type(own: &str, object: &Members<'_>) -> Option<&'static str
         "charge.failed" => "payment.failed",
         "charge.dispute.create" => "dispute.opened",
         "charge.dispute.resolve" => match &*object.text("/resolution").unwrap_or_default() {
-            // The claim was declined, so the merchant keeps the money.
+            // The customer's claim was declined, so the merchant keeps the money.
             "declined" => "dispute.won",
             "merchant-accepted" | "auto-accepted" => "dispute.lost",
             _ => return None,

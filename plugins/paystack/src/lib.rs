@@ -1,7 +1,8 @@
 //! Paystack: an HMAC-SHA512 over the body; the key is the API's secret key itself.
 //!
-//! There are no event ids: one is made of the whole body, for the same may happen again, as a
-//! reminder does, or with another amount. Which canonical event an event is stands in `canonical`.
+//! Paystack gives no event ids, so an id is derived from the whole body and never from a part: the
+//! same may happen again, as a reminder does, or with another amount. `canonical` maps events to
+//! canonical types.
 
 mod canonical;
 
@@ -16,10 +17,10 @@ pub struct Paystack;
 
 const SIGNATURE: HeaderMac = HeaderMac::hex("x-paystack-signature").with_algorithm(Hmac::Sha512);
 
-/// Paystack counts every currency in hundredths, also the CFA franc.
+/// Paystack gives every currency two decimals, even the CFA franc.
 const DECIMALS: usize = 2;
 
-/// What the merchant called a payment, a transfer, a request for one.
+/// Places of the merchant's own reference of a payment, a transfer or a payment request.
 const REFERENCES: &[&str] = &[
     "/reference",
     "/transaction_reference",
@@ -78,8 +79,8 @@ impl Provider for Paystack {
     }
 }
 
-/// The reference of the payment of what belongs to one, so that everything about a payment has one
-/// subject; else the code that Paystack gives to a thing.
+/// The reference of the payment, if the object belongs to one, so that everything about a payment
+/// has one subject; else the object's code at Paystack.
 fn subject(object: &Members<'_>) -> Option<String> {
     object.first_name(&[
         "/transaction_reference",
@@ -95,7 +96,8 @@ fn subject(object: &Members<'_>) -> Option<String> {
     ])
 }
 
-/// When a subscription ends, it still only says when it began.
+/// The time of the event. The events of a subscription's end have only the time when it began, so
+/// they get none.
 fn time(own: &str, object: &Members<'_>) -> Option<Timestamp> {
     if matches!(own, "subscription.disable" | "subscription.not_renew") {
         return None;
@@ -105,8 +107,8 @@ fn time(own: &str, object: &Members<'_>) -> Option<Timestamp> {
     times.into_iter().find_map(|pointer| object.rfc3339(pointer))
 }
 
-/// A dispute names what is to be given back; a subscription's currency is that of its plan, an
-/// invoice's that of its transaction.
+/// The amount. A dispute has it as the amount to refund. A subscription has the currency of its
+/// plan, an invoice that of its transaction.
 fn money(object: &Members<'_>) -> Option<Money> {
     let currency = object.first_name(&["/currency", "/plan/currency", "/transaction/currency"])?;
     // The first that is there counts, even if it can't be read: the other means something else.
@@ -115,7 +117,8 @@ fn money(object: &Members<'_>) -> Option<Money> {
     known_money(Money::from_minor_with(DECIMALS, &units, &currency))
 }
 
-/// A domain is `live` or `test`; what has none may belong to something that has one.
+/// Whether it is about real money: a domain is `live` or `test`. An object without a domain may
+/// belong to another that has one.
 fn livemode(object: &Members<'_>) -> Option<bool> {
     let domains = ["/domain", "/transaction/domain", "/subscription/domain", "/customer/domain"];
     let known = domains.into_iter().find_map(|domain| object.is_live(domain));

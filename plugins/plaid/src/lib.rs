@@ -1,10 +1,11 @@
 //! Plaid: a JSON Web Token in a header, signed with ES256, that holds a hash of the body.
 //!
-//! The key is named in the token and fetched from Plaid with the source's secret, which the gateway
-//! puts in. Nothing but ES256 is looked at, and no key is asked for where the hash is another.
-//! There are no event ids. What says when it happened is known by its body; other words Plaid says
-//! again when there is more to fetch, so the time of the token, which is new for every retry, is a
-//! part of their id: such an event may come twice, but none is lost.
+//! The token names its key. The gateway fetches the key from Plaid and adds the source's secret to
+//! the look-up. A token with another algorithm than ES256, or with a hash of another body, is
+//! refused before any look-up. Plaid gives no event ids. If the body has a time, the id is derived
+//! from the body. Plaid repeats other bodies whenever there is more to fetch, so their id is
+//! derived from the token's time too. That time is new for every retry: such an event may arrive
+//! twice, but none is lost.
 
 mod settings;
 mod token;
@@ -24,10 +25,10 @@ pub struct Plaid;
 
 const TYPES: &[&str] = &["payment.*", "plaid.*"];
 
-/// How old Plaid lets a token be.
+/// The age that Plaid allows for a token.
 const TOLERANCE_MS: u64 = 300_000;
 
-/// Where the entity that an event is about may be named.
+/// Places of the entity that an event is about.
 const SUBJECTS: [&str; 16] = [
     "/payment_id",
     "/consent_id",
@@ -47,7 +48,7 @@ const SUBJECTS: [&str; 16] = [
     "/user_id",
 ];
 
-/// What the receiver called a payment, or a user.
+/// Places of the receiver's own reference of a payment or a user.
 const REFERENCES: &[&str] = &["/original_reference", "/client_transaction_id", "/client_user_id"];
 
 impl Provider for Plaid {
@@ -59,8 +60,7 @@ impl Provider for Plaid {
             tolerance_ms: Some(TOLERANCE_MS),
             ..ProviderInfo::new("plaid", version, TYPES, proofs)
                 .with_scheme(
-                    "ES256 (JWT) of a hash of the body, `Plaid-Verification`, with a key that is \
-                 fetched",
+                    "ES256 (JWT) of a hash of the body, `Plaid-Verification`, with a fetched key",
                 )
                 .with_keys_at(places.map(|environment| KeyPlace::jwk(environment.keys())))
         }
@@ -123,9 +123,10 @@ impl Provider for Plaid {
     }
 }
 
-/// A payment of Payment Initiation is authorized when its bank has accepted it, and has gone
-/// through when its bank has executed it. Some banks only tell that the money has arrived: from the
-/// others that is no news, and keeps Plaid's own name.
+/// The canonical type, if there is one. A payment of Payment Initiation is authorized when its bank
+/// has accepted it, and succeeds when its bank has executed it. Some banks report only that the
+/// money has arrived (`SETTLED`); from other banks that state repeats the success, and keeps
+/// Plaid's own name.
 fn canonical(own: &str, before: &str, now: &str) -> Option<&'static str> {
     if own != "payment_initiation.payment_status_update" {
         return None;

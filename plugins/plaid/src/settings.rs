@@ -1,4 +1,7 @@
-//! What the operator must say of a source: whose keys to ask for, and in which environment.
+//! The settings of a source: the client id for look-ups of keys, which is required, and the
+//! environment.
+//!
+//! Neither is a secret.
 
 use hookgate_sdk::Configured;
 use serde::Deserialize;
@@ -7,7 +10,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The id that belongs to the source's secret.
+    /// The client id that Plaid gave together with the source's secret.
     pub(crate) client_id: String,
     #[serde(default)]
     pub(crate) environment: Environment,
@@ -22,7 +25,7 @@ pub(crate) enum Environment {
 }
 
 impl Environment {
-    /// Where its keys are.
+    /// The URL of its keys.
     pub(crate) fn keys(self) -> &'static str {
         match self {
             Self::Production => "https://production.plaid.com/webhook_verification_key/get",
@@ -36,7 +39,7 @@ impl Configured for Settings {
         if (1..=64).contains(&self.client_id.len()) {
             Ok(())
         } else {
-            Err("`client_id` is not the id that Plaid gave with the secret".to_owned())
+            Err("`client_id` must have 1 to 64 bytes: Plaid gave it with the secret".to_owned())
         }
     }
 }

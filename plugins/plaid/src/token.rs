@@ -1,7 +1,7 @@
 //! The JSON Web Token in `Plaid-Verification`.
 //!
-//! Read strictly: three parts, ES256 and nothing else, and a hash that is the body's. What was
-//! signed is taken as it is written.
+//! It must have three parts, the algorithm ES256 and the hash of the body. The signed text is the
+//! first two parts as they are written, never written again.
 
 use hookgate_sdk::{Json, Refusal, Request, Timestamp, base64, hash, hex, time};
 
@@ -11,11 +11,11 @@ pub(crate) const HEADER: &str = "plaid-verification";
 const SIGNATURE_BYTES: usize = 64;
 /// Longest id of a key.
 const KEY_ID_BYTES_MAX: usize = 128;
-/// The id where we are the ones who sign.
+/// The key id in tokens that this plugin writes.
 const OUR_KEY_ID: &str = "hookgate";
 
 pub(crate) struct Token {
-    /// The first two parts, which are signed.
+    /// The first two parts, which the signature covers.
     pub(crate) signed: String,
     pub(crate) signature: Vec<u8>,
     pub(crate) key_id: String,
@@ -23,7 +23,7 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// The token of a request, whose body it must hold the hash of.
+    /// Reads the token of a request. It must have the hash of the request's body.
     pub(crate) fn of(request: &Request) -> Result<Self, Refusal> {
         let text = request.the_header(HEADER)?;
         let wrong = |what: &str| Refusal::new(format!("header `{HEADER}` {what}"));
@@ -31,27 +31,27 @@ impl Token {
         let (Some(head), Some(payload), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(wrong("is no token of three parts"));
+            return Err(wrong("is not a token of three parts"));
         };
         let (head_bytes, payload_bytes) = (base64::decode_url(head), base64::decode_url(payload));
         let (head_bytes, payload_bytes) =
-            head_bytes.zip(payload_bytes).ok_or_else(|| wrong("is no base64"))?;
-        let no_json = |_| wrong("holds no JSON");
+            head_bytes.zip(payload_bytes).ok_or_else(|| wrong("is not base64"))?;
+        let no_json = |_| wrong("does not hold JSON");
         let said = Json::parse(&head_bytes).map_err(no_json)?;
         let claimed = Json::parse(&payload_bytes).map_err(no_json)?;
         if said.text("/alg").as_deref() != Some("ES256") {
-            return Err(wrong("is not signed with ES256"));
+            return Err(wrong("has another algorithm than ES256"));
         }
         let key_id = said.text("/kid").filter(|id| is_key_id(id));
-        let key_id = key_id.ok_or_else(|| wrong("names no key"))?.into_owned();
+        let key_id = key_id.ok_or_else(|| wrong("has no valid key id"))?.into_owned();
         let issued_at = claimed.number("/iat").and_then(time::from_unix);
-        let issued_at = issued_at.ok_or_else(|| wrong("says no time"))?;
+        let issued_at = issued_at.ok_or_else(|| wrong("has no valid time"))?;
         let body = hex::encode(&hash::sha256(&request.body));
         if claimed.text("/request_body_sha256").as_deref() != Some(&body) {
-            return Err(wrong("is of another body"));
+            return Err(wrong("has the hash of another body"));
         }
         let signature = base64::decode_url(signature).filter(|it| it.len() == SIGNATURE_BYTES);
-        let signature = signature.ok_or_else(|| wrong("has no signature of ES256"))?;
+        let signature = signature.ok_or_else(|| wrong("has no signature of 64 bytes"))?;
         Ok(Self { signed: format!("{head}.{payload}"), signature, key_id, issued_at })
     }
 }
@@ -61,12 +61,12 @@ fn is_key_id(id: &str) -> bool {
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-/// A token over this body, with a signature or one of zeros.
+/// Writes a token for this body, with the signature or with zeros.
 pub(crate) fn write(body: &[u8], seconds: u64, signatures: &[Vec<u8>]) -> Result<String, String> {
     let signature = match signatures {
         [] => vec![0; SIGNATURE_BYTES],
         [signature] => signature.clone(),
-        _ => return Err(format!("header `{HEADER}` carries one signature")),
+        _ => return Err(format!("header `{HEADER}` carries only one signature")),
     };
     let head = format!(r#"{{"alg":"ES256","kid":"{OUR_KEY_ID}","typ":"JWT"}}"#);
     let hash = hex::encode(&hash::sha256(body));

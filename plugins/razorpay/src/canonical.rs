@@ -1,9 +1,9 @@
-//! Which canonical event a Razorpay event is.
+//! The canonical types of Razorpay's events.
 //!
-//! One fact is one canonical event. That a payment was captured Razorpay tells again as the order,
-//! the payment link and the charge of a subscription: those keep their own names.
+//! One fact is one canonical event. Razorpay reports a captured payment again as its order, its
+//! payment link and its charge of a subscription: those never get a canonical type.
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] = &[
     "payment.*",
     "refund.*",
@@ -20,7 +20,7 @@ pub(crate) const TYPES: &[&str] = &[
 pub(crate) fn event_type(own: &str) -> Option<&str> {
     Some(match own {
         "payment.authorized" | "payment.failed" | "refund.failed" | "invoice.paid" => own,
-        // Cash on delivery: ordered, and not paid for yet.
+        // Cash on delivery: the customer ordered and has not paid yet.
         "payment.pending" => "payment.created",
         "payment.captured" => "payment.succeeded",
         "refund.created" => "refund.initiated",
@@ -28,7 +28,7 @@ pub(crate) fn event_type(own: &str) -> Option<&str> {
         "payment.dispute.created" => "dispute.opened",
         "payment.dispute.won" => "dispute.won",
         "payment.dispute.lost" => "dispute.lost",
-        // The first that is told of a subscription; it may become active again and again.
+        // The first event of a subscription; the subscription may become active several times.
         "subscription.authenticated" => "subscription.created",
         "subscription.activated"
         | "subscription.updated"
@@ -37,14 +37,15 @@ pub(crate) fn event_type(own: &str) -> Option<&str> {
         | "subscription.paused"
         | "subscription.resumed" => "subscription.updated",
         "subscription.cancelled" => "subscription.canceled",
-        // Of a settlement: what customers paid leaves for the merchant's bank account.
+        // A settlement pays the merchant: the money goes to the merchant's bank account.
         "payout.processed" | "settlement.processed" => "payout.paid",
         _ if in_family(own) => own,
         _ => return None,
     })
 }
 
-/// Whether all of it is canonical. That a bank's payouts are down is about no payout.
+/// Whether every event of this family is canonical. `payout.downtime.*` is about a bank and not
+/// about a payout.
 fn in_family(own: &str) -> bool {
     !own.starts_with("payout.downtime.")
         && ["payout.", "account.", "transaction."].iter().any(|family| own.starts_with(family))

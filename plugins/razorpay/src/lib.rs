@@ -1,8 +1,8 @@
-//! Razorpay: an HMAC over the body, and the entities that an event is about in its `payload`.
+//! Razorpay: an HMAC over the body, whose `payload` has the entities that the event is about.
 //!
-//! The event's id is a header, `x-razorpay-event-id`, that the signature does not cover: it tells
-//! retries from news and nothing else. Retries of older events stay signed with the older secret
-//! for a day. Which canonical event an event is stands in `canonical`.
+//! The event's id is in the header `x-razorpay-event-id`, which the signature does not cover: it
+//! serves only to detect retries. After a rotation, Razorpay signs retries of older events with the
+//! older secret for a day. `canonical` maps events to canonical types.
 
 mod canonical;
 
@@ -64,17 +64,17 @@ impl Provider for Razorpay {
     }
 }
 
-/// Razorpay's own, else what a retry repeats.
+/// Razorpay's own id, or else an id derived from the body.
 fn event_id(request: &Request) -> String {
     request.event_id(request.header("x-razorpay-event-id").map(ToOwned::to_owned))
 }
 
-/// What an event is about and what belongs to it: `payload.{name}.entity`.
+/// The entities of an event, each at `payload.{name}.entity`.
 struct Entities<'a> {
     payload: Members<'a>,
     /// Razorpay's name of the event.
     own: &'a str,
-    /// The name of the entity that the payload contains first.
+    /// The name of the first entity in the payload.
     first: &'a str,
 }
 
@@ -91,8 +91,8 @@ impl<'a> Entities<'a> {
         if self.payload.at(&format!("/{last}")).is_some() { last } else { self.first }
     }
 
-    /// The payment of what belongs to one, so that everything about a payment has one subject; else
-    /// the entity itself.
+    /// The payment of a refund or a dispute, so that everything about a payment has one subject;
+    /// else the entity itself.
     fn subject(&self) -> Option<String> {
         let main = self.get(self.main());
         let of_payment = matches!(self.main(), "refund" | "dispute");
@@ -100,7 +100,8 @@ impl<'a> Entities<'a> {
         payment.or_else(|| main.name("/id"))
     }
 
-    /// What the merchant called the entity itself, else what it belongs to; else what was noted.
+    /// The merchant's own reference of the entity, else of another entity in the payload, else the
+    /// reference in the notes.
     fn reference(&self) -> Option<String> {
         let all = [self.main(), "order", "invoice", "payment_link", "refund", "payment"];
         let called = |name: &&str| self.get(name).first_label(&["/receipt", "/reference_id"]);
@@ -113,7 +114,7 @@ impl<'a> Entities<'a> {
         if self.own == "subscription.charged" {
             return self.get("payment").minor("/amount", "/currency");
         }
-        // What was paid may be less than what was asked for.
+        // The customer may have paid less than the full amount.
         let paid = self.own.ends_with(".paid") && main.name("/amount_paid").is_some();
         main.minor(if paid { "/amount_paid" } else { "/amount" }, "/currency")
     }

@@ -1,12 +1,12 @@
-//! Which canonical event a topic of Shopify is, if its object says so too.
+//! The canonical types of Shopify's topics, if the object confirms them.
 //!
-//! One fact is one canonical event. That an order is paid is told once, by the order; the sale or
-//! the capture that paid it keeps its own name. What a transaction alone tells, an authorization, a
-//! decline, a void, a refund that arrived, is the transaction's.
+//! One fact is one canonical event. The order reports that it is paid; the sale or capture that
+//! paid it never gets a canonical type. A transaction reports the facts that no order reports: an
+//! authorization, a decline, a void, a completed refund.
 
 use hookgate_sdk::Members;
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] = &[
     "payment.*",
     "refund.*",
@@ -38,7 +38,7 @@ pub(crate) fn event_type(topic: &str, object: &Members<'_>) -> Option<&'static s
         | "subscription_contracts/pause"
         | "subscription_contracts/fail"
         | "subscription_contracts/activate" => "subscription.updated",
-        // What succeeded made an order.
+        // A successful attempt has made an order.
         "subscription_billing_attempts/success" if object.name("/order_id").is_some() => {
             "invoice.paid"
         }

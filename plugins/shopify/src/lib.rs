@@ -1,11 +1,11 @@
 //! Shopify: an HMAC over the body, under the headers `X-Shopify-*` or the newer `shopify-*`.
 //!
-//! Where the newer signature header is there, it counts, and the older is not looked at. The topic
-//! is a header that the signature does not cover: where money is concerned, what is canonical must
-//! be said by the body as well, so that a paid order is never made of one that is not. One change
-//! may come as several topics and about several objects with one event id, which is not signed
-//! either, so an id is made of all three. The shop is such a header too, and a label. Which
-//! canonical event a topic is stands in `canonical`.
+//! If the newer signature header is there, it counts, and the older one is never read. The
+//! signature does not cover the header with the topic. So a topic about money gets a canonical type
+//! only if the body confirms it, and a request about an unpaid order never becomes a payment. One
+//! change may arrive under several topics and for several objects with the same event id, which is
+//! not signed either; so an event's id consists of all three. The shop is also an unsigned header,
+//! and becomes a label. `canonical` maps topics to canonical types.
 
 mod canonical;
 
@@ -19,7 +19,7 @@ use hookgate_sdk::{
 pub struct Shopify;
 
 const SIGNATURE: HeaderMac = HeaderMac::base64("x-shopify-hmac-sha256");
-/// Of the newer Events.
+/// The proof of Shopify's newer Events.
 const NEWER: HeaderMac = HeaderMac::base64(NEWER_NAME);
 const NEWER_NAME: &str = "shopify-hmac-sha256";
 
@@ -39,11 +39,11 @@ impl Provider for Shopify {
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let topic = topic(request)
-            .ok_or_else(|| Failure::permanent("no header `x-shopify-topic` names the event"))?;
+            .ok_or_else(|| Failure::permanent("header `x-shopify-topic` is missing"))?;
         let body = request.json()?;
         let object = body.members();
         let canonical = canonical::event_type(&topic, &object);
-        // Of a refund, the one transaction that pays it back; of several none says the sum.
+        // A refund with one transaction has its amount; of several transactions none has the sum.
         let transactions = object.items("/transactions");
         let paid = match transactions.as_slice() {
             [only] => only.members(),
@@ -86,32 +86,33 @@ impl Provider for Shopify {
     }
 }
 
-/// Whose it is: of an order, of a customer.
+/// Places of the country, of an order or a customer.
 const COUNTRIES: &[&str] = &[
     "/billing_address/country_code",
     "/shipping_address/country_code",
     "/default_address/country_code",
 ];
 
-/// An order of a test gateway says so, as a notification does that is sent to try an endpoint.
+/// Whether it is about real money. An order that a test gateway paid says so, and so does a
+/// notification that only tests the endpoint.
 fn livemode(request: &Request, object: &Members<'_>) -> Option<bool> {
     let tried = header(request, "test").is_some_and(|test| test.eq_ignore_ascii_case("true"));
     let test = if tried { Some(true) } else { object.flag("/test") };
     test.map(|test| !test)
 }
 
-/// The number of an order, as the shop and its customers know it; else what the shop's other
-/// systems call it.
+/// The number of an order, as the shop and its customers know it, else a number from the shop's
+/// other systems.
 fn reference(object: &Members<'_>) -> Option<String> {
     let numbered = object.first_label(&["/order_number", "/po_number", "/source_identifier"]);
-    // The name of an order is its number with what the shop puts around it; others have a name,
-    // too.
+    // The name of an order is its number with the shop's prefix and suffix. Other objects have a
+    // name too.
     let named = || object.at("/line_items").and_then(|_| object.first_label(&["/name"]));
     numbered.or_else(named)
 }
 
-/// The order that it is about, or the subscription that makes one; else the object, which the newer
-/// Events name where they were asked with it.
+/// The order, or the subscription that makes orders; else the object. The newer Events have the
+/// object's id in the variables of their query.
 fn subject(object: &Members<'_>) -> Option<String> {
     let own = ["/order_id", "/subscription_contract_id", "/id", "/admin_graphql_api_id"];
     let asked = || object.object("/query_variables").iter().next()?.1.text("").map(String::from);
@@ -127,7 +128,7 @@ fn topic(request: &Request) -> Option<String> {
     })
 }
 
-/// The topic that a body looks like, where nobody says.
+/// Guesses the topic from a body, for a request without the header.
 fn topic_of(request: &Request) -> &'static str {
     let object = request.json().map(Json::members).unwrap_or_default();
     let has = |pointer: &str| object.at(pointer).is_some();
@@ -148,7 +149,7 @@ fn topic_of(request: &Request) -> &'static str {
     }
 }
 
-/// The change, the topic, and the object: what a retry repeats, and nothing else does.
+/// The id: the change, the topic and the object, which a retry repeats and no other event has.
 fn event_id(request: &Request) -> String {
     let change = header(request, "event-id").or_else(|| header(request, "webhook-id"));
     let topic = topic(request).unwrap_or_default();
@@ -159,7 +160,7 @@ fn event_id(request: &Request) -> String {
     }
 }
 
-/// A header of either family.
+/// The value of a header in either family.
 fn header<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
     let newer = request.header(&format!("shopify-{name}"));
     let header = newer.or_else(|| request.header(&format!("x-shopify-{name}")));

@@ -1,12 +1,13 @@
 //! Slack: an HMAC over `v0:{time}:{body}`, for events in JSON, and for commands and clicks in
 //! forms.
 //!
-//! Slack shows what it reads back to whoever clicked or typed, so every request is answered with an
-//! empty 200, and a menu that asks for its options with none. Only events have ids; a command or a
-//! click is an event under an id made of all of its body. A request to verify the URL, which is
-//! signed like any other, is answered with its challenge; one that only tries the connection means
-//! nothing. The older verification token in the body proves nothing and is not looked at; where an
-//! app still trusts it, whoever has it can pass for Slack, so no event has it in its data.
+//! Slack shows the reply to the person who clicked or typed. So the reply is an empty 200, and for
+//! a menu that requests its options an empty list of options. Only events have ids; a command or a
+//! click gets an id derived from its whole body. The validation challenge (`url_verification`) is
+//! signed like any other request, and its answer is the challenge itself. A request that only tests
+//! the connection gives no event. The older verification token in the body proves nothing and is
+//! never read. Some apps still trust it, so whoever has it could pose as Slack: it never gets into
+//! the data of an event.
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, Handshake, HeaderMac, Json, Members, ProofKind, Provider,
@@ -25,16 +26,16 @@ const SIGNATURE: StampedMac = StampedMac::new(
 .with_lead("v0:")
 .with_joint(":");
 
-/// Asks whether the URL is the app's.
+/// The type of the validation challenge.
 const VERIFICATION: &str = "url_verification";
 
-/// The older proof, a secret that is the same in every request to an app.
+/// The member with the older proof, a secret that is the same in every request to an app.
 const TOKEN: &str = "token";
 
-/// What a menu asks by, in today's blocks and in the dialogs of before.
+/// The types by which a menu requests its options, in blocks and in older dialogs.
 const MENUS: [&str; 2] = ["block_suggestion", "dialog_suggestion"];
 
-/// What Slack's own libraries allow, both ways.
+/// The tolerance of Slack's own libraries, before and after.
 const TOLERANCE_MS: u64 = 300_000;
 
 impl Provider for Slack {
@@ -87,7 +88,7 @@ impl Provider for Slack {
     }
 }
 
-/// What Slack wants to read back, of a request that only asks.
+/// The answer to a validation challenge; `None` for any other request.
 fn challenge(body: &[u8]) -> Option<Handshake> {
     json::peek(body, "/type").filter(|own| own == VERIFICATION)?;
     let challenge = json::peek(body, "/challenge")?;
@@ -95,7 +96,8 @@ fn challenge(body: &[u8]) -> Option<Handshake> {
     Some(Handshake::json([answer.into()]))
 }
 
-/// No options, for a menu that asks for them: an empty body would be an error to who opened it.
+/// The reply to a menu that requests its options: an empty list, because an empty body would show
+/// an error to the person who opened the menu.
 fn options(content: &[u8]) -> Option<Reply> {
     if content.starts_with(b"{") {
         return None;
@@ -105,7 +107,7 @@ fn options(content: &[u8]) -> Option<Reply> {
     MENUS.contains(&&*own).then(|| Reply::json(r#"{"options":[]}"#))
 }
 
-/// A command is its fields, what was clicked is JSON in the field `payload`.
+/// Reads a form: a command has its own fields, a click is JSON in the field `payload`.
 fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
     let mut fields = form::parse(body);
     fields.retain(|(name, _)| name != TOKEN);
@@ -128,9 +130,11 @@ fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
     let value = |name: &str| form::value(&fields, name).filter(|value| !value.is_empty());
     let own = match (value("command"), value("team_id")) {
         (Some(_), _) => "slack.command",
-        // A form of another kind.
+        // Another kind of form.
         (None, Some(_)) => "slack.notification",
-        (None, None) => return Err(Failure::permanent("body is neither an event nor a command")),
+        (None, None) => {
+            return Err(Failure::permanent("the body is neither an event nor a command"));
+        }
     };
     let channel = value("channel_id").filter(|channel| id::fits(channel));
     Ok(vec![Event {
@@ -140,14 +144,14 @@ fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
     }])
 }
 
-/// The workspace, or the organization of all of them; and what the app calls a view or an action.
+/// The labels: the workspace or its organization, and the app's own name of a view or an action.
 fn labels_of(members: &Members<'_>) -> Vec<(String, String)> {
     let teams = ["/team_id", "/team/id", "/enterprise_id", "/enterprise/id"];
     let called = ["/view/external_id", "/callback_id", "/view/callback_id"];
     labels([("account", members.first_label(&teams)), ("reference", members.first_label(&called))])
 }
 
-/// Where it happened, else who did it.
+/// The channel where it happened, else the user who did it.
 fn subject(event: &Members<'_>) -> Option<String> {
     event.first_name(&["/channel", "/channel/id", "/user", "/user/id"])
 }

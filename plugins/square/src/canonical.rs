@@ -1,8 +1,10 @@
-//! Which canonical event a Square event is, by its name and the state of its object.
+//! The canonical types of Square's events, by their names and the states of their objects.
+//!
+//! A state that several events report never becomes two canonical events.
 
 use hookgate_sdk::{Members, Money, id};
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] = &[
     "payment.*",
     "refund.*",
@@ -30,7 +32,7 @@ pub(crate) fn event_type<'o>(own: &'o str, object: &Members<'_>) -> Option<&'o s
     })
 }
 
-/// Whether an event of this name may tell that its object reached a state.
+/// Whether an event of this name may report that its object reached a state.
 pub(crate) fn tells_state(own: &str) -> bool {
     matches!(
         own,
@@ -44,9 +46,9 @@ pub(crate) fn tells_state(own: &str) -> bool {
     )
 }
 
-/// That an object reached a state that is canonical: its type, and an id that is the same however
-/// often it is told, `{id}:COMPLETED:42.50 EUR`. A payment that is approved anew for another amount
-/// is another fact, and so is a subscription that is canceled for another day.
+/// The event that an object reached a state with a canonical type: its type, and its id, which is
+/// the same in every report: `{id}:COMPLETED:42.50 EUR`. A payment that is approved again with
+/// another amount is another event, and so is a subscription that is canceled for another day.
 pub(crate) fn reached(
     own: &str,
     object: &Members<'_>,

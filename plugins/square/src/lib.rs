@@ -1,11 +1,11 @@
 //! Square: an HMAC over the URL that Square knows and the body, with nothing between them.
 //!
-//! The URL is a setting, byte for byte what is registered with Square: behind a proxy a request
-//! does not tell it. A payment is updated again and again once it is completed, and so is a refund;
-//! one that needs no approval may be completed when it is created. So the fact that it was
-//! completed has an id made of the payment, that state and the amount, and can't be told twice;
-//! what was created or updated is an event of its own besides, for it may tell more. Which
-//! canonical event is which stands in `canonical`.
+//! The URL is a setting, because behind a proxy a request does not have it; it must be byte for
+//! byte the URL that is registered with Square. Square updates a payment or a refund several times
+//! after it is completed, and one that needs no approval may be complete when it is created. So the
+//! completion is an event of its own, whose id is made of the payment, its state and its amount,
+//! and which never counts twice. The creation or update is a second event, because it may say more.
+//! `canonical` maps events to canonical types.
 
 mod canonical;
 mod settings;
@@ -23,7 +23,7 @@ pub struct Square;
 
 const SIGNATURE: HeaderMac = HeaderMac::base64("x-square-hmacsha256-signature");
 
-/// What the seller called a payment, an order, a customer, an invoice.
+/// Places of the seller's own reference of a payment, an order, a customer or an invoice.
 const REFERENCES: &[&str] = &["/reference_id", "/invoice_number"];
 
 impl Provider for Square {
@@ -40,7 +40,7 @@ impl Provider for Square {
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let url = Settings::read().map_err(Refusal::new)?.url;
         let mac = SIGNATURE.evidence(request, vec![Piece::from(url), Piece::Body])?;
-        // Where a state may be told, only all of it tells the ids.
+        // An event that may report a state has ids that only the whole body gives.
         let own = json::peek(&request.body, "/type").filter(|own| !canonical::tells_state(own));
         Ok(Claims::new(mac, own.and_then(|_| json::peek(&request.body, "/event_id"))))
     }
@@ -50,7 +50,7 @@ impl Provider for Square {
         let envelope = body.members();
         let own = envelope.required("/type")?;
         let id = request.event_id(envelope.name("/event_id"));
-        // `data.object` has one member, named after what it is.
+        // `data.object` has one member, which is named after its kind.
         let named = envelope.object("/data/object");
         let written = named.iter().next().map(|(_, object)| object);
         let object = written.map(Json::members).unwrap_or_default();
@@ -76,7 +76,7 @@ impl Provider for Square {
         Ok(if own.ends_with(".created") {
             vec![event(&id, canonical), fact]
         } else {
-            // Where the fact was told before, this is what is new.
+            // If the state was reported before, only this second event is new.
             vec![fact, event(&id, None)]
         })
     }
@@ -86,7 +86,7 @@ impl Provider for Square {
     }
 }
 
-/// Square says it in a header, which is not signed: it decides nothing.
+/// Whether it is about real money, from an unsigned header that never decides anything else.
 fn livemode(request: &Request) -> Option<bool> {
     match request.header("square-environment")?.to_ascii_lowercase().as_str() {
         "production" => Some(true),
@@ -95,15 +95,15 @@ fn livemode(request: &Request) -> Option<bool> {
     }
 }
 
-/// The payment of what belongs to one, so that everything about a payment has one subject; else the
-/// object itself.
+/// The payment, if the object belongs to one, so that everything about a payment has one subject;
+/// else the object itself.
 fn subject(object: &Members<'_>) -> Option<String> {
     let payment = object.name("/disputed_payment/payment_id");
     payment.or_else(|| object.name("/payment_id")).or_else(|| object.name("/id"))
 }
 
 fn money(object: &Members<'_>) -> Option<Money> {
-    // Of an invoice, what was paid of its one request; of several none says the sum.
+    // An invoice with one request has the paid amount; of several requests none has the sum.
     const PAID: (&str, &str) = (
         "/payment_requests/0/total_completed_amount_money/amount",
         "/payment_requests/0/total_completed_amount_money/currency",
@@ -111,7 +111,7 @@ fn money(object: &Members<'_>) -> Option<Money> {
     let is_one = object.items("/payment_requests").len() == 1;
     let of_itself = [
         ("/amount_money/amount", "/amount_money/currency"),
-        // A payout calls it otherwise.
+        // A payout has its currency here.
         ("/amount_money/amount", "/amount_money/currency_code"),
     ];
     object.first_minor(&is_one.then_some(PAID).into_iter().chain(of_itself).collect::<Vec<_>>())

@@ -1,4 +1,6 @@
-//! What the operator must say of a source: the URL that Square knows.
+//! The settings of a source: the URL that is registered with Square, which is required.
+//!
+//! It is never derived from a request.
 
 use hookgate_sdk::Configured;
 use serde::Deserialize;
@@ -7,7 +9,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The notification URL as it is registered with Square, byte for byte.
+    /// The notification URL, byte for byte as it is registered with Square.
     pub(crate) url: String,
 }
 
@@ -16,7 +18,7 @@ impl Configured for Settings {
         if self.url.starts_with("https://") || self.url.starts_with("http://") {
             Ok(())
         } else {
-            Err("`url` is not the whole URL that is registered with Square".to_owned())
+            Err("`url` must be the whole URL that is registered with Square".to_owned())
         }
     }
 }

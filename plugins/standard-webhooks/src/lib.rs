@@ -1,8 +1,9 @@
 //! Any sender that follows Standard Webhooks, under the headers `webhook-*` or Svix's `svix-*`.
 //!
 //! An HMAC (`v1`) and an Ed25519 signature (`v1a`) are alternatives: a sender that moves from one
-//! to the other sends both. The event type is the sender's own, made fit for one where it is none;
-//! then the label `type` has it as it is. A body that names no type is an event without a name.
+//! to the other sends both. The event has the sender's own type. If that is not an event type, its
+//! characters are replaced, and the label `type` has the original. A body without a type becomes
+//! `standard-webhooks.unnamed`, and is never refused for that.
 
 mod settings;
 mod signature;
@@ -19,13 +20,12 @@ use crate::signature::Signed;
 #[derive(Debug)]
 pub struct StandardWebhooks;
 
-/// Where a sender names the type: by the specification, and as senders have it that were there
-/// before.
+/// Places of the type: first that of the specification, then those of older senders.
 const TYPES: [&str; 4] = ["/type", "/event_type", "/eventType", "/event"];
-/// The type of what has none.
+/// The type of an event without a name.
 const UNNAMED: &str = "standard-webhooks.unnamed";
 
-/// What the specification's libraries allow, both ways.
+/// The tolerance of the specification's libraries, before and after.
 const TOLERANCE_MS: u64 = 300_000;
 
 impl Provider for StandardWebhooks {

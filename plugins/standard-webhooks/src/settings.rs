@@ -1,10 +1,11 @@
-//! What the operator may say of a source: where a body names its subject, whose it is, whether it
-//! is live, and what ties it to the receiver's own records.
+//! The settings of a source: JSON pointers to the subject and to the three common labels.
+//!
+//! They never change how a request is verified.
 
 use hookgate_sdk::{Configured, Members};
 use serde::Deserialize;
 
-/// Where most senders put the id of what an event is about.
+/// Where most senders put the id of the entity that an event is about.
 const SUBJECT: &str = "/data/id";
 
 /// The source's `config` table.
@@ -38,7 +39,7 @@ impl Configured for Settings {
 }
 
 impl Settings {
-    /// Whether an event is about real money, if it says so where the operator says.
+    /// Whether an event is about real money, if the place that the operator set says so.
     pub(crate) fn livemode(&self, members: &Members<'_>) -> Option<bool> {
         let pointer = self.livemode.as_deref()?;
         members.flag(pointer).or_else(|| members.is_live(pointer))

@@ -1,13 +1,13 @@
-//! The three headers of Standard Webhooks, and what they sign: `{id}.{timestamp}.{body}`.
+//! The three headers of Standard Webhooks, which sign `{id}.{timestamp}.{body}`.
 //!
 //! A signature is `v1,<base64>` or `v1a,<base64>`, and there may be several. Other versions, and
-//! values that can't be a signature, are passed over.
+//! values that can't be a signature, are ignored. The two families of headers are never mixed.
 
 use hookgate_sdk::{
     Evidence, Hmac, KeyEncoding, Piece, Proof, PublicKey, Refusal, Request, Timestamp, base64, id,
 };
 
-/// The two families of header names. Those of the specification win; they are never mixed.
+/// The two families of header names. If both are there, those of the specification count.
 const FAMILIES: [&str; 2] = ["webhook", "svix"];
 
 /// Most signatures that the gateway tries.
@@ -17,11 +17,11 @@ const DIGEST_BYTES: usize = 32;
 /// Bytes of an Ed25519 signature.
 const SIGNATURE_BYTES: usize = 64;
 
-/// What the headers say.
+/// The values of the headers.
 #[derive(Debug)]
 pub(crate) struct Signed<'r> {
     pub(crate) id: &'r str,
-    /// The time as it is written, which is what was signed.
+    /// The time as it is written, which is what the sender signed.
     time: &'r str,
     pub(crate) at: Timestamp,
     signatures: &'r str,
@@ -34,17 +34,17 @@ impl<'r> Signed<'r> {
         let (id, signatures) = (header("id")?, header("signature")?);
         let (time, at) = request.the_time(&format!("{family}-timestamp"))?;
         if id.is_empty() {
-            return Err(Refusal::new("the id is empty"));
+            return Err(Refusal::new(format!("header `{family}-id` is empty")));
         }
         Ok(Self { id, time, at, signatures })
     }
 
-    /// The id as that of an event: the same for each retry, however long the sender made it.
+    /// The event's id: the sender's, or one derived from it if it is too long.
     pub(crate) fn event_id(&self) -> String {
         id::of(self.id.to_owned())
     }
 
-    /// One piece of evidence, for which any of the signatures will do.
+    /// One piece of evidence, which holds if any of the signatures does.
     pub(crate) fn evidence(&self) -> Result<Evidence, Refusal> {
         let (macs, signatures) = (self.all("v1", DIGEST_BYTES), self.all("v1a", SIGNATURE_BYTES));
         let message = || vec![Piece::from(format!("{}.{}.", self.id, self.time)), Piece::Body];
@@ -57,15 +57,15 @@ impl<'r> Signed<'r> {
             proofs.push(Proof::public_key(scheme, key, message(), signatures));
         }
         if self.signatures.split(' ').count() > SIGNATURES_MAX {
-            return Err(Refusal::new(format!("more than {SIGNATURES_MAX} signatures")));
+            return Err(Refusal::new(format!("there are more than {SIGNATURES_MAX} signatures")));
         }
         if proofs.is_empty() {
-            return Err(Refusal::new("no signature of a version that is known"));
+            return Err(Refusal::new("there is no valid signature of version v1 or v1a"));
         }
         Ok(Evidence::any(proofs))
     }
 
-    /// Every signature of a version that has the length it must have.
+    /// Every signature of a version with the right length.
     fn all(&self, version: &str, length: usize) -> Vec<Vec<u8>> {
         let of_version = |signature: &str| {
             let encoded = signature.strip_prefix(version)?.strip_prefix(',')?;
@@ -75,8 +75,8 @@ impl<'r> Signed<'r> {
     }
 }
 
-/// The request with the three headers, in the family that it has. Without an id it gets one of its
-/// body, so that it is the same when asked again.
+/// The request with the three headers, in the family of the headers that it has. Without an id it
+/// gets one derived from its body, so that the second call gives the same id.
 pub(crate) fn sign(
     mut request: Request,
     seconds: u64,
@@ -85,7 +85,7 @@ pub(crate) fn sign(
     let digest = match digests {
         [] => base64::encode(&[0; DIGEST_BYTES]),
         [digest] => base64::encode(digest),
-        _ => return Err("a webhook carries one digest".to_owned()),
+        _ => return Err("a request carries only one digest".to_owned()),
     };
     let family = family(&request);
     let name = |part: &str| format!("{family}-{part}");

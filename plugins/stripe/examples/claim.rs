@@ -1,9 +1,8 @@
-//! What reading the claims off a request costs natively, for `make bench` to hold the sandbox
-//! against.
+//! Measures `claim` natively, so that `make bench` can compare the sandbox with it.
 //!
-//! Takes an HTTP request on standard input, and how many calls to make before and how many to time;
-//! writes the nanoseconds of each, a line each. A request is made for every call, as in the
-//! sandbox.
+//! It reads an HTTP request from standard input. Its arguments are the number of calls before the
+//! measurement and the number of measured calls; it writes the nanoseconds of each, one a line.
+//! Every call gets a new request, as in the sandbox. It never verifies anything.
 
 use std::hint::black_box;
 use std::io::{self, Read, Write};
@@ -15,7 +14,7 @@ use hookgate_stripe::Stripe;
 fn main() -> io::Result<()> {
     let mut counts = std::env::args().skip(1).map(|count| count.parse::<usize>());
     let (Some(Ok(before)), Some(Ok(count))) = (counts.next(), counts.next()) else {
-        return Err(io::Error::other("how many calls before, and how many to time?"));
+        return Err(io::Error::other("give two numbers: calls before, and calls to measure"));
     };
     let mut text = String::new();
     io::stdin().read_to_string(&mut text)?;

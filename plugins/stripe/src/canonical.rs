@@ -1,11 +1,11 @@
-//! Which canonical event a Stripe event is.
+//! The canonical types of Stripe's events.
 //!
-//! One fact is one canonical event. Stripe tells many facts several times over, as an event of the
-//! payment intent and of its charge, of a refund and of the charge that it belongs to: one of them
-//! counts, and the others keep their own names. A charge without a payment intent, which older
-//! integrations make, is told by nothing else, and so it counts.
+//! One fact is one canonical event. Stripe reports many facts several times: as an event of the
+//! payment intent and of its charge, of a refund and of the refunded charge. One of them counts,
+//! and the others never get a canonical type. A charge without a payment intent, as older
+//! integrations make it, is not reported in another way, so it counts.
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] = &[
     "payment.*",
     "refund.*",
@@ -21,7 +21,7 @@ pub(crate) const TYPES: &[&str] = &[
     "stripe.*",
 ];
 
-/// The canonical type of an event, which for some depends on the status of its object.
+/// The type of an event. Some types depend on the status of the object.
 pub(crate) fn event_type(own_type: &str, status: Option<&str>) -> String {
     let canonical = match (own_type, status) {
         ("payment_intent.created", _) => "payment.created",
@@ -30,8 +30,8 @@ pub(crate) fn event_type(own_type: &str, status: Option<&str>) -> String {
         ("payment_intent.payment_failed", _) => "payment.failed",
         ("payment_intent.canceled", _) => "payment.canceled",
         ("refund.created", _) => "refund.initiated",
-        // Told for every refund, partial ones too, whichever way it was made. `refund.updated` with
-        // the status succeeded would count it again.
+        // Stripe sends this for every refund, partial ones too. `refund.updated` with the status
+        // `succeeded` would count the refund again.
         ("charge.refunded", _) => "refund.succeeded",
         ("refund.failed", _) | ("refund.updated", Some("canceled")) => "refund.failed",
         ("charge.dispute.created", _) => "dispute.opened",
@@ -42,18 +42,18 @@ pub(crate) fn event_type(own_type: &str, status: Option<&str>) -> String {
         ("customer.subscription.deleted", _) => "subscription.canceled",
         ("invoice.paid", _) => "invoice.paid",
         ("invoice.payment_failed", _) => "invoice.failed",
-        // That a warning was updated, as once its charge is refunded, is no other alert.
+        // An update of a warning, such as after a refund of its charge, is not another alert.
         ("radar.early_fraud_warning.created", _) => "fraud.alert",
         _ => return unlisted(own_type),
     };
     canonical.to_owned()
 }
 
-/// The canonical type of an event of a charge that has no payment intent, if there is one. What is
-/// not captured yet is only reserved.
+/// The canonical type, if there is one, of an event of a charge without a payment intent. Money
+/// that is not captured yet is only reserved.
 pub(crate) fn of_lone_charge(own_type: &str, captured: bool) -> Option<&'static str> {
     Some(match own_type {
-        // A debit that takes its time.
+        // A debit that takes days.
         "charge.pending" => "payment.created",
         "charge.succeeded" if captured => "payment.succeeded",
         "charge.succeeded" => "payment.authorized",
@@ -64,13 +64,13 @@ pub(crate) fn of_lone_charge(own_type: &str, captured: bool) -> Option<&'static 
     })
 }
 
-/// Stripe's own name, for what has no canonical one.
+/// Stripe's own name of an event, behind `stripe.`.
 pub(crate) fn own(own_type: &str) -> String {
     format!("stripe.{own_type}")
 }
 
 fn unlisted(own_type: &str) -> String {
-    // Cards that are issued, and what is paid with them.
+    // Issued cards, and payments with them.
     for (issued, canonical) in
         [("issuing_card.", "card."), ("issuing_transaction.", "transaction.")]
     {

@@ -1,13 +1,13 @@
-//! What analysis needs of an object: its country, method and brand of card, why it was declined,
-//! and at what risk it was paid.
+//! The labels of an object for analysis: country, payment method, brand of the card, reason of a
+//! decline, risk, account, environment and reference.
 //!
-//! Charges, payment intents, refunds and customers keep these in places of their own, so each is
-//! looked up in all of them; the first that has it counts.
+//! Charges, payment intents, refunds and customers have these at different places, so each label is
+//! looked up at all of them, and the first value counts. A value is never guessed.
 
 use hookgate_sdk::{Members, labels};
 
-/// How it was paid: of a charge or a dispute, of an intent that failed, of a payment of an older
-/// version, which carries its charges, the last first, and of a refund.
+/// Places of the payment method: in a charge or a dispute, in a failed intent, in a payment of an
+/// older version, which has its charges with the latest first, and in a refund.
 const METHODS: &[&str] = &[
     "/payment_method_details",
     "/last_payment_error/payment_method",
@@ -16,7 +16,7 @@ const METHODS: &[&str] = &[
     "/destination_details",
 ];
 
-/// Whose it is, where no card says so.
+/// Places of the country, if no card has one.
 const COUNTRIES: &[&str] = &[
     "/billing_details/address/country",
     "/last_payment_error/payment_method/billing_details/address/country",
@@ -44,7 +44,7 @@ pub(crate) fn of(object: &Members<'_>, envelope: &Members<'_>) -> Vec<(String, S
     let itself = || is_method.then(|| object.clone());
     let method = method.or_else(itself).unwrap_or_default();
     let kind = method.name("/type");
-    // A card that was present, or one of Interac, lies under that name.
+    // A card that was present, or an Interac card, has that name here.
     let card = method.object(&format!("/{}", kind.as_deref().unwrap_or("card")));
     labels([
         ("country", card.name("/country").or_else(|| object.first_name(COUNTRIES))),
@@ -58,7 +58,8 @@ pub(crate) fn of(object: &Members<'_>, envelope: &Members<'_>) -> Vec<(String, S
     ])
 }
 
-/// What the receiver gave a session, or wrote into the metadata of the object or of what made it.
+/// The receiver's own reference: that of a checkout session, or else in the metadata of the object
+/// or of its subscription.
 fn reference(object: &Members<'_>) -> Option<String> {
     let metadata =
         ["/metadata", "/subscription_details/metadata", "/parent/subscription_details/metadata"];
@@ -66,7 +67,7 @@ fn reference(object: &Members<'_>) -> Option<String> {
     given.or_else(|| metadata.into_iter().find_map(|place| object.custom(place)))
 }
 
-/// The one method that a payment can be made with.
+/// The payment method, if only one is possible.
 fn only_method(object: &Members<'_>) -> Option<String> {
     match object.items("/payment_method_types").as_slice() {
         [only] => only.text("").map(String::from),
@@ -74,13 +75,14 @@ fn only_method(object: &Members<'_>) -> Option<String> {
     }
 }
 
-/// Why it was declined: by an error, by the outcome, by the failure of what is no payment.
+/// Why it was declined: from an error, from the outcome, or from the failure of another object than
+/// a payment.
 fn declined(object: &Members<'_>) -> Option<String> {
     let error = object.first_name(DECLINES);
     error.or_else(|| refused(object)).or_else(|| object.first_name(FAILURES))
 }
 
-/// Why a charge was refused: one that was paid can have a reason as well, to be reviewed.
+/// Why a charge was refused. A paid charge can have a reason too, for a review.
 fn refused(charge: &Members<'_>) -> Option<String> {
     let outcome = charge.object("/outcome");
     let paid = matches!(outcome.text("/type").as_deref(), Some("authorized" | "manual_review"));

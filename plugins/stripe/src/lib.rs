@@ -1,7 +1,7 @@
 //! Stripe: snapshot events and thin v2 events, signed with `Stripe-Signature`.
 //!
-//! `claim` reads the header and the event's id and nothing else. Which canonical event a Stripe
-//! event is stands in `canonical`, what is read off its object in `object` and `labels`.
+//! `claim` reads the header and the event's id and nothing else. `canonical` maps events to
+//! canonical types; `object` and `labels` read the event's object.
 
 mod canonical;
 mod labels;
@@ -18,22 +18,23 @@ use crate::object::Object;
 #[derive(Debug)]
 pub struct Stripe;
 
-/// `t=1700000000,v1=<hex>`, with a `v1` for every active secret. The whole secret is the key,
-/// `whsec_` and all.
+/// `t=1700000000,v1=<hex>`, with a `v1` for every active secret. The key is the whole secret, with
+/// its prefix `whsec_`.
 const SIGNATURE: TimedMac =
     TimedMac { name: "stripe-signature", separator: ',', time: "t", digest: "v1", joint: "." };
 
-/// What an event says of itself, where its object is, and what every delivery counts down.
+/// Members that the event repeats, the member with its object, and one that changes with each
+/// delivery.
 const AROUND: [&str; 6] = ["id", "object", "type", "created", "data", "pending_webhooks"];
 
-/// What Stripe's own libraries allow.
+/// The tolerance of Stripe's own libraries.
 const TOLERANCE_MS: u64 = 300_000;
 
 impl Provider for Stripe {
     fn describe() -> ProviderInfo {
         ProviderInfo {
-            // A time in the future passes, as in Stripe's libraries: clocks differ, and who can
-            // sign for the future can sign.
+            // A time in the future passes, as in Stripe's libraries: clocks differ, and whoever can
+            // sign a future time can sign the present one too.
             clock: ClockRule::Past,
             tolerance_ms: Some(TOLERANCE_MS),
             ..ProviderInfo::new(
@@ -73,7 +74,7 @@ impl Provider for Stripe {
                     )
                 }
             }
-            // A thin event carries no object, only a reference to it: what there is, is passed on.
+            // A thin event has only a reference to its object, so the data is the whole body.
             None => Event {
                 subject: envelope.name("/related_object/id"),
                 labels: labels([
@@ -91,7 +92,7 @@ impl Provider for Stripe {
     }
 }
 
-/// Unix seconds in a snapshot event, RFC 3339 in a thin one.
+/// The time: Unix seconds in a snapshot event, RFC 3339 in a thin one.
 fn created(envelope: &Members<'_>) -> Option<Timestamp> {
     envelope.unix("/created").or_else(|| envelope.rfc3339("/created"))
 }

@@ -1,7 +1,7 @@
-//! What an event says of the object that it is about: subject, money, labels.
+//! The object that an event is about: its subject, money and labels.
 //!
-//! Objects differ by kind and by API version, so everything is looked up where it may be, and what
-//! is not there is left out.
+//! Objects differ by kind and by API version, so each value is looked up at every place where it
+//! may be. A missing value is left out and never guessed.
 
 use hookgate_sdk::{Json, Members, Money, decimals, known_money};
 
@@ -12,7 +12,7 @@ use crate::labels;
 #[derive(Debug)]
 pub(crate) struct Object<'a> {
     members: Members<'a>,
-    /// What the event says beside it.
+    /// The members of the event's `data`, which has the object and its previous attributes.
     data: &'a Members<'a>,
     /// Stripe's name of the event.
     own_type: &'a str,
@@ -33,13 +33,12 @@ impl<'a> Object<'a> {
         canonical::event_type(self.own_type, self.text("/status").as_deref())
     }
 
-    /// The payment intent that a charge, refund, dispute, review or session belongs to, or where
-    /// there is none the charge, so that everything about a payment has one subject; else the
-    /// object's own id.
+    /// The payment intent of a charge, refund, dispute, review or session, or else the charge, so
+    /// that everything about a payment has one subject. Other objects have their own id.
     ///
-    /// Of what belongs to a connected account (a bank account of it, a person, a capability, the
-    /// app that it came by or left) the subject is the account: those have ids that say nothing
-    /// without it, and the app's is the receiver's own.
+    /// If the object belongs to a connected account (its bank account, a person, a capability, the
+    /// app that it joined or left), the subject is the account: the ids of those objects mean
+    /// nothing without it, and the app's id is the receiver's own.
     pub(crate) fn subject(&self, account: Option<String>) -> Option<String> {
         let of_account = self.own_type.starts_with("account.")
             || matches!(self.text("/object").as_deref(), Some("capability" | "person" | "balance"));
@@ -63,12 +62,12 @@ impl<'a> Object<'a> {
         known_money(Money::from_minor_with(stripe_decimals(&currency), &self.units()?, &currency))
     }
 
-    /// What analysis needs.
+    /// The labels of the object and of the event around it.
     pub(crate) fn labels(&self, envelope: &Members<'_>) -> Vec<(String, String)> {
         labels::of(&self.members, envelope)
     }
 
-    /// Whether no payment intent tells of this charge.
+    /// Whether the object is a charge without a payment intent.
     fn is_lone_charge(&self) -> bool {
         let has = |pointer: &str| self.members.name(pointer).is_some();
         self.text("/object").as_deref() == Some("charge")
@@ -84,7 +83,7 @@ impl<'a> Object<'a> {
                 Some(before) => self.refunded(before),
                 None => number("/amount_refunded"),
             },
-            // What was captured may be less than what was asked for.
+            // The received amount may be less than the requested one.
             ("payment_intent", "payment_intent.succeeded") => {
                 self.first(&["/amount_received", "/amount"])
             }
@@ -100,14 +99,14 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// How much this refund was: `amount_refunded` is the sum of all of them.
+    /// The amount of this refund; `amount_refunded` is the sum of all refunds.
     fn refunded(&self, before: Json<'_>) -> Option<String> {
         let sum: i64 = self.members.number("/amount_refunded")?.parse().ok()?;
         let before: i64 = before.number("")?.parse().ok()?;
         Some(sum.checked_sub(before)?.to_string())
     }
 
-    /// What all items of a subscription cost together, if each says so.
+    /// The sum of all items of a subscription, if each has its price.
     fn subscribed(&self) -> Option<String> {
         let items = self.members.items("/items/data");
         let costs = items.iter().map(|item| {
@@ -133,7 +132,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Stripe counts some currencies otherwise than ISO 4217.
+/// The decimals of a currency. Stripe differs from ISO 4217 for some.
 fn stripe_decimals(currency: &str) -> usize {
     match currency {
         "mga" => 0,

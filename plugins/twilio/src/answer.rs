@@ -1,15 +1,17 @@
-//! What Twilio does with an answer: it follows the instructions (TwiML) in that to a call or a
-//! message that came in, and of all else looks at the status alone.
+//! Replies that Twilio reads: it follows the instructions (TwiML) in the reply to an incoming call
+//! or message, and reads only the status of all other replies.
+//!
+//! This plugin never gives Twilio anything to do.
 
 use hookgate_sdk::{Reply, form};
 
-/// Nothing to do: neither a word to who calls nor a message back.
+/// No instructions: nothing is said to the caller, and no message is sent back.
 const NOTHING: &str = "<Response/>";
-/// A call that goes on.
+/// The states of a call that has not ended.
 const RUNNING: [&str; 3] = ["queued", "ringing", "in-progress"];
-/// A message that came in.
+/// The states of an incoming message.
 const RECEIVED: [&str; 2] = ["receiving", "received"];
-/// What only a report of a call has, which asks for nothing.
+/// Fields that only a report about a call has, which expects no instructions.
 const REPORTS: [&str; 5] = [
     "CallbackSource",
     "StatusCallbackEvent",
@@ -18,7 +20,7 @@ const REPORTS: [&str; 5] = [
     "StreamEvent",
 ];
 
-/// The answer to a form that expects instructions; `None` for one that expects none.
+/// The reply to a form that expects instructions; `None` if it expects none.
 pub(crate) fn to(fields: &[(String, String)]) -> Option<Reply> {
     let value = |name: &str| form::value(fields, name);
     let one_of = |name: &str, known: &[&str]| value(name).is_some_and(|it| known.contains(&it));

@@ -1,4 +1,7 @@
-//! What a request of Twilio says: of a message or a call in a form, or a stream of events in JSON.
+//! Reads the events in a request: a message, a call or a recording in a form, or a stream of events
+//! in JSON.
+//!
+//! Never reads the headers, except for the id of a form.
 
 use std::borrow::Cow;
 
@@ -6,7 +9,7 @@ use hookgate_sdk::{Envelope, Event, Failure, Json, Request, event_type, form, id
 
 use crate::signed::is_json;
 
-/// What a form may be about: its id, its status, and its name here.
+/// The kinds of forms: the field with the id, the field with the status, and the name in the type.
 const KINDS: [(&str, &str, &str); 4] = [
     ("RecordingSid", "RecordingStatus", "recording"),
     ("MessageSid", "MessageStatus", "message"),
@@ -14,11 +17,11 @@ const KINDS: [(&str, &str, &str); 4] = [
     ("CallSid", "CallStatus", "call"),
 ];
 
-/// Whose it is, in JSON.
+/// Places of the account, in JSON.
 const ACCOUNTS: &[&str] = &["/accountSid", "/AccountSid", "/account_sid"];
 
-/// The id of a form's event: Twilio's own, else what a retry repeats. `None` for JSON, which has
-/// ids inside.
+/// The id of a form's event: Twilio's own, or else one derived from the body. `None` for JSON,
+/// whose events have ids of their own.
 pub(crate) fn id_of_form(request: &Request) -> Option<String> {
     if is_json(request) {
         return None;
@@ -38,7 +41,7 @@ fn of_form(id: String, body: &[u8]) -> Result<Event, Failure> {
     let fields = form::parse(body);
     let value = |name: &str| form::value(&fields, name).filter(|value| !value.is_empty());
     if fields.is_empty() {
-        return Err(Failure::permanent("body is an empty form"));
+        return Err(Failure::permanent("the body is an empty form"));
     }
     let found =
         KINDS.iter().find_map(|(id, status, kind)| Some((value(id)?, value(status)?, *kind)));
@@ -58,7 +61,7 @@ fn of_form(id: String, body: &[u8]) -> Result<Event, Failure> {
     })
 }
 
-/// A stream is an array of CloudEvents: `com.twilio.messaging.message.sent`.
+/// Reads a stream, an array of CloudEvents: `com.twilio.messaging.message.sent`.
 fn of_json(request: &Request) -> Result<Vec<Event>, Failure> {
     let body = request.json()?;
     if !body.raw().starts_with('[') {
@@ -73,7 +76,7 @@ fn of_json(request: &Request) -> Result<Vec<Event>, Failure> {
     Ok(body.items("").into_iter().map(of_stream).collect())
 }
 
-/// One event of several: what it lacks is left out, for the others of the request are as good.
+/// One event of a stream. A missing member is left out and does not fail the other events.
 fn of_stream(written: Json<'_>) -> Event {
     let event = written.members();
     let id = event.name("/id").unwrap_or_else(|| id::derived(&[written.raw().as_bytes()]));

@@ -1,15 +1,15 @@
-//! Twilio: an HMAC-SHA1 over the URL and the sorted fields of a form; of JSON, over the URL alone,
-//! in which `bodySHA256` stands for the body.
+//! Twilio: an HMAC-SHA1 over the URL and the sorted fields of a form. For JSON it covers only the
+//! URL, whose `bodySHA256` is the hash of the body.
 //!
-//! The URL that Twilio knows is a setting, up to its query, which is the request's own. Twilio may
-//! have signed it with or without its port, so either will do. JSON whose hash is not in the query
-//! is bound by nothing and refused. The names and values of a form are signed with nothing between
-//! them, so who holds a genuine request can move where one ends and the next begins; no plugin can
-//! tell.
+//! The URL is a setting, without its query, which comes from the request. Twilio may sign the URL
+//! with or without its port, so both are accepted. JSON is refused if its hash is not in the query,
+//! because the signature would not cover it. Twilio signs the names and values of a form without
+//! separators. So whoever has a genuine request can move the boundary between a name and a value,
+//! and no receiver can notice.
 //!
-//! A call or a message that comes in is answered with an empty `<Response/>`, so that Twilio does
-//! nothing more; anything else with 204. Callbacks by GET are refused: choose POST for every URL in
-//! Twilio's console, since a GET is never stored.
+//! The reply to an incoming call or message is an empty `<Response/>`, so that Twilio does nothing
+//! more; the reply to any other request is 204. The gateway refuses callbacks by GET, because it
+//! never stores a GET: choose POST for every URL in Twilio's console.
 
 mod answer;
 mod event;

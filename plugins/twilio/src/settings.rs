@@ -1,4 +1,6 @@
-//! What the operator must say of a source: the URL that Twilio knows.
+//! The settings of a source: the URL that Twilio calls, which is required.
+//!
+//! It is never derived from a request, except for its query.
 
 use hookgate_sdk::Configured;
 use serde::Deserialize;
@@ -7,19 +9,20 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The URL as Twilio calls it. The query that counts is the request's own: Twilio adds to it.
+    /// The URL that Twilio calls. Its query does not count: Twilio may add to it, so the query
+    /// comes from the request.
     url: String,
 }
 
 impl Configured for Settings {
     fn fits(&self) -> Result<(), String> {
         let parts = self.parts().map(drop);
-        parts.ok_or_else(|| "`url` is not the whole URL that Twilio calls".to_owned())
+        parts.ok_or_else(|| "`url` must be the whole URL that Twilio calls".to_owned())
     }
 }
 
 impl Settings {
-    /// The URL without a port, and with the port that it has or that its scheme means.
+    /// The URL without a port, and with its port or the default port of its scheme.
     pub(crate) fn urls(&self) -> Option<[String; 2]> {
         let (scheme, host, path) = self.parts()?;
         let default = if scheme == "https" { "443" } else { "80" };

@@ -1,16 +1,16 @@
-//! Which canonical event a Wise event is: a transfer is a payout, its state says how far it got.
+//! The canonical types of Wise's events. A transfer is a payout, and its state decides the type.
 //!
-//! One fact is one canonical event. A transfer that bounced is cancelled or refunded later: it
-//! failed when it bounced, what follows are states of their own. What else tells of a failure or a
-//! refund has the details, and keeps its own name. Of `balances#credit` and the newer
-//! `balances#update`, which tells every credit as well, subscribe to one.
+//! One fact is one canonical event. A transfer that bounced has failed; if it is cancelled or
+//! refunded later, those are states of their own. Wise's other events about a failure or a refund
+//! have the details and never get a canonical type. The newer `balances#update` reports every
+//! credit that `balances#credit` reports: subscribe to only one of the two.
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] =
     &["payout.*", "transaction.*", "card.updated", "account.updated", "wise.*"];
 
-/// The canonical type, if there is one, for a transfer or a transaction in this state, or an entry
-/// of this kind in a balance.
+/// The canonical type, if there is one. `state` is the state of a transfer or a transaction, or the
+/// kind of an entry in a balance.
 pub(crate) fn event_type(own: &str, state: &str) -> Option<&'static str> {
     Some(match (own, state) {
         ("transfers#state-change", "incoming_payment_waiting") => "payout.created",

@@ -1,12 +1,11 @@
-//! Wise: an RSA signature over the body, with a key that Wise publishes for each of its
-//! environments.
+//! Wise: an RSA signature over the body. Wise publishes a key for each of its environments.
 //!
-//! The key, in PEM, is configured as the source's secret. The id of a delivery is a header that is
-//! not signed, so an event's id is made of what is: not of the subscription, for several may tell
-//! the same, and of when it was sent, which a retry may change, only where nothing says when it
-//! happened. That a notification is only a test is a header too, and no money moved: such an event
-//! is `wise.test.*`, and its id is no other event's. Which canonical event an event is stands in
-//! `canonical`.
+//! Set that key, in PEM, as the source's secret. The header with the delivery's id is not signed,
+//! so an event's id is derived from signed members: the name and the data. Several subscriptions
+//! may report the same event, so the subscription is not part of the id. A retry may have another
+//! sending time, so that time is part of the id only if the data has no time of its own. An
+//! unsigned header marks tests, in which no money moved. Such an event has a type `wise.test.*`,
+//! and never the id of another event. `canonical` maps events to canonical types.
 
 mod canonical;
 
@@ -21,28 +20,28 @@ use hookgate_sdk::{
 pub struct Wise;
 
 const SIGNATURE: &str = "x-signature-sha256";
-/// Says `true` of a notification that somebody asked for to try the endpoint.
+/// The header that is `true` if the notification only tests the endpoint.
 const TEST: &str = "x-test-notification";
 
-/// What an event is about: a card's transaction or the card, the transfer of a credit or of a
-/// payout, and mostly what is called the resource.
+/// Places of the subject: a card's transaction or the card, the transfer of a credit or a payout,
+/// and for most events the resource.
 const SUBJECTS: &[&str] =
     &["/transaction_id", "/resource/card_token", "/transfer_id", "/action/id", "/resource/id"];
-/// How far it got, or which way it went.
+/// Places of the state, or of the direction of an entry.
 const STATES: &[&str] = &["/current_state", "/transaction_state", "/transaction_type"];
-/// When it happened.
+/// Places of the event's own time.
 const TIMES: &[&str] = &["/occurred_at", "/occurredAt"];
-/// Why it was declined.
+/// Places of the reason of a decline.
 const DECLINES: &[&str] = &["/failure_reason_code", "/decline_reason"];
 
-/// The profile, personal or of a business, whose event it is.
+/// Places of the profile, personal or of a business, whose event it is.
 const ACCOUNTS: &[&str] =
     &["/resource/profile_id", "/profile_id", "/action/profile_id", "/profileId"];
-/// What whoever pays wrote on it.
+/// Places of the payer's reference.
 const REFERENCES: &[&str] =
     &["/transfer_reference", "/resource/reference", "/reference", "/customer_transaction_id"];
 
-/// Of a key of 2048 bits, for a signature that merely reads well.
+/// The length with a key of 2048 bits, for a placeholder of zeros.
 const SIGNATURE_BYTES: usize = 256;
 
 impl Provider for Wise {
@@ -56,10 +55,10 @@ impl Provider for Wise {
         let signature = base64::decode(request.the_header(SIGNATURE)?);
         let signature = signature.filter(|signature| !signature.is_empty());
         let signature =
-            signature.ok_or_else(|| Refusal::new(format!("header `{SIGNATURE}` is no base64")))?;
+            signature.ok_or_else(|| Refusal::new(format!("header `{SIGNATURE}` is not base64")))?;
         let (scheme, key) = (PublicKey::RsaSha256, KeyEncoding::Pem);
         let proof = Proof::public_key(scheme, key, vec![Piece::Body], vec![signature]);
-        // What can't be read is for parse to say.
+        // `parse` reports a body that can't be read.
         let body = request.json().ok();
         let event_id = body.map(|body| event_id(request, &body.members()));
         Ok(Claims::new(Evidence::from(proof), event_id))
@@ -95,14 +94,14 @@ impl Provider for Wise {
         let signature = match signatures {
             [] => base64::encode(&[0; SIGNATURE_BYTES]),
             [signature] => base64::encode(signature),
-            _ => return Err(format!("header `{SIGNATURE}` carries one signature")),
+            _ => return Err(format!("header `{SIGNATURE}` carries only one signature")),
         };
         request.set_header(SIGNATURE, signature);
         Ok(request)
     }
 }
 
-/// What an event tells of money: a balance's, a transfer's, a card's.
+/// The amount of a balance's entry, a transfer or a card's transaction.
 fn money(data: &Members<'_>) -> Option<Money> {
     data.first_major(&[
         ("/amount", "/currency"),
@@ -113,14 +112,14 @@ fn money(data: &Members<'_>) -> Option<Money> {
     ])
 }
 
-/// Whether Wise only tries the endpoint. Nothing signs it; who takes the header away needs a test
-/// notification, whose resources are nobody's.
+/// Whether Wise only tests the endpoint. The header is not signed. Whoever removes it must have a
+/// test notification, whose resources belong to nobody.
 fn is_test(request: &Request) -> bool {
     request.header(TEST).is_some_and(|test| test.eq_ignore_ascii_case("true"))
 }
 
-/// Made of what a retry repeats, and of whether it is a test: no test must stand in the way of what
-/// it looks like.
+/// Derived from the members that a retry repeats, and from whether it is a test, so that a test
+/// never makes a genuine event a duplicate.
 fn event_id(request: &Request, envelope: &Members<'_>) -> String {
     let test = if is_test(request) { "test" } else { "" };
     let (Some(own), Some(data)) = (envelope.name("/event_type"), envelope.at("/data")) else {

@@ -1,10 +1,11 @@
-//! Which canonical event a Worldline event is.
+//! The canonical types of Worldline's events.
 //!
 //! One fact is one canonical event. A card payment is `captured` and later `paid`, when the money
 //! has arrived: the capture counts. A bank transfer is never captured, so there `paid` counts. A
-//! chargeback opens a dispute; what Worldline calls a dispute is the merchant's answer to it.
+//! chargeback opens a dispute; Worldline's own events of a dispute are about the merchant's answer
+//! to it.
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] =
     &["payment.*", "refund.*", "dispute.*", "payout.*", "worldline.*"];
 
@@ -20,7 +21,7 @@ pub(crate) fn event_type<'o>(own: &'o str, method: &str) -> Option<&'o str> {
         "payment.cancelled" => "payment.canceled",
         "payment.chargebacked" => "dispute.opened",
         "dispute.success" => "dispute.won",
-        // Too late to be pursued.
+        // It is too late to pursue the dispute.
         "dispute.expired" => "dispute.lost",
         "refund.created" => "refund.initiated",
         "refund.refunded" => "refund.succeeded",

@@ -1,10 +1,11 @@
 //! Worldline Connect and Direct: an HMAC over the body, with a key that a header names.
 //!
-//! The header `X-GCS-KeyId` must be there once, as in Worldline's libraries, but is not signed and
-//! so decides nothing: every active key of the source is tried. The products' documentation differs
-//! in how many decimals an amount has where its currency has not two: then there is money only if
-//! the settings say `decimals`. Before it posts, Worldline asks by GET whether the endpoint is
-//! ours, and reads its own text back. Which canonical event an event is stands in `canonical`.
+//! The header `X-GCS-KeyId` must be there once, as in Worldline's libraries. It is not signed, so
+//! it never decides anything: the gateway tries every secret of the source. For a currency with
+//! other than two decimals, the documentation of the two products differs about the unit of an
+//! amount: such an event has money only if the setting `decimals` is there. Worldline first sends a
+//! validation challenge by GET, and the answer is its own text. `canonical` maps events to
+//! canonical types.
 
 mod canonical;
 mod settings;
@@ -25,11 +26,11 @@ const SIGNATURE: HeaderMac = HeaderMac::base64("x-gcs-signature");
 const KEY_ID: &str = "x-gcs-keyid";
 const VERIFICATION: &str = "x-gcs-webhooks-endpoint-verification";
 
-/// What the merchant called it, in a payment's or a refund's references.
+/// Places of the merchant's own reference, in the references of a payment or a refund.
 const REFERENCES: &[&str] =
     &["/merchantReference", "/merchantOrderId", "/merchantParameters", "/operationGroupReference"];
 
-/// Longest text that is given back.
+/// Longest text of a challenge.
 const VERIFICATION_BYTES_MAX: usize = 256;
 
 impl Provider for Worldline {
@@ -98,18 +99,20 @@ impl Provider for Worldline {
     }
 }
 
-/// Gives back what was asked with.
+/// Answers a validation challenge with its own text.
 fn verification(request: &Request) -> Result<Claims, Refusal> {
     let text = request.the_header(VERIFICATION)?;
     let plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
     if text.len() > VERIFICATION_BYTES_MAX || !text.bytes().all(plain) {
-        return Err(Refusal::new(format!("header `{VERIFICATION}` is too long or no plain text")));
+        return Err(Refusal::new(format!(
+            "header `{VERIFICATION}` is not plain ASCII of at most {VERIFICATION_BYTES_MAX} bytes"
+        )));
     }
     Ok(Claims::asking(Handshake::text([text.into()])))
 }
 
-/// The payment that a dispute is about, else the object. Direct numbers what is done to a payment,
-/// `3136405348_2`: all of that is the payment's.
+/// The payment of a dispute, else the object itself. Direct numbers the operations on a payment,
+/// `3136405348_2`: their subject is the payment.
 fn subject(object: &Members<'_>) -> Option<String> {
     let id = object.name("/paymentId").or_else(|| object.name("/id"))?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -119,7 +122,7 @@ fn subject(object: &Members<'_>) -> Option<String> {
     }
 }
 
-/// The brand of a card, by the number of Worldline's product.
+/// The brand of a card, by Worldline's number of the payment product.
 fn brand(product: &str) -> Option<String> {
     let brand = match product {
         "1" | "114" | "122" => "visa",
@@ -145,13 +148,13 @@ fn money(amount: &Members<'_>, known: Option<Decimals>) -> Option<Money> {
         (Some(Decimals::Two), _) => 2,
         (Some(Decimals::Iso), decimals) => decimals,
         (None, 2) => 2,
-        // A guess would be wrong by a factor of ten or a hundred.
+        // A wrong guess would change the amount by a factor of 10 or 100.
         (None, _) => return None,
     };
     known_money(Money::from_minor_with(decimals, &units, &currency))
 }
 
-/// Connect calls it a code, Direct an error code.
+/// The code of a decline: `code` in Connect, `errorCode` in Direct.
 fn declined(object: &Members<'_>) -> Option<String> {
     let error = object.object("/statusOutput/errors/0");
     error.name("/errorCode").or_else(|| error.name("/code"))

@@ -1,4 +1,6 @@
-//! What the operator may say of a source: how Worldline counts its amounts.
+//! The settings of a source: the number of decimals in Worldline's amounts.
+//!
+//! Without them an amount is never guessed.
 
 use hookgate_sdk::Configured;
 use serde::Deserialize;
@@ -10,7 +12,7 @@ pub(crate) struct Settings {
     pub(crate) decimals: Option<Decimals>,
 }
 
-/// How many decimals an amount has.
+/// The number of decimals in an amount.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Decimals {

@@ -1,12 +1,13 @@
-//! Which canonical event a Xendit event is; some names only say that there is a result.
+//! The canonical types of Xendit's events; some names say only that there is a result.
 //!
-//! One fact is one canonical event: a payment session that is completed tells its payment again.
+//! One fact is one canonical event: a completed payment session reports its payment again and never
+//! gets a canonical type.
 
-/// What this provider may yield, for people.
+/// The event types that this provider may return.
 pub(crate) const TYPES: &[&str] =
     &["payment.*", "refund.*", "dispute.*", "subscription.*", "invoice.*", "payout.*", "xendit.*"];
 
-/// The canonical type, if there is one, for an object in this state, in lower case.
+/// The canonical type, if there is one, for an object with this status in lower case.
 pub(crate) fn event_type<'o>(own: &'o str, status: &str) -> Option<&'o str> {
     Some(match (own, status) {
         ("payment.succeeded" | "capture.succeeded", _)

@@ -1,9 +1,9 @@
-//! Xendit: the callback token, sent along; events that have a name, and older callbacks without
-//! one.
+//! Xendit: the callback token, sent along, for events with a name and older callbacks without one.
 //!
-//! The token binds nothing of the body: who has seen one request can send any. It is all there is,
-//! so confirm what moves money over the API. Amounts are JSON numbers in major units. Which
-//! canonical event an event is stands in `canonical`, what has no name in `unnamed`.
+//! The token proves nothing about the body: whoever has seen one request can send any other. Xendit
+//! offers no other proof, so confirm an event over its API before money moves. Amounts are JSON
+//! numbers in major units. `canonical` maps events to canonical types; `unnamed` reads callbacks
+//! without a name.
 
 mod canonical;
 mod unnamed;
@@ -18,12 +18,12 @@ use hookgate_sdk::{
 pub struct Xendit;
 
 const TOKEN: HeaderToken = HeaderToken::new("x-callback-token");
-/// Tells retries from news. Without it a retry is known by what it is about: the envelope says when
-/// it was sent.
+/// The header that detects retries. Without it the id of a named event is derived from the name and
+/// the object, and not from the envelope, which has the sending time.
 const EVENT_ID: &str = "webhook-id";
 
-/// What names an entity: first the request, or the charge, that a payment, its captures and its
-/// refunds belong to.
+/// Places of the subject: first the payment request or the charge, which a payment, its captures
+/// and its refunds share.
 const SUBJECTS: [&str; 7] = [
     "/payment_request_id",
     "/charge_id",
@@ -34,15 +34,14 @@ const SUBJECTS: [&str; 7] = [
     "/payment_token_id",
 ];
 
-/// The business, or of older callbacks its user.
+/// Places of the business, or in older callbacks of its user.
 pub(crate) const ACCOUNTS: &[&str] = &["/business_id", "/user_id", "/owner_id"];
-/// What the merchant called it.
+/// Places of the merchant's own reference.
 pub(crate) const REFERENCES: &[&str] =
     &["/reference_id", "/external_id", "/qr_code/external_id", "/payment_detail/reference_id"];
 
-/// Where an amount may be, and its currency: of the third version of payments it is what was
-/// requested, of wallets what was captured, of a dispute what it began with, of the third version
-/// of payouts what arrives.
+/// Places of an amount and its currency: in version 3 of payments the requested amount, in wallets
+/// the captured one, in a dispute the initial one, in version 3 of payouts the amount that arrives.
 const AMOUNTS: [(&str, &str); 6] = [
     ("/amount", "/currency"),
     ("/request_amount", "/currency"),
@@ -79,17 +78,17 @@ impl Provider for Xendit {
     }
 }
 
-/// An event with a name: in an envelope, or, of older products, all in one.
+/// An event with a name, with its object in an envelope or, in older products, without one.
 fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Event {
     let data = envelope.at("/data").filter(|data| data.raw() != "null").unwrap_or(body);
-    // A refund is shown in an envelope within the envelope.
+    // A refund has an envelope within the envelope.
     let data = data.at("/data").unwrap_or(data);
     let object = data.members();
     let canonical = canonical::event_type(own, &object.word("/status").unwrap_or_default());
     let method = object.word("/payment_method/type").or_else(|| object.word("/channel_code"));
     let network = object.word("/payment_method/card/card_information/network");
     let updated = object.rfc3339("/updated").or_else(|| object.rfc3339("/updated_at"));
-    // Not of when it was sent, which the envelope says.
+    // Without the sending time, which is in the envelope.
     let id = id::derived(&[own.as_bytes(), data.raw().as_bytes()]);
     let around = Envelope::of(envelope, &["event", "data"]);
     let around = if data == body { Envelope::default() } else { around };
@@ -109,7 +108,7 @@ fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Event {
     }
 }
 
-/// What was captured, if in one piece, else what was asked for.
+/// The captured amount, if there is one capture, else the requested one.
 fn money(object: &Members<'_>) -> Option<Money> {
     let is_one = object.items("/captures").len() == 1;
     let captured = is_one.then_some(("/captures/0/capture_amount", "/currency"));

@@ -1,8 +1,7 @@
-//! The callbacks that have no name: of an invoice, a virtual account, a retail outlet, a
-//! disbursement.
+//! Callbacks without a name: about an invoice, a virtual account, a retail outlet, a disbursement.
 //!
-//! What each is about is told by members that only it has; one that has none of them and no status
-//! either is kept all the same.
+//! Members that only one kind has decide the kind. A callback without such members and without a
+//! status still becomes an event and is never refused.
 
 use hookgate_sdk::{Event, Json, Members, event_type, id, labels};
 
@@ -33,7 +32,7 @@ pub(crate) fn event(body: Json<'_>, object: &Members<'_>) -> Event {
     }
 }
 
-/// Our name for it, and the canonical one.
+/// A name for the callback, and the canonical type, if there is one.
 fn names(object: &Members<'_>, status: &str) -> (String, Option<&'static str>) {
     let has = |pointer: &str| object.name(pointer).is_some();
     if has("/payment_id") && has("/callback_virtual_account_id") {

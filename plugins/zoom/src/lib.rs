@@ -1,8 +1,9 @@
 //! Zoom: an HMAC over `v0:{time}:{body}`.
 //!
-//! Nobody prescribes how old a request may be; a source may set a tolerance. There are no event
-//! ids: one is made of the body, which a retry repeats. A request to validate the URL, which is
-//! signed like any other, is answered with a digest of its token.
+//! Zoom prescribes no tolerance; a source may set one. Zoom gives no event ids, so an id is derived
+//! from the body, which a retry repeats. The validation challenge (`endpoint.url_validation`) is
+//! signed like any other request, and its answer is a digest of its token. No text that could be a
+//! signed request is ever digested for an answer.
 
 use hookgate_sdk::{
     AnswerPiece, Claims, Envelope, Event, Failure, Handshake, HeaderMac, Hmac, KeyEncoding,
@@ -19,14 +20,14 @@ const SIGNATURE: StampedMac =
         .with_lead("v0:")
         .with_joint(":");
 
-/// What the app called whoever takes part.
+/// Places of the app's own reference of a participant.
 const REFERENCES: &[&str] = &[
     "/object/participant/customer_key",
     "/object/registrant/customer_key",
     "/object/customer_key",
 ];
 
-/// Asks whether the URL is the app's.
+/// The event that is a validation challenge.
 const VALIDATION: &str = "endpoint.url_validation";
 
 impl Provider for Zoom {
@@ -67,11 +68,11 @@ impl Provider for Zoom {
     }
 }
 
-/// What Zoom wants to read back, of a request that only asks.
+/// The answer to a validation challenge; `None` for any other request.
 fn validation(body: &[u8]) -> Option<Handshake> {
     json::peek(body, "/event").filter(|own| own == VALIDATION)?;
     let token = json::peek(body, "/payload/plainToken")?;
-    // What is signed begins like this, and is never digested for the asking.
+    // Signed texts begin like this: a digest of one would be a valid signature.
     if token.starts_with("v0:") {
         return None;
     }
