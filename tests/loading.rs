@@ -146,6 +146,32 @@ async fn a_slow_compilation_holds_up_nothing_else() {
     timeout(SOON, gateway.stop()).await.expect("it stops");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_compiles_the_plugins_that_the_configuration_names_before_all_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let prepared =
+        Setup::stripe().handler("dunning", "").compiled_by(slow_compiler(folder.path())).prepare();
+    // More than are compiled at a time, and before the others by their names.
+    for number in 1..=4 {
+        let file = format!("plugins/a-slow-{number}.wasm");
+        std::fs::write(prepared.folder().join(file), slow()).unwrap();
+    }
+
+    let gateway = timeout(SOON * 2, prepared.start()).await.expect("it starts");
+    eventually("the provider is there", async || accepts(&gateway, STRIPE_SECRET, "evt_1").await)
+        .await;
+    eventually("the handler is there", async || {
+        gateway.plugin("dunning").await["handler"].is_string()
+    })
+    .await;
+
+    for number in 1..=4 {
+        let slow = gateway.plugin(&format!("a-slow-{number}")).await;
+        assert_eq!(slow["loading"], true, "{slow}");
+    }
+    timeout(SOON, gateway.stop()).await.expect("it stops");
+}
+
 #[tokio::test]
 async fn the_wrong_settings_of_one_source_stop_that_source_only() {
     let receiver = Receiver::start().await;
