@@ -48,8 +48,13 @@ impl Claims {
 
     /// Claims of a validation challenge by another method than POST, which carries no evidence.
     pub fn asking(handshake: Handshake) -> Self {
-        let (evidence, event_ids) = (Vec::new(), Vec::new());
-        Self { evidence, signed_at: None, event_ids, handshake: Some(handshake), reply: None }
+        Self {
+            evidence: Vec::new(),
+            signed_at: None,
+            event_ids: Vec::new(),
+            handshake: Some(handshake),
+            reply: None,
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use crate::request::Header;
 impl Handshake {
     /// Whether this answer is within the gateway's limits.
     pub(crate) fn fits(&self) -> bool {
-        let (mut bytes, mut digested) = (0, true);
+        let mut bytes = 0;
+        let mut digested = true;
         for header in &self.headers {
             bytes += header.name.len() + header.value.len();
         }
@@ -38,8 +39,12 @@ impl Handshake {
     }
 
     fn new(content_type: &str, body: impl IntoIterator<Item = AnswerPiece>) -> Self {
-        let (content_type, headers) = (content_type.to_owned(), Vec::new());
-        Self { status: 200, content_type, headers, body: body.into_iter().collect() }
+        Self {
+            status: 200,
+            content_type: content_type.to_owned(),
+            headers: Vec::new(),
+            body: body.into_iter().collect(),
+        }
     }
 
     /// With this header too.
@@ -54,8 +59,7 @@ impl AnswerPiece {
     /// An HMAC in hexadecimal. The gateway computes it with the first of the source's secrets that
     /// is a key of this encoding.
     pub fn hex_hmac(algorithm: Hmac, key: KeyEncoding, message: impl Into<String>) -> Self {
-        let (message, written) = (message.into(), DigestText::Hex);
-        Self::Digest(Digest { algorithm, key, message, written })
+        Self::Digest(Digest { algorithm, key, message: message.into(), written: DigestText::Hex })
     }
 }
 

@@ -66,10 +66,11 @@ impl<'a> HeaderMac<'a> {
     /// repeated, or holds no digest of the right length.
     pub fn evidence(&self, request: &Request, message: Vec<Piece>) -> Result<Evidence, Refusal> {
         let name = self.name;
-        let digest = request.the_header(name)?.strip_prefix(self.prefix);
-        let digest = digest.and_then(|text| self.digest(text));
-        let digest =
-            digest.ok_or_else(|| Refusal::new(format!("header `{name}` is not a valid digest")))?;
+        let digest = request
+            .the_header(name)?
+            .strip_prefix(self.prefix)
+            .and_then(|text| self.digest(text))
+            .ok_or_else(|| Refusal::new(format!("header `{name}` is not a valid digest")))?;
         Ok(self.evidence_of(message, vec![digest]))
     }
 

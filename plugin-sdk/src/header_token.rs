@@ -29,9 +29,11 @@ impl<'a> HeaderToken<'a> {
     /// the prefix.
     pub fn evidence(&self, request: &Request) -> Result<Evidence, Refusal> {
         let name = self.name;
-        let token = request.the_header(name)?.strip_prefix(self.prefix);
-        let token = token.filter(|token| !token.is_empty());
-        let token = token.ok_or_else(|| Refusal::new(format!("header `{name}` has no token")))?;
+        let token = request
+            .the_header(name)?
+            .strip_prefix(self.prefix)
+            .filter(|token| !token.is_empty())
+            .ok_or_else(|| Refusal::new(format!("header `{name}` has no token")))?;
         Ok(Evidence::token(token))
     }
 

@@ -115,8 +115,10 @@ fn peek_into<'a>(value: &'a [u8], pointers: Vec<(usize, &str)>, found: &mut [Opt
         left.push((number, unescaped(name), rest));
     }
     for (name, member) in scan::members(value) {
-        let meant = left.extract_if(.., |(_, known, _)| scan::is_named(name, known));
-        let meant: Vec<_> = meant.map(|(number, _, rest)| (number, rest)).collect();
+        let meant: Vec<_> = left
+            .extract_if(.., |(_, known, _)| scan::is_named(name, known))
+            .map(|(number, _, rest)| (number, rest))
+            .collect();
         if !meant.is_empty() {
             peek_into(member, meant, found);
         }

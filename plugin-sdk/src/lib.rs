@@ -1,10 +1,10 @@
 //! Write plugins for Hookgate, the webhook gateway for payments.
 //!
-//! A plugin is a WebAssembly file that the operator drops into a directory. It is a **provider**,
-//! which says how one payment provider signs its requests and what they mean, or a **handler**,
-//! which runs the team's own logic on events, or both. Every call runs in a fresh sandbox: no
-//! files, no network, no clock, and no memory of earlier calls. The gateway passes in all that a
-//! plugin needs to know, and a plugin asks the gateway for every effect.
+//! A plugin is a WebAssembly file that the operator puts into the plugins folder. It is a
+//! **provider**, which says how one payment provider signs its requests and what they mean, or a
+//! **handler**, which runs the team's own logic on events, or both. Every call runs in a fresh
+//! sandbox: no files, no network, no clock, and no memory of earlier calls. The gateway passes in
+//! all that a plugin needs to know, and a plugin asks the gateway for every effect.
 //!
 //! A panic ends the call. Its text, file and line become the reason of the failure. A plugin that
 //! imports WASI, which need not be written in Rust, reads the time of the call from its clock, gets

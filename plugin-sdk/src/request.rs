@@ -66,9 +66,8 @@ impl Request {
     /// text as it is written, which is what the provider signed, and the time.
     pub fn the_time(&self, name: &str) -> Result<(&str, Timestamp), Refusal> {
         let written = self.the_header(name)?;
-        let at = time::from_unix(written);
-        let at =
-            at.ok_or_else(|| Refusal::new(format!("header `{name}` is not a time in seconds")))?;
+        let at = time::from_unix(written)
+            .ok_or_else(|| Refusal::new(format!("header `{name}` is not a time in seconds")))?;
         Ok((written, at))
     }
 

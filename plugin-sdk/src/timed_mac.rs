@@ -64,7 +64,8 @@ impl TimedMac<'_> {
 
     /// The time as it is written, the time, and the digests.
     fn read<'h>(&self, header: &'h str) -> Result<(&'h str, Timestamp, Vec<Vec<u8>>), Refusal> {
-        let (mut written, mut digests) = (None, Vec::new());
+        let mut written = None;
+        let mut digests = Vec::new();
         for part in header.split(self.separator) {
             let Some((name, value)) = part.split_once('=') else { continue };
             if name == self.time {

@@ -98,9 +98,11 @@ impl<'a> Members<'a> {
     /// A required string or number of any length, such as the event's name. If it is missing or
     /// empty, the body is not an event, and the failure is permanent.
     pub fn required(&self, pointer: &str) -> Result<String, Failure> {
-        let text = self.at(pointer).and_then(|value| value.scalar(""));
-        let text = text.filter(|text| !text.is_empty()).map(Cow::into_owned);
-        text.ok_or_else(|| Failure::permanent(format!("the body has no text at {pointer}")))
+        self.at(pointer)
+            .and_then(|value| value.scalar(""))
+            .filter(|text| !text.is_empty())
+            .map(Cow::into_owned)
+            .ok_or_else(|| Failure::permanent(format!("the body has no text at {pointer}")))
     }
 
     /// The first string or number at one of these pointers that fits into a label, which may be
@@ -299,7 +301,8 @@ mod tests {
     #[test]
     fn the_first_amount_that_is_there_is_meant_even_if_it_cant_be_read() {
         let money = |money: Option<Money>| money.map(|m| format!("{} {}", m.amount, m.currency));
-        let (long, body) = ("9".repeat(300), body());
+        let long = "9".repeat(300);
+        let body = body();
         let unreadable = ("/bad", "/currency");
         let known = ("/amount", "/currency");
         for not_there in ["/none", "/name", "/of", "/x"] {

@@ -25,7 +25,8 @@ pub(super) struct Fault {
 
 /// Checks that the bytes, which are UTF-8, are one document.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Fault> {
-    let (mut scan, mut open) = (Scan { bytes, at: 0 }, Brackets::default());
+    let mut scan = Scan { bytes, at: 0 };
+    let mut open = Brackets::default();
     scan.document(&mut open).ok_or_else(|| {
         let is_bracket = matches!(scan.peek(), Some(b'{' | b'['));
         Fault { at: scan.at, is_too_deep: open.depth == DEPTH_MAX && is_bracket }
@@ -127,7 +128,8 @@ fn code_point(digits: &str) -> Option<(char, &str)> {
         let digits = text.get(..4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
         u32::from_str_radix(digits, 16).ok()
     };
-    let (first, rest) = (unit(digits)?, digits.get(4..)?);
+    let first = unit(digits)?;
+    let rest = digits.get(4..)?;
     if !(0xd800..0xdc00).contains(&first) {
         return Some((char::from_u32(first)?, rest));
     }

@@ -146,8 +146,12 @@ impl Bench {
         state: BTreeMap<String, Vec<u8>>,
         call: impl FnOnce() -> T,
     ) -> (T, Sandbox) {
-        let (settings, granted) = (self.settings.clone(), self.granted.clone());
-        let before = doors::replace(Sandbox { settings, granted, state, ..Sandbox::default() });
+        let before = doors::replace(Sandbox {
+            settings: self.settings.clone(),
+            granted: self.granted.clone(),
+            state,
+            ..Sandbox::default()
+        });
         let returned = call();
         (returned, doors::replace(before))
     }

@@ -21,8 +21,8 @@ pub(crate) fn event(event: &Event) -> Result<(), String> {
 
 /// Checks an event that a handler adds.
 pub(crate) fn emission(event: &Emission) -> Result<(), String> {
-    let (subject, money) = (event.subject.as_deref(), event.money.as_ref());
-    parts("emission", &event.type_, subject, money, &event.labels)?;
+    let subject = event.subject.as_deref();
+    parts("emission", &event.type_, subject, event.money.as_ref(), &event.labels)?;
     json("emission.data", &event.data)
 }
 

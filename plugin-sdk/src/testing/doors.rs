@@ -148,8 +148,11 @@ pub(crate) mod outbox {
                 return Err(Refusal::NotGranted(reason));
             }
             contract::content_type(content_type).map_err(Refusal::Invalid)?;
-            let (endpoint, content_type) = (endpoint.to_owned(), content_type.to_owned());
-            let effect = Effect::Send { endpoint, content_type, body: body.to_vec() };
+            let effect = Effect::Send {
+                endpoint: endpoint.to_owned(),
+                content_type: content_type.to_owned(),
+                body: body.to_vec(),
+            };
             sandbox.ask(effect, body.len()).map_err(Refusal::TooMuch)
         })
     }

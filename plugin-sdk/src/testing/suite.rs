@@ -144,8 +144,8 @@ impl<P: Provider> Suite<P> {
     ///
     /// If a vector gets another verdict, or the file has no genuine or no forged request.
     pub fn check_vectors(&self) {
-        let file = fs::read_to_string(Path::new(self.folder).join("vectors.json"));
-        let file = file.expect("a provider has vectors");
+        let file = fs::read_to_string(Path::new(self.folder).join("vectors.json"))
+            .expect("a provider has vectors");
         vectors::check::<P>(&file, &self.own_settings());
         let verdicts: Vec<bool> = vectors::read(&file).iter().map(|vector| vector.valid).collect();
         assert!(verdicts.contains(&true) && verdicts.contains(&false), "vectors say both");
@@ -241,7 +241,8 @@ impl<P: Provider> Suite<P> {
 }
 
 fn check_type(info: &ProviderInfo, path: &Path, event: &Event) {
-    let (path, type_) = (path.display(), &event.type_);
+    let path = path.display();
+    let type_ = &event.type_;
     assert!(types::fits(info, type_), "{path}: `{type_}` is not declared, or not canonical");
     assert_eq!(labels::wrong(info, event), None, "{path}");
 }

@@ -97,8 +97,8 @@ pub fn digests(claims: &Claims, request: &Request, secret: &str) -> Option<Vec<V
     let digest = |proofs: &[Proof]| {
         proofs.iter().find_map(|proof| match proof {
             Proof::Mac(mac) => {
-                let key = key::decode(mac.key, secret)?;
-                let key = hmac::Key::new(algorithm(mac.algorithm), &key);
+                let bytes = key::decode(mac.key, secret)?;
+                let key = hmac::Key::new(algorithm(mac.algorithm), &bytes);
                 let digest = hmac::sign(&key, &message(&mac.message, &request.body));
                 Some(digest.as_ref().to_vec())
             }
@@ -125,8 +125,8 @@ pub fn answer(claims: &Claims, secret: &str) -> Option<String> {
             if claims.evidence.is_empty() && !open(&digest.message) {
                 return None;
             }
-            let key = key::decode(digest.key, secret)?;
-            let key = hmac::Key::new(algorithm(digest.algorithm), &key);
+            let bytes = key::decode(digest.key, secret)?;
+            let key = hmac::Key::new(algorithm(digest.algorithm), &bytes);
             let code = hmac::sign(&key, digest.message.as_bytes());
             Some(match digest.written {
                 DigestText::Hex => hex::encode(code.as_ref()),
@@ -147,7 +147,8 @@ fn fresh(info: &ProviderInfo, signed: Timestamp, now: Timestamp, tolerance: Tole
             None => return true,
         },
     };
-    let (signed, now) = (signed / 1000, now / 1000);
+    let signed = signed / 1000;
+    let now = now / 1000;
     let old = now.saturating_sub(signed) > tolerance;
     let early = signed.saturating_sub(now) > tolerance;
     match info.clock {

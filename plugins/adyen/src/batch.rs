@@ -36,7 +36,8 @@ struct Envelope<'a> {
 type Items<'a> = Vec<(Item<'a>, &'a str)>;
 
 pub(crate) fn claim(body: &[u8], settings: &Settings) -> Result<Claims, Refusal> {
-    let (mut evidence, mut event_ids) = (Vec::new(), Vec::new());
+    let mut evidence = Vec::new();
+    let mut event_ids = Vec::new();
     for (item, _) in items(body).map_err(Refusal::new)?.1 {
         evidence.push(item.evidence(settings)?);
         event_ids.push(item.event_id());

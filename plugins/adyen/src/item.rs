@@ -96,9 +96,11 @@ impl Item<'_> {
         if settings.merchant_account.as_deref().is_some_and(|own| own != account) {
             return Err(Refusal::new(format!("an item is for merchant account `{account}`")));
         }
-        let signature = self.additional_data.as_ref().map(|data| &*data.hmac_signature.0);
-        let digest = signature.and_then(|text| SIGNATURE.digest(text));
-        let digest = digest.ok_or_else(|| Refusal::new("an item has no HMAC in base64"))?;
+        let digest = self
+            .additional_data
+            .as_ref()
+            .and_then(|data| SIGNATURE.digest(&data.hmac_signature.0))
+            .ok_or_else(|| Refusal::new("an item has no HMAC in base64"))?;
         let message = vec![Piece::from(self.signed_fields().join(":"))];
         Ok(SIGNATURE.evidence_of(message, vec![digest]))
     }

@@ -57,9 +57,9 @@ pub(crate) fn event_id(body: &[u8]) -> Option<String> {
 
 pub(crate) fn parse(body: Json<'_>, bytes: &[u8]) -> Result<Event, Failure> {
     let own_type = body.text("/type").or_else(|| body.text("/eventType")).unwrap_or_default();
-    let event_id = event_id(bytes).filter(|_| !own_type.is_empty());
-    let event_id =
-        event_id.ok_or_else(|| Failure::permanent("the body has neither items nor a type"))?;
+    let event_id = event_id(bytes)
+        .filter(|_| !own_type.is_empty())
+        .ok_or_else(|| Failure::permanent("the body has neither items nor a type"))?;
     let is_card = body.text("/data/paymentInstrument/type").is_some_and(|kind| kind == "card");
     let canonical = if body.at("/type").is_some() {
         canonical::of_platform(&own_type, is_card)
@@ -67,8 +67,8 @@ pub(crate) fn parse(body: Json<'_>, bytes: &[u8]) -> Result<Event, Failure> {
         canonical::of_classic(&own_type)
     };
     // A booked transfer names a transaction too, but its subject is the transfer.
-    let disputed = own_type.starts_with("balancePlatform.dispute.");
-    let disputed = disputed.then_some("/data/transactionId");
+    let is_dispute = own_type.starts_with("balancePlatform.dispute.");
+    let disputed = is_dispute.then_some("/data/transactionId");
     let subject = disputed.iter().chain(SUBJECTS).filter_map(|pointer| body.text(pointer));
     let members = body.members();
     let object = body.at("/data").or_else(|| body.at("/content"));

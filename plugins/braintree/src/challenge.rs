@@ -21,8 +21,9 @@ pub(crate) fn is_one(text: &str) -> bool {
 pub(crate) fn answered(request: &Request, settings: &Settings) -> Result<Claims, Refusal> {
     let (_, query) = request.url.split_once('?').unwrap_or_default();
     let query = form::parse(query.as_bytes());
-    let challenge = form::value(&query, "bt_challenge").filter(|text| is_one(text));
-    let challenge = challenge.ok_or_else(|| Refusal::new("the GET has no valid `bt_challenge`"))?;
+    let challenge = form::value(&query, "bt_challenge")
+        .filter(|text| is_one(text))
+        .ok_or_else(|| Refusal::new("the GET has no valid `bt_challenge`"))?;
     let digest = AnswerPiece::hex_hmac(Hmac::Sha1, KeyEncoding::Sha1, challenge);
     let key = format!("{}|", settings.public_key);
     Ok(Claims::asking(Handshake::text([key.into(), digest])))

@@ -31,8 +31,8 @@ const READ_BYTES_MAX: usize = 128 << 10;
 
 impl Provider for Braintree {
     fn describe() -> ProviderInfo {
-        let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Mac]);
-        ProviderInfo::new("braintree", version, canonical::TYPES, proofs)
+        let version = env!("CARGO_PKG_VERSION");
+        ProviderInfo::new("braintree", version, canonical::TYPES, &[ProofKind::Mac])
             .with_scheme(
                 "HMAC-SHA1 of `bt_payload` in `bt_signature`; the key is the SHA-1 of the private \
                  key",
@@ -52,8 +52,8 @@ impl Provider for Braintree {
         let payload = Payload::of(request).map_err(Refusal::new)?;
         let digest = payload.digest(&settings.public_key).map_err(Refusal::new)?;
         let mac = |text: String| {
-            let (message, digests) = (vec![Piece::from(text)], vec![digest.clone()]);
-            Proof::hmac(Hmac::Sha1, KeyEncoding::Sha1, message, digests)
+            let message = vec![Piece::from(text)];
+            Proof::hmac(Hmac::Sha1, KeyEncoding::Sha1, message, vec![digest.clone()])
         };
         // Braintree's libraries also accept a signature of the payload with a line end behind it.
         let proofs = vec![mac(payload.text.clone()), mac(format!("{}\n", payload.text))];

@@ -25,10 +25,13 @@ pub(crate) fn events(document: &Element, event_id: &str) -> Result<Vec<Event>, F
         return Ok(Vec::new());
     }
     let subject = document.child("subject").and_then(|subject| subject.children().next());
-    let amounts = subject.into_iter().flat_map(|about| [Some(about), transaction(about)]);
     // The first amount that is present counts, even if it can't be read.
-    let amounts = amounts.flatten().find(|about| about.text("amount").is_some());
-    let money = amounts.and_then(money);
+    let money = subject
+        .into_iter()
+        .flat_map(|about| [Some(about), transaction(about)])
+        .flatten()
+        .find(|about| about.text("amount").is_some())
+        .and_then(money);
     let paid = subject.and_then(|about| transaction(about).or(Some(about)));
     let is_credit = paid.and_then(|paid| paid.text("type")) == Some("credit");
     let canonical = canonical::event_type(kind, is_credit);

@@ -29,7 +29,8 @@ impl Payload {
                 _ => Err(format!("the form must have the field `{name}` exactly once")),
             }
         };
-        let (text, signature) = (field("bt_payload")?, field("bt_signature")?);
+        let text = field("bt_payload")?;
+        let signature = field("bt_signature")?;
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b"+=/\n".contains(&byte);
         if text.is_empty() || !text.bytes().all(known) {
             return Err("`bt_payload` is not base64".to_owned());

@@ -219,8 +219,8 @@ impl<'a> Reader<'a> {
         if quote == "'" && !self.take("'") {
             return Err(self.wrong("a value without quotes"));
         }
-        let value = self.until(quote)?;
-        let value = self.unescaped(value)?;
+        let written = self.until(quote)?;
+        let value = self.unescaped(written)?;
         match name {
             "type" => element.kind = Some(value),
             "nil" => element.nil = value == "true",

@@ -54,8 +54,8 @@ impl Provider for Cashfree {
         let canonical = canonical::event_type(&own, &object);
         let payment = object.object("/payment");
         let card = payment.object("/payment_method/card");
-        let data = Envelope::of(&envelope, &["type", "event_time", "data"]);
-        let data = data.around(envelope.at("/data"), body);
+        let around = Envelope::of(&envelope, &["type", "event_time", "data"]);
+        let data = around.around(envelope.at("/data"), body);
         let own = own.to_lowercase();
         Ok(vec![Event {
             subject: subject(&object),

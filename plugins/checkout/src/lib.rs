@@ -94,7 +94,8 @@ fn livemode(body: &Json<'_>) -> Option<bool> {
 
 /// The amount. Checkout.com gives the Chilean peso two decimals, and the unit CLF none.
 fn money(object: &Members<'_>) -> Option<Money> {
-    let (units, currency) = (object.name("/amount")?, object.name("/currency")?);
+    let units = object.name("/amount")?;
+    let currency = object.name("/currency")?;
     let decimals = match currency.as_str() {
         "CLP" => 2,
         "CLF" => 0,

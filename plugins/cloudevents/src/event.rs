@@ -65,7 +65,8 @@ pub(crate) fn ids(request: &Request) -> Result<Vec<String>, Refusal> {
 }
 
 fn known_id(source: Option<Cow<'_, str>>, own_id: Option<Cow<'_, str>>) -> Option<String> {
-    let (source, own_id) = (source?, own_id?);
+    let source = source?;
+    let own_id = own_id?;
     (!source.is_empty() && !own_id.is_empty()).then(|| event_id(&source, &own_id))
 }
 
@@ -148,7 +149,9 @@ fn event<'a>(attribute: impl Fn(&str) -> Option<Cow<'a, str>>) -> Result<Event, 
     if version != "1.0" {
         return Err(Failure::permanent(format!("`specversion` is `{version}`, not 1.0")));
     }
-    let (own_id, source, own) = (required("id")?, required("source")?, required("type")?);
+    let own_id = required("id")?;
+    let source = required("source")?;
+    let own = required("type")?;
     let event_type = words(&own);
     let changed = (event_type != own).then(|| own.into_owned());
     let id = event_id(&source, &own_id);

@@ -44,8 +44,8 @@ impl Provider for CoinbaseCommerce {
         // The outer members are about the delivery; a retry changes those that are left out.
         let inner = ["id", "type", "created_at", "data", "resource"];
         let outer = ["event", "attempt_number", "scheduled_for", "id"];
-        let data = Envelope::of(&event, &inner).and(&body.members(), &outer);
-        let data = data.around(event.at("/data"), body);
+        let around = Envelope::of(&event, &inner).and(&body.members(), &outer);
+        let data = around.around(event.at("/data"), body);
         Ok(vec![Event {
             subject: object.name("/code").or_else(|| object.name("/id")),
             time: event.rfc3339("/created_at"),

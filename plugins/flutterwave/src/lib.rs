@@ -189,7 +189,8 @@ fn subject(object: &Members<'_>) -> Option<String> {
 /// The amount. A transfer between two currencies without a `currency` of its own has none, because
 /// the amount could be in either.
 fn money(object: &Members<'_>) -> Option<Money> {
-    let (from, into) = (object.name("/source_currency"), object.name("/destination_currency"));
+    let from = object.name("/source_currency");
+    let into = object.name("/destination_currency");
     let currency = if from == into { "/source_currency" } else { "/currency" };
     object.first_major(&[
         ("/amount", "/currency"),

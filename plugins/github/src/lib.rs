@@ -137,8 +137,8 @@ fn subject(members: &Members<'_>, name: &str) -> Option<String> {
 
 fn time(members: &Members<'_>, name: &str) -> Option<Timestamp> {
     // A sponsorship has the time when it began, which only its first event may use.
-    let began = matches!(members.text("/action").as_deref(), Some("created"));
-    let began = began.then(|| members.rfc3339("/sponsorship/created_at")).flatten();
+    let is_new = matches!(members.text("/action").as_deref(), Some("created"));
+    let began = is_new.then(|| members.rfc3339("/sponsorship/created_at")).flatten();
     began.or_else(|| {
         [
             "/effective_date",
@@ -155,9 +155,8 @@ fn time(members: &Members<'_>, name: &str) -> Option<Timestamp> {
 /// The price of one unit of the tier or the plan.
 fn money(members: &Members<'_>) -> Option<Money> {
     let yearly = members.text("/marketplace_purchase/billing_cycle").as_deref() == Some("yearly");
-    let plan = members.object("/marketplace_purchase/plan");
-    let plan =
-        plan.number(if yearly { "/yearly_price_in_cents" } else { "/monthly_price_in_cents" });
+    let price = if yearly { "/yearly_price_in_cents" } else { "/monthly_price_in_cents" };
+    let plan = members.object("/marketplace_purchase/plan").number(price);
     let tier = members.number("/sponsorship/tier/monthly_price_in_cents");
     known_money(Money::from_minor(tier.or(plan)?, "USD"))
 }

@@ -55,7 +55,8 @@ fn event(written: Json<'_>) -> Event {
     let event = written.members();
     let id = event.name("/id").unwrap_or_else(|| id::derived(&[written.raw().as_bytes()]));
     let named = |pointer: &str| event.name(pointer).unwrap_or_default();
-    let (resource, action) = (named("/resource_type"), named("/action"));
+    let resource = named("/resource_type");
+    let action = named("/action");
     let canonical = canonical::event_type(&resource, &action);
     let failed = matches!(
         &*action,
@@ -81,8 +82,8 @@ fn event(written: Json<'_>) -> Event {
 /// The subject of a refund is its payment, so that everything about a payment has one subject. Any
 /// other event has the object that it is named after: the `mandate` of `mandates`.
 fn subject(event: &Members<'_>, resource: &str) -> Option<String> {
-    let payment = matches!(resource, "payments" | "refunds");
-    let payment = payment.then(|| event.name("/links/payment")).flatten();
+    let has_payment = matches!(resource, "payments" | "refunds");
+    let payment = has_payment.then(|| event.name("/links/payment")).flatten();
     let own = || event.name(&format!("/links/{}", resource.strip_suffix('s').unwrap_or(resource)));
     payment.or_else(own)
 }

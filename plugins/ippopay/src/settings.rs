@@ -64,9 +64,15 @@ impl Configured for Settings {
         if self.scheme != Scheme::Unsigned && !named {
             return Err("set `header` to the name of the header with the proof".to_owned());
         }
-        let pointers = self.event_type.iter().chain(&self.subject).chain(&self.account);
-        let pointers = pointers.chain(&self.livemode).chain(&self.reference);
-        match pointers.into_iter().find(|pointer| !pointer.starts_with('/')) {
+        let wrong = self
+            .event_type
+            .iter()
+            .chain(&self.subject)
+            .chain(&self.account)
+            .chain(&self.livemode)
+            .chain(&self.reference)
+            .find(|pointer| !pointer.starts_with('/'));
+        match wrong {
             Some(pointer) => Err(format!("`{pointer}` is not a JSON pointer such as /order/id")),
             None => Ok(()),
         }

@@ -51,8 +51,8 @@ impl Provider for Klarna {
         let id = metadata.name("/event_id").or_else(|| envelope.name("/event_id"));
         let payload = envelope.object("/payload");
         let canonical = canonical::event_type(&own, &payload);
-        let declined = canonical == Some("payment.failed");
-        let declined = declined.then(|| payload.name("/state_reason")).flatten();
+        let failed = canonical == Some("payment.failed");
+        let declined = failed.then(|| payload.name("/state_reason")).flatten();
         let left_out = ["event_type", "event_id", "occurred_at", "metadata", "payload"];
         let around = Envelope::of(&metadata, &left_out).and(&envelope, &left_out);
         let data = around.around(envelope.at("/payload"), body);

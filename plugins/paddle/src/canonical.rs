@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn a_refund_is_an_adjustment() {
-        let (created, updated) = ("adjustment.created", "adjustment.updated");
+        let created = "adjustment.created";
+        let updated = "adjustment.updated";
         for (own, action, status, canonical) in [
             (created, "refund", "pending_approval", Some("refund.initiated")),
             (created, "refund", "approved", Some("refund.succeeded")),

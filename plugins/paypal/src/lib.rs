@@ -83,9 +83,9 @@ const AROUND: [&str; 7] =
 
 impl Provider for PayPal {
     fn describe() -> ProviderInfo {
-        let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Signature]);
+        let version = env!("CARGO_PKG_VERSION");
         let places = [Environment::Live, Environment::Sandbox];
-        ProviderInfo::new("paypal", version, canonical::TYPES, proofs)
+        ProviderInfo::new("paypal", version, canonical::TYPES, &[ProofKind::Signature])
             .with_scheme(
                 "RSA-SHA256 of ids, time and a CRC-32 of the body, with a fetched certificate",
             )
@@ -99,8 +99,9 @@ impl Provider for PayPal {
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let settings = Settings::read().map_err(Refusal::new)?;
         let sent = Transmission::of(request, &settings)?;
-        let (scheme, message) = (PublicKey::RsaSha256, vec![Piece::from(sent.message)]);
+        let message = vec![Piece::from(sent.message)];
         let lookup = KeyLookup::get(sent.certificate);
+        let scheme = PublicKey::RsaSha256;
         let proof = Proof::fetched_key(scheme, lookup, message, vec![sent.signature]);
         let claims = Claims::new(Evidence::from(proof), json::peek(&request.body, "/id"));
         Ok(Claims { signed_at: Some(sent.at), ..claims })

@@ -39,16 +39,18 @@ impl Transmission {
             return Err(wrong(ID, "is not an id"));
         }
         let written = request.the_header(TIME)?;
-        let at = time::from_rfc3339(written).filter(|_| !written.contains('|'));
-        let at = at.ok_or_else(|| wrong(TIME, "is not a time"))?;
+        let at = time::from_rfc3339(written)
+            .filter(|_| !written.contains('|'))
+            .ok_or_else(|| wrong(TIME, "is not a time"))?;
         let certificate = request.the_header(CERTIFICATE)?;
         if !settings.environment.places().iter().any(|place| place.holds(certificate)) {
             return Err(wrong(CERTIFICATE, "is not a URL of PayPal's certificates"));
         }
-        let signature = base64::decode(request.the_header(SIGNATURE)?);
-        let signature = signature.filter(|signature| !signature.is_empty());
-        let signature = signature.ok_or_else(|| wrong(SIGNATURE, "is not base64"))?;
-        let (webhook, checksum) = (&settings.webhook_id, crc32(&request.body));
+        let signature = base64::decode(request.the_header(SIGNATURE)?)
+            .filter(|signature| !signature.is_empty())
+            .ok_or_else(|| wrong(SIGNATURE, "is not base64"))?;
+        let webhook = &settings.webhook_id;
+        let checksum = crc32(&request.body);
         let message = format!("{id}|{written}|{webhook}|{checksum}");
         Ok(Self { message, signature, certificate: certificate.to_owned(), at })
     }

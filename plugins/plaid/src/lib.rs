@@ -53,12 +53,12 @@ const REFERENCES: &[&str] = &["/original_reference", "/client_transaction_id", "
 
 impl Provider for Plaid {
     fn describe() -> ProviderInfo {
-        let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Signature]);
+        let version = env!("CARGO_PKG_VERSION");
         let places = [Environment::Production, Environment::Sandbox];
         ProviderInfo {
             clock: ClockRule::Both,
             tolerance_ms: Some(TOLERANCE_MS),
-            ..ProviderInfo::new("plaid", version, TYPES, proofs)
+            ..ProviderInfo::new("plaid", version, TYPES, &[ProofKind::Signature])
                 .with_scheme(
                     "ES256 (JWT) of a hash of the body, `Plaid-Verification`, with a fetched key",
                 )
@@ -81,7 +81,8 @@ impl Provider for Plaid {
                 ("key_id", token.key_id.as_str().into()),
             ],
         );
-        let (scheme, message) = (PublicKey::EcdsaP256, vec![Piece::from(token.signed.as_str())]);
+        let message = vec![Piece::from(token.signed.as_str())];
+        let scheme = PublicKey::EcdsaP256;
         let proof = Proof::fetched_key(scheme, lookup, message, vec![token.signature.clone()]);
         let claims = Claims::new(Evidence::from(proof), [token.event_id(request)]);
         Ok(Claims { signed_at: Some(token.issued_at), ..claims })
@@ -94,10 +95,11 @@ impl Provider for Plaid {
         let envelope = body.members();
         let kind = envelope.required("/webhook_type")?;
         let code = envelope.name("/webhook_code").unwrap_or_default();
-        let live = envelope.is_live("/environment");
-        let live = live.unwrap_or(settings.environment == Environment::Production);
-        let state = |pointer: &str| envelope.name(pointer).unwrap_or_default();
-        let (before, now) = (state("/old_payment_status"), state("/new_payment_status"));
+        let live = envelope
+            .is_live("/environment")
+            .unwrap_or(settings.environment == Environment::Production);
+        let before = envelope.name("/old_payment_status").unwrap_or_default();
+        let now = envelope.name("/new_payment_status").unwrap_or_default();
         let own = format!("{kind}.{code}").to_lowercase();
         let named = event_type(canonical(&own, &before, &now), "plaid", &own);
         Ok(vec![Event {

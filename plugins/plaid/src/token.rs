@@ -33,25 +33,31 @@ impl Token {
         else {
             return Err(wrong("is not a token of three parts"));
         };
-        let (head_bytes, payload_bytes) = (base64::decode_url(head), base64::decode_url(payload));
-        let (head_bytes, payload_bytes) =
-            head_bytes.zip(payload_bytes).ok_or_else(|| wrong("is not base64"))?;
+        let not_base64 = || wrong("is not base64");
+        let head_bytes = base64::decode_url(head).ok_or_else(not_base64)?;
+        let payload_bytes = base64::decode_url(payload).ok_or_else(not_base64)?;
         let no_json = |_| wrong("does not hold JSON");
         let said = Json::parse(&head_bytes).map_err(no_json)?;
         let claimed = Json::parse(&payload_bytes).map_err(no_json)?;
         if said.text("/alg").as_deref() != Some("ES256") {
             return Err(wrong("has another algorithm than ES256"));
         }
-        let key_id = said.text("/kid").filter(|id| is_key_id(id));
-        let key_id = key_id.ok_or_else(|| wrong("has no valid key id"))?.into_owned();
-        let issued_at = claimed.number("/iat").and_then(time::from_unix);
-        let issued_at = issued_at.ok_or_else(|| wrong("has no valid time"))?;
+        let key_id = said
+            .text("/kid")
+            .filter(|id| is_key_id(id))
+            .ok_or_else(|| wrong("has no valid key id"))?
+            .into_owned();
+        let issued_at = claimed
+            .number("/iat")
+            .and_then(time::from_unix)
+            .ok_or_else(|| wrong("has no valid time"))?;
         let body = hex::encode(&hash::sha256(&request.body));
         if claimed.text("/request_body_sha256").as_deref() != Some(&body) {
             return Err(wrong("has the hash of another body"));
         }
-        let signature = base64::decode_url(signature).filter(|it| it.len() == SIGNATURE_BYTES);
-        let signature = signature.ok_or_else(|| wrong("has no signature of 64 bytes"))?;
+        let signature = base64::decode_url(signature)
+            .filter(|bytes| bytes.len() == SIGNATURE_BYTES)
+            .ok_or_else(|| wrong("has no signature of 64 bytes"))?;
         Ok(Self { signed: format!("{head}.{payload}"), signature, key_id, issued_at })
     }
 }

@@ -60,8 +60,8 @@ impl Provider for Slack {
         if !request.content().starts_with(b"{") {
             return of_form(&request.body);
         }
-        let body = request.json()?.members().without(&[TOKEN]);
-        let body = Json::parse(body.as_bytes())?;
+        let without_token = request.json()?.members().without(&[TOKEN]);
+        let body = Json::parse(without_token.as_bytes())?;
         let envelope = body.members();
         let outer = envelope.required("/type")?;
         if outer == VERIFICATION {
@@ -113,8 +113,8 @@ fn of_form(body: &[u8]) -> Result<Vec<Event>, Failure> {
     fields.retain(|(name, _)| name != TOKEN);
     let id = id::derived(&[body]);
     if let Some(payload) = form::value(&fields, "payload") {
-        let payload = Json::parse(payload.as_bytes())?.members().without(&[TOKEN]);
-        let payload = Json::parse(payload.as_bytes())?;
+        let without_token = Json::parse(payload.as_bytes())?.members().without(&[TOKEN]);
+        let payload = Json::parse(without_token.as_bytes())?;
         let members = payload.members();
         let own = members.required("/type")?;
         let event = Event::new(id, event_type(None, "slack", &own), payload.raw());

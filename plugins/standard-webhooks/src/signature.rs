@@ -31,7 +31,8 @@ impl<'r> Signed<'r> {
     pub(crate) fn read(request: &'r Request) -> Result<Self, Refusal> {
         let family = family(request);
         let header = |name: &str| request.the_header(&format!("{family}-{name}"));
-        let (id, signatures) = (header("id")?, header("signature")?);
+        let id = header("id")?;
+        let signatures = header("signature")?;
         let (time, at) = request.the_time(&format!("{family}-timestamp"))?;
         if id.is_empty() {
             return Err(Refusal::new(format!("header `{family}-id` is empty")));
@@ -46,15 +47,16 @@ impl<'r> Signed<'r> {
 
     /// One piece of evidence, which holds if any of the signatures does.
     pub(crate) fn evidence(&self) -> Result<Evidence, Refusal> {
-        let (macs, signatures) = (self.all("v1", DIGEST_BYTES), self.all("v1a", SIGNATURE_BYTES));
+        let macs = self.all("v1", DIGEST_BYTES);
+        let signatures = self.all("v1a", SIGNATURE_BYTES);
         let message = || vec![Piece::from(format!("{}.{}.", self.id, self.time)), Piece::Body];
         let mut proofs = Vec::new();
         if !macs.is_empty() {
             proofs.push(Proof::hmac(Hmac::Sha256, KeyEncoding::Whsec, message(), macs));
         }
         if !signatures.is_empty() {
-            let (scheme, key) = (PublicKey::Ed25519, KeyEncoding::Whpk);
-            proofs.push(Proof::public_key(scheme, key, message(), signatures));
+            let scheme = PublicKey::Ed25519;
+            proofs.push(Proof::public_key(scheme, KeyEncoding::Whpk, message(), signatures));
         }
         if self.signatures.split(' ').count() > SIGNATURES_MAX {
             return Err(Refusal::new(format!("there are more than {SIGNATURES_MAX} signatures")));

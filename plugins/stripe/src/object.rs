@@ -111,9 +111,11 @@ impl<'a> Object<'a> {
         let items = self.members.items("/items/data");
         let costs = items.iter().map(|item| {
             let unit: i64 = item.number("/price/unit_amount")?.parse().ok()?;
-            let quantity = item.at("/quantity").filter(|quantity| quantity.raw() != "null");
-            let quantity = quantity.map_or(Some(1), |quantity| quantity.scalar("")?.parse().ok());
-            unit.checked_mul(quantity?)
+            let quantity = item
+                .at("/quantity")
+                .filter(|quantity| quantity.raw() != "null")
+                .map_or(Some(1), |quantity| quantity.scalar("")?.parse().ok())?;
+            unit.checked_mul(quantity)
         });
         let sum = costs.reduce(|sum, cost| sum?.checked_add(cost?))??;
         Some(sum.to_string())
@@ -123,8 +125,8 @@ impl<'a> Object<'a> {
         self.members.text(pointer).map(String::from)
     }
 
-    /// What is said at the first of these pointers that is there. If that can't be read, no other
-    /// is: they mean something else.
+    /// The text or number at the first of these pointers that has a value. If that can't be read,
+    /// the others do not count, because they mean something else.
     fn first(&self, pointers: &[&str]) -> Option<String> {
         let mut there = pointers.iter().filter_map(|pointer| self.members.at(pointer));
         let said = there.find(|value| value.raw() != "null")?;

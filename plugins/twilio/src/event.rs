@@ -80,11 +80,11 @@ fn of_json(request: &Request) -> Result<Vec<Event>, Failure> {
 fn of_stream(written: Json<'_>) -> Event {
     let event = written.members();
     let id = event.name("/id").unwrap_or_else(|| id::derived(&[written.raw().as_bytes()]));
-    let own = event.name("/type").unwrap_or_default();
-    let own = own.strip_prefix("com.twilio.").unwrap_or(&own);
+    let named = event.name("/type").unwrap_or_default();
+    let own = named.strip_prefix("com.twilio.").unwrap_or(&named);
     let data = event.object("/data");
-    let around = ["specversion", "id", "type", "time", "datacontenttype", "data"];
-    let around = Envelope::of(&event, &around);
+    let around =
+        Envelope::of(&event, &["specversion", "id", "type", "time", "datacontenttype", "data"]);
     Event {
         subject: data.first_name(&["/messageSid", "/callSid", "/resourceSid"]),
         time: event.rfc3339("/time"),

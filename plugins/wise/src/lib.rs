@@ -46,18 +46,17 @@ const SIGNATURE_BYTES: usize = 256;
 
 impl Provider for Wise {
     fn describe() -> ProviderInfo {
-        let (version, proofs) = (env!("CARGO_PKG_VERSION"), &[ProofKind::Signature]);
-        ProviderInfo::new("wise", version, canonical::TYPES, proofs)
+        let version = env!("CARGO_PKG_VERSION");
+        ProviderInfo::new("wise", version, canonical::TYPES, &[ProofKind::Signature])
             .with_scheme("RSA-SHA256 of the body, `X-Signature-SHA256`, with Wise's published key")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let signature = base64::decode(request.the_header(SIGNATURE)?);
-        let signature = signature.filter(|signature| !signature.is_empty());
-        let signature =
-            signature.ok_or_else(|| Refusal::new(format!("header `{SIGNATURE}` is not base64")))?;
-        let (scheme, key) = (PublicKey::RsaSha256, KeyEncoding::Pem);
-        let proof = Proof::public_key(scheme, key, vec![Piece::Body], vec![signature]);
+        let signature = base64::decode(request.the_header(SIGNATURE)?)
+            .filter(|signature| !signature.is_empty())
+            .ok_or_else(|| Refusal::new(format!("header `{SIGNATURE}` is not base64")))?;
+        let scheme = PublicKey::RsaSha256;
+        let proof = Proof::public_key(scheme, KeyEncoding::Pem, vec![Piece::Body], vec![signature]);
         // `parse` reports a body that can't be read.
         let body = request.json().ok();
         let event_id = body.map(|body| event_id(request, &body.members()));

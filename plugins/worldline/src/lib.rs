@@ -143,7 +143,8 @@ fn output<'a>(object: &Members<'a>, kind: &str) -> Members<'a> {
 }
 
 fn money(amount: &Members<'_>, known: Option<Decimals>) -> Option<Money> {
-    let (units, currency) = (amount.name("/amount")?, amount.name("/currencyCode")?);
+    let units = amount.name("/amount")?;
+    let currency = amount.name("/currencyCode")?;
     let decimals = match (known, decimals(&currency)) {
         (Some(Decimals::Two), _) => 2,
         (Some(Decimals::Iso), decimals) => decimals,

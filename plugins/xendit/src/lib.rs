@@ -90,8 +90,8 @@ fn named(body: Json<'_>, envelope: &Members<'_>, own: &str) -> Event {
     let updated = object.rfc3339("/updated").or_else(|| object.rfc3339("/updated_at"));
     // Without the sending time, which is in the envelope.
     let id = id::derived(&[own.as_bytes(), data.raw().as_bytes()]);
-    let around = Envelope::of(envelope, &["event", "data"]);
-    let around = if data == body { Envelope::default() } else { around };
+    let around =
+        if data == body { Envelope::default() } else { Envelope::of(envelope, &["event", "data"]) };
     Event {
         subject: object.first_name(&SUBJECTS),
         time: updated.or_else(|| envelope.rfc3339("/created")),

@@ -82,8 +82,8 @@ impl<P: Provider> Suite<P> {
                 // The provider signs a challenge by POST like any other request.
                 request = sign::<P>(&request, secret, NOW);
                 let claims = P::claim(&request).expect(name);
-                let (info, tolerance) = (P::describe(), Tolerance::Provider);
-                let proven = verify(&info, &claims, &request, &[secret], NOW, tolerance);
+                let info = P::describe();
+                let proven = verify(&info, &claims, &request, &[secret], NOW, Tolerance::Provider);
                 assert_eq!(proven, Ok(()), "{name}");
                 claims
             } else {

@@ -153,8 +153,9 @@ impl<P: Provider> Suite<P> {
     /// The claims of a request that the gateway would accept.
     fn accepted(&self, request: &Request) -> Option<Claims> {
         let claims = self.call(|| P::claim(request)).ok()?;
-        let (info, secrets) = (P::describe(), [self.secret]);
-        verify(&info, &claims, request, &secrets, NOW, Tolerance::Provider).ok().map(|()| claims)
+        let info = P::describe();
+        verify(&info, &claims, request, &[self.secret], NOW, Tolerance::Provider).ok()?;
+        Some(claims)
     }
 
     /// Calls every function of the provider with a request, and checks the results by the contract.
