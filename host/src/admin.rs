@@ -229,7 +229,7 @@ async fn dead(
 }
 
 async fn replay(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response, Problem> {
-    Ok(match ReplayBody::parse(&turns::read(body).await?)? {
+    Ok(match ReplayBody::parse(&admin.turns.read(body).await?)? {
         ReplayBody::Ids(ids) => Json(admin.store.replay(ids).await?).into_response(),
         ReplayBody::Filter(filter, cursor) => {
             Json(admin.store.replay_matching(filter, cursor).await?).into_response()
@@ -242,7 +242,7 @@ async fn plugins(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 async fn reload(State(admin): State<Arc<Admin>>) -> Result<Json<Report>, Problem> {
-    let stopping = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping");
+    let stopping = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, turns::STOPPING);
     let report = async {
         let (ask, answered) = oneshot::channel();
         admin.reload.send(ask).await.map_err(|_| stopping())?;

@@ -182,7 +182,7 @@ impl Gateway {
             ready: live.ready(),
             redaction: parts.redaction.clone(),
             hosts: parts.admin_hosts.clone(),
-            turns: Turns::new(ADMIN_CONNECTIONS),
+            turns: Turns::new(ADMIN_CONNECTIONS, cancel.clone()),
         };
         let (metrics, cancelled) = (&parts.metrics, cancel.clone());
         let port = |socket, name, limits| Port { socket, name, limits, metrics: metrics.clone() };

@@ -106,6 +106,12 @@ async fn who_keeps_the_gateway_waiting_is_hung_up_on() {
 async fn a_stop_waits_for_no_request_that_is_not_whole() {
     let limits = "[limits]\nstall = \"5m\"\ngrace = \"10m\"";
     let gateway = Setup::stripe().table(limits).start().await;
+    let mut operator = connect(gateway.admin()).await;
+    let head = "POST /v1/replay HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\
+                content-type: application/json\r\ncontent-length: 9\r\n\r\n";
+    operator.write_all(head.as_bytes()).await.unwrap();
+    let mut goes_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    operator.read_exact(&mut goes_on).await.unwrap();
     let mut slow_head = connect(gateway.public()).await;
     slow_head.write_all(b"POST /in/stripe HTTP/1.1\r\nhost: here\r\n").await.unwrap();
     let mut refused = connect(gateway.public()).await;
@@ -124,6 +130,24 @@ async fn a_stop_waits_for_no_request_that_is_not_whole() {
     assert_eq!(body, r#"{"error":"try again later"}"#);
     assert_eq!(hear(&mut slow_head).await, "");
     assert!(hear(&mut refused).await.starts_with("HTTP/1.1 404 "));
+    let told = hear(&mut operator).await;
+    assert!(told.ends_with(r#"{"error":"the gateway is stopping"}"#), "{told}");
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_nobody_who_waits_for_the_end_of_all_work() {
+    let limits = "[limits]\nparses = 0\ngrace = \"10m\"";
+    let gateway = Setup::stripe().table(limits).start().await;
+    gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
+    let mut waiting = connect(gateway.admin()).await;
+    waiting.write_all(b"GET /v1/settled HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    // Asked later, answered earlier: by then the other waits.
+    assert_eq!(gateway.ask("/healthz").await.status, 200);
+
+    let stopped = tokio::time::timeout(PATIENCE, gateway.stop()).await;
+
+    assert!(stopped.is_ok(), "it takes too long");
+    assert!(hear(&mut waiting).await.ends_with(r#"{"error":"the gateway is stopping"}"#));
 }
 
 #[tokio::test]

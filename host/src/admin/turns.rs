@@ -2,7 +2,7 @@
 //! connection.
 //!
 //! Everything else has half of the port's connections, and what may wait for long has a quarter of
-//! those and a time. Never judges a request.
+//! those and a time. A stop waits for none of it. Never judges a request.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::{Admin, Problem};
 
@@ -23,25 +24,30 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 /// Largest body, in bytes.
 const BODY_BYTES_MAX: usize = 2 << 20;
 
+/// What those who wait are told when the gateway stops.
+pub(super) const STOPPING: &str = "the gateway is stopping";
+
 /// The turns of the operators' port.
 #[derive(Debug)]
 pub struct Turns {
     asking: Semaphore,
     waiting: Semaphore,
     wait_max: Duration,
+    /// Cancelled when the gateway stops.
+    stop: CancellationToken,
 }
 
 impl Turns {
-    /// Those of a port that takes so many connections.
-    pub fn new(connections: usize) -> Self {
+    /// Those of a port that takes so many connections, until `stop` is cancelled.
+    pub fn new(connections: usize, stop: CancellationToken) -> Self {
         let asking = (connections / 2).max(1);
         let waiting = (asking / 4).max(1);
         let (asking, waiting) = (Semaphore::new(asking), Semaphore::new(waiting));
-        Self { asking, waiting, wait_max: WAIT_MAX }
+        Self { asking, waiting, wait_max: WAIT_MAX, stop }
     }
 
-    /// Waits for what may take long. After a minute, and where as many wait as may, the answer is
-    /// that it is `not_yet`, with 503.
+    /// Waits for what may take long. After a minute, where as many wait as may, and when the gateway
+    /// stops, the answer is that it is `not_yet`, or why, with 503.
     pub(super) async fn wait<T>(
         &self,
         what: impl Future<Output = T>,
@@ -50,8 +56,30 @@ impl Turns {
         let later = |why: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, why);
         let turn = self.waiting.try_acquire();
         let _turn = turn.map_err(|_| later("too many requests are waiting; ask again later"))?;
-        let waited = tokio::time::timeout(self.wait_max, what).await;
-        waited.map_err(|_| later(not_yet))
+        tokio::select! {
+            waited = what => Ok(waited),
+            () = tokio::time::sleep(self.wait_max) => Err(later(not_yet)),
+            () = self.stop.cancelled() => Err(later(STOPPING)),
+        }
+    }
+
+    /// The whole body of a request.
+    pub(super) async fn read(&self, body: Body) -> Result<Bytes, Problem> {
+        let problem = |status, reason: String| Err(Problem::new(status, reason));
+        tokio::select! {
+            read = axum::body::to_bytes(body, BODY_BYTES_MAX) => read.or_else(|_| {
+                let reason =
+                    format!("the body is incomplete, or larger than {BODY_BYTES_MAX} bytes");
+                problem(StatusCode::BAD_REQUEST, reason)
+            }),
+            () = tokio::time::sleep(BODY_TIME_MAX) => {
+                let reason = "the body did not arrive within 10 s".to_owned();
+                problem(StatusCode::REQUEST_TIMEOUT, reason)
+            }
+            () = self.stop.cancelled() => {
+                problem(StatusCode::SERVICE_UNAVAILABLE, STOPPING.to_owned())
+            }
+        }
     }
 }
 
@@ -68,18 +96,6 @@ pub(super) async fn in_turn(
     next.run(request).await
 }
 
-/// The whole body of a request.
-pub(super) async fn read(body: Body) -> Result<Bytes, Problem> {
-    let read =
-        tokio::time::timeout(BODY_TIME_MAX, axum::body::to_bytes(body, BODY_BYTES_MAX)).await;
-    let slow = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within 10 s");
-    let broken = |_| {
-        let reason = format!("the body is incomplete, or larger than {BODY_BYTES_MAX} bytes");
-        Problem::new(StatusCode::BAD_REQUEST, reason)
-    };
-    read.map_err(slow)?.map_err(broken)
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
@@ -88,7 +104,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_wait_has_an_end_and_so_have_those_who_wait() {
-        let mut turns = Turns::new(8);
+        let mut turns = Turns::new(8, CancellationToken::new());
         turns.wait_max = Duration::from_millis(20);
         assert!(turns.wait(pending::<()>(), "not yet").await.is_err());
 
