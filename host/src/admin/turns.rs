@@ -46,8 +46,8 @@ impl Turns {
         Self { asking, waiting, wait_max: WAIT_MAX, stop }
     }
 
-    /// Waits for what may take long. After a minute, where as many wait as may, and when the gateway
-    /// stops, the answer is that it is `not_yet`, or why, with 503.
+    /// Waits for what may take long. After a minute the answer is that it is `not_yet`, with 503;
+    /// where as many wait as may, and when the gateway stops, it says that.
     pub(super) async fn wait<T>(
         &self,
         what: impl Future<Output = T>,
