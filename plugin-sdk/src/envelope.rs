@@ -49,7 +49,7 @@ impl<'a> Envelope<'a> {
 
     /// The data of an event: `object` with the envelope as its last member. If the envelope is
     /// empty, the data is `object` as it is. The data is the whole body if `object` is missing or
-    /// `null`, and if it can't take the envelope: because it is no JSON object, has a member
+    /// `null`, and if it can't take the envelope: because it is not an object, has a member
     /// `envelope` already, or the result would be nested more than 512 levels deep.
     pub fn around(&self, object: Option<Json<'_>>, body: Json<'_>) -> String {
         let Some(object) = object.filter(|object| object.raw() != "null") else {

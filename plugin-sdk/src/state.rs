@@ -21,7 +21,7 @@ pub fn set(key: &str, value: &[u8]) -> Result<(), Refusal> {
     door::set(key, value)
 }
 
-/// Deletes a key. A key that was never set is no error.
+/// Deletes a key, even one that was never set; either way it counts as an effect.
 pub fn delete(key: &str) {
     door::delete(key);
 }

@@ -88,7 +88,7 @@ pub(super) fn elements(array: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The text of a string in its quotes; `None` if it is no string, or no text.
+/// The text of a string in its quotes; `None` if the bytes are not a string, or not UTF-8.
 pub(super) fn unquoted(quoted: &[u8]) -> Option<Cow<'_, str>> {
     let content = quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let content = str::from_utf8(content).ok()?;
@@ -158,7 +158,7 @@ impl<'a> Scan<'a> {
         self.while_(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
     }
 
-    /// The next byte that is no white space.
+    /// The next byte that is not white space.
     fn token(&mut self) -> Option<u8> {
         self.space();
         let byte = self.peek()?;
@@ -228,7 +228,7 @@ impl<'a> Scan<'a> {
                 self.scalar(first)?;
             }
             let mut fresh = opened;
-            // What follows a value: the end of brackets, then a comma or the end of it all.
+            // A value is followed by the end of brackets, then by a comma or the end of the text.
             loop {
                 self.space();
                 if open.depth == 0 {

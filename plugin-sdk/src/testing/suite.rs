@@ -115,7 +115,8 @@ impl<P: Provider> Suite<P> {
     ///
     /// # Panics
     ///
-    /// If its name is another, it has no types or no proofs, or its scheme has not 1 to 200 bytes.
+    /// If its name is another, types or proofs are missing, or its scheme is empty or longer than
+    /// 200 bytes.
     pub fn check_description(&self) {
         let info = P::describe();
         assert_eq!(info.name, self.name);
