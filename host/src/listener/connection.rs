@@ -59,9 +59,9 @@ pub(super) enum Wait {
     Body,
     /// That an answer is read.
     Reader,
-    /// Another request, after one that was accepted.
+    /// Another request or the answer to a refused one, where a request has been accepted before.
     Next,
-    /// Another request, where none was ever accepted, or the answer to what was refused.
+    /// The same, where none ever was.
     Nothing,
 }
 
@@ -96,8 +96,8 @@ impl Connection {
         self.pass(Turn::Body, Turn::Gateway);
     }
 
-    /// A request was refused. Until [`Connection::answers`] it may make room for another: to hold
-    /// back an answer is no work.
+    /// A request was refused. Until [`Connection::answers`] it waits like one that asks for nothing:
+    /// to hold back an answer is no work.
     pub fn refused(&self) {
         self.refusals.fetch_add(1, Ordering::Relaxed);
         self.pass(Turn::Gateway, Turn::Refused);
@@ -183,8 +183,7 @@ impl Connection {
             _ if stalled != 0 => (Wait::Reader, stalled - 1),
             turn if turn == Turn::Silent as u8 => (Wait::Head, since),
             turn if turn == Turn::Body as u8 => (Wait::Body, since),
-            turn if turn == Turn::Refused as u8 => (Wait::Nothing, since),
-            turn if turn == Turn::Idle as u8 => {
+            turn if turn == Turn::Idle as u8 || turn == Turn::Refused as u8 => {
                 let is_good = self.is_good.load(Ordering::Relaxed);
                 (if is_good { Wait::Next } else { Wait::Nothing }, since)
             }
@@ -198,8 +197,7 @@ impl Connection {
         match wait {
             Wait::Head => self.pass(Turn::Silent, Turn::Closed),
             Wait::Body => self.pass(Turn::Body, Turn::Closed),
-            Wait::Next => self.pass(Turn::Idle, Turn::Closed),
-            Wait::Nothing => {
+            Wait::Next | Wait::Nothing => {
                 self.pass(Turn::Idle, Turn::Closed) || self.pass(Turn::Refused, Turn::Closed)
             }
             Wait::Reader => {
@@ -293,6 +291,18 @@ mod tests {
         connection.refused();
         assert!(connection.close(Wait::Nothing));
         assert!(!connection.begin());
+    }
+
+    #[test]
+    fn one_that_had_a_request_accepted_waits_for_why_another_is_refused_as_it_waits_between_two() {
+        let connection = connection();
+        connection.begin();
+        connection.accepted();
+        connection.answered();
+        connection.begin();
+        connection.refused();
+        assert_eq!(waits(&connection), Some(Wait::Next));
+        assert!(connection.close(Wait::Next));
     }
 
     #[test]

@@ -18,7 +18,9 @@ use super::connection::{Connection, Wait};
 /// What a peer may take without being closed for another's sake: for a head, a part of a body, or
 /// to read.
 const YOUNG: Duration = Duration::from_millis(500);
-/// The same between two requests.
+/// The same where no request was ever accepted: enough for the answer to be written.
+const TO_BE_ANSWERED: Duration = Duration::from_millis(100);
+/// The same between two requests, or while an answer to a refused one is held back.
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(1);
 /// Of a full table so many make room at once, so that looking for them costs little.
 const SHARE_THAT_GOES: usize = 64;
@@ -108,7 +110,7 @@ impl Table {
             let idle = wait == Wait::Next;
             let spared = match wait {
                 Wait::Next => BETWEEN_REQUESTS,
-                Wait::Nothing => Duration::ZERO,
+                Wait::Nothing => TO_BE_ANSWERED,
                 Wait::Head | Wait::Body | Wait::Reader => YOUNG,
             };
             let age = now.saturating_duration_since(since);
