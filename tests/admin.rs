@@ -353,7 +353,7 @@ async fn metrics_count_what_happened_line_by_line() {
         r#"hookgate_requests_total{source="stripe",outcome="accepted"} 1"#,
         r#"hookgate_requests_total{source="stripe",outcome="duplicate"} 1"#,
         r#"hookgate_requests_total{source="stripe",outcome="refused"} 1"#,
-        r#"hookgate_requests_total{source="",outcome="unknown_source"} 1"#,
+        r#"hookgate_requests_total{source="",outcome="unknown_source"} 2"#,
         r#"hookgate_refusals_total{source="stripe",reason="mismatch"} 1"#,
         r#"hookgate_parses_total{source="stripe",outcome="success",cause=""} 1"#,
         r#"hookgate_runs_total{handler="dunning",outcome="success",cause=""} 1"#,

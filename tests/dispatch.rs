@@ -297,7 +297,7 @@ async fn what_comes_of_one_receipt_is_bounded_in_number() {
     let dead = dead.as_array().unwrap();
     assert_eq!(dead.len(), 64);
     let reason = text(&dead[0]["reason"]);
-    assert!(reason.contains("and 14 events of "), "{reason}");
+    assert!(reason.contains("allowance is 14 events of "), "{reason}");
     assert!(reason.contains("limits.emitted_events = 1000"), "{reason}");
 }
 

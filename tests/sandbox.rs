@@ -160,7 +160,7 @@ async fn a_provider_that_lies_is_dead_at_once_and_the_lie_is_named() {
     let broke = "the plugin broke the contract: ";
     check_dead(
         &parsed(&gateway, violate("type")).await,
-        &format!("{broke}`event.type` `not a type` is not an event type"),
+        &format!("{broke}`event.type` is `not a type`, not an event type such as payment.failed"),
     );
     check_dead(
         &parsed(&gateway, violate("data")).await,
