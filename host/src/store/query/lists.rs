@@ -60,10 +60,10 @@ impl Snapshot<'_> {
         let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
         let mut list = Listing { items: Vec::new(), damaged: Vec::new(), next: None };
         let mut before = page.cursor.unwrap_or(u64::MAX);
-        if let Some(end) = filter.before {
-            if let Reach::At(behind) = self.first_at(end.after(CLOCK_SLACK))? {
-                before = before.min(behind);
-            }
+        if let Some(end) = filter.before
+            && let Reach::At(behind) = self.first_at(end.after(CLOCK_SLACK))?
+        {
+            before = before.min(behind);
         }
         let mut too_old = 0;
         for (looked_at, row) in self.log.range(..before)?.rev().enumerate() {
