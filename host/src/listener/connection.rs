@@ -96,8 +96,8 @@ impl Connection {
         self.pass(Turn::Body, Turn::Gateway);
     }
 
-    /// A request was refused. Until [`Connection::answers`] it waits like one that asks for nothing:
-    /// to hold back an answer is no work.
+    /// A request was refused. Until [`Connection::answers`] it waits like one that asks for
+    /// nothing: to hold back an answer is no work.
     pub fn refused(&self) {
         self.refusals.fetch_add(1, Ordering::Relaxed);
         self.pass(Turn::Gateway, Turn::Refused);

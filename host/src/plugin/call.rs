@@ -95,7 +95,7 @@ impl Host {
         claim(plugin, self.context(settings), self.deadlines().claims, request)
     }
 
-    /// Asks a provider what a receipt means: its events, which are given `source`, or why it failed.
+    /// Asks a provider for the events of a receipt, which are given `source`, or why it has none.
     pub async fn parse(
         &self,
         plugin: &Arc<Plugin>,
