@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::causes;
 use crate::plugin::{self as plugins, Compiler, Host};
 
 /// A self-hosted webhook gateway for payments.
@@ -135,18 +136,10 @@ fn exit_code(ended: anyhow::Result<()>) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::note(format_args!("hookgate: {}", in_one_line(&error)));
+            output::note(format_args!("hookgate: {}", causes::chain(error.as_ref())));
             ExitCode::FAILURE
         }
     }
-}
-
-/// An error with its causes, in one line, and none of it twice.
-fn in_one_line(error: &anyhow::Error) -> String {
-    error.chain().skip(1).fold(error.to_string(), |text, cause| {
-        let cause = cause.to_string();
-        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
-    })
 }
 
 fn log_to_stderr(cli: &Cli) -> anyhow::Result<()> {

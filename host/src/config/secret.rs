@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::document::Entry;
+use crate::causes;
 use crate::secrets::{Secret, SecretRef};
 
 /// How a list of secrets is written.
@@ -66,9 +67,7 @@ impl<'a> Secrets<'a> {
                 Some(found.secret)
             }
             Err(error) => {
-                let cause = std::error::Error::source(&error);
-                let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-                entry.wrong_text(format!("{error}{cause}"));
+                entry.wrong_text(causes::chain(&error));
                 None
             }
         }

@@ -24,6 +24,7 @@ use super::admission::{Admission, Refusals};
 use super::loading::Loading;
 use super::{Parts, misfits};
 use crate::admin::{Ask, ConfigRow, PluginRow, ReloadRow, Report};
+use crate::causes::chain;
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::dispatch::{Dispatch, Rules};
@@ -339,15 +340,6 @@ impl Live {
 /// The egress part of a configuration.
 pub(super) fn egress_config(config: &Config) -> egress::Config {
     egress::Config { allow: config.egress_allow.clone(), ..egress::Config::default() }
-}
-
-/// An error with its causes, in one line, and none of it twice.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| {
-        let cause = cause.to_string();
-        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
-    })
 }
 
 async fn until(time: Option<Instant>) {

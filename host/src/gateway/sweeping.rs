@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
+use crate::causes::chain;
 use crate::clock::Clock;
 use crate::event::Timestamp;
 use crate::metrics::Metrics;
@@ -93,12 +94,6 @@ impl Sweeping {
         error!("failed to sweep the store; the gateway will try again: {reason}");
         *trouble = Some(Trouble { reason, tell_at: now.after(pause), pause });
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

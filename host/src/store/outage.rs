@@ -6,6 +6,7 @@
 //! run takes effect twice and no delivery is made again. The file is opened anew with growing
 //! pauses. Never gives up by itself.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::Error;
 use super::writer::{Drafted, Op, Queued, Writer, Written};
+use crate::causes;
 use crate::event::Timestamp;
 
 /// Between the first failure and the first try.
@@ -49,7 +51,8 @@ impl<'w> Outage<'w> {
 
     /// Waits until the file can be written again, or nobody wants to wait any longer.
     pub(super) fn endure(mut self, queue: &mut mpsc::Receiver<Queued>, pauses: &Runtime) {
-        tracing::error!("{}, and tries again: {}", self.error, chain(&self.error));
+        let cause = self.error.source().map(causes::chain).unwrap_or_default();
+        tracing::error!("{}, and tries again: {cause}", self.error);
         loop {
             let last = self.pause(queue, pauses);
             match self.recover() {
@@ -158,10 +161,4 @@ impl<'w> Outage<'w> {
             queued.op.refuse(&self.error);
         }
     }
-}
-
-/// The causes of an error, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

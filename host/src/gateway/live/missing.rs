@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::{Live, chain};
+use super::Live;
 use crate::admin::{PluginRow, Ready};
+use crate::causes::chain;
 use crate::secrets::shown;
 
 impl Live {

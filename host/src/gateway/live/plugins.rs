@@ -9,8 +9,9 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 
 use super::super::loading::News;
-use super::{Live, chain};
+use super::Live;
 use crate::admin::{PluginRow, ReloadRow};
+use crate::causes::chain;
 use crate::ids::Name;
 use crate::metrics;
 use crate::plugin::{Plugin, Reloaded, Wish};

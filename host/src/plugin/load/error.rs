@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::io;
 
+use crate::causes;
 use crate::ids::InvalidName;
 use crate::plugin::Role;
 use crate::plugin::call::CallError;
@@ -219,12 +220,7 @@ pub(super) fn failed(attempt: &'static str) -> impl FnOnce(io::Error) -> Compile
     move |error| CompileError::Io { attempt, error }
 }
 
-/// An error and its causes in one line, without those that repeat what was said already.
+/// An error and its causes in one line, even if a cause has several.
 pub(super) fn in_one_line(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    let said = causes.fold(error.to_string(), |said, cause| {
-        let cause = cause.to_string();
-        if said.contains(&cause) { said } else { format!("{said}: {cause}") }
-    });
-    said.split_whitespace().collect::<Vec<_>>().join(" ")
+    causes::chain(error).split_whitespace().collect::<Vec<_>>().join(" ")
 }
