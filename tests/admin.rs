@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Answer, Harness, NOW, Receiver, STRIPE_SECRET, Setup, delivery_to, payment, plugin_file,
-    reasons, run_of, text, texts,
+    reasons, run_of, stands, text, texts,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -236,13 +236,13 @@ async fn an_event_is_shown_with_all_that_became_of_it() {
     assert_eq!((&shown["cause"], &shown["depth"]), (&Value::Null, &json!(0)));
     assert_eq!(shown["event"]["subject"], "pi_1");
     let run = run_of(&shown, "dunning");
-    assert_eq!((&run["state"], &run["tries_made"]), (&json!("done"), &json!(1)));
+    assert_eq!(stands(&run), ("done", 1));
     let tried = &run["tries"][0];
     assert_eq!(tried["plugin"]["name"], "dunning");
     assert_eq!((&tried["outcome"], &tried["verdict"]), (&json!("success"), &json!("done")));
     assert_eq!(tried["alerts"][0]["severity"], "warning", "{tried:#}");
     let delivery = delivery_to(&shown, "crm");
-    assert_eq!((&delivery["state"], &delivery["tries_made"]), (&json!("done"), &json!(2)));
+    assert_eq!(stands(&delivery), ("done", 2));
     let attempts = &delivery["attempts"];
     assert_eq!(texts(attempts, "verdict"), ["retry", "done"]);
     assert_eq!((&attempts[0]["status"], &attempts[1]["status"]), (&json!(500), &json!(204)));

@@ -1,12 +1,14 @@
 //! The way out: what an endpoint gets, how often it is tried, and what stands in the record of it.
 
+mod pacing;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::harness::{
-    ENDPOINT_SECRET, GUEST_TOKEN, Harness, NOW, Receiver, Setup, delivery_to, payment, reasons,
-    text, texts,
+    ENDPOINT_SECRET, GUEST_TOKEN, Harness, NOW, Receiver, SECOND_ATTEMPT, Setup, THIRD_ATTEMPT,
+    delivery_to, payment, reasons, stands, text, texts,
 };
 
 /// Another secret of an endpoint.
@@ -14,6 +16,14 @@ const NEXT_SECRET: &str = "whsec_bmV4dCBzZWNyZXQgb2YgdGhlIGVuZHBvaW50IQ==";
 
 /// The delays before the second attempt, the third, and so on.
 const DELAYS_SECS: [u64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+
+/// Sooner than a delay of a minute is over, with the most jitter.
+const SHORT_OF_A_MINUTE: Duration = Duration::from_secs(47);
+/// After that, until it is over in any case.
+const REST_OF_THE_MINUTE: Duration = Duration::from_secs(26);
+/// Past a delay of an hour, jitter and all.
+const PAST_AN_HOUR: Duration = Duration::from_secs(4_321);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// One endpoint, which gets the failed payments.
 async fn one(receiver: &Receiver, rest: &str) -> Harness {
@@ -124,7 +134,7 @@ async fn the_webhook_id_is_the_same_on_every_attempt_and_differs_by_event_and_en
     fail(&gateway, "evt_1").await;
     fail(&gateway, "evt_2").await;
     gateway.settle().await;
-    gateway.advance(Duration::from_secs(7)).await;
+    gateway.advance(SECOND_ATTEMPT).await;
 
     assert_eq!((crm.received().len(), audit.received().len()), (4, 4));
     assert_eq!((crm.ids().len(), audit.ids().len()), (2, 2));
@@ -139,7 +149,7 @@ async fn every_attempt_is_signed_for_its_own_time() {
     let gateway = one(&receiver, "").await;
 
     fail_a_payment(&gateway).await;
-    gateway.advance(Duration::from_secs(7)).await;
+    gateway.advance(SECOND_ATTEMPT).await;
 
     let received = receiver.received();
     let times: Vec<_> = received.iter().map(|it| it.header("webhook-timestamp")).collect();
@@ -164,16 +174,16 @@ async fn a_refused_delivery_is_tried_on_the_schedule_then_dead_and_replayed_with
     }
     let dead = delivery(&gateway).await;
     let letters = gateway.dead().await;
-    gateway.advance(Duration::from_secs(7 * 86_400)).await;
+    gateway.advance(DAY * 7).await;
     let in_the_end = receiver.received().len();
     receiver.answer(200);
     gateway.replay(&text(&dead["id"])).await;
 
-    assert_eq!((&dead["state"], &dead["tries_made"]), (&json!("dead"), &json!(10)));
+    assert_eq!(stands(&dead), ("dead", 10));
     assert_eq!((letters.len(), &letters[0]["reason"]), (1, &json!("the endpoint answered 500")));
     assert_eq!(in_the_end, 10);
     let replayed = delivery(&gateway).await;
-    assert_eq!((&replayed["state"], &replayed["tries_made"]), (&json!("done"), &json!(1)));
+    assert_eq!(stands(&replayed), ("done", 1));
     assert_eq!((receiver.received().len(), receiver.ids().len()), (11, 1));
     assert_eq!(gateway.dead().await, Vec::<Value>::new());
 }
@@ -184,9 +194,9 @@ async fn an_endpoint_may_have_a_schedule_of_its_own() {
     let gateway = one(&receiver, "retries = [\"1m\"]").await;
 
     fail_a_payment(&gateway).await;
-    gateway.advance(Duration::from_secs(47)).await;
+    gateway.advance(SHORT_OF_A_MINUTE).await;
     let too_soon = receiver.received().len();
-    gateway.advance(Duration::from_secs(26)).await;
+    gateway.advance(REST_OF_THE_MINUTE).await;
 
     assert_eq!((too_soon, receiver.received().len()), (1, 2));
     assert_eq!(delivery(&gateway).await["state"], "dead");
@@ -214,7 +224,7 @@ async fn an_endpoint_that_is_gone_gets_no_second_attempt() {
     let gateway = one(&receiver, "").await;
 
     fail_a_payment(&gateway).await;
-    gateway.advance(Duration::from_secs(86_400)).await;
+    gateway.advance(DAY).await;
 
     assert_eq!(receiver.received().len(), 1);
     let delivery = delivery(&gateway).await;
@@ -245,11 +255,11 @@ async fn what_is_owed_to_an_endpoint_that_was_removed_waits_for_its_return() {
     fail_a_payment(&gateway).await;
     let without = whole.split("[endpoints.crm]").next().unwrap_or_default().to_owned();
     gateway.reconfigure(|_| without).await;
-    gateway.advance(Duration::from_secs(7)).await;
+    gateway.advance(SECOND_ATTEMPT).await;
     let removed = delivery(&gateway).await;
     receiver.answer(200);
     gateway.reconfigure(|_| whole).await;
-    gateway.advance(Duration::from_secs(361)).await;
+    gateway.advance(THIRD_ATTEMPT).await;
 
     let expected = ["the endpoint answered 503", "the configuration no longer has endpoint crm"];
     assert_eq!(reasons(&removed["attempts"]), expected);
@@ -271,7 +281,7 @@ async fn what_a_handler_sends_is_signed_and_keeps_its_content_type() {
     gateway.guest(&command).await.accepted();
     gateway.settle().await;
     receiver.answer(200);
-    gateway.advance(Duration::from_secs(7)).await;
+    gateway.advance(SECOND_ATTEMPT).await;
 
     let received = receiver.received();
     assert_eq!((received.len(), receiver.ids().len()), (2, 1));
@@ -293,7 +303,7 @@ async fn every_attempt_is_recorded_with_status_and_answer() {
 
     fail_a_payment(&gateway).await;
     receiver.answer(200);
-    gateway.advance(Duration::from_secs(7)).await;
+    gateway.advance(SECOND_ATTEMPT).await;
 
     let delivery = delivery(&gateway).await;
     let attempts = &delivery["attempts"];
@@ -315,17 +325,18 @@ async fn a_restart_between_attempts_keeps_their_number_and_their_time() {
     let gateway = gateway.restart().await;
     gateway.settle().await;
     let after_restart = delivery(&gateway).await;
-    gateway.advance(Duration::from_secs(47)).await;
+    gateway.advance(SHORT_OF_A_MINUTE).await;
     let too_soon = receiver.received().len();
-    gateway.advance(Duration::from_secs(26)).await;
+    gateway.advance(REST_OF_THE_MINUTE).await;
     let gateway = gateway.restart().await;
     gateway.settle().await;
     let before_last = receiver.received().len();
-    gateway.advance(Duration::from_secs(4_321)).await;
+    gateway.advance(PAST_AN_HOUR).await;
 
-    assert_eq!((&after_restart["tries_made"], &after_restart["retry_at"]), (&json!(1), &due));
+    assert_eq!(stands(&after_restart), ("pending", 1));
+    assert_eq!(after_restart["retry_at"], due);
     assert_eq!((too_soon, before_last, receiver.received().len()), (1, 2, 3));
     assert_eq!(receiver.ids().len(), 1);
     let dead = delivery(&gateway).await;
-    assert_eq!((&dead["state"], &dead["tries_made"]), (&json!("dead"), &json!(3)));
+    assert_eq!(stands(&dead), ("dead", 3));
 }

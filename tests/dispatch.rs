@@ -1,18 +1,14 @@
 //! Parse, route, run, commit: what becomes of an event, in which order, and what of it is kept.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use std::sync::Arc;
-
 use crate::harness::{
-    Harness, Receiver, Setup, payment, plugin_file, reasons, run_of, text, texts,
+    Harness, Receiver, SECOND_TRY, Setup, THIRD_TRY, payment, plugin_file, reasons, run_of, text,
+    texts,
 };
-
-/// Past the delay before the second try of a run, jitter and all.
-const SECOND_TRY: Duration = Duration::from_secs(2);
 
 /// The handler `guest` may send to the endpoint `crm`, which gets one delivery after another.
 fn guest_with(receiver: &Receiver) -> Setup {
@@ -205,7 +201,7 @@ async fn a_failed_run_leaves_the_state_as_it_was() {
     gateway.guest(&failing).await.accepted();
     gateway.settle().await;
     gateway.advance(SECOND_TRY).await;
-    gateway.advance(Duration::from_secs(13)).await;
+    gateway.advance(THIRD_TRY).await;
     gateway.guest(&with(count, json!({ "id": "second" }))).await.accepted();
     gateway.settle().await;
 
@@ -420,7 +416,7 @@ async fn a_restart_keeps_what_is_to_be_tried_again_and_its_order() {
     let gateway = gateway.restart().await;
     gateway.settle().await;
     let meanwhile = numbers(&receiver);
-    gateway.advance(Duration::from_secs(13)).await;
+    gateway.advance(THIRD_TRY).await;
 
     assert_eq!(tried_once, 1);
     assert_eq!(meanwhile, Vec::<u64>::new());
@@ -447,7 +443,7 @@ async fn a_run_waits_for_a_handler_that_is_gone_and_for_its_return() {
     let tries = run_of(&gateway.event("1").await, "guest")["tries"].clone();
     std::fs::copy(plugin_file("guest"), file).unwrap();
     gateway.reload().await;
-    gateway.advance(Duration::from_secs(13)).await;
+    gateway.advance(THIRD_TRY).await;
 
     assert_eq!(reasons(&tries), ["told to", "handler guest is not loaded"]);
     assert_eq!(numbers(&receiver), [1]);

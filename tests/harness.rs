@@ -3,6 +3,7 @@
 //! Nothing here sleeps or polls: `settle` waits until the store says that nothing is due, and time
 //! moves by `advance`.
 
+mod delays;
 mod flow;
 mod ledger;
 mod load;
@@ -30,6 +31,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+pub(crate) use delays::{FOURTH_TRY, SECOND_ATTEMPT, SECOND_TRY, THIRD_ATTEMPT, THIRD_TRY};
 pub(crate) use flow::Flow;
 pub(crate) use ledger::{Ledger, Tally};
 pub(crate) use load::Load;
@@ -39,7 +41,7 @@ pub(crate) use provider::{Kind, Provider};
 pub(crate) use receiver::{Flood, Received, Receiver};
 pub(crate) use recordings::{providers, recordings};
 pub(crate) use setup::{ENDPOINT_SECRET, GUEST_TOKEN, NOW, STRIPE_SECRET, Setup};
-pub(crate) use view::{delivery_to, reasons, run_of, text, texts};
+pub(crate) use view::{delivery_to, reasons, run_of, stands, text, texts};
 
 /// The folder that cargo builds into.
 pub(crate) fn target() -> PathBuf {

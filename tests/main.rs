@@ -11,7 +11,6 @@ mod ingest;
 mod dispatch;
 mod sandbox;
 mod delivery;
-mod pacing;
 mod reload;
 mod loading;
 mod malformed;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::harness::{
-    Answer, ENDPOINT_SECRET, Flow, Harness, Receiver, STRIPE_SECRET, Setup, payment,
+    Answer, ENDPOINT_SECRET, Flow, Harness, Receiver, SECOND_ATTEMPT, STRIPE_SECRET, Setup, payment,
 };
 
 const NEXT_STRIPE_SECRET: &str = "whsec_next_stripe";
@@ -176,7 +176,7 @@ async fn what_is_tried_again_is_signed_with_the_secret_of_its_time() {
     gateway.settle().await;
     gateway.rewrite_config(|config| config.replace(ENDPOINT_SECRET, NEXT_ENDPOINT_SECRET));
     applied(&gateway).await;
-    gateway.advance(std::time::Duration::from_secs(7)).await;
+    gateway.advance(SECOND_ATTEMPT).await;
 
     let received = receiver.received();
     assert_eq!(received.len(), 2);

@@ -6,14 +6,12 @@ use hookgate::event::Timestamp;
 use serde_json::json;
 
 use crate::harness::{
-    Harness, NOW, Receiver, STRIPE_SECRET, Setup, payment, run_of, stripe_signature, texts,
+    Harness, NOW, Receiver, SECOND_ATTEMPT, STRIPE_SECRET, Setup, payment, run_of,
+    stripe_signature, texts,
 };
 
 /// What the clock leaps by.
 const LEAP: Duration = Duration::from_secs(7 * 60 * 60);
-
-/// Past the first delay of a delivery, jitter and all.
-const RETRY: Duration = Duration::from_secs(10);
 
 const AHEAD: Timestamp = Timestamp(NOW.0 + LEAP.as_millis() as u64);
 const BACK: Timestamp = Timestamp(NOW.0 - LEAP.as_millis() as u64);
@@ -55,7 +53,7 @@ async fn what_is_to_be_tried_again_is_when_its_time_has_come_however_it_came() {
     assert_eq!(arrived(&receiver)[3..], ["evt_back"], "nothing else is due");
 
     leap(&gateway, NOW).await;
-    leap(&gateway, AHEAD.after(RETRY)).await;
+    leap(&gateway, AHEAD.after(SECOND_ATTEMPT)).await;
     assert_eq!(arrived(&receiver)[4..], ["evt_ahead"]);
     leap(&gateway, BACK).await;
     leap(&gateway, AHEAD.after(LEAP)).await;

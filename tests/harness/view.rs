@@ -59,6 +59,14 @@ pub(crate) fn delivery_to(event: &Value, endpoint: &str) -> Value {
     one(&event["deliveries"], "endpoint", endpoint)
 }
 
+/// How a run, a delivery or a receipt stands: its state, and its tries since it was opened.
+#[track_caller]
+pub(crate) fn stands(work: &Value) -> (&str, u64) {
+    let state = work["state"].as_str();
+    let tries_made = work["tries_made"].as_u64();
+    state.zip(tries_made).unwrap_or_else(|| panic!("it is no work: {work:#}"))
+}
+
 /// The texts under this key in the items of a list: of the tries of a run, of the lines of a log.
 pub(crate) fn texts(list: &Value, key: &str) -> Vec<String> {
     list.as_array().into_iter().flatten().map(|item| text(&item[key])).collect()

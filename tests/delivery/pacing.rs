@@ -3,30 +3,15 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::{delivery, fail, fail_a_payment, one};
 use crate::harness::{
-    ENDPOINT_SECRET, Flood, Harness, Receiver, Setup, delivery_to, payment, reasons,
+    ENDPOINT_SECRET, Flood, Harness, Receiver, SECOND_ATTEMPT, Setup, delivery_to, reasons, stands,
 };
 
-/// One endpoint, which gets the failed payments.
-async fn one(receiver: &Receiver, rest: &str) -> Harness {
-    Setup::stripe().endpoint_with("crm", receiver, &["payment.failed"], rest).start().await
-}
-
-async fn fail_a_payment(gateway: &Harness) {
-    fail(gateway, "evt_1").await;
-    gateway.settle().await;
-}
-
-async fn fail(gateway: &Harness, event_id: &str) {
-    gateway.stripe(&payment(event_id, "pi_1", "payment_failed")).await.accepted();
-}
-
-/// The delivery of the payment's event.
-async fn delivery(gateway: &Harness) -> Value {
-    delivery_to(&gateway.event("evt_1").await, "crm")
-}
+/// Past the pause before the next probe of an endpoint that does not answer.
+const PROBE: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn an_endpoint_that_hangs_holds_up_no_other() {
@@ -57,7 +42,7 @@ async fn an_endpoint_that_does_not_answer_in_time_is_tried_again() {
     fail_a_payment(&gateway).await;
     let attempted = delivery(&gateway).await;
     receiver.answer(200);
-    gateway.advance(Duration::from_secs(7)).await;
+    gateway.advance(SECOND_ATTEMPT).await;
 
     let at = receiver.url().trim_start_matches("http://").trim_end_matches("/hooks");
     let reason = format!("`{at}` did not answer within 300ms");
@@ -75,7 +60,7 @@ async fn an_endpoint_that_hangs_up_is_tried_again() {
     fail_a_payment(&gateway).await;
     let attempted = delivery(&gateway).await;
     receiver.answer(200);
-    gateway.advance(Duration::from_secs(7)).await;
+    gateway.advance(SECOND_ATTEMPT).await;
 
     let reason = reasons(&attempted["attempts"])[0].clone();
     assert!(reason.ends_with("ended before the answer: connection closed"), "{reason}");
@@ -114,15 +99,15 @@ async fn what_a_hanging_endpoint_is_owed_waits_without_a_try_and_goes_when_it_is
     let while_hanging = receiver.received().len();
     check_metric(&gateway, "hookgate_endpoint_concurrency{endpoint=\"crm\"} 0").await;
     receiver.answer(204);
-    gateway.advance(Duration::from_secs(2)).await;
+    gateway.advance(PROBE).await;
     let when_mended = receiver.ids().len();
-    gateway.advance(Duration::from_secs(7)).await;
+    gateway.advance(SECOND_ATTEMPT).await;
 
     assert_eq!(while_hanging, 3, "two at first, and a probe");
     assert_eq!(when_mended, 40);
     assert_eq!((receiver.received().len(), gateway.dead().await.len()), (43, 0));
     let last = delivery_to(&gateway.event("evt_39").await, "crm");
-    assert_eq!((&last["state"], &last["tries_made"]), (&json!("done"), &json!(1)));
+    assert_eq!(stands(&last), ("done", 1));
     check_metric(&gateway, "hookgate_endpoint_concurrency{endpoint=\"crm\"} 16").await;
 }
 
@@ -148,7 +133,7 @@ async fn what_is_held_back_goes_in_order_after_a_restart() {
     receiver.answer(204);
     let gateway = stopped.start().await;
     gateway.settle().await;
-    gateway.advance(Duration::from_secs(7)).await;
+    gateway.advance(SECOND_ATTEMPT).await;
 
     assert_eq!(while_hanging, 1, "a probe");
     let arrived: Vec<_> = receiver.received().iter().map(|it| it.text("id")).collect();
@@ -195,12 +180,12 @@ async fn what_the_guard_refuses_is_held_and_goes_when_it_is_allowed() {
     gateway.reconfigure(|config| config + "\n[egress]\nallow = [\"127.0.0.1/32\"]\n").await;
     gateway.settle().await;
     let at_once = receiver.received().len();
-    gateway.advance(Duration::from_secs(7)).await;
+    gateway.advance(SECOND_ATTEMPT).await;
 
-    assert_eq!((&refused["state"], &refused["tries_made"]), (&json!("pending"), &json!(1)));
+    assert_eq!(stands(&refused), ("pending", 1));
     let reason = "`127.0.0.1` is a loopback address that [egress] does not allow".to_owned();
     assert_eq!(reasons(&refused["attempts"]), [reason]);
-    assert_eq!((&last["state"], &last["tries_made"]), (&json!("pending"), &json!(0)));
+    assert_eq!(stands(&last), ("pending", 0));
     assert!((17..20).contains(&at_once), "two or three were tried before: {at_once}");
     assert_eq!((receiver.received().len(), receiver.ids().len()), (20, 20));
     assert_eq!(gateway.dead().await, Vec::<Value>::new());
