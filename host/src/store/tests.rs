@@ -41,6 +41,12 @@ impl Bench {
         Self { folder, clock, store }
     }
 
+    /// On a disk that the test holds.
+    fn on(disk: disk::Disk, clock: Clock) -> Self {
+        let store = Store::open_on(disk, &Config::at("nowhere"), clock.clone()).unwrap();
+        Self { folder: TempDir::new().unwrap(), clock, store }
+    }
+
     /// Closes the store and opens it again.
     async fn restart(self) -> Self {
         let Self { folder, clock, store } = self;
@@ -82,6 +88,15 @@ impl Bench {
 
     async fn end_delivery(&self, work: DeliveryWork, verdict: Verdict) {
         self.store.record_attempt(work, attempt(verdict)).await.unwrap();
+    }
+
+    /// A finished receipt with an event, whose run is done and whose delivery ended so.
+    async fn finished(&self, id: &str, delivered: Verdict) -> (Id, Id) {
+        let ids = self.bring(vec![event(id, "pi_1").to(&["ledger"], &["crm"])]).await;
+        self.end_run(self.runs().pop().unwrap(), Verdict::Done).await;
+        self.end_delivery(self.deliveries().pop().unwrap(), delivered).await;
+        let receipt = self.store.event(ids[0]).unwrap().unwrap().receipt.unwrap();
+        (receipt, ids[0])
     }
 }
 

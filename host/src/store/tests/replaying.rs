@@ -1,5 +1,8 @@
 //! What is done or dead comes back; what waits is hastened, what is under way is left alone.
 
+use tokio::task::JoinSet;
+
+use super::disk::Disk;
 use super::*;
 
 fn reopened(reopened: usize) -> Replayed {
@@ -12,27 +15,36 @@ async fn replay_matching(bench: &Bench, filter: EventFilter) -> Replayed {
     slice.replayed
 }
 
-async fn one_of_each(bench: &Bench) -> Vec<Id> {
-    let ids = bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &["crm"])]).await;
-    bench.end_run(bench.runs().pop().unwrap(), Verdict::Done).await;
-    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Dead).await;
-    ids
+/// An event whose run is done and whose delivery is dead.
+async fn one_of_each(bench: &Bench) -> Id {
+    bench.finished("evt_1", Verdict::Dead).await.1
+}
+
+/// The disk holds up a commit: what is asked for until it goes on is committed together.
+async fn stalled(bench: &Bench, disk: &Disk) -> JoinSet<Appended> {
+    disk.stall();
+    let mut appending = JoinSet::new();
+    let store = bench.store.clone();
+    appending.spawn(async move { store.append(receipt(&[])).await.unwrap() });
+    tokio::task::yield_now().await;
+    disk.wait_for_stall();
+    appending
 }
 
 #[tokio::test]
 async fn an_event_is_replayed_with_the_same_ids_and_its_history() {
     let bench = Bench::new();
-    let ids = one_of_each(&bench).await;
-    let before = bench.store.event(ids[0]).unwrap().unwrap();
+    let id = one_of_each(&bench).await;
+    let before = bench.store.event(id).unwrap().unwrap();
 
-    let replayed = bench.store.replay(ids.clone()).await.unwrap();
+    let replayed = bench.store.replay(vec![id]).await.unwrap();
 
     assert_eq!(replayed, reopened(2));
     let (run, delivery) = (bench.runs().pop().unwrap(), bench.deliveries().pop().unwrap());
     assert_eq!((run.id, run.tries_made), (before.runs[0].id, 0));
     assert_eq!((delivery.id, delivery.tries_made), (before.deliveries[0].id, 0));
     bench.end_delivery(delivery, Verdict::Done).await;
-    let after = bench.store.event(ids[0]).unwrap().unwrap();
+    let after = bench.store.event(id).unwrap().unwrap();
     assert_eq!(after.deliveries[0].attempts.len(), 2);
     assert_eq!(after.deliveries[0].progress.reopened_at, [NOW]);
     assert_eq!(after.deliveries[0].progress.tries_made, 1);
@@ -65,11 +77,11 @@ async fn what_waits_is_hastened_and_what_is_ready_or_in_flight_is_left_alone() {
 #[tokio::test]
 async fn an_unknown_id_is_named_and_nothing_is_replayed() {
     let bench = Bench::new();
-    let ids = one_of_each(&bench).await;
-    let elsewhere = Id { tag: ids[0].tag ^ 1, ..ids[0] };
-    let wrong_kind = Id { kind: crate::ids::IdKind::Run, ..ids[0] };
+    let id = one_of_each(&bench).await;
+    let elsewhere = Id { tag: id.tag ^ 1, ..id };
+    let wrong_kind = Id { kind: crate::ids::IdKind::Run, ..id };
 
-    let error = bench.store.replay(vec![ids[0], elsewhere, wrong_kind]).await.unwrap_err();
+    let error = bench.store.replay(vec![id, elsewhere, wrong_kind]).await.unwrap_err();
 
     assert!(matches!(&error, Error::Unknown(ids) if *ids == [elsewhere, wrong_kind]), "{error}");
     assert!(error.to_string().contains(&elsewhere.to_string()));
@@ -98,7 +110,7 @@ async fn a_receipt_is_replayed_only_if_it_is_dead() {
 #[tokio::test]
 async fn only_the_dead_of_matching_events_are_replayed() {
     let bench = Bench::new();
-    let ids = one_of_each(&bench).await;
+    let id = one_of_each(&bench).await;
     let dead = |subject: &str| EventFilter {
         subject: Some(subject.into()),
         state: Some(State::Dead),
@@ -113,16 +125,16 @@ async fn only_the_dead_of_matching_events_are_replayed() {
     assert!(bench.runs().is_empty());
     assert_eq!(bench.deliveries().len(), 1);
     assert!(bench.store.dead(Page { cursor: None, limit: 9 }).unwrap().items.is_empty());
-    assert_eq!(bench.store.event(ids[0]).unwrap().unwrap().state, State::Pending);
+    assert_eq!(bench.store.event(id).unwrap().unwrap().state, State::Pending);
 }
 
 #[tokio::test]
 async fn a_reopened_work_before_the_mark_survives_a_restart() {
     let bench = Bench::new();
-    let ids = one_of_each(&bench).await;
+    let id = one_of_each(&bench).await;
     // An orderly end moves the mark over everything.
     let bench = bench.restart().await;
-    bench.store.replay(ids).await.unwrap();
+    bench.store.replay(vec![id]).await.unwrap();
     let bench = bench.restart().await;
     bench.end_run(bench.runs().pop().unwrap(), Verdict::Done).await;
     let bench = bench.restart().await;
@@ -133,31 +145,24 @@ async fn a_reopened_work_before_the_mark_survives_a_restart() {
 
 #[tokio::test]
 async fn a_run_that_is_replayed_in_the_commit_that_finished_it_survives_a_restart() {
-    let disk = disk::Disk::default();
-    let open = || Store::open_on(disk.clone(), &Config::at("nowhere"), Clock::manual(NOW)).unwrap();
-    let bench = Bench { folder: TempDir::new().unwrap(), clock: Clock::manual(NOW), store: open() };
+    let disk = Disk::default();
+    let bench = Bench::on(disk.clone(), Clock::manual(NOW));
     let ids = bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
     let run = bench.runs().pop().unwrap();
-    disk.stall();
-    let mut tasks = tokio::task::JoinSet::new();
-    let store = bench.store.clone();
-    tasks.spawn(async move { store.append(receipt(&[])).await.unwrap() });
-    tokio::task::yield_now().await;
-    disk.wait_for_stall();
+    let appending = stalled(&bench, &disk).await;
 
-    let store = bench.store.clone();
-    let done = store.commit_run(run, tried(Verdict::Done), Committed::default());
-    let replayed = store.replay(ids);
+    let done = bench.store.commit_run(run, tried(Verdict::Done), Committed::default());
+    let replayed = bench.store.replay(ids);
     // Both are queued before the disk goes on.
     let go_on = async { disk.go_on() };
     let (done, replayed, ()) = tokio::join!(done, replayed, go_on);
     done.unwrap();
     assert_eq!(replayed.unwrap().reopened, 1);
-    tasks.join_all().await;
-    drop(store);
+    appending.join_all().await;
     bench.store.close().await.unwrap();
 
-    assert_eq!(open().claim_runs(9, 9).unwrap().len(), 1);
+    let bench = Bench::on(disk, bench.clock);
+    assert_eq!(bench.runs().len(), 1);
 }
 
 #[tokio::test]
@@ -278,17 +283,11 @@ async fn a_replay_goes_on_where_it_stopped_and_never_comes_to_what_it_caused() {
 
 #[tokio::test]
 async fn a_retry_that_is_hastened_in_the_commit_that_put_it_off_is_due_at_once() {
-    let (disk, clock) = (disk::Disk::default(), Clock::manual(NOW));
-    let store = Store::open_on(disk.clone(), &Config::at("nowhere"), clock.clone()).unwrap();
-    let bench = Bench { folder: TempDir::new().unwrap(), clock, store };
+    let disk = Disk::default();
+    let bench = Bench::on(disk.clone(), Clock::manual(NOW));
     let ids = bench.bring(vec![event("evt_1", "").to(&[], &["crm"])]).await;
     let delivery = bench.deliveries().pop().unwrap();
-    disk.stall();
-    let mut tasks = tokio::task::JoinSet::new();
-    let store = bench.store.clone();
-    tasks.spawn(async move { store.append(receipt(&[])).await.unwrap() });
-    tokio::task::yield_now().await;
-    disk.wait_for_stall();
+    let _appending = stalled(&bench, &disk).await;
 
     let put_off = attempt(Verdict::RetryAt(in_minutes(60)));
     let recorded = bench.store.record_attempt(delivery, put_off);

@@ -20,20 +20,6 @@ fn days(days: u64) -> Duration {
 }
 
 impl Bench {
-    fn on(disk: Disk, clock: Clock) -> Self {
-        let store = Store::open_on(disk, &Config::at("nowhere"), clock.clone()).unwrap();
-        Self { folder: TempDir::new().unwrap(), clock, store }
-    }
-
-    /// A finished receipt with an event, whose run is done and whose delivery ended so.
-    async fn finished(&self, id: &str, delivered: Verdict) -> (Id, Id) {
-        let ids = self.bring(vec![event(id, "pi_1").to(&["ledger"], &["crm"])]).await;
-        self.end_run(self.runs().pop().unwrap(), Verdict::Done).await;
-        self.end_delivery(self.deliveries().pop().unwrap(), delivered).await;
-        let receipt = self.store.event(ids[0]).unwrap().unwrap().receipt.unwrap();
-        (receipt, ids[0])
-    }
-
     /// Moves the mark over all, the clock to `age` days after the start, and sweeps.
     async fn sweep_after(self, age: u64, retention: &Retention) -> (Self, Swept) {
         let bench = self.restart().await;
@@ -321,15 +307,21 @@ async fn another_retention_applies_to_what_is_packed_already() {
     assert!(bench.store.event(event_id).unwrap().is_none());
 }
 
-#[tokio::test]
-async fn what_is_opened_again_during_a_sweep_is_not_swept() {
+/// A finished event, and a sweep that has found it expired and is not committed yet.
+async fn found_expired() -> (Bench, Id, Box<Sweep>) {
     let bench = Bench::new();
     let (_, event_id) = bench.finished("evt_1", Verdict::Done).await;
     let bench = bench.restart().await;
     bench.pass_until(100);
     let shared = &bench.store.handle.shared;
     let step = shared.survey(&Retention::default(), Pass::Fresh { all: false }).unwrap();
-    let sweep: Box<Sweep> = Box::new(step.sweep.unwrap());
+    let sweep = step.sweep.unwrap();
+    (bench, event_id, Box::new(sweep))
+}
+
+#[tokio::test]
+async fn what_is_opened_again_during_a_sweep_is_not_swept() {
+    let (bench, event_id, sweep) = found_expired().await;
 
     bench.store.replay(vec![event_id]).await.unwrap();
     let done = bench.store.ask(|reply| Op::Sweep { sweep, reply }).await.unwrap();
@@ -340,13 +332,7 @@ async fn what_is_opened_again_during_a_sweep_is_not_swept() {
 
 #[tokio::test]
 async fn what_died_again_during_a_sweep_keeps_its_letter_and_its_records() {
-    let bench = Bench::new();
-    let (_, event_id) = bench.finished("evt_1", Verdict::Done).await;
-    let bench = bench.restart().await;
-    bench.pass_until(100);
-    let shared = &bench.store.handle.shared;
-    let step = shared.survey(&Retention::default(), Pass::Fresh { all: false }).unwrap();
-    let sweep: Box<Sweep> = Box::new(step.sweep.unwrap());
+    let (bench, event_id, sweep) = found_expired().await;
 
     bench.store.replay(vec![event_id]).await.unwrap();
     bench.end_run(bench.runs().pop().unwrap(), Verdict::Dead).await;
@@ -368,6 +354,12 @@ fn hours(hours: u64) -> Duration {
     Duration::from_secs(hours * 60 * 60)
 }
 
+/// Keeps nothing for longer than an hour.
+fn of_an_hour() -> Retention {
+    let hour = hours(1);
+    Retention { bodies: hour, events: hour, attempts: hour, dead: hour, size_bytes: None }
+}
+
 #[tokio::test]
 async fn an_event_whose_records_were_swept_before_a_crash_is_known_after_it() {
     let disk = Disk::default();
@@ -376,8 +368,7 @@ async fn an_event_whose_records_were_swept_before_a_crash_is_known_after_it() {
         bench.finished(&format!("evt_{number}"), Verdict::Done).await;
     }
     bench.clock.advance(hours(2));
-    let (bodies, events, attempts, dead) = (hours(1), hours(1), hours(1), hours(1));
-    let retention = Retention { bodies, events, attempts, dead, size_bytes: None };
+    let retention = of_an_hour();
 
     let swept = bench.store.sweep(&retention).await.unwrap();
 
@@ -392,8 +383,7 @@ async fn an_event_whose_records_were_swept_before_a_crash_is_known_after_it() {
 #[tokio::test]
 async fn sweeps_of_a_quiet_store_leave_few_runs_of_ids() {
     let bench = Bench::on(Disk::default(), Clock::manual(NOW));
-    let (bodies, events, attempts, dead) = (hours(1), hours(1), hours(1), hours(1));
-    let retention = Retention { bodies, events, attempts, dead, size_bytes: None };
+    let retention = of_an_hour();
     for round in 0..12 {
         for number in 0..70 {
             bench.finished(&format!("evt_{round}_{number}"), Verdict::Done).await;
