@@ -83,8 +83,8 @@ impl Record {
         Ok(record)
     }
 
-    /// The same, but leaves out an event's data, without looking whether that is JSON: a start asks
-    /// a million events what they owe, and nothing else.
+    /// The same, but leaves out an event's data, without looking whether that is JSON: a start, a
+    /// sweep and a list read a million events, and of none what it says.
     pub(super) fn skim(entry: &Entry<'_>, tag: u32) -> Result<Self, Damaged> {
         let Entry { position, kind: RecordKind::Event, bytes, .. } = *entry else {
             return Self::read(entry, tag);
@@ -111,7 +111,7 @@ impl Record {
 
 /// When the first of these was written that says so; what is damaged says nothing.
 pub(super) fn first_written(segment: &Segment, tag: u32) -> Option<Timestamp> {
-    segment.entries().find_map(|entry| Record::read(&entry, tag).ok()?.written_at())
+    segment.entries().find_map(|entry| Record::skim(&entry, tag).ok()?.written_at())
 }
 
 /// A [`Receipt`] without its id.

@@ -81,7 +81,7 @@ impl Snapshot<'_> {
             let entries: Vec<_> =
                 segment.entries().filter(|entry| entry.position < before).collect();
             for entry in entries.iter().rev().filter(|entry| entry.kind == RecordKind::Event) {
-                let record = Record::read(entry, self.tag());
+                let record = Record::skim(entry, self.tag());
                 let record = self.readable(record, None, &mut list.damaged)?;
                 let Some(Record::Event(event)) = record else { continue };
                 let summary = self.summary(&event, filter);
@@ -137,7 +137,7 @@ impl Snapshot<'_> {
                     found.next = Some(entry.position);
                     return Ok(found);
                 }
-                match self.shared.damages.pass(Record::read(&entry, self.tag()))? {
+                match self.shared.damages.pass(Record::skim(&entry, self.tag()))? {
                     Some(Record::Event(event)) if filter.matches(&event) => {
                         found.events.push((event.id, event.width()));
                     }

@@ -296,7 +296,7 @@ impl Survey<'_> {
             if entry.kind == RecordKind::Gap {
                 continue;
             }
-            let Some(record) = self.damages.pass(Record::read(&entry, self.tag))? else {
+            let Some(record) = self.damages.pass(Record::skim(&entry, self.tag))? else {
                 items.push(as_it_is(&entry));
                 continue;
             };
@@ -427,7 +427,7 @@ impl Survey<'_> {
         let mut waiting = events.to_vec();
         for _ in 0..BROUGHT_MAX {
             let Some(position) = waiting.pop() else { return Ok(false) };
-            let record = self.damages.pass(self.reader.record(&self.log, position))?;
+            let record = self.damages.pass(self.reader.skim(&self.log, position))?;
             let Some(record) = record else { return Ok(true) };
             let Some(Stored::Event(event)) = record.and_then(Stored::of) else { continue };
             if self.is_any_owed(position + 1..position + u64::from(event.width()))? {

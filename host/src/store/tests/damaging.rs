@@ -16,8 +16,11 @@ enum Damage {
     Segment,
     /// One of its records says nonsense; the others are whole.
     Record,
+    /// The data of an event in it is not JSON; all else of the record is whole.
+    Data,
 }
 
+/// Those by which nothing of a record can be read.
 const KINDS: [Damage; 2] = [Damage::Segment, Damage::Record];
 
 /// Damages what takes this position, as a disk would: nobody is told.
@@ -30,9 +33,13 @@ fn damage(store: &Store, position: u64, kind: Damage) {
             let row = log.range(..=position).unwrap().next_back().unwrap().unwrap();
             (row.0.value(), row.1.value().to_vec())
         };
+        let rewritten = |spoil: fn(&[u8]) -> Vec<u8>| {
+            rewrite(&Segment::read(first, &stored).unwrap(), position, spoil)
+        };
         let broken = match kind {
             Damage::Segment => vec![7; stored.len()],
-            Damage::Record => rewrite(&Segment::read(first, &stored).unwrap(), position),
+            Damage::Record => rewritten(|_| vec![0xff; 3]),
+            Damage::Data => rewritten(without_json),
         };
         log.insert(first, broken.as_slice()).unwrap();
     }
@@ -40,14 +47,23 @@ fn damage(store: &Store, position: u64, kind: Damage) {
     shared.log.clear();
 }
 
-fn rewrite(segment: &Segment, position: u64) -> Vec<u8> {
+fn rewrite(segment: &Segment, position: u64, spoil: fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let mut writer = crate::store::segment::SegmentWriter::new(segment.first());
     for entry in segment.entries() {
         let is_it = (entry.position..entry.position + u64::from(entry.width)).contains(&position);
-        let bytes = if is_it { &[0xff; 3][..] } else { entry.bytes };
-        writer.push_bytes(entry.kind, entry.width, bytes);
+        let bytes = if is_it { spoil(entry.bytes) } else { entry.bytes.to_vec() };
+        writer.push_bytes(entry.kind, entry.width, &bytes);
     }
     writer.finish_dense().1
+}
+
+/// The record of an event whose data does not begin with a bracket any more.
+fn without_json(record: &[u8]) -> Vec<u8> {
+    let data = br#"{"amount":1099}"#;
+    let at = record.windows(data.len()).position(|bytes| bytes == data).expect("it has data");
+    let mut record = record.to_vec();
+    record[at] = b'}';
+    record
 }
 
 /// A store that keeps nothing in memory, so that every claim reads the log.
@@ -73,9 +89,20 @@ async fn three(bench: &Bench) -> Vec<Id> {
     ids
 }
 
+/// Ends the runs and the deliveries of three events, all well.
+async fn finish(bench: &Bench) {
+    for run in 0..3 {
+        let work = bench.runs().pop().unwrap_or_else(|| panic!("run {run}"));
+        bench.end_run(work, Verdict::Done).await;
+    }
+    for delivery in bench.deliveries() {
+        bench.end_delivery(delivery, Verdict::Done).await;
+    }
+}
+
 #[tokio::test]
 async fn a_claim_passes_over_what_is_damaged_and_it_is_out_of_the_way() {
-    for kind in KINDS {
+    for kind in [Damage::Segment, Damage::Record, Damage::Data] {
         let (_disk, bench) = bench();
         let ids = three(&bench).await;
         damage(&bench.store, ids[0].position, kind);
@@ -239,13 +266,7 @@ async fn a_sweep_leaves_what_is_damaged_and_does_all_the_rest() {
         for broken in 0..3 {
             let (disk, bench) = bench();
             let ids = three(&bench).await;
-            for run in 0..3 {
-                let work = bench.runs().pop().unwrap_or_else(|| panic!("run {run}"));
-                bench.end_run(work, Verdict::Done).await;
-            }
-            for delivery in bench.deliveries() {
-                bench.end_delivery(delivery, Verdict::Done).await;
-            }
+            finish(&bench).await;
             bench.store.close().await.unwrap();
             let bench = forgetful(&disk, &bench.clock);
             damage(&bench.store, ids[broken].position, kind);
@@ -269,6 +290,24 @@ async fn a_sweep_leaves_what_is_damaged_and_does_all_the_rest() {
             assert!(matches!(bench.store.event(ids[broken]), Err(Error::Damaged(_))), "{kind:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_event_whose_data_is_damaged_is_listed_and_goes_by_its_age() {
+    let (disk, bench) = bench();
+    let ids = three(&bench).await;
+    finish(&bench).await;
+    bench.store.close().await.unwrap();
+    let bench = forgetful(&disk, &bench.clock);
+    damage(&bench.store, ids[0].position, Damage::Data);
+
+    let listing = bench.store.events(&EventFilter::default(), ALL).unwrap();
+    assert_eq!((listing.items.len(), listing.damaged.len()), (3, 0), "a list shows no data");
+    assert!(matches!(bench.store.event(ids[0]), Err(Error::Damaged(_))));
+    bench.clock.advance(Duration::from_secs(100 * 24 * 60 * 60));
+    bench.store.sweep(&Retention::default()).await.unwrap();
+
+    assert!(bench.store.event(ids[0]).unwrap().is_none());
 }
 
 #[tokio::test]
