@@ -282,6 +282,7 @@ async fn a_method_that_a_path_does_not_take_is_said_in_json() {
     check_refused(&gateway.ask("/v1/replay").await, 405, "GET");
 }
 
+/// Guards I8.
 #[tokio::test]
 async fn every_kind_of_dead_letter_says_why() {
     let receiver = Receiver::answering(410).await;

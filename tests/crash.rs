@@ -94,6 +94,7 @@ impl Crashing {
     }
 }
 
+/// Guards I1, I3, I6 and I8.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_answered_survives_kill_9_and_happens_once() {
     let (seed, cycles, began) = (seed(), cycles(), Instant::now());

@@ -157,6 +157,7 @@ async fn every_attempt_is_signed_for_its_own_time() {
     assert!(received.iter().all(|delivery| delivery.is_signed_with(ENDPOINT_SECRET)));
 }
 
+/// Guards I8.
 #[tokio::test]
 async fn a_refused_delivery_is_tried_on_the_schedule_then_dead_and_replayed_with_its_id() {
     let receiver = Receiver::answering(500).await;
@@ -246,6 +247,7 @@ async fn a_redirect_is_a_failure_and_is_not_followed() {
     assert_eq!(reasons(&delivery["attempts"]), ["the endpoint answered 307"]);
 }
 
+/// Guards I8.
 #[tokio::test]
 async fn what_is_owed_to_an_endpoint_that_was_removed_waits_for_its_return() {
     let receiver = Receiver::answering(503).await;
@@ -315,6 +317,7 @@ async fn every_attempt_is_recorded_with_status_and_answer() {
     assert!(answer.starts_with("no such customer") && answer.len() <= 1_024, "{answer}");
 }
 
+/// Guards I8 and I10.
 #[tokio::test]
 async fn a_restart_between_attempts_keeps_their_number_and_their_time() {
     let receiver = Receiver::answering(503).await;

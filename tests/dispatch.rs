@@ -129,6 +129,7 @@ async fn what_is_posted_one_after_another_runs_in_that_order() {
     assert_eq!(numbers(&receiver), (0..40).collect::<Vec<u64>>());
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn a_failing_run_holds_back_its_own_subject_only() {
     let receiver = Receiver::start().await;
@@ -149,6 +150,7 @@ async fn a_failing_run_holds_back_its_own_subject_only() {
     assert_eq!(numbers(&receiver)[2..], [1, 2]);
 }
 
+/// Guards I8.
 #[tokio::test]
 async fn once_a_run_is_dead_the_next_of_its_subject_goes_on() {
     let receiver = Receiver::start().await;
@@ -168,6 +170,7 @@ async fn once_a_run_is_dead_the_next_of_its_subject_goes_on() {
     assert_eq!((&dead[0]["id"], &dead[0]["reason"]), (&run["id"], &json!("no such plan")));
 }
 
+/// Guards I5 and I6.
 #[tokio::test]
 async fn a_failed_run_commits_nothing_that_it_asked_for() {
     let receiver = Receiver::start().await;
@@ -192,6 +195,7 @@ async fn a_failed_run_commits_nothing_that_it_asked_for() {
     }
 }
 
+/// Guards I6.
 #[tokio::test]
 async fn a_failed_run_leaves_the_state_as_it_was() {
     let gateway = Setup::guest().start().await;
@@ -214,6 +218,7 @@ async fn a_failed_run_leaves_the_state_as_it_was() {
     assert_eq!(counted("second").await, ["2"]);
 }
 
+/// Guards I5.
 #[tokio::test]
 async fn what_is_emitted_reaches_handlers_and_only_the_granted_endpoints_that_subscribe() {
     let (crm, audit, ledger) =
@@ -240,6 +245,7 @@ async fn what_is_emitted_reaches_handlers_and_only_the_granted_endpoints_that_su
     assert_eq!((&emitted["source"], &emitted["subject"]), (&json!("guest"), &json!("pi_1")));
 }
 
+/// Guards I5.
 #[tokio::test]
 async fn a_handler_without_grants_reaches_nothing() {
     let receiver = Receiver::start().await;
@@ -261,6 +267,7 @@ async fn a_handler_without_grants_reaches_nothing() {
     assert!(reason.contains("not granted the endpoint `crm`"), "{reason}");
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn a_chain_of_emitted_events_ends() {
     let gateway = Setup::guest().start().await;
@@ -279,6 +286,7 @@ async fn a_chain_of_emitted_events_ends() {
     assert_eq!(reasons(&run["tries"]), [reason]);
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn what_comes_of_one_receipt_is_bounded_in_number() {
     let gateway = Setup::guest().start().await;
@@ -297,6 +305,7 @@ async fn what_comes_of_one_receipt_is_bounded_in_number() {
     assert!(reason.contains("limits.emitted_events = 1000"), "{reason}");
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn what_comes_of_one_receipt_is_bounded_in_bytes_and_in_all_its_events() {
     let limit = "[limits]\nemitted_bytes = 1000";
@@ -367,6 +376,7 @@ pub(crate) async fn unparsed(receiver: &Receiver, rest: &str) -> (Harness, Strin
     (gateway, id, body)
 }
 
+/// Guards I8.
 #[tokio::test]
 async fn what_can_not_be_parsed_is_kept_whole_until_a_newer_plugin_can() {
     let receiver = Receiver::start().await;
@@ -399,6 +409,7 @@ async fn a_newer_plugin_that_is_there_at_a_start_parses_what_was_dead() {
     assert_eq!(gateway.receipt(&id).await["state"], "done");
 }
 
+/// Guards I8 and I10.
 #[tokio::test]
 async fn a_restart_keeps_what_is_to_be_tried_again_and_its_order() {
     let receiver = Receiver::start().await;

@@ -29,6 +29,7 @@ const STACK_BYTES: usize = 8 << 20;
 const MORSELS: [&[u8]; 10] =
     [b"", b"null", b"-", b"99999999999999999999", b"\"", b"\xff", b"[[[[[[[[", b"&", b"%", b"<a>"];
 
+/// Guards I12.
 #[tokio::test]
 async fn no_request_breaks_a_provider_in_its_sandbox() {
     let count = count_asked().unwrap_or(COUNT_DEFAULT);
@@ -52,6 +53,7 @@ async fn no_request_breaks_a_provider_in_its_sandbox() {
     assert!(total > 0);
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn no_crafted_body_breaks_a_claim_in_its_sandbox() {
     let (whole, part) = CRAFTED_BYTES;

@@ -1,7 +1,7 @@
 //! A gateway under test, what it posts to, and what posts to it.
 //!
-//! Nothing here sleeps or polls: `settle` waits until the store says that nothing is due, and time
-//! moves by `advance`.
+//! `settle` waits until the store says that nothing is due, and time moves by `advance`. Nothing
+//! here sleeps or polls, but for the pace of `flow` and for who is put off in `load`.
 
 mod delays;
 mod flow;

@@ -94,6 +94,7 @@ async fn a_source_is_only_posted_to() {
     check_keeps_nothing(&gateway).await;
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn a_body_of_a_mebibyte_is_the_largest() {
     let gateway = Setup::stripe().table("[limits]\nclaims_deadline = \"10s\"").start().await;
@@ -109,6 +110,7 @@ async fn a_body_of_a_mebibyte_is_the_largest() {
     accepted.accepted();
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn a_body_that_does_not_say_its_length_is_bounded_too() {
     let gateway = Setup::stripe().open().start().await;
@@ -124,6 +126,7 @@ async fn a_body_that_does_not_say_its_length_is_bounded_too() {
     check_keeps_nothing(&gateway).await;
 }
 
+/// Guards I2.
 #[tokio::test]
 async fn whoever_is_not_genuine_is_told_the_same_whatever_is_wrong() {
     let gateway = Setup::stripe().start().await;
@@ -161,6 +164,7 @@ async fn whoever_is_not_genuine_is_told_the_same_whatever_is_wrong() {
     gateway.post("stripe", &[("stripe-signature", &genuine)], body).await.accepted();
 }
 
+/// Guards I3.
 #[tokio::test]
 async fn an_event_that_comes_again_is_answered_as_before() {
     let gateway = Setup::stripe().start().await;
@@ -178,6 +182,7 @@ async fn an_event_that_comes_again_is_answered_as_before() {
     assert_eq!(gateway.events("").await.len(), 1);
 }
 
+/// Guards I3.
 #[tokio::test]
 async fn an_event_is_stored_once_when_it_comes_on_many_connections_at_once() {
     let gateway = Setup::stripe().start().await;
@@ -265,6 +270,7 @@ async fn while_the_guest_is_busy(
     tokio::join!(refused, spinning)
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn with_too_many_requests_being_worked_on_the_next_is_told_to_come_back() {
     let limits = "[limits]\nrequests = 1\nclaims_deadline = \"3s\"";
@@ -281,6 +287,7 @@ async fn with_too_many_requests_being_worked_on_the_next_is_told_to_come_back() 
     afterwards.accepted();
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn a_source_over_its_share_is_slowed_down_and_no_other() {
     let limits = "[limits]\nrequests = 4\nrequests_per_source = 1\nclaims_deadline = \"3s\"";
@@ -294,6 +301,7 @@ async fn a_source_over_its_share_is_slowed_down_and_no_other() {
     neighbour.accepted();
 }
 
+/// Guards I1 and I7.
 #[tokio::test]
 async fn what_is_answered_with_200_is_stored_and_nothing_else_while_the_queue_is_short() {
     let gateway = Setup::stripe().table("[limits]\nqueue = 1").start().await;
@@ -335,6 +343,7 @@ async fn without_its_plugin_a_source_tells_senders_to_come_back() {
     after.accepted();
 }
 
+/// Guards I12.
 #[tokio::test]
 async fn a_plugin_that_breaks_on_a_request_is_told_from_one_that_refuses_it() {
     let gateway = Setup::guest().start().await;
@@ -353,6 +362,7 @@ async fn a_plugin_that_breaks_on_a_request_is_told_from_one_that_refuses_it() {
     after.accepted();
 }
 
+/// Guards I7 and I11.
 #[tokio::test]
 async fn a_plugin_that_spins_is_stopped_and_costs_its_neighbour_nothing() {
     let gateway = stripe_and_guest().table("[limits]\nclaims_deadline = \"3s\"").start().await;
@@ -376,6 +386,7 @@ async fn a_plugin_that_spins_is_stopped_and_costs_its_neighbour_nothing() {
     check_comes_back(&stopped.expect("it is stopped"), 503);
 }
 
+/// Guards I2.
 #[tokio::test]
 async fn everybody_may_post_only_where_the_operator_wrote_so() {
     let gateway = Setup::stripe().open().start().await;
@@ -419,6 +430,7 @@ async fn a_receipt_keeps_the_request_as_it_came() {
     assert_ne!(gateway.dead().await[0]["reason"], "");
 }
 
+/// Guards I4.
 #[tokio::test]
 async fn no_secret_is_ever_answered() {
     let gateway = stripe_and_guest().start().await;

@@ -67,6 +67,7 @@ async fn run(args: &[&str]) -> (Option<i32>, String) {
     (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
 }
 
+/// Guards I12.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_kills_the_compiling_process_is_refused_and_all_else_runs_on() {
     let deadly = tokio::task::spawn_blocking(malformed::deadly).await.unwrap();
@@ -92,6 +93,7 @@ async fn a_file_that_kills_the_compiling_process_is_refused_and_all_else_runs_on
     }
 }
 
+/// Guards I12.
 #[tokio::test]
 async fn what_is_no_file_hangs_neither_start_nor_reload_nor_stop() {
     let prepared = Setup::stripe().prepare();
@@ -115,6 +117,7 @@ async fn what_is_no_file_hangs_neither_start_nor_reload_nor_stop() {
     timeout(SOON, gateway.stop()).await.expect("it stops");
 }
 
+/// Guards I11.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_compilation_holds_up_nothing_else() {
     let receiver = Receiver::start().await;
@@ -172,6 +175,7 @@ async fn a_start_compiles_the_plugins_that_the_configuration_names_before_all_ot
     timeout(SOON, gateway.stop()).await.expect("it stops");
 }
 
+/// Guards I12.
 #[tokio::test]
 async fn the_wrong_settings_of_one_source_stop_that_source_only() {
     let receiver = Receiver::start().await;
@@ -248,6 +252,7 @@ async fn sighup_reloads() {
     gateway.terminate().await;
 }
 
+/// Guards I9.
 #[tokio::test]
 async fn a_build_that_is_no_good_leaves_the_plugin_that_was_there() {
     let (folder, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -59,6 +59,7 @@ pub(crate) fn deadly() -> Vec<u8> {
     panic!("no byte of the types brings the decoder down any more");
 }
 
+/// Guards I12.
 #[test]
 fn no_plugin_file_brings_the_process_down_or_hangs_under_fuzz() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());

@@ -34,6 +34,7 @@ fn hmac_hex(key: &str, text: &str) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
+/// Guards I4.
 #[tokio::test]
 async fn who_asks_is_answered_with_a_digest_that_no_plugin_could_make() {
     let gateway = guest().await;
@@ -52,6 +53,7 @@ async fn who_asks_is_answered_with_a_digest_that_no_plugin_could_make() {
     check_keeps_nothing(&gateway).await;
 }
 
+/// Guards I2.
 #[tokio::test]
 async fn whoever_asks_can_not_have_signed_what_a_provider_signs() {
     let gateway = guest().await;

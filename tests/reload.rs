@@ -67,6 +67,7 @@ fn failures(receiver: &Receiver) -> Option<u64> {
     receiver.received().last()?.json()["data"]["failures"].as_u64()
 }
 
+/// Guards I9.
 #[tokio::test]
 async fn replacing_a_plugin_under_load_loses_no_event_and_fails_no_request() {
     let receiver = Receiver::start().await;
@@ -244,6 +245,7 @@ async fn a_bad_file_that_is_removed_together_with_a_change_takes_the_plugin_alon
     assert_eq!(gateway.plugin("dunning").await, Value::Null);
 }
 
+/// Guards I9.
 #[tokio::test]
 async fn settings_that_a_plugin_refuses_keep_the_old_ones() {
     let receiver = Receiver::start().await;
@@ -271,6 +273,7 @@ async fn settings_that_a_plugin_refuses_keep_the_old_ones() {
     assert_eq!((alerts_before, alerts, failures(&receiver)), (0, 1, Some(2)));
 }
 
+/// Guards I8.
 #[tokio::test]
 async fn a_handler_that_refuses_its_settings_is_stopped_until_they_change() {
     let receiver = Receiver::start().await;
@@ -299,6 +302,7 @@ async fn a_handler_that_refuses_its_settings_is_stopped_until_they_change() {
     assert_eq!(receiver.received().len(), 1, "nothing is lost");
 }
 
+/// Guards I9.
 #[tokio::test]
 async fn a_broken_configuration_changes_nothing_and_says_where() {
     let receiver = Receiver::start().await;

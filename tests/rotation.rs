@@ -60,6 +60,7 @@ fn inline(secrets: &[&str]) -> String {
     format!("secrets = [{}]", secrets.join(", "))
 }
 
+/// Guards I9.
 #[tokio::test]
 async fn a_source_s_secret_is_rotated_in_the_file_while_requests_flow() {
     let gateway = Arc::new(Setup::stripe().start().await);
@@ -118,6 +119,7 @@ async fn a_source_s_secret_is_rotated_on_disk_only() {
     assert_eq!((old_in_overlap, too_late), (200, 401));
 }
 
+/// Guards I9.
 #[tokio::test]
 async fn a_secret_s_file_that_is_being_written_changes_nothing() {
     let files = "secrets = [{ file = \"current\" }]";

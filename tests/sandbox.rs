@@ -67,6 +67,7 @@ fn log_of(tried: &Value) -> Vec<String> {
     texts(&tried["tries"][0]["log"], "message")
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn a_handler_that_never_returns_is_stopped() {
     let gateway = Setup::guest().table(DEADLINES).start().await;
@@ -74,12 +75,14 @@ async fn a_handler_that_never_returns_is_stopped() {
     check_crashed(&run, "the plugin did not return within 50 ms");
 }
 
+/// Guards I12.
 #[tokio::test]
 async fn a_handler_that_traps_is_caught() {
     let run = handled(&guest().await, json!({ "id": "1", "do": "trap" })).await;
     check_crashed(&run, "the plugin trapped: ");
 }
 
+/// Guards I12.
 #[tokio::test]
 async fn a_handler_that_panics_is_told_with_the_text_and_the_place() {
     let run = handled(&guest().await, json!({ "id": "1", "do": "panic" })).await;
@@ -94,12 +97,14 @@ async fn a_handler_that_sleeps_is_caught() {
     check_crashed(&run, "the plugin trapped: ");
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn a_handler_that_hoards_memory_gets_no_more() {
     let run = handled(&guest().await, json!({ "id": "1", "do": "hoard" })).await;
     check_crashed(&run, "the plugin needed more than its limit of 33554432 bytes of memory");
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn a_handler_that_asks_for_too_much_is_dead_at_once() {
     let run = handled(&guest().await, json!({ "id": "1", "do": "violate" })).await;
@@ -122,6 +127,7 @@ async fn a_handler_that_is_refused_hears_why() {
     assert_eq!(receiver.received().len(), 0);
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn a_flood_of_log_lines_is_cut_and_counted() {
     let gateway = guest().await;
@@ -139,6 +145,7 @@ async fn a_flood_of_log_lines_is_cut_and_counted() {
     assert_eq!(log_of(&escaped), [r"red \u{1b}[31m\nnext"]);
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn a_provider_that_never_returns_is_stopped() {
     let gateway = Setup::guest().table(DEADLINES).start().await;
@@ -146,12 +153,14 @@ async fn a_provider_that_never_returns_is_stopped() {
     check_crashed(&receipt, "the plugin did not return within 50 ms");
 }
 
+/// Guards I12.
 #[tokio::test]
 async fn a_provider_that_traps_is_caught() {
     let receipt = parsed(&guest().await, json!({ "do": "trap", "at": "parse" })).await;
     check_crashed(&receipt, "the plugin trapped: ");
 }
 
+/// Guards I7.
 #[tokio::test]
 async fn a_provider_that_hoards_memory_gets_no_more() {
     let receipt = parsed(&guest().await, json!({ "do": "hoard", "at": "parse" })).await;
@@ -188,6 +197,7 @@ async fn as_many_events_as_are_allowed_all_arrive() {
     assert_eq!(receipt["events"].as_array().map(Vec::len), Some(1000));
 }
 
+/// Guards I8.
 #[tokio::test]
 async fn a_crash_is_tried_again_on_its_schedule_then_dead_and_can_be_replayed() {
     let gateway = guest().await;
@@ -213,6 +223,7 @@ async fn a_crash_is_tried_again_on_its_schedule_then_dead_and_can_be_replayed() 
     assert_eq!(replayed["tries"].as_array().map(Vec::len), Some(5));
 }
 
+/// Guards I8.
 #[tokio::test]
 async fn a_receipt_that_crashes_its_provider_dies_and_can_be_replayed() {
     let gateway = guest().await;
@@ -340,6 +351,7 @@ async fn what_broke_is_counted_by_its_cause() {
     }
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn a_handler_that_spins_holds_up_no_other() {
     let receiver = Receiver::start().await;
@@ -372,6 +384,7 @@ async fn a_handler_that_spins_holds_up_no_other() {
     assert_eq!(runs.retrying, 0, "the others waited for those that spin: {runs:?}");
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn five_sources_whose_parse_spins_hold_up_no_other() {
     let receiver = Receiver::start().await;
@@ -402,6 +415,7 @@ async fn five_sources_whose_parse_spins_hold_up_no_other() {
     assert_eq!(parses.retrying, 0, "the others waited for those that spin: {parses:?}");
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn sources_whose_claims_spin_hold_up_no_other() {
     let sources = ["one", "two", "three", "four"];
@@ -427,6 +441,7 @@ async fn sources_whose_claims_spin_hold_up_no_other() {
     assert!(spinning.try_join_next().is_none(), "the neighbour waited for those that spin");
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn a_provider_that_spins_holds_up_no_other_source_and_can_be_replaced() {
     let receiver = Receiver::start().await;

@@ -171,6 +171,7 @@ async fn look(gateway: &Process, config: &Path, outputs: &mut Outputs) {
     }
 }
 
+/// Guards I4.
 #[tokio::test]
 async fn no_planted_secret_leaves_by_any_way() {
     let receiver = Receiver::start().await;
@@ -220,6 +221,7 @@ async fn no_planted_secret_leaves_by_any_way() {
     outputs.hold_no_secret();
 }
 
+/// Guards I4.
 #[tokio::test]
 async fn a_secret_in_the_place_of_a_plugin_s_name_is_not_repeated() {
     let prepared = Setup::new().source("cards", NAMELIKE, "verify = \"none\"").prepare();

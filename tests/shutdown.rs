@@ -10,6 +10,7 @@ use crate::harness::{Ledger, Load, Process, Receiver, Setup, payment};
 /// How long a stop may take, if the configuration says nothing else.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// Guards I1 and I10.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_under_load_ends_in_order_and_a_start_continues() {
     let (ledger, _receiver, setup) = Ledger::open().await;
@@ -30,6 +31,7 @@ async fn sigterm_under_load_ends_in_order_and_a_start_continues() {
     gateway.terminate().await;
 }
 
+/// Guards I10.
 #[tokio::test]
 async fn a_stop_waits_for_what_is_in_flight_no_longer_than_the_grace_period() {
     let receiver = Receiver::start().await;
@@ -51,6 +53,7 @@ async fn a_stop_waits_for_what_is_in_flight_no_longer_than_the_grace_period() {
     assert_eq!(receiver.ids().len(), 1, "under the same id");
 }
 
+/// Guards I10.
 #[tokio::test]
 async fn a_stop_without_anything_in_flight_is_immediate_and_a_restart_knows_everything() {
     let gateway = Setup::stripe().start().await;

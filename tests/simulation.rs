@@ -31,6 +31,7 @@ impl Drop for Announced {
     }
 }
 
+/// Guards I2, I3, I6 and I8.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_random_history_ends_as_the_model_says() {
     let simulations = std::env::var("HOOKGATE_SIMULATIONS").ok();

@@ -1,5 +1,6 @@
 //! The house rules, so that nobody has to remember them.
 
+mod invariants;
 mod layers;
 mod log_lines;
 mod turns;

@@ -19,6 +19,7 @@ use crate::harness::{Answer, Harness, Kind, NOW, Provider, Setup, answer, provid
 /// The one body of every refusal.
 const NOT_VERIFIED: &str = r#"{"error":"not verified"}"#;
 
+/// Guards I2.
 #[tokio::test]
 async fn every_provider_accepts_exactly_what_is_genuine() {
     let (mut count, mut wrong) = (0, Vec::new());

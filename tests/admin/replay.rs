@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Guards I8.
 #[tokio::test]
 async fn a_dead_delivery_that_is_replayed_keeps_its_id() {
     let receiver = Receiver::answering(500).await;

@@ -101,6 +101,7 @@ async fn check_warns_of_an_admin_port_that_others_can_reach() {
     assert!(warning.contains("hookgate.toml:2:11: `admin` is not a loopback address"), "{warning}");
 }
 
+/// Guards I4.
 #[tokio::test]
 async fn check_shows_no_credential_of_a_url() {
     let url = format!("http://me:{PLANTED}@127.0.0.1:9000/hooks?token={PLANTED}");

@@ -13,6 +13,7 @@ use crate::harness::{
 /// Past the pause before the next probe of an endpoint that does not answer.
 const PROBE: Duration = Duration::from_secs(2);
 
+/// Guards I11.
 #[tokio::test]
 async fn an_endpoint_that_hangs_holds_up_no_other() {
     let (hanging, crm) = (Receiver::start().await, Receiver::start().await);
@@ -67,6 +68,7 @@ async fn an_endpoint_that_hangs_up_is_tried_again() {
     assert_eq!(delivery(&gateway).await["state"], "done");
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn twenty_endpoints_that_hang_hold_up_no_other() {
     let (hanging, crm) = (Receiver::start().await, Receiver::start().await);
@@ -86,6 +88,7 @@ async fn twenty_endpoints_that_hang_hold_up_no_other() {
     assert!(hanging.received().len() <= 40, "two at a time until one answers");
 }
 
+/// Guards I8.
 #[tokio::test]
 async fn what_a_hanging_endpoint_is_owed_waits_without_a_try_and_goes_when_it_is_mended() {
     let receiver = Receiver::start().await;
@@ -117,6 +120,7 @@ async fn check_metric(gateway: &Harness, line: &str) {
     assert!(metrics.lines().any(|found| found == line), "no `{line}` in\n{metrics}");
 }
 
+/// Guards I8 and I10.
 #[tokio::test]
 async fn what_is_held_back_goes_in_order_after_a_restart() {
     let receiver = Receiver::start().await;
@@ -140,6 +144,7 @@ async fn what_is_held_back_goes_in_order_after_a_restart() {
     assert_eq!(arrived, ["evt_0", "evt_1", "evt_2", "evt_3", "evt_4", "evt_5", "evt_0"]);
 }
 
+/// Guards I11.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn endpoints_that_send_interim_answers_for_ever_hold_up_nobody() {
     let (flood, crm) = (Flood::start().await, Receiver::start().await);
@@ -165,6 +170,7 @@ async fn endpoints_that_send_interim_answers_for_ever_hold_up_nobody() {
     assert!(reason.ends_with("the peer sent more than 256 KiB and no answer"), "{reason}");
 }
 
+/// Guards I8.
 #[tokio::test]
 async fn what_the_guard_refuses_is_held_and_goes_when_it_is_allowed() {
     let receiver = Receiver::start().await;

@@ -36,6 +36,7 @@ fn arrived(receiver: &Receiver) -> Vec<String> {
     receiver.received().iter().map(|delivery| delivery.text("id")).collect()
 }
 
+/// Guards I8.
 #[tokio::test]
 async fn what_is_to_be_tried_again_is_when_its_time_has_come_however_it_came() {
     let receiver = Receiver::answering(503).await;
@@ -84,6 +85,7 @@ async fn a_failing_run_holds_its_subject_back_until_its_time_comes_again() {
     }
 }
 
+/// Guards I3.
 #[tokio::test]
 async fn a_known_event_stays_known() {
     let receiver = Receiver::start().await;
@@ -108,6 +110,7 @@ async fn a_known_event_stays_known() {
     assert_eq!(texts(&json!(stored), "event_id"), ["evt_1", "evt_2", "evt_3"]);
 }
 
+/// Guards I2.
 #[tokio::test]
 async fn how_old_a_signature_may_be_goes_by_the_clock_as_it_is() {
     let gateway = Setup::stripe().start().await;

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::harness::{Ledger, Load, Process, Setup, payment};
 
+/// Guards I12.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_descriptors_the_connected_are_served_and_the_others_wait() {
     let (ledger, _receiver, setup) = Ledger::open().await;
@@ -41,6 +42,7 @@ async fn without_descriptors_the_connected_are_served_and_the_others_wait() {
     gateway.terminate().await;
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn silent_connections_that_hold_the_last_descriptors_make_room() {
     let setup = Setup::stripe().table("[limits]\nstall = \"1h\"");

@@ -41,16 +41,19 @@ async fn outlast(bytes: impl FnOnce(u64) -> u64) {
     gateway.terminate().await;
 }
 
+/// Guards I1 and I12.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_takes_nothing_any_more_is_outlasted() {
     outlast(|_| 0).await;
 }
 
+/// Guards I1 and I12.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_on_which_the_file_can_not_grow_is_outlasted() {
     outlast(|size| size).await;
 }
 
+/// Guards I1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_while_the_disk_is_full_loses_nothing() {
     let (ledger, _receiver, setup) = Ledger::open().await;
@@ -68,6 +71,7 @@ async fn a_kill_while_the_disk_is_full_loses_nothing() {
     gateway.terminate().await;
 }
 
+/// Guards I1 and I10.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_while_the_disk_is_full_says_why_it_failed_and_loses_nothing() {
     let (ledger, _receiver, setup) = Ledger::open().await;
@@ -90,6 +94,7 @@ async fn a_stop_while_the_disk_is_full_says_why_it_failed_and_loses_nothing() {
     gateway.terminate().await;
 }
 
+/// Guards I1.
 #[tokio::test]
 async fn a_sender_is_told_when_to_come_again_and_nothing_else() {
     let (_, _receiver, setup) = Ledger::open().await;

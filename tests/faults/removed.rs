@@ -35,6 +35,7 @@ async fn check_stops(mut gateway: Process) {
     tokio::time::timeout(SOON, ended).await.expect("it does not wait for the grace period");
 }
 
+/// Guards I10.
 #[tokio::test]
 async fn a_stop_after_the_file_was_removed_ends_at_once_and_says_why() {
     let (gateway, _receiver) = delivering("1m").await;
@@ -42,6 +43,7 @@ async fn a_stop_after_the_file_was_removed_ends_at_once_and_says_why() {
     check_stops(gateway).await;
 }
 
+/// Guards I10.
 #[tokio::test]
 async fn what_waits_to_be_recorded_holds_up_no_stop_after_the_file_was_removed() {
     let (mut gateway, _receiver) = delivering("3s").await;

@@ -103,6 +103,7 @@ const MORSELS: [&str; 36] = [
     "\"PLANTED\"",
 ];
 
+/// Guards I4 and I12.
 #[test]
 fn no_configuration_breaks_who_reads_it_or_shows_a_secret() {
     let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse().ok());

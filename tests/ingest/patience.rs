@@ -37,6 +37,7 @@ fn genuine(gateway: &Harness, body: &str) -> String {
     )
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn bodies_that_do_not_come_keep_no_genuine_sender_out() {
     let limits = "[limits]\nrequests = 2\nrequests_per_source = 1";
@@ -54,6 +55,7 @@ async fn bodies_that_do_not_come_keep_no_genuine_sender_out() {
     }
 }
 
+/// Guards I7 and I11.
 #[tokio::test]
 async fn bodies_that_fill_the_memory_give_way_to_genuine_senders() {
     let limits = "[limits]\nheld_bytes = 4000000\nheld_bytes_per_source = 2000000";
@@ -72,6 +74,7 @@ async fn bodies_that_fill_the_memory_give_way_to_genuine_senders() {
     }
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn who_keeps_the_gateway_waiting_is_hung_up_on() {
     let gateway = Setup::stripe().table("[limits]\nstall = \"1s\"").start().await;
@@ -134,6 +137,7 @@ async fn a_stop_waits_for_no_request_that_is_not_whole() {
     assert!(told.ends_with(r#"{"error":"the gateway is stopping"}"#), "{told}");
 }
 
+/// Guards I10.
 #[tokio::test]
 async fn a_stop_waits_for_nobody_who_waits_for_the_end_of_all_work() {
     let limits = "[limits]\nparses = 0\ngrace = \"10m\"";
@@ -150,6 +154,7 @@ async fn a_stop_waits_for_nobody_who_waits_for_the_end_of_all_work() {
     assert!(hear(&mut waiting).await.ends_with(r#"{"error":"the gateway is stopping"}"#));
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn who_never_reads_an_answer_is_hung_up_on_at_both_ports() {
     let gateway = Setup::guest().table("[limits]\nstall = \"1s\"").start().await;
@@ -238,6 +243,7 @@ async fn requests_to_no_source_are_answered_at_a_hundred_a_second_on_however_man
     assert!(begun.elapsed() >= Duration::from_millis(900), "150 take a second at least");
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn refusals_of_one_source_are_answered_at_a_hundred_a_second_beside_genuine_requests() {
     let gateway = Setup::stripe().start().await;
@@ -287,6 +293,7 @@ async fn a_length_that_is_too_large_is_refused_at_once() {
     }
 }
 
+/// Guards I11.
 #[tokio::test]
 async fn those_who_wait_at_the_operators_port_blind_no_probe() {
     let gateway = Setup::stripe().table("[limits]\nparses = 0").start().await;
