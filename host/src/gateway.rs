@@ -52,7 +52,7 @@ const ADMIN_CONNECTIONS: usize = 256;
 const ASKS_MAX: usize = 8;
 
 /// Why a stop waits for nothing.
-const NOTHING_STORED: &str = "stopped at once, for nothing can be stored any more";
+const NOTHING_STORED: &str = "stopped at once, because the gateway can't store anything any more";
 
 /// How long parses and runs wait for plugins that are compiled at the start.
 const LOADING_MAX: Duration = Duration::from_secs(60);

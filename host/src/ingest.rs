@@ -357,7 +357,7 @@ impl Ingest {
         if failed {
             error!(source.name = %name, %peer, not_logged, "failed to accept a request: {why}");
         } else {
-            info!(source.name = %name, %peer, not_logged, "refused a request: {why}");
+            info!(source.name = %name, %peer, not_logged, "rejected a request: {why}");
         }
     }
 }

@@ -196,7 +196,7 @@ impl Open {
             Err(error) => {
                 // A request that panics costs its own connection and nobody else's.
                 if error.is_panic() {
-                    error!(%error, "the gateway panicked over a connection and closed it");
+                    error!(%error, "the gateway panicked while it served a connection");
                 }
                 error.id()
             }

@@ -72,7 +72,7 @@ pub enum Error {
     Digested,
     /// The plugin would let an unsigned request choose what is digested.
     #[error(
-        "a challenge without evidence gets a digest of at most {} hexadecimal digits",
+        "the gateway digests only 1 to {} hexadecimal digits for a challenge without evidence",
         handshake::OPEN_BYTES_MAX
     )]
     Oracle,

@@ -28,7 +28,7 @@ async fn delivering(timeout: &str) -> (Process, Receiver) {
 async fn check_stops(mut gateway: Process) {
     gateway.signal_stop();
     let ended = async {
-        gateway.log.says("nothing can be stored any more").await;
+        gateway.log.says("the gateway can't store anything any more").await;
         gateway.log.says("somebody removed or replaced the store's file").await;
         gateway.ended_with(1).await
     };

@@ -331,8 +331,8 @@ async fn a_flood_of_forged_requests_writes_a_few_short_lines() {
     let seconds = started.elapsed().as_secs() as usize;
     assert_eq!(gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.status, 200);
 
-    gateway.log.says("refused a request").await;
-    let lines = gateway.log.lines("refused a request");
+    gateway.log.says("rejected a request").await;
+    let lines = gateway.log.lines("rejected a request");
     assert!(lines.len() <= 5 * (seconds + 2), "{} lines in {seconds} s", lines.len());
     for line in lines {
         assert!(line.len() < 800 && !line.contains(STRIPE_SECRET), "{line}");

@@ -42,8 +42,8 @@ fn about_certificate(error: &CertificateError) -> &'static str {
             "the certificate is for another host name"
         }
         Certificate::UnknownIssuer => {
-            "this system does not know the issuer of the certificate (it is self-signed, or the \
-             peer does not send the intermediate certificates)"
+            "this system does not know the issuer of the certificate (the certificate is \
+             self-signed, or the peer does not send the intermediate certificates)"
         }
         Certificate::Other(other) if other.to_string() == CA_AS_SERVER => {
             "the certificate is that of a certificate authority, not of a server"
@@ -76,7 +76,7 @@ fn about_alert(alert: Alert) -> String {
         }
         Alert::UnrecognisedName => "the peer does not know this host name",
         Alert::CertificateRequired | Alert::NoCertificate => {
-            "the peer asks for a client certificate, which the gateway has not"
+            "the peer asks for a client certificate, and the gateway has none"
         }
         Alert::AccessDenied => "the peer denies access",
         Alert::InternalError => "the peer has an internal error",

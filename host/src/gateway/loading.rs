@@ -99,7 +99,7 @@ impl Loading {
     fn look_by(&mut self, look: impl FnOnce() -> io::Result<Look> + Send + 'static) {
         let tell = self.tell.clone();
         let look = move || {
-            let otherwise = io::Error::other("the gateway panicked over it");
+            let otherwise = io::Error::other("the gateway panicked");
             let promise = Promise::new(tell, Told::Looked(Err(otherwise)));
             promise.keep(Told::Looked(look()));
         };
@@ -250,7 +250,7 @@ mod tests {
         let next = loading.next().await;
 
         let error = panicked.looked.expect("somebody looked").unwrap_err();
-        assert_eq!(error.to_string(), "the gateway panicked over it");
+        assert_eq!(error.to_string(), "the gateway panicked");
         assert!(!was_done, "the look that was wished for is made");
         assert!(matches!(next.looked, Some(Ok(()))) && loading.is_done());
     }
