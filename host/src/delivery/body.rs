@@ -36,15 +36,19 @@ const JSON: &str = "application/json";
 /// The content of a delivery. `receipt` is the request that the event came in by, if there is one.
 pub(super) fn content(format: Format, event: &Event, receipt: Option<&Request>) -> Content {
     let (content_type, body) = match (format, receipt) {
-        (Format::Standard, _) => (JSON.to_owned(), Standard::new(event).to_json()),
+        (Format::Standard, _) => (JSON.to_owned(), json(&Standard::new(event))),
         (Format::CloudEvents, _) => {
             let content_type = "application/cloudevents+json".to_owned();
-            (content_type, CloudEvent::new(event).to_json())
+            (content_type, json(&CloudEvent::new(event)))
         }
         (Format::Raw, Some(receipt)) => (content_type_of(receipt), receipt.body.clone()),
         (Format::Raw, None) => (JSON.to_owned(), event.data.as_str().to_owned().into()),
     };
     Content { content_type, body }
+}
+
+fn json(body: &impl Serialize) -> Bytes {
+    serde_json::to_vec(body).expect("texts and JSON always serialise").into()
 }
 
 /// What the sender called it, unless that can't be sent on.
@@ -64,10 +68,6 @@ struct Standard<'a> {
 impl<'a> Standard<'a> {
     fn new(event: &'a Event) -> Self {
         Self { r#type: &event.event_type, timestamp: event.time, data: event.data.as_raw() }
-    }
-
-    fn to_json(&self) -> Bytes {
-        serde_json::to_vec(self).expect("texts and JSON always serialise").into()
     }
 }
 
@@ -103,10 +103,6 @@ impl<'a> CloudEvent<'a> {
             currency: event.money.as_ref().map(|money| money.currency.as_str()),
             data: event.data.as_raw(),
         }
-    }
-
-    fn to_json(&self) -> Bytes {
-        serde_json::to_vec(self).expect("texts and JSON always serialise").into()
     }
 }
 
