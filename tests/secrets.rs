@@ -235,6 +235,7 @@ async fn a_secret_in_the_place_of_a_plugin_s_name_is_not_repeated() {
     let refused = post.send().await.expect("the gateway answers").status();
     let unready = gateway.ask("/readyz").await;
     let checked = said(&config, &["check"]).await;
+    let sent = said(&config, &["send", "cards"]).await;
     gateway.log.says("the provider plugin (hidden) is not loaded").await;
     gateway.signal_stop();
     let log = gateway.log.whole().await;
@@ -242,7 +243,10 @@ async fn a_secret_in_the_place_of_a_plugin_s_name_is_not_repeated() {
     assert_eq!(refused, 503);
     assert_eq!(unready.json()["missing"], json!(["source cards: plugin (hidden) is not loaded"]));
     assert!(checked.contains("POST /in/cards: provider (hidden) (NOT LOADED)"), "{checked}");
-    for (of, text) in [("/readyz", &unready.body), ("check", &checked), ("the log", &log)] {
+    assert!(sent.contains("has no plugin (hidden), which source cards needs"), "{sent}");
+    for (of, text) in
+        [("/readyz", &unready.body), ("check", &checked), ("send", &sent), ("the log", &log)]
+    {
         assert!(!text.contains(NAMELIKE), "{of}: {text}");
     }
 }

@@ -18,6 +18,7 @@ use crate::egress;
 use crate::event::{Request, Timestamp};
 use crate::ids::Name;
 use crate::plugin::{About, Host, Plugin, Sample};
+use crate::secrets::shown;
 
 /// What to send where.
 #[derive(Debug, Args)]
@@ -47,6 +48,10 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     };
     let host = super::offline_host()?;
     let file = config.plugins.join(format!("{}.wasm", source.plugin));
+    if !file.exists() {
+        let (folder, plugin) = (config.plugins.display(), shown(source.plugin.as_str()));
+        bail!("{folder} has no plugin {plugin}, which source {} needs", args.source);
+    }
     let (plugin, about) = super::plugin::load_with_about(&host, &file)?;
     let now = Clock::System.now();
     let (mut request, is_sample) = request(args, &about, now)?;
