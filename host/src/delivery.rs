@@ -13,7 +13,7 @@ pub mod signing;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::egress::{self, Answer, Egress, EgressError};
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
+use crate::lock::lock;
 use crate::metrics::Metrics;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store::{self, Allowance, Attempt, Cargo, DeliveryWork, Store, WorkKind};
@@ -174,7 +175,7 @@ impl Delivery {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Lets the store know what an endpoint may have in flight, if that has changed.

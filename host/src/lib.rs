@@ -66,7 +66,7 @@
 //! A file imports only from the layers above it in this list; each outside world has one door.
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place ([`regular_file`]):
-//!   [`ids`] `causes` [`headers`] [`json_text`] [`event`] [`provider`] [`route`] [`effect`]
+//!   [`ids`] `causes` `lock` [`headers`] [`json_text`] [`event`] [`provider`] [`route`] [`effect`]
 //!   [`retry`] [`secrets`] [`signature`]
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] [`listener`] (hyper) [`watch`] (notify) [`metrics`], `subprocess`
@@ -77,6 +77,7 @@
 
 pub mod ids;
 mod causes;
+mod lock;
 pub mod headers;
 pub mod json_text;
 pub mod event;

@@ -18,7 +18,7 @@ const LOGGING: [&str; 11] = [
 ];
 
 /// Calls that change something.
-const CHANGES: [&str; 16] = [
+const CHANGES: [&str; 17] = [
     ".await",
     ".take()",
     ".replace(",
@@ -35,6 +35,7 @@ const CHANGES: [&str; 16] = [
     ".fetch_",
     ".inc()",
     ".lock()",
+    "lock(&",
 ];
 
 /// The code with blanks in place of what texts and comments hold.

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -21,6 +21,7 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::event::Timestamp;
 use crate::ids::Name;
+use crate::lock::lock;
 use crate::metrics::{Kind, Metrics};
 use crate::plugin::CallError;
 
@@ -207,7 +208,7 @@ impl Breakers {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Name, Breaker>> {
-        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.breakers)
     }
 }
 

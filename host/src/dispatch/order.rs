@@ -5,11 +5,12 @@
 //! again later holds nobody back. Never knows what is parsed or how it ended.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::ids::Name;
+use crate::lock::lock;
 
 /// The sources that ever had a place.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Order {
     /// The place behind all that were given for this source.
     pub(super) fn next(&self, source: &Name) -> Place {
         let (passed, passing) = oneshot::channel();
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = lock(&self.sources);
         let new = || Source { last: None, calls: Arc::new(Semaphore::new(self.calls)) };
         let source = sources.entry(source.clone()).or_insert_with(new);
         let before = source.last.replace(passing);

@@ -3,13 +3,14 @@
 //! Bounded for each origin and in all, and none is kept for long. Never opens one.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
 use super::connection::Connection;
 use super::origin::Origin;
+use crate::lock::lock;
 
 /// A connection that nothing needs is kept for so long.
 const IDLE_MAX: Duration = Duration::from_secs(30);
@@ -35,7 +36,7 @@ struct Idle {
 
 impl Pool {
     fn idle(&self) -> MutexGuard<'_, Idle> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.idle)
     }
 
     /// The connection to this origin that was used last, if there is one.

@@ -8,12 +8,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use crate::lock::lock;
 use crate::plugin::{self, Folder, Job, LoadError, Look, Reloaded, Wish};
 
 /// Files that are compiled at a time, by size, so that large ones keep no small one waiting.
@@ -91,7 +92,7 @@ impl Loading {
         }
         let (host, folder) = (self.host.clone(), self.folder.clone());
         self.look_by(move || {
-            let mut folder = folder.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut folder = lock(&folder);
             folder.look(&host, &wish, Instant::now())
         });
     }
@@ -182,12 +183,12 @@ impl Loading {
             // A file that the host panics over is tried again later, as one that can't be read.
             let loaded = catch_unwind(AssertUnwindSafe(|| job.load(&host)));
             let loaded = loaded.unwrap_or(Err(LoadError::Panicked));
-            let mut folder = folder.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut folder = lock(&folder);
             let became = folder.finish(&job, loaded, Instant::now());
             promise.keep(Told::Compiled { stem, is_large, became });
         };
         if let Err(error) = spawn("plugin-compile", compile) {
-            let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut folder = lock(&self.folder);
             let became = folder.finish(&job, Err(LoadError::Thread(error)), Instant::now());
             drop(folder);
             self.tell

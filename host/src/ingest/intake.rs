@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::rejection::Rejection;
 use crate::listener::Connection;
+use crate::lock::lock;
 
 /// What a body must bring in each second, once it has had time to begin.
 const BYTES_PER_SECOND: u64 = 32 * 1024;
@@ -317,7 +318,7 @@ impl Intake {
                 left = rest;
             }
         };
-        let mut tasks = self.discarding.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = lock(&self.discarding);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
             tokio::select! {
@@ -329,7 +330,7 @@ impl Intake {
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 }
 

@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::ids::Name;
+use crate::lock::lock;
 use crate::secrets::Secret;
 
 /// Most lines of one kind and source within [`WINDOW`].
@@ -50,7 +51,7 @@ impl Notes {
     }
 
     fn admit_at(&self, source: &Name, note: Note, now: Instant) -> Option<u64> {
-        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = lock(&self.0);
         let fresh = || Lately { since: now, lines: 0, untold: 0 };
         let lately = sources.entry((source.clone(), note)).or_insert_with(fresh);
         if now.saturating_duration_since(lately.since) >= WINDOW {

@@ -4,10 +4,12 @@
 //! each source has a rate of refusals, and beyond it their answers wait. Requests that are accepted
 //! never do.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::lock::lock;
 
 /// What a refusal uses of its source's time, at least and at most.
 const USE_MIN: Duration = Duration::from_millis(10);
@@ -29,7 +31,7 @@ pub struct Pacing {
 impl Pacing {
     /// A request was refused now, which took so long to find out; when to answer.
     pub(super) fn refused(&self, now: Instant, took: Duration) -> Instant {
-        let mut used_until = self.used_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used_until = lock(&self.used_until);
         let used = used_until.map_or(now, |used| used.max(now));
         let used = used + (took * USE_FACTOR).clamp(USE_MIN, USE_MAX);
         let used = used.min(now + BURST + WAIT_MAX);

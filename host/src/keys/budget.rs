@@ -3,13 +3,14 @@
 //! Those of one kind only, so that look-ups of another kind can't use them up. A clock that was set
 //! back blocks none.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::KeyError;
 use crate::event::Timestamp;
+use crate::lock::lock;
 
 /// A number of look-ups that is filled up again.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl Budget {
     /// Lets a look-up begin, and counts it as running until the permit is dropped.
     pub(super) fn admit(&self, now: Timestamp) -> Result<OwnedSemaphorePermit, KeyError> {
         let permit = Arc::clone(&self.running).try_acquire_owned().map_err(|_| KeyError::Busy)?;
-        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut full_at = lock(&self.full_at);
         let empty = now.after(self.refill * self.most);
         // It is never that far away, unless the clock was set back: then all is allowed again.
         let full = if *full_at > empty { now } else { now.max(*full_at) };

@@ -7,7 +7,7 @@
 //! fetches.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
@@ -18,6 +18,7 @@ use super::certificate::Trust;
 use super::wanted::Wanted;
 use super::{Key, KeyError};
 use crate::event::Timestamp;
+use crate::lock::lock;
 
 /// Most look-ups at once of keys that were never seen; then one a second.
 pub(super) const NEW_MAX: u32 = 60;
@@ -172,7 +173,7 @@ impl KeyCache {
         if let Ok(permit) = self.new.admit(now) {
             return Ok(permit);
         }
-        let mut bids = self.bids.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bids = lock(&self.bids);
         if !bids.bid(wanted, now) {
             return Err(KeyError::Busy);
         }
@@ -187,7 +188,7 @@ impl KeyCache {
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<Wanted, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.entries)
     }
 }
 

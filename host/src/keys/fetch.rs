@@ -6,7 +6,7 @@
 //! trusts a certificate for longer than it was checked.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::egress::Egress;
 use crate::event::Timestamp;
 use crate::ids::Name;
+use crate::lock::lock;
 use crate::provider::{KeyField, KeyFormat};
 use crate::secrets::Secret;
 
@@ -148,7 +149,7 @@ impl Fetcher {
     #[cfg(test)]
     pub(super) async fn refreshed(&self) {
         let mut tasks = {
-            let mut tasks = self.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut tasks = lock(&self.refreshing);
             std::mem::take(&mut *tasks)
         };
         while tasks.join_next().await.is_some() {}
@@ -165,13 +166,13 @@ impl Fetcher {
                 found => *place.lock().await = Some(Kept::new(found, now)),
             }
         };
-        let mut tasks = self.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = lock(&self.refreshing);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(asked);
     }
 
     fn cache(&self, source: &Name) -> Arc<KeyCache> {
-        let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut caches = lock(&self.caches);
         Arc::clone(caches.entry(source.clone()).or_default())
     }
 

@@ -18,7 +18,7 @@ mod pool;
 mod trap;
 mod wasi;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -45,6 +45,7 @@ use super::{Host, Plugin, Role, engine};
 use crate::effect::{Effect, LogLine};
 use crate::event::{Event, Request, Timestamp};
 use crate::ids::Name;
+use crate::lock::lock;
 use crate::provider::{Claims, Refusal};
 use crate::retry::Outcome;
 
@@ -175,7 +176,7 @@ impl Host {
         let (context, deadline) = (self.context(settings), self.deadlines().check);
         let (answer, answered) = oneshot::channel();
         let call = move || {
-            let _turn = parts.describing.lock().unwrap_or_else(PoisonError::into_inner);
+            let _turn = lock(&parts.describing);
             let occasion = Occasion::Plugin("check");
             let (checked, context) =
                 enter(&plugin, context, &occasion, deadline, |store, instance| match role {

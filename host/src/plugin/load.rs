@@ -17,7 +17,7 @@ mod interfaces;
 mod survey;
 mod wasm;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use sha2::{Digest, Sha256};
@@ -40,6 +40,7 @@ use super::engine::{MEMORIES_MAX, THREAD_STACK_BYTES};
 use super::stack::Stack;
 use super::{HandlerInfo, Parts, Plugin, Role};
 use crate::ids::Name;
+use crate::lock::lock;
 use crate::provider::ProviderInfo;
 
 const WASM_PAGE_BYTES: u64 = 64 << 10;
@@ -50,7 +51,7 @@ pub(super) fn load(host: &Parts, name: Name, file: &[u8]) -> Result<Plugin, Load
     let component = host.compile.file(&host.engine, file)?;
     on_a_stack_for_guests(|| {
         let (mut plugin, roles) = link(host, name, file, layer, &component)?;
-        let _turn = host.describing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock(&host.describing);
         let provider = roles.0.map(|role| describe_provider(host, &plugin, role)).transpose()?;
         let handler = roles.1.map(|role| describe_handler(host, &plugin, role)).transpose()?;
         (plugin.provider, plugin.handler) = (provider, handler);

@@ -4,10 +4,11 @@
 //! way of this file. Never mends anything.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::Failure;
 use super::segment::Damaged;
+use crate::lock::lock;
 
 /// Positions that are remembered; more are passed over all the same.
 const KEPT_MAX: usize = 10_000;
@@ -23,14 +24,14 @@ pub(super) struct Damages {
 impl Damages {
     /// How many.
     pub(super) fn count(&self) -> usize {
-        self.met.lock().unwrap_or_else(PoisonError::into_inner).len()
+        lock(&self.met).len()
     }
 
     /// Remembers one, and tells of it if it is new.
     pub(super) fn note(&self, damaged: Damaged) {
         let Damaged { position } = damaged;
         let count = {
-            let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut met = lock(&self.met);
             if met.len() >= KEPT_MAX || !met.insert(position) {
                 return;
             }

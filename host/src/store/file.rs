@@ -17,6 +17,7 @@ use redb::{
 
 use self::place::Spot;
 use super::{Error, Failure};
+use crate::lock::lock;
 
 /// What each commit added, by the first position in it: the one copy of everything that happened.
 pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
@@ -193,13 +194,13 @@ impl File {
     pub(super) fn commit(&self, transaction: WriteTransaction) -> Result<(), Error> {
         let committed = transaction.commit().map_err(Failure::from);
         let begin = self.spot.as_ref().and_then(Spot::begin);
-        *self.begin.lock().unwrap_or_else(PoisonError::into_inner) = begin;
+        *lock(&self.begin) = begin;
         Ok(committed?)
     }
 
     /// Between two commits nobody but another program writes.
     fn check_begin(&self) -> Result<(), Error> {
-        let begin = self.begin.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = lock(&self.begin);
         let now = self.spot.as_ref().and_then(Spot::begin);
         match (&*begin, now) {
             (Some(left), Some(now)) if *left != now => {
@@ -212,7 +213,7 @@ impl File {
     /// Opens the file anew after a failure, without what was not committed. It must be the same
     /// store; until it is open, everything is [`Error::Unavailable`].
     pub(super) fn reopen(&self) -> Result<(), Error> {
-        *self.begin.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.begin) = None;
         // Closes the old one; not under the lock, because others must not wait for the disk.
         drop(self.put(Place::Away));
         let database = (self.reopen)().map_err(Failure::from)?;

@@ -4,13 +4,14 @@
 //! last are kept, since the works of a backlog lie side by side. Never writes.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use redb::ReadableTable;
 
 use super::Failure;
 use super::record::Record;
 use super::segment::{Damaged, Entry, Segment};
+use crate::lock::lock;
 
 /// Unpacked segments that are kept.
 const SEGMENTS_KEPT: usize = 4;
@@ -68,7 +69,7 @@ impl LogReader {
 
     /// Forgets what was read: the log has changed behind it.
     pub(super) fn clear(&self) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        lock(&self.kept).clear();
     }
 
     fn segment(
@@ -76,7 +77,7 @@ impl LogReader {
         log: &impl ReadableTable<u64, &'static [u8]>,
         position: u64,
     ) -> Result<Option<Arc<Segment>>, Failure> {
-        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = || lock(&self.kept);
         if let Some(segment) = kept().iter().find(|segment| segment.covers(position)) {
             return Ok(Some(Arc::clone(segment)));
         }

@@ -4,7 +4,7 @@
 //! Whoever waits for something waits on a channel in here. Never writes to the file.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use tokio::sync::{oneshot, watch};
 
@@ -17,6 +17,7 @@ use super::standing::WorkKind;
 use super::time::Trusted;
 use super::{Config, Error};
 use crate::clock::Clock;
+use crate::lock::lock;
 
 /// What the handles, the leases and the writer share.
 #[derive(Debug)]
@@ -83,11 +84,11 @@ impl Shared {
     }
 
     pub(super) fn backlog(&self) -> MutexGuard<'_, Backlog> {
-        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.backlog)
     }
 
     pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.recent)
     }
 
     /// The failure, if the store has failed.

@@ -4,11 +4,12 @@
 //! the time that has passed is held against what the clock says; where they differ by more than a
 //! day, the clock is believed only after it has said so for a day. Never used for anything but age.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::event::Timestamp;
+use crate::lock::lock;
 
 /// A smaller leap changes nothing that matters. A greater one is believed when it has lasted so
 /// long.
@@ -46,7 +47,7 @@ impl Trusted {
 
     /// The time now.
     pub(super) fn now(&self, clock: &Clock) -> Bounds {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.0);
         let (said, passed) = (clock.now(), clock.passed());
         let expected = known.time.after(passed.saturating_sub(known.heard));
         let is_near = said <= expected.after(DAY) && expected <= said.after(DAY);

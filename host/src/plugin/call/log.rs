@@ -5,12 +5,13 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tracing::{debug, error, info, warn};
 
 use crate::effect::{LogLevel, LogLine};
 use crate::ids::Name;
+use crate::lock::lock;
 use crate::plugin::contract::violation::shortened;
 
 /// Most lines in one call.
@@ -132,7 +133,7 @@ impl Log {
     }
 
     fn written(&self) -> MutexGuard<'_, Written> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -19,6 +19,7 @@ use wasmtime::Engine;
 pub(in crate::plugin) use self::fair::all_threads;
 use self::fair::{Fair, Full, Kind};
 use crate::ids::Name;
+use crate::lock::lock;
 use crate::plugin::engine::THREAD_STACK_BYTES;
 use crate::worker::words;
 
@@ -150,7 +151,7 @@ impl Drop for Pool {
 
 impl Desk {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn enter(&self, of: Option<&Name>, work: Work) -> Result<(), Full> {
