@@ -24,8 +24,7 @@ impl Timestamp {
     /// This long afterwards, at most [`Timestamp::MAX`].
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
-        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(delay_ms).min(Self::MAX.0))
+        Self(self.0.saturating_add(in_millis(delay)).min(Self::MAX.0))
     }
 
     /// How long it has been since `earlier`; zero if it is later.
@@ -37,6 +36,11 @@ impl Timestamp {
     pub fn seconds(self) -> u64 {
         self.0 / 1000
     }
+}
+
+/// A duration in whole milliseconds, as many as a number can say.
+pub(crate) fn in_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl From<SystemTime> for Timestamp {

@@ -56,13 +56,14 @@ pub(crate) mod milliseconds {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+    use crate::event::in_millis;
+
     #[expect(clippy::ref_option, reason = "this is how serde hands over a field")]
     pub(crate) fn serialize<S: Serializer>(
         delay: &Option<Duration>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let whole = |delay: Duration| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        delay.map(whole).serialize(serializer)
+        delay.map(in_millis).serialize(serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(

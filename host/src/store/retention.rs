@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::event::Timestamp;
+use crate::event::{Timestamp, in_millis};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -63,9 +63,7 @@ impl Retention {
     /// Tells these times from others.
     pub(super) fn mark(&self) -> u64 {
         let times = [self.bodies, self.events, self.attempts, self.dead];
-        let fold = |mark: u64, time: Duration| {
-            (mark ^ u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).wrapping_mul(FNV_PRIME)
-        };
+        let fold = |mark: u64, time| (mark ^ in_millis(time)).wrapping_mul(FNV_PRIME);
         times.into_iter().fold(FNV_OFFSET, fold)
     }
 }

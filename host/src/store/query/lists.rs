@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use redb::ReadableTable;
 
 use super::{DamagedItem, EventFilter, Listing, PAGE_ITEMS_MAX, Page, Snapshot};
-use crate::event::Timestamp;
+use crate::event::{Timestamp, in_millis};
 use crate::ids::Id;
 use crate::store::Failure;
 use crate::store::owed::{Stored, work_id};
@@ -109,7 +109,7 @@ impl Snapshot<'_> {
         let mut found = Found::default();
         let mut from = part.start;
         if let Some(begin) = filter.after {
-            let earliest = Timestamp(begin.0.saturating_sub(milliseconds(CLOCK_SLACK)));
+            let earliest = Timestamp(begin.0.saturating_sub(in_millis(CLOCK_SLACK)));
             from = from.max(self.begin_at(earliest)?);
         }
         let mut too_new = 0;
@@ -327,8 +327,4 @@ impl Snapshot<'_> {
         }
         Ok(None)
     }
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use redb::{ReadOnlyTable, TableError};
 
 use super::{STEP_BYTES_MAX, STEP_LETTERS_MAX, STEP_SEGMENTS_MAX, Sweep};
-use crate::event::Timestamp;
+use crate::event::{Timestamp, in_millis};
 use crate::store::damage::Damages;
 use crate::store::log::LogReader;
 use crate::store::owed::Stored;
@@ -340,7 +340,7 @@ impl Survey<'_> {
 
     /// Times that are close to each other become one.
     fn round_up(&self, due: Timestamp) -> Timestamp {
-        let grain = u64::try_from(self.retention.grain().as_millis()).unwrap_or(u64::MAX);
+        let grain = in_millis(self.retention.grain());
         Timestamp(due.0.div_ceil(grain).saturating_mul(grain))
     }
 
