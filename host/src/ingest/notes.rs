@@ -11,15 +11,13 @@ use std::time::{Duration, Instant};
 
 use crate::ids::Name;
 use crate::lock::lock;
-use crate::secrets::Secret;
+use crate::secrets::{HIDDEN, Secret};
 
 /// Most lines of one kind and source within [`WINDOW`].
 const LINES_MAX: u32 = 5;
 const WINDOW: Duration = Duration::from_secs(1);
 /// Longest text of a reason, in bytes.
 const TEXT_BYTES_MAX: usize = 300;
-/// What stands where a secret stood.
-const HIDDEN: &str = "[secret]";
 
 /// What a line is about. Each has lines of its own, so that a flood of one hides no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,6 +116,6 @@ mod tests {
         assert_eq!(long, format!("{}... (5000 bytes)", "x".repeat(300)));
         assert_eq!(excerpt(&"a\n\x1b[31m\u{202e}é", &[]), "a\\u{a}\\u{1b}[31m\\u{202e}é");
         let secret = Secret::new("hunter2hunter2").unwrap();
-        assert_eq!(excerpt(&"token `hunter2hunter2`", &[secret]), "token `[secret]`");
+        assert_eq!(excerpt(&"token `hunter2hunter2`", &[secret]), "token `(hidden)`");
     }
 }
