@@ -27,36 +27,36 @@ use crate::secrets::Redaction;
 use crate::store::{self, EventView, ReceiptView, Store, WorkKind};
 
 use query::{ListQuery, PageQuery, ReplayBody};
-pub use rows::{ConfigRow, PluginRow, ReloadRow, Report};
-pub use turns::Turns;
+pub use rows::Report;
+pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow};
+pub(crate) use turns::Turns;
 
 /// Somebody who asks for a reload and waits for what became of it.
-pub type Ask = oneshot::Sender<Report>;
+pub(crate) type Ask = oneshot::Sender<Report>;
 
 /// What answering operators needs.
 #[derive(Debug)]
-pub struct Admin {
+pub(crate) struct Admin {
     /// What there is to see and to replay.
-    pub store: Store,
-    /// Counts.
-    pub metrics: Metrics,
+    pub(crate) store: Store,
+    pub(crate) metrics: Metrics,
     /// The plugins as they are now.
-    pub plugins: Arc<ArcSwap<Vec<PluginRow>>>,
+    pub(crate) plugins: Arc<ArcSwap<Vec<PluginRow>>>,
     /// Where to ask for a reload.
-    pub reload: mpsc::Sender<Ask>,
+    pub(crate) reload: mpsc::Sender<Ask>,
     /// Whether requests can be accepted, and if not, why.
-    pub ready: Ready,
+    pub(crate) ready: Ready,
     /// Knows the secrets that no answer may show.
-    pub redaction: Redaction,
+    pub(crate) redaction: Redaction,
     /// The names, beside those of loopback, under which this port may be asked.
-    pub hosts: Arc<ArcSwap<Vec<String>>>,
+    pub(crate) hosts: Arc<ArcSwap<Vec<String>>>,
     /// Keeps connections free for those who look whether it is well.
-    pub turns: Turns,
+    pub(crate) turns: Turns,
 }
 
 /// Says what keeps the gateway from accepting requests.
 #[derive(Clone)]
-pub struct Ready(pub Arc<dyn Fn() -> Vec<String> + Send + Sync>);
+pub(crate) struct Ready(pub(crate) Arc<dyn Fn() -> Vec<String> + Send + Sync>);
 
 impl std::fmt::Debug for Ready {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -65,7 +65,7 @@ impl std::fmt::Debug for Ready {
 }
 
 /// The operators' routes.
-pub fn router(admin: Arc<Admin>) -> Router {
+pub(crate) fn router(admin: Arc<Admin>) -> Router {
     let ours = middleware::from_fn_with_state(Arc::clone(&admin), visitor::ours);
     let redacted = middleware::from_fn_with_state(Arc::clone(&admin), redact::answers);
     let in_turn = middleware::from_fn_with_state(Arc::clone(&admin), turns::in_turn);

@@ -32,13 +32,13 @@ use crate::secrets::Secret;
 use crate::store::Retention;
 
 use document::Flaws;
-pub use limits::Limits;
+pub(crate) use limits::Limits;
 use world::Extent;
 
-pub use crate::ingest::Verify;
+pub(crate) use crate::ingest::Verify;
 
 /// SHA-256 over all that a configuration was read from.
-pub type Fingerprint = [u8; 32];
+pub(crate) type Fingerprint = [u8; 32];
 
 /// Largest configuration file, in bytes: ten thousand endpoints have less than 4 MiB.
 const FILE_BYTES_MAX: usize = 16 << 20;
@@ -47,46 +47,46 @@ const FILE_BYTES_MAX: usize = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Tells one configuration from another: over the text of the file and of every secret.
-    pub fingerprint: Fingerprint,
+    pub(crate) fingerprint: Fingerprint,
     /// Where payment gateways post.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// Where operators ask.
-    pub admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     /// The names, beside those of loopback, under which operators ask.
-    pub admin_hosts: Vec<String>,
+    pub(crate) admin_hosts: Vec<String>,
     /// The store's folder.
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// The folder of plugins.
     pub plugins: PathBuf,
     /// Where to post to.
     pub sources: BTreeMap<Name, Source>,
     /// Who receives what.
-    pub endpoints: BTreeMap<Name, (Vec<Pattern>, Arc<Endpoint>)>,
+    pub(crate) endpoints: BTreeMap<Name, (Vec<Pattern>, Arc<Endpoint>)>,
     /// What handlers may do.
     pub handlers: BTreeMap<Name, Grants>,
     /// Private networks that deliveries may reach.
-    pub egress_allow: Vec<IpNet>,
+    pub(crate) egress_allow: Vec<IpNet>,
     /// How much of everything.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     /// How long what is finished is kept.
-    pub retention: Retention,
+    pub(crate) retention: Retention,
     /// The files that secrets were read from: a change of one is a change of the configuration.
-    pub secret_files: BTreeSet<PathBuf>,
+    pub(crate) secret_files: BTreeSet<PathBuf>,
     /// Every secret in it, and every password in a URL: what nobody may be shown.
-    pub secrets: Vec<Secret>,
+    pub(crate) secrets: Vec<Secret>,
     /// What works and is worth a look, with its place, for the operator.
     pub warnings: Vec<String>,
 }
 
 /// What posting to one source needs.
 #[derive(Debug, Clone)]
-pub struct Sending {
+pub(crate) struct Sending {
     /// Where the gateway listens.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// The folder of plugins.
-    pub plugins: PathBuf,
+    pub(crate) plugins: PathBuf,
     /// The source; `None` if the file has none of that name.
-    pub source: Option<Source>,
+    pub(crate) source: Option<Source>,
 }
 
 /// A configuration that can't be worked with. Never repeats a value of the file, which may be a
@@ -113,9 +113,9 @@ pub enum ConfigError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flaw {
     /// Line and column, from 1, where it is about a place.
-    pub place: Option<(usize, usize)>,
+    pub(crate) place: Option<(usize, usize)>,
     /// What is wrong.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl fmt::Display for ConfigError {
@@ -156,17 +156,17 @@ impl Flaw {
 
 impl Config {
     /// Reads and checks the file. Paths in it count from its own folder; secrets are resolved.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
         Self::load_as_far(path, Extent::Nothing)
     }
 
     /// The same for a start, which needs the plugins folder too.
-    pub fn load_to_start(path: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn load_to_start(path: &Path) -> Result<Self, ConfigError> {
         Self::load_as_far(path, Extent::Start)
     }
 
     /// The same, and tries the ports and folders as a start would.
-    pub fn load_and_try(path: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn load_and_try(path: &Path) -> Result<Self, ConfigError> {
         Self::load_as_far(path, Extent::All)
     }
 
@@ -176,7 +176,7 @@ impl Config {
     }
 
     /// The keys whose values differ and are applied by a start only, as a person writes them.
-    pub fn needs_restart(&self, before: &Self) -> Vec<String> {
+    pub(crate) fn needs_restart(&self, before: &Self) -> Vec<String> {
         let own = [
             ("listen", self.listen != before.listen),
             ("admin", self.admin != before.admin),
@@ -206,19 +206,19 @@ impl Config {
     }
 
     /// The address where operators ask, from a file that may be wrong otherwise; needs no secret.
-    pub fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
+    pub(crate) fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
         Ok(parse(&read(path)?, path, file::admin)?.0)
     }
 
     /// The plugins folder, from a file that may be wrong otherwise; needs no secret.
-    pub fn plugins_folder(path: &Path) -> Result<PathBuf, ConfigError> {
+    pub(crate) fn plugins_folder(path: &Path) -> Result<PathBuf, ConfigError> {
         let folder = folder_of(path);
         Ok(parse(&read(path)?, path, |document, flaws| file::plugins(document, folder, flaws))?.0)
     }
 
     /// What posting to one source needs, from a file that may be wrong otherwise; needs no secret
     /// but those of this source.
-    pub fn sending(path: &Path, source: &Name) -> Result<Sending, ConfigError> {
+    pub(crate) fn sending(path: &Path, source: &Name) -> Result<Sending, ConfigError> {
         let (text, folder) = (read(path)?, folder_of(path));
         let found = parse(&text, path, |document, flaws| {
             file::sending(document, (&text, folder), source, flaws)

@@ -8,7 +8,7 @@
 mod body;
 mod notices;
 mod pace;
-pub mod signing;
+pub(crate) mod signing;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +20,7 @@ use arc_swap::ArcSwap;
 use tracing::{debug, info, warn};
 use url::Url;
 
-pub use self::body::Format;
+pub(crate) use self::body::Format;
 use self::body::{Content, content};
 use self::notices::{Cause, Notices};
 use self::pace::{Ended, Pace, Ticket};
@@ -40,19 +40,18 @@ const LATE: Duration = Duration::from_secs(1);
 
 /// A subscriber's URL and how it wants to be reached.
 #[derive(Clone)]
-pub struct Endpoint {
-    /// Where to post.
-    pub url: Url,
+pub(crate) struct Endpoint {
+    pub(crate) url: Url,
     /// All that sign: several during a rotation.
-    pub keys: Vec<SigningKey>,
+    pub(crate) keys: Vec<SigningKey>,
     /// What the body is.
-    pub format: Format,
+    pub(crate) format: Format,
     /// How long an attempt may take, at most a minute.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Attempts at a time while it answers, at most 256.
-    pub concurrency: usize,
+    pub(crate) concurrency: usize,
     /// How patient to be.
-    pub retry: RetryPolicy,
+    pub(crate) retry: RetryPolicy,
 }
 
 impl fmt::Debug for Endpoint {
@@ -63,13 +62,12 @@ impl fmt::Debug for Endpoint {
 
 /// What delivering needs.
 #[derive(Debug)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// Where deliveries come from and attempts go.
     store: Store,
     /// For signatures and retries.
     clock: Clock,
     metrics: Metrics,
-    /// The door out.
     egress: Egress,
     /// Swapped whole when the configuration changes.
     endpoints: ArcSwap<BTreeMap<Name, Arc<Endpoint>>>,
@@ -141,18 +139,23 @@ impl Seen {
 
 impl Delivery {
     /// No endpoints yet; attempts take up to `slots` together.
-    pub fn new(store: Store, clock: Clock, metrics: Metrics, egress: Egress, slots: usize) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        egress: Egress,
+        slots: usize,
+    ) -> Self {
         let (endpoints, state) = (ArcSwap::default(), Mutex::default());
         Self { store, clock, metrics, egress, endpoints, slots, state }
     }
 
-    /// The door out.
-    pub fn egress(&self) -> &Egress {
+    pub(crate) fn egress(&self) -> &Egress {
         &self.egress
     }
 
     /// Goes on with these endpoints. One that was not reached is tried without a pause.
-    pub fn configure(&self, endpoints: BTreeMap<Name, Arc<Endpoint>>) {
+    pub(crate) fn configure(&self, endpoints: BTreeMap<Name, Arc<Endpoint>>) {
         let mut state = self.state();
         let endpoints = Arc::new(endpoints);
         // First: what is claimed because of what follows must find them.

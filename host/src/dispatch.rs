@@ -32,9 +32,9 @@ pub(crate) use runs::Runs;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grants {
     /// What it may reach.
-    pub grant: Arc<Grant>,
+    pub(crate) grant: Arc<Grant>,
     /// The JSON object that it gets.
-    pub settings: Arc<str>,
+    pub(crate) settings: Arc<str>,
 }
 
 impl Default for Grants {
@@ -45,46 +45,43 @@ impl Default for Grants {
 
 /// What dispatch knows of the configuration; swapped whole when that changes.
 #[derive(Debug, Default)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// Each source's provider plugin and its settings.
-    pub sources: BTreeMap<Name, (Name, Arc<str>)>,
+    pub(crate) sources: BTreeMap<Name, (Name, Arc<str>)>,
     /// What handlers may do.
-    pub handlers: BTreeMap<Name, Grants>,
+    pub(crate) handlers: BTreeMap<Name, Grants>,
     /// Which event types each endpoint subscribes to.
-    pub subscriptions: BTreeMap<Name, Vec<Pattern>>,
+    pub(crate) subscriptions: BTreeMap<Name, Vec<Pattern>>,
     /// The sources that their plugin refuses to work for, and why.
-    pub stopped_sources: BTreeMap<Name, String>,
+    pub(crate) stopped_sources: BTreeMap<Name, String>,
     /// The handlers that refuse their settings, and why.
-    pub stopped_handlers: BTreeMap<Name, String>,
+    pub(crate) stopped_handlers: BTreeMap<Name, String>,
 }
 
 /// What dispatching needs.
 #[derive(Debug)]
-pub struct Dispatch {
-    /// Runs plugins.
-    pub host: plugin::Host,
+pub(crate) struct Dispatch {
+    pub(crate) host: plugin::Host,
     /// The plugins that are loaded.
-    pub registry: Arc<Registry>,
+    pub(crate) registry: Arc<Registry>,
     /// Where work comes from and effects go.
-    pub store: Store,
+    pub(crate) store: Store,
     /// For times and retries.
-    pub clock: Clock,
-    /// Counts.
-    pub metrics: Metrics,
-    /// The configuration.
-    pub rules: ArcSwap<Rules>,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+    pub(crate) rules: ArcSwap<Rules>,
     /// After a failure that a plugin gave as transient.
-    pub failures: RetryPolicy,
+    pub(crate) failures: RetryPolicy,
     /// After a trap, a deadline or the like: a bug does not go away by waiting, a reload may come.
-    pub crashes: RetryPolicy,
+    pub(crate) crashes: RetryPolicy,
     /// Runs at a time of one handler.
-    pub runs_per_handler: usize,
+    pub(crate) runs_per_handler: usize,
     /// What may be emitted below all events of one receipt.
-    pub allowance: Allowance,
+    pub(crate) allowance: Allowance,
     /// Which sources' parses are paused.
-    pub parse_breakers: Breakers,
+    pub(crate) parse_breakers: Breakers,
     /// Which handlers' runs are paused.
-    pub run_breakers: Breakers,
+    pub(crate) run_breakers: Breakers,
 }
 
 /// How a call for a parse or a run ended, and what it asks for, which is nothing if it failed.

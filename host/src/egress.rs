@@ -6,7 +6,7 @@
 //! Never judges an answer: what a status means is the caller's question.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use base64::Engine;
@@ -19,17 +19,16 @@ use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::time::Instant;
 use url::Url;
 
 use self::connection::{Connection, SendError};
-pub use self::error::EgressError;
-use self::guard::Guard;
-pub use self::guard::Refusal;
-pub use self::origin::{Origin, Peer};
+pub(crate) use self::error::EgressError;
+use self::guard::{Guard, Refusal};
+use self::origin::{Origin, Peer};
 use self::pool::Pool;
-pub use self::resolver::NameError;
 use self::resolver::{Bounds, Resolver};
-pub use self::shown::shown;
+pub(crate) use self::shown::shown;
 use crate::clock::Clock;
 use crate::event::Timestamp;
 
@@ -57,11 +56,11 @@ const USER_AGENT: HeaderValue =
 
 /// How to reach out.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// Networks that may be reached although they are not public.
-    pub allow: Vec<IpNet>,
+    pub(crate) allow: Vec<IpNet>,
     /// For connecting and TLS together.
-    pub connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
 }
 
 impl Default for Config {
@@ -72,7 +71,7 @@ impl Default for Config {
 
 /// The way out. Clones share connections, known names and allowed networks.
 #[derive(Debug, Clone)]
-pub struct Egress {
+pub(crate) struct Egress {
     way: Arc<ArcSwap<Way>>,
     resolver: Resolver,
     clock: Clock,
@@ -87,26 +86,23 @@ struct Way {
     idle: Arc<Pool>,
 }
 
-/// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// 100 to 999.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The delay that `Retry-After` asks for.
-    pub retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
     /// The beginning of the body, at most 1 KiB; what is not UTF-8 is replaced with U+FFFD.
-    pub excerpt: String,
-    /// From the start until the excerpt was read.
-    pub duration: Duration,
+    pub(crate) excerpt: String,
 }
 
 /// What was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetched {
+pub(crate) struct Fetched {
     /// 100 to 999.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The whole body.
-    pub body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 /// Why there is no way out.
@@ -122,7 +118,7 @@ pub enum SetupError {
 
 /// The reason why a URL can't be reached whatever a name server says: its address stands in it, and
 /// these networks are all that are allowed besides the public ones. `None` also for a host name.
-pub fn literal_refusal(url: &Url, allow: &[IpNet]) -> Option<Refusal> {
+pub(crate) fn literal_refusal(url: &Url, allow: &[IpNet]) -> Option<Refusal> {
     let origin = Origin::of(url).ok()?;
     let address = origin.address()?;
     Guard::new(allow.to_vec()).allowed(&address.to_string(), &[address]).err()
@@ -130,7 +126,7 @@ pub fn literal_refusal(url: &Url, allow: &[IpNet]) -> Option<Refusal> {
 
 impl Egress {
     /// Loads the system's certificates and connects to nothing yet.
-    pub fn new(config: Config, clock: Clock) -> Result<Self, SetupError> {
+    pub(crate) fn new(config: Config, clock: Clock) -> Result<Self, SetupError> {
         let resolver = Resolver::new(Arc::new(resolver::system), Bounds::default());
         Self::with_resolver(config, clock, resolver)
     }
@@ -142,41 +138,40 @@ impl Egress {
 
     /// Goes on with another configuration, or with the old one if there is an error. What is on its
     /// way is not disturbed; its connections are not used again.
-    pub fn reload(&self, config: Config) -> Result<(), SetupError> {
+    pub(crate) fn reload(&self, config: Config) -> Result<(), SetupError> {
         self.way.store(Arc::new(Way::new(config)?));
         Ok(())
     }
 
     /// Posts `body` and waits for the answer, together at most for `timeout`. Any status is an
     /// answer, also a redirect, which is not followed.
-    pub async fn post(
+    pub(crate) async fn post(
         &self,
         url: &Url,
         headers: &[(&str, String)],
         body: Bytes,
         timeout: Duration,
     ) -> Result<Answer, EgressError> {
-        let started = Instant::now();
-        let deadline = tokio::time::Instant::now() + timeout;
+        let deadline = Instant::now() + timeout;
         let request = request(url, Method::POST, header_map(headers)?, body)?;
         let exchange = self.exchange(url, request, timeout).await?;
         let status = exchange.response.status().as_u16();
         let retry_after = retry_after(exchange.response.headers(), self.clock.now());
         let excerpt = exchange.excerpt(deadline).await;
-        Ok(Answer { status, retry_after, excerpt, duration: started.elapsed() })
+        Ok(Answer { status, retry_after, excerpt })
     }
 
     /// Looks something up: a POST of JSON where there is a body, else a GET. The answer, whole and
     /// of at most `bytes_max` bytes, must be there within `timeout`. Any status is an answer, also
     /// a redirect, which is not followed.
-    pub async fn fetch(
+    pub(crate) async fn fetch(
         &self,
         url: &Url,
         json: Option<Bytes>,
         bytes_max: usize,
         timeout: Duration,
     ) -> Result<Fetched, EgressError> {
-        let deadline = tokio::time::Instant::now() + timeout;
+        let deadline = Instant::now() + timeout;
         let mut headers = HeaderMap::new();
         let method = if json.is_some() { Method::POST } else { Method::GET };
         if json.is_some() {
@@ -274,8 +269,8 @@ struct Exchange {
 
 impl Exchange {
     /// The beginning of the body. The status counts, however the body ends.
-    async fn excerpt(mut self, deadline: tokio::time::Instant) -> String {
-        let deadline = deadline.min(tokio::time::Instant::now() + BODY_WAIT_MAX);
+    async fn excerpt(mut self, deadline: Instant) -> String {
+        let deadline = deadline.min(Instant::now() + BODY_WAIT_MAX);
         let (mut head, mut bytes_read, mut is_whole) = (Vec::new(), 0, false);
         let body = self.response.body_mut();
         while let Ok(frame) = tokio::time::timeout_at(deadline, body.frame()).await {

@@ -43,10 +43,10 @@ use crate::secrets::Secret;
 use crate::store::{Appended, NewReceipt, Store};
 
 use intake::Share;
-pub use intake::{Bounds, Intake};
+pub(crate) use intake::{Bounds, Intake};
 use notes::Note;
-pub use notes::Notes;
-pub use pacing::Pacing;
+pub(crate) use notes::Notes;
+pub(crate) use pacing::Pacing;
 use rejection::Rejection;
 
 /// Tells a sender that its event is known already.
@@ -55,7 +55,7 @@ const DUPLICATE: &str = "hookgate-duplicate";
 /// Whether requests must prove where they come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verify {
+pub(crate) enum Verify {
     /// By the evidence that the provider plugin reads off them.
     #[default]
     Evidence,
@@ -66,20 +66,19 @@ pub enum Verify {
 /// A place to post to.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// Its provider plugin.
-    pub plugin: Name,
+    pub(crate) plugin: Name,
     /// All that are active: several during a rotation.
-    pub secrets: Vec<Secret>,
+    pub(crate) secrets: Vec<Secret>,
     /// How far a signing time may stand from the clock, if not as the provider says; zero is any.
-    pub tolerance: Option<Duration>,
+    pub(crate) tolerance: Option<Duration>,
     /// Whether anything is verified.
-    pub verify: Verify,
+    pub(crate) verify: Verify,
     /// The JSON object that the plugin gets.
-    pub settings: Arc<str>,
+    pub(crate) settings: Arc<str>,
     /// The hosts that may be asked for its keys.
-    pub keys_from: Vec<String>,
+    pub(crate) keys_from: Vec<String>,
     /// Why its plugin refuses to work for it, if it does: then nothing is taken.
-    pub stopped: Option<Arc<str>>,
+    pub(crate) stopped: Option<Arc<str>>,
     requests: Arc<Semaphore>,
     held: Arc<Share>,
     refusals: Arc<Pacing>,
@@ -87,16 +86,16 @@ pub struct Source {
 
 /// What one source may have of what all share.
 #[derive(Debug, Clone, Copy)]
-pub struct Shares {
+pub(crate) struct Shares {
     /// Requests that are worked on at a time.
-    pub requests: usize,
+    pub(crate) requests: usize,
     /// What is held of its bodies until they are answered, in bytes.
-    pub held_bytes: usize,
+    pub(crate) held_bytes: usize,
 }
 
 impl Source {
     /// A source that may have so much of what all share.
-    pub fn new(
+    pub(crate) fn new(
         plugin: Name,
         secrets: Vec<Secret>,
         tolerance: Option<Duration>,
@@ -120,39 +119,33 @@ impl Source {
 
     /// With the hosts that may be asked for its keys.
     #[must_use]
-    pub fn with_keys_from(self, keys_from: Vec<String>) -> Self {
+    pub(crate) fn with_keys_from(self, keys_from: Vec<String>) -> Self {
         Self { keys_from, ..self }
     }
 }
 
 /// The sources as they are now; swapped whole when the configuration changes.
-pub type Sources = ArcSwap<BTreeMap<Name, Source>>;
+pub(crate) type Sources = ArcSwap<BTreeMap<Name, Source>>;
 
 /// What receiving needs.
 #[derive(Debug)]
-pub struct Ingest {
-    /// Runs plugins.
-    pub host: plugin::Host,
+pub(crate) struct Ingest {
+    pub(crate) host: plugin::Host,
     /// The plugins that are loaded.
-    pub registry: Arc<Registry>,
-    /// Keeps receipts.
-    pub store: Store,
-    /// Fetches keys.
-    pub keys: Keys,
-    /// For signing times.
-    pub clock: Clock,
-    /// Counts.
-    pub metrics: Metrics,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) store: Store,
+    pub(crate) keys: Keys,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
     /// Where to post to.
-    pub sources: Arc<Sources>,
-    /// Reads bodies.
-    pub intake: Intake,
+    pub(crate) sources: Arc<Sources>,
+    pub(crate) intake: Intake,
     /// Requests that are worked on at a time.
-    pub requests: Semaphore,
+    pub(crate) requests: Semaphore,
     /// Logs what was not accepted.
-    pub notes: Notes,
+    pub(crate) notes: Notes,
     /// For requests to sources that there are not, and to no source.
-    pub unknown: Pacing,
+    pub(crate) unknown: Pacing,
 }
 
 /// What became of a request that was not rejected.
@@ -166,7 +159,7 @@ enum Accepted {
 /// The public routes: `/in/{source}`, with or without a slash behind it, to which is posted and
 /// which a few providers ask by other methods, and `GET /healthz`. What is for none of them is
 /// refused like a forged request.
-pub fn router(ingest: Arc<Ingest>) -> Router {
+pub(crate) fn router(ingest: Arc<Ingest>) -> Router {
     Router::new()
         .route("/in/{source}", any(receive))
         // Some consoles put a slash behind the path; a signature covers the URL as it was sent.

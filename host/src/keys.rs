@@ -28,13 +28,13 @@ use crate::signature::key;
 
 /// What a source may look up.
 #[derive(Debug, Clone, Copy)]
-pub struct Permission<'a> {
+pub(crate) struct Permission<'a> {
     /// What its plugin declares.
-    pub info: &'a ProviderInfo,
+    pub(crate) info: &'a ProviderInfo,
     /// The hosts that the operator allows.
-    pub hosts: &'a [String],
+    pub(crate) hosts: &'a [String],
     /// What is put in where a look-up needs it.
-    pub secret: Option<&'a Secret>,
+    pub(crate) secret: Option<&'a Secret>,
 }
 
 /// The keys of all sources. Clones share them.
@@ -49,7 +49,7 @@ enum Origin {
 
 /// Why there is no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
+pub(crate) enum KeyError {
     /// The request names a place that is not the provider's.
     #[error("the request names a key at `{0}`, where the plugin declares no keys")]
     Elsewhere(String),
@@ -93,7 +93,7 @@ pub enum KeyError {
 
 impl KeyError {
     /// Whether the same request may be genuine all the same: then its sender should come again.
-    pub fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::NotAllowed(_)
             | Self::NoSecret
@@ -110,7 +110,7 @@ impl KeyError {
     }
 
     /// The case, for counting.
-    pub fn label(&self) -> &'static str {
+    pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Elsewhere(_) => "key_elsewhere",
             Self::NotAllowed(_) => "key_not_allowed",
@@ -136,7 +136,7 @@ enum Key {
 
 impl Keys {
     /// Keys that are fetched; none yet. Trusts the roots that the platform trusts.
-    pub fn fetched(egress: Egress, clock: Clock) -> Result<Self, rustls::Error> {
+    pub(crate) fn fetched(egress: Egress, clock: Clock) -> Result<Self, rustls::Error> {
         let fetcher = Fetcher::new(egress, clock, Trust::platform()?);
         Ok(Self(Arc::new(Origin::Fetched(Arc::new(fetcher)))))
     }
@@ -149,7 +149,7 @@ impl Keys {
     }
 
     /// The key for a scheme, as its own bytes: from the source's cache, or from its place.
-    pub async fn find(
+    pub(crate) async fn find(
         &self,
         source: &Name,
         permission: Permission<'_>,

@@ -22,7 +22,7 @@
 //! 1. *receive*: [`ingest`] takes `POST /in/{source}`, bounded in size and time.
 //! 2. *claim*: the source's provider plugin reads off what was signed ([`provider`]). It never sees
 //!    a secret. [`plugin`] runs it, in a fresh instance, as it runs every call.
-//! 3. *verify*: [`signature`] holds that against the source's [`secrets`], and against public keys
+//! 3. *verify*: `signature` holds that against the source's [`secrets`], and against public keys
 //!    that were fetched ([`keys`]). A validation challenge is answered here, and nothing is stored.
 //! 4. *append*: the [`store`] writes the receipt and its event ids, and syncs; all that wait share
 //!    one transaction. What is known already is stored no second time.
@@ -32,7 +32,7 @@
 //! 8. *run*: [`dispatch`] runs each handler, events of one subject in order, one at a time.
 //! 9. *commit*: what it asked for ([`effect`]) and the run's completion land together or not at
 //!    all.
-//! 10. *deliver*: [`delivery`] signs, attempts through the guard ([`egress`]), records and judges
+//! 10. *deliver*: `delivery` signs, attempts through the guard ([`egress`]), records and judges
 //!     ([`retry`]).
 //!
 //! No task hands data to another except through the store. So there is no shutdown order, no
@@ -65,14 +65,14 @@
 //!
 //! A file imports only from the layers above it in this list; each outside world has one door.
 //!
-//! - *Values*, with no clock, and no IO but to read what others put in place ([`regular_file`]):
+//! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
 //!   [`ids`] `causes` `lock` [`headers`] [`json_text`] [`event`] [`provider`] [`route`] [`effect`]
-//!   [`retry`] [`secrets`] [`signature`]
+//!   [`retry`] [`secrets`] `signature`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
-//!   (outbound HTTP) [`keys`] [`listener`] (hyper) [`watch`] (notify) [`metrics`], `subprocess`
+//!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `subprocess`
 //!   (processes that are waited for), the loop in `worker`, and `proof` (whether a request is
 //!   genuine, by several of them)
-//! - *Activities*, which never import each other: [`ingest`] [`dispatch`] [`delivery`] [`admin`]
+//! - *Activities*, which never import each other: [`ingest`] [`dispatch`] `delivery` [`admin`]
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
 pub mod ids;
@@ -85,25 +85,25 @@ pub mod provider;
 pub mod route;
 pub mod effect;
 pub mod retry;
-pub mod signature;
+mod signature;
 
 pub mod clock;
-pub mod regular_file;
+mod regular_file;
 pub mod secrets;
 pub mod store;
 pub mod plugin;
 pub mod egress;
 pub mod keys;
-pub mod listener;
-pub mod watch;
-pub mod metrics;
+mod listener;
+mod watch;
+mod metrics;
 mod subprocess;
 mod worker;
 mod proof;
 
 pub mod ingest;
 pub mod dispatch;
-pub mod delivery;
+mod delivery;
 pub mod admin;
 
 pub mod config;

@@ -37,24 +37,24 @@ use self::table::{Place, Table};
 use self::timer::HeadTimer;
 use crate::metrics::{HungUp, Metrics};
 
-pub use self::connection::Connection;
+pub(crate) use self::connection::Connection;
 
 /// How much of it at once, and how patiently.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Connections that are open at the same time.
-    pub connections_max: usize,
+    pub(crate) connections_max: usize,
     /// Of these, how many one address may have. An IPv6 network of /64 counts as one address, and
     /// this machine's own addresses may have all.
-    pub connections_per_address: usize,
+    pub(crate) connections_per_address: usize,
     /// How long a peer may keep the gateway waiting: for the head of its first request, for the
     /// rest of a later one, and for reading an answer.
-    pub stall: Duration,
+    pub(crate) stall: Duration,
     /// For how long a connection is kept on which a request was answered and no other has begun.
-    pub idle: Duration,
+    pub(crate) idle: Duration,
     /// Whether a peer that has closed its sending side gets its answer all the same. Without, a
     /// request ends when its peer hangs up.
-    pub half_close: bool,
+    pub(crate) half_close: bool,
 }
 
 impl Default for Limits {
@@ -85,7 +85,7 @@ const BACKLOG: u32 = 4096;
 /// # Errors
 ///
 /// The address is taken, or is none of this machine.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
@@ -99,15 +99,14 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// A socket to serve on.
 #[derive(Debug)]
-pub struct Port {
+pub(crate) struct Port {
     /// Where peers connect to.
-    pub socket: TcpListener,
+    pub(crate) socket: TcpListener,
     /// What its connections are counted under.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// How many peers, and how patiently.
-    pub limits: Limits,
-    /// Counts.
-    pub metrics: Metrics,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
 }
 
 impl Port {
@@ -115,7 +114,7 @@ impl Port {
     /// returns. Dropping it hangs up on everybody.
     ///
     /// Each request carries its [`Connection`] in an `Arc` as an extension.
-    pub async fn serve(self, app: Router, cancel: CancellationToken) {
+    pub(crate) async fn serve(self, app: Router, cancel: CancellationToken) {
         let Self { socket, name, limits, metrics } = self;
         let serving = Serving { app, limits, cancel: cancel.clone() };
         let table = Table::new(limits.connections_max, limits.connections_per_address);

@@ -23,7 +23,7 @@ use crate::retry::Outcome;
 
 /// Counters, gauges and histograms. Clones count together.
 #[derive(Debug, Clone)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Arc<Registry>,
     requests: Counters,
     refusals: Counters,
@@ -70,7 +70,7 @@ impl EncodeLabelValue for Label {
 
 /// How a request to a source was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answered {
+pub(crate) enum Answered {
     /// Stored.
     Accepted,
     /// All of its events were known.
@@ -91,7 +91,7 @@ pub enum Answered {
 
 /// Why the gateway hung up on a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HungUp {
+pub(crate) enum HungUp {
     /// It never sent the head of a request.
     Silent,
     /// It sent no other request for a long time, or stopped in the middle of one's head.
@@ -106,18 +106,17 @@ pub enum HungUp {
 
 /// How the reload of a plugin ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reloaded {
+pub(crate) enum Reloaded {
     /// The new one runs.
     Swapped,
     /// The new one can't be loaded; the old one, if there was one, runs on.
     Kept,
-    /// It is gone.
     Removed,
 }
 
 /// Why a parse or a run did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// The plugin says so.
     Failure,
     /// The plugin trapped, which is what a panic of its own becomes.
@@ -142,29 +141,26 @@ pub enum Cause {
 
 /// What there can be a backlog of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Receipts to be parsed.
     Receipt,
-    /// Runs.
     Run,
-    /// Deliveries.
     Delivery,
 }
 
 /// What waits, and what will not go on by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Backlog {
+pub(crate) struct Backlog {
     /// Not tried yet.
-    pub pending: u64,
+    pub(crate) pending: u64,
     /// Tried, and to be tried again.
-    pub retrying: u64,
-    /// Dead letters.
-    pub dead: u64,
+    pub(crate) retrying: u64,
+    pub(crate) dead: u64,
 }
 
 impl Metrics {
     /// Everything at zero.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("hookgate");
         let r = &mut registry;
         let metrics = Self {
@@ -203,52 +199,58 @@ impl Metrics {
     }
 
     /// A request to a source was answered, after this time.
-    pub fn request(&self, source: &Name, answered: Answered, time: Duration) {
+    pub(crate) fn request(&self, source: &Name, answered: Answered, time: Duration) {
         count(&self.requests, ("source", source), ("outcome", answered.label()));
         self.ingest_time.observe(time.as_secs_f64());
     }
 
     /// A request named no source. Which one it named is not kept.
-    pub fn unknown_source(&self) {
+    pub(crate) fn unknown_source(&self) {
         let labels = [("source", Label::Case("")), ("outcome", Label::Case("unknown_source"))];
         self.requests.get_or_create(&labels).inc();
     }
 
     /// A request was refused. `reason` is a case, such as [`crate::signature::Error::label`].
-    pub fn refusal(&self, source: &Name, reason: &'static str) {
+    pub(crate) fn refusal(&self, source: &Name, reason: &'static str) {
         count(&self.refusals, ("source", source), ("reason", reason));
     }
 
     /// A receipt was parsed, or could not be for this cause.
-    pub fn parse(&self, source: &Name, outcome: &Outcome, cause: Option<Cause>) {
+    pub(crate) fn parse(&self, source: &Name, outcome: &Outcome, cause: Option<Cause>) {
         count_try(&self.parses, ("source", source), outcome, cause);
     }
 
     /// A handler was tried on an event, for this time, and failed for this cause if it did.
-    pub fn run(&self, handler: &Name, outcome: &Outcome, cause: Option<Cause>, time: Duration) {
+    pub(crate) fn run(
+        &self,
+        handler: &Name,
+        outcome: &Outcome,
+        cause: Option<Cause>,
+        time: Duration,
+    ) {
         count_try(&self.runs, ("handler", handler), outcome, cause);
         self.run_time.observe(time.as_secs_f64());
     }
 
     /// A delivery was attempted, for this time.
-    pub fn attempt(&self, endpoint: &Name, outcome: &Outcome, time: Duration) {
+    pub(crate) fn attempt(&self, endpoint: &Name, outcome: &Outcome, time: Duration) {
         count(&self.attempts, ("endpoint", endpoint), ("outcome", outcome_label(outcome)));
         self.attempt_time.observe(time.as_secs_f64());
     }
 
     /// An endpoint gets so many attempts at a time from now on.
-    pub fn endpoint_concurrency(&self, endpoint: &Name, at_a_time: usize) {
+    pub(crate) fn endpoint_concurrency(&self, endpoint: &Name, at_a_time: usize) {
         let gauge = self.concurrency.get_or_create(&[("endpoint", Label::Name(endpoint.clone()))]);
         gauge.set(at_a_time.try_into().unwrap_or(i64::MAX));
     }
 
     /// An endpoint is gone from the configuration.
-    pub fn endpoint_removed(&self, endpoint: &Name) {
+    pub(crate) fn endpoint_removed(&self, endpoint: &Name) {
         self.concurrency.remove(&[("endpoint", Label::Name(endpoint.clone()))]);
     }
 
     /// A handler raised an alert.
-    pub fn alert(&self, handler: &Name, severity: Severity) {
+    pub(crate) fn alert(&self, handler: &Name, severity: Severity) {
         let severity = match severity {
             Severity::Info => "info",
             Severity::Warning => "warning",
@@ -258,19 +260,19 @@ impl Metrics {
     }
 
     /// A plugin was loaded again, or not.
-    pub fn reload(&self, plugin: &Name, reloaded: Reloaded) {
+    pub(crate) fn reload(&self, plugin: &Name, reloaded: Reloaded) {
         count(&self.reloads, ("plugin", plugin), ("outcome", reloaded.label()));
     }
 
     /// Whether the parses of a source or the runs of a handler are paused, because they broke again
     /// and again.
-    pub fn set_paused(&self, kind: Kind, name: &Name, paused: bool) {
+    pub(crate) fn set_paused(&self, kind: Kind, name: &Name, paused: bool) {
         let labels = [("kind", Label::Case(kind.label())), ("name", Label::Name(name.clone()))];
         self.paused.get_or_create(&labels).set(paused.into());
     }
 
     /// The gateway has hung up on so many peers of a port.
-    pub fn hung_up(&self, port: &'static str, reason: HungUp, peers: usize) {
+    pub(crate) fn hung_up(&self, port: &'static str, reason: HungUp, peers: usize) {
         if peers > 0 {
             let labels = [("port", Label::Case(port)), ("reason", Label::Case(reason.label()))];
             self.hangups.get_or_create(&labels).inc_by(peers as u64);
@@ -278,13 +280,13 @@ impl Metrics {
     }
 
     /// So many connections of a port are open now.
-    pub fn set_connections(&self, port: &'static str, open: usize) {
+    pub(crate) fn set_connections(&self, port: &'static str, open: usize) {
         let open = open.try_into().unwrap_or(i64::MAX);
         self.connections.get_or_create(&[("port", port)]).set(open);
     }
 
     /// What the store holds now; set before [`Metrics::render`].
-    pub fn set_backlog(&self, kind: Kind, backlog: Backlog) {
+    pub(crate) fn set_backlog(&self, kind: Kind, backlog: Backlog) {
         let labels = [("kind", kind.label())];
         let gauges = [
             (&self.pending, backlog.pending),
@@ -297,29 +299,30 @@ impl Metrics {
     }
 
     /// The store was swept, or had nothing to sweep.
-    pub fn swept(&self, now: Timestamp) {
+    pub(crate) fn swept(&self, now: Timestamp) {
         self.last_sweep.set(now.seconds().try_into().unwrap_or(i64::MAX));
     }
 
     /// The store could not be swept.
-    pub fn sweep_failed(&self) {
+    pub(crate) fn sweep_failed(&self) {
         self.sweep_failures.inc();
     }
 
     /// Damage was met at so many places of the store; set before [`Metrics::render`].
-    pub fn set_damaged(&self, places: usize) {
+    pub(crate) fn set_damaged(&self, places: usize) {
         self.damaged_records.set(places.try_into().unwrap_or(i64::MAX));
     }
 
     /// All of it in the text format of OpenMetrics, [`Metrics::CONTENT_TYPE`].
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a string does not fail");
         text
     }
 
     /// What [`Metrics::render`] gives.
-    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    pub(crate) const CONTENT_TYPE: &str =
+        "application/openmetrics-text; version=1.0.0; charset=utf-8";
 }
 
 impl Default for Metrics {

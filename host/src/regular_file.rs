@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 
 /// Why there are no bytes. Says neither which file nor what is in it: who asks knows the place.
 #[derive(Debug)]
-pub enum ReadError {
+pub(crate) enum ReadError {
     /// The system refused.
     Io(io::Error),
     /// It is something else than a regular file, and what.
@@ -46,13 +46,13 @@ impl From<io::Error> for ReadError {
 
 /// A regular file that is open for reading.
 #[derive(Debug)]
-pub struct RegularFile {
+pub(crate) struct RegularFile {
     file: File,
 }
 
 impl RegularFile {
     /// Opens a file, or what a link leads to, if it is a regular one. Never waits for a writer.
-    pub fn open(path: &Path) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
         // Asked first, because to open a device may do something to it.
         check(fs::metadata(path)?.file_type())?;
         let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
@@ -65,12 +65,12 @@ impl RegularFile {
     }
 
     /// What the system says of the file now.
-    pub fn metadata(&self) -> io::Result<Metadata> {
+    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
         self.file.metadata()
     }
 
     /// The whole of it, if that is at most `bytes_max` bytes.
-    pub fn read(&mut self, bytes_max: usize) -> Result<Vec<u8>, ReadError> {
+    pub(crate) fn read(&mut self, bytes_max: usize) -> Result<Vec<u8>, ReadError> {
         let mut bytes = Vec::new();
         // One byte more than is allowed, so that a larger file is known as such.
         let most = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
@@ -80,7 +80,7 @@ impl RegularFile {
 }
 
 /// The bytes of a regular file of at most `bytes_max` bytes.
-pub fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, ReadError> {
+pub(crate) fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, ReadError> {
     RegularFile::open(path)?.read(bytes_max)
 }
 

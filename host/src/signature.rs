@@ -19,11 +19,11 @@ use crate::provider::{
 };
 use crate::secrets::Secret;
 
-pub mod fit;
+pub(crate) mod fit;
 mod handshake;
 pub(crate) mod key;
 
-pub use handshake::answer;
+pub(crate) use handshake::answer;
 
 /// Most proofs in the claims of one request.
 const PROOFS_MAX: usize = 1024;
@@ -36,7 +36,7 @@ const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Why a request is not genuine, or can't be shown to be. For the operator alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The claims hold nothing to check.
     #[error("claims carry no evidence")]
     NoEvidence,
@@ -83,7 +83,7 @@ pub enum Error {
 
 impl Error {
     /// The case, for counting.
-    pub fn label(&self) -> &'static str {
+    pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::NoEvidence => "no_evidence",
             Self::NoProof => "no_proof",
@@ -112,11 +112,11 @@ fn kind_name(kind: ProofKind) -> impl fmt::Display {
 
 /// What a source's evidence is checked with.
 #[derive(Debug, Clone, Copy)]
-pub struct Keys<'a> {
+pub(crate) struct Keys<'a> {
     /// What the operator configured.
-    pub secrets: &'a [Secret],
+    pub(crate) secrets: &'a [Secret],
     /// The public keys that were fetched, as the scheme's own bytes.
-    pub fetched: &'a [(KeyLookup, Vec<u8>)],
+    pub(crate) fetched: &'a [(KeyLookup, Vec<u8>)],
 }
 
 impl<'a> From<&'a [Secret]> for Keys<'a> {
@@ -129,7 +129,7 @@ impl<'a> From<&'a [Secret]> for Keys<'a> {
 ///
 /// `tolerance` is what the operator set for the source, else the provider's counts; zero switches
 /// the check of the time off, and so does a scheme that signs none.
-pub fn verify<'a>(
+pub(crate) fn verify<'a>(
     claims: &Claims,
     info: &ProviderInfo,
     keys: impl Into<Keys<'a>>,
@@ -156,7 +156,7 @@ pub fn verify<'a>(
 
 /// What can be refused before a key is fetched, so that no crafted request makes the host ask for
 /// one.
-pub fn precheck(
+pub(crate) fn precheck(
     claims: &Claims,
     info: &ProviderInfo,
     body: &[u8],
@@ -181,7 +181,7 @@ fn check_age(
 }
 
 /// The bytes that make `proof` hold, for sending a request as the provider would.
-pub fn digest(proof: &Proof, secret: &Secret, body: &[u8]) -> Result<Vec<u8>, Error> {
+pub(crate) fn digest(proof: &Proof, secret: &Secret, body: &[u8]) -> Result<Vec<u8>, Error> {
     match proof {
         Proof::Mac { algorithm, key, message, .. } => {
             let key = key::mac_key(*key, secret).ok_or(Error::NoUsableSecret)?;

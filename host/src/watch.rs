@@ -24,7 +24,7 @@ const RESCAN: Duration = Duration::from_secs(5);
 
 /// Watches folders.
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     hints: mpsc::Receiver<()>,
     watcher: Option<Debouncer<RecommendedWatcher, NoCache>>,
     folders: BTreeSet<PathBuf>,
@@ -34,7 +34,7 @@ pub struct Watch {
 
 impl Watch {
     /// Watches nothing yet. Where the system can't watch, only the regular look is left.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (told, hints) = mpsc::channel(1);
         let on_change = move |seen: DebounceEventResult| {
             if seen.map_or(true, |events| events.iter().any(|event| is_change(event.kind))) {
@@ -53,7 +53,7 @@ impl Watch {
     }
 
     /// Watches the folder of every one of these files from now on, and these folders.
-    pub fn follow<'a>(
+    pub(crate) fn follow<'a>(
         &mut self,
         files: impl IntoIterator<Item = &'a Path>,
         folders: impl IntoIterator<Item = &'a Path>,
@@ -74,7 +74,7 @@ impl Watch {
     }
 
     /// Resolves when something may have changed. Nothing is lost if nobody waits to the end.
-    pub async fn changed(&mut self) {
+    pub(crate) async fn changed(&mut self) {
         tokio::select! {
             // Without a watcher there are no hints.
             Some(()) = self.hints.recv() => (),

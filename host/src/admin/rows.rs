@@ -9,28 +9,28 @@ use crate::route::Pattern;
 
 /// A plugin: what runs, and what is wrong with its file if that is something else.
 #[derive(Debug, Clone, Serialize)]
-pub struct PluginRow {
+pub(crate) struct PluginRow {
     /// The file's stem.
-    pub name: String,
+    pub(crate) name: String,
     /// Of the file that runs, SHA-256 in hex.
-    pub digest: Option<String>,
+    pub(crate) digest: Option<String>,
     /// Its provider's version, if it is one.
-    pub provider: Option<String>,
+    pub(crate) provider: Option<String>,
     /// Its handler's version, if it is one.
-    pub handler: Option<String>,
+    pub(crate) handler: Option<String>,
     /// The event types that its handler runs on.
-    pub handles: Vec<Pattern>,
+    pub(crate) handles: Vec<Pattern>,
     /// Why the file in the folder is not what runs.
-    pub refused: Option<String>,
+    pub(crate) refused: Option<String>,
     /// Whether the file in the folder is still being compiled.
-    pub loading: bool,
+    pub(crate) loading: bool,
     /// The sources and handlers that it refuses to work for, and why: they are stopped.
-    pub stopped: Vec<String>,
+    pub(crate) stopped: Vec<String>,
 }
 
 impl PluginRow {
     /// A plugin that runs.
-    pub fn new(plugin: &Plugin) -> Self {
+    pub(crate) fn new(plugin: &Plugin) -> Self {
         let handler = plugin.handler();
         Self {
             name: plugin.name().to_string(),
@@ -45,7 +45,7 @@ impl PluginRow {
     }
 
     /// A file of which no plugin runs.
-    pub fn file(stem: &str) -> Self {
+    pub(crate) fn file(stem: &str) -> Self {
         Self {
             name: stem.to_owned(),
             digest: None,
@@ -62,34 +62,33 @@ impl PluginRow {
 /// What became of a reload.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// The configuration.
-    pub config: ConfigRow,
+    pub(crate) config: ConfigRow,
     /// The plugins whose files changed.
-    pub plugins: Vec<ReloadRow>,
+    pub(crate) plugins: Vec<ReloadRow>,
     /// Why the plugins folder could not be read: then all plugins stay as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// What became of the configuration file.
 #[derive(Debug, Clone, Serialize)]
-pub struct ConfigRow {
+pub(crate) struct ConfigRow {
     /// `unchanged`, `applied`, or `kept`: the last good one.
-    pub outcome: &'static str,
+    pub(crate) outcome: &'static str,
     /// Why it was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// What became of one plugin's file.
 #[derive(Debug, Clone, Serialize)]
-pub struct ReloadRow {
+pub(crate) struct ReloadRow {
     /// The file's stem.
-    pub plugin: String,
+    pub(crate) plugin: String,
     /// `loaded`, `removed`, `kept` (the last good one), `refused`, or `loading` if it is not known
     /// yet.
-    pub outcome: &'static str,
+    pub(crate) outcome: &'static str,
     /// Why it was not loaded, or what it refuses to work for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }

@@ -29,7 +29,7 @@ pub(super) const STOPPING: &str = "the gateway is stopping";
 
 /// The turns of the operators' port.
 #[derive(Debug)]
-pub struct Turns {
+pub(crate) struct Turns {
     asking: Semaphore,
     waiting: Semaphore,
     wait_max: Duration,
@@ -39,7 +39,7 @@ pub struct Turns {
 
 impl Turns {
     /// Those of a port that takes so many connections, until `stop` is cancelled.
-    pub fn new(connections: usize, stop: CancellationToken) -> Self {
+    pub(crate) fn new(connections: usize, stop: CancellationToken) -> Self {
         let asking = (connections / 2).max(1);
         let waiting = (asking / 4).max(1);
         let (asking, waiting) = (Semaphore::new(asking), Semaphore::new(waiting));

@@ -22,50 +22,50 @@ const MEMORY_FOR_A_BODY: usize = 3;
 
 /// How much of everything. Every key may be left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Largest request body, in bytes: 413 beyond it.
-    pub body_bytes: usize,
+    pub(crate) body_bytes: usize,
     /// Connections to the public port at a time. In a full table those that keep the gateway
     /// waiting make room; where all are at work, more wait.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// Of these, how many one address may have: half of them if left out. A proxy in front of the
     /// gateway is one address: if that is on another machine, set this to `connections`.
-    pub connections_per_address: Option<usize>,
+    pub(crate) connections_per_address: Option<usize>,
     stall: Duration,
     idle: Duration,
     /// What is held of all bodies until their requests are answered, in bytes: 503 beyond it, for
     /// the bodies first that have been on their way for the longest with the most.
-    pub held_bytes: usize,
+    pub(crate) held_bytes: usize,
     /// Of these, how many one source may have: 429 beyond it.
-    pub held_bytes_per_source: usize,
+    pub(crate) held_bytes_per_source: usize,
     /// Requests being worked on at a time, from when their bodies are whole: 503 beyond it.
-    pub requests: usize,
+    pub(crate) requests: usize,
     /// Of these, how many one source may have: 429 beyond it.
-    pub requests_per_source: usize,
+    pub(crate) requests_per_source: usize,
     /// Receipts waiting to be written: 503 beyond it.
-    pub queue: usize,
+    pub(crate) queue: usize,
     /// Parses at a time. Zero is a maintenance switch: receipts are accepted and kept, and nothing
     /// is parsed, run or delivered of them until the gateway starts with more.
-    pub parses: usize,
+    pub(crate) parses: usize,
     /// Runs at a time.
-    pub runs: usize,
+    pub(crate) runs: usize,
     /// Of these, how many one handler may have.
-    pub runs_per_handler: usize,
+    pub(crate) runs_per_handler: usize,
     /// Attempts to deliver at a time, over all endpoints; one whose body is large counts as
     /// several, one for each 64 KiB. Endpoints that do not answer have half of them at most.
-    pub deliveries: usize,
+    pub(crate) deliveries: usize,
     /// Threads that read claims; for slow sources, and as a reserve, there are more.
-    pub claims_threads: usize,
+    pub(crate) claims_threads: usize,
     /// Threads that parse, likewise.
-    pub parse_threads: usize,
+    pub(crate) parse_threads: usize,
     /// Threads that run handlers, likewise.
-    pub run_threads: usize,
+    pub(crate) run_threads: usize,
     /// Events that all runs may emit that come of one receipt.
-    pub emitted_events: usize,
+    pub(crate) emitted_events: usize,
     /// How many bytes these may have together.
-    pub emitted_bytes: usize,
+    pub(crate) emitted_bytes: usize,
     /// What one instance of a plugin may have of memory, in bytes.
-    pub plugin_memory_bytes: usize,
+    pub(crate) plugin_memory_bytes: usize,
     claims_deadline: Duration,
     parse_deadline: Duration,
     handle_deadline: Duration,
@@ -185,19 +185,19 @@ impl Limits {
     }
 
     /// The threads for plugins.
-    pub fn threads(&self) -> Threads {
+    pub(crate) fn threads(&self) -> Threads {
         let Self { claims_threads: claims, parse_threads: parse, run_threads: run, .. } = *self;
         Threads { claims, parse, run }
     }
 
     /// What runs may emit that come of one receipt.
-    pub fn allowance(&self) -> Allowance {
+    pub(crate) fn allowance(&self) -> Allowance {
         let events = u32::try_from(self.emitted_events).unwrap_or(u32::MAX);
         Allowance { events, bytes: self.emitted_bytes as u64 }
     }
 
     /// How many peers the public port takes, and how patiently.
-    pub fn public(&self) -> listener::Limits {
+    pub(crate) fn public(&self) -> listener::Limits {
         let half = self.connections.div_ceil(2);
         listener::Limits {
             connections_max: self.connections,
@@ -209,19 +209,19 @@ impl Limits {
     }
 
     /// The same of the operators' port, which may have so many connections.
-    pub fn admin(&self, connections_max: usize) -> listener::Limits {
+    pub(crate) fn admin(&self, connections_max: usize) -> listener::Limits {
         let (connections_per_address, half_close) = (usize::MAX, false);
         listener::Limits { connections_max, connections_per_address, half_close, ..self.public() }
     }
 
     /// How much is held of bodies, and how patiently.
-    pub fn bodies(&self) -> Bounds {
+    pub(crate) fn bodies(&self) -> Bounds {
         let (body_bytes, held_bytes) = (self.body_bytes, self.held_bytes);
         Bounds { body_bytes, held_bytes, stall: self.stall }
     }
 
     /// What one source may have of what all share.
-    pub fn shares(&self) -> Shares {
+    pub(crate) fn shares(&self) -> Shares {
         Shares { requests: self.requests_per_source, held_bytes: self.held_bytes_per_source }
     }
 
@@ -282,22 +282,22 @@ impl Limits {
     }
 
     /// How long `claims` may take.
-    pub fn claims_deadline(&self) -> Duration {
+    pub(crate) fn claims_deadline(&self) -> Duration {
         self.claims_deadline
     }
 
     /// How long `parse` may take.
-    pub fn parse_deadline(&self) -> Duration {
+    pub(crate) fn parse_deadline(&self) -> Duration {
         self.parse_deadline
     }
 
     /// How long `handle` may take.
-    pub fn handle_deadline(&self) -> Duration {
+    pub(crate) fn handle_deadline(&self) -> Duration {
         self.handle_deadline
     }
 
     /// How long a stop waits for what is in flight.
-    pub fn grace(&self) -> Duration {
+    pub(crate) fn grace(&self) -> Duration {
         self.grace
     }
 }

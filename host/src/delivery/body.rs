@@ -12,7 +12,7 @@ use crate::event::{Event, Request, Timestamp};
 /// What an endpoint receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
+pub(crate) enum Format {
     /// `{"type", "timestamp", "data"}`, as Standard Webhooks advises.
     #[default]
     Standard,
@@ -27,7 +27,6 @@ pub enum Format {
 pub(super) struct Content {
     /// Fit for a header.
     pub(super) content_type: String,
-    /// The bytes.
     pub(super) body: Bytes,
 }
 

@@ -16,7 +16,7 @@ use crate::signature;
 
 /// A key that signs deliveries.
 #[derive(Clone)]
-pub enum SigningKey {
+pub(crate) enum SigningKey {
     /// HMAC-SHA256, `v1`: both sides know the key.
     Shared(Arc<[u8]>),
     /// Ed25519, `v1a`: the endpoint knows the public half.
@@ -25,7 +25,7 @@ pub enum SigningKey {
 
 /// A secret that can't sign. Never quotes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidKey {
+pub(crate) enum InvalidKey {
     /// Another prefix, or none.
     #[error("a signing key begins with whsec_ (HMAC-SHA256) or whsk_ (Ed25519)")]
     Prefix,
@@ -42,7 +42,7 @@ pub enum InvalidKey {
 
 impl SigningKey {
     /// Reads a key as Standard Webhooks writes them.
-    pub fn parse(secret: &Secret) -> Result<Self, InvalidKey> {
+    pub(crate) fn parse(secret: &Secret) -> Result<Self, InvalidKey> {
         let text = secret.expose();
         let decode = |text| signature::key::base64(text).ok_or(InvalidKey::Base64);
         if let Some(text) = text.strip_prefix("whsec_") {
@@ -87,7 +87,7 @@ impl fmt::Debug for SigningKey {
 /// The headers of one attempt: names in lower case, and values. `id` stays the same over all
 /// attempts of a delivery, `timestamp_secs` is the attempt's own. Every key signs, so that an
 /// endpoint in the middle of a rotation knows one of them; without keys there is no signature.
-pub fn headers(
+pub(crate) fn headers(
     id: &str,
     timestamp_secs: u64,
     body: &[u8],

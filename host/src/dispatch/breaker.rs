@@ -68,7 +68,7 @@ impl Call {
 
 /// The breakers of one kind of work.
 #[derive(Debug)]
-pub struct Breakers {
+pub(crate) struct Breakers {
     kind: Kind,
     clock: Clock,
     metrics: Metrics,

@@ -16,7 +16,7 @@ use super::tls;
 
 /// Why nothing came back.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum EgressError {
+pub(crate) enum EgressError {
     /// The guard forbids it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -31,45 +31,27 @@ pub enum EgressError {
     Unresolvable {
         /// The host in the URL.
         host: String,
-        /// Why.
         reason: NameError,
     },
     /// Nobody listens there.
     #[error("failed to connect to {peer}: {reason}")]
-    Connect {
-        /// Who.
-        peer: Peer,
-        /// Why.
-        reason: String,
-    },
+    Connect { peer: Peer, reason: String },
     /// Its certificate is not good, or it does not speak TLS as we do.
     #[error("failed to negotiate TLS with {peer}: {reason}")]
-    Tls {
-        /// Who.
-        peer: Peer,
-        /// Why.
-        reason: String,
-    },
+    Tls { peer: Peer, reason: String },
     /// No answer came in time.
     #[error("{peer} did not answer within {}", humantime::format_duration(*.after))]
     Timeout {
-        /// Who.
         peer: Peer,
         /// The time that it had.
         after: Duration,
     },
     /// Connected, but no answer came that HTTP knows.
     #[error("connection to {peer} ended before the answer: {reason}")]
-    Broken {
-        /// Who.
-        peer: Peer,
-        /// Why.
-        reason: String,
-    },
+    Broken { peer: Peer, reason: String },
     /// From [`super::Egress::fetch`] only: an answer that nobody wants to hold.
     #[error("the answer of {peer} is larger than {bytes_max} bytes")]
     TooLarge {
-        /// Who.
         peer: Peer,
         /// Most bytes that were asked for.
         bytes_max: usize,
@@ -78,7 +60,7 @@ pub enum EgressError {
 
 impl EgressError {
     /// The case, for counting.
-    pub fn label(&self) -> &'static str {
+    pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Refused(_) => "refused",
             Self::InvalidHeader(_) => "invalid_header",

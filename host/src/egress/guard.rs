@@ -12,7 +12,7 @@ use super::address::special;
 
 /// Why nothing was connected to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// Only `http` and `https` go out.
     #[error("the scheme `{0}` is not http or https")]
     Scheme(String),

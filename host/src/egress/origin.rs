@@ -12,7 +12,7 @@ use super::guard::Refusal;
 
 /// A scheme, a host and a port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Origin {
+pub(crate) struct Origin {
     pub(super) is_secure: bool,
     pub(super) host: Host,
     pub(super) port: u16,
@@ -57,7 +57,7 @@ impl fmt::Display for Origin {
 
 /// An origin, and its address where one was connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
+pub(crate) struct Peer {
     pub(super) origin: Origin,
     pub(super) address: Option<SocketAddr>,
 }

@@ -19,7 +19,6 @@ const PER_ORIGIN: usize = 32;
 /// So many in all.
 const IN_ALL: usize = 1024;
 
-/// The connections.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     idle: Mutex<Idle>,

@@ -61,7 +61,7 @@ const NAMES_MAX: usize = 4096;
 
 /// Why a name gave no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
+pub(crate) enum NameError {
     /// What the system's resolver said.
     #[error("{0}")]
     Unknown(String),

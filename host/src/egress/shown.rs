@@ -12,7 +12,7 @@ const RANDOM_BYTES_MIN: usize = 16;
 const HIDDEN: &str = "***";
 
 /// The URL without anything in it that may be a credential.
-pub fn shown(url: &Url) -> String {
+pub(crate) fn shown(url: &Url) -> String {
     let user = if url.username().is_empty() && url.password().is_none() { "" } else { "***@" };
     let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();

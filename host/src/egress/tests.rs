@@ -109,11 +109,12 @@ async fn an_answer_counts_although_its_body_never_ends() {
         assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
     };
     let egress = to_loopback();
+    let started = Instant::now();
     let (answer, ()) = tokio::join!(post(&egress, &url, PATIENCE), server);
 
     let answer = answer.unwrap();
     assert_eq!((answer.status, answer.excerpt.as_str()), (200, "half"));
-    assert!(answer.duration < PATIENCE / 3, "waited for the rest");
+    assert!(started.elapsed() < PATIENCE / 3, "waited for the rest");
 }
 
 #[tokio::test]

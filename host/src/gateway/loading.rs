@@ -30,7 +30,6 @@ pub(super) struct News {
     pub(super) looked: Option<io::Result<()>>,
 }
 
-/// Looks and loads.
 #[derive(Debug)]
 pub(super) struct Loading {
     host: plugin::Host,

@@ -29,7 +29,6 @@ const PACK_BYTES: usize = 64 << 20;
 const TELL_PAUSE: Duration = Duration::from_secs(60 * 60);
 const TELL_PAUSE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What sweeping needs.
 pub(super) struct Sweeping {
     pub(super) store: Store,
     pub(super) clock: Clock,

@@ -35,19 +35,19 @@ const DISCARD_BYTES: usize = 8 << 20;
 
 /// How much of it at once, and how patiently.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// Largest body, in bytes.
-    pub body_bytes: usize,
+    pub(crate) body_bytes: usize,
     /// What is held of all bodies until they are answered, in bytes.
-    pub held_bytes: usize,
+    pub(crate) held_bytes: usize,
     /// How long a body may take to begin. After that it must bring 32 KiB in each second, and it
     /// may take five times as long in all.
-    pub stall: Duration,
+    pub(crate) stall: Duration,
 }
 
 /// The bodies of all sources.
 #[derive(Debug)]
-pub struct Intake {
+pub(crate) struct Intake {
     bounds: Bounds,
     held: Arc<Share>,
     waiting: Mutex<Line>,
@@ -153,7 +153,7 @@ impl Pieces {
 
 impl Intake {
     /// Nothing is held yet. Once `stop` is cancelled, bodies that are not whole are given up.
-    pub fn new(bounds: Bounds, stop: CancellationToken) -> Self {
+    pub(crate) fn new(bounds: Bounds, stop: CancellationToken) -> Self {
         let held = Share::of(bounds.held_bytes);
         Self { bounds, held, waiting: Mutex::default(), discarding: Mutex::default(), stop }
     }

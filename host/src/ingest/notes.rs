@@ -32,7 +32,7 @@ pub(super) enum Note {
 
 /// How much was written lately.
 #[derive(Debug, Default)]
-pub struct Notes(Mutex<BTreeMap<(Name, Note), Lately>>);
+pub(crate) struct Notes(Mutex<BTreeMap<(Name, Note), Lately>>);
 
 #[derive(Debug)]
 struct Lately {

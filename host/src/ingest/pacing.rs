@@ -23,7 +23,7 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The refusals of one source.
 #[derive(Debug, Default)]
-pub struct Pacing {
+pub(crate) struct Pacing {
     /// Until when the refusals that there were use up the time.
     used_until: Mutex<Option<Instant>>,
 }

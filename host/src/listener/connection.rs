@@ -14,7 +14,7 @@ const PROBES_MAX: u32 = 100;
 
 /// An open connection. Carried by each of its requests as an extension, in an `Arc`.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     peer: SocketAddr,
     opened: Instant,
     turn: AtomicU8,
@@ -67,7 +67,7 @@ pub(super) enum Wait {
 
 impl Connection {
     /// A connection from this address that has just been accepted.
-    pub fn new(peer: SocketAddr) -> Self {
+    pub(crate) fn new(peer: SocketAddr) -> Self {
         Self {
             peer,
             opened: Instant::now(),
@@ -82,50 +82,50 @@ impl Connection {
     }
 
     /// Who is at the other end: the sender, or the proxy in front.
-    pub fn peer(&self) -> SocketAddr {
+    pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
     }
 
     /// The handler waits for more of the request's body than has arrived.
-    pub fn waits_for_body(&self) {
+    pub(crate) fn waits_for_body(&self) {
         self.pass(Turn::Gateway, Turn::Body);
     }
 
     /// The body is whole, or nobody waits for it any more.
-    pub fn has_body(&self) {
+    pub(crate) fn has_body(&self) {
         self.pass(Turn::Body, Turn::Gateway);
     }
 
     /// A request was refused. Until [`Connection::answers`] it waits like one that asks for
     /// nothing: to hold back an answer is no work.
-    pub fn refused(&self) {
+    pub(crate) fn refused(&self) {
         self.refusals.fetch_add(1, Ordering::Relaxed);
         self.pass(Turn::Gateway, Turn::Refused);
     }
 
     /// What was refused is answered now.
-    pub fn answers(&self) {
+    pub(crate) fn answers(&self) {
         self.pass(Turn::Refused, Turn::Gateway);
     }
 
     /// Whether so many requests in a row were refused that the connection ends with the answer. One
     /// that never reads its answers goes by this.
-    pub fn was_refused_too_often(&self) -> bool {
+    pub(crate) fn was_refused_too_often(&self) -> bool {
         self.refusals.load(Ordering::Relaxed) >= REFUSALS_MAX
     }
 
     /// A request asked whether the gateway is well.
-    pub fn probed(&self) {
+    pub(crate) fn probed(&self) {
         self.probes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether there were so many of these in a row that the connection ends with the answer.
-    pub fn was_probed_too_often(&self) -> bool {
+    pub(crate) fn was_probed_too_often(&self) -> bool {
         self.probes.load(Ordering::Relaxed) >= PROBES_MAX
     }
 
     /// A request was accepted: what was refused or only probed before does not count any more.
-    pub fn accepted(&self) {
+    pub(crate) fn accepted(&self) {
         self.refusals.store(0, Ordering::Relaxed);
         self.probes.store(0, Ordering::Relaxed);
         self.is_good.store(true, Ordering::Relaxed);

@@ -19,7 +19,6 @@ use super::connection::Connection;
 /// Bytes that a peer must read in each second in which the gateway waits for it.
 const BYTES_PER_SECOND: u64 = 1024;
 
-/// A peer's stream.
 #[derive(Debug)]
 pub(super) struct Stream {
     stream: TcpStream,

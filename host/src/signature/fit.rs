@@ -9,7 +9,7 @@ use crate::provider::{KeyEncoding, KeySource, Proof};
 use crate::secrets::Secret;
 
 /// Whether `secret` can be what the proof needs; `None` if the proof needs none of the source's.
-pub fn fits(proof: &Proof, secret: &Secret) -> Option<bool> {
+pub(crate) fn fits(proof: &Proof, secret: &Secret) -> Option<bool> {
     match proof {
         Proof::Mac { key, .. } => Some(key::mac_key(*key, secret).is_some()),
         Proof::Signature { algorithm, key: KeySource::Configured(encoding), .. } => {
@@ -21,7 +21,7 @@ pub fn fits(proof: &Proof, secret: &Secret) -> Option<bool> {
 }
 
 /// What the proof needs, for people.
-pub fn wanted(proof: &Proof) -> &'static str {
+pub(crate) fn wanted(proof: &Proof) -> &'static str {
     let (encoding, is_public) = match proof {
         Proof::Mac { key, .. } => (*key, false),
         Proof::Signature { key: KeySource::Configured(encoding), .. } => (*encoding, true),
@@ -41,7 +41,7 @@ pub fn wanted(proof: &Proof) -> &'static str {
 }
 
 /// What a secret looks like that is no shared secret.
-pub fn resembles(secret: &Secret) -> Option<&'static str> {
+pub(crate) fn resembles(secret: &Secret) -> Option<&'static str> {
     let text = secret.expose();
     let Some(label) = text.trim_start().strip_prefix("-----BEGIN ") else {
         return text.starts_with("whpk_").then_some("a public key");

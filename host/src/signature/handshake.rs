@@ -17,7 +17,11 @@ pub(super) const OPEN_BYTES_MAX: usize = 64;
 
 /// The body of the answer. `proven` says that the evidence of the request was checked; where it was
 /// not, anybody may have sent it.
-pub fn answer(handshake: &Handshake, secrets: &[Secret], proven: bool) -> Result<Bytes, Error> {
+pub(crate) fn answer(
+    handshake: &Handshake,
+    secrets: &[Secret],
+    proven: bool,
+) -> Result<Bytes, Error> {
     let mut body = Vec::new();
     for piece in &handshake.body {
         match piece {

@@ -21,20 +21,10 @@ const HEADERS: &str = ".headers.json";
 pub(super) enum AboutError {
     /// A file can't be read, or is no text.
     #[error("failed to read `{file}`: {source}")]
-    Unreadable {
-        /// Its name.
-        file: String,
-        /// Why not.
-        source: io::Error,
-    },
+    Unreadable { file: String, source: io::Error },
     /// Headers beside a sample, or settings, are something else.
     #[error("`{file}` must be a JSON object: {source}")]
-    NoObject {
-        /// Its name.
-        file: String,
-        /// Why not.
-        source: serde_json::Error,
-    },
+    NoObject { file: String, source: serde_json::Error },
 }
 
 /// What lies in a crate's folder: `settings.json` and `samples/`, if there are any.

@@ -95,7 +95,6 @@ pub(super) enum BuildError {
     /// The crate is not one that makes a plugin.
     #[error("`{}` is not a plugin crate: {reason}", path.display())]
     NoPlugin {
-        /// Its directory.
         path: PathBuf,
         /// What is missing.
         reason: String,
@@ -109,7 +108,6 @@ pub(super) enum BuildError {
         /// What was tried last, and how it ended.
         reason: String,
     },
-    /// The build failed.
     #[error("failed to build the plugin:\n{0}")]
     Cargo(String),
     /// Its samples or settings can't be read.
@@ -120,28 +118,13 @@ pub(super) enum BuildError {
     TooLarge(#[from] AboutTooLarge),
     /// A program could not be run.
     #[error("failed to run {program}: {source}")]
-    Run {
-        /// Which.
-        program: String,
-        /// Why not.
-        source: io::Error,
-    },
+    Run { program: String, source: io::Error },
     /// What the compiler made can't be read.
     #[error("failed to read `{}`: {source}", path.display())]
-    Read {
-        /// Where.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// The file could not be put in its place.
     #[error("failed to write `{}`: {source}", path.display())]
-    Write {
-        /// Where.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
 }
 
 /// Builds the plugin crate in `crate_dir`, which gives it its name. Blocks until it is built;

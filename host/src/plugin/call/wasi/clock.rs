@@ -53,7 +53,6 @@ impl HostMonotonicClock for Steps {
 /// A moment that a guest may ask for: ready from then on by this clock.
 #[derive(Debug)]
 pub(super) struct Timer {
-    /// The clock.
     pub(super) steps: Steps,
     /// The moment, in nanoseconds.
     pub(super) due: u64,

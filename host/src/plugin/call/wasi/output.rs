@@ -17,7 +17,6 @@ const WRITE_BYTES_MAX: usize = 4 << 10;
 pub(super) struct Output {
     /// The log of the call.
     pub(super) log: Log,
-    /// Which of them.
     pub(super) printed: Printed,
 }
 
