@@ -185,16 +185,16 @@ async fn event(
     let id = id_of(&id, IdKind::Event)?;
     let read = move |store: &Store| -> Result<_, store::Error> {
         let Some(event) = store.event(id)? else { return Ok(None) };
-        let receipt = event.receipt.map(|receipt| store.receipt(receipt));
-        let receipt = match receipt.transpose() {
+        let receipt = match event.receipt.map(|receipt| store.receipt(receipt)).transpose() {
             // The event names it; what it was is at its own path.
             Err(store::Error::Damaged(_)) => None,
             receipt => receipt?.flatten(),
         };
         Ok(Some((event, receipt)))
     };
-    let shown = admin.read(read).await?;
-    let shown = shown
+    let shown = admin
+        .read(read)
+        .await?
         .map(|(event, receipt)| EventPage { event, receipt: receipt.map(redact::credentials) });
     Ok(found(id, shown)?.into_response())
 }

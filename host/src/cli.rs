@@ -150,8 +150,10 @@ fn log_to_stderr(cli: &Cli) -> anyhow::Result<()> {
         _ => "warn",
     };
     let filter = log::filter(default)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(log::stderr);
-    let lines = lines.with_ansi(std::io::stderr().is_terminal());
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(log::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match cli.log {
         LogFormat::Text => lines.with_target(false).init(),
         LogFormat::Json => lines.json().init(),

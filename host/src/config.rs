@@ -185,8 +185,8 @@ impl Config {
         ];
         let own =
             own.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| format!("`{key}`"));
-        let limits = self.limits.fixed().zip(before.limits.fixed());
-        let limits = limits.filter(|(now, before)| now != before);
+        let limits =
+            self.limits.fixed().zip(before.limits.fixed()).filter(|(now, before)| now != before);
         own.chain(limits.map(|((key, _), _)| format!("`{key}` of [limits]"))).collect()
     }
 

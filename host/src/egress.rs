@@ -198,11 +198,11 @@ impl Egress {
         let way = self.way.load_full();
         let origin = Origin::of(url)?;
         let mut peer = Peer { origin: origin.clone(), address: None };
-        let asked = self.ask(&way, &origin, request, &mut peer);
-        let asked = tokio::time::timeout(timeout, asked).await;
+        let asking = self.ask(&way, &origin, request, &mut peer);
+        let asked = tokio::time::timeout(timeout, asking).await;
         match asked {
-            Ok(asked) => {
-                let (response, connection) = asked?;
+            Ok(answered) => {
+                let (response, connection) = answered?;
                 Ok(Exchange { response, connection, origin, idle: Arc::clone(&way.idle) })
             }
             Err(_) => Err(EgressError::Timeout { peer, after: timeout }),
@@ -355,8 +355,8 @@ fn request(
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
     };
-    let host = HeaderValue::try_from(origin.authority());
-    let host = host.map_err(|_| EgressError::InvalidHeader(header::HOST.to_string()))?;
+    let host = HeaderValue::try_from(origin.authority())
+        .map_err(|_| EgressError::InvalidHeader(header::HOST.to_string()))?;
     headers.insert(header::HOST, host);
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(header::USER_AGENT, USER_AGENT);

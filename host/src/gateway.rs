@@ -143,9 +143,9 @@ impl Gateway {
             metrics: parts.metrics.clone(),
             retention,
         };
-        let sweeping = sweeping.run(gateway.cancel.clone());
+        let cancel = gateway.cancel.clone();
         gateway.tasks.spawn(async move {
-            sweeping.await;
+            sweeping.run(cancel).await;
             Ok(())
         });
         gateway.spawn(parts, (live, asked), &limits, public, admin);
@@ -186,15 +186,15 @@ impl Gateway {
         };
         let (metrics, cancelled) = (&parts.metrics, cancel.clone());
         let port = |socket, name, limits| Port { socket, name, limits, metrics: metrics.clone() };
-        let public = port(public, "public", limits.public());
-        let public = public.serve(ingest::router(Arc::new(ingest)), cancelled.clone());
-        let admin = port(admin, "admin", limits.admin(ADMIN_CONNECTIONS));
-        let admin = admin.serve(admin::router(Arc::new(operators)), cancelled);
+        let public = port(public, "public", limits.public())
+            .serve(ingest::router(Arc::new(ingest)), cancelled.clone());
+        let admin = port(admin, "admin", limits.admin(ADMIN_CONNECTIONS))
+            .serve(admin::router(Arc::new(operators)), cancelled);
         // With none at a time the loop only waits for its end, and receipts stay in the store.
-        let parses = work(Parses::new(parts.dispatch.clone()), limits.parses, cancel.clone());
-        let parses = once_loaded(live.loaded(), cancel.clone(), parses);
-        let runs = work(Runs(parts.dispatch), limits.runs, cancel.clone());
-        let runs = once_loaded(live.loaded(), cancel.clone(), runs);
+        let parsing = work(Parses::new(parts.dispatch.clone()), limits.parses, cancel.clone());
+        let parses = once_loaded(live.loaded(), cancel.clone(), parsing);
+        let running = work(Runs(parts.dispatch), limits.runs, cancel.clone());
+        let runs = once_loaded(live.loaded(), cancel.clone(), running);
         let deliveries = work(Deliveries(parts.delivery), limits.deliveries, cancel.clone());
 
         for serving in [public, admin] {

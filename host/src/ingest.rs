@@ -261,9 +261,11 @@ impl Ingest {
         if let Some(reason) = &source.stopped {
             return Err(Rejection::Stopped(reason.clone()));
         }
-        let plugin = self.registry.get(&source.plugin);
-        let plugin = plugin.filter(|plugin| plugin.provider().is_some());
-        let plugin = plugin.ok_or_else(|| Rejection::NoPlugin(source.plugin.clone()))?;
+        let plugin = self
+            .registry
+            .get(&source.plugin)
+            .filter(|plugin| plugin.provider().is_some())
+            .ok_or_else(|| Rejection::NoPlugin(source.plugin.clone()))?;
         let info = plugin.provider().expect("a provider was looked for");
         if method != Method::POST && !info.handshakes.contains(method) {
             return Err(Rejection::Method(handshake::allowed(info)));

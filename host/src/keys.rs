@@ -182,8 +182,7 @@ impl Key {
 
 /// The place of a look-up, if the plugin declared it and the operator allows its host.
 fn allowed<'a>(permission: Permission<'a>, lookup: &KeyLookup) -> Result<&'a KeyPlace, KeyError> {
-    let place = permission.info.place(lookup);
-    let place = place.ok_or_else(|| KeyError::Elsewhere(host(lookup)))?;
+    let place = permission.info.place(lookup).ok_or_else(|| KeyError::Elsewhere(host(lookup)))?;
     if permission.hosts.iter().any(|allowed| *allowed == host(lookup)) {
         Ok(place)
     } else {

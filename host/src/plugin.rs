@@ -89,8 +89,9 @@ impl Threads {
     /// More threads than cores cost little, for the system takes turns with them; fewer would leave
     /// a core idle, or no thread for the neighbours of one that computes for long.
     pub fn of_this_machine() -> Self {
-        let cores = available_parallelism().map_or(Self::LEAST, NonZero::get);
-        let cores = cores.clamp(Self::LEAST, Self::MOST - 2);
+        let cores = available_parallelism()
+            .map_or(Self::LEAST, NonZero::get)
+            .clamp(Self::LEAST, Self::MOST - 2);
         Self { claims: cores + 1, parse: cores + 1, run: cores + 2 }
     }
 }
@@ -188,9 +189,8 @@ impl Host {
     pub fn new(config: Config) -> Result<Self, StartError> {
         let engine_error = |error: wasmtime::Error| StartError::Engine(error.into());
         let Threads { claims, parse, run } = config.threads;
-        let slots: usize = [claims, parse, run].into_iter().map(all_threads).sum();
-        let slots = u32::try_from(slots).unwrap_or(u32::MAX);
-        let slots = slots.saturating_add(SPARE_SLOTS);
+        let threads: usize = [claims, parse, run].into_iter().map(all_threads).sum();
+        let slots = u32::try_from(threads).unwrap_or(u32::MAX).saturating_add(SPARE_SLOTS);
         let engine = engine::pooled(slots).map_err(engine_error)?;
         engine::start_ticker(&engine).map_err(StartError::Thread)?;
 
@@ -202,8 +202,8 @@ impl Host {
         let mut linker_with_wasi = linker.clone();
         link_wasi(&mut linker_with_wasi).map_err(engine_error)?;
 
-        let compile = Compile::new(config.compiler.clone(), config.cache.clone());
-        let compile = compile.map_err(StartError::Cache)?;
+        let compile = Compile::new(config.compiler.clone(), config.cache.clone())
+            .map_err(StartError::Cache)?;
         let pool = |name, threads, slow| {
             let shape = Shape { threads, queue: config.queue, slow };
             Pool::start(name, shape).map_err(StartError::Thread)

@@ -63,8 +63,11 @@ pub(crate) async fn prove(
     request: &Arc<Request>,
 ) -> Result<Claims, Unproven> {
     let Receiver { name, settings, secrets, tolerance, .. } = receiver;
-    let claims = host.claims(plugin, settings, name, request).await;
-    let claims = claims.map_err(Unproven::Plugin)?.map_err(Unproven::Claims)?;
+    let claims = host
+        .claims(plugin, settings, name, request)
+        .await
+        .map_err(Unproven::Plugin)?
+        .map_err(Unproven::Claims)?;
     if needs_no_evidence(&claims, request) {
         return Ok(claims);
     }

@@ -88,13 +88,13 @@ fn check(kind: FileType) -> Result<(), ReadError> {
     if kind.is_file() {
         return Ok(());
     }
-    let named = [
+    let kinds = [
         (kind.is_dir(), "a directory"),
         (kind.is_fifo(), "a named pipe"),
         (kind.is_socket(), "a socket"),
         (kind.is_block_device() || kind.is_char_device(), "a device"),
     ];
-    let named = named.into_iter().find_map(|(is, name)| is.then_some(name));
+    let named = kinds.into_iter().find_map(|(is, name)| is.then_some(name));
     Err(ReadError::NotRegular(named.unwrap_or("something unknown")))
 }
 

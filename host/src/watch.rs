@@ -42,8 +42,7 @@ impl Watch {
             }
         };
         let config = notify_debouncer_full::notify::Config::default();
-        let watcher = new_debouncer_opt(QUIET, None, on_change, NoCache, config);
-        let watcher = watcher
+        let watcher = new_debouncer_opt(QUIET, None, on_change, NoCache, config)
             .inspect_err(|error| {
                 let seconds = RESCAN.as_secs();
                 warn!("failed to watch files; the gateway reads them every {seconds} s: {error}");

@@ -73,8 +73,8 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
     say!("\nplugins in {}", config.plugins.display())?;
     let mut wrong = 0;
     let mut admission = Admission::default();
-    let scanned = Folder::new(config.plugins.clone()).rescan(host);
-    let scanned = scanned
+    let scanned = Folder::new(config.plugins.clone())
+        .rescan(host)
         .with_context(|| format!("failed to read the folder {}", config.plugins.display()))?;
     for (name, change) in scanned {
         match change {
@@ -107,10 +107,13 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
 fn describe_handler(plugin: &Plugin, config: &Config) -> anyhow::Result<()> {
     let Some(info) = plugin.handler() else { return Ok(()) };
     let types: Vec<_> = info.types.iter().map(ToString::to_string).collect();
-    let granted = config.handlers.get(plugin.name()).map(|grants| {
-        grants.grant.endpoints.iter().map(Name::to_string).collect::<Vec<_>>().join(", ")
-    });
-    let granted = granted.filter(|names| !names.is_empty());
+    let granted = config
+        .handlers
+        .get(plugin.name())
+        .map(|grants| {
+            grants.grant.endpoints.iter().map(Name::to_string).collect::<Vec<_>>().join(", ")
+        })
+        .filter(|names| !names.is_empty());
     let may = granted.map_or("has no grants".to_owned(), |names| format!("may send to {names}"));
     say!("  {}: runs on {}, {may}", plugin.name(), types.join(", "))
 }

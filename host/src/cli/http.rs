@@ -65,8 +65,11 @@ async fn answer(url: &Url, request: reqwest::RequestBuilder) -> anyhow::Result<A
         asked.with_context(|| format!("failed to reach {shown}: is the gateway running there?"))?;
     let duplicate = answer.headers().contains_key("hookgate-duplicate");
     let status = answer.status().as_u16();
-    let body = answer.text().await.map_err(reqwest::Error::without_url);
-    let body = body.with_context(|| format!("failed to read the answer of {shown}"))?;
+    let body = answer
+        .text()
+        .await
+        .map_err(reqwest::Error::without_url)
+        .with_context(|| format!("failed to read the answer of {shown}"))?;
     Ok(Answer { status, duplicate, body })
 }
 

@@ -104,8 +104,8 @@ fn read(path: &Path) -> anyhow::Result<(Name, Vec<u8>)> {
     }
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let name: Name = stem.parse().map_err(|error| anyhow!("{}: {error}", path.display()))?;
-    let wasm = regular_file::read(path, plugin::FILE_BYTES_MAX);
-    let wasm = wasm.with_context(|| format!("failed to read {}", path.display()))?;
+    let wasm = regular_file::read(path, plugin::FILE_BYTES_MAX)
+        .with_context(|| format!("failed to read {}", path.display()))?;
     Ok((name, wasm))
 }
 

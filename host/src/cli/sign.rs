@@ -51,8 +51,11 @@ pub(in crate::cli) async fn sign(
         signed.map_err(|reason| SignError::Plugin(name(), reason))
     };
     let draft = Arc::new(ask(Vec::new()).await?);
-    let claims = host.claims(plugin, settings, plugin.name(), &draft).await.map_err(call)?;
-    let claims = claims.map_err(|refusal| SignError::Unread(name(), refusal.reason))?;
+    let claims = host
+        .claims(plugin, settings, plugin.name(), &draft)
+        .await
+        .map_err(call)?
+        .map_err(|refusal| SignError::Unread(name(), refusal.reason))?;
 
     let digest = |evidence| digest(evidence, secrets, &draft.body, name);
     let digests = claims.evidence.iter().map(digest).collect::<Result<_, _>>()?;

@@ -123,9 +123,8 @@ pub(super) fn sending<'a>(
     let source = sources.into_iter().find(|(name, _)| name == wanted);
     // Nothing is received here.
     let shares = Shares { requests: 1, held_bytes: 1 };
-    let source = source.map(|(_, table)| source_of(table, &mut secrets, shares));
     let source = match source {
-        Some(source) => Some(source?),
+        Some((_, table)) => Some(source_of(table, &mut secrets, shares)?),
         None => None,
     };
     Some(Sending { listen: listen?, plugins: folder.join(plugins?), source })

@@ -53,8 +53,9 @@ impl Entry<'_> {
         &self,
         bounds: &RangeInclusive<N>,
     ) -> Option<N> {
-        let number = self.number("a whole number")?;
-        let number = N::try_from(number).ok().filter(|number| bounds.contains(number));
+        let number = N::try_from(self.number("a whole number")?)
+            .ok()
+            .filter(|number| bounds.contains(number));
         if number.is_none() {
             self.wrong(&format!("must be between {} and {}", bounds.start(), bounds.end()));
         }
@@ -121,8 +122,10 @@ impl Entry<'_> {
     pub(super) fn url(&self) -> Option<Url> {
         let form = "a URL such as \"https://example.com/hooks\"";
         let text = self.text(form)?;
-        let url = text.parse::<Url>().ok();
-        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let url = text
+            .parse::<Url>()
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         if url.is_none() {
             self.wrong(&format!("must be {form}"));
         }

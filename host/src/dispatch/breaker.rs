@@ -168,8 +168,8 @@ impl Breakers {
             None if breaker.strain < PATIENCE => return,
             None => 0,
         };
-        let pause = PAUSES[before.min(PAUSES.len() - 1)].max(took.saturating_mul(REST));
-        let pause = pause.min(PAUSE_MAX);
+        let pause =
+            PAUSES[before.min(PAUSES.len() - 1)].max(took.saturating_mul(REST)).min(PAUSE_MAX);
         breaker.pause = Some(Pause { until: now.after(pause), before });
         if before == 0 {
             let (what, whose) = self.words();

@@ -288,8 +288,8 @@ async fn a_name_server_that_never_answers_holds_up_its_own_names_only() {
         Config { allow, ..Config::default() },
         Clock::manual(NOW),
         Resolver::new(Arc::new(look_up), bounds),
-    );
-    let egress = egress.unwrap();
+    )
+    .unwrap();
     let hanging: Url = "http://hanging.example/".parse().unwrap();
     url.set_host(Some("fine.example")).unwrap();
 

@@ -262,8 +262,11 @@ impl Live {
             return Ok(None);
         }
         let plugins = self.registry.list();
-        let stopped = self.admission.of_config(&self.host, &loaded, &plugins).await;
-        let stopped = stopped.map_err(|reason| anyhow!("{reason}"))?;
+        let stopped = self
+            .admission
+            .of_config(&self.host, &loaded, &plugins)
+            .await
+            .map_err(|reason| anyhow!("{reason}"))?;
         let fixed = loaded.needs_restart(&self.config);
         if !fixed.is_empty() {
             warn!("restart the gateway to apply the new value of {}", fixed.join(", "));
@@ -328,8 +331,8 @@ impl Live {
     }
 
     fn follow(&mut self) {
-        let files = self.config.secret_files.iter().map(PathBuf::as_path);
-        let files = files.chain([self.path.as_path()]);
+        let files =
+            self.config.secret_files.iter().map(PathBuf::as_path).chain([self.path.as_path()]);
         self.watch.follow(files, [self.config.plugins.as_path()]);
         let providers = self.config.sources.values().map(|source| &source.plugin);
         let named = providers.chain(self.config.handlers.keys());

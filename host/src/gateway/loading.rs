@@ -180,8 +180,8 @@ impl Loading {
             let otherwise = Told::Compiled { stem: stem.clone(), is_large, became: None };
             let promise = Promise::new(tell, otherwise);
             // A file that the host panics over is tried again later, as one that can't be read.
-            let loaded = catch_unwind(AssertUnwindSafe(|| job.load(&host)));
-            let loaded = loaded.unwrap_or(Err(LoadError::Panicked));
+            let loaded = catch_unwind(AssertUnwindSafe(|| job.load(&host)))
+                .unwrap_or(Err(LoadError::Panicked));
             let mut folder = lock(&folder);
             let became = folder.finish(&job, loaded, Instant::now());
             promise.keep(Told::Compiled { stem, is_large, became });

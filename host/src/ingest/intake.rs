@@ -104,8 +104,8 @@ impl Share {
 
     /// Bytes beyond what may be held; of bodies that are still on their way, a quarter less may be.
     fn over(&self, whole: bool, body_bytes: usize) -> usize {
-        let most = self.most.max(2 * body_bytes);
-        let most = if whole { most } else { most - most / 4 };
+        let all = self.most.max(2 * body_bytes);
+        let most = if whole { all } else { all - all / 4 };
         self.held.load(Ordering::Relaxed).saturating_sub(most)
     }
 }
@@ -284,8 +284,13 @@ impl Intake {
         };
         // Who holds nothing frees nothing.
         let holds = |one: &Waiting| one.bytes.load(Ordering::Relaxed) > 0;
-        let candidates = line.bodies.values().filter(|one| may(one) && holds(one)).cloned();
-        let mut candidates: Vec<_> = candidates.map(|one| (cost(&one), one)).collect();
+        let mut candidates: Vec<_> = line
+            .bodies
+            .values()
+            .filter(|one| may(one) && holds(one))
+            .cloned()
+            .map(|one| (cost(&one), one))
+            .collect();
         candidates.sort_unstable_by_key(|(cost, _)| std::cmp::Reverse(*cost));
         let mut freed = 0;
         for (_, one) in candidates {

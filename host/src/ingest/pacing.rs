@@ -32,9 +32,9 @@ impl Pacing {
     /// A request was refused now, which took so long to find out; when to answer.
     pub(super) fn refused(&self, now: Instant, took: Duration) -> Instant {
         let mut used_until = lock(&self.used_until);
-        let used = used_until.map_or(now, |used| used.max(now));
-        let used = used + (took * USE_FACTOR).clamp(USE_MIN, USE_MAX);
-        let used = used.min(now + BURST + WAIT_MAX);
+        let begin = used_until.map_or(now, |used| used.max(now));
+        let end = begin + (took * USE_FACTOR).clamp(USE_MIN, USE_MAX);
+        let used = end.min(now + BURST + WAIT_MAX);
         *used_until = Some(used);
         now + used.saturating_duration_since(now + BURST)
     }

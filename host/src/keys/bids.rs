@@ -36,8 +36,8 @@ impl Bids {
     pub(super) fn bid(&mut self, wanted: &Wanted, now: Timestamp) -> bool {
         let key = self.hasher.hash_one(wanted);
         if self.bids.len() >= REMEMBERED_MAX && !self.bids.contains_key(&key) {
-            let least = self.bids.iter().min_by_key(|(_, bid)| (bid.times, bid.last));
-            let least = least.map(|(key, _)| *key);
+            let least =
+                self.bids.iter().min_by_key(|(_, bid)| (bid.times, bid.last)).map(|(key, _)| *key);
             least.and_then(|least| self.bids.remove(&least));
         }
         let bid = self.bids.entry(key).or_insert(Bid { times: 0, last: now });

@@ -60,18 +60,19 @@ impl Chain {
     /// Reads certificates in PEM, that of the key first.
     pub(super) fn read(pem: &[u8], name: &str) -> Result<Self, KeyError> {
         let unreadable = |what: &str| KeyError::Unreadable(what.to_owned());
-        let read = CertificateDer::pem_slice_iter(pem).take(CERTIFICATES_MAX);
-        let mut read = read.collect::<Result<Vec<_>, _>>();
-        let certificates = read.as_mut().map_err(|_| unreadable("the answer is not PEM"))?;
+        let mut certificates = CertificateDer::pem_slice_iter(pem)
+            .take(CERTIFICATES_MAX)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| unreadable("the answer is not PEM"))?;
         if certificates.is_empty() {
             return Err(unreadable("the answer has no certificate"));
         }
         let leaf = certificates.remove(0);
-        let parsed = ParsedCertificate::try_from(&leaf);
-        let parsed = parsed.map_err(|_| unreadable("the certificate is not X.509"))?;
+        let parsed = ParsedCertificate::try_from(&leaf)
+            .map_err(|_| unreadable("the certificate is not X.509"))?;
         let key = parsed.subject_public_key_info().as_ref().into();
-        let name = ServerName::try_from(name.to_owned());
-        let name = name.map_err(|_| unreadable("the plugin names no DNS name"))?;
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|_| unreadable("the plugin names no DNS name"))?;
         Ok(Self { leaf, above: certificates.as_slice().into(), name, key })
     }
 

@@ -179,8 +179,11 @@ impl Fetcher {
     async fn fetch(&self, asking: &Asking, now: Timestamp) -> Result<Key, KeyError> {
         let (Wanted { lookup, format }, secret) = (&asking.wanted, asking.secret.as_ref());
         let json = lookup.post.as_deref().map(|fields| posted(fields, secret)).transpose()?;
-        let answer = self.egress.fetch(&lookup.url, json, ANSWER_BYTES_MAX, FETCH_TIME_MAX).await;
-        let answer = answer.map_err(|error| KeyError::Unreachable(error.to_string()))?;
+        let answer = self
+            .egress
+            .fetch(&lookup.url, json, ANSWER_BYTES_MAX, FETCH_TIME_MAX)
+            .await
+            .map_err(|error| KeyError::Unreachable(error.to_string()))?;
         match answer.status {
             200 => (),
             404 | 410 => return Err(KeyError::Unknown),

@@ -43,8 +43,8 @@ impl Jwk {
         let unreadable = || KeyError::Unreadable("the answer is not a JSON Web Key".to_owned());
         let answer = serde_json::from_slice(json).ok();
         let member = answer.and_then(|answer: Answer| answer.key);
-        let members = member.or_else(|| serde_json::from_slice(json).ok());
-        let members = members.ok_or_else(unreadable)?;
+        let members =
+            member.or_else(|| serde_json::from_slice(json).ok()).ok_or_else(unreadable)?;
         if members.expired_at.is_some() {
             return Err(KeyError::Expired);
         }

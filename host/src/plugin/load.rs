@@ -179,8 +179,10 @@ fn on_a_stack_for_guests<T: Send>(
     work: impl FnOnce() -> Result<T, LoadError> + Send,
 ) -> Result<T, LoadError> {
     thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, work).map_err(LoadError::Thread)?;
+        let thread = thread::Builder::new()
+            .stack_size(THREAD_STACK_BYTES)
+            .spawn_scoped(scope, work)
+            .map_err(LoadError::Thread)?;
         thread.join().unwrap_or(Err(LoadError::Panicked))
     })
 }

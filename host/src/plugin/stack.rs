@@ -69,8 +69,11 @@ impl FromStr for Stack {
     type Err = InvalidStack;
 
     fn from_str(text: &str) -> Result<Self, InvalidStack> {
-        let size = text.strip_suffix("KiB").and_then(|kib| kib.trim_end().parse().ok());
-        let size = size.filter(|kib| KIB.contains(kib)).map(|kib: u32| Self { bytes: kib << 10 });
+        let size = text
+            .strip_suffix("KiB")
+            .and_then(|kib| kib.trim_end().parse().ok())
+            .filter(|kib| KIB.contains(kib))
+            .map(|kib: u32| Self { bytes: kib << 10 });
         size.ok_or_else(|| InvalidStack(text.to_owned()))
     }
 }

@@ -162,8 +162,9 @@ mod tests {
         redaction.learn(&[Secret::new(&format!("whsec_{text}")).unwrap()]);
         let bare = [text.clone(), URL_SAFE_NO_PAD.encode([0xfb; 24]), hex::encode([0xfb; 24])];
         for writing in bare {
-            let shown = redaction.of_text(&format!("key {writing} it is"));
-            let shown = shown.unwrap_or_else(|| panic!("{writing} is shown"));
+            let shown = redaction
+                .of_text(&format!("key {writing} it is"))
+                .unwrap_or_else(|| panic!("{writing} is shown"));
             assert!(!shown.contains(writing.trim_end_matches('=')), "{shown}");
         }
         assert_eq!(redaction.of_text("nothing of it"), None);

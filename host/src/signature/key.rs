@@ -77,8 +77,10 @@ pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
 }
 
 pub(crate) fn pem(text: &str) -> Option<Vec<u8>> {
-    let lines = text.trim().strip_prefix("-----BEGIN PUBLIC KEY-----")?;
-    let lines = lines.strip_suffix("-----END PUBLIC KEY-----")?;
+    let lines = text
+        .trim()
+        .strip_prefix("-----BEGIN PUBLIC KEY-----")?
+        .strip_suffix("-----END PUBLIC KEY-----")?;
     base64(&lines.split_ascii_whitespace().collect::<String>())
 }
 

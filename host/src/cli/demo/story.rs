@@ -47,9 +47,11 @@ impl<'a> Story<'a> {
         let config = Config::load(config)?;
         let load =
             |source: &Source| super::super::plugin::load(&host, &config.plugins, &source.plugin);
-        let providers = config.sources.iter();
-        let providers = providers.map(|(name, source)| Ok((name.clone(), load(source)?)));
-        let providers = providers.collect::<anyhow::Result<_>>()?;
+        let providers = config
+            .sources
+            .iter()
+            .map(|(name, source)| Ok((name.clone(), load(source)?)))
+            .collect::<anyhow::Result<_>>()?;
         Ok(Self { config, host, providers, gateway, subscriber, wrong: 0 })
     }
 

@@ -196,8 +196,10 @@ impl Package {
         let no_plugin =
             |reason: String| BuildError::NoPlugin { path: crate_dir.to_owned(), reason };
         let dir = crate_dir.canonicalize().map_err(|error| no_plugin(error.to_string()))?;
-        let stem = dir.file_name().and_then(|name| name.to_str());
-        let stem = stem.ok_or_else(|| no_plugin("the folder has no name".to_owned()))?;
+        let stem = dir
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| no_plugin("the folder has no name".to_owned()))?;
         let output = Command::new("cargo")
             .current_dir(&dir)
             .args(["metadata", "--format-version=1", "--no-deps"])
@@ -216,8 +218,7 @@ impl Package {
         let is_plugin = |target: &&MetadataTarget| {
             target.crate_types.iter().any(|crate_type| crate_type == "cdylib")
         };
-        let target = package.targets.iter().find(is_plugin);
-        let target = target.ok_or_else(|| {
+        let target = package.targets.iter().find(is_plugin).ok_or_else(|| {
             no_plugin("its Cargo.toml has no [lib] with crate-type = [\"cdylib\"]".to_owned())
         })?;
         let own = |name: &str| {
@@ -225,10 +226,10 @@ impl Package {
             own.as_str().map(ToOwned::to_owned)
         };
         let (confirmed, settings) = (own("confirmed"), own("settings"));
-        let stack = own("stack").map(|stack| stack.parse()).transpose();
-        let stack = stack.map_err(|error: InvalidStack| {
+        let unreadable = |error: InvalidStack| {
             no_plugin(format!("`stack` of [package.metadata.hookgate]: {error}"))
-        })?;
+        };
+        let stack = own("stack").map(|stack| stack.parse()).transpose().map_err(unreadable)?;
         Ok(Self {
             stem: stem.to_owned(),
             file_name: format!("{}.wasm", target.name.replace('-', "_")),
@@ -351,8 +352,8 @@ fn rustflags(package: &Package) -> Vec<String> {
     ];
     // A panic names its source file: not where it lies on the machine that built the plugin.
     let home = env::var_os("HOME").map(PathBuf::from);
-    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let cargo_home = cargo_home.or_else(|| Some(home?.join(".cargo")));
+    let cargo_home =
+        env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(home?.join(".cargo")));
     let workspace = package.target_dir.ancestors().nth(2).map(PathBuf::from);
     for (folder, name) in [(cargo_home, "cargo"), (workspace, "plugin")] {
         let folder = folder.filter(|folder| folder.is_absolute() && folder.parent().is_some());

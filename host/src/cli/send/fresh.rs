@@ -70,22 +70,25 @@ fn replaced(text: &str, part: &str, new: &str) -> String {
 /// Another id of the same form: digits stay digits, letters stay letters of their case, hexadecimal
 /// stays so, and a prefix such as `evt_` stays as it is.
 fn like(id: &str) -> String {
-    let start = id.rfind('_').map_or(0, |at| at + 1);
-    let start = if id.len() - start < PART_CHARS_MIN { 0 } else { start };
+    let behind = id.rfind('_').map(|at| at + 1);
+    let start = behind.filter(|start| id.len() - start >= PART_CHARS_MIN).unwrap_or(0);
     let (prefix, rest) = id.split_at(start);
     let is_hex = rest.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
     // The digits of a UUID that say which kind it is.
     let is_uuid = is_hex && rest.len() == 36;
     let last = if is_hex { 5 } else { 25 };
-    let fresh = rest.bytes().enumerate().map(|(at, byte)| match byte {
-        _ if is_uuid && (at == 14 || at == 19) => byte,
-        b'0' if at == 0 => b'0',
-        b'0'..=b'9' => fastrand::u8(if at == 0 { b'1'..=b'9' } else { b'0'..=b'9' }),
-        b'a'..=b'z' => fastrand::u8(b'a'..=b'a' + last),
-        b'A'..=b'Z' => fastrand::u8(b'A'..=b'A' + last),
-        other => other,
-    });
-    let fresh: Vec<u8> = fresh.collect();
+    let fresh: Vec<u8> = rest
+        .bytes()
+        .enumerate()
+        .map(|(at, byte)| match byte {
+            _ if is_uuid && (at == 14 || at == 19) => byte,
+            b'0' if at == 0 => b'0',
+            b'0'..=b'9' => fastrand::u8(if at == 0 { b'1'..=b'9' } else { b'0'..=b'9' }),
+            b'a'..=b'z' => fastrand::u8(b'a'..=b'a' + last),
+            b'A'..=b'Z' => fastrand::u8(b'A'..=b'A' + last),
+            other => other,
+        })
+        .collect();
     // Whole characters beyond ASCII stay, so this is the text that it was but for ASCII.
     String::from_utf8(fresh).map_or_else(|_| id.to_owned(), |fresh| format!("{prefix}{fresh}"))
 }

@@ -131,8 +131,8 @@ async fn a_stop_gives_up_what_is_on_its_way_and_takes_what_is_whole() {
     let Reading { sender, mut task } = before;
 
     intake.stop.cancel();
-    let read = tokio::time::timeout(PATIENCE, task.join_next()).await;
-    let read = read.expect("it ends").unwrap().unwrap();
+    let read =
+        tokio::time::timeout(PATIENCE, task.join_next()).await.expect("it ends").unwrap().unwrap();
     let (late, arriving) = body();
     late.send(KIB);
     let begun = intake.read(&source, &connection(), arriving).await;
@@ -203,8 +203,11 @@ async fn who_gives_way_is_told_although_nothing_more_comes() {
         let whole = Body::from(vec![0; 60 * KIB]);
         held.push(intake.read(&source, &connection(), whole).await.unwrap());
     }
-    let read = tokio::time::timeout(PATIENCE * 2, task.join_next()).await;
-    let read = read.expect("it ends").unwrap().unwrap();
+    let read = tokio::time::timeout(PATIENCE * 2, task.join_next())
+        .await
+        .expect("it ends")
+        .unwrap()
+        .unwrap();
     assert!(matches!(read, Err(Rejection::GaveWay)), "{:?}", read.err());
     drop(sender);
 }

@@ -169,8 +169,7 @@ impl Written {
     /// The line ends here. An empty one is none.
     fn finish(&mut self, printed: Printed) {
         let bytes = mem::take(self.unfinished(printed));
-        let line = String::from_utf8_lossy(&bytes);
-        let line = shortened(line.trim_end(), LINE_BYTES_MAX);
+        let line = shortened(String::from_utf8_lossy(&bytes).trim_end(), LINE_BYTES_MAX);
         if line.is_empty() {
             return;
         }

@@ -130,8 +130,8 @@ impl Pool {
                 return false;
             }
             // A panic is what became of this call; the thread lives on.
-            let done = catch_unwind(AssertUnwindSafe(work));
-            let done = done.map_err(|panic| PoolError::Panicked(words(&*panic)));
+            let done = catch_unwind(AssertUnwindSafe(work))
+                .map_err(|panic| PoolError::Panicked(words(&*panic)));
             // The caller may have left meanwhile; then the result is nobody's.
             drop(reply.send(done));
             true

@@ -48,8 +48,8 @@ pub(in crate::plugin) fn lend_request<T>(
     request: &Request,
     call: impl FnOnce(types::RequestParam<'_>) -> T,
 ) -> T {
-    let headers = request.headers.iter();
-    let headers: Vec<_> = headers.map(|(name, value)| types::HeaderParam { name, value }).collect();
+    let headers: Vec<_> =
+        request.headers.iter().map(|(name, value)| types::HeaderParam { name, value }).collect();
     call(types::RequestParam {
         method: &request.method,
         url: &request.url,
@@ -64,8 +64,8 @@ pub(in crate::plugin) fn lend_event<T>(
     event: &Event,
     call: impl FnOnce(types::EventParam<'_>) -> T,
 ) -> T {
-    let labels = event.labels.iter();
-    let labels: Vec<_> = labels.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let labels: Vec<_> =
+        event.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let money = event.money.as_ref();
     call(types::EventParam {
         id: &event.id,

@@ -220,8 +220,8 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let cache = || folder.path().to_owned();
             let compile = Compile::new(Compiler::InProcess, Some(cache())).unwrap();
-            let place = Cache::open(cache(), None).unwrap().code(&engine, &wasm());
-            let place = place.with_extension(end);
+            let place =
+                Cache::open(cache(), None).unwrap().code(&engine, &wasm()).with_extension(end);
             compile.file(&engine, &wasm()).unwrap();
             fs::remove_file(&place).unwrap();
             if is_folder {

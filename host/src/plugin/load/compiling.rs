@@ -65,8 +65,10 @@ pub(super) fn translate(engine: &Engine, file: &[u8]) -> Result<Vec<u8>, LoadErr
         Ok(native.map_err(|error| CompileError::Refused(in_one_line(error.as_ref())))?)
     };
     thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, work).map_err(failed("start a thread"))?;
+        let thread = thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, work)
+            .map_err(failed("start a thread"))?;
         let panicked = |_| Err(LoadError::Broke { how: "the compiler panicked".to_owned() });
         thread.join().unwrap_or_else(panicked)
     })

@@ -396,8 +396,8 @@ async fn settings_are_checked_by_the_plugin() {
 async fn a_provider_signs_for_developers() {
     let guest = Guest::new();
     let (request, digests) = (request(&json!({})), vec![b"token".to_vec()]);
-    let signed = guest.host.sign(&guest.plugin, &settings(), &request, NOW, digests).await;
-    let signed = signed.unwrap().unwrap();
+    let signed =
+        guest.host.sign(&guest.plugin, &settings(), &request, NOW, digests).await.unwrap().unwrap();
     assert_eq!(signed.headers.iter().next_back(), Some(("x-token", "token")));
 }
 

@@ -63,8 +63,10 @@ pub(super) fn handshake(handshake: provider::Handshake) -> Result<Handshake, Vio
     if !CONTENT_TYPES.contains(&essence) {
         return Err(violation("handshake.content-type", "must be text/plain or application/json"));
     }
-    let headers = violation::at_most("handshake.headers", handshake.headers, HEADERS_MAX)?;
-    let headers = headers.into_iter().map(header).collect::<Result<Headers, _>>()?;
+    let headers = violation::at_most("handshake.headers", handshake.headers, HEADERS_MAX)?
+        .into_iter()
+        .map(header)
+        .collect::<Result<Headers, _>>()?;
     let pieces = violation::at_most("handshake.body", handshake.body, PIECES_MAX)?;
     let body = pieces.into_iter().map(piece).collect::<Result<Vec<_>, _>>()?;
     let text: usize = body.iter().map(bytes).sum();
@@ -76,8 +78,7 @@ pub(super) fn handshake(handshake: provider::Handshake) -> Result<Handshake, Vio
 }
 
 fn header(header: types::HeaderResult) -> Result<(String, String), Violation> {
-    let name = header.name.parse::<HeaderName>().ok();
-    let name = name.filter(|name| !RESERVED.contains(name));
+    let name = header.name.parse::<HeaderName>().ok().filter(|name| !RESERVED.contains(name));
     match (name, HeaderValue::from_str(&header.value)) {
         (Some(name), Ok(_)) => Ok((name.as_str().to_owned(), header.value)),
         _ => Err(violation("handshake.headers", "has an invalid header or one that HTTP needs")),
