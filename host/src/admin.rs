@@ -270,9 +270,12 @@ async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
             WorkKind::Run => Kind::Run,
             WorkKind::Delivery => Kind::Delivery,
         };
-        let (retrying, dead) = (works.retrying as u64, works.dead);
-        let pending = (works.pending() - works.retrying) as u64;
-        admin.metrics.set_backlog(kind, Backlog { pending, retrying, dead });
+        let backlog = Backlog {
+            pending: (works.pending() - works.retrying) as u64,
+            retrying: works.retrying as u64,
+            dead: works.dead,
+        };
+        admin.metrics.set_backlog(kind, backlog);
     }
     ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], admin.metrics.render()).into_response()
 }

@@ -219,7 +219,8 @@ impl Config {
     /// What posting to one source needs, from a file that may be wrong otherwise; needs no secret
     /// but those of this source.
     pub(crate) fn sending(path: &Path, source: &Name) -> Result<Sending, ConfigError> {
-        let (text, folder) = (read(path)?, folder_of(path));
+        let text = read(path)?;
+        let folder = folder_of(path);
         let found = parse(&text, path, |document, flaws| {
             file::sending(document, (&text, folder), source, flaws)
         });

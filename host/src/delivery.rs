@@ -146,8 +146,15 @@ impl Delivery {
         egress: Egress,
         slots: usize,
     ) -> Self {
-        let (endpoints, state) = (ArcSwap::default(), Mutex::default());
-        Self { store, clock, metrics, egress, endpoints, slots, state }
+        Self {
+            store,
+            clock,
+            metrics,
+            egress,
+            endpoints: ArcSwap::default(),
+            slots,
+            state: Mutex::default(),
+        }
     }
 
     pub(crate) fn egress(&self) -> &Egress {
@@ -250,7 +257,8 @@ impl Delivery {
         let ticket = self.with_pace(&work.endpoint, |pace| pace.begin());
         let seen = self.post(work, endpoint, content, now, ticket).await;
         if let Some(ticket) = ticket {
-            let (now, jitter) = (self.clock.now(), fastrand::f64());
+            let now = self.clock.now();
+            let jitter = fastrand::f64();
             let end = |pace: &mut Pace| pace.end(ticket, seen.ended, bytes, now, jitter);
             self.with_pace(&work.endpoint, end);
         }
@@ -305,7 +313,9 @@ impl Delivery {
 
     /// Writes what became of an attempt to the log, as often as is of use there.
     fn note(&self, work: &DeliveryWork, seen: &Seen, verdict: Verdict) {
-        let (id, event, endpoint) = (work.id, event_of(work), &work.endpoint);
+        let id = work.id;
+        let event = event_of(work);
+        let endpoint = &work.endpoint;
         let attempt = work.tries_made + 1;
         let reason = seen.outcome.reason().unwrap_or_default();
         let is_dead = verdict == Verdict::Dead;

@@ -211,7 +211,8 @@ impl Dispatch {
         kind: WorkKind,
         breakers: &Breakers,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let (stored, clock) = (self.store.ready(kind), self.clock.clone());
+        let stored = self.store.ready(kind);
+        let clock = self.clock.clone();
         let end = breakers.next_end();
         let mut changes = end.is_some().then(|| self.registry.changes());
         async move {

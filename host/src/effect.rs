@@ -157,7 +157,8 @@ mod tests {
         let count = mine.events.min(64).div_ceil(2) as usize;
         let bytes = usize::try_from(mine.bytes / 2).unwrap();
         let left = mine.after(count, bytes).unwrap().share(count);
-        let (mut events, mut weight) = (0, 0);
+        let mut events = 0;
+        let mut weight = 0;
         for _ in 0..handlers {
             events += count as u64;
             weight += bytes as u64;

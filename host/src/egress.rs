@@ -271,7 +271,9 @@ impl Exchange {
     /// The beginning of the body. The status counts, however the body ends.
     async fn excerpt(mut self, deadline: Instant) -> String {
         let deadline = deadline.min(Instant::now() + BODY_WAIT_MAX);
-        let (mut head, mut bytes_read, mut is_whole) = (Vec::new(), 0, false);
+        let mut head = Vec::new();
+        let mut bytes_read = 0;
+        let mut is_whole = false;
         let body = self.response.body_mut();
         while let Ok(frame) = tokio::time::timeout_at(deadline, body.frame()).await {
             let Some(frame) = frame else {

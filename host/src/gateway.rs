@@ -125,7 +125,8 @@ impl Gateway {
         let admin = bind("admin", config.admin)?;
         let addresses = (public.local_addr()?, admin.local_addr()?);
 
-        let (limits, retention) = (config.limits.clone(), parts.retention.clone());
+        let limits = config.limits.clone();
+        let retention = parts.retention.clone();
         let live = Live::start(path, config, &parts).await?;
         let (reload, asked) = mpsc::channel(ASKS_MAX);
         let mut gateway = Self {
@@ -184,7 +185,8 @@ impl Gateway {
             hosts: parts.admin_hosts.clone(),
             turns: Turns::new(ADMIN_CONNECTIONS, cancel.clone()),
         };
-        let (metrics, cancelled) = (&parts.metrics, cancel.clone());
+        let metrics = &parts.metrics;
+        let cancelled = cancel.clone();
         let port = |socket, name, limits| Port { socket, name, limits, metrics: metrics.clone() };
         let public = port(public, "public", limits.public())
             .serve(ingest::router(Arc::new(ingest)), cancelled.clone());
@@ -342,7 +344,8 @@ impl Parts {
             Some(recorded) => recorded,
             None => Keys::fetched(egress.clone(), clock.clone())?,
         };
-        let (owed, out) = (store.clone(), metrics.clone());
+        let owed = store.clone();
+        let out = metrics.clone();
         let delivery = Arc::new(Delivery::new(owed, clock.clone(), out, egress, limits.deliveries));
         let sources = Arc::new(ingest::Sources::default());
         let admin_hosts = Arc::new(ArcSwap::from_pointee(config.admin_hosts.clone()));

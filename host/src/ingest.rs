@@ -310,12 +310,11 @@ impl Ingest {
         if method != Method::POST {
             return Err(Rejection::NothingAsked(info.refusal_status));
         }
-        let (event_ids, own) = (claims.event_ids, claims.reply);
-        let receipt = NewReceipt { source: name.clone(), request, event_ids };
+        let receipt = NewReceipt { source: name.clone(), request, event_ids: claims.event_ids };
         let appended = self.store.append(receipt).await.map_err(Rejection::Store)?;
 
         debug!(source.name = %name, ?appended, "accepted a request");
-        Ok(Accepted::Kept(own.or_else(|| info.reply.clone()), appended))
+        Ok(Accepted::Kept(claims.reply.or_else(|| info.reply.clone()), appended))
     }
 
     /// What the request claims, once its evidence holds.
@@ -348,7 +347,8 @@ impl Ingest {
         let failed = rejection.answered() == Answered::Failed;
         let note = if failed { Note::Failed } else { Note::Refused };
         let Some(not_logged) = self.notes.admit(name, note) else { return };
-        let (why, peer) = (notes::excerpt(rejection, &source.secrets), connection.peer());
+        let why = notes::excerpt(rejection, &source.secrets);
+        let peer = connection.peer();
         if failed {
             error!(source.name = %name, %peer, not_logged, "failed to accept a request: {why}");
         } else {

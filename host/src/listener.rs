@@ -118,8 +118,7 @@ impl Port {
         let Self { socket, name, limits, metrics } = self;
         let serving = Serving { app, limits, cancel: cancel.clone() };
         let table = Table::new(limits.connections_max, limits.connections_per_address);
-        let (tasks, waiting) = (JoinSet::new(), None);
-        let mut open = Open { name, metrics, serving, table, tasks, waiting };
+        let mut open = Open { name, metrics, serving, table, tasks: JoinSet::new(), waiting: None };
         let mut failing = false;
         loop {
             tokio::select! {
@@ -249,7 +248,8 @@ impl Serving {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "failed to set TCP_NODELAY on a connection");
         }
-        let (stall, idle) = (limits.stall, limits.idle);
+        let stall = limits.stall;
+        let idle = limits.idle;
         let timer = HeadTimer { connection: Arc::clone(&connection), stall, idle };
         let io = TokioIo::new(Stream::new(stream, Arc::clone(&connection), stall));
         let seen = Arc::clone(&connection);

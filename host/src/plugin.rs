@@ -216,15 +216,14 @@ impl Host {
             parse: pool("plugin-parse", parse, parse_deadline / 4)?,
             run: pool("plugin-run", run, handle / 4)?,
         };
-        let (describing, deadlines) = (Mutex::default(), ArcSwap::from_pointee(config.deadlines));
         let parts = Parts {
+            deadlines: ArcSwap::from_pointee(config.deadlines),
             config,
-            deadlines,
             engine,
             linker,
             linker_with_wasi,
             compile,
-            describing,
+            describing: Mutex::default(),
             pools,
         };
         Ok(Self(Arc::new(parts)))

@@ -74,7 +74,8 @@ pub(crate) async fn prove(
     let info = plugin.provider().expect("only a provider claims anything");
     let fetched = fetch_keys(keys, info, receiver, &claims, request).await?;
     let keys = signature::Keys { secrets, fetched: &fetched };
-    let (body, now) = (&request.body, request.received_at);
+    let body = &request.body;
+    let now = request.received_at;
     signature::verify(&claims, info, keys, body, tolerance, now).map_err(Unproven::Evidence)?;
     Ok(claims)
 }
@@ -98,10 +99,12 @@ async fn fetch_keys(
     if claims.lookups().next().is_none() {
         return Ok(fetched);
     }
-    let (body, now) = (&request.body, request.received_at);
+    let body = &request.body;
+    let now = request.received_at;
     signature::precheck(claims, info, body, receiver.tolerance, now).map_err(Unproven::Evidence)?;
     for (scheme, lookup) in claims.lookups().take(KEYS_MAX) {
-        let (hosts, secret) = (receiver.keys_from, receiver.secrets.first());
+        let hosts = receiver.keys_from;
+        let secret = receiver.secrets.first();
         let permission = Permission { info, hosts, secret };
         let found = keys.find(receiver.name, permission, scheme, lookup).await;
         fetched.push((lookup.clone(), found.map_err(Unproven::Key)?));

@@ -65,7 +65,8 @@ impl KeyPlace {
             && url.password().is_none()
             && url.query().is_none()
             && url.fragment().is_none();
-        let (place, path) = (self.url.path(), url.path());
+        let place = self.url.path();
+        let path = url.path();
         // `%2f` and `%2e` are for some servers what they stand for.
         let below = place.ends_with('/') && path.starts_with(place) && !path.contains(['%', '\\']);
         bare && url.origin() == self.url.origin() && (below || path == place)

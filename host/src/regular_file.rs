@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn a_regular_file_is_read_up_to_its_limit() {
         let folder = tempfile::tempdir().unwrap();
-        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        let file = folder.path().join("file");
+        let link = folder.path().join("link");
         fs::write(&file, b"four").unwrap();
         symlink(&file, &link).unwrap();
         assert_eq!(read(&file, 4).unwrap(), b"four");
@@ -121,7 +122,8 @@ mod tests {
     #[test]
     fn what_is_no_regular_file_is_refused_at_once_and_named() {
         let folder = tempfile::tempdir().unwrap();
-        let (pipe, socket) = (folder.path().join("pipe"), folder.path().join("socket"));
+        let pipe = folder.path().join("pipe");
+        let socket = folder.path().join("socket");
         mknodat(CWD, &pipe, Node::Fifo, Mode::RWXU, 0).unwrap();
         let _listener = UnixListener::bind(&socket).unwrap();
         for (path, said) in [

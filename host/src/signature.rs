@@ -224,7 +224,10 @@ fn check_form(claims: &Claims, info: &ProviderInfo, body: &[u8]) -> Result<(), E
     if claims.evidence.iter().any(|evidence| evidence.proofs.is_empty()) {
         return Err(Error::NoProof);
     }
-    let (mut proofs, mut digests, mut signatures, mut bytes) = (0, 0, 0, 0_usize);
+    let mut proofs = 0;
+    let mut digests = 0;
+    let mut signatures = 0;
+    let mut bytes = 0_usize;
     for proof in claims.evidence.iter().flat_map(|evidence| &evidence.proofs) {
         if !info.proofs.contains(&proof.kind()) {
             return Err(Error::UndeclaredProof(proof.kind()));

@@ -42,8 +42,12 @@ impl Turns {
     pub(crate) fn new(connections: usize, stop: CancellationToken) -> Self {
         let asking = (connections / 2).max(1);
         let waiting = (asking / 4).max(1);
-        let (asking, waiting) = (Semaphore::new(asking), Semaphore::new(waiting));
-        Self { asking, waiting, wait_max: WAIT_MAX, stop }
+        Self {
+            asking: Semaphore::new(asking),
+            waiting: Semaphore::new(waiting),
+            wait_max: WAIT_MAX,
+            stop,
+        }
     }
 
     /// Waits for what may take long. After a minute the answer is that it is `not_yet`, with 503;

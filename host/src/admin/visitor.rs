@@ -27,7 +27,9 @@ pub(super) async fn ours(
     next: Next,
 ) -> Response {
     let anybodys = request.uri().path() == "/healthz";
-    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let method = request.method();
+    let uri = request.uri();
+    let headers = request.headers();
     let names = admin.hosts.load();
     match check(method, uri, headers, &names) {
         Err(problem) if !anybodys => problem.into_response(),

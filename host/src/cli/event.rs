@@ -162,7 +162,9 @@ async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
         let rows = page["items"].as_array().map_or(&[][..], Vec::as_slice);
         for row in rows {
             let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
-            let (id, recorded, state) = (text("id"), text("recorded_at"), text("state"));
+            let id = text("id");
+            let recorded = text("recorded_at");
+            let state = text("state");
             say!(
                 "{id:<22}  {recorded:<24}  {state:<7}  {:<28}  {}",
                 text("type"),

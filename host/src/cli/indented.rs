@@ -8,7 +8,8 @@ const STEP: &str = "  ";
 
 /// The document with a line for every member and every item.
 pub(super) fn indented(json: &str) -> String {
-    let (mut laid_out, mut depth) = (String::with_capacity(json.len() * 2), 0_usize);
+    let mut laid_out = String::with_capacity(json.len() * 2);
+    let mut depth = 0_usize;
     let mut rest = json.trim();
     while let Some(first) = rest.chars().next() {
         let length = if first == '"' { string(rest) } else { first.len_utf8() };

@@ -49,13 +49,15 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     let host = super::offline_host()?;
     let file = config.plugins.join(format!("{}.wasm", source.plugin));
     if !file.exists() {
-        let (folder, plugin) = (config.plugins.display(), shown(source.plugin.as_str()));
+        let folder = config.plugins.display();
+        let plugin = shown(source.plugin.as_str());
         bail!("{folder} has no plugin {plugin}, which source {} needs", args.source);
     }
     let (plugin, about) = super::plugin::load_with_about(&host, &file)?;
     let now = Clock::System.now();
     let (mut request, is_sample) = request(args, &about, now)?;
-    let (settings, secrets) = (&source.settings, &source.secrets);
+    let settings = &source.settings;
+    let secrets = &source.secrets;
     let sign = async |request: &Request| {
         sign::sign(&host, &plugin, settings, secrets, &Arc::new(request.clone()), now).await
     };
@@ -141,19 +143,25 @@ fn payload(args: &Send, about: &About) -> anyhow::Result<Payload> {
         bail!("the plugin of source {} has no samples: give a file", args.source);
     };
     if !file.exists() && !names.is_empty() {
-        let (file, names) = (file.display(), names.join(", "));
+        let file = file.display();
+        let names = names.join(", ");
         bail!("`{file}` is neither a file nor a sample; the samples are: {names}");
     }
     let body = std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))?;
-    let (content_type, headers) = (Sample::content_type(file).to_owned(), BTreeMap::new());
-    Ok(Payload { content_type, headers, body: body.into(), is_sample: false })
+    Ok(Payload {
+        content_type: Sample::content_type(file).to_owned(),
+        headers: BTreeMap::new(),
+        body: body.into(),
+        is_sample: false,
+    })
 }
 
 /// `name: value`, the name in lower case.
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) =
         text.split_once(':').ok_or("the header must have the form `name: value`")?;
-    let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+    let name = name.trim().to_ascii_lowercase();
+    let value = value.trim();
     HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
     HeaderValue::from_str(value).map_err(|error| error.to_string())?;
     Ok((name, value.to_owned()))

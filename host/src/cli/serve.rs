@@ -21,7 +21,8 @@ pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
     use_all_descriptors();
     let gateway = Gateway::start(config, seams()?).await?;
     // Whoever starts the gateway on port 0 reads the ports here: the fields stay as they are.
-    let (public, admin) = (gateway.public_addr(), gateway.admin_addr());
+    let public = gateway.public_addr();
+    let admin = gateway.admin_addr();
     info!(%public, %admin, "accepting webhooks on http://{public}/in/{{source}}");
     let mut reloading = JoinSet::new();
     reloading.spawn(reload_at(hangup, gateway.reloads()));

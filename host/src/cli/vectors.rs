@@ -40,7 +40,8 @@ pub(super) async fn run(
     let Some(info) = plugin.provider() else {
         bail!("plugin {} is not a provider", plugin.name());
     };
-    let (mut passed, mut failed) = (0_usize, 0_usize);
+    let mut passed = 0_usize;
+    let mut failed = 0_usize;
     for file in files {
         let recorded = Recorded::read(file, &info.name)?;
         for challenge in recorded.challenges {

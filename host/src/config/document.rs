@@ -254,7 +254,8 @@ impl<'a> Table<'a> {
         let read = read(&mut self);
         for entry in self.entries.values() {
             let key = quoted(entry.key).map(|key| format!(" {key}")).unwrap_or_default();
-            let (title, known) = (&self.title, self.known.join(", "));
+            let title = &self.title;
+            let known = self.known.join(", ");
             let reason = format!("unknown key{key}: the keys of {title} are {known}");
             self.flaws.wrong(Some(entry.key_at), reason);
         }

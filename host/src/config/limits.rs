@@ -210,14 +210,17 @@ impl Limits {
 
     /// The same of the operators' port, which may have so many connections.
     pub(crate) fn admin(&self, connections_max: usize) -> listener::Limits {
-        let (connections_per_address, half_close) = (usize::MAX, false);
-        listener::Limits { connections_max, connections_per_address, half_close, ..self.public() }
+        listener::Limits {
+            connections_max,
+            connections_per_address: usize::MAX,
+            half_close: false,
+            ..self.public()
+        }
     }
 
     /// How much is held of bodies, and how patiently.
     pub(crate) fn bodies(&self) -> Bounds {
-        let (body_bytes, held_bytes) = (self.body_bytes, self.held_bytes);
-        Bounds { body_bytes, held_bytes, stall: self.stall }
+        Bounds { body_bytes: self.body_bytes, held_bytes: self.held_bytes, stall: self.stall }
     }
 
     /// What one source may have of what all share.

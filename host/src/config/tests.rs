@@ -293,7 +293,8 @@ fn no_error_repeats_a_value_of_the_file_wherever_it_stands() {
     let mut tried = 0;
     for (number, line) in lines.iter().enumerate() {
         let (key, value) = line.split_once('=').unwrap_or((line, ""));
-        let (key, value) = (key.trim(), value.trim());
+        let key = key.trim();
+        let value = value.trim();
         for planted in [
             format!("{key} = \"{PLANTED}\""),
             format!("{key} = [\"{PLANTED}\"]"),

@@ -41,7 +41,8 @@ impl Entry<'_> {
             return None;
         };
         if !bounds.contains(&duration) {
-            let (least, most) = (short(*bounds.start()), short(*bounds.end()));
+            let least = short(*bounds.start());
+            let most = short(*bounds.end());
             self.wrong(&format!("must be between {least} and {most}"));
             return None;
         }

@@ -95,7 +95,8 @@ impl Named<'_> {
 
 /// Whether two sockets can't listen there at the same time. Port 0 is any that is free.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let a = one.ip().to_canonical();
+    let b = other.ip().to_canonical();
     let same_port = one.port() == other.port() && one.port() != 0;
     same_port && (a == b || a.is_unspecified() || b.is_unspecified())
 }

@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn a_cause_is_written_once_a_minute_with_how_many_were_not() {
-        let (mut notices, begin) = (Notices::default(), Instant::now());
+        let mut notices = Notices::default();
+        let begin = Instant::now();
         assert_eq!(notices.admit(REFUSED, begin), Some(0));
         for second in 1..60 {
             assert_eq!(notices.admit(REFUSED, begin + Duration::from_secs(second)), None);
@@ -75,7 +76,8 @@ mod tests {
 
     #[test]
     fn another_cause_is_written_at_once() {
-        let (mut notices, now) = (Notices::default(), Instant::now());
+        let mut notices = Notices::default();
+        let now = Instant::now();
         assert_eq!(notices.admit(REFUSED, now), Some(0));
         assert_eq!(notices.admit(Cause { case: "timeout", ..REFUSED }, now), Some(0));
         assert_eq!(notices.admit(Cause { status: 503, ..REFUSED }, now), Some(0));
@@ -83,7 +85,8 @@ mod tests {
 
     #[test]
     fn ten_dead_letters_of_a_kind_are_written_in_a_minute() {
-        let (mut notices, now) = (Notices::default(), Instant::now());
+        let mut notices = Notices::default();
+        let now = Instant::now();
         let gone = Cause { is_dead: true, case: "answered", status: 410 };
         let written = (0..1_000).filter(|_| notices.admit(gone, now).is_some()).count();
         assert_eq!(written, 10);

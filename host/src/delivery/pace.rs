@@ -247,7 +247,8 @@ mod tests {
     #[test]
     fn an_endpoint_that_falls_silent_is_probed_before_its_time_is_over() {
         let mut pace = ended(16, &[(Ended::Answered, 99)]);
-        let (first, second) = (pace.begin(), pace.begin());
+        let first = pace.begin();
+        let second = pace.begin();
         assert!(pace.late(first) && !pace.late(second));
         assert_eq!(pace.at_a_time(), 1);
         assert!(!pace.allowance(4096).is_trusted);

@@ -105,8 +105,7 @@ impl Pause {
 impl Breakers {
     /// All closed.
     pub(crate) fn new(kind: Kind, clock: Clock, metrics: Metrics) -> Self {
-        let (breakers, known) = (Mutex::default(), AtomicUsize::new(0));
-        Self { kind, clock, metrics, breakers, known }
+        Self { kind, clock, metrics, breakers: Mutex::default(), known: AtomicUsize::new(0) }
     }
 
     /// How many calls of it there may be at a time, if otherwise there may be `most`. `digest` is

@@ -74,8 +74,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_comes_when_those_before_it_have_passed() {
-        let (order, stripe, adyen) = (Order::new(2), "stripe".parse(), "adyen".parse());
-        let (stripe, adyen) = (stripe.unwrap(), adyen.unwrap());
+        let order = Order::new(2);
+        let stripe = "stripe".parse().unwrap();
+        let adyen = "adyen".parse().unwrap();
         let mut first = order.next(&stripe);
         let mut second = order.next(&stripe);
 

@@ -45,7 +45,8 @@ impl Work for Parses {
 
     fn claim(&self, room: usize) -> Result<Vec<Self::Item>, store::Error> {
         let dispatch = &self.dispatch;
-        let (rules, most) = (dispatch.rules.load(), fair_limit(PARSES_PER_SOURCE, room));
+        let rules = dispatch.rules.load();
+        let most = fair_limit(PARSES_PER_SOURCE, room);
         let claimed = dispatch.store.claim_parses_by(room, &|source| {
             let digest = || Some(dispatch.plugin_of(&rules, source)?.digest().to_owned());
             dispatch.parse_breakers.limit(source, digest, most)
@@ -142,7 +143,8 @@ impl Dispatch {
 }
 
 fn note(receipt: &Receipt, ended: &Ended<'_, Vec<Event>>, verdict: Verdict) {
-    let (source, id) = (&receipt.source, receipt.id);
+    let source = &receipt.source;
+    let id = receipt.id;
     let plugin = ended.plugin.as_ref().map_or("", |stamp| stamp.name.as_str());
     for line in &ended.log {
         plugin_says!(line, receipt.id = %id, source.name = %source, plugin.name = plugin);

@@ -103,7 +103,8 @@ impl Dispatch {
             attempt: work.tries_made + 1,
             now,
         };
-        let (state, event) = (self.state_reader(work), &work.event.event);
+        let state = self.state_reader(work);
+        let event = &work.event.event;
         let Grants { grant, settings } = grants;
         let handled = self.host.handle(plugin, settings, event, context, grant, state).await;
         if let Some(call) = Call::of(&handled.ended) {
@@ -116,7 +117,9 @@ impl Dispatch {
     }
 
     fn state_reader(&self, work: &RunWork) -> StateReader {
-        let (store, handler, scope) = (self.store.clone(), work.handler.clone(), scope(work));
+        let store = self.store.clone();
+        let handler = work.handler.clone();
+        let scope = scope(work);
         Arc::new(move |key: &str| {
             store.state(&handler, &scope, key).map_err(|error| error.to_string())
         })
@@ -149,7 +152,9 @@ fn scope(work: &RunWork) -> String {
 }
 
 fn note(work: &RunWork, ended: &Ended<'_, Wishes>, verdict: Verdict) {
-    let (run, event, handler) = (work.id, work.event.id, &work.handler);
+    let run = work.id;
+    let event = work.event.id;
+    let handler = &work.handler;
     for line in &ended.log {
         plugin_says!(line, run.id = %run, event.id = %event, plugin.name = %handler);
     }

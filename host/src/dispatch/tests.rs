@@ -65,8 +65,8 @@ impl Bench {
             body: command.to_string().into(),
             received_at: self.clock.now(),
         };
-        let (request, event_ids) = (Arc::new(request), Vec::new());
-        let receipt = NewReceipt { source: name("shop"), request, event_ids };
+        let receipt =
+            NewReceipt { source: name("shop"), request: Arc::new(request), event_ids: Vec::new() };
         self.dispatch.store.append(receipt).await.unwrap();
     }
 

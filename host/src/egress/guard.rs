@@ -53,7 +53,8 @@ impl Guard {
 
     /// Those of a host's addresses that may be connected to, or why none may.
     pub(super) fn allowed(&self, host: &str, addresses: &[IpAddr]) -> Result<Vec<IpAddr>, Refusal> {
-        let (mut passed, mut refused) = (Vec::new(), Refusal::NoHost);
+        let mut passed = Vec::new();
+        let mut refused = Refusal::NoHost;
         for address in addresses {
             match self.check(host, *address) {
                 Ok(()) => passed.push(*address),

@@ -227,7 +227,8 @@ impl Admission {
 
     /// The sources that are stopped, and the handlers.
     pub(super) fn stopped(&self) -> (Reasons, Reasons) {
-        let (mut sources, mut handlers) = (Reasons::new(), Reasons::new());
+        let mut sources = Reasons::new();
+        let mut handlers = Reasons::new();
         for (place, reason) in &self.stopped {
             match place {
                 Place::Source(name) => sources.insert(name.clone(), reason.clone()),

@@ -316,7 +316,8 @@ impl Live {
 
     /// Says which secrets can't be keys. Beside everything else: nothing waits for it.
     pub(super) fn tell_misfits(&mut self, plugins: Vec<Arc<Plugin>>) {
-        let (host, config) = (self.host.clone(), self.config.clone());
+        let host = self.host.clone();
+        let config = self.config.clone();
         while self.telling.try_join_next().is_some() {}
         self.telling.spawn(async move {
             for plugin in plugins.iter().filter(|plugin| plugin.provider().is_some()) {

@@ -89,7 +89,8 @@ impl Loading {
             next.again.extend(wish.again);
             return;
         }
-        let (host, folder) = (self.host.clone(), self.folder.clone());
+        let host = self.host.clone();
+        let folder = self.folder.clone();
         self.look_by(move || {
             let mut folder = lock(&folder);
             folder.look(&host, &wish, Instant::now())
@@ -169,14 +170,18 @@ impl Loading {
     }
 
     fn compile(&mut self, job: Job) {
-        let (stem, is_large) = (job.stem().to_owned(), job.is_large());
+        let stem = job.stem().to_owned();
+        let is_large = job.is_large();
         self.compiling.push((stem.clone(), is_large));
-        let (host, folder, tell) = (self.host.clone(), self.folder.clone(), self.tell.clone());
+        let host = self.host.clone();
+        let folder = self.folder.clone();
+        let tell = self.tell.clone();
         let own_stem = stem.clone();
         let job = Arc::new(job);
         let own = Arc::clone(&job);
         let compile = move || {
-            let (job, stem) = (own, own_stem);
+            let job = own;
+            let stem = own_stem;
             let otherwise = Told::Compiled { stem: stem.clone(), is_large, became: None };
             let promise = Promise::new(tell, otherwise);
             // A file that the host panics over is tried again later, as one that can't be read.

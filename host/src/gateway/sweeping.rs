@@ -104,7 +104,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp(1_700_000_000_000));
         let store = Store::open(&store::Config::at(folder.path()), clock.clone()).unwrap();
-        let (metrics, retention) = (Metrics::new(), Arc::default());
+        let metrics = Metrics::new();
+        let retention = Arc::default();
         let sweeping = Sweeping { store, clock, metrics, retention };
         let failure = store::Error::Panicked("one".into());
         let mut trouble = None;

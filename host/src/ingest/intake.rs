@@ -160,7 +160,8 @@ impl Intake {
 
     /// Refuses a body for the length that it says it has.
     pub(super) fn check_length(&self, body: &Body) -> Result<(), Rejection> {
-        let (said, most) = (body.size_hint().lower(), self.bounds.body_bytes);
+        let said = body.size_hint().lower();
+        let most = self.bounds.body_bytes;
         if said > most as u64 { Err(Rejection::TooLarge(most)) } else { Ok(()) }
     }
 
@@ -171,7 +172,8 @@ impl Intake {
         connection: &Connection,
         mut body: Body,
     ) -> Result<(Bytes, Held), Rejection> {
-        let (all, source) = (Arc::clone(&self.held), Arc::clone(source));
+        let all = Arc::clone(&self.held);
+        let source = Arc::clone(source);
         let mut held = Held { all, source, bytes: 0 };
         let mut pieces = Pieces::default();
         let read = match self.read_what_is_there(&mut body, &mut pieces, &mut held).await {
@@ -264,7 +266,8 @@ impl Intake {
     /// Lets bodies that are on their way give way, where more is held than may be.
     fn make_room(&self, source: &Arc<Share>, whole: bool) {
         let most = self.bounds.body_bytes;
-        let (of_source, of_all) = (source.over(whole, most), self.held.over(whole, most));
+        let of_source = source.over(whole, most);
+        let of_all = self.held.over(whole, most);
         if of_source > 0 {
             self.give_way(of_source + source.most / 16, |one| Arc::ptr_eq(&one.source, source));
         }
@@ -313,7 +316,8 @@ impl Intake {
         if body.is_end_stream() {
             return;
         }
-        let (most, time) = (self.bounds.body_bytes + DISCARD_BYTES, self.bounds.stall);
+        let most = self.bounds.body_bytes + DISCARD_BYTES;
+        let time = self.bounds.stall;
         let stop = self.stop.clone();
         let reading = async move {
             let mut left = most;

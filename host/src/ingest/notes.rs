@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn a_flood_writes_a_few_lines_and_says_how_many_it_did_not() {
-        let (notes, now) = (Notes::default(), Instant::now());
+        let notes = Notes::default();
+        let now = Instant::now();
         let (one, other): (Name, Name) = ("one".parse().unwrap(), "other".parse().unwrap());
         let admit = |source, note, after| notes.admit_at(source, note, now + after);
         let told = (0..1_000).filter_map(|_| admit(&one, Note::Refused, Duration::ZERO)).count();

@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn the_first_fifty_are_answered_at_once_and_the_others_at_a_hundred_a_second() {
-        let (pacing, now) = (Pacing::default(), Instant::now());
+        let pacing = Pacing::default();
+        let now = Instant::now();
         let waits = waits(&pacing, now, 0, 53);
         assert!(waits[..50].iter().all(Duration::is_zero), "{waits:?}");
         assert_eq!(waits[50..], [10, 20, 30].map(Duration::from_millis));
@@ -60,21 +61,24 @@ mod tests {
 
     #[test]
     fn of_those_that_are_dear_fewer_are_answered_at_once() {
-        let (pacing, now) = (Pacing::default(), Instant::now());
+        let pacing = Pacing::default();
+        let now = Instant::now();
         let waits = waits(&pacing, now, 50, 4);
         assert_eq!(waits, [0, 0, 100, 300].map(Duration::from_millis));
     }
 
     #[test]
     fn no_answer_waits_for_longer_than_a_second() {
-        let (pacing, now) = (Pacing::default(), Instant::now());
+        let pacing = Pacing::default();
+        let now = Instant::now();
         let waits = waits(&pacing, now, 1_000_000, 1_000);
         assert_eq!(waits.last(), Some(&WAIT_MAX));
     }
 
     #[test]
     fn after_a_flood_refusals_are_soon_answered_at_once_again() {
-        let (pacing, now) = (Pacing::default(), Instant::now());
+        let pacing = Pacing::default();
+        let now = Instant::now();
         waits(&pacing, now, 0, 10_000);
         let later = now + WAIT_MAX + USE_MIN;
         assert_eq!(pacing.refused(later, Duration::ZERO), later);

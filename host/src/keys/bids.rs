@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_most_often_is_next() {
-        let (mut bids, now) = (Bids::default(), Timestamp(0));
+        let mut bids = Bids::default();
+        let now = Timestamp(0);
         for number in 0..5_000 {
             assert!(!bids.bid(&wanted(number), now), "each for the first time");
         }

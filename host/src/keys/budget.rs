@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_back_blocks_nothing() {
-        let (budget, back) = (spent(), Timestamp(NOW.0 - 500_000));
+        let budget = spent();
+        let back = Timestamp(NOW.0 - 500_000);
         assert_eq!((0..9).filter(|_| budget.admit(back).is_ok()).count(), 3);
     }
 }

@@ -234,7 +234,8 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_not_looked_up_takes_no_place() {
-        let (cache, now) = (KeyCache::default(), Timestamp(0));
+        let cache = KeyCache::default();
+        let now = Timestamp(0);
         let entered = (0..1_000).filter(|number| cache.enter(&wanted(*number), now).is_ok());
         assert_eq!(entered.count(), NEW_MAX as usize);
         assert_eq!(cache.entries().len(), NEW_MAX as usize);

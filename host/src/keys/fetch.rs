@@ -55,8 +55,14 @@ struct Asking {
 
 impl Fetcher {
     pub(super) fn new(egress: Egress, clock: Clock, trust: Trust) -> Self {
-        let (caches, refreshing) = (Mutex::default(), Mutex::default());
-        Self { egress, clock, trust, caches, new: Semaphore::new(NEW_AT_A_TIME), refreshing }
+        Self {
+            egress,
+            clock,
+            trust,
+            caches: Mutex::default(),
+            new: Semaphore::new(NEW_AT_A_TIME),
+            refreshing: Mutex::default(),
+        }
     }
 
     /// The key, from the source's cache or from its place.
@@ -89,7 +95,8 @@ impl Fetcher {
         let now = self.clock.now();
         if let Some(kept) = entry.as_mut() {
             kept.renew(&self.trust, now);
-            let (worth, found) = (kept.worth(now), kept.found.clone());
+            let worth = kept.worth(now);
+            let found = kept.found.clone();
             match worth {
                 Worth::Fresh => return found,
                 Worth::Ageing if kept.may_try(now) => {
@@ -157,7 +164,8 @@ impl Fetcher {
 
     /// Asks again for a key that still counts, while nobody waits.
     fn refresh(self: &Arc<Self>, cache: &KeyCache, asking: Asking, place: Entry) {
-        let (fetcher, now) = (Arc::clone(self), self.clock.now());
+        let fetcher = Arc::clone(self);
+        let now = self.clock.now();
         let Ok(permit) = cache.admit_known(now) else { return };
         let asked = async move {
             let _permit = permit;

@@ -34,10 +34,13 @@ impl Provider {
     async fn answering(status: &str, body: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/keys/", listener.local_addr().unwrap());
-        let (asked, last) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::default()));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let last = Arc::new(Mutex::default());
         let answer = Arc::new(Mutex::new(written(status, body)));
         let mut serving = JoinSet::new();
-        let (count, seen, says) = (Arc::clone(&asked), Arc::clone(&last), Arc::clone(&answer));
+        let count = Arc::clone(&asked);
+        let seen = Arc::clone(&last);
+        let says = Arc::clone(&answer);
         serving.spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();

@@ -208,7 +208,8 @@ impl Connection {
     }
 
     fn pass(&self, from: Turn, to: Turn) -> bool {
-        let (from, to) = (from as u8, to as u8);
+        let from = from as u8;
+        let to = to as u8;
         let passed = self.turn.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
         if passed.is_ok() {
             self.since.store(self.elapsed(), Ordering::Relaxed);

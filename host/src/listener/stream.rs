@@ -61,7 +61,8 @@ impl Stream {
 
     /// Waits until the peer has been too slow, and gives that as an error.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let (stall, connection) = (self.stall, &self.connection);
+        let stall = self.stall;
+        let connection = &self.connection;
         let stalled = self.stalled.get_or_insert_with(|| {
             connection.stalls();
             Stalled { look: Box::pin(sleep(stall)), written: 0 }

@@ -47,8 +47,7 @@ pub(super) enum Place {
 
 impl Table {
     pub(super) fn new(most: usize, most_of_one: usize) -> Self {
-        let (open, addresses) = (HashMap::new(), HashMap::new());
-        Self { open, addresses, most, most_of_one }
+        Self { open: HashMap::new(), addresses: HashMap::new(), most, most_of_one }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -191,7 +190,8 @@ mod tests {
     #[tokio::test]
     async fn the_silent_make_room_and_those_who_are_served_do_not() {
         let mut room = Room::new(3, 3);
-        let (first, second) = (room.enter("192.0.2.1"), room.enter("192.0.2.1"));
+        let first = room.enter("192.0.2.1");
+        let second = room.enter("192.0.2.1");
         let served = room.enter("192.0.2.1");
         served.begin();
         assert_eq!(room.place("192.0.2.2"), Place::Full, "each may take half a second");
@@ -207,7 +207,8 @@ mod tests {
     async fn the_address_with_the_most_connections_loses_one() {
         let mut room = Room::new(3, 3);
         let alone = room.enter("192.0.2.1");
-        let (first, second) = (room.enter("192.0.2.2"), room.enter("192.0.2.2"));
+        let first = room.enter("192.0.2.2");
+        let second = room.enter("192.0.2.2");
         room.wait().await;
         assert_eq!(room.place("192.0.2.3"), Place::Free);
         assert!(is_open(&alone) && !is_open(&first) && is_open(&second));
@@ -216,7 +217,8 @@ mod tests {
     #[tokio::test]
     async fn an_address_has_its_share_and_takes_more_only_from_itself() {
         let mut room = Room::new(10, 2);
-        let (served, silent) = (room.enter("192.0.2.1"), room.enter("192.0.2.1"));
+        let served = room.enter("192.0.2.1");
+        let silent = room.enter("192.0.2.1");
         served.begin();
         assert_eq!(room.place("192.0.2.1"), Place::Refused);
         assert_eq!(room.place("192.0.2.2"), Place::Free);

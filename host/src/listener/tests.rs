@@ -20,7 +20,8 @@ struct Served {
 async fn start(app: Router, limits: Limits) -> Served {
     let socket = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
-    let (cancel, metrics) = (CancellationToken::new(), Metrics::new());
+    let cancel = CancellationToken::new();
+    let metrics = Metrics::new();
     let mut tasks = JoinSet::new();
     let port = Port { socket, name: "test", limits, metrics: metrics.clone() };
     tasks.spawn(port.serve(app, cancel.clone()));
@@ -54,8 +55,10 @@ struct Held {
 }
 
 fn held() -> Held {
-    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (begins, waits) = (begun.clone(), go_on.clone());
+    let begun = Arc::new(Notify::new());
+    let go_on = Arc::new(Notify::new());
+    let begins = begun.clone();
+    let waits = go_on.clone();
     let handler = || async move {
         begins.notify_one();
         waits.notified().await;
@@ -97,7 +100,8 @@ async fn a_connection_serves_one_request_after_the_other() {
 #[tokio::test]
 async fn stopping_closes_what_is_idle() {
     let served = start(hello(), Limits::default()).await;
-    let (mut silent, mut idle) = (served.connect().await, served.connect().await);
+    let mut silent = served.connect().await;
+    let mut idle = served.connect().await;
     ask(&mut idle).await;
     hear(&mut idle).await;
 
@@ -178,7 +182,8 @@ async fn who_is_slow_to_ask_is_hung_up_on() {
 async fn a_panic_costs_one_connection() {
     let app = hello().route("/panic", get(|| async { panic!("as the test wants it") as () }));
     let served = start(app, Limits::default()).await;
-    let (mut unlucky, mut other) = (served.connect().await, served.connect().await);
+    let mut unlucky = served.connect().await;
+    let mut other = served.connect().await;
     unlucky.write_all(b"GET /panic HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
     assert!(is_hung_up_on(&mut unlucky).await);
 
@@ -224,8 +229,7 @@ async fn who_asks_again_and_again_and_reads_nothing_is_hung_up_on() {
     let mut stream = served.connect().await;
     let requests = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n".repeat(1_000);
     let asking = async { while stream.write_all(&requests).await.is_ok() {} };
-    let (until, ended) = (until_hung_up(&served, "not_reading", 1), asking);
-    tokio::join!(until, ended);
+    tokio::join!(until_hung_up(&served, "not_reading", 1), asking);
     served.stop().await;
 }
 
@@ -256,7 +260,8 @@ async fn who_reads_slowly_gets_the_whole_answer() {
         .write_all(b"GET /flood HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")
         .await
         .unwrap();
-    let (mut buffer, mut read) = (vec![0; 4 << 20], 0);
+    let mut buffer = vec![0; 4 << 20];
+    let mut read = 0;
     loop {
         let bytes = stream.read(&mut buffer).await.unwrap();
         if bytes == 0 {
@@ -273,7 +278,8 @@ async fn who_reads_slowly_gets_the_whole_answer() {
 #[tokio::test]
 async fn an_idle_connection_is_kept_for_longer_than_a_silent_one() {
     let served = start(hello(), short()).await;
-    let (mut silent, mut idle) = (served.connect().await, served.connect().await);
+    let mut silent = served.connect().await;
+    let mut idle = served.connect().await;
     ask(&mut idle).await;
     hear(&mut idle).await;
 

@@ -82,7 +82,8 @@ fn unknown_sources_are_one_line_however_many_there_are() {
 
 #[test]
 fn two_gateways_count_apart() {
-    let (one, other) = (Metrics::new(), Metrics::new());
+    let one = Metrics::new();
+    let other = Metrics::new();
     one.unknown_source();
     assert!(!other.render().contains("unknown_source"));
 }

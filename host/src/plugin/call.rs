@@ -80,8 +80,10 @@ impl Host {
         source: &Name,
         request: &Arc<Request>,
     ) -> Result<Result<Claims, Refusal>, CallError> {
-        let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
-        let (context, deadline) = (self.context(settings), self.deadlines().claims);
+        let plugin = Arc::clone(plugin);
+        let request = Arc::clone(request);
+        let context = self.context(settings);
+        let deadline = self.deadlines().claims;
         let call = move || claim(&plugin, context, deadline, &request);
         self.0.pools.claims.call(Some(source), call).await?
     }
@@ -104,7 +106,8 @@ impl Host {
         source: &Name,
         request: &Arc<Request>,
     ) -> Called<Result<Vec<Event>, Outcome>> {
-        let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
+        let plugin = Arc::clone(plugin);
+        let request = Arc::clone(request);
         let mut context = self.context(settings);
         // An event may hold all of the body.
         let bytes_max = YIELD_BYTES_MAX + request.body.len();
@@ -141,7 +144,8 @@ impl Host {
         grant: &Arc<Grant>,
         state: StateReader,
     ) -> Called<Result<Vec<Effect>, Outcome>> {
-        let (plugin, event) = (Arc::clone(plugin), Arc::clone(event));
+        let plugin = Arc::clone(plugin);
+        let event = Arc::clone(event);
         let handler = plugin.name.clone();
         let mut context = self.context(settings);
         context.outbox = Some(Outbox::new(Arc::clone(grant), state));
@@ -172,8 +176,10 @@ impl Host {
         role: Role,
         settings: &Arc<str>,
     ) -> Called<Result<(), String>> {
-        let (plugin, parts) = (Arc::clone(plugin), Arc::clone(&self.0));
-        let (context, deadline) = (self.context(settings), self.deadlines().check);
+        let plugin = Arc::clone(plugin);
+        let parts = Arc::clone(&self.0);
+        let context = self.context(settings);
+        let deadline = self.deadlines().check;
         let (answer, answered) = oneshot::channel();
         let call = move || {
             let _turn = lock(&parts.describing);
@@ -205,7 +211,8 @@ impl Host {
         signed_at: Timestamp,
         digests: Vec<Vec<u8>>,
     ) -> Result<Result<Request, String>, CallError> {
-        let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
+        let plugin = Arc::clone(plugin);
+        let request = Arc::clone(request);
         let mut context = self.context(settings);
         context.lift_bytes_max += 2 * request.body.len();
         let deadline = self.deadlines().parse;
@@ -287,7 +294,8 @@ pub(super) fn enter<T>(
     if plugin.wasi {
         context.wasi = Some(Wasi::of(occasion, &plugin.digest, &context.log));
     }
-    let (memory_max, lift_bytes_max) = (context.memory.most, context.lift_bytes_max);
+    let memory_max = context.memory.most;
+    let lift_bytes_max = context.lift_bytes_max;
     let mut store = Store::new(plugin.pre.engine(), context);
     store.limiter(|context| &mut context.memory);
     store.set_hostcall_fuel(lift_bytes_max);
@@ -299,7 +307,8 @@ pub(super) fn enter<T>(
     let context = store.into_data();
     let result = result.map_err(|error| {
         let memory_exceeded = context.memory.exceeded.then_some(memory_max);
-        let (stack, log) = (plugin.stack, context.log.clone());
+        let stack = plugin.stack;
+        let log = context.log.clone();
         trap::judge(&error, &Ran { stack, deadline, lift_bytes_max, memory_exceeded, log })
     });
     (result, context)

@@ -322,7 +322,8 @@ mod tests {
 
     #[test]
     fn what_keeps_failing_is_tried_again_after_growing_pauses() {
-        let (mut tracked, now) = (Tracked::default(), Instant::now());
+        let mut tracked = Tracked::default();
+        let now = Instant::now();
         let pauses = [(); 9].map(|()| {
             tracked.failed(&LoadError::Panicked, now);
             tracked.again.unwrap().duration_since(now).as_secs()

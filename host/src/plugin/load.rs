@@ -104,7 +104,8 @@ fn names<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> Vec<String> {
 fn check_resources(component: &Component, limit: usize) -> Result<(), LoadError> {
     let needed = component.resources_required().ok_or(LoadError::ImportsModules)?;
     let pages = needed.max_initial_memory_size.unwrap_or(0);
-    let (bytes, memories) = (pages.saturating_mul(WASM_PAGE_BYTES), needed.num_memories);
+    let bytes = pages.saturating_mul(WASM_PAGE_BYTES);
+    let memories = needed.num_memories;
     if bytes > limit as u64 || memories > MEMORIES_MAX {
         return Err(LoadError::Memory { bytes, memories, limit });
     }
@@ -167,7 +168,8 @@ fn describe<T>(
 ) -> Result<T, LoadError> {
     // What a plugin is does not depend on settings.
     let context = Context::new(Arc::from("{}"), host.config.memory_max);
-    let (occasion, deadline) = (Occasion::Plugin("describe"), host.deadlines.load().check);
+    let occasion = Occasion::Plugin("describe");
+    let deadline = host.deadlines.load().check;
     let (described, context) = enter(plugin, context, &occasion, deadline, ask);
     tell(context.log.into_lines(), &plugin.name, "describe");
     let described = described.map_err(|error| LoadError::Describe { role, error })?;

@@ -65,8 +65,7 @@ mod tests {
     use crate::provider::{Hmac, PublicKey};
 
     fn mac(key: KeyEncoding) -> Proof {
-        let (algorithm, message, digests) = (Hmac::Sha256, Vec::new(), Vec::new());
-        Proof::Mac { algorithm, key, message, digests }
+        Proof::Mac { algorithm: Hmac::Sha256, key, message: Vec::new(), digests: Vec::new() }
     }
 
     fn public(key: KeyEncoding) -> Proof {

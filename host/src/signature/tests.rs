@@ -179,7 +179,8 @@ fn an_ecdsa_signature_holds_for_its_message_alone() {
     use ring::rand::SystemRandom;
     use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 
-    let (random, scheme) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);
+    let random = SystemRandom::new();
+    let scheme = &ECDSA_P256_SHA256_FIXED_SIGNING;
     let pkcs8 = EcdsaKeyPair::generate_pkcs8(scheme, &random).unwrap();
     let pair = EcdsaKeyPair::from_pkcs8(scheme, pkcs8.as_ref(), &random).unwrap();
     let signature = pair.sign(&random, b"body").unwrap().as_ref().to_vec();
@@ -258,7 +259,8 @@ fn a_fetched_key_counts_for_the_look_up_that_it_was_fetched_for() {
     };
     let claims = claims(vec![vec![proof]]);
     assert_eq!(claims.lookups().collect::<Vec<_>>(), [(PublicKey::RsaSha256, &lookup("one"))]);
-    let (der, secrets) = (key::pem(WISE_KEY).unwrap(), secrets(&[WISE_KEY]));
+    let der = key::pem(WISE_KEY).unwrap();
+    let secrets = secrets(&[WISE_KEY]);
     let key = key::public_key_of_info(PublicKey::RsaSha256, &der).unwrap();
     let judged = |fetched: &[(KeyLookup, Vec<u8>)]| {
         let keys = Keys { secrets: &secrets, fetched };

@@ -52,7 +52,8 @@ impl Subscriber {
         let app = Router::new().route("/hooks", post(receive)).with_state(received.clone());
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let (limits, metrics) = (Limits::default(), Metrics::new());
+        let limits = Limits::default();
+        let metrics = Metrics::new();
         let port = Port { socket, name: "demo", limits, metrics };
         tasks.spawn(port.serve(app, cancel.clone()));
         Ok(Self { url, received, cancel, tasks })

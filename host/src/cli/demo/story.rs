@@ -157,8 +157,8 @@ impl<'a> Story<'a> {
             )?;
         }
         let of_type = |name: &str| received.iter().filter(|it| it.text("type") == name).count();
-        let (failed, notices) =
-            (of_type("payment.failed"), of_type("customer.payment_failed_notice"));
+        let failed = of_type("payment.failed");
+        let notices = of_type("customer.payment_failed_notice");
         self.check("four failed payments, and a notice for each", failed == 4 && notices == 4)?;
         self.check("the alert", of_type("hookgate.alert") == 1)?;
         self.check("the invoice", of_type("invoice.finalized") == 1)?;
@@ -201,7 +201,8 @@ impl<'a> Story<'a> {
             self.providers.get(source).context("the demo has no plugin for this source")?;
         let now = Clock::System.now();
         let request = Arc::new(http::json_request(&format!("/in/{source}"), body, now));
-        let (settings, secrets) = (&configured.settings, &configured.secrets);
+        let settings = &configured.settings;
+        let secrets = &configured.secrets;
         Ok(sign::sign(&self.host, plugin, settings, secrets, &request, now).await?)
     }
 

@@ -137,8 +137,11 @@ pub(super) fn build(crate_dir: &Path) -> Result<Built, BuildError> {
     };
     cargo_build(&package, toolchain)?;
 
-    let (confirmed, settings) = (package.confirmed, package.settings);
-    let about = About { confirmed, settings, ..about::of_crate(&package.dir)? };
+    let about = About {
+        confirmed: package.confirmed,
+        settings: package.settings,
+        ..about::of_crate(&package.dir)?
+    };
     let file = package.target_dir.join(TARGET).join("release").join(&package.file_name);
     let read = fs::read(&file).map_err(|source| BuildError::Read { path: file, source })?;
     Ok(Built { stem: package.stem, wasm: about.put_into(read)? })
@@ -225,7 +228,6 @@ impl Package {
             let own = package.metadata.as_ref()?.pointer(&format!("/hookgate/{name}"))?;
             own.as_str().map(ToOwned::to_owned)
         };
-        let (confirmed, settings) = (own("confirmed"), own("settings"));
         let unreadable = |error: InvalidStack| {
             no_plugin(format!("`stack` of [package.metadata.hookgate]: {error}"))
         };
@@ -234,8 +236,8 @@ impl Package {
             stem: stem.to_owned(),
             file_name: format!("{}.wasm", target.name.replace('-', "_")),
             target_dir: metadata.target_directory.join("plugin-build"),
-            confirmed: confirmed.unwrap_or_default(),
-            settings: settings.unwrap_or_default(),
+            confirmed: own("confirmed").unwrap_or_default(),
+            settings: own("settings").unwrap_or_default(),
             stack: stack.unwrap_or_default(),
             dir,
         })

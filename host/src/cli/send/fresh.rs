@@ -58,7 +58,8 @@ fn find(text: &str, part: &str, from: usize) -> Option<usize> {
 }
 
 fn replaced(text: &str, part: &str, new: &str) -> String {
-    let (mut result, mut from) = (String::with_capacity(text.len()), 0);
+    let mut result = String::with_capacity(text.len());
+    let mut from = 0;
     while let Some(at) = find(text, part, from) {
         result += &text[from..at];
         result += new;

@@ -73,7 +73,8 @@ impl Challenge {
         if self.method != "POST" {
             return Ok(request);
         }
-        let (secrets, request) = ([self.secret()], Arc::new(request));
+        let secrets = [self.secret()];
+        let request = Arc::new(request);
         Ok(sign::sign(host, plugin, settings, &secrets, &request, now).await?)
     }
 
@@ -98,7 +99,8 @@ impl Challenge {
         settings: &Map<String, Value>,
     ) -> anyhow::Result<Result<String, String>> {
         let settings = receiver::text(self.settings(settings));
-        let (secrets, now) = ([self.secret()], Clock::System.now());
+        let secrets = [self.secret()];
+        let now = Clock::System.now();
         let request = Arc::new(self.request(host, plugin, &settings, now).await?);
         let info = plugin.provider().context("the plugin is not a provider")?;
         if self.method != "POST"

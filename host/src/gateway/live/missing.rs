@@ -17,11 +17,14 @@ impl Live {
     /// Says which sources have no provider that works for them, why the plugins folder can't be
     /// read, and why nothing can be stored.
     pub(in crate::gateway) fn ready(&self) -> Ready {
-        let (sources, registry) = (self.sources.clone(), self.registry.clone());
-        let (store, rows) = (self.store.clone(), self.rows.clone());
+        let sources = self.sources.clone();
+        let registry = self.registry.clone();
+        let store = self.store.clone();
+        let rows = self.rows.clone();
         let folder_trouble = self.folder_trouble.clone();
         Ready(Arc::new(move || {
-            let (sources, rows) = (sources.load(), rows.load());
+            let sources = sources.load();
+            let rows = rows.load();
             let missing = sources.iter().filter_map(|(name, source)| {
                 let plugin = &source.plugin;
                 if let Some(reason) = &source.stopped {

@@ -119,7 +119,8 @@ impl Live {
         if plugin.provider().is_none() || sources.is_empty() {
             return;
         }
-        let (store, digest) = (self.store.clone(), plugin.digest().to_owned());
+        let store = self.store.clone();
+        let digest = plugin.digest().to_owned();
         let plugin = plugin.name().clone();
         self.reopening.spawn(async move {
             let reopened = loop {
@@ -132,7 +133,8 @@ impl Live {
                     reopened => break reopened?,
                 }
             };
-            let (reopened, damaged) = (reopened.reopened, reopened.damaged);
+            let damaged = reopened.damaged;
+            let reopened = reopened.reopened;
             if damaged > 0 {
                 warn!(plugin.name = %plugin, damaged, "failed to read some dead letters");
             }

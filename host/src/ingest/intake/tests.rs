@@ -63,8 +63,10 @@ impl Reading {
     /// Begins with so many bytes, and waits until they are held.
     async fn begin(intake: &Arc<Intake>, source: &Arc<Share>, bytes: usize) -> Self {
         let (sender, body) = body();
-        let (intake, source) = (Arc::clone(intake), Arc::clone(source));
-        let (line, mut task) = (Arc::clone(&intake), JoinSet::new());
+        let intake = Arc::clone(intake);
+        let source = Arc::clone(source);
+        let line = Arc::clone(&intake);
+        let mut task = JoinSet::new();
         let before = line.line().next;
         task.spawn(async move { intake.read(&source, &connection(), body).await });
         while line.line().next == before {
@@ -215,7 +217,8 @@ async fn who_gives_way_is_told_although_nothing_more_comes() {
 #[tokio::test]
 async fn a_source_gives_way_to_itself_before_another_does() {
     let (intake, greedy) = intake(PATIENCE);
-    let (intake, other) = (Arc::new(intake), Share::of(128 * KIB));
+    let intake = Arc::new(intake);
+    let other = Share::of(128 * KIB);
     let modest = Reading::begin(&intake, &other, KIB).await;
     let mut slow = Vec::new();
     for _ in 0..12 {

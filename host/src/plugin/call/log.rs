@@ -101,7 +101,8 @@ impl Log {
         if let Some(panic) = error.clone().filter(|line| line.starts_with(PANIC)) {
             return Some(LastWords::Panic(panic));
         }
-        let (mut last, mut bytes) = (VecDeque::new(), 0);
+        let mut last = VecDeque::new();
+        let mut bytes = 0;
         for line in written.last_printed.iter().rev() {
             bytes += line.len();
             if bytes > LAST_BYTES_MAX && !last.is_empty() {

@@ -77,7 +77,9 @@ mod tests {
 
     #[test]
     fn the_same_call_starts_from_the_same_seed_and_no_other_call_does() {
-        let (one, same, other) = (request("one"), request("one"), request("other"));
+        let one = request("one");
+        let same = request("one");
+        let other = request("other");
         let seed = |function, request, now| {
             Occasion::Request(function, request, Timestamp(now)).seed("digest")
         };
@@ -100,8 +102,9 @@ mod tests {
             attempt,
             now: Timestamp(attempt.into()),
         };
-        let (first, second, other) =
-            (context("run_1", 1), context("run_1", 2), context("run_2", 1));
+        let first = context("run_1", 1);
+        let second = context("run_1", 2);
+        let other = context("run_2", 1);
         assert_eq!(Occasion::Run(&first).seed("digest"), Occasion::Run(&second).seed("digest"));
         assert_ne!(Occasion::Run(&first).seed("digest"), Occasion::Run(&other).seed("digest"));
         assert_eq!(Occasion::Run(&second).now(), Timestamp(2));

@@ -102,7 +102,8 @@ impl Pool {
     pub(in crate::plugin) fn start(name: &str, shape: Shape) -> io::Result<Self> {
         let Shape { threads, queue, slow } = shape;
         let fair = Fair::new(threads, queue, slow);
-        let (quick, slow_ones) = (Asleep::default(), Asleep::default());
+        let quick = Asleep::default();
+        let slow_ones = Asleep::default();
         let state = State { fair, quick, slow: slow_ones, is_watched: false, ended: false };
         let bells = (0..all_threads(threads)).map(|_| Condvar::new()).collect();
         let desk = Desk { state: Mutex::new(state), bells, slow_after: slow };
@@ -204,7 +205,8 @@ impl Desk {
     /// Sleeps until there may be something to do. Where calls wait although threads do too, one of
     /// the threads looks again when what runs now would be slow.
     fn sleep<'a>(&self, mut state: MutexGuard<'a, State>, thread: usize) -> MutexGuard<'a, State> {
-        let (bell, kind) = (&self.bells[thread], state.fair.kind(thread));
+        let bell = &self.bells[thread];
+        let kind = state.fair.kind(thread);
         let watches = kind == Kind::Quick && state.fair.is_waiting() && !state.is_watched;
         if watches {
             state.is_watched = true;

@@ -361,8 +361,7 @@ mod tests {
         lies(|event| event.time = Some(u64::MAX), "event.time");
         lies(|event| event.labels = vec![("a".to_owned(), String::new()); 65], "event.labels");
         lies(|event| event.data = "{".to_owned(), "event.data");
-        let (amount, currency) = ("1e3".to_owned(), "USD".to_owned());
-        let money = types::MoneyResult { amount, currency };
+        let money = types::MoneyResult { amount: "1e3".to_owned(), currency: "USD".to_owned() };
         lies(|event| event.money = Some(money), "event.money");
     }
 

@@ -127,7 +127,8 @@ pub(in crate::plugin) fn json(field: &'static str, text: String) -> Result<JsonT
 
 /// How deep the brackets of a JSON document are nested.
 fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut depth = 0_usize;
+    let mut deepest = 0;
     let mut bytes = json.bytes();
     while let Some(byte) = bytes.next() {
         match byte {

@@ -126,9 +126,12 @@ mod tests {
             body: body.to_owned(),
         };
         let samples = BTreeMap::from([("payment.failed".to_owned(), sample)]);
-        let (confirmed, settings) = ("its own examples".to_owned(), String::new());
-        let example = Map::from_iter([("url".to_owned(), "https://a.b/c".into())]);
-        About { confirmed, settings, example, samples }
+        About {
+            confirmed: "its own examples".to_owned(),
+            settings: String::new(),
+            example: Map::from_iter([("url".to_owned(), "https://a.b/c".into())]),
+            samples,
+        }
     }
 
     #[test]

@@ -175,7 +175,8 @@ mod tests {
     #[test]
     fn a_note_is_for_one_file_and_one_program() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, program) = (folder.path().join("cache"), folder.path().join("program"));
+        let path = folder.path().join("cache");
+        let program = folder.path().join("program");
         let engine = engine::on_demand().unwrap();
         let cache = Cache::open(path.clone(), Some(&program)).unwrap();
         cache.keep_note(&engine, b"file", "it broke").unwrap();

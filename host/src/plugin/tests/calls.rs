@@ -247,9 +247,15 @@ async fn a_run_that_is_made_again_has_the_same_time_and_randomness() {
     let host = host();
     let plugin = host.load(name("test"), &module).unwrap();
     let letters = async |run_id: &str, attempt| {
-        let (source, event_id) = ("shop".to_owned(), "evt_1".to_owned());
-        let told = HandleContext { source, event_id, run_id: run_id.to_owned(), attempt, now: NOW };
-        let (event, grant) = (event(&json!({})), Arc::new(Grant { endpoints: [].into() }));
+        let told = HandleContext {
+            source: "shop".to_owned(),
+            event_id: "evt_1".to_owned(),
+            run_id: run_id.to_owned(),
+            attempt,
+            now: NOW,
+        };
+        let event = event(&json!({}));
+        let grant = Arc::new(Grant { endpoints: [].into() });
         let state: StateReader = Arc::new(|_: &str| Ok(None));
         let handled = host.handle(&plugin, &settings(), &event, told, &grant, state).await;
         let lines = lines(handled);
@@ -395,7 +401,8 @@ async fn settings_are_checked_by_the_plugin() {
 #[tokio::test]
 async fn a_provider_signs_for_developers() {
     let guest = Guest::new();
-    let (request, digests) = (request(&json!({})), vec![b"token".to_vec()]);
+    let request = request(&json!({}));
+    let digests = vec![b"token".to_vec()];
     let signed =
         guest.host.sign(&guest.plugin, &settings(), &request, NOW, digests).await.unwrap().unwrap();
     assert_eq!(signed.headers.iter().next_back(), Some(("x-token", "token")));

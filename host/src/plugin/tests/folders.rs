@@ -99,7 +99,8 @@ fn a_bad_file_changes_nothing_and_is_tried_once() {
 
     // The same content in another file.
     watched.plugins.put("chat.part", half);
-    let (from, to) = ("chat.part", "chat.wasm");
+    let from = "chat.part";
+    let to = "chat.wasm";
     fs::rename(watched.plugins.path().join(from), watched.plugins.path().join(to)).unwrap();
     assert!(matches!(watched.only(), Reloaded::Unchanged));
 
@@ -205,7 +206,8 @@ fn a_file_that_has_to_be_compiled_is_handed_out_and_an_older_one_is_not_believed
     watched.plugins.put("chat.wasm", &version("2"));
     let mut second = look(&mut watched);
 
-    let (first, second) = (first.jobs.remove(0), second.jobs.remove(0));
+    let first = first.jobs.remove(0);
+    let second = second.jobs.remove(0);
     let loaded = second.load(&host);
     let became = watched.folder.finish(&second, loaded, Instant::now());
     assert!(matches!(became, Some((_, Reloaded::Loaded(_)))), "{became:?}");

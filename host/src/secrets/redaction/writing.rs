@@ -178,13 +178,15 @@ fn smallest(bytes: &[u8], holds: &Holds<'_>) -> Option<(usize, usize)> {
         return None;
     }
     // The shortest beginning that holds one ends with it, and by halving it is found quickly.
-    let (mut low, mut high) = (0, bytes.len());
+    let mut low = 0;
+    let mut high = bytes.len();
     while low < high {
         let middle = low.midpoint(high);
         if holds(&bytes[..middle]) { high = middle } else { low = middle + 1 }
     }
     let end = low;
-    let (mut first, mut last) = (0, end);
+    let mut first = 0;
+    let mut last = end;
     while first < last {
         let middle = (first + last).div_ceil(2);
         if holds(&bytes[middle..end]) { first = middle } else { last = middle - 1 }

@@ -126,7 +126,8 @@ impl<T> Fair<T> {
     /// A call joins its queue.
     pub(super) fn enter(&mut self, key: &Key, call: T) -> Result<(), Full> {
         let number = self.number(key);
-        let (room, level) = (self.room.saturating_sub(self.waiting), self.level);
+        let room = self.room.saturating_sub(self.waiting);
+        let level = self.level;
         let queue = &mut self.queues[number];
         if queue.waiting.len() >= room {
             return Err(Full);
@@ -220,7 +221,9 @@ impl<T> Fair<T> {
         }
         // How many of these threads are taken, how many of them for no longer than quick calls
         // take, and how many of those by queues that are not known to be quick.
-        let (mut taken, mut fresh, mut doubtful) = (0, 0, 0);
+        let mut taken = 0;
+        let mut fresh = 0;
+        let mut doubtful = 0;
         for running in self.threads[..2 * most].iter().flatten() {
             let is_fresh = !self.runs_long(running, now);
             let is_quick = self.pace(running.queue, now) == Pace::Quick;

@@ -78,7 +78,8 @@ async fn a_call_that_nobody_waits_for_is_not_made() {
 #[tokio::test]
 async fn with_two_threads_one_that_spins_holds_one_and_all_others_are_served() {
     let pool = Pool::start("test", Shape { threads: 2, queue: 64, ..SHAPE }).unwrap();
-    let (spinner, shop) = (name("spinner"), name("shop"));
+    let spinner = name("spinner");
+    let shop = name("shop");
     let (hold, held) = holding();
     let (more, rest) = holding();
     let spinning = pool.call(Some(&spinner), hold);

@@ -150,7 +150,8 @@ fn who_was_served_least_is_next() {
     pool.known(&["cheap", "dear"], MS);
     pool.enter("cheap", 400);
     pool.enter("dear", 400);
-    let (mut cheap, mut dear) = (0, 0);
+    let mut cheap = 0;
+    let mut dear = 0;
     for _ in 0..200 {
         for (thread, name) in pool.start() {
             match name {
