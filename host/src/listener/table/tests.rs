@@ -1,0 +1,92 @@
+//! Who makes room for whom, without a stream.
+
+use std::future::pending;
+use std::net::SocketAddr;
+
+use tokio::task::JoinSet;
+
+use super::*;
+
+/// A table whose connections have no streams.
+struct Room {
+    table: Table,
+    tasks: JoinSet<()>,
+}
+
+impl Room {
+    fn new(most: usize, most_of_one: usize) -> Self {
+        Self { table: Table::new(most, most_of_one), tasks: JoinSet::new() }
+    }
+
+    fn enter(&mut self, address: &str) -> Arc<Connection> {
+        let connection = Arc::new(Connection::new(SocketAddr::new(address.parse().unwrap(), 1)));
+        let task = self.tasks.spawn(pending());
+        self.table.enter(Arc::clone(&connection), task);
+        connection
+    }
+
+    fn place(&mut self, address: &str) -> Place {
+        self.table.place(address.parse().unwrap()).0
+    }
+
+    /// Lets everybody wait for longer than anybody is spared.
+    async fn wait(&self) {
+        tokio::time::sleep(YOUNG).await;
+    }
+}
+
+fn is_open(connection: &Connection) -> bool {
+    connection.waits().is_some()
+}
+
+#[tokio::test]
+async fn the_silent_make_room_and_those_who_are_served_do_not() {
+    let mut room = Room::new(3, 3);
+    let first = room.enter("192.0.2.1");
+    let second = room.enter("192.0.2.1");
+    let served = room.enter("192.0.2.1");
+    served.begin();
+    assert_eq!(room.place("192.0.2.2"), Place::Full, "each may take half a second");
+
+    room.wait().await;
+    assert_eq!(room.place("192.0.2.2"), Place::Free);
+    assert!(!is_open(&first) && is_open(&second), "who waits longest goes first");
+    served.answered();
+    assert!(is_open(&served));
+}
+
+#[tokio::test]
+async fn the_address_with_the_most_connections_loses_one() {
+    let mut room = Room::new(3, 3);
+    let alone = room.enter("192.0.2.1");
+    let first = room.enter("192.0.2.2");
+    let second = room.enter("192.0.2.2");
+    room.wait().await;
+    assert_eq!(room.place("192.0.2.3"), Place::Free);
+    assert!(is_open(&alone) && !is_open(&first) && is_open(&second));
+}
+
+#[tokio::test]
+async fn an_address_has_its_share_and_takes_more_only_from_itself() {
+    let mut room = Room::new(10, 2);
+    let served = room.enter("192.0.2.1");
+    let silent = room.enter("192.0.2.1");
+    served.begin();
+    assert_eq!(room.place("192.0.2.1"), Place::Refused);
+    assert_eq!(room.place("192.0.2.2"), Place::Free);
+    room.wait().await;
+    assert_eq!(room.place("192.0.2.1"), Place::Free);
+    assert!(!is_open(&silent));
+}
+
+#[tokio::test]
+async fn a_network_of_ipv6_is_one_address_and_this_machine_has_no_share() {
+    let mut room = Room::new(10, 1);
+    room.enter("2001:db8::1").begin();
+    assert_eq!(room.place("2001:db8::2"), Place::Refused);
+    assert_eq!(room.place("2001:db8:0:1::1"), Place::Free);
+    room.enter("::ffff:192.0.2.1").begin();
+    assert_eq!(room.place("192.0.2.1"), Place::Refused);
+    room.enter("127.0.0.1").begin();
+    assert_eq!(room.place("127.0.0.1"), Place::Free);
+}
