@@ -20,6 +20,8 @@ use crate::{signature, store};
 
 /// How long a sender should wait where we are the ones who can't, in seconds.
 const RETRY_AFTER_SECS: u16 = 5;
+/// The answer then.
+const LATER: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "try again later");
 
 /// Why a request was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -113,20 +115,22 @@ impl Rejection {
         by_form || self.refusal().is_some()
     }
 
-    fn status(&self) -> StatusCode {
+    /// The status of the answer, and what the sender is told.
+    fn answer(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::UnknownSource => StatusCode::NOT_FOUND,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            Self::BrokenBody => StatusCode::BAD_REQUEST,
-            Self::SourceBusy => StatusCode::TOO_MANY_REQUESTS,
-            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Key(error, _) if error.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UnknownSource => (StatusCode::NOT_FOUND, "unknown source"),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body too large"),
+            Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "incomplete body"),
+            Self::BrokenBody => (StatusCode::BAD_REQUEST, "incomplete body"),
+            Self::SourceBusy => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
+            Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
+            Self::Key(error, _) if error.is_passing() => LATER,
             Self::Claims(_, status)
             | Self::Evidence(_, status)
             | Self::Key(_, status)
             | Self::NothingAsked(status) => {
-                StatusCode::from_u16(*status).unwrap_or(StatusCode::UNAUTHORIZED)
+                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::UNAUTHORIZED);
+                (status, "not verified")
             }
             Self::GaveWay
             | Self::Stopping
@@ -134,38 +138,15 @@ impl Rejection {
             | Self::NoPlugin(_)
             | Self::Stopped(_)
             | Self::Plugin(_)
-            | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    /// What the sender is told.
-    fn text(&self) -> &'static str {
-        match self {
-            Self::UnknownSource => "unknown source",
-            Self::TooLarge(_) => "body too large",
-            Self::SlowBody | Self::BrokenBody => "incomplete body",
-            Self::SourceBusy => "too many requests",
-            Self::Method(_) => "method not allowed",
-            Self::Key(error, _) if error.is_passing() => "try again later",
-            Self::Claims(..) | Self::Evidence(..) | Self::Key(..) | Self::NothingAsked(_) => {
-                "not verified"
-            }
-            Self::GaveWay
-            | Self::Stopping
-            | Self::Busy
-            | Self::NoPlugin(_)
-            | Self::Stopped(_)
-            | Self::Plugin(_)
-            | Self::Store(_) => "try again later",
+            | Self::Store(_) => LATER,
         }
     }
 }
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        let body = Json(serde_json::json!({ "error": self.text() }));
-        let status = self.status();
-        let mut response = (status, body).into_response();
+        let (status, text) = self.answer();
+        let mut response = (status, Json(serde_json::json!({ "error": text }))).into_response();
         if let Self::Method(allowed) = &self
             && let Ok(allowed) = HeaderValue::from_str(allowed)
         {
