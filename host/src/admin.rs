@@ -64,7 +64,6 @@ impl std::fmt::Debug for Ready {
     }
 }
 
-/// The operators' routes.
 pub(crate) fn router(admin: Arc<Admin>) -> Router {
     let ours = middleware::from_fn_with_state(Arc::clone(&admin), visitor::ours);
     let redacted = middleware::from_fn_with_state(Arc::clone(&admin), redact::answers);

@@ -114,7 +114,6 @@ pub enum ConfigError {
 pub struct Flaw {
     /// Line and column, from 1, where it is about a place.
     pub(crate) place: Option<(usize, usize)>,
-    /// What is wrong.
     pub(crate) reason: String,
 }
 

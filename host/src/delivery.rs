@@ -60,7 +60,6 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// What delivering needs.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     /// Where deliveries come from and attempts go.

@@ -58,7 +58,6 @@ pub(crate) struct Rules {
     pub(crate) stopped_handlers: BTreeMap<Name, String>,
 }
 
-/// What dispatching needs.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
     pub(crate) host: plugin::Host,

@@ -50,7 +50,6 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest time that is spent on it.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// Who is asking.
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("hookgate/", env!("CARGO_PKG_VERSION")));
 
@@ -101,7 +100,6 @@ pub(crate) struct Answer {
 pub(crate) struct Fetched {
     /// 100 to 999.
     pub(crate) status: u16,
-    /// The whole body.
     pub(crate) body: Bytes,
 }
 
@@ -298,7 +296,6 @@ impl Exchange {
         text
     }
 
-    /// The whole body.
     async fn whole(mut self, bytes_max: usize) -> Result<Bytes, EgressError> {
         let peer = self.connection.peer().clone();
         let mut whole = Vec::new();

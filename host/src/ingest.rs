@@ -127,7 +127,6 @@ impl Source {
 /// The sources as they are now; swapped whole when the configuration changes.
 pub(crate) type Sources = ArcSwap<BTreeMap<Name, Source>>;
 
-/// What receiving needs.
 #[derive(Debug)]
 pub(crate) struct Ingest {
     pub(crate) host: plugin::Host,

@@ -68,12 +68,7 @@ pub(crate) enum KeyError {
     Unreachable(String),
     /// An answer that says neither yes nor no.
     #[error("failed to look up the key: `{host}` answered {status}")]
-    Status {
-        /// Who was asked.
-        host: String,
-        /// What they answered.
-        status: u16,
-    },
+    Status { host: String, status: u16 },
     /// What was answered is no key.
     #[error("failed to look up the key: {0}")]
     Unreadable(String),

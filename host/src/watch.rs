@@ -22,7 +22,6 @@ const QUIET: Duration = Duration::from_millis(200);
 /// Without a hint, look this often.
 const RESCAN: Duration = Duration::from_secs(5);
 
-/// Watches folders.
 #[derive(Debug)]
 pub(crate) struct Watch {
     hints: mpsc::Receiver<()>,

@@ -21,7 +21,6 @@ use crate::signature::key;
 /// Most certificates in one answer.
 const CERTIFICATES_MAX: usize = 8;
 
-/// Who is trusted.
 #[derive(Clone)]
 pub(super) struct Trust(Arc<dyn ServerCertVerifier>);
 

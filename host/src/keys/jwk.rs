@@ -38,7 +38,6 @@ struct Members {
 }
 
 impl Jwk {
-    /// Reads one key.
     pub(super) fn read(json: &[u8]) -> Result<Self, KeyError> {
         let unreadable = || KeyError::Unreadable("the answer is not a JSON Web Key".to_owned());
         let answer = serde_json::from_slice(json).ok();
