@@ -16,7 +16,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::response::Response;
@@ -153,7 +153,7 @@ struct Open {
 
 impl Open {
     fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
-        let (place, closed) = self.table.place(peer.ip());
+        let (place, closed) = self.table.place(peer.ip(), Instant::now());
         self.metrics.hung_up(self.name, HungUp::Displaced, closed);
         match place {
             Place::Free => {
@@ -179,7 +179,7 @@ impl Open {
 
     /// Closes some that keep the gateway waiting.
     fn make_room(&mut self) {
-        let closed = self.table.make_room();
+        let closed = self.table.make_room(Instant::now());
         self.metrics.hung_up(self.name, HungUp::Displaced, closed);
     }
 

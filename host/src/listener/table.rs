@@ -55,25 +55,25 @@ impl Table {
     }
 
     /// Finds a place for one more from this address, and says how many were closed for it.
-    pub(super) fn place(&mut self, address: IpAddr) -> (Place, usize) {
+    pub(super) fn place(&mut self, address: IpAddr, now: Instant) -> (Place, usize) {
         let address = counted(address);
         let mut closed = 0;
         if self.of(address) >= self.most_of_one && !address.is_loopback() {
-            closed += self.close(1, Some(address));
+            closed += self.close(1, Some(address), now);
             if closed == 0 {
                 return (Place::Refused, 0);
             }
         }
         if self.open.len() >= self.most {
-            closed += self.make_room();
+            closed += self.make_room(now);
         }
         let place = if self.open.len() < self.most { Place::Free } else { Place::Full };
         (place, closed)
     }
 
     /// Closes some that keep the gateway waiting, and says how many.
-    pub(super) fn make_room(&mut self) -> usize {
-        self.close((self.most / SHARE_THAT_GOES).max(1), None)
+    pub(super) fn make_room(&mut self, now: Instant) -> usize {
+        self.close((self.most / SHARE_THAT_GOES).max(1), None, now)
     }
 
     pub(super) fn enter(&mut self, connection: Arc<Connection>, task: AbortHandle) {
@@ -98,8 +98,7 @@ impl Table {
     }
 
     /// Closes as many as this, of one address or of all, and says how many there were.
-    fn close(&mut self, most: usize, only: Option<IpAddr>) -> usize {
-        let now = Instant::now();
+    fn close(&mut self, most: usize, only: Option<IpAddr>, now: Instant) -> usize {
         let candidate = |(id, (connection, _)): (&Id, &(Arc<Connection>, AbortHandle))| {
             let address = counted(connection.peer().ip());
             if only.is_some_and(|only| only != address) {

@@ -7,15 +7,17 @@ use tokio::task::JoinSet;
 
 use super::*;
 
-/// A table whose connections have no streams.
+/// A table whose connections have no streams, at a time that a test sets.
 struct Room {
     table: Table,
     tasks: JoinSet<()>,
+    now: Instant,
 }
 
 impl Room {
     fn new(most: usize, most_of_one: usize) -> Self {
-        Self { table: Table::new(most, most_of_one), tasks: JoinSet::new() }
+        let table = Table::new(most, most_of_one);
+        Self { table, tasks: JoinSet::new(), now: Instant::now() }
     }
 
     fn enter(&mut self, address: &str) -> Arc<Connection> {
@@ -26,12 +28,13 @@ impl Room {
     }
 
     fn place(&mut self, address: &str) -> Place {
-        self.table.place(address.parse().unwrap()).0
+        self.table.place(address.parse().unwrap(), self.now).0
     }
 
-    /// Lets everybody wait for longer than anybody is spared.
-    async fn wait(&self) {
-        tokio::time::sleep(YOUNG).await;
+    /// Lets this one wait for so long, and who waits already for longer.
+    fn wait(&mut self, connection: &Connection, time: Duration) {
+        let (_, since) = connection.waits().expect("it waits");
+        self.now = since + time;
     }
 }
 
@@ -48,7 +51,7 @@ async fn the_silent_make_room_and_those_who_are_served_do_not() {
     served.begin();
     assert_eq!(room.place("192.0.2.2"), Place::Full, "each may take half a second");
 
-    room.wait().await;
+    room.wait(&second, YOUNG);
     assert_eq!(room.place("192.0.2.2"), Place::Free);
     assert!(!is_open(&first) && is_open(&second), "who waits longest goes first");
     served.answered();
@@ -61,7 +64,7 @@ async fn the_address_with_the_most_connections_loses_one() {
     let alone = room.enter("192.0.2.1");
     let first = room.enter("192.0.2.2");
     let second = room.enter("192.0.2.2");
-    room.wait().await;
+    room.wait(&second, YOUNG);
     assert_eq!(room.place("192.0.2.3"), Place::Free);
     assert!(is_open(&alone) && !is_open(&first) && is_open(&second));
 }
@@ -74,7 +77,7 @@ async fn an_address_has_its_share_and_takes_more_only_from_itself() {
     served.begin();
     assert_eq!(room.place("192.0.2.1"), Place::Refused);
     assert_eq!(room.place("192.0.2.2"), Place::Free);
-    room.wait().await;
+    room.wait(&silent, YOUNG);
     assert_eq!(room.place("192.0.2.1"), Place::Free);
     assert!(!is_open(&silent));
 }
