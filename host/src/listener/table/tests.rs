@@ -59,6 +59,51 @@ async fn the_silent_make_room_and_those_who_are_served_do_not() {
 }
 
 #[tokio::test]
+async fn one_that_was_just_refused_stays_until_its_answer_can_be_written() {
+    let mut room = Room::new(1, 1);
+    let refused = room.enter("192.0.2.1");
+    refused.begin();
+    refused.refused();
+    room.wait(&refused, Duration::ZERO);
+    assert_eq!(room.place("192.0.2.2"), Place::Full);
+
+    refused.answers();
+    refused.answered();
+    room.wait(&refused, TO_BE_ANSWERED - Duration::from_millis(1));
+    assert_eq!(room.place("192.0.2.2"), Place::Full);
+    assert!(is_open(&refused));
+    room.wait(&refused, TO_BE_ANSWERED);
+    assert_eq!(room.place("192.0.2.2"), Place::Free, "nothing of it was ever accepted");
+    assert!(!is_open(&refused));
+}
+
+#[tokio::test]
+async fn a_sender_whose_forged_request_waits_for_its_answer_stays_and_others_make_room() {
+    let mut room = Room::new(3, 3);
+    let silent = room.enter("192.0.2.1");
+    let stranger = room.enter("192.0.2.2");
+    stranger.begin();
+    stranger.refused();
+    let sender = room.enter("192.0.2.3");
+    sender.begin();
+    sender.accepted();
+    sender.answered();
+    sender.begin();
+    sender.refused();
+
+    room.wait(&sender, BETWEEN_REQUESTS - Duration::from_millis(1));
+    for newcomer in ["192.0.2.4", "192.0.2.5"] {
+        assert_eq!(room.place(newcomer), Place::Free);
+        room.enter(newcomer).begin();
+    }
+    assert_eq!(room.place("192.0.2.6"), Place::Full);
+    assert!(!is_open(&silent) && !is_open(&stranger) && is_open(&sender));
+    sender.answers();
+    sender.answered();
+    assert!(sender.begin(), "it is answered, and may ask again");
+}
+
+#[tokio::test]
 async fn the_address_with_the_most_connections_loses_one() {
     let mut room = Room::new(3, 3);
     let alone = room.enter("192.0.2.1");
