@@ -14,6 +14,7 @@ mod receiver;
 mod recordings;
 mod setup;
 mod view;
+mod wire;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

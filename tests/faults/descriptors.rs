@@ -10,13 +10,17 @@ use tokio::net::TcpStream;
 
 use crate::harness::{Ledger, Load, Process, Setup, payment};
 
+/// So many that the answers to what they forge are held back.
+const SENDERS: usize = 16;
+
 /// Guards I12.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_descriptors_the_connected_are_served_and_the_others_wait() {
     let (ledger, _receiver, setup) = Ledger::open().await;
     let mut gateway = Process::start(setup.prepare()).await;
-    let load = Load::start(&gateway, 16, &ledger, &mut Rng::new());
-    ledger.until(|tally| tally.answered >= 100).await;
+    let load = Load::start(&gateway, SENDERS, &ledger, &mut Rng::new());
+    let all = SENDERS as u64;
+    ledger.until(|tally| tally.connected == all && tally.answered >= 100).await;
 
     // Who looks whether the configuration has changed can't open it either.
     gateway.log.may_say("Too many open files");

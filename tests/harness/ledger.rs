@@ -65,6 +65,8 @@ struct Book {
 /// How much there was of everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tally {
+    /// Connections over which a request was answered 200.
+    pub(crate) connected: u64,
     /// Events that were answered 200.
     pub(crate) answered: u64,
     /// Answers that called an event a duplicate.
@@ -154,6 +156,11 @@ impl Ledger {
             book.check(same, || format!("evt_{number} was answered with two receipts"));
             book.check(!twice, || format!("evt_{number} was accepted twice"));
         });
+    }
+
+    /// The first request of a connection was answered 200.
+    pub(crate) fn connected(&self) {
+        self.write(|book| book.tally.connected += 1);
     }
 
     /// A forged request was answered 401.

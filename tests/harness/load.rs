@@ -1,5 +1,6 @@
 //! Payment gateways that post new events, the same again, and forged ones, on many connections.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::ledger::{Ledger, event_id, subject};
+use super::wire::{Heard, Wire};
 use super::{Process, STRIPE_SECRET, payment, stripe_signature};
 
 /// Who is put off comes again after this: sooner than the gateway asks for, because a test has no
@@ -23,9 +25,10 @@ const REPEATED: u32 = 6;
 /// Of a hundred requests, those that are forged.
 const FORGED: u32 = 6;
 
-/// Requests on many connections, each as soon as the one before is answered.
+/// Requests on many connections, each as soon as the one before is answered. Nobody connects a
+/// second time.
 pub(crate) struct Load {
-    posting: JoinSet<reqwest::Result<()>>,
+    posting: JoinSet<io::Result<()>>,
     stop: watch::Sender<bool>,
 }
 
@@ -38,16 +41,15 @@ impl Load {
         random: &mut Rng,
     ) -> Self {
         let stop = watch::Sender::new(false);
-        let client = hookgate::egress::operator_client().expect("there are CA certificates");
         let mut posting = JoinSet::new();
         for _ in 0..connections {
             let sender = Sender {
-                client: client.clone(),
-                url: format!("{}/in/stripe", gateway.public()),
+                url: gateway.public().to_owned(),
                 ledger: ledger.clone(),
                 random: random.fork(),
                 stop: stop.subscribe(),
                 near: connections as u64,
+                was_accepted: false,
             };
             posting.spawn(sender.post());
         }
@@ -72,29 +74,32 @@ impl Load {
 }
 
 struct Sender {
-    client: reqwest::Client,
     url: String,
     ledger: Arc<Ledger>,
     random: Rng,
     stop: watch::Receiver<bool>,
     /// How many of the latest events may be on their way.
     near: u64,
+    /// Whether a request was accepted over its connection.
+    was_accepted: bool,
 }
 
 impl Sender {
     /// Until it is stopped or its connection breaks.
-    async fn post(mut self) -> reqwest::Result<()> {
+    async fn post(mut self) -> io::Result<()> {
+        let mut wire = Wire::open(&self.url).await?;
         while !*self.stop.borrow() {
             match self.random.u32(..100) {
-                draw if draw < FORGED => self.post_forged().await?,
-                draw => self.post_genuine(draw - FORGED).await?,
+                // Of whom nothing was accepted yet, the gateway may hang up on at any time.
+                draw if draw < FORGED && self.was_accepted => self.post_forged(&mut wire).await?,
+                draw => self.post_genuine(&mut wire, draw.saturating_sub(FORGED)).await?,
             }
         }
         Ok(())
     }
 
     /// Posts an event that is new, or one that is not.
-    async fn post_genuine(&mut self, draw: u32) -> reqwest::Result<()> {
+    async fn post_genuine(&mut self, wire: &mut Wire, draw: u32) -> io::Result<()> {
         let begun = self.ledger.begun();
         let number = match draw {
             _ if begun == 0 => self.ledger.begin(),
@@ -102,14 +107,15 @@ impl Sender {
             draw if draw < RACING + REPEATED => self.random.u64(..begun),
             _ => self.ledger.begin(),
         };
-        let answer = self.send(STRIPE_SECRET, number).await?;
-        let is_duplicate = answer.headers().contains_key("hookgate-duplicate");
-        match answer.status().as_u16() {
+        let answer = send(wire, STRIPE_SECRET, number).await?;
+        match answer.status {
             200 => {
-                // Without its end it is no answer, and a sender would come again.
-                let body: Value = answer.json().await?;
+                let body: Value = serde_json::from_str(&answer.body)?;
                 let receipt = body["id"].as_str().unwrap_or_default();
-                self.ledger.answered(number, receipt, is_duplicate);
+                self.ledger.answered(number, receipt, answer.has("hookgate-duplicate"));
+                if !std::mem::replace(&mut self.was_accepted, true) {
+                    self.ledger.connected();
+                }
             }
             503 => self.put_off(&answer).await,
             status => self.ledger.complain(format!("evt_{number} was answered {status}")),
@@ -117,30 +123,30 @@ impl Sender {
         Ok(())
     }
 
-    async fn put_off(&self, answer: &reqwest::Response) {
+    async fn put_off(&self, answer: &Heard) {
         self.ledger.put_off();
-        if !answer.headers().contains_key("retry-after") {
+        if !answer.has("retry-after") {
             self.ledger.complain("a 503 does not say when to come again".to_owned());
         }
         tokio::time::sleep(PUT_OFF).await;
     }
 
     /// Posts an event that exists, or one that will, as somebody who has no secret.
-    async fn post_forged(&mut self) -> reqwest::Result<()> {
+    async fn post_forged(&mut self, wire: &mut Wire) -> io::Result<()> {
         let number = self.random.u64(..self.ledger.begun() + 1000);
-        let answer = self.send("whsec_forged", number).await?;
-        match answer.status().as_u16() {
+        let answer = send(wire, "whsec_forged", number).await?;
+        match answer.status {
             401 => self.ledger.refused(),
             503 => self.put_off(&answer).await,
             status => self.ledger.complain(format!("evt_{number} was forged: {status}")),
         }
         Ok(())
     }
+}
 
-    async fn send(&self, secret: &str, number: u64) -> reqwest::Result<reqwest::Response> {
-        let body = payment(&event_id(number), &subject(number), "payment_failed");
-        let signature = stripe_signature(secret, Clock::System.now().seconds(), &body);
-        let post = self.client.post(&self.url).header("stripe-signature", signature);
-        post.body(body).send().await
-    }
+/// Without its end it is no answer, and a sender would come again.
+async fn send(wire: &mut Wire, secret: &str, number: u64) -> io::Result<Heard> {
+    let body = payment(&event_id(number), &subject(number), "payment_failed");
+    let signature = stripe_signature(secret, Clock::System.now().seconds(), &body);
+    wire.post("/in/stripe", ("stripe-signature", &signature), &body).await
 }
