@@ -111,3 +111,6 @@ async fn fetch_keys(
     }
     Ok(fetched)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! What is refused before a key is fetched, and how many keys are.
+
+use super::*;
+use crate::event::Timestamp;
+use crate::headers::Headers;
+use crate::provider::{
+    ClockRule, Evidence, KeyFormat, KeyPlace, KeySource, Piece, Proof, ProofKind, PublicKey,
+};
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+/// One of P-256, which is found whatever is looked up.
+const KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
+     MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEeGTxpBfncsOeG+RAuYKKiRw3J7vj\n\
+     iw0xCdVGQy1bfOMWtNgOB87p3jRlNc5yEzLozOLdy3xkACU3TJYicPARpQ==\n\
+     -----END PUBLIC KEY-----\n";
+
+/// Of a provider whose keys all lie in one place.
+fn info() -> ProviderInfo {
+    let url = "https://keys.example/".parse().unwrap();
+    ProviderInfo {
+        name: "any".into(),
+        version: "1".into(),
+        scheme: "any".into(),
+        types: Vec::new(),
+        proofs: vec![ProofKind::Signature],
+        clock: ClockRule::Past,
+        tolerance: Some(Duration::from_secs(300)),
+        reply: None,
+        refusal_status: 401,
+        handshakes: Vec::new(),
+        key_places: vec![KeyPlace { url, format: KeyFormat::Jwk }],
+    }
+}
+
+/// A signature, made now, for each of these keys.
+fn signed_with(keys: &[&str]) -> Claims {
+    let signature = |key: &&str| {
+        let url = format!("https://keys.example/{key}").parse().unwrap();
+        Proof::Signature {
+            algorithm: PublicKey::EcdsaP256,
+            key: KeySource::Fetched(KeyLookup { url, post: None }),
+            message: vec![Piece::Body],
+            signatures: vec![vec![0; 64]],
+        }
+    };
+    let evidence = keys.iter().map(|key| Evidence { proofs: vec![signature(key)] }).collect();
+    Claims { evidence, signed_at: Some(NOW), ..Claims::default() }
+}
+
+/// Fetches the keys that a request needs with these claims.
+async fn fetch(keys: &Keys, claims: &Claims) -> Result<usize, Unproven> {
+    let name: Name = "shop".parse().unwrap();
+    let settings: Arc<str> = "{}".into();
+    let receiver = Receiver {
+        name: &name,
+        settings: &settings,
+        secrets: &[],
+        tolerance: None,
+        keys_from: &["keys.example".to_owned()],
+    };
+    let request = Request {
+        method: "POST".to_owned(),
+        url: "/in/shop".to_owned(),
+        headers: Headers::default(),
+        body: "{}".into(),
+        received_at: NOW,
+    };
+    let fetched = fetch_keys(keys, &info(), receiver, claims, &request).await?;
+    Ok(fetched.len())
+}
+
+#[tokio::test]
+async fn a_forged_request_is_rejected_before_a_key_is_fetched_for_it() {
+    // Whoever looks for a key finds none.
+    let keys = Keys::recorded(Vec::new());
+    let and = |proofs: Vec<Proof>| {
+        let mut claims = signed_with(&["one"]);
+        claims.evidence.push(Evidence { proofs });
+        claims
+    };
+    let old = Some(Timestamp(NOW.0 - 301_000));
+    let forged = [
+        (Claims { signed_at: old, ..signed_with(&["one"]) }, "too_old"),
+        (and(Vec::new()), "no_proof"),
+        (and(vec![Proof::Token("guessed".to_owned())]), "undeclared_proof"),
+    ];
+
+    for (claims, why) in forged {
+        match fetch(&keys, &claims).await {
+            Err(Unproven::Evidence(error)) => assert_eq!(error.label(), why),
+            fetched => panic!("{why}: {fetched:?}"),
+        }
+    }
+    let looked = fetch(&keys, &signed_with(&["one"])).await;
+    assert!(matches!(looked, Err(Unproven::Key(KeyError::Unknown))), "{looked:?}");
+}
+
+#[tokio::test]
+async fn two_keys_at_most_are_fetched_for_one_request() {
+    let keys = Keys::recorded(vec![KEY.to_owned()]);
+    let wanted = ["one", "two", "three", "four"];
+    for count in 1..=wanted.len() {
+        let fetched = fetch(&keys, &signed_with(&wanted[..count])).await;
+        assert_eq!(fetched.unwrap(), count.min(2));
+    }
+}
