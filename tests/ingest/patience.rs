@@ -204,6 +204,33 @@ async fn a_connection_that_brings_only_refused_requests_is_closed_with_the_answe
     gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
 }
 
+/// A request whose body is one byte larger than the smallest limit that there can be.
+fn too_large() -> String {
+    let body = " ".repeat(1025);
+    format!("POST /in/stripe HTTP/1.1\r\nhost: here\r\ncontent-length: 1025\r\n\r\n{body}")
+}
+
+#[tokio::test]
+async fn bodies_that_are_too_large_and_nothing_else_end_a_connection_with_the_answer_to_one() {
+    let gateway = Setup::stripe().table("[limits]\nbody_bytes = 1024").start().await;
+    let mut stream = connect(gateway.public()).await;
+    let mut heard = String::new();
+    for number in 1..=16 {
+        stream.write_all(too_large().as_bytes()).await.unwrap();
+        while heard.matches("too large\"}").count() < number {
+            let mut part = [0; 1024];
+            let read = tokio::time::timeout(PATIENCE, stream.read(&mut part)).await;
+            let read = read.expect("the gateway answers").unwrap();
+            assert_ne!(read, 0, "the gateway hangs up after {heard}");
+            heard += std::str::from_utf8(&part[..read]).unwrap();
+        }
+    }
+
+    assert_eq!(hear(&mut stream).await, "");
+    assert_eq!(heard.matches("HTTP/1.1 413 ").count(), 16, "{heard}");
+    assert_eq!(heard.matches("connection: close").count(), 1, "{heard}");
+}
+
 #[tokio::test]
 async fn a_probe_between_refusals_is_answered_and_takes_none_of_them_back() {
     let gateway = Setup::stripe().start().await;
@@ -239,6 +266,25 @@ async fn requests_to_no_source_are_answered_at_a_hundred_a_second_on_however_man
         stream.write_all(format!("GET /{path} {head}").as_bytes()).await.unwrap();
         let heard = hear(&mut stream).await;
         assert!(heard.starts_with("HTTP/1.1 404 "), "{heard}");
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(900), "150 take a second at least");
+}
+
+/// Guards I11.
+#[tokio::test]
+async fn bodies_that_are_too_large_or_broken_are_answered_at_a_hundred_a_second() {
+    let gateway = Setup::stripe().table("[limits]\nbody_bytes = 1024").start().await;
+    let head = "POST /in/stripe HTTP/1.1\r\nhost: here\r\n";
+    let broken = format!("{head}transfer-encoding: chunked\r\n\r\nnot a length\r\n");
+    let too_large = too_large().replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+    let begun = Instant::now();
+    for number in 0..150 {
+        // A connection each.
+        let mut stream = connect(gateway.public()).await;
+        let (request, status) = [(&broken, "400"), (&too_large, "413")][number % 2];
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let heard = hear(&mut stream).await;
+        assert!(heard.starts_with(&format!("HTTP/1.1 {status} ")), "{heard}");
     }
     assert!(begun.elapsed() >= Duration::from_millis(900), "150 take a second at least");
 }

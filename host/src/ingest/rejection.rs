@@ -159,3 +159,40 @@ impl IntoResponse for Rejection {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_is_wrong_is_the_senders_and_one_that_can_not_be_taken_now_is_not() {
+        let refusal = Refusal { reason: "no signature".to_owned() };
+        let senders = [
+            Rejection::UnknownSource,
+            Rejection::TooLarge(1024),
+            Rejection::SlowBody,
+            Rejection::BrokenBody,
+            Rejection::Claims(refusal, 401),
+            Rejection::Evidence(signature::Error::Mismatch, 401),
+            Rejection::Key(KeyError::Unknown, 401),
+            Rejection::NothingAsked(401),
+            Rejection::Method("POST".to_owned()),
+        ];
+        let gateways = [
+            Rejection::GaveWay,
+            Rejection::Stopping,
+            Rejection::Busy,
+            Rejection::SourceBusy,
+            Rejection::NoPlugin("stripe".parse().unwrap()),
+            Rejection::Stopped("it has no settings".into()),
+            Rejection::Plugin(CallError::Busy),
+            Rejection::Store(store::Error::Full),
+        ];
+        for rejection in &senders {
+            assert!(rejection.is_the_senders(), "{rejection}");
+        }
+        for rejection in &gateways {
+            assert!(!rejection.is_the_senders(), "{rejection}");
+        }
+    }
+}
