@@ -166,6 +166,36 @@ async fn who_waits_for_it_is_told_when_a_write_finds_the_file_gone() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn who_waits_for_it_is_told_when_the_file_goes_in_the_middle_of_an_outage() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::manual(NOW);
+    let data = folder.path().join("data");
+    let store = Store::open(&Config::at(&data), clock.clone()).unwrap();
+    // A link to itself in the place of the folder: nobody can tell whether the file is there.
+    std::fs::rename(&data, folder.path().join("aside")).unwrap();
+    std::os::unix::fs::symlink(&data, &data).unwrap();
+    let refused = store.append(receipt(&["evt_1"])).await;
+    let begun_by = store.outage().expect("an outage has begun");
+    let displaced = store.displaced();
+    tokio::pin!(displaced);
+    tokio::select! {
+        biased;
+        () = &mut displaced => panic!("nobody knows that the file is gone"),
+        () = std::future::ready(()) => (),
+    }
+
+    std::fs::remove_file(&data).unwrap();
+    clock.advance(crate::store::outage::PAUSE_MAX);
+    let told = tokio::time::timeout(Duration::from_secs(20), displaced).await;
+
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    assert!(!begun_by.is_displaced(), "{begun_by:?}");
+    assert!(told.is_ok(), "the outage still tells how it began");
+    assert!(store.outage().is_some_and(|latest| latest.is_displaced()));
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn a_file_that_was_put_in_its_place_is_left_as_it_is() {
     let bench = Bench::new();
     bench.append(&["evt_0"]).await;
