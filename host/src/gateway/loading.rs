@@ -15,7 +15,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use crate::lock::lock;
-use crate::plugin::{self, Folder, Job, LoadError, Look, Reloaded, Wish};
+use crate::plugin::{self, Folder, Job, LoadError, Look, Plugin, Reloaded, Wish};
 
 /// Files that are compiled at a time, by size, so that large ones keep no small one waiting.
 const SMALL_MAX: usize = 3;
@@ -170,10 +170,18 @@ impl Loading {
     }
 
     fn compile(&mut self, job: Job) {
+        let host = self.host.clone();
+        self.compile_by(job, move |job| job.load(&host));
+    }
+
+    fn compile_by(
+        &mut self,
+        job: Job,
+        load: impl FnOnce(&Job) -> Result<Arc<Plugin>, LoadError> + Send + 'static,
+    ) {
         let stem = job.stem().to_owned();
         let is_large = job.is_large();
         self.compiling.push((stem.clone(), is_large));
-        let host = self.host.clone();
         let folder = self.folder.clone();
         let tell = self.tell.clone();
         let own_stem = stem.clone();
@@ -185,8 +193,8 @@ impl Loading {
             let otherwise = Told::Compiled { stem: stem.clone(), is_large, became: None };
             let promise = Promise::new(tell, otherwise);
             // A file that the host panics over is tried again later, as one that can't be read.
-            let loaded = catch_unwind(AssertUnwindSafe(|| job.load(&host)))
-                .unwrap_or(Err(LoadError::Panicked));
+            let loaded =
+                catch_unwind(AssertUnwindSafe(|| load(&job))).unwrap_or(Err(LoadError::Panicked));
             let mut folder = lock(&folder);
             let became = folder.finish(&job, loaded, Instant::now());
             promise.keep(Told::Compiled { stem, is_large, became });
@@ -238,25 +246,69 @@ fn spawn<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use crate::plugin::{Compiler, Config, Host};
 
     use super::*;
 
+    /// Longer than anything takes that is not stuck.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn loading(folder: &tempfile::TempDir) -> Loading {
+        let host = Host::new(Config::new(Compiler::InProcess, None)).unwrap();
+        Loading::new(host, folder.path().to_owned())
+    }
+
+    async fn next(loading: &mut Loading) -> News {
+        let next = tokio::time::timeout(PATIENCE, loading.next()).await;
+        next.expect("the thread tells how it ended")
+    }
+
+    fn again() -> Wish {
+        Wish { failed: true, ..Wish::default() }
+    }
+
     #[tokio::test]
     async fn a_look_that_panics_is_one_that_failed_and_the_next_is_made() {
         let folder = tempfile::tempdir().unwrap();
-        let host = Host::new(Config::new(Compiler::InProcess, None)).unwrap();
-        let mut loading = Loading::new(host, folder.path().to_owned());
+        let mut loading = loading(&folder);
 
         loading.look_by(|| panic!("over a file"));
-        loading.look(Wish { failed: true, ..Wish::default() });
-        let panicked = loading.next().await;
+        loading.look(again());
+        let panicked = next(&mut loading).await;
         let was_done = loading.is_done();
-        let next = loading.next().await;
+        let next = next(&mut loading).await;
 
         let error = panicked.looked.expect("somebody looked").unwrap_err();
         assert_eq!(error.to_string(), "the gateway panicked");
         assert!(!was_done, "the look that was wished for is made");
         assert!(matches!(next.looked, Some(Ok(()))) && loading.is_done());
+    }
+
+    #[tokio::test]
+    async fn a_file_over_which_its_thread_panics_is_told_and_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("shop.wasm"), b"no plugin").unwrap();
+        let mut loading = loading(&folder);
+        let look = lock(&loading.folder).look(&loading.host, &again(), Instant::now());
+        let job = look.unwrap().jobs.pop().expect("it has to be compiled");
+
+        loading.compile_by(job, |_| panic!("over a file"));
+        let panicked = next(&mut loading).await;
+        let was_done = loading.is_done();
+        loading.look(again());
+        let looked = next(&mut loading).await;
+        let tried = next(&mut loading).await;
+
+        let [(stem, Reloaded::Kept(LoadError::Panicked))] = &panicked.files[..] else {
+            panic!("{panicked:?}");
+        };
+        assert!(stem == "shop" && was_done);
+        assert!(matches!(looked.looked, Some(Ok(()))) && looked.files.is_empty(), "{looked:?}");
+        let [(_, Reloaded::Kept(LoadError::NotWasm))] = &tried.files[..] else {
+            panic!("{tried:?}");
+        };
+        assert!(loading.is_done());
     }
 }
