@@ -17,9 +17,9 @@ fn wasm() -> Vec<u8> {
     .unwrap()
 }
 
-fn entries(folder: &Path, end: &str) -> usize {
+fn entries(folder: &Path, end: &str) -> Vec<PathBuf> {
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    paths.filter(|path| path.extension().is_some_and(|it| it == end)).count()
+    paths.filter(|path| path.extension().is_some_and(|it| it == end)).collect()
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn what_was_compiled_is_found_again() {
     let compile = Compile::new(none, cache()).unwrap();
     assert!(compile.knows(&engine, &wasm()));
     compile.file(&engine, &wasm()).unwrap();
-    assert_eq!(entries(folder.path(), "cwasm"), 1);
+    assert_eq!(entries(folder.path(), "cwasm").len(), 1);
 }
 
 #[test]
@@ -110,16 +110,44 @@ fn a_file_that_makes_the_compiler_panic_is_not_tried_again() {
     check_broken("exit 4", "");
 }
 
+#[test]
+fn a_crash_of_which_no_note_can_be_kept_is_told_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let compiler = Compiler::Child(crashing(folder.path(), "exit 4"));
+    let cache = folder.path().join("cache");
+    let compile = Compile::new(compiler, Some(cache.clone())).unwrap();
+    let engine = engine::on_demand().unwrap();
+    compile.file(&engine, &wasm()).unwrap_err();
+    // In the place of the note is a folder, which no file replaces.
+    let note = entries(&cache, "broke").pop().expect("there is a note");
+    fs::remove_file(&note).unwrap();
+    fs::create_dir(&note).unwrap();
+
+    for _ in 0..2 {
+        let error = compile.file(&engine, &wasm()).unwrap_err();
+        assert!(matches!(error, LoadError::Broke { .. }), "{error}");
+        assert!(!compile.knows(&engine, &wasm()));
+    }
+}
+
+/// What a child says before it crashes.
+const SAID: &str = "thread 'x' has overflowed its stack";
+
+/// In place of a compiler a program that ends like this, and writes down that it ran.
+fn crashing(folder: &Path, end: &str) -> PathBuf {
+    let program = folder.join("compiler");
+    let script =
+        format!("#!/bin/sh\necho >> '{}.ran'\necho \"{SAID}\" >&2\n{end}\n", program.display());
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    program
+}
+
 /// A child that ends like this is made once, and said to have ended `how`.
 #[track_caller]
 fn check_broken(end: &str, how: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("compiler");
-    let said = "thread 'x' has overflowed its stack";
-    let script =
-        format!("#!/bin/sh\necho >> '{}.ran'\necho \"{said}\" >&2\n{end}\n", program.display());
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let program = crashing(folder.path(), end);
     let engine = engine::on_demand().unwrap();
     for _start in 0..2 {
         let compiler = Compiler::Child(program.clone());
@@ -127,7 +155,7 @@ fn check_broken(end: &str, how: &str) {
         let compile = Compile::new(compiler, Some(cache)).unwrap();
         for _ in 0..2 {
             let error = compile.file(&engine, &wasm()).unwrap_err().to_string();
-            assert!(error.contains(said) && error.contains(how), "{error}");
+            assert!(error.contains(SAID) && error.contains(how), "{error}");
         }
     }
     let ran = fs::read_to_string(folder.path().join("compiler.ran")).unwrap();
