@@ -83,14 +83,19 @@ impl Bench {
         for tries in 1.. {
             let item = work.claim(1).unwrap().pop().expect("it is due");
             work.clone().crash(item, WORDS.to_owned()).await.unwrap();
-            let dead = self.dispatch.store.dead(Page { cursor: None, limit: 9 }).unwrap();
-            if let Some(letter) = dead.items.first() {
-                return (tries, letter.reason.clone());
+            if let Some(reason) = self.reason_of_death() {
+                return (tries, reason);
             }
             assert!(work.claim(1).unwrap().is_empty(), "it is not tried again at once");
             self.clock.advance(std::time::Duration::from_secs(80));
         }
         unreachable!("it is dead at some time")
+    }
+
+    /// Of the last dead letter, if there is one.
+    fn reason_of_death(&self) -> Option<String> {
+        let dead = self.dispatch.store.dead(Page { cursor: None, limit: 9 }).unwrap();
+        dead.items.first().map(|letter| letter.reason.clone())
     }
 }
 
@@ -118,6 +123,27 @@ async fn a_run_that_makes_the_host_panic_is_tried_again_on_the_schedule_and_then
     let metrics = bench.dispatch.metrics.render();
     let counted = r#"runs_total{handler="guest",outcome="transient",cause="panic"} 4"#;
     assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_dead_letter_does_not_repeat_a_secret_in_the_place_of_a_plugin_s_name() {
+    let bench = Bench::new();
+    bench.accept(&json!({})).await;
+    let sources = [(name("shop"), (name("planted-0f3a91c2d5e8"), "{}".into()))].into();
+    bench.dispatch.rules.store(Arc::new(Rules { sources, ..Rules::default() }));
+
+    let mut reason = None;
+    // More often than anything is tried.
+    for _ in 0..20 {
+        for parse in bench.parses().claim(1).unwrap() {
+            bench.parses().perform(parse).await.unwrap();
+        }
+        reason = reason.or_else(|| bench.reason_of_death());
+        // Longer than anything waits for the next try.
+        bench.clock.advance(std::time::Duration::from_secs(2 * 86_400));
+    }
+
+    assert_eq!(reason.as_deref(), Some("provider plugin (hidden) is not loaded"));
 }
 
 /// What is logged, kept in memory.
