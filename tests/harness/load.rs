@@ -90,7 +90,7 @@ impl Sender {
         let mut wire = Wire::open(&self.url).await?;
         while !*self.stop.borrow() {
             match self.random.u32(..100) {
-                // Of whom nothing was accepted yet, the gateway may hang up on at any time.
+                // The gateway may hang up on somebody of whom it has accepted nothing yet.
                 draw if draw < FORGED && self.was_accepted => self.post_forged(&mut wire).await?,
                 draw => self.post_genuine(&mut wire, draw.saturating_sub(FORGED)).await?,
             }
