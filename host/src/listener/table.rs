@@ -20,8 +20,9 @@ use super::connection::{Connection, Wait};
 const YOUNG: Duration = Duration::from_millis(500);
 /// The same where no request was ever accepted: enough for the answer to be written.
 const TO_BE_ANSWERED: Duration = Duration::from_millis(100);
-/// The same between two requests, or while an answer to a refused one is held back.
-const BETWEEN_REQUESTS: Duration = Duration::from_secs(1);
+/// The same between two requests, or while an answer to a refused one is held back, which takes a
+/// second at most.
+const BETWEEN_REQUESTS: Duration = Duration::from_millis(1500);
 /// Of a full table so many make room at once, so that looking for them costs little.
 const SHARE_THAT_GOES: usize = 64;
 
