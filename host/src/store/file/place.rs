@@ -1,7 +1,9 @@
 //! Where the store's file lies, and whether it still does.
 //!
 //! A file that was removed goes on taking writes, which nobody will ever read. One that somebody
-//! else writes into is no longer what the store believes. Both are noticed here. Never writes.
+//! else writes into is no longer what the store believes. Both are noticed here. Never writes, and
+//! never asks for the times of the file: on Linux, whoever looks at them makes the next write store
+//! a finer one, and the next sync write the inode too.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -30,27 +32,41 @@ impl Spot {
     /// The file that lies there now.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
-        let number = number(&file.metadata()?);
+        let number = number_in(&file.metadata()?);
         Ok(Self { file, number })
     }
 }
 
 #[cfg(unix)]
-fn number(metadata: &Metadata) -> Number {
+fn number_in(metadata: &Metadata) -> Number {
     use std::os::unix::fs::MetadataExt;
 
     (metadata.dev(), metadata.ino())
 }
 
 #[cfg(not(unix))]
-fn number(_metadata: &Metadata) -> Number {}
+fn number_in(_metadata: &Metadata) -> Number {}
+
+/// The number of the file that lies there.
+#[cfg(target_os = "linux")]
+fn number(path: &Path) -> io::Result<Number> {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
+
+    let found = statx(CWD, path, AtFlags::empty(), StatxFlags::INO)?;
+    Ok((makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino))
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn number(path: &Path) -> io::Result<Number> {
+    Ok(number_in(&std::fs::metadata(path)?))
+}
 
 #[cfg(unix)]
 impl Spot {
     /// Whether it is the one that lies there.
     pub(super) fn check(&self, path: &Path) -> Result<(), Failure> {
-        match std::fs::metadata(path) {
-            Ok(found) if number(&found) == self.number => Ok(()),
+        match number(path) {
+            Ok(found) if found == self.number => Ok(()),
             Err(error) if !is_absence(&error) => Err(error.into()),
             _ => Err(Failure::Displaced { path: path.to_owned() }),
         }
@@ -61,10 +77,13 @@ impl Spot {
     pub(super) fn begin(&self) -> Option<Vec<u8>> {
         use std::os::unix::fs::FileExt;
 
+        use rustix::fs::SeekFrom;
+
         let mut begin = vec![0; BEGIN_BYTES];
         let length = self.file.read_at(&mut begin, 0).ok()?;
         begin.truncate(length);
-        begin.extend(self.file.metadata().ok()?.len().to_le_bytes());
+        let end = rustix::fs::seek(&self.file, SeekFrom::End(0)).ok()?;
+        begin.extend(end.to_le_bytes());
         Some(begin)
     }
 }
