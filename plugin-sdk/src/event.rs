@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+
 use crate::limits;
 
 pub use crate::bindings::provider::hookgate::plugin::types::{
@@ -29,6 +31,33 @@ impl Event {
             labels: Vec::new(),
             data: data.into(),
         }
+    }
+
+    /// The type: `payment.failed`.
+    pub fn event_type(&self) -> &str {
+        &self.type_
+    }
+
+    /// The data as a type of serde. Data of another form is a permanent failure.
+    ///
+    /// ```
+    /// # use hookgate_sdk::{Event, Failure};
+    /// #[derive(serde::Deserialize)]
+    /// struct Payment<'e> {
+    ///     customer: &'e str,
+    /// }
+    ///
+    /// # fn run() -> Result<(), Failure> {
+    /// let event = Event::new("evt_1", "payment.failed", r#"{"customer":"cus_1","amount":100}"#);
+    /// assert_eq!(event.json::<Payment>()?.customer, "cus_1");
+    /// # Ok(())
+    /// # }
+    /// # run().unwrap();
+    /// ```
+    pub fn json<'e, T: Deserialize<'e>>(&'e self) -> Result<T, Failure> {
+        let unreadable =
+            |error| Failure::permanent(format!("the event's data is invalid: {error}"));
+        serde_json::from_str(&self.data).map_err(unreadable)
     }
 
     /// The value of the label with this name.
@@ -113,6 +142,13 @@ impl Failure {
     }
 }
 
+/// JSON that can't be read or written would be the same at the next try.
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::permanent(error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +201,20 @@ mod tests {
         let labels = labels([("a", Some("1".to_owned())), ("b", None), ("c", Some(String::new()))]);
         assert_eq!(labels, [("a".to_owned(), "1".to_owned())]);
         assert!(super::labels([("a", Some("x".repeat(1025)))]).is_empty());
+    }
+
+    #[test]
+    fn data_is_read_as_a_type() {
+        let event = Event::new("1", "payment.failed", r#"{"amount":100,"currency":"EUR"}"#);
+        assert_eq!(event.json::<Amount>(), Ok(Amount { amount: 100 }));
+        let failure = Event { data: "[]".to_owned(), ..event }.json::<Amount>().unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Permanent);
+        assert!(failure.reason.starts_with("the event's data is invalid: "), "{}", failure.reason);
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Amount {
+        amount: u32,
     }
 
     #[test]

@@ -80,13 +80,9 @@
 //!   that is missing or repeated. Never fall back to a weaker proof.
 //! - **Keep `claim` fast.** The provider waits for its answer meanwhile: [`json::peek`] at the
 //!   event's id, and leave the rest to `parse`. The gateway detects duplicates by these ids.
-//! - **Canonical types** let handlers work for any provider: `payment.created`, `.authorized`,
-//!   `.succeeded`, `.failed`, `.canceled`; `refund.initiated`, `.succeeded`, `.failed`;
-//!   `dispute.opened`, `.won`, `.lost`; `subscription.created`, `.updated`, `.canceled`;
-//!   `invoice.paid`, `.failed`; `payout.*`, `customer.*`, `account.*`, `transaction.*`, `card.*`,
-//!   `fraud.alert`. Any other event keeps the provider's own name, behind the name of the provider:
-//!   `github.issues.opened`. One fact is one canonical event: if a provider reports it twice, map
-//!   only one of the two.
+//! - **Canonical types** let handlers work for any provider: [`types`] has all of them. Any other
+//!   event keeps the provider's own name, behind the name of the provider: `github.issues.opened`.
+//!   One fact is one canonical event: if a provider reports it twice, map only one of the two.
 //! - **Three labels mean the same for every provider**: `account` says whose event it is,
 //!   `livemode` (`true` or `false`) whether it is about real money, and `reference` ties it to the
 //!   receiver's own records. Set each of them that the request states.
@@ -192,6 +188,7 @@ pub mod state;
 pub mod testing;
 pub mod time;
 mod timed_mac;
+pub mod types;
 
 pub use claims::{
     AnswerPiece, Claims, Digest, DigestText, Evidence, Handshake, Hmac, KeyEncoding, KeyField,
@@ -210,6 +207,7 @@ pub use json::{InvalidJson, Json, Members};
 pub use money::{InvalidMoney, Money, decimals, known_money};
 pub use provider::{ClockRule, Provider, ProviderInfo};
 pub use request::{Header, Reply, Request};
+pub use serde_json::json;
 pub use settings::Configured;
 pub use stamped_mac::StampedMac;
 pub use timed_mac::TimedMac;

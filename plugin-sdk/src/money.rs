@@ -102,7 +102,7 @@ pub fn decimals(currency: &str) -> usize {
 /// event is delivered without money, and its data still has what the provider wrote. A guess would
 /// be taken for the truth.
 pub fn known_money(read: Result<Money, InvalidMoney>) -> Option<Money> {
-    read.inspect_err(|error| log::warn(&format!("an event has no money: {error}"))).ok()
+    read.inspect_err(|error| log::warn!("an event has no money: {error}")).ok()
 }
 
 /// A text that is not an exact amount or not a currency.

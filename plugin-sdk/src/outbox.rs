@@ -4,6 +4,8 @@
 //! missing; `?` turns the refusal into a permanent failure, because the next try would be refused
 //! too.
 
+use serde::Serialize;
+
 #[cfg(target_family = "wasm")]
 use crate::bindings::handler::hookgate::plugin::outbox as door;
 use crate::event::Failure;
@@ -23,6 +25,11 @@ pub fn send(endpoint: &str, content_type: &str, body: &[u8]) -> Result<(), Refus
     door::send(endpoint, content_type, body)
 }
 
+/// Sends a value as JSON, signed, to an endpoint that the operator granted to this plugin.
+pub fn send_json<T: Serialize + ?Sized>(endpoint: &str, value: &T) -> Result<(), Failure> {
+    Ok(send(endpoint, "application/json", &serde_json::to_vec(value)?)?)
+}
+
 /// Alerts the operator: the gateway logs and counts the alert, shows it with the run, and emits it
 /// as an event of type `hookgate.alert`.
 pub fn alert(severity: Severity, message: &str) -> Result<(), Refusal> {
@@ -39,6 +46,14 @@ impl Emission {
             labels: Vec::new(),
             data: data.into(),
         }
+    }
+
+    /// An event without subject, amount and labels, whose data is this value as JSON.
+    pub fn json<T: Serialize + ?Sized>(
+        event_type: impl Into<String>,
+        value: &T,
+    ) -> Result<Self, Failure> {
+        Ok(Self::new(event_type, serde_json::to_string(value)?))
     }
 }
 

@@ -184,7 +184,7 @@ mod tests {
                     "violate" => outbox::emit(&Emission::new("a.b", "{"))?,
                     "send" => outbox::send("crm", "text/plain", b"hello")?,
                     "alert" => outbox::alert(Severity::Info, &context.run_id)?,
-                    "log" => log::warn(&settings::text()),
+                    "log" => log::warn!("{}", settings::text()),
                     "fail" => return Err(Failure::transient("as told")),
                     other => unreachable!("no order is called {other}"),
                 }
@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn a_flood_of_log_lines_is_cut() {
         SCRIPT.set(|| {
-            (0..60).for_each(|_| log::info(&"é".repeat(600)));
+            (0..60).for_each(|_| log::info!("{}", "é".repeat(600)));
             Ok(())
         });
         let ran = Bench::new().handle::<Scripted>(&event("a", ""));

@@ -6,30 +6,7 @@
 
 use crate::event::is_event_type;
 use crate::provider::ProviderInfo;
-
-/// Types that mean the same for every provider.
-const CANONICAL: [&str; 17] = [
-    "payment.created",
-    "payment.authorized",
-    "payment.succeeded",
-    "payment.failed",
-    "payment.canceled",
-    "refund.initiated",
-    "refund.succeeded",
-    "refund.failed",
-    "dispute.opened",
-    "dispute.won",
-    "dispute.lost",
-    "subscription.created",
-    "subscription.updated",
-    "subscription.canceled",
-    "invoice.paid",
-    "invoice.failed",
-    "fraud.alert",
-];
-
-/// The beginnings of canonical types that end in the provider's own word.
-const FAMILIES: [&str; 5] = ["payout.", "customer.", "account.", "transaction.", "card."];
+use crate::types;
 
 /// Whether an event of this provider may have this type.
 pub(super) fn fits(info: &ProviderInfo, event_type: &str) -> bool {
@@ -38,12 +15,10 @@ pub(super) fn fits(info: &ProviderInfo, event_type: &str) -> bool {
         None => event_type == declared,
     });
     let is_own = || event_type.strip_prefix(&*info.name).is_some_and(|own| own.starts_with('.'));
-    let is_canonical = || {
-        CANONICAL.contains(&event_type)
-            || FAMILIES.iter().any(|family| event_type.starts_with(family))
-    };
     let names_anything = info.types.iter().any(|declared| declared == "*");
-    is_event_type(event_type) && is_declared && (names_anything || is_own() || is_canonical())
+    is_event_type(event_type)
+        && is_declared
+        && (names_anything || is_own() || types::is_canonical(event_type))
 }
 
 #[cfg(test)]
