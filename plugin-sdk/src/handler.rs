@@ -4,28 +4,52 @@
 //! and [`crate::state`] together with the record of the run. When it fails or panics, the gateway
 //! commits none of it.
 
+use serde::de::DeserializeOwned;
+
 use crate::bindings::handler::exports::hookgate::plugin::handler as exported;
 use crate::event::{Event, Failure};
-use crate::{log, settings};
+use crate::log;
+use crate::settings::{self, Rules};
 
 pub use exported::{Context, HandlerInfo};
 
 /// The team's own logic on events.
 pub trait Handler {
+    /// The operator's settings, the `config` of this handler: any type that serde reads from a JSON
+    /// object; `()` for a handler without settings. Give it `deny_unknown_fields`, so that the
+    /// operator sees a misspelt name at once.
+    type Settings: DeserializeOwned + 'static;
+
+    /// Advice to the operator, added to the error if the settings can't be read as their type.
+    const ADVICE: &'static str = "";
+
     /// Describes the handler. The gateway calls this once, at load.
     fn describe() -> HandlerInfo;
 
-    /// Checks the operator's settings, a JSON object; an error says what is wrong with them. The
-    /// gateway calls this at load and when the configuration changes. The default accepts no
-    /// settings.
-    fn check(settings: &str) -> Result<(), String> {
-        settings::none(settings)
+    /// Checks what the type of the settings can't say; an error tells the operator what is wrong.
+    /// The gateway checks settings at load and when the configuration changes.
+    fn check(_settings: &Self::Settings) -> Result<(), String> {
+        Ok(())
     }
 
     /// Handles one event. Events of one subject arrive in order and one at a time. After a failure
     /// or a crash the gateway may call this again for the same event; then no effect of the earlier
     /// try has taken place.
     fn handle(event: &Event, context: &Context) -> Result<(), Failure>;
+
+    /// The operator's settings, read and checked once for each call.
+    ///
+    /// # Panics
+    ///
+    /// If they are invalid, which the gateway finds out before it runs the handler.
+    fn settings() -> &'static Self::Settings {
+        settings::get(&rules::<Self>())
+    }
+}
+
+/// The rules for the settings of a handler.
+pub(crate) fn rules<H: Handler + ?Sized>() -> Rules<H::Settings> {
+    Rules { advice: H::ADVICE, check: H::check }
 }
 
 impl<H: Handler> exported::Guest for H {
@@ -36,7 +60,7 @@ impl<H: Handler> exported::Guest for H {
 
     fn check() -> Result<(), String> {
         log::panics();
-        <H as Handler>::check(&settings::text())
+        settings::check(&rules::<H>())
     }
 
     fn handle(event: Event, context: Context) -> Result<(), Failure> {

@@ -6,6 +6,7 @@
 
 mod brackets;
 mod members;
+mod pointer;
 mod scan;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use crate::limits::JSON_DEPTH_MAX;
 use crate::request::BYTE_ORDER_MARK;
 
 pub use members::Members;
+pub use pointer::Pointer;
 
 /// A value in a valid JSON document. Pointers are those of RFC 6901: `/data/object`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,6 +28,8 @@
 //! const SIGNATURE: HeaderMac = HeaderMac::hex("x-hub-signature-256").with_prefix("sha256=");
 //!
 //! impl Provider for GitHub {
+//!     type Settings = ();
+//!
 //!     fn describe() -> ProviderInfo {
 //!         ProviderInfo::new("github", "1.0.0", &["github.*"], &[ProofKind::Mac])
 //!             .with_scheme("HMAC-SHA256 over the body")
@@ -69,8 +71,8 @@
 //! A constant declares the proof once, for `claim` and `sign` alike: [`HeaderMac`] for a digest in
 //! a header, [`TimedMac`] for a digest and its time in one header, [`StampedMac`] for a digest and
 //! its time in two headers, [`HeaderToken`] for a secret that is sent along. For other schemes
-//! there is [`Evidence`]. [`Members`] reads the members of a JSON object, and a type that is
-//! [`Configured`] reads the operator's settings.
+//! there is [`Evidence`]. [`Members`] reads the members of a JSON object. [`Provider::Settings`] is
+//! the plugin's own type for the operator's settings, and [`Provider::settings`] gives them.
 //!
 //! Rules for a provider:
 //! - **Claim exactly the bytes that the provider signed.** [`Piece::Body`] stands for the body as
@@ -113,37 +115,55 @@
 //!
 //! ```
 //! use hookgate_sdk::outbox::{self, Severity};
-//! use hookgate_sdk::{Context, Event, Failure, Handler, HandlerInfo};
+//! use hookgate_sdk::{Context, Event, Failure, Handler, HandlerInfo, log, state, types};
 //!
 //! struct Disputes;
 //!
+//! #[derive(serde::Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Settings {
+//!     endpoint: String,
+//! }
+//!
+//! #[derive(serde::Deserialize, serde::Serialize)]
+//! struct Dispute {
+//!     reason: String,
+//! }
+//!
 //! impl Handler for Disputes {
+//!     type Settings = Settings;
+//!
 //!     fn describe() -> HandlerInfo {
-//!         HandlerInfo::new("disputes", env!("CARGO_PKG_VERSION"), &["dispute.opened"])
+//!         HandlerInfo::new("disputes", env!("CARGO_PKG_VERSION"), &[types::DISPUTE_OPENED])
 //!     }
 //!
-//!     fn handle(event: &Event, _context: &Context) -> Result<(), Failure> {
-//!         let subject = event.subject.as_deref().unwrap_or("a payment");
-//!         outbox::alert(Severity::Warning, &format!("{subject} is disputed"))?;
-//!         Ok(())
+//!     fn handle(event: &Event, _: &Context) -> Result<(), Failure> {
+//!         let dispute: Dispute = event.json()?;
+//!         let disputes = state::load("disputes")?.unwrap_or(0_u32) + 1;
+//!         state::save("disputes", &disputes)?;
+//!         log::info!("dispute number {disputes}: {}", dispute.reason);
+//!         outbox::send_json(&Self::settings().endpoint, &dispute)?;
+//!         Ok(outbox::alert(Severity::Warning, &format!("{} is disputed", event.id))?)
 //!     }
 //! }
 //!
 //! hookgate_sdk::export!(handler: Disputes);
-//! # let ran = hookgate_sdk::testing::Bench::new()
-//! #     .handle::<Disputes>(&Event::new("1", "dispute.opened", "{}"));
-//! # assert_eq!(ran.effects.len(), 1);
+//! # use hookgate_sdk::testing::Bench;
+//! # let mut bench = Bench::new().with_settings(r#"{"endpoint":"crm"}"#).granting("crm");
+//! # let ran = bench.handle::<Disputes>(&Event::new("1", "dispute.opened", r#"{"reason":"x"}"#));
+//! # assert_eq!(ran.effects.len(), 2);
+//! # assert_eq!(ran.log[0].message, "dispute number 1: x");
 //! ```
 //!
 //! # Testing and building
 //!
 //! A plugin is plain Rust, and `cargo test` runs it natively. [`testing::Bench`] stands in for the
 //! gateway, and the feature `testing` verifies signatures with real keys. `provider_tests!` tests a
-//! provider with the samples and vectors in its folder. The crate is a `["cdylib", "rlib"]`;
-//! `hookgate plugin build` compiles it for `wasm32-unknown-unknown`, the tightest sandbox: such a
-//! module imports nothing but what the contract offers. Its stack has 128 KiB, enough to read JSON
-//! with `serde_json::Value`, 127 levels deep. A crate that recurses deeper, or not at all, asks for
-//! another size:
+//! provider with the samples and vectors in its folder: one line is all its tests. The crate is a
+//! `["cdylib", "rlib"]`; `hookgate plugin build` compiles it for `wasm32-unknown-unknown`, the
+//! tightest sandbox: such a module imports nothing but what the contract offers. Its stack has 128
+//! KiB, enough to read JSON with `serde_json::Value`, 127 levels deep. A crate that recurses
+//! deeper, or not at all, asks for another size:
 //!
 //! ```toml
 //! [package.metadata.hookgate]
@@ -181,7 +201,7 @@ pub mod outbox;
 mod provider;
 mod reply;
 mod request;
-pub mod settings;
+mod settings;
 mod stamped_mac;
 pub mod state;
 #[cfg(not(target_family = "wasm"))]
@@ -208,7 +228,6 @@ pub use money::{InvalidMoney, Money, decimals, known_money};
 pub use provider::{ClockRule, Provider, ProviderInfo};
 pub use request::{Header, Reply, Request};
 pub use serde_json::json;
-pub use settings::Configured;
 pub use stamped_mac::StampedMac;
 pub use timed_mac::TimedMac;
 
@@ -233,80 +252,101 @@ macro_rules! export {
     };
 }
 
-/// The tests that every provider must pass, written out for a [`testing::Suite`]: its samples, its
-/// vectors, vectors that implementations share, and properties that hold for any request.
+/// The tests that every provider must pass, for its [`testing::Suite`]: its samples, its vectors,
+/// vectors that implementations share, and properties that hold for any request. They find the
+/// files in the crate's folder.
+///
+/// A second argument changes the suite: `provider_tests!(Acme, |suite| suite.with_own_ids())`.
+/// Further tests of the same module may call `suite()`.
+///
+/// ```no_run
+/// # use hookgate_sdk::{Claims, Event, Failure, Provider, ProviderInfo, Refusal, Request};
+/// # struct Acme;
+/// # impl Provider for Acme {
+/// #     type Settings = ();
+/// #     fn describe() -> ProviderInfo { panic!("not here") }
+/// #     fn claim(_: &Request) -> Result<Claims, Refusal> { panic!("not here") }
+/// #     fn parse(_: &Request) -> Result<Vec<Event>, Failure> { panic!("not here") }
+/// # }
+/// use hookgate_sdk::provider_tests;
+///
+/// provider_tests!(Acme);
+/// ```
 #[cfg(all(not(target_family = "wasm"), feature = "testing"))]
 #[macro_export]
 macro_rules! provider_tests {
-    ($suite:expr) => {
+    ($provider:ty) => {
+        $crate::provider_tests!($provider, |suite| suite);
+    };
+    ($provider:ty, $change:expr) => {
+        #[cfg(test)]
+        fn suite() -> $crate::testing::Suite<$provider> {
+            $crate::testing::Suite::<$provider>::new(env!("CARGO_MANIFEST_DIR")).with($change)
+        }
+
         #[test]
         fn the_provider_describes_itself() {
-            $suite.check_description();
+            suite().check_description();
         }
 
         #[test]
         fn every_sample_is_what_was_reviewed() {
-            $suite.check_samples();
+            suite().check_samples();
         }
 
         #[test]
         fn every_vector_gets_its_verdict() {
-            $suite.check_vectors();
+            suite().check_vectors();
         }
 
         #[test]
         fn the_shared_vectors_get_their_verdicts() {
-            $suite.check_shared_vectors();
+            suite().check_shared_vectors();
         }
 
         #[test]
         fn the_shared_payloads_are_events() {
-            $suite.check_shared_payloads();
+            suite().check_shared_payloads();
         }
 
         #[test]
         fn what_changed_is_another_event() {
-            $suite.check_derived_ids();
+            suite().check_derived_ids();
         }
 
         #[test]
         fn every_handshake_is_answered() {
-            $suite.check_handshakes();
+            suite().check_handshakes();
         }
 
         #[test]
         fn a_flipped_bit_is_refused() {
-            $suite.check_flipped_bits();
+            suite().check_flipped_bits();
         }
 
         #[test]
         fn a_byte_order_mark_does_not_matter() {
-            $suite.check_byte_order_mark();
+            suite().check_byte_order_mark();
         }
 
         #[test]
         fn the_order_and_case_of_headers_do_not_matter() {
-            $suite.check_header_order();
+            suite().check_header_order();
         }
 
         #[test]
         fn nothing_panics() {
-            $suite.check_any_bytes();
+            suite().check_any_bytes();
         }
 
         #[test]
         fn nothing_breaks_under_fuzz() {
-            $suite.check_fuzz();
+            suite().check_fuzz();
         }
 
         #[test]
         fn any_value_can_stand_anywhere() {
-            $suite.check_any_values();
+            suite().check_any_values();
         }
     };
 }
-
-/// The plugin of the README, compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

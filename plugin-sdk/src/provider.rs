@@ -3,26 +3,34 @@
 //! The gateway calls each function in a fresh instance, so they have no `self`: there is nothing to
 //! keep. A provider never sees a secret and never decides whether a request is genuine.
 
+use serde::de::DeserializeOwned;
+
 use crate::bindings::provider::exports::hookgate::plugin::provider as exported;
-use crate::claims::{Claims, Refusal};
+use crate::claims::{Claims, KeyPlace, ProofKind, Refusal};
 use crate::event::{Event, Failure, Timestamp};
 use crate::request::{Reply, Request};
-use crate::{log, reply, settings};
+use crate::settings::{self, Rules};
+use crate::{log, reply};
 
 pub use exported::{ClockRule, ProviderInfo};
 
-use crate::claims::{KeyPlace, ProofKind};
-
 /// How one payment provider signs its requests and what they mean.
 pub trait Provider {
+    /// The operator's settings, the `config` of a source: any type that serde reads from a JSON
+    /// object; `()` for a provider without settings. Give it `deny_unknown_fields`, so that the
+    /// operator sees a misspelt name at once.
+    type Settings: DeserializeOwned + 'static;
+
+    /// Advice to the operator, added to the error if the settings can't be read as their type.
+    const ADVICE: &'static str = "";
+
     /// Describes the provider. The gateway calls this once, at load.
     fn describe() -> ProviderInfo;
 
-    /// Checks the operator's settings, a JSON object; an error says what is wrong with them. The
-    /// gateway calls this at load and when the configuration changes. The default accepts no
-    /// settings.
-    fn check(settings: &str) -> Result<(), String> {
-        settings::none(settings)
+    /// Checks what the type of the settings can't say; an error tells the operator what is wrong.
+    /// The gateway checks settings at load and when the configuration changes.
+    fn check(_settings: &Self::Settings) -> Result<(), String> {
+        Ok(())
     }
 
     /// Says what was signed, with which scheme, and what the signature is. The gateway calls this
@@ -46,6 +54,20 @@ pub trait Provider {
     ) -> Result<Request, String> {
         Err("this provider does not sign requests".to_owned())
     }
+
+    /// The operator's settings, read and checked once for each call.
+    ///
+    /// # Panics
+    ///
+    /// If they are invalid, which the gateway finds out before it calls the plugin for a request.
+    fn settings() -> &'static Self::Settings {
+        settings::get(&rules::<Self>())
+    }
+}
+
+/// The rules for the settings of a provider.
+pub(crate) fn rules<P: Provider + ?Sized>() -> Rules<P::Settings> {
+    Rules { advice: P::ADVICE, check: P::check }
 }
 
 impl<P: Provider> exported::Guest for P {
@@ -56,7 +78,7 @@ impl<P: Provider> exported::Guest for P {
 
     fn check() -> Result<(), String> {
         log::panics();
-        <P as Provider>::check(&settings::text())
+        settings::check(&rules::<P>())
     }
 
     fn claim(request: Request) -> Result<Claims, Refusal> {

@@ -1,6 +1,10 @@
-//! The operator's `config` table for this source or handler.
+//! The operator's `config` table for this source or handler, as the plugin's own type.
 //!
-//! The gateway passes it as JSON. Settings never hold a secret.
+//! The gateway passes it as JSON. A plugin never reads it itself: `type Settings` says what it is,
+//! and `Self::settings()` gives it. Settings never hold a secret.
+
+use std::any::{Any, TypeId};
+use std::cell::RefCell;
 
 use serde::de::DeserializeOwned;
 
@@ -9,80 +13,119 @@ use crate::bindings::provider::hookgate::plugin::settings as door;
 #[cfg(not(target_family = "wasm"))]
 use crate::testing::doors::settings as door;
 
-/// The settings as they are: a JSON object, `{}` where the operator wrote none.
-pub fn text() -> String {
-    door::get()
+/// What a plugin says of its settings in addition to their type.
+pub(crate) struct Rules<T> {
+    /// Advice to the operator, added to the error if the settings can't be read as the type.
+    pub(crate) advice: &'static str,
+    /// Checks what the type can't say.
+    pub(crate) check: fn(&T) -> Result<(), String>,
 }
 
-/// A plugin's own type for its settings. Give it `deny_unknown_fields`, so that the operator sees a
-/// misspelt name at once.
-///
-/// ```
-/// use hookgate_sdk::Configured;
-///
-/// #[derive(serde::Deserialize)]
-/// #[serde(deny_unknown_fields)]
-/// struct Settings {
-///     url: String,
-/// }
-///
-/// impl Configured for Settings {
-///     fn fits(&self) -> Result<(), String> {
-///         let is_whole = self.url.starts_with("https://");
-///         if is_whole { Ok(()) } else { Err("`url` is not a whole URL".to_owned()) }
-///     }
-/// }
-///
-/// assert_eq!(Settings::check(r#"{"url": "https://pay.example"}"#), Ok(()));
-/// assert!(Settings::check(r#"{"url": "/in"}"#).is_err());
-/// assert!(Settings::check(r#"{"uri": "https://pay.example"}"#).is_err());
-/// ```
-pub trait Configured: DeserializeOwned {
-    /// Advice to the operator, added to the error if the settings can't be read as this type.
-    const ADVICE: &str = "";
-
-    /// Checks the values of settings that were read; an error says what is wrong.
-    fn fits(&self) -> Result<(), String> {
-        Ok(())
-    }
-
-    /// Reads and checks settings. A plugin's own `check` calls this.
-    fn check(settings: &str) -> Result<(), String> {
-        let advise = |error| match Self::ADVICE {
-            "" => error,
-            advice => format!("{error}; {advice}"),
-        };
-        parse::<Self>(settings).map_err(advise)?.fits()
-    }
-
-    /// The settings of this source or handler. This does not fail for settings that
-    /// [`check`](Self::check) accepted.
-    fn read() -> Result<Self, String> {
-        parse(&text())
-    }
+/// Settings that were read.
+struct Read {
+    of: TypeId,
+    text: String,
+    settings: &'static dyn Any,
 }
 
-fn parse<T: DeserializeOwned>(settings: &str) -> Result<T, String> {
-    serde_json::from_str(settings).map_err(|error| format!("the settings are invalid: {error}"))
+thread_local! {
+    /// An instance has one text and lives for one call. A native test has one for each bench, so
+    /// each different text is read and kept once.
+    static READ: RefCell<Vec<Read>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Accepts no setting: the default of `check`.
-pub fn none(settings: &str) -> Result<(), String> {
-    match settings.split_ascii_whitespace().collect::<String>().as_str() {
-        "{}" => Ok(()),
-        _ => Err("this plugin has no settings".to_owned()),
+/// Checks the settings of this source or handler; an error says what is wrong with them.
+pub(crate) fn check<T: DeserializeOwned + 'static>(rules: &Rules<T>) -> Result<(), String> {
+    parse(&door::get(), rules).map(drop)
+}
+
+/// The settings of this source or handler, read and checked once.
+///
+/// # Panics
+///
+/// If they are invalid. The gateway checks them before it calls the plugin for anything else.
+pub(crate) fn get<T: DeserializeOwned + 'static>(rules: &Rules<T>) -> &'static T {
+    let text = door::get();
+    let is_meant = |read: &&Read| read.of == TypeId::of::<T>() && read.text == text;
+    let known = READ.with_borrow(|all| all.iter().find(is_meant).map(|read| read.settings));
+    if let Some(settings) = known.and_then(<dyn Any>::downcast_ref::<T>) {
+        return settings;
     }
+    let settings: &'static T = match parse(&text, rules) {
+        Ok(settings) => Box::leak(Box::new(settings)),
+        Err(reason) => panic!("{reason}"),
+    };
+    READ.with_borrow_mut(|all| all.push(Read { of: TypeId::of::<T>(), text, settings }));
+    settings
+}
+
+fn parse<T: DeserializeOwned + 'static>(text: &str, rules: &Rules<T>) -> Result<T, String> {
+    let has_none = TypeId::of::<T>() == TypeId::of::<()>();
+    if has_none && !is_empty(text) {
+        return Err("this plugin has no settings".to_owned());
+    }
+    // This is how serde reads `()`.
+    let text = if has_none { "null" } else { text };
+    let settings = serde_json::from_str(text).map_err(|error| match rules.advice {
+        "" => format!("the settings are invalid: {error}"),
+        advice => format!("the settings are invalid: {error}; {advice}"),
+    })?;
+    (rules.check)(&settings)?;
+    Ok(settings)
+}
+
+/// Whether a text is an object without members.
+fn is_empty(text: &str) -> bool {
+    text.split_ascii_whitespace().collect::<String>() == "{}"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Bench;
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        url: String,
+    }
+
+    const RULES: Rules<Settings> = Rules { advice: "set `url`", check: is_whole };
+    const NONE: Rules<()> = Rules { advice: "", check: |()| Ok(()) };
+
+    fn is_whole(settings: &Settings) -> Result<(), String> {
+        let is_whole = settings.url.starts_with("https://");
+        if is_whole { Ok(()) } else { Err("`url` is not a whole URL".to_owned()) }
+    }
 
     #[test]
     fn a_plugin_without_settings_refuses_any() {
-        assert_eq!(none("{}"), Ok(()));
-        assert_eq!(none(" { } "), Ok(()));
-        assert!(none(r#"{"mode": 1}"#).is_err());
-        assert!(none("[]").is_err());
+        for text in ["{}", " { } "] {
+            assert_eq!(parse(text, &NONE), Ok(()));
+        }
+        for text in [r#"{"mode": 1}"#, "[]", "null", ""] {
+            assert_eq!(parse(text, &NONE), Err("this plugin has no settings".to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_are_of_their_type_and_checked() {
+        assert!(parse(r#"{"url": "https://pay.example"}"#, &RULES).is_ok());
+        let refused = |text| parse(text, &RULES).unwrap_err();
+        assert_eq!(refused(r#"{"url": "/in"}"#), "`url` is not a whole URL");
+        let missing = "the settings are invalid: missing field `url` at line 1 column 2; set `url`";
+        assert_eq!(refused("{}"), missing);
+        assert!(refused(r#"{"uri": "https://pay.example"}"#).contains("unknown field `uri`"));
+    }
+
+    #[test]
+    fn settings_are_read_once() {
+        let at = |url: &str| {
+            let bench = Bench::new().with_settings(&format!(r#"{{"url":"https://{url}"}}"#));
+            bench.call(|| get(&RULES))
+        };
+        let (a, b) = (at("a.example"), at("b.example"));
+        assert_eq!((&*a.url, &*b.url), ("https://a.example", "https://b.example"));
+        assert!(std::ptr::eq(a, at("a.example")));
     }
 }

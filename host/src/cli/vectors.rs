@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 pub use self::challenge::Challenge;
 pub use self::recorded::{Recorded, RecordedReply, Vector};
 use crate::keys::Keys;
-use crate::plugin::{CallError, Host, Plugin};
+use crate::plugin::{CallError, Host, Plugin, Role};
 use crate::proof::{self, Receiver, Unproven};
 
 /// What became of one recorded request.
@@ -94,6 +94,12 @@ async fn see(
     let request = Arc::new(vector.request()?);
     let settings = &receiver::text(vector.settings(settings));
     let info = plugin.provider().context("the plugin is not a provider")?;
+    match host.check(plugin, Role::Provider, settings).await.ended {
+        Ok(Ok(())) => (),
+        // With these the gateway stops the source.
+        Ok(Err(reason)) => return Ok(Seen::Refused(reason)),
+        Err(error) => return Ok(Seen::Broken(error)),
+    }
     let receiver = Receiver {
         name: plugin.name(),
         settings,

@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 
 use super::doors::{self, Effect, LogLine, Sandbox};
 use crate::event::{Event, Failure, Timestamp};
-use crate::handler::{Context, Handler};
+use crate::handler::{self, Context, Handler};
 use crate::limits::CHAIN_MAX;
+use crate::provider::{self, Provider};
+use crate::settings;
 
 /// A gateway for one plugin.
 ///
@@ -22,14 +24,15 @@ use crate::limits::CHAIN_MAX;
 /// struct Counter;
 ///
 /// impl Handler for Counter {
+///     type Settings = ();
+///
 ///     fn describe() -> HandlerInfo {
 ///         HandlerInfo::new("counter", "1.0.0", &["payment.*"])
 ///     }
 ///
 ///     fn handle(event: &Event, _: &Context) -> Result<(), Failure> {
-///         let mut seen = state::get("seen").unwrap_or_default();
-///         seen.push(b'x');
-///         state::set("seen", &seen)?;
+///         let seen = state::load("seen")?.unwrap_or(0_u32);
+///         state::save("seen", &(seen + 1))?;
 ///         if event.id == "bad" { Err(Failure::permanent("bad")) } else { Ok(()) }
 ///     }
 /// }
@@ -40,7 +43,7 @@ use crate::limits::CHAIN_MAX;
 ///     let event = Event { subject: Some("pi_1".into()), ..event };
 ///     bench.handle::<Counter>(&event);
 /// }
-/// assert_eq!(bench.state("pi_1", "seen"), Some(&b"xx"[..]));
+/// assert_eq!(bench.state("pi_1", "seen"), Some(&b"2"[..]));
 /// ```
 #[derive(Debug, Default)]
 pub struct Bench {
@@ -69,7 +72,7 @@ impl Bench {
         Self::default()
     }
 
-    /// With these settings, a JSON object. The bench does not call the plugin's `check`.
+    /// With these settings, a JSON object.
     #[must_use]
     pub fn with_settings(self, settings: &str) -> Self {
         Self { settings: Some(settings.to_owned()), ..self }
@@ -94,13 +97,28 @@ impl Bench {
         self.chain = emissions;
     }
 
+    /// Whether a provider accepts the settings of this bench; an error says what is wrong.
+    pub fn check_provider<P: Provider>(&self) -> Result<(), String> {
+        self.call(|| settings::check(&provider::rules::<P>()))
+    }
+
+    /// Whether a handler accepts the settings of this bench; an error says what is wrong.
+    pub fn check_handler<H: Handler>(&self) -> Result<(), String> {
+        self.call(|| settings::check(&handler::rules::<H>()))
+    }
+
     /// Calls a provider, which reads the settings of this bench.
     pub fn call<T>(&self, call: impl FnOnce() -> T) -> T {
         self.within(BTreeMap::new(), call).0
     }
 
     /// Runs a handler on an event, as the first try.
+    ///
+    /// # Panics
+    ///
+    /// If the handler does not accept the settings of this bench: the gateway would not run it.
     pub fn handle<H: Handler>(&mut self, event: &Event) -> Ran {
+        assert_eq!(self.check_handler::<H>(), Ok(()), "the settings");
         self.runs += 1;
         let context = Context {
             source: "bench".to_owned(),
@@ -165,12 +183,14 @@ mod tests {
     use crate::handler::HandlerInfo;
     use crate::money::Money;
     use crate::outbox::{self, Emission, Severity};
-    use crate::{log, settings, state};
+    use crate::{log, state};
 
     struct Obedient;
 
     /// Does what its event's data says, in order.
     impl Handler for Obedient {
+        type Settings = serde_json::Value;
+
         fn describe() -> HandlerInfo {
             HandlerInfo::new("obedient", "0", &["*"])
         }
@@ -184,7 +204,7 @@ mod tests {
                     "violate" => outbox::emit(&Emission::new("a.b", "{"))?,
                     "send" => outbox::send("crm", "text/plain", b"hello")?,
                     "alert" => outbox::alert(Severity::Info, &context.run_id)?,
-                    "log" => log::warn!("{}", settings::text()),
+                    "log" => log::warn!("{}", Self::settings()),
                     "fail" => return Err(Failure::transient("as told")),
                     other => unreachable!("no order is called {other}"),
                 }
@@ -245,6 +265,8 @@ mod tests {
     }
 
     impl Handler for Scripted {
+        type Settings = ();
+
         fn describe() -> HandlerInfo {
             HandlerInfo::new("scripted", "0", &["*"])
         }

@@ -11,6 +11,7 @@ mod property;
 mod types;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
@@ -24,31 +25,25 @@ use crate::request::Request;
 /// The time at which samples are sent: the start of 2026.
 const NOW: Timestamp = 1_767_225_600_000;
 
-/// Gives the headers of a sample by the sample's name.
-type Headers = fn(&str) -> Vec<(&'static str, String)>;
+/// The secret that signs samples if `vectors.json` has none.
+const SECRET: &str = "a secret";
 
-/// A provider and the files in its folder: `samples/*` with their `*.events.json`, `vectors.json`,
-/// and, if the provider needs settings, the `settings.json` with which samples and vectors work.
+/// A provider and the files in its folder, which has the provider's name:
 ///
-/// ```no_run
-/// # use hookgate_sdk::{Claims, Event, Failure, ProviderInfo, Refusal, Request};
-/// # struct Acme;
-/// # impl hookgate_sdk::Provider for Acme {
-/// #     fn describe() -> ProviderInfo { panic!("not here") }
-/// #     fn claim(_: &Request) -> Result<Claims, Refusal> { panic!("not here") }
-/// #     fn parse(_: &Request) -> Result<Vec<Event>, Failure> { panic!("not here") }
-/// # }
-/// use hookgate_sdk::{provider_tests, testing::Suite};
-///
-/// provider_tests!(Suite::<Acme>::new("acme", env!("CARGO_MANIFEST_DIR"), "a secret"));
-/// ```
+/// - `samples/*`: bodies as the provider sends them;
+/// - `samples/*.headers.json`: the headers that a body needs in addition to the signature, such as
+///   the event's name, as a JSON object, which `hookgate send` reads too;
+/// - `samples/*.events.json`: the events that the body becomes, reviewed by a person;
+/// - `vectors.json`: [requests](vectors) that must be accepted or refused. The secret of the first
+///   genuine one signs the samples;
+/// - `challenges.json`: the provider's validation challenges, if it sends any;
+/// - `settings.json`: the settings for all of these, if the provider needs any.
 #[derive(Debug)]
 pub struct Suite<P> {
     name: &'static str,
     folder: &'static str,
-    secret: &'static str,
+    secret: String,
     settings: Option<String>,
-    headers: Headers,
     url: &'static str,
     payloads: fn(&str, String) -> String,
     own_ids: bool,
@@ -63,15 +58,15 @@ struct Sample {
 }
 
 impl<P: Provider> Suite<P> {
-    /// A suite for the provider of this name, whose crate is in this folder. The secret signs the
-    /// samples.
-    pub fn new(name: &'static str, folder: &'static str, secret: &'static str) -> Self {
+    /// A suite for the provider whose crate is in this folder.
+    pub fn new(folder: &'static str) -> Self {
+        let vectors = fs::read_to_string(Path::new(folder).join("vectors.json"));
+        let secret = vectors.ok().and_then(|file| vectors::first_secret(&file));
         Self {
-            name,
+            name: Path::new(folder).file_name().and_then(OsStr::to_str).unwrap_or_default(),
             folder,
-            secret,
+            secret: secret.unwrap_or_else(|| SECRET.to_owned()),
             settings: None,
-            headers: |_| Vec::new(),
             url: "/in/sample",
             payloads: |_, payload| payload,
             own_ids: false,
@@ -79,17 +74,24 @@ impl<P: Provider> Suite<P> {
         }
     }
 
+    /// The suite after this change, for [`crate::provider_tests!`].
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with(self, change: impl FnOnce(Self) -> Self) -> Self {
+        change(self)
+    }
+
+    /// With another secret for the samples. A private key in PEM signs for a provider that signs
+    /// with one.
+    #[must_use]
+    pub fn with_secret(self, secret: &str) -> Self {
+        Self { secret: secret.to_owned(), ..self }
+    }
+
     /// With other settings for the samples than those in `settings.json`.
     #[must_use]
     pub fn with_settings(self, settings: &str) -> Self {
         Self { settings: Some(settings.to_owned()), ..self }
-    }
-
-    /// With headers that samples have in addition to the signature, such as the event's name or an
-    /// id. The function gets the name of the sample.
-    #[must_use]
-    pub fn with_headers(self, headers: Headers) -> Self {
-        Self { headers, ..self }
     }
 
     /// With another path and query for the samples than `/in/sample`.
@@ -115,11 +117,11 @@ impl<P: Provider> Suite<P> {
     ///
     /// # Panics
     ///
-    /// If its name is another, types or proofs are missing, or its scheme is empty or longer than
-    /// 200 bytes.
+    /// If its name is not that of the folder, types or proofs are missing, or its scheme is empty or
+    /// longer than 200 bytes.
     pub fn check_description(&self) {
         let info = P::describe();
-        assert_eq!(info.name, self.name);
+        assert_eq!(info.name, self.name, "the name of the provider and that of its folder");
         assert!((1..=200).contains(&info.scheme.len()), "scheme `{}`", info.scheme);
         assert!(!info.types.is_empty() && !info.proofs.is_empty(), "types and proofs");
     }
@@ -146,7 +148,7 @@ impl<P: Provider> Suite<P> {
     /// If a vector gets another verdict, or the file has no genuine or no forged request.
     pub fn check_vectors(&self) {
         let file = fs::read_to_string(Path::new(self.folder).join("vectors.json"))
-            .expect("a provider has vectors");
+            .expect("a provider has a file vectors.json");
         vectors::check::<P>(&file, &self.own_settings());
         let verdicts: Vec<bool> = vectors::read(&file).iter().map(|vector| vector.valid).collect();
         assert!(verdicts.contains(&true) && verdicts.contains(&false), "vectors say both");
@@ -185,18 +187,21 @@ impl<P: Provider> Suite<P> {
     }
 
     fn send(&self, request: &Request) -> Vec<Event> {
-        self.call(|| {
-            P::check(&self.settings()).expect("the settings of samples fit");
-            send::<P>(request, self.secret, NOW)
-        })
+        let bench = self.bench();
+        assert_eq!(bench.check_provider::<P>(), Ok(()), "the settings of samples");
+        bench.call(|| send::<P>(request, &self.secret, NOW))
     }
 
     fn sign(&self, request: &Request) -> Request {
-        self.call(|| sign::<P>(request, self.secret, NOW))
+        self.call(|| sign::<P>(request, &self.secret, NOW))
     }
 
     fn call<T>(&self, call: impl FnOnce() -> T) -> T {
-        Bench::new().with_settings(&self.settings()).call(call)
+        self.bench().call(call)
+    }
+
+    fn bench(&self) -> Bench {
+        Bench::new().with_settings(&self.settings())
     }
 
     /// The settings of samples.
@@ -231,12 +236,11 @@ impl<P: Provider> Suite<P> {
     fn request(&self, path: &Path, body: Vec<u8>) -> Request {
         let mut request = Request { received_at: NOW, ..Request::post(self.url, body) };
         // `hookgate send` reads the same file.
-        let beside = fs::read_to_string(path.with_extension("headers.json")).unwrap_or_default();
-        let beside: BTreeMap<String, String> = serde_json::from_str(&beside).unwrap_or_default();
-        beside.iter().for_each(|(name, value)| request.set_header(name, value));
-        for (name, value) in (self.headers)(&stem(path)) {
-            request.set_header(name, value);
-        }
+        let path = path.with_extension("headers.json");
+        let Ok(headers) = fs::read_to_string(&path) else { return request };
+        let headers: BTreeMap<String, String> = serde_json::from_str(&headers)
+            .unwrap_or_else(|error| panic!("{} is not an object: {error}", path.display()));
+        headers.iter().for_each(|(name, value)| request.set_header(name, value));
         request
     }
 }

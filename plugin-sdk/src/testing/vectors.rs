@@ -15,9 +15,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Bench, Tolerance, verify};
-use crate::base64;
-use crate::provider::Provider;
+use crate::provider::{self, Provider};
 use crate::request::{Header, Reply, Request};
+use crate::{base64, settings};
 
 /// The variable with the folder of vectors and payloads that implementations share.
 pub const SHARED: &str = "HOOKGATE_PROVIDER_DATA";
@@ -81,6 +81,12 @@ pub fn read(json: &str) -> Vec<Vector> {
     serde_json::from_str(json).expect("vectors are in their format")
 }
 
+/// The first secret of the first genuine request.
+pub(super) fn first_secret(json: &str) -> Option<String> {
+    let genuine = read(json).into_iter().find(|vector| vector.valid)?;
+    genuine.secret.iter().next().map(str::to_owned)
+}
+
 /// Runs every vector of a file with the vector's own settings, or else with `settings`. Returns the
 /// number of vectors.
 ///
@@ -105,6 +111,8 @@ pub fn check<P: Provider>(json: &str, settings: &str) -> usize {
 impl Vector {
     /// The gateway's verdict: accepted, or refused with a reason.
     pub fn verdict<P: Provider>(&self) -> Result<(), String> {
+        // A source that the plugin refuses is stopped, and lets nobody in.
+        settings::check(&provider::rules::<P>())?;
         let request = self.request();
         let mut secrets: Vec<&str> = match &self.keys {
             Some(keys) => keys.values().map(String::as_str).collect(),

@@ -15,8 +15,8 @@ mod platform;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Configured, Event, Failure, HeaderMac, KeyEncoding, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Reply, Request, Timestamp,
+    Claims, Event, Failure, HeaderMac, KeyEncoding, Piece, ProofKind, Provider, ProviderInfo,
+    Refusal, Reply, Request, Timestamp,
 };
 
 use crate::settings::Settings;
@@ -31,6 +31,8 @@ const HEADER: &str = "hmacsignature";
 const SIGNATURE: HeaderMac = HeaderMac::base64(HEADER).with_key(KeyEncoding::Hex);
 
 impl Provider for Adyen {
+    type Settings = Settings;
+
     fn describe() -> ProviderInfo {
         ProviderInfo {
             // Older endpoints of Adyen accept no other answer than this text.
@@ -51,13 +53,19 @@ impl Provider for Adyen {
         }
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
+    fn check(settings: &Settings) -> Result<(), String> {
+        match settings.merchant_account.as_deref() {
+            Some("") => Err("`merchant_account` is empty".to_owned()),
+            Some(account) if account.contains(':') => {
+                Err("`merchant_account` must not contain a colon".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         if request.header(HEADER).is_none() {
-            return batch::claim(request.content(), &Settings::read().map_err(Refusal::new)?);
+            return batch::claim(request.content(), Self::settings());
         }
         let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
         Ok(Claims::new(mac, platform::event_id(&request.body)))
@@ -66,7 +74,7 @@ impl Provider for Adyen {
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
         if body.at("/notificationItems").is_some() {
-            batch::parse(request.content(), &Settings::read().map_err(Failure::permanent)?)
+            batch::parse(request.content(), Self::settings())
         } else {
             platform::parse(body, &request.body).map(|event| vec![event])
         }

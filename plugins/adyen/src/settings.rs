@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// The name that stands for all other methods.
@@ -14,7 +13,7 @@ const OTHERS: &str = "*";
 /// The source's `config` table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// The merchant account that items must be for. Without it, items of every account pass.
     pub(crate) merchant_account: Option<String>,
     /// How payments are captured. Adyen captures at once by default, but no item says so. Without
@@ -27,7 +26,11 @@ pub(crate) struct Settings {
 /// For every payment, or by Adyen's name of the payment method. The signature does not cover the
 /// method: set `capture` by method only if nobody can change a request on its way to the gateway.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "`capture` must be \"automatic\", \"manual\", or a table with one of the two for \
+                 each payment method, such as { ideal = \"automatic\", \"*\" = \"manual\" }"
+)]
 enum Capture {
     Every(How),
     ByMethod(BTreeMap<String, How>),
@@ -49,21 +52,6 @@ impl Default for Capture {
     }
 }
 
-impl Configured for Settings {
-    const ADVICE: &str = "set `capture` to \"automatic\", to \"manual\", or to a table with one of \
-        the two for each payment method, such as { ideal = \"automatic\", \"*\" = \"manual\" }";
-
-    fn fits(&self) -> Result<(), String> {
-        match self.merchant_account.as_deref() {
-            Some("") => Err("`merchant_account` is empty".to_owned()),
-            Some(account) if account.contains(':') => {
-                Err("`merchant_account` must not contain a colon".to_owned())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
 impl Settings {
     /// Whether an authorization with this method also takes the money.
     pub(crate) fn captures(&self, method: &str) -> bool {
@@ -81,24 +69,6 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn settings_are_checked() {
-        assert_eq!(Settings::check("{}"), Ok(()));
-        assert_eq!(Settings::check(r#"{"merchant_account":"AcmeShop"}"#), Ok(()));
-        assert_eq!(Settings::check(r#"{"capture":{"ideal":"automatic","*":"manual"}}"#), Ok(()));
-        for settings in [
-            r#"{"merchant_account":""}"#,
-            r#"{"merchant_account":"a:b"}"#,
-            r#"{"merchant_account":7}"#,
-            r#"{"merchantAccount":"AcmeShop"}"#,
-            r#"{"capture":"never"}"#,
-            r#"{"capture":{"ideal":true}}"#,
-            "[]",
-        ] {
-            assert!(Settings::check(settings).is_err(), "{settings}");
-        }
-    }
 
     #[test]
     fn nothing_is_captured_that_is_not_said_to_be() {

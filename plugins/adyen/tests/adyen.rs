@@ -1,14 +1,32 @@
 //! Adyen's requests, proven and parsed.
 
 use hookgate_adyen::Adyen;
-use hookgate_sdk::testing::send;
-use hookgate_sdk::testing::{Bench, Suite, sign};
+use hookgate_sdk::testing::{Bench, send, sign};
 use hookgate_sdk::{Event, FailureKind, Provider, Request, provider_tests};
 
 const KEY: &str = "4C616E7465726E2D4B6574746C652D486F6F6B676174652D3031323334353637";
 const NOW: u64 = 1_767_225_600_000;
 
-provider_tests!(Suite::<Adyen>::new("adyen", env!("CARGO_MANIFEST_DIR"), KEY));
+provider_tests!(Adyen);
+
+#[test]
+fn settings_are_checked() {
+    let check = |settings: &str| Bench::new().with_settings(settings).check_provider::<Adyen>();
+    assert_eq!(check("{}"), Ok(()));
+    assert_eq!(check(r#"{"merchant_account":"AcmeShop"}"#), Ok(()));
+    assert_eq!(check(r#"{"capture":{"ideal":"automatic","*":"manual"}}"#), Ok(()));
+    for settings in [
+        r#"{"merchant_account":""}"#,
+        r#"{"merchant_account":"a:b"}"#,
+        r#"{"merchant_account":7}"#,
+        r#"{"merchantAccount":"AcmeShop"}"#,
+        r#"{"capture":"never"}"#,
+        r#"{"capture":{"ideal":true}}"#,
+        "[]",
+    ] {
+        assert!(check(settings).is_err(), "{settings}");
+    }
+}
 
 #[test]
 fn items_of_another_merchant_account_are_refused() {

@@ -6,8 +6,6 @@
 
 use hookgate_sdk::{AnswerPiece, Claims, Handshake, Hmac, KeyEncoding, Refusal, Request, form};
 
-use crate::settings::Settings;
-
 /// The lengths that Braintree's own libraries accept.
 const LENGTHS: std::ops::RangeInclusive<usize> = 20..=32;
 
@@ -18,13 +16,12 @@ pub(crate) fn is_one(text: &str) -> bool {
 }
 
 /// Claims with the answer to the challenge.
-pub(crate) fn answered(request: &Request, settings: &Settings) -> Result<Claims, Refusal> {
+pub(crate) fn answered(request: &Request, public_key: &str) -> Result<Claims, Refusal> {
     let (_, query) = request.url.split_once('?').unwrap_or_default();
     let query = form::parse(query.as_bytes());
     let challenge = form::value(&query, "bt_challenge")
         .filter(|text| is_one(text))
         .ok_or_else(|| Refusal::new("the GET has no valid `bt_challenge`"))?;
     let digest = AnswerPiece::hex_hmac(Hmac::Sha1, KeyEncoding::Sha1, challenge);
-    let key = format!("{}|", settings.public_key);
-    Ok(Claims::asking(Handshake::text([key.into(), digest])))
+    Ok(Claims::asking(Handshake::text([format!("{public_key}|").into(), digest])))
 }

@@ -10,26 +10,37 @@ mod canonical;
 mod challenge;
 mod notification;
 mod payload;
-mod settings;
 mod xml;
 
 use hookgate_sdk::{
-    Claims, Configured, Event, Evidence, Failure, Hmac, KeyEncoding, Piece, Proof, ProofKind,
-    Provider, ProviderInfo, Refusal, Request, Timestamp, id,
+    Claims, Event, Evidence, Failure, Hmac, KeyEncoding, Piece, Proof, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, id,
 };
+use serde::Deserialize;
 
 use crate::payload::Payload;
-use crate::settings::Settings;
 use crate::xml::Element;
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Braintree;
 
+/// The source's `config` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The public key of the pair; the private key is the source's secret.
+    public_key: String,
+}
+
+/// Longest public key.
+const KEY_BYTES_MAX: usize = 64;
 /// Longest payload, in base64, that `claim` decodes; notifications have a few KiB.
 const READ_BYTES_MAX: usize = 128 << 10;
 
 impl Provider for Braintree {
+    type Settings = Settings;
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("braintree", version, canonical::TYPES, &[ProofKind::Mac])
@@ -40,17 +51,22 @@ impl Provider for Braintree {
             .asking_by("GET")
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
+    fn check(Settings { public_key }: &Settings) -> Result<(), String> {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if (1..=KEY_BYTES_MAX).contains(&public_key.len()) && public_key.bytes().all(known) {
+            Ok(())
+        } else {
+            Err("`public_key` is not a public key from Braintree's control panel".to_owned())
+        }
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let settings = Settings::read().map_err(Refusal::new)?;
+        let public_key = &Self::settings().public_key;
         if request.method == "GET" {
-            return challenge::answered(request, &settings);
+            return challenge::answered(request, public_key);
         }
         let payload = Payload::of(request).map_err(Refusal::new)?;
-        let digest = payload.digest(&settings.public_key).map_err(Refusal::new)?;
+        let digest = payload.digest(public_key).map_err(Refusal::new)?;
         let mac = |text: String| {
             let message = vec![Piece::from(text)];
             Proof::hmac(Hmac::Sha1, KeyEncoding::Sha1, message, vec![digest.clone()])
@@ -71,7 +87,7 @@ impl Provider for Braintree {
     }
 
     fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
-        payload::sign(request, &Settings::read()?.public_key, digests)
+        payload::sign(request, &Self::settings().public_key, digests)
     }
 }
 

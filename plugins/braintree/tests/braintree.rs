@@ -1,13 +1,13 @@
 //! Braintree's requests, proven, answered and parsed.
 
 use hookgate_braintree::Braintree;
-use hookgate_sdk::testing::{Bench, Suite, answer, send, sign};
+use hookgate_sdk::testing::{Bench, answer, send, sign};
 use hookgate_sdk::{Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate_private_lantern";
 const SETTINGS: &str = include_str!("../settings.json");
 
-provider_tests!(Suite::<Braintree>::new("braintree", env!("CARGO_MANIFEST_DIR"), SECRET));
+provider_tests!(Braintree);
 
 fn asked(url: &str) -> Option<String> {
     let request = Request { method: "GET".to_owned(), ..Request::post(url, "") };
@@ -59,9 +59,10 @@ fn xml_and_a_form_are_signed_alike() {
 
 #[test]
 fn settings_are_checked() {
-    assert_eq!(Braintree::check(SETTINGS), Ok(()));
+    let check = |settings: &str| Bench::new().with_settings(settings).check_provider::<Braintree>();
+    assert_eq!(check(SETTINGS), Ok(()));
     for settings in ["{}", r#"{"public_key":""}"#, r#"{"public_key":"a|b"}"#] {
-        assert!(Braintree::check(settings).is_err(), "{settings}");
+        assert!(check(settings).is_err(), "{settings}");
     }
 }
 

@@ -36,6 +36,8 @@ const SIGNATURE: StampedMac =
         .in_milliseconds();
 
 impl Provider for Cashfree {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("cashfree", version, canonical::TYPES, &[ProofKind::Mac])

@@ -1,15 +1,20 @@
 //! Cashfree's requests, proven and parsed.
 
 use hookgate_cashfree::Cashfree;
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::send;
 use hookgate_sdk::{Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate-cashfree-lantern";
 
-provider_tests!(
-    Suite::<Cashfree>::new("cashfree", env!("CARGO_MANIFEST_DIR"), SECRET)
-        .with_headers(|sample| vec![("x-idempotency-key", format!("idem-{sample}"))])
-);
+provider_tests!(Cashfree);
+
+#[test]
+fn a_key_that_is_not_signed_is_no_id() {
+    let mut request = Request::post("/in/cashfree", r#"{"type":"A","data":{}}"#);
+    let without = send::<Cashfree>(&request, SECRET, 0);
+    request.set_header("x-idempotency-key", "idem-1");
+    assert_eq!(send::<Cashfree>(&request, SECRET, 0), without);
+}
 
 #[test]
 fn an_event_says_whose_it_is_how_real_and_for_which_order() {

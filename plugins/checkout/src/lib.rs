@@ -17,6 +17,8 @@ pub struct Checkout;
 const SIGNATURE: HeaderMac = HeaderMac::hex("cko-signature");
 
 impl Provider for Checkout {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("checkout", version, canonical::TYPES, &[ProofKind::Mac])

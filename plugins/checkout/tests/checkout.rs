@@ -1,12 +1,12 @@
 //! Checkout.com's requests, proven and parsed.
 
 use hookgate_checkout::Checkout;
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::send;
 use hookgate_sdk::{Request, provider_tests};
 
 const SECRET: &str = "hookgate-checkout-lantern";
 
-provider_tests!(Suite::<Checkout>::new("checkout", env!("CARGO_MANIFEST_DIR"), SECRET));
+provider_tests!(Checkout);
 
 #[test]
 fn an_event_says_whose_it_is_how_real_and_for_which_order() {

@@ -10,8 +10,8 @@ mod event;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Configured, Event, Failure, Handshake, Piece, ProofKind, Provider, ProviderInfo,
-    Refusal, Request, Timestamp,
+    Claims, Event, Failure, Handshake, Piece, ProofKind, Provider, ProviderInfo, Refusal, Request,
+    Timestamp,
 };
 
 use crate::settings::{Proof, Settings};
@@ -21,6 +21,8 @@ use crate::settings::{Proof, Settings};
 pub struct CloudEvents;
 
 impl Provider for CloudEvents {
+    type Settings = Settings;
+
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("cloudevents", env!("CARGO_PKG_VERSION"), &["*"], proofs)
@@ -28,14 +30,14 @@ impl Provider for CloudEvents {
             .asking_by("OPTIONS")
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
+    fn check(settings: &Settings) -> Result<(), String> {
+        settings.check()
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let settings = Settings::read().map_err(Refusal::new)?;
+        let settings = Self::settings();
         if request.method == "OPTIONS" {
-            return permission(request, &settings);
+            return permission(request, settings);
         }
         let evidence = match settings.proof {
             Proof::Bearer => settings::BEARER.evidence(request)?,
@@ -52,7 +54,7 @@ impl Provider for CloudEvents {
     }
 
     fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
-        let settings = Settings::read()?;
+        let settings = Self::settings();
         match settings.proof {
             Proof::Bearer => settings::BEARER.sign(request, digests),
             Proof::Hmac if event::is_binary(&request) => {

@@ -2,7 +2,7 @@
 //!
 //! Without them the proof is an HMAC, as at GitHub. No setting turns the proof off.
 
-use hookgate_sdk::{Configured, DigestText, HeaderMac, HeaderToken};
+use hookgate_sdk::{DigestText, HeaderMac, HeaderToken};
 use serde::Deserialize;
 
 /// The bearer token, with `proof = "bearer"`.
@@ -18,7 +18,7 @@ const ORIGIN_BYTES_MAX: usize = 253;
 /// The source's `config` table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub struct Settings {
     #[serde(default)]
     pub(crate) proof: Proof,
     /// The header with the digest.
@@ -48,8 +48,9 @@ enum Encoding {
     Base64,
 }
 
-impl Configured for Settings {
-    fn fits(&self) -> Result<(), String> {
+impl Settings {
+    /// Checks what one setting says of another, and the name of the header.
+    pub(crate) fn check(&self) -> Result<(), String> {
         let of_digest = self.header.is_some() || self.prefix.is_some() || self.encoding.is_some();
         if self.proof == Proof::Bearer && of_digest {
             return Err(
@@ -64,9 +65,7 @@ impl Configured for Settings {
         });
         if named { Ok(()) } else { Err("`header` is not the name of a header".to_owned()) }
     }
-}
 
-impl Settings {
     /// Whether a sender with this DNS name may post. A text that a header can't carry is not a
     /// name.
     pub(crate) fn allows(&self, origin: &str) -> bool {

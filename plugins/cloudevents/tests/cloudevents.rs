@@ -1,22 +1,18 @@
 //! CloudEvents in every content mode, proven and parsed.
 
 use hookgate_cloudevents::CloudEvents;
-use hookgate_sdk::testing::{Bench, Suite, sign};
+use hookgate_sdk::testing::{Bench, sign};
 use hookgate_sdk::{Event, FailureKind, Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate-cloudevents-lantern";
 const BEARER: &str = r#"{"proof":"bearer"}"#;
 
-fn suite() -> Suite<CloudEvents> {
-    Suite::new("cloudevents", env!("CARGO_MANIFEST_DIR"), SECRET).with_own_ids()
-}
-
-provider_tests!(suite());
+provider_tests!(CloudEvents, |suite| suite.with_own_ids());
 
 mod with_a_token {
     use super::*;
 
-    provider_tests!(suite().with_settings(BEARER));
+    provider_tests!(CloudEvents, |suite| suite.with_own_ids().with_settings(BEARER));
 }
 
 fn binary() -> Request {
@@ -122,10 +118,12 @@ fn an_event_lacks_nothing_that_it_must_have() {
 
 #[test]
 fn settings_are_checked() {
+    let check =
+        |settings: &str| Bench::new().with_settings(settings).check_provider::<CloudEvents>();
     for settings in
         ["{}", BEARER, r#"{"proof":"hmac","header":"x-lantern","prefix":"","encoding":"base64"}"#]
     {
-        assert_eq!(CloudEvents::check(settings), Ok(()));
+        assert_eq!(check(settings), Ok(()));
     }
     for settings in [
         r#"{"proof":"none"}"#,
@@ -133,7 +131,7 @@ fn settings_are_checked() {
         r#"{"header":"a b"}"#,
         r#"{"proof":"bearer","header":"x-lantern"}"#,
     ] {
-        assert!(CloudEvents::check(settings).is_err(), "{settings}");
+        assert!(check(settings).is_err(), "{settings}");
     }
 }
 

@@ -17,6 +17,8 @@ pub struct CoinbaseCommerce;
 const SIGNATURE: HeaderMac = HeaderMac::hex("x-cc-webhook-signature");
 
 impl Provider for CoinbaseCommerce {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let types = &["payment.*", "invoice.paid", "coinbase-commerce.*"];
         ProviderInfo::new("coinbase-commerce", env!("CARGO_PKG_VERSION"), types, &[ProofKind::Mac])

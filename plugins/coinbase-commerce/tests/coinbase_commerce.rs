@@ -1,19 +1,16 @@
 //! Coinbase Commerce's requests, proven and parsed.
 
 use hookgate_coinbase_commerce::CoinbaseCommerce;
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::send;
 use hookgate_sdk::{Provider, Request, provider_tests};
 
 const SECRET: &str = "7b0c1d2e-hookgate-lantern";
 
-provider_tests!(
-    Suite::<CoinbaseCommerce>::new("coinbase-commerce", env!("CARGO_MANIFEST_DIR"), SECRET)
-        .with_payloads(|name, payload| match name {
-            // The event alone, as the API gives it.
-            "event" => payload.replacen(r#""data""#, r#""event""#, 1),
-            _ => payload,
-        })
-);
+provider_tests!(CoinbaseCommerce, |suite| suite.with_payloads(|name, payload| match name {
+    // The event alone, as the API gives it.
+    "event" => payload.replacen(r#""data""#, r#""event""#, 1),
+    _ => payload,
+}));
 
 #[test]
 fn an_event_says_whose_it_is_how_real_and_for_which_order() {

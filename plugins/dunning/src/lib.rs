@@ -4,63 +4,73 @@
 //! succeeds. It never sends the notice itself: the notice is an event of type
 //! `customer.payment_failed_notice`, and an endpoint that subscribes to it delivers the notice.
 
-mod notice;
-mod settings;
+use std::num::NonZeroU32;
 
-use hookgate_sdk::outbox::{self, Severity};
-use hookgate_sdk::{Configured, Context, Event, Failure, Handler, HandlerInfo, state};
-
-use crate::settings::Settings;
+use hookgate_sdk::outbox::{self, Emission, Severity};
+use hookgate_sdk::types::{PAYMENT_FAILED, PAYMENT_SUCCEEDED};
+use hookgate_sdk::{Context, Event, Failure, Handler, HandlerInfo, state};
+use serde::{Deserialize, Serialize};
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Dunning;
 
-const FAILED: &str = "payment.failed";
-const SUCCEEDED: &str = "payment.succeeded";
-/// The key in the state: the number of failures in a row, in decimal digits.
+/// The handler's `config` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The number of failures in a row that raises an alert, 3 if it is left out.
+    alert_after: Option<NonZeroU32>,
+}
+
+/// The data of a notice. It has no data of the customer but what the failed payment's event had.
+#[derive(Serialize)]
+struct Notice<'e> {
+    failures: u32,
+    event: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decline_code: Option<&'e str>,
+}
+
+/// The key in the state: the number of failures in a row.
 const FAILURES: &str = "failures";
 
 impl Handler for Dunning {
+    type Settings = Settings;
+
     fn describe() -> HandlerInfo {
-        HandlerInfo::new("dunning", env!("CARGO_PKG_VERSION"), &[FAILED, SUCCEEDED])
+        let types = [PAYMENT_FAILED, PAYMENT_SUCCEEDED];
+        HandlerInfo::new("dunning", env!("CARGO_PKG_VERSION"), &types)
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
-    }
-
-    fn handle(event: &Event, _context: &Context) -> Result<(), Failure> {
-        match event.type_.as_str() {
-            FAILED => failed(event),
-            SUCCEEDED => {
-                state::delete(FAILURES);
-                Ok(())
-            }
+    fn handle(event: &Event, _: &Context) -> Result<(), Failure> {
+        match event.event_type() {
+            PAYMENT_FAILED => failed(event)?,
+            PAYMENT_SUCCEEDED => state::delete(FAILURES),
             // The operator may route other types here than those in `describe`.
-            _ => Ok(()),
+            _ => (),
         }
+        Ok(())
     }
 }
 
 fn failed(event: &Event) -> Result<(), Failure> {
-    let settings = Settings::read().map_err(Failure::permanent)?;
-    let failures = failures()?.saturating_add(1);
-    state::set(FAILURES, failures.to_string().as_bytes())?;
-    outbox::emit(&notice::of(event, failures))?;
+    let failures = state::load(FAILURES)?.unwrap_or(0_u32).saturating_add(1);
+    state::save(FAILURES, &failures)?;
+    let notice = Notice { failures, event: &event.id, decline_code: event.label("decline_code") };
+    outbox::emit(&Emission {
+        subject: event.subject.clone(),
+        money: event.money.clone(),
+        labels: event.labels.clone(),
+        ..Emission::json("customer.payment_failed_notice", &notice)?
+    })?;
     // One alert, and none for the failures after that.
-    if failures == settings.alert_after {
+    if failures == Dunning::settings().alert_after.map_or(3, NonZeroU32::get) {
         let subject = event.subject.as_deref().unwrap_or(&event.id);
         let message = format!("payment {subject} failed {failures} times in a row");
         outbox::alert(Severity::Warning, &message)?;
     }
     Ok(())
-}
-
-fn failures() -> Result<u32, Failure> {
-    let Some(bytes) = state::get(FAILURES) else { return Ok(0) };
-    let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
-    number.ok_or_else(|| Failure::permanent("the state `failures` is not a number"))
 }
 
 hookgate_sdk::export!(handler: Dunning);

@@ -3,7 +3,7 @@
 use hookgate_dunning::Dunning;
 use hookgate_sdk::outbox::Severity;
 use hookgate_sdk::testing::{Bench, Effect};
-use hookgate_sdk::{Event, Handler, Money};
+use hookgate_sdk::{Event, Money};
 
 fn payment(event_type: &str) -> Event {
     Event {
@@ -74,9 +74,10 @@ fn what_is_not_about_failures_is_left_alone() {
 
 #[test]
 fn settings_are_checked() {
-    assert!(Dunning::check("{}").is_ok());
-    assert!(Dunning::check(r#"{"alert_after":1}"#).is_ok());
+    let check = |settings: &str| Bench::new().with_settings(settings).check_handler::<Dunning>();
+    assert!(check("{}").is_ok());
+    assert!(check(r#"{"alert_after":1}"#).is_ok());
     for settings in [r#"{"alert_after":0}"#, r#"{"alert_after":-1}"#, r#"{"alertAfter":3}"#, "7"] {
-        assert!(Dunning::check(settings).is_err(), "{settings}");
+        assert!(check(settings).is_err(), "{settings}");
     }
 }

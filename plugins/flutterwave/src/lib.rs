@@ -9,21 +9,36 @@
 //! itself, with the members `event.type` and `txRef`, or a transfer is the member `transfer`.
 
 mod canonical;
-mod settings;
 
 use std::borrow::Cow;
 
 use hookgate_sdk::{
-    Claims, Configured, Envelope, Event, Failure, HeaderMac, HeaderToken, Json, Members, Money,
-    Piece, ProofKind, Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, json,
-    labels,
+    Claims, Envelope, Event, Failure, HeaderMac, HeaderToken, Json, Members, Money, Piece,
+    ProofKind, Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
 };
-
-use crate::settings::{Settings, Version};
+use serde::Deserialize;
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Flutterwave;
+
+/// The source's `config` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Without it, each proof that a request carries must hold.
+    version: Option<Version>,
+}
+
+/// A version of webhooks, which decides the proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Version {
+    /// The secret hash in `verif-hash`.
+    V3,
+    /// An HMAC in `flutterwave-signature`.
+    V4,
+}
 
 const TOKEN_NAME: &str = "verif-hash";
 const TOKEN: HeaderToken = HeaderToken::new(TOKEN_NAME);
@@ -39,18 +54,16 @@ const ACCOUNTS: &[&str] = &["/account_id", "/AccountId", "/customer/AccountId"];
 const REFERENCES: &[&str] = &["/tx_ref", "/txRef", "/reference", "/orderRef"];
 
 impl Provider for Flutterwave {
+    type Settings = Settings;
+
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("flutterwave", env!("CARGO_PKG_VERSION"), canonical::TYPES, proofs)
             .with_scheme("HMAC-SHA256 of the body (v4), or the secret hash (v3)")
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
-    }
-
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let version = Settings::read().map_err(Refusal::new)?.version;
+        let version = Self::settings().version;
         let has = |name| version.is_none() && request.header(name).is_some();
         let mut evidence = Vec::new();
         if version == Some(Version::V3) || has(TOKEN_NAME) {
@@ -115,7 +128,7 @@ impl Provider for Flutterwave {
     fn sign(mut request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
         request.remove_header(TOKEN_NAME);
         request.remove_header(SIGNATURE_NAME);
-        match Settings::read()?.version {
+        match Self::settings().version {
             Some(Version::V3) => TOKEN.sign(request, digests),
             Some(Version::V4) | None => SIGNATURE.sign(request, digests),
         }

@@ -1,21 +1,17 @@
 //! Flutterwave's requests of both versions, proven and parsed.
 
 use hookgate_flutterwave::Flutterwave;
-use hookgate_sdk::testing::{Bench, Suite, send};
+use hookgate_sdk::testing::{Bench, send};
 use hookgate_sdk::{Event, Header, Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate-flutterwave-lantern";
 
-fn suite() -> Suite<Flutterwave> {
-    Suite::new("flutterwave", env!("CARGO_MANIFEST_DIR"), SECRET)
-}
-
-provider_tests!(suite());
+provider_tests!(Flutterwave);
 
 mod with_a_token {
     use super::*;
 
-    provider_tests!(suite().with_settings(r#"{"version":"v3"}"#));
+    provider_tests!(Flutterwave, |suite| suite.with_settings(r#"{"version":"v3"}"#));
 }
 
 #[test]
@@ -31,10 +27,12 @@ fn of_both_proofs_both_must_hold() {
 
 #[test]
 fn a_version_is_one_of_two() {
+    let check =
+        |settings: &str| Bench::new().with_settings(settings).check_provider::<Flutterwave>();
     for settings in ["{}", r#"{"version":"v3"}"#, r#"{"version":"v4"}"#] {
-        assert_eq!(Flutterwave::check(settings), Ok(()));
+        assert_eq!(check(settings), Ok(()));
     }
-    assert!(Flutterwave::check(r#"{"version":"v5"}"#).is_err());
+    assert!(check(r#"{"version":"v5"}"#).is_err());
 }
 
 fn event_of(body: &str) -> Event {

@@ -34,6 +34,8 @@ const REFERENCES: &[&str] = &["/check_run/external_id"];
 const NAME: &str = "x-github-event";
 
 impl Provider for GitHub {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let types = &["subscription.*", "github.*"];
         ProviderInfo::new("github", env!("CARGO_PKG_VERSION"), types, &[ProofKind::Mac])

@@ -1,17 +1,12 @@
 //! GitHub's requests, proven and parsed.
 
 use hookgate_github::GitHub;
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::send;
 use hookgate_sdk::{Request, provider_tests};
 
 const SECRET: &str = "hookgate's lantern";
 
-provider_tests!(Suite::<GitHub>::new("github", env!("CARGO_MANIFEST_DIR"), SECRET).with_headers(
-    |sample| {
-        let event = sample.split('.').next().unwrap_or_default().to_owned();
-        vec![("x-github-event", event), ("x-github-delivery", format!("delivery-of-{sample}"))]
-    }
-));
+provider_tests!(GitHub);
 
 #[test]
 fn a_body_alone_names_its_event_well_enough_to_be_sent() {

@@ -19,6 +19,8 @@ pub struct GoCardless;
 const SIGNATURE: HeaderMac = HeaderMac::hex("webhook-signature");
 
 impl Provider for GoCardless {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         let info = ProviderInfo::new("gocardless", version, canonical::TYPES, &[ProofKind::Mac])

@@ -1,12 +1,12 @@
 //! GoCardless's requests, proven and parsed.
 
 use hookgate_gocardless::GoCardless;
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::send;
 use hookgate_sdk::{FailureKind, Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate-gocardless-lantern";
 
-provider_tests!(Suite::<GoCardless>::new("gocardless", env!("CARGO_MANIFEST_DIR"), SECRET));
+provider_tests!(GoCardless);
 
 #[test]
 fn a_refusal_is_what_gocardless_wants() {

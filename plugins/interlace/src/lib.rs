@@ -9,19 +9,32 @@
 //! envelopes v1 and v2 carry a `sign` whose computation is unknown: `parse` reads them, but they
 //! are never verified.
 
-mod settings;
-
 use hookgate_sdk::{
-    Claims, Configured, Envelope, Event, Failure, HeaderMac, Json, Members, Money, Piece,
-    ProofKind, Provider, ProviderInfo, Refusal, Reply, Request, Timestamp, event_type, id, json,
-    labels,
+    Claims, Envelope, Event, Failure, HeaderMac, Json, Members, Money, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Reply, Request, Timestamp, event_type, id, json, labels,
 };
-
-use crate::settings::{Settings, Signed};
+use serde::Deserialize;
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Interlace;
+
+/// The source's `config` table. There is no default: without it the source accepts no request.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    signed: Signed,
+}
+
+/// What the signature covers, as Interlace told the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Signed {
+    /// The text of `resource`, and neither the event's name nor its id.
+    Resource,
+    /// The whole body.
+    Body,
+}
 
 const SIGNATURE: HeaderMac = HeaderMac::base64("signature");
 const METHOD: &str = "signature-method";
@@ -36,6 +49,11 @@ const AROUND: [&str; 6] = ["eventType", "businessType", "createTime", "resource"
 const TYPES: &[&str] = &["transaction.*", "card.*", "customer.*", "account.*", "interlace.*"];
 
 impl Provider for Interlace {
+    type Settings = Settings;
+
+    const ADVICE: &str =
+        "ask Interlace what it signs, then set `signed` to \"resource\" or \"body\"";
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo {
@@ -49,12 +67,8 @@ impl Provider for Interlace {
         }
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
-    }
-
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let signed = Settings::read().map_err(Refusal::new)?.signed;
+        let signed = Self::settings().signed;
         let message = match signed {
             Signed::Body => Piece::Body,
             Signed::Resource => Piece::from(resource(&request.body).unwrap_or_default()),
@@ -67,7 +81,7 @@ impl Provider for Interlace {
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
-        let signed = Settings::read().map_err(Failure::permanent)?.signed;
+        let signed = Self::settings().signed;
         let body = request.json()?;
         let envelope = body.members();
         let own =
@@ -102,7 +116,7 @@ impl Provider for Interlace {
         signed_at: Timestamp,
         digests: &[Vec<u8>],
     ) -> Result<Request, String> {
-        if Settings::read()?.signed == Signed::Resource && resource(&request.body).is_none() {
+        if Self::settings().signed == Signed::Resource && resource(&request.body).is_none() {
             return Err("the body has no text `resource`, which must be signed".to_owned());
         }
         request.set_header(METHOD, "HMAC-SHA256");

@@ -11,9 +11,10 @@
 
 mod settings;
 
+use hookgate_sdk::json::Pointer;
 use hookgate_sdk::{
-    Claims, Configured, Event, Failure, Json, Piece, ProofKind, Provider, ProviderInfo, Refusal,
-    Request, Timestamp, event_type, form, id, labels,
+    Claims, Event, Failure, Json, Piece, ProofKind, Provider, ProviderInfo, Refusal, Request,
+    Timestamp, event_type, form, id, labels,
 };
 
 use crate::settings::{Scheme, Settings};
@@ -23,18 +24,23 @@ use crate::settings::{Scheme, Settings};
 pub struct IppoPay;
 
 impl Provider for IppoPay {
+    type Settings = Settings;
+
+    const ADVICE: &str = "ask IppoPay how it proves a call, then set `scheme` to \
+        \"hmac-sha256\", \"token\" or \"unsigned\"";
+
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("ippopay", env!("CARGO_PKG_VERSION"), &["ippopay.*"], proofs)
             .with_scheme("as the operator sets it: HMAC-SHA256 of the body, a token, or none")
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
+    fn check(settings: &Settings) -> Result<(), String> {
+        settings.check()
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let settings = Settings::read().map_err(Refusal::new)?;
+        let settings = Self::settings();
         let evidence = match settings.scheme {
             Scheme::Unsigned => Vec::new(),
             Scheme::Token => vec![settings.token().evidence(request)?],
@@ -50,12 +56,12 @@ impl Provider for IppoPay {
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
-        let settings = Settings::read().map_err(Failure::permanent)?;
+        let settings = Self::settings();
         let is_json = matches!(request.content().trim_ascii_start().first(), Some(b'{' | b'['));
         let of_form =
             if is_json { String::new() } else { form::to_json(&form::parse(&request.body)) };
         let body = if is_json { request.json()? } else { Json::parse(of_form.as_bytes())? };
-        let named = |pointer: &Option<String>| body.scalar(pointer.as_deref()?).map(String::from);
+        let named = |pointer: &Option<Pointer>| body.scalar(pointer.as_deref()?).map(String::from);
         let own = named(&settings.event_type).unwrap_or_else(|| "notification".to_owned());
         Ok(vec![Event {
             subject: named(&settings.subject).filter(|subject| id::fits(subject)),
@@ -73,7 +79,7 @@ impl Provider for IppoPay {
     }
 
     fn sign(request: Request, _: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
-        let settings = Settings::read()?;
+        let settings = Self::settings();
         match settings.scheme {
             Scheme::Unsigned => Err("with scheme = \"unsigned\" calls are not signed".to_owned()),
             Scheme::Token => settings.token().sign(request, digests),

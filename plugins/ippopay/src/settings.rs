@@ -3,13 +3,14 @@
 //!
 //! There is no default for the proof: without it the source accepts no request.
 
-use hookgate_sdk::{Configured, DigestText, HeaderMac, HeaderToken, Members};
+use hookgate_sdk::json::Pointer;
+use hookgate_sdk::{DigestText, HeaderMac, HeaderToken, Members};
 use serde::Deserialize;
 
 /// The source's `config` table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub struct Settings {
     pub(crate) scheme: Scheme,
     /// The header with the digest or the token.
     #[serde(default)]
@@ -17,17 +18,17 @@ pub(crate) struct Settings {
     /// How a digest is written.
     #[serde(default)]
     encoding: Encoding,
-    /// The JSON pointer to the event's name.
+    /// The place of the event's name.
     #[serde(rename = "type")]
-    pub(crate) event_type: Option<String>,
-    /// The JSON pointer to the subject, the id of the entity that the event is about.
-    pub(crate) subject: Option<String>,
-    /// The JSON pointer to the account.
-    pub(crate) account: Option<String>,
-    /// The JSON pointer to a flag or an environment: `true`, `false`, `live`, `test`.
-    livemode: Option<String>,
-    /// The JSON pointer to the receiver's own reference.
-    pub(crate) reference: Option<String>,
+    pub(crate) event_type: Option<Pointer>,
+    /// The place of the subject, the id of the entity that the event is about.
+    pub(crate) subject: Option<Pointer>,
+    /// The place of the account.
+    pub(crate) account: Option<Pointer>,
+    /// The place of a flag or an environment: `true`, `false`, `live`, `test`.
+    livemode: Option<Pointer>,
+    /// The place of the receiver's own reference.
+    pub(crate) reference: Option<Pointer>,
 }
 
 /// How a call is proven, as IppoPay told the operator.
@@ -51,11 +52,9 @@ enum Encoding {
     Base64,
 }
 
-impl Configured for Settings {
-    const ADVICE: &str = "ask IppoPay how it proves a call, then set `scheme` to \
-        \"hmac-sha256\", \"token\" or \"unsigned\"";
-
-    fn fits(&self) -> Result<(), String> {
+impl Settings {
+    /// Checks what the scheme says of the header.
+    pub(crate) fn check(&self) -> Result<(), String> {
         let named = !self.header.is_empty()
             && self.header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if self.scheme == Scheme::Unsigned && !self.header.is_empty() {
@@ -64,22 +63,9 @@ impl Configured for Settings {
         if self.scheme != Scheme::Unsigned && !named {
             return Err("set `header` to the name of the header with the proof".to_owned());
         }
-        let wrong = self
-            .event_type
-            .iter()
-            .chain(&self.subject)
-            .chain(&self.account)
-            .chain(&self.livemode)
-            .chain(&self.reference)
-            .find(|pointer| !pointer.starts_with('/'));
-        match wrong {
-            Some(pointer) => Err(format!("`{pointer}` is not a JSON pointer such as /order/id")),
-            None => Ok(()),
-        }
+        Ok(())
     }
-}
 
-impl Settings {
     /// Whether a call is about real money, if the body says so.
     pub(crate) fn livemode(&self, members: &Members<'_>) -> Option<bool> {
         let pointer = self.livemode.as_deref()?;

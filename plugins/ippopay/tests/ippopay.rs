@@ -1,31 +1,26 @@
 //! IppoPay's requests, as far as an operator can confirm how they are proven.
 
 use hookgate_ippopay::IppoPay;
-use hookgate_sdk::testing::{Bench, Suite};
+use hookgate_sdk::testing::Bench;
 use hookgate_sdk::{Provider, Request, provider_tests};
 
-const SECRET: &str = "hookgate-ippopay-lantern";
 const UNSIGNED: &str = r#"{"scheme":"unsigned"}"#;
 
-fn suite() -> Suite<IppoPay> {
-    Suite::new("ippopay", env!("CARGO_MANIFEST_DIR"), SECRET)
-}
-
-provider_tests!(suite());
+provider_tests!(IppoPay);
 
 mod with_a_token {
     use super::*;
 
-    provider_tests!(suite().with_settings(
+    provider_tests!(IppoPay, |suite| suite.with_settings(
         r#"{"scheme":"token","header":"X-Lantern","type":"/event","subject":"/order/id"}"#
     ));
 }
 
 #[test]
 fn nothing_is_taken_before_the_operator_confirms() {
-    assert!(IppoPay::claim(&Request::post("/", "{}")).is_err());
+    let check = |settings: &str| Bench::new().with_settings(settings).check_provider::<IppoPay>();
+    assert!(check("{}").unwrap_err().contains("ask IppoPay how it proves a call"));
     for settings in [
-        "{}",
         r#"{"scheme":"rot13"}"#,
         r#"{"scheme":"token"}"#,
         r#"{"scheme":"token","header":""}"#,
@@ -33,9 +28,9 @@ fn nothing_is_taken_before_the_operator_confirms() {
         r#"{"scheme":"unsigned","header":"X-Lantern"}"#,
         r#"{"scheme":"unsigned","type":"event"}"#,
     ] {
-        assert!(IppoPay::check(settings).is_err(), "{settings}");
+        assert!(check(settings).is_err(), "{settings}");
     }
-    assert_eq!(IppoPay::check(UNSIGNED), Ok(()));
+    assert_eq!(check(UNSIGNED), Ok(()));
 }
 
 #[test]

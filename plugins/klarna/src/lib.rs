@@ -30,6 +30,8 @@ const REFERENCES: &[&str] = &[
 ];
 
 impl Provider for Klarna {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         let info = ProviderInfo::new("klarna", version, canonical::TYPES, &[ProofKind::Mac])

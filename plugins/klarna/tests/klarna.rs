@@ -1,15 +1,21 @@
 //! Klarna's requests, proven and parsed.
 
 use hookgate_klarna::Klarna;
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::{send, sign};
 use hookgate_sdk::{Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate-klarna-lantern";
 
-provider_tests!(
-    Suite::<Klarna>::new("klarna", env!("CARGO_MANIFEST_DIR"), SECRET)
-        .with_headers(|_| vec![("klarna-signing-key-id", "krn:signing-key:hg".to_owned())])
-);
+provider_tests!(Klarna);
+
+#[test]
+fn a_key_that_is_named_decides_nothing() {
+    let body = include_str!("../samples/payment.request.authorized.json");
+    let mut request = sign::<Klarna>(&Request::post("/in/klarna", body), SECRET, 0);
+    let without = (Klarna::claim(&request), Klarna::parse(&request));
+    request.set_header("klarna-signing-key-id", "krn:signing-key:hg");
+    assert_eq!((Klarna::claim(&request), Klarna::parse(&request)), without);
+}
 
 #[test]
 fn a_refusal_is_what_klarna_wants() {

@@ -20,6 +20,8 @@ const SIGNATURE: HeaderMac = HeaderMac::hex("x-signature");
 const TYPES: &[&str] = &["payment.*", "refund.*", "subscription.*", "invoice.*", "lemonsqueezy.*"];
 
 impl Provider for LemonSqueezy {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         ProviderInfo::new("lemonsqueezy", env!("CARGO_PKG_VERSION"), TYPES, &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of the body, `X-Signature`")

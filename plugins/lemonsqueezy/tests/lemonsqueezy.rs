@@ -1,12 +1,12 @@
 //! Lemon Squeezy's requests, proven and parsed.
 
 use hookgate_lemonsqueezy::LemonSqueezy;
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::send;
 use hookgate_sdk::{Event, Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate-lemon";
 
-provider_tests!(Suite::<LemonSqueezy>::new("lemonsqueezy", env!("CARGO_MANIFEST_DIR"), SECRET));
+provider_tests!(LemonSqueezy);
 
 fn event_of(body: &str) -> Event {
     send::<LemonSqueezy>(&Request::post("/", body), SECRET, 0).remove(0)

@@ -7,18 +7,25 @@
 
 mod canonical;
 mod legacy;
-mod settings;
 
 use hookgate_sdk::{
-    Claims, Configured, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind,
-    Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
+    Claims, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
 };
-
-use crate::settings::Settings;
+use serde::Deserialize;
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Mollie;
+
+/// The source's `config` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Whether the source accepts legacy calls, which are unsigned.
+    #[serde(default)]
+    legacy: bool,
+}
 
 const HEADER: &str = "x-mollie-signature";
 const PREFIX: &str = "sha256=";
@@ -30,18 +37,16 @@ const AROUND: [&str; 7] =
 const SIGNATURE: HeaderMac = HeaderMac::hex(HEADER).with_prefix(PREFIX);
 
 impl Provider for Mollie {
+    type Settings = Settings;
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("mollie", version, canonical::TYPES, &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of the body, `X-Mollie-Signature`; legacy calls are unsigned")
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
-    }
-
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        if request.header(HEADER).is_none() && Settings::read().map_err(Refusal::new)?.legacy {
+        if request.header(HEADER).is_none() && Self::settings().legacy {
             let id = legacy::event(request).map(|event| event.id);
             let event_ids = id.into_iter().collect();
             return Ok(Claims {
@@ -66,7 +71,7 @@ impl Provider for Mollie {
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         if let Some(event) = legacy::event(request) {
-            let taken = Settings::read().map_err(Failure::permanent)?.legacy;
+            let taken = Self::settings().legacy;
             let refused = || Failure::permanent("a legacy call needs the setting legacy = true");
             return taken.then(|| vec![event]).ok_or_else(refused);
         }

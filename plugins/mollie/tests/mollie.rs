@@ -1,12 +1,12 @@
 //! Mollie's requests, proven and parsed.
 
 use hookgate_mollie::Mollie;
-use hookgate_sdk::testing::{Bench, Suite, send};
+use hookgate_sdk::testing::{Bench, send};
 use hookgate_sdk::{FailureKind, Header, Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate_mollie_lantern";
 
-provider_tests!(Suite::<Mollie>::new("mollie", env!("CARGO_MANIFEST_DIR"), SECRET));
+provider_tests!(Mollie);
 
 const LEGACY: &str = r#"{"legacy":true}"#;
 

@@ -27,6 +27,8 @@ const TOLERANCE_MS: u64 = 60_000;
 const REFERENCES: &[&str] = &["/invoice_number", "/remittance_reference"];
 
 impl Provider for Paddle {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo {

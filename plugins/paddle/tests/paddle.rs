@@ -1,19 +1,17 @@
 //! Paddle's requests, proven and parsed.
 
 use hookgate_paddle::Paddle;
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::send;
 use hookgate_sdk::{Provider, Request, provider_tests};
 
 const SECRET: &str = "pdl_ntfset_hookgate_lantern";
 
-provider_tests!(Suite::<Paddle>::new("paddle", env!("CARGO_MANIFEST_DIR"), SECRET)
-    .with_payloads(|name, payload| match name.strip_prefix("entity.") {
-        // The object alone, as it stands in `data`.
-        Some(event) => format!(
-            r#"{{"event_id":"evt_1","event_type":"{event}","occurred_at":"2026-01-01T00:00:00Z","data":{payload}}}"#
-        ),
-        None => payload,
-    }));
+provider_tests!(Paddle, |suite| suite.with_payloads(|name, payload| {
+    // The object alone, as it stands in `data`.
+    let Some(event) = name.strip_prefix("entity.") else { return payload };
+    let head = format!(r#"{{"event_id":"evt_1","event_type":"{event}""#);
+    format!(r#"{head},"occurred_at":"2026-01-01T00:00:00Z","data":{payload}}}"#)
+}));
 
 #[test]
 fn an_event_says_whose_it_is_how_real_and_for_which_order() {

@@ -14,9 +14,9 @@ mod settings;
 mod transmission;
 
 use hookgate_sdk::{
-    Claims, Configured, Envelope, Event, Evidence, Failure, Json, KeyLookup, Members, Money, Piece,
-    Proof, ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type,
-    id, json, labels,
+    Claims, Envelope, Event, Evidence, Failure, Json, KeyLookup, Members, Money, Piece, Proof,
+    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type, id,
+    json, labels,
 };
 
 use crate::settings::{Environment, Settings};
@@ -25,6 +25,9 @@ use crate::transmission::Transmission;
 /// The plugin.
 #[derive(Debug)]
 pub struct PayPal;
+
+/// Longest id of a webhook.
+const WEBHOOK_ID_BYTES_MAX: usize = 64;
 
 /// Places of an amount and its currency: version 2, version 1, a dispute, an invoice, payouts.
 const AMOUNTS: [(&str, &str); 6] = [
@@ -82,6 +85,8 @@ const AROUND: [&str; 7] =
     ["id", "event_type", "create_time", "resource", "links", "status", "transmissions"];
 
 impl Provider for PayPal {
+    type Settings = Settings;
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         let places = [Environment::Live, Environment::Sandbox];
@@ -92,13 +97,17 @@ impl Provider for PayPal {
             .with_keys_at(places.into_iter().flat_map(Environment::places))
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
+    fn check(Settings { webhook_id: id, .. }: &Settings) -> Result<(), String> {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if (1..=WEBHOOK_ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(known) {
+            Ok(())
+        } else {
+            Err("`webhook_id` is not a webhook id from PayPal's developer dashboard".to_owned())
+        }
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let settings = Settings::read().map_err(Refusal::new)?;
-        let sent = Transmission::of(request, &settings)?;
+        let sent = Transmission::of(request, Self::settings())?;
         let message = vec![Piece::from(sent.message)];
         let lookup = KeyLookup::get(sent.certificate);
         let scheme = PublicKey::RsaSha256;
@@ -108,7 +117,7 @@ impl Provider for PayPal {
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
-        let live = Settings::read().map_err(Failure::permanent)?.environment == Environment::Live;
+        let live = Self::settings().environment == Environment::Live;
         let body = request.json()?;
         let envelope = body.members();
         let own = envelope.required("/event_type")?;
@@ -140,7 +149,7 @@ impl Provider for PayPal {
     }
 
     fn sign(request: Request, at: Timestamp, signatures: &[Vec<u8>]) -> Result<Request, String> {
-        transmission::sign(request, &Settings::read()?, at, signatures)
+        transmission::sign(request, Self::settings(), at, signatures)
     }
 }
 

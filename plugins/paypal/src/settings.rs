@@ -2,16 +2,13 @@
 //!
 //! Neither is a secret.
 
-use hookgate_sdk::{Configured, KeyPlace};
+use hookgate_sdk::KeyPlace;
 use serde::Deserialize;
-
-/// Longest id of a webhook.
-const ID_BYTES_MAX: usize = 64;
 
 /// The source's `config` table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// The webhook's id, which is part of what PayPal signs.
     pub(crate) webhook_id: String,
     #[serde(default)]
@@ -48,17 +45,5 @@ impl Environment {
             ),
         };
         urls.iter().map(|url| KeyPlace::certificate(url, name)).collect()
-    }
-}
-
-impl Configured for Settings {
-    fn fits(&self) -> Result<(), String> {
-        let id = &self.webhook_id;
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(known) {
-            Ok(())
-        } else {
-            Err("`webhook_id` is not a webhook id from PayPal's developer dashboard".to_owned())
-        }
     }
 }

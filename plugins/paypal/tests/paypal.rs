@@ -1,14 +1,14 @@
 //! PayPal's requests, proven and parsed, with a key of our own in the place of a certificate's.
 
 use hookgate_paypal::PayPal;
-use hookgate_sdk::testing::{Bench, Suite, send, sign};
+use hookgate_sdk::testing::{Bench, send, sign};
 use hookgate_sdk::{KeySource, Proof, Provider, Request, provider_tests};
 
 const KEY: &str = include_str!("private_key.pem");
 const LIVE: &str = r#"{"webhook_id":"HGWEBHOOK01"}"#;
 const SANDBOX: &str = include_str!("../settings.json");
 
-provider_tests!(Suite::<PayPal>::new("paypal", env!("CARGO_MANIFEST_DIR"), KEY));
+provider_tests!(PayPal, |suite| suite.with_secret(KEY));
 
 #[test]
 fn what_is_proven_is_of_the_environment_of_its_certificate() {
@@ -76,10 +76,11 @@ fn no_part_of_what_is_signed_passes_for_two() {
 
 #[test]
 fn settings_are_checked() {
-    assert_eq!(PayPal::check(LIVE), Ok(()));
-    assert_eq!(PayPal::check(SANDBOX), Ok(()));
+    let check = |settings: &str| Bench::new().with_settings(settings).check_provider::<PayPal>();
+    assert_eq!(check(LIVE), Ok(()));
+    assert_eq!(check(SANDBOX), Ok(()));
     for settings in ["{}", r#"{"webhook_id":""}"#, r#"{"webhook_id":"a|b"}"#] {
-        assert!(PayPal::check(settings).is_err(), "{settings}");
+        assert!(check(settings).is_err(), "{settings}");
     }
 }
 

@@ -31,6 +31,8 @@ const REFERENCES: &[&str] = &[
 ];
 
 impl Provider for Paystack {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("paystack", version, canonical::TYPES, &[ProofKind::Mac])

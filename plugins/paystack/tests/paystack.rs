@@ -1,12 +1,12 @@
 //! Paystack's requests, proven and parsed.
 
 use hookgate_paystack::Paystack;
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::send;
 use hookgate_sdk::{Request, provider_tests};
 
 const SECRET: &str = "sk_test_hookgate_lantern";
 
-provider_tests!(Suite::<Paystack>::new("paystack", env!("CARGO_MANIFEST_DIR"), SECRET));
+provider_tests!(Paystack);
 
 #[test]
 fn an_event_says_whose_it_is_how_real_and_for_which_order() {

@@ -7,21 +7,48 @@
 //! derived from the token's time too. That time is new for every retry: such an event may arrive
 //! twice, but none is lost.
 
-mod settings;
 mod token;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Configured, Event, Evidence, Failure, KeyField, KeyLookup, KeyPlace, Piece,
-    Proof, ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type,
-    id, json, labels, time,
+    Claims, ClockRule, Event, Evidence, Failure, KeyField, KeyLookup, KeyPlace, Piece, Proof,
+    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type, id,
+    json, labels, time,
 };
+use serde::Deserialize;
 
-use crate::settings::{Environment, Settings};
 use crate::token::Token;
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Plaid;
+
+/// The source's `config` table. Nothing in it is secret.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The client id that Plaid gave together with the source's secret.
+    client_id: String,
+    #[serde(default)]
+    environment: Environment,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Environment {
+    #[default]
+    Production,
+    Sandbox,
+}
+
+impl Environment {
+    /// The URL of its keys.
+    fn keys(self) -> &'static str {
+        match self {
+            Self::Production => "https://production.plaid.com/webhook_verification_key/get",
+            Self::Sandbox => "https://sandbox.plaid.com/webhook_verification_key/get",
+        }
+    }
+}
 
 const TYPES: &[&str] = &["payment.*", "plaid.*"];
 
@@ -52,6 +79,8 @@ const SUBJECTS: [&str; 16] = [
 const REFERENCES: &[&str] = &["/original_reference", "/client_transaction_id", "/client_user_id"];
 
 impl Provider for Plaid {
+    type Settings = Settings;
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         let places = [Environment::Production, Environment::Sandbox];
@@ -66,12 +95,16 @@ impl Provider for Plaid {
         }
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
+    fn check(settings: &Settings) -> Result<(), String> {
+        if (1..=64).contains(&settings.client_id.len()) {
+            Ok(())
+        } else {
+            Err("`client_id` must have 1 to 64 bytes: Plaid gave it with the secret".to_owned())
+        }
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let settings = Settings::read().map_err(Refusal::new)?;
+        let settings = Self::settings();
         let token = Token::of(request)?;
         let lookup = KeyLookup::post(
             settings.environment.keys(),
@@ -90,7 +123,7 @@ impl Provider for Plaid {
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let token = Token::of(request).map_err(|refusal| Failure::permanent(refusal.reason))?;
-        let settings = Settings::read().map_err(Failure::permanent)?;
+        let settings = Self::settings();
         let body = request.json()?;
         let envelope = body.members();
         let kind = envelope.required("/webhook_type")?;

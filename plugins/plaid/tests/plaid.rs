@@ -1,13 +1,13 @@
 //! Plaid's requests, proven and parsed, with a key of our own in the place of Plaid's.
 
 use hookgate_plaid::Plaid;
-use hookgate_sdk::testing::{Bench, Suite, send, sign};
+use hookgate_sdk::testing::{Bench, send, sign};
 use hookgate_sdk::{KeyField, KeySource, Proof, Provider, Request, provider_tests};
 
 const KEY: &str = include_str!("private_key.pem");
 const SETTINGS: &str = include_str!("../settings.json");
 
-provider_tests!(Suite::<Plaid>::new("plaid", env!("CARGO_MANIFEST_DIR"), KEY));
+provider_tests!(Plaid, |suite| suite.with_secret(KEY));
 
 #[test]
 fn a_key_is_asked_for_in_its_environment_with_the_secret_left_to_the_gateway() {
@@ -15,8 +15,9 @@ fn a_key_is_asked_for_in_its_environment_with_the_secret_left_to_the_gateway() {
         [("production", "production.plaid.com"), ("sandbox", "sandbox.plaid.com")]
     {
         let settings = format!(r#"{{"client_id":"hgclient01","environment":"{environment}"}}"#);
-        assert_eq!(Plaid::check(&settings), Ok(()));
-        let claims = Bench::new().with_settings(&settings).call(|| {
+        let bench = Bench::new().with_settings(&settings);
+        assert_eq!(bench.check_provider::<Plaid>(), Ok(()));
+        let claims = bench.call(|| {
             Plaid::claim(&sign::<Plaid>(&Request::post("/in/plaid", "{}"), KEY, 0)).unwrap()
         });
         let Proof::Signature(signature) = &claims.evidence[0].proofs[0] else {
@@ -48,7 +49,8 @@ fn settings_are_checked() {
     for settings in
         ["{}", r#"{"client_id":""}"#, r#"{"client_id":"a","environment":"development"}"#]
     {
-        assert!(Plaid::check(settings).is_err(), "{settings}");
+        let bench = Bench::new().with_settings(settings);
+        assert!(bench.check_provider::<Plaid>().is_err(), "{settings}");
     }
 }
 

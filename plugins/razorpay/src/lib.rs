@@ -18,6 +18,8 @@ pub struct Razorpay;
 const SIGNATURE: HeaderMac = HeaderMac::hex("x-razorpay-signature");
 
 impl Provider for Razorpay {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("razorpay", version, canonical::TYPES, &[ProofKind::Mac])

@@ -1,15 +1,12 @@
 //! Razorpay's requests, proven and parsed.
 
 use hookgate_razorpay::Razorpay;
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::send;
 use hookgate_sdk::{Request, provider_tests};
 
 const SECRET: &str = "hookgate_razorpay_lantern";
 
-provider_tests!(
-    Suite::<Razorpay>::new("razorpay", env!("CARGO_MANIFEST_DIR"), SECRET)
-        .with_headers(|sample| vec![("x-razorpay-event-id", format!("evhg_{sample}"))])
-);
+provider_tests!(Razorpay);
 
 #[test]
 fn an_event_says_whose_it_is_how_real_and_for_which_order() {

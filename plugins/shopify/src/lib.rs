@@ -24,6 +24,8 @@ const NEWER: HeaderMac = HeaderMac::base64(NEWER_NAME);
 const NEWER_NAME: &str = "shopify-hmac-sha256";
 
 impl Provider for Shopify {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("shopify", version, canonical::TYPES, &[ProofKind::Mac]).with_scheme(

@@ -39,6 +39,8 @@ const MENUS: [&str; 2] = ["block_suggestion", "dialog_suggestion"];
 const TOLERANCE_MS: u64 = 300_000;
 
 impl Provider for Slack {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo {

@@ -1,12 +1,12 @@
 //! Slack's requests, proven and parsed.
 
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::send;
 use hookgate_sdk::{Request, provider_tests};
 use hookgate_slack::Slack;
 
 const SECRET: &str = "hookgate8slack8lantern";
 
-provider_tests!(Suite::<Slack>::new("slack", env!("CARGO_MANIFEST_DIR"), SECRET));
+provider_tests!(Slack);
 
 #[test]
 fn an_event_says_whose_it_is_how_real_and_for_which_order() {

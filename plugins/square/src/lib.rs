@@ -8,18 +8,25 @@
 //! `canonical` maps events to canonical types.
 
 mod canonical;
-mod settings;
 
 use hookgate_sdk::{
-    Claims, Configured, Envelope, Event, Failure, HeaderMac, Json, Members, Money, Piece,
-    ProofKind, Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
+    Claims, Envelope, Event, Failure, HeaderMac, Json, Members, Money, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
 };
-
-use crate::settings::Settings;
+use serde::Deserialize;
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Square;
+
+/// The source's `config` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The notification URL, byte for byte as it is registered with Square. It is never derived
+    /// from a request.
+    url: String,
+}
 
 const SIGNATURE: HeaderMac = HeaderMac::base64("x-square-hmacsha256-signature");
 
@@ -27,19 +34,25 @@ const SIGNATURE: HeaderMac = HeaderMac::base64("x-square-hmacsha256-signature");
 const REFERENCES: &[&str] = &["/reference_id", "/invoice_number"];
 
 impl Provider for Square {
+    type Settings = Settings;
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("square", version, canonical::TYPES, &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of URL and body, `x-square-hmacsha256-signature`")
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
+    fn check(Settings { url }: &Settings) -> Result<(), String> {
+        if url.starts_with("https://") || url.starts_with("http://") {
+            Ok(())
+        } else {
+            Err("`url` must be the whole URL that is registered with Square".to_owned())
+        }
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let url = Settings::read().map_err(Refusal::new)?.url;
-        let mac = SIGNATURE.evidence(request, vec![Piece::from(url), Piece::Body])?;
+        let url = Piece::from(&*Self::settings().url);
+        let mac = SIGNATURE.evidence(request, vec![url, Piece::Body])?;
         // An event that may report a state has ids that only the whole body gives.
         let own = json::peek(&request.body, "/type").filter(|own| !canonical::tells_state(own));
         Ok(Claims::new(mac, own.and_then(|_| json::peek(&request.body, "/event_id"))))

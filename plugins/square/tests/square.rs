@@ -1,18 +1,19 @@
 //! Square's requests, proven and parsed.
 
-use hookgate_sdk::testing::{Bench, Suite, send};
+use hookgate_sdk::testing::{Bench, send};
 use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_square::Square;
 
 const SECRET: &str = "hookgate-square-lantern";
 
-provider_tests!(Suite::<Square>::new("square", env!("CARGO_MANIFEST_DIR"), SECRET));
+provider_tests!(Square);
 
 #[test]
 fn the_url_must_be_what_square_knows() {
-    assert_eq!(Square::check(include_str!("../settings.json")), Ok(()));
+    let check = |settings: &str| Bench::new().with_settings(settings).check_provider::<Square>();
+    assert_eq!(check(include_str!("../settings.json")), Ok(()));
     for settings in ["{}", r#"{"url":""}"#, r#"{"url":"/in/square"}"#, r#"{"uri":"https://a.b"}"#] {
-        assert!(Square::check(settings).is_err(), "{settings}");
+        assert!(check(settings).is_err(), "{settings}");
     }
 }
 

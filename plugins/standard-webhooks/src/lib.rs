@@ -9,8 +9,8 @@ mod settings;
 mod signature;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Configured, Envelope, Event, Failure, ProofKind, Provider, ProviderInfo,
-    Refusal, Request, Timestamp, labels, time, words,
+    Claims, ClockRule, Envelope, Event, Failure, ProofKind, Provider, ProviderInfo, Refusal,
+    Request, Timestamp, labels, time, words,
 };
 
 use crate::settings::Settings;
@@ -29,6 +29,8 @@ const UNNAMED: &str = "standard-webhooks.unnamed";
 const TOLERANCE_MS: u64 = 300_000;
 
 impl Provider for StandardWebhooks {
+    type Settings = Settings;
+
     fn describe() -> ProviderInfo {
         ProviderInfo {
             clock: ClockRule::Both,
@@ -43,10 +45,6 @@ impl Provider for StandardWebhooks {
         }
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
-    }
-
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let signed = Signed::read(request)?;
         let claims = Claims::new(signed.evidence()?, [signed.event_id()]);
@@ -55,7 +53,7 @@ impl Provider for StandardWebhooks {
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let signed = Signed::read(request).map_err(|refusal| Failure::permanent(refusal.reason))?;
-        let settings = Settings::read().map_err(Failure::permanent)?;
+        let settings = Self::settings();
         let body = request.json()?;
         let members = body.members();
         let own = members.first_label(&TYPES).unwrap_or_else(|| UNNAMED.to_owned());

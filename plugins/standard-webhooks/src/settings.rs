@@ -2,7 +2,8 @@
 //!
 //! They never change how a request is verified.
 
-use hookgate_sdk::{Configured, Members};
+use hookgate_sdk::Members;
+use hookgate_sdk::json::Pointer;
 use serde::Deserialize;
 
 /// Where most senders put the id of the entity that an event is about.
@@ -11,31 +12,11 @@ const SUBJECT: &str = "/data/id";
 /// The source's `config` table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
-    subject: Option<String>,
-    pub(crate) account: Option<String>,
-    livemode: Option<String>,
-    pub(crate) reference: Option<String>,
-}
-
-impl Configured for Settings {
-    fn fits(&self) -> Result<(), String> {
-        let set = [
-            ("subject", Some(self.subject())),
-            ("account", self.account.as_deref()),
-            ("livemode", self.livemode.as_deref()),
-            ("reference", self.reference.as_deref()),
-        ];
-        let wrong = |(_, pointer): &(&str, Option<&str>)| {
-            pointer.is_some_and(|pointer| !pointer.starts_with('/'))
-        };
-        match set.into_iter().find(wrong) {
-            None => Ok(()),
-            Some((name, _)) => {
-                Err(format!("`{name}` is not a JSON pointer such as /data/customer/id"))
-            }
-        }
-    }
+pub struct Settings {
+    subject: Option<Pointer>,
+    pub(crate) account: Option<Pointer>,
+    livemode: Option<Pointer>,
+    pub(crate) reference: Option<Pointer>,
 }
 
 impl Settings {
@@ -45,28 +26,8 @@ impl Settings {
         members.flag(pointer).or_else(|| members.is_live(pointer))
     }
 
-    /// The JSON pointer to the subject.
+    /// The place of the subject.
     pub(crate) fn subject(&self) -> &str {
         self.subject.as_deref().unwrap_or(SUBJECT)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_are_checked() {
-        assert_eq!(Settings::check("{}"), Ok(()));
-        assert_eq!(Settings::check(r#"{"subject":"/data/customer/id"}"#), Ok(()));
-        assert_eq!(Settings::check(r#"{"reference":"/data/order","livemode":"/live"}"#), Ok(()));
-        for settings in [
-            r#"{"subject":"data.id"}"#,
-            r#"{"subject":""}"#,
-            r#"{"account":"data.shop"}"#,
-            r#"{"key":1}"#,
-        ] {
-            assert!(Settings::check(settings).is_err(), "{settings}");
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Standard Webhooks, proven and parsed.
 
-use hookgate_sdk::testing::{Bench, Suite, send, sign};
+use hookgate_sdk::testing::{Bench, send, sign};
 use hookgate_sdk::{FailureKind, Provider, Request, provider_tests};
 use hookgate_standard_webhooks::StandardWebhooks;
 
@@ -11,11 +11,24 @@ fn invoice() -> Request {
     Request::post("/in/billing", include_str!("../samples/invoice.finalized.json"))
 }
 
-provider_tests!(Suite::<StandardWebhooks>::new(
-    "standard-webhooks",
-    env!("CARGO_MANIFEST_DIR"),
-    SECRET
-));
+provider_tests!(StandardWebhooks);
+
+#[test]
+fn settings_are_checked() {
+    let check =
+        |settings: &str| Bench::new().with_settings(settings).check_provider::<StandardWebhooks>();
+    assert_eq!(check("{}"), Ok(()));
+    assert_eq!(check(r#"{"subject":"/data/customer/id"}"#), Ok(()));
+    assert_eq!(check(r#"{"reference":"/data/order","livemode":"/live"}"#), Ok(()));
+    for settings in [
+        r#"{"subject":"data.id"}"#,
+        r#"{"subject":""}"#,
+        r#"{"account":"data.shop"}"#,
+        r#"{"key":1}"#,
+    ] {
+        assert!(check(settings).is_err(), "{settings}");
+    }
+}
 
 #[test]
 fn an_event_keeps_the_names_of_its_sender() {

@@ -31,6 +31,8 @@ const AROUND: [&str; 6] = ["id", "object", "type", "created", "data", "pending_w
 const TOLERANCE_MS: u64 = 300_000;
 
 impl Provider for Stripe {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         ProviderInfo {
             // A time in the future passes, as in Stripe's libraries: clocks differ, and whoever can

@@ -1,12 +1,12 @@
 //! Stripe's requests, proven and parsed.
 
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::{Bench, send};
 use hookgate_sdk::{Event, FailureKind, Provider, Request, provider_tests};
 use hookgate_stripe::Stripe;
 
 const SECRET: &str = "whsec_hookgate_lantern";
 
-provider_tests!(Suite::<Stripe>::new("stripe", env!("CARGO_MANIFEST_DIR"), SECRET));
+provider_tests!(Stripe);
 
 #[test]
 fn data_is_the_object_as_it_was_written() {
@@ -81,6 +81,7 @@ fn a_body_that_is_no_event_is_a_permanent_failure() {
 
 #[test]
 fn there_are_no_settings() {
-    assert!(Stripe::check("{}").is_ok());
-    assert!(Stripe::check(r#"{"secret":"no"}"#).is_err());
+    let check = |settings: &str| Bench::new().with_settings(settings).check_provider::<Stripe>();
+    assert!(check("{}").is_ok());
+    assert!(check(r#"{"secret":"no"}"#).is_err());
 }

@@ -17,8 +17,8 @@ mod settings;
 mod signed;
 
 use hookgate_sdk::{
-    Claims, Configured, Event, Evidence, Failure, HeaderMac, Hmac, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Reply, Request, Timestamp,
+    Claims, Event, Evidence, Failure, HeaderMac, Hmac, Piece, ProofKind, Provider, ProviderInfo,
+    Refusal, Reply, Request, Timestamp,
 };
 
 use crate::settings::Settings;
@@ -30,20 +30,22 @@ pub struct Twilio;
 const SIGNATURE: HeaderMac = HeaderMac::base64("x-twilio-signature").with_algorithm(Hmac::Sha1);
 
 impl Provider for Twilio {
+    type Settings = Settings;
+
     fn describe() -> ProviderInfo {
         ProviderInfo::new("twilio", env!("CARGO_PKG_VERSION"), &["twilio.*"], &[ProofKind::Mac])
             .with_scheme("HMAC-SHA1 of URL and form, `X-Twilio-Signature`; POST only")
             .with_reply(Reply::no_content())
     }
 
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
+    fn check(settings: &Settings) -> Result<(), String> {
+        let urls = settings.urls().map(drop);
+        urls.ok_or_else(|| "`url` must be the whole URL that Twilio calls".to_owned())
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let settings = Settings::read().map_err(Refusal::new)?;
         let mut proofs = Vec::new();
-        let (messages, fields) = signed::messages(request, &settings)?;
+        let (messages, fields) = signed::messages(request, Self::settings())?;
         for message in messages {
             proofs.extend(SIGNATURE.evidence(request, vec![Piece::from(message)])?.proofs);
         }

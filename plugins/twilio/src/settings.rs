@@ -2,23 +2,15 @@
 //!
 //! It is never derived from a request, except for its query.
 
-use hookgate_sdk::Configured;
 use serde::Deserialize;
 
 /// The source's `config` table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// The URL that Twilio calls. Its query does not count: Twilio may add to it, so the query
     /// comes from the request.
     url: String,
-}
-
-impl Configured for Settings {
-    fn fits(&self) -> Result<(), String> {
-        let parts = self.parts().map(drop);
-        parts.ok_or_else(|| "`url` must be the whole URL that Twilio calls".to_owned())
-    }
 }
 
 impl Settings {

@@ -1,23 +1,21 @@
 //! Twilio's requests, proven and parsed.
 
-use hookgate_sdk::testing::{Bench, Suite, send};
+use hookgate_sdk::testing::{Bench, send};
 use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_twilio::Twilio;
 
 const SECRET: &str = "hookgatetwiliolantern";
 
-provider_tests!(
-    Suite::<Twilio>::new("twilio", env!("CARGO_MANIFEST_DIR"), SECRET)
-        .with_url("/in/twilio?shop=1")
-);
+provider_tests!(Twilio, |suite| suite.with_url("/in/twilio?shop=1"));
 
 #[test]
 fn the_url_must_be_what_twilio_knows() {
+    let check = |settings: &str| Bench::new().with_settings(settings).check_provider::<Twilio>();
     for settings in [include_str!("../settings.json"), r#"{"url":"https://a.b/c?d=e"}"#] {
-        assert_eq!(Twilio::check(settings), Ok(()));
+        assert_eq!(check(settings), Ok(()));
     }
     for settings in ["{}", r#"{"url":""}"#, r#"{"url":"/in/twilio"}"#] {
-        assert!(Twilio::check(settings).is_err(), "{settings}");
+        assert!(check(settings).is_err(), "{settings}");
     }
 }
 

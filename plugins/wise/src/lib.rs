@@ -45,6 +45,8 @@ const REFERENCES: &[&str] =
 const SIGNATURE_BYTES: usize = 256;
 
 impl Provider for Wise {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("wise", version, canonical::TYPES, &[ProofKind::Signature])

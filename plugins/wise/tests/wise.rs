@@ -1,12 +1,12 @@
 //! Wise's requests, proven and parsed, with a key of our own in the place of Wise's.
 
-use hookgate_sdk::testing::{Suite, send, sign};
+use hookgate_sdk::testing::{send, sign};
 use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_wise::Wise;
 
 const KEY: &str = include_str!("private_key.pem");
 
-provider_tests!(Suite::<Wise>::new("wise", env!("CARGO_MANIFEST_DIR"), KEY));
+provider_tests!(Wise, |suite| suite.with_secret(KEY));
 
 fn ids(subscription: &str, sent_at: &str, data: &str) -> Vec<String> {
     let body = format!(

@@ -8,19 +8,35 @@
 //! canonical types.
 
 mod canonical;
-mod settings;
 
 use hookgate_sdk::{
-    Claims, Configured, Envelope, Event, Failure, Handshake, HeaderMac, Members, Money, Piece,
-    ProofKind, Provider, ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json,
-    known_money, labels,
+    Claims, Envelope, Event, Failure, Handshake, HeaderMac, Members, Money, Piece, ProofKind,
+    Provider, ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json, known_money,
+    labels,
 };
-
-use crate::settings::{Decimals, Settings};
+use serde::Deserialize;
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Worldline;
+
+/// The source's `config` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Without it an amount is never guessed.
+    decimals: Option<Decimals>,
+}
+
+/// The number of decimals in an amount.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Decimals {
+    /// Always two, as Connect documents it: 1000 yen are 100000.
+    Two,
+    /// As many as ISO 4217 gives the currency: 1000 yen are 1000.
+    Iso,
+}
 
 const SIGNATURE: HeaderMac = HeaderMac::base64("x-gcs-signature");
 const KEY_ID: &str = "x-gcs-keyid";
@@ -34,15 +50,13 @@ const REFERENCES: &[&str] =
 const VERIFICATION_BYTES_MAX: usize = 256;
 
 impl Provider for Worldline {
+    type Settings = Settings;
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("worldline", version, canonical::TYPES, &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of the body, `X-GCS-Signature`")
             .asking_by("GET")
-    }
-
-    fn check(settings: &str) -> Result<(), String> {
-        Settings::check(settings)
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -55,7 +69,6 @@ impl Provider for Worldline {
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
-        let settings = Settings::read().map_err(Failure::permanent)?;
         let body = request.json()?;
         let envelope = body.members();
         let own = envelope.required("/type")?;
@@ -73,7 +86,7 @@ impl Provider for Worldline {
         Ok(vec![Event {
             subject: subject(&object),
             time: envelope.rfc3339("/created"),
-            money: money(&output.object("/amountOfMoney"), settings.decimals),
+            money: money(&output.object("/amountOfMoney"), Self::settings().decimals),
             labels: labels([
                 ("country", card.name("/card/countryCode")),
                 ("method", method),

@@ -1,15 +1,12 @@
 //! Worldline's requests, proven and parsed.
 
-use hookgate_sdk::testing::{Bench, Suite, send};
+use hookgate_sdk::testing::{Bench, send};
 use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_worldline::Worldline;
 
 const SECRET: &str = "hookgate-worldline-lantern";
 
-provider_tests!(
-    Suite::<Worldline>::new("worldline", env!("CARGO_MANIFEST_DIR"), SECRET)
-        .with_headers(|_| vec![("x-gcs-keyid", "hg-key-1".to_owned())])
-);
+provider_tests!(Worldline);
 
 #[test]
 fn what_has_not_two_decimals_is_money_only_where_the_operator_says() {
@@ -23,9 +20,10 @@ fn what_has_not_two_decimals_is_money_only_where_the_operator_says() {
         let events = bench.call(|| Worldline::parse(&payout)).unwrap();
         let money = events[0].money.as_ref().map(|money| money.amount.as_str());
         assert_eq!(money, amount, "{settings}");
-        assert_eq!(Worldline::check(settings), Ok(()));
+        assert_eq!(bench.check_provider::<Worldline>(), Ok(()));
     }
-    assert!(Worldline::check(r#"{"decimals":"three"}"#).is_err());
+    let other = Bench::new().with_settings(r#"{"decimals":"three"}"#);
+    assert!(other.check_provider::<Worldline>().is_err());
 }
 
 #[test]

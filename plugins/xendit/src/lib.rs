@@ -52,6 +52,8 @@ const AMOUNTS: [(&str, &str); 6] = [
 ];
 
 impl Provider for Xendit {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("xendit", version, canonical::TYPES, &[ProofKind::Token])

@@ -1,15 +1,12 @@
 //! Xendit's requests, proven and parsed.
 
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::send;
 use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_xendit::Xendit;
 
 const SECRET: &str = "xnd_cb_hookgate_lantern";
 
-provider_tests!(
-    Suite::<Xendit>::new("xendit", env!("CARGO_MANIFEST_DIR"), SECRET)
-        .with_headers(|sample| vec![("webhook-id", format!("wh-{sample}"))])
-);
+provider_tests!(Xendit);
 
 #[test]
 fn a_retry_without_an_id_is_known_by_what_it_is_about() {

@@ -31,6 +31,8 @@ const REFERENCES: &[&str] = &[
 const VALIDATION: &str = "endpoint.url_validation";
 
 impl Provider for Zoom {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         ProviderInfo::new("zoom", env!("CARGO_PKG_VERSION"), &["zoom.*"], &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of time and body, `x-zm-signature`")

@@ -1,12 +1,12 @@
 //! Zoom's requests, proven and parsed.
 
-use hookgate_sdk::testing::{Suite, send};
+use hookgate_sdk::testing::send;
 use hookgate_sdk::{Request, provider_tests};
 use hookgate_zoom::Zoom;
 
 const SECRET: &str = "hookgate-zoom-lantern";
 
-provider_tests!(Suite::<Zoom>::new("zoom", env!("CARGO_MANIFEST_DIR"), SECRET));
+provider_tests!(Zoom);
 
 #[test]
 fn an_event_says_whose_it_is_how_real_and_for_which_order() {

@@ -72,7 +72,7 @@ impl<P: Provider> Suite<P> {
             || self.settings(),
             |key| serde_json::json!({ "public_key": key }).to_string(),
         );
-        let secret = challenge.secret.as_deref().unwrap_or(self.secret);
+        let secret = challenge.secret.as_deref().unwrap_or(&self.secret);
         let url = challenge.url.as_deref().unwrap_or(self.url);
         let mut request =
             Request { received_at: NOW, ..Request::post(url, challenge.request_body.clone()) };

@@ -134,6 +134,8 @@ mod tests {
     const SIGNATURE: HeaderMac = HeaderMac::hex("x-signature");
 
     impl Provider for Derived {
+        type Settings = ();
+
         fn describe() -> ProviderInfo {
             ProviderInfo::new("derived", "1.0.0", &["derived.*"], &[ProofKind::Mac])
         }
@@ -154,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_sample_that_can_not_be_checked_says_why() {
-        let suite = Suite::<Derived>::new("derived", "", "a secret");
+        let suite = Suite::<Derived>::new("derived");
         let check = |body: &str| {
             let request = Request::post("/in/derived", body);
             suite.check_derived_ids_of(&Sample { path: "sample".into(), request })

@@ -154,7 +154,7 @@ impl<P: Provider> Suite<P> {
     fn accepted(&self, request: &Request) -> Option<Claims> {
         let claims = self.call(|| P::claim(request)).ok()?;
         let info = P::describe();
-        verify(&info, &claims, request, &[self.secret], NOW, Tolerance::Provider).ok()?;
+        verify(&info, &claims, request, &[self.secret.as_str()], NOW, Tolerance::Provider).ok()?;
         Some(claims)
     }
 

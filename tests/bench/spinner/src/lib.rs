@@ -22,6 +22,8 @@ const TYPE: &str = "bench.spin";
 const TOKEN: HeaderToken = HeaderToken::new("x-token");
 
 impl Provider for Spinner {
+    type Settings = ();
+
     fn describe() -> ProviderInfo {
         ProviderInfo::new("spinner", env!("CARGO_PKG_VERSION"), &["*"], &[ProofKind::Token])
             .with_scheme("a token")
@@ -40,6 +42,8 @@ impl Provider for Spinner {
 }
 
 impl Handler for Spinner {
+    type Settings = ();
+
     fn describe() -> HandlerInfo {
         HandlerInfo::new("spinner", env!("CARGO_PKG_VERSION"), &[TYPE])
     }
@@ -57,3 +61,8 @@ fn spin() -> ! {
 
 hookgate_sdk::export!(provider: Spinner);
 hookgate_sdk::export!(handler: Spinner);
+
+/// The plugin of the README, compiled: the SDK must not read outside of its own folder.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../README.md")]
+struct Readme;
