@@ -26,3 +26,4 @@ mod simulation;
 mod shutdown;
 mod tidy;
 mod limits;
+mod sdk;

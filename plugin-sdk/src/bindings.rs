@@ -1,8 +1,9 @@
 //! The contract in `wit/` as Rust, generated, with nothing added.
 //!
-//! There are two worlds, so that a plugin that is only a provider never imports what only handlers
-//! may use. They share their types. Plugin authors use these types under the names of the crate
-//! root; only [`crate::export!`] reaches in here.
+//! The crate has a copy of the contract, so that it stands alone; a test of the repository holds it
+//! to the original. There are two worlds, so that a plugin that is only a provider never imports
+//! what only handlers may use. They share their types. Plugin authors use these types under the
+//! names of the crate root; only [`crate::export!`] reaches in here.
 
 /// The world of a provider.
 #[expect(
@@ -11,7 +12,7 @@
 )]
 pub mod provider {
     wit_bindgen::generate!({
-        path: "../wit",
+        path: "wit",
         world: "provider-plugin",
         pub_export_macro: true,
         export_macro_name: "export_provider",
@@ -28,7 +29,7 @@ pub mod provider {
 )]
 pub mod handler {
     wit_bindgen::generate!({
-        path: "../wit",
+        path: "wit",
         world: "handler-plugin",
         pub_export_macro: true,
         export_macro_name: "export_handler",
