@@ -52,7 +52,7 @@ enum Command {
     Serve(ConfigFile),
     /// Check the configuration and the plugins, list what would run, and exit
     Check(ConfigFile),
-    /// Build, inspect and test plugins
+    /// Write, build, inspect and test plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
     /// List the installed provider plugins

@@ -350,3 +350,8 @@ macro_rules! provider_tests {
         }
     };
 }
+
+/// The guide, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Guide;

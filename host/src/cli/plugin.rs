@@ -1,7 +1,8 @@
-//! `hookgate plugin`: build, inspect and test plugins without a gateway.
+//! `hookgate plugin`: write, build, inspect and test plugins without a gateway.
 
 mod about;
 mod build;
+mod new;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,17 @@ use crate::regular_file;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write the crate of a plugin that builds, passes its tests and runs at once, and the SDK
+    /// beside it
+    New {
+        /// What the plugin is
+        kind: new::Kind,
+        /// The name of the plugin and of its new folder
+        name: Name,
+        /// Use the SDK in this folder, instead of writing the SDK into the folder hookgate-sdk
+        #[arg(long, value_name = "PATH")]
+        sdk: Option<PathBuf>,
+    },
     /// Build plugin crates to WebAssembly, check the files against the contract, and describe them
     Build {
         /// The folder of a crate
@@ -47,6 +59,16 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::New { kind, name, sdk } => {
+            let created = new::new(Path::new(""), kind, &name, sdk.as_deref())?;
+            if let Some(sdk) = &created.sdk {
+                say!("created {}", sdk.display())?;
+            }
+            let folder = created.folder.display();
+            say!("created {folder}")?;
+            say!("next: `cargo test --manifest-path {folder}/Cargo.toml`, then")?;
+            say!("      `hookgate plugin build {folder}`")
+        }
         Command::Build { crates, out } => {
             let host = super::offline_host()?;
             for folder in crates {
