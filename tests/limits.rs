@@ -71,3 +71,64 @@ fn the_sdk_tells_the_limits_that_the_gateway_enforces() {
     let unknown: Vec<_> = told.keys().filter(|name| !named.contains(&name.as_str())).collect();
     assert!(unknown.is_empty(), "nobody enforces {unknown:?}");
 }
+
+/// What the bench of the SDK says where the gateway says it: the file of the SDK, that of the
+/// gateway, and the words, which the code has between its values.
+const WORDS: &[(&str, &str, &[&str])] = &[
+    (
+        "testing/doors",
+        "plugin/call/outbox",
+        &[
+            "a run has at most {EFFECTS_MAX} effects",
+            "the effects of a run have at most {YIELD_BYTES_MAX} bytes",
+            "the operator has not granted the endpoint `{shown}`",
+            "BYTES_MAX} bytes, not {}",
+            "a value has at most {",
+        ],
+    ),
+    (
+        "testing/contract",
+        "plugin/contract/violation",
+        &[
+            "not an event type such as payment.failed",
+            "bytes, not 1 to {most}",
+            "has the name `{shown}`, not 1 to 64 of a-z 0-9 _ - .",
+            "has more than 1024 bytes under `{name}`",
+            "items; the limit is {",
+            "is not JSON: {error}",
+            "levels deep",
+            "has characters that a header can't have",
+        ],
+    ),
+    (
+        "testing/contract",
+        "event",
+        &[
+            "amount `{amount}` is not a decimal number",
+            "currency `{currency}` is not a code such as USD",
+        ],
+    ),
+    (
+        "testing/contract",
+        "plugin/contract/convert",
+        &["have {bytes} bytes; the limit is {", "which is after the year 9999"],
+    ),
+    ("testing/doors", "plugin/call/trap", &["has more than {"]),
+    ("testing/bench", "plugin/call/error", &["the plugin broke the contract: {"]),
+    ("testing/bench", "plugin/call/log", &["more lines: a call may write {"]),
+    ("testing/bench", "dispatch/emitted", &["the chain of emitted events is longer than {"]),
+];
+
+#[test]
+fn the_bench_refuses_in_the_words_of_the_gateway() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a repository");
+    let read = |path: String| std::fs::read_to_string(root.join(&path)).expect(&path);
+    for (sdk, host, words) in WORDS {
+        let files = [format!("plugin-sdk/src/{sdk}.rs"), format!("host/src/{host}.rs")];
+        for path in files {
+            let text = read(path.clone());
+            let missing: Vec<_> = words.iter().filter(|words| !text.contains(**words)).collect();
+            assert!(missing.is_empty(), "{path} does not say {missing:?}");
+        }
+    }
+}

@@ -9,7 +9,8 @@ pub const EVENTS_MAX: usize = 1_000;
 /// Most bytes that one call may yield: all effects of a run, or all events of a request. The events
 /// of a request may have the size of its body in addition.
 pub const YIELD_BYTES_MAX: usize = 4 << 20;
-/// Most bytes of one value that a plugin passes; the gateway ends a call that passes more.
+/// Most bytes that a plugin passes in one call of the gateway; the gateway ends a call that passes
+/// more.
 pub const VALUE_BYTES_MAX: usize = 8 << 20;
 /// Most bytes of an event's id.
 pub const ID_BYTES_MAX: usize = 255;

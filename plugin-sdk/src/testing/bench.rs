@@ -8,10 +8,12 @@
 
 use std::collections::BTreeMap;
 
+use super::contract;
 use super::doors::{self, Effect, LogLine, Sandbox};
 use crate::event::{Event, Failure, Timestamp};
 use crate::handler::{self, Context, Handler};
-use crate::limits::CHAIN_MAX;
+use crate::limits::{CHAIN_MAX, LOG_LINES_MAX, TEXT_BYTES_MAX};
+use crate::log::Level;
 use crate::provider::{self, Provider};
 use crate::settings;
 
@@ -127,16 +129,22 @@ impl Bench {
             attempt: 1,
             now: self.now,
         };
-        let known = event.subject.as_ref().and_then(|subject| self.states.get(subject));
-        let state = known.cloned().unwrap_or_default();
-        let (outcome, after) = self.within(state, || H::handle(event, &context));
+        // Without a subject, the state belongs to the event alone.
+        let owner = event.subject.clone().unwrap_or_else(|| context.event_id.clone());
+        let state = self.states.get(&owner).cloned().unwrap_or_default();
+        let (outcome, mut after) = self.within(state, || H::handle(event, &context));
         let outcome = self.judged(outcome, &after);
+        if after.dropped > 0 {
+            let dropped = after.dropped;
+            let message = format!(
+                "the gateway dropped {dropped} more lines: a call may write {LOG_LINES_MAX}"
+            );
+            after.log.push(LogLine { level: Level::Warn, message });
+        }
         let mut ran = Ran { outcome, effects: Vec::new(), log: after.log };
         if ran.outcome.is_ok() {
             ran.effects = after.effects;
-            if let Some(subject) = &event.subject {
-                self.states.insert(subject.clone(), after.state);
-            }
+            self.states.insert(owner, after.state);
         }
         ran
     }
@@ -151,10 +159,14 @@ impl Bench {
             let reason = format!("the chain of emitted events is longer than {CHAIN_MAX}");
             return Err(Failure::permanent(reason));
         }
-        returned
+        returned.map_err(|failure| Failure {
+            reason: contract::shortened(&failure.reason, TEXT_BYTES_MAX),
+            ..failure
+        })
     }
 
-    /// The value of a key in the state of a subject.
+    /// The value of a key in the state of a subject; for an event without a subject, of its
+    /// `evt_` and its id.
     pub fn state(&self, subject: &str, key: &str) -> Option<&[u8]> {
         self.states.get(subject)?.get(key).map(Vec::as_slice)
     }
@@ -324,8 +336,14 @@ mod tests {
             drop(outbox::send("crm", "text/plain", &vec![0; 20 << 20]));
             Ok(())
         };
-        let broke = "the plugin broke the contract: a value has 20971520 bytes, more than 8388608";
+        let broke = "the plugin broke the contract: `a value` has more than 8388608 bytes";
         refused(whatever, broke);
+        // Five bytes are left, for the type and the data.
+        let heavy = || {
+            outbox::send("crm", "text/plain", &vec![0; (4 << 20) - 5])?;
+            emit(|it| it.subject = Some("s".to_owned()))
+        };
+        refused(heavy, &format!("limit exceeded: {reason}"));
     }
 
     #[test]
@@ -361,7 +379,11 @@ mod tests {
         );
         invalid(
             || emit(|it| it.data = "{".into()),
-            "`emission.data` is not JSON: invalid JSON at byte 1",
+            "`emission.data` is not JSON: EOF while parsing an object at line 1 column 1",
+        );
+        invalid(
+            || emit(|it| it.data = format!("{}{}", "[".repeat(513), "]".repeat(513))),
+            "`emission.data` is nested more than 512 levels deep",
         );
     }
 
@@ -374,6 +396,13 @@ mod tests {
         refused(
             || Ok(outbox::send("bank", "text/plain", b"")?),
             "not granted: the operator has not granted the endpoint `bank`",
+        );
+        refused(
+            || Ok(outbox::send(&"b\n".repeat(60), "text/plain", b"")?),
+            &format!(
+                "not granted: the operator has not granted the endpoint `{}`",
+                "b\\n".repeat(21)
+            ),
         );
     }
 
@@ -396,6 +425,32 @@ mod tests {
             Ok(())
         });
         let ran = Bench::new().handle::<Scripted>(&event("a", ""));
-        assert_eq!((ran.log.len(), ran.log[0].message.len()), (50, 1_024));
+        assert_eq!((ran.log.len(), ran.log[0].message.len()), (51, 1_024));
+        let last = "the gateway dropped 10 more lines: a call may write 50";
+        assert_eq!(ran.log[50].message, last);
+    }
+
+    #[test]
+    fn what_a_person_reads_has_no_control_characters_and_an_end() {
+        SCRIPT.set(|| {
+            log::info!("red \x1b[31m");
+            outbox::alert(Severity::Info, "two\nlines")?;
+            Err(Failure::transient("x".repeat(5_000)))
+        });
+        let mut bench = Bench::new();
+        let ran = bench.handle::<Scripted>(&event("a", ""));
+        assert_eq!(ran.log[0].message, "red \\u{1b}[31m");
+        assert_eq!(ran.outcome.unwrap_err().reason.len(), 4_096);
+        SCRIPT.set(|| Ok(outbox::alert(Severity::Info, "two\nlines")?));
+        let ran = bench.handle::<Scripted>(&event("a", ""));
+        assert_eq!(ran.effects, [Effect::Alert(Severity::Info, "two\\nlines".to_owned())]);
+    }
+
+    #[test]
+    fn an_event_without_a_subject_has_a_state_of_its_own() {
+        let mut bench = Bench::new();
+        let event = Event { subject: None, ..event("a", "set") };
+        bench.handle::<Obedient>(&event);
+        assert_eq!(bench.state("evt_1", "key"), Some(&b"1"[..]));
     }
 }

@@ -1,29 +1,65 @@
-//! The gateway's checks of an event, an emission and a content type.
+//! The gateway's checks of events, an emission and a content type.
 //!
-//! They have the gateway's words, so that a test shows what the operator would read. They never
-//! correct a value.
+//! They have the gateway's words and its order, so that a test shows what the operator would read.
+//! They never correct a value.
+
+use serde_json::value::RawValue;
 
 #[cfg(feature = "testing")]
 use crate::event::Event;
 use crate::event::is_event_type;
-use crate::json::Json;
+use crate::json::{InvalidJson, Json};
 use crate::limits;
 use crate::money::Money;
 use crate::outbox::Emission;
-
-/// Checks an event that a provider returns.
 #[cfg(feature = "testing")]
-pub(crate) fn event(event: &Event) -> Result<(), String> {
+use crate::time;
+
+/// Checks the events that a provider returns for a request whose body has this many bytes.
+#[cfg(feature = "testing")]
+pub(crate) fn events(events: &[Event], body_bytes: usize) -> Result<(), String> {
+    let count = events.len();
+    if count > limits::EVENTS_MAX {
+        return Err(format!("`events` has {count} items; the limit is {}", limits::EVENTS_MAX));
+    }
+    let most = limits::YIELD_BYTES_MAX + body_bytes;
+    let size = |event: &Event| {
+        event.id.len() + event.type_.len() + event.data.len() + labels_bytes(&event.labels)
+    };
+    let bytes: usize = events.iter().map(size).sum();
+    if bytes > most {
+        return Err(format!("`events` have {bytes} bytes; the limit is {most}"));
+    }
+    events.iter().try_for_each(event)
+}
+
+#[cfg(feature = "testing")]
+fn event(event: &Event) -> Result<(), String> {
     text("event.id", &event.id, limits::ID_BYTES_MAX)?;
-    parts("event", &event.type_, event.subject.as_deref(), event.money.as_ref(), &event.labels)?;
+    named("event", &event.type_, event.subject.as_deref())?;
+    if let Some(time) = event.time.filter(|time| *time > time::MAX) {
+        return Err(format!("`event.time` is {time}, which is after the year 9999"));
+    }
+    described("event", event.money.as_ref(), &event.labels)?;
     json("event.data", &event.data)
 }
 
 /// Checks an event that a handler adds.
 pub(crate) fn emission(event: &Emission) -> Result<(), String> {
-    let subject = event.subject.as_deref();
-    parts("emission", &event.type_, subject, event.money.as_ref(), &event.labels)?;
+    named("emission", &event.type_, event.subject.as_deref())?;
+    described("emission", event.money.as_ref(), &event.labels)?;
     json("emission.data", &event.data)
+}
+
+/// The bytes that an event counts for among the effects of a run.
+pub(crate) fn emission_bytes(event: &Emission) -> usize {
+    let money = event.money.as_ref().map_or(0, |it| it.amount.len() + it.currency.len());
+    let subject = event.subject.as_ref().map_or(0, String::len);
+    event.type_.len() + subject + money + labels_bytes(&event.labels) + event.data.len()
+}
+
+fn labels_bytes(labels: &[(String, String)]) -> usize {
+    labels.iter().map(|(name, value)| name.len() + value.len()).sum()
 }
 
 /// Checks a content type, so that it can stand in a header.
@@ -36,21 +72,21 @@ pub(crate) fn content_type(value: &str) -> Result<(), String> {
     }
 }
 
-fn parts(
-    of: &str,
-    event_type: &str,
-    subject: Option<&str>,
-    amount: Option<&Money>,
-    labels: &[(String, String)],
-) -> Result<(), String> {
+/// Checks what an event is and what it is about.
+fn named(of: &str, event_type: &str, subject: Option<&str>) -> Result<(), String> {
     if !is_event_type(event_type) {
-        let shown = cut(event_type, limits::TYPE_BYTES_MAX);
+        let shown = shortened(event_type, limits::TYPE_BYTES_MAX);
         return Err(format!("`{of}.type` is `{shown}`, not an event type such as payment.failed"));
     }
-    if let Some(subject) = subject {
-        text(&format!("{of}.subject"), subject, limits::SUBJECT_BYTES_MAX)?;
-    }
-    amount.map_or(Ok(()), money).map_err(|reason| format!("`{of}.money` {reason}"))?;
+    let fits = |subject| text(&format!("{of}.subject"), subject, limits::SUBJECT_BYTES_MAX);
+    subject.map_or(Ok(()), fits)
+}
+
+/// Checks how much it is about, and its labels.
+fn described(of: &str, amount: Option<&Money>, labels: &[(String, String)]) -> Result<(), String> {
+    amount
+        .map_or(Ok(()), money)
+        .map_err(|reason| format!("`{of}.money` {}", shortened(&reason, limits::TEXT_BYTES_MAX)))?;
     self::labels(labels).map_err(|reason| format!("`{of}.labels` {reason}"))
 }
 
@@ -84,7 +120,7 @@ fn labels(labels: &[(String, String)]) -> Result<(), String> {
     for (name, value) in labels {
         let fits = (1..=limits::LABEL_NAME_BYTES_MAX).contains(&name.len());
         if !fits || !name.bytes().all(known) {
-            let shown = cut(name, limits::LABEL_NAME_BYTES_MAX);
+            let shown = shortened(name, limits::LABEL_NAME_BYTES_MAX);
             return Err(format!("has the name `{shown}`, not 1 to 64 of a-z 0-9 _ - ."));
         }
         if value.len() > limits::LABEL_VALUE_BYTES_MAX {
@@ -98,16 +134,31 @@ fn labels(labels: &[(String, String)]) -> Result<(), String> {
 }
 
 fn json(field: &str, text: &str) -> Result<(), String> {
-    // A provider's request may begin with a byte order mark; the gateway accepts none here.
-    let marked = text.starts_with('\u{feff}');
+    if let Err(error) = serde_json::from_str::<&RawValue>(text) {
+        return Err(format!("`{field}` is not JSON: {error}"));
+    }
     match Json::parse(text.as_bytes()) {
-        Ok(_) if !marked => Ok(()),
-        Ok(_) => Err(format!("`{field}` is not JSON: it begins with a byte order mark")),
-        Err(error) => Err(format!("`{field}` is not JSON: {error}")),
+        Err(InvalidJson::TooDeep(_)) => {
+            Err(format!("`{field}` is nested more than {} levels deep", limits::JSON_DEPTH_MAX))
+        }
+        _ => Ok(()),
     }
 }
 
-/// The beginning of a text, of at most `most` bytes.
-pub(crate) fn cut(text: &str, most: usize) -> &str {
-    &text[..text.floor_char_boundary(most)]
+/// A text as the gateway shows it: without control characters, and cut to `most` bytes.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    let mut shown = String::with_capacity(text.len().min(most));
+    for char in text.chars() {
+        let length = shown.len();
+        if char.is_control() {
+            shown.extend(char.escape_default());
+        } else {
+            shown.push(char);
+        }
+        if shown.len() > most {
+            shown.truncate(length);
+            break;
+        }
+    }
+    shown
 }

@@ -45,6 +45,8 @@ pub(crate) struct Sandbox {
     pub(crate) state: BTreeMap<String, Vec<u8>>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) log: Vec<LogLine>,
+    /// The number of lines beyond the limit.
+    pub(crate) dropped: usize,
     /// The reason why the gateway would have ended the call, if it would have.
     pub(crate) broken: Option<String>,
     /// The keys of the state that the call set or deleted, and the bytes of each.
@@ -81,10 +83,10 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Ends the call if one value is too large, as the gateway does.
-    fn check_size(&mut self, bytes: usize) {
+    /// Ends the call if it passes too much at once, as the gateway does.
+    fn pass(&mut self, bytes: usize) {
         if bytes > VALUE_BYTES_MAX {
-            let reason = format!("a value has {bytes} bytes, more than {VALUE_BYTES_MAX}");
+            let reason = format!("`a value` has more than {VALUE_BYTES_MAX} bytes");
             self.broken.get_or_insert(reason);
         }
     }
@@ -112,13 +114,16 @@ pub(crate) mod settings {
 pub(crate) mod log {
     use super::{Level, LogLine, reach};
     use crate::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX};
-    use crate::testing::contract::cut;
+    use crate::testing::contract::shortened;
 
     pub(crate) fn write(level: Level, message: &str) {
         reach(|sandbox| {
+            sandbox.pass(message.len());
             if sandbox.log.len() < LOG_LINES_MAX {
-                let message = cut(message, LOG_LINE_BYTES_MAX).to_owned();
+                let message = shortened(message, LOG_LINE_BYTES_MAX);
                 sandbox.log.push(LogLine { level, message });
+            } else {
+                sandbox.dropped += 1;
             }
         });
     }
@@ -128,23 +133,26 @@ pub(crate) mod outbox {
     use super::{Effect, Emission, Severity, reach};
     use crate::limits::TEXT_BYTES_MAX;
     use crate::outbox::Refusal;
-    use crate::testing::contract::{self, cut};
+    use crate::testing::contract::{self, shortened};
+
+    /// Longest name of an endpoint that a refusal shows, in bytes.
+    const NAME_BYTES_MAX: usize = 63;
 
     pub(crate) fn emit(event: &Emission) -> Result<(), Refusal> {
-        contract::emission(event).map_err(Refusal::Invalid)?;
-        let labels = event.labels.iter().map(|(name, value)| name.len() + value.len());
-        let bytes = event.type_.len() + event.data.len() + labels.sum::<usize>();
+        let bytes = contract::emission_bytes(event);
         reach(|sandbox| {
-            sandbox.check_size(event.data.len());
+            sandbox.pass(bytes);
+            contract::emission(event).map_err(Refusal::Invalid)?;
             sandbox.ask(Effect::Emit(event.clone()), bytes).map_err(Refusal::TooMuch)
         })
     }
 
     pub(crate) fn send(endpoint: &str, content_type: &str, body: &[u8]) -> Result<(), Refusal> {
         reach(|sandbox| {
-            sandbox.check_size(body.len());
+            sandbox.pass(endpoint.len() + content_type.len() + body.len());
             if !sandbox.granted.iter().any(|granted| granted == endpoint) {
-                let reason = format!("the operator has not granted the endpoint `{endpoint}`");
+                let shown = shortened(endpoint, NAME_BYTES_MAX);
+                let reason = format!("the operator has not granted the endpoint `{shown}`");
                 return Err(Refusal::NotGranted(reason));
             }
             contract::content_type(content_type).map_err(Refusal::Invalid)?;
@@ -158,10 +166,12 @@ pub(crate) mod outbox {
     }
 
     pub(crate) fn alert(severity: Severity, message: &str) -> Result<(), Refusal> {
-        let message = cut(message, TEXT_BYTES_MAX).to_owned();
-        let bytes = message.len();
-        reach(|sandbox| sandbox.ask(Effect::Alert(severity, message), bytes))
-            .map_err(Refusal::TooMuch)
+        reach(|sandbox| {
+            sandbox.pass(message.len());
+            let message = shortened(message, TEXT_BYTES_MAX);
+            let bytes = message.len();
+            sandbox.ask(Effect::Alert(severity, message), bytes).map_err(Refusal::TooMuch)
+        })
     }
 }
 
@@ -171,10 +181,14 @@ pub(crate) mod state {
     use crate::state::Refusal;
 
     pub(crate) fn get(key: &str) -> Option<Vec<u8>> {
-        reach(|sandbox| sandbox.state.get(key).cloned())
+        reach(|sandbox| {
+            sandbox.pass(key.len());
+            sandbox.state.get(key).cloned()
+        })
     }
 
     pub(crate) fn set(key: &str, value: &[u8]) -> Result<(), Refusal> {
+        reach(|sandbox| sandbox.pass(key.len() + value.len()));
         if !is_key(key) {
             let reason = format!("a key has 1 to {STATE_KEY_BYTES_MAX} bytes, not {}", key.len());
             return Err(Refusal::Invalid(reason));
@@ -192,6 +206,7 @@ pub(crate) mod state {
 
     /// This import returns nothing, so beyond the limit the gateway ends the call.
     pub(crate) fn delete(key: &str) {
+        reach(|sandbox| sandbox.pass(key.len()));
         if !is_key(key) {
             return;
         }
