@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::event::{Failure, Timestamp};
 use crate::request::Reply;
 use crate::{id, limits};
 
@@ -18,13 +19,35 @@ impl Claims {
     /// return, or none. If an id is empty or longer than 255 bytes, or there are more than 1,000,
     /// the claims carry no ids, and the gateway detects duplicates after `parse`.
     pub fn new(evidence: Evidence, event_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::all([evidence], event_ids)
+    }
+
+    /// The same for several pieces of evidence, all of which must hold. Without any, the gateway
+    /// accepts the request only from a source with `verify = "none"`.
+    pub fn all(
+        evidence: impl IntoIterator<Item = Evidence>,
+        event_ids: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
         let mut event_ids: Vec<String> = event_ids.into_iter().map(Into::into).collect();
         if event_ids.len() > limits::EVENTS_MAX
             || !event_ids.iter().all(|event_id| id::fits(event_id))
         {
             event_ids.clear();
         }
-        Self { evidence: vec![evidence], signed_at: None, event_ids, handshake: None, reply: None }
+        let evidence = evidence.into_iter().collect();
+        Self { evidence, signed_at: None, event_ids, handshake: None, reply: None }
+    }
+
+    /// With the time at which the request was signed, which the signature must cover.
+    #[must_use]
+    pub fn with_signing_time(self, at: Timestamp) -> Self {
+        Self { signed_at: Some(at), ..self }
+    }
+
+    /// With the answer to a validation challenge, if the request is one.
+    #[must_use]
+    pub fn with_handshake(self, handshake: impl Into<Option<Handshake>>) -> Self {
+        Self { handshake: handshake.into(), ..self }
     }
 
     /// With a reply to this one request, for a provider that expects different replies to different
@@ -42,19 +65,13 @@ impl Claims {
     /// # assert_eq!(claims.reply.map(|reply| reply.status), Some(200));
     /// ```
     #[must_use]
-    pub fn with_reply(self, reply: Reply) -> Self {
-        Self { reply: Some(reply), ..self }
+    pub fn with_reply(self, reply: impl Into<Option<Reply>>) -> Self {
+        Self { reply: reply.into(), ..self }
     }
 
     /// Claims of a validation challenge by another method than POST, which carries no evidence.
     pub fn asking(handshake: Handshake) -> Self {
-        Self {
-            evidence: Vec::new(),
-            signed_at: None,
-            event_ids: Vec::new(),
-            handshake: Some(handshake),
-            reply: None,
-        }
+        Self::all([], None::<String>).with_handshake(handshake)
     }
 }
 
@@ -157,5 +174,12 @@ impl Refusal {
     /// Refuses a request. The reason goes to the operator's log and never to the sender.
     pub fn new(reason: impl fmt::Display) -> Self {
         Self { reason: reason.to_string() }
+    }
+}
+
+/// What has no evidence can't be parsed either, where `parse` reads the same headers.
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::permanent(refusal.reason)
     }
 }

@@ -3,25 +3,27 @@
 //! It declares once, for `claim` and `sign` alike, where the digest stands and how it is written.
 //! The caller says what was signed. Nothing here computes or compares a digest.
 
-use crate::claims::{DigestText, Evidence, Hmac, KeyEncoding, Piece, Proof, Refusal};
+use crate::claims::{Claims, DigestText, Evidence, Hmac, KeyEncoding, Piece, Proof, Refusal};
+use crate::limits::DIGESTS_MAX;
 use crate::request::Request;
 use crate::{base64, hex};
 
 /// A header that carries an HMAC.
 ///
 /// ```
-/// use hookgate_sdk::{Claims, HeaderMac, Hmac, Piece, Request};
+/// use hookgate_sdk::{HeaderMac, Hmac, Request};
 ///
 /// const SIGNATURE: HeaderMac = HeaderMac::hex("x-acme-signature").with_algorithm(Hmac::Sha512);
 ///
 /// let signed = SIGNATURE.sign(Request::post("/in/acme", "{}"), &[vec![7; 64]]).unwrap();
-/// let claims = Claims::new(SIGNATURE.evidence(&signed, vec![Piece::Body]).unwrap(), ["evt_1"]);
+/// let claims = SIGNATURE.claim(&signed, ["evt_1"]).unwrap();
 /// assert_eq!(claims.event_ids, ["evt_1"]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeaderMac<'a> {
-    name: &'a str,
+    pub(crate) name: &'a str,
     prefix: &'a str,
+    separator: Option<char>,
     text: DigestText,
     algorithm: Hmac,
     key: KeyEncoding,
@@ -41,13 +43,27 @@ impl<'a> HeaderMac<'a> {
 
     /// HMAC-SHA256, written as `text` says; the key is the whole text of the secret.
     pub const fn new(name: &'a str, text: DigestText) -> Self {
-        Self { name, prefix: "", text, algorithm: Hmac::Sha256, key: KeyEncoding::Text }
+        Self {
+            name,
+            prefix: "",
+            separator: None,
+            text,
+            algorithm: Hmac::Sha256,
+            key: KeyEncoding::Text,
+        }
     }
 
     /// With a text that must stand before the digest: `sha256=`.
     #[must_use]
     pub const fn with_prefix(self, prefix: &'a str) -> Self {
         Self { prefix, ..self }
+    }
+
+    /// With several digests in the header, and this character between them: `v1=<hex>,v1=<hex>`.
+    /// Each has the prefix. Texts without it, and texts that can't be a digest, are ignored.
+    #[must_use]
+    pub const fn listed(self, separator: char) -> Self {
+        Self { separator: Some(separator), ..self }
     }
 
     /// With another hash than SHA-256.
@@ -62,16 +78,32 @@ impl<'a> HeaderMac<'a> {
         Self { key, ..self }
     }
 
+    /// The claims of a request whose body was signed.
+    pub fn claim(
+        &self,
+        request: &Request,
+        event_ids: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Claims, Refusal> {
+        Ok(Claims::new(self.evidence(request, vec![Piece::Body])?, event_ids))
+    }
+
     /// The evidence in the request that this message was signed. Refuses a header that is missing,
     /// repeated, or holds no digest of the right length.
     pub fn evidence(&self, request: &Request, message: Vec<Piece>) -> Result<Evidence, Refusal> {
         let name = self.name;
-        let digest = request
-            .the_header(name)?
-            .strip_prefix(self.prefix)
-            .and_then(|text| self.digest(text))
-            .ok_or_else(|| Refusal::new(format!("header `{name}` is not a valid digest")))?;
-        Ok(self.evidence_of(message, vec![digest]))
+        let written = request.the_header(name)?;
+        let digest = |text: &str| self.digest(text.strip_prefix(self.prefix)?);
+        let digests: Vec<_> = match self.separator {
+            Some(separator) => written.split(separator).filter_map(digest).collect(),
+            None => digest(written).into_iter().collect(),
+        };
+        match digests.len() {
+            0 => Err(Refusal::new(format!("header `{name}` is not a valid digest"))),
+            1..=DIGESTS_MAX => Ok(self.evidence_of(message, digests)),
+            more => Err(Refusal::new(format!(
+                "header `{name}` has {more} digests; the limit is {DIGESTS_MAX}"
+            ))),
+        }
     }
 
     /// The same evidence for digests that the plugin found elsewhere in the request.
@@ -91,17 +123,22 @@ impl<'a> HeaderMac<'a> {
     /// The request with the digest in its header. Without a digest the header gets zeros, which
     /// [`evidence`](Self::evidence) can read.
     pub fn sign(&self, mut request: Request, digests: &[Vec<u8>]) -> Result<Request, String> {
+        let text = self.written(digests)?;
+        request.set_header(self.name, format!("{}{text}", self.prefix));
+        Ok(request)
+    }
+
+    /// The digest as the header has it, without its prefix; zeros without a digest.
+    pub(crate) fn written(&self, digests: &[Vec<u8>]) -> Result<String, String> {
         let digest = match digests {
             [] => vec![0; length(self.algorithm)],
             [digest] => digest.clone(),
             _ => return Err(format!("header `{}` carries only one digest", self.name)),
         };
-        let text = match self.text {
+        Ok(match self.text {
             DigestText::Hex => hex::encode(&digest),
             DigestText::Base64 => base64::encode(&digest),
-        };
-        request.set_header(self.name, format!("{}{text}", self.prefix));
-        Ok(request)
+        })
     }
 }
 
@@ -147,6 +184,25 @@ mod tests {
         ] {
             assert!(SIGNATURE.evidence(&request(&value), vec![]).is_err(), "{value}");
         }
+    }
+
+    #[test]
+    fn a_list_has_a_digest_for_each_secret() {
+        let listed = HeaderMac::hex("x-signature").with_prefix("v1=").listed(',');
+        let a = "0a".repeat(32);
+        let b = "0b".repeat(32);
+        let evidence = |value: &str| listed.evidence(&request(value), vec![Piece::Body]);
+        let both = Evidence::hmac_sha256(
+            KeyEncoding::Text,
+            vec![Piece::Body],
+            vec![vec![10; 32], vec![11; 32]],
+        );
+        assert_eq!(evidence(&format!("v1={a},v0=00,v1=zz,,v1={b}")), Ok(both));
+        for value in [String::new(), format!("v0={a}"), a.clone(), format!("v1={a}").repeat(2)] {
+            assert!(evidence(&value).is_err(), "{value}");
+        }
+        assert!(evidence(&format!("v1={a},").repeat(16)).is_ok());
+        assert!(evidence(&format!("v1={a},").repeat(17)).is_err());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::fmt;
 
 use crate::claims::Refusal;
 use crate::event::Failure;
-use crate::limits::JSON_DEPTH_MAX;
+use crate::limits::{EVENTS_MAX, JSON_DEPTH_MAX};
 use crate::request::BYTE_ORDER_MARK;
 
 pub use members::Members;
@@ -134,6 +134,16 @@ fn peek_into<'a>(value: &'a [u8], pointers: Vec<(usize, &str)>, found: &mut [Opt
 /// array.
 pub fn peek_items<'a>(body: &'a [u8], pointer: &str) -> impl Iterator<Item = &'a [u8]> {
     scan::elements(find(body, pointer).unwrap_or_default().as_bytes())
+}
+
+/// The elements of the array of events at the pointer, like [`peek_items`]. Refuses more than a
+/// request may have.
+pub fn peek_events<'a>(body: &'a [u8], pointer: &str) -> Result<Vec<&'a [u8]>, Refusal> {
+    let events: Vec<_> = peek_items(body, pointer).take(EVENTS_MAX + 1).collect();
+    if events.len() > EVENTS_MAX {
+        return Err(Refusal::new(format!("the body has more than {EVENTS_MAX} events")));
+    }
+    Ok(events)
 }
 
 /// Writes `text` as a JSON string, with its quotes.
@@ -284,6 +294,10 @@ mod tests {
         let items: Vec<_> = peek_items(b"\xef\xbb\xbf [1, {\"a\":[2]},", "").collect();
         assert_eq!(items, [&b"1"[..], b"{\"a\":[2]}"]);
         assert_eq!(peek_items(b"{}", "").count(), 0);
+        let list = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+        let count = |list: String| peek_events(list.as_bytes(), "").map(|events| events.len());
+        assert_eq!(count(list(EVENTS_MAX)), Ok(EVENTS_MAX));
+        assert!(count(list(EVENTS_MAX + 1)).is_err());
     }
 
     #[test]

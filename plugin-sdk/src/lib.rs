@@ -19,8 +19,8 @@
 //!
 //! ```
 //! use hookgate_sdk::{
-//!     Claims, Event, Failure, HeaderMac, Piece, ProofKind, Provider, ProviderInfo, Refusal,
-//!     Request, Timestamp, event_type, labels,
+//!     Claims, Event, Failure, HeaderMac, ProofKind, Provider, ProviderInfo, Refusal, Request,
+//!     Timestamp, event_type, labels,
 //! };
 //!
 //! struct GitHub;
@@ -36,8 +36,7 @@
 //!     }
 //!
 //!     fn claim(request: &Request) -> Result<Claims, Refusal> {
-//!         let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-//!         Ok(Claims::new(mac, [request.the_header("x-github-delivery")?]))
+//!         SIGNATURE.claim(request, [request.the_header("x-github-delivery")?])
 //!     }
 //!
 //!     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -68,11 +67,21 @@
 //! # assert_eq!(events[0].type_, "github.issues.opened");
 //! ```
 //!
-//! A constant declares the proof once, for `claim` and `sign` alike: [`HeaderMac`] for a digest in
-//! a header, [`TimedMac`] for a digest and its time in one header, [`StampedMac`] for a digest and
-//! its time in two headers, [`HeaderToken`] for a secret that is sent along. For other schemes
-//! there is [`Evidence`]. [`Members`] reads the members of a JSON object. [`Provider::Settings`] is
-//! the plugin's own type for the operator's settings, and [`Provider::settings`] gives them.
+//! A constant declares the proof once, for `claim` and `sign` alike:
+//!
+//! | scheme | constant |
+//! |---|---|
+//! | a digest in a header, or a list of them | [`HeaderMac`] |
+//! | digests and their time in one header: `t=..,v1=..`, with any separators | [`TimedMac`] |
+//! | a digest and its time in two headers | [`StampedMac`] |
+//! | Standard Webhooks, Svix | [`StandardSignature`] |
+//! | a public-key signature in a header | [`HeaderSignature`] |
+//! | a secret that is sent along | [`HeaderToken`] |
+//!
+//! [`SignedFields`] makes the text of providers that sign fields: sorted, joined, or with their
+//! names. [`HeaderParts`] reads other headers of named parts. For all other schemes there is
+//! [`Evidence`]. [`Members`] reads the members of a JSON object. [`Provider::Settings`] is the
+//! plugin's own type for the operator's settings, and [`Provider::settings`] gives them.
 //!
 //! Rules for a provider:
 //! - **Claim exactly the bytes that the provider signed.** [`Piece::Body`] stands for the body as
@@ -189,6 +198,9 @@ mod handler;
 mod handshake;
 pub mod hash;
 mod header_mac;
+mod header_name;
+mod header_parts;
+mod header_signature;
 mod header_token;
 pub mod hex;
 pub mod id;
@@ -202,7 +214,10 @@ mod provider;
 mod reply;
 mod request;
 mod settings;
+mod signed_fields;
+mod stamp;
 mod stamped_mac;
+mod standard_signature;
 pub mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -222,13 +237,18 @@ pub use event::{
 };
 pub use handler::{Context, Handler, HandlerInfo};
 pub use header_mac::HeaderMac;
+pub use header_name::HeaderName;
+pub use header_parts::{HeaderParts, Parts};
+pub use header_signature::HeaderSignature;
 pub use header_token::HeaderToken;
 pub use json::{InvalidJson, Json, Members};
 pub use money::{InvalidMoney, Money, decimals, known_money};
 pub use provider::{ClockRule, Provider, ProviderInfo};
 pub use request::{Header, Reply, Request};
 pub use serde_json::json;
+pub use signed_fields::SignedFields;
 pub use stamped_mac::StampedMac;
+pub use standard_signature::StandardSignature;
 pub use timed_mac::TimedMac;
 
 /// Exports a type as the plugin's provider, `export!(provider: Stripe)`, or as its handler,

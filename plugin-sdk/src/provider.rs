@@ -134,6 +134,18 @@ impl ProviderInfo {
         Self { reply: Some(reply), ..self }
     }
 
+    /// With a tolerance in milliseconds for signing times, of sources that set none.
+    #[must_use]
+    pub fn with_tolerance(self, clock: ClockRule, tolerance_ms: u64) -> Self {
+        Self { clock, tolerance_ms: Some(tolerance_ms), ..self }
+    }
+
+    /// With another status than 401 for unverified requests, 400 to 499.
+    #[must_use]
+    pub fn refusing_with(self, status: u16) -> Self {
+        Self { refusal_status: status, ..self }
+    }
+
     /// With a method, in addition to POST, by which the provider sends its validation challenge.
     #[must_use]
     pub fn asking_by(mut self, method: &str) -> Self {

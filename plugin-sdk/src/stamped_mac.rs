@@ -7,7 +7,7 @@ use crate::claims::{Claims, Piece, Refusal};
 use crate::event::Timestamp;
 use crate::header_mac::HeaderMac;
 use crate::request::Request;
-use crate::time;
+use crate::stamp::Stamp;
 
 /// A header that carries an HMAC over the time in another header and the body.
 ///
@@ -26,26 +26,20 @@ use crate::time;
 pub struct StampedMac<'a> {
     digest: HeaderMac<'a>,
     time: &'a str,
-    unit: Unit,
+    stamp: Stamp,
     lead: &'a str,
     joint: &'a str,
-}
-
-/// The unit of the time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Seconds,
-    Milliseconds,
+    is_behind: bool,
 }
 
 impl<'a> StampedMac<'a> {
     /// A digest over the time and the body, with nothing between them. `time` names the header with
     /// the time, in seconds.
     pub const fn new(digest: HeaderMac<'a>, time: &'a str) -> Self {
-        Self { digest, time, unit: Unit::Seconds, lead: "", joint: "" }
+        Self { digest, time, stamp: Stamp::Seconds, lead: "", joint: "", is_behind: false }
     }
 
-    /// With a text that is signed before the time: `v0:`.
+    /// With a text that is signed before all else: `v0:`.
     #[must_use]
     pub const fn with_lead(self, lead: &'a str) -> Self {
         Self { lead, ..self }
@@ -60,7 +54,19 @@ impl<'a> StampedMac<'a> {
     /// With a time in milliseconds.
     #[must_use]
     pub const fn in_milliseconds(self) -> Self {
-        Self { unit: Unit::Milliseconds, ..self }
+        Self { stamp: Stamp::Milliseconds, ..self }
+    }
+
+    /// With a time such as `2026-01-01T00:00:00Z`.
+    #[must_use]
+    pub const fn in_rfc3339(self) -> Self {
+        Self { stamp: Stamp::Rfc3339, ..self }
+    }
+
+    /// With the time behind the body in what is signed: `{body}{joint}{time}`.
+    #[must_use]
+    pub const fn behind_the_body(self) -> Self {
+        Self { is_behind: true, ..self }
     }
 
     /// The claims of the request. Refuses it if one of the two headers is missing, repeated or
@@ -72,14 +78,17 @@ impl<'a> StampedMac<'a> {
     ) -> Result<Claims, Refusal> {
         let Self { time: name, lead, joint, .. } = self;
         let written = request.the_header(name)?;
-        let at = match self.unit {
-            Unit::Seconds => time::from_unix(written),
-            Unit::Milliseconds => time::from_unix_ms(written),
+        let at = self
+            .stamp
+            .read(written)
+            .ok_or_else(|| Refusal::new(format!("header `{name}` is not a time")))?;
+        let message = if self.is_behind {
+            vec![Piece::from(*lead), Piece::Body, Piece::from(format!("{joint}{written}"))]
+        } else {
+            vec![Piece::from(format!("{lead}{written}{joint}")), Piece::Body]
         };
-        let at = at.ok_or_else(|| Refusal::new(format!("header `{name}` is not a time")))?;
-        let message = vec![Piece::from(format!("{lead}{written}{joint}")), Piece::Body];
         let mac = self.digest.evidence(request, message)?;
-        Ok(Claims { signed_at: Some(at), ..Claims::new(mac, event_ids) })
+        Ok(Claims::new(mac, event_ids).with_signing_time(at))
     }
 
     /// The request with the time and the digest in its headers. Without a digest the header gets
@@ -90,11 +99,7 @@ impl<'a> StampedMac<'a> {
         signed_at: Timestamp,
         digests: &[Vec<u8>],
     ) -> Result<Request, String> {
-        let written = match self.unit {
-            Unit::Seconds => time::to_unix(signed_at),
-            Unit::Milliseconds => signed_at,
-        };
-        request.set_header(self.time, written.to_string());
+        request.set_header(self.time, self.stamp.write(signed_at));
         self.digest.sign(request, digests)
     }
 }
@@ -128,6 +133,20 @@ mod tests {
             assert!(mac.claim(&unsigned, ["evt_1"]).is_ok());
             assert!(mac.sign(unsigned, 0, &[vec![1], vec![2]]).is_err());
         }
+    }
+
+    #[test]
+    fn a_time_may_be_signed_behind_the_body() {
+        let mac = StampedMac::new(HeaderMac::hex("x-digest"), "x-time")
+            .in_rfc3339()
+            .with_joint(":")
+            .behind_the_body();
+        let signed = mac.sign(Request::post("/", "{}"), 0, &[vec![7; 32]]).unwrap();
+        let claims = mac.claim(&signed, ["evt_1"]).unwrap();
+        let time = Piece::from(":1970-01-01T00:00:00.000Z");
+        let message = vec![Piece::from(""), Piece::Body, time];
+        let evidence = Evidence::hmac_sha256(KeyEncoding::Text, message, vec![vec![7; 32]]);
+        assert_eq!((claims.evidence, claims.signed_at), (vec![evidence], Some(0)));
     }
 
     #[test]

@@ -4,32 +4,93 @@
 //! values that can't be a digest, are ignored, as the providers' own libraries do. Two times are
 //! never accepted.
 
-use crate::claims::{Claims, Evidence, KeyEncoding, Piece, Refusal};
+use crate::claims::{Claims, Piece, Refusal};
 use crate::event::Timestamp;
+use crate::header_mac::HeaderMac;
+use crate::header_parts::HeaderParts;
 use crate::limits::DIGESTS_MAX;
 use crate::request::Request;
-use crate::{hex, time};
+use crate::stamp::Stamp;
 
-/// Bytes of HMAC-SHA256.
-const DIGEST_BYTES: usize = 32;
-
-/// A header that carries HMAC-SHA256 in hexadecimal over `{time}{joint}{body}`; the key is the
-/// whole text of the secret.
+/// A header that carries a time, and an HMAC over the time and the body.
+///
+/// ```
+/// use hookgate_sdk::{HeaderMac, Request, TimedMac};
+///
+/// const SIGNATURE: TimedMac = TimedMac::new(HeaderMac::hex("x-acme-signature"));
+///
+/// let request = Request::post("/in/acme", "{}");
+/// let signed = SIGNATURE.sign(request, 1_700_000_000_000, &[vec![0; 32]]).unwrap();
+/// assert!(signed.header("x-acme-signature").unwrap().starts_with("t=1700000000,v1=00"));
+/// assert!(SIGNATURE.claim(&signed, ["evt_1"]).is_ok());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedMac<'a> {
-    /// The header's name.
-    pub name: &'a str,
-    /// The character between its parts.
-    pub separator: char,
-    /// The name of the part with the time, in seconds.
-    pub time: &'a str,
-    /// The name of the parts with a digest.
-    pub digest: &'a str,
-    /// The text between the time and the body in what is signed.
-    pub joint: &'a str,
+    mac: HeaderMac<'a>,
+    parts: HeaderParts<'a>,
+    time: &'a str,
+    digests: &'a [&'a str],
+    stamp: Stamp,
+    joint: &'a str,
 }
 
-impl TimedMac<'_> {
+impl<'a> TimedMac<'a> {
+    /// A time `t` in seconds and digests `v1`, with commas between them, over
+    /// `{time}.{body}`. The digests are written and made as `mac` says, without its prefix.
+    pub const fn new(mac: HeaderMac<'a>) -> Self {
+        Self {
+            mac,
+            parts: HeaderParts::new(mac.name),
+            time: "t",
+            digests: &["v1"],
+            stamp: Stamp::Seconds,
+            joint: ".",
+        }
+    }
+
+    /// With other names of the part with the time and of the parts with a digest. Any of them
+    /// counts.
+    #[must_use]
+    pub const fn named(self, time: &'a str, digests: &'a [&'a str]) -> Self {
+        Self { time, digests, ..self }
+    }
+
+    /// With another character between two parts.
+    #[must_use]
+    pub const fn separated_by(self, separator: char) -> Self {
+        Self { parts: self.parts.separated_by(separator), ..self }
+    }
+
+    /// With another character between the name and the value of a part.
+    #[must_use]
+    pub const fn assigned_by(self, assignment: char) -> Self {
+        Self { parts: self.parts.assigned_by(assignment), ..self }
+    }
+
+    /// With blanks around parts, which are not part of them.
+    #[must_use]
+    pub const fn spaced(self) -> Self {
+        Self { parts: self.parts.spaced(), ..self }
+    }
+
+    /// With a time in milliseconds.
+    #[must_use]
+    pub const fn in_milliseconds(self) -> Self {
+        Self { stamp: Stamp::Milliseconds, ..self }
+    }
+
+    /// With a time such as `2026-01-01T00:00:00Z`.
+    #[must_use]
+    pub const fn in_rfc3339(self) -> Self {
+        Self { stamp: Stamp::Rfc3339, ..self }
+    }
+
+    /// With another text between the time and the body in what is signed.
+    #[must_use]
+    pub const fn with_joint(self, joint: &'a str) -> Self {
+        Self { joint, ..self }
+    }
+
     /// The claims of the request. Refuses a header that is missing, repeated, or lacks a time or a
     /// digest.
     pub fn claim(
@@ -37,73 +98,71 @@ impl TimedMac<'_> {
         request: &Request,
         event_ids: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Claims, Refusal> {
-        let (time, at, digests) = self.read(request.the_header(self.name)?)?;
-        let message = vec![Piece::from(format!("{time}{}", self.joint)), Piece::Body];
-        let mac = Evidence::hmac_sha256(KeyEncoding::Text, message, digests);
-        Ok(Claims { signed_at: Some(at), ..Claims::new(mac, event_ids) })
+        let (written, at, digests) = self.read(request)?;
+        let message = vec![Piece::from(format!("{written}{}", self.joint)), Piece::Body];
+        let evidence = self.mac.evidence_of(message, digests);
+        Ok(Claims::new(evidence, event_ids).with_signing_time(at))
+    }
+
+    /// The time as it is written, the time, and the digests, for a provider that signs more than
+    /// the time and the body: [`HeaderMac::evidence_of`] makes evidence of the digests.
+    pub fn read<'r>(
+        &self,
+        request: &'r Request,
+    ) -> Result<(&'r str, Timestamp, Vec<Vec<u8>>), Refusal> {
+        let parts = self.parts.read(request)?;
+        let written = parts.the(self.time)?;
+        let at = self
+            .stamp
+            .read(written)
+            .ok_or_else(|| Refusal::new(format!("`{}` is not a time", self.time)))?;
+        let named = self.digests.iter().flat_map(|name| parts.all(name));
+        let digests: Vec<_> = named.filter_map(|text| self.mac.digest(text)).collect();
+        if !(1..=DIGESTS_MAX).contains(&digests.len()) {
+            return Err(Refusal::new(format!(
+                "the signature has {} digests `{}`, not 1 to {DIGESTS_MAX}",
+                digests.len(),
+                self.digests.join("`, `")
+            )));
+        }
+        Ok((written, at, digests))
     }
 
     /// The request with the time and the digest in its header. Without a digest the header gets
     /// zeros, which [`claim`](Self::claim) can read.
     pub fn sign(
         &self,
-        mut request: Request,
+        request: Request,
         signed_at: Timestamp,
         digests: &[Vec<u8>],
     ) -> Result<Request, String> {
-        let digest = match digests {
-            [] => hex::encode(&[0; DIGEST_BYTES]),
-            [digest] => hex::encode(digest),
-            _ => return Err(format!("header `{}` carries only one digest", self.name)),
-        };
-        let Self { name, separator, time, digest: part, .. } = self;
-        let seconds = time::to_unix(signed_at);
-        request.set_header(name, format!("{time}={seconds}{separator}{part}={digest}"));
-        Ok(request)
-    }
-
-    /// The time as it is written, the time, and the digests.
-    fn read<'h>(&self, header: &'h str) -> Result<(&'h str, Timestamp, Vec<Vec<u8>>), Refusal> {
-        let mut written = None;
-        let mut digests = Vec::new();
-        for part in header.split(self.separator) {
-            let Some((name, value)) = part.split_once('=') else { continue };
-            if name == self.time {
-                if written.replace(value).is_some() {
-                    return Err(Refusal::new("the signature has more than one time"));
-                }
-            } else if name == self.digest {
-                digests.extend(hex::decode_lower(value).filter(|d| d.len() == DIGEST_BYTES));
-            }
-        }
-        let time = written.ok_or_else(|| Refusal::new("the signature has no time"))?;
-        let at = time::from_unix(time)
-            .ok_or_else(|| Refusal::new("the signature's time is not a number of seconds"))?;
-        if !(1..=DIGESTS_MAX).contains(&digests.len()) {
-            return Err(Refusal::new(format!(
-                "the signature has {} digests `{}`, not 1 to {DIGESTS_MAX}",
-                digests.len(),
-                self.digest
-            )));
-        }
-        Ok((time, at, digests))
+        let digest = self.mac.written(digests)?;
+        let name = self.digests.first().copied().unwrap_or_default();
+        let stamp = self.stamp.write(signed_at);
+        Ok(self.parts.write(request, &[(self.time, stamp.as_str()), (name, digest.as_str())]))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hex;
 
-    const MAC: TimedMac =
-        TimedMac { name: "signature", separator: ',', time: "t", digest: "v1", joint: "." };
+    const MAC: TimedMac = TimedMac::new(HeaderMac::hex("signature"));
     const A: &str = "00000000000000000000000000000000000000000000000000000000000000aa";
     const B: &str = "00000000000000000000000000000000000000000000000000000000000000bb";
 
+    fn request(header: &str) -> Request {
+        let mut request = Request::post("/", "");
+        request.set_header("signature", header);
+        request
+    }
+
     #[test]
     fn every_digest_counts_and_the_rest_is_passed_over() {
-        let header = format!("junk,t=1700000000,v1={A},v0=00,v2={B},,=,v1=zz,v1={B}");
-        let (time, at, digests) = MAC.read(&header).unwrap();
-        assert_eq!((time, at), ("1700000000", 1_700_000_000_000));
+        let request = request(&format!("junk,t=1700000000,v1={A},v0=00,v2={B},,=,v1=zz,v1={B}"));
+        let (written, at, digests) = MAC.read(&request).unwrap();
+        assert_eq!((written, at), ("1700000000", 1_700_000_000_000));
         assert_eq!(digests, [hex::decode(A).unwrap(), hex::decode(B).unwrap()]);
     }
 
@@ -126,17 +185,32 @@ mod tests {
             "t=1,v1=".to_owned(),
             "t=1,v1=aa".to_owned(),
         ] {
-            assert!(MAC.read(&header).is_err(), "{header}");
+            assert!(MAC.read(&request(&header)).is_err(), "{header}");
         }
     }
 
     #[test]
-    fn what_is_signed_reads_back() {
-        for digests in [vec![], vec![vec![7; 32]]] {
-            let signed = MAC.sign(Request::post("/", ""), 1_700_000_000_999, &digests).unwrap();
-            let claims = MAC.claim(&signed, ["evt_1"]).unwrap();
-            assert_eq!(claims.signed_at, Some(1_700_000_000_000));
+    fn every_grammar_reads_back() {
+        const DIGEST: HeaderMac = HeaderMac::base64("signature");
+        for (mac, at) in [
+            (MAC, 1_700_000_000_000),
+            (MAC.separated_by(';').named("ts", &["h1"]).with_joint(":"), 1_700_000_000_000),
+            (TimedMac::new(DIGEST).in_milliseconds().separated_by(' '), 1_700_000_000_999),
+            (TimedMac::new(DIGEST).in_rfc3339().named("t", &["te", "li"]), 1_700_000_000_999),
+        ] {
+            for digests in [vec![], vec![vec![7; 32]]] {
+                let signed = mac.sign(Request::post("/", ""), 1_700_000_000_999, &digests).unwrap();
+                let claims = mac.claim(&signed, ["evt_1"]).unwrap();
+                assert_eq!(claims.signed_at, Some(at));
+            }
+            assert!(mac.sign(Request::post("/", ""), 0, &[vec![1], vec![2]]).is_err());
         }
-        assert!(MAC.sign(Request::post("/", ""), 0, &[vec![1], vec![2]]).is_err());
+    }
+
+    #[test]
+    fn a_digest_of_either_name_counts() {
+        let mac = MAC.named("t", &["te", "li"]);
+        let signed = request(&format!("t=1,te=,li={A}"));
+        assert_eq!(mac.read(&signed).unwrap().2, [hex::decode(A).unwrap()]);
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn claim(body: &[u8], settings: &Settings) -> Result<Claims, Refusal>
     if evidence.is_empty() {
         return Err(Refusal::new("the request has no header `HmacSignature`, and no items"));
     }
-    Ok(Claims { evidence, signed_at: None, event_ids, handshake: None, reply: None })
+    Ok(Claims::all(evidence, event_ids))
 }
 
 pub(crate) fn parse(body: &[u8], settings: &Settings) -> Result<Vec<Event>, Failure> {

@@ -15,8 +15,8 @@ mod platform;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, KeyEncoding, Piece, ProofKind, Provider, ProviderInfo,
-    Refusal, Reply, Request, Timestamp,
+    Claims, Event, Failure, HeaderMac, KeyEncoding, ProofKind, Provider, ProviderInfo, Refusal,
+    Reply, Request, Timestamp,
 };
 
 use crate::settings::Settings;
@@ -34,23 +34,13 @@ impl Provider for Adyen {
     type Settings = Settings;
 
     fn describe() -> ProviderInfo {
-        ProviderInfo {
-            // Older endpoints of Adyen accept no other answer than this text.
-            reply: Some(Reply {
-                status: 200,
-                content_type: "text/plain".to_owned(),
-                body: b"[accepted]".to_vec(),
-            }),
-            ..ProviderInfo::new(
-                "adyen",
-                env!("CARGO_PKG_VERSION"),
-                canonical::TYPES,
-                &[ProofKind::Mac],
-            )
+        let version = env!("CARGO_PKG_VERSION");
+        ProviderInfo::new("adyen", version, canonical::TYPES, &[ProofKind::Mac])
             .with_scheme(
                 "HMAC-SHA256 of each item, or of the body (`HmacSignature`); the key is hex",
             )
-        }
+            // Older endpoints of Adyen accept no other answer than this text.
+            .with_reply(Reply::new("text/plain", "[accepted]"))
     }
 
     fn check(settings: &Settings) -> Result<(), String> {
@@ -67,8 +57,7 @@ impl Provider for Adyen {
         if request.header(HEADER).is_none() {
             return batch::claim(request.content(), Self::settings());
         }
-        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, platform::event_id(&request.body)))
+        SIGNATURE.claim(request, platform::event_id(&request.body))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -6,7 +6,7 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Failure, HeaderMac, Json, Members, Money, Piece, ProofKind, Provider,
+    Claims, Envelope, Event, Failure, HeaderMac, Json, Members, Money, ProofKind, Provider,
     ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json, known_money, labels,
 };
 
@@ -26,8 +26,7 @@ impl Provider for Checkout {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, json::peek(&request.body, "/id")))
+        SIGNATURE.claim(request, json::peek(&request.body, "/id"))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

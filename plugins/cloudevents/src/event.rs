@@ -7,7 +7,6 @@
 
 use std::borrow::Cow;
 
-use hookgate_sdk::limits::EVENTS_MAX;
 use hookgate_sdk::{
     Event, Failure, Json, Members, Refusal, Request, base64, hex, id, json, labels, time, words,
 };
@@ -44,8 +43,8 @@ fn media_type(request: &Request) -> String {
 }
 
 /// The ids of the events in a request that is not verified yet, without reading the rest. If one
-/// can't be read, there are no ids, and [`read`] reports the error. An array of more than
-/// [`EVENTS_MAX`] events is refused.
+/// can't be read, there are no ids, and [`read`] reports the error. An array of too many events is
+/// refused.
 pub(crate) fn ids(request: &Request) -> Result<Vec<String>, Refusal> {
     if is_binary(request) {
         let attribute = |name: &str| request.header(&format!("ce-{name}")).map(unescaped);
@@ -58,10 +57,8 @@ pub(crate) fn ids(request: &Request) -> Result<Vec<String>, Refusal> {
     if !request.content().trim_ascii_start().starts_with(b"[") {
         return Ok(id(request.content()).into_iter().collect());
     }
-    if json::peek_items(&request.body, "").nth(EVENTS_MAX).is_some() {
-        return Err(Refusal::new(format!("the batch has more than {EVENTS_MAX} events")));
-    }
-    Ok(json::peek_items(&request.body, "").map(id).collect::<Option<_>>().unwrap_or_default())
+    let events = json::peek_events(&request.body, "")?;
+    Ok(events.into_iter().map(id).collect::<Option<_>>().unwrap_or_default())
 }
 
 fn known_id(source: Option<Cow<'_, str>>, own_id: Option<Cow<'_, str>>) -> Option<String> {

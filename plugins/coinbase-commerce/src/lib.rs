@@ -6,8 +6,8 @@
 //! not supported.
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
+    Claims, Envelope, Event, Failure, HeaderMac, Members, Money, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, Timestamp, event_type, json, labels,
 };
 
 /// The plugin.
@@ -26,8 +26,7 @@ impl Provider for CoinbaseCommerce {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, json::peek(&request.body, "/event/id")))
+        SIGNATURE.claim(request, json::peek(&request.body, "/event/id"))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

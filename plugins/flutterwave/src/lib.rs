@@ -77,13 +77,7 @@ impl Provider for Flutterwave {
                 "the request has neither header `{SIGNATURE_NAME}` nor `{TOKEN_NAME}`"
             )));
         }
-        Ok(Claims {
-            evidence,
-            signed_at: None,
-            event_ids: vec![event_id(request)],
-            handshake: None,
-            reply: None,
-        })
+        Ok(Claims::all(evidence, [event_id(request)]))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

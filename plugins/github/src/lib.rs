@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, Json, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, form, known_money, labels,
+    Claims, Event, Failure, HeaderMac, Json, Members, Money, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, Timestamp, event_type, form, known_money, labels,
 };
 
 /// The plugin.
@@ -43,8 +43,7 @@ impl Provider for GitHub {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, [event_id(request)]))
+        SIGNATURE.claim(request, [event_id(request)])
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -6,10 +6,9 @@
 
 mod canonical;
 
-use hookgate_sdk::limits::EVENTS_MAX;
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, Json, Members, Piece, ProofKind, Provider, ProviderInfo,
-    Refusal, Request, Timestamp, event_type, id, json, labels,
+    Claims, Event, Failure, HeaderMac, Json, Members, ProofKind, Provider, ProviderInfo, Refusal,
+    Request, Timestamp, event_type, id, json, labels,
 };
 
 /// The plugin.
@@ -23,20 +22,15 @@ impl Provider for GoCardless {
 
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
-        let info = ProviderInfo::new("gocardless", version, canonical::TYPES, &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA256 of the body, `Webhook-Signature`");
-        ProviderInfo { refusal_status: 498, ..info }
+        ProviderInfo::new("gocardless", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of the body, `Webhook-Signature`")
+            .refusing_with(498)
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        let mut events = json::peek_items(&request.body, "/events");
-        let known = events.by_ref().take(EVENTS_MAX);
-        let ids: Option<Vec<_>> = known.map(|event| json::peek(event, "/id")).collect();
-        if events.next().is_some() {
-            return Err(Refusal::new(format!("the body has more than {EVENTS_MAX} events")));
-        }
-        Ok(Claims::new(mac, ids.unwrap_or_default()))
+        let events = json::peek_events(&request.body, "/events")?;
+        let ids = events.into_iter().map(|event| json::peek(event, "/id"));
+        SIGNATURE.claim(request, ids.collect::<Option<Vec<_>>>().unwrap_or_default())
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

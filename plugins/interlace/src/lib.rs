@@ -56,15 +56,9 @@ impl Provider for Interlace {
 
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
-        ProviderInfo {
-            reply: Some(Reply {
-                status: 200,
-                content_type: "application/json".to_owned(),
-                body: br#"{"received": true}"#.to_vec(),
-            }),
-            ..ProviderInfo::new("interlace", version, TYPES, &[ProofKind::Mac])
-                .with_scheme("HMAC-SHA256 of `resource` or the body, as set, `Signature`")
-        }
+        ProviderInfo::new("interlace", version, TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of `resource` or the body, as set, `Signature`")
+            .with_reply(Reply::json(r#"{"received": true}"#))
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

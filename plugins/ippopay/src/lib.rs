@@ -42,17 +42,11 @@ impl Provider for IppoPay {
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let settings = Self::settings();
         let evidence = match settings.scheme {
-            Scheme::Unsigned => Vec::new(),
-            Scheme::Token => vec![settings.token().evidence(request)?],
-            Scheme::HmacSha256 => vec![settings.mac().evidence(request, vec![Piece::Body])?],
+            Scheme::Unsigned => None,
+            Scheme::Token => Some(settings.token().evidence(request)?),
+            Scheme::HmacSha256 => Some(settings.mac().evidence(request, vec![Piece::Body])?),
         };
-        Ok(Claims {
-            evidence,
-            signed_at: None,
-            event_ids: vec![request.event_id(None)],
-            handshake: None,
-            reply: None,
-        })
+        Ok(Claims::all(evidence, [request.event_id(None)]))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -4,7 +4,7 @@
 //! There is no default for the proof: without it the source accepts no request.
 
 use hookgate_sdk::json::Pointer;
-use hookgate_sdk::{DigestText, HeaderMac, HeaderToken, Members};
+use hookgate_sdk::{DigestText, HeaderMac, HeaderName, HeaderToken, Members};
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -13,8 +13,7 @@ use serde::Deserialize;
 pub struct Settings {
     pub(crate) scheme: Scheme,
     /// The header with the digest or the token.
-    #[serde(default)]
-    header: String,
+    header: Option<HeaderName>,
     /// How a digest is written.
     #[serde(default)]
     encoding: Encoding,
@@ -53,17 +52,17 @@ enum Encoding {
 }
 
 impl Settings {
-    /// Checks what the scheme says of the header.
+    /// Checks that there is a header if there is a proof.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let named = !self.header.is_empty()
-            && self.header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if self.scheme == Scheme::Unsigned && !self.header.is_empty() {
-            return Err("with scheme = \"unsigned\" there is no proof: remove `header`".to_owned());
+        match (self.scheme, &self.header) {
+            (Scheme::Unsigned, Some(_)) => {
+                Err("with scheme = \"unsigned\" there is no proof: remove `header`".to_owned())
+            }
+            (Scheme::Token | Scheme::HmacSha256, None) => {
+                Err("set `header` to the name of the header with the proof".to_owned())
+            }
+            _ => Ok(()),
         }
-        if self.scheme != Scheme::Unsigned && !named {
-            return Err("set `header` to the name of the header with the proof".to_owned());
-        }
-        Ok(())
     }
 
     /// Whether a call is about real money, if the body says so.
@@ -77,10 +76,10 @@ impl Settings {
             Encoding::Hex => DigestText::Hex,
             Encoding::Base64 => DigestText::Base64,
         };
-        HeaderMac::new(&self.header, text)
+        HeaderMac::new(self.header.as_deref().unwrap_or_default(), text)
     }
 
     pub(crate) fn token(&self) -> HeaderToken<'_> {
-        HeaderToken::new(&self.header)
+        HeaderToken::new(self.header.as_deref().unwrap_or_default())
     }
 }

@@ -8,8 +8,8 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
+    Claims, Envelope, Event, Failure, HeaderMac, Members, Money, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, Timestamp, event_type, json, labels,
 };
 
 /// The plugin.
@@ -34,14 +34,13 @@ impl Provider for Klarna {
 
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
-        let info = ProviderInfo::new("klarna", version, canonical::TYPES, &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA256 of the body, `Klarna-Signature`");
-        ProviderInfo { refusal_status: 400, ..info }
+        ProviderInfo::new("klarna", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of the body, `Klarna-Signature`")
+            .refusing_with(400)
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, json::peek(&request.body, "/metadata/event_id")))
+        SIGNATURE.claim(request, json::peek(&request.body, "/metadata/event_id"))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -6,7 +6,7 @@
 //! the sum of all refunds so far; the single refund is never reported.
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Failure, HeaderMac, Members, Piece, ProofKind, Provider, ProviderInfo,
+    Claims, Envelope, Event, Failure, HeaderMac, Members, ProofKind, Provider, ProviderInfo,
     Refusal, Request, Timestamp, event_type, id, labels,
 };
 
@@ -28,8 +28,7 @@ impl Provider for LemonSqueezy {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, [request.event_id(None)]))
+        SIGNATURE.claim(request, [request.event_id(None)])
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -8,6 +8,7 @@
 mod canonical;
 mod legacy;
 
+use hookgate_sdk::limits::DIGESTS_MAX;
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind, Provider,
     ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
@@ -29,8 +30,6 @@ pub struct Settings {
 
 const HEADER: &str = "x-mollie-signature";
 const PREFIX: &str = "sha256=";
-/// Most digests that the gateway tries.
-const DIGESTS_MAX: usize = 16;
 /// Members that the event repeats, those that hold its entity, and links to both.
 const AROUND: [&str; 7] =
     ["resource", "id", "type", "entityId", "createdAt", "_embedded", "_links"];
@@ -47,15 +46,7 @@ impl Provider for Mollie {
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         if request.header(HEADER).is_none() && Self::settings().legacy {
-            let id = legacy::event(request).map(|event| event.id);
-            let event_ids = id.into_iter().collect();
-            return Ok(Claims {
-                evidence: Vec::new(),
-                signed_at: None,
-                event_ids,
-                handshake: None,
-                reply: None,
-            });
+            return Ok(Claims::all([], legacy::event(request).map(|event| event.id)));
         }
         let written = request.headers(HEADER).map(|text| text.strip_prefix(PREFIX).unwrap_or(text));
         let digests: Vec<_> = written.filter_map(|text| SIGNATURE.digest(text)).collect();

@@ -6,8 +6,8 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Envelope, Event, Failure, Members, Money, ProofKind, Provider, ProviderInfo,
-    Refusal, Request, TimedMac, Timestamp, event_type, json, labels,
+    Claims, ClockRule, Envelope, Event, Failure, HeaderMac, Members, Money, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, TimedMac, Timestamp, event_type, json, labels,
 };
 
 /// The plugin.
@@ -15,8 +15,10 @@ use hookgate_sdk::{
 pub struct Paddle;
 
 /// The key is the whole secret, with its prefix `pdl_ntfset_`.
-const SIGNATURE: TimedMac =
-    TimedMac { name: "paddle-signature", separator: ';', time: "ts", digest: "h1", joint: ":" };
+const SIGNATURE: TimedMac = TimedMac::new(HeaderMac::hex("paddle-signature"))
+    .named("ts", &["h1"])
+    .separated_by(';')
+    .with_joint(":");
 
 /// Paddle's libraries allow 5 s. With that, a clock that is slightly wrong or a proxy that queues
 /// would make the gateway refuse payments.
@@ -31,13 +33,10 @@ impl Provider for Paddle {
 
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
-        ProviderInfo {
+        ProviderInfo::new("paddle", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of time and body, `Paddle-Signature`")
             // A time in the future passes, as in Paddle's libraries.
-            clock: ClockRule::Past,
-            tolerance_ms: Some(TOLERANCE_MS),
-            ..ProviderInfo::new("paddle", version, canonical::TYPES, &[ProofKind::Mac])
-                .with_scheme("HMAC-SHA256 of time and body, `Paddle-Signature`")
-        }
+            .with_tolerance(ClockRule::Past, TOLERANCE_MS)
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

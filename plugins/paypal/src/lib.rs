@@ -14,9 +14,8 @@ mod settings;
 mod transmission;
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Evidence, Failure, Json, KeyLookup, Members, Money, Piece, Proof,
-    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type, id,
-    json, labels,
+    Claims, Envelope, Event, Failure, Json, KeyLookup, Members, Money, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, id, json, labels,
 };
 
 use crate::settings::{Environment, Settings};
@@ -110,10 +109,9 @@ impl Provider for PayPal {
         let sent = Transmission::of(request, Self::settings())?;
         let message = vec![Piece::from(sent.message)];
         let lookup = KeyLookup::get(sent.certificate);
-        let scheme = PublicKey::RsaSha256;
-        let proof = Proof::fetched_key(scheme, lookup, message, vec![sent.signature]);
-        let claims = Claims::new(Evidence::from(proof), json::peek(&request.body, "/id"));
-        Ok(Claims { signed_at: Some(sent.at), ..claims })
+        let proof = transmission::SIGNATURE.fetched_evidence(request, lookup, message)?;
+        let claims = Claims::new(proof, json::peek(&request.body, "/id"));
+        Ok(claims.with_signing_time(sent.at))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -7,7 +7,7 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Failure, HeaderMac, Hmac, Members, Money, Piece, ProofKind, Provider,
+    Claims, Envelope, Event, Failure, HeaderMac, Hmac, Members, Money, ProofKind, Provider,
     ProviderInfo, Refusal, Request, Timestamp, event_type, known_money, labels,
 };
 
@@ -40,8 +40,7 @@ impl Provider for Paystack {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, [request.event_id(None)]))
+        SIGNATURE.claim(request, [request.event_id(None)])
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -84,15 +84,12 @@ impl Provider for Plaid {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         let places = [Environment::Production, Environment::Sandbox];
-        ProviderInfo {
-            clock: ClockRule::Both,
-            tolerance_ms: Some(TOLERANCE_MS),
-            ..ProviderInfo::new("plaid", version, TYPES, &[ProofKind::Signature])
-                .with_scheme(
-                    "ES256 (JWT) of a hash of the body, `Plaid-Verification`, with a fetched key",
-                )
-                .with_keys_at(places.map(|environment| KeyPlace::jwk(environment.keys())))
-        }
+        ProviderInfo::new("plaid", version, TYPES, &[ProofKind::Signature])
+            .with_scheme(
+                "ES256 (JWT) of a hash of the body, `Plaid-Verification`, with a fetched key",
+            )
+            .with_tolerance(ClockRule::Both, TOLERANCE_MS)
+            .with_keys_at(places.map(|environment| KeyPlace::jwk(environment.keys())))
     }
 
     fn check(settings: &Settings) -> Result<(), String> {
@@ -118,11 +115,11 @@ impl Provider for Plaid {
         let scheme = PublicKey::EcdsaP256;
         let proof = Proof::fetched_key(scheme, lookup, message, vec![token.signature.clone()]);
         let claims = Claims::new(Evidence::from(proof), [token.event_id(request)]);
-        Ok(Claims { signed_at: Some(token.issued_at), ..claims })
+        Ok(claims.with_signing_time(token.issued_at))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
-        let token = Token::of(request).map_err(|refusal| Failure::permanent(refusal.reason))?;
+        let token = Token::of(request)?;
         let settings = Self::settings();
         let body = request.json()?;
         let envelope = body.members();

@@ -7,8 +7,8 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, labels,
+    Claims, Envelope, Event, Failure, HeaderMac, Members, Money, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, Timestamp, event_type, labels,
 };
 
 /// The plugin.
@@ -27,8 +27,7 @@ impl Provider for Razorpay {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, [event_id(request)]))
+        SIGNATURE.claim(request, [event_id(request)])
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

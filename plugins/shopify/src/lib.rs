@@ -10,8 +10,8 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, Json, Members, Piece, ProofKind, Provider, ProviderInfo,
-    Refusal, Request, Timestamp, event_type, id, json, labels, time,
+    Claims, Event, Failure, HeaderMac, Json, Members, ProofKind, Provider, ProviderInfo, Refusal,
+    Request, Timestamp, event_type, id, json, labels, time,
 };
 
 /// The plugin.
@@ -35,8 +35,7 @@ impl Provider for Shopify {
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let signature = if request.header(NEWER_NAME).is_some() { NEWER } else { SIGNATURE };
-        let mac = signature.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, [event_id(request)]))
+        signature.claim(request, [event_id(request)])
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -10,9 +10,9 @@
 //! the data of an event.
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Failure, Handshake, HeaderMac, Json, Members, ProofKind, Provider,
-    ProviderInfo, Refusal, Reply, Request, StampedMac, Timestamp, event_type, form, id, json,
-    labels,
+    Claims, ClockRule, Envelope, Event, Failure, Handshake, HeaderMac, Json, Members, ProofKind,
+    Provider, ProviderInfo, Refusal, Reply, Request, StampedMac, Timestamp, event_type, form, id,
+    json, labels,
 };
 
 /// The plugin.
@@ -43,19 +43,17 @@ impl Provider for Slack {
 
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
-        ProviderInfo {
-            tolerance_ms: Some(TOLERANCE_MS),
-            ..ProviderInfo::new("slack", version, &["slack.*"], &[ProofKind::Mac])
-                .with_scheme("HMAC-SHA256 of time and body, `X-Slack-Signature`")
-                .with_reply(Reply::empty())
-        }
+        ProviderInfo::new("slack", version, &["slack.*"], &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of time and body, `X-Slack-Signature`")
+            .with_tolerance(ClockRule::Both, TOLERANCE_MS)
+            .with_reply(Reply::empty())
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let claims = SIGNATURE.claim(request, json::peek(&request.body, "/event_id"))?;
         let handshake = challenge(&request.body);
         let reply = if handshake.is_none() { options(request.content()) } else { None };
-        Ok(Claims { handshake, reply, ..claims })
+        Ok(claims.with_handshake(handshake).with_reply(reply))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -6,19 +6,19 @@
 //! `standard-webhooks.unnamed`, and is never refused for that.
 
 mod settings;
-mod signature;
 
 use hookgate_sdk::{
     Claims, ClockRule, Envelope, Event, Failure, ProofKind, Provider, ProviderInfo, Refusal,
-    Request, Timestamp, labels, time, words,
+    Request, StandardSignature, Timestamp, labels, words,
 };
 
 use crate::settings::Settings;
-use crate::signature::Signed;
 
 /// The plugin.
 #[derive(Debug)]
 pub struct StandardWebhooks;
+
+const SIGNATURE: StandardSignature = StandardSignature::new().or_ed25519();
 
 /// Places of the type: first that of the specification, then those of older senders.
 const TYPES: [&str; 4] = ["/type", "/event_type", "/eventType", "/event"];
@@ -32,27 +32,18 @@ impl Provider for StandardWebhooks {
     type Settings = Settings;
 
     fn describe() -> ProviderInfo {
-        ProviderInfo {
-            clock: ClockRule::Both,
-            tolerance_ms: Some(TOLERANCE_MS),
-            ..ProviderInfo::new(
-                "standard-webhooks",
-                env!("CARGO_PKG_VERSION"),
-                &["*"],
-                &[ProofKind::Mac, ProofKind::Signature],
-            )
+        let proofs = &[ProofKind::Mac, ProofKind::Signature];
+        ProviderInfo::new("standard-webhooks", env!("CARGO_PKG_VERSION"), &["*"], proofs)
             .with_scheme("HMAC-SHA256 or Ed25519 of id, time and body")
-        }
+            .with_tolerance(ClockRule::Both, TOLERANCE_MS)
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let signed = Signed::read(request)?;
-        let claims = Claims::new(signed.evidence()?, [signed.event_id()]);
-        Ok(Claims { signed_at: Some(signed.at), ..claims })
+        SIGNATURE.claim(request)
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
-        let signed = Signed::read(request).map_err(|refusal| Failure::permanent(refusal.reason))?;
+        let id = SIGNATURE.event_id(request)?;
         let settings = Self::settings();
         let body = request.json()?;
         let members = body.members();
@@ -71,16 +62,12 @@ impl Provider for StandardWebhooks {
                 ),
                 ("type", (event_type != own).then_some(own)),
             ]),
-            ..Event::new(signed.event_id(), event_type, around.around(members.at("/data"), body))
+            ..Event::new(id, event_type, around.around(members.at("/data"), body))
         }])
     }
 
-    fn sign(
-        request: Request,
-        signed_at: Timestamp,
-        digests: &[Vec<u8>],
-    ) -> Result<Request, String> {
-        signature::sign(request, time::to_unix(signed_at), digests)
+    fn sign(request: Request, at: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+        SIGNATURE.sign(request, at, digests)
     }
 }
 

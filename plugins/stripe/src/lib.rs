@@ -8,8 +8,8 @@ mod labels;
 mod object;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Envelope, Event, Failure, Json, Members, ProofKind, Provider, ProviderInfo,
-    Refusal, Request, TimedMac, Timestamp, json, labels, words,
+    Claims, ClockRule, Envelope, Event, Failure, HeaderMac, Json, Members, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, TimedMac, Timestamp, json, labels, words,
 };
 
 use crate::object::Object;
@@ -20,8 +20,7 @@ pub struct Stripe;
 
 /// `t=1700000000,v1=<hex>`, with a `v1` for every active secret. The key is the whole secret, with
 /// its prefix `whsec_`.
-const SIGNATURE: TimedMac =
-    TimedMac { name: "stripe-signature", separator: ',', time: "t", digest: "v1", joint: "." };
+const SIGNATURE: TimedMac = TimedMac::new(HeaderMac::hex("stripe-signature"));
 
 /// Members that the event repeats, the member with its object, and one that changes with each
 /// delivery.
@@ -34,19 +33,12 @@ impl Provider for Stripe {
     type Settings = ();
 
     fn describe() -> ProviderInfo {
-        ProviderInfo {
+        let version = env!("CARGO_PKG_VERSION");
+        ProviderInfo::new("stripe", version, canonical::TYPES, &[ProofKind::Mac])
+            .with_scheme("HMAC-SHA256 of time and body, `Stripe-Signature`")
             // A time in the future passes, as in Stripe's libraries: clocks differ, and whoever can
             // sign a future time can sign the present one too.
-            clock: ClockRule::Past,
-            tolerance_ms: Some(TOLERANCE_MS),
-            ..ProviderInfo::new(
-                "stripe",
-                env!("CARGO_PKG_VERSION"),
-                canonical::TYPES,
-                &[ProofKind::Mac],
-            )
-            .with_scheme("HMAC-SHA256 of time and body, `Stripe-Signature`")
-        }
+            .with_tolerance(ClockRule::Past, TOLERANCE_MS)
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

@@ -50,7 +50,7 @@ impl Provider for Twilio {
             proofs.extend(SIGNATURE.evidence(request, vec![Piece::from(message)])?.proofs);
         }
         let claims = Claims::new(Evidence::any(proofs), event::id_of_form(request));
-        Ok(Claims { reply: answer::to(&fields), ..claims })
+        Ok(claims.with_reply(answer::to(&fields)))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -2,15 +2,15 @@
 //!
 //! A body that the signature does not cover is never accepted.
 
-use std::collections::BTreeSet;
-
-use hookgate_sdk::{Refusal, Request, form, hash, hex};
+use hookgate_sdk::{Refusal, Request, SignedFields, form, hash, hex};
 
 use crate::settings::Settings;
 
 /// The parameter of the query with the hash of a body that is not a form.
 const HASH: &str = "bodySHA256";
 const FORM: &str = "application/x-www-form-urlencoded";
+/// A field that is repeated with the same value counts once.
+const SIGNED: SignedFields = SignedFields::names_and_values().sorted_once();
 
 /// A form's names and values.
 pub(crate) type Fields = Vec<(String, String)>;
@@ -33,9 +33,7 @@ pub(crate) fn messages(
         String::new()
     } else if is_form(request) {
         fields = form::fields(&request.body)?;
-        // Sorted; a field that is repeated with the same value counts once.
-        let sorted: BTreeSet<_> = fields.iter().collect();
-        sorted.into_iter().flat_map(|(name, value)| [&**name, value]).collect()
+        SIGNED.text(&fields)?
     } else {
         return Err(Refusal::new(format!(
             "the body is not a form, and `{HASH}` is not in the query"

@@ -1,7 +1,7 @@
 //! Twilio's requests, proven and parsed.
 
 use hookgate_sdk::testing::{Bench, send};
-use hookgate_sdk::{Provider, Request, provider_tests};
+use hookgate_sdk::{Request, provider_tests};
 use hookgate_twilio::Twilio;
 
 const SECRET: &str = "hookgatetwiliolantern";

@@ -10,16 +10,15 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Evidence, Failure, KeyEncoding, Members, Money, Piece, Proof,
-    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, base64, event_type,
-    id, labels,
+    Claims, Envelope, Event, Failure, HeaderSignature, Members, Money, Piece, ProofKind, Provider,
+    ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type, id, labels,
 };
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Wise;
 
-const SIGNATURE: &str = "x-signature-sha256";
+const SIGNATURE: HeaderSignature = HeaderSignature::new("x-signature-sha256", PublicKey::RsaSha256);
 /// The header that is `true` if the notification only tests the endpoint.
 const TEST: &str = "x-test-notification";
 
@@ -41,9 +40,6 @@ const ACCOUNTS: &[&str] =
 const REFERENCES: &[&str] =
     &["/transfer_reference", "/resource/reference", "/reference", "/customer_transaction_id"];
 
-/// The length with a key of 2048 bits, for a placeholder of zeros.
-const SIGNATURE_BYTES: usize = 256;
-
 impl Provider for Wise {
     type Settings = ();
 
@@ -54,15 +50,10 @@ impl Provider for Wise {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let signature = base64::decode(request.the_header(SIGNATURE)?)
-            .filter(|signature| !signature.is_empty())
-            .ok_or_else(|| Refusal::new(format!("header `{SIGNATURE}` is not base64")))?;
-        let scheme = PublicKey::RsaSha256;
-        let proof = Proof::public_key(scheme, KeyEncoding::Pem, vec![Piece::Body], vec![signature]);
+        let proof = SIGNATURE.evidence(request, vec![Piece::Body])?;
         // `parse` reports a body that can't be read.
         let body = request.json().ok();
-        let event_id = body.map(|body| event_id(request, &body.members()));
-        Ok(Claims::new(Evidence::from(proof), event_id))
+        Ok(Claims::new(proof, body.map(|body| event_id(request, &body.members()))))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -91,14 +82,8 @@ impl Provider for Wise {
         }])
     }
 
-    fn sign(mut request: Request, _: Timestamp, signatures: &[Vec<u8>]) -> Result<Request, String> {
-        let signature = match signatures {
-            [] => base64::encode(&[0; SIGNATURE_BYTES]),
-            [signature] => base64::encode(signature),
-            _ => return Err(format!("header `{SIGNATURE}` carries only one signature")),
-        };
-        request.set_header(SIGNATURE, signature);
-        Ok(request)
+    fn sign(request: Request, _: Timestamp, signatures: &[Vec<u8>]) -> Result<Request, String> {
+        SIGNATURE.sign(request, signatures)
     }
 }
 

@@ -10,9 +10,8 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Failure, Handshake, HeaderMac, Members, Money, Piece, ProofKind,
-    Provider, ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json, known_money,
-    labels,
+    Claims, Envelope, Event, Failure, Handshake, HeaderMac, Members, Money, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json, known_money, labels,
 };
 use serde::Deserialize;
 
@@ -64,8 +63,7 @@ impl Provider for Worldline {
             return verification(request);
         }
         request.the_header(KEY_ID)?;
-        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, json::peek(&request.body, "/id")))
+        SIGNATURE.claim(request, json::peek(&request.body, "/id"))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

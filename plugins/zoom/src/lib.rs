@@ -41,7 +41,7 @@ impl Provider for Zoom {
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let own = json::peek(&request.body, "/event").filter(|own| own != VALIDATION);
         let claims = SIGNATURE.claim(request, own.map(|_| id::derived(&[&request.body])))?;
-        Ok(Claims { handshake: validation(&request.body), ..claims })
+        Ok(claims.with_handshake(validation(&request.body)))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

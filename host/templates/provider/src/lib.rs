@@ -4,7 +4,7 @@
 //! for tests and for `hookgate send`.
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Failure, HeaderMac, Piece, ProofKind, Provider, ProviderInfo, Refusal,
+    Claims, Envelope, Event, Failure, HeaderMac, ProofKind, Provider, ProviderInfo, Refusal,
     Request, Timestamp, event_type, json, labels, types,
 };
 
@@ -24,8 +24,7 @@ impl Provider for Plugin {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
-        Ok(Claims::new(mac, json::peek(&request.body, "/id")))
+        SIGNATURE.claim(request, json::peek(&request.body, "/id"))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
