@@ -5,6 +5,7 @@
 
 mod breaker;
 mod emitted;
+mod opening;
 mod parses;
 mod runs;
 mod order;
@@ -22,6 +23,7 @@ use crate::metrics::{Cause, Metrics};
 use crate::plugin::{self, CallError, Called, Grant, Plugin, Registry};
 use crate::retry::{Outcome, RetryPolicy};
 use crate::route::Pattern;
+use crate::secrets::Secret;
 use crate::store::{PluginStamp, Routes, Store, WorkKind};
 
 pub(crate) use breaker::Breakers;
@@ -43,11 +45,24 @@ impl Default for Grants {
     }
 }
 
+/// What the receipts of a source are parsed with.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading {
+    /// Its provider plugin.
+    pub(crate) plugin: Name,
+    /// The JSON object that the plugin gets.
+    pub(crate) settings: Arc<str>,
+    /// Those that decrypt its bodies.
+    pub(crate) secrets: Vec<Secret>,
+    /// Whether its requests are accepted without a proof.
+    pub(crate) is_unverified: bool,
+}
+
 /// What dispatch knows of the configuration; swapped whole when that changes.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
-    /// Each source's provider plugin and its settings.
-    pub(crate) sources: BTreeMap<Name, (Name, Arc<str>)>,
+    /// What the receipts of each source are parsed with.
+    pub(crate) sources: BTreeMap<Name, Reading>,
     /// What handlers may do.
     pub(crate) handlers: BTreeMap<Name, Grants>,
     /// Which event types each endpoint subscribes to.

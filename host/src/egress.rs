@@ -1,7 +1,7 @@
 //! The one door for outbound HTTP and DNS.
 //!
-//! Everything that the gateway sends leaves through [`Egress::post`], and what it has to look up
-//! through [`Egress::fetch`]: to addresses that the guard allows, without proxies, without
+//! Everything that the gateway sends leaves through `Egress::post`, and what it has to look up
+//! through `Egress::fetch`: to addresses that the guard allows, without proxies, without
 //! following redirects, within a time, and reading no more of an answer than is worth keeping.
 //! Never judges an answer: what a status means is the caller's question.
 

@@ -20,10 +20,11 @@ use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
@@ -38,8 +39,9 @@ use crate::listener::Connection;
 use crate::metrics::{Answered, Metrics};
 use crate::plugin::{self, Plugin, Registry};
 use crate::proof::{self, Receiver};
-use crate::provider::{Claims, Reply};
+use crate::provider::{Answer, Claims, ProviderInfo};
 use crate::secrets::Secret;
+use crate::signature::{self, Asker};
 use crate::store::{Appended, NewReceipt, Store};
 
 use intake::Share;
@@ -150,7 +152,7 @@ pub(crate) struct Ingest {
 /// What became of a request that was not rejected.
 enum Accepted {
     /// It is in the store.
-    Kept(Option<Reply>, Appended),
+    Kept(Option<(Answer, Bytes)>, Appended),
     /// It was a validation challenge.
     Asked(Response),
 }
@@ -206,7 +208,7 @@ async fn receive(
         Ok(accepted) => {
             connection.accepted();
             return match accepted {
-                Accepted::Kept(reply, appended) => answer(reply.as_ref(), appended),
+                Accepted::Kept(reply, appended) => answer(reply, appended),
                 Accepted::Asked(answer) => answer,
             };
         }
@@ -266,7 +268,7 @@ impl Ingest {
             .filter(|plugin| plugin.provider().is_some())
             .ok_or_else(|| Rejection::NoPlugin(source.plugin.clone()))?;
         let info = plugin.provider().expect("a provider was looked for");
-        if method != Method::POST && !info.handshakes.contains(method) {
+        if !handshake::takes(info, method) {
             return Err(Rejection::Method(handshake::allowed(info)));
         }
         self.intake.check_length(body)?;
@@ -299,21 +301,22 @@ impl Ingest {
         });
         let claims = self.prove(name, source, &plugin, &request).await?;
         if let Some(asked) = &claims.handshake {
-            let answer = handshake::answer(source, info, &claims, asked)?;
+            let answer = handshake::answer(source, info, &claims, asked, &request)?;
             if let Some(not_logged) = self.notes.admit(name, Note::Asked) {
                 let method = &request.method;
                 info!(source.name = %name, method, not_logged, "answered a validation challenge");
             }
             return Ok(Accepted::Asked(answer));
         }
-        if method != Method::POST {
+        if method != Method::POST && !info.methods.contains(&method) {
             return Err(Rejection::NothingAsked(info.refusal_status));
         }
+        let reply = reply_to(source, info, &claims, &request)?;
         let receipt = NewReceipt { source: name.clone(), request, event_ids: claims.event_ids };
         let appended = self.store.append(receipt).await.map_err(Rejection::Store)?;
 
         debug!(source.name = %name, ?appended, "accepted a request");
-        Ok(Accepted::Kept(claims.reply.or_else(|| info.reply.clone()), appended))
+        Ok(Accepted::Kept(reply, appended))
     }
 
     /// What the request claims, once its evidence holds.
@@ -365,26 +368,29 @@ fn headers_of(map: &HeaderMap) -> Headers {
     headers
 }
 
-fn answer(reply: Option<&Reply>, appended: Appended) -> Response {
+/// The plugin's answer to a request that is to be stored, if it has one, and its body.
+fn reply_to(
+    source: &Source,
+    info: &ProviderInfo,
+    claims: &Claims,
+    request: &Request,
+) -> Result<Option<(Answer, Bytes)>, Rejection> {
+    let Some(reply) = claims.reply.as_ref().or(info.reply.as_ref()) else { return Ok(None) };
+    let proven = source.verify == Verify::Evidence;
+    let asker = if proven { Asker::Proven } else { Asker::Posting };
+    let body = signature::answer(reply, claims, &source.secrets, &request.body, asker)
+        .map_err(|error| Rejection::Evidence(error, info.refusal_status))?;
+    Ok(Some((reply.clone(), body)))
+}
+
+fn answer(reply: Option<(Answer, Bytes)>, appended: Appended) -> Response {
     let (id, duplicate) = match appended {
         Appended::Stored(id) => (id, false),
         Appended::Duplicate(id) => (id, true),
     };
     let mut response = match reply {
         None => axum::Json(serde_json::json!({ "id": id })).into_response(),
-        Some(reply) => {
-            let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
-            let mut response = (status, Body::from(reply.body.clone())).into_response();
-            let headers = response.headers_mut();
-            if let Ok(known) = HeaderValue::from_str(&reply.content_type)
-                && !known.is_empty()
-            {
-                headers.insert(header::CONTENT_TYPE, known);
-            }
-            // It may repeat what somebody sent: a browser must not take it for a page.
-            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-            response
-        }
+        Some((reply, body)) => handshake::response(&reply, body),
     };
     if duplicate {
         let known = HeaderValue::from_static("true");

@@ -1,14 +1,16 @@
 //! Public keys that a provider keeps at a URL of its own: fetched, checked, and kept.
 //!
-//! For the schemes whose requests name their key (PayPal's certificates, Plaid's key ids). A key
+//! For the schemes whose requests name their key (PayPal's certificates, Plaid's key ids) or bring
+//! its certificate along (Apple's), which a root must vouch for. A key
 //! comes only from a place that the plugin declared and a host that the operator allowed, through
-//! [`Egress`], and what comes back is checked before it is a key. What can't be had now is never
+//! `Egress`, and what comes back is checked before it is a key. What can't be had now is never
 //! taken for a forgery: the sender is told to come again. Never runs a plugin, and never waits for
 //! more than a few answers at a time.
 
 mod bids;
 mod budget;
 mod certificate;
+mod chain;
 mod jwk;
 mod fetch;
 mod cache;
@@ -16,13 +18,14 @@ mod wanted;
 
 use std::sync::Arc;
 
-use self::certificate::{Chain, Trust};
+use self::certificate::{Chain, Leaf, Trust};
 use self::fetch::Fetcher;
 use self::wanted::Wanted;
 use crate::clock::Clock;
 use crate::egress::Egress;
+use crate::event::Timestamp;
 use crate::ids::Name;
-use crate::provider::{KeyField, KeyLookup, KeyPlace, ProviderInfo, PublicKey};
+use crate::provider::{self, KeyField, KeyLookup, KeyPlace, ProviderInfo, PublicKey};
 use crate::secrets::Secret;
 use crate::signature::key;
 
@@ -33,8 +36,9 @@ pub(crate) struct Permission<'a> {
     pub(crate) info: &'a ProviderInfo,
     /// The hosts that the operator allows.
     pub(crate) hosts: &'a [String],
-    /// What is put in where a look-up needs it.
-    pub(crate) secret: Option<&'a Secret>,
+    /// Those of the source. The first is put in where a look-up needs one; those that are
+    /// certificates are roots that the operator pins.
+    pub(crate) secrets: &'a [Secret],
 }
 
 /// The keys of all sources. Clones share them.
@@ -126,7 +130,11 @@ impl KeyError {
 #[derive(Debug, Clone)]
 enum Key {
     Chain(Chain),
+    Leaf(Leaf),
+    /// A `SubjectPublicKeyInfo`.
+    Info(Arc<[u8]>),
     Jwk(jwk::Jwk),
+    Set(jwk::Set),
 }
 
 impl Keys {
@@ -152,10 +160,15 @@ impl Keys {
         lookup: &KeyLookup,
     ) -> Result<Vec<u8>, KeyError> {
         let place = allowed(permission, lookup)?;
+        let id = lookup.id.as_deref();
         match &*self.0 {
             Origin::Fetched(fetcher) => {
-                let wanted = Wanted { lookup: lookup.clone(), format: place.format.clone() };
-                fetcher.find(source, permission.secret, wanted).await?.bytes(scheme)
+                // All keys of a set are looked up as one.
+                let lookup = KeyLookup { id: None, ..lookup.clone() };
+                let wanted = Wanted { lookup, format: place.format.clone() };
+                let secret = permission.secrets.first();
+                let key = fetcher.find(source, secret, wanted, id).await?;
+                key.bytes(scheme, id, fetcher.now())
             }
             Origin::Recorded(texts) => {
                 let found = texts.iter().find_map(|text| recorded(text, scheme, lookup));
@@ -163,13 +176,45 @@ impl Keys {
             }
         }
     }
+
+    /// The key of a certificate that came with a request, if a root vouches for it. Recorded
+    /// certificates are roots too, and the only ones of the platform.
+    pub(crate) fn vouch(
+        &self,
+        permission: Permission<'_>,
+        scheme: PublicKey,
+        chain: &provider::Chain,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, KeyError> {
+        let secrets = permission.secrets.iter().map(Secret::expose);
+        let mut roots = permission.info.roots.clone();
+        roots.extend(secrets.filter_map(chain::root));
+        let info = match &*self.0 {
+            Origin::Fetched(fetcher) => chain::check(chain, &roots, Some(fetcher.trust()), now)?,
+            Origin::Recorded(texts) => {
+                roots.extend(texts.iter().filter_map(|text| chain::root(text)));
+                chain::check(chain, &roots, None, now)?
+            }
+        };
+        key::public_key_of_info(scheme.family(), &info).ok_or(KeyError::Unfit)
+    }
 }
 
 impl Key {
-    fn bytes(&self, scheme: PublicKey) -> Result<Vec<u8>, KeyError> {
+    fn bytes(
+        &self,
+        scheme: PublicKey,
+        id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, KeyError> {
         let bytes = match self {
             Self::Chain(chain) => chain.key(scheme),
+            Self::Leaf(leaf) => leaf.key(scheme, now)?,
+            Self::Info(der) => key::public_key_of_info(scheme.family(), der),
             Self::Jwk(key) => key.bytes(scheme),
+            Self::Set(keys) => {
+                keys.get(id.unwrap_or_default()).ok_or(KeyError::Unknown)?.bytes(scheme)
+            }
         };
         bytes.ok_or(KeyError::Unfit)
     }
@@ -194,16 +239,19 @@ fn recorded(text: &str, scheme: PublicKey, lookup: &KeyLookup) -> Option<Vec<u8>
     if text.trim_start().starts_with("-----BEGIN CERTIFICATE") {
         Chain::read(text.as_bytes(), "recorded.invalid").ok()?.key(scheme)
     } else if text.trim_start().starts_with('{') {
-        let key = jwk::Jwk::read(text.as_bytes()).ok()?;
-        let fields = lookup.post.iter().flatten();
-        let mut texts = fields.filter_map(|(_, field)| match field {
+        let posted = lookup.post.iter().flatten().filter_map(|(_, field)| match field {
             KeyField::Text(text) => Some(text.as_str()),
             KeyField::Secret => None,
         });
-        let named = key.id().is_some_and(|id| texts.any(|text| text == id));
+        let mut ids = posted.chain(lookup.id.as_deref());
+        if let Ok(set) = jwk::Set::read(text.as_bytes()) {
+            return ids.find_map(|id| set.get(id)).and_then(|key| key.bytes(scheme));
+        }
+        let key = jwk::Jwk::read(text.as_bytes()).ok()?;
+        let named = key.id().is_some_and(|known| ids.any(|id| id == known));
         named.then(|| key.bytes(scheme)).flatten()
     } else {
-        key::public_key_of_info(scheme, &key::pem(text)?)
+        key::public_key_of_info(scheme.family(), &key::pem(text)?)
     }
 }
 

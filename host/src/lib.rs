@@ -66,8 +66,8 @@
 //! A file imports only from the layers above it in this list; each outside world has one door.
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
-//!   [`ids`] `causes` `lock` [`headers`] [`json_text`] [`event`] [`provider`] [`route`] [`effect`]
-//!   [`retry`] [`secrets`] `signature`
+//!   [`ids`] `causes` `lock` [`headers`] [`json_text`] [`event`] [`setting`] [`provider`] [`route`]
+//!   [`effect`] [`retry`] [`secrets`] `signature`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `subprocess`
 //!   (processes that are waited for), the loop in `worker`, and `proof` (whether a request is
@@ -81,6 +81,7 @@ mod lock;
 pub mod headers;
 pub mod json_text;
 pub mod event;
+pub mod setting;
 pub mod provider;
 pub mod route;
 pub mod effect;

@@ -29,11 +29,11 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 pub use self::call::{CallError, Called, EFFECTS_MAX, Grant, StateReader, tell};
-use self::call::{Context, Pool, Shape, all_threads, link_wasi};
+use self::call::{Completed, Context, Pool, Shape, all_threads, link_wasi};
 use self::contract::bindings;
 use self::contract::bindings::exports::hookgate::plugin::{handler, provider};
-pub use self::contract::convert::{EVENTS_MAX, YIELD_BYTES_MAX};
-pub use self::contract::handler::{HandleContext, HandlerInfo};
+pub use self::contract::convert::{EVENTS_MAX, PROOF_LABEL, YIELD_BYTES_MAX};
+pub use self::contract::handler::{HandleContext, HandlerInfo, StateRule};
 pub use self::contract::violation::Violation;
 pub use self::engine::FILE_BYTES_MAX;
 pub use self::folder::{Folder, Job, Look, Registry, Reloaded, Wish};
@@ -45,6 +45,7 @@ pub use self::load::{
 pub(crate) use self::stack::{InvalidStack, Stack};
 use crate::ids::Name;
 use crate::provider::ProviderInfo;
+use crate::setting::Setting;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -284,6 +285,7 @@ pub struct Plugin {
     provider: Option<(ProviderInfo, provider::GuestIndices)>,
     handler: Option<(HandlerInfo, handler::GuestIndices)>,
     pre: InstancePre<Context>,
+    completed: Completed,
     wasi: bool,
     /// As far as its file tells.
     stack: Option<Stack>,
@@ -318,6 +320,14 @@ impl Plugin {
     /// What it says of itself as a handler, if it is one.
     pub fn handler(&self) -> Option<&HandlerInfo> {
         self.handler.as_ref().map(|(info, _)| info)
+    }
+
+    /// The settings that it reads in this role.
+    pub fn settings(&self, role: Role) -> &[Setting] {
+        match role {
+            Role::Provider => self.provider().map_or(&[], |info| info.settings.as_slice()),
+            Role::Handler => self.handler().map_or(&[], |info| info.settings.as_slice()),
+        }
     }
 
     /// The names of the interfaces that it imports.

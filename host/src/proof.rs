@@ -8,13 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
-
 use crate::event::Request;
 use crate::ids::Name;
 use crate::keys::{KeyError, Keys, Permission};
 use crate::plugin::{CallError, Host, Plugin};
-use crate::provider::{Claims, KeyLookup, ProviderInfo, Refusal};
+use crate::provider::{Claims, KeySource, ProviderInfo, Refusal};
 use crate::secrets::Secret;
 use crate::signature;
 
@@ -54,7 +52,7 @@ pub(crate) enum Unproven {
 }
 
 /// What a provider's plugin claims of a request, once its evidence holds at the time that the
-/// request was received. A validation challenge that can't be stored needs no evidence.
+/// request was received. A validation challenge, which is never stored, needs no evidence.
 pub(crate) async fn prove(
     host: &Host,
     keys: &Keys,
@@ -62,54 +60,71 @@ pub(crate) async fn prove(
     receiver: Receiver<'_>,
     request: &Arc<Request>,
 ) -> Result<Claims, Unproven> {
-    let Receiver { name, settings, secrets, tolerance, .. } = receiver;
+    let Receiver { name, settings, .. } = receiver;
     let claims = host
         .claims(plugin, settings, name, request)
         .await
         .map_err(Unproven::Plugin)?
         .map_err(Unproven::Claims)?;
-    if needs_no_evidence(&claims, request) {
+    if needs_no_evidence(&claims) {
         return Ok(claims);
     }
     let info = plugin.provider().expect("only a provider claims anything");
-    let fetched = fetch_keys(keys, info, receiver, &claims, request).await?;
-    let keys = signature::Keys { secrets, fetched: &fetched };
-    let body = &request.body;
-    let now = request.received_at;
-    signature::verify(&claims, info, keys, body, tolerance, now).map_err(Unproven::Evidence)?;
+    verify(keys, info, receiver, &claims, request).await?;
     Ok(claims)
 }
 
-/// Whether a request may go without evidence: one that can't be stored, whatever it claims.
-fn needs_no_evidence(claims: &Claims, request: &Request) -> bool {
-    claims.handshake.is_some()
-        && claims.evidence.is_empty()
-        && request.method != Method::POST.as_str()
-}
-
-/// The public keys that the evidence names; none for most providers.
-async fn fetch_keys(
+/// Holds the evidence against the source's secrets, and against keys that are not its own.
+async fn verify(
     keys: &Keys,
     info: &ProviderInfo,
     receiver: Receiver<'_>,
     claims: &Claims,
     request: &Request,
-) -> Result<Vec<(KeyLookup, Vec<u8>)>, Unproven> {
-    let mut fetched = Vec::new();
-    if claims.lookups().next().is_none() {
-        return Ok(fetched);
+) -> Result<(), Unproven> {
+    let found = find_keys(keys, info, receiver, claims, request).await?;
+    let Receiver { secrets, tolerance, .. } = receiver;
+    let keys = signature::Keys { secrets, found: &found };
+    let body = &request.body;
+    let now = request.received_at;
+    signature::verify(claims, info, keys, body, tolerance, now).map_err(Unproven::Evidence)
+}
+
+/// Whether a request may go without evidence: one that can't be stored, whatever it claims.
+fn needs_no_evidence(claims: &Claims) -> bool {
+    claims.handshake.is_some() && claims.evidence.is_empty()
+}
+
+/// The public keys that the evidence names; none for most providers.
+async fn find_keys<'c>(
+    keys: &Keys,
+    info: &ProviderInfo,
+    receiver: Receiver<'_>,
+    claims: &'c Claims,
+    request: &Request,
+) -> Result<Vec<(&'c KeySource, Vec<u8>)>, Unproven> {
+    let mut found = Vec::new();
+    if claims.keys_to_find().next().is_none() {
+        return Ok(found);
     }
     let body = &request.body;
     let now = request.received_at;
     signature::precheck(claims, info, body, receiver.tolerance, now).map_err(Unproven::Evidence)?;
-    for (scheme, lookup) in claims.lookups().take(KEYS_MAX) {
-        let hosts = receiver.keys_from;
-        let secret = receiver.secrets.first();
-        let permission = Permission { info, hosts, secret };
-        let found = keys.find(receiver.name, permission, scheme, lookup).await;
-        fetched.push((lookup.clone(), found.map_err(Unproven::Key)?));
+    let permission = Permission { info, hosts: receiver.keys_from, secrets: receiver.secrets };
+    let mut fetches = 0;
+    for (scheme, source) in claims.keys_to_find() {
+        let key = match source {
+            KeySource::Configured(_) => continue,
+            KeySource::Fetched(_) if fetches == KEYS_MAX => continue,
+            KeySource::Fetched(lookup) => {
+                fetches += 1;
+                keys.find(receiver.name, permission, scheme, lookup).await
+            }
+            KeySource::Chain(chain) => keys.vouch(permission, scheme, chain, now),
+        };
+        found.push((source, key.map_err(Unproven::Key)?));
     }
-    Ok(fetched)
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -1,18 +1,26 @@
 //! What a provider plugin reads off a request, and what it says of itself.
 //!
 //! Pure values, mirrors of `wit/provider.wit`, so that nothing outside of `plugin` knows the
-//! bindings. Claims are never believed before [`crate::signature::verify`] has held them against
+//! bindings. Claims are never believed before `crate::signature::verify` has held them against
 //! the source's secrets.
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Method;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::event::Timestamp;
 use crate::headers::Headers;
+use crate::setting::Setting;
+
+mod proofs;
+
+pub use proofs::{
+    Chain, Cipher, Decryption, Digest, DigestText, Encrypted, Evidence, Extension, Hash, Jws,
+    JwsAlgorithm, JwsRule, KeyEncoding, KeyFamily, KeyField, KeyLookup, KeySource, Piece, Proof,
+    PublicKey, Root, SecretForm, Value, ValuePart,
+};
 
 /// What a provider plugin says of itself, once, at load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,26 +33,54 @@ pub struct ProviderInfo {
     pub scheme: String,
     /// The event types that it may yield.
     pub types: Vec<String>,
-    /// The kinds of proof that it may offer.
-    pub proofs: Vec<ProofKind>,
+    /// The proofs that it may offer.
+    pub proofs: Vec<ProofInfo>,
     /// How signing times are held against the clock.
     pub clock: ClockRule,
     /// The tolerance where the source sets none.
     pub tolerance: Option<Duration>,
     /// The answer to an accepted request whose claims have none.
-    pub reply: Option<Reply>,
+    pub reply: Option<Answer>,
     /// The status for evidence that does not hold, 400 to 499.
     pub refusal_status: u16,
-    /// The methods of its validation challenges in addition to POST: `GET`, `OPTIONS`.
+    /// The methods of its events in addition to POST: `GET`.
+    pub methods: Vec<Method>,
+    /// The methods of its validation challenges in addition to POST: `GET`, `HEAD`, `OPTIONS`.
     pub handshakes: Vec<Method>,
     /// Where its public keys may be fetched.
     pub key_places: Vec<KeyPlace>,
+    /// The root certificates that it pins, in DER.
+    pub roots: Vec<Vec<u8>>,
+    /// The settings that it reads.
+    pub settings: Vec<Setting>,
 }
 
 impl ProviderInfo {
     /// The place that a key would be looked up at; `None` if the provider never declared it.
     pub fn place(&self, lookup: &KeyLookup) -> Option<&KeyPlace> {
         self.key_places.iter().find(|place| place.holds(&lookup.url))
+    }
+
+    /// Whether what it claims must be known before a receipt is parsed: to open an encrypted body,
+    /// or to say what the proof is worth.
+    pub fn claims_before_parse(&self) -> bool {
+        let plain =
+            |proof: &ProofInfo| proof.worth == Worth::Bound && proof.kind != ProofKind::Decrypted;
+        !self.proofs.iter().all(plain)
+    }
+
+    /// Each kind of proof and what it is worth, for people: `mac bound, token weak`.
+    pub fn worths(&self) -> String {
+        let names = |it: &ProofInfo| format!("{} {}", it.kind.name(), it.worth.name());
+        self.proofs.iter().map(names).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether a shared secret makes any proof that it may offer.
+    pub fn can_sign(&self) -> bool {
+        let signs = |proof: &ProofInfo| {
+            matches!(proof.kind, ProofKind::Mac | ProofKind::Hash | ProofKind::Token)
+        };
+        self.proofs.iter().any(signs)
     }
 }
 
@@ -69,7 +105,29 @@ impl KeyPlace {
         let path = url.path();
         // `%2f` and `%2e` are for some servers what they stand for.
         let below = place.ends_with('/') && path.starts_with(place) && !path.contains(['%', '\\']);
-        bare && url.origin() == self.url.origin() && (below || path == place)
+        bare && self.is_at(url) && (below || path == place)
+    }
+
+    /// Whether this is a host name of the place; `*` stands for one label.
+    pub fn has_host(&self, host: &str) -> bool {
+        let place = self.url.host_str().unwrap_or_default();
+        match place.split_once('*') {
+            None => place == host,
+            Some((before, after)) => {
+                let label = host.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+                let known =
+                    |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+                label.is_some_and(|label| {
+                    (1..=63).contains(&label.len()) && label.bytes().all(known)
+                })
+            }
+        }
+    }
+
+    fn is_at(&self, url: &Url) -> bool {
+        url.scheme() == self.url.scheme()
+            && url.port_or_known_default() == self.url.port_or_known_default()
+            && self.has_host(url.host_str().unwrap_or_default())
     }
 }
 
@@ -78,19 +136,27 @@ impl KeyPlace {
 pub enum KeyFormat {
     /// X.509 in PEM, made out to this DNS name.
     Certificate(String),
+    /// X.509 in PEM for which only its place vouches.
+    LeafCertificate,
+    /// A public key in PEM.
+    Pem,
     /// A JSON Web Key.
     Jwk,
+    /// A set of JSON Web Keys.
+    Jwks,
 }
 
 /// An answer to a payment gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct Answer {
     /// 200 to 299.
     pub status: u16,
     /// Its content type; empty if it has none, and then no body either.
     pub content_type: String,
-    /// Its body.
-    pub body: Bytes,
+    /// What else the provider looks for.
+    pub headers: Headers,
+    /// Its body, in order.
+    pub body: Vec<Piece>,
 }
 
 /// A kind of proof.
@@ -99,10 +165,62 @@ pub struct Reply {
 pub enum ProofKind {
     /// An HMAC.
     Mac,
+    /// A plain hash with the secret in its message.
+    Hash,
     /// A public-key signature.
     Signature,
+    /// A JSON Web Signature.
+    Jws,
     /// The secret itself.
     Token,
+    /// What only the secret decrypts.
+    Decrypted,
+}
+
+impl ProofKind {
+    /// As the contract and the logs write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mac => "mac",
+            Self::Hash => "hash",
+            Self::Signature => "signature",
+            Self::Jws => "jws",
+            Self::Token => "token",
+            Self::Decrypted => "decrypted",
+        }
+    }
+}
+
+/// What a proof is worth, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Worth {
+    /// One overheard request, or a collision, forges others.
+    Weak,
+    /// It does not cover all that is read.
+    Unbound,
+    /// It covers all that is read.
+    Bound,
+}
+
+impl Worth {
+    /// As the contract and the label write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Weak => "weak",
+            Self::Unbound => "unbound",
+            Self::Bound => "bound",
+        }
+    }
+}
+
+/// A proof that a provider may offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProofInfo {
+    /// Its kind.
+    pub kind: ProofKind,
+    /// The most that it is worth.
+    pub worth: Worth,
 }
 
 /// How far a signing time may stand from the clock.
@@ -117,193 +235,36 @@ pub enum ClockRule {
 /// What a provider reads off a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claims {
+    /// What is computed before the evidence is checked, in this order.
+    pub values: Vec<Value>,
     /// All of it must hold.
     pub evidence: Vec<Evidence>,
     /// When it was signed.
     pub signed_at: Option<Timestamp>,
     /// The ids of the events inside, as far as they can be told without parsing.
     pub event_ids: Vec<String>,
+    /// The body that is parsed in place of the one that came.
+    pub plain_body: Option<Vec<Piece>>,
     /// The answer, if the request is a validation challenge.
-    pub handshake: Option<Handshake>,
+    pub handshake: Option<Answer>,
     /// The answer to this request, in place of the provider's own.
-    pub reply: Option<Reply>,
+    pub reply: Option<Answer>,
 }
 
 impl Claims {
-    /// The keys that have to be fetched before the evidence can be checked, and for which scheme.
-    pub fn lookups(&self) -> impl Iterator<Item = (PublicKey, &KeyLookup)> {
-        let proofs = self.evidence.iter().flat_map(|evidence| &evidence.proofs);
-        proofs.filter_map(|proof| match proof {
-            Proof::Signature { algorithm, key: KeySource::Fetched(lookup), .. } => {
-                Some((*algorithm, lookup))
-            }
-            _ => None,
+    /// All proofs of all evidence.
+    pub fn proofs(&self) -> impl Iterator<Item = &Proof> {
+        self.evidence.iter().flat_map(|evidence| &evidence.proofs)
+    }
+
+    /// The keys that have to be fetched or vouched for before the evidence can be checked, and for
+    /// which scheme.
+    pub fn keys_to_find(&self) -> impl Iterator<Item = (PublicKey, &KeySource)> {
+        self.proofs().filter_map(|proof| {
+            let (scheme, key) = proof.public_key()?;
+            (!matches!(key, KeySource::Configured(_))).then_some((scheme, key))
         })
     }
-}
-
-/// The answer to a validation challenge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Handshake {
-    /// 200 to 299.
-    pub status: u16,
-    /// Its content type.
-    pub content_type: String,
-    /// What else the provider looks for.
-    pub headers: Headers,
-    /// Its body, in order.
-    pub body: Vec<AnswerPiece>,
-}
-
-/// A part of the answer to a handshake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AnswerPiece {
-    /// As the plugin gives it.
-    Text(String),
-    /// A digest with the source's secret.
-    Digest {
-        /// The hash under it.
-        algorithm: Hmac,
-        /// How a secret becomes key bytes.
-        key: KeyEncoding,
-        /// What is digested.
-        message: String,
-        /// How it is written.
-        written: DigestText,
-    },
-}
-
-/// How a digest is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DigestText {
-    /// Lower case.
-    Hex,
-    /// Standard, padded.
-    Base64,
-}
-
-/// Holds if any of its proofs does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Evidence {
-    /// Alternatives.
-    pub proofs: Vec<Proof>,
-}
-
-/// Something that can be checked with a secret or a public key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Proof {
-    /// An HMAC.
-    Mac {
-        /// The hash under it.
-        algorithm: Hmac,
-        /// How a secret becomes key bytes.
-        key: KeyEncoding,
-        /// What was signed, in order.
-        message: Vec<Piece>,
-        /// Any of them may match.
-        digests: Vec<Vec<u8>>,
-    },
-    /// A public-key signature.
-    Signature {
-        /// The scheme.
-        algorithm: PublicKey,
-        /// Where the public key comes from.
-        key: KeySource,
-        /// What was signed, in order.
-        message: Vec<Piece>,
-        /// Any of them may match.
-        signatures: Vec<Vec<u8>>,
-    },
-    /// The secret itself, sent along.
-    Token(String),
-}
-
-impl Proof {
-    /// Its kind.
-    pub fn kind(&self) -> ProofKind {
-        match self {
-            Self::Mac { .. } => ProofKind::Mac,
-            Self::Signature { .. } => ProofKind::Signature,
-            Self::Token(_) => ProofKind::Token,
-        }
-    }
-}
-
-/// Where a public key comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeySource {
-    /// The source's secrets are public keys, written like this.
-    Configured(KeyEncoding),
-    /// It has to be fetched.
-    Fetched(KeyLookup),
-}
-
-/// A request for a public key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyLookup {
-    /// Where.
-    pub url: Url,
-    /// The members of a JSON object that is posted; none is a GET.
-    pub post: Option<Vec<(String, KeyField)>>,
-}
-
-/// A member of the object that is posted for a key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KeyField {
-    /// As the plugin gives it.
-    Text(String),
-    /// The source's first secret.
-    Secret,
-}
-
-/// A part of what was signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    /// Bytes that the plugin gives.
-    Bytes(Vec<u8>),
-    /// The request's body.
-    Body,
-}
-
-/// The hash under an HMAC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hmac {
-    /// 20 bytes.
-    Sha1,
-    /// 32 bytes.
-    Sha256,
-    /// 64 bytes.
-    Sha512,
-}
-
-/// A scheme of public-key signatures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PublicKey {
-    /// RFC 8032.
-    Ed25519,
-    /// P-256 with SHA-256; r and s, 64 bytes.
-    EcdsaP256,
-    /// PKCS #1 v1.5 with SHA-256.
-    RsaSha256,
-}
-
-/// How a configured secret becomes key bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyEncoding {
-    /// Its UTF-8, whole.
-    Text,
-    /// Hexadecimal of either case.
-    Hex,
-    /// Standard base64.
-    Base64,
-    /// `whsec_`, which may be missing, and base64.
-    Whsec,
-    /// `whpk_` and base64.
-    Whpk,
-    /// A public key in PEM.
-    Pem,
-    /// The SHA-1 of its UTF-8.
-    Sha1,
 }
 
 /// Evidence that is missing or can't be read, as the plugin says it.

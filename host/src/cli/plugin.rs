@@ -13,8 +13,9 @@ use serde_json::{Map, Value};
 
 use super::vectors;
 use crate::ids::Name;
-use crate::plugin::{self, About, Host, Plugin};
+use crate::plugin::{self, About, Host, Plugin, Role, StateRule};
 use crate::regular_file;
+use crate::setting::Setting;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -135,6 +136,17 @@ fn load_bytes(host: &Host, path: &Path, name: Name, wasm: &[u8]) -> anyhow::Resu
     host.load(name, wasm).with_context(|| format!("failed to load {}", path.display()))
 }
 
+/// What a setting must be, and what it does.
+fn about_setting(setting: &Setting) -> String {
+    let Setting { kind, required, default, example, help, .. } = setting;
+    let otherwise = match (default, required) {
+        (Some(default), _) => format!("; {default} if it is not set"),
+        (None, true) => "; required".to_owned(),
+        (None, false) => String::new(),
+    };
+    format!("{help}: {}, such as {example}{otherwise}", kind.wanted())
+}
+
 fn describe(plugin: &Plugin) -> anyhow::Result<()> {
     say!("  name     {}", plugin.name())?;
     say!("  kind     {}", plugin.kind())?;
@@ -143,6 +155,7 @@ fn describe(plugin: &Plugin) -> anyhow::Result<()> {
     if let Some(info) = plugin.provider() {
         say!("  provider {} {}: {}", info.name, info.version, info.types.join(", "))?;
         say!("  scheme   {}", info.scheme)?;
+        say!("  proof    {}", info.worths())?;
         for place in &info.key_places {
             say!("  keys at  {}", place.url)?;
         }
@@ -150,6 +163,19 @@ fn describe(plugin: &Plugin) -> anyhow::Result<()> {
     if let Some(info) = plugin.handler() {
         let types: Vec<_> = info.types.iter().map(ToString::to_string).collect();
         say!("  handler  {} {}: {}", info.name, info.version, types.join(", "))?;
+        for pattern in &info.emits {
+            say!("  emits    {pattern}")?;
+        }
+        for StateRule { key, value, stuck_after } in &info.states {
+            let is = value.as_ref().map_or_else(|| "set".to_owned(), |value| format!("`{value}`"));
+            let after = humantime::format_duration(*stuck_after);
+            say!("  state    `{key}` is {is}: stuck after {after}")?;
+        }
+    }
+    for role in [Role::Provider, Role::Handler] {
+        for setting in plugin.settings(role) {
+            say!("  setting  {}: {}", setting.name, about_setting(setting))?;
+        }
     }
     say!("  exports  {}", plugin.exports().join(", "))?;
     say!("  imports  {}", plugin.imports().join(", "))

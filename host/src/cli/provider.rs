@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use http::Method;
 use serde_json::Value;
 
 use crate::config::Config;
 use crate::plugin::{About, Host};
-use crate::provider::{ProviderInfo, Reply};
+use crate::provider::{Answer, Piece, ProviderInfo};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -74,6 +75,7 @@ fn describe(provider: &Listed) -> anyhow::Result<()> {
     let Listed { name, info, about } = provider;
     say!("{name} {}", info.version)?;
     say!("  scheme    {}", info.scheme)?;
+    say!("  proof     {}", info.worths())?;
     if !about.settings.is_empty() {
         say!("  settings  {}", about.settings)?;
     }
@@ -85,8 +87,11 @@ fn describe(provider: &Listed) -> anyhow::Result<()> {
     }
     say!("  events    {}", info.types.join(", "))?;
     say!("  answer    {}", answer(info))?;
+    if !info.methods.is_empty() {
+        say!("  events by {}", names(&info.methods))?;
+    }
     if !info.handshakes.is_empty() {
-        say!("  challenge {}", methods(info))?;
+        say!("  challenge {}", names(&info.handshakes))?;
     }
     for place in &info.key_places {
         say!("  keys at   {}", place.url)?;
@@ -97,18 +102,19 @@ fn describe(provider: &Listed) -> anyhow::Result<()> {
 
 fn table(listed: &[Listed]) -> String {
     let mut table = String::from(
-        "| provider | signature scheme | settings (`config`) | events | answer | challenge by | \
-         confirmed by |\n|---|---|---|---|---|---|---|\n",
+        "| provider | signature scheme | proof | settings (`config`) | events | answer | challenge \
+         by | confirmed by |\n|---|---|---|---|---|---|---|---|\n",
     );
     for Listed { name, info, about } in listed {
         let types = info.types.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
         let cells = [
             format!("[{name}]({name})"),
             info.scheme.clone(),
+            info.worths(),
             about.settings.clone(),
             types.join(" "),
             answer(info),
-            methods(info),
+            names(&info.handshakes),
             about.confirmed.clone(),
         ];
         table += &format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
@@ -119,13 +125,19 @@ fn table(listed: &[Listed]) -> String {
 fn answer(info: &ProviderInfo) -> String {
     match &info.reply {
         None => "200, the receipt's id".to_owned(),
-        Some(Reply { status, body, .. }) if body.is_empty() => status.to_string(),
-        Some(Reply { status, body, .. }) => {
-            format!("{status} `{}`", String::from_utf8_lossy(body).trim())
+        Some(Answer { status, body, .. }) if body.is_empty() => status.to_string(),
+        Some(Answer { status, body, .. }) => {
+            let bytes = |piece: &Piece| match piece {
+                Piece::Bytes(bytes) => bytes.clone(),
+                // The contract allows no other before there is a request.
+                Piece::Body | Piece::Secret(_) | Piece::Value(_) => Vec::new(),
+            };
+            let body = body.iter().flat_map(bytes).collect::<Vec<u8>>();
+            format!("{status} `{}`", String::from_utf8_lossy(&body).trim())
         }
     }
 }
 
-fn methods(info: &ProviderInfo) -> String {
-    info.handshakes.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ")
+fn names(methods: &[Method]) -> String {
+    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
 }

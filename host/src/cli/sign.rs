@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::event::{Request, Timestamp};
 use crate::plugin::{CallError, Host, Plugin};
-use crate::provider::{Evidence, Proof};
+use crate::provider::{Evidence, Proof, Value};
 use crate::secrets::Secret;
 use crate::signature;
 
@@ -57,7 +57,7 @@ pub(in crate::cli) async fn sign(
         .map_err(call)?
         .map_err(|refusal| SignError::Unread(name(), refusal.reason))?;
 
-    let digest = |evidence| digest(evidence, secrets, &draft.body, name);
+    let digest = |evidence| digest(evidence, &claims.values, secrets, &draft.body, name);
     let digests = claims.evidence.iter().map(digest).collect::<Result<_, _>>()?;
     let mut signed = ask(digests).await?;
     if let Some(secret) = secrets.first() {
@@ -69,11 +69,16 @@ pub(in crate::cli) async fn sign(
 /// What the first secret that fits makes of the evidence.
 fn digest(
     evidence: &Evidence,
+    values: &[Value],
     secrets: &[Secret],
     body: &[u8],
     name: impl Fn() -> String,
 ) -> Result<Vec<u8>, SignError> {
-    let is_symmetric = |proof: &&Proof| !matches!(proof, Proof::Signature { .. });
+    let is_symmetric = |proof: &&Proof| match proof {
+        Proof::Mac { .. } | Proof::Token(_) => true,
+        Proof::Jws(jws) => jws.algorithm.public_key().is_none(),
+        Proof::Signature { .. } | Proof::Decrypted(_) => false,
+    };
     let proofs: Vec<&Proof> = evidence.proofs.iter().filter(is_symmetric).collect();
     if proofs.is_empty() {
         return Err(SignError::NotSymmetric(name()));
@@ -83,7 +88,7 @@ fn digest(
         for secret in secrets {
             match proof {
                 Proof::Token(_) => return Ok(MARK.as_bytes().to_vec()),
-                proof => match signature::digest(proof, secret, body) {
+                proof => match signature::sample(proof, values, secret, body) {
                     Ok(digest) => return Ok(digest),
                     Err(error) => why = error,
                 },

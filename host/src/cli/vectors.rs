@@ -12,13 +12,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
+use http::Method;
 use serde_json::{Map, Value};
 
 pub use self::challenge::Challenge;
 pub use self::recorded::{Recorded, RecordedReply, Vector};
+use crate::event::Request;
 use crate::keys::Keys;
 use crate::plugin::{CallError, Host, Plugin, Role};
 use crate::proof::{self, Receiver, Unproven};
+use crate::provider::{Answer, Claims};
+use crate::secrets::Secret;
+use crate::signature::{self, Asker};
 
 /// What became of one recorded request.
 enum Seen {
@@ -85,6 +91,16 @@ pub(super) async fn run(
     Ok(())
 }
 
+/// The body of the answer to a request that was proven.
+fn answered(
+    answer: &Answer,
+    claims: &Claims,
+    secrets: &[Secret],
+    request: &Request,
+) -> Result<Bytes, signature::Error> {
+    signature::answer(answer, claims, secrets, &request.body, Asker::Proven)
+}
+
 async fn see(
     host: &Host,
     plugin: &Arc<Plugin>,
@@ -105,7 +121,7 @@ async fn see(
         settings,
         secrets: &vector.secrets(),
         tolerance: vector.tolerance(),
-        keys_from: &receiver::key_hosts(info),
+        keys_from: &receiver::key_hosts(info, &request),
     };
     let keys = Keys::recorded(vector.public_keys());
     let claims = match proof::prove(host, &keys, plugin, receiver, &request).await {
@@ -117,14 +133,24 @@ async fn see(
     if claims.handshake.is_some() {
         return Ok(Seen::Refused("a validation challenge is not an event".to_owned()));
     }
-    if request.method != "POST" {
+    let is_event = |method: &Method| method.as_str() == request.method;
+    if request.method != "POST" && !info.methods.iter().any(is_event) {
         let reason = format!("{} request without a validation challenge", request.method);
         return Ok(Seen::Refused(reason));
     }
-    let reply = claims.reply.as_ref().or(info.reply.as_ref());
-    if let Some(how) = vector.reply.as_ref().and_then(|recorded| recorded.differs(reply)) {
-        return Ok(Seen::Misanswered(how));
+    let secrets = &vector.secrets();
+    if let Some(recorded) = &vector.reply {
+        let reply = claims.reply.as_ref().or(info.reply.as_ref());
+        let answered = reply.map(|it| (it, answered(it, &claims, secrets, &request)));
+        if let Some(how) = recorded.differs(answered) {
+            return Ok(Seen::Misanswered(how));
+        }
     }
+    let request = match signature::plain_body(&claims, secrets, &request.body) {
+        Ok(None) => request,
+        Ok(Some(body)) => Arc::new(Request { body, ..Request::clone(&request) }),
+        Err(error) => return Ok(Seen::Accepted(format!("kept as a dead letter: {error}"))),
+    };
     Ok(match host.parse(plugin, settings, plugin.name(), &request).await.ended {
         Ok(Ok(events)) => {
             let types: Vec<_> = events.iter().map(|event| event.event_type.as_str()).collect();

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::signature::Ed25519KeyPair;
 
-use crate::provider::Hmac;
+use crate::provider::Hash;
 use crate::secrets::Secret;
 use crate::signature;
 
@@ -67,7 +67,7 @@ impl SigningKey {
     fn sign(&self, message: &[&[u8]]) -> String {
         match self {
             Self::Shared(key) => {
-                let code = signature::mac(Hmac::Sha256, key, message.iter().copied());
+                let code = signature::mac(Hash::Sha256, key, message.iter().copied());
                 format!("v1,{}", BASE64.encode(code))
             }
             Self::Ed25519(pair) => format!("v1a,{}", BASE64.encode(pair.sign(&message.concat()))),

@@ -114,21 +114,21 @@ impl Dispatch {
     }
 
     async fn parsed(&self, rules: &Rules, receipt: &Receipt) -> Ended<'_, Vec<Event>> {
-        let Some((plugin_name, settings)) = rules.sources.get(&receipt.source) else {
+        let Some(reading) = rules.sources.get(&receipt.source) else {
             let reason = format!("the configuration no longer has source {}", receipt.source);
             return self.missing(reason);
         };
         if let Some(reason) = rules.stopped_sources.get(&receipt.source) {
             return self.missing(format!("source {} is stopped: {reason}", receipt.source));
         }
-        let plugin = self.registry.get(plugin_name);
+        let plugin = self.registry.get(&reading.plugin);
         let provider = plugin.as_ref().and_then(|plugin| Some((plugin, plugin.provider()?)));
         let Some((plugin, info)) = provider else {
-            let plugin = shown(plugin_name.as_str());
+            let plugin = shown(reading.plugin.as_str());
             return self.missing(format!("provider plugin {plugin} is not loaded"));
         };
         let stamp = Self::stamp(plugin, &info.version);
-        let parsed = self.host.parse(plugin, settings, &receipt.source, &receipt.request).await;
+        let parsed = self.parse_opened(plugin, info, reading, receipt).await;
         if let Some(call) = Call::of(&parsed.ended) {
             self.parse_breakers.ended(&receipt.source, plugin.digest(), call);
         }
@@ -137,8 +137,7 @@ impl Dispatch {
 
     /// The plugin that parses the receipts of this source now.
     fn plugin_of(&self, rules: &Rules, source: &Name) -> Option<Arc<Plugin>> {
-        let (plugin, _) = rules.sources.get(source)?;
-        self.registry.get(plugin)
+        self.registry.get(&rules.sources.get(source)?.plugin)
     }
 }
 

@@ -20,6 +20,9 @@ use crate::retry::{Outcome, Verdict};
 use crate::store::{self, Committed, NewEvent, RunWork, Try, WorkKind};
 use crate::worker::{Work, judge};
 
+/// Who asks for a run again: the admin API knows no names.
+const OPERATOR: &str = "operator";
+
 /// The runs that are due.
 #[derive(Debug, Clone)]
 pub(crate) struct Runs(pub(crate) Arc<Dispatch>);
@@ -102,6 +105,7 @@ impl Dispatch {
             run_id: work.id.to_string(),
             attempt: work.tries_made + 1,
             now,
+            replay_by: work.is_replay.then(|| OPERATOR.to_owned()),
         };
         let state = self.state_reader(work);
         let event = &work.event.event;

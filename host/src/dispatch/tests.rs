@@ -37,7 +37,7 @@ impl Bench {
         let clock = Clock::manual(Timestamp(1_700_000_000_000));
         let store = Store::open(&store::Config::at(folder.path()), clock.clone()).unwrap();
         let metrics = Metrics::new();
-        let sources = [(name("shop"), (name("guest"), "{}".into()))].into();
+        let sources = [(name("shop"), reading("guest"))].into();
         let rules = ArcSwap::from_pointee(Rules { sources, ..Rules::default() });
         let breakers = |kind| Breakers::new(kind, clock.clone(), metrics.clone());
         let dispatch = Dispatch {
@@ -103,6 +103,16 @@ fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
+/// By this plugin, of a source without settings and secrets.
+fn reading(plugin: &str) -> Reading {
+    Reading {
+        plugin: name(plugin),
+        settings: "{}".into(),
+        secrets: Vec::new(),
+        is_unverified: false,
+    }
+}
+
 #[tokio::test]
 async fn a_parse_that_makes_the_host_panic_is_tried_again_on_the_schedule_and_then_dead() {
     let bench = Bench::new();
@@ -129,7 +139,7 @@ async fn a_run_that_makes_the_host_panic_is_tried_again_on_the_schedule_and_then
 async fn a_dead_letter_does_not_repeat_a_secret_in_the_place_of_a_plugin_s_name() {
     let bench = Bench::new();
     bench.accept(&json!({})).await;
-    let sources = [(name("shop"), (name("planted-0f3a91c2d5e8"), "{}".into()))].into();
+    let sources = [(name("shop"), reading("planted-0f3a91c2d5e8"))].into();
     bench.dispatch.rules.store(Arc::new(Rules { sources, ..Rules::default() }));
 
     let mut reason = None;

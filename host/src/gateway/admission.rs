@@ -258,7 +258,8 @@ fn check_keys(
     }
     let hosts: BTreeSet<&str> =
         info.key_places.iter().filter_map(|place| place.url.host_str()).collect();
-    if source.keys_from.iter().any(|host| !hosts.contains(host.as_str())) {
+    let is_known = |host: &String| info.key_places.iter().any(|place| place.has_host(host));
+    if !source.keys_from.iter().all(is_known) {
         let hosts: Vec<_> = hosts.into_iter().collect();
         let hosts = if hosts.is_empty() { "none".to_owned() } else { hosts.join(", ") };
         return Err(format!(
@@ -266,7 +267,8 @@ fn check_keys(
              the plugin's hosts are: {hosts}"
         ));
     }
-    let nothing_else = info.proofs == [ProofKind::Signature] && !hosts.is_empty();
+    let takes_key = |kind| matches!(kind, ProofKind::Signature | ProofKind::Jws);
+    let nothing_else = info.proofs.iter().all(|it| takes_key(it.kind)) && !hosts.is_empty();
     if source.keys_from.is_empty() && nothing_else {
         let hosts: Vec<_> = hosts.into_iter().collect();
         return Err(format!(

@@ -10,7 +10,7 @@ use crate::config::{Config, Verify};
 use crate::event::{Request, Timestamp};
 use crate::ingest::Source;
 use crate::plugin::{About, Host, Plugin, Sample};
-use crate::provider::Proof;
+use crate::provider::{Proof, Value};
 use crate::signature::fit;
 
 /// Most samples that are tried.
@@ -30,27 +30,33 @@ pub(crate) async fn misfits(
             continue;
         }
         let proofs = proofs(host, plugin, source, about).await;
-        let wanted: Vec<&Proof> =
-            proofs.iter().filter(|proof| fit::fits(proof, &source.secrets[0]).is_some()).collect();
-        let Some(first) = wanted.first() else { continue };
+        let fits = |(proof, values): &Offer, secret| fit::fits(proof, values, secret);
+        let needs = |offer: &&Offer| fits(offer, &source.secrets[0]).is_some();
+        let wanted: Vec<&Offer> = proofs.iter().filter(needs).collect();
+        let Some((first, values)) = wanted.first() else { continue };
         for (number, secret) in (1..).zip(&source.secrets) {
-            if wanted.iter().any(|proof| fit::fits(proof, secret) == Some(true)) {
+            if wanted.iter().any(|offer| fits(offer, secret) == Some(true)) {
                 continue;
             }
-            let kind = fit::resembles(secret).map(|kind| format!("; the secret looks like {kind}"));
+            let kind = fit::resembles(secret)
+                .map(|kind| format!("; the secret looks like {kind}"))
+                .unwrap_or_default();
+            let plugin = &source.plugin;
+            let needs = fit::wanted(first, values);
             found.push(format!(
-                "secret {number} of [sources.{name}] can't be a key for plugin {}, which needs {}{}",
-                source.plugin,
-                fit::wanted(first),
-                kind.unwrap_or_default()
+                "secret {number} of [sources.{name}] can't be a key for plugin {plugin}, which \
+                 needs {needs}{kind}"
             ));
         }
     }
     found
 }
 
+/// A proof, and the values that it is made of.
+type Offer = (Proof, Vec<Value>);
+
 /// What the provider's own samples would be proven by.
-async fn proofs(host: &Host, plugin: &Arc<Plugin>, source: &Source, about: &About) -> Vec<Proof> {
+async fn proofs(host: &Host, plugin: &Arc<Plugin>, source: &Source, about: &About) -> Vec<Offer> {
     let mut proofs = Vec::new();
     for sample in about.samples.values().take(SAMPLES_MAX) {
         let request = Arc::new(request(sample));
@@ -60,7 +66,8 @@ async fn proofs(host: &Host, plugin: &Arc<Plugin>, source: &Source, about: &Abou
         let drafted = drafted.await.ok().and_then(Result::ok).map_or(request, Arc::new);
         if let Ok(Ok(claims)) = host.claims(plugin, &source.settings, plugin.name(), &drafted).await
         {
-            proofs.extend(claims.evidence.into_iter().flat_map(|evidence| evidence.proofs));
+            let values = &claims.values;
+            proofs.extend(claims.proofs().map(|proof| (proof.clone(), values.clone())));
         }
     }
     proofs

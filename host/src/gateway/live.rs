@@ -25,9 +25,9 @@ use super::loading::Loading;
 use super::{Parts, misfits};
 use crate::admin::{Ask, ConfigRow, PluginRow, ReloadRow, Report};
 use crate::causes::chain;
-use crate::config::Config;
+use crate::config::{Config, Verify};
 use crate::delivery::Delivery;
-use crate::dispatch::{Dispatch, Rules};
+use crate::dispatch::{Dispatch, Reading, Rules};
 use crate::egress;
 use crate::ingest;
 use crate::metrics::Metrics;
@@ -287,10 +287,15 @@ impl Live {
         let plugins = [RetryPolicy::plugins(), RetryPolicy::deliveries()];
         let delays = delays.chain(plugins.iter().map(RetryPolicy::longest_delay));
         self.store.bound_delays(delays.max().unwrap_or_default());
-        let settings = config
-            .sources
-            .iter()
-            .map(|(name, source)| (name.clone(), (source.plugin.clone(), source.settings.clone())));
+        let reading = config.sources.iter().map(|(name, source)| {
+            let reading = Reading {
+                plugin: source.plugin.clone(),
+                settings: source.settings.clone(),
+                secrets: source.secrets.clone(),
+                is_unverified: source.verify == Verify::None,
+            };
+            (name.clone(), reading)
+        });
         let subscriptions = config.endpoints.iter();
         let (stopped_sources, stopped_handlers) = self.admission.stopped();
         let mut sources = config.sources.clone();
@@ -300,7 +305,7 @@ impl Live {
             }
         }
         self.dispatch.rules.store(Arc::new(Rules {
-            sources: settings.collect(),
+            sources: reading.collect(),
             handlers: config.handlers.clone(),
             subscriptions: subscriptions
                 .map(|(name, (patterns, _))| (name.clone(), patterns.clone()))

@@ -54,7 +54,7 @@ pub(super) enum Rejection {
     Evidence(signature::Error, u16),
     #[error("{0}")]
     Key(KeyError, u16),
-    #[error("GET or OPTIONS request without a validation challenge")]
+    #[error("request by another method than POST without a validation challenge")]
     NothingAsked(u16),
     #[error("method not allowed (allowed: {0})")]
     Method(String),

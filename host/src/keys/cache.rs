@@ -34,12 +34,12 @@ const KNOWN_AT_A_TIME: usize = 2;
 /// Most names that are remembered.
 const ENTRIES_MAX: usize = 256;
 
-/// A JSON Web Key counts for so long, because it may have expired then.
-const JWK_KEPT: Duration = Duration::from_secs(3_600);
+/// A key without a chain of certificates counts for so long, because it may have expired then.
+const KEY_KEPT: Duration = Duration::from_secs(3_600);
 /// From this age on it is asked for again, and counts meanwhile.
-const JWK_AGEING: Duration = Duration::from_secs(2_700);
+const KEY_AGEING: Duration = Duration::from_secs(2_700);
 /// While its server is out of reach it counts for so long.
-const JWK_GRACE: Duration = Duration::from_secs(86_400);
+const KEY_GRACE: Duration = Duration::from_secs(86_400);
 /// A known key that could not be had is not asked for again for so long.
 const KNOWN_RETRY: Duration = Duration::from_secs(60);
 /// A certificate that was good is not checked again for so long.
@@ -125,14 +125,19 @@ impl Kept {
         let age = now.since(self.at);
         let kept = match &self.found {
             Ok(Key::Chain(_)) => TRUST_KEPT,
-            Ok(Key::Jwk(_)) if age < JWK_AGEING => return Worth::Fresh,
-            Ok(Key::Jwk(_)) if age < JWK_KEPT => return Worth::Ageing,
-            Ok(Key::Jwk(_)) if age < JWK_GRACE => return Worth::Stale,
-            Ok(Key::Jwk(_)) => return Worth::Gone,
+            Ok(_) if age < KEY_AGEING => return Worth::Fresh,
+            Ok(_) if age < KEY_KEPT => return Worth::Ageing,
+            Ok(_) if age < KEY_GRACE => return Worth::Stale,
+            Ok(_) => return Worth::Gone,
             Err(error) if error.is_passing() => FAILURE_KEPT,
             Err(_) => ABSENCE_KEPT,
         };
         if age < kept { Worth::Fresh } else { Worth::Gone }
+    }
+
+    /// Whether it was looked up longer ago than this.
+    pub(super) fn is_older_than(&self, age: Duration, now: Timestamp) -> bool {
+        now.since(self.at) >= age
     }
 
     /// Whether it may be tried again to have this known key, and if so, that it was tried now.
@@ -209,7 +214,7 @@ pub(super) mod tests {
 
     pub(in super::super) fn wanted(number: usize) -> Wanted {
         let url = format!("https://keys.example/{number}").parse().unwrap();
-        Wanted { lookup: KeyLookup { url, post: None }, format: KeyFormat::Jwk }
+        Wanted { lookup: KeyLookup { url, post: None, id: None }, format: KeyFormat::Jwk }
     }
 
     #[test]

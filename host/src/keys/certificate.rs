@@ -16,6 +16,7 @@ use rustls_platform_verifier::Verifier;
 use super::KeyError;
 use crate::event::Timestamp;
 use crate::provider::PublicKey;
+use crate::signature::der::Certificate;
 use crate::signature::key;
 
 /// Most certificates in one answer.
@@ -31,6 +32,19 @@ impl fmt::Debug for Trust {
 }
 
 impl Trust {
+    /// Whether a certificate leads to a root, and is made out to this name, at this time.
+    pub(super) fn check(
+        &self,
+        leaf: &CertificateDer<'_>,
+        above: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: Timestamp,
+    ) -> Result<(), KeyError> {
+        let now = UnixTime::since_unix_epoch(Duration::from_millis(now.0));
+        let checked = self.0.verify_server_cert(leaf, above, name, &[], now);
+        checked.map(drop).map_err(|error| KeyError::Untrusted(error.to_string()))
+    }
+
     /// The roots of the platform.
     pub(super) fn platform() -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -77,12 +91,37 @@ impl Chain {
 
     /// Whether it leads to a root, is made out to its name, and counts at this time.
     pub(super) fn check(&self, trust: &Trust, now: Timestamp) -> Result<(), KeyError> {
-        let now = UnixTime::since_unix_epoch(Duration::from_millis(now.0));
-        let checked = trust.0.verify_server_cert(&self.leaf, &self.above, &self.name, &[], now);
-        checked.map(drop).map_err(|error| KeyError::Untrusted(error.to_string()))
+        trust.check(&self.leaf, &self.above, &self.name, now)
     }
 
     pub(super) fn key(&self, scheme: PublicKey) -> Option<Vec<u8>> {
-        key::public_key_of_info(scheme, &self.key)
+        key::public_key_of_info(scheme.family(), &self.key)
+    }
+}
+
+/// A certificate for which only the TLS of its place vouches.
+#[derive(Debug, Clone)]
+pub(super) struct Leaf(CertificateDer<'static>);
+
+impl Leaf {
+    /// Reads the first certificate in PEM.
+    pub(super) fn read(pem: &[u8]) -> Result<Self, KeyError> {
+        let unreadable = |what: &str| KeyError::Unreadable(what.to_owned());
+        let leaf = CertificateDer::from_pem_slice(pem)
+            .map_err(|_| unreadable("the answer is not a certificate in PEM"))?;
+        let read = Certificate::read(&leaf);
+        read.ok_or_else(|| unreadable("the certificate is not X.509"))?;
+        Ok(Self(leaf))
+    }
+
+    /// Its key, if it is valid at this time.
+    pub(super) fn key(
+        &self,
+        scheme: PublicKey,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, KeyError> {
+        let read = Certificate::read(&self.0).filter(|read| read.is_valid_at(now));
+        let key = read.ok_or(KeyError::Expired)?.key;
+        Ok(key::public_key_of_info(scheme.family(), key))
     }
 }

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::cache::{Entered, Entry, Kept, KeyCache, Worth};
-use super::certificate::{Chain, Trust};
+use super::certificate::{Chain, Leaf, Trust};
 use super::wanted::Wanted;
 use super::{Key, KeyError, host, jwk};
 use crate::clock::Clock;
@@ -25,11 +25,14 @@ use crate::ids::Name;
 use crate::lock::lock;
 use crate::provider::{KeyField, KeyFormat};
 use crate::secrets::Secret;
+use crate::signature::key;
 
 /// Longest time that a look-up may take: the sender waits meanwhile.
 const FETCH_TIME_MAX: Duration = Duration::from_secs(4);
 /// Largest answer: a chain of certificates has some 10 KiB.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 << 10;
+/// A set of keys is not looked up again for a key that is not in it for so long.
+const SET_KEPT: Duration = Duration::from_secs(60);
 /// Most look-ups of keys that are not known at a time, over all sources.
 const NEW_AT_A_TIME: usize = 32;
 
@@ -65,21 +68,70 @@ impl Fetcher {
         }
     }
 
-    /// The key, from the source's cache or from its place.
+    /// Who is trusted.
+    pub(super) fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// The time by which keys are judged.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The key, from the source's cache or from its place. A set of keys in which this `id` is not
+    /// is looked up again, now and then: it may be a new one.
     pub(super) async fn find(
         self: &Arc<Self>,
         source: &Name,
         secret: Option<&Secret>,
         wanted: Wanted,
+        id: Option<&str>,
     ) -> Result<Key, KeyError> {
         let cache = self.cache(source);
         let asking = Asking { source: source.clone(), secret: secret.cloned(), wanted };
+        let key = self.find_kept(&cache, asking.clone()).await?;
+        match (&key, id) {
+            (Key::Set(keys), Some(id)) if keys.get(id).is_none() => {
+                self.find_newer(&cache, &asking, id).await
+            }
+            _ => Ok(key),
+        }
+    }
+
+    /// A set that was fetched since, or is fetched now, because this key was not in it.
+    async fn find_newer(
+        &self,
+        cache: &KeyCache,
+        asking: &Asking,
+        id: &str,
+    ) -> Result<Key, KeyError> {
+        let now = self.clock.now();
+        let Entered::There(place) = cache.enter(&asking.wanted, now)? else {
+            return Err(KeyError::Busy);
+        };
+        let mut entry = place.lock_owned().await;
+        let kept = entry.as_mut().ok_or(KeyError::Busy)?;
+        match &kept.found {
+            Ok(Key::Set(keys)) if keys.get(id).is_none() => (),
+            found => return found.clone(),
+        }
+        if !kept.is_older_than(SET_KEPT, now) {
+            return Err(KeyError::Unknown);
+        }
+        self.find_known(cache, asking, kept, false).await
+    }
+
+    async fn find_kept(
+        self: &Arc<Self>,
+        cache: &KeyCache,
+        asking: Asking,
+    ) -> Result<Key, KeyError> {
         match cache.enter(&asking.wanted, self.clock.now())? {
             Entered::New(mut entry, _permit) => self.find_new(&asking, &mut entry).await,
             Entered::There(place) => {
                 // Whoever else wants this very key waits here, for one look-up.
                 let entry = Arc::clone(&place).lock_owned().await;
-                self.find_again(&cache, asking, place, entry).await
+                self.find_again(cache, asking, place, entry).await
             }
         }
     }
@@ -203,7 +255,16 @@ impl Fetcher {
                 chain.check(&self.trust, now)?;
                 Ok(Key::Chain(chain))
             }
+            KeyFormat::LeafCertificate => Leaf::read(&answer.body).map(Key::Leaf),
+            KeyFormat::Pem => {
+                let text = std::str::from_utf8(&answer.body).ok();
+                let info = text.and_then(key::pem).map(|der| Key::Info(der.into()));
+                info.ok_or_else(|| {
+                    KeyError::Unreadable("the answer is not a public key in PEM".to_owned())
+                })
+            }
             KeyFormat::Jwk => jwk::Jwk::read(&answer.body).map(Key::Jwk),
+            KeyFormat::Jwks => jwk::Set::read(&answer.body).map(Key::Set),
         }
     }
 }

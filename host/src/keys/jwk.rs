@@ -1,27 +1,44 @@
-//! A public key as a JSON Web Key (RFC 7517).
+//! A public key as a JSON Web Key (RFC 7517), and sets of them.
 //!
-//! Curves only: P-256 and Ed25519. A key that says that it has expired, or that it is for something
-//! else than signatures, is refused while it is read, so that nobody has to remember to ask.
+//! A key that says that it has expired, that it is for something else than signatures, or for
+//! another algorithm, is refused, so that nobody has to remember to ask. Of a set such keys are
+//! left out: it may hold keys for others.
+
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::KeyError;
-use crate::provider::PublicKey;
+use crate::provider::{KeyFamily, PublicKey};
+use crate::signature::der;
+
+/// Most keys in a set.
+const KEYS_MAX: usize = 64;
 
 /// A key that may be used.
 #[derive(Debug, Clone)]
 pub(super) struct Jwk {
     id: Option<String>,
-    scheme: PublicKey,
+    family: KeyFamily,
+    algorithm: Option<String>,
     bytes: Vec<u8>,
 }
+
+/// The keys of a set that may be used.
+#[derive(Debug, Clone)]
+pub(super) struct Set(Arc<[Jwk]>);
 
 /// Alone, or as a member.
 #[derive(Deserialize)]
 struct Answer {
     key: Option<Members>,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    keys: Vec<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +51,8 @@ struct Members {
     purpose: Option<String>,
     x: Option<String>,
     y: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
     expired_at: Option<serde_json::Value>,
 }
 
@@ -44,45 +63,109 @@ impl Jwk {
         let member = answer.and_then(|answer: Answer| answer.key);
         let members =
             member.or_else(|| serde_json::from_slice(json).ok()).ok_or_else(unreadable)?;
-        if members.expired_at.is_some() {
-            return Err(KeyError::Expired);
-        }
-        if members.purpose.as_deref().is_some_and(|purpose| purpose != "sig") {
-            return Err(KeyError::Unfit);
-        }
-        let (scheme, bytes) = members.public_key().ok_or(KeyError::Unfit)?;
-        Ok(Self { id: members.kid, scheme, bytes })
+        members.into_key()
     }
 
     pub(super) fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
+    /// Its bytes, if it is a key of this scheme.
     pub(super) fn bytes(&self, scheme: PublicKey) -> Option<Vec<u8>> {
-        (scheme == self.scheme).then(|| self.bytes.clone())
+        let is_meant =
+            self.algorithm.as_deref().is_none_or(|alg| algorithms(scheme).contains(&alg));
+        (is_meant && scheme.family() == self.family).then(|| self.bytes.clone())
+    }
+}
+
+impl Set {
+    /// Reads the keys of a set, without those that may not be used.
+    pub(super) fn read(json: &[u8]) -> Result<Self, KeyError> {
+        let unreadable = |what: &str| KeyError::Unreadable(what.to_owned());
+        let keys = serde_json::from_slice(json);
+        let Keys { keys } =
+            keys.map_err(|_| unreadable("the answer is not a set of JSON Web Keys"))?;
+        if keys.len() > KEYS_MAX {
+            return Err(unreadable("the answer has more than 64 JSON Web Keys"));
+        }
+        let members = keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
+        Ok(Self(members.filter_map(|members: Members| members.into_key().ok()).collect()))
+    }
+
+    /// The key of this id.
+    pub(super) fn get(&self, id: &str) -> Option<&Jwk> {
+        self.0.iter().find(|key| key.id() == Some(id))
     }
 }
 
 impl Members {
-    fn public_key(&self) -> Option<(PublicKey, Vec<u8>)> {
-        let x = coordinate(self.x.as_ref())?;
-        let alg = self.alg.as_deref();
-        match (self.kty.as_str(), self.crv.as_deref()?) {
-            ("EC", "P-256") if alg.is_none_or(|alg| alg == "ES256") => {
-                let y = coordinate(self.y.as_ref())?;
-                let point = [&[4][..], &x, &y].concat();
-                Some((PublicKey::EcdsaP256, point))
-            }
-            ("OKP", "Ed25519") if alg.is_none_or(|alg| matches!(alg, "EdDSA" | "Ed25519")) => {
-                Some((PublicKey::Ed25519, x))
-            }
-            _ => None,
+    fn into_key(self) -> Result<Jwk, KeyError> {
+        if self.expired_at.is_some() {
+            return Err(KeyError::Expired);
         }
+        if self.purpose.as_deref().is_some_and(|purpose| purpose != "sig") {
+            return Err(KeyError::Unfit);
+        }
+        let (family, bytes) = self.public_key().ok_or(KeyError::Unfit)?;
+        let is_known = |alg: &str| {
+            let schemes = SCHEMES.into_iter().filter(|scheme| scheme.family() == family);
+            schemes.flat_map(algorithms).any(|known| *known == alg)
+        };
+        if !self.alg.as_deref().is_none_or(is_known) {
+            return Err(KeyError::Unfit);
+        }
+        Ok(Jwk { id: self.kid, family, algorithm: self.alg, bytes })
+    }
+
+    fn public_key(&self) -> Option<(KeyFamily, Vec<u8>)> {
+        if self.kty == "RSA" {
+            let number = |text: Option<&String>| URL_SAFE_NO_PAD.decode(text?).ok();
+            let key = der::rsa_public_key(&number(self.n.as_ref())?, &number(self.e.as_ref())?);
+            return Some((KeyFamily::Rsa, key));
+        }
+        let (family, bytes) = match (self.kty.as_str(), self.crv.as_deref()?) {
+            ("OKP", "Ed25519") => {
+                return Some((KeyFamily::Ed25519, coordinate(self.x.as_ref(), 32)?));
+            }
+            ("EC", "P-256") => (KeyFamily::P256, 32),
+            ("EC", "P-384") => (KeyFamily::P384, 48),
+            ("EC", "P-521") => (KeyFamily::P521, 66),
+            _ => return None,
+        };
+        let x = coordinate(self.x.as_ref(), bytes)?;
+        let y = coordinate(self.y.as_ref(), bytes)?;
+        Some((family, [&[4][..], &x, &y].concat()))
     }
 }
 
-fn coordinate(text: Option<&String>) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text?).ok().filter(|bytes| bytes.len() == 32)
+/// One scheme for each name of an algorithm.
+const SCHEMES: [PublicKey; 8] = [
+    PublicKey::Ed25519,
+    PublicKey::EcdsaP256,
+    PublicKey::EcdsaP384,
+    PublicKey::EcdsaP521,
+    PublicKey::RsaSha1,
+    PublicKey::RsaSha256,
+    PublicKey::RsaSha512,
+    PublicKey::RsaPssSha256,
+];
+
+/// What `alg` may be of a key for this scheme.
+fn algorithms(scheme: PublicKey) -> &'static [&'static str] {
+    match scheme {
+        PublicKey::Ed25519 => &["EdDSA", "Ed25519"],
+        PublicKey::EcdsaP256 | PublicKey::EcdsaP256Der => &["ES256"],
+        PublicKey::EcdsaP384 | PublicKey::EcdsaP384Der => &["ES384"],
+        PublicKey::EcdsaP521 | PublicKey::EcdsaP521Der => &["ES512"],
+        PublicKey::RsaSha1 => &["RS1"],
+        PublicKey::RsaSha256 => &["RS256"],
+        PublicKey::RsaSha512 => &["RS512"],
+        PublicKey::RsaPssSha256 => &["PS256"],
+    }
+}
+
+fn coordinate(text: Option<&String>, bytes: usize) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text?).ok().filter(|found| found.len() == bytes)
 }
 
 #[cfg(test)]
@@ -135,8 +218,10 @@ pub(super) mod tests {
             ("alg", json!("HS256")),
             ("alg", json!("none")),
             ("kty", json!("oct")),
+            ("alg", json!("ES384")),
             ("kty", json!("RSA")),
             ("crv", json!("P-384")),
+            ("crv", json!("secp256k1")),
             ("x", json!("AAAA")),
             ("y", json!(null)),
             ("y", json!("eGTxpBfncsOeG+RAuYKKiRw3J7vjiw0xCdVGQy1bfOM")),
@@ -145,5 +230,39 @@ pub(super) mod tests {
         }
         assert!(matches!(Jwk::read(b"{}"), Err(KeyError::Unreadable(_))));
         assert!(matches!(Jwk::read(b"<html>"), Err(KeyError::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_key_is_for_its_algorithm_alone() {
+        let document = json!({
+            "kty": "RSA", "alg": "RS256", "kid": "r", "e": "AQAB",
+            "n": URL_SAFE_NO_PAD.encode([0x80; 256])
+        });
+        let key = Jwk::read(document.to_string().as_bytes()).unwrap();
+        assert!(key.bytes(PublicKey::RsaSha256).is_some());
+        for other in [PublicKey::RsaSha512, PublicKey::RsaPssSha256, PublicKey::EcdsaP256] {
+            assert!(key.bytes(other).is_none(), "{other:?}");
+        }
+        let mut open = document;
+        open.as_object_mut().unwrap().remove("alg");
+        let key = Jwk::read(open.to_string().as_bytes()).unwrap();
+        assert!(key.bytes(PublicKey::RsaSha512).is_some());
+    }
+
+    #[test]
+    fn a_set_gives_the_key_of_an_id_and_leaves_out_what_it_can_not_use() {
+        let mut expired = document();
+        expired["kid"] = json!("old");
+        expired["expired_at"] = json!(1_600_000_000);
+        let keys = json!({ "keys": [expired, { "kty": "oct", "kid": "k" }, "odd", document()] });
+        let set = Set::read(keys.to_string().as_bytes()).unwrap();
+        let id = "6c5516e1-92dc-479e-a8ff-5a51992e0001";
+        assert!(set.get(id).unwrap().bytes(PublicKey::EcdsaP256Der).is_some());
+        for id in ["old", "k", "", "other"] {
+            assert!(set.get(id).is_none(), "{id}");
+        }
+        assert!(matches!(Set::read(b"{}"), Err(KeyError::Unreadable(_))));
+        let many = json!({ "keys": vec![document(); 65] }).to_string();
+        assert!(matches!(Set::read(many.as_bytes()), Err(KeyError::Unreadable(_))));
     }
 }

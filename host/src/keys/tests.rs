@@ -14,6 +14,8 @@ use crate::egress;
 use crate::event::Timestamp;
 use crate::provider::{ClockRule, KeyFormat};
 
+mod formats;
+
 /// 2026, when the certificate of the tests counts.
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
 const ROOT: &str = include_str!("fixtures/root.pem");
@@ -103,8 +105,11 @@ impl Desk {
             tolerance: None,
             reply: None,
             refusal_status: 401,
+            methods: Vec::new(),
             handshakes: Vec::new(),
             key_places: vec![place],
+            roots: Vec::new(),
+            settings: Vec::new(),
         };
         Self {
             keys: Keys(Arc::new(Origin::Fetched(fetcher))),
@@ -124,8 +129,8 @@ impl Desk {
     }
 
     async fn ask(&self, lookup: &KeyLookup, scheme: PublicKey) -> Result<Vec<u8>, KeyError> {
-        let permission =
-            Permission { info: &self.info, hosts: &self.hosts, secret: Some(&self.secret) };
+        let secrets = std::slice::from_ref(&self.secret);
+        let permission = Permission { info: &self.info, hosts: &self.hosts, secrets };
         self.keys.find(&"shop".parse().unwrap(), permission, scheme, lookup).await
     }
 
@@ -133,10 +138,12 @@ impl Desk {
     async fn named(&self, name: &str) -> Result<Vec<u8>, KeyError> {
         let url = self.info.key_places[0].url.join(name).unwrap();
         let scheme = match self.info.key_places[0].format {
-            KeyFormat::Certificate(_) => PublicKey::RsaSha256,
-            KeyFormat::Jwk => PublicKey::EcdsaP256,
+            KeyFormat::Certificate(_) | KeyFormat::LeafCertificate | KeyFormat::Pem => {
+                PublicKey::RsaSha256
+            }
+            KeyFormat::Jwk | KeyFormat::Jwks => PublicKey::EcdsaP256,
         };
-        self.ask(&KeyLookup { url, post: None }, scheme).await
+        self.ask(&KeyLookup { url, post: None, id: None }, scheme).await
     }
 }
 
@@ -295,7 +302,7 @@ async fn the_secret_stands_where_the_plugin_says_and_the_plugin_never_sees_it() 
         ("key_id".to_owned(), text("one")),
     ];
     let url = desk.info.key_places[0].url.clone();
-    let lookup = KeyLookup { url, post: Some(post) };
+    let lookup = KeyLookup { url, post: Some(post), id: None };
 
     desk.ask(&lookup, PublicKey::EcdsaP256).await.unwrap();
 
@@ -313,7 +320,8 @@ async fn the_secret_stands_where_the_plugin_says_and_the_plugin_never_sees_it() 
 async fn nobody_is_asked_who_was_not_declared_and_allowed() {
     let provider = Provider::answering("200 OK", &document()).await;
     let mut desk = Desk::jwk(&provider);
-    let elsewhere = KeyLookup { url: "https://evil.example/keys/one".parse().unwrap(), post: None };
+    let elsewhere =
+        KeyLookup { url: "https://evil.example/keys/one".parse().unwrap(), post: None, id: None };
     let found = desk.ask(&elsewhere, PublicKey::EcdsaP256).await;
     assert_eq!(found, Err(KeyError::Elsewhere("evil.example".into())));
     assert!(!found.unwrap_err().is_passing(), "a request that leads elsewhere is forged");
@@ -416,7 +424,7 @@ async fn a_key_of_another_kind_is_refused() {
     let provider = Provider::answering("200 OK", &document()).await;
     let desk = Desk::jwk(&provider);
     let url = desk.info.key_places[0].url.join("one").unwrap();
-    let lookup = KeyLookup { url, post: None };
+    let lookup = KeyLookup { url, post: None, id: None };
     assert_eq!(desk.ask(&lookup, PublicKey::Ed25519).await, Err(KeyError::Unfit));
     assert!(desk.ask(&lookup, PublicKey::EcdsaP256).await.is_ok());
 }
@@ -427,6 +435,7 @@ fn a_recorded_key_stands_in_for_the_one_that_is_looked_up() {
     let lookup = |id: &str| KeyLookup {
         url: url.clone(),
         post: Some(vec![("key_id".to_owned(), KeyField::Text(id.to_owned()))]),
+        id: None,
     };
     let id = "6c5516e1-92dc-479e-a8ff-5a51992e0001";
     let found = |text: &str, scheme, id: &str| recorded(text, scheme, &lookup(id)).is_some();

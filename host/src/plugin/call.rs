@@ -15,6 +15,7 @@ mod memory;
 mod occasion;
 mod outbox;
 mod pool;
+mod settings;
 mod trap;
 mod wasi;
 
@@ -34,6 +35,7 @@ use self::outbox::Outbox;
 pub use self::outbox::{EFFECTS_MAX, Grant, StateReader};
 use self::pool::PoolError;
 pub(super) use self::pool::{Pool, Shape, all_threads};
+pub(super) use self::settings::Completed;
 use self::trap::Ran;
 use self::wasi::Wasi;
 pub(super) use self::wasi::link as link_wasi;
@@ -48,6 +50,7 @@ use crate::ids::Name;
 use crate::lock::lock;
 use crate::provider::{Claims, Refusal};
 use crate::retry::Outcome;
+use crate::setting;
 
 /// Most handles that a guest may hold at once.
 const HANDLES_MAX: usize = 1_000;
@@ -80,12 +83,35 @@ impl Host {
         source: &Name,
         request: &Arc<Request>,
     ) -> Result<Result<Claims, Refusal>, CallError> {
+        let call = self.claim_call(plugin, settings, request);
+        self.0.pools.claims.call(Some(source), call).await?
+    }
+
+    /// The same of a request that is about to be parsed, and of which what it claims decides what
+    /// is parsed. On the threads of claims: those of parsing would take a source for quick whose
+    /// claims are, although it spins when it parses.
+    pub async fn claims_to_parse(
+        &self,
+        plugin: &Arc<Plugin>,
+        settings: &Arc<str>,
+        source: &Name,
+        request: &Arc<Request>,
+    ) -> Result<Result<Claims, Refusal>, CallError> {
+        let call = self.claim_call(plugin, settings, request);
+        self.0.pools.claims.call(Some(source), call).await?
+    }
+
+    fn claim_call(
+        &self,
+        plugin: &Arc<Plugin>,
+        settings: &Arc<str>,
+        request: &Arc<Request>,
+    ) -> impl FnOnce() -> Result<Result<Claims, Refusal>, CallError> + Send + use<> {
+        let context = self.context(plugin, Role::Provider, settings);
         let plugin = Arc::clone(plugin);
         let request = Arc::clone(request);
-        let context = self.context(settings);
         let deadline = self.deadlines().claims;
-        let call = move || claim(&plugin, context, deadline, &request);
-        self.0.pools.claims.call(Some(source), call).await?
+        move || claim(&plugin, context, deadline, &request)
     }
 
     /// The same on the thread that asks, which waits: what a call costs by itself, for a benchmark.
@@ -95,7 +121,8 @@ impl Host {
         settings: &Arc<str>,
         request: &Request,
     ) -> Result<Result<Claims, Refusal>, CallError> {
-        claim(plugin, self.context(settings), self.deadlines().claims, request)
+        let context = self.context(plugin, Role::Provider, settings);
+        claim(plugin, context, self.deadlines().claims, request)
     }
 
     /// Asks a provider for the events of a receipt, which are given `source`, or why it has none.
@@ -108,7 +135,7 @@ impl Host {
     ) -> Called<Result<Vec<Event>, Outcome>> {
         let plugin = Arc::clone(plugin);
         let request = Arc::clone(request);
-        let mut context = self.context(settings);
+        let mut context = self.context(&plugin, Role::Provider, settings);
         // An event may hold all of the body.
         let bytes_max = YIELD_BYTES_MAX + request.body.len();
         context.lift_bytes_max = 2 * bytes_max;
@@ -147,8 +174,9 @@ impl Host {
         let plugin = Arc::clone(plugin);
         let event = Arc::clone(event);
         let handler = plugin.name.clone();
-        let mut context = self.context(settings);
-        context.outbox = Some(Outbox::new(Arc::clone(grant), state));
+        let mut context = self.context(&plugin, Role::Handler, settings);
+        let emits = plugin.handler().map(|info| info.emits.clone()).unwrap_or_default();
+        context.outbox = Some(Outbox::new(Arc::clone(grant), emits, state));
         let deadline = self.deadlines().handle;
         let call = move || {
             let occasion = Occasion::Run(&told);
@@ -168,17 +196,20 @@ impl Host {
         self.0.pools.run.call(Some(&handler), call).await.unwrap_or_else(Called::never)
     }
 
-    /// Asks a plugin whether it can work with these settings; what it has against them is for the
-    /// operator. On a thread of its own: a reload waits for no pool.
+    /// Asks a plugin whether it can work with these settings, once they are what it declares; what
+    /// it has against them is for the operator. On a thread of its own: a reload waits for no pool.
     pub async fn check(
         &self,
         plugin: &Arc<Plugin>,
         role: Role,
         settings: &Arc<str>,
     ) -> Called<Result<(), String>> {
+        if let Err(reason) = setting::check(plugin.settings(role), settings) {
+            return Called { ended: Ok(Err(reason)), log: Vec::new() };
+        }
         let plugin = Arc::clone(plugin);
         let parts = Arc::clone(&self.0);
-        let context = self.context(settings);
+        let context = self.context(&plugin, role, settings);
         let deadline = self.deadlines().check;
         let (answer, answered) = oneshot::channel();
         let call = move || {
@@ -213,7 +244,7 @@ impl Host {
     ) -> Result<Result<Request, String>, CallError> {
         let plugin = Arc::clone(plugin);
         let request = Arc::clone(request);
-        let mut context = self.context(settings);
+        let mut context = self.context(&plugin, Role::Provider, settings);
         context.lift_bytes_max += 2 * request.body.len();
         let deadline = self.deadlines().parse;
         let call = move || {
@@ -235,8 +266,9 @@ impl Host {
         self.0.pools.parse.call(None, call).await?
     }
 
-    fn context(&self, settings: &Arc<str>) -> Context {
-        Context::new(Arc::clone(settings), self.0.config.memory_max)
+    fn context(&self, plugin: &Plugin, role: Role, settings: &Arc<str>) -> Context {
+        let settings = plugin.completed.of(role, plugin.settings(role), settings);
+        Context::new(settings, self.0.config.memory_max)
     }
 }
 

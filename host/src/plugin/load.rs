@@ -38,7 +38,7 @@ use super::contract::bindings::exports::hookgate::plugin::{handler, provider};
 use super::contract::convert;
 use super::engine::{MEMORIES_MAX, THREAD_STACK_BYTES};
 use super::stack::Stack;
-use super::{HandlerInfo, Parts, Plugin, Role};
+use super::{Completed, HandlerInfo, Parts, Plugin, Role};
 use crate::ids::Name;
 use crate::lock::lock;
 use crate::provider::ProviderInfo;
@@ -91,6 +91,7 @@ fn link(
         provider: None,
         handler: None,
         pre,
+        completed: Completed::default(),
         wasi: known.wasi,
         stack: if layer == Layer::Module { Stack::of_module(file) } else { None },
     };

@@ -4,7 +4,8 @@ use super::*;
 use crate::event::Timestamp;
 use crate::headers::Headers;
 use crate::provider::{
-    ClockRule, Evidence, KeyFormat, KeyPlace, KeySource, Piece, Proof, ProofKind, PublicKey,
+    ClockRule, Evidence, KeyFormat, KeyLookup, KeyPlace, Piece, Proof, ProofInfo, ProofKind,
+    PublicKey, Worth,
 };
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -22,13 +23,16 @@ fn info() -> ProviderInfo {
         version: "1".into(),
         scheme: "any".into(),
         types: Vec::new(),
-        proofs: vec![ProofKind::Signature],
+        proofs: vec![ProofInfo { kind: ProofKind::Signature, worth: Worth::Bound }],
         clock: ClockRule::Past,
         tolerance: Some(Duration::from_secs(300)),
         reply: None,
         refusal_status: 401,
+        methods: Vec::new(),
         handshakes: Vec::new(),
         key_places: vec![KeyPlace { url, format: KeyFormat::Jwk }],
+        roots: Vec::new(),
+        settings: Vec::new(),
     }
 }
 
@@ -38,16 +42,16 @@ fn signed_with(keys: &[&str]) -> Claims {
         let url = format!("https://keys.example/{key}").parse().unwrap();
         Proof::Signature {
             algorithm: PublicKey::EcdsaP256,
-            key: KeySource::Fetched(KeyLookup { url, post: None }),
+            key: KeySource::Fetched(KeyLookup { url, post: None, id: None }),
             message: vec![Piece::Body],
             signatures: vec![vec![0; 64]],
         }
     };
-    let evidence = keys.iter().map(|key| Evidence { proofs: vec![signature(key)] }).collect();
+    let evidence = keys.iter().map(|key| Evidence::from(vec![signature(key)])).collect();
     Claims { evidence, signed_at: Some(NOW), ..Claims::default() }
 }
 
-/// Fetches the keys that a request needs with these claims.
+/// Finds the keys that a request needs with these claims.
 async fn fetch(keys: &Keys, claims: &Claims) -> Result<usize, Unproven> {
     let name: Name = "shop".parse().unwrap();
     let settings: Arc<str> = "{}".into();
@@ -65,7 +69,7 @@ async fn fetch(keys: &Keys, claims: &Claims) -> Result<usize, Unproven> {
         body: "{}".into(),
         received_at: NOW,
     };
-    let fetched = fetch_keys(keys, &info(), receiver, claims, &request).await?;
+    let fetched = find_keys(keys, &info(), receiver, claims, &request).await?;
     Ok(fetched.len())
 }
 
@@ -75,7 +79,7 @@ async fn a_forged_request_is_rejected_before_a_key_is_fetched_for_it() {
     let keys = Keys::recorded(Vec::new());
     let and = |proofs: Vec<Proof>| {
         let mut claims = signed_with(&["one"]);
-        claims.evidence.push(Evidence { proofs });
+        claims.evidence.push(Evidence::from(proofs));
         claims
     };
     let old = Some(Timestamp(NOW.0 - 301_000));

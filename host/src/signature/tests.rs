@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::provider::{Evidence, KeyEncoding};
+use crate::provider::{
+    Digest, DigestText, Hash, KeyEncoding, KeyLookup, ProofInfo, PublicKey, SecretForm, ValuePart,
+};
+
+mod schemes;
 
 const NOW: Timestamp = Timestamp(1_533_204_720_500);
 
@@ -62,20 +66,39 @@ const WISE_SIGNATURE: &str = "\
      J60+1pY9wDwZvtZ//WS93LrwGjk9Dvwzpmu0w+P4J75tETT5qC3Uv0y5G2yO8SEoO3yNP/tg/BOli02niHb53vEO\
      UWUb9bly6thnfMoXoiV/osoGxgF20R58RlvkAmezyyl1Sv542TfS2DpiwVnmjjjkCyXeSUcKookYLQ==";
 
-fn info() -> ProviderInfo {
+/// A provider that may offer every proof, whatever it is worth.
+pub(super) fn info() -> ProviderInfo {
+    use ProofKind::{Decrypted, Hash, Jws, Mac, Signature, Token};
+
+    let kinds = [Mac, Hash, Signature, Jws, Token, Decrypted].into_iter();
+    let proofs =
+        kinds.flat_map(|kind| [Worth::Weak, Worth::Bound].map(|worth| ProofInfo { kind, worth }));
     ProviderInfo {
         name: "any".into(),
         version: "1".into(),
         scheme: "any".into(),
         types: Vec::new(),
-        proofs: vec![ProofKind::Mac, ProofKind::Signature, ProofKind::Token],
+        proofs: proofs.collect(),
         clock: ClockRule::Past,
         tolerance: None,
         reply: None,
         refusal_status: 401,
+        methods: Vec::new(),
         handshakes: Vec::new(),
         key_places: Vec::new(),
+        roots: Vec::new(),
+        settings: Vec::new(),
     }
+}
+
+/// All of a value.
+pub(super) fn whole(index: usize, written: DigestText) -> Piece {
+    Piece::Value(ValuePart { index, written, start: 0, end: None })
+}
+
+fn hmac(hash: Hash, key: KeyEncoding, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Proof {
+    let digest = Digest { hash, key: Some(SecretForm::from(key)), message };
+    Proof::Mac { digest, digests }
 }
 
 fn secrets(texts: &[&str]) -> Vec<Secret> {
@@ -83,18 +106,18 @@ fn secrets(texts: &[&str]) -> Vec<Secret> {
 }
 
 fn claims(proofs: Vec<Vec<Proof>>) -> Claims {
-    let evidence = proofs.into_iter().map(|proofs| Evidence { proofs }).collect();
+    let evidence = proofs.into_iter().map(Evidence::from).collect();
     Claims { evidence, ..Claims::default() }
 }
 
 fn text_mac(message: &str, digests: Vec<Vec<u8>>) -> Proof {
     let message = vec![Piece::Bytes(message.into())];
-    Proof::Mac { algorithm: Hmac::Sha256, key: KeyEncoding::Text, message, digests }
+    hmac(Hash::Sha256, KeyEncoding::Text, message, digests)
 }
 
 /// A proof that holds with the secret `key`.
 fn good(message: &str) -> Proof {
-    let code = mac(Hmac::Sha256, b"key", [message.as_bytes()].into_iter());
+    let code = mac(Hash::Sha256, b"key", [message.as_bytes()].into_iter());
     text_mac(message, vec![code])
 }
 
@@ -114,12 +137,12 @@ fn check_proof(proof: Proof, text: &str, body: &str) {
 }
 
 fn stripe(digest: &str) -> Proof {
-    Proof::Mac {
-        algorithm: Hmac::Sha256,
-        key: KeyEncoding::Text,
-        message: vec![Piece::Bytes(b"1533204620.".into()), Piece::Body],
-        digests: vec![hex::decode(digest).unwrap()],
-    }
+    hmac(
+        Hash::Sha256,
+        KeyEncoding::Text,
+        vec![Piece::Bytes(b"1533204620.".into()), Piece::Body],
+        vec![hex::decode(digest).unwrap()],
+    )
 }
 
 #[test]
@@ -129,12 +152,12 @@ fn the_published_example_of_stripe_holds() {
 
 #[test]
 fn the_published_example_of_adyen_holds() {
-    let proof = Proof::Mac {
-        algorithm: Hmac::Sha256,
-        key: KeyEncoding::Hex,
-        message: vec![Piece::Body],
-        digests: vec![key::base64("YA9/UDjldIO4Gq68X4ATYYoEaPYH4f4k2uzBBzEF1PA=").unwrap()],
-    };
+    let proof = hmac(
+        Hash::Sha256,
+        KeyEncoding::Hex,
+        vec![Piece::Body],
+        vec![key::base64("YA9/UDjldIO4Gq68X4ATYYoEaPYH4f4k2uzBBzEF1PA=").unwrap()],
+    );
     let secret = "9064450A8892A093D9E97EFCC9639DE31B74F3A7803135555A3C96F5A57915D6";
     check_proof(proof, secret, "TestPayload");
 }
@@ -142,16 +165,16 @@ fn the_published_example_of_adyen_holds() {
 #[test]
 fn the_published_examples_of_standard_webhooks_hold() {
     let message = vec![Piece::Bytes(SVIX_MESSAGE.into())];
-    let v1 = Proof::Mac {
-        algorithm: Hmac::Sha256,
-        key: KeyEncoding::Whsec,
-        message: message.clone(),
-        digests: vec![key::base64("g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=").unwrap()],
-    };
+    let v1 = hmac(
+        Hash::Sha256,
+        KeyEncoding::Whsec,
+        message.clone(),
+        vec![key::base64("g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=").unwrap()],
+    );
     check_proof(v1, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "");
     let v1a = Proof::Signature {
         algorithm: PublicKey::Ed25519,
-        key: KeySource::Configured(KeyEncoding::Whpk),
+        key: KeySource::Configured(KeyEncoding::Whpk.into()),
         message,
         signatures: vec![key::base64(SVIX_SIGNATURE).unwrap()],
     };
@@ -162,7 +185,7 @@ fn the_published_examples_of_standard_webhooks_hold() {
 fn the_published_example_of_wise_holds_and_with_another_byte_does_not() {
     let proof = Proof::Signature {
         algorithm: PublicKey::RsaSha256,
-        key: KeySource::Configured(KeyEncoding::Pem),
+        key: KeySource::Configured(KeyEncoding::Pem.into()),
         message: vec![Piece::Body],
         signatures: vec![key::base64(WISE_SIGNATURE).unwrap()],
     };
@@ -186,7 +209,7 @@ fn an_ecdsa_signature_holds_for_its_message_alone() {
     let signature = pair.sign(&random, b"body").unwrap().as_ref().to_vec();
     let proof = |message: Vec<Piece>| Proof::Signature {
         algorithm: PublicKey::EcdsaP256,
-        key: KeySource::Configured(KeyEncoding::Hex),
+        key: KeySource::Configured(KeyEncoding::Hex.into()),
         message,
         signatures: vec![vec![0; 64], signature.clone()],
     };
@@ -225,13 +248,13 @@ fn what_is_empty_is_refused() {
 
 #[test]
 fn a_message_of_an_empty_body_is_empty() {
-    let code = mac(Hmac::Sha256, b"key", std::iter::empty());
-    let proof = Proof::Mac {
-        algorithm: Hmac::Sha256,
-        key: KeyEncoding::Text,
-        message: vec![Piece::Body, Piece::Bytes(Vec::new())],
-        digests: vec![code],
-    };
+    let code = mac(Hash::Sha256, b"key", std::iter::empty());
+    let proof = hmac(
+        Hash::Sha256,
+        KeyEncoding::Text,
+        vec![Piece::Body, Piece::Bytes(Vec::new())],
+        vec![code],
+    );
     let claims = claims(vec![vec![proof]]);
     let found = verify(&claims, &info(), secrets(&["key"]).as_slice(), b"", None, NOW);
     assert_eq!(found, Err(Error::EmptyMessage));
@@ -240,7 +263,8 @@ fn a_message_of_an_empty_body_is_empty() {
 #[test]
 fn a_kind_that_was_not_declared_is_refused_even_where_it_holds() {
     let claims = claims(vec![vec![good("1"), Proof::Token("key".into())]]);
-    let info = ProviderInfo { proofs: vec![ProofKind::Mac], ..info() };
+    let proofs = vec![ProofInfo { kind: ProofKind::Mac, worth: Worth::Bound }];
+    let info = ProviderInfo { proofs, ..info() };
     let found = verify(&claims, &info, secrets(&["key"]).as_slice(), b"", None, NOW);
     assert_eq!(found, Err(Error::UndeclaredProof(ProofKind::Token)));
 }
@@ -250,24 +274,27 @@ fn a_fetched_key_counts_for_the_look_up_that_it_was_fetched_for() {
     let lookup = |path: &str| KeyLookup {
         url: format!("https://keys.example/{path}").parse().unwrap(),
         post: None,
+        id: None,
     };
+    let fetched = |path: &str| KeySource::Fetched(lookup(path));
     let proof = Proof::Signature {
         algorithm: PublicKey::RsaSha256,
-        key: KeySource::Fetched(lookup("one")),
+        key: fetched("one"),
         message: vec![Piece::Body],
         signatures: vec![key::base64(WISE_SIGNATURE).unwrap()],
     };
     let claims = claims(vec![vec![proof]]);
-    assert_eq!(claims.lookups().collect::<Vec<_>>(), [(PublicKey::RsaSha256, &lookup("one"))]);
+    let wanted: Vec<_> = claims.keys_to_find().collect();
+    assert_eq!(wanted, [(PublicKey::RsaSha256, &fetched("one"))]);
     let der = key::pem(WISE_KEY).unwrap();
     let secrets = secrets(&[WISE_KEY]);
-    let key = key::public_key_of_info(PublicKey::RsaSha256, &der).unwrap();
-    let judged = |fetched: &[(KeyLookup, Vec<u8>)]| {
-        let keys = Keys { secrets: &secrets, fetched };
+    let key = key::public_key_of_info(PublicKey::RsaSha256.family(), &der).unwrap();
+    let judged = |found: &[(&KeySource, Vec<u8>)]| {
+        let keys = Keys { secrets: &secrets, found };
         verify(&claims, &info(), keys, WISE_BODY.as_bytes(), None, NOW)
     };
-    assert_eq!(judged(&[(lookup("one"), key.clone())]), Ok(()));
-    assert_eq!(judged(&[(lookup("two"), key)]), Err(Error::NoUsableSecret));
+    assert_eq!(judged(&[(&fetched("one"), key.clone())]), Ok(()));
+    assert_eq!(judged(&[(&fetched("two"), key)]), Err(Error::NoUsableSecret));
     assert_eq!(judged(&[]), Err(Error::NoUsableSecret), "a secret is no key that was fetched");
 }
 
@@ -302,7 +329,7 @@ fn without_a_secret_that_fits_nothing_holds() {
 
 #[test]
 fn a_digest_of_another_length_never_matches() {
-    let code = mac(Hmac::Sha256, b"key", [b"1".as_slice()].into_iter());
+    let code = mac(Hash::Sha256, b"key", [b"1".as_slice()].into_iter());
     let long = [code.as_slice(), &[0]].concat();
     let digests = vec![Vec::new(), code[..31].to_vec(), code[..1].to_vec(), long];
     check(vec![vec![text_mac("1", digests)]], &["key"], Err(Error::Mismatch));
@@ -325,17 +352,17 @@ fn what_would_cost_too_much_is_refused() {
     check(vec![vec![text_mac("1", digests)]], &["key"], Err(Error::Excessive));
     let signatures = Proof::Signature {
         algorithm: PublicKey::Ed25519,
-        key: KeySource::Configured(KeyEncoding::Whpk),
+        key: KeySource::Configured(KeyEncoding::Whpk.into()),
         message: vec![Piece::Body],
         signatures: vec![vec![0; 64]; SIGNATURES_MAX + 1],
     };
     check(vec![vec![signatures]], &["key"], Err(Error::Excessive));
-    let large = Proof::Mac {
-        algorithm: Hmac::Sha1,
-        key: KeyEncoding::Text,
-        message: vec![Piece::Body; MESSAGE_BYTES_MAX / 4 + 1],
-        digests: vec![vec![0; 20]],
-    };
+    let large = hmac(
+        Hash::Sha1,
+        KeyEncoding::Text,
+        vec![Piece::Body; MESSAGE_BYTES_MAX / 4 + 1],
+        vec![vec![0; 20]],
+    );
     check(vec![vec![large]], &["key"], Err(Error::Excessive));
 }
 
@@ -391,19 +418,21 @@ fn a_forgery_is_a_mismatch_whatever_its_time() {
 #[test]
 fn a_digest_makes_its_proof_hold() {
     let secret = Secret::new("key").unwrap();
-    let code = digest(&text_mac("message", vec![]), &secret, b"body").unwrap();
+    let code = sample(&text_mac("message", vec![]), &[], &secret, b"body").unwrap();
     check(vec![vec![text_mac("message", vec![code])]], &["key"], Ok(()));
-    assert_eq!(digest(&Proof::Token(String::new()), &secret, b""), Ok(b"key".to_vec()));
+    let token = sample(&Proof::Token(String::new()), &[], &secret, b"");
+    assert_eq!(token, Ok(b"key".to_vec()));
 
     let public = Secret::new("whpk_AP8=").unwrap();
-    assert_eq!(digest(&text_mac("1", vec![]), &public, b""), Err(Error::NoUsableSecret));
+    let unusable = sample(&text_mac("1", vec![]), &[], &public, b"");
+    assert_eq!(unusable, Err(Error::NoUsableSecret));
     let signature = Proof::Signature {
         algorithm: PublicKey::Ed25519,
-        key: KeySource::Configured(KeyEncoding::Whpk),
+        key: KeySource::Configured(KeyEncoding::Whpk.into()),
         message: vec![Piece::Body],
         signatures: vec![],
     };
-    assert_eq!(digest(&signature, &public, b""), Err(Error::NeedsPrivateKey));
+    assert_eq!(sample(&signature, &[], &public, b""), Err(Error::NeedsPrivateKey));
 }
 
 /// Flips one bit, chosen by `at`.
@@ -420,12 +449,14 @@ proptest! {
         head in prop::collection::vec(any::<u8>(), 1..40),
         body in prop::collection::vec(any::<u8>(), 1..400),
         at in any::<usize>(),
-        algorithm in prop::sample::select(vec![Hmac::Sha1, Hmac::Sha256, Hmac::Sha512]),
+        algorithm in prop::sample::select(vec![
+            Hash::Md5, Hash::Sha1, Hash::Sha256, Hash::Sha384, Hash::Sha512, Hash::Sha3,
+        ]),
     ) {
         let judged = |key: &[u8], head: &[u8], body: &[u8], code: &[u8]| {
             let message = vec![Piece::Bytes(head.into()), Piece::Body];
             let digests = vec![code.to_vec()];
-            let proof = Proof::Mac { algorithm, key: KeyEncoding::Hex, message, digests };
+            let proof = hmac(algorithm, KeyEncoding::Hex, message, digests);
             let secret = secrets(&[&hex::encode(key)]);
             verify(&claims(vec![vec![proof]]), &info(), secret.as_slice(), body, None, NOW)
         };

@@ -27,10 +27,36 @@ pub(super) struct Entry {
     pub(super) position: u64,
     /// How far it stands behind the record that it works on.
     pub(super) offset: u32,
-    /// Tries since it was opened.
-    pub(super) tries_made: u32,
+    /// Its tries.
+    pub(super) tries: Tries,
     /// What it must go in order with.
     pub(super) lane: Option<Lane>,
+}
+
+/// How often a work was tried since it was opened, and whether it was opened again. In one number,
+/// for an entry is small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Tries(u32);
+
+/// Says of tries that the work was opened again.
+const REOPENED: u32 = 1 << 31;
+
+impl Tries {
+    pub(super) fn new(made: u32, reopened: bool) -> Self {
+        Self(made.min(!REOPENED) | if reopened { REOPENED } else { 0 })
+    }
+
+    pub(super) fn made(self) -> u32 {
+        self.0 & !REOPENED
+    }
+
+    pub(super) fn reopened(self) -> bool {
+        self.0 & REOPENED != 0
+    }
+
+    fn and_one(self) -> Self {
+        Self::new(self.made().saturating_add(1), self.reopened())
+    }
 }
 
 /// An open work, as it joins the backlog.
@@ -111,8 +137,8 @@ impl Backlog {
     pub(super) fn retry(&mut self, claimed: &Claimed, due: Timestamp) {
         let Claimed { kind, entry, group, slots } = *claimed;
         let queue = &mut self.queues[kind as usize];
-        let tries_made = entry.tries_made.saturating_add(1);
-        queue.push(group, Entry { tries_made, ..entry }, due);
+        let tries = entry.tries.and_one();
+        queue.push(group, Entry { tries, ..entry }, due);
         queue.release(group, slots);
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::backlog::{Allowance, Claimed, Room};
+use super::backlog::{Allowance, Claimed, Room, Tries};
 use super::owed::{Stored, work_id};
 use super::segment::Damaged;
 use super::standing::WorkKind;
@@ -31,8 +31,8 @@ impl Lease {
     }
 
     /// Tries before this one.
-    pub(super) fn tries_made(&self) -> u32 {
-        self.claimed().entry.tries_made
+    pub(super) fn tries(&self) -> Tries {
+        self.claimed().entry.tries
     }
 
     /// Ends the lease without giving the work back.
@@ -87,6 +87,8 @@ pub struct RunWork {
     pub handler: Name,
     /// Tries so far.
     pub tries_made: u32,
+    /// Whether somebody asked for it again.
+    pub is_replay: bool,
     pub(super) lease: Lease,
 }
 
@@ -157,7 +159,8 @@ impl Store {
                 return None;
             };
             let (id, tries_made) = self.identify(&lease);
-            Some(RunWork { id, event, handler, tries_made, lease })
+            let is_replay = lease.tries().reopened();
+            Some(RunWork { id, event, handler, tries_made, is_replay, lease })
         };
         Ok(claims.into_iter().filter_map(run).collect())
     }
@@ -220,7 +223,7 @@ impl Store {
 
     fn identify(&self, lease: &Lease) -> (Id, u32) {
         let Claimed { kind, entry, .. } = lease.claimed();
-        (work_id(*kind, entry.position, self.handle.shared.file.tag), entry.tries_made)
+        (work_id(*kind, entry.position, self.handle.shared.file.tag), entry.tries.made())
     }
 }
 

@@ -136,7 +136,12 @@ impl<'t> Draft<'t> {
     /// How the work of a lease stands. If that can't be read, its history is lost and no more.
     pub(super) fn standing_of(&self, lease: &Lease) -> Result<Standing, Failure> {
         let standing = self.shared.damages.pass(self.standing(lease.position()))?;
-        let lost = || Standing { tries_made: lease.tries_made(), ..Standing::default() };
+        let tries = lease.tries();
+        let lost = || Standing {
+            tries_made: tries.made(),
+            reopened: tries.reopened(),
+            ..Standing::default()
+        };
         Ok(standing.unwrap_or_else(lost))
     }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::backlog::{Entry, LaneKeys, OpenWork};
+use super::backlog::{Entry, LaneKeys, OpenWork, Tries};
 use super::record::Record;
 use super::standing::{Standing, WorkKind};
 use super::stored::{Receipt, Routes, StoredEvent, StoredParcel};
@@ -108,13 +108,13 @@ impl OpenWork {
     fn at(base: Id, offset: usize, kind: WorkKind, group: &Name) -> Self {
         let offset = u32::try_from(offset).expect("a record's width is a u32");
         let position = base.position + u64::from(offset);
-        let entry = Entry { position, offset, tries_made: 0, lane: None };
+        let entry = Entry { position, offset, tries: Tries::default(), lane: None };
         Self { kind, group: group.clone(), entry, due: Timestamp(0) }
     }
 
     /// The work as it joins the backlog when it stands so.
     pub(super) fn standing(mut self, standing: Standing) -> Self {
-        self.entry.tries_made = standing.tries_made;
+        self.entry.tries = Tries::new(standing.tries_made, standing.reopened);
         self.due = standing.due();
         self
     }

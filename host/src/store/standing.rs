@@ -52,6 +52,16 @@ pub(super) struct Standing {
     pub(super) tries_made: u32,
     /// The latest record of its history.
     pub(super) last: Option<u64>,
+    /// Whether it was finished before, and opened again.
+    pub(super) reopened: bool,
+}
+
+/// The same as it was written before it told whether it was opened again.
+#[derive(Deserialize)]
+struct Untold {
+    progress: Progress,
+    tries_made: u32,
+    last: Option<u64>,
 }
 
 impl Standing {
@@ -62,12 +72,13 @@ impl Standing {
             Verdict::RetryAt(due) => Progress::RetryAt(due),
             Verdict::Dead => Progress::Dead,
         };
-        Self { progress, tries_made: self.tries_made.saturating_add(1), last: Some(record) }
+        let tries_made = self.tries_made.saturating_add(1);
+        Self { progress, tries_made, last: Some(record), ..self }
     }
 
     /// After being opened again, which `record` tells of.
     pub(super) fn reopened(record: u64) -> Self {
-        Self { progress: Progress::Ready, tries_made: 0, last: Some(record) }
+        Self { progress: Progress::Ready, tries_made: 0, last: Some(record), reopened: true }
     }
 
     /// After it was said that it need not wait.
@@ -94,7 +105,14 @@ impl Standing {
 
     /// Reads how the work at `position` stands.
     pub(super) fn read(position: u64, bytes: &[u8]) -> Result<Self, Damaged> {
-        postcard::from_bytes(bytes).map_err(|_| Damaged { position })
+        let read = postcard::from_bytes::<Self>(bytes).or_else(|_| {
+            let untold: Untold = postcard::from_bytes(bytes)?;
+            let Untold { progress, tries_made, last } = untold;
+            // One that has a history and no try was opened again.
+            let reopened = tries_made == 0 && last.is_some();
+            Ok(Self { progress, tries_made, last, reopened })
+        });
+        read.map_err(|_: postcard::Error| Damaged { position })
     }
 }
 
@@ -111,5 +129,22 @@ mod tests {
         assert_eq!((second.tries_made, second.last), (2, Some(9)));
         assert_eq!(Standing::read(1, &first.write()).unwrap(), first);
         assert_eq!(Standing::reopened(11).tries_made, 0);
+        let again = Standing::reopened(11).tried(Verdict::Done, 12);
+        assert!(again.reopened && !second.reopened);
+        assert_eq!(Standing::read(1, &again.write()).unwrap(), again);
+    }
+
+    #[test]
+    fn a_standing_of_an_older_gateway_reads_too() {
+        let written = |progress: Progress, tries_made: u32, last: Option<u64>| {
+            let bytes = postcard::to_stdvec(&(progress, tries_made, last)).unwrap();
+            Standing::read(1, &bytes).unwrap()
+        };
+        let progress = Progress::RetryAt(Timestamp(50));
+        let last = Some(7);
+        let tried = Standing { progress, tries_made: 1, last, reopened: false };
+        assert_eq!(written(progress, 1, last), tried);
+        assert!(written(Progress::Ready, 0, last).reopened);
+        assert!(Standing::read(1, &[9]).is_err());
     }
 }

@@ -18,7 +18,7 @@ use crate::keys::Keys;
 use crate::plugin::{Host, Plugin};
 use crate::proof::{self, Receiver, Unproven};
 use crate::secrets::Secret;
-use crate::signature;
+use crate::signature::{self, Asker};
 
 /// The secret where the recording names none.
 const SECRET: &str = "hookgate_challenge";
@@ -54,7 +54,7 @@ impl Challenge {
         receiver::with(others, [("public_key", self.public_key.as_deref())])
     }
 
-    /// The request, signed at `now` if it is posted.
+    /// The request, signed at `now` if it is posted and the plugin can sign it.
     pub async fn request(
         &self,
         host: &Host,
@@ -75,6 +75,12 @@ impl Challenge {
         }
         let secrets = [self.secret()];
         let request = Arc::new(request);
+        let claimed = host.claims(plugin, settings, plugin.name(), &request).await?;
+        // Where a challenge needs no proof, there is nothing to sign.
+        let is_open = claimed.is_ok_and(|it| it.handshake.is_some() && it.evidence.is_empty());
+        if is_open {
+            return Ok(Request::clone(&request));
+        }
         Ok(sign::sign(host, plugin, settings, &secrets, &request, now).await?)
     }
 
@@ -113,7 +119,7 @@ impl Challenge {
             settings: &settings,
             secrets: &secrets,
             tolerance: None,
-            keys_from: &receiver::key_hosts(info),
+            keys_from: &receiver::key_hosts(info, &request),
         };
         let keys = Keys::recorded(Vec::new());
         let claims = match proof::prove(host, &keys, plugin, receiver, &request).await {
@@ -121,11 +127,15 @@ impl Challenge {
             Err(Unproven::Plugin(error)) => return Err(error.into()),
             Err(unproven) => return Ok(Err(format!("rejected: {unproven}"))),
         };
-        let proven = !claims.evidence.is_empty();
-        let Some(handshake) = claims.handshake else {
+        let asker = match claims.evidence.is_empty() {
+            false => Asker::Proven,
+            true if self.method == "POST" => Asker::Posting,
+            true => Asker::Asking,
+        };
+        let Some(handshake) = &claims.handshake else {
             return Ok(Err("the plugin reads an event, not a challenge".to_owned()));
         };
-        let body = match signature::answer(&handshake, &secrets, proven) {
+        let body = match signature::answer(handshake, &claims, &secrets, &request.body, asker) {
             Ok(body) => String::from_utf8_lossy(&body).into_owned(),
             Err(error) => return Ok(Err(format!("rejected: {error}"))),
         };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::event::Request;
 use crate::provider::ProviderInfo;
 
 /// The settings with what a recording tells in the place of those of that name.
@@ -27,10 +28,16 @@ pub(super) fn text(settings: Map<String, Value>) -> Arc<str> {
     Value::Object(settings).to_string().into()
 }
 
-/// Every host where its provider has keys: what an operator allows who wants them all.
-pub(super) fn key_hosts(info: &ProviderInfo) -> Vec<String> {
+/// Every host where its provider has keys and that the request names: what an operator allows who
+/// wants them all.
+pub(super) fn key_hosts(info: &ProviderInfo, request: &Request) -> Vec<String> {
     let hosts = info.key_places.iter().filter_map(|place| place.url.host_str());
-    hosts.map(ToOwned::to_owned).collect()
+    let body = String::from_utf8_lossy(&request.body);
+    // Where a place is many, the request says which.
+    let named = body
+        .split(['/', '"', '\\'])
+        .filter(|text| info.key_places.iter().any(|place| place.has_host(text)));
+    hosts.chain(named).map(ToOwned::to_owned).collect()
 }
 
 /// What of a URL arrives: its path and its query.

@@ -19,8 +19,9 @@ use super::challenge::Challenge;
 use super::receiver::{path, with};
 use crate::clock::Clock;
 use crate::event::{Request, Timestamp};
-use crate::provider::Reply;
+use crate::provider::Answer;
 use crate::secrets::Secret;
+use crate::signature;
 
 /// What a file holds: requests with a verdict, and requests with an answer.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Recorded {
 pub struct Vector {
     /// What it shows.
     pub name: String,
+    #[serde(default)]
     secret: OneOrMore,
     keys: Option<BTreeMap<String, String>>,
     #[serde(default)]
@@ -50,6 +52,9 @@ pub struct Vector {
     secret_is: Option<String>,
     cert_pem: Option<String>,
     public_key_pem: Option<String>,
+    /// A root that stands in for those that the plugin pins.
+    root_cert_der_base64: Option<String>,
+    /// Keys by their ids, or one set of keys.
     #[serde(default)]
     jwks: BTreeMap<String, Value>,
     /// Unix seconds at which it is received; the time of the test if none.
@@ -79,12 +84,17 @@ impl RecordedReply {
     }
 
     /// How the answer that a plugin gives, or the gateway's own, differs from this one.
-    pub(super) fn differs(&self, reply: Option<&Reply>) -> Option<String> {
-        let Some(Reply { status, content_type, body }) = reply else {
-            return Some("the answer is the receipt's id".to_owned());
+    pub(super) fn differs(
+        &self,
+        answered: Option<(&Answer, Result<Bytes, signature::Error>)>,
+    ) -> Option<String> {
+        let (Answer { status, content_type, .. }, body) = match answered {
+            Some((answer, Ok(body))) => (answer, body),
+            Some((_, Err(error))) => return Some(format!("the gateway can't answer: {error}")),
+            None => return Some("the answer is the receipt's id".to_owned()),
         };
         let shown = || format!("the answer is {status} {content_type} `{}`", body.escape_ascii());
-        (!self.is(*status, content_type, body)).then(shown)
+        (!self.is(*status, content_type, &body)).then(shown)
     }
 }
 
@@ -120,7 +130,15 @@ impl Vector {
     /// The public keys that its receiver would fetch: certificates, PEM and JSON Web Keys.
     pub fn public_keys(&self) -> Vec<String> {
         let texts = [&self.cert_pem, &self.public_key_pem].into_iter().flatten().cloned();
-        texts.chain(self.jwks.values().map(Value::to_string)).collect()
+        let root = self
+            .root_cert_der_base64
+            .iter()
+            .map(|der| format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n"));
+        let keys = match self.jwks.get("keys") {
+            Some(Value::Array(_)) => vec![serde_json::json!(self.jwks).to_string()],
+            _ => self.jwks.values().map(Value::to_string).collect(),
+        };
+        texts.chain(root).chain(keys).collect()
     }
 
     /// The settings of its receiver: its own or `others`, with what it tells of them put in.
@@ -165,7 +183,7 @@ fn post() -> String {
 }
 
 /// A text, or several.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct OneOrMore(Vec<String>);
 
 impl<'de> Deserialize<'de> for OneOrMore {

@@ -101,6 +101,7 @@ mod tests {
             run_id: run_id.to_owned(),
             attempt,
             now: Timestamp(attempt.into()),
+            replay_by: None,
         };
         let first = context("run_1", 1);
         let second = context("run_1", 2);

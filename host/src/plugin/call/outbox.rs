@@ -15,6 +15,7 @@ use crate::plugin::contract::bindings::hookgate::plugin::outbox::{self, Refusal}
 use crate::plugin::contract::bindings::hookgate::plugin::state;
 use crate::plugin::contract::convert::YIELD_BYTES_MAX;
 use crate::plugin::contract::violation::{self, TEXT_BYTES_MAX, Violation, violation};
+use crate::route::Pattern;
 
 /// Most effects of one run; every key of the state that it sets or deletes counts as one.
 pub const EFFECTS_MAX: usize = 64;
@@ -42,6 +43,8 @@ pub(super) struct StateUnread(pub(super) String);
 /// The effects that one run has asked for so far.
 pub(super) struct Outbox {
     grant: Arc<Grant>,
+    /// The types that the plugin declares that it emits.
+    emits: Vec<Pattern>,
     stored: StateReader,
     effects: Vec<Effect>,
     /// The last word on each key.
@@ -57,8 +60,8 @@ impl fmt::Debug for Outbox {
 
 impl Outbox {
     /// A run that has not asked for anything.
-    pub(super) fn new(grant: Arc<Grant>, stored: StateReader) -> Self {
-        Self { grant, stored, effects: Vec::new(), state: BTreeMap::new(), bytes: 0 }
+    pub(super) fn new(grant: Arc<Grant>, emits: Vec<Pattern>, stored: StateReader) -> Self {
+        Self { grant, emits, stored, effects: Vec::new(), state: BTreeMap::new(), bytes: 0 }
     }
 
     /// All that it asked for: its effects in their order, then the state by key.
@@ -70,8 +73,18 @@ impl Outbox {
     }
 
     pub(super) fn emit(&mut self, event: outbox::Emission) -> Result<(), Refusal> {
+        if event.tenant.is_some() {
+            let reason = "the operator has granted the plugin no tenant".to_owned();
+            return Err(Refusal::NotGranted(reason));
+        }
         let emission =
             emission(event).map_err(|violation| Refusal::Invalid(violation.to_string()))?;
+        if !self.emits.iter().any(|pattern| pattern.matches(&emission.event_type)) {
+            let event_type = &emission.event_type;
+            let reason =
+                format!("`emission.type` is `{event_type}`, which `emits` does not declare");
+            return Err(Refusal::Invalid(reason));
+        }
         let bytes = emission.bytes();
         self.ask(Effect::Emit(emission), bytes)
     }
@@ -198,7 +211,7 @@ mod tests {
             "broken" => Err("disk".to_owned()),
             _ => Ok(None),
         });
-        Outbox::new(Arc::new(grant), stored)
+        Outbox::new(Arc::new(grant), vec!["a.b".parse().unwrap()], stored)
     }
 
     fn send(outbox: &mut Outbox, endpoint: &str, bytes: usize) -> Result<(), Refusal> {
@@ -256,8 +269,13 @@ mod tests {
             money: None,
             labels: Vec::new(),
             data: data.to_owned(),
+            tenant: None,
         };
         assert!(matches!(outbox.emit(emission("a b", "{}")), Err(Refusal::Invalid(_))));
+        assert!(matches!(outbox.emit(emission("a.c", "{}")), Err(Refusal::Invalid(_))));
+        let tenant = Some("acme".to_owned());
+        let foreign = outbox::Emission { tenant, ..emission("a.b", "{}") };
+        assert!(matches!(outbox.emit(foreign), Err(Refusal::NotGranted(_))));
         assert!(matches!(outbox.emit(emission("a.b", "{")), Err(Refusal::Invalid(_))));
         assert!(outbox.emit(emission("a.b", "{}")).is_ok());
         assert!(outbox.set(String::new(), Vec::new()).is_err());

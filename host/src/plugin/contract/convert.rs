@@ -3,9 +3,11 @@
 //! What goes in is lent; what comes out is checked against every limit of the contract before
 //! anybody else sees it. Pure: no store, no engine, no clock.
 
-mod handshake;
+mod answer;
+mod claims;
 mod lookup;
-mod reply;
+mod message;
+mod setting;
 
 use std::time::Duration;
 
@@ -16,30 +18,30 @@ use super::violation::{self, TEXT_BYTES_MAX, Violation, violation};
 use crate::event::{Event, Request, Timestamp};
 use crate::headers::Headers;
 use crate::ids::Name;
-use crate::provider::{
-    Claims, ClockRule, Evidence, Hmac, KeyEncoding, Piece, Proof, ProofKind, ProviderInfo,
-    PublicKey, Refusal,
-};
+use crate::provider::{ClockRule, ProofInfo, ProofKind, ProviderInfo, Refusal, Worth};
 use crate::retry::Outcome;
 use crate::route::Pattern;
+
+pub(in crate::plugin) use self::claims::claims;
 
 /// Most events in one receipt.
 pub const EVENTS_MAX: usize = 1_000;
 /// Most bytes that one call may yield: the effects of a run, and the events of a receipt beside as
 /// many bytes as its body has.
 pub const YIELD_BYTES_MAX: usize = 4 << 20;
-/// Most pieces of evidence in one request, and most proofs in one of them.
-const EVIDENCE_MAX: usize = 64;
-/// Most digests or signatures in one proof.
-const DIGESTS_MAX: usize = 16;
-/// Most pieces in one signed message.
-const PIECES_MAX: usize = 256;
+/// Most proofs that a provider may declare.
+const PROOFS_MAX: usize = 16;
+/// Most root certificates that a plugin may pin, and the largest of them.
+const ROOTS_MAX: usize = 8;
+const ROOT_BYTES_MAX: usize = 8 << 10;
 /// Most event types that a plugin may name.
 const TYPES_MAX: usize = 256;
 /// Longest name and version of a plugin.
 const NAME_BYTES_MAX: usize = 64;
 /// Longest text on how a provider signs, in bytes.
 const SCHEME_BYTES_MAX: usize = 200;
+/// What the gateway says itself of the proof of an event.
+pub const PROOF_LABEL: &str = "proof";
 /// Most headers of a request that a plugin makes.
 const HEADERS_MAX: usize = 256;
 
@@ -87,6 +89,9 @@ pub(in crate::plugin) fn lend_context(context: &HandleContext) -> handler::Conte
         run_id: &context.run_id,
         attempt: context.attempt,
         now: context.now.0,
+        replay: context.replay_by.as_deref().map(|by| handler::Replay { by }),
+        // Nothing has one yet.
+        tenant: None,
     }
 }
 
@@ -99,22 +104,38 @@ pub(in crate::plugin) fn provider_info(
         let reason = format!("must be 400 to 499, not {}", info.refusal_status);
         return Err(violation("provider-info.refusal-status", reason));
     }
+    let proofs = violation::at_most("provider-info.proofs", info.proofs, PROOFS_MAX)?;
+    let reply = |it| answer::reply("provider-info.reply", it, &[]);
     Ok(ProviderInfo {
         name: violation::text("provider-info.name", info.name, NAME_BYTES_MAX)?,
         version: violation::text("provider-info.version", info.version, NAME_BYTES_MAX)?,
         scheme: violation::text("provider-info.scheme", info.scheme, SCHEME_BYTES_MAX)?,
         types: patterns.iter().map(ToString::to_string).collect(),
-        proofs: info.proofs.into_iter().map(proof_kind).collect(),
+        proofs: proofs.into_iter().map(proof_info).collect(),
         clock: match info.clock {
             provider::ClockRule::Past => ClockRule::Past,
             provider::ClockRule::Both => ClockRule::Both,
         },
         tolerance: info.tolerance_ms.map(Duration::from_millis),
-        reply: info.reply.map(|it| reply::reply("provider-info.reply", it)).transpose()?,
+        reply: info.reply.map(reply).transpose()?,
         refusal_status: info.refusal_status,
-        handshakes: handshake::methods(info.handshakes)?,
+        methods: answer::event_methods(&info.methods)?,
+        handshakes: answer::methods(info.handshakes)?,
         key_places: lookup::places(info.key_places)?,
+        roots: roots(info.roots)?,
+        settings: setting::settings("provider-info.settings", info.settings)?,
     })
+}
+
+fn roots(roots: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Violation> {
+    let roots = violation::at_most("provider-info.roots", roots, ROOTS_MAX)?;
+    match roots.iter().find(|root| !(1..=ROOT_BYTES_MAX).contains(&root.len())) {
+        None => Ok(roots),
+        Some(root) => {
+            let reason = format!("has a root of {} bytes, not 1 to {ROOT_BYTES_MAX}", root.len());
+            Err(violation("provider-info.roots", reason))
+        }
+    }
 }
 
 /// What a handler says of itself.
@@ -125,26 +146,9 @@ pub(in crate::plugin) fn handler_info(
         name: violation::text("handler-info.name", info.name, NAME_BYTES_MAX)?,
         version: violation::text("handler-info.version", info.version, NAME_BYTES_MAX)?,
         types: patterns("handler-info.types", info.types)?,
-    })
-}
-
-/// What a provider read off a request.
-pub(in crate::plugin) fn claims(claims: provider::Claims) -> Result<Claims, Violation> {
-    let evidence = violation::at_most("claims.evidence", claims.evidence, EVIDENCE_MAX)?;
-    let event_ids = violation::at_most("claims.event-ids", claims.event_ids, EVENTS_MAX)?;
-    let event_id = |id| violation::text("claims.event-ids", id, violation::ID_BYTES_MAX);
-    if claims.handshake.is_some() && claims.reply.is_some() {
-        return Err(violation(
-            "claims.reply",
-            "must be empty where `claims.handshake` is set, which is an answer itself",
-        ));
-    }
-    Ok(Claims {
-        evidence: evidence.into_iter().map(one_evidence).collect::<Result<_, _>>()?,
-        signed_at: claims.signed_at.map(|at| timestamp("claims.signed-at", at)).transpose()?,
-        event_ids: event_ids.into_iter().map(event_id).collect::<Result<_, _>>()?,
-        handshake: claims.handshake.map(handshake::handshake).transpose()?,
-        reply: claims.reply.map(|it| reply::reply("claims.reply", it)).transpose()?,
+        emits: patterns("handler-info.emits", info.emits)?,
+        settings: setting::settings("handler-info.settings", info.settings)?,
+        states: setting::states(info.states)?,
     })
 }
 
@@ -192,6 +196,9 @@ fn one_event(
     received_at: Timestamp,
 ) -> Result<Event, Violation> {
     let money = event.money;
+    if event.labels.iter().any(|(name, _)| name == PROOF_LABEL) {
+        return Err(violation("event.labels", "has `proof`, which the gateway sets itself"));
+    }
     Ok(Event {
         source: source.clone(),
         id: violation::text("event.id", event.id, violation::ID_BYTES_MAX)?,
@@ -230,72 +237,23 @@ pub(in crate::plugin) fn request(request: types::RequestResult) -> Result<Reques
     })
 }
 
-fn one_evidence(evidence: provider::Evidence) -> Result<Evidence, Violation> {
-    let proofs = violation::at_most("evidence.proofs", evidence.proofs, EVIDENCE_MAX)?;
-    Ok(Evidence { proofs: proofs.into_iter().map(proof).collect::<Result<_, _>>()? })
-}
-
-fn proof(proof: provider::Proof) -> Result<Proof, Violation> {
-    Ok(match proof {
-        provider::Proof::Mac(mac) => Proof::Mac {
-            algorithm: hmac(mac.algorithm),
-            key: key_encoding(mac.key),
-            message: message("mac.message", mac.message)?,
-            digests: violation::at_most("mac.digests", mac.digests, DIGESTS_MAX)?,
-        },
-        provider::Proof::Signature(signature) => Proof::Signature {
-            algorithm: match signature.algorithm {
-                provider::PublicKey::Ed25519 => PublicKey::Ed25519,
-                provider::PublicKey::EcdsaP256 => PublicKey::EcdsaP256,
-                provider::PublicKey::RsaSha256 => PublicKey::RsaSha256,
-            },
-            key: lookup::source(signature.key)?,
-            message: message("signature.message", signature.message)?,
-            signatures: violation::at_most(
-                "signature.signatures",
-                signature.signatures,
-                DIGESTS_MAX,
-            )?,
-        },
-        provider::Proof::Token(token) => Proof::Token(token),
-    })
-}
-
-fn message(field: &'static str, pieces: Vec<provider::Piece>) -> Result<Vec<Piece>, Violation> {
-    let pieces = violation::at_most(field, pieces, PIECES_MAX)?;
-    let piece = |piece| match piece {
-        provider::Piece::Text(text) => Piece::Bytes(text.into_bytes()),
-        provider::Piece::Bytes(bytes) => Piece::Bytes(bytes),
-        provider::Piece::Body => Piece::Body,
-    };
-    Ok(pieces.into_iter().map(piece).collect())
-}
-
-fn hmac(hash: provider::Hmac) -> Hmac {
-    match hash {
-        provider::Hmac::Sha1 => Hmac::Sha1,
-        provider::Hmac::Sha256 => Hmac::Sha256,
-        provider::Hmac::Sha512 => Hmac::Sha512,
-    }
-}
-
-fn key_encoding(key: provider::KeyEncoding) -> KeyEncoding {
-    match key {
-        provider::KeyEncoding::Text => KeyEncoding::Text,
-        provider::KeyEncoding::Hex => KeyEncoding::Hex,
-        provider::KeyEncoding::Base64 => KeyEncoding::Base64,
-        provider::KeyEncoding::Whsec => KeyEncoding::Whsec,
-        provider::KeyEncoding::Whpk => KeyEncoding::Whpk,
-        provider::KeyEncoding::Pem => KeyEncoding::Pem,
-        provider::KeyEncoding::Sha1 => KeyEncoding::Sha1,
-    }
-}
-
-fn proof_kind(kind: provider::ProofKind) -> ProofKind {
-    match kind {
+fn proof_info(proof: provider::ProofInfo) -> ProofInfo {
+    let kind = match proof.kind {
         provider::ProofKind::Mac => ProofKind::Mac,
+        provider::ProofKind::Hash => ProofKind::Hash,
         provider::ProofKind::Signature => ProofKind::Signature,
+        provider::ProofKind::Jws => ProofKind::Jws,
         provider::ProofKind::Token => ProofKind::Token,
+        provider::ProofKind::Decrypted => ProofKind::Decrypted,
+    };
+    ProofInfo { kind, worth: worth(proof.worth) }
+}
+
+fn worth(worth: provider::Worth) -> Worth {
+    match worth {
+        provider::Worth::Bound => Worth::Bound,
+        provider::Worth::Unbound => Worth::Unbound,
+        provider::Worth::Weak => Worth::Weak,
     }
 }
 

@@ -3,8 +3,11 @@
 //! Pure values, mirrors of `wit/handler.wit`. What a run asks for is in [`crate::effect`]; nothing
 //! here calls a handler.
 
+use std::time::Duration;
+
 use crate::event::Timestamp;
 use crate::route::Pattern;
+use crate::setting::Setting;
 
 /// What a handler plugin says of itself, once, at load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,23 @@ pub struct HandlerInfo {
     pub version: String,
     /// The event types that it runs on.
     pub types: Vec<Pattern>,
+    /// The event types that it may emit.
+    pub emits: Vec<Pattern>,
+    /// The settings that it reads.
+    pub settings: Vec<Setting>,
+    /// How long a subject may stay in which state.
+    pub states: Vec<StateRule>,
+}
+
+/// How long a subject may stay in a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateRule {
+    /// The key of the state.
+    pub key: String,
+    /// Its value in that state; none is any.
+    pub value: Option<String>,
+    /// Afterwards it is stuck.
+    pub stuck_after: Duration,
 }
 
 /// What a handler is told beside the event.
@@ -30,4 +50,6 @@ pub struct HandleContext {
     pub attempt: u32,
     /// The time of this try.
     pub now: Timestamp,
+    /// Who asked for this run again; none if nobody did.
+    pub replay_by: Option<String>,
 }

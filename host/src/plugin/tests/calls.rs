@@ -63,6 +63,7 @@ impl Guest {
             run_id: "run_1".to_owned(),
             attempt: 1,
             now: NOW,
+            replay_by: None,
         };
         let grant = Arc::new(Grant { endpoints: [name("crm")].into() });
         let event = event(&command);
@@ -253,6 +254,7 @@ async fn a_run_that_is_made_again_has_the_same_time_and_randomness() {
             run_id: run_id.to_owned(),
             attempt,
             now: NOW,
+            replay_by: None,
         };
         let event = event(&json!({}));
         let grant = Arc::new(Grant { endpoints: [].into() });

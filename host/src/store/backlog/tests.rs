@@ -15,7 +15,7 @@ fn up_to(works: usize) -> Room<'static> {
 }
 
 fn work(kind: WorkKind, group: &str, position: u64) -> OpenWork {
-    let entry = Entry { position, offset: 0, tries_made: 0, lane: None };
+    let entry = Entry { position, offset: 0, tries: Tries::default(), lane: None };
     OpenWork { kind, group: group.parse().unwrap(), entry, due: AT_ONCE }
 }
 
@@ -74,7 +74,7 @@ fn a_run_being_retried_blocks_its_own_subject_only() {
 
     let again = claim_runs(&mut backlog, Timestamp(5_000));
     assert_eq!(positions(&again), [1]);
-    assert_eq!(again[0].entry.tries_made, 1);
+    assert_eq!(again[0].entry.tries.made(), 1);
     backlog.finish(&again[0]);
     assert_eq!(positions(&claim_runs(&mut backlog, Timestamp(5_000))), [2]);
 }

@@ -7,7 +7,11 @@ use url::Url;
 
 use super::super::bindings::exports::hookgate::plugin::provider;
 use super::super::violation::{self, Violation, violation};
-use crate::provider::{KeyField, KeyFormat, KeyLookup, KeyPlace, KeySource};
+use super::{message, timestamp};
+use crate::provider::{
+    Chain, Extension, KeyField, KeyFormat, KeyLookup, KeyPlace, KeySource, Root,
+};
+use crate::signature::der;
 
 /// Most places that a provider may name.
 const PLACES_MAX: usize = 16;
@@ -17,6 +21,13 @@ const URL_BYTES_MAX: usize = 512;
 const FIELDS_MAX: usize = 16;
 /// Longest of their names and texts, in bytes.
 const FIELD_BYTES_MAX: usize = 256;
+/// Most certificates in a request, and the largest of them.
+const CERTIFICATES_MAX: usize = 8;
+const CERTIFICATE_BYTES_MAX: usize = 16 << 10;
+/// Most extensions that they must have.
+const EXTENSIONS_MAX: usize = 8;
+/// Longest name of a host, in bytes.
+const HOST_BYTES_MAX: usize = 253;
 
 /// The places that a provider names.
 pub(super) fn places(places: Vec<provider::KeyPlace>) -> Result<Vec<KeyPlace>, Violation> {
@@ -31,26 +42,48 @@ fn place(place: provider::KeyPlace) -> Result<KeyPlace, Violation> {
             provider::KeyFormat::Certificate(name) => {
                 KeyFormat::Certificate(violation::text("key-place.format", name, FIELD_BYTES_MAX)?)
             }
+            provider::KeyFormat::LeafCertificate => KeyFormat::LeafCertificate,
+            provider::KeyFormat::Pem => KeyFormat::Pem,
             provider::KeyFormat::Jwk => KeyFormat::Jwk,
+            provider::KeyFormat::Jwks => KeyFormat::Jwks,
         },
         url,
     };
-    // A place that does not hold its own URL has a query, or somebody's name in it.
-    if place.url.scheme() != "https" || place.url.domain().is_none() || !place.holds(&place.url) {
+    let host = place.url.domain().unwrap_or_default();
+    // A place that does not hold a URL of its own has a query, or somebody's name in it.
+    let mut own = place.url.clone();
+    let is_own = own.set_host(Some(&host.replace('*', "a"))).is_ok() && place.holds(&own);
+    if host.is_empty() || place.url.scheme() != "https" || !is_own {
         let reason = "must be https:// with a host name and a path, and no more";
+        return Err(violation("key-place.url", reason));
+    }
+    if host.contains('*') && !stands_for_one_label(host) {
+        let reason = "may have `*` for one whole label of the host name, before the last two";
         return Err(violation("key-place.url", reason));
     }
     Ok(place)
 }
 
-/// Where a proof's public key comes from.
+/// Whether the one `*` of a host name is a label of its own, and names the owner of none.
+fn stands_for_one_label(host: &str) -> bool {
+    let labels: Vec<&str> = host.split('.').collect();
+    let stars = labels.iter().filter(|label| label.contains('*')).count();
+    let owners = labels.len().saturating_sub(2);
+    stars == 1 && labels[..owners].contains(&"*")
+}
+
+/// Where a proof's key comes from.
 pub(super) fn source(source: provider::KeySource) -> Result<KeySource, Violation> {
-    let lookup = match source {
-        provider::KeySource::Configured(encoding) => {
-            return Ok(KeySource::Configured(super::key_encoding(encoding)));
+    Ok(match source {
+        provider::KeySource::Configured(form) => {
+            KeySource::Configured(message::secret_form("key-source.configured", form)?)
         }
-        provider::KeySource::Fetched(lookup) => lookup,
-    };
+        provider::KeySource::Fetched(it) => KeySource::Fetched(lookup(it)?),
+        provider::KeySource::Chain(it) => KeySource::Chain(chain(it)?),
+    })
+}
+
+fn lookup(lookup: provider::KeyLookup) -> Result<KeyLookup, Violation> {
     let field = |(name, field)| {
         let text = |text| violation::text("key-lookup.post", text, FIELD_BYTES_MAX);
         let field = match field {
@@ -63,10 +96,39 @@ pub(super) fn source(source: provider::KeySource) -> Result<KeySource, Violation
         let fields = violation::at_most("key-lookup.post", fields, FIELDS_MAX)?;
         fields.into_iter().map(field).collect::<Result<Vec<_>, Violation>>()
     };
-    Ok(KeySource::Fetched(KeyLookup {
+    let id = |id| violation::text("key-lookup.id", id, FIELD_BYTES_MAX);
+    Ok(KeyLookup {
         url: url("key-lookup.url", lookup.url)?,
         post: lookup.post.map(fields).transpose()?,
-    }))
+        id: lookup.id.map(id).transpose()?,
+    })
+}
+
+fn chain(chain: provider::Chain) -> Result<Chain, Violation> {
+    let field = "chain.certificates";
+    let certificates = violation::at_most(field, chain.certificates, CERTIFICATES_MAX)?;
+    let is_large = |der: &Vec<u8>| !(1..=CERTIFICATE_BYTES_MAX).contains(&der.len());
+    if certificates.is_empty() || certificates.iter().any(is_large) {
+        let reason = "must be 1 to 8 certificates of 1 byte to 16 KiB each";
+        return Err(violation(field, reason));
+    }
+    let extensions = violation::at_most("chain.extensions", chain.extensions, EXTENSIONS_MAX)?;
+    let extension = |extension: provider::Extension| {
+        let oid = der::oid(&extension.oid);
+        let wrong = || violation("extension.oid", "is not an object identifier such as 1.2.840");
+        let certificate = extension.certificate as usize;
+        Ok(Extension { certificate, oid: oid.ok_or_else(wrong)? })
+    };
+    let name = |name| violation::text("chain.root", name, HOST_BYTES_MAX);
+    Ok(Chain {
+        certificates,
+        root: match chain.root {
+            provider::Root::Platform(it) => Root::Platform(name(it)?),
+            provider::Root::Pinned => Root::Pinned,
+        },
+        extensions: extensions.into_iter().map(extension).collect::<Result<_, Violation>>()?,
+        valid_at: chain.valid_at.map(|at| timestamp("chain.valid-at", at)).transpose()?,
+    })
 }
 
 fn url(field: &'static str, text: String) -> Result<Url, Violation> {
@@ -75,55 +137,4 @@ fn url(field: &'static str, text: String) -> Result<Url, Violation> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn declared(url: &str) -> Result<KeyPlace, Violation> {
-        place(provider::KeyPlace { url: url.to_owned(), format: provider::KeyFormat::Jwk })
-    }
-
-    #[test]
-    fn a_place_is_a_path_of_a_named_host_under_tls() {
-        assert!(declared("https://api.paypal.com/v1/notifications/certs/").is_ok());
-        for url in [
-            "http://api.paypal.com/",
-            "https://127.0.0.1/keys/",
-            "https://[::1]/keys/",
-            "https://a@api.paypal.com/",
-            "https://api.paypal.com/?a=b",
-            "https://api.paypal.com/#a",
-            "data:,x",
-            "/v1/",
-            "",
-        ] {
-            assert!(declared(url).is_err(), "{url}");
-        }
-    }
-
-    #[test]
-    fn a_place_holds_what_lies_below_it_and_nothing_else() {
-        let place = declared("https://api.paypal.com/v1/certs/").unwrap();
-        let holds = |url: &str| place.holds(&url.parse().unwrap());
-        assert!(holds("https://api.paypal.com/v1/certs/CERT-1"));
-        assert!(holds("https://API.PayPal.com:443/v1/certs/CERT-1"));
-        for url in [
-            "http://api.paypal.com/v1/certs/CERT-1",
-            "https://api.paypal.com:8443/v1/certs/CERT-1",
-            "https://api.paypal.com.evil.example/v1/certs/CERT-1",
-            "https://api.paypal.com@evil.example/v1/certs/CERT-1",
-            "https://evil.example@api.paypal.com/v1/certs/CERT-1",
-            "https://api.paypal.com/v1/certs/../other",
-            "https://api.paypal.com/v1/certs/%2e%2e/other",
-            "https://api.paypal.com/v1/certs/..%2fother",
-            "https://api.paypal.com/v1/certs/..\\other",
-            "https://api.paypal.com/v1/certs",
-            "https://api.paypal.com/v1/certs/CERT-1?x=1",
-            "https://api.paypal.com/v1/certs/CERT-1#x",
-        ] {
-            assert!(!holds(url), "{url}");
-        }
-        let exact = declared("https://production.plaid.com/get").unwrap();
-        assert!(exact.holds(&"https://production.plaid.com/get".parse().unwrap()));
-        assert!(!exact.holds(&"https://production.plaid.com/get/more".parse().unwrap()));
-    }
-}
+mod tests;

@@ -54,32 +54,9 @@ fn events_are_counted_and_weighed() {
 }
 
 #[test]
-fn claims_are_bounded() {
-    let token = || provider::Proof::Token("t".to_owned());
-    let evidence = |proofs| provider::Evidence { proofs };
-    let bounded = |evidence| {
-        let claims = provider::Claims {
-            evidence,
-            signed_at: None,
-            event_ids: Vec::new(),
-            handshake: None,
-            reply: None,
-        };
-        super::claims(claims).map_err(|violation| violation.field)
-    };
-    assert!(bounded(vec![evidence(vec![token()])]).is_ok());
-    let many = (0..65).map(|_| evidence(vec![token()])).collect();
-    assert_eq!(bounded(many), Err("claims.evidence"));
-    let many = (0..65).map(|_| token()).collect();
-    assert_eq!(bounded(vec![evidence(many)]), Err("evidence.proofs"));
-    let mac = provider::Mac {
-        algorithm: provider::Hmac::Sha256,
-        key: provider::KeyEncoding::Text,
-        message: vec![provider::Piece::Body],
-        digests: vec![vec![0; 32]; 17],
-    };
-    let many = vec![evidence(vec![provider::Proof::Mac(mac)])];
-    assert_eq!(bounded(many), Err("mac.digests"));
+fn an_event_has_no_word_on_its_own_proof() {
+    let proof = vec![("proof".to_owned(), "bound".to_owned())];
+    lies(|event| event.labels = proof, "event.labels");
 }
 
 #[test]
@@ -89,20 +66,35 @@ fn a_status_out_of_range_is_refused() {
         version: "1".to_owned(),
         scheme: "HMAC-SHA256 over the body".to_owned(),
         types: vec!["payment.*".to_owned()],
-        proofs: vec![provider::ProofKind::Mac],
+        proofs: vec![provider::ProofInfo {
+            kind: provider::ProofKind::Mac,
+            worth: provider::Worth::Bound,
+        }],
         clock: provider::ClockRule::Past,
         tolerance_ms: None,
-        reply: Some(types::Reply {
+        reply: Some(provider::Answer {
             status,
             content_type: "text/plain".to_owned(),
-            body: b"ok".to_vec(),
+            headers: Vec::new(),
+            body: vec![provider::Piece::Text("ok".to_owned())],
         }),
         refusal_status,
+        methods: Vec::new(),
         handshakes: Vec::new(),
         key_places: Vec::new(),
+        roots: Vec::new(),
+        settings: Vec::new(),
     };
     assert!(provider_info(info(401, 200)).is_ok());
     let refused = |info| provider_info(info).unwrap_err().field;
     assert_eq!(refused(info(500, 200)), "provider-info.refusal-status");
     assert_eq!(refused(info(401, 302)), "provider-info.reply");
+    let roots = |roots| provider::ProviderInfo { roots, ..info(401, 200) };
+    assert_eq!(refused(roots(vec![Vec::new()])), "provider-info.roots");
+    assert_eq!(refused(roots(vec![vec![0]; 9])), "provider-info.roots");
+    assert_eq!(refused(roots(vec![vec![0; 8_193]])), "provider-info.roots");
+    let body = vec![provider::Piece::Body];
+    let reply = info(401, 200).reply.map(|reply| provider::Answer { body, ..reply });
+    let of_request = provider::ProviderInfo { reply, ..info(401, 200) };
+    assert_eq!(refused(of_request), "provider-info.reply");
 }

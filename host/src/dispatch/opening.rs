@@ -1,0 +1,84 @@
+//! What comes before a receipt is parsed: its plain body, if it was encrypted, and afterwards the
+//! label that says what its proof is worth.
+//!
+//! What a request claims is not stored, so the plugin is asked for it again where it matters; for
+//! most providers it does not. Whether the claims hold was found out before the receipt was stored.
+//! Never stores a plain body.
+
+use std::sync::Arc;
+
+use super::{Dispatch, Reading};
+use crate::event::{Event, Request};
+use crate::plugin::{CallError, Called, PROOF_LABEL, Plugin};
+use crate::provider::{ProviderInfo, Worth};
+use crate::retry::Outcome;
+use crate::signature;
+use crate::store::Receipt;
+
+/// The worth of the proof of a source that wants none.
+const NONE: &str = "none";
+
+/// A request as it is parsed, and what its events are labelled with.
+#[derive(Debug)]
+struct Opened {
+    request: Arc<Request>,
+    worth: Option<&'static str>,
+}
+
+impl Dispatch {
+    /// The events of a receipt, labelled where its proof is worth less than all.
+    pub(super) async fn parse_opened(
+        &self,
+        plugin: &Arc<Plugin>,
+        info: &ProviderInfo,
+        reading: &Reading,
+        receipt: &Receipt,
+    ) -> Called<Result<Vec<Event>, Outcome>> {
+        let opened = match self.opened(plugin, info, reading, receipt).await {
+            Ok(opened) => opened,
+            Err(ended) => return *ended,
+        };
+        let settings = &reading.settings;
+        let source = &receipt.source;
+        let mut called = self.host.parse(plugin, settings, source, &opened.request).await;
+        if let (Ok(Ok(events)), Some(worth)) = (&mut called.ended, opened.worth) {
+            for event in events {
+                event.labels.push((PROOF_LABEL.to_owned(), worth.to_owned()));
+            }
+        }
+        called
+    }
+
+    async fn opened(
+        &self,
+        plugin: &Arc<Plugin>,
+        info: &ProviderInfo,
+        reading: &Reading,
+        receipt: &Receipt,
+    ) -> Result<Opened, Box<Called<Result<Vec<Event>, Outcome>>>> {
+        let request = Arc::clone(&receipt.request);
+        let unproven = reading.is_unverified.then_some(NONE);
+        if !info.claims_before_parse() {
+            return Ok(Opened { request, worth: unproven });
+        }
+        let settings = &reading.settings;
+        let source = &receipt.source;
+        let claimed = self.host.claims_to_parse(plugin, settings, source, &request).await;
+        let ended = |ended: Result<Result<Vec<Event>, Outcome>, CallError>| {
+            Box::new(Called { ended, log: Vec::new() })
+        };
+        // Without claims it was accepted by an earlier version of the plugin, or without a proof.
+        let claims = claimed.map_err(|error| ended(Err(error)))?.unwrap_or_default();
+        let sealed = |error: signature::Error| {
+            ended(Ok(Err(Outcome::permanent(format!("failed to open the body: {error}")))))
+        };
+        let plain =
+            signature::plain_body(&claims, &reading.secrets, &request.body).map_err(sealed)?;
+        let request = match plain {
+            Some(body) => Arc::new(Request { body, ..Request::clone(&request) }),
+            None => request,
+        };
+        let worth = Some(signature::worth(&claims, info)).filter(|worth| *worth != Worth::Bound);
+        Ok(Opened { request, worth: unproven.or(worth.map(Worth::name)) })
+    }
+}

@@ -1,0 +1,139 @@
+//! What is computed for others than the judge: the digests in an answer, and the plain body that a
+//! plugin parses.
+//!
+//! A digest in an answer is made with the very secret that proves requests, so this file draws the
+//! line between the two: what anybody may have digested is short and hexadecimal, and such a text
+//! is never evidence ([`super::verify`] asks). A plain body holds what was decrypted and nothing
+//! that was made with a secret, so that no plugin ever sees a digest.
+
+use bytes::Bytes;
+
+use super::Error;
+use super::values::{self, Materials};
+use crate::provider::{Answer, Claims, DigestText, Piece, Value};
+use crate::secrets::Secret;
+
+/// Longest text that is digested for anybody, in bytes.
+pub(super) const OPEN_BYTES_MAX: usize = 64;
+/// Most bytes that the messages of all digests in an answer may have.
+const DIGESTED_BYTES_MAX: usize = 64 << 10;
+/// Most bytes of a plain body beside twice those of the body that came.
+const PLAIN_BYTES_MORE: usize = 64 << 10;
+
+/// Who an answer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// Whoever proved a request.
+    Proven,
+    /// Whoever posted, and proved nothing.
+    Posting,
+    /// Whoever used another method, and proved nothing.
+    Asking,
+}
+
+/// The body of an answer.
+pub(crate) fn answer(
+    answer: &Answer,
+    claims: &Claims,
+    secrets: &[Secret],
+    body: &[u8],
+    asker: Asker,
+) -> Result<Bytes, Error> {
+    let digested = digested(answer, claims);
+    if digested.is_empty() {
+        let open = Materials { secret: None, body, values: &[] };
+        let message = open.message(&answer.body).ok_or(Error::NoUsableSecret)?;
+        return Ok(message.whole().into());
+    }
+    match asker {
+        Asker::Proven => (),
+        Asker::Posting => return Err(Error::Oracle),
+        Asker::Asking if digested.iter().all(|value| is_open(value)) => (),
+        Asker::Asking => return Err(Error::Oracle),
+    }
+    let messages = digested.iter().map(|value| match value {
+        Value::Digest(digest) => values::length(&digest.message, &claims.values, body),
+        Value::Decrypted(_) => 0,
+    });
+    if messages.fold(0, usize::saturating_add) > DIGESTED_BYTES_MAX {
+        return Err(Error::Excessive);
+    }
+    let made = secrets.iter().find_map(|secret| {
+        let values = values::make(&claims.values, Some(secret), body);
+        let materials = Materials { secret: Some(secret), body, values: &values };
+        materials.message(&answer.body).map(|message| Bytes::from(message.whole()))
+    });
+    made.ok_or(Error::NoUsableSecret)
+}
+
+/// The values that an answer is made of.
+fn digested<'c>(answer: &Answer, claims: &'c Claims) -> Vec<&'c Value> {
+    let value = |piece: &Piece| match piece {
+        Piece::Value(part) => claims.values.get(part.index),
+        Piece::Bytes(_) | Piece::Body | Piece::Secret(_) => None,
+    };
+    answer.body.iter().filter_map(value).collect()
+}
+
+/// Whether a value is what may be computed for whoever asks.
+fn is_open(value: &Value) -> bool {
+    let Value::Digest(digest) = value else { return false };
+    let is_given = digest.message.iter().all(|piece| matches!(piece, Piece::Bytes(_)));
+    digest.key.is_some() && is_given && is_for_anybody(&digest.message, &[])
+}
+
+/// Whether a message is one that is digested for whoever asks.
+pub(super) fn is_for_anybody(message: &[Piece], body: &[u8]) -> bool {
+    let hexadecimal = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let mut length = 0;
+    for piece in message {
+        length += match piece {
+            Piece::Bytes(bytes) if bytes.iter().all(hexadecimal) => bytes.len(),
+            Piece::Body if body.iter().all(hexadecimal) => body.len(),
+            // A digest of any length counts as one that is short enough.
+            Piece::Value(part) if part.written == DigestText::Hex => {
+                let end = part.end.unwrap_or(part.start.saturating_add(OPEN_BYTES_MAX / 2));
+                end.saturating_sub(part.start).saturating_mul(2)
+            }
+            Piece::Bytes(_) | Piece::Body | Piece::Secret(_) | Piece::Value(_) => return false,
+        };
+        if length > OPEN_BYTES_MAX {
+            return false;
+        }
+    }
+    length > 0
+}
+
+/// Whether the evidence is made of a digest that anybody can get.
+pub(super) fn digests_for_anybody(claims: &Claims, body: &[u8]) -> bool {
+    let used = values::used(claims);
+    claims.values.iter().zip(used).any(|(value, used)| match value {
+        Value::Digest(digest) => {
+            used && digest.key.is_some() && is_for_anybody(&digest.message, body)
+        }
+        Value::Decrypted(_) => false,
+    })
+}
+
+/// The body that is parsed in place of the one that came; `None` if that is the one.
+pub(crate) fn plain_body(
+    claims: &Claims,
+    secrets: &[Secret],
+    body: &[u8],
+) -> Result<Option<Bytes>, Error> {
+    let Some(pieces) = &claims.plain_body else { return Ok(None) };
+    let with = |secret: Option<&Secret>| {
+        let values = values::make(&claims.values, secret, body);
+        let message = Materials { secret, body, values: &values }.message(pieces)?;
+        bool::from(message.sound).then(|| message.whole())
+    };
+    let mut secrets = secrets.iter();
+    let plain = with(None)
+        .or_else(|| secrets.find_map(|secret| with(Some(secret))))
+        .ok_or(Error::Sealed)?;
+    let most = body.len().saturating_mul(2).saturating_add(PLAIN_BYTES_MORE);
+    if plain.len() > most { Err(Error::Excessive) } else { Ok(Some(plain.into())) }
+}
+
+#[cfg(test)]
+mod tests;

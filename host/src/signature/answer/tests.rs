@@ -1,0 +1,106 @@
+//! What is digested for whom.
+
+use super::*;
+use crate::headers::Headers;
+use crate::provider::{Digest, Hash, KeyEncoding, ValuePart};
+
+fn whole() -> Piece {
+    Piece::Value(ValuePart { index: 0, written: DigestText::Hex, start: 0, end: None })
+}
+
+fn asked(digest: Digest) -> (Answer, Claims) {
+    let answer = Answer {
+        status: 200,
+        content_type: "text/plain".to_owned(),
+        headers: Headers::default(),
+        body: vec![Piece::Bytes(b"integration_public_key|".to_vec()), whole()],
+    };
+    let values = vec![Value::Digest(digest)];
+    (answer, Claims { values, ..Claims::default() })
+}
+
+fn braintree(message: Vec<Piece>) -> Digest {
+    Digest { hash: Hash::Sha1, key: Some(KeyEncoding::Sha1.into()), message }
+}
+
+fn secrets(texts: &[&str]) -> Vec<Secret> {
+    texts.iter().map(|text| Secret::new(text).unwrap()).collect()
+}
+
+fn answered(digest: Digest, texts: &[&str], asker: Asker) -> Result<Bytes, Error> {
+    let (given, claims) = asked(digest);
+    answer(&given, &claims, &secrets(texts), b"body", asker)
+}
+
+fn text(message: &str) -> Vec<Piece> {
+    vec![Piece::Bytes(message.as_bytes().to_vec())]
+}
+
+#[test]
+fn the_constant_that_braintree_publishes_is_answered() {
+    let digest = braintree(text("20f9f8ed05f77439fe955c977e4c8a53"));
+    let answer = answered(digest, &["integration_private_key", "another"], Asker::Asking);
+    let expected = "integration_public_key|d9b899556c966b3f06945ec21311865d35df3ce4";
+    assert_eq!(answer, Ok(Bytes::from(expected)));
+}
+
+#[test]
+fn whoever_proves_nothing_has_only_short_hexadecimal_texts_digested() {
+    let long = "a".repeat(65);
+    for message in ["", "xyz", "ABCDEF", "ab cd", "{}", "v0:1:{}", long.as_str()] {
+        let answer = |asker| answered(braintree(text(message)), &["key"], asker);
+        assert_eq!(answer(Asker::Asking), Err(Error::Oracle), "{message}");
+        assert_eq!(answer(Asker::Posting), Err(Error::Oracle), "{message}");
+        assert!(answer(Asker::Proven).is_ok(), "{message}");
+    }
+    let short = || braintree(text(&long[..64]));
+    assert!(answered(short(), &["key"], Asker::Asking).is_ok());
+    assert_eq!(answered(short(), &["key"], Asker::Posting), Err(Error::Oracle));
+}
+
+#[test]
+fn whoever_proves_nothing_has_nothing_digested_but_what_was_asked() {
+    let secret = Piece::Secret(KeyEncoding::Text.into());
+    for digest in [
+        braintree(vec![Piece::Body]),
+        braintree(vec![Piece::Bytes(b"ab".to_vec()), secret.clone()]),
+        braintree(vec![Piece::Bytes(b"ab".to_vec()), whole()]),
+        Digest { key: None, ..braintree(text("ab")) },
+        Digest { key: None, ..braintree(vec![secret]) },
+    ] {
+        let answer = answered(digest.clone(), &["key"], Asker::Asking);
+        assert_eq!(answer, Err(Error::Oracle), "{digest:?}");
+    }
+}
+
+#[test]
+fn an_answer_without_a_digest_is_for_everybody() {
+    for asker in [Asker::Proven, Asker::Posting, Asker::Asking] {
+        let (given, claims) = asked(braintree(text("ab")));
+        let given = Answer { body: text("my-token"), ..given };
+        let answer = answer(&given, &claims, &[], b"body", asker);
+        assert_eq!(answer, Ok(Bytes::from("my-token")));
+    }
+}
+
+#[test]
+fn without_a_secret_there_is_no_digest() {
+    let answer = answered(braintree(text("ab")), &[], Asker::Proven);
+    assert_eq!(answer, Err(Error::NoUsableSecret));
+    let much = answered(braintree(text(&"a".repeat(65_537))), &["key"], Asker::Proven);
+    assert_eq!(much, Err(Error::Excessive));
+}
+
+#[test]
+fn a_text_in_pieces_is_judged_as_one() {
+    let open = |pieces: &[&str]| {
+        let message: Vec<Piece> = pieces.iter().flat_map(|piece| text(piece)).collect();
+        is_for_anybody(&message, b"not hexadecimal")
+    };
+    assert!(open(&["ab", "", "01"]));
+    assert!(!open(&[]) && !open(&["", ""]) && !open(&["ab", "."]));
+    assert!(!open(&["a".repeat(40).as_str(), "b".repeat(40).as_str()]));
+    assert!(is_for_anybody(&[Piece::Body], b"00ff"));
+    assert!(!is_for_anybody(&[Piece::Body], b"body"));
+    assert!(is_for_anybody(&[whole()], b""), "a digest in hexadecimal is such a text too");
+}
