@@ -5,13 +5,14 @@
 use std::fmt;
 
 use crate::event::{Failure, Timestamp};
-use crate::request::Reply;
+use crate::handshake::Handshake;
 use crate::{id, limits};
 
 pub use crate::bindings::provider::exports::hookgate::plugin::provider::{
-    AnswerPiece, Claims, Digest, DigestText, Evidence, Handshake, Hmac, KeyEncoding, KeyField,
-    KeyFormat, KeyLookup, KeyPlace, KeySource, Mac, Piece, Proof, ProofKind, PublicKey, Refusal,
-    Signature,
+    Answer, Chain, Cipher, Claims, Decryption, Digest, DigestText, Encrypted, Evidence, Extension,
+    Hash, Jws, JwsAlgorithm, JwsMember, JwsRule, KeyEncoding, KeyField, KeyFormat, KeyLookup,
+    KeyPlace, KeySource, Mac, Piece, Proof, ProofInfo, ProofKind, PublicKey, Refusal, Root,
+    SecretForm, Signature, Value, ValuePart, Worth,
 };
 
 impl Claims {
@@ -35,7 +36,28 @@ impl Claims {
             event_ids.clear();
         }
         let evidence = evidence.into_iter().collect();
-        Self { evidence, signed_at: None, event_ids, handshake: None, reply: None }
+        Self {
+            values: Vec::new(),
+            evidence,
+            signed_at: None,
+            event_ids,
+            plain_body: None,
+            handshake: None,
+            reply: None,
+        }
+    }
+
+    /// With values that the gateway computes first, in this order: digests and decrypted texts that
+    /// messages name by [`Piece::of_value`].
+    #[must_use]
+    pub fn with_values(self, values: impl IntoIterator<Item = Value>) -> Self {
+        Self { values: values.into_iter().collect(), ..self }
+    }
+
+    /// With the body that `parse` gets in place of the one that came, which is encrypted.
+    #[must_use]
+    pub fn with_plain_body(self, pieces: impl IntoIterator<Item = Piece>) -> Self {
+        Self { plain_body: Some(pieces.into_iter().collect()), ..self }
     }
 
     /// With the time at which the request was signed, which the signature must cover.
@@ -46,8 +68,9 @@ impl Claims {
 
     /// With the answer to a validation challenge, if the request is one.
     #[must_use]
-    pub fn with_handshake(self, handshake: impl Into<Option<Handshake>>) -> Self {
-        Self { handshake: handshake.into(), ..self }
+    pub fn with_handshake(mut self, handshake: impl Into<Option<Handshake>>) -> Self {
+        let answer = handshake.into().map(|handshake| handshake.answer(&mut self.values));
+        Self { handshake: answer, ..self }
     }
 
     /// With a reply to this one request, for a provider that expects different replies to different
@@ -65,11 +88,11 @@ impl Claims {
     /// # assert_eq!(claims.reply.map(|reply| reply.status), Some(200));
     /// ```
     #[must_use]
-    pub fn with_reply(self, reply: impl Into<Option<Reply>>) -> Self {
+    pub fn with_reply(self, reply: impl Into<Option<Answer>>) -> Self {
         Self { reply: reply.into(), ..self }
     }
 
-    /// Claims of a validation challenge by another method than POST, which carries no evidence.
+    /// Claims of a validation challenge that carries no evidence.
     pub fn asking(handshake: Handshake) -> Self {
         Self::all([], None::<String>).with_handshake(handshake)
     }
@@ -78,17 +101,17 @@ impl Claims {
 impl Evidence {
     /// An HMAC with SHA-256. It holds if any of the source's secrets gives any of the digests.
     pub fn hmac_sha256(key: KeyEncoding, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Self {
-        Self::from(Proof::hmac(Hmac::Sha256, key, message, digests))
+        Self::from(Proof::hmac(Hash::Sha256, key, message, digests))
     }
 
     /// An HMAC with SHA-1.
     pub fn hmac_sha1(key: KeyEncoding, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Self {
-        Self::from(Proof::hmac(Hmac::Sha1, key, message, digests))
+        Self::from(Proof::hmac(Hash::Sha1, key, message, digests))
     }
 
     /// An HMAC with SHA-512.
     pub fn hmac_sha512(key: KeyEncoding, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Self {
-        Self::from(Proof::hmac(Hmac::Sha512, key, message, digests))
+        Self::from(Proof::hmac(Hash::Sha512, key, message, digests))
     }
 
     /// The secret itself, sent along. It proves nothing about the body.
@@ -98,36 +121,50 @@ impl Evidence {
 
     /// Evidence that holds if any of these proofs holds.
     pub fn any(proofs: Vec<Proof>) -> Self {
-        Self { proofs }
+        Self { proofs, worth: None }
+    }
+
+    /// Evidence that is worth no more than this, for a provider that signs some requests in a
+    /// lesser way than others. `describe` declares both ([`ProviderInfo::or_worth`]).
+    ///
+    /// [`ProviderInfo::or_worth`]: crate::ProviderInfo::or_worth
+    #[must_use]
+    pub fn worth(self, worth: Worth) -> Self {
+        Self { worth: Some(worth), ..self }
     }
 }
 
 impl From<Proof> for Evidence {
     fn from(proof: Proof) -> Self {
-        Self { proofs: vec![proof] }
+        Self::any(vec![proof])
     }
 }
 
 impl Proof {
     /// An HMAC over the pieces, concatenated without separators.
     pub fn hmac(
-        algorithm: Hmac,
-        key: KeyEncoding,
+        hash: Hash,
+        key: impl Into<SecretForm>,
         message: Vec<Piece>,
         digests: Vec<Vec<u8>>,
     ) -> Self {
-        Self::Mac(Mac { algorithm, key, message, digests })
+        Self::Mac(Mac { digest: Digest { hash, key: Some(key.into()), message }, digests })
+    }
+
+    /// A plain hash of the pieces, one of which must be the secret: [`Piece::secret`].
+    pub fn hash(hash: Hash, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Self {
+        Self::Mac(Mac { digest: Digest { hash, key: None, message }, digests })
     }
 
     /// A public-key signature over the pieces, concatenated without separators. The source's
     /// secrets are the public keys, written as `key` says.
     pub fn public_key(
         algorithm: PublicKey,
-        key: KeyEncoding,
+        key: impl Into<SecretForm>,
         message: Vec<Piece>,
         signatures: Vec<Vec<u8>>,
     ) -> Self {
-        let key = KeySource::Configured(key);
+        let key = KeySource::Configured(key.into());
         Self::Signature(Signature { algorithm, key, message, signatures })
     }
 
@@ -145,10 +182,40 @@ impl Proof {
     /// The kind of this proof. The gateway rejects a kind that `describe` does not name.
     pub fn kind(&self) -> ProofKind {
         match self {
+            Self::Mac(mac) if mac.digest.key.is_none() => ProofKind::Hash,
             Self::Mac(_) => ProofKind::Mac,
             Self::Signature(_) => ProofKind::Signature,
+            Self::Jws(_) => ProofKind::Jws,
             Self::Token(_) => ProofKind::Token,
+            Self::Decrypted(_) => ProofKind::Decrypted,
         }
+    }
+}
+
+impl From<KeyEncoding> for SecretForm {
+    fn from(encoding: KeyEncoding) -> Self {
+        Self { encoding, prefix: None }
+    }
+}
+
+impl ProofKind {
+    /// What a proof of this kind is worth if it covers the whole body, or all that `parse` reads: a
+    /// token is never worth more than [`Worth::Weak`].
+    pub fn at_best(self) -> ProofInfo {
+        let worth = if self == Self::Token { Worth::Weak } else { Worth::Bound };
+        ProofInfo { kind: self, worth }
+    }
+}
+
+impl Piece {
+    /// A secret of the source. The gateway puts it in; the plugin never sees it.
+    pub fn secret(form: impl Into<SecretForm>) -> Self {
+        Self::Secret(form.into())
+    }
+
+    /// All of the value at this place of [`Claims::with_values`], from 0.
+    pub fn of_value(index: u32, written: DigestText) -> Self {
+        Self::Value(ValuePart { index, written, start: 0, end: None })
     }
 }
 

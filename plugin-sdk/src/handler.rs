@@ -4,14 +4,17 @@
 //! and [`crate::state`] together with the record of the run. When it fails or panics, the gateway
 //! commits none of it.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 
 use crate::bindings::handler::exports::hookgate::plugin::handler as exported;
 use crate::event::{Event, Failure};
 use crate::log;
+use crate::setting::Setting;
 use crate::settings::{self, Rules};
 
-pub use exported::{Context, HandlerInfo};
+pub use exported::{Context, HandlerInfo, Replay, StateRule};
 
 /// The team's own logic on events.
 pub trait Handler {
@@ -49,7 +52,12 @@ pub trait Handler {
 
 /// The rules for the settings of a handler.
 pub(crate) fn rules<H: Handler + ?Sized>() -> Rules<H::Settings> {
-    Rules { advice: H::ADVICE, check: H::check }
+    Rules {
+        #[cfg(not(target_family = "wasm"))]
+        declared: || H::describe().settings,
+        advice: H::ADVICE,
+        check: H::check,
+    }
 }
 
 impl<H: Handler> exported::Guest for H {
@@ -76,6 +84,34 @@ impl HandlerInfo {
             name: name.to_owned(),
             version: version.to_owned(),
             types: types.iter().map(ToString::to_string).collect(),
+            emits: Vec::new(),
+            settings: Vec::new(),
+            states: Vec::new(),
         }
+    }
+
+    /// With the event types that the handler emits: `ledger.balance`, `ledger.*`, or `*`. The
+    /// gateway refuses an emission of any other type.
+    #[must_use]
+    pub fn emitting(self, types: &[&str]) -> Self {
+        Self { emits: types.iter().map(ToString::to_string).collect(), ..self }
+    }
+
+    /// With the settings that the plugin reads. The gateway rejects every other setting.
+    #[must_use]
+    pub fn with_settings(self, settings: impl IntoIterator<Item = Setting>) -> Self {
+        Self { settings: settings.into_iter().collect(), ..self }
+    }
+
+    /// With a state that a subject may keep for this long: the value of a key, or any value, that
+    /// is not set again. Afterwards the subject counts as stuck.
+    #[must_use]
+    pub fn stuck_after(mut self, key: &str, value: Option<&str>, after: Duration) -> Self {
+        self.states.push(StateRule {
+            key: key.to_owned(),
+            value: value.map(str::to_owned),
+            stuck_after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+        });
+        self
     }
 }

@@ -2,32 +2,34 @@
 //!
 //! A plugin says what the answer contains, and the gateway computes the digests, which need the
 //! secret. Anybody may send a challenge and choose its text. So an answer beyond the gateway's
-//! limits is refused here: the gateway would count it as a violation of the contract by the plugin.
+//! limits is refused: the gateway would count it as a violation of the contract by the plugin.
 
-use crate::claims::{AnswerPiece, Digest, DigestText, Handshake, Hmac, KeyEncoding};
-use crate::limits;
+use crate::claims::{Answer, Digest, DigestText, Hash, KeyEncoding, Piece, Value, ValuePart};
 use crate::request::Header;
 
-impl Handshake {
-    /// Whether this answer is within the gateway's limits.
-    pub(crate) fn fits(&self) -> bool {
-        let mut bytes = 0;
-        let mut digested = true;
-        for header in &self.headers {
-            bytes += header.name.len() + header.value.len();
-        }
-        for piece in &self.body {
-            match piece {
-                AnswerPiece::Text(text) => bytes += text.len(),
-                AnswerPiece::Digest(Digest { message, .. }) => {
-                    bytes += message.len();
-                    digested &= (1..=limits::DIGESTED_BYTES_MAX).contains(&message.len());
-                }
-            }
-        }
-        bytes <= limits::HANDSHAKE_BYTES_MAX && digested
-    }
+/// The answer to a validation challenge.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handshake {
+    /// 200 to 299.
+    pub status: u16,
+    /// `text/plain` or `application/json`.
+    pub content_type: String,
+    /// Further headers.
+    pub headers: Vec<Header>,
+    /// The body, in order.
+    pub body: Vec<AnswerPiece>,
+}
 
+/// A part of the answer to a validation challenge.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AnswerPiece {
+    /// A text.
+    Text(String),
+    /// A digest, and how it is written.
+    Digest(Digest, DigestText),
+}
+
+impl Handshake {
     /// Answers 200 with a plain text.
     pub fn text(body: impl IntoIterator<Item = AnswerPiece>) -> Self {
         Self::new("text/plain", body)
@@ -53,13 +55,29 @@ impl Handshake {
         self.headers.push(Header { name: name.to_owned(), value: value.into() });
         self
     }
+
+    /// The answer, with its digests behind the values that are there.
+    pub(crate) fn answer(self, values: &mut Vec<Value>) -> Answer {
+        let piece = |piece| match piece {
+            AnswerPiece::Text(text) => Piece::Text(text),
+            AnswerPiece::Digest(digest, written) => {
+                let index = u32::try_from(values.len()).unwrap_or(u32::MAX);
+                values.push(Value::Digest(digest));
+                Piece::Value(ValuePart { index, written, start: 0, end: None })
+            }
+        };
+        let Self { status, content_type, headers, body } = self;
+        let body = body.into_iter().map(piece).collect();
+        Answer { status, content_type, headers, body }
+    }
 }
 
 impl AnswerPiece {
     /// An HMAC in hexadecimal. The gateway computes it with the first of the source's secrets that
     /// is a key of this encoding.
-    pub fn hex_hmac(algorithm: Hmac, key: KeyEncoding, message: impl Into<String>) -> Self {
-        Self::Digest(Digest { algorithm, key, message: message.into(), written: DigestText::Hex })
+    pub fn hex_hmac(hash: Hash, key: KeyEncoding, message: impl Into<String>) -> Self {
+        let message = vec![Piece::Text(message.into())];
+        Self::Digest(Digest { hash, key: Some(key.into()), message }, DigestText::Hex)
     }
 }
 
@@ -78,20 +96,15 @@ impl From<String> for AnswerPiece {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::Claims;
 
     #[test]
-    fn what_the_gateway_gives_is_asked_for() {
-        let digest =
-            |bytes| AnswerPiece::hex_hmac(Hmac::Sha256, KeyEncoding::Text, "a".repeat(bytes));
-        for bytes in [1, 1024] {
-            assert!(Handshake::text([digest(bytes)]).fits(), "{bytes}");
-        }
-        for bytes in [0, 1025] {
-            assert!(!Handshake::text([digest(bytes)]).fits(), "{bytes}");
-        }
-        let text = |bytes| Handshake::text(["a".repeat(bytes).into()]);
-        assert!(text(4096).fits() && !text(4097).fits());
-        assert!(text(4092).with_header("x", "abc").fits());
-        assert!(!text(4093).with_header("x", "abc").fits());
+    fn a_digest_is_a_value_that_the_answer_names() {
+        let digest = AnswerPiece::hex_hmac(Hash::Sha256, KeyEncoding::Text, "abc");
+        let claims = Claims::asking(Handshake::json(["{\"a\":\"".into(), digest, "\"}".into()]));
+        assert_eq!(claims.values.len(), 1);
+        let body = claims.handshake.unwrap().body;
+        assert_eq!(body[1], Piece::of_value(0, DigestText::Hex));
+        assert_eq!(body.len(), 3);
     }
 }

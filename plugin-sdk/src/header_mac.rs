@@ -3,7 +3,7 @@
 //! It declares once, for `claim` and `sign` alike, where the digest stands and how it is written.
 //! The caller says what was signed. Nothing here computes or compares a digest.
 
-use crate::claims::{Claims, DigestText, Evidence, Hmac, KeyEncoding, Piece, Proof, Refusal};
+use crate::claims::{Claims, DigestText, Evidence, Hash, KeyEncoding, Piece, Proof, Refusal};
 use crate::limits::DIGESTS_MAX;
 use crate::request::Request;
 use crate::{base64, hex};
@@ -11,9 +11,9 @@ use crate::{base64, hex};
 /// A header that carries an HMAC.
 ///
 /// ```
-/// use hookgate_sdk::{HeaderMac, Hmac, Request};
+/// use hookgate_sdk::{HeaderMac, Hash, Request};
 ///
-/// const SIGNATURE: HeaderMac = HeaderMac::hex("x-acme-signature").with_algorithm(Hmac::Sha512);
+/// const SIGNATURE: HeaderMac = HeaderMac::hex("x-acme-signature").with_algorithm(Hash::Sha512);
 ///
 /// let signed = SIGNATURE.sign(Request::post("/in/acme", "{}"), &[vec![7; 64]]).unwrap();
 /// let claims = SIGNATURE.claim(&signed, ["evt_1"]).unwrap();
@@ -25,7 +25,7 @@ pub struct HeaderMac<'a> {
     prefix: &'a str,
     separator: Option<char>,
     text: DigestText,
-    algorithm: Hmac,
+    algorithm: Hash,
     key: KeyEncoding,
 }
 
@@ -48,7 +48,7 @@ impl<'a> HeaderMac<'a> {
             prefix: "",
             separator: None,
             text,
-            algorithm: Hmac::Sha256,
+            algorithm: Hash::Sha256,
             key: KeyEncoding::Text,
         }
     }
@@ -68,7 +68,7 @@ impl<'a> HeaderMac<'a> {
 
     /// With another hash than SHA-256.
     #[must_use]
-    pub const fn with_algorithm(self, algorithm: Hmac) -> Self {
+    pub const fn with_algorithm(self, algorithm: Hash) -> Self {
         Self { algorithm, ..self }
     }
 
@@ -114,8 +114,14 @@ impl<'a> HeaderMac<'a> {
     /// Decodes a digest, given without its prefix; `None` for another length or alphabet.
     pub fn digest(&self, text: &str) -> Option<Vec<u8>> {
         let digest = match self.text {
+            DigestText::Raw => Some(text.as_bytes().to_vec()),
             DigestText::Hex => hex::decode_lower(text),
+            DigestText::HexUpper => {
+                let is_upper = !text.bytes().any(|byte| byte.is_ascii_lowercase());
+                is_upper.then(|| hex::decode(text)).flatten()
+            }
             DigestText::Base64 => base64::decode(text),
+            DigestText::Base64url => base64::decode_url(text),
         };
         digest.filter(|digest| digest.len() == length(self.algorithm))
     }
@@ -136,18 +142,23 @@ impl<'a> HeaderMac<'a> {
             _ => return Err(format!("header `{}` carries only one digest", self.name)),
         };
         Ok(match self.text {
+            DigestText::Raw => String::from_utf8_lossy(&digest).into_owned(),
             DigestText::Hex => hex::encode(&digest),
+            DigestText::HexUpper => hex::encode(&digest).to_uppercase(),
             DigestText::Base64 => base64::encode(&digest),
+            DigestText::Base64url => base64::encode_url(&digest),
         })
     }
 }
 
 /// Bytes of a digest.
-fn length(algorithm: Hmac) -> usize {
+fn length(algorithm: Hash) -> usize {
     match algorithm {
-        Hmac::Sha1 => 20,
-        Hmac::Sha256 => 32,
-        Hmac::Sha512 => 64,
+        Hash::Md5 => 16,
+        Hash::Sha1 => 20,
+        Hash::Sha256 | Hash::Sha3 => 32,
+        Hash::Sha384 => 48,
+        Hash::Sha512 => 64,
     }
 }
 
@@ -209,8 +220,10 @@ mod tests {
     fn what_is_signed_reads_back() {
         for mac in [
             HeaderMac::hex("a"),
-            HeaderMac::base64("a").with_algorithm(Hmac::Sha1),
-            HeaderMac::hex("a").with_algorithm(Hmac::Sha512).with_key(KeyEncoding::Hex),
+            HeaderMac::base64("a").with_algorithm(Hash::Sha1),
+            HeaderMac::new("a", DigestText::HexUpper).with_algorithm(Hash::Sha3),
+            HeaderMac::new("a", DigestText::Base64url).with_algorithm(Hash::Sha384),
+            HeaderMac::hex("a").with_algorithm(Hash::Sha512).with_key(KeyEncoding::Hex),
         ] {
             let bytes = vec![3; length(mac.algorithm)];
             for digests in [vec![], vec![bytes]] {

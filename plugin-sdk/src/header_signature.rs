@@ -78,8 +78,13 @@ impl<'a> HeaderSignature<'a> {
 /// Bytes of a signature; of RSA with a key of 2,048 bits.
 fn length(algorithm: PublicKey) -> usize {
     match algorithm {
-        PublicKey::RsaSha256 => 256,
-        PublicKey::EcdsaP256 | PublicKey::Ed25519 => 64,
+        PublicKey::RsaSha1
+        | PublicKey::RsaSha256
+        | PublicKey::RsaSha512
+        | PublicKey::RsaPssSha256 => 256,
+        PublicKey::EcdsaP256 | PublicKey::EcdsaP256Der | PublicKey::Ed25519 => 64,
+        PublicKey::EcdsaP384 | PublicKey::EcdsaP384Der => 96,
+        PublicKey::EcdsaP521 | PublicKey::EcdsaP521Der => 132,
     }
 }
 

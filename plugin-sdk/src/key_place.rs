@@ -18,24 +18,58 @@ impl KeyPlace {
         Self { url: url.to_owned(), format: KeyFormat::Jwk }
     }
 
+    /// A set of JSON Web Keys at this URL.
+    pub fn jwks(url: &str) -> Self {
+        Self { url: url.to_owned(), format: KeyFormat::Jwks }
+    }
+
+    /// Certificates in PEM for which only the TLS of their place vouches.
+    pub fn leaf_certificate(url: &str) -> Self {
+        Self { url: url.to_owned(), format: KeyFormat::LeafCertificate }
+    }
+
     /// Whether a URL is in this place. The gateway checks this again, more strictly.
     pub fn holds(&self, url: &str) -> bool {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/:-_.".contains(&byte);
-        let below = self.url.ends_with('/') && url.starts_with(&self.url) && !url.contains("..");
-        url == self.url || (below && url.bytes().all(plain))
+        if url == self.url || !url.bytes().all(plain) || url.contains("..") {
+            return url == self.url;
+        }
+        match self.url.split_once('*') {
+            None => self.url.ends_with('/') && url.starts_with(&self.url),
+            Some((before, after)) => {
+                // One label of the host name, and what lies behind it as it is declared.
+                let label = url.strip_prefix(before).and_then(|rest| {
+                    let end = rest.find('.')?;
+                    rest[end..].starts_with(after).then(|| (&rest[..end], &rest[end..]))
+                });
+                label.is_some_and(|(label, rest)| {
+                    let whole = after.ends_with('/') || rest == after;
+                    let known = |byte: u8| {
+                        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
+                    };
+                    whole && !label.is_empty() && label.bytes().all(known)
+                })
+            }
+        }
     }
 }
 
 impl KeyLookup {
     /// Requests the key by GET.
     pub fn get(url: impl Into<String>) -> Self {
-        Self { url: url.into(), post: None }
+        Self { url: url.into(), post: None, id: None }
     }
 
     /// Requests the key by POST of a JSON object with these members.
     pub fn post(url: impl Into<String>, fields: &[(&str, KeyField)]) -> Self {
         let fields = fields.iter().map(|(name, field)| ((*name).to_owned(), field.clone()));
-        Self { url: url.into(), post: Some(fields.collect()) }
+        Self { url: url.into(), post: Some(fields.collect()), id: None }
+    }
+
+    /// Of a set of keys: the key with this `kid`.
+    #[must_use]
+    pub fn with_id(self, id: impl Into<String>) -> Self {
+        Self { id: Some(id.into()), ..self }
     }
 }
 
@@ -62,6 +96,15 @@ mod tests {
             "https://api.pay.example/other",
         ] {
             assert!(!place.holds(url), "{url}");
+        }
+        let sns = KeyPlace::leaf_certificate("https://sns.*.amazonaws.com/");
+        assert!(sns.holds("https://sns.us-west-2.amazonaws.com/a.pem"));
+        for url in [
+            "https://sns.a.b.amazonaws.com/a.pem",
+            "https://sns.amazonaws.com/a.pem",
+            "https://sns.us-west-2.amazonaws.com.evil.example/a.pem",
+        ] {
+            assert!(!sns.holds(url), "{url}");
         }
         assert!(KeyPlace::jwk("https://a.example/get").holds("https://a.example/get"));
         assert!(!KeyPlace::jwk("https://a.example/get").holds("https://a.example/get/x"));

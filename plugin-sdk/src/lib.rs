@@ -80,8 +80,10 @@
 //!
 //! [`SignedFields`] makes the text of providers that sign fields: sorted, joined, or with their
 //! names. [`HeaderParts`] reads other headers of named parts. For all other schemes there is
-//! [`Evidence`]. [`Members`] reads the members of a JSON object. [`Provider::Settings`] is the
-//! plugin's own type for the operator's settings, and [`Provider::settings`] gives them.
+//! [`Evidence`]: HMACs and plain hashes, public-key signatures, JSON Web Signatures, encrypted
+//! bodies, with values that the gateway computes first ([`Claims::with_values`]). [`Members`] reads
+//! the members of a JSON object. [`Provider::Settings`] is the plugin's own type for the operator's
+//! settings, and [`Provider::settings`] gives them; `describe` declares each as a [`Setting`].
 //!
 //! Rules for a provider:
 //! - **Claim exactly the bytes that the provider signed.** [`Piece::Body`] stands for the body as
@@ -89,6 +91,8 @@
 //!   that you parsed and wrote again.
 //! - **Refuse a signature that is missing or ambiguous.** [`Request::the_header`] refuses a header
 //!   that is missing or repeated. Never fall back to a weaker proof.
+//! - **Say what the proof is worth.** If it covers only a part of what `parse` reads, declare it as
+//!   [`Worth::Unbound`] ([`ProviderInfo::worth`]): every event then has the label `proof`.
 //! - **Keep `claim` fast.** The provider waits for its answer meanwhile: [`json::peek`] at the
 //!   event's id, and leave the rest to `parse`. The gateway detects duplicates by these ids.
 //! - **Canonical types** let handlers work for any provider: [`types`] has all of them. Any other
@@ -124,7 +128,9 @@
 //!
 //! ```
 //! use hookgate_sdk::outbox::{self, Severity};
-//! use hookgate_sdk::{Context, Event, Failure, Handler, HandlerInfo, log, state, types};
+//! use hookgate_sdk::{
+//!     Context, Event, Failure, Handler, HandlerInfo, Setting, SettingKind, log, state, types,
+//! };
 //!
 //! struct Disputes;
 //!
@@ -143,7 +149,9 @@
 //!     type Settings = Settings;
 //!
 //!     fn describe() -> HandlerInfo {
+//!         let endpoint = Setting::new("endpoint", SettingKind::Text, r#""crm""#, "where to send");
 //!         HandlerInfo::new("disputes", env!("CARGO_PKG_VERSION"), &[types::DISPUTE_OPENED])
+//!             .with_settings([endpoint.required()])
 //!     }
 //!
 //!     fn handle(event: &Event, _: &Context) -> Result<(), Failure> {
@@ -213,6 +221,7 @@ pub mod outbox;
 mod provider;
 mod reply;
 mod request;
+mod setting;
 mod settings;
 mod signed_fields;
 mod stamp;
@@ -226,16 +235,18 @@ mod timed_mac;
 pub mod types;
 
 pub use claims::{
-    AnswerPiece, Claims, Digest, DigestText, Evidence, Handshake, Hmac, KeyEncoding, KeyField,
-    KeyFormat, KeyLookup, KeyPlace, KeySource, Mac, Piece, Proof, ProofKind, PublicKey, Refusal,
-    Signature,
+    Answer, Answer as Reply, Chain, Cipher, Claims, Decryption, Digest, DigestText, Encrypted,
+    Evidence, Extension, Hash, Jws, JwsAlgorithm, JwsMember, JwsRule, KeyEncoding, KeyField,
+    KeyFormat, KeyLookup, KeyPlace, KeySource, Mac, Piece, Proof, ProofInfo, ProofKind, PublicKey,
+    Refusal, Root, SecretForm, Signature, Value, ValuePart, Worth,
 };
 pub use envelope::Envelope;
 pub use event::{
     Event, Failure, FailureKind, TYPE_BYTES_MAX, Timestamp, event_type, is_event_type, labels,
     words,
 };
-pub use handler::{Context, Handler, HandlerInfo};
+pub use handler::{Context, Handler, HandlerInfo, Replay, StateRule};
+pub use handshake::{AnswerPiece, Handshake};
 pub use header_mac::HeaderMac;
 pub use header_name::HeaderName;
 pub use header_parts::{HeaderParts, Parts};
@@ -244,8 +255,9 @@ pub use header_token::HeaderToken;
 pub use json::{InvalidJson, Json, Members};
 pub use money::{InvalidMoney, Money, decimals, known_money};
 pub use provider::{ClockRule, Provider, ProviderInfo};
-pub use request::{Header, Reply, Request};
+pub use request::{Header, Request};
 pub use serde_json::json;
+pub use setting::{Setting, SettingKind};
 pub use signed_fields::SignedFields;
 pub use stamped_mac::StampedMac;
 pub use standard_signature::StandardSignature;

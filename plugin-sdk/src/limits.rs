@@ -34,10 +34,11 @@ pub const DECIMALS_MAX: usize = 18;
 pub const DIGESTS_MAX: usize = 16;
 /// Most bytes of the reply to an accepted request.
 pub const REPLY_BYTES_MAX: usize = 64 << 10;
-/// Most bytes of the answer to a validation challenge, with its headers.
+/// Most bytes of the answer to a validation challenge, with its headers and the messages of its
+/// digests.
 pub const HANDSHAKE_BYTES_MAX: usize = 4 << 10;
-/// Most bytes of the text of which the gateway computes a digest for a validation challenge.
-pub const DIGESTED_BYTES_MAX: usize = 1 << 10;
+/// Most values that the gateway computes for one request.
+pub const VALUES_MAX: usize = 16;
 /// Most effects of one run; each key of the state that it sets or deletes counts as one.
 pub const EFFECTS_MAX: usize = 64;
 /// Most bytes of a key of the state.

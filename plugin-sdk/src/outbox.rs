@@ -45,6 +45,7 @@ impl Emission {
             money: None,
             labels: Vec::new(),
             data: data.into(),
+            tenant: None,
         }
     }
 

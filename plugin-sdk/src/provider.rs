@@ -6,9 +6,10 @@
 use serde::de::DeserializeOwned;
 
 use crate::bindings::provider::exports::hookgate::plugin::provider as exported;
-use crate::claims::{Claims, KeyPlace, ProofKind, Refusal};
+use crate::claims::{Answer, Claims, KeyPlace, ProofInfo, ProofKind, Refusal, Worth};
 use crate::event::{Event, Failure, Timestamp};
-use crate::request::{Reply, Request};
+use crate::request::Request;
+use crate::setting::Setting;
 use crate::settings::{self, Rules};
 use crate::{log, reply};
 
@@ -67,7 +68,12 @@ pub trait Provider {
 
 /// The rules for the settings of a provider.
 pub(crate) fn rules<P: Provider + ?Sized>() -> Rules<P::Settings> {
-    Rules { advice: P::ADVICE, check: P::check }
+    Rules {
+        #[cfg(not(target_family = "wasm"))]
+        declared: || P::describe().settings,
+        advice: P::ADVICE,
+        check: P::check,
+    }
 }
 
 impl<P: Provider> exported::Guest for P {
@@ -104,22 +110,60 @@ impl<P: Provider> exported::Guest for P {
 impl ProviderInfo {
     /// Describes a provider with these defaults: signing times are checked only if the source sets
     /// a tolerance, accepted requests get the gateway's own reply, unverified ones get 401,
-    /// validation challenges come by POST alone, and no keys are published. `types` are the event
-    /// types that it may return: `payment.*`, `github.*`.
+    /// validation challenges come by POST alone, no keys are published, and every proof but a token
+    /// covers all that `parse` reads. `types` are the event types that it may return: `payment.*`,
+    /// `github.*`.
     pub fn new(name: &str, version: &str, types: &[&str], proofs: &[ProofKind]) -> Self {
         Self {
             name: name.to_owned(),
             version: version.to_owned(),
             scheme: String::new(),
             types: types.iter().map(ToString::to_string).collect(),
-            proofs: proofs.to_vec(),
+            proofs: proofs.iter().map(|kind| kind.at_best()).collect(),
             clock: ClockRule::Both,
             tolerance_ms: None,
             reply: None,
             refusal_status: 401,
+            methods: Vec::new(),
             handshakes: Vec::new(),
             key_places: Vec::new(),
+            roots: Vec::new(),
+            settings: Vec::new(),
         }
+    }
+
+    /// With a proof that is worth less than [`new`](Self::new) says of its kind: it covers only a
+    /// part of what `parse` reads, or nothing of it.
+    #[must_use]
+    pub fn worth(mut self, kind: ProofKind, worth: Worth) -> Self {
+        self.proofs.iter_mut().filter(|it| it.kind == kind).for_each(|it| it.worth = worth);
+        self
+    }
+
+    /// With proofs of this kind that are worth less than the others of it, of requests that the
+    /// provider signs in another way. See [`Evidence::worth`](crate::Evidence::worth).
+    #[must_use]
+    pub fn or_worth(mut self, kind: ProofKind, worth: Worth) -> Self {
+        self.proofs.push(ProofInfo { kind, worth });
+        self
+    }
+
+    /// With the settings that the plugin reads. The gateway rejects every other setting.
+    #[must_use]
+    pub fn with_settings(self, settings: impl IntoIterator<Item = Setting>) -> Self {
+        Self { settings: settings.into_iter().collect(), ..self }
+    }
+
+    /// With events that the provider sends by `GET`, in addition to POST.
+    #[must_use]
+    pub fn sending_by_get(self) -> Self {
+        Self { methods: vec!["GET".to_owned()], ..self }
+    }
+
+    /// With root certificates in DER that chains of certificates in requests must lead to.
+    #[must_use]
+    pub fn with_roots(self, roots: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        Self { roots: roots.into_iter().collect(), ..self }
     }
 
     /// With a few words for people on how it signs. Every provider needs them.
@@ -130,7 +174,7 @@ impl ProviderInfo {
 
     /// With the reply to every accepted request whose claims have no reply of their own.
     #[must_use]
-    pub fn with_reply(self, reply: Reply) -> Self {
+    pub fn with_reply(self, reply: Answer) -> Self {
         Self { reply: Some(reply), ..self }
     }
 

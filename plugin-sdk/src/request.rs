@@ -7,7 +7,7 @@ use crate::event::Timestamp;
 use crate::json::{InvalidJson, Json};
 use crate::{id, time};
 
-pub use crate::bindings::provider::hookgate::plugin::types::{Header, Reply, Request};
+pub use crate::bindings::provider::hookgate::plugin::types::{Header, Request};
 
 /// Three bytes before a text in UTF-8 that are not part of it.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -11,10 +11,16 @@ use serde::de::DeserializeOwned;
 #[cfg(target_family = "wasm")]
 use crate::bindings::provider::hookgate::plugin::settings as door;
 #[cfg(not(target_family = "wasm"))]
-use crate::testing::doors::settings as door;
+use crate::setting::Setting;
+#[cfg(not(target_family = "wasm"))]
+use crate::testing::{doors::settings as door, setting};
 
 /// What a plugin says of its settings in addition to their type.
 pub(crate) struct Rules<T> {
+    /// The declarations, by which the gateway checks and completes what the operator wrote before
+    /// the plugin reads it.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) declared: fn() -> Vec<Setting>,
     /// Advice to the operator, added to the error if the settings can't be read as the type.
     pub(crate) advice: &'static str,
     /// Checks what the type can't say.
@@ -36,7 +42,7 @@ thread_local! {
 
 /// Checks the settings of this source or handler; an error says what is wrong with them.
 pub(crate) fn check<T: DeserializeOwned + 'static>(rules: &Rules<T>) -> Result<(), String> {
-    parse(&door::get(), rules).map(drop)
+    parse(&completed(rules)?, rules).map(drop)
 }
 
 /// The settings of this source or handler, read and checked once.
@@ -45,7 +51,7 @@ pub(crate) fn check<T: DeserializeOwned + 'static>(rules: &Rules<T>) -> Result<(
 ///
 /// If they are invalid. The gateway checks them before it calls the plugin for anything else.
 pub(crate) fn get<T: DeserializeOwned + 'static>(rules: &Rules<T>) -> &'static T {
-    let text = door::get();
+    let text = completed(rules).unwrap_or_else(|reason| panic!("{reason}"));
     let is_meant = |read: &&Read| read.of == TypeId::of::<T>() && read.text == text;
     let known = READ.with_borrow(|all| all.iter().find(is_meant).map(|read| read.settings));
     if let Some(settings) = known.and_then(<dyn Any>::downcast_ref::<T>) {
@@ -57,6 +63,18 @@ pub(crate) fn get<T: DeserializeOwned + 'static>(rules: &Rules<T>) -> &'static T
     };
     READ.with_borrow_mut(|all| all.push(Read { of: TypeId::of::<T>(), text, settings }));
     settings
+}
+
+/// The settings as the gateway passes them.
+#[cfg(target_family = "wasm")]
+fn completed<T>(_: &Rules<T>) -> Result<String, String> {
+    Ok(door::get())
+}
+
+/// The settings as the gateway passes them, or what it finds wrong with them.
+#[cfg(not(target_family = "wasm"))]
+fn completed<T>(rules: &Rules<T>) -> Result<String, String> {
+    setting::completed(&(rules.declared)(), &door::get())
 }
 
 fn parse<T: DeserializeOwned + 'static>(text: &str, rules: &Rules<T>) -> Result<T, String> {
@@ -82,6 +100,7 @@ fn is_empty(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setting::SettingKind;
     use crate::testing::Bench;
 
     #[derive(Debug, PartialEq, serde::Deserialize)]
@@ -90,8 +109,12 @@ mod tests {
         url: String,
     }
 
-    const RULES: Rules<Settings> = Rules { advice: "set `url`", check: is_whole };
-    const NONE: Rules<()> = Rules { advice: "", check: |()| Ok(()) };
+    const RULES: Rules<Settings> = Rules { declared, advice: "set `url`", check: is_whole };
+    const NONE: Rules<()> = Rules { declared: Vec::new, advice: "", check: |()| Ok(()) };
+
+    fn declared() -> Vec<Setting> {
+        vec![Setting::new("url", SettingKind::Text, "\"https://a.example\"", "the URL").required()]
+    }
 
     fn is_whole(settings: &Settings) -> Result<(), String> {
         let is_whole = settings.url.starts_with("https://");
@@ -116,6 +139,15 @@ mod tests {
         let missing = "the settings are invalid: missing field `url` at line 1 column 2; set `url`";
         assert_eq!(refused("{}"), missing);
         assert!(refused(r#"{"uri": "https://pay.example"}"#).contains("unknown field `uri`"));
+    }
+
+    #[test]
+    fn a_setting_that_is_not_declared_never_reaches_the_plugin() {
+        let checked = |text| Bench::new().with_settings(text).call(|| check(&RULES));
+        assert_eq!(checked(r#"{"url":"https://a.example"}"#), Ok(()));
+        let unknown = "unknown setting `uri`; the settings of this plugin are: url".to_owned();
+        assert_eq!(checked(r#"{"uri":"https://a.example"}"#), Err(unknown));
+        assert!(checked("{}").unwrap_err().starts_with("`url` is missing"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A signature is `v1,<base64>` or `v1a,<base64>`, and there may be several. Other versions, and
 //! values that can't be a signature, are ignored. The two families of headers are never mixed.
 
-use crate::claims::{Claims, Evidence, Hmac, KeyEncoding, Piece, Proof, PublicKey, Refusal};
+use crate::claims::{Claims, Evidence, Hash, KeyEncoding, Piece, Proof, PublicKey, Refusal};
 use crate::event::Timestamp;
 use crate::limits::DIGESTS_MAX;
 use crate::request::Request;
@@ -91,7 +91,7 @@ impl StandardSignature {
         let mut proofs = Vec::new();
         let macs = signed.all("v1", DIGEST_BYTES);
         if !macs.is_empty() {
-            proofs.push(Proof::hmac(Hmac::Sha256, self.key, message(), macs));
+            proofs.push(Proof::hmac(Hash::Sha256, self.key, message(), macs));
         }
         let signatures = signed.all("v1a", SIGNATURE_BYTES);
         if self.takes_ed25519 && !signatures.is_empty() {

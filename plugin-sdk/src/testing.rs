@@ -7,20 +7,35 @@
 //! network.
 
 mod bench;
+#[cfg(feature = "testing")]
+mod chain;
 mod contract;
+#[cfg(feature = "testing")]
+mod crypto;
+#[cfg(feature = "testing")]
+mod der;
 pub(crate) mod doors;
 #[cfg(feature = "testing")]
 mod golden;
 #[cfg(feature = "testing")]
+mod jws;
+#[cfg(feature = "testing")]
 mod key;
 #[cfg(feature = "testing")]
+mod message;
+#[cfg(feature = "testing")]
 mod send;
+pub(crate) mod setting;
 #[cfg(feature = "testing")]
 mod suite;
+#[cfg(feature = "testing")]
+mod times;
 #[cfg(feature = "testing")]
 pub mod vectors;
 #[cfg(feature = "testing")]
 mod verify;
+#[cfg(feature = "testing")]
+mod worth;
 
 pub use bench::{Bench, Ran};
 pub use doors::{Effect, LogLine};
@@ -29,4 +44,6 @@ pub use send::{send, sign};
 #[cfg(feature = "testing")]
 pub use suite::Suite;
 #[cfg(feature = "testing")]
-pub use verify::{Tolerance, Unproven, answer, digests, verify};
+pub use times::Tolerance;
+#[cfg(feature = "testing")]
+pub use verify::{Unproven, answer, digests, plain_body, verify};

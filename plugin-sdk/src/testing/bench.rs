@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::contract;
 use super::doors::{self, Effect, LogLine, Sandbox};
 use crate::event::{Event, Failure, Timestamp};
-use crate::handler::{self, Context, Handler};
+use crate::handler::{self, Context, Handler, Replay};
 use crate::limits::{CHAIN_MAX, LOG_LINES_MAX, TEXT_BYTES_MAX};
 use crate::log::Level;
 use crate::provider::{self, Provider};
@@ -55,6 +55,7 @@ pub struct Bench {
     runs: u32,
     now: Timestamp,
     chain: usize,
+    replay: Option<Replay>,
 }
 
 /// A finished run.
@@ -99,6 +100,11 @@ impl Bench {
         self.chain = emissions;
     }
 
+    /// Makes the next runs replays, at the request of this user of the admin API.
+    pub fn set_replay(&mut self, by: &str) {
+        self.replay = Some(Replay { by: by.to_owned() });
+    }
+
     /// Whether a provider accepts the settings of this bench; an error says what is wrong.
     pub fn check_provider<P: Provider>(&self) -> Result<(), String> {
         self.call(|| settings::check(&provider::rules::<P>()))
@@ -111,7 +117,7 @@ impl Bench {
 
     /// Calls a provider, which reads the settings of this bench.
     pub fn call<T>(&self, call: impl FnOnce() -> T) -> T {
-        self.within(BTreeMap::new(), call).0
+        self.within(BTreeMap::new(), None, call).0
     }
 
     /// Runs a handler on an event, as the first try.
@@ -128,11 +134,14 @@ impl Bench {
             run_id: format!("run_{}", self.runs),
             attempt: 1,
             now: self.now,
+            replay: self.replay.clone(),
+            tenant: None,
         };
         // Without a subject, the state belongs to the event alone.
         let owner = event.subject.clone().unwrap_or_else(|| context.event_id.clone());
         let state = self.states.get(&owner).cloned().unwrap_or_default();
-        let (outcome, mut after) = self.within(state, || H::handle(event, &context));
+        let emits = Some(H::describe().emits);
+        let (outcome, mut after) = self.within(state, emits, || H::handle(event, &context));
         let outcome = self.judged(outcome, &after);
         if after.dropped > 0 {
             let dropped = after.dropped;
@@ -174,11 +183,13 @@ impl Bench {
     fn within<T>(
         &self,
         state: BTreeMap<String, Vec<u8>>,
+        emits: Option<Vec<String>>,
         call: impl FnOnce() -> T,
     ) -> (T, Sandbox) {
         let before = doors::replace(Sandbox {
             settings: self.settings.clone(),
             granted: self.granted.clone(),
+            emits,
             state,
             ..Sandbox::default()
         });
@@ -195,6 +206,7 @@ mod tests {
     use crate::handler::HandlerInfo;
     use crate::money::Money;
     use crate::outbox::{self, Emission, Severity};
+    use crate::setting::{Setting, SettingKind};
     use crate::{log, state};
 
     struct Obedient;
@@ -205,6 +217,8 @@ mod tests {
 
         fn describe() -> HandlerInfo {
             HandlerInfo::new("obedient", "0", &["*"])
+                .emitting(&["a.b"])
+                .with_settings([Setting::new("a", SettingKind::Any, "1", "for tests")])
         }
 
         fn handle(event: &Event, context: &Context) -> Result<(), Failure> {
@@ -280,7 +294,7 @@ mod tests {
         type Settings = ();
 
         fn describe() -> HandlerInfo {
-            HandlerInfo::new("scripted", "0", &["*"])
+            HandlerInfo::new("scripted", "0", &["*"]).emitting(&["a.*"])
         }
 
         fn handle(_: &Event, _: &Context) -> Result<(), Failure> {
@@ -384,6 +398,14 @@ mod tests {
         invalid(
             || emit(|it| it.data = format!("{}{}", "[".repeat(513), "]".repeat(513))),
             "`emission.data` is nested more than 512 levels deep",
+        );
+        invalid(
+            || emit(|it| it.type_ = "b.a".into()),
+            "`emission.type` is `b.a`, which `emits` does not declare",
+        );
+        refused(
+            || emit(|it| it.tenant = Some("acme".into())),
+            "not granted: the operator has granted the plugin no tenant",
         );
     }
 

@@ -41,14 +41,26 @@ fn event(event: &Event) -> Result<(), String> {
         return Err(format!("`event.time` is {time}, which is after the year 9999"));
     }
     described("event", event.money.as_ref(), &event.labels)?;
+    if event.labels.iter().any(|(name, _)| name == "proof") {
+        return Err("`event.labels` has `proof`, which the gateway sets itself".to_owned());
+    }
     json("event.data", &event.data)
 }
 
-/// Checks an event that a handler adds.
-pub(crate) fn emission(event: &Emission) -> Result<(), String> {
+/// Checks an event that a handler adds, which declares these types.
+pub(crate) fn emission(event: &Emission, declared: Option<&[String]>) -> Result<(), String> {
     named("emission", &event.type_, event.subject.as_deref())?;
     described("emission", event.money.as_ref(), &event.labels)?;
-    json("emission.data", &event.data)
+    json("emission.data", &event.data)?;
+    let is_of = |pattern: &String| match pattern.strip_suffix('*') {
+        Some(beginning) => event.type_.starts_with(beginning),
+        None => event.type_ == *pattern,
+    };
+    if declared.is_none_or(|declared| declared.iter().any(is_of)) {
+        Ok(())
+    } else {
+        Err(format!("`emission.type` is `{}`, which `emits` does not declare", event.type_))
+    }
 }
 
 /// The bytes that an event counts for among the effects of a run.

@@ -42,6 +42,8 @@ pub struct LogLine {
 pub(crate) struct Sandbox {
     pub(crate) settings: Option<String>,
     pub(crate) granted: Vec<String>,
+    /// The types that the handler declares that it emits; `None` for a call that is not a run.
+    pub(crate) emits: Option<Vec<String>>,
     pub(crate) state: BTreeMap<String, Vec<u8>>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) log: Vec<LogLine>,
@@ -142,7 +144,11 @@ pub(crate) mod outbox {
         let bytes = contract::emission_bytes(event);
         reach(|sandbox| {
             sandbox.pass(bytes);
-            contract::emission(event).map_err(Refusal::Invalid)?;
+            if event.tenant.is_some() {
+                let reason = "the operator has granted the plugin no tenant".to_owned();
+                return Err(Refusal::NotGranted(reason));
+            }
+            contract::emission(event, sandbox.emits.as_deref()).map_err(Refusal::Invalid)?;
             sandbox.ask(Effect::Emit(event.clone()), bytes).map_err(Refusal::TooMuch)
         })
     }

@@ -4,92 +4,178 @@
 //! Never used by the gateway, which has code of its own.
 
 use ring::rand::SystemRandom;
-use ring::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
+use ring::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaEncoding, RsaKeyPair};
 
-use crate::claims::{KeyEncoding, KeyField, KeyLookup, KeySource, PublicKey, Signature};
-use crate::json::Json;
+use super::{crypto, der};
+use crate::claims::{Hash, KeyEncoding, KeyField, KeyLookup, KeySource, PublicKey, SecretForm};
+use crate::json::{Json, Members};
 use crate::{base64, hex};
 
 const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----";
 
-/// The key in a secret; `None` for a secret that is not a key of this encoding, and for an empty
-/// key. Verification skips such a secret.
-pub(super) fn decode(encoding: KeyEncoding, secret: &str) -> Option<Vec<u8>> {
-    let key = match encoding {
-        KeyEncoding::Text => Some(secret.as_bytes().to_vec()),
-        KeyEncoding::Hex => hex::decode(secret),
-        KeyEncoding::Base64 => padded(secret),
-        KeyEncoding::Whsec => padded(secret.strip_prefix("whsec_").unwrap_or(secret)),
-        KeyEncoding::Whpk => padded(secret.strip_prefix("whpk_")?),
-        KeyEncoding::Pem => subject_public_key(secret),
-        KeyEncoding::Sha1 => {
-            let hash =
-                ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
-            Some(hash.as_ref().to_vec())
-        }
+/// The bytes of a shared secret; `None` for a secret of another form, for an empty key, and for a
+/// public key, which everybody knows. Verification skips such a secret.
+pub(super) fn shared(form: &SecretForm, secret: &str) -> Option<Vec<u8>> {
+    let text = without_prefix(form, shared_text(secret)?);
+    let key = match form.encoding {
+        KeyEncoding::Text => Some(text.as_bytes().to_vec()),
+        KeyEncoding::Hex => hex::decode(text),
+        KeyEncoding::Base64 => padded(text),
+        KeyEncoding::Base64url => base64::decode_url(text.trim_end_matches('=')),
+        KeyEncoding::Urlencoded => Some(urlencoded(text).into_bytes()),
+        KeyEncoding::Whsec => padded(text.strip_prefix("whsec_").unwrap_or(text)),
+        KeyEncoding::Md5 => Some(crypto::digest(Hash::Md5, text.as_bytes())),
+        KeyEncoding::Sha1 => Some(crypto::digest(Hash::Sha1, text.as_bytes())),
+        KeyEncoding::Sha256 => Some(crypto::digest(Hash::Sha256, text.as_bytes())),
+        KeyEncoding::Whpk | KeyEncoding::Pem | KeyEncoding::Spki => None,
     };
     key.filter(|key| !key.is_empty())
 }
 
-/// The public key in this text that verifies a signature; `None` if the text is not such a key.
-pub(super) fn public(signed: &Signature, text: &str) -> Option<Vec<u8>> {
+/// The text of a secret that is neither empty nor a public key.
+pub(super) fn shared_text(secret: &str) -> Option<&str> {
+    let public = secret.starts_with("whpk_") || secret.trim_start().starts_with("-----BEGIN ");
+    (!public && !secret.is_empty()).then_some(secret)
+}
+
+/// The public key in this text that verifies signatures of this scheme; `None` if the text is not
+/// such a key.
+pub(super) fn public(algorithm: PublicKey, source: &KeySource, text: &str) -> Option<Vec<u8>> {
     if text.starts_with(PRIVATE) {
-        return Some(match Private::read(signed.algorithm, text)? {
-            Private::Rsa(pair) => pair.public_key().as_ref().to_vec(),
+        return Some(match Private::read(algorithm, text)? {
+            Private::Ed25519(pair) => pair.public_key().as_ref().to_vec(),
             Private::Ecdsa(pair) => pair.public_key().as_ref().to_vec(),
+            Private::Rsa(pair) => pair.public_key().as_ref().to_vec(),
         });
     }
-    match &signed.key {
-        KeySource::Configured(encoding) => decode(*encoding, text),
-        KeySource::Fetched(lookup) => fetched(lookup, text),
+    let key = match source {
+        KeySource::Configured(form) => configured(form, text),
+        KeySource::Fetched(lookup) => fetched(algorithm, lookup, text),
+        KeySource::Chain(_) => None,
+    };
+    key.filter(|key| !key.is_empty())
+}
+
+fn configured(form: &SecretForm, text: &str) -> Option<Vec<u8>> {
+    let text = without_prefix(form, text);
+    match form.encoding {
+        KeyEncoding::Hex => hex::decode(text),
+        KeyEncoding::Base64 => padded(text),
+        KeyEncoding::Base64url => base64::decode_url(text.trim_end_matches('=')),
+        KeyEncoding::Whpk => padded(text.strip_prefix("whpk_")?),
+        KeyEncoding::Pem => der::key_of_info(&der::pem(text, "PUBLIC KEY")?),
+        KeyEncoding::Spki => der::key_of_info(&padded(text)?),
+        KeyEncoding::Text
+        | KeyEncoding::Urlencoded
+        | KeyEncoding::Whsec
+        | KeyEncoding::Md5
+        | KeyEncoding::Sha1
+        | KeyEncoding::Sha256 => None,
+    }
+}
+
+/// A recorded key: a certificate, a public key, a JSON Web Key, or a set of them with the id that
+/// the look-up names.
+fn fetched(algorithm: PublicKey, lookup: &KeyLookup, text: &str) -> Option<Vec<u8>> {
+    if let Some(certificate) = der::pem(text, "CERTIFICATE") {
+        return der::key_of_certificate(&certificate);
+    }
+    let Ok(key) = Json::parse(text.as_bytes()) else {
+        return der::key_of_info(&der::pem(text, "PUBLIC KEY")?);
+    };
+    let set = key.items("/keys");
+    if set.is_empty() {
+        let key = key.members();
+        let id = key.name("/kid").map(KeyField::Text);
+        let is_posted = |fields: &Vec<(String, KeyField)>| {
+            fields.iter().any(|(_, field)| Some(field) == id.as_ref())
+        };
+        let is_meant = lookup.post.as_ref().is_none_or(is_posted);
+        return is_meant.then(|| of_jwk(algorithm, &key)).flatten();
+    }
+    let mut keys = set.into_iter().map(Json::members);
+    of_jwk(algorithm, &keys.find(|key| key.name("/kid") == lookup.id)?)
+}
+
+/// A JSON Web Key that may verify signatures of this scheme.
+fn of_jwk(algorithm: PublicKey, key: &Members<'_>) -> Option<Vec<u8>> {
+    let is_fit = key.name("/use").is_none_or(|purpose| purpose == "sig")
+        && key.name("/alg").is_none_or(|name| names(algorithm).contains(&&*name))
+        && key.name("/expired_at").is_none();
+    let number = |name: &str| base64::decode_url(&key.text(name)?);
+    match key.name("/kty")?.as_str() {
+        _ if !is_fit => None,
+        "RSA" => Some(der::rsa_key(&number("/n")?, &number("/e")?)),
+        "OKP" => number("/x"),
+        "EC" => Some([vec![4], number("/x")?, number("/y")?].concat()),
+        _ => None,
+    }
+}
+
+/// The names of a scheme in JSON Web Keys and Signatures.
+pub(super) fn names(algorithm: PublicKey) -> &'static [&'static str] {
+    match algorithm {
+        PublicKey::Ed25519 => &["EdDSA", "Ed25519"],
+        PublicKey::EcdsaP256 | PublicKey::EcdsaP256Der => &["ES256"],
+        PublicKey::EcdsaP384 | PublicKey::EcdsaP384Der => &["ES384"],
+        PublicKey::EcdsaP521 | PublicKey::EcdsaP521Der => &["ES512"],
+        PublicKey::RsaSha1 => &["RS1"],
+        PublicKey::RsaSha256 => &["RS256"],
+        PublicKey::RsaSha512 => &["RS512"],
+        PublicKey::RsaPssSha256 => &["PS256"],
     }
 }
 
 /// The signature that a provider with this private key would make.
-pub(super) fn sign(signed: &Signature, message: &[u8], text: &str) -> Option<Vec<u8>> {
+pub(super) fn sign(algorithm: PublicKey, message: &[u8], text: &str) -> Option<Vec<u8>> {
     let random = SystemRandom::new();
-    match Private::read(signed.algorithm, text)? {
+    match Private::read(algorithm, text)? {
+        Private::Ed25519(pair) => Some(pair.sign(message).as_ref().to_vec()),
+        Private::Ecdsa(pair) => Some(pair.sign(&random, message).ok()?.as_ref().to_vec()),
         Private::Rsa(pair) => {
+            let encoding: &'static dyn RsaEncoding = match algorithm {
+                PublicKey::RsaSha512 => &signature::RSA_PKCS1_SHA512,
+                PublicKey::RsaPssSha256 => &signature::RSA_PSS_SHA256,
+                _ => &signature::RSA_PKCS1_SHA256,
+            };
             let mut bytes = vec![0; pair.public().modulus_len()];
-            pair.sign(&signature::RSA_PKCS1_SHA256, &random, message, &mut bytes).ok()?;
+            pair.sign(encoding, &random, message, &mut bytes).ok()?;
             Some(bytes)
         }
-        Private::Ecdsa(pair) => Some(pair.sign(&random, message).ok()?.as_ref().to_vec()),
     }
 }
 
 enum Private {
-    Rsa(RsaKeyPair),
+    Ed25519(Ed25519KeyPair),
     Ecdsa(EcdsaKeyPair),
+    Rsa(RsaKeyPair),
 }
 
 impl Private {
+    /// Reads a private key of a scheme that a test can sign with.
     fn read(algorithm: PublicKey, text: &str) -> Option<Self> {
-        let der = pem(text, "PRIVATE KEY")?;
-        match algorithm {
-            PublicKey::RsaSha256 => RsaKeyPair::from_pkcs8(&der).ok().map(Self::Rsa),
-            PublicKey::EcdsaP256 => {
-                let scheme = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
-                EcdsaKeyPair::from_pkcs8(scheme, &der, &SystemRandom::new()).ok().map(Self::Ecdsa)
+        let der = der::pem(text, "PRIVATE KEY")?;
+        let scheme = match algorithm {
+            PublicKey::Ed25519 => {
+                let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der);
+                return pair.ok().map(Self::Ed25519);
             }
-            PublicKey::Ed25519 => None,
-        }
+            PublicKey::RsaSha256 | PublicKey::RsaSha512 | PublicKey::RsaPssSha256 => {
+                return RsaKeyPair::from_pkcs8(&der).ok().map(Self::Rsa);
+            }
+            PublicKey::EcdsaP256 => &signature::ECDSA_P256_SHA256_FIXED_SIGNING,
+            PublicKey::EcdsaP256Der => &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
+            PublicKey::EcdsaP384 => &signature::ECDSA_P384_SHA384_FIXED_SIGNING,
+            PublicKey::EcdsaP384Der => &signature::ECDSA_P384_SHA384_ASN1_SIGNING,
+            PublicKey::EcdsaP521 | PublicKey::EcdsaP521Der | PublicKey::RsaSha1 => return None,
+        };
+        let pair = EcdsaKeyPair::from_pkcs8(scheme, &der, &SystemRandom::new());
+        pair.ok().map(Self::Ecdsa)
     }
 }
 
-/// A recorded key: a certificate, a public key, or the JSON Web Key whose id the look-up names.
-fn fetched(lookup: &KeyLookup, text: &str) -> Option<Vec<u8>> {
-    if let Some(certificate) = pem(text, "CERTIFICATE") {
-        return of_certificate(&certificate);
-    }
-    let Ok(key) = Json::parse(text.as_bytes()) else { return subject_public_key(text) };
-    let key = key.members();
-    let id = key.name("/kid")?;
-    let fields = lookup.post.iter().flatten();
-    let named = |(_, field): &(String, KeyField)| *field == KeyField::Text(id.clone());
-    let good = fields.into_iter().any(named) && key.name("/expired_at").is_none();
-    let coordinate = |name: &str| base64::decode_url(&key.name(name)?);
-    good.then(|| Some([vec![4], coordinate("/x")?, coordinate("/y")?].concat())).flatten()
+fn without_prefix<'a>(form: &SecretForm, text: &'a str) -> &'a str {
+    text.strip_prefix(form.prefix.as_deref().unwrap_or_default()).unwrap_or(text)
 }
 
 fn padded(text: &str) -> Option<Vec<u8>> {
@@ -97,52 +183,27 @@ fn padded(text: &str) -> Option<Vec<u8>> {
     base64::decode(&format!("{text:=<width$}"))
 }
 
-/// The key inside the DER of `BEGIN PUBLIC KEY`: a sequence of the algorithm and a bit string.
-fn subject_public_key(pem: &str) -> Option<Vec<u8>> {
-    key_of_info(&self::pem(pem, "PUBLIC KEY")?)
-}
-
-/// The bytes between the first and the last line of PEM.
-fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
-    let body = text.trim().strip_prefix(&format!("-----BEGIN {label}-----"))?;
-    let (body, _) = body.split_once(&format!("-----END {label}-----"))?;
-    base64::decode(&body.split_whitespace().collect::<String>())
-}
-
-/// The public key of an X.509 certificate. A test does not check who signed the certificate.
-fn of_certificate(der: &[u8]) -> Option<Vec<u8>> {
-    let (certificate, _) = element(0x30, der)?;
-    let (content, _) = element(0x30, certificate)?;
-    let rest = element(0xa0, content).map_or(content, |(_version, rest)| rest);
-    let (_serial, mut rest) = element(0x02, rest)?;
-    for _ in ["algorithm", "issuer", "validity", "subject"] {
-        rest = element(0x30, rest)?.1;
+/// As a form writes a value.
+fn urlencoded(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'-' | b'_' | b'.' => written.push(char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => written.push(char::from(byte)),
+            b' ' => written.push('+'),
+            _ => written.push_str(&format!("%{byte:02X}")),
+        }
     }
-    key_of_info(rest)
-}
-
-fn key_of_info(der: &[u8]) -> Option<Vec<u8>> {
-    let (sequence, _) = element(0x30, der)?;
-    let (_algorithm, rest) = element(0x30, sequence)?;
-    let (bits, _) = element(0x03, rest)?;
-    bits.strip_prefix(&[0]).map(<[u8]>::to_vec)
-}
-
-/// The content of the DER element with this tag, and what follows it.
-fn element(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&first, rest) = der.strip_prefix(&[tag])?.split_first()?;
-    let (length, rest) = if first < 0x80 {
-        (usize::from(first), rest)
-    } else {
-        let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f).min(4))?;
-        (digits.iter().fold(0, |length, &digit| length << 8 | usize::from(digit)), rest)
-    };
-    rest.split_at_checked(length)
+    written
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decode(encoding: KeyEncoding, secret: &str) -> Option<Vec<u8>> {
+        shared(&encoding.into(), secret)
+    }
 
     #[test]
     fn a_secret_becomes_a_key() {
@@ -151,15 +212,51 @@ mod tests {
         for secret in ["whsec_Zm8=", "whsec_Zm8", "Zm8="] {
             assert_eq!(decode(KeyEncoding::Whsec, secret).unwrap(), b"fo");
         }
+        assert_eq!(decode(KeyEncoding::Base64url, "_-8=").unwrap(), [255, 239]);
+        assert_eq!(decode(KeyEncoding::Urlencoded, "a b/é").unwrap(), b"a+b%2F%C3%A9");
+        assert_eq!(decode(KeyEncoding::Md5, "abc").unwrap()[..2], [0x90, 0x01]);
+        let form = SecretForm { encoding: KeyEncoding::Hex, prefix: Some("whook_".to_owned()) };
+        assert_eq!(shared(&form, "whook_ff").unwrap(), [255]);
+        assert_eq!(shared(&form, "ff").unwrap(), [255]);
     }
 
     #[test]
     fn an_empty_key_fits_nothing() {
-        for secret in ["", "whsec_", "whpk_"] {
-            assert_eq!(decode(KeyEncoding::Whsec, secret.trim_start_matches("whpk_")), None);
-            assert_eq!(decode(KeyEncoding::Whpk, secret), None);
+        for secret in ["", "whsec_"] {
+            assert_eq!(decode(KeyEncoding::Whsec, secret), None);
         }
         assert_eq!(decode(KeyEncoding::Text, ""), None);
-        assert_eq!(decode(KeyEncoding::Pem, "-----BEGIN PUBLIC KEY-----"), None);
+        let public = |encoding: KeyEncoding, text: &str| {
+            super::public(PublicKey::Ed25519, &KeySource::Configured(encoding.into()), text)
+        };
+        assert_eq!(public(KeyEncoding::Whpk, "whpk_"), None);
+        assert_eq!(public(KeyEncoding::Pem, "-----BEGIN PUBLIC KEY-----"), None);
+    }
+
+    #[test]
+    fn a_public_key_is_never_a_shared_secret() {
+        for text in
+            ["whpk_AP8=", "-----BEGIN PUBLIC KEY-----\nAA==", " -----BEGIN CERTIFICATE-----"]
+        {
+            assert_eq!(decode(KeyEncoding::Text, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_set_of_keys_gives_the_key_that_is_named() {
+        let set = r#"{"keys":[
+            {"kid":"a","kty":"OKP","crv":"Ed25519","x":"AQ","use":"sig","alg":"EdDSA"},
+            {"kid":"b","kty":"RSA","n":"gAE","e":"AQAB"},
+            {"kid":"c","kty":"EC","crv":"P-256","x":"AQ","y":"Ag","use":"enc"}
+        ]}"#;
+        let key = |algorithm, id: &str| {
+            let lookup = KeyLookup::get("https://a.example/keys").with_id(id);
+            public(algorithm, &KeySource::Fetched(lookup), set)
+        };
+        assert_eq!(key(PublicKey::Ed25519, "a"), Some(vec![1]));
+        assert_eq!(key(PublicKey::RsaSha512, "b"), Some(der::rsa_key(&[0x80, 1], &[1, 0, 1])));
+        assert_eq!(key(PublicKey::EcdsaP256, "a"), None, "another algorithm");
+        assert_eq!(key(PublicKey::EcdsaP256, "c"), None, "for another use");
+        assert_eq!(key(PublicKey::Ed25519, "d"), None, "another id");
     }
 }

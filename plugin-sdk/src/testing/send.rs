@@ -2,7 +2,7 @@
 //!
 //! Both happen in the test's own thread; nothing is posted anywhere.
 
-use super::{Tolerance, contract, digests, verify};
+use super::{Tolerance, contract, digests, plain_body, verify};
 use crate::event::{Event, Timestamp};
 use crate::provider::Provider;
 use crate::request::Request;
@@ -23,8 +23,10 @@ pub fn send<P: Provider>(request: &Request, secret: &str, now: Timestamp) -> Vec
     assert_eq!(proven(&[secret]), Ok(()));
     assert!(proven(&[]).is_err(), "nothing is proven without a secret");
 
-    let events = P::parse(&signed).expect("a request that was signed can be parsed");
-    assert_eq!(P::parse(&signed).as_ref(), Ok(&events), "a request is parsed alike each time");
+    let plain = plain_body(&claims, &signed, &[secret]).expect("the secret decrypts the body");
+    let opened = Request { body: plain, ..signed.clone() };
+    let events = P::parse(&opened).expect("a request that was signed can be parsed");
+    assert_eq!(P::parse(&opened).as_ref(), Ok(&events), "a request is parsed alike each time");
     if !claims.event_ids.is_empty() {
         let ids: Vec<&str> = events.iter().map(|event| event.id.as_str()).collect();
         assert_eq!(claims.event_ids, ids, "claims name the events that there are");

@@ -1,12 +1,15 @@
 //! Signed requests in a file, each with the verdict that it must get.
 //!
-//! The format is an array of objects: `name`, `secret` (one or several), `headers` (with one or
-//! several values), `url`, `body` or `body_base64`, `now` and `tolerance` in seconds, `settings`,
-//! and `valid`. With a `tolerance` of 0 the signing time is not checked; without one the provider's
-//! own holds. `keys`, by their ids, replace `secret`. A whole `url` and `public_key` replace the
+//! The format is an array of objects: `name`, `secret` (one or several, or none), `method`,
+//! `headers` (with one or several values), `url`, `body` or `body_base64`, `now` and `tolerance` in
+//! seconds, `settings`, and `valid`. With a `tolerance` of 0 the signing time is not checked;
+//! without one the provider's own holds. `keys`, by their ids, replace `secret`. `cert_pem`,
+//! `public_key_pem` and `jwks` stand in for keys that the gateway would fetch, and
+//! `root_cert_der_base64` for a root that it trusts. A whole `url` and `public_key` replace the
 //! settings of those names, and `secret` replaces the setting that `secret_is` names. `reply`
 //! (`status`, `content_type` and `body`) is the reply that an accepted request must get, if the
-//! provider reads it. The file never says why a request is refused.
+//! provider reads it, and `plaintext` the body that its plugin must get. The file never says why a
+//! request is refused.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,9 +17,11 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Bench, Tolerance, verify};
+use super::verify::{self, plain_body};
+use super::{Bench, Tolerance};
+use crate::claims::Claims;
 use crate::provider::{self, Provider};
-use crate::request::{Header, Reply, Request};
+use crate::request::{Header, Request};
 use crate::{base64, settings};
 
 /// The variable with the folder of vectors and payloads that implementations share.
@@ -27,9 +32,11 @@ pub const SHARED: &str = "HOOKGATE_PROVIDER_DATA";
 pub struct Vector {
     /// What this request shows.
     pub name: String,
+    #[serde(default)]
     secret: OneOrMore,
     /// The secrets, by the id that a header names.
     keys: Option<BTreeMap<String, String>>,
+    method: Option<String>,
     headers: BTreeMap<String, OneOrMore>,
     /// The URL as the sender knows it, or the path and query that arrive.
     url: Option<String>,
@@ -42,7 +49,8 @@ pub struct Vector {
     cert_pem: Option<String>,
     public_key_pem: Option<String>,
     #[serde(default)]
-    jwks: BTreeMap<String, serde_json::Value>,
+    jwks: Map<String, Value>,
+    root_cert_der_base64: Option<String>,
     body: Option<String>,
     body_base64: Option<String>,
     #[serde(default)]
@@ -52,6 +60,8 @@ pub struct Vector {
     pub valid: bool,
     /// The reply that it must get, if it is accepted and the reply was recorded.
     reply: Option<RecordedReply>,
+    /// What the body decrypts to.
+    plaintext: Option<String>,
 }
 
 /// The reply to an accepted request. A missing content type or body is empty.
@@ -70,6 +80,12 @@ struct RecordedReply {
 enum OneOrMore {
     One(String),
     More(Vec<String>),
+}
+
+impl Default for OneOrMore {
+    fn default() -> Self {
+        Self::More(Vec::new())
+    }
 }
 
 /// Reads the vectors of a file.
@@ -100,28 +116,29 @@ pub fn check<P: Provider>(json: &str, settings: &str) -> usize {
         let verdict = bench.call(|| vector.verdict::<P>());
         let name = &vector.name;
         assert_eq!(verdict.is_ok(), vector.valid, "vector `{name}` got {verdict:?}");
-        if verdict.is_ok() && vector.reply.is_some() {
-            let reply = bench.call(|| vector.answered::<P>());
+        let Ok(claims) = verdict else { continue };
+        if vector.reply.is_some() {
+            let reply = bench.call(|| vector.answered::<P>(&claims));
             assert_eq!(reply, vector.reply, "vector `{name}` is answered");
+        }
+        if let Some(expected) = &vector.plaintext {
+            let keys = vector.keys();
+            let secrets: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let plain = plain_body(&claims, &vector.request(), &secrets);
+            assert_eq!(plain.as_deref(), Some(expected.as_bytes()), "vector `{name}` is decrypted");
         }
     }
     vectors.len()
 }
 
 impl Vector {
-    /// The gateway's verdict: accepted, or refused with a reason.
-    pub fn verdict<P: Provider>(&self) -> Result<(), String> {
+    /// The gateway's verdict: accepted with these claims, or refused with a reason.
+    pub fn verdict<P: Provider>(&self) -> Result<Claims, String> {
         // A source that the plugin refuses is stopped, and lets nobody in.
         settings::check(&provider::rules::<P>())?;
         let request = self.request();
-        let mut secrets: Vec<&str> = match &self.keys {
-            Some(keys) => keys.values().map(String::as_str).collect(),
-            None => self.secret.iter().collect(),
-        };
-        let jwks: Vec<String> = self.jwks.values().map(ToString::to_string).collect();
-        secrets
-            .extend([&self.cert_pem, &self.public_key_pem].into_iter().flatten().map(|it| &**it));
-        secrets.extend(jwks.iter().map(String::as_str));
+        let keys = self.keys();
+        let secrets: Vec<&str> = keys.iter().map(String::as_str).collect();
         let tolerance = match self.tolerance {
             None => Tolerance::Provider,
             Some(0) => Tolerance::Unchecked,
@@ -129,16 +146,39 @@ impl Vector {
         };
         let claims = P::claim(&request).map_err(|refusal| refusal.reason)?;
         let now = self.now * 1000;
-        verify(&P::describe(), &claims, &request, &secrets, now, tolerance)
-            .map_err(|unproven| unproven.to_string())
+        verify::verify(&P::describe(), &claims, &request, &secrets, now, tolerance)
+            .map_err(|unproven| unproven.to_string())?;
+        Ok(claims)
+    }
+
+    /// The secrets of the source, and what stands in for keys and roots of others.
+    fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = match &self.keys {
+            Some(keys) => keys.values().cloned().collect(),
+            None => self.secret.iter().map(str::to_owned).collect(),
+        };
+        keys.extend([&self.cert_pem, &self.public_key_pem].into_iter().flatten().cloned());
+        if self.jwks.contains_key("keys") {
+            keys.push(Value::Object(self.jwks.clone()).to_string());
+        } else {
+            keys.extend(self.jwks.values().map(ToString::to_string));
+        }
+        let root = self.root_cert_der_base64.iter();
+        let pem = |der: &String| {
+            format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n")
+        };
+        keys.extend(root.map(pem));
+        keys
     }
 
     /// The plugin's reply; `None` if the gateway's own reply is sent.
-    fn answered<P: Provider>(&self) -> Option<RecordedReply> {
-        let own = P::claim(&self.request()).ok().and_then(|claims| claims.reply);
-        own.or(P::describe().reply).map(|Reply { status, content_type, body }| RecordedReply {
-            status,
-            content_type,
+    fn answered<P: Provider>(&self, claims: &Claims) -> Option<RecordedReply> {
+        let answer = claims.reply.clone().or(P::describe().reply)?;
+        let secret = self.secret.iter().next().unwrap_or_default();
+        let body = verify::body(&answer, claims, &self.request(), secret)?;
+        Some(RecordedReply {
+            status: answer.status,
+            content_type: answer.content_type,
             body: String::from_utf8_lossy(&body).into_owned(),
         })
     }
@@ -182,7 +222,8 @@ impl Vector {
         let path = url
             .split_once("://")
             .map_or(url, |(_, rest)| rest.find(['/', '?']).map_or("/", |start| &rest[start..]));
-        Request { headers: headers.collect(), ..Request::post(path, body) }
+        let method = self.method.as_deref().unwrap_or("POST").to_owned();
+        Request { method, headers: headers.collect(), ..Request::post(path, body) }
     }
 }
 

@@ -5,28 +5,19 @@
 
 use std::fmt;
 
-use ring::{hmac, signature};
-
-use super::key;
+use super::jws::{self, Scheme, Token};
+use super::message::{self, Materials};
+use super::times::{Times, Tolerance};
+use super::{chain, crypto, key, worth};
 use crate::claims::{
-    AnswerPiece, Claims, DigestText, Hmac, KeySource, Mac, Piece, Proof, ProofKind, PublicKey,
-    Signature,
+    Answer, Claims, Jws, KeySource, Piece, Proof, ProofKind, PublicKey, Value, Worth,
 };
 use crate::event::Timestamp;
-use crate::provider::{ClockRule, ProviderInfo};
+use crate::provider::ProviderInfo;
 use crate::request::Request;
-use crate::{base64, hex};
 
-/// How far the signing time may be from the clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tolerance {
-    /// The tolerance that the provider describes.
-    Provider,
-    /// Any distance.
-    Unchecked,
-    /// At most this number of seconds.
-    Seconds(u64),
-}
+/// Longest text that the gateway digests for anybody, in bytes.
+const OPEN_BYTES_MAX: usize = 64;
 
 /// Why claims do not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +26,14 @@ pub enum Unproven {
     Empty,
     /// A proof has a kind that the provider does not describe.
     Kind(ProofKind),
+    /// A proof of this kind is worth at most this, and the provider describes only others of it
+    /// that are worth more.
+    Worth(ProofKind, Worth),
+    /// A plain hash without the secret in its message: everybody can compute it.
+    Open,
     /// A key is looked up at a place that the provider does not describe.
     Place,
-    /// None of the secrets verifies a piece of evidence.
+    /// None of the secrets verifies a piece of evidence, or a token does not say what it must.
     Mismatch,
     /// The signing time is too old or too far in the future.
     Time,
@@ -48,6 +44,10 @@ impl fmt::Display for Unproven {
         match self {
             Self::Empty => f.write_str("the evidence is missing or empty"),
             Self::Kind(kind) => write!(f, "`describe` does not name proofs of the kind {kind:?}"),
+            Self::Worth(kind, worth) => {
+                write!(f, "`describe` names no proof of the kind {kind:?} that is only {worth:?}")
+            }
+            Self::Open => f.write_str("a plain hash does not have the secret in its message"),
             Self::Place => f.write_str("`describe` does not name the place of the key"),
             Self::Mismatch => f.write_str("no secret verifies the evidence"),
             Self::Time => f.write_str("the signing time is too old or too far in the future"),
@@ -58,7 +58,9 @@ impl fmt::Display for Unproven {
 impl std::error::Error for Unproven {}
 
 /// Verifies claims with the secrets of a source at the time `now`, as the gateway does: every piece
-/// of evidence must hold. A piece holds if any of its proofs holds with any of the secrets.
+/// of evidence must hold. A piece holds if any of its proofs holds with any of the secrets. In
+/// place of a key that the gateway fetches, or of a root that its platform trusts, a test passes
+/// the key or the root as a secret.
 pub fn verify(
     info: &ProviderInfo,
     claims: &Claims,
@@ -67,159 +69,359 @@ pub fn verify(
     now: Timestamp,
     tolerance: Tolerance,
 ) -> Result<(), Unproven> {
-    let proofs = || claims.evidence.iter().flat_map(|evidence| &evidence.proofs);
-    if claims.evidence.is_empty() || claims.evidence.iter().any(|piece| piece.proofs.is_empty()) {
-        return Err(Unproven::Empty);
-    }
-    if let Some(proof) = proofs().find(|proof| !info.proofs.contains(&proof.kind())) {
-        return Err(Unproven::Kind(proof.kind()));
-    }
-    if proofs().any(|proof| is_empty(proof, &request.body)) {
-        return Err(Unproven::Empty);
-    }
-    if proofs().any(|proof| !is_declared(info, proof)) {
-        return Err(Unproven::Place);
-    }
+    check_form(info, claims, &request.body)?;
+    let times = Times::of(info, tolerance, now);
+    let judge = Judge {
+        secrets,
+        roots: chain::roots(info, secrets),
+        times,
+        open: Materials::new(&claims.values, None, &request.body),
+        keyed: keyed(claims, request, secrets),
+    };
     for evidence in &claims.evidence {
-        let holds = |proof: &Proof| secrets.iter().any(|secret| holds(proof, request, secret));
-        if !evidence.proofs.iter().any(holds) {
+        if !evidence.proofs.iter().any(|proof| judge.holds(proof)) {
             return Err(Unproven::Mismatch);
         }
     }
-    let fresh = claims.signed_at.is_none_or(|signed| fresh(info, signed, now, tolerance));
+    let fresh = claims.signed_at.is_none_or(|signed_at| times.holds(signed_at));
     if fresh { Ok(()) } else { Err(Unproven::Time) }
+}
+
+/// What the gateway refuses without any secret.
+fn check_form(info: &ProviderInfo, claims: &Claims, body: &[u8]) -> Result<(), Unproven> {
+    if claims.evidence.is_empty() || claims.evidence.iter().any(|piece| piece.proofs.is_empty()) {
+        return Err(Unproven::Empty);
+    }
+    let proofs = || claims.evidence.iter().flat_map(|evidence| &evidence.proofs);
+    let names = |kind| info.proofs.iter().any(|declared| declared.kind == kind);
+    if let Some(kind) = proofs().map(Proof::kind).find(|kind| !names(*kind)) {
+        return Err(Unproven::Kind(kind));
+    }
+    let values = &claims.values;
+    let mut evidence = claims.evidence.iter();
+    if let Some((kind, most)) = evidence.find_map(|it| worth::undeclared(info, it, values)) {
+        return Err(Unproven::Worth(kind, most));
+    }
+    if proofs().any(|proof| is_open(proof, values)) {
+        return Err(Unproven::Open);
+    }
+    if proofs().any(|proof| is_empty(proof, body)) {
+        return Err(Unproven::Empty);
+    }
+    if proofs().any(|proof| !has_place(info, proof)) {
+        return Err(Unproven::Place);
+    }
+    Ok(())
+}
+
+/// Whether everybody can compute what a proof proves.
+fn is_open(proof: &Proof, values: &[Value]) -> bool {
+    match proof {
+        Proof::Mac(mac) => {
+            mac.digest.key.is_none() && !message::has_secret(&mac.digest.message, values)
+        }
+        Proof::Signature(_) | Proof::Jws(_) | Proof::Token(_) | Proof::Decrypted(_) => false,
+    }
+}
+
+fn is_empty(proof: &Proof, body: &[u8]) -> bool {
+    let nothing = |message: &[Piece]| {
+        message.iter().all(|piece| match piece {
+            Piece::Text(text) => text.is_empty(),
+            Piece::Bytes(bytes) => bytes.is_empty(),
+            Piece::Body => body.is_empty(),
+            Piece::Secret(_) | Piece::Value(_) => false,
+        })
+    };
+    match proof {
+        Proof::Mac(mac) => mac.digests.is_empty() || nothing(&mac.digest.message),
+        Proof::Signature(signed) => signed.signatures.is_empty() || nothing(&signed.message),
+        Proof::Jws(jws) => jws.payload.as_ref().is_some_and(|payload| nothing(payload)),
+        Proof::Token(token) => token.is_empty(),
+        Proof::Decrypted(_) => false,
+    }
+}
+
+fn has_place(info: &ProviderInfo, proof: &Proof) -> bool {
+    let source = match proof {
+        Proof::Signature(signed) => &signed.key,
+        Proof::Jws(jws) => &jws.key,
+        Proof::Mac(_) | Proof::Token(_) | Proof::Decrypted(_) => return true,
+    };
+    match source {
+        KeySource::Fetched(lookup) => info.key_places.iter().any(|place| place.holds(&lookup.url)),
+        KeySource::Configured(_) | KeySource::Chain(_) => true,
+    }
+}
+
+/// What messages are made of, with each secret.
+fn keyed<'a>(claims: &Claims, request: &'a Request, secrets: &[&'a str]) -> Vec<Materials<'a>> {
+    let with = |secret: &&'a str| Materials::new(&claims.values, Some(*secret), &request.body);
+    secrets.iter().map(with).collect()
+}
+
+/// What the proofs of one request are compared with.
+struct Judge<'a> {
+    secrets: &'a [&'a str],
+    roots: Vec<Vec<u8>>,
+    times: Times,
+    /// The values that need no secret.
+    open: Materials<'a>,
+    /// All values, with each secret.
+    keyed: Vec<Materials<'a>>,
+}
+
+impl Judge<'_> {
+    fn holds(&self, proof: &Proof) -> bool {
+        match proof {
+            Proof::Mac(mac) => self.keyed.iter().any(|materials| {
+                let made = materials.digest(&mac.digest);
+                made.is_some_and(|made| mac.digests.contains(&made))
+            }),
+            Proof::Signature(signed) => {
+                let messages = self.messages(&signed.message);
+                let (algorithm, key) = (signed.algorithm, &signed.key);
+                self.is_signed(algorithm, key, &messages, &signed.signatures)
+            }
+            Proof::Jws(jws) => self.jws_holds(jws).unwrap_or(false),
+            Proof::Token(token) => {
+                self.secrets.iter().any(|secret| key::shared_text(secret) == Some(token.as_str()))
+            }
+            Proof::Decrypted(decryption) => self.keyed.iter().any(|materials| {
+                let Some(made) = materials.value(decryption.index) else { return false };
+                let is = |plain: &Vec<Piece>| materials.message(plain).is_some_and(|it| it == made);
+                decryption.plain.as_ref().is_none_or(is)
+            }),
+        }
+    }
+
+    fn jws_holds(&self, jws: &Jws) -> Option<bool> {
+        let token = Token::read(jws)?;
+        let messages = match &jws.payload {
+            None if !token.says(&jws.rules, self.times) => return None,
+            None => vec![token.signed(None)],
+            Some(_) if !jws.rules.is_empty() => return None,
+            Some(payload) => {
+                let messages = self.messages(payload).into_iter();
+                messages.map(|payload| token.signed(Some(payload.as_slice()))).collect()
+            }
+        };
+        Some(match (jws::scheme(jws.algorithm), &jws.key) {
+            (Scheme::PublicKey(algorithm), source) => {
+                self.is_signed(algorithm, source, &messages, &[token.signature])
+            }
+            (Scheme::Hmac(hash), KeySource::Configured(form)) => {
+                let mut keys = self.keyed.iter().filter_map(|materials| materials.shared(form));
+                let is = |key: &[u8], it: &[u8]| crypto::mac(hash, key, it) == token.signature;
+                keys.any(|key| messages.iter().any(|message| is(&key, message)))
+            }
+            (Scheme::Hmac(_), KeySource::Fetched(_) | KeySource::Chain(_)) => false,
+        })
+    }
+
+    /// The message of these pieces, or one with each secret.
+    fn messages(&self, pieces: &[Piece]) -> Vec<Vec<u8>> {
+        match self.open.message(pieces) {
+            Some(message) => vec![message],
+            None => self.keyed.iter().filter_map(|it| it.message(pieces)).collect(),
+        }
+    }
+
+    fn is_signed(
+        &self,
+        algorithm: PublicKey,
+        source: &KeySource,
+        messages: &[Vec<u8>],
+        signatures: &[Vec<u8>],
+    ) -> bool {
+        let keys: Vec<Vec<u8>> = match source {
+            KeySource::Chain(chain) => {
+                chain::key(chain, &self.roots, self.times.now).into_iter().collect()
+            }
+            KeySource::Configured(_) | KeySource::Fetched(_) => {
+                let keys = self.secrets.iter();
+                keys.filter_map(|secret| key::public(algorithm, source, secret)).collect()
+            }
+        };
+        keys.iter().any(|key| {
+            messages.iter().any(|message| {
+                let verifies = |it: &Vec<u8>| crypto::verifies(algorithm, key, message, it);
+                signatures.iter().any(verifies)
+            })
+        })
+    }
 }
 
 /// The digests for [`crate::Provider::sign`], one for each piece of evidence, computed with this
 /// secret as the gateway does. If the secret is a private key, they are the provider's signatures.
 /// `None` if the secret is not a key of the encoding in the claims.
 pub fn digests(claims: &Claims, request: &Request, secret: &str) -> Option<Vec<Vec<u8>>> {
-    let digest = |proofs: &[Proof]| {
-        proofs.iter().find_map(|proof| match proof {
-            Proof::Mac(mac) => {
-                let bytes = key::decode(mac.key, secret)?;
-                let key = hmac::Key::new(algorithm(mac.algorithm), &bytes);
-                let digest = hmac::sign(&key, &message(&mac.message, &request.body));
-                Some(digest.as_ref().to_vec())
-            }
-            Proof::Token(_) => Some(secret.as_bytes().to_vec()),
-            Proof::Signature(signed) => {
-                key::sign(signed, &message(&signed.message, &request.body), secret)
-            }
-        })
+    let materials = Materials::new(&claims.values, Some(secret), &request.body);
+    let digest = |proof: &Proof| match proof {
+        Proof::Mac(mac) => materials.digest(&mac.digest),
+        Proof::Token(_) => Some(secret.as_bytes().to_vec()),
+        Proof::Signature(signed) => {
+            key::sign(signed.algorithm, &materials.message(&signed.message)?, secret)
+        }
+        Proof::Jws(jws) => sign_jws(jws, &materials, secret),
+        Proof::Decrypted(_) => None,
     };
-    claims.evidence.iter().map(|evidence| digest(&evidence.proofs)).collect()
+    claims.evidence.iter().map(|evidence| evidence.proofs.iter().find_map(digest)).collect()
+}
+
+fn sign_jws(jws: &Jws, materials: &Materials<'_>, secret: &str) -> Option<Vec<u8>> {
+    let payload = match &jws.payload {
+        Some(pieces) => Some(materials.message(pieces)?),
+        None => None,
+    };
+    let message = Token::read(jws)?.signed(payload.as_deref());
+    match (jws::scheme(jws.algorithm), &jws.key) {
+        (Scheme::PublicKey(algorithm), _) => key::sign(algorithm, &message, secret),
+        (Scheme::Hmac(hash), KeySource::Configured(form)) => {
+            Some(crypto::mac(hash, &materials.shared(form)?, &message))
+        }
+        (Scheme::Hmac(_), KeySource::Fetched(_) | KeySource::Chain(_)) => None,
+    }
 }
 
 /// The body of the answer to a validation challenge, as the gateway makes it. `None` if the claims
 /// have no handshake, or the gateway would not compute one of its digests: without evidence it
-/// computes digests only of 1 to 64 hexadecimal digits in lower case.
-pub fn answer(claims: &Claims, secret: &str) -> Option<String> {
-    let open = |text: &str| {
-        let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        (1..=64).contains(&text.len()) && text.bytes().all(hexadecimal)
-    };
-    let piece = |piece: &AnswerPiece| match piece {
-        AnswerPiece::Text(text) => Some(text.clone()),
-        AnswerPiece::Digest(digest) => {
-            if claims.evidence.is_empty() && !open(&digest.message) {
-                return None;
-            }
-            let bytes = key::decode(digest.key, secret)?;
-            let key = hmac::Key::new(algorithm(digest.algorithm), &bytes);
-            let code = hmac::sign(&key, digest.message.as_bytes());
-            Some(match digest.written {
-                DigestText::Hex => hex::encode(code.as_ref()),
-                DigestText::Base64 => base64::encode(code.as_ref()),
-            })
+/// computes none for a POST, and otherwise only an HMAC of 1 to 64 hexadecimal digits in lower
+/// case.
+pub fn answer(claims: &Claims, request: &Request, secret: &str) -> Option<String> {
+    let handshake = claims.handshake.as_ref()?;
+    if claims.evidence.is_empty() {
+        let digests: Vec<&Value> =
+            handshake.body.iter().filter_map(|it| named(it, claims)).collect();
+        let is_open = |value: &&Value| is_for_anybody(value);
+        if !digests.iter().all(is_open) || !digests.is_empty() && request.method == "POST" {
+            return None;
         }
-    };
-    claims.handshake.as_ref()?.body.iter().map(piece).collect()
+    }
+    String::from_utf8(body(handshake, claims, request, secret)?).ok()
 }
 
-/// Compares times in whole seconds, as providers write them.
-fn fresh(info: &ProviderInfo, signed: Timestamp, now: Timestamp, tolerance: Tolerance) -> bool {
-    let tolerance = match tolerance {
-        Tolerance::Unchecked => return true,
-        Tolerance::Seconds(seconds) => seconds,
-        Tolerance::Provider => match info.tolerance_ms {
-            Some(tolerance) => tolerance / 1000,
-            None => return true,
-        },
-    };
-    let signed = signed / 1000;
-    let now = now / 1000;
-    let old = now.saturating_sub(signed) > tolerance;
-    let early = signed.saturating_sub(now) > tolerance;
-    match info.clock {
-        ClockRule::Past => !old,
-        ClockRule::Both => !old && !early,
+/// The body of an answer.
+pub(super) fn body(
+    answer: &Answer,
+    claims: &Claims,
+    request: &Request,
+    secret: &str,
+) -> Option<Vec<u8>> {
+    Materials::new(&claims.values, Some(secret), &request.body).message(&answer.body)
+}
+
+/// The value that a piece names.
+fn named<'c>(piece: &Piece, claims: &'c Claims) -> Option<&'c Value> {
+    match piece {
+        Piece::Value(part) => claims.values.get(usize::try_from(part.index).ok()?),
+        Piece::Text(_) | Piece::Bytes(_) | Piece::Body | Piece::Secret(_) => None,
     }
 }
 
-fn is_empty(proof: &Proof, body: &[u8]) -> bool {
-    match proof {
-        Proof::Mac(mac) => mac.digests.is_empty() || message(&mac.message, body).is_empty(),
-        Proof::Signature(signed) => {
-            signed.signatures.is_empty() || message(&signed.message, body).is_empty()
+/// Whether the gateway computes a value for anybody who requests it.
+fn is_for_anybody(value: &Value) -> bool {
+    let Value::Digest(digest) = value else { return false };
+    let mut message = Vec::new();
+    for piece in &digest.message {
+        match piece {
+            Piece::Text(text) => message.extend_from_slice(text.as_bytes()),
+            Piece::Bytes(bytes) => message.extend_from_slice(bytes),
+            Piece::Body | Piece::Secret(_) | Piece::Value(_) => return false,
         }
-        Proof::Token(token) => token.is_empty(),
     }
+    let hexadecimal = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    digest.key.is_some()
+        && (1..=OPEN_BYTES_MAX).contains(&message.len())
+        && message.iter().all(hexadecimal)
 }
 
-fn is_declared(info: &ProviderInfo, proof: &Proof) -> bool {
-    match proof {
-        Proof::Signature(Signature { key: KeySource::Fetched(lookup), .. }) => {
-            info.key_places.iter().any(|place| place.holds(&lookup.url))
-        }
-        _ => true,
-    }
+/// The body that the gateway passes to `parse`, decrypted with the first secret that fits; `None`
+/// if none does. Without [`Claims::plain_body`] it is the body that came.
+pub fn plain_body(claims: &Claims, request: &Request, secrets: &[&str]) -> Option<Vec<u8>> {
+    let Some(pieces) = &claims.plain_body else { return Some(request.body.clone()) };
+    let open = Materials::new(&claims.values, None, &request.body);
+    let plain = open.message(pieces);
+    plain.or_else(|| keyed(claims, request, secrets).iter().find_map(|it| it.message(pieces)))
 }
 
-fn holds(proof: &Proof, request: &Request, secret: &str) -> bool {
-    match proof {
-        Proof::Mac(mac) => mac_holds(mac, &request.body, secret),
-        Proof::Signature(signed) => signature_holds(signed, &request.body, secret),
-        // An empty secret counts as no secret.
-        Proof::Token(token) => !secret.is_empty() && token == secret,
-    }
-}
-
-fn mac_holds(mac: &Mac, body: &[u8], secret: &str) -> bool {
-    let Some(key) = key::decode(mac.key, secret) else { return false };
-    let key = hmac::Key::new(algorithm(mac.algorithm), &key);
-    let message = message(&mac.message, body);
-    mac.digests.iter().any(|digest| hmac::verify(&key, &message, digest).is_ok())
-}
-
-fn signature_holds(signed: &Signature, body: &[u8], secret: &str) -> bool {
-    let Some(key) = key::public(signed, secret) else { return false };
-    // An Ed25519 key in PEM and one in `whpk_` are the same bytes once decoded.
-    let algorithm: &dyn signature::VerificationAlgorithm = match signed.algorithm {
-        PublicKey::Ed25519 => &signature::ED25519,
-        PublicKey::EcdsaP256 => &signature::ECDSA_P256_SHA256_FIXED,
-        PublicKey::RsaSha256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::{
+        Evidence, Hash, JwsAlgorithm, JwsRule, KeyEncoding, ProofInfo, SecretForm,
     };
-    let key = signature::UnparsedPublicKey::new(algorithm, key);
-    let message = message(&signed.message, body);
-    signed.signatures.iter().any(|signature| key.verify(&message, signature).is_ok())
-}
+    use crate::{DigestText, base64, claims::Digest};
 
-fn algorithm(hash: Hmac) -> hmac::Algorithm {
-    match hash {
-        Hmac::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-        Hmac::Sha256 => hmac::HMAC_SHA256,
-        Hmac::Sha512 => hmac::HMAC_SHA512,
+    const NOW: Timestamp = 1_767_225_600_000;
+
+    fn info(kinds: &[ProofKind]) -> ProviderInfo {
+        ProviderInfo::new("acme", "1.0.0", &["acme.*"], kinds)
     }
-}
 
-fn message(pieces: &[Piece], body: &[u8]) -> Vec<u8> {
-    pieces.iter().fold(Vec::new(), |mut message, piece| {
-        message.extend_from_slice(match piece {
-            Piece::Text(text) => text.as_bytes(),
-            Piece::Bytes(bytes) => bytes,
-            Piece::Body => body,
-        });
-        message
-    })
+    fn proven(info: &ProviderInfo, claims: &Claims, secrets: &[&str]) -> Result<(), Unproven> {
+        let request = Request::post("/in/acme", "body");
+        verify(info, claims, &request, secrets, NOW, Tolerance::Provider)
+    }
+
+    fn claims(proof: Proof) -> Claims {
+        Claims::new(Evidence::from(proof), None::<String>)
+    }
+
+    #[test]
+    fn a_plain_hash_holds_with_the_secret_in_it() {
+        let digest = crypto::digest(Hash::Sha256, b"keybody");
+        let message = |secret| vec![secret, Piece::Body];
+        let hash =
+            |secret| claims(Proof::hash(Hash::Sha256, message(secret), vec![digest.clone()]));
+        let info = info(&[ProofKind::Hash]);
+        let good = hash(Piece::secret(KeyEncoding::Text));
+        assert_eq!(proven(&info, &good, &["other", "key"]), Ok(()));
+        assert_eq!(proven(&info, &good, &["other"]), Err(Unproven::Mismatch));
+        assert_eq!(proven(&info, &hash("key".into()), &["key"]), Err(Unproven::Open));
+        let weak = ProviderInfo {
+            proofs: vec![ProofInfo { kind: ProofKind::Mac, worth: Worth::Bound }],
+            ..info.clone()
+        };
+        assert_eq!(proven(&weak, &good, &["key"]), Err(Unproven::Kind(ProofKind::Hash)));
+    }
+
+    #[test]
+    fn a_message_may_name_a_digest() {
+        let digest = Digest { hash: Hash::Sha256, key: None, message: vec![Piece::Body] };
+        let text = base64::encode(&crypto::digest(Hash::Sha256, b"body"));
+        let code = crypto::mac(Hash::Sha256, b"key", text.as_bytes());
+        let message = vec![Piece::of_value(0, DigestText::Base64)];
+        let claims = Claims::new(
+            Evidence::hmac_sha256(KeyEncoding::Text, message, vec![code]),
+            None::<String>,
+        )
+        .with_values([Value::Digest(digest)]);
+        assert_eq!(proven(&info(&[ProofKind::Mac]), &claims, &["key"]), Ok(()));
+    }
+
+    #[test]
+    fn a_token_is_signed_and_verified() {
+        let encode = |text: &str| base64::encode_url(text.as_bytes());
+        let jws = |signature: &[u8]| Jws {
+            token: format!(
+                "{}.{}.{}",
+                encode(r#"{"alg":"HS256"}"#),
+                encode(r#"{"exp":1767225600}"#),
+                base64::encode_url(signature)
+            ),
+            algorithm: JwsAlgorithm::Hs256,
+            key: KeySource::Configured(SecretForm::from(KeyEncoding::Text)),
+            payload: None,
+            rules: vec![JwsRule::Expires],
+        };
+        let request = Request::post("/in/acme", "body");
+        let blank = claims(Proof::Jws(jws(b"")));
+        let signature = digests(&blank, &request, "key").unwrap().remove(0);
+        let info = info(&[ProofKind::Jws]);
+        let signed = claims(Proof::Jws(jws(&signature)));
+        assert_eq!(proven(&info, &signed, &["key"]), Ok(()));
+        assert_eq!(proven(&info, &signed, &["other"]), Err(Unproven::Mismatch));
+        assert_eq!(proven(&info, &blank, &["key"]), Err(Unproven::Mismatch));
+    }
 }

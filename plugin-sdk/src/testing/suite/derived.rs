@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::{NOW, Sample, Suite};
-use crate::claims::{Claims, Piece, Proof};
+use crate::claims::{Claims, Piece, Proof, Value as Computed};
 use crate::event::Event;
 use crate::provider::Provider;
 use crate::request::Request;
@@ -49,7 +49,9 @@ impl<P: Provider> Suite<P> {
             let body = other.to_string().into_bytes();
             let request = Request { body, ..request.clone() };
             let Some((other_claims, others)) = self.claims_and_events(&request) else { continue };
-            if claims.evidence == other_claims.evidence && !covers_body(&claims) {
+            let is_same =
+                claims.evidence == other_claims.evidence && claims.values == other_claims.values;
+            if is_same && !covers_body(&claims) {
                 // No proof covers this value, so nothing that matters depends on it.
                 continue;
             }
@@ -82,14 +84,20 @@ impl<P: Provider> Suite<P> {
 /// Whether a proof covers the whole body, or is a token, which covers none of it; either way every
 /// value of the body counts.
 fn covers_body(claims: &Claims) -> bool {
+    let has_body = |pieces: &[Piece]| pieces.iter().any(|piece| matches!(piece, Piece::Body));
     let covers = |proof: &Proof| match proof {
-        Proof::Mac(mac) => mac.message.iter().any(|piece| matches!(piece, Piece::Body)),
-        Proof::Signature(signature) => {
-            signature.message.iter().any(|piece| matches!(piece, Piece::Body))
-        }
+        Proof::Mac(mac) => has_body(&mac.digest.message),
+        Proof::Signature(signature) => has_body(&signature.message),
+        Proof::Jws(jws) => jws.payload.as_ref().is_some_and(|payload| has_body(payload)),
         Proof::Token(_) => true,
+        Proof::Decrypted(_) => false,
+    };
+    let is_of_body = |value: &Computed| match value {
+        Computed::Digest(digest) => has_body(&digest.message),
+        Computed::Decrypted(encrypted) => has_body(&encrypted.ciphertext),
     };
     claims.evidence.iter().flat_map(|evidence| &evidence.proofs).any(covers)
+        || claims.values.iter().any(is_of_body)
 }
 
 /// The pointers to all amounts, quantities and states.

@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 
 use super::{NOW, Sample, Suite, labels, types};
-use crate::claims::{Claims, KeyLookup, KeySource, Proof, Signature};
+use crate::claims::{Claims, Jws, KeyLookup, KeySource, Proof, Signature};
 use crate::event::Event;
 use crate::id;
 use crate::provider::Provider;
@@ -45,6 +45,7 @@ impl<P: Provider> Suite<P> {
                 let same_keys = |accepted: &Claims| lookups(accepted) == lookups(&claims[sample]);
                 if let Some(accepted) = self.accepted(&flipped).filter(same_keys) {
                     prop_assert_eq!(&accepted.evidence, &claims[sample].evidence);
+                    prop_assert_eq!(&accepted.values, &claims[sample].values);
                 } else {
                     refused.set(refused.get() + 1);
                 }
@@ -188,7 +189,8 @@ impl<P: Provider> Suite<P> {
 fn lookups(claims: &Claims) -> Vec<&KeyLookup> {
     let proofs = claims.evidence.iter().flat_map(|evidence| &evidence.proofs);
     let lookup = |proof| match proof {
-        &Proof::Signature(Signature { key: KeySource::Fetched(ref lookup), .. }) => Some(lookup),
+        &Proof::Signature(Signature { key: KeySource::Fetched(ref lookup), .. })
+        | &Proof::Jws(Jws { key: KeySource::Fetched(ref lookup), .. }) => Some(lookup),
         _ => None,
     };
     proofs.filter_map(lookup).collect()
