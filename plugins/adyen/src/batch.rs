@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use hookgate_sdk::{Claims, Event, Failure, Refusal, base64};
+use hookgate_sdk::{Claims, Event, Failure, Refusal, Worth, base64};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -39,7 +39,7 @@ pub(crate) fn claim(body: &[u8], settings: &Settings) -> Result<Claims, Refusal>
     let mut evidence = Vec::new();
     let mut event_ids = Vec::new();
     for (item, _) in items(body).map_err(Refusal::new)?.1 {
-        evidence.push(item.evidence(settings)?);
+        evidence.push(item.evidence(settings)?.worth(Worth::Unbound));
         event_ids.push(item.event_id());
     }
     if evidence.is_empty() {

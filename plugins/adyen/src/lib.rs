@@ -16,7 +16,7 @@ mod settings;
 
 use hookgate_sdk::{
     Claims, Event, Failure, HeaderMac, KeyEncoding, ProofKind, Provider, ProviderInfo, Refusal,
-    Reply, Request, Timestamp,
+    Reply, Request, Timestamp, Worth,
 };
 
 use crate::settings::Settings;
@@ -39,8 +39,11 @@ impl Provider for Adyen {
             .with_scheme(
                 "HMAC-SHA256 of each item, or of the body (`HmacSignature`); the key is hex",
             )
+            // The signature of an item covers only some of its values.
+            .or_worth(ProofKind::Mac, Worth::Unbound)
             // Older endpoints of Adyen accept no other answer than this text.
             .with_reply(Reply::new("text/plain", "[accepted]"))
+            .with_settings(Settings::declared())
     }
 
     fn check(settings: &Settings) -> Result<(), String> {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use hookgate_sdk::{Setting, SettingKind};
 use serde::Deserialize;
 
 /// The name that stands for all other methods.
@@ -53,6 +54,25 @@ impl Default for Capture {
 }
 
 impl Settings {
+    pub(crate) fn declared() -> [Setting; 2] {
+        [
+            Setting::new(
+                "merchant_account",
+                SettingKind::Text,
+                r#""AcmeShop""#,
+                "the merchant account that every item must be for",
+            ),
+            Setting::new(
+                "capture",
+                SettingKind::Any,
+                r#"{"ideal":"automatic","*":"manual"}"#,
+                "how payments are captured: \"automatic\", \"manual\", or a table with one of the \
+                 two for each payment method",
+            )
+            .with_default(r#""manual""#),
+        ]
+    }
+
     /// Whether an authorization with this method also takes the money.
     pub(crate) fn captures(&self, method: &str) -> bool {
         let how = match &self.capture {

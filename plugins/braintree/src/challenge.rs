@@ -4,7 +4,7 @@
 //! signed. So a challenge must have its alphabet and length, and no payload may look like one (see
 //! [`is_one`]).
 
-use hookgate_sdk::{AnswerPiece, Claims, Handshake, Hmac, KeyEncoding, Refusal, Request, form};
+use hookgate_sdk::{AnswerPiece, Claims, Handshake, Hash, KeyEncoding, Refusal, Request, form};
 
 /// The lengths that Braintree's own libraries accept.
 const LENGTHS: std::ops::RangeInclusive<usize> = 20..=32;
@@ -22,6 +22,6 @@ pub(crate) fn answered(request: &Request, public_key: &str) -> Result<Claims, Re
     let challenge = form::value(&query, "bt_challenge")
         .filter(|text| is_one(text))
         .ok_or_else(|| Refusal::new("the GET has no valid `bt_challenge`"))?;
-    let digest = AnswerPiece::hex_hmac(Hmac::Sha1, KeyEncoding::Sha1, challenge);
+    let digest = AnswerPiece::hex_hmac(Hash::Sha1, KeyEncoding::Sha1, challenge);
     Ok(Claims::asking(Handshake::text([format!("{public_key}|").into(), digest])))
 }

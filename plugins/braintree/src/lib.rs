@@ -13,8 +13,8 @@ mod payload;
 mod xml;
 
 use hookgate_sdk::{
-    Claims, Event, Evidence, Failure, Hmac, KeyEncoding, Piece, Proof, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, id,
+    Claims, Event, Evidence, Failure, Hash, KeyEncoding, Piece, Proof, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Setting, SettingKind, Timestamp, id,
 };
 use serde::Deserialize;
 
@@ -49,6 +49,13 @@ impl Provider for Braintree {
                  key",
             )
             .asking_by("GET")
+            .with_settings([Setting::new(
+                "public_key",
+                SettingKind::Text,
+                r#""3z6z5xqk2fkxk9m4""#,
+                "the public key of the pair whose private key is the secret",
+            )
+            .required()])
     }
 
     fn check(Settings { public_key }: &Settings) -> Result<(), String> {
@@ -69,7 +76,7 @@ impl Provider for Braintree {
         let digest = payload.digest(public_key).map_err(Refusal::new)?;
         let mac = |text: String| {
             let message = vec![Piece::from(text)];
-            Proof::hmac(Hmac::Sha1, KeyEncoding::Sha1, message, vec![digest.clone()])
+            Proof::hmac(Hash::Sha1, KeyEncoding::Sha1, message, vec![digest.clone()])
         };
         // Braintree's libraries also accept a signature of the payload with a line end behind it.
         let proofs = vec![mac(payload.text.clone()), mac(format!("{}\n", payload.text))];

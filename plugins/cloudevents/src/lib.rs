@@ -28,6 +28,7 @@ impl Provider for CloudEvents {
         ProviderInfo::new("cloudevents", env!("CARGO_PKG_VERSION"), &["*"], proofs)
             .with_scheme("HMAC-SHA256 of the body, or a bearer token")
             .asking_by("OPTIONS")
+            .with_settings(Settings::declared())
     }
 
     fn check(settings: &Settings) -> Result<(), String> {

@@ -2,7 +2,7 @@
 //!
 //! Without them the proof is an HMAC, as at GitHub. No setting turns the proof off.
 
-use hookgate_sdk::{DigestText, HeaderMac, HeaderName, HeaderToken};
+use hookgate_sdk::{DigestText, HeaderMac, HeaderName, HeaderToken, Setting, SettingKind};
 use serde::Deserialize;
 
 /// The bearer token, with `proof = "bearer"`.
@@ -49,6 +49,24 @@ enum Encoding {
 }
 
 impl Settings {
+    pub(crate) fn declared() -> [Setting; 5] {
+        let header = format!("\"{HEADER}\"");
+        [
+            Setting::choice("proof", &["hmac", "bearer"], "how the services prove their requests")
+                .with_default(r#""hmac""#),
+            Setting::new("header", SettingKind::Text, &header, "the header with the digest"),
+            // It may be empty.
+            Setting::new("prefix", SettingKind::Any, r#""sha256=""#, "the text before the digest"),
+            Setting::choice("encoding", &["hex", "base64"], "how the digest is written"),
+            Setting::new(
+                "origins",
+                SettingKind::Texts,
+                r#"["events.example.com"]"#,
+                "the senders whose validation request is granted; without it, all senders",
+            ),
+        ]
+    }
+
     /// Checks that settings of a digest come with one.
     pub(crate) fn check(&self) -> Result<(), String> {
         let of_digest = self.header.is_some() || self.prefix.is_some() || self.encoding.is_some();

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 
 use hookgate_sdk::outbox::{self, Emission, Severity};
 use hookgate_sdk::types::{PAYMENT_FAILED, PAYMENT_SUCCEEDED};
-use hookgate_sdk::{Context, Event, Failure, Handler, HandlerInfo, state};
+use hookgate_sdk::{Context, Event, Failure, Handler, HandlerInfo, Setting, SettingKind, state};
 use serde::{Deserialize, Serialize};
 
 /// The plugin.
@@ -32,6 +32,8 @@ struct Notice<'e> {
     decline_code: Option<&'e str>,
 }
 
+/// The type of a notice.
+const NOTICE: &str = "customer.payment_failed_notice";
 /// The key in the state: the number of failures in a row.
 const FAILURES: &str = "failures";
 
@@ -41,6 +43,14 @@ impl Handler for Dunning {
     fn describe() -> HandlerInfo {
         let types = [PAYMENT_FAILED, PAYMENT_SUCCEEDED];
         HandlerInfo::new("dunning", env!("CARGO_PKG_VERSION"), &types)
+            .emitting(&[NOTICE])
+            .with_settings([Setting::new(
+                "alert_after",
+                SettingKind::Integer((1, u32::MAX.into())),
+                "5",
+                "the number of failures in a row that raises an alert",
+            )
+            .with_default("3")])
     }
 
     fn handle(event: &Event, _: &Context) -> Result<(), Failure> {
@@ -62,7 +72,7 @@ fn failed(event: &Event) -> Result<(), Failure> {
         subject: event.subject.clone(),
         money: event.money.clone(),
         labels: event.labels.clone(),
-        ..Emission::json("customer.payment_failed_notice", &notice)?
+        ..Emission::json(NOTICE, &notice)?
     })?;
     // One alert, and none for the failures after that.
     if failures == Dunning::settings().alert_after.map_or(3, NonZeroU32::get) {

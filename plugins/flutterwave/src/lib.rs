@@ -14,7 +14,8 @@ use std::borrow::Cow;
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, HeaderMac, HeaderToken, Json, Members, Money, Piece,
-    ProofKind, Provider, ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
+    ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, Timestamp, event_type, json,
+    labels,
 };
 use serde::Deserialize;
 
@@ -60,6 +61,12 @@ impl Provider for Flutterwave {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("flutterwave", env!("CARGO_PKG_VERSION"), canonical::TYPES, proofs)
             .with_scheme("HMAC-SHA256 of the body (v4), or the secret hash (v3)")
+            .with_settings([Setting::choice(
+                "version",
+                &["v4", "v3"],
+                "the version of webhooks that the source accepts; without it, each proof that a \
+                 request carries must hold",
+            )])
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

@@ -11,7 +11,7 @@
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, HeaderMac, Json, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Reply, Request, Timestamp, event_type, id, json, labels,
+    ProviderInfo, Refusal, Reply, Request, Setting, Timestamp, Worth, event_type, id, json, labels,
 };
 use serde::Deserialize;
 
@@ -51,14 +51,19 @@ const TYPES: &[&str] = &["transaction.*", "card.*", "customer.*", "account.*", "
 impl Provider for Interlace {
     type Settings = Settings;
 
-    const ADVICE: &str =
-        "ask Interlace what it signs, then set `signed` to \"resource\" or \"body\"";
-
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("interlace", version, TYPES, &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of `resource` or the body, as set, `Signature`")
+            // The text of `resource` is signed without the event's name and id.
+            .or_worth(ProofKind::Mac, Worth::Unbound)
             .with_reply(Reply::json(r#"{"received": true}"#))
+            .with_settings([Setting::choice(
+                "signed",
+                &["resource", "body"],
+                "what the signature covers; ask Interlace what it signs",
+            )
+            .required()])
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -71,6 +76,10 @@ impl Provider for Interlace {
             return Err(Refusal::new(format!("header `{METHOD}` is not HMAC-SHA256")));
         }
         let mac = SIGNATURE.evidence(request, vec![message])?;
+        let mac = match signed {
+            Signed::Body => mac,
+            Signed::Resource => mac.worth(Worth::Unbound),
+        };
         Ok(Claims::new(mac, [event_id(request, signed)]))
     }
 

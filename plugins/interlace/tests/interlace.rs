@@ -2,7 +2,7 @@
 
 use hookgate_interlace::Interlace;
 use hookgate_sdk::testing::{Bench, send};
-use hookgate_sdk::{Provider, Request, provider_tests};
+use hookgate_sdk::{Piece, Provider, Request, provider_tests};
 
 const SECRET: &str = "hookgate-interlace-lantern";
 
@@ -32,7 +32,9 @@ fn an_id_is_made_of_what_is_signed() {
 #[test]
 fn nothing_is_taken_before_the_operator_confirms() {
     let check = |settings: &str| Bench::new().with_settings(settings).check_provider::<Interlace>();
-    assert!(check("{}").unwrap_err().ends_with("set `signed` to \"resource\" or \"body\""));
+    let missing = check("{}").unwrap_err();
+    assert!(missing.starts_with("`signed` is missing, what the signature covers; ask Interlace"));
+    assert!(missing.ends_with("set it to one of resource, body"), "{missing}");
     assert!(check(r#"{"signed":"nothing"}"#).is_err());
     assert_eq!(check(include_str!("../settings.json")), Ok(()));
 }
@@ -40,7 +42,8 @@ fn nothing_is_taken_before_the_operator_confirms() {
 #[test]
 fn the_answer_is_what_interlace_waits_for() {
     let reply = Interlace::describe().reply.unwrap();
-    assert_eq!((reply.status, reply.body.as_slice()), (200, &br#"{"received": true}"#[..]));
+    let body = vec![Piece::Bytes(br#"{"received": true}"#.to_vec())];
+    assert_eq!((reply.status, reply.body), (200, body));
 }
 
 #[test]

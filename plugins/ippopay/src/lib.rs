@@ -26,13 +26,11 @@ pub struct IppoPay;
 impl Provider for IppoPay {
     type Settings = Settings;
 
-    const ADVICE: &str = "ask IppoPay how it proves a call, then set `scheme` to \
-        \"hmac-sha256\", \"token\" or \"unsigned\"";
-
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("ippopay", env!("CARGO_PKG_VERSION"), &["ippopay.*"], proofs)
             .with_scheme("as the operator sets it: HMAC-SHA256 of the body, a token, or none")
+            .with_settings(Settings::declared())
     }
 
     fn check(settings: &Settings) -> Result<(), String> {

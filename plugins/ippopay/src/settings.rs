@@ -4,7 +4,7 @@
 //! There is no default for the proof: without it the source accepts no request.
 
 use hookgate_sdk::json::Pointer;
-use hookgate_sdk::{DigestText, HeaderMac, HeaderName, HeaderToken, Members};
+use hookgate_sdk::{DigestText, HeaderMac, HeaderName, HeaderToken, Members, Setting, SettingKind};
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -52,6 +52,28 @@ enum Encoding {
 }
 
 impl Settings {
+    pub(crate) fn declared() -> [Setting; 8] {
+        let text = |name: &str, example: &str, help: &str| {
+            Setting::new(name, SettingKind::Text, example, help)
+        };
+        [
+            Setting::choice(
+                "scheme",
+                &["hmac-sha256", "token", "unsigned"],
+                "the proof of a call; ask IppoPay how it proves a call",
+            )
+            .required(),
+            text("header", r#""X-Signature""#, "the header with the digest or the token"),
+            Setting::choice("encoding", &["hex", "base64"], "how a digest is written")
+                .with_default(r#""hex""#),
+            text("type", r#""/event""#, "the place of the event's name, a JSON pointer"),
+            text("subject", r#""/order/id""#, "the place of the entity that an event is about"),
+            text("account", r#""/merchant/id""#, "the place of the account"),
+            text("livemode", r#""/live""#, "the place of a flag or an environment"),
+            text("reference", r#""/order/reference""#, "the place of the receiver's reference"),
+        ]
+    }
+
     /// Checks that there is a header if there is a proof.
     pub(crate) fn check(&self) -> Result<(), String> {
         match (self.scheme, &self.header) {

@@ -11,7 +11,7 @@ mod legacy;
 use hookgate_sdk::limits::DIGESTS_MAX;
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, json, labels,
+    ProviderInfo, Refusal, Request, Setting, SettingKind, Timestamp, event_type, json, labels,
 };
 use serde::Deserialize;
 
@@ -42,6 +42,13 @@ impl Provider for Mollie {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("mollie", version, canonical::TYPES, &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of the body, `X-Mollie-Signature`; legacy calls are unsigned")
+            .with_settings([Setting::new(
+                "legacy",
+                SettingKind::Boolean,
+                "true",
+                "whether the source accepts legacy calls, which are unsigned",
+            )
+            .with_default("false")])
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

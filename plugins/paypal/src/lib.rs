@@ -15,7 +15,7 @@ mod transmission;
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, Json, KeyLookup, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, event_type, id, json, labels,
+    ProviderInfo, Refusal, Request, Timestamp, Worth, event_type, id, json, labels,
 };
 
 use crate::settings::{Environment, Settings};
@@ -93,7 +93,10 @@ impl Provider for PayPal {
             .with_scheme(
                 "RSA-SHA256 of ids, time and a CRC-32 of the body, with a fetched certificate",
             )
+            // A CRC-32 does not bind the body.
+            .worth(ProofKind::Signature, Worth::Unbound)
             .with_keys_at(places.into_iter().flat_map(Environment::places))
+            .with_settings(Settings::declared())
     }
 
     fn check(Settings { webhook_id: id, .. }: &Settings) -> Result<(), String> {

@@ -2,7 +2,7 @@
 //!
 //! Neither is a secret.
 
-use hookgate_sdk::KeyPlace;
+use hookgate_sdk::{KeyPlace, Setting, SettingKind};
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -21,6 +21,18 @@ pub(crate) enum Environment {
     #[default]
     Live,
     Sandbox,
+}
+
+impl Settings {
+    pub(crate) fn declared() -> [Setting; 2] {
+        let id = "the id of the webhook, which PayPal's dashboard shows";
+        [
+            Setting::new("webhook_id", SettingKind::Text, r#""8PT597110X687430LKGECATA""#, id)
+                .required(),
+            Setting::choice("environment", &["live", "sandbox"], "PayPal's environment")
+                .with_default(r#""live""#),
+        ]
+    }
 }
 
 impl Environment {

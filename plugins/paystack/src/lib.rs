@@ -7,7 +7,7 @@
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Failure, HeaderMac, Hmac, Members, Money, ProofKind, Provider,
+    Claims, Envelope, Event, Failure, Hash, HeaderMac, Members, Money, ProofKind, Provider,
     ProviderInfo, Refusal, Request, Timestamp, event_type, known_money, labels,
 };
 
@@ -15,7 +15,7 @@ use hookgate_sdk::{
 #[derive(Debug)]
 pub struct Paystack;
 
-const SIGNATURE: HeaderMac = HeaderMac::hex("x-paystack-signature").with_algorithm(Hmac::Sha512);
+const SIGNATURE: HeaderMac = HeaderMac::hex("x-paystack-signature").with_algorithm(Hash::Sha512);
 
 /// Paystack gives every currency two decimals, even the CFA franc.
 const DECIMALS: usize = 2;

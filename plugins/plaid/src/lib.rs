@@ -11,8 +11,8 @@ mod token;
 
 use hookgate_sdk::{
     Claims, ClockRule, Event, Evidence, Failure, KeyField, KeyLookup, KeyPlace, Piece, Proof,
-    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type, id,
-    json, labels, time,
+    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Setting, SettingKind,
+    Timestamp, event_type, id, json, labels, time,
 };
 use serde::Deserialize;
 
@@ -90,6 +90,17 @@ impl Provider for Plaid {
             )
             .with_tolerance(ClockRule::Both, TOLERANCE_MS)
             .with_keys_at(places.map(|environment| KeyPlace::jwk(environment.keys())))
+            .with_settings([
+                Setting::new(
+                    "client_id",
+                    SettingKind::Text,
+                    r#""5a9c3f1e8b7d2c0012ab34cd""#,
+                    "the client id that Plaid gave with the secret",
+                )
+                .required(),
+                Setting::choice("environment", &["production", "sandbox"], "Plaid's environment")
+                    .with_default(r#""production""#),
+            ])
     }
 
     fn check(settings: &Settings) -> Result<(), String> {

@@ -36,6 +36,7 @@ impl Provider for StandardWebhooks {
         ProviderInfo::new("standard-webhooks", env!("CARGO_PKG_VERSION"), &["*"], proofs)
             .with_scheme("HMAC-SHA256 or Ed25519 of id, time and body")
             .with_tolerance(ClockRule::Both, TOLERANCE_MS)
+            .with_settings(Settings::declared())
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

@@ -2,8 +2,8 @@
 //!
 //! They never change how a request is verified.
 
-use hookgate_sdk::Members;
 use hookgate_sdk::json::Pointer;
+use hookgate_sdk::{Members, Setting, SettingKind};
 use serde::Deserialize;
 
 /// Where most senders put the id of the entity that an event is about.
@@ -20,6 +20,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    pub(crate) fn declared() -> [Setting; 4] {
+        let place = |name: &str, example: &str, help: &str| {
+            Setting::new(name, SettingKind::Text, example, help)
+        };
+        [
+            place("subject", r#""/data/customer/id""#, "the place of the subject, a JSON pointer")
+                .with_default(r#""/data/id""#),
+            place("account", r#""/data/shop""#, "the place of the account"),
+            place("livemode", r#""/live""#, "the place of a flag or an environment"),
+            place("reference", r#""/data/order""#, "the place of the receiver's own reference"),
+        ]
+    }
+
     /// Whether an event is about real money, if the place that the operator set says so.
     pub(crate) fn livemode(&self, members: &Members<'_>) -> Option<bool> {
         let pointer = self.livemode.as_deref()?;

@@ -8,8 +8,8 @@
 //! and no receiver can notice.
 //!
 //! The reply to an incoming call or message is an empty `<Response/>`, so that Twilio does nothing
-//! more; the reply to any other request is 204. The gateway refuses callbacks by GET, because it
-//! never stores a GET: choose POST for every URL in Twilio's console.
+//! more; the reply to any other request is 204. This plugin reads no callbacks by GET: choose POST
+//! for every URL in Twilio's console.
 
 mod answer;
 mod event;
@@ -17,8 +17,8 @@ mod settings;
 mod signed;
 
 use hookgate_sdk::{
-    Claims, Event, Evidence, Failure, HeaderMac, Hmac, Piece, ProofKind, Provider, ProviderInfo,
-    Refusal, Reply, Request, Timestamp,
+    Claims, Event, Evidence, Failure, Hash, HeaderMac, Piece, ProofKind, Provider, ProviderInfo,
+    Refusal, Reply, Request, Setting, SettingKind, Timestamp, Worth,
 };
 
 use crate::settings::Settings;
@@ -27,7 +27,7 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct Twilio;
 
-const SIGNATURE: HeaderMac = HeaderMac::base64("x-twilio-signature").with_algorithm(Hmac::Sha1);
+const SIGNATURE: HeaderMac = HeaderMac::base64("x-twilio-signature").with_algorithm(Hash::Sha1);
 
 impl Provider for Twilio {
     type Settings = Settings;
@@ -35,7 +35,16 @@ impl Provider for Twilio {
     fn describe() -> ProviderInfo {
         ProviderInfo::new("twilio", env!("CARGO_PKG_VERSION"), &["twilio.*"], &[ProofKind::Mac])
             .with_scheme("HMAC-SHA1 of URL and form, `X-Twilio-Signature`; POST only")
+            // The fields of a form are signed without separators.
+            .or_worth(ProofKind::Mac, Worth::Unbound)
             .with_reply(Reply::no_content())
+            .with_settings([Setting::new(
+                "url",
+                SettingKind::Url,
+                r#""https://pay.example/in/twilio""#,
+                "the URL that Twilio calls, without its query",
+            )
+            .required()])
     }
 
     fn check(settings: &Settings) -> Result<(), String> {
@@ -49,7 +58,9 @@ impl Provider for Twilio {
         for message in messages {
             proofs.extend(SIGNATURE.evidence(request, vec![Piece::from(message)])?.proofs);
         }
-        let claims = Claims::new(Evidence::any(proofs), event::id_of_form(request));
+        let evidence = Evidence::any(proofs);
+        let evidence = if fields.is_empty() { evidence } else { evidence.worth(Worth::Unbound) };
+        let claims = Claims::new(evidence, event::id_of_form(request));
         Ok(claims.with_reply(answer::to(&fields)))
     }
 

@@ -11,7 +11,8 @@ mod canonical;
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, Handshake, HeaderMac, Members, Money, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Timestamp, decimals, event_type, json, known_money, labels,
+    ProviderInfo, Refusal, Request, Setting, Timestamp, decimals, event_type, json, known_money,
+    labels,
 };
 use serde::Deserialize;
 
@@ -56,6 +57,12 @@ impl Provider for Worldline {
         ProviderInfo::new("worldline", version, canonical::TYPES, &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of the body, `X-GCS-Signature`")
             .asking_by("GET")
+            .with_settings([Setting::choice(
+                "decimals",
+                &["two", "iso"],
+                "the decimals of an amount: always two (Connect), or those of ISO 4217; without \
+                 it, no amount of a currency with other than two decimals is read",
+            )])
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

@@ -6,7 +6,7 @@
 //! signed request is ever digested for an answer.
 
 use hookgate_sdk::{
-    AnswerPiece, Claims, Envelope, Event, Failure, Handshake, HeaderMac, Hmac, KeyEncoding,
+    AnswerPiece, Claims, Envelope, Event, Failure, Handshake, Hash, HeaderMac, KeyEncoding,
     ProofKind, Provider, ProviderInfo, Refusal, Request, StampedMac, Timestamp, event_type, id,
     json, labels,
 };
@@ -79,7 +79,7 @@ fn validation(body: &[u8]) -> Option<Handshake> {
         return None;
     }
     let plain = format!(r#"{{"plainToken":{},"encryptedToken":""#, json::quoted(&token));
-    let digest = AnswerPiece::hex_hmac(Hmac::Sha256, KeyEncoding::Text, token);
+    let digest = AnswerPiece::hex_hmac(Hash::Sha256, KeyEncoding::Text, token);
     Some(Handshake::json([plain.into(), digest, "\"}".into()]))
 }
 
