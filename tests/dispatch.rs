@@ -320,7 +320,7 @@ async fn what_comes_of_one_receipt_is_bounded_in_bytes_and_in_all_its_events() {
     assert_eq!((states("light").await, states("heavy").await), (json!("done"), json!("dead")));
     assert_eq!(gateway.events("type=a.b").await.len(), 1);
     let reason = text(&gateway.dead().await[0]["reason"]);
-    assert!(reason.starts_with("the run emits 1 events of 1005 bytes together, but"), "{reason}");
+    assert!(reason.starts_with("the run emits 1 events of 1014 bytes together, but"), "{reason}");
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use std::path::Path;
 use hmac::{KeyInit, Mac};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, GUEST_TOKEN, Harness, Setup, answer, program, providers};
+use crate::harness::{
+    Answer, GUEST_TOKEN, Harness, STRIPE_SECRET, Setup, answer, payment, program, providers,
+};
 
 const SLACK_SECRET: &str = "hookgate8slack8lantern";
 
@@ -135,6 +137,23 @@ async fn the_answer_to_a_request_is_the_plugins_to_give() {
     assert_eq!(broken.status, 503);
     gateway.settle().await;
     assert_eq!(gateway.events("").await.len(), 3);
+}
+
+#[tokio::test]
+async fn an_event_says_what_its_proof_is_worth_unless_that_covers_the_body() {
+    let stripe = format!("secrets = [{{ value = \"{STRIPE_SECRET}\" }}]");
+    let setup = Setup::guest().source("open", "guest", "verify = \"none\"");
+    let gateway = setup.plugin("stripe").source("stripe", "stripe", &stripe).start().await;
+
+    gateway.guest(&json!({ "id": "token" })).await.accepted();
+    gateway.post("open", &[], json!({ "id": "nothing" }).to_string()).await.accepted();
+    gateway.stripe(&payment("mac", "pi_1", "succeeded")).await.accepted();
+    gateway.settle().await;
+
+    let proof = async |id: &str| gateway.event(id).await["event"]["labels"]["proof"].clone();
+    assert_eq!(proof("token").await, "weak");
+    assert_eq!(proof("nothing").await, "none");
+    assert_eq!(proof("mac").await, Value::Null);
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! `hookgate send`: what it posts, for every provider, and what it prints.
 
-use hookgate::provider::ProofKind;
-
 use super::{Folder, hookgate};
 use crate::harness::{Provider, Setup, payment, providers};
 
@@ -73,7 +71,7 @@ async fn send_has_samples_by_name() {
 async fn a_sample_of_every_provider_is_a_new_event_each_time_or_is_said_to_be_none() {
     for name in providers() {
         let provider = Provider::load(&name);
-        if provider.info().proofs.iter().all(|proof| *proof == ProofKind::Signature) {
+        if !provider.info().can_sign() {
             continue;
         }
         let recorded = provider.recordings().into_iter().flat_map(|(_, it)| it.vectors);
@@ -139,7 +137,7 @@ async fn an_address_without_a_scheme_is_refused_with_an_example() {
 async fn send_signs_for_every_provider_whose_secret_can_sign() {
     for name in providers() {
         let provider = Provider::load(&name);
-        let can_sign = provider.info().proofs.iter().any(|proof| *proof != ProofKind::Signature);
+        let can_sign = provider.info().can_sign();
         let recorded = provider.recordings().into_iter().flat_map(|(_, it)| it.vectors);
         let kind = provider.kind(&recorded.into_iter().find(|vector| vector.valid).unwrap());
         let setup = Setup::new().plugin(&name).source("tried", &name, &provider.table(&kind));

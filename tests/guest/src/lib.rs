@@ -14,12 +14,14 @@ use serde_json::Value;
 
 use self::bindings::exports::hookgate::plugin::handler::{self, HandlerInfo};
 use self::bindings::exports::hookgate::plugin::provider::{
-    self, AnswerPiece, Claims, ClockRule, Digest, DigestText, Evidence, Handshake, Hmac,
-    KeyEncoding, KeyFormat, KeyLookup, KeyPlace, KeySource, Piece, Proof, ProofKind, ProviderInfo,
-    PublicKey, Refusal, Signature,
+    self, Answer, Claims, ClockRule, Digest, DigestText, Evidence, Hash, KeyEncoding, KeyFormat,
+    KeyLookup, KeyPlace, KeySource, Piece, Proof, ProofInfo, ProofKind, ProviderInfo, PublicKey,
+    Refusal, SecretForm, Signature, Value as Computed, ValuePart, Worth,
 };
 use self::bindings::hookgate::plugin::outbox::{self, Emission, Severity};
-use self::bindings::hookgate::plugin::types::{Event, Failure, FailureKind, Reply, Request};
+use self::bindings::hookgate::plugin::types::{
+    Event, Failure, FailureKind, Request, Setting, SettingKind,
+};
 use self::bindings::hookgate::plugin::{log, settings, state};
 
 #[cfg_attr(
@@ -111,45 +113,62 @@ fn recurse(frame: [u64; 64]) -> u64 {
 
 /// Claims of what most providers do not do: being asked, and keys that have to be fetched.
 fn unusual(request: &Request, asked: &str) -> Option<Claims> {
-    let claims = |proofs: Vec<Proof>, handshake| Claims {
-        evidence: proofs.into_iter().map(|proof| Evidence { proofs: vec![proof] }).collect(),
+    let nothing = || Claims {
+        values: Vec::new(),
+        evidence: Vec::new(),
         signed_at: None,
         event_ids: Vec::new(),
-        handshake,
+        plain_body: None,
+        handshake: None,
         reply: None,
     };
     if asked == "fetch" {
         let url = "https://localhost:1/keys/one".to_owned();
-        return Some(claims(
-            vec![Proof::Signature(Signature {
-                algorithm: PublicKey::EcdsaP256,
-                key: KeySource::Fetched(KeyLookup { url, post: None }),
-                message: vec![Piece::Body],
-                signatures: vec![vec![0; 64]],
-            })],
-            None,
-        ));
+        let proof = Proof::Signature(Signature {
+            algorithm: PublicKey::EcdsaP256,
+            key: KeySource::Fetched(KeyLookup { url, post: None, id: None }),
+            message: vec![Piece::Body],
+            signatures: vec![vec![0; 64]],
+        });
+        let evidence = vec![Evidence { proofs: vec![proof], worth: None }];
+        return Some(Claims { evidence, ..nothing() });
     }
     let query = (request.method == "GET").then(|| request.url.split_once("?digest="))??;
     let digest = Digest {
-        algorithm: Hmac::Sha256,
-        key: KeyEncoding::Text,
-        message: query.1.to_owned(),
-        written: DigestText::Hex,
+        hash: Hash::Sha256,
+        key: Some(SecretForm { encoding: KeyEncoding::Text, prefix: None }),
+        message: vec![Piece::Text(query.1.to_owned())],
     };
-    let body = vec![AnswerPiece::Text("it is ".to_owned()), AnswerPiece::Digest(digest)];
+    let digested = ValuePart { index: 0, written: DigestText::Hex, start: 0, end: None };
+    let body = vec![Piece::Text("it is ".to_owned()), Piece::Value(digested)];
     let (content_type, headers) = ("text/plain".to_owned(), Vec::new());
-    Some(claims(Vec::new(), Some(Handshake { status: 200, content_type, headers, body })))
+    let handshake = Some(Answer { status: 200, content_type, headers, body });
+    Some(Claims { values: vec![Computed::Digest(digest)], handshake, ..nothing() })
 }
 
 /// The answer that the request asks for, if it asks for one: `{"reply": {"status": 201}}`.
-fn reply(command: &Value) -> Option<Reply> {
+fn reply(command: &Value) -> Option<Answer> {
     let asked = command.get("reply")?;
-    Some(Reply {
+    let body = text(asked, "text", "").to_owned();
+    Some(Answer {
         status: asked["status"].as_u64().and_then(|it| u16::try_from(it).ok()).unwrap_or(200),
         content_type: text(asked, "type", "").to_owned(),
-        body: text(asked, "text", "").as_bytes().to_vec(),
+        headers: Vec::new(),
+        body: if body.is_empty() { Vec::new() } else { vec![Piece::Text(body)] },
     })
+}
+
+/// What the tests write into its configuration: `mode` is for nothing.
+fn declared() -> Vec<Setting> {
+    let setting = |name: &str| Setting {
+        name: name.to_owned(),
+        kind: SettingKind::Any,
+        required: false,
+        default: None,
+        example: "null".to_owned(),
+        help: "for tests".to_owned(),
+    };
+    vec![setting("refuse"), setting("mode")]
 }
 
 fn check() -> Result<(), String> {
@@ -171,16 +190,22 @@ impl provider::Guest for Guest {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             scheme: "a token".to_owned(),
             types: vec!["*".to_owned()],
-            proofs: vec![ProofKind::Token, ProofKind::Signature],
+            proofs: vec![
+                ProofInfo { kind: ProofKind::Token, worth: Worth::Weak },
+                ProofInfo { kind: ProofKind::Signature, worth: Worth::Bound },
+            ],
             clock: ClockRule::Past,
             tolerance_ms: None,
             reply: None,
             refusal_status: 401,
+            methods: Vec::new(),
             handshakes: vec!["GET".to_owned()],
             key_places: vec![KeyPlace {
                 url: "https://localhost:1/keys/".to_owned(),
                 format: KeyFormat::Jwk,
             }],
+            roots: Vec::new(),
+            settings: declared(),
         }
     }
 
@@ -202,9 +227,11 @@ impl provider::Guest for Guest {
         let proofs = vec![Proof::Token(token)];
         let count = if asked == "violate" { 1_000 } else { 1 };
         Ok(Claims {
-            evidence: vec![Evidence { proofs }; count],
+            values: Vec::new(),
+            evidence: vec![Evidence { proofs, worth: None }; count],
             signed_at: None,
             event_ids: command["id"].as_str().map(str::to_owned).into_iter().collect(),
+            plain_body: None,
             handshake: None,
             reply: reply(&command),
         })
@@ -267,6 +294,9 @@ impl handler::Guest for Guest {
             name: "guest".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             types: vec!["*".to_owned(), "guest.emitted".to_owned()],
+            emits: vec!["*".to_owned()],
+            settings: declared(),
+            states: Vec::new(),
         }
     }
 
@@ -337,6 +367,7 @@ fn emit(event: &Event, command: &Value) -> Result<(), outbox::Refusal> {
         money: event.money.clone(),
         labels: event.labels.clone(),
         data: data.to_string(),
+        tenant: None,
     })
 }
 
