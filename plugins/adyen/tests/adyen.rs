@@ -50,7 +50,8 @@ fn a_digest_too_many_or_too_few_is_no_request() {
 fn item(fields: &str) -> Request {
     let fields = if fields.is_empty() { String::new() } else { format!("{fields},") };
     let item = format!(
-        r#"{{{fields}"amount":{{"value":1250,"currency":"EUR"}},"merchantAccountCode":"HookgateLanterns",
+        r#"{{{fields}"amount":{{"value":1250,"currency":"EUR"}},
+            "merchantAccountCode":"HookgateLanterns",
             "success":"true","eventDate":"2026-01-01T00:00:00Z"}}"#
     );
     Request::post(
@@ -97,7 +98,8 @@ fn no_boundary_is_moved_in_what_moves_money() {
 fn what_reads_alike_once_signed_is_one_event() {
     let report = |psp: &str, reference: &str| {
         let fields = format!(
-            r#""eventCode":"REPORT_AVAILABLE","pspReference":"{psp}","merchantReference":"{reference}""#
+            r#""eventCode":"REPORT_AVAILABLE","pspReference":"{psp}",
+                "merchantReference":"{reference}""#
         );
         event_of("{}", &fields).id
     };

@@ -19,7 +19,8 @@ fn a_key_that_is_not_signed_is_no_id() {
 #[test]
 fn an_event_says_whose_it_is_how_real_and_for_which_order() {
     let body = r#"{"type":"PAYMENT_SUCCESS_WEBHOOK","event_time":"2026-01-01T00:00:00Z",
-        "data":{"order":{"order_id":"L-1001"},"payment":{"cf_payment_id":1,"payment_status":"SUCCESS"}},
+        "data":{"order":{"order_id":"L-1001"},"payment":{"cf_payment_id":1,
+        "payment_status":"SUCCESS"}},
         "version":1}"#;
     let request = Request::post("/in/cashfree", body);
     let event = send::<Cashfree>(&request, SECRET, 0).remove(0);
@@ -29,7 +30,8 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
 
 #[test]
 fn an_amount_that_cant_be_read_gives_way_to_no_other() {
-    let body = r#"{"type":"DISPUTE_CREATED","event_time":"2026-01-01T00:00:00Z","data":{"payment":{"payment_amount":"1,5",
+    let body = r#"{"type":"DISPUTE_CREATED","event_time":"2026-01-01T00:00:00Z",
+        "data":{"payment":{"payment_amount":"1,5",
         "payment_currency":"INR"},"refund":{"refund_amount":9,"refund_currency":"INR"}}}"#;
     assert_eq!(Cashfree::parse(&Request::post("/", body)).unwrap()[0].money, None);
 }

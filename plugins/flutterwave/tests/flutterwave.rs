@@ -43,7 +43,8 @@ fn event_of(body: &str) -> Event {
 /// A charge as accounts of before v3 get it.
 fn flat(kind: &str, status: &str) -> String {
     format!(
-        r#"{{"id":1001,"txRef":"L-1001","flwRef":"FLW-MOCK-1","createdAt":"2026-01-01T00:00:00.000Z",
+        r#"{{"id":1001,"txRef":"L-1001","flwRef":"FLW-MOCK-1",
+            "createdAt":"2026-01-01T00:00:00.000Z",
             "amount":300,"charged_amount":304.5,"status":"{status}","currency":"NGN",
             "customer":{{"id":1,"AccountId":134}},"event.type":"{kind}"}}"#
     )
@@ -80,8 +81,10 @@ fn two_states_of_a_flat_charge_are_two_events() {
 fn a_flat_transfer_is_a_payout() {
     let transfer = |status: &str| {
         event_of(&format!(
-            r#"{{"event.type":"Transfer","transfer":{{"id":570,"currency":"NGN","amount":1500,"fee":45,
-                "status":"{status}","reference":"L-2001","date_created":"2026-01-01T00:00:00.000Z"}}}}"#
+            r#"{{"event.type":"Transfer","transfer":{{"id":570,"currency":"NGN","amount":1500,
+                "fee":45,
+                "status":"{status}","reference":"L-2001",
+                "date_created":"2026-01-01T00:00:00.000Z"}}}}"#
         ))
     };
     let event = transfer("SUCCESSFUL");
@@ -116,6 +119,7 @@ fn a_body_without_a_name_and_a_form_is_no_event() {
 
 #[test]
 fn an_amount_that_cant_be_read_gives_way_to_no_other() {
-    let body = r#"{"event":"refund.completed","data":{"id":1,"amount":"1,5","amount_refunded":9,"currency":"NGN"}}"#;
+    let body = r#"{"event":"refund.completed","data":{"id":1,"amount":"1,5","amount_refunded":9,
+        "currency":"NGN"}}"#;
     assert_eq!(Flutterwave::parse(&Request::post("/", body)).unwrap()[0].money, None);
 }

@@ -24,7 +24,8 @@ fn a_refusal_is_what_klarna_wants() {
 
 #[test]
 fn an_event_says_whose_it_is_how_real_and_for_which_order() {
-    let body = r#"{"metadata":{"event_type":"payment.request.state-change.authorized","event_id":"e1",
+    let body = r#"{"metadata":{"event_type":"payment.request.state-change.authorized",
+        "event_id":"e1",
         "event_version":"v1","merchant_id":"K1","live":false},"payload":{"payment_request_id":"p1",
         "payment_reference":"L-1001"}}"#;
     let request = Request::post("/in/klarna", body);
@@ -37,7 +38,8 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
 
 #[test]
 fn an_amount_that_cant_be_read_gives_way_to_no_other() {
-    let body = r#"{"metadata":{"event_type":"payment.dispute.created","event_id":"e1"},"payload":{"payment_amount":5000,
+    let body = r#"{"metadata":{"event_type":"payment.dispute.created","event_id":"e1"},
+        "payload":{"payment_amount":5000,
         "currency":"EUR","dispute_details":{"dispute_amount":12.5,"currency":"EUR"}}}"#;
     assert_eq!(Klarna::parse(&Request::post("/", body)).unwrap()[0].money, None);
 }

@@ -57,7 +57,8 @@ fn headers_that_are_no_digests_or_too_many_are_refused() {
 
 #[test]
 fn an_event_says_whose_it_is_how_real_and_for_which_order() {
-    let body = r#"{"resource":"event","id":"whe_1","type":"payment.paid","entityId":"tr_1","_embedded":{"entity":
+    let body = r#"{"resource":"event","id":"whe_1","type":"payment.paid","entityId":"tr_1",
+        "_embedded":{"entity":
         {"id":"tr_1","mode":"test","profileId":"pfl_1","metadata":{"order_id":"L-1001"}}}}"#;
     let request = Request::post("/in/mollie", body);
     let event = send::<Mollie>(&request, SECRET, 0).remove(0);
@@ -68,7 +69,9 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
 
 #[test]
 fn an_amount_that_cant_be_read_gives_way_to_no_other() {
-    let body = r#"{"resource":"event","id":"e","type":"payment.paid","entityId":"t","_embedded":{"entity":{
-        "amount":{"value":"1,5","currency":"EUR"},"totalAmount":{"value":"9.00","currency":"EUR"}}}}"#;
+    let body = r#"{"resource":"event","id":"e","type":"payment.paid","entityId":"t",
+        "_embedded":{"entity":{
+        "amount":{"value":"1,5","currency":"EUR"},"totalAmount":{"value":"9.00",
+        "currency":"EUR"}}}}"#;
     assert_eq!(Mollie::parse(&Request::post("/", body)).unwrap()[0].money, None);
 }

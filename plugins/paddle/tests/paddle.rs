@@ -15,7 +15,8 @@ provider_tests!(Paddle, |suite| suite.with_payloads(|name, payload| {
 
 #[test]
 fn an_event_says_whose_it_is_how_real_and_for_which_order() {
-    let body = r#"{"event_id":"evt_1","event_type":"transaction.completed","notification_id":"ntfsimntf_1",
+    let body = r#"{"event_id":"evt_1","event_type":"transaction.completed",
+        "notification_id":"ntfsimntf_1",
         "data":{"id":"txn_1","custom_data":{"order_id":"L-1001"}}}"#;
     let request = Request::post("/in/paddle", body);
     let event = send::<Paddle>(&request, SECRET, 0).remove(0);
@@ -27,7 +28,8 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
 
 #[test]
 fn an_amount_that_cant_be_read_gives_way_to_no_other() {
-    let body = r#"{"event_id":"e","event_type":"transaction.completed","data":{"id":"t","currency_code":"EUR",
+    let body = r#"{"event_id":"e","event_type":"transaction.completed","data":{"id":"t",
+        "currency_code":"EUR",
         "details":{"totals":{"grand_total":"1.5"}},"amount":"900"}}"#;
     assert_eq!(Paddle::parse(&Request::post("/", body)).unwrap()[0].money, None);
 }

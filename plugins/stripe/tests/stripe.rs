@@ -24,14 +24,18 @@ fn event_of(body: &str) -> Event {
 fn an_event_of_a_connected_account_says_whose_it_is_and_how_real() {
     let event = event_of(
         r#"{"id":"evt_1","object":"event","api_version":"2024-06-20","created":1,"livemode":false,
-            "pending_webhooks":2,"type":"refund.created","account":"acct_7","data":{"object":{"id":"re_1",
+            "pending_webhooks":2,"type":"refund.created","account":"acct_7",
+            "data":{"object":{"id":"re_1",
             "object":"refund","amount":500,"currency":"eur","payment_intent":"pi_1",
             "metadata":{"order_id":"L-1001"}},"previous_attributes":{"status":"pending"}}}"#,
     );
     for (name, value) in [("account", "acct_7"), ("livemode", "false"), ("reference", "L-1001")] {
         assert_eq!(event.label(name), Some(value), "{name}");
     }
-    let around = r#""envelope":{"api_version":"2024-06-20","livemode":false,"account":"acct_7","previous_attributes":{"status":"pending"}}}"#;
+    let around = concat!(
+        r#""envelope":{"api_version":"2024-06-20","livemode":false,"account":"acct_7","#,
+        r#""previous_attributes":{"status":"pending"}}}"#
+    );
     assert!(event.data.ends_with(around), "{}", event.data);
 }
 

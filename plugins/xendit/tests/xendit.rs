@@ -37,8 +37,10 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
 fn an_amount_that_cant_be_read_gives_way_to_no_other() {
     for body in [
         r#"{"id":"i","status":"PAID","paid_amount":"1,5","amount":9,"currency":"IDR"}"#,
-        r#"{"event":"payment.capture","data":{"amount":"1,5","request_amount":9,"currency":"IDR"}}"#,
-        r#"{"event":"payment.capture","data":{"captures":[{"capture_amount":"1,5"}],"amount":9,"currency":"IDR"}}"#,
+        r#"{"event":"payment.capture","data":{"amount":"1,5","request_amount":9,
+            "currency":"IDR"}}"#,
+        r#"{"event":"payment.capture","data":{"captures":[{"capture_amount":"1,5"}],"amount":9,
+            "currency":"IDR"}}"#,
     ] {
         assert_eq!(Xendit::parse(&Request::post("/", body)).unwrap()[0].money, None, "{body}");
     }
