@@ -83,35 +83,12 @@ impl Host {
         source: &Name,
         request: &Arc<Request>,
     ) -> Result<Result<Claims, Refusal>, CallError> {
-        let call = self.claim_call(plugin, settings, request);
-        self.0.pools.claims.call(Some(source), call).await?
-    }
-
-    /// The same of a request that is about to be parsed, and of which what it claims decides what
-    /// is parsed. On the threads of claims: those of parsing would take a source for quick whose
-    /// claims are, although it spins when it parses.
-    pub async fn claims_to_parse(
-        &self,
-        plugin: &Arc<Plugin>,
-        settings: &Arc<str>,
-        source: &Name,
-        request: &Arc<Request>,
-    ) -> Result<Result<Claims, Refusal>, CallError> {
-        let call = self.claim_call(plugin, settings, request);
-        self.0.pools.claims.call(Some(source), call).await?
-    }
-
-    fn claim_call(
-        &self,
-        plugin: &Arc<Plugin>,
-        settings: &Arc<str>,
-        request: &Arc<Request>,
-    ) -> impl FnOnce() -> Result<Result<Claims, Refusal>, CallError> + Send + use<> {
         let context = self.context(plugin, Role::Provider, settings);
         let plugin = Arc::clone(plugin);
         let request = Arc::clone(request);
         let deadline = self.deadlines().claims;
-        move || claim(&plugin, context, deadline, &request)
+        let call = move || claim(&plugin, context, deadline, &request);
+        self.0.pools.claims.call(Some(source), call).await?
     }
 
     /// The same on the thread that asks, which waits: what a call costs by itself, for a benchmark.
