@@ -446,7 +446,7 @@ async fn providers_are_listed_with_what_they_say_of_themselves() {
     assert!(listed.line("scheme").contains("HMAC-SHA1"), "{}", listed.out);
     assert!(listed.out.contains("payment_intent.payment_failed"), "{}", listed.out);
     assert!(!listed.out.contains("dunning"), "a handler is no provider");
-    nobody.failed_with("there is no provider plugin in ");
+    nobody.failed_with("found no provider plugin in ");
 }
 
 fn read_json(path: &Path) -> Vec<Value> {

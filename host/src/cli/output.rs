@@ -25,7 +25,7 @@ pub(super) fn written(result: io::Result<()>) -> anyhow::Result<()> {
     result.context("failed to write to standard output")
 }
 
-/// Writes a line to standard error. There is no other place to say that it can't be written.
+/// Writes a line to standard error. A failure to write it can't be reported anywhere.
 pub(super) fn note(text: fmt::Arguments<'_>) {
     drop(writeln!(io::stderr(), "{text}"));
 }

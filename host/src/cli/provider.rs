@@ -45,7 +45,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
     };
     let listed = list(&super::offline_host()?, &folder)?;
     if listed.is_empty() {
-        bail!("there is no provider plugin in {}", folder.display());
+        bail!("found no provider plugin in {}", folder.display());
     }
     if markdown {
         say!("{}", table(&listed).trim_end())

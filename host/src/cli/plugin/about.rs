@@ -19,7 +19,7 @@ const HEADERS: &str = ".headers.json";
 /// Why it can't be told what the crate has.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AboutError {
-    /// A file can't be read, or is no text.
+    /// A file can't be read, or is not UTF-8.
     #[error("failed to read `{file}`: {source}")]
     Unreadable { file: String, source: io::Error },
     /// Headers beside a sample, or settings, are something else.
@@ -47,7 +47,7 @@ pub(super) fn of_crate(folder: &Path) -> Result<About, AboutError> {
     Ok(about)
 }
 
-/// An object in a file; empty if there is no file.
+/// The JSON object in a file; empty if the file is missing.
 fn object<T: Default + DeserializeOwned>(path: &Path) -> Result<T, AboutError> {
     let file = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let text = match fs::read_to_string(path) {

@@ -86,7 +86,7 @@ impl FromStr for Toolchain {
     }
 }
 
-/// Why there is no plugin file.
+/// Why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BuildError {
     /// The environment names a toolchain that there is not.
@@ -322,7 +322,7 @@ fn cargo_build(package: &Package, toolchain: Toolchain) -> Result<(), BuildError
         .env("CARGO_PROFILE_RELEASE_LTO", "true")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
         .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
-        // The names of functions stay, which are what a trap without a text is told by.
+        // The names of functions stay: a trap without a message is reported by them.
         .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags(package).join("\x1f"));

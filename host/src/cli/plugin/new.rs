@@ -32,7 +32,7 @@ pub(in crate::cli) enum Kind {
     Provider,
 }
 
-/// Why there is no new crate.
+/// Why the crate was not written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NewError {
     /// The crate would have the name of the SDK, or the folder of it.
