@@ -63,8 +63,8 @@ impl Dispatch {
         }
         let settings = &reading.settings;
         let source = &receipt.source;
-        // On the threads of claims: those of parsing would take a source for quick whose claims are,
-        // although it spins when it parses.
+        // On the threads of claims: those of parsing would take a source for quick whose claims
+        // are, although it spins when it parses.
         let claimed = self.host.claims(plugin, settings, source, &request).await;
         let ended = |ended: Result<Result<Vec<Event>, Outcome>, CallError>| {
             Box::new(Called { ended, log: Vec::new() })
