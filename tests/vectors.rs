@@ -1,8 +1,8 @@
 //! Recorded requests of every provider, each with whether it is genuine or with what it must be
 //! answered, through the whole way in.
 //!
-//! A provider is whoever has a folder with recordings: those lie beside it, and in a folder that
-//! may be given. A gateway for each set of public keys that would be fetched, a source for whatever
+//! A provider is whoever has a folder with recordings: those lie beside it, and in folders that may
+//! be given. A gateway for each set of public keys that would be fetched, a source for whatever
 //! else a receiver is set up with. The clock stands where the recording says.
 
 use std::cmp::Reverse;

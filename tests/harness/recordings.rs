@@ -15,15 +15,17 @@ pub(crate) fn providers() -> Vec<String> {
     names
 }
 
-/// The files of a provider's recordings: beside it, and in a folder that may be given, where those
+/// The files of a provider's recordings: beside it, and in folders that may be given, where those
 /// that ask whether an endpoint is ours are in one file for all.
 pub(crate) fn recordings(provider: &str) -> Vec<PathBuf> {
     let own = plugins().join(provider);
     let mut files = vec![own.join("vectors.json"), own.join("challenges.json")];
-    match std::env::var_os("HOOKGATE_PROVIDER_DATA").map(PathBuf::from) {
-        Some(folder) => {
-            files.push(folder.join(format!("vectors/{provider}.json")));
-            files.push(folder.join("vectors/challenges.json"));
+    match std::env::var_os("HOOKGATE_PROVIDER_DATA") {
+        Some(folders) => {
+            for folder in std::env::split_paths(&folders) {
+                files.push(folder.join(format!("vectors/{provider}.json")));
+                files.push(folder.join("vectors/challenges.json"));
+            }
         }
         None => eprintln!("HOOKGATE_PROVIDER_DATA is not set: only our own recordings were run"),
     }

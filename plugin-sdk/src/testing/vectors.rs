@@ -12,7 +12,8 @@
 //! request is refused.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::env;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -24,7 +25,8 @@ use crate::provider::{self, Provider};
 use crate::request::{Header, Request};
 use crate::{base64, settings};
 
-/// The variable with the folder of vectors and payloads that implementations share.
+/// The variable with the folders of vectors and payloads that implementations share, separated as
+/// in `PATH`.
 pub const SHARED: &str = "HOOKGATE_PROVIDER_DATA";
 
 /// One request and its verdict.
@@ -237,34 +239,37 @@ impl OneOrMore {
     }
 }
 
-/// The files at `path` in the shared folder, with their names: one file, or all files of a folder.
-/// If no folder is named or it has no such files, the list is empty, and a line on standard error
-/// says so: a test that checks less does not do so in silence.
+/// The files at `path` in the shared folders, with their names: from each folder one file, or all
+/// files of a folder. If no folder is named or none has such files, the list is empty, and a line
+/// on standard error says so: a test that checks less does not do so in silence.
 ///
 /// # Panics
 ///
-/// If the shared folder can't be read.
+/// If a shared folder can't be read.
 pub fn shared(path: &str) -> Vec<(String, String)> {
-    let Some(folder) = std::env::var_os(SHARED) else {
+    let Some(folders) = env::var_os(SHARED) else {
         eprintln!("{SHARED} is not set, so {path} was not run");
         return Vec::new();
     };
-    let path = Path::new(&folder).join(path);
-    if !path.exists() {
-        eprintln!("{} does not exist, so it was not run", path.display());
-        return Vec::new();
+    let paths: Vec<PathBuf> =
+        env::split_paths(&folders).flat_map(|folder| files(folder.join(path))).collect();
+    if paths.is_empty() {
+        eprintln!("{path} is in no folder of {SHARED}, so it was not run");
     }
-    let paths = if path.is_dir() {
-        let entries = path.read_dir().expect("a folder can be read");
-        let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
-        paths.sort();
-        paths
-    } else {
-        vec![path]
-    };
-    let read = |path: &std::path::PathBuf| {
+    let read = |path: &PathBuf| {
         let text = std::fs::read_to_string(path);
         (path.display().to_string(), text.expect("a shared file can be read"))
     };
     paths.iter().map(read).collect()
+}
+
+/// The file at a path, or the files of the folder there, or none.
+fn files(path: PathBuf) -> Vec<PathBuf> {
+    if path.is_dir() {
+        let entries = path.read_dir().expect("a folder can be read");
+        let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        paths.sort();
+        return paths;
+    }
+    if path.exists() { vec![path] } else { Vec::new() }
 }
