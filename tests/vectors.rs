@@ -170,7 +170,8 @@ fn given(pieces: &[Piece]) -> Vec<u8> {
 async fn ask(provider: &Provider, challenge: &Challenge) -> Answer {
     let settings = Value::Object(challenge.settings(&provider.about.example)).to_string();
     let secrets = vec![challenge.secret().expose().to_owned()];
-    let kind = Kind { settings: settings.clone(), secrets, tolerance: None };
+    let hosts = provider.key_hosts(b"");
+    let kind = Kind { settings: settings.clone(), secrets, tolerance: None, hosts };
     let setup = Setup::new().plugin(provider.name());
     let gateway = setup.source("asked", provider.name(), &provider.table(&kind)).start().await;
     let now = gateway.clock().now();

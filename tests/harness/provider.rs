@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hookgate::cli::vectors::{Recorded, Vector};
+use hookgate::cli::vectors::{Recorded, Vector, key_hosts};
 use hookgate::plugin::{About, Compiler, Config, Host, Plugin, Role};
 use hookgate::provider::ProviderInfo;
 use serde_json::{Map, Value};
@@ -26,6 +26,8 @@ pub(crate) struct Kind {
     pub(crate) secrets: Vec<String>,
     /// In seconds.
     pub(crate) tolerance: Option<u64>,
+    /// From which keys may be fetched.
+    pub(crate) hosts: Vec<String>,
 }
 
 impl Provider {
@@ -54,11 +56,13 @@ impl Provider {
         recordings(self.name()).into_iter().map(read).collect()
     }
 
-    /// Whether a source can be set up as the recording says: with a secret, and settings that do.
+    /// Whether a source can be set up as the recording says: with a secret or keys that are
+    /// fetched, and settings that do.
     pub(crate) async fn fits(&self, vector: &Vector) -> bool {
-        let settings = self.kind(vector).settings.into();
-        let checked = self.host.check(&self.plugin, Role::Provider, &settings).await;
-        checked.ended.expect("the plugin works").is_ok() && !vector.secrets().is_empty()
+        let Kind { settings, secrets, hosts, .. } = self.kind(vector);
+        let checked = self.host.check(&self.plugin, Role::Provider, &settings.into()).await;
+        let has_keys = !secrets.is_empty() || !hosts.is_empty();
+        checked.ended.expect("the plugin works").is_ok() && has_keys
     }
 
     pub(crate) fn kind(&self, vector: &Vector) -> Kind {
@@ -67,20 +71,23 @@ impl Provider {
             settings: Value::Object(vector.settings(&self.about.example)).to_string(),
             secrets: secrets.iter().map(|secret| secret.expose().to_owned()).collect(),
             tolerance: vector.tolerance().map(|tolerance| tolerance.as_secs()),
+            hosts: self.key_hosts(&vector.request().expect("it is a request").body),
         }
     }
 
+    /// The hosts from which its keys may be fetched for a request with this body.
+    pub(crate) fn key_hosts(&self, body: &[u8]) -> Vec<String> {
+        key_hosts(self.info(), body)
+    }
+
     /// The lines of a source.
-    pub(crate) fn table(&self, Kind { settings, secrets, tolerance }: &Kind) -> String {
+    pub(crate) fn table(&self, Kind { settings, secrets, tolerance, hosts }: &Kind) -> String {
         // A basic string of TOML is one of JSON too, and so is a list of them.
         let quoted = |secret: &String| format!("{{ value = {} }}", Value::from(secret.as_str()));
         let secrets: Vec<String> = secrets.iter().map(quoted).collect();
         let tolerance = tolerance.map(|seconds| format!("tolerance = \"{seconds}s\"\n"));
         let settings: Map<String, Value> = serde_json::from_str(settings).expect("an object");
         let settings = settings.iter().map(|(name, value)| format!("{name} = {value}"));
-        let places = self.info().key_places.iter();
-        let mut hosts: Vec<&str> = places.filter_map(|place| place.url.host_str()).collect();
-        hosts.dedup();
         format!(
             "{}secrets = [{}]\nkeys_from = {hosts:?}\nconfig = {{ {} }}",
             tolerance.unwrap_or_default(),

@@ -17,6 +17,7 @@ use http::Method;
 use serde_json::{Map, Value};
 
 pub use self::challenge::Challenge;
+pub use self::receiver::key_hosts;
 pub use self::recorded::{Recorded, RecordedReply, Vector};
 use crate::event::Request;
 use crate::keys::Keys;
@@ -121,7 +122,7 @@ async fn see(
         settings,
         secrets: &vector.secrets(),
         tolerance: vector.tolerance(),
-        keys_from: &receiver::key_hosts(info, &request),
+        keys_from: &receiver::key_hosts(info, &request.body),
     };
     let keys = Keys::recorded(vector.public_keys());
     let claims = match proof::prove(host, &keys, plugin, receiver, &request).await {

@@ -6,10 +6,11 @@
 //! without one the provider's own holds. `keys`, by their ids, replace `secret`. `cert_pem`,
 //! `public_key_pem` and `jwks` stand in for keys that the gateway would fetch, and
 //! `root_cert_der_base64` for a root that it trusts. A whole `url` and `public_key` replace the
-//! settings of those names, and `secret` replaces the setting that `secret_is` names. `reply`
-//! (`status`, `content_type` and `body`) is the reply that an accepted request must get, if the
-//! provider reads it, and `plaintext` the body that its plugin must get. The file never says why a
-//! request is refused.
+//! settings of those names, and `secret` replaces the setting that `secret_is` names. Any other
+//! member replaces the setting of its own name, if there is one: `allowed_topics`, `audience`.
+//! `reply` (`status`, `content_type` and `body`) is the reply that an accepted request must get, if
+//! the provider reads it, and `plaintext` the body that its plugin must get. The file never says
+//! why a request is refused.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -64,6 +65,9 @@ pub struct Vector {
     reply: Option<RecordedReply>,
     /// What the body decrypts to.
     plaintext: Option<String>,
+    /// All other members, which may be settings of the receiver.
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 /// The reply to an accepted request. A missing content type or body is empty.
@@ -190,6 +194,11 @@ impl Vector {
     fn settings(&self, others: &str) -> String {
         let others = || serde_json::from_str(others).expect("settings are a JSON object");
         let mut settings = self.settings.clone().unwrap_or_else(others);
+        for (name, value) in self.others.iter().filter(|(_, value)| !value.is_null()) {
+            if let Some(setting) = settings.get_mut(name) {
+                setting.clone_from(value);
+            }
+        }
         let not_secret = self.secret_is.as_deref().and_then(|is| is.strip_suffix(" (not secret)"));
         let overrides = [
             ("url", self.url.as_deref().filter(|url| url.contains("://"))),

@@ -119,7 +119,7 @@ impl Challenge {
             settings: &settings,
             secrets: &secrets,
             tolerance: None,
-            keys_from: &receiver::key_hosts(info, &request),
+            keys_from: &receiver::key_hosts(info, &request.body),
         };
         let keys = Keys::recorded(Vec::new());
         let claims = match proof::prove(host, &keys, plugin, receiver, &request).await {

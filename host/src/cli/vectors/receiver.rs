@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::event::Request;
 use crate::provider::ProviderInfo;
 
 /// The settings with what a recording tells in the place of those of that name.
@@ -28,16 +27,20 @@ pub(super) fn text(settings: Map<String, Value>) -> Arc<str> {
     Value::Object(settings).to_string().into()
 }
 
-/// Every host where its provider has keys and that the request names: what an operator allows who
-/// wants them all.
-pub(super) fn key_hosts(info: &ProviderInfo, request: &Request) -> Vec<String> {
-    let hosts = info.key_places.iter().filter_map(|place| place.url.host_str());
-    let body = String::from_utf8_lossy(&request.body);
-    // Where a place is many, the request says which.
+/// Every host where its provider has keys, and of a place that is many those that the body names:
+/// what an operator allows who wants them all.
+pub fn key_hosts(info: &ProviderInfo, body: &[u8]) -> Vec<String> {
+    let places = info.key_places.iter().filter_map(|place| place.url.host_str());
+    // An operator names one in any case.
+    let hosts = places.map(|host| host.replace('*', "any"));
+    let body = String::from_utf8_lossy(body);
     let named = body
         .split(['/', '"', '\\'])
         .filter(|text| info.key_places.iter().any(|place| place.has_host(text)));
-    hosts.chain(named).map(ToOwned::to_owned).collect()
+    let mut hosts: Vec<String> = hosts.chain(named.map(ToOwned::to_owned)).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    hosts
 }
 
 /// What of a URL arrives: its path and its query.

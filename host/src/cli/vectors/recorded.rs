@@ -1,8 +1,9 @@
 //! Recorded requests as they stand in a file, each with whether it is genuine.
 //!
 //! A file is a JSON list. Beside the request a recording says how its receiver was set up: the
-//! secrets (`keys` are secrets by an id), the public keys that it would have fetched, its settings,
-//! its tolerance and its clock; the answer may be recorded too. Never judges a request.
+//! secrets (`keys` are secrets by an id), the public keys that it would have fetched, its settings
+//! (any further member of the name of one is its value), its tolerance and its clock; the answer
+//! may be recorded too. Never judges a request.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,7 +29,7 @@ use crate::signature;
 pub struct Recorded {
     /// What must be accepted, or refused.
     pub vectors: Vec<Vector>,
-    /// What asks whether the endpoint is ours.
+    /// What asks whether the endpoint is ours, and for no more than an answer.
     pub challenges: Vec<Challenge>,
 }
 
@@ -64,6 +65,9 @@ pub struct Vector {
     pub valid: bool,
     /// What it must be answered, if it is genuine; any 2xx answer will do if nothing is recorded.
     pub reply: Option<RecordedReply>,
+    /// All other members, which may be settings.
+    #[serde(flatten)]
+    further: Map<String, Value>,
 }
 
 /// The recorded answer to a genuine request.
@@ -99,7 +103,9 @@ impl RecordedReply {
 }
 
 impl Recorded {
-    /// The recorded requests of a file; of the challenges those of this provider.
+    /// The recorded requests of a file; of the challenges those of this provider for which an
+    /// answer is enough. Where the receiver must do something too (`action`), its plugin reads an
+    /// event.
     pub fn read(path: &Path, provider: &str) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("failed to read {}", path.display()))?;
@@ -107,7 +113,9 @@ impl Recorded {
         let all: Vec<Value> = serde_json::from_str(&text).with_context(recorded)?;
         let is_challenge = |it: &Value| it.get("response_body").is_some();
         let (asking, posted): (Vec<_>, Vec<_>) = all.into_iter().partition(is_challenge);
-        let own = asking.into_iter().filter(|it| it["provider"].as_str() == Some(provider));
+        let is_own =
+            |it: &Value| it["provider"].as_str() == Some(provider) && it.get("action").is_none();
+        let own = asking.into_iter().filter(is_own);
         let challenges = own.map(serde_json::from_value).collect::<Result<_, _>>();
         let vectors = posted.into_iter().map(serde_json::from_value).collect::<Result<_, _>>();
         Ok(Self {
@@ -143,13 +151,19 @@ impl Vector {
 
     /// The settings of its receiver: its own or `others`, with what it tells of them put in.
     pub fn settings(&self, others: &Map<String, Value>) -> Map<String, Value> {
+        let mut settings = self.settings.as_ref().unwrap_or(others).clone();
+        for (name, value) in self.further.iter().filter(|(_, value)| !value.is_null()) {
+            if let Some(setting) = settings.get_mut(name) {
+                setting.clone_from(value);
+            }
+        }
         let not_secret = self.secret_is.as_deref().and_then(|is| is.strip_suffix(" (not secret)"));
         let told = [
             ("url", self.url.as_deref().filter(|url| url.contains("://"))),
             ("public_key", self.public_key.as_deref()),
             (not_secret.unwrap_or_default(), self.secret.0.first().map(String::as_str)),
         ];
-        with(self.settings.as_ref().unwrap_or(others), told)
+        with(&settings, told)
     }
 
     /// How old it may be; zero is any age, none what the provider says.

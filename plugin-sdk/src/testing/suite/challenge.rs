@@ -1,7 +1,9 @@
 //! Recorded validation challenges and the answers that they must get.
 //!
 //! They lie in `challenges.json` beside `vectors.json`, and among the shared vectors, in the same
-//! format. Never passes if a provider answers challenges and none is recorded.
+//! format. One with an `action` is left out: no answer is enough for it, because the
+//! receiver must do something, so its plugin reads it as an event. Never passes if a provider
+//! answers challenges and none is recorded.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,6 +35,8 @@ struct Challenge {
     /// For a provider that reads headers of the answer.
     #[serde(default)]
     response_headers: BTreeMap<String, String>,
+    /// What the receiver must do beside its answer, such as a visit to a URL.
+    action: Option<String>,
 }
 
 impl<P: Provider> Suite<P> {
@@ -49,7 +53,8 @@ impl<P: Provider> Suite<P> {
         for text in own.into_iter().chain(shared.into_iter().map(|(_, text)| text)) {
             let challenges: Vec<Challenge> =
                 serde_json::from_str(&text).expect("challenges are in their format");
-            for challenge in challenges.iter().filter(|it| it.provider == self.name) {
+            let is_own = |it: &&Challenge| it.provider == self.name && it.action.is_none();
+            for challenge in challenges.iter().filter(is_own) {
                 self.check_handshake(challenge);
                 checked += 1;
             }
