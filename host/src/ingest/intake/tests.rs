@@ -219,7 +219,8 @@ async fn a_source_gives_way_to_itself_before_another_does() {
     let (intake, greedy) = intake(PATIENCE);
     let intake = Arc::new(intake);
     let other = Share::of(128 * KIB);
-    let modest = Reading::begin(&intake, &other, KIB).await;
+    // It holds as much as each of the others, and for longer.
+    let modest = Reading::begin(&intake, &other, 63 * KIB).await;
     let mut slow = Vec::new();
     for _ in 0..12 {
         slow.push(Reading::begin(&intake, &greedy, 63 * KIB).await);
