@@ -111,6 +111,22 @@ fn a_file_that_makes_the_compiler_panic_is_not_tried_again() {
 }
 
 #[test]
+fn a_child_that_is_ended_from_outside_says_nothing_of_its_file() {
+    for signal in ["KILL", "TERM", "XCPU"] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = crashing(folder.path(), &format!("kill -{signal} $$"));
+        let cache = folder.path().join("cache");
+        let compile = Compile::new(Compiler::Child(program), Some(cache)).unwrap();
+        let engine = engine::on_demand().unwrap();
+        for _ in 0..2 {
+            let error = compile.file(&engine, &wasm()).unwrap_err();
+            assert!(matches!(error, LoadError::Compile(_)), "{signal}: {error}");
+            assert!(!compile.knows(&engine, &wasm()), "{signal}: the file is tried again");
+        }
+    }
+}
+
+#[test]
 fn a_crash_of_which_no_note_can_be_kept_is_told_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let compiler = Compiler::Child(crashing(folder.path(), "exit 4"));
