@@ -1,6 +1,7 @@
 //! What operators ask and tell: lists, one event, the dead, replay, plugins, metrics, health.
 
 mod replay;
+mod visitor;
 
 use std::time::Duration;
 
@@ -411,60 +412,4 @@ async fn each_port_answers_only_its_own() {
     assert_eq!(inside.send().await.unwrap().status(), 404);
     let health = gateway.client().get(format!("{}/healthz", gateway.public()));
     assert_eq!(health.send().await.unwrap().status(), 200);
-}
-
-/// What the operators' port answers to a request with these headers.
-async fn asked_with(gateway: &Harness, method: &str, path: &str, headers: &[(&str, &str)]) -> u16 {
-    let method = method.parse().unwrap();
-    let mut request = gateway.client().request(method, format!("{}{path}", gateway.admin()));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    request.send().await.unwrap().status().as_u16()
-}
-
-#[tokio::test]
-async fn a_page_of_another_site_can_neither_read_nor_replay() {
-    let gateway = Setup::stripe().start().await;
-    let json = ("content-type", "application/json");
-    let own = gateway.admin().to_owned();
-
-    for (method, path, headers, status) in [
-        // A name that somebody has pointed at this address.
-        ("GET", "/v1/events", vec![("host", "evil.example")], 421),
-        ("GET", "/v1/events", vec![("host", "evil.example:80")], 421),
-        ("GET", "/metrics", vec![("host", "127.0.0.1.evil.example")], 421),
-        ("POST", "/v1/replay", vec![("host", "evil.example"), json], 421),
-        // What a browser says of a page elsewhere.
-        ("POST", "/v1/replay", vec![("origin", "https://evil.example"), json], 403),
-        ("POST", "/v1/reload", vec![("origin", "null")], 403),
-        ("GET", "/v1/settled", vec![("sec-fetch-site", "cross-site")], 403),
-        ("GET", "/v1/events", vec![("sec-fetch-site", "same-site")], 403),
-        ("POST", "/v1/reload", vec![("origin", "http://127.0.0.1:1")], 403),
-        // What it could send without asking first.
-        ("POST", "/v1/replay", vec![("content-type", "text/plain")], 415),
-        ("POST", "/v1/reload", vec![("content-type", "application/x-www-form-urlencoded")], 415),
-        // Programs, and a page of this port.
-        ("GET", "/v1/events", vec![("sec-fetch-site", "none")], 200),
-        ("GET", "/v1/events", vec![("sec-fetch-site", "same-origin"), ("origin", &own)], 200),
-        ("GET", "/v1/events", vec![("host", "localhost:8081")], 200),
-        ("POST", "/v1/reload", vec![], 200),
-        ("POST", "/v1/reload", vec![json], 200),
-        ("GET", "/healthz", vec![("host", "gateway.internal")], 200),
-    ] {
-        let answered = asked_with(&gateway, method, path, &headers).await;
-        assert_eq!(answered, status, "{method} {path} {headers:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_name_that_the_operator_has_configured_is_answered() {
-    let gateway = Setup::stripe().start().await;
-    let host = [("host", "ops.internal:8081")];
-    assert_eq!(asked_with(&gateway, "GET", "/metrics", &host).await, 421);
-
-    gateway.rewrite_config(|text| format!("admin_hosts = [\"ops.internal\"]\n{text}"));
-    gateway.reload().await;
-
-    assert_eq!(asked_with(&gateway, "GET", "/metrics", &host).await, 200);
 }
