@@ -27,6 +27,17 @@ async fn hear(stream: &mut TcpStream) -> String {
     String::from_utf8(heard).unwrap()
 }
 
+/// An operator whose replay is being worked on, and waits for the rest of its body.
+async fn operator(gateway: &Harness) -> TcpStream {
+    let mut operator = connect(gateway.admin()).await;
+    let head = "POST /v1/replay HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\
+                content-type: application/json\r\ncontent-length: 9\r\n\r\n";
+    operator.write_all(head.as_bytes()).await.unwrap();
+    let mut goes_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    operator.read_exact(&mut goes_on).await.unwrap();
+    operator
+}
+
 /// The request of a genuine event, to be written to a socket.
 fn genuine(gateway: &Harness, body: &str) -> String {
     let signature = stripe_signature(STRIPE_SECRET, gateway.clock().now().seconds(), body);
@@ -109,12 +120,7 @@ async fn who_keeps_the_gateway_waiting_is_hung_up_on() {
 async fn a_stop_waits_for_no_request_that_is_not_whole() {
     let limits = "[limits]\nstall = \"5m\"\ngrace = \"10m\"";
     let gateway = Setup::stripe().table(limits).start().await;
-    let mut operator = connect(gateway.admin()).await;
-    let head = "POST /v1/replay HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\
-                content-type: application/json\r\ncontent-length: 9\r\n\r\n";
-    operator.write_all(head.as_bytes()).await.unwrap();
-    let mut goes_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
-    operator.read_exact(&mut goes_on).await.unwrap();
+    let mut operator = operator(&gateway).await;
     let mut slow_head = connect(gateway.public()).await;
     slow_head.write_all(b"POST /in/stripe HTTP/1.1\r\nhost: here\r\n").await.unwrap();
     let mut refused = connect(gateway.public()).await;
@@ -356,6 +362,24 @@ async fn those_who_wait_at_the_operators_port_blind_no_probe() {
     }
     let settled = gateway.ask("/v1/settled").await;
     assert_eq!(settled.status, 503, "{}", settled.body);
+}
+
+/// Guards I11.
+#[tokio::test]
+async fn those_who_are_answered_at_the_operators_port_leave_half_of_it_to_the_probes() {
+    let gateway = Setup::stripe().start().await;
+    let mut operators = Vec::new();
+    for _ in 0..128 {
+        operators.push(operator(&gateway).await);
+    }
+
+    let next = gateway.ask("/v1/events").await;
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(gateway.ask(path).await.status, 200, "{path}");
+    }
+
+    assert_eq!(next.status, 503, "{}", next.body);
+    assert!(next.body.contains("the gateway is answering too many requests"), "{}", next.body);
 }
 
 #[tokio::test]
