@@ -393,6 +393,21 @@ async fn events_are_listed_shown_and_replayed_from_the_command_line() {
 }
 
 #[tokio::test]
+async fn a_replay_of_more_than_one_part_goes_on_to_its_end_and_says_how_far_it_is() {
+    let gateway = Setup::guest().start().await;
+    for id in ["a", "b"] {
+        gateway.guest(&json!({ "id": id, "events": 600 })).await.accepted();
+    }
+    gateway.settle().await;
+
+    let replayed = gateway.event_command(&["replay", "--source", "guest"]).await;
+
+    let counted: Value = serde_json::from_str(replayed.succeeded()).expect("it is JSON");
+    assert_eq!(counted, json!({ "reopened": 1200, "hastened": 0, "unchanged": 0 }));
+    assert!(replayed.err.contains("; continuing with `--cursor "), "{}", replayed.err);
+}
+
+#[tokio::test]
 async fn deeply_nested_data_goes_the_whole_way_and_is_shown_digit_for_digit() {
     let receiver = Receiver::start().await;
     let gateway = Setup::stripe().endpoint("crm", &receiver, &["customer.*"]).start().await;
