@@ -12,6 +12,8 @@ use crate::harness::{
 
 /// Past the pause before the next probe of an endpoint that does not answer.
 const PROBE: Duration = Duration::from_secs(2);
+/// Generous, and less than any endpoint here may take.
+const SOON: Duration = Duration::from_secs(30);
 
 /// Guards I11.
 #[tokio::test]
@@ -112,6 +114,25 @@ async fn what_a_hanging_endpoint_is_owed_waits_without_a_try_and_goes_when_it_is
     let last = delivery_to(&gateway.event("evt_39").await, "crm");
     assert_eq!(stands(&last), ("done", 1));
     check_metric(&gateway, "hookgate_endpoint_concurrency{endpoint=\"crm\"} 16").await;
+}
+
+/// Guards I11.
+#[tokio::test]
+async fn an_endpoint_that_falls_silent_is_only_probed_before_its_time_is_over() {
+    let receiver = Receiver::start().await;
+    receiver.hang();
+    let gateway = one(&receiver, "timeout = \"1m\"").await;
+    let two_at_a_time = "hookgate_endpoint_concurrency{endpoint=\"crm\"} 2";
+    check_metric(&gateway, two_at_a_time).await;
+
+    fail(&gateway, "evt_1").await;
+    receiver.arrived(1).await;
+    let falls_silent =
+        async { while gateway.ask("/metrics").await.body.contains(two_at_a_time) {} };
+    let fallen = tokio::time::timeout(SOON, falls_silent).await;
+
+    assert!(fallen.is_ok(), "it is believed until its time is over");
+    check_metric(&gateway, "hookgate_endpoint_concurrency{endpoint=\"crm\"} 1").await;
 }
 
 /// The metrics have this line.
