@@ -365,6 +365,23 @@ async fn endpoints_grants_and_sources_change_without_a_restart() {
 }
 
 #[tokio::test]
+async fn another_retention_applies_without_a_restart() {
+    let gateway = Setup::stripe().start().await;
+    let id = gateway.stripe(&payment("evt_1", "pi_1", FAILED)).await.accepted();
+    gateway.settle().await;
+    // A sweep leaves alone what a start would read, and after an orderly stop that is nothing.
+    let gateway = gateway.restart().await;
+
+    gateway.reconfigure(|config| config + "\n[retention]\nbodies = \"1h\"\n").await;
+    gateway.advance(Duration::from_secs(2 * 60 * 60)).await;
+    let now = gateway.clock().now().seconds();
+    let swept = format!("hookgate_last_sweep_timestamp_seconds {now}");
+    while !gateway.ask("/metrics").await.body.contains(&swept) {}
+
+    assert_eq!(gateway.receipt(&id).await["body_expired"], true);
+}
+
+#[tokio::test]
 async fn a_new_plugin_is_noticed_without_being_told() {
     let receiver = Receiver::start().await;
     let (gateway, ..) = unparsed(&receiver, "").await;
