@@ -17,7 +17,8 @@ use crate::reload::edition;
 
 /// Generous: what hangs takes for ever.
 const SOON: Duration = Duration::from_secs(10);
-/// How long the compiler takes over a file that bears [`SLOW`]: longer than any test.
+/// How long the compiler takes over a file that bears [`SLOW`], unless it may go on: longer than
+/// any test.
 const COMPILING_SECONDS: u32 = 60;
 const SLOW: &str = "compile me slowly";
 
@@ -26,18 +27,21 @@ fn built(name: &str) -> Vec<u8> {
 }
 
 /// A plugin that the compiler takes a minute for.
-fn slow() -> Vec<u8> {
+fn slow(plugin: &str) -> Vec<u8> {
     let size = u8::try_from(1 + SLOW.len()).unwrap();
     let section = [&[0, size, size - 1][..], SLOW.as_bytes()].concat();
-    [built("stripe"), section].concat()
+    [built(plugin), section].concat()
 }
 
-/// A compiler that is slow where it is told to.
+/// A compiler that is slow where it is told to, until [`go_on`].
 fn slow_compiler(folder: &Path) -> PathBuf {
     let path = folder.join("compiler");
     let script = format!(
         "#!/bin/sh\nfile='{0}/'$$\ncat > \"$file\"\n\
-         if grep -q '{SLOW}' \"$file\"; then exec sleep {COMPILING_SECONDS}; fi\n\
+         if grep -q '{SLOW}' \"$file\"; then\n\
+         for second in $(seq {COMPILING_SECONDS}); do [ -e '{0}/go' ] || sleep 1; done\n\
+         [ -e '{0}/go' ] || exit\n\
+         fi\n\
          exec '{1}' \"$@\" < \"$file\"\n",
         folder.display(),
         program().display()
@@ -45,6 +49,11 @@ fn slow_compiler(folder: &Path) -> PathBuf {
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o700)).unwrap();
     path
+}
+
+/// Lets the slow compiler in this folder go on.
+fn go_on(folder: &Path) {
+    std::fs::write(folder.join("go"), "").unwrap();
 }
 
 fn pipe(path: &Path) {
@@ -128,7 +137,7 @@ async fn a_slow_compilation_holds_up_nothing_else() {
         .endpoint("crm", &receiver, &["customer.*"])
         .table("[handlers.dunning]\nendpoints = [\"crm\"]")
         .prepare();
-    std::fs::write(prepared.folder().join("plugins/slow.wasm"), slow()).unwrap();
+    std::fs::write(prepared.folder().join("plugins/slow.wasm"), slow("stripe")).unwrap();
 
     let gateway = timeout(SOON * 2, prepared.start()).await.expect("it starts");
     let unready = gateway.ask("/readyz").await;
@@ -157,7 +166,7 @@ async fn a_start_compiles_the_plugins_that_the_configuration_names_before_all_ot
     // More than are compiled at a time, and before the others by their names.
     for number in 1..=4 {
         let file = format!("plugins/a-slow-{number}.wasm");
-        std::fs::write(prepared.folder().join(file), slow()).unwrap();
+        std::fs::write(prepared.folder().join(file), slow("stripe")).unwrap();
     }
 
     let gateway = timeout(SOON * 2, prepared.start()).await.expect("it starts");
@@ -172,6 +181,30 @@ async fn a_start_compiles_the_plugins_that_the_configuration_names_before_all_ot
         let slow = gateway.plugin(&format!("a-slow-{number}")).await;
         assert_eq!(slow["loading"], true, "{slow}");
     }
+    timeout(SOON, gateway.stop()).await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_waits_for_a_handler_that_is_still_being_compiled_at_the_start() {
+    let receiver = Receiver::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let prepared = Setup::stripe()
+        .compiled_by(slow_compiler(folder.path()))
+        .endpoint("crm", &receiver, &["customer.*"])
+        .handler("dunning", "endpoints = [\"crm\"]")
+        .prepare();
+    std::fs::write(prepared.folder().join("plugins/dunning.wasm"), slow("dunning")).unwrap();
+
+    let gateway = timeout(SOON * 2, prepared.start()).await.expect("it starts");
+    eventually("the provider is there", async || accepts(&gateway, STRIPE_SECRET, "evt_1").await)
+        .await;
+    // An event that did not wait would be parsed by now, and gone past the handler.
+    let unparsed = gateway.events("").await;
+    go_on(folder.path());
+    let notified = timeout(SOON * 3, receiver.arrived(1)).await;
+
+    assert!(unparsed.is_empty(), "{unparsed:?}");
+    assert!(notified.is_ok(), "the handler never got the event");
     timeout(SOON, gateway.stop()).await.expect("it stops");
 }
 
