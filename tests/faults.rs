@@ -5,4 +5,5 @@ mod clock;
 mod descriptors;
 mod disk;
 mod files;
+mod own_limits;
 mod removed;
