@@ -188,6 +188,18 @@ async fn check_says_where_the_configuration_is_wrong() {
 }
 
 #[tokio::test]
+async fn check_finds_a_source_with_nothing_to_verify_with() {
+    let written = "secrets = [{ value = \"whsec_never_shown\" }]";
+    let folder = Folder::new(&CONFIG.replace(written, "secrets = []"), PLUGINS);
+
+    let checked = folder.check().await;
+
+    checked.failed_with("problems found: 1");
+    let wrong = "stripe: WRONG: [sources.cards] has no secrets, and plugin stripe pins no root";
+    assert!(checked.line("stripe:").starts_with(wrong), "{}", checked.out);
+}
+
+#[tokio::test]
 async fn check_finds_a_plugin_that_can_not_run() {
     let folder = Folder::new(CONFIG, PLUGINS);
     folder.write("plugins/broken.wasm", b"\0asm but no plugin");

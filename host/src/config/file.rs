@@ -172,7 +172,10 @@ fn all<'a, T>(
 fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, shares: Shares) -> Option<Source> {
     table.read(|table| {
         let plugin = table.need("plugin").and_then(|entry| entry.name());
-        let list = secrets.list(table.take("secrets"));
+        let written = table.take("secrets");
+        // Whether the plugin can do without any is told where the plugin is loaded.
+        let needs_none = written.is_some_and(|entry| entry.is_empty_list());
+        let list = secrets.list(written);
         let tolerance = table.take("tolerance").map(|entry| entry.duration(&TOLERANCE));
         let verify = table.take("verify").map(|entry| entry.choice(&VERIFY));
         let keys_from = table.take("keys_from");
@@ -180,10 +183,11 @@ fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, shares: Shares) -> Opt
         let keys_from = all(keys_from, HOST_NAMES, Entry::host);
         let settings = settings(table.take("config"));
         let verify = verify.unwrap_or(Some(Verify::default()))?;
-        if list.written == 0 && !is_keyed && verify == Verify::Evidence {
+        if list.written == 0 && !needs_none && !is_keyed && verify == Verify::Evidence {
             table.wrong(format!(
-                "{} has no secrets, so the gateway can't verify its requests; add `secrets`, or \
-                 write verify = \"none\" to accept requests from everybody",
+                "{} has no secrets, so the gateway can't verify its requests; add `secrets`, \
+                 an empty list if its plugin pins root certificates, or write verify = \"none\" \
+                 to accept requests from everybody",
                 table.title()
             ));
         }

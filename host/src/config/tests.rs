@@ -94,8 +94,8 @@ fn what_can_not_work_is_refused() {
     check_refused(r#""127.0.0.1:8080""#, "8080", "\"127.0.0.1:8080\", not a whole number");
     check_refused("8081", "8080", "3:11: `admin` must have another port than `listen`");
     check_refused("[sources.stripe]", "[sources.Stripe]", "7:10: `Stripe` is not a name");
-    check_refused(r#"[{ value = "whsec_one" }]"#, "[]", "7:1: [sources.stripe] has no secrets");
     let secrets = r#"secrets   = [{ value = "whsec_one" }]"#;
+    check_refused(secrets, "", "7:1: [sources.stripe] has no secrets");
     check_refused(secrets, "keys_from = []", "7:1: [sources.stripe] has no secrets");
     check_refused("whsec_one", "", "9:14: `secrets` must be a list of { env = \"NAME\" }");
     check_refused("payment.*", "pay*", "15:12: `events` must be event types such as");
@@ -242,6 +242,12 @@ fn what_only_a_restart_applies_is_named() {
     let limits = with("runs = 3\nconnections_per_address = 2048\ngrace = \"1s\"");
     let expected = ["connections_per_address", "runs", "grace"];
     assert_eq!(limits.needs_restart(&before), expected.map(|key| format!("`{key}` of [limits]")));
+}
+
+#[test]
+fn an_empty_list_says_that_a_source_needs_no_secret() {
+    let config = parse(&WHOLE.replace(r#"[{ value = "whsec_one" }]"#, "[]")).unwrap();
+    assert!(config.sources["stripe"].secrets.is_empty());
 }
 
 #[test]

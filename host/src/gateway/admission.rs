@@ -246,7 +246,8 @@ impl Admission {
     }
 }
 
-/// Whether the operator allows to ask for keys where the provider has them, and nowhere else.
+/// Whether there is something to verify requests with, and whether the operator allows to ask for
+/// keys where the provider has them, and nowhere else.
 fn check_keys(
     at: &Name,
     source: &Source,
@@ -275,6 +276,13 @@ fn check_keys(
             "plugin {plugin} fetches keys, and [sources.{at}] has no keys_from: list there those \
              of the plugin's hosts that the gateway may ask: {}",
             hosts.join(", ")
+        ));
+    }
+    if source.secrets.is_empty() && source.keys_from.is_empty() && info.roots.is_empty() {
+        return Err(format!(
+            "[sources.{at}] has no secrets, and plugin {plugin} pins no root certificates, so the \
+             gateway can't verify requests; add `secrets`, or write verify = \"none\" to accept \
+             requests from everybody"
         ));
     }
     Ok(())
