@@ -3,7 +3,9 @@
 //!
 //! A provider is whoever has a folder with recordings: those lie beside it, and in folders that may
 //! be given. A gateway for each set of public keys that would be fetched, a source for whatever
-//! else a receiver is set up with. The clock stands where the recording says.
+//! else a receiver is set up with. The clock stands where the recording says, else at the start of
+//! 2026. A request by a method that means nothing to its provider must get 405, and every other one
+//! that is not genuine the provider's refusal.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,14 +13,18 @@ use std::collections::BTreeMap;
 use hookgate::cli::vectors::{Challenge, Vector};
 use hookgate::event::{Request, Timestamp};
 use hookgate::keys::Keys;
-use hookgate::provider::Piece;
+use hookgate::provider::{Piece, ProviderInfo};
 use hookgate::store::Stats;
 use serde_json::Value;
 
-use crate::harness::{Answer, Harness, Kind, NOW, Provider, Setup, answer, providers};
+use crate::harness::{Answer, Harness, Kind, Provider, Setup, answer, providers};
 
 /// The one body of every refusal.
 const NOT_VERIFIED: &str = r#"{"error":"not verified"}"#;
+/// The body of the answer to a method that means nothing.
+const NOT_ALLOWED: &str = r#"{"error":"method not allowed"}"#;
+/// When a request is received whose recording does not say when: at the start of 2026.
+const RECEIVED: Timestamp = Timestamp(1_767_225_600_000);
 
 /// Guards I2.
 #[tokio::test]
@@ -118,13 +124,13 @@ async fn replay(
     let answered = send(gateway, source, &request).await;
     gateway.settle().await;
 
-    let info = provider.info();
+    let (refused, saying) = refusal(provider.info(), &request.method);
     let is_as_it_wants = is_as_it_wants(provider, vector, request, &answered).await;
     let Answer { status, body, .. } = answered;
     match (vector.valid, status) {
         (true, _) if is_as_it_wants => Ok(()),
-        (false, status) if status == info.refusal_status => match gateway.stats() {
-            _ if body != NOT_VERIFIED => Err(format!("the refusal says {body}")),
+        (false, status) if status == refused => match gateway.stats() {
+            _ if body != saying => Err(format!("the refusal says {body}")),
             // Sweeping may write beside it; what was stored would be parsed or owed.
             after if kept(&after) != kept(&before) => {
                 Err(format!("refused, and yet stored: {before:?}, then {after:?}"))
@@ -132,6 +138,16 @@ async fn replay(
             _ => Ok(()),
         },
         (_, status) => Err(format!("answered {status}: {body}")),
+    }
+}
+
+/// The status and the body with which a request by this method is refused.
+fn refusal(info: &ProviderInfo, method: &str) -> (u16, &'static str) {
+    let mut read = info.methods.iter().chain(&info.handshakes);
+    if method == "POST" || read.any(|it| it.as_str() == method) {
+        (info.refusal_status, NOT_VERIFIED)
+    } else {
+        (405, NOT_ALLOWED)
     }
 }
 
@@ -199,7 +215,7 @@ fn carried_by_http(vector: &Vector) -> bool {
 
 /// When it is received.
 fn at(vector: &Vector) -> Timestamp {
-    vector.now.map_or(NOW, |seconds| Timestamp(seconds * 1000))
+    vector.now.map_or(RECEIVED, |seconds| Timestamp(seconds * 1000))
 }
 
 fn source(number: usize) -> String {

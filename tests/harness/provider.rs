@@ -56,12 +56,12 @@ impl Provider {
         recordings(self.name()).into_iter().map(read).collect()
     }
 
-    /// Whether a source can be set up as the recording says: with a secret or keys that are
-    /// fetched, and settings that do.
+    /// Whether a source can be set up as the recording says: with a secret, keys that are fetched
+    /// or roots that are pinned, and settings that do.
     pub(crate) async fn fits(&self, vector: &Vector) -> bool {
         let Kind { settings, secrets, hosts, .. } = self.kind(vector);
         let checked = self.host.check(&self.plugin, Role::Provider, &settings.into()).await;
-        let has_keys = !secrets.is_empty() || !hosts.is_empty();
+        let has_keys = !secrets.is_empty() || !hosts.is_empty() || !self.info().roots.is_empty();
         checked.ended.expect("the plugin works").is_ok() && has_keys
     }
 

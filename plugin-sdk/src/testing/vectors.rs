@@ -2,15 +2,15 @@
 //!
 //! The format is an array of objects: `name`, `secret` (one or several, or none), `method`,
 //! `headers` (with one or several values), `url`, `body` or `body_base64`, `now` and `tolerance` in
-//! seconds, `settings`, and `valid`. With a `tolerance` of 0 the signing time is not checked;
-//! without one the provider's own holds. `keys`, by their ids, replace `secret`. `cert_pem`,
-//! `public_key_pem` and `jwks` stand in for keys that the gateway would fetch, and
-//! `root_cert_der_base64` for a root that it trusts. A whole `url` and `public_key` replace the
-//! settings of those names, and `secret` replaces the setting that `secret_is` names. Any other
-//! member replaces the setting of its own name, if there is one: `allowed_topics`, `audience`.
-//! `reply` (`status`, `content_type` and `body`) is the reply that an accepted request must get, if
-//! the provider reads it, and `plaintext` the body that its plugin must get. The file never says
-//! why a request is refused.
+//! seconds, `settings`, and `valid`. Without `now` the request arrives at the start of 2026. With a
+//! `tolerance` of 0 the signing time is not checked; without one the provider's own holds. `keys`,
+//! by their ids, replace `secret`. `cert_pem`, `public_key_pem` and `jwks` stand in for keys that
+//! the gateway would fetch, and `root_cert_der_base64` for a root that it trusts. A whole `url` and
+//! `public_key` replace the settings of those names, and `secret` replaces the setting that
+//! `secret_is` names. Any other member replaces the setting of its own name, if there is one:
+//! `allowed_topics`, `audience`. `reply` (`status`, `content_type` and `body`) is the reply that an
+//! accepted request must get, if the provider reads it, and `plaintext` the body that its plugin
+//! must get. The file never says why a request is refused.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -56,7 +56,7 @@ pub struct Vector {
     root_cert_der_base64: Option<String>,
     body: Option<String>,
     body_base64: Option<String>,
-    #[serde(default)]
+    #[serde(default = "start_of_2026")]
     now: u64,
     tolerance: Option<u64>,
     /// Whether the request must be accepted.
@@ -68,6 +68,10 @@ pub struct Vector {
     /// All other members, which may be settings of the receiver.
     #[serde(flatten)]
     others: Map<String, Value>,
+}
+
+fn start_of_2026() -> u64 {
+    1_767_225_600
 }
 
 /// The reply to an accepted request. A missing content type or body is empty.
