@@ -125,7 +125,8 @@ impl Members {
         }
         let (family, bytes) = match (self.kty.as_str(), self.crv.as_deref()?) {
             ("OKP", "Ed25519") => {
-                return Some((KeyFamily::Ed25519, coordinate(self.x.as_ref(), 32)?));
+                let key = URL_SAFE_NO_PAD.decode(self.x.as_ref()?).ok();
+                return Some((KeyFamily::Ed25519, key.filter(|key| key.len() == 32)?));
             }
             ("EC", "P-256") => (KeyFamily::P256, 32),
             ("EC", "P-384") => (KeyFamily::P384, 48),
@@ -164,8 +165,12 @@ fn algorithms(scheme: PublicKey) -> &'static [&'static str] {
     }
 }
 
+/// A number of a curve, as long as all of them are. Not every provider writes the zeros that a
+/// number begins with, although RFC 7518 demands them; of P-521 every other one begins with some.
 fn coordinate(text: Option<&String>, bytes: usize) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text?).ok().filter(|found| found.len() == bytes)
+    let found = URL_SAFE_NO_PAD.decode(text?).ok().filter(|found| !found.is_empty())?;
+    let zeros = vec![0; bytes.checked_sub(found.len())?];
+    Some([zeros, found].concat())
 }
 
 #[cfg(test)]
@@ -222,7 +227,8 @@ pub(super) mod tests {
             ("kty", json!("RSA")),
             ("crv", json!("P-384")),
             ("crv", json!("secp256k1")),
-            ("x", json!("AAAA")),
+            ("x", json!("A".repeat(44))),
+            ("x", json!("")),
             ("y", json!(null)),
             ("y", json!("eGTxpBfncsOeG+RAuYKKiRw3J7vjiw0xCdVGQy1bfOM")),
         ] {
@@ -230,6 +236,12 @@ pub(super) mod tests {
         }
         assert!(matches!(Jwk::read(b"{}"), Err(KeyError::Unreadable(_))));
         assert!(matches!(Jwk::read(b"<html>"), Err(KeyError::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_number_may_lack_the_zeros_that_it_begins_with() {
+        let with = |x: &[u8]| changed("x", json!(URL_SAFE_NO_PAD.encode(x))).unwrap().bytes;
+        assert_eq!(with(&[7; 31]), with(&[&[0][..], &[7; 31]].concat()));
     }
 
     #[test]

@@ -103,12 +103,27 @@ fn of_jwk(algorithm: PublicKey, key: &Members<'_>) -> Option<Vec<u8>> {
         && key.name("/alg").is_none_or(|name| names(algorithm).contains(&&*name))
         && key.name("/expired_at").is_none();
     let number = |name: &str| base64::decode_url(&key.text(name)?);
+    // Not every provider writes the zeros that a coordinate begins with.
+    let coordinate = |name: &str| {
+        let found = number(name)?;
+        let zeros = vec![0; coordinate_bytes(algorithm).checked_sub(found.len())?];
+        Some([zeros, found].concat())
+    };
     match key.name("/kty")?.as_str() {
         _ if !is_fit => None,
         "RSA" => Some(der::rsa_key(&number("/n")?, &number("/e")?)),
         "OKP" => number("/x"),
-        "EC" => Some([vec![4], number("/x")?, number("/y")?].concat()),
+        "EC" => Some([vec![4], coordinate("/x")?, coordinate("/y")?].concat()),
         _ => None,
+    }
+}
+
+/// The length of a number of the scheme's curve.
+fn coordinate_bytes(algorithm: PublicKey) -> usize {
+    match algorithm {
+        PublicKey::EcdsaP384 | PublicKey::EcdsaP384Der => 48,
+        PublicKey::EcdsaP521 | PublicKey::EcdsaP521Der => 66,
+        _ => 32,
     }
 }
 
@@ -258,5 +273,13 @@ mod tests {
         assert_eq!(key(PublicKey::EcdsaP256, "a"), None, "another algorithm");
         assert_eq!(key(PublicKey::EcdsaP256, "c"), None, "for another use");
         assert_eq!(key(PublicKey::Ed25519, "d"), None, "another id");
+    }
+
+    #[test]
+    fn a_coordinate_may_lack_the_zeros_that_it_begins_with() {
+        let set = r#"{"keys":[{"kid":"a","kty":"EC","crv":"P-384","x":"AQ","y":"Ag"}]}"#;
+        let lookup = KeyLookup::get("https://a.example/keys").with_id("a");
+        let key = public(PublicKey::EcdsaP384, &KeySource::Fetched(lookup), set).unwrap();
+        assert_eq!((key.len(), key[48], key[96]), (97, 1, 2));
     }
 }
