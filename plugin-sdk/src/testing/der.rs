@@ -6,14 +6,16 @@ use crate::base64;
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
+const OCTET_STRING: u8 = 0x04;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 
-/// The bytes between the first and the last line of PEM.
+/// The bytes between the first and the last line of PEM; of several in one text the first with this
+/// label.
 pub(super) fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
-    let body = text.trim().strip_prefix(&format!("-----BEGIN {label}-----"))?;
+    let (_, body) = text.split_once(&format!("-----BEGIN {label}-----"))?;
     let (body, _) = body.split_once(&format!("-----END {label}-----"))?;
     base64::decode(&body.split_whitespace().collect::<String>())
 }
@@ -24,6 +26,17 @@ pub(super) fn key_of_info(der: &[u8]) -> Option<Vec<u8>> {
     let (_algorithm, rest) = element(SEQUENCE, sequence)?;
     let (bits, _) = element(BIT_STRING, rest)?;
     bits.strip_prefix(&[0]).map(<[u8]>::to_vec)
+}
+
+/// The number of a private key of an elliptic curve, in PKCS #8.
+pub(super) fn private_number(der: &[u8]) -> Option<&[u8]> {
+    let (info, _) = element(SEQUENCE, der)?;
+    let (_version, rest) = element(INTEGER, info)?;
+    let (_algorithm, rest) = element(SEQUENCE, rest)?;
+    let (key, _) = element(OCTET_STRING, rest)?;
+    let (key, _) = element(SEQUENCE, key)?;
+    let (_version, rest) = element(INTEGER, key)?;
+    element(OCTET_STRING, rest).map(|(number, _)| number)
 }
 
 /// The public key of an X.509 certificate.
@@ -123,6 +136,16 @@ fn next(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_of_several_parts_has_each_of_them() {
+        let part = |label: &str, base64: &str| {
+            format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
+        };
+        let text = &(part("A", "AA==") + &part("B", "AQ=="));
+        assert_eq!((pem(text, "A"), pem(text, "B")), (Some(vec![0]), Some(vec![1])));
+        assert_eq!(pem(text, "C"), None);
+    }
 
     #[test]
     fn numbers_are_written_as_der_has_them() {

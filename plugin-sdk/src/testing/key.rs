@@ -1,8 +1,10 @@
 //! Decodes a configured secret, or a key that stands in for a fetched one, to the bytes of a key.
 //!
-//! In a test, a private key in PEM may stand for its public key, so that a sample can be signed.
-//! Never used by the gateway, which has code of its own.
+//! In a test, a private key in PEM may stand for its public key, so that a sample can be signed; a
+//! certificate behind it in the same text is a root. Never used by the gateway, which has code of
+//! its own.
 
+use p521::ecdsa::signature::Signer as _;
 use ring::rand::SystemRandom;
 use ring::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaEncoding, RsaKeyPair};
 
@@ -46,6 +48,7 @@ pub(super) fn public(algorithm: PublicKey, source: &KeySource, text: &str) -> Op
             Private::Ed25519(pair) => pair.public_key().as_ref().to_vec(),
             Private::Ecdsa(pair) => pair.public_key().as_ref().to_vec(),
             Private::Rsa(pair) => pair.public_key().as_ref().to_vec(),
+            Private::P521(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
         });
     }
     let key = match source {
@@ -157,6 +160,10 @@ pub(super) fn sign(algorithm: PublicKey, message: &[u8], text: &str) -> Option<V
             pair.sign(encoding, &random, message, &mut bytes).ok()?;
             Some(bytes)
         }
+        Private::P521(key) => {
+            let signature: p521::ecdsa::Signature = key.try_sign(message).ok()?;
+            Some(signature.to_bytes().to_vec())
+        }
     }
 }
 
@@ -164,6 +171,7 @@ enum Private {
     Ed25519(Ed25519KeyPair),
     Ecdsa(EcdsaKeyPair),
     Rsa(RsaKeyPair),
+    P521(p521::ecdsa::SigningKey),
 }
 
 impl Private {
@@ -182,7 +190,11 @@ impl Private {
             PublicKey::EcdsaP256Der => &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
             PublicKey::EcdsaP384 => &signature::ECDSA_P384_SHA384_FIXED_SIGNING,
             PublicKey::EcdsaP384Der => &signature::ECDSA_P384_SHA384_ASN1_SIGNING,
-            PublicKey::EcdsaP521 | PublicKey::EcdsaP521Der | PublicKey::RsaSha1 => return None,
+            PublicKey::EcdsaP521 => {
+                let key = p521::ecdsa::SigningKey::from_slice(der::private_number(&der)?);
+                return key.ok().map(Self::P521);
+            }
+            PublicKey::EcdsaP521Der | PublicKey::RsaSha1 => return None,
         };
         let pair = EcdsaKeyPair::from_pkcs8(scheme, &der, &SystemRandom::new());
         pair.ok().map(Self::Ecdsa)

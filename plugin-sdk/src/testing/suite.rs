@@ -82,7 +82,7 @@ impl<P: Provider> Suite<P> {
     }
 
     /// With another secret for the samples. A private key in PEM signs for a provider that signs
-    /// with one.
+    /// with one; a root certificate behind it in the same text vouches for chains of certificates.
     #[must_use]
     pub fn with_secret(self, secret: &str) -> Self {
         Self { secret: secret.to_owned(), ..self }
