@@ -6,37 +6,20 @@
 //! the one door to redb. It never judges and never looks at what it keeps: verdicts and routes come
 //! with what is committed.
 
-mod append;
-mod backlog;
-mod claim;
 mod damage;
-mod draft;
 mod error;
+mod facts;
 mod file;
-mod frontier;
-mod known_ids;
+mod ids;
+mod keep;
 mod log;
-mod outage;
 mod owed;
-mod pack;
-mod query;
-mod recent;
-mod record;
-mod recovery;
-mod replay;
-mod retention;
-mod segment;
+mod read;
+mod report;
 mod shared;
-mod standing;
-mod state;
 mod stats;
-mod stored;
-mod sweep;
 mod time;
-mod tried;
-mod tries;
-mod view;
-mod writer;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -49,35 +32,33 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-pub use self::backlog::Allowance;
-pub use self::claim::{Cargo, DeliveryWork, Lease, ParseWork, RunWork};
 pub use self::error::{Error, Failure};
+pub use self::facts::{Appended, NewEvent, NewReceipt, Receipt, Routes, StoredEvent, StoredParcel};
 pub use self::file::OpenError;
 pub(crate) use self::file::file_in;
-pub use self::query::{DamagedItem, EventFilter, Listing, PAGE_ITEMS_MAX, Page};
-pub use self::replay::{ReplayCursor, ReplaySlice, Replayed};
-pub use self::retention::Retention;
-pub use self::segment::Damaged;
-pub use self::standing::WorkKind;
-pub use self::stats::{KindStats, Stats};
-pub use self::stored::{
-    Appended, NewEvent, NewReceipt, Receipt, Routes, StoredEvent, StoredParcel,
-};
-pub use self::sweep::Swept;
-pub use self::tried::{Attempt, Committed, PluginStamp, Try};
-pub use self::view::{
+pub use self::keep::retention::Retention;
+pub use self::keep::sweep::Swept;
+pub use self::log::segment::Damaged;
+pub use self::owed::backlog::Allowance;
+pub use self::owed::lease::{Cargo, DeliveryWork, Lease, ParseWork, RunWork};
+pub use self::owed::standing::WorkKind;
+pub use self::read::snapshot::{DamagedItem, EventFilter, Listing, PAGE_ITEMS_MAX, Page};
+pub use self::read::view::{
     AttemptView, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed, ReceiptView,
     RunView, State, TryView, VerdictView,
 };
+pub use self::report::{Attempt, Committed, PluginStamp, Try};
+pub use self::stats::{KindStats, Stats};
+pub use self::write::replay::{ReplayCursor, ReplaySlice, Replayed};
 
-use self::backlog::LaneKeys;
 use self::damage::Damages;
 use self::file::File;
-use self::known_ids::Shape;
-use self::recovery::{Recovered, recover};
+use self::ids::Shape;
+use self::owed::backlog::LaneKeys;
+use self::owed::recovery::{Recovered, recover};
 use self::shared::Shared;
 use self::time::Trusted;
-use self::writer::{Op, Queued, Reply, Writer};
+use self::write::writer::{Op, Queued, Reply, Writer};
 use crate::clock::Clock;
 use crate::ids::Id;
 

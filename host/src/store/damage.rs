@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use super::Failure;
-use super::segment::Damaged;
+use super::log::segment::Damaged;
 use crate::lock::lock;
 
 /// Positions that are remembered; more are passed over all the same.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::segment::Damaged;
+use super::log::segment::Damaged;
 use crate::ids::Id;
 
 /// Why the store did not do it.

@@ -38,7 +38,7 @@ pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("me
 pub(super) const LOW_WATER: &str = "low_water";
 /// In [`META`]: every segment before this position is in [`SWEPT`].
 pub(super) const SWEPT_TO: &str = "swept_to";
-/// In [`META`]: the [`super::retention::Retention::mark`] that [`SWEPT`] goes by.
+/// In [`META`]: the [`super::keep::retention::Retention::mark`] that [`SWEPT`] goes by.
 pub(super) const RETENTION: &str = "retention";
 /// In [`META`]: the time as it was last believed, in milliseconds.
 pub(super) const TOLD: &str = "told";
@@ -402,7 +402,7 @@ fn create_tables(database: &Database) -> Result<(), Failure> {
         transaction.open_table(DEAD)?;
         transaction.open_table(STATE)?;
         transaction.open_table(SWEPT)?;
-        super::known_ids::create(&transaction)?;
+        super::ids::create(&transaction)?;
     }
     Ok(transaction.commit()?)
 }

@@ -8,12 +8,12 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use tokio::sync::{oneshot, watch};
 
-use super::backlog::{Backlog, LaneKeys};
 use super::damage::Damages;
 use super::file::File;
-use super::log::LogReader;
-use super::recent::Recent;
-use super::standing::WorkKind;
+use super::log::reader::LogReader;
+use super::owed::backlog::{Backlog, LaneKeys};
+use super::owed::recent::Recent;
+use super::owed::standing::WorkKind;
 use super::time::Trusted;
 use super::{Config, Error};
 use crate::clock::Clock;

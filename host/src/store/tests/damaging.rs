@@ -4,8 +4,8 @@ use redb::ReadableTable;
 
 use super::disk::Disk;
 use super::*;
-use crate::store::segment::Segment;
-use crate::store::sweep::survey::Pass;
+use crate::store::keep::sweep::survey::Pass;
+use crate::store::log::segment::Segment;
 
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 
@@ -48,7 +48,7 @@ fn damage(store: &Store, position: u64, kind: Damage) {
 }
 
 fn rewrite(segment: &Segment, position: u64, spoil: fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
-    let mut writer = crate::store::segment::SegmentWriter::new(segment.first());
+    let mut writer = crate::store::log::segment::SegmentWriter::new(segment.first());
     for entry in segment.entries() {
         let is_it = (entry.position..entry.position + u64::from(entry.width)).contains(&position);
         let bytes = if is_it { spoil(entry.bytes) } else { entry.bytes.to_vec() };

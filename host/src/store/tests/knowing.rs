@@ -9,7 +9,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Tab
 
 use super::disk::Disk;
 use super::*;
-use crate::store::known_ids::{IDS, IdIndex, IdKey, KnownIds, Shape};
+use crate::store::ids::{IDS, IdIndex, IdKey, KnownIds, Shape};
 use crate::store::time::Bounds;
 
 const SMALL: Shape =
@@ -34,7 +34,7 @@ impl Ids {
     fn open(disk: Disk) -> Self {
         let database = Database::builder().create_with_backend(disk).unwrap();
         let transaction = database.begin_write().unwrap();
-        crate::store::known_ids::create(&transaction).unwrap();
+        crate::store::ids::create(&transaction).unwrap();
         transaction.open_table(BROUGHT).unwrap();
         transaction.commit().unwrap();
 

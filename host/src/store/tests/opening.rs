@@ -135,7 +135,7 @@ async fn nothing_is_answered_while_the_file_is_not_in_its_place() {
 
     // It is put back: what was done meanwhile is committed.
     std::fs::rename(&aside, &file).unwrap();
-    bench.clock.advance(crate::store::outage::PAUSE_MAX);
+    bench.clock.advance(crate::store::write::outage::PAUSE_MAX);
     bench.store.available().await;
     assert_eq!(commit.await.unwrap().len(), 1);
     assert!(bench.store.trouble().is_none());
@@ -185,7 +185,7 @@ async fn who_waits_for_it_is_told_when_the_file_goes_in_the_middle_of_an_outage(
     }
 
     std::fs::remove_file(&data).unwrap();
-    clock.advance(crate::store::outage::PAUSE_MAX);
+    clock.advance(crate::store::write::outage::PAUSE_MAX);
     let told = tokio::time::timeout(Duration::from_secs(20), displaced).await;
 
     assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");

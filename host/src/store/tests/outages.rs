@@ -4,7 +4,7 @@
 use super::crashing::{REQUESTS, check_end, effects, verdict};
 use super::disk::{Disk, Fault};
 use super::*;
-use crate::store::outage::PAUSE_MAX;
+use crate::store::write::outage::PAUSE_MAX;
 
 struct Patient {
     disk: Disk,

@@ -7,11 +7,11 @@ use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::disk::Disk;
 use super::*;
-use crate::store::known_ids::{IdIndex, Shape};
-use crate::store::record::RecordKind;
-use crate::store::segment::Segment;
-use crate::store::sweep::Sweep;
-use crate::store::sweep::survey::Pass;
+use crate::store::ids::{IdIndex, Shape};
+use crate::store::keep::sweep::Sweep;
+use crate::store::keep::sweep::survey::Pass;
+use crate::store::log::record::RecordKind;
+use crate::store::log::segment::Segment;
 
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 
@@ -392,7 +392,7 @@ async fn sweeps_of_a_quiet_store_leave_few_runs_of_ids() {
         bench.store.sweep(&retention).await.unwrap();
     }
     let transaction = bench.store.handle.shared.file.read().unwrap();
-    let table = transaction.open_table(crate::store::known_ids::IDS).unwrap();
+    let table = transaction.open_table(crate::store::ids::IDS).unwrap();
     let runs = IdIndex::load(&table, Shape::DEFAULT).unwrap().runs_held();
     assert!(runs.0.len() + runs.1 < 8, "{runs:?}");
 }

@@ -10,18 +10,18 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::segment::{Damaged, Entry, Segment};
-use super::stored::{Receipt, Routes, StoredEvent, StoredParcel};
-use super::tried::{Attempt, PluginStamp, Try};
 use crate::effect::{Alert, Allowance, LogLine, Parcel};
 use crate::event::{Event, Money, Request, Timestamp};
 use crate::headers::Headers;
 use crate::ids::{Id, IdKind, Name};
 use crate::json_text::JsonText;
 use crate::retry::{Outcome, Verdict, milliseconds};
+use crate::store::facts::{Receipt, Routes, StoredEvent, StoredParcel};
+use crate::store::report::{Attempt, PluginStamp, Try};
 
 /// What a record is; the number is what stands in the segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RecordKind {
+pub(in crate::store) enum RecordKind {
     Receipt = 1,
     Event = 2,
     Parcel = 3,
@@ -35,7 +35,7 @@ pub(super) enum RecordKind {
 }
 
 impl RecordKind {
-    pub(super) fn read(number: u8) -> Option<Self> {
+    pub(in crate::store) fn read(number: u8) -> Option<Self> {
         let stored = [Self::Receipt, Self::Event, Self::Parcel, Self::Try, Self::Attempt];
         let later = [Self::Reopening, Self::Gap, Self::BareReceipt];
         stored.into_iter().chain(later).find(|kind| *kind as u8 == number)
@@ -44,7 +44,7 @@ impl RecordKind {
 
 /// A record, read back.
 #[derive(Debug)]
-pub(super) enum Record {
+pub(in crate::store) enum Record {
     Receipt(Receipt),
     Event(StoredEvent),
     Parcel(StoredParcel),
@@ -56,7 +56,7 @@ pub(super) enum Record {
 
 impl Record {
     /// Reads a record of the store with this tag.
-    pub(super) fn read(entry: &Entry<'_>, tag: u32) -> Result<Self, Damaged> {
+    pub(in crate::store) fn read(entry: &Entry<'_>, tag: u32) -> Result<Self, Damaged> {
         let Entry { position, bytes, .. } = *entry;
         let damaged = |_| Damaged { position };
         let id = |kind, position| Id { kind, position, tag };
@@ -85,7 +85,7 @@ impl Record {
 
     /// The same, but leaves out an event's data, without looking whether that is JSON: a start, a
     /// sweep and a list read a million events, and of none what it says.
-    pub(super) fn skim(entry: &Entry<'_>, tag: u32) -> Result<Self, Damaged> {
+    pub(in crate::store) fn skim(entry: &Entry<'_>, tag: u32) -> Result<Self, Damaged> {
         let Entry { position, kind: RecordKind::Event, bytes, .. } = *entry else {
             return Self::read(entry, tag);
         };
@@ -96,7 +96,7 @@ impl Record {
     }
 
     /// When it was written, by its own account.
-    pub(super) fn written_at(&self) -> Option<Timestamp> {
+    pub(in crate::store) fn written_at(&self) -> Option<Timestamp> {
         Some(match self {
             Self::Receipt(receipt) => receipt.request.received_at,
             Self::Event(event) => event.recorded_at,
@@ -110,13 +110,13 @@ impl Record {
 }
 
 /// When the first of these was written that says so; what is damaged says nothing.
-pub(super) fn first_written(segment: &Segment, tag: u32) -> Option<Timestamp> {
+pub(in crate::store) fn first_written(segment: &Segment, tag: u32) -> Option<Timestamp> {
     segment.entries().find_map(|entry| Record::skim(&entry, tag).ok()?.written_at())
 }
 
 /// A [`Receipt`] without its id.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ReceiptRecord<'a> {
+pub(in crate::store) struct ReceiptRecord<'a> {
     source: Cow<'a, Name>,
     request: Cow<'a, Request>,
     event_ids: Cow<'a, [String]>,
@@ -124,7 +124,7 @@ pub(super) struct ReceiptRecord<'a> {
 }
 
 impl<'a> ReceiptRecord<'a> {
-    pub(super) fn of(receipt: &'a Receipt) -> Self {
+    pub(in crate::store) fn of(receipt: &'a Receipt) -> Self {
         Self {
             source: Cow::Borrowed(&receipt.source),
             request: Cow::Borrowed(&receipt.request),
@@ -134,7 +134,7 @@ impl<'a> ReceiptRecord<'a> {
     }
 
     /// The receipt without its body and headers, as a [`RecordKind::BareReceipt`] holds it.
-    pub(super) fn bare(receipt: &'a Receipt) -> Self {
+    pub(in crate::store) fn bare(receipt: &'a Receipt) -> Self {
         let Request { method, url, received_at, .. } = &*receipt.request;
         let request = Request {
             method: method.clone(),
@@ -146,7 +146,7 @@ impl<'a> ReceiptRecord<'a> {
         Self { request: Cow::Owned(request), ..Self::of(receipt) }
     }
 
-    pub(super) fn write(&self) -> Vec<u8> {
+    pub(in crate::store) fn write(&self) -> Vec<u8> {
         postcard::to_stdvec(self).expect("a receipt can be written to memory")
     }
 
@@ -164,7 +164,7 @@ impl<'a> ReceiptRecord<'a> {
 
 /// A [`StoredEvent`] without its id.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct EventRecord<'a, E = Cow<'a, Event>> {
+pub(in crate::store) struct EventRecord<'a, E = Cow<'a, Event>> {
     event: E,
     receipt: Option<u64>,
     cause: Option<u64>,
@@ -226,7 +226,7 @@ mod at_the_end {
 }
 
 impl<'a> EventRecord<'a> {
-    pub(super) fn of(stored: &'a StoredEvent) -> Self {
+    pub(in crate::store) fn of(stored: &'a StoredEvent) -> Self {
         Self {
             event: Cow::Borrowed(&stored.event),
             receipt: stored.receipt.map(|id| id.position),
@@ -258,7 +258,7 @@ impl<E> EventRecord<'_, E> {
 
 /// A [`StoredParcel`] without its id.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ParcelRecord<'a> {
+pub(in crate::store) struct ParcelRecord<'a> {
     parcel: Cow<'a, Parcel>,
     event: u64,
     run: u64,
@@ -266,7 +266,7 @@ pub(super) struct ParcelRecord<'a> {
 }
 
 impl<'a> ParcelRecord<'a> {
-    pub(super) fn of(stored: &'a StoredParcel) -> Self {
+    pub(in crate::store) fn of(stored: &'a StoredParcel) -> Self {
         Self {
             parcel: Cow::Borrowed(&stored.parcel),
             event: stored.event.position,
@@ -288,26 +288,26 @@ impl<'a> ParcelRecord<'a> {
 
 /// A try of a parse or a run, and what it added.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct TryRecord {
+pub(in crate::store) struct TryRecord {
     /// The receipt or run.
-    pub(super) work: u64,
+    pub(in crate::store) work: u64,
     /// The record before this one in the history of the work.
-    pub(super) previous: Option<u64>,
-    pub(super) at: Timestamp,
-    pub(super) duration: Duration,
-    pub(super) plugin: Option<PluginStamp>,
+    pub(in crate::store) previous: Option<u64>,
+    pub(in crate::store) at: Timestamp,
+    pub(in crate::store) duration: Duration,
+    pub(in crate::store) plugin: Option<PluginStamp>,
     #[serde(with = "OutcomeRecord")]
-    pub(super) outcome: Outcome,
-    pub(super) verdict: Verdict,
-    pub(super) log: Vec<LogLine>,
-    pub(super) alerts: Vec<Alert>,
-    pub(super) events: Vec<u64>,
-    pub(super) parcels: Vec<u64>,
+    pub(in crate::store) outcome: Outcome,
+    pub(in crate::store) verdict: Verdict,
+    pub(in crate::store) log: Vec<LogLine>,
+    pub(in crate::store) alerts: Vec<Alert>,
+    pub(in crate::store) events: Vec<u64>,
+    pub(in crate::store) parcels: Vec<u64>,
 }
 
 impl TryRecord {
     /// A try that added nothing so far.
-    pub(super) fn of(tried: Try, work: u64, previous: Option<u64>) -> Self {
+    pub(in crate::store) fn of(tried: Try, work: u64, previous: Option<u64>) -> Self {
         let Try { at, duration, plugin, outcome, verdict, log } = tried;
         let (alerts, events, parcels) = (Vec::new(), Vec::new(), Vec::new());
         Self {
@@ -328,20 +328,20 @@ impl TryRecord {
 
 /// An attempt of a delivery.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct AttemptRecord {
-    pub(super) work: u64,
-    pub(super) previous: Option<u64>,
-    pub(super) at: Timestamp,
-    pub(super) duration: Duration,
-    pub(super) status: Option<u16>,
-    pub(super) answer: String,
+pub(in crate::store) struct AttemptRecord {
+    pub(in crate::store) work: u64,
+    pub(in crate::store) previous: Option<u64>,
+    pub(in crate::store) at: Timestamp,
+    pub(in crate::store) duration: Duration,
+    pub(in crate::store) status: Option<u16>,
+    pub(in crate::store) answer: String,
     #[serde(with = "OutcomeRecord")]
-    pub(super) outcome: Outcome,
-    pub(super) verdict: Verdict,
+    pub(in crate::store) outcome: Outcome,
+    pub(in crate::store) verdict: Verdict,
 }
 
 impl AttemptRecord {
-    pub(super) fn of(attempt: Attempt, work: u64, previous: Option<u64>) -> Self {
+    pub(in crate::store) fn of(attempt: Attempt, work: u64, previous: Option<u64>) -> Self {
         let Attempt { at, duration, status, answer, outcome, verdict } = attempt;
         Self { work, previous, at, duration, status, answer, outcome, verdict }
     }
@@ -349,10 +349,10 @@ impl AttemptRecord {
 
 /// A finished work that was opened again.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ReopeningRecord {
-    pub(super) work: u64,
-    pub(super) previous: Option<u64>,
-    pub(super) at: Timestamp,
+pub(in crate::store) struct ReopeningRecord {
+    pub(in crate::store) work: u64,
+    pub(in crate::store) previous: Option<u64>,
+    pub(in crate::store) at: Timestamp,
 }
 
 /// An [`Outcome`] without the tag that its JSON has, which a binary format can't read back.
@@ -373,7 +373,7 @@ enum OutcomeRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::segment::SegmentWriter;
+    use crate::store::log::segment::SegmentWriter;
 
     /// An [`EventRecord`] as it was before it had an allowance.
     #[derive(Serialize, Deserialize)]

@@ -6,11 +6,11 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use super::owed::Stored;
+use super::works::Stored;
 
 /// The latest of what is stored.
 #[derive(Debug)]
-pub(super) struct Recent {
+pub(in crate::store) struct Recent {
     bytes_max: usize,
     bytes: usize,
     found: FxHashMap<u64, Stored>,
@@ -18,11 +18,11 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    pub(super) fn new(bytes_max: usize) -> Self {
+    pub(in crate::store) fn new(bytes_max: usize) -> Self {
         Self { bytes_max, bytes: 0, found: FxHashMap::default(), oldest_first: VecDeque::new() }
     }
 
-    pub(super) fn keep(&mut self, stored: Stored) {
+    pub(in crate::store) fn keep(&mut self, stored: Stored) {
         let position = stored.id().position;
         self.bytes += stored.bytes();
         self.found.insert(position, stored);
@@ -34,7 +34,7 @@ impl Recent {
         }
     }
 
-    pub(super) fn get(&self, position: u64) -> Option<Stored> {
+    pub(in crate::store) fn get(&self, position: u64) -> Option<Stored> {
         self.found.get(&position).cloned()
     }
 }
@@ -47,7 +47,7 @@ mod tests {
     use crate::event::{Request, Timestamp};
     use crate::headers::Headers;
     use crate::ids::{Id, IdKind};
-    use crate::store::stored::Receipt;
+    use crate::store::facts::Receipt;
 
     fn receipt(position: u64) -> Stored {
         Stored::Receipt(Arc::new(Receipt {

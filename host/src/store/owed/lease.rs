@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use super::backlog::{Allowance, Claimed, Room, Tries};
-use super::owed::{Stored, work_id};
-use super::segment::Damaged;
 use super::standing::WorkKind;
-use super::stored::{Receipt, StoredEvent, StoredParcel};
-use super::{Error, Failure, Shared, Store, file};
+use super::works::{Stored, work_id};
 use crate::ids::{Id, Name};
+use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
+use crate::store::log::segment::Damaged;
+use crate::store::{Error, Failure, Shared, Store, file};
 
 /// The right to work on something, until it is committed or dropped.
 #[derive(Debug)]
@@ -22,21 +22,21 @@ pub struct Lease {
 
 impl Lease {
     /// The position of the work.
-    pub(super) fn position(&self) -> u64 {
+    pub(in crate::store) fn position(&self) -> u64 {
         self.claimed().entry.position
     }
 
-    pub(super) fn kind(&self) -> WorkKind {
+    pub(in crate::store) fn kind(&self) -> WorkKind {
         self.claimed().kind
     }
 
     /// Tries before this one.
-    pub(super) fn tries(&self) -> Tries {
+    pub(in crate::store) fn tries(&self) -> Tries {
         self.claimed().entry.tries
     }
 
     /// Ends the lease without giving the work back.
-    pub(super) fn end(&mut self) -> Claimed {
+    pub(in crate::store) fn end(&mut self) -> Claimed {
         self.claimed.take().expect("a lease ends once")
     }
 
@@ -73,7 +73,7 @@ pub struct ParseWork {
     pub receipt: Arc<Receipt>,
     /// Tries so far.
     pub tries_made: u32,
-    pub(super) lease: Lease,
+    pub(in crate::store) lease: Lease,
 }
 
 /// A handler to run on an event.
@@ -89,7 +89,7 @@ pub struct RunWork {
     pub tries_made: u32,
     /// Whether somebody asked for it again.
     pub is_replay: bool,
-    pub(super) lease: Lease,
+    pub(in crate::store) lease: Lease,
 }
 
 /// What is delivered.
@@ -112,7 +112,7 @@ pub struct DeliveryWork {
     pub cargo: Cargo,
     /// Attempts so far.
     pub tries_made: u32,
-    pub(super) lease: Lease,
+    pub(in crate::store) lease: Lease,
 }
 
 impl Store {

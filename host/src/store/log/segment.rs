@@ -40,7 +40,7 @@ pub struct Damaged {
 
 /// A segment in the making. Its memory is used again for the next one: the allocator would give
 /// pieces as large as these back to the system each time, and the system would clear them.
-pub(super) struct SegmentWriter {
+pub(in crate::store) struct SegmentWriter {
     first: u64,
     next: u64,
     bytes: Vec<u8>,
@@ -58,13 +58,13 @@ impl fmt::Debug for SegmentWriter {
 
 impl SegmentWriter {
     /// An empty segment whose first record will stand at `first`.
-    pub(super) fn new(first: u64) -> Self {
+    pub(in crate::store) fn new(first: u64) -> Self {
         let table = CompressTable::large();
         Self { first, next: first, bytes: Vec::new(), packed: Vec::new(), table }
     }
 
     /// Begins an empty segment whose first record will stand at `first`.
-    pub(super) fn begin(&mut self, first: u64) {
+    pub(in crate::store) fn begin(&mut self, first: u64) {
         (self.first, self.next) = (first, first);
         self.bytes.clear();
         for memory in [&mut self.bytes, &mut self.packed] {
@@ -75,12 +75,17 @@ impl SegmentWriter {
     }
 
     /// The position of the next record.
-    pub(super) fn next(&self) -> u64 {
+    pub(in crate::store) fn next(&self) -> u64 {
         self.next
     }
 
     /// Adds a record that takes `width` positions, and gives the first of them.
-    pub(super) fn push(&mut self, kind: RecordKind, width: u32, record: &impl Serialize) -> u64 {
+    pub(in crate::store) fn push(
+        &mut self,
+        kind: RecordKind,
+        width: u32,
+        record: &impl Serialize,
+    ) -> u64 {
         let head = self.bytes.len();
         self.bytes.push(kind as u8);
         self.bytes.extend(width.to_le_bytes());
@@ -98,7 +103,7 @@ impl SegmentWriter {
     }
 
     /// Adds a record as another segment spells it, or a gap.
-    pub(super) fn push_bytes(&mut self, kind: RecordKind, width: u32, record: &[u8]) {
+    pub(in crate::store) fn push_bytes(&mut self, kind: RecordKind, width: u32, record: &[u8]) {
         let length = u32::try_from(record.len()).expect("a record is smaller than 4 GiB");
         self.bytes.push(kind as u8);
         self.bytes.extend(width.to_le_bytes());
@@ -108,12 +113,12 @@ impl SegmentWriter {
     }
 
     /// Whether there is nothing in it.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::store) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// The key and the value to store.
-    pub(super) fn finish(&mut self) -> (u64, &[u8]) {
+    pub(in crate::store) fn finish(&mut self) -> (u64, &[u8]) {
         let size = u32::try_from(self.bytes.len()).expect("a segment is smaller than 4 GiB");
         let most = PACKED_AT + block::get_maximum_output_size(self.bytes.len());
         if self.packed.len() < most {
@@ -128,7 +133,7 @@ impl SegmentWriter {
     }
 
     /// The same, denser and slower.
-    pub(super) fn finish_dense(&self) -> (u64, Vec<u8>) {
+    pub(in crate::store) fn finish_dense(&self) -> (u64, Vec<u8>) {
         let size = u32::try_from(self.bytes.len()).expect("a segment is smaller than 4 GiB");
         let packed = zstd::bulk::compress(&self.bytes, DENSE_LEVEL);
         let mut stored = vec![FORMAT_DENSE];
@@ -138,7 +143,7 @@ impl SegmentWriter {
     }
 
     #[cfg(test)]
-    pub(super) fn finish_and_read(&mut self) -> Segment {
+    pub(in crate::store) fn finish_and_read(&mut self) -> Segment {
         let (first, stored) = self.finish();
         Segment::read(first, stored).unwrap()
     }
@@ -146,7 +151,7 @@ impl SegmentWriter {
 
 /// A segment, unpacked and checked.
 #[derive(Debug)]
-pub(super) struct Segment {
+pub(in crate::store) struct Segment {
     first: u64,
     next: u64,
     bytes: Vec<u8>,
@@ -156,20 +161,20 @@ pub(super) struct Segment {
 
 /// One record in a [`Segment`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry<'a> {
+pub(in crate::store) struct Entry<'a> {
     /// The first position that it takes.
-    pub(super) position: u64,
+    pub(in crate::store) position: u64,
     /// How many it takes.
-    pub(super) width: u32,
+    pub(in crate::store) width: u32,
     /// What it is.
-    pub(super) kind: RecordKind,
+    pub(in crate::store) kind: RecordKind,
     /// Itself.
-    pub(super) bytes: &'a [u8],
+    pub(in crate::store) bytes: &'a [u8],
 }
 
 impl Segment {
     /// Unpacks the value under the key `first`, and checks that its heads hold together.
-    pub(super) fn read(first: u64, stored: &[u8]) -> Result<Self, Damaged> {
+    pub(in crate::store) fn read(first: u64, stored: &[u8]) -> Result<Self, Damaged> {
         let damaged = || Damaged { position: first };
         let bytes = unpack(stored).ok_or_else(damaged)?;
 
@@ -185,32 +190,32 @@ impl Segment {
     }
 
     /// Its first position: the key that it has.
-    pub(super) fn first(&self) -> u64 {
+    pub(in crate::store) fn first(&self) -> u64 {
         self.first
     }
 
     /// What it takes when unpacked.
-    pub(super) fn raw_bytes(&self) -> usize {
+    pub(in crate::store) fn raw_bytes(&self) -> usize {
         self.bytes.len()
     }
 
     /// The first position behind it.
-    pub(super) fn next(&self) -> u64 {
+    pub(in crate::store) fn next(&self) -> u64 {
         self.next
     }
 
     /// Whether this position lies in it.
-    pub(super) fn covers(&self, position: u64) -> bool {
+    pub(in crate::store) fn covers(&self, position: u64) -> bool {
         (self.first..self.next).contains(&position)
     }
 
     /// Its records, oldest first.
-    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+    pub(in crate::store) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         self.heads.iter().filter_map(|head| self.entry(*head))
     }
 
     /// The record that takes this position.
-    pub(super) fn find(&self, position: u64) -> Option<Entry<'_>> {
+    pub(in crate::store) fn find(&self, position: u64) -> Option<Entry<'_>> {
         let behind = self.heads.partition_point(|(first, _)| *first <= position);
         let entry = self.entry(*self.heads.get(behind.checked_sub(1)?)?)?;
         (position < entry.position + u64::from(entry.width)).then_some(entry)

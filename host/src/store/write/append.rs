@@ -1,27 +1,27 @@
 //! Append: an accepted request becomes a receipt, unless it is known.
 //!
-//! Whether an event id is known is decided here and in [`super::tries`], inside of the transaction
+//! Whether an event id is known is decided here and in [`super::commit`], inside of the transaction
 //! that gives it to a receipt: so also between requests that arrive at the same time.
 
 use std::sync::Arc;
 
-use super::Failure;
 use super::draft::Draft;
-use super::known_ids::IdKey;
-use super::owed::Stored;
-use super::record::{ReceiptRecord, RecordKind};
-use super::stored::{Appended, NewReceipt, Receipt};
 use crate::event::Request;
 use crate::ids::{Id, IdKind};
+use crate::store::Failure;
+use crate::store::facts::{Appended, NewReceipt, Receipt};
+use crate::store::ids::IdKey;
+use crate::store::log::record::{ReceiptRecord, RecordKind};
+use crate::store::owed::works::Stored;
 
 impl NewReceipt {
     /// The keys of its event ids, in their order.
-    pub(super) fn keys(&self) -> Vec<IdKey> {
+    pub(in crate::store) fn keys(&self) -> Vec<IdKey> {
         self.event_ids.iter().map(|event_id| IdKey::new(&self.source, event_id)).collect()
     }
 
     /// About as much as it adds to a transaction.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::store) fn bytes(&self) -> usize {
         let Request { url, headers, body, .. } = &*self.request;
         url.len() + headers.bytes() + body.len()
     }
@@ -30,7 +30,11 @@ impl NewReceipt {
 impl Draft<'_> {
     /// Stores a receipt and gives it those of its event ids that nobody owns, or tells that all are
     /// owned.
-    pub(super) fn append(&mut self, new: &NewReceipt, keys: &[IdKey]) -> Result<Appended, Failure> {
+    pub(in crate::store) fn append(
+        &mut self,
+        new: &NewReceipt,
+        keys: &[IdKey],
+    ) -> Result<Appended, Failure> {
         let NewReceipt { source, request, event_ids } = new.clone();
         let owners: Result<Vec<Option<u64>>, Failure> =
             keys.iter().map(|key| self.ids.owner(*key)).collect();

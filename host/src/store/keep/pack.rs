@@ -3,12 +3,12 @@
 //! Pure. Positions stay: what is gone leaves a gap, and a segment neither begins nor ends with one.
 //! The file gives a value a power of two of pages, so a segment is filled up to just below that.
 
-use super::record::RecordKind;
-use super::segment::SegmentWriter;
 use crate::event::Timestamp;
+use crate::store::log::record::RecordKind;
+use crate::store::log::segment::SegmentWriter;
 
 /// Most bytes of a packed segment: 16 pages, less what the tree adds.
-pub(super) const PACKED_BYTES_MAX: usize = (64 << 10) - 128;
+pub(in crate::store) const PACKED_BYTES_MAX: usize = (64 << 10) - 128;
 /// A segment is full enough above this.
 const PACKED_BYTES_GOOD: usize = PACKED_BYTES_MAX / 10 * 9;
 /// How often a segment's size is tried.
@@ -20,29 +20,29 @@ const GAP_MAX: u64 = 1 << 20;
 
 /// A record to pack.
 #[derive(Debug)]
-pub(super) struct Item {
-    pub(super) position: u64,
-    pub(super) width: u32,
-    pub(super) kind: RecordKind,
-    pub(super) bytes: Vec<u8>,
+pub(in crate::store) struct Item {
+    pub(in crate::store) position: u64,
+    pub(in crate::store) width: u32,
+    pub(in crate::store) kind: RecordKind,
+    pub(in crate::store) bytes: Vec<u8>,
     /// When to look at it again.
-    pub(super) due: Timestamp,
+    pub(in crate::store) due: Timestamp,
 }
 
 /// A packed segment.
 #[derive(Debug)]
-pub(super) struct Packed {
+pub(in crate::store) struct Packed {
     /// The position that it begins with: its key.
-    pub(super) first: u64,
-    pub(super) bytes: Vec<u8>,
+    pub(in crate::store) first: u64,
+    pub(in crate::store) bytes: Vec<u8>,
     /// When to look at it again.
-    pub(super) due: Timestamp,
+    pub(in crate::store) due: Timestamp,
     /// How many records it holds.
     records: usize,
 }
 
 /// Packs records, oldest first. The last segment may be small.
-pub(super) fn pack(items: &[Item]) -> Vec<Packed> {
+pub(in crate::store) fn pack(items: &[Item]) -> Vec<Packed> {
     let mut packed = Vec::new();
     let mut rest = items;
     // What filled a segment will about fill the next.
@@ -56,7 +56,7 @@ pub(super) fn pack(items: &[Item]) -> Vec<Packed> {
 }
 
 /// Whether a packed segment of so many bytes has no room left.
-pub(super) fn is_full(bytes: usize) -> bool {
+pub(in crate::store) fn is_full(bytes: usize) -> bool {
     bytes >= PACKED_BYTES_GOOD
 }
 
@@ -122,7 +122,7 @@ fn write(items: &[Item]) -> Packed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::segment::Segment;
+    use crate::store::log::segment::Segment;
 
     fn items(count: u64, bytes: usize) -> Vec<Item> {
         let mut random = fastrand::Rng::with_seed(5);

@@ -12,18 +12,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::backlog::OpenWork;
 use super::draft::Draft;
-use super::error::aside;
-use super::log::LogReader;
-use super::owed::{Stored, work_id};
-use super::query::{EventFilter, Found};
-use super::record::{RecordKind, ReopeningRecord};
-use super::standing::{Progress, Standing, WorkKind};
-use super::view::State;
 use super::writer::Op;
-use super::{Error, Failure, Shared, Store};
 use crate::ids::{Id, Name};
+use crate::store::error::aside;
+use crate::store::log::reader::LogReader;
+use crate::store::log::record::{RecordKind, ReopeningRecord};
+use crate::store::owed::backlog::OpenWork;
+use crate::store::owed::standing::{Progress, Standing, WorkKind};
+use crate::store::owed::works::{Stored, work_id};
+use crate::store::read::snapshot::{EventFilter, Found};
+use crate::store::read::view::State;
+use crate::store::{Error, Failure, Shared, Store};
 
 /// Most events or dead letters that one transaction opens again.
 const BATCH_MAX: usize = 256;
@@ -34,7 +34,7 @@ const SLICE_TIME: Duration = Duration::from_secs(2);
 
 /// What to open again.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Target {
+pub(in crate::store) struct Target {
     id: Id,
     /// Only what stands so of it.
     only: Option<State>,
@@ -254,7 +254,7 @@ impl Shared {
 impl Draft<'_> {
     /// Opens what is finished of the targets, and hastens what waits; nothing if one that somebody
     /// named is unknown.
-    pub(super) fn replay(&mut self, targets: &[Target]) -> Result<Replayed, Error> {
+    pub(in crate::store) fn replay(&mut self, targets: &[Target]) -> Result<Replayed, Error> {
         let mut replayed = Replayed::default();
         let mut works = Vec::new();
         let mut unknown = Vec::new();

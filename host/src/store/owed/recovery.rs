@@ -9,28 +9,28 @@ use std::collections::BTreeSet;
 use redb::{ReadOnlyTable, ReadTransaction};
 
 use super::backlog::{Backlog, LaneKeys, OpenWork};
-use super::damage::Damages;
-use super::file::{self, File};
-use super::frontier::Frontier;
-use super::known_ids::{IDS, IdIndex, IdKey, Shape};
-use super::log::LogReader;
-use super::owed::Stored;
-use super::record::{Record, RecordKind, first_written};
-use super::segment::{Damaged, Segment};
 use super::standing::{Standing, WorkKind};
-use super::{Error, Failure};
+use super::works::Stored;
 use crate::event::Timestamp;
+use crate::store::damage::Damages;
+use crate::store::file::{self, File};
+use crate::store::ids::{IDS, IdIndex, IdKey, Shape};
+use crate::store::log::low_water::Frontier;
+use crate::store::log::reader::LogReader;
+use crate::store::log::record::{Record, RecordKind, first_written};
+use crate::store::log::segment::{Damaged, Segment};
+use crate::store::{Error, Failure};
 
 /// What a start found.
 #[derive(Debug)]
-pub(super) struct Recovered {
-    pub(super) backlog: Backlog,
-    pub(super) frontier: Frontier,
-    pub(super) ids: IdIndex,
+pub(in crate::store) struct Recovered {
+    pub(in crate::store) backlog: Backlog,
+    pub(in crate::store) frontier: Frontier,
+    pub(in crate::store) ids: IdIndex,
     /// Where the log ends.
-    pub(super) end: u64,
+    pub(in crate::store) end: u64,
     /// The time as it was believed last, if ever.
-    pub(super) told: Option<Timestamp>,
+    pub(in crate::store) told: Option<Timestamp>,
 }
 
 /// A damaged segment at the end of the log takes at most so many positions.
@@ -39,7 +39,7 @@ const UNREAD_WIDTH: u64 = 1 << 32;
 const ASKED_MAX: usize = 64;
 
 /// Reads what is owed. A work whose record is damaged is left where it is, and nothing else.
-pub(super) fn recover(
+pub(in crate::store) fn recover(
     file: &File,
     lanes: &LaneKeys,
     shape: Shape,

@@ -1,12 +1,12 @@
 //! What handlers remember: values by handler, scope and key.
 //!
 //! Read straight from the file, on the threads that run plugins. Written only with the commit of a
-//! run, in [`super::tries`].
+//! run, in [`crate::store::write::commit`].
 
 use bytes::Bytes;
 
-use super::{Error, Failure, Store, file};
 use crate::ids::Name;
+use crate::store::{Error, Failure, Store, file};
 
 impl Store {
     /// The value that the handler last committed under this key for this scope.
@@ -22,7 +22,7 @@ impl Store {
 }
 
 /// Each part but the last behind its length, so that no two triples are written alike.
-pub(super) fn state_key(handler: &Name, scope: &str, key: &str) -> Vec<u8> {
+pub(in crate::store) fn state_key(handler: &Name, scope: &str, key: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(handler.as_str().len() + scope.len() + key.len() + 8);
     for part in [handler.as_str(), scope] {
         let length = u32::try_from(part.len()).expect("a scope is smaller than 4 GiB");

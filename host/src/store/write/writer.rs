@@ -11,22 +11,22 @@ use redb::WriteTransaction;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
-use super::backlog::Claimed;
-use super::claim::{DeliveryWork, ParseWork, RunWork};
 use super::draft::{Changes, Draft};
-use super::frontier::{Frontier, Move};
-use super::known_ids::{IdIndex, IdKey};
 use super::outage::Outage;
-use super::record::RecordKind;
 use super::replay::{Replayed, Target};
-use super::segment::SegmentWriter;
-use super::standing::{Progress, WorkKind};
-use super::stored::{Appended, NewEvent, NewReceipt};
-use super::sweep::Sweep;
-use super::tried::{Attempt, Committed, Try};
-use super::{Error, Failure, Shared, file};
 use crate::event::Timestamp;
 use crate::ids::Id;
+use crate::store::facts::{Appended, NewEvent, NewReceipt};
+use crate::store::ids::{IdIndex, IdKey};
+use crate::store::keep::sweep::Sweep;
+use crate::store::log::low_water::{Frontier, Move};
+use crate::store::log::record::RecordKind;
+use crate::store::log::segment::SegmentWriter;
+use crate::store::owed::backlog::Claimed;
+use crate::store::owed::lease::{DeliveryWork, ParseWork, RunWork};
+use crate::store::owed::standing::{Progress, WorkKind};
+use crate::store::report::{Attempt, Committed, Try};
+use crate::store::{Error, Failure, Shared, file};
 
 /// Most operations in one transaction.
 const BATCH_COUNT_MAX: usize = 4096;
@@ -39,13 +39,13 @@ const TIDY_GROUPS: usize = 16;
 
 /// Where an answer goes, and the answer once it is known.
 #[derive(Debug)]
-pub(super) struct Reply<T> {
+pub(in crate::store) struct Reply<T> {
     sender: Option<oneshot::Sender<Result<T, Error>>>,
     answer: Option<Result<T, Error>>,
 }
 
 impl<T> Reply<T> {
-    pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, Error>>) {
+    pub(in crate::store) fn new() -> (Self, oneshot::Receiver<Result<T, Error>>) {
         let (sender, receiver) = oneshot::channel();
         (Self { sender: Some(sender), answer: None }, receiver)
     }
@@ -66,7 +66,7 @@ impl<T> Reply<T> {
 
 /// What the writer is asked to do.
 #[derive(Debug)]
-pub(super) enum Op {
+pub(in crate::store) enum Op {
     Append {
         receipt: NewReceipt,
         keys: Vec<IdKey>,
@@ -159,12 +159,12 @@ impl Op {
 
     /// Whether it brings the outcome of a work that was done, which must not be lost. All else can
     /// be asked for again.
-    pub(super) fn is_outcome(&self) -> bool {
+    pub(in crate::store) fn is_outcome(&self) -> bool {
         matches!(self, Self::Parse { .. } | Self::Run { .. } | Self::Attempt { .. })
     }
 
     /// Tells that it was not done.
-    pub(super) fn refuse(&mut self, error: &Error) {
+    pub(in crate::store) fn refuse(&mut self, error: &Error) {
         match self {
             Self::Append { reply, .. } => reply.refuse(error),
             Self::Parse { reply, .. } => reply.refuse(error),
@@ -181,8 +181,8 @@ impl Op {
 
 /// An operation on its way, counted until it is answered.
 #[derive(Debug)]
-pub(super) struct Queued {
-    pub(super) op: Op,
+pub(in crate::store) struct Queued {
+    pub(in crate::store) op: Op,
     _ticket: Ticket,
 }
 
@@ -191,7 +191,7 @@ pub(super) struct Queued {
 struct Ticket(Arc<Shared>);
 
 impl Queued {
-    pub(super) fn new(op: Op, shared: &Arc<Shared>) -> Self {
+    pub(in crate::store) fn new(op: Op, shared: &Arc<Shared>) -> Self {
         shared.enqueued();
         Self { op, _ticket: Ticket(Arc::clone(shared)) }
     }
@@ -205,20 +205,20 @@ impl Drop for Ticket {
 
 /// The state of the writer's thread.
 #[derive(Debug)]
-pub(super) struct Writer {
-    pub(super) shared: Arc<Shared>,
+pub(in crate::store) struct Writer {
+    pub(in crate::store) shared: Arc<Shared>,
     frontier: Frontier,
     ids: IdIndex,
     /// Where the log ends.
     end: u64,
     segment: SegmentWriter,
     /// Who waits for the end.
-    pub(super) closing: Vec<Queued>,
+    pub(in crate::store) closing: Vec<Queued>,
 }
 
 /// What a transaction changes in memory once it holds.
 #[derive(Debug)]
-pub(super) struct Drafted {
+pub(in crate::store) struct Drafted {
     changes: Changes,
     moved: Option<Move>,
     /// Where the log ends then.
@@ -227,7 +227,7 @@ pub(super) struct Drafted {
 
 /// What became of a transaction.
 #[derive(Debug)]
-pub(super) enum Written {
+pub(in crate::store) enum Written {
     /// There was nothing to commit.
     Nothing,
     /// It holds.
@@ -240,14 +240,19 @@ pub(super) enum Written {
 
 impl Writer {
     /// A writer that goes on at `end`.
-    pub(super) fn new(shared: Arc<Shared>, frontier: Frontier, ids: IdIndex, end: u64) -> Self {
+    pub(in crate::store) fn new(
+        shared: Arc<Shared>,
+        frontier: Frontier,
+        ids: IdIndex,
+        end: u64,
+    ) -> Self {
         let segment = SegmentWriter::new(end);
         Self { shared, frontier, ids, end, segment, closing: Vec::new() }
     }
 
     /// Writes until nobody is left who could ask, or somebody closes the store; then finishes what
     /// is queued, moves the marks to the end and lets the file go.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Queued>, pauses: &Runtime) {
+    pub(in crate::store) fn run(mut self, mut queue: mpsc::Receiver<Queued>, pauses: &Runtime) {
         while let Some(first) = queue.blocking_recv() {
             let batch = gather(first, &mut queue);
             let (closing, batch): (Vec<_>, Vec<_>) =
@@ -296,7 +301,7 @@ impl Writer {
     }
 
     /// Performs the operations in one transaction. May be called again with the same.
-    pub(super) fn write(&mut self, batch: &mut [Queued]) -> Written {
+    pub(in crate::store) fn write(&mut self, batch: &mut [Queued]) -> Written {
         self.ids.freeze_if_due(self.end, self.shared.clock.now());
         if batch.iter().any(|queued| matches!(queued.op, Op::Tidy { .. })) {
             self.ids.freeze(self.end);
@@ -334,7 +339,7 @@ impl Writer {
     }
 
     /// Whether the transaction that would end the log anew is in the file.
-    pub(super) fn is_in_file(&self) -> Result<bool, Error> {
+    pub(in crate::store) fn is_in_file(&self) -> Result<bool, Error> {
         let transaction = self.shared.file.read()?;
         let find = || -> Result<bool, Failure> {
             Ok(transaction.open_table(file::LOG)?.get(self.end)?.is_some())
@@ -355,7 +360,7 @@ impl Writer {
 
     /// Changes memory to what is on disk now, then answers everybody. The tickets live to the end,
     /// so that whoever waits for idleness sees what this changed.
-    pub(super) fn apply(&mut self, mut batch: Vec<Queued>, drafted: Drafted) {
+    pub(in crate::store) fn apply(&mut self, mut batch: Vec<Queued>, drafted: Drafted) {
         let Drafted { changes, moved, end } = drafted;
         let Changes { opened, tried, hastened, stored, dead, ids, log_bytes, swept } = changes;
         if swept {

@@ -12,18 +12,18 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use super::Error;
 use super::writer::{Drafted, Op, Queued, Writer, Written};
 use crate::causes;
 use crate::event::Timestamp;
+use crate::store::Error;
 
 /// Between the first failure and the first try.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// No pause is longer.
-pub(super) const PAUSE_MAX: Duration = Duration::from_secs(5);
+pub(in crate::store) const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// What waits for the end of an outage.
-pub(super) struct Outage<'w> {
+pub(in crate::store) struct Outage<'w> {
     writer: &'w mut Writer,
     /// In the order in which they are to be committed.
     kept: Vec<Queued>,
@@ -36,7 +36,7 @@ pub(super) struct Outage<'w> {
 
 impl<'w> Outage<'w> {
     /// An outage that begins with this batch.
-    pub(super) fn new(
+    pub(in crate::store) fn new(
         writer: &'w mut Writer,
         batch: Vec<Queued>,
         unsure: Option<Drafted>,
@@ -50,7 +50,7 @@ impl<'w> Outage<'w> {
     }
 
     /// Waits until the file can be written again, or nobody wants to wait any longer.
-    pub(super) fn endure(mut self, queue: &mut mpsc::Receiver<Queued>, pauses: &Runtime) {
+    pub(in crate::store) fn endure(mut self, queue: &mut mpsc::Receiver<Queued>, pauses: &Runtime) {
         let cause = self.error.source().map(causes::chain).unwrap_or_default();
         tracing::error!("{}, and tries again: {cause}", self.error);
         loop {

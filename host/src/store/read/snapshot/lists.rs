@@ -11,12 +11,12 @@ use super::{DamagedItem, EventFilter, Listing, PAGE_ITEMS_MAX, Page, Snapshot};
 use crate::event::{Timestamp, in_millis};
 use crate::ids::Id;
 use crate::store::Failure;
-use crate::store::owed::{Stored, work_id};
-use crate::store::record::{Record, RecordKind, first_written};
-use crate::store::segment::{Damaged, Segment};
-use crate::store::standing::{Standing, WorkKind};
-use crate::store::stored::StoredEvent;
-use crate::store::view::{DeadLetter, EventSummary, State};
+use crate::store::facts::StoredEvent;
+use crate::store::log::record::{Record, RecordKind, first_written};
+use crate::store::log::segment::{Damaged, Segment};
+use crate::store::owed::standing::{Standing, WorkKind};
+use crate::store::owed::works::{Stored, work_id};
+use crate::store::read::view::{DeadLetter, EventSummary, State};
 
 /// A clock may have been set by so much without a list's missing anything.
 const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);

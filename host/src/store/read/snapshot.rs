@@ -13,21 +13,21 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use redb::ReadOnlyTable;
 
-pub(super) use self::lists::Found;
-use super::owed::Stored;
-use super::record::Record;
-use super::segment::Damaged;
-use super::standing::{Progress, Standing, WorkKind};
-use super::stored::{Receipt, StoredEvent, StoredParcel};
-use super::tried::PluginStamp;
+pub(in crate::store) use self::lists::Found;
 use super::view::{
     AttemptView, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed, ReceiptView,
     RunView, State, TryView,
 };
-use super::{Error, Failure, Shared, Store, file};
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
 use crate::route::Pattern;
+use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
+use crate::store::log::record::Record;
+use crate::store::log::segment::Damaged;
+use crate::store::owed::standing::{Progress, Standing, WorkKind};
+use crate::store::owed::works::Stored;
+use crate::store::report::PluginStamp;
+use crate::store::{Error, Failure, Shared, Store, file};
 
 /// Most items of a page.
 pub const PAGE_ITEMS_MAX: usize = 1000;
@@ -142,7 +142,7 @@ impl Store {
 }
 
 /// One unchanging view of the file.
-pub(super) struct Snapshot<'s> {
+pub(in crate::store) struct Snapshot<'s> {
     shared: &'s Shared,
     log: ReadOnlyTable<u64, &'static [u8]>,
     outcomes: ReadOnlyTable<u64, &'static [u8]>,
@@ -157,7 +157,7 @@ struct History {
 }
 
 impl Shared {
-    pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
+    pub(in crate::store) fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
         let transaction = self.file.read()?;
         let open = || -> Result<Snapshot<'_>, Failure> {
             Ok(Snapshot {
@@ -198,13 +198,16 @@ impl Snapshot<'_> {
     }
 
     /// The dead works from a position on, each with its kind.
-    pub(super) fn dead_from(&self, position: u64) -> Result<redb::Range<'_, u64, u8>, Failure> {
+    pub(in crate::store) fn dead_from(
+        &self,
+        position: u64,
+    ) -> Result<redb::Range<'_, u64, u8>, Failure> {
         Ok(self.dead.range(position..)?)
     }
 
     /// The source of a receipt, and the plugin that tried last to parse it; `None` if it was none
     /// or was not tried.
-    pub(super) fn parse_tried(
+    pub(in crate::store) fn parse_tried(
         &self,
         position: u64,
     ) -> Result<Option<(Name, Option<PluginStamp>)>, Failure> {

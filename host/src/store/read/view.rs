@@ -8,16 +8,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::query::DamagedItem;
-use super::record::{AttemptRecord, TryRecord};
-use super::standing::{Progress, Standing, WorkKind};
-use super::stored::StoredEvent;
-use super::tried::PluginStamp;
+use super::snapshot::DamagedItem;
 use crate::effect::{Alert, LogLine};
 use crate::event::{Event, Money, Timestamp};
 use crate::headers::Headers;
 use crate::ids::{Id, IdKind, Name};
 use crate::retry::{Outcome, Verdict};
+use crate::store::facts::StoredEvent;
+use crate::store::log::record::{AttemptRecord, TryRecord};
+use crate::store::owed::standing::{Progress, Standing, WorkKind};
+use crate::store::report::PluginStamp;
 
 /// How far something has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl std::str::FromStr for State {
 }
 
 impl State {
-    pub(super) fn of(standing: Standing) -> Self {
+    pub(in crate::store) fn of(standing: Standing) -> Self {
         match standing.progress {
             Progress::Ready | Progress::RetryAt(_) => Self::Pending,
             Progress::Done => Self::Done,
@@ -59,7 +59,7 @@ impl State {
     }
 
     /// Of a whole whose parts are in these states.
-    pub(super) fn of_all(states: impl IntoIterator<Item = Self>) -> Self {
+    pub(in crate::store) fn of_all(states: impl IntoIterator<Item = Self>) -> Self {
         states.into_iter().fold(Self::Done, |whole, part| match (whole, part) {
             (Self::Pending, _) | (_, Self::Pending) => Self::Pending,
             (Self::Dead, _) | (_, Self::Dead) => Self::Dead,
@@ -185,7 +185,7 @@ pub struct Of<T> {
 }
 
 impl<T> Of<T> {
-    pub(super) fn new(work: T, event_id: Id, event: Option<&StoredEvent>) -> Self {
+    pub(in crate::store) fn new(work: T, event_id: Id, event: Option<&StoredEvent>) -> Self {
         let receipt_id = event.and_then(|event| event.receipt);
         let event = event.map(|event| event.event.as_ref().into());
         Self { work, event_id, event, receipt_id }
@@ -355,7 +355,7 @@ fn micros(duration: std::time::Duration) -> u64 {
 }
 
 impl TryView {
-    pub(super) fn new(record: TryRecord, tag: u32) -> Self {
+    pub(in crate::store) fn new(record: TryRecord, tag: u32) -> Self {
         let ids = |kind, positions: Vec<u64>| -> Vec<Id> {
             positions.into_iter().map(|position| Id { kind, position, tag }).collect()
         };

@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::segment::Damaged;
 use crate::event::Timestamp;
 use crate::retry::Verdict;
+use crate::store::log::segment::Damaged;
 
 /// The three kinds of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -25,14 +25,14 @@ impl WorkKind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Parse, Self::Run, Self::Delivery];
 
-    pub(super) fn read(number: u8) -> Option<Self> {
+    pub(in crate::store) fn read(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == number)
     }
 }
 
 /// How far a work has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) enum Progress {
+pub(in crate::store) enum Progress {
     /// May be tried at once: for the first time, after it was reopened, or because it was hastened.
     #[default]
     Ready,
@@ -46,14 +46,14 @@ pub(super) enum Progress {
 
 /// How a work stands. One that was never tried has the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Standing {
-    pub(super) progress: Progress,
+pub(in crate::store) struct Standing {
+    pub(in crate::store) progress: Progress,
     /// Tries since it was opened.
-    pub(super) tries_made: u32,
+    pub(in crate::store) tries_made: u32,
     /// The latest record of its history.
-    pub(super) last: Option<u64>,
+    pub(in crate::store) last: Option<u64>,
     /// Whether it was finished before, and opened again.
-    pub(super) reopened: bool,
+    pub(in crate::store) reopened: bool,
 }
 
 /// The same as it was written before it told whether it was opened again.
@@ -66,7 +66,7 @@ struct Untold {
 
 impl Standing {
     /// After one more try, which `record` tells of.
-    pub(super) fn tried(self, verdict: Verdict, record: u64) -> Self {
+    pub(in crate::store) fn tried(self, verdict: Verdict, record: u64) -> Self {
         let progress = match verdict {
             Verdict::Done => Progress::Done,
             Verdict::RetryAt(due) => Progress::RetryAt(due),
@@ -77,34 +77,34 @@ impl Standing {
     }
 
     /// After being opened again, which `record` tells of.
-    pub(super) fn reopened(record: u64) -> Self {
+    pub(in crate::store) fn reopened(record: u64) -> Self {
         Self { progress: Progress::Ready, tries_made: 0, last: Some(record), reopened: true }
     }
 
     /// After it was said that it need not wait.
-    pub(super) fn hastened(self) -> Self {
+    pub(in crate::store) fn hastened(self) -> Self {
         Self { progress: Progress::Ready, ..self }
     }
 
     /// Whether there is something left to do.
-    pub(super) fn is_open(self) -> bool {
+    pub(in crate::store) fn is_open(self) -> bool {
         matches!(self.progress, Progress::Ready | Progress::RetryAt(_))
     }
 
     /// The earliest time of the next try; zero is at once.
-    pub(super) fn due(self) -> Timestamp {
+    pub(in crate::store) fn due(self) -> Timestamp {
         match self.progress {
             Progress::RetryAt(due) => due,
             Progress::Ready | Progress::Done | Progress::Dead => Timestamp(0),
         }
     }
 
-    pub(super) fn write(self) -> Vec<u8> {
+    pub(in crate::store) fn write(self) -> Vec<u8> {
         postcard::to_stdvec(&self).expect("a standing can be written to memory")
     }
 
     /// Reads how the work at `position` stands.
-    pub(super) fn read(position: u64, bytes: &[u8]) -> Result<Self, Damaged> {
+    pub(in crate::store) fn read(position: u64, bytes: &[u8]) -> Result<Self, Damaged> {
         let read = postcard::from_bytes::<Self>(bytes).or_else(|_| {
             let untold: Untold = postcard::from_bytes(bytes)?;
             let Untold { progress, tries_made, last } = untold;

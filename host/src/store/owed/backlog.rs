@@ -9,48 +9,48 @@ mod queue;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub(super) use lanes::{Lane, LaneKeys};
+pub(in crate::store) use lanes::{Lane, LaneKeys};
 pub use queue::Allowance;
-pub(super) use queue::Room;
+pub(in crate::store) use queue::Room;
 
 use self::lanes::Lanes;
 use self::queue::Queue;
 use super::standing::WorkKind;
-use super::stats::KindStats;
 use crate::event::Timestamp;
 use crate::ids::Name;
+use crate::store::stats::KindStats;
 
 /// A work in the backlog; small, because a backlog may hold millions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(in crate::store) struct Entry {
     /// Its position.
-    pub(super) position: u64,
+    pub(in crate::store) position: u64,
     /// How far it stands behind the record that it works on.
-    pub(super) offset: u32,
+    pub(in crate::store) offset: u32,
     /// Its tries.
-    pub(super) tries: Tries,
+    pub(in crate::store) tries: Tries,
     /// What it must go in order with.
-    pub(super) lane: Option<Lane>,
+    pub(in crate::store) lane: Option<Lane>,
 }
 
 /// How often a work was tried since it was opened, and whether it was opened again. In one number,
 /// for an entry is small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Tries(u32);
+pub(in crate::store) struct Tries(u32);
 
 /// Says of tries that the work was opened again.
 const REOPENED: u32 = 1 << 31;
 
 impl Tries {
-    pub(super) fn new(made: u32, reopened: bool) -> Self {
+    pub(in crate::store) fn new(made: u32, reopened: bool) -> Self {
         Self(made.min(!REOPENED) | if reopened { REOPENED } else { 0 })
     }
 
-    pub(super) fn made(self) -> u32 {
+    pub(in crate::store) fn made(self) -> u32 {
         self.0 & !REOPENED
     }
 
-    pub(super) fn reopened(self) -> bool {
+    pub(in crate::store) fn reopened(self) -> bool {
         self.0 & REOPENED != 0
     }
 
@@ -61,27 +61,27 @@ impl Tries {
 
 /// An open work, as it joins the backlog.
 #[derive(Debug, Clone)]
-pub(super) struct OpenWork {
-    pub(super) kind: WorkKind,
+pub(in crate::store) struct OpenWork {
+    pub(in crate::store) kind: WorkKind,
     /// Its source, handler or endpoint: what limits and fairness go by.
-    pub(super) group: Name,
-    pub(super) entry: Entry,
+    pub(in crate::store) group: Name,
+    pub(in crate::store) entry: Entry,
     /// Not before this time; zero is at once.
-    pub(super) due: Timestamp,
+    pub(in crate::store) due: Timestamp,
 }
 
 /// A work that was claimed: in flight until it is given back, tried or finished.
 #[derive(Debug)]
-pub(super) struct Claimed {
-    pub(super) kind: WorkKind,
-    pub(super) entry: Entry,
+pub(in crate::store) struct Claimed {
+    pub(in crate::store) kind: WorkKind,
+    pub(in crate::store) entry: Entry,
     group: u32,
     slots: usize,
 }
 
 /// All that is owed.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
+pub(in crate::store) struct Backlog {
     queues: [Queue; 3],
     lanes: Lanes,
     dead: [u64; 3],
@@ -93,7 +93,7 @@ pub(super) struct Backlog {
 
 impl Backlog {
     /// Adds an open work behind those that are there.
-    pub(super) fn push(&mut self, work: OpenWork) {
+    pub(in crate::store) fn push(&mut self, work: OpenWork) {
         let OpenWork { kind, group, entry, due } = work;
         let queue = &mut self.queues[kind as usize];
         let group = queue.group(&group);
@@ -106,7 +106,12 @@ impl Backlog {
 
     /// Takes works that are due at `now` as far as there is room, in turn from every group that may
     /// have more in flight.
-    pub(super) fn claim(&mut self, kind: WorkKind, room: Room<'_>, now: Timestamp) -> Vec<Claimed> {
+    pub(in crate::store) fn claim(
+        &mut self,
+        kind: WorkKind,
+        room: Room<'_>,
+        now: Timestamp,
+    ) -> Vec<Claimed> {
         let queue = &mut self.queues[kind as usize];
         if let Some(longest) = self.longest_delay {
             queue.pull_forward(now.after(longest));
@@ -118,23 +123,28 @@ impl Backlog {
     }
 
     /// Says what a group may have in flight; whether something may be claimed by that.
-    pub(super) fn allow(&mut self, kind: WorkKind, group: &Name, allowance: Allowance) -> bool {
+    pub(in crate::store) fn allow(
+        &mut self,
+        kind: WorkKind,
+        group: &Name,
+        allowance: Allowance,
+    ) -> bool {
         self.queues[kind as usize].allow(group, allowance)
     }
 
     /// A group's name is not used any more.
-    pub(super) fn forget(&mut self, kind: WorkKind, group: &Name) {
+    pub(in crate::store) fn forget(&mut self, kind: WorkKind, group: &Name) {
         self.queues[kind as usize].forget(group);
     }
 
     /// Takes a claim back as if it had never been made.
-    pub(super) fn give_back(&mut self, claimed: &Claimed) {
+    pub(in crate::store) fn give_back(&mut self, claimed: &Claimed) {
         let queue = &mut self.queues[claimed.kind as usize];
         queue.give_back(claimed.group, claimed.entry, claimed.slots);
     }
 
     /// A claimed work was tried and waits for another try. What is behind it in its lane waits too.
-    pub(super) fn retry(&mut self, claimed: &Claimed, due: Timestamp) {
+    pub(in crate::store) fn retry(&mut self, claimed: &Claimed, due: Timestamp) {
         let Claimed { kind, entry, group, slots } = *claimed;
         let queue = &mut self.queues[kind as usize];
         let tries = entry.tries.and_one();
@@ -143,7 +153,7 @@ impl Backlog {
     }
 
     /// A claimed work is done or dead: the next in its lane may go.
-    pub(super) fn finish(&mut self, claimed: &Claimed) {
+    pub(in crate::store) fn finish(&mut self, claimed: &Claimed) {
         let queue = &mut self.queues[claimed.kind as usize];
         if let Some((next, due)) = self.lanes.leave(claimed.entry) {
             queue.unblock();
@@ -154,42 +164,42 @@ impl Backlog {
     }
 
     /// A claimed work can't be done before a restart: it is out of everybody's way.
-    pub(super) fn park(&mut self, claimed: &Claimed) {
+    pub(in crate::store) fn park(&mut self, claimed: &Claimed) {
         self.finish(claimed);
         self.parked[claimed.kind as usize] += 1;
     }
 
     /// A work that waits for this time may go at once.
-    pub(super) fn hasten(&mut self, work: &OpenWork, due: Timestamp) {
+    pub(in crate::store) fn hasten(&mut self, work: &OpenWork, due: Timestamp) {
         if !self.lanes.hasten(work.entry) {
             self.queues[work.kind as usize].hasten(work.entry.position, due);
         }
     }
 
     /// No try waits longer than this from now on, whatever was said before.
-    pub(super) fn bound_delays(&mut self, longest: Duration) {
+    pub(in crate::store) fn bound_delays(&mut self, longest: Duration) {
         self.longest_delay = Some(longest);
     }
 
     /// When the next work of this kind that waits for a time is due.
-    pub(super) fn next_due(&self, kind: WorkKind) -> Option<Timestamp> {
+    pub(in crate::store) fn next_due(&self, kind: WorkKind) -> Option<Timestamp> {
         self.queues[kind as usize].next_due()
     }
 
     /// Whether nothing is in flight and nothing could be claimed at `now`.
-    pub(super) fn is_idle(&self, now: Timestamp) -> bool {
+    pub(in crate::store) fn is_idle(&self, now: Timestamp) -> bool {
         self.queues.iter().all(|queue| queue.is_idle(now))
     }
 
     /// More works of each kind are dead, or fewer.
-    pub(super) fn count_dead(&mut self, more: [i64; 3]) {
+    pub(in crate::store) fn count_dead(&mut self, more: [i64; 3]) {
         for (dead, more) in self.dead.iter_mut().zip(more) {
             *dead = dead.saturating_add_signed(more);
         }
     }
 
     /// How many works of each kind there are.
-    pub(super) fn stats(&self) -> BTreeMap<WorkKind, KindStats> {
+    pub(in crate::store) fn stats(&self) -> BTreeMap<WorkKind, KindStats> {
         let stats = |kind: WorkKind| {
             let (dead, parked) = (self.dead[kind as usize], self.parked[kind as usize]);
             (kind, KindStats { dead, parked, ..self.queues[kind as usize].stats() })

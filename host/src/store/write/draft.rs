@@ -6,64 +6,64 @@
 use redb::{ReadableTable, Table, WriteTransaction};
 use serde::Serialize;
 
-use super::backlog::OpenWork;
-use super::claim::Lease;
-use super::frontier::Move;
-use super::known_ids::{IdChanges, IdIndex, KnownIds};
-use super::owed::Stored;
-use super::record::RecordKind;
-use super::segment::SegmentWriter;
-use super::standing::{Progress, Standing, WorkKind};
-use super::time::Bounds;
-use super::{Failure, Shared, file};
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind};
+use crate::store::ids::{IdChanges, IdIndex, KnownIds};
+use crate::store::log::low_water::Move;
+use crate::store::log::record::RecordKind;
+use crate::store::log::segment::SegmentWriter;
+use crate::store::owed::backlog::OpenWork;
+use crate::store::owed::lease::Lease;
+use crate::store::owed::standing::{Progress, Standing, WorkKind};
+use crate::store::owed::works::Stored;
+use crate::store::time::Bounds;
+use crate::store::{Failure, Shared, file};
 
 type Bytes = &'static [u8];
 
 /// A transaction in the making.
-pub(super) struct Draft<'t> {
-    pub(super) shared: &'t Shared,
-    pub(super) transaction: &'t WriteTransaction,
-    pub(super) now: Timestamp,
+pub(in crate::store) struct Draft<'t> {
+    pub(in crate::store) shared: &'t Shared,
+    pub(in crate::store) transaction: &'t WriteTransaction,
+    pub(in crate::store) now: Timestamp,
     /// What removal goes by.
     time: Bounds,
-    pub(super) ids: KnownIds<'t>,
-    pub(super) state: Table<'t, Bytes, Bytes>,
-    pub(super) log: Table<'t, u64, Bytes>,
-    pub(super) outcomes: Table<'t, u64, Bytes>,
+    pub(in crate::store) ids: KnownIds<'t>,
+    pub(in crate::store) state: Table<'t, Bytes, Bytes>,
+    pub(in crate::store) log: Table<'t, u64, Bytes>,
+    pub(in crate::store) outcomes: Table<'t, u64, Bytes>,
     open: Table<'t, u64, ()>,
-    pub(super) dead: Table<'t, u64, u8>,
+    pub(in crate::store) dead: Table<'t, u64, u8>,
     segment: &'t mut SegmentWriter,
     /// The works before it that are open have rows.
     low_water: u64,
-    pub(super) changes: &'t mut Changes,
+    pub(in crate::store) changes: &'t mut Changes,
 }
 
 /// What changes in memory when the transaction has committed.
 #[derive(Debug, Default)]
-pub(super) struct Changes {
+pub(in crate::store) struct Changes {
     /// Works that may now be claimed.
-    pub(super) opened: Vec<OpenWork>,
+    pub(in crate::store) opened: Vec<OpenWork>,
     /// Works that were tried, in the order of their operations, and how they stand now.
-    pub(super) tried: Vec<(WorkKind, u64, Standing)>,
+    pub(in crate::store) tried: Vec<(WorkKind, u64, Standing)>,
     /// Works that need not wait for this time any more.
-    pub(super) hastened: Vec<(OpenWork, Timestamp)>,
+    pub(in crate::store) hastened: Vec<(OpenWork, Timestamp)>,
     /// What was stored.
-    pub(super) stored: Vec<Stored>,
+    pub(in crate::store) stored: Vec<Stored>,
     /// More dead works of a kind, or fewer.
-    pub(super) dead: [i64; 3],
+    pub(in crate::store) dead: [i64; 3],
     /// The ids that are known now.
-    pub(super) ids: IdChanges,
+    pub(in crate::store) ids: IdChanges,
     /// Bytes that the log has grown by.
-    pub(super) log_bytes: usize,
+    pub(in crate::store) log_bytes: usize,
     /// Segments were removed or written anew.
-    pub(super) swept: bool,
+    pub(in crate::store) swept: bool,
 }
 
 impl<'t> Draft<'t> {
     /// An empty draft, whose records go into a segment that has just begun.
-    pub(super) fn new(
+    pub(in crate::store) fn new(
         shared: &'t Shared,
         transaction: &'t WriteTransaction,
         ids: &'t IdIndex,
@@ -89,7 +89,7 @@ impl<'t> Draft<'t> {
     }
 
     /// Moves the low-water mark, and gives every open work that it passes a row.
-    pub(super) fn advance(&mut self, moved: &Move) -> Result<(), Failure> {
+    pub(in crate::store) fn advance(&mut self, moved: &Move) -> Result<(), Failure> {
         for position in &moved.passed {
             self.open.insert(position, ())?;
         }
@@ -100,21 +100,21 @@ impl<'t> Draft<'t> {
     }
 
     /// Where the next record will stand.
-    pub(super) fn next(&self) -> u64 {
+    pub(in crate::store) fn next(&self) -> u64 {
         self.segment.next()
     }
 
-    pub(super) fn next_id(&self, kind: IdKind) -> Id {
+    pub(in crate::store) fn next_id(&self, kind: IdKind) -> Id {
         Id { kind, position: self.next(), tag: self.shared.file.tag }
     }
 
     /// Adds a record of history.
-    pub(super) fn record(&mut self, kind: RecordKind, record: &impl Serialize) -> u64 {
+    pub(in crate::store) fn record(&mut self, kind: RecordKind, record: &impl Serialize) -> u64 {
         self.segment.push(kind, 1, record)
     }
 
     /// Adds what works are owed on, and opens them.
-    pub(super) fn owe(
+    pub(in crate::store) fn owe(
         &mut self,
         stored: Stored,
         kind: RecordKind,
@@ -128,13 +128,13 @@ impl<'t> Draft<'t> {
     }
 
     /// How a work stands, in this transaction.
-    pub(super) fn standing(&self, position: u64) -> Result<Standing, Failure> {
+    pub(in crate::store) fn standing(&self, position: u64) -> Result<Standing, Failure> {
         let Some(stored) = self.outcomes.get(position)? else { return Ok(Standing::default()) };
         Ok(Standing::read(position, stored.value())?)
     }
 
     /// How the work of a lease stands. If that can't be read, its history is lost and no more.
-    pub(super) fn standing_of(&self, lease: &Lease) -> Result<Standing, Failure> {
+    pub(in crate::store) fn standing_of(&self, lease: &Lease) -> Result<Standing, Failure> {
         let standing = self.shared.damages.pass(self.standing(lease.position()))?;
         let tries = lease.tries();
         let lost = || Standing {
@@ -146,7 +146,7 @@ impl<'t> Draft<'t> {
     }
 
     /// A work in flight was tried.
-    pub(super) fn tried(
+    pub(in crate::store) fn tried(
         &mut self,
         lease: &Lease,
         before: Standing,
@@ -160,7 +160,7 @@ impl<'t> Draft<'t> {
     }
 
     /// A finished work is opened again.
-    pub(super) fn reopen(
+    pub(in crate::store) fn reopen(
         &mut self,
         work: OpenWork,
         before: Standing,
@@ -172,7 +172,7 @@ impl<'t> Draft<'t> {
     }
 
     /// A work that waits for a time waits no longer.
-    pub(super) fn hasten(
+    pub(in crate::store) fn hasten(
         &mut self,
         work: OpenWork,
         before: Standing,
@@ -216,14 +216,14 @@ impl<'t> Draft<'t> {
     }
 
     /// Remembers the time that removal goes by, for the next start.
-    pub(super) fn tell_time(&self) -> Result<(), Failure> {
+    pub(in crate::store) fn tell_time(&self) -> Result<(), Failure> {
         let mut meta = self.transaction.open_table(file::META)?;
         meta.insert(file::TOLD, self.time.earliest.0)?;
         Ok(())
     }
 
     /// Writes the segment, and gives where the log ends then; `None` if there is nothing to commit.
-    pub(super) fn finish(mut self) -> Result<Option<u64>, Failure> {
+    pub(in crate::store) fn finish(mut self) -> Result<Option<u64>, Failure> {
         if self.segment.is_empty() {
             return Ok(None);
         }
@@ -235,7 +235,7 @@ impl<'t> Draft<'t> {
     }
 
     /// Writes no segment, and all ids that are frozen.
-    pub(super) fn finish_at_rest(self) -> Result<(), Failure> {
+    pub(in crate::store) fn finish_at_rest(self) -> Result<(), Failure> {
         self.changes.ids = self.ids.flush(self.time)?;
         Ok(())
     }

@@ -7,7 +7,7 @@
 //! the first of the file first, and the file is cut where its end is free; it is never rewritten to
 //! make it shorter.
 
-pub(super) mod survey;
+pub(in crate::store) mod survey;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,14 +15,14 @@ use std::sync::atomic::Ordering;
 use redb::ReadableTable;
 
 use self::survey::{Pass, Step};
-use super::draft::Draft;
-use super::error::aside;
 use super::pack::Packed;
-use super::record::RecordKind;
 use super::retention::Retention;
-use super::standing::{Progress, Standing, WorkKind};
-use super::writer::Op;
-use super::{Damaged, Error, Failure, Store, file};
+use crate::store::error::aside;
+use crate::store::log::record::RecordKind;
+use crate::store::owed::standing::{Progress, Standing, WorkKind};
+use crate::store::write::draft::Draft;
+use crate::store::write::writer::Op;
+use crate::store::{Damaged, Error, Failure, Store, file};
 
 /// Most raw bytes of the log that one step reads and packs.
 const STEP_BYTES_MAX: usize = 1 << 20;
@@ -61,7 +61,7 @@ impl std::ops::AddAssign for Swept {
 
 /// One step, as the writer puts it in place: all of it or nothing.
 #[derive(Debug, Default)]
-pub(super) struct Sweep {
+pub(in crate::store) struct Sweep {
     /// The segments that go.
     replaced: Vec<u64>,
     /// What comes in their place.
@@ -82,7 +82,7 @@ pub(super) struct Sweep {
 
 impl Sweep {
     /// About as much as it adds to a transaction.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::store) fn bytes(&self) -> usize {
         self.packed.iter().map(|packed| packed.bytes.len()).sum()
     }
 }
@@ -150,7 +150,7 @@ impl Store {
 
 impl Draft<'_> {
     /// Puts a step in place, unless one of the works that it relies on is needed again.
-    pub(super) fn sweep(&mut self, sweep: &Sweep) -> Result<bool, Failure> {
+    pub(in crate::store) fn sweep(&mut self, sweep: &Sweep) -> Result<bool, Failure> {
         for position in &sweep.relied {
             if self.is_needed(*position)? {
                 return Ok(false);

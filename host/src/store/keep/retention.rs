@@ -49,19 +49,19 @@ impl Default for Retention {
 
 impl Retention {
     /// The same, but what is finished goes at once.
-    pub(super) fn at_once(&self) -> Self {
+    pub(in crate::store) fn at_once(&self) -> Self {
         let zero = Duration::ZERO;
         Self { bodies: zero, events: zero, attempts: zero, ..self.clone() }
     }
 
     /// How much longer a thing may be kept, so that it goes together with others.
-    pub(super) fn grain(&self) -> Duration {
+    pub(in crate::store) fn grain(&self) -> Duration {
         let shortest = self.bodies.min(self.events).min(self.attempts).min(self.dead);
         (shortest / GRAIN_SHARE).clamp(GRAIN_MIN, GRAIN_MAX)
     }
 
     /// Tells these times from others.
-    pub(super) fn mark(&self) -> u64 {
+    pub(in crate::store) fn mark(&self) -> u64 {
         let times = [self.bodies, self.events, self.attempts, self.dead];
         let fold = |mark: u64, time| (mark ^ in_millis(time)).wrapping_mul(FNV_PRIME);
         times.into_iter().fold(FNV_OFFSET, fold)
@@ -73,7 +73,7 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
 /// What becomes of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(in crate::store) enum Fate {
     /// Stays as it is, at least until then.
     Keep(Timestamp),
     /// A receipt loses its body and headers; the rest of it stays until then.

@@ -6,19 +6,19 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Failure;
-use super::claim::{DeliveryWork, ParseWork, RunWork};
 use super::draft::Draft;
-use super::known_ids::IdKey;
-use super::owed::Stored;
-use super::record::{AttemptRecord, EventRecord, ParcelRecord, RecordKind, TryRecord};
-use super::state::state_key;
-use super::stored::{NewEvent, Receipt, StoredEvent, StoredParcel};
-use super::tried::{Attempt, Committed, Try};
 use crate::effect::Parcel;
 use crate::event::Event;
 use crate::ids::{Id, IdKind};
 use crate::retry::Verdict;
+use crate::store::Failure;
+use crate::store::facts::{NewEvent, Receipt, StoredEvent, StoredParcel};
+use crate::store::ids::IdKey;
+use crate::store::log::record::{AttemptRecord, EventRecord, ParcelRecord, RecordKind, TryRecord};
+use crate::store::owed::lease::{DeliveryWork, ParseWork, RunWork};
+use crate::store::owed::works::Stored;
+use crate::store::read::state::state_key;
+use crate::store::report::{Attempt, Committed, Try};
 
 /// Where an event comes from.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ struct Origin {
 impl Draft<'_> {
     /// Commits a parse, and gives the ids of the events that it added: those whose ids belong to
     /// this receipt, each once.
-    pub(super) fn parse(
+    pub(in crate::store) fn parse(
         &mut self,
         work: &ParseWork,
         tried: &Try,
@@ -57,7 +57,7 @@ impl Draft<'_> {
     }
 
     /// Commits a run with its effects.
-    pub(super) fn run(
+    pub(in crate::store) fn run(
         &mut self,
         work: &RunWork,
         tried: &Try,
@@ -91,7 +91,7 @@ impl Draft<'_> {
     }
 
     /// Commits an attempt of a delivery.
-    pub(super) fn attempt(
+    pub(in crate::store) fn attempt(
         &mut self,
         work: &DeliveryWork,
         attempt: &Attempt,

@@ -11,7 +11,7 @@ const COMMITS_PER_MOVE: u32 = 256;
 
 /// Where the mark is, and what is open from there on.
 #[derive(Debug)]
-pub(super) struct Frontier {
+pub(in crate::store) struct Frontier {
     low_water: u64,
     /// Where the mark will go next.
     next_mark: u64,
@@ -22,35 +22,35 @@ pub(super) struct Frontier {
 
 /// A move of the mark.
 #[derive(Debug)]
-pub(super) struct Move {
+pub(in crate::store) struct Move {
     /// To here.
-    pub(super) low_water: u64,
+    pub(in crate::store) low_water: u64,
     /// The open works that it passes, which need a row each.
-    pub(super) passed: Vec<u64>,
+    pub(in crate::store) passed: Vec<u64>,
 }
 
 impl Frontier {
     /// As a start found it: the mark, the end of the log, and the open works between them.
-    pub(super) fn new(low_water: u64, end: u64, open: BTreeSet<u64>) -> Self {
+    pub(in crate::store) fn new(low_water: u64, end: u64, open: BTreeSet<u64>) -> Self {
         Self { low_water, next_mark: end, commits: 0, open }
     }
 
-    pub(super) fn low_water(&self) -> u64 {
+    pub(in crate::store) fn low_water(&self) -> u64 {
         self.low_water
     }
 
     /// The move that is due, if one is.
-    pub(super) fn due_move(&self) -> Option<Move> {
+    pub(in crate::store) fn due_move(&self) -> Option<Move> {
         (self.commits >= COMMITS_PER_MOVE).then(|| self.move_to(self.next_mark))
     }
 
     /// The move to this position.
-    pub(super) fn move_to(&self, low_water: u64) -> Move {
+    pub(in crate::store) fn move_to(&self, low_water: u64) -> Move {
         Move { low_water, passed: self.open.range(..low_water).copied().collect() }
     }
 
     /// A commit has succeeded that ended the log at `end` and made this move.
-    pub(super) fn committed(&mut self, moved: Option<&Move>, end: u64) {
+    pub(in crate::store) fn committed(&mut self, moved: Option<&Move>, end: u64) {
         self.commits += 1;
         if let Some(moved) = moved {
             self.open = self.open.split_off(&moved.low_water);
@@ -61,14 +61,14 @@ impl Frontier {
     }
 
     /// A work was opened.
-    pub(super) fn opened(&mut self, position: u64) {
+    pub(in crate::store) fn opened(&mut self, position: u64) {
         if position >= self.low_water {
             self.open.insert(position);
         }
     }
 
     /// A work was finished.
-    pub(super) fn finished(&mut self, position: u64) {
+    pub(in crate::store) fn finished(&mut self, position: u64) {
         self.open.remove(&position);
     }
 }

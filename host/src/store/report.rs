@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::stored::NewEvent;
+use super::facts::NewEvent;
 use crate::effect::{Alert, LogLine, Parcel};
 use crate::event::Timestamp;
 use crate::ids::Name;

@@ -1,7 +1,7 @@
 //! What goes into the store and comes out of it again: receipts, events, parcels.
 //!
 //! Values. What is stored is shared as an `Arc` and never changes; how the works on it stand is
-//! kept apart, in [`super::standing`].
+//! kept apart, in [`super::owed::standing`].
 
 use std::sync::Arc;
 

@@ -1,0 +1,96 @@
+//! Point reads in the log: from a position to the record that takes it.
+//!
+//! A look-up finds the last segment at or before the position and unpacks it. The segments read
+//! last are kept, since the works of a backlog lie side by side. Never writes.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use redb::ReadableTable;
+
+use super::record::Record;
+use super::segment::{Damaged, Entry, Segment};
+use crate::lock::lock;
+use crate::store::Failure;
+
+/// Unpacked segments that are kept.
+const SEGMENTS_KEPT: usize = 4;
+
+/// Reads records, and remembers where it was.
+#[derive(Debug)]
+pub(in crate::store) struct LogReader {
+    tag: u32,
+    kept: Mutex<VecDeque<Arc<Segment>>>,
+}
+
+impl LogReader {
+    /// A reader for the store with this tag.
+    pub(in crate::store) fn new(tag: u32) -> Self {
+        Self { tag, kept: Mutex::default() }
+    }
+
+    /// The record that takes this position, if there is one.
+    pub(in crate::store) fn record(
+        &self,
+        log: &impl ReadableTable<u64, &'static [u8]>,
+        position: u64,
+    ) -> Result<Option<Record>, Failure> {
+        self.read(log, position, Record::read)
+    }
+
+    /// The same, [skimmed](Record::skim).
+    pub(in crate::store) fn skim(
+        &self,
+        log: &impl ReadableTable<u64, &'static [u8]>,
+        position: u64,
+    ) -> Result<Option<Record>, Failure> {
+        self.read(log, position, Record::skim)
+    }
+
+    /// The record that must be at this position.
+    pub(in crate::store) fn expect(
+        &self,
+        log: &impl ReadableTable<u64, &'static [u8]>,
+        position: u64,
+    ) -> Result<Record, Failure> {
+        Ok(self.record(log, position)?.ok_or(Damaged { position })?)
+    }
+
+    fn read(
+        &self,
+        log: &impl ReadableTable<u64, &'static [u8]>,
+        position: u64,
+        read: impl FnOnce(&Entry<'_>, u32) -> Result<Record, Damaged>,
+    ) -> Result<Option<Record>, Failure> {
+        let Some(segment) = self.segment(log, position)? else { return Ok(None) };
+        let Some(entry) = segment.find(position) else { return Ok(None) };
+        Ok(Some(read(&entry, self.tag)?))
+    }
+
+    /// Forgets what was read: the log has changed behind it.
+    pub(in crate::store) fn clear(&self) {
+        lock(&self.kept).clear();
+    }
+
+    fn segment(
+        &self,
+        log: &impl ReadableTable<u64, &'static [u8]>,
+        position: u64,
+    ) -> Result<Option<Arc<Segment>>, Failure> {
+        let kept = || lock(&self.kept);
+        if let Some(segment) = kept().iter().find(|segment| segment.covers(position)) {
+            return Ok(Some(Arc::clone(segment)));
+        }
+        let Some(stored) = log.range(..=position)?.next_back() else { return Ok(None) };
+        let (first, packed) = stored?;
+        let segment = Segment::read(first.value(), packed.value())?;
+        if !segment.covers(position) {
+            return Ok(None);
+        }
+        let segment = Arc::new(segment);
+        let mut kept = kept();
+        kept.push_front(Arc::clone(&segment));
+        kept.truncate(SEGMENTS_KEPT);
+        Ok(Some(segment))
+    }
+}
