@@ -1,8 +1,10 @@
 //! Certificates that came with a request, and whether a root vouches for them.
 //!
 //! A pinned root is one that the plugin or the operator names, so that no sender can bring its own;
-//! what the certificates are for is said by the extensions that they must have. Never fetches
-//! anything: a certificate that is missing in the chain makes it one that leads nowhere.
+//! what the certificates are for is said by the extensions that they must have. Anybody can send a
+//! chain, so it must be one: where each certificate names the next, and no two have one name, there
+//! is one path to try, and not thousands. Never fetches anything: a certificate that is missing in
+//! the chain makes it one that leads nowhere.
 
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
 use super::KeyError;
 use super::certificate::Trust;
 use crate::event::Timestamp;
-use crate::provider::{Chain, Root};
+use crate::provider::{Chain, Extension, Root};
 use crate::signature::der::Certificate;
 
 /// A root that the operator pins: a text that is a certificate in PEM.
@@ -36,13 +38,7 @@ pub(super) fn check(
         certificates.map(|der| CertificateDer::from(der.as_slice())).collect();
     let (leaf, above) =
         certificates.split_first().ok_or_else(|| untrusted("the chain is empty"))?;
-    for extension in &chain.extensions {
-        let certificate = certificates.get(extension.certificate);
-        let read = certificate.and_then(|der| Certificate::read(der));
-        if !read.is_some_and(|read| read.has_extension(&extension.oid)) {
-            return Err(untrusted("it does not have an extension that it must have"));
-        }
-    }
+    let read = in_order(&certificates)?;
     // Nobody signs in the future.
     let at = chain.valid_at.map_or(now, |at| at.min(now));
     let name = match &chain.root {
@@ -52,21 +48,47 @@ pub(super) fn check(
             Some(name.map_err(|_| untrusted("the plugin names no DNS name"))?)
         }
     };
-    match (name, platform) {
-        (Some(name), Some(trust)) => trust.check(leaf, above, &name, at)?,
+    let last = match (name, platform) {
+        (Some(name), Some(trust)) => {
+            trust.check(leaf, above, &name, at)?;
+            // Which of the others it needed is not known.
+            0
+        }
         (name, _) => leads_to_root(leaf, above, roots, name.as_ref(), at)?,
+    };
+    for Extension { certificate: place, oid } in &chain.extensions {
+        let is_root = chain.certificates.get(*place).is_some_and(|der| roots.contains(der));
+        let is_marked = read.get(*place).is_some_and(|read| read.has_extension(oid));
+        if !is_marked || !(*place <= last || is_root) {
+            return Err(untrusted("it does not have an extension that it must have"));
+        }
     }
-    let read = Certificate::read(leaf).ok_or_else(|| untrusted("it is not X.509"))?;
-    Ok(read.key.to_vec())
+    Ok(read[0].key.to_vec())
 }
 
+/// Reads certificates that each name the next one as their issuer, and each another subject: then
+/// there is one path to a root. Of those that all have one name there are thousands, and to look
+/// for one that leads to a root would take minutes.
+fn in_order<'a>(certificates: &'a [CertificateDer<'_>]) -> Result<Vec<Certificate<'a>>, KeyError> {
+    let read: Option<Vec<_>> = certificates.iter().map(|der| Certificate::read(der)).collect();
+    let read = read.ok_or_else(|| untrusted("it is not X.509"))?;
+    let is_next = |pair: &[Certificate<'_>]| pair[0].issuer == pair[1].subject;
+    let is_new = |at: usize| read[..at].iter().all(|before| before.subject != read[at].subject);
+    if read.windows(2).all(is_next) && (0..read.len()).all(is_new) {
+        Ok(read)
+    } else {
+        Err(untrusted("the certificates are not in the order in which they were issued"))
+    }
+}
+
+/// The place of the last certificate on the path to a root.
 fn leads_to_root(
     leaf: &CertificateDer<'_>,
     above: &[CertificateDer<'_>],
     roots: &[Vec<u8>],
     name: Option<&ServerName<'_>>,
     at: Timestamp,
-) -> Result<(), KeyError> {
+) -> Result<usize, KeyError> {
     let roots: Vec<_> = roots.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
     let anchors = roots.iter().filter_map(|root| webpki::anchor_from_trusted_cert(root).ok());
     let anchors: Vec<TrustAnchor<'_>> = anchors.collect();
@@ -74,9 +96,14 @@ fn leads_to_root(
     let end = EndEntityCert::try_from(leaf).map_err(refused)?;
     let time = UnixTime::since_unix_epoch(Duration::from_millis(at.0));
     let algorithms = webpki::ALL_VERIFICATION_ALGS;
-    let path = end.verify_for_usage(algorithms, &anchors, above, time, AnyUsage, None, None);
-    path.map(drop).map_err(refused)?;
-    name.map_or(Ok(()), |name| end.verify_is_valid_for_subject_name(name).map_err(refused))
+    let path = end
+        .verify_for_usage(algorithms, &anchors, above, time, AnyUsage, None, None)
+        .map_err(refused)?;
+    if let Some(name) = name {
+        end.verify_is_valid_for_subject_name(name).map_err(refused)?;
+    }
+    // No two have one name, so these are the first of those above the leaf.
+    Ok(path.intermediate_certificates().count())
 }
 
 fn untrusted(why: &str) -> KeyError {
@@ -96,7 +123,6 @@ impl ExtendedKeyUsageValidator for AnyUsage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::Extension;
     use crate::signature::der;
 
     /// 2026, when the certificates of the tests count.
@@ -165,6 +191,54 @@ mod tests {
         let other = || Root::Platform("pay.example".to_owned());
         assert!(changed(&|it| it.root = other()), "another name");
         assert!(changed(&|it| it.root = Root::Platform("a b".to_owned())), "no name");
+    }
+
+    /// The certificates of `chains.pem`, all of elliptic curves: a root, two that it issued to
+    /// issuers of which only the first has the mark, a leaf of each of these three, and a
+    /// certificate that somebody made with the name of the root and the mark.
+    fn made() -> [Vec<u8>; 7] {
+        let pem = include_bytes!("fixtures/chains.pem");
+        let read = CertificateDer::pem_slice_iter(pem).map(|der| der.unwrap().to_vec());
+        read.collect::<Vec<_>>().try_into().unwrap()
+    }
+
+    /// Apple's mark of who may issue certificates for receipts.
+    const MARK: &str = "1.2.840.113635.100.6.2.1";
+
+    #[test]
+    fn an_extension_counts_on_the_path_alone() {
+        let [root, marked, plain, of_marked, of_plain, of_root, impostor] = made();
+        let judged = |certificates: &[&Vec<u8>], root: &Vec<u8>| {
+            let certificates = certificates.iter().map(|der| (*der).clone()).collect();
+            let chain = Chain { certificates, extensions: extension(1, MARK), ..chain() };
+            check(&chain, std::slice::from_ref(root), None, NOW)
+        };
+        assert!(judged(&[&of_marked, &marked, &root], &root).is_ok());
+        assert!(judged(&[&of_marked, &marked], &root).is_ok());
+        assert!(judged(&[&of_marked, &marked], &marked).is_ok(), "it is pinned itself");
+        let is_refused = |certificates: &[&Vec<u8>]| {
+            matches!(judged(certificates, &root), Err(KeyError::Untrusted(_)))
+        };
+        assert!(is_refused(&[&of_plain, &plain, &root]), "nobody on the path has it");
+        assert!(is_refused(&[&of_plain, &marked, &plain]), "one beside the path has it");
+        assert!(is_refused(&[&of_root, &impostor]), "one that nobody trusts has it");
+        assert!(is_refused(&[&of_marked, &plain, &marked]), "one takes the place of another");
+    }
+
+    #[test]
+    fn a_chain_of_certificates_with_one_name_is_refused_before_paths_are_tried() {
+        let [root, marked, plain, of_marked, ..] = made();
+        // A forger would have every order of them tried.
+        let twice = vec![of_marked.clone(), marked.clone(), marked.clone()];
+        let roots = vec![of_marked.clone(), marked.clone(), root.clone(), root.clone()];
+        let above_itself = vec![marked.clone(), of_marked.clone()];
+        let with_another = vec![of_marked, plain, marked, root.clone()];
+        for certificates in [twice, roots, above_itself, with_another] {
+            let chain = Chain { certificates, ..chain() };
+            let refused = check(&chain, std::slice::from_ref(&root), None, NOW).unwrap_err();
+            let reason = "the certificates are not in the order in which they were issued";
+            assert_eq!(refused, KeyError::Untrusted(reason.to_owned()));
+        }
     }
 
     #[test]

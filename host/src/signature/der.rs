@@ -103,6 +103,10 @@ pub(crate) struct Certificate<'a> {
     pub(crate) from: Timestamp,
     /// When it ends to be valid.
     pub(crate) to: Timestamp,
+    /// The name of who issued it, as DER writes the content.
+    pub(crate) issuer: &'a [u8],
+    /// The name of whom it is issued to, in the same way.
+    pub(crate) subject: &'a [u8],
     /// Its `SubjectPublicKeyInfo`.
     pub(crate) key: &'a [u8],
     /// The content of its extensions.
@@ -127,10 +131,12 @@ impl<'a> Certificate<'a> {
             fields = rest;
         }
         // The algorithm, the issuer, the validity, the subject, the key.
-        let &[_, _, (validity, _), _, (_, key)] = sequences.as_slice() else { return None };
+        let &[_, (issuer, _), (validity, _), (subject, _), (_, key)] = sequences.as_slice() else {
+            return None;
+        };
         let (from, rest) = time(validity)?;
         let (to, _) = time(rest)?;
-        Some(Self { from, to, key, extensions })
+        Some(Self { from, to, issuer, subject, key, extensions })
     }
 
     /// Whether it has this extension.

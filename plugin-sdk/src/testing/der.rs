@@ -41,14 +41,27 @@ pub(super) fn private_number(der: &[u8]) -> Option<&[u8]> {
 
 /// The public key of an X.509 certificate.
 pub(super) fn key_of_certificate(der: &[u8]) -> Option<Vec<u8>> {
+    key_of_info(fields_of_certificate(der)?.1)
+}
+
+/// The issuer and the subject of an X.509 certificate.
+pub(super) fn names_of_certificate(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let ([_algorithm, issuer, _validity, subject], _) = fields_of_certificate(der)?;
+    Some((issuer, subject))
+}
+
+/// The algorithm, the issuer, the validity and the subject, and the `SubjectPublicKeyInfo` with
+/// what follows it.
+fn fields_of_certificate(der: &[u8]) -> Option<([&[u8]; 4], &[u8])> {
     let (certificate, _) = element(SEQUENCE, der)?;
     let (content, _) = element(SEQUENCE, certificate)?;
     let rest = element(VERSION, content).map_or(content, |(_version, rest)| rest);
     let (_serial, mut rest) = element(INTEGER, rest)?;
-    for _ in ["algorithm", "issuer", "validity", "subject"] {
-        rest = element(SEQUENCE, rest)?.1;
+    let mut fields = [rest; 4];
+    for field in &mut fields {
+        (*field, rest) = element(SEQUENCE, rest)?;
     }
-    key_of_info(rest)
+    Some((fields, rest))
 }
 
 /// Whether a certificate has the extension of this object identifier, in numbers and dots.

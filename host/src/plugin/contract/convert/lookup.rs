@@ -119,14 +119,22 @@ fn chain(chain: provider::Chain) -> Result<Chain, Violation> {
         let certificate = extension.certificate as usize;
         Ok(Extension { certificate, oid: oid.ok_or_else(wrong)? })
     };
+    let extensions =
+        extensions.into_iter().map(extension).collect::<Result<Vec<_>, Violation>>()?;
     let name = |name| violation::text("chain.root", name, HOST_BYTES_MAX);
+    let root = match chain.root {
+        provider::Root::Platform(it) => Root::Platform(name(it)?),
+        provider::Root::Pinned => Root::Pinned,
+    };
+    let is_platform = matches!(root, Root::Platform(_));
+    if is_platform && extensions.iter().any(|extension| extension.certificate > 0) {
+        let reason = "must be 0, the certificate of the key, with a root of the platform";
+        return Err(violation("extension.certificate", reason));
+    }
     Ok(Chain {
         certificates,
-        root: match chain.root {
-            provider::Root::Platform(it) => Root::Platform(name(it)?),
-            provider::Root::Pinned => Root::Pinned,
-        },
-        extensions: extensions.into_iter().map(extension).collect::<Result<_, Violation>>()?,
+        root,
+        extensions,
         valid_at: chain.valid_at.map(|at| timestamp("chain.valid-at", at)).transpose()?,
     })
 }

@@ -94,7 +94,8 @@ fn a_chain_is_bounded() {
         change(&mut changed);
         chain(changed).map_err(|violation| violation.field).err()
     };
-    let extension = |oid: &str| provider::Extension { certificate: 0, oid: oid.to_owned() };
+    let at = |certificate, oid: &str| provider::Extension { certificate, oid: oid.to_owned() };
+    let extension = |oid| at(0, oid);
     assert_eq!(field(&|_| ()), None);
     for certificates in [vec![], vec![vec![]], vec![vec![0]; 9], vec![vec![0; 16_385]]] {
         let changed = field(&|it| it.certificates.clone_from(&certificates));
@@ -105,5 +106,12 @@ fn a_chain_is_bounded() {
     assert_eq!(field(&|it| it.extensions = vec![extension(any); 9]), Some("chain.extensions"));
     let unnamed = || provider::Root::Platform(String::new());
     assert_eq!(field(&|it| it.root = unnamed()), Some("chain.root"));
+    let above = || vec![at(1, any)];
+    assert_eq!(field(&|it| it.extensions = above()), None);
+    let platform = field(&|it| {
+        it.root = provider::Root::Platform("pay.example".to_owned());
+        it.extensions = above();
+    });
+    assert_eq!(platform, Some("extension.certificate"));
     assert_eq!(field(&|it| it.valid_at = Some(u64::MAX)), Some("chain.valid-at"));
 }
