@@ -131,14 +131,14 @@ impl Store {
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
         let damages = Damages::default();
         let recovered = recover(&file, &lanes, shape, &damages).map_err(failed)?;
-        let Recovered { backlog, frontier, ids, end, told } = recovered;
+        let Recovered { backlog, low_water, ids, end, told } = recovered;
         let time = Trusted::new(&clock, told);
         let shared = Shared::new(file, lanes, clock, config, damages, time, backlog);
         shared.end.store(end, Ordering::Relaxed);
         shared.id_mark.store(ids.mark(), Ordering::Relaxed);
         let shared = Arc::new(shared);
         let (queue, waiting) = mpsc::channel(config.queue.max(1));
-        let writer = Writer::new(Arc::clone(&shared), frontier, ids, end);
+        let writer = Writer::new(Arc::clone(&shared), low_water, ids, end);
         let pauses = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let pauses = pauses.map_err(|source| OpenError::Thread { source })?;
         let writer = std::thread::Builder::new()

@@ -11,8 +11,8 @@ const COMMITS_PER_MOVE: u32 = 256;
 
 /// Where the mark is, and what is open from there on.
 #[derive(Debug)]
-pub(in crate::store) struct Frontier {
-    low_water: u64,
+pub(in crate::store) struct LowWater {
+    mark: u64,
     /// Where the mark will go next.
     next_mark: u64,
     commits: u32,
@@ -24,19 +24,19 @@ pub(in crate::store) struct Frontier {
 #[derive(Debug)]
 pub(in crate::store) struct Move {
     /// To here.
-    pub(in crate::store) low_water: u64,
+    pub(in crate::store) mark: u64,
     /// The open works that it passes, which need a row each.
     pub(in crate::store) passed: Vec<u64>,
 }
 
-impl Frontier {
+impl LowWater {
     /// As a start found it: the mark, the end of the log, and the open works between them.
-    pub(in crate::store) fn new(low_water: u64, end: u64, open: BTreeSet<u64>) -> Self {
-        Self { low_water, next_mark: end, commits: 0, open }
+    pub(in crate::store) fn new(mark: u64, end: u64, open: BTreeSet<u64>) -> Self {
+        Self { mark, next_mark: end, commits: 0, open }
     }
 
-    pub(in crate::store) fn low_water(&self) -> u64 {
-        self.low_water
+    pub(in crate::store) fn mark(&self) -> u64 {
+        self.mark
     }
 
     /// The move that is due, if one is.
@@ -45,16 +45,16 @@ impl Frontier {
     }
 
     /// The move to this position.
-    pub(in crate::store) fn move_to(&self, low_water: u64) -> Move {
-        Move { low_water, passed: self.open.range(..low_water).copied().collect() }
+    pub(in crate::store) fn move_to(&self, mark: u64) -> Move {
+        Move { mark, passed: self.open.range(..mark).copied().collect() }
     }
 
     /// A commit has succeeded that ended the log at `end` and made this move.
     pub(in crate::store) fn committed(&mut self, moved: Option<&Move>, end: u64) {
         self.commits += 1;
         if let Some(moved) = moved {
-            self.open = self.open.split_off(&moved.low_water);
-            self.low_water = moved.low_water;
+            self.open = self.open.split_off(&moved.mark);
+            self.mark = moved.mark;
             self.next_mark = end;
             self.commits = 0;
         }
@@ -62,7 +62,7 @@ impl Frontier {
 
     /// A work was opened.
     pub(in crate::store) fn opened(&mut self, position: u64) {
-        if position >= self.low_water {
+        if position >= self.mark {
             self.open.insert(position);
         }
     }
@@ -79,23 +79,23 @@ mod tests {
 
     #[test]
     fn the_mark_follows_a_move_behind_and_names_the_stragglers() {
-        let mut frontier = Frontier::new(1, 1, BTreeSet::new());
+        let mut low_water = LowWater::new(1, 1, BTreeSet::new());
         let mut end = 1;
-        let mut commit = |frontier: &mut Frontier| {
-            let moved = frontier.due_move();
-            frontier.committed(moved.as_ref(), end + 1);
-            frontier.opened(end);
+        let mut commit = |low_water: &mut LowWater| {
+            let moved = low_water.due_move();
+            low_water.committed(moved.as_ref(), end + 1);
+            low_water.opened(end);
             if end != 3 {
-                frontier.finished(end);
+                low_water.finished(end);
             }
             end += 1;
             moved
         };
-        let moves: Vec<Move> = (0..600).filter_map(|_| commit(&mut frontier)).collect();
+        let moves: Vec<Move> = (0..600).filter_map(|_| commit(&mut low_water)).collect();
 
-        let marks: Vec<u64> = moves.iter().map(|moved| moved.low_water).collect();
+        let marks: Vec<u64> = moves.iter().map(|moved| moved.mark).collect();
         assert_eq!(marks, [1, 258]);
         assert_eq!(moves[1].passed, [3]);
-        assert!(frontier.open.is_empty());
+        assert!(low_water.open.is_empty());
     }
 }

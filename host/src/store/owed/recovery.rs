@@ -15,7 +15,7 @@ use crate::event::Timestamp;
 use crate::store::damage::Damages;
 use crate::store::file::{self, File};
 use crate::store::ids::{IDS, IdIndex, IdKey, Shape};
-use crate::store::log::low_water::Frontier;
+use crate::store::log::low_water::LowWater;
 use crate::store::log::reader::LogReader;
 use crate::store::log::record::{Record, RecordKind, first_written};
 use crate::store::log::segment::{Damaged, Segment};
@@ -25,7 +25,7 @@ use crate::store::{Error, Failure};
 #[derive(Debug)]
 pub(in crate::store) struct Recovered {
     pub(in crate::store) backlog: Backlog,
-    pub(in crate::store) frontier: Frontier,
+    pub(in crate::store) low_water: LowWater,
     pub(in crate::store) ids: IdIndex,
     /// Where the log ends.
     pub(in crate::store) end: u64,
@@ -70,7 +70,7 @@ struct Start<'a> {
 impl Start<'_> {
     fn recover(&self, transaction: &ReadTransaction, shape: Shape) -> Result<Recovered, Failure> {
         let meta = transaction.open_table(file::META)?;
-        let low_water = meta.get(file::LOW_WATER)?.map_or(0, |mark| mark.value());
+        let mark = meta.get(file::LOW_WATER)?.map_or(0, |mark| mark.value());
         let told = meta.get(file::TOLD)?.map(|told| Timestamp(told.value()));
         let told = told.map_or_else(|| self.last_written(), |told| Ok(Some(told)))?;
         let mut backlog = Backlog::default();
@@ -83,24 +83,23 @@ impl Start<'_> {
 
         let mut ids = IdIndex::load(&transaction.open_table(IDS)?, shape)?;
         let mut open = BTreeSet::new();
-        let mut end = low_water;
-        for row in self.log.range(self.segment_at(low_water.min(ids.mark()))?..)? {
+        let mut end = mark;
+        for row in self.log.range(self.segment_at(mark.min(ids.mark()))?..)? {
             let (first, packed) = row?;
             let segment = Segment::read(first.value(), packed.value());
             let Some(segment) = self.damages.pass(segment)? else {
                 // The mark is never in the middle of a segment.
-                let is_before = first.value() < low_water;
-                end = if is_before { low_water } else { first.value() + UNREAD_WIDTH };
+                let is_before = first.value() < mark;
+                end = if is_before { mark } else { first.value() + UNREAD_WIDTH };
                 continue;
             };
-            end = segment.next().max(low_water);
+            end = segment.next().max(mark);
             for stored in self.stored_in(&segment)? {
                 let position = stored.id().position;
                 if position >= ids.mark() {
                     learn_ids(&mut ids, &stored);
                 }
-                let works =
-                    if position >= low_water { stored.works(self.lanes) } else { Vec::new() };
+                let works = if position >= mark { stored.works(self.lanes) } else { Vec::new() };
                 for work in works {
                     let standing = self.damages.pass(self.standing(work.entry.position))?;
                     if let Some(standing) = standing.filter(|standing| standing.is_open()) {
@@ -111,7 +110,7 @@ impl Start<'_> {
             }
         }
         backlog.count_dead(self.count_dead(transaction)?);
-        Ok(Recovered { backlog, frontier: Frontier::new(low_water, end, open), ids, end, told })
+        Ok(Recovered { backlog, low_water: LowWater::new(mark, end, open), ids, end, told })
     }
 
     /// The key of the segment that takes this position, or of none before it.

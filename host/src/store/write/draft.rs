@@ -93,9 +93,9 @@ impl<'t> Draft<'t> {
         for position in &moved.passed {
             self.open.insert(position, ())?;
         }
-        self.transaction.open_table(file::META)?.insert(file::LOW_WATER, moved.low_water)?;
+        self.transaction.open_table(file::META)?.insert(file::LOW_WATER, moved.mark)?;
         self.tell_time()?;
-        self.low_water = moved.low_water;
+        self.low_water = moved.mark;
         Ok(())
     }
 

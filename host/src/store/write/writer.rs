@@ -19,7 +19,7 @@ use crate::ids::Id;
 use crate::store::facts::{Appended, NewEvent, NewReceipt};
 use crate::store::ids::{IdIndex, IdKey};
 use crate::store::keep::sweep::Sweep;
-use crate::store::log::low_water::{Frontier, Move};
+use crate::store::log::low_water::{LowWater, Move};
 use crate::store::log::record::RecordKind;
 use crate::store::log::segment::SegmentWriter;
 use crate::store::owed::backlog::Claimed;
@@ -207,7 +207,7 @@ impl Drop for Ticket {
 #[derive(Debug)]
 pub(in crate::store) struct Writer {
     pub(in crate::store) shared: Arc<Shared>,
-    frontier: Frontier,
+    low_water: LowWater,
     ids: IdIndex,
     /// Where the log ends.
     end: u64,
@@ -242,12 +242,12 @@ impl Writer {
     /// A writer that goes on at `end`.
     pub(in crate::store) fn new(
         shared: Arc<Shared>,
-        frontier: Frontier,
+        low_water: LowWater,
         ids: IdIndex,
         end: u64,
     ) -> Self {
         let segment = SegmentWriter::new(end);
-        Self { shared, frontier, ids, end, segment, closing: Vec::new() }
+        Self { shared, low_water, ids, end, segment, closing: Vec::new() }
     }
 
     /// Writes until nobody is left who could ask, or somebody closes the store; then finishes what
@@ -309,7 +309,7 @@ impl Writer {
         if let Err(error) = self.shared.file.check_place() {
             return Written::Failed(error);
         }
-        let moved = self.frontier.due_move();
+        let moved = self.low_water.due_move();
         let mut changes = Changes::default();
         let mut draft = || -> Result<_, Error> {
             let transaction = self.shared.file.write()?;
@@ -353,9 +353,9 @@ impl Writer {
         transaction: &'t WriteTransaction,
         changes: &'t mut Changes,
     ) -> Result<Draft<'t>, Failure> {
-        let Self { shared, frontier, ids, end, segment, .. } = self;
+        let Self { shared, low_water, ids, end, segment, .. } = self;
         segment.begin(*end);
-        Draft::new(shared, transaction, ids, frontier.low_water(), segment, changes)
+        Draft::new(shared, transaction, ids, low_water.mark(), segment, changes)
     }
 
     /// Changes memory to what is on disk now, then answers everybody. The tickets live to the end,
@@ -369,14 +369,14 @@ impl Writer {
         self.end = end;
         self.ids.apply(ids);
         self.shared.id_mark.store(self.ids.mark(), Ordering::Relaxed);
-        self.frontier.committed(moved.as_ref(), end);
+        self.low_water.committed(moved.as_ref(), end);
         for (_, position, standing) in &tried {
             if !standing.is_open() {
-                self.frontier.finished(*position);
+                self.low_water.finished(*position);
             }
         }
         // After those: a work may be finished and opened again in one commit, never the other way.
-        opened.iter().for_each(|work| self.frontier.opened(work.entry.position));
+        opened.iter().for_each(|work| self.low_water.opened(work.entry.position));
 
         let mut touched: Vec<WorkKind> = opened.iter().map(|work| work.kind).collect();
         touched.extend(tried.iter().map(|(kind, ..)| *kind));
@@ -414,7 +414,7 @@ impl Writer {
 
     fn write_at_rest(&mut self) -> Result<(), Error> {
         self.shared.file.check_place()?;
-        let moved = self.frontier.move_to(self.end);
+        let moved = self.low_water.move_to(self.end);
         loop {
             // Twice if some are on their way already.
             self.ids.freeze(self.end);
