@@ -54,7 +54,7 @@ pub use self::write::replay::{ReplayCursor, ReplaySlice, Replayed};
 use self::damage::Damages;
 use self::file::File;
 use self::ids::Shape;
-use self::owed::backlog::LaneKeys;
+use self::owed::backlog::OrderKeys;
 use self::owed::recovery::{Recovered, recover};
 use self::shared::Shared;
 use self::time::Trusted;
@@ -127,13 +127,13 @@ impl Store {
 
     fn start(file: File, config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Failed { path: config.path.clone(), source };
-        let lanes = LaneKeys::default();
+        let order_keys = OrderKeys::default();
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
         let damages = Damages::default();
-        let recovered = recover(&file, &lanes, shape, &damages).map_err(failed)?;
+        let recovered = recover(&file, &order_keys, shape, &damages).map_err(failed)?;
         let Recovered { backlog, low_water, ids, end, told } = recovered;
         let time = Trusted::new(&clock, told);
-        let shared = Shared::new(file, lanes, clock, config, damages, time, backlog);
+        let shared = Shared::new(file, order_keys, clock, config, damages, time, backlog);
         shared.end.store(end, Ordering::Relaxed);
         shared.id_mark.store(ids.mark(), Ordering::Relaxed);
         let shared = Arc::new(shared);

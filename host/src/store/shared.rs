@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use super::damage::Damages;
 use super::file::File;
 use super::log::reader::LogReader;
-use super::owed::backlog::{Backlog, LaneKeys};
+use super::owed::backlog::{Backlog, OrderKeys};
 use super::owed::recent::Recent;
 use super::owed::standing::WorkKind;
 use super::time::Trusted;
@@ -24,7 +24,7 @@ use crate::lock::lock;
 pub(super) struct Shared {
     pub(super) file: File,
     pub(super) log: LogReader,
-    pub(super) lanes: LaneKeys,
+    pub(super) order_keys: OrderKeys,
     pub(super) clock: Clock,
     /// What removal goes by.
     pub(super) time: Trusted,
@@ -54,7 +54,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(
         file: File,
-        lanes: LaneKeys,
+        order_keys: OrderKeys,
         clock: Clock,
         config: &Config,
         damages: Damages,
@@ -64,7 +64,7 @@ impl Shared {
         Self {
             log: LogReader::new(file.tag),
             file,
-            lanes,
+            order_keys,
             clock,
             time,
             backlog: Mutex::new(backlog),

@@ -3,17 +3,17 @@
 //! Pure and in memory: rebuilt from the log at every start, changed only by what was committed, and
 //! by claims. Knows positions and names, never what stands there.
 
-mod lanes;
+mod order;
 mod queue;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub(in crate::store) use lanes::{Lane, LaneKeys};
+pub(in crate::store) use order::{OrderKey, OrderKeys};
 pub use queue::Allowance;
 pub(in crate::store) use queue::Room;
 
-use self::lanes::Lanes;
+use self::order::SubjectOrder;
 use self::queue::Queue;
 use super::standing::WorkKind;
 use crate::event::Timestamp;
@@ -30,7 +30,7 @@ pub(in crate::store) struct Entry {
     /// Its tries.
     pub(in crate::store) tries: Tries,
     /// What it must go in order with.
-    pub(in crate::store) lane: Option<Lane>,
+    pub(in crate::store) order: Option<OrderKey>,
 }
 
 /// How often a work was tried since it was opened, and whether it was opened again. In one number,
@@ -83,7 +83,7 @@ pub(in crate::store) struct Claimed {
 #[derive(Debug, Default)]
 pub(in crate::store) struct Backlog {
     queues: [Queue; 3],
-    lanes: Lanes,
+    order: SubjectOrder,
     dead: [u64; 3],
     /// Works that can't be done, because their record is damaged.
     parked: [usize; 3],
@@ -97,7 +97,7 @@ impl Backlog {
         let OpenWork { kind, group, entry, due } = work;
         let queue = &mut self.queues[kind as usize];
         let group = queue.group(&group);
-        if self.lanes.enter(entry, due) {
+        if self.order.enter(entry, due) {
             queue.push(group, entry, due);
         } else {
             queue.block();
@@ -143,7 +143,7 @@ impl Backlog {
         queue.give_back(claimed.group, claimed.entry, claimed.slots);
     }
 
-    /// A claimed work was tried and waits for another try. What is behind it in its lane waits too.
+    /// A claimed work was tried and waits for another try. What is behind it waits too.
     pub(in crate::store) fn retry(&mut self, claimed: &Claimed, due: Timestamp) {
         let Claimed { kind, entry, group, slots } = *claimed;
         let queue = &mut self.queues[kind as usize];
@@ -152,12 +152,12 @@ impl Backlog {
         queue.release(group, slots);
     }
 
-    /// A claimed work is done or dead: the next in its lane may go.
+    /// A claimed work is done or dead: the next in its order may go.
     pub(in crate::store) fn finish(&mut self, claimed: &Claimed) {
         let queue = &mut self.queues[claimed.kind as usize];
-        if let Some((next, due)) = self.lanes.leave(claimed.entry) {
+        if let Some((next, due)) = self.order.leave(claimed.entry) {
             queue.unblock();
-            // Only runs have lanes, and a lane belongs to one handler.
+            // Only runs have an order, and an order key belongs to one handler.
             queue.push(claimed.group, next, due);
         }
         queue.release(claimed.group, claimed.slots);
@@ -171,7 +171,7 @@ impl Backlog {
 
     /// A work that waits for this time may go at once.
     pub(in crate::store) fn hasten(&mut self, work: &OpenWork, due: Timestamp) {
-        if !self.lanes.hasten(work.entry) {
+        if !self.order.hasten(work.entry) {
             self.queues[work.kind as usize].hasten(work.entry.position, due);
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use redb::{ReadOnlyTable, ReadTransaction};
 
-use super::backlog::{Backlog, LaneKeys, OpenWork};
+use super::backlog::{Backlog, OpenWork, OrderKeys};
 use super::standing::{Standing, WorkKind};
 use super::works::Stored;
 use crate::event::Timestamp;
@@ -41,7 +41,7 @@ const ASKED_MAX: usize = 64;
 /// Reads what is owed. A work whose record is damaged is left where it is, and nothing else.
 pub(in crate::store) fn recover(
     file: &File,
-    lanes: &LaneKeys,
+    keys: &OrderKeys,
     shape: Shape,
     damages: &Damages,
 ) -> Result<Recovered, Error> {
@@ -49,7 +49,7 @@ pub(in crate::store) fn recover(
     let open = || -> Result<Start<'_>, Failure> {
         Ok(Start {
             tag: file.tag,
-            lanes,
+            keys,
             damages,
             log: transaction.open_table(file::LOG)?,
             outcomes: transaction.open_table(file::OUTCOMES)?,
@@ -61,7 +61,7 @@ pub(in crate::store) fn recover(
 /// What a start reads from.
 struct Start<'a> {
     tag: u32,
-    lanes: &'a LaneKeys,
+    keys: &'a OrderKeys,
     damages: &'a Damages,
     log: ReadOnlyTable<u64, &'static [u8]>,
     outcomes: ReadOnlyTable<u64, &'static [u8]>,
@@ -99,7 +99,7 @@ impl Start<'_> {
                 if position >= ids.mark() {
                     learn_ids(&mut ids, &stored);
                 }
-                let works = if position >= mark { stored.works(self.lanes) } else { Vec::new() };
+                let works = if position >= mark { stored.works(self.keys) } else { Vec::new() };
                 for work in works {
                     let standing = self.damages.pass(self.standing(work.entry.position))?;
                     if let Some(standing) = standing.filter(|standing| standing.is_open()) {
@@ -124,7 +124,7 @@ impl Start<'_> {
         let damaged = || Damaged { position };
         let record = reader.skim(&self.log, position)?;
         let stored = record.and_then(Stored::of).ok_or_else(damaged)?;
-        let mut works = stored.works(self.lanes).into_iter();
+        let mut works = stored.works(self.keys).into_iter();
         let work = works.find(|work| work.entry.position == position).ok_or_else(damaged)?;
         Ok(work.standing(self.standing(position)?))
     }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::backlog::{Entry, LaneKeys, OpenWork, Tries};
+use super::backlog::{Entry, OpenWork, OrderKeys, Tries};
 use super::standing::{Standing, WorkKind};
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
@@ -44,21 +44,21 @@ impl Stored {
     }
 
     /// The works that it owes, in the order of their positions, as if none was ever tried.
-    pub(in crate::store) fn works(&self, lanes: &LaneKeys) -> Vec<OpenWork> {
+    pub(in crate::store) fn works(&self, keys: &OrderKeys) -> Vec<OpenWork> {
         let work = |kind, group| OpenWork::at(self.id(), 0, kind, group);
         match self {
             // Without its body it is parsed no more.
             Self::Receipt(receipt) if receipt.body_expired => Vec::new(),
             Self::Receipt(receipt) => vec![work(WorkKind::Parse, &receipt.source)],
             Self::Parcel(stored) => vec![work(WorkKind::Delivery, &stored.parcel.endpoint)],
-            Self::Event(stored) => stored.works(lanes),
+            Self::Event(stored) => stored.works(keys),
         }
     }
 
     /// The works that an id in this record stands for: all of a receipt's or an event's, or the one
     /// run or delivery. `None` if the id stands for nothing here.
-    pub(in crate::store) fn works_of(&self, id: Id, lanes: &LaneKeys) -> Option<Vec<OpenWork>> {
-        let mut works = self.works(lanes);
+    pub(in crate::store) fn works_of(&self, id: Id, keys: &OrderKeys) -> Option<Vec<OpenWork>> {
+        let mut works = self.works(keys);
         let wanted = match id.kind {
             IdKind::Receipt | IdKind::Event => return (self.id() == id).then_some(works),
             IdKind::Run => WorkKind::Run,
@@ -87,11 +87,11 @@ impl Stored {
 
 impl StoredEvent {
     /// Its runs and deliveries, in the order of their positions, as if none was ever tried.
-    pub(in crate::store) fn works(&self, lanes: &LaneKeys) -> Vec<OpenWork> {
+    pub(in crate::store) fn works(&self, keys: &OrderKeys) -> Vec<OpenWork> {
         let subject = self.event.subject.as_deref();
         let run = |(index, handler): (usize, &Name)| {
             let mut run = OpenWork::at(self.id, 1 + index, WorkKind::Run, handler);
-            run.entry.lane = subject.map(|subject| lanes.lane(handler, subject));
+            run.entry.order = subject.map(|subject| keys.key(handler, subject));
             run
         };
         let Routes { handlers, endpoints } = &self.routes;
@@ -108,7 +108,7 @@ impl OpenWork {
     fn at(base: Id, offset: usize, kind: WorkKind, group: &Name) -> Self {
         let offset = u32::try_from(offset).expect("a record's width is a u32");
         let position = base.position + u64::from(offset);
-        let entry = Entry { position, offset, tries: Tries::default(), lane: None };
+        let entry = Entry { position, offset, tries: Tries::default(), order: None };
         Self { kind, group: group.clone(), entry, due: Timestamp(0) }
     }
 

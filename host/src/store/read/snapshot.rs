@@ -183,7 +183,7 @@ impl Snapshot<'_> {
         let record = self.shared.log.record(&self.log, id.position);
         let record = record.inspect_err(|failure| self.note(failure))?;
         let stored = record.and_then(Stored::of);
-        Ok(stored.filter(|stored| stored.works_of(id, &self.shared.lanes).is_some()))
+        Ok(stored.filter(|stored| stored.works_of(id, &self.shared.order_keys).is_some()))
     }
 
     fn note(&self, failure: &Failure) {
@@ -241,7 +241,7 @@ impl Snapshot<'_> {
     fn event(&self, stored: &StoredEvent) -> Result<EventView, Failure> {
         let mut runs = Vec::new();
         let mut deliveries = Vec::new();
-        for work in stored.works(&self.shared.lanes) {
+        for work in stored.works(&self.shared.order_keys) {
             let id = work.id(self.tag());
             match work.kind {
                 WorkKind::Delivery => deliveries.push(self.delivery(id, work.group, None)?),
@@ -281,7 +281,7 @@ impl Snapshot<'_> {
     }
 
     fn run(&self, event: &StoredEvent, id: Id) -> Result<Option<Of<RunView>>, Failure> {
-        let works = event.works(&self.shared.lanes);
+        let works = event.works(&self.shared.order_keys);
         let work = works.into_iter().find(|work| work.id(self.tag()) == id);
         let Some(work) = work else { return Ok(None) };
         let History { progress, tries, .. } = self.history(id.position)?;
@@ -293,7 +293,7 @@ impl Snapshot<'_> {
         match stored {
             Stored::Receipt(_) => Ok(None),
             Stored::Event(event) => {
-                let mut works = stored.works(&self.shared.lanes).into_iter();
+                let mut works = stored.works(&self.shared.order_keys).into_iter();
                 let work = works.find(|work| work.id(self.tag()) == id);
                 let Some(work) = work else { return Ok(None) };
                 let delivery = self.delivery(id, work.group, None)?;

@@ -123,7 +123,7 @@ impl<'t> Draft<'t> {
     ) {
         let position = self.segment.push(kind, width, record);
         debug_assert_eq!(position, stored.id().position, "an id is where the record stands");
-        self.changes.opened.extend(stored.works(&self.shared.lanes));
+        self.changes.opened.extend(stored.works(&self.shared.order_keys));
         self.changes.stored.push(stored);
     }
 

@@ -268,7 +268,7 @@ impl Draft<'_> {
                 continue;
             };
             let stored = record.and_then(Stored::of);
-            match stored.and_then(|stored| stored.works_of(*id, &self.shared.lanes)) {
+            match stored.and_then(|stored| stored.works_of(*id, &self.shared.order_keys)) {
                 Some(owed) => works.extend(owed.into_iter().map(|work| (work, *only))),
                 None if *is_named => unknown.push(*id),
                 None => (),

@@ -55,7 +55,7 @@ pub(super) struct Queue {
     resting: BTreeSet<(Timestamp, u32)>,
     /// What waits for a time, by that and position.
     timers: BTreeMap<(Timestamp, u64), (u32, Entry)>,
-    /// How many works wait in a lane.
+    /// How many works wait behind another of their subject.
     blocked: usize,
     slots_taken: usize,
     /// By groups that are not trusted.

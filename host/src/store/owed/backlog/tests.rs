@@ -15,13 +15,13 @@ fn up_to(works: usize) -> Room<'static> {
 }
 
 fn work(kind: WorkKind, group: &str, position: u64) -> OpenWork {
-    let entry = Entry { position, offset: 0, tries: Tries::default(), lane: None };
+    let entry = Entry { position, offset: 0, tries: Tries::default(), order: None };
     OpenWork { kind, group: group.parse().unwrap(), entry, due: AT_ONCE }
 }
 
-fn run(keys: &LaneKeys, handler: &str, subject: &str, position: u64) -> OpenWork {
+fn run(keys: &OrderKeys, handler: &str, subject: &str, position: u64) -> OpenWork {
     let mut run = work(WorkKind::Run, handler, position);
-    run.entry.lane = Some(keys.lane(&run.group, subject));
+    run.entry.order = Some(keys.key(&run.group, subject));
     run
 }
 
@@ -43,7 +43,7 @@ fn allow(backlog: &mut Backlog, group: &str, allowance: Allowance) -> bool {
 
 #[test]
 fn runs_of_one_subject_go_one_at_a_time_in_order() {
-    let keys = LaneKeys::default();
+    let keys = OrderKeys::default();
     let mut backlog = Backlog::default();
     for position in 1..=3 {
         backlog.push(run(&keys, "ledger", "pi_1", position));
@@ -61,7 +61,7 @@ fn runs_of_one_subject_go_one_at_a_time_in_order() {
 
 #[test]
 fn a_run_being_retried_blocks_its_own_subject_only() {
-    let keys = LaneKeys::default();
+    let keys = OrderKeys::default();
     let mut backlog = Backlog::default();
     backlog.push(run(&keys, "ledger", "pi_1", 1));
     backlog.push(run(&keys, "ledger", "pi_1", 2));
@@ -121,7 +121,7 @@ fn a_claim_given_back_is_the_first_again() {
 
 #[test]
 fn it_is_idle_when_only_the_future_is_left() {
-    let keys = LaneKeys::default();
+    let keys = OrderKeys::default();
     let mut backlog = Backlog::default();
     assert!(backlog.is_idle(NOW));
 

@@ -174,7 +174,7 @@ impl Snapshot<'_> {
         let damaged = || Damaged { position };
         let id = work_id(kind, position, self.tag());
         let stored = self.find(id)?.ok_or_else(damaged)?;
-        let work = stored.works_of(id, &self.shared.lanes).and_then(|mut works| works.pop());
+        let work = stored.works_of(id, &self.shared.order_keys).and_then(|mut works| works.pop());
         let (receipt, event) = match &stored {
             Stored::Receipt(receipt) => (Some(receipt.id), None),
             Stored::Event(event) => (event.receipt, Some(event.id)),

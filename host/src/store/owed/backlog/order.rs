@@ -1,7 +1,7 @@
 //! Order: the runs of one handler on one subject, one at a time.
 //!
-//! Pure. A lane is a hash of handler and subject: two that meet in one lane only wait for each
-//! other now and then, and a lane costs no texts. Never knows what is due or in flight.
+//! Pure. An order key is a hash of handler and subject: two subjects that share a key only wait for
+//! each other now and then, and a key costs no texts. Never knows what is due or in flight.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -13,39 +13,39 @@ use crate::ids::Name;
 
 /// What goes in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::store) struct Lane(NonZeroU64);
+pub(in crate::store) struct OrderKey(NonZeroU64);
 
-/// Gives lanes; keyed anew in every process, so that nobody outside can make subjects meet.
+/// Gives order keys; keyed anew in every process, so that nobody outside can make subjects meet.
 #[derive(Debug, Default)]
-pub(in crate::store) struct LaneKeys(RandomState);
+pub(in crate::store) struct OrderKeys(RandomState);
 
-impl LaneKeys {
-    /// The lane of a handler's runs on this subject.
-    pub(in crate::store) fn lane(&self, handler: &Name, subject: &str) -> Lane {
-        Lane(NonZeroU64::MIN.saturating_add(self.0.hash_one((handler, subject))))
+impl OrderKeys {
+    /// The key of a handler's runs on this subject.
+    pub(in crate::store) fn key(&self, handler: &Name, subject: &str) -> OrderKey {
+        OrderKey(NonZeroU64::MIN.saturating_add(self.0.hash_one((handler, subject))))
     }
 }
 
 /// Who waits behind whom.
 #[derive(Debug, Default)]
-pub(super) struct Lanes {
-    /// A lane is here while somebody is in it; the queue holds those behind, with their due times.
-    waiting: HashMap<Lane, VecDeque<(Entry, Timestamp)>>,
+pub(super) struct SubjectOrder {
+    /// A key is here while a work of it may go; the queue holds those behind, with their due times.
+    waiting: HashMap<OrderKey, VecDeque<(Entry, Timestamp)>>,
 }
 
-impl Lanes {
+impl SubjectOrder {
     /// Whether it may go now; if not, it waits in here for its turn: behind what is older, before
     /// what is newer, so that what is opened again keeps its place among what waits.
     pub(super) fn enter(&mut self, entry: Entry, due: Timestamp) -> bool {
-        let Some(lane) = entry.lane else { return true };
-        match self.waiting.get_mut(&lane) {
+        let Some(key) = entry.order else { return true };
+        match self.waiting.get_mut(&key) {
             Some(behind) => {
                 let older = |waiting: &(Entry, Timestamp)| waiting.0.position < entry.position;
                 behind.insert(behind.partition_point(older), (entry, due));
                 false
             }
             None => {
-                self.waiting.insert(lane, VecDeque::new());
+                self.waiting.insert(key, VecDeque::new());
                 true
             }
         }
@@ -53,7 +53,7 @@ impl Lanes {
 
     /// Whether it waits in here; then it may go as soon as its turn comes.
     pub(super) fn hasten(&mut self, entry: Entry) -> bool {
-        let waiting = entry.lane.and_then(|lane| self.waiting.get_mut(&lane));
+        let waiting = entry.order.and_then(|key| self.waiting.get_mut(&key));
         let mut waiting = waiting.into_iter().flatten();
         let found = waiting.find(|(waiting, _)| waiting.position == entry.position);
         found.is_some_and(|(_, due)| {
@@ -64,10 +64,10 @@ impl Lanes {
 
     /// The one in front is finished; gives the next.
     pub(super) fn leave(&mut self, entry: Entry) -> Option<(Entry, Timestamp)> {
-        let lane = entry.lane?;
-        let next = self.waiting.get_mut(&lane)?.pop_front();
+        let key = entry.order?;
+        let next = self.waiting.get_mut(&key)?.pop_front();
         if next.is_none() {
-            self.waiting.remove(&lane);
+            self.waiting.remove(&key);
         }
         next
     }
