@@ -57,7 +57,7 @@ pub enum Failure {
     Damaged(#[from] Damaged),
     /// The known event ids can't be read.
     #[error("sorted run {run} of the event ids is damaged")]
-    DamagedRun {
+    DamagedIds {
         /// Its number; zero if it is what belongs to none.
         run: u64,
     },
@@ -118,7 +118,7 @@ impl Failure {
             ),
             Self::Displaced { .. } => true,
             Self::Damaged(_)
-            | Self::DamagedRun { .. }
+            | Self::DamagedIds { .. }
             | Self::Replaced
             | Self::Overwritten { .. } => false,
         }

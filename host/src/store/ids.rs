@@ -9,10 +9,10 @@
 
 mod filter;
 mod index;
-mod run;
+mod sorted;
 mod step;
 
-use redb::{Table, WriteTransaction};
+use redb::WriteTransaction;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
@@ -20,9 +20,9 @@ use super::Failure;
 use super::time::Bounds;
 use crate::ids::Name;
 
-pub(super) use self::index::{IdIndex, Shape};
-pub(super) use self::run::IDS;
-use self::run::{Key, find};
+pub(super) use self::index::IdIndex;
+pub(super) use self::sorted::{IDS, Shape};
+use self::sorted::{Ids, find};
 use self::step::Step;
 
 /// Sets these hashes apart from all others.
@@ -55,7 +55,7 @@ pub(super) fn create(transaction: &WriteTransaction) -> Result<(), Failure> {
 #[derive(Debug)]
 pub(super) struct KnownIds<'t> {
     index: &'t IdIndex,
-    table: Table<'t, Key, &'static [u8]>,
+    table: Ids<'t>,
     bound: FxHashMap<IdKey, u64>,
     /// Groups to tidy beside this transaction's share.
     hurry: usize,

@@ -9,8 +9,8 @@ use std::time::Duration;
 use redb::ReadableTable;
 use rustc_hash::FxHashMap;
 
-use super::run::{self, CHUNK, Entry, Group, Key, MARK, ROW, Row, State};
-use super::step::{Done, Step, Task};
+use super::sorted::{self, CHUNK, Entry, Ids, Key, MARK, ROW, Row, Shape, SortedRun, State};
+use super::step::{Done, Runs, Step, Task};
 use super::{IdChanges, IdKey};
 use crate::event::Timestamp;
 use crate::store::Failure;
@@ -23,65 +23,21 @@ pub(super) const FRESH_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// For each new id this many are moved. Each is moved once for every level of runs, of which there
 /// are five with ten million ids: so the tidying keeps up.
 const PACE: usize = 8;
-/// The sizes that runs are made of.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::store) struct Shape {
-    /// Ids in memory before they become a run.
-    pub(in crate::store) fresh_ids: usize,
-    /// With a key, a chunk fits a page of the file.
-    pub(in crate::store) chunk_ids: usize,
-    /// With a key, a filter fits a page of the file.
-    pub(in crate::store) group_chunks: usize,
-    /// As many runs of a level become one of the next.
-    pub(in crate::store) fan_in: usize,
-    /// Ids that are moved with a commit that brings none.
-    pub(in crate::store) pace_idle: usize,
-}
-
-impl Shape {
-    pub(in crate::store) const DEFAULT: Self =
-        Self { fresh_ids: 65_536, chunk_ids: 168, group_chunks: 11, fan_in: 4, pace_idle: 64 };
-
-    pub(super) fn group_ids(self) -> usize {
-        self.chunk_ids * self.group_chunks
-    }
-
-    /// The level of a run. A bound is at half of what the level below makes when it is folded.
-    fn level(self, ids: u64) -> u32 {
-        let fan_in = self.fan_in as u64;
-        let mut bound = self.fresh_ids as u64 * fan_in / 2;
-        let mut level = 0;
-        while ids >= bound {
-            bound = bound.saturating_mul(fan_in);
-            level += 1;
-        }
-        level
-    }
-}
-
-/// A run as memory knows it.
-#[derive(Debug)]
-pub(super) struct Run {
-    pub(super) row: Row,
-    pub(super) groups: Vec<Group>,
-    /// The last id that is written.
-    pub(super) last: Option<IdKey>,
-}
 
 /// The known ids between transactions.
 #[derive(Debug)]
 pub(in crate::store) struct IdIndex {
-    pub(super) shape: Shape,
+    shape: Shape,
     /// Keys are hashes already: any hasher spreads them.
     fresh: FxHashMap<IdKey, u64>,
     /// When the first of them came.
     fresh_since: Option<Timestamp>,
     /// On the way into a run, sorted.
-    pub(super) frozen: Vec<Entry>,
+    frozen: Vec<Entry>,
     /// All ids before this position of the log are in runs or frozen.
-    pub(super) frozen_end: u64,
+    frozen_end: u64,
     mark: u64,
-    pub(super) runs: BTreeMap<u64, Run>,
+    runs: BTreeMap<u64, SortedRun>,
     debt: usize,
 }
 
@@ -92,23 +48,23 @@ impl IdIndex {
         shape: Shape,
     ) -> Result<Self, Failure> {
         let mark = table.get(MARK)?.map(|mark| mark.value().try_into().map(u64::from_be_bytes));
-        let mark = mark.transpose().map_err(|_| run::damaged(0))?.unwrap_or(0);
+        let mark = mark.transpose().map_err(|_| sorted::damaged(0))?.unwrap_or(0);
         let mut runs = BTreeMap::new();
         let mut from = (1, CHUNK, 0);
         while let Some(next) = table.range(from..)?.next().transpose()? {
             let number = next.0.value().0;
-            let row = table.get((number, ROW, 0))?.ok_or_else(|| run::damaged(number))?;
+            let row = table.get((number, ROW, 0))?.ok_or_else(|| sorted::damaged(number))?;
             let mut row: Row =
-                postcard::from_bytes(row.value()).map_err(|_| run::damaged(number))?;
+                postcard::from_bytes(row.value()).map_err(|_| sorted::damaged(number))?;
             // What it was written from is in the log still, and will be written again.
             if matches!(&row.state, State::Growing { inputs } if inputs.is_empty()) {
                 row.state = State::Going;
             }
             let (groups, last) = match row.state {
                 State::Going => (Vec::new(), None),
-                _ => (run::read_groups(table, number)?, run::last_key(table, number)?),
+                _ => (sorted::read_groups(table, number)?, sorted::last_key(table, number)?),
             };
-            runs.insert(number, Run { row, groups, last });
+            runs.insert(number, SortedRun { row, groups, last });
             from = (number + 1, CHUNK, 0);
         }
         let (fresh, frozen) = (FxHashMap::default(), Vec::new());
@@ -134,14 +90,14 @@ impl IdIndex {
     }
 
     pub(super) fn runs_that_may_hold(&self, key: IdKey) -> impl Iterator<Item = u64> {
-        let counts = move |run: &Run| run.row.state == State::Complete && run.may_hold(key);
+        let counts = move |run: &SortedRun| run.row.state == State::Complete && run.may_hold(key);
         self.runs.iter().filter(move |&(_, run)| counts(run)).map(|(number, _)| *number)
     }
 
     /// The sizes of the runs that are complete, and how many others there are.
     #[cfg(test)]
     pub(in crate::store) fn runs_held(&self) -> (Vec<u64>, usize) {
-        let complete = |run: &&Run| run.row.state == State::Complete;
+        let complete = |run: &&SortedRun| run.row.state == State::Complete;
         let sizes: Vec<u64> = self.runs.values().filter(complete).map(|run| run.row.ids).collect();
         let others = self.runs.len() - sizes.len();
         (sizes, others)
@@ -177,6 +133,19 @@ impl IdIndex {
         self.flush().or_else(|| self.removal(now)).or_else(|| self.fold())
     }
 
+    /// Writes up to so many groups of ids, or removes as much.
+    pub(super) fn perform(
+        &self,
+        table: &mut Ids<'_>,
+        task: Task,
+        groups: usize,
+        now: Timestamp,
+    ) -> Result<Step, Failure> {
+        let Self { shape, frozen, frozen_end, runs, .. } = self;
+        let runs = Runs { shape: *shape, frozen, frozen_end: *frozen_end, runs };
+        runs.perform(table, task, groups, now)
+    }
+
     pub(super) fn flush(&self) -> Option<Task> {
         let ours = |row: &Row| row.state == State::Growing { inputs: Vec::new() };
         let growing = self.runs.iter().find(|(_, run)| ours(&run.row)).map(|(number, _)| *number);
@@ -185,7 +154,7 @@ impl IdIndex {
     }
 
     fn removal(&self, now: Timestamp) -> Option<Task> {
-        let is_over = |number: u64, run: &Run| match run.row.state {
+        let is_over = |number: u64, run: &SortedRun| match run.row.state {
             State::Going => true,
             State::Growing { .. } => false,
             State::Complete => now.since(run.row.newest) > KEPT && !self.is_input(number),
@@ -237,7 +206,7 @@ impl IdIndex {
         let Some(Step { run, row, groups, last, done }) = step else { return };
         match row {
             Some(row) => {
-                let known = self.runs.entry(run).or_insert_with(|| Run::empty(row.clone()));
+                let known = self.runs.entry(run).or_insert_with(|| SortedRun::empty(row.clone()));
                 known.groups.extend(groups);
                 known.last = last.or(known.last);
                 known.becomes(row);
@@ -256,32 +225,5 @@ impl IdIndex {
                 }
             }
         }
-    }
-}
-
-impl Run {
-    fn empty(row: Row) -> Self {
-        Self { row, groups: Vec::new(), last: None }
-    }
-
-    fn becomes(&mut self, row: Row) {
-        if row.state == State::Going {
-            self.groups = Vec::new();
-        }
-        self.row = row;
-    }
-
-    fn may_hold(&self, key: IdKey) -> bool {
-        // Ids are hashes and spread evenly: a group lies about where its share of all hashes does.
-        // A search by halves would touch ten others first.
-        let share = (key.0 >> 64) * self.groups.len() as u128;
-        let mut behind = usize::try_from(share >> 64).expect("it is smaller than their number");
-        while self.groups.get(behind).is_some_and(|group| group.first <= key) {
-            behind += 1;
-        }
-        while behind > 0 && self.groups[behind - 1].first > key {
-            behind -= 1;
-        }
-        behind > 0 && self.groups[behind - 1].filter.may_hold(key)
     }
 }

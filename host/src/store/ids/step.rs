@@ -4,18 +4,17 @@
 //! transaction that completes it, and in the same one its inputs no longer do, so that a crash
 //! anywhere leaves either. What is half written is gone on with after a restart.
 
-use redb::Table;
+use std::collections::BTreeMap;
 
 use super::IdKey;
-use super::index::{IdIndex, Run};
-use super::run::{self, CHUNK, Cursor, Entry, Group, Key, MARK, ROW, Row, State};
+use super::sorted::{
+    self, CHUNK, Cursor, Entry, Group, Ids, MARK, ROW, Row, Shape, SortedRun, State,
+};
 use crate::event::Timestamp;
 use crate::store::Failure;
 
 /// Groups that may be removed where one may be written: that is cheaper.
 const REMOVED_PER_GROUP: usize = 4;
-
-type Ids<'t> = Table<'t, Key, &'static [u8]>;
 
 /// What is to be done.
 #[derive(Debug, Clone)]
@@ -51,7 +50,18 @@ pub(super) enum Done {
     Folded(Vec<u64>),
 }
 
-impl IdIndex {
+/// The ids as a step finds them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Runs<'a> {
+    pub(super) shape: Shape,
+    /// On the way into a run, sorted.
+    pub(super) frozen: &'a [Entry],
+    /// All ids before this position of the log are in runs or frozen.
+    pub(super) frozen_end: u64,
+    pub(super) runs: &'a BTreeMap<u64, SortedRun>,
+}
+
+impl Runs<'_> {
     /// Writes up to so many groups of ids, or removes as much.
     pub(super) fn perform(
         &self,
@@ -75,7 +85,7 @@ impl IdIndex {
         now: Timestamp,
     ) -> Result<Step, Failure> {
         let written = self.runs.get(&run).map_or(0, |run| run.row.ids);
-        let written = usize::try_from(written).map_err(|_| run::damaged(run))?;
+        let written = usize::try_from(written).map_err(|_| sorted::damaged(run))?;
         let room = groups.saturating_mul(self.shape.group_ids());
         let behind = self.frozen.len().min(written.saturating_add(room));
         let entries = &self.frozen[written..behind];
@@ -112,7 +122,7 @@ impl IdIndex {
         }
         for input in &inputs {
             let row = Row { state: State::Going, ..self.runs[input].row.clone() };
-            run::write_row(table, *input, &row)?;
+            sorted::write_row(table, *input, &row)?;
         }
         let row = Row { state: State::Complete, ids: written, newest };
         self.grow(table, run, &entries, row, Done::Folded(inputs))
@@ -128,16 +138,18 @@ impl IdIndex {
         done: Done,
     ) -> Result<Step, Failure> {
         row.ids += entries.len() as u64;
-        let groups = run::append(table, run, entries, self.shape)?;
-        run::write_row(table, run, &row)?;
+        let groups = sorted::append(table, run, entries, self.shape)?;
+        sorted::write_row(table, run, &row)?;
         let last = entries.last().map(|(key, _)| *key);
         Ok(Step { run, row: Some(row), groups, last, done })
     }
 
     fn remove_some(&self, table: &mut Ids<'_>, run: u64, groups: usize) -> Result<Step, Failure> {
-        let Some(Run { row, .. }) = self.runs.get(&run) else { return Err(run::damaged(run)) };
+        let Some(SortedRun { row, .. }) = self.runs.get(&run) else {
+            return Err(sorted::damaged(run));
+        };
         let row = Row { state: State::Going, ..row.clone() };
-        run::write_row(table, run, &row)?;
+        sorted::write_row(table, run, &row)?;
 
         let room = groups.saturating_mul(REMOVED_PER_GROUP * (self.shape.group_chunks + 1));
         let all = (run, CHUNK, 0)..=(run, ROW, u128::MAX);

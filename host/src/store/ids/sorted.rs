@@ -1,4 +1,4 @@
-//! A run: some of the ids, sorted, in one table with all the others.
+//! A sorted run: some of the ids, in order, in one table with all the others.
 //!
 //! Ids lie in chunks of one page of the file each, and a group of chunks has one filter, again of
 //! one page. All of it is kept under the run's number and the first id in it, so the table itself
@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use super::IdKey;
 use super::filter::Filter;
-use super::index::Shape;
 use crate::event::Timestamp;
 use crate::store::Failure;
 
@@ -27,6 +26,9 @@ pub(super) const ROW: u8 = 2;
 
 /// In the log, ids behind this position are in no run.
 pub(super) const MARK: Key = (0, ROW, 0);
+
+/// The table of all runs, within a transaction.
+pub(super) type Ids<'t> = Table<'t, Key, &'static [u8]>;
 
 /// What is kept of an id: itself and the position of its receipt.
 pub(super) type Entry = (IdKey, u64);
@@ -54,6 +56,51 @@ pub(super) enum State {
     Going,
 }
 
+/// The sizes that runs are made of.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Shape {
+    /// Ids in memory before they become a run.
+    pub(in crate::store) fresh_ids: usize,
+    /// With a key, a chunk fits a page of the file.
+    pub(in crate::store) chunk_ids: usize,
+    /// With a key, a filter fits a page of the file.
+    pub(in crate::store) group_chunks: usize,
+    /// As many runs of a level become one of the next.
+    pub(in crate::store) fan_in: usize,
+    /// Ids that are moved with a commit that brings none.
+    pub(in crate::store) pace_idle: usize,
+}
+
+impl Shape {
+    pub(in crate::store) const DEFAULT: Self =
+        Self { fresh_ids: 65_536, chunk_ids: 168, group_chunks: 11, fan_in: 4, pace_idle: 64 };
+
+    pub(super) fn group_ids(self) -> usize {
+        self.chunk_ids * self.group_chunks
+    }
+
+    /// The level of a run. A bound is at half of what the level below makes when it is folded.
+    pub(super) fn level(self, ids: u64) -> u32 {
+        let fan_in = self.fan_in as u64;
+        let mut bound = self.fresh_ids as u64 * fan_in / 2;
+        let mut level = 0;
+        while ids >= bound {
+            bound = bound.saturating_mul(fan_in);
+            level += 1;
+        }
+        level
+    }
+}
+
+/// A run as memory knows it.
+#[derive(Debug)]
+pub(super) struct SortedRun {
+    pub(super) row: Row,
+    pub(super) groups: Vec<Group>,
+    /// The last id that is written.
+    pub(super) last: Option<IdKey>,
+}
+
 /// A part of a run that has one filter.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
@@ -61,8 +108,35 @@ pub(super) struct Group {
     pub(super) filter: Filter,
 }
 
+impl SortedRun {
+    pub(super) fn empty(row: Row) -> Self {
+        Self { row, groups: Vec::new(), last: None }
+    }
+
+    pub(super) fn becomes(&mut self, row: Row) {
+        if row.state == State::Going {
+            self.groups = Vec::new();
+        }
+        self.row = row;
+    }
+
+    pub(super) fn may_hold(&self, key: IdKey) -> bool {
+        // Ids are hashes and spread evenly: a group lies about where its share of all hashes does.
+        // A search by halves would touch ten others first.
+        let share = (key.0 >> 64) * self.groups.len() as u128;
+        let mut behind = usize::try_from(share >> 64).expect("it is smaller than their number");
+        while self.groups.get(behind).is_some_and(|group| group.first <= key) {
+            behind += 1;
+        }
+        while behind > 0 && self.groups[behind - 1].first > key {
+            behind -= 1;
+        }
+        behind > 0 && self.groups[behind - 1].filter.may_hold(key)
+    }
+}
+
 pub(super) fn damaged(run: u64) -> Failure {
-    Failure::DamagedRun { run }
+    Failure::DamagedIds { run }
 }
 
 /// Looks an id up in the one chunk of a run that may hold it.
@@ -83,7 +157,7 @@ pub(super) fn find(
 
 /// Writes sorted ids behind those that a run has.
 pub(super) fn append(
-    table: &mut Table<'_, Key, &'static [u8]>,
+    table: &mut Ids<'_>,
     run: u64,
     entries: &[Entry],
     shape: Shape,
@@ -107,11 +181,7 @@ pub(super) fn append(
     Ok(groups)
 }
 
-pub(super) fn write_row(
-    table: &mut Table<'_, Key, &'static [u8]>,
-    run: u64,
-    row: &Row,
-) -> Result<(), Failure> {
+pub(super) fn write_row(table: &mut Ids<'_>, run: u64, row: &Row) -> Result<(), Failure> {
     let bytes = postcard::to_stdvec(row).expect("a row can be written to memory");
     table.insert((run, ROW, 0), bytes.as_slice())?;
     Ok(())
