@@ -77,6 +77,7 @@
 //! | Standard Webhooks, Svix | [`StandardSignature`] |
 //! | a public-key signature in a header | [`HeaderSignature`] |
 //! | a secret that is sent along | [`HeaderToken`] |
+//! | a JSON Web Signature, whole or detached | [`SignedToken`] |
 //!
 //! [`SignedFields`] makes the text of providers that sign fields: sorted, joined, or with their
 //! names. [`HeaderParts`] reads other headers of named parts. For all other schemes there is
@@ -224,6 +225,7 @@ mod request;
 mod setting;
 mod settings;
 mod signed_fields;
+mod signed_token;
 mod stamp;
 mod stamped_mac;
 mod standard_signature;
@@ -259,6 +261,7 @@ pub use request::{Header, Request};
 pub use serde_json::json;
 pub use setting::{Setting, SettingKind};
 pub use signed_fields::SignedFields;
+pub use signed_token::SignedToken;
 pub use stamped_mac::StampedMac;
 pub use standard_signature::StandardSignature;
 pub use timed_mac::TimedMac;

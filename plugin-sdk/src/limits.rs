@@ -32,6 +32,8 @@ pub const WHOLE_DIGITS_MAX: usize = 30;
 pub const DECIMALS_MAX: usize = 18;
 /// Most digests or signatures in one proof.
 pub const DIGESTS_MAX: usize = 16;
+/// Most bytes of a JSON Web Signature.
+pub const JWS_BYTES_MAX: usize = 256 << 10;
 /// Most bytes of the reply to an accepted request.
 pub const REPLY_BYTES_MAX: usize = 64 << 10;
 /// Most bytes of the answer to a validation challenge, with its headers and the messages of its

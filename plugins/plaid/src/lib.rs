@@ -1,17 +1,16 @@
 //! Plaid: a JSON Web Token in a header, signed with ES256, that holds a hash of the body.
 //!
 //! The token names its key. The gateway fetches the key from Plaid and adds the source's secret to
-//! the look-up. A token with another algorithm than ES256, or with a hash of another body, is
-//! refused before any look-up. Plaid gives no event ids. If the body has a time, the id is derived
-//! from the body. Plaid repeats other bodies whenever there is more to fetch, so their id is
-//! derived from the token's time too. That time is new for every retry: such an event may arrive
-//! twice, but none is lost.
+//! the look-up. A token with a hash of another body is refused before any look-up. Plaid gives no
+//! event ids. If the body has a time, the id is derived from the body. Plaid repeats other bodies
+//! whenever there is more to fetch, so their id is derived from the token's time too. That time is
+//! new for every retry: such an event may arrive twice, but none is lost.
 
 mod token;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Event, Evidence, Failure, KeyField, KeyLookup, KeyPlace, Piece, Proof,
-    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Setting, SettingKind,
+    Claims, ClockRule, Event, Evidence, Failure, JwsAlgorithm, KeyField, KeyLookup, KeyPlace,
+    KeySource, ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, SettingKind,
     Timestamp, event_type, id, json, labels, time,
 };
 use serde::Deserialize;
@@ -84,7 +83,7 @@ impl Provider for Plaid {
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
         let places = [Environment::Production, Environment::Sandbox];
-        ProviderInfo::new("plaid", version, TYPES, &[ProofKind::Signature])
+        ProviderInfo::new("plaid", version, TYPES, &[ProofKind::Jws])
             .with_scheme(
                 "ES256 (JWT) of a hash of the body, `Plaid-Verification`, with a fetched key",
             )
@@ -122,9 +121,7 @@ impl Provider for Plaid {
                 ("key_id", token.key_id.as_str().into()),
             ],
         );
-        let message = vec![Piece::from(token.signed.as_str())];
-        let scheme = PublicKey::EcdsaP256;
-        let proof = Proof::fetched_key(scheme, lookup, message, vec![token.signature.clone()]);
+        let proof = token.signed.proof(JwsAlgorithm::Es256, KeySource::Fetched(lookup));
         let claims = Claims::new(Evidence::from(proof), [token.event_id(request)]);
         Ok(claims.with_signing_time(token.issued_at))
     }
@@ -184,7 +181,7 @@ fn canonical(own: &str, before: &str, now: &str) -> Option<&'static str> {
     })
 }
 
-impl Token {
+impl Token<'_> {
     fn event_id(&self, request: &Request) -> String {
         if json::peek(&request.body, "/timestamp").is_some() {
             return id::derived(&[&request.body]);

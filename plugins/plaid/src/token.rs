@@ -1,52 +1,38 @@
 //! The JSON Web Token in `Plaid-Verification`.
 //!
-//! It must have three parts, the algorithm ES256 and the hash of the body. The signed text is the
-//! first two parts as they are written, never written again.
+//! It must have the hash of the body. Never checks its algorithm or its signature: the gateway
+//! does.
 
-use hookgate_sdk::{Json, Refusal, Request, Timestamp, base64, hash, hex, time};
+use std::borrow::Cow;
+
+use hookgate_sdk::{Refusal, Request, SignedToken, Timestamp, hash, hex, time};
 
 pub(crate) const HEADER: &str = "plaid-verification";
 
-/// r and s of P-256.
-const SIGNATURE_BYTES: usize = 64;
 /// Longest id of a key.
 const KEY_ID_BYTES_MAX: usize = 128;
-/// The key id in tokens that this plugin writes.
-const OUR_KEY_ID: &str = "hookgate";
 
-pub(crate) struct Token {
-    /// The first two parts, which the signature covers.
-    pub(crate) signed: String,
-    pub(crate) signature: Vec<u8>,
+/// The header of tokens that this plugin writes.
+const OUR_HEADER: &str = r#"{"alg":"ES256","kid":"hookgate","typ":"JWT"}"#;
+
+pub(crate) struct Token<'a> {
+    pub(crate) signed: SignedToken<'a>,
     pub(crate) key_id: String,
     pub(crate) issued_at: Timestamp,
 }
 
-impl Token {
+impl<'a> Token<'a> {
     /// Reads the token of a request. It must have the hash of the request's body.
-    pub(crate) fn of(request: &Request) -> Result<Self, Refusal> {
-        let text = request.the_header(HEADER)?;
+    pub(crate) fn of(request: &'a Request) -> Result<Self, Refusal> {
         let wrong = |what: &str| Refusal::new(format!("header `{HEADER}` {what}"));
-        let mut parts = text.split('.');
-        let (Some(head), Some(payload), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(wrong("is not a token of three parts"));
-        };
-        let not_base64 = || wrong("is not base64");
-        let head_bytes = base64::decode_url(head).ok_or_else(not_base64)?;
-        let payload_bytes = base64::decode_url(payload).ok_or_else(not_base64)?;
-        let no_json = |_| wrong("does not hold JSON");
-        let said = Json::parse(&head_bytes).map_err(no_json)?;
-        let claimed = Json::parse(&payload_bytes).map_err(no_json)?;
-        if said.text("/alg").as_deref() != Some("ES256") {
-            return Err(wrong("has another algorithm than ES256"));
-        }
-        let key_id = said
+        let signed = SignedToken::read(request.the_header(HEADER)?)?;
+        let key_id = signed
+            .header()?
             .text("/kid")
             .filter(|id| is_key_id(id))
-            .ok_or_else(|| wrong("has no valid key id"))?
-            .into_owned();
+            .map(Cow::into_owned)
+            .ok_or_else(|| wrong("has no valid key id"))?;
+        let claimed = signed.payload()?;
         let issued_at = claimed
             .number("/iat")
             .and_then(time::from_unix)
@@ -55,10 +41,7 @@ impl Token {
         if claimed.text("/request_body_sha256").as_deref() != Some(&body) {
             return Err(wrong("has the hash of another body"));
         }
-        let signature = base64::decode_url(signature)
-            .filter(|bytes| bytes.len() == SIGNATURE_BYTES)
-            .ok_or_else(|| wrong("has no signature of 64 bytes"))?;
-        Ok(Self { signed: format!("{head}.{payload}"), signature, key_id, issued_at })
+        Ok(Self { signed, key_id, issued_at })
     }
 }
 
@@ -69,27 +52,19 @@ fn is_key_id(id: &str) -> bool {
 
 /// Writes a token for this body, with the signature or with zeros.
 pub(crate) fn write(body: &[u8], seconds: u64, signatures: &[Vec<u8>]) -> Result<String, String> {
-    let signature = match signatures {
-        [] => vec![0; SIGNATURE_BYTES],
-        [signature] => signature.clone(),
-        _ => return Err(format!("header `{HEADER}` carries only one signature")),
-    };
-    let head = format!(r#"{{"alg":"ES256","kid":"{OUR_KEY_ID}","typ":"JWT"}}"#);
     let hash = hex::encode(&hash::sha256(body));
     let payload = format!(r#"{{"iat":{seconds},"request_body_sha256":"{hash}"}}"#);
-    let parts = [head.into_bytes(), payload.into_bytes(), signature];
-    Ok(parts.map(|part| base64::encode_url(&part)).join("."))
+    SignedToken::write(OUR_HEADER, &payload, signatures)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn request(head: &str, payload: &str) -> Request {
+    fn read(head: &str, payload: &str) -> Result<Timestamp, Refusal> {
         let mut request = Request::post("/in/plaid", "{}");
-        let parts = [head.as_bytes(), payload.as_bytes(), &[7; 64]].map(base64::encode_url);
-        request.set_header(HEADER, parts.join("."));
-        request
+        request.set_header(HEADER, SignedToken::write(head, payload, &[]).unwrap());
+        Token::of(&request).map(|token| token.issued_at)
     }
 
     const HEAD: &str = r#"{"alg":"ES256","kid":"one","typ":"JWT"}"#;
@@ -104,38 +79,24 @@ mod tests {
         request.set_header(HEADER, write(b"{}", 1_760_000_000, &[vec![7; 64]]).unwrap());
         let token = Token::of(&request).unwrap();
         assert_eq!((token.key_id.as_str(), token.issued_at), ("hookgate", 1_760_000_000_000));
-        assert_eq!(token.signature, [7; 64]);
         assert!(write(b"{}", 0, &[vec![], vec![]]).is_err());
     }
 
     #[test]
-    fn nothing_but_es256_over_this_body_is_read() {
-        assert!(Token::of(&request(HEAD, PAYLOAD)).is_ok());
+    fn nothing_but_a_named_key_and_this_body_is_read() {
+        assert_eq!(read(HEAD, PAYLOAD), Ok(1_760_000_000_000));
         for head in [
-            r#"{"alg":"none","kid":"one"}"#,
-            r#"{"alg":"HS256","kid":"one"}"#,
-            r#"{"alg":"es256","kid":"one"}"#,
-            r#"{"kid":"one"}"#,
             r#"{"alg":"ES256"}"#,
             r#"{"alg":"ES256","kid":""}"#,
             r#"{"alg":"ES256","kid":"a b"}"#,
             r#"{"alg":"ES256","kid":7}"#,
             "{",
         ] {
-            assert!(Token::of(&request(head, PAYLOAD)).is_err(), "{head}");
+            assert!(read(head, PAYLOAD).is_err(), "{head}");
         }
         for payload in ["{}", r#"{"iat":1760000000}"#, &PAYLOAD.replace("4413", "4414")] {
-            assert!(Token::of(&request(HEAD, payload)).is_err(), "{payload}");
+            assert!(read(HEAD, payload).is_err(), "{payload}");
         }
-        assert!(Token::of(&request(HEAD, &PAYLOAD.replace("1760000000", "-1"))).is_err());
-    }
-
-    #[test]
-    fn a_token_has_three_parts() {
-        for text in ["", ".", "..", "a.b.c.d", "e30.e30.", "e30.e30.AA=="] {
-            let mut request = Request::post("/in/plaid", "{}");
-            request.set_header(HEADER, text);
-            assert!(Token::of(&request).is_err(), "{text}");
-        }
+        assert!(read(HEAD, &PAYLOAD.replace("1760000000", "-1")).is_err());
     }
 }

@@ -20,10 +20,8 @@ fn a_key_is_asked_for_in_its_environment_with_the_secret_left_to_the_gateway() {
         let claims = bench.call(|| {
             Plaid::claim(&sign::<Plaid>(&Request::post("/in/plaid", "{}"), KEY, 0)).unwrap()
         });
-        let Proof::Signature(signature) = &claims.evidence[0].proofs[0] else {
-            panic!("{claims:?}");
-        };
-        let KeySource::Fetched(lookup) = &signature.key else { panic!("{signature:?}") };
+        let Proof::Jws(jws) = &claims.evidence[0].proofs[0] else { panic!("{claims:?}") };
+        let KeySource::Fetched(lookup) = &jws.key else { panic!("{jws:?}") };
         assert_eq!(lookup.url, format!("https://{host}/webhook_verification_key/get"));
         let fields = lookup.post.as_ref().unwrap();
         assert_eq!(fields[1], ("secret".to_owned(), KeyField::Secret));
