@@ -1,9 +1,9 @@
 //! Recorded validation challenges and the answers that they must get.
 //!
 //! They lie in `challenges.json` beside `vectors.json`, and among the shared vectors, in the same
-//! format. One with an `action` is left out: no answer is enough for it, because the
-//! receiver must do something, so its plugin reads it as an event. Never passes if a provider
-//! answers challenges and none is recorded.
+//! format. One with an `action` is left out: no answer is enough for it, because the receiver must
+//! do something, so its plugin reads it as an event. Never passes if a provider answers challenges
+//! and none is recorded.
 
 use std::collections::BTreeMap;
 use std::fs;
