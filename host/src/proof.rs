@@ -109,8 +109,10 @@ async fn find_keys<'c>(
     }
     let body = &request.body;
     let now = request.received_at;
-    signature::precheck(claims, info, body, receiver.tolerance, now).map_err(Unproven::Evidence)?;
-    let permission = Permission { info, hosts: receiver.keys_from, secrets: receiver.secrets };
+    let Receiver { secrets, keys_from, tolerance, .. } = receiver;
+    let checked = signature::precheck(claims, info, secrets, body, tolerance, now);
+    checked.map_err(Unproven::Evidence)?;
+    let permission = Permission { info, hosts: keys_from, secrets };
     let mut fetches = 0;
     for (scheme, source) in claims.keys_to_find() {
         let key = match source {

@@ -5,10 +5,10 @@
 //! or out of proportion is refused. Pure: knows no clock but the time that it is given, and never
 //! says to a sender why it refused.
 //!
-//! The room: `values` (what is computed first), `judge` (whether proofs hold), one file for each
-//! kind of computation (`digest`, `public`, `jws`, `cipher`), `key` and `der` (how keys are
-//! written), `worth` (what a proof is worth), `answer` (what is computed for the sender and for the
-//! plugin).
+//! The room: `form` (what is refused before anything is computed) and `cost` (how much that would
+//! be), `values` (what is computed first), `judge` (whether proofs hold), one file for each kind of
+//! computation (`digest`, `public`, `jws`, `cipher`), `key` and `der` (how keys are written),
+//! `worth` (what a proof is worth), `answer` (what is computed for the sender and for the plugin).
 
 use std::time::Duration;
 
@@ -16,15 +16,17 @@ use subtle::Choice;
 
 use crate::event::Timestamp;
 use crate::provider::{
-    Claims, ClockRule, Evidence, KeySource, Piece, Proof, ProofKind, ProviderInfo, Value, Worth,
+    Claims, ClockRule, Evidence, KeySource, Proof, ProofKind, ProviderInfo, Value, Worth,
 };
 use crate::secrets::Secret;
 
 mod answer;
 mod cipher;
+mod cost;
 pub(crate) mod der;
 mod digest;
 pub(crate) mod fit;
+mod form;
 mod judge;
 mod jws;
 pub(crate) mod key;
@@ -37,18 +39,6 @@ pub(crate) use digest::mac;
 use judge::Judge;
 use values::Materials;
 pub(crate) use worth::worth;
-
-/// Most proofs in the claims of one request.
-const PROOFS_MAX: usize = 1024;
-/// Most digests in all of them.
-const DIGESTS_MAX: usize = 4096;
-/// Most public-key signatures in all of them, those of JSON Web Signatures among them: each costs
-/// 50 us and more for every key.
-const SIGNATURES_MAX: usize = 32;
-/// Most chains of certificates in all of them.
-const CHAINS_MAX: usize = 4;
-/// Most bytes that all messages and values may have together.
-const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Why a request is not genuine, or can't be shown to be. For the operator alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -206,13 +196,14 @@ pub(crate) fn verify<'a>(
     tolerance: Option<Duration>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let keys: Keys<'a> = keys.into();
     let times = Times::of(info, tolerance, now);
-    check_form(claims, info, body)?;
-    check_tokens(claims, times)?;
+    form::check(claims, info, keys.secrets, body)?;
+    form::check_tokens(claims, times)?;
 
     // All of it is computed before any of it is judged, so that the time it takes does not tell
     // which part held.
-    let judge = Judge::new(claims, keys.into(), body, times);
+    let judge = Judge::new(claims, keys, body, times);
     let holds = |evidence: &Evidence| {
         judge::any(evidence.proofs.iter().filter_map(|proof| judge.holds(proof)))
     };
@@ -229,13 +220,14 @@ pub(crate) fn verify<'a>(
 pub(crate) fn precheck(
     claims: &Claims,
     info: &ProviderInfo,
+    secrets: &[Secret],
     body: &[u8],
     tolerance: Option<Duration>,
     now: Timestamp,
 ) -> Result<(), Error> {
     let times = Times::of(info, tolerance, now);
-    check_form(claims, info, body)?;
-    check_tokens(claims, times)?;
+    form::check(claims, info, secrets, body)?;
+    form::check_tokens(claims, times)?;
     claims.signed_at.map_or(Ok(()), |signed_at| times.check(signed_at))
 }
 
@@ -246,7 +238,7 @@ pub(crate) fn sample(
     secret: &Secret,
     body: &[u8],
 ) -> Result<Vec<u8>, Error> {
-    let values = values::make(values, Some(secret), body);
+    let values = values::make(values, &vec![true; values.len()], &[], Some(secret), body);
     let materials = Materials { secret: Some(secret), body, values: &values };
     match proof {
         Proof::Mac { digest, .. } => {
@@ -260,125 +252,6 @@ pub(crate) fn sample(
         Proof::Jws(jws) => jws::sample(jws, materials),
         Proof::Signature { .. } | Proof::Decrypted(_) => Err(Error::NeedsPrivateKey),
     }
-}
-
-/// What can be refused without any secret.
-fn check_form(claims: &Claims, info: &ProviderInfo, body: &[u8]) -> Result<(), Error> {
-    if claims.evidence.is_empty() {
-        return Err(Error::NoEvidence);
-    }
-    if claims.evidence.iter().any(|evidence| evidence.proofs.is_empty()) {
-        return Err(Error::NoProof);
-    }
-    let limits = worth::limits(&claims.values);
-    let keyed = values::keyed(&claims.values);
-    for evidence in &claims.evidence {
-        worth::of_evidence(evidence, &limits, info)?;
-    }
-    let mut cost = Cost::of_values(claims, body);
-    for proof in claims.proofs() {
-        cost.proofs += 1;
-        let message = match proof {
-            Proof::Mac { digest, digests } => {
-                cost.count_digests(digests.len())?;
-                if digest.key.is_none() && !values::has_secret(&digest.message, &keyed) {
-                    return Err(Error::NoSecretHashed);
-                }
-                &digest.message
-            }
-            Proof::Signature { message, signatures, .. } => {
-                cost.count_signatures(signatures.len())?;
-                message
-            }
-            Proof::Jws(jws) => {
-                cost.count_signatures(1)?;
-                cost.add_bytes(jws.token.len());
-                let Some(payload) = &jws.payload else { continue };
-                payload
-            }
-            Proof::Token(_) => continue,
-            Proof::Decrypted(decryption) => {
-                let plain = decryption.plain.as_deref().unwrap_or_default();
-                cost.add_bytes(values::length(plain, &claims.values, body));
-                continue;
-            }
-        };
-        let length = values::length(message, &claims.values, body);
-        if length == 0 {
-            return Err(Error::EmptyMessage);
-        }
-        if !info.handshakes.is_empty() && answer::is_for_anybody(message, body) {
-            return Err(Error::Digested);
-        }
-        cost.add_bytes(length);
-    }
-    if !info.handshakes.is_empty() && answer::digests_for_anybody(claims, body) {
-        return Err(Error::Digested);
-    }
-    cost.chains =
-        claims.keys_to_find().filter(|(_, key)| matches!(key, KeySource::Chain(_))).count();
-    if cost.is_excessive() { Err(Error::Excessive) } else { Ok(()) }
-}
-
-/// What it takes to verify a request.
-#[derive(Debug, Default)]
-struct Cost {
-    proofs: usize,
-    digests: usize,
-    signatures: usize,
-    chains: usize,
-    bytes: usize,
-}
-
-impl Cost {
-    fn of_values(claims: &Claims, body: &[u8]) -> Self {
-        let mut cost = Self::default();
-        for value in &claims.values {
-            let pieces: &[Piece] = match value {
-                Value::Digest(digest) => &digest.message,
-                Value::Decrypted(encrypted) => &encrypted.ciphertext,
-            };
-            cost.add_bytes(values::length(pieces, &claims.values, body));
-        }
-        cost
-    }
-
-    fn count_digests(&mut self, count: usize) -> Result<(), Error> {
-        self.digests += count;
-        if count == 0 { Err(Error::NoDigest) } else { Ok(()) }
-    }
-
-    fn count_signatures(&mut self, count: usize) -> Result<(), Error> {
-        self.signatures += count;
-        if count == 0 { Err(Error::NoDigest) } else { Ok(()) }
-    }
-
-    fn add_bytes(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(bytes);
-    }
-
-    fn is_excessive(&self) -> bool {
-        self.proofs > PROOFS_MAX
-            || self.digests > DIGESTS_MAX
-            || self.signatures > SIGNATURES_MAX
-            || self.chains > CHAINS_MAX
-            || self.bytes > MESSAGE_BYTES_MAX
-    }
-}
-
-/// Refuses evidence of tokens alone of which none can hold, whoever signed them.
-fn check_tokens(claims: &Claims, times: Times) -> Result<(), Error> {
-    for Evidence { proofs, .. } in &claims.evidence {
-        let check = |proof: &Proof| match proof {
-            Proof::Jws(jws) => jws::check(jws, times),
-            _ => Ok(()),
-        };
-        let checked: Vec<_> = proofs.iter().map(check).collect();
-        if checked.iter().all(Result::is_err) {
-            return checked.into_iter().next().unwrap_or(Ok(()));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

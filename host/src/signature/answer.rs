@@ -9,6 +9,7 @@
 use bytes::Bytes;
 
 use super::Error;
+use super::cost::{self, Lengths};
 use super::values::{self, Materials};
 use crate::provider::{Answer, Claims, DigestText, Piece, Value};
 use crate::secrets::Secret;
@@ -51,15 +52,19 @@ pub(crate) fn answer(
         Asker::Asking if digested.iter().all(|value| is_open(value)) => (),
         Asker::Asking => return Err(Error::Oracle),
     }
+    let lengths = Lengths::of(&claims.values, secrets, body);
     let messages = digested.iter().map(|value| match value {
-        Value::Digest(digest) => values::length(&digest.message, &claims.values, body),
+        Value::Digest(digest) => lengths.message(&digest.message),
         Value::Decrypted(_) => 0,
     });
-    if messages.fold(0, usize::saturating_add) > DIGESTED_BYTES_MAX {
+    let wanted = values::named(&claims.values, &answer.body);
+    if messages.fold(0, usize::saturating_add) > DIGESTED_BYTES_MAX
+        || lengths.values(&claims.values, &wanted) > cost::bytes_max(body)
+    {
         return Err(Error::Excessive);
     }
     let made = secrets.iter().find_map(|secret| {
-        let values = values::make(&claims.values, Some(secret), body);
+        let values = values::make(&claims.values, &wanted, &[], Some(secret), body);
         let materials = Materials { secret: Some(secret), body, values: &values };
         materials.message(&answer.body).map(|message| Bytes::from(message.whole()))
     });
@@ -104,12 +109,11 @@ pub(super) fn is_for_anybody(message: &[Piece], body: &[u8]) -> bool {
     length > 0
 }
 
-/// Whether the evidence is made of a digest that anybody can get.
-pub(super) fn digests_for_anybody(claims: &Claims, body: &[u8]) -> bool {
-    let used = values::used(claims);
+/// Whether the evidence, which uses these values, is made of a digest that anybody can get.
+pub(super) fn digests_for_anybody(claims: &Claims, used: &[bool], body: &[u8]) -> bool {
     claims.values.iter().zip(used).any(|(value, used)| match value {
         Value::Digest(digest) => {
-            used && digest.key.is_some() && is_for_anybody(&digest.message, body)
+            *used && digest.key.is_some() && is_for_anybody(&digest.message, body)
         }
         Value::Decrypted(_) => false,
     })
@@ -122,8 +126,14 @@ pub(crate) fn plain_body(
     body: &[u8],
 ) -> Result<Option<Bytes>, Error> {
     let Some(pieces) = &claims.plain_body else { return Ok(None) };
+    let lengths = Lengths::of(&claims.values, secrets, body);
+    let wanted = values::named(&claims.values, pieces);
+    let bytes = lengths.values(&claims.values, &wanted).saturating_add(lengths.message(pieces));
+    if bytes > cost::bytes_max(body) {
+        return Err(Error::Excessive);
+    }
     let with = |secret: Option<&Secret>| {
-        let values = values::make(&claims.values, secret, body);
+        let values = values::make(&claims.values, &wanted, &[], secret, body);
         let message = Materials { secret, body, values: &values }.message(pieces)?;
         bool::from(message.sound).then(|| message.whole())
     };

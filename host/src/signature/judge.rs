@@ -30,12 +30,14 @@ pub(super) struct Judge<'a> {
 impl<'a> Judge<'a> {
     pub(super) fn new(claims: &Claims, keys: Keys<'a>, body: &'a [u8], times: Times) -> Self {
         let values = &claims.values;
-        let make = |secret: &Secret| values::make(values, Some(secret), body);
-        let keyed = match values::need_secret(values) {
+        let used = values::used(claims);
+        let open = values::make(values, &used, &[], None, body);
+        let make = |secret: &Secret| values::make(values, &used, &open, Some(secret), body);
+        let keyed = match values::need_secret(values, &used) {
             true => keys.secrets.iter().map(make).collect(),
             false => Vec::new(),
         };
-        Self { keys, body, times, open: values::make(values, None, body), keyed }
+        Self { keys, body, times, open, keyed }
     }
 
     /// Whether any secret or key makes the proof hold; `None` if none of them can.

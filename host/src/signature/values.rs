@@ -16,7 +16,7 @@ use crate::provider::{Claims, Digest, DigestText, Encrypted, Piece, Proof, Value
 use crate::secrets::Secret;
 
 /// A value as it was made.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Made {
     pub(super) bytes: Vec<u8>,
     pub(super) sound: Choice,
@@ -52,14 +52,23 @@ impl Message<'_> {
     }
 }
 
-/// Makes all values with a secret, or those that need none.
-pub(super) fn make(values: &[Value], secret: Option<&Secret>, body: &[u8]) -> Values {
+/// Makes the values that are `wanted` with a secret, or those that need none. Those that are
+/// `known` were made without any.
+pub(super) fn make(
+    values: &[Value],
+    wanted: &[bool],
+    known: &[Option<Made>],
+    secret: Option<&Secret>,
+    body: &[u8],
+) -> Values {
     let mut made = Values::with_capacity(values.len());
-    for value in values {
+    for (index, value) in values.iter().enumerate() {
         let materials = Materials { secret, body, values: &made };
-        let next = match value {
-            Value::Digest(digest) => materials.digest(digest),
-            Value::Decrypted(encrypted) => materials.decrypted(encrypted),
+        let next = match (known.get(index), value) {
+            (Some(Some(known)), _) => Some(known.clone()),
+            _ if wanted.get(index) != Some(&true) => None,
+            (_, Value::Digest(digest)) => materials.digest(digest),
+            (_, Value::Decrypted(encrypted)) => materials.decrypted(encrypted),
         };
         made.push(next);
     }
@@ -156,88 +165,74 @@ pub(super) fn has_secret(message: &[Piece], keyed: &[bool]) -> bool {
     })
 }
 
-/// Whether making any of them takes a secret.
-pub(super) fn need_secret(values: &[Value]) -> bool {
-    values.iter().any(|value| match value {
+/// Whether making any of those that are `wanted` takes a secret.
+pub(super) fn need_secret(values: &[Value], wanted: &[bool]) -> bool {
+    let needs = |value: &Value| match value {
         Value::Digest(digest) => {
             digest.key.is_some()
                 || digest.message.iter().any(|piece| matches!(piece, Piece::Secret(_)))
         }
         Value::Decrypted(_) => true,
-    })
-}
-
-/// How many bytes a message has, about as many as the pieces of values are long.
-pub(super) fn length(message: &[Piece], values: &[Value], body: &[u8]) -> usize {
-    let mut sizes = Vec::with_capacity(values.len());
-    for value in values {
-        let size = match value {
-            Value::Digest(digest) => digest::length(digest.hash),
-            Value::Decrypted(encrypted) => sum(&encrypted.ciphertext, &sizes, body),
-        };
-        sizes.push(size);
-    }
-    sum(message, &sizes, body)
-}
-
-fn sum(message: &[Piece], sizes: &[usize], body: &[u8]) -> usize {
-    let size = |piece: &Piece| match piece {
-        Piece::Bytes(bytes) => bytes.len(),
-        Piece::Body => body.len(),
-        // A secret is never empty.
-        Piece::Secret(_) => 1,
-        Piece::Value(part) => {
-            let whole = sizes.get(part.index).copied().unwrap_or_default();
-            let size = part.end.unwrap_or(whole).saturating_sub(part.start);
-            if part.written == DigestText::Raw { size } else { size.saturating_mul(2) }
-        }
     };
-    message.iter().map(size).fold(0, usize::saturating_add)
+    values.iter().zip(wanted).any(|(value, wanted)| *wanted && needs(value))
 }
 
 /// Which values the evidence is made of.
 pub(super) fn used(claims: &Claims) -> Vec<bool> {
-    let mut used = vec![false; claims.values.len()];
-    let mut mark = |pieces: &[Piece]| {
-        for piece in pieces {
-            if let Piece::Value(part) = piece
-                && let Some(used) = used.get_mut(part.index)
-            {
-                *used = true;
-            }
-        }
-    };
-    let mut decrypted = Vec::new();
+    let mut marks = Marks::none(&claims.values);
     for proof in claims.proofs() {
         match proof {
-            Proof::Mac { digest, .. } => mark(&digest.message),
-            Proof::Signature { message, .. } => mark(message),
-            Proof::Jws(jws) => mark(jws.payload.as_deref().unwrap_or_default()),
+            Proof::Mac { digest, .. } => marks.message(&digest.message),
+            Proof::Signature { message, .. } => marks.message(message),
+            Proof::Jws(jws) => marks.message(jws.payload.as_deref().unwrap_or_default()),
             Proof::Decrypted(decryption) => {
-                decrypted.push(decryption.index);
-                mark(decryption.plain.as_deref().unwrap_or_default());
+                marks.value(decryption.index);
+                marks.message(decryption.plain.as_deref().unwrap_or_default());
             }
             Proof::Token(_) => (),
         }
     }
-    for index in decrypted {
-        if let Some(used) = used.get_mut(index) {
-            *used = true;
+    marks.and_before(&claims.values)
+}
+
+/// Which values these pieces are made of.
+pub(super) fn named(values: &[Value], pieces: &[Piece]) -> Vec<bool> {
+    let mut marks = Marks::none(values);
+    marks.message(pieces);
+    marks.and_before(values)
+}
+
+/// Some of the values.
+struct Marks(Vec<bool>);
+
+impl Marks {
+    fn none(values: &[Value]) -> Self {
+        Self(vec![false; values.len()])
+    }
+
+    fn value(&mut self, index: usize) {
+        if let Some(mark) = self.0.get_mut(index) {
+            *mark = true;
         }
     }
-    // A value names only those before it.
-    for (index, value) in claims.values.iter().enumerate().rev() {
-        if let (true, Value::Digest(digest)) = (used[index], value) {
-            for piece in &digest.message {
-                if let Piece::Value(part) = piece
-                    && let Some(used) = used.get_mut(part.index)
-                {
-                    *used = true;
-                }
+
+    fn message(&mut self, pieces: &[Piece]) {
+        for piece in pieces {
+            if let Piece::Value(part) = piece {
+                self.value(part.index);
             }
         }
     }
-    used
+
+    /// With those that these are made of: a value names only values before it.
+    fn and_before(mut self, values: &[Value]) -> Vec<bool> {
+        for (index, value) in values.iter().enumerate().rev() {
+            if let (true, Value::Digest(digest)) = (self.0[index], value) {
+                self.message(&digest.message);
+            }
+        }
+        self.0
+    }
 }
 
 #[cfg(test)]
@@ -259,7 +254,8 @@ mod tests {
 
     fn made(values: &[Value], secret: Option<&str>) -> Vec<Option<String>> {
         let secret = secret.map(|text| Secret::new(text).unwrap());
-        let made = make(values, secret.as_ref(), b"body");
+        let wanted = vec![true; values.len()];
+        let made = make(values, &wanted, &[], secret.as_ref(), b"body");
         made.into_iter().map(|made| made.map(|made| hex::encode(made.bytes))).collect()
     }
 
@@ -305,7 +301,7 @@ mod tests {
         assert!(made(&values, Some("key")).iter().all(Option::is_some));
         assert_ne!(made(&values, Some("key")), made(&values, Some("other")));
         assert_eq!(keyed(&values), [true, true]);
-        assert!(need_secret(&values));
+        assert!(need_secret(&values, &[true, false]) && !need_secret(&values, &[false, true]));
         assert_eq!(keyed(&[hashed(vec![Piece::Body])]), [false]);
         let encrypted = Value::Decrypted(Encrypted {
             cipher: Cipher::AesCbc,
@@ -317,7 +313,26 @@ mod tests {
         });
         let values = [encrypted, hashed(vec![whole(0, DigestText::Raw)])];
         assert_eq!(keyed(&values), [false, false], "who overheard it knows what it says");
-        assert!(need_secret(&values));
+        assert!(need_secret(&values, &[true, false]));
+    }
+
+    #[test]
+    fn a_value_is_made_where_it_is_wanted_and_only_once() {
+        let values = [
+            hashed(vec![Piece::Body]),
+            hashed(vec![Piece::Secret(KeyEncoding::Text.into()), Piece::Body]),
+            hashed(vec![whole(0, DigestText::Raw)]),
+        ];
+        let wanted = named(&values, &[whole(2, DigestText::Hex)]);
+        assert_eq!(wanted, [true, false, true]);
+        let open = make(&values, &wanted, &[], None, b"body");
+        assert_eq!(open.iter().map(Option::is_some).collect::<Vec<_>>(), wanted);
+        let secret = Secret::new("key").unwrap();
+        // Of another body they would be others, were they made again.
+        let keyed = make(&values, &[true; 3], &open, Some(&secret), b"another body");
+        let bytes = |made: &Option<Made>| made.as_ref().map(|made| made.bytes.clone());
+        assert_eq!((bytes(&keyed[0]), bytes(&keyed[2])), (bytes(&open[0]), bytes(&open[2])));
+        assert!(keyed[1].is_some());
     }
 
     #[test]
