@@ -32,7 +32,7 @@ use crate::ids::{Id, Name};
 use crate::lock::lock;
 use crate::metrics::Metrics;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
-use crate::store::{self, Allowance, Attempt, Cargo, DeliveryWork, Store, WorkKind};
+use crate::store::{self, Allowance, Attempt, DeliveryWork, Payload, Store, WorkKind};
 use crate::worker::{Work, judge};
 
 /// An endpoint that has been silent for this time may have fallen silent for good.
@@ -293,14 +293,14 @@ impl Delivery {
     }
 
     fn content(&self, work: &DeliveryWork, endpoint: &Endpoint) -> Result<Content, store::Error> {
-        let stored = match &work.cargo {
-            Cargo::Parcel(stored) => {
+        let stored = match &work.payload {
+            Payload::Parcel(stored) => {
                 return Ok(Content {
                     content_type: stored.parcel.content_type.clone(),
                     body: stored.parcel.body.clone(),
                 });
             }
-            Cargo::Event(stored) => stored,
+            Payload::Event(stored) => stored,
         };
         let receipt = match (endpoint.format, stored.receipt) {
             (Format::Raw, Some(id)) => self.store.read_receipt(id)?,
@@ -356,9 +356,9 @@ impl Delivery {
 
 /// The event that a delivery is about.
 fn event_of(work: &DeliveryWork) -> Id {
-    match &work.cargo {
-        Cargo::Event(stored) => stored.id,
-        Cargo::Parcel(stored) => stored.event,
+    match &work.payload {
+        Payload::Event(stored) => stored.id,
+        Payload::Parcel(stored) => stored.event,
     }
 }
 

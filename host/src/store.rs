@@ -40,7 +40,7 @@ pub use self::keep::retention::Retention;
 pub use self::keep::sweep::Swept;
 pub use self::log::segment::Damaged;
 pub use self::owed::backlog::Allowance;
-pub use self::owed::lease::{Cargo, DeliveryWork, Lease, ParseWork, RunWork};
+pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 pub use self::owed::standing::WorkKind;
 pub use self::read::snapshot::{DamagedItem, EventFilter, Listing, PAGE_ITEMS_MAX, Page};
 pub use self::read::view::{

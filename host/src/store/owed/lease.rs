@@ -94,7 +94,7 @@ pub struct RunWork {
 
 /// What is delivered.
 #[derive(Debug, Clone)]
-pub enum Cargo {
+pub enum Payload {
     /// An event, to an endpoint that it was routed to.
     Event(Arc<StoredEvent>),
     /// Bytes that a run sends.
@@ -109,7 +109,7 @@ pub struct DeliveryWork {
     /// Where it goes.
     pub endpoint: Name,
     /// What it is.
-    pub cargo: Cargo,
+    pub payload: Payload,
     /// Attempts so far.
     pub tries_made: u32,
     pub(in crate::store) lease: Lease,
@@ -171,12 +171,12 @@ impl Store {
         let room = Room { slots, ..Room::of(max, &|_| usize::MAX) };
         let claims = self.claim(WorkKind::Delivery, room)?;
         let delivery = |(lease, stored): (Lease, Stored)| {
-            let Some((endpoint, cargo)) = goes_to(&lease, stored) else {
+            let Some((endpoint, payload)) = goes_to(&lease, stored) else {
                 lease.park();
                 return None;
             };
             let (id, tries_made) = self.identify(&lease);
-            Some(DeliveryWork { id, endpoint, cargo, tries_made, lease })
+            Some(DeliveryWork { id, endpoint, payload, tries_made, lease })
         };
         Ok(claims.into_iter().filter_map(delivery).collect())
     }
@@ -263,15 +263,15 @@ fn runs_on(lease: &Lease, stored: Stored) -> Option<(Arc<StoredEvent>, Name)> {
 }
 
 /// The endpoint that a lease is for, and what goes there.
-fn goes_to(lease: &Lease, stored: Stored) -> Option<(Name, Cargo)> {
+fn goes_to(lease: &Lease, stored: Stored) -> Option<(Name, Payload)> {
     match stored {
         Stored::Event(event) => {
             let behind_runs = 1 + event.routes.handlers.len();
             let index = (lease.claimed().entry.offset as usize).checked_sub(behind_runs)?;
             let endpoint = event.routes.endpoints.get(index)?.clone();
-            Some((endpoint, Cargo::Event(event)))
+            Some((endpoint, Payload::Event(event)))
         }
-        Stored::Parcel(stored) => Some((stored.parcel.endpoint.clone(), Cargo::Parcel(stored))),
+        Stored::Parcel(stored) => Some((stored.parcel.endpoint.clone(), Payload::Parcel(stored))),
         Stored::Receipt(_) => None,
     }
 }

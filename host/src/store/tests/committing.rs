@@ -45,7 +45,7 @@ async fn the_effects_of_a_run_take_place_with_it() {
     assert_eq!((emitted.cause, emitted.depth, emitted.receipt), (Some(run_id), 1, view.receipt));
     let deliveries = bench.deliveries();
     assert_eq!(deliveries.len(), 2);
-    assert!(deliveries.iter().any(|work| matches!(work.cargo, Cargo::Parcel(_))));
+    assert!(deliveries.iter().any(|work| matches!(work.payload, Payload::Parcel(_))));
 }
 
 #[tokio::test]

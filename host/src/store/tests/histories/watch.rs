@@ -99,11 +99,11 @@ impl Claim {
                 Key::Parse(body[1..].parse().unwrap())
             }
             Self::Run(work) => Key::Run(work.event.event.id.clone(), work.handler.to_string()),
-            Self::Delivery(work) => match &work.cargo {
-                Cargo::Event(stored) => {
+            Self::Delivery(work) => match &work.payload {
+                Payload::Event(stored) => {
                     Key::Delivery(stored.event.id.clone(), work.endpoint.to_string())
                 }
-                Cargo::Parcel(stored) => {
+                Payload::Parcel(stored) => {
                     let body = std::str::from_utf8(&stored.parcel.body).unwrap();
                     let mut parts = body.split('|').map(str::to_owned);
                     let mut next = || parts.next().unwrap();
