@@ -96,8 +96,8 @@ pub(crate) struct Deliveries(pub(crate) Arc<Delivery>);
 impl Work for Deliveries {
     type Item = DeliveryWork;
 
-    fn claim(&self, room: usize) -> Result<Vec<DeliveryWork>, store::Error> {
-        self.0.store.claim_deliveries(room, self.0.slots)
+    fn take(&self, room: usize) -> Result<Vec<DeliveryWork>, store::Error> {
+        self.0.store.take_deliveries(room, self.0.slots)
     }
 
     fn ready(&self) -> impl Future<Output = ()> + Send {
@@ -164,7 +164,7 @@ impl Delivery {
     pub(crate) fn configure(&self, endpoints: BTreeMap<Name, Arc<Endpoint>>) {
         let mut state = self.state();
         let endpoints = Arc::new(endpoints);
-        // First: what is claimed because of what follows must find them.
+        // First: what is taken because of what follows must find them.
         self.endpoints.store(Arc::clone(&endpoints));
         let is_gone = |name: &&Name| !endpoints.contains_key(*name);
         let gone: Vec<Name> = state.paces.keys().filter(is_gone).cloned().collect();

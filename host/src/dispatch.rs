@@ -218,7 +218,7 @@ impl Dispatch {
         }
     }
 
-    /// Resolves when more may be claimed than before: of the store, or because a pause ends or
+    /// Resolves when more may be taken than before: of the store, or because a pause ends or
     /// another plugin is loaded while something is paused.
     fn ready(
         &self,

@@ -207,7 +207,7 @@ impl Store {
         self.ask(|reply| Op::Attempt { work, attempt, reply }).await
     }
 
-    /// Resolves when a claim of this kind may give something that it did not give before this call,
+    /// Resolves when a take of this kind may give something that it did not give before this call,
     /// also by the passing of time. Counts from the call, not from the first poll.
     pub fn ready(&self, kind: WorkKind) -> impl Future<Output = ()> + Send + use<> {
         let shared = Arc::clone(&self.handle.shared);
@@ -222,7 +222,7 @@ impl Store {
         }
     }
 
-    /// Resolves when nothing is queued, in flight, or to be claimed now. What waits for a later
+    /// Resolves when nothing is queued, in flight, or to be taken now. What waits for a later
     /// time, behind such a work, or for an endpoint that is switched off does not count.
     pub async fn idle(&self) {
         let shared = &self.handle.shared;

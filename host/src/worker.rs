@@ -1,7 +1,7 @@
 //! The one loop that works through what the store owes: parses, runs, deliveries.
 //!
 //! Written once, so that its subtle parts exist once. It never keeps work to itself: what it has
-//! not claimed stays in the store, and what it has claimed is finished. A piece that makes the host
+//! not taken stays in the store, and what it has taken is finished. A piece that makes the host
 //! panic ends nothing but its own try.
 
 use std::any::Any;
@@ -19,19 +19,19 @@ use crate::store;
 
 /// A kind of work: where it comes from and how one piece of it is done.
 pub(crate) trait Work: Clone + Send + 'static {
-    /// One piece of it, claimed.
+    /// One piece of it, leased.
     type Item: Send + 'static;
 
     /// Takes at most `room` pieces that are due.
-    fn claim(&self, room: usize) -> Result<Vec<Self::Item>, store::Error>;
+    fn take(&self, room: usize) -> Result<Vec<Self::Item>, store::Error>;
 
-    /// Resolves when [`Work::claim`] may give more than before.
+    /// Resolves when [`Work::take`] may give more than before.
     fn ready(&self) -> impl Future<Output = ()> + Send;
 
-    /// What a piece is known by, claimed once or again.
+    /// What a piece is known by, taken once or again.
     fn id(item: &Self::Item) -> Id;
 
-    /// Does it and commits how it ended. If the store is unavailable, it is claimed again; any
+    /// Does it and commits how it ended. If the store is unavailable, it is taken again; any
     /// other error means that the store is broken.
     fn perform(self, item: Self::Item) -> impl Future<Output = Result<(), store::Error>> + Send;
 
@@ -55,8 +55,8 @@ pub(crate) fn judge(
     policy.verdict(tries_before + 1, outcome, clock.now(), fastrand::f64())
 }
 
-/// Claims due work and performs it, at most `limit` at a time, until cancelled; then finishes what
-/// it has claimed.
+/// Takes due work and performs it, at most `limit` at a time, until cancelled; then finishes what
+/// it has taken.
 ///
 /// While the store is unavailable it waits. An error means that the store is broken: the caller
 /// ends the gateway, and a restart continues.
@@ -69,12 +69,12 @@ pub(crate) async fn work<W: Work>(
     while !cancel.is_cancelled() {
         // Armed before looking: what is stored in between must not be missed.
         let ready = work.ready();
-        // Before claiming: a piece that panicked is due again, and must be known when it comes.
+        // Before taking more: a piece that panicked is due again, and must be known when it comes.
         while let Some(ended) = pieces.in_flight.try_join_next_with_id() {
             pieces.ended(ended)?;
         }
         let room = limit.saturating_sub(pieces.in_flight.len());
-        for item in if_available(work.claim(room))?.unwrap_or_default() {
+        for item in if_available(work.take(room))?.unwrap_or_default() {
             pieces.begin(item);
         }
         // With no room left only a finished piece can change anything.
@@ -94,7 +94,7 @@ pub(crate) async fn work<W: Work>(
 /// What is being performed, and what has panicked.
 ///
 /// A piece that panics gives its lease back while its stack unwinds, and so it is the first that is
-/// claimed again: then it is not performed but committed as a crash. Should even that panic, it is
+/// taken again: then it is not performed but committed as a crash. Should even that panic, it is
 /// set aside, lease and all, until the gateway starts again.
 struct Pieces<W: Work> {
     work: W,

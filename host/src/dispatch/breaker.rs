@@ -2,7 +2,7 @@
 //!
 //! For the parses of a source and the runs of a handler: a call that spins costs a core for its
 //! whole deadline, and the next one would spin as well. While a source or handler is paused nothing
-//! of it is claimed: its work stays in the store, where it was, and no try is used up. After the
+//! of it is taken: its work stays in the store, where it was, and no try is used up. After the
 //! pause one is tried; if that breaks too, the next pause is longer. One call that returns, with
 //! whatever answer, ends it, and so does another version of the plugin.
 //!

@@ -43,11 +43,11 @@ impl Parses {
 impl Work for Parses {
     type Item = (ParseWork, Place);
 
-    fn claim(&self, room: usize) -> Result<Vec<Self::Item>, store::Error> {
+    fn take(&self, room: usize) -> Result<Vec<Self::Item>, store::Error> {
         let dispatch = &self.dispatch;
         let rules = dispatch.rules.load();
         let most = fair_limit(PARSES_PER_SOURCE, room);
-        let claimed = dispatch.store.claim_parses_by(room, &|source| {
+        let taken = dispatch.store.take_parses_by(room, &|source| {
             let digest = || Some(dispatch.plugin_of(&rules, source)?.digest().to_owned());
             dispatch.parse_breakers.limit(source, digest, most)
         })?;
@@ -55,7 +55,7 @@ impl Work for Parses {
             let place = self.order.next(&work.receipt.source);
             (work, place)
         };
-        Ok(claimed.into_iter().map(in_turn).collect())
+        Ok(taken.into_iter().map(in_turn).collect())
     }
 
     fn ready(&self) -> impl Future<Output = ()> + Send {

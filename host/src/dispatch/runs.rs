@@ -30,10 +30,10 @@ pub(crate) struct Runs(pub(crate) Arc<Dispatch>);
 impl Work for Runs {
     type Item = RunWork;
 
-    fn claim(&self, room: usize) -> Result<Vec<RunWork>, store::Error> {
+    fn take(&self, room: usize) -> Result<Vec<RunWork>, store::Error> {
         let dispatch = &self.0;
         let most = fair_limit(dispatch.runs_per_handler, room);
-        dispatch.store.claim_runs_by(room, &|handler| {
+        dispatch.store.take_runs_by(room, &|handler| {
             let digest = || Some(dispatch.registry.get(handler)?.digest().to_owned());
             dispatch.run_breakers.limit(handler, digest, most)
         })

@@ -45,9 +45,9 @@ pub(super) struct Shared {
     pub(super) end: AtomicU64,
     /// Before this position of the log no start looks for event ids.
     pub(super) id_mark: AtomicU64,
-    /// One for each kind of work: something may be claimed that could not be before.
+    /// One for each kind of work: something may be taken that could not be before.
     pub(super) wakes: [watch::Sender<()>; 3],
-    /// Something was claimed, given back, committed or answered.
+    /// Something was taken, given back, committed or answered.
     pub(super) moved: watch::Sender<()>,
 }
 

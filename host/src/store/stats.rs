@@ -11,9 +11,9 @@ use super::owed::standing::WorkKind;
 /// How many works of one kind there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct KindStats {
-    /// Could be claimed now, as far as limits allow.
+    /// Could be taken now, as far as limits allow.
     pub ready: usize,
-    /// Claimed.
+    /// Taken.
     pub in_flight: usize,
     /// Wait for a time.
     pub retrying: usize,

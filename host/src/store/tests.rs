@@ -63,16 +63,16 @@ impl Bench {
     }
 
     fn parse(&self) -> ParseWork {
-        let mut works = self.store.claim_parses(1, usize::MAX).unwrap();
+        let mut works = self.store.take_parses(1, usize::MAX).unwrap();
         works.pop().expect("a parse is due")
     }
 
     fn runs(&self) -> Vec<RunWork> {
-        self.store.claim_runs(usize::MAX, usize::MAX).unwrap()
+        self.store.take_runs(usize::MAX, usize::MAX).unwrap()
     }
 
     fn deliveries(&self) -> Vec<DeliveryWork> {
-        self.store.claim_deliveries(usize::MAX, usize::MAX).unwrap()
+        self.store.take_deliveries(usize::MAX, usize::MAX).unwrap()
     }
 
     /// Appends a receipt and parses it into these events.

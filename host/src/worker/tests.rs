@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::ids::IdKind;
 
-/// Can't be claimed at first, then can't be committed, then is cancelled.
+/// Can't be taken at first, then can't be committed, then is cancelled.
 #[derive(Clone)]
 struct Troubled {
     asked: Arc<AtomicUsize>,
@@ -22,7 +22,7 @@ fn id(position: u64) -> Id {
 impl Work for Troubled {
     type Item = ();
 
-    fn claim(&self, _room: usize) -> Result<Vec<()>, store::Error> {
+    fn take(&self, _room: usize) -> Result<Vec<()>, store::Error> {
         match self.asked.fetch_add(1, Ordering::Relaxed) {
             0 => Err(self.trouble.clone()),
             1 => Ok(vec![()]),
@@ -61,7 +61,7 @@ async fn ended_by(trouble: store::Error) -> (Result<(), store::Error>, usize) {
 async fn an_outage_of_the_store_ends_no_worker_and_anything_else_does() {
     let unavailable = store::Error::Unavailable(Arc::new(store::Failure::Replaced));
     let (ended, asked) = ended_by(unavailable).await;
-    assert!(ended.is_ok() && asked >= 3, "{ended:?} after {asked} claims");
+    assert!(ended.is_ok() && asked >= 3, "{ended:?} after {asked} takes");
 
     let (ended, asked) = ended_by(store::Error::Closed).await;
     assert!(matches!(ended, Err(store::Error::Closed)) && asked == 1);
@@ -80,7 +80,7 @@ struct Ledger {
     cancel: CancellationToken,
 }
 
-/// A claimed piece, which is due again if it is dropped.
+/// A leased piece, which is due again if it is dropped.
 struct Leased {
     position: u64,
     ledger: Arc<Ledger>,
@@ -109,7 +109,7 @@ impl Leased {
 impl Work for Panicking {
     type Item = Leased;
 
-    fn claim(&self, room: usize) -> Result<Vec<Leased>, store::Error> {
+    fn take(&self, room: usize) -> Result<Vec<Leased>, store::Error> {
         let mut due = self.0.due.lock().unwrap();
         let leased = |position| Leased { position, ledger: self.0.clone(), committed: false };
         Ok((0..room).map_while(|_| due.pop_first()).map(leased).collect())

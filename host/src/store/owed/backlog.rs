@@ -1,7 +1,7 @@
-//! What is owed now: the works that may be claimed, and the ones that wait their turn.
+//! What is owed now: the works that may be taken, and the ones that wait their turn.
 //!
 //! Pure and in memory: rebuilt from the log at every start, changed only by what was committed, and
-//! by claims. Knows positions and names, never what stands there.
+//! by leases. Knows positions and names, never what stands there.
 
 mod order;
 mod queue;
@@ -70,9 +70,9 @@ pub(in crate::store) struct OpenWork {
     pub(in crate::store) due: Timestamp,
 }
 
-/// A work that was claimed: in flight until it is given back, tried or finished.
+/// A work in flight: until it is given back, tried or finished.
 #[derive(Debug)]
-pub(in crate::store) struct Claimed {
+pub(in crate::store) struct InFlight {
     pub(in crate::store) kind: WorkKind,
     pub(in crate::store) entry: Entry,
     group: u32,
@@ -106,23 +106,22 @@ impl Backlog {
 
     /// Takes works that are due at `now` as far as there is room, in turn from every group that may
     /// have more in flight.
-    pub(in crate::store) fn claim(
+    pub(in crate::store) fn take(
         &mut self,
         kind: WorkKind,
         room: Room<'_>,
         now: Timestamp,
-    ) -> Vec<Claimed> {
+    ) -> Vec<InFlight> {
         let queue = &mut self.queues[kind as usize];
         if let Some(longest) = self.longest_delay {
             queue.pull_forward(now.after(longest));
         }
         queue.wake(now);
-        let claimed = queue.claim(room, now);
-        let claimed = claimed.into_iter();
-        claimed.map(|(group, entry, slots)| Claimed { kind, entry, group, slots }).collect()
+        let taken = queue.take(room, now).into_iter();
+        taken.map(|(group, entry, slots)| InFlight { kind, entry, group, slots }).collect()
     }
 
-    /// Says what a group may have in flight; whether something may be claimed by that.
+    /// Says what a group may have in flight; whether something may be taken by that.
     pub(in crate::store) fn allow(
         &mut self,
         kind: WorkKind,
@@ -137,36 +136,36 @@ impl Backlog {
         self.queues[kind as usize].forget(group);
     }
 
-    /// Takes a claim back as if it had never been made.
-    pub(in crate::store) fn give_back(&mut self, claimed: &Claimed) {
-        let queue = &mut self.queues[claimed.kind as usize];
-        queue.give_back(claimed.group, claimed.entry, claimed.slots);
+    /// Takes a work back as if it had never been taken.
+    pub(in crate::store) fn give_back(&mut self, taken: &InFlight) {
+        let queue = &mut self.queues[taken.kind as usize];
+        queue.give_back(taken.group, taken.entry, taken.slots);
     }
 
-    /// A claimed work was tried and waits for another try. What is behind it waits too.
-    pub(in crate::store) fn retry(&mut self, claimed: &Claimed, due: Timestamp) {
-        let Claimed { kind, entry, group, slots } = *claimed;
+    /// A work in flight was tried and waits for another try. What is behind it waits too.
+    pub(in crate::store) fn retry(&mut self, taken: &InFlight, due: Timestamp) {
+        let InFlight { kind, entry, group, slots } = *taken;
         let queue = &mut self.queues[kind as usize];
         let tries = entry.tries.and_one();
         queue.push(group, Entry { tries, ..entry }, due);
         queue.release(group, slots);
     }
 
-    /// A claimed work is done or dead: the next in its order may go.
-    pub(in crate::store) fn finish(&mut self, claimed: &Claimed) {
-        let queue = &mut self.queues[claimed.kind as usize];
-        if let Some((next, due)) = self.order.leave(claimed.entry) {
+    /// A work in flight is done or dead: the next in its order may go.
+    pub(in crate::store) fn finish(&mut self, taken: &InFlight) {
+        let queue = &mut self.queues[taken.kind as usize];
+        if let Some((next, due)) = self.order.leave(taken.entry) {
             queue.unblock();
             // Only runs have an order, and an order key belongs to one handler.
-            queue.push(claimed.group, next, due);
+            queue.push(taken.group, next, due);
         }
-        queue.release(claimed.group, claimed.slots);
+        queue.release(taken.group, taken.slots);
     }
 
-    /// A claimed work can't be done before a restart: it is out of everybody's way.
-    pub(in crate::store) fn park(&mut self, claimed: &Claimed) {
-        self.finish(claimed);
-        self.parked[claimed.kind as usize] += 1;
+    /// A work in flight can't be done before a restart: it is out of everybody's way.
+    pub(in crate::store) fn park(&mut self, taken: &InFlight) {
+        self.finish(taken);
+        self.parked[taken.kind as usize] += 1;
     }
 
     /// A work that waits for this time may go at once.
@@ -186,7 +185,7 @@ impl Backlog {
         self.queues[kind as usize].next_due()
     }
 
-    /// Whether nothing is in flight and nothing could be claimed at `now`.
+    /// Whether nothing is in flight and nothing could be taken at `now`.
     pub(in crate::store) fn is_idle(&self, now: Timestamp) -> bool {
         self.queues.iter().all(|queue| queue.is_idle(now))
     }

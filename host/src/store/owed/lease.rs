@@ -1,11 +1,11 @@
-//! Claims: what a worker takes to work on, and gives back if it does not commit.
+//! Leases: what a worker takes to work on, and gives back if it does not commit.
 //!
-//! A claim lives in memory only: it costs no transaction, and a crash undoes it. A lease that is
+//! A lease lives in memory only: it costs no transaction, and a crash undoes it. A lease that is
 //! dropped without a commit returns its work to the front of the backlog.
 
 use std::sync::Arc;
 
-use super::backlog::{Allowance, Claimed, Room, Tries};
+use super::backlog::{Allowance, InFlight, Room, Tries};
 use super::standing::WorkKind;
 use super::works::{Stored, work_id};
 use crate::ids::{Id, Name};
@@ -16,50 +16,50 @@ use crate::store::{Error, Failure, Shared, Store, file};
 /// The right to work on something, until it is committed or dropped.
 #[derive(Debug)]
 pub struct Lease {
-    claimed: Option<Claimed>,
+    work: Option<InFlight>,
     shared: Arc<Shared>,
 }
 
 impl Lease {
     /// The position of the work.
     pub(in crate::store) fn position(&self) -> u64 {
-        self.claimed().entry.position
+        self.work().entry.position
     }
 
     pub(in crate::store) fn kind(&self) -> WorkKind {
-        self.claimed().kind
+        self.work().kind
     }
 
     /// Tries before this one.
     pub(in crate::store) fn tries(&self) -> Tries {
-        self.claimed().entry.tries
+        self.work().entry.tries
     }
 
     /// Ends the lease without giving the work back.
-    pub(in crate::store) fn end(&mut self) -> Claimed {
-        self.claimed.take().expect("a lease ends once")
+    pub(in crate::store) fn end(&mut self) -> InFlight {
+        self.work.take().expect("a lease ends once")
     }
 
     /// Ends the lease of a work whose record is damaged.
     fn park(mut self) {
-        if let Some(claimed) = self.claimed.take() {
-            self.shared.damages.note(Damaged { position: claimed.entry.position });
-            self.shared.backlog().park(&claimed);
-            // Others may be claimed in its place.
-            self.shared.wake(claimed.kind);
+        if let Some(work) = self.work.take() {
+            self.shared.damages.note(Damaged { position: work.entry.position });
+            self.shared.backlog().park(&work);
+            // Others may be taken in its place.
+            self.shared.wake(work.kind);
         }
     }
 
-    fn claimed(&self) -> &Claimed {
-        self.claimed.as_ref().expect("a lease ends once")
+    fn work(&self) -> &InFlight {
+        self.work.as_ref().expect("a lease ends once")
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(claimed) = self.claimed.take() {
-            self.shared.backlog().give_back(&claimed);
-            self.shared.wake(claimed.kind);
+        if let Some(work) = self.work.take() {
+            self.shared.backlog().give_back(&work);
+            self.shared.wake(work.kind);
         }
     }
 }
@@ -118,17 +118,17 @@ pub struct DeliveryWork {
 impl Store {
     /// Takes up to `max` receipts to parse, from their sources in turn, so that none has more than
     /// `per_source_max` in flight; none while the file can't be written.
-    pub fn claim_parses(&self, max: usize, per_source_max: usize) -> Result<Vec<ParseWork>, Error> {
-        self.claim_parses_by(max, &|_| per_source_max)
+    pub fn take_parses(&self, max: usize, per_source_max: usize) -> Result<Vec<ParseWork>, Error> {
+        self.take_parses_by(max, &|_| per_source_max)
     }
 
     /// The same with a limit of its own for each source. Zero switches one off for now.
-    pub fn claim_parses_by(
+    pub fn take_parses_by(
         &self,
         max: usize,
         per_source_max: &dyn Fn(&Name) -> usize,
     ) -> Result<Vec<ParseWork>, Error> {
-        let claims = self.claim(WorkKind::Parse, Room::of(max, per_source_max))?;
+        let taken = self.take(WorkKind::Parse, Room::of(max, per_source_max))?;
         let parse = |(lease, stored): (Lease, Stored)| {
             let Stored::Receipt(receipt) = stored else {
                 lease.park();
@@ -137,22 +137,22 @@ impl Store {
             let (id, tries_made) = self.identify(&lease);
             Some(ParseWork { id, receipt, tries_made, lease })
         };
-        Ok(claims.into_iter().filter_map(parse).collect())
+        Ok(taken.into_iter().filter_map(parse).collect())
     }
 
     /// Takes up to `max` runs that are due, from their handlers in turn, so that none has more than
     /// `per_handler_max` in flight.
-    pub fn claim_runs(&self, max: usize, per_handler_max: usize) -> Result<Vec<RunWork>, Error> {
-        self.claim_runs_by(max, &|_| per_handler_max)
+    pub fn take_runs(&self, max: usize, per_handler_max: usize) -> Result<Vec<RunWork>, Error> {
+        self.take_runs_by(max, &|_| per_handler_max)
     }
 
     /// The same with a limit of its own for each handler. Zero switches one off for now.
-    pub fn claim_runs_by(
+    pub fn take_runs_by(
         &self,
         max: usize,
         per_handler_max: &dyn Fn(&Name) -> usize,
     ) -> Result<Vec<RunWork>, Error> {
-        let claims = self.claim(WorkKind::Run, Room::of(max, per_handler_max))?;
+        let taken = self.take(WorkKind::Run, Room::of(max, per_handler_max))?;
         let run = |(lease, stored): (Lease, Stored)| {
             let Some((event, handler)) = runs_on(&lease, stored) else {
                 lease.park();
@@ -162,14 +162,14 @@ impl Store {
             let is_replay = lease.tries().reopened();
             Some(RunWork { id, event, handler, tries_made, is_replay, lease })
         };
-        Ok(claims.into_iter().filter_map(run).collect())
+        Ok(taken.into_iter().filter_map(run).collect())
     }
 
     /// Takes up to `max` deliveries that are due, from their endpoints in turn, so that none has
     /// more in flight than [`Store::allow`] says, and all together take no more than `slots`.
-    pub fn claim_deliveries(&self, max: usize, slots: usize) -> Result<Vec<DeliveryWork>, Error> {
+    pub fn take_deliveries(&self, max: usize, slots: usize) -> Result<Vec<DeliveryWork>, Error> {
         let room = Room { slots, ..Room::of(max, &|_| usize::MAX) };
-        let claims = self.claim(WorkKind::Delivery, room)?;
+        let taken = self.take(WorkKind::Delivery, room)?;
         let delivery = |(lease, stored): (Lease, Stored)| {
             let Some((endpoint, payload)) = goes_to(&lease, stored) else {
                 lease.park();
@@ -178,7 +178,7 @@ impl Store {
             let (id, tries_made) = self.identify(&lease);
             Some(DeliveryWork { id, endpoint, payload, tries_made, lease })
         };
-        Ok(claims.into_iter().filter_map(delivery).collect())
+        Ok(taken.into_iter().filter_map(delivery).collect())
     }
 
     /// Says what an endpoint may have in flight from now on. Until then there is no limit.
@@ -197,19 +197,19 @@ impl Store {
         self.handle.shared.backlog().forget(WorkKind::Delivery, endpoint);
     }
 
-    /// Claims, with what each works on. What can't be read is passed over.
-    fn claim(&self, kind: WorkKind, room: Room<'_>) -> Result<Vec<(Lease, Stored)>, Error> {
+    /// Takes works, with what each is about. What can't be read is passed over.
+    fn take(&self, kind: WorkKind, room: Room<'_>) -> Result<Vec<(Lease, Stored)>, Error> {
         let shared = &self.handle.shared;
         shared.check()?;
         if shared.is_away() {
             return Ok(Vec::new());
         }
-        let claimed = shared.backlog().claim(kind, room, shared.clock.now());
+        let taken = shared.backlog().take(kind, room, shared.clock.now());
         // An endpoint may have been found resting: what waits for idleness looks again.
         shared.moved.send_replace(());
         // Leases first: if reading fails, all of them go back.
-        let lease = |claimed| Lease { claimed: Some(claimed), shared: Arc::clone(shared) };
-        let leases: Vec<Lease> = claimed.into_iter().map(lease).collect();
+        let lease = |work| Lease { work: Some(work), shared: Arc::clone(shared) };
+        let leases: Vec<Lease> = taken.into_iter().map(lease).collect();
         let stored = self.noting(shared.stored(&leases))?;
         let readable = |(lease, stored): (Lease, Option<Stored>)| match stored {
             Some(stored) => Some((lease, stored)),
@@ -222,7 +222,7 @@ impl Store {
     }
 
     fn identify(&self, lease: &Lease) -> (Id, u32) {
-        let Claimed { kind, entry, .. } = lease.claimed();
+        let InFlight { kind, entry, .. } = lease.work();
         (work_id(*kind, entry.position, self.handle.shared.file.tag), entry.tries.made())
     }
 }
@@ -232,7 +232,7 @@ impl Shared {
     /// can't be read.
     fn stored(&self, leases: &[Lease]) -> Result<Vec<Option<Stored>>, Error> {
         let base = |lease: &Lease| {
-            let entry = lease.claimed().entry;
+            let entry = lease.work().entry;
             entry.position - u64::from(entry.offset)
         };
         let fresh: Vec<Option<Stored>> = {
@@ -257,7 +257,7 @@ impl Shared {
 /// The handler that a lease is for, and the event.
 fn runs_on(lease: &Lease, stored: Stored) -> Option<(Arc<StoredEvent>, Name)> {
     let Stored::Event(event) = stored else { return None };
-    let index = (lease.claimed().entry.offset as usize).checked_sub(1)?;
+    let index = (lease.work().entry.offset as usize).checked_sub(1)?;
     let handler = event.routes.handlers.get(index)?.clone();
     Some((event, handler))
 }
@@ -267,7 +267,7 @@ fn goes_to(lease: &Lease, stored: Stored) -> Option<(Name, Payload)> {
     match stored {
         Stored::Event(event) => {
             let behind_runs = 1 + event.routes.handlers.len();
-            let index = (lease.claimed().entry.offset as usize).checked_sub(behind_runs)?;
+            let index = (lease.work().entry.offset as usize).checked_sub(behind_runs)?;
             let endpoint = event.routes.endpoints.get(index)?.clone();
             Some((endpoint, Payload::Event(event)))
         }

@@ -2,7 +2,7 @@
 //!
 //! Reads the rows of open works before the low-water mark, then the log from the mark on, and holds
 //! each work against how it stands. What was committed is not redone, what was not is not
-//! forgotten; claims that were not committed never happened. Writes nothing.
+//! forgotten; leases that were not committed never were. Writes nothing.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! How a work stands: not tried, to be tried again, done, or dead.
 //!
 //! Pure. A work is the parse of a receipt, a run or a delivery. Its standing is what decides
-//! whether it is claimed; the history behind it is a chain of records in the log.
+//! whether it may be taken; the history behind it is a chain of records in the log.
 
 use serde::{Deserialize, Serialize};
 

@@ -28,7 +28,7 @@ async fn an_event_on_many_connections_at_once_is_stored_once() {
     let Appended::Stored(id) = *stored else { panic!() };
     assert_eq!(appended.iter().filter(|it| **it == Appended::Stored(id)).count(), 1);
     assert_eq!(appended.iter().filter(|it| **it == Appended::Duplicate(id)).count(), 299);
-    assert_eq!(bench.store.claim_parses(10, usize::MAX).unwrap().len(), 1);
+    assert_eq!(bench.store.take_parses(10, usize::MAX).unwrap().len(), 1);
 }
 
 /// A store whose writer is in the middle of a commit that lasts until the disk goes on.
@@ -82,7 +82,7 @@ async fn a_request_with_some_known_ids_brings_only_the_others() {
     let again = bench.store.append(receipt(&["evt_3", "evt_1"])).await.unwrap();
     assert_eq!(again, Appended::Duplicate(second));
 
-    let works = bench.store.claim_parses(2, usize::MAX).unwrap();
+    let works = bench.store.take_parses(2, usize::MAX).unwrap();
     let taken: Vec<&[String]> = works.iter().map(|work| work.receipt.taken.as_slice()).collect();
     assert_eq!(taken, [&[][..], &["evt_2".to_owned()]]);
     let mut brought = Vec::new();
@@ -106,7 +106,7 @@ async fn a_full_queue_refuses_and_stores_nothing() {
 
     assert!(matches!(refused, Err(Error::Full)));
     assert!(first.await.is_ok() && second.await.is_ok());
-    assert_eq!(store.claim_parses(9, usize::MAX).unwrap().len(), 2);
+    assert_eq!(store.take_parses(9, usize::MAX).unwrap().len(), 2);
     assert!(matches!(store.append(receipt(&["evt_2"])).await, Ok(Appended::Stored(_))));
 }
 
@@ -123,11 +123,11 @@ async fn a_failed_commit_is_told_to_everybody_and_changes_nothing() {
 
     assert!(appended.iter().all(|it| matches!(it, Err(Error::Unavailable(_)))), "{appended:?}");
     assert!(matches!(later, Err(Error::Unavailable(_))));
-    assert!(store.claim_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(store.take_parses(9, usize::MAX).unwrap().is_empty());
     assert!(matches!(store.close().await, Err(Error::Unavailable(_))));
 
     let disk = Disk::holding(disk.synced());
     let store = Store::open_on(disk, &config, Clock::manual(NOW)).unwrap();
-    let parses = store.claim_parses(9, usize::MAX).unwrap();
+    let parses = store.take_parses(9, usize::MAX).unwrap();
     assert_eq!(parses.iter().map(|work| Appended::Stored(work.id)).collect::<Vec<_>>(), [kept]);
 }

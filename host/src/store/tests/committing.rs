@@ -110,11 +110,11 @@ async fn a_dropped_lease_returns_the_work() {
     let again = bench.parse();
 
     assert_eq!((again.id, again.tries_made), (id, 0));
-    assert!(bench.store.claim_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(bench.store.take_parses(9, usize::MAX).unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn runs_of_one_subject_are_claimed_in_order_one_at_a_time() {
+async fn runs_of_one_subject_are_taken_in_order_one_at_a_time() {
     let bench = Bench::new();
     let events = [("evt_1", "pi_1"), ("evt_2", "pi_1"), ("evt_3", "pi_2"), ("evt_4", "")];
     let events = events.map(|(id, subject)| event(id, subject).to(&["ledger"], &[]));

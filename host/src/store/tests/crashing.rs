@@ -42,9 +42,9 @@ pub(super) fn effects(store: &Store) -> Committed {
 
 async fn drive(store: &Store) {
     loop {
-        let parses = store.claim_parses(9, usize::MAX).unwrap();
-        let runs = store.claim_runs(9, 9).unwrap();
-        let deliveries = store.claim_deliveries(9, usize::MAX).unwrap();
+        let parses = store.take_parses(9, usize::MAX).unwrap();
+        let runs = store.take_runs(9, 9).unwrap();
+        let deliveries = store.take_deliveries(9, usize::MAX).unwrap();
         if parses.is_empty() && runs.is_empty() && deliveries.is_empty() {
             break;
         }

@@ -66,7 +66,7 @@ fn without_json(record: &[u8]) -> Vec<u8> {
     record
 }
 
-/// A store that keeps nothing in memory, so that every claim reads the log.
+/// A store that keeps nothing in memory, so that every lease reads the log.
 fn forgetful(disk: &Disk, clock: &Clock) -> Bench {
     let config = Config { recent_bytes: 0, ..Config::at("nowhere") };
     let store = Store::open_on(disk.clone(), &config, clock.clone()).unwrap();
@@ -101,14 +101,14 @@ async fn finish(bench: &Bench) {
 }
 
 #[tokio::test]
-async fn a_claim_passes_over_what_is_damaged_and_it_is_out_of_the_way() {
+async fn a_take_passes_over_what_is_damaged_and_it_is_out_of_the_way() {
     for kind in [Damage::Segment, Damage::Record, Damage::Data] {
         let (_disk, bench) = bench();
         let ids = three(&bench).await;
         damage(&bench.store, ids[0].position, kind);
 
         let ready = bench.store.ready(WorkKind::Delivery);
-        let deliveries = bench.store.claim_deliveries(1, usize::MAX).unwrap();
+        let deliveries = bench.store.take_deliveries(1, usize::MAX).unwrap();
         assert!(deliveries.is_empty(), "{kind:?}: the first is damaged");
         ready.await;
         let others = bench.deliveries();
@@ -143,12 +143,12 @@ async fn a_receipt_that_is_damaged_is_not_parsed_and_the_others_are() {
         let second = bench.append(&["evt_1"]).await;
         damage(&bench.store, first.position, kind);
 
-        let claimed = bench.store.claim_parses(9, usize::MAX).unwrap();
-        assert_eq!(claimed.iter().map(|work| work.id).collect::<Vec<_>>(), [second], "{kind:?}");
-        drop(claimed);
+        let taken = bench.store.take_parses(9, usize::MAX).unwrap();
+        assert_eq!(taken.iter().map(|work| work.id).collect::<Vec<_>>(), [second], "{kind:?}");
+        drop(taken);
         // Also after a crash and after an orderly end, behind which the mark has passed it.
         let bench = forgetful(&Disk::holding(disk.synced()), &bench.clock);
-        assert_eq!(bench.store.claim_parses(9, usize::MAX).unwrap().len(), 1, "{kind:?}");
+        assert_eq!(bench.store.take_parses(9, usize::MAX).unwrap().len(), 1, "{kind:?}");
         bench.store.close().await.unwrap();
     }
 }
@@ -190,7 +190,7 @@ async fn the_last_segment_may_be_damaged_too() {
     assert!(second.position > first.position);
 
     let bench = forgetful(&Disk::holding(crashed.synced()), &bench.clock);
-    let works = bench.store.claim_parses(9, usize::MAX).unwrap();
+    let works = bench.store.take_parses(9, usize::MAX).unwrap();
     assert_eq!(works.iter().map(|work| work.id).collect::<Vec<_>>(), [second]);
     assert!(matches!(bench.store.receipt(first), Err(Error::Damaged(_))));
 }

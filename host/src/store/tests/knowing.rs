@@ -244,7 +244,7 @@ async fn a_store_knows_what_it_brought_before_a_clean_end_and_before_a_crash() {
             panic!("{claimed} is new");
         };
         let parsed = format!("parsed {round}");
-        let work = store.claim_parses(1, usize::MAX).unwrap().pop().unwrap();
+        let work = store.take_parses(1, usize::MAX).unwrap().pop().unwrap();
         let events = vec![event(&claimed, "").to(&[], &[]), event(&parsed, "")];
         store.commit_parse(work, tried(Verdict::Done), events).await.unwrap();
         owners.extend([(claimed, owner), (parsed, owner)]);

@@ -38,11 +38,11 @@ impl Patient {
         }
     }
 
-    /// Claims as a worker does that waits while there is nothing.
-    fn claim<T>(&self, claimed: Result<Vec<T>, Error>) -> Vec<T> {
-        match claimed {
+    /// Takes as a worker does that waits while there is nothing.
+    fn take<T>(&self, taken: Result<Vec<T>, Error>) -> Vec<T> {
+        match taken {
             Err(Error::Unavailable(_)) => Vec::new(),
-            claimed => claimed.unwrap(),
+            taken => taken.unwrap(),
         }
     }
 
@@ -54,18 +54,18 @@ impl Patient {
         let is_left = |kind| store.stats().works[&kind].pending() > 0;
         while WorkKind::ALL.into_iter().any(is_left) {
             store.available().await;
-            for work in self.claim(store.claim_parses(9, usize::MAX)) {
+            for work in self.take(store.take_parses(9, usize::MAX)) {
                 let routed = |id: &String| event(id, "pi_1").to(&["ledger"], &["crm"]);
                 let events = work.receipt.event_ids.iter().map(routed).collect();
                 let tried = tried(verdict(work.tries_made));
                 store.commit_parse(work, tried, events).await.unwrap();
             }
-            for work in self.claim(store.claim_runs(9, 9)) {
+            for work in self.take(store.take_runs(9, 9)) {
                 store.available().await;
                 let tried = tried(verdict(work.tries_made));
                 store.commit_run(work, tried, effects(store)).await.unwrap();
             }
-            for work in self.claim(store.claim_deliveries(9, usize::MAX)) {
+            for work in self.take(store.take_deliveries(9, usize::MAX)) {
                 let attempt = attempt(verdict(work.tries_made));
                 store.record_attempt(work, attempt).await.unwrap();
             }
@@ -135,11 +135,11 @@ async fn a_disk_that_fails_takes_nothing_and_gives_no_work_until_it_recovers() {
     assert!(matches!(refused, Err(Error::Unavailable(_))));
     let refused = store.append(receipt(&["evt_1"])).await;
     assert!(matches!(refused, Err(Error::Unavailable(_))));
-    assert!(store.claim_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(store.take_parses(9, usize::MAX).unwrap().is_empty());
 
     patient.heal().await;
     assert!(matches!(store.append(receipt(&["evt_1"])).await, Ok(Appended::Stored(_))));
-    assert_eq!(store.claim_parses(9, usize::MAX).unwrap().len(), 2);
+    assert_eq!(store.take_parses(9, usize::MAX).unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -150,10 +150,10 @@ async fn a_worker_that_finds_nothing_in_an_outage_is_woken_at_its_end() {
     assert!(patient.store.append(receipt(&["evt_1"])).await.is_err());
 
     let ready = patient.store.ready(WorkKind::Parse);
-    assert!(patient.store.claim_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(patient.store.take_parses(9, usize::MAX).unwrap().is_empty());
     patient.heal().await;
     ready.await;
-    assert_eq!(patient.store.claim_parses(9, usize::MAX).unwrap().len(), 1);
+    assert_eq!(patient.store.take_parses(9, usize::MAX).unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn what_was_done_in_an_outage_is_committed_at_its_end() {
     let store = &patient.store;
     patient.append(&["evt_0"]).await;
     patient.append(&["evt_1"]).await;
-    let mut works = store.claim_parses(2, usize::MAX).unwrap().into_iter();
+    let mut works = store.take_parses(2, usize::MAX).unwrap().into_iter();
     patient.disk.fail_after(Fault::Write, 0);
     let mut outage = store.handle.shared.outage.subscribe();
 
@@ -177,15 +177,15 @@ async fn what_was_done_in_an_outage_is_committed_at_its_end() {
     let (first, second, ()) = tokio::join!(first, second, patient.heal());
 
     assert!(first.unwrap() < second.unwrap());
-    assert_eq!(store.claim_deliveries(9, usize::MAX).unwrap().len(), 2);
-    assert!(store.claim_parses(9, usize::MAX).unwrap().is_empty());
+    assert_eq!(store.take_deliveries(9, usize::MAX).unwrap().len(), 2);
+    assert!(store.take_parses(9, usize::MAX).unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn what_was_done_is_done_again_if_the_outage_never_ends() {
     let Patient { disk, clock, store } = Patient::new();
     store.append(receipt(&["evt_0"])).await.unwrap();
-    let work = store.claim_parses(1, usize::MAX).unwrap().pop().unwrap();
+    let work = store.take_parses(1, usize::MAX).unwrap().pop().unwrap();
     disk.fail_after(Fault::Write, 0);
     let commit = store.queue_parse(work, tried(Verdict::Done), vec![event("evt_0", "")]);
     let commit = commit.await.unwrap();
@@ -195,7 +195,7 @@ async fn what_was_done_is_done_again_if_the_outage_never_ends() {
     drop(store);
     disk.mend();
     let store = Store::open_on(disk, &Config::at("nowhere"), clock).unwrap();
-    assert_eq!(store.claim_parses(9, usize::MAX).unwrap().len(), 1);
+    assert_eq!(store.take_parses(9, usize::MAX).unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_reader_that_can_not_read_is_enough_to_begin_an_outage() {
     for number in 0..200 {
         patient.append(&[&format!("evt_{number}")]).await;
     }
-    let works = patient.store.claim_parses(200, usize::MAX).unwrap();
+    let works = patient.store.take_parses(200, usize::MAX).unwrap();
     let first = works[0].id;
     for work in works {
         patient.store.commit_parse(work, tried(Verdict::Done), Vec::new()).await.unwrap();

@@ -56,7 +56,7 @@ async fn what_waits_is_hastened_and_what_is_ready_or_in_flight_is_left_alone() {
     let routed = event("evt_1", "pi_1").to(&["ledger"], &["crm", "erp"]);
     let ids = bench.bring(vec![routed]).await;
     let in_flight = bench.runs().pop().unwrap();
-    let crm = bench.store.claim_deliveries(1, usize::MAX).unwrap().remove(0);
+    let crm = bench.store.take_deliveries(1, usize::MAX).unwrap().remove(0);
     let waiting = crm.id;
     bench.end_delivery(crm, Verdict::RetryAt(in_minutes(60))).await;
 

@@ -6,10 +6,10 @@ use super::*;
 async fn a_receipt_is_parsed_after_a_restart() {
     let bench = Bench::new();
     let id = bench.append(&["evt_1"]).await;
-    let claimed = bench.parse();
+    let taken = bench.parse();
 
     let bench = bench.restart().await;
-    drop(claimed);
+    drop(taken);
 
     let work = bench.parse();
     assert_eq!((work.id, work.receipt.request.body.as_ref()), (id, &br#"["evt_1"]"#[..]));
@@ -25,7 +25,7 @@ async fn what_was_parsed_is_owed_once_after_a_restart() {
 
     let bench = bench.restart().await.restart().await;
 
-    assert!(bench.store.claim_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(bench.store.take_parses(9, usize::MAX).unwrap().is_empty());
     let runs = bench.runs();
     let handlers: Vec<&str> = runs.iter().map(|work| work.handler.as_str()).collect();
     assert_eq!(handlers, ["ledger", "mailer"]);
@@ -123,7 +123,7 @@ async fn the_mark_passes_stragglers_and_forgets_none() {
     assert_eq!(stats.works[&WorkKind::Run].pending(), 1);
     assert_eq!(stats.works[&WorkKind::Delivery].retrying, 1);
     assert_eq!(stats.works[&WorkKind::Delivery].pending(), 1);
-    let run = store.claim_runs(9, 9).unwrap().pop().unwrap();
+    let run = store.take_runs(9, 9).unwrap().pop().unwrap();
     assert_eq!(run.event.event.id, "evt_b");
 }
 
@@ -136,6 +136,6 @@ async fn dead_letters_stay_dead_and_are_counted() {
 
     let bench = bench.restart().await;
 
-    assert!(bench.store.claim_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(bench.store.take_parses(9, usize::MAX).unwrap().is_empty());
     assert_eq!(bench.store.stats().works[&WorkKind::Parse].dead, 1);
 }

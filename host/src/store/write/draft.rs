@@ -43,7 +43,7 @@ pub(in crate::store) struct Draft<'t> {
 /// What changes in memory when the transaction has committed.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Changes {
-    /// Works that may now be claimed.
+    /// Works that may now be taken.
     pub(in crate::store) opened: Vec<OpenWork>,
     /// Works that were tried, in the order of their operations, and how they stand now.
     pub(in crate::store) tried: Vec<(WorkKind, u64, Standing)>,

@@ -22,7 +22,7 @@ use crate::store::keep::sweep::Sweep;
 use crate::store::log::low_water::{LowWater, Move};
 use crate::store::log::record::RecordKind;
 use crate::store::log::segment::SegmentWriter;
-use crate::store::owed::backlog::Claimed;
+use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::{DeliveryWork, ParseWork, RunWork};
 use crate::store::owed::standing::{Progress, WorkKind};
 use crate::store::report::{Attempt, Committed, Try};
@@ -129,7 +129,7 @@ impl Op {
     }
 
     /// Ends the lease of the work that was tried.
-    fn end_lease(&mut self) -> Option<Claimed> {
+    fn end_lease(&mut self) -> Option<InFlight> {
         match self {
             Self::Parse { work, .. } => Some(work.lease.end()),
             Self::Run { work, .. } => Some(work.lease.end()),
@@ -387,13 +387,13 @@ impl Writer {
         stored.into_iter().for_each(|stored| self.shared.recent().keep(stored));
         {
             let mut backlog = self.shared.backlog();
-            let claimed = batch.iter_mut().filter_map(|queued| queued.op.end_lease());
-            for (claimed, (_, _, standing)) in claimed.zip(tried) {
+            let ended = batch.iter_mut().filter_map(|queued| queued.op.end_lease());
+            for (work, (_, _, standing)) in ended.zip(tried) {
                 match standing.progress {
-                    Progress::RetryAt(due) => backlog.retry(&claimed, due),
+                    Progress::RetryAt(due) => backlog.retry(&work, due),
                     // Hastened in the commit that tried it.
-                    Progress::Ready => backlog.retry(&claimed, Timestamp(0)),
-                    Progress::Done | Progress::Dead => backlog.finish(&claimed),
+                    Progress::Ready => backlog.retry(&work, Timestamp(0)),
+                    Progress::Done | Progress::Dead => backlog.finish(&work),
                 }
             }
             opened.into_iter().for_each(|work| backlog.push(work));

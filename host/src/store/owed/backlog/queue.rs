@@ -17,7 +17,7 @@ use crate::store::stats::KindStats;
 pub struct Allowance {
     /// Works at a time. Zero switches the group off.
     pub at_a_time: usize,
-    /// Nothing is claimed before this time; zero is at once.
+    /// Nothing is taken before this time; zero is at once.
     pub not_before: Timestamp,
     /// Slots that each of its works takes, out of those of all groups.
     pub slots: usize,
@@ -25,10 +25,10 @@ pub struct Allowance {
     pub is_trusted: bool,
 }
 
-/// What a claim may take, and what all that is in flight may.
+/// What one take may have, and what all that is in flight may.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Room<'a> {
-    /// Most works of this claim.
+    /// Most works of this take.
     pub(in crate::store) works: usize,
     /// Most works at a time of a group that has no allowance of its own.
     pub(in crate::store) each: &'a dyn Fn(&Name) -> usize,
@@ -43,12 +43,12 @@ pub(super) struct Queue {
     by_name: HashMap<Name, u32>,
     /// The numbers of groups that were forgotten, for new ones.
     free: Vec<u32>,
-    /// The groups with something ready that may be claimed as far as is known, each once.
+    /// The groups with something ready that may be taken as far as is known, each once.
     turns: VecDeque<u32>,
     /// The groups that wait until fewer slots are taken by those that are not trusted. One that has
     /// found another place since does not count.
     crowded: VecDeque<u32>,
-    /// The groups without an allowance of their own that might have no more at the last claim: they
+    /// The groups without an allowance of their own that might have no more at the last take: they
     /// are asked for again at the next.
     asked: Vec<u32>,
     /// The groups with something ready that wait for a time.
@@ -221,15 +221,15 @@ impl Queue {
 
     /// Takes ready works as far as there is room, one of a group at a time. Gives the slots that
     /// each takes.
-    pub(super) fn claim(&mut self, room: Room<'_>, now: Timestamp) -> Vec<(u32, Entry, usize)> {
+    pub(super) fn take(&mut self, room: Room<'_>, now: Timestamp) -> Vec<(u32, Entry, usize)> {
         for number in std::mem::take(&mut self.asked) {
             if self.groups[number as usize].place == Place::Asked {
                 self.groups[number as usize].place = Place::Aside;
                 self.take_turn(number);
             }
         }
-        let mut claimed = Vec::new();
-        while claimed.len() < room.works {
+        let mut taken = Vec::new();
+        while taken.len() < room.works {
             let Some(number) = self.turns.pop_front() else {
                 // With nothing in flight nobody else would let them in.
                 if self.slots_taken == 0 && self.let_in() {
@@ -238,9 +238,9 @@ impl Queue {
                 break;
             };
             self.groups[number as usize].place = Place::Aside;
-            match self.claim_of(number, room, now) {
+            match self.take_of(number, room, now) {
                 Ok(Some((entry, slots))) => {
-                    claimed.push((number, entry, slots));
+                    taken.push((number, entry, slots));
                     self.take_turn(number);
                 }
                 Ok(None) => (),
@@ -251,11 +251,11 @@ impl Queue {
                 }
             }
         }
-        claimed
+        taken
     }
 
     /// The next work of a group, or none, and then the group has found its place.
-    fn claim_of(
+    fn take_of(
         &mut self,
         number: u32,
         room: Room<'_>,
@@ -297,16 +297,16 @@ impl Queue {
         Ok(Some((entry, slots)))
     }
 
-    /// Puts a claimed work back in front.
+    /// Puts a work in flight back in front.
     pub(super) fn give_back(&mut self, number: u32, entry: Entry, slots: usize) {
         self.groups[number as usize].ready.push_front(entry);
         self.release(number, slots);
     }
 
-    /// A claimed work is no longer in flight. What follows it is pushed before.
+    /// A work is no longer in flight. What follows it is pushed before.
     pub(super) fn release(&mut self, number: u32, slots: usize) {
         let group = &mut self.groups[number as usize];
-        group.in_flight = group.in_flight.checked_sub(1).expect("a claim is released once");
+        group.in_flight = group.in_flight.checked_sub(1).expect("a work is released once");
         group.slots_taken -= slots;
         self.slots_taken -= slots;
         if !group.is_trusted() {
@@ -345,9 +345,9 @@ impl Queue {
         timer.into_iter().chain(rested).min()
     }
 
-    /// Whether nothing is in flight and nothing could be claimed at `now`.
+    /// Whether nothing is in flight and nothing could be taken at `now`.
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
-        let rests = |group: &Group| group.in_flight == 0 && !group.could_be_claimed(now);
+        let rests = |group: &Group| group.in_flight == 0 && !group.could_be_taken(now);
         self.next_due().is_none_or(|due| due > now) && self.groups.iter().all(rests)
     }
 
@@ -406,7 +406,7 @@ impl Group {
     }
 
     /// Whether something is ready that is neither switched off nor waits for a later time.
-    fn could_be_claimed(&self, now: Timestamp) -> bool {
+    fn could_be_taken(&self, now: Timestamp) -> bool {
         let held =
             |allowance: Allowance| allowance.at_a_time == 0 || is_rest(allowance.not_before, now);
         let is_held = self.allowance.map_or(self.is_off, held);

@@ -25,16 +25,16 @@ fn run(keys: &OrderKeys, handler: &str, subject: &str, position: u64) -> OpenWor
     run
 }
 
-fn positions(claimed: &[Claimed]) -> Vec<u64> {
-    claimed.iter().map(|claimed| claimed.entry.position).collect()
+fn positions(taken: &[InFlight]) -> Vec<u64> {
+    taken.iter().map(|work| work.entry.position).collect()
 }
 
-fn claim_runs(backlog: &mut Backlog, now: Timestamp) -> Vec<Claimed> {
-    backlog.claim(WorkKind::Run, up_to(100), now)
+fn take_runs(backlog: &mut Backlog, now: Timestamp) -> Vec<InFlight> {
+    backlog.take(WorkKind::Run, up_to(100), now)
 }
 
-fn deliveries(backlog: &mut Backlog, works: usize) -> Vec<Claimed> {
-    backlog.claim(WorkKind::Delivery, up_to(works), NOW)
+fn deliveries(backlog: &mut Backlog, works: usize) -> Vec<InFlight> {
+    backlog.take(WorkKind::Delivery, up_to(works), NOW)
 }
 
 fn allow(backlog: &mut Backlog, group: &str, allowance: Allowance) -> bool {
@@ -51,12 +51,12 @@ fn runs_of_one_subject_go_one_at_a_time_in_order() {
     backlog.push(run(&keys, "ledger", "pi_2", 4));
     backlog.push(run(&keys, "mailer", "pi_1", 5));
 
-    let first = claim_runs(&mut backlog, NOW);
+    let first = take_runs(&mut backlog, NOW);
     assert_eq!(positions(&first), [1, 5, 4]);
-    assert!(claim_runs(&mut backlog, NOW).is_empty());
+    assert!(take_runs(&mut backlog, NOW).is_empty());
 
     backlog.finish(&first[0]);
-    assert_eq!(positions(&claim_runs(&mut backlog, NOW)), [2]);
+    assert_eq!(positions(&take_runs(&mut backlog, NOW)), [2]);
 }
 
 #[test]
@@ -65,18 +65,18 @@ fn a_run_being_retried_blocks_its_own_subject_only() {
     let mut backlog = Backlog::default();
     backlog.push(run(&keys, "ledger", "pi_1", 1));
     backlog.push(run(&keys, "ledger", "pi_1", 2));
-    let first = claim_runs(&mut backlog, NOW);
+    let first = take_runs(&mut backlog, NOW);
     backlog.retry(&first[0], Timestamp(5_000));
     backlog.push(run(&keys, "ledger", "pi_2", 3));
 
-    assert_eq!(positions(&claim_runs(&mut backlog, NOW)), [3]);
+    assert_eq!(positions(&take_runs(&mut backlog, NOW)), [3]);
     assert_eq!(backlog.next_due(WorkKind::Run), Some(Timestamp(5_000)));
 
-    let again = claim_runs(&mut backlog, Timestamp(5_000));
+    let again = take_runs(&mut backlog, Timestamp(5_000));
     assert_eq!(positions(&again), [1]);
     assert_eq!(again[0].entry.tries.made(), 1);
     backlog.finish(&again[0]);
-    assert_eq!(positions(&claim_runs(&mut backlog, Timestamp(5_000))), [2]);
+    assert_eq!(positions(&take_runs(&mut backlog, Timestamp(5_000))), [2]);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn runs_without_a_subject_never_wait_for_each_other() {
     for position in 1..=3 {
         backlog.push(work(WorkKind::Run, "ledger", position));
     }
-    assert_eq!(positions(&claim_runs(&mut backlog, NOW)), [1, 2, 3]);
+    assert_eq!(positions(&take_runs(&mut backlog, NOW)), [1, 2, 3]);
 }
 
 #[test]
@@ -108,15 +108,15 @@ fn groups_take_turns_and_keep_to_their_limits() {
 }
 
 #[test]
-fn a_claim_given_back_is_the_first_again() {
+fn a_work_given_back_is_the_first_again() {
     let mut backlog = Backlog::default();
     backlog.push(work(WorkKind::Parse, "stripe", 1));
     backlog.push(work(WorkKind::Parse, "stripe", 2));
 
-    let claimed = backlog.claim(WorkKind::Parse, up_to(1), NOW);
-    backlog.give_back(&claimed[0]);
+    let taken = backlog.take(WorkKind::Parse, up_to(1), NOW);
+    backlog.give_back(&taken[0]);
 
-    assert_eq!(positions(&backlog.claim(WorkKind::Parse, up_to(9), NOW)), [1, 2]);
+    assert_eq!(positions(&backlog.take(WorkKind::Parse, up_to(9), NOW)), [1, 2]);
 }
 
 #[test]
@@ -128,9 +128,9 @@ fn it_is_idle_when_only_the_future_is_left() {
     backlog.push(run(&keys, "ledger", "pi_1", 1));
     backlog.push(run(&keys, "ledger", "pi_1", 2));
     assert!(!backlog.is_idle(NOW));
-    let claimed = claim_runs(&mut backlog, NOW);
+    let taken = take_runs(&mut backlog, NOW);
     assert!(!backlog.is_idle(NOW));
-    backlog.retry(&claimed[0], Timestamp(5_000));
+    backlog.retry(&taken[0], Timestamp(5_000));
 
     assert!(backlog.is_idle(NOW));
     assert!(!backlog.is_idle(Timestamp(5_000)));
@@ -160,7 +160,7 @@ fn a_group_at_its_limit_stands_aside_until_it_may_have_more() {
     assert_eq!(positions(&first), [1]);
     assert!(deliveries(&mut backlog, 9).is_empty());
 
-    assert!(allow(&mut backlog, "crm", Allowance::of(3)), "something may be claimed now");
+    assert!(allow(&mut backlog, "crm", Allowance::of(3)), "something may be taken now");
     assert_eq!(positions(&deliveries(&mut backlog, 9)), [2, 3]);
     allow(&mut backlog, "crm", Allowance::of(1));
     backlog.finish(&first[0]);
@@ -168,16 +168,16 @@ fn a_group_at_its_limit_stands_aside_until_it_may_have_more() {
 }
 
 #[test]
-fn a_group_without_an_allowance_is_asked_for_at_every_claim() {
+fn a_group_without_an_allowance_is_asked_for_whenever_works_are_taken() {
     let mut backlog = Backlog::default();
     backlog.push(work(WorkKind::Run, "ledger", 1));
-    let claim = |backlog: &mut Backlog, each: &dyn Fn(&Name) -> usize| {
-        backlog.claim(WorkKind::Run, Room::of(9, each), NOW)
+    let take = |backlog: &mut Backlog, each: &dyn Fn(&Name) -> usize| {
+        backlog.take(WorkKind::Run, Room::of(9, each), NOW)
     };
 
-    assert!(claim(&mut backlog, &|_| 0).is_empty());
+    assert!(take(&mut backlog, &|_| 0).is_empty());
     assert!(backlog.is_idle(NOW), "it is switched off");
-    assert_eq!(positions(&claim(&mut backlog, &|_| 1)), [1]);
+    assert_eq!(positions(&take(&mut backlog, &|_| 1)), [1]);
 }
 
 #[test]
@@ -193,8 +193,8 @@ fn a_group_that_rests_goes_on_when_its_time_has_come() {
     backlog.push(work(WorkKind::Delivery, "crm", 2));
     assert!(deliveries(&mut backlog, 9).is_empty(), "what is new waits as well");
 
-    let claimed = backlog.claim(WorkKind::Delivery, up_to(9), Timestamp(5_000));
-    assert_eq!(positions(&claimed), [1]);
+    let taken = backlog.take(WorkKind::Delivery, up_to(9), Timestamp(5_000));
+    assert_eq!(positions(&taken), [1]);
 }
 
 #[test]
@@ -208,22 +208,22 @@ fn groups_that_are_not_trusted_leave_half_of_the_slots_to_the_others() {
     allow(&mut backlog, "hung-1", untrusted);
     allow(&mut backlog, "hung-2", untrusted);
     let room = Room { slots: 8, ..up_to(100) };
-    let claim = |backlog: &mut Backlog| backlog.claim(WorkKind::Delivery, room, NOW);
+    let take = |backlog: &mut Backlog| backlog.take(WorkKind::Delivery, room, NOW);
 
-    let claimed = claim(&mut backlog);
-    assert_eq!(positions(&claimed), [1, 2, 3, 4, 5, 6, 7, 8]);
-    for done in claimed.iter().filter(|claimed| claimed.entry.position % 4 >= 2) {
+    let taken = take(&mut backlog);
+    assert_eq!(positions(&taken), [1, 2, 3, 4, 5, 6, 7, 8]);
+    for done in taken.iter().filter(|work| work.entry.position % 4 >= 2) {
         backlog.finish(done);
     }
-    let more = claim(&mut backlog);
-    assert!(more.iter().all(|claimed| claimed.entry.position % 4 >= 2), "{more:?}");
+    let more = take(&mut backlog);
+    assert!(more.iter().all(|work| work.entry.position % 4 >= 2), "{more:?}");
     assert_eq!(more.len(), 4);
 
     // One that hung has answered: it is trusted now, and the other may take its place.
-    let hung = claimed.iter().find(|claimed| claimed.entry.position == 1).unwrap();
+    let hung = taken.iter().find(|work| work.entry.position == 1).unwrap();
     allow(&mut backlog, "hung-2", Allowance::of(5));
     backlog.finish(hung);
-    assert_eq!(claim(&mut backlog).len(), 1);
+    assert_eq!(take(&mut backlog).len(), 1);
 }
 
 #[test]
@@ -235,20 +235,20 @@ fn a_large_work_takes_more_slots() {
     allow(&mut backlog, "crm", Allowance { slots: 4, ..Allowance::of(9) });
     let room = Room { slots: 10, ..up_to(100) };
 
-    let claimed = backlog.claim(WorkKind::Delivery, room, NOW);
-    assert_eq!(positions(&claimed), [1, 2]);
-    backlog.finish(&claimed[0]);
-    assert_eq!(positions(&backlog.claim(WorkKind::Delivery, room, NOW)), [3]);
+    let taken = backlog.take(WorkKind::Delivery, room, NOW);
+    assert_eq!(positions(&taken), [1, 2]);
+    backlog.finish(&taken[0]);
+    assert_eq!(positions(&backlog.take(WorkKind::Delivery, room, NOW)), [3]);
 }
 
 #[test]
 fn a_group_that_is_forgotten_goes_with_its_last_work() {
     let mut backlog = Backlog::default();
     backlog.push(work(WorkKind::Delivery, "crm", 1));
-    let claimed = deliveries(&mut backlog, 9);
+    let taken = deliveries(&mut backlog, 9);
     backlog.forget(WorkKind::Delivery, &"crm".parse().unwrap());
-    backlog.retry(&claimed[0], Timestamp(5_000));
-    let again = backlog.claim(WorkKind::Delivery, up_to(9), Timestamp(5_000));
+    backlog.retry(&taken[0], Timestamp(5_000));
+    let again = backlog.take(WorkKind::Delivery, up_to(9), Timestamp(5_000));
     assert_eq!(positions(&again), [1]);
     backlog.finish(&again[0]);
 

@@ -211,12 +211,12 @@ impl Model {
 
     /// Whether the store may hand out this work now: it is owed, due, in nobody's hands, and
     /// [order] nothing older of its subject is left.
-    pub(super) fn check_claim(&self, key: &Key, tries_made: u32, now: Timestamp, held: &[Key]) {
+    pub(super) fn check_lease(&self, key: &Key, tries_made: u32, now: Timestamp, held: &[Key]) {
         let work = self.seen.works.get(key).unwrap_or_else(|| panic!("{key:?} is not owed"));
-        assert_eq!(work.state, State::Pending, "{key:?} was claimed again");
+        assert_eq!(work.state, State::Pending, "{key:?} was leased again");
         assert_eq!(work.tries_made, tries_made, "tries of {key:?}");
         assert!(work.retry_at.is_none_or(|due| due <= now), "{key:?} is not due");
-        assert!(!held.contains(key), "{key:?} is claimed twice");
+        assert!(!held.contains(key), "{key:?} is leased twice");
         let Key::Run(event, handler) = key else { return };
         let subject = self.subject(event);
         for (older, _) in &self.seen.events {

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::super::*;
 use super::disk::Disk;
 use super::model::{Act, Answer, Key, Model};
-use super::watch::{self, Claim, Receipts};
+use super::watch::{self, Leased, Receipts};
 use super::{HANDLERS, SUBJECTS};
 
 /// Event ids that a history draws from: few, so that they meet.
@@ -25,17 +25,17 @@ pub(super) struct History {
     pub(super) model: Model,
     store: Store,
     /// In somebody's hands.
-    held: Vec<Claim>,
+    held: Vec<Leased>,
     /// What sweeps came to.
     pub(super) swept: Swept,
     appended: u64,
     emitted: usize,
 }
 
-/// An act, and the claim that it commits.
+/// An act, and the leased work that it commits.
 struct Planned {
     act: Act,
-    claim: Option<Claim>,
+    leased: Option<Leased>,
     parcel: usize,
     target: Option<Id>,
 }
@@ -146,11 +146,11 @@ impl History {
     }
 
     fn plan(&mut self) -> Option<Planned> {
-        let lone = |act| Some(Planned { act, claim: None, parcel: 0, target: None });
+        let lone = |act| Some(Planned { act, leased: None, parcel: 0, target: None });
         match self.random.u32(..12) {
             0..3 => lone(self.append()),
             3 => self.replay(),
-            _ => self.commit_claim(),
+            _ => self.commit_leased(),
         }
     }
 
@@ -164,11 +164,11 @@ impl History {
     fn append_unnamed(&mut self) -> Planned {
         self.appended += 1;
         let act = Act::Append { number: self.appended, ids: Vec::new() };
-        Planned { act, claim: None, parcel: 0, target: None }
+        Planned { act, leased: None, parcel: 0, target: None }
     }
 
     fn replay(&mut self) -> Option<Planned> {
-        let planned = |act, id| Some(Planned { act, claim: None, parcel: 0, target: Some(id) });
+        let planned = |act, id| Some(Planned { act, leased: None, parcel: 0, target: Some(id) });
         if self.random.bool() {
             let (number, id) = self.random.choice(self.receipts.iter())?;
             return planned(Act::ReplayReceipt { number: *number }, *id);
@@ -179,24 +179,24 @@ impl History {
         planned(Act::Replay { event: summary.event_id }, summary.id)
     }
 
-    /// Claims something, and commits a try of that or of what was claimed before.
-    fn commit_claim(&mut self) -> Option<Planned> {
+    /// Takes something, and commits a try of that or of what was taken before.
+    fn commit_leased(&mut self) -> Option<Planned> {
         let kind = self.random.choice(WorkKind::ALL)?;
-        for claim in watch::claim(&self.store, kind, self.random.usize(1..3)) {
-            let held: Vec<Key> = self.held.iter().map(Claim::key).collect();
-            self.model.check_claim(&claim.key(), claim.tries_made(), self.clock.now(), &held);
-            self.held.push(claim);
+        for leased in watch::take(&self.store, kind, self.random.usize(1..3)) {
+            let held: Vec<Key> = self.held.iter().map(Leased::key).collect();
+            self.model.check_lease(&leased.key(), leased.tries_made(), self.clock.now(), &held);
+            self.held.push(leased);
         }
         if self.held.is_empty() {
             return None;
         }
-        let claim = self.held.swap_remove(self.random.usize(..self.held.len()));
-        let act = self.act(claim.key());
+        let leased = self.held.swap_remove(self.random.usize(..self.held.len()));
+        let act = self.act(leased.key());
         let parcel = match &act {
             Act::Run { event, handler, .. } => self.model.parcels(event, handler),
             _ => 0,
         };
-        Some(Planned { act, claim: Some(claim), parcel, target: None })
+        Some(Planned { act, leased: Some(leased), parcel, target: None })
     }
 
     fn act(&mut self, key: Key) -> Act {
@@ -256,8 +256,8 @@ impl Given {
 }
 
 async fn perform(store: &Store, planned: Planned) -> (Given, Option<Id>) {
-    let Planned { act, claim, parcel, target } = planned;
-    match (&act, claim) {
+    let Planned { act, leased, parcel, target } = planned;
+    match (&act, leased) {
         (Act::Append { number, ids }, _) => {
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             let mut new = receipt(&ids);
@@ -270,13 +270,13 @@ async fn perform(store: &Store, planned: Planned) -> (Given, Option<Id>) {
             let replayed = store.replay(target.into_iter().collect()).await.unwrap();
             (Given::Other(Answer::Replayed(replayed)), None)
         }
-        (Act::Parse { .. }, Some(claim)) => {
-            (Given::Other(Answer::Added(watch::commit(store, claim, &act, parcel).await)), None)
+        (Act::Parse { .. }, Some(leased)) => {
+            (Given::Other(Answer::Added(watch::commit(store, leased, &act, parcel).await)), None)
         }
-        (_, Some(claim)) => {
-            watch::commit(store, claim, &act, parcel).await;
+        (_, Some(leased)) => {
+            watch::commit(store, leased, &act, parcel).await;
             (Given::Other(Answer::Committed), None)
         }
-        (_, None) => panic!("{act:?} needs a claim"),
+        (_, None) => panic!("{act:?} needs a leased work"),
     }
 }

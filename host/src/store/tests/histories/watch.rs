@@ -83,15 +83,15 @@ fn check_counts(store: &Store, seen: &Seen) {
     }
 }
 
-/// A claimed work.
+/// A leased work.
 #[derive(Debug)]
-pub(super) enum Claim {
+pub(super) enum Leased {
     Parse(ParseWork),
     Run(RunWork),
     Delivery(DeliveryWork),
 }
 
-impl Claim {
+impl Leased {
     pub(super) fn key(&self) -> Key {
         match self {
             Self::Parse(work) => {
@@ -123,26 +123,26 @@ impl Claim {
 }
 
 /// Takes what may be taken of this kind.
-pub(super) fn claim(store: &Store, kind: WorkKind, max: usize) -> Vec<Claim> {
+pub(super) fn take(store: &Store, kind: WorkKind, max: usize) -> Vec<Leased> {
     match kind {
         WorkKind::Parse => {
-            store.claim_parses(max, usize::MAX).unwrap().into_iter().map(Claim::Parse).collect()
+            store.take_parses(max, usize::MAX).unwrap().into_iter().map(Leased::Parse).collect()
         }
-        WorkKind::Run => store.claim_runs(max, 99).unwrap().into_iter().map(Claim::Run).collect(),
+        WorkKind::Run => store.take_runs(max, 99).unwrap().into_iter().map(Leased::Run).collect(),
         WorkKind::Delivery => {
-            let works = store.claim_deliveries(max, usize::MAX).unwrap();
-            works.into_iter().map(Claim::Delivery).collect()
+            let works = store.take_deliveries(max, usize::MAX).unwrap();
+            works.into_iter().map(Leased::Delivery).collect()
         }
     }
 }
 
-/// Commits what the act says of the claim; gives how many events it added.
-pub(super) async fn commit(store: &Store, claim: Claim, act: &Act, parcel: usize) -> usize {
-    match (claim, act) {
-        (Claim::Parse(work), Act::Parse { events, verdict, .. }) => {
+/// Commits what the act says of the work; gives how many events it added.
+pub(super) async fn commit(store: &Store, leased: Leased, act: &Act, parcel: usize) -> usize {
+    match (leased, act) {
+        (Leased::Parse(work), Act::Parse { events, verdict, .. }) => {
             store.commit_parse(work, tried(*verdict), events.clone()).await.unwrap().len()
         }
-        (Claim::Run(work), Act::Run { event, handler, verdict, emitted }) => {
+        (Leased::Run(work), Act::Run { event, handler, verdict, emitted }) => {
             let parcel = crate::effect::Parcel {
                 endpoint: name("crm"),
                 content_type: "text/plain".into(),
@@ -158,11 +158,11 @@ pub(super) async fn commit(store: &Store, claim: Claim, act: &Act, parcel: usize
             store.commit_run(work, tried(*verdict), effects).await.unwrap();
             0
         }
-        (Claim::Delivery(work), Act::Attempt { verdict, .. }) => {
+        (Leased::Delivery(work), Act::Attempt { verdict, .. }) => {
             store.record_attempt(work, attempt(*verdict)).await.unwrap();
             0
         }
-        (claim, act) => panic!("{act:?} is no commit of {claim:?}"),
+        (leased, act) => panic!("{act:?} is no commit of {leased:?}"),
     }
 }
 
@@ -173,20 +173,20 @@ pub(super) async fn work_off(store: &Store, mut model: Model, receipts: &Receipt
     clock.advance(Duration::from_secs(86_400));
     while model.pending() > 0 {
         let kinds = WorkKind::ALL.into_iter();
-        let claims: Vec<Claim> = kinds.flat_map(|kind| claim(store, kind, 99)).collect();
-        assert!(!claims.is_empty(), "{} works are lost", model.pending());
+        let works: Vec<Leased> = kinds.flat_map(|kind| take(store, kind, 99)).collect();
+        assert!(!works.is_empty(), "{} works are lost", model.pending());
         let mut held: Vec<Key> = Vec::new();
-        for claim in &claims {
-            model.check_claim(&claim.key(), claim.tries_made(), clock.now(), &held);
-            held.push(claim.key());
+        for leased in &works {
+            model.check_lease(&leased.key(), leased.tries_made(), clock.now(), &held);
+            held.push(leased.key());
         }
-        for claim in claims {
-            let act = finishing(&model, claim.key());
+        for leased in works {
+            let act = finishing(&model, leased.key());
             let parcel = match &act {
                 Act::Run { event, handler, .. } => model.parcels(event, handler),
                 _ => 0,
             };
-            commit(store, claim, &act, parcel).await;
+            commit(store, leased, &act, parcel).await;
             model.apply(&act, clock.now());
         }
     }
