@@ -12,6 +12,7 @@ mod facts;
 mod file;
 mod ids;
 mod keep;
+mod kind;
 mod log;
 mod owed;
 mod read;
@@ -38,10 +39,10 @@ pub use self::file::OpenError;
 pub(crate) use self::file::file_in;
 pub use self::keep::retention::Retention;
 pub use self::keep::sweep::Swept;
+pub use self::kind::WorkKind;
 pub use self::log::segment::Damaged;
 pub use self::owed::backlog::Allowance;
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
-pub use self::owed::standing::WorkKind;
 pub use self::read::snapshot::{DamagedItem, EventFilter, Listing, PAGE_ITEMS_MAX, Page};
 pub use self::read::view::{
     AttemptView, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed, ReceiptView,
@@ -211,7 +212,7 @@ impl Store {
     /// also by the passing of time. Counts from the call, not from the first poll.
     pub fn ready(&self, kind: WorkKind) -> impl Future<Output = ()> + Send + use<> {
         let shared = Arc::clone(&self.handle.shared);
-        let mut woken = shared.wakes[kind as usize].subscribe();
+        let mut woken = shared.wakes[kind].subscribe();
         async move {
             let due = shared.backlog().next_due(kind).filter(|_| !shared.is_away());
             tokio::select! {

@@ -10,10 +10,10 @@ use tokio::sync::{oneshot, watch};
 
 use super::damage::Damages;
 use super::file::File;
+use super::kind::{PerKind, WorkKind};
 use super::log::reader::LogReader;
 use super::owed::backlog::{Backlog, OrderKeys};
 use super::owed::recent::Recent;
-use super::owed::standing::WorkKind;
 use super::time::Trusted;
 use super::{Config, Error};
 use crate::clock::Clock;
@@ -46,7 +46,7 @@ pub(super) struct Shared {
     /// Before this position of the log no start looks for event ids.
     pub(super) id_mark: AtomicU64,
     /// One for each kind of work: something may be taken that could not be before.
-    pub(super) wakes: [watch::Sender<()>; 3],
+    pub(super) wakes: PerKind<watch::Sender<()>>,
     /// Something was taken, given back, committed or answered.
     pub(super) moved: watch::Sender<()>,
 }
@@ -78,7 +78,7 @@ impl Shared {
             commits: AtomicU64::new(0),
             end: AtomicU64::new(0),
             id_mark: AtomicU64::new(0),
-            wakes: Default::default(),
+            wakes: PerKind::default(),
             moved: watch::Sender::default(),
         }
     }
@@ -137,7 +137,7 @@ impl Shared {
     }
 
     pub(super) fn wake(&self, kind: WorkKind) {
-        self.wakes[kind as usize].send_replace(());
+        self.wakes[kind].send_replace(());
         self.moved.send_replace(());
     }
 

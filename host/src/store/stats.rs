@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::owed::standing::WorkKind;
+use super::kind::WorkKind;
 
 /// How many works of one kind there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]

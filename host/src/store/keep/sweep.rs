@@ -18,8 +18,9 @@ use self::survey::{Pass, Step};
 use super::pack::Packed;
 use super::retention::Retention;
 use crate::store::error::aside;
+use crate::store::kind::WorkKind;
 use crate::store::log::record::RecordKind;
-use crate::store::owed::standing::{Progress, Standing, WorkKind};
+use crate::store::owed::standing::{Progress, Standing};
 use crate::store::write::draft::Draft;
 use crate::store::write::writer::Op;
 use crate::store::{Damaged, Error, Failure, Store, file};
@@ -172,7 +173,7 @@ impl Draft<'_> {
             let Some(kind) = self.dead.remove(position)?.map(|kind| kind.value()) else { continue };
             let kind = WorkKind::read(kind).ok_or(Damaged { position: *position });
             if let Some(kind) = self.shared.damages.pass(kind)? {
-                self.changes.dead[kind as usize] -= 1;
+                self.changes.dead[kind] -= 1;
             }
         }
         let mut meta = self.transaction.open_table(file::META)?;
@@ -193,12 +194,14 @@ impl Draft<'_> {
 
     /// Whether a work is open, or dead with its letter: it may be so again since the survey.
     fn is_needed(&self, position: u64) -> Result<bool, Failure> {
-        let Some(row) = self.outcomes.get(position)? else { return Ok(false) };
-        let standing = Standing::read(position, row.value());
-        Ok(match self.shared.damages.pass(standing)?.map(|standing| standing.progress) {
-            None | Some(Progress::Ready | Progress::RetryAt(_)) => true,
-            Some(Progress::Dead) => self.dead.get(position)?.is_some(),
-            Some(Progress::Done) => false,
+        let found = self.shared.damages.pass(Standing::find(&self.outcomes, position))?;
+        // What can't be read may be open; what has no row is gone.
+        let Some(row) = found else { return Ok(true) };
+        let Some(standing) = row else { return Ok(false) };
+        Ok(match standing.progress {
+            Progress::Ready | Progress::RetryAt(_) => true,
+            Progress::Dead => self.dead.get(position)?.is_some(),
+            Progress::Done => false,
         })
     }
 }

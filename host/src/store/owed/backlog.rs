@@ -15,9 +15,9 @@ pub(in crate::store) use queue::Room;
 
 use self::order::SubjectOrder;
 use self::queue::Queue;
-use super::standing::WorkKind;
 use crate::event::Timestamp;
 use crate::ids::Name;
+use crate::store::kind::{PerKind, WorkKind};
 use crate::store::stats::KindStats;
 
 /// A work in the backlog; small, because a backlog may hold millions.
@@ -82,11 +82,11 @@ pub(in crate::store) struct InFlight {
 /// All that is owed.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Backlog {
-    queues: [Queue; 3],
+    queues: PerKind<Queue>,
     order: SubjectOrder,
-    dead: [u64; 3],
+    dead: PerKind<u64>,
     /// Works that can't be done, because their record is damaged.
-    parked: [usize; 3],
+    parked: PerKind<usize>,
     /// No try waits longer than this: a clock that was ahead may have said so.
     longest_delay: Option<Duration>,
 }
@@ -95,7 +95,7 @@ impl Backlog {
     /// Adds an open work behind those that are there.
     pub(in crate::store) fn push(&mut self, work: OpenWork) {
         let OpenWork { kind, group, entry, due } = work;
-        let queue = &mut self.queues[kind as usize];
+        let queue = &mut self.queues[kind];
         let group = queue.group(&group);
         if self.order.enter(entry, due) {
             queue.push(group, entry, due);
@@ -112,7 +112,7 @@ impl Backlog {
         room: Room<'_>,
         now: Timestamp,
     ) -> Vec<InFlight> {
-        let queue = &mut self.queues[kind as usize];
+        let queue = &mut self.queues[kind];
         if let Some(longest) = self.longest_delay {
             queue.pull_forward(now.after(longest));
         }
@@ -128,24 +128,24 @@ impl Backlog {
         group: &Name,
         allowance: Allowance,
     ) -> bool {
-        self.queues[kind as usize].allow(group, allowance)
+        self.queues[kind].allow(group, allowance)
     }
 
     /// A group's name is not used any more.
     pub(in crate::store) fn forget(&mut self, kind: WorkKind, group: &Name) {
-        self.queues[kind as usize].forget(group);
+        self.queues[kind].forget(group);
     }
 
     /// Takes a work back as if it had never been taken.
     pub(in crate::store) fn give_back(&mut self, taken: &InFlight) {
-        let queue = &mut self.queues[taken.kind as usize];
+        let queue = &mut self.queues[taken.kind];
         queue.give_back(taken.group, taken.entry, taken.slots);
     }
 
     /// A work in flight was tried and waits for another try. What is behind it waits too.
     pub(in crate::store) fn retry(&mut self, taken: &InFlight, due: Timestamp) {
         let InFlight { kind, entry, group, slots } = *taken;
-        let queue = &mut self.queues[kind as usize];
+        let queue = &mut self.queues[kind];
         let tries = entry.tries.and_one();
         queue.push(group, Entry { tries, ..entry }, due);
         queue.release(group, slots);
@@ -153,7 +153,7 @@ impl Backlog {
 
     /// A work in flight is done or dead: the next in its order may go.
     pub(in crate::store) fn finish(&mut self, taken: &InFlight) {
-        let queue = &mut self.queues[taken.kind as usize];
+        let queue = &mut self.queues[taken.kind];
         if let Some((next, due)) = self.order.leave(taken.entry) {
             queue.unblock();
             // Only runs have an order, and an order key belongs to one handler.
@@ -165,13 +165,13 @@ impl Backlog {
     /// A work in flight can't be done before a restart: it is out of everybody's way.
     pub(in crate::store) fn park(&mut self, taken: &InFlight) {
         self.finish(taken);
-        self.parked[taken.kind as usize] += 1;
+        self.parked[taken.kind] += 1;
     }
 
     /// A work that waits for this time may go at once.
     pub(in crate::store) fn hasten(&mut self, work: &OpenWork, due: Timestamp) {
         if !self.order.hasten(work.entry) {
-            self.queues[work.kind as usize].hasten(work.entry.position, due);
+            self.queues[work.kind].hasten(work.entry.position, due);
         }
     }
 
@@ -182,26 +182,27 @@ impl Backlog {
 
     /// When the next work of this kind that waits for a time is due.
     pub(in crate::store) fn next_due(&self, kind: WorkKind) -> Option<Timestamp> {
-        self.queues[kind as usize].next_due()
+        self.queues[kind].next_due()
     }
 
     /// Whether nothing is in flight and nothing could be taken at `now`.
     pub(in crate::store) fn is_idle(&self, now: Timestamp) -> bool {
-        self.queues.iter().all(|queue| queue.is_idle(now))
+        self.queues.values().all(|queue| queue.is_idle(now))
     }
 
     /// More works of each kind are dead, or fewer.
-    pub(in crate::store) fn count_dead(&mut self, more: [i64; 3]) {
-        for (dead, more) in self.dead.iter_mut().zip(more) {
-            *dead = dead.saturating_add_signed(more);
+    pub(in crate::store) fn count_dead(&mut self, more: PerKind<i64>) {
+        for kind in WorkKind::ALL {
+            self.dead[kind] = self.dead[kind].saturating_add_signed(more[kind]);
         }
     }
 
     /// How many works of each kind there are.
     pub(in crate::store) fn stats(&self) -> BTreeMap<WorkKind, KindStats> {
         let stats = |kind: WorkKind| {
-            let (dead, parked) = (self.dead[kind as usize], self.parked[kind as usize]);
-            (kind, KindStats { dead, parked, ..self.queues[kind as usize].stats() })
+            let dead = self.dead[kind];
+            let parked = self.parked[kind];
+            (kind, KindStats { dead, parked, ..self.queues[kind].stats() })
         };
         WorkKind::ALL.into_iter().map(stats).collect()
     }

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use super::backlog::{Allowance, InFlight, Room, Tries};
-use super::standing::WorkKind;
 use super::works::{Stored, work_id};
 use crate::ids::{Id, Name};
 use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
+use crate::store::kind::WorkKind;
 use crate::store::log::segment::Damaged;
 use crate::store::{Error, Failure, Shared, Store, file};
 

@@ -9,12 +9,13 @@ use std::collections::BTreeSet;
 use redb::{ReadOnlyTable, ReadTransaction};
 
 use super::backlog::{Backlog, OpenWork, OrderKeys};
-use super::standing::{Standing, WorkKind};
+use super::standing::Standing;
 use super::works::Stored;
 use crate::event::Timestamp;
 use crate::store::damage::Damages;
 use crate::store::file::{self, File};
 use crate::store::ids::{IDS, IdIndex, IdKey, Shape};
+use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::low_water::LowWater;
 use crate::store::log::reader::LogReader;
 use crate::store::log::record::{Record, RecordKind, first_written};
@@ -101,7 +102,8 @@ impl Start<'_> {
                 }
                 let works = if position >= mark { stored.works(self.keys) } else { Vec::new() };
                 for work in works {
-                    let standing = self.damages.pass(self.standing(work.entry.position))?;
+                    let standing =
+                        self.damages.pass(Standing::at(&self.outcomes, work.entry.position))?;
                     if let Some(standing) = standing.filter(|standing| standing.is_open()) {
                         open.insert(work.entry.position);
                         backlog.push(work.standing(standing));
@@ -126,7 +128,7 @@ impl Start<'_> {
         let stored = record.and_then(Stored::of).ok_or_else(damaged)?;
         let mut works = stored.works(self.keys).into_iter();
         let work = works.find(|work| work.entry.position == position).ok_or_else(damaged)?;
-        Ok(work.standing(self.standing(position)?))
+        Ok(work.standing(Standing::at(&self.outcomes, position)?))
     }
 
     fn stored_in(&self, segment: &Segment) -> Result<Vec<Stored>, Failure> {
@@ -140,18 +142,13 @@ impl Start<'_> {
         Ok(found)
     }
 
-    fn standing(&self, position: u64) -> Result<Standing, Failure> {
-        let Some(stored) = self.outcomes.get(position)? else { return Ok(Standing::default()) };
-        Ok(Standing::read(position, stored.value())?)
-    }
-
-    fn count_dead(&self, transaction: &ReadTransaction) -> Result<[i64; 3], Failure> {
-        let mut dead = [0; 3];
+    fn count_dead(&self, transaction: &ReadTransaction) -> Result<PerKind<i64>, Failure> {
+        let mut dead = PerKind::<i64>::default();
         for row in transaction.open_table(file::DEAD)?.range::<u64>(..)? {
             let (position, kind) = row?;
             let damaged = Damaged { position: position.value() };
             let kind = WorkKind::read(kind.value()).ok_or(damaged);
-            self.damages.pass(kind)?.into_iter().for_each(|kind| dead[kind as usize] += 1);
+            self.damages.pass(kind)?.into_iter().for_each(|kind| dead[kind] += 1);
         }
         Ok(dead)
     }

@@ -1,34 +1,15 @@
 //! How a work stands: not tried, to be tried again, done, or dead.
 //!
-//! Pure. A work is the parse of a receipt, a run or a delivery. Its standing is what decides
+//! A work is the parse of a receipt, a run or a delivery. Its standing is what decides
 //! whether it may be taken; the history behind it is a chain of records in the log.
 
+use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
 use crate::retry::Verdict;
+use crate::store::Failure;
 use crate::store::log::segment::Damaged;
-
-/// The three kinds of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WorkKind {
-    /// Turning a receipt into events.
-    Parse,
-    /// One handler's work on one event.
-    Run,
-    /// One event or parcel owed to one endpoint.
-    Delivery,
-}
-
-impl WorkKind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Parse, Self::Run, Self::Delivery];
-
-    pub(in crate::store) fn read(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
-    }
-}
 
 /// How far a work has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -97,6 +78,23 @@ impl Standing {
             Progress::RetryAt(due) => due,
             Progress::Ready | Progress::Done | Progress::Dead => Timestamp(0),
         }
+    }
+
+    /// How the work at this position stands, if it has a row.
+    pub(in crate::store) fn find(
+        outcomes: &impl ReadableTable<u64, &'static [u8]>,
+        position: u64,
+    ) -> Result<Option<Self>, Failure> {
+        let row = outcomes.get(position)?;
+        Ok(row.map(|row| Self::read(position, row.value())).transpose()?)
+    }
+
+    /// The same; without a row it was never tried.
+    pub(in crate::store) fn at(
+        outcomes: &impl ReadableTable<u64, &'static [u8]>,
+        position: u64,
+    ) -> Result<Self, Failure> {
+        Ok(Self::find(outcomes, position)?.unwrap_or_default())
     }
 
     pub(in crate::store) fn write(self) -> Vec<u8> {

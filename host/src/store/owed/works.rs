@@ -7,10 +7,11 @@
 use std::sync::Arc;
 
 use super::backlog::{Entry, OpenWork, OrderKeys, Tries};
-use super::standing::{Standing, WorkKind};
+use super::standing::Standing;
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
 use crate::store::facts::{Receipt, Routes, StoredEvent, StoredParcel};
+use crate::store::kind::WorkKind;
 use crate::store::log::record::Record;
 
 /// Something that is worked on.

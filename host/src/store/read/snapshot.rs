@@ -22,9 +22,10 @@ use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
 use crate::route::Pattern;
 use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
+use crate::store::kind::WorkKind;
 use crate::store::log::record::Record;
 use crate::store::log::segment::Damaged;
-use crate::store::owed::standing::{Progress, Standing, WorkKind};
+use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
 use crate::store::report::PluginStamp;
 use crate::store::{Error, Failure, Shared, Store, file};
@@ -193,8 +194,7 @@ impl Snapshot<'_> {
     }
 
     fn standing(&self, position: u64) -> Result<Standing, Failure> {
-        let Some(stored) = self.outcomes.get(position)? else { return Ok(Standing::default()) };
-        Ok(Standing::read(position, stored.value())?)
+        Standing::at(&self.outcomes, position)
     }
 
     /// The dead works from a position on, each with its kind.

@@ -15,8 +15,9 @@ use crate::headers::Headers;
 use crate::ids::{Id, IdKind, Name};
 use crate::retry::{Outcome, Verdict};
 use crate::store::facts::StoredEvent;
+use crate::store::kind::WorkKind;
 use crate::store::log::record::{AttemptRecord, TryRecord};
-use crate::store::owed::standing::{Progress, Standing, WorkKind};
+use crate::store::owed::standing::{Progress, Standing};
 use crate::store::report::PluginStamp;
 
 /// How far something has come.

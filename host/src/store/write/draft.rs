@@ -3,18 +3,19 @@
 //! Operations add to a draft one after the other and see what those before them wrote. Nothing in
 //! memory changes here: a draft that is not committed never was.
 
-use redb::{ReadableTable, Table, WriteTransaction};
+use redb::{Table, WriteTransaction};
 use serde::Serialize;
 
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind};
 use crate::store::ids::{IdChanges, IdIndex, KnownIds};
+use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::low_water::Move;
 use crate::store::log::record::RecordKind;
 use crate::store::log::segment::SegmentWriter;
 use crate::store::owed::backlog::OpenWork;
 use crate::store::owed::lease::Lease;
-use crate::store::owed::standing::{Progress, Standing, WorkKind};
+use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
 use crate::store::time::Bounds;
 use crate::store::{Failure, Shared, file};
@@ -52,7 +53,7 @@ pub(in crate::store) struct Changes {
     /// What was stored.
     pub(in crate::store) stored: Vec<Stored>,
     /// More dead works of a kind, or fewer.
-    pub(in crate::store) dead: [i64; 3],
+    pub(in crate::store) dead: PerKind<i64>,
     /// The ids that are known now.
     pub(in crate::store) ids: IdChanges,
     /// Bytes that the log has grown by.
@@ -129,8 +130,7 @@ impl<'t> Draft<'t> {
 
     /// How a work stands, in this transaction.
     pub(in crate::store) fn standing(&self, position: u64) -> Result<Standing, Failure> {
-        let Some(stored) = self.outcomes.get(position)? else { return Ok(Standing::default()) };
-        Ok(Standing::read(position, stored.value())?)
+        Standing::at(&self.outcomes, position)
     }
 
     /// How the work of a lease stands. If that can't be read, its history is lost and no more.
@@ -199,11 +199,11 @@ impl<'t> Draft<'t> {
         let is_dead = |standing: Standing| standing.progress == Progress::Dead;
         if is_dead(after) && !is_dead(before) {
             self.dead.insert(position, kind as u8)?;
-            self.changes.dead[kind as usize] += 1;
+            self.changes.dead[kind] += 1;
         }
         // The letter of a dead work may have been swept away before.
         if is_dead(before) && !is_dead(after) && self.dead.remove(position)?.is_some() {
-            self.changes.dead[kind as usize] -= 1;
+            self.changes.dead[kind] -= 1;
         }
         if position < self.low_water {
             if after.is_open() {

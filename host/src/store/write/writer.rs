@@ -19,12 +19,13 @@ use crate::ids::Id;
 use crate::store::facts::{Appended, NewEvent, NewReceipt};
 use crate::store::ids::{IdIndex, IdKey};
 use crate::store::keep::sweep::Sweep;
+use crate::store::kind::WorkKind;
 use crate::store::log::low_water::{LowWater, Move};
 use crate::store::log::record::RecordKind;
 use crate::store::log::segment::SegmentWriter;
 use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::{DeliveryWork, ParseWork, RunWork};
-use crate::store::owed::standing::{Progress, WorkKind};
+use crate::store::owed::standing::Progress;
 use crate::store::report::{Attempt, Committed, Try};
 use crate::store::{Error, Failure, Shared, file};
 

@@ -179,8 +179,7 @@ impl Survey<'_> {
 
     /// The latest record in the history of a work, if it is still there.
     fn last_of(&self, position: u64) -> Result<Option<Record>, Failure> {
-        let Some(row) = self.outcomes.get(position)? else { return Ok(None) };
-        let Some(last) = Standing::read(position, row.value())?.last else { return Ok(None) };
+        let Some(last) = Standing::at(&self.outcomes, position)?.last else { return Ok(None) };
         self.reader.record(&self.log, last)
     }
 
@@ -383,9 +382,8 @@ impl Survey<'_> {
 
     /// How a work stands; one of which that can't be read counts as open.
     fn standing(&self, position: u64) -> Result<Option<Standing>, Failure> {
-        let Some(row) = self.outcomes.get(position)? else { return Ok(None) };
-        let standing = self.damages.pass(Standing::read(position, row.value()))?;
-        Ok(Some(standing.unwrap_or_default()))
+        let found = self.damages.pass(Standing::find(&self.outcomes, position))?;
+        Ok(found.unwrap_or(Some(Standing::default())))
     }
 
     /// Whether a work is left to do, or a dead letter.

@@ -12,9 +12,10 @@ use crate::event::{Timestamp, in_millis};
 use crate::ids::Id;
 use crate::store::Failure;
 use crate::store::facts::StoredEvent;
+use crate::store::kind::WorkKind;
 use crate::store::log::record::{Record, RecordKind, first_written};
 use crate::store::log::segment::{Damaged, Segment};
-use crate::store::owed::standing::{Standing, WorkKind};
+use crate::store::owed::standing::Standing;
 use crate::store::owed::works::{Stored, work_id};
 use crate::store::read::view::{DeadLetter, EventSummary, State};
 
