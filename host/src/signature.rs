@@ -58,6 +58,12 @@ pub(crate) enum Error {
     /// Everybody could compute it.
     #[error("a plain hash without the secret in its message proves nothing")]
     NoSecretHashed,
+    /// Whoever talked the plugin into another kind of proof could sign with it.
+    #[error(
+        "a public key in hexadecimal or base64 looks like a shared secret: beside other kinds of \
+         proof it must be in the form whpk, pem or spki"
+    )]
+    PublicKeyForm,
     /// Nothing was signed.
     #[error("signed message is empty")]
     EmptyMessage,
@@ -118,6 +124,7 @@ impl Error {
             Self::UndeclaredProof(_) => "undeclared_proof",
             Self::LesserProof(..) => "lesser_proof",
             Self::NoSecretHashed => "no_secret_hashed",
+            Self::PublicKeyForm => "public_key_form",
             Self::EmptyMessage => "empty_message",
             Self::NoDigest => "no_digest",
             Self::Excessive => "excessive",

@@ -86,7 +86,7 @@ pub(crate) fn wanted(proof: &Proof, values: &[Value]) -> &'static str {
 pub(crate) fn resembles(secret: &Secret) -> Option<&'static str> {
     let text = secret.expose();
     let Some(label) = text.trim_start().strip_prefix("-----BEGIN ") else {
-        return text.starts_with("whpk_").then_some("a public key");
+        return key::is_public(text).then_some("a public key");
     };
     let label = label.split("-----").next().unwrap_or_default();
     Some(match label {
@@ -161,6 +161,8 @@ mod tests {
         assert!(seen("-----BEGIN RSA PRIVATE KEY-----\nAA==").starts_with("a private key"));
         assert_eq!(seen("-----BEGIN PUBLIC KEY-----\nAA=="), "a public key");
         assert_eq!(seen("whpk_AA=="), "a public key");
+        let spki = "MCowBQYDK2VwAyEA1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
+        assert_eq!((seen(spki), seen(&spki[..56])), ("a public key", "a text"));
         assert_eq!(seen("whsec_AA=="), "a text");
     }
 }

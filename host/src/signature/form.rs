@@ -6,7 +6,9 @@
 
 use super::cost::{Cost, Lengths};
 use super::{Error, Times, answer, jws, values, worth};
-use crate::provider::{Claims, Evidence, Jws, Piece, Proof, ProviderInfo};
+use crate::provider::{
+    Claims, Evidence, Jws, KeyEncoding, KeySource, Piece, Proof, ProofKind, ProviderInfo,
+};
 use crate::secrets::Secret;
 
 /// What is wrong with claims whatever the secrets are; of these only the lengths count.
@@ -30,6 +32,9 @@ pub(super) fn check(
     let keyed = values::keyed(&claims.values);
     let asks = !info.handshakes.is_empty();
     for proof in claims.proofs() {
+        if has_bare_key(proof) && info.proofs.iter().any(|it| it.kind != ProofKind::Signature) {
+            return Err(Error::PublicKeyForm);
+        }
         let Some(message) = message(proof, &keyed)? else { continue };
         if lengths.message(message) == 0 {
             return Err(Error::EmptyMessage);
@@ -46,6 +51,12 @@ pub(super) fn check(
         return Err(Error::Excessive);
     }
     Ok(())
+}
+
+/// Whether a configured public key is bare bytes, which a shared secret could be too.
+fn has_bare_key(proof: &Proof) -> bool {
+    let Some((_, KeySource::Configured(form))) = proof.public_key() else { return false };
+    matches!(form.encoding, KeyEncoding::Hex | KeyEncoding::Base64 | KeyEncoding::Base64Url)
 }
 
 /// What a proof is over, if it is over a message of its own that may not be empty.

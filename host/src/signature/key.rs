@@ -17,6 +17,8 @@ const INDIFFERENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 /// Standard base64, padded or not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, INDIFFERENT);
+/// Shortest `SubjectPublicKeyInfo` in base64, about that of Ed25519.
+const INFO_CHARS_MIN: usize = 56;
 /// URL-safe base64, padded or not.
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, INDIFFERENT);
 
@@ -43,8 +45,21 @@ pub(crate) fn shared(form: &SecretForm, secret: &Secret) -> Option<Vec<u8>> {
 /// certificate.
 pub(super) fn shared_text(secret: &Secret) -> Option<&str> {
     let text = secret.expose();
-    let public = text.starts_with("whpk_") || text.trim_start().starts_with("-----BEGIN ");
-    (!public).then_some(text)
+    (!is_public(text)).then_some(text)
+}
+
+/// Whether a text says of itself that it is a public key or a certificate, or something else that
+/// is no shared secret. Bare bytes say nothing.
+pub(super) fn is_public(text: &str) -> bool {
+    text.starts_with("whpk_") || text.trim_start().starts_with("-----BEGIN ") || is_info(text)
+}
+
+/// Whether a text is a `SubjectPublicKeyInfo` in base64, of whatever family.
+fn is_info(text: &str) -> bool {
+    // A sequence begins with an `M`: hardly any other secret has to be decoded to tell.
+    text.len() >= INFO_CHARS_MIN
+        && text.starts_with('M')
+        && base64(text).is_some_and(|der| info(&der).is_some())
 }
 
 fn without_prefix<'a>(form: &SecretForm, text: &'a str) -> &'a str {
@@ -123,14 +138,20 @@ pub(crate) fn pem(text: &str) -> Option<Vec<u8>> {
     base64(&lines.split_ascii_whitespace().collect::<String>())
 }
 
-/// Reads a `SubjectPublicKeyInfo` (RFC 5280), which must name this very family.
+/// Reads a `SubjectPublicKeyInfo`, which must name this very family.
 fn subject_public_key(family: KeyFamily, der: &[u8]) -> Option<&[u8]> {
+    let (algorithm, key) = info(der)?;
+    (algorithm == algorithm_identifier(family)).then_some(key)
+}
+
+/// Reads a `SubjectPublicKeyInfo` (RFC 5280): the content of its algorithm, and the key.
+fn info(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (info, rest) = der::element(SEQUENCE, der)?;
     let (algorithm, info) = der::element(SEQUENCE, info)?;
     let (bits, tail) = der::element(BIT_STRING, info)?;
     let (unused_bits, key) = bits.split_first()?;
-    let whole = rest.is_empty() && tail.is_empty() && *unused_bits == 0;
-    (whole && algorithm == algorithm_identifier(family)).then_some(key)
+    let is_whole = rest.is_empty() && tail.is_empty() && *unused_bits == 0;
+    is_whole.then_some((algorithm, key))
 }
 
 /// The content of the `AlgorithmIdentifier`, in DER.

@@ -216,10 +216,17 @@ fn an_ecdsa_signature_holds_for_its_message_alone() {
         signatures: vec![vec![0; 64], signature.clone()],
     };
     let key = hex::encode(pair.public_key());
+    let judged = |info: &ProviderInfo, message: Vec<Piece>| {
+        let claims = claims(vec![vec![proof(message)]]);
+        verify(&claims, info, secrets(&[&key]).as_slice(), b"body", None, NOW)
+    };
 
-    check(vec![vec![proof(vec![Piece::Body])]], &[&key], Ok(()));
-    let twice = proof(vec![Piece::Body, Piece::Body]);
-    check(vec![vec![twice]], &[&key], Err(Error::Mismatch));
+    let proofs = vec![ProofInfo { kind: ProofKind::Signature, worth: Worth::Bound }];
+    let signing = ProviderInfo { proofs, ..info() };
+    assert_eq!(judged(&signing, vec![Piece::Body]), Ok(()));
+    assert_eq!(judged(&signing, vec![Piece::Body, Piece::Body]), Err(Error::Mismatch));
+    // Anybody could sign with these bytes what the plugin could be made to take for an HMAC.
+    assert_eq!(judged(&info(), vec![Piece::Body]), Err(Error::PublicKeyForm));
 }
 
 #[test]

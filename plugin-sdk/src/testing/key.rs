@@ -36,8 +36,18 @@ pub(super) fn shared(form: &SecretForm, secret: &str) -> Option<Vec<u8>> {
 
 /// The text of a secret that is neither empty nor a public key.
 pub(super) fn shared_text(secret: &str) -> Option<&str> {
-    let public = secret.starts_with("whpk_") || secret.trim_start().starts_with("-----BEGIN ");
-    (!public && !secret.is_empty()).then_some(secret)
+    let is_info = || padded(secret).is_some_and(|der| der::key_of_info(&der).is_some());
+    let is_public = secret.starts_with("whpk_")
+        || secret.trim_start().starts_with("-----BEGIN ")
+        || secret.starts_with('M') && is_info();
+    (!is_public && !secret.is_empty()).then_some(secret)
+}
+
+/// Whether this is a configured public key without anything around it: a shared secret could have
+/// the same bytes.
+pub(super) fn is_bare(source: &KeySource) -> bool {
+    let KeySource::Configured(form) = source else { return false };
+    matches!(form.encoding, KeyEncoding::Hex | KeyEncoding::Base64 | KeyEncoding::Base64url)
 }
 
 /// The public key in this text that verifies signatures of this scheme; `None` if the text is not
@@ -262,9 +272,12 @@ mod tests {
 
     #[test]
     fn a_public_key_is_never_a_shared_secret() {
-        for text in
-            ["whpk_AP8=", "-----BEGIN PUBLIC KEY-----\nAA==", " -----BEGIN CERTIFICATE-----"]
-        {
+        for text in [
+            "whpk_AP8=",
+            "-----BEGIN PUBLIC KEY-----\nAA==",
+            " -----BEGIN CERTIFICATE-----",
+            "MCowBQYDK2VwAyEA1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=",
+        ] {
             assert_eq!(decode(KeyEncoding::Text, text), None, "{text}");
         }
     }

@@ -10,7 +10,7 @@ use super::message::{self, Materials};
 use super::times::{Times, Tolerance};
 use super::{chain, crypto, key, worth};
 use crate::claims::{
-    Answer, Claims, Jws, KeySource, Piece, Proof, ProofKind, PublicKey, Value, Worth,
+    Answer, Claims, Jws, KeySource, Piece, Proof, ProofInfo, ProofKind, PublicKey, Value, Worth,
 };
 use crate::event::Timestamp;
 use crate::provider::ProviderInfo;
@@ -31,6 +31,9 @@ pub enum Unproven {
     Worth(ProofKind, Worth),
     /// A plain hash without the secret in its message: everybody can compute it.
     Open,
+    /// A public key in a form that a shared secret could have too, of a provider that describes
+    /// other proofs than public-key signatures.
+    Form,
     /// A key is looked up at a place that the provider does not describe.
     Place,
     /// None of the secrets verifies a piece of evidence, or a token does not say what it must.
@@ -48,6 +51,9 @@ impl fmt::Display for Unproven {
                 write!(f, "`describe` names no proof of the kind {kind:?} that is only {worth:?}")
             }
             Self::Open => f.write_str("a plain hash does not have the secret in its message"),
+            Self::Form => f.write_str(
+                "beside other kinds of proof, a public key needs the form `Whpk`, `Pem` or `Spki`",
+            ),
             Self::Place => f.write_str("`describe` does not name the place of the key"),
             Self::Mismatch => f.write_str("no secret verifies the evidence"),
             Self::Time => f.write_str("the signing time is too old or too far in the future"),
@@ -102,6 +108,10 @@ fn check_form(info: &ProviderInfo, claims: &Claims, body: &[u8]) -> Result<(), U
     if let Some((kind, most)) = evidence.find_map(|it| worth::undeclared(info, it, values)) {
         return Err(Unproven::Worth(kind, most));
     }
+    let other = |it: &ProofInfo| it.kind != ProofKind::Signature;
+    if proofs().any(has_bare_key) && info.proofs.iter().any(other) {
+        return Err(Unproven::Form);
+    }
     if proofs().any(|proof| is_open(proof, values)) {
         return Err(Unproven::Open);
     }
@@ -112,6 +122,17 @@ fn check_form(info: &ProviderInfo, claims: &Claims, body: &[u8]) -> Result<(), U
         return Err(Unproven::Place);
     }
     Ok(())
+}
+
+/// Whether the public key of a proof could be a shared secret as well.
+fn has_bare_key(proof: &Proof) -> bool {
+    match proof {
+        Proof::Signature(signed) => key::is_bare(&signed.key),
+        Proof::Jws(jws) => {
+            matches!(jws::scheme(jws.algorithm), Scheme::PublicKey(_)) && key::is_bare(&jws.key)
+        }
+        Proof::Mac(_) | Proof::Token(_) | Proof::Decrypted(_) => false,
+    }
 }
 
 /// Whether everybody can compute what a proof proves.
@@ -348,10 +369,8 @@ pub fn plain_body(claims: &Claims, request: &Request, secrets: &[&str]) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::{
-        Evidence, Hash, JwsAlgorithm, JwsRule, KeyEncoding, ProofInfo, SecretForm,
-    };
-    use crate::{DigestText, base64, claims::Digest};
+    use crate::claims::{Evidence, Hash, JwsAlgorithm, JwsRule, KeyEncoding, SecretForm};
+    use crate::{DigestText, base64, claims::Digest, hex};
 
     const NOW: Timestamp = 1_767_225_600_000;
 
@@ -384,6 +403,21 @@ mod tests {
             ..info.clone()
         };
         assert_eq!(proven(&weak, &good, &["key"]), Err(Unproven::Kind(ProofKind::Hash)));
+    }
+
+    #[test]
+    fn a_bare_public_key_is_for_a_provider_that_only_signs() {
+        let key = hex::encode(&[1; 32]);
+        let proven = |kinds: &[ProofKind], encoding: KeyEncoding| {
+            let message = vec![Piece::Body];
+            let signed =
+                Proof::public_key(PublicKey::Ed25519, encoding, message, vec![vec![0; 64]]);
+            proven(&info(kinds), &claims(signed), &[&key])
+        };
+        let both = [ProofKind::Signature, ProofKind::Mac];
+        assert_eq!(proven(&both, KeyEncoding::Hex), Err(Unproven::Form));
+        assert_eq!(proven(&both, KeyEncoding::Pem), Err(Unproven::Mismatch));
+        assert_eq!(proven(&both[..1], KeyEncoding::Hex), Err(Unproven::Mismatch));
     }
 
     #[test]

@@ -60,7 +60,14 @@ fn a_public_key_is_never_the_key_of_an_hmac() {
     check(KeyEncoding::Whpk, "whpk_AP8=", None);
     check(KeyEncoding::Sha1, ED25519_PEM, None);
     check(KeyEncoding::Sha256, ED25519_PEM, None);
-    check(KeyEncoding::Spki, "MCowBQYDK2VwAyEA1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=", None);
+    // In one line of base64 it looks like any other secret.
+    let spki = "MCowBQYDK2VwAyEA1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
+    let encodings = [KeyEncoding::Spki, KeyEncoding::Text, KeyEncoding::Base64, KeyEncoding::Md5];
+    for encoding in encodings {
+        check(encoding, spki, None);
+        check(encoding, spki.trim_end_matches('='), None);
+    }
+    check(KeyEncoding::Text, &spki[..56], Some(&spki.as_bytes()[..56]));
 }
 
 #[test]
