@@ -153,8 +153,8 @@ pub(crate) struct Ingest {
 enum Accepted {
     /// It is in the store.
     Kept(Option<(Answer, Bytes)>, Appended),
-    /// It was a validation challenge.
-    Asked(Response),
+    /// It was a validation challenge, whose sender proved something or, like anybody, nothing.
+    Asked(Response, Asker),
 }
 
 /// The public routes: `/in/{source}`, with or without a slash behind it, to which is posted and
@@ -200,18 +200,20 @@ async fn receive(
     let answered = match &accepted {
         Ok(Accepted::Kept(_, Appended::Stored(_))) => Answered::Accepted,
         Ok(Accepted::Kept(_, Appended::Duplicate(_))) => Answered::Duplicate,
-        Ok(Accepted::Asked(_)) => Answered::Handshake,
+        Ok(Accepted::Asked(..)) => Answered::Handshake,
         Err(rejection) => rejection.answered(),
     };
     ingest.metrics.request(name, answered, started.elapsed());
     let rejection = match accepted {
-        Ok(accepted) => {
+        Ok(Accepted::Kept(reply, appended)) => {
             connection.accepted();
-            return match accepted {
-                Accepted::Kept(reply, appended) => answer(reply, appended),
-                Accepted::Asked(answer) => answer,
-            };
+            return answer(reply, appended);
         }
+        Ok(Accepted::Asked(answer, Asker::Proven)) => {
+            connection.accepted();
+            return answer;
+        }
+        Ok(Accepted::Asked(answer, _)) => return strays::probed(&connection, answer),
         Err(rejection) => rejection,
     };
     ingest.note(name, source, &connection, &rejection);
@@ -301,12 +303,14 @@ impl Ingest {
         });
         let claims = self.prove(name, source, &plugin, &request).await?;
         if let Some(asked) = &claims.handshake {
-            let answer = handshake::answer(source, info, &claims, asked, &request)?;
+            let proven = source.verify == Verify::Evidence && !claims.evidence.is_empty();
+            let asker = Asker::of(info, &request.method, proven);
+            let answer = handshake::answer(source, info, &claims, asked, &request, asker)?;
             if let Some(not_logged) = self.notes.admit(name, Note::Asked) {
                 let method = &request.method;
                 info!(source.name = %name, method, not_logged, "answered a validation challenge");
             }
-            return Ok(Accepted::Asked(answer));
+            return Ok(Accepted::Asked(answer, asker));
         }
         if method != Method::POST && !info.methods.contains(&method) {
             return Err(Rejection::NothingAsked(info.refusal_status));

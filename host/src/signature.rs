@@ -103,7 +103,7 @@ pub(crate) enum Error {
     /// The plugin would let an unsigned request choose what is digested.
     #[error(
         "the gateway digests only 1 to {} hexadecimal digits for a challenge without evidence, \
-         and nothing for one that is posted",
+         by a method that the provider declares for its challenges",
         answer::OPEN_BYTES_MAX
     )]
     Oracle,

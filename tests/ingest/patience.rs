@@ -250,6 +250,18 @@ async fn a_probe_between_refusals_is_answered_and_takes_none_of_them_back() {
 }
 
 #[tokio::test]
+async fn a_challenge_that_proves_nothing_takes_no_refusal_back_either() {
+    let gateway = Setup::guest().start().await;
+    let mut stream = connect(gateway.public()).await;
+    let asked = "GET /in/guest?digest=ab HTTP/1.1\r\nhost: here\r\n\r\n";
+    let forged = "POST /in/guest HTTP/1.1\r\nhost: here\r\ncontent-length: 2\r\n\r\n{}";
+    stream.write_all(format!("{asked}{forged}").repeat(40).as_bytes()).await.unwrap();
+    let heard = hear(&mut stream).await;
+    let count = |status: &str| heard.matches(status).count();
+    assert_eq!((count("HTTP/1.1 200"), count("HTTP/1.1 401")), (16, 16), "{heard}");
+}
+
+#[tokio::test]
 async fn a_connection_that_only_probes_is_closed_with_the_answer_to_the_hundredth() {
     let gateway = Setup::stripe().start().await;
     let mut stream = connect(gateway.public()).await;

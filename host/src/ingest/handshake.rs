@@ -2,16 +2,15 @@
 //! and how any answer of a plugin is sent.
 //!
 //! Nothing of a challenge is stored. What the plugin may put into the answer was checked where the
-//! plugin was called; what may be digested is checked here, because only here it is known whether
-//! the request proved anything.
+//! plugin was called; what may be digested for whoever asked is checked here.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
+use super::Source;
 use super::rejection::Rejection;
-use super::{Source, Verify};
 use crate::event::Request;
 use crate::provider::{Answer, Claims, ProviderInfo};
 use crate::signature::{self, Asker};
@@ -39,13 +38,8 @@ pub(super) fn answer(
     claims: &Claims,
     asked: &Answer,
     request: &Request,
+    asker: Asker,
 ) -> Result<Response, Rejection> {
-    let proven = source.verify == Verify::Evidence && !claims.evidence.is_empty();
-    let asker = match request.method == Method::POST.as_str() {
-        _ if proven => Asker::Proven,
-        true => Asker::Posting,
-        false => Asker::Asking,
-    };
     let body = signature::answer(asked, claims, &source.secrets, &request.body, asker)
         .map_err(|error| Rejection::Evidence(error, info.refusal_status))?;
     Ok(response(asked, body))

@@ -1,8 +1,9 @@
 //! Requests at the public port that no source gets: other paths, other methods, health probes.
 //!
 //! What is no probe is refused like a forged request: in its time, and a connection that brings
-//! nothing else is closed. A probe is always answered at once, and now and then the connection ends
-//! with the answer. Never says which sources there are.
+//! nothing else is closed. A probe is always answered at once, as is a challenge that proves
+//! nothing, and now and then the connection ends with the answer. Never says which sources there
+//! are.
 
 use std::sync::Arc;
 
@@ -43,8 +44,12 @@ pub(super) async fn no_probe(
 
 /// Whether the gateway is well, which it is if it answers.
 pub(super) async fn probe(Extension(connection): Extension<Arc<Connection>>) -> Response {
+    probed(&connection, "ok\n".into_response())
+}
+
+/// The answer to a request that anybody can make, and now and then the last of its connection.
+pub(super) fn probed(connection: &Connection, mut response: Response) -> Response {
     connection.probed();
-    let mut response = "ok\n".into_response();
     if connection.was_probed_too_often() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

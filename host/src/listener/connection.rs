@@ -114,7 +114,7 @@ impl Connection {
         self.refusals.load(Ordering::Relaxed) >= REFUSALS_MAX
     }
 
-    /// A request asked whether the gateway is well.
+    /// A request asked whether the gateway is well, or whether an endpoint is there.
     pub(crate) fn probed(&self) {
         self.probes.fetch_add(1, Ordering::Relaxed);
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::Error;
 use super::cost::{self, Lengths};
 use super::values::{self, Materials};
-use crate::provider::{Answer, Claims, DigestText, Piece, Value};
+use crate::provider::{Answer, Claims, DigestText, Piece, ProviderInfo, Value};
 use crate::secrets::Secret;
 
 /// Longest text that is digested for anybody, in bytes.
@@ -26,10 +26,23 @@ const PLAIN_BYTES_MORE: usize = 64 << 10;
 pub(crate) enum Asker {
     /// Whoever proved a request.
     Proven,
-    /// Whoever posted, and proved nothing.
-    Posting,
-    /// Whoever used another method, and proved nothing.
+    /// Whoever proved nothing, by a method of the provider's challenges.
     Asking,
+    /// Whoever proved nothing, by any other method.
+    Posting,
+}
+
+impl Asker {
+    /// Who sent a request by this method.
+    pub(crate) fn of(info: &ProviderInfo, method: &str, is_proven: bool) -> Self {
+        // Only where challenges are declared, what is digested for them is never evidence.
+        let may_ask = info.handshakes.iter().any(|known| known.as_str() == method);
+        match is_proven {
+            true => Self::Proven,
+            false if may_ask => Self::Asking,
+            false => Self::Posting,
+        }
+    }
 }
 
 /// The body of an answer.

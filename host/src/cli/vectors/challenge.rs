@@ -127,11 +127,7 @@ impl Challenge {
             Err(Unproven::Plugin(error)) => return Err(error.into()),
             Err(unproven) => return Ok(Err(format!("rejected: {unproven}"))),
         };
-        let asker = match claims.evidence.is_empty() {
-            false => Asker::Proven,
-            true if self.method == "POST" => Asker::Posting,
-            true => Asker::Asking,
-        };
+        let asker = Asker::of(info, &self.method, !claims.evidence.is_empty());
         let Some(handshake) = &claims.handshake else {
             return Ok(Err("the plugin reads an event, not a challenge".to_owned()));
         };

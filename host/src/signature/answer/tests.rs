@@ -59,6 +59,23 @@ fn whoever_proves_nothing_has_only_short_hexadecimal_texts_digested() {
 }
 
 #[test]
+fn only_a_method_of_challenges_asks() {
+    use http::Method;
+
+    let info = ProviderInfo {
+        methods: vec![Method::GET],
+        handshakes: vec![Method::OPTIONS],
+        ..super::super::tests::info()
+    };
+    let of = |method: &str| Asker::of(&info, method, false);
+    assert_eq!(
+        [of("POST"), of("GET"), of("OPTIONS")],
+        [Asker::Posting, Asker::Posting, Asker::Asking]
+    );
+    assert_eq!(Asker::of(&info, "POST", true), Asker::Proven);
+}
+
+#[test]
 fn whoever_proves_nothing_has_nothing_digested_but_what_was_asked() {
     let secret = Piece::Secret(KeyEncoding::Text.into());
     for digest in [
