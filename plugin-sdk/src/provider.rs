@@ -48,6 +48,9 @@ pub trait Provider {
     /// any signature that it carries. The gateway calls this twice: first without digests, for a
     /// request that [`Provider::claim`] can read, then with one digest for each piece of evidence
     /// in its claims. The digest of a token is a text that stands for the token.
+    ///
+    /// Only tests encrypt: the first request has the plain text in the place of the encrypted one,
+    /// and the digest is the encrypted text, with the tag of AES-GCM behind it.
     fn sign(
         _request: Request,
         _signed_at: Timestamp,

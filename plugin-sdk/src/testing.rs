@@ -14,6 +14,8 @@ mod contract;
 mod crypto;
 #[cfg(feature = "testing")]
 mod der;
+#[cfg(feature = "testing")]
+mod digests;
 pub(crate) mod doors;
 #[cfg(feature = "testing")]
 mod golden;
@@ -38,6 +40,8 @@ mod verify;
 mod worth;
 
 pub use bench::{Bench, Ran};
+#[cfg(feature = "testing")]
+pub use digests::digests;
 pub use doors::{Effect, LogLine};
 #[cfg(feature = "testing")]
 pub use send::{send, sign};
@@ -46,4 +50,4 @@ pub use suite::Suite;
 #[cfg(feature = "testing")]
 pub use times::Tolerance;
 #[cfg(feature = "testing")]
-pub use verify::{Unproven, answer, digests, plain_body, verify};
+pub use verify::{Unproven, answer, plain_body, verify};

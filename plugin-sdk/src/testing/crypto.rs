@@ -6,13 +6,16 @@
 use aes_gcm::aes::cipher::consts::{U12, U16};
 use aes_gcm::aes::{Aes128, Aes192, Aes256};
 use aes_gcm::{AeadInOut, AesGcm, Nonce, Tag};
-use cbc::cipher::BlockModeDecrypt;
 use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt};
 use hmac::{Mac, SimpleHmac};
 use p521::ecdsa::signature::Verifier;
 use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 
 use crate::claims::{Cipher, Encrypted, Hash, PublicKey};
+
+/// Bytes of a block of AES.
+const BLOCK: usize = 16;
 
 /// The HMAC of a message.
 pub(super) fn mac(hash: Hash, key: &[u8], message: &[u8]) -> Vec<u8> {
@@ -70,6 +73,24 @@ pub(super) fn is_extended(hash: Hash, message: &[u8]) -> bool {
     })
 }
 
+/// Takes the cipher that fits a key and a nonce of these sizes.
+macro_rules! by_size {
+    ($sizes:expr, $gcm:ident, $cbc:ident) => {
+        match $sizes {
+            (Cipher::AesGcm, 16, 12) => $gcm!(Aes128, U12),
+            (Cipher::AesGcm, 24, 12) => $gcm!(Aes192, U12),
+            (Cipher::AesGcm, 32, 12) => $gcm!(Aes256, U12),
+            (Cipher::AesGcm, 16, 16) => $gcm!(Aes128, U16),
+            (Cipher::AesGcm, 24, 16) => $gcm!(Aes192, U16),
+            (Cipher::AesGcm, 32, 16) => $gcm!(Aes256, U16),
+            (Cipher::AesCbc, 16, 16) => $cbc!(Aes128),
+            (Cipher::AesCbc, 24, 16) => $cbc!(Aes192),
+            (Cipher::AesCbc, 32, 16) => $cbc!(Aes256),
+            _ => None,
+        }
+    };
+}
+
 /// Decrypts a text; `None` if the key, the nonce, the tag or the padding does not fit.
 pub(super) fn decrypt(encrypted: &Encrypted, key: &[u8], mut text: Vec<u8>) -> Option<Vec<u8>> {
     let Encrypted { cipher, nonce, tag, associated_data, .. } = encrypted;
@@ -90,18 +111,33 @@ pub(super) fn decrypt(encrypted: &Encrypted, key: &[u8], mut text: Vec<u8>) -> O
             Some(cipher.ok()?.decrypt_padded::<Pkcs7>(&mut text).ok()?.to_vec())
         }};
     }
-    match (cipher, key.len(), nonce.len()) {
-        (Cipher::AesGcm, 16, 12) => gcm!(Aes128, U12),
-        (Cipher::AesGcm, 24, 12) => gcm!(Aes192, U12),
-        (Cipher::AesGcm, 32, 12) => gcm!(Aes256, U12),
-        (Cipher::AesGcm, 16, 16) => gcm!(Aes128, U16),
-        (Cipher::AesGcm, 24, 16) => gcm!(Aes192, U16),
-        (Cipher::AesGcm, 32, 16) => gcm!(Aes256, U16),
-        (Cipher::AesCbc, 16, 16) => cbc!(Aes128),
-        (Cipher::AesCbc, 24, 16) => cbc!(Aes192),
-        (Cipher::AesCbc, 32, 16) => cbc!(Aes256),
-        _ => None,
+    by_size!((cipher, key.len(), nonce.len()), gcm, cbc)
+}
+
+/// Encrypts a text, as a provider does; behind it stands the tag of AES-GCM. `None` if the key or
+/// the nonce does not fit.
+pub(super) fn encrypt(encrypted: &Encrypted, key: &[u8], mut text: Vec<u8>) -> Option<Vec<u8>> {
+    let Encrypted { cipher, nonce, associated_data, .. } = encrypted;
+    macro_rules! gcm {
+        ($aes:ty, $size:ty) => {{
+            let cipher = <AesGcm<$aes, $size> as aes_gcm::KeyInit>::new_from_slice(key).ok()?;
+            let nonce = Nonce::<$size>::try_from(nonce.as_slice()).ok()?;
+            let inout = text.as_mut_slice().into();
+            let tag = cipher.encrypt_inout_detached(&nonce, associated_data, inout).ok()?;
+            text.extend_from_slice(&tag);
+            Some(text)
+        }};
     }
+    macro_rules! cbc {
+        ($aes:ty) => {{
+            let cipher =
+                <cbc::Encryptor<$aes> as cbc::cipher::KeyIvInit>::new_from_slices(key, nonce);
+            let length = text.len();
+            text.resize(length + BLOCK, 0);
+            Some(cipher.ok()?.encrypt_padded::<Pkcs7>(&mut text, length).ok()?.to_vec())
+        }};
+    }
+    by_size!((cipher, key.len(), nonce.len()), gcm, cbc)
 }
 
 /// Whether a public key verifies a signature of a message.
@@ -166,15 +202,21 @@ mod tests {
     }
 
     #[test]
-    fn the_published_examples_of_both_ciphers_are_decrypted() {
+    fn the_published_examples_of_both_ciphers_are_decrypted_and_encrypted() {
         let bytes = |text: &str| hex::decode(text).unwrap();
-        let open = |cipher, key: &str, nonce: &str, text: &str, tag: &str| {
+        let form = |cipher, nonce: &str, tag: &str| {
             let (nonce, tag) = (bytes(nonce), bytes(tag));
             let (ciphertext, associated_data) = (Vec::new(), Vec::new());
-            let key_form = KeyEncoding::Hex.into();
-            let encrypted =
-                Encrypted { cipher, key: key_form, nonce, ciphertext, tag, associated_data };
-            decrypt(&encrypted, &bytes(key), bytes(text)).map(|plain| hex::encode(&plain))
+            let key = KeyEncoding::Hex.into();
+            Encrypted { cipher, key, nonce, ciphertext, tag, associated_data }
+        };
+        let open = |cipher, key: &str, nonce: &str, text: &str, tag: &str| {
+            let plain = decrypt(&form(cipher, nonce, tag), &bytes(key), bytes(text));
+            plain.map(|plain| hex::encode(&plain))
+        };
+        let seal = |cipher, key: &str, nonce: &str, plain: &str| {
+            let text = encrypt(&form(cipher, nonce, ""), &bytes(key), bytes(plain));
+            text.map(|text| hex::encode(&text))
         };
         // NIST SP 800-38A, one block, and the padding behind it.
         let (key, nonce) = ("2b7e151628aed2a6abf7158809cf4f3c", "000102030405060708090a0b0c0d0e0f");
@@ -182,10 +224,13 @@ mod tests {
         let plain = "6bc1bee22e409f96e93d7e117393172a";
         assert_eq!(open(Cipher::AesCbc, key, nonce, text, "").as_deref(), Some(plain));
         assert_eq!(open(Cipher::AesCbc, key, nonce, &text[..32], ""), None);
+        assert_eq!(seal(Cipher::AesCbc, key, nonce, plain).as_deref(), Some(text));
+        assert_eq!(seal(Cipher::AesCbc, key, "00", plain), None);
         // The second example of the specification of GCM.
         let (key, nonce) = ("00".repeat(16), "00".repeat(12));
         let (text, tag) = ("0388dace60b6a392f328c2b971b2fe78", "ab6e47d42cec13bdf53a67b21257bddf");
         let plain = "00".repeat(16);
+        assert_eq!(seal(Cipher::AesGcm, &key, &nonce, &plain), Some(format!("{text}{tag}")));
         assert_eq!(open(Cipher::AesGcm, &key, &nonce, text, tag), Some(plain));
         assert_eq!(open(Cipher::AesGcm, &key, &nonce, text, &"00".repeat(16)), None);
     }

@@ -18,11 +18,26 @@ pub(super) struct Materials<'a> {
 impl<'a> Materials<'a> {
     /// Makes all values with a secret, or those that need none.
     pub(super) fn new(values: &[Value], secret: Option<&'a str>, body: &'a [u8]) -> Self {
+        Self::make(values, secret, body, |before, encrypted| before.decrypted(encrypted))
+    }
+
+    /// The same for a request that nobody has encrypted yet: a plain text stands where the
+    /// encrypted one will.
+    pub(super) fn of_draft(values: &[Value], secret: Option<&'a str>, body: &'a [u8]) -> Self {
+        Self::make(values, secret, body, |before, encrypted| before.message(&encrypted.ciphertext))
+    }
+
+    fn make(
+        values: &[Value],
+        secret: Option<&'a str>,
+        body: &'a [u8],
+        open: impl Fn(&Self, &Encrypted) -> Option<Vec<u8>>,
+    ) -> Self {
         let mut materials = Self { secret, body, values: Vec::with_capacity(values.len()) };
         for value in values {
             let made = match value {
                 Value::Digest(digest) => materials.digest(digest),
-                Value::Decrypted(encrypted) => materials.decrypted(encrypted),
+                Value::Decrypted(encrypted) => open(&materials, encrypted),
             };
             materials.values.push(made);
         }

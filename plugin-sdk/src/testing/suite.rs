@@ -17,7 +17,8 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use super::vectors;
-use super::{Bench, golden, send, setting, sign};
+use super::{Bench, golden, plain_body, send, setting, sign};
+use crate::claims::Claims;
 use crate::event::{Event, Timestamp};
 use crate::provider::{Provider, ProviderInfo};
 use crate::request::Request;
@@ -138,7 +139,7 @@ impl<P: Provider> Suite<P> {
             for event in &events {
                 check_type(&P::describe(), &path, event);
             }
-            golden::check(&path, &self.sign(&request).body, &events);
+            golden::check(&path, &self.opened(self.sign(&request)).body, &events);
         }
     }
 
@@ -195,6 +196,30 @@ impl<P: Provider> Suite<P> {
 
     fn sign(&self, request: &Request) -> Request {
         self.call(|| sign::<P>(request, &self.secret, NOW))
+    }
+
+    fn claim(&self, request: &Request) -> Claims {
+        self.call(|| P::claim(request)).expect("a signed sample has claims")
+    }
+
+    /// A signed request as `parse` gets it: with the body that it decrypts to.
+    fn opened(&self, signed: Request) -> Request {
+        let plain = plain_body(&self.claim(&signed), &signed, &[self.secret.as_str()]);
+        Request { body: plain.expect("the secret decrypts the body"), ..signed }
+    }
+
+    /// Every sample as the provider sends it, and an encrypted one as `parse` gets it too.
+    fn sent_and_opened(&self) -> Vec<Request> {
+        let mut requests = Vec::new();
+        for Sample { request, .. } in self.samples() {
+            let signed = self.sign(&request);
+            let opened = self.opened(signed.clone());
+            if opened.body != signed.body {
+                requests.push(opened);
+            }
+            requests.push(signed);
+        }
+        requests
     }
 
     fn call<T>(&self, call: impl FnOnce() -> T) -> T {

@@ -273,38 +273,6 @@ impl Judge<'_> {
     }
 }
 
-/// The digests for [`crate::Provider::sign`], one for each piece of evidence, computed with this
-/// secret as the gateway does. If the secret is a private key, they are the provider's signatures.
-/// `None` if the secret is not a key of the encoding in the claims.
-pub fn digests(claims: &Claims, request: &Request, secret: &str) -> Option<Vec<Vec<u8>>> {
-    let materials = Materials::new(&claims.values, Some(secret), &request.body);
-    let digest = |proof: &Proof| match proof {
-        Proof::Mac(mac) => materials.digest(&mac.digest),
-        Proof::Token(_) => Some(secret.as_bytes().to_vec()),
-        Proof::Signature(signed) => {
-            key::sign(signed.algorithm, &materials.message(&signed.message)?, secret)
-        }
-        Proof::Jws(jws) => sign_jws(jws, &materials, secret),
-        Proof::Decrypted(_) => None,
-    };
-    claims.evidence.iter().map(|evidence| evidence.proofs.iter().find_map(digest)).collect()
-}
-
-fn sign_jws(jws: &Jws, materials: &Materials<'_>, secret: &str) -> Option<Vec<u8>> {
-    let payload = match &jws.payload {
-        Some(pieces) => Some(materials.message(pieces)?),
-        None => None,
-    };
-    let message = Token::read(jws)?.signed(payload.as_deref());
-    match (jws::scheme(jws.algorithm), &jws.key) {
-        (Scheme::PublicKey(algorithm), _) => key::sign(algorithm, &message, secret),
-        (Scheme::Hmac(hash), KeySource::Configured(form)) => {
-            Some(crypto::mac(hash, &materials.shared(form)?, &message))
-        }
-        (Scheme::Hmac(_), KeySource::Fetched(_) | KeySource::Chain(_)) => None,
-    }
-}
-
 /// The body of the answer to a validation challenge, as the gateway makes it. `None` if the claims
 /// have no handshake, or the gateway would not compute one of its digests: without evidence it
 /// computes none for a POST, and otherwise only an HMAC of 1 to 64 hexadecimal digits in lower
@@ -366,10 +334,17 @@ pub fn plain_body(claims: &Claims, request: &Request, secrets: &[&str]) -> Optio
     plain.or_else(|| keyed(claims, request, secrets).iter().find_map(|it| it.message(pieces)))
 }
 
+/// The body that `parse` would get of a request that nobody has encrypted yet.
+pub(super) fn draft_body(claims: &Claims, request: &Request) -> Option<Vec<u8>> {
+    let Some(pieces) = &claims.plain_body else { return Some(request.body.clone()) };
+    Materials::of_draft(&claims.values, None, &request.body).message(pieces)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::claims::{Evidence, Hash, JwsAlgorithm, JwsRule, KeyEncoding, SecretForm};
+    use crate::testing::digests;
     use crate::{DigestText, base64, claims::Digest, hex};
 
     const NOW: Timestamp = 1_767_225_600_000;

@@ -11,6 +11,7 @@ use crate::claims::{Claims, Piece, Proof, Value as Computed};
 use crate::event::Event;
 use crate::provider::Provider;
 use crate::request::Request;
+use crate::testing::verify::draft_body;
 
 /// Words in the names of members that hold an amount, a quantity or a state.
 const TELLING: [&str; 6] = ["amount", "quantity", "status", "state", "total", "value"];
@@ -62,11 +63,13 @@ impl<P: Provider> Suite<P> {
         if compared == 0 { Err("no proven amount, quantity or state is in it") } else { Ok(()) }
     }
 
-    /// The claims and the events of a request, signed with zeros.
+    /// The claims and the events of a request, signed with zeros and not encrypted.
     fn claims_and_events(&self, request: &Request) -> Option<(Claims, Vec<Event>)> {
         self.call(|| {
             let signed = P::sign(request.clone(), NOW, &[]).ok()?;
-            Some((P::claim(&signed).ok()?, P::parse(&signed).ok()?))
+            let claims = P::claim(&signed).ok()?;
+            let body = draft_body(&claims, &signed)?;
+            Some((claims, P::parse(&Request { body, ..signed }).ok()?))
         })
     }
 

@@ -56,11 +56,10 @@ impl<P: Provider> Suite<P> {
     pub fn check_fuzz(&self) {
         let count = number(COUNT).unwrap_or(COUNT_DEFAULT);
         let seed = number(SEED).unwrap_or(0x9e37_79b9_7f4a_7c15);
-        let signed: Vec<Request> =
-            self.samples().iter().map(|sample| self.sign(&sample.request)).collect();
+        let requests = self.sent_and_opened();
         let mut chance = Chance(seed | 1);
         for index in 0..count {
-            let request = chance.request(&signed);
+            let request = chance.request(&requests);
             let read = catch_unwind(AssertUnwindSafe(|| self.read(&request)));
             if !matches!(read, Ok(Ok(()))) {
                 eprintln!("request {index} of {SEED}={seed}: {request:?}");
