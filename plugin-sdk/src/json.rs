@@ -8,6 +8,7 @@ mod brackets;
 mod members;
 mod pointer;
 mod scan;
+mod sorted;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -80,7 +80,8 @@
 //! | a JSON Web Signature, whole or detached | [`SignedToken`] |
 //!
 //! [`SignedFields`] makes the text of providers that sign fields: sorted, joined, or with their
-//! names. [`HeaderParts`] reads other headers of named parts. For all other schemes there is
+//! names; [`Json::sorted`] makes that of providers that sign JSON in an order of its own.
+//! [`HeaderParts`] reads other headers of named parts. For all other schemes there is
 //! [`Evidence`]: HMACs and plain hashes, public-key signatures, JSON Web Signatures, encrypted
 //! bodies, with values that the gateway computes first ([`Claims::with_values`]). [`Members`] reads
 //! the members of a JSON object. [`Provider::Settings`] is the plugin's own type for the operator's
