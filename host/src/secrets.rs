@@ -43,6 +43,14 @@ impl Secret {
         }
     }
 
+    /// The same where `mark` stands in strings of JSON.
+    pub fn put_into_json(&self, text: &mut String, mark: &str) {
+        if text.contains(mark) {
+            let quoted = serde_json::Value::from(&*self.0).to_string();
+            *text = text.replace(mark, &quoted[1..quoted.len() - 1]);
+        }
+    }
+
     /// Puts `mark` wherever this secret stands in a text that is about to be shown.
     pub fn take_out_of(&self, text: &mut String, mark: &str) {
         if text.contains(&*self.0) {

@@ -148,7 +148,12 @@ async fn send_signs_for_every_provider_whose_secret_can_sign() {
         let sent = hookgate(words.into_iter().chain(config.to_str())).await;
 
         if !can_sign {
-            sent.failed_with("a private key that only the provider has");
+            let is_encrypted =
+                provider.info().proofs.iter().all(|it| it.kind.name() == "decrypted");
+            sent.failed_with(match is_encrypted {
+                true => "encrypts its requests, which this command can't do",
+                false => "a private key that only the provider has",
+            });
             continue;
         }
         let answered = sent.succeeded();

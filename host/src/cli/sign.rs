@@ -33,6 +33,9 @@ pub(in crate::cli) enum SignError {
     /// A public key verifies; it can't sign.
     #[error("the provider of plugin {0} signs with a private key that only the provider has")]
     NotSymmetric(String),
+    /// Nothing here encrypts.
+    #[error("the provider of plugin {0} encrypts its requests, which this command can't do")]
+    Encrypted(String),
 }
 
 /// The request as the provider would send it at `at`, signed with the first secret that fits.
@@ -81,7 +84,9 @@ fn digest(
     };
     let proofs: Vec<&Proof> = evidence.proofs.iter().filter(is_symmetric).collect();
     if proofs.is_empty() {
-        return Err(SignError::NotSymmetric(name()));
+        let is_encrypted = matches!(evidence.proofs[..], [Proof::Decrypted(_), ..]);
+        let why = if is_encrypted { SignError::Encrypted } else { SignError::NotSymmetric };
+        return Err(why(name()));
     }
     let mut why = signature::Error::NoUsableSecret;
     for proof in proofs {
@@ -98,12 +103,39 @@ fn digest(
     Err(SignError::NoSecret(name(), why))
 }
 
-/// Puts the secret where the plugin placed the mark.
+/// Puts the secret where the plugin placed the mark: in a header, or in a string of a JSON body.
 fn put_secret(request: &mut Request, secret: &Secret) {
+    if let Ok(mut body) = String::from_utf8(request.body.to_vec()) {
+        secret.put_into_json(&mut body, MARK);
+        request.body = body.into();
+    }
     let placed = request.headers.iter().map(|(name, value)| {
         let mut value = value.to_owned();
         secret.put_into(&mut value, MARK);
         (name.to_owned(), value)
     });
     request.headers = placed.collect::<Vec<_>>().into_iter().collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_stands_where_the_mark_was_in_headers_and_in_json() {
+        let mut request = Request {
+            method: "POST".to_owned(),
+            url: "/in/acme".to_owned(),
+            headers: [("authorization", format!("Bearer {MARK}"))].into_iter().collect(),
+            body: format!(r#"{{"state":"{MARK}"}}"#).into(),
+            received_at: Timestamp(0),
+        };
+        let secret = Secret::new(r#"a "quoted" secret"#).unwrap();
+
+        put_secret(&mut request, &secret);
+
+        let header = request.headers.iter().next().unwrap();
+        assert_eq!(header, ("authorization", r#"Bearer a "quoted" secret"#));
+        assert_eq!(request.body, r#"{"state":"a \"quoted\" secret"}"#);
+    }
 }
