@@ -32,8 +32,8 @@ enum Seen {
     Refused(String),
     /// Accepted, and what parse said.
     Accepted(String),
-    /// Accepted, and answered otherwise than was recorded.
-    Misanswered(String),
+    /// Accepted, and answered or decrypted otherwise than was recorded.
+    Differing(String),
     Broken(CallError),
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn run(
             let (as_it_should, what) = match seen {
                 Seen::Refused(reason) => (!vector.valid, format!("rejected: {reason}")),
                 Seen::Accepted(parsed) => (vector.valid, format!("accepted, {parsed}")),
-                Seen::Misanswered(how) => (false, format!("accepted, but {how}")),
+                Seen::Differing(how) => (false, format!("accepted, but {how}")),
                 Seen::Broken(error) => (false, format!("the call of the plugin failed: {error}")),
             };
             if as_it_should {
@@ -100,6 +100,26 @@ fn answered(
     request: &Request,
 ) -> Result<Bytes, signature::Error> {
     signature::answer(answer, claims, secrets, &request.body, Asker::Proven)
+}
+
+/// The request as the plugin parses it: with the body that it decrypts to.
+fn opened(
+    vector: &Vector,
+    claims: &Claims,
+    secrets: &[Secret],
+    request: Arc<Request>,
+) -> Result<Arc<Request>, Seen> {
+    let opened = match signature::plain_body(claims, secrets, &request.body) {
+        Ok(None) => request,
+        Ok(Some(body)) => Arc::new(Request { body, ..Request::clone(&request) }),
+        Err(error) => return Err(Seen::Accepted(format!("kept as a dead letter: {error}"))),
+    };
+    match &vector.plaintext {
+        Some(plain) if opened.body != plain.as_bytes() => Err(Seen::Differing(
+            "the body decrypts to another text than the recorded one".to_owned(),
+        )),
+        _ => Ok(opened),
+    }
 }
 
 async fn see(
@@ -144,13 +164,12 @@ async fn see(
         let reply = claims.reply.as_ref().or(info.reply.as_ref());
         let answered = reply.map(|it| (it, answered(it, &claims, secrets, &request)));
         if let Some(how) = recorded.differs(answered) {
-            return Ok(Seen::Misanswered(how));
+            return Ok(Seen::Differing(how));
         }
     }
-    let request = match signature::plain_body(&claims, secrets, &request.body) {
-        Ok(None) => request,
-        Ok(Some(body)) => Arc::new(Request { body, ..Request::clone(&request) }),
-        Err(error) => return Ok(Seen::Accepted(format!("kept as a dead letter: {error}"))),
+    let request = match opened(vector, &claims, secrets, request) {
+        Ok(request) => request,
+        Err(seen) => return Ok(seen),
     };
     Ok(match host.parse(plugin, settings, plugin.name(), &request).await.ended {
         Ok(Ok(events)) => {

@@ -3,7 +3,8 @@
 //! A file is a JSON list. Beside the request a recording says how its receiver was set up: the
 //! secrets (`keys` are secrets by an id), the public keys that it would have fetched, its settings
 //! (any further member of the name of one is its value), its tolerance and its clock; the answer
-//! may be recorded too. Never judges a request.
+//! may be recorded too, and what an encrypted body decrypts to (`plaintext`). Never judges a
+//! request.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -65,6 +66,8 @@ pub struct Vector {
     pub valid: bool,
     /// What it must be answered, if it is genuine; any 2xx answer will do if nothing is recorded.
     pub reply: Option<RecordedReply>,
+    /// What its body decrypts to, if it is encrypted.
+    pub plaintext: Option<String>,
     /// All other members, which may be settings.
     #[serde(flatten)]
     further: Map<String, Value>,
