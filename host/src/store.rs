@@ -33,20 +33,19 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-pub use self::error::{Error, Failure};
+pub use self::error::{Damaged, Error, Failure};
 pub use self::facts::{Appended, NewEvent, NewReceipt, Receipt, Routes, StoredEvent, StoredParcel};
 pub use self::file::OpenError;
 pub(crate) use self::file::file_in;
 pub use self::keep::retention::Retention;
 pub use self::keep::sweep::Swept;
 pub use self::kind::WorkKind;
-pub use self::log::segment::Damaged;
 pub use self::owed::backlog::Allowance;
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
-pub use self::read::snapshot::{DamagedItem, EventFilter, Listing, PAGE_ITEMS_MAX, Page};
+pub use self::read::snapshot::{EventFilter, Listing, PAGE_ITEMS_MAX, Page};
 pub use self::read::view::{
-    AttemptView, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed, ReceiptView,
-    RunView, State, TryView, VerdictView,
+    AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
+    ReceiptView, RunView, State, TryView, VerdictView,
 };
 pub use self::report::{Attempt, Committed, PluginStamp, Try};
 pub use self::stats::{KindStats, Stats};

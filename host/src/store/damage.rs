@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use super::Failure;
-use super::log::segment::Damaged;
+use super::error::Failure;
 use crate::lock::lock;
+use crate::store::error::Damaged;
 
 /// Positions that are remembered; more are passed over all the same.
 const KEPT_MAX: usize = 10_000;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::log::segment::Damaged;
 use crate::ids::Id;
 
 /// Why the store did not do it.
@@ -44,6 +43,14 @@ impl Error {
     pub(super) fn is_displaced(&self) -> bool {
         matches!(self, Self::Unavailable(why) if matches!(**why, Failure::Displaced { .. }))
     }
+}
+
+/// Something in the log that can't be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the log is damaged at position {position}")]
+pub struct Damaged {
+    /// The record's position, or its segment's.
+    pub position: u64,
 }
 
 /// What is wrong with the file.

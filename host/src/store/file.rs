@@ -16,7 +16,7 @@ use redb::{
 };
 
 use self::place::Spot;
-use super::{Error, Failure};
+use super::error::{Error, Failure};
 use crate::lock::lock;
 
 /// What each commit added, by the first position in it: the one copy of everything that happened.

@@ -16,7 +16,7 @@ use redb::WriteTransaction;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
-use super::Failure;
+use super::error::Failure;
 use super::time::Bounds;
 use crate::ids::Name;
 

@@ -8,14 +8,15 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use tokio::sync::{oneshot, watch};
 
+use super::Config;
 use super::damage::Damages;
+use super::error::Error;
 use super::file::File;
 use super::kind::{PerKind, WorkKind};
 use super::log::reader::LogReader;
 use super::owed::backlog::{Backlog, OrderKeys};
 use super::owed::recent::Recent;
 use super::time::Trusted;
-use super::{Config, Error};
 use crate::clock::Clock;
 use crate::lock::lock;
 

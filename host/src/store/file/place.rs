@@ -9,7 +9,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 
-use crate::store::Failure;
+use crate::store::error::Failure;
 
 /// As much as tells one commit's beginning of the file from another's.
 #[cfg(unix)]

@@ -13,7 +13,7 @@ use super::sorted::{self, CHUNK, Entry, Ids, Key, MARK, ROW, Row, Shape, SortedR
 use super::step::{Done, Runs, Step, Task};
 use super::{IdChanges, IdKey};
 use crate::event::Timestamp;
-use crate::store::Failure;
+use crate::store::error::Failure;
 
 /// How long an id is known at least. Providers try again for up to 30 days.
 pub(super) const KEPT: Duration = Duration::from_secs(40 * 24 * 60 * 60);

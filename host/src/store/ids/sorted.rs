@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::IdKey;
 use super::filter::Filter;
 use crate::event::Timestamp;
-use crate::store::Failure;
+use crate::store::error::Failure;
 
 /// Number of the run, part of it, first id in that part.
 pub(super) type Key = (u64, u8, u128);

@@ -11,7 +11,7 @@ use super::sorted::{
     self, CHUNK, Cursor, Entry, Group, Ids, MARK, ROW, Row, Shape, SortedRun, State,
 };
 use crate::event::Timestamp;
-use crate::store::Failure;
+use crate::store::error::Failure;
 
 /// Groups that may be removed where one may be written: that is cheaper.
 const REMOVED_PER_GROUP: usize = 4;

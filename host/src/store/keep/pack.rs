@@ -4,8 +4,7 @@
 //! The file gives a value a power of two of pages, so a segment is filled up to just below that.
 
 use crate::event::Timestamp;
-use crate::store::log::record::RecordKind;
-use crate::store::log::segment::SegmentWriter;
+use crate::store::log::segment::{RecordKind, SegmentWriter};
 
 /// Most bytes of a packed segment: 16 pages, less what the tree adds.
 pub(in crate::store) const PACKED_BYTES_MAX: usize = (64 << 10) - 128;

@@ -17,13 +17,13 @@ use redb::ReadableTable;
 use self::survey::{Pass, Step};
 use super::pack::Packed;
 use super::retention::Retention;
-use crate::store::error::aside;
+use crate::store::error::{Damaged, Error, Failure, aside};
 use crate::store::kind::WorkKind;
-use crate::store::log::record::RecordKind;
+use crate::store::log::segment::RecordKind;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::write::draft::Draft;
 use crate::store::write::writer::Op;
-use crate::store::{Damaged, Error, Failure, Store, file};
+use crate::store::{Store, file};
 
 /// Most raw bytes of the log that one step reads and packs.
 const STEP_BYTES_MAX: usize = 1 << 20;

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use redb::ReadableTable;
 
 use super::record::Record;
-use super::segment::{Damaged, Entry, Segment};
+use super::segment::{Entry, Segment};
 use crate::lock::lock;
-use crate::store::Failure;
+use crate::store::error::{Damaged, Failure};
 
 /// Unpacked segments that are kept.
 const SEGMENTS_KEPT: usize = 4;

@@ -9,38 +9,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::segment::{Damaged, Entry, Segment};
+use super::segment::{Entry, RecordKind, Segment};
 use crate::effect::{Alert, Allowance, LogLine, Parcel};
 use crate::event::{Event, Money, Request, Timestamp};
 use crate::headers::Headers;
 use crate::ids::{Id, IdKind, Name};
 use crate::json_text::JsonText;
 use crate::retry::{Outcome, Verdict, milliseconds};
+use crate::store::error::Damaged;
 use crate::store::facts::{Receipt, Routes, StoredEvent, StoredParcel};
 use crate::store::report::{Attempt, PluginStamp, Try};
-
-/// What a record is; the number is what stands in the segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum RecordKind {
-    Receipt = 1,
-    Event = 2,
-    Parcel = 3,
-    Try = 4,
-    Attempt = 5,
-    Reopening = 6,
-    /// Positions whose records were removed.
-    Gap = 7,
-    /// A receipt without its body and headers.
-    BareReceipt = 8,
-}
-
-impl RecordKind {
-    pub(in crate::store) fn read(number: u8) -> Option<Self> {
-        let stored = [Self::Receipt, Self::Event, Self::Parcel, Self::Try, Self::Attempt];
-        let later = [Self::Reopening, Self::Gap, Self::BareReceipt];
-        stored.into_iter().chain(later).find(|kind| *kind as u8 == number)
-    }
-}
 
 /// A record, read back.
 #[derive(Debug)]

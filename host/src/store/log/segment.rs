@@ -10,7 +10,7 @@ use std::fmt;
 use lz4_flex::block::{self, CompressTable};
 use serde::Serialize;
 
-use super::record::RecordKind;
+use crate::store::error::Damaged;
 
 /// The first byte of a segment that a commit wrote: LZ4, which costs the writer next to nothing.
 const FORMAT: u8 = 1;
@@ -30,12 +30,27 @@ const KEPT_BYTES_MAX: usize = 4 << 20;
 /// Kind, width (`u32`), length (`u32`).
 const HEAD_BYTES: usize = 9;
 
-/// Something in the log that can't be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the log is damaged at position {position}")]
-pub struct Damaged {
-    /// The record's position, or its segment's.
-    pub position: u64,
+/// What a record is; the number is what stands in the segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum RecordKind {
+    Receipt = 1,
+    Event = 2,
+    Parcel = 3,
+    Try = 4,
+    Attempt = 5,
+    Reopening = 6,
+    /// Positions whose records were removed.
+    Gap = 7,
+    /// A receipt without its body and headers.
+    BareReceipt = 8,
+}
+
+impl RecordKind {
+    pub(in crate::store) fn read(number: u8) -> Option<Self> {
+        let stored = [Self::Receipt, Self::Event, Self::Parcel, Self::Try, Self::Attempt];
+        let later = [Self::Reopening, Self::Gap, Self::BareReceipt];
+        stored.into_iter().chain(later).find(|kind| *kind as u8 == number)
+    }
 }
 
 /// A segment in the making. Its memory is used again for the next one: the allocator would give

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use super::backlog::{Allowance, InFlight, Room, Tries};
 use super::works::{Stored, work_id};
 use crate::ids::{Id, Name};
+use crate::store::error::{Damaged, Error, Failure};
 use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
 use crate::store::kind::WorkKind;
-use crate::store::log::segment::Damaged;
-use crate::store::{Error, Failure, Shared, Store, file};
+use crate::store::shared::Shared;
+use crate::store::{Store, file};
 
 /// The right to work on something, until it is committed or dropped.
 #[derive(Debug)]

@@ -13,14 +13,14 @@ use super::standing::Standing;
 use super::works::Stored;
 use crate::event::Timestamp;
 use crate::store::damage::Damages;
+use crate::store::error::{Damaged, Error, Failure};
 use crate::store::file::{self, File};
 use crate::store::ids::{IDS, IdIndex, IdKey, Shape};
 use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::low_water::LowWater;
 use crate::store::log::reader::LogReader;
-use crate::store::log::record::{Record, RecordKind, first_written};
-use crate::store::log::segment::{Damaged, Segment};
-use crate::store::{Error, Failure};
+use crate::store::log::record::{Record, first_written};
+use crate::store::log::segment::{RecordKind, Segment};
 
 /// What a start found.
 #[derive(Debug)]

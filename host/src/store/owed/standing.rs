@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
 use crate::retry::Verdict;
-use crate::store::Failure;
-use crate::store::log::segment::Damaged;
+use crate::store::error::{Damaged, Failure};
 
 /// How far a work has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

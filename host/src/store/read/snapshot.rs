@@ -15,20 +15,21 @@ use redb::ReadOnlyTable;
 
 pub(in crate::store) use self::lists::Found;
 use super::view::{
-    AttemptView, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed, ReceiptView,
-    RunView, State, TryView,
+    AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
+    ReceiptView, RunView, State, TryView,
 };
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
 use crate::route::Pattern;
+use crate::store::error::{Damaged, Error, Failure};
 use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
 use crate::store::kind::WorkKind;
 use crate::store::log::record::Record;
-use crate::store::log::segment::Damaged;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
 use crate::store::report::PluginStamp;
-use crate::store::{Error, Failure, Shared, Store, file};
+use crate::store::shared::Shared;
+use crate::store::{Store, file};
 
 /// Most items of a page.
 pub const PAGE_ITEMS_MAX: usize = 1000;
@@ -73,16 +74,6 @@ pub struct Listing<T> {
     pub damaged: Vec<DamagedItem>,
     /// Where to go on; `None` if this is the end.
     pub next: Option<u64>,
-}
-
-/// Something in a list that can't be read.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct DamagedItem {
-    /// What it is, if that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<Id>,
-    /// Where the log is damaged.
-    pub position: u64,
 }
 
 impl Store {

@@ -6,7 +6,8 @@
 use bytes::Bytes;
 
 use crate::ids::Name;
-use crate::store::{Error, Failure, Store, file};
+use crate::store::error::{Error, Failure};
+use crate::store::{Store, file};
 
 impl Store {
     /// The value that the handler last committed under this key for this scope.

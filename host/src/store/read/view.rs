@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::snapshot::DamagedItem;
 use crate::effect::{Alert, LogLine};
 use crate::event::{Event, Money, Timestamp};
 use crate::headers::Headers;
@@ -228,6 +227,16 @@ impl From<&Event> for EventBody {
             data: event.data.as_raw().to_owned(),
         }
     }
+}
+
+/// Something in a list that can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DamagedItem {
+    /// What it is, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Id>,
+    /// Where the log is damaged.
+    pub position: u64,
 }
 
 /// A run.

@@ -10,8 +10,7 @@ use super::*;
 use crate::store::ids::{IdIndex, Shape};
 use crate::store::keep::sweep::Sweep;
 use crate::store::keep::sweep::survey::Pass;
-use crate::store::log::record::RecordKind;
-use crate::store::log::segment::Segment;
+use crate::store::log::segment::{RecordKind, Segment};
 
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 

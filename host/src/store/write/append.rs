@@ -8,10 +8,11 @@ use std::sync::Arc;
 use super::draft::Draft;
 use crate::event::Request;
 use crate::ids::{Id, IdKind};
-use crate::store::Failure;
+use crate::store::error::Failure;
 use crate::store::facts::{Appended, NewReceipt, Receipt};
 use crate::store::ids::IdKey;
-use crate::store::log::record::{ReceiptRecord, RecordKind};
+use crate::store::log::record::ReceiptRecord;
+use crate::store::log::segment::RecordKind;
 use crate::store::owed::works::Stored;
 
 impl NewReceipt {

@@ -8,17 +8,18 @@ use serde::Serialize;
 
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind};
+use crate::store::error::Failure;
+use crate::store::file;
 use crate::store::ids::{IdChanges, IdIndex, KnownIds};
 use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::low_water::Move;
-use crate::store::log::record::RecordKind;
-use crate::store::log::segment::SegmentWriter;
+use crate::store::log::segment::{RecordKind, SegmentWriter};
 use crate::store::owed::backlog::OpenWork;
 use crate::store::owed::lease::Lease;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
+use crate::store::shared::Shared;
 use crate::store::time::Bounds;
-use crate::store::{Failure, Shared, file};
 
 type Bytes = &'static [u8];
 

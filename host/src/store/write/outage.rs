@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::writer::{Drafted, Op, Queued, Writer, Written};
 use crate::causes;
 use crate::event::Timestamp;
-use crate::store::Error;
+use crate::store::error::Error;
 
 /// Between the first failure and the first try.
 const PAUSE_MIN: Duration = Duration::from_millis(100);

@@ -15,16 +15,18 @@ use std::time::{Duration, Instant};
 use super::draft::Draft;
 use super::writer::Op;
 use crate::ids::{Id, Name};
-use crate::store::error::aside;
+use crate::store::Store;
+use crate::store::error::{Error, Failure, aside};
 use crate::store::kind::WorkKind;
 use crate::store::log::reader::LogReader;
-use crate::store::log::record::{RecordKind, ReopeningRecord};
+use crate::store::log::record::ReopeningRecord;
+use crate::store::log::segment::RecordKind;
 use crate::store::owed::backlog::OpenWork;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::{Stored, work_id};
 use crate::store::read::snapshot::{EventFilter, Found};
 use crate::store::read::view::State;
-use crate::store::{Error, Failure, Shared, Store};
+use crate::store::shared::Shared;
 
 /// Most events or dead letters that one transaction opens again.
 const BATCH_MAX: usize = 256;

@@ -16,18 +16,19 @@ use super::outage::Outage;
 use super::replay::{Replayed, Target};
 use crate::event::Timestamp;
 use crate::ids::Id;
+use crate::store::error::{Error, Failure};
 use crate::store::facts::{Appended, NewEvent, NewReceipt};
+use crate::store::file;
 use crate::store::ids::{IdIndex, IdKey};
 use crate::store::keep::sweep::Sweep;
 use crate::store::kind::WorkKind;
 use crate::store::log::low_water::{LowWater, Move};
-use crate::store::log::record::RecordKind;
-use crate::store::log::segment::SegmentWriter;
+use crate::store::log::segment::{RecordKind, SegmentWriter};
 use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::{DeliveryWork, ParseWork, RunWork};
 use crate::store::owed::standing::Progress;
 use crate::store::report::{Attempt, Committed, Try};
-use crate::store::{Error, Failure, Shared, file};
+use crate::store::shared::Shared;
 
 /// Most operations in one transaction.
 const BATCH_COUNT_MAX: usize = 4096;

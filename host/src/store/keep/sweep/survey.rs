@@ -12,14 +12,16 @@ use redb::{ReadOnlyTable, TableError};
 use super::{STEP_BYTES_MAX, STEP_LETTERS_MAX, STEP_SEGMENTS_MAX, Sweep};
 use crate::event::{Timestamp, in_millis};
 use crate::store::damage::Damages;
+use crate::store::error::{Error, Failure};
+use crate::store::file;
 use crate::store::keep::pack::{Item, is_full, pack};
 use crate::store::keep::retention::{Fate, Retention};
 use crate::store::log::reader::LogReader;
-use crate::store::log::record::{ReceiptRecord, Record, RecordKind, TryRecord, first_written};
-use crate::store::log::segment::{Entry, Segment};
+use crate::store::log::record::{ReceiptRecord, Record, TryRecord, first_written};
+use crate::store::log::segment::{Entry, RecordKind, Segment};
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
-use crate::store::{Error, Failure, Shared, file};
+use crate::store::shared::Shared;
 
 /// Most events that are looked at to find out whether a receipt is still needed.
 const BROUGHT_MAX: usize = 1000;

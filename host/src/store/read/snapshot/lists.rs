@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use redb::ReadableTable;
 
-use super::{DamagedItem, EventFilter, Listing, PAGE_ITEMS_MAX, Page, Snapshot};
+use super::{EventFilter, Listing, PAGE_ITEMS_MAX, Page, Snapshot};
 use crate::event::{Timestamp, in_millis};
 use crate::ids::Id;
-use crate::store::Failure;
+use crate::store::error::{Damaged, Failure};
 use crate::store::facts::StoredEvent;
 use crate::store::kind::WorkKind;
-use crate::store::log::record::{Record, RecordKind, first_written};
-use crate::store::log::segment::{Damaged, Segment};
+use crate::store::log::record::{Record, first_written};
+use crate::store::log::segment::{RecordKind, Segment};
 use crate::store::owed::standing::Standing;
 use crate::store::owed::works::{Stored, work_id};
-use crate::store::read::view::{DeadLetter, EventSummary, State};
+use crate::store::read::view::{DamagedItem, DeadLetter, EventSummary, State};
 
 /// A clock may have been set by so much without a list's missing anything.
 const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
