@@ -58,7 +58,11 @@ use self::owed::backlog::OrderKeys;
 use self::owed::recovery::{Recovered, recover};
 use self::shared::Shared;
 use self::time::Trusted;
-use self::write::writer::{Op, Queued, Reply, Writer};
+use self::write::append::Append;
+use self::write::commit::{CommitParse, CommitRun, RecordAttempt};
+use self::write::op::{Check, Operation, Reply};
+use self::write::queue::Message;
+use self::write::writer::Writer;
 use crate::clock::Clock;
 use crate::ids::Id;
 
@@ -95,7 +99,7 @@ pub struct Store {
 #[derive(Debug)]
 struct Handle {
     /// `None` only while it is dropped.
-    queue: Option<mpsc::Sender<Queued>>,
+    queue: Option<mpsc::Sender<Message>>,
     writer: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
 }
@@ -157,9 +161,8 @@ impl Store {
             return Err(error);
         }
         let (reply, answer) = Reply::new();
-        let keys = receipt.keys();
-        let op = Queued::new(Op::Append { receipt, keys, reply }, &self.handle.shared);
-        self.queue().try_send(op).map_err(|refused| match refused {
+        let append = Message::perform(Append::new(receipt, reply), &self.handle.shared);
+        self.queue().try_send(append).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Error::Full,
             mpsc::error::TrySendError::Closed(_) => Error::Closed,
         })?;
@@ -171,10 +174,10 @@ impl Store {
     pub async fn commit_parse(
         &self,
         work: ParseWork,
-        tried: Try,
+        report: Try,
         events: Vec<NewEvent>,
     ) -> Result<Vec<Id>, Error> {
-        self.queue_parse(work, tried, events).await?.await
+        self.queue_parse(work, report, events).await?.await
     }
 
     /// The same in two steps: resolves when the commit is queued, to what resolves when it is on
@@ -182,13 +185,11 @@ impl Store {
     pub async fn queue_parse(
         &self,
         work: ParseWork,
-        tried: Try,
+        report: Try,
         events: Vec<NewEvent>,
     ) -> Result<impl Future<Output = Result<Vec<Id>, Error>>, Error> {
         let (reply, answer) = Reply::new();
-        let op = Op::Parse { work, tried, events, reply };
-        let op = Queued::new(op, &self.handle.shared);
-        self.queue().send(op).await.map_err(|_| Error::Closed)?;
+        self.send(CommitParse { work, report, events, reply }).await?;
         Ok(self.handle.shared.answered(answer))
     }
 
@@ -196,15 +197,15 @@ impl Store {
     pub async fn commit_run(
         &self,
         work: RunWork,
-        tried: Try,
+        report: Try,
         effects: Committed,
     ) -> Result<(), Error> {
-        self.ask(|reply| Op::Run { work, tried, effects, reply }).await
+        self.ask(|reply| CommitRun { work, report, effects, reply }).await
     }
 
     /// Commits an attempt of a delivery.
     pub async fn record_attempt(&self, work: DeliveryWork, attempt: Attempt) -> Result<(), Error> {
-        self.ask(|reply| Op::Attempt { work, attempt, reply }).await
+        self.ask(|reply| RecordAttempt { work, attempt, reply }).await
     }
 
     /// Resolves when a take of this kind may give something that it did not give before this call,
@@ -289,18 +290,31 @@ impl Store {
     /// Finishes what is queued, then lets the file go: it may be opened again. What clones of this
     /// store are asked afterwards is [`Error::Closed`].
     pub async fn close(self) -> Result<(), Error> {
-        match self.ask(|reply| Op::Close { reply }).await {
+        let shared = &self.handle.shared;
+        let (reply, answer) = Reply::new();
+        if self.queue().send(Message::close(reply, shared)).await.is_err() {
+            return Ok(());
+        }
+        match shared.answered(answer).await {
             Ok(()) | Err(Error::Closed) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
     /// Waits for room in the queue, then for the answer.
-    async fn ask<T>(&self, op: impl FnOnce(Reply<T>) -> Op) -> Result<T, Error> {
+    async fn ask<T, O: Operation + 'static>(
+        &self,
+        op: impl FnOnce(Reply<T>) -> O,
+    ) -> Result<T, Error> {
         let (reply, answer) = Reply::new();
-        let op = Queued::new(op(reply), &self.handle.shared);
-        self.queue().send(op).await.map_err(|_| Error::Closed)?;
+        self.send(op(reply)).await?;
         self.handle.shared.answered(answer).await
+    }
+
+    /// Waits for room in the queue.
+    async fn send(&self, op: impl Operation + 'static) -> Result<(), Error> {
+        let message = Message::perform(op, &self.handle.shared);
+        self.queue().send(message).await.map_err(|_| Error::Closed)
     }
 
     /// If the file could not be read, the writer looks after it.
@@ -309,7 +323,7 @@ impl Store {
             let shared = &self.handle.shared;
             shared.go_away(error);
             // If the queue is full, the writer comes to the file by itself.
-            drop(self.queue().try_send(Queued::new(Op::Check, shared)));
+            drop(self.queue().try_send(Message::perform(Check, shared)));
         }
         result
     }

@@ -6,6 +6,9 @@
 pub(super) mod append;
 pub(super) mod commit;
 pub(super) mod draft;
+mod group;
+pub(super) mod op;
 pub(super) mod outage;
+pub(super) mod queue;
 pub(super) mod replay;
 pub(super) mod writer;

@@ -22,7 +22,7 @@ use crate::store::kind::WorkKind;
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::write::draft::Draft;
-use crate::store::write::writer::Op;
+use crate::store::write::op::{Operation, Reply};
 use crate::store::{Store, file};
 
 /// Most raw bytes of the log that one step reads and packs.
@@ -34,6 +34,9 @@ const STEP_LETTERS_MAX: usize = 512;
 /// Most transactions that write the ids in memory to runs before a sweep: each writes a bounded
 /// part.
 const TIDY_STEPS_MAX: usize = 64;
+
+/// Groups of ids that each of these writes.
+const TIDY_GROUPS: usize = 16;
 
 /// What a sweep came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,13 +84,6 @@ pub(in crate::store) struct Sweep {
     swept: Swept,
 }
 
-impl Sweep {
-    /// About as much as it adds to a transaction.
-    pub(in crate::store) fn bytes(&self) -> usize {
-        self.packed.iter().map(|packed| packed.bytes.len()).sum()
-    }
-}
-
 impl Store {
     /// Removes what was kept long enough, and packs what is not packed yet. In many small steps,
     /// between which others are written; one sweep at a time.
@@ -122,7 +118,7 @@ impl Store {
             if shared.id_mark.load(Ordering::Relaxed) >= until {
                 break;
             }
-            self.ask(|reply| Op::Tidy { reply }).await?;
+            self.ask(|reply| SettleIds { reply }).await?;
         }
         Ok(())
     }
@@ -140,7 +136,7 @@ impl Store {
             let Some(sweep) = sweep else { continue };
             let done = sweep.swept;
             // If a work was opened again meanwhile, the next sweep comes to it.
-            if self.ask(|reply| Op::Sweep { sweep: Box::new(sweep), reply }).await? {
+            if self.ask(|reply| PutInPlace { sweep, reply }).await? {
                 swept += done;
                 swept.steps += 1;
             }
@@ -149,9 +145,68 @@ impl Store {
     }
 }
 
+/// A step that the writer puts in place.
+#[derive(Debug)]
+pub(in crate::store) struct PutInPlace {
+    pub(in crate::store) sweep: Sweep,
+    pub(in crate::store) reply: Reply<bool>,
+}
+
+impl Operation for PutInPlace {
+    fn bytes(&self) -> usize {
+        self.sweep.packed.iter().map(|packed| packed.bytes.len()).sum()
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        let is_in_place = draft.sweep(&self.sweep)?;
+        self.reply.keep(Ok(is_in_place));
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        self.reply.tell();
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.reply.refuse(error);
+    }
+}
+
+/// Writes the ids that are in memory only to runs.
+#[derive(Debug)]
+struct SettleIds {
+    reply: Reply<()>,
+}
+
+impl Operation for SettleIds {
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        draft.ids.hurry(TIDY_GROUPS);
+        // A transaction without a segment is none.
+        draft.record(RecordKind::Gap, &());
+        self.reply.keep(Ok(()));
+        Ok(())
+    }
+
+    fn freezes_ids(&self) -> bool {
+        true
+    }
+
+    fn tell(&mut self) {
+        self.reply.tell();
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.reply.refuse(error);
+    }
+}
+
 impl Draft<'_> {
     /// Puts a step in place, unless one of the works that it relies on is needed again.
-    pub(in crate::store) fn sweep(&mut self, sweep: &Sweep) -> Result<bool, Failure> {
+    fn sweep(&mut self, sweep: &Sweep) -> Result<bool, Failure> {
         for position in &sweep.relied {
             if self.is_needed(*position)? {
                 return Ok(false);

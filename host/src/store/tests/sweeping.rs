@@ -8,8 +8,8 @@ use redb::{ReadableTable, ReadableTableMetadata};
 use super::disk::Disk;
 use super::*;
 use crate::store::ids::{IdIndex, Shape};
-use crate::store::keep::sweep::Sweep;
 use crate::store::keep::sweep::survey::Pass;
+use crate::store::keep::sweep::{PutInPlace, Sweep};
 use crate::store::log::segment::{RecordKind, Segment};
 
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
@@ -307,15 +307,14 @@ async fn another_retention_applies_to_what_is_packed_already() {
 }
 
 /// A finished event, and a sweep that has found it expired and is not committed yet.
-async fn found_expired() -> (Bench, Id, Box<Sweep>) {
+async fn found_expired() -> (Bench, Id, Sweep) {
     let bench = Bench::new();
     let (_, event_id) = bench.finished("evt_1", Verdict::Done).await;
     let bench = bench.restart().await;
     bench.pass_until(100);
     let shared = &bench.store.handle.shared;
     let step = shared.survey(&Retention::default(), Pass::Fresh { all: false }).unwrap();
-    let sweep = step.sweep.unwrap();
-    (bench, event_id, Box::new(sweep))
+    (bench, event_id, step.sweep.unwrap())
 }
 
 #[tokio::test]
@@ -323,7 +322,7 @@ async fn what_is_opened_again_during_a_sweep_is_not_swept() {
     let (bench, event_id, sweep) = found_expired().await;
 
     bench.store.replay(vec![event_id]).await.unwrap();
-    let done = bench.store.ask(|reply| Op::Sweep { sweep, reply }).await.unwrap();
+    let done = bench.store.ask(|reply| PutInPlace { sweep, reply }).await.unwrap();
 
     assert!(!done);
     assert_eq!((bench.runs().len(), bench.deliveries().len()), (1, 1));
@@ -336,7 +335,7 @@ async fn what_died_again_during_a_sweep_keeps_its_letter_and_its_records() {
     bench.store.replay(vec![event_id]).await.unwrap();
     bench.end_run(bench.runs().pop().unwrap(), Verdict::Dead).await;
     bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Done).await;
-    let done = bench.store.ask(|reply| Op::Sweep { sweep, reply }).await.unwrap();
+    let done = bench.store.ask(|reply| PutInPlace { sweep, reply }).await.unwrap();
 
     assert!(!done);
     let dead = bench.store.dead(ALL).unwrap();

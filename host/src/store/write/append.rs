@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use super::draft::Draft;
+use super::op::{Operation, Reply};
 use crate::event::Request;
 use crate::ids::{Id, IdKind};
-use crate::store::error::Failure;
+use crate::store::error::{Error, Failure};
 use crate::store::facts::{Appended, NewReceipt, Receipt};
 use crate::store::ids::IdKey;
 use crate::store::log::record::ReceiptRecord;
@@ -17,25 +18,50 @@ use crate::store::owed::works::Stored;
 
 impl NewReceipt {
     /// The keys of its event ids, in their order.
-    pub(in crate::store) fn keys(&self) -> Vec<IdKey> {
+    fn keys(&self) -> Vec<IdKey> {
         self.event_ids.iter().map(|event_id| IdKey::new(&self.source, event_id)).collect()
     }
+}
 
-    /// About as much as it adds to a transaction.
-    pub(in crate::store) fn bytes(&self) -> usize {
-        let Request { url, headers, body, .. } = &*self.request;
+/// An accepted request that becomes a receipt.
+#[derive(Debug)]
+pub(in crate::store) struct Append {
+    receipt: NewReceipt,
+    keys: Vec<IdKey>,
+    reply: Reply<Appended>,
+}
+
+impl Append {
+    pub(in crate::store) fn new(receipt: NewReceipt, reply: Reply<Appended>) -> Self {
+        Self { keys: receipt.keys(), receipt, reply }
+    }
+}
+
+impl Operation for Append {
+    fn bytes(&self) -> usize {
+        let Request { url, headers, body, .. } = &*self.receipt.request;
         url.len() + headers.bytes() + body.len()
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        let appended = draft.append(&self.receipt, &self.keys)?;
+        self.reply.keep(Ok(appended));
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        self.reply.tell();
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.reply.refuse(error);
     }
 }
 
 impl Draft<'_> {
     /// Stores a receipt and gives it those of its event ids that nobody owns, or tells that all are
     /// owned.
-    pub(in crate::store) fn append(
-        &mut self,
-        new: &NewReceipt,
-        keys: &[IdKey],
-    ) -> Result<Appended, Failure> {
+    fn append(&mut self, new: &NewReceipt, keys: &[IdKey]) -> Result<Appended, Failure> {
         let NewReceipt { source, request, event_ids } = new.clone();
         let owners: Result<Vec<Option<u64>>, Failure> =
             keys.iter().map(|key| self.ids.owner(*key)).collect();

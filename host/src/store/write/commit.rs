@@ -6,20 +6,141 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::draft::Draft;
+use super::op::{Operation, Reply};
 use crate::effect::Parcel;
 use crate::event::Event;
 use crate::ids::{Id, IdKind};
 use crate::retry::Verdict;
-use crate::store::error::Failure;
+use crate::store::error::{Error, Failure};
 use crate::store::facts::{NewEvent, Receipt, StoredEvent, StoredParcel};
 use crate::store::ids::IdKey;
 use crate::store::log::record::{AttemptRecord, EventRecord, ParcelRecord, TryRecord};
 use crate::store::log::segment::RecordKind;
+use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::{DeliveryWork, ParseWork, RunWork};
 use crate::store::owed::works::Stored;
 use crate::store::read::state::state_key;
 use crate::store::report::{Attempt, Committed, Try};
+
+/// A try to parse a receipt, and the events that it came to.
+#[derive(Debug)]
+pub(in crate::store) struct CommitParse {
+    pub(in crate::store) work: ParseWork,
+    pub(in crate::store) report: Try,
+    pub(in crate::store) events: Vec<NewEvent>,
+    pub(in crate::store) reply: Reply<Vec<Id>>,
+}
+
+/// A try of a run, and its effects.
+#[derive(Debug)]
+pub(in crate::store) struct CommitRun {
+    pub(in crate::store) work: RunWork,
+    pub(in crate::store) report: Try,
+    pub(in crate::store) effects: Committed,
+    pub(in crate::store) reply: Reply<()>,
+}
+
+/// An attempt of a delivery.
+#[derive(Debug)]
+pub(in crate::store) struct RecordAttempt {
+    pub(in crate::store) work: DeliveryWork,
+    pub(in crate::store) attempt: Attempt,
+    pub(in crate::store) reply: Reply<()>,
+}
+
+impl Operation for CommitParse {
+    fn bytes(&self) -> usize {
+        data_bytes(&self.events)
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        let added = draft.parse(&self.work, &self.report, &self.events)?;
+        self.reply.keep(Ok(added));
+        Ok(())
+    }
+
+    fn end_lease(&mut self) -> Option<InFlight> {
+        Some(self.work.lease.end())
+    }
+
+    fn is_outcome(&self) -> bool {
+        true
+    }
+
+    fn tell(&mut self) {
+        self.reply.tell();
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.reply.refuse(error);
+    }
+}
+
+impl Operation for CommitRun {
+    fn bytes(&self) -> usize {
+        let Committed { events, parcels, state, .. } = &self.effects;
+        let bodies = parcels.iter().map(|parcel| parcel.body.len());
+        let values = state.iter().flat_map(|(_, value)| value).map(Bytes::len);
+        bodies.chain(values).sum::<usize>() + data_bytes(events)
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        draft.run(&self.work, &self.report, &self.effects)?;
+        self.reply.keep(Ok(()));
+        Ok(())
+    }
+
+    fn end_lease(&mut self) -> Option<InFlight> {
+        Some(self.work.lease.end())
+    }
+
+    fn is_outcome(&self) -> bool {
+        true
+    }
+
+    fn tell(&mut self) {
+        self.reply.tell();
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.reply.refuse(error);
+    }
+}
+
+impl Operation for RecordAttempt {
+    fn bytes(&self) -> usize {
+        self.attempt.answer.len()
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        draft.attempt(&self.work, &self.attempt)?;
+        self.reply.keep(Ok(()));
+        Ok(())
+    }
+
+    fn end_lease(&mut self) -> Option<InFlight> {
+        Some(self.work.lease.end())
+    }
+
+    fn is_outcome(&self) -> bool {
+        true
+    }
+
+    fn tell(&mut self) {
+        self.reply.tell();
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.reply.refuse(error);
+    }
+}
+
+fn data_bytes(events: &[NewEvent]) -> usize {
+    events.iter().map(|new| new.event.data.as_str().len()).sum()
+}
 
 /// Where an event comes from.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +153,7 @@ struct Origin {
 impl Draft<'_> {
     /// Commits a parse, and gives the ids of the events that it added: those whose ids belong to
     /// this receipt, each once.
-    pub(in crate::store) fn parse(
+    fn parse(
         &mut self,
         work: &ParseWork,
         tried: &Try,
@@ -58,12 +179,7 @@ impl Draft<'_> {
     }
 
     /// Commits a run with its effects.
-    pub(in crate::store) fn run(
-        &mut self,
-        work: &RunWork,
-        tried: &Try,
-        effects: &Committed,
-    ) -> Result<(), Failure> {
+    fn run(&mut self, work: &RunWork, tried: &Try, effects: &Committed) -> Result<(), Failure> {
         let before = self.standing_of(&work.lease)?;
         let verdict = tried.verdict;
         let mut record = TryRecord::of(tried.clone(), work.id.position, before.last);
@@ -92,11 +208,7 @@ impl Draft<'_> {
     }
 
     /// Commits an attempt of a delivery.
-    pub(in crate::store) fn attempt(
-        &mut self,
-        work: &DeliveryWork,
-        attempt: &Attempt,
-    ) -> Result<(), Failure> {
+    fn attempt(&mut self, work: &DeliveryWork, attempt: &Attempt) -> Result<(), Failure> {
         let before = self.standing_of(&work.lease)?;
         let verdict = attempt.verdict;
         let record = AttemptRecord::of(attempt.clone(), work.id.position, before.last);

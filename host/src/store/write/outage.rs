@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use super::writer::{Drafted, Op, Queued, Writer, Written};
+use super::group::{Drafted, GroupCommit, Written};
+use super::queue::{Closing, Message, Queued};
 use crate::causes;
 use crate::event::Timestamp;
 use crate::store::error::Error;
@@ -23,8 +24,10 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 pub(in crate::store) const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// What waits for the end of an outage.
-pub(in crate::store) struct Outage<'w> {
-    writer: &'w mut Writer,
+pub(super) struct Outage<'w> {
+    group: &'w mut GroupCommit,
+    /// Who waits for the end of the store.
+    closing: &'w mut Vec<Closing>,
     /// In the order in which they are to be committed.
     kept: Vec<Queued>,
     /// The transaction that may be in the file, and its operations.
@@ -36,47 +39,49 @@ pub(in crate::store) struct Outage<'w> {
 
 impl<'w> Outage<'w> {
     /// An outage that begins with this batch.
-    pub(in crate::store) fn new(
-        writer: &'w mut Writer,
+    pub(super) fn new(
+        group: &'w mut GroupCommit,
+        closing: &'w mut Vec<Closing>,
         batch: Vec<Queued>,
         unsure: Option<Drafted>,
         error: Error,
     ) -> Self {
-        let due = writer.shared.clock.now().after(PAUSE_MIN);
+        let due = group.shared.clock.now().after(PAUSE_MIN);
         let pause = PAUSE_MIN;
-        let mut outage = Self { writer, kept: Vec::new(), unsure: None, pause, due, error };
+        let kept = Vec::new();
+        let mut outage = Self { group, closing, kept, unsure: None, pause, due, error };
         outage.begin(batch, unsure);
         outage
     }
 
     /// Waits until the file can be written again, or nobody wants to wait any longer.
-    pub(in crate::store) fn endure(mut self, queue: &mut mpsc::Receiver<Queued>, pauses: &Runtime) {
+    pub(super) fn endure(mut self, queue: &mut mpsc::Receiver<Message>, pauses: &Runtime) {
         let cause = self.error.source().map(causes::chain).unwrap_or_default();
         tracing::error!("{}, and tries again: {cause}", self.error);
         loop {
             let last = self.pause(queue, pauses);
             match self.recover() {
                 Ok(()) => {
-                    self.writer.shared.come_back();
+                    self.group.shared.come_back();
                     return tracing::info!("the gateway can write the store again");
                 }
                 Err(error @ Error::Unavailable(_)) => {
                     // The cause may be another one by now: who looks is told the last.
-                    self.writer.shared.go_away(&error);
+                    self.group.shared.go_away(&error);
                     self.error = error;
                 }
-                Err(error) => return self.writer.shared.fail(error),
+                Err(error) => return self.group.shared.fail(error),
             }
             if last {
                 return self.give_up();
             }
             self.pause = (self.pause * 2).min(PAUSE_MAX);
-            self.due = self.writer.shared.clock.now().after(self.pause);
+            self.due = self.group.shared.clock.now().after(self.pause);
         }
     }
 
     fn begin(&mut self, mut batch: Vec<Queued>, unsure: Option<Drafted>) {
-        self.writer.shared.go_away(&self.error);
+        self.group.shared.go_away(&self.error);
         match unsure {
             // If it is in the file, all of it took place, also what is refused here.
             Some(drafted) => {
@@ -100,20 +105,18 @@ impl<'w> Outage<'w> {
     }
 
     /// Waits for the next try; true if it is the last one.
-    fn pause(&mut self, queue: &mut mpsc::Receiver<Queued>, pauses: &Runtime) -> bool {
-        let clock = self.writer.shared.clock.clone();
+    fn pause(&mut self, queue: &mut mpsc::Receiver<Message>, pauses: &Runtime) -> bool {
+        let clock = self.group.shared.clock.clone();
         pauses.block_on(async {
             let due = clock.reached(Some(self.due));
             tokio::pin!(due);
-            while self.writer.closing.is_empty() {
+            while self.closing.is_empty() {
                 tokio::select! {
                     () = &mut due => return false,
-                    queued = queue.recv() => match queued {
+                    message = queue.recv() => match message {
                         None => return true,
-                        Some(queued) if matches!(queued.op, Op::Close { .. }) => {
-                            self.writer.closing.push(queued);
-                        }
-                        Some(queued) => self.keep([queued]),
+                        Some(Message::Close(closing)) => self.closing.push(closing),
+                        Some(Message::Perform(queued)) => self.keep([queued]),
                     },
                 }
             }
@@ -124,15 +127,15 @@ impl<'w> Outage<'w> {
     /// Opens the file anew, finds out what it holds, and commits what was kept.
     fn recover(&mut self) -> Result<(), Error> {
         // A file that was removed lives while it is open: it may be the only one.
-        self.writer.shared.file.check_place()?;
-        self.writer.shared.file.reopen()?;
+        self.group.shared.file.check_place()?;
+        self.group.shared.file.reopen()?;
         if let Some((drafted, batch)) = self.unsure.take() {
-            match self.writer.is_in_file() {
+            match self.group.is_in_file() {
                 Err(error) => {
                     self.unsure = Some((drafted, batch));
                     return Err(error);
                 }
-                Ok(true) => self.writer.apply(batch, drafted),
+                Ok(true) => self.group.apply(batch, drafted),
                 Ok(false) => {
                     let later = std::mem::take(&mut self.kept);
                     self.keep(batch);
@@ -140,10 +143,10 @@ impl<'w> Outage<'w> {
                 }
             }
         }
-        match self.writer.write(&mut self.kept) {
-            Written::Nothing => self.writer.shared.file.probe(),
+        match self.group.write(&mut self.kept) {
+            Written::Nothing => self.group.shared.file.probe(),
             Written::Committed(drafted) => {
-                self.writer.apply(std::mem::take(&mut self.kept), drafted);
+                self.group.apply(std::mem::take(&mut self.kept), drafted);
                 Ok(())
             }
             Written::Failed(error) => Err(error),

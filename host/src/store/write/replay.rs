@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::draft::Draft;
-use super::writer::Op;
+use super::op::{Operation, Reply};
 use crate::ids::{Id, Name};
 use crate::store::Store;
 use crate::store::error::{Error, Failure, aside};
@@ -32,12 +32,14 @@ use crate::store::shared::Shared;
 const BATCH_MAX: usize = 256;
 /// Most events that one slice of a replay takes.
 const SLICE_EVENTS_MAX: usize = 4 * BATCH_MAX;
+/// About as much as what is opened again adds for each thing that was asked for.
+const TARGET_BYTES: usize = 1 << 10;
 /// A slice ends after about this time.
 const SLICE_TIME: Duration = Duration::from_secs(2);
 
 /// What to open again.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::store) struct Target {
+struct Target {
     id: Id,
     /// Only what stands so of it.
     only: Option<State>,
@@ -187,7 +189,7 @@ impl Store {
         if targets.is_empty() {
             return Ok(Replayed::default());
         }
-        self.ask(|reply| Op::Replay { targets, reply }).await
+        self.ask(|reply| Replay { targets, reply }).await
     }
 }
 
@@ -254,10 +256,40 @@ impl Shared {
     }
 }
 
+/// Works to open again or to hasten.
+#[derive(Debug)]
+struct Replay {
+    targets: Vec<Target>,
+    reply: Reply<Replayed>,
+}
+
+impl Operation for Replay {
+    fn bytes(&self) -> usize {
+        self.targets.len() * TARGET_BYTES
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        let replayed = draft.replay(&self.targets)?;
+        self.reply.keep(replayed.map_err(|Unknown(ids)| Error::Unknown(ids)));
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        self.reply.tell();
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.reply.refuse(error);
+    }
+}
+
+/// Somebody named these, and they stand for nothing.
+struct Unknown(Vec<Id>);
+
 impl Draft<'_> {
     /// Opens what is finished of the targets, and hastens what waits; nothing if one that somebody
     /// named is unknown.
-    pub(in crate::store) fn replay(&mut self, targets: &[Target]) -> Result<Replayed, Error> {
+    fn replay(&mut self, targets: &[Target]) -> Result<Result<Replayed, Unknown>, Failure> {
         let mut replayed = Replayed::default();
         let mut works = Vec::new();
         let mut unknown = Vec::new();
@@ -278,12 +310,12 @@ impl Draft<'_> {
             }
         }
         if !unknown.is_empty() {
-            return Err(Error::Unknown(unknown));
+            return Ok(Err(Unknown(unknown)));
         }
         for (work, only) in works {
             self.replay_work(work, only, &mut replayed)?;
         }
-        Ok(replayed)
+        Ok(Ok(replayed))
     }
 
     fn replay_work(
