@@ -60,7 +60,7 @@ fn has_bare_key(proof: &Proof) -> bool {
 }
 
 /// What a proof is over, if it is over a message of its own that may not be empty.
-fn message<'c>(proof: &'c Proof, keyed: &[bool]) -> Result<Option<&'c [Piece]>, Error> {
+fn message<'c>(proof: &'c Proof, keyed: &[usize]) -> Result<Option<&'c [Piece]>, Error> {
     match proof {
         Proof::Mac { digests: none, .. } | Proof::Signature { signatures: none, .. }
             if none.is_empty() =>

@@ -46,7 +46,7 @@ impl<'a> Judge<'a> {
             Proof::Mac { digest, digests } => self.mac(digest, digests),
             Proof::Signature { algorithm, key, message, signatures } => {
                 let messages = self.messages(message).into_iter();
-                let signed: Vec<_> = messages.map(|it| (it.whole(), it.sound)).collect();
+                let signed: Vec<_> = messages.map(|it| (it.whole(), it.is_meant())).collect();
                 self.signature(*algorithm, key, &signed, signatures)
             }
             Proof::Jws(jws) => self.jws(jws),
@@ -92,27 +92,27 @@ impl<'a> Judge<'a> {
     fn jws(&self, jws: &Jws) -> Option<Choice> {
         let checked = jws::check(jws, self.times).and_then(|()| Token::read(jws));
         let Ok(token) = checked else { return Some(Choice::from(0)) };
-        let signed: Vec<(Vec<u8>, Choice)> = match &jws.payload {
-            None => vec![(token.signed(None), Choice::from(1))],
-            Some(pieces) => {
-                let messages = self.messages(pieces);
-                let signed =
-                    |message: &Message<'_>| (token.signed(Some(&message.whole())), message.sound);
-                messages.iter().map(signed).collect()
-            }
+        let signed = |payload: Option<&Message<'_>>| match payload {
+            None => (token.signed(None), Choice::from(1)),
+            Some(payload) => (token.signed(Some(&payload.whole())), payload.is_meant()),
         };
         match (jws.algorithm, &jws.key) {
             (JwsAlgorithm::PublicKey(scheme), source) => {
-                self.signature(scheme, source, &signed, &[token.signature])
+                let all: Vec<_> = match &jws.payload {
+                    None => vec![signed(None)],
+                    Some(it) => self.messages(it).iter().map(|it| signed(Some(it))).collect(),
+                };
+                self.signature(scheme, source, &all, std::slice::from_ref(&token.signature))
             }
             (JwsAlgorithm::Hmac(hash), KeySource::Configured(form)) => {
-                let keys = self.keys.secrets.iter().filter_map(|secret| key::shared(form, secret));
-                any(keys.flat_map(|key| {
-                    let made = |(message, sound): &(Vec<u8>, Choice)| {
-                        let code = digest::mac(hash, &key, [message.as_slice()].into_iter());
-                        *sound & token.signature.as_slice().ct_eq(&code)
+                any(self.with_each_secret().filter_map(|materials| {
+                    let key = key::shared(form, materials.secret?)?;
+                    let (message, meant) = match &jws.payload {
+                        None => signed(None),
+                        Some(pieces) => signed(Some(&materials.message(pieces)?)),
                     };
-                    signed.iter().map(made).collect::<Vec<_>>()
+                    let code = digest::mac(hash, &key, [message.as_slice()].into_iter());
+                    Some(meant & token.signature.as_slice().ct_eq(&code))
                 }))
             }
             (JwsAlgorithm::Hmac(_), KeySource::Fetched(_) | KeySource::Chain(_)) => None,

@@ -6,8 +6,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::values::Materials;
@@ -32,8 +32,14 @@ pub(super) struct Token<'j> {
 #[derive(Deserialize)]
 struct Header {
     alg: String,
-    crit: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
     b64: Option<bool>,
+}
+
+/// That there is such a member, whatever it is.
+fn is_there<'de, D: Deserializer<'de>>(member: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(member).map(|_| true)
 }
 
 impl<'j> Token<'j> {
@@ -46,12 +52,17 @@ impl<'j> Token<'j> {
             return Err(Error::MalformedJws);
         };
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| Error::MalformedJws);
-        let read = serde_json::from_slice::<Header>(&decode(header)?);
+        let members = decode(header)?;
+        // A list of members would be read in their order.
+        if !members.trim_ascii_start().starts_with(b"{") {
+            return Err(Error::MalformedJws);
+        }
+        let read = serde_json::from_slice::<Header>(&members);
         let Header { alg, crit, b64 } = read.map_err(|_| Error::MalformedJws)?;
         if !jws.algorithm.names().contains(&alg.as_str()) {
             return Err(Error::OtherAlgorithm);
         }
-        let is_plain = crit.is_none() && b64 != Some(false);
+        let is_plain = !crit && b64 != Some(false);
         // A detached one has its payload elsewhere, and only there.
         if !is_plain || payload_text.is_empty() != jws.payload.is_some() {
             return Err(Error::MalformedJws);

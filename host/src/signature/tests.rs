@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::provider::{
-    Digest, DigestText, Hash, KeyEncoding, KeyLookup, Piece, ProofInfo, PublicKey, SecretForm,
-    ValuePart,
+    Digest, DigestText, Hash, Jws, JwsAlgorithm, KeyEncoding, KeyLookup, Piece, ProofInfo,
+    PublicKey, SecretForm, ValuePart,
 };
 
 mod costs;
@@ -267,6 +267,33 @@ fn a_message_of_an_empty_body_is_empty() {
     let claims = claims(vec![vec![proof]]);
     let found = verify(&claims, &info(), secrets(&["key"]).as_slice(), b"", None, NOW);
     assert_eq!(found, Err(Error::EmptyMessage));
+}
+
+#[test]
+fn the_secret_of_a_token_is_that_of_its_payload() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    let judged = |key: &str| {
+        let head = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#);
+        let signed = format!("{head}.{}", URL_SAFE_NO_PAD.encode("one body"));
+        let code = mac(Hash::Sha256, key.as_bytes(), [signed.as_bytes()].into_iter());
+        let jws = Jws {
+            token: format!("{head}..{}", URL_SAFE_NO_PAD.encode(code)),
+            algorithm: JwsAlgorithm::Hmac(Hash::Sha256),
+            key: KeySource::Configured(KeyEncoding::Text.into()),
+            payload: Some(vec![
+                Piece::Secret(KeyEncoding::Text.into()),
+                Piece::Bytes(b" ".into()),
+                Piece::Body,
+            ]),
+            rules: Vec::new(),
+        };
+        let claims = claims(vec![vec![Proof::Jws(jws)]]);
+        verify(&claims, &info(), secrets(&["one", "two"]).as_slice(), b"body", None, NOW)
+    };
+    assert_eq!(judged("one"), Ok(()));
+    assert_eq!(judged("two"), Err(Error::Mismatch));
 }
 
 #[test]

@@ -15,6 +15,9 @@ use super::{cipher, digest, key};
 use crate::provider::{Claims, Digest, DigestText, Encrypted, Piece, Proof, Value, ValuePart};
 use crate::secrets::Secret;
 
+/// A part of a value hides a secret only if it has so many bytes. Fewer can be guessed.
+const HIDDEN_BYTES_MIN: usize = 16;
+
 /// A value as it was made.
 #[derive(Debug, Clone)]
 pub(super) struct Made {
@@ -49,6 +52,13 @@ impl Message<'_> {
     /// All of it.
     pub(super) fn whole(&self) -> Vec<u8> {
         self.pieces.concat()
+    }
+
+    /// Whether it can be what somebody signed: something, and made of what is sound. Only here it
+    /// is known that a text decrypted to nothing.
+    pub(super) fn is_meant(&self) -> Choice {
+        let is_empty = self.pieces.iter().all(|piece| piece.is_empty());
+        self.sound & Choice::from(u8::from(!is_empty))
     }
 }
 
@@ -101,7 +111,7 @@ impl<'a> Materials<'a> {
     /// A hash or an HMAC.
     pub(super) fn digest(&self, digest: &Digest) -> Option<Made> {
         let message = self.message(&digest.message)?;
-        let mut sound = message.sound;
+        let mut sound = message.is_meant();
         let bytes = match &digest.key {
             Some(form) => {
                 let key = key::shared(form, self.secret?)?;
@@ -142,25 +152,31 @@ fn written(part: &ValuePart, bytes: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Whether a secret is needed to make a value, each by those before it.
-pub(super) fn keyed(values: &[Value]) -> Vec<bool> {
+/// How many bytes of each value nobody can know without a secret: all or none.
+pub(super) fn keyed(values: &[Value]) -> Vec<usize> {
     let mut keyed = Vec::with_capacity(values.len());
     for value in values {
-        let is_keyed = match value {
-            Value::Digest(digest) => digest.key.is_some() || has_secret(&digest.message, &keyed),
-            // Who overheard it knows what it says.
-            Value::Decrypted(_) => false,
+        let bytes = match value {
+            Value::Digest(it) if it.key.is_some() || has_secret(&it.message, &keyed) => {
+                digest::length(it.hash)
+            }
+            // Who overheard what is decrypted knows what it says.
+            Value::Digest(_) | Value::Decrypted(_) => 0,
         };
-        keyed.push(is_keyed);
+        keyed.push(bytes);
     }
     keyed
 }
 
 /// Whether nobody can know a message who does not know a secret.
-pub(super) fn has_secret(message: &[Piece], keyed: &[bool]) -> bool {
+pub(super) fn has_secret(message: &[Piece], keyed: &[usize]) -> bool {
     message.iter().any(|piece| match piece {
         Piece::Secret(_) => true,
-        Piece::Value(part) => keyed.get(part.index).is_some_and(|keyed| *keyed),
+        Piece::Value(part) => {
+            let all = keyed.get(part.index).copied().unwrap_or_default();
+            let end = part.end.map_or(all, |end| end.min(all));
+            end.saturating_sub(part.start) >= HIDDEN_BYTES_MIN
+        }
         Piece::Bytes(_) | Piece::Body => false,
     })
 }
@@ -300,9 +316,9 @@ mod tests {
         assert_eq!(made(&values, None), [None, None]);
         assert!(made(&values, Some("key")).iter().all(Option::is_some));
         assert_ne!(made(&values, Some("key")), made(&values, Some("other")));
-        assert_eq!(keyed(&values), [true, true]);
+        assert_eq!(keyed(&values), [32, 32]);
         assert!(need_secret(&values, &[true, false]) && !need_secret(&values, &[false, true]));
-        assert_eq!(keyed(&[hashed(vec![Piece::Body])]), [false]);
+        assert_eq!(keyed(&[hashed(vec![Piece::Body])]), [0]);
         let encrypted = Value::Decrypted(Encrypted {
             cipher: Cipher::AesCbc,
             key: KeyEncoding::Md5.into(),
@@ -312,8 +328,16 @@ mod tests {
             associated_data: Vec::new(),
         });
         let values = [encrypted, hashed(vec![whole(0, DigestText::Raw)])];
-        assert_eq!(keyed(&values), [false, false], "who overheard it knows what it says");
+        assert_eq!(keyed(&values), [0, 0], "who overheard it knows what it says");
         assert!(need_secret(&values, &[true, false]));
+    }
+
+    #[test]
+    fn a_part_that_can_be_guessed_hides_nothing() {
+        let hides = |start, end| has_secret(&[part(0, DigestText::Hex, start, end)], &[32]);
+        assert!(hides(0, None) && hides(0, Some(16)) && hides(16, None) && hides(4, Some(99)));
+        assert!(!hides(0, Some(0)) && !hides(0, Some(15)) && !hides(17, None) && !hides(40, None));
+        assert!(!has_secret(&[whole(0, DigestText::Raw)], &[0]));
     }
 
     #[test]
@@ -333,6 +357,20 @@ mod tests {
         let bytes = |made: &Option<Made>| made.as_ref().map(|made| made.bytes.clone());
         assert_eq!((bytes(&keyed[0]), bytes(&keyed[2])), (bytes(&open[0]), bytes(&open[2])));
         assert!(keyed[1].is_some());
+    }
+
+    #[test]
+    fn a_digest_of_a_text_that_decrypted_to_nothing_is_not_sound() {
+        let secret = Secret::new("secret").unwrap();
+        let is_sound = |text: &[u8]| {
+            let values = [Some(Made { bytes: text.to_vec(), sound: Choice::from(1) })];
+            let materials = Materials { secret: Some(&secret), body: b"", values: &values };
+            let message = vec![whole(0, DigestText::Raw), Piece::Body];
+            let key = Some(KeyEncoding::Text.into());
+            let made = materials.digest(&Digest { hash: Hash::Sha256, key, message });
+            bool::from(made.unwrap().sound)
+        };
+        assert!(is_sound(b"a") && !is_sound(b""));
     }
 
     #[test]

@@ -3,8 +3,11 @@
 //! For tests only: the gateway has code of its own. Each value is made of those before it.
 
 use super::{crypto, key};
-use crate::claims::{Digest, DigestText, Encrypted, Piece, SecretForm, Value, ValuePart};
+use crate::claims::{Digest, DigestText, Encrypted, Hash, Piece, SecretForm, Value, ValuePart};
 use crate::{base64, hex};
+
+/// The least number of bytes of a digest that nobody can guess.
+const HIDDEN_BYTES_MIN: u32 = 16;
 
 /// What messages are made of: one secret or none, the body, and the values that they give. `None`
 /// is a value that can't be made, or that nobody with the secret meant: an extended hash, a text
@@ -104,33 +107,48 @@ fn written(part: &ValuePart, value: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Whether nobody can know a message who does not know a secret: it has the secret in it, or a
-/// digest that has.
+/// Whether nobody can know a message who does not know a secret: it has the secret in it, or enough
+/// of a digest that has.
 pub(super) fn has_secret(message: &[Piece], values: &[Value]) -> bool {
-    let mut keyed: Vec<bool> = Vec::with_capacity(values.len());
-    let hides = |message: &[Piece], keyed: &[bool]| {
+    // How many bytes of each value nobody knows.
+    let mut keyed: Vec<u32> = Vec::with_capacity(values.len());
+    let hides = |message: &[Piece], keyed: &[u32]| {
         message.iter().any(|piece| match piece {
             Piece::Secret(_) => true,
             Piece::Value(part) => {
-                usize::try_from(part.index).is_ok_and(|at| keyed.get(at) == Some(&true))
+                let at = usize::try_from(part.index).ok();
+                let all = at.and_then(|at| keyed.get(at)).copied().unwrap_or_default();
+                let end = part.end.map_or(all, |end| end.min(all));
+                end.saturating_sub(part.start) >= HIDDEN_BYTES_MIN
             }
             Piece::Text(_) | Piece::Bytes(_) | Piece::Body => false,
         })
     };
     for value in values {
         keyed.push(match value {
-            Value::Digest(digest) => digest.key.is_some() || hides(&digest.message, &keyed),
-            // Who overheard the request knows what it says.
-            Value::Decrypted(_) => false,
+            Value::Digest(it) if it.key.is_some() || hides(&it.message, &keyed) => length(it.hash),
+            // Who overheard the request knows what is decrypted.
+            Value::Digest(_) | Value::Decrypted(_) => 0,
         });
     }
     hides(message, &keyed)
 }
 
+/// The bytes of a digest.
+fn length(hash: Hash) -> u32 {
+    match hash {
+        Hash::Md5 => 16,
+        Hash::Sha1 => 20,
+        Hash::Sha256 | Hash::Sha3 => 32,
+        Hash::Sha384 => 48,
+        Hash::Sha512 => 64,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::{Hash, KeyEncoding};
+    use crate::claims::KeyEncoding;
 
     fn hashed(message: Vec<Piece>) -> Value {
         Value::Digest(Digest { hash: Hash::Sha256, key: None, message })
@@ -166,5 +184,10 @@ mod tests {
         let hides = |index| has_secret(&[Piece::of_value(index, DigestText::Hex)], &values);
         assert_eq!([0, 1, 2, 3].map(hides), [false, true, true, false]);
         assert!(!has_secret(&[Piece::Body], &values));
+        let part = |start, end| {
+            let written = DigestText::Raw;
+            Piece::Value(ValuePart { index: 1, written, start, end: Some(end) })
+        };
+        assert!(has_secret(&[part(8, 24)], &values) && !has_secret(&[part(8, 23)], &values));
     }
 }

@@ -63,8 +63,10 @@ fn what_is_no_plain_token_is_refused() {
         (good.replacen('e', "!", 1), "another character"),
         (token(&json!({}), "{}"), "no algorithm"),
         (token(&json!({ "alg": "HS256", "crit": ["exp"] }), "{}"), "something critical"),
+        (token(&json!({ "alg": "HS256", "crit": null }), "{}"), "something critical, or not"),
         (token(&json!({ "alg": "HS256", "b64": false }), "{}"), "a bare payload"),
         (token(&json!("HS256"), "{}"), "no header"),
+        (token(&json!(["HS256", false, null]), "{}"), "a list as its header"),
     ] {
         assert_eq!(
             Token::read(&jws(token, Vec::new())).unwrap_err(),
