@@ -19,6 +19,7 @@ mod read;
 mod report;
 mod shared;
 mod stats;
+mod take;
 mod time;
 mod write;
 
@@ -212,7 +213,7 @@ impl Store {
     /// also by the passing of time. Counts from the call, not from the first poll.
     pub fn ready(&self, kind: WorkKind) -> impl Future<Output = ()> + Send + use<> {
         let shared = Arc::clone(&self.handle.shared);
-        let mut woken = shared.wakes[kind].subscribe();
+        let mut woken = shared.owed.woken(kind);
         async move {
             let due = shared.backlog().next_due(kind).filter(|_| !shared.is_away());
             tokio::select! {
@@ -227,7 +228,7 @@ impl Store {
     /// time, behind such a work, or for an endpoint that is switched off does not count.
     pub async fn idle(&self) {
         let shared = &self.handle.shared;
-        let mut moved = shared.moved.subscribe();
+        let mut moved = shared.owed.moved();
         while !shared.is_idle() {
             if moved.changed().await.is_err() {
                 return;

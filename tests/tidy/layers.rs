@@ -6,8 +6,6 @@ use super::{code, module, repository, sources};
 
 /// Modules that belong to the program and are in no list.
 const PROGRAM: [&str; 2] = ["main", "lib"];
-/// Its circles are opened with its second format.
-const CIRCLES_ALLOWED: &str = "store";
 
 /// A path of modules, from the crate's root.
 type Path = Vec<String>;
@@ -166,10 +164,7 @@ fn a_file_imports_only_from_the_layers_above_it() {
 fn no_siblings_import_each_other_in_a_circle() {
     let all = siblings(&modules());
     assert!(all.len() > 100, "imports are found");
-    let open = all
-        .into_iter()
-        .filter(|(parent, ..)| parent.first().is_none_or(|it| it != CIRCLES_ALLOWED));
-    let found = circles(&open.collect());
+    let found = circles(&all);
     assert!(found.is_empty(), "circles:\n{}", found.join("\n"));
 }
 

@@ -7,7 +7,7 @@ use super::{code, sources};
 const COLUMNS_MAX: usize = 100;
 
 /// What must not be a name, and the word for it.
-const NAMES: [(&str, &str); 8] = [
+const NAMES: [(&str, &str); 11] = [
     ("lie", "violation"),
     ("Lie", "Violation"),
     ("veil", "redact"),
@@ -15,6 +15,9 @@ const NAMES: [(&str, &str); 8] = [
     ("shelf", "cache"),
     ("Shelf", "KeyCache"),
     ("Face", "Role"),
+    ("Frontier", "LowWater"),
+    ("LaneKeys", "OrderKeys"),
+    ("DamagedRun", "DamagedIds"),
     ("Mood", "Behaviour"),
 ];
 

@@ -9,3 +9,53 @@ pub(super) mod recent;
 pub(super) mod recovery;
 pub(super) mod standing;
 pub(super) mod works;
+
+use std::sync::{Mutex, MutexGuard};
+
+use tokio::sync::watch;
+
+use self::backlog::Backlog;
+use super::kind::{PerKind, WorkKind};
+use crate::lock::lock;
+
+/// All that is owed, for whoever takes works, gives them back or commits them.
+#[derive(Debug)]
+pub(super) struct Owed {
+    backlog: Mutex<Backlog>,
+    /// Something may be taken that could not be before.
+    wakes: PerKind<watch::Sender<()>>,
+    /// Something was taken, given back, committed or answered.
+    moved: watch::Sender<()>,
+}
+
+impl Owed {
+    pub(super) fn new(backlog: Backlog) -> Self {
+        let backlog = Mutex::new(backlog);
+        Self { backlog, wakes: PerKind::default(), moved: watch::Sender::default() }
+    }
+
+    pub(super) fn backlog(&self) -> MutexGuard<'_, Backlog> {
+        lock(&self.backlog)
+    }
+
+    /// Works of this kind may be taken that could not be before.
+    pub(super) fn wake(&self, kind: WorkKind) {
+        self.wakes[kind].send_replace(());
+        self.stir();
+    }
+
+    /// What waits for idleness looks again.
+    pub(super) fn stir(&self) {
+        self.moved.send_replace(());
+    }
+
+    /// Changes whenever works of this kind may be taken that could not be before.
+    pub(super) fn woken(&self, kind: WorkKind) -> watch::Receiver<()> {
+        self.wakes[kind].subscribe()
+    }
+
+    /// Changes whenever something was taken, given back, committed or answered.
+    pub(super) fn moved(&self) -> watch::Receiver<()> {
+        self.moved.subscribe()
+    }
+}

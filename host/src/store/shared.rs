@@ -4,7 +4,7 @@
 //! Whoever waits for something waits on a channel in here. Never writes to the file.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use tokio::sync::{oneshot, watch};
 
@@ -12,8 +12,9 @@ use super::Config;
 use super::damage::Damages;
 use super::error::Error;
 use super::file::File;
-use super::kind::{PerKind, WorkKind};
+use super::kind::WorkKind;
 use super::log::reader::LogReader;
+use super::owed::Owed;
 use super::owed::backlog::{Backlog, OrderKeys};
 use super::owed::recent::Recent;
 use super::time::Trusted;
@@ -29,7 +30,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     /// What removal goes by.
     pub(super) time: Trusted,
-    backlog: Mutex<Backlog>,
+    pub(super) owed: Arc<Owed>,
     recent: Mutex<Recent>,
     /// Records that can't be read.
     pub(super) damages: Damages,
@@ -46,10 +47,6 @@ pub(super) struct Shared {
     pub(super) end: AtomicU64,
     /// Before this position of the log no start looks for event ids.
     pub(super) id_mark: AtomicU64,
-    /// One for each kind of work: something may be taken that could not be before.
-    pub(super) wakes: PerKind<watch::Sender<()>>,
-    /// Something was taken, given back, committed or answered.
-    pub(super) moved: watch::Sender<()>,
 }
 
 impl Shared {
@@ -68,7 +65,7 @@ impl Shared {
             order_keys,
             clock,
             time,
-            backlog: Mutex::new(backlog),
+            owed: Arc::new(Owed::new(backlog)),
             recent: Mutex::new(Recent::new(config.recent_bytes)),
             damages,
             failed: OnceLock::new(),
@@ -79,13 +76,11 @@ impl Shared {
             commits: AtomicU64::new(0),
             end: AtomicU64::new(0),
             id_mark: AtomicU64::new(0),
-            wakes: PerKind::default(),
-            moved: watch::Sender::default(),
         }
     }
 
     pub(super) fn backlog(&self) -> MutexGuard<'_, Backlog> {
-        lock(&self.backlog)
+        self.owed.backlog()
     }
 
     pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {
@@ -138,8 +133,7 @@ impl Shared {
     }
 
     pub(super) fn wake(&self, kind: WorkKind) {
-        self.wakes[kind].send_replace(());
-        self.moved.send_replace(());
+        self.owed.wake(kind);
     }
 
     pub(super) fn enqueued(&self) {
@@ -148,7 +142,7 @@ impl Shared {
 
     pub(super) fn dequeued(&self) {
         self.queued.fetch_sub(1, Ordering::AcqRel);
-        self.moved.send_replace(());
+        self.owed.stir();
     }
 
     pub(super) fn is_idle(&self) -> bool {
