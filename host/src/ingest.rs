@@ -10,6 +10,7 @@ mod intake;
 mod notes;
 mod pacing;
 mod rejection;
+mod reply;
 mod strays;
 
 use std::collections::BTreeMap;
@@ -39,9 +40,9 @@ use crate::listener::Connection;
 use crate::metrics::{Answered, Metrics};
 use crate::plugin::{self, Plugin, Registry};
 use crate::proof::{self, Receiver};
-use crate::provider::{Answer, Claims, ProviderInfo};
+use crate::provider::{Answer, Claims};
 use crate::secrets::Secret;
-use crate::signature::{self, Asker};
+use crate::signature::Asker;
 use crate::store::{Appended, NewReceipt, Store};
 
 use intake::Share;
@@ -50,9 +51,6 @@ use notes::Note;
 pub(crate) use notes::Notes;
 pub(crate) use pacing::Pacing;
 use rejection::Rejection;
-
-/// Tells a sender that its event is known already.
-const DUPLICATE: &str = "hookgate-duplicate";
 
 /// Whether requests must prove where they come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -207,7 +205,7 @@ async fn receive(
     let rejection = match accepted {
         Ok(Accepted::Kept(reply, appended)) => {
             connection.accepted();
-            return answer(reply, appended);
+            return reply::response(reply, appended);
         }
         Ok(Accepted::Asked(answer, Asker::Proven)) => {
             connection.accepted();
@@ -315,7 +313,7 @@ impl Ingest {
         if method != Method::POST && !info.methods.contains(&method) {
             return Err(Rejection::NothingAsked(info.refusal_status));
         }
-        let reply = reply_to(source, info, &claims, &request)?;
+        let reply = reply::of(source, info, &claims, &request)?;
         let receipt = NewReceipt { source: name.clone(), request, event_ids: claims.event_ids };
         let appended = self.store.append(receipt).await.map_err(Rejection::Store)?;
 
@@ -370,35 +368,4 @@ fn headers_of(map: &HeaderMap) -> Headers {
         headers.push(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
     }
     headers
-}
-
-/// The plugin's answer to a request that is to be stored, if it has one, and its body.
-fn reply_to(
-    source: &Source,
-    info: &ProviderInfo,
-    claims: &Claims,
-    request: &Request,
-) -> Result<Option<(Answer, Bytes)>, Rejection> {
-    let Some(reply) = claims.reply.as_ref().or(info.reply.as_ref()) else { return Ok(None) };
-    let proven = source.verify == Verify::Evidence;
-    let asker = if proven { Asker::Proven } else { Asker::Posting };
-    let body = signature::answer(reply, claims, &source.secrets, &request.body, asker)
-        .map_err(|error| Rejection::Evidence(error, info.refusal_status))?;
-    Ok(Some((reply.clone(), body)))
-}
-
-fn answer(reply: Option<(Answer, Bytes)>, appended: Appended) -> Response {
-    let (id, duplicate) = match appended {
-        Appended::Stored(id) => (id, false),
-        Appended::Duplicate(id) => (id, true),
-    };
-    let mut response = match reply {
-        None => axum::Json(serde_json::json!({ "id": id })).into_response(),
-        Some((reply, body)) => handshake::response(&reply, body),
-    };
-    if duplicate {
-        let known = HeaderValue::from_static("true");
-        response.headers_mut().insert(DUPLICATE, known);
-    }
-    response
 }

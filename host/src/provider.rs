@@ -159,6 +159,13 @@ pub struct Answer {
     pub body: Vec<Piece>,
 }
 
+impl Answer {
+    /// Whether it has a digest in its body.
+    pub fn has_digest(&self) -> bool {
+        self.body.iter().any(|piece| matches!(piece, Piece::Value(_)))
+    }
+}
+
 /// A kind of proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
