@@ -5,7 +5,7 @@
 //! cookie, no header that HTTP itself lives on. Who proved a request may get any content type. What
 //! may be digested is [`crate::signature`]'s to say.
 
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method};
 
 use super::super::bindings::exports::hookgate::plugin::provider;
 use super::super::bindings::hookgate::plugin::types;
@@ -22,27 +22,41 @@ const HEADERS_MAX: usize = 8;
 const PIECES_MAX: usize = 16;
 /// Largest body of an answer, in bytes.
 const BODY_BYTES_MAX: usize = 64 << 10;
+/// Largest headers of an answer, their names and values together.
+const HEADERS_BYTES_MAX: usize = 4 << 10;
 /// Largest text in the answer to a challenge, all of it together.
 const TEXT_BYTES_MAX: usize = 4 << 10;
 /// The statuses that HTTP allows no body.
 const WITHOUT_BODY: [u16; 2] = [204, 205];
 /// What a browser never takes for a page.
 const CONTENT_TYPES: [&str; 2] = ["text/plain", "application/json"];
-/// Headers that are not a plugin's to set.
-const RESERVED: [HeaderName; 12] = [
-    header::CONNECTION,
-    header::CONTENT_ENCODING,
-    header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
-    header::DATE,
-    header::LOCATION,
-    header::REFRESH,
-    header::SET_COOKIE,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
+/// Headers that are not a plugin's to set: what HTTP and the gateway need themselves, and what
+/// browsers obey.
+const RESERVED: [&str; 21] = [
+    "alt-svc",
+    "clear-site-data",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-security-policy",
+    "content-type",
+    "date",
+    "hookgate-duplicate",
+    "keep-alive",
+    "link",
+    "location",
+    "refresh",
+    "set-cookie",
+    "strict-transport-security",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "www-authenticate",
+    "x-content-type-options",
 ];
+/// How others begin: those of browsers, and those by which a proxy sends a file of its own.
+const RESERVED_BEGINNINGS: [&str; 4] = ["access-control-", "proxy-", "x-accel-", "x-sendfile"];
 
 /// The methods by which a provider sends its challenges.
 pub(super) fn methods(names: Vec<String>) -> Result<Vec<Method>, Violation> {
@@ -148,13 +162,25 @@ fn given(pieces: &[Piece]) -> usize {
 fn headers(field: &'static str, headers: Vec<types::HeaderResult>) -> Result<Headers, Violation> {
     let headers = violation::at_most(field, headers, HEADERS_MAX)?;
     let header = |header: types::HeaderResult| {
-        let name = header.name.parse::<HeaderName>().ok().filter(|name| !RESERVED.contains(name));
+        let name = header.name.parse::<HeaderName>().ok().filter(|name| !is_reserved(name));
         match (name, HeaderValue::from_str(&header.value)) {
             (Some(name), Ok(_)) => Ok((name.as_str().to_owned(), header.value)),
             _ => Err(violation(field, "has an invalid header or one that HTTP needs")),
         }
     };
-    headers.into_iter().map(header).collect()
+    let headers = headers.into_iter().map(header).collect::<Result<Headers, Violation>>()?;
+    match headers.bytes() {
+        ..=HEADERS_BYTES_MAX => Ok(headers),
+        bytes => {
+            let reason = format!("has {bytes} bytes of headers; the limit is {HEADERS_BYTES_MAX}");
+            Err(violation(field, reason))
+        }
+    }
+}
+
+fn is_reserved(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    RESERVED.contains(&name) || RESERVED_BEGINNINGS.iter().any(|start| name.starts_with(*start))
 }
 
 #[cfg(test)]

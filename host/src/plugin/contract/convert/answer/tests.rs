@@ -40,7 +40,17 @@ fn what_was_sent_is_never_shown_as_a_page() {
 fn an_answer_has_no_header_that_is_the_gateways_own() {
     let ok = provider::Answer { headers: named("WebHook-Allowed-Rate", "*"), ..plain() };
     assert!(handshake(ok, &[]).is_ok());
-    for name in ["Set-Cookie", "content-length", "Transfer-Encoding", "location", "a b"] {
+    for name in [
+        "Set-Cookie",
+        "content-length",
+        "Transfer-Encoding",
+        "location",
+        "Access-Control-Allow-Origin",
+        "X-Accel-Redirect",
+        "X-Sendfile",
+        "hookgate-duplicate",
+        "a b",
+    ] {
         lies(|it| it.headers = named(name, "1"));
     }
     lies(|it| it.headers = named("x", "a\r\nset-cookie: b"));
@@ -91,6 +101,11 @@ fn an_answer_is_bounded() {
         let refused = given(status, content_type, bytes).unwrap_err();
         assert_eq!(refused, format!("`claims.reply` {reason}"));
     }
+    let headed = |bytes: usize| {
+        let headers = named("x", &"x".repeat(bytes - 1));
+        reply("claims.reply", provider::Answer { headers, ..plain() }, &[])
+    };
+    assert!(headed(HEADERS_BYTES_MAX).is_ok() && headed(HEADERS_BYTES_MAX + 1).is_err());
     for status in [200, 204] {
         assert_eq!(given(status, "", 0).unwrap().content_type, "");
     }
