@@ -51,6 +51,19 @@ pub fn to_json(form: &[(String, String)]) -> String {
     format!("{{{}}}", first.map(member).collect::<Vec<_>>().join(","))
 }
 
+/// The form with this field in front, in place of every field of that name: as `sign` puts a
+/// signature into a body. The other fields stay as they are written.
+pub fn with_field(text: &[u8], name: &str, value: &str) -> Vec<u8> {
+    let mut form = format!("{}={}", encoded(name), encoded(value)).into_bytes();
+    for (known, written) in pairs(text).filter(|(known, _)| decoded(known) != name) {
+        form.push(b'&');
+        form.extend_from_slice(known);
+        form.push(b'=');
+        form.extend_from_slice(written);
+    }
+    form
+}
+
 /// A form of more than [`FIELDS_MAX`] fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyFields;
@@ -77,6 +90,20 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         Some(at) => (&pair[..at], &pair[at + 1..]),
         None => (pair, &[][..]),
     })
+}
+
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' ' => encoded.push('+'),
+            byte if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) => {
+                encoded.push(char::from(byte));
+            }
+            byte => encoded += &format!("%{byte:02X}"),
+        }
+    }
+    encoded
 }
 
 fn is_escaped(text: &[u8]) -> bool {
@@ -159,6 +186,13 @@ mod tests {
     }
 
     #[test]
+    fn a_field_takes_the_place_of_its_name_and_the_rest_stays_as_it_is() {
+        let form = with_field(b"\xef\xbb\xbfa=%c3%a9&sign=1&b&%73ign=2", "sign", "x +/=");
+        assert_eq!(form, b"sign=x+%2B%2F%3D&a=%c3%a9&b=");
+        assert_eq!(with_field(b"", "a", "1"), b"a=1");
+    }
+
+    #[test]
     fn a_form_is_an_object_of_first_values() {
         let form = parse(b"a=1&b=%22&a=2");
         assert_eq!(to_json(&form), r#"{"a":"1","b":"\""}"#);
@@ -174,6 +208,12 @@ mod tests {
                 let peeked = peek(text, name);
                 prop_assert_eq!(peeked.as_deref(), value(&form, name));
             }
+        }
+
+        #[test]
+        fn a_field_that_is_put_in_reads_back(text: Vec<u8>, name: String, given: String) {
+            let form = parse(&with_field(&text, &name, &given));
+            prop_assert_eq!(value(&form, &name), Some(given.as_str()));
         }
 
         #[test]

@@ -134,8 +134,9 @@ impl<'a> HeaderMac<'a> {
         Ok(request)
     }
 
-    /// The digest as the header has it, without its prefix; zeros without a digest.
-    pub(crate) fn written(&self, digests: &[Vec<u8>]) -> Result<String, String> {
+    /// The digest as the header has it, without its prefix, for a provider that puts it elsewhere;
+    /// zeros without a digest.
+    pub fn written(&self, digests: &[Vec<u8>]) -> Result<String, String> {
         let digest = match digests {
             [] => vec![0; length(self.algorithm)],
             [digest] => digest.clone(),
