@@ -103,7 +103,7 @@ impl Dispatch {
         let allowance = emitted::allowance(self.allowance, events.len());
         let route = |event: Event| {
             let routes = self.routes(rules, &event.event_type, None);
-            NewEvent { event, routes, allowance }
+            NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance }
         };
         let events = events.into_iter().map(route).collect();
         let parse = Try { at, duration: started.elapsed(), plugin, outcome, verdict, log };

@@ -143,7 +143,7 @@ impl Dispatch {
         let emit = |(number, emission)| {
             let event = emitted::event(work, number, emission, now);
             let routes = self.routes(rules, &event.event_type, Some((&work.handler, grant)));
-            NewEvent { event, routes, allowance }
+            NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance }
         };
         let events = (1..).zip(emissions).map(emit).collect();
         Committed { events, parcels, alerts, state, scope: scope(work) }

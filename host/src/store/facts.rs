@@ -60,10 +60,10 @@ pub struct Routes {
 /// An event that is not stored yet.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    /// The event.
-    pub event: Event,
+    /// The event; shared, because a commit may be drafted more than once.
+    pub event: Arc<Event>,
     /// Where it goes.
-    pub routes: Routes,
+    pub routes: Arc<Routes>,
     /// What may be emitted below it, if that is said.
     pub allowance: Option<Allowance>,
 }
@@ -86,7 +86,7 @@ pub struct StoredEvent {
     /// When it was stored.
     pub recorded_at: Timestamp,
     /// Where it goes. Runs and deliveries stand in the log right behind their event, in this order.
-    pub routes: Routes,
+    pub routes: Arc<Routes>,
 }
 
 impl StoredEvent {

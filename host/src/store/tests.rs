@@ -130,13 +130,14 @@ fn event(id: &str, subject: &str) -> NewEvent {
         labels: vec![("country".into(), "DE".into())],
         data: JsonText::new(r#"{"amount":1099}"#).unwrap(),
     };
-    NewEvent { event, routes: Routes::default(), allowance: None }
+    NewEvent { event: Arc::new(event), routes: Arc::default(), allowance: None }
 }
 
 impl NewEvent {
     fn to(mut self, handlers: &[&str], endpoints: &[&str]) -> Self {
-        self.routes.handlers = handlers.iter().map(|text| name(text)).collect();
-        self.routes.endpoints = endpoints.iter().map(|text| name(text)).collect();
+        let handlers = handlers.iter().map(|text| name(text)).collect();
+        let endpoints = endpoints.iter().map(|text| name(text)).collect();
+        self.routes = Arc::new(Routes { handlers, endpoints });
         self
     }
 }

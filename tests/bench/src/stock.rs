@@ -185,7 +185,7 @@ fn event(number: usize, object: &str) -> NewEvent {
         data: JsonText::new(object).expect("the payload's object is JSON"),
     };
     let routes = Routes { handlers: Vec::new(), endpoints: vec![name("crm")] };
-    NewEvent { event, routes, allowance: None }
+    NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance: None }
 }
 
 fn tried() -> Try {

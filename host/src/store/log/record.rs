@@ -26,8 +26,8 @@ pub(in crate::store) enum Record {
     Receipt(Receipt),
     Event(StoredEvent),
     Parcel(StoredParcel),
-    Try(TryRecord),
-    Attempt(AttemptRecord),
+    Try(TryRecord<'static>),
+    Attempt(AttemptRecord<'static>),
     Reopening(ReopeningRecord),
     Gap,
 }
@@ -229,7 +229,7 @@ impl<E> EventRecord<'_, E> {
             depth: self.depth,
             allowance: self.allowance,
             recorded_at: self.recorded_at,
-            routes: self.routes.into_owned(),
+            routes: Arc::new(self.routes.into_owned()),
         }
     }
 }
@@ -266,62 +266,68 @@ impl<'a> ParcelRecord<'a> {
 
 /// A try of a parse or a run, and what it added.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::store) struct TryRecord {
+pub(in crate::store) struct TryRecord<'a> {
     /// The receipt or run.
     pub(in crate::store) work: u64,
     /// The record before this one in the history of the work.
     pub(in crate::store) previous: Option<u64>,
     pub(in crate::store) at: Timestamp,
     pub(in crate::store) duration: Duration,
-    pub(in crate::store) plugin: Option<PluginStamp>,
-    #[serde(with = "OutcomeRecord")]
-    pub(in crate::store) outcome: Outcome,
+    pub(in crate::store) plugin: Option<Cow<'a, PluginStamp>>,
+    #[serde(serialize_with = "OutcomeRecord::serialize", deserialize_with = "outcome")]
+    pub(in crate::store) outcome: Cow<'a, Outcome>,
     pub(in crate::store) verdict: Verdict,
-    pub(in crate::store) log: Vec<LogLine>,
-    pub(in crate::store) alerts: Vec<Alert>,
+    pub(in crate::store) log: Cow<'a, [LogLine]>,
+    pub(in crate::store) alerts: Cow<'a, [Alert]>,
     pub(in crate::store) events: Vec<u64>,
     pub(in crate::store) parcels: Vec<u64>,
 }
 
-impl TryRecord {
+impl<'a> TryRecord<'a> {
     /// A try that added nothing so far.
-    pub(in crate::store) fn of(tried: Try, work: u64, previous: Option<u64>) -> Self {
-        let Try { at, duration, plugin, outcome, verdict, log } = tried;
-        let (alerts, events, parcels) = (Vec::new(), Vec::new(), Vec::new());
+    pub(in crate::store) fn of(report: &'a Try, work: u64, previous: Option<u64>) -> Self {
         Self {
             work,
             previous,
-            at,
-            duration,
-            plugin,
-            outcome,
-            verdict,
-            log,
-            alerts,
-            events,
-            parcels,
+            at: report.at,
+            duration: report.duration,
+            plugin: report.plugin.as_ref().map(Cow::Borrowed),
+            outcome: Cow::Borrowed(&report.outcome),
+            verdict: report.verdict,
+            log: Cow::Borrowed(&report.log),
+            alerts: Cow::Borrowed(&[]),
+            events: Vec::new(),
+            parcels: Vec::new(),
         }
     }
 }
 
 /// An attempt of a delivery.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::store) struct AttemptRecord {
+pub(in crate::store) struct AttemptRecord<'a> {
     pub(in crate::store) work: u64,
     pub(in crate::store) previous: Option<u64>,
     pub(in crate::store) at: Timestamp,
     pub(in crate::store) duration: Duration,
     pub(in crate::store) status: Option<u16>,
-    pub(in crate::store) answer: String,
-    #[serde(with = "OutcomeRecord")]
-    pub(in crate::store) outcome: Outcome,
+    pub(in crate::store) answer: Cow<'a, str>,
+    #[serde(serialize_with = "OutcomeRecord::serialize", deserialize_with = "outcome")]
+    pub(in crate::store) outcome: Cow<'a, Outcome>,
     pub(in crate::store) verdict: Verdict,
 }
 
-impl AttemptRecord {
-    pub(in crate::store) fn of(attempt: Attempt, work: u64, previous: Option<u64>) -> Self {
-        let Attempt { at, duration, status, answer, outcome, verdict } = attempt;
-        Self { work, previous, at, duration, status, answer, outcome, verdict }
+impl<'a> AttemptRecord<'a> {
+    pub(in crate::store) fn of(attempt: &'a Attempt, work: u64, previous: Option<u64>) -> Self {
+        Self {
+            work,
+            previous,
+            at: attempt.at,
+            duration: attempt.duration,
+            status: attempt.status,
+            answer: Cow::Borrowed(&attempt.answer),
+            outcome: Cow::Borrowed(&attempt.outcome),
+            verdict: attempt.verdict,
+        }
     }
 }
 
@@ -346,6 +352,10 @@ enum OutcomeRecord {
     Permanent {
         reason: String,
     },
+}
+
+fn outcome<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'static, Outcome>, D::Error> {
+    OutcomeRecord::deserialize(deserializer).map(Cow::Owned)
 }
 
 #[cfg(test)]
@@ -379,6 +389,7 @@ mod tests {
         let (receipt, cause, recorded_at) = (None, None, Timestamp(2));
         let routes = Routes { handlers: Vec::new(), endpoints: vec!["crm".parse().unwrap()] };
         let event = Arc::new(event);
+        let routes = Arc::new(routes);
         StoredEvent { id, event, receipt, cause, depth: 3, allowance, recorded_at, routes }
     }
 
@@ -429,7 +440,7 @@ mod tests {
             },
             Outcome::permanent("gone"),
         ] {
-            let tried = Try {
+            let report = Try {
                 at: Timestamp(5),
                 duration: Duration::from_millis(3),
                 plugin: None,
@@ -438,13 +449,13 @@ mod tests {
                 log: Vec::new(),
             };
             let mut writer = SegmentWriter::new(1);
-            writer.push(RecordKind::Try, 1, &TryRecord::of(tried, 3, Some(2)));
+            writer.push(RecordKind::Try, 1, &TryRecord::of(&report, 3, Some(2)));
             let segment = writer.finish_and_read();
             let entry = segment.find(1).unwrap();
 
             let Record::Try(read) = Record::read(&entry, 0).unwrap() else { panic!("no try") };
 
-            assert_eq!(read.outcome, outcome);
+            assert_eq!(*read.outcome, outcome);
             assert_eq!(read.verdict, Verdict::RetryAt(Timestamp(9)));
             assert_eq!((read.work, read.previous), (3, Some(2)));
         }

@@ -95,7 +95,7 @@ impl StoredEvent {
             run.entry.order = subject.map(|subject| keys.key(handler, subject));
             run
         };
-        let Routes { handlers, endpoints } = &self.routes;
+        let Routes { handlers, endpoints } = &*self.routes;
         let delivery = |(index, endpoint)| {
             OpenWork::at(self.id, 1 + handlers.len() + index, WorkKind::Delivery, endpoint)
         };

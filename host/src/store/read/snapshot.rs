@@ -6,6 +6,7 @@
 
 mod lists;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -206,7 +207,7 @@ impl Snapshot<'_> {
         let Record::Receipt(receipt) = log.expect(&self.log, position)? else { return Ok(None) };
         let Some(last) = self.standing(position)?.last else { return Ok(None) };
         let Record::Try(tried) = log.expect(&self.log, last)? else { return Ok(None) };
-        Ok(Some((receipt.source, tried.plugin)))
+        Ok(Some((receipt.source, tried.plugin.map(Cow::into_owned))))
     }
 
     fn receipt(&self, receipt: &Receipt) -> Result<ReceiptView, Failure> {

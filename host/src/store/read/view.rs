@@ -3,6 +3,7 @@
 //! Values with the field names of the JSON API. A receipt is shown as it came, with headers that
 //! may carry a source's token: whoever hands it on hides those.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -365,32 +366,32 @@ fn micros(duration: std::time::Duration) -> u64 {
 }
 
 impl TryView {
-    pub(in crate::store) fn new(record: TryRecord, tag: u32) -> Self {
+    pub(in crate::store) fn new(record: TryRecord<'_>, tag: u32) -> Self {
         let ids = |kind, positions: Vec<u64>| -> Vec<Id> {
             positions.into_iter().map(|position| Id { kind, position, tag }).collect()
         };
         Self {
             at: record.at,
             duration_us: micros(record.duration),
-            plugin: record.plugin,
-            outcome: record.outcome,
+            plugin: record.plugin.map(Cow::into_owned),
+            outcome: record.outcome.into_owned(),
             verdict: record.verdict.into(),
-            log: record.log,
-            alerts: record.alerts,
+            log: record.log.into_owned(),
+            alerts: record.alerts.into_owned(),
             events: ids(IdKind::Event, record.events),
             parcels: ids(IdKind::Delivery, record.parcels),
         }
     }
 }
 
-impl From<AttemptRecord> for AttemptView {
-    fn from(record: AttemptRecord) -> Self {
+impl From<AttemptRecord<'_>> for AttemptView {
+    fn from(record: AttemptRecord<'_>) -> Self {
         Self {
             at: record.at,
             duration_us: micros(record.duration),
             status: record.status,
-            answer: record.answer,
-            outcome: record.outcome,
+            answer: record.answer.into_owned(),
+            outcome: record.outcome.into_owned(),
             verdict: record.verdict.into(),
         }
     }

@@ -14,7 +14,7 @@ fn effects() -> Committed {
         body: Bytes::from_static(b"hello"),
     };
     let mut emitted = event("n1", "cus_1").to(&[], &["crm"]);
-    emitted.event.source = name("ledger");
+    Arc::make_mut(&mut emitted.event).source = name("ledger");
     Committed {
         events: vec![emitted],
         parcels: vec![parcel],

@@ -185,7 +185,7 @@ async fn a_run_and_a_delivery_are_found_with_their_event() {
 async fn a_filter_leaves_out_what_does_not_match() {
     let bench = Bench::new();
     let mut other = event("evt_2", "pi_2").to(&[], &["crm"]);
-    other.event.event_type = "refund.failed".into();
+    Arc::make_mut(&mut other.event).event_type = "refund.failed".into();
     bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[]), other]).await;
     bench.clock.set(in_minutes(10));
     bench.bring(vec![event("evt_3", "pi_1")]).await;

@@ -62,7 +62,6 @@ impl Draft<'_> {
     /// Stores a receipt and gives it those of its event ids that nobody owns, or tells that all are
     /// owned.
     fn append(&mut self, new: &NewReceipt, keys: &[IdKey]) -> Result<Appended, Failure> {
-        let NewReceipt { source, request, event_ids } = new.clone();
         let owners: Result<Vec<Option<u64>>, Failure> =
             keys.iter().map(|key| self.ids.owner(*key)).collect();
         let owners = owners?;
@@ -76,8 +75,9 @@ impl Draft<'_> {
         for (key, _) in keys.iter().zip(&owners).filter(|(_, owner)| owner.is_none()) {
             self.ids.bind(*key, id.position);
         }
-        let taken = event_ids.iter().zip(&owners).filter(|(_, owner)| owner.is_some());
-        let taken = taken.map(|(event_id, _)| event_id.clone()).collect();
+        let NewReceipt { source, request, event_ids } = new.clone();
+        let known = event_ids.iter().zip(&owners).filter(|(_, owner)| owner.is_some());
+        let taken = known.map(|(event_id, _)| event_id.clone()).collect();
         let receipt =
             Arc::new(Receipt { id, source, request, event_ids, taken, body_expired: false });
         self.owe(

@@ -3,6 +3,7 @@
 //! Each is all or nothing within the transaction. Only a try whose verdict is done adds anything
 //! but its own history.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -156,19 +157,19 @@ impl Draft<'_> {
     fn parse(
         &mut self,
         work: &ParseWork,
-        tried: &Try,
+        report: &Try,
         events: &[NewEvent],
     ) -> Result<Vec<Id>, Failure> {
         let before = self.standing_of(&work.lease)?;
-        let verdict = tried.verdict;
-        let mut record = TryRecord::of(tried.clone(), work.id.position, before.last);
+        let verdict = report.verdict;
+        let mut record = TryRecord::of(report, work.id.position, before.last);
         let mut added = Vec::new();
         if verdict == Verdict::Done {
             let origin = Origin { receipt: Some(work.id), cause: None, depth: 0 };
             let mut seen = HashSet::new();
             for new in events {
                 if self.is_first(&work.receipt, &new.event, &mut seen)? {
-                    added.push(self.add_event(new.clone(), origin));
+                    added.push(self.add_event(new, origin));
                 }
             }
             record.events = added.iter().map(|id| id.position).collect();
@@ -179,26 +180,26 @@ impl Draft<'_> {
     }
 
     /// Commits a run with its effects.
-    fn run(&mut self, work: &RunWork, tried: &Try, effects: &Committed) -> Result<(), Failure> {
+    fn run(&mut self, work: &RunWork, report: &Try, effects: &Committed) -> Result<(), Failure> {
         let before = self.standing_of(&work.lease)?;
-        let verdict = tried.verdict;
-        let mut record = TryRecord::of(tried.clone(), work.id.position, before.last);
+        let verdict = report.verdict;
+        let mut record = TryRecord::of(report, work.id.position, before.last);
         if verdict == Verdict::Done {
-            let Committed { events, parcels, alerts, state, scope } = effects.clone();
+            let Committed { events, parcels, alerts, state, scope } = effects;
             let origin = Origin {
                 receipt: work.event.receipt,
                 cause: Some(work.id),
                 depth: work.event.depth.saturating_add(1),
             };
             let add_event = |new| self.add_event(new, origin).position;
-            record.events = events.into_iter().map(add_event).collect();
+            record.events = events.iter().map(add_event).collect();
             let add_parcel = |parcel| self.add_parcel(parcel, work).position;
-            record.parcels = parcels.into_iter().map(add_parcel).collect();
-            record.alerts = alerts;
+            record.parcels = parcels.iter().map(add_parcel).collect();
+            record.alerts = Cow::Borrowed(alerts);
             for (key, value) in state {
-                let key = state_key(&work.handler, &scope, &key);
+                let key = state_key(&work.handler, scope, key);
                 match value {
-                    Some(value) => self.state.insert(key.as_slice(), value.as_ref())?,
+                    Some(value) => self.state.insert(key.as_slice(), &value[..])?,
                     None => self.state.remove(key.as_slice())?,
                 };
             }
@@ -211,7 +212,7 @@ impl Draft<'_> {
     fn attempt(&mut self, work: &DeliveryWork, attempt: &Attempt) -> Result<(), Failure> {
         let before = self.standing_of(&work.lease)?;
         let verdict = attempt.verdict;
-        let record = AttemptRecord::of(attempt.clone(), work.id.position, before.last);
+        let record = AttemptRecord::of(attempt, work.id.position, before.last);
         let position = self.record(RecordKind::Attempt, &record);
         self.tried(&work.lease, before, before.tried(verdict, position))
     }
@@ -236,21 +237,17 @@ impl Draft<'_> {
         }
     }
 
-    fn add_event(&mut self, new: NewEvent, origin: Origin) -> Id {
-        let id = self.next_id(IdKind::Event);
-        let NewEvent { event, routes, allowance } = new;
-        let event = Arc::new(event);
+    fn add_event(&mut self, new: &NewEvent, origin: Origin) -> Id {
         let Origin { receipt, cause, depth } = origin;
-        let recorded_at = self.now;
         let stored = Arc::new(StoredEvent {
-            id,
-            event,
+            id: self.next_id(IdKind::Event),
+            event: Arc::clone(&new.event),
             receipt,
             cause,
             depth,
-            allowance,
-            recorded_at,
-            routes,
+            allowance: new.allowance,
+            recorded_at: self.now,
+            routes: Arc::clone(&new.routes),
         });
         self.owe(
             Stored::Event(Arc::clone(&stored)),
@@ -258,19 +255,23 @@ impl Draft<'_> {
             stored.width(),
             &EventRecord::of(&stored),
         );
-        id
+        stored.id
     }
 
-    fn add_parcel(&mut self, parcel: Parcel, work: &RunWork) -> Id {
-        let id = self.next_id(IdKind::Delivery);
-        let (event, run, recorded_at) = (work.event.id, work.id, self.now);
-        let stored = Arc::new(StoredParcel { id, parcel, event, run, recorded_at });
+    fn add_parcel(&mut self, parcel: &Parcel, work: &RunWork) -> Id {
+        let stored = Arc::new(StoredParcel {
+            id: self.next_id(IdKind::Delivery),
+            parcel: parcel.clone(),
+            event: work.event.id,
+            run: work.id,
+            recorded_at: self.now,
+        });
         self.owe(
             Stored::Parcel(Arc::clone(&stored)),
             RecordKind::Parcel,
             1,
             &ParcelRecord::of(&stored),
         );
-        id
+        stored.id
     }
 }

@@ -468,6 +468,6 @@ fn as_it_is(entry: &Entry<'_>) -> Item {
     Item { position, width, kind, bytes: bytes.to_vec(), due: Timestamp::MAX }
 }
 
-fn adds_nothing(tried: &TryRecord) -> bool {
+fn adds_nothing(tried: &TryRecord<'_>) -> bool {
     tried.events.is_empty() && tried.parcels.is_empty() && tried.alerts.is_empty()
 }
