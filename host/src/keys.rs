@@ -212,9 +212,7 @@ impl Key {
             Self::Leaf(leaf) => leaf.key(scheme, now)?,
             Self::Info(der) => key::public_key_of_info(scheme.family(), der),
             Self::Jwk(key) => key.bytes(scheme),
-            Self::Set(keys) => {
-                keys.get(id.unwrap_or_default()).ok_or(KeyError::Unknown)?.bytes(scheme)
-            }
+            Self::Set(keys) => keys.bytes(id.ok_or(KeyError::Unknown)?, scheme)?,
         };
         bytes.ok_or(KeyError::Unfit)
     }
@@ -245,7 +243,7 @@ fn recorded(text: &str, scheme: PublicKey, lookup: &KeyLookup) -> Option<Vec<u8>
         });
         let mut ids = posted.chain(lookup.id.as_deref());
         if let Ok(set) = jwk::Set::read(text.as_bytes()) {
-            return ids.find_map(|id| set.get(id)).and_then(|key| key.bytes(scheme));
+            return ids.find_map(|id| set.bytes(id, scheme).ok().flatten());
         }
         let key = jwk::Jwk::read(text.as_bytes()).ok()?;
         let named = key.id().is_some_and(|known| ids.any(|id| id == known));

@@ -91,7 +91,7 @@ impl Fetcher {
         let asking = Asking { source: source.clone(), secret: secret.cloned(), wanted };
         let key = self.find_kept(&cache, asking.clone()).await?;
         match (&key, id) {
-            (Key::Set(keys), Some(id)) if keys.get(id).is_none() => {
+            (Key::Set(keys), Some(id)) if !keys.has(id) => {
                 self.find_newer(&cache, &asking, id).await
             }
             _ => Ok(key),
@@ -112,7 +112,7 @@ impl Fetcher {
         let mut entry = place.lock_owned().await;
         let kept = entry.as_mut().ok_or(KeyError::Busy)?;
         match &kept.found {
-            Ok(Key::Set(keys)) if keys.get(id).is_none() => (),
+            Ok(Key::Set(keys)) if !keys.has(id) => (),
             found => return found.clone(),
         }
         if !kept.is_older_than(SET_KEPT, now) {

@@ -49,6 +49,7 @@ struct Members {
     alg: Option<String>,
     #[serde(rename = "use")]
     purpose: Option<String>,
+    key_ops: Option<Vec<String>>,
     x: Option<String>,
     y: Option<String>,
     n: Option<String>,
@@ -92,9 +93,18 @@ impl Set {
         Ok(Self(members.filter_map(|members: Members| members.into_key().ok()).collect()))
     }
 
-    /// The key of this id.
-    pub(super) fn get(&self, id: &str) -> Option<&Jwk> {
-        self.0.iter().find(|key| key.id() == Some(id))
+    /// Whether it has a key of this id.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.0.iter().any(|key| key.id() == Some(id))
+    }
+
+    /// The bytes of the key of this id and scheme; no bytes if all of the id are of another scheme.
+    pub(super) fn bytes(&self, id: &str, scheme: PublicKey) -> Result<Option<Vec<u8>>, KeyError> {
+        if !self.has(id) {
+            return Err(KeyError::Unknown);
+        }
+        let mut keys = self.0.iter().filter(|key| key.id() == Some(id));
+        Ok(keys.find_map(|key| key.bytes(scheme)))
     }
 }
 
@@ -103,7 +113,10 @@ impl Members {
         if self.expired_at.is_some() {
             return Err(KeyError::Expired);
         }
-        if self.purpose.as_deref().is_some_and(|purpose| purpose != "sig") {
+        let verifies = |operations: &Vec<String>| operations.iter().any(|it| it == "verify");
+        if self.purpose.as_deref().is_some_and(|purpose| purpose != "sig")
+            || self.key_ops.as_ref().is_some_and(|operations| !verifies(operations))
+        {
             return Err(KeyError::Unfit);
         }
         let (family, bytes) = self.public_key().ok_or(KeyError::Unfit)?;
@@ -220,6 +233,7 @@ pub(super) mod tests {
     fn what_is_no_key_for_signatures_is_refused() {
         for (member, value) in [
             ("use", json!("enc")),
+            ("key_ops", json!(["sign", "deriveKey"])),
             ("alg", json!("HS256")),
             ("alg", json!("none")),
             ("kty", json!("oct")),
@@ -262,6 +276,19 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn of_two_keys_with_one_id_a_set_gives_the_one_of_the_scheme() {
+        let mut other = document();
+        other["alg"] = json!("EdDSA");
+        (other["kty"], other["crv"]) = (json!("OKP"), json!("Ed25519"));
+        let keys = json!({ "keys": [other, document()] }).to_string();
+        let set = Set::read(keys.as_bytes()).unwrap();
+        let id = "6c5516e1-92dc-479e-a8ff-5a51992e0001";
+        let length = |scheme| set.bytes(id, scheme).unwrap().map(|key| key.len());
+        let lengths = [PublicKey::Ed25519, PublicKey::EcdsaP256, PublicKey::EcdsaP384].map(length);
+        assert_eq!(lengths, [Some(32), Some(65), None]);
+    }
+
+    #[test]
     fn a_set_gives_the_key_of_an_id_and_leaves_out_what_it_can_not_use() {
         let mut expired = document();
         expired["kid"] = json!("old");
@@ -269,9 +296,11 @@ pub(super) mod tests {
         let keys = json!({ "keys": [expired, { "kty": "oct", "kid": "k" }, "odd", document()] });
         let set = Set::read(keys.to_string().as_bytes()).unwrap();
         let id = "6c5516e1-92dc-479e-a8ff-5a51992e0001";
-        assert!(set.get(id).unwrap().bytes(PublicKey::EcdsaP256Der).is_some());
+        assert!(matches!(set.bytes(id, PublicKey::EcdsaP256Der), Ok(Some(_))));
+        assert_eq!(set.bytes(id, PublicKey::RsaSha256), Ok(None));
         for id in ["old", "k", "", "other"] {
-            assert!(set.get(id).is_none(), "{id}");
+            assert!(!set.has(id), "{id}");
+            assert_eq!(set.bytes(id, PublicKey::EcdsaP256), Err(KeyError::Unknown), "{id}");
         }
         assert!(matches!(Set::read(b"{}"), Err(KeyError::Unreadable(_))));
         let many = json!({ "keys": vec![document(); 65] }).to_string();
