@@ -24,6 +24,10 @@ pub(super) fn check(
     if claims.evidence.iter().any(|evidence| evidence.proofs.is_empty()) {
         return Err(Error::NoProof);
     }
+    // Nobody would make it: before a parse the plugin is not asked again.
+    if claims.plain_body.is_some() && !info.claims_before_parse() {
+        return Err(Error::UndeclaredProof(ProofKind::Decrypted));
+    }
     let limits = worth::limits(&claims.values);
     for evidence in &claims.evidence {
         worth::of_evidence(evidence, &limits, info)?;
@@ -92,4 +96,30 @@ pub(super) fn check_tokens(claims: &Claims, times: Times) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests;
+    use super::*;
+    use crate::provider::{Digest, Hash, ProofInfo, Worth};
+
+    #[test]
+    fn a_plain_body_is_for_a_provider_that_is_asked_again_before_a_parse() {
+        let checked = |plain_body: Option<Vec<Piece>>, kinds: &[ProofKind]| {
+            let key = Some(KeyEncoding::Text.into());
+            let digest = Digest { hash: Hash::Sha256, key, message: vec![Piece::Body] };
+            let mac = Proof::Mac { digest, digests: vec![vec![0; 32]] };
+            let evidence = vec![Evidence::from(vec![mac])];
+            let claims = Claims { evidence, plain_body, ..Claims::default() };
+            let declared = kinds.iter().map(|kind| ProofInfo { kind: *kind, worth: Worth::Bound });
+            let info = ProviderInfo { proofs: declared.collect(), ..tests::info() };
+            check(&claims, &info, &[], b"body")
+        };
+        let plain = || Some(vec![Piece::Body]);
+        let undeclared = Err(Error::UndeclaredProof(ProofKind::Decrypted));
+        assert_eq!(checked(plain(), &[ProofKind::Mac]), undeclared);
+        assert_eq!(checked(plain(), &[ProofKind::Mac, ProofKind::Decrypted]), Ok(()));
+        assert_eq!(checked(None, &[ProofKind::Mac]), Ok(()));
+    }
 }

@@ -98,6 +98,10 @@ fn check_form(info: &ProviderInfo, claims: &Claims, body: &[u8]) -> Result<(), U
     if claims.evidence.is_empty() || claims.evidence.iter().any(|piece| piece.proofs.is_empty()) {
         return Err(Unproven::Empty);
     }
+    let is_asked = |it: &ProofInfo| it.kind == ProofKind::Decrypted || it.worth != Worth::Bound;
+    if claims.plain_body.is_some() && !info.proofs.iter().any(is_asked) {
+        return Err(Unproven::Kind(ProofKind::Decrypted));
+    }
     let proofs = || claims.evidence.iter().flat_map(|evidence| &evidence.proofs);
     let names = |kind| info.proofs.iter().any(|declared| declared.kind == kind);
     if let Some(kind) = proofs().map(Proof::kind).find(|kind| !names(*kind)) {
