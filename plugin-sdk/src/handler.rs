@@ -23,9 +23,6 @@ pub trait Handler {
     /// operator sees a misspelt name at once.
     type Settings: DeserializeOwned + 'static;
 
-    /// Advice to the operator, added to the error if the settings can't be read as their type.
-    const ADVICE: &'static str = "";
-
     /// Describes the handler. The gateway calls this once, at load.
     fn describe() -> HandlerInfo;
 
@@ -55,7 +52,6 @@ pub(crate) fn rules<H: Handler + ?Sized>() -> Rules<H::Settings> {
     Rules {
         #[cfg(not(target_family = "wasm"))]
         declared: || H::describe().settings,
-        advice: H::ADVICE,
         check: H::check,
     }
 }

@@ -22,9 +22,6 @@ pub trait Provider {
     /// operator sees a misspelt name at once.
     type Settings: DeserializeOwned + 'static;
 
-    /// Advice to the operator, added to the error if the settings can't be read as their type.
-    const ADVICE: &'static str = "";
-
     /// Describes the provider. The gateway calls this once, at load.
     fn describe() -> ProviderInfo;
 
@@ -74,7 +71,6 @@ pub(crate) fn rules<P: Provider + ?Sized>() -> Rules<P::Settings> {
     Rules {
         #[cfg(not(target_family = "wasm"))]
         declared: || P::describe().settings,
-        advice: P::ADVICE,
         check: P::check,
     }
 }

@@ -21,8 +21,6 @@ pub(crate) struct Rules<T> {
     /// the plugin reads it.
     #[cfg(not(target_family = "wasm"))]
     pub(crate) declared: fn() -> Vec<Setting>,
-    /// Advice to the operator, added to the error if the settings can't be read as the type.
-    pub(crate) advice: &'static str,
     /// Checks what the type can't say.
     pub(crate) check: fn(&T) -> Result<(), String>,
 }
@@ -84,10 +82,8 @@ fn parse<T: DeserializeOwned + 'static>(text: &str, rules: &Rules<T>) -> Result<
     }
     // This is how serde reads `()`.
     let text = if has_none { "null" } else { text };
-    let settings = serde_json::from_str(text).map_err(|error| match rules.advice {
-        "" => format!("the settings are invalid: {error}"),
-        advice => format!("the settings are invalid: {error}; {advice}"),
-    })?;
+    let invalid = |error| format!("the settings are invalid: {error}");
+    let settings = serde_json::from_str(text).map_err(invalid)?;
     (rules.check)(&settings)?;
     Ok(settings)
 }
@@ -109,8 +105,8 @@ mod tests {
         url: String,
     }
 
-    const RULES: Rules<Settings> = Rules { declared, advice: "set `url`", check: is_whole };
-    const NONE: Rules<()> = Rules { declared: Vec::new, advice: "", check: |()| Ok(()) };
+    const RULES: Rules<Settings> = Rules { declared, check: is_whole };
+    const NONE: Rules<()> = Rules { declared: Vec::new, check: |()| Ok(()) };
 
     fn declared() -> Vec<Setting> {
         vec![Setting::new("url", SettingKind::Text, "\"https://a.example\"", "the URL").required()]
@@ -136,7 +132,7 @@ mod tests {
         assert!(parse(r#"{"url": "https://pay.example"}"#, &RULES).is_ok());
         let refused = |text| parse(text, &RULES).unwrap_err();
         assert_eq!(refused(r#"{"url": "/in"}"#), "`url` is not a whole URL");
-        let missing = "the settings are invalid: missing field `url` at line 1 column 2; set `url`";
+        let missing = "the settings are invalid: missing field `url` at line 1 column 2";
         assert_eq!(refused("{}"), missing);
         assert!(refused(r#"{"uri": "https://pay.example"}"#).contains("unknown field `uri`"));
     }
