@@ -77,13 +77,13 @@ impl Claims {
     /// requests. The gateway sends it once the request is verified and stored.
     ///
     /// ```
-    /// # use hookgate_sdk::{Claims, Evidence, Reply};
+    /// # use hookgate_sdk::{Answer, Claims, Evidence};
     /// # let (evidence, is_a_call) = (Evidence::token("t"), true);
     /// let claims = Claims::new(evidence, ["evt_1"]);
     /// let claims = if is_a_call {
-    ///     claims.with_reply(Reply::new("text/xml", "<Response/>"))
+    ///     claims.with_reply(Answer::new("text/xml", "<Response/>"))
     /// } else {
-    ///     claims.with_reply(Reply::no_content())
+    ///     claims.with_reply(Answer::no_content())
     /// };
     /// # assert_eq!(claims.reply.map(|reply| reply.status), Some(200));
     /// ```

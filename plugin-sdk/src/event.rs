@@ -13,8 +13,6 @@ pub use crate::bindings::provider::hookgate::plugin::types::{
     Event, Failure, FailureKind, Timestamp,
 };
 
-pub use crate::limits::TYPE_BYTES_MAX;
-
 impl Event {
     /// An event without subject, time, amount and labels. `data` is a JSON document.
     pub fn new(
@@ -31,11 +29,6 @@ impl Event {
             labels: Vec::new(),
             data: data.into(),
         }
-    }
-
-    /// The type: `payment.failed`.
-    pub fn event_type(&self) -> &str {
-        &self.type_
     }
 
     /// The data as a type of serde. Data of another form is a permanent failure.
@@ -70,7 +63,7 @@ impl Event {
 /// Whether `text` is an event type: words of `a-z A-Z 0-9 _ -` joined by dots, at most 128 bytes.
 pub fn is_event_type(text: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    text.len() <= TYPE_BYTES_MAX
+    text.len() <= limits::TYPE_BYTES_MAX
         && text.split('.').all(|word| !word.is_empty() && word.bytes().all(known))
 }
 
@@ -104,7 +97,7 @@ pub fn words(text: &str) -> String {
         fit.extend(word.chars().map(|c| if known(c) { c } else { '_' }));
     }
     // All of it is ASCII by now.
-    fit.truncate(TYPE_BYTES_MAX);
+    fit.truncate(limits::TYPE_BYTES_MAX);
     match fit.trim_end_matches('.') {
         "" => "unnamed".to_owned(),
         fit => fit.to_owned(),

@@ -197,6 +197,7 @@
 
 #[cfg(any(test, all(target_family = "wasm", feature = "bump-allocator")))]
 mod allocator;
+mod answer;
 pub mod base64;
 #[doc(hidden)]
 pub mod bindings;
@@ -221,7 +222,6 @@ pub mod log;
 mod money;
 pub mod outbox;
 mod provider;
-mod reply;
 mod request;
 mod setting;
 mod settings;
@@ -238,16 +238,13 @@ mod timed_mac;
 pub mod types;
 
 pub use claims::{
-    Answer, Answer as Reply, Chain, Cipher, Claims, Decryption, Digest, DigestText, Encrypted,
-    Evidence, Extension, Hash, Jws, JwsAlgorithm, JwsMember, JwsRule, KeyEncoding, KeyField,
-    KeyFormat, KeyLookup, KeyPlace, KeySource, Mac, Piece, Proof, ProofInfo, ProofKind, PublicKey,
-    Refusal, Root, SecretForm, Signature, Value, ValuePart, Worth,
+    Answer, Chain, Cipher, Claims, Decryption, Digest, DigestText, Encrypted, Evidence, Extension,
+    Hash, Jws, JwsAlgorithm, JwsMember, JwsRule, KeyEncoding, KeyField, KeyFormat, KeyLookup,
+    KeyPlace, KeySource, Mac, Piece, Proof, ProofInfo, ProofKind, PublicKey, Refusal, Root,
+    SecretForm, Signature, Value, ValuePart, Worth,
 };
 pub use envelope::Envelope;
-pub use event::{
-    Event, Failure, FailureKind, TYPE_BYTES_MAX, Timestamp, event_type, is_event_type, labels,
-    words,
-};
+pub use event::{Event, Failure, FailureKind, Timestamp, event_type, is_event_type, labels, words};
 pub use handler::{Context, Handler, HandlerInfo, Replay, StateRule};
 pub use handshake::{AnswerPiece, Handshake};
 pub use header_mac::HeaderMac;

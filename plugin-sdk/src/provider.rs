@@ -11,7 +11,7 @@ use crate::event::{Event, Failure, Timestamp};
 use crate::request::Request;
 use crate::setting::Setting;
 use crate::settings::{self, Rules};
-use crate::{log, reply};
+use crate::{answer, log};
 
 pub use exported::{ClockRule, ProviderInfo};
 
@@ -88,7 +88,7 @@ impl<P: Provider> exported::Guest for P {
 
     fn claim(request: Request) -> Result<Claims, Refusal> {
         log::panics();
-        reply::answerable(<P as Provider>::claim(&request)?)
+        answer::answerable(<P as Provider>::claim(&request)?)
     }
 
     fn parse(request: Request) -> Result<Vec<Event>, Failure> {

@@ -15,8 +15,8 @@ mod platform;
 mod settings;
 
 use hookgate_sdk::{
-    Claims, Event, Failure, HeaderMac, KeyEncoding, ProofKind, Provider, ProviderInfo, Refusal,
-    Reply, Request, Timestamp, Worth,
+    Answer, Claims, Event, Failure, HeaderMac, KeyEncoding, ProofKind, Provider, ProviderInfo,
+    Refusal, Request, Timestamp, Worth,
 };
 
 use crate::settings::Settings;
@@ -42,7 +42,7 @@ impl Provider for Adyen {
             // The signature of an item covers only some of its values.
             .or_worth(ProofKind::Mac, Worth::Unbound)
             // Older endpoints of Adyen accept no other answer than this text.
-            .with_reply(Reply::new("text/plain", "[accepted]"))
+            .with_reply(Answer::new("text/plain", "[accepted]"))
             .with_settings(Settings::declared())
     }
 

@@ -54,7 +54,7 @@ impl Handler for Dunning {
     }
 
     fn handle(event: &Event, _: &Context) -> Result<(), Failure> {
-        match event.event_type() {
+        match &*event.type_ {
             PAYMENT_FAILED => failed(event)?,
             PAYMENT_SUCCEEDED => state::delete(FAILURES),
             // The operator may route other types here than those in `describe`.

@@ -10,8 +10,9 @@
 //! are never verified.
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Failure, HeaderMac, Json, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Reply, Request, Setting, Timestamp, Worth, event_type, id, json, labels,
+    Answer, Claims, Envelope, Event, Failure, HeaderMac, Json, Members, Money, Piece, ProofKind,
+    Provider, ProviderInfo, Refusal, Request, Setting, Timestamp, Worth, event_type, id, json,
+    labels,
 };
 use serde::Deserialize;
 
@@ -57,7 +58,7 @@ impl Provider for Interlace {
             .with_scheme("HMAC-SHA256 of `resource` or the body, as set, `Signature`")
             // The text of `resource` is signed without the event's name and id.
             .or_worth(ProofKind::Mac, Worth::Unbound)
-            .with_reply(Reply::json(r#"{"received": true}"#))
+            .with_reply(Answer::json(r#"{"received": true}"#))
             .with_settings([Setting::choice(
                 "signed",
                 &["resource", "body"],

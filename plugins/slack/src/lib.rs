@@ -10,9 +10,9 @@
 //! the data of an event.
 
 use hookgate_sdk::{
-    Claims, ClockRule, Envelope, Event, Failure, Handshake, HeaderMac, Json, Members, ProofKind,
-    Provider, ProviderInfo, Refusal, Reply, Request, StampedMac, Timestamp, event_type, form, id,
-    json, labels,
+    Answer, Claims, ClockRule, Envelope, Event, Failure, Handshake, HeaderMac, Json, Members,
+    ProofKind, Provider, ProviderInfo, Refusal, Request, StampedMac, Timestamp, event_type, form,
+    id, json, labels,
 };
 
 /// The plugin.
@@ -46,7 +46,7 @@ impl Provider for Slack {
         ProviderInfo::new("slack", version, &["slack.*"], &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of time and body, `X-Slack-Signature`")
             .with_tolerance(ClockRule::Both, TOLERANCE_MS)
-            .with_reply(Reply::empty())
+            .with_reply(Answer::empty())
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
@@ -98,13 +98,13 @@ fn challenge(body: &[u8]) -> Option<Handshake> {
 
 /// The reply to a menu that requests its options: an empty list, because an empty body would show
 /// an error to the person who opened the menu.
-fn options(content: &[u8]) -> Option<Reply> {
+fn options(content: &[u8]) -> Option<Answer> {
     if content.starts_with(b"{") {
         return None;
     }
     let payload = form::peek(content, "payload")?;
     let own = json::peek(payload.as_bytes(), "/type")?;
-    MENUS.contains(&&*own).then(|| Reply::json(r#"{"options":[]}"#))
+    MENUS.contains(&&*own).then(|| Answer::json(r#"{"options":[]}"#))
 }
 
 /// Reads a form: a command has its own fields, a click is JSON in the field `payload`.

@@ -3,7 +3,7 @@
 //!
 //! This plugin never gives Twilio anything to do.
 
-use hookgate_sdk::{Reply, form};
+use hookgate_sdk::{Answer, form};
 
 /// No instructions: nothing is said to the caller, and no message is sent back.
 const NOTHING: &str = "<Response/>";
@@ -21,13 +21,13 @@ const REPORTS: [&str; 5] = [
 ];
 
 /// The reply to a form that expects instructions; `None` if it expects none.
-pub(crate) fn to(fields: &[(String, String)]) -> Option<Reply> {
+pub(crate) fn to(fields: &[(String, String)]) -> Option<Answer> {
     let value = |name: &str| form::value(fields, name);
     let one_of = |name: &str, known: &[&str]| value(name).is_some_and(|it| known.contains(&it));
     let is_call = one_of("CallStatus", &RUNNING) && !REPORTS.iter().any(|it| value(it).is_some());
     let is_message = one_of("SmsStatus", &RECEIVED)
         && (value("MessageStatus").is_none() || one_of("MessageStatus", &RECEIVED));
-    (is_call || is_message).then(|| Reply::new("text/xml", NOTHING))
+    (is_call || is_message).then(|| Answer::new("text/xml", NOTHING))
 }
 
 #[cfg(test)]

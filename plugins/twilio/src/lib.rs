@@ -17,8 +17,8 @@ mod settings;
 mod signed;
 
 use hookgate_sdk::{
-    Claims, Event, Evidence, Failure, Hash, HeaderMac, Piece, ProofKind, Provider, ProviderInfo,
-    Refusal, Reply, Request, Setting, SettingKind, Timestamp, Worth,
+    Answer, Claims, Event, Evidence, Failure, Hash, HeaderMac, Piece, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Setting, SettingKind, Timestamp, Worth,
 };
 
 use crate::settings::Settings;
@@ -37,7 +37,7 @@ impl Provider for Twilio {
             .with_scheme("HMAC-SHA1 of URL and form, `X-Twilio-Signature`; POST only")
             // The fields of a form are signed without separators.
             .or_worth(ProofKind::Mac, Worth::Unbound)
-            .with_reply(Reply::no_content())
+            .with_reply(Answer::no_content())
             .with_settings([Setting::new(
                 "url",
                 SettingKind::Url,

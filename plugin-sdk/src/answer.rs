@@ -1,4 +1,4 @@
-//! Replies to accepted requests, and the limits of all answers.
+//! Answers to accepted requests, and the limits of all answers.
 //!
 //! Most providers read the status alone. If a provider reads the body, its plugin sets it here. An
 //! answer beyond the gateway's limits never leaves the plugin: the request is refused, because the
