@@ -6,7 +6,6 @@
 
 mod brackets;
 mod members;
-mod pointer;
 mod scan;
 mod sorted;
 
@@ -18,8 +17,8 @@ use crate::event::Failure;
 use crate::limits::{EVENTS_MAX, JSON_DEPTH_MAX};
 use crate::request::BYTE_ORDER_MARK;
 
+pub use crate::checked::Pointer;
 pub use members::Members;
-pub use pointer::Pointer;
 
 /// A value in a valid JSON document. Pointers are those of RFC 6901: `/data/object`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

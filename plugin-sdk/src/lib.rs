@@ -201,6 +201,7 @@ mod answer;
 pub mod base64;
 #[doc(hidden)]
 pub mod bindings;
+mod checked;
 mod claims;
 mod envelope;
 mod event;
@@ -209,7 +210,6 @@ mod handler;
 mod handshake;
 pub mod hash;
 mod header_mac;
-mod header_name;
 mod header_parts;
 mod header_signature;
 mod header_token;
@@ -237,6 +237,7 @@ pub mod time;
 mod timed_mac;
 pub mod types;
 
+pub use checked::HeaderName;
 pub use claims::{
     Answer, Chain, Cipher, Claims, Decryption, Digest, DigestText, Encrypted, Evidence, Extension,
     Hash, Jws, JwsAlgorithm, JwsMember, JwsRule, KeyEncoding, KeyField, KeyFormat, KeyLookup,
@@ -248,7 +249,6 @@ pub use event::{Event, Failure, FailureKind, Timestamp, event_type, is_event_typ
 pub use handler::{Context, Handler, HandlerInfo, Replay, StateRule};
 pub use handshake::{AnswerPiece, Handshake};
 pub use header_mac::HeaderMac;
-pub use header_name::HeaderName;
 pub use header_parts::{HeaderParts, Parts};
 pub use header_signature::HeaderSignature;
 pub use header_token::HeaderToken;
