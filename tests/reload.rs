@@ -267,7 +267,7 @@ async fn settings_that_a_plugin_refuses_keep_the_old_ones() {
 
     assert_eq!(refused["config"]["outcome"], "kept");
     let reason = "plugin dunning refuses the config of [handlers.dunning]: `alert_after` must be \
-                  a whole number from 1 to 4294967295";
+                  a whole number from 1 to 1000";
     assert_eq!(refused["config"]["reason"], reason);
     let alerts = gateway.events("type=hookgate.alert").await.len();
     assert_eq!((alerts_before, alerts, failures(&receiver)), (0, 1, Some(2)));
@@ -295,7 +295,7 @@ async fn a_handler_that_refuses_its_settings_is_stopped_until_they_change() {
     gateway.advance(Duration::from_secs(3600)).await;
 
     let reason = "plugin dunning refuses the config of [handlers.dunning]: `alert_after` must be \
-                  a whole number from 1 to 4294967295";
+                  a whole number from 1 to 1000";
     assert_eq!(stopped, json!([reason]));
     assert_eq!(reasons(&run["tries"]), [format!("handler dunning is stopped: {reason}")]);
     assert_eq!(gateway.plugin("dunning").await["stopped"], json!([]));

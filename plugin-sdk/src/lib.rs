@@ -131,7 +131,7 @@
 //! ```
 //! use hookgate_sdk::outbox::{self, Severity};
 //! use hookgate_sdk::{
-//!     Context, Event, Failure, Handler, HandlerInfo, Setting, SettingKind, log, state, types,
+//!     Context, Event, Failure, Handler, HandlerInfo, Setting, log, state, types,
 //! };
 //!
 //! struct Disputes;
@@ -151,7 +151,7 @@
 //!     type Settings = Settings;
 //!
 //!     fn describe() -> HandlerInfo {
-//!         let endpoint = Setting::new("endpoint", SettingKind::Text, r#""crm""#, "where to send");
+//!         let endpoint = Setting::text("endpoint", "crm", "where to send disputes");
 //!         HandlerInfo::new("disputes", env!("CARGO_PKG_VERSION"), &[types::DISPUTE_OPENED])
 //!             .with_settings([endpoint.required()])
 //!     }

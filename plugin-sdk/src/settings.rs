@@ -96,7 +96,6 @@ fn is_empty(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::setting::SettingKind;
     use crate::testing::Bench;
 
     #[derive(Debug, PartialEq, serde::Deserialize)]
@@ -109,7 +108,7 @@ mod tests {
     const NONE: Rules<()> = Rules { declared: Vec::new, check: |()| Ok(()) };
 
     fn declared() -> Vec<Setting> {
-        vec![Setting::new("url", SettingKind::Text, "\"https://a.example\"", "the URL").required()]
+        vec![Setting::text("url", "https://a.example", "the URL").required()]
     }
 
     fn is_whole(settings: &Settings) -> Result<(), String> {

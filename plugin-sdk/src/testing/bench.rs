@@ -206,7 +206,7 @@ mod tests {
     use crate::handler::HandlerInfo;
     use crate::money::Money;
     use crate::outbox::{self, Emission, Severity};
-    use crate::setting::{Setting, SettingKind};
+    use crate::setting::Setting;
     use crate::{log, state};
 
     struct Obedient;
@@ -218,7 +218,7 @@ mod tests {
         fn describe() -> HandlerInfo {
             HandlerInfo::new("obedient", "0", &["*"])
                 .emitting(&["a.b"])
-                .with_settings([Setting::new("a", SettingKind::Any, "1", "for tests")])
+                .with_settings([Setting::any("a", &1, "for tests")])
         }
 
         fn handle(event: &Event, context: &Context) -> Result<(), Failure> {

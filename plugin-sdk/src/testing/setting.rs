@@ -127,8 +127,8 @@ mod tests {
 
     fn declared() -> Vec<Setting> {
         vec![
-            Setting::new("url", SettingKind::Url, "\"https://a.example\"", "the URL").required(),
-            Setting::choice("capture", &["automatic", "manual"], "how").with_default("\"manual\""),
+            Setting::url("url", "https://a.example", "the URL").required(),
+            Setting::choice("capture", &["automatic", "manual"], "how").with_default("manual"),
         ]
     }
 
@@ -160,10 +160,10 @@ mod tests {
     fn a_declaration_has_an_example_of_its_kind() {
         assert_eq!(check(&declared()), Ok(()));
         let wrong = |setting: Setting| check(&[setting]).is_err();
-        assert!(wrong(Setting::new("Url", SettingKind::Text, "\"a\"", "help")));
-        assert!(wrong(Setting::new("url", SettingKind::Url, "\"a\"", "help")));
-        assert!(wrong(Setting::new("url", SettingKind::Text, "\"a\"", "")));
-        assert!(wrong(Setting::choice("a", &["b"], "help").with_default("\"b\"").required()));
+        assert!(wrong(Setting::text("Url", "a", "help")));
+        assert!(wrong(Setting::url("url", "a", "help")));
+        assert!(wrong(Setting::text("url", "a", "")));
+        assert!(wrong(Setting::choice("a", &["b"], "help").with_default("b").required()));
         assert!(check(&[declared(), declared()].concat()).is_err());
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use hookgate_sdk::{Setting, SettingKind};
+use hookgate_sdk::{Setting, json};
 use serde::Deserialize;
 
 /// The name that stands for all other methods.
@@ -20,7 +20,6 @@ pub struct Settings {
     /// How payments are captured. Adyen captures at once by default, but no item says so. Without
     /// this setting every authorization counts as reserved money: a payment that is reported too
     /// late can be looked up, but goods that were shipped without payment are lost.
-    #[serde(default)]
     capture: Capture,
 }
 
@@ -37,39 +36,30 @@ enum Capture {
     ByMethod(BTreeMap<String, How>),
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum How {
     /// By a request of the merchant, which `CAPTURE` reports.
-    #[default]
     Manual,
     /// Together with the authorization.
     Automatic,
 }
 
-impl Default for Capture {
-    fn default() -> Self {
-        Self::Every(How::default())
-    }
-}
-
 impl Settings {
     pub(crate) fn declared() -> [Setting; 2] {
         [
-            Setting::new(
+            Setting::text(
                 "merchant_account",
-                SettingKind::Text,
-                r#""AcmeShop""#,
+                "AcmeShop",
                 "the merchant account that every item must be for",
             ),
-            Setting::new(
+            Setting::any(
                 "capture",
-                SettingKind::Any,
-                r#"{"ideal":"automatic","*":"manual"}"#,
+                &json!({ "ideal": "automatic", "*": "manual" }),
                 "how payments are captured: \"automatic\", \"manual\", or a table with one of the \
                  two for each payment method",
             )
-            .with_default(r#""manual""#),
+            .with_default("manual"),
         ]
     }
 
@@ -93,7 +83,6 @@ mod tests {
     #[test]
     fn nothing_is_captured_that_is_not_said_to_be() {
         for (settings, method, captured) in [
-            ("{}", "ideal", false),
             (r#"{"capture":"manual"}"#, "ideal", false),
             (r#"{"capture":"automatic"}"#, "", true),
             (r#"{"capture":{"ideal":"automatic"}}"#, "iDEAL", true),

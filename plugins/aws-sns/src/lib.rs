@@ -12,8 +12,8 @@ use std::borrow::Cow;
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Evidence, Failure, Json, KeyLookup, KeyPlace, Members, Proof,
-    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Setting, SettingKind,
-    SignedFields, Timestamp, Worth, base64, event_type, json, labels,
+    ProofKind, Provider, ProviderInfo, PublicKey, Refusal, Request, Setting, SignedFields,
+    Timestamp, Worth, base64, event_type, json, labels,
 };
 use serde::Deserialize;
 
@@ -44,9 +44,9 @@ impl Provider for AwsSns {
 
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
-        let example = r#"["arn:aws:sns:us-east-1:123456789012:payments"]"#;
+        let example = ["arn:aws:sns:us-east-1:123456789012:payments"];
         let help = "the ARNs of the topics whose messages the source accepts";
-        let topics = Setting::new("allowed_topics", SettingKind::Texts, example, help);
+        let topics = Setting::texts("allowed_topics", &example, help);
         ProviderInfo::new("aws-sns", version, &["aws-sns.*"], &[ProofKind::Signature])
             .or_worth(ProofKind::Signature, Worth::Weak)
             .with_scheme("RSA-SHA256 or RSA-SHA1 of members of the body, with a fetched key")

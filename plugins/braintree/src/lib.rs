@@ -14,7 +14,7 @@ mod xml;
 
 use hookgate_sdk::{
     Claims, Event, Evidence, Failure, Hash, KeyEncoding, Piece, Proof, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Setting, SettingKind, Timestamp, id,
+    ProviderInfo, Refusal, Request, Setting, Timestamp, id,
 };
 use serde::Deserialize;
 
@@ -49,10 +49,9 @@ impl Provider for Braintree {
                  key",
             )
             .asking_by("GET")
-            .with_settings([Setting::new(
+            .with_settings([Setting::text(
                 "public_key",
-                SettingKind::Text,
-                r#""3z6z5xqk2fkxk9m4""#,
+                "3z6z5xqk2fkxk9m4",
                 "the public key of the pair whose private key is the secret",
             )
             .required()])

@@ -2,7 +2,7 @@
 //!
 //! Without them the proof is an HMAC, as at GitHub. No setting turns the proof off.
 
-use hookgate_sdk::{DigestText, HeaderMac, HeaderName, HeaderToken, Setting, SettingKind};
+use hookgate_sdk::{DigestText, HeaderMac, HeaderName, HeaderToken, Setting};
 use serde::Deserialize;
 
 /// The bearer token, with `proof = "bearer"`.
@@ -19,7 +19,6 @@ const ORIGIN_BYTES_MAX: usize = 253;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    #[serde(default)]
     pub(crate) proof: Proof,
     /// The header with the digest.
     header: Option<HeaderName>,
@@ -31,11 +30,10 @@ pub struct Settings {
     origins: Option<Vec<String>>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Proof {
     /// HMAC-SHA256 over the body.
-    #[default]
     Hmac,
     /// `Authorization: Bearer`, with the secret itself.
     Bearer,
@@ -50,18 +48,16 @@ enum Encoding {
 
 impl Settings {
     pub(crate) fn declared() -> [Setting; 5] {
-        let header = format!("\"{HEADER}\"");
         [
             Setting::choice("proof", &["hmac", "bearer"], "how the services prove their requests")
-                .with_default(r#""hmac""#),
-            Setting::new("header", SettingKind::Text, &header, "the header with the digest"),
+                .with_default("hmac"),
+            Setting::text("header", HEADER, "the header with the digest"),
             // It may be empty.
-            Setting::new("prefix", SettingKind::Any, r#""sha256=""#, "the text before the digest"),
+            Setting::any("prefix", PREFIX, "the text before the digest"),
             Setting::choice("encoding", &["hex", "base64"], "how the digest is written"),
-            Setting::new(
+            Setting::texts(
                 "origins",
-                SettingKind::Texts,
-                r#"["events.example.com"]"#,
+                &["events.example.com"],
                 "the senders whose validation request is granted; without it, all senders",
             ),
         ]

@@ -4,11 +4,9 @@
 //! succeeds. It never sends the notice itself: the notice is an event of type
 //! `customer.payment_failed_notice`, and an endpoint that subscribes to it delivers the notice.
 
-use std::num::NonZeroU32;
-
 use hookgate_sdk::outbox::{self, Emission, Severity};
 use hookgate_sdk::types::{PAYMENT_FAILED, PAYMENT_SUCCEEDED};
-use hookgate_sdk::{Context, Event, Failure, Handler, HandlerInfo, Setting, SettingKind, state};
+use hookgate_sdk::{Context, Event, Failure, Handler, HandlerInfo, Setting, state};
 use serde::{Deserialize, Serialize};
 
 /// The plugin.
@@ -19,8 +17,8 @@ pub struct Dunning;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The number of failures in a row that raises an alert, 3 if it is left out.
-    alert_after: Option<NonZeroU32>,
+    /// The number of failures in a row that raises an alert.
+    alert_after: u32,
 }
 
 /// The data of a notice. It has no data of the customer but what the failed payment's event had.
@@ -42,15 +40,10 @@ impl Handler for Dunning {
 
     fn describe() -> HandlerInfo {
         let types = [PAYMENT_FAILED, PAYMENT_SUCCEEDED];
+        let help = "the number of failures in a row that raises an alert";
         HandlerInfo::new("dunning", env!("CARGO_PKG_VERSION"), &types)
             .emitting(&[NOTICE])
-            .with_settings([Setting::new(
-                "alert_after",
-                SettingKind::Integer((1, u32::MAX.into())),
-                "5",
-                "the number of failures in a row that raises an alert",
-            )
-            .with_default("3")])
+            .with_settings([Setting::integer("alert_after", 1..=1_000, 5, help).with_default(3)])
     }
 
     fn handle(event: &Event, _: &Context) -> Result<(), Failure> {
@@ -75,7 +68,7 @@ fn failed(event: &Event) -> Result<(), Failure> {
         ..Emission::json(NOTICE, &notice)?
     })?;
     // One alert, and none for the failures after that.
-    if failures == Dunning::settings().alert_after.map_or(3, NonZeroU32::get) {
+    if failures == Dunning::settings().alert_after {
         let subject = event.subject.as_deref().unwrap_or(&event.id);
         let message = format!("payment {subject} failed {failures} times in a row");
         outbox::alert(Severity::Warning, &message)?;

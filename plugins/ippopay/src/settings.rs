@@ -4,7 +4,7 @@
 //! There is no default for the proof: without it the source accepts no request.
 
 use hookgate_sdk::json::Pointer;
-use hookgate_sdk::{DigestText, HeaderMac, HeaderName, HeaderToken, Members, Setting, SettingKind};
+use hookgate_sdk::{DigestText, HeaderMac, HeaderName, HeaderToken, Members, Setting};
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -15,7 +15,6 @@ pub struct Settings {
     /// The header with the digest or the token.
     header: Option<HeaderName>,
     /// How a digest is written.
-    #[serde(default)]
     encoding: Encoding,
     /// The place of the event's name.
     #[serde(rename = "type")]
@@ -43,19 +42,15 @@ pub(crate) enum Scheme {
     HmacSha256,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Encoding {
-    #[default]
     Hex,
     Base64,
 }
 
 impl Settings {
     pub(crate) fn declared() -> [Setting; 8] {
-        let text = |name: &str, example: &str, help: &str| {
-            Setting::new(name, SettingKind::Text, example, help)
-        };
         [
             Setting::choice(
                 "scheme",
@@ -63,14 +58,14 @@ impl Settings {
                 "the proof of a call; ask IppoPay how it proves a call",
             )
             .required(),
-            text("header", r#""X-Signature""#, "the header with the digest or the token"),
+            Setting::text("header", "X-Signature", "the header with the digest or the token"),
             Setting::choice("encoding", &["hex", "base64"], "how a digest is written")
-                .with_default(r#""hex""#),
-            text("type", r#""/event""#, "the place of the event's name, a JSON pointer"),
-            text("subject", r#""/order/id""#, "the place of the entity that an event is about"),
-            text("account", r#""/merchant/id""#, "the place of the account"),
-            text("livemode", r#""/live""#, "the place of a flag or an environment"),
-            text("reference", r#""/order/reference""#, "the place of the receiver's reference"),
+                .with_default("hex"),
+            Setting::text("type", "/event", "the place of the event's name, a JSON pointer"),
+            Setting::text("subject", "/order/id", "the place of the entity that an event is about"),
+            Setting::text("account", "/merchant/id", "the place of the account"),
+            Setting::text("livemode", "/live", "the place of a flag or an environment"),
+            Setting::text("reference", "/order/reference", "the place of the receiver's reference"),
         ]
     }
 

@@ -11,7 +11,7 @@ mod legacy;
 use hookgate_sdk::limits::DIGESTS_MAX;
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, HeaderMac, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Setting, SettingKind, Timestamp, event_type, json, labels,
+    ProviderInfo, Refusal, Request, Setting, Timestamp, event_type, json, labels,
 };
 use serde::Deserialize;
 
@@ -24,7 +24,6 @@ pub struct Mollie;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Whether the source accepts legacy calls, which are unsigned.
-    #[serde(default)]
     legacy: bool,
 }
 
@@ -42,13 +41,12 @@ impl Provider for Mollie {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("mollie", version, canonical::TYPES, &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of the body, `X-Mollie-Signature`; legacy calls are unsigned")
-            .with_settings([Setting::new(
+            .with_settings([Setting::boolean(
                 "legacy",
-                SettingKind::Boolean,
-                "true",
+                true,
                 "whether the source accepts legacy calls, which are unsigned",
             )
-            .with_default("false")])
+            .with_default(false)])
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {

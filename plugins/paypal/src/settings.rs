@@ -2,7 +2,7 @@
 //!
 //! Neither is a secret.
 
-use hookgate_sdk::{KeyPlace, Setting, SettingKind};
+use hookgate_sdk::{KeyPlace, Setting};
 use serde::Deserialize;
 
 /// The source's `config` table.
@@ -11,14 +11,12 @@ use serde::Deserialize;
 pub struct Settings {
     /// The webhook's id, which is part of what PayPal signs.
     pub(crate) webhook_id: String,
-    #[serde(default)]
     pub(crate) environment: Environment,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Environment {
-    #[default]
     Live,
     Sandbox,
 }
@@ -27,10 +25,9 @@ impl Settings {
     pub(crate) fn declared() -> [Setting; 2] {
         let id = "the id of the webhook, which PayPal's dashboard shows";
         [
-            Setting::new("webhook_id", SettingKind::Text, r#""8PT597110X687430LKGECATA""#, id)
-                .required(),
+            Setting::text("webhook_id", "8PT597110X687430LKGECATA", id).required(),
             Setting::choice("environment", &["live", "sandbox"], "PayPal's environment")
-                .with_default(r#""live""#),
+                .with_default("live"),
         ]
     }
 }

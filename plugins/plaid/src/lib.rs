@@ -10,8 +10,8 @@ mod token;
 
 use hookgate_sdk::{
     Claims, ClockRule, Event, Evidence, Failure, JwsAlgorithm, KeyField, KeyLookup, KeyPlace,
-    KeySource, ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, SettingKind,
-    Timestamp, event_type, id, json, labels, time,
+    KeySource, ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, Timestamp, event_type,
+    id, json, labels, time,
 };
 use serde::Deserialize;
 
@@ -27,14 +27,12 @@ pub struct Plaid;
 pub struct Settings {
     /// The client id that Plaid gave together with the source's secret.
     client_id: String,
-    #[serde(default)]
     environment: Environment,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Environment {
-    #[default]
     Production,
     Sandbox,
 }
@@ -90,15 +88,14 @@ impl Provider for Plaid {
             .with_tolerance(ClockRule::Both, TOLERANCE_MS)
             .with_keys_at(places.map(|environment| KeyPlace::jwk(environment.keys())))
             .with_settings([
-                Setting::new(
+                Setting::text(
                     "client_id",
-                    SettingKind::Text,
-                    r#""5a9c3f1e8b7d2c0012ab34cd""#,
+                    "5a9c3f1e8b7d2c0012ab34cd",
                     "the client id that Plaid gave with the secret",
                 )
                 .required(),
                 Setting::choice("environment", &["production", "sandbox"], "Plaid's environment")
-                    .with_default(r#""production""#),
+                    .with_default("production"),
             ])
     }
 

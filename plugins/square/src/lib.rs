@@ -11,7 +11,7 @@ mod canonical;
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, HeaderMac, Json, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Setting, SettingKind, Timestamp, event_type, json, labels,
+    ProviderInfo, Refusal, Request, Setting, Timestamp, event_type, json, labels,
 };
 use serde::Deserialize;
 
@@ -40,10 +40,9 @@ impl Provider for Square {
         let version = env!("CARGO_PKG_VERSION");
         ProviderInfo::new("square", version, canonical::TYPES, &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of URL and body, `x-square-hmacsha256-signature`")
-            .with_settings([Setting::new(
+            .with_settings([Setting::url(
                 "url",
-                SettingKind::Url,
-                r#""https://pay.example/in/square""#,
+                "https://pay.example/in/square",
                 "the notification URL, byte for byte as it is registered with Square",
             )
             .required()])

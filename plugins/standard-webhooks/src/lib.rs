@@ -52,7 +52,7 @@ impl Provider for StandardWebhooks {
         let event_type = words(&own);
         let around = Envelope::of(&members, &["type", "timestamp", "data"]);
         Ok(vec![Event {
-            subject: members.name(settings.subject()),
+            subject: members.name(&settings.subject),
             time: members.rfc3339("/timestamp"),
             labels: labels([
                 ("account", settings.account.as_deref().and_then(|at| members.first_label(&[at]))),

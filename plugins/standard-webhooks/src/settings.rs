@@ -3,17 +3,15 @@
 //! They never change how a request is verified.
 
 use hookgate_sdk::json::Pointer;
-use hookgate_sdk::{Members, Setting, SettingKind};
+use hookgate_sdk::{Members, Setting};
 use serde::Deserialize;
-
-/// Where most senders put the id of the entity that an event is about.
-const SUBJECT: &str = "/data/id";
 
 /// The source's `config` table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    subject: Option<Pointer>,
+    /// `/data/id` by default: most senders have the id of the entity there.
+    pub(crate) subject: Pointer,
     pub(crate) account: Option<Pointer>,
     livemode: Option<Pointer>,
     pub(crate) reference: Option<Pointer>,
@@ -21,15 +19,12 @@ pub struct Settings {
 
 impl Settings {
     pub(crate) fn declared() -> [Setting; 4] {
-        let place = |name: &str, example: &str, help: &str| {
-            Setting::new(name, SettingKind::Text, example, help)
-        };
+        let subject = "the place of the subject, a JSON pointer";
         [
-            place("subject", r#""/data/customer/id""#, "the place of the subject, a JSON pointer")
-                .with_default(r#""/data/id""#),
-            place("account", r#""/data/shop""#, "the place of the account"),
-            place("livemode", r#""/live""#, "the place of a flag or an environment"),
-            place("reference", r#""/data/order""#, "the place of the receiver's own reference"),
+            Setting::text("subject", "/data/customer/id", subject).with_default("/data/id"),
+            Setting::text("account", "/data/shop", "the place of the account"),
+            Setting::text("livemode", "/live", "the place of a flag or an environment"),
+            Setting::text("reference", "/data/order", "the place of the receiver's own reference"),
         ]
     }
 
@@ -37,10 +32,5 @@ impl Settings {
     pub(crate) fn livemode(&self, members: &Members<'_>) -> Option<bool> {
         let pointer = self.livemode.as_deref()?;
         members.flag(pointer).or_else(|| members.is_live(pointer))
-    }
-
-    /// The place of the subject.
-    pub(crate) fn subject(&self) -> &str {
-        self.subject.as_deref().unwrap_or(SUBJECT)
     }
 }

@@ -8,8 +8,8 @@
 
 use hookgate_sdk::{
     Claims, Event, Evidence, Failure, JwsAlgorithm, KeyLookup, KeyPlace, KeySource, Piece,
-    ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, SettingKind, SignedToken,
-    Timestamp, event_type, json, labels, time,
+    ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, SignedToken, Timestamp,
+    event_type, json, labels, time,
 };
 
 /// The plugin.
@@ -47,9 +47,9 @@ impl Provider for TrueLayer {
             .with_scheme("ES512 (JWS) of path, headers, body, `Tl-Signature`, with a fetched key")
             .with_keys_at([LIVE, SANDBOX].map(KeyPlace::jwks))
             .with_settings([
-                Setting::new("path", SettingKind::Text, r#""/hooks/truelayer""#, path),
+                Setting::text("path", "/hooks/truelayer", path),
                 Setting::choice("success", &["settled", "executed"], success)
-                    .with_default(r#""settled""#),
+                    .with_default("settled"),
             ])
     }
 

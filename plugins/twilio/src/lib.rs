@@ -18,7 +18,7 @@ mod signed;
 
 use hookgate_sdk::{
     Answer, Claims, Event, Evidence, Failure, Hash, HeaderMac, Piece, ProofKind, Provider,
-    ProviderInfo, Refusal, Request, Setting, SettingKind, Timestamp, Worth,
+    ProviderInfo, Refusal, Request, Setting, Timestamp, Worth,
 };
 
 use crate::settings::Settings;
@@ -38,10 +38,9 @@ impl Provider for Twilio {
             // The fields of a form are signed without separators.
             .or_worth(ProofKind::Mac, Worth::Unbound)
             .with_reply(Answer::no_content())
-            .with_settings([Setting::new(
+            .with_settings([Setting::url(
                 "url",
-                SettingKind::Url,
-                r#""https://pay.example/in/twilio""#,
+                "https://pay.example/in/twilio",
                 "the URL that Twilio calls, without its query",
             )
             .required()])
