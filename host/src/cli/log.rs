@@ -2,7 +2,8 @@
 //!
 //! No line shows a secret that the gateway has read, whoever wrote the line: a plugin may log the
 //! request that it was given, and a library at `trace` what it sends. A level alone is for
-//! Hookgate's own lines; a library says no more than `info` unless it is named.
+//! Hookgate's own lines; a library says no more than `info` unless it is named, and one that any
+//! sender can make write says nothing.
 
 use std::io::{self, Write};
 use std::sync::LazyLock;
@@ -54,12 +55,22 @@ impl<W: Write> Write for Redacting<W> {
 pub(super) fn filter(default: &str) -> anyhow::Result<EnvFilter> {
     match std::env::var("RUST_LOG") {
         Ok(text) if !text.trim().is_empty() => {
-            let text = directives(&text)?;
+            let text = quietly(&directives(&text)?);
             EnvFilter::builder().parse(text).with_context(|| FORM)
         }
         Err(std::env::VarError::NotUnicode(_)) => bail!(FORM),
-        _ => Ok(EnvFilter::new(default)),
+        _ => Ok(EnvFilter::new(quietly(default))),
     }
+}
+
+/// A library that writes an error for every certificate that it does not trust, and so for every
+/// forged request that brings one. Who asked it says why, and not more often than is good.
+const LOUD: &str = "rustls_platform_verifier=off";
+
+/// The same directives, and nothing of what writes whenever a sender wants it to, unless they name
+/// it themselves.
+fn quietly(directives: &str) -> String {
+    format!("{LOUD},{directives}")
 }
 
 const FORM: &str = "RUST_LOG is not a valid log filter: write a level (error, warn, info, debug, \
@@ -112,6 +123,16 @@ mod tests {
         assert_eq!(directives("warn, hyper=debug").unwrap(), "warn,hyper=debug");
         assert_eq!(directives("off").unwrap(), "off");
         assert_eq!(directives("hookgate::store").unwrap(), "hookgate::store");
+    }
+
+    #[test]
+    fn no_sender_makes_a_library_write_unless_it_is_named() {
+        let filter = |text: &str| EnvFilter::new(quietly(&directives(text).unwrap())).to_string();
+        let open = EnvFilter::new("info").to_string();
+        assert_ne!(filter("info"), open);
+        assert!(filter("info").contains("rustls_platform_verifier=off"), "{}", filter("info"));
+        let named = "info,rustls_platform_verifier=error";
+        assert_eq!(filter(named), EnvFilter::new(named).to_string());
     }
 
     #[test]
