@@ -10,8 +10,8 @@
 
 use hookgate_sdk::{
     Claims, ClockRule, Event, Evidence, Failure, Hash, HeaderMac, Json, KeyEncoding, Members,
-    Piece, Proof, ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, SettingKind,
-    StampedMac, Timestamp, event_type, form, id, json, labels,
+    Piece, Proof, ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, StampedMac,
+    Timestamp, event_type, form, id, json, labels,
 };
 use serde::Deserialize;
 
@@ -49,7 +49,7 @@ impl Provider for HubSpot {
 
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Hash];
-        let url = Setting::new("url", SettingKind::Url, r#""https://pay.example/in/hubspot""#, URL);
+        let url = Setting::url("url", "https://pay.example/in/hubspot", URL);
         ProviderInfo::new("hubspot", env!("CARGO_PKG_VERSION"), &["hubspot.*"], proofs)
             .with_scheme("HMAC-SHA256 of method, URL, body and time (v3), or SHA-256 (v1, v2)")
             .with_tolerance(ClockRule::Past, 5 * 60 * 1000)

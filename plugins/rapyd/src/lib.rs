@@ -7,8 +7,8 @@
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, HeaderMac, KeyEncoding, Members, Money, Piece, ProofKind,
-    Provider, ProviderInfo, Refusal, Request, Setting, SettingKind, Timestamp, base64, event_type,
-    json, labels, time,
+    Provider, ProviderInfo, Refusal, Request, Setting, Timestamp, base64, event_type, json, labels,
+    time,
 };
 use serde::Deserialize;
 
@@ -46,8 +46,8 @@ impl Provider for Rapyd {
     type Settings = Settings;
 
     fn describe() -> ProviderInfo {
-        let url = Setting::new("url", SettingKind::Url, r#""https://pay.example/in/rapyd""#, URL);
-        let key = Setting::new(ACCESS_KEY, SettingKind::Text, r#""rak_A1B2C3D4E5F6""#, KEY);
+        let url = Setting::url("url", "https://pay.example/in/rapyd", URL);
+        let key = Setting::text(ACCESS_KEY, "rak_A1B2C3D4E5F6", KEY);
         ProviderInfo::new("rapyd", env!("CARGO_PKG_VERSION"), TYPES, &[ProofKind::Mac])
             .with_scheme("HMAC-SHA256 of URL, salt, time, access key, secret and body, `signature`")
             .with_settings([url.required(), key])
