@@ -107,9 +107,9 @@ pub(in crate::plugin) fn provider_info(
     let proofs = violation::at_most("provider-info.proofs", info.proofs, PROOFS_MAX)?;
     let reply = |it| answer::reply("provider-info.reply", it, &[]);
     Ok(ProviderInfo {
-        name: violation::text("provider-info.name", info.name, NAME_BYTES_MAX)?,
-        version: violation::text("provider-info.version", info.version, NAME_BYTES_MAX)?,
-        scheme: violation::text("provider-info.scheme", info.scheme, SCHEME_BYTES_MAX)?,
+        name: violation::line("provider-info.name", info.name, NAME_BYTES_MAX)?,
+        version: violation::line("provider-info.version", info.version, NAME_BYTES_MAX)?,
+        scheme: violation::line("provider-info.scheme", info.scheme, SCHEME_BYTES_MAX)?,
         types: patterns.iter().map(ToString::to_string).collect(),
         proofs: proofs.into_iter().map(proof_info).collect(),
         clock: match info.clock {
@@ -143,8 +143,8 @@ pub(in crate::plugin) fn handler_info(
     info: handler::HandlerInfo,
 ) -> Result<HandlerInfo, Violation> {
     Ok(HandlerInfo {
-        name: violation::text("handler-info.name", info.name, NAME_BYTES_MAX)?,
-        version: violation::text("handler-info.version", info.version, NAME_BYTES_MAX)?,
+        name: violation::line("handler-info.name", info.name, NAME_BYTES_MAX)?,
+        version: violation::line("handler-info.version", info.version, NAME_BYTES_MAX)?,
         types: patterns("handler-info.types", info.types)?,
         emits: patterns("handler-info.emits", info.emits)?,
         settings: setting::settings("handler-info.settings", info.settings)?,

@@ -48,6 +48,15 @@ pub(super) fn text(field: &'static str, text: String, most: usize) -> Result<Str
     }
 }
 
+/// Checks that a text has 1 to `most` bytes and is a line that a terminal shows as it is.
+pub(super) fn line(field: &'static str, text: String, most: usize) -> Result<String, Violation> {
+    let line = self::text(field, text, most)?;
+    if line.chars().any(char::is_control) {
+        return Err(violation(field, "has control characters"));
+    }
+    Ok(line)
+}
+
 /// Checks that there are at most `most`.
 pub(super) fn at_most<T>(
     field: &'static str,
@@ -200,6 +209,11 @@ mod tests {
             "`event.labels` has the name `Country`, not 1 to 64 of a-z 0-9 _ - ."
         );
         assert!(text("event.id", String::new(), ID_BYTES_MAX).is_err());
+        let shown = |text: &str| line("provider-info.scheme", text.to_owned(), 200);
+        assert!(shown("HMAC of the body é").is_ok());
+        for text in ["", "a\nb", "\x1b[2J", "a\u{9b}2J"] {
+            assert_eq!(shown(text).unwrap_err().field, "provider-info.scheme", "{text:?}");
+        }
         assert!(json("event.data", "{} {}".to_owned()).is_err());
         assert!(json("event.data", "[".repeat(10_000)).is_err());
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));

@@ -77,7 +77,14 @@ impl About {
             _ => None,
         });
         let json = found.next().filter(|json| json.len() <= SECTION_BYTES_MAX);
-        json.and_then(|json| serde_json::from_slice(json).ok()).unwrap_or_default()
+        let read = json.and_then(|json| serde_json::from_slice(json).ok());
+        let mut about: Self = read.unwrap_or_default();
+        // Whoever made the file must not write to the terminal of whoever looks at it.
+        for text in [&mut about.confirmed, &mut about.settings] {
+            *text = text.replace(char::is_control, " ");
+        }
+        about.samples.retain(|name, _| !name.chars().any(char::is_control));
+        about
     }
 
     /// What a plugin file at a path says of itself; nothing, if it can't be read.
@@ -144,6 +151,18 @@ mod tests {
                 assert_eq!(About::of_file(&wasm), about);
             }
         }
+    }
+
+    #[test]
+    fn what_a_file_says_is_harmless_to_a_terminal() {
+        let mut hostile = about("{}");
+        hostile.confirmed = "\u{1b}[2Jby nobody".to_owned();
+        let sample = hostile.samples["payment.failed"].clone();
+        hostile.samples.insert("a\u{1b}[2J".to_owned(), sample);
+        let wasm = hostile.put_into(wat::parse_str("(module)").unwrap()).unwrap();
+        let read = About::of_file(&wasm);
+        assert_eq!(read.confirmed, " [2Jby nobody");
+        assert_eq!(read.samples.into_keys().collect::<Vec<_>>(), ["payment.failed"]);
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn setting(setting: types::Setting) -> Result<Setting, Violation> {
     let value = |field, text: String| value(field, &name, &kind, text);
     let default = setting.default.map(|text| value("setting.default", text)).transpose()?;
     let example = value("setting.example", setting.example)?;
-    let help = violation::text("setting.help", setting.help, HELP_BYTES_MAX)?;
+    let help = violation::line("setting.help", setting.help, HELP_BYTES_MAX)?;
     Ok(Setting { kind, required: setting.required, default, example, help, name })
 }
 
@@ -84,7 +84,7 @@ fn kind(kind: types::SettingKind) -> Result<SettingKind, Violation> {
         }
         types::SettingKind::Choice(texts) => {
             let texts = violation::at_most(field, texts, CHOICES_MAX)?;
-            let text = |text| violation::text(field, text, NAME_BYTES_MAX);
+            let text = |text| violation::line(field, text, NAME_BYTES_MAX);
             SettingKind::Choice(texts.into_iter().map(text).collect::<Result<_, _>>()?)
         }
         types::SettingKind::Texts => SettingKind::Texts,
@@ -117,9 +117,9 @@ pub(super) fn states(states: Vec<handler::StateRule>) -> Result<Vec<StateRule>, 
             let reason = format!("is {} ms, not 1 second to 366 days", rule.stuck_after_ms);
             return Err(violation("state-rule.stuck-after-ms", reason));
         }
-        let value = |text| violation::text("state-rule.value", text, STATE_BYTES_MAX);
+        let value = |text| violation::line("state-rule.value", text, STATE_BYTES_MAX);
         Ok(StateRule {
-            key: violation::text("state-rule.key", rule.key, STATE_BYTES_MAX)?,
+            key: violation::line("state-rule.key", rule.key, STATE_BYTES_MAX)?,
             value: rule.value.map(value).transpose()?,
             stuck_after: std::time::Duration::from_millis(rule.stuck_after_ms),
         })
@@ -161,6 +161,7 @@ mod tests {
         lies(|it| it.default = Some("\"never\"".to_owned()), "setting.default");
         lies(|it| it.example = "1".to_owned(), "setting.example");
         lies(|it| it.help = String::new(), "setting.help");
+        lies(|it| it.help = "\x1b[2J".to_owned(), "setting.help");
         lies(|it| it.kind = types::SettingKind::Choice(Vec::new()), "setting.kind");
         lies(|it| it.kind = types::SettingKind::Integer((2, 1)), "setting.kind");
         let twice = settings("provider-info.settings", vec![plain(), plain()]).unwrap_err();
