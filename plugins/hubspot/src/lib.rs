@@ -9,9 +9,9 @@
 //! from another event, so each has an id of its own.
 
 use hookgate_sdk::{
-    Claims, ClockRule, Event, Evidence, Failure, Hash, HeaderMac, Json, KeyEncoding, Members,
-    Piece, Proof, ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, StampedMac,
-    Timestamp, event_type, form, id, json, labels,
+    Claims, ClockRule, Event, Evidence, Failure, Hash, HeaderMac, Json, KeyEncoding, Piece, Proof,
+    ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, StampedMac, Timestamp,
+    event_type, form, id, json, labels,
 };
 use serde::Deserialize;
 
@@ -65,7 +65,8 @@ impl Provider for HubSpot {
             return Err(Refusal::new("a request by GET has a body"));
         }
         let has_older = version.is_none() && request.header(OLDER_NAME).is_some();
-        let mut claims = Claims::all([], event_ids(request)?);
+        let ids = json::peek_events(&request.body, "")?.into_iter().map(|it| event_id(it, request));
+        let mut claims = Claims::all([], ids);
         if !has_older || request.header(V3_NAME).is_some() {
             let decode = |url: String, known: char| {
                 url.replace(&format!("%{:02X}", u32::from(known)), &known.to_string())
@@ -117,19 +118,14 @@ fn query(request: &Request) -> &str {
     request.url.find('?').map_or("", |at| &request.url[at..])
 }
 
-/// The ids that `parse` gives to the events of a list.
-fn event_ids(request: &Request) -> Result<Vec<String>, Refusal> {
-    let made = |it: &[u8]| Some(event_id(&Json::parse(it).ok()?.members(), request));
-    let events = json::peek_events(&request.body, "")?.into_iter();
-    Ok(events.map(made).collect::<Option<Vec<_>>>().unwrap_or_default())
-}
-
-fn event_id(event: &Members<'_>, request: &Request) -> String {
-    let mut repeated = event.without(&["attemptNumber"]);
-    if event.at("/eventId").is_none() {
-        repeated += &request.received_at.to_string();
-    }
-    id::derived(&[repeated.as_bytes()])
+/// Derived from the event as it is written, without the number of the attempt.
+fn event_id(event: &[u8], request: &Request) -> String {
+    let [attempt, own] = json::peek_all(event, ["/attemptNumber", "/eventId"]);
+    let attempt = format!("\"attemptNumber\":{}", attempt.unwrap_or_default());
+    let event = str::from_utf8(event).unwrap_or_default();
+    let (before, behind) = event.split_once(&*attempt).unwrap_or((event, ""));
+    let call = own.map_or_else(|| request.received_at.to_string(), |_| String::new());
+    id::derived(&[before.as_bytes(), behind.as_bytes(), call.as_bytes()])
 }
 
 fn event(written: Json<'_>, request: &Request) -> Event {
@@ -143,7 +139,11 @@ fn event(written: Json<'_>, request: &Request) -> Event {
         subject: subject.filter(|subject| id::fits(subject)),
         time: event.unix_ms("/occurredAt"),
         labels: labels([("account", event.first_label(&["/portalId"]))]),
-        ..Event::new(event_id(&event, request), event_type(None, "hubspot", &own), written.raw())
+        ..Event::new(
+            event_id(written.raw().as_bytes(), request),
+            event_type(None, "hubspot", &own),
+            written.raw(),
+        )
     }
 }
 

@@ -67,7 +67,7 @@ impl Provider for PayuIndia {
         let rest = [Piece::secret(KeyEncoding::Text), Piece::from(signed(&fields)?)];
         let message = charges.into_iter().chain(rest).collect();
         let evidence = Evidence::from(Proof::hash(Hash::Sha512, message, vec![digest]));
-        Ok(Claims::new(evidence, [event_id(&content(&fields))]))
+        Ok(Claims::new(evidence, [event_id(&fields)]))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -89,7 +89,7 @@ impl Provider for PayuIndia {
                 ("account", value("key")),
                 ("reference", value("txnid")),
             ]),
-            ..Event::new(event_id(&data), event_type(canonical, "payu-india", &status), data)
+            ..Event::new(event_id(&fields), event_type(canonical, "payu-india", &status), data)
         }])
     }
 
@@ -113,8 +113,11 @@ fn content(fields: &[(String, String)]) -> String {
     form::to_json(&content)
 }
 
-fn event_id(content: &str) -> String {
-    id::derived(&[content.as_bytes()])
+/// Derived from the same fields. A retry repeats them.
+fn event_id(fields: &[(String, String)]) -> String {
+    let content = fields.iter().filter(|(name, _)| name != HASH);
+    let parts = content.flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    id::derived(&parts.collect::<Vec<_>>())
 }
 
 /// The canonical type of a payment's state, if there is one.

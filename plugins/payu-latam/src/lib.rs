@@ -46,7 +46,7 @@ impl Provider for PayuLatam {
             .ok_or_else(|| Refusal::new(format!("field `{SIGN}` is not a valid digest")))?;
         let message = vec![Piece::secret(KeyEncoding::Text), Piece::from(signed(&fields)?)];
         let evidence = Evidence::from(Proof::hash(Hash::Md5, message, vec![digest]));
-        Ok(Claims::new(evidence, [event_id(&content(&fields))]))
+        Ok(Claims::new(evidence, [event_id(&fields)]))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
@@ -72,7 +72,7 @@ impl Provider for PayuLatam {
                 ("reference", value("reference_sale")),
             ]),
             ..Event::new(
-                event_id(&data),
+                event_id(&fields),
                 event_type(canonical(&state), "payu-latam", &format!("state.{state}")),
                 data,
             )
@@ -112,8 +112,11 @@ fn content(fields: &[(String, String)]) -> String {
     form::to_json(&content)
 }
 
-fn event_id(content: &str) -> String {
-    id::derived(&[content.as_bytes()])
+/// Derived from the same fields. A retry repeats them.
+fn event_id(fields: &[(String, String)]) -> String {
+    let content = fields.iter().filter(|(name, _)| name != SIGN);
+    let parts = content.flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    id::derived(&parts.collect::<Vec<_>>())
 }
 
 /// The canonical type of a transaction's state, if there is one.
