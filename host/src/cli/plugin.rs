@@ -136,15 +136,15 @@ fn load_bytes(host: &Host, path: &Path, name: Name, wasm: &[u8]) -> anyhow::Resu
     host.load(name, wasm).with_context(|| format!("failed to load {}", path.display()))
 }
 
-/// What a setting must be, and what it does.
-fn about_setting(setting: &Setting) -> String {
-    let Setting { kind, required, default, example, help, .. } = setting;
+/// What a setting does, and what it must be.
+pub(super) fn about_setting(setting: &Setting) -> String {
+    let Setting { name, kind, required, default, example, help } = setting;
     let otherwise = match (default, required) {
         (Some(default), _) => format!("; {default} if it is not set"),
         (None, true) => "; required".to_owned(),
         (None, false) => String::new(),
     };
-    format!("{help}: {}, such as {example}{otherwise}", kind.wanted())
+    format!("{name}: {help}: {}, such as {example}{otherwise}", kind.wanted())
 }
 
 fn describe(plugin: &Plugin) -> anyhow::Result<()> {
@@ -174,7 +174,7 @@ fn describe(plugin: &Plugin) -> anyhow::Result<()> {
     }
     for role in [Role::Provider, Role::Handler] {
         for setting in plugin.settings(role) {
-            say!("  setting  {}: {}", setting.name, about_setting(setting))?;
+            say!("  setting  {}", about_setting(setting))?;
         }
     }
     say!("  exports  {}", plugin.exports().join(", "))?;

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::plugin::{About, Host};
-use crate::provider::{Answer, Piece, ProviderInfo};
+use crate::provider::{Answer, KeyPlace, Piece, ProviderInfo};
+use crate::setting::{Setting, SettingKind};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -76,8 +77,8 @@ fn describe(provider: &Listed) -> anyhow::Result<()> {
     say!("{name} {}", info.version)?;
     say!("  scheme    {}", info.scheme)?;
     say!("  proof     {}", info.worths())?;
-    if !about.settings.is_empty() {
-        say!("  settings  {}", about.settings)?;
+    for setting in &info.settings {
+        say!("  setting   {}", super::plugin::about_setting(setting))?;
     }
     if !about.example.is_empty() {
         say!("  example   {}", Value::Object(about.example.clone()))?;
@@ -111,7 +112,7 @@ fn table(listed: &[Listed]) -> String {
             format!("[{name}]({name})"),
             info.scheme.clone(),
             info.worths(),
-            about.settings.clone(),
+            settings(&info.settings, &info.key_places),
             types.join(" "),
             answer(info),
             names(&info.handshakes),
@@ -120,6 +121,23 @@ fn table(listed: &[Listed]) -> String {
         table += &format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
     }
     table
+}
+
+/// What its `config` may hold, and what it needs beside that.
+fn settings(declared: &[Setting], key_places: &[KeyPlace]) -> String {
+    let setting = |Setting { name, kind, required, .. }: &Setting| {
+        let choice = match kind {
+            SettingKind::Choice(texts) => format!(" (`{}`)", texts.join("`, `")),
+            _ => String::new(),
+        };
+        let required = if *required { ": **required**" } else { "" };
+        format!("`{name}`{choice}{required}")
+    };
+    let mut settings: Vec<String> = declared.iter().map(setting).collect();
+    if !key_places.is_empty() {
+        settings.push("outside of `config`: `keys_from`".to_owned());
+    }
+    settings.join("; ")
 }
 
 fn answer(info: &ProviderInfo) -> String {
@@ -140,4 +158,28 @@ fn answer(info: &ProviderInfo) -> String {
 
 fn names(methods: &[Method]) -> String {
     methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::KeyFormat;
+
+    #[test]
+    fn settings_are_listed_as_the_plugin_declares_them() {
+        let setting = |name: &str, kind, required| Setting {
+            name: name.to_owned(),
+            kind,
+            required,
+            default: None,
+            example: Value::Null,
+            help: "for tests".to_owned(),
+        };
+        let choice = SettingKind::Choice(vec!["live".to_owned(), "test".to_owned()]);
+        let declared = [setting("id", SettingKind::Text, true), setting("mode", choice, false)];
+        let url = "https://keys.example/jwk".parse().unwrap();
+        let place = KeyPlace { url, format: KeyFormat::Jwk };
+        assert_eq!(settings(&declared, &[]), "`id`: **required**; `mode` (`live`, `test`)");
+        assert_eq!(settings(&[], &[place]), "outside of `config`: `keys_from`");
+    }
 }

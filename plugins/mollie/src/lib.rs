@@ -44,7 +44,8 @@ impl Provider for Mollie {
             .with_settings([Setting::boolean(
                 "legacy",
                 true,
-                "whether the source accepts legacy calls, which are unsigned",
+                "whether the source accepts legacy calls, which are unsigned: it also needs \
+                 `verify = \"none\"`",
             )
             .with_default(false)])
     }

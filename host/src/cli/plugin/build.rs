@@ -137,11 +137,7 @@ pub(super) fn build(crate_dir: &Path) -> Result<Built, BuildError> {
     };
     cargo_build(&package, toolchain)?;
 
-    let about = About {
-        confirmed: package.confirmed,
-        settings: package.settings,
-        ..about::of_crate(&package.dir)?
-    };
+    let about = About { confirmed: package.confirmed, ..about::of_crate(&package.dir)? };
     let file = package.target_dir.join(TARGET).join("release").join(&package.file_name);
     let read = fs::read(&file).map_err(|source| BuildError::Read { path: file, source })?;
     Ok(Built { stem: package.stem, wasm: about.put_into(read)? })
@@ -169,8 +165,6 @@ struct Package {
     target_dir: PathBuf,
     /// Who confirmed how the provider signs, out of `[package.metadata.hookgate]`.
     confirmed: String,
-    /// Its settings, out of the same.
-    settings: String,
     /// How large its stack is, out of the same.
     stack: Stack,
 }
@@ -237,7 +231,6 @@ impl Package {
             file_name: format!("{}.wasm", target.name.replace('-', "_")),
             target_dir: metadata.target_directory.join("plugin-build"),
             confirmed: own("confirmed").unwrap_or_default(),
-            settings: own("settings").unwrap_or_default(),
             stack: stack.unwrap_or_default(),
             dir,
         })

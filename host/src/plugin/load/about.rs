@@ -1,5 +1,5 @@
 //! What a plugin file says of itself beside its code: samples of what its provider sends, settings
-//! to try it with, and what there is to say of it for people.
+//! to try them with, and who confirmed how the provider signs.
 //!
 //! `hookgate plugin build` puts it into a custom section, as JSON; the command line reads it, and
 //! the gateway to say which secrets can't be keys. Nothing in it can change what the gateway does.
@@ -26,9 +26,6 @@ pub struct About {
     /// Who confirmed how the provider signs, for people; empty if nobody said.
     #[serde(default)]
     pub confirmed: String,
-    /// The settings of a source, for people; empty if it has none.
-    #[serde(default)]
-    pub settings: String,
     /// The settings that its recorded requests and samples are made for; empty if it needs none.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub example: Map<String, Value>,
@@ -135,7 +132,6 @@ mod tests {
         let samples = BTreeMap::from([("payment.failed".to_owned(), sample)]);
         About {
             confirmed: "its own examples".to_owned(),
-            settings: String::new(),
             example: Map::from_iter([("url".to_owned(), "https://a.b/c".into())]),
             samples,
         }
