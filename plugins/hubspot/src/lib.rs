@@ -42,7 +42,7 @@ const OLDER_NAME: &str = "x-hubspot-signature";
 const OLDER_VERSION: &str = "x-hubspot-signature-version";
 /// What the settings do.
 const URL: &str = "the URL that HubSpot calls, without its query";
-const VERSION: &str = "the only version that is accepted; without it, all signatures must hold";
+const VERSION: &str = "the only version that the source accepts; without it, all must hold";
 
 impl Provider for HubSpot {
     type Settings = Settings;
