@@ -17,6 +17,7 @@ mod log;
 mod owed;
 mod read;
 mod report;
+mod rows;
 mod shared;
 mod stats;
 mod take;
@@ -37,6 +38,7 @@ use tokio::sync::mpsc;
 pub use self::error::{Damaged, Error, Failure};
 pub use self::facts::{Appended, NewEvent, NewReceipt, Receipt, Routes, StoredEvent, StoredParcel};
 pub use self::file::OpenError;
+pub use self::file::backend::Backend;
 pub(crate) use self::file::file_in;
 pub use self::keep::retention::Retention;
 pub use self::keep::sweep::Swept;
@@ -120,10 +122,9 @@ impl Store {
         Self::start(File::open(&config.path)?, config, clock)
     }
 
-    /// Opens the store that a backend holds. Clones of it must hold the same: after a failure of
-    /// one another is opened.
+    /// Opens the store that a backend holds; after a failure, a clone of it.
     pub fn open_on(
-        backend: impl redb::StorageBackend + Clone,
+        backend: impl Backend,
         config: &Config,
         clock: Clock,
     ) -> Result<Self, OpenError> {

@@ -58,7 +58,12 @@ pub struct Damaged {
 pub enum Failure {
     /// It can't be read or written.
     #[error("failed to read or write the store's file")]
-    Access(#[source] redb::Error),
+    Access {
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// Whether it is the world's doing.
+        may_pass: bool,
+    },
     /// A record in it can't be read.
     #[error(transparent)]
     Damaged(#[from] Damaged),
@@ -93,36 +98,11 @@ pub enum Failure {
     },
 }
 
-macro_rules! access_failure {
-    ($($error:ty),*) => {$(
-        impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                Self::Access(error.into())
-            }
-        }
-    )*};
-}
-access_failure!(
-    redb::StorageError,
-    redb::TableError,
-    redb::TransactionError,
-    redb::CommitError,
-    redb::DatabaseError,
-    std::io::Error
-);
-
 impl Failure {
     /// Whether it is the world's doing, and may pass.
     fn is_passing(&self) -> bool {
         match self {
-            Self::Access(error) => matches!(
-                error,
-                redb::Error::Io(_)
-                    | redb::Error::PreviousIo
-                    | redb::Error::DatabaseAlreadyOpen
-                    // What was being read while the file was opened anew.
-                    | redb::Error::DatabaseClosed
-            ),
+            Self::Access { may_pass, .. } => *may_pass,
             Self::Displaced { .. } => true,
             Self::Damaged(_)
             | Self::DamagedIds { .. }

@@ -3,6 +3,8 @@
 //! Knows redb and no more of what is stored than the names of the tables. One process has the file
 //! open at a time: a second gateway on the same folder is refused.
 
+pub(super) mod backend;
+mod failure;
 mod place;
 
 use std::fs::DirBuilder;
@@ -11,12 +13,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use redb::{
-    Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, StorageError,
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageError,
     TableDefinition, TableHandle, WriteTransaction,
 };
 
+use self::backend::{Backend, Lent};
+use self::failure::access;
 use self::place::Spot;
 use super::error::{Error, Failure};
+use super::rows::Rows;
 use crate::lock::lock;
 
 /// What each commit added, by the first position in it: the one copy of everything that happened.
@@ -158,12 +163,9 @@ impl File {
     }
 
     /// Opens what a backend holds; `folder` is for messages.
-    pub(super) fn open_on(
-        backend: impl StorageBackend + Clone,
-        folder: &Path,
-    ) -> Result<Self, OpenError> {
+    pub(super) fn open_on(backend: impl Backend, folder: &Path) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
-        let reopen = move || builder().create_with_backend(backend.clone());
+        let reopen = move || builder().create_with_backend(Lent(backend.clone()));
         let database = reopen().map_err(|error| refused(&path, error))?;
         let identity = read_identity(&database).map_err(|source| failed(&path, source))?;
         if matches!(identity, Identity::None) {
@@ -248,7 +250,7 @@ impl File {
     {
         match &*self.place.read().unwrap_or_else(PoisonError::into_inner) {
             Place::Open(database) => Ok(ask(database).map_err(Failure::from)?),
-            Place::Away => Err(Failure::Access(redb::Error::PreviousIo).into()),
+            Place::Away => Err(access(redb::Error::PreviousIo).into()),
             Place::Closed => Err(Error::Closed),
         }
     }
@@ -278,6 +280,22 @@ impl File {
         if let Err(error) = database.close() {
             tracing::warn!(error = %error, "the store's file was not closed cleanly");
         }
+    }
+}
+
+impl<T: ReadableTable<u64, &'static [u8]>> Rows for T {
+    fn row<R>(&self, number: u64, read: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Failure> {
+        Ok(self.get(number)?.map(|row| read(row.value())))
+    }
+
+    fn last_row<R>(
+        &self,
+        number: u64,
+        read: impl FnOnce(u64, &[u8]) -> R,
+    ) -> Result<Option<R>, Failure> {
+        let Some(row) = self.range(..=number)?.next_back() else { return Ok(None) };
+        let (number, row) = row?;
+        Ok(Some(read(number.value(), row.value())))
     }
 }
 

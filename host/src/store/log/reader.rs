@@ -6,12 +6,11 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use redb::ReadableTable;
-
 use super::record::Record;
 use super::segment::{Entry, Segment};
 use crate::lock::lock;
 use crate::store::error::{Damaged, Failure};
+use crate::store::rows::Rows;
 
 /// Unpacked segments that are kept.
 const SEGMENTS_KEPT: usize = 4;
@@ -32,7 +31,7 @@ impl LogReader {
     /// The record that takes this position, if there is one.
     pub(in crate::store) fn record(
         &self,
-        log: &impl ReadableTable<u64, &'static [u8]>,
+        log: &impl Rows,
         position: u64,
     ) -> Result<Option<Record>, Failure> {
         self.read(log, position, Record::read)
@@ -41,7 +40,7 @@ impl LogReader {
     /// The same, [skimmed](Record::skim).
     pub(in crate::store) fn skim(
         &self,
-        log: &impl ReadableTable<u64, &'static [u8]>,
+        log: &impl Rows,
         position: u64,
     ) -> Result<Option<Record>, Failure> {
         self.read(log, position, Record::skim)
@@ -50,7 +49,7 @@ impl LogReader {
     /// The record that must be at this position.
     pub(in crate::store) fn expect(
         &self,
-        log: &impl ReadableTable<u64, &'static [u8]>,
+        log: &impl Rows,
         position: u64,
     ) -> Result<Record, Failure> {
         Ok(self.record(log, position)?.ok_or(Damaged { position })?)
@@ -58,7 +57,7 @@ impl LogReader {
 
     fn read(
         &self,
-        log: &impl ReadableTable<u64, &'static [u8]>,
+        log: &impl Rows,
         position: u64,
         read: impl FnOnce(&Entry<'_>, u32) -> Result<Record, Damaged>,
     ) -> Result<Option<Record>, Failure> {
@@ -72,18 +71,13 @@ impl LogReader {
         lock(&self.kept).clear();
     }
 
-    fn segment(
-        &self,
-        log: &impl ReadableTable<u64, &'static [u8]>,
-        position: u64,
-    ) -> Result<Option<Arc<Segment>>, Failure> {
+    fn segment(&self, log: &impl Rows, position: u64) -> Result<Option<Arc<Segment>>, Failure> {
         let kept = || lock(&self.kept);
         if let Some(segment) = kept().iter().find(|segment| segment.covers(position)) {
             return Ok(Some(Arc::clone(segment)));
         }
-        let Some(stored) = log.range(..=position)?.next_back() else { return Ok(None) };
-        let (first, packed) = stored?;
-        let segment = Segment::read(first.value(), packed.value())?;
+        let Some(segment) = log.last_row(position, Segment::read)? else { return Ok(None) };
+        let segment = segment?;
         if !segment.covers(position) {
             return Ok(None);
         }

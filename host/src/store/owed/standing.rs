@@ -1,14 +1,14 @@
 //! How a work stands: not tried, to be tried again, done, or dead.
 //!
-//! A work is the parse of a receipt, a run or a delivery. Its standing is what decides
+//! Pure. A work is the parse of a receipt, a run or a delivery. Its standing is what decides
 //! whether it may be taken; the history behind it is a chain of records in the log.
 
-use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
 use crate::retry::Verdict;
 use crate::store::error::{Damaged, Failure};
+use crate::store::rows::Rows;
 
 /// How far a work has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -81,18 +81,15 @@ impl Standing {
 
     /// How the work at this position stands, if it has a row.
     pub(in crate::store) fn find(
-        outcomes: &impl ReadableTable<u64, &'static [u8]>,
+        outcomes: &impl Rows,
         position: u64,
     ) -> Result<Option<Self>, Failure> {
-        let row = outcomes.get(position)?;
-        Ok(row.map(|row| Self::read(position, row.value())).transpose()?)
+        let read = outcomes.row(position, |row| Self::read(position, row))?;
+        Ok(read.transpose()?)
     }
 
     /// The same; without a row it was never tried.
-    pub(in crate::store) fn at(
-        outcomes: &impl ReadableTable<u64, &'static [u8]>,
-        position: u64,
-    ) -> Result<Self, Failure> {
+    pub(in crate::store) fn at(outcomes: &impl Rows, position: u64) -> Result<Self, Failure> {
         Ok(Self::find(outcomes, position)?.unwrap_or_default())
     }
 

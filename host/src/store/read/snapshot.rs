@@ -193,8 +193,12 @@ impl Snapshot<'_> {
     pub(in crate::store) fn dead_from(
         &self,
         position: u64,
-    ) -> Result<redb::Range<'_, u64, u8>, Failure> {
-        Ok(self.dead.range(position..)?)
+    ) -> Result<impl Iterator<Item = Result<(u64, u8), Failure>>, Failure> {
+        let rows = self.dead.range(position..)?;
+        Ok(rows.map(|row| -> Result<(u64, u8), Failure> {
+            let (position, kind) = row?;
+            Ok((position.value(), kind.value()))
+        }))
     }
 
     /// The source of a receipt, and the plugin that tried last to parse it; `None` if it was none

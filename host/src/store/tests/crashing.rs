@@ -136,14 +136,12 @@ async fn check_cut(disk: Disk, answered: &[(usize, Id)], context: &str) {
 /// The tests above rest on the disk's promise; this is it.
 #[test]
 fn the_disk_loses_what_was_not_synced() {
-    use redb::StorageBackend;
-
     let disk = Disk::default();
     disk.record_cuts();
     disk.write(0, b"one").unwrap();
-    disk.sync_data().unwrap();
+    disk.sync().unwrap();
     disk.write(0, b"two").unwrap();
-    disk.sync_data().unwrap();
+    disk.sync().unwrap();
 
     let cuts: Vec<Cut> = disk.take_cuts();
     assert_eq!(cuts[1].disk(|| false).synced(), b"one");

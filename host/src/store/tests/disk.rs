@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use redb::StorageBackend;
+use crate::store::Backend;
 
 /// A disk in memory; clones are the same disk.
 #[derive(Debug, Clone, Default)]
@@ -166,8 +166,8 @@ fn index(offset: u64) -> usize {
     usize::try_from(offset).unwrap()
 }
 
-impl StorageBackend for Disk {
-    fn len(&self) -> io::Result<u64> {
+impl Backend for Disk {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.content().live.len() as u64)
     }
 
@@ -179,14 +179,14 @@ impl StorageBackend for Disk {
         Ok(())
     }
 
-    fn set_len(&self, len: u64) -> io::Result<()> {
+    fn resize(&self, size: u64) -> io::Result<()> {
         let mut content = self.content();
         content.access(Fault::Write)?;
-        content.live.resize(index(len), 0);
+        content.live.resize(index(size), 0);
         Ok(())
     }
 
-    fn sync_data(&self) -> io::Result<()> {
+    fn sync(&self) -> io::Result<()> {
         let mut content = self.content();
         content.stalled = content.stalls;
         self.0.1.notify_all();

@@ -9,6 +9,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Tab
 
 use super::disk::Disk;
 use super::*;
+use crate::store::file::backend::Lent;
 use crate::store::ids::{IDS, IdIndex, IdKey, KnownIds, Shape};
 use crate::store::time::Bounds;
 
@@ -32,7 +33,7 @@ fn key(id: u32) -> IdKey {
 
 impl Ids {
     fn open(disk: Disk) -> Self {
-        let database = Database::builder().create_with_backend(disk).unwrap();
+        let database = Database::builder().create_with_backend(Lent(disk)).unwrap();
         let transaction = database.begin_write().unwrap();
         crate::store::ids::create(&transaction).unwrap();
         transaction.open_table(BROUGHT).unwrap();

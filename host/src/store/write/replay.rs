@@ -229,12 +229,11 @@ impl Shared {
             let mut found = Targets::default();
             for (looked_at, row) in snapshot.dead_from(from)?.enumerate() {
                 let (position, kind) = row?;
-                let position = position.value();
                 if looked_at == BATCH_MAX {
                     found.next = Some(position);
                     break;
                 }
-                if kind.value() != WorkKind::Parse as u8 {
+                if kind != WorkKind::Parse as u8 {
                     continue;
                 }
                 match self.damages.pass(snapshot.parse_tried(position))? {

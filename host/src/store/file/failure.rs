@@ -1,0 +1,36 @@
+//! What redb's errors and the system's come to.
+//!
+//! Decides which of them may pass. Nothing outside of the file's room sees one.
+
+use crate::store::error::Failure;
+
+macro_rules! access_failure {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                access(error.into())
+            }
+        }
+    )*};
+}
+access_failure!(
+    redb::StorageError,
+    redb::TableError,
+    redb::TransactionError,
+    redb::CommitError,
+    redb::DatabaseError,
+    std::io::Error
+);
+
+/// The file can't be read or written, for this reason.
+pub(super) fn access(error: redb::Error) -> Failure {
+    let may_pass = matches!(
+        error,
+        redb::Error::Io(_)
+            | redb::Error::PreviousIo
+            | redb::Error::DatabaseAlreadyOpen
+            // What was being read while the file was opened anew.
+            | redb::Error::DatabaseClosed
+    );
+    Failure::Access { source: Box::new(error), may_pass }
+}
