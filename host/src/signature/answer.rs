@@ -8,10 +8,12 @@
 
 use bytes::Bytes;
 
-use super::Error;
 use super::cost::{self, Lengths};
+use super::judge::Judge;
 use super::values::{self, Materials};
-use crate::provider::{Answer, Claims, DigestText, Piece, ProviderInfo, Value};
+use super::{Error, Keys, Times};
+use crate::event::Timestamp;
+use crate::provider::{Answer, Claims, ClockRule, DigestText, Piece, Proof, ProviderInfo, Value};
 use crate::secrets::Secret;
 
 /// Longest text that is digested for anybody, in bytes.
@@ -76,12 +78,30 @@ pub(crate) fn answer(
     {
         return Err(Error::Excessive);
     }
-    let made = secrets.iter().find_map(|secret| {
+    let made = proving_first(claims, secrets, body).into_iter().find_map(|secret| {
         let values = values::make(&claims.values, &wanted, &[], Some(secret), body);
         let materials = Materials { secret: Some(secret), body, values: &values };
         materials.message(&answer.body).map(|message| Bytes::from(message.whole()))
     });
     made.ok_or(Error::NoUsableSecret)
+}
+
+/// The secrets, and before all others those that prove something of the request: during a rotation
+/// it is theirs that the other side has.
+fn proving_first<'s>(claims: &Claims, secrets: &'s [Secret], body: &[u8]) -> Vec<&'s Secret> {
+    if secrets.len() < 2 {
+        return secrets.iter().collect();
+    }
+    // Times were checked when the request came, and count for tokens alone.
+    let times = Times { tolerance: None, clock: ClockRule::Past, now: Timestamp::default() };
+    let proves = |secret: &&Secret| {
+        let judge = Judge::new(claims, Keys::from(std::slice::from_ref(*secret)), body, times);
+        let holds = |proof: &Proof| judge.holds(proof).is_some_and(bool::from);
+        let is_keyed = |proof: &&Proof| matches!(proof, Proof::Mac { .. } | Proof::Decrypted(_));
+        claims.proofs().filter(is_keyed).any(holds)
+    };
+    let (proving, others): (Vec<_>, Vec<_>) = secrets.iter().partition(proves);
+    [proving, others].concat()
 }
 
 /// The values that an answer is made of.
@@ -150,10 +170,9 @@ pub(crate) fn plain_body(
         let message = Materials { secret, body, values: &values }.message(pieces)?;
         bool::from(message.sound).then(|| message.whole())
     };
-    let mut secrets = secrets.iter();
-    let plain = with(None)
-        .or_else(|| secrets.find_map(|secret| with(Some(secret))))
-        .ok_or(Error::Sealed)?;
+    let mut all = proving_first(claims, secrets, body).into_iter();
+    let plain =
+        with(None).or_else(|| all.find_map(|secret| with(Some(secret)))).ok_or(Error::Sealed)?;
     let most = body.len().saturating_mul(2).saturating_add(PLAIN_BYTES_MORE);
     if plain.len() > most { Err(Error::Excessive) } else { Ok(Some(plain.into())) }
 }

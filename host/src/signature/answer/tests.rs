@@ -109,6 +109,25 @@ fn without_a_secret_there_is_no_digest() {
 }
 
 #[test]
+fn an_answer_is_made_with_the_secret_that_proves_the_request() {
+    let digest = braintree(text("ab"));
+    let proven_by = |secret: &str| {
+        let (given, claims) = asked(digest.clone());
+        let values = &claims.values;
+        let mac = Proof::Mac { digest: digest.clone(), digests: Vec::new() };
+        let secret = Secret::new(secret).unwrap();
+        let digests = vec![super::super::sample(&mac, values, &secret, b"body").unwrap()];
+        let proof = Proof::Mac { digest: digest.clone(), digests };
+        let claims = Claims { evidence: vec![vec![proof].into()], ..claims };
+        answer(&given, &claims, &secrets(&["new", "old"]), b"body", Asker::Proven)
+    };
+    let with = |secret: &str| answered(digest.clone(), &[secret], Asker::Proven);
+    assert_eq!(proven_by("old"), with("old"));
+    assert_eq!(proven_by("new"), with("new"));
+    assert_eq!(proven_by("neither"), with("new"), "else it is the first");
+}
+
+#[test]
 fn a_text_in_pieces_is_judged_as_one() {
     let open = |pieces: &[&str]| {
         let message: Vec<Piece> = pieces.iter().flat_map(|piece| text(piece)).collect();
