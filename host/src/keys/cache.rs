@@ -58,9 +58,9 @@ pub(super) struct Kept {
     tried: Timestamp,
 }
 
-/// What a look-up is worth by now.
+/// How fresh a look-up is by now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Worth {
+pub(super) enum Freshness {
     /// It counts.
     Fresh,
     /// It counts, and is to be made again.
@@ -121,18 +121,18 @@ impl Kept {
         }
     }
 
-    pub(super) fn worth(&self, now: Timestamp) -> Worth {
+    pub(super) fn freshness(&self, now: Timestamp) -> Freshness {
         let age = now.since(self.at);
         let kept = match &self.found {
             Ok(Key::Chain(_)) => TRUST_KEPT,
-            Ok(_) if age < KEY_AGEING => return Worth::Fresh,
-            Ok(_) if age < KEY_KEPT => return Worth::Ageing,
-            Ok(_) if age < KEY_GRACE => return Worth::Stale,
-            Ok(_) => return Worth::Gone,
+            Ok(_) if age < KEY_AGEING => return Freshness::Fresh,
+            Ok(_) if age < KEY_KEPT => return Freshness::Ageing,
+            Ok(_) if age < KEY_GRACE => return Freshness::Stale,
+            Ok(_) => return Freshness::Gone,
             Err(error) if error.is_passing() => FAILURE_KEPT,
             Err(_) => ABSENCE_KEPT,
         };
-        if age < kept { Worth::Fresh } else { Worth::Gone }
+        if age < kept { Freshness::Fresh } else { Freshness::Gone }
     }
 
     /// Whether it was looked up longer ago than this.
@@ -142,7 +142,7 @@ impl Kept {
 
     /// Whether it may be tried again to have this known key, and if so, that it was tried now.
     pub(super) fn may_try(&mut self, now: Timestamp) -> bool {
-        let pause = if self.worth(now) == Worth::Gone { FAILURE_KEPT } else { KNOWN_RETRY };
+        let pause = if self.freshness(now) == Freshness::Gone { FAILURE_KEPT } else { KNOWN_RETRY };
         let may = self.tried == self.at || now.since(self.tried) >= pause;
         if may {
             self.tried = now;
@@ -160,7 +160,7 @@ impl KeyCache {
         }
         let permit = self.admit(wanted, now)?;
         if entries.len() >= ENTRIES_MAX {
-            let evicted = least_worth(&entries).ok_or(KeyError::Busy)?;
+            let evicted = least_needed(&entries).ok_or(KeyError::Busy)?;
             entries.remove(&evicted);
         }
         let entry = Entry::default();
@@ -198,12 +198,12 @@ impl KeyCache {
 }
 
 /// What is forgotten first: what was never found out, then what is no key, then the oldest key.
-fn least_worth(entries: &BTreeMap<Wanted, Entry>) -> Option<Wanted> {
-    let worth = |entry: &Entry| {
+fn least_needed(entries: &BTreeMap<Wanted, Entry>) -> Option<Wanted> {
+    let need = |entry: &Entry| {
         let kept = entry.try_lock().ok()?;
         Some(kept.as_ref().map(|kept| (kept.found.is_ok(), kept.at)))
     };
-    let idle = entries.iter().filter_map(|(wanted, entry)| Some((worth(entry)?, wanted)));
+    let idle = entries.iter().filter_map(|(wanted, entry)| Some((need(entry)?, wanted)));
     idle.min().map(|(_, wanted)| wanted.clone())
 }
 

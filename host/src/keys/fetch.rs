@@ -14,7 +14,7 @@ use tokio::sync::{OwnedMutexGuard, Semaphore};
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use super::cache::{Entered, Entry, Kept, KeyCache, Worth};
+use super::cache::{Entered, Entry, Freshness, Kept, KeyCache};
 use super::certificate::{Chain, Leaf, Trust};
 use super::wanted::Wanted;
 use super::{Key, KeyError, host, jwk};
@@ -147,21 +147,23 @@ impl Fetcher {
         let now = self.clock.now();
         if let Some(kept) = entry.as_mut() {
             kept.renew(&self.trust, now);
-            let worth = kept.worth(now);
+            let freshness = kept.freshness(now);
             let found = kept.found.clone();
-            match worth {
-                Worth::Fresh => return found,
-                Worth::Ageing if kept.may_try(now) => {
+            match freshness {
+                Freshness::Fresh => return found,
+                Freshness::Ageing if kept.may_try(now) => {
                     self.refresh(cache, asking, place);
                     return found;
                 }
-                Worth::Stale if kept.may_try(now) => (),
-                Worth::Ageing | Worth::Stale => return found,
-                Worth::Gone if found.is_ok() && !kept.may_try(now) => return Err(KeyError::Busy),
-                Worth::Gone => (),
+                Freshness::Stale if kept.may_try(now) => (),
+                Freshness::Ageing | Freshness::Stale => return found,
+                Freshness::Gone if found.is_ok() && !kept.may_try(now) => {
+                    return Err(KeyError::Busy);
+                }
+                Freshness::Gone => (),
             }
             if found.is_ok() {
-                let counts = worth == Worth::Stale;
+                let counts = freshness == Freshness::Stale;
                 return self.find_known(cache, &asking, kept, counts).await;
             }
         }
