@@ -12,7 +12,7 @@ use crate::event::Request;
 use crate::ids::Name;
 use crate::keys::{KeyError, Keys, Permission};
 use crate::plugin::{CallError, Host, Plugin};
-use crate::provider::{Claims, KeySource, ProviderInfo, Refusal};
+use crate::provider::{Claims, KeySource, ProviderInfo, PublicKey, Refusal};
 use crate::secrets::Secret;
 use crate::signature;
 
@@ -102,7 +102,7 @@ async fn find_keys<'c>(
     receiver: Receiver<'_>,
     claims: &'c Claims,
     request: &Request,
-) -> Result<Vec<(&'c KeySource, Vec<u8>)>, Unproven> {
+) -> Result<Vec<(PublicKey, &'c KeySource, Vec<u8>)>, Unproven> {
     let mut found = Vec::new();
     if claims.keys_to_find().next().is_none() {
         return Ok(found);
@@ -124,7 +124,7 @@ async fn find_keys<'c>(
             }
             KeySource::Chain(chain) => keys.vouch(permission, scheme, chain, now),
         };
-        found.push((source, key.map_err(Unproven::Key)?));
+        found.push((scheme, source, key.map_err(Unproven::Key)?));
     }
     Ok(found)
 }

@@ -16,7 +16,7 @@ use subtle::Choice;
 
 use crate::event::Timestamp;
 use crate::provider::{
-    Claims, ClockRule, Evidence, KeySource, Proof, ProofKind, ProviderInfo, Value, Worth,
+    Claims, ClockRule, Evidence, KeySource, Proof, ProofKind, ProviderInfo, PublicKey, Value, Worth,
 };
 use crate::secrets::Secret;
 
@@ -149,8 +149,9 @@ impl Error {
 pub(crate) struct Keys<'a> {
     /// What the operator configured.
     pub(crate) secrets: &'a [Secret],
-    /// The public keys that were fetched or vouched for, as the family's own bytes.
-    pub(crate) found: &'a [(&'a KeySource, Vec<u8>)],
+    /// The public keys that were fetched or vouched for, each for one scheme, as the family's own
+    /// bytes.
+    pub(crate) found: &'a [(PublicKey, &'a KeySource, Vec<u8>)],
 }
 
 impl<'a> From<&'a [Secret]> for Keys<'a> {

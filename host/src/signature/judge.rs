@@ -164,8 +164,10 @@ impl<'a> Judge<'a> {
                 secrets.filter_map(|secret| key::public_key(family, form, secret)).collect()
             }
             KeySource::Fetched(_) | KeySource::Chain(_) => {
-                let found = self.keys.found.iter().filter(|(known, _)| *known == source);
-                found.map(|(_, key)| key.clone()).collect()
+                // A key may be for one scheme of its family only.
+                let found = self.keys.found.iter();
+                let found = found.filter(|(of, known, _)| *of == scheme && *known == source);
+                found.map(|(.., key)| key.clone()).collect()
             }
         }
     }

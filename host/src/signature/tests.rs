@@ -325,12 +325,14 @@ fn a_fetched_key_counts_for_the_look_up_that_it_was_fetched_for() {
     let der = key::pem(WISE_KEY).unwrap();
     let secrets = secrets(&[WISE_KEY]);
     let key = key::public_key_of_info(PublicKey::RsaSha256.family(), &der).unwrap();
-    let judged = |found: &[(&KeySource, Vec<u8>)]| {
+    let judged = |found: &[(PublicKey, &KeySource, Vec<u8>)]| {
         let keys = Keys { secrets: &secrets, found };
         verify(&claims, &info(), keys, WISE_BODY.as_bytes(), None, NOW)
     };
-    assert_eq!(judged(&[(&fetched("one"), key.clone())]), Ok(()));
-    assert_eq!(judged(&[(&fetched("two"), key)]), Err(Error::NoUsableSecret));
+    let found = |scheme, path: &str| judged(&[(scheme, &fetched(path), key.clone())]);
+    assert_eq!(found(PublicKey::RsaSha256, "one"), Ok(()));
+    assert_eq!(found(PublicKey::RsaSha256, "two"), Err(Error::NoUsableSecret));
+    assert_eq!(found(PublicKey::RsaPssSha256, "one"), Err(Error::NoUsableSecret), "for another");
     assert_eq!(judged(&[]), Err(Error::NoUsableSecret), "a secret is no key that was fetched");
 }
 
