@@ -129,7 +129,9 @@ impl<'a> Judge<'a> {
                     None => Choice::from(0),
                 },
             };
-            Some(made.sound & is_plain)
+            // A text of nothing says nothing, whoever encrypted it.
+            let is_something = Choice::from(u8::from(!made.bytes.is_empty()));
+            Some(made.sound & is_something & is_plain)
         }))
     }
 

@@ -26,6 +26,10 @@ const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, INDI
 /// message.
 pub(crate) fn shared(form: &SecretForm, secret: &Secret) -> Option<Vec<u8>> {
     let text = without_prefix(form, shared_text(secret)?);
+    if text.is_empty() {
+        // Its hash would be a key that everybody knows.
+        return None;
+    }
     let key = match form.encoding {
         KeyEncoding::Text => text.as_bytes().to_vec(),
         KeyEncoding::Hex => hex::decode(text).ok()?,

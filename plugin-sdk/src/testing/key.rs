@@ -18,7 +18,7 @@ const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----";
 /// The bytes of a shared secret; `None` for a secret of another form, for an empty key, and for a
 /// public key, which everybody knows. Verification skips such a secret.
 pub(super) fn shared(form: &SecretForm, secret: &str) -> Option<Vec<u8>> {
-    let text = without_prefix(form, shared_text(secret)?);
+    let text = Some(without_prefix(form, shared_text(secret)?)).filter(|text| !text.is_empty())?;
     let key = match form.encoding {
         KeyEncoding::Text => Some(text.as_bytes().to_vec()),
         KeyEncoding::Hex => hex::decode(text),
@@ -263,6 +263,8 @@ mod tests {
             assert_eq!(decode(KeyEncoding::Whsec, secret), None);
         }
         assert_eq!(decode(KeyEncoding::Text, ""), None);
+        let form = SecretForm { encoding: KeyEncoding::Md5, prefix: Some("whook_".to_owned()) };
+        assert_eq!(shared(&form, "whook_"), None);
         let public = |encoding: KeyEncoding, text: &str| {
             super::public(PublicKey::Ed25519, &KeySource::Configured(encoding.into()), text)
         };

@@ -215,7 +215,7 @@ impl Judge<'_> {
             Proof::Decrypted(decryption) => self.keyed.iter().any(|materials| {
                 let Some(made) = materials.value(decryption.index) else { return false };
                 let is = |plain: &Vec<Piece>| materials.message(plain).is_some_and(|it| it == made);
-                decryption.plain.as_ref().is_none_or(is)
+                !made.is_empty() && decryption.plain.as_ref().is_none_or(is)
             }),
         }
     }

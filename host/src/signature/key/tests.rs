@@ -40,7 +40,9 @@ fn a_prefix_is_taken_off_where_it_stands() {
     assert_eq!(read(KeyEncoding::Base64, "AP8="), Some(vec![0, 255]));
     assert_eq!(read(KeyEncoding::Hex, "whook_00ff"), Some(vec![0, 255]));
     assert_eq!(read(KeyEncoding::Text, "whook_a"), Some(b"a".to_vec()));
-    assert_eq!(read(KeyEncoding::Text, "whook_"), None, "nothing is left");
+    for encoding in [KeyEncoding::Text, KeyEncoding::Md5, KeyEncoding::Sha256] {
+        assert_eq!(read(encoding, "whook_"), None, "nothing is left");
+    }
 }
 
 #[test]
