@@ -56,11 +56,12 @@ docs: build
 demo: build
 	$(HOOKGATE) demo
 
-# The guest is a plugin that misbehaves on command; only tests load it. The crates that link
-# wasmtime have a command of their own, because the plugins' build macros select other features of
-# wasmtime's dependencies: one command for both would build wasmtime twice.
+# The guest is a plugin that misbehaves on command, the prover one that claims whatever it is told
+# to; only tests load them. The crates that link wasmtime have a command of their own, because the
+# plugins' build macros select other features of wasmtime's dependencies: one command for both would
+# build wasmtime twice.
 test: build
-	$(HOOKGATE) plugin build tests/guest --out target/test-plugins
+	$(HOOKGATE) plugin build tests/guest tests/prover --out target/test-plugins
 	$(CARGO) test --release --locked -p hookgate -p hookgate-tests -p hookgate-bench
 	$(CARGO) test --release --locked --workspace --exclude hookgate --exclude hookgate-tests \
 		--exclude hookgate-bench

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use hookgate::clock::Clock;
+use hookgate::event::Request;
 use hookgate::gateway::{Gateway, Seams};
 use hookgate::keys::Keys;
 use hookgate::plugin::Compiler;
@@ -41,7 +42,7 @@ pub(crate) use process::{Process, refusal, serve};
 pub(crate) use provider::{Kind, Provider};
 pub(crate) use receiver::{Flood, Received, Receiver};
 pub(crate) use recordings::{providers, recordings};
-pub(crate) use setup::{ENDPOINT_SECRET, GUEST_TOKEN, NOW, STRIPE_SECRET, Setup};
+pub(crate) use setup::{ENDPOINT_SECRET, GUEST_TOKEN, NOT_VERIFIED, NOW, STRIPE_SECRET, Setup};
 pub(crate) use view::{delivery_to, reasons, run_of, stands, text, texts};
 
 /// The folder that cargo builds into.
@@ -52,7 +53,8 @@ pub(crate) fn target() -> PathBuf {
 
 /// A plugin that `make test` has built.
 pub(crate) fn plugin_file(name: &str) -> PathBuf {
-    let folder = if name == "guest" { "test-plugins" } else { "plugins" };
+    let is_for_tests = ["guest", "prover"].contains(&name);
+    let folder = if is_for_tests { "test-plugins" } else { "plugins" };
     let path = target().join(folder).join(format!("{name}.wasm"));
     assert!(path.exists(), "{} is missing: `make test` builds it", path.display());
     path
@@ -214,6 +216,18 @@ impl Harness {
             post = post.header(*name, *value);
         }
         answer(post).await
+    }
+
+    /// Sends a request to a source as it is, with its own query.
+    pub(crate) async fn send(&self, source: &str, request: &Request) -> Answer {
+        let query = request.url.find('?').map_or("", |at| &request.url[at..]);
+        let url = format!("{}/in/{source}{query}", self.public);
+        let method = request.method.parse().expect("a method");
+        let mut sent = self.client.request(method, url).body(request.body.clone());
+        for (name, value) in request.headers.iter() {
+            sent = sent.header(name, value);
+        }
+        answer(sent).await
     }
 
     /// Posts to the source `stripe` as Stripe would, now, with the harness's secret.

@@ -7,6 +7,7 @@ mod harness;
 
 mod path;
 mod vectors;
+mod proofs;
 mod ingest;
 mod dispatch;
 mod sandbox;

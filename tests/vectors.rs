@@ -17,10 +17,8 @@ use hookgate::provider::{Piece, ProviderInfo};
 use hookgate::store::Stats;
 use serde_json::Value;
 
-use crate::harness::{Answer, Harness, Kind, Provider, Setup, answer, providers};
+use crate::harness::{Answer, Harness, Kind, NOT_VERIFIED, Provider, Setup, providers};
 
-/// The one body of every refusal.
-const NOT_VERIFIED: &str = r#"{"error":"not verified"}"#;
 /// The body of the answer to a method that means nothing.
 const NOT_ALLOWED: &str = r#"{"error":"method not allowed"}"#;
 /// When a request is received whose recording does not say when: at the start of 2026.
@@ -121,7 +119,7 @@ async fn replay(
     gateway.settle().await;
     let before = gateway.stats();
 
-    let answered = send(gateway, source, &request).await;
+    let answered = gateway.send(source, &request).await;
     gateway.settle().await;
 
     let (refused, saying) = refusal(provider.info(), &request.method);
@@ -162,12 +160,7 @@ async fn is_as_it_wants(
     if let Some(recorded) = &vector.reply {
         return recorded.is(*status, content_type, body.as_bytes());
     }
-    let settings = Value::Object(vector.settings(&provider.about.example)).to_string().into();
-    let claims = provider
-        .host
-        .claims(&provider.plugin, &settings, provider.plugin.name(), &request.into())
-        .await;
-    let own = claims.expect("the plugin works").ok().and_then(|claims| claims.reply);
+    let own = provider.claims(vector, request).await.and_then(|claims| claims.reply);
     own.as_ref().or(provider.info().reply.as_ref()).map_or(*status == 200, |reply| {
         (reply.status, given(&reply.body).as_slice()) == (*status, body.as_bytes())
     })
@@ -192,19 +185,7 @@ async fn ask(provider: &Provider, challenge: &Challenge) -> Answer {
     let gateway = setup.source("asked", provider.name(), &provider.table(&kind)).start().await;
     let now = gateway.clock().now();
     let request = challenge.request(&provider.host, &provider.plugin, &settings.into(), now).await;
-    send(&gateway, "asked", &request.expect("it can be signed")).await
-}
-
-/// Sends it to a source, with its own query.
-async fn send(gateway: &Harness, source: &str, request: &Request) -> Answer {
-    let query = request.url.find('?').map_or("", |at| &request.url[at..]);
-    let url = format!("{}/in/{source}{query}", gateway.public());
-    let method = request.method.parse().expect("a method");
-    let mut sent = gateway.client().request(method, url).body(request.body.clone());
-    for (name, value) in request.headers.iter() {
-        sent = sent.header(name, value);
-    }
-    answer(sent).await
+    gateway.send("asked", &request.expect("it can be signed")).await
 }
 
 /// Whether its headers arrive as they are recorded: white space around a value never does.

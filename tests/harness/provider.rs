@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hookgate::cli::vectors::{Recorded, Vector, key_hosts};
+use hookgate::event::Request;
 use hookgate::plugin::{About, Compiler, Config, Host, Plugin, Role};
-use hookgate::provider::ProviderInfo;
+use hookgate::provider::{Claims, ProviderInfo};
 use serde_json::{Map, Value};
 
 use super::{plugin_file, recordings, target};
@@ -32,11 +33,15 @@ pub(crate) struct Kind {
 
 impl Provider {
     pub(crate) fn load(name: &str) -> Self {
+        Self::of(name, &std::fs::read(plugin_file(name)).expect("it is built"))
+    }
+
+    /// One of these bytes.
+    pub(crate) fn of(name: &str, wasm: &[u8]) -> Self {
         let compiled = Some(target().join("test-compiled"));
         let host = Host::new(Config::new(Compiler::InProcess, compiled)).expect("a host");
-        let wasm = std::fs::read(plugin_file(name)).expect("it is built");
-        let plugin = host.load(name.parse().expect("a name"), &wasm).expect("a plugin");
-        Self { host, plugin, about: About::of_file(&wasm) }
+        let plugin = host.load(name.parse().expect("a name"), wasm).expect("a plugin");
+        Self { host, plugin, about: About::of_file(wasm) }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -45,6 +50,14 @@ impl Provider {
 
     pub(crate) fn info(&self) -> &ProviderInfo {
         self.plugin.provider().expect("a provider")
+    }
+
+    /// What a recorded request claims, if the plugin can read it.
+    pub(crate) async fn claims(&self, vector: &Vector, request: Request) -> Option<Claims> {
+        let settings = Value::Object(vector.settings(&self.about.example)).to_string().into();
+        let name = self.plugin.name();
+        let claims = self.host.claims(&self.plugin, &settings, name, &request.into()).await;
+        claims.expect("the plugin works").ok()
     }
 
     /// What is recorded of it, by file.

@@ -19,14 +19,17 @@ pub(crate) const STRIPE_SECRET: &str = "whsec_test_stripe";
 /// What deliveries are signed with.
 pub(crate) const ENDPOINT_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
+/// The one body of every refusal.
+pub(crate) const NOT_VERIFIED: &str = r#"{"error":"not verified"}"#;
+
 /// What is posted to the source `guest` with.
 pub(crate) const GUEST_TOKEN: &str = "token_of_the_guest";
 
 /// A configuration in the making.
 pub(crate) struct Setup {
     config: String,
-    /// Names, and what is built.
-    plugins: Vec<(String, String)>,
+    /// Names, and files.
+    plugins: Vec<(String, Vec<u8>)>,
     clock: Clock,
     /// What stands in for the public keys that are fetched.
     keys: Option<Keys>,
@@ -92,8 +95,14 @@ egress  = { allow = ["127.0.0.0/8"] }
     }
 
     /// With a plugin under another name.
-    pub(crate) fn plugin_as(mut self, name: &str, built: &str) -> Self {
-        self.plugins.push((name.to_owned(), built.to_owned()));
+    pub(crate) fn plugin_as(self, name: &str, built: &str) -> Self {
+        let wasm = std::fs::read(plugin_file(built)).expect("it can be read");
+        self.plugin_of(name, wasm)
+    }
+
+    /// With a plugin of these bytes.
+    pub(crate) fn plugin_of(mut self, name: &str, wasm: Vec<u8>) -> Self {
+        self.plugins.push((name.to_owned(), wasm));
         self
     }
 
@@ -146,9 +155,9 @@ egress  = { allow = ["127.0.0.0/8"] }
         let folder = tempfile::tempdir().expect("a temporary folder");
         let plugins = folder.path().join("plugins");
         std::fs::create_dir(&plugins).expect("it is empty");
-        for (name, built) in &self.plugins {
+        for (name, wasm) in &self.plugins {
             let to = plugins.join(format!("{name}.wasm"));
-            std::fs::copy(plugin_file(built), to).expect("it can be copied");
+            std::fs::write(to, wasm).expect("it can be written");
         }
         std::fs::write(folder.path().join("hookgate.toml"), patient(&self.config))
             .expect("it can be written");
