@@ -16,7 +16,7 @@ const EXTENSIONS: u8 = 0xa3;
 /// Of a certificate, before its extensions: version, serial number, algorithm, issuer, validity,
 /// subject, key, and two that nobody uses.
 const FIELDS_MAX: usize = 9;
-/// Longest object identifier, in bytes.
+/// Longest object identifier as a text, in bytes.
 const OID_BYTES_MAX: usize = 64;
 
 /// Splits an element off the front: its tag, its content, and what follows it.
@@ -44,8 +44,14 @@ pub(super) fn element(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// An object identifier in decimal numbers and dots, as DER writes its content.
 pub(crate) fn oid(text: &str) -> Option<Vec<u8>> {
-    let numbers =
-        text.split('.').map(|number| number.parse::<u32>().ok()).collect::<Option<Vec<_>>>()?;
+    if text.len() > OID_BYTES_MAX {
+        return None;
+    }
+    let number = |text: &str| {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<u32>().ok().filter(|_| is_plain)
+    };
+    let numbers = text.split('.').map(number).collect::<Option<Vec<_>>>()?;
     let [first, second, rest @ ..] = numbers.as_slice() else { return None };
     if *first > 2 || (*first < 2 && *second > 39) {
         return None;
@@ -64,7 +70,7 @@ pub(crate) fn oid(text: &str) -> Option<Vec<u8>> {
             }
         }
     }
-    (written.len() <= OID_BYTES_MAX).then_some(written)
+    Some(written)
 }
 
 /// The `RSAPublicKey` of a modulus and an exponent.
@@ -186,10 +192,11 @@ mod tests {
         assert_eq!(hex::encode(apple), "2a864886f76364060b01");
         assert_eq!(oid("2.5.29.37"), Some(vec![0x55, 0x1d, 0x25]));
         assert_eq!(oid("1.2.0.128"), Some(vec![0x2a, 0, 0x81, 0]));
-        for text in ["", "1", "3.1", "1.40", "1..2", "a.b", "1.2.4294967296", "1.2.-1"] {
+        for text in ["", "1", "3.1", "1.40", "1..2", "a.b", "1.2.4294967296", "1.2.-1", "1.2.+1"] {
             assert_eq!(oid(text), None, "{text}");
         }
-        assert_eq!(oid(&format!("1.2{}", ".1".repeat(OID_BYTES_MAX))), None);
+        assert!(oid(&format!("1.{}2", "0".repeat(OID_BYTES_MAX - 3))).is_some());
+        assert_eq!(oid(&format!("1.{}2", "0".repeat(OID_BYTES_MAX - 2))), None);
     }
 
     #[test]
