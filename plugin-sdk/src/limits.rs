@@ -55,5 +55,10 @@ pub const TEXT_BYTES_MAX: usize = 4 << 10;
 pub const LOG_LINES_MAX: usize = 50;
 /// Most bytes of a line in the log. The gateway cuts a longer one.
 pub const LOG_LINE_BYTES_MAX: usize = 1_024;
+/// Most events that all runs together may emit which one receipt causes, unless the operator sets
+/// another number; an alert is one of them. The gateway divides them among the runs.
+pub const EMITTED_EVENTS: usize = 1_000;
+/// Most bytes of these events together, unless the operator sets another number.
+pub const EMITTED_BYTES: usize = 16 << 20;
 /// Most emissions in a chain: a run emits an event, a run on that event emits another, and so on.
 pub const CHAIN_MAX: usize = 8;

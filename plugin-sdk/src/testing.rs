@@ -17,6 +17,7 @@ mod der;
 #[cfg(feature = "testing")]
 mod digests;
 pub(crate) mod doors;
+mod emitted;
 #[cfg(feature = "testing")]
 mod golden;
 #[cfg(feature = "testing")]

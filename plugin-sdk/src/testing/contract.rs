@@ -5,14 +5,11 @@
 
 use serde_json::value::RawValue;
 
-#[cfg(feature = "testing")]
-use crate::event::Event;
-use crate::event::is_event_type;
+use crate::event::{Event, is_event_type};
 use crate::json::{InvalidJson, Json};
 use crate::limits;
 use crate::money::Money;
 use crate::outbox::Emission;
-#[cfg(feature = "testing")]
 use crate::time;
 
 /// Checks the events that a provider returns for a request whose body has this many bytes.
@@ -30,20 +27,21 @@ pub(crate) fn events(events: &[Event], body_bytes: usize) -> Result<(), String> 
     if bytes > most {
         return Err(format!("`events` have {bytes} bytes; the limit is {most}"));
     }
-    events.iter().try_for_each(event)
+    let is_proof = |(name, _): &(String, String)| name == "proof";
+    if events.iter().any(|event| event.labels.iter().any(is_proof)) {
+        return Err("`event.labels` has `proof`, which the gateway sets itself".to_owned());
+    }
+    events.iter().try_for_each(handled)
 }
 
-#[cfg(feature = "testing")]
-fn event(event: &Event) -> Result<(), String> {
+/// Checks an event as a handler gets it.
+pub(crate) fn handled(event: &Event) -> Result<(), String> {
     text("event.id", &event.id, limits::ID_BYTES_MAX)?;
     named("event", &event.type_, event.subject.as_deref())?;
     if let Some(time) = event.time.filter(|time| *time > time::MAX) {
         return Err(format!("`event.time` is {time}, which is after the year 9999"));
     }
     described("event", event.money.as_ref(), &event.labels)?;
-    if event.labels.iter().any(|(name, _)| name == "proof") {
-        return Err("`event.labels` has `proof`, which the gateway sets itself".to_owned());
-    }
     json("event.data", &event.data)
 }
 

@@ -37,13 +37,24 @@ pub struct LogLine {
     pub message: String,
 }
 
+/// What a call is for, which decides what it may ask for.
+#[derive(Debug, Default)]
+pub(crate) enum Occasion {
+    /// No call of the gateway: a test calls a function of the plugin by itself.
+    #[default]
+    Bare,
+    /// A run of a handler, which declares that it emits these types.
+    Run(Vec<String>),
+    /// Any other call, which may ask for nothing.
+    Other,
+}
+
 /// Everything that a call can read and change.
 #[derive(Debug, Default)]
 pub(crate) struct Sandbox {
     pub(crate) settings: Option<String>,
     pub(crate) granted: Vec<String>,
-    /// The types that the handler declares that it emits; `None` for a call that is not a run.
-    pub(crate) emits: Option<Vec<String>>,
+    pub(crate) occasion: Occasion,
     pub(crate) state: BTreeMap<String, Vec<u8>>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) log: Vec<LogLine>,
@@ -58,6 +69,14 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
+    /// Whether this call may ask for effects; an error says why not.
+    fn may_ask(&self) -> Result<(), String> {
+        match self.occasion {
+            Occasion::Bare | Occasion::Run(_) => Ok(()),
+            Occasion::Other => Err("only `handle` may ask for effects".to_owned()),
+        }
+    }
+
     /// Adds an effect, or says which limit of a run it would exceed.
     fn ask(&mut self, effect: Effect, bytes: usize) -> Result<(), String> {
         self.weigh(1, bytes, 0)?;
@@ -132,7 +151,7 @@ pub(crate) mod log {
 }
 
 pub(crate) mod outbox {
-    use super::{Effect, Emission, Severity, reach};
+    use super::{Effect, Emission, Occasion, Severity, reach};
     use crate::limits::TEXT_BYTES_MAX;
     use crate::outbox::Refusal;
     use crate::testing::contract::{self, shortened};
@@ -144,11 +163,16 @@ pub(crate) mod outbox {
         let bytes = contract::emission_bytes(event);
         reach(|sandbox| {
             sandbox.pass(bytes);
+            sandbox.may_ask().map_err(Refusal::Invalid)?;
             if event.tenant.is_some() {
                 let reason = "the operator has granted the plugin no tenant".to_owned();
                 return Err(Refusal::NotGranted(reason));
             }
-            contract::emission(event, sandbox.emits.as_deref()).map_err(Refusal::Invalid)?;
+            let declared = match &sandbox.occasion {
+                Occasion::Run(emits) => Some(emits.as_slice()),
+                Occasion::Bare | Occasion::Other => None,
+            };
+            contract::emission(event, declared).map_err(Refusal::Invalid)?;
             sandbox.ask(Effect::Emit(event.clone()), bytes).map_err(Refusal::TooMuch)
         })
     }
@@ -156,6 +180,7 @@ pub(crate) mod outbox {
     pub(crate) fn send(endpoint: &str, content_type: &str, body: &[u8]) -> Result<(), Refusal> {
         reach(|sandbox| {
             sandbox.pass(endpoint.len() + content_type.len() + body.len());
+            sandbox.may_ask().map_err(Refusal::Invalid)?;
             if !sandbox.granted.iter().any(|granted| granted == endpoint) {
                 let shown = shortened(endpoint, NAME_BYTES_MAX);
                 let reason = format!("the operator has not granted the endpoint `{shown}`");
@@ -174,6 +199,7 @@ pub(crate) mod outbox {
     pub(crate) fn alert(severity: Severity, message: &str) -> Result<(), Refusal> {
         reach(|sandbox| {
             sandbox.pass(message.len());
+            sandbox.may_ask().map_err(Refusal::Invalid)?;
             let message = shortened(message, TEXT_BYTES_MAX);
             let bytes = message.len();
             sandbox.ask(Effect::Alert(severity, message), bytes).map_err(Refusal::TooMuch)
@@ -194,7 +220,10 @@ pub(crate) mod state {
     }
 
     pub(crate) fn set(key: &str, value: &[u8]) -> Result<(), Refusal> {
-        reach(|sandbox| sandbox.pass(key.len() + value.len()));
+        reach(|sandbox| {
+            sandbox.pass(key.len() + value.len());
+            sandbox.may_ask().map_err(Refusal::Invalid)
+        })?;
         if !is_key(key) {
             let reason = format!("a key has 1 to {STATE_KEY_BYTES_MAX} bytes, not {}", key.len());
             return Err(Refusal::Invalid(reason));
@@ -210,15 +239,20 @@ pub(crate) mod state {
         })
     }
 
-    /// This import returns nothing, so beyond the limit the gateway ends the call.
+    /// This import returns nothing, so the gateway ends a call that it refuses.
     pub(crate) fn delete(key: &str) {
-        reach(|sandbox| sandbox.pass(key.len()));
-        if !is_key(key) {
-            return;
-        }
-        reach(|sandbox| match sandbox.write(key, key.len()) {
-            Ok(()) => drop(sandbox.state.remove(key)),
-            Err(reason) => drop(sandbox.broken.get_or_insert(format!("`state.delete` {reason}"))),
+        reach(|sandbox| {
+            sandbox.pass(key.len());
+            let deleted = sandbox.may_ask().and_then(|()| match is_key(key) {
+                true => sandbox.write(key, key.len()),
+                false => Ok(()),
+            });
+            match deleted {
+                Ok(()) => drop(sandbox.state.remove(key)),
+                Err(reason) => {
+                    drop(sandbox.broken.get_or_insert(format!("`state.delete` {reason}")));
+                }
+            }
         });
     }
 
