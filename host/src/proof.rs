@@ -113,13 +113,21 @@ async fn find_keys<'c>(
     let checked = signature::precheck(claims, info, secrets, body, tolerance, now);
     checked.map_err(Unproven::Evidence)?;
     let permission = Permission { info, hosts: keys_from, secrets };
-    let mut fetches = 0;
+    let mut fetched: Vec<&KeySource> = Vec::new();
     for (scheme, source) in claims.keys_to_find() {
+        // Several proofs may name one key.
+        if found.iter().any(|(of, known, _)| *of == scheme && *known == source) {
+            continue;
+        }
         let key = match source {
             KeySource::Configured(_) => continue,
-            KeySource::Fetched(_) if fetches == KEYS_MAX => continue,
             KeySource::Fetched(lookup) => {
-                fetches += 1;
+                if !fetched.contains(&source) {
+                    if fetched.len() == KEYS_MAX {
+                        continue;
+                    }
+                    fetched.push(source);
+                }
                 keys.find(receiver.name, permission, scheme, lookup).await
             }
             KeySource::Chain(chain) => keys.vouch(permission, scheme, chain, now),

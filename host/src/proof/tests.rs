@@ -107,4 +107,6 @@ async fn two_keys_at_most_are_fetched_for_one_request() {
         let fetched = fetch(&keys, &signed_with(&wanted[..count])).await;
         assert_eq!(fetched.unwrap(), count.min(2));
     }
+    let repeated = fetch(&keys, &signed_with(&["one", "one", "one"])).await;
+    assert_eq!(repeated.unwrap(), 1, "one key is fetched once, however many proofs name it");
 }
