@@ -6,6 +6,7 @@
 pub(super) mod backend;
 mod failure;
 mod place;
+pub(super) mod view;
 
 use std::fs::DirBuilder;
 use std::io::Read;
@@ -13,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use redb::{
-    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageError,
-    TableDefinition, TableHandle, WriteTransaction,
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
+    TableHandle, WriteTransaction,
 };
 
 use self::backend::{Backend, Lent};
 use self::failure::access;
 use self::place::Spot;
+use self::view::View;
 use super::error::{Error, Failure};
 use super::rows::Rows;
 use crate::lock::lock;
@@ -36,6 +38,8 @@ pub(super) const DEAD: TableDefinition<'_, u64, u8> = TableDefinition::new("dead
 pub(super) const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
 /// The segments that were packed, each with when to look at it again and its bytes.
 pub(super) const SWEPT: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("swept");
+/// The known event ids: sorted runs by number, part and first id, and under number zero the mark.
+pub(super) const IDS: TableDefinition<'_, (u64, u8, u128), &[u8]> = TableDefinition::new("ids");
 /// Facts of the store itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
@@ -256,8 +260,8 @@ impl File {
     }
 
     /// A view of what is committed, which stays as it is.
-    pub(super) fn read(&self) -> Result<ReadTransaction, Error> {
-        self.with(Database::begin_read)
+    pub(super) fn read(&self) -> Result<View, Error> {
+        Ok(View::of(self.with(Database::begin_read)?))
     }
 
     /// A transaction, synced when it commits.
@@ -420,7 +424,7 @@ fn create_tables(database: &Database) -> Result<(), Failure> {
         transaction.open_table(DEAD)?;
         transaction.open_table(STATE)?;
         transaction.open_table(SWEPT)?;
-        super::ids::create(&transaction)?;
+        transaction.open_table(IDS)?;
     }
     Ok(transaction.commit()?)
 }

@@ -17,11 +17,13 @@ use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::error::Failure;
+pub(super) use super::file::IDS;
+use super::file::view::View;
 use super::time::Bounds;
 use crate::ids::Name;
 
 pub(super) use self::index::IdIndex;
-pub(super) use self::sorted::{IDS, Shape};
+pub(super) use self::sorted::Shape;
 use self::sorted::{Ids, find};
 use self::step::Step;
 
@@ -46,9 +48,9 @@ impl IdKey {
     }
 }
 
-pub(super) fn create(transaction: &WriteTransaction) -> Result<(), Failure> {
-    transaction.open_table(IDS)?;
-    Ok(())
+/// What is known of the ids at a start; the rest is in the log, from [`IdIndex::mark`] on.
+pub(super) fn load(view: &View, shape: Shape) -> Result<IdIndex, Failure> {
+    IdIndex::load(&view.transaction().open_table(IDS)?, shape)
 }
 
 /// The known ids, within one transaction.

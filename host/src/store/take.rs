@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use super::error::{Damaged, Error, Failure};
+use super::Store;
+use super::error::{Damaged, Error};
 use super::facts::StoredEvent;
 use super::kind::WorkKind;
 use super::owed::backlog::{Allowance, Room};
 use super::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 use super::owed::works::{Stored, work_id};
 use super::shared::Shared;
-use super::{Store, file};
 use crate::ids::{Id, Name};
 
 impl Store {
@@ -148,7 +148,7 @@ impl Shared {
         if fresh.iter().all(Option::is_some) {
             return Ok(fresh);
         }
-        let log = self.file.read()?.open_table(file::LOG).map_err(Failure::from)?;
+        let log = self.file.read()?.log()?;
         let stored = |(lease, fresh): (&Lease, Option<Stored>)| match fresh {
             Some(stored) => Ok(Some(stored)),
             None => {

@@ -5,7 +5,7 @@
 //! leads to the one chunk that may hold an id. Never changes what is written; a run only grows at
 //! its end until it is complete, and then goes as a whole.
 
-use redb::{Range, ReadableTable, Table, TableDefinition};
+use redb::{Range, ReadableTable, Table};
 use serde::{Deserialize, Serialize};
 
 use super::IdKey;
@@ -15,9 +15,6 @@ use crate::store::error::Failure;
 
 /// Number of the run, part of it, first id in that part.
 pub(super) type Key = (u64, u8, u128);
-
-/// All runs, and under number zero the mark.
-pub(in crate::store) const IDS: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("ids");
 
 /// In this order they are removed: the row last, so that a run that is half gone has one.
 pub(super) const CHUNK: u8 = 0;

@@ -6,16 +6,15 @@
 
 use std::collections::BTreeSet;
 
-use redb::{ReadOnlyTable, ReadTransaction};
-
 use super::backlog::{Backlog, OpenWork, OrderKeys};
 use super::standing::Standing;
 use super::works::Stored;
 use crate::event::Timestamp;
 use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Error, Failure};
+use crate::store::file::view::{Outcomes, Segments, View};
 use crate::store::file::{self, File};
-use crate::store::ids::{IDS, IdIndex, IdKey, Shape};
+use crate::store::ids::{self, IdIndex, IdKey, Shape};
 use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::low_water::LowWater;
 use crate::store::log::reader::LogReader;
@@ -46,17 +45,10 @@ pub(in crate::store) fn recover(
     shape: Shape,
     damages: &Damages,
 ) -> Result<Recovered, Error> {
-    let transaction = file.read()?;
-    let open = || -> Result<Start<'_>, Failure> {
-        Ok(Start {
-            tag: file.tag,
-            keys,
-            damages,
-            log: transaction.open_table(file::LOG)?,
-            outcomes: transaction.open_table(file::OUTCOMES)?,
-        })
-    };
-    Ok(open()?.recover(&transaction, shape)?)
+    let view = file.read()?;
+    let (log, outcomes) = (view.log()?, view.outcomes()?);
+    let start = Start { tag: file.tag, keys, damages, log, outcomes };
+    Ok(start.recover(&view, shape)?)
 }
 
 /// What a start reads from.
@@ -64,34 +56,31 @@ struct Start<'a> {
     tag: u32,
     keys: &'a OrderKeys,
     damages: &'a Damages,
-    log: ReadOnlyTable<u64, &'static [u8]>,
-    outcomes: ReadOnlyTable<u64, &'static [u8]>,
+    log: Segments,
+    outcomes: Outcomes,
 }
 
 impl Start<'_> {
-    fn recover(&self, transaction: &ReadTransaction, shape: Shape) -> Result<Recovered, Failure> {
-        let meta = transaction.open_table(file::META)?;
-        let mark = meta.get(file::LOW_WATER)?.map_or(0, |mark| mark.value());
-        let told = meta.get(file::TOLD)?.map(|told| Timestamp(told.value()));
+    fn recover(&self, view: &View, shape: Shape) -> Result<Recovered, Failure> {
+        let mark = view.fact(file::LOW_WATER)?.unwrap_or(0);
+        let told = view.fact(file::TOLD)?.map(Timestamp);
         let told = told.map_or_else(|| self.last_written(), |told| Ok(Some(told)))?;
         let mut backlog = Backlog::default();
         // Those before the mark are older: first, so that subjects keep their order.
         let reader = LogReader::new(self.tag);
-        for row in transaction.open_table(file::OPEN)?.range::<u64>(..)? {
-            let work = self.damages.pass(self.before_mark(&reader, row?.0.value()))?;
+        for position in view.open_works()? {
+            let work = self.damages.pass(self.before_mark(&reader, position?))?;
             work.into_iter().for_each(|work| backlog.push(work));
         }
 
-        let mut ids = IdIndex::load(&transaction.open_table(IDS)?, shape)?;
+        let mut ids = ids::load(view, shape)?;
         let mut open = BTreeSet::new();
         let mut end = mark;
-        for row in self.log.range(self.segment_at(mark.min(ids.mark()))?..)? {
-            let (first, packed) = row?;
-            let segment = Segment::read(first.value(), packed.value());
+        for row in self.log.within(self.segment_at(mark.min(ids.mark()))?..)? {
+            let (first, segment) = row?;
             let Some(segment) = self.damages.pass(segment)? else {
                 // The mark is never in the middle of a segment.
-                let is_before = first.value() < mark;
-                end = if is_before { mark } else { first.value() + UNREAD_WIDTH };
+                end = if first < mark { mark } else { first + UNREAD_WIDTH };
                 continue;
             };
             end = segment.next().max(mark);
@@ -111,14 +100,13 @@ impl Start<'_> {
                 }
             }
         }
-        backlog.count_dead(self.count_dead(transaction)?);
+        backlog.count_dead(self.count_dead(view)?);
         Ok(Recovered { backlog, low_water: LowWater::new(mark, end, open), ids, end, told })
     }
 
     /// The key of the segment that takes this position, or of none before it.
     fn segment_at(&self, position: u64) -> Result<u64, Failure> {
-        let before = self.log.range(..=position)?.next_back().transpose()?;
-        Ok(before.map_or(position, |(first, _)| first.value()))
+        Ok(self.log.key_up_to(position)?.unwrap_or(position))
     }
 
     /// An open work before the low-water mark.
@@ -142,12 +130,11 @@ impl Start<'_> {
         Ok(found)
     }
 
-    fn count_dead(&self, transaction: &ReadTransaction) -> Result<PerKind<i64>, Failure> {
+    fn count_dead(&self, view: &View) -> Result<PerKind<i64>, Failure> {
         let mut dead = PerKind::<i64>::default();
-        for row in transaction.open_table(file::DEAD)?.range::<u64>(..)? {
+        for row in view.dead()?.within(..)? {
             let (position, kind) = row?;
-            let damaged = Damaged { position: position.value() };
-            let kind = WorkKind::read(kind.value()).ok_or(damaged);
+            let kind = WorkKind::read(kind).ok_or(Damaged { position });
             self.damages.pass(kind)?.into_iter().for_each(|kind| dead[kind] += 1);
         }
         Ok(dead)
@@ -155,9 +142,9 @@ impl Start<'_> {
 
     /// When the latest record was written that says so.
     fn last_written(&self) -> Result<Option<Timestamp>, Failure> {
-        for row in self.log.range::<u64>(..)?.rev().take(ASKED_MAX) {
-            let (first, packed) = row?;
-            let segment = self.damages.pass(Segment::read(first.value(), packed.value()))?;
+        for row in self.log.within(..)?.rev().take(ASKED_MAX) {
+            let (_, segment) = row?;
+            let segment = self.damages.pass(segment)?;
             if let Some(at) = segment.and_then(|segment| first_written(&segment, self.tag)) {
                 return Ok(Some(at));
             }

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use redb::ReadOnlyTable;
 
 pub(in crate::store) use self::lists::Found;
 use super::view::{
@@ -22,15 +21,16 @@ use super::view::{
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
 use crate::route::Pattern;
+use crate::store::Store;
 use crate::store::error::{Damaged, Error, Failure};
 use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
+use crate::store::file::view::{Dead, Outcomes, Segments};
 use crate::store::kind::WorkKind;
 use crate::store::log::record::Record;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
 use crate::store::report::PluginStamp;
 use crate::store::shared::Shared;
-use crate::store::{Store, file};
 
 /// Most items of a page.
 pub const PAGE_ITEMS_MAX: usize = 1000;
@@ -137,9 +137,9 @@ impl Store {
 /// One unchanging view of the file.
 pub(in crate::store) struct Snapshot<'s> {
     shared: &'s Shared,
-    log: ReadOnlyTable<u64, &'static [u8]>,
-    outcomes: ReadOnlyTable<u64, &'static [u8]>,
-    dead: ReadOnlyTable<u64, u8>,
+    log: Segments,
+    outcomes: Outcomes,
+    dead: Dead,
 }
 
 /// What a work has behind it.
@@ -151,16 +151,13 @@ struct History {
 
 impl Shared {
     pub(in crate::store) fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
-        let transaction = self.file.read()?;
-        let open = || -> Result<Snapshot<'_>, Failure> {
-            Ok(Snapshot {
-                shared: self,
-                log: transaction.open_table(file::LOG)?,
-                outcomes: transaction.open_table(file::OUTCOMES)?,
-                dead: transaction.open_table(file::DEAD)?,
-            })
-        };
-        Ok(open()?)
+        let view = self.file.read()?;
+        Ok(Snapshot {
+            shared: self,
+            log: view.log()?,
+            outcomes: view.outcomes()?,
+            dead: view.dead()?,
+        })
     }
 }
 
@@ -194,11 +191,7 @@ impl Snapshot<'_> {
         &self,
         position: u64,
     ) -> Result<impl Iterator<Item = Result<(u64, u8), Failure>>, Failure> {
-        let rows = self.dead.range(position..)?;
-        Ok(rows.map(|row| -> Result<(u64, u8), Failure> {
-            let (position, kind) = row?;
-            Ok((position.value(), kind.value()))
-        }))
+        self.dead.within(position..)
     }
 
     /// The source of a receipt, and the plugin that tried last to parse it; `None` if it was none

@@ -6,19 +6,15 @@
 use bytes::Bytes;
 
 use crate::ids::Name;
-use crate::store::error::{Error, Failure};
-use crate::store::{Store, file};
+use crate::store::Store;
+use crate::store::error::Error;
 
 impl Store {
     /// The value that the handler last committed under this key for this scope.
     pub fn state(&self, handler: &Name, scope: &str, key: &str) -> Result<Option<Bytes>, Error> {
-        let transaction = self.handle.shared.file.read()?;
-        let read = || -> Result<Option<Bytes>, Failure> {
-            let state = transaction.open_table(file::STATE)?;
-            let value = state.get(state_key(handler, scope, key).as_slice())?;
-            Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
-        };
-        self.noting(read().map_err(Error::from))
+        let view = self.handle.shared.file.read()?;
+        let value = view.state(&state_key(handler, scope, key));
+        self.noting(value.map_err(Error::from))
     }
 }
 

@@ -35,7 +35,7 @@ impl Ids {
     fn open(disk: Disk) -> Self {
         let database = Database::builder().create_with_backend(Lent(disk)).unwrap();
         let transaction = database.begin_write().unwrap();
-        crate::store::ids::create(&transaction).unwrap();
+        transaction.open_table(IDS).unwrap();
         transaction.open_table(BROUGHT).unwrap();
         transaction.commit().unwrap();
 

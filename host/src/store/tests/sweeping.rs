@@ -7,7 +7,7 @@ use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::disk::Disk;
 use super::*;
-use crate::store::ids::{IdIndex, Shape};
+use crate::store::ids::Shape;
 use crate::store::keep::sweep::survey::Pass;
 use crate::store::keep::sweep::{PutInPlace, Sweep};
 use crate::store::log::segment::{RecordKind, Segment};
@@ -34,8 +34,8 @@ impl Bench {
 
     /// The segments that hold more than gaps.
     fn segments(&self) -> usize {
-        let transaction = self.store.handle.shared.file.read().unwrap();
-        let log = transaction.open_table(file::LOG).unwrap();
+        let view = self.store.handle.shared.file.read().unwrap();
+        let log = view.transaction().open_table(file::LOG).unwrap();
         let rows = log.iter().unwrap().map(Result::unwrap);
         let segments = rows.map(|(first, row)| Segment::read(first.value(), row.value()).unwrap());
         let holds = |it: &Segment| it.entries().any(|entry| entry.kind != RecordKind::Gap);
@@ -43,8 +43,8 @@ impl Bench {
     }
 
     fn rows(&self, table: redb::TableDefinition<'static, u64, &'static [u8]>) -> u64 {
-        let transaction = self.store.handle.shared.file.read().unwrap();
-        transaction.open_table(table).unwrap().len().unwrap()
+        let view = self.store.handle.shared.file.read().unwrap();
+        view.transaction().open_table(table).unwrap().len().unwrap()
     }
 }
 
@@ -285,8 +285,8 @@ async fn too_many_bytes_push_out_the_oldest_that_nobody_needs() {
     bench.pass_until(3);
     let (_, new) = bench.finished("evt_new", Verdict::Done).await;
 
-    let transaction = bench.store.handle.shared.file.read().unwrap();
-    let rows = transaction.open_table(file::SWEPT).unwrap();
+    let view = bench.store.handle.shared.file.read().unwrap();
+    let rows = view.transaction().open_table(file::SWEPT).unwrap();
     let sizes = rows.range::<u64>(..).unwrap().map(|row| row.unwrap().1.value().1);
     let size_bytes = Some(sizes.sum::<u64>() - 1);
     let retention = Retention { size_bytes, ..Retention::default() };
@@ -389,9 +389,8 @@ async fn sweeps_of_a_quiet_store_leave_few_runs_of_ids() {
         bench.clock.advance(hours(2));
         bench.store.sweep(&retention).await.unwrap();
     }
-    let transaction = bench.store.handle.shared.file.read().unwrap();
-    let table = transaction.open_table(crate::store::ids::IDS).unwrap();
-    let runs = IdIndex::load(&table, Shape::DEFAULT).unwrap().runs_held();
+    let view = bench.store.handle.shared.file.read().unwrap();
+    let runs = crate::store::ids::load(&view, Shape::DEFAULT).unwrap().runs_held();
     assert!(runs.0.len() + runs.1 < 8, "{runs:?}");
 }
 

@@ -13,7 +13,6 @@ use super::draft::{Changes, Draft};
 use super::queue::Queued;
 use crate::event::Timestamp;
 use crate::store::error::{Error, Failure};
-use crate::store::file;
 use crate::store::ids::IdIndex;
 use crate::store::kind::WorkKind;
 use crate::store::log::low_water::{LowWater, Move};
@@ -101,11 +100,8 @@ impl GroupCommit {
 
     /// Whether the transaction that would end the log anew is in the file.
     pub(super) fn is_in_file(&self) -> Result<bool, Error> {
-        let transaction = self.shared.file.read()?;
-        let find = || -> Result<bool, Failure> {
-            Ok(transaction.open_table(file::LOG)?.get(self.end)?.is_some())
-        };
-        Ok(find()?)
+        let log = self.shared.file.read()?.log()?;
+        Ok(log.key_up_to(self.end)? == Some(self.end))
     }
 
     /// An empty draft, in a segment that begins where the log ends.

@@ -7,13 +7,12 @@
 
 use std::sync::atomic::Ordering;
 
-use redb::{ReadOnlyTable, TableError};
-
 use super::{STEP_BYTES_MAX, STEP_LETTERS_MAX, STEP_SEGMENTS_MAX, Sweep};
 use crate::event::{Timestamp, in_millis};
 use crate::store::damage::Damages;
 use crate::store::error::{Error, Failure};
 use crate::store::file;
+use crate::store::file::view::{Dead, Outcomes, PackedSegment, Segments, Swept, View};
 use crate::store::keep::pack::{Item, is_full, pack};
 use crate::store::keep::retention::{Fate, Retention};
 use crate::store::log::reader::LogReader;
@@ -61,11 +60,11 @@ struct Survey<'s> {
     tag: u32,
     now: Timestamp,
     retention: Retention,
-    log: ReadOnlyTable<u64, &'static [u8]>,
-    outcomes: ReadOnlyTable<u64, &'static [u8]>,
-    dead: ReadOnlyTable<u64, u8>,
-    swept: Option<ReadOnlyTable<u64, (u64, u64)>>,
-    meta: ReadOnlyTable<&'static str, u64>,
+    view: View,
+    log: Segments,
+    outcomes: Outcomes,
+    dead: Dead,
+    swept: Option<Swept>,
     reader: LogReader,
     /// The finished works that the record at hand depends on.
     finished: Vec<u64>,
@@ -80,36 +79,27 @@ impl Shared {
     ) -> Result<Step, Error> {
         // Before the view: it only grows.
         let id_mark = self.id_mark.load(Ordering::Relaxed);
-        let transaction = self.file.read()?;
-        let open = || -> Result<Step, Failure> {
-            let swept = match transaction.open_table(file::SWEPT) {
-                Ok(swept) => Some(swept),
-                // An older Hookgate made the file; the first step makes the table.
-                Err(TableError::TableDoesNotExist(_)) => None,
-                Err(error) => return Err(error.into()),
-            };
-            let survey = Survey {
-                damages: &self.damages,
-                id_mark,
-                tag: self.file.tag,
-                now: self.time.now(&self.clock).earliest,
-                retention: retention.clone(),
-                log: transaction.open_table(file::LOG)?,
-                outcomes: transaction.open_table(file::OUTCOMES)?,
-                dead: transaction.open_table(file::DEAD)?,
-                swept,
-                meta: transaction.open_table(file::META)?,
-                reader: LogReader::new(self.file.tag),
-                finished: Vec::new(),
-                sweep: Sweep::default(),
-            };
-            match pass {
-                Pass::Letters(from) => survey.letters(from),
-                Pass::Packed { from, excess, all } => survey.packed(from, excess, all),
-                Pass::Fresh { all } => survey.fresh(all),
-            }
+        let view = self.file.read()?;
+        let survey = Survey {
+            damages: &self.damages,
+            id_mark,
+            tag: self.file.tag,
+            now: self.time.now(&self.clock).earliest,
+            retention: retention.clone(),
+            log: view.log()?,
+            outcomes: view.outcomes()?,
+            dead: view.dead()?,
+            swept: view.swept()?,
+            view,
+            reader: LogReader::new(self.file.tag),
+            finished: Vec::new(),
+            sweep: Sweep::default(),
         };
-        Ok(open()?)
+        Ok(match pass {
+            Pass::Letters(from) => survey.letters(from),
+            Pass::Packed { from, excess, all } => survey.packed(from, excess, all),
+            Pass::Fresh { all } => survey.fresh(all),
+        }?)
     }
 
     /// Where ids must be settled up to, so that a sweep can do what there is to do.
@@ -120,34 +110,28 @@ impl Shared {
     ) -> Result<Option<u64>, Error> {
         let id_mark = self.id_mark.load(Ordering::Relaxed);
         let now = self.time.now(&self.clock).earliest;
-        let transaction = self.file.read()?;
-        let look = || -> Result<Option<u64>, Failure> {
-            let meta = transaction.open_table(file::META)?;
-            let low_water = meta.get(file::LOW_WATER)?.map_or(0, |mark| mark.value());
-            if id_mark >= low_water || in_any_case {
-                return Ok(Some(low_water).filter(|low_water| id_mark < *low_water));
+        let view = self.file.read()?;
+        let low_water = view.fact(file::LOW_WATER)?.unwrap_or(0);
+        if id_mark >= low_water || in_any_case {
+            return Ok(Some(low_water).filter(|low_water| id_mark < *low_water));
+        }
+        for row in view.log()?.within(id_mark..low_water)? {
+            let (_, segment) = row?;
+            let segment = self.damages.pass(segment)?;
+            if let Some(at) = segment.and_then(|it| first_written(&it, self.file.tag)) {
+                let is_old = at.after(retention.grain()) <= now;
+                return Ok(is_old.then_some(low_water));
             }
-            let log = transaction.open_table(file::LOG)?;
-            for row in log.range(id_mark..low_water)? {
-                let (first, packed) = row?;
-                let segment = Segment::read(first.value(), packed.value());
-                let segment = self.damages.pass(segment)?;
-                if let Some(at) = segment.and_then(|it| first_written(&it, self.file.tag)) {
-                    let is_old = at.after(retention.grain()) <= now;
-                    return Ok(is_old.then_some(low_water));
-                }
-            }
-            Ok(None)
-        };
-        Ok(look()?)
+        }
+        Ok(None)
     }
 }
 
 impl Survey<'_> {
     fn letters(mut self, from: u64) -> Result<Step, Failure> {
         let mut next = None;
-        for (looked_at, row) in self.dead.range(from..)?.enumerate() {
-            let position = row?.0.value();
+        for (looked_at, row) in self.dead.within(from..)?.enumerate() {
+            let (position, _) = row?;
             if looked_at == STEP_LETTERS_MAX {
                 next = Some(Pass::Letters(position));
                 break;
@@ -167,12 +151,11 @@ impl Survey<'_> {
         if next.is_some() {
             return Ok(Step { sweep, next });
         }
-        let all =
-            self.meta.get(file::RETENTION)?.map(|mark| mark.value()) != Some(self.retention.mark());
+        let all = self.view.fact(file::RETENTION)? != Some(self.retention.mark());
         let mut bytes = 0;
         if let (Some(_), Some(swept)) = (self.retention.size_bytes, &self.swept) {
-            for row in swept.range::<u64>(..)? {
-                bytes += row?.1.value().1;
+            for packed in swept.within(..)? {
+                bytes += packed?.bytes;
             }
         }
         let excess = bytes.saturating_sub(self.retention.size_bytes.unwrap_or(u64::MAX));
@@ -191,11 +174,10 @@ impl Survey<'_> {
         }
         let mut segments: Vec<Segment> = Vec::new();
         let (mut raw, mut packed) = (0, 0);
-        let rows = self.swept.as_ref().map(|swept| swept.range(from..)).transpose()?;
+        let rows = self.swept.as_ref().map(|swept| swept.within(from..)).transpose()?;
         for row in rows.into_iter().flatten() {
-            let (first, row) = row?;
-            let (due, bytes) = row.value();
-            let wanted = all || Timestamp(due) <= self.now || packed < excess;
+            let PackedSegment { first, due, bytes } = row?;
+            let wanted = all || due <= self.now || packed < excess;
             if !wanted && segments.is_empty() {
                 continue;
             }
@@ -204,8 +186,7 @@ impl Survey<'_> {
             {
                 break;
             }
-            let Some(stored) = self.log.get(first.value())? else { continue };
-            let segment = Segment::read(first.value(), stored.value());
+            let Some(segment) = self.log.get(first)? else { continue };
             match self.damages.pass(segment)? {
                 Some(segment) => {
                     raw += segment.raw_bytes();
@@ -226,20 +207,17 @@ impl Survey<'_> {
     }
 
     fn fresh(mut self, all: bool) -> Result<Step, Failure> {
-        let mark = |name| -> Result<u64, Failure> {
-            Ok(self.meta.get(name)?.map_or(0, |mark| mark.value()))
-        };
-        let (from, to) = (mark(file::SWEPT_TO)?, mark(file::LOW_WATER)?.min(self.id_mark));
+        let from = self.view.fact(file::SWEPT_TO)?.unwrap_or(0);
+        let to = self.view.fact(file::LOW_WATER)?.unwrap_or(0).min(self.id_mark);
         let mut segments = Vec::new();
         let mut raw = 0;
         let mut is_last = true;
-        for row in self.log.range(from.min(to)..to)? {
+        for row in self.log.within(from.min(to)..to)? {
             if raw >= STEP_BYTES_MAX || segments.len() == STEP_SEGMENTS_MAX {
                 is_last = false;
                 break;
             }
-            let (first, stored) = row?;
-            let segment = Segment::read(first.value(), stored.value());
+            let (_, segment) = row?;
             match self.damages.pass(segment)? {
                 Some(segment) => {
                     raw += segment.raw_bytes();
@@ -274,15 +252,14 @@ impl Survey<'_> {
     /// The packed segment right before the one at this position, if it is not full.
     fn partial(&self, before: u64) -> Result<Option<Segment>, Failure> {
         let Some(swept) = &self.swept else { return Ok(None) };
-        let Some(row) = swept.range(..before)?.next_back() else { return Ok(None) };
-        let (first, row) = row?;
-        let neighbour = self.log.range(..before)?.next_back().transpose()?;
-        if neighbour.is_none_or(|(neighbour, _)| neighbour.value() != first.value()) {
+        let Some(last) = swept.within(..before)?.next_back() else { return Ok(None) };
+        let PackedSegment { first, bytes, .. } = last?;
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let neighbour = self.log.key_up_to(before.saturating_sub(1))?;
+        if neighbour != Some(first) || is_full(bytes) {
             return Ok(None);
         }
-        let bytes = usize::try_from(row.value().1).unwrap_or(usize::MAX);
-        let stored = self.log.get(first.value())?.filter(|_| !is_full(bytes));
-        let segment = stored.map(|it| Segment::read(first.value(), it.value()));
+        let segment = self.log.get(first)?;
         Ok(segment.map(|segment| self.damages.pass(segment)).transpose()?.flatten())
     }
 
@@ -395,7 +372,7 @@ impl Survey<'_> {
         self.finished.push(position);
         Ok(match progress {
             Progress::Ready | Progress::RetryAt(_) => true,
-            Progress::Dead => self.dead.get(position)?.is_some(),
+            Progress::Dead => self.dead.has(position)?,
             Progress::Done => false,
         })
     }

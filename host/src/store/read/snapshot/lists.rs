@@ -5,8 +5,6 @@
 
 use std::time::{Duration, Instant};
 
-use redb::ReadableTable;
-
 use super::{EventFilter, Listing, PAGE_ITEMS_MAX, Page, Snapshot};
 use crate::event::{Timestamp, in_millis};
 use crate::ids::Id;
@@ -67,13 +65,12 @@ impl Snapshot<'_> {
             before = before.min(behind);
         }
         let mut too_old = 0;
-        for (looked_at, row) in self.log.range(..before)?.rev().enumerate() {
+        for (looked_at, row) in self.log.within(..before)?.rev().enumerate() {
             if looked_at >= SEGMENTS_MIN && started.elapsed() >= time {
                 return Ok(list);
             }
-            let (first, packed) = row?;
-            let segment = Segment::read(first.value(), packed.value());
-            list.next = Some(first.value());
+            let (first, segment) = row?;
+            list.next = Some(first);
             let Some(segment) = self.readable(segment, None, &mut list.damaged)? else { continue };
             too_old = if self.is_before(&segment, filter.after) { too_old + 1 } else { 0 };
             if too_old > OUTSIDE_MAX {
@@ -114,13 +111,12 @@ impl Snapshot<'_> {
             from = from.max(self.begin_at(earliest)?);
         }
         let mut too_new = 0;
-        for (looked_at, row) in self.log.range(self.key_at(from)?..part.end)?.enumerate() {
-            let (first, packed) = row?;
+        for (looked_at, row) in self.log.within(self.key_at(from)?..part.end)?.enumerate() {
+            let (first, segment) = row?;
             if looked_at >= SEGMENTS_MIN && started.elapsed() >= time {
-                found.next = Some(first.value());
+                found.next = Some(first);
                 return Ok(found);
             }
-            let segment = Segment::read(first.value(), packed.value());
             let Some(segment) = self.shared.damages.pass(segment)? else {
                 found.damaged += 1;
                 continue;
@@ -155,14 +151,13 @@ impl Snapshot<'_> {
         let before = page.cursor.unwrap_or(u64::MAX);
         let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
         let mut list = Listing { items: Vec::new(), damaged: Vec::new(), next: None };
-        for row in self.dead.range(..before)?.rev() {
+        for row in self.dead.within(..before)?.rev() {
             let (position, kind) = row?;
-            let position = position.value();
             if list.items.len() + list.damaged.len() == limit {
                 list.next = Some(position + 1);
                 return Ok(list);
             }
-            let kind = WorkKind::read(kind.value()).ok_or(Damaged { position });
+            let kind = WorkKind::read(kind).ok_or(Damaged { position });
             let Some(kind) = self.readable(kind, None, &mut list.damaged)? else { continue };
             let id = work_id(kind, position, self.tag());
             let letter = self.dead_letter(kind, position);
@@ -278,8 +273,7 @@ impl Snapshot<'_> {
 
     /// The key of the segment that takes this position, or the position itself.
     fn key_at(&self, position: u64) -> Result<u64, Failure> {
-        let before = self.log.range(..=position)?.next_back().transpose()?;
-        Ok(before.map_or(position, |(first, _)| first.value()))
+        Ok(self.log.key_up_to(position)?.unwrap_or(position))
     }
 
     /// Before this position nothing is as late as this: where the last segment begins that is
@@ -297,12 +291,11 @@ impl Snapshot<'_> {
     /// Where the log reaches this time: the first segment that is as late, if the clock was never
     /// set by more than the slack. By halves.
     fn first_at(&self, time: Timestamp) -> Result<Reach, Failure> {
-        let last = self.log.last()?.map(|(first, _)| first.value());
-        let Some(last) = last else { return Ok(Reach::Never) };
+        let Some(last) = self.log.last_key()? else { return Ok(Reach::Never) };
         let (mut early, mut late) = (0, last + 1);
         while early < late {
             let middle = early + (late - early) / 2;
-            if self.log.range(..=middle)?.next_back().is_none() {
+            if self.log.key_up_to(middle)?.is_none() {
                 early = middle + 1;
                 continue;
             }
@@ -318,12 +311,11 @@ impl Snapshot<'_> {
 
     /// The latest segment up to a position that says when it was written, and when.
     fn timed_at(&self, position: u64) -> Result<Option<(u64, Timestamp)>, Failure> {
-        for row in self.log.range(..=position)?.rev().take(SILENT_MAX) {
-            let (first, packed) = row?;
-            let segment = Segment::read(first.value(), packed.value());
+        for row in self.log.within(..=position)?.rev().take(SILENT_MAX) {
+            let (first, segment) = row?;
             let segment = self.shared.damages.pass(segment)?;
             if let Some(at) = segment.and_then(|segment| first_written(&segment, self.tag())) {
-                return Ok(Some((first.value(), at)));
+                return Ok(Some((first, at)));
             }
         }
         Ok(None)

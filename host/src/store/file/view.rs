@@ -1,0 +1,188 @@
+//! An unchanging view of what is committed: segments, rows and marks as plain values.
+//!
+//! Everybody who reads the store reads one. It keeps old pages alive while it lives, so nobody
+//! keeps one. Never writes.
+
+use std::ops::RangeBounds;
+
+use bytes::Bytes;
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
+
+use super::{DEAD, LOG, META, OPEN, OUTCOMES, STATE, SWEPT};
+use crate::event::Timestamp;
+use crate::store::error::{Damaged, Failure};
+use crate::store::log::segment::Segment;
+use crate::store::rows::Rows;
+
+/// An unchanging view of what is committed.
+#[derive(Debug)]
+pub(in crate::store) struct View(ReadTransaction);
+
+impl View {
+    pub(super) fn of(transaction: ReadTransaction) -> Self {
+        Self(transaction)
+    }
+
+    pub(in crate::store) fn log(&self) -> Result<Segments, Failure> {
+        Ok(Segments(self.0.open_table(LOG)?))
+    }
+
+    pub(in crate::store) fn outcomes(&self) -> Result<Outcomes, Failure> {
+        Ok(Outcomes(self.0.open_table(OUTCOMES)?))
+    }
+
+    pub(in crate::store) fn dead(&self) -> Result<Dead, Failure> {
+        Ok(Dead(self.0.open_table(DEAD)?))
+    }
+
+    /// `None` if an older Hookgate made the file and nothing is packed yet.
+    pub(in crate::store) fn swept(&self) -> Result<Option<Swept>, Failure> {
+        match self.0.open_table(SWEPT) {
+            Ok(swept) => Ok(Some(Swept(swept))),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The open works before the low-water mark.
+    pub(in crate::store) fn open_works(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<u64, Failure>> + use<>, Failure> {
+        let rows = self.0.open_table(OPEN)?.range::<u64>(..)?;
+        Ok(rows.map(|row| -> Result<u64, Failure> { Ok(row?.0.value()) }))
+    }
+
+    /// A fact of the store itself.
+    pub(in crate::store) fn fact(&self, name: &str) -> Result<Option<u64>, Failure> {
+        Ok(self.0.open_table(META)?.get(name)?.map(|fact| fact.value()))
+    }
+
+    /// What a handler remembers under this key.
+    pub(in crate::store) fn state(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {
+        let value = self.0.open_table(STATE)?.get(key)?;
+        Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
+    }
+
+    /// What it is read from, for the ids, which have tables of their own.
+    pub(in crate::store) fn transaction(&self) -> &ReadTransaction {
+        &self.0
+    }
+}
+
+/// The log: segments by their first position.
+#[derive(Debug)]
+pub(in crate::store) struct Segments(ReadOnlyTable<u64, &'static [u8]>);
+
+/// A segment's key, and what was read of it.
+pub(in crate::store) type Keyed = (u64, Result<Segment, Damaged>);
+
+impl Segments {
+    /// The segments whose keys lie in this range.
+    pub(in crate::store) fn within<R: RangeBounds<u64>>(
+        &self,
+        range: R,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<Keyed, Failure>> + use<R>, Failure> {
+        Ok(self.0.range(range)?.map(|row| -> Result<Keyed, Failure> {
+            let (first, packed) = row?;
+            let first = first.value();
+            Ok((first, Segment::read(first, packed.value())))
+        }))
+    }
+
+    /// The segment with this key.
+    pub(in crate::store) fn get(
+        &self,
+        first: u64,
+    ) -> Result<Option<Result<Segment, Damaged>>, Failure> {
+        self.row(first, |packed| Segment::read(first, packed))
+    }
+
+    /// The key of the last segment up to this position.
+    pub(in crate::store) fn key_up_to(&self, position: u64) -> Result<Option<u64>, Failure> {
+        self.last_row(position, |first, _| first)
+    }
+
+    /// The key of the last segment.
+    pub(in crate::store) fn last_key(&self) -> Result<Option<u64>, Failure> {
+        Ok(self.0.last()?.map(|(first, _)| first.value()))
+    }
+}
+
+impl Rows for Segments {
+    fn row<R>(&self, number: u64, read: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Failure> {
+        self.0.row(number, read)
+    }
+
+    fn last_row<R>(
+        &self,
+        number: u64,
+        read: impl FnOnce(u64, &[u8]) -> R,
+    ) -> Result<Option<R>, Failure> {
+        self.0.last_row(number, read)
+    }
+}
+
+/// How each work stands that was ever tried, by its position.
+#[derive(Debug)]
+pub(in crate::store) struct Outcomes(ReadOnlyTable<u64, &'static [u8]>);
+
+impl Rows for Outcomes {
+    fn row<R>(&self, number: u64, read: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Failure> {
+        self.0.row(number, read)
+    }
+
+    fn last_row<R>(
+        &self,
+        number: u64,
+        read: impl FnOnce(u64, &[u8]) -> R,
+    ) -> Result<Option<R>, Failure> {
+        self.0.last_row(number, read)
+    }
+}
+
+/// The dead works, each with the number of its kind.
+#[derive(Debug)]
+pub(in crate::store) struct Dead(ReadOnlyTable<u64, u8>);
+
+impl Dead {
+    pub(in crate::store) fn within<R: RangeBounds<u64>>(
+        &self,
+        range: R,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(u64, u8), Failure>> + use<R>, Failure> {
+        Ok(self.0.range(range)?.map(|row| -> Result<(u64, u8), Failure> {
+            let (work, kind) = row?;
+            Ok((work.value(), kind.value()))
+        }))
+    }
+
+    pub(in crate::store) fn has(&self, work: u64) -> Result<bool, Failure> {
+        Ok(self.0.get(work)?.is_some())
+    }
+}
+
+/// The segments that were packed, by their keys.
+#[derive(Debug)]
+pub(in crate::store) struct Swept(ReadOnlyTable<u64, (u64, u64)>);
+
+/// What is known of a packed segment.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct PackedSegment {
+    pub(in crate::store) first: u64,
+    /// When to look at it again.
+    pub(in crate::store) due: Timestamp,
+    pub(in crate::store) bytes: u64,
+}
+
+impl Swept {
+    pub(in crate::store) fn within<R: RangeBounds<u64>>(
+        &self,
+        range: R,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<PackedSegment, Failure>> + use<R>, Failure>
+    {
+        Ok(self.0.range(range)?.map(|row| -> Result<PackedSegment, Failure> {
+            let (first, row) = row?;
+            let (due, bytes) = row.value();
+            Ok(PackedSegment { first: first.value(), due: Timestamp(due), bytes })
+        }))
+    }
+}
