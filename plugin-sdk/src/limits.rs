@@ -34,6 +34,10 @@ pub const DECIMALS_MAX: usize = 18;
 pub const DIGESTS_MAX: usize = 16;
 /// Most bytes of a JSON Web Signature.
 pub const JWS_BYTES_MAX: usize = 256 << 10;
+/// Most certificates in a chain.
+pub const CERTIFICATES_MAX: usize = 8;
+/// Most bytes of a certificate in a chain.
+pub const CERTIFICATE_BYTES_MAX: usize = 16 << 10;
 /// Most bytes of the reply to an accepted request.
 pub const REPLY_BYTES_MAX: usize = 64 << 10;
 /// Most bytes of the answer to a validation challenge, with its headers and the messages of its

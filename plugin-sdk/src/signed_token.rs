@@ -4,7 +4,7 @@
 //! It says what the token says, never whether that is genuine: the gateway verifies the signature,
 //! and rejects a token whose header names another algorithm than the proof.
 
-use crate::claims::{Jws, JwsAlgorithm, KeySource, Piece, Proof, Refusal};
+use crate::claims::{Chain, Extension, Jws, JwsAlgorithm, KeySource, Piece, Proof, Refusal, Root};
 use crate::json::{InvalidJson, Json};
 use crate::{base64, limits};
 
@@ -56,6 +56,34 @@ impl<'a> SignedToken<'a> {
     /// The payload of a token that is not detached.
     pub fn payload(&self) -> Result<Json<'_>, InvalidJson> {
         Json::parse(&self.payload)
+    }
+
+    /// The bytes of the payload, for a token that another one carries.
+    pub fn into_payload(self) -> Vec<u8> {
+        self.payload
+    }
+
+    /// The chain of the certificates that the header brings along (`x5c`), to a root that
+    /// `describe` pins. The certificate at each place must have the extension of this object
+    /// identifier. Refuses more or larger certificates than the gateway accepts.
+    pub fn pinned_chain(&self, extensions: &[&str]) -> Result<Chain, Refusal> {
+        let fits = |der: &Vec<u8>| (1..=limits::CERTIFICATE_BYTES_MAX).contains(&der.len());
+        let der = |item: Json<'_>| base64::decode(&item.text("")?).filter(fits);
+        let items = self.header()?.items("/x5c");
+        let is_bounded = (1..=limits::CERTIFICATES_MAX).contains(&items.len());
+        let certificates: Option<Vec<_>> = items.into_iter().map(der).collect();
+        let extension = |(certificate, oid): (u32, &&str)| {
+            let oid = (*oid).to_owned();
+            Extension { certificate, oid }
+        };
+        Ok(Chain {
+            certificates: certificates
+                .filter(|_| is_bounded)
+                .ok_or_else(|| Refusal::new("the token does not bring its certificates"))?,
+            root: Root::Pinned,
+            extensions: (0..).zip(extensions).map(extension).collect(),
+            valid_at: None,
+        })
     }
 
     /// The proof that the token is signed.
@@ -112,6 +140,23 @@ mod tests {
         let text = SignedToken::write("{}", "", &[]).unwrap();
         let token = SignedToken::read(&text).unwrap();
         assert!(token.payload().is_err());
+    }
+
+    #[test]
+    fn a_token_brings_as_many_certificates_as_the_gateway_accepts() {
+        let chain = |x5c: &str| {
+            let text = SignedToken::write(&format!(r#"{{"x5c":{x5c}}}"#), "{}", &[]).unwrap();
+            SignedToken::read(&text).unwrap().pinned_chain(&["1.2", "1.3"])
+        };
+        let brought = chain(r#"["AQI=","Aw=="]"#).unwrap();
+        assert_eq!(brought.certificates, [vec![1, 2], vec![3]]);
+        let marks = brought.extensions.iter().map(|it| (it.certificate, it.oid.as_str()));
+        assert_eq!(marks.collect::<Vec<_>>(), [(0, "1.2"), (1, "1.3")]);
+        let many = format!("[{}]", [r#""AQ==""#; 9].join(","));
+        let large = format!(r#"["{}"]"#, base64::encode(&[1; (16 << 10) + 1]));
+        for x5c in ["[]", "{}", r#"[""]"#, r#"["AQI"]"#, r#"["AQ==",1]"#, &many, &large] {
+            assert!(chain(x5c).is_err(), "{x5c}");
+        }
     }
 
     #[test]

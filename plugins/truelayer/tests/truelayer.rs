@@ -13,7 +13,8 @@ provider_tests!(TrueLayer, |suite| suite.with_secret(KEY));
 /// Where the key of a token with this header is looked up, and the id of the key.
 fn place_of(header: &str) -> Result<(String, Option<String>), Refusal> {
     let mut request = Request::post("/in/truelayer", "{}");
-    request.set_header("Tl-Signature", SignedToken::write(header, "", &[]).unwrap());
+    let token = SignedToken::write(header, "", &[]).expect("it is written");
+    request.set_header("Tl-Signature", token);
     let claims = Bench::new().call(|| TrueLayer::claim(&request))?;
     let Proof::Jws(jws) = &claims.evidence[0].proofs[0] else { panic!("{claims:?}") };
     let KeySource::Fetched(lookup) = &jws.key else { panic!("{jws:?}") };
@@ -45,7 +46,8 @@ fn a_key_is_looked_up_at_truelayer_alone() {
 fn paths(settings: &str, url: &str) -> Vec<String> {
     let bench = Bench::new().with_settings(settings);
     let request = Request::post(url, r#"{"type":"example"}"#);
-    let claims = bench.call(|| TrueLayer::claim(&sign::<TrueLayer>(&request, KEY, 0)).unwrap());
+    let claims = bench.call(|| TrueLayer::claim(&sign::<TrueLayer>(&request, KEY, 0)));
+    let claims = claims.expect("a signed request has claims");
     let path = |proof: &Proof| {
         let Proof::Jws(jws) = proof else { panic!("{proof:?}") };
         let Some([Piece::Text(head), Piece::Body]) = jws.payload.as_deref() else {
