@@ -3,24 +3,20 @@
 //! Reads a view of the file, aside, and packs anew what is old; the writer then puts that in place
 //! in one bounded step between commits, if what it relies on still holds. Touches nothing at or
 //! behind the low-water mark, nothing whose event ids a start would miss, and nothing that is open.
-//! Freed pages are used again by later commits,
-//! the first of the file first, and the file is cut where its end is free; it is never rewritten to
-//! make it shorter.
+//! Freed pages are used again by later commits, the first of the file first, and the file is cut
+//! where its end is free; it is never rewritten to make it shorter.
 
 pub(in crate::store) mod survey;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use redb::ReadableTable;
-
 use self::survey::{Pass, Step};
 use super::pack::Packed;
 use super::retention::Retention;
-use crate::store::error::{Damaged, Error, Failure, aside};
-use crate::store::kind::WorkKind;
+use crate::store::error::{Error, Failure, aside};
 use crate::store::log::segment::RecordKind;
-use crate::store::owed::standing::{Progress, Standing};
+use crate::store::owed::standing::Progress;
 use crate::store::write::draft::Draft;
 use crate::store::write::op::{Operation, Reply};
 use crate::store::{Store, file};
@@ -212,50 +208,37 @@ impl Draft<'_> {
                 return Ok(false);
             }
         }
-        let mut swept = self.transaction.open_table(file::SWEPT)?;
-        for first in &sweep.replaced {
-            self.log.remove(first)?;
-            swept.remove(first)?;
-        }
-        for packed in &sweep.packed {
-            self.log.insert(packed.first, packed.bytes.as_slice())?;
-            swept.insert(packed.first, (packed.due.0, packed.bytes.len() as u64))?;
-        }
+        let packed =
+            sweep.packed.iter().map(|packed| (packed.first, packed.bytes.as_slice(), packed.due));
+        self.replace_segments(&sweep.replaced, packed)?;
         for position in &sweep.forgotten {
-            self.outcomes.remove(position)?;
+            self.forget(*position)?;
         }
         for position in &sweep.letters {
-            let Some(kind) = self.dead.remove(position)?.map(|kind| kind.value()) else { continue };
-            let kind = WorkKind::read(kind).ok_or(Damaged { position: *position });
-            if let Some(kind) = self.shared.damages.pass(kind)? {
-                self.changes.dead[kind] -= 1;
-            }
+            self.drop_letter(*position)?;
         }
-        let mut meta = self.transaction.open_table(file::META)?;
         if let Some(swept_to) = sweep.swept_to {
-            meta.insert(file::SWEPT_TO, swept_to)?;
+            self.remember(file::SWEPT_TO, swept_to)?;
         }
         if let Some(mark) = sweep.mark {
-            meta.insert(file::RETENTION, mark)?;
+            self.remember(file::RETENTION, mark)?;
         }
-        drop(meta);
         self.tell_time()?;
         // Every transaction leaves a segment, by which it is told whether a commit that failed
         // holds.
         self.record(RecordKind::Gap, &());
-        self.changes.swept = true;
         Ok(true)
     }
 
     /// Whether a work is open, or dead with its letter: it may be so again since the survey.
     fn is_needed(&self, position: u64) -> Result<bool, Failure> {
-        let found = self.shared.damages.pass(Standing::find(&self.outcomes, position))?;
+        let found = self.shared.damages.pass(self.outcome(position))?;
         // What can't be read may be open; what has no row is gone.
         let Some(row) = found else { return Ok(true) };
         let Some(standing) = row else { return Ok(false) };
         Ok(match standing.progress {
             Progress::Ready | Progress::RetryAt(_) => true,
-            Progress::Dead => self.dead.get(position)?.is_some(),
+            Progress::Dead => self.has_letter(position)?,
             Progress::Done => false,
         })
     }

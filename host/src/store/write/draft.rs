@@ -3,12 +3,12 @@
 //! Operations add to a draft one after the other and see what those before them wrote. Nothing in
 //! memory changes here: a draft that is not committed never was.
 
-use redb::{Table, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 use serde::Serialize;
 
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind};
-use crate::store::error::Failure;
+use crate::store::error::{Damaged, Failure};
 use crate::store::file;
 use crate::store::ids::{IdChanges, IdIndex, KnownIds};
 use crate::store::kind::{PerKind, WorkKind};
@@ -26,20 +26,20 @@ type Bytes = &'static [u8];
 /// A transaction in the making.
 pub(in crate::store) struct Draft<'t> {
     pub(in crate::store) shared: &'t Shared,
-    pub(in crate::store) transaction: &'t WriteTransaction,
-    pub(in crate::store) now: Timestamp,
+    transaction: &'t WriteTransaction,
+    pub(super) now: Timestamp,
     /// What removal goes by.
     time: Bounds,
     pub(in crate::store) ids: KnownIds<'t>,
-    pub(in crate::store) state: Table<'t, Bytes, Bytes>,
-    pub(in crate::store) log: Table<'t, u64, Bytes>,
-    pub(in crate::store) outcomes: Table<'t, u64, Bytes>,
+    pub(super) state: Table<'t, Bytes, Bytes>,
+    pub(super) log: Table<'t, u64, Bytes>,
+    outcomes: Table<'t, u64, Bytes>,
     open: Table<'t, u64, ()>,
-    pub(in crate::store) dead: Table<'t, u64, u8>,
+    dead: Table<'t, u64, u8>,
     segment: &'t mut SegmentWriter,
     /// The works before it that are open have rows.
     low_water: u64,
-    pub(in crate::store) changes: &'t mut Changes,
+    changes: &'t mut Changes,
 }
 
 /// What changes in memory when the transaction has committed.
@@ -95,7 +95,7 @@ impl<'t> Draft<'t> {
         for position in &moved.passed {
             self.open.insert(position, ())?;
         }
-        self.transaction.open_table(file::META)?.insert(file::LOW_WATER, moved.mark)?;
+        self.remember(file::LOW_WATER, moved.mark)?;
         self.tell_time()?;
         self.low_water = moved.mark;
         Ok(())
@@ -132,6 +132,16 @@ impl<'t> Draft<'t> {
     /// How a work stands, in this transaction.
     pub(in crate::store) fn standing(&self, position: u64) -> Result<Standing, Failure> {
         Standing::at(&self.outcomes, position)
+    }
+
+    /// How a work stands, if it has a row.
+    pub(in crate::store) fn outcome(&self, position: u64) -> Result<Option<Standing>, Failure> {
+        Standing::find(&self.outcomes, position)
+    }
+
+    /// Whether a work is a dead letter.
+    pub(in crate::store) fn has_letter(&self, position: u64) -> Result<bool, Failure> {
+        Ok(self.dead.get(position)?.is_some())
     }
 
     /// How the work of a lease stands. If that can't be read, its history is lost and no more.
@@ -216,11 +226,51 @@ impl<'t> Draft<'t> {
         Ok(())
     }
 
+    /// Puts packed segments in the place of others: each with its key and when to look at it again.
+    pub(in crate::store) fn replace_segments<'p>(
+        &mut self,
+        gone: &[u64],
+        packed: impl IntoIterator<Item = (u64, &'p [u8], Timestamp)>,
+    ) -> Result<(), Failure> {
+        let mut swept = self.transaction.open_table(file::SWEPT)?;
+        for first in gone {
+            self.log.remove(first)?;
+            swept.remove(first)?;
+        }
+        for (first, bytes, due) in packed {
+            self.log.insert(first, bytes)?;
+            swept.insert(first, (due.0, bytes.len() as u64))?;
+        }
+        self.changes.swept = true;
+        Ok(())
+    }
+
+    /// Forgets how a work stands: its record goes.
+    pub(in crate::store) fn forget(&mut self, position: u64) -> Result<(), Failure> {
+        self.outcomes.remove(position)?;
+        Ok(())
+    }
+
+    /// A dead letter was kept long enough.
+    pub(in crate::store) fn drop_letter(&mut self, position: u64) -> Result<(), Failure> {
+        let removed = self.dead.remove(position)?.map(|kind| kind.value());
+        let Some(number) = removed else { return Ok(()) };
+        let kind = WorkKind::read(number).ok_or(Damaged { position });
+        if let Some(kind) = self.shared.damages.pass(kind)? {
+            self.changes.dead[kind] -= 1;
+        }
+        Ok(())
+    }
+
+    /// Remembers a fact of the store itself.
+    pub(in crate::store) fn remember(&self, name: &str, fact: u64) -> Result<(), Failure> {
+        self.transaction.open_table(file::META)?.insert(name, fact)?;
+        Ok(())
+    }
+
     /// Remembers the time that removal goes by, for the next start.
     pub(in crate::store) fn tell_time(&self) -> Result<(), Failure> {
-        let mut meta = self.transaction.open_table(file::META)?;
-        meta.insert(file::TOLD, self.time.earliest.0)?;
-        Ok(())
+        self.remember(file::TOLD, self.time.earliest.0)
     }
 
     /// Writes the segment, and gives where the log ends then; `None` if there is nothing to commit.
