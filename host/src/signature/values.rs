@@ -42,6 +42,8 @@ pub(super) struct Message<'a> {
     pieces: Vec<Cow<'a, [u8]>>,
     /// Whether all values in it are.
     pub(super) sound: Choice,
+    /// Whether there is anything in it, beside the secret if other pieces stand there too.
+    says_something: bool,
 }
 
 impl Message<'_> {
@@ -57,8 +59,7 @@ impl Message<'_> {
     /// Whether it can be what somebody signed: something, and made of what is sound. Only here it
     /// is known that a text decrypted to nothing.
     pub(super) fn is_meant(&self) -> Choice {
-        let is_empty = self.pieces.iter().all(|piece| piece.is_empty());
-        self.sound & Choice::from(u8::from(!is_empty))
+        self.sound & Choice::from(u8::from(self.says_something))
     }
 }
 
@@ -91,10 +92,15 @@ impl<'a> Materials<'a> {
     where
         'a: 'm,
     {
-        let mut message =
-            Message { pieces: Vec::with_capacity(pieces.len()), sound: Choice::from(1) };
+        let is_secret = |piece: &Piece| matches!(piece, Piece::Secret(_));
+        let mut message = Message {
+            pieces: Vec::with_capacity(pieces.len()),
+            sound: Choice::from(1),
+            // A secret alone is the same in every request, and worth as much.
+            says_something: !pieces.is_empty() && pieces.iter().all(is_secret),
+        };
         for piece in pieces {
-            message.pieces.push(match piece {
+            let bytes = match piece {
                 Piece::Bytes(bytes) => Cow::Borrowed(bytes.as_slice()),
                 Piece::Body => Cow::Borrowed(self.body),
                 Piece::Secret(form) => Cow::Owned(key::shared(form, self.secret?)?),
@@ -103,7 +109,9 @@ impl<'a> Materials<'a> {
                     message.sound &= made.sound;
                     Cow::Owned(written(part, &made.bytes)?)
                 }
-            });
+            };
+            message.says_something |= !is_secret(piece) && !bytes.is_empty();
+            message.pieces.push(bytes);
         }
         Some(message)
     }
@@ -371,6 +379,21 @@ mod tests {
             bool::from(made.unwrap().sound)
         };
         assert!(is_sound(b"a") && !is_sound(b""));
+    }
+
+    #[test]
+    fn a_hash_of_an_empty_body_and_the_secret_is_not_sound() {
+        let secret = Secret::new("secret").unwrap();
+        let is_sound = |body: &[u8], message: Vec<Piece>| {
+            let materials = Materials { secret: Some(&secret), body, values: &[] };
+            let made = materials.digest(&Digest { hash: Hash::Sha256, key: None, message });
+            bool::from(made.unwrap().sound)
+        };
+        let piece = || Piece::Secret(KeyEncoding::Text.into());
+        assert!(is_sound(b"a", vec![Piece::Body, piece()]));
+        assert!(!is_sound(b"", vec![Piece::Body, piece()]));
+        assert!(!is_sound(b"", vec![piece(), Piece::Bytes(Vec::new()), Piece::Body]));
+        assert!(is_sound(b"", vec![piece()]), "it is meant, and weak");
     }
 
     #[test]

@@ -80,6 +80,15 @@ impl<'a> Materials<'a> {
         Some(crypto::digest(digest.hash, &message))
     }
 
+    /// Whether the message of these pieces is something, beside the secret if other pieces stand
+    /// there too.
+    pub(super) fn says_something(&self, pieces: &[Piece]) -> bool {
+        let is_other = |piece: &&Piece| !matches!(piece, Piece::Secret(_));
+        let others: Vec<Piece> = pieces.iter().filter(is_other).cloned().collect();
+        let told = if others.is_empty() { pieces } else { &others };
+        self.message(told).is_some_and(|message| !message.is_empty())
+    }
+
     /// The secret as the key of an HMAC or a cipher.
     pub(super) fn shared(&self, form: &SecretForm) -> Option<Vec<u8>> {
         key::shared(form, self.secret?)
@@ -172,6 +181,17 @@ mod tests {
             (None, None, None)
         );
         assert!(Materials::new(&values, Some("key"), b"body").value(3).is_some());
+    }
+
+    #[test]
+    fn a_message_says_something_beside_the_secret() {
+        let secret = || Piece::secret(KeyEncoding::Text);
+        let says = |message: &[Piece], body: &[u8]| {
+            Materials::new(&[], Some("key"), body).says_something(message)
+        };
+        assert!(says(&[secret(), Piece::Body], b"body") && says(&[secret()], b""));
+        assert!(!says(&[secret(), Piece::Body], b"") && !says(&[Piece::Body], b""));
+        assert!(!says(&[], b"body"));
     }
 
     #[test]

@@ -201,7 +201,8 @@ impl Judge<'_> {
         match proof {
             Proof::Mac(mac) => self.keyed.iter().any(|materials| {
                 let made = materials.digest(&mac.digest);
-                made.is_some_and(|made| mac.digests.contains(&made))
+                materials.says_something(&mac.digest.message)
+                    && made.is_some_and(|made| mac.digests.contains(&made))
             }),
             Proof::Signature(signed) => {
                 let messages = self.messages(&signed.message);
