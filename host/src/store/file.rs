@@ -181,8 +181,8 @@ impl File {
     fn check(path: PathBuf, database: Database, reopen: Box<Reopen>) -> Result<Self, OpenError> {
         match read_identity(&database).map_err(|source| failed(&path, source))? {
             Identity::Known { tag } => {
-                let (place, begin) = (RwLock::new(Place::Open(database)), Mutex::default());
-                Ok(Self { place, reopen, path, spot: None, begin, tag })
+                let place = RwLock::new(Place::Open(database));
+                Ok(Self { place, reopen, path, spot: None, begin: Mutex::default(), tag })
             }
             Identity::Newer { found } => Err(OpenError::Newer { path, found }),
             Identity::None | Identity::Foreign => Err(OpenError::Foreign { path }),

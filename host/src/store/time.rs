@@ -48,7 +48,8 @@ impl Trusted {
     /// The time now.
     pub(super) fn now(&self, clock: &Clock) -> Bounds {
         let mut known = lock(&self.0);
-        let (said, passed) = (clock.now(), clock.passed());
+        let said = clock.now();
+        let passed = clock.passed();
         let expected = known.time.after(passed.saturating_sub(known.heard));
         let is_near = said <= expected.after(DAY) && expected <= said.after(DAY);
         let doubted = *known.doubted.get_or_insert_with(|| {

@@ -47,8 +47,12 @@ impl IdIndex {
         table: &impl ReadableTable<Key, &'static [u8]>,
         shape: Shape,
     ) -> Result<Self, Failure> {
-        let mark = table.get(MARK)?.map(|mark| mark.value().try_into().map(u64::from_be_bytes));
-        let mark = mark.transpose().map_err(|_| sorted::damaged(0))?.unwrap_or(0);
+        let mark = table
+            .get(MARK)?
+            .map(|mark| mark.value().try_into().map(u64::from_be_bytes))
+            .transpose()
+            .map_err(|_| sorted::damaged(0))?
+            .unwrap_or(0);
         let mut runs = BTreeMap::new();
         let mut from = (1, CHUNK, 0);
         while let Some(next) = table.range(from..)?.next().transpose()? {
@@ -67,8 +71,16 @@ impl IdIndex {
             runs.insert(number, SortedRun { row, groups, last });
             from = (number + 1, CHUNK, 0);
         }
-        let (fresh, frozen) = (FxHashMap::default(), Vec::new());
-        Ok(Self { shape, fresh, fresh_since: None, frozen, frozen_end: mark, mark, runs, debt: 0 })
+        Ok(Self {
+            shape,
+            fresh: FxHashMap::default(),
+            fresh_since: None,
+            frozen: Vec::new(),
+            frozen_end: mark,
+            mark,
+            runs,
+            debt: 0,
+        })
     }
 
     /// From here on ids are found in the log only: no start can do without it.

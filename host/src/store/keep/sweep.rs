@@ -107,7 +107,8 @@ impl Store {
     /// is anything to sweep.
     async fn settle_ids(&self, retention: &Retention, in_any_case: bool) -> Result<(), Error> {
         let shared = &self.handle.shared;
-        let (store, wanted) = (self.clone(), retention.clone());
+        let store = self.clone();
+        let wanted = retention.clone();
         let unsettled = aside(move || store.handle.shared.unsettled(&wanted, in_any_case)).await?;
         let Some(until) = unsettled else { return Ok(()) };
         for _ in 0..TIDY_STEPS_MAX {
@@ -125,7 +126,8 @@ impl Store {
         let mut swept = Swept::default();
         let mut next = Some(from);
         while let Some(pass) = next {
-            let (store, wanted) = (self.clone(), Arc::clone(&retention));
+            let store = self.clone();
+            let wanted = Arc::clone(&retention);
             let survey = move || store.handle.shared.survey(&wanted, pass);
             let Step { sweep, next: later } = aside(survey).await?;
             next = later;

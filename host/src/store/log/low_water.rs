@@ -23,7 +23,6 @@ pub(in crate::store) struct LowWater {
 /// A move of the mark.
 #[derive(Debug)]
 pub(in crate::store) struct Move {
-    /// To here.
     pub(in crate::store) mark: u64,
     /// The open works that it passes, which need a row each.
     pub(in crate::store) passed: Vec<u64>,

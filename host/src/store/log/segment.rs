@@ -142,8 +142,8 @@ impl SegmentWriter {
         self.packed[0] = FORMAT;
         self.packed[1..PACKED_AT].copy_from_slice(&size.to_le_bytes());
         let room = &mut self.packed[PACKED_AT..];
-        let length = block::compress_into_with_table(&self.bytes, room, &mut self.table);
-        let length = length.expect("there is room for what can't be compressed");
+        let length = block::compress_into_with_table(&self.bytes, room, &mut self.table)
+            .expect("there is room for what can't be compressed");
         (self.first, &self.packed[..PACKED_AT + length])
     }
 
@@ -181,9 +181,8 @@ pub(in crate::store) struct Entry<'a> {
     pub(in crate::store) position: u64,
     /// How many it takes.
     pub(in crate::store) width: u32,
-    /// What it is.
     pub(in crate::store) kind: RecordKind,
-    /// Itself.
+    /// The record, as it is spelled.
     pub(in crate::store) bytes: &'a [u8],
 }
 
@@ -193,7 +192,8 @@ impl Segment {
         let damaged = || Damaged { position: first };
         let bytes = unpack(stored).ok_or_else(damaged)?;
 
-        let (mut next, mut heads) = (first, Vec::new());
+        let mut next = first;
+        let mut heads = Vec::new();
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
             heads.push((next, bytes.len() - rest.len()));

@@ -23,11 +23,9 @@ use crate::store::stats::KindStats;
 /// A work in the backlog; small, because a backlog may hold millions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Entry {
-    /// Its position.
     pub(in crate::store) position: u64,
     /// How far it stands behind the record that it works on.
     pub(in crate::store) offset: u32,
-    /// Its tries.
     pub(in crate::store) tries: Tries,
     /// What it must go in order with.
     pub(in crate::store) order: Option<OrderKey>,
@@ -200,9 +198,8 @@ impl Backlog {
     /// How many works of each kind there are.
     pub(in crate::store) fn stats(&self) -> BTreeMap<WorkKind, KindStats> {
         let stats = |kind: WorkKind| {
-            let dead = self.dead[kind];
-            let parked = self.parked[kind];
-            (kind, KindStats { dead, parked, ..self.queues[kind].stats() })
+            let counted = self.queues[kind].stats();
+            (kind, KindStats { dead: self.dead[kind], parked: self.parked[kind], ..counted })
         };
         WorkKind::ALL.into_iter().map(stats).collect()
     }

@@ -46,8 +46,8 @@ pub(in crate::store) fn recover(
     damages: &Damages,
 ) -> Result<Recovered, Error> {
     let view = file.read()?;
-    let (log, outcomes) = (view.log()?, view.outcomes()?);
-    let start = Start { tag: file.tag, keys, damages, log, outcomes };
+    let start =
+        Start { tag: file.tag, keys, damages, log: view.log()?, outcomes: view.outcomes()? };
     Ok(start.recover(&view, shape)?)
 }
 
@@ -63,8 +63,10 @@ struct Start<'a> {
 impl Start<'_> {
     fn recover(&self, view: &View, shape: Shape) -> Result<Recovered, Failure> {
         let mark = view.fact(file::LOW_WATER)?.unwrap_or(0);
-        let told = view.fact(file::TOLD)?.map(Timestamp);
-        let told = told.map_or_else(|| self.last_written(), |told| Ok(Some(told)))?;
+        let told = match view.fact(file::TOLD)? {
+            Some(told) => Some(Timestamp(told)),
+            None => self.last_written()?,
+        };
         let mut backlog = Backlog::default();
         // Those before the mark are older: first, so that subjects keep their order.
         let reader = LogReader::new(self.tag);

@@ -315,7 +315,9 @@ impl Snapshot<'_> {
             damaged_at = Some(position);
             Standing::default()
         });
-        let (mut tries, mut attempts, mut reopened_at) = (Vec::new(), Vec::new(), Vec::new());
+        let mut tries = Vec::new();
+        let mut attempts = Vec::new();
+        let mut reopened_at = Vec::new();
         let mut next = standing.last;
         for _ in 0..HISTORY_MAX {
             let Some(position) = next else { break };
@@ -355,8 +357,13 @@ impl Snapshot<'_> {
             Progress::RetryAt(due) => Some(due),
             Progress::Ready | Progress::Done | Progress::Dead => None,
         };
-        let (state, tries_made) = (State::of(standing), standing.tries_made);
-        let progress = Progressed { state, tries_made, retry_at, reopened_at, damaged_at };
+        let progress = Progressed {
+            state: State::of(standing),
+            tries_made: standing.tries_made,
+            retry_at,
+            reopened_at,
+            damaged_at,
+        };
         Ok(History { progress, tries, attempts })
     }
 }

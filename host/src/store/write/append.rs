@@ -62,9 +62,10 @@ impl Draft<'_> {
     /// Stores a receipt and gives it those of its event ids that nobody owns, or tells that all are
     /// owned.
     fn append(&mut self, new: &NewReceipt, keys: &[IdKey]) -> Result<Appended, Failure> {
-        let owners: Result<Vec<Option<u64>>, Failure> =
-            keys.iter().map(|key| self.ids.owner(*key)).collect();
-        let owners = owners?;
+        let owners = keys
+            .iter()
+            .map(|key| self.ids.owner(*key))
+            .collect::<Result<Vec<Option<u64>>, Failure>>()?;
 
         let id = self.next_id(IdKind::Receipt);
         if let Some(Some(first)) = owners.first()

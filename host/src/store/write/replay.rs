@@ -142,12 +142,14 @@ impl Store {
         cursor: Option<ReplayCursor>,
     ) -> Result<ReplaySlice, Error> {
         let filter = Arc::new(filter);
-        let (started, mut events) = (Instant::now(), 0);
+        let started = Instant::now();
+        let mut events = 0;
         let end = self.handle.shared.end.load(Ordering::Relaxed);
         let mut cursor = cursor.unwrap_or(ReplayCursor { next: 0, end });
         let mut replayed = Replayed::default();
         while events < SLICE_EVENTS_MAX && started.elapsed() < SLICE_TIME {
-            let (store, wanted) = (self.clone(), Arc::clone(&filter));
+            let store = self.clone();
+            let wanted = Arc::clone(&filter);
             let part = cursor.next..cursor.end;
             let found = aside(move || store.handle.shared.matching(&wanted, part)).await?;
 
@@ -174,8 +176,9 @@ impl Store {
         let mut replayed = Replayed::default();
         let mut from = 0;
         loop {
-            let (store, sources, digest) =
-                (self.clone(), Arc::clone(&sources), Arc::clone(&digest));
+            let store = self.clone();
+            let sources = Arc::clone(&sources);
+            let digest = Arc::clone(&digest);
             let found =
                 aside(move || store.handle.shared.outdated(&sources, &digest, from)).await?;
             replayed.damaged += found.damaged;

@@ -173,7 +173,8 @@ impl Survey<'_> {
             self.retention = self.retention.at_once();
         }
         let mut segments: Vec<Segment> = Vec::new();
-        let (mut raw, mut packed) = (0, 0);
+        let mut raw = 0;
+        let mut packed = 0;
         let rows = self.swept.as_ref().map(|swept| swept.within(from..)).transpose()?;
         for row in rows.into_iter().flatten() {
             let PackedSegment { first, due, bytes } = row?;

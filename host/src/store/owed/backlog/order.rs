@@ -53,9 +53,9 @@ impl SubjectOrder {
 
     /// Whether it waits in here; then it may go as soon as its turn comes.
     pub(super) fn hasten(&mut self, entry: Entry) -> bool {
-        let waiting = entry.order.and_then(|key| self.waiting.get_mut(&key));
-        let mut waiting = waiting.into_iter().flatten();
-        let found = waiting.find(|(waiting, _)| waiting.position == entry.position);
+        let behind = entry.order.and_then(|key| self.waiting.get_mut(&key));
+        let found =
+            behind.into_iter().flatten().find(|(waiting, _)| waiting.position == entry.position);
         found.is_some_and(|(_, due)| {
             *due = Timestamp(0);
             true

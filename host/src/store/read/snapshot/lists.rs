@@ -224,10 +224,10 @@ impl Snapshot<'_> {
         if !filter.matches(stored) {
             return Ok(None);
         }
-        let owed = 1..u64::from(stored.width());
-        let states: Result<Vec<State>, Failure> =
-            owed.map(|offset| self.standing(stored.id.position + offset).map(State::of)).collect();
-        let state = State::of_all(states?);
+        let states = (1..u64::from(stored.width()))
+            .map(|offset| self.standing(stored.id.position + offset).map(State::of))
+            .collect::<Result<Vec<State>, Failure>>()?;
+        let state = State::of_all(states);
         if filter.state.is_some_and(|wanted| wanted != state) {
             return Ok(None);
         }
@@ -292,7 +292,8 @@ impl Snapshot<'_> {
     /// set by more than the slack. By halves.
     fn first_at(&self, time: Timestamp) -> Result<Reach, Failure> {
         let Some(last) = self.log.last_key()? else { return Ok(Reach::Never) };
-        let (mut early, mut late) = (0, last + 1);
+        let mut early = 0;
+        let mut late = last + 1;
         while early < late {
             let middle = early + (late - early) / 2;
             if self.log.key_up_to(middle)?.is_none() {
