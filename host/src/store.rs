@@ -330,7 +330,7 @@ impl Store {
         result
     }
 
-    fn queue(&self) -> &mpsc::Sender<Queued> {
+    fn queue(&self) -> &mpsc::Sender<Message> {
         self.handle.queue.as_ref().expect("the queue lives as long as the handle")
     }
 }

@@ -32,7 +32,7 @@ async fn what_was_parsed_is_owed_once_after_a_restart() {
     let deliveries = bench.deliveries();
     let endpoints: Vec<&str> = deliveries.iter().map(|work| work.endpoint.as_str()).collect();
     assert_eq!(endpoints, ["crm", "erp"]);
-    assert_eq!(*runs[0].event.event, event("evt_1", "pi_1").event);
+    assert_eq!(runs[0].event.event, event("evt_1", "pi_1").event);
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn what_was_done_is_not_redone_and_its_effects_are_owed() {
 
     assert!(bench.runs().is_empty());
     let delivery = bench.deliveries().pop().unwrap();
-    let Cargo::Event(emitted) = &delivery.cargo else { panic!("an event") };
+    let Payload::Event(emitted) = &delivery.payload else { panic!("an event") };
     assert_eq!(emitted.cause, Some(run_id));
     bench.end_delivery(delivery, Verdict::Done).await;
     let bench = bench.restart().await;

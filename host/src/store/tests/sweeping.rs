@@ -163,7 +163,7 @@ async fn what_is_left_to_do_keeps_what_it_needs_for_ever() {
     bench.pass_until(500);
     let delivery = bench.deliveries().pop().unwrap();
     assert_eq!(delivery.tries_made, 1);
-    let Cargo::Event(stored) = &delivery.cargo else { panic!("an event") };
+    let Payload::Event(stored) = &delivery.payload else { panic!("an event") };
     assert_eq!(stored.id, event_id);
     bench.end_delivery(delivery, Verdict::Done).await;
     let (bench, _) = bench.sweep_after(502, &Retention::default()).await;
