@@ -5,6 +5,10 @@
 //! and its effects are one. What is owed is in memory, rebuilt from the log at every start. This is
 //! the one door to redb. It never judges and never looks at what it keeps: verdicts and routes come
 //! with what is committed.
+//!
+//! Its rooms, each of which imports only those before it: `log` spells what happened, `file` holds
+//! the tables, `ids` tells duplicates, `owed` knows what is left to do, `read` answers, `write`
+//! commits, and `keep` removes and packs. `facts` and `report` are what goes in and comes out.
 
 mod damage;
 mod error;
