@@ -6,6 +6,7 @@
 
 use crate::claims::{Answer, Claims, Piece, Refusal, Value};
 use crate::limits;
+use crate::request::Header;
 
 impl Answer {
     /// Answers 200 with a body of this content type.
@@ -34,16 +35,26 @@ impl Answer {
 /// Refuses a request whose answer is beyond the gateway's limits: the sender may have chosen its
 /// text.
 pub(crate) fn answerable(claims: Claims) -> Result<Claims, Refusal> {
-    let asked = claims.handshake.as_ref().map_or(0, |answer| {
-        let headers = answer.headers.iter().map(|it| it.name.len() + it.value.len());
-        given(&answer.body) + headers.sum::<usize>() + digested(&answer.body, &claims.values)
-    });
-    let replied = claims.reply.as_ref().map_or(0, |answer| given(&answer.body));
-    if asked <= limits::HANDSHAKE_BYTES_MAX && replied <= limits::REPLY_BYTES_MAX {
+    let asked = claims.handshake.as_ref().map_or(0, |it| asked_bytes(it, &claims.values));
+    let fits = |reply: &Answer| {
+        given(&reply.body) <= limits::REPLY_BYTES_MAX
+            && headers_bytes(&reply.headers) <= limits::HEADERS_BYTES_MAX
+    };
+    if asked <= limits::HANDSHAKE_BYTES_MAX && claims.reply.as_ref().is_none_or(fits) {
         Ok(claims)
     } else {
         Err(Refusal::new("the answer to it would be outside the gateway's limits"))
     }
+}
+
+/// How many bytes of texts, headers and digested messages the answer to a challenge has.
+pub(crate) fn asked_bytes(answer: &Answer, values: &[Value]) -> usize {
+    given(&answer.body) + headers_bytes(&answer.headers) + digested(&answer.body, values)
+}
+
+/// How many bytes these names and values have.
+pub(crate) fn headers_bytes(headers: &[Header]) -> usize {
+    headers.iter().map(|header| header.name.len() + header.value.len()).sum()
 }
 
 /// How many bytes of these pieces the plugin gives.
@@ -91,6 +102,11 @@ mod tests {
         assert!(answerable(claims().with_handshake(with_header(4_093))).is_err());
         for (bytes, fits) in [(64 << 10, true), ((64 << 10) + 1, false)] {
             let claims = claims().with_reply(Answer::json(vec![b' '; bytes]));
+            assert_eq!(answerable(claims).is_ok(), fits, "{bytes}");
+        }
+        for (bytes, fits) in [(4_095, true), (4_096, false)] {
+            let headers = vec![Header { name: "a".to_owned(), value: "b".repeat(bytes) }];
+            let claims = claims().with_reply(Answer { headers, ..Answer::empty() });
             assert_eq!(answerable(claims).is_ok(), fits, "{bytes}");
         }
     }

@@ -4,6 +4,7 @@
 //! operator allows.
 
 use crate::claims::{KeyField, KeyFormat, KeyLookup, KeyPlace};
+use crate::limits::KEY_URL_BYTES_MAX;
 
 impl KeyPlace {
     /// Certificates in PEM that are issued to the DNS name `name`. If the URL ends in `/`, every
@@ -23,6 +24,12 @@ impl KeyPlace {
         Self { url: url.to_owned(), format: KeyFormat::Jwks }
     }
 
+    /// A public key in PEM. If the URL ends in `/`, every URL below it is in this place; otherwise
+    /// only this URL is.
+    pub fn pem(url: &str) -> Self {
+        Self { url: url.to_owned(), format: KeyFormat::Pem }
+    }
+
     /// Certificates in PEM for which only the TLS of their place vouches.
     pub fn leaf_certificate(url: &str) -> Self {
         Self { url: url.to_owned(), format: KeyFormat::LeafCertificate }
@@ -31,7 +38,8 @@ impl KeyPlace {
     /// Whether a URL is in this place. The gateway checks this again, more strictly.
     pub fn holds(&self, url: &str) -> bool {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/:-_.".contains(&byte);
-        if url == self.url || !url.bytes().all(plain) || url.contains("..") {
+        let is_plain = url.bytes().all(plain) && !url.contains("..");
+        if url == self.url || !is_plain || url.len() > KEY_URL_BYTES_MAX {
             return url == self.url;
         }
         match self.url.split_once('*') {
@@ -97,6 +105,8 @@ mod tests {
         ] {
             assert!(!place.holds(url), "{url}");
         }
+        let long = format!("https://api.pay.example/certs/{}", "a".repeat(KEY_URL_BYTES_MAX));
+        assert!(place.holds(&long[..KEY_URL_BYTES_MAX]) && !place.holds(&long));
         let sns = KeyPlace::leaf_certificate("https://sns.*.amazonaws.com/");
         assert!(sns.holds("https://sns.us-west-2.amazonaws.com/a.pem"));
         for url in [

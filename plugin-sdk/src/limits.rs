@@ -38,8 +38,12 @@ pub const JWS_BYTES_MAX: usize = 256 << 10;
 pub const CERTIFICATES_MAX: usize = 8;
 /// Most bytes of a certificate in a chain.
 pub const CERTIFICATE_BYTES_MAX: usize = 16 << 10;
+/// Most bytes of the URL of a public key.
+pub const KEY_URL_BYTES_MAX: usize = 512;
 /// Most bytes of the reply to an accepted request.
 pub const REPLY_BYTES_MAX: usize = 64 << 10;
+/// Most bytes of the headers of an answer, their names and values together.
+pub const HEADERS_BYTES_MAX: usize = 4 << 10;
 /// Most bytes of the answer to a validation challenge, with its headers and the messages of its
 /// digests.
 pub const HANDSHAKE_BYTES_MAX: usize = 4 << 10;

@@ -75,6 +75,11 @@ pub(crate) fn rules<P: Provider + ?Sized>() -> Rules<P::Settings> {
     }
 }
 
+/// The claims that the gateway gets.
+pub(crate) fn claim<P: Provider>(request: &Request) -> Result<Claims, Refusal> {
+    answer::answerable(P::claim(request)?)
+}
+
 impl<P: Provider> exported::Guest for P {
     fn describe() -> ProviderInfo {
         log::panics();
@@ -88,7 +93,7 @@ impl<P: Provider> exported::Guest for P {
 
     fn claim(request: Request) -> Result<Claims, Refusal> {
         log::panics();
-        answer::answerable(<P as Provider>::claim(&request)?)
+        claim::<P>(&request)
     }
 
     fn parse(request: Request) -> Result<Vec<Event>, Failure> {

@@ -20,6 +20,10 @@ const THREADS: RangeInclusive<usize> = Threads::LEAST..=Threads::MOST;
 const MEMORY_BYTES_MIN: usize = 4 << 20;
 const MEMORY_FOR_A_BODY: usize = 3;
 
+/// What all runs that one receipt causes may emit, by default.
+const EMITTED_EVENTS: usize = 1_000;
+const EMITTED_BYTES: usize = 16 << 20;
+
 /// How much of everything. Every key may be left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -96,8 +100,8 @@ impl Default for Limits {
             claims_threads: threads.claims,
             parse_threads: threads.parse,
             run_threads: threads.run,
-            emitted_events: 1_000,
-            emitted_bytes: 16 * 1024 * 1024,
+            emitted_events: EMITTED_EVENTS,
+            emitted_bytes: EMITTED_BYTES,
             plugin_memory_bytes: 32 * 1024 * 1024,
             claims_deadline: ms(100),
             parse_deadline: secs(1),

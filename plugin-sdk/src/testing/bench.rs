@@ -133,12 +133,22 @@ impl Bench {
     }
 
     /// Whether a provider accepts the settings of this bench; an error says what is wrong.
+    ///
+    /// # Panics
+    ///
+    /// If the gateway would refuse what the provider says of itself.
     pub fn check_provider<P: Provider>(&self) -> Result<(), String> {
+        assert_eq!(contract::provider(&P::describe()), Ok(()), "the description");
         self.call(|| settings::check(&provider::rules::<P>()))
     }
 
     /// Whether a handler accepts the settings of this bench; an error says what is wrong.
+    ///
+    /// # Panics
+    ///
+    /// If the gateway would refuse what the handler says of itself.
     pub fn check_handler<H: Handler>(&self) -> Result<(), String> {
+        assert_eq!(contract::handler(&H::describe()), Ok(()), "the description");
         self.call(|| settings::check(&handler::rules::<H>()))
     }
 
@@ -158,8 +168,8 @@ impl Bench {
     ///
     /// # Panics
     ///
-    /// If the gateway would not run the handler: the settings of this bench are not those that it
-    /// accepts, or the event breaks the contract.
+    /// If the gateway would not run the handler: the event, or what the handler says of itself,
+    /// breaks the contract, or the handler does not accept the settings of this bench.
     pub fn handle<H: Handler>(&mut self, event: &Event) -> Ran {
         assert_eq!(self.check_handler::<H>(), Ok(()), "the settings");
         assert_eq!(contract::handled(event), Ok(()), "the event");

@@ -1,9 +1,21 @@
-//! The gateway's checks of events, an emission and a content type.
+//! The gateway's checks of what a plugin returns: its description, its claims, its events and its
+//! effects.
 //!
 //! They have the gateway's words and its order, so that a test shows what the operator would read.
 //! They never correct a value.
 
+mod answer;
+#[cfg(feature = "testing")]
+mod claims;
+mod description;
+mod message;
+mod setting;
+
 use serde_json::value::RawValue;
+
+#[cfg(feature = "testing")]
+pub(crate) use self::claims::claims;
+pub(crate) use self::description::{handler, provider};
 
 use crate::event::{Event, is_event_type};
 use crate::json::{InvalidJson, Json};
@@ -15,10 +27,7 @@ use crate::time;
 /// Checks the events that a provider returns for a request whose body has this many bytes.
 #[cfg(feature = "testing")]
 pub(crate) fn events(events: &[Event], body_bytes: usize) -> Result<(), String> {
-    let count = events.len();
-    if count > limits::EVENTS_MAX {
-        return Err(format!("`events` has {count} items; the limit is {}", limits::EVENTS_MAX));
-    }
+    at_most("events", events.len(), limits::EVENTS_MAX)?;
     let most = limits::YIELD_BYTES_MAX + body_bytes;
     let size = |event: &Event| {
         event.id.len() + event.type_.len() + event.data.len() + labels_bytes(&event.labels)
@@ -73,12 +82,12 @@ fn labels_bytes(labels: &[(String, String)]) -> usize {
 }
 
 /// Checks a content type, so that it can stand in a header.
-pub(crate) fn content_type(value: &str) -> Result<(), String> {
-    text("content-type", value, limits::CONTENT_TYPE_BYTES_MAX)?;
+pub(crate) fn content_type(field: &str, value: &str) -> Result<(), String> {
+    text(field, value, limits::CONTENT_TYPE_BYTES_MAX)?;
     if value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         Ok(())
     } else {
-        Err("`content-type` has characters that a header can't have".to_owned())
+        Err(format!("`{field}` has characters that a header can't have"))
     }
 }
 
@@ -97,7 +106,15 @@ fn described(of: &str, amount: Option<&Money>, labels: &[(String, String)]) -> R
     amount
         .map_or(Ok(()), money)
         .map_err(|reason| format!("`{of}.money` {}", shortened(&reason, limits::TEXT_BYTES_MAX)))?;
-    self::labels(labels).map_err(|reason| format!("`{of}.labels` {reason}"))
+    self::labels(&format!("{of}.labels"), labels)
+}
+
+fn at_most(field: &str, count: usize, most: usize) -> Result<(), String> {
+    if count <= most {
+        Ok(())
+    } else {
+        Err(format!("`{field}` has {count} items; the limit is {most}"))
+    }
 }
 
 fn text(field: &str, text: &str, most: usize) -> Result<(), String> {
@@ -105,6 +122,16 @@ fn text(field: &str, text: &str, most: usize) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("`{field}` has {} bytes, not 1 to {most}", text.len()))
+    }
+}
+
+/// Checks a text that people see in a terminal.
+fn line(field: &str, line: &str, most: usize) -> Result<(), String> {
+    text(field, line, most)?;
+    if line.chars().any(char::is_control) {
+        Err(format!("`{field}` has control characters"))
+    } else {
+        Ok(())
     }
 }
 
@@ -124,23 +151,20 @@ fn money(Money { amount, currency }: &Money) -> Result<(), String> {
     Ok(())
 }
 
-fn labels(labels: &[(String, String)]) -> Result<(), String> {
+fn labels(field: &str, labels: &[(String, String)]) -> Result<(), String> {
     let known =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte);
     for (name, value) in labels {
         let fits = (1..=limits::LABEL_NAME_BYTES_MAX).contains(&name.len());
         if !fits || !name.bytes().all(known) {
             let shown = shortened(name, limits::LABEL_NAME_BYTES_MAX);
-            return Err(format!("has the name `{shown}`, not 1 to 64 of a-z 0-9 _ - ."));
+            return Err(format!("`{field}` has the name `{shown}`, not 1 to 64 of a-z 0-9 _ - ."));
         }
         if value.len() > limits::LABEL_VALUE_BYTES_MAX {
-            return Err(format!("has more than 1024 bytes under `{name}`"));
+            return Err(format!("`{field}` has more than 1024 bytes under `{name}`"));
         }
     }
-    match labels.len() {
-        ..=limits::LABELS_MAX => Ok(()),
-        more => Err(format!("has {more} items; the limit is {}", limits::LABELS_MAX)),
-    }
+    at_most(field, labels.len(), limits::LABELS_MAX)
 }
 
 fn json(field: &str, text: &str) -> Result<(), String> {

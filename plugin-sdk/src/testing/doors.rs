@@ -186,7 +186,7 @@ pub(crate) mod outbox {
                 let reason = format!("the operator has not granted the endpoint `{shown}`");
                 return Err(Refusal::NotGranted(reason));
             }
-            contract::content_type(content_type).map_err(Refusal::Invalid)?;
+            contract::content_type("content-type", content_type).map_err(Refusal::Invalid)?;
             let effect = Effect::Send {
                 endpoint: endpoint.to_owned(),
                 content_type: content_type.to_owned(),

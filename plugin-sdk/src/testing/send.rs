@@ -4,7 +4,7 @@
 
 use super::{Tolerance, contract, digests, plain_body, verify};
 use crate::event::{Event, Timestamp};
-use crate::provider::Provider;
+use crate::provider::{self, Provider};
 use crate::request::Request;
 
 /// Signs a request with a secret, verifies it, and returns the events in it.
@@ -16,7 +16,8 @@ use crate::request::Request;
 /// twice, and the events are within the gateway's limits.
 pub fn send<P: Provider>(request: &Request, secret: &str, now: Timestamp) -> Vec<Event> {
     let signed = sign::<P>(request, secret, now);
-    let claims = P::claim(&signed).expect("a request that was signed has claims");
+    let claims = provider::claim::<P>(&signed).expect("a request that was signed has claims");
+    assert_eq!(contract::claims(&claims), Ok(()), "claims keep the contract");
     let proven = |secrets: &[&str]| {
         verify(&P::describe(), &claims, &signed, secrets, now, Tolerance::Provider)
     };

@@ -46,36 +46,8 @@ pub(crate) fn completed(declared: &[Setting], text: &str) -> Result<String, Stri
     Ok(Value::Object(settings).to_string())
 }
 
-/// Checks the declarations themselves, as the gateway does when it loads the plugin.
-#[cfg(feature = "testing")]
-pub(super) fn check(declared: &[Setting]) -> Result<(), String> {
-    let is_name = |name: &str| {
-        let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        name.len() <= 64
-            && name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name.bytes().all(known)
-    };
-    for Setting { name, kind, required, default, example, help } in declared {
-        let is_kind = |text: &str| serde_json::from_str(text).is_ok_and(|it| fits(kind, &it));
-        let wrong = if !is_name(name) {
-            "is not a name of 1 to 64 of a-z 0-9 _"
-        } else if declared.iter().filter(|other| other.name == *name).count() > 1 {
-            "is declared twice"
-        } else if !is_kind(example) {
-            "has an example of another kind"
-        } else if default.as_ref().is_some_and(|default| *required || !is_kind(default)) {
-            "has a default that it can't have"
-        } else if !(1..=300).contains(&help.len()) {
-            "does not have a help of 1 to 300 bytes"
-        } else {
-            continue;
-        };
-        return Err(format!("the setting `{name}` {wrong}"));
-    }
-    Ok(())
-}
-
-fn fits(kind: &SettingKind, value: &Value) -> bool {
+/// Whether a value is of a kind.
+pub(super) fn fits(kind: &SettingKind, value: &Value) -> bool {
     let is_text = |value: &Value, least: usize| {
         value.as_str().is_some_and(|text| (least..=TEXT_BYTES_MAX).contains(&text.len()))
     };
@@ -100,7 +72,7 @@ fn fits(kind: &SettingKind, value: &Value) -> bool {
 }
 
 /// What a value must be, for people.
-fn wanted(kind: &SettingKind) -> String {
+pub(super) fn wanted(kind: &SettingKind) -> String {
     match kind {
         SettingKind::Text => format!("a text of 1 to {TEXT_BYTES_MAX} bytes"),
         SettingKind::Url => "a whole URL, such as https://pay.example/hook".to_owned(),
@@ -153,17 +125,5 @@ mod tests {
             assert_eq!(completed(&declared(), text), Err(reason.to_owned()), "{text}");
         }
         assert_eq!(completed(&[], r#"{"a":1}"#), Err("this plugin has no settings".to_owned()));
-    }
-
-    #[cfg(feature = "testing")]
-    #[test]
-    fn a_declaration_has_an_example_of_its_kind() {
-        assert_eq!(check(&declared()), Ok(()));
-        let wrong = |setting: Setting| check(&[setting]).is_err();
-        assert!(wrong(Setting::text("Url", "a", "help")));
-        assert!(wrong(Setting::url("url", "a", "help")));
-        assert!(wrong(Setting::text("url", "a", "")));
-        assert!(wrong(Setting::choice("a", &["b"], "help").with_default("b").required()));
-        assert!(check(&[declared(), declared()].concat()).is_err());
     }
 }

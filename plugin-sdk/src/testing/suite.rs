@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use super::vectors;
-use super::{Bench, golden, plain_body, send, setting, sign};
+use super::{Bench, contract, golden, plain_body, send, sign};
 use crate::claims::Claims;
 use crate::event::{Event, Timestamp};
 use crate::provider::{Provider, ProviderInfo};
@@ -118,14 +118,13 @@ impl<P: Provider> Suite<P> {
     ///
     /// # Panics
     ///
-    /// If its name is not that of the folder, types or proofs are missing, its scheme is empty or
-    /// longer than 200 bytes, or a setting has an example of another kind.
+    /// If its name is not that of the folder, types or proofs are missing, or the gateway would
+    /// refuse the description.
     pub fn check_description(&self) {
         let info = P::describe();
         assert_eq!(info.name, self.name, "the name of the provider and that of its folder");
-        assert!((1..=200).contains(&info.scheme.len()), "scheme `{}`", info.scheme);
         assert!(!info.types.is_empty() && !info.proofs.is_empty(), "types and proofs");
-        assert_eq!(setting::check(&info.settings), Ok(()), "settings");
+        assert_eq!(contract::provider(&info), Ok(()), "the description");
     }
 
     /// Checks that every sample gives the events that a person reviewed.

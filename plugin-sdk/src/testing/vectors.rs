@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::verify::{self, plain_body};
-use super::{Bench, Tolerance};
+use super::{Bench, Tolerance, contract};
 use crate::claims::Claims;
 use crate::provider::{self, Provider};
 use crate::request::{Header, Request};
@@ -154,7 +154,8 @@ impl Vector {
             Some(0) => Tolerance::Unchecked,
             Some(seconds) => Tolerance::Seconds(seconds),
         };
-        let claims = P::claim(&request).map_err(|refusal| refusal.reason)?;
+        let claims = provider::claim::<P>(&request).map_err(|refusal| refusal.reason)?;
+        contract::claims(&claims)?;
         let now = self.now * 1000;
         verify::verify(&P::describe(), &claims, &request, &secrets, now, tolerance)
             .map_err(|unproven| unproven.to_string())?;

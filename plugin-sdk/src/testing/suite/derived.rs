@@ -149,6 +149,7 @@ mod tests {
 
         fn describe() -> ProviderInfo {
             ProviderInfo::new("derived", "1.0.0", &["derived.*"], &[ProofKind::Mac])
+                .with_scheme("HMAC-SHA256 of the body")
         }
 
         fn claim(request: &Request) -> Result<Claims, Refusal> {
