@@ -42,6 +42,20 @@ fn the_sdk_has_the_contract_word_for_word() {
 }
 
 #[test]
+fn everything_in_the_contract_has_a_comment() {
+    for (file, text) in contract("wit") {
+        let mut before = "";
+        for line in text.lines().map(str::trim) {
+            let others = ["//", "use ", "package ", "import ", "export "];
+            let is_other = line.is_empty() || line == "}";
+            let is_part = !is_other && !others.iter().any(|start| line.starts_with(start));
+            assert!(!is_part || before.starts_with("///"), "{file}: `{line}` has no comment");
+            before = line;
+        }
+    }
+}
+
+#[test]
 fn the_sdk_needs_nothing_of_its_workspace() {
     let manifest = read("plugin-sdk/Cargo.toml");
     // `hookgate plugin new` leaves out the lints.

@@ -8,7 +8,7 @@
 /// The world of a provider.
 #[expect(
     missing_docs,
-    reason = "generated: what the contract leaves without a comment speaks for itself"
+    reason = "generated: the contract has a comment on everything but the modules of its package"
 )]
 pub mod provider {
     wit_bindgen::generate!({
@@ -25,7 +25,7 @@ pub mod provider {
 /// The world of a handler.
 #[expect(
     missing_docs,
-    reason = "generated: what the contract leaves without a comment speaks for itself"
+    reason = "generated: the contract has a comment on everything but the modules of its package"
 )]
 pub mod handler {
     wit_bindgen::generate!({

@@ -100,7 +100,8 @@ impl HandlerInfo {
     }
 
     /// With a state that a subject may keep for this long: the value of a key, or any value, that
-    /// is not set again. Afterwards the subject counts as stuck.
+    /// is not set again. Afterwards the subject counts as stuck. Today the gateway only shows the
+    /// rule (`hookgate plugin inspect`).
     #[must_use]
     pub fn stuck_after(mut self, key: &str, value: Option<&str>, after: Duration) -> Self {
         self.states.push(StateRule {
