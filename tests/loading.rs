@@ -228,7 +228,7 @@ async fn the_wrong_settings_of_one_source_stop_that_source_only() {
     let taken = gateway.post("wrong", &[], json!({ "id": "3" }).to_string()).await;
 
     // What stands in the configuration is not repeated.
-    let reason = "plugin guest refuses the config of [sources.wrong]: ***";
+    let reason = "plugin guest refuses the config of [sources.wrong]: (hidden)";
     assert_eq!((refused.status, unready.status), (503, 503));
     assert_eq!(unready.json()["missing"], json!([format!("source wrong: {reason}")]));
     assert_eq!(stopped, json!([reason]));

@@ -111,7 +111,7 @@ async fn check_shows_no_credential_of_a_url() {
 
     checked.succeeded();
     assert!(
-        checked.line("crm:").ends_with("to http://***@127.0.0.1:9000/hooks?***"),
+        checked.line("crm:").ends_with("to http://(hidden)@127.0.0.1:9000/hooks?(hidden)"),
         "{}",
         checked.out
     );

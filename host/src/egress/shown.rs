@@ -5,20 +5,20 @@
 
 use url::Url;
 
+use crate::secrets::HIDDEN;
+
 /// From this length on a part of a path with a digit or with both cases is taken for a credential.
 const RANDOM_BYTES_MIN: usize = 16;
 
-/// Stands for what is not shown.
-const HIDDEN: &str = "***";
-
 /// The URL without anything in it that may be a credential.
 pub(crate) fn shown(url: &Url) -> String {
-    let user = if url.username().is_empty() && url.password().is_none() { "" } else { "***@" };
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    let user = if has_user { format!("{HIDDEN}@") } else { String::new() };
     let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let path: Vec<_> =
         url.path().split('/').map(|part| if is_random(part) { HIDDEN } else { part }).collect();
-    let query = if url.query().is_some() { "?***" } else { "" };
+    let query = if url.query().is_some() { format!("?{HIDDEN}") } else { String::new() };
     format!("{}://{user}{host}{port}{}{query}", url.scheme(), path.join("/"))
 }
 
@@ -39,10 +39,10 @@ mod tests {
 
     #[test]
     fn what_may_be_a_credential_is_not_shown() {
-        check("https://user:pw@example.com:8443/hooks", "https://***@example.com:8443/hooks");
-        check("https://example.com/hooks?token=abc#x", "https://example.com/hooks?***");
+        check("https://user:pw@example.com:8443/hooks", "https://(hidden)@example.com:8443/hooks");
+        check("https://example.com/hooks?token=abc#x", "https://example.com/hooks?(hidden)");
         let chat = "https://hooks.slack.com/services/T0001/B0001/XqWeRtYuIoPaSdFgHjKl0123";
-        check(chat, "https://hooks.slack.com/services/T0001/B0001/***");
+        check(chat, "https://hooks.slack.com/services/T0001/B0001/(hidden)");
         check(
             "https://example.com/v1/payment-notifications",
             "https://example.com/v1/payment-notifications",

@@ -5,10 +5,10 @@
 
 use serde_json::Value;
 
+use crate::secrets::HIDDEN;
+
 /// From this length on a value is taken out wherever it stands, and not only where it is quoted.
 const BARE_BYTES_MIN: usize = 8;
-
-const HIDDEN: &str = "***";
 
 /// `text` without the values of `settings`, a JSON object.
 pub(super) fn unquoted(settings: &str, mut text: String) -> String {
@@ -49,14 +49,17 @@ mod tests {
             |said: &str, expected: &str| assert_eq!(unquoted(settings, said.into()), expected);
         check(
             "invalid type: string \"hunter2\", expected u32",
-            "invalid type: string ***, expected u32",
+            "invalid type: string (hidden), expected u32",
         );
         check(
             "invalid type: integer `12345678`, expected a map",
-            "invalid type: integer ***, expected a map",
+            "invalid type: integer (hidden), expected a map",
         );
-        check("unknown variant `hunter2`, expected `live`", "unknown variant ***, expected `live`");
-        check(r#"not "a\"b""#, "not ***");
+        check(
+            "unknown variant `hunter2`, expected `live`",
+            "unknown variant (hidden), expected `live`",
+        );
+        check(r#"not "a\"b""#, "not (hidden)");
         check("`mode` must be a key", "`mode` must be a key");
     }
 }
