@@ -32,7 +32,7 @@ enum Seen {
     Refused(String),
     /// Accepted, and what parse said.
     Accepted(String),
-    /// Accepted, and answered or decrypted otherwise than was recorded.
+    /// Accepted, but with another answer or another plain body than the recorded one.
     Differing(String),
     Broken(CallError),
 }

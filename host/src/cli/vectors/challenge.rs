@@ -1,7 +1,7 @@
-//! A recorded request that asks whether the endpoint is ours, and what must be answered.
+//! A recorded validation challenge, and the answer that it must get.
 //!
-//! One that is posted is signed by the sender like any other: where the recording has no signature,
-//! it is made here with the recorded secret, or one of our own.
+//! The provider signs a challenge by POST like any other request: where the recording has no
+//! signature, it is made here, with the recorded secret or with one for tests. Never reads a file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use crate::signature::{self, Asker};
 /// The secret where the recording names none.
 const SECRET: &str = "hookgate_challenge";
 
-/// A question and its answer.
+/// A challenge and its answer.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Challenge {
-    /// What it shows.
+    /// What the recording shows.
     pub name: String,
     method: String,
     url: Option<String>,
@@ -84,7 +84,8 @@ impl Challenge {
         Ok(sign::sign(host, plugin, settings, &secrets, &request, now).await?)
     }
 
-    /// Whether this is the answer that must be; `header` gives one by its name in lower case.
+    /// Whether this is the answer that it must get; `header` finds a header by its name in lower
+    /// case.
     pub fn is_answered<'a>(
         &self,
         status: u16,
@@ -97,7 +98,7 @@ impl Challenge {
             && headers.all(|(name, value)| header(&name.to_ascii_lowercase()) == Some(value))
     }
 
-    /// What was answered, or how that differs from what must be.
+    /// The answer, or how it differs from the one that it must get.
     pub(super) async fn check(
         &self,
         host: &Host,
@@ -141,7 +142,7 @@ impl Challenge {
     }
 }
 
-/// JSON however it is laid out, else the text.
+/// JSON without its layout, or the text if it is not JSON.
 fn meaning(body: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|_| body.into())
 }

@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 
 use crate::provider::ProviderInfo;
 
-/// The settings with what a recording tells in the place of those of that name.
+/// The settings, with the values of a recording in place of those of the same name.
 pub(super) fn with<const N: usize>(
     settings: &Map<String, Value>,
-    told: [(&str, Option<&str>); N],
+    recorded: [(&str, Option<&str>); N],
 ) -> Map<String, Value> {
     let mut settings = settings.clone();
-    for (name, value) in told {
+    for (name, value) in recorded {
         if let (Some(setting), Some(value)) = (settings.get_mut(name), value) {
             *setting = value.into();
         }
@@ -22,7 +22,7 @@ pub(super) fn with<const N: usize>(
     settings
 }
 
-/// As a plugin gets them.
+/// The settings as a plugin gets them.
 pub(super) fn text(settings: Map<String, Value>) -> Arc<str> {
     Value::Object(settings).to_string().into()
 }
@@ -43,7 +43,7 @@ pub fn key_hosts(info: &ProviderInfo, body: &[u8]) -> Vec<String> {
     hosts
 }
 
-/// What of a URL arrives: its path and its query.
+/// The part of a URL that arrives: its path and its query.
 pub(super) fn path(url: &str) -> &str {
     let Some((_, rest)) = url.split_once("://") else { return url };
     rest.find(['/', '?']).map_or("/", |start| &rest[start..])

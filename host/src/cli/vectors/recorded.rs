@@ -28,16 +28,16 @@ use crate::signature;
 /// What a file holds: requests with a verdict, and requests with an answer.
 #[derive(Debug)]
 pub struct Recorded {
-    /// What must be accepted, or refused.
+    /// Requests that must be accepted or rejected.
     pub vectors: Vec<Vector>,
-    /// What asks whether the endpoint is ours, and for no more than an answer.
+    /// Validation challenges, and the answers that they must get.
     pub challenges: Vec<Challenge>,
 }
 
 /// One recorded request.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Vector {
-    /// What it shows.
+    /// What the recording shows.
     pub name: String,
     #[serde(default)]
     secret: OneOrMore,
@@ -59,12 +59,12 @@ pub struct Vector {
     /// Keys by their ids, or one set of keys.
     #[serde(default)]
     jwks: BTreeMap<String, Value>,
-    /// Unix seconds at which it is received; the time of the test if none.
+    /// When it is received, in seconds since 1970; without it, the time of the test.
     pub now: Option<u64>,
     tolerance: Option<u64>,
     /// Whether it is genuine.
     pub valid: bool,
-    /// What it must be answered, if it is genuine; any 2xx answer will do if nothing is recorded.
+    /// The answer that it must get if it is genuine; without it, any 2xx answer will do.
     pub reply: Option<RecordedReply>,
     /// What its body decrypts to, if it is encrypted.
     pub plaintext: Option<String>,
