@@ -17,13 +17,13 @@ pub enum Effect {
     Emit(Emission),
     /// Sends bytes to an endpoint, signed.
     Send(Parcel),
-    /// Tells the operator.
+    /// Alerts the operator.
     Alert(Alert),
     /// Sets a key of the subject's state, or deletes it (`None`).
     SetState {
-        /// 1 to 256 bytes.
+        /// The key, 1 to 256 bytes.
         key: String,
-        /// At most 256 KiB.
+        /// The value, at most 256 KiB.
         value: Option<Bytes>,
     },
 }
@@ -31,7 +31,7 @@ pub enum Effect {
 /// An event that a handler adds: an event without identity and time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Emission {
-    /// `customer.payment_failed_notice`.
+    /// The type: `customer.payment_failed_notice`.
     pub event_type: String,
     /// The business entity that it is about.
     pub subject: Option<String>,
@@ -39,12 +39,12 @@ pub struct Emission {
     pub money: Option<Money>,
     /// Lower-case names and their values.
     pub labels: Vec<(String, String)>,
-    /// What the handler says of it.
+    /// What the handler says of the event.
     pub data: JsonText,
 }
 
 impl Emission {
-    /// What its texts take, in bytes.
+    /// The number of bytes that it counts for.
     pub fn bytes(&self) -> usize {
         let money = self.money.as_ref().map_or(0, |it| it.amount.len() + it.currency.len());
         let labels = self.labels.iter().map(|(name, value)| name.len() + value.len());
@@ -59,42 +59,42 @@ impl Emission {
 /// its root was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowance {
-    /// So many events.
+    /// The number of events.
     pub events: u32,
-    /// Which have so many bytes together, as [`Emission::bytes`] counts.
+    /// The bytes of all of them together, as [`Emission::bytes`] counts.
     pub bytes: u64,
 }
 
 impl Allowance {
-    /// The share of one of so many.
+    /// The share of one among this number.
     #[must_use]
     pub fn share(self, among: usize) -> Self {
-        let among = among.max(1);
+        let parts = among.max(1);
         Self {
-            events: self.events / u32::try_from(among).unwrap_or(u32::MAX),
-            bytes: self.bytes / among as u64,
+            events: self.events / u32::try_from(parts).unwrap_or(u32::MAX),
+            bytes: self.bytes / parts as u64,
         }
     }
 
-    /// What is left of it after so many events with so many bytes; nothing if they are too many.
+    /// What is left after these events with these bytes; `None` if they are more than there is.
     pub fn after(self, events: usize, bytes: usize) -> Option<Self> {
         let events = self.events.checked_sub(u32::try_from(events).ok()?)?;
         Some(Self { events, bytes: self.bytes.checked_sub(bytes as u64)? })
     }
 
-    /// At least as much as this.
+    /// This allowance, but at least `least`.
     #[must_use]
     pub fn at_least(self, least: Self) -> Self {
         Self { events: self.events.max(least.events), bytes: self.bytes.max(least.bytes) }
     }
 }
 
-/// Bytes for one endpoint.
+/// Bytes that a run sends to an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parcel {
-    /// A granted endpoint.
+    /// The endpoint, which the operator granted.
     pub endpoint: Name,
-    /// Its content type.
+    /// The content type of the body.
     pub content_type: String,
     /// The body.
     pub body: Bytes,
@@ -103,9 +103,9 @@ pub struct Parcel {
 /// Something that a person should look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
-    /// How much it matters.
+    /// How much the alert matters.
     pub severity: Severity,
-    /// For a person.
+    /// The text, for a person.
     pub message: String,
 }
 
@@ -124,9 +124,9 @@ pub enum Severity {
 /// A line that a plugin wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
-    /// How loud.
+    /// The level.
     pub level: LogLevel,
-    /// At most 1 KiB, without control characters.
+    /// The text, at most 1 KiB, without control characters.
     pub message: String,
 }
 
@@ -134,13 +134,13 @@ pub struct LogLine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// For the plugin's author.
+    /// A detail for the plugin's author.
     Debug,
-    /// Ordinary.
+    /// An ordinary fact.
     Info,
-    /// Odd.
+    /// Something odd that does no harm by itself.
     Warn,
-    /// Wrong.
+    /// Something that went wrong.
     Error,
 }
 

@@ -87,9 +87,9 @@ impl ProviderInfo {
 /// Where public keys may be fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPlace {
-    /// With a `/` at its end it stands for all below it.
+    /// The URL. If it ends in `/`, it stands for all URLs below it.
     pub url: Url,
-    /// What lies there.
+    /// The format of the keys there.
     pub format: KeyFormat,
 }
 
@@ -131,7 +131,7 @@ impl KeyPlace {
     }
 }
 
-/// What a fetched key comes as.
+/// The format of a fetched key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyFormat {
     /// X.509 in PEM, made out to this DNS name.
@@ -149,18 +149,18 @@ pub enum KeyFormat {
 /// An answer to a payment gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// 200 to 299.
+    /// The status, 200 to 299.
     pub status: u16,
-    /// Its content type; empty if it has none, and then no body either.
+    /// The content type; empty only if there is no body.
     pub content_type: String,
-    /// What else the provider looks for.
+    /// Further headers.
     pub headers: Headers,
-    /// Its body, in order.
+    /// The body, as pieces in their order.
     pub body: Vec<Piece>,
 }
 
 impl Answer {
-    /// Whether it has a digest in its body.
+    /// Whether the body has a digest in it.
     pub fn has_digest(&self) -> bool {
         self.body.iter().any(|piece| matches!(piece, Piece::Value(_)))
     }
@@ -178,14 +178,14 @@ pub enum ProofKind {
     Signature,
     /// A JSON Web Signature.
     Jws,
-    /// The secret itself.
+    /// The secret itself, sent along.
     Token,
-    /// What only the secret decrypts.
+    /// A text that only the secret decrypts.
     Decrypted,
 }
 
 impl ProofKind {
-    /// As the contract and the logs write it.
+    /// The name in the contract and in the log.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mac => "mac",
@@ -211,7 +211,7 @@ pub enum Worth {
 }
 
 impl Worth {
-    /// As the contract and the label write it.
+    /// The name in the contract and in the label `proof`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Weak => "weak",
@@ -224,7 +224,7 @@ impl Worth {
 /// A proof that a provider may offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofInfo {
-    /// Its kind.
+    /// The kind of proof.
     pub kind: ProofKind,
     /// The most that it is worth.
     pub worth: Worth,
@@ -233,9 +233,9 @@ pub struct ProofInfo {
 /// How far a signing time may stand from the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockRule {
-    /// Too old is refused.
+    /// A time that is too old is refused.
     Past,
-    /// Too old and too far in the future are refused.
+    /// A time that is too old, or too far in the future, is refused.
     Both,
 }
 
@@ -244,9 +244,9 @@ pub enum ClockRule {
 pub struct Claims {
     /// What is computed before the evidence is checked, in this order.
     pub values: Vec<Value>,
-    /// All of it must hold.
+    /// The evidence, all of which must hold.
     pub evidence: Vec<Evidence>,
-    /// When it was signed.
+    /// When the request was signed.
     pub signed_at: Option<Timestamp>,
     /// The ids of the events inside, as far as they can be told without parsing.
     pub event_ids: Vec<String>,
@@ -277,6 +277,6 @@ impl Claims {
 /// Evidence that is missing or can't be read, as the plugin says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// For the operator.
+    /// Why, for the operator.
     pub reason: String,
 }

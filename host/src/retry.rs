@@ -13,30 +13,30 @@ use crate::event::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub enum Outcome {
-    /// As it should.
+    /// It did its work.
     Success,
     /// Worth another try, perhaps not before a delay that the other side asked for.
     Transient {
-        /// For the operator.
+        /// Why, for the operator.
         reason: String,
-        /// The delay.
+        /// The delay that the other side asked for.
         #[serde(rename = "retry_after_ms", with = "milliseconds")]
         retry_after: Option<Duration>,
     },
     /// The same again would end the same.
     Permanent {
-        /// For the operator.
+        /// Why, for the operator.
         reason: String,
     },
 }
 
 impl Outcome {
-    /// A transient outcome without a wish of the other side.
+    /// An outcome that another try may change, on the usual schedule.
     pub fn transient(reason: impl Into<String>) -> Self {
         Self::Transient { reason: reason.into(), retry_after: None }
     }
 
-    /// A permanent outcome.
+    /// An outcome that another try would not change.
     pub fn permanent(reason: impl Into<String>) -> Self {
         Self::Permanent { reason: reason.into() }
     }
@@ -73,7 +73,7 @@ pub(crate) mod milliseconds {
     }
 }
 
-/// What follows.
+/// What follows a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// Nothing is left to do.
@@ -84,7 +84,7 @@ pub enum Verdict {
     Dead,
 }
 
-/// How patient to be.
+/// When to try again, and how often.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// The delay before the second try, the third, and so on. After the last it is dead.

@@ -144,7 +144,7 @@ impl Host {
         plugin: &Arc<Plugin>,
         settings: &Arc<str>,
         event: &Arc<Event>,
-        told: HandleContext,
+        run: HandleContext,
         grant: &Arc<Grant>,
         state: StateReader,
     ) -> Called<Result<Vec<Effect>, Outcome>> {
@@ -156,12 +156,12 @@ impl Host {
         context.outbox = Some(Outbox::new(Arc::clone(grant), emits, state));
         let deadline = self.deadlines().handle;
         let call = move || {
-            let occasion = Occasion::Run(&told);
+            let occasion = Occasion::Run(&run);
             let (handled, context) =
                 enter(&plugin, context, &occasion, deadline, |store, instance| {
                     let guest = plugin.handler_in(store, instance)?;
-                    let told = convert::lend_context(&told);
-                    convert::lend_event(&event, |event| guest.call_handle(store, event, told))
+                    let lent = convert::lend_context(&run);
+                    convert::lend_event(&event, |event| guest.call_handle(store, event, lent))
                 });
             let log = context.log.into_lines();
             let ended = handled.map(|handled| match handled {

@@ -8,10 +8,10 @@ use url::Url;
 use super::{ProofKind, Worth};
 use crate::event::Timestamp;
 
-/// Holds if any of its proofs does.
+/// One or several ways to prove the same: it holds if any of its proofs does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// Alternatives.
+    /// The proofs, of which one must hold.
     pub proofs: Vec<Proof>,
     /// The most that they are worth, as the plugin says of this request.
     pub worth: Option<Worth>,
@@ -28,20 +28,20 @@ impl From<Vec<Proof>> for Evidence {
 pub enum Proof {
     /// An HMAC or a plain hash.
     Mac {
-        /// What is computed.
+        /// What the gateway computes.
         digest: Digest,
-        /// Any of them may match.
+        /// The digests, of which one must match.
         digests: Vec<Vec<u8>>,
     },
     /// A public-key signature.
     Signature {
-        /// The scheme.
+        /// The scheme of the signature.
         algorithm: PublicKey,
         /// Where the public key comes from.
         key: KeySource,
         /// What was signed, in order.
         message: Vec<Piece>,
-        /// Any of them may match.
+        /// The signatures, of which one must match.
         signatures: Vec<Vec<u8>>,
     },
     /// A JSON Web Signature.
@@ -53,7 +53,7 @@ pub enum Proof {
 }
 
 impl Proof {
-    /// Its kind.
+    /// The kind of this proof.
     pub fn kind(&self) -> ProofKind {
         match self {
             Self::Mac { digest, .. } if digest.key.is_none() => ProofKind::Hash,
@@ -78,15 +78,15 @@ impl Proof {
 /// A hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hash {
-    /// 16 bytes.
+    /// MD5, 16 bytes.
     Md5,
-    /// 20 bytes.
+    /// SHA-1, 20 bytes.
     Sha1,
-    /// 32 bytes.
+    /// SHA-256, 32 bytes.
     Sha256,
-    /// 48 bytes.
+    /// SHA-384, 48 bytes.
     Sha384,
-    /// 64 bytes.
+    /// SHA-512, 64 bytes.
     Sha512,
     /// SHA3-256, 32 bytes.
     Sha3,
@@ -95,11 +95,11 @@ pub enum Hash {
 /// A hash of a message, or an HMAC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
-    /// Its hash function.
+    /// The hash function, also of an HMAC.
     pub hash: Hash,
     /// How a secret becomes the key of an HMAC; none is the plain hash.
     pub key: Option<SecretForm>,
-    /// What is digested, in order.
+    /// The message, as pieces in their order.
     pub message: Vec<Piece>,
 }
 
@@ -119,13 +119,13 @@ pub enum Piece {
 /// A part of a value, and how it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValuePart {
-    /// Which value.
+    /// The place of the value among the values of the claims.
     pub index: usize,
-    /// How it is written.
+    /// How the part is written.
     pub written: DigestText,
-    /// Its first byte.
+    /// The first byte of the part.
     pub start: usize,
-    /// The byte behind it; none is the value's end.
+    /// The byte behind the part; none is the end of the value.
     pub end: Option<usize>,
 }
 
@@ -134,44 +134,44 @@ pub struct ValuePart {
 pub enum DigestText {
     /// As they are.
     Raw,
-    /// Lower case.
+    /// Hexadecimal in lower case.
     Hex,
-    /// Upper case.
+    /// Hexadecimal in upper case.
     HexUpper,
-    /// Standard, padded.
+    /// Standard base64, padded.
     Base64,
-    /// URL-safe, not padded.
+    /// URL-safe base64, not padded.
     Base64Url,
 }
 
 /// What is computed before the evidence is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// A digest.
+    /// A hash or an HMAC.
     Digest(Digest),
-    /// What was encrypted.
+    /// The plain bytes of an encrypted text.
     Decrypted(Encrypted),
 }
 
 /// How a message is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cipher {
-    /// With a tag of 16 bytes.
+    /// AES-GCM with a tag of 16 bytes.
     AesGcm,
-    /// With padding, and nothing that would tell whether it was changed.
+    /// AES-CBC with padding, and nothing that tells whether somebody changed it.
     AesCbc,
 }
 
 /// An encrypted text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encrypted {
-    /// How.
+    /// How the text is encrypted.
     pub cipher: Cipher,
     /// How a secret becomes the key.
     pub key: SecretForm,
     /// The nonce, or the initialization vector.
     pub nonce: Vec<u8>,
-    /// The text, in order.
+    /// The text, as pieces in their order.
     pub ciphertext: Vec<Piece>,
     /// The tag of AES-GCM.
     pub tag: Vec<u8>,
@@ -182,16 +182,16 @@ pub struct Encrypted {
 /// A text that only the secret decrypts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decryption {
-    /// The value that it is.
+    /// The place of the decrypted value among the values of the claims.
     pub index: usize,
-    /// What it must say.
+    /// What the plain bytes must be, if the provider encrypts a checksum.
     pub plain: Option<Vec<Piece>>,
 }
 
 /// A scheme of public-key signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PublicKey {
-    /// RFC 8032.
+    /// Ed25519, RFC 8032; 64 bytes.
     Ed25519,
     /// P-256 with SHA-256; r and s, 64 bytes.
     EcdsaP256,
@@ -218,20 +218,20 @@ pub enum PublicKey {
 /// What a public key is a key of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyFamily {
-    /// 32 bytes.
+    /// A point of Ed25519, 32 bytes.
     Ed25519,
-    /// An uncompressed point.
+    /// An uncompressed point of P-256.
     P256,
-    /// An uncompressed point.
+    /// An uncompressed point of P-384.
     P384,
-    /// An uncompressed point.
+    /// An uncompressed point of P-521.
     P521,
     /// The DER of an `RSAPublicKey`.
     Rsa,
 }
 
 impl PublicKey {
-    /// Which keys it takes.
+    /// The keys that verify this scheme.
     pub fn family(self) -> KeyFamily {
         match self {
             Self::Ed25519 => KeyFamily::Ed25519,
@@ -250,27 +250,27 @@ impl PublicKey {
 pub enum KeySource {
     /// The source's secrets are keys, written like this.
     Configured(SecretForm),
-    /// It has to be fetched.
+    /// The gateway fetches the key.
     Fetched(KeyLookup),
-    /// The request brings its certificate.
+    /// The request brings the certificate of the key.
     Chain(Chain),
 }
 
 /// A request for a public key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyLookup {
-    /// Where.
+    /// The URL of the key.
     pub url: Url,
     /// The members of a JSON object that is posted; none is a GET.
     pub post: Option<Vec<(String, KeyField)>>,
-    /// Which key of a set.
+    /// The id of the key in a set.
     pub id: Option<String>,
 }
 
 /// A member of the object that is posted for a key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyField {
-    /// As the plugin gives it.
+    /// A text that the plugin gives.
     Text(String),
     /// The source's first secret.
     Secret,
@@ -279,13 +279,13 @@ pub enum KeyField {
 /// Certificates that lead to a root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain {
-    /// In DER, that of the key first.
+    /// The certificates in DER, that of the key first.
     pub certificates: Vec<Vec<u8>>,
-    /// The root.
+    /// The root that the chain must lead to.
     pub root: Root,
-    /// What must stand in which of them.
+    /// The extensions that the certificates must have.
     pub extensions: Vec<Extension>,
-    /// When they must be valid; none is now.
+    /// When the certificates must be valid; none is the time of the request.
     pub valid_at: Option<Timestamp>,
 }
 
@@ -301,24 +301,24 @@ pub enum Root {
 /// An extension that a certificate must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extension {
-    /// Which certificate.
+    /// The place of the certificate in the chain.
     pub certificate: usize,
-    /// Its object identifier, as DER writes the content.
+    /// The object identifier of the extension, as DER writes the content.
     pub oid: Vec<u8>,
 }
 
 /// A JSON Web Signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jws {
-    /// In its compact form.
+    /// The token in its compact form.
     pub token: String,
-    /// What its header must name.
+    /// The algorithm that the header must name.
     pub algorithm: JwsAlgorithm,
-    /// Where its key comes from.
+    /// Where the key comes from.
     pub key: KeySource,
     /// The payload of a detached one.
     pub payload: Option<Vec<Piece>>,
-    /// What it must say.
+    /// What the payload must say.
     pub rules: Vec<JwsRule>,
 }
 
@@ -364,12 +364,12 @@ impl JwsAlgorithm {
 pub enum JwsRule {
     /// A member has one of these values.
     Member {
-        /// Its name.
+        /// The name of the member.
         name: String,
-        /// The values.
+        /// The values, one of which it must have.
         values: Vec<String>,
     },
-    /// `exp` is there.
+    /// `exp` is there, and not over.
     Expires,
     /// `iat` is there, and within the tolerance.
     Issued,
@@ -378,9 +378,9 @@ pub enum JwsRule {
 /// What a configured secret stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretForm {
-    /// How it is written.
+    /// How the secret is written.
     pub encoding: KeyEncoding,
-    /// What may stand before that.
+    /// A text that may stand before it.
     pub prefix: Option<String>,
 }
 
@@ -393,15 +393,15 @@ impl From<KeyEncoding> for SecretForm {
 /// How a configured secret becomes bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyEncoding {
-    /// Its UTF-8, whole.
+    /// The UTF-8 of the secret.
     Text,
-    /// Hexadecimal of either case.
+    /// Hexadecimal in either case.
     Hex,
     /// Standard base64.
     Base64,
     /// URL-safe base64.
     Base64Url,
-    /// As in a form.
+    /// The secret as in a form.
     Urlencoded,
     /// `whsec_`, which may be missing, and base64.
     Whsec,

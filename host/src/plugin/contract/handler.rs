@@ -31,25 +31,25 @@ pub struct HandlerInfo {
 pub struct StateRule {
     /// The key of the state.
     pub key: String,
-    /// Its value in that state; none is any.
+    /// The value of the key in that state; none is any value.
     pub value: Option<String>,
-    /// Afterwards it is stuck.
+    /// The time after which the subject counts as stuck.
     pub stuck_after: Duration,
 }
 
-/// What a handler is told beside the event.
+/// What a handler gets beside the event.
 #[derive(Debug, Clone)]
 pub struct HandleContext {
     /// The source that the event came in by, or the handler that emitted it.
     pub source: String,
-    /// `evt_...`
+    /// The id of the event: `evt_...`.
     pub event_id: String,
-    /// `run_...`
+    /// The id of the run: `run_...`.
     pub run_id: String,
-    /// 1 on the first try.
+    /// The number of this try, 1 for the first.
     pub attempt: u32,
     /// The time of this try.
     pub now: Timestamp,
-    /// Who asked for this run again; none if nobody did.
+    /// Who requested this run again; none if nobody did.
     pub replay_by: Option<String>,
 }
