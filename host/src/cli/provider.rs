@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::plugin::{About, Host};
-use crate::provider::{Answer, KeyPlace, Piece, ProviderInfo};
+use crate::provider::{Answer, Piece, ProviderInfo};
 use crate::setting::{Setting, SettingKind};
 
 #[derive(Debug, Subcommand)]
@@ -112,7 +112,7 @@ fn table(listed: &[Listed]) -> String {
             format!("[{name}]({name})"),
             info.scheme.clone(),
             info.worths(),
-            settings(&info.settings, &info.key_places),
+            settings(&info.settings, &beside(info)),
             types.join(" "),
             answer(info),
             names(&info.handshakes),
@@ -123,8 +123,8 @@ fn table(listed: &[Listed]) -> String {
     table
 }
 
-/// What its `config` may hold, and what it needs beside that.
-fn settings(declared: &[Setting], key_places: &[KeyPlace]) -> String {
+/// What the `config` of a source may hold, and what the source needs beside that.
+fn settings(declared: &[Setting], beside: &[&str]) -> String {
     let setting = |Setting { name, kind, required, .. }: &Setting| {
         let choice = match kind {
             SettingKind::Choice(texts) => format!(" (`{}`)", texts.join("`, `")),
@@ -134,10 +134,17 @@ fn settings(declared: &[Setting], key_places: &[KeyPlace]) -> String {
         format!("`{name}`{choice}{required}")
     };
     let mut settings: Vec<String> = declared.iter().map(setting).collect();
-    if !key_places.is_empty() {
-        settings.push("outside of `config`: `keys_from`".to_owned());
+    if !beside.is_empty() {
+        settings.push(format!("outside of `config`: {}", beside.join(", ")));
     }
     settings.join("; ")
+}
+
+/// What a source needs beside its `config`: hosts of keys; no secret, where the plugin pins roots.
+fn beside(info: &ProviderInfo) -> Vec<&'static str> {
+    let hosts = (!info.key_places.is_empty()).then_some("`keys_from`");
+    let secrets = (!info.roots.is_empty()).then_some("`secrets = []`");
+    hosts.into_iter().chain(secrets).collect()
 }
 
 fn answer(info: &ProviderInfo) -> String {
@@ -163,7 +170,6 @@ fn names(methods: &[Method]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::KeyFormat;
 
     #[test]
     fn settings_are_listed_as_the_plugin_declares_them() {
@@ -177,9 +183,8 @@ mod tests {
         };
         let choice = SettingKind::Choice(vec!["live".to_owned(), "test".to_owned()]);
         let declared = [setting("id", SettingKind::Text, true), setting("mode", choice, false)];
-        let url = "https://keys.example/jwk".parse().unwrap();
-        let place = KeyPlace { url, format: KeyFormat::Jwk };
         assert_eq!(settings(&declared, &[]), "`id`: **required**; `mode` (`live`, `test`)");
-        assert_eq!(settings(&[], &[place]), "outside of `config`: `keys_from`");
+        let beside = ["`keys_from`", "`secrets = []`"];
+        assert_eq!(settings(&[], &beside), "outside of `config`: `keys_from`, `secrets = []`");
     }
 }

@@ -7,8 +7,8 @@
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Evidence, Failure, Json, JwsAlgorithm, KeySource, Members, Money,
-    ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, SettingKind, SignedToken,
-    Timestamp, base64, event_type, json, known_money, labels,
+    ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, SignedToken, Timestamp, base64,
+    event_type, json, known_money, labels,
 };
 
 /// The plugin.
@@ -36,9 +36,9 @@ impl Provider for AppleAppStore {
             .with_scheme("ES256 (JWS) of the notification, with certificates under Apple's root")
             .with_roots([include_bytes!("../roots/AppleRootCA-G3.cer").to_vec()])
             .with_settings([
-                Setting::new("bundle_id", SettingKind::Text, r#""com.example.app""#, id).required(),
+                Setting::text("bundle_id", "com.example.app", id).required(),
                 Setting::choice("environment", &["Production", "Sandbox"], "the environment")
-                    .with_default(r#""Production""#),
+                    .with_default("Production"),
             ])
     }
 
