@@ -148,8 +148,8 @@ impl Reader {
         let Output { status, stdout, stderr } = self.output(line).await;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(status.success(), "`{line}`: {}\n{}", text(&stdout), text(&stderr));
-        if let Some(name) = line.strip_prefix("hookgate plugin new ") {
-            let name = name.split(' ').next_back().expect("it has a name");
+        if let Some(rest) = line.strip_prefix("hookgate plugin new ") {
+            let name = rest.split(' ').nth(1).expect("it has a name");
             let lock = self.path(name).join("Cargo.lock");
             std::fs::copy(repository().join("Cargo.lock"), lock).expect("it is new");
         }
@@ -216,6 +216,28 @@ async fn the_guide_leads_from_an_empty_folder_to_a_handler_that_ran() {
     let shown = &blocks.last().expect("the guide shows the events").lines;
     assert_eq!(shown.len(), printed.lines().count(), "{printed}");
     assert_eq!(shown.first().map(String::as_str), printed.lines().next());
+}
+
+/// The first Rust in a paper.
+fn rust(paper: &str) -> String {
+    let text = read(paper);
+    let code = text.split("```rust\n").nth(1).unwrap_or_else(|| panic!("{paper} has no Rust"));
+    code.split("```").next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn the_handler_in_the_readme_passes_the_test_beside_it() {
+    let mut reader = Reader::new(String::new());
+    let sdk = repository().join("plugin-sdk");
+    let new = format!("hookgate plugin new handler welcome --sdk '{}'", sdk.display());
+    reader.types(&new).await;
+    let code = [rust("README.md"), rust("plugins/README.md")].concat();
+    std::fs::write(reader.path("welcome/src/lib.rs"), code).expect("the crate is new");
+    std::fs::remove_file(reader.path("welcome/tests/plugin.rs")).expect("it has a test");
+
+    let tested = reader.types("cargo test --manifest-path welcome/Cargo.toml").await;
+
+    assert!(tested.contains("test a_subject_is_greeted_once ... ok"), "{tested}");
 }
 
 #[tokio::test]

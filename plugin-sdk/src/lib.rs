@@ -137,7 +137,6 @@
 //! struct Disputes;
 //!
 //! #[derive(serde::Deserialize)]
-//! #[serde(deny_unknown_fields)]
 //! struct Settings {
 //!     endpoint: String,
 //! }

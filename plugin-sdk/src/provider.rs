@@ -18,15 +18,16 @@ pub use exported::{ClockRule, ProviderInfo};
 /// How one payment provider signs its requests and what they mean.
 pub trait Provider {
     /// The operator's settings, the `config` of a source: any type that serde reads from a JSON
-    /// object; `()` for a provider without settings. Give it `deny_unknown_fields`, so that the
-    /// operator sees a misspelt name at once.
+    /// object; `()` for a provider without settings. It gets only settings that `describe`
+    /// declares, each of its kind, with the declared defaults filled in.
     type Settings: DeserializeOwned + 'static;
 
     /// Describes the provider. The gateway calls this once, at load.
     fn describe() -> ProviderInfo;
 
-    /// Checks what the type of the settings can't say; an error tells the operator what is wrong.
-    /// The gateway checks settings at load and when the configuration changes.
+    /// Checks what neither the declarations nor the type of the settings can say; an error tells
+    /// the operator what is wrong. The gateway checks settings at load and when the configuration
+    /// changes.
     fn check(_settings: &Self::Settings) -> Result<(), String> {
         Ok(())
     }

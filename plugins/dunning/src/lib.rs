@@ -15,7 +15,6 @@ pub struct Dunning;
 
 /// The handler's `config` table.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The number of failures in a row that raises an alert.
     alert_after: u32,
