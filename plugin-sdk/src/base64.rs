@@ -50,9 +50,14 @@ pub fn decode_url(text: &str) -> Option<Vec<u8>> {
     if text.contains(['+', '/', '=']) {
         return None;
     }
-    let width = text.len().next_multiple_of(4);
-    let standard = text.replace('-', "+").replace('_', "/");
-    decode(&format!("{standard:=<width$}"))
+    decode(&padded(text.replace('-', "+").replace('_', "/")))
+}
+
+/// The text with its padding. `format!` would panic at a text of 64 KiB, which a token may have.
+pub(crate) fn padded(mut text: String) -> String {
+    let missing = text.len().next_multiple_of(4) - text.len();
+    text.extend(std::iter::repeat_n('=', missing));
+    text
 }
 
 /// Encodes bytes as base64 for URLs, without padding.
@@ -83,6 +88,14 @@ mod tests {
         assert_eq!(decode_url("-_8").unwrap(), [0xfb, 0xff]);
         for text in ["-_8=", "+/8", "-_9", "a", "-_ 8"] {
             assert_eq!(decode_url(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_any_length_is_read() {
+        for bytes in [49_150, 49_151, 49_152, 200_000] {
+            let bytes = vec![0xfb; bytes];
+            assert_eq!(decode_url(&encode_url(&bytes)), Some(bytes));
         }
     }
 

@@ -216,8 +216,7 @@ fn without_prefix<'a>(form: &SecretForm, text: &'a str) -> &'a str {
 }
 
 fn padded(text: &str) -> Option<Vec<u8>> {
-    let width = text.len().next_multiple_of(4);
-    base64::decode(&format!("{text:=<width$}"))
+    base64::decode(&base64::padded(text.to_owned()))
 }
 
 /// As a form writes a value.
