@@ -110,6 +110,7 @@ impl<'a> SignedFields<'a> {
     }
 
     /// Refuses a value that contains the text between two fields: it could pass for two of them.
+    /// Where names are signed, also refuses a name that contains this text or the one behind names.
     #[must_use]
     pub const fn apart(self) -> Self {
         Self { is_apart: true, ..self }
@@ -133,9 +134,8 @@ impl<'a> SignedFields<'a> {
         }
         let mut text = String::new();
         for (number, (name, value)) in fields.into_iter().enumerate() {
-            if self.is_apart && !self.joint.is_empty() && value.contains(self.joint) {
-                let joint = self.joint;
-                return Err(Refusal::new(format!("`{name}` contains `{joint}`, which ends it")));
+            if let Some(end) = self.end_within(name, value) {
+                return Err(Refusal::new(format!("`{name}` contains `{end}`, which ends it")));
             }
             if number > 0 {
                 text += self.joint;
@@ -150,6 +150,15 @@ impl<'a> SignedFields<'a> {
             text += self.joint;
         }
         Ok(text)
+    }
+
+    /// The text in this field that could pass for the end of its name or of its value.
+    fn end_within(&self, name: &str, value: &str) -> Option<&'a str> {
+        let ends_value = !self.joint.is_empty() && value.contains(self.joint);
+        let ends = [self.joint, self.assignment.unwrap_or_default()].into_iter();
+        let mut ends = ends.filter(|end| !end.is_empty());
+        let ends_name = ends.find(|end| self.assignment.is_some() && name.contains(*end));
+        ends_name.or(ends_value.then_some(self.joint)).filter(|_| self.is_apart)
     }
 }
 
@@ -186,5 +195,12 @@ mod tests {
         );
         assert!(values.apart().text(&[("a", "1|2"), ("b", "3")]).is_err());
         assert_eq!(values.apart().text(&[("a", "1"), ("b", "3")]).unwrap(), "1|3");
+        assert_eq!(values.apart().text(&[("a|b", "1")]).unwrap(), "1");
+        let named = SignedFields::assigned_by("=").joined_by("&");
+        assert_eq!(named.text(&[("a", "1"), ("b", "2")]), named.text(&[("a=1&b", "2")]));
+        assert_eq!(named.apart().text(&[("a", "1=1")]).unwrap(), "a=1=1");
+        for name in ["a=1&b", "a&b", "a=b"] {
+            assert!(named.apart().text(&[(name, "2")]).is_err(), "{name}");
+        }
     }
 }
