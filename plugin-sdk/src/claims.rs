@@ -99,21 +99,6 @@ impl Claims {
 }
 
 impl Evidence {
-    /// An HMAC with SHA-256. It holds if any of the source's secrets gives any of the digests.
-    pub fn hmac_sha256(key: KeyEncoding, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Self {
-        Self::from(Proof::hmac(Hash::Sha256, key, message, digests))
-    }
-
-    /// An HMAC with SHA-1.
-    pub fn hmac_sha1(key: KeyEncoding, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Self {
-        Self::from(Proof::hmac(Hash::Sha1, key, message, digests))
-    }
-
-    /// An HMAC with SHA-512.
-    pub fn hmac_sha512(key: KeyEncoding, message: Vec<Piece>, digests: Vec<Vec<u8>>) -> Self {
-        Self::from(Proof::hmac(Hash::Sha512, key, message, digests))
-    }
-
     /// The secret itself, sent along. It proves nothing about the body.
     pub fn token(token: impl Into<String>) -> Self {
         Self::from(Proof::Token(token.into()))
@@ -141,7 +126,8 @@ impl From<Proof> for Evidence {
 }
 
 impl Proof {
-    /// An HMAC over the pieces, concatenated without separators.
+    /// An HMAC over the pieces, concatenated without separators. It holds if any of the source's
+    /// secrets gives any of the digests.
     pub fn hmac(
         hash: Hash,
         key: impl Into<SecretForm>,
@@ -201,7 +187,7 @@ impl From<KeyEncoding> for SecretForm {
 impl ProofKind {
     /// What a proof of this kind is worth if it covers the whole body, or all that `parse` reads: a
     /// token is never worth more than [`Worth::Weak`].
-    pub fn at_best(self) -> ProofInfo {
+    pub(crate) fn at_best(self) -> ProofInfo {
         let worth = if self == Self::Token { Worth::Weak } else { Worth::Bound };
         ProofInfo { kind: self, worth }
     }

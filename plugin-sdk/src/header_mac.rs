@@ -175,12 +175,16 @@ mod tests {
         request
     }
 
+    fn proven(digests: Vec<Vec<u8>>) -> Evidence {
+        Proof::hmac(Hash::Sha256, KeyEncoding::Text, vec![Piece::Body], digests).into()
+    }
+
     #[test]
     fn a_digest_is_found_behind_its_prefix() {
         let request = request(&format!("v0={}", "0a".repeat(32)));
         let evidence = SIGNATURE.evidence(&request, vec![Piece::Body]).unwrap();
         let expected = vec![vec![10; 32]];
-        assert_eq!(evidence, Evidence::hmac_sha256(KeyEncoding::Text, vec![Piece::Body], expected));
+        assert_eq!(evidence, proven(expected));
     }
 
     #[test]
@@ -204,11 +208,7 @@ mod tests {
         let a = "0a".repeat(32);
         let b = "0b".repeat(32);
         let evidence = |value: &str| listed.evidence(&request(value), vec![Piece::Body]);
-        let both = Evidence::hmac_sha256(
-            KeyEncoding::Text,
-            vec![Piece::Body],
-            vec![vec![10; 32], vec![11; 32]],
-        );
+        let both = proven(vec![vec![10; 32], vec![11; 32]]);
         assert_eq!(evidence(&format!("v1={a},v0=00,v1=zz,,v1={b}")), Ok(both));
         for value in [String::new(), format!("v0={a}"), a.clone(), format!("v1={a}").repeat(2)] {
             assert!(evidence(&value).is_err(), "{value}");

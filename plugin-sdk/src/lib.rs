@@ -81,11 +81,11 @@
 //!
 //! [`SignedFields`] makes the text of providers that sign fields: sorted, joined, or with their
 //! names; [`Json::sorted`] makes that of providers that sign JSON in an order of its own.
-//! [`HeaderParts`] reads other headers of named parts. For all other schemes there is
-//! [`Evidence`]: HMACs and plain hashes, public-key signatures, JSON Web Signatures, encrypted
-//! bodies, with values that the gateway computes first ([`Claims::with_values`]). [`Members`] reads
-//! the members of a JSON object. [`Provider::Settings`] is the plugin's own type for the operator's
-//! settings, and [`Provider::settings`] gives them; `describe` declares each as a [`Setting`].
+//! [`HeaderParts`] reads other headers of named parts. For all other schemes there is [`Proof`]:
+//! HMACs and plain hashes, public-key signatures, JSON Web Signatures, encrypted bodies, with
+//! values that the gateway computes first ([`Claims::with_values`]). [`Members`] reads the members
+//! of a JSON object. [`Provider::Settings`] is the plugin's own type for the operator's settings,
+//! and [`Provider::settings`] gives them; `describe` declares each as a [`Setting`].
 //!
 //! Rules for a provider:
 //! - **Claim exactly the bytes that the provider signed.** [`Piece::Body`] stands for the body as

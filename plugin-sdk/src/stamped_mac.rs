@@ -107,7 +107,7 @@ impl<'a> StampedMac<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::{Evidence, KeyEncoding};
+    use crate::claims::{Evidence, Hash, KeyEncoding, Proof};
 
     const SECONDS: StampedMac<'_> =
         StampedMac::new(HeaderMac::hex("x-digest"), "x-time").with_lead("v0:").with_joint(":");
@@ -119,8 +119,8 @@ mod tests {
         let signed = mac.sign(Request::post("/", "{}"), 1_700_000_000_999, &[vec![7; 32]]).unwrap();
         let claims = mac.claim(&signed, ["evt_1"]).unwrap();
         let message = vec![Piece::from(lead), Piece::Body];
-        let evidence = Evidence::hmac_sha256(KeyEncoding::Text, message, vec![vec![7; 32]]);
-        assert_eq!(claims.evidence, [evidence]);
+        let proof = Proof::hmac(Hash::Sha256, KeyEncoding::Text, message, vec![vec![7; 32]]);
+        assert_eq!(claims.evidence, [Evidence::from(proof)]);
         assert_eq!((claims.signed_at, &*claims.event_ids[0]), (Some(at), "evt_1"));
     }
 
@@ -145,8 +145,8 @@ mod tests {
         let claims = mac.claim(&signed, ["evt_1"]).unwrap();
         let time = Piece::from(":1970-01-01T00:00:00.000Z");
         let message = vec![Piece::from(""), Piece::Body, time];
-        let evidence = Evidence::hmac_sha256(KeyEncoding::Text, message, vec![vec![7; 32]]);
-        assert_eq!((claims.evidence, claims.signed_at), (vec![evidence], Some(0)));
+        let proof = Proof::hmac(Hash::Sha256, KeyEncoding::Text, message, vec![vec![7; 32]]);
+        assert_eq!((claims.evidence, claims.signed_at), (vec![Evidence::from(proof)], Some(0)));
     }
 
     #[test]

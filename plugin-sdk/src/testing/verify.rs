@@ -407,7 +407,7 @@ mod tests {
         let code = crypto::mac(Hash::Sha256, b"key", text.as_bytes());
         let message = vec![Piece::of_value(0, DigestText::Base64)];
         let claims = Claims::new(
-            Evidence::hmac_sha256(KeyEncoding::Text, message, vec![code]),
+            Evidence::from(Proof::hmac(Hash::Sha256, KeyEncoding::Text, message, vec![code])),
             None::<String>,
         )
         .with_values([Value::Digest(digest)]);
