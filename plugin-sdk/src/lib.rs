@@ -78,6 +78,7 @@
 //! | a public-key signature in a header | [`HeaderSignature`] |
 //! | a secret that is sent along | [`HeaderToken`] |
 //! | a JSON Web Signature, whole or detached | [`SignedToken`] |
+//! | an encrypted body | [`Claims::encrypted`] |
 //!
 //! [`SignedFields`] makes the text of providers that sign fields: sorted, joined, or with their
 //! names; [`Json::sorted`] makes that of providers that sign JSON in an order of its own.
@@ -202,6 +203,7 @@ pub mod base64;
 pub mod bindings;
 mod checked;
 mod claims;
+mod encrypted;
 mod envelope;
 mod event;
 pub mod form;

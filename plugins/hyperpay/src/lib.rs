@@ -6,9 +6,8 @@
 //! canonical type by guess.
 
 use hookgate_sdk::{
-    Cipher, Claims, Decryption, DigestText, Encrypted, Envelope, Event, Evidence, Failure,
-    KeyEncoding, Members, Piece, Proof, ProofKind, Provider, ProviderInfo, Refusal, Request,
-    Timestamp, Value, event_type, hex, json, labels,
+    Claims, Encrypted, Envelope, Event, Failure, KeyEncoding, Members, ProofKind, Provider,
+    ProviderInfo, Refusal, Request, Timestamp, event_type, hex, json, labels,
 };
 
 /// The plugin.
@@ -35,18 +34,9 @@ impl Provider for HyperPay {
         let text = wrapped.as_deref().or(str::from_utf8(body).ok()).unwrap_or_default();
         let ciphertext = hex::decode(text.trim_ascii()).filter(|bytes| !bytes.is_empty());
         let ciphertext = ciphertext.ok_or_else(|| Refusal::new("the body is not hexadecimal"))?;
-        let encrypted = Encrypted {
-            cipher: Cipher::AesGcm,
-            key: KeyEncoding::Hex.into(),
-            nonce: bytes(request, NONCE, &[12, 16])?,
-            ciphertext: vec![ciphertext.into()],
-            tag: bytes(request, TAG, &[TAG_BYTES])?,
-            associated_data: Vec::new(),
-        };
-        let proof = Proof::Decrypted(Decryption { index: 0, plain: None });
-        Ok(Claims::new(Evidence::from(proof), None::<String>)
-            .with_values([Value::Decrypted(encrypted)])
-            .with_plain_body([Piece::of_value(0, DigestText::Raw)]))
+        let nonce = bytes(request, NONCE, &[12, 16])?;
+        let tag = bytes(request, TAG, &[TAG_BYTES])?;
+        Ok(Claims::encrypted(Encrypted::aes_gcm(KeyEncoding::Hex, nonce, ciphertext, tag)))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

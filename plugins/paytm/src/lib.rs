@@ -8,10 +8,9 @@
 //! supported.
 
 use hookgate_sdk::{
-    Cipher, Claims, Decryption, Digest, DigestText, Encrypted, Event, Evidence, Failure, Hash,
-    KeyEncoding, Money, Piece, Proof, ProofKind, Provider, ProviderInfo, Refusal, Request,
-    SignedFields, Timestamp, Value, ValuePart, Worth, base64, event_type, form, id, known_money,
-    labels,
+    Claims, Decryption, Digest, DigestText, Encrypted, Event, Evidence, Failure, Hash, KeyEncoding,
+    Money, Piece, Proof, ProofKind, Provider, ProviderInfo, Refusal, Request, SignedFields,
+    Timestamp, Value, ValuePart, Worth, base64, event_type, form, id, known_money, labels,
 };
 
 /// The plugin.
@@ -46,14 +45,7 @@ impl Provider for Paytm {
             .ok_or_else(|| Refusal::new(format!("field `{CHECKSUM}` is not a checksum")))?;
         let written = DigestText::Raw;
         let salt = || Piece::Value(ValuePart { index: 0, written, start: HASH_DIGITS, end: None });
-        let encrypted = Encrypted {
-            cipher: Cipher::AesCbc,
-            key: KeyEncoding::Text.into(),
-            nonce: NONCE.to_vec(),
-            ciphertext: vec![checksum.into()],
-            tag: Vec::new(),
-            associated_data: Vec::new(),
-        };
+        let encrypted = Encrypted::aes_cbc(KeyEncoding::Text, NONCE.to_vec(), checksum);
         let message = vec![FIELDS.text(&fields)?.into(), "|".into(), salt()];
         let digest = Digest { hash: Hash::Sha256, key: None, message };
         let plain = Some(vec![Piece::of_value(1, DigestText::Hex), salt()]);
