@@ -81,6 +81,20 @@ const CHECKED: &[(&str, &str, &[&str])] = &[
         &["SETTINGS_MAX", "NAME_BYTES_MAX", "CHOICES_MAX", "HELP_BYTES_MAX", "VALUE_BYTES_MAX"],
     ),
     ("setting", "setting", &["TEXT_BYTES_MAX", "URL_BYTES_MAX", "ITEMS_MAX"]),
+    (
+        "cost",
+        "signature/cost",
+        &[
+            "PROOFS_MAX",
+            "DIGESTS_MAX",
+            "SIGNATURES_MAX",
+            "P521_WEIGHT",
+            "CHAINS_MAX",
+            "BODIES_MAX",
+            "BYTES_MORE",
+        ],
+    ),
+    ("open", "signature/answer", &["OPEN_BYTES_MAX"]),
 ];
 
 /// The numbers that a file of Rust names, and others that are known before.

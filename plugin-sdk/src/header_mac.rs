@@ -153,7 +153,7 @@ impl<'a> HeaderMac<'a> {
 }
 
 /// Bytes of a digest.
-fn length(algorithm: Hash) -> usize {
+pub(crate) fn length(algorithm: Hash) -> usize {
     match algorithm {
         Hash::Md5 => 16,
         Hash::Sha1 => 20,

@@ -11,6 +11,8 @@ mod bench;
 mod chain;
 mod contract;
 #[cfg(feature = "testing")]
+mod cost;
+#[cfg(feature = "testing")]
 mod crypto;
 #[cfg(feature = "testing")]
 mod der;
@@ -26,6 +28,8 @@ mod jws;
 mod key;
 #[cfg(feature = "testing")]
 mod message;
+#[cfg(feature = "testing")]
+mod open;
 #[cfg(feature = "testing")]
 mod send;
 pub(crate) mod setting;

@@ -8,16 +8,13 @@ use std::fmt;
 use super::jws::{self, Scheme, Token};
 use super::message::{self, Materials};
 use super::times::{Times, Tolerance};
-use super::{chain, crypto, key, worth};
+use super::{chain, cost, crypto, key, open, worth};
 use crate::claims::{
     Answer, Claims, Jws, KeySource, Piece, Proof, ProofInfo, ProofKind, PublicKey, Value, Worth,
 };
 use crate::event::Timestamp;
 use crate::provider::ProviderInfo;
 use crate::request::Request;
-
-/// Longest text that the gateway digests for anybody, in bytes.
-const OPEN_BYTES_MAX: usize = 64;
 
 /// Why claims do not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +31,12 @@ pub enum Unproven {
     /// A public key in a form that a shared secret could have too, of a provider that describes
     /// other proofs than public-key signatures.
     Form,
+    /// A digest that anybody can get as the answer to a validation challenge: of a provider that
+    /// declares `handshakes` the gateway accepts no evidence over 1 to 64 hexadecimal digits.
+    Digested,
+    /// More to compute than any honest request needs: too many proofs, digests, signatures or
+    /// chains, or too many bytes in all messages together.
+    Excessive,
     /// A key is looked up at a place that the provider does not describe.
     Place,
     /// None of the secrets verifies a piece of evidence, or a token does not say what it must.
@@ -54,6 +57,10 @@ impl fmt::Display for Unproven {
             Self::Form => f.write_str(
                 "beside other kinds of proof, a public key needs the form `Whpk`, `Pem` or `Spki`",
             ),
+            Self::Digested => {
+                f.write_str("anybody can get a digest of the message by a validation challenge")
+            }
+            Self::Excessive => f.write_str("the claims ask for too much computation"),
             Self::Place => f.write_str("`describe` does not name the place of the key"),
             Self::Mismatch => f.write_str("no secret verifies the evidence"),
             Self::Time => f.write_str("the signing time is too old or too far in the future"),
@@ -75,7 +82,7 @@ pub fn verify(
     now: Timestamp,
     tolerance: Tolerance,
 ) -> Result<(), Unproven> {
-    check_form(info, claims, &request.body)?;
+    check_form(info, claims, secrets, &request.body)?;
     let times = Times::of(info, tolerance, now);
     let judge = Judge {
         secrets,
@@ -93,8 +100,13 @@ pub fn verify(
     if fresh { Ok(()) } else { Err(Unproven::Time) }
 }
 
-/// What the gateway refuses without any secret.
-fn check_form(info: &ProviderInfo, claims: &Claims, body: &[u8]) -> Result<(), Unproven> {
+/// What the gateway refuses before it uses any secret.
+fn check_form(
+    info: &ProviderInfo,
+    claims: &Claims,
+    secrets: &[&str],
+    body: &[u8],
+) -> Result<(), Unproven> {
     if claims.evidence.is_empty() || claims.evidence.iter().any(|piece| piece.proofs.is_empty()) {
         return Err(Unproven::Empty);
     }
@@ -121,6 +133,12 @@ fn check_form(info: &ProviderInfo, claims: &Claims, body: &[u8]) -> Result<(), U
     }
     if proofs().any(|proof| is_empty(proof, body)) {
         return Err(Unproven::Empty);
+    }
+    if !info.handshakes.is_empty() && open::is_evidence(claims, body) {
+        return Err(Unproven::Digested);
+    }
+    if cost::is_excessive(claims, secrets, body) {
+        return Err(Unproven::Excessive);
     }
     if proofs().any(|proof| !has_place(info, proof)) {
         return Err(Unproven::Place);
@@ -287,7 +305,7 @@ pub fn answer(claims: &Claims, request: &Request, secret: &str) -> Option<String
     if claims.evidence.is_empty() {
         let digests: Vec<&Value> =
             handshake.body.iter().filter_map(|it| named(it, claims)).collect();
-        let is_open = |value: &&Value| is_for_anybody(value);
+        let is_open = |value: &&Value| open::is_open(value);
         if !digests.iter().all(is_open) || !digests.is_empty() && request.method == "POST" {
             return None;
         }
@@ -311,23 +329,6 @@ fn named<'c>(piece: &Piece, claims: &'c Claims) -> Option<&'c Value> {
         Piece::Value(part) => claims.values.get(usize::try_from(part.index).ok()?),
         Piece::Text(_) | Piece::Bytes(_) | Piece::Body | Piece::Secret(_) => None,
     }
-}
-
-/// Whether the gateway computes a value for anybody who requests it.
-fn is_for_anybody(value: &Value) -> bool {
-    let Value::Digest(digest) = value else { return false };
-    let mut message = Vec::new();
-    for piece in &digest.message {
-        match piece {
-            Piece::Text(text) => message.extend_from_slice(text.as_bytes()),
-            Piece::Bytes(bytes) => message.extend_from_slice(bytes),
-            Piece::Body | Piece::Secret(_) | Piece::Value(_) => return false,
-        }
-    }
-    let hexadecimal = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    digest.key.is_some()
-        && (1..=OPEN_BYTES_MAX).contains(&message.len())
-        && message.iter().all(hexadecimal)
 }
 
 /// The body that the gateway passes to `parse`, decrypted with the first secret that fits; `None`
