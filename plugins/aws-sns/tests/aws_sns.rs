@@ -30,8 +30,8 @@ fn event(members: &str) -> Event {
 fn claims(members: &str, change: impl Fn(&str) -> String) -> Claims {
     bench().call(|| {
         let mut signed = sign::<AwsSns>(&message(members), KEY, 0);
-        signed.body = change(str::from_utf8(&signed.body).unwrap()).into_bytes();
-        AwsSns::claim(&signed).unwrap()
+        signed.body = change(str::from_utf8(&signed.body).expect("text")).into_bytes();
+        AwsSns::claim(&signed).expect("it is signed")
     })
 }
 

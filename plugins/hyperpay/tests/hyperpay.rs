@@ -9,7 +9,7 @@ const SECRET: &str = "1f1e1d1c1b1a191817161514131211100f0e0d0c0b0a09080706050403
 provider_tests!(HyperPay);
 
 fn parsed(body: &str) -> Event {
-    HyperPay::parse(&Request::post("/in/hyperpay", body)).unwrap().remove(0)
+    HyperPay::parse(&Request::post("/in/hyperpay", body)).expect("it is parsed").remove(0)
 }
 
 fn type_of(kind: &str, code: &str) -> String {

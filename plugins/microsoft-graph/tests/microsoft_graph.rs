@@ -11,7 +11,7 @@ provider_tests!(MicrosoftGraph);
 fn parsed(received_at: u64, item: &str) -> Event {
     let body = format!(r#"{{"value":[{item}],"validationTokens":["eyJ"]}}"#);
     let request = Request { received_at, ..Request::post("/in/graph", body) };
-    MicrosoftGraph::parse(&request).unwrap().remove(0)
+    MicrosoftGraph::parse(&request).expect("it is parsed").remove(0)
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_change_that_has_no_version_is_an_event_each_time() {
 fn equal_notifications_in_one_request_are_two_events() {
     let item = r#"{"changeType":"updated","resource":"users/1"}"#;
     let request = Request::post("/in/graph", format!(r#"{{"value":[{item},{item}]}}"#));
-    let events = MicrosoftGraph::parse(&request).unwrap();
+    let events = MicrosoftGraph::parse(&request).expect("it is parsed");
     assert_ne!(events[0].id, events[1].id);
 }
 

@@ -9,7 +9,7 @@ const SECRET: &str = "hookgate-nowpayments-lantern";
 provider_tests!(NowPayments);
 
 fn parsed(body: &str) -> Event {
-    NowPayments::parse(&Request::post("/in/nowpayments", body)).unwrap().remove(0)
+    NowPayments::parse(&Request::post("/in/nowpayments", body)).expect("it is parsed").remove(0)
 }
 
 fn money(body: &str) -> Option<String> {

@@ -10,7 +10,7 @@ provider_tests!(Paytm, |suite| suite.with_payloads(|_, payload| form(&payload)))
 
 /// The form of which a shared payload has the fields.
 fn form(payload: &str) -> String {
-    let members = Json::parse(payload.as_bytes()).unwrap().members();
+    let members = Json::parse(payload.as_bytes()).expect("JSON").members();
     let field = |(name, value): (&str, Json<'_>)| {
         format!("{name}={}", value.text("").unwrap_or_default().replace(' ', "+"))
     };
@@ -18,7 +18,7 @@ fn form(payload: &str) -> String {
 }
 
 fn id(body: &str) -> String {
-    Paytm::parse(&Request::post("/in/paytm", body)).unwrap()[0].id.clone()
+    Paytm::parse(&Request::post("/in/paytm", body)).expect("it is parsed")[0].id.clone()
 }
 
 #[test]
