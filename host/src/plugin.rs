@@ -31,7 +31,6 @@ use wasmtime::component::{HasSelf, InstancePre, Linker};
 pub use self::call::{CallError, Called, EFFECTS_MAX, Grant, StateReader, tell};
 use self::call::{Completed, Context, Pool, Shape, all_threads, link_wasi};
 use self::contract::bindings;
-use self::contract::bindings::exports::hookgate::plugin::{handler, provider};
 pub use self::contract::convert::{EVENTS_MAX, PROOF_LABEL, YIELD_BYTES_MAX};
 pub use self::contract::handler::{HandleContext, HandlerInfo, StateRule};
 pub use self::contract::violation::Violation;
@@ -282,8 +281,8 @@ pub struct Plugin {
     kind: Kind,
     imports: Vec<String>,
     exports: Vec<String>,
-    provider: Option<(ProviderInfo, provider::GuestIndices)>,
-    handler: Option<(HandlerInfo, handler::GuestIndices)>,
+    provider: Option<(ProviderInfo, call::Provider)>,
+    handler: Option<(HandlerInfo, call::Handler)>,
     pre: InstancePre<Context>,
     completed: Completed,
     wasi: bool,

@@ -10,6 +10,7 @@
 
 mod context;
 mod error;
+mod function;
 mod log;
 mod memory;
 mod occasion;
@@ -29,6 +30,7 @@ use wasmtime::component::Instance;
 
 pub(super) use self::context::Context;
 pub use self::error::CallError;
+pub(super) use self::function::{Handler, Provider};
 pub use self::log::tell;
 pub(super) use self::occasion::Occasion;
 use self::outbox::Outbox;
@@ -39,7 +41,6 @@ pub(super) use self::settings::Completed;
 use self::trap::Ran;
 use self::wasi::Wasi;
 pub(super) use self::wasi::link as link_wasi;
-use super::contract::bindings::exports::hookgate::plugin::{handler, provider};
 use super::contract::convert::{self, YIELD_BYTES_MAX};
 use super::contract::handler::HandleContext;
 use super::contract::violation::{TEXT_BYTES_MAX, shortened};
@@ -122,8 +123,10 @@ impl Host {
             let occasion = Occasion::Request("parse", &request, request.received_at);
             let (parsed, context) =
                 enter(&plugin, context, &occasion, deadline, |store, instance| {
-                    let guest = plugin.provider_in(store, instance)?;
-                    convert::lend_request(&request, |request| guest.call_parse(store, request))
+                    let parse = &plugin.provider_functions()?.parse;
+                    convert::lend_request(&request, |request| {
+                        parse.call(store, instance, (request,)).map(|(parsed,)| parsed)
+                    })
                 });
             let ended = parsed.and_then(|parsed| match parsed {
                 Ok(events) => {
@@ -159,9 +162,11 @@ impl Host {
             let occasion = Occasion::Run(&run);
             let (handled, context) =
                 enter(&plugin, context, &occasion, deadline, |store, instance| {
-                    let guest = plugin.handler_in(store, instance)?;
+                    let handle = &plugin.handler_functions()?.handle;
                     let lent = convert::lend_context(&run);
-                    convert::lend_event(&event, |event| guest.call_handle(store, event, lent))
+                    convert::lend_event(&event, |event| {
+                        handle.call(store, instance, (event, lent)).map(|(handled,)| handled)
+                    })
                 });
             let log = context.log.into_lines();
             let ended = handled.map(|handled| match handled {
@@ -193,9 +198,12 @@ impl Host {
             let _turn = lock(&parts.describing);
             let occasion = Occasion::Plugin("check");
             let (checked, context) =
-                enter(&plugin, context, &occasion, deadline, |store, instance| match role {
-                    Role::Provider => plugin.provider_in(store, instance)?.call_check(store),
-                    Role::Handler => plugin.handler_in(store, instance)?.call_check(store),
+                enter(&plugin, context, &occasion, deadline, |store, instance| {
+                    let check = match role {
+                        Role::Provider => &plugin.provider_functions()?.check,
+                        Role::Handler => &plugin.handler_functions()?.check,
+                    };
+                    check.call(store, instance, ()).map(|(checked,)| checked)
                 });
             let shown = |reason: String| shortened(&reason, TEXT_BYTES_MAX);
             let ended = checked.map(|result| result.map_err(shown));
@@ -229,9 +237,10 @@ impl Host {
             let occasion = Occasion::Request("sign", &request, signed_at);
             let (signed, context) =
                 enter(&plugin, context, &occasion, deadline, |store, instance| {
-                    let guest = plugin.provider_in(store, instance)?;
+                    let sign = &plugin.provider_functions()?.sign;
                     convert::lend_request(&request, |request| {
-                        guest.call_sign(store, request, signed_at.0, &digests)
+                        let params = (request, signed_at.0, digests.as_slice());
+                        sign.call(store, instance, params).map(|(signed,)| signed)
                     })
                 });
             tell(context.log.into_lines(), &plugin.name, "sign");
@@ -250,24 +259,16 @@ impl Host {
 }
 
 impl Plugin {
-    fn provider_in(
-        &self,
-        store: &mut Store<Context>,
-        instance: &Instance,
-    ) -> wasmtime::Result<provider::Guest> {
+    fn provider_functions(&self) -> wasmtime::Result<&Provider> {
         match &self.provider {
-            Some((_, indices)) => indices.load(store, instance),
+            Some((_, functions)) => Ok(functions),
             None => wasmtime::bail!("the plugin is not a provider"),
         }
     }
 
-    fn handler_in(
-        &self,
-        store: &mut Store<Context>,
-        instance: &Instance,
-    ) -> wasmtime::Result<handler::Guest> {
+    fn handler_functions(&self) -> wasmtime::Result<&Handler> {
         match &self.handler {
-            Some((_, indices)) => indices.load(store, instance),
+            Some((_, functions)) => Ok(functions),
             None => wasmtime::bail!("the plugin is not a handler"),
         }
     }
@@ -282,8 +283,10 @@ fn claim(
 ) -> Result<Result<Claims, Refusal>, CallError> {
     let occasion = Occasion::Request("claim", request, request.received_at);
     let (claims, _) = enter(plugin, context, &occasion, deadline, |store, instance| {
-        let guest = plugin.provider_in(store, instance)?;
-        convert::lend_request(request, |request| guest.call_claim(store, request))
+        let claim = &plugin.provider_functions()?.claim;
+        convert::lend_request(request, |request| {
+            claim.call(store, instance, (request,)).map(|(claims,)| claims)
+        })
     });
     match claims? {
         Ok(claims) => convert::claims(claims).map(Ok).map_err(CallError::Violation),

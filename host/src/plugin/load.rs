@@ -22,7 +22,7 @@ use std::thread;
 
 use sha2::{Digest, Sha256};
 use wasmtime::Store;
-use wasmtime::component::{Component, Instance, InstancePre};
+use wasmtime::component::{Component, Instance};
 
 pub use self::about::{About, AboutTooLarge, Sample};
 pub(super) use self::compile::Compile;
@@ -33,8 +33,7 @@ pub use self::error::{CompileError, LoadError};
 use self::interfaces::{Names, check_names};
 pub use self::wasm::Kind;
 use self::wasm::{Layer, recognize};
-use super::call::{Context, Occasion, enter, tell};
-use super::contract::bindings::exports::hookgate::plugin::{handler, provider};
+use super::call::{Context, Handler, Occasion, Provider, enter, tell};
 use super::contract::convert;
 use super::engine::{MEMORIES_MAX, THREAD_STACK_BYTES};
 use super::stack::Stack;
@@ -50,11 +49,14 @@ pub(super) fn load(host: &Parts, name: Name, file: &[u8]) -> Result<Plugin, Load
     let layer = recognize(file)?;
     let component = host.compile.file(&host.engine, file)?;
     on_a_stack_for_guests(|| {
-        let (mut plugin, roles) = link(host, name, file, layer, &component)?;
+        let (mut plugin, known) = link(host, name, file, layer, &component)?;
         let _turn = lock(&host.describing);
-        let provider = roles.0.map(|role| describe_provider(host, &plugin, role)).transpose()?;
-        let handler = roles.1.map(|role| describe_handler(host, &plugin, role)).transpose()?;
-        (plugin.provider, plugin.handler) = (provider, handler);
+        if known.provider {
+            plugin.provider = Some(describe_provider(host, &plugin)?);
+        }
+        if known.handler {
+            plugin.handler = Some(describe_handler(host, &plugin)?);
+        }
         Ok(plugin)
     })
 }
@@ -66,7 +68,7 @@ fn link(
     file: &[u8],
     layer: Layer,
     component: &Component,
-) -> Result<(Plugin, Roles), LoadError> {
+) -> Result<(Plugin, Names), LoadError> {
     let imports = names(component.component_type().imports(&host.engine));
     let exports = names(component.component_type().exports(&host.engine));
     let known = check_names(imports.iter(), exports.iter())?;
@@ -74,7 +76,6 @@ fn link(
     let linker = if known.wasi { &host.linker_with_wasi } else { &host.linker };
     let linked = linker.instantiate_pre(component);
     let pre = linked.map_err(|error| LoadError::Link(in_one_line(error.as_ref())))?;
-    let roles = roles(known, &pre)?;
     // It only saves the first call some work.
     drop(component.initialize_copy_on_write_image());
     let plugin = Plugin {
@@ -95,7 +96,7 @@ fn link(
         wasi: known.wasi,
         stack: if layer == Layer::Module { Stack::of_module(file) } else { None },
     };
-    Ok((plugin, roles))
+    Ok((plugin, known))
 }
 
 fn names<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> Vec<String> {
@@ -113,50 +114,32 @@ fn check_resources(component: &Component, limit: usize) -> Result<(), LoadError>
     Ok(())
 }
 
-/// Where the functions of each role are.
-type Roles = (Option<provider::GuestIndices>, Option<handler::GuestIndices>);
-
-fn roles(known: Names, pre: &InstancePre<Context>) -> Result<Roles, LoadError> {
-    let shape = |role| {
-        move |error: wasmtime::Error| LoadError::Shape { role, reason: in_one_line(error.as_ref()) }
-    };
-    let provider = known.provider.then(|| provider::GuestIndices::new(pre)).transpose();
-    let handler = known.handler.then(|| handler::GuestIndices::new(pre)).transpose();
-    Ok((provider.map_err(shape(Role::Provider))?, handler.map_err(shape(Role::Handler))?))
-}
-
-fn describe_provider(
-    host: &Parts,
-    plugin: &Plugin,
-    indices: provider::GuestIndices,
-) -> Result<(ProviderInfo, provider::GuestIndices), LoadError> {
-    let described = describe(host, plugin, Role::Provider, |store, instance| {
-        let guest = match indices.load(&mut *store, instance) {
-            Ok(guest) => guest,
-            Err(error) => return Ok(Err(error)),
-        };
-        guest.call_describe(store).map(Ok)
-    });
-    let info = convert::provider_info(described?);
+fn describe_provider(host: &Parts, plugin: &Plugin) -> Result<(ProviderInfo, Provider), LoadError> {
     let role = Role::Provider;
-    Ok((info.map_err(|violation| LoadError::Description { role, violation })?, indices))
-}
-
-fn describe_handler(
-    host: &Parts,
-    plugin: &Plugin,
-    indices: handler::GuestIndices,
-) -> Result<(HandlerInfo, handler::GuestIndices), LoadError> {
-    let described = describe(host, plugin, Role::Handler, |store, instance| {
-        let guest = match indices.load(&mut *store, instance) {
-            Ok(guest) => guest,
+    let (info, functions) = describe(host, plugin, role, |store, instance| {
+        let functions = match Provider::find(store, instance) {
+            Ok(functions) => functions,
             Err(error) => return Ok(Err(error)),
         };
-        guest.call_describe(store).map(Ok)
-    });
-    let info = convert::handler_info(described?);
+        let (info,) = functions.describe.call(store, instance, ())?;
+        Ok(Ok((info, functions)))
+    })?;
+    let info = convert::provider_info(info);
+    Ok((info.map_err(|violation| LoadError::Description { role, violation })?, functions))
+}
+
+fn describe_handler(host: &Parts, plugin: &Plugin) -> Result<(HandlerInfo, Handler), LoadError> {
     let role = Role::Handler;
-    Ok((info.map_err(|violation| LoadError::Description { role, violation })?, indices))
+    let (info, functions) = describe(host, plugin, role, |store, instance| {
+        let functions = match Handler::find(store, instance) {
+            Ok(functions) => functions,
+            Err(error) => return Ok(Err(error)),
+        };
+        let (info,) = functions.describe.call(store, instance, ())?;
+        Ok(Ok((info, functions)))
+    })?;
+    let info = convert::handler_info(info);
+    Ok((info.map_err(|violation| LoadError::Description { role, violation })?, functions))
 }
 
 /// Makes an instance and lets `ask` compare the types of the role, which only an instance has, and

@@ -77,9 +77,7 @@ impl About {
         let read = json.and_then(|json| serde_json::from_slice(json).ok());
         let mut about: Self = read.unwrap_or_default();
         // Whoever made the file must not write to the terminal of whoever looks at it.
-        for text in [&mut about.confirmed, &mut about.settings] {
-            *text = text.replace(char::is_control, " ");
-        }
+        about.confirmed = about.confirmed.replace(char::is_control, " ");
         about.samples.retain(|name, _| !name.chars().any(char::is_control));
         about
     }
