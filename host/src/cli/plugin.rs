@@ -2,6 +2,7 @@
 
 mod about;
 mod build;
+mod heap;
 mod new;
 
 use std::path::{Path, PathBuf};

@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::about::{self, AboutError};
+use super::heap;
 use crate::plugin::{About, AboutTooLarge, InvalidStack, Stack};
 use crate::subprocess::{self, ChildError, Ended};
 
@@ -30,10 +31,6 @@ const BUILD_TIME_MAX: Duration = Duration::from_secs(1_200);
 const DISTRIBUTION_RUSTC: &str = "/usr/bin/rustc";
 const DISTRIBUTION_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "lld-22"];
 const DISTRIBUTION_LINKERS: [&str; 2] = ["wasm-ld-22", "wasm-ld"];
-
-/// What an instance has for its heap without asking for more: `memory.grow` is a system call, and
-/// the host clears two or three pages faster than it maps new ones. A page, since less is none.
-const HEAP_BYTES: u64 = 64 << 10;
 
 /// A plugin that was built, and is nowhere yet.
 #[derive(Debug, Clone)]
@@ -139,8 +136,10 @@ pub(super) fn build(crate_dir: &Path) -> Result<Built, BuildError> {
 
     let about = About { confirmed: package.confirmed, ..about::of_crate(&package.dir)? };
     let file = package.target_dir.join(TARGET).join("release").join(&package.file_name);
-    let read = fs::read(&file).map_err(|source| BuildError::Read { path: file, source })?;
-    Ok(Built { stem: package.stem, wasm: about.put_into(read)? })
+    let read = fs::read(&file).map_err(|source| BuildError::Read { path: file, source });
+    let mut wasm = read?;
+    heap::give(&mut wasm);
+    Ok(Built { stem: package.stem, wasm: about.put_into(wasm)? })
 }
 
 /// Moves the file into place whole, because the gateway may be watching.
@@ -343,7 +342,6 @@ fn rustflags(package: &Package) -> Vec<String> {
         // Below all else, so that it traps when it overflows, instead of overwriting data.
         "-Clink-arg=--stack-first".to_owned(),
         format!("-Clink-arg=-zstack-size={}", package.stack.bytes()),
-        format!("-Clink-arg=--initial-heap={HEAP_BYTES}"),
     ];
     // A panic names its source file: not where it lies on the machine that built the plugin.
     let home = env::var_os("HOME").map(PathBuf::from);
