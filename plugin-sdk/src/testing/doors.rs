@@ -250,7 +250,8 @@ pub(crate) mod state {
             match deleted {
                 Ok(()) => drop(sandbox.state.remove(key)),
                 Err(reason) => {
-                    drop(sandbox.broken.get_or_insert(format!("`state.delete` {reason}")));
+                    let first = sandbox.broken.take();
+                    sandbox.broken = first.or_else(|| Some(format!("`state.delete` {reason}")));
                 }
             }
         });
