@@ -118,11 +118,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(changed: Answer, expected: &str) {
-        assert_eq!(
-            answer("claims.reply", &changed, &[]),
-            Err(format!("`claims.reply` {expected}"))
-        );
+    fn check(changed: &Answer, expected: &str) {
+        assert_eq!(answer("claims.reply", changed, &[]), Err(format!("`claims.reply` {expected}")));
     }
 
     #[test]
@@ -131,16 +128,16 @@ mod tests {
         assert_eq!(answer("claims.reply", &plain(), &[]), Ok(()));
         assert_eq!(answer("claims.reply", &Answer::no_content(), &[]), Ok(()));
         let status = |status| Answer { status, ..plain() };
-        check(status(302), "must have a status of 200 to 299, not 302");
-        check(status(204), "has a body, which the status 204 does not allow");
-        check(Answer::new("", "ok"), "has 0 bytes, not 1 to 255");
-        check(Answer::new("text/x\n", "ok"), "has characters that a header can't have");
+        check(&status(302), "must have a status of 200 to 299, not 302");
+        check(&status(204), "has a body, which the status 204 does not allow");
+        check(&Answer::new("", "ok"), "has 0 bytes, not 1 to 255");
+        check(&Answer::new("text/x\n", "ok"), "has characters that a header can't have");
         let large = "x".repeat(REPLY_BYTES_MAX + 1);
-        check(Answer::new("text/plain", large), "has a body of 65537 bytes; the limit is 65536");
+        check(&Answer::new("text/plain", large), "has a body of 65537 bytes; the limit is 65536");
         let body = |piece| Answer { body: vec![piece], ..plain() };
-        check(body(Piece::Body), "may have texts, bytes and digests only");
+        check(&body(Piece::Body), "may have texts, bytes and digests only");
         check(
-            body(Piece::of_value(0, crate::claims::DigestText::Hex)),
+            &body(Piece::of_value(0, crate::claims::DigestText::Hex)),
             "names value 0, which is not before it",
         );
         for (name, value) in [
@@ -152,10 +149,10 @@ mod tests {
         ] {
             let header = Header { name: name.to_owned(), value: value.to_owned() };
             let headers = Answer { headers: vec![header], ..plain() };
-            check(headers, "has an invalid header or one that HTTP needs");
+            check(&headers, "has an invalid header or one that HTTP needs");
         }
         let header = Header { name: "a".to_owned(), value: "b".repeat(4_096) };
         let headers = Answer { headers: vec![header], ..plain() };
-        check(headers, "has 4097 bytes of headers; the limit is 4096");
+        check(&headers, "has 4097 bytes of headers; the limit is 4096");
     }
 }
