@@ -1,8 +1,9 @@
 //! The memory that a plugin's module starts with: its stack, its data, and room for a small heap.
 //!
-//! Growing memory is a system call in every call that needs it, and every page that a module starts
-//! with is cleared after every call. A linker gives room for a heap in whole pages only, so the room
-//! that is left in the last page of data would be there twice. Never makes a memory smaller.
+//! Growing memory is a system call in every call that needs it, and every page that a module
+//! starts with is cleared after every call. A linker gives room for a heap in whole pages only, so
+//! the room that is left in the last page of data would be there twice. Never makes a memory
+//! smaller.
 
 use wasmparser::{ExternalKind, Operator, Parser, Payload};
 
