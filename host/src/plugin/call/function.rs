@@ -128,8 +128,8 @@ impl<S: Signature> Function<S> {
             wasmtime::bail!("the instance is one of another plugin than `{}`", S::NAME);
         };
         #[expect(unsafe_code, reason = "comparing the types again costs as much as the call")]
-        // SAFETY: `Interface::function` has compared the function with these types, and it is of the
-        // same component: wasmtime finds no function by the index of another one.
+        // SAFETY: `Interface::function` has compared the function with these types, and it is of
+        // the same component: wasmtime finds no function by the index of another one.
         let function: TypedFunc<S::Params<'_>, S::Returned> =
             unsafe { TypedFunc::new_unchecked(function) };
         function.call(store, params)
