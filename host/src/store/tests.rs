@@ -10,6 +10,7 @@ mod histories;
 mod opening;
 mod outages;
 mod querying;
+mod remembering;
 mod replaying;
 mod restarting;
 mod sweeping;

@@ -2,7 +2,8 @@
 //!
 //! Reads a view of the file, aside, and packs anew what is old; the writer then puts that in place
 //! in one bounded step between commits, if what it relies on still holds. Touches nothing at or
-//! behind the low-water mark, nothing whose event ids a start would miss, and nothing that is open.
+//! behind the low-water mark, and removes nothing that is open or whose event ids a start would
+//! miss: that is packed and stays.
 //! Freed pages are used again by later commits, the first of the file first, and the file is cut
 //! where its end is free; it is never rewritten to make it shorter.
 
@@ -84,14 +85,13 @@ impl Store {
     /// Removes what was kept long enough, and packs what is not packed yet. In many small steps,
     /// between which others are written; one sweep at a time.
     pub async fn sweep(&self, retention: &Retention) -> Result<Swept, Error> {
-        self.settle_ids(retention, false).await?;
+        self.settle_ids(retention).await?;
         self.sweep_from(retention, Pass::default()).await
     }
 
     /// The part of [`Store::sweep`] that packs what is not packed yet, and looks at nothing else.
     pub async fn pack(&self, retention: &Retention) -> Result<Swept, Error> {
         self.handle.shared.unpacked.send_replace(0);
-        self.settle_ids(retention, true).await?;
         self.sweep_from(retention, Pass::Fresh { all: false }).await
     }
 
@@ -103,13 +103,12 @@ impl Store {
     }
 
     /// Ids that are in memory only are found again in the log: before that may go, they are written
-    /// to runs. Does so if something waits for it that is old enough, or, `in_any_case`, if there
-    /// is anything to sweep.
-    async fn settle_ids(&self, retention: &Retention, in_any_case: bool) -> Result<(), Error> {
+    /// to runs. Does so if something waits for it that is old enough.
+    async fn settle_ids(&self, retention: &Retention) -> Result<(), Error> {
         let shared = &self.handle.shared;
         let store = self.clone();
         let wanted = retention.clone();
-        let unsettled = aside(move || store.handle.shared.unsettled(&wanted, in_any_case)).await?;
+        let unsettled = aside(move || store.handle.shared.unsettled(&wanted)).await?;
         let Some(until) = unsettled else { return Ok(()) };
         for _ in 0..TIDY_STEPS_MAX {
             if shared.id_mark.load(Ordering::Relaxed) >= until {

@@ -7,7 +7,6 @@ use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::disk::Disk;
 use super::*;
-use crate::store::ids::Shape;
 use crate::store::keep::sweep::survey::Pass;
 use crate::store::keep::sweep::{PutInPlace, Sweep};
 use crate::store::log::segment::{RecordKind, Segment};
@@ -341,57 +340,6 @@ async fn what_died_again_during_a_sweep_keeps_its_letter_and_its_records() {
     let dead = bench.store.dead(ALL).unwrap();
     assert_eq!((dead.items.len(), dead.damaged), (1, Vec::new()));
     assert!(bench.store.event(event_id).unwrap().is_some());
-}
-
-/// What a crash leaves: the disk as it was synced, at the same time.
-fn crash(bench: &Bench, disk: &Disk) -> Bench {
-    Bench::on(Disk::holding(disk.synced()), bench.clock.clone())
-}
-
-fn hours(hours: u64) -> Duration {
-    Duration::from_secs(hours * 60 * 60)
-}
-
-/// Keeps nothing for longer than an hour.
-fn of_an_hour() -> Retention {
-    let hour = hours(1);
-    Retention { bodies: hour, events: hour, attempts: hour, dead: hour, size_bytes: None }
-}
-
-#[tokio::test]
-async fn an_event_whose_records_were_swept_before_a_crash_is_known_after_it() {
-    let disk = Disk::default();
-    let bench = Bench::on(disk.clone(), Clock::manual(NOW));
-    for number in 0..300 {
-        bench.finished(&format!("evt_{number}"), Verdict::Done).await;
-    }
-    bench.clock.advance(hours(2));
-    let retention = of_an_hour();
-
-    let swept = bench.store.sweep(&retention).await.unwrap();
-
-    assert!(swept.records > 500, "it goes up to the mark: {swept:?}");
-    let bench = crash(&bench, &disk);
-    for number in 0..300 {
-        let again = bench.store.append(receipt(&[&format!("evt_{number}")])).await.unwrap();
-        assert!(matches!(again, Appended::Duplicate(_)), "evt_{number}");
-    }
-}
-
-#[tokio::test]
-async fn sweeps_of_a_quiet_store_leave_few_runs_of_ids() {
-    let bench = Bench::on(Disk::default(), Clock::manual(NOW));
-    let retention = of_an_hour();
-    for round in 0..12 {
-        for number in 0..70 {
-            bench.finished(&format!("evt_{round}_{number}"), Verdict::Done).await;
-        }
-        bench.clock.advance(hours(2));
-        bench.store.sweep(&retention).await.unwrap();
-    }
-    let view = bench.store.handle.shared.file.read().unwrap();
-    let runs = crate::store::ids::load(&view, Shape::DEFAULT).unwrap().runs_held();
-    assert!(runs.0.len() + runs.1 < 8, "{runs:?}");
 }
 
 #[tokio::test]

@@ -103,22 +103,23 @@ impl Shared {
     }
 
     /// Where ids must be settled up to, so that a sweep can do what there is to do.
-    pub(in crate::store) fn unsettled(
-        &self,
-        retention: &Retention,
-        in_any_case: bool,
-    ) -> Result<Option<u64>, Error> {
+    pub(in crate::store) fn unsettled(&self, retention: &Retention) -> Result<Option<u64>, Error> {
         let id_mark = self.id_mark.load(Ordering::Relaxed);
         let now = self.time.now(&self.clock).earliest;
         let view = self.file.read()?;
         let low_water = view.fact(file::LOW_WATER)?.unwrap_or(0);
-        if id_mark >= low_water || in_any_case {
-            return Ok(Some(low_water).filter(|low_water| id_mark < *low_water));
+        if id_mark >= low_water {
+            return Ok(None);
         }
-        for row in view.log()?.within(id_mark..low_water)? {
+        let log = view.log()?;
+        // What is packed may begin before the mark and go on behind it.
+        let from = log.key_up_to(id_mark)?.unwrap_or(id_mark);
+        for row in log.within(from..low_water)? {
             let (_, segment) = row?;
-            let segment = self.damages.pass(segment)?;
-            if let Some(at) = segment.and_then(|it| first_written(&it, self.file.tag)) {
+            let Some(segment) = self.damages.pass(segment)? else { continue };
+            let mut behind = segment.entries().filter(|entry| entry.position >= id_mark);
+            let written_at = |it: Entry<'_>| Record::skim(&it, self.file.tag).ok()?.written_at();
+            if let Some(at) = behind.find_map(written_at) {
                 let is_old = at.after(retention.grain()) <= now;
                 return Ok(is_old.then_some(low_water));
             }
@@ -209,7 +210,7 @@ impl Survey<'_> {
 
     fn fresh(mut self, all: bool) -> Result<Step, Failure> {
         let from = self.view.fact(file::SWEPT_TO)?.unwrap_or(0);
-        let to = self.view.fact(file::LOW_WATER)?.unwrap_or(0).min(self.id_mark);
+        let to = self.view.fact(file::LOW_WATER)?.unwrap_or(0);
         let mut segments = Vec::new();
         let mut raw = 0;
         let mut is_last = true;
@@ -352,6 +353,7 @@ impl Survey<'_> {
         };
         Ok(match record {
             _ if is_needed => Fate::Keep(self.now.after(self.retention.grain())),
+            // A start finds its ids nowhere else [I3].
             Record::Receipt(_) | Record::Event(_) if position >= self.id_mark => {
                 Fate::Keep(self.now.after(self.retention.grain()))
             }
