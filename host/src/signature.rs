@@ -60,8 +60,8 @@ pub(crate) enum Error {
     NoSecretHashed,
     /// Whoever talked the plugin into another kind of proof could sign with it.
     #[error(
-        "a public key in hexadecimal or base64 looks like a shared secret: beside other kinds of \
-         proof it must be in the form whpk, pem or spki"
+        "a public key in hexadecimal or base64, or behind a prefix, looks like a shared secret: \
+         beside other kinds of proof it must be in the form whpk, pem or spki, without a prefix"
     )]
     PublicKeyForm,
     /// Nothing was signed.

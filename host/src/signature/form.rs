@@ -36,7 +36,7 @@ pub(super) fn check(
     let keyed = values::keyed(&claims.values);
     let asks = !info.handshakes.is_empty();
     for proof in claims.proofs() {
-        if has_bare_key(proof) && info.proofs.iter().any(|it| it.kind != ProofKind::Signature) {
+        if looks_shared(proof) && info.proofs.iter().any(|it| it.kind != ProofKind::Signature) {
             return Err(Error::PublicKeyForm);
         }
         let Some(message) = message(proof, &keyed)? else { continue };
@@ -57,10 +57,12 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Whether a configured public key is bare bytes, which a shared secret could be too.
-fn has_bare_key(proof: &Proof) -> bool {
+/// Whether a shared secret could be written like this public key: as bare bytes, or behind a prefix
+/// of the plugin's own, which hides what it is.
+fn looks_shared(proof: &Proof) -> bool {
     let Some((_, KeySource::Configured(form))) = proof.public_key() else { return false };
-    matches!(form.encoding, KeyEncoding::Hex | KeyEncoding::Base64 | KeyEncoding::Base64Url)
+    let bare = [KeyEncoding::Hex, KeyEncoding::Base64, KeyEncoding::Base64Url];
+    form.prefix.is_some() || bare.contains(&form.encoding)
 }
 
 /// What a proof is over, if it is over a message of its own that may not be empty.
@@ -102,7 +104,28 @@ pub(super) fn check_tokens(claims: &Claims, times: Times) -> Result<(), Error> {
 mod tests {
     use super::super::tests;
     use super::*;
-    use crate::provider::{Digest, Hash, ProofInfo, Worth};
+    use crate::provider::{Digest, Hash, ProofInfo, PublicKey, SecretForm, Worth};
+
+    #[test]
+    fn a_public_key_behind_a_prefix_is_for_a_provider_that_has_no_other_proofs() {
+        let checked = |prefix: Option<&str>, kinds: &[ProofKind]| {
+            let prefix = prefix.map(str::to_owned);
+            let signature = Proof::Signature {
+                algorithm: PublicKey::Ed25519,
+                key: KeySource::Configured(SecretForm { encoding: KeyEncoding::Spki, prefix }),
+                message: vec![Piece::Body],
+                signatures: vec![vec![0; 64]],
+            };
+            let evidence = vec![Evidence::from(vec![signature])];
+            let declared = kinds.iter().map(|kind| ProofInfo { kind: *kind, worth: Worth::Bound });
+            let info = ProviderInfo { proofs: declared.collect(), ..tests::info() };
+            check(&Claims { evidence, ..Claims::default() }, &info, &[], b"body")
+        };
+        let with_others = [ProofKind::Signature, ProofKind::Mac];
+        assert_eq!(checked(Some("acme_"), &with_others), Err(Error::PublicKeyForm));
+        assert_eq!(checked(None, &with_others), Ok(()));
+        assert_eq!(checked(Some("acme_"), &[ProofKind::Signature]), Ok(()));
+    }
 
     #[test]
     fn a_plain_body_is_for_a_provider_that_is_asked_again_before_a_parse() {

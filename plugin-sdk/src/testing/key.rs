@@ -43,11 +43,12 @@ pub(super) fn shared_text(secret: &str) -> Option<&str> {
     (!is_public && !secret.is_empty()).then_some(secret)
 }
 
-/// Whether this is a configured public key without anything around it: a shared secret could have
-/// the same bytes.
-pub(super) fn is_bare(source: &KeySource) -> bool {
+/// Whether a shared secret could be written like this configured public key: without anything that
+/// says what it is, or behind a prefix that only the plugin knows.
+pub(super) fn looks_shared(source: &KeySource) -> bool {
     let KeySource::Configured(form) = source else { return false };
-    matches!(form.encoding, KeyEncoding::Hex | KeyEncoding::Base64 | KeyEncoding::Base64url)
+    form.prefix.is_some()
+        || matches!(form.encoding, KeyEncoding::Hex | KeyEncoding::Base64 | KeyEncoding::Base64url)
 }
 
 /// The public key in this text that verifies signatures of this scheme; `None` if the text is not

@@ -55,7 +55,8 @@ impl fmt::Display for Unproven {
             }
             Self::Open => f.write_str("a plain hash does not have the secret in its message"),
             Self::Form => f.write_str(
-                "beside other kinds of proof, a public key needs the form `Whpk`, `Pem` or `Spki`",
+                "beside other kinds of proof, a public key needs the form `Whpk`, `Pem` or `Spki`, \
+                 without a prefix",
             ),
             Self::Digested => {
                 f.write_str("anybody can get a digest of the message by a validation challenge")
@@ -125,7 +126,7 @@ fn check_form(
         return Err(Unproven::Worth(kind, most));
     }
     let other = |it: &ProofInfo| it.kind != ProofKind::Signature;
-    if proofs().any(has_bare_key) && info.proofs.iter().any(other) {
+    if proofs().any(looks_shared) && info.proofs.iter().any(other) {
         return Err(Unproven::Form);
     }
     if proofs().any(|proof| is_open(proof, values)) {
@@ -147,11 +148,12 @@ fn check_form(
 }
 
 /// Whether the public key of a proof could be a shared secret as well.
-fn has_bare_key(proof: &Proof) -> bool {
+fn looks_shared(proof: &Proof) -> bool {
     match proof {
-        Proof::Signature(signed) => key::is_bare(&signed.key),
+        Proof::Signature(signed) => key::looks_shared(&signed.key),
         Proof::Jws(jws) => {
-            matches!(jws::scheme(jws.algorithm), Scheme::PublicKey(_)) && key::is_bare(&jws.key)
+            matches!(jws::scheme(jws.algorithm), Scheme::PublicKey(_))
+                && key::looks_shared(&jws.key)
         }
         Proof::Mac(_) | Proof::Token(_) | Proof::Decrypted(_) => false,
     }
@@ -389,16 +391,19 @@ mod tests {
     #[test]
     fn a_bare_public_key_is_for_a_provider_that_only_signs() {
         let key = hex::encode(&[1; 32]);
-        let proven = |kinds: &[ProofKind], encoding: KeyEncoding| {
+        let proven = |kinds: &[ProofKind], form: SecretForm| {
             let message = vec![Piece::Body];
-            let signed =
-                Proof::public_key(PublicKey::Ed25519, encoding, message, vec![vec![0; 64]]);
+            let signed = Proof::public_key(PublicKey::Ed25519, form, message, vec![vec![0; 64]]);
             proven(&info(kinds), &claims(signed), &[&key])
         };
+        let hidden =
+            || SecretForm { encoding: KeyEncoding::Spki, prefix: Some("acme_".to_owned()) };
         let both = [ProofKind::Signature, ProofKind::Mac];
-        assert_eq!(proven(&both, KeyEncoding::Hex), Err(Unproven::Form));
-        assert_eq!(proven(&both, KeyEncoding::Pem), Err(Unproven::Mismatch));
-        assert_eq!(proven(&both[..1], KeyEncoding::Hex), Err(Unproven::Mismatch));
+        assert_eq!(proven(&both, KeyEncoding::Hex.into()), Err(Unproven::Form));
+        assert_eq!(proven(&both, hidden()), Err(Unproven::Form));
+        assert_eq!(proven(&both, KeyEncoding::Pem.into()), Err(Unproven::Mismatch));
+        assert_eq!(proven(&both[..1], KeyEncoding::Hex.into()), Err(Unproven::Mismatch));
+        assert_eq!(proven(&both[..1], hidden()), Err(Unproven::Mismatch));
     }
 
     #[test]
