@@ -64,7 +64,7 @@ pub(crate) enum KeyError {
     #[error("the look-up of the key needs a secret, and the source has none")]
     NoSecret,
     /// So many look-ups of keys that are not known for this source at a time, and in a minute, and
-    /// no more.
+    /// no more. A set of keys is looked up once in a minute for those that are not in it.
     #[error("the source has reached its limit of key look-ups for now")]
     Busy,
     /// No answer came.

@@ -56,6 +56,8 @@ pub(super) struct Kept {
     at: Timestamp,
     /// When it was last tried to have it again.
     tried: Timestamp,
+    /// The id of the key that was wanted, if that may be one of a set.
+    wanted_id: Option<String>,
 }
 
 /// How fresh a look-up is by now.
@@ -105,8 +107,18 @@ impl Default for KeyCache {
 }
 
 impl Kept {
-    pub(super) fn new(found: Result<Key, KeyError>, now: Timestamp) -> Self {
-        Self { found, at: now, tried: now }
+    /// A look-up that ended now, made for the key of this id.
+    pub(super) fn new(
+        found: Result<Key, KeyError>,
+        wanted_id: Option<String>,
+        now: Timestamp,
+    ) -> Self {
+        Self { found, at: now, tried: now, wanted_id }
+    }
+
+    /// Whether it was made for the key of this id.
+    pub(super) fn was_for(&self, id: &str) -> bool {
+        self.wanted_id.as_deref() == Some(id)
     }
 
     /// Keeps a certificate for longer that is still good.
@@ -225,7 +237,7 @@ pub(super) mod tests {
             let Entered::New(mut entry, _) = cache.enter(&wanted(number), now).unwrap() else {
                 panic!("{number} has never been asked for");
             };
-            *entry = Some(Kept::new(found, now));
+            *entry = Some(Kept::new(found, None, now));
         };
         let jwk = super::super::jwk::tests::example();
         put(0, Ok(Key::Jwk(jwk)));

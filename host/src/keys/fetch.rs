@@ -54,6 +54,8 @@ struct Asking {
     source: Name,
     secret: Option<Secret>,
     wanted: Wanted,
+    /// Of a set: the key that it must have.
+    id: Option<String>,
 }
 
 impl Fetcher {
@@ -88,7 +90,8 @@ impl Fetcher {
         id: Option<&str>,
     ) -> Result<Key, KeyError> {
         let cache = self.cache(source);
-        let asking = Asking { source: source.clone(), secret: secret.cloned(), wanted };
+        let (source, secret) = (source.clone(), secret.cloned());
+        let asking = Asking { source, secret, wanted, id: id.map(str::to_owned) };
         let key = self.find_kept(&cache, asking.clone()).await?;
         match (&key, id) {
             (Key::Set(keys), Some(id)) if !keys.has(id) => {
@@ -98,7 +101,8 @@ impl Fetcher {
         }
     }
 
-    /// A set that was fetched since, or is fetched now, because this key was not in it.
+    /// A set that was fetched since, or is fetched now, because this key was not in it. That it is
+    /// not there is known only of the key that the set was last fetched for: any other may be new.
     async fn find_newer(
         &self,
         cache: &KeyCache,
@@ -116,7 +120,7 @@ impl Fetcher {
             found => return found.clone(),
         }
         if !kept.is_older_than(SET_KEPT, now) {
-            return Err(KeyError::Unknown);
+            return Err(if kept.was_for(id) { KeyError::Unknown } else { KeyError::Busy });
         }
         self.find_known(cache, asking, kept, false).await
     }
@@ -175,7 +179,7 @@ impl Fetcher {
         let _permit = self.new.try_acquire().map_err(|_| KeyError::Busy)?;
         let now = self.clock.now();
         let found = self.fetch(asking, now).await;
-        entry.insert(Kept::new(found, now)).found.clone()
+        entry.insert(Kept::new(found, asking.id.clone(), now)).found.clone()
     }
 
     /// Asks again for a key that is known. Where no answer can be had, the known one still
@@ -200,7 +204,7 @@ impl Fetcher {
             // It is still known, and has look-ups of its own next time too.
             Err(error) if error.is_passing() => Err(error),
             found => {
-                *kept = Kept::new(found, now);
+                *kept = Kept::new(found, asking.id.clone(), now);
                 kept.found.clone()
             }
         }
@@ -225,7 +229,7 @@ impl Fetcher {
             let _permit = permit;
             match fetcher.fetch(&asking, now).await {
                 Err(error) if error.is_passing() => warn_of(&asking, &error),
-                found => *place.lock().await = Some(Kept::new(found, now)),
+                found => *place.lock().await = Some(Kept::new(found, asking.id, now)),
             }
         };
         let mut tasks = lock(&self.refreshing);

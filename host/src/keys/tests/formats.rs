@@ -37,21 +37,33 @@ async fn a_key_that_is_not_in_the_set_has_it_fetched_again_once_a_minute() {
     of_set(&desk, "one").await.unwrap();
 
     for _ in 0..3 {
-        assert_eq!(of_set(&desk, "two").await, Err(KeyError::Unknown));
+        assert_eq!(of_set(&desk, "two").await, Err(KeyError::Busy), "it may be a new one");
     }
     assert_eq!(provider.asked(), 1, "it was fetched just now");
     provider.says("200 OK", &set(&["one", "two"]));
     desk.clock.advance(MINUTE);
     assert!(of_set(&desk, "two").await.is_ok());
-    for _ in 0..3 {
-        assert_eq!(of_set(&desk, "three").await, Err(KeyError::Unknown));
-    }
+    assert_eq!(of_set(&desk, "three").await, Err(KeyError::Busy));
     assert_eq!(provider.asked(), 2);
     provider.says("503 Away", "");
     desk.clock.advance(MINUTE);
     let found = of_set(&desk, "three").await.unwrap_err();
     assert!(found.is_passing(), "it may be a new one: {found}");
     assert!(of_set(&desk, "one").await.is_ok(), "the known ones count all the same");
+}
+
+#[tokio::test]
+async fn a_key_is_unknown_only_if_the_set_was_fetched_for_it() {
+    let provider = Provider::answering("200 OK", &set(&["one"])).await;
+    let desk = Desk::new(&provider, KeyFormat::Jwks);
+    let passing = async |id: &str| of_set(&desk, id).await.unwrap_err().is_passing();
+
+    assert!(!passing("forged").await && !passing("forged").await);
+    provider.says("200 OK", &set(&["one", "two"]));
+    assert!(passing("two").await, "the provider may have it since");
+    desk.clock.advance(MINUTE);
+    assert!(!passing("forged").await, "the set was fetched for it again");
+    assert!(of_set(&desk, "two").await.is_ok());
 }
 
 #[tokio::test]
