@@ -134,7 +134,7 @@ async fn the_answer_to_a_request_is_the_plugins_to_give() {
     assert_eq!((empty.status, &*empty.body), (204, ""));
     assert!(!empty.headers.contains_key("content-type"));
     silent.accepted();
-    assert_eq!(broken.status, 503);
+    assert_eq!((broken.status, &*broken.body), (401, r#"{"error":"not verified"}"#));
     gateway.settle().await;
     assert_eq!(gateway.events("").await.len(), 3);
 }

@@ -330,17 +330,16 @@ impl Ingest {
         request: &Arc<Request>,
     ) -> Result<Claims, Rejection> {
         let Source { settings, secrets, keys_from, tolerance, .. } = source;
+        let status = plugin.provider().expect("it was admitted").refusal_status;
         if source.verify == Verify::None {
-            // Nothing needs to be proven, and so nothing needs to be claimed.
             let claims = self.host.claims(plugin, settings, name, request).await;
-            return Ok(claims.map_err(Rejection::Plugin)?.unwrap_or_default());
+            let claims = claims.map_err(|error| Rejection::unclaimed(error, status))?;
+            // Nothing needs to be proven, and so nothing needs to be claimed.
+            return Ok(claims.unwrap_or_default());
         }
         let receiver = Receiver { name, settings, secrets, tolerance: *tolerance, keys_from };
         let proven = proof::prove(&self.host, &self.keys, plugin, receiver, request).await;
-        proven.map_err(|unproven| {
-            let info = plugin.provider().expect("it was admitted");
-            Rejection::unproven(unproven, info.refusal_status)
-        })
+        proven.map_err(|unproven| Rejection::unproven(unproven, status))
     }
 
     /// Counts a request that was not accepted, and logs it unless too many were just now.

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use crate::ids::Name;
 use crate::keys::KeyError;
 use crate::metrics::Answered;
-use crate::plugin::CallError;
+use crate::plugin::{CallError, Violation};
 use crate::proof::Unproven;
 use crate::provider::Refusal;
 use crate::secrets::shown;
@@ -48,6 +48,8 @@ pub(super) enum Rejection {
     Stopped(Arc<str>),
     #[error("the provider plugin failed to read the request: {0}")]
     Plugin(CallError),
+    #[error("the plugin broke the contract: {0}")]
+    Violation(Violation, u16),
     #[error("{}", .0.reason)]
     Claims(Refusal, u16),
     #[error("{0}")]
@@ -66,10 +68,19 @@ impl Rejection {
     /// Of a request that is not known to be genuine, where its provider refuses with this status.
     pub(super) fn unproven(unproven: Unproven, refusal_status: u16) -> Self {
         match unproven {
-            Unproven::Plugin(error) => Self::Plugin(error),
+            Unproven::Plugin(error) => Self::unclaimed(error, refusal_status),
             Unproven::Claims(refusal) => Self::Claims(refusal, refusal_status),
             Unproven::Evidence(error) => Self::Evidence(error, refusal_status),
             Unproven::Key(error) => Self::Key(error, refusal_status),
+        }
+    }
+
+    /// Of a request over which the plugin gave no claims. Claims that break the contract are made
+    /// of what the request says, and so they are its sender's, who may be anybody.
+    pub(super) fn unclaimed(error: CallError, refusal_status: u16) -> Self {
+        match error {
+            CallError::Violation(violation) => Self::Violation(violation, refusal_status),
+            error => Self::Plugin(error),
         }
     }
 
@@ -80,7 +91,8 @@ impl Rejection {
             Self::UnknownSource | Self::SlowBody | Self::BrokenBody => Answered::Broken,
             Self::Key(KeyError::Busy, _) => Answered::Busy,
             Self::Key(error, _) if error.is_passing() => Answered::Failed,
-            Self::Claims(..)
+            Self::Violation(..)
+            | Self::Claims(..)
             | Self::Evidence(..)
             | Self::Key(..)
             | Self::NothingAsked(_)
@@ -100,6 +112,7 @@ impl Rejection {
     /// For evidence that does not hold: which way.
     pub(super) fn refusal(&self) -> Option<&'static str> {
         match self {
+            Self::Violation(..) => Some("violation"),
             Self::Claims(..) => Some("claims"),
             Self::Evidence(error, _) => Some(error.label()),
             Self::Key(error, _) => Some(error.label()),
@@ -125,7 +138,8 @@ impl Rejection {
             Self::SourceBusy => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
             Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
             Self::Key(error, _) if error.is_passing() => LATER,
-            Self::Claims(_, status)
+            Self::Violation(_, status)
+            | Self::Claims(_, status)
             | Self::Evidence(_, status)
             | Self::Key(_, status)
             | Self::NothingAsked(status) => {
@@ -167,11 +181,13 @@ mod tests {
     #[test]
     fn a_request_that_is_wrong_is_the_senders_and_one_that_can_not_be_taken_now_is_not() {
         let refusal = Refusal { reason: "no signature".to_owned() };
+        let violation = Violation { field: "mac.digests", reason: "has 17 items".to_owned() };
         let senders = [
             Rejection::UnknownSource,
             Rejection::TooLarge(1024),
             Rejection::SlowBody,
             Rejection::BrokenBody,
+            Rejection::unclaimed(CallError::Violation(violation), 401),
             Rejection::Claims(refusal, 401),
             Rejection::Evidence(signature::Error::Mismatch, 401),
             Rejection::Key(KeyError::Unknown, 401),
