@@ -14,7 +14,7 @@ const LINES_MAX: usize = 500;
 
 /// Each outside world has one door.
 const DOORS: &[(&str, &[&str])] = &[
-    ("redb::", &["store"]),
+    ("redb::", &["store/file"]),
     ("wasmtime::", &["plugin"]),
     ("wit_component::", &["plugin"]),
     ("notify::", &["watch"]),

@@ -42,7 +42,7 @@ use tokio::sync::mpsc;
 pub use self::error::{Damaged, Error, Failure};
 pub use self::facts::{Appended, NewEvent, NewReceipt, Receipt, Routes, StoredEvent, StoredParcel};
 pub use self::file::OpenError;
-pub use self::file::backend::Backend;
+pub use self::file::backend::{Backend, Medium};
 pub(crate) use self::file::file_in;
 pub use self::keep::retention::Retention;
 pub use self::keep::sweep::Swept;
@@ -126,13 +126,9 @@ impl Store {
         Self::start(File::open(&config.path)?, config, clock)
     }
 
-    /// Opens the store that a backend holds; after a failure, a clone of it.
-    pub fn open_on(
-        backend: impl Backend,
-        config: &Config,
-        clock: Clock,
-    ) -> Result<Self, OpenError> {
-        Self::start(File::open_on(backend, &config.path)?, config, clock)
+    /// Opens the store that a medium holds.
+    pub fn open_on(medium: impl Medium, config: &Config, clock: Clock) -> Result<Self, OpenError> {
+        Self::start(File::open_on(medium, &config.path)?, config, clock)
     }
 
     fn start(file: File, config: &Config, clock: Clock) -> Result<Self, OpenError> {
@@ -258,7 +254,7 @@ impl Store {
     /// wait for. Looks at the file's place when it is first asked; after that a write has to fail.
     pub async fn displaced(&self) {
         let shared = &self.handle.shared;
-        if shared.file.check_place().is_err_and(|error| error.is_displaced()) {
+        if shared.file.check_spot().is_err_and(|error| error.is_displaced()) {
             return;
         }
         let mut outage = shared.outage.subscribe();
@@ -278,7 +274,7 @@ impl Store {
         let shared = &self.handle.shared;
         let known = shared.check().err().or_else(|| self.outage());
         let closed = || self.queue().is_closed().then_some(Error::Closed);
-        known.or_else(closed).or_else(|| shared.file.check_place().err())
+        known.or_else(closed).or_else(|| shared.file.check_spot().err())
     }
 
     /// The store at a glance.

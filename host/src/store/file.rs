@@ -1,11 +1,14 @@
 //! The file under the store: opening it, its tables, and what a look-up in them costs.
 //!
-//! Knows redb and no more of what is stored than the names of the tables. One process has the file
-//! open at a time: a second gateway on the same folder is refused.
+//! The one room that knows redb, and no more of what is stored than the tables: nothing of redb
+//! leaves it. One process has the file open at a time: a second gateway on the same folder is
+//! refused.
 
 pub(super) mod backend;
+pub(super) mod change;
 mod failure;
-mod place;
+pub(super) mod id_rows;
+mod spot;
 pub(super) mod view;
 
 use std::fs::DirBuilder;
@@ -15,33 +18,35 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
-    TableHandle, WriteTransaction,
+    TableHandle,
 };
 
-use self::backend::{Backend, Lent};
+use self::backend::{Lent, Medium};
+use self::change::Change;
 use self::failure::access;
-use self::place::Spot;
+use self::id_rows::IdsKey;
+use self::spot::Spot;
 use self::view::View;
 use super::error::{Error, Failure};
 use super::rows::Rows;
 use crate::lock::lock;
 
 /// What each commit added, by the first position in it: the one copy of everything that happened.
-pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 /// How each work stands that was ever tried, by its position.
-pub(super) const OUTCOMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outcomes");
+const OUTCOMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outcomes");
 /// The open works before the low-water mark.
-pub(super) const OPEN: TableDefinition<'_, u64, ()> = TableDefinition::new("open");
+const OPEN: TableDefinition<'_, u64, ()> = TableDefinition::new("open");
 /// The dead works, each with its kind.
-pub(super) const DEAD: TableDefinition<'_, u64, u8> = TableDefinition::new("dead");
+const DEAD: TableDefinition<'_, u64, u8> = TableDefinition::new("dead");
 /// What handlers remember, by handler, scope and key.
-pub(super) const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
+const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
 /// The segments that were packed, each with when to look at it again and its bytes.
-pub(super) const SWEPT: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("swept");
+const SWEPT: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("swept");
 /// The known event ids: sorted runs by number, part and first id, and under number zero the mark.
-pub(super) const IDS: TableDefinition<'_, (u64, u8, u128), &[u8]> = TableDefinition::new("ids");
+const IDS: TableDefinition<'_, IdsKey, &[u8]> = TableDefinition::new("ids");
 /// Facts of the store itself.
-pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 /// In [`META`]: every work before this position is finished or in [`OPEN`].
 pub(super) const LOW_WATER: &str = "low_water";
@@ -116,7 +121,7 @@ pub enum OpenError {
 
 /// The open file, until it is closed.
 pub(super) struct File {
-    place: RwLock<Place>,
+    connection: RwLock<Connection>,
     reopen: Box<Reopen>,
     path: PathBuf,
     /// Where it lies, if it is a file of the system.
@@ -130,7 +135,7 @@ pub(super) struct File {
 type Reopen = dyn Fn() -> Result<Database, DatabaseError> + Send + Sync;
 
 #[derive(Debug)]
-enum Place {
+enum Connection {
     Open(Database),
     /// Is being opened anew.
     Away,
@@ -166,10 +171,10 @@ impl File {
         Ok(file)
     }
 
-    /// Opens what a backend holds; `folder` is for messages.
-    pub(super) fn open_on(backend: impl Backend, folder: &Path) -> Result<Self, OpenError> {
+    /// Opens what a medium holds; `folder` is for messages.
+    pub(super) fn open_on(medium: impl Medium, folder: &Path) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
-        let reopen = move || builder().create_with_backend(Lent(backend.clone()));
+        let reopen = move || builder().create_with_backend(Lent(medium.open(FILE_NAME)?));
         let database = reopen().map_err(|error| refused(&path, error))?;
         let identity = read_identity(&database).map_err(|source| failed(&path, source))?;
         if matches!(identity, Identity::None) {
@@ -181,8 +186,8 @@ impl File {
     fn check(path: PathBuf, database: Database, reopen: Box<Reopen>) -> Result<Self, OpenError> {
         match read_identity(&database).map_err(|source| failed(&path, source))? {
             Identity::Known { tag } => {
-                let place = RwLock::new(Place::Open(database));
-                Ok(Self { place, reopen, path, spot: None, begin: Mutex::default(), tag })
+                let connection = RwLock::new(Connection::Open(database));
+                Ok(Self { connection, reopen, path, spot: None, begin: Mutex::default(), tag })
             }
             Identity::Newer { found } => Err(OpenError::Newer { path, found }),
             Identity::None | Identity::Foreign => Err(OpenError::Foreign { path }),
@@ -191,14 +196,14 @@ impl File {
 
     /// Whether it still lies where it was opened. What is written to a file that was removed is in
     /// no file that a start would find.
-    pub(super) fn check_place(&self) -> Result<(), Error> {
+    pub(super) fn check_spot(&self) -> Result<(), Error> {
         let Some(spot) = &self.spot else { return Ok(()) };
         Ok(spot.check(&self.path)?)
     }
 
-    /// Commits a transaction, and sees to it that what another program writes is noticed.
-    pub(super) fn commit(&self, transaction: WriteTransaction) -> Result<(), Error> {
-        let committed = transaction.commit().map_err(Failure::from);
+    /// Commits a change, and sees to it that what another program writes is noticed.
+    pub(super) fn commit(&self, change: Change) -> Result<(), Error> {
+        let committed = change.commit();
         let begin = self.spot.as_ref().and_then(Spot::begin);
         *lock(&self.begin) = begin;
         Ok(committed?)
@@ -221,11 +226,11 @@ impl File {
     pub(super) fn reopen(&self) -> Result<(), Error> {
         *lock(&self.begin) = None;
         // Closes the old one; not under the lock, because others must not wait for the disk.
-        drop(self.put(Place::Away));
+        drop(self.put(Connection::Away));
         let database = (self.reopen)().map_err(Failure::from)?;
         match read_identity(&database)? {
             Identity::Known { tag } if tag == self.tag => {
-                drop(self.put(Place::Open(database)));
+                drop(self.put(Connection::Open(database)));
                 Ok(())
             }
             _ => Err(Failure::Replaced.into()),
@@ -234,28 +239,24 @@ impl File {
 
     /// Writes a little, to see whether the file can be written.
     pub(super) fn probe(&self) -> Result<(), Error> {
-        let transaction = self.write()?;
-        let write = || -> Result<(), Failure> {
-            transaction.open_table(META)?.insert(TAG, u64::from(self.tag))?;
-            Ok(())
-        };
-        write()?;
-        self.commit(transaction)
+        let change = self.write()?;
+        change.remember(TAG, u64::from(self.tag))?;
+        self.commit(change)
     }
 
-    fn put(&self, place: Place) -> Place {
-        let mut current = self.place.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut current, place)
+    fn put(&self, connection: Connection) -> Connection {
+        let mut current = self.connection.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut current, connection)
     }
 
     fn with<T, E>(&self, ask: impl FnOnce(&Database) -> Result<T, E>) -> Result<T, Error>
     where
         Failure: From<E>,
     {
-        match &*self.place.read().unwrap_or_else(PoisonError::into_inner) {
-            Place::Open(database) => Ok(ask(database).map_err(Failure::from)?),
-            Place::Away => Err(access(redb::Error::PreviousIo).into()),
-            Place::Closed => Err(Error::Closed),
+        match &*self.connection.read().unwrap_or_else(PoisonError::into_inner) {
+            Connection::Open(database) => Ok(ask(database).map_err(Failure::from)?),
+            Connection::Away => Err(access(redb::Error::PreviousIo).into()),
+            Connection::Closed => Err(Error::Closed),
         }
     }
 
@@ -264,16 +265,16 @@ impl File {
         Ok(View::of(self.with(Database::begin_read)?))
     }
 
-    /// A transaction, synced when it commits.
-    pub(super) fn write(&self) -> Result<WriteTransaction, Error> {
+    /// An empty change, synced when it is committed.
+    pub(super) fn write(&self) -> Result<Change, Error> {
         self.check_begin()?;
-        self.with(Database::begin_write)
+        Ok(Change::of(self.with(Database::begin_write)?))
     }
 
     /// Lets the file go: it can be opened again. Everything after this is [`Error::Closed`].
     pub(super) fn close(&self) {
         let overwritten = self.check_begin();
-        let Place::Open(database) = self.put(Place::Closed) else { return };
+        let Connection::Open(database) = self.put(Connection::Closed) else { return };
         if overwritten.is_err() {
             // To close it is to write to it, and it is no longer ours. The process's end lets it
             // go.

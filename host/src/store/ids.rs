@@ -12,19 +12,19 @@ mod index;
 mod sorted;
 mod step;
 
-use redb::WriteTransaction;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::error::Failure;
-pub(super) use super::file::IDS;
+use super::file::change::Change;
+use super::file::id_rows::IdTable;
 use super::file::view::View;
 use super::time::Bounds;
 use crate::ids::Name;
 
 pub(super) use self::index::IdIndex;
 pub(super) use self::sorted::Shape;
-use self::sorted::{Ids, find};
+use self::sorted::find;
 use self::step::Step;
 
 /// Sets these hashes apart from all others.
@@ -50,14 +50,14 @@ impl IdKey {
 
 /// What is known of the ids at a start; the rest is in the log, from [`IdIndex::mark`] on.
 pub(super) fn load(view: &View, shape: Shape) -> Result<IdIndex, Failure> {
-    IdIndex::load(&view.transaction().open_table(IDS)?, shape)
+    IdIndex::load(&view.ids()?, shape)
 }
 
-/// The known ids, within one transaction.
+/// The known ids, within one change.
 #[derive(Debug)]
 pub(super) struct KnownIds<'t> {
     index: &'t IdIndex,
-    table: Ids<'t>,
+    table: IdTable<'t>,
     bound: FxHashMap<IdKey, u64>,
     /// Groups to tidy beside this transaction's share.
     hurry: usize,
@@ -72,16 +72,8 @@ pub(super) struct IdChanges {
 }
 
 impl<'t> KnownIds<'t> {
-    pub(super) fn open(
-        index: &'t IdIndex,
-        transaction: &'t WriteTransaction,
-    ) -> Result<Self, Failure> {
-        Ok(Self {
-            index,
-            table: transaction.open_table(IDS)?,
-            bound: FxHashMap::default(),
-            hurry: 0,
-        })
+    pub(super) fn open(index: &'t IdIndex, change: &'t Change) -> Result<Self, Failure> {
+        Ok(Self { index, table: change.ids()?, bound: FxHashMap::default(), hurry: 0 })
     }
 
     /// The position of the receipt that this id belongs to.

@@ -1,15 +1,21 @@
-//! What a store may lie on: bytes that are read, written and synced.
+//! What a store may lie on: a folder of backends, each of which holds bytes.
 //!
-//! A file of the system is redb's own to open; this is for everything else. Nothing outside of the
-//! file's room knows how redb wants them.
+//! A folder of the system is redb's own to open; this is for everything else. Nothing outside of
+//! the file's room knows how redb wants them.
 
 use std::fmt::Debug;
 use std::io;
 
 use redb::StorageBackend;
 
-/// Bytes that are read, written and synced. Clones of it hold the same bytes.
-pub trait Backend: Debug + Clone + Send + Sync + 'static {
+/// A folder of backends. Clones of it are the same folder.
+pub trait Medium: Debug + Send + Sync + 'static {
+    /// Opens the backend of this name. If there is none, makes an empty one.
+    fn open(&self, name: &str) -> io::Result<Box<dyn Backend>>;
+}
+
+/// Bytes that are read, written and synced.
+pub trait Backend: Debug + Send + Sync + 'static {
     /// How many bytes there are.
     fn size(&self) -> io::Result<u64>;
 
@@ -28,9 +34,9 @@ pub trait Backend: Debug + Clone + Send + Sync + 'static {
 
 /// A backend as redb wants it.
 #[derive(Debug)]
-pub(in crate::store) struct Lent<B>(pub(in crate::store) B);
+pub(super) struct Lent(pub(super) Box<dyn Backend>);
 
-impl<B: Backend> StorageBackend for Lent<B> {
+impl StorageBackend for Lent {
     fn len(&self) -> io::Result<u64> {
         self.0.size()
     }

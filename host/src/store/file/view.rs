@@ -8,7 +8,8 @@ use std::ops::RangeBounds;
 use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
 
-use super::{DEAD, LOG, META, OPEN, OUTCOMES, STATE, SWEPT};
+use super::id_rows::IdView;
+use super::{DEAD, IDS, LOG, META, OPEN, OUTCOMES, STATE, SWEPT};
 use crate::event::Timestamp;
 use crate::store::error::{Damaged, Failure};
 use crate::store::log::segment::Segment;
@@ -63,9 +64,9 @@ impl View {
         Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
     }
 
-    /// What it is read from, for the ids, which have tables of their own.
-    pub(in crate::store) fn transaction(&self) -> &ReadTransaction {
-        &self.0
+    /// The known ids.
+    pub(in crate::store) fn ids(&self) -> Result<IdView, Failure> {
+        Ok(IdView(self.0.open_table(IDS)?))
     }
 }
 

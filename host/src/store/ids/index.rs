@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use redb::ReadableTable;
 use rustc_hash::FxHashMap;
 
-use super::sorted::{self, CHUNK, Entry, Ids, Key, MARK, ROW, Row, Shape, SortedRun, State};
+use super::sorted::{self, CHUNK, END, Entry, MARK, ROW, Row, Shape, SortedRun, State};
 use super::step::{Done, Runs, Step, Task};
 use super::{IdChanges, IdKey};
 use crate::event::Timestamp;
 use crate::store::error::Failure;
+use crate::store::file::id_rows::{IdRows, IdTable};
 
 /// How long an id is known at least. Providers try again for up to 30 days.
 pub(super) const KEPT: Duration = Duration::from_secs(40 * 24 * 60 * 60);
@@ -43,23 +43,19 @@ pub(in crate::store) struct IdIndex {
 
 impl IdIndex {
     /// Reads what is in runs. The rest is in the log, from [`IdIndex::mark`] on.
-    pub(in crate::store) fn load(
-        table: &impl ReadableTable<Key, &'static [u8]>,
-        shape: Shape,
-    ) -> Result<Self, Failure> {
+    pub(in crate::store) fn load(table: &impl IdRows, shape: Shape) -> Result<Self, Failure> {
         let mark = table
-            .get(MARK)?
-            .map(|mark| mark.value().try_into().map(u64::from_be_bytes))
+            .row(MARK, |mark| mark.try_into().map(u64::from_be_bytes))?
             .transpose()
             .map_err(|_| sorted::damaged(0))?
             .unwrap_or(0);
         let mut runs = BTreeMap::new();
         let mut from = (1, CHUNK, 0);
-        while let Some(next) = table.range(from..)?.next().transpose()? {
-            let number = next.0.value().0;
-            let row = table.get((number, ROW, 0))?.ok_or_else(|| sorted::damaged(number))?;
-            let mut row: Row =
-                postcard::from_bytes(row.value()).map_err(|_| sorted::damaged(number))?;
+        while let Some(next) = table.within(from..=END)?.next().transpose()? {
+            let (number, ..) = next.key();
+            let row = table.row((number, ROW, 0), <[u8]>::to_vec)?;
+            let row = row.ok_or_else(|| sorted::damaged(number))?;
+            let mut row: Row = postcard::from_bytes(&row).map_err(|_| sorted::damaged(number))?;
             // What it was written from is in the log still, and will be written again.
             if matches!(&row.state, State::Growing { inputs } if inputs.is_empty()) {
                 row.state = State::Going;
@@ -148,7 +144,7 @@ impl IdIndex {
     /// Writes up to so many groups of ids, or removes as much.
     pub(super) fn perform(
         &self,
-        table: &mut Ids<'_>,
+        table: &mut IdTable<'_>,
         task: Task,
         groups: usize,
         now: Timestamp,

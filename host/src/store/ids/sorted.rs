@@ -5,16 +5,13 @@
 //! leads to the one chunk that may hold an id. Never changes what is written; a run only grows at
 //! its end until it is complete, and then goes as a whole.
 
-use redb::{Range, ReadableTable, Table};
 use serde::{Deserialize, Serialize};
 
 use super::IdKey;
 use super::filter::Filter;
 use crate::event::Timestamp;
 use crate::store::error::Failure;
-
-/// Number of the run, part of it, first id in that part.
-pub(super) type Key = (u64, u8, u128);
+use crate::store::file::id_rows::{IdRange, IdRow, IdRows, IdTable, IdsKey};
 
 /// In this order they are removed: the row last, so that a run that is half gone has one.
 pub(super) const CHUNK: u8 = 0;
@@ -22,10 +19,9 @@ pub(super) const FILTER: u8 = 1;
 pub(super) const ROW: u8 = 2;
 
 /// In the log, ids behind this position are in no run.
-pub(super) const MARK: Key = (0, ROW, 0);
-
-/// The table of all runs, within a transaction.
-pub(super) type Ids<'t> = Table<'t, Key, &'static [u8]>;
+pub(super) const MARK: IdsKey = (0, ROW, 0);
+/// No key is greater.
+pub(super) const END: IdsKey = (u64::MAX, u8::MAX, u128::MAX);
 
 /// What is kept of an id: itself and the position of its receipt.
 pub(super) type Entry = (IdKey, u64);
@@ -137,14 +133,10 @@ pub(super) fn damaged(run: u64) -> Failure {
 }
 
 /// Looks an id up in the one chunk of a run that may hold it.
-pub(super) fn find(
-    table: &impl ReadableTable<Key, &'static [u8]>,
-    run: u64,
-    key: IdKey,
-) -> Result<Option<u64>, Failure> {
-    let chunk = table.range((run, CHUNK, 0)..=(run, CHUNK, key.0))?.next_back();
+pub(super) fn find(table: &impl IdRows, run: u64, key: IdKey) -> Result<Option<u64>, Failure> {
+    let chunk = table.within((run, CHUNK, 0)..=(run, CHUNK, key.0))?.next_back();
     let Some(chunk) = chunk.transpose()? else { return Ok(None) };
-    let (entries, rest) = chunk.1.value().as_chunks::<ENTRY_BYTES>();
+    let (entries, rest) = chunk.bytes().as_chunks::<ENTRY_BYTES>();
     if entries.is_empty() || !rest.is_empty() {
         return Err(damaged(run));
     }
@@ -154,7 +146,7 @@ pub(super) fn find(
 
 /// Writes sorted ids behind those that a run has.
 pub(super) fn append(
-    table: &mut Ids<'_>,
+    table: &mut IdTable<'_>,
     run: u64,
     entries: &[Entry],
     shape: Shape,
@@ -168,43 +160,37 @@ pub(super) fn append(
                 bytes.extend(key.0.to_be_bytes());
                 bytes.extend(receipt.to_be_bytes());
             }
-            table.insert((run, CHUNK, chunk[0].0.0), bytes.as_slice())?;
+            table.put((run, CHUNK, chunk[0].0.0), &bytes)?;
         }
         let first = group[0].0;
         let filter = Filter::of(group.iter().map(|(key, _)| *key));
-        table.insert((run, FILTER, first.0), filter.bytes())?;
+        table.put((run, FILTER, first.0), filter.bytes())?;
         groups.push(Group { first, filter });
     }
     Ok(groups)
 }
 
-pub(super) fn write_row(table: &mut Ids<'_>, run: u64, row: &Row) -> Result<(), Failure> {
+pub(super) fn write_row(table: &mut IdTable<'_>, run: u64, row: &Row) -> Result<(), Failure> {
     let bytes = postcard::to_stdvec(row).expect("a row can be written to memory");
-    table.insert((run, ROW, 0), bytes.as_slice())?;
-    Ok(())
+    table.put((run, ROW, 0), &bytes)
 }
 
 /// The filters of a run, in order.
-pub(super) fn read_groups(
-    table: &impl ReadableTable<Key, &'static [u8]>,
-    run: u64,
-) -> Result<Vec<Group>, Failure> {
-    let group = |stored: Result<_, redb::StorageError>| {
-        let (key, bytes): (redb::AccessGuard<'_, Key>, redb::AccessGuard<'_, &[u8]>) = stored?;
-        let filter = Filter::read(bytes.value()).ok_or_else(|| damaged(run))?;
-        Ok(Group { first: IdKey(key.value().2), filter })
+pub(super) fn read_groups(table: &impl IdRows, run: u64) -> Result<Vec<Group>, Failure> {
+    let group = |stored: Result<IdRow<'_>, Failure>| {
+        let stored = stored?;
+        let filter = Filter::read(stored.bytes()).ok_or_else(|| damaged(run))?;
+        let (.., first) = stored.key();
+        Ok(Group { first: IdKey(first), filter })
     };
-    table.range((run, FILTER, 0)..=(run, FILTER, u128::MAX))?.map(group).collect()
+    table.within((run, FILTER, 0)..=(run, FILTER, u128::MAX))?.map(group).collect()
 }
 
 /// The last id of a run.
-pub(super) fn last_key(
-    table: &impl ReadableTable<Key, &'static [u8]>,
-    run: u64,
-) -> Result<Option<IdKey>, Failure> {
-    let chunk = table.range((run, CHUNK, 0)..=(run, CHUNK, u128::MAX))?.next_back();
+pub(super) fn last_key(table: &impl IdRows, run: u64) -> Result<Option<IdKey>, Failure> {
+    let chunk = table.within((run, CHUNK, 0)..=(run, CHUNK, u128::MAX))?.next_back();
     let Some(chunk) = chunk.transpose()? else { return Ok(None) };
-    let (entries, _) = chunk.1.value().as_chunks::<ENTRY_BYTES>();
+    let (entries, _) = chunk.bytes().as_chunks::<ENTRY_BYTES>();
     Ok(Some(read_entry(entries.last().ok_or_else(|| damaged(run))?).0))
 }
 
@@ -217,7 +203,7 @@ fn read_entry(bytes: &[u8; ENTRY_BYTES]) -> Entry {
 /// Reads a run from some id on.
 pub(super) struct Cursor<'a> {
     run: u64,
-    chunks: Range<'a, Key, &'static [u8]>,
+    chunks: IdRange<'a>,
     /// The latest chunk, reversed.
     entries: Vec<Entry>,
 }
@@ -225,17 +211,17 @@ pub(super) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// Right behind this id.
     pub(super) fn behind(
-        table: &'a impl ReadableTable<Key, &'static [u8]>,
+        table: &'a impl IdRows,
         run: u64,
         after: Option<IdKey>,
     ) -> Result<Self, Failure> {
         let mut from = (run, CHUNK, 0);
         if let Some(after) = after
-            && let Some(chunk) = table.range(from..=(run, CHUNK, after.0))?.next_back()
+            && let Some(chunk) = table.within(from..=(run, CHUNK, after.0))?.next_back()
         {
-            from = chunk?.0.value();
+            from = chunk?.key();
         }
-        let chunks = table.range(from..=(run, CHUNK, u128::MAX))?;
+        let chunks = table.within(from..=(run, CHUNK, u128::MAX))?;
         let mut cursor = Self { run, chunks, entries: Vec::new() };
         while let Some((key, _)) = cursor.peek()?
             && after.is_some_and(|after| key <= after)
@@ -250,8 +236,8 @@ impl<'a> Cursor<'a> {
         if self.entries.is_empty()
             && let Some(chunk) = self.chunks.next()
         {
-            let chunk = chunk?.1;
-            let (entries, rest) = chunk.value().as_chunks::<ENTRY_BYTES>();
+            let chunk = chunk?;
+            let (entries, rest) = chunk.bytes().as_chunks::<ENTRY_BYTES>();
             if entries.is_empty() || !rest.is_empty() {
                 return Err(damaged(self.run));
             }

@@ -7,11 +7,10 @@
 use std::collections::BTreeMap;
 
 use super::IdKey;
-use super::sorted::{
-    self, CHUNK, Cursor, Entry, Group, Ids, MARK, ROW, Row, Shape, SortedRun, State,
-};
+use super::sorted::{self, CHUNK, Cursor, Entry, Group, MARK, ROW, Row, Shape, SortedRun, State};
 use crate::event::Timestamp;
 use crate::store::error::Failure;
+use crate::store::file::id_rows::{IdRows, IdTable};
 
 /// Groups that may be removed where one may be written: that is cheaper.
 const REMOVED_PER_GROUP: usize = 4;
@@ -65,7 +64,7 @@ impl Runs<'_> {
     /// Writes up to so many groups of ids, or removes as much.
     pub(super) fn perform(
         &self,
-        table: &mut Ids<'_>,
+        table: &mut IdTable<'_>,
         task: Task,
         groups: usize,
         now: Timestamp,
@@ -79,7 +78,7 @@ impl Runs<'_> {
 
     fn flush_some(
         &self,
-        table: &mut Ids<'_>,
+        table: &mut IdTable<'_>,
         run: u64,
         groups: usize,
         now: Timestamp,
@@ -94,7 +93,7 @@ impl Runs<'_> {
         let mut state = State::Growing { inputs: Vec::new() };
         if done == Done::Flushed {
             state = State::Complete;
-            table.insert(MARK, self.frozen_end.to_be_bytes().as_slice())?;
+            table.put(MARK, &self.frozen_end.to_be_bytes())?;
         }
         if self.frozen.is_empty() {
             return Ok(Step { run, row: None, groups: Vec::new(), last: None, done });
@@ -104,7 +103,7 @@ impl Runs<'_> {
 
     fn fold_some(
         &self,
-        table: &mut Ids<'_>,
+        table: &mut IdTable<'_>,
         run: u64,
         inputs: Vec<u64>,
         groups: usize,
@@ -131,7 +130,7 @@ impl Runs<'_> {
     /// Writes ids behind those that the run has, and its row.
     fn grow(
         &self,
-        table: &mut Ids<'_>,
+        table: &mut IdTable<'_>,
         run: u64,
         entries: &[Entry],
         mut row: Row,
@@ -144,7 +143,12 @@ impl Runs<'_> {
         Ok(Step { run, row: Some(row), groups, last, done })
     }
 
-    fn remove_some(&self, table: &mut Ids<'_>, run: u64, groups: usize) -> Result<Step, Failure> {
+    fn remove_some(
+        &self,
+        table: &mut IdTable<'_>,
+        run: u64,
+        groups: usize,
+    ) -> Result<Step, Failure> {
         let Some(SortedRun { row, .. }) = self.runs.get(&run) else {
             return Err(sorted::damaged(run));
         };
@@ -153,11 +157,7 @@ impl Runs<'_> {
 
         let room = groups.saturating_mul(REMOVED_PER_GROUP * (self.shape.group_chunks + 1));
         let all = (run, CHUNK, 0)..=(run, ROW, u128::MAX);
-        let mut removed = 0;
-        for gone in table.extract_from_if(all, |_, _| true)?.take(room) {
-            gone?;
-            removed += 1;
-        }
+        let removed = table.remove_within(all, room)?;
         let row = (removed == room).then_some(row);
         Ok(Step { run, row, groups: Vec::new(), last: None, done: Done::Partly })
     }
@@ -165,7 +165,7 @@ impl Runs<'_> {
 
 /// The first ids of these runs behind `after`, each once.
 fn merge(
-    table: &Ids<'_>,
+    table: &impl IdRows,
     inputs: &[u64],
     after: Option<IdKey>,
     room: usize,

@@ -138,12 +138,16 @@ async fn check_cut(disk: Disk, answered: &[(usize, Id)], context: &str) {
 fn the_disk_loses_what_was_not_synced() {
     let disk = Disk::default();
     disk.record_cuts();
-    disk.write(0, b"one").unwrap();
-    disk.sync().unwrap();
-    disk.write(0, b"two").unwrap();
-    disk.sync().unwrap();
+    let (file, other) = (disk.open("a").unwrap(), disk.open("b").unwrap());
+    file.write(0, b"one").unwrap();
+    file.sync().unwrap();
+    file.write(0, b"two").unwrap();
+    other.write(0, b"new").unwrap();
+    file.sync().unwrap();
 
     let cuts: Vec<Cut> = disk.take_cuts();
-    assert_eq!(cuts[1].disk(|| false).synced(), b"one");
-    assert_eq!(cuts[1].disk(|| true).synced(), b"two");
+    assert_eq!(cuts[1].disk(|| false).synced()["a"], b"one");
+    assert_eq!(cuts[1].disk(|| true).synced()["a"], b"two");
+    assert_eq!(cuts[1].disk(|| true).synced()["b"], b"new");
+    assert!(!disk.synced().contains_key("b"), "only one of them was synced");
 }

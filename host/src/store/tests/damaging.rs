@@ -1,11 +1,10 @@
 //! A record that can't be read: its own work stops, everything else goes on.
 
-use redb::ReadableTable;
-
 use super::disk::Disk;
 use super::*;
 use crate::store::keep::sweep::survey::Pass;
 use crate::store::log::segment::Segment;
+use crate::store::rows::Rows;
 
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 
@@ -26,24 +25,20 @@ const KINDS: [Damage; 2] = [Damage::Segment, Damage::Record];
 /// Damages what takes this position, as a disk would: nobody is told.
 fn damage(store: &Store, position: u64, kind: Damage) {
     let shared = &store.handle.shared;
-    let transaction = shared.file.write().unwrap();
-    {
-        let mut log = transaction.open_table(file::LOG).unwrap();
-        let (first, stored) = {
-            let row = log.range(..=position).unwrap().next_back().unwrap().unwrap();
-            (row.0.value(), row.1.value().to_vec())
-        };
-        let rewritten = |spoil: fn(&[u8]) -> Vec<u8>| {
-            rewrite(&Segment::read(first, &stored).unwrap(), position, spoil)
-        };
-        let broken = match kind {
-            Damage::Segment => vec![7; stored.len()],
-            Damage::Record => rewritten(|_| vec![0xff; 3]),
-            Damage::Data => rewritten(without_json),
-        };
-        log.insert(first, broken.as_slice()).unwrap();
-    }
-    shared.file.commit(transaction).unwrap();
+    let log = shared.file.read().unwrap().log().unwrap();
+    let row = log.last_row(position, |first, stored| (first, stored.to_vec())).unwrap();
+    let (first, stored) = row.expect("something takes this position");
+    let rewritten = |spoil: fn(&[u8]) -> Vec<u8>| {
+        rewrite(&Segment::read(first, &stored).unwrap(), position, spoil)
+    };
+    let broken = match kind {
+        Damage::Segment => vec![7; stored.len()],
+        Damage::Record => rewritten(|_| vec![0xff; 3]),
+        Damage::Data => rewritten(without_json),
+    };
+    let change = shared.file.write().unwrap();
+    change.tables().unwrap().put_segment(first, &broken).unwrap();
+    shared.file.commit(change).unwrap();
     shared.log.clear();
 }
 
@@ -317,11 +312,9 @@ async fn a_standing_that_is_damaged_is_mended_by_the_next_try() {
     bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::RetryAt(NOW)).await;
     let delivery = bench.deliveries().pop().unwrap();
     let shared = &bench.store.handle.shared;
-    let transaction = shared.file.write().unwrap();
-    let mut outcomes = transaction.open_table(file::OUTCOMES).unwrap();
-    outcomes.insert(ids[0].position + 1, &[9_u8, 9][..]).unwrap();
-    drop(outcomes);
-    shared.file.commit(transaction).unwrap();
+    let change = shared.file.write().unwrap();
+    change.tables().unwrap().put_outcome(ids[0].position + 1, &[9, 9]).unwrap();
+    shared.file.commit(change).unwrap();
     assert_eq!(bench.store.events(&EventFilter::default(), ALL).unwrap().damaged.len(), 1);
 
     bench.end_delivery(delivery, Verdict::Dead).await;

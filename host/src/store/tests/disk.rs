@@ -1,21 +1,32 @@
 //! A disk that loses what was not synced, stalls or fails when told.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::store::Backend;
+use crate::store::{Backend, Medium};
 
-/// A disk in memory; clones are the same disk.
+/// A disk in memory, with a folder of files on it; clones are the same disk.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Disk(Arc<(Mutex<Content>, Condvar)>);
 
+/// A file of a disk.
+#[derive(Debug)]
+struct DiskFile {
+    disk: Disk,
+    name: String,
+}
+
+/// What each file holds.
+pub(super) type Files = BTreeMap<String, Vec<u8>>;
+
 #[derive(Debug, Default)]
 struct Content {
-    live: Vec<u8>,
-    synced: Vec<u8>,
-    /// Since the last sync.
-    writes: Vec<(usize, Vec<u8>)>,
+    live: Files,
+    synced: Files,
+    /// To each file since it was synced last.
+    writes: Vec<Written>,
     /// What a power cut would have left, right before each sync was done.
     cuts: Vec<Cut>,
     records_cuts: bool,
@@ -35,21 +46,29 @@ pub(super) enum Fault {
     Sync,
 }
 
+/// A write that is not synced yet.
+#[derive(Debug, Clone)]
+struct Written {
+    file: String,
+    offset: usize,
+    data: Vec<u8>,
+}
+
 /// What a power cut leaves.
 #[derive(Debug, Clone)]
 pub(super) struct Cut {
     /// What was synced.
-    pub(super) synced: Vec<u8>,
+    synced: Files,
     /// What was written behind that: any part of it may be there.
-    pub(super) writes: Vec<(usize, Vec<u8>)>,
+    writes: Vec<Written>,
 }
 
 impl Disk {
     /// A disk that holds this.
-    pub(super) fn holding(bytes: Vec<u8>) -> Self {
+    pub(super) fn holding(files: Files) -> Self {
         let disk = Self::default();
-        disk.content().live.clone_from(&bytes);
-        disk.content().synced = bytes;
+        disk.content().live.clone_from(&files);
+        disk.content().synced = files;
         disk
     }
 
@@ -68,7 +87,7 @@ impl Disk {
     }
 
     /// What is safe now.
-    pub(super) fn synced(&self) -> Vec<u8> {
+    pub(super) fn synced(&self) -> Files {
         self.content().synced.clone()
     }
 
@@ -127,28 +146,36 @@ impl Content {
 impl Cut {
     /// The disk after it, with those of the unsynced writes that `survives` picks.
     pub(super) fn disk(&self, mut survives: impl FnMut() -> bool) -> Disk {
-        let mut bytes = self.synced.clone();
-        for (offset, data) in self.writes.iter().filter(|_| survives()) {
-            write(&mut bytes, *offset, data);
+        let mut files = self.synced.clone();
+        for written in self.writes.iter().filter(|_| survives()) {
+            written.reach(&mut files, written.data.len());
         }
-        Disk::holding(bytes)
+        Disk::holding(files)
     }
 
     /// The disk after it, with a random part of the unsynced writes, in any order, some of them
     /// only up to a sector.
     pub(super) fn torn(&self, random: &mut fastrand::Rng) -> Disk {
-        let mut writes: Vec<&(usize, Vec<u8>)> = self.writes.iter().collect();
+        let mut writes: Vec<&Written> = self.writes.iter().collect();
         random.shuffle(&mut writes);
-        let mut bytes = self.synced.clone();
-        for (offset, data) in writes {
+        let mut files = self.synced.clone();
+        for written in writes {
             if random.bool() {
                 continue;
             }
-            let sectors = data.len().div_ceil(SECTOR_BYTES);
+            let length = written.data.len();
+            let sectors = length.div_ceil(SECTOR_BYTES);
             let kept = if random.u32(..4) == 0 { random.usize(..=sectors) } else { sectors };
-            write(&mut bytes, *offset, &data[..data.len().min(kept * SECTOR_BYTES)]);
+            written.reach(&mut files, length.min(kept * SECTOR_BYTES));
         }
-        Disk::holding(bytes)
+        Disk::holding(files)
+    }
+}
+
+impl Written {
+    /// So many bytes of it reach the disk.
+    fn reach(&self, files: &mut Files, bytes: usize) {
+        write(files.entry(self.file.clone()).or_default(), self.offset, &self.data[..bytes]);
     }
 }
 
@@ -166,47 +193,57 @@ fn index(offset: u64) -> usize {
     usize::try_from(offset).unwrap()
 }
 
-impl Backend for Disk {
+impl Medium for Disk {
+    fn open(&self, name: &str) -> io::Result<Box<dyn Backend>> {
+        self.content().live.entry(name.to_owned()).or_default();
+        Ok(Box::new(DiskFile { disk: self.clone(), name: name.to_owned() }))
+    }
+}
+
+impl Backend for DiskFile {
     fn size(&self) -> io::Result<u64> {
-        Ok(self.content().live.len() as u64)
+        Ok(self.disk.content().live[&self.name].len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let mut content = self.content();
+        let mut content = self.disk.content();
         content.access(Fault::Read)?;
-        let bytes = content.live.get(index(offset)..index(offset) + out.len());
+        let bytes = content.live[&self.name].get(index(offset)..index(offset) + out.len());
         out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }
 
     fn resize(&self, size: u64) -> io::Result<()> {
-        let mut content = self.content();
+        let mut content = self.disk.content();
         content.access(Fault::Write)?;
-        content.live.resize(index(size), 0);
+        content.live.entry(self.name.clone()).or_default().resize(index(size), 0);
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut content = self.content();
+        let mut content = self.disk.content();
         content.stalled = content.stalls;
-        self.0.1.notify_all();
-        let mut content = self.0.1.wait_while(content, |content| content.stalls).unwrap();
+        self.disk.0.1.notify_all();
+        let mut content = self.disk.0.1.wait_while(content, |content| content.stalls).unwrap();
         content.stalled = false;
         content.access(Fault::Sync)?;
-        let writes = std::mem::take(&mut content.writes);
         if content.records_cuts {
-            let synced = content.synced.clone();
+            let (synced, writes) = (content.synced.clone(), content.writes.clone());
             content.cuts.push(Cut { synced, writes });
         }
-        content.synced = content.live.clone();
+        content.writes.retain(|written| written.file != self.name);
+        let live = content.live[&self.name].clone();
+        content.synced.insert(self.name.clone(), live);
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut content = self.content();
+        let mut content = self.disk.content();
         content.access(Fault::Write)?;
-        write(&mut content.live, index(offset), data);
-        content.writes.push((index(offset), data.to_vec()));
+        let (file, offset, data) = (self.name.clone(), index(offset), data.to_vec());
+        let written = Written { file, offset, data };
+        written.reach(&mut content.live, written.data.len());
+        content.writes.push(written);
         Ok(())
     }
 }

@@ -5,23 +5,21 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use super::disk::Disk;
 use super::*;
-use crate::store::file::backend::Lent;
-use crate::store::ids::{IDS, IdIndex, IdKey, KnownIds, Shape};
+use crate::store::file::id_rows::IdRows;
+use crate::store::ids::{self, IdIndex, IdKey, KnownIds, Shape};
+use crate::store::rows::Rows;
 use crate::store::time::Bounds;
 
 const SMALL: Shape =
     Shape { fresh_ids: 24, chunk_ids: 3, group_chunks: 2, fan_in: 3, pace_idle: 1 };
 
-/// Stands for the log: the ids that each position brought.
-const BROUGHT: TableDefinition<'_, u64, u32> = TableDefinition::new("brought");
-
-/// The known ids and no store around them.
+/// The known ids in a file with no store around them. In its log, each position stands for the id
+/// that it brought.
 struct Ids {
-    database: Database,
+    file: File,
     index: IdIndex,
     end: u64,
     now: Timestamp,
@@ -33,69 +31,70 @@ fn key(id: u32) -> IdKey {
 
 impl Ids {
     fn open(disk: Disk) -> Self {
-        let database = Database::builder().create_with_backend(Lent(disk)).unwrap();
-        let transaction = database.begin_write().unwrap();
-        transaction.open_table(IDS).unwrap();
-        transaction.open_table(BROUGHT).unwrap();
-        transaction.commit().unwrap();
-
-        let transaction = database.begin_read().unwrap();
-        let mut index = IdIndex::load(&transaction.open_table(IDS).unwrap(), SMALL).unwrap();
-        let brought = transaction.open_table(BROUGHT).unwrap();
-        for row in brought.range(index.mark()..).unwrap() {
-            let (position, id) = row.unwrap();
-            index.learn(key(id.value()), position.value());
+        let file = File::open_on(disk, std::path::Path::new("nowhere")).unwrap();
+        let index = ids::load(&file.read().unwrap(), SMALL).unwrap();
+        let mut ids = Self { file, index, end: 1, now: NOW };
+        for (id, position) in ids.model() {
+            if position >= ids.index.mark() {
+                ids.index.learn(key(id), position);
+            }
+            ids.end = ids.end.max(position + 1);
         }
-        let end = brought.last().unwrap().map_or(1, |(position, _)| position.value() + 1);
-        Self { database, index, end, now: NOW }
+        ids
     }
 
     /// What was committed, by id.
     fn model(&self) -> HashMap<u32, u64> {
-        let transaction = self.database.begin_read().unwrap();
-        let brought = transaction.open_table(BROUGHT).unwrap();
-        let row = |row: Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, u32>), _>| {
-            let (position, id) = row.unwrap();
-            (id.value(), position.value())
+        let brought = self.file.read().unwrap().log().unwrap();
+        let mut model = HashMap::new();
+        let mut before = u64::MAX;
+        let read = |position: u64, id: &[u8]| {
+            (u32::from_le_bytes(id.try_into().expect("four bytes")), position)
         };
-        brought.iter().unwrap().map(row).collect()
+        while let Some((id, position)) = brought.last_row(before, read).unwrap() {
+            model.insert(id, position);
+            before = position - 1;
+        }
+        model
     }
 
-    /// Brings these in one transaction, and gives who owned each before.
+    /// Brings these in one change, and gives who owned each before.
     fn bring(&mut self, ids: &[u32]) -> Vec<Option<u64>> {
         self.index.freeze_if_due(self.end, self.now);
-        let transaction = self.database.begin_write().unwrap();
+        let change = self.file.write().unwrap();
         let mut owners = Vec::new();
         let mut end = self.end;
         let changes = {
-            let mut known = KnownIds::open(&self.index, &transaction).unwrap();
-            let mut brought = transaction.open_table(BROUGHT).unwrap();
+            let mut known = KnownIds::open(&self.index, &change).unwrap();
+            let mut tables = change.tables().unwrap();
             for id in ids {
                 let owner = known.owner(key(*id)).unwrap();
                 if owner.is_none() {
                     known.bind(key(*id), end);
-                    brought.insert(end, id).unwrap();
+                    tables.put_segment(end, &id.to_le_bytes()).unwrap();
                     end += 1;
                 }
                 owners.push(owner);
             }
             known.finish(Bounds { earliest: self.now, latest: self.now }).unwrap()
         };
-        transaction.commit().unwrap();
+        self.file.commit(change).unwrap();
         self.index.apply(changes);
         self.end = end;
         owners
     }
 
-    /// Who owns each, in a transaction that is thrown away.
+    /// Who owns each, in a change that is thrown away.
     fn owners(&self, ids: impl IntoIterator<Item = u32>) -> Vec<Option<u64>> {
-        let transaction = self.database.begin_write().unwrap();
-        let known = KnownIds::open(&self.index, &transaction).unwrap();
+        let change = self.file.write().unwrap();
+        let known = KnownIds::open(&self.index, &change).unwrap();
         ids.into_iter().map(|id| known.owner(key(id)).unwrap()).collect()
     }
 
-    fn rows(&self) -> u64 {
-        self.database.begin_read().unwrap().open_table(IDS).unwrap().len().unwrap()
+    fn rows(&self) -> usize {
+        let ids = self.file.read().unwrap().ids().unwrap();
+        let all = (0, 0, 0)..=(u64::MAX, u8::MAX, u128::MAX);
+        ids.within(all).unwrap().map(Result::unwrap).count()
     }
 }
 

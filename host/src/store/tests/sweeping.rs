@@ -3,13 +3,12 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use redb::{ReadableTable, ReadableTableMetadata};
-
 use super::disk::Disk;
 use super::*;
 use crate::store::keep::sweep::survey::Pass;
 use crate::store::keep::sweep::{PutInPlace, Sweep};
 use crate::store::log::segment::{RecordKind, Segment};
+use crate::store::rows::Rows;
 
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 
@@ -33,17 +32,16 @@ impl Bench {
 
     /// The segments that hold more than gaps.
     fn segments(&self) -> usize {
-        let view = self.store.handle.shared.file.read().unwrap();
-        let log = view.transaction().open_table(file::LOG).unwrap();
-        let rows = log.iter().unwrap().map(Result::unwrap);
-        let segments = rows.map(|(first, row)| Segment::read(first.value(), row.value()).unwrap());
+        let log = self.store.handle.shared.file.read().unwrap().log().unwrap();
+        let rows = log.within(..).unwrap().map(|row| row.unwrap().1.unwrap());
         let holds = |it: &Segment| it.entries().any(|entry| entry.kind != RecordKind::Gap);
-        segments.filter(holds).count()
+        rows.filter(holds).count()
     }
 
-    fn rows(&self, table: redb::TableDefinition<'static, u64, &'static [u8]>) -> u64 {
-        let view = self.store.handle.shared.file.read().unwrap();
-        view.transaction().open_table(table).unwrap().len().unwrap()
+    /// Whether anything is known of how some work stands.
+    fn knows_outcomes(&self) -> bool {
+        let outcomes = self.store.handle.shared.file.read().unwrap().outcomes().unwrap();
+        outcomes.last_row(u64::MAX, |_, _| ()).unwrap().is_some()
     }
 }
 
@@ -104,7 +102,7 @@ async fn an_event_goes_by_its_age_with_all_that_is_known_of_it() {
     assert!(bench.store.events(&EventFilter::default(), ALL).unwrap().items.is_empty());
     let replayed = bench.store.replay(vec![event_id]).await;
     assert!(matches!(replayed, Err(Error::Unknown(_))));
-    assert_eq!((bench.segments(), bench.rows(file::OUTCOMES)), (0, 0));
+    assert_eq!((bench.segments(), bench.knows_outcomes()), (0, false));
     let duplicate = bench.store.append(receipt(&["evt_1"])).await.unwrap();
     assert!(matches!(duplicate, Appended::Duplicate(_)), "ids outlive what they came with");
     let bench = bench.restart().await;
@@ -285,8 +283,8 @@ async fn too_many_bytes_push_out_the_oldest_that_nobody_needs() {
     let (_, new) = bench.finished("evt_new", Verdict::Done).await;
 
     let view = bench.store.handle.shared.file.read().unwrap();
-    let rows = view.transaction().open_table(file::SWEPT).unwrap();
-    let sizes = rows.range::<u64>(..).unwrap().map(|row| row.unwrap().1.value().1);
+    let swept = view.swept().unwrap().expect("something is packed");
+    let sizes = swept.within(..).unwrap().map(|packed| packed.unwrap().bytes);
     let size_bytes = Some(sizes.sum::<u64>() - 1);
     let retention = Retention { size_bytes, ..Retention::default() };
     bench.store.sweep(&retention).await.unwrap();

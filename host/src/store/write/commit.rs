@@ -198,10 +198,7 @@ impl Draft<'_> {
             record.alerts = Cow::Borrowed(alerts);
             for (key, value) in state {
                 let key = state_key(&work.handler, scope, key);
-                match value {
-                    Some(value) => self.state.insert(key.as_slice(), &value[..])?,
-                    None => self.state.remove(key.as_slice())?,
-                };
+                self.tables.put_state(&key, value.as_deref())?;
             }
         }
         let position = self.record(RecordKind::Try, &record);

@@ -3,13 +3,13 @@
 //! Operations add to a draft one after the other and see what those before them wrote. Nothing in
 //! memory changes here: a draft that is not committed never was.
 
-use redb::{ReadableTable, Table, WriteTransaction};
 use serde::Serialize;
 
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind};
 use crate::store::error::{Damaged, Failure};
 use crate::store::file;
+use crate::store::file::change::{Change, Tables};
 use crate::store::ids::{IdChanges, IdIndex, KnownIds};
 use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::low_water::Move;
@@ -21,21 +21,15 @@ use crate::store::owed::works::Stored;
 use crate::store::shared::Shared;
 use crate::store::time::Bounds;
 
-type Bytes = &'static [u8];
-
 /// A transaction in the making.
 pub(in crate::store) struct Draft<'t> {
     pub(in crate::store) shared: &'t Shared,
-    transaction: &'t WriteTransaction,
+    change: &'t Change,
     pub(super) now: Timestamp,
     /// What removal goes by.
     time: Bounds,
     pub(in crate::store) ids: KnownIds<'t>,
-    pub(super) state: Table<'t, Bytes, Bytes>,
-    pub(super) log: Table<'t, u64, Bytes>,
-    outcomes: Table<'t, u64, Bytes>,
-    open: Table<'t, u64, ()>,
-    dead: Table<'t, u64, u8>,
+    pub(super) tables: Tables<'t>,
     segment: &'t mut SegmentWriter,
     /// The works before it that are open have rows.
     low_water: u64,
@@ -67,7 +61,7 @@ impl<'t> Draft<'t> {
     /// An empty draft, whose records go into a segment that has just begun.
     pub(in crate::store) fn new(
         shared: &'t Shared,
-        transaction: &'t WriteTransaction,
+        change: &'t Change,
         ids: &'t IdIndex,
         low_water: u64,
         segment: &'t mut SegmentWriter,
@@ -75,15 +69,11 @@ impl<'t> Draft<'t> {
     ) -> Result<Self, Failure> {
         Ok(Self {
             shared,
-            transaction,
+            change,
             now: shared.clock.now(),
             time: shared.time.now(&shared.clock),
-            ids: KnownIds::open(ids, transaction)?,
-            state: transaction.open_table(file::STATE)?,
-            log: transaction.open_table(file::LOG)?,
-            outcomes: transaction.open_table(file::OUTCOMES)?,
-            open: transaction.open_table(file::OPEN)?,
-            dead: transaction.open_table(file::DEAD)?,
+            ids: KnownIds::open(ids, change)?,
+            tables: change.tables()?,
             segment,
             low_water,
             changes,
@@ -93,7 +83,7 @@ impl<'t> Draft<'t> {
     /// Moves the low-water mark, and gives every open work that it passes a row.
     pub(in crate::store) fn advance(&mut self, moved: &Move) -> Result<(), Failure> {
         for position in &moved.passed {
-            self.open.insert(position, ())?;
+            self.tables.put_open(*position, true)?;
         }
         self.remember(file::LOW_WATER, moved.mark)?;
         self.tell_time()?;
@@ -131,17 +121,17 @@ impl<'t> Draft<'t> {
 
     /// How a work stands, in this transaction.
     pub(in crate::store) fn standing(&self, position: u64) -> Result<Standing, Failure> {
-        Standing::at(&self.outcomes, position)
+        Standing::at(self.tables.outcomes(), position)
     }
 
     /// How a work stands, if it has a row.
     pub(in crate::store) fn outcome(&self, position: u64) -> Result<Option<Standing>, Failure> {
-        Standing::find(&self.outcomes, position)
+        Standing::find(self.tables.outcomes(), position)
     }
 
     /// Whether a work is a dead letter.
     pub(in crate::store) fn has_letter(&self, position: u64) -> Result<bool, Failure> {
-        Ok(self.dead.get(position)?.is_some())
+        Ok(self.tables.letter(position)?.is_some())
     }
 
     /// How the work of a lease stands. If that can't be read, its history is lost and no more.
@@ -206,22 +196,18 @@ impl<'t> Draft<'t> {
         before: Standing,
         after: Standing,
     ) -> Result<(), Failure> {
-        self.outcomes.insert(position, after.write().as_slice())?;
+        self.tables.put_outcome(position, &after.write())?;
         let is_dead = |standing: Standing| standing.progress == Progress::Dead;
         if is_dead(after) && !is_dead(before) {
-            self.dead.insert(position, kind as u8)?;
+            self.tables.put_letter(position, kind as u8)?;
             self.changes.dead[kind] += 1;
         }
         // The letter of a dead work may have been swept away before.
-        if is_dead(before) && !is_dead(after) && self.dead.remove(position)?.is_some() {
+        if is_dead(before) && !is_dead(after) && self.tables.remove_letter(position)?.is_some() {
             self.changes.dead[kind] -= 1;
         }
         if position < self.low_water {
-            if after.is_open() {
-                self.open.insert(position, ())?;
-            } else {
-                self.open.remove(position)?;
-            }
+            self.tables.put_open(position, after.is_open())?;
         }
         Ok(())
     }
@@ -232,14 +218,14 @@ impl<'t> Draft<'t> {
         gone: &[u64],
         packed: impl IntoIterator<Item = (u64, &'p [u8], Timestamp)>,
     ) -> Result<(), Failure> {
-        let mut swept = self.transaction.open_table(file::SWEPT)?;
+        let mut swept = self.change.swept()?;
         for first in gone {
-            self.log.remove(first)?;
-            swept.remove(first)?;
+            self.tables.remove_segment(*first)?;
+            swept.remove(*first)?;
         }
         for (first, bytes, due) in packed {
-            self.log.insert(first, bytes)?;
-            swept.insert(first, (due.0, bytes.len() as u64))?;
+            self.tables.put_segment(first, bytes)?;
+            swept.put(first, due, bytes.len())?;
         }
         self.changes.swept = true;
         Ok(())
@@ -247,14 +233,12 @@ impl<'t> Draft<'t> {
 
     /// Forgets how a work stands: its record goes.
     pub(in crate::store) fn forget(&mut self, position: u64) -> Result<(), Failure> {
-        self.outcomes.remove(position)?;
-        Ok(())
+        self.tables.remove_outcome(position)
     }
 
     /// A dead letter was kept long enough.
     pub(in crate::store) fn drop_letter(&mut self, position: u64) -> Result<(), Failure> {
-        let removed = self.dead.remove(position)?.map(|kind| kind.value());
-        let Some(number) = removed else { return Ok(()) };
+        let Some(number) = self.tables.remove_letter(position)? else { return Ok(()) };
         let kind = WorkKind::read(number).ok_or(Damaged { position });
         if let Some(kind) = self.shared.damages.pass(kind)? {
             self.changes.dead[kind] -= 1;
@@ -264,8 +248,7 @@ impl<'t> Draft<'t> {
 
     /// Remembers a fact of the store itself.
     pub(in crate::store) fn remember(&self, name: &str, fact: u64) -> Result<(), Failure> {
-        self.transaction.open_table(file::META)?.insert(name, fact)?;
-        Ok(())
+        self.change.remember(name, fact)
     }
 
     /// Remembers the time that removal goes by, for the next start.
@@ -279,7 +262,7 @@ impl<'t> Draft<'t> {
             return Ok(None);
         }
         let (first, segment) = self.segment.finish();
-        self.log.insert(first, segment)?;
+        self.tables.put_segment(first, segment)?;
         self.changes.log_bytes = segment.len();
         self.changes.ids = self.ids.finish(self.time)?;
         Ok(Some(self.segment.next()))

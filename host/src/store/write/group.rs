@@ -7,12 +7,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use redb::WriteTransaction;
-
 use super::draft::{Changes, Draft};
 use super::queue::Queued;
 use crate::event::Timestamp;
 use crate::store::error::{Error, Failure};
+use crate::store::file::change::Change;
 use crate::store::ids::IdIndex;
 use crate::store::kind::WorkKind;
 use crate::store::log::low_water::{LowWater, Move};
@@ -66,14 +65,14 @@ impl GroupCommit {
         if batch.iter().any(|queued| queued.op.freezes_ids()) {
             self.ids.freeze(self.end);
         }
-        if let Err(error) = self.shared.file.check_place() {
+        if let Err(error) = self.shared.file.check_spot() {
             return Written::Failed(error);
         }
         let moved = self.low_water.due_move();
         let mut changes = Changes::default();
         let mut draft = || -> Result<_, Error> {
-            let transaction = self.shared.file.write()?;
-            let mut draft = self.draft(&transaction, &mut changes)?;
+            let change = self.shared.file.write()?;
+            let mut draft = self.draft(&change, &mut changes)?;
             if let Some(moved) = &moved {
                 draft.advance(moved)?;
             }
@@ -81,16 +80,16 @@ impl GroupCommit {
                 queued.op.perform(&mut draft)?;
             }
             let end = draft.finish()?;
-            Ok(end.map(|end| (transaction, end)))
+            Ok(end.map(|end| (change, end)))
         };
-        let (transaction, end) = match draft() {
+        let (change, end) = match draft() {
             Ok(None) => return Written::Nothing,
             Ok(Some(drafted)) => drafted,
             Err(error) => return Written::Failed(error),
         };
         let file = &self.shared.file;
         // Before anybody is answered: what is in a file that was removed is not durable.
-        let committed = file.commit(transaction).and_then(|()| file.check_place());
+        let committed = file.commit(change).and_then(|()| file.check_spot());
         let drafted = Drafted { changes, moved, end };
         match committed {
             Ok(()) => Written::Committed(drafted),
@@ -107,12 +106,12 @@ impl GroupCommit {
     /// An empty draft, in a segment that begins where the log ends.
     fn draft<'t>(
         &'t mut self,
-        transaction: &'t WriteTransaction,
+        change: &'t Change,
         changes: &'t mut Changes,
     ) -> Result<Draft<'t>, Failure> {
         let Self { shared, low_water, ids, end, segment } = self;
         segment.begin(*end);
-        Draft::new(shared, transaction, ids, low_water.mark(), segment, changes)
+        Draft::new(shared, change, ids, low_water.mark(), segment, changes)
     }
 
     /// Changes memory to what is on disk now, then answers everybody. The tickets live to the end,
@@ -170,17 +169,17 @@ impl GroupCommit {
     }
 
     fn write_at_rest(&mut self) -> Result<(), Error> {
-        self.shared.file.check_place()?;
+        self.shared.file.check_spot()?;
         let moved = self.low_water.move_to(self.end);
         loop {
             // Twice if some are on their way already.
             self.ids.freeze(self.end);
             let mut changes = Changes::default();
-            let transaction = self.shared.file.write()?;
-            let mut draft = self.draft(&transaction, &mut changes)?;
+            let change = self.shared.file.write()?;
+            let mut draft = self.draft(&change, &mut changes)?;
             draft.advance(&moved)?;
             draft.finish_at_rest()?;
-            self.shared.file.commit(transaction)?;
+            self.shared.file.commit(change)?;
             self.ids.apply(changes.ids);
             if self.ids.mark() == self.end {
                 return Ok(());

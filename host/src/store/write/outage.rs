@@ -127,7 +127,7 @@ impl<'w> Outage<'w> {
     /// Opens the file anew, finds out what it holds, and commits what was kept.
     fn recover(&mut self) -> Result<(), Error> {
         // A file that was removed lives while it is open: it may be the only one.
-        self.group.shared.file.check_place()?;
+        self.group.shared.file.check_spot()?;
         self.group.shared.file.reopen()?;
         if let Some((drafted, batch)) = self.unsure.take() {
             match self.group.is_in_file() {

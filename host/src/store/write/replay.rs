@@ -299,7 +299,7 @@ impl Draft<'_> {
         let log = LogReader::new(self.shared.file.tag);
         for Target { id, only, is_named } in targets {
             let known = id.tag == self.shared.file.tag;
-            let record = if known { log.record(&self.log, id.position) } else { Ok(None) };
+            let record = if known { log.record(self.tables.log(), id.position) } else { Ok(None) };
             let Some(record) = self.shared.damages.pass(record)? else {
                 replayed.damaged += 1;
                 continue;
