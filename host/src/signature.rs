@@ -8,7 +8,8 @@
 //! The room: `form` (what is refused before anything is computed) and `cost` (how much that would
 //! be), `values` (what is computed first), `judge` (whether proofs hold), one file for each kind of
 //! computation (`digest`, `public`, `jws`, `cipher`), `key` and `der` (how keys are written),
-//! `worth` (what a proof is worth), `answer` (what is computed for the sender and for the plugin).
+//! `worth` (what a proof is worth), `answer` (what is computed for the sender and for the plugin),
+//! `open` (what of that anybody may have, and is no evidence).
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ mod form;
 mod judge;
 mod jws;
 pub(crate) mod key;
+mod open;
 mod public;
 mod values;
 mod worth;
@@ -104,7 +106,7 @@ pub(crate) enum Error {
     #[error(
         "the gateway digests only 1 to {} hexadecimal digits for a challenge without evidence, \
          by a method that the provider declares for its challenges",
-        answer::OPEN_BYTES_MAX
+        open::OPEN_BYTES_MAX
     )]
     Oracle,
     /// From [`plain_body`] only.
@@ -216,6 +218,9 @@ pub(crate) fn verify<'a>(
         judge::any(evidence.proofs.iter().filter_map(|proof| judge.holds(proof)))
     };
     let judged: Vec<Option<Choice>> = claims.evidence.iter().map(holds).collect();
+    if !info.handshakes.is_empty() && judge.is_digested(claims) {
+        return Err(Error::Digested);
+    }
     let all = judged.into_iter().try_fold(Choice::from(1), |all, one| Some(all & one?));
     if !bool::from(all.ok_or(Error::NoUsableSecret)?) {
         return Err(Error::Mismatch);

@@ -1,23 +1,20 @@
 //! What is computed for others than the judge: the digests in an answer, and the plain body that a
 //! plugin parses.
 //!
-//! A digest in an answer is made with the very secret that proves requests, so this file draws the
-//! line between the two: what anybody may have digested is short and hexadecimal, and such a text
-//! is never evidence ([`super::verify`] asks). A plain body holds what was decrypted and nothing
-//! that was made with a secret, so that no plugin ever sees a digest.
+//! A digest in an answer is made with the very secret that proves requests, so who proved nothing
+//! has only such texts digested as are never evidence ([`open`] draws the line). A plain body has
+//! what was decrypted and nothing that was made with a secret: no plugin ever sees a digest.
 
 use bytes::Bytes;
 
 use super::cost::{self, Lengths};
 use super::judge::Judge;
 use super::values::{self, Materials};
-use super::{Error, Keys, Times};
+use super::{Error, Keys, Times, open};
 use crate::event::Timestamp;
-use crate::provider::{Answer, Claims, ClockRule, DigestText, Piece, Proof, ProviderInfo, Value};
+use crate::provider::{Answer, Claims, ClockRule, Piece, Proof, ProviderInfo, Value};
 use crate::secrets::Secret;
 
-/// Longest text that is digested for anybody, in bytes.
-pub(super) const OPEN_BYTES_MAX: usize = 64;
 /// Most bytes that the messages of all digests in an answer may have.
 const DIGESTED_BYTES_MAX: usize = 64 << 10;
 /// Most bytes of a plain body beside twice those of the body that came.
@@ -116,40 +113,12 @@ fn digested<'c>(answer: &Answer, claims: &'c Claims) -> Vec<&'c Value> {
 /// Whether a value is what may be computed for whoever asks.
 fn is_open(value: &Value) -> bool {
     let Value::Digest(digest) = value else { return false };
-    let is_given = digest.message.iter().all(|piece| matches!(piece, Piece::Bytes(_)));
-    digest.key.is_some() && is_given && is_for_anybody(&digest.message, &[])
-}
-
-/// Whether a message is one that is digested for whoever asks.
-pub(super) fn is_for_anybody(message: &[Piece], body: &[u8]) -> bool {
-    let hexadecimal = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    let mut length = 0;
-    for piece in message {
-        length += match piece {
-            Piece::Bytes(bytes) if bytes.iter().all(hexadecimal) => bytes.len(),
-            Piece::Body if body.iter().all(hexadecimal) => body.len(),
-            // A digest of any length counts as one that is short enough.
-            Piece::Value(part) if part.written == DigestText::Hex => {
-                let end = part.end.unwrap_or(part.start.saturating_add(OPEN_BYTES_MAX / 2));
-                end.saturating_sub(part.start).saturating_mul(2)
-            }
-            Piece::Bytes(_) | Piece::Body | Piece::Secret(_) | Piece::Value(_) => return false,
-        };
-        if length > OPEN_BYTES_MAX {
-            return false;
-        }
-    }
-    length > 0
-}
-
-/// Whether the evidence, which uses these values, is made of a digest that anybody can get.
-pub(super) fn digests_for_anybody(claims: &Claims, used: &[bool], body: &[u8]) -> bool {
-    claims.values.iter().zip(used).any(|(value, used)| match value {
-        Value::Digest(digest) => {
-            *used && digest.key.is_some() && is_for_anybody(&digest.message, body)
-        }
-        Value::Decrypted(_) => false,
-    })
+    let given = digest.message.iter().map(|piece| match piece {
+        Piece::Bytes(bytes) => Some(bytes.as_slice()),
+        Piece::Body | Piece::Secret(_) | Piece::Value(_) => None,
+    });
+    let given: Option<Vec<&[u8]>> = given.collect();
+    digest.key.is_some() && given.is_some_and(|given| open::is_open(given.into_iter()))
 }
 
 /// The body that is parsed in place of the one that came; `None` if that is the one.

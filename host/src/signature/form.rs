@@ -5,7 +5,7 @@
 //! before anything is computed. Never says that evidence holds.
 
 use super::cost::{Cost, Lengths};
-use super::{Error, Times, answer, jws, values, worth};
+use super::{Error, Times, jws, values, worth};
 use crate::provider::{
     Claims, Evidence, Jws, KeyEncoding, KeySource, Piece, Proof, ProofKind, ProviderInfo,
 };
@@ -34,7 +34,6 @@ pub(super) fn check(
     }
     let lengths = Lengths::of(&claims.values, secrets, body);
     let keyed = values::keyed(&claims.values);
-    let asks = !info.handshakes.is_empty();
     for proof in claims.proofs() {
         if looks_shared(proof) && info.proofs.iter().any(|it| it.kind != ProofKind::Signature) {
             return Err(Error::PublicKeyForm);
@@ -43,14 +42,8 @@ pub(super) fn check(
         if lengths.message(message) == 0 {
             return Err(Error::EmptyMessage);
         }
-        if asks && answer::is_for_anybody(message, body) {
-            return Err(Error::Digested);
-        }
     }
     let used = values::used(claims);
-    if asks && answer::digests_for_anybody(claims, &used, body) {
-        return Err(Error::Digested);
-    }
     if Cost::of(claims, &used, &lengths).is_excessive(body) {
         return Err(Error::Excessive);
     }

@@ -9,9 +9,9 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::jws::{self, Token};
 use super::values::{self, Materials, Message, Values};
-use super::{Keys, Times, digest, key, public};
+use super::{Keys, Times, digest, key, open, public};
 use crate::provider::{
-    Claims, Decryption, Digest, Jws, JwsAlgorithm, KeySource, Piece, Proof, PublicKey,
+    Claims, Decryption, Digest, Jws, JwsAlgorithm, KeySource, Piece, Proof, PublicKey, Value,
 };
 use crate::secrets::Secret;
 
@@ -21,6 +21,8 @@ pub(super) struct Judge<'a> {
     keys: Keys<'a>,
     body: &'a [u8],
     times: Times,
+    /// The values that the evidence is made of.
+    used: Vec<bool>,
     /// The values that need no secret.
     open: Values,
     /// All values, by the secret that they were made with; none if none needs a secret.
@@ -37,7 +39,27 @@ impl<'a> Judge<'a> {
             true => keys.secrets.iter().map(make).collect(),
             false => Vec::new(),
         };
-        Self { keys, body, times, open, keyed }
+        Self { keys, body, times, used, open, keyed }
+    }
+
+    /// Whether the evidence is made of an HMAC that anybody can get by a validation challenge. Only
+    /// here it is known what a message says that was decrypted or digested.
+    pub(super) fn is_digested(&self, claims: &Claims) -> bool {
+        let made = claims.values.iter().zip(&self.used).filter_map(|(value, used)| match value {
+            Value::Digest(digest) if *used => Some(digest),
+            Value::Digest(_) | Value::Decrypted(_) => None,
+        });
+        let compared = claims.proofs().filter_map(|proof| match proof {
+            Proof::Mac { digest, .. } => Some(digest),
+            Proof::Signature { .. } | Proof::Jws(_) | Proof::Token(_) | Proof::Decrypted(_) => None,
+        });
+        made.chain(compared).any(|digest| digest.key.is_some() && self.is_open(&digest.message))
+    }
+
+    fn is_open(&self, message: &[Piece]) -> bool {
+        let has_secret = message.iter().any(|piece| matches!(piece, Piece::Secret(_)));
+        let is_open = |it: &Message<'_>| bool::from(it.is_meant()) && open::is_open(it.pieces());
+        !has_secret && self.messages(message).iter().any(is_open)
     }
 
     /// Whether any secret or key makes the proof hold; `None` if none of them can.

@@ -9,6 +9,7 @@ use crate::provider::{
 };
 
 mod costs;
+mod digested;
 mod schemes;
 
 const NOW: Timestamp = Timestamp(1_533_204_720_500);
@@ -334,18 +335,6 @@ fn a_fetched_key_counts_for_the_look_up_that_it_was_fetched_for() {
     assert_eq!(found(PublicKey::RsaSha256, "two"), Err(Error::NoUsableSecret));
     assert_eq!(found(PublicKey::RsaPssSha256, "one"), Err(Error::NoUsableSecret), "for another");
     assert_eq!(judged(&[]), Err(Error::NoUsableSecret), "a secret is no key that was fetched");
-}
-
-#[test]
-fn what_a_handshake_digests_for_anybody_is_never_evidence() {
-    let asking = ProviderInfo { handshakes: vec![http::Method::GET], ..info() };
-    let found = |info: &ProviderInfo, message: &str| {
-        let claims = claims(vec![vec![good(message)]]);
-        verify(&claims, info, secrets(&["key"]).as_slice(), b"", None, NOW)
-    };
-    assert_eq!(found(&info(), "20f9f8ed05f77439fe955c977e4c8a53"), Ok(()));
-    assert_eq!(found(&asking, "20f9f8ed05f77439fe955c977e4c8a53"), Err(Error::Digested));
-    assert_eq!(found(&asking, "PHhtbD4="), Ok(()));
 }
 
 #[test]

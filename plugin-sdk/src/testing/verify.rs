@@ -32,7 +32,8 @@ pub enum Unproven {
     /// other proofs than public-key signatures.
     Form,
     /// A digest that anybody can get as the answer to a validation challenge: of a provider that
-    /// declares `handshakes` the gateway accepts no evidence over 1 to 64 hexadecimal digits.
+    /// declares `handshakes` the gateway accepts no HMAC of 1 to 64 hexadecimal digits, in whatever
+    /// way the message is put together.
     Digested,
     /// More to compute than any honest request needs: too many proofs, digests, signatures or
     /// chains, or too many bytes in all messages together.
@@ -92,6 +93,9 @@ pub fn verify(
         open: Materials::new(&claims.values, None, &request.body),
         keyed: keyed(claims, request, secrets),
     };
+    if !info.handshakes.is_empty() && open::is_evidence(claims, &judge.keyed) {
+        return Err(Unproven::Digested);
+    }
     for evidence in &claims.evidence {
         if !evidence.proofs.iter().any(|proof| judge.holds(proof)) {
             return Err(Unproven::Mismatch);
@@ -134,9 +138,6 @@ fn check_form(
     }
     if proofs().any(|proof| is_empty(proof, body)) {
         return Err(Unproven::Empty);
-    }
-    if !info.handshakes.is_empty() && open::is_evidence(claims, body) {
-        return Err(Unproven::Digested);
     }
     if cost::is_excessive(claims, secrets, body) {
         return Err(Unproven::Excessive);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::headers::Headers;
-use crate::provider::{Digest, Hash, KeyEncoding, ValuePart};
+use crate::provider::{Digest, DigestText, Hash, KeyEncoding, ValuePart};
 
 fn whole() -> Piece {
     Piece::Value(ValuePart { index: 0, written: DigestText::Hex, start: 0, end: None })
@@ -125,18 +125,4 @@ fn an_answer_is_made_with_the_secret_that_proves_the_request() {
     assert_eq!(proven_by("old"), with("old"));
     assert_eq!(proven_by("new"), with("new"));
     assert_eq!(proven_by("neither"), with("new"), "else it is the first");
-}
-
-#[test]
-fn a_text_in_pieces_is_judged_as_one() {
-    let open = |pieces: &[&str]| {
-        let message: Vec<Piece> = pieces.iter().flat_map(|piece| text(piece)).collect();
-        is_for_anybody(&message, b"not hexadecimal")
-    };
-    assert!(open(&["ab", "", "01"]));
-    assert!(!open(&[]) && !open(&["", ""]) && !open(&["ab", "."]));
-    assert!(!open(&["a".repeat(40).as_str(), "b".repeat(40).as_str()]));
-    assert!(is_for_anybody(&[Piece::Body], b"00ff"));
-    assert!(!is_for_anybody(&[Piece::Body], b"body"));
-    assert!(is_for_anybody(&[whole()], b""), "a digest in hexadecimal is such a text too");
 }

@@ -466,23 +466,3 @@ fn a_detached_token_holds_for_the_request_that_it_was_made_for() {
         assert_eq!(judged(&[], &proof, &[key], body), Err(expected), "{what}");
     }
 }
-
-#[test]
-fn what_anybody_can_have_digested_is_no_part_of_evidence() {
-    let asking = ProviderInfo { handshakes: vec![http::Method::GET], ..info() };
-    let inner = Digest {
-        hash: Hash::Sha256,
-        key: Some(KeyEncoding::Text.into()),
-        message: vec![text("00ff")],
-    };
-    let message = vec![whole(0, DigestText::Raw), Piece::Body];
-    let proof = Proof::Mac { digest: hash(Hash::Sha256, message), digests: vec![vec![0; 32]] };
-    let found = |info: &ProviderInfo| {
-        let values = vec![Value::Digest(inner.clone())];
-        let evidence = vec![Evidence::from(vec![proof.clone()])];
-        let claims = Claims { values, evidence, ..Claims::default() };
-        verify(&claims, info, secrets(&["key"]).as_slice(), b"body", None, NOW)
-    };
-    assert_eq!(found(&info()), Err(Error::Mismatch));
-    assert_eq!(found(&asking), Err(Error::Digested));
-}
