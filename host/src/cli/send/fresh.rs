@@ -8,6 +8,9 @@ use crate::event::Request;
 /// Shortest part of an id that is replaced, in characters: a shorter one is a word such as `pi`.
 const PART_CHARS_MIN: usize = 4;
 
+/// So often an id is drawn that must be another than before.
+const DRAWS_MAX: usize = 20;
+
 /// Puts new ids in the place of `ids`; headers of the names in `kept` stay as they are.
 pub(super) fn renew(request: &mut Request, ids: &[String], kept: &[&str]) {
     let Ok(mut body) = String::from_utf8(request.body.to_vec()) else { return };
@@ -71,6 +74,18 @@ fn replaced(text: &str, part: &str, new: &str) -> String {
 /// Another id of the same form: digits stay digits, letters stay letters of their case, hexadecimal
 /// stays so, and a prefix such as `evt_` stays as it is.
 fn like(id: &str) -> String {
+    let mut fresh = drawn_like(id);
+    // A short one may be drawn again; and one of signs alone has no other like it.
+    for _ in 0..DRAWS_MAX {
+        if fresh != id {
+            break;
+        }
+        fresh = drawn_like(id);
+    }
+    fresh
+}
+
+fn drawn_like(id: &str) -> String {
     let behind = id.rfind('_').map(|at| at + 1);
     let start = behind.filter(|start| id.len() - start >= PART_CHARS_MIN).unwrap_or(0);
     let (prefix, rest) = id.split_at(start);
@@ -83,7 +98,8 @@ fn like(id: &str) -> String {
         .enumerate()
         .map(|(at, byte)| match byte {
             _ if is_uuid && (at == 14 || at == 19) => byte,
-            b'0' if at == 0 => b'0',
+            // A number of that form would begin with it.
+            b'0' if at == 0 && prefix.is_empty() => b'0',
             b'0'..=b'9' => fastrand::u8(if at == 0 { b'1'..=b'9' } else { b'0'..=b'9' }),
             b'a'..=b'z' => fastrand::u8(b'a'..=b'a' + last),
             b'A'..=b'Z' => fastrand::u8(b'A'..=b'A' + last),
@@ -107,6 +123,15 @@ mod tests {
             body: body.to_owned().into(),
             received_at: Timestamp::default(),
         }
+    }
+
+    #[test]
+    fn a_new_id_is_never_the_old_one() {
+        for _ in 0..1_000 {
+            assert_ne!(like("a1"), "a1");
+            assert_ne!(like("evt_hg_0007"), "evt_hg_0007");
+        }
+        assert_eq!(like("-"), "-");
     }
 
     #[test]
