@@ -84,6 +84,40 @@ async fn every_kind_of_proof_in_the_contract_lets_in_what_is_genuine_and_no_forg
     println!("{forgeries} forgeries of {} requests, over HTTP", files.iter().flatten().count());
 }
 
+/// Guards I2. Whoever overheard a request that its proof does not cover would choose the text.
+#[tokio::test]
+async fn a_digest_is_answered_only_to_a_request_that_is_proven_as_a_whole() {
+    let key = json!({ "encoding": "Text", "prefix": null });
+    let digest = |message: Value| json!({ "hash": "Sha256", "key": key, "message": [message] });
+    let claims = |worth: &str| {
+        let mac = json!({ "digest": digest(json!("Body")), "digests": ["base64:{x-proof}"] });
+        let part = json!({ "index": 0, "written": "Hex", "start": 0, "end": null });
+        let (content_type, body) = ("text/plain", json!([{ "Value": part }]));
+        let claims = json!({
+            "values": [{ "Digest": digest(json!({ "Text": "chosen" })) }],
+            "evidence": [{ "proofs": [{ "Mac": mac }], "worth": worth }],
+            "event_ids": [],
+            "reply": { "status": 200, "content_type": content_type, "headers": [], "body": body },
+        });
+        let config = Value::from(claims.to_string());
+        format!("secrets = [{{ value = \"key\" }}]\nconfig = {{ claims = {config} }}")
+    };
+    let prover = Prover::declaring("Mac Bound, Mac Unbound");
+    let plugin = prover.provider.name();
+    let setup = Setup::new().plugin_of(plugin, prover.wasm.clone());
+    let setup = setup.source("whole", plugin, &claims("Bound"));
+    let gateway = setup.source("part", plugin, &claims("Unbound")).start().await;
+    // The HMAC of the body.
+    let proof = [("x-proof", "p3dyTZQ+tI3Gm8qKSm1XoE2z+ex+HeTlgehgJlvfMDI=")];
+
+    let whole = gateway.post("whole", &proof, "{}").await;
+    let part = gateway.post("part", &proof, "{}").await;
+
+    let chosen = "9b37d96c4c468d1d6d4f99953b1b66a6da14cb34ac95d16388d968a6c0e79c8d";
+    assert_eq!((whole.status, &*whole.body), (200, chosen));
+    part.accepted();
+}
+
 /// What is recorded, by file.
 fn files() -> Vec<Vec<Scheme>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("proofs");

@@ -42,7 +42,7 @@ use crate::plugin::{self, Plugin, Registry};
 use crate::proof::{self, Receiver};
 use crate::provider::{Answer, Claims};
 use crate::secrets::Secret;
-use crate::signature::Asker;
+use crate::signature::{self, Asker};
 use crate::store::{Appended, NewReceipt, Store};
 
 use intake::Share;
@@ -151,7 +151,7 @@ pub(crate) struct Ingest {
 enum Accepted {
     /// It is in the store.
     Kept(Option<(Answer, Bytes)>, Appended),
-    /// It was a validation challenge, whose sender proved something or, like anybody, nothing.
+    /// It was a validation challenge, whose sender proved all of it or is perhaps anybody.
     Asked(Response, Asker),
 }
 
@@ -300,9 +300,12 @@ impl Ingest {
             received_at: self.clock.now(),
         });
         let claims = self.prove(name, source, &plugin, &request).await?;
+        let proven = match source.verify {
+            Verify::Evidence => Some(signature::worth(&claims, info)),
+            Verify::None => None,
+        };
+        let asker = Asker::of(info, &request.method, proven);
         if let Some(asked) = &claims.handshake {
-            let proven = source.verify == Verify::Evidence && !claims.evidence.is_empty();
-            let asker = Asker::of(info, &request.method, proven);
             let answer = handshake::answer(source, info, &claims, asked, &request, asker)?;
             if let Some(not_logged) = self.notes.admit(name, Note::Asked) {
                 let method = &request.method;
@@ -313,7 +316,7 @@ impl Ingest {
         if method != Method::POST && !info.methods.contains(&method) {
             return Err(Rejection::NothingAsked(info.refusal_status));
         }
-        let reply = reply::of(source, info, &claims, &request)?;
+        let reply = reply::of(source, info, &claims, &request, asker)?;
         let receipt = NewReceipt { source: name.clone(), request, event_ids: claims.event_ids };
         let appended = self.store.append(receipt).await.map_err(Rejection::Store)?;
 

@@ -36,7 +36,7 @@ mod public;
 mod values;
 mod worth;
 
-pub(crate) use answer::{Asker, answer, plain_body};
+pub(crate) use answer::{Asker, answer, plain_body, reply};
 pub(crate) use digest::mac;
 use judge::Judge;
 use values::Materials;
@@ -104,8 +104,8 @@ pub(crate) enum Error {
     Digested,
     /// The plugin would let an unsigned request choose what is digested.
     #[error(
-        "the gateway digests only 1 to {} hexadecimal digits for a challenge without evidence, \
-         by a method that the provider declares for its challenges",
+        "the gateway digests only 1 to {} hexadecimal digits for a challenge whose proof is not \
+         bound, by a method that the provider declares for its challenges",
         open::OPEN_BYTES_MAX
     )]
     Oracle,

@@ -6,6 +6,8 @@
 //! file of signed requests, and a `Suite` runs all tests of a provider. Nothing here reaches the
 //! network.
 
+#[cfg(feature = "testing")]
+mod answer;
 mod bench;
 #[cfg(feature = "testing")]
 mod chain;
@@ -44,6 +46,8 @@ mod verify;
 #[cfg(feature = "testing")]
 mod worth;
 
+#[cfg(feature = "testing")]
+pub use answer::answer;
 pub use bench::{Bench, Ran};
 #[cfg(feature = "testing")]
 pub use digests::digests;
@@ -55,4 +59,4 @@ pub use suite::Suite;
 #[cfg(feature = "testing")]
 pub use times::Tolerance;
 #[cfg(feature = "testing")]
-pub use verify::{Unproven, answer, plain_body, verify};
+pub use verify::{Unproven, plain_body, verify};

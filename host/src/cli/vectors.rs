@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use bytes::Bytes;
 use http::Method;
 use serde_json::{Map, Value};
 
@@ -23,7 +22,7 @@ use crate::event::Request;
 use crate::keys::Keys;
 use crate::plugin::{CallError, Host, Plugin, Role};
 use crate::proof::{self, Receiver, Unproven};
-use crate::provider::{Answer, Claims};
+use crate::provider::Claims;
 use crate::secrets::Secret;
 use crate::signature::{self, Asker};
 
@@ -92,16 +91,6 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// The body of the answer to a request that was proven.
-fn answered(
-    answer: &Answer,
-    claims: &Claims,
-    secrets: &[Secret],
-    request: &Request,
-) -> Result<Bytes, signature::Error> {
-    signature::answer(answer, claims, secrets, &request.body, Asker::Proven)
-}
-
 /// The request as the plugin parses it: with the body that it decrypts to.
 fn opened(
     vector: &Vector,
@@ -161,8 +150,9 @@ async fn see(
     }
     let secrets = &vector.secrets();
     if let Some(recorded) = &vector.reply {
-        let reply = claims.reply.as_ref().or(info.reply.as_ref());
-        let answered = reply.map(|it| (it, answered(it, &claims, secrets, &request)));
+        let asker = Asker::of(info, &request.method, Some(signature::worth(&claims, info)));
+        let body = |it| signature::answer(it, &claims, secrets, &request.body, asker);
+        let answered = signature::reply(info, &claims, asker).map(|it| (it, body(it)));
         if let Some(how) = recorded.differs(answered) {
             return Ok(Seen::Differing(how));
         }

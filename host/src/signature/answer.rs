@@ -12,7 +12,7 @@ use super::judge::Judge;
 use super::values::{self, Materials};
 use super::{Error, Keys, Times, open};
 use crate::event::Timestamp;
-use crate::provider::{Answer, Claims, ClockRule, Piece, Proof, ProviderInfo, Value};
+use crate::provider::{Answer, Claims, ClockRule, Piece, Proof, ProviderInfo, Value, Worth};
 use crate::secrets::Secret;
 
 /// Most bytes that the messages of all digests in an answer may have.
@@ -23,25 +23,37 @@ const PLAIN_BYTES_MORE: usize = 64 << 10;
 /// Who an answer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asker {
-    /// Whoever proved a request.
+    /// Whoever proved all of a request.
     Proven,
-    /// Whoever proved nothing, by a method of the provider's challenges.
+    /// Perhaps anybody, by a method of the provider's challenges.
     Asking,
-    /// Whoever proved nothing, by any other method.
+    /// Perhaps anybody, by any other method.
     Posting,
 }
 
 impl Asker {
-    /// Who sent a request by this method.
-    pub(crate) fn of(info: &ProviderInfo, method: &str, is_proven: bool) -> Self {
+    /// Who sent a request by this method, and proved so much, if anything was verified.
+    pub(crate) fn of(info: &ProviderInfo, method: &str, proven: Option<Worth>) -> Self {
         // Only where challenges are declared, what is digested for them is never evidence.
         let may_ask = info.handshakes.iter().any(|known| known.as_str() == method);
-        match is_proven {
-            true => Self::Proven,
-            false if may_ask => Self::Asking,
-            false => Self::Posting,
+        match proven {
+            Some(Worth::Bound) => Self::Proven,
+            // What the proof does not cover, whoever overheard another request has chosen.
+            None | Some(Worth::Weak | Worth::Unbound) if may_ask => Self::Asking,
+            None | Some(Worth::Weak | Worth::Unbound) => Self::Posting,
         }
     }
+}
+
+/// The answer to an accepted request: its own, or else that to all. A digest in its own is only for
+/// whoever proved all of it.
+pub(crate) fn reply<'a>(
+    info: &'a ProviderInfo,
+    claims: &'a Claims,
+    asker: Asker,
+) -> Option<&'a Answer> {
+    let may_be_sent = |reply: &&Answer| asker == Asker::Proven || !reply.has_digest();
+    claims.reply.as_ref().filter(may_be_sent).or(info.reply.as_ref())
 }
 
 /// The body of an answer.

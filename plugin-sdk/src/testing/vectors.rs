@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::verify::{self, plain_body};
-use super::{Bench, Tolerance, contract};
+use super::{Bench, Tolerance, answer, contract};
 use crate::claims::Claims;
 use crate::provider::{self, Provider};
 use crate::request::{Header, Request};
@@ -184,9 +184,9 @@ impl Vector {
 
     /// The plugin's reply; `None` if the gateway's own reply is sent.
     fn answered<P: Provider>(&self, claims: &Claims) -> Option<RecordedReply> {
-        let answer = claims.reply.clone().or(P::describe().reply)?;
+        let answer = answer::reply(&P::describe(), claims)?;
         let secret = self.secret.iter().next().unwrap_or_default();
-        let body = verify::body(&answer, claims, &self.request(), secret)?;
+        let body = answer::body(&answer, claims, &self.request(), secret)?;
         Some(RecordedReply {
             status: answer.status,
             content_type: answer.content_type,

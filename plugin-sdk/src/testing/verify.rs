@@ -10,7 +10,7 @@ use super::message::{self, Materials};
 use super::times::{Times, Tolerance};
 use super::{chain, cost, crypto, key, open, worth};
 use crate::claims::{
-    Answer, Claims, Jws, KeySource, Piece, Proof, ProofInfo, ProofKind, PublicKey, Value, Worth,
+    Claims, Jws, KeySource, Piece, Proof, ProofInfo, ProofKind, PublicKey, Value, Worth,
 };
 use crate::event::Timestamp;
 use crate::provider::ProviderInfo;
@@ -296,41 +296,6 @@ impl Judge<'_> {
                 signatures.iter().any(verifies)
             })
         })
-    }
-}
-
-/// The body of the answer to a validation challenge, as the gateway makes it. `None` if the claims
-/// have no handshake, or the gateway would not compute one of its digests: without evidence it
-/// computes none for a POST, and otherwise only an HMAC of 1 to 64 hexadecimal digits in lower
-/// case.
-pub fn answer(claims: &Claims, request: &Request, secret: &str) -> Option<String> {
-    let handshake = claims.handshake.as_ref()?;
-    if claims.evidence.is_empty() {
-        let digests: Vec<&Value> =
-            handshake.body.iter().filter_map(|it| named(it, claims)).collect();
-        let is_open = |value: &&Value| open::is_open(value);
-        if !digests.iter().all(is_open) || !digests.is_empty() && request.method == "POST" {
-            return None;
-        }
-    }
-    String::from_utf8(body(handshake, claims, request, secret)?).ok()
-}
-
-/// The body of an answer.
-pub(super) fn body(
-    answer: &Answer,
-    claims: &Claims,
-    request: &Request,
-    secret: &str,
-) -> Option<Vec<u8>> {
-    Materials::new(&claims.values, Some(secret), &request.body).message(&answer.body)
-}
-
-/// The value that a piece names.
-fn named<'c>(piece: &Piece, claims: &'c Claims) -> Option<&'c Value> {
-    match piece {
-        Piece::Value(part) => claims.values.get(usize::try_from(part.index).ok()?),
-        Piece::Text(_) | Piece::Bytes(_) | Piece::Body | Piece::Secret(_) => None,
     }
 }
 

@@ -3,7 +3,8 @@
 //! Nothing is verified here.
 
 use crate::claims::{
-    Cipher, Digest, Evidence, Hash, Piece, Proof, ProofKind, PublicKey, Value, ValuePart, Worth,
+    Cipher, Claims, Digest, Evidence, Hash, Piece, Proof, ProofKind, PublicKey, Value, ValuePart,
+    Worth,
 };
 use crate::provider::ProviderInfo;
 
@@ -19,6 +20,20 @@ pub(super) fn undeclared(
         let (kind, most) = (proof.kind(), least(stated, limit(proof, values)));
         let mut declared = info.proofs.iter().filter(|it| it.kind == kind);
         (!declared.any(|it| rank(it.worth) <= rank(most))).then_some((kind, most))
+    })
+}
+
+/// Whether these claims prove all that is read of a request, if their evidence holds: any of it
+/// will do, because all must hold, but each of its proofs, because one must.
+pub(super) fn is_bound(info: &ProviderInfo, claims: &Claims) -> bool {
+    let declares = |kind| info.proofs.iter().any(|it| it.kind == kind && it.worth == Worth::Bound);
+    claims.evidence.iter().any(|evidence| {
+        let stated = evidence.worth.unwrap_or(Worth::Bound);
+        let is_bound = |proof: &Proof| {
+            let most = least(stated, limit(proof, &claims.values));
+            most == Worth::Bound && declares(proof.kind())
+        };
+        !evidence.proofs.is_empty() && evidence.proofs.iter().all(is_bound)
     })
 }
 

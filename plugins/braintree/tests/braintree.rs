@@ -13,7 +13,7 @@ fn asked(url: &str) -> Option<String> {
     let request = Request { method: "GET".to_owned(), ..Request::post(url, "") };
     let claims = Bench::new().with_settings(SETTINGS).call(|| Braintree::claim(&request)).ok()?;
     assert!(claims.evidence.is_empty());
-    answer(&claims, &request, SECRET)
+    answer(&Braintree::describe(), &claims, &request, SECRET)
 }
 
 #[test]

@@ -67,12 +67,34 @@ fn only_a_method_of_challenges_asks() {
         handshakes: vec![Method::OPTIONS],
         ..super::super::tests::info()
     };
-    let of = |method: &str| Asker::of(&info, method, false);
-    assert_eq!(
-        [of("POST"), of("GET"), of("OPTIONS")],
-        [Asker::Posting, Asker::Posting, Asker::Asking]
-    );
-    assert_eq!(Asker::of(&info, "POST", true), Asker::Proven);
+    // What does not prove all of a request proves nothing of what is to be digested.
+    for proven in [None, Some(Worth::Weak), Some(Worth::Unbound)] {
+        let of = |method: &str| Asker::of(&info, method, proven);
+        assert_eq!(
+            [of("POST"), of("GET"), of("OPTIONS")],
+            [Asker::Posting, Asker::Posting, Asker::Asking]
+        );
+    }
+    assert_eq!(Asker::of(&info, "POST", Some(Worth::Bound)), Asker::Proven);
+}
+
+#[test]
+fn a_digest_is_for_whoever_proved_all_and_everybody_else_is_answered_all_the_same() {
+    let given = |text_of: &str| asked(braintree(text(text_of))).0;
+    let of_all = Answer { body: text("of all"), ..given("") };
+    let plain = Answer { body: text("its own"), ..given("") };
+    let info = ProviderInfo { reply: Some(of_all.clone()), ..super::super::tests::info() };
+    let digest = given("ab");
+    for (asker, own, expected) in [
+        (Asker::Proven, Some(&digest), &digest),
+        (Asker::Posting, Some(&digest), &of_all),
+        (Asker::Asking, Some(&digest), &of_all),
+        (Asker::Posting, Some(&plain), &plain),
+        (Asker::Posting, None, &of_all),
+    ] {
+        let claims = Claims { reply: own.cloned(), ..Claims::default() };
+        assert_eq!(reply(&info, &claims, asker), Some(expected), "{asker:?} {own:?}");
+    }
 }
 
 #[test]

@@ -101,7 +101,7 @@ impl<P: Provider> Suite<P> {
             };
             let handshake = claims.handshake.as_ref().expect(name);
             assert_eq!(handshake.status, challenge.response_status, "{name}");
-            let body = answer(&claims, &request, secret).expect(name);
+            let body = answer(&info, &claims, &request, secret).expect(name);
             assert_eq!(meaning(&body), meaning(&challenge.response_body), "{name}");
             for (header, value) in &challenge.response_headers {
                 let mut headers = handshake.headers.iter();
