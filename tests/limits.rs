@@ -94,7 +94,7 @@ const CHECKED: &[(&str, &str, &[&str])] = &[
             "BYTES_MORE",
         ],
     ),
-    ("open", "signature/answer", &["OPEN_BYTES_MAX"]),
+    ("open", "signature/open", &["OPEN_BYTES_MAX"]),
 ];
 
 /// The numbers that a file of Rust names, and others that are known before.
