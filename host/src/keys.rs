@@ -18,14 +18,14 @@ mod wanted;
 
 use std::sync::Arc;
 
-use self::certificate::{Chain, Leaf, Trust};
+use self::certificate::{LeafCertificate, NamedCertificate, Trust};
 use self::fetch::Fetcher;
 use self::wanted::Wanted;
 use crate::clock::Clock;
 use crate::egress::Egress;
 use crate::event::Timestamp;
 use crate::ids::Name;
-use crate::provider::{self, KeyField, KeyLookup, KeyPlace, ProviderInfo, PublicKey};
+use crate::provider::{Chain, KeyField, KeyLookup, KeyPlace, ProviderInfo, PublicKey};
 use crate::secrets::Secret;
 use crate::signature::key;
 
@@ -129,8 +129,8 @@ impl KeyError {
 /// A key that was fetched, as it came.
 #[derive(Debug, Clone)]
 enum Key {
-    Chain(Chain),
-    Leaf(Leaf),
+    Named(NamedCertificate),
+    Leaf(LeafCertificate),
     /// A `SubjectPublicKeyInfo`.
     Info(Arc<[u8]>),
     Jwk(jwk::Jwk),
@@ -183,7 +183,7 @@ impl Keys {
         &self,
         permission: Permission<'_>,
         scheme: PublicKey,
-        chain: &provider::Chain,
+        chain: &Chain,
         now: Timestamp,
     ) -> Result<Vec<u8>, KeyError> {
         let secrets = permission.secrets.iter().map(Secret::expose);
@@ -208,7 +208,7 @@ impl Key {
         now: Timestamp,
     ) -> Result<Vec<u8>, KeyError> {
         let bytes = match self {
-            Self::Chain(chain) => chain.key(scheme),
+            Self::Named(certificate) => certificate.key(scheme),
             Self::Leaf(leaf) => leaf.key(scheme, now)?,
             Self::Info(der) => key::public_key_of_info(scheme.family(), der),
             Self::Jwk(key) => key.bytes(scheme),
@@ -235,7 +235,7 @@ fn host(lookup: &KeyLookup) -> String {
 /// The key that a text is, if it may be the one that is looked up: a JSON Web Key says its id.
 fn recorded(text: &str, scheme: PublicKey, lookup: &KeyLookup) -> Option<Vec<u8>> {
     if text.trim_start().starts_with("-----BEGIN CERTIFICATE") {
-        Chain::read(text.as_bytes(), "recorded.invalid").ok()?.key(scheme)
+        NamedCertificate::read(text.as_bytes(), "recorded.invalid").ok()?.key(scheme)
     } else if text.trim_start().starts_with('{') {
         let posted = lookup.post.iter().flatten().filter_map(|(_, field)| match field {
             KeyField::Text(text) => Some(text.as_str()),

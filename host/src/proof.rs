@@ -84,7 +84,7 @@ async fn verify(
 ) -> Result<(), Unproven> {
     let found = find_keys(keys, info, receiver, claims, request).await?;
     let Receiver { secrets, tolerance, .. } = receiver;
-    let keys = signature::Keys { secrets, found: &found };
+    let keys = signature::Keyring { secrets, found: &found };
     let body = &request.body;
     let now = request.received_at;
     signature::verify(claims, info, keys, body, tolerance, now).map_err(Unproven::Evidence)

@@ -148,7 +148,7 @@ impl Error {
 
 /// What a source's evidence is checked with.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Keys<'a> {
+pub(crate) struct Keyring<'a> {
     /// What the operator configured.
     pub(crate) secrets: &'a [Secret],
     /// The public keys that were fetched or vouched for, each for one scheme, as the family's own
@@ -156,7 +156,7 @@ pub(crate) struct Keys<'a> {
     pub(crate) found: &'a [(PublicKey, &'a KeySource, Vec<u8>)],
 }
 
-impl<'a> From<&'a [Secret]> for Keys<'a> {
+impl<'a> From<&'a [Secret]> for Keyring<'a> {
     fn from(secrets: &'a [Secret]) -> Self {
         Self { secrets, found: &[] }
     }
@@ -201,12 +201,12 @@ impl Times {
 pub(crate) fn verify<'a>(
     claims: &Claims,
     info: &ProviderInfo,
-    keys: impl Into<Keys<'a>>,
+    keys: impl Into<Keyring<'a>>,
     body: &'a [u8],
     tolerance: Option<Duration>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let keys: Keys<'a> = keys.into();
+    let keys: Keyring<'a> = keys.into();
     let times = Times::of(info, tolerance, now);
     form::check(claims, info, keys.secrets, body)?;
     form::check_tokens(claims, times)?;

@@ -125,9 +125,9 @@ impl Kept {
     pub(super) fn renew(&mut self, trust: &Trust, now: Timestamp) {
         // A clock that was set back makes nothing younger than it is: the time is counted from now.
         (self.at, self.tried) = (self.at.min(now), self.tried.min(now));
-        if let Ok(Key::Chain(chain)) = &self.found
+        if let Ok(Key::Named(certificate)) = &self.found
             && now.since(self.at) >= TRUST_KEPT
-            && chain.check(trust, now).is_ok()
+            && certificate.check(trust, now).is_ok()
         {
             self.at = now;
         }
@@ -136,7 +136,7 @@ impl Kept {
     pub(super) fn freshness(&self, now: Timestamp) -> Freshness {
         let age = now.since(self.at);
         let kept = match &self.found {
-            Ok(Key::Chain(_)) => TRUST_KEPT,
+            Ok(Key::Named(_)) => TRUST_KEPT,
             Ok(_) if age < KEY_AGEING => return Freshness::Fresh,
             Ok(_) if age < KEY_KEPT => return Freshness::Ageing,
             Ok(_) if age < KEY_GRACE => return Freshness::Stale,

@@ -59,9 +59,9 @@ impl Trust {
     }
 }
 
-/// A certificate and what leads from it to a root.
+/// A certificate that is made out to a name, and what leads from it to a root.
 #[derive(Debug, Clone)]
-pub(super) struct Chain {
+pub(super) struct NamedCertificate {
     leaf: CertificateDer<'static>,
     above: Arc<[CertificateDer<'static>]>,
     name: ServerName<'static>,
@@ -69,7 +69,7 @@ pub(super) struct Chain {
     key: Arc<[u8]>,
 }
 
-impl Chain {
+impl NamedCertificate {
     /// Reads certificates in PEM, that of the key first.
     pub(super) fn read(pem: &[u8], name: &str) -> Result<Self, KeyError> {
         let unreadable = |what: &str| KeyError::Unreadable(what.to_owned());
@@ -101,9 +101,9 @@ impl Chain {
 
 /// A certificate for which only the TLS of its place vouches.
 #[derive(Debug, Clone)]
-pub(super) struct Leaf(CertificateDer<'static>);
+pub(super) struct LeafCertificate(CertificateDer<'static>);
 
-impl Leaf {
+impl LeafCertificate {
     /// Reads the first certificate in PEM.
     pub(super) fn read(pem: &[u8]) -> Result<Self, KeyError> {
         let unreadable = |what: &str| KeyError::Unreadable(what.to_owned());

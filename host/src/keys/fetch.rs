@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::cache::{Entered, Entry, Freshness, Kept, KeyCache};
-use super::certificate::{Chain, Leaf, Trust};
+use super::certificate::{LeafCertificate, NamedCertificate, Trust};
 use super::wanted::Wanted;
 use super::{Key, KeyError, host, jwk};
 use crate::clock::Clock;
@@ -257,11 +257,11 @@ impl Fetcher {
         }
         match format {
             KeyFormat::Certificate(name) => {
-                let chain = Chain::read(&answer.body, name)?;
-                chain.check(&self.trust, now)?;
-                Ok(Key::Chain(chain))
+                let certificate = NamedCertificate::read(&answer.body, name)?;
+                certificate.check(&self.trust, now)?;
+                Ok(Key::Named(certificate))
             }
-            KeyFormat::LeafCertificate => Leaf::read(&answer.body).map(Key::Leaf),
+            KeyFormat::LeafCertificate => LeafCertificate::read(&answer.body).map(Key::Leaf),
             KeyFormat::Pem => {
                 let text = std::str::from_utf8(&answer.body).ok();
                 let info = text.and_then(key::pem).map(|der| Key::Info(der.into()));

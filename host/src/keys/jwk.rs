@@ -37,7 +37,7 @@ struct Answer {
 }
 
 #[derive(Deserialize)]
-struct Keys {
+struct Listed {
     keys: Vec<serde_json::Value>,
 }
 
@@ -84,7 +84,7 @@ impl Set {
     pub(super) fn read(json: &[u8]) -> Result<Self, KeyError> {
         let unreadable = |what: &str| KeyError::Unreadable(what.to_owned());
         let keys = serde_json::from_slice(json);
-        let Keys { keys } =
+        let Listed { keys } =
             keys.map_err(|_| unreadable("the answer is not a set of JSON Web Keys"))?;
         if keys.len() > KEYS_MAX {
             return Err(unreadable("the answer has more than 64 JSON Web Keys"));

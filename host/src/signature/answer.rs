@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::cost::{self, Lengths};
 use super::judge::Judge;
 use super::values::{self, Materials};
-use super::{Error, Keys, Times, open};
+use super::{Error, Keyring, Times, open};
 use crate::event::Timestamp;
 use crate::provider::{Answer, Claims, ClockRule, Piece, Proof, ProviderInfo, Value, Worth};
 use crate::secrets::Secret;
@@ -104,7 +104,7 @@ fn proving_first<'s>(claims: &Claims, secrets: &'s [Secret], body: &[u8]) -> Vec
     // Times were checked when the request came, and count for tokens alone.
     let times = Times { tolerance: None, clock: ClockRule::Past, now: Timestamp::default() };
     let proves = |secret: &&Secret| {
-        let judge = Judge::new(claims, Keys::from(std::slice::from_ref(*secret)), body, times);
+        let judge = Judge::new(claims, Keyring::from(std::slice::from_ref(*secret)), body, times);
         let holds = |proof: &Proof| judge.holds(proof).is_some_and(bool::from);
         let is_keyed = |proof: &&Proof| matches!(proof, Proof::Mac { .. } | Proof::Decrypted(_));
         claims.proofs().filter(is_keyed).any(holds)

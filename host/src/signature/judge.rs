@@ -9,7 +9,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::jws::{self, Token};
 use super::values::{self, Materials, Message, Values};
-use super::{Keys, Times, digest, key, open, public};
+use super::{Keyring, Times, digest, key, open, public};
 use crate::provider::{
     Claims, Decryption, Digest, Jws, JwsAlgorithm, KeySource, Piece, Proof, PublicKey, Value,
 };
@@ -18,7 +18,7 @@ use crate::secrets::Secret;
 /// What the proofs of one request are held against.
 #[derive(Debug)]
 pub(super) struct Judge<'a> {
-    keys: Keys<'a>,
+    keys: Keyring<'a>,
     body: &'a [u8],
     times: Times,
     /// The values that the evidence is made of.
@@ -30,7 +30,7 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(claims: &Claims, keys: Keys<'a>, body: &'a [u8], times: Times) -> Self {
+    pub(super) fn new(claims: &Claims, keys: Keyring<'a>, body: &'a [u8], times: Times) -> Self {
         let values = &claims.values;
         let used = values::used(claims);
         let open = values::make(values, &used, &[], None, body);

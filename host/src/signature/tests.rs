@@ -327,7 +327,7 @@ fn a_fetched_key_counts_for_the_look_up_that_it_was_fetched_for() {
     let secrets = secrets(&[WISE_KEY]);
     let key = key::public_key_of_info(PublicKey::RsaSha256.family(), &der).unwrap();
     let judged = |found: &[(PublicKey, &KeySource, Vec<u8>)]| {
-        let keys = Keys { secrets: &secrets, found };
+        let keys = Keyring { secrets: &secrets, found };
         verify(&claims, &info(), keys, WISE_BODY.as_bytes(), None, NOW)
     };
     let found = |scheme, path: &str| judged(&[(scheme, &fetched(path), key.clone())]);

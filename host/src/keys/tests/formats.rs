@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::provider::{Chain as SentChain, Root};
+use crate::provider::Root;
 
 fn set(ids: &[&str]) -> String {
     let key = |id: &&str| {
@@ -82,7 +82,7 @@ async fn a_certificate_of_its_place_counts_while_it_is_valid() {
 
 #[tokio::test]
 async fn a_key_in_pem_is_taken_as_it_is() {
-    let leaf = Chain::read(LEAF.as_bytes(), NAME).unwrap();
+    let leaf = NamedCertificate::read(LEAF.as_bytes(), NAME).unwrap();
     let other = "-----BEGIN PUBLIC KEY-----\n\
          MCowBQYDK2VwAyEA1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=\n\
          -----END PUBLIC KEY-----\n";
@@ -101,13 +101,13 @@ async fn a_key_in_pem_is_taken_as_it_is() {
 async fn a_certificate_in_the_request_needs_a_root_that_is_pinned() {
     let provider = Provider::answering("200 OK", "").await;
     let mut desk = Desk::jwk(&provider);
-    let chain = SentChain {
+    let chain = Chain {
         certificates: vec![chain::root(LEAF).unwrap()],
         root: Root::Pinned,
         extensions: Vec::new(),
         valid_at: None,
     };
-    let vouched = |desk: &Desk, secret: &str, chain: &SentChain| {
+    let vouched = |desk: &Desk, secret: &str, chain: &Chain| {
         let secrets = [Secret::new(secret).unwrap()];
         let permission = Permission { info: &desk.info, hosts: &[], secrets: &secrets };
         desk.keys.vouch(permission, PublicKey::RsaSha256, chain, NOW)
@@ -116,7 +116,7 @@ async fn a_certificate_in_the_request_needs_a_root_that_is_pinned() {
     assert!(vouched(&desk, ROOT, &chain).is_ok(), "the operator pins it");
     desk.info.roots = vec![chain::root(ROOT).unwrap()];
     assert!(vouched(&desk, "secret", &chain).is_ok(), "the plugin pins it");
-    let named = |name: &str| SentChain { root: Root::Platform(name.to_owned()), ..chain.clone() };
+    let named = |name: &str| Chain { root: Root::Platform(name.to_owned()), ..chain.clone() };
     assert!(vouched(&desk, "secret", &named(NAME)).is_ok());
     assert!(matches!(vouched(&desk, "secret", &named("x.example")), Err(KeyError::Untrusted(_))));
     assert_eq!(provider.asked(), 0);
