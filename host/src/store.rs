@@ -67,6 +67,7 @@ use self::shared::Shared;
 use self::time::Trusted;
 use self::write::append::Append;
 use self::write::commit::{CommitParse, CommitRun, RecordAttempt};
+use self::write::file_place::FilePlace;
 use self::write::op::{Check, Operation, Reply};
 use self::write::queue::Message;
 use self::write::writer::Writer;
@@ -144,7 +145,8 @@ impl Store {
         shared.id_mark.store(ids.mark(), Ordering::Relaxed);
         let shared = Arc::new(shared);
         let (queue, waiting) = mpsc::channel(config.queue.max(1));
-        let writer = Writer::new(Arc::clone(&shared), low_water, ids, end);
+        let place = FilePlace::new(Arc::clone(&shared), ids);
+        let writer = Writer::new(Arc::clone(&shared), place, low_water, end);
         let pauses = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let pauses = pauses.map_err(|source| OpenError::Thread { source })?;
         let writer = std::thread::Builder::new()

@@ -12,12 +12,13 @@ mod index;
 mod sorted;
 mod step;
 
-use rustc_hash::FxHashMap;
+use std::cell::OnceCell;
+
 use sha2::{Digest, Sha256};
 
 use super::error::Failure;
 use super::file::change::Change;
-use super::file::id_rows::IdTable;
+use super::file::id_rows::IdView;
 use super::file::view::View;
 use super::time::Bounds;
 use crate::ids::Name;
@@ -53,73 +54,71 @@ pub(super) fn load(view: &View, shape: Shape) -> Result<IdIndex, Failure> {
     IdIndex::load(&view.ids()?, shape)
 }
 
-/// The known ids, within one change.
+/// The ids that are known by what is committed.
 #[derive(Debug)]
-pub(super) struct KnownIds<'t> {
-    index: &'t IdIndex,
-    table: IdTable<'t>,
-    bound: FxHashMap<IdKey, u64>,
-    /// Groups to tidy beside this transaction's share.
-    hurry: usize,
+pub(super) struct KnownIds<'i> {
+    index: &'i IdIndex,
+    /// Opened when the index can't tell.
+    table: OnceCell<IdView>,
 }
 
-/// What changes in the index when the transaction has committed.
+/// What changes in the index when the transaction has committed, beside the ids that it binds.
 #[derive(Debug, Default)]
 pub(super) struct IdChanges {
-    bound: FxHashMap<IdKey, u64>,
     debt: usize,
     step: Option<Step>,
 }
 
-impl<'t> KnownIds<'t> {
-    pub(super) fn open(index: &'t IdIndex, change: &'t Change) -> Result<Self, Failure> {
-        Ok(Self { index, table: change.ids()?, bound: FxHashMap::default(), hurry: 0 })
+impl<'i> KnownIds<'i> {
+    pub(super) fn of(index: &'i IdIndex) -> Self {
+        Self { index, table: OnceCell::new() }
     }
 
     /// The position of the receipt that this id belongs to.
-    pub(super) fn owner(&self, key: IdKey) -> Result<Option<u64>, Failure> {
-        if let Some(receipt) = self.bound.get(&key).copied().or_else(|| self.index.fresh(key)) {
+    pub(super) fn owner(&self, view: &View, key: IdKey) -> Result<Option<u64>, Failure> {
+        if let Some(receipt) = self.index.fresh(key) {
             return Ok(Some(receipt));
         }
         for run in self.index.runs_that_may_hold(key) {
-            if let Some(receipt) = find(&self.table, run, key)? {
+            if let Some(receipt) = find(self.table(view)?, run, key)? {
                 return Ok(Some(receipt));
             }
         }
         Ok(None)
     }
 
-    /// Gives an id that nobody owns to a receipt. The receipt's record, or the record of an event
-    /// of it with this id, must be in the log of the same transaction.
-    pub(super) fn bind(&mut self, key: IdKey, receipt: u64) {
-        self.bound.insert(key, receipt);
+    fn table(&self, view: &View) -> Result<&IdView, Failure> {
+        if let Some(table) = self.table.get() {
+            return Ok(table);
+        }
+        let table = view.ids()?;
+        Ok(self.table.get_or_init(|| table))
     }
+}
 
-    /// So many groups more are tidied with this transaction.
-    pub(super) fn hurry(&mut self, groups: usize) {
-        self.hurry += groups;
-    }
+/// Goes on with what there is to tidy, as far as the share of a transaction goes that binds so many
+/// ids, and so many groups further.
+pub(super) fn tidy(
+    index: &IdIndex,
+    change: &Change,
+    bound: usize,
+    further: usize,
+    now: Bounds,
+) -> Result<IdChanges, Failure> {
+    let Some(task) = index.next_task(now.earliest) else { return Ok(IdChanges::default()) };
+    let (groups, debt) = index.share(bound);
+    let step = match groups + further {
+        0 => None,
+        groups => Some(index.perform(&mut change.ids()?, task, groups, now.latest)?),
+    };
+    Ok(IdChanges { debt, step })
+}
 
-    /// Goes on with what there is to tidy, as far as this transaction's share goes.
-    pub(super) fn finish(mut self, now: Bounds) -> Result<IdChanges, Failure> {
-        let Some(task) = self.index.next_task(now.earliest) else {
-            return Ok(IdChanges { bound: self.bound, ..IdChanges::default() });
-        };
-        let (groups, debt) = self.index.share(self.bound.len());
-        let step = match groups + self.hurry {
-            0 => None,
-            groups => Some(self.index.perform(&mut self.table, task, groups, now.latest)?),
-        };
-        Ok(IdChanges { bound: self.bound, debt, step })
-    }
-
-    /// Writes all that is frozen.
-    pub(super) fn flush(mut self, now: Bounds) -> Result<IdChanges, Failure> {
-        let flush = self.index.flush();
-        let all = usize::MAX;
-        let flush = flush.map(|task| self.index.perform(&mut self.table, task, all, now.latest));
-        Ok(IdChanges { bound: self.bound, debt: 0, step: flush.transpose()? })
-    }
+/// Writes all that is frozen.
+pub(super) fn flush(index: &IdIndex, change: &Change, now: Bounds) -> Result<IdChanges, Failure> {
+    let Some(task) = index.flush() else { return Ok(IdChanges::default()) };
+    let step = index.perform(&mut change.ids()?, task, usize::MAX, now.latest)?;
+    Ok(IdChanges { debt: 0, step: Some(step) })
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ struct Known {
 /// The time, as far as it can be known.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
+    /// What the clock says: what is written down, and what is due, goes by it.
+    pub(super) now: Timestamp,
     /// It is not earlier: what is too old now is too old.
     pub(super) earliest: Timestamp,
     /// It is not later.
@@ -63,9 +65,9 @@ impl Trusted {
         });
         if is_near || passed.saturating_sub(doubted) >= DAY {
             *known = Known { time: said, heard: passed, doubted: None };
-            return Bounds { earliest: said, latest: said };
+            return Bounds { now: said, earliest: said, latest: said };
         }
-        Bounds { earliest: said.min(expected), latest: said.max(expected) }
+        Bounds { now: said, earliest: said.min(expected), latest: said.max(expected) }
     }
 }
 
@@ -108,8 +110,8 @@ mod tests {
         let time = Trusted::new(&clock, Some(NOW));
         for said in [NOW.after(days(90)), NOW, Timestamp(0), NOW] {
             clock.set(said);
-            let Bounds { earliest, latest } = time.now(&clock);
-            assert_eq!((earliest, latest), (said.min(NOW), said.max(NOW)));
+            let Bounds { now, earliest, latest } = time.now(&clock);
+            assert_eq!((now, earliest, latest), (said, said.min(NOW), said.max(NOW)));
         }
     }
 

@@ -1,14 +1,20 @@
 //! What changes the store: its operations, and the one thread that commits them in groups.
 //!
-//! An operation adds to a draft; all that waits becomes one synced transaction; then memory changes
-//! and everybody is answered. Nothing outside of this room writes to the file.
+//! What to write is decided in a draft, to which operations add: pure, and the same wherever it is
+//! written. All that waits becomes one batch, which a place commits, all or nothing; then memory
+//! changes and everybody is answered. Nothing outside of this room writes to the file.
 
 pub(super) mod append;
+pub(super) mod batch;
 pub(super) mod commit;
+mod derive;
 pub(super) mod draft;
+pub(super) mod file_place;
 mod group;
+pub(super) mod look;
 pub(super) mod op;
 pub(super) mod outage;
+pub(super) mod place;
 pub(super) mod queue;
 pub(super) mod replay;
 pub(super) mod writer;

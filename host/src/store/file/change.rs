@@ -3,13 +3,12 @@
 //! Made and committed by the one writer. Knows the tables, and of their rows no more than what they
 //! are: bytes and numbers.
 
-use redb::{ReadableTable, Table, WriteTransaction};
+use redb::{Table, WriteTransaction};
 
 use super::id_rows::IdTable;
 use super::{DEAD, IDS, LOG, META, OPEN, OUTCOMES, STATE, SWEPT};
 use crate::event::Timestamp;
 use crate::store::error::Failure;
-use crate::store::rows::Rows;
 
 type Bytes = &'static [u8];
 
@@ -64,16 +63,6 @@ pub(in crate::store) struct Tables<'t> {
 }
 
 impl Tables<'_> {
-    /// The segments by their first positions.
-    pub(in crate::store) fn log(&self) -> &impl Rows {
-        &self.log
-    }
-
-    /// How each work stands that was ever tried, by its position.
-    pub(in crate::store) fn outcomes(&self) -> &impl Rows {
-        &self.outcomes
-    }
-
     pub(in crate::store) fn put_segment(
         &mut self,
         first: u64,
@@ -108,19 +97,17 @@ impl Tables<'_> {
         Ok(())
     }
 
-    /// The number of a dead work's kind, if it has a letter.
-    pub(in crate::store) fn letter(&self, work: u64) -> Result<Option<u8>, Failure> {
-        Ok(self.dead.get(work)?.map(|kind| kind.value()))
-    }
-
-    pub(in crate::store) fn put_letter(&mut self, work: u64, kind: u8) -> Result<(), Failure> {
-        self.dead.insert(work, kind)?;
+    /// Gives a dead work a letter with the number of its kind, or removes its letter.
+    pub(in crate::store) fn put_letter(
+        &mut self,
+        work: u64,
+        kind: Option<u8>,
+    ) -> Result<(), Failure> {
+        match kind {
+            Some(kind) => drop(self.dead.insert(work, kind)?),
+            None => drop(self.dead.remove(work)?),
+        }
         Ok(())
-    }
-
-    /// Removes a dead work's letter, and gives the number of its kind if there was one.
-    pub(in crate::store) fn remove_letter(&mut self, work: u64) -> Result<Option<u8>, Failure> {
-        Ok(self.dead.remove(work)?.map(|kind| kind.value()))
     }
 
     /// Sets what a handler remembers under a key, or deletes it.

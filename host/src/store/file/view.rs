@@ -157,7 +157,12 @@ impl Dead {
     }
 
     pub(in crate::store) fn has(&self, work: u64) -> Result<bool, Failure> {
-        Ok(self.0.get(work)?.is_some())
+        Ok(self.letter(work)?.is_some())
+    }
+
+    /// The number of the kind of a dead work, if it has a letter.
+    pub(in crate::store) fn letter(&self, work: u64) -> Result<Option<u8>, Failure> {
+        Ok(self.0.get(work)?.map(|kind| kind.value()))
     }
 }
 

@@ -206,9 +206,13 @@ impl IdIndex {
         self.runs.last_key_value().map_or(1, |(number, _)| number + 1)
     }
 
-    /// A transaction has committed that made these changes.
-    pub(in crate::store) fn apply(&mut self, changes: IdChanges) {
-        let IdChanges { bound, debt, step } = changes;
+    /// A transaction has committed that gave these ids to receipts and made these changes.
+    pub(in crate::store) fn apply(
+        &mut self,
+        bound: impl IntoIterator<Item = (IdKey, u64)>,
+        changes: IdChanges,
+    ) {
+        let IdChanges { debt, step } = changes;
         self.fresh.extend(bound);
         self.debt = debt;
         let Some(Step { run, row, groups, last, done }) = step else { return };

@@ -3,6 +3,8 @@
 //! Pure. Positions stay: what is gone leaves a gap, and a segment neither begins nor ends with one.
 //! The file gives a value a power of two of pages, so a segment is filled up to just below that.
 
+use bytes::Bytes;
+
 use crate::event::Timestamp;
 use crate::store::log::segment::{RecordKind, SegmentWriter};
 
@@ -33,7 +35,7 @@ pub(in crate::store) struct Item {
 pub(in crate::store) struct Packed {
     /// The position that it begins with: its key.
     pub(in crate::store) first: u64,
-    pub(in crate::store) bytes: Vec<u8>,
+    pub(in crate::store) bytes: Bytes,
     /// When to look at it again.
     pub(in crate::store) due: Timestamp,
     /// How many records it holds.
@@ -115,7 +117,7 @@ fn write(items: &[Item]) -> Packed {
     }
     let due = items.iter().map(|item| item.due).min().unwrap_or(Timestamp::MAX);
     let (first, bytes) = writer.finish_dense();
-    Packed { first, bytes, due, records: items.len() }
+    Packed { first, bytes: bytes.into(), due, records: items.len() }
 }
 
 #[cfg(test)]

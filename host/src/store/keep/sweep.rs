@@ -18,6 +18,7 @@ use super::retention::Retention;
 use crate::store::error::{Error, Failure, aside};
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::standing::Progress;
+use crate::store::write::batch::{Repacked, Replacement};
 use crate::store::write::draft::Draft;
 use crate::store::write::op::{Operation, Reply};
 use crate::store::{Store, file};
@@ -160,6 +161,10 @@ impl Operation for PutInPlace {
         Ok(())
     }
 
+    fn removes(&self) -> bool {
+        true
+    }
+
     fn tell(&mut self) {
         self.reply.tell();
     }
@@ -181,15 +186,11 @@ impl Operation for SettleIds {
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
-        draft.ids.hurry(TIDY_GROUPS);
+        draft.settle_ids(TIDY_GROUPS);
         // A transaction without a segment is none.
         draft.record(RecordKind::Gap, &());
         self.reply.keep(Ok(()));
         Ok(())
-    }
-
-    fn freezes_ids(&self) -> bool {
-        true
     }
 
     fn tell(&mut self) {
@@ -209,22 +210,26 @@ impl Draft<'_> {
                 return Ok(false);
             }
         }
-        let packed =
-            sweep.packed.iter().map(|packed| (packed.first, packed.bytes.as_slice(), packed.due));
-        self.replace_segments(&sweep.replaced, packed)?;
+        let repacked = |packed: &Packed| Repacked {
+            first: packed.first,
+            bytes: packed.bytes.clone(),
+            due: packed.due,
+        };
+        let packed = sweep.packed.iter().map(repacked).collect();
+        self.replace_segments(Replacement { gone: sweep.replaced.clone(), packed });
         for position in &sweep.forgotten {
-            self.forget(*position)?;
+            self.forget(*position);
         }
         for position in &sweep.letters {
             self.drop_letter(*position)?;
         }
         if let Some(swept_to) = sweep.swept_to {
-            self.remember(file::SWEPT_TO, swept_to)?;
+            self.remember(file::SWEPT_TO, swept_to);
         }
         if let Some(mark) = sweep.mark {
-            self.remember(file::RETENTION, mark)?;
+            self.remember(file::RETENTION, mark);
         }
-        self.tell_time()?;
+        self.tell_time();
         // Every transaction leaves a segment, by which it is told whether a commit that failed
         // holds.
         self.record(RecordKind::Gap, &());
@@ -233,13 +238,13 @@ impl Draft<'_> {
 
     /// Whether a work is open, or dead with its letter: it may be so again since the survey.
     fn is_needed(&self, position: u64) -> Result<bool, Failure> {
-        let found = self.shared.damages.pass(self.outcome(position))?;
+        let found = self.basis.damages.pass(self.outcome(position))?;
         // What can't be read may be open; what has no row is gone.
         let Some(row) = found else { return Ok(true) };
         let Some(standing) = row else { return Ok(false) };
         Ok(match standing.progress {
             Progress::Ready | Progress::RetryAt(_) => true,
-            Progress::Dead => self.has_letter(position)?,
+            Progress::Dead => self.letter(position)?.is_some(),
             Progress::Done => false,
         })
     }

@@ -89,6 +89,11 @@ impl SegmentWriter {
         }
     }
 
+    /// The position of the first record.
+    pub(in crate::store) fn first(&self) -> u64 {
+        self.first
+    }
+
     /// The position of the next record.
     pub(in crate::store) fn next(&self) -> u64 {
         self.next

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::disk::Disk;
 use super::*;
 use crate::store::file::id_rows::IdRows;
-use crate::store::ids::{self, IdIndex, IdKey, KnownIds, Shape};
+use crate::store::ids::{self as known_ids, IdIndex, IdKey, KnownIds, Shape};
 use crate::store::rows::Rows;
 use crate::store::time::Bounds;
 
@@ -32,7 +32,7 @@ fn key(id: u32) -> IdKey {
 impl Ids {
     fn open(disk: Disk) -> Self {
         let file = File::open_on(disk, std::path::Path::new("nowhere")).unwrap();
-        let index = ids::load(&file.read().unwrap(), SMALL).unwrap();
+        let index = known_ids::load(&file.read().unwrap(), SMALL).unwrap();
         let mut ids = Self { file, index, end: 1, now: NOW };
         for (id, position) in ids.model() {
             if position >= ids.index.mark() {
@@ -61,34 +61,33 @@ impl Ids {
     /// Brings these in one change, and gives who owned each before.
     fn bring(&mut self, ids: &[u32]) -> Vec<Option<u64>> {
         self.index.freeze_if_due(self.end, self.now);
+        let mut bound: HashMap<IdKey, u64> = HashMap::new();
         let change = self.file.write().unwrap();
         let mut owners = Vec::new();
         let mut end = self.end;
-        let changes = {
-            let mut known = KnownIds::open(&self.index, &change).unwrap();
-            let mut tables = change.tables().unwrap();
-            for id in ids {
-                let owner = known.owner(key(*id)).unwrap();
-                if owner.is_none() {
-                    known.bind(key(*id), end);
-                    tables.put_segment(end, &id.to_le_bytes()).unwrap();
-                    end += 1;
-                }
-                owners.push(owner);
+        for id in ids {
+            let known = || self.owners([*id])[0];
+            let owner = bound.get(&key(*id)).copied().or_else(known);
+            if owner.is_none() {
+                bound.insert(key(*id), end);
+                change.tables().unwrap().put_segment(end, &id.to_le_bytes()).unwrap();
+                end += 1;
             }
-            known.finish(Bounds { earliest: self.now, latest: self.now }).unwrap()
-        };
+            owners.push(owner);
+        }
+        let now = Bounds { now: self.now, earliest: self.now, latest: self.now };
+        let changes = known_ids::tidy(&self.index, &change, bound.len(), 0, now).unwrap();
         self.file.commit(change).unwrap();
-        self.index.apply(changes);
+        self.index.apply(bound, changes);
         self.end = end;
         owners
     }
 
-    /// Who owns each, in a change that is thrown away.
+    /// Who owns each by what is committed.
     fn owners(&self, ids: impl IntoIterator<Item = u32>) -> Vec<Option<u64>> {
-        let change = self.file.write().unwrap();
-        let known = KnownIds::open(&self.index, &change).unwrap();
-        ids.into_iter().map(|id| known.owner(key(id)).unwrap()).collect()
+        let view = self.file.read().unwrap();
+        let known = KnownIds::of(&self.index);
+        ids.into_iter().map(|id| known.owner(&view, key(id)).unwrap()).collect()
     }
 
     fn rows(&self) -> usize {

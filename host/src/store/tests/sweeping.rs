@@ -326,6 +326,34 @@ async fn what_is_opened_again_during_a_sweep_is_not_swept() {
 }
 
 #[tokio::test]
+async fn what_is_opened_again_in_the_same_commit_is_not_swept() {
+    let disk = Disk::default();
+    let bench = Bench::on(disk.clone(), Clock::manual(NOW));
+    let (_, event_id) = bench.finished("evt_1", Verdict::Done).await;
+    bench.store.close().await.unwrap();
+    let bench = Bench::on(disk.clone(), bench.clock);
+    bench.pass_until(100);
+    let shared = &bench.store.handle.shared;
+    let step = shared.survey(&Retention::default(), Pass::Fresh { all: false }).unwrap();
+    let sweep = step.sweep.unwrap();
+
+    disk.stall();
+    let append = bench.store.append(receipt(&["evt_2"]));
+    let swept = bench.store.ask(|reply| PutInPlace { sweep, reply });
+    let replay = bench.store.replay(vec![event_id]);
+    tokio::pin!(append, swept, replay);
+    assert!(at_once(append.as_mut()).is_none());
+    disk.wait_for_stall();
+    // Both wait for the next commit, the sweep in front.
+    assert!(at_once(swept.as_mut()).is_none() && at_once(replay.as_mut()).is_none());
+    disk.go_on();
+
+    assert!(append.await.is_ok() && !swept.await.unwrap());
+    assert_eq!(replay.await.unwrap().reopened, 2);
+    assert_eq!((bench.runs().len(), bench.deliveries().len()), (1, 1));
+}
+
+#[tokio::test]
 async fn what_died_again_during_a_sweep_keeps_its_letter_and_its_records() {
     let (bench, event_id, sweep) = found_expired().await;
 

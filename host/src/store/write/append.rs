@@ -64,7 +64,7 @@ impl Draft<'_> {
     fn append(&mut self, new: &NewReceipt, keys: &[IdKey]) -> Result<Appended, Failure> {
         let owners = keys
             .iter()
-            .map(|key| self.ids.owner(*key))
+            .map(|key| self.owner(*key))
             .collect::<Result<Vec<Option<u64>>, Failure>>()?;
 
         let id = self.next_id(IdKind::Receipt);
@@ -74,7 +74,7 @@ impl Draft<'_> {
             return Ok(Appended::Duplicate(Id { position: *first, ..id }));
         }
         for (key, _) in keys.iter().zip(&owners).filter(|(_, owner)| owner.is_none()) {
-            self.ids.bind(*key, id.position);
+            self.bind(*key, id.position);
         }
         let NewReceipt { source, request, event_ids } = new.clone();
         let known = event_ids.iter().zip(&owners).filter(|(_, owner)| owner.is_some());

@@ -197,8 +197,7 @@ impl Draft<'_> {
             record.parcels = parcels.iter().map(add_parcel).collect();
             record.alerts = Cow::Borrowed(alerts);
             for (key, value) in state {
-                let key = state_key(&work.handler, scope, key);
-                self.tables.put_state(&key, value.as_deref())?;
+                self.remember_state(state_key(&work.handler, scope, key), value.clone());
             }
         }
         let position = self.record(RecordKind::Try, &record);
@@ -225,10 +224,10 @@ impl Draft<'_> {
         if !seen.insert(key) || receipt.taken.contains(&event.id) {
             return Ok(false);
         }
-        match self.ids.owner(key)? {
+        match self.owner(key)? {
             Some(owner) => Ok(owner == receipt.id.position),
             None => {
-                self.ids.bind(key, receipt.id.position);
+                self.bind(key, receipt.id.position);
                 Ok(true)
             }
         }

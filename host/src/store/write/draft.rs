@@ -1,42 +1,48 @@
-//! One transaction in the making: what it writes, and what will change in memory once it holds.
+//! A commit in the making: what it writes, and what will change in memory once it holds.
 //!
-//! Operations add to a draft one after the other and see what those before them wrote. Nothing in
-//! memory changes here: a draft that is not committed never was.
+//! Pure: what is committed is asked for by way of a [`Look`]. Operations add to a draft one after
+//! the other and see what those before them added. Nothing in memory changes here: a draft that is
+//! not committed never was.
 
+use bytes::Bytes;
 use serde::Serialize;
 
+use super::batch::{Batch, Replacement, Update};
+use super::look::Look;
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind};
+use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Failure};
-use crate::store::file;
-use crate::store::file::change::{Change, Tables};
-use crate::store::ids::{IdChanges, IdIndex, KnownIds};
+use crate::store::ids::IdKey;
 use crate::store::kind::{PerKind, WorkKind};
-use crate::store::log::low_water::Move;
-use crate::store::log::segment::{RecordKind, SegmentWriter};
-use crate::store::owed::backlog::OpenWork;
+use crate::store::log::record::Record;
+use crate::store::log::segment::RecordKind;
+use crate::store::owed::backlog::{OpenWork, OrderKeys};
 use crate::store::owed::lease::Lease;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
-use crate::store::shared::Shared;
-use crate::store::time::Bounds;
 
-/// A transaction in the making.
-pub(in crate::store) struct Draft<'t> {
-    pub(in crate::store) shared: &'t Shared,
-    change: &'t Change,
+/// A commit in the making.
+pub(in crate::store) struct Draft<'d> {
+    /// What a draft has to know of its store.
+    pub(in crate::store) basis: Basis<'d>,
+    /// The time that it writes down.
     pub(super) now: Timestamp,
-    /// What removal goes by.
-    time: Bounds,
-    pub(in crate::store) ids: KnownIds<'t>,
-    pub(super) tables: Tables<'t>,
-    segment: &'t mut SegmentWriter,
-    /// The works before it that are open have rows.
-    low_water: u64,
-    changes: &'t mut Changes,
+    look: &'d dyn Look,
+    batch: &'d mut Batch,
+    changes: &'d mut Changes,
 }
 
-/// What changes in memory when the transaction has committed.
+/// What a draft has to know of its store.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Basis<'d> {
+    pub(in crate::store) tag: u32,
+    pub(in crate::store) order_keys: &'d OrderKeys,
+    /// Where damage is noted that it meets.
+    pub(in crate::store) damages: &'d Damages,
+}
+
+/// What changes in memory when the batch is committed.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Changes {
     /// Works that may now be taken.
@@ -49,60 +55,29 @@ pub(in crate::store) struct Changes {
     pub(in crate::store) stored: Vec<Stored>,
     /// More dead works of a kind, or fewer.
     pub(in crate::store) dead: PerKind<i64>,
-    /// The ids that are known now.
-    pub(in crate::store) ids: IdChanges,
-    /// Bytes that the log has grown by.
-    pub(in crate::store) log_bytes: usize,
     /// Segments were removed or written anew.
     pub(in crate::store) swept: bool,
 }
 
-impl<'t> Draft<'t> {
-    /// An empty draft, whose records go into a segment that has just begun.
+impl<'d> Draft<'d> {
+    /// Adds to a batch that has just begun.
     pub(in crate::store) fn new(
-        shared: &'t Shared,
-        change: &'t Change,
-        ids: &'t IdIndex,
-        low_water: u64,
-        segment: &'t mut SegmentWriter,
-        changes: &'t mut Changes,
-    ) -> Result<Self, Failure> {
-        Ok(Self {
-            shared,
-            change,
-            now: shared.clock.now(),
-            time: shared.time.now(&shared.clock),
-            ids: KnownIds::open(ids, change)?,
-            tables: change.tables()?,
-            segment,
-            low_water,
-            changes,
-        })
+        basis: Basis<'d>,
+        look: &'d dyn Look,
+        batch: &'d mut Batch,
+        changes: &'d mut Changes,
+    ) -> Self {
+        Self { basis, now: batch.time.now, look, batch, changes }
     }
 
-    /// Moves the low-water mark, and gives every open work that it passes a row.
-    pub(in crate::store) fn advance(&mut self, moved: &Move) -> Result<(), Failure> {
-        for position in &moved.passed {
-            self.tables.put_open(*position, true)?;
-        }
-        self.remember(file::LOW_WATER, moved.mark)?;
-        self.tell_time()?;
-        self.low_water = moved.mark;
-        Ok(())
-    }
-
-    /// Where the next record will stand.
-    pub(in crate::store) fn next(&self) -> u64 {
-        self.segment.next()
-    }
-
+    /// The id of what the next record is.
     pub(in crate::store) fn next_id(&self, kind: IdKind) -> Id {
-        Id { kind, position: self.next(), tag: self.shared.file.tag }
+        Id { kind, position: self.batch.next(), tag: self.basis.tag }
     }
 
     /// Adds a record of history.
     pub(in crate::store) fn record(&mut self, kind: RecordKind, record: &impl Serialize) -> u64 {
-        self.segment.push(kind, 1, record)
+        self.batch.records.push(kind, 1, record)
     }
 
     /// Adds what works are owed on, and opens them.
@@ -113,30 +88,60 @@ impl<'t> Draft<'t> {
         width: u32,
         record: &impl Serialize,
     ) {
-        let position = self.segment.push(kind, width, record);
+        let position = self.batch.records.push(kind, width, record);
         debug_assert_eq!(position, stored.id().position, "an id is where the record stands");
-        self.changes.opened.extend(stored.works(&self.shared.order_keys));
+        self.changes.opened.extend(stored.works(self.basis.order_keys));
         self.changes.stored.push(stored);
     }
 
-    /// How a work stands, in this transaction.
-    pub(in crate::store) fn standing(&self, position: u64) -> Result<Standing, Failure> {
-        Standing::at(self.tables.outcomes(), position)
+    /// The committed record that takes this position.
+    pub(in crate::store) fn committed(&self, position: u64) -> Result<Option<Record>, Failure> {
+        self.look.record(position)
     }
 
-    /// How a work stands, if it has a row.
-    pub(in crate::store) fn outcome(&self, position: u64) -> Result<Option<Standing>, Failure> {
-        Standing::find(self.tables.outcomes(), position)
+    /// The position of the receipt that an id belongs to.
+    pub(in crate::store) fn owner(&self, key: IdKey) -> Result<Option<u64>, Failure> {
+        match self.batch.keys.get(&key) {
+            Some(receipt) => Ok(Some(*receipt)),
+            None => self.look.owner(key),
+        }
     }
 
-    /// Whether a work is a dead letter.
-    pub(in crate::store) fn has_letter(&self, position: u64) -> Result<bool, Failure> {
-        Ok(self.tables.letter(position)?.is_some())
+    /// Gives an id that nobody owns to a receipt. The receipt's record, or the record of an event
+    /// of it with this id, must be in the same batch.
+    pub(in crate::store) fn bind(&mut self, key: IdKey, receipt: u64) {
+        self.batch.keys.insert(key, receipt);
+    }
+
+    /// Has ids that are in memory only written down, so many groups beside this batch's share.
+    pub(in crate::store) fn settle_ids(&mut self, groups: usize) {
+        self.batch.settles += groups;
+    }
+
+    /// How a work stands; if it was never tried, as one that was not.
+    pub(in crate::store) fn standing(&self, work: u64) -> Result<Standing, Failure> {
+        Ok(self.outcome(work)?.unwrap_or_default())
+    }
+
+    /// How a work stands, if it was ever tried.
+    pub(in crate::store) fn outcome(&self, work: u64) -> Result<Option<Standing>, Failure> {
+        match self.batch.standings.get(&work) {
+            Some(standing) => Ok(Some(*standing)),
+            None => self.look.standing(work),
+        }
+    }
+
+    /// The number of the kind of a dead work, if it has a letter.
+    pub(in crate::store) fn letter(&self, work: u64) -> Result<Option<u8>, Failure> {
+        match self.batch.letters.get(&work) {
+            Some(letter) => Ok(*letter),
+            None => self.look.letter(work),
+        }
     }
 
     /// How the work of a lease stands. If that can't be read, its history is lost and no more.
     pub(in crate::store) fn standing_of(&self, lease: &Lease) -> Result<Standing, Failure> {
-        let standing = self.shared.damages.pass(self.standing(lease.position()))?;
+        let standing = self.basis.damages.pass(self.standing(lease.position()))?;
         let tries = lease.tries();
         let lost = || Standing {
             tries_made: tries.made(),
@@ -192,85 +197,115 @@ impl<'t> Draft<'t> {
     fn stand(
         &mut self,
         kind: WorkKind,
-        position: u64,
+        work: u64,
         before: Standing,
         after: Standing,
     ) -> Result<(), Failure> {
-        self.tables.put_outcome(position, &after.write())?;
         let is_dead = |standing: Standing| standing.progress == Progress::Dead;
-        if is_dead(after) && !is_dead(before) {
-            self.tables.put_letter(position, kind as u8)?;
-            self.changes.dead[kind] += 1;
+        match (is_dead(before), is_dead(after)) {
+            (false, true) => {
+                self.batch.letters.insert(work, Some(kind as u8));
+                self.changes.dead[kind] += 1;
+            }
+            (true, false) => {
+                // It may have been swept away before.
+                if self.letter(work)?.is_some() {
+                    self.changes.dead[kind] -= 1;
+                }
+                self.batch.letters.insert(work, None);
+            }
+            _ => (),
         }
-        // The letter of a dead work may have been swept away before.
-        if is_dead(before) && !is_dead(after) && self.tables.remove_letter(position)?.is_some() {
-            self.changes.dead[kind] -= 1;
-        }
-        if position < self.low_water {
-            self.tables.put_open(position, after.is_open())?;
-        }
+        self.batch.standings.insert(work, after);
+        self.batch.updates.push(Update::Stands { kind, work, before, after });
         Ok(())
     }
 
-    /// Puts packed segments in the place of others: each with its key and when to look at it again.
-    pub(in crate::store) fn replace_segments<'p>(
-        &mut self,
-        gone: &[u64],
-        packed: impl IntoIterator<Item = (u64, &'p [u8], Timestamp)>,
-    ) -> Result<(), Failure> {
-        let mut swept = self.change.swept()?;
-        for first in gone {
-            self.tables.remove_segment(*first)?;
-            swept.remove(*first)?;
-        }
-        for (first, bytes, due) in packed {
-            self.tables.put_segment(first, bytes)?;
-            swept.put(first, due, bytes.len())?;
-        }
+    /// A handler remembers this under a key, or nothing any more.
+    pub(in crate::store) fn remember_state(&mut self, key: Vec<u8>, value: Option<Bytes>) {
+        self.batch.updates.push(Update::State { key, value });
+    }
+
+    /// Puts packed segments in the place of others, behind all that asks for what is in them.
+    pub(in crate::store) fn replace_segments(&mut self, replacement: Replacement) {
+        self.batch.replaced.push(replacement);
         self.changes.swept = true;
-        Ok(())
     }
 
     /// Forgets how a work stands: its record goes.
-    pub(in crate::store) fn forget(&mut self, position: u64) -> Result<(), Failure> {
-        self.tables.remove_outcome(position)
+    pub(in crate::store) fn forget(&mut self, work: u64) {
+        self.batch.updates.push(Update::Forgotten { work });
     }
 
     /// A dead letter was kept long enough.
-    pub(in crate::store) fn drop_letter(&mut self, position: u64) -> Result<(), Failure> {
-        let Some(number) = self.tables.remove_letter(position)? else { return Ok(()) };
-        let kind = WorkKind::read(number).ok_or(Damaged { position });
-        if let Some(kind) = self.shared.damages.pass(kind)? {
+    pub(in crate::store) fn drop_letter(&mut self, work: u64) -> Result<(), Failure> {
+        let Some(number) = self.letter(work)? else { return Ok(()) };
+        self.batch.letters.insert(work, None);
+        self.batch.updates.push(Update::LetterDropped { work });
+        let kind = WorkKind::read(number).ok_or(Damaged { position: work });
+        if let Some(kind) = self.basis.damages.pass(kind)? {
             self.changes.dead[kind] -= 1;
         }
         Ok(())
     }
 
     /// Remembers a fact of the store itself.
-    pub(in crate::store) fn remember(&self, name: &str, fact: u64) -> Result<(), Failure> {
-        self.change.remember(name, fact)
+    pub(in crate::store) fn remember(&mut self, name: &'static str, fact: u64) {
+        self.batch.remember(name, fact);
     }
 
     /// Remembers the time that removal goes by, for the next start.
-    pub(in crate::store) fn tell_time(&self) -> Result<(), Failure> {
-        self.remember(file::TOLD, self.time.earliest.0)
+    pub(in crate::store) fn tell_time(&mut self) {
+        self.batch.tell_time();
     }
+}
 
-    /// Writes the segment, and gives where the log ends then; `None` if there is nothing to commit.
-    pub(in crate::store) fn finish(mut self) -> Result<Option<u64>, Failure> {
-        if self.segment.is_empty() {
-            return Ok(None);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retry::Verdict;
+
+    /// Nothing is committed.
+    struct Nothing;
+
+    impl Look for Nothing {
+        fn owner(&self, _key: IdKey) -> Result<Option<u64>, Failure> {
+            Ok(None)
         }
-        let (first, segment) = self.segment.finish();
-        self.tables.put_segment(first, segment)?;
-        self.changes.log_bytes = segment.len();
-        self.changes.ids = self.ids.finish(self.time)?;
-        Ok(Some(self.segment.next()))
+
+        fn standing(&self, _work: u64) -> Result<Option<Standing>, Failure> {
+            Ok(None)
+        }
+
+        fn letter(&self, _work: u64) -> Result<Option<u8>, Failure> {
+            Ok(None)
+        }
+
+        fn record(&self, _position: u64) -> Result<Option<Record>, Failure> {
+            Ok(None)
+        }
     }
 
-    /// Writes no segment, and all ids that are frozen.
-    pub(in crate::store) fn finish_at_rest(self) -> Result<(), Failure> {
-        self.changes.ids = self.ids.flush(self.time)?;
-        Ok(())
+    #[test]
+    fn an_operation_sees_what_those_before_it_added() {
+        let (order_keys, damages) = (OrderKeys::default(), Damages::default());
+        let basis = Basis { tag: 0, order_keys: &order_keys, damages: &damages };
+        let (mut batch, mut changes) = (Batch::new(1), Changes::default());
+        let mut draft = Draft::new(basis, &Nothing, &mut batch, &mut changes);
+
+        let key = IdKey::new(&"stripe".parse().unwrap(), "evt_1");
+        assert_eq!(draft.owner(key).unwrap(), None);
+        draft.bind(key, 1);
+        assert_eq!(draft.owner(key).unwrap(), Some(1));
+
+        let (kind, work, fresh) = (WorkKind::Run, 3, Standing::default());
+        let dead = fresh.tried(Verdict::Dead, 5);
+        draft.stand(kind, work, fresh, dead).unwrap();
+        assert_eq!(draft.standing(work).unwrap(), dead);
+        assert_eq!(draft.letter(work).unwrap(), Some(kind as u8));
+        draft.drop_letter(work).unwrap();
+        draft.stand(kind, work, dead, Standing::reopened(6)).unwrap();
+        assert_eq!(draft.letter(work).unwrap(), None);
+        assert_eq!(changes.dead[kind], 0, "it died, and its letter was dropped once");
     }
 }

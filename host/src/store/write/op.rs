@@ -30,8 +30,8 @@ pub(in crate::store) trait Operation: fmt::Debug + Send {
         false
     }
 
-    /// Whether the event ids in memory are to be frozen before it.
-    fn freezes_ids(&self) -> bool {
+    /// Whether it removes records: then it comes behind all else of its group.
+    fn removes(&self) -> bool {
         false
     }
 

@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use super::group::{Drafted, GroupCommit, Written};
+use super::group::{Drafted, GroupCommit, Turn};
+use super::place::Place;
 use super::queue::{Closing, Message, Queued};
 use crate::causes;
 use crate::event::Timestamp;
@@ -24,8 +25,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 pub(in crate::store) const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// What waits for the end of an outage.
-pub(super) struct Outage<'w> {
-    group: &'w mut GroupCommit,
+pub(super) struct Outage<'w, P> {
+    group: &'w mut GroupCommit<P>,
     /// Who waits for the end of the store.
     closing: &'w mut Vec<Closing>,
     /// In the order in which they are to be committed.
@@ -37,10 +38,10 @@ pub(super) struct Outage<'w> {
     error: Error,
 }
 
-impl<'w> Outage<'w> {
+impl<'w, P: Place> Outage<'w, P> {
     /// An outage that begins with this batch.
     pub(super) fn new(
-        group: &'w mut GroupCommit,
+        group: &'w mut GroupCommit<P>,
         closing: &'w mut Vec<Closing>,
         batch: Vec<Queued>,
         unsure: Option<Drafted>,
@@ -124,19 +125,17 @@ impl<'w> Outage<'w> {
         })
     }
 
-    /// Opens the file anew, finds out what it holds, and commits what was kept.
+    /// Begins anew, finds out what holds, and commits what was kept.
     fn recover(&mut self) -> Result<(), Error> {
-        // A file that was removed lives while it is open: it may be the only one.
-        self.group.shared.file.check_spot()?;
-        self.group.shared.file.reopen()?;
+        self.group.place.recover()?;
         if let Some((drafted, batch)) = self.unsure.take() {
-            match self.group.is_in_file() {
+            match self.group.holds() {
                 Err(error) => {
                     self.unsure = Some((drafted, batch));
                     return Err(error);
                 }
-                Ok(true) => self.group.apply(batch, drafted),
-                Ok(false) => {
+                Ok(Some(held)) => self.group.apply(batch, drafted, held),
+                Ok(None) => {
                     let later = std::mem::take(&mut self.kept);
                     self.keep(batch);
                     self.kept.extend(later);
@@ -144,13 +143,13 @@ impl<'w> Outage<'w> {
             }
         }
         match self.group.write(&mut self.kept) {
-            Written::Nothing => self.group.shared.file.probe(),
-            Written::Committed(drafted) => {
-                self.group.apply(std::mem::take(&mut self.kept), drafted);
+            Turn::Nothing => self.group.place.probe(),
+            Turn::Committed(drafted, held) => {
+                self.group.apply(std::mem::take(&mut self.kept), drafted, held);
                 Ok(())
             }
-            Written::Failed(error) => Err(error),
-            Written::Unsure(drafted, error) => {
+            Turn::Failed(error) => Err(error),
+            Turn::Unsure(drafted, error) => {
                 self.unsure = Some((drafted, std::mem::take(&mut self.kept)));
                 Err(error)
             }

@@ -18,7 +18,6 @@ use crate::ids::{Id, Name};
 use crate::store::Store;
 use crate::store::error::{Error, Failure, aside};
 use crate::store::kind::WorkKind;
-use crate::store::log::reader::LogReader;
 use crate::store::log::record::ReopeningRecord;
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::backlog::OpenWork;
@@ -295,17 +294,16 @@ impl Draft<'_> {
         let mut replayed = Replayed::default();
         let mut works = Vec::new();
         let mut unknown = Vec::new();
-        // Reads what is there in this transaction: what was swept away can't be opened again.
-        let log = LogReader::new(self.shared.file.tag);
+        // Reads what is committed: what was swept away can't be opened again.
         for Target { id, only, is_named } in targets {
-            let known = id.tag == self.shared.file.tag;
-            let record = if known { log.record(self.tables.log(), id.position) } else { Ok(None) };
-            let Some(record) = self.shared.damages.pass(record)? else {
+            let known = id.tag == self.basis.tag;
+            let record = if known { self.committed(id.position) } else { Ok(None) };
+            let Some(record) = self.basis.damages.pass(record)? else {
                 replayed.damaged += 1;
                 continue;
             };
             let stored = record.and_then(Stored::of);
-            match stored.and_then(|stored| stored.works_of(*id, &self.shared.order_keys)) {
+            match stored.and_then(|stored| stored.works_of(*id, self.basis.order_keys)) {
                 Some(owed) => works.extend(owed.into_iter().map(|work| (work, *only))),
                 None if *is_named => unknown.push(*id),
                 None => (),
@@ -327,7 +325,7 @@ impl Draft<'_> {
         replayed: &mut Replayed,
     ) -> Result<(), Failure> {
         let position = work.entry.position;
-        let Some(before) = self.shared.damages.pass(self.standing(position))? else {
+        let Some(before) = self.basis.damages.pass(self.standing(position))? else {
             replayed.damaged += 1;
             return Ok(());
         };

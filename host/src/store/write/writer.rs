@@ -9,11 +9,11 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use super::group::{GroupCommit, Written};
+use super::group::{GroupCommit, Turn};
 use super::outage::Outage;
+use super::place::Place;
 use super::queue::{Closing, Message, Queued};
 use crate::store::error::Error;
-use crate::store::ids::IdIndex;
 use crate::store::log::low_water::LowWater;
 use crate::store::shared::Shared;
 
@@ -22,27 +22,27 @@ const BATCH_COUNT_MAX: usize = 4096;
 /// No operation joins a transaction that has this much already.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
-/// The state of the writer's thread.
+/// The state of the writer's thread, whatever place it commits to.
 #[derive(Debug)]
-pub(in crate::store) struct Writer {
-    group: GroupCommit,
+pub(in crate::store) struct Writer<P> {
+    group: GroupCommit<P>,
     /// Who waits for the end.
     closing: Vec<Closing>,
 }
 
-impl Writer {
+impl<P: Place> Writer<P> {
     /// A writer that goes on at `end`.
     pub(in crate::store) fn new(
         shared: Arc<Shared>,
+        place: P,
         low_water: LowWater,
-        ids: IdIndex,
         end: u64,
     ) -> Self {
-        Self { group: GroupCommit::new(shared, low_water, ids, end), closing: Vec::new() }
+        Self { group: GroupCommit::new(shared, place, low_water, end), closing: Vec::new() }
     }
 
     /// Writes until nobody is left who could ask, or somebody closes the store; then finishes what
-    /// is queued, moves the marks to the end and lets the file go.
+    /// is queued, moves the marks to the end and lets the place go.
     pub(in crate::store) fn run(mut self, mut queue: mpsc::Receiver<Message>, pauses: &Runtime) {
         while let Some(first) = queue.blocking_recv() {
             let batch = self.gather(first, &mut queue);
@@ -54,7 +54,7 @@ impl Writer {
             }
         }
         let ended = self.group.rest();
-        self.group.shared.file.close();
+        self.group.place.close();
         self.closing.into_iter().for_each(|closing| closing.tell(ended.clone()));
     }
 
@@ -86,16 +86,16 @@ impl Writer {
     ) {
         let Self { group, closing } = self;
         let (unsure, error) = match group.write(&mut batch) {
-            Written::Nothing => {
+            Turn::Nothing => {
                 batch.iter_mut().for_each(|queued| queued.op.tell());
                 return group.shared.come_back();
             }
-            Written::Committed(drafted) => {
-                group.apply(batch, drafted);
+            Turn::Committed(drafted, held) => {
+                group.apply(batch, drafted, held);
                 return group.shared.come_back();
             }
-            Written::Failed(error) => (None, error),
-            Written::Unsure(drafted, error) => (Some(drafted), error),
+            Turn::Failed(error) => (None, error),
+            Turn::Unsure(drafted, error) => (Some(drafted), error),
         };
         if matches!(error, Error::Unavailable(_)) {
             Outage::new(group, closing, batch, unsure, error).endure(queue, pauses);

@@ -1,0 +1,141 @@
+//! What one commit writes, wherever that is: records, the ids that receipts get, and what is said
+//! of works and handlers.
+//!
+//! Pure: values, in the order in which operations added them. Never knows a table.
+
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
+
+use crate::event::Timestamp;
+use crate::store::file;
+use crate::store::ids::IdKey;
+use crate::store::kind::WorkKind;
+use crate::store::log::low_water::Move;
+use crate::store::log::segment::SegmentWriter;
+use crate::store::owed::standing::Standing;
+use crate::store::time::Bounds;
+
+/// One commit in the making. Its memory is used again for the next.
+#[derive(Debug)]
+pub(in crate::store) struct Batch {
+    pub(super) records: SegmentWriter,
+    /// The ids that it gives to receipts.
+    pub(super) keys: FxHashMap<IdKey, u64>,
+    /// All else, in order.
+    pub(super) updates: Vec<Update>,
+    /// Segments that change places.
+    pub(super) replaced: Vec<Replacement>,
+    /// Groups of ids to write beside its share, of those that are in memory before it.
+    pub(super) settles: usize,
+    /// Works before this that are open have rows.
+    pub(super) low_water: u64,
+    /// When it was drafted.
+    pub(super) time: Bounds,
+    /// How each work stands by the updates.
+    pub(super) standings: FxHashMap<u64, Standing>,
+    /// By the updates, the number of the kind of each dead work; `None` if its letter is gone.
+    pub(super) letters: FxHashMap<u64, Option<u8>>,
+}
+
+/// What a commit changes beside adding records.
+///
+/// The records of format 1 say less than that: none tells of a work's kind, of state, or of a work
+/// that was hastened. So it stands beside them.
+#[derive(Debug)]
+pub(in crate::store) enum Update {
+    /// A work stands otherwise than before.
+    Stands { kind: WorkKind, work: u64, before: Standing, after: Standing },
+    /// The low-water mark passes an open work.
+    Passed { work: u64 },
+    /// A handler remembers this under a key, or nothing any more.
+    State { key: Vec<u8>, value: Option<Bytes> },
+    /// The record of a work goes.
+    Forgotten { work: u64 },
+    /// The letter of a dead work goes.
+    LetterDropped { work: u64 },
+    /// A fact of the store itself.
+    Fact { name: &'static str, value: u64 },
+}
+
+/// Packed segments in the place of others.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Replacement {
+    /// The keys of those that go.
+    pub(in crate::store) gone: Vec<u64>,
+    pub(in crate::store) packed: Vec<Repacked>,
+}
+
+/// A segment that takes the place of others.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Repacked {
+    /// Its key.
+    pub(in crate::store) first: u64,
+    pub(in crate::store) bytes: Bytes,
+    /// When to look at it again.
+    pub(in crate::store) due: Timestamp,
+}
+
+impl Batch {
+    /// An empty batch whose first record will stand at `first`.
+    pub(in crate::store) fn new(first: u64) -> Self {
+        let zero = Timestamp(0);
+        Self {
+            records: SegmentWriter::new(first),
+            keys: FxHashMap::default(),
+            updates: Vec::new(),
+            replaced: Vec::new(),
+            settles: 0,
+            low_water: 0,
+            time: Bounds { now: zero, earliest: zero, latest: zero },
+            standings: FxHashMap::default(),
+            letters: FxHashMap::default(),
+        }
+    }
+
+    /// Begins an empty batch whose first record will stand at `first`.
+    pub(in crate::store) fn begin(&mut self, first: u64, low_water: u64, time: Bounds) {
+        let Self { records, keys, updates, replaced, settles, standings, letters, .. } = self;
+        records.begin(first);
+        keys.clear();
+        updates.clear();
+        replaced.clear();
+        *settles = 0;
+        standings.clear();
+        letters.clear();
+        (self.low_water, self.time) = (low_water, time);
+    }
+
+    /// Where its first record stands.
+    pub(in crate::store) fn first(&self) -> u64 {
+        self.records.first()
+    }
+
+    /// Where the next record will stand.
+    pub(in crate::store) fn next(&self) -> u64 {
+        self.records.next()
+    }
+
+    /// Whether there is nothing to commit: each commit leaves a record, by which it is told
+    /// whether one that failed holds.
+    pub(in crate::store) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Moves the low-water mark, and gives every open work that it passes a row.
+    pub(in crate::store) fn advance(&mut self, moved: &Move) {
+        self.updates.extend(moved.passed.iter().map(|work| Update::Passed { work: *work }));
+        self.remember(file::LOW_WATER, moved.mark);
+        self.tell_time();
+        self.low_water = moved.mark;
+    }
+
+    /// Remembers a fact of the store itself.
+    pub(in crate::store) fn remember(&mut self, name: &'static str, value: u64) {
+        self.updates.push(Update::Fact { name, value });
+    }
+
+    /// Remembers the time that removal goes by, for the next start.
+    pub(in crate::store) fn tell_time(&mut self) {
+        self.remember(file::TOLD, self.time.earliest.0);
+    }
+}

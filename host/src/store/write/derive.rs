@@ -1,0 +1,88 @@
+//! The rows that follow from what a commit says: the one place that knows them.
+//!
+//! Pure. Whoever keeps rows puts these, in this order. Never says where they lie.
+
+use super::batch::Update;
+use crate::store::kind::WorkKind;
+use crate::store::owed::standing::{Progress, Standing};
+
+/// A row to put, or to remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Row<'u> {
+    /// How a work stands.
+    Outcome { work: u64, standing: Option<Standing> },
+    /// Whether a work before the low-water mark is open.
+    Open { work: u64, is_open: bool },
+    /// The letter of a dead work.
+    Letter { work: u64, kind: Option<WorkKind> },
+    /// What a handler remembers.
+    State { key: &'u [u8], value: Option<&'u [u8]> },
+    /// A fact of the store itself.
+    Fact { name: &'static str, value: u64 },
+}
+
+/// The rows of an update; works before the low-water mark that are open have one.
+pub(super) fn rows(update: &Update, low_water: u64) -> impl Iterator<Item = Row<'_>> {
+    let one = |row| [Some(row), None, None];
+    let rows = match update {
+        Update::Stands { kind, work, before, after } => {
+            let (work, standing) = (*work, Some(*after));
+            let is_open = after.is_open();
+            let open = (work < low_water).then_some(Row::Open { work, is_open });
+            [Some(Row::Outcome { work, standing }), letter(*kind, work, *before, *after), open]
+        }
+        Update::Passed { work } => one(Row::Open { work: *work, is_open: true }),
+        Update::State { key, value } => one(Row::State { key, value: value.as_deref() }),
+        Update::Forgotten { work } => one(Row::Outcome { work: *work, standing: None }),
+        Update::LetterDropped { work } => one(Row::Letter { work: *work, kind: None }),
+        Update::Fact { name, value } => one(Row::Fact { name: *name, value: *value }),
+    };
+    rows.into_iter().flatten()
+}
+
+/// A work that dies gets a letter, and one that lives again loses it.
+fn letter<'u>(kind: WorkKind, work: u64, before: Standing, after: Standing) -> Option<Row<'u>> {
+    let is_dead = |standing: Standing| standing.progress == Progress::Dead;
+    match (is_dead(before), is_dead(after)) {
+        (false, true) => Some(Row::Letter { work, kind: Some(kind) }),
+        (true, false) => Some(Row::Letter { work, kind: None }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retry::Verdict;
+
+    fn stands(before: Standing, after: Standing) -> Update {
+        Update::Stands { kind: WorkKind::Run, work: 7, before, after }
+    }
+
+    #[test]
+    fn a_work_that_dies_gets_a_letter_and_loses_it_when_it_is_opened_again() {
+        let fresh = Standing::default();
+        let dead = fresh.tried(Verdict::Dead, 9);
+        let again = Standing::reopened(11);
+        let rows_of = |update: &Update| -> Vec<String> {
+            rows(update, 0).map(|row| format!("{row:?}")).collect()
+        };
+        let letter = |kind| format!("{:?}", Row::Letter { work: 7, kind });
+
+        let died = rows_of(&stands(fresh, dead));
+        assert_eq!((died.len(), &died[1]), (2, &letter(Some(WorkKind::Run))));
+        assert_eq!(rows_of(&stands(dead, again))[1], letter(None));
+        assert_eq!(rows_of(&stands(dead, dead.tried(Verdict::Dead, 12))).len(), 1);
+    }
+
+    #[test]
+    fn only_a_work_before_the_mark_has_a_row_that_says_whether_it_is_open() {
+        let done = Standing::default().tried(Verdict::Done, 9);
+        let update = stands(Standing::default(), done);
+        let is_open = |row: &Row<'_>| matches!(row, Row::Open { .. });
+
+        assert!(!rows(&update, 7).any(|row| is_open(&row)));
+        let open: Vec<Row<'_>> = rows(&update, 8).filter(is_open).collect();
+        assert_eq!(open, [Row::Open { work: 7, is_open: false }]);
+    }
+}

@@ -1,0 +1,23 @@
+//! What a draft may ask of what is committed.
+//!
+//! The only way out of a draft. Never shows what the draft itself adds.
+
+use crate::store::error::Failure;
+use crate::store::ids::IdKey;
+use crate::store::log::record::Record;
+use crate::store::owed::standing::Standing;
+
+/// What is committed, as it was before the draft.
+pub(in crate::store) trait Look {
+    /// The position of the receipt that an id belongs to.
+    fn owner(&self, key: IdKey) -> Result<Option<u64>, Failure>;
+
+    /// How a work stands, if it was ever tried.
+    fn standing(&self, work: u64) -> Result<Option<Standing>, Failure>;
+
+    /// The number of the kind of a dead work, if it has a letter.
+    fn letter(&self, work: u64) -> Result<Option<u8>, Failure>;
+
+    /// The record that takes this position.
+    fn record(&self, position: u64) -> Result<Option<Record>, Failure>;
+}
