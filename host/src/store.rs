@@ -29,6 +29,8 @@ mod time;
 mod write;
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;

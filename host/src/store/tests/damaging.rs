@@ -10,7 +10,7 @@ const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 
 /// What is wrong with a segment.
 #[derive(Debug, Clone, Copy)]
-enum Damage {
+pub(super) enum Damage {
     /// It can't be unpacked.
     Segment,
     /// One of its records says nonsense; the others are whole.
@@ -23,7 +23,7 @@ enum Damage {
 const KINDS: [Damage; 2] = [Damage::Segment, Damage::Record];
 
 /// Damages what takes this position, as a disk would: nobody is told.
-fn damage(store: &Store, position: u64, kind: Damage) {
+pub(super) fn damage(store: &Store, position: u64, kind: Damage) {
     let shared = &store.handle.shared;
     let log = shared.file.read().unwrap().log().unwrap();
     let row = log.last_row(position, |first, stored| (first, stored.to_vec())).unwrap();

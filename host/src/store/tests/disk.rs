@@ -82,7 +82,7 @@ impl Disk {
         self.content().cuts.len()
     }
 
-    pub(super) fn take_cuts(&self) -> Vec<Cut> {
+    pub(super) fn cuts(&self) -> Vec<Cut> {
         std::mem::take(&mut self.content().cuts)
     }
 

@@ -1,9 +1,10 @@
 //! The disk fails and recovers: what was refused may come again, what was done takes effect once,
 //! and the store goes on by itself.
 
-use super::crashing::{REQUESTS, check_end, effects, verdict};
 use super::disk::{Disk, Fault};
 use super::*;
+use crate::store::conformance::cuts::{REQUESTS, check_end, effects, verdict};
+use crate::store::conformance::once::append_all;
 use crate::store::write::outage::PAUSE_MAX;
 
 struct Patient {
@@ -222,4 +223,26 @@ async fn a_reader_that_can_not_read_is_enough_to_begin_an_outage() {
     patient.store.idle().await;
     patient.heal().await;
     assert!(patient.store.read_receipt(first).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_failed_commit_is_told_to_everybody_and_changes_nothing() {
+    let disk = Disk::default();
+    let config = Config::at("nowhere");
+    let store = Store::open_on(disk.clone(), &config, Clock::manual(NOW)).unwrap();
+    let kept = store.append(receipt(&["evt_0"])).await.unwrap();
+    disk.fail();
+
+    let appended = append_all(&store, vec![receipt(&["evt_1"]); 5]).await;
+    let later = store.append(receipt(&["evt_2"])).await;
+
+    assert!(appended.iter().all(|it| matches!(it, Err(Error::Unavailable(_)))), "{appended:?}");
+    assert!(matches!(later, Err(Error::Unavailable(_))));
+    assert!(store.take_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(matches!(store.close().await, Err(Error::Unavailable(_))));
+
+    let disk = Disk::holding(disk.synced());
+    let store = Store::open_on(disk, &config, Clock::manual(NOW)).unwrap();
+    let parses = store.take_parses(9, usize::MAX).unwrap();
+    assert_eq!(parses.iter().map(|work| Appended::Stored(work.id)).collect::<Vec<_>>(), [kept]);
 }

@@ -411,7 +411,7 @@ async fn a_power_cut_at_any_sync_of_a_sweep_loses_nothing_that_is_needed() {
     bench.pass_until(95);
     bench.store.sweep(&retention).await.unwrap();
 
-    let cuts = disk.take_cuts();
+    let cuts = disk.cuts();
     assert!(cuts.len() >= 3, "{} syncs", cuts.len());
     let mut random = fastrand::Rng::with_seed(3);
     for (number, cut) in cuts.iter().enumerate() {

@@ -1,35 +1,31 @@
-//! A power cut at every sync: what was answered is there, and nothing happens twice.
+//! A kill in every commit: what was answered is there, and nothing happens twice [I1, I3, I6, I8].
 //!
-//! A small history is driven from appends to deliveries on a disk that keeps what each power cut
-//! would leave. Every such disk is opened again and driven to the end, the provider sending
-//! everything once more; the end must be the one that no cut at all leads to.
+//! A small history is driven from appends to deliveries, and what each kill would leave is kept.
+//! Every such store is opened again and driven to the end, the provider sending everything once
+//! more; the end must be the one that no kill at all leads to.
 
 use bytes::Bytes;
 
-use super::disk::{Cut, Disk};
 use super::*;
 use crate::effect::Parcel;
 
-pub(super) const REQUESTS: [&[&str]; 4] = [&["a1", "a2"], &["b1"], &["a2", "c1"], &["d1"]];
+pub(in crate::store) const REQUESTS: [&[&str]; 4] =
+    [&["a1", "a2"], &["b1"], &["a2", "c1"], &["d1"]];
 /// Unique ids in them.
 const EVENTS: usize = 5;
 
-fn open(disk: Disk) -> Store {
-    Store::open_on(disk, &Config::at("nowhere"), Clock::manual(NOW)).unwrap()
-}
-
-pub(super) fn counter(store: &Store) -> usize {
+pub(in crate::store) fn counter(store: &Store) -> usize {
     let value = store.state(&name("ledger"), "pi_1", "count").unwrap();
     value.map_or(0, |value| std::str::from_utf8(&value).unwrap().parse().unwrap())
 }
 
 /// The first try of everything fails, the second succeeds.
-pub(super) fn verdict(tries_made: u32) -> Verdict {
+pub(in crate::store) fn verdict(tries_made: u32) -> Verdict {
     if tries_made == 0 { Verdict::RetryAt(NOW) } else { Verdict::Done }
 }
 
 /// Counts the runs in the subject's state, and tells the crm.
-pub(super) fn effects(store: &Store) -> Committed {
+pub(in crate::store) fn effects(store: &Store) -> Committed {
     let count = (counter(store) + 1).to_string();
     let (endpoint, content_type) = (name("crm"), "text/plain".to_owned());
     Committed {
@@ -76,7 +72,7 @@ async fn append_all(store: &Store) -> Vec<(usize, Id)> {
 }
 
 /// Whether all has happened, once.
-pub(super) fn check_end(store: &Store, context: &str) {
+pub(in crate::store) fn check_end(store: &Store, context: &str) {
     let all = EventFilter { state: Some(State::Done), ..EventFilter::default() };
     let listing = store.events(&all, Page { cursor: None, limit: 99 }).unwrap();
     let mut ids: Vec<&str> = listing.items.iter().map(|event| event.event_id.as_str()).collect();
@@ -92,34 +88,33 @@ pub(super) fn check_end(store: &Store, context: &str) {
     assert!(WorkKind::ALL.into_iter().all(|kind| pending(kind) == 0), "backlog {context}");
 }
 
-#[tokio::test]
-async fn a_power_cut_at_any_sync_loses_nothing_and_doubles_nothing() {
-    let disk = Disk::default();
-    let store = open(disk.clone());
-    disk.record_cuts();
+/// [I1, I3, I6, I8]
+pub(in crate::store) async fn a_kill_in_any_commit_loses_nothing_and_doubles_nothing<S: Subject>() {
+    let Case { subject, store, .. } = Case::<S>::new();
+    subject.keep_cuts();
     let mut answered = Vec::new();
     for (number, ids) in REQUESTS.iter().enumerate() {
         let Appended::Stored(id) = store.append(receipt(ids)).await.unwrap() else { panic!() };
-        answered.push((disk.cut_count(), number, id));
+        answered.push((subject.cuts_kept(), number, id));
     }
     drive(&store).await;
     check_end(&store, "without a cut");
-    let cuts = disk.take_cuts();
-    assert!(cuts.len() > 30, "{} syncs", cuts.len());
+    let cuts = subject.take_cuts(1, &mut fastrand::Rng::with_seed(7));
+    assert!(cuts.len() > 30, "{} commits", cuts.len());
 
-    let mut random = fastrand::Rng::with_seed(7);
-    for (number, cut) in cuts.iter().enumerate() {
-        // What was answered before this sync was asked for.
-        let answered = answered.iter().filter(|(syncs, ..)| *syncs <= number);
+    for (number, Cut { before, torn }) in cuts.into_iter().enumerate() {
+        // What was answered before this commit was under way.
+        let answered = answered.iter().filter(|(kept, ..)| *kept <= number);
         let answered: Vec<(usize, Id)> = answered.map(|(_, number, id)| (*number, *id)).collect();
-        check_cut(cut.disk(|| false), &answered, &format!("after cut {number}")).await;
-        let torn = cut.disk(|| random.bool());
-        check_cut(torn, &answered, &format!("after torn cut {number}")).await;
+        check_cut(&before, &answered, &format!("before commit {number}")).await;
+        for torn in torn {
+            check_cut(&torn, &answered, &format!("in commit {number}")).await;
+        }
     }
 }
 
-async fn check_cut(disk: Disk, answered: &[(usize, Id)], context: &str) {
-    let store = open(disk);
+async fn check_cut<S: Subject>(subject: &S, answered: &[(usize, Id)], context: &str) {
+    let store = subject.open(&Config::at("nowhere"), Clock::manual(NOW));
     for (number, id) in answered {
         let view = store.receipt(*id).unwrap().unwrap_or_else(|| panic!("{id} {context}"));
         assert_eq!(view.body, Some(format!("{:?}", REQUESTS[*number])), "{context}");
@@ -131,23 +126,4 @@ async fn check_cut(disk: Disk, answered: &[(usize, Id)], context: &str) {
     );
     drive(&store).await;
     check_end(&store, context);
-}
-
-/// The tests above rest on the disk's promise; this is it.
-#[test]
-fn the_disk_loses_what_was_not_synced() {
-    let disk = Disk::default();
-    disk.record_cuts();
-    let (file, other) = (disk.open("a").unwrap(), disk.open("b").unwrap());
-    file.write(0, b"one").unwrap();
-    file.sync().unwrap();
-    file.write(0, b"two").unwrap();
-    other.write(0, b"new").unwrap();
-    file.sync().unwrap();
-
-    let cuts: Vec<Cut> = disk.take_cuts();
-    assert_eq!(cuts[1].disk(|| false).synced()["a"], b"one");
-    assert_eq!(cuts[1].disk(|| true).synced()["a"], b"two");
-    assert_eq!(cuts[1].disk(|| true).synced()["b"], b"new");
-    assert!(!disk.synced().contains_key("b"), "only one of them was synced");
 }

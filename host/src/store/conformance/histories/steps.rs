@@ -6,7 +6,6 @@
 use tokio::task::JoinSet;
 
 use super::super::*;
-use super::disk::Disk;
 use super::model::{Act, Answer, Key, Model};
 use super::watch::{self, Leased, Receipts};
 use super::{HANDLERS, SUBJECTS};
@@ -17,13 +16,11 @@ const IDS: usize = 24;
 const GROUP_MAX: usize = 5;
 
 /// A history on its way.
-pub(super) struct History {
+pub(super) struct History<S> {
     pub(super) random: fastrand::Rng,
-    pub(super) disk: Disk,
-    pub(super) clock: Clock,
+    pub(super) case: Case<S>,
     pub(super) receipts: Receipts,
     pub(super) model: Model,
-    store: Store,
     /// In somebody's hands.
     held: Vec<Leased>,
     /// What sweeps came to.
@@ -40,17 +37,13 @@ struct Planned {
     target: Option<Id>,
 }
 
-impl History {
+impl<S: Subject> History<S> {
     pub(super) fn new(seed: u64) -> Self {
-        let (disk, clock) = (Disk::default(), Clock::manual(NOW));
-        let store = Store::open_on(disk.clone(), &Config::at("nowhere"), clock.clone()).unwrap();
         Self {
             random: fastrand::Rng::with_seed(seed),
-            disk,
-            clock,
+            case: Case::new(),
             receipts: Receipts::new(),
             model: Model::default(),
-            store,
             held: Vec::new(),
             swept: Swept::default(),
             appended: 0,
@@ -61,7 +54,7 @@ impl History {
     /// One step; gives the models that its commits lead through, the last being the present.
     pub(super) async fn step(&mut self) -> Vec<Model> {
         match self.random.u32(..20) {
-            0 => self.clock.advance(Duration::from_secs(60 * self.random.u64(1..10))),
+            0 => self.case.clock.advance(Duration::from_secs(60 * self.random.u64(1..10))),
             1 => self.restart().await,
             2 => self.held.clear(),
             3 => self.sweep().await,
@@ -71,11 +64,8 @@ impl History {
     }
 
     async fn restart(&mut self) {
-        let (config, clock) = (Config::at("nowhere"), self.clock.clone());
-        let closed = Store::open_on(Disk::default(), &config, clock.clone()).unwrap();
-        std::mem::replace(&mut self.store, closed).close().await.unwrap();
+        self.case.reopen().await;
         self.held.clear();
-        self.store = Store::open_on(self.disk.clone(), &config, clock).unwrap();
     }
 
     /// Packs what is old, which changes nothing that can be seen.
@@ -85,8 +75,8 @@ impl History {
         let retention = Retention { bodies, events, attempts, dead, size_bytes: None };
         // Only what lies before the mark is swept, and only what is not young.
         self.restart().await;
-        self.clock.advance(Duration::from_secs(2 * 86_400));
-        self.swept += self.store.sweep(&retention).await.unwrap();
+        self.case.clock.advance(Duration::from_secs(2 * 86_400));
+        self.swept += self.case.store.sweep(&retention).await.unwrap();
     }
 
     /// Commits one act by itself, and often others that wait meanwhile and go together.
@@ -112,27 +102,27 @@ impl History {
         let mut acts = Vec::new();
         let mut spawn = |number: usize, planned: Planned| {
             acts.push(planned.act.clone());
-            let store = self.store.clone();
+            let store = self.case.store.clone();
             tasks.spawn(async move { (number, perform(&store, planned).await) });
         };
         if group > 0 {
-            self.disk.stall();
+            self.case.subject.hold_commits();
         }
         spawn(0, first);
         tokio::task::yield_now().await;
         if group > 0 {
-            self.disk.wait_for_stall();
+            self.case.subject.wait_for_commit();
         }
         others.into_iter().enumerate().for_each(|(number, other)| spawn(number + 1, other));
         tokio::task::yield_now().await;
-        self.disk.go_on();
+        self.case.subject.let_commits_go();
         let mut answers = tasks.join_all().await;
         answers.sort_by_key(|(number, _)| *number);
 
         for (number, (_, (answer, id))) in answers.into_iter().enumerate() {
             let act = &acts[number];
             let answer = answer.resolve(&self.receipts, act);
-            let now = self.clock.now();
+            let now = self.case.clock.now();
             assert_eq!(answer, self.model.apply(act, now), "the answer to {act:?}");
             if let (Act::Append { number, .. }, Answer::Stored, Some(id)) = (act, &answer, id) {
                 self.receipts.insert(*number, id);
@@ -174,7 +164,7 @@ impl History {
             return planned(Act::ReplayReceipt { number: *number }, *id);
         }
         let page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
-        let events = self.store.events(&EventFilter::default(), page).unwrap().items;
+        let events = self.case.store.events(&EventFilter::default(), page).unwrap().items;
         let summary = self.random.choice(events)?;
         planned(Act::Replay { event: summary.event_id }, summary.id)
     }
@@ -182,9 +172,14 @@ impl History {
     /// Takes something, and commits a try of that or of what was taken before.
     fn commit_leased(&mut self) -> Option<Planned> {
         let kind = self.random.choice(WorkKind::ALL)?;
-        for leased in watch::take(&self.store, kind, self.random.usize(1..3)) {
+        for leased in watch::take(&self.case.store, kind, self.random.usize(1..3)) {
             let held: Vec<Key> = self.held.iter().map(Leased::key).collect();
-            self.model.check_lease(&leased.key(), leased.tries_made(), self.clock.now(), &held);
+            self.model.check_lease(
+                &leased.key(),
+                leased.tries_made(),
+                self.case.clock.now(),
+                &held,
+            );
             self.held.push(leased);
         }
         if self.held.is_empty() {
@@ -200,7 +195,7 @@ impl History {
     }
 
     fn act(&mut self, key: Key) -> Act {
-        let retry_at = self.clock.now().after(Duration::from_secs(60 * self.random.u64(..9)));
+        let retry_at = self.case.clock.now().after(Duration::from_secs(60 * self.random.u64(..9)));
         let verdict = match self.random.u32(..8) {
             0 => Verdict::Dead,
             1 | 2 => Verdict::RetryAt(retry_at),

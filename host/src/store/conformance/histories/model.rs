@@ -1,7 +1,7 @@
 //! What a store must hold after a history, told without a log, a file or a position.
 //!
 //! The simplest store that keeps the invariants: everything in maps, by names that the history
-//! chose. Numbers in brackets are those of the design's invariants.
+//! chose.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -115,7 +115,7 @@ impl Model {
         }
     }
 
-    /// Once [3]: an id belongs to the first that brings it.
+    /// Once [I3]: an id belongs to the first that brings it.
     fn append(&mut self, number: u64, ids: &[String]) -> Answer {
         if !ids.is_empty() && ids.iter().all(|id| self.owners.contains_key(id)) {
             return Answer::Duplicate(self.owners[&ids[0]]);
@@ -147,7 +147,7 @@ impl Model {
         Answer::Added(added)
     }
 
-    /// All or nothing [6].
+    /// All or nothing [I6].
     fn run(&mut self, event: &str, handler: &str, verdict: Verdict, emitted: Option<&NewEvent>) {
         self.tried(&Key::Run(event.into(), handler.into()), verdict);
         if verdict != Verdict::Done {

@@ -1,0 +1,224 @@
+//! What every store must keep, as checks that any store can be held to.
+//!
+//! Each check drives a store from outside, through its operations, kills and starts. A [`Subject`]
+//! is what keeps a store; [`suite`] makes a test of every check for one. Compiled for tests only.
+//! Never looks at how a store keeps anything: what is true of one store alone is tested beside it.
+//!
+//! | invariant | rooms |
+//! |---|---|
+//! | I1 accepted is durable | `durability`, `concurrency`, `cuts`, `histories` |
+//! | I3 once | `once`, `leases`, `forgetting`, `concurrency`, `cuts`, `histories` |
+//! | I6 all or nothing | `effects`, `concurrency`, `cuts`, `histories` |
+//! | I7 bounded | `bounds` |
+//! | I8 nothing is lost | `leases`, `restarts`, `replays`, `forgetting`, `cuts`, `histories` |
+//! | I10 stopping loses nothing | `restarts`, `leases` |
+//! | I11 one can't starve another | `fairness` |
+//! | I12 nothing decides over the process | `damage` |
+//!
+//! Beside them `order` has the promise that what is of one subject runs one after the other. I2,
+//! I4, I5 and I9 are kept before anything comes to a store.
+
+pub(in crate::store) mod bounds;
+pub(in crate::store) mod concurrency;
+pub(in crate::store) mod cuts;
+pub(in crate::store) mod damage;
+pub(in crate::store) mod drive;
+pub(in crate::store) mod durability;
+pub(in crate::store) mod effects;
+pub(in crate::store) mod fairness;
+pub(in crate::store) mod forgetting;
+pub(in crate::store) mod histories;
+pub(in crate::store) mod leases;
+pub(in crate::store) mod once;
+pub(in crate::store) mod order;
+pub(in crate::store) mod replays;
+pub(in crate::store) mod restarts;
+pub(in crate::store) mod samples;
+
+use self::drive::{Drive, Started, is_pending, start};
+use self::samples::*;
+use super::*;
+use crate::event::Timestamp;
+use crate::ids::Name;
+use crate::retry::Verdict;
+
+/// What keeps a store, and can be killed under it. The default keeps nothing yet.
+pub(in crate::store) trait Subject: Default + Send + Sync + 'static {
+    /// Opens the store that it keeps.
+    fn open(&self, config: &Config, clock: Clock) -> Store;
+
+    /// What a kill leaves now, apart from this one, which goes on.
+    fn killed(&self) -> Self;
+
+    /// From now on keeps what a kill in the middle of each commit would leave.
+    fn keep_cuts(&self);
+
+    /// How many of these there are.
+    fn cuts_kept(&self) -> usize;
+
+    /// Takes them, the oldest first, each with so many ways to leave some of a commit.
+    fn take_cuts(&self, ways: usize, random: &mut fastrand::Rng) -> Vec<Cut<Self>>;
+
+    /// From now on a commit waits in the middle.
+    fn hold_commits(&self);
+
+    /// Blocks until one waits; fails if none comes.
+    fn wait_for_commit(&self);
+
+    /// Ends [`Subject::hold_commits`].
+    fn let_commits_go(&self);
+
+    /// Makes what a store keeps under this id unreadable, without telling the store.
+    fn damage(&self, store: &Store, id: Id);
+}
+
+/// What a kill in the middle of a commit may leave.
+pub(in crate::store) struct Cut<S> {
+    /// All that was before it.
+    pub(in crate::store) before: S,
+    /// That, and none, some or all of the commit.
+    pub(in crate::store) torn: Vec<S>,
+}
+
+/// A store under check, with a clock that stands still.
+pub(in crate::store) struct Case<S> {
+    pub(in crate::store) subject: S,
+    pub(in crate::store) clock: Clock,
+    pub(in crate::store) store: Store,
+    config: Config,
+}
+
+impl<S: Subject> Case<S> {
+    /// An empty store.
+    fn new() -> Self {
+        Self::with(Config::at("nowhere"))
+    }
+
+    fn with(config: Config) -> Self {
+        Self::of(S::default(), config, NOW)
+    }
+
+    fn of(subject: S, config: Config, now: Timestamp) -> Self {
+        let clock = Clock::manual(now);
+        let store = subject.open(&config, clock.clone());
+        Self { subject, clock, store, config }
+    }
+
+    /// Closes the store and opens it again.
+    async fn reopen(&mut self) {
+        self.store.clone().close().await.unwrap();
+        self.store = self.subject.open(&self.config, self.clock.clone());
+    }
+
+    /// The same, in one.
+    async fn restart(mut self) -> Self {
+        self.reopen().await;
+        self
+    }
+
+    /// The store after a kill, on a clock of its own. This one goes on beside it.
+    fn killed(&self) -> Self {
+        Self::of(self.subject.killed(), self.config.clone(), self.clock.now())
+    }
+}
+
+impl<S> Drive for Case<S> {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// Makes a test of every check, for one [`Subject`].
+macro_rules! suite {
+    ($subject:ty) => {
+        $crate::store::conformance::suite! {
+            $subject:
+            "current_thread" bounds {
+                what_waits_together_is_committed_together,
+                a_full_queue_refuses_and_stores_nothing,
+            }
+            "multi_thread" concurrency {
+                many_at_once_get_answers_that_hold_and_effects_that_happen_once,
+            }
+            "current_thread" cuts {
+                a_kill_in_any_commit_loses_nothing_and_doubles_nothing,
+            }
+            "current_thread" damage {
+                a_record_that_can_not_be_read_stops_its_own_work_and_no_other,
+            }
+            "current_thread" durability {
+                nothing_is_answered_before_a_kill_leaves_it,
+                whatever_was_answered_is_there_after_a_kill,
+            }
+            "current_thread" effects {
+                the_effects_of_a_run_take_place_with_it,
+                a_run_that_is_not_done_changes_nothing_but_its_history,
+                state_is_overwritten_and_deleted,
+            }
+            "current_thread" fairness {
+                who_has_much_to_do_delays_nobody_else,
+                an_endpoint_that_is_switched_off_holds_up_no_other,
+            }
+            "current_thread" forgetting {
+                whatever_is_swept_no_id_is_forgotten_and_nothing_owed_goes,
+            }
+            "current_thread" histories {
+                a_kill_in_any_commit_of_any_history_leaves_what_the_model_holds,
+            }
+            "current_thread" leases {
+                a_dropped_lease_returns_the_work,
+                a_work_is_in_one_hand_at_a_time,
+                what_was_taken_before_a_kill_is_owed_after_it,
+                ready_misses_nothing_that_happens_after_the_call,
+                it_is_idle_when_only_the_future_is_left,
+                a_retry_that_was_put_off_by_a_clock_that_was_ahead_is_pulled_forward,
+            }
+            "multi_thread" once {
+                an_event_on_many_connections_at_once_is_stored_once,
+                a_request_without_event_ids_is_never_a_duplicate,
+                a_request_with_some_known_ids_brings_only_the_others,
+                a_parse_brings_each_event_once,
+                an_id_is_known_after_a_kill_however_far_the_log_has_gone,
+                an_id_is_known_after_an_orderly_end_and_after_a_kill,
+                an_event_whose_records_were_swept_before_a_kill_is_known_after_it,
+            }
+            "current_thread" order {
+                runs_of_one_subject_are_taken_in_order_one_at_a_time,
+                a_blocked_subject_keeps_its_order_over_a_restart,
+                a_subjects_events_are_replayed_in_their_order,
+                what_is_replayed_goes_before_what_is_newer_and_waits,
+            }
+            "current_thread" replays {
+                an_event_is_replayed_with_the_same_ids_and_its_history,
+                what_waits_is_hastened_and_what_is_ready_or_in_flight_is_left_alone,
+                an_unknown_id_is_named_and_nothing_is_replayed,
+                a_receipt_is_replayed_only_if_it_is_dead,
+                only_the_dead_of_matching_events_are_replayed,
+                a_reopened_work_before_the_mark_survives_a_restart,
+                a_run_that_is_replayed_in_the_commit_that_finished_it_survives_a_restart,
+                another_version_of_a_plugin_reopens_what_it_could_not_parse,
+                only_what_is_pending_is_hastened_if_that_is_asked_for,
+                the_dead_of_an_event_that_is_pending_are_reached_too,
+                a_replay_goes_on_where_it_stopped_and_never_comes_to_what_it_caused,
+                a_retry_that_is_hastened_in_the_commit_that_put_it_off_is_due_at_once,
+            }
+            "current_thread" restarts {
+                a_receipt_is_parsed_after_a_restart,
+                what_was_parsed_is_owed_once_after_a_restart,
+                what_was_done_is_not_redone_and_its_effects_are_owed,
+                a_retry_waits_for_its_time_over_a_restart,
+                what_is_left_over_from_long_ago_is_not_forgotten,
+                dead_letters_stay_dead_and_are_counted,
+            }
+        }
+    };
+    ($subject:ty: $($flavor:tt $room:ident { $($check:ident,)+ })+) => {
+        $($(
+            #[tokio::test(flavor = $flavor)]
+            async fn $check() {
+                $crate::store::conformance::$room::$check::<$subject>().await;
+            }
+        )+)+
+    };
+}
+pub(in crate::store) use suite;

@@ -1,0 +1,78 @@
+//! What a provider and a worker do with a store, in short.
+//!
+//! Goes through the store's own operations. Never looks at how they are done.
+
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+use super::samples::{attempt, event, receipt, tried};
+use crate::ids::Id;
+use crate::retry::Verdict;
+use crate::store::{
+    Appended, Committed, DeliveryWork, Error, NewEvent, NewReceipt, ParseWork, RunWork, Store,
+};
+
+/// Something with a store that is driven through one event after the other.
+pub(in crate::store) trait Drive {
+    fn store(&self) -> &Store;
+
+    async fn append(&self, event_ids: &[&str]) -> Id {
+        match self.store().append(receipt(event_ids)).await.unwrap() {
+            Appended::Stored(id) => id,
+            Appended::Duplicate(_) => panic!("a duplicate"),
+        }
+    }
+
+    fn parse(&self) -> ParseWork {
+        let mut works = self.store().take_parses(1, usize::MAX).unwrap();
+        works.pop().expect("a parse is due")
+    }
+
+    fn runs(&self) -> Vec<RunWork> {
+        self.store().take_runs(usize::MAX, usize::MAX).unwrap()
+    }
+
+    fn deliveries(&self) -> Vec<DeliveryWork> {
+        self.store().take_deliveries(usize::MAX, usize::MAX).unwrap()
+    }
+
+    /// Appends a receipt and parses it into these events.
+    async fn bring(&self, events: Vec<NewEvent>) -> Vec<Id> {
+        let ids: Vec<&str> = events.iter().map(|new| new.event.id.as_str()).collect();
+        self.append(&ids).await;
+        self.store().commit_parse(self.parse(), tried(Verdict::Done), events).await.unwrap()
+    }
+
+    async fn end_run(&self, work: RunWork, verdict: Verdict) {
+        self.store().commit_run(work, tried(verdict), Committed::default()).await.unwrap();
+    }
+
+    async fn end_delivery(&self, work: DeliveryWork, verdict: Verdict) {
+        self.store().record_attempt(work, attempt(verdict)).await.unwrap();
+    }
+
+    /// A finished receipt with an event, whose run is done and whose delivery ended so.
+    async fn finished(&self, id: &str, delivered: Verdict) -> (Id, Id) {
+        let ids = self.bring(vec![event(id, "pi_1").to(&["ledger"], &["crm"])]).await;
+        self.end_run(self.runs().pop().unwrap(), Verdict::Done).await;
+        self.end_delivery(self.deliveries().pop().unwrap(), delivered).await;
+        let receipt = self.store().event(ids[0]).unwrap().unwrap().receipt.unwrap();
+        (receipt, ids[0])
+    }
+}
+
+/// An append that is in the queue.
+pub(in crate::store) type Started = Pin<Box<dyn Future<Output = Result<Appended, Error>>>>;
+
+/// Asks for an append, and does not wait for it.
+pub(in crate::store) fn start(store: &Store, receipt: NewReceipt) -> Started {
+    let store = store.clone();
+    let mut append: Started = Box::pin(async move { store.append(receipt).await });
+    assert!(is_pending(&mut append), "it was answered before anything was written");
+    append
+}
+
+/// Whether it has not been answered yet.
+pub(in crate::store) fn is_pending(append: &mut Started) -> bool {
+    append.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+}

@@ -1,0 +1,81 @@
+//! All or nothing: what a run asks for takes place with it, or nothing does [I6].
+
+use bytes::Bytes;
+
+use super::*;
+use crate::effect::{Alert, Parcel, Severity};
+
+fn effects() -> Committed {
+    let parcel = Parcel {
+        endpoint: name("crm"),
+        content_type: "text/plain".into(),
+        body: Bytes::from_static(b"hello"),
+    };
+    let mut emitted = event("n1", "cus_1").to(&[], &["crm"]);
+    Arc::make_mut(&mut emitted.event).source = name("ledger");
+    Committed {
+        events: vec![emitted],
+        parcels: vec![parcel],
+        alerts: vec![Alert { severity: Severity::Warning, message: "look".into() }],
+        state: vec![("count".into(), Some(Bytes::from_static(b"1"))), ("gone".into(), None)],
+        scope: "pi_1".into(),
+    }
+}
+
+fn count(case: &Case<impl Subject>) -> Option<Bytes> {
+    case.store.state(&name("ledger"), "pi_1", "count").unwrap()
+}
+
+/// [I6]
+pub(in crate::store) async fn the_effects_of_a_run_take_place_with_it<S: Subject>() {
+    let case = Case::<S>::new();
+    let ids = case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
+    let run = case.runs().pop().unwrap();
+    let run_id = run.id;
+
+    case.store.commit_run(run, tried(Verdict::Done), effects()).await.unwrap();
+
+    assert_eq!(count(&case).as_deref(), Some(&b"1"[..]));
+    let view = case.store.event(ids[0]).unwrap().unwrap();
+    assert_eq!(view.runs[0].tries[0].alerts.len(), 1);
+    let emitted = view.runs[0].tries[0].events[0];
+    let emitted = case.store.event(emitted).unwrap().unwrap();
+    assert_eq!((emitted.cause, emitted.depth, emitted.receipt), (Some(run_id), 1, view.receipt));
+    let deliveries = case.deliveries();
+    assert_eq!(deliveries.len(), 2);
+    assert!(deliveries.iter().any(|work| matches!(work.payload, Payload::Parcel(_))));
+}
+
+/// [I6]
+pub(in crate::store) async fn a_run_that_is_not_done_changes_nothing_but_its_history<S: Subject>() {
+    for verdict in [Verdict::RetryAt(in_minutes(1)), Verdict::Dead] {
+        let case = Case::<S>::new();
+        let ids = case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
+        let run = case.runs().pop().unwrap();
+
+        case.store.commit_run(run, tried(verdict), effects()).await.unwrap();
+
+        assert_eq!(count(&case), None);
+        assert!(case.deliveries().is_empty());
+        let view = case.store.event(ids[0]).unwrap().unwrap();
+        assert!(view.runs[0].tries[0].alerts.is_empty() && view.runs[0].tries[0].events.is_empty());
+    }
+}
+
+/// [I6]
+pub(in crate::store) async fn state_is_overwritten_and_deleted<S: Subject>() {
+    let case = Case::<S>::new();
+    let events = ["evt_1", "evt_2"].map(|id| event(id, "pi_1").to(&["ledger"], &[]));
+    case.bring(events.to_vec()).await;
+    let run = case.runs().pop().unwrap();
+    case.store.commit_run(run, tried(Verdict::Done), effects()).await.unwrap();
+
+    let run = case.runs().pop().unwrap();
+    let state = vec![("count".into(), None), ("other".into(), Some(Bytes::new()))];
+    let effects = Committed { state, scope: "pi_1".into(), ..Committed::default() };
+    case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap();
+
+    assert_eq!(count(&case), None);
+    let other = case.store.state(&name("ledger"), "pi_1", "other").unwrap();
+    assert_eq!(other, Some(Bytes::new()));
+}

@@ -1,0 +1,115 @@
+//! Leases: a work is in one hand at a time, comes back if nothing is committed, and whoever waits
+//! for one is woken [I8].
+
+use std::pin::pin;
+
+use super::*;
+
+/// [I8]
+pub(in crate::store) async fn a_dropped_lease_returns_the_work<S: Subject>() {
+    let case = Case::<S>::new();
+    let id = case.append(&["evt_1"]).await;
+
+    drop(case.parse());
+    assert!(case.store.stats().works[&WorkKind::Parse].ready == 1);
+    let again = case.parse();
+
+    assert_eq!((again.id, again.tries_made), (id, 0));
+    assert!(case.store.take_parses(9, usize::MAX).unwrap().is_empty());
+}
+
+/// Twice in two hands it would happen twice [I3].
+pub(in crate::store) async fn a_work_is_in_one_hand_at_a_time<S: Subject>() {
+    let case = Case::<S>::new();
+    case.bring(vec![event("evt_1", "").to(&["ledger"], &["crm"])]).await;
+    case.append(&["evt_2"]).await;
+    let taken = (case.store.take_parses(9, 9).unwrap(), case.runs(), case.deliveries());
+    assert_eq!((taken.0.len(), taken.1.len(), taken.2.len()), (1, 1, 1));
+
+    let again = (case.store.take_parses(9, 9).unwrap(), case.runs(), case.deliveries());
+
+    assert!(again.0.is_empty() && again.1.is_empty() && again.2.is_empty());
+}
+
+/// A kill undoes a lease: what it was for is owed as before [I8].
+pub(in crate::store) async fn what_was_taken_before_a_kill_is_owed_after_it<S: Subject>() {
+    let case = Case::<S>::new();
+    case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &["crm"])]).await;
+    let receipt_id = case.append(&["evt_2"]).await;
+    let (parse, run, delivery) =
+        (case.parse(), case.runs().pop().unwrap(), case.deliveries().pop().unwrap());
+
+    let killed = case.killed();
+
+    assert_eq!((killed.parse().id, parse.id), (receipt_id, receipt_id));
+    let (runs, deliveries) = (killed.runs(), killed.deliveries());
+    assert_eq!((runs.len(), runs[0].id, runs[0].tries_made), (1, run.id, 0));
+    assert_eq!((deliveries.len(), deliveries[0].id), (1, delivery.id));
+}
+
+/// [I8]
+pub(in crate::store) async fn ready_misses_nothing_that_happens_after_the_call<S: Subject>() {
+    let case = Case::<S>::new();
+    let ready = case.store.ready(WorkKind::Parse);
+    case.append(&[]).await;
+    ready.await;
+
+    let work = case.parse();
+    let mut ready = pin!(case.store.ready(WorkKind::Parse));
+    tokio::select! {
+        biased;
+        () = &mut ready => panic!("nothing is ready"),
+        () = std::future::ready(()) => (),
+    }
+    let retry = tried(Verdict::RetryAt(in_minutes(1)));
+    case.store.commit_parse(work, retry, Vec::new()).await.unwrap();
+    ready.await;
+
+    let later = case.store.ready(WorkKind::Parse);
+    case.clock.set(in_minutes(1));
+    later.await;
+    assert_eq!(case.parse().tries_made, 1);
+}
+
+/// [I10]
+pub(in crate::store) async fn it_is_idle_when_only_the_future_is_left<S: Subject>() {
+    let case = Case::<S>::new();
+    case.store.idle().await;
+    case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &["crm"])]).await;
+    let run = case.runs().pop().unwrap();
+    let delivery = case.deliveries().pop().unwrap();
+
+    let idle = case.store.idle();
+    let work = async {
+        case.end_run(run, Verdict::Done).await;
+        case.end_delivery(delivery, Verdict::RetryAt(in_minutes(5))).await;
+    };
+    tokio::join!(idle, work);
+
+    let stats = case.store.stats();
+    assert_eq!(stats.works[&WorkKind::Delivery].retrying, 1);
+    assert_eq!(stats.works[&WorkKind::Run].pending(), 0);
+}
+
+/// [I8]
+pub(in crate::store) async fn a_retry_that_was_put_off_by_a_clock_that_was_ahead_is_pulled_forward<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    let events = ["evt_1", "evt_2"].map(|id| event(id, "").to(&[], &["crm"]));
+    let ids = case.bring(events.to_vec()).await;
+    for delivery in case.deliveries() {
+        case.end_delivery(delivery, Verdict::RetryAt(in_minutes(1_000_000))).await;
+    }
+    let case = case.restart().await;
+    case.store.bound_delays(Duration::from_secs(60 * 60));
+    assert!(case.deliveries().is_empty());
+
+    // It is found where it is now.
+    assert_eq!(case.store.replay(vec![ids[1]]).await.unwrap().hastened, 1);
+    let hastened = case.deliveries().pop().unwrap();
+    case.end_delivery(hastened, Verdict::Done).await;
+    assert!(case.deliveries().is_empty());
+    case.clock.set(in_minutes(60));
+    assert_eq!(case.deliveries().pop().unwrap().tries_made, 1);
+}

@@ -1,0 +1,166 @@
+//! Once: an id belongs to the first that brings it, and is known from then on [I3].
+
+use tokio::task::JoinSet;
+
+use super::*;
+
+/// So many events that a store has gone on from most of them.
+const MANY: usize = 700;
+
+/// Enough for every retention in these checks.
+pub(in crate::store) const TWO_HOURS: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// Keeps nothing for longer than this.
+pub(in crate::store) fn keeping(time: Duration) -> Retention {
+    Retention { bodies: time, events: time, attempts: time, dead: time, size_bytes: None }
+}
+
+fn id(number: usize) -> String {
+    format!("evt_{number}")
+}
+
+/// Brings many events that go nowhere.
+pub(in crate::store) async fn bring_many(case: &impl Drive) {
+    for number in 0..MANY {
+        case.bring(vec![event(&id(number), "")]).await;
+    }
+}
+
+/// Whether the ids of all these are known.
+pub(in crate::store) async fn check_all_are_known(case: &impl Drive) {
+    for number in 0..MANY {
+        let again = case.store().append(receipt(&[&id(number)])).await.unwrap();
+        assert!(matches!(again, Appended::Duplicate(_)), "{}", id(number));
+    }
+}
+
+/// Appends these at once.
+pub(in crate::store) async fn append_all(
+    store: &Store,
+    receipts: Vec<NewReceipt>,
+) -> Vec<Result<Appended, Error>> {
+    let mut appends = JoinSet::new();
+    for receipt in receipts {
+        let store = store.clone();
+        appends.spawn(async move { store.append(receipt).await });
+    }
+    appends.join_all().await
+}
+
+/// [I3]
+pub(in crate::store) async fn an_event_on_many_connections_at_once_is_stored_once<S: Subject>() {
+    let case = Case::<S>::new();
+
+    let appended = append_all(&case.store, vec![receipt(&["evt_1"]); 300]).await;
+
+    let appended: Vec<Appended> = appended.into_iter().map(Result::unwrap).collect();
+    let stored = appended.iter().find(|it| matches!(it, Appended::Stored(_))).unwrap();
+    let Appended::Stored(id) = *stored else { panic!() };
+    assert_eq!(appended.iter().filter(|it| **it == Appended::Stored(id)).count(), 1);
+    assert_eq!(appended.iter().filter(|it| **it == Appended::Duplicate(id)).count(), 299);
+    assert_eq!(case.store.take_parses(10, usize::MAX).unwrap().len(), 1);
+}
+
+/// [I8]
+pub(in crate::store) async fn a_request_without_event_ids_is_never_a_duplicate<S: Subject>() {
+    let case = Case::<S>::new();
+    let first = case.append(&[]).await;
+    let second = case.append(&[]).await;
+    assert_ne!(first, second);
+}
+
+/// [I3]
+pub(in crate::store) async fn a_request_with_some_known_ids_brings_only_the_others<S: Subject>() {
+    let case = Case::<S>::new();
+    let first = case.append(&["evt_1", "evt_2"]).await;
+    let second = case.append(&["evt_2", "evt_3"]).await;
+    let again = case.store.append(receipt(&["evt_3", "evt_1"])).await.unwrap();
+    assert_eq!(again, Appended::Duplicate(second));
+
+    let works = case.store.take_parses(2, usize::MAX).unwrap();
+    let taken: Vec<&[String]> = works.iter().map(|work| work.receipt.taken.as_slice()).collect();
+    assert_eq!(taken, [&[][..], &["evt_2".to_owned()]]);
+    let mut brought = Vec::new();
+    for work in works.into_iter().rev() {
+        let id = work.id;
+        let events = ["evt_1", "evt_2", "evt_3"].map(|id| event(id, "pi_1")).to_vec();
+        let added = case.store.commit_parse(work, tried(Verdict::Done), events).await.unwrap();
+        brought.push((id, added.len()));
+    }
+
+    assert_eq!(brought, [(second, 1), (first, 2)]);
+}
+
+/// [I3]
+pub(in crate::store) async fn a_parse_brings_each_event_once<S: Subject>() {
+    let case = Case::<S>::new();
+    case.append(&[]).await;
+    let events = ["evt_1", "evt_1", "evt_2"].map(|id| event(id, "pi_1")).to_vec();
+    let first = case.parse();
+    case.append(&[]).await;
+    let second = case.parse();
+
+    let done = tried(Verdict::Done);
+    let added = case.store.commit_parse(first, done.clone(), events.clone()).await.unwrap();
+    let added_again = case.store.commit_parse(second, done, events).await.unwrap();
+
+    assert_eq!((added.len(), added_again.len()), (2, 0));
+    let duplicate = case.store.append(receipt(&["evt_2"])).await.unwrap();
+    assert!(matches!(duplicate, Appended::Duplicate(_)));
+}
+
+/// [I3]
+pub(in crate::store) async fn an_id_is_known_after_a_kill_however_far_the_log_has_gone<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    for number in 0..600 {
+        case.append(&[&format!("evt_{number}")]).await;
+    }
+    let case = case.killed();
+    for number in 0..600 {
+        let id = format!("evt_{number}");
+        let again = case.store.append(receipt(&[&id])).await.unwrap();
+        assert!(matches!(again, Appended::Duplicate(_)), "{id}");
+    }
+}
+
+/// [I3]
+pub(in crate::store) async fn an_id_is_known_after_an_orderly_end_and_after_a_kill<S: Subject>() {
+    let mut case = Case::<S>::with(Config { fresh_ids: 5, ..Config::at("nowhere") });
+    let mut owners = Vec::new();
+    for round in 0..40 {
+        let claimed = format!("claimed {round}");
+        let owner = case.append(&[&claimed]).await;
+        let parsed = format!("parsed {round}");
+        let events = vec![event(&claimed, "").to(&[], &[]), event(&parsed, "")];
+        case.store.commit_parse(case.parse(), tried(Verdict::Done), events).await.unwrap();
+        owners.extend([(claimed, owner), (parsed, owner)]);
+
+        match round % 8 {
+            3 => case = case.restart().await,
+            7 => {
+                let killed = case.killed();
+                for (id, owner) in &owners {
+                    let known = killed.store.append(receipt(&[id])).await.unwrap();
+                    assert_eq!(known, Appended::Duplicate(*owner), "{id}");
+                }
+            }
+            _ => (),
+        }
+    }
+}
+
+/// A sweep removes all that is older than seconds; the ids outlive it [I3].
+pub(in crate::store) async fn an_event_whose_records_were_swept_before_a_kill_is_known_after_it<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    bring_many(&case).await;
+    case.clock.advance(TWO_HOURS);
+
+    let swept = case.store.sweep(&keeping(Duration::from_secs(2))).await.unwrap();
+
+    assert!(swept.records > MANY, "most of them are gone: {swept:?}");
+    check_all_are_known(&case.killed()).await;
+}

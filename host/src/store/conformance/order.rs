@@ -1,0 +1,84 @@
+//! Order: what is of one subject goes one after the other, the oldest first.
+
+use super::*;
+
+/// The events that the runs of one handler are for, as they come one after the other.
+async fn run_all(case: &Case<impl Subject>) -> Vec<String> {
+    let mut ran = Vec::new();
+    while let Some(run) = case.runs().pop() {
+        ran.push(run.event.event.id.clone());
+        case.end_run(run, Verdict::Done).await;
+    }
+    ran
+}
+
+pub(in crate::store) async fn runs_of_one_subject_are_taken_in_order_one_at_a_time<S: Subject>() {
+    let case = Case::<S>::new();
+    let events = [("evt_1", "pi_1"), ("evt_2", "pi_1"), ("evt_3", "pi_2"), ("evt_4", "")];
+    let events = events.map(|(id, subject)| event(id, subject).to(&["ledger"], &[]));
+    case.bring(events.to_vec()).await;
+    let event_ids = |works: &[RunWork]| -> Vec<String> {
+        works.iter().map(|work| work.event.event.id.clone()).collect()
+    };
+
+    let mut works = case.runs();
+    assert_eq!(event_ids(&works), ["evt_1", "evt_3", "evt_4"]);
+    case.end_run(works.remove(0), Verdict::RetryAt(in_minutes(1))).await;
+    assert!(case.runs().is_empty());
+
+    case.clock.set(in_minutes(1));
+    let mut works = case.runs();
+    assert_eq!((event_ids(&works), works[0].tries_made), (vec!["evt_1".to_owned()], 1));
+    case.end_run(works.remove(0), Verdict::Dead).await;
+    assert_eq!(event_ids(&case.runs()), ["evt_2"]);
+}
+
+pub(in crate::store) async fn a_blocked_subject_keeps_its_order_over_a_restart<S: Subject>() {
+    let case = Case::<S>::new();
+    let events = ["evt_1", "evt_2", "evt_3"].map(|id| event(id, "pi_1").to(&["ledger"], &[]));
+    case.bring(events.to_vec()).await;
+    let first = case.runs().pop().unwrap();
+    case.end_run(first, Verdict::RetryAt(in_minutes(1))).await;
+
+    let case = case.restart().await;
+
+    assert!(case.runs().is_empty());
+    case.clock.set(in_minutes(1));
+    let mut seen = Vec::new();
+    while let Some(run) = case.runs().pop() {
+        seen.push(run.event.event.id.clone());
+        case.end_run(run, Verdict::Done).await;
+    }
+    assert_eq!(seen, ["evt_1", "evt_2", "evt_3"]);
+}
+
+pub(in crate::store) async fn a_subjects_events_are_replayed_in_their_order<S: Subject>() {
+    let case = Case::<S>::new();
+    let mut ids = Vec::new();
+    let names: Vec<String> = (0..10).map(|number| format!("evt_{number}")).collect();
+    for name in &names {
+        ids.extend(case.bring(vec![event(name, "pi_1").to(&["ledger"], &[])]).await);
+    }
+    assert_eq!(run_all(&case).await, names);
+
+    let done = EventFilter { state: Some(State::Done), ..EventFilter::default() };
+    assert_eq!(replay_matching(&case, done).await, reopened(10));
+    assert_eq!(run_all(&case).await, names);
+    ids.reverse();
+    assert_eq!(case.store.replay(ids).await.unwrap(), reopened(10));
+    assert_eq!(run_all(&case).await, names);
+}
+
+pub(in crate::store) async fn what_is_replayed_goes_before_what_is_newer_and_waits<S: Subject>() {
+    let case = Case::<S>::new();
+    let bring = async |id: &str| case.bring(vec![event(id, "pi_1").to(&["ledger"], &[])]).await;
+    let old = bring("evt_old").await;
+    run_all(&case).await;
+    bring("evt_front").await;
+    bring("evt_new").await;
+
+    case.store.replay(old).await.unwrap();
+
+    // The one in front has its turn already.
+    assert_eq!(run_all(&case).await, ["evt_front", "evt_old", "evt_new"]);
+}

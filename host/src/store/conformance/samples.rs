@@ -1,0 +1,83 @@
+//! What checks put into a store: short receipts, events and tries.
+//!
+//! Values. Never asks a store anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::{Event, Request, Timestamp};
+use crate::ids::Name;
+use crate::json_text::JsonText;
+use crate::retry::{Outcome, Verdict};
+use crate::store::{Attempt, NewEvent, NewReceipt, PluginStamp, Routes, Try};
+
+/// When everything happens, unless somebody moves the clock.
+pub(in crate::store) const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+pub(in crate::store) fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+pub(in crate::store) fn receipt(event_ids: &[&str]) -> NewReceipt {
+    NewReceipt {
+        source: name("stripe"),
+        request: Arc::new(Request {
+            method: "POST".into(),
+            url: "/in/stripe".into(),
+            headers: [("content-type", "application/json")].into_iter().collect(),
+            body: format!("{event_ids:?}").into(),
+            received_at: NOW,
+        }),
+        event_ids: event_ids.iter().map(|&id| id.to_owned()).collect(),
+    }
+}
+
+/// An event that goes nowhere.
+pub(in crate::store) fn event(id: &str, subject: &str) -> NewEvent {
+    let event = Event {
+        source: name("stripe"),
+        id: id.into(),
+        event_type: "payment.failed".into(),
+        subject: (!subject.is_empty()).then(|| subject.into()),
+        time: NOW,
+        money: None,
+        labels: vec![("country".into(), "DE".into())],
+        data: JsonText::new(r#"{"amount":1099}"#).unwrap(),
+    };
+    NewEvent { event: Arc::new(event), routes: Arc::default(), allowance: None }
+}
+
+impl NewEvent {
+    /// The same, to these handlers and endpoints.
+    pub(in crate::store) fn to(mut self, handlers: &[&str], endpoints: &[&str]) -> Self {
+        let handlers = handlers.iter().map(|text| name(text)).collect();
+        let endpoints = endpoints.iter().map(|text| name(text)).collect();
+        self.routes = Arc::new(Routes { handlers, endpoints });
+        self
+    }
+}
+
+pub(in crate::store) fn outcome(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Done => Outcome::Success,
+        Verdict::RetryAt(_) => Outcome::transient("busy"),
+        Verdict::Dead => Outcome::permanent("it makes no sense"),
+    }
+}
+
+pub(in crate::store) fn tried(verdict: Verdict) -> Try {
+    let plugin = PluginStamp { name: name("logic"), version: "1".into(), digest: "d1".into() };
+    let duration = Duration::from_millis(7);
+    let (plugin, outcome, log) = (Some(plugin), outcome(verdict), Vec::new());
+    Try { at: NOW, duration, plugin, outcome, verdict, log }
+}
+
+pub(in crate::store) fn attempt(verdict: Verdict) -> Attempt {
+    let duration = Duration::from_millis(9);
+    let (outcome, answer) = (outcome(verdict), "ok".into());
+    Attempt { at: NOW, duration, status: Some(200), answer, outcome, verdict }
+}
+
+pub(in crate::store) fn in_minutes(minutes: u64) -> Timestamp {
+    NOW.after(Duration::from_secs(60 * minutes))
+}
