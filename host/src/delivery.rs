@@ -33,7 +33,7 @@ use crate::lock::lock;
 use crate::metrics::Metrics;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store::{self, Allowance, Attempt, DeliveryWork, Payload, Store, WorkKind};
-use crate::worker::{Work, judge};
+use crate::worker::{Work, committed, judge};
 
 /// An endpoint that has been silent for this time may have fallen silent for good.
 const LATE: Duration = Duration::from_secs(1);
@@ -236,7 +236,9 @@ impl Delivery {
         self.note(&work, &seen, verdict);
         let Seen { status, answer, outcome, .. } = seen;
         let attempt = Attempt { at, duration, status, answer, outcome, verdict };
-        self.store.record_attempt(work, attempt).await
+        let id = work.id;
+        committed(id, self.store.record_attempt(work, attempt).await?);
+        Ok(())
     }
 
     async fn attempt(

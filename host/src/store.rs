@@ -56,7 +56,7 @@ pub use self::read::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
     ReceiptView, RunView, State, TryView, VerdictView,
 };
-pub use self::report::{Attempt, Committed, PluginStamp, Try};
+pub use self::report::{Attempt, Committed, PluginStamp, Refused, Try};
 pub use self::stats::{KindStats, Stats};
 pub use self::write::replay::{ReplayCursor, ReplaySlice, Replayed};
 
@@ -176,13 +176,13 @@ impl Store {
     }
 
     /// Commits a try to parse a receipt. If it is done, so are these events: those whose ids no
-    /// other receipt brought, each once. Gives their ids.
+    /// other receipt brought, each once. Gives their ids; or why the try is refused, as a value.
     pub async fn commit_parse(
         &self,
         work: ParseWork,
         report: Try,
         events: Vec<NewEvent>,
-    ) -> Result<Vec<Id>, Error> {
+    ) -> Result<Result<Vec<Id>, Refused>, Error> {
         self.queue_parse(work, report, events).await?.await
     }
 
@@ -193,7 +193,7 @@ impl Store {
         work: ParseWork,
         report: Try,
         events: Vec<NewEvent>,
-    ) -> Result<impl Future<Output = Result<Vec<Id>, Error>>, Error> {
+    ) -> Result<impl Future<Output = Result<Result<Vec<Id>, Refused>, Error>>, Error> {
         let (reply, answer) = Reply::new();
         self.send(CommitParse { work, report, events, reply }).await?;
         Ok(self.handle.shared.answered(answer))
@@ -205,12 +205,16 @@ impl Store {
         work: RunWork,
         report: Try,
         effects: Committed,
-    ) -> Result<(), Error> {
+    ) -> Result<Result<(), Refused>, Error> {
         self.ask(|reply| CommitRun { work, report, effects, reply }).await
     }
 
     /// Commits an attempt of a delivery.
-    pub async fn record_attempt(&self, work: DeliveryWork, attempt: Attempt) -> Result<(), Error> {
+    pub async fn record_attempt(
+        &self,
+        work: DeliveryWork,
+        attempt: Attempt,
+    ) -> Result<Result<(), Refused>, Error> {
         self.ask(|reply| RecordAttempt { work, attempt, reply }).await
     }
 

@@ -10,7 +10,7 @@ use std::future::Future;
 
 use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::clock::Clock;
 use crate::ids::Id;
@@ -53,6 +53,13 @@ pub(crate) fn judge(
     outcome: &Outcome,
 ) -> Verdict {
     policy.verdict(tries_before + 1, outcome, clock.now(), fastrand::f64())
+}
+
+/// A work's try was committed, or is dropped: the work is no longer this worker's.
+pub(crate) fn committed<T>(id: Id, held: Result<T, store::Refused>) {
+    if let Err(refused) = held {
+        warn!(work.id = %id, "the store refused the result of a work: {refused}");
+    }
 }
 
 /// Takes due work and performs it, at most `limit` at a time, until cancelled; then finishes what

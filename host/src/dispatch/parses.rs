@@ -19,7 +19,7 @@ use crate::plugin::Plugin;
 use crate::retry::Verdict;
 use crate::secrets::shown;
 use crate::store::{self, NewEvent, ParseWork, Receipt, Try, WorkKind};
-use crate::worker::{Work, judge};
+use crate::worker::{Work, committed, judge};
 
 /// Of the parses at a time, how many one source may have.
 const PARSES_PER_SOURCE: usize = 48;
@@ -108,9 +108,11 @@ impl Dispatch {
         let events = events.into_iter().map(route).collect();
         let parse = Try { at, duration: started.elapsed(), plugin, outcome, verdict, log };
         place.comes().await;
-        let committed = self.store.queue_parse(work, parse, events).await?;
+        let id = work.id;
+        let queued = self.store.queue_parse(work, parse, events).await?;
         drop(place);
-        committed.await.map(drop)
+        committed(id, queued.await?);
+        Ok(())
     }
 
     async fn parsed(&self, rules: &Rules, receipt: &Receipt) -> Ended<'_, Vec<Event>> {

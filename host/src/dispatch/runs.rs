@@ -18,7 +18,7 @@ use crate::metrics::Cause;
 use crate::plugin::{HandleContext, StateReader};
 use crate::retry::{Outcome, Verdict};
 use crate::store::{self, Committed, NewEvent, RunWork, Try, WorkKind};
-use crate::worker::{Work, judge};
+use crate::worker::{Work, committed, judge};
 
 /// Who asks for a run again: the admin API knows no names.
 const OPERATOR: &str = "operator";
@@ -82,14 +82,16 @@ impl Dispatch {
         self.metrics.run(&work.handler, &ended.outcome, ended.cause, started.elapsed());
         note(&work, &ended, verdict);
         let Ended { outcome, asked, plugin, log, .. } = ended;
-        let committed = self.committed(rules, &work, asked, at);
-        for alert in &committed.alerts {
+        let effects = self.effects(rules, &work, asked, at);
+        for alert in &effects.alerts {
             self.metrics.alert(&work.handler, alert.severity);
             warn!(run.id = %work.id, event.id = %work.event.id, plugin.name = %work.handler,
                 severity = ?alert.severity, "alert: {}", alert.message);
         }
         let run = Try { at, duration: started.elapsed(), plugin, outcome, verdict, log };
-        self.store.commit_run(work, run, committed).await
+        let id = work.id;
+        committed(id, self.store.commit_run(work, run, effects).await?);
+        Ok(())
     }
 
     async fn handled(&self, work: &RunWork, grants: &Grants, now: Timestamp) -> Ended<'_, Wishes> {
@@ -130,13 +132,7 @@ impl Dispatch {
     }
 
     /// What the run asked for, with where each emitted event goes.
-    fn committed(
-        &self,
-        rules: &Rules,
-        work: &RunWork,
-        wishes: Wishes,
-        now: Timestamp,
-    ) -> Committed {
+    fn effects(&self, rules: &Rules, work: &RunWork, wishes: Wishes, now: Timestamp) -> Committed {
         let Wishes { emissions, parcels, alerts, state, left: allowance } = wishes;
         let nothing = Grants::default();
         let grant = &rules.handlers.get(&work.handler).unwrap_or(&nothing).grant;

@@ -169,6 +169,7 @@ macro_rules! suite {
                 a_dropped_lease_returns_the_work,
                 a_work_is_in_one_hand_at_a_time,
                 what_was_taken_before_a_kill_is_owed_after_it,
+                what_was_taken_before_a_start_is_refused_after_it,
                 ready_misses_nothing_that_happens_after_the_call,
                 it_is_idle_when_only_the_future_is_left,
                 a_retry_that_was_put_off_by_a_clock_that_was_ahead_is_pulled_forward,

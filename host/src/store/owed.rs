@@ -18,9 +18,15 @@ use self::backlog::Backlog;
 use super::kind::{PerKind, WorkKind};
 use crate::lock::lock;
 
+/// One life of what is owed: from a start of the store to its end. Each has a number of its own, so
+/// that a work that was taken in one is not committed in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Life(u64);
+
 /// All that is owed, for whoever takes works, gives them back or commits them.
 #[derive(Debug)]
 pub(super) struct Owed {
+    pub(super) life: Life,
     backlog: Mutex<Backlog>,
     /// Something may be taken that could not be before.
     wakes: PerKind<watch::Sender<()>>,
@@ -30,8 +36,12 @@ pub(super) struct Owed {
 
 impl Owed {
     pub(super) fn new(backlog: Backlog) -> Self {
-        let backlog = Mutex::new(backlog);
-        Self { backlog, wakes: PerKind::default(), moved: watch::Sender::default() }
+        Self {
+            life: Life(fastrand::u64(..)),
+            backlog: Mutex::new(backlog),
+            wakes: PerKind::default(),
+            moved: watch::Sender::default(),
+        }
     }
 
     pub(super) fn backlog(&self) -> MutexGuard<'_, Backlog> {

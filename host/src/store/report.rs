@@ -73,3 +73,11 @@ pub struct Committed {
     /// Whose state that is.
     pub scope: String,
 }
+
+/// Why a try is not committed though nothing is wrong with the store. Whoever made it drops it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The work was taken before the store was opened, and whoever takes it now does it again.
+    #[error("the gateway took this work from the store before it opened the store again")]
+    OtherLife,
+}

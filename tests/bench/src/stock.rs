@@ -100,7 +100,7 @@ impl Filling {
             anyhow::bail!("a receipt that was stored is not to be parsed")
         };
         let events = (first..end).map(|number| event(number, self.batch.object(number)));
-        self.store.commit_parse(work, tried(), events.collect()).await?;
+        self.store.commit_parse(work, tried(), events.collect()).await??;
         Ok(())
     }
 
@@ -136,7 +136,7 @@ impl Filling {
                     recording.spawn(async move { store.record_attempt(work, attempt()).await });
                 }
                 for recorded in recording.join_all().await {
-                    recorded?;
+                    recorded??;
                 }
             }
             self.store.pack(&Retention::default()).await?;

@@ -105,7 +105,7 @@ impl World {
                     let routed = |id: &String| event(id, &subject(id)).to(&["ledger"], &["crm"]);
                     let events = work.receipt.event_ids.iter().map(routed).collect();
                     let report = tried(verdict(&mut random));
-                    self.store.commit_parse(work, report, events).await.unwrap();
+                    self.store.commit_parse(work, report, events).await.unwrap().unwrap();
                 }
             }
         }
@@ -131,7 +131,7 @@ impl World {
                 self.release(&run.id.to_string());
                 self.release(&subject);
                 if !is_dropped {
-                    self.store.commit_run(run, report, effects).await.unwrap();
+                    self.store.commit_run(run, report, effects).await.unwrap().unwrap();
                 }
             }
         }
@@ -145,7 +145,7 @@ impl World {
             for work in works {
                 self.release(&work.id.to_string());
                 let verdict = verdict(&mut random);
-                self.store.record_attempt(work, attempt(verdict)).await.unwrap();
+                self.store.record_attempt(work, attempt(verdict)).await.unwrap().unwrap();
                 *lock(&self.delivered) += usize::from(verdict == Verdict::Done);
             }
         }

@@ -48,15 +48,15 @@ async fn drive(store: &Store) {
             let routed = |id: &String| event(id, "pi_1").to(&["ledger"], &["crm"]);
             let events = work.receipt.event_ids.iter().map(routed).collect();
             let tried = tried(verdict(work.tries_made));
-            store.commit_parse(work, tried, events).await.unwrap();
+            store.commit_parse(work, tried, events).await.unwrap().unwrap();
         }
         for work in runs {
             let tried = tried(verdict(work.tries_made));
-            store.commit_run(work, tried, effects(store)).await.unwrap();
+            store.commit_run(work, tried, effects(store)).await.unwrap().unwrap();
         }
         for work in deliveries {
             let attempt = attempt(verdict(work.tries_made));
-            store.record_attempt(work, attempt).await.unwrap();
+            store.record_attempt(work, attempt).await.unwrap().unwrap();
         }
     }
 }

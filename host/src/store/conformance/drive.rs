@@ -40,15 +40,19 @@ pub(in crate::store) trait Drive {
     async fn bring(&self, events: Vec<NewEvent>) -> Vec<Id> {
         let ids: Vec<&str> = events.iter().map(|new| new.event.id.as_str()).collect();
         self.append(&ids).await;
-        self.store().commit_parse(self.parse(), tried(Verdict::Done), events).await.unwrap()
+        self.store()
+            .commit_parse(self.parse(), tried(Verdict::Done), events)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     async fn end_run(&self, work: RunWork, verdict: Verdict) {
-        self.store().commit_run(work, tried(verdict), Committed::default()).await.unwrap();
+        self.store().commit_run(work, tried(verdict), Committed::default()).await.unwrap().unwrap();
     }
 
     async fn end_delivery(&self, work: DeliveryWork, verdict: Verdict) {
-        self.store().record_attempt(work, attempt(verdict)).await.unwrap();
+        self.store().record_attempt(work, attempt(verdict)).await.unwrap().unwrap();
     }
 
     /// A finished receipt with an event, whose run is done and whose delivery ended so.

@@ -32,7 +32,7 @@ pub(in crate::store) async fn whatever_was_answered_is_there_after_a_kill<S: Sub
     let state = vec![("count".to_owned(), Some("1".into()))];
     let effects = Committed { state, scope: "pi_1".into(), ..Committed::default() };
     let run = case.runs().pop().unwrap();
-    case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap();
+    case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
     let killed = case.killed();
     assert_eq!(shown(&killed), shown(&case), "the run");
     let count = killed.store.state(&name("ledger"), "pi_1", "count").unwrap();

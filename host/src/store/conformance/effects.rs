@@ -33,7 +33,7 @@ pub(in crate::store) async fn the_effects_of_a_run_take_place_with_it<S: Subject
     let run = case.runs().pop().unwrap();
     let run_id = run.id;
 
-    case.store.commit_run(run, tried(Verdict::Done), effects()).await.unwrap();
+    case.store.commit_run(run, tried(Verdict::Done), effects()).await.unwrap().unwrap();
 
     assert_eq!(count(&case).as_deref(), Some(&b"1"[..]));
     let view = case.store.event(ids[0]).unwrap().unwrap();
@@ -53,7 +53,7 @@ pub(in crate::store) async fn a_run_that_is_not_done_changes_nothing_but_its_his
         let ids = case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
         let run = case.runs().pop().unwrap();
 
-        case.store.commit_run(run, tried(verdict), effects()).await.unwrap();
+        case.store.commit_run(run, tried(verdict), effects()).await.unwrap().unwrap();
 
         assert_eq!(count(&case), None);
         assert!(case.deliveries().is_empty());
@@ -68,12 +68,12 @@ pub(in crate::store) async fn state_is_overwritten_and_deleted<S: Subject>() {
     let events = ["evt_1", "evt_2"].map(|id| event(id, "pi_1").to(&["ledger"], &[]));
     case.bring(events.to_vec()).await;
     let run = case.runs().pop().unwrap();
-    case.store.commit_run(run, tried(Verdict::Done), effects()).await.unwrap();
+    case.store.commit_run(run, tried(Verdict::Done), effects()).await.unwrap().unwrap();
 
     let run = case.runs().pop().unwrap();
     let state = vec![("count".into(), None), ("other".into(), Some(Bytes::new()))];
     let effects = Committed { state, scope: "pi_1".into(), ..Committed::default() };
-    case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap();
+    case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
 
     assert_eq!(count(&case), None);
     let other = case.store.state(&name("ledger"), "pi_1", "other").unwrap();

@@ -98,7 +98,7 @@ impl<S: Subject> History<S> {
                 0 => (),
                 1 => {
                     let later = tried(Verdict::RetryAt(self.case.clock.now()));
-                    self.case.store.commit_parse(work, later, Vec::new()).await.unwrap();
+                    self.case.store.commit_parse(work, later, Vec::new()).await.unwrap().unwrap();
                 }
                 _ => self.parse(work).await,
             }
@@ -109,7 +109,7 @@ impl<S: Subject> History<S> {
         let ids = self.unparsed.remove(&work.id).expect("it is owed");
         let events = work.receipt.event_ids.iter().map(|id| event(id, "").to(&[], &["crm"]));
         let (events, report) = (events.collect(), tried(Verdict::Done));
-        let added = self.case.store.commit_parse(work, report, events).await.unwrap();
+        let added = self.case.store.commit_parse(work, report, events).await.unwrap().unwrap();
         assert_eq!(added.len(), ids.len(), "what {ids:?} came to");
         self.undelivered.extend(ids);
     }

@@ -47,6 +47,22 @@ pub(in crate::store) async fn what_was_taken_before_a_kill_is_owed_after_it<S: S
     assert_eq!((deliveries.len(), deliveries[0].id), (1, delivery.id));
 }
 
+/// The work is done again, so a try from before must not be committed beside that [I3].
+pub(in crate::store) async fn what_was_taken_before_a_start_is_refused_after_it<S: Subject>() {
+    let case = Case::<S>::new();
+    case.append(&["evt_1"]).await;
+    let taken = case.parse();
+    let case = case.restart().await;
+    let (done, events) = (tried(Verdict::Done), vec![event("evt_1", "")]);
+
+    let refused = case.store.commit_parse(taken, done.clone(), events.clone()).await.unwrap();
+
+    assert_eq!(refused, Err(Refused::OtherLife));
+    let added = case.store.commit_parse(case.parse(), done, events).await.unwrap().unwrap();
+    assert_eq!(added.len(), 1);
+    case.store.idle().await;
+}
+
 /// [I8]
 pub(in crate::store) async fn ready_misses_nothing_that_happens_after_the_call<S: Subject>() {
     let case = Case::<S>::new();
@@ -62,7 +78,7 @@ pub(in crate::store) async fn ready_misses_nothing_that_happens_after_the_call<S
         () = std::future::ready(()) => (),
     }
     let retry = tried(Verdict::RetryAt(in_minutes(1)));
-    case.store.commit_parse(work, retry, Vec::new()).await.unwrap();
+    case.store.commit_parse(work, retry, Vec::new()).await.unwrap().unwrap();
     ready.await;
 
     let later = case.store.ready(WorkKind::Parse);

@@ -84,7 +84,8 @@ pub(in crate::store) async fn a_request_with_some_known_ids_brings_only_the_othe
     for work in works.into_iter().rev() {
         let id = work.id;
         let events = ["evt_1", "evt_2", "evt_3"].map(|id| event(id, "pi_1")).to_vec();
-        let added = case.store.commit_parse(work, tried(Verdict::Done), events).await.unwrap();
+        let added =
+            case.store.commit_parse(work, tried(Verdict::Done), events).await.unwrap().unwrap();
         brought.push((id, added.len()));
     }
 
@@ -101,8 +102,9 @@ pub(in crate::store) async fn a_parse_brings_each_event_once<S: Subject>() {
     let second = case.parse();
 
     let done = tried(Verdict::Done);
-    let added = case.store.commit_parse(first, done.clone(), events.clone()).await.unwrap();
-    let added_again = case.store.commit_parse(second, done, events).await.unwrap();
+    let added =
+        case.store.commit_parse(first, done.clone(), events.clone()).await.unwrap().unwrap();
+    let added_again = case.store.commit_parse(second, done, events).await.unwrap().unwrap();
 
     assert_eq!((added.len(), added_again.len()), (2, 0));
     let duplicate = case.store.append(receipt(&["evt_2"])).await.unwrap();
@@ -134,7 +136,7 @@ pub(in crate::store) async fn an_id_is_known_after_an_orderly_end_and_after_a_ki
         let owner = case.append(&[&claimed]).await;
         let parsed = format!("parsed {round}");
         let events = vec![event(&claimed, "").to(&[], &[]), event(&parsed, "")];
-        case.store.commit_parse(case.parse(), tried(Verdict::Done), events).await.unwrap();
+        case.store.commit_parse(case.parse(), tried(Verdict::Done), events).await.unwrap().unwrap();
         owners.extend([(claimed, owner), (parsed, owner)]);
 
         match round % 8 {

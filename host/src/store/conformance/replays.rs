@@ -89,9 +89,9 @@ pub(in crate::store) async fn an_unknown_id_is_named_and_nothing_is_replayed<S: 
 pub(in crate::store) async fn a_receipt_is_replayed_only_if_it_is_dead<S: Subject>() {
     let case = Case::<S>::new();
     let dead = case.append(&["evt_1"]).await;
-    case.store.commit_parse(case.parse(), tried(Verdict::Dead), Vec::new()).await.unwrap();
+    case.store.commit_parse(case.parse(), tried(Verdict::Dead), Vec::new()).await.unwrap().unwrap();
     let done = case.append(&["evt_2"]).await;
-    case.store.commit_parse(case.parse(), tried(Verdict::Done), Vec::new()).await.unwrap();
+    case.store.commit_parse(case.parse(), tried(Verdict::Done), Vec::new()).await.unwrap().unwrap();
 
     let replayed = case.store.replay(vec![dead, done]).await.unwrap();
 
@@ -99,7 +99,7 @@ pub(in crate::store) async fn a_receipt_is_replayed_only_if_it_is_dead<S: Subjec
     let events = vec![event("evt_1", "pi_1")];
     let work = case.parse();
     assert_eq!(work.id, dead);
-    let added = case.store.commit_parse(work, tried(Verdict::Done), events).await.unwrap();
+    let added = case.store.commit_parse(work, tried(Verdict::Done), events).await.unwrap().unwrap();
     assert_eq!(added.len(), 1);
     assert_eq!(case.store.stats().works[&WorkKind::Parse].dead, 0);
 }
@@ -154,7 +154,7 @@ pub(in crate::store) async fn a_run_that_is_replayed_in_the_commit_that_finished
     // Both are queued before the commit goes on.
     let go_on = async { case.subject.let_commits_go() };
     let (done, replayed, ()) = tokio::join!(done, replayed, go_on);
-    done.unwrap();
+    done.unwrap().unwrap();
     assert_eq!(replayed.unwrap().reopened, 1);
     append.await.unwrap();
 
@@ -168,7 +168,7 @@ pub(in crate::store) async fn another_version_of_a_plugin_reopens_what_it_could_
 >() {
     let case = Case::<S>::new();
     let id = case.append(&["evt_1"]).await;
-    case.store.commit_parse(case.parse(), tried(Verdict::Dead), Vec::new()).await.unwrap();
+    case.store.commit_parse(case.parse(), tried(Verdict::Dead), Vec::new()).await.unwrap().unwrap();
     let reopen = async |sources: &[Name], digest: &str| {
         case.store.reopen_parses(sources, digest).await.unwrap().reopened
     };
@@ -255,7 +255,7 @@ pub(in crate::store) async fn a_retry_that_is_hastened_in_the_commit_that_put_it
     let (recorded, replayed, ()) = tokio::join!(recorded, replayed, go_on);
 
     append.await.unwrap();
-    recorded.unwrap();
+    recorded.unwrap().unwrap();
     assert_eq!(replayed.unwrap().hastened, 1);
     assert_eq!(case.deliveries().pop().unwrap().tries_made, 1);
 }

@@ -43,7 +43,7 @@ pub(in crate::store) async fn what_was_done_is_not_redone_and_its_effects_are_ow
     let run_id = run.id;
     let emitted = event("n1", "cus_1").to(&[], &["crm"]);
     let effects = Committed { events: vec![emitted], ..Committed::default() };
-    case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap();
+    case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
 
     let case = case.restart().await;
 
@@ -86,7 +86,7 @@ pub(in crate::store) async fn what_is_left_over_from_long_ago_is_not_forgotten<S
     for _ in 0..600 {
         case.append(&[]).await;
         let parse = case.parse();
-        case.store.commit_parse(parse, tried(Verdict::Done), Vec::new()).await.unwrap();
+        case.store.commit_parse(parse, tried(Verdict::Done), Vec::new()).await.unwrap().unwrap();
     }
     case.end_run(finished, Verdict::Done).await;
     case.end_delivery(late, Verdict::Done).await;
@@ -107,7 +107,7 @@ pub(in crate::store) async fn dead_letters_stay_dead_and_are_counted<S: Subject>
     let case = Case::<S>::new();
     case.append(&["evt_1"]).await;
     let dead = tried(Verdict::Dead);
-    case.store.commit_parse(case.parse(), dead, Vec::new()).await.unwrap();
+    case.store.commit_parse(case.parse(), dead, Vec::new()).await.unwrap().unwrap();
 
     let case = case.restart().await;
 

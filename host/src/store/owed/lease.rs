@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::Owed;
 use super::backlog::{Entry, InFlight, Tries};
+use super::{Life, Owed};
 use crate::ids::{Id, Name};
 use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
 use crate::store::kind::WorkKind;
@@ -43,9 +43,14 @@ impl Lease {
         self.work().entry.tries
     }
 
-    /// Ends the lease without giving the work back.
-    pub(in crate::store) fn end(&mut self) -> InFlight {
-        self.work.take().expect("a lease ends once")
+    /// The life of the store that gave it out.
+    pub(in crate::store) fn life(&self) -> Life {
+        self.owed.life
+    }
+
+    /// Ends the lease without giving the work back, if this life gave it out.
+    pub(in crate::store) fn end(&mut self, life: Life) -> Option<InFlight> {
+        if self.life() == life { self.work.take() } else { None }
     }
 
     /// Ends the lease of a work whose record is damaged.

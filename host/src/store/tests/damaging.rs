@@ -240,7 +240,12 @@ async fn a_replay_passes_over_what_is_damaged_and_says_so() {
             bench.end_delivery(delivery, Verdict::Dead).await;
         }
         let unparsed = bench.append(&["evt_9"]).await;
-        bench.store.commit_parse(bench.parse(), tried(Verdict::Dead), Vec::new()).await.unwrap();
+        bench
+            .store
+            .commit_parse(bench.parse(), tried(Verdict::Dead), Vec::new())
+            .await
+            .unwrap()
+            .unwrap();
         damage(&bench.store, ids[1].position, kind);
         damage(&bench.store, unparsed.position, kind);
 

@@ -137,7 +137,7 @@ async fn nothing_is_answered_while_the_file_is_not_in_its_place() {
     std::fs::rename(&aside, &file).unwrap();
     bench.clock.advance(crate::store::write::outage::PAUSE_MAX);
     bench.store.available().await;
-    assert_eq!(commit.await.unwrap().len(), 1);
+    assert_eq!(commit.await.unwrap().unwrap().len(), 1);
     assert!(bench.store.trouble().is_none());
     let bench = bench.restart().await;
     assert!(matches!(bench.store.append(receipt(&["evt_0"])).await, Ok(Appended::Duplicate(_))));

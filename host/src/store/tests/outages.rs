@@ -59,16 +59,16 @@ impl Patient {
                 let routed = |id: &String| event(id, "pi_1").to(&["ledger"], &["crm"]);
                 let events = work.receipt.event_ids.iter().map(routed).collect();
                 let tried = tried(verdict(work.tries_made));
-                store.commit_parse(work, tried, events).await.unwrap();
+                store.commit_parse(work, tried, events).await.unwrap().unwrap();
             }
             for work in self.take(store.take_runs(9, 9)) {
                 store.available().await;
                 let tried = tried(verdict(work.tries_made));
-                store.commit_run(work, tried, effects(store)).await.unwrap();
+                store.commit_run(work, tried, effects(store)).await.unwrap().unwrap();
             }
             for work in self.take(store.take_deliveries(9, usize::MAX)) {
                 let attempt = attempt(verdict(work.tries_made));
-                store.record_attempt(work, attempt).await.unwrap();
+                store.record_attempt(work, attempt).await.unwrap().unwrap();
             }
         }
     }
@@ -177,7 +177,7 @@ async fn what_was_done_in_an_outage_is_committed_at_its_end() {
     let second = commit("evt_1").await.unwrap();
     let (first, second, ()) = tokio::join!(first, second, patient.heal());
 
-    assert!(first.unwrap() < second.unwrap());
+    assert!(first.unwrap().unwrap() < second.unwrap().unwrap());
     assert_eq!(store.take_deliveries(9, usize::MAX).unwrap().len(), 2);
     assert!(store.take_parses(9, usize::MAX).unwrap().is_empty());
 }
@@ -208,7 +208,7 @@ async fn a_reader_that_can_not_read_is_enough_to_begin_an_outage() {
     let works = patient.store.take_parses(200, usize::MAX).unwrap();
     let first = works[0].id;
     for work in works {
-        patient.store.commit_parse(work, tried(Verdict::Done), Vec::new()).await.unwrap();
+        patient.store.commit_parse(work, tried(Verdict::Done), Vec::new()).await.unwrap().unwrap();
     }
     let Patient { disk, clock, store } = patient;
     store.close().await.unwrap();

@@ -77,7 +77,11 @@ impl Bench {
             Arc::make_mut(&mut new.request).received_at = self.clock.now();
             self.store.append(new).await.unwrap();
             let events = vec![event(&format!("evt_{day}_{number}"), "pi_1")];
-            self.store.commit_parse(self.parse(), tried(Verdict::Done), events).await.unwrap();
+            self.store
+                .commit_parse(self.parse(), tried(Verdict::Done), events)
+                .await
+                .unwrap()
+                .unwrap();
         }
     }
 
@@ -164,7 +168,7 @@ async fn a_run_and_a_delivery_are_found_with_their_event() {
     let effects = Committed { parcels: vec![parcel], ..Committed::default() };
     let run = bench.runs().pop().unwrap();
     let run_id = run.id;
-    bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap();
+    bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
 
     let run = bench.store.run(run_id).unwrap().unwrap();
     assert_eq!((run.event_id, run.work.handler.as_str()), (ids[0], "ledger"));
@@ -212,13 +216,18 @@ async fn a_receipt_tells_its_tries_and_its_events() {
     let bench = Bench::new();
     let id = bench.append(&["evt_1"]).await;
     let retry = tried(Verdict::RetryAt(NOW));
-    bench.store.commit_parse(bench.parse(), retry, vec![event("evt_1", "pi_1")]).await.unwrap();
+    bench
+        .store
+        .commit_parse(bench.parse(), retry, vec![event("evt_1", "pi_1")])
+        .await
+        .unwrap()
+        .unwrap();
     let events = vec![event("evt_1", "pi_1")];
     let added = bench.store.commit_parse(bench.parse(), tried(Verdict::Done), events).await;
 
     let view = bench.store.receipt(id).unwrap().unwrap();
 
-    assert_eq!(view.events, added.unwrap());
+    assert_eq!(view.events, added.unwrap().unwrap());
     assert_eq!((view.progress.state, view.progress.tries_made), (State::Done, 2));
     let json = serde_json::to_value(&view).unwrap();
     assert_eq!(json["id"], id.to_string());
@@ -263,7 +272,12 @@ async fn an_event_is_found_by_its_runs_and_deliveries_too() {
 async fn dead_letters_are_listed_newest_first_with_their_reason() {
     let bench = Bench::new();
     let receipt_id = bench.append(&["evt_0"]).await;
-    bench.store.commit_parse(bench.parse(), tried(Verdict::Dead), Vec::new()).await.unwrap();
+    bench
+        .store
+        .commit_parse(bench.parse(), tried(Verdict::Dead), Vec::new())
+        .await
+        .unwrap()
+        .unwrap();
     let ids = bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &["crm"])]).await;
     bench.end_run(bench.runs().pop().unwrap(), Verdict::Dead).await;
     bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Dead).await;

@@ -174,7 +174,7 @@ async fn what_a_run_emitted_keeps_the_body_that_it_goes_back_to() {
     let emitted = vec![event("n1", "pi_1").to(&[], &["crm"])];
     let effects = Committed { events: emitted, ..Committed::default() };
     let run = bench.runs().pop().unwrap();
-    bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap();
+    bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
     let receipt_id = bench.store.event(ids[0]).unwrap().unwrap().receipt.unwrap();
 
     let (bench, _) = bench.sweep_after(60, &Retention::default()).await;
@@ -245,7 +245,12 @@ async fn what_is_removed_at_the_end_of_the_file_is_given_back() {
         let request = Request { body: body.into(), ..(*new.request).clone() };
         new.request = Arc::new(request);
         bench.store.append(new).await.unwrap();
-        bench.store.commit_parse(bench.parse(), tried(Verdict::Done), Vec::new()).await.unwrap();
+        bench
+            .store
+            .commit_parse(bench.parse(), tried(Verdict::Done), Vec::new())
+            .await
+            .unwrap()
+            .unwrap();
     }
     let full = bytes(&bench);
     assert!(full > empty + 200 * 100_000, "{full} bytes");

@@ -20,11 +20,12 @@ use crate::store::facts::{NewEvent, Receipt, StoredEvent, StoredParcel};
 use crate::store::ids::IdKey;
 use crate::store::log::record::{AttemptRecord, EventRecord, ParcelRecord, TryRecord};
 use crate::store::log::segment::RecordKind;
+use crate::store::owed::Life;
 use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::{DeliveryWork, ParseWork, RunWork};
 use crate::store::owed::works::Stored;
 use crate::store::read::state::state_key;
-use crate::store::report::{Attempt, Committed, Try};
+use crate::store::report::{Attempt, Committed, Refused, Try};
 
 /// A try to parse a receipt, and the events that it came to.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(in crate::store) struct CommitParse {
     pub(in crate::store) work: ParseWork,
     pub(in crate::store) report: Try,
     pub(in crate::store) events: Vec<NewEvent>,
-    pub(in crate::store) reply: Reply<Vec<Id>>,
+    pub(in crate::store) reply: Reply<Result<Vec<Id>, Refused>>,
 }
 
 /// A try of a run, and its effects.
@@ -41,7 +42,7 @@ pub(in crate::store) struct CommitRun {
     pub(in crate::store) work: RunWork,
     pub(in crate::store) report: Try,
     pub(in crate::store) effects: Committed,
-    pub(in crate::store) reply: Reply<()>,
+    pub(in crate::store) reply: Reply<Result<(), Refused>>,
 }
 
 /// An attempt of a delivery.
@@ -49,7 +50,7 @@ pub(in crate::store) struct CommitRun {
 pub(in crate::store) struct RecordAttempt {
     pub(in crate::store) work: DeliveryWork,
     pub(in crate::store) attempt: Attempt,
-    pub(in crate::store) reply: Reply<()>,
+    pub(in crate::store) reply: Reply<Result<(), Refused>>,
 }
 
 impl Operation for CommitParse {
@@ -58,13 +59,16 @@ impl Operation for CommitParse {
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
-        let added = draft.parse(&self.work, &self.report, &self.events)?;
+        let added = match draft.admit(&self.work.lease) {
+            Ok(()) => Ok(draft.parse(&self.work, &self.report, &self.events)?),
+            Err(refused) => Err(refused),
+        };
         self.reply.keep(Ok(added));
         Ok(())
     }
 
-    fn end_lease(&mut self) -> Option<InFlight> {
-        Some(self.work.lease.end())
+    fn end_lease(&mut self, life: Life) -> Option<InFlight> {
+        self.work.lease.end(life)
     }
 
     fn is_outcome(&self) -> bool {
@@ -89,13 +93,16 @@ impl Operation for CommitRun {
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
-        draft.run(&self.work, &self.report, &self.effects)?;
-        self.reply.keep(Ok(()));
+        let admitted = draft.admit(&self.work.lease);
+        if admitted.is_ok() {
+            draft.run(&self.work, &self.report, &self.effects)?;
+        }
+        self.reply.keep(Ok(admitted));
         Ok(())
     }
 
-    fn end_lease(&mut self) -> Option<InFlight> {
-        Some(self.work.lease.end())
+    fn end_lease(&mut self, life: Life) -> Option<InFlight> {
+        self.work.lease.end(life)
     }
 
     fn is_outcome(&self) -> bool {
@@ -117,13 +124,16 @@ impl Operation for RecordAttempt {
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
-        draft.attempt(&self.work, &self.attempt)?;
-        self.reply.keep(Ok(()));
+        let admitted = draft.admit(&self.work.lease);
+        if admitted.is_ok() {
+            draft.attempt(&self.work, &self.attempt)?;
+        }
+        self.reply.keep(Ok(admitted));
         Ok(())
     }
 
-    fn end_lease(&mut self) -> Option<InFlight> {
-        Some(self.work.lease.end())
+    fn end_lease(&mut self, life: Life) -> Option<InFlight> {
+        self.work.lease.end(life)
     }
 
     fn is_outcome(&self) -> bool {

@@ -17,10 +17,12 @@ use crate::store::ids::IdKey;
 use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::record::Record;
 use crate::store::log::segment::RecordKind;
+use crate::store::owed::Life;
 use crate::store::owed::backlog::{OpenWork, OrderKeys};
 use crate::store::owed::lease::Lease;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
+use crate::store::report::Refused;
 
 /// A commit in the making.
 pub(in crate::store) struct Draft<'d> {
@@ -37,6 +39,8 @@ pub(in crate::store) struct Draft<'d> {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct Basis<'d> {
     pub(in crate::store) tag: u32,
+    /// Leases of another are refused.
+    pub(in crate::store) life: Life,
     pub(in crate::store) order_keys: &'d OrderKeys,
     /// Where damage is noted that it meets.
     pub(in crate::store) damages: &'d Damages,
@@ -137,6 +141,11 @@ impl<'d> Draft<'d> {
             Some(letter) => Ok(*letter),
             None => self.look.letter(work),
         }
+    }
+
+    /// Whether a try that was made by this lease is committed here.
+    pub(in crate::store) fn admit(&self, lease: &Lease) -> Result<(), Refused> {
+        if lease.life() == self.basis.life { Ok(()) } else { Err(Refused::OtherLife) }
     }
 
     /// How the work of a lease stands. If that can't be read, its history is lost and no more.
@@ -264,6 +273,8 @@ impl<'d> Draft<'d> {
 mod tests {
     use super::*;
     use crate::retry::Verdict;
+    use crate::store::owed::Owed;
+    use crate::store::owed::backlog::Backlog;
 
     /// Nothing is committed.
     struct Nothing;
@@ -289,7 +300,8 @@ mod tests {
     #[test]
     fn an_operation_sees_what_those_before_it_added() {
         let (order_keys, damages) = (OrderKeys::default(), Damages::default());
-        let basis = Basis { tag: 0, order_keys: &order_keys, damages: &damages };
+        let life = Owed::new(Backlog::default()).life;
+        let basis = Basis { tag: 0, life, order_keys: &order_keys, damages: &damages };
         let (mut batch, mut changes) = (Batch::new(1), Changes::default());
         let mut draft = Draft::new(basis, &Nothing, &mut batch, &mut changes);
 

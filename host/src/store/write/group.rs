@@ -93,6 +93,7 @@ impl<P: Place> GroupCommit<P> {
         let look = place.look()?;
         let basis = Basis {
             tag: shared.file.tag,
+            life: shared.owed.life,
             order_keys: &shared.order_keys,
             damages: &shared.damages,
         };
@@ -132,8 +133,9 @@ impl<P: Place> GroupCommit<P> {
 
         stored.into_iter().for_each(|stored| self.shared.recent().keep(stored));
         {
+            let life = self.shared.owed.life;
             let mut backlog = self.shared.backlog();
-            let ended = group.iter_mut().filter_map(|queued| queued.op.end_lease());
+            let ended = group.iter_mut().filter_map(|queued| queued.op.end_lease(life));
             for (work, (_, _, standing)) in ended.zip(tried) {
                 match standing.progress {
                     Progress::RetryAt(due) => backlog.retry(&work, due),

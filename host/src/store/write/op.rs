@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::draft::Draft;
 use crate::store::error::{Error, Failure};
+use crate::store::owed::Life;
 use crate::store::owed::backlog::InFlight;
 
 /// Something that the writer is asked to do.
@@ -19,8 +20,8 @@ pub(in crate::store) trait Operation: fmt::Debug + Send {
     /// is the store's: nothing of that draft may be committed.
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure>;
 
-    /// Ends the lease of the work that was tried.
-    fn end_lease(&mut self) -> Option<InFlight> {
+    /// Ends the lease of the work that was tried, if this life gave it out.
+    fn end_lease(&mut self, _life: Life) -> Option<InFlight> {
         None
     }
 

@@ -140,7 +140,7 @@ pub(super) fn take(store: &Store, kind: WorkKind, max: usize) -> Vec<Leased> {
 pub(super) async fn commit(store: &Store, leased: Leased, act: &Act, parcel: usize) -> usize {
     match (leased, act) {
         (Leased::Parse(work), Act::Parse { events, verdict, .. }) => {
-            store.commit_parse(work, tried(*verdict), events.clone()).await.unwrap().len()
+            store.commit_parse(work, tried(*verdict), events.clone()).await.unwrap().unwrap().len()
         }
         (Leased::Run(work), Act::Run { event, handler, verdict, emitted }) => {
             let parcel = crate::effect::Parcel {
@@ -155,11 +155,11 @@ pub(super) async fn commit(store: &Store, leased: Leased, act: &Act, parcel: usi
                 state: vec![("last".into(), Some(event.clone().into()))],
                 scope: work.event.event.subject.clone().unwrap_or_default(),
             };
-            store.commit_run(work, tried(*verdict), effects).await.unwrap();
+            store.commit_run(work, tried(*verdict), effects).await.unwrap().unwrap();
             0
         }
         (Leased::Delivery(work), Act::Attempt { verdict, .. }) => {
-            store.record_attempt(work, attempt(*verdict)).await.unwrap();
+            store.record_attempt(work, attempt(*verdict)).await.unwrap().unwrap();
             0
         }
         (leased, act) => panic!("{act:?} is no commit of {leased:?}"),
