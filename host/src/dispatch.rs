@@ -53,7 +53,7 @@ pub(crate) struct Reading {
     /// The JSON object that the plugin gets.
     pub(crate) settings: Arc<str>,
     /// Those that decrypt its bodies.
-    pub(crate) secrets: Vec<Secret>,
+    pub(crate) secrets: Arc<[Secret]>,
     /// Whether its requests are accepted without a proof.
     pub(crate) is_unverified: bool,
 }

@@ -68,7 +68,7 @@ pub(crate) enum Verify {
 pub struct Source {
     pub(crate) plugin: Name,
     /// All that are active: several during a rotation.
-    pub(crate) secrets: Vec<Secret>,
+    pub(crate) secrets: Arc<[Secret]>,
     /// How far a signing time may stand from the clock, if not as the provider says; zero is any.
     pub(crate) tolerance: Option<Duration>,
     /// Whether anything is verified.
@@ -105,7 +105,7 @@ impl Source {
     ) -> Self {
         Self {
             plugin,
-            secrets,
+            secrets: secrets.into(),
             tolerance,
             verify,
             settings,

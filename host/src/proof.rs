@@ -3,7 +3,9 @@
 //!
 //! One way to tell for all who ask: a request that is posted and one that was recorded
 //! (`hookgate plugin test`) are proven by the same steps and within the same limits. Fails closed.
-//! Never stores a request, and never answers one.
+//! Anybody can send what takes long to verify, so that is done where the plugin claimed it, on a
+//! thread and in the turn that the source has anyway. Only what had to wait for a key is verified
+//! where it is awaited, unless it takes long. Never stores a request, and never answers one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use crate::event::Request;
 use crate::ids::Name;
 use crate::keys::{KeyError, Keys, Permission};
 use crate::plugin::{CallError, Host, Plugin};
-use crate::provider::{Claims, KeySource, ProviderInfo, PublicKey, Refusal};
+use crate::provider::{Claims, KeyLookup, KeySource, ProviderInfo, PublicKey, Refusal};
 use crate::secrets::Secret;
 use crate::signature;
 
@@ -27,7 +29,7 @@ pub(crate) struct Receiver<'a> {
     /// The JSON object that its plugin gets.
     pub(crate) settings: &'a Arc<str>,
     /// All that are active.
-    pub(crate) secrets: &'a [Secret],
+    pub(crate) secrets: &'a Arc<[Secret]>,
     /// How far a signing time may stand from the clock, if not as the provider says; zero is any.
     pub(crate) tolerance: Option<Duration>,
     /// The hosts that may be asked for its keys.
@@ -60,34 +62,27 @@ pub(crate) async fn prove(
     receiver: Receiver<'_>,
     request: &Arc<Request>,
 ) -> Result<Claims, Unproven> {
-    let Receiver { name, settings, .. } = receiver;
-    let claims = host
-        .claims(plugin, settings, name, request)
-        .await
-        .map_err(Unproven::Plugin)?
-        .map_err(Unproven::Claims)?;
-    if needs_no_evidence(&claims) {
+    let Receiver { name, settings, secrets, .. } = receiver;
+    let judge = {
+        let (plugin, trial) = (Arc::clone(plugin), Trial::of(keys, receiver, request));
+        move |claims: Claims| trial.begin(info(&plugin), &claims).map(|()| (trial, claims))
+    };
+    let judged = host.claims_and(plugin, settings, name, request, judge).await;
+    let (trial, claims) = judged.map_err(Unproven::Plugin)?.map_err(Unproven::Claims)??;
+    if !waits_for_key(&claims) {
         return Ok(claims);
     }
-    let info = plugin.provider().expect("only a provider claims anything");
-    verify(keys, info, receiver, &claims, request).await?;
-    Ok(claims)
+    let fetched = trial.fetch(info(plugin), receiver, &claims).await?;
+    let takes_long = signature::takes_long(&claims, secrets, &request.body);
+    let judge = {
+        let plugin = Arc::clone(plugin);
+        move || trial.verify(info(&plugin), &claims, &fetched).map(|()| claims)
+    };
+    if takes_long { host.in_turn(name, judge).await.map_err(Unproven::Plugin)? } else { judge() }
 }
 
-/// Holds the evidence against the source's secrets, and against keys that are not its own.
-async fn verify(
-    keys: &Keys,
-    info: &ProviderInfo,
-    receiver: Receiver<'_>,
-    claims: &Claims,
-    request: &Request,
-) -> Result<(), Unproven> {
-    let found = find_keys(keys, info, receiver, claims, request).await?;
-    let Receiver { secrets, tolerance, .. } = receiver;
-    let keys = signature::Keyring { secrets, found: &found };
-    let body = &request.body;
-    let now = request.received_at;
-    signature::verify(claims, info, keys, body, tolerance, now).map_err(Unproven::Evidence)
+fn info(plugin: &Plugin) -> &ProviderInfo {
+    plugin.provider().expect("only a provider claims anything")
 }
 
 /// Whether a request may go without evidence: one that can't be stored, whatever it claims.
@@ -95,46 +90,119 @@ fn needs_no_evidence(claims: &Claims) -> bool {
     claims.handshake.is_some() && claims.evidence.is_empty()
 }
 
-/// The public keys that the evidence names; none for most providers.
-async fn find_keys<'c>(
-    keys: &Keys,
-    info: &ProviderInfo,
-    receiver: Receiver<'_>,
-    claims: &'c Claims,
-    request: &Request,
-) -> Result<Vec<(PublicKey, &'c KeySource, Vec<u8>)>, Unproven> {
-    let mut found = Vec::new();
-    if claims.keys_to_find().next().is_none() {
-        return Ok(found);
-    }
-    let body = &request.body;
-    let now = request.received_at;
-    let Receiver { secrets, keys_from, tolerance, .. } = receiver;
-    let checked = signature::precheck(claims, info, secrets, body, tolerance, now);
-    checked.map_err(Unproven::Evidence)?;
-    let permission = Permission { info, hosts: keys_from, secrets };
-    let mut fetched: Vec<&KeySource> = Vec::new();
-    for (scheme, source) in claims.keys_to_find() {
-        // Several proofs may name one key.
-        if found.iter().any(|(of, known, _)| *of == scheme && *known == source) {
-            continue;
+/// Whether a key has to be fetched before the evidence can be verified; for most providers not.
+fn waits_for_key(claims: &Claims) -> bool {
+    claims.keys_to_find().any(|(_, key)| matches!(key, KeySource::Fetched(_)))
+}
+
+/// All that one request is judged by, on whatever thread.
+#[derive(Debug)]
+struct Trial {
+    keys: Keys,
+    secrets: Arc<[Secret]>,
+    tolerance: Option<Duration>,
+    request: Arc<Request>,
+}
+
+/// A key that was fetched for a scheme, as the family's own bytes.
+#[derive(Debug)]
+struct FetchedKey {
+    scheme: PublicKey,
+    lookup: KeyLookup,
+    bytes: Vec<u8>,
+}
+
+impl Trial {
+    fn of(keys: &Keys, receiver: Receiver<'_>, request: &Arc<Request>) -> Self {
+        Self {
+            keys: keys.clone(),
+            secrets: Arc::clone(receiver.secrets),
+            tolerance: receiver.tolerance,
+            request: Arc::clone(request),
         }
-        let key = match source {
-            KeySource::Configured(_) => continue,
-            KeySource::Fetched(lookup) => {
-                if !fetched.contains(&source) {
-                    if fetched.len() == KEYS_MAX {
-                        continue;
-                    }
-                    fetched.push(source);
-                }
-                keys.find(receiver.name, permission, scheme, lookup).await
-            }
-            KeySource::Chain(chain) => keys.vouch(permission, scheme, chain, now),
-        };
-        found.push((scheme, source, key.map_err(Unproven::Key)?));
     }
-    Ok(found)
+
+    /// Judges as far as that can be done before a key is fetched, and to the end if none has to be.
+    fn begin(&self, info: &ProviderInfo, claims: &Claims) -> Result<(), Unproven> {
+        if needs_no_evidence(claims) {
+            return Ok(());
+        }
+        if claims.keys_to_find().next().is_some() {
+            let Self { secrets, tolerance, request, .. } = self;
+            let now = request.received_at;
+            signature::precheck(claims, info, secrets, &request.body, *tolerance, now)
+                .map_err(Unproven::Evidence)?;
+        }
+        if waits_for_key(claims) { Ok(()) } else { self.verify(info, claims, &[]) }
+    }
+
+    /// The public keys that the evidence names, each once and no more than may be fetched.
+    async fn fetch(
+        &self,
+        info: &ProviderInfo,
+        Receiver { name, keys_from: hosts, secrets, .. }: Receiver<'_>,
+        claims: &Claims,
+    ) -> Result<Vec<FetchedKey>, Unproven> {
+        let permission = Permission { info, hosts, secrets };
+        let mut lookups = Vec::new();
+        let mut fetched: Vec<FetchedKey> = Vec::new();
+        for (scheme, source) in claims.keys_to_find() {
+            let KeySource::Fetched(lookup) = source else { continue };
+            // Several proofs may name one key.
+            if fetched.iter().any(|key| key.is(scheme, lookup)) {
+                continue;
+            }
+            if !lookups.contains(&lookup) {
+                if lookups.len() == KEYS_MAX {
+                    continue;
+                }
+                lookups.push(lookup);
+            }
+            let bytes = self.keys.find(name, permission, scheme, lookup).await;
+            let bytes = bytes.map_err(Unproven::Key)?;
+            fetched.push(FetchedKey { scheme, lookup: lookup.clone(), bytes });
+        }
+        Ok(fetched)
+    }
+
+    /// Holds the evidence against the source's secrets, and against keys that are not its own.
+    fn verify(
+        &self,
+        info: &ProviderInfo,
+        claims: &Claims,
+        fetched: &[FetchedKey],
+    ) -> Result<(), Unproven> {
+        let Self { secrets, tolerance, request, .. } = self;
+        let now = request.received_at;
+        let permission = Permission { info, hosts: &[], secrets };
+        let mut found: Vec<(PublicKey, &KeySource, Vec<u8>)> = Vec::new();
+        for (scheme, source) in claims.keys_to_find() {
+            if found.iter().any(|(of, known, _)| *of == scheme && *known == source) {
+                continue;
+            }
+            let key = match source {
+                KeySource::Configured(_) => None,
+                KeySource::Fetched(lookup) => {
+                    let key = fetched.iter().find(|key| key.is(scheme, lookup));
+                    key.map(|key| key.bytes.clone())
+                }
+                KeySource::Chain(chain) => {
+                    let key = self.keys.vouch(permission, scheme, chain, now);
+                    Some(key.map_err(Unproven::Key)?)
+                }
+            };
+            found.extend(key.map(|key| (scheme, source, key)));
+        }
+        let keys = signature::Keyring { secrets, found: &found };
+        signature::verify(claims, info, keys, &request.body, *tolerance, now)
+            .map_err(Unproven::Evidence)
+    }
+}
+
+impl FetchedKey {
+    fn is(&self, scheme: PublicKey, lookup: &KeyLookup) -> bool {
+        self.scheme == scheme && self.lookup == *lookup
+    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ mod values;
 mod worth;
 
 pub(crate) use answer::{Asker, answer, plain_body, reply};
+pub(crate) use cost::takes_long;
 pub(crate) use digest::mac;
 use judge::Judge;
 use values::Materials;

@@ -126,10 +126,11 @@ async fn see(
         Ok(Err(reason)) => return Ok(Seen::Refused(reason)),
         Err(error) => return Ok(Seen::Broken(error)),
     }
+    let secrets: Arc<[Secret]> = vector.secrets().into();
     let receiver = Receiver {
         name: plugin.name(),
         settings,
-        secrets: &vector.secrets(),
+        secrets: &secrets,
         tolerance: vector.tolerance(),
         keys_from: &receiver::key_hosts(info, &request.body),
     };
@@ -148,16 +149,15 @@ async fn see(
         let reason = format!("{} request without a validation challenge", request.method);
         return Ok(Seen::Refused(reason));
     }
-    let secrets = &vector.secrets();
     if let Some(recorded) = &vector.reply {
         let asker = Asker::of(info, &request.method, Some(signature::worth(&claims, info)));
-        let body = |it| signature::answer(it, &claims, secrets, &request.body, asker);
+        let body = |it| signature::answer(it, &claims, &secrets, &request.body, asker);
         let answered = signature::reply(info, &claims, asker).map(|it| (it, body(it)));
         if let Some(how) = recorded.differs(answered) {
             return Ok(Seen::Differing(how));
         }
     }
-    let request = match opened(vector, &claims, secrets, request) {
+    let request = match opened(vector, &claims, &secrets, request) {
         Ok(request) => request,
         Err(seen) => return Ok(seen),
     };

@@ -108,7 +108,7 @@ fn reading(plugin: &str) -> Reading {
     Reading {
         plugin: name(plugin),
         settings: "{}".into(),
-        secrets: Vec::new(),
+        secrets: Arc::default(),
         is_unverified: false,
     }
 }

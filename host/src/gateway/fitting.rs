@@ -34,7 +34,7 @@ pub(crate) async fn misfits(
         let needs = |offer: &&Offer| fits(offer, &source.secrets[0]).is_some();
         let wanted: Vec<&Offer> = proofs.iter().filter(needs).collect();
         let Some((first, values)) = wanted.first() else { continue };
-        for (number, secret) in (1..).zip(&source.secrets) {
+        for (number, secret) in (1..).zip(source.secrets.iter()) {
             if wanted.iter().any(|offer| fits(offer, secret) == Some(true)) {
                 continue;
             }

@@ -5,8 +5,8 @@
 //! known here.
 //!
 //! Nothing outlives a call: what the guest left in memory is gone, and a trap poisons nothing. The
-//! calls here run on the pools' threads, in turn for each source or handler; what comes back has
-//! been checked against the contract.
+//! calls here run on the pools' threads, in turn for each source or handler, and with them what the
+//! gateway itself computes about a request; what comes back has been checked against the contract.
 
 mod context;
 mod error;
@@ -84,12 +84,7 @@ impl Host {
         source: &Name,
         request: &Arc<Request>,
     ) -> Result<Result<Claims, Refusal>, CallError> {
-        let context = self.context(plugin, Role::Provider, settings);
-        let plugin = Arc::clone(plugin);
-        let request = Arc::clone(request);
-        let deadline = self.deadlines().claims;
-        let call = move || claim(&plugin, context, deadline, &request);
-        self.0.pools.claims.call(Some(source), call).await?
+        self.claims_and(plugin, settings, source, request, |claims| claims).await
     }
 
     /// The same on the thread that asks, which waits: what a call costs by itself, for a benchmark.
@@ -101,6 +96,34 @@ impl Host {
     ) -> Result<Result<Claims, Refusal>, CallError> {
         let context = self.context(plugin, Role::Provider, settings);
         claim(plugin, context, self.deadlines().claims, request)
+    }
+
+    /// Asks for the claims, and makes something of them on the same thread and in the same turn.
+    pub(crate) async fn claims_and<T: Send + 'static>(
+        &self,
+        plugin: &Arc<Plugin>,
+        settings: &Arc<str>,
+        source: &Name,
+        request: &Arc<Request>,
+        make: impl FnOnce(Claims) -> T + Send + 'static,
+    ) -> Result<Result<T, Refusal>, CallError> {
+        let context = self.context(plugin, Role::Provider, settings);
+        let plugin = Arc::clone(plugin);
+        let request = Arc::clone(request);
+        let deadline = self.deadlines().claims;
+        let call =
+            move || claim(&plugin, context, deadline, &request).map(|claimed| claimed.map(make));
+        self.0.pools.claims.call(Some(source), call).await?
+    }
+
+    /// Does what takes long about a request, and needs no plugin, in the turn of `source` on the
+    /// threads of claims.
+    pub(crate) async fn in_turn<T: Send + 'static>(
+        &self,
+        source: &Name,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, CallError> {
+        Ok(self.0.pools.claims.call(Some(source), work).await?)
     }
 
     /// Asks a provider for the events of a receipt, which are given `source`, or why it has none.

@@ -1,11 +1,11 @@
-//! What is refused before a key is fetched, and how many keys are.
+//! What is refused before a key is fetched, how many keys are, and what needs none.
 
 use super::*;
 use crate::event::Timestamp;
 use crate::headers::Headers;
 use crate::provider::{
-    ClockRule, Evidence, KeyFormat, KeyLookup, KeyPlace, Piece, Proof, ProofInfo, ProofKind,
-    PublicKey, Worth,
+    Answer, ClockRule, Evidence, KeyFormat, KeyLookup, KeyPlace, Piece, Proof, ProofInfo,
+    ProofKind, PublicKey, Worth,
 };
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -54,14 +54,20 @@ fn signed_with(keys: &[&str]) -> Claims {
 /// Finds the keys that a request needs with these claims.
 async fn fetch(keys: &Keys, claims: &Claims) -> Result<usize, Unproven> {
     let name: Name = "shop".parse().unwrap();
-    let settings: Arc<str> = "{}".into();
+    let (settings, secrets): (Arc<str>, Arc<[Secret]>) = ("{}".into(), Arc::default());
     let receiver = Receiver {
         name: &name,
         settings: &settings,
-        secrets: &[],
+        secrets: &secrets,
         tolerance: None,
         keys_from: &["keys.example".to_owned()],
     };
+    let trial = trial(keys, &secrets);
+    trial.begin(&info(), claims)?;
+    Ok(trial.fetch(&info(), receiver, claims).await?.len())
+}
+
+fn trial(keys: &Keys, secrets: &Arc<[Secret]>) -> Trial {
     let request = Request {
         method: "POST".to_owned(),
         url: "/in/shop".to_owned(),
@@ -69,8 +75,8 @@ async fn fetch(keys: &Keys, claims: &Claims) -> Result<usize, Unproven> {
         body: "{}".into(),
         received_at: NOW,
     };
-    let fetched = find_keys(keys, &info(), receiver, claims, &request).await?;
-    Ok(fetched.len())
+    let (keys, secrets) = (keys.clone(), Arc::clone(secrets));
+    Trial { keys, secrets, tolerance: None, request: Arc::new(request) }
 }
 
 #[tokio::test]
@@ -109,4 +115,26 @@ async fn two_keys_at_most_are_fetched_for_one_request() {
     }
     let repeated = fetch(&keys, &signed_with(&["one", "one", "one"])).await;
     assert_eq!(repeated.unwrap(), 1, "one key is fetched once, however many proofs name it");
+}
+
+#[test]
+fn what_waits_for_no_key_is_judged_to_the_end_at_once() {
+    let proofs = vec![ProofInfo { kind: ProofKind::Token, worth: Worth::Weak }];
+    let info = ProviderInfo { proofs, ..info() };
+    let secrets: Arc<[Secret]> = [Secret::new("sesame").unwrap()].into();
+    let judged = |evidence: Vec<Evidence>, handshake: Option<Answer>| {
+        let claims = Claims { evidence, handshake, ..Claims::default() };
+        assert!(!waits_for_key(&claims));
+        trial(&Keys::recorded(Vec::new()), &secrets).begin(&info, &claims)
+    };
+    let token = |token: &str| vec![Evidence::from(vec![Proof::Token(token.to_owned())])];
+    assert!(judged(token("sesame"), None).is_ok());
+    let forged = judged(token("guessed"), None);
+    assert!(matches!(forged, Err(Unproven::Evidence(signature::Error::Mismatch))), "{forged:?}");
+    let unsigned = judged(Vec::new(), None);
+    assert!(matches!(unsigned, Err(Unproven::Evidence(signature::Error::NoEvidence))));
+    let content_type = "text/plain".to_owned();
+    let asked = Answer { status: 200, content_type, headers: Headers::default(), body: vec![] };
+    assert!(judged(Vec::new(), Some(asked.clone())).is_ok(), "a challenge is not stored");
+    assert!(judged(token("guessed"), Some(asked)).is_err(), "but what it claims must hold");
 }

@@ -5,7 +5,7 @@
 //! source has is the operator's choice and no sender's. Pure arithmetic over claims; never computes
 //! what it counts.
 
-use super::digest;
+use super::{digest, values};
 use crate::provider::{Claims, DigestText, KeySource, Piece, Proof, PublicKey, Value};
 use crate::secrets::Secret;
 
@@ -24,10 +24,20 @@ const CHAINS_MAX: usize = 4;
 /// so many more.
 pub(super) const BODIES_MAX: usize = 16;
 const BYTES_MORE: usize = 1 << 20;
+/// What may be verified on an async thread: no more bytes, which are parsed in a token and not only
+/// hashed, and no more signatures.
+const QUICK_BYTES_MAX: usize = 64 << 10;
+const QUICK_SIGNATURES_MAX: usize = 4;
 
 /// Most bytes that all messages and values may have together.
 pub(super) fn bytes_max(body: &[u8]) -> usize {
     body.len().saturating_mul(BODIES_MAX).saturating_add(BYTES_MORE)
+}
+
+/// Whether it takes so long to verify these claims that nobody should wait for the thread.
+pub(crate) fn takes_long(claims: &Claims, secrets: &[Secret], body: &[u8]) -> bool {
+    let lengths = Lengths::of(&claims.values, secrets, body);
+    Cost::of(claims, &values::used(claims), &lengths).takes_long(secrets.len())
 }
 
 /// How long messages are, at most.
@@ -141,6 +151,14 @@ impl Cost {
             || self.signatures > SIGNATURES_MAX
             || self.chains > CHAINS_MAX
             || self.bytes > bytes_max(body)
+    }
+
+    /// Whether it takes long with so many secrets. A chain has signatures of its own.
+    fn takes_long(&self, secrets: usize) -> bool {
+        let each = |count: usize| count.saturating_mul(secrets.max(1));
+        each(self.bytes) > QUICK_BYTES_MAX
+            || each(self.signatures) > QUICK_SIGNATURES_MAX
+            || self.chains > 0
     }
 }
 

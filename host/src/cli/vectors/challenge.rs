@@ -106,7 +106,7 @@ impl Challenge {
         settings: &Map<String, Value>,
     ) -> anyhow::Result<Result<String, String>> {
         let settings = receiver::text(self.settings(settings));
-        let secrets = [self.secret()];
+        let secrets: Arc<[Secret]> = [self.secret()].into();
         let now = Clock::System.now();
         let request = Arc::new(self.request(host, plugin, &settings, now).await?);
         let info = plugin.provider().context("the plugin is not a provider")?;

@@ -271,6 +271,20 @@ async fn a_run_that_is_made_again_has_the_same_time_and_randomness() {
 }
 
 #[tokio::test]
+async fn what_is_made_of_claims_is_made_on_the_threads_of_claims() {
+    let Guest { host, plugin } = Guest::new();
+    let (source, request) = (name("shop"), request(&json!({})));
+    let thread = || std::thread::current().name().unwrap_or_default().to_owned();
+
+    let made = host.claims_and(&plugin, &settings(), &source, &request, move |_| thread()).await;
+    let done = host.in_turn(&source, thread).await;
+
+    for thread in [made.unwrap().unwrap(), done.unwrap()] {
+        assert!(thread.starts_with("plugin-claims-"), "{thread}");
+    }
+}
+
+#[tokio::test]
 async fn a_guest_that_hoards_memory_is_stopped() {
     let hoarded = Guest::new().parse(json!({ "do": "hoard", "at": "parse" })).await;
     let error = hoarded.ended.unwrap_err();

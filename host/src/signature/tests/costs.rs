@@ -3,7 +3,7 @@
 use super::super::cost::{BODIES_MAX, DIGESTS_MAX, PROOFS_MAX, SIGNATURES_MAX};
 use super::*;
 use crate::headers::Headers;
-use crate::provider::{Answer, Jws, JwsAlgorithm};
+use crate::provider::{Answer, Chain, Jws, JwsAlgorithm, Root};
 
 /// A body of which no honest plugin names more than a few.
 static LARGE: [u8; 1 << 20] = [b'x'; 1 << 20];
@@ -118,4 +118,37 @@ fn an_answer_and_a_plain_body_cost_no_more_than_evidence() {
     let pieces = Some(bodies(BODIES_MAX + 2));
     let plain = plain_body(&Claims { plain_body: pieces, ..Claims::default() }, &secrets, &LARGE);
     assert_eq!(plain, Err(Error::Excessive));
+}
+
+#[test]
+fn what_a_provider_sends_is_quick_and_what_a_forger_makes_of_it_takes_long() {
+    let is_quick = |proof: &Proof, texts: &[&str], body: &[u8]| {
+        let claims = proven(Vec::new(), vec![proof.clone()]);
+        !takes_long(&claims, &secrets(texts), body)
+    };
+    let mac = |count| Proof::Mac { digest: of_bodies(count), digests: vec![vec![0; 20]] };
+    assert!(is_quick(&mac(1), &["key"], &LARGE[..1_300]));
+    assert!(is_quick(&mac(1), &["key"], &LARGE[..65_536]));
+    assert!(!is_quick(&mac(1), &["key"], &LARGE[..65_537]));
+    assert!(!is_quick(&mac(1), &["old", "key"], &LARGE[..65_536]), "it is hashed with each");
+    assert!(!is_quick(&mac(BODIES_MAX), &["key"], &LARGE[..5_000]));
+
+    let signature = |scheme, count| signed(scheme, bodies(1), count);
+    assert!(is_quick(&signature(PublicKey::Ed25519, 4), &["key"], b"body"));
+    assert!(!is_quick(&signature(PublicKey::Ed25519, 5), &["key"], b"body"));
+    assert!(is_quick(&signature(PublicKey::EcdsaP521, 1), &["key"], b"body"));
+    assert!(!is_quick(&signature(PublicKey::EcdsaP521, 2), &["key"], b"body"));
+    let chain = Chain {
+        certificates: Vec::new(),
+        root: Root::Pinned,
+        extensions: Vec::new(),
+        valid_at: None,
+    };
+    let Proof::Signature { algorithm, message, signatures, .. } = signature(PublicKey::Ed25519, 1)
+    else {
+        panic!("it is a signature")
+    };
+    let key = KeySource::Chain(chain);
+    let certified = Proof::Signature { algorithm, key, message, signatures };
+    assert!(!is_quick(&certified, &["key"], b"body"), "its chain is verified too");
 }
