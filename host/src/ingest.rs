@@ -5,8 +5,8 @@
 //! request counts as one in progress only once its body is whole. It never looks into a body: that
 //! is the provider plugin's, and later.
 
-mod handshake;
 mod intake;
+mod methods;
 mod notes;
 mod pacing;
 mod rejection;
@@ -25,7 +25,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
@@ -40,7 +39,7 @@ use crate::listener::Connection;
 use crate::metrics::{Answered, Metrics};
 use crate::plugin::{self, Plugin, Registry};
 use crate::proof::{self, Receiver};
-use crate::provider::{Answer, Claims};
+use crate::provider::{Answer, Claims, ProviderInfo};
 use crate::secrets::Secret;
 use crate::signature::{self, Asker};
 use crate::store::{Appended, NewReceipt, Store};
@@ -149,8 +148,8 @@ pub(crate) struct Ingest {
 
 /// What became of a request that was not rejected.
 enum Accepted {
-    /// It is in the store.
-    Kept(Option<(Answer, Bytes)>, Appended),
+    /// It is in the store; with the answer of its plugin, if that has one.
+    Kept(Option<Response>, Appended),
     /// It was a validation challenge, whose sender proved all of it or is perhaps anybody.
     Asked(Response, Asker),
 }
@@ -205,7 +204,7 @@ async fn receive(
     let rejection = match accepted {
         Ok(Accepted::Kept(reply, appended)) => {
             connection.accepted();
-            return reply::response(reply, appended);
+            return reply::of_stored(reply, appended);
         }
         Ok(Accepted::Asked(answer, Asker::Proven)) => {
             connection.accepted();
@@ -251,6 +250,12 @@ struct At<'r> {
     connection: &'r Connection,
 }
 
+impl At<'_> {
+    fn info(&self) -> &ProviderInfo {
+        self.plugin.provider().expect("it was admitted")
+    }
+}
+
 impl Ingest {
     /// What can be said of a request before its body is there.
     fn admit(
@@ -268,8 +273,8 @@ impl Ingest {
             .filter(|plugin| plugin.provider().is_some())
             .ok_or_else(|| Rejection::NoPlugin(source.plugin.clone()))?;
         let info = plugin.provider().expect("a provider was looked for");
-        if !handshake::takes(info, method) {
-            return Err(Rejection::Method(handshake::allowed(info)));
+        if !methods::takes(info, method) {
+            return Err(Rejection::Method(methods::allowed(info)));
         }
         self.intake.check_length(body)?;
         Ok(plugin)
@@ -284,12 +289,12 @@ impl Ingest {
 
     async fn accept(
         &self,
-        At { name, source, plugin, connection }: At<'_>,
+        at: At<'_>,
         (method, uri, headers): (Method, Uri, HeaderMap),
         body: Body,
     ) -> Result<Accepted, Rejection> {
-        let info = plugin.provider().expect("it was admitted");
-        let (body, _held) = self.intake.read(&source.held, connection, body).await?;
+        let (name, source, info) = (at.name, at.source, at.info());
+        let (body, _held) = self.intake.read(&source.held, at.connection, body).await?;
         let _permit = self.requests.try_acquire().map_err(|_| Rejection::Busy)?;
         let _share = source.requests.try_acquire().map_err(|_| Rejection::SourceBusy)?;
         let request = Arc::new(Request {
@@ -299,24 +304,27 @@ impl Ingest {
             body,
             received_at: self.clock.now(),
         });
-        let claims = self.prove(name, source, &plugin, &request).await?;
+        let claims = self.prove(&at, &request).await?;
         let proven = match source.verify {
             Verify::Evidence => Some(signature::worth(&claims, info)),
             Verify::None => None,
         };
         let asker = Asker::of(info, &request.method, proven);
         if let Some(asked) = &claims.handshake {
-            let answer = handshake::answer(source, info, &claims, asked, &request, asker)?;
+            let answer = self.answer(&at, asked, &claims, &request, asker).await?;
             if let Some(not_logged) = self.notes.admit(name, Note::Asked) {
                 let method = &request.method;
                 info!(source.name = %name, method, not_logged, "answered a validation challenge");
             }
             return Ok(Accepted::Asked(answer, asker));
         }
-        if method != Method::POST && !info.methods.contains(&method) {
+        if !methods::brings_events(info, &method) {
             return Err(Rejection::NothingAsked(info.refusal_status));
         }
-        let reply = reply::of(source, info, &claims, &request, asker)?;
+        let reply = match signature::reply(info, &claims, asker) {
+            Some(reply) => Some(self.answer(&at, reply, &claims, &request, asker).await?),
+            None => None,
+        };
         let receipt = NewReceipt { source: name.clone(), request, event_ids: claims.event_ids };
         let appended = self.store.append(receipt).await.map_err(Rejection::Store)?;
 
@@ -325,15 +333,10 @@ impl Ingest {
     }
 
     /// What the request claims, once its evidence holds.
-    async fn prove(
-        &self,
-        name: &Name,
-        source: &Source,
-        plugin: &Arc<Plugin>,
-        request: &Arc<Request>,
-    ) -> Result<Claims, Rejection> {
+    async fn prove(&self, at: &At<'_>, request: &Arc<Request>) -> Result<Claims, Rejection> {
+        let (name, source, plugin) = (at.name, at.source, &at.plugin);
         let Source { settings, secrets, keys_from, tolerance, .. } = source;
-        let status = plugin.provider().expect("it was admitted").refusal_status;
+        let status = at.info().refusal_status;
         if source.verify == Verify::None {
             let claims = self.host.claims(plugin, settings, name, request).await;
             let claims = claims.map_err(|error| Rejection::unclaimed(error, status))?;
@@ -343,6 +346,30 @@ impl Ingest {
         let receiver = Receiver { name, settings, secrets, tolerance: *tolerance, keys_from };
         let proven = proof::prove(&self.host, &self.keys, plugin, receiver, request).await;
         proven.map_err(|unproven| Rejection::unproven(unproven, status))
+    }
+
+    /// The answer that the plugin has for this request. Made before anything is stored: where a
+    /// digest in it can't be made, nothing is. To find the secret that proves the request takes as
+    /// long as to verify it, and so has a turn of its own.
+    async fn answer(
+        &self,
+        at: &At<'_>,
+        answer: &Answer,
+        claims: &Claims,
+        request: &Arc<Request>,
+        asker: Asker,
+    ) -> Result<Response, Rejection> {
+        let secrets = &at.source.secrets;
+        let made = if answer.has_digest() {
+            let (answer, claims) = (answer.clone(), claims.clone());
+            let (secrets, request) = (Arc::clone(secrets), Arc::clone(request));
+            let make = move || signature::answer(&answer, &claims, &secrets, &request.body, asker);
+            self.host.in_turn(at.name, make).await.map_err(Rejection::Plugin)?
+        } else {
+            signature::answer(answer, claims, secrets, &request.body, asker)
+        };
+        let refused = |error| Rejection::Evidence(error, at.info().refusal_status);
+        Ok(reply::of_plugin(answer, made.map_err(refused)?))
     }
 
     /// Counts a request that was not accepted, and logs it unless too many were just now.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{Dispatch, Reading};
 use crate::event::{Event, Request};
 use crate::plugin::{CallError, Called, PROOF_LABEL, Plugin};
-use crate::provider::{ProviderInfo, Worth};
+use crate::provider::{Claims, ProviderInfo, Worth};
 use crate::retry::Outcome;
 use crate::signature;
 use crate::store::Receipt;
@@ -63,20 +63,26 @@ impl Dispatch {
         }
         let settings = &reading.settings;
         let source = &receipt.source;
-        // On the threads of claims: those of parsing would take a source for quick whose claims
-        // are, although it spins when it parses.
-        let claimed = self.host.claims(plugin, settings, source, &request).await;
+        // Decrypted on the threads of claims too: those of parsing would take a source for quick
+        // whose claims are, although it spins when it parses.
+        let open = {
+            let (secrets, request) = (Arc::clone(&reading.secrets), Arc::clone(&request));
+            move |claims: Claims| {
+                let plain = signature::plain_body(&claims, &secrets, &request.body);
+                (claims, plain)
+            }
+        };
+        let opened = self.host.claims_and(plugin, settings, source, &request, open).await;
         let ended = |ended: Result<Result<Vec<Event>, Outcome>, CallError>| {
             Box::new(Called { ended, log: Vec::new() })
         };
         // Without claims it was accepted by an earlier version of the plugin, or without a proof.
-        let claims = claimed.map_err(|error| ended(Err(error)))?.unwrap_or_default();
+        let opened = opened.map_err(|error| ended(Err(error)))?;
+        let (claims, plain) = opened.unwrap_or_else(|_| (Claims::default(), Ok(None)));
         let sealed = |error: signature::Error| {
             ended(Ok(Err(Outcome::permanent(format!("failed to open the body: {error}")))))
         };
-        let plain =
-            signature::plain_body(&claims, &reading.secrets, &request.body).map_err(sealed)?;
-        let request = match plain {
+        let request = match plain.map_err(sealed)? {
             Some(body) => Arc::new(Request { body, ..Request::clone(&request) }),
             None => request,
         };

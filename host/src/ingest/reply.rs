@@ -1,47 +1,47 @@
-//! What the sender of an accepted request is answered: what the plugin says of this request, else
-//! what it says of all, else the id of the receipt.
+//! How an accepted request is answered: as its plugin says, else with the id of the receipt.
 //!
-//! Made before the receipt is stored: where a digest in it can't be made, nothing is stored. Never
-//! decides who may have one: that is for `signature` to say.
+//! What the plugin may put into an answer was checked where the plugin was called, and whose a
+//! digest may be is for `signature` to say. Nothing is computed here.
 
-use axum::http::HeaderValue;
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
-use super::rejection::Rejection;
-use super::{Source, handshake};
-use crate::event::Request;
-use crate::provider::{Answer, Claims, ProviderInfo};
-use crate::signature::{self, Asker};
+use crate::provider::Answer;
 use crate::store::Appended;
 
 /// Tells a sender that its event is known already.
 const DUPLICATE: &str = "hookgate-duplicate";
 
-/// The plugin's answer to a request that is to be stored, if it has one, and its body.
-pub(super) fn of(
-    source: &Source,
-    info: &ProviderInfo,
-    claims: &Claims,
-    request: &Request,
-    asker: Asker,
-) -> Result<Option<(Answer, Bytes)>, Rejection> {
-    let Some(reply) = signature::reply(info, claims, asker) else { return Ok(None) };
-    let body = signature::answer(reply, claims, &source.secrets, &request.body, asker)
-        .map_err(|error| Rejection::Evidence(error, info.refusal_status))?;
-    Ok(Some((reply.clone(), body)))
+/// An answer of a plugin, with this body.
+pub(super) fn of_plugin(answer: &Answer, body: Bytes) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = (status, Body::from(body)).into_response();
+    let headers = response.headers_mut();
+    for (name, value) in answer.headers.iter() {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+            headers.insert(name, value);
+        }
+    }
+    if let Ok(content_type) = HeaderValue::from_str(&answer.content_type)
+        && !content_type.is_empty()
+    {
+        headers.insert(header::CONTENT_TYPE, content_type);
+    }
+    // It may repeat what somebody sent: a browser must not take it for a page.
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
-/// The answer once the request is stored.
-pub(super) fn response(reply: Option<(Answer, Bytes)>, appended: Appended) -> Response {
+/// The answer to a request that is in the store: the plugin's, if it has one.
+pub(super) fn of_stored(of_plugin: Option<Response>, appended: Appended) -> Response {
     let (id, duplicate) = match appended {
         Appended::Stored(id) => (id, false),
         Appended::Duplicate(id) => (id, true),
     };
-    let mut response = match reply {
-        None => axum::Json(serde_json::json!({ "id": id })).into_response(),
-        Some((reply, body)) => handshake::response(&reply, body),
-    };
+    let receipt = || axum::Json(serde_json::json!({ "id": id })).into_response();
+    let mut response = of_plugin.unwrap_or_else(receipt);
     if duplicate {
         let known = HeaderValue::from_static("true");
         response.headers_mut().insert(DUPLICATE, known);

@@ -98,7 +98,8 @@ pub(crate) fn answer(
 /// The secrets, and before all others those that prove something of the request: during a rotation
 /// it is theirs that the other side has.
 fn proving_first<'s>(claims: &Claims, secrets: &'s [Secret], body: &[u8]) -> Vec<&'s Secret> {
-    if secrets.len() < 2 {
+    // Of a source that accepts whatever comes, nobody has looked how much that takes.
+    if secrets.len() < 2 || cost::is_excessive(claims, secrets, body) {
         return secrets.iter().collect();
     }
     // Times were checked when the request came, and count for tokens alone.

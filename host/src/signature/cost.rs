@@ -34,10 +34,14 @@ pub(super) fn bytes_max(body: &[u8]) -> usize {
     body.len().saturating_mul(BODIES_MAX).saturating_add(BYTES_MORE)
 }
 
+/// Whether it takes more to verify these claims than any honest request with this body needs.
+pub(super) fn is_excessive(claims: &Claims, secrets: &[Secret], body: &[u8]) -> bool {
+    Cost::of(claims, secrets, body).is_excessive(body)
+}
+
 /// Whether it takes so long to verify these claims that nobody should wait for the thread.
 pub(crate) fn takes_long(claims: &Claims, secrets: &[Secret], body: &[u8]) -> bool {
-    let lengths = Lengths::of(&claims.values, secrets, body);
-    Cost::of(claims, &values::used(claims), &lengths).takes_long(secrets.len())
+    Cost::of(claims, secrets, body).takes_long(secrets.len())
 }
 
 /// How long messages are, at most.
@@ -95,7 +99,7 @@ impl Lengths {
 
 /// What there is to compute.
 #[derive(Debug, Default)]
-pub(super) struct Cost {
+struct Cost {
     proofs: usize,
     digests: usize,
     signatures: usize,
@@ -104,16 +108,17 @@ pub(super) struct Cost {
 }
 
 impl Cost {
-    /// Of claims, of whose values the evidence uses these.
-    pub(super) fn of(claims: &Claims, used: &[bool], lengths: &Lengths) -> Self {
+    /// Of the evidence, and of the values that it is made of.
+    fn of(claims: &Claims, secrets: &[Secret], body: &[u8]) -> Self {
+        let lengths = Lengths::of(&claims.values, secrets, body);
         let is_chain = |key: &KeySource| matches!(key, KeySource::Chain(_));
         let mut cost = Self {
-            bytes: lengths.values(&claims.values, used),
+            bytes: lengths.values(&claims.values, &values::used(claims)),
             chains: claims.keys_to_find().filter(|(_, key)| is_chain(key)).count(),
             ..Self::default()
         };
         for proof in claims.proofs() {
-            cost.add(proof, lengths);
+            cost.add(proof, &lengths);
         }
         cost
     }
@@ -144,8 +149,7 @@ impl Cost {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Whether it is more than any honest request with this body needs.
-    pub(super) fn is_excessive(&self, body: &[u8]) -> bool {
+    fn is_excessive(&self, body: &[u8]) -> bool {
         self.proofs > PROOFS_MAX
             || self.digests > DIGESTS_MAX
             || self.signatures > SIGNATURES_MAX

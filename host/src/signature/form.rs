@@ -4,7 +4,7 @@
 //! Asked before a key is fetched, so that no crafted request makes the gateway fetch one, and again
 //! before anything is computed. Never says that evidence holds.
 
-use super::cost::{Cost, Lengths};
+use super::cost::{self, Lengths};
 use super::{Error, Times, jws, values, worth};
 use crate::provider::{
     Claims, Evidence, Jws, KeyEncoding, KeySource, Piece, Proof, ProofKind, ProviderInfo,
@@ -43,11 +43,7 @@ pub(super) fn check(
             return Err(Error::EmptyMessage);
         }
     }
-    let used = values::used(claims);
-    if Cost::of(claims, &used, &lengths).is_excessive(body) {
-        return Err(Error::Excessive);
-    }
-    Ok(())
+    if cost::is_excessive(claims, secrets, body) { Err(Error::Excessive) } else { Ok(()) }
 }
 
 /// Whether a shared secret could be written like this public key: as bare bytes, or behind a prefix

@@ -59,6 +59,20 @@ fn whoever_proves_nothing_has_only_short_hexadecimal_texts_digested() {
 }
 
 #[test]
+fn what_nobody_has_verified_is_not_proven_whatever_that_takes() {
+    let secrets = secrets(&["new", "old"]);
+    let proof = |digests| Proof::Mac { digest: braintree(text("ab")), digests };
+    let made = super::super::sample(&proof(Vec::new()), &[], &secrets[1], b"body").unwrap();
+    let first = |proofs: usize| {
+        let evidence = vec![vec![proof(vec![made.clone()]); proofs].into()];
+        let claims = Claims { evidence, ..Claims::default() };
+        proving_first(&claims, &secrets, b"body")[0].expose().to_owned()
+    };
+    assert_eq!(first(1), "old", "it proves the request");
+    assert_eq!(first(cost::PROOFS_MAX + 1), "new");
+}
+
+#[test]
 fn only_a_method_of_challenges_asks() {
     use http::Method;
 
