@@ -123,21 +123,6 @@ impl From<store::Error> for Problem {
     }
 }
 
-impl Admin {
-    /// Asks the store on a thread that may wait for the disk.
-    async fn read<T: Send + 'static>(
-        &self,
-        ask: impl FnOnce(&Store) -> Result<T, store::Error> + Send + 'static,
-    ) -> Result<T, Problem> {
-        let store = self.store.clone();
-        let asked = tokio::task::spawn_blocking(move || ask(&store)).await;
-        let broke = |error: tokio::task::JoinError| {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
-        };
-        Ok(asked.map_err(broke)??)
-    }
-}
-
 /// The id in a path, if it is of this kind.
 fn id_of(text: &str, kind: IdKind) -> Result<Id, Problem> {
     let id: Id = text.parse().map_err(|error: crate::ids::InvalidId| {
@@ -173,7 +158,7 @@ async fn events(
     State(admin): State<Arc<Admin>>,
     ListQuery(filter, page): ListQuery,
 ) -> Result<Response, Problem> {
-    let listed = admin.read(move |store| store.events(&filter, page)).await?;
+    let listed = admin.store.events(&filter, page).await?;
     Ok(Json(listed).into_response())
 }
 
@@ -182,19 +167,18 @@ async fn event(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = id_of(&id, IdKind::Event)?;
-    let read = move |store: &Store| -> Result<_, store::Error> {
-        let Some(event) = store.event(id)? else { return Ok(None) };
-        let receipt = match event.receipt.map(|receipt| store.receipt(receipt)).transpose() {
+    let event = admin.store.event(id).await?;
+    let from = event.as_ref().and_then(|event| event.receipt);
+    let receipt = match from {
+        None => None,
+        Some(from) => match admin.store.receipt(from).await {
             // The event names it; what it was is at its own path.
             Err(store::Error::Damaged(_)) => None,
-            receipt => receipt?.flatten(),
-        };
-        Ok(Some((event, receipt)))
+            receipt => receipt?,
+        },
     };
-    let shown = admin
-        .read(read)
-        .await?
-        .map(|(event, receipt)| EventPage { event, receipt: receipt.map(redact::credentials) });
+    let receipt = receipt.map(redact::credentials);
+    let shown = event.map(|event| EventPage { event, receipt });
     Ok(found(id, shown)?.into_response())
 }
 
@@ -203,13 +187,13 @@ async fn receipt(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = id_of(&id, IdKind::Receipt)?;
-    let receipt = admin.read(move |store| store.receipt(id)).await?;
+    let receipt = admin.store.receipt(id).await?;
     Ok(found(id, receipt.map(redact::credentials))?.into_response())
 }
 
 async fn run(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Response, Problem> {
     let id = id_of(&id, IdKind::Run)?;
-    Ok(found(id, admin.read(move |store| store.run(id)).await?)?.into_response())
+    Ok(found(id, admin.store.run(id).await?)?.into_response())
 }
 
 async fn delivery(
@@ -217,14 +201,14 @@ async fn delivery(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = id_of(&id, IdKind::Delivery)?;
-    Ok(found(id, admin.read(move |store| store.delivery(id)).await?)?.into_response())
+    Ok(found(id, admin.store.delivery(id).await?)?.into_response())
 }
 
 async fn dead(
     State(admin): State<Arc<Admin>>,
     PageQuery(page): PageQuery,
 ) -> Result<Response, Problem> {
-    Ok(Json(admin.read(move |store| store.dead(page)).await?).into_response())
+    Ok(Json(admin.store.dead(page).await?).into_response())
 }
 
 async fn replay(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response, Problem> {

@@ -96,7 +96,10 @@ pub(crate) struct Deliveries(pub(crate) Arc<Delivery>);
 impl Work for Deliveries {
     type Item = DeliveryWork;
 
-    fn take(&self, room: usize) -> Result<Vec<DeliveryWork>, store::Error> {
+    fn take(
+        &self,
+        room: usize,
+    ) -> impl Future<Output = Result<Vec<DeliveryWork>, store::Error>> + Send {
         self.0.store.take_deliveries(room, self.0.slots)
     }
 
@@ -247,7 +250,7 @@ impl Delivery {
         endpoint: &Endpoint,
         now: Timestamp,
     ) -> Result<Seen, store::Error> {
-        let content = match self.content(work, endpoint) {
+        let content = match self.content(work, endpoint).await {
             // Its own trouble: the provider's bytes are what this endpoint wants.
             Err(store::Error::Damaged(damaged)) => {
                 return Ok(Seen::unsent("damaged", Outcome::permanent(damaged.to_string())));
@@ -294,7 +297,11 @@ impl Delivery {
         }
     }
 
-    fn content(&self, work: &DeliveryWork, endpoint: &Endpoint) -> Result<Content, store::Error> {
+    async fn content(
+        &self,
+        work: &DeliveryWork,
+        endpoint: &Endpoint,
+    ) -> Result<Content, store::Error> {
         let stored = match &work.payload {
             Payload::Parcel(stored) => {
                 return Ok(Content {
@@ -305,7 +312,7 @@ impl Delivery {
             Payload::Event(stored) => stored,
         };
         let receipt = match (endpoint.format, stored.receipt) {
-            (Format::Raw, Some(id)) => self.store.read_receipt(id)?,
+            (Format::Raw, Some(id)) => self.store.read_receipt(id).await?,
             _ => None,
         };
         let request = receipt.as_ref().map(|receipt| receipt.request.as_ref());

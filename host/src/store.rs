@@ -331,6 +331,10 @@ impl Store {
     fn noting<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if let Err(error @ Error::Unavailable(_)) = &result {
             let shared = &self.handle.shared;
+            // In an outage the writer looks after it already, and knows the cause.
+            if shared.is_away() {
+                return result;
+            }
             shared.go_away(error);
             // If the queue is full, the writer comes to the file by itself.
             drop(self.queue().try_send(Message::perform(Check, shared)));

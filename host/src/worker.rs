@@ -23,7 +23,10 @@ pub(crate) trait Work: Clone + Send + 'static {
     type Item: Send + 'static;
 
     /// Takes at most `room` pieces that are due.
-    fn take(&self, room: usize) -> Result<Vec<Self::Item>, store::Error>;
+    fn take(
+        &self,
+        room: usize,
+    ) -> impl Future<Output = Result<Vec<Self::Item>, store::Error>> + Send;
 
     /// Resolves when [`Work::take`] may give more than before.
     fn ready(&self) -> impl Future<Output = ()> + Send;
@@ -81,7 +84,7 @@ pub(crate) async fn work<W: Work>(
             pieces.ended(ended)?;
         }
         let room = limit.saturating_sub(pieces.in_flight.len());
-        for item in if_available(work.take(room))?.unwrap_or_default() {
+        for item in if_available(work.take(room).await)?.unwrap_or_default() {
             pieces.begin(item);
         }
         // With no room left only a finished piece can change anything.

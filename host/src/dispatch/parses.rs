@@ -43,19 +43,22 @@ impl Parses {
 impl Work for Parses {
     type Item = (ParseWork, Place);
 
-    fn take(&self, room: usize) -> Result<Vec<Self::Item>, store::Error> {
+    fn take(
+        &self,
+        room: usize,
+    ) -> impl Future<Output = Result<Vec<Self::Item>, store::Error>> + Send {
         let dispatch = &self.dispatch;
         let rules = dispatch.rules.load();
         let most = fair_limit(PARSES_PER_SOURCE, room);
         let taken = dispatch.store.take_parses_by(room, &|source| {
             let digest = || Some(dispatch.plugin_of(&rules, source)?.digest().to_owned());
             dispatch.parse_breakers.limit(source, digest, most)
-        })?;
+        });
         let in_turn = |work: ParseWork| {
             let place = self.order.next(&work.receipt.source);
             (work, place)
         };
-        Ok(taken.into_iter().map(in_turn).collect())
+        async move { Ok(taken.await?.into_iter().map(in_turn).collect()) }
     }
 
     fn ready(&self) -> impl Future<Output = ()> + Send {

@@ -30,7 +30,7 @@ pub(crate) struct Runs(pub(crate) Arc<Dispatch>);
 impl Work for Runs {
     type Item = RunWork;
 
-    fn take(&self, room: usize) -> Result<Vec<RunWork>, store::Error> {
+    fn take(&self, room: usize) -> impl Future<Output = Result<Vec<RunWork>, store::Error>> + Send {
         let dispatch = &self.0;
         let most = fair_limit(dispatch.runs_per_handler, room);
         dispatch.store.take_runs_by(room, &|handler| {

@@ -81,20 +81,20 @@ impl Bench {
     /// Panics over the first piece of work as often as it is due, and gives its dead letter.
     async fn dead_of_panics<W: Work>(&self, work: W) -> (usize, String) {
         for tries in 1.. {
-            let item = work.take(1).unwrap().pop().expect("it is due");
+            let item = work.take(1).await.unwrap().pop().expect("it is due");
             work.clone().crash(item, WORDS.to_owned()).await.unwrap();
-            if let Some(reason) = self.reason_of_death() {
+            if let Some(reason) = self.reason_of_death().await {
                 return (tries, reason);
             }
-            assert!(work.take(1).unwrap().is_empty(), "it is not tried again at once");
+            assert!(work.take(1).await.unwrap().is_empty(), "it is not tried again at once");
             self.clock.advance(std::time::Duration::from_secs(80));
         }
         unreachable!("it is dead at some time")
     }
 
     /// Of the last dead letter, if there is one.
-    fn reason_of_death(&self) -> Option<String> {
-        let dead = self.dispatch.store.dead(Page { cursor: None, limit: 9 }).unwrap();
+    async fn reason_of_death(&self) -> Option<String> {
+        let dead = self.dispatch.store.dead(Page { cursor: None, limit: 9 }).await.unwrap();
         dead.items.first().map(|letter| letter.reason.clone())
     }
 }
@@ -127,7 +127,7 @@ async fn a_parse_that_makes_the_host_panic_is_tried_again_on_the_schedule_and_th
 async fn a_run_that_makes_the_host_panic_is_tried_again_on_the_schedule_and_then_dead() {
     let bench = Bench::new();
     bench.accept(&json!({})).await;
-    let parse = bench.parses().take(1).unwrap().pop().unwrap();
+    let parse = bench.parses().take(1).await.unwrap().pop().unwrap();
     bench.parses().perform(parse).await.unwrap();
     assert_eq!(bench.dead_of_panics(bench.runs()).await, (4, WORDS.to_owned()));
     let metrics = bench.dispatch.metrics.render();
@@ -145,10 +145,12 @@ async fn a_dead_letter_does_not_repeat_a_secret_in_the_place_of_a_plugin_s_name(
     let mut reason = None;
     // More often than anything is tried.
     for _ in 0..20 {
-        for parse in bench.parses().take(1).unwrap() {
+        for parse in bench.parses().take(1).await.unwrap() {
             bench.parses().perform(parse).await.unwrap();
         }
-        reason = reason.or_else(|| bench.reason_of_death());
+        if reason.is_none() {
+            reason = bench.reason_of_death().await;
+        }
         // Longer than anything waits for the next try.
         bench.clock.advance(std::time::Duration::from_secs(2 * 86_400));
     }
@@ -216,7 +218,7 @@ async fn a_failure_is_a_warning_and_a_plugins_line_has_the_plugins_level() {
 
     loop {
         // A source has no more than its share of the room at a time.
-        let taken = bench.parses().take(32).unwrap();
+        let taken = bench.parses().take(32).await.unwrap();
         if taken.is_empty() {
             break;
         }
@@ -224,7 +226,7 @@ async fn a_failure_is_a_warning_and_a_plugins_line_has_the_plugins_level() {
             bench.parses().perform(parse).await.unwrap();
         }
     }
-    for run in bench.runs().take(32).unwrap() {
+    for run in bench.runs().take(32).await.unwrap() {
         bench.runs().perform(run).await.unwrap();
     }
 

@@ -1,12 +1,13 @@
 //! What a worker asks the store for: works that are due, with what each is about.
 //!
-//! Takes a lease on each first and reads then, so that whatever can't be read goes back or stands
-//! aside. Never changes a work.
+//! Takes a lease on each at the call and reads then, so that whatever can't be read goes back or
+//! stands aside, and whoever loses patience loses nothing. What was stored last is in memory; for
+//! all else a thread waits that may. Never changes a work.
 
 use std::sync::Arc;
 
 use super::Store;
-use super::error::{Damaged, Error};
+use super::error::{Damaged, Error, aside};
 use super::facts::StoredEvent;
 use super::kind::WorkKind;
 use super::owed::backlog::{Allowance, Room};
@@ -17,8 +18,13 @@ use crate::ids::{Id, Name};
 
 impl Store {
     /// Takes up to `max` receipts to parse, from their sources in turn, so that none has more than
-    /// `per_source_max` in flight; none while the file can't be written.
-    pub fn take_parses(&self, max: usize, per_source_max: usize) -> Result<Vec<ParseWork>, Error> {
+    /// `per_source_max` in flight; none while the file can't be written. They are taken at the
+    /// call: if what this gives is dropped, they go back.
+    pub fn take_parses(
+        &self,
+        max: usize,
+        per_source_max: usize,
+    ) -> impl Future<Output = Result<Vec<ParseWork>, Error>> + Send + use<> {
         self.take_parses_by(max, &|_| per_source_max)
     }
 
@@ -27,22 +33,29 @@ impl Store {
         &self,
         max: usize,
         per_source_max: &dyn Fn(&Name) -> usize,
-    ) -> Result<Vec<ParseWork>, Error> {
-        let taken = self.take(WorkKind::Parse, Room::of(max, per_source_max))?;
-        let parse = |(lease, stored): (Lease, Stored)| {
-            let Stored::Receipt(receipt) = stored else {
-                self.park(lease);
-                return None;
+    ) -> impl Future<Output = Result<Vec<ParseWork>, Error>> + Send + use<> {
+        let taken = self.take(WorkKind::Parse, Room::of(max, per_source_max));
+        let store = self.clone();
+        async move {
+            let parse = |(lease, stored): (Lease, Stored)| {
+                let Stored::Receipt(receipt) = stored else {
+                    store.park(lease);
+                    return None;
+                };
+                let (id, tries_made) = store.identify(&lease);
+                Some(ParseWork { id, receipt, tries_made, lease })
             };
-            let (id, tries_made) = self.identify(&lease);
-            Some(ParseWork { id, receipt, tries_made, lease })
-        };
-        Ok(taken.into_iter().filter_map(parse).collect())
+            Ok(taken.await?.into_iter().filter_map(parse).collect())
+        }
     }
 
     /// Takes up to `max` runs that are due, from their handlers in turn, so that none has more than
-    /// `per_handler_max` in flight.
-    pub fn take_runs(&self, max: usize, per_handler_max: usize) -> Result<Vec<RunWork>, Error> {
+    /// `per_handler_max` in flight. They are taken at the call.
+    pub fn take_runs(
+        &self,
+        max: usize,
+        per_handler_max: usize,
+    ) -> impl Future<Output = Result<Vec<RunWork>, Error>> + Send + use<> {
         self.take_runs_by(max, &|_| per_handler_max)
     }
 
@@ -51,34 +64,45 @@ impl Store {
         &self,
         max: usize,
         per_handler_max: &dyn Fn(&Name) -> usize,
-    ) -> Result<Vec<RunWork>, Error> {
-        let taken = self.take(WorkKind::Run, Room::of(max, per_handler_max))?;
-        let run = |(lease, stored): (Lease, Stored)| {
-            let Some((event, handler)) = runs_on(&lease, stored) else {
-                self.park(lease);
-                return None;
+    ) -> impl Future<Output = Result<Vec<RunWork>, Error>> + Send + use<> {
+        let taken = self.take(WorkKind::Run, Room::of(max, per_handler_max));
+        let store = self.clone();
+        async move {
+            let run = |(lease, stored): (Lease, Stored)| {
+                let Some((event, handler)) = runs_on(&lease, stored) else {
+                    store.park(lease);
+                    return None;
+                };
+                let (id, tries_made) = store.identify(&lease);
+                let is_replay = lease.tries().reopened();
+                Some(RunWork { id, event, handler, tries_made, is_replay, lease })
             };
-            let (id, tries_made) = self.identify(&lease);
-            let is_replay = lease.tries().reopened();
-            Some(RunWork { id, event, handler, tries_made, is_replay, lease })
-        };
-        Ok(taken.into_iter().filter_map(run).collect())
+            Ok(taken.await?.into_iter().filter_map(run).collect())
+        }
     }
 
     /// Takes up to `max` deliveries that are due, from their endpoints in turn, so that none has
-    /// more in flight than [`Store::allow`] says, and all together take no more than `slots`.
-    pub fn take_deliveries(&self, max: usize, slots: usize) -> Result<Vec<DeliveryWork>, Error> {
+    /// more in flight than [`Store::allow`] says, and all together take no more than `slots`. They
+    /// are taken at the call.
+    pub fn take_deliveries(
+        &self,
+        max: usize,
+        slots: usize,
+    ) -> impl Future<Output = Result<Vec<DeliveryWork>, Error>> + Send + use<> {
         let room = Room { slots, ..Room::of(max, &|_| usize::MAX) };
-        let taken = self.take(WorkKind::Delivery, room)?;
-        let delivery = |(lease, stored): (Lease, Stored)| {
-            let Some((endpoint, payload)) = goes_to(&lease, stored) else {
-                self.park(lease);
-                return None;
+        let taken = self.take(WorkKind::Delivery, room);
+        let store = self.clone();
+        async move {
+            let delivery = |(lease, stored): (Lease, Stored)| {
+                let Some((endpoint, payload)) = goes_to(&lease, stored) else {
+                    store.park(lease);
+                    return None;
+                };
+                let (id, tries_made) = store.identify(&lease);
+                Some(DeliveryWork { id, endpoint, payload, tries_made, lease })
             };
-            let (id, tries_made) = self.identify(&lease);
-            Some(DeliveryWork { id, endpoint, payload, tries_made, lease })
-        };
-        Ok(taken.into_iter().filter_map(delivery).collect())
+            Ok(taken.await?.into_iter().filter_map(delivery).collect())
+        }
     }
 
     /// Says what an endpoint may have in flight from now on. Until then there is no limit.
@@ -97,8 +121,19 @@ impl Store {
         self.handle.shared.backlog().forget(WorkKind::Delivery, endpoint);
     }
 
-    /// Takes works, with what each is about. What can't be read is passed over.
-    fn take(&self, kind: WorkKind, room: Room<'_>) -> Result<Vec<(Lease, Stored)>, Error> {
+    /// Takes works now, and then reads what each is about. What can't be read is passed over.
+    fn take(
+        &self,
+        kind: WorkKind,
+        room: Room<'_>,
+    ) -> impl Future<Output = Result<Vec<(Lease, Stored)>, Error>> + Send + use<> {
+        let leases = self.lease(kind, room);
+        let store = self.clone();
+        async move { store.load(leases?).await }
+    }
+
+    /// Takes leases. If they are dropped, all of them go back.
+    fn lease(&self, kind: WorkKind, room: Room<'_>) -> Result<Vec<Lease>, Error> {
         let shared = &self.handle.shared;
         shared.check()?;
         if shared.is_away() {
@@ -107,10 +142,19 @@ impl Store {
         let taken = shared.backlog().take(kind, room, shared.clock.now());
         // An endpoint may have been found resting: what waits for idleness looks again.
         shared.owed.stir();
-        // Leases first: if reading fails, all of them go back.
         let lease = |work| Lease::new(work, Arc::clone(&shared.owed));
-        let leases: Vec<Lease> = taken.into_iter().map(lease).collect();
-        let stored = self.noting(shared.stored(&leases))?;
+        Ok(taken.into_iter().map(lease).collect())
+    }
+
+    /// What the leases are for, as far as it can be read.
+    async fn load(&self, leases: Vec<Lease>) -> Result<Vec<(Lease, Stored)>, Error> {
+        let fresh = self.handle.shared.fresh(&leases);
+        let loaded: Vec<(Lease, Option<Stored>)> = if fresh.iter().all(Option::is_some) {
+            leases.into_iter().zip(fresh).collect()
+        } else {
+            let shared = Arc::clone(&self.handle.shared);
+            self.noting(aside(move || shared.read(leases, fresh)).await)?
+        };
         let readable = |(lease, stored): (Lease, Option<Stored>)| match stored {
             Some(stored) => Some((lease, stored)),
             None => {
@@ -118,7 +162,7 @@ impl Store {
                 None
             }
         };
-        Ok(leases.into_iter().zip(stored).filter_map(readable).collect())
+        Ok(loaded.into_iter().filter_map(readable).collect())
     }
 
     fn identify(&self, lease: &Lease) -> (Id, u32) {
@@ -134,30 +178,35 @@ impl Store {
 }
 
 impl Shared {
-    /// What each lease works on: from memory if it is fresh, from the log if not; nothing if it
-    /// can't be read.
-    fn stored(&self, leases: &[Lease]) -> Result<Vec<Option<Stored>>, Error> {
-        let base = |lease: &Lease| {
-            let entry = lease.entry();
-            entry.position - u64::from(entry.offset)
-        };
-        let fresh: Vec<Option<Stored>> = {
-            let recent = self.recent();
-            leases.iter().map(|lease| recent.get(base(lease))).collect()
-        };
-        if fresh.iter().all(Option::is_some) {
-            return Ok(fresh);
-        }
-        let log = self.file.read()?.log()?;
-        let stored = |(lease, fresh): (&Lease, Option<Stored>)| match fresh {
-            Some(stored) => Ok(Some(stored)),
-            None => {
-                let record = self.damages.pass(self.log.expect(&log, base(lease)))?;
-                Ok(record.and_then(Stored::of))
-            }
-        };
-        leases.iter().zip(fresh).map(stored).collect()
+    /// What each lease works on, if it is in memory.
+    fn fresh(&self, leases: &[Lease]) -> Vec<Option<Stored>> {
+        let recent = self.recent();
+        leases.iter().map(|lease| recent.get(base(lease))).collect()
     }
+
+    /// Reads in the log what is not in memory of that; nothing if it can't be read. If all of the
+    /// log can't be read, the leases go back.
+    fn read(
+        &self,
+        leases: Vec<Lease>,
+        fresh: Vec<Option<Stored>>,
+    ) -> Result<Vec<(Lease, Option<Stored>)>, Error> {
+        let log = self.file.read()?.log()?;
+        let stored = |(lease, fresh): (Lease, Option<Stored>)| {
+            if fresh.is_some() {
+                return Ok((lease, fresh));
+            }
+            let record = self.damages.pass(self.log.expect(&log, base(&lease)))?;
+            Ok((lease, record.and_then(Stored::of)))
+        };
+        leases.into_iter().zip(fresh).map(stored).collect()
+    }
+}
+
+/// The position of the record that a lease works on.
+fn base(lease: &Lease) -> u64 {
+    let entry = lease.entry();
+    entry.position - u64::from(entry.offset)
 }
 
 /// The handler that a lease is for, and the event.

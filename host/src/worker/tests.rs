@@ -22,7 +22,7 @@ fn id(position: u64) -> Id {
 impl Work for Troubled {
     type Item = ();
 
-    fn take(&self, _room: usize) -> Result<Vec<()>, store::Error> {
+    async fn take(&self, _room: usize) -> Result<Vec<()>, store::Error> {
         match self.asked.fetch_add(1, Ordering::Relaxed) {
             0 => Err(self.trouble.clone()),
             1 => Ok(vec![()]),
@@ -109,7 +109,7 @@ impl Leased {
 impl Work for Panicking {
     type Item = Leased;
 
-    fn take(&self, room: usize) -> Result<Vec<Leased>, store::Error> {
+    async fn take(&self, room: usize) -> Result<Vec<Leased>, store::Error> {
         let mut due = self.0.due.lock().unwrap();
         let leased = |position| Leased { position, ledger: self.0.clone(), committed: false };
         Ok((0..room).map_while(|_| due.pop_first()).map(leased).collect())

@@ -95,7 +95,7 @@ impl Filling {
         let ids = (first..end).map(|number| format!("evt_1{number:023}")).collect();
         self.append(ids, self.batch.body(first)).await?;
         // Some receipt; all are alike.
-        let work = self.store.take_parses(1, usize::MAX)?.pop();
+        let work = self.store.take_parses(1, usize::MAX).await?.pop();
         let Some(work) = work else {
             anyhow::bail!("a receipt that was stored is not to be parsed")
         };
@@ -126,7 +126,7 @@ impl Filling {
         for first in (0..count).step_by(STEP) {
             self.events(first, STEP, 1).await?;
             loop {
-                let works = self.store.take_deliveries(STEP, usize::MAX)?;
+                let works = self.store.take_deliveries(STEP, usize::MAX).await?;
                 if works.is_empty() {
                     break;
                 }

@@ -36,6 +36,6 @@ pub(in crate::store) async fn a_full_queue_refuses_and_stores_nothing<S: Subject
 
     assert!(matches!(refused, Err(Error::Full)));
     assert!(first.await.is_ok() && second.await.is_ok());
-    assert_eq!(case.store.take_parses(9, usize::MAX).unwrap().len(), 2);
+    assert_eq!(case.store.take_parses(9, usize::MAX).await.unwrap().len(), 2);
     assert!(matches!(case.store.append(receipt(&["evt_2"])).await, Ok(Appended::Stored(_))));
 }

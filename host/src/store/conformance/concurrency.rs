@@ -51,14 +51,13 @@ fn verdict(random: &mut fastrand::Rng) -> Verdict {
 
 impl World {
     /// The next works of a kind; `None` at the end.
-    async fn next<T: Send>(
-        &self,
-        kind: WorkKind,
-        take: impl Fn(&Store) -> Result<Vec<T>, Error> + Send + Sync,
-    ) -> Option<Vec<T>> {
+    async fn next<T, F>(&self, kind: WorkKind, take: impl Fn(&Store) -> F) -> Option<Vec<T>>
+    where
+        F: Future<Output = Result<Vec<T>, Error>>,
+    {
         loop {
             let ready = self.store.ready(kind);
-            let works = take(&self.store).unwrap();
+            let works = take(&self.store).await.unwrap();
             if !works.is_empty() {
                 return Some(works);
             }
@@ -169,22 +168,22 @@ impl World {
     }
 
     /// Whether this store shows what was answered and done, all of it once.
-    fn check(&self, store: &Store) {
-        let answers = lock(&self.answers);
+    async fn check(&self, store: &Store) {
+        let answers = lock(&self.answers).clone();
         let mut stored: BTreeMap<Id, &[String]> = BTreeMap::new();
-        for (ids, answer) in &*answers {
+        for (ids, answer) in &answers {
             if let Appended::Stored(id) = answer {
                 assert!(stored.insert(*id, ids).is_none(), "{id} was given twice");
             }
         }
-        for (ids, answer) in &*answers {
+        for (ids, answer) in &answers {
             if let Appended::Duplicate(owner) = answer {
                 assert!(stored[owner].contains(&ids[0]), "{owner} never brought {ids:?}");
             }
         }
 
         let page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
-        let events = store.events(&EventFilter::default(), page).unwrap().items;
+        let events = store.events(&EventFilter::default(), page).await.unwrap().items;
         let shown: BTreeSet<&String> = events.iter().map(|event| &event.event_id).collect();
         assert_eq!(shown.len(), events.len(), "an event is there twice");
         let brought: BTreeSet<&String> = stored.values().copied().flatten().collect();
@@ -237,8 +236,8 @@ pub(in crate::store) async fn many_at_once_get_answers_that_hold_and_effects_tha
     world.ended.cancel();
     workers.join_all().await;
 
-    world.check(&case.store);
-    world.check(&case.killed().store);
+    world.check(&case.store).await;
+    world.check(&case.killed().store).await;
     for (answers, left) in kills {
         check_answers(&left, &answers).await;
     }
@@ -249,7 +248,7 @@ async fn check_answers(left: &impl Subject, answers: &Answers) {
     let store = left.open(&Config::at("nowhere"), Clock::manual(NOW));
     for (ids, answer) in answers {
         let (Appended::Stored(id) | Appended::Duplicate(id)) = answer;
-        assert!(store.receipt(*id).unwrap().is_some(), "{id} is lost");
+        assert!(store.receipt(*id).await.unwrap().is_some(), "{id} is lost");
         let sent: Vec<&str> = ids.iter().map(String::as_str).collect();
         let again = store.append(receipt(&sent)).await.unwrap();
         assert!(matches!(again, Appended::Duplicate(_)), "{ids:?} were new again");

@@ -38,9 +38,9 @@ pub(in crate::store) fn effects(store: &Store) -> Committed {
 
 async fn drive(store: &Store) {
     loop {
-        let parses = store.take_parses(9, usize::MAX).unwrap();
-        let runs = store.take_runs(9, 9).unwrap();
-        let deliveries = store.take_deliveries(9, usize::MAX).unwrap();
+        let parses = store.take_parses(9, usize::MAX).await.unwrap();
+        let runs = store.take_runs(9, 9).await.unwrap();
+        let deliveries = store.take_deliveries(9, usize::MAX).await.unwrap();
         if parses.is_empty() && runs.is_empty() && deliveries.is_empty() {
             break;
         }
@@ -72,17 +72,18 @@ async fn append_all(store: &Store) -> Vec<(usize, Id)> {
 }
 
 /// Whether all has happened, once.
-pub(in crate::store) fn check_end(store: &Store, context: &str) {
+pub(in crate::store) async fn check_end(store: &Store, context: &str) {
     let all = EventFilter { state: Some(State::Done), ..EventFilter::default() };
-    let listing = store.events(&all, Page { cursor: None, limit: 99 }).unwrap();
+    let listing = store.events(&all, Page { cursor: None, limit: 99 }).await.unwrap();
     let mut ids: Vec<&str> = listing.items.iter().map(|event| event.event_id.as_str()).collect();
     ids.sort_unstable();
     assert_eq!(ids, ["a1", "a2", "b1", "c1", "d1"], "events {context}");
 
-    let views = listing.items.iter().map(|event| store.event(event.id).unwrap().unwrap());
-    let views: Vec<EventView> = views.collect();
-    assert!(views.iter().all(|view| view.state == State::Done), "works {context}");
-    assert!(views.iter().all(|view| view.deliveries.len() == 2), "parcels {context}");
+    for event in &listing.items {
+        let view = store.event(event.id).await.unwrap().unwrap();
+        assert_eq!(view.state, State::Done, "works {context}");
+        assert_eq!(view.deliveries.len(), 2, "parcels {context}");
+    }
     assert_eq!(counter(store), EVENTS, "state {context}");
     let pending = |kind| store.stats().works[&kind].pending();
     assert!(WorkKind::ALL.into_iter().all(|kind| pending(kind) == 0), "backlog {context}");
@@ -98,7 +99,7 @@ pub(in crate::store) async fn a_kill_in_any_commit_loses_nothing_and_doubles_not
         answered.push((subject.cuts_kept(), number, id));
     }
     drive(&store).await;
-    check_end(&store, "without a cut");
+    check_end(&store, "without a cut").await;
     let cuts = subject.take_cuts(1, &mut fastrand::Rng::with_seed(7));
     assert!(cuts.len() > 30, "{} commits", cuts.len());
 
@@ -116,7 +117,7 @@ pub(in crate::store) async fn a_kill_in_any_commit_loses_nothing_and_doubles_not
 async fn check_cut<S: Subject>(subject: &S, answered: &[(usize, Id)], context: &str) {
     let store = subject.open(&Config::at("nowhere"), Clock::manual(NOW));
     for (number, id) in answered {
-        let view = store.receipt(*id).unwrap().unwrap_or_else(|| panic!("{id} {context}"));
+        let view = store.receipt(*id).await.unwrap().unwrap_or_else(|| panic!("{id} {context}"));
         assert_eq!(view.body, Some(format!("{:?}", REQUESTS[*number])), "{context}");
     }
     let stored_again = append_all(&store).await;
@@ -125,5 +126,5 @@ async fn check_cut<S: Subject>(subject: &S, answered: &[(usize, Id)], context: &
         "stored twice {context}"
     );
     drive(&store).await;
-    check_end(&store, context);
+    check_end(&store, context).await;
 }

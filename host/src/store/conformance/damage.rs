@@ -13,14 +13,14 @@ pub(in crate::store) async fn a_record_that_can_not_be_read_stops_its_own_work_a
     case.subject.damage(&case.store, first);
 
     let goes_on = async |case: &Case<S>, id: &str| {
-        let works = case.store.take_parses(9, usize::MAX).unwrap();
+        let works = case.store.take_parses(9, usize::MAX).await.unwrap();
         assert_eq!(works.iter().map(|work| work.id).collect::<Vec<_>>(), [second]);
         drop(works);
         case.store.sweep(&Retention::default()).await.unwrap();
-        assert!(matches!(case.store.receipt(first), Err(Error::Damaged(_))));
+        assert!(matches!(case.store.receipt(first).await, Err(Error::Damaged(_))));
         assert!(case.store.trouble().is_none());
         let new = case.append(&[id]).await;
-        assert!(case.store.receipt(new).unwrap().is_some());
+        assert!(case.store.receipt(new).await.unwrap().is_some());
     };
     goes_on(&case.killed(), "evt_3").await;
     goes_on(&case, "evt_3").await;

@@ -23,17 +23,17 @@ pub(in crate::store) trait Drive {
         }
     }
 
-    fn parse(&self) -> ParseWork {
-        let mut works = self.store().take_parses(1, usize::MAX).unwrap();
+    async fn parse(&self) -> ParseWork {
+        let mut works = self.store().take_parses(1, usize::MAX).await.unwrap();
         works.pop().expect("a parse is due")
     }
 
-    fn runs(&self) -> Vec<RunWork> {
-        self.store().take_runs(usize::MAX, usize::MAX).unwrap()
+    async fn runs(&self) -> Vec<RunWork> {
+        self.store().take_runs(usize::MAX, usize::MAX).await.unwrap()
     }
 
-    fn deliveries(&self) -> Vec<DeliveryWork> {
-        self.store().take_deliveries(usize::MAX, usize::MAX).unwrap()
+    async fn deliveries(&self) -> Vec<DeliveryWork> {
+        self.store().take_deliveries(usize::MAX, usize::MAX).await.unwrap()
     }
 
     /// Appends a receipt and parses it into these events.
@@ -41,7 +41,7 @@ pub(in crate::store) trait Drive {
         let ids: Vec<&str> = events.iter().map(|new| new.event.id.as_str()).collect();
         self.append(&ids).await;
         self.store()
-            .commit_parse(self.parse(), tried(Verdict::Done), events)
+            .commit_parse(self.parse().await, tried(Verdict::Done), events)
             .await
             .unwrap()
             .unwrap()
@@ -58,9 +58,9 @@ pub(in crate::store) trait Drive {
     /// A finished receipt with an event, whose run is done and whose delivery ended so.
     async fn finished(&self, id: &str, delivered: Verdict) -> (Id, Id) {
         let ids = self.bring(vec![event(id, "pi_1").to(&["ledger"], &["crm"])]).await;
-        self.end_run(self.runs().pop().unwrap(), Verdict::Done).await;
-        self.end_delivery(self.deliveries().pop().unwrap(), delivered).await;
-        let receipt = self.store().event(ids[0]).unwrap().unwrap().receipt.unwrap();
+        self.end_run(self.runs().await.pop().unwrap(), Verdict::Done).await;
+        self.end_delivery(self.deliveries().await.pop().unwrap(), delivered).await;
+        let receipt = self.store().event(ids[0]).await.unwrap().unwrap().receipt.unwrap();
         (receipt, ids[0])
     }
 }

@@ -10,12 +10,12 @@ pub(in crate::store) async fn nothing_is_answered_before_a_kill_leaves_it<S: Sub
     case.subject.wait_for_commit();
 
     assert!(is_pending(&mut append), "it was answered in the middle of its commit");
-    assert!(case.killed().store.take_parses(9, 9).unwrap().is_empty());
+    assert!(case.killed().store.take_parses(9, 9).await.unwrap().is_empty());
     case.subject.let_commits_go();
 
     let Appended::Stored(id) = append.await.unwrap() else { panic!("a duplicate") };
     let killed = case.killed();
-    assert_eq!(killed.parse().id, id);
+    assert_eq!(killed.parse().await.id, id);
     assert_eq!(killed.store.append(receipt(&["evt_1"])).await.unwrap(), Appended::Duplicate(id));
 }
 
@@ -24,24 +24,24 @@ pub(in crate::store) async fn whatever_was_answered_is_there_after_a_kill<S: Sub
     let case = Case::<S>::new();
     let ids = case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &["crm"])]).await;
     let shown = |case: &Case<S>| {
-        let view = case.store.event(ids[0]).unwrap().unwrap();
+        let view = case.store.event(ids[0]).await.unwrap().unwrap();
         serde_json::to_string(&view).unwrap()
     };
     assert_eq!(shown(&case.killed()), shown(&case), "the event");
 
     let state = vec![("count".to_owned(), Some("1".into()))];
     let effects = Committed { state, scope: "pi_1".into(), ..Committed::default() };
-    let run = case.runs().pop().unwrap();
+    let run = case.runs().await.pop().unwrap();
     case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
     let killed = case.killed();
     assert_eq!(shown(&killed), shown(&case), "the run");
     let count = killed.store.state(&name("ledger"), "pi_1", "count").unwrap();
     assert_eq!(count.as_deref(), Some(&b"1"[..]));
 
-    case.end_delivery(case.deliveries().pop().unwrap(), Verdict::Dead).await;
+    case.end_delivery(case.deliveries().await.pop().unwrap(), Verdict::Dead).await;
     assert_eq!(shown(&case.killed()), shown(&case), "the attempt");
     case.store.replay(ids.clone()).await.unwrap();
     let killed = case.killed();
     assert_eq!(shown(&killed), shown(&case), "the replay");
-    assert_eq!((killed.runs().len(), killed.deliveries().len()), (1, 1));
+    assert_eq!((killed.runs().await.len(), killed.deliveries().await.len()), (1, 1));
 }

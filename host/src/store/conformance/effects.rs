@@ -30,18 +30,18 @@ fn count(case: &Case<impl Subject>) -> Option<Bytes> {
 pub(in crate::store) async fn the_effects_of_a_run_take_place_with_it<S: Subject>() {
     let case = Case::<S>::new();
     let ids = case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
-    let run = case.runs().pop().unwrap();
+    let run = case.runs().await.pop().unwrap();
     let run_id = run.id;
 
     case.store.commit_run(run, tried(Verdict::Done), effects()).await.unwrap().unwrap();
 
     assert_eq!(count(&case).as_deref(), Some(&b"1"[..]));
-    let view = case.store.event(ids[0]).unwrap().unwrap();
+    let view = case.store.event(ids[0]).await.unwrap().unwrap();
     assert_eq!(view.runs[0].tries[0].alerts.len(), 1);
     let emitted = view.runs[0].tries[0].events[0];
-    let emitted = case.store.event(emitted).unwrap().unwrap();
+    let emitted = case.store.event(emitted).await.unwrap().unwrap();
     assert_eq!((emitted.cause, emitted.depth, emitted.receipt), (Some(run_id), 1, view.receipt));
-    let deliveries = case.deliveries();
+    let deliveries = case.deliveries().await;
     assert_eq!(deliveries.len(), 2);
     assert!(deliveries.iter().any(|work| matches!(work.payload, Payload::Parcel(_))));
 }
@@ -51,13 +51,13 @@ pub(in crate::store) async fn a_run_that_is_not_done_changes_nothing_but_its_his
     for verdict in [Verdict::RetryAt(in_minutes(1)), Verdict::Dead] {
         let case = Case::<S>::new();
         let ids = case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
-        let run = case.runs().pop().unwrap();
+        let run = case.runs().await.pop().unwrap();
 
         case.store.commit_run(run, tried(verdict), effects()).await.unwrap().unwrap();
 
         assert_eq!(count(&case), None);
-        assert!(case.deliveries().is_empty());
-        let view = case.store.event(ids[0]).unwrap().unwrap();
+        assert!(case.deliveries().await.is_empty());
+        let view = case.store.event(ids[0]).await.unwrap().unwrap();
         assert!(view.runs[0].tries[0].alerts.is_empty() && view.runs[0].tries[0].events.is_empty());
     }
 }
@@ -67,10 +67,10 @@ pub(in crate::store) async fn state_is_overwritten_and_deleted<S: Subject>() {
     let case = Case::<S>::new();
     let events = ["evt_1", "evt_2"].map(|id| event(id, "pi_1").to(&["ledger"], &[]));
     case.bring(events.to_vec()).await;
-    let run = case.runs().pop().unwrap();
+    let run = case.runs().await.pop().unwrap();
     case.store.commit_run(run, tried(Verdict::Done), effects()).await.unwrap().unwrap();
 
-    let run = case.runs().pop().unwrap();
+    let run = case.runs().await.pop().unwrap();
     let state = vec![("count".into(), None), ("other".into(), Some(Bytes::new()))];
     let effects = Committed { state, scope: "pi_1".into(), ..Committed::default() };
     case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();

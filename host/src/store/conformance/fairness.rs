@@ -19,11 +19,11 @@ pub(in crate::store) async fn who_has_much_to_do_delays_nobody_else<S: Subject>(
     case.store.append(other).await.unwrap();
 
     for case in [case.killed(), case] {
-        let parses = case.store.take_parses(2, usize::MAX).unwrap();
+        let parses = case.store.take_parses(2, usize::MAX).await.unwrap();
         assert!(parses.iter().any(|work| work.receipt.source == name("adyen")));
-        let runs = case.store.take_runs(2, usize::MAX).unwrap();
+        let runs = case.store.take_runs(2, usize::MAX).await.unwrap();
         assert!(runs.iter().any(|work| work.handler == name("mailer")));
-        let deliveries = case.store.take_deliveries(2, usize::MAX).unwrap();
+        let deliveries = case.store.take_deliveries(2, usize::MAX).await.unwrap();
         assert!(deliveries.iter().any(|work| work.endpoint == name("erp")));
     }
 }
@@ -37,7 +37,7 @@ pub(in crate::store) async fn an_endpoint_that_is_switched_off_holds_up_no_other
     let off = Allowance { at_a_time: 0, not_before: Timestamp(0), slots: 1, is_trusted: true };
     case.store.allow(&name("crm"), off);
 
-    let taken = case.deliveries();
+    let taken = case.deliveries().await;
 
     assert_eq!(taken.iter().map(|work| work.endpoint.as_str()).collect::<Vec<_>>(), ["erp"]);
     assert_eq!(case.store.stats().works[&WorkKind::Delivery].pending(), MUCH + 1);

@@ -92,7 +92,7 @@ impl<S: Subject> History<S> {
 
     /// Parses so many, drops some and puts some off.
     async fn parse_some(&mut self, most: usize) {
-        for work in self.case.store.take_parses(most, usize::MAX).unwrap() {
+        for work in self.case.store.take_parses(most, usize::MAX).await.unwrap() {
             assert!(self.unparsed.contains_key(&work.id), "{} is not owed", work.id);
             match self.random.u32(..8) {
                 0 => (),
@@ -116,7 +116,7 @@ impl<S: Subject> History<S> {
 
     /// Delivers so many, and drops some.
     async fn deliver_some(&mut self, most: usize) {
-        for work in self.case.store.take_deliveries(most, usize::MAX).unwrap() {
+        for work in self.case.store.take_deliveries(most, usize::MAX).await.unwrap() {
             match self.random.u32(..8) {
                 0 => (),
                 1 => self.deliver(work, Verdict::Dead).await,
@@ -173,10 +173,10 @@ impl<S: Subject> History<S> {
         for id in self.owners.keys().cloned().collect::<Vec<_>>() {
             self.append(&[id]).await;
         }
-        for work in self.case.store.take_parses(usize::MAX, usize::MAX).unwrap() {
+        for work in self.case.store.take_parses(usize::MAX, usize::MAX).await.unwrap() {
             self.parse(work).await;
         }
-        for work in self.case.deliveries() {
+        for work in self.case.deliveries().await {
             self.deliver(work, Verdict::Done).await;
         }
         assert!(self.unparsed.is_empty(), "lost: {:?}", self.unparsed);

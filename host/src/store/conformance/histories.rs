@@ -92,7 +92,7 @@ async fn check_left<S: Subject>(
     receipts: &Receipts,
 ) -> usize {
     let store = left.open(&Config::at("nowhere"), Clock::manual(clock.now()));
-    let seen = look(&store, receipts);
+    let seen = look(&store, receipts).await;
     let Some(held) = models.iter().position(|model| model.seen == seen) else {
         assert_eq!(seen, models[0].seen, "none of {} models", models.len());
         unreachable!("they differ");

@@ -10,12 +10,12 @@ pub(in crate::store) async fn a_dropped_lease_returns_the_work<S: Subject>() {
     let case = Case::<S>::new();
     let id = case.append(&["evt_1"]).await;
 
-    drop(case.parse());
+    drop(case.parse().await);
     assert!(case.store.stats().works[&WorkKind::Parse].ready == 1);
-    let again = case.parse();
+    let again = case.parse().await;
 
     assert_eq!((again.id, again.tries_made), (id, 0));
-    assert!(case.store.take_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(case.store.take_parses(9, usize::MAX).await.unwrap().is_empty());
 }
 
 /// Twice in two hands it would happen twice [I3].
@@ -23,10 +23,12 @@ pub(in crate::store) async fn a_work_is_in_one_hand_at_a_time<S: Subject>() {
     let case = Case::<S>::new();
     case.bring(vec![event("evt_1", "").to(&["ledger"], &["crm"])]).await;
     case.append(&["evt_2"]).await;
-    let taken = (case.store.take_parses(9, 9).unwrap(), case.runs(), case.deliveries());
+    let taken =
+        (case.store.take_parses(9, 9).await.unwrap(), case.runs().await, case.deliveries().await);
     assert_eq!((taken.0.len(), taken.1.len(), taken.2.len()), (1, 1, 1));
 
-    let again = (case.store.take_parses(9, 9).unwrap(), case.runs(), case.deliveries());
+    let again =
+        (case.store.take_parses(9, 9).await.unwrap(), case.runs().await, case.deliveries().await);
 
     assert!(again.0.is_empty() && again.1.is_empty() && again.2.is_empty());
 }
@@ -36,13 +38,16 @@ pub(in crate::store) async fn what_was_taken_before_a_kill_is_owed_after_it<S: S
     let case = Case::<S>::new();
     case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &["crm"])]).await;
     let receipt_id = case.append(&["evt_2"]).await;
-    let (parse, run, delivery) =
-        (case.parse(), case.runs().pop().unwrap(), case.deliveries().pop().unwrap());
+    let (parse, run, delivery) = (
+        case.parse().await,
+        case.runs().await.pop().unwrap(),
+        case.deliveries().await.pop().unwrap(),
+    );
 
     let killed = case.killed();
 
-    assert_eq!((killed.parse().id, parse.id), (receipt_id, receipt_id));
-    let (runs, deliveries) = (killed.runs(), killed.deliveries());
+    assert_eq!((killed.parse().await.id, parse.id), (receipt_id, receipt_id));
+    let (runs, deliveries) = (killed.runs().await, killed.deliveries().await);
     assert_eq!((runs.len(), runs[0].id, runs[0].tries_made), (1, run.id, 0));
     assert_eq!((deliveries.len(), deliveries[0].id), (1, delivery.id));
 }
@@ -51,14 +56,14 @@ pub(in crate::store) async fn what_was_taken_before_a_kill_is_owed_after_it<S: S
 pub(in crate::store) async fn what_was_taken_before_a_start_is_refused_after_it<S: Subject>() {
     let case = Case::<S>::new();
     case.append(&["evt_1"]).await;
-    let taken = case.parse();
+    let taken = case.parse().await;
     let case = case.restart().await;
     let (done, events) = (tried(Verdict::Done), vec![event("evt_1", "")]);
 
     let refused = case.store.commit_parse(taken, done.clone(), events.clone()).await.unwrap();
 
     assert_eq!(refused, Err(Refused::OtherLife));
-    let added = case.store.commit_parse(case.parse(), done, events).await.unwrap().unwrap();
+    let added = case.store.commit_parse(case.parse().await, done, events).await.unwrap().unwrap();
     assert_eq!(added.len(), 1);
     case.store.idle().await;
 }
@@ -70,7 +75,7 @@ pub(in crate::store) async fn ready_misses_nothing_that_happens_after_the_call<S
     case.append(&[]).await;
     ready.await;
 
-    let work = case.parse();
+    let work = case.parse().await;
     let mut ready = pin!(case.store.ready(WorkKind::Parse));
     tokio::select! {
         biased;
@@ -84,7 +89,7 @@ pub(in crate::store) async fn ready_misses_nothing_that_happens_after_the_call<S
     let later = case.store.ready(WorkKind::Parse);
     case.clock.set(in_minutes(1));
     later.await;
-    assert_eq!(case.parse().tries_made, 1);
+    assert_eq!(case.parse().await.tries_made, 1);
 }
 
 /// [I10]
@@ -92,8 +97,8 @@ pub(in crate::store) async fn it_is_idle_when_only_the_future_is_left<S: Subject
     let case = Case::<S>::new();
     case.store.idle().await;
     case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &["crm"])]).await;
-    let run = case.runs().pop().unwrap();
-    let delivery = case.deliveries().pop().unwrap();
+    let run = case.runs().await.pop().unwrap();
+    let delivery = case.deliveries().await.pop().unwrap();
 
     let idle = case.store.idle();
     let work = async {
@@ -114,18 +119,18 @@ pub(in crate::store) async fn a_retry_that_was_put_off_by_a_clock_that_was_ahead
     let case = Case::<S>::new();
     let events = ["evt_1", "evt_2"].map(|id| event(id, "").to(&[], &["crm"]));
     let ids = case.bring(events.to_vec()).await;
-    for delivery in case.deliveries() {
+    for delivery in case.deliveries().await {
         case.end_delivery(delivery, Verdict::RetryAt(in_minutes(1_000_000))).await;
     }
     let case = case.restart().await;
     case.store.bound_delays(Duration::from_secs(60 * 60));
-    assert!(case.deliveries().is_empty());
+    assert!(case.deliveries().await.is_empty());
 
     // It is found where it is now.
     assert_eq!(case.store.replay(vec![ids[1]]).await.unwrap().hastened, 1);
-    let hastened = case.deliveries().pop().unwrap();
+    let hastened = case.deliveries().await.pop().unwrap();
     case.end_delivery(hastened, Verdict::Done).await;
-    assert!(case.deliveries().is_empty());
+    assert!(case.deliveries().await.is_empty());
     case.clock.set(in_minutes(60));
-    assert_eq!(case.deliveries().pop().unwrap().tries_made, 1);
+    assert_eq!(case.deliveries().await.pop().unwrap().tries_made, 1);
 }

@@ -58,7 +58,7 @@ pub(in crate::store) async fn an_event_on_many_connections_at_once_is_stored_onc
     let Appended::Stored(id) = *stored else { panic!() };
     assert_eq!(appended.iter().filter(|it| **it == Appended::Stored(id)).count(), 1);
     assert_eq!(appended.iter().filter(|it| **it == Appended::Duplicate(id)).count(), 299);
-    assert_eq!(case.store.take_parses(10, usize::MAX).unwrap().len(), 1);
+    assert_eq!(case.store.take_parses(10, usize::MAX).await.unwrap().len(), 1);
 }
 
 /// [I8]
@@ -77,7 +77,7 @@ pub(in crate::store) async fn a_request_with_some_known_ids_brings_only_the_othe
     let again = case.store.append(receipt(&["evt_3", "evt_1"])).await.unwrap();
     assert_eq!(again, Appended::Duplicate(second));
 
-    let works = case.store.take_parses(2, usize::MAX).unwrap();
+    let works = case.store.take_parses(2, usize::MAX).await.unwrap();
     let taken: Vec<&[String]> = works.iter().map(|work| work.receipt.taken.as_slice()).collect();
     assert_eq!(taken, [&[][..], &["evt_2".to_owned()]]);
     let mut brought = Vec::new();
@@ -97,9 +97,9 @@ pub(in crate::store) async fn a_parse_brings_each_event_once<S: Subject>() {
     let case = Case::<S>::new();
     case.append(&[]).await;
     let events = ["evt_1", "evt_1", "evt_2"].map(|id| event(id, "pi_1")).to_vec();
-    let first = case.parse();
+    let first = case.parse().await;
     case.append(&[]).await;
-    let second = case.parse();
+    let second = case.parse().await;
 
     let done = tried(Verdict::Done);
     let added =
@@ -136,7 +136,11 @@ pub(in crate::store) async fn an_id_is_known_after_an_orderly_end_and_after_a_ki
         let owner = case.append(&[&claimed]).await;
         let parsed = format!("parsed {round}");
         let events = vec![event(&claimed, "").to(&[], &[]), event(&parsed, "")];
-        case.store.commit_parse(case.parse(), tried(Verdict::Done), events).await.unwrap().unwrap();
+        case.store
+            .commit_parse(case.parse().await, tried(Verdict::Done), events)
+            .await
+            .unwrap()
+            .unwrap();
         owners.extend([(claimed, owner), (parsed, owner)]);
 
         match round % 8 {

@@ -5,7 +5,7 @@ use super::*;
 /// The events that the runs of one handler are for, as they come one after the other.
 async fn run_all(case: &Case<impl Subject>) -> Vec<String> {
     let mut ran = Vec::new();
-    while let Some(run) = case.runs().pop() {
+    while let Some(run) = case.runs().await.pop() {
         ran.push(run.event.event.id.clone());
         case.end_run(run, Verdict::Done).await;
     }
@@ -21,31 +21,31 @@ pub(in crate::store) async fn runs_of_one_subject_are_taken_in_order_one_at_a_ti
         works.iter().map(|work| work.event.event.id.clone()).collect()
     };
 
-    let mut works = case.runs();
+    let mut works = case.runs().await;
     assert_eq!(event_ids(&works), ["evt_1", "evt_3", "evt_4"]);
     case.end_run(works.remove(0), Verdict::RetryAt(in_minutes(1))).await;
-    assert!(case.runs().is_empty());
+    assert!(case.runs().await.is_empty());
 
     case.clock.set(in_minutes(1));
-    let mut works = case.runs();
+    let mut works = case.runs().await;
     assert_eq!((event_ids(&works), works[0].tries_made), (vec!["evt_1".to_owned()], 1));
     case.end_run(works.remove(0), Verdict::Dead).await;
-    assert_eq!(event_ids(&case.runs()), ["evt_2"]);
+    assert_eq!(event_ids(&case.runs().await), ["evt_2"]);
 }
 
 pub(in crate::store) async fn a_blocked_subject_keeps_its_order_over_a_restart<S: Subject>() {
     let case = Case::<S>::new();
     let events = ["evt_1", "evt_2", "evt_3"].map(|id| event(id, "pi_1").to(&["ledger"], &[]));
     case.bring(events.to_vec()).await;
-    let first = case.runs().pop().unwrap();
+    let first = case.runs().await.pop().unwrap();
     case.end_run(first, Verdict::RetryAt(in_minutes(1))).await;
 
     let case = case.restart().await;
 
-    assert!(case.runs().is_empty());
+    assert!(case.runs().await.is_empty());
     case.clock.set(in_minutes(1));
     let mut seen = Vec::new();
-    while let Some(run) = case.runs().pop() {
+    while let Some(run) = case.runs().await.pop() {
         seen.push(run.event.event.id.clone());
         case.end_run(run, Verdict::Done).await;
     }

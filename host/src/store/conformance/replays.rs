@@ -30,16 +30,17 @@ fn held_up(case: &Case<impl Subject>) -> Started {
 pub(in crate::store) async fn an_event_is_replayed_with_the_same_ids_and_its_history<S: Subject>() {
     let case = Case::<S>::new();
     let id = one_of_each(&case).await;
-    let before = case.store.event(id).unwrap().unwrap();
+    let before = case.store.event(id).await.unwrap().unwrap();
 
     let replayed = case.store.replay(vec![id]).await.unwrap();
 
     assert_eq!(replayed, reopened(2));
-    let (run, delivery) = (case.runs().pop().unwrap(), case.deliveries().pop().unwrap());
+    let (run, delivery) =
+        (case.runs().await.pop().unwrap(), case.deliveries().await.pop().unwrap());
     assert_eq!((run.id, run.tries_made), (before.runs[0].id, 0));
     assert_eq!((delivery.id, delivery.tries_made), (before.deliveries[0].id, 0));
     case.end_delivery(delivery, Verdict::Done).await;
-    let after = case.store.event(id).unwrap().unwrap();
+    let after = case.store.event(id).await.unwrap().unwrap();
     assert_eq!(after.deliveries[0].attempts.len(), 2);
     assert_eq!(after.deliveries[0].progress.reopened_at, [NOW]);
     assert_eq!(after.deliveries[0].progress.tries_made, 1);
@@ -52,21 +53,21 @@ pub(in crate::store) async fn what_waits_is_hastened_and_what_is_ready_or_in_fli
     let case = Case::<S>::new();
     let routed = event("evt_1", "pi_1").to(&["ledger"], &["crm", "erp"]);
     let ids = case.bring(vec![routed]).await;
-    let in_flight = case.runs().pop().unwrap();
-    let crm = case.store.take_deliveries(1, usize::MAX).unwrap().remove(0);
+    let in_flight = case.runs().await.pop().unwrap();
+    let crm = case.store.take_deliveries(1, usize::MAX).await.unwrap().remove(0);
     let waiting = crm.id;
     case.end_delivery(crm, Verdict::RetryAt(in_minutes(60))).await;
 
     let replayed = case.store.replay(ids.clone()).await.unwrap();
 
     assert_eq!(replayed, Replayed { hastened: 1, unchanged: 2, ..Replayed::default() });
-    assert!(case.runs().is_empty());
+    assert!(case.runs().await.is_empty());
     drop(in_flight);
     let again = case.store.replay(ids).await.unwrap();
     assert_eq!(again, Replayed { unchanged: 3, ..Replayed::default() });
     // Also after a restart, with the tries that it had.
     let case = case.restart().await;
-    let deliveries = case.deliveries();
+    let deliveries = case.deliveries().await;
     let hastened = deliveries.iter().find(|work| work.id == waiting).unwrap();
     assert_eq!((deliveries.len(), hastened.tries_made), (2, 1));
 }
@@ -82,22 +83,30 @@ pub(in crate::store) async fn an_unknown_id_is_named_and_nothing_is_replayed<S: 
 
     assert!(matches!(&error, Error::Unknown(ids) if *ids == [elsewhere, wrong_kind]), "{error}");
     assert!(error.to_string().contains(&elsewhere.to_string()));
-    assert!(case.runs().is_empty());
+    assert!(case.runs().await.is_empty());
 }
 
 /// [I8]
 pub(in crate::store) async fn a_receipt_is_replayed_only_if_it_is_dead<S: Subject>() {
     let case = Case::<S>::new();
     let dead = case.append(&["evt_1"]).await;
-    case.store.commit_parse(case.parse(), tried(Verdict::Dead), Vec::new()).await.unwrap().unwrap();
+    case.store
+        .commit_parse(case.parse().await, tried(Verdict::Dead), Vec::new())
+        .await
+        .unwrap()
+        .unwrap();
     let done = case.append(&["evt_2"]).await;
-    case.store.commit_parse(case.parse(), tried(Verdict::Done), Vec::new()).await.unwrap().unwrap();
+    case.store
+        .commit_parse(case.parse().await, tried(Verdict::Done), Vec::new())
+        .await
+        .unwrap()
+        .unwrap();
 
     let replayed = case.store.replay(vec![dead, done]).await.unwrap();
 
     assert_eq!(replayed, Replayed { unchanged: 1, ..reopened(1) });
     let events = vec![event("evt_1", "pi_1")];
-    let work = case.parse();
+    let work = case.parse().await;
     assert_eq!(work.id, dead);
     let added = case.store.commit_parse(work, tried(Verdict::Done), events).await.unwrap().unwrap();
     assert_eq!(added.len(), 1);
@@ -119,10 +128,10 @@ pub(in crate::store) async fn only_the_dead_of_matching_events_are_replayed<S: S
     let replayed = replay_matching(&case, dead("pi_1")).await;
 
     assert_eq!(replayed, Replayed { unchanged: 1, ..reopened(1) });
-    assert!(case.runs().is_empty());
-    assert_eq!(case.deliveries().len(), 1);
-    assert!(case.store.dead(Page { cursor: None, limit: 9 }).unwrap().items.is_empty());
-    assert_eq!(case.store.event(id).unwrap().unwrap().state, State::Pending);
+    assert!(case.runs().await.is_empty());
+    assert_eq!(case.deliveries().await.len(), 1);
+    assert!(case.store.dead(Page { cursor: None, limit: 9 }).await.unwrap().items.is_empty());
+    assert_eq!(case.store.event(id).await.unwrap().unwrap().state, State::Pending);
 }
 
 /// [I8]
@@ -133,11 +142,11 @@ pub(in crate::store) async fn a_reopened_work_before_the_mark_survives_a_restart
     let case = case.restart().await;
     case.store.replay(vec![id]).await.unwrap();
     let case = case.restart().await;
-    case.end_run(case.runs().pop().unwrap(), Verdict::Done).await;
+    case.end_run(case.runs().await.pop().unwrap(), Verdict::Done).await;
     let case = case.restart().await;
 
-    assert!(case.runs().is_empty());
-    assert_eq!(case.deliveries().len(), 1);
+    assert!(case.runs().await.is_empty());
+    assert_eq!(case.deliveries().await.len(), 1);
 }
 
 /// [I8]
@@ -146,7 +155,7 @@ pub(in crate::store) async fn a_run_that_is_replayed_in_the_commit_that_finished
 >() {
     let case = Case::<S>::new();
     let ids = case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
-    let run = case.runs().pop().unwrap();
+    let run = case.runs().await.pop().unwrap();
     let append = held_up(&case);
 
     let done = case.store.commit_run(run, tried(Verdict::Done), Committed::default());
@@ -159,7 +168,7 @@ pub(in crate::store) async fn a_run_that_is_replayed_in_the_commit_that_finished
     append.await.unwrap();
 
     let case = case.restart().await;
-    assert_eq!(case.runs().len(), 1);
+    assert_eq!(case.runs().await.len(), 1);
 }
 
 /// [I8]
@@ -168,7 +177,11 @@ pub(in crate::store) async fn another_version_of_a_plugin_reopens_what_it_could_
 >() {
     let case = Case::<S>::new();
     let id = case.append(&["evt_1"]).await;
-    case.store.commit_parse(case.parse(), tried(Verdict::Dead), Vec::new()).await.unwrap().unwrap();
+    case.store
+        .commit_parse(case.parse().await, tried(Verdict::Dead), Vec::new())
+        .await
+        .unwrap()
+        .unwrap();
     let reopen = async |sources: &[Name], digest: &str| {
         case.store.reopen_parses(sources, digest).await.unwrap().reopened
     };
@@ -176,7 +189,7 @@ pub(in crate::store) async fn another_version_of_a_plugin_reopens_what_it_could_
     assert_eq!(reopen(&[name("stripe")], "d1").await, 0);
     assert_eq!(reopen(&[name("adyen")], "d2").await, 0);
     assert_eq!(reopen(&[name("adyen"), name("stripe")], "d2").await, 1);
-    assert_eq!(case.parse().id, id);
+    assert_eq!(case.parse().await.id, id);
 }
 
 /// [I8]
@@ -186,7 +199,7 @@ pub(in crate::store) async fn only_what_is_pending_is_hastened_if_that_is_asked_
     case.bring(events.to_vec()).await;
     let later = Verdict::RetryAt(in_minutes(60));
     let verdicts = [Verdict::Done, later, Verdict::Dead, Verdict::Done];
-    for (work, verdict) in case.deliveries().into_iter().zip(verdicts) {
+    for (work, verdict) in case.deliveries().await.into_iter().zip(verdicts) {
         case.end_delivery(work, verdict).await;
     }
     let pending = EventFilter { state: Some(State::Pending), ..EventFilter::default() };
@@ -195,7 +208,7 @@ pub(in crate::store) async fn only_what_is_pending_is_hastened_if_that_is_asked_
 
     let expected = Replayed { hastened: 1, unchanged: 1, ..Replayed::default() };
     assert_eq!(replayed, expected);
-    let deliveries = case.deliveries();
+    let deliveries = case.deliveries().await;
     assert_eq!((deliveries.len(), deliveries[0].tries_made), (1, 1));
     // A second has nothing to hasten: it is in flight.
     assert_eq!(replay_matching(&case, pending).await.hastened, 0);
@@ -205,7 +218,7 @@ pub(in crate::store) async fn only_what_is_pending_is_hastened_if_that_is_asked_
 pub(in crate::store) async fn the_dead_of_an_event_that_is_pending_are_reached_too<S: Subject>() {
     let case = Case::<S>::new();
     case.bring(vec![event("evt_1", "").to(&[], &["crm", "erp"])]).await;
-    let mut works = case.deliveries();
+    let mut works = case.deliveries().await;
     case.end_delivery(works.remove(0), Verdict::Dead).await;
 
     let dead = EventFilter { state: Some(State::Dead), ..EventFilter::default() };
@@ -223,7 +236,7 @@ pub(in crate::store) async fn a_replay_goes_on_where_it_stopped_and_never_comes_
         let name = |number: usize| event(&format!("evt_{number}"), "").to(&["ledger"], &[]);
         case.bring((first..first + 300).map(name).collect()).await;
     }
-    for run in case.runs() {
+    for run in case.runs().await {
         case.end_run(run, Verdict::Done).await;
     }
 
@@ -245,7 +258,7 @@ pub(in crate::store) async fn a_retry_that_is_hastened_in_the_commit_that_put_it
 >() {
     let case = Case::<S>::new();
     let ids = case.bring(vec![event("evt_1", "").to(&[], &["crm"])]).await;
-    let delivery = case.deliveries().pop().unwrap();
+    let delivery = case.deliveries().await.pop().unwrap();
     let append = held_up(&case);
 
     let put_off = attempt(Verdict::RetryAt(in_minutes(60)));
@@ -257,5 +270,5 @@ pub(in crate::store) async fn a_retry_that_is_hastened_in_the_commit_that_put_it
     append.await.unwrap();
     recorded.unwrap().unwrap();
     assert_eq!(replayed.unwrap().hastened, 1);
-    assert_eq!(case.deliveries().pop().unwrap().tries_made, 1);
+    assert_eq!(case.deliveries().await.pop().unwrap().tries_made, 1);
 }

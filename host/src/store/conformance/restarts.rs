@@ -6,12 +6,12 @@ use super::*;
 pub(in crate::store) async fn a_receipt_is_parsed_after_a_restart<S: Subject>() {
     let case = Case::<S>::new();
     let id = case.append(&["evt_1"]).await;
-    let taken = case.parse();
+    let taken = case.parse().await;
 
     let case = case.restart().await;
     drop(taken);
 
-    let work = case.parse();
+    let work = case.parse().await;
     assert_eq!((work.id, work.receipt.request.body.as_ref()), (id, &br#"["evt_1"]"#[..]));
     let again = case.store.append(receipt(&["evt_1"])).await.unwrap();
     assert_eq!(again, Appended::Duplicate(id));
@@ -25,11 +25,11 @@ pub(in crate::store) async fn what_was_parsed_is_owed_once_after_a_restart<S: Su
 
     let case = case.restart().await.restart().await;
 
-    assert!(case.store.take_parses(9, usize::MAX).unwrap().is_empty());
-    let runs = case.runs();
+    assert!(case.store.take_parses(9, usize::MAX).await.unwrap().is_empty());
+    let runs = case.runs().await;
     let handlers: Vec<&str> = runs.iter().map(|work| work.handler.as_str()).collect();
     assert_eq!(handlers, ["ledger", "mailer"]);
-    let deliveries = case.deliveries();
+    let deliveries = case.deliveries().await;
     let endpoints: Vec<&str> = deliveries.iter().map(|work| work.endpoint.as_str()).collect();
     assert_eq!(endpoints, ["crm", "erp"]);
     assert_eq!(runs[0].event.event, event("evt_1", "pi_1").event);
@@ -39,7 +39,7 @@ pub(in crate::store) async fn what_was_parsed_is_owed_once_after_a_restart<S: Su
 pub(in crate::store) async fn what_was_done_is_not_redone_and_its_effects_are_owed<S: Subject>() {
     let case = Case::<S>::new();
     case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
-    let run = case.runs().pop().unwrap();
+    let run = case.runs().await.pop().unwrap();
     let run_id = run.id;
     let emitted = event("n1", "cus_1").to(&[], &["crm"]);
     let effects = Committed { events: vec![emitted], ..Committed::default() };
@@ -47,28 +47,28 @@ pub(in crate::store) async fn what_was_done_is_not_redone_and_its_effects_are_ow
 
     let case = case.restart().await;
 
-    assert!(case.runs().is_empty());
-    let delivery = case.deliveries().pop().unwrap();
+    assert!(case.runs().await.is_empty());
+    let delivery = case.deliveries().await.pop().unwrap();
     let Payload::Event(emitted) = &delivery.payload else { panic!("an event") };
     assert_eq!(emitted.cause, Some(run_id));
     case.end_delivery(delivery, Verdict::Done).await;
     let case = case.restart().await;
-    assert!(case.deliveries().is_empty());
+    assert!(case.deliveries().await.is_empty());
 }
 
 /// [I10]
 pub(in crate::store) async fn a_retry_waits_for_its_time_over_a_restart<S: Subject>() {
     let case = Case::<S>::new();
     case.bring(vec![event("evt_1", "pi_1").to(&[], &["crm"])]).await;
-    let delivery = case.deliveries().pop().unwrap();
+    let delivery = case.deliveries().await.pop().unwrap();
     let id = delivery.id;
     case.end_delivery(delivery, Verdict::RetryAt(in_minutes(5))).await;
 
     let case = case.restart().await;
 
-    assert!(case.deliveries().is_empty());
+    assert!(case.deliveries().await.is_empty());
     case.clock.set(in_minutes(5));
-    let delivery = case.deliveries().pop().unwrap();
+    let delivery = case.deliveries().await.pop().unwrap();
     assert_eq!((delivery.id, delivery.tries_made), (id, 1));
 }
 
@@ -77,15 +77,15 @@ pub(in crate::store) async fn what_is_left_over_from_long_ago_is_not_forgotten<S
     let case = Case::<S>::new();
     let routed = ["evt_a", "evt_b"].map(|id| event(id, "pi_1").to(&["ledger"], &["crm"]));
     case.bring(routed.to_vec()).await;
-    let finished = case.runs().pop().unwrap();
-    let mut deliveries = case.deliveries();
+    let finished = case.runs().await.pop().unwrap();
+    let mut deliveries = case.deliveries().await;
     let late = deliveries.pop().unwrap();
     case.end_delivery(deliveries.pop().unwrap(), Verdict::RetryAt(in_minutes(9))).await;
 
     // So many that a store has gone on from them, all else being finished.
     for _ in 0..600 {
         case.append(&[]).await;
-        let parse = case.parse();
+        let parse = case.parse().await;
         case.store.commit_parse(parse, tried(Verdict::Done), Vec::new()).await.unwrap().unwrap();
     }
     case.end_run(finished, Verdict::Done).await;
@@ -98,7 +98,7 @@ pub(in crate::store) async fn what_is_left_over_from_long_ago_is_not_forgotten<S
     assert_eq!(stats.works[&WorkKind::Run].pending(), 1);
     assert_eq!(stats.works[&WorkKind::Delivery].retrying, 1);
     assert_eq!(stats.works[&WorkKind::Delivery].pending(), 1);
-    let run = case.runs().pop().unwrap();
+    let run = case.runs().await.pop().unwrap();
     assert_eq!(run.event.event.id, "evt_b");
 }
 
@@ -107,10 +107,10 @@ pub(in crate::store) async fn dead_letters_stay_dead_and_are_counted<S: Subject>
     let case = Case::<S>::new();
     case.append(&["evt_1"]).await;
     let dead = tried(Verdict::Dead);
-    case.store.commit_parse(case.parse(), dead, Vec::new()).await.unwrap().unwrap();
+    case.store.commit_parse(case.parse().await, dead, Vec::new()).await.unwrap().unwrap();
 
     let case = case.restart().await;
 
-    assert!(case.store.take_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(case.store.take_parses(9, usize::MAX).await.unwrap().is_empty());
     assert_eq!(case.store.stats().works[&WorkKind::Parse].dead, 1);
 }

@@ -2,7 +2,8 @@
 //!
 //! Each reads one unchanging view of the file and holds up no writer. A list reads for a bounded
 //! time and says where to go on, so a page may be short and still not be the last. What is damaged
-//! is named by its position, and all else is shown. They block: call them where that is allowed.
+//! is named by its position, and all else is shown. They read on a thread that may wait for the
+//! disk.
 
 mod lists;
 
@@ -22,7 +23,7 @@ use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
 use crate::route::Pattern;
 use crate::store::Store;
-use crate::store::error::{Damaged, Error, Failure};
+use crate::store::error::{Damaged, Error, Failure, aside};
 use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
 use crate::store::file::view::{Dead, Outcomes, Segments};
 use crate::store::kind::WorkKind;
@@ -79,49 +80,61 @@ pub struct Listing<T> {
 
 impl Store {
     /// A receipt with its history; `None` if there is no such receipt.
-    pub fn receipt(&self, id: Id) -> Result<Option<ReceiptView>, Error> {
-        let snapshot = self.handle.shared.snapshot()?;
-        let Some(Stored::Receipt(receipt)) = snapshot.find(id)? else { return Ok(None) };
-        Ok(Some(snapshot.receipt(&receipt)?))
+    pub async fn receipt(&self, id: Id) -> Result<Option<ReceiptView>, Error> {
+        self.ask_view(move |snapshot| match snapshot.find(id)? {
+            Some(Stored::Receipt(receipt)) => Ok(Some(snapshot.receipt(&receipt)?)),
+            _ => Ok(None),
+        })
+        .await
     }
 
     /// An event with its runs and deliveries, by its own id or that of a run or delivery on it;
     /// `None` if there is no such event.
-    pub fn event(&self, id: Id) -> Result<Option<EventView>, Error> {
-        let snapshot = self.handle.shared.snapshot()?;
-        match snapshot.find(id)? {
-            None | Some(Stored::Receipt(_)) => Ok(None),
-            Some(Stored::Event(event)) => Ok(Some(snapshot.event(&event)?)),
-            Some(Stored::Parcel(parcel)) => self.event(parcel.event),
-        }
+    pub async fn event(&self, id: Id) -> Result<Option<EventView>, Error> {
+        self.ask_view(move |snapshot| {
+            let found = match snapshot.find(id)? {
+                Some(Stored::Parcel(parcel)) => snapshot.find(parcel.event)?,
+                found => found,
+            };
+            match found {
+                Some(Stored::Event(event)) => Ok(Some(snapshot.event(&event)?)),
+                _ => Ok(None),
+            }
+        })
+        .await
     }
 
     /// A run with its event; `None` if there is no such run.
-    pub fn run(&self, id: Id) -> Result<Option<Of<RunView>>, Error> {
-        let snapshot = self.handle.shared.snapshot()?;
-        match snapshot.find(id)? {
-            Some(Stored::Event(event)) if id.kind == IdKind::Run => Ok(snapshot.run(&event, id)?),
+    pub async fn run(&self, id: Id) -> Result<Option<Of<RunView>>, Error> {
+        self.ask_view(move |snapshot| match snapshot.find(id)? {
+            Some(Stored::Event(event)) if id.kind == IdKind::Run => snapshot.run(&event, id),
             _ => Ok(None),
-        }
+        })
+        .await
     }
 
     /// A delivery with its event; `None` if there is no such delivery.
-    pub fn delivery(&self, id: Id) -> Result<Option<Of<DeliveryView>>, Error> {
-        let snapshot = self.handle.shared.snapshot()?;
-        match snapshot.find(id)? {
-            Some(stored) if id.kind == IdKind::Delivery => Ok(snapshot.delivery_of(&stored, id)?),
+    pub async fn delivery(&self, id: Id) -> Result<Option<Of<DeliveryView>>, Error> {
+        self.ask_view(move |snapshot| match snapshot.find(id)? {
+            Some(stored) if id.kind == IdKind::Delivery => snapshot.delivery_of(&stored, id),
             _ => Ok(None),
-        }
+        })
+        .await
     }
 
     /// The events that match, newest first.
-    pub fn events(&self, filter: &EventFilter, page: Page) -> Result<Listing<EventSummary>, Error> {
-        Ok(self.handle.shared.snapshot()?.events(filter, page, LIST_TIME)?)
+    pub async fn events(
+        &self,
+        filter: &EventFilter,
+        page: Page,
+    ) -> Result<Listing<EventSummary>, Error> {
+        let filter = filter.clone();
+        self.ask_view(move |snapshot| snapshot.events(&filter, page, LIST_TIME)).await
     }
 
     /// An accepted request as it is stored; `None` also if its body has expired.
-    pub fn read_receipt(&self, id: Id) -> Result<Option<Arc<Receipt>>, Error> {
-        let found = self.handle.shared.snapshot()?.find(id).map_err(Error::from);
+    pub async fn read_receipt(&self, id: Id) -> Result<Option<Arc<Receipt>>, Error> {
+        let found = self.ask_view(move |snapshot| snapshot.find(id)).await;
         match self.noting(found)? {
             Some(Stored::Receipt(receipt)) if !receipt.body_expired => Ok(Some(receipt)),
             _ => Ok(None),
@@ -129,8 +142,17 @@ impl Store {
     }
 
     /// The dead letters, those of the newest receipts, runs and deliveries first.
-    pub fn dead(&self, page: Page) -> Result<Listing<DeadLetter>, Error> {
-        Ok(self.handle.shared.snapshot()?.dead(page)?)
+    pub async fn dead(&self, page: Page) -> Result<Listing<DeadLetter>, Error> {
+        self.ask_view(move |snapshot| snapshot.dead(page)).await
+    }
+
+    /// Asks one unchanging view of the file.
+    async fn ask_view<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Snapshot<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Error> {
+        let shared = Arc::clone(&self.handle.shared);
+        aside(move || Ok(ask(&shared.snapshot()?)?)).await
     }
 }
 

@@ -87,10 +87,10 @@ async fn three(bench: &Bench) -> Vec<Id> {
 /// Ends the runs and the deliveries of three events, all well.
 async fn finish(bench: &Bench) {
     for run in 0..3 {
-        let work = bench.runs().pop().unwrap_or_else(|| panic!("run {run}"));
+        let work = bench.runs().await.pop().unwrap_or_else(|| panic!("run {run}"));
         bench.end_run(work, Verdict::Done).await;
     }
-    for delivery in bench.deliveries() {
+    for delivery in bench.deliveries().await {
         bench.end_delivery(delivery, Verdict::Done).await;
     }
 }
@@ -103,10 +103,10 @@ async fn a_take_passes_over_what_is_damaged_and_it_is_out_of_the_way() {
         damage(&bench.store, ids[0].position, kind);
 
         let ready = bench.store.ready(WorkKind::Delivery);
-        let deliveries = bench.store.take_deliveries(1, usize::MAX).unwrap();
+        let deliveries = bench.store.take_deliveries(1, usize::MAX).await.unwrap();
         assert!(deliveries.is_empty(), "{kind:?}: the first is damaged");
         ready.await;
-        let others = bench.deliveries();
+        let others = bench.deliveries().await;
         assert_eq!(others.len(), 2, "{kind:?}: the others come");
         for delivery in others {
             bench.end_delivery(delivery, Verdict::Done).await;
@@ -114,7 +114,7 @@ async fn a_take_passes_over_what_is_damaged_and_it_is_out_of_the_way() {
         // Its subject's next go on, as they do behind what is dead.
         let mut ran = Vec::new();
         for _ in 0..4 {
-            for run in bench.runs() {
+            for run in bench.runs().await {
                 ran.push(run.event.event.id.clone());
                 bench.end_run(run, Verdict::Done).await;
             }
@@ -138,12 +138,12 @@ async fn a_receipt_that_is_damaged_is_not_parsed_and_the_others_are() {
         let second = bench.append(&["evt_1"]).await;
         damage(&bench.store, first.position, kind);
 
-        let taken = bench.store.take_parses(9, usize::MAX).unwrap();
+        let taken = bench.store.take_parses(9, usize::MAX).await.unwrap();
         assert_eq!(taken.iter().map(|work| work.id).collect::<Vec<_>>(), [second], "{kind:?}");
         drop(taken);
         // Also after a crash and after an orderly end, behind which the mark has passed it.
         let bench = forgetful(&Disk::holding(disk.synced()), &bench.clock);
-        assert_eq!(bench.store.take_parses(9, usize::MAX).unwrap().len(), 1, "{kind:?}");
+        assert_eq!(bench.store.take_parses(9, usize::MAX).await.unwrap().len(), 1, "{kind:?}");
         bench.store.close().await.unwrap();
     }
 }
@@ -158,16 +158,16 @@ async fn a_start_goes_on_whatever_is_damaged() {
             let end = bench.store.stats().end;
 
             let crashed = forgetful(&Disk::holding(disk.synced()), &bench.clock);
-            assert_eq!(crashed.deliveries().len(), 2, "{kind:?} {broken}");
+            assert_eq!(crashed.deliveries().await.len(), 2, "{kind:?} {broken}");
             assert!(crashed.store.stats().end >= end, "{kind:?} {broken}: no position comes again");
             assert_eq!(crashed.store.stats().damaged, 1, "{kind:?} {broken}");
             let new = crashed.append(&["evt_9"]).await;
-            assert!(crashed.store.receipt(new).unwrap().is_some());
+            assert!(crashed.store.receipt(new).await.unwrap().is_some());
 
             // The mark has passed it: now it is a row.
             bench.store.close().await.unwrap();
             let rested = forgetful(&disk, &bench.clock);
-            assert_eq!(rested.deliveries().len(), 2, "{kind:?} {broken}");
+            assert_eq!(rested.deliveries().await.len(), 2, "{kind:?} {broken}");
             rested.store.close().await.unwrap();
         }
     }
@@ -185,9 +185,9 @@ async fn the_last_segment_may_be_damaged_too() {
     assert!(second.position > first.position);
 
     let bench = forgetful(&Disk::holding(crashed.synced()), &bench.clock);
-    let works = bench.store.take_parses(9, usize::MAX).unwrap();
+    let works = bench.store.take_parses(9, usize::MAX).await.unwrap();
     assert_eq!(works.iter().map(|work| work.id).collect::<Vec<_>>(), [second]);
-    assert!(matches!(bench.store.receipt(first), Err(Error::Damaged(_))));
+    assert!(matches!(bench.store.receipt(first).await, Err(Error::Damaged(_))));
 }
 
 #[tokio::test]
@@ -195,23 +195,23 @@ async fn lists_and_views_name_what_is_damaged_and_show_the_rest() {
     for kind in KINDS {
         let (_disk, bench) = bench();
         let ids = three(&bench).await;
-        for delivery in bench.deliveries() {
+        for delivery in bench.deliveries().await {
             bench.end_delivery(delivery, Verdict::Dead).await;
         }
         damage(&bench.store, ids[1].position, kind);
 
-        let listing = bench.store.events(&EventFilter::default(), ALL).unwrap();
+        let listing = bench.store.events(&EventFilter::default(), ALL).await.unwrap();
         let shown: Vec<Id> = listing.items.iter().map(|event| event.id).collect();
         assert_eq!(shown, [ids[2], ids[0]], "{kind:?}");
         assert_eq!(listing.damaged.len(), 1, "{kind:?}");
-        let dead = bench.store.dead(ALL).unwrap();
+        let dead = bench.store.dead(ALL).await.unwrap();
         assert_eq!((dead.items.len(), dead.damaged.len()), (2, 1), "{kind:?}");
         assert!(dead.damaged[0].id.is_some(), "{kind:?}");
-        let view = bench.store.event(ids[1]);
+        let view = bench.store.event(ids[1]).await;
         assert!(matches!(view, Err(Error::Damaged(_))), "{kind:?}: {view:?}");
-        assert!(bench.store.event(ids[0]).unwrap().is_some(), "{kind:?}");
+        assert!(bench.store.event(ids[0]).await.unwrap().is_some(), "{kind:?}");
         let run = Id { kind: crate::ids::IdKind::Run, position: ids[1].position + 1, ..ids[1] };
-        assert!(matches!(bench.store.run(run), Err(Error::Damaged(_))), "{kind:?}");
+        assert!(matches!(bench.store.run(run).await, Err(Error::Damaged(_))), "{kind:?}");
     }
 }
 
@@ -219,14 +219,14 @@ async fn lists_and_views_name_what_is_damaged_and_show_the_rest() {
 async fn a_history_is_shown_as_far_as_it_can_be_read() {
     let (_disk, bench) = bench();
     let ids = three(&bench).await;
-    bench.end_delivery(bench.deliveries().remove(0), Verdict::RetryAt(NOW)).await;
+    bench.end_delivery(bench.deliveries().await.remove(0), Verdict::RetryAt(NOW)).await;
     let attempt = bench.store.stats().end - 1;
-    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Dead).await;
-    let retried = bench.store.dead(ALL).unwrap().items[0].event.unwrap();
+    bench.end_delivery(bench.deliveries().await.pop().unwrap(), Verdict::Dead).await;
+    let retried = bench.store.dead(ALL).await.unwrap().items[0].event.unwrap();
     assert!(ids.contains(&retried));
     damage(&bench.store, attempt, Damage::Segment);
 
-    let view = bench.store.event(retried).unwrap().unwrap();
+    let view = bench.store.event(retried).await.unwrap().unwrap();
     let delivery = &view.deliveries[0];
     assert_eq!((delivery.attempts.len(), delivery.progress.damaged_at), (1, Some(attempt)));
 }
@@ -236,13 +236,13 @@ async fn a_replay_passes_over_what_is_damaged_and_says_so() {
     for kind in KINDS {
         let (_disk, bench) = bench();
         let ids = three(&bench).await;
-        for delivery in bench.deliveries() {
+        for delivery in bench.deliveries().await {
             bench.end_delivery(delivery, Verdict::Dead).await;
         }
         let unparsed = bench.append(&["evt_9"]).await;
         bench
             .store
-            .commit_parse(bench.parse(), tried(Verdict::Dead), Vec::new())
+            .commit_parse(bench.parse().await, tried(Verdict::Dead), Vec::new())
             .await
             .unwrap()
             .unwrap();
@@ -277,7 +277,7 @@ async fn a_sweep_leaves_what_is_damaged_and_does_all_the_rest() {
             bench.store.sweep(&Retention::default()).await.unwrap();
 
             for (number, id) in ids.iter().enumerate() {
-                match bench.store.event(*id) {
+                match bench.store.event(*id).await {
                     // How far a segment reaches can't be told: what was behind it may be in it.
                     Err(Error::Damaged(_)) => assert!(number >= broken, "{kind:?}"),
                     gone => assert!(gone.unwrap().is_none() && number != broken, "{kind:?}"),
@@ -287,7 +287,10 @@ async fn a_sweep_leaves_what_is_damaged_and_does_all_the_rest() {
             let step = shared.survey(&Retention::default(), Pass::default()).unwrap();
             assert!(step.sweep.is_none(), "{kind:?} {broken}");
             let bench = forgetful(&Disk::holding(disk.synced()), &bench.clock);
-            assert!(matches!(bench.store.event(ids[broken]), Err(Error::Damaged(_))), "{kind:?}");
+            assert!(
+                matches!(bench.store.event(ids[broken]).await, Err(Error::Damaged(_))),
+                "{kind:?}"
+            );
         }
     }
 }
@@ -301,30 +304,30 @@ async fn an_event_whose_data_is_damaged_is_listed_and_goes_by_its_age() {
     let bench = forgetful(&disk, &bench.clock);
     damage(&bench.store, ids[0].position, Damage::Data);
 
-    let listing = bench.store.events(&EventFilter::default(), ALL).unwrap();
+    let listing = bench.store.events(&EventFilter::default(), ALL).await.unwrap();
     assert_eq!((listing.items.len(), listing.damaged.len()), (3, 0), "a list shows no data");
-    assert!(matches!(bench.store.event(ids[0]), Err(Error::Damaged(_))));
+    assert!(matches!(bench.store.event(ids[0]).await, Err(Error::Damaged(_))));
     bench.clock.advance(Duration::from_secs(100 * 24 * 60 * 60));
     bench.store.sweep(&Retention::default()).await.unwrap();
 
-    assert!(bench.store.event(ids[0]).unwrap().is_none());
+    assert!(bench.store.event(ids[0]).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_standing_that_is_damaged_is_mended_by_the_next_try() {
     let (_disk, bench) = bench();
     let ids = bench.bring(vec![event("evt_1", "").to(&[], &["crm"])]).await;
-    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::RetryAt(NOW)).await;
-    let delivery = bench.deliveries().pop().unwrap();
+    bench.end_delivery(bench.deliveries().await.pop().unwrap(), Verdict::RetryAt(NOW)).await;
+    let delivery = bench.deliveries().await.pop().unwrap();
     let shared = &bench.store.handle.shared;
     let change = shared.file.write().unwrap();
     change.tables().unwrap().put_outcome(ids[0].position + 1, &[9, 9]).unwrap();
     shared.file.commit(change).unwrap();
-    assert_eq!(bench.store.events(&EventFilter::default(), ALL).unwrap().damaged.len(), 1);
+    assert_eq!(bench.store.events(&EventFilter::default(), ALL).await.unwrap().damaged.len(), 1);
 
     bench.end_delivery(delivery, Verdict::Dead).await;
 
-    let view = bench.store.event(ids[0]).unwrap().unwrap();
+    let view = bench.store.event(ids[0]).await.unwrap().unwrap();
     assert_eq!((view.state, view.deliveries[0].progress.tries_made), (State::Dead, 2));
     assert!(bench.store.trouble().is_none());
 }

@@ -37,7 +37,7 @@ async fn dropping_the_last_handle_lets_the_file_go() {
     bench.append(&[]).await;
     let Bench { folder, store, .. } = bench;
     drop(store);
-    assert_eq!(open(&folder).unwrap().take_parses(9, usize::MAX).unwrap().len(), 1);
+    assert_eq!(open(&folder).unwrap().take_parses(9, usize::MAX).await.unwrap().len(), 1);
 }
 
 #[test]
@@ -87,7 +87,7 @@ async fn a_store_that_is_cut_short_is_refused_by_name() {
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
     std::fs::write(&path, &whole).unwrap();
-    assert_eq!(open(&folder).unwrap().take_parses(99, usize::MAX).unwrap().len(), 50);
+    assert_eq!(open(&folder).unwrap().take_parses(99, usize::MAX).await.unwrap().len(), 50);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ fn places(bench: &Bench) -> (std::path::PathBuf, std::path::PathBuf) {
 async fn nothing_is_answered_while_the_file_is_not_in_its_place() {
     let bench = Bench::new();
     bench.append(&["evt_0"]).await;
-    let parse = bench.parse();
+    let parse = bench.parse().await;
     assert!(bench.store.trouble().is_none());
     let (file, aside) = places(&bench);
     std::fs::rename(&file, &aside).unwrap();
@@ -128,7 +128,7 @@ async fn nothing_is_answered_while_the_file_is_not_in_its_place() {
     assert!(
         matches!(&refused, Err(Error::Unavailable(why)) if matches!(**why, Failure::Displaced { .. }))
     );
-    assert!(bench.store.take_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(bench.store.take_parses(9, usize::MAX).await.unwrap().is_empty());
     let store = bench.store.clone();
     let commit = store.queue_parse(parse, tried(Verdict::Done), vec![event("evt_0", "")]);
     let commit = commit.await.unwrap();

@@ -55,18 +55,18 @@ impl Patient {
         let is_left = |kind| store.stats().works[&kind].pending() > 0;
         while WorkKind::ALL.into_iter().any(is_left) {
             store.available().await;
-            for work in self.take(store.take_parses(9, usize::MAX)) {
+            for work in self.take(store.take_parses(9, usize::MAX).await) {
                 let routed = |id: &String| event(id, "pi_1").to(&["ledger"], &["crm"]);
                 let events = work.receipt.event_ids.iter().map(routed).collect();
                 let tried = tried(verdict(work.tries_made));
                 store.commit_parse(work, tried, events).await.unwrap().unwrap();
             }
-            for work in self.take(store.take_runs(9, 9)) {
+            for work in self.take(store.take_runs(9, 9).await) {
                 store.available().await;
                 let tried = tried(verdict(work.tries_made));
                 store.commit_run(work, tried, effects(store)).await.unwrap().unwrap();
             }
-            for work in self.take(store.take_deliveries(9, usize::MAX)) {
+            for work in self.take(store.take_deliveries(9, usize::MAX).await) {
                 let attempt = attempt(verdict(work.tries_made));
                 store.record_attempt(work, attempt).await.unwrap().unwrap();
             }
@@ -90,7 +90,7 @@ async fn survive(fault: Fault, accesses: usize) -> bool {
             }
         }
     };
-    check_end(&patient.store, &context);
+    check_end(&patient.store, &context).await;
 
     // The file tells the same as memory does.
     let (live, synced) = (patient.store.stats(), patient.disk.synced());
@@ -98,7 +98,7 @@ async fn survive(fault: Fault, accesses: usize) -> bool {
     drop(store);
     let disk = Disk::holding(synced);
     let store = Store::open_on(disk, &Config::at("nowhere"), clock).unwrap();
-    check_end(&store, &context);
+    check_end(&store, &context).await;
     assert_eq!(store.stats().end, live.end, "{context}");
     for ids in REQUESTS {
         let again = store.append(receipt(ids)).await.unwrap();
@@ -136,11 +136,11 @@ async fn a_disk_that_fails_takes_nothing_and_gives_no_work_until_it_recovers() {
     assert!(matches!(refused, Err(Error::Unavailable(_))));
     let refused = store.append(receipt(&["evt_1"])).await;
     assert!(matches!(refused, Err(Error::Unavailable(_))));
-    assert!(store.take_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(store.take_parses(9, usize::MAX).await.unwrap().is_empty());
 
     patient.heal().await;
     assert!(matches!(store.append(receipt(&["evt_1"])).await, Ok(Appended::Stored(_))));
-    assert_eq!(store.take_parses(9, usize::MAX).unwrap().len(), 2);
+    assert_eq!(store.take_parses(9, usize::MAX).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -151,10 +151,10 @@ async fn a_worker_that_finds_nothing_in_an_outage_is_woken_at_its_end() {
     assert!(patient.store.append(receipt(&["evt_1"])).await.is_err());
 
     let ready = patient.store.ready(WorkKind::Parse);
-    assert!(patient.store.take_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(patient.store.take_parses(9, usize::MAX).await.unwrap().is_empty());
     patient.heal().await;
     ready.await;
-    assert_eq!(patient.store.take_parses(9, usize::MAX).unwrap().len(), 1);
+    assert_eq!(patient.store.take_parses(9, usize::MAX).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn what_was_done_in_an_outage_is_committed_at_its_end() {
     let store = &patient.store;
     patient.append(&["evt_0"]).await;
     patient.append(&["evt_1"]).await;
-    let mut works = store.take_parses(2, usize::MAX).unwrap().into_iter();
+    let mut works = store.take_parses(2, usize::MAX).await.unwrap().into_iter();
     patient.disk.fail_after(Fault::Write, 0);
     let mut outage = store.handle.shared.outage.subscribe();
 
@@ -178,15 +178,15 @@ async fn what_was_done_in_an_outage_is_committed_at_its_end() {
     let (first, second, ()) = tokio::join!(first, second, patient.heal());
 
     assert!(first.unwrap().unwrap() < second.unwrap().unwrap());
-    assert_eq!(store.take_deliveries(9, usize::MAX).unwrap().len(), 2);
-    assert!(store.take_parses(9, usize::MAX).unwrap().is_empty());
+    assert_eq!(store.take_deliveries(9, usize::MAX).await.unwrap().len(), 2);
+    assert!(store.take_parses(9, usize::MAX).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn what_was_done_is_done_again_if_the_outage_never_ends() {
     let Patient { disk, clock, store } = Patient::new();
     store.append(receipt(&["evt_0"])).await.unwrap();
-    let work = store.take_parses(1, usize::MAX).unwrap().pop().unwrap();
+    let work = store.take_parses(1, usize::MAX).await.unwrap().pop().unwrap();
     disk.fail_after(Fault::Write, 0);
     let commit = store.queue_parse(work, tried(Verdict::Done), vec![event("evt_0", "")]);
     let commit = commit.await.unwrap();
@@ -196,7 +196,7 @@ async fn what_was_done_is_done_again_if_the_outage_never_ends() {
     drop(store);
     disk.mend();
     let store = Store::open_on(disk, &Config::at("nowhere"), clock).unwrap();
-    assert_eq!(store.take_parses(9, usize::MAX).unwrap().len(), 1);
+    assert_eq!(store.take_parses(9, usize::MAX).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn a_reader_that_can_not_read_is_enough_to_begin_an_outage() {
     for number in 0..200 {
         patient.append(&[&format!("evt_{number}")]).await;
     }
-    let works = patient.store.take_parses(200, usize::MAX).unwrap();
+    let works = patient.store.take_parses(200, usize::MAX).await.unwrap();
     let first = works[0].id;
     for work in works {
         patient.store.commit_parse(work, tried(Verdict::Done), Vec::new()).await.unwrap().unwrap();
@@ -217,12 +217,12 @@ async fn a_reader_that_can_not_read_is_enough_to_begin_an_outage() {
     let patient = Patient { disk, clock, store };
     patient.disk.fail_after(Fault::Read, 0);
 
-    let read = patient.store.read_receipt(first);
+    let read = patient.store.read_receipt(first).await;
     assert!(matches!(read, Err(Error::Unavailable(_))));
     // The writer has looked for itself.
     patient.store.idle().await;
     patient.heal().await;
-    assert!(patient.store.read_receipt(first).unwrap().is_some());
+    assert!(patient.store.read_receipt(first).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -238,11 +238,11 @@ async fn a_failed_commit_is_told_to_everybody_and_changes_nothing() {
 
     assert!(appended.iter().all(|it| matches!(it, Err(Error::Unavailable(_)))), "{appended:?}");
     assert!(matches!(later, Err(Error::Unavailable(_))));
-    assert!(store.take_parses(9, usize::MAX).unwrap().is_empty());
+    assert!(store.take_parses(9, usize::MAX).await.unwrap().is_empty());
     assert!(matches!(store.close().await, Err(Error::Unavailable(_))));
 
     let disk = Disk::holding(disk.synced());
     let store = Store::open_on(disk, &config, Clock::manual(NOW)).unwrap();
-    let parses = store.take_parses(9, usize::MAX).unwrap();
+    let parses = store.take_parses(9, usize::MAX).await.unwrap();
     assert_eq!(parses.iter().map(|work| Appended::Stored(work.id)).collect::<Vec<_>>(), [kept]);
 }

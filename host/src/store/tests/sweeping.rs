@@ -38,6 +38,21 @@ impl Bench {
         rows.filter(holds).count()
     }
 
+    /// Whether this event is there.
+    async fn shows(&self, id: Id) -> bool {
+        self.store.event(id).await.unwrap().is_some()
+    }
+
+    /// The events of these receipts, with all that is known of them.
+    async fn shown(&self, ids: &[(Id, Id)]) -> Vec<String> {
+        let mut shown = Vec::new();
+        for (_, id) in ids {
+            let view = self.store.event(*id).await.unwrap().unwrap();
+            shown.push(serde_json::to_string(&view).unwrap());
+        }
+        shown
+    }
+
     /// Whether anything is known of how some work stands.
     fn knows_outcomes(&self) -> bool {
         let outcomes = self.store.handle.shared.file.read().unwrap().outcomes().unwrap();
@@ -60,14 +75,14 @@ async fn a_body_goes_by_its_age_and_the_rest_of_the_receipt_stays() {
 
     let (bench, early) = bench.sweep_after(29, &Retention::default()).await;
     assert_eq!(early.bodies, 0);
-    assert!(bench.store.receipt(receipt_id).unwrap().unwrap().body.is_some());
+    assert!(bench.store.receipt(receipt_id).await.unwrap().unwrap().body.is_some());
     let (bench, swept) = bench.sweep_after(32, &Retention::default()).await;
 
     assert_eq!(swept.bodies, 1);
-    let view = bench.store.receipt(receipt_id).unwrap().unwrap();
+    let view = bench.store.receipt(receipt_id).await.unwrap().unwrap();
     assert!(view.body_expired && view.body.is_none() && view.headers.is_empty());
     assert_eq!(view.events, [event_id]);
-    assert!(bench.store.read_receipt(receipt_id).unwrap().is_none());
+    assert!(bench.store.read_receipt(receipt_id).await.unwrap().is_none());
     let duplicate = bench.store.append(receipt(&["evt_1"])).await.unwrap();
     assert_eq!(duplicate, Appended::Duplicate(receipt_id));
 }
@@ -79,11 +94,11 @@ async fn attempts_go_by_their_age_and_their_event_stays() {
     let retention = Retention { attempts: days(5), ..Retention::default() };
 
     let (bench, early) = bench.sweep_after(4, &retention).await;
-    let view = bench.store.event(event_id).unwrap().unwrap();
+    let view = bench.store.event(event_id).await.unwrap().unwrap();
     assert_eq!((early.records, view.deliveries[0].attempts.len()), (0, 1));
     let (bench, _) = bench.sweep_after(7, &retention).await;
 
-    let view = bench.store.event(event_id).unwrap().unwrap();
+    let view = bench.store.event(event_id).await.unwrap().unwrap();
     assert!(view.deliveries[0].attempts.is_empty() && view.runs[0].tries.is_empty());
     assert_eq!((view.state, view.deliveries[0].progress.tries_made), (State::Done, 1));
 }
@@ -94,12 +109,12 @@ async fn an_event_goes_by_its_age_with_all_that_is_known_of_it() {
     let (receipt_id, event_id) = bench.finished("evt_1", Verdict::Done).await;
 
     let (bench, _) = bench.sweep_after(89, &Retention::default()).await;
-    assert!(bench.store.event(event_id).unwrap().is_some());
+    assert!(bench.store.event(event_id).await.unwrap().is_some());
     let (bench, _) = bench.sweep_after(92, &Retention::default()).await;
 
-    assert!(bench.store.event(event_id).unwrap().is_none());
-    assert!(bench.store.receipt(receipt_id).unwrap().is_none());
-    assert!(bench.store.events(&EventFilter::default(), ALL).unwrap().items.is_empty());
+    assert!(bench.store.event(event_id).await.unwrap().is_none());
+    assert!(bench.store.receipt(receipt_id).await.unwrap().is_none());
+    assert!(bench.store.events(&EventFilter::default(), ALL).await.unwrap().items.is_empty());
     let replayed = bench.store.replay(vec![event_id]).await;
     assert!(matches!(replayed, Err(Error::Unknown(_))));
     assert_eq!((bench.segments(), bench.knows_outcomes()), (0, false));
@@ -116,19 +131,19 @@ async fn a_dead_letter_keeps_what_a_replay_needs_until_it_goes_itself() {
     let retention = Retention { bodies: days(2), events: days(2), ..Retention::default() };
 
     let (bench, _) = bench.sweep_after(80, &retention).await;
-    assert_eq!(bench.store.dead(ALL).unwrap().items[0].reason, "it makes no sense");
-    assert!(bench.store.read_receipt(receipt_id).unwrap().is_some());
+    assert_eq!(bench.store.dead(ALL).await.unwrap().items[0].reason, "it makes no sense");
+    assert!(bench.store.read_receipt(receipt_id).await.unwrap().is_some());
     assert_eq!(bench.store.replay(vec![event_id]).await.unwrap().reopened, 2);
-    bench.end_run(bench.runs().pop().unwrap(), Verdict::Done).await;
-    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Dead).await;
+    bench.end_run(bench.runs().await.pop().unwrap(), Verdict::Done).await;
+    bench.end_delivery(bench.deliveries().await.pop().unwrap(), Verdict::Dead).await;
     let (bench, swept) = bench.sweep_after(92, &retention).await;
 
     assert_eq!(swept.letters, 1);
-    assert!(bench.store.dead(ALL).unwrap().items.is_empty());
+    assert!(bench.store.dead(ALL).await.unwrap().items.is_empty());
     assert_eq!(bench.store.stats().works[&WorkKind::Delivery].dead, 0);
     let bench = bench.restart().await;
     assert_eq!(bench.store.stats().works[&WorkKind::Delivery].dead, 0);
-    assert!(bench.store.event(event_id).unwrap().is_none());
+    assert!(bench.store.event(event_id).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -141,7 +156,7 @@ async fn a_letter_that_went_before_its_event_is_counted_once() {
 
     assert_eq!(bench.store.replay(vec![event_id]).await.unwrap().reopened, 2);
     assert_eq!(bench.store.stats().works[&WorkKind::Delivery].dead, 0);
-    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Dead).await;
+    bench.end_delivery(bench.deliveries().await.pop().unwrap(), Verdict::Dead).await;
     assert_eq!(bench.store.stats().works[&WorkKind::Delivery].dead, 1);
 }
 
@@ -155,16 +170,16 @@ async fn what_is_left_to_do_keeps_what_it_needs_for_ever() {
     let (bench, _) = bench.sweep_after(400, &Retention::default()).await;
     let bench = bench.restart().await;
 
-    assert_eq!(bench.parse().id, unparsed);
-    assert!(bench.store.read_receipt(receipt_id).unwrap().is_some());
+    assert_eq!(bench.parse().await.id, unparsed);
+    assert!(bench.store.read_receipt(receipt_id).await.unwrap().is_some());
     bench.pass_until(500);
-    let delivery = bench.deliveries().pop().unwrap();
+    let delivery = bench.deliveries().await.pop().unwrap();
     assert_eq!(delivery.tries_made, 1);
     let Payload::Event(stored) = &delivery.payload else { panic!("an event") };
     assert_eq!(stored.id, event_id);
     bench.end_delivery(delivery, Verdict::Done).await;
     let (bench, _) = bench.sweep_after(502, &Retention::default()).await;
-    assert!(bench.store.event(event_id).unwrap().is_none());
+    assert!(bench.store.event(event_id).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -173,15 +188,15 @@ async fn what_a_run_emitted_keeps_the_body_that_it_goes_back_to() {
     let ids = bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
     let emitted = vec![event("n1", "pi_1").to(&[], &["crm"])];
     let effects = Committed { events: emitted, ..Committed::default() };
-    let run = bench.runs().pop().unwrap();
+    let run = bench.runs().await.pop().unwrap();
     bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
-    let receipt_id = bench.store.event(ids[0]).unwrap().unwrap().receipt.unwrap();
+    let receipt_id = bench.store.event(ids[0]).await.unwrap().unwrap().receipt.unwrap();
 
     let (bench, _) = bench.sweep_after(60, &Retention::default()).await;
-    assert!(bench.store.read_receipt(receipt_id).unwrap().is_some());
-    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Done).await;
+    assert!(bench.store.read_receipt(receipt_id).await.unwrap().is_some());
+    bench.end_delivery(bench.deliveries().await.pop().unwrap(), Verdict::Done).await;
     let (bench, _) = bench.sweep_after(62, &Retention::default()).await;
-    assert!(bench.store.read_receipt(receipt_id).unwrap().is_none());
+    assert!(bench.store.read_receipt(receipt_id).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -191,18 +206,14 @@ async fn many_small_segments_become_few_that_read_the_same() {
     for number in 0..100 {
         ids.push(bench.finished(&format!("evt_{number}"), Verdict::Done).await);
     }
-    let shown = |bench: &Bench| -> Vec<String> {
-        let events = ids.iter().map(|(_, id)| bench.store.event(*id).unwrap().unwrap());
-        events.map(|view| serde_json::to_string(&view).unwrap()).collect()
-    };
-    let before = shown(&bench);
+    let before = bench.shown(&ids).await;
 
     let segments = bench.segments();
     let (bench, swept) = bench.sweep_after(2, &Retention::default()).await;
 
     assert_eq!((swept.segments, swept.records), (segments, 0));
     assert!(segments >= 400 && bench.segments() == 1, "{segments} segments");
-    assert_eq!(shown(&bench), before);
+    assert_eq!(bench.shown(&ids).await, before);
     let again = bench.store.sweep(&Retention::default()).await.unwrap();
     assert_eq!(again, Swept::default());
 }
@@ -228,8 +239,12 @@ async fn a_log_that_has_grown_is_packed_and_nothing_of_it_removed() {
     let swept = bench.store.pack(&retention).await.unwrap();
 
     assert!(swept.segments > 100 && swept.letters == 0, "{swept:?}");
-    assert_eq!(bench.store.dead(ALL).unwrap().items.len(), 1, "its letter is a sweep's to remove");
-    assert!(bench.store.event(dead).unwrap().is_some());
+    assert_eq!(
+        bench.store.dead(ALL).await.unwrap().items.len(),
+        1,
+        "its letter is a sweep's to remove"
+    );
+    assert!(bench.store.event(dead).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -247,7 +262,7 @@ async fn what_is_removed_at_the_end_of_the_file_is_given_back() {
         bench.store.append(new).await.unwrap();
         bench
             .store
-            .commit_parse(bench.parse(), tried(Verdict::Done), Vec::new())
+            .commit_parse(bench.parse().await, tried(Verdict::Done), Vec::new())
             .await
             .unwrap()
             .unwrap();
@@ -294,8 +309,9 @@ async fn too_many_bytes_push_out_the_oldest_that_nobody_needs() {
     let retention = Retention { size_bytes, ..Retention::default() };
     bench.store.sweep(&retention).await.unwrap();
 
-    let is_there = |id| bench.store.event(id).unwrap().is_some();
-    assert_eq!([dead, old, new].map(is_there), [true, false, true]);
+    for (id, is_there) in [(dead, true), (old, false), (new, true)] {
+        assert_eq!(bench.shows(id).await, is_there, "{id}");
+    }
 }
 
 #[tokio::test]
@@ -305,7 +321,7 @@ async fn another_retention_applies_to_what_is_packed_already() {
     let (bench, _) = bench.sweep_after(10, &Retention::default()).await;
     let shorter = Retention { events: days(5), ..Retention::default() };
     let (bench, _) = bench.sweep_after(10, &shorter).await;
-    assert!(bench.store.event(event_id).unwrap().is_none());
+    assert!(bench.store.event(event_id).await.unwrap().is_none());
 }
 
 /// A finished event, and a sweep that has found it expired and is not committed yet.
@@ -327,7 +343,7 @@ async fn what_is_opened_again_during_a_sweep_is_not_swept() {
     let done = bench.store.ask(|reply| PutInPlace { sweep, reply }).await.unwrap();
 
     assert!(!done);
-    assert_eq!((bench.runs().len(), bench.deliveries().len()), (1, 1));
+    assert_eq!((bench.runs().await.len(), bench.deliveries().await.len()), (1, 1));
 }
 
 #[tokio::test]
@@ -355,7 +371,7 @@ async fn what_is_opened_again_in_the_same_commit_is_not_swept() {
 
     assert!(append.await.is_ok() && !swept.await.unwrap());
     assert_eq!(replay.await.unwrap().reopened, 2);
-    assert_eq!((bench.runs().len(), bench.deliveries().len()), (1, 1));
+    assert_eq!((bench.runs().await.len(), bench.deliveries().await.len()), (1, 1));
 }
 
 #[tokio::test]
@@ -363,14 +379,14 @@ async fn what_died_again_during_a_sweep_keeps_its_letter_and_its_records() {
     let (bench, event_id, sweep) = found_expired().await;
 
     bench.store.replay(vec![event_id]).await.unwrap();
-    bench.end_run(bench.runs().pop().unwrap(), Verdict::Dead).await;
-    bench.end_delivery(bench.deliveries().pop().unwrap(), Verdict::Done).await;
+    bench.end_run(bench.runs().await.pop().unwrap(), Verdict::Dead).await;
+    bench.end_delivery(bench.deliveries().await.pop().unwrap(), Verdict::Done).await;
     let done = bench.store.ask(|reply| PutInPlace { sweep, reply }).await.unwrap();
 
     assert!(!done);
-    let dead = bench.store.dead(ALL).unwrap();
+    let dead = bench.store.dead(ALL).await.unwrap();
     assert_eq!((dead.items.len(), dead.damaged), (1, Vec::new()));
-    assert!(bench.store.event(event_id).unwrap().is_some());
+    assert!(bench.store.event(event_id).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -380,22 +396,21 @@ async fn a_clock_that_leaps_ahead_removes_nothing_until_it_has_said_so_for_a_day
     let (receipt_id, event_id) = bench.finished("evt_1", Verdict::Done).await;
     bench.store.close().await.unwrap();
     let bench = Bench::on(disk.clone(), bench.clock);
-    let is_there = |bench: &Bench| bench.store.event(event_id).unwrap().is_some();
 
     // Also a start at which the clock is wrong already.
     bench.clock.set(NOW.after(days(400)));
     bench.store.sweep(&Retention::default()).await.unwrap();
-    assert!(is_there(&bench));
+    assert!(bench.shows(event_id).await);
     bench.store.close().await.unwrap();
     let bench = Bench::on(disk.clone(), bench.clock);
     bench.store.sweep(&Retention::default()).await.unwrap();
     let again = bench.store.append(receipt(&["evt_1"])).await.unwrap();
-    assert_eq!((is_there(&bench), again), (true, Appended::Duplicate(receipt_id)));
+    assert_eq!((bench.shows(event_id).await, again), (true, Appended::Duplicate(receipt_id)));
 
     bench.store.sweep(&Retention::default()).await.unwrap();
     bench.clock.advance(days(1));
     bench.store.sweep(&Retention::default()).await.unwrap();
-    assert!(!is_there(&bench));
+    assert!(!bench.shows(event_id).await);
 }
 
 #[tokio::test]
@@ -424,15 +439,18 @@ async fn a_power_cut_at_any_sync_of_a_sweep_loses_nothing_that_is_needed() {
             let bench = Bench::on(disk, Clock::manual(bench.clock.now()));
             let retrying = ids.iter().skip(2).step_by(3);
             for (receipt_id, event_id) in retrying {
-                assert!(bench.store.read_receipt(*receipt_id).unwrap().is_some(), "cut {number}");
-                assert!(bench.store.event(*event_id).unwrap().is_some(), "cut {number}");
+                assert!(
+                    bench.store.read_receipt(*receipt_id).await.unwrap().is_some(),
+                    "cut {number}"
+                );
+                assert!(bench.store.event(*event_id).await.unwrap().is_some(), "cut {number}");
             }
-            let deliveries = bench.deliveries();
+            let deliveries = bench.deliveries().await;
             assert_eq!(deliveries.len(), 10, "cut {number}");
             for delivery in deliveries {
                 bench.end_delivery(delivery, Verdict::Done).await;
             }
-            let letters = bench.store.dead(ALL).unwrap().items.len() as u64;
+            let letters = bench.store.dead(ALL).await.unwrap().items.len() as u64;
             assert_eq!(bench.store.stats().works[&WorkKind::Delivery].dead, letters);
             bench.store.sweep(&retention).await.unwrap();
         }

@@ -83,13 +83,13 @@ impl<S: Subject> History<S> {
     async fn commit(&mut self) -> Vec<Model> {
         let group = if self.random.bool() { self.random.usize(..GROUP_MAX) } else { 0 };
         // The others wait while the first is synced, so it must be one that is written for sure.
-        let first = if group == 0 { self.plan() } else { Some(self.append_unnamed()) };
+        let first = if group == 0 { self.plan().await } else { Some(self.append_unnamed()) };
         let Some(first) = first else { return Vec::new() };
         let mut models = Vec::new();
         let mut others = Vec::new();
         let mut replays = matches!(first.act, Act::Replay { .. } | Act::ReplayReceipt { .. });
         for _ in 0..group {
-            let Some(other) = self.plan() else { break };
+            let Some(other) = self.plan().await else { break };
             // What a replay finds depends on what goes before it: one is enough.
             let replay = matches!(other.act, Act::Replay { .. } | Act::ReplayReceipt { .. });
             if !(replay && replays) {
@@ -135,12 +135,12 @@ impl<S: Subject> History<S> {
         models
     }
 
-    fn plan(&mut self) -> Option<Planned> {
+    async fn plan(&mut self) -> Option<Planned> {
         let lone = |act| Some(Planned { act, leased: None, parcel: 0, target: None });
         match self.random.u32(..12) {
             0..3 => lone(self.append()),
-            3 => self.replay(),
-            _ => self.commit_leased(),
+            3 => self.replay().await,
+            _ => self.commit_leased().await,
         }
     }
 
@@ -157,22 +157,23 @@ impl<S: Subject> History<S> {
         Planned { act, leased: None, parcel: 0, target: None }
     }
 
-    fn replay(&mut self) -> Option<Planned> {
+    async fn replay(&mut self) -> Option<Planned> {
         let planned = |act, id| Some(Planned { act, leased: None, parcel: 0, target: Some(id) });
         if self.random.bool() {
             let (number, id) = self.random.choice(self.receipts.iter())?;
             return planned(Act::ReplayReceipt { number: *number }, *id);
         }
         let page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
-        let events = self.case.store.events(&EventFilter::default(), page).unwrap().items;
+        let events = self.case.store.events(&EventFilter::default(), page).await.unwrap().items;
         let summary = self.random.choice(events)?;
         planned(Act::Replay { event: summary.event_id }, summary.id)
     }
 
     /// Takes something, and commits a try of that or of what was taken before.
-    fn commit_leased(&mut self) -> Option<Planned> {
+    async fn commit_leased(&mut self) -> Option<Planned> {
         let kind = self.random.choice(WorkKind::ALL)?;
-        for leased in watch::take(&self.case.store, kind, self.random.usize(1..3)) {
+        let most = self.random.usize(1..3);
+        for leased in watch::take(&self.case.store, kind, most).await {
             let held: Vec<Key> = self.held.iter().map(Leased::key).collect();
             self.model.check_lease(
                 &leased.key(),

@@ -17,16 +17,16 @@ fn stands(progress: &Progressed, tries: usize) -> Stands {
 }
 
 /// All that the store shows. Fails where two of its answers differ.
-pub(super) fn look(store: &Store, receipts: &Receipts) -> Seen {
+pub(super) async fn look(store: &Store, receipts: &Receipts) -> Seen {
     let mut seen = Seen::default();
     let mut names: BTreeMap<Id, Key> = BTreeMap::new();
-    let events = store.events(&EventFilter::default(), ALL).unwrap();
+    let events = store.events(&EventFilter::default(), ALL).await.unwrap();
     assert!(events.next.is_none(), "the history is too long");
     let event_ids: BTreeMap<Id, String> =
         events.items.iter().map(|event| (event.id, event.event_id.clone())).collect();
 
     for (number, id) in receipts {
-        let Some(view) = store.receipt(*id).unwrap() else { continue };
+        let Some(view) = store.receipt(*id).await.unwrap() else { continue };
         assert_eq!(view.body.as_deref(), Some(format!("r{number}").as_str()), "verbatim");
         let brought = view.events.iter().map(|id| event_ids[id].clone()).collect();
         seen.receipts.insert(*number, brought);
@@ -34,7 +34,7 @@ pub(super) fn look(store: &Store, receipts: &Receipts) -> Seen {
         seen.works.insert(Key::Parse(*number), stands(&view.progress, view.tries.len()));
     }
     for summary in events.items.iter().rev() {
-        let view = store.event(summary.id).unwrap().unwrap();
+        let view = store.event(summary.id).await.unwrap().unwrap();
         let event = summary.event_id.clone();
         seen.events.push((event.clone(), view.depth));
         let mut senders = BTreeMap::new();
@@ -58,7 +58,7 @@ pub(super) fn look(store: &Store, receipts: &Receipts) -> Seen {
             seen.works.insert(key, stands(&delivery.progress, delivery.attempts.len()));
         }
     }
-    let dead = store.dead(ALL).unwrap().items;
+    let dead = store.dead(ALL).await.unwrap().items;
     seen.dead = dead.iter().map(|letter| names[&letter.id].clone()).collect();
     for (handler, subject) in HANDLERS.iter().flat_map(|by| SUBJECTS.map(|of| (by, of))) {
         if let Some(value) = store.state(&name(handler), subject, "last").unwrap() {
@@ -123,14 +123,20 @@ impl Leased {
 }
 
 /// Takes what may be taken of this kind.
-pub(super) fn take(store: &Store, kind: WorkKind, max: usize) -> Vec<Leased> {
+pub(super) async fn take(store: &Store, kind: WorkKind, max: usize) -> Vec<Leased> {
     match kind {
-        WorkKind::Parse => {
-            store.take_parses(max, usize::MAX).unwrap().into_iter().map(Leased::Parse).collect()
+        WorkKind::Parse => store
+            .take_parses(max, usize::MAX)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(Leased::Parse)
+            .collect(),
+        WorkKind::Run => {
+            store.take_runs(max, 99).await.unwrap().into_iter().map(Leased::Run).collect()
         }
-        WorkKind::Run => store.take_runs(max, 99).unwrap().into_iter().map(Leased::Run).collect(),
         WorkKind::Delivery => {
-            let works = store.take_deliveries(max, usize::MAX).unwrap();
+            let works = store.take_deliveries(max, usize::MAX).await.unwrap();
             works.into_iter().map(Leased::Delivery).collect()
         }
     }
@@ -173,7 +179,10 @@ pub(super) async fn work_off(store: &Store, mut model: Model, receipts: &Receipt
     clock.advance(Duration::from_secs(86_400));
     while model.pending() > 0 {
         let kinds = WorkKind::ALL.into_iter();
-        let works: Vec<Leased> = kinds.flat_map(|kind| take(store, kind, 99)).collect();
+        let mut works: Vec<Leased> = Vec::new();
+        for kind in kinds {
+            works.extend(take(store, kind, 99).await);
+        }
         assert!(!works.is_empty(), "{} works are lost", model.pending());
         let mut held: Vec<Key> = Vec::new();
         for leased in &works {
@@ -190,7 +199,7 @@ pub(super) async fn work_off(store: &Store, mut model: Model, receipts: &Receipt
             model.apply(&act, clock.now());
         }
     }
-    assert_eq!(look(store, receipts), model.seen, "after all is done");
+    assert_eq!(look(store, receipts).await, model.seen, "after all is done");
     for (id, owner) in &model.owners {
         let answer = store.append(receipt(&[id])).await.unwrap();
         assert_eq!(answer, Appended::Duplicate(receipts[owner]), "{id}");
