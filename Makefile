@@ -4,8 +4,8 @@ CARGO    ?= cargo
 HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
-.PHONY: help setup build dist docs demo test crash fuzz bench bench-compare bench-isolation lint \
-	deny msrv clean
+.PHONY: help setup build dist docs demo test crash fuzz bench bench-compare bench-isolation \
+	bench-shapes lint deny msrv clean
 
 help:
 	@echo "make demo   builds everything and shows the whole path of an event"
@@ -27,6 +27,8 @@ help:
 	@echo "make bench-compare REV=...  compares this tree with another revision, in about 50 minutes"
 	@echo "make bench-isolation  measures what well-behaved sources and endpoints keep beside hostile"
 	@echo "            ones, in about 25 minutes"
+	@echo "make bench-shapes  measures what a commit and a start cost in the shapes that the store's"
+	@echo "            log could have"
 
 # Installs compilers that are missing. `hookgate plugin build` finds the wasm compiler itself.
 setup:
@@ -112,6 +114,12 @@ bench-isolation: build
 	$(HOOKGATE) plugin build tests/bench/spinner --out target/test-plugins
 	$(CARGO) build --release --locked -p hookgate-bench
 	target/release/hookgate-bench isolation $(ISOLATION)
+
+# Writes up to 4 GiB for each shape. SHAPES="--only NAME", "--mib 256,1024", "--kib 4" or "--folder
+# FOLDER" (a disk to measure) changes what is measured.
+bench-shapes:
+	$(CARGO) build --release --locked -p hookgate-bench
+	target/release/hookgate-bench shapes $(SHAPES)
 
 lint: setup
 	$(CARGO) fmt --all --check

@@ -15,6 +15,7 @@ mod payload;
 mod receiver;
 mod report;
 mod scenario;
+mod shapes;
 mod stock;
 mod supply;
 mod times;
@@ -33,6 +34,7 @@ use crate::isolation::Isolation;
 use crate::payload::Batch;
 use crate::report::Report;
 use crate::scenario::{ALL, Scenario, Stage};
+use crate::shapes::Shapes;
 
 /// The gateway's, so that what is measured here costs what it costs there.
 #[global_allocator]
@@ -69,6 +71,8 @@ enum Role {
     Compare(Compare),
     /// Measures what those who behave keep beside those who do not
     Isolation(Isolation),
+    /// Measures the shapes that the store's log could have
+    Shapes(Shapes),
     /// The ceiling's server
     #[command(hide = true)]
     ServeCeiling,
@@ -80,6 +84,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::ServeCeiling) => return ceiling::serve(),
         Some(Role::Compare(compare)) => return compare.run(),
         Some(Role::Isolation(isolation)) => return isolation.run(),
+        Some(Role::Shapes(shapes)) => return shapes.run(),
         None => (),
     }
     for name in &arguments.only {
