@@ -6,8 +6,10 @@ use std::path::Path;
 use hmac::{KeyInit, Mac};
 use serde_json::{Value, json};
 
+use crate::dispatch::unparsed;
 use crate::harness::{
-    Answer, GUEST_TOKEN, Harness, STRIPE_SECRET, Setup, answer, payment, program, providers,
+    Answer, GUEST_TOKEN, Harness, Receiver, STRIPE_SECRET, Setup, answer, payment, plugin_file,
+    program, providers,
 };
 
 const SLACK_SECRET: &str = "hookgate8slack8lantern";
@@ -154,6 +156,23 @@ async fn an_event_says_what_its_proof_is_worth_unless_that_covers_the_body() {
     assert_eq!(proof("token").await, "weak");
     assert_eq!(proof("nothing").await, "none");
     assert_eq!(proof("mac").await, Value::Null);
+}
+
+#[tokio::test]
+async fn an_event_says_what_its_request_proved_when_that_was_accepted() {
+    let receiver = Receiver::start().await;
+    // The gateway accepts everything, and can't parse it yet.
+    let (gateway, id, _) = unparsed(&receiver, "").await;
+
+    let verified = format!("secrets = [{{ value = \"{STRIPE_SECRET}\" }}]");
+    gateway.reconfigure(|text| text.replace("verify = \"none\"", &verified)).await;
+    gateway.drop_plugin("stripe", &std::fs::read(plugin_file("stripe")).unwrap());
+    gateway.reload().await;
+    gateway.settle().await;
+
+    assert_eq!(gateway.receipt(&id).await["state"], "done");
+    let labels = gateway.event("evt_1").await["event"]["labels"].clone();
+    assert_eq!(labels["proof"], "none", "{labels}");
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ use crate::listener::Connection;
 use crate::metrics::{Answered, Metrics};
 use crate::plugin::{self, Plugin, Registry};
 use crate::proof::{self, Receiver};
-use crate::provider::{Answer, Claims, ProviderInfo};
+use crate::provider::{Answer, Claims, Proven, ProviderInfo};
 use crate::secrets::Secret;
 use crate::signature::{self, Asker};
 use crate::store::{Appended, NewReceipt, Store};
@@ -306,8 +306,8 @@ impl Ingest {
         });
         let claims = self.prove(&at, &request).await?;
         let proven = match source.verify {
-            Verify::Evidence => Some(signature::worth(&claims, info)),
-            Verify::None => None,
+            Verify::Evidence => signature::worth(&claims, info).into(),
+            Verify::None => Proven::Nothing,
         };
         let asker = Asker::of(info, &request.method, proven);
         if let Some(asked) = &claims.handshake {
@@ -325,7 +325,8 @@ impl Ingest {
             Some(reply) => Some(self.answer(&at, reply, &claims, &request, asker).await?),
             None => None,
         };
-        let receipt = NewReceipt { source: name.clone(), request, event_ids: claims.event_ids };
+        let (source, event_ids) = (name.clone(), claims.event_ids);
+        let receipt = NewReceipt { source, request, event_ids, proven: Some(proven) };
         let appended = self.store.append(receipt).await.map_err(Rejection::Store)?;
 
         debug!(source.name = %name, ?appended, "accepted a request");

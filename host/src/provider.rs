@@ -221,6 +221,41 @@ impl Worth {
     }
 }
 
+/// What a request proved when it was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Proven {
+    /// Nothing: its source accepts everything.
+    Nothing,
+    /// What is worth [`Worth::Weak`].
+    Weak,
+    /// What is worth [`Worth::Unbound`].
+    Unbound,
+    /// What is worth [`Worth::Bound`].
+    Bound,
+}
+
+impl Proven {
+    /// The value of the label `proof`, which an event has unless all of its request is proven.
+    pub fn label(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => Some("none"),
+            Self::Weak => Some(Worth::Weak.name()),
+            Self::Unbound => Some(Worth::Unbound.name()),
+            Self::Bound => None,
+        }
+    }
+}
+
+impl From<Worth> for Proven {
+    fn from(worth: Worth) -> Self {
+        match worth {
+            Worth::Weak => Self::Weak,
+            Worth::Unbound => Self::Unbound,
+            Worth::Bound => Self::Bound,
+        }
+    }
+}
+
 /// A proof that a provider may offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofInfo {

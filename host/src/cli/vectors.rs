@@ -150,7 +150,7 @@ async fn see(
         return Ok(Seen::Refused(reason));
     }
     if let Some(recorded) = &vector.reply {
-        let asker = Asker::of(info, &request.method, Some(signature::worth(&claims, info)));
+        let asker = Asker::of(info, &request.method, signature::worth(&claims, info).into());
         let body = |it| signature::answer(it, &claims, &secrets, &request.body, asker);
         let answered = signature::reply(info, &claims, asker).map(|it| (it, body(it)));
         if let Some(how) = recorded.differs(answered) {

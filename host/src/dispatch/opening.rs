@@ -1,28 +1,25 @@
 //! What comes before a receipt is parsed: its plain body, if it was encrypted, and afterwards the
 //! label that says what its proof is worth.
 //!
-//! What a request claims is not stored, so the plugin is asked for it again where it matters; for
-//! most providers it does not. Whether the claims hold was found out before the receipt was stored.
-//! Never stores a plain body.
+//! What a request claims is not stored, so the plugin is asked for it again where its body may be
+//! encrypted; for most providers it is not. Whether the claims hold, and what they prove, was found
+//! out before the receipt was stored. Never stores a plain body.
 
 use std::sync::Arc;
 
 use super::{Dispatch, Reading};
 use crate::event::{Event, Request};
 use crate::plugin::{CallError, Called, PROOF_LABEL, Plugin};
-use crate::provider::{Claims, ProviderInfo, Worth};
+use crate::provider::{Claims, Proven, ProviderInfo};
 use crate::retry::Outcome;
 use crate::signature;
 use crate::store::Receipt;
-
-/// The worth of the proof of a source that wants none.
-const NONE: &str = "none";
 
 /// A request as it is parsed, and what its events are labelled with.
 #[derive(Debug)]
 struct Opened {
     request: Arc<Request>,
-    worth: Option<&'static str>,
+    label: Option<&'static str>,
 }
 
 impl Dispatch {
@@ -41,9 +38,9 @@ impl Dispatch {
         let settings = &reading.settings;
         let source = &receipt.source;
         let mut called = self.host.parse(plugin, settings, source, &opened.request).await;
-        if let (Ok(Ok(events)), Some(worth)) = (&mut called.ended, opened.worth) {
+        if let (Ok(Ok(events)), Some(label)) = (&mut called.ended, opened.label) {
             for event in events {
-                event.labels.push((PROOF_LABEL.to_owned(), worth.to_owned()));
+                event.labels.push((PROOF_LABEL.to_owned(), label.to_owned()));
             }
         }
         called
@@ -57,9 +54,10 @@ impl Dispatch {
         receipt: &Receipt,
     ) -> Result<Opened, Box<Called<Result<Vec<Event>, Outcome>>>> {
         let request = Arc::clone(&receipt.request);
-        let unproven = reading.is_unverified.then_some(NONE);
+        // An earlier Hookgate did not store it: then it is what the source and its plugin say now.
+        let proven = receipt.proven.or(reading.is_unverified.then_some(Proven::Nothing));
         if !info.claims_before_parse() {
-            return Ok(Opened { request, worth: unproven });
+            return Ok(Opened { request, label: proven.and_then(Proven::label) });
         }
         let settings = &reading.settings;
         let source = &receipt.source;
@@ -86,7 +84,7 @@ impl Dispatch {
             Some(body) => Arc::new(Request { body, ..Request::clone(&request) }),
             None => request,
         };
-        let worth = Some(signature::worth(&claims, info)).filter(|worth| *worth != Worth::Bound);
-        Ok(Opened { request, worth: unproven.or(worth.map(Worth::name)) })
+        let proven = proven.unwrap_or_else(|| signature::worth(&claims, info).into());
+        Ok(Opened { request, label: proven.label() })
     }
 }

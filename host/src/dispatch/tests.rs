@@ -65,8 +65,12 @@ impl Bench {
             body: command.to_string().into(),
             received_at: self.clock.now(),
         };
-        let receipt =
-            NewReceipt { source: name("shop"), request: Arc::new(request), event_ids: Vec::new() };
+        let receipt = NewReceipt {
+            source: name("shop"),
+            request: Arc::new(request),
+            event_ids: Vec::new(),
+            proven: None,
+        };
         self.dispatch.store.append(receipt).await.unwrap();
     }
 

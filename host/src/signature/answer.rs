@@ -12,7 +12,7 @@ use super::judge::Judge;
 use super::values::{self, Materials};
 use super::{Error, Keyring, Times, open};
 use crate::event::Timestamp;
-use crate::provider::{Answer, Claims, ClockRule, Piece, Proof, ProviderInfo, Value, Worth};
+use crate::provider::{Answer, Claims, ClockRule, Piece, Proof, Proven, ProviderInfo, Value};
 use crate::secrets::Secret;
 
 /// Most bytes that the messages of all digests in an answer may have.
@@ -32,15 +32,15 @@ pub(crate) enum Asker {
 }
 
 impl Asker {
-    /// Who sent a request by this method, and proved so much, if anything was verified.
-    pub(crate) fn of(info: &ProviderInfo, method: &str, proven: Option<Worth>) -> Self {
+    /// Who sent a request by this method, and proved so much.
+    pub(crate) fn of(info: &ProviderInfo, method: &str, proven: Proven) -> Self {
         // Only where challenges are declared, what is digested for them is never evidence.
         let may_ask = info.handshakes.iter().any(|known| known.as_str() == method);
         match proven {
-            Some(Worth::Bound) => Self::Proven,
+            Proven::Bound => Self::Proven,
             // What the proof does not cover, whoever overheard another request has chosen.
-            None | Some(Worth::Weak | Worth::Unbound) if may_ask => Self::Asking,
-            None | Some(Worth::Weak | Worth::Unbound) => Self::Posting,
+            Proven::Nothing | Proven::Weak | Proven::Unbound if may_ask => Self::Asking,
+            Proven::Nothing | Proven::Weak | Proven::Unbound => Self::Posting,
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::effect::{Allowance, Parcel};
 use crate::event::{Event, Request, Timestamp};
 use crate::ids::{Id, Name};
+use crate::provider::Proven;
 
 /// An accepted request that is not stored yet.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct NewReceipt {
     pub request: Arc<Request>,
     /// The ids of the events inside, as the claims give them; empty if they can't tell.
     pub event_ids: Vec<String>,
+    /// What it proved, if that is known.
+    pub proven: Option<Proven>,
 }
 
 /// What became of a [`NewReceipt`].
@@ -44,6 +47,8 @@ pub struct Receipt {
     pub event_ids: Vec<String>,
     /// Those of them that belong to an earlier receipt.
     pub taken: Vec<String>,
+    /// What it proved; not known of one that an earlier Hookgate accepted.
+    pub proven: Option<Proven>,
     /// Whether it was kept so long that the body and the headers are gone: then both are empty.
     pub body_expired: bool,
 }

@@ -13,6 +13,7 @@ use hookgate::clock::Clock;
 use hookgate::event::{Event, Money, Request};
 use hookgate::ids::Name;
 use hookgate::json_text::JsonText;
+use hookgate::provider::Proven;
 use hookgate::retry::{Outcome, Verdict};
 use hookgate::store::{
     Appended, Attempt, Config, NewEvent, NewReceipt, PluginStamp, Retention, Routes, Store, Try,
@@ -114,7 +115,8 @@ impl Filling {
             received_at: now,
         };
         let source = name("stripe");
-        let receipt = NewReceipt { source, request: Arc::new(request), event_ids };
+        let (request, proven) = (Arc::new(request), Some(Proven::Bound));
+        let receipt = NewReceipt { source, request, event_ids, proven };
         let appended = self.store.append(receipt).await?;
         ensure!(matches!(appended, Appended::Stored(_)), "a new id was taken for known");
         Ok(())

@@ -128,7 +128,7 @@ impl Challenge {
             Err(Unproven::Plugin(error)) => return Err(error.into()),
             Err(unproven) => return Ok(Err(format!("rejected: {unproven}"))),
         };
-        let asker = Asker::of(info, &self.method, Some(signature::worth(&claims, info)));
+        let asker = Asker::of(info, &self.method, signature::worth(&claims, info).into());
         let Some(handshake) = &claims.handshake else {
             return Ok(Err("the plugin reads an event, not a challenge".to_owned()));
         };

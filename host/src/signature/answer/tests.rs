@@ -82,14 +82,14 @@ fn only_a_method_of_challenges_asks() {
         ..super::super::tests::info()
     };
     // What does not prove all of a request proves nothing of what is to be digested.
-    for proven in [None, Some(Worth::Weak), Some(Worth::Unbound)] {
+    for proven in [Proven::Nothing, Proven::Weak, Proven::Unbound] {
         let of = |method: &str| Asker::of(&info, method, proven);
         assert_eq!(
             [of("POST"), of("GET"), of("OPTIONS")],
             [Asker::Posting, Asker::Posting, Asker::Asking]
         );
     }
-    assert_eq!(Asker::of(&info, "POST", Some(Worth::Bound)), Asker::Proven);
+    assert_eq!(Asker::of(&info, "POST", Proven::Bound), Asker::Proven);
 }
 
 #[test]

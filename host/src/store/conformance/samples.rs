@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::event::{Event, Request, Timestamp};
 use crate::ids::Name;
 use crate::json_text::JsonText;
+use crate::provider::Proven;
 use crate::retry::{Outcome, Verdict};
 use crate::store::{Attempt, NewEvent, NewReceipt, PluginStamp, Routes, Try};
 
@@ -29,6 +30,7 @@ pub(in crate::store) fn receipt(event_ids: &[&str]) -> NewReceipt {
             received_at: NOW,
         }),
         event_ids: event_ids.iter().map(|&id| id.to_owned()).collect(),
+        proven: Some(Proven::Bound),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::event::{Event, Money, Request, Timestamp};
 use crate::headers::Headers;
 use crate::ids::{Id, IdKind, Name};
 use crate::json_text::JsonText;
+use crate::provider::Proven;
 use crate::retry::{Outcome, Verdict, milliseconds};
 use crate::store::error::Damaged;
 use crate::store::facts::{Receipt, Routes, StoredEvent, StoredParcel};
@@ -99,6 +100,9 @@ pub(in crate::store) struct ReceiptRecord<'a> {
     request: Cow<'a, Request>,
     event_ids: Cow<'a, [String]>,
     taken: Cow<'a, [String]>,
+    /// Came later, like the allowance of an event, and is the last for the same reason.
+    #[serde(with = "at_the_end")]
+    proven: Option<Proven>,
 }
 
 impl<'a> ReceiptRecord<'a> {
@@ -108,6 +112,7 @@ impl<'a> ReceiptRecord<'a> {
             request: Cow::Borrowed(&receipt.request),
             event_ids: Cow::Borrowed(&receipt.event_ids),
             taken: Cow::Borrowed(&receipt.taken),
+            proven: receipt.proven,
         }
     }
 
@@ -135,6 +140,7 @@ impl<'a> ReceiptRecord<'a> {
             request: Arc::new(self.request.into_owned()),
             event_ids: self.event_ids.into_owned(),
             taken: self.taken.into_owned(),
+            proven: self.proven,
             body_expired: false,
         }
     }
@@ -182,11 +188,9 @@ fn passed_over<'de, D: Deserializer<'de>>(deserializer: D) -> Result<JsonText, D
 mod at_the_end {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use super::Allowance;
-
     #[expect(clippy::ref_option, reason = "this is how serde hands over a field")]
-    pub(super) fn serialize<S: Serializer>(
-        value: &Option<Allowance>,
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Option<T>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         match value {
@@ -195,11 +199,11 @@ mod at_the_end {
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Option<Allowance>, D::Error> {
+    ) -> Result<Option<T>, D::Error> {
         // The only error is that the record ends.
-        Ok(Allowance::deserialize(deserializer).ok())
+        Ok(T::deserialize(deserializer).ok())
     }
 }
 
@@ -407,6 +411,54 @@ mod tests {
 
             assert_eq!(read.with_id(id, Cow::into_owned), stored(allowance));
             assert_eq!(read_before.with_id(id, Cow::into_owned), stored(None));
+        }
+    }
+
+    /// A [`ReceiptRecord`] as it was before it said what the request proved.
+    #[derive(Serialize, Deserialize)]
+    struct ReceiptBefore {
+        source: Name,
+        request: Request,
+        event_ids: Vec<String>,
+        taken: Vec<String>,
+    }
+
+    fn receipt(proven: Option<Proven>) -> Receipt {
+        let request = Request {
+            method: "POST".into(),
+            url: "/in/shop".into(),
+            headers: [("x-token", "sesame")].into_iter().collect(),
+            body: "{}".into(),
+            received_at: Timestamp(1),
+        };
+        Receipt {
+            id: Id { kind: IdKind::Receipt, position: 1, tag: 0 },
+            source: "shop".parse().unwrap(),
+            request: Arc::new(request),
+            event_ids: vec!["1".into(), "2".into()],
+            taken: vec!["2".into()],
+            proven,
+            body_expired: false,
+        }
+    }
+
+    #[test]
+    fn a_receipt_reads_back_with_and_without_what_it_proved_and_as_it_was_before() {
+        let id = receipt(None).id;
+        for proven in [None, Some(Proven::Nothing), Some(Proven::Bound)] {
+            let whole = receipt(proven);
+            let bytes = ReceiptRecord::of(&whole).write();
+
+            let read: ReceiptRecord<'_> = postcard::from_bytes(&bytes).unwrap();
+            let before: ReceiptBefore = postcard::from_bytes(&bytes).unwrap();
+            let written_before = postcard::to_stdvec(&before).unwrap();
+            let read_before: ReceiptRecord<'_> = postcard::from_bytes(&written_before).unwrap();
+            let bare = ReceiptRecord::bare(&whole).write();
+            let read_bare: ReceiptRecord<'_> = postcard::from_bytes(&bare).unwrap();
+
+            assert_eq!(read.with_id(id), whole);
+            assert_eq!(read_before.with_id(id), receipt(None));
+            assert_eq!(read_bare.with_id(id).proven, proven);
         }
     }
 

@@ -62,6 +62,7 @@ mod tests {
             }),
             event_ids: Vec::new(),
             taken: Vec::new(),
+            proven: None,
             body_expired: false,
         }))
     }

@@ -76,11 +76,12 @@ impl Draft<'_> {
         for (key, _) in keys.iter().zip(&owners).filter(|(_, owner)| owner.is_none()) {
             self.bind(*key, id.position);
         }
-        let NewReceipt { source, request, event_ids } = new.clone();
+        let NewReceipt { source, request, event_ids, proven } = new.clone();
         let known = event_ids.iter().zip(&owners).filter(|(_, owner)| owner.is_some());
         let taken = known.map(|(event_id, _)| event_id.clone()).collect();
-        let receipt =
-            Arc::new(Receipt { id, source, request, event_ids, taken, body_expired: false });
+        let body_expired = false;
+        let receipt = Receipt { id, source, request, event_ids, taken, proven, body_expired };
+        let receipt = Arc::new(receipt);
         self.owe(
             Stored::Receipt(Arc::clone(&receipt)),
             RecordKind::Receipt,
