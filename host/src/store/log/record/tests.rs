@@ -1,0 +1,158 @@
+//! Records as they are written and read back, by this Hookgate and by one that knew less.
+
+use super::*;
+use crate::store::log::segment::SegmentWriter;
+
+/// An [`EventRecord`] as it was before it had an allowance.
+#[derive(Serialize, Deserialize)]
+struct Before {
+    event: Event,
+    receipt: Option<u64>,
+    cause: Option<u64>,
+    depth: u8,
+    recorded_at: Timestamp,
+    routes: Routes,
+}
+
+fn stored(allowance: Option<Allowance>) -> StoredEvent {
+    let event = Event {
+        source: "shop".parse().unwrap(),
+        id: "1".into(),
+        event_type: "a.b".into(),
+        subject: None,
+        time: Timestamp(1),
+        money: None,
+        labels: Vec::new(),
+        data: JsonText::new("{}").unwrap(),
+    };
+    let id = Id { kind: IdKind::Event, position: 1, tag: 0 };
+    let (receipt, cause, recorded_at) = (None, None, Timestamp(2));
+    let routes = Routes { handlers: Vec::new(), endpoints: vec!["crm".parse().unwrap()] };
+    let event = Arc::new(event);
+    let routes = Arc::new(routes);
+    StoredEvent { id, event, receipt, cause, depth: 3, allowance, recorded_at, routes }
+}
+
+#[test]
+fn an_event_reads_back_with_and_without_an_allowance_and_as_it_was_before() {
+    let id = stored(None).id;
+    let whole = Some(Allowance { events: u32::MAX, bytes: u64::MAX });
+    for allowance in [None, Some(Allowance { events: 0, bytes: 0 }), whole] {
+        let bytes = postcard::to_stdvec(&EventRecord::of(&stored(allowance))).unwrap();
+
+        let read: EventRecord<'_> = postcard::from_bytes(&bytes).unwrap();
+        let before: Before = postcard::from_bytes(&bytes).unwrap();
+        let written_before = postcard::to_stdvec(&before).unwrap();
+        let read_before: EventRecord<'_> = postcard::from_bytes(&written_before).unwrap();
+
+        assert_eq!(read.with_id(id, Cow::into_owned), stored(allowance));
+        assert_eq!(read_before.with_id(id, Cow::into_owned), stored(None));
+    }
+}
+
+/// A [`ReceiptRecord`] as it was before it said what the request proved.
+#[derive(Serialize, Deserialize)]
+struct ReceiptBefore {
+    source: Name,
+    request: Request,
+    event_ids: Vec<String>,
+    taken: Vec<String>,
+}
+
+fn receipt(proven: Option<Proven>) -> Receipt {
+    let request = Request {
+        method: "POST".into(),
+        url: "/in/shop".into(),
+        headers: [("x-token", "sesame")].into_iter().collect(),
+        body: "{}".into(),
+        received_at: Timestamp(1),
+    };
+    Receipt {
+        id: Id { kind: IdKind::Receipt, position: 1, tag: 0 },
+        source: "shop".parse().unwrap(),
+        request: Arc::new(request),
+        event_ids: vec!["1".into(), "2".into()],
+        taken: vec!["2".into()],
+        proven,
+        body_expired: false,
+    }
+}
+
+#[test]
+fn a_receipt_reads_back_with_and_without_what_it_proved_and_as_it_was_before() {
+    let id = receipt(None).id;
+    for proven in [None, Some(Proven::Nothing), Some(Proven::Bound)] {
+        let whole = receipt(proven);
+        let bytes = ReceiptRecord::of(&whole).write();
+
+        let read: ReceiptRecord<'_> = postcard::from_bytes(&bytes).unwrap();
+        let before: ReceiptBefore = postcard::from_bytes(&bytes).unwrap();
+        let written_before = postcard::to_stdvec(&before).unwrap();
+        let read_before: ReceiptRecord<'_> = postcard::from_bytes(&written_before).unwrap();
+        let bare = ReceiptRecord::bare(&whole).write();
+        let read_bare: ReceiptRecord<'_> = postcard::from_bytes(&bare).unwrap();
+
+        assert_eq!(read.with_id(id), whole);
+        assert_eq!(read_before.with_id(id), receipt(None));
+        assert_eq!(read_bare.with_id(id).proven, proven);
+    }
+}
+
+#[test]
+fn an_event_is_skimmed_without_its_data_and_damaged_if_that_is_not_json() {
+    let allowance = Some(Allowance { events: 1, bytes: 2 });
+    let bytes = postcard::to_stdvec(&EventRecord::of(&stored(allowance))).unwrap();
+    let entry = Entry { position: 1, width: 2, kind: RecordKind::Event, bytes: &bytes };
+    let mut expected = stored(allowance);
+    Arc::make_mut(&mut expected.event).data = JsonText::default();
+
+    let Record::Event(skimmed) = Record::skim(&entry, 0).unwrap() else { panic!("no event") };
+    assert_eq!(skimmed, expected);
+
+    let at = bytes.windows(3).position(|it| it == b"\x02{}").unwrap();
+    let mut broken = bytes.clone();
+    broken[at + 1] = b'}';
+    let entry = Entry { bytes: &broken, ..entry };
+    assert_eq!(Record::read(&entry, 0).unwrap_err(), Damaged { position: 1 });
+    let Record::Event(skimmed) = Record::skim(&entry, 0).unwrap() else { panic!("no event") };
+    assert_eq!(skimmed, expected);
+}
+
+#[test]
+fn a_try_reads_back_whole_with_every_outcome() {
+    for outcome in [
+        Outcome::Success,
+        Outcome::Transient { reason: "busy".into(), retry_after: Some(Duration::from_millis(7)) },
+        Outcome::permanent("gone"),
+    ] {
+        let report = Try {
+            at: Timestamp(5),
+            duration: Duration::from_millis(3),
+            plugin: None,
+            outcome: outcome.clone(),
+            verdict: Verdict::RetryAt(Timestamp(9)),
+            log: Vec::new(),
+        };
+        let mut writer = SegmentWriter::new(1);
+        writer.push(RecordKind::Try, 1, &TryRecord::of(&report, 3, Some(2)));
+        let segment = writer.finish_and_read();
+        let entry = segment.find(1).unwrap();
+
+        let Record::Try(read) = Record::read(&entry, 0).unwrap() else { panic!("no try") };
+
+        assert_eq!(*read.outcome, outcome);
+        assert_eq!(read.verdict, Verdict::RetryAt(Timestamp(9)));
+        assert_eq!((read.work, read.previous), (3, Some(2)));
+    }
+}
+
+#[test]
+fn an_outcome_is_written_with_its_delay_in_milliseconds() {
+    #[derive(Serialize)]
+    struct Written(#[serde(with = "OutcomeRecord")] Outcome);
+
+    let retry_after = Some(Duration::from_millis(300));
+    let written = Written(Outcome::Transient { reason: "no".into(), retry_after });
+    let bytes = postcard::to_stdvec(&written).unwrap();
+    assert_eq!(bytes, [1, 2, b'n', b'o', 1, 0xac, 0x02]);
+}
