@@ -122,7 +122,7 @@ async fn pages_show_every_event_once_also_while_more_come_in() {
         let items = texts(&page["items"], "event_id");
         assert!(items.len() <= 5, "{items:?}");
         seen.extend(items);
-        let Some(next) = page["next"].as_u64() else { break };
+        let Some(next) = page["next"].as_str() else { break };
         path = format!("/v1/events?limit=5&cursor={next}");
         gateway.stripe(&body(1000 + seen.len())).await.accepted();
         gateway.settle().await;
@@ -147,12 +147,31 @@ async fn the_dead_come_in_pages_too() {
     loop {
         let page = gateway.ask(&path).await.json();
         seen.extend(texts(&page["items"], "id"));
-        let Some(next) = page["next"].as_u64() else { break };
+        let Some(next) = page["next"].as_str() else { break };
         path = format!("/v1/dead?limit=3&cursor={next}");
     }
 
     assert_eq!(all.len(), 7);
     assert_eq!(seen, all);
+}
+
+#[tokio::test]
+async fn a_cursor_goes_on_in_its_own_list_alone() {
+    let gateway = Setup::stripe().start().await;
+    for number in 0..2 {
+        let body = payment(&format!("evt_{number}"), "pi_1", "succeeded");
+        gateway.stripe(&body).await.accepted();
+    }
+    gateway.settle().await;
+
+    let page = gateway.ask("/v1/events?source=stripe&limit=1").await.json();
+    let next = page["next"].as_str().unwrap();
+    let rest = gateway.ask(&format!("/v1/events?source=stripe&cursor={next}")).await.json();
+
+    assert_eq!(texts(&rest["items"], "event_id"), ["evt_0"]);
+    for other in ["/v1/events?limit=1", "/v1/events?source=adyen", "/v1/dead?limit=1"] {
+        check_refused(&gateway.ask(&format!("{other}&cursor={next}")).await, 400, "`cursor`");
+    }
 }
 
 #[tokio::test]
@@ -163,6 +182,7 @@ async fn a_parameter_that_can_not_be_read_is_named() {
         ("/v1/events?limit=501", "limit"),
         ("/v1/events?limit=many", "limit"),
         ("/v1/events?cursor=-1", "cursor"),
+        ("/v1/events?cursor=v1.AAAA", "cursor"),
         ("/v1/events?state=broken", "state"),
         ("/v1/events?source=Stripe", "source"),
         ("/v1/events?type=pay*", "type"),

@@ -295,7 +295,7 @@ impl Harness {
             assert_eq!(answer.status, 200, "{}", answer.body);
             let page = answer.json();
             events.extend(page["items"].as_array().into_iter().flatten().cloned());
-            let Some(next) = page["next"].as_u64() else { break };
+            let Some(next) = page["next"].as_str() else { break };
             cursor = format!("&cursor={next}");
         }
         events.reverse();

@@ -117,6 +117,7 @@ impl From<store::Error> for Problem {
         let status = match error {
             store::Error::Full | store::Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             store::Error::Unknown(_) => StatusCode::NOT_FOUND,
+            store::Error::ForeignCursor => StatusCode::BAD_REQUEST,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())

@@ -51,6 +51,7 @@ pub use self::keep::sweep::Swept;
 pub use self::kind::WorkKind;
 pub use self::owed::backlog::Allowance;
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
+pub use self::read::cursor::Cursor;
 pub use self::read::snapshot::{EventFilter, Listing, PAGE_ITEMS_MAX, Page};
 pub use self::read::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,

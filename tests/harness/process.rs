@@ -132,7 +132,7 @@ impl Process {
         loop {
             let page = self.ask(&format!("/v1/events?limit=500{cursor}")).await.json();
             page["items"].as_array().into_iter().flatten().for_each(&mut see);
-            let Some(next) = page["next"].as_u64() else { break };
+            let Some(next) = page["next"].as_str() else { break };
             cursor = format!("&cursor={next}");
         }
     }

@@ -144,7 +144,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
     let filter: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let mut left = limit;
-    let mut cursor = None;
+    let mut cursor: Option<String> = None;
     say!(
         "{:<22}  {:<24}  {:<7}  {:<28}  SUBJECT",
         "HOOKGATE ID",
@@ -155,8 +155,8 @@ async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
     while left > 0 {
         url.query_pairs_mut().clear().extend_pairs(&filter);
         url.query_pairs_mut().append_pair("limit", &left.min(100).to_string());
-        if let Some(cursor) = cursor {
-            url.query_pairs_mut().append_pair("cursor", &format!("{cursor}"));
+        if let Some(cursor) = &cursor {
+            url.query_pairs_mut().append_pair("cursor", cursor);
         }
         let page = http::json(&http::get(&url).await?)?;
         let rows = page["items"].as_array().map_or(&[][..], Vec::as_slice);
@@ -172,8 +172,8 @@ async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
             )?;
         }
         left = left.saturating_sub(rows.len());
-        match page["next"].as_u64() {
-            Some(next) => cursor = Some(next),
+        match page["next"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
             None => break,
         }
     }

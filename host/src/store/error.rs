@@ -22,6 +22,9 @@ pub enum Error {
     /// These stand for nothing in this store.
     #[error("this store does not have {}", list(.0))]
     Unknown(Vec<Id>),
+    /// The cursor is of a list with other filters.
+    #[error("`cursor` is the `next` of a list with other filters")]
+    ForeignCursor,
     /// The record that was asked for can't be read. All others can.
     #[error(transparent)]
     Damaged(Damaged),

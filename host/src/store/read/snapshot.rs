@@ -15,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 pub(in crate::store) use self::lists::Found;
+use super::cursor::{Cursor, List};
 use super::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
     ReceiptView, RunView, State, TryView,
@@ -60,8 +61,8 @@ pub struct EventFilter {
 /// Which part of a list.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {
-    /// Where the last page said to go on; `None` at the newest.
-    pub cursor: Option<u64>,
+    /// Where the last page of the same list said to go on; `None` at the newest.
+    pub cursor: Option<Cursor>,
     /// Most items, up to [`PAGE_ITEMS_MAX`].
     pub limit: usize,
 }
@@ -75,7 +76,24 @@ pub struct Listing<T> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub damaged: Vec<DamagedItem>,
     /// Where to go on; `None` if this is the end.
-    pub next: Option<u64>,
+    pub next: Option<Cursor>,
+}
+
+impl Page {
+    /// Whether it is a page of this list.
+    fn check(self, list: List) -> Result<(), Error> {
+        self.cursor.map_or(Ok(()), |cursor| cursor.check(list))
+    }
+
+    /// Before which position it begins.
+    fn before(self) -> u64 {
+        self.cursor.map_or(u64::MAX, Cursor::before)
+    }
+}
+
+/// The list of all dead letters.
+fn dead_letters() -> List {
+    List::of("dead", &[])
 }
 
 impl Store {
@@ -128,6 +146,7 @@ impl Store {
         filter: &EventFilter,
         page: Page,
     ) -> Result<Listing<EventSummary>, Error> {
+        page.check(filter.list())?;
         let filter = filter.clone();
         self.ask_view(move |snapshot| snapshot.events(&filter, page, LIST_TIME)).await
     }
@@ -143,6 +162,7 @@ impl Store {
 
     /// The dead letters, those of the newest receipts, runs and deliveries first.
     pub async fn dead(&self, page: Page) -> Result<Listing<DeadLetter>, Error> {
+        page.check(dead_letters())?;
         self.ask_view(move |snapshot| snapshot.dead(page)).await
     }
 
@@ -391,6 +411,20 @@ impl Snapshot<'_> {
 }
 
 impl EventFilter {
+    /// The list of the events that match.
+    fn list(&self) -> List {
+        let Self { source, event_type, subject, state, after, before } = self;
+        let filters = [
+            source.as_ref().map(Name::to_string),
+            event_type.as_ref().map(Pattern::to_string),
+            subject.clone(),
+            state.map(|state| format!("{state:?}")),
+            after.map(|after| after.to_string()),
+            before.map(|before| before.to_string()),
+        ];
+        List::of("events", &filters)
+    }
+
     /// Whether all but the state fits.
     fn matches(&self, stored: &StoredEvent) -> bool {
         let event = &stored.event;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn page(cursor: Option<u64>, limit: usize) -> Page {
+fn page(cursor: Option<Cursor>, limit: usize) -> Page {
     Page { cursor, limit }
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{EventFilter, Listing, PAGE_ITEMS_MAX, Page, Snapshot};
+use super::{EventFilter, Listing, PAGE_ITEMS_MAX, Page, Snapshot, dead_letters};
 use crate::event::{Timestamp, in_millis};
 use crate::ids::Id;
 use crate::store::error::{Damaged, Failure};
@@ -15,6 +15,7 @@ use crate::store::log::record::{Record, first_written};
 use crate::store::log::segment::{RecordKind, Segment};
 use crate::store::owed::standing::Standing;
 use crate::store::owed::works::{Stored, work_id};
+use crate::store::read::cursor::Cursor;
 use crate::store::read::view::{DamagedItem, DeadLetter, EventSummary, State};
 
 /// A clock may have been set by so much without a list's missing anything.
@@ -57,20 +58,22 @@ impl Snapshot<'_> {
     ) -> Result<Listing<EventSummary>, Failure> {
         let started = Instant::now();
         let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
+        let going_on = |before| Some(Cursor::new(filter.list(), before));
         let mut list = Listing { items: Vec::new(), damaged: Vec::new(), next: None };
-        let mut before = page.cursor.unwrap_or(u64::MAX);
+        let mut before = page.before();
         if let Some(end) = filter.before
             && let Reach::At(behind) = self.first_at(end.after(CLOCK_SLACK))?
         {
             before = before.min(behind);
         }
-        let mut too_old = 0;
+        let (mut too_old, mut reached) = (0, None);
         for (looked_at, row) in self.log.within(..before)?.rev().enumerate() {
             if looked_at >= SEGMENTS_MIN && started.elapsed() >= time {
+                list.next = reached.and_then(going_on);
                 return Ok(list);
             }
             let (first, segment) = row?;
-            list.next = Some(first);
+            reached = Some(first);
             let Some(segment) = self.readable(segment, None, &mut list.damaged)? else { continue };
             too_old = if self.is_before(&segment, filter.after) { too_old + 1 } else { 0 };
             if too_old > OUTSIDE_MAX {
@@ -86,12 +89,11 @@ impl Snapshot<'_> {
                 let summary = self.readable(summary, Some(event.id), &mut list.damaged)?;
                 list.items.extend(summary.flatten());
                 if list.items.len() == limit {
-                    list.next = Some(entry.position);
+                    list.next = going_on(entry.position);
                     return Ok(list);
                 }
             }
         }
-        list.next = None;
         Ok(list)
     }
 
@@ -148,13 +150,13 @@ impl Snapshot<'_> {
 
     /// The dead letters, newest first.
     pub(super) fn dead(&self, page: Page) -> Result<Listing<DeadLetter>, Failure> {
-        let before = page.cursor.unwrap_or(u64::MAX);
+        let before = page.before();
         let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
         let mut list = Listing { items: Vec::new(), damaged: Vec::new(), next: None };
         for row in self.dead.within(..before)?.rev() {
             let (position, kind) = row?;
             if list.items.len() + list.damaged.len() == limit {
-                list.next = Some(position + 1);
+                list.next = Some(Cursor::new(dead_letters(), position + 1));
                 return Ok(list);
             }
             let kind = WorkKind::read(kind).ok_or(Damaged { position });
