@@ -38,7 +38,7 @@ use crate::keys::Keys;
 use crate::listener::Connection;
 use crate::metrics::{Answered, Metrics};
 use crate::plugin::{self, Plugin, Registry};
-use crate::proof::{self, Receiver};
+use crate::proof::{self, Receiver, Unproven};
 use crate::provider::{Answer, Claims, Proven, ProviderInfo};
 use crate::secrets::Secret;
 use crate::signature::{self, Asker};
@@ -254,6 +254,10 @@ impl At<'_> {
     fn info(&self) -> &ProviderInfo {
         self.plugin.provider().expect("it was admitted")
     }
+
+    fn refused(&self, unproven: Unproven) -> Rejection {
+        Rejection::Unproven(unproven, self.info().refusal_status)
+    }
 }
 
 impl Ingest {
@@ -337,16 +341,15 @@ impl Ingest {
     async fn prove(&self, at: &At<'_>, request: &Arc<Request>) -> Result<Claims, Rejection> {
         let (name, source, plugin) = (at.name, at.source, &at.plugin);
         let Source { settings, secrets, keys_from, tolerance, .. } = source;
-        let status = at.info().refusal_status;
         if source.verify == Verify::None {
             let claims = self.host.claims(plugin, settings, name, request).await;
-            let claims = claims.map_err(|error| Rejection::unclaimed(error, status))?;
+            let claims = claims.map_err(|error| at.refused(Unproven::Plugin(error)))?;
             // Nothing needs to be proven, and so nothing needs to be claimed.
             return Ok(claims.unwrap_or_default());
         }
         let receiver = Receiver { name, settings, secrets, tolerance: *tolerance, keys_from };
         let proven = proof::prove(&self.host, &self.keys, plugin, receiver, request).await;
-        proven.map_err(|unproven| Rejection::unproven(unproven, status))
+        proven.map_err(|unproven| at.refused(unproven))
     }
 
     /// The answer that the plugin has for this request. Made before anything is stored: where a
@@ -365,12 +368,13 @@ impl Ingest {
             let (answer, claims) = (answer.clone(), claims.clone());
             let (secrets, request) = (Arc::clone(secrets), Arc::clone(request));
             let make = move || signature::answer(&answer, &claims, &secrets, &request.body, asker);
-            self.host.in_turn(at.name, make).await.map_err(Rejection::Plugin)?
+            let made = self.host.in_turn(at.name, make).await;
+            made.map_err(|error| at.refused(Unproven::Plugin(error)))?
         } else {
             signature::answer(answer, claims, secrets, &request.body, asker)
         };
-        let refused = |error| Rejection::Evidence(error, at.info().refusal_status);
-        Ok(reply::of_plugin(answer, made.map_err(refused)?))
+        let body = made.map_err(|error| at.refused(Unproven::Evidence(error)))?;
+        Ok(reply::of_plugin(answer, body))
     }
 
     /// Counts a request that was not accepted, and logs it unless too many were just now.

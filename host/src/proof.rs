@@ -53,6 +53,30 @@ pub(crate) enum Unproven {
     Key(KeyError),
 }
 
+impl Unproven {
+    /// Whether the same request may be genuine all the same: then its sender should come again.
+    /// Claims are made of what a request says, and anybody can send one: so those that break the
+    /// contract are no failure of the gateway.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Plugin(CallError::Violation(_)) | Self::Claims(_) | Self::Evidence(_) => false,
+            Self::Plugin(_) => true,
+            Self::Key(error) => error.is_passing(),
+        }
+    }
+
+    /// The case, for counting; none where nobody got as far as to judge the request.
+    pub(crate) fn label(&self) -> Option<&'static str> {
+        match self {
+            Self::Plugin(CallError::Violation(_)) => Some("violation"),
+            Self::Plugin(_) => None,
+            Self::Claims(_) => Some("claims"),
+            Self::Evidence(error) => Some(error.label()),
+            Self::Key(error) => Some(error.label()),
+        }
+    }
+}
+
 /// What a provider's plugin claims of a request, once its evidence holds at the time that the
 /// request was received. A validation challenge, which is never stored, needs no evidence.
 pub(crate) async fn prove(

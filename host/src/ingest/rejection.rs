@@ -12,11 +12,10 @@ use axum::response::{IntoResponse, Response};
 use crate::ids::Name;
 use crate::keys::KeyError;
 use crate::metrics::Answered;
-use crate::plugin::{CallError, Violation};
+use crate::plugin::CallError;
 use crate::proof::Unproven;
-use crate::provider::Refusal;
 use crate::secrets::shown;
-use crate::{signature, store};
+use crate::store;
 
 /// How long a sender should wait where we are the ones who can't, in seconds.
 const RETRY_AFTER_SECS: u16 = 5;
@@ -46,16 +45,9 @@ pub(super) enum Rejection {
     NoPlugin(Name),
     #[error("the source is stopped: {0}")]
     Stopped(Arc<str>),
-    #[error("the provider plugin failed to read the request: {0}")]
-    Plugin(CallError),
-    #[error("the plugin broke the contract: {0}")]
-    Violation(Violation, u16),
-    #[error("{}", .0.reason)]
-    Claims(Refusal, u16),
+    /// With the status by which its provider refuses.
     #[error("{0}")]
-    Evidence(signature::Error, u16),
-    #[error("{0}")]
-    Key(KeyError, u16),
+    Unproven(Unproven, u16),
     #[error("request by another method than POST without a validation challenge")]
     NothingAsked(u16),
     #[error("method not allowed (allowed: {0})")]
@@ -65,57 +57,30 @@ pub(super) enum Rejection {
 }
 
 impl Rejection {
-    /// Of a request that is not known to be genuine, where its provider refuses with this status.
-    pub(super) fn unproven(unproven: Unproven, refusal_status: u16) -> Self {
-        match unproven {
-            Unproven::Plugin(error) => Self::unclaimed(error, refusal_status),
-            Unproven::Claims(refusal) => Self::Claims(refusal, refusal_status),
-            Unproven::Evidence(error) => Self::Evidence(error, refusal_status),
-            Unproven::Key(error) => Self::Key(error, refusal_status),
-        }
-    }
-
-    /// Of a request over which the plugin gave no claims. Claims that break the contract are made
-    /// of what the request says, and so they are its sender's, who may be anybody.
-    pub(super) fn unclaimed(error: CallError, refusal_status: u16) -> Self {
-        match error {
-            CallError::Violation(violation) => Self::Violation(violation, refusal_status),
-            error => Self::Plugin(error),
-        }
-    }
-
     /// What it is counted as.
     pub(super) fn answered(&self) -> Answered {
         match self {
             Self::TooLarge(_) => Answered::TooLarge,
             Self::UnknownSource | Self::SlowBody | Self::BrokenBody => Answered::Broken,
-            Self::Key(KeyError::Busy, _) => Answered::Busy,
-            Self::Key(error, _) if error.is_passing() => Answered::Failed,
-            Self::Violation(..)
-            | Self::Claims(..)
-            | Self::Evidence(..)
-            | Self::Key(..)
-            | Self::NothingAsked(_)
-            | Self::Method(_) => Answered::Refused,
             Self::GaveWay
             | Self::Stopping
             | Self::Busy
             | Self::SourceBusy
-            | Self::Plugin(CallError::Busy)
+            | Self::Unproven(
+                Unproven::Plugin(CallError::Busy) | Unproven::Key(KeyError::Busy),
+                _,
+            )
             | Self::Store(store::Error::Full | store::Error::Unavailable(_)) => Answered::Busy,
-            Self::NoPlugin(_) | Self::Stopped(_) | Self::Plugin(_) | Self::Store(_) => {
-                Answered::Failed
-            }
+            Self::Unproven(unproven, _) if unproven.is_passing() => Answered::Failed,
+            Self::Unproven(..) | Self::NothingAsked(_) | Self::Method(_) => Answered::Refused,
+            Self::NoPlugin(_) | Self::Stopped(_) | Self::Store(_) => Answered::Failed,
         }
     }
 
     /// For evidence that does not hold: which way.
     pub(super) fn refusal(&self) -> Option<&'static str> {
         match self {
-            Self::Violation(..) => Some("violation"),
-            Self::Claims(..) => Some("claims"),
-            Self::Evidence(error, _) => Some(error.label()),
-            Self::Key(error, _) => Some(error.label()),
+            Self::Unproven(unproven, _) => unproven.label(),
             Self::NothingAsked(_) => Some("nothing_asked"),
             Self::Method(_) => Some("method"),
             _ => None,
@@ -137,12 +102,8 @@ impl Rejection {
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "incomplete body"),
             Self::SourceBusy => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
             Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
-            Self::Key(error, _) if error.is_passing() => LATER,
-            Self::Violation(_, status)
-            | Self::Claims(_, status)
-            | Self::Evidence(_, status)
-            | Self::Key(_, status)
-            | Self::NothingAsked(status) => {
+            Self::Unproven(unproven, _) if unproven.is_passing() => LATER,
+            Self::Unproven(_, status) | Self::NothingAsked(status) => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::UNAUTHORIZED);
                 (status, "not verified")
             }
@@ -151,7 +112,6 @@ impl Rejection {
             | Self::Busy
             | Self::NoPlugin(_)
             | Self::Stopped(_)
-            | Self::Plugin(_)
             | Self::Store(_) => LATER,
         }
     }
@@ -177,6 +137,13 @@ impl IntoResponse for Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::Violation;
+    use crate::provider::Refusal;
+    use crate::signature;
+
+    fn unproven(why: Unproven) -> Rejection {
+        Rejection::Unproven(why, 498)
+    }
 
     #[test]
     fn a_request_that_is_wrong_is_the_senders_and_one_that_can_not_be_taken_now_is_not() {
@@ -187,10 +154,10 @@ mod tests {
             Rejection::TooLarge(1024),
             Rejection::SlowBody,
             Rejection::BrokenBody,
-            Rejection::unclaimed(CallError::Violation(violation), 401),
-            Rejection::Claims(refusal, 401),
-            Rejection::Evidence(signature::Error::Mismatch, 401),
-            Rejection::Key(KeyError::Unknown, 401),
+            unproven(Unproven::Plugin(CallError::Violation(violation))),
+            unproven(Unproven::Claims(refusal)),
+            unproven(Unproven::Evidence(signature::Error::Mismatch)),
+            unproven(Unproven::Key(KeyError::Unknown)),
             Rejection::NothingAsked(401),
             Rejection::Method("POST".to_owned()),
         ];
@@ -201,7 +168,7 @@ mod tests {
             Rejection::SourceBusy,
             Rejection::NoPlugin("stripe".parse().unwrap()),
             Rejection::Stopped("it has no settings".into()),
-            Rejection::Plugin(CallError::Busy),
+            unproven(Unproven::Plugin(CallError::Busy)),
             Rejection::Store(store::Error::Full),
         ];
         for rejection in &senders {
@@ -209,6 +176,27 @@ mod tests {
         }
         for rejection in &gateways {
             assert!(!rejection.is_the_senders(), "{rejection}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_genuine_all_the_same_is_told_to_come_again() {
+        let answered = |why: Unproven| {
+            let rejection = unproven(why);
+            (rejection.answer().0.as_u16(), rejection.answered())
+        };
+        let violation = Violation { field: "jws.token", reason: "has 262145 bytes".to_owned() };
+        for (why, expected) in [
+            (Unproven::Plugin(CallError::Violation(violation)), (498, Answered::Refused)),
+            (Unproven::Evidence(signature::Error::Mismatch), (498, Answered::Refused)),
+            (Unproven::Key(KeyError::Unknown), (498, Answered::Refused)),
+            (Unproven::Key(KeyError::NoSecret), (503, Answered::Failed)),
+            (Unproven::Key(KeyError::Busy), (503, Answered::Busy)),
+            (Unproven::Plugin(CallError::Host("no thread".to_owned())), (503, Answered::Failed)),
+            (Unproven::Plugin(CallError::Busy), (503, Answered::Busy)),
+        ] {
+            let text = why.to_string();
+            assert_eq!(answered(why), expected, "{text}");
         }
     }
 }
