@@ -11,13 +11,11 @@ mod notes;
 mod pacing;
 mod rejection;
 mod reply;
+mod source;
 mod strays;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -25,7 +23,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
-use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info};
@@ -38,93 +35,18 @@ use crate::keys::Keys;
 use crate::listener::Connection;
 use crate::metrics::{Answered, Metrics};
 use crate::plugin::{self, Plugin, Registry};
-use crate::proof::{self, Receiver, Unproven};
+use crate::proof::{self, Unproven};
 use crate::provider::{Answer, Claims, Proven, ProviderInfo};
-use crate::secrets::Secret;
 use crate::signature::{self, Asker};
 use crate::store::{Appended, NewReceipt, Store};
 
-use intake::Share;
 pub(crate) use intake::{Bounds, Intake};
 use notes::Note;
 pub(crate) use notes::Notes;
 pub(crate) use pacing::Pacing;
 use rejection::Rejection;
-
-/// Whether requests must prove where they come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Verify {
-    /// By the evidence that the provider plugin reads off them.
-    #[default]
-    Evidence,
-    /// Not at all: everybody may post.
-    None,
-}
-
-/// A place to post to.
-#[derive(Debug, Clone)]
-pub struct Source {
-    pub(crate) plugin: Name,
-    /// All that are active: several during a rotation.
-    pub(crate) secrets: Arc<[Secret]>,
-    /// How far a signing time may stand from the clock, if not as the provider says; zero is any.
-    pub(crate) tolerance: Option<Duration>,
-    /// Whether anything is verified.
-    pub(crate) verify: Verify,
-    /// The JSON object that the plugin gets.
-    pub(crate) settings: Arc<str>,
-    /// The hosts that may be asked for its keys.
-    pub(crate) keys_from: Vec<String>,
-    /// Why its plugin refuses to work for it, if it does: then nothing is taken.
-    pub(crate) stopped: Option<Arc<str>>,
-    requests: Arc<Semaphore>,
-    held: Arc<Share>,
-    refusals: Arc<Pacing>,
-}
-
-/// What one source may have of what all share.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shares {
-    /// Requests that are worked on at a time.
-    pub(crate) requests: usize,
-    /// What is held of its bodies until they are answered, in bytes.
-    pub(crate) held_bytes: usize,
-}
-
-impl Source {
-    /// A source that may have so much of what all share.
-    pub(crate) fn new(
-        plugin: Name,
-        secrets: Vec<Secret>,
-        tolerance: Option<Duration>,
-        verify: Verify,
-        settings: Arc<str>,
-        shares: Shares,
-    ) -> Self {
-        Self {
-            plugin,
-            secrets: secrets.into(),
-            tolerance,
-            verify,
-            settings,
-            keys_from: Vec::new(),
-            stopped: None,
-            requests: Arc::new(Semaphore::new(shares.requests)),
-            held: Share::of(shares.held_bytes),
-            refusals: Arc::default(),
-        }
-    }
-
-    /// With the hosts that may be asked for its keys.
-    #[must_use]
-    pub(crate) fn with_keys_from(self, keys_from: Vec<String>) -> Self {
-        Self { keys_from, ..self }
-    }
-}
-
-/// The sources as they are now; swapped whole when the configuration changes.
-pub(crate) type Sources = ArcSwap<BTreeMap<Name, Source>>;
+pub use source::Source;
+pub(crate) use source::{Shares, Sources, Verify};
 
 #[derive(Debug)]
 pub(crate) struct Ingest {
@@ -340,14 +262,13 @@ impl Ingest {
     /// What the request claims, once its evidence holds.
     async fn prove(&self, at: &At<'_>, request: &Arc<Request>) -> Result<Claims, Rejection> {
         let (name, source, plugin) = (at.name, at.source, &at.plugin);
-        let Source { settings, secrets, keys_from, tolerance, .. } = source;
         if source.verify == Verify::None {
-            let claims = self.host.claims(plugin, settings, name, request).await;
+            let claims = self.host.claims(plugin, &source.settings, name, request).await;
             let claims = claims.map_err(|error| at.refused(Unproven::Plugin(error)))?;
             // Nothing needs to be proven, and so nothing needs to be claimed.
             return Ok(claims.unwrap_or_default());
         }
-        let receiver = Receiver { name, settings, secrets, tolerance: *tolerance, keys_from };
+        let receiver = source.receiver(name);
         let proven = proof::prove(&self.host, &self.keys, plugin, receiver, request).await;
         proven.map_err(|unproven| at.refused(unproven))
     }

@@ -1,0 +1,103 @@
+//! A source: a place to post to, as the operator set it up, and its share of what all have.
+//!
+//! What ingest and the rest of the gateway know of it; clones have one share. Never takes a request
+//! itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::intake::Share;
+use super::pacing::Pacing;
+use crate::ids::Name;
+use crate::proof::Receiver;
+use crate::secrets::Secret;
+
+/// Whether requests must prove where they come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Verify {
+    /// By the evidence that the provider plugin reads off them.
+    #[default]
+    Evidence,
+    /// Not at all: everybody may post.
+    None,
+}
+
+/// A place to post to.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The provider plugin that reads its requests.
+    pub(crate) plugin: Name,
+    /// All that are active: several during a rotation.
+    pub(crate) secrets: Arc<[Secret]>,
+    /// How far a signing time may stand from the clock, if not as the provider says; zero is any.
+    pub(crate) tolerance: Option<Duration>,
+    /// Whether anything is verified.
+    pub(crate) verify: Verify,
+    /// The JSON object that the plugin gets.
+    pub(crate) settings: Arc<str>,
+    /// The hosts that may be asked for its keys.
+    pub(crate) keys_from: Vec<String>,
+    /// Why its plugin refuses to work for it, if it does: then nothing is taken.
+    pub(crate) stopped: Option<Arc<str>>,
+    /// Requests that are worked on at a time.
+    pub(super) requests: Arc<Semaphore>,
+    /// What is held of its bodies.
+    pub(super) held: Arc<Share>,
+    /// How soon its refused requests are answered.
+    pub(super) refusals: Arc<Pacing>,
+}
+
+/// What one source may have of what all share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shares {
+    /// Requests that are worked on at a time.
+    pub(crate) requests: usize,
+    /// What is held of its bodies until they are answered, in bytes.
+    pub(crate) held_bytes: usize,
+}
+
+impl Source {
+    /// A source that may have so much of what all share.
+    pub(crate) fn new(
+        plugin: Name,
+        secrets: Vec<Secret>,
+        tolerance: Option<Duration>,
+        verify: Verify,
+        settings: Arc<str>,
+        shares: Shares,
+    ) -> Self {
+        Self {
+            plugin,
+            secrets: secrets.into(),
+            tolerance,
+            verify,
+            settings,
+            keys_from: Vec::new(),
+            stopped: None,
+            requests: Arc::new(Semaphore::new(shares.requests)),
+            held: Share::of(shares.held_bytes),
+            refusals: Arc::default(),
+        }
+    }
+
+    /// With the hosts that may be asked for its keys.
+    #[must_use]
+    pub(crate) fn with_keys_from(self, keys_from: Vec<String>) -> Self {
+        Self { keys_from, ..self }
+    }
+
+    /// What its requests are proven by.
+    pub(super) fn receiver<'a>(&'a self, name: &'a Name) -> Receiver<'a> {
+        let Self { settings, secrets, tolerance, keys_from, .. } = self;
+        Receiver { name, settings, secrets, tolerance: *tolerance, keys_from }
+    }
+}
+
+/// The sources as they are now; swapped whole when the configuration changes.
+pub(crate) type Sources = ArcSwap<BTreeMap<Name, Source>>;
