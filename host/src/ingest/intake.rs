@@ -78,7 +78,8 @@ struct Waiting {
     since: Instant,
     bytes: AtomicUsize,
     gives_way: AtomicBool,
-    told: Notify,
+    /// Wakes it to give way.
+    wakes: Notify,
 }
 
 /// Bytes that are held; given back when this is dropped.
@@ -233,7 +234,7 @@ impl Intake {
             let deadline = self.deadline(place.waiting.since, pieces.len());
             let frame = tokio::select! {
                 frame = body.frame() => frame,
-                () = place.waiting.told.notified() => return Err(Rejection::GaveWay),
+                () = place.waiting.wakes.notified() => return Err(Rejection::GaveWay),
                 () = self.stop.cancelled() => return Err(Rejection::Stopping),
                 () = sleep_until(deadline) => return Err(Rejection::SlowBody),
             };
@@ -304,7 +305,7 @@ impl Intake {
             let held = one.bytes.swap(0, Ordering::Relaxed);
             self.held.give_back(held);
             one.source.give_back(held);
-            one.told.notify_one();
+            one.wakes.notify_one();
             freed += held;
         }
         line.bodies.retain(|_, one| !one.gives_way.load(Ordering::Relaxed));
@@ -358,7 +359,7 @@ impl<'i> Place<'i> {
             since: Instant::now(),
             bytes: AtomicUsize::new(std::mem::take(&mut held.bytes)),
             gives_way: AtomicBool::new(false),
-            told: Notify::new(),
+            wakes: Notify::new(),
         });
         let mut line = intake.line();
         let number = line.next;

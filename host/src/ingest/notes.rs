@@ -26,7 +26,7 @@ pub(super) enum Note {
     Refused,
     /// A request that the gateway failed to accept.
     Failed,
-    /// A handshake that was answered.
+    /// A validation challenge that was answered.
     Asked,
 }
 
@@ -39,7 +39,7 @@ struct Lately {
     since: Instant,
     lines: u32,
     /// Lines that were not written since the last one that was.
-    untold: u64,
+    not_logged: u64,
 }
 
 impl Notes {
@@ -50,17 +50,17 @@ impl Notes {
 
     fn admit_at(&self, source: &Name, note: Note, now: Instant) -> Option<u64> {
         let mut sources = lock(&self.0);
-        let fresh = || Lately { since: now, lines: 0, untold: 0 };
+        let fresh = || Lately { since: now, lines: 0, not_logged: 0 };
         let lately = sources.entry((source.clone(), note)).or_insert_with(fresh);
         if now.saturating_duration_since(lately.since) >= WINDOW {
             (lately.since, lately.lines) = (now, 0);
         }
         if lately.lines == LINES_MAX {
-            lately.untold += 1;
+            lately.not_logged += 1;
             return None;
         }
         lately.lines += 1;
-        Some(std::mem::take(&mut lately.untold))
+        Some(std::mem::take(&mut lately.not_logged))
     }
 }
 
@@ -103,8 +103,8 @@ mod tests {
         let now = Instant::now();
         let (one, other): (Name, Name) = ("one".parse().unwrap(), "other".parse().unwrap());
         let admit = |source, note, after| notes.admit_at(source, note, now + after);
-        let told = (0..1_000).filter_map(|_| admit(&one, Note::Refused, Duration::ZERO)).count();
-        assert_eq!(told, 5);
+        let logged = (0..1_000).filter_map(|_| admit(&one, Note::Refused, Duration::ZERO)).count();
+        assert_eq!(logged, 5);
         assert_eq!(admit(&other, Note::Refused, Duration::ZERO), Some(0), "each has its own");
         assert_eq!(admit(&one, Note::Failed, Duration::ZERO), Some(0), "and each kind");
         assert_eq!(admit(&one, Note::Refused, WINDOW), Some(995));
