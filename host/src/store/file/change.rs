@@ -3,7 +3,7 @@
 //! Made and committed by the one writer. Knows the tables, and of their rows no more than what they
 //! are: bytes and numbers.
 
-use redb::{Table, WriteTransaction};
+use redb::{Key, Table, TableDefinition, Value, WriteTransaction};
 
 use super::id_rows::IdTable;
 use super::{DEAD, IDS, LOG, META, OPEN, OUTCOMES, STATE, SWEPT};
@@ -25,15 +25,16 @@ impl Change {
         Ok(self.0.commit()?)
     }
 
-    /// The tables that most changes write to.
-    pub(in crate::store) fn tables(&self) -> Result<Tables<'_>, Failure> {
-        Ok(Tables {
-            log: self.0.open_table(LOG)?,
-            outcomes: self.0.open_table(OUTCOMES)?,
-            open: self.0.open_table(OPEN)?,
-            dead: self.0.open_table(DEAD)?,
-            state: self.0.open_table(STATE)?,
-        })
+    /// The tables of the log, of works and of what handlers remember.
+    pub(in crate::store) fn tables(&self) -> Tables<'_> {
+        Tables {
+            transaction: &self.0,
+            log: None,
+            outcomes: None,
+            open: None,
+            dead: None,
+            state: None,
+        }
     }
 
     /// The segments that were packed.
@@ -53,13 +54,28 @@ impl Change {
     }
 }
 
-/// The tables that most changes write to.
+/// The tables of the log, of works and of what handlers remember. Each is opened when something is
+/// written to it: most changes write to one or two, and an open one costs a look-up and, at the
+/// commit, another.
 pub(in crate::store) struct Tables<'t> {
-    log: Table<'t, u64, Bytes>,
-    outcomes: Table<'t, u64, Bytes>,
-    open: Table<'t, u64, ()>,
-    dead: Table<'t, u64, u8>,
-    state: Table<'t, Bytes, Bytes>,
+    transaction: &'t WriteTransaction,
+    log: Option<Table<'t, u64, Bytes>>,
+    outcomes: Option<Table<'t, u64, Bytes>>,
+    open: Option<Table<'t, u64, ()>>,
+    dead: Option<Table<'t, u64, u8>>,
+    state: Option<Table<'t, Bytes, Bytes>>,
+}
+
+/// The table in this place, opened now if it was not yet.
+fn opened<'a, 't, K: Key + 'static, V: Value + 'static>(
+    place: &'a mut Option<Table<'t, K, V>>,
+    transaction: &'t WriteTransaction,
+    definition: TableDefinition<'static, K, V>,
+) -> Result<&'a mut Table<'t, K, V>, Failure> {
+    if place.is_none() {
+        *place = Some(transaction.open_table(definition)?);
+    }
+    Ok(place.as_mut().expect("it was opened"))
 }
 
 impl Tables<'_> {
@@ -68,31 +84,32 @@ impl Tables<'_> {
         first: u64,
         bytes: &[u8],
     ) -> Result<(), Failure> {
-        self.log.insert(first, bytes)?;
+        opened(&mut self.log, self.transaction, LOG)?.insert(first, bytes)?;
         Ok(())
     }
 
     pub(in crate::store) fn remove_segment(&mut self, first: u64) -> Result<(), Failure> {
-        self.log.remove(first)?;
+        opened(&mut self.log, self.transaction, LOG)?.remove(first)?;
         Ok(())
     }
 
     pub(in crate::store) fn put_outcome(&mut self, work: u64, bytes: &[u8]) -> Result<(), Failure> {
-        self.outcomes.insert(work, bytes)?;
+        opened(&mut self.outcomes, self.transaction, OUTCOMES)?.insert(work, bytes)?;
         Ok(())
     }
 
     pub(in crate::store) fn remove_outcome(&mut self, work: u64) -> Result<(), Failure> {
-        self.outcomes.remove(work)?;
+        opened(&mut self.outcomes, self.transaction, OUTCOMES)?.remove(work)?;
         Ok(())
     }
 
     /// Says of a work before the low-water mark whether it is open.
     pub(in crate::store) fn put_open(&mut self, work: u64, is_open: bool) -> Result<(), Failure> {
+        let open = opened(&mut self.open, self.transaction, OPEN)?;
         if is_open {
-            self.open.insert(work, ())?;
+            open.insert(work, ())?;
         } else {
-            self.open.remove(work)?;
+            open.remove(work)?;
         }
         Ok(())
     }
@@ -103,10 +120,11 @@ impl Tables<'_> {
         work: u64,
         kind: Option<u8>,
     ) -> Result<(), Failure> {
+        let dead = opened(&mut self.dead, self.transaction, DEAD)?;
         match kind {
-            Some(kind) => drop(self.dead.insert(work, kind)?),
-            None => drop(self.dead.remove(work)?),
-        }
+            Some(kind) => dead.insert(work, kind)?,
+            None => dead.remove(work)?,
+        };
         Ok(())
     }
 
@@ -116,9 +134,10 @@ impl Tables<'_> {
         key: &[u8],
         value: Option<&[u8]>,
     ) -> Result<(), Failure> {
+        let state = opened(&mut self.state, self.transaction, STATE)?;
         match value {
-            Some(value) => self.state.insert(key, value)?,
-            None => self.state.remove(key)?,
+            Some(value) => state.insert(key, value)?,
+            None => state.remove(key)?,
         };
         Ok(())
     }

@@ -37,7 +37,7 @@ pub(super) fn damage(store: &Store, position: u64, kind: Damage) {
         Damage::Data => rewritten(without_json),
     };
     let change = shared.file.write().unwrap();
-    change.tables().unwrap().put_segment(first, &broken).unwrap();
+    change.tables().put_segment(first, &broken).unwrap();
     shared.file.commit(change).unwrap();
     shared.log.clear();
 }
@@ -321,7 +321,7 @@ async fn a_standing_that_is_damaged_is_mended_by_the_next_try() {
     let delivery = bench.deliveries().await.pop().unwrap();
     let shared = &bench.store.handle.shared;
     let change = shared.file.write().unwrap();
-    change.tables().unwrap().put_outcome(ids[0].position + 1, &[9, 9]).unwrap();
+    change.tables().put_outcome(ids[0].position + 1, &[9, 9]).unwrap();
     shared.file.commit(change).unwrap();
     assert_eq!(bench.store.events(&EventFilter::default(), ALL).await.unwrap().damaged.len(), 1);
 

@@ -70,7 +70,7 @@ impl Ids {
             let owner = bound.get(&key(*id)).copied().or_else(known);
             if owner.is_none() {
                 bound.insert(key(*id), end);
-                change.tables().unwrap().put_segment(end, &id.to_le_bytes()).unwrap();
+                change.tables().put_segment(end, &id.to_le_bytes()).unwrap();
                 end += 1;
             }
             owners.push(owner);

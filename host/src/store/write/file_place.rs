@@ -43,7 +43,7 @@ impl FilePlace {
         }
         let change = self.shared.file.write()?;
         let held = {
-            let mut tables = change.tables()?;
+            let mut tables = change.tables();
             put_rows(&change, &mut tables, batch)?;
             let (first, segment) = batch.records.finish();
             tables.put_segment(first, segment)?;
@@ -120,7 +120,7 @@ impl Place for FilePlace {
             // Twice if some are on their way already.
             self.ids.freeze(batch.first());
             let change = self.shared.file.write()?;
-            put_rows(&change, &mut change.tables()?, batch)?;
+            put_rows(&change, &mut change.tables(), batch)?;
             let changes = ids::flush(&self.ids, &change, batch.time)?;
             self.shared.file.commit(change)?;
             self.learn(batch, changes);
