@@ -17,8 +17,7 @@ use super::log::reader::LogReader;
 use super::owed::Owed;
 use super::owed::backlog::{Backlog, OrderKeys};
 use super::owed::recent::Recent;
-use super::time::Trusted;
-use crate::clock::Clock;
+use super::time::StoreClock;
 use crate::lock::lock;
 
 /// What the handles, the leases and the writer share.
@@ -27,9 +26,7 @@ pub(super) struct Shared {
     pub(super) file: File,
     pub(super) log: LogReader,
     pub(super) order_keys: OrderKeys,
-    pub(super) clock: Clock,
-    /// What removal goes by.
-    pub(super) time: Trusted,
+    pub(super) clock: StoreClock,
     pub(super) owed: Arc<Owed>,
     recent: Mutex<Recent>,
     /// Records that can't be read.
@@ -53,10 +50,9 @@ impl Shared {
     pub(super) fn new(
         file: File,
         order_keys: OrderKeys,
-        clock: Clock,
+        clock: StoreClock,
         config: &Config,
         damages: Damages,
-        time: Trusted,
         backlog: Backlog,
     ) -> Self {
         Self {
@@ -64,7 +60,6 @@ impl Shared {
             file,
             order_keys,
             clock,
-            time,
             owed: Arc::new(Owed::new(backlog)),
             recent: Mutex::new(Recent::new(config.recent_bytes)),
             damages,

@@ -1,8 +1,9 @@
-//! The time that removal goes by: the clock's, unless the clock has leapt.
+//! The store's clock: the time that is written down and waited for, and the time that removal goes
+//! by, which is the same unless the clock has leapt.
 //!
 //! A clock that was set wrong by months must not remove history and event ids that are young. So
 //! the time that has passed is held against what the clock says; where they differ by more than a
-//! day, the clock is believed only after it has said so for a day. Never used for anything but age.
+//! day, the clock is believed only after it has said so for a day. Age alone goes by that.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,9 +16,12 @@ use crate::lock::lock;
 /// long.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What is known of the time.
+/// The one clock of a store.
 #[derive(Debug)]
-pub(super) struct Trusted(Mutex<Known>);
+pub(super) struct StoreClock {
+    clock: Clock,
+    known: Mutex<Known>,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -40,18 +44,29 @@ pub(super) struct Bounds {
     pub(super) latest: Timestamp,
 }
 
-impl Trusted {
-    /// The time that the store was told last, or else the clock's.
-    pub(super) fn new(clock: &Clock, told: Option<Timestamp>) -> Self {
+impl StoreClock {
+    /// Believes the time that the store was told last, or else the clock's.
+    pub(super) fn new(clock: Clock, told: Option<Timestamp>) -> Self {
         let time = told.unwrap_or_else(|| clock.now());
-        Self(Mutex::new(Known { time, heard: clock.passed(), doubted: None }))
+        let known = Mutex::new(Known { time, heard: clock.passed(), doubted: None });
+        Self { clock, known }
     }
 
-    /// The time now.
-    pub(super) fn now(&self, clock: &Clock) -> Bounds {
-        let mut known = lock(&self.0);
-        let said = clock.now();
-        let passed = clock.passed();
+    /// What the clock says.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Waits until the clock says `due` or later; for ever if there is none.
+    pub(super) async fn reached(&self, due: Option<Timestamp>) {
+        self.clock.reached(due).await;
+    }
+
+    /// The time now, as far as it can be known.
+    pub(super) fn bounds(&self) -> Bounds {
+        let mut known = lock(&self.known);
+        let said = self.clock.now();
+        let passed = self.clock.passed();
         let expected = known.time.after(passed.saturating_sub(known.heard));
         let is_near = said <= expected.after(DAY) && expected <= said.after(DAY);
         let doubted = *known.doubted.get_or_insert_with(|| {
@@ -84,33 +99,33 @@ mod tests {
     #[test]
     fn time_that_passes_is_believed_however_much_it_is() {
         let clock = Clock::manual(NOW);
-        let time = Trusted::new(&clock, Some(NOW));
+        let time = StoreClock::new(clock.clone(), Some(NOW));
         for _ in 0..3 {
             clock.advance(days(100));
-            assert_eq!(time.now(&clock).earliest, clock.now());
+            assert_eq!(time.bounds().earliest, clock.now());
         }
     }
 
     #[test]
     fn a_clock_that_leaps_ahead_is_believed_after_a_day() {
         let clock = Clock::manual(NOW);
-        let time = Trusted::new(&clock, Some(NOW));
+        let time = StoreClock::new(clock.clone(), Some(NOW));
         clock.set(NOW.after(days(400)));
-        assert_eq!(time.now(&clock).earliest, NOW);
+        assert_eq!(time.bounds().earliest, NOW);
         clock.advance(DAY / 2);
-        assert_eq!(time.now(&clock).earliest, NOW.after(DAY / 2));
-        assert_eq!(time.now(&clock).latest, NOW.after(days(400) + DAY / 2));
+        assert_eq!(time.bounds().earliest, NOW.after(DAY / 2));
+        assert_eq!(time.bounds().latest, NOW.after(days(400) + DAY / 2));
         clock.advance(DAY / 2);
-        assert_eq!(time.now(&clock).earliest, NOW.after(days(401)));
+        assert_eq!(time.bounds().earliest, NOW.after(days(401)));
     }
 
     #[test]
     fn a_clock_that_comes_back_is_believed_at_once() {
         let clock = Clock::manual(NOW);
-        let time = Trusted::new(&clock, Some(NOW));
+        let time = StoreClock::new(clock.clone(), Some(NOW));
         for said in [NOW.after(days(90)), NOW, Timestamp(0), NOW] {
             clock.set(said);
-            let Bounds { now, earliest, latest } = time.now(&clock);
+            let Bounds { now, earliest, latest } = time.bounds();
             assert_eq!((now, earliest, latest), (said, said.min(NOW), said.max(NOW)));
         }
     }
@@ -118,9 +133,9 @@ mod tests {
     #[test]
     fn a_start_after_a_long_rest_waits_for_a_day_too() {
         let clock = Clock::manual(NOW);
-        let time = Trusted::new(&clock, Some(Timestamp(0)));
-        assert_eq!(time.now(&clock).earliest, Timestamp(0));
+        let time = StoreClock::new(clock.clone(), Some(Timestamp(0)));
+        assert_eq!(time.bounds().earliest, Timestamp(0));
         clock.advance(DAY);
-        assert_eq!(time.now(&clock).earliest, clock.now());
+        assert_eq!(time.bounds().earliest, clock.now());
     }
 }

@@ -91,12 +91,13 @@ async fn check_left<S: Subject>(
     clock: &Clock,
     receipts: &Receipts,
 ) -> usize {
-    let store = left.open(&Config::at("nowhere"), Clock::manual(clock.now()));
+    let clock = Clock::manual(clock.now());
+    let store = left.open(&Config::at("nowhere"), clock.clone());
     let seen = look(&store, receipts).await;
     let Some(held) = models.iter().position(|model| model.seen == seen) else {
         assert_eq!(seen, models[0].seen, "none of {} models", models.len());
         unreachable!("they differ");
     };
-    work_off(&store, models[held].clone(), receipts).await;
+    work_off(&store, &clock, models[held].clone(), receipts).await;
     held
 }

@@ -7,6 +7,7 @@
 //! pauses. Never gives up by itself.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -107,9 +108,9 @@ impl<'w, P: Place> Outage<'w, P> {
 
     /// Waits for the next try; true if it is the last one.
     fn pause(&mut self, queue: &mut mpsc::Receiver<Message>, pauses: &Runtime) -> bool {
-        let clock = self.group.shared.clock.clone();
+        let shared = Arc::clone(&self.group.shared);
         pauses.block_on(async {
-            let due = clock.reached(Some(self.due));
+            let due = shared.clock.reached(Some(self.due));
             tokio::pin!(due);
             while self.closing.is_empty() {
                 tokio::select! {

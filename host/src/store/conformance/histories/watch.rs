@@ -174,8 +174,7 @@ pub(super) async fn commit(store: &Store, leased: Leased, act: &Act, parcel: usi
 
 /// Nothing is lost [I8]: all that is owed can be done, in order; then the store shows what the
 /// model says, and knows every id that it has taken [I3].
-pub(super) async fn work_off(store: &Store, mut model: Model, receipts: &Receipts) {
-    let clock = &store.handle.shared.clock;
+pub(super) async fn work_off(store: &Store, clock: &Clock, mut model: Model, receipts: &Receipts) {
     clock.advance(Duration::from_secs(86_400));
     while model.pending() > 0 {
         let kinds = WorkKind::ALL.into_iter();

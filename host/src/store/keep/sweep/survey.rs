@@ -84,7 +84,7 @@ impl Shared {
             damages: &self.damages,
             id_mark,
             tag: self.file.tag,
-            now: self.time.now(&self.clock).earliest,
+            now: self.clock.bounds().earliest,
             retention: retention.clone(),
             log: view.log()?,
             outcomes: view.outcomes()?,
@@ -105,7 +105,7 @@ impl Shared {
     /// Where ids must be settled up to, so that a sweep can do what there is to do.
     pub(in crate::store) fn unsettled(&self, retention: &Retention) -> Result<Option<u64>, Error> {
         let id_mark = self.id_mark.load(Ordering::Relaxed);
-        let now = self.time.now(&self.clock).earliest;
+        let now = self.clock.bounds().earliest;
         let view = self.file.read()?;
         let low_water = view.fact(file::LOW_WATER)?.unwrap_or(0);
         if id_mark >= low_water {
