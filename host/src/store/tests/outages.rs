@@ -183,6 +183,24 @@ async fn what_was_done_in_an_outage_is_committed_at_its_end() {
 }
 
 #[tokio::test]
+async fn what_was_taken_in_another_life_is_refused_at_the_end_of_an_outage() {
+    let Patient { disk, clock, store } = Patient::new();
+    store.append(receipt(&["evt_0"])).await.unwrap();
+    let taken = store.take_parses(1, usize::MAX).await.unwrap().pop().unwrap();
+    store.close().await.unwrap();
+    let store = Store::open_on(disk.clone(), &Config::at("nowhere"), clock.clone()).unwrap();
+    let patient = Patient { disk, clock, store };
+    patient.disk.fail_after(Fault::Write, 0);
+    assert!(patient.store.append(receipt(&["evt_1"])).await.is_err());
+
+    let commit = patient.store.queue_parse(taken, tried(Verdict::Done), Vec::new()).await.unwrap();
+    let (refused, ()) = tokio::join!(commit, patient.heal());
+
+    assert_eq!(refused.unwrap(), Err(Refused::OtherLife));
+    assert!(patient.store.trouble().is_none());
+}
+
+#[tokio::test]
 async fn what_was_done_is_done_again_if_the_outage_never_ends() {
     let Patient { disk, clock, store } = Patient::new();
     store.append(receipt(&["evt_0"])).await.unwrap();

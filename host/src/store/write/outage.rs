@@ -144,7 +144,11 @@ impl<'w, P: Place> Outage<'w, P> {
             }
         }
         match self.group.write(&mut self.kept) {
-            Turn::Nothing => self.group.place.probe(),
+            Turn::Nothing => {
+                // What was taken in another life is refused, and leaves nothing to commit.
+                self.kept.drain(..).for_each(|mut queued| queued.op.tell());
+                self.group.place.probe()
+            }
             Turn::Committed(drafted, held) => {
                 self.group.apply(std::mem::take(&mut self.kept), drafted, held);
                 Ok(())
