@@ -57,7 +57,7 @@ pub use self::read::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
     ReceiptView, RunView, State, TryView, VerdictView,
 };
-pub use self::report::{Attempt, Committed, PluginStamp, Refused, Try};
+pub use self::report::{Attempt, Effects, PluginStamp, Refused, Try};
 pub use self::stats::{KindStats, Stats};
 pub use self::write::replay::{ReplayCursor, ReplaySlice, Replayed};
 
@@ -205,7 +205,7 @@ impl Store {
         &self,
         work: RunWork,
         report: Try,
-        effects: Committed,
+        effects: Effects,
     ) -> Result<Result<(), Refused>, Error> {
         self.ask(|reply| CommitRun { work, report, effects, reply }).await
     }

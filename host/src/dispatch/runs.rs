@@ -17,7 +17,7 @@ use crate::ids::Id;
 use crate::metrics::Cause;
 use crate::plugin::{HandleContext, StateReader};
 use crate::retry::{Outcome, Verdict};
-use crate::store::{self, Committed, NewEvent, RunWork, Try, WorkKind};
+use crate::store::{self, Effects, NewEvent, RunWork, Try, WorkKind};
 use crate::worker::{Work, committed, judge};
 
 /// Who asks for a run again: the admin API knows no names.
@@ -132,7 +132,7 @@ impl Dispatch {
     }
 
     /// What the run asked for, with where each emitted event goes.
-    fn effects(&self, rules: &Rules, work: &RunWork, wishes: Wishes, now: Timestamp) -> Committed {
+    fn effects(&self, rules: &Rules, work: &RunWork, wishes: Wishes, now: Timestamp) -> Effects {
         let Wishes { emissions, parcels, alerts, state, left: allowance } = wishes;
         let nothing = Grants::default();
         let grant = &rules.handlers.get(&work.handler).unwrap_or(&nothing).grant;
@@ -142,7 +142,7 @@ impl Dispatch {
             NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance }
         };
         let events = (1..).zip(emissions).map(emit).collect();
-        Committed { events, parcels, alerts, state, scope: scope(work) }
+        Effects { events, parcels, alerts, state, scope: scope(work) }
     }
 }
 

@@ -61,7 +61,7 @@ pub struct Attempt {
 /// What a run asks for, all of it granted. Takes place together with the record of a run that is
 /// done; of any other run none of it does.
 #[derive(Debug, Clone, Default)]
-pub struct Committed {
+pub struct Effects {
     /// Events to add.
     pub events: Vec<NewEvent>,
     /// Bytes to send.

@@ -156,14 +156,14 @@ impl World {
     }
 
     /// Counts in the subject's state, and tells the crm.
-    fn count_one(&self, subject: &str) -> Committed {
+    fn count_one(&self, subject: &str) -> Effects {
         let count = (Self::counted(&self.store, subject) + 1).to_string();
         let (endpoint, content_type) = (name("crm"), "text/plain".to_owned());
-        Committed {
+        Effects {
             parcels: vec![Parcel { endpoint, content_type, body: count.clone().into() }],
             state: vec![("count".into(), Some(count.into()))],
             scope: subject.to_owned(),
-            ..Committed::default()
+            ..Effects::default()
         }
     }
 

@@ -25,14 +25,14 @@ pub(in crate::store) fn verdict(tries_made: u32) -> Verdict {
 }
 
 /// Counts the runs in the subject's state, and tells the crm.
-pub(in crate::store) fn effects(store: &Store) -> Committed {
+pub(in crate::store) fn effects(store: &Store) -> Effects {
     let count = (counter(store) + 1).to_string();
     let (endpoint, content_type) = (name("crm"), "text/plain".to_owned());
-    Committed {
+    Effects {
         parcels: vec![Parcel { endpoint, content_type, body: count.clone().into() }],
         state: vec![("count".into(), Some(Bytes::from(count)))],
         scope: "pi_1".into(),
-        ..Committed::default()
+        ..Effects::default()
     }
 }
 

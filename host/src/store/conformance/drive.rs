@@ -9,7 +9,7 @@ use super::samples::{attempt, event, receipt, tried};
 use crate::ids::Id;
 use crate::retry::Verdict;
 use crate::store::{
-    Appended, Committed, DeliveryWork, Error, NewEvent, NewReceipt, ParseWork, RunWork, Store,
+    Appended, DeliveryWork, Effects, Error, NewEvent, NewReceipt, ParseWork, RunWork, Store,
 };
 
 /// Something with a store that is driven through one event after the other.
@@ -48,7 +48,7 @@ pub(in crate::store) trait Drive {
     }
 
     async fn end_run(&self, work: RunWork, verdict: Verdict) {
-        self.store().commit_run(work, tried(verdict), Committed::default()).await.unwrap().unwrap();
+        self.store().commit_run(work, tried(verdict), Effects::default()).await.unwrap().unwrap();
     }
 
     async fn end_delivery(&self, work: DeliveryWork, verdict: Verdict) {

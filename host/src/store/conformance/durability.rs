@@ -30,7 +30,7 @@ pub(in crate::store) async fn whatever_was_answered_is_there_after_a_kill<S: Sub
     assert_eq!(shown(&case.killed()), shown(&case), "the event");
 
     let state = vec![("count".to_owned(), Some("1".into()))];
-    let effects = Committed { state, scope: "pi_1".into(), ..Committed::default() };
+    let effects = Effects { state, scope: "pi_1".into(), ..Effects::default() };
     let run = case.runs().await.pop().unwrap();
     case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
     let killed = case.killed();

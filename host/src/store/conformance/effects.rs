@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::*;
 use crate::effect::{Alert, Parcel, Severity};
 
-fn effects() -> Committed {
+fn effects() -> Effects {
     let parcel = Parcel {
         endpoint: name("crm"),
         content_type: "text/plain".into(),
@@ -13,7 +13,7 @@ fn effects() -> Committed {
     };
     let mut emitted = event("n1", "cus_1").to(&[], &["crm"]);
     Arc::make_mut(&mut emitted.event).source = name("ledger");
-    Committed {
+    Effects {
         events: vec![emitted],
         parcels: vec![parcel],
         alerts: vec![Alert { severity: Severity::Warning, message: "look".into() }],
@@ -72,7 +72,7 @@ pub(in crate::store) async fn state_is_overwritten_and_deleted<S: Subject>() {
 
     let run = case.runs().await.pop().unwrap();
     let state = vec![("count".into(), None), ("other".into(), Some(Bytes::new()))];
-    let effects = Committed { state, scope: "pi_1".into(), ..Committed::default() };
+    let effects = Effects { state, scope: "pi_1".into(), ..Effects::default() };
     case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
 
     assert_eq!(count(&case), None);

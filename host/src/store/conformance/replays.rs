@@ -158,7 +158,7 @@ pub(in crate::store) async fn a_run_that_is_replayed_in_the_commit_that_finished
     let run = case.runs().await.pop().unwrap();
     let append = held_up(&case);
 
-    let done = case.store.commit_run(run, tried(Verdict::Done), Committed::default());
+    let done = case.store.commit_run(run, tried(Verdict::Done), Effects::default());
     let replayed = case.store.replay(ids);
     // Both are queued before the commit goes on.
     let go_on = async { case.subject.let_commits_go() };

@@ -42,7 +42,7 @@ pub(in crate::store) async fn what_was_done_is_not_redone_and_its_effects_are_ow
     let run = case.runs().await.pop().unwrap();
     let run_id = run.id;
     let emitted = event("n1", "cus_1").to(&[], &["crm"]);
-    let effects = Committed { events: vec![emitted], ..Committed::default() };
+    let effects = Effects { events: vec![emitted], ..Effects::default() };
     case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
 
     let case = case.restart().await;

@@ -170,7 +170,7 @@ async fn a_run_and_a_delivery_are_found_with_their_event() {
         content_type: "text/plain".into(),
         body: "hello".into(),
     };
-    let effects = Committed { parcels: vec![parcel], ..Committed::default() };
+    let effects = Effects { parcels: vec![parcel], ..Effects::default() };
     let run = bench.runs().await.pop().unwrap();
     let run_id = run.id;
     bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();

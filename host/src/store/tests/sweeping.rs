@@ -187,7 +187,7 @@ async fn what_a_run_emitted_keeps_the_body_that_it_goes_back_to() {
     let bench = Bench::new();
     let ids = bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
     let emitted = vec![event("n1", "pi_1").to(&[], &["crm"])];
-    let effects = Committed { events: emitted, ..Committed::default() };
+    let effects = Effects { events: emitted, ..Effects::default() };
     let run = bench.runs().await.pop().unwrap();
     bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
     let receipt_id = bench.store.event(ids[0]).await.unwrap().unwrap().receipt.unwrap();

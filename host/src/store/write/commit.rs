@@ -25,7 +25,7 @@ use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::{DeliveryWork, ParseWork, RunWork};
 use crate::store::owed::works::Stored;
 use crate::store::read::state::state_key;
-use crate::store::report::{Attempt, Committed, Refused, Try};
+use crate::store::report::{Attempt, Effects, Refused, Try};
 
 /// A try to parse a receipt, and the events that it came to.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(in crate::store) struct CommitParse {
 pub(in crate::store) struct CommitRun {
     pub(in crate::store) work: RunWork,
     pub(in crate::store) report: Try,
-    pub(in crate::store) effects: Committed,
+    pub(in crate::store) effects: Effects,
     pub(in crate::store) reply: Reply<Result<(), Refused>>,
 }
 
@@ -86,7 +86,7 @@ impl Operation for CommitParse {
 
 impl Operation for CommitRun {
     fn bytes(&self) -> usize {
-        let Committed { events, parcels, state, .. } = &self.effects;
+        let Effects { events, parcels, state, .. } = &self.effects;
         let bodies = parcels.iter().map(|parcel| parcel.body.len());
         let values = state.iter().flat_map(|(_, value)| value).map(Bytes::len);
         bodies.chain(values).sum::<usize>() + data_bytes(events)
@@ -190,12 +190,12 @@ impl Draft<'_> {
     }
 
     /// Commits a run with its effects.
-    fn run(&mut self, work: &RunWork, report: &Try, effects: &Committed) -> Result<(), Failure> {
+    fn run(&mut self, work: &RunWork, report: &Try, effects: &Effects) -> Result<(), Failure> {
         let before = self.standing_of(&work.lease)?;
         let verdict = report.verdict;
         let mut record = TryRecord::of(report, work.id.position, before.last);
         if verdict == Verdict::Done {
-            let Committed { events, parcels, alerts, state, scope } = effects;
+            let Effects { events, parcels, alerts, state, scope } = effects;
             let origin = Origin {
                 receipt: work.event.receipt,
                 cause: Some(work.id),

@@ -154,7 +154,7 @@ pub(super) async fn commit(store: &Store, leased: Leased, act: &Act, parcel: usi
                 content_type: "text/plain".into(),
                 body: format!("{event}|{handler}|{parcel}").into(),
             };
-            let effects = Committed {
+            let effects = Effects {
                 events: emitted.iter().map(|new| NewEvent::clone(new)).collect(),
                 parcels: vec![parcel],
                 alerts: Vec::new(),
