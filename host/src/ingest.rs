@@ -109,7 +109,7 @@ async fn receive(
     let accepted = match ingest.admit(source, &method, &body) {
         Ok(plugin) => {
             let at = At { name, source, plugin, connection: &connection };
-            ingest.accept(at, (method, uri, headers), body).await
+            ingest.accept(&at, (method, uri, headers), body).await
         }
         Err(rejection) => {
             ingest.pass_over(&headers, body);
@@ -215,7 +215,7 @@ impl Ingest {
 
     async fn accept(
         &self,
-        at: At<'_>,
+        at: &At<'_>,
         (method, uri, headers): (Method, Uri, HeaderMap),
         body: Body,
     ) -> Result<Accepted, Rejection> {
@@ -230,14 +230,14 @@ impl Ingest {
             body,
             received_at: self.clock.now(),
         });
-        let claims = self.prove(&at, &request).await?;
+        let claims = self.prove(at, &request).await?;
         let proven = match source.verify {
             Verify::Evidence => signature::worth(&claims, info).into(),
             Verify::None => Proven::Nothing,
         };
         let asker = Asker::of(info, &request.method, proven);
         if let Some(asked) = &claims.handshake {
-            let answer = self.answer(&at, asked, &claims, &request, asker).await?;
+            let answer = self.answer(at, asked, &claims, &request, asker).await?;
             if let Some(not_logged) = self.notes.admit(name, Note::Asked) {
                 let method = &request.method;
                 info!(source.name = %name, method, not_logged, "answered a validation challenge");
@@ -248,7 +248,7 @@ impl Ingest {
             return Err(Rejection::NothingAsked(info.refusal_status));
         }
         let reply = match signature::reply(info, &claims, asker) {
-            Some(reply) => Some(self.answer(&at, reply, &claims, &request, asker).await?),
+            Some(reply) => Some(self.answer(at, reply, &claims, &request, asker).await?),
             None => None,
         };
         let (source, event_ids) = (name.clone(), claims.event_ids);

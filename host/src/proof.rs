@@ -168,7 +168,7 @@ impl Trial {
         claims: &Claims,
     ) -> Result<Vec<FetchedKey>, Unproven> {
         let permission = Permission { info, hosts, secrets };
-        let mut lookups = Vec::new();
+        let mut lookups: Vec<&KeyLookup> = Vec::new();
         let mut fetched: Vec<FetchedKey> = Vec::new();
         for (scheme, source) in claims.keys_to_find() {
             let KeySource::Fetched(lookup) = source else { continue };

@@ -123,7 +123,7 @@ impl Host {
         source: &Name,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, CallError> {
-        Ok(self.0.pools.claims.call(Some(source), work).await?)
+        self.0.pools.claims.call(Some(source), work).await.map_err(CallError::from)
     }
 
     /// Asks a provider for the events of a receipt, which are given `source`, or why it has none.
