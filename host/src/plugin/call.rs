@@ -113,7 +113,7 @@ impl Host {
         let deadline = self.deadlines().claims;
         let call =
             move || claim(&plugin, context, deadline, &request).map(|claimed| claimed.map(make));
-        self.0.pools.claims.call(Some(source), call).await?
+        self.0.pools.claims.call(Some(source), deadline, call).await?
     }
 
     /// Does what takes long about a request, and needs no plugin, in the turn of `source` on the
@@ -123,7 +123,9 @@ impl Host {
         source: &Name,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, CallError> {
-        self.0.pools.claims.call(Some(source), work).await.map_err(CallError::from)
+        // No guest that could spin.
+        let limit = Duration::MAX;
+        self.0.pools.claims.call(Some(source), limit, work).await.map_err(CallError::from)
     }
 
     /// Asks a provider for the events of a receipt, which are given `source`, or why it has none.
@@ -160,7 +162,7 @@ impl Host {
             });
             Called { ended, log: context.log.into_lines() }
         };
-        self.0.pools.parse.call(Some(source), call).await.unwrap_or_else(Called::never)
+        self.0.pools.parse.call(Some(source), deadline, call).await.unwrap_or_else(Called::never)
     }
 
     /// Runs a handler on an event: what it asks for, of which nothing has happened when this
@@ -198,7 +200,7 @@ impl Host {
             });
             Called { ended, log }
         };
-        self.0.pools.run.call(Some(&handler), call).await.unwrap_or_else(Called::never)
+        self.0.pools.run.call(Some(&handler), deadline, call).await.unwrap_or_else(Called::never)
     }
 
     /// Asks a plugin whether it can work with these settings, once they are what it declares; what
@@ -272,7 +274,7 @@ impl Host {
                 Err(reason) => Ok(Err(shortened(&reason, TEXT_BYTES_MAX))),
             }
         };
-        self.0.pools.parse.call(None, call).await?
+        self.0.pools.parse.call(None, deadline, call).await?
     }
 
     fn context(&self, plugin: &Plugin, role: Role, settings: &Arc<str>) -> Context {

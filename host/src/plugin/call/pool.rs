@@ -17,14 +17,19 @@ use tokio::sync::oneshot;
 use wasmtime::Engine;
 
 pub(in crate::plugin) use self::fair::all_threads;
-use self::fair::{Fair, Full, Kind};
+use self::fair::{Ended, Fair, Full, Kind};
 use crate::ids::Name;
 use crate::lock::lock;
 use crate::plugin::engine::THREAD_STACK_BYTES;
 use crate::worker::words;
 
-/// Says whether it made its call: it makes none that nobody waits for any more.
-type Work = Box<dyn FnOnce() -> bool + Send>;
+/// A call that waits for a thread.
+struct Work {
+    /// Says whether it made its call: it makes none that nobody waits for any more.
+    make: Box<dyn FnOnce() -> bool + Send>,
+    /// How long it may take. The call sees to that itself.
+    limit: Duration,
+}
 
 /// The niceness of the threads for slow calls: about a tenth of what others get.
 #[cfg(target_os = "linux")]
@@ -61,8 +66,10 @@ struct State {
     fair: Fair<Work>,
     quick: Asleep,
     slow: Asleep,
-    /// Whether one of them looks again by itself, because what runs may have become slow.
+    /// Whether one of the quick ones looks again by itself, because what runs may have become slow.
     is_watched: bool,
+    /// Whether one of the slow ones looks again by itself, when somebody has rested.
+    is_timed: bool,
     ended: bool,
 }
 
@@ -104,7 +111,14 @@ impl Pool {
         let fair = Fair::new(threads, queue, slow);
         let quick = Asleep::default();
         let slow_ones = Asleep::default();
-        let state = State { fair, quick, slow: slow_ones, is_watched: false, ended: false };
+        let state = State {
+            fair,
+            quick,
+            slow: slow_ones,
+            is_watched: false,
+            is_timed: false,
+            ended: false,
+        };
         let bells = (0..all_threads(threads)).map(|_| Condvar::new()).collect();
         let desk = Desk { state: Mutex::new(state), bells, slow_after: slow };
         let pool = Self { desk: Arc::new(desk) };
@@ -119,10 +133,12 @@ impl Pool {
     }
 
     /// Does `work` on one of the threads, in the turn of the source or handler `of`, or of the host
-    /// itself. If nobody waits for it any more when its turn comes, it is not done at all.
+    /// itself. It ends itself after `limit`; who needs that long again and again is made to rest. If
+    /// nobody waits for it any more when its turn comes, it is not done at all.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         of: Option<&Name>,
+        limit: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let (reply, result) = oneshot::channel();
@@ -137,7 +153,7 @@ impl Pool {
             drop(reply.send(done));
             true
         };
-        self.desk.enter(of, Box::new(work))?;
+        self.desk.enter(of, Work { make: Box::new(work), limit })?;
         let gone = |_| Err(PoolError::Panicked("the pool has ended".to_owned()));
         result.await.unwrap_or_else(gone)
     }
@@ -187,9 +203,15 @@ impl Desk {
                     let called = state.call(now);
                     drop(state);
                     self.wake(called);
-                    let made = work();
+                    let made = (work.make)();
+                    let end = Instant::now();
+                    let ended = match made {
+                        false => Ended::Uncalled,
+                        true if end.saturating_duration_since(now) < work.limit => Ended::Returned,
+                        true => Ended::Spent,
+                    };
                     state = self.state();
-                    state.fair.ended(thread, Instant::now(), made);
+                    state.fair.ended(thread, end, ended);
                 }
                 None if state.ended => return,
                 None => {
@@ -203,18 +225,17 @@ impl Desk {
     }
 
     /// Sleeps until there may be something to do. Where calls wait although threads do too, one of
-    /// the threads looks again when what runs now would be slow.
+    /// the quick threads looks again when what runs now would be slow, and one of the slow ones when
+    /// the first of those who rest has rested.
     fn sleep<'a>(&self, mut state: MutexGuard<'a, State>, thread: usize) -> MutexGuard<'a, State> {
         let bell = &self.bells[thread];
         let kind = state.fair.kind(thread);
-        let watches = kind == Kind::Quick && state.fair.is_waiting() && !state.is_watched;
-        if watches {
-            state.is_watched = true;
+        if let Some(time) = self.looks_again(&mut state, kind) {
             // It is the last to be called.
             state.asleep(kind).threads.insert(0, thread);
-            let waited = bell.wait_timeout(state, self.slow_after);
+            let waited = bell.wait_timeout(state, time);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            state.is_watched = false;
+            *state.looked_after(kind) = false;
         } else {
             state.asleep(kind).threads.push(thread);
             let sleeps = |state: &mut State| !state.ended && state.asleep(kind).has(thread);
@@ -222,6 +243,23 @@ impl Desk {
         }
         state.asleep(kind).awakes(thread);
         state
+    }
+
+    /// In how long a thread that falls asleep must look again by itself, if it must.
+    fn looks_again(&self, state: &mut State, kind: Kind) -> Option<Duration> {
+        let looked_after = *state.looked_after(kind);
+        if looked_after || !state.fair.is_waiting() {
+            return None;
+        }
+        let time = match kind {
+            Kind::Quick => self.slow_after,
+            Kind::Slow => {
+                let now = Instant::now();
+                state.fair.rested_at(now)?.saturating_duration_since(now)
+            }
+        };
+        *state.looked_after(kind) = true;
+        Some(time)
     }
 }
 
@@ -233,9 +271,21 @@ impl State {
 
     fn call_one(&mut self, kind: Kind, now: Instant) -> Option<usize> {
         let is_ready = self.asleep(kind).is_ready();
-        let to_watch = kind == Kind::Quick && self.fair.is_waiting() && !self.is_watched;
+        let to_watch = self.fair.is_waiting()
+            && match kind {
+                Kind::Quick => !self.is_watched,
+                Kind::Slow => !self.is_timed && self.fair.rested_at(now).is_some(),
+            };
         let is_needed = is_ready && (to_watch || self.fair.has_next(kind, now));
         is_needed.then(|| self.asleep(kind).call()).flatten()
+    }
+
+    /// Whether one of these threads looks again by itself.
+    fn looked_after(&mut self, kind: Kind) -> &mut bool {
+        match kind {
+            Kind::Quick => &mut self.is_watched,
+            Kind::Slow => &mut self.is_timed,
+        }
     }
 
     fn asleep(&mut self, kind: Kind) -> &mut Asleep {

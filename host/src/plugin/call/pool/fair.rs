@@ -1,6 +1,6 @@
 //! Whose call is next: a queue for each source or handler, served by how little time it has had.
 //!
-//! Pure: it is told the time and never runs anything. Four rules keep one from starving another.
+//! Pure: it is told the time and never runs anything. Five rules keep one from starving another.
 //!
 //! - *Least served first.* Each queue is charged the time that its calls took, so that a source
 //!   whose calls are dear waits for those whose calls are cheap, and never the other way round. Who
@@ -11,6 +11,10 @@
 //! - *Never for long.* A call that runs for longer than quick ones do no longer counts as one of
 //!   the threads: there are as many again that stand by. So even where several quick queues turn
 //!   slow at once, the others wait for that moment, and not for anybody's deadline.
+//! - *A rest for who spins.* A queue whose calls use up their time, three in a row, rests for nine
+//!   times as long before the next: where cores are short, it would take from everybody what it
+//!   never gives back. One call that returns ends that, so whoever sends a source the one request
+//!   that its plugin spins on does not hold up its others for longer than that call.
 //! - *Always room.* A queue may be as long as there is room left behind all of them, so the first
 //!   that floods gets half of the room, the second a quarter, and some is left for everybody.
 //!
@@ -27,6 +31,11 @@ const DEBT_MAX: Duration = Duration::from_secs(1);
 
 /// The newest call counts for this share of the average.
 const NEWEST: u64 = 8;
+
+/// So many calls in a row use up their time, and their queue rests before the next.
+const PATIENCE: u32 = 3;
+/// It rests for so many times as long as the last of them took.
+const REST: u32 = 9;
 
 /// Who waits for a thread. `None` is the host itself, which checks and signs; it is never slow.
 pub(super) type Key = Option<Name>;
@@ -64,6 +73,9 @@ struct Queue<T> {
     served: u64,
     /// Nanoseconds that one call takes on average; nothing before the first has ended.
     mean: Option<u64>,
+    /// Calls in a row that used up their time.
+    spent: u32,
+    rests_until: Option<Instant>,
     is_host: bool,
 }
 
@@ -73,6 +85,17 @@ struct Running {
     since: Instant,
     /// What the queue was charged in advance.
     charged: u64,
+}
+
+/// How what a thread did has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Nobody waited for it any more, so there was no call.
+    Uncalled,
+    /// In its time.
+    Returned,
+    /// Its time was used up.
+    Spent,
 }
 
 /// What a thread is for.
@@ -148,6 +171,12 @@ impl<T> Fair<T> {
         self.first(kind, now).is_some()
     }
 
+    /// When the first of those who wait has rested, if anybody rests.
+    pub(super) fn rested_at(&self, now: Instant) -> Option<Instant> {
+        let rests = self.rotation.iter().filter_map(|(_, number)| self.queues[*number].rests_until);
+        rests.filter(|until| *until > now).min()
+    }
+
     /// What kind of thread this is.
     pub(super) fn kind(&self, thread: usize) -> Kind {
         if thread < 2 * self.most { Kind::Quick } else { Kind::Slow }
@@ -172,12 +201,23 @@ impl<T> Fair<T> {
         Some(call)
     }
 
-    /// What this thread did has ended; `made` says whether it was a call at all.
-    pub(super) fn ended(&mut self, thread: usize, now: Instant, made: bool) {
+    /// What this thread did has ended.
+    pub(super) fn ended(&mut self, thread: usize, now: Instant, ended: Ended) {
         let Some(running) = self.threads[thread].take() else { return };
         let Running { queue: number, since, charged } = running;
-        let took = if made { nanos(now.saturating_duration_since(since)) } else { 0 };
+        let made = ended != Ended::Uncalled;
+        let time = if made { now.saturating_duration_since(since) } else { Duration::ZERO };
+        let took = nanos(time);
         let queue = &mut self.queues[number];
+        match ended {
+            Ended::Uncalled => (),
+            Ended::Returned => (queue.spent, queue.rests_until) = (0, None),
+            Ended::Spent => {
+                queue.spent = queue.spent.saturating_add(1);
+                let rests = queue.spent >= PATIENCE;
+                queue.rests_until = rests.then(|| now + time.saturating_mul(REST));
+            }
+        }
         queue.running -= 1;
         let turn = (queue.served, number);
         queue.served = (queue.served - charged).saturating_add(took);
@@ -201,6 +241,8 @@ impl<T> Fair<T> {
             running: 0,
             served: 0,
             mean: None,
+            spent: 0,
+            rests_until: None,
             is_host: key.is_none(),
         });
         number
@@ -214,8 +256,10 @@ impl<T> Fair<T> {
         let most = self.most;
         if kind == Kind::Slow {
             let may_run = |number: usize| {
+                let queue = &self.queues[number];
                 self.pace(number, now) == Pace::Slow
-                    && self.queues[number].running < share(most / 4)
+                    && queue.running < share(most / 4)
+                    && queue.rests_until.is_none_or(|until| until <= now)
             };
             return self.rotation.iter().find(|(_, number)| may_run(*number)).copied();
         }

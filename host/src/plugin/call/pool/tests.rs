@@ -6,6 +6,9 @@ use super::*;
 
 const SHAPE: Shape = Shape { threads: 1, queue: 4, slow: Duration::from_millis(5) };
 
+/// More than any call here takes.
+const LIMIT: Duration = Duration::from_secs(3_600);
+
 fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
@@ -29,21 +32,21 @@ fn holding() -> (impl FnOnce() + Send + 'static, Held) {
 #[tokio::test]
 async fn a_panic_fails_its_call_with_its_words_and_no_other() {
     let pool = Pool::start("test", SHAPE).unwrap();
-    let panicked = pool.call(None, || -> u8 { panic!("over what guest {} gave", 1) }).await;
+    let panicked = pool.call(None, LIMIT, || -> u8 { panic!("over what guest {} gave", 1) }).await;
     assert_eq!(panicked, Err(PoolError::Panicked("over what guest 1 gave".to_owned())));
-    assert_eq!(pool.call(None, || 7).await, Ok(7));
+    assert_eq!(pool.call(None, LIMIT, || 7).await, Ok(7));
 }
 
 #[tokio::test]
 async fn a_full_queue_is_said_at_once() {
     let pool = Pool::start("test", Shape { queue: 1, ..SHAPE }).unwrap();
     let (hold, held) = holding();
-    let running = pool.call(None, hold);
+    let running = pool.call(None, LIMIT, hold);
     let waiting_and_refused = async {
         held.started.await.unwrap();
-        let waiting = pool.call(None, || 2);
+        let waiting = pool.call(None, LIMIT, || 2);
         let refused = async {
-            let refused = pool.call(None, || 3).await;
+            let refused = pool.call(None, LIMIT, || 3).await;
             held.release.send(()).unwrap();
             refused
         };
@@ -58,10 +61,10 @@ async fn a_call_that_nobody_waits_for_is_not_made() {
     let pool = Pool::start("test", SHAPE).unwrap();
     let (made, was_made) = sync_channel::<()>(1);
     let (hold, held) = holding();
-    let running = pool.call(None, hold);
+    let running = pool.call(None, LIMIT, hold);
     let abandoned = async {
         held.started.await.unwrap();
-        let abandoned = pool.call(None, move || made.send(()).unwrap());
+        let abandoned = pool.call(None, LIMIT, move || made.send(()).unwrap());
         // Polled once, which puts it into the queue, and left.
         tokio::select! {
             biased;
@@ -71,7 +74,7 @@ async fn a_call_that_nobody_waits_for_is_not_made() {
         held.release.send(()).unwrap();
     };
     tokio::join!(running, abandoned).0.unwrap();
-    pool.call(None, || ()).await.unwrap();
+    pool.call(None, LIMIT, || ()).await.unwrap();
     assert!(was_made.try_recv().is_err());
 }
 
@@ -82,12 +85,12 @@ async fn with_two_threads_one_that_spins_holds_one_and_all_others_are_served() {
     let shop = name("shop");
     let (hold, held) = holding();
     let (more, rest) = holding();
-    let spinning = pool.call(Some(&spinner), hold);
-    let behind = pool.call(Some(&spinner), more);
+    let spinning = pool.call(Some(&spinner), LIMIT, hold);
+    let behind = pool.call(Some(&spinner), LIMIT, more);
     let others = async {
         held.started.await.unwrap();
         for number in 0..20 {
-            assert_eq!(pool.call(Some(&shop), move || number).await, Ok(number));
+            assert_eq!(pool.call(Some(&shop), LIMIT, move || number).await, Ok(number));
         }
         held.release.send(()).unwrap();
         rest.started.await.unwrap();
@@ -106,7 +109,7 @@ async fn every_call_is_made_however_many_wait() {
         let pool = Arc::clone(&pool);
         calls.spawn(async move {
             let of = name(&format!("source-{}", number % 7));
-            pool.call(Some(&of), move || number).await.unwrap()
+            pool.call(Some(&of), LIMIT, move || number).await.unwrap()
         });
     }
     let sum: u32 = calls.join_all().await.iter().sum();
@@ -116,10 +119,20 @@ async fn every_call_is_made_however_many_wait() {
 #[tokio::test]
 async fn the_threads_end_with_the_lane() {
     let pool = Pool::start("test", Shape { threads: 3, ..SHAPE }).unwrap();
-    pool.call(None, || ()).await.unwrap();
+    pool.call(None, LIMIT, || ()).await.unwrap();
     let desk = Arc::downgrade(&pool.desk);
     drop(pool);
     while desk.strong_count() > 0 {
         tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn who_rests_is_served_when_it_has_rested() {
+    let pool = Pool::start("test", Shape { slow: Duration::ZERO, ..SHAPE }).unwrap();
+    let spinner = name("spinner");
+    // Each call uses up its time, which is none at all, and rests for as good as none.
+    for number in 0..10 {
+        assert_eq!(pool.call(Some(&spinner), Duration::ZERO, move || number).await, Ok(number));
     }
 }

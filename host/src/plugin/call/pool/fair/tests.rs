@@ -40,8 +40,20 @@ impl Paper {
     }
 
     fn end(&mut self, thread: usize) {
-        self.fair.ended(thread, self.now, true);
+        self.end_as(thread, Ended::Returned);
+    }
+
+    fn end_as(&mut self, thread: usize, ended: Ended) {
+        self.fair.ended(thread, self.now, ended);
         self.idle.push(thread);
+    }
+
+    /// The next call takes all of its time, which is 100 ms.
+    fn spin(&mut self, name: &'static str) {
+        let started = self.start();
+        assert_eq!(Self::names(&started), [name]);
+        self.now += 100 * MS;
+        self.end_as(started[0].0, Ended::Spent);
     }
 
     /// One call of each, which takes so long, so that their paces are known.
@@ -208,7 +220,7 @@ fn who_hangs_up_before_its_turn_does_not_look_cheap() {
     for _ in 0..100 {
         pool.enter("dear", 1);
         let (thread, _) = pool.start()[0];
-        pool.fair.ended(thread, pool.now, false);
+        pool.fair.ended(thread, pool.now, Ended::Uncalled);
         pool.idle.push(thread);
     }
     pool.enter("dear", 2);
@@ -230,4 +242,47 @@ fn one_thread_serves_everybody() {
     }
     seen.sort_unstable();
     assert_eq!(seen, ["new", "slow"]);
+}
+
+#[test]
+fn who_uses_up_its_time_again_and_again_rests_nine_times_as_long() {
+    let mut pool = Paper::new(4, 100);
+    pool.enter("spinner", 10);
+    for _ in 0..3 {
+        pool.spin("spinner");
+    }
+    assert_eq!(pool.start(), []);
+    assert_eq!(pool.fair.rested_at(pool.now), Some(pool.now + 900 * MS));
+    pool.now += 899 * MS;
+    assert_eq!(pool.start(), []);
+    pool.now += MS;
+    assert_eq!(pool.fair.rested_at(pool.now), None);
+    pool.spin("spinner");
+    assert_eq!(pool.start(), [], "it rests before every call");
+}
+
+#[test]
+fn one_call_that_returns_ends_the_rests() {
+    let mut pool = Paper::new(4, 100);
+    pool.enter("at times", 10);
+    for _ in 0..2 {
+        pool.spin("at times");
+    }
+    let (thread, _) = pool.start()[0];
+    pool.end(thread);
+    for _ in 0..2 {
+        pool.spin("at times");
+    }
+    assert_eq!(Paper::names(&pool.start()), ["at times"]);
+}
+
+#[test]
+fn while_one_rests_the_others_are_served() {
+    let mut pool = Paper::new(4, 100);
+    pool.enter("spinner", 10);
+    for _ in 0..3 {
+        pool.spin("spinner");
+    }
+    pool.enter("shop", 1);
+    assert_eq!(Paper::names(&pool.start()), ["shop"]);
 }
