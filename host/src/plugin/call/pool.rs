@@ -133,8 +133,8 @@ impl Pool {
     }
 
     /// Does `work` on one of the threads, in the turn of the source or handler `of`, or of the host
-    /// itself. It ends itself after `limit`; who needs that long again and again is made to rest. If
-    /// nobody waits for it any more when its turn comes, it is not done at all.
+    /// itself. It ends itself after `limit`; who needs that long again and again is made to rest.
+    /// If nobody waits for it any more when its turn comes, it is not done at all.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         of: Option<&Name>,
@@ -225,8 +225,8 @@ impl Desk {
     }
 
     /// Sleeps until there may be something to do. Where calls wait although threads do too, one of
-    /// the quick threads looks again when what runs now would be slow, and one of the slow ones when
-    /// the first of those who rest has rested.
+    /// the quick threads looks again when what runs now would be slow, and one of the slow ones
+    /// when the first of those who rest has rested.
     fn sleep<'a>(&self, mut state: MutexGuard<'a, State>, thread: usize) -> MutexGuard<'a, State> {
         let bell = &self.bells[thread];
         let kind = state.fair.kind(thread);

@@ -11,10 +11,11 @@
 //! - *Never for long.* A call that runs for longer than quick ones do no longer counts as one of
 //!   the threads: there are as many again that stand by. So even where several quick queues turn
 //!   slow at once, the others wait for that moment, and not for anybody's deadline.
-//! - *A rest for who spins.* A queue whose calls use up their time, three in a row, rests for nine
-//!   times as long before the next: where cores are short, it would take from everybody what it
-//!   never gives back. One call that returns ends that, so whoever sends a source the one request
-//!   that its plugin spins on does not hold up its others for longer than that call.
+//! - *A rest for who spins.* A queue of whose calls one in three or more use up their time rests
+//!   for nine times as long as each of these took: where cores are short, it would take from
+//!   everybody what it never gives back. As long as most of its calls return it never rests, so
+//!   whoever sends a source now and then the one request that its plugin spins on does not hold up
+//!   its others for longer than that call.
 //! - *Always room.* A queue may be as long as there is room left behind all of them, so the first
 //!   that floods gets half of the room, the second a quarter, and some is left for everybody.
 //!
@@ -32,8 +33,13 @@ const DEBT_MAX: Duration = Duration::from_secs(1);
 /// The newest call counts for this share of the average.
 const NEWEST: u64 = 8;
 
-/// So many calls in a row use up their time, and their queue rests before the next.
-const PATIENCE: u32 = 3;
+/// A call that uses up its time strains its queue by so much, and one that returns in its time
+/// relieves it by one.
+const STRAIN: u32 = 2;
+/// A queue that is strained by so much rests: after three such calls in a row.
+const PATIENCE: u32 = 6;
+/// No queue is strained by more, so that it soon works again once it does.
+const STRAIN_MAX: u32 = 2 * PATIENCE;
 /// It rests for so many times as long as the last of them took.
 const REST: u32 = 9;
 
@@ -73,8 +79,8 @@ struct Queue<T> {
     served: u64,
     /// Nanoseconds that one call takes on average; nothing before the first has ended.
     mean: Option<u64>,
-    /// Calls in a row that used up their time.
-    spent: u32,
+    /// How many of its calls used up their time lately.
+    strain: u32,
     rests_until: Option<Instant>,
     is_host: bool,
 }
@@ -211,10 +217,13 @@ impl<T> Fair<T> {
         let queue = &mut self.queues[number];
         match ended {
             Ended::Uncalled => (),
-            Ended::Returned => (queue.spent, queue.rests_until) = (0, None),
+            Ended::Returned => {
+                queue.strain = queue.strain.saturating_sub(1);
+                queue.rests_until = None;
+            }
             Ended::Spent => {
-                queue.spent = queue.spent.saturating_add(1);
-                let rests = queue.spent >= PATIENCE;
+                queue.strain = (queue.strain + STRAIN).min(STRAIN_MAX);
+                let rests = queue.strain >= PATIENCE;
                 queue.rests_until = rests.then(|| now + time.saturating_mul(REST));
             }
         }
@@ -241,7 +250,7 @@ impl<T> Fair<T> {
             running: 0,
             served: 0,
             mean: None,
-            spent: 0,
+            strain: 0,
             rests_until: None,
             is_host: key.is_none(),
         });

@@ -262,18 +262,29 @@ fn who_uses_up_its_time_again_and_again_rests_nine_times_as_long() {
 }
 
 #[test]
-fn one_call_that_returns_ends_the_rests() {
+fn who_spins_at_every_second_call_rests_too() {
     let mut pool = Paper::new(4, 100);
-    pool.enter("at times", 10);
-    for _ in 0..2 {
-        pool.spin("at times");
+    pool.enter("half", 20);
+    for _ in 0..5 {
+        pool.spin("half");
+        let (thread, _) = pool.start()[0];
+        pool.end(thread);
     }
-    let (thread, _) = pool.start()[0];
-    pool.end(thread);
-    for _ in 0..2 {
+    pool.spin("half");
+    assert_eq!(pool.start(), []);
+}
+
+#[test]
+fn who_spins_at_every_fourth_call_never_rests() {
+    let mut pool = Paper::new(4, 100);
+    pool.enter("at times", 100);
+    for _ in 0..20 {
         pool.spin("at times");
+        for _ in 0..3 {
+            let (thread, _) = pool.start()[0];
+            pool.end(thread);
+        }
     }
-    assert_eq!(Paper::names(&pool.start()), ["at times"]);
 }
 
 #[test]
