@@ -240,7 +240,7 @@ impl Delivery {
         let Seen { status, answer, outcome, .. } = seen;
         let attempt = Attempt { at, duration, status, answer, outcome, verdict };
         let id = work.id;
-        committed(id, self.store.record_attempt(work, attempt).await?);
+        committed(id, &self.store.record_attempt(work, attempt).await?);
         Ok(())
     }
 

@@ -59,7 +59,7 @@ pub(crate) fn judge(
 }
 
 /// A work's try was committed, or is dropped: the work is no longer this worker's.
-pub(crate) fn committed<T>(id: Id, held: Result<T, store::Refused>) {
+pub(crate) fn committed<T>(id: Id, held: &Result<T, store::Refused>) {
     if let Err(refused) = held {
         warn!(work.id = %id, "the store refused the result of a work: {refused}");
     }

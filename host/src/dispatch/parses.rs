@@ -114,7 +114,7 @@ impl Dispatch {
         let id = work.id;
         let queued = self.store.queue_parse(work, parse, events).await?;
         drop(place);
-        committed(id, queued.await?);
+        committed(id, &queued.await?);
         Ok(())
     }
 

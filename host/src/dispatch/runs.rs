@@ -90,7 +90,7 @@ impl Dispatch {
         }
         let run = Try { at, duration: started.elapsed(), plugin, outcome, verdict, log };
         let id = work.id;
-        committed(id, self.store.commit_run(work, run, effects).await?);
+        committed(id, &self.store.commit_run(work, run, effects).await?);
         Ok(())
     }
 

@@ -23,25 +23,25 @@ pub(in crate::store) async fn nothing_is_answered_before_a_kill_leaves_it<S: Sub
 pub(in crate::store) async fn whatever_was_answered_is_there_after_a_kill<S: Subject>() {
     let case = Case::<S>::new();
     let ids = case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &["crm"])]).await;
-    let shown = |case: &Case<S>| {
+    let shown = async |case: &Case<S>| {
         let view = case.store.event(ids[0]).await.unwrap().unwrap();
         serde_json::to_string(&view).unwrap()
     };
-    assert_eq!(shown(&case.killed()), shown(&case), "the event");
+    assert_eq!(shown(&case.killed()).await, shown(&case).await, "the event");
 
     let state = vec![("count".to_owned(), Some("1".into()))];
     let effects = Effects { state, scope: "pi_1".into(), ..Effects::default() };
     let run = case.runs().await.pop().unwrap();
     case.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
     let killed = case.killed();
-    assert_eq!(shown(&killed), shown(&case), "the run");
+    assert_eq!(shown(&killed).await, shown(&case).await, "the run");
     let count = killed.store.state(&name("ledger"), "pi_1", "count").unwrap();
     assert_eq!(count.as_deref(), Some(&b"1"[..]));
 
     case.end_delivery(case.deliveries().await.pop().unwrap(), Verdict::Dead).await;
-    assert_eq!(shown(&case.killed()), shown(&case), "the attempt");
+    assert_eq!(shown(&case.killed()).await, shown(&case).await, "the attempt");
     case.store.replay(ids.clone()).await.unwrap();
     let killed = case.killed();
-    assert_eq!(shown(&killed), shown(&case), "the replay");
+    assert_eq!(shown(&killed).await, shown(&case).await, "the replay");
     assert_eq!((killed.runs().await.len(), killed.deliveries().await.len()), (1, 1));
 }

@@ -1,5 +1,6 @@
 //! Order: what is of one subject goes one after the other, the oldest first.
 
+use super::replays::{reopened, replay_matching};
 use super::*;
 
 /// The events that the runs of one handler are for, as they come one after the other.

@@ -3,11 +3,11 @@
 
 use super::*;
 
-fn reopened(reopened: usize) -> Replayed {
+pub(super) fn reopened(reopened: usize) -> Replayed {
     Replayed { reopened, ..Replayed::default() }
 }
 
-async fn replay_matching(case: &Case<impl Subject>, filter: EventFilter) -> Replayed {
+pub(super) async fn replay_matching(case: &Case<impl Subject>, filter: EventFilter) -> Replayed {
     let slice = case.store.replay_matching(filter, None).await.unwrap();
     assert_eq!(slice.next, None);
     slice.replayed

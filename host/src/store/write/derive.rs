@@ -35,7 +35,7 @@ pub(super) fn rows(update: &Update, low_water: u64) -> impl Iterator<Item = Row<
         Update::State { key, value } => one(Row::State { key, value: value.as_deref() }),
         Update::Forgotten { work } => one(Row::Outcome { work: *work, standing: None }),
         Update::LetterDropped { work } => one(Row::Letter { work: *work, kind: None }),
-        Update::Fact { name, value } => one(Row::Fact { name: *name, value: *value }),
+        Update::Fact { name, value } => one(Row::Fact { name, value: *value }),
     };
     rows.into_iter().flatten()
 }
