@@ -167,6 +167,7 @@ macro_rules! suite {
             }
             "current_thread" leases {
                 a_dropped_lease_returns_the_work,
+                a_take_that_is_dropped_gives_its_works_back_in_their_order,
                 a_work_is_in_one_hand_at_a_time,
                 what_was_taken_before_a_kill_is_owed_after_it,
                 what_was_taken_before_a_start_is_refused_after_it,

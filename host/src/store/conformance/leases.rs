@@ -18,6 +18,23 @@ pub(in crate::store) async fn a_dropped_lease_returns_the_work<S: Subject>() {
     assert!(case.store.take_parses(9, usize::MAX).await.unwrap().is_empty());
 }
 
+/// Nothing of it is lost [I8], and what was brought first still goes first.
+pub(in crate::store) async fn a_take_that_is_dropped_gives_its_works_back_in_their_order<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(case.append(&[]).await);
+    }
+
+    drop(case.store.take_parses(9, usize::MAX));
+    drop(case.store.take_parses(9, usize::MAX).await.unwrap());
+    let again = case.store.take_parses(9, usize::MAX).await.unwrap();
+
+    assert_eq!(again.iter().map(|work| work.id).collect::<Vec<_>>(), ids);
+}
+
 /// Twice in two hands it would happen twice [I3].
 pub(in crate::store) async fn a_work_is_in_one_hand_at_a_time<S: Subject>() {
     let case = Case::<S>::new();

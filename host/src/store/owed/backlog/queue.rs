@@ -66,6 +66,8 @@ pub(super) struct Queue {
 struct Group {
     name: Name,
     ready: VecDeque<Entry>,
+    /// How many of these were given back: they are in front.
+    given_back: usize,
     in_flight: usize,
     slots_taken: usize,
     /// How many of its works wait for a time.
@@ -98,6 +100,7 @@ impl Queue {
         let new = Group {
             name: name.clone(),
             ready: VecDeque::new(),
+            given_back: 0,
             in_flight: 0,
             slots_taken: 0,
             timed: 0,
@@ -288,6 +291,7 @@ impl Queue {
             return Ok(None);
         }
         let Some(entry) = group.ready.pop_front() else { return Ok(None) };
+        group.given_back = group.given_back.saturating_sub(1);
         group.in_flight += 1;
         group.slots_taken += slots;
         self.slots_taken += slots;
@@ -297,9 +301,14 @@ impl Queue {
         Ok(Some((entry, slots)))
     }
 
-    /// Puts a work in flight back in front.
+    /// Puts a work in flight back in front. What was taken together may come back in any order, and
+    /// goes again in its own.
     pub(super) fn give_back(&mut self, number: u32, entry: Entry, slots: usize) {
-        self.groups[number as usize].ready.push_front(entry);
+        let group = &mut self.groups[number as usize];
+        let mut given_back = group.ready.range(..group.given_back);
+        let older = given_back.rposition(|other| other.position < entry.position);
+        group.ready.insert(older.map_or(0, |older| older + 1), entry);
+        group.given_back += 1;
         self.release(number, slots);
     }
 

@@ -120,6 +120,24 @@ fn a_work_given_back_is_the_first_again() {
 }
 
 #[test]
+fn works_given_back_in_any_order_go_in_their_own() {
+    let mut backlog = Backlog::default();
+    for position in 1..=5 {
+        backlog.push(work(WorkKind::Parse, "stripe", position));
+    }
+
+    let taken = backlog.take(WorkKind::Parse, up_to(4), NOW);
+    for index in [1, 3, 0] {
+        backlog.give_back(&taken[index]);
+    }
+    let first = backlog.take(WorkKind::Parse, up_to(1), NOW);
+    backlog.give_back(&taken[2]);
+
+    assert_eq!(positions(&first), [1]);
+    assert_eq!(positions(&backlog.take(WorkKind::Parse, up_to(9), NOW)), [2, 3, 4, 5]);
+}
+
+#[test]
 fn it_is_idle_when_only_the_future_is_left() {
     let keys = OrderKeys::default();
     let mut backlog = Backlog::default();
