@@ -34,8 +34,8 @@ pub(crate) trait Work: Clone + Send + 'static {
     /// What a piece is known by, taken once or again.
     fn id(item: &Self::Item) -> Id;
 
-    /// Does it and commits how it ended. If the store is unavailable, it is taken again; any
-    /// other error means that the store is broken.
+    /// Does it and commits how it ended. If the store is unavailable, it is taken again; if reading
+    /// the store panicked, that is its own panic; any other error means that the store is broken.
     fn perform(self, item: Self::Item) -> impl Future<Output = Result<(), store::Error>> + Send;
 
     /// Commits a try of it as one that broke for this reason, and does nothing else: an earlier
@@ -154,19 +154,23 @@ impl<W: Work> Pieces<W> {
         &mut self,
         ended: Result<(task::Id, Result<(), store::Error>), JoinError>,
     ) -> Result<(), store::Error> {
-        let error = match ended {
+        let (task, words) = match ended {
+            // It panicked where it read the store, on a thread that may wait for the disk.
+            Ok((task, Err(store::Error::Panicked(words)))) => (task, words.to_string()),
             Ok((task, ended)) => {
                 if let (Some((id, _)), Ok(())) = (self.ids.remove(&task), &ended) {
                     self.panicked.remove(&id);
                 }
                 return if_available(ended).map(drop);
             }
-            Err(error) => error,
+            Err(error) => {
+                let task = error.id();
+                // Nobody aborts a task but the end of the runtime.
+                let Ok(panic) = error.try_into_panic() else { return Ok(()) };
+                (task, words(&*panic))
+            }
         };
-        let Some((id, would)) = self.ids.remove(&error.id()) else { return Ok(()) };
-        // Nobody aborts a task but the end of the runtime.
-        let Ok(panic) = error.try_into_panic() else { return Ok(()) };
-        let words = words(&*panic);
+        let Some((id, would)) = self.ids.remove(&task) else { return Ok(()) };
         error!(%id, "the gateway panicked: {words}");
         let panicked = match would {
             Panicked::Performing(_) => Panicked::Performing(words),

@@ -67,8 +67,8 @@ async fn an_outage_of_the_store_ends_no_worker_and_anything_else_does() {
     assert!(matches!(ended, Err(store::Error::Closed)) && asked == 1);
 }
 
-/// Pieces that are due until they are committed; an odd one panics when it is performed, and what
-/// is in `hopeless` also when that is to be committed.
+/// Pieces that are due until they are committed; an odd one panics when it is performed, the fourth
+/// where it reads the store, and what is in `hopeless` also when that is to be committed.
 #[derive(Clone)]
 struct Panicking(Arc<Ledger>);
 
@@ -126,6 +126,9 @@ impl Work for Panicking {
     async fn perform(self, item: Leased) -> Result<(), store::Error> {
         self.0.performed.fetch_add(1, Ordering::Relaxed);
         assert!(item.position.is_multiple_of(2), "{} is odd", item.position);
+        if item.position == 4 {
+            return Err(store::Error::Panicked("4 can't be read".into()));
+        }
         item.commit("well");
         Ok(())
     }
@@ -153,8 +156,9 @@ async fn a_panic_is_a_crash_of_its_own_piece_and_all_others_are_done() {
     assert!(ended.is_ok(), "{ended:?}");
     let mut done = ledger.done.lock().unwrap().clone();
     done.sort();
-    let odd = |position| (position, format!("the gateway panicked: {position} is odd"));
+    let panicked = |position, why| (position, format!("the gateway panicked: {position} {why}"));
+    let odd = |position: u64| panicked(position, "is odd");
     let well = |position| (position, "well".to_owned());
-    assert_eq!(done, [odd(1), well(2), odd(3), well(4), well(6), odd(7)]);
+    assert_eq!(done, [odd(1), well(2), odd(3), panicked(4, "can't be read"), well(6), odd(7)]);
     assert_eq!(ledger.performed.load(Ordering::Relaxed), 7, "each is performed once");
 }
