@@ -72,8 +72,8 @@ pub(in crate::store) struct Sweep {
     relied: Vec<u64>,
     /// Works whose records go.
     forgotten: Vec<u64>,
-    /// Dead letters that go.
-    letters: Vec<u64>,
+    /// Dead letters that go, each with the record of the try that its work died of.
+    letters: Vec<(u64, Option<u64>)>,
     /// Every segment before this is packed now.
     swept_to: Option<u64>,
     /// The pass is over that goes by this retention.
@@ -220,8 +220,12 @@ impl Draft<'_> {
         for position in &sweep.forgotten {
             self.forget(*position);
         }
-        for position in &sweep.letters {
-            self.drop_letter(*position)?;
+        for (position, died_of) in &sweep.letters {
+            // It may have been opened again since the survey, and have died anew.
+            let standing = self.basis.damages.pass(self.standing(*position))?;
+            if standing.is_some_and(|standing| standing.last == *died_of) {
+                self.drop_letter(*position)?;
+            }
         }
         if let Some(swept_to) = sweep.swept_to {
             self.remember(file::SWEPT_TO, swept_to);

@@ -390,6 +390,24 @@ async fn what_died_again_during_a_sweep_keeps_its_letter_and_its_records() {
 }
 
 #[tokio::test]
+async fn what_died_again_behind_the_survey_of_letters_keeps_its_new_letter() {
+    let bench = Bench::new();
+    let (_, event_id) = bench.finished("evt_1", Verdict::Dead).await;
+    bench.pass_until(100);
+    let shared = &bench.store.handle.shared;
+    let step = shared.survey(&Retention::default(), Pass::default()).unwrap();
+    let sweep = step.sweep.expect("the letter was kept long enough");
+
+    bench.store.replay(vec![event_id]).await.unwrap();
+    bench.end_run(bench.runs().await.pop().unwrap(), Verdict::Done).await;
+    bench.end_delivery(bench.deliveries().await.pop().unwrap(), Verdict::Dead).await;
+    bench.store.ask(|reply| PutInPlace { sweep, reply }).await.unwrap();
+
+    assert_eq!(bench.store.dead(ALL).await.unwrap().items.len(), 1);
+    assert_eq!(bench.store.stats().works[&WorkKind::Delivery].dead, 1);
+}
+
+#[tokio::test]
 async fn a_clock_that_leaps_ahead_removes_nothing_until_it_has_said_so_for_a_day() {
     let disk = Disk::default();
     let bench = Bench::on(disk.clone(), Clock::manual(NOW));

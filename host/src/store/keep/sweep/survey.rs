@@ -137,14 +137,16 @@ impl Survey<'_> {
                 next = Some(Pass::Letters(position));
                 break;
             }
-            let Some(last) = self.damages.pass(self.last_of(position))? else { continue };
+            let Some((died_of, last)) = self.damages.pass(self.last_of(position))? else {
+                continue;
+            };
             let died_at = match last {
                 Some(Record::Try(tried)) => tried.at,
                 Some(Record::Attempt(attempt)) => attempt.at,
                 _ => Timestamp(0),
             };
             if died_at.after(self.retention.dead) <= self.now {
-                self.sweep.letters.push(position);
+                self.sweep.letters.push((position, died_of));
             }
         }
         self.sweep.swept.letters = self.sweep.letters.len();
@@ -163,10 +165,11 @@ impl Survey<'_> {
         Ok(Step { sweep, next: Some(Pass::Packed { from: 0, excess, all }) })
     }
 
-    /// The latest record in the history of a work, if it is still there.
-    fn last_of(&self, position: u64) -> Result<Option<Record>, Failure> {
-        let Some(last) = Standing::at(&self.outcomes, position)?.last else { return Ok(None) };
-        self.reader.record(&self.log, last)
+    /// Where the latest record in the history of a work is, and the record if it is still there.
+    fn last_of(&self, position: u64) -> Result<(Option<u64>, Option<Record>), Failure> {
+        let last = Standing::at(&self.outcomes, position)?.last;
+        let record = last.map(|last| self.reader.record(&self.log, last)).transpose()?;
+        Ok((last, record.flatten()))
     }
 
     fn packed(mut self, from: u64, excess: u64, all: bool) -> Result<Step, Failure> {
