@@ -37,8 +37,8 @@ pub(super) struct Shared {
     pub(super) outage: watch::Sender<Option<Error>>,
     /// Bytes of the log on disk that came since it was packed.
     pub(super) unpacked: watch::Sender<usize>,
-    /// Held by the sweep at work.
-    pub(super) sweeping: tokio::sync::Mutex<()>,
+    /// Held by the sweep at work, and by its step until that is in place or refused.
+    pub(super) sweeping: Arc<tokio::sync::Mutex<()>>,
     pub(super) queued: AtomicUsize,
     pub(super) commits: AtomicU64,
     pub(super) end: AtomicU64,
@@ -66,7 +66,7 @@ impl Shared {
             failed: OnceLock::new(),
             outage: watch::Sender::default(),
             unpacked: watch::Sender::default(),
-            sweeping: tokio::sync::Mutex::default(),
+            sweeping: Arc::default(),
             queued: AtomicUsize::new(0),
             commits: AtomicU64::new(0),
             end: AtomicU64::new(0),

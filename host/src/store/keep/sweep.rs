@@ -12,6 +12,8 @@ pub(in crate::store) mod survey;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tokio::sync::OwnedMutexGuard;
+
 use self::survey::{Pass, Step};
 use super::pack::Packed;
 use super::retention::Retention;
@@ -121,7 +123,7 @@ impl Store {
     }
 
     async fn sweep_from(&self, retention: &Retention, from: Pass) -> Result<Swept, Error> {
-        let _one_at_a_time = self.handle.shared.sweeping.lock().await;
+        let turn = Arc::new(Arc::clone(&self.handle.shared.sweeping).lock_owned().await);
         let retention = Arc::new(retention.clone());
         let mut swept = Swept::default();
         let mut next = Some(from);
@@ -134,7 +136,8 @@ impl Store {
             let Some(sweep) = sweep else { continue };
             let done = sweep.swept;
             // If a work was opened again meanwhile, the next sweep comes to it.
-            if self.ask(|reply| PutInPlace { sweep, reply }).await? {
+            let turn = Arc::clone(&turn);
+            if self.ask(|reply| PutInPlace { sweep, _turn: turn, reply }).await? {
                 swept += done;
                 swept.steps += 1;
             }
@@ -143,10 +146,15 @@ impl Store {
     }
 }
 
+/// The turn of a sweep: while it lives there is no other.
+type Turn = Arc<OwnedMutexGuard<()>>;
+
 /// A step that the writer puts in place.
 #[derive(Debug)]
 pub(in crate::store) struct PutInPlace {
     pub(in crate::store) sweep: Sweep,
+    /// No other sweep looks at what this replaces, even if nobody waits for this any more.
+    pub(in crate::store) _turn: Turn,
     pub(in crate::store) reply: Reply<bool>,
 }
 
