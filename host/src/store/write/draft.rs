@@ -18,7 +18,7 @@ use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::record::Record;
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::Life;
-use crate::store::owed::backlog::{OpenWork, OrderKeys};
+use crate::store::owed::backlog::{OpenWork, OrderKeys, Tries};
 use crate::store::owed::lease::Lease;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
@@ -150,8 +150,12 @@ impl<'d> Draft<'d> {
 
     /// How the work of a lease stands. If that can't be read, its history is lost and no more.
     pub(in crate::store) fn standing_of(&self, lease: &Lease) -> Result<Standing, Failure> {
-        let standing = self.basis.damages.pass(self.standing(lease.position()))?;
         let tries = lease.tries();
+        // Most works are tried once: then there is nothing to look for.
+        if tries == Tries::default() {
+            return Ok(Standing::default());
+        }
+        let standing = self.basis.damages.pass(self.standing(lease.position()))?;
         let lost = || Standing {
             tries_made: tries.made(),
             reopened: tries.reopened(),
@@ -271,13 +275,20 @@ impl<'d> Draft<'d> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+
     use super::*;
     use crate::retry::Verdict;
     use crate::store::owed::Owed;
-    use crate::store::owed::backlog::Backlog;
+    use crate::store::owed::backlog::{Backlog, Entry, Room};
 
     /// Nothing is committed.
-    struct Nothing;
+    #[derive(Default)]
+    struct Nothing {
+        /// How often somebody asked how a work stands.
+        asked: Cell<usize>,
+    }
 
     impl Look for Nothing {
         fn owner(&self, _key: IdKey) -> Result<Option<u64>, Failure> {
@@ -285,6 +296,7 @@ mod tests {
         }
 
         fn standing(&self, _work: u64) -> Result<Option<Standing>, Failure> {
+            self.asked.set(self.asked.get() + 1);
             Ok(None)
         }
 
@@ -303,7 +315,8 @@ mod tests {
         let life = Owed::new(Backlog::default()).life;
         let basis = Basis { tag: 0, life, order_keys: &order_keys, damages: &damages };
         let (mut batch, mut changes) = (Batch::new(1), Changes::default());
-        let mut draft = Draft::new(basis, &Nothing, &mut batch, &mut changes);
+        let nothing = Nothing::default();
+        let mut draft = Draft::new(basis, &nothing, &mut batch, &mut changes);
 
         let key = IdKey::new(&"stripe".parse().unwrap(), "evt_1");
         assert_eq!(draft.owner(key).unwrap(), None);
@@ -319,5 +332,31 @@ mod tests {
         draft.stand(kind, work, dead, Standing::reopened(6)).unwrap();
         assert_eq!(draft.letter(work).unwrap(), None);
         assert_eq!(changes.dead[kind], 0, "it died, and its letter was dropped once");
+    }
+
+    #[test]
+    fn nobody_looks_how_a_work_stands_that_was_never_tried() {
+        let kind = WorkKind::Delivery;
+        let mut backlog = Backlog::default();
+        for (position, tries) in [(1, Tries::default()), (2, Tries::new(1, false))] {
+            let entry = Entry { position, offset: 0, tries, order: None };
+            let (group, due) = ("crm".parse().unwrap(), Timestamp(0));
+            backlog.push(OpenWork { kind, group, entry, due });
+        }
+        let owed = Arc::new(Owed::new(backlog));
+        let taken = owed.backlog().take(kind, Room::of(2, &|_| 2), Timestamp(1));
+        let leases = taken.into_iter().map(|work| Lease::new(work, Arc::clone(&owed)));
+        let (order_keys, damages) = (OrderKeys::default(), Damages::default());
+        let basis = Basis { tag: 0, life: owed.life, order_keys: &order_keys, damages: &damages };
+        let (mut batch, mut changes) = (Batch::new(3), Changes::default());
+        let nothing = Nothing::default();
+        let draft = Draft::new(basis, &nothing, &mut batch, &mut changes);
+
+        let asked = leases.map(|lease| {
+            draft.standing_of(&lease).unwrap();
+            nothing.asked.get()
+        });
+
+        assert_eq!(asked.collect::<Vec<_>>(), [0, 1]);
     }
 }
