@@ -62,6 +62,7 @@ pub use self::stats::{KindStats, Stats};
 pub use self::write::replay::{ReplayCursor, ReplaySlice, Replayed};
 
 use self::damage::Damages;
+use self::error::aside;
 use self::file::File;
 use self::ids::Shape;
 use self::owed::backlog::OrderKeys;
@@ -326,6 +327,15 @@ impl Store {
     async fn send(&self, op: impl Operation + 'static) -> Result<(), Error> {
         let message = Message::perform(op, &self.handle.shared);
         self.queue().send(message).await.map_err(|_| Error::Closed)
+    }
+
+    /// Asks what is shared, on a thread that may wait for the disk.
+    async fn aside<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let shared = Arc::clone(&self.handle.shared);
+        self.noting(aside(move || ask(&shared)).await)
     }
 
     /// If the file could not be read, the writer looks after it.

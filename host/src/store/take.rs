@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::Store;
-use super::error::{Damaged, Error, aside};
+use super::error::{Damaged, Error};
 use super::facts::StoredEvent;
 use super::kind::WorkKind;
 use super::owed::backlog::{Allowance, Room};
@@ -152,8 +152,7 @@ impl Store {
         let loaded: Vec<(Lease, Option<Stored>)> = if fresh.iter().all(Option::is_some) {
             leases.into_iter().zip(fresh).collect()
         } else {
-            let shared = Arc::clone(&self.handle.shared);
-            self.noting(aside(move || shared.read(leases, fresh)).await)?
+            self.aside(move |shared| shared.read(leases, fresh)).await?
         };
         let readable = |(lease, stored): (Lease, Option<Stored>)| match stored {
             Some(stored) => Some((lease, stored)),

@@ -17,7 +17,7 @@ use tokio::sync::OwnedMutexGuard;
 use self::survey::{Pass, Step};
 use super::pack::Packed;
 use super::retention::Retention;
-use crate::store::error::{Error, Failure, aside};
+use crate::store::error::{Error, Failure};
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::standing::Progress;
 use crate::store::write::batch::{Repacked, Replacement};
@@ -109,9 +109,8 @@ impl Store {
     /// to runs. Does so if something waits for it that is old enough.
     async fn settle_ids(&self, retention: &Retention) -> Result<(), Error> {
         let shared = &self.handle.shared;
-        let store = self.clone();
         let wanted = retention.clone();
-        let unsettled = aside(move || store.handle.shared.unsettled(&wanted)).await?;
+        let unsettled = self.aside(move |shared| shared.unsettled(&wanted)).await?;
         let Some(until) = unsettled else { return Ok(()) };
         for _ in 0..TIDY_STEPS_MAX {
             if shared.id_mark.load(Ordering::Relaxed) >= until {
@@ -128,10 +127,9 @@ impl Store {
         let mut swept = Swept::default();
         let mut next = Some(from);
         while let Some(pass) = next {
-            let store = self.clone();
             let wanted = Arc::clone(&retention);
-            let survey = move || store.handle.shared.survey(&wanted, pass);
-            let Step { sweep, next: later } = aside(survey).await?;
+            let survey = self.aside(move |shared| shared.survey(&wanted, pass));
+            let Step { sweep, next: later } = survey.await?;
             next = later;
             let Some(sweep) = sweep else { continue };
             let done = sweep.swept;

@@ -24,7 +24,7 @@ use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
 use crate::route::Pattern;
 use crate::store::Store;
-use crate::store::error::{Damaged, Error, Failure, aside};
+use crate::store::error::{Damaged, Error, Failure};
 use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
 use crate::store::file::view::{Dead, Outcomes, Segments};
 use crate::store::kind::WorkKind;
@@ -153,8 +153,7 @@ impl Store {
 
     /// An accepted request as it is stored; `None` also if its body has expired.
     pub async fn read_receipt(&self, id: Id) -> Result<Option<Arc<Receipt>>, Error> {
-        let found = self.ask_view(move |snapshot| snapshot.find(id)).await;
-        match self.noting(found)? {
+        match self.ask_view(move |snapshot| snapshot.find(id)).await? {
             Some(Stored::Receipt(receipt)) if !receipt.body_expired => Ok(Some(receipt)),
             _ => Ok(None),
         }
@@ -171,8 +170,7 @@ impl Store {
         &self,
         ask: impl FnOnce(&Snapshot<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Error> {
-        let shared = Arc::clone(&self.handle.shared);
-        aside(move || Ok(ask(&shared.snapshot()?)?)).await
+        self.aside(move |shared| Ok(ask(&shared.snapshot()?)?)).await
     }
 }
 

@@ -217,8 +217,9 @@ async fn what_was_done_is_done_again_if_the_outage_never_ends() {
     assert_eq!(store.take_parses(9, usize::MAX).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_reader_that_can_not_read_is_enough_to_begin_an_outage() {
+/// A store right after its start, of which nothing can be read any more but the end of its log, and
+/// its first receipt.
+async fn unreadable() -> (Patient, Id) {
     let patient = Patient::new();
     for number in 0..200 {
         patient.append(&[&format!("evt_{number}")]).await;
@@ -230,10 +231,16 @@ async fn a_reader_that_can_not_read_is_enough_to_begin_an_outage() {
     }
     let Patient { disk, clock, store } = patient;
     store.close().await.unwrap();
-    // Nothing is owed, so the start reads no more than the end of the log.
+    // Nothing is owed, so the start reads no more than that.
     let store = Store::open_on(disk.clone(), &Config::at("nowhere"), clock.clone()).unwrap();
     let patient = Patient { disk, clock, store };
     patient.disk.fail_after(Fault::Read, 0);
+    (patient, first)
+}
+
+#[tokio::test]
+async fn a_reader_that_can_not_read_is_enough_to_begin_an_outage() {
+    let (patient, first) = unreadable().await;
 
     let read = patient.store.read_receipt(first).await;
     assert!(matches!(read, Err(Error::Unavailable(_))));
@@ -241,6 +248,26 @@ async fn a_reader_that_can_not_read_is_enough_to_begin_an_outage() {
     patient.store.idle().await;
     patient.heal().await;
     assert!(patient.store.read_receipt(first).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn whoever_asks_and_can_not_read_waits_for_the_end_of_an_outage() {
+    for asker in ["an operator", "a list", "a replay", "a sweep"] {
+        let (patient, first) = unreadable().await;
+        let store = &patient.store;
+        let (all, page) = (EventFilter::default(), Page { cursor: None, limit: 9 });
+        let asked = match asker {
+            "an operator" => store.receipt(first).await.map(drop),
+            "a list" => store.events(&all, page).await.map(drop),
+            "a replay" => store.replay_matching(all, None).await.map(drop),
+            _ => store.sweep(&Retention::default()).await.map(drop),
+        };
+        assert!(matches!(asked, Err(Error::Unavailable(_))), "{asker}: {asked:?}");
+
+        assert!(store.outage().is_some(), "{asker} would ask again at once");
+        patient.heal().await;
+        assert!(store.receipt(first).await.unwrap().is_some(), "{asker}");
+    }
 }
 
 #[tokio::test]

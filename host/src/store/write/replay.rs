@@ -16,7 +16,7 @@ use super::draft::Draft;
 use super::op::{Operation, Reply};
 use crate::ids::{Id, Name};
 use crate::store::Store;
-use crate::store::error::{Error, Failure, aside};
+use crate::store::error::{Error, Failure};
 use crate::store::kind::WorkKind;
 use crate::store::log::record::ReopeningRecord;
 use crate::store::log::segment::RecordKind;
@@ -147,10 +147,9 @@ impl Store {
         let mut cursor = cursor.unwrap_or(ReplayCursor { next: 0, end });
         let mut replayed = Replayed::default();
         while events < SLICE_EVENTS_MAX && started.elapsed() < SLICE_TIME {
-            let store = self.clone();
             let wanted = Arc::clone(&filter);
             let part = cursor.next..cursor.end;
-            let found = aside(move || store.handle.shared.matching(&wanted, part)).await?;
+            let found = self.aside(move |shared| shared.matching(&wanted, part)).await?;
 
             events += found.targets.len();
             replayed.damaged += found.damaged;
@@ -175,11 +174,9 @@ impl Store {
         let mut replayed = Replayed::default();
         let mut from = 0;
         loop {
-            let store = self.clone();
             let sources = Arc::clone(&sources);
             let digest = Arc::clone(&digest);
-            let found =
-                aside(move || store.handle.shared.outdated(&sources, &digest, from)).await?;
+            let found = self.aside(move |shared| shared.outdated(&sources, &digest, from)).await?;
             replayed.damaged += found.damaged;
             replayed += self.reopen(found.targets).await?;
             let Some(next) = found.next else { return Ok(replayed) };
