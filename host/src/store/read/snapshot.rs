@@ -151,9 +151,15 @@ impl Store {
         self.ask_view(move |snapshot| snapshot.events(&filter, page, LIST_TIME)).await
     }
 
-    /// An accepted request as it is stored; `None` also if its body has expired.
+    /// An accepted request as it is stored; `None` also if its body has expired. Reads no file for
+    /// what was stored last.
     pub async fn read_receipt(&self, id: Id) -> Result<Option<Arc<Receipt>>, Error> {
-        match self.ask_view(move |snapshot| snapshot.find(id)).await? {
+        let recent = self.handle.shared.recent().get(id.position).filter(|it| it.id() == id);
+        let found = match recent {
+            None => self.ask_view(move |snapshot| snapshot.find(id)).await?,
+            recent => recent,
+        };
+        match found {
             Some(Stored::Receipt(receipt)) if !receipt.body_expired => Ok(Some(receipt)),
             _ => Ok(None),
         }

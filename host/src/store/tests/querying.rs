@@ -1,5 +1,8 @@
 //! Lists are whole, newest first, and paged; views tell what happened.
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use super::*;
 
 fn page(cursor: Option<Cursor>, limit: usize) -> Page {
@@ -30,6 +33,20 @@ async fn events_are_listed_newest_first_page_by_page() {
 
     assert_eq!(seen, ["b4", "b3", "b2", "b1", "b0", "a4", "a3", "a2", "a1", "a0"]);
     assert_eq!(pages, 4);
+}
+
+#[tokio::test]
+async fn a_request_that_is_in_memory_waits_for_no_file() {
+    let bench = Bench::new();
+    let id = bench.append(&["evt_1"]).await;
+
+    let mut read = pin!(bench.store.read_receipt(id));
+    let read = read.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+
+    let Poll::Ready(Ok(Some(receipt))) = &read else { panic!("{read:?}") };
+    assert_eq!(receipt.event_ids, ["evt_1"]);
+    let elsewhere = Id { tag: id.tag ^ 1, ..id };
+    assert!(bench.store.read_receipt(elsewhere).await.unwrap().is_none());
 }
 
 #[tokio::test]
