@@ -4,7 +4,6 @@
 //! not taken stays in the store, and what it has taken is finished. A piece that makes the host
 //! panic ends nothing but its own try.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
 
@@ -12,6 +11,7 @@ use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use crate::causes::words;
 use crate::clock::Clock;
 use crate::ids::Id;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
@@ -179,15 +179,6 @@ impl<W: Work> Pieces<W> {
         self.panicked.insert(id, panicked);
         Ok(())
     }
-}
-
-/// What a panic said.
-pub(crate) fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a message").to_owned()
 }
 
 /// An outage ends no worker: `ready` resolves at its end.

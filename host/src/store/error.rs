@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
+use crate::causes::words;
 use crate::ids::Id;
 
 /// Why the store did not do it.
@@ -135,15 +136,10 @@ pub(super) async fn aside<T: Send + 'static>(
 ) -> Result<T, Error> {
     let done = spawn_blocking(work).await;
     done.unwrap_or_else(|broken| match broken.try_into_panic() {
-        Ok(panic) => Err(Error::Panicked(message(&*panic).into())),
+        Ok(panic) => Err(Error::Panicked(words(&*panic).into())),
         // The runtime is shutting down.
         Err(_) => Err(Error::Closed),
     })
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 #[cfg(test)]

@@ -18,10 +18,10 @@ use wasmtime::Engine;
 
 pub(in crate::plugin) use self::fair::all_threads;
 use self::fair::{Ended, Fair, Full, Kind};
+use crate::causes::words;
 use crate::ids::Name;
 use crate::lock::lock;
 use crate::plugin::engine::THREAD_STACK_BYTES;
-use crate::worker::words;
 
 /// A call that waits for a thread.
 struct Work {
