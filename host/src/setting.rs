@@ -52,6 +52,18 @@ pub enum SettingKind {
     Any,
 }
 
+impl Setting {
+    /// What its value must be, for people.
+    pub fn wanted(&self) -> String {
+        let wanted = self.kind.wanted();
+        if self.kind.needs_example() {
+            format!("{wanted}, such as {}", self.example)
+        } else {
+            wanted
+        }
+    }
+}
+
 impl SettingKind {
     /// Whether a value is of this kind.
     pub fn fits(&self, value: &Value) -> bool {
@@ -78,14 +90,22 @@ impl SettingKind {
         }
     }
 
+    /// Whether its words alone do not show how a value is written.
+    fn needs_example(&self) -> bool {
+        !matches!(self, Self::Integer(..) | Self::Boolean | Self::Choice(_))
+    }
+
     /// What a value must be, for people.
     pub fn wanted(&self) -> String {
         match self {
             Self::Text => format!("a text of 1 to {TEXT_BYTES_MAX} bytes"),
-            Self::Url => "a whole URL, such as https://pay.example/hook".to_owned(),
+            Self::Url => "a whole URL".to_owned(),
             Self::Integer(least, most) => format!("a whole number from {least} to {most}"),
             Self::Boolean => "true or false".to_owned(),
-            Self::Choice(texts) => format!("one of {}", texts.join(", ")),
+            Self::Choice(texts) => match &texts[..] {
+                [only] => format!("\"{only}\""),
+                texts => format!("one of \"{}\"", texts.join("\", \"")),
+            },
             Self::Texts => format!("a list of at most {ITEMS_MAX} texts"),
             Self::Table => format!("a table of at most {ITEMS_MAX} names, each with a text"),
             Self::Any => "a value".to_owned(),
@@ -107,9 +127,11 @@ pub fn check(declared: &[Setting], config: &str) -> Result<(), String> {
         match declared.iter().find(|setting| setting.name == *name) {
             Some(setting) if setting.kind.fits(value) => (),
             Some(setting) => {
-                return Err(format!("`{name}` must be {}", setting.kind.wanted()));
+                return Err(format!("`{name}` must be {}", setting.wanted()));
             }
-            None if declared.is_empty() => return Err("this plugin has no settings".to_owned()),
+            None if declared.is_empty() => {
+                return Err("this plugin has no settings: remove `config`".to_owned());
+            }
             None => {
                 let names: Vec<&str> = declared.iter().map(|it| it.name.as_str()).collect();
                 return Err(format!(
@@ -122,8 +144,9 @@ pub fn check(declared: &[Setting], config: &str) -> Result<(), String> {
     let is_missing = |setting: &&Setting| setting.required && !config.contains_key(&setting.name);
     match declared.iter().find(is_missing) {
         None => Ok(()),
-        Some(Setting { name, kind, help, .. }) => {
-            Err(format!("`{name}` is missing, {help}: set it to {}", kind.wanted()))
+        Some(setting) => {
+            let Setting { name, help, .. } = setting;
+            Err(format!("`{name}` is missing ({help}): set it to {}", setting.wanted()))
         }
     }
 }
@@ -157,8 +180,8 @@ mod tests {
             kind,
             required,
             default,
-            example: json!("x"),
-            help: "which is for tests".to_owned(),
+            example: json!("https://pay.example"),
+            help: "for tests".to_owned(),
         }
     }
 
@@ -182,18 +205,22 @@ mod tests {
         assert_eq!(check(&declared(), &format!("{{{url}}}")), Ok(()));
         refused(
             "{}",
-            "`url` is missing, which is for tests: set it to a whole URL, such as \
-             https://pay.example/hook",
+            "`url` is missing (for tests): set it to a whole URL, such as \"https://pay.example\"",
         );
         let with = |member: &str| format!("{{{url},{member}}}");
-        refused(&with(r#""capture":"hunter2""#), "`capture` must be one of automatic, manual");
+        refused(r#"{"url":"/in"}"#, "`url` must be a whole URL, such as \"https://pay.example\"");
+        refused(
+            &with(r#""capture":"hunter2""#),
+            r#"`capture` must be one of "automatic", "manual""#,
+        );
         refused(&with(r#""after":10"#), "`after` must be a whole number from 1 to 9");
         refused(&with(r#""after":1.5"#), "`after` must be a whole number from 1 to 9");
         refused(
             &with(r#""captur":"manual""#),
             "unknown setting `captur`; the settings of this plugin are: url, capture, after",
         );
-        assert_eq!(check(&[], r#"{"a":1}"#), Err("this plugin has no settings".to_owned()));
+        let none = "this plugin has no settings: remove `config`";
+        assert_eq!(check(&[], r#"{"a":1}"#), Err(none.to_owned()));
         assert_eq!(check(&[], "{}"), Ok(()));
     }
 
@@ -214,6 +241,11 @@ mod tests {
         assert!(SettingKind::Table.fits(&json!({ "ideal": "automatic", "*": "" })));
         assert!(!SettingKind::Table.fits(&json!({ "ideal": 1 })));
         assert!(SettingKind::Any.fits(&json!(null)));
+    }
+
+    #[test]
+    fn a_choice_of_one_text_is_that_text() {
+        assert_eq!(SettingKind::Choice(vec!["v3".to_owned()]).wanted(), "\"v3\"");
     }
 
     #[test]

@@ -78,14 +78,20 @@ fn completed<T>(rules: &Rules<T>) -> Result<String, String> {
 fn parse<T: DeserializeOwned + 'static>(text: &str, rules: &Rules<T>) -> Result<T, String> {
     let has_none = TypeId::of::<T>() == TypeId::of::<()>();
     if has_none && !is_empty(text) {
-        return Err("this plugin has no settings".to_owned());
+        return Err("this plugin has no settings: remove `config`".to_owned());
     }
     // This is how serde reads `()`.
     let text = if has_none { "null" } else { text };
-    let invalid = |error| format!("the settings are invalid: {error}");
-    let settings = serde_json::from_str(text).map_err(invalid)?;
+    let settings = serde_json::from_str(text).map_err(|error| invalid(&error))?;
     (rules.check)(&settings)?;
     Ok(settings)
+}
+
+/// What is wrong with settings. Without the place: the operator wrote another text than this JSON.
+fn invalid(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    format!("the settings are invalid: {}", text.strip_suffix(&place).unwrap_or(&text))
 }
 
 /// Whether a text is an object without members.
@@ -122,7 +128,8 @@ mod tests {
             assert_eq!(parse(text, &NONE), Ok(()));
         }
         for text in [r#"{"mode": 1}"#, "[]", "null", ""] {
-            assert_eq!(parse(text, &NONE), Err("this plugin has no settings".to_owned()), "{text}");
+            let none = "this plugin has no settings: remove `config`";
+            assert_eq!(parse(text, &NONE), Err(none.to_owned()), "{text}");
         }
     }
 
@@ -131,7 +138,7 @@ mod tests {
         assert!(parse(r#"{"url": "https://pay.example"}"#, &RULES).is_ok());
         let refused = |text| parse(text, &RULES).unwrap_err();
         assert_eq!(refused(r#"{"url": "/in"}"#), "`url` is not a whole URL");
-        let missing = "the settings are invalid: missing field `url` at line 1 column 2";
+        let missing = "the settings are invalid: missing field `url`";
         assert_eq!(refused("{}"), missing);
         assert!(refused(r#"{"uri": "https://pay.example"}"#).contains("unknown field `uri`"));
     }

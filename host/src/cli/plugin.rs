@@ -139,13 +139,13 @@ fn load_bytes(host: &Host, path: &Path, name: Name, wasm: &[u8]) -> anyhow::Resu
 
 /// What a setting does, and what it must be.
 pub(super) fn about_setting(setting: &Setting) -> String {
-    let Setting { name, kind, required, default, example, help } = setting;
+    let Setting { name, required, default, help, .. } = setting;
     let otherwise = match (default, required) {
-        (Some(default), _) => format!("; {default} if it is not set"),
+        (Some(default), _) => format!("; the default is {default}"),
         (None, true) => "; required".to_owned(),
         (None, false) => String::new(),
     };
-    format!("{name}: {help}: {}, such as {example}{otherwise}", kind.wanted())
+    format!("{name}: {help} ({}{otherwise})", setting.wanted())
 }
 
 fn describe(plugin: &Plugin) -> anyhow::Result<()> {

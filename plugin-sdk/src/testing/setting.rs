@@ -19,8 +19,10 @@ pub(crate) fn completed(declared: &[Setting], text: &str) -> Result<String, Stri
     for (name, value) in &settings {
         match declared.iter().find(|setting| setting.name == *name) {
             Some(setting) if fits(&setting.kind, value) => (),
-            Some(setting) => return Err(format!("`{name}` must be {}", wanted(&setting.kind))),
-            None if declared.is_empty() => return Err("this plugin has no settings".to_owned()),
+            Some(setting) => return Err(format!("`{name}` must be {}", shown(setting))),
+            None if declared.is_empty() => {
+                return Err("this plugin has no settings: remove `config`".to_owned());
+            }
             None => {
                 let names: Vec<&str> = declared.iter().map(|it| it.name.as_str()).collect();
                 let names = names.join(", ");
@@ -30,12 +32,13 @@ pub(crate) fn completed(declared: &[Setting], text: &str) -> Result<String, Stri
             }
         }
     }
-    for Setting { name, kind, required, default, help, .. } in declared {
+    for setting in declared {
+        let Setting { name, required, default, help, .. } = setting;
         if settings.contains_key(name) {
             continue;
         }
         if *required {
-            return Err(format!("`{name}` is missing, {help}: set it to {}", wanted(kind)));
+            return Err(format!("`{name}` is missing ({help}): set it to {}", shown(setting)));
         }
         if let Some(default) = default {
             let default = serde_json::from_str(default)
@@ -71,14 +74,31 @@ pub(super) fn fits(kind: &SettingKind, value: &Value) -> bool {
     }
 }
 
+/// What the value of a setting must be, for people, with its example where the words alone do not
+/// show how a value is written.
+fn shown(setting: &Setting) -> String {
+    let wanted = wanted(&setting.kind);
+    match setting.kind {
+        SettingKind::Integer(_) | SettingKind::Boolean | SettingKind::Choice(_) => wanted,
+        SettingKind::Text
+        | SettingKind::Url
+        | SettingKind::Texts
+        | SettingKind::Table
+        | SettingKind::Any => format!("{wanted}, such as {}", setting.example),
+    }
+}
+
 /// What a value must be, for people.
 pub(super) fn wanted(kind: &SettingKind) -> String {
     match kind {
         SettingKind::Text => format!("a text of 1 to {TEXT_BYTES_MAX} bytes"),
-        SettingKind::Url => "a whole URL, such as https://pay.example/hook".to_owned(),
+        SettingKind::Url => "a whole URL".to_owned(),
         SettingKind::Integer((least, most)) => format!("a whole number from {least} to {most}"),
         SettingKind::Boolean => "true or false".to_owned(),
-        SettingKind::Choice(texts) => format!("one of {}", texts.join(", ")),
+        SettingKind::Choice(texts) => match &texts[..] {
+            [only] => format!("\"{only}\""),
+            texts => format!("one of \"{}\"", texts.join("\", \"")),
+        },
         SettingKind::Texts => format!("a list of at most {ITEMS_MAX} texts"),
         SettingKind::Table => format!("a table of at most {ITEMS_MAX} names, each with a text"),
         SettingKind::Any => "a value".to_owned(),
@@ -111,19 +131,19 @@ mod tests {
         for (text, reason) in [
             (
                 "{}",
-                "`url` is missing, the URL: set it to a whole URL, such as \
-                 https://pay.example/hook",
+                "`url` is missing (the URL): set it to a whole URL, such as \"https://a.example\"",
             ),
-            (r#"{"url":"/in"}"#, "`url` must be a whole URL, such as https://pay.example/hook"),
+            (r#"{"url":"/in"}"#, "`url` must be a whole URL, such as \"https://a.example\""),
             (
                 r#"{"uri":1}"#,
                 "unknown setting `uri`; the settings of this plugin are: url, capture",
             ),
-            (r#"{"capture":"never"}"#, "`capture` must be one of automatic, manual"),
+            (r#"{"capture":"never"}"#, r#"`capture` must be one of "automatic", "manual""#),
             ("[]", "the settings are not a table"),
         ] {
             assert_eq!(completed(&declared(), text), Err(reason.to_owned()), "{text}");
         }
-        assert_eq!(completed(&[], r#"{"a":1}"#), Err("this plugin has no settings".to_owned()));
+        let none = "this plugin has no settings: remove `config`";
+        assert_eq!(completed(&[], r#"{"a":1}"#), Err(none.to_owned()));
     }
 }

@@ -67,7 +67,7 @@ impl Settings {
     pub(crate) fn check(&self) -> Result<(), String> {
         let of_digest = self.header.is_some() || self.prefix.is_some() || self.encoding.is_some();
         if self.proof == Proof::Bearer && of_digest {
-            let digest = "with proof = \"bearer\" there is no digest";
+            let digest = "a bearer token has no digest";
             return Err(format!("{digest}: remove `header`, `prefix` and `encoding`"));
         }
         Ok(())

@@ -33,8 +33,8 @@ fn an_id_is_made_of_what_is_signed() {
 fn nothing_is_taken_before_the_operator_confirms() {
     let check = |settings: &str| Bench::new().with_settings(settings).check_provider::<Interlace>();
     let missing = check("{}").unwrap_err();
-    assert!(missing.starts_with("`signed` is missing, what the signature covers; ask Interlace"));
-    assert!(missing.ends_with("set it to one of resource, body"), "{missing}");
+    assert!(missing.starts_with("`signed` is missing (what the signature covers; ask Interlace"));
+    assert!(missing.ends_with(r#"set it to one of "resource", "body""#), "{missing}");
     assert!(check(r#"{"signed":"nothing"}"#).is_err());
     assert_eq!(check(include_str!("../settings.json")), Ok(()));
 }
