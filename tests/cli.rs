@@ -232,7 +232,21 @@ async fn check_finds_a_plugin_that_is_not_there() {
     let checked = folder.check().await;
 
     checked.failed_with("problems found: 1");
-    assert_eq!(checked.line("dunning:"), "dunning: NOT LOADED");
+    let missing = "dunning: NOT LOADED, the plugins folder has no such file";
+    assert_eq!(checked.line("dunning:"), missing);
+}
+
+#[tokio::test]
+async fn check_finds_a_plugin_of_the_other_kind() {
+    let config = CONFIG.replace("plugin = \"stripe\"", "plugin = \"dunning\"");
+    let folder = Folder::new(&format!("{config}\n[handlers.stripe]\n"), PLUGINS);
+
+    let checked = folder.check().await;
+
+    checked.failed_with("problems found: 2");
+    let source = checked.line("POST /in/cards");
+    assert!(source.contains("provider dunning (NOT A PROVIDER)"), "{source}");
+    assert_eq!(checked.line("stripe: NOT"), "stripe: NOT A HANDLER");
 }
 
 #[tokio::test]

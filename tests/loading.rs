@@ -238,6 +238,17 @@ async fn the_wrong_settings_of_one_source_stop_that_source_only() {
 }
 
 #[tokio::test]
+async fn a_handler_in_the_place_of_a_provider_is_named() {
+    let setup = Setup::new().plugin("dunning").source("cards", "dunning", "verify = \"none\"");
+    let gateway = setup.start().await;
+
+    let unready = gateway.ask("/readyz").await;
+
+    let missing = "source cards: plugin dunning is not a provider";
+    assert_eq!(unready.json()["missing"], json!([missing]));
+}
+
+#[tokio::test]
 async fn a_plugin_that_may_load_later_is_told_of_once() {
     let gateway = Setup::stripe().start().await;
     gateway.drop_plugin("chat", &built("dunning"));

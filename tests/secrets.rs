@@ -242,7 +242,7 @@ async fn a_secret_in_the_place_of_a_plugin_s_name_is_not_repeated() {
 
     assert_eq!(refused, 503);
     assert_eq!(unready.json()["missing"], json!(["source cards: plugin (hidden) is not loaded"]));
-    assert!(checked.contains("POST /in/cards: provider (hidden) (NOT LOADED)"), "{checked}");
+    assert!(checked.contains("POST /in/cards: provider (hidden) (NOT LOADED"), "{checked}");
     assert!(sent.contains("has no plugin (hidden), which source cards needs"), "{sent}");
     for (of, text) in
         [("/readyz", &unready.body), ("check", &checked), ("send", &sent), ("the log", &log)]

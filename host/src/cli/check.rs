@@ -8,12 +8,13 @@ use crate::config::{Config, Verify};
 use crate::egress;
 use crate::gateway::{Admission, misfits};
 use crate::ids::Name;
+use crate::ingest::Source;
 use crate::plugin::{About, Folder, Host, Plugin, Registry, Reloaded};
 use crate::secrets;
 
 pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
     let config = Config::load_and_try(path)?;
-    say!("the configuration {} is valid", path.display())?;
+    say!("the file {} is valid", path.display())?;
     for warning in &config.warnings {
         say!("WARNING {warning}")?;
     }
@@ -23,23 +24,7 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
 
     say!("\nsources")?;
     for (name, source) in &config.sources {
-        let plugin = registry.get(&source.plugin);
-        let missing = plugin.is_none_or(|plugin| plugin.provider().is_none());
-        let state = if missing { "NOT LOADED" } else { "loaded" };
-        let proof = match source.verify {
-            Verify::Evidence if source.keys_from.is_empty() => {
-                format!("secrets: {}", source.secrets.len())
-            }
-            Verify::Evidence => {
-                let hosts = source.keys_from.join(", ");
-                format!("secrets: {}, keys from {hosts}", source.secrets.len())
-            }
-            Verify::None => "NOT VERIFIED".to_owned(),
-        };
-        let plugin = source.plugin.as_str();
-        let plugin = if missing { secrets::shown(plugin) } else { plugin };
-        say!("  POST /in/{name}: provider {plugin} ({state}), {proof}")?;
-        wrong += usize::from(missing);
+        wrong += usize::from(!describe_source(name, source, &registry, &config)?);
     }
     say!("\nendpoints")?;
     for (name, (patterns, endpoint)) in &config.endpoints {
@@ -56,16 +41,55 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
         describe_handler(plugin, &config)?;
     }
     for name in config.handlers.keys() {
-        if registry.get(name).is_none_or(|plugin| plugin.handler().is_none()) {
-            say!("  {name}: NOT LOADED")?;
-            wrong += 1;
-        }
+        let state = match registry.get(name) {
+            Some(plugin) if plugin.handler().is_some() => continue,
+            Some(_) => "NOT A HANDLER",
+            None => not_loaded(&config, name),
+        };
+        say!("  {name}: {state}")?;
+        wrong += 1;
     }
     if wrong > 0 {
         bail!("problems found: {wrong}");
     }
     say!("\neverything can run")?;
     Ok(())
+}
+
+/// Prints a source, and says whether its provider is loaded.
+fn describe_source(
+    name: &Name,
+    source: &Source,
+    registry: &Registry,
+    config: &Config,
+) -> anyhow::Result<bool> {
+    let plugin = registry.get(&source.plugin);
+    let is_loaded = plugin.as_ref().is_some_and(|plugin| plugin.provider().is_some());
+    let state = match plugin {
+        Some(_) if is_loaded => "loaded",
+        Some(_) => "NOT A PROVIDER",
+        None => not_loaded(config, &source.plugin),
+    };
+    let proof = match source.verify {
+        Verify::Evidence if source.keys_from.is_empty() => {
+            format!("secrets: {}", source.secrets.len())
+        }
+        Verify::Evidence => {
+            let hosts = source.keys_from.join(", ");
+            format!("secrets: {}, keys from {hosts}", source.secrets.len())
+        }
+        Verify::None => "NOT VERIFIED".to_owned(),
+    };
+    let plugin = source.plugin.as_str();
+    let plugin = if is_loaded { plugin } else { secrets::shown(plugin) };
+    say!("  POST /in/{name}: provider {plugin} ({state}), {proof}")?;
+    Ok(is_loaded)
+}
+
+/// Why no plugin of this name is loaded. What is wrong with a file that is there stands above.
+fn not_loaded(config: &Config, plugin: &Name) -> &'static str {
+    let is_there = config.plugins.join(format!("{plugin}.wasm")).exists();
+    if is_there { "NOT LOADED" } else { "NOT LOADED, the plugins folder has no such file" }
 }
 
 /// Loads the plugins, prints each, and counts what is wrong.
@@ -82,10 +106,8 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
                 registry.insert(&plugin);
                 let refusals = admission.refusals(host, config, &plugin).await;
                 let mut found: Vec<_> = refusals.into_values().collect();
-                if found.is_empty() {
-                    let about = About::of_path(&config.plugins.join(format!("{name}.wasm")));
-                    found = misfits(host, config, &plugin, &about).await;
-                }
+                let about = About::of_path(&config.plugins.join(format!("{name}.wasm")));
+                found.extend(misfits(host, config, &plugin, &about).await);
                 if found.is_empty() {
                     say!("  {name}: {} bytes, {}", plugin.size(), plugin.digest())?;
                 }

@@ -30,8 +30,12 @@ impl Live {
                 if let Some(reason) = &source.stopped {
                     return Some(format!("source {name}: {reason}"));
                 }
-                if registry.get(plugin).is_some_and(|it| it.provider().is_some()) {
-                    return None;
+                match registry.get(plugin) {
+                    Some(it) if it.provider().is_some() => return None,
+                    Some(_) => {
+                        return Some(format!("source {name}: plugin {plugin} is not a provider"));
+                    }
+                    None => (),
                 }
                 let row = rows.iter().find(|row| row.name == plugin.as_str());
                 let shown = row.map_or(shown(plugin.as_str()), |row| row.name.as_str());
@@ -53,15 +57,23 @@ impl Live {
     /// Says which names of the configuration have no plugin yet: they may be dropped in later.
     pub(super) fn warn_of_missing(&self) {
         for (name, source) in &self.config.sources {
-            let plugin = self.registry.get(&source.plugin);
-            if plugin.is_none_or(|plugin| plugin.provider().is_none()) {
-                let plugin = shown(source.plugin.as_str());
-                warn!(source.name = %name, "provider plugin {plugin} is not loaded: answering 503");
+            let named = &source.plugin;
+            match self.registry.get(named) {
+                Some(plugin) if plugin.provider().is_some() => (),
+                Some(_) => {
+                    warn!(source.name = %name, "plugin {named} is not a provider: answering 503");
+                }
+                None => {
+                    let named = shown(named.as_str());
+                    warn!(source.name = %name, "plugin {named} is not loaded: answering 503");
+                }
             }
         }
         for name in self.config.handlers.keys() {
-            if self.registry.get(name).is_none_or(|plugin| plugin.handler().is_none()) {
-                warn!(handler.name = %name, "handler plugin {name} is not loaded");
+            match self.registry.get(name) {
+                Some(plugin) if plugin.handler().is_some() => (),
+                Some(_) => warn!(handler.name = %name, "plugin {name} is not a handler"),
+                None => warn!(handler.name = %name, "handler plugin {name} is not loaded"),
             }
         }
     }
