@@ -143,7 +143,7 @@ fn id_of(text: &str, kind: IdKind) -> Result<Id, Problem> {
 }
 
 fn found<T: Serialize>(id: Id, view: Option<T>) -> Result<Json<T>, Problem> {
-    let missing = || Problem::new(StatusCode::NOT_FOUND, format!("the store has no `{id}`"));
+    let missing = || Problem::new(StatusCode::NOT_FOUND, format!("the store has no {id}"));
     view.map(Json).ok_or_else(missing)
 }
 

@@ -122,9 +122,7 @@ const TAG_DIGITS: usize = 6;
 
 /// A text that is not an [`Id`].
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "`{0}` is not an id: an id is rcp_, evt_, run_ or dlv_ and 18 letters and digits after that"
-)]
+#[error("`{0}` is not an id: an id is rcp_, evt_, run_ or dlv_, and then 18 letters and digits")]
 pub struct InvalidId(String);
 
 impl fmt::Display for Id {

@@ -22,11 +22,24 @@ const LIMIT_MAX: usize = 500;
 /// Most ids in one replay.
 const IDS_MAX: usize = 1000;
 
+/// What the body of a replay must be.
+const BODY: &str = r#"give either {"ids": [...]} or {"filter": {...}}"#;
+
 const FILTERS: [&str; 6] = ["source", "type", "subject", "state", "after", "before"];
 const PAGES: [&str; 2] = ["cursor", "limit"];
 
 fn bad(error: impl std::fmt::Display) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, error.to_string())
+}
+
+/// Why a body can't be read, and where.
+fn unread(error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    let place = format!("line {}, column {}", error.line(), error.column());
+    let behind = format!(" at line {} column {}", error.line(), error.column());
+    let reason = text.strip_suffix(&behind).unwrap_or(&text);
+    let what = if error.is_data() { "the body is wrong" } else { "the body is not JSON" };
+    bad(format!("{what} at {place}: {reason}"))
 }
 
 /// The parameters of a query string.
@@ -138,7 +151,10 @@ struct RawFilter {
 
 impl ReplayBody {
     pub(super) fn parse(body: &[u8]) -> Result<Self, Problem> {
-        let raw: RawReplay = serde_json::from_slice(body).map_err(bad)?;
+        if body.is_empty() {
+            return Err(bad(format!("the body is empty: {BODY}")));
+        }
+        let raw: RawReplay = serde_json::from_slice(body).map_err(|error| unread(&error))?;
         let cursor = raw.cursor.map(|text| text.parse().map_err(bad)).transpose()?;
         match (raw.ids, raw.filter) {
             (Some(_), None) if cursor.is_some() => Err(bad("`cursor` needs a `filter`, not `ids`")),
@@ -163,7 +179,29 @@ impl ReplayBody {
                 let filter = EventFilter { source, event_type, subject, state, after, before };
                 Ok(Self::Filter(filter, cursor))
             }
-            _ => Err(bad(r#"give either {"ids": [...]} or {"filter": {...}}"#)),
+            _ => Err(bad(BODY)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(body: &str, expected: &str) {
+        let problem = ReplayBody::parse(body.as_bytes()).err();
+        assert_eq!(problem.map(|problem| problem.error).as_deref(), Some(expected), "{body}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_body_is_said_with_its_place() {
+        refused("", r#"the body is empty: give either {"ids": [...]} or {"filter": {...}}"#);
+        refused("nope", "the body is not JSON at line 1, column 2: expected ident");
+        refused(
+            r#"{"ids":["evt_1"]}"#,
+            "the body is wrong at line 1, column 16: `evt_1` is not an id: an id is rcp_, evt_, \
+             run_ or dlv_, and then 18 letters and digits",
+        );
     }
 }

@@ -21,7 +21,7 @@ pub enum Error {
     #[error("the store is closed")]
     Closed,
     /// These stand for nothing in this store.
-    #[error("this store does not have {}", list(.0))]
+    #[error("the store has no {}", list(.0))]
     Unknown(Vec<Id>),
     /// The cursor is of a list with other filters.
     #[error("`cursor` is the `next` of a list with other filters")]
