@@ -465,10 +465,13 @@ async fn what_the_gateway_refuses_is_said_in_its_own_words() {
     let gateway = Setup::stripe().start().await;
 
     let everything = gateway.event_command(&["replay"]).await;
+    let no_state = gateway.event_command(&["list", "--state", "gone"]).await;
     let unknown = gateway.event_command(&["show", "evt_1"]).await;
     let nobody = hookgate(["event", "list", "--admin", "http://127.0.0.1:9"]).await;
 
-    everything.failed_with("the gateway answered 400: an empty filter would replay everything");
+    everything.failed_with("say what to replay: ids, or a filter such as --state dead");
+    no_state.failed_with("the gateway answered 400: `state` must be pending, done or dead");
+    assert_eq!(no_state.out, "", "there is no list, so it has no head");
     unknown.failed_with("the gateway answered 400: `evt_1` is not an id");
     nobody.failed_with("is the gateway running there?");
 }

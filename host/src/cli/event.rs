@@ -20,8 +20,8 @@ pub(super) enum Command {
         #[command(flatten)]
         filter: Filter,
         /// The number of events
-        #[arg(long, default_value_t = 20)]
-        limit: usize,
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
         #[command(flatten)]
         at: At,
     },
@@ -112,7 +112,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::List { filter, limit, at } => {
             let mut url = at.url("/v1/events")?;
             url.query_pairs_mut().extend_pairs(filter.pairs());
-            list(url, limit).await
+            list(url, usize::try_from(limit).unwrap_or(usize::MAX)).await
         }
         Command::Show { id, at } => {
             let list = match id.split_once('_') {
@@ -126,6 +126,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Replay { ids, filter, cursor, at } => {
             let url = at.url("/v1/replay")?;
+            if ids.is_empty() && filter.pairs().is_empty() {
+                return Err(anyhow!("say what to replay: ids, or a filter such as --state dead"));
+            }
             if ids.is_empty() {
                 return replay_matching(&url, &filter, cursor).await;
             }
@@ -145,13 +148,6 @@ async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
     let filter: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let mut left = limit;
     let mut cursor: Option<String> = None;
-    say!(
-        "{:<22}  {:<24}  {:<7}  {:<28}  SUBJECT",
-        "HOOKGATE ID",
-        "RECORDED (UTC)",
-        "STATE",
-        "EVENT TYPE"
-    )?;
     while left > 0 {
         url.query_pairs_mut().clear().extend_pairs(&filter);
         url.query_pairs_mut().append_pair("limit", &left.min(100).to_string());
@@ -160,6 +156,16 @@ async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
         }
         let page = http::json(&http::get(&url).await?)?;
         let rows = page["items"].as_array().map_or(&[][..], Vec::as_slice);
+        // Only now it is certain that there is a list.
+        if cursor.is_none() {
+            say!(
+                "{:<22}  {:<24}  {:<7}  {:<28}  SUBJECT",
+                "HOOKGATE ID",
+                "RECORDED (UTC)",
+                "STATE",
+                "EVENT TYPE"
+            )?;
+        }
         for row in rows {
             let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
             let id = text("id");

@@ -61,8 +61,8 @@ pub(super) async fn get(url: &Url) -> anyhow::Result<Answer> {
 async fn answer(url: &Url, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
     let shown = egress::shown(url);
     let asked = request.timeout(TIMEOUT).send().await.map_err(reqwest::Error::without_url);
-    let answer =
-        asked.with_context(|| format!("failed to reach {shown}: is the gateway running there?"))?;
+    let answer = asked
+        .with_context(|| format!("failed to reach {shown} (is the gateway running there?)"))?;
     let duplicate = answer.headers().contains_key("hookgate-duplicate");
     let status = answer.status().as_u16();
     let body = answer
