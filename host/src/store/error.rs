@@ -77,6 +77,9 @@ pub enum Failure {
         /// Its number; zero if it is what belongs to none.
         run: u64,
     },
+    /// It was closed.
+    #[error("the store's file is closed")]
+    Closed,
     /// It was replaced by that of another store.
     #[error("another store's file has taken the place of the store's file")]
     Replaced,
@@ -110,6 +113,7 @@ impl Failure {
             Self::Displaced { .. } => true,
             Self::Damaged(_)
             | Self::DamagedIds { .. }
+            | Self::Closed
             | Self::Replaced
             | Self::Overwritten { .. } => false,
         }
@@ -120,6 +124,7 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Damaged(damaged) => Self::Damaged(damaged),
+            Failure::Closed => Self::Closed,
             failure if failure.is_passing() => Self::Unavailable(Arc::new(failure)),
             failure => Self::Failed(Arc::new(failure)),
         }

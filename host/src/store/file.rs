@@ -210,12 +210,12 @@ impl File {
     }
 
     /// Between two commits nobody but another program writes.
-    fn check_begin(&self) -> Result<(), Error> {
+    fn check_begin(&self) -> Result<(), Failure> {
         let begin = lock(&self.begin);
         let now = self.spot.as_ref().and_then(Spot::begin);
         match (&*begin, now) {
             (Some(left), Some(now)) if *left != now => {
-                Err(Failure::Overwritten { path: self.path.clone() }.into())
+                Err(Failure::Overwritten { path: self.path.clone() })
             }
             _ => Ok(()),
         }
@@ -249,24 +249,24 @@ impl File {
         std::mem::replace(&mut current, connection)
     }
 
-    fn with<T, E>(&self, ask: impl FnOnce(&Database) -> Result<T, E>) -> Result<T, Error>
+    fn with<T, E>(&self, ask: impl FnOnce(&Database) -> Result<T, E>) -> Result<T, Failure>
     where
         Failure: From<E>,
     {
         match &*self.connection.read().unwrap_or_else(PoisonError::into_inner) {
-            Connection::Open(database) => Ok(ask(database).map_err(Failure::from)?),
-            Connection::Away => Err(access(redb::Error::PreviousIo).into()),
-            Connection::Closed => Err(Error::Closed),
+            Connection::Open(database) => Ok(ask(database)?),
+            Connection::Away => Err(access(redb::Error::PreviousIo)),
+            Connection::Closed => Err(Failure::Closed),
         }
     }
 
     /// A view of what is committed, which stays as it is.
-    pub(super) fn read(&self) -> Result<View, Error> {
+    pub(super) fn read(&self) -> Result<View, Failure> {
         Ok(View::of(self.with(Database::begin_read)?))
     }
 
     /// An empty change, synced when it is committed.
-    pub(super) fn write(&self) -> Result<Change, Error> {
+    pub(super) fn write(&self) -> Result<Change, Failure> {
         self.check_begin()?;
         Ok(Change::of(self.with(Database::begin_write)?))
     }

@@ -12,20 +12,16 @@ mod index;
 mod sorted;
 mod step;
 
-use std::cell::OnceCell;
-
 use sha2::{Digest, Sha256};
 
 use super::error::Failure;
 use super::file::change::Change;
-use super::file::id_rows::IdView;
 use super::file::view::View;
 use super::time::Bounds;
 use crate::ids::Name;
 
 pub(super) use self::index::IdIndex;
 pub(super) use self::sorted::Shape;
-use self::sorted::find;
 use self::step::Step;
 
 /// Sets these hashes apart from all others.
@@ -54,46 +50,11 @@ pub(super) fn load(view: &View, shape: Shape) -> Result<IdIndex, Failure> {
     IdIndex::load(&view.ids()?, shape)
 }
 
-/// The ids that are known by what is committed.
-#[derive(Debug)]
-pub(super) struct KnownIds<'i> {
-    index: &'i IdIndex,
-    /// Opened when the index can't tell.
-    table: OnceCell<IdView>,
-}
-
 /// What changes in the index when the transaction has committed, beside the ids that it binds.
 #[derive(Debug, Default)]
 pub(super) struct IdChanges {
     debt: usize,
     step: Option<Step>,
-}
-
-impl<'i> KnownIds<'i> {
-    pub(super) fn of(index: &'i IdIndex) -> Self {
-        Self { index, table: OnceCell::new() }
-    }
-
-    /// The position of the receipt that this id belongs to.
-    pub(super) fn owner(&self, view: &View, key: IdKey) -> Result<Option<u64>, Failure> {
-        if let Some(receipt) = self.index.fresh(key) {
-            return Ok(Some(receipt));
-        }
-        for run in self.index.runs_that_may_hold(key) {
-            if let Some(receipt) = find(self.table(view)?, run, key)? {
-                return Ok(Some(receipt));
-            }
-        }
-        Ok(None)
-    }
-
-    fn table(&self, view: &View) -> Result<&IdView, Failure> {
-        if let Some(table) = self.table.get() {
-            return Ok(table);
-        }
-        let table = view.ids()?;
-        Ok(self.table.get_or_init(|| table))
-    }
 }
 
 /// Goes on with what there is to tidy, as far as the share of a transaction goes that binds so many

@@ -13,7 +13,7 @@ use super::step::{Done, Runs, Step, Task};
 use super::{IdChanges, IdKey};
 use crate::event::Timestamp;
 use crate::store::error::Failure;
-use crate::store::file::id_rows::{IdRows, IdTable};
+use crate::store::file::id_rows::{IdRows, IdTable, IdView};
 
 /// How long an id is known at least. Providers try again for up to 30 days.
 pub(super) const KEPT: Duration = Duration::from_secs(40 * 24 * 60 * 60);
@@ -89,15 +89,32 @@ impl IdIndex {
         self.fresh.entry(key).or_insert(receipt);
     }
 
+    /// The position of the receipt that an id belongs to. Asks for the rows if memory can't tell.
+    pub(in crate::store) fn owner<'r>(
+        &self,
+        key: IdKey,
+        rows: impl Fn() -> Result<&'r IdView, Failure>,
+    ) -> Result<Option<u64>, Failure> {
+        if let Some(receipt) = self.fresh(key) {
+            return Ok(Some(receipt));
+        }
+        for run in self.runs_that_may_hold(key) {
+            if let Some(receipt) = sorted::find(rows()?, run, key)? {
+                return Ok(Some(receipt));
+            }
+        }
+        Ok(None)
+    }
+
     /// The owner of an id that is in memory.
-    pub(super) fn fresh(&self, key: IdKey) -> Option<u64> {
+    fn fresh(&self, key: IdKey) -> Option<u64> {
         self.fresh.get(&key).copied().or_else(|| {
             let found = self.frozen.binary_search_by_key(&key, |(key, _)| *key);
             found.ok().map(|index| self.frozen[index].1)
         })
     }
 
-    pub(super) fn runs_that_may_hold(&self, key: IdKey) -> impl Iterator<Item = u64> {
+    fn runs_that_may_hold(&self, key: IdKey) -> impl Iterator<Item = u64> {
         let counts = move |run: &SortedRun| run.row.state == State::Complete && run.may_hold(key);
         self.runs.iter().filter(move |&(_, run)| counts(run)).map(|(number, _)| *number)
     }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::disk::Disk;
 use super::*;
 use crate::store::file::id_rows::IdRows;
-use crate::store::ids::{self as known_ids, IdIndex, IdKey, KnownIds, Shape};
+use crate::store::ids::{self as known_ids, IdIndex, IdKey, Shape};
 use crate::store::rows::Rows;
 use crate::store::time::Bounds;
 
@@ -85,9 +85,8 @@ impl Ids {
 
     /// Who owns each by what is committed.
     fn owners(&self, ids: impl IntoIterator<Item = u32>) -> Vec<Option<u64>> {
-        let view = self.file.read().unwrap();
-        let known = KnownIds::of(&self.index);
-        ids.into_iter().map(|id| known.owner(&view, key(id)).unwrap()).collect()
+        let rows = self.file.read().unwrap().ids().unwrap();
+        ids.into_iter().map(|id| self.index.owner(key(id), || Ok(&rows)).unwrap()).collect()
     }
 
     fn rows(&self) -> usize {

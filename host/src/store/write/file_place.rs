@@ -11,9 +11,11 @@ use super::derive::{Row, rows};
 use super::look::Look;
 use super::place::{Held, Place, Written};
 use crate::store::error::{Error, Failure};
+use crate::store::file::File;
 use crate::store::file::change::{Change, SweptTable, Tables};
+use crate::store::file::id_rows::IdView;
 use crate::store::file::view::{Dead, Outcomes, Segments, View};
-use crate::store::ids::{self, IdChanges, IdIndex, IdKey, KnownIds};
+use crate::store::ids::{self, IdChanges, IdIndex, IdKey};
 use crate::store::log::reader::LogReader;
 use crate::store::log::record::Record;
 use crate::store::owed::standing::Standing;
@@ -68,7 +70,7 @@ impl Place for FilePlace {
 
     fn look(&self) -> Result<impl Look, Error> {
         self.shared.file.check_spot()?;
-        Ok(FileLook::new(self.shared.file.tag, &self.ids, self.shared.file.read()?))
+        Ok(FileLook::new(&self.shared.file, &self.ids))
     }
 
     fn commit(&mut self, batch: &mut Batch) -> Written {
@@ -91,7 +93,7 @@ impl Place for FilePlace {
     }
 
     fn check(&self) -> Result<(), Error> {
-        self.shared.file.write().map(drop)
+        Ok(self.shared.file.write().map(drop)?)
     }
 
     fn holds(&mut self, batch: &Batch) -> Result<Option<Held>, Error> {
@@ -175,38 +177,53 @@ fn replace(
     Ok(())
 }
 
-/// What is committed in the file. Most drafts ask little: a table is opened when it is asked for.
+/// What is committed in the file. Most drafts ask little or nothing: whatever it takes to answer is
+/// opened when somebody asks.
 struct FileLook<'p> {
-    view: View,
-    ids: KnownIds<'p>,
-    log: OnceCell<Segments>,
+    file: &'p File,
+    ids: &'p IdIndex,
     reader: LogReader,
+    view: OnceCell<View>,
+    id_rows: OnceCell<IdView>,
+    log: OnceCell<Segments>,
     outcomes: OnceCell<Outcomes>,
     dead: OnceCell<Dead>,
 }
 
 impl<'p> FileLook<'p> {
-    fn new(tag: u32, ids: &'p IdIndex, view: View) -> Self {
-        let (log, outcomes, dead) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { view, ids: KnownIds::of(ids), log, reader: LogReader::new(tag), outcomes, dead }
+    fn new(file: &'p File, ids: &'p IdIndex) -> Self {
+        Self {
+            file,
+            ids,
+            reader: LogReader::new(file.tag),
+            view: OnceCell::new(),
+            id_rows: OnceCell::new(),
+            log: OnceCell::new(),
+            outcomes: OnceCell::new(),
+            dead: OnceCell::new(),
+        }
+    }
+
+    fn view(&self) -> Result<&View, Failure> {
+        once(&self.view, || self.file.read())
     }
 }
 
 impl Look for FileLook<'_> {
     fn owner(&self, key: IdKey) -> Result<Option<u64>, Failure> {
-        self.ids.owner(&self.view, key)
+        self.ids.owner(key, || once(&self.id_rows, || self.view()?.ids()))
     }
 
     fn standing(&self, work: u64) -> Result<Option<Standing>, Failure> {
-        Standing::find(once(&self.outcomes, || self.view.outcomes())?, work)
+        Standing::find(once(&self.outcomes, || self.view()?.outcomes())?, work)
     }
 
     fn letter(&self, work: u64) -> Result<Option<u8>, Failure> {
-        once(&self.dead, || self.view.dead())?.letter(work)
+        once(&self.dead, || self.view()?.dead())?.letter(work)
     }
 
     fn record(&self, position: u64) -> Result<Option<Record>, Failure> {
-        self.reader.record(once(&self.log, || self.view.log())?, position)
+        self.reader.record(once(&self.log, || self.view()?.log())?, position)
     }
 }
 
