@@ -54,6 +54,16 @@ impl Provider for AwsSns {
             .with_settings([topics.required()])
     }
 
+    fn check(Settings { allowed_topics }: &Settings) -> Result<(), String> {
+        let are_arns = allowed_topics.iter().all(|topic| topic.starts_with("arn:"));
+        if allowed_topics.is_empty() || !are_arns {
+            return Err("`allowed_topics` must list ARNs of topics, at least one, such as \
+                        \"arn:aws:sns:us-east-1:123456789012:payments\""
+                .to_owned());
+        }
+        Ok(())
+    }
+
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let message = message(request)?;
         let scheme = match &*the(&message, "SignatureVersion")? {

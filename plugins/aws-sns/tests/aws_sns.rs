@@ -107,4 +107,11 @@ fn a_source_must_list_its_topics() {
     for settings in ["{}", r#"{"allowed_topics":"arn:aws:sns"}"#, r#"{"allowed_topics":[""]}"#] {
         assert!(check(settings).is_err(), "{settings}");
     }
+    for topics in ["", r#""payments""#, r#""arn:aws:sns:eu-west-1:210987654321:a","b""#] {
+        let reason = check(&format!(r#"{{"allowed_topics":[{topics}]}}"#)).unwrap_err();
+        assert!(
+            reason.starts_with("`allowed_topics` must list ARNs of topics"),
+            "{topics}: {reason}"
+        );
+    }
 }
