@@ -75,7 +75,10 @@ impl Entry<'_> {
     /// One of these words.
     pub(super) fn choice<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
         let known: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-        let form = known.join(" or ");
+        let form = match known.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+            _ => known.concat(),
+        };
         let text = self.text(&form)?;
         let chosen = words.iter().find(|(word, _)| *word == text).map(|(_, chosen)| *chosen);
         if chosen.is_none() {

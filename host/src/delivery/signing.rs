@@ -30,7 +30,7 @@ pub(crate) enum InvalidKey {
     #[error("a signing key begins with whsec_ (HMAC-SHA256) or whsk_ (Ed25519)")]
     Prefix,
     /// Not standard base64.
-    #[error("signing key is not base64 after its prefix")]
+    #[error("a signing key is base64 after whsec_ or whsk_; this one is not")]
     Base64,
     /// Too little to be safe, or more than the standard allows.
     #[error("a whsec_ key has 24 to 64 bytes, not {0}")]

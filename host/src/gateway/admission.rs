@@ -261,8 +261,7 @@ fn check_keys(
         info.key_places.iter().filter_map(|place| place.url.host_str()).collect();
     let is_known = |host: &String| info.key_places.iter().any(|place| place.has_host(host));
     if !source.keys_from.iter().all(is_known) {
-        let hosts: Vec<_> = hosts.into_iter().collect();
-        let hosts = if hosts.is_empty() { "none".to_owned() } else { hosts.join(", ") };
+        let hosts = if hosts.is_empty() { "none".to_owned() } else { listed(&hosts) };
         return Err(format!(
             "keys_from of [sources.{at}] lists a host from which plugin {plugin} fetches no keys; \
              the plugin's hosts are: {hosts}"
@@ -271,11 +270,10 @@ fn check_keys(
     let takes_key = |kind| matches!(kind, ProofKind::Signature | ProofKind::Jws);
     let nothing_else = info.proofs.iter().all(|it| takes_key(it.kind)) && !hosts.is_empty();
     if source.keys_from.is_empty() && nothing_else {
-        let hosts: Vec<_> = hosts.into_iter().collect();
         return Err(format!(
             "plugin {plugin} fetches keys, and [sources.{at}] has no keys_from: list there those \
              of the plugin's hosts that the gateway may ask: {}",
-            hosts.join(", ")
+            listed(&hosts)
         ));
     }
     if source.secrets.is_empty() && source.keys_from.is_empty() && info.roots.is_empty() {
@@ -286,4 +284,10 @@ fn check_keys(
         ));
     }
     Ok(())
+}
+
+/// Hosts of keys, and how to write one that has a part in it that is not fixed.
+fn listed(hosts: &BTreeSet<&str>) -> String {
+    let text = hosts.iter().copied().collect::<Vec<_>>().join(", ");
+    if text.contains('*') { format!("{text}; write your own in place of `*`") } else { text }
 }
