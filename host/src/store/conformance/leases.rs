@@ -29,10 +29,11 @@ pub(in crate::store) async fn a_take_that_is_dropped_gives_its_works_back_in_the
     }
 
     drop(case.store.take_parses(9, usize::MAX));
-    drop(case.store.take_parses(9, usize::MAX).await.unwrap());
-    let again = case.store.take_parses(9, usize::MAX).await.unwrap();
 
-    assert_eq!(again.iter().map(|work| work.id).collect::<Vec<_>>(), ids);
+    for _ in 0..2 {
+        let again = case.store.take_parses(9, usize::MAX).await.unwrap();
+        assert_eq!(again.iter().map(|work| work.id).collect::<Vec<_>>(), ids);
+    }
 }
 
 /// Twice in two hands it would happen twice [I3].
