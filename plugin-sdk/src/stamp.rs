@@ -25,6 +25,17 @@ impl Stamp {
         }
     }
 
+    /// Whether it is clear where a time begins and ends with a digit right beside it: those in
+    /// digits have one length from 2001 to 2286.
+    pub(crate) fn has_usual_length(self, written: &str) -> bool {
+        match self {
+            Self::Seconds => written.len() == 10,
+            Self::Milliseconds => written.len() == 13,
+            // Its own form tells.
+            Self::Rfc3339 => true,
+        }
+    }
+
     pub(crate) fn write(self, at: Timestamp) -> String {
         match self {
             Self::Seconds => time::to_unix(at).to_string(),
@@ -49,5 +60,17 @@ mod tests {
             assert_eq!(stamp.read(written), Some(at));
             assert_eq!(stamp.read(""), None);
         }
+    }
+
+    #[test]
+    fn a_stamp_with_a_digit_more_or_less_is_unusual() {
+        for (stamp, usual) in
+            [(Stamp::Seconds, "1700000000"), (Stamp::Milliseconds, "1700000000999")]
+        {
+            assert!(stamp.has_usual_length(usual));
+            assert!(!stamp.has_usual_length(&usual[1..]));
+            assert!(!stamp.has_usual_length(&format!("0{usual}")));
+        }
+        assert!(Stamp::Rfc3339.has_usual_length("2023-11-14T22:13:20Z"));
     }
 }

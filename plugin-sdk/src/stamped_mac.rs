@@ -34,7 +34,8 @@ pub struct StampedMac<'a> {
 
 impl<'a> StampedMac<'a> {
     /// A digest over the time and the body, with nothing between them. `time` names the header with
-    /// the time, in seconds.
+    /// the time, in seconds. Without a [joint](Self::with_joint) it must have 10 digits, or 13 in
+    /// milliseconds: otherwise a digit beside it could pass for one of its own.
     pub const fn new(digest: HeaderMac<'a>, time: &'a str) -> Self {
         Self { digest, time, stamp: Stamp::Seconds, lead: "", joint: "", is_behind: false }
     }
@@ -82,6 +83,9 @@ impl<'a> StampedMac<'a> {
             .stamp
             .read(written)
             .ok_or_else(|| Refusal::new(format!("header `{name}` is not a time")))?;
+        if joint.is_empty() && !self.stamp.has_usual_length(written) {
+            return Err(Refusal::new(format!("header `{name}` has too many or too few digits")));
+        }
         let message = if self.is_behind {
             vec![Piece::from(*lead), Piece::Body, Piece::from(format!("{joint}{written}"))]
         } else {
@@ -129,7 +133,7 @@ mod tests {
         check(SECONDS, "v0:1700000000:", 1_700_000_000_000);
         check(MILLISECONDS, "1700000000999", 1_700_000_000_999);
         for mac in [SECONDS, MILLISECONDS] {
-            let unsigned = mac.sign(Request::post("/", ""), 0, &[]).unwrap();
+            let unsigned = mac.sign(Request::post("/", ""), 1_700_000_000_000, &[]).unwrap();
             assert!(mac.claim(&unsigned, ["evt_1"]).is_ok());
             assert!(mac.sign(unsigned, 0, &[vec![1], vec![2]]).is_err());
         }
@@ -156,6 +160,18 @@ mod tests {
         let claims = SECONDS.claim(&signed, ["evt_1"]).unwrap();
         let written = format!("{:?}", claims.evidence);
         assert!(written.contains("v0:01700000000:"), "{written}");
+    }
+
+    #[test]
+    fn no_digit_beside_a_time_passes_for_one_of_its_own() {
+        for mac in [MILLISECONDS, MILLISECONDS.behind_the_body()] {
+            let mut signed = mac.sign(Request::post("/", "{}"), 1_700_000_000_999, &[]).unwrap();
+            assert!(mac.claim(&signed, ["evt_1"]).is_ok());
+            for time in ["01700000000999", "51700000000999", "700000000999"] {
+                signed.set_header("x-time", time);
+                assert!(mac.claim(&signed, ["evt_1"]).is_err(), "{time}");
+            }
+        }
     }
 
     #[test]

@@ -2,18 +2,19 @@
 
 use hookgate_cashfree::Cashfree;
 use hookgate_sdk::testing::send;
-use hookgate_sdk::{Provider, Request, provider_tests};
+use hookgate_sdk::{Provider, Request, Timestamp, provider_tests};
 
 const SECRET: &str = "hookgate-cashfree-lantern";
+const AT: Timestamp = 1_767_225_600_250;
 
 provider_tests!(Cashfree);
 
 #[test]
 fn a_key_that_is_not_signed_is_no_id() {
     let mut request = Request::post("/in/cashfree", r#"{"type":"A","data":{}}"#);
-    let without = send::<Cashfree>(&request, SECRET, 0);
+    let without = send::<Cashfree>(&request, SECRET, AT);
     request.set_header("x-idempotency-key", "idem-1");
-    assert_eq!(send::<Cashfree>(&request, SECRET, 0), without);
+    assert_eq!(send::<Cashfree>(&request, SECRET, AT), without);
 }
 
 #[test]
@@ -23,7 +24,7 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
         "payment_status":"SUCCESS"}},
         "version":1}"#;
     let request = Request::post("/in/cashfree", body);
-    let event = send::<Cashfree>(&request, SECRET, 0).remove(0);
+    let event = send::<Cashfree>(&request, SECRET, AT).remove(0);
     assert_eq!(event.label("reference"), Some("L-1001"));
     assert!(event.data.contains(r#""envelope":{"version":1}"#), "{}", event.data);
 }

@@ -5,6 +5,7 @@ use hookgate_sdk::testing::{Bench, send};
 use hookgate_sdk::{Provider, Request, Timestamp, provider_tests};
 
 const SECRET: &str = "hglantern-0000-1111-2222-app";
+const AT: Timestamp = 1_767_225_600_000;
 const SETTINGS: &str = include_str!("../settings.json");
 
 provider_tests!(HubSpot);
@@ -39,7 +40,7 @@ fn an_event_says_whose_it_is() {
     let body = r#"[{"eventId":1,"portalId":62,"subscriptionType":"ticket.creation"}]"#;
     let bench = Bench::new().with_settings(SETTINGS);
     let request = Request::post("/in/hubspot", body);
-    let event = bench.call(|| send::<HubSpot>(&request, SECRET, 0)).remove(0);
+    let event = bench.call(|| send::<HubSpot>(&request, SECRET, AT)).remove(0);
     assert_eq!(event.label("account"), Some("62"));
     assert_eq!(event.type_, "hubspot.ticket.creation");
 }
@@ -82,11 +83,24 @@ fn a_query_is_proven_whole_or_not_at_all() {
     let claim = |request: Request| {
         Bench::new().with_settings(SETTINGS).call(|| HubSpot::claim(&request)).is_ok()
     };
-    let signed = HubSpot::sign(by_get(1), 1, &[]).unwrap();
+    let signed = HubSpot::sign(by_get(1), AT, &[]).unwrap();
     assert!(claim(signed.clone()));
     assert!(!claim(Request { body: b"&email=".to_vec(), ..signed }));
     let mut by_body_alone = by_get(1);
     by_body_alone.set_header("x-hubspot-signature", "00".repeat(32));
     by_body_alone.set_header("x-hubspot-signature-version", "v1");
     assert!(!claim(by_body_alone));
+}
+
+#[test]
+fn no_digit_of_a_query_passes_for_one_of_the_time() {
+    let claim = |time: String| {
+        let mut signed = HubSpot::sign(by_get(1), AT, &[]).unwrap();
+        signed.set_header("x-hubspot-request-timestamp", time);
+        Bench::new().with_settings(SETTINGS).call(|| HubSpot::claim(&signed)).is_ok()
+    };
+    assert!(claim(AT.to_string()));
+    for time in [format!("0{AT}"), format!("5{AT}")] {
+        assert!(!claim(time.clone()), "{time}");
+    }
 }
