@@ -3,9 +3,10 @@
 //! The hash needs no secret, and AES-CBC does not prove who encrypted it. The values are hashed
 //! without their names, so whoever overhears a form can move them to other names. The proof is
 //! therefore weak: ask Paytm for the state of the order before you act on an event. Each try may
-//! have another salt, so the id of an event is derived from the hashed values. Paytm's times have
-//! no zone and are left out. Its newer notifications, in JSON with another signature, are not
-//! supported.
+//! have another salt, so the id of an event is derived from all other fields, names included: a
+//! form with moved names that comes first does not make a duplicate of the genuine one. Paytm's
+//! times have no zone and are left out. Its newer notifications, in JSON with another signature,
+//! are not supported.
 
 use hookgate_sdk::{
     Claims, Decryption, Digest, DigestText, Encrypted, Event, Evidence, Failure, Hash, KeyEncoding,
@@ -50,7 +51,7 @@ impl Provider for Paytm {
         let digest = Digest { hash: Hash::Sha256, key: None, message };
         let plain = Some(vec![Piece::of_value(1, DigestText::Hex), salt()]);
         let proof = Proof::Decrypted(Decryption { index: 0, plain });
-        Ok(Claims::new(Evidence::from(proof), [event_id(&fields)?])
+        Ok(Claims::new(Evidence::from(proof), [event_id(&fields)])
             .with_values([Value::Decrypted(encrypted), Value::Digest(digest)]))
     }
 
@@ -79,7 +80,7 @@ impl Provider for Paytm {
                 ("reference", field("ORDERID")),
             ]),
             ..Event::new(
-                event_id(&fields)?,
+                event_id(&fields),
                 event_type(canonical, "paytm", &state),
                 form::to_json(&fields),
             )
@@ -103,9 +104,14 @@ impl Provider for Paytm {
     }
 }
 
-/// The id of the event in a form, whatever its checksum.
-fn event_id(fields: &[(String, String)]) -> Result<String, Refusal> {
-    Ok(id::derived(&[FIELDS.text(fields)?.as_bytes()]))
+/// The id of the event in a form, whatever its checksum and the order of its fields. Fields of one
+/// name stay in their order, because the first one counts.
+fn event_id(fields: &[(String, String)]) -> String {
+    let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut others: Vec<_> = fields.filter(|(name, _)| *name != CHECKSUM).collect();
+    others.sort_by_key(|(name, _)| *name);
+    let parts = others.into_iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    id::derived(&parts.collect::<Vec<_>>())
 }
 
 hookgate_sdk::export!(provider: Paytm);

@@ -29,6 +29,14 @@ fn another_checksum_is_a_retry_and_another_state_is_not() {
 }
 
 #[test]
+fn names_that_were_moved_hide_no_event() {
+    let genuine = id("RESPMSG=Success&STATUS=PENDING");
+    assert_ne!(genuine, id("RESPMSH=Success&STATUS=PENDING"));
+    assert_ne!(genuine, id("STATUR=Success&STATUS=PENDING"));
+    assert_ne!(id("STATUS=PENDING&STATUS=1"), id("STATUS=1&STATUS=PENDING"));
+}
+
+#[test]
 fn no_value_can_pass_for_two() {
     let claim = |form: &str| {
         let request = Paytm::sign(Request::post("/in/paytm", form), 0, &[]).unwrap();
