@@ -120,7 +120,12 @@ impl Live {
             let Ok(news) = tokio::time::timeout_at(until, live.loading.next()).await else { break };
             live.take(news).await;
         }
-        live.note_loaded();
+        let unfinished = live.loading.unfinished().count();
+        if live.loading.is_done() {
+            live.loaded.cancel();
+        } else {
+            info!("the gateway parses no request until it has loaded more plugins: {unfinished}");
+        }
         live.warn_of_missing();
         Ok(live)
     }
@@ -132,7 +137,8 @@ impl Live {
     }
 
     fn note_loaded(&self) {
-        if self.loading.is_done() {
+        if self.loading.is_done() && !self.loaded.is_cancelled() {
+            info!("no plugin is left to load: the gateway parses requests");
             self.loaded.cancel();
         }
     }
