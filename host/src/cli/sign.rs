@@ -34,7 +34,10 @@ pub(in crate::cli) enum SignError {
     #[error("the provider of plugin {0} signs with a private key that only the provider has")]
     NotSymmetric(String),
     /// Nothing here encrypts.
-    #[error("the provider of plugin {0} encrypts its requests, which this command can't do")]
+    #[error(
+        "the provider of plugin {0} encrypts its requests, and this command does not: use recorded \
+         requests and `hookgate plugin test`"
+    )]
     Encrypted(String),
 }
 

@@ -20,7 +20,7 @@ impl Provider for Plugin {
     fn describe() -> ProviderInfo {
         let types = ["payment.*", "{{name}}.*"];
         ProviderInfo::new("{{name}}", env!("CARGO_PKG_VERSION"), &types, &[ProofKind::Mac])
-            .with_scheme("HMAC-SHA256 of the body, `X-{{name}}-Signature`")
+            .with_scheme("HMAC-SHA256 of the body, `x-{{name}}-signature`")
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
