@@ -43,7 +43,8 @@ impl Provider for AppleAppStore {
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
-        let text = json::peek(&request.body, "/signedPayload").unwrap_or_default();
+        let text = json::peek(&request.body, "/signedPayload");
+        let text = text.ok_or_else(|| Refusal::new("the body has no text `signedPayload`"))?;
         let token = SignedToken::read(&text)?;
         let said = token.payload()?.members();
         let about = about(&said);

@@ -41,9 +41,9 @@ impl Provider for Paytm {
         let written = form::value(&fields, CHECKSUM).unwrap_or_default();
         // A plus that nobody escaped has become a blank.
         let checksum = base64::decode(&written.replace(' ', "+"));
-        let checksum = checksum
-            .filter(|checksum| !checksum.is_empty())
-            .ok_or_else(|| Refusal::new(format!("field `{CHECKSUM}` is not a checksum")))?;
+        let checksum = checksum.filter(|checksum| !checksum.is_empty()).ok_or_else(|| {
+            Refusal::new(format!("field `{CHECKSUM}` is missing or not a checksum"))
+        })?;
         let written = DigestText::Raw;
         let salt = || Piece::Value(ValuePart { index: 0, written, start: HASH_DIGITS, end: None });
         let encrypted = Encrypted::aes_cbc(KeyEncoding::Text, NONCE.to_vec(), checksum);

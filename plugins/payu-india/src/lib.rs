@@ -60,7 +60,7 @@ impl Provider for PayuIndia {
         let fields = form::fields(&request.body)?;
         let digest = form::value(&fields, HASH)
             .and_then(|text| DIGEST.digest(text))
-            .ok_or_else(|| Refusal::new(format!("field `{HASH}` is not a valid digest")))?;
+            .ok_or_else(|| Refusal::new(format!("field `{HASH}` is missing or not a digest")))?;
         // Charges that the payer bears are signed before the salt.
         let charges = form::value(&fields, "additionalCharges");
         let charges = charges.map(|charges| Piece::from(format!("{charges}{JOINT}")));

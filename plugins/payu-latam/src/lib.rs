@@ -43,7 +43,7 @@ impl Provider for PayuLatam {
         let written = form::value(&fields, SIGN).unwrap_or_default().to_lowercase();
         let digest = DIGEST
             .digest(&written)
-            .ok_or_else(|| Refusal::new(format!("field `{SIGN}` is not a valid digest")))?;
+            .ok_or_else(|| Refusal::new(format!("field `{SIGN}` is missing or not a digest")))?;
         let message = vec![Piece::secret(KeyEncoding::Text), Piece::from(signed(&fields)?)];
         let evidence = Evidence::from(Proof::hash(Hash::Md5, message, vec![digest]));
         Ok(Claims::new(evidence, [event_id(&fields)]))
