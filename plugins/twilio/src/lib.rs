@@ -5,7 +5,8 @@
 //! with or without its port, so both are accepted. JSON is refused if its hash is not in the query,
 //! because the signature would not cover it. Twilio signs the names and values of a form without
 //! separators. So whoever has a genuine request can move the boundary between a name and a value,
-//! and no receiver can notice.
+//! and no receiver can notice. If the URL has a query, the values can also move into it, and one of
+//! them may be the hash of another body: JSON is bound only if its hash is the whole query.
 //!
 //! The reply to an incoming call or message is an empty `<Response/>`, so that Twilio does nothing
 //! more; the reply to any other request is 204. This plugin reads no callbacks by GET: choose POST
@@ -35,7 +36,7 @@ impl Provider for Twilio {
     fn describe() -> ProviderInfo {
         ProviderInfo::new("twilio", env!("CARGO_PKG_VERSION"), &["twilio.*"], &[ProofKind::Mac])
             .with_scheme("HMAC-SHA1 of URL and form, `X-Twilio-Signature`; POST only")
-            // The fields of a form are signed without separators.
+            // Nothing separates the signed fields of a form from each other and from the query.
             .or_worth(ProofKind::Mac, Worth::Unbound)
             .with_reply(Answer::no_content())
             .with_settings([Setting::url(
@@ -58,7 +59,8 @@ impl Provider for Twilio {
             proofs.extend(SIGNATURE.evidence(request, vec![Piece::from(message)])?.proofs);
         }
         let evidence = Evidence::any(proofs);
-        let evidence = if fields.is_empty() { evidence } else { evidence.worth(Worth::Unbound) };
+        let covered = signed::covers_body(request);
+        let evidence = if covered { evidence } else { evidence.worth(Worth::Unbound) };
         let claims = Claims::new(evidence, event::id_of_form(request));
         Ok(claims.with_reply(answer::to(&fields)))
     }

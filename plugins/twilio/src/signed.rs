@@ -58,6 +58,14 @@ pub(crate) fn bound(mut request: Request) -> Request {
     request
 }
 
+/// Whether a signature that holds covers the body: its hash is the whole query. With anything
+/// before or behind the hash, what was signed may be a form, and the hash the value of a field,
+/// such as a message that anybody sent.
+pub(crate) fn covers_body(request: &Request) -> bool {
+    let hash = query(request).and_then(|query| query.strip_prefix(HASH)?.strip_prefix('='));
+    hash.and_then(hex::decode).is_some_and(|hash| hash.len() == 32)
+}
+
 fn query(request: &Request) -> Option<&str> {
     request.url.split_once('?').map(|(_, query)| query)
 }

@@ -1,7 +1,7 @@
 //! Twilio's requests, proven and parsed.
 
 use hookgate_sdk::testing::{Bench, send};
-use hookgate_sdk::{Request, provider_tests};
+use hookgate_sdk::{Provider, Request, Worth, provider_tests};
 use hookgate_twilio::Twilio;
 
 const SECRET: &str = "hookgatetwiliolantern";
@@ -26,4 +26,25 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
     let bench = Bench::new().with_settings(include_str!("../settings.json"));
     let event = bench.call(|| send::<Twilio>(&request, SECRET, 0)).remove(0);
     assert_eq!(event.label("account"), Some("AC1"));
+}
+
+#[test]
+fn only_a_hash_that_is_the_whole_query_can_be_no_value_of_a_form() {
+    let worth = |query: &str, body: &str| {
+        let request = Request::post(&format!("/in/twilio{query}"), body);
+        let request = Twilio::sign(request, 0, &[]).unwrap();
+        let bench = Bench::new().with_settings(include_str!("../settings.json"));
+        bench.call(|| Twilio::claim(&request)).unwrap().evidence[0].worth
+    };
+    assert_eq!(worth("", "[]"), None);
+    // The SHA-256 of `[]`, as the text of a message that was signed behind a query.
+    let hash = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945";
+    for query in [
+        "?shop=1",
+        &format!("?shop=1AccountSidAC1Body&bodySHA256={hash}&FromA"),
+        &format!("?bodySHA256={hash}&FromA"),
+    ] {
+        assert_eq!(worth(query, "[]"), Some(Worth::Unbound), "{query}");
+    }
+    assert_eq!(worth("", "MessageSid=SM1"), Some(Worth::Unbound));
 }
