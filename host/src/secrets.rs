@@ -21,6 +21,9 @@ use crate::regular_file::{self, ReadError};
 /// Largest secret in a file, in bytes; an RSA key in PEM has less than 4 KiB.
 const FILE_BYTES_MAX: usize = 64 * 1024;
 
+/// A shorter secret is worth a warning, in bytes.
+const BYTES_MIN: usize = 8;
+
 /// A secret or a public key, as the operator wrote it. Never blank.
 #[derive(Clone)]
 pub struct Secret(Arc<str>);
@@ -169,6 +172,11 @@ fn found(text: &str) -> Option<Found> {
         Some("the gateway ignores the byte order mark, blanks or quotes around the secret")
     } else if secret.expose().contains(is_invisible) && !is_pem {
         Some("the secret contains a line end or another invisible character")
+    } else if secret.expose().len() < BYTES_MIN {
+        Some(
+            "the secret has less than 8 bytes: it can be guessed, and the gateway hides the same \
+             bytes within words of answers and log lines",
+        )
     } else {
         None
     };
@@ -247,6 +255,12 @@ mod tests {
         for text in ["two\nlines", "a\u{200b}b"] {
             assert!(value(text).oddity.is_some_and(|oddity| oddity.contains("invisible")));
         }
+    }
+
+    #[test]
+    fn a_secret_that_can_be_guessed_is_worth_a_warning() {
+        assert!(value("1234567").oddity.is_some_and(|oddity| oddity.contains("guessed")));
+        assert_eq!(value("12345678").oddity, None);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub const HIDDEN: &str = "(hidden)";
 
 /// A shorter key would be found everywhere.
 const KEY_BYTES_MIN: usize = 8;
+/// A shorter secret is hidden only as it is: in base64 it stands by chance in plain words.
+const ENCODED_BYTES_MIN: usize = 4;
 /// What the text of a secret may begin with where the rest is a key in base64.
 const PREFIXES: [&str; 3] = ["whsec_", "whsk_", "whpk_"];
 
@@ -122,11 +124,12 @@ fn literal_bytes(text: &str) -> usize {
 }
 
 impl Known {
-    /// Whether one of them is in these bytes.
+    /// Whether one of them is in these bytes, which were read out of another writing.
     fn is_in(&self, bytes: &[u8]) -> bool {
         let secrets = self.secrets.iter().map(|secret| secret.expose().as_bytes());
-        let mut all = secrets.chain(self.keys.iter().map(Vec::as_slice));
-        all.any(|secret| bytes.windows(secret.len()).any(|window| window == secret))
+        let all = secrets.chain(self.keys.iter().map(Vec::as_slice));
+        let mut long = all.filter(|secret| secret.len() >= ENCODED_BYTES_MIN);
+        long.any(|secret| bytes.windows(secret.len()).any(|window| window == secret))
     }
 }
 

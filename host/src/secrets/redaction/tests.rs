@@ -70,6 +70,16 @@ fn what_is_beside_a_secret_stays() {
 }
 
 #[test]
+fn a_secret_of_a_few_bytes_is_not_found_in_the_base64_of_plain_words() {
+    let redaction = Redaction::default();
+    redaction.learn(&[Secret::new("x").unwrap()]);
+
+    // Read as base64, `dunning` and the digits have an `x` in them.
+    assert_eq!(redaction.of_text("dunning is loading 77901154b1"), None);
+    assert_eq!(redaction.of_text("an x").as_deref(), Some("an (hidden)"));
+}
+
+#[test]
 fn json_stays_json() {
     let json = r#"{"a":"s3cret/with+signs=and\"quote","n":90071992,"m":[1,2.5e3],"90071992":null}"#;
     let shown = redaction().of_json(json);
