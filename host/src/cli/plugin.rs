@@ -102,8 +102,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-fn object(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
+fn object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text)
+        .map_err(|error| format!("the settings are not a JSON object: {error}"))
 }
 
 /// Loads `NAME.wasm` of a folder.

@@ -112,7 +112,7 @@ impl Entry<'_> {
 
     /// A host without anything around it, in lower case.
     pub(super) fn host(&self) -> Option<String> {
-        let form = "host names such as \"api.paypal.com\", in lower case and without `https://`";
+        let form = "host names such as \"api.example.com\", in lower case, without scheme and port";
         let text = self.text(form)?;
         let known = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b".-".contains(&c);
         if text.is_empty() || !text.bytes().all(known) {
