@@ -107,7 +107,9 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
                 let refusals = admission.refusals(host, config, &plugin).await;
                 let mut found: Vec<_> = refusals.into_values().collect();
                 let about = About::of_path(&config.plugins.join(format!("{name}.wasm")));
-                found.extend(misfits(host, config, &plugin, &about).await);
+                if plugin.provider().is_some() {
+                    found.extend(misfits(host, config, &plugin, &about).await);
+                }
                 if found.is_empty() {
                     say!("  {name}: {} bytes, {}", plugin.size(), plugin.digest())?;
                 }
