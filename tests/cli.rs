@@ -4,6 +4,7 @@ mod configuration;
 mod output;
 mod send;
 mod setup;
+mod terminal;
 
 use std::path::{Path, PathBuf};
 

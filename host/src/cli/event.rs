@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::indented::indented;
-use super::output::note;
+use super::output::{cell, note};
 use super::{ConfigFile, http};
 use crate::config::Config;
 use crate::event::Timestamp;
@@ -167,7 +167,7 @@ async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
             )?;
         }
         for row in rows {
-            let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
+            let text = |key: &str| cell(row[key].as_str().unwrap_or("-"));
             let id = text("id");
             let recorded = text("recorded_at");
             let state = text("state");
