@@ -108,7 +108,7 @@ fn copy_plugins(from: &Path, to: &Path) -> anyhow::Result<()> {
     for name in PLUGINS {
         let file = format!("{name}.wasm");
         std::fs::copy(from.join(&file), to.join(&file)).with_context(|| {
-            format!("failed to copy {}: build it with `make build`", from.join(&file).display())
+            format!("failed to copy {} (`make build` builds it)", from.join(&file).display())
         })?;
     }
     Ok(())

@@ -58,8 +58,10 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
 /// The providers of a folder, by name.
 fn list(host: &Host, folder: &Path) -> anyhow::Result<Vec<Listed>> {
     let entries = folder.read_dir();
-    let entries =
-        entries.with_context(|| format!("failed to read the folder {}", folder.display()))?;
+    let entries = entries.with_context(|| {
+        let folder = folder.display();
+        format!("failed to read the folder {folder} (choose another with --plugins or --config)")
+    })?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
     paths.sort();
     let mut listed = Vec::new();
