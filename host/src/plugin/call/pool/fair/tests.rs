@@ -264,12 +264,12 @@ fn who_uses_up_its_time_again_and_again_rests_nine_times_as_long() {
 #[test]
 fn who_spins_at_every_second_call_rests_too() {
     let mut pool = Paper::new(4, 100);
-    pool.enter("half", 20);
     for _ in 0..4 {
+        pool.enter("half", 1);
         pool.spin("half");
-        let (thread, _) = pool.start()[0];
-        pool.end(thread);
+        pool.known(&["half"], MS);
     }
+    pool.enter("half", 2);
     pool.spin("half");
     assert_eq!(pool.start(), []);
 }
@@ -277,13 +277,10 @@ fn who_spins_at_every_second_call_rests_too() {
 #[test]
 fn who_spins_at_every_fourth_call_never_rests() {
     let mut pool = Paper::new(4, 100);
-    pool.enter("at-times", 100);
     for _ in 0..20 {
+        pool.enter("at-times", 1);
         pool.spin("at-times");
-        for _ in 0..3 {
-            let (thread, _) = pool.start()[0];
-            pool.end(thread);
-        }
+        pool.known(&["at-times"; 3], MS);
     }
 }
 
