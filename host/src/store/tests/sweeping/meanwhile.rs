@@ -1,5 +1,7 @@
 //! What happens between the look of a sweep and the commit of its step.
 
+use tokio::task::JoinSet;
+
 use super::*;
 use crate::store::keep::sweep::survey::Pass;
 use crate::store::keep::sweep::{PutInPlace, Sweep};
@@ -108,10 +110,11 @@ async fn a_sweep_that_is_dropped_keeps_its_turn_until_its_step_is_in_place() {
 
     disk.stall();
     let store = bench.store.clone();
-    let sweep = tokio::spawn(async move { store.sweep(&Retention::default()).await });
+    let mut sweeps = JoinSet::new();
+    sweeps.spawn(async move { store.sweep(&Retention::default()).await });
     disk.wait_for_stall();
-    sweep.abort();
-    assert!(sweep.await.unwrap_err().is_cancelled());
+    sweeps.abort_all();
+    assert!(sweeps.join_next().await.unwrap().unwrap_err().is_cancelled());
 
     assert!(!next_may_begin(), "its step is being committed");
     disk.go_on();
