@@ -1,10 +1,11 @@
 //! The limits of the system that the program sets for itself.
 #![cfg(target_os = "linux")]
 
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::harness::{Process, Setup, program};
 
@@ -52,18 +53,23 @@ async fn a_start_raises_the_limit_on_open_files_to_the_hard_one() {
     gateway.terminate().await;
 }
 
+/// The process that compiles, once it reads the file.
+async fn compiling(mut command: Command, folder: &Path) -> Child {
+    command.arg("compile-plugin").arg(folder.join("code"));
+    command.stdin(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().expect("the program can be started");
+    // More than a pipe holds: once all of it is written, the process reads.
+    let file = vec![0_u8; 4 << 20];
+    child.stdin.as_mut().expect("it is piped").write_all(&file).await.expect("it reads");
+    child
+}
+
 /// Guards I12.
 #[tokio::test]
 async fn the_process_that_compiles_limits_itself_before_it_reads_the_file() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(program());
-    command.arg("compile-plugin").arg(folder.path().join("code"));
-    command.stdin(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    let mut child = command.spawn().unwrap();
-    let file = vec![0_u8; 4 << 20];
 
-    // More than a pipe holds: once all of it is written, the process reads.
-    child.stdin.as_mut().unwrap().write_all(&file).await.unwrap();
+    let child = compiling(Command::new(program()), folder.path()).await;
 
     let process = child.id().expect("it waits for the end of the file");
     let names = ["Max cpu time", "Max address space", "Max file size", "Max core file size"];
@@ -74,4 +80,18 @@ async fn the_process_that_compiles_limits_itself_before_it_reads_the_file() {
         "1000",
         "where memory is short it ends first"
     );
+}
+
+/// Guards I12.
+#[tokio::test]
+async fn a_limit_that_is_lower_already_does_not_keep_the_process_from_compiling() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -t 60; exec \"$@\"", "sh"]).arg(program());
+
+    let child = compiling(limited, folder.path()).await;
+
+    let process = child.id().expect("it waits for the end of the file");
+    assert_eq!(limits(process, "Max cpu time"), ["60", "60"]);
+    assert_eq!(limits(process, "Max core file size"), ["0", "0"]);
 }

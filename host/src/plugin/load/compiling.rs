@@ -140,13 +140,11 @@ pub(super) fn write_synced(file: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn limit_myself() -> rustix::io::Result<()> {
-    let limit = |most| Rlimit { current: Some(most), maximum: Some(most) };
-    rustix::process::setrlimit(Resource::As, limit(ADDRESS_SPACE_MAX))?;
-    rustix::process::setrlimit(Resource::Core, limit(0))?;
-    rustix::process::setrlimit(Resource::Fsize, limit(CODE_BYTES_MAX))?;
+    lower(Resource::As, [ADDRESS_SPACE_MAX; 2])?;
+    lower(Resource::Core, [0; 2])?;
+    lower(Resource::Fsize, [CODE_BYTES_MAX; 2])?;
     // A little more before the end that can't be told from being killed.
-    let seconds = Rlimit { current: Some(CPU_SECONDS_MAX), maximum: Some(CPU_SECONDS_MAX + 5) };
-    rustix::process::setrlimit(Resource::Cpu, seconds)?;
+    lower(Resource::Cpu, [CPU_SECONDS_MAX, CPU_SECONDS_MAX + 5])?;
     #[cfg(target_os = "linux")]
     {
         // Nobody waits for it once its gateway is gone.
@@ -156,4 +154,12 @@ fn limit_myself() -> rustix::io::Result<()> {
         }
     }
     rustix::process::nice(NICENESS).map(drop)
+}
+
+/// Lowers the soft and the hard limit to these. A hard one that is lower already stays, because
+/// the system lets nobody raise it.
+fn lower(resource: Resource, limits: [u64; 2]) -> rustix::io::Result<()> {
+    let most = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX);
+    let [current, maximum] = limits.map(|limit| Some(limit.min(most)));
+    rustix::process::setrlimit(resource, Rlimit { current, maximum })
 }
