@@ -2,8 +2,8 @@
 //!
 //! The setting `version` says which of the two a source accepts. Without it, every proof that the
 //! request carries must hold, and at least one must be there: if an attacker removes one, the other
-//! must still hold. Whoever sees one v3 request knows its hash, so set `version = "v4"` if a source
-//! gets only v4.
+//! must still hold. Whoever sees one v3 request knows its hash, which also signs v4. So an event is
+//! worth more than the hash only with `version = "v4"`: set it if a source gets only v4.
 //!
 //! Accounts from before v3 still get flat bodies with that hash. There the charge is the body
 //! itself, with the members `event.type` and `txRef`, or a transfer is the member `transfer`.
@@ -14,8 +14,8 @@ use std::borrow::Cow;
 
 use hookgate_sdk::{
     Claims, Envelope, Event, Failure, HeaderMac, HeaderToken, Json, Members, Money, Piece,
-    ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, Timestamp, event_type, json,
-    labels,
+    ProofKind, Provider, ProviderInfo, Refusal, Request, Setting, Timestamp, Worth, event_type,
+    json, labels,
 };
 use serde::Deserialize;
 
@@ -60,12 +60,13 @@ impl Provider for Flutterwave {
     fn describe() -> ProviderInfo {
         let proofs = &[ProofKind::Mac, ProofKind::Token];
         ProviderInfo::new("flutterwave", env!("CARGO_PKG_VERSION"), canonical::TYPES, proofs)
+            .or_worth(ProofKind::Mac, Worth::Weak)
             .with_scheme("HMAC-SHA256 of the body (v4), or the secret hash (v3)")
             .with_settings([Setting::choice(
                 "version",
                 &["v4", "v3"],
                 "the version of webhooks that the source accepts; without it, each proof that a \
-                 request carries must hold",
+                 request carries must hold, and every event has the label `proof`",
             )])
     }
 
@@ -77,7 +78,9 @@ impl Provider for Flutterwave {
             evidence.push(TOKEN.evidence(request)?);
         }
         if version == Some(Version::V4) || has(SIGNATURE_NAME) {
-            evidence.push(SIGNATURE.evidence(request, vec![Piece::Body])?);
+            let signed = SIGNATURE.evidence(request, vec![Piece::Body])?;
+            // Whoever overheard the hash, where it is accepted too, can sign with it.
+            evidence.push(if version.is_some() { signed } else { signed.worth(Worth::Weak) });
         }
         if evidence.is_empty() {
             return Err(Refusal::new(format!(

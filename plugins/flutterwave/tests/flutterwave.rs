@@ -2,7 +2,7 @@
 
 use hookgate_flutterwave::Flutterwave;
 use hookgate_sdk::testing::{Bench, send};
-use hookgate_sdk::{Event, Header, Provider, Request, provider_tests};
+use hookgate_sdk::{Event, Header, Provider, Request, Worth, provider_tests};
 
 const SECRET: &str = "hookgate-flutterwave-lantern";
 
@@ -23,6 +23,19 @@ fn of_both_proofs_both_must_hold() {
         request.headers.push(Header { name: name.to_owned(), value });
     }
     assert_eq!(Flutterwave::claim(&request).unwrap().evidence.len(), 2);
+}
+
+#[test]
+fn where_the_hash_itself_is_accepted_a_signature_is_worth_no_more() {
+    let worth = |settings: &str| {
+        let claim = || {
+            let request = Flutterwave::sign(Request::post("/", "{}"), 0, &[]).unwrap();
+            Flutterwave::claim(&request).unwrap().evidence[0].worth
+        };
+        Bench::new().with_settings(settings).call(claim)
+    };
+    assert_eq!(worth(r#"{"version":"v4"}"#), None);
+    assert_eq!(worth("{}"), Some(Worth::Weak));
 }
 
 #[test]
