@@ -5,6 +5,8 @@
 //! signed as TrueLayer calls it, so behind a proxy that rewrites paths it is a setting; a `/` at
 //! its end may be added or missing. A payment into a merchant account is executed and then settles,
 //! any other is only executed: a setting says which of both is the success, so none succeeds twice.
+//! TrueLayer signs for all its clients with these keys, and any of them may name your URL: act only
+//! on payments that you know.
 
 use hookgate_sdk::{
     Claims, Event, Evidence, Failure, JwsAlgorithm, KeyLookup, KeyPlace, KeySource, Piece,

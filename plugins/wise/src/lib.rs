@@ -1,22 +1,35 @@
 //! Wise: an RSA signature over the body. Wise publishes a key for each of its environments.
 //!
-//! Set that key, in PEM, as the source's secret. The header with the delivery's id is not signed,
-//! so an event's id is derived from signed members: the name and the data. Several subscriptions
-//! may report the same event, so the subscription is not part of the id. A retry may have another
-//! sending time, so that time is part of the id only if the data has no time of its own. An
-//! unsigned header marks tests, in which no money moved. Such an event has a type `wise.test.*`,
-//! and never the id of another event. `canonical` maps events to canonical types.
+//! Set that key, in PEM, as the source's secret. Wise signs for all its customers with it, and each
+//! of them may subscribe your URL to events of an account that is not yours. So list your own
+//! subscriptions in the setting `subscriptions`, or compare the label `account`. The header with
+//! the delivery's id is not signed, so an event's id is derived from signed members: the name and
+//! the data. Several subscriptions may report the same event, so the subscription is not part of
+//! the id. A retry may have another sending time, so that time is part of the id only if the data
+//! has no time of its own. An unsigned header marks tests, in which no money moved. Such an event
+//! has a type `wise.test.*`, and never the id of another event. `canonical` maps events to
+//! canonical types.
 
 mod canonical;
 
 use hookgate_sdk::{
-    Claims, Envelope, Event, Failure, HeaderSignature, Members, Money, Piece, ProofKind, Provider,
-    ProviderInfo, PublicKey, Refusal, Request, Timestamp, event_type, id, labels,
+    Claims, Envelope, Event, Failure, HeaderSignature, Json, Members, Money, Piece, ProofKind,
+    Provider, ProviderInfo, PublicKey, Refusal, Request, Setting, Timestamp, event_type, id,
+    labels,
 };
+use serde::Deserialize;
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Wise;
+
+/// The source's `config` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The only subscriptions whose notifications the source accepts.
+    subscriptions: Option<Vec<String>>,
+}
 
 const SIGNATURE: HeaderSignature = HeaderSignature::new("x-signature-sha256", PublicKey::RsaSha256);
 /// The header that is `true` if the notification only tests the endpoint.
@@ -41,19 +54,36 @@ const REFERENCES: &[&str] =
     &["/transfer_reference", "/resource/reference", "/reference", "/customer_transaction_id"];
 
 impl Provider for Wise {
-    type Settings = ();
+    type Settings = Settings;
 
     fn describe() -> ProviderInfo {
         let version = env!("CARGO_PKG_VERSION");
+        let example = ["5f1d2a10-0000-4000-8000-000000000001"];
+        let help = "the ids of your subscriptions; without it, the source also accepts what Wise \
+                    signs for other customers";
         ProviderInfo::new("wise", version, canonical::TYPES, &[ProofKind::Signature])
             .with_scheme("RSA-SHA256 of the body, `X-Signature-SHA256`, with Wise's published key")
+            .with_settings([Setting::texts("subscriptions", &example, help)])
+    }
+
+    fn check(Settings { subscriptions }: &Settings) -> Result<(), String> {
+        if subscriptions.as_ref().is_some_and(Vec::is_empty) {
+            return Err("`subscriptions` must list the id of one subscription at least".to_owned());
+        }
+        Ok(())
     }
 
     fn claim(request: &Request) -> Result<Claims, Refusal> {
         let proof = SIGNATURE.evidence(request, vec![Piece::Body])?;
         // `parse` reports a body that can't be read.
-        let body = request.json().ok();
-        Ok(Claims::new(proof, body.map(|body| event_id(request, &body.members()))))
+        let body = request.json().ok().map(Json::members);
+        if let Some(own) = &Self::settings().subscriptions {
+            let named = body.as_ref().and_then(|body| body.text("/subscription_id"));
+            if !own.iter().any(|id| named.as_deref() == Some(id.as_str())) {
+                return Err(Refusal::new("the subscription is not in `subscriptions`"));
+            }
+        }
+        Ok(Claims::new(proof, body.map(|body| event_id(request, &body))))
     }
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {

@@ -1,6 +1,6 @@
 //! Wise's requests, proven and parsed, with a key of our own in the place of Wise's.
 
-use hookgate_sdk::testing::{send, sign};
+use hookgate_sdk::testing::{Bench, send, sign};
 use hookgate_sdk::{Provider, Request, provider_tests};
 use hookgate_wise::Wise;
 
@@ -37,6 +37,22 @@ fn what_does_not_say_when_it_happened_is_told_by_when_it_was_sent() {
     let cases = r#""active_cases":["deposit_amount_less_invoice"]"#;
     let first = ids("s", "2026-01-01T00:00:00Z", cases);
     assert_ne!(first, ids("s", "2026-01-02T00:00:00Z", cases));
+}
+
+#[test]
+fn no_other_customer_of_wise_is_heard_where_the_own_subscriptions_are_known() {
+    let claim = |settings: &str, body: &str| {
+        let signed = Wise::sign(Request::post("/in/wise", body), 0, &[vec![7; 256]]).unwrap();
+        Bench::new().with_settings(settings).call(|| Wise::claim(&signed)).is_ok()
+    };
+    let body = r#"{"event_type":"balances#credit","subscription_id":"s","data":{}}"#;
+    assert!(claim("{}", body));
+    assert!(claim(r#"{"subscriptions":["r","s"]}"#, body));
+    for body in [body, "{}", r#"{"subscription_id":7}"#, "not JSON"] {
+        assert!(!claim(r#"{"subscriptions":["r","S"]}"#, body), "{body}");
+    }
+    let none = Bench::new().with_settings(r#"{"subscriptions":[]}"#);
+    assert!(none.check_provider::<Wise>().is_err());
 }
 
 #[test]
