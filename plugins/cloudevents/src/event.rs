@@ -3,7 +3,8 @@
 //! A CloudEvents id is unique only within its own source, and many sources may post here, so the
 //! event's id consists of both. If the content type says that the body is an event, headers `ce-*`
 //! never count. Any text that is not empty becomes a type; if that changes it, the label `type` has
-//! the original. The `source` and the attributes of extensions become labels with their names.
+//! the original. The `source` and the attributes of extensions become labels with their names, but
+//! for an attribute `proof`: only the gateway says what a request proved.
 
 use std::borrow::Cow;
 
@@ -12,7 +13,8 @@ use hookgate_sdk::{
 };
 
 /// Attributes that do not become labels: they are in the event or its data, or describe the format.
-const PLACED: [&str; 9] = [
+/// The label `proof` is the gateway's own.
+const PLACED: [&str; 10] = [
     "specversion",
     "id",
     "type",
@@ -22,6 +24,7 @@ const PLACED: [&str; 9] = [
     "data",
     "data_base64",
     "datacontentencoding",
+    "proof",
 ];
 
 /// Most attributes that become labels; the gateway accepts 64.

@@ -163,3 +163,17 @@ fn attributes_of_extensions_are_labels() {
     assert_eq!(events[0].labels, labels);
     assert_eq!(events[0].data, r#"{"order":1}"#);
 }
+
+#[test]
+fn an_attribute_of_the_name_proof_is_no_label() {
+    let body =
+        r#"{"specversion":"1.0","id":"1","source":"/s","type":"a.b","proof":"bound","x":"y"}"#;
+    let request = Request::post("/in/shop", body);
+    let event = hookgate_sdk::testing::send::<CloudEvents>(&request, SECRET, 0).remove(0);
+    assert_eq!((event.label("proof"), event.label("x")), (None, Some("y")));
+    let mut request = binary();
+    request.set_header("ce-proof", "bound");
+    let bench = Bench::new().with_settings(BEARER);
+    let send = || hookgate_sdk::testing::send::<CloudEvents>(&request, SECRET, 0);
+    assert_eq!(bench.call(send)[0].label("proof"), None);
+}
