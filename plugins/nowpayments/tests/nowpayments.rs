@@ -82,7 +82,7 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
 #[test]
 fn a_body_that_would_take_long_to_sort_is_refused_unread() {
     let body = format!(r#"{{"payment_id":1,"order_id":"{}"}}"#, "x".repeat(64 << 10));
-    let mut request = Request::post("/in/nowpayments", &body);
+    let mut request = Request::post("/in/nowpayments", body);
     request.set_header("x-nowpayments-sig", "00".repeat(64));
     let refused = NowPayments::claim(&request).unwrap_err();
     assert_eq!(refused.reason, "the body has more than 65536 bytes");
