@@ -247,7 +247,7 @@ mod tests {
                 assert!(found.oddity.is_some_and(|oddity| oddity.contains("ignores")), "{text:?}");
             }
         }
-        for text in ["it's", "\"a\"b\"", "a b", "'", "\"half"] {
+        for text in ["it's alpha", "\"alpha\"beta\"", "alpha beta", "'alphabeta", "\"half of it"] {
             assert_eq!((value(text).secret.expose(), value(text).oddity), (text, None));
         }
         let pem = "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----";

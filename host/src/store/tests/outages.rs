@@ -265,6 +265,8 @@ async fn whoever_asks_and_can_not_read_waits_for_the_end_of_an_outage() {
         assert!(matches!(asked, Err(Error::Unavailable(_))), "{asker}: {asked:?}");
 
         assert!(store.outage().is_some(), "{asker} would ask again at once");
+        // The writer has looked for itself.
+        store.idle().await;
         patient.heal().await;
         assert!(store.receipt(first).await.unwrap().is_some(), "{asker}");
     }
