@@ -239,7 +239,7 @@ async fn check_finds_a_plugin_that_is_not_there() {
 
 #[tokio::test]
 async fn check_finds_a_plugin_of_the_other_kind() {
-    let config = CONFIG.replace("plugin = \"stripe\"", "plugin = \"dunning\"");
+    let config = CONFIG.replace("plugin  = \"stripe\"", "plugin  = \"dunning\"");
     let folder = Folder::new(&format!("{config}\n[handlers.stripe]\n"), PLUGINS);
 
     let checked = folder.check().await;
