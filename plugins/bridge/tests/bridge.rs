@@ -64,7 +64,8 @@ fn a_retry_has_a_new_time_and_the_same_id() {
 #[test]
 fn an_event_says_whose_it_is_and_for_which_order() {
     let body = r#"{"event_id":"wh_1","event_developer_id":"d1","event_category":"transfer",
-        "event_type":"transfer.updated","event_object":{"id":"t1","client_reference_id":"L-1001"}}"#;
+        "event_type":"transfer.updated",
+        "event_object":{"id":"t1","client_reference_id":"L-1001"}}"#;
     let event = send::<Bridge>(&Request::post("/in/bridge", body), KEY, 0).remove(0);
     assert_eq!(event.subject.as_deref(), Some("t1"));
     for (name, value) in [("account", "d1"), ("reference", "L-1001")] {

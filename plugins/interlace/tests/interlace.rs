@@ -61,7 +61,8 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
 
 #[test]
 fn an_amount_that_cant_be_read_gives_way_to_no_other() {
-    let body = r#"{"id":"i","eventType":"CARD_TRANSACTION.CREATED","resource":"{\"id\":\"c\",\"transactionAmount\":\"1,5\",\"transactionCurrency\":\"EUR\",\"billingAmount\":\"9\",\"billingCurrency\":\"USD\"}"}"#;
+    let body = r#"{"id":"i","eventType":"CARD_TRANSACTION.CREATED",
+        "resource":"{\"id\":\"c\",\"transactionAmount\":\"1,5\",\"transactionCurrency\":\"EUR\",\"billingAmount\":\"9\",\"billingCurrency\":\"USD\"}"}"#;
     let bench = Bench::new().with_settings(include_str!("../settings.json"));
     assert_eq!(bench.call(|| Interlace::parse(&Request::post("/", body)).unwrap())[0].money, None);
 }

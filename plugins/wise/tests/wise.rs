@@ -87,7 +87,8 @@ fn what_lacks_its_data_is_an_event_all_the_same() {
 
 #[test]
 fn an_amount_that_cant_be_read_gives_way_to_no_other() {
-    let body = r#"{"event_type":"balances#credit","subscription_id":"s","data":{"amount":"1,5","currency":"EUR",
+    let body = r#"{"event_type":"balances#credit","subscription_id":"s",
+        "data":{"amount":"1,5","currency":"EUR",
         "occurred_at":"2026-01-01T00:00:00Z","transfer":{"amount":9,"currency":"EUR"}}}"#;
     assert_eq!(Wise::parse(&Request::post("/", body)).unwrap()[0].money, None);
 }

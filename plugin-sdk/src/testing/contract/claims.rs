@@ -302,7 +302,8 @@ mod tests {
                 it.handshake = Some(Answer::new("text/plain", "a"));
                 it.reply = Some(Answer::empty());
             },
-            "`claims.reply` must be empty where `claims.handshake` is set, which is an answer itself",
+            "`claims.reply` must be empty where `claims.handshake` is set, which is an answer \
+             itself",
         );
         check(
             |it| it.handshake = Some(Answer::new("text/html", "a")),
@@ -311,7 +312,8 @@ mod tests {
         let long = Claims::asking(Handshake::text(["a".repeat(4_097).into()]));
         check(
             |it| it.handshake = long.handshake,
-            "`claims.handshake` must have at most 4096 bytes of texts, headers and digested messages",
+            "`claims.handshake` must have at most 4096 bytes of texts, headers and digested \
+             messages",
         );
         check(
             |it| it.plain_body = Some(vec![Piece::secret(KeyEncoding::Text)]),
