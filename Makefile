@@ -99,13 +99,15 @@ bench: build
 	$(CARGO) build --release --locked -p hookgate-stripe --example claim
 	target/release/hookgate-bench $(BENCH)
 
-# Compares this tree with the revision REV: five interleaved pairs of 30 s for each scenario, and
-# the ratios of their figures. COMPARE="--only NAME", "--pairs N" or "--seconds N" measures less.
-# Fails if a figure is worse by more than its spread.
+# Compares this tree with the revision REV, or with each of several (REV="A B"): five interleaved
+# pairs of 30 s for each scenario, and the ratios of their figures. COMPARE="--only NAME",
+# "--pairs N" or "--seconds N" measures less. Fails if a figure is worse by more than its spread.
 bench-compare: build
 	@test -n "$(REV)" || { echo "make bench-compare: name a revision with REV=..." >&2; exit 1; }
-	base=$$(tests/bench/revision "$(REV)") && head=$$(tests/bench/revision work) && \
-		"$$head/release/hookgate-bench" compare --base "$$base" --head "$$head" $(COMPARE)
+	set -e; bases=; for rev in $(REV); do \
+		bases="$$bases --base $$(tests/bench/revision "$$rev")"; done; \
+		head=$$(tests/bench/revision work); \
+		"$$head/release/hookgate-bench" compare $$bases --head "$$head" $(COMPARE)
 
 # With default limits: endpoints that hang, peers that send or read slowly, forged megabytes,
 # plugins that never return. ISOLATION="--only NAME", "--pairs N" or "--seconds N" measures less.

@@ -1,5 +1,4 @@
-//! `make bench-compare`: two revisions of the gateway, measured in turn, and how their figures
-//! differ.
+//! `make bench-compare`: revisions of the gateway, measured in turn, and how their figures differ.
 //!
 //! Each side is a folder with a revision's own programs and plugins, its benchmark among them, so
 //! that a change of the store's format or of the contract stands in nobody's way. The sides take
@@ -22,9 +21,10 @@ use crate::scenario::{ALL, Scenario};
 /// What to compare, and for how long.
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
-    /// The folder of the revision to compare with
-    #[arg(long)]
-    base: PathBuf,
+    /// The folder of the revision to compare with; give it again to compare with several, each of
+    /// which takes its turn
+    #[arg(long, required = true)]
+    base: Vec<PathBuf>,
     /// The folder of the revision that is compared
     #[arg(long)]
     head: PathBuf,
@@ -43,26 +43,17 @@ impl Compare {
     /// Measures, prints the table, and fails if a figure is worse by more than its spread.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         ensure!(self.pairs > 0, "there must be at least one pair");
-        let (base, head) = (Side::of(&self.base)?, Side::of(&self.head)?);
+        let bases =
+            self.base.iter().map(|base| Side::of(base)).collect::<anyhow::Result<Vec<_>>>()?;
+        let head = Side::of(&self.head)?;
         let mut worse = 0;
         for scenario in self.scenarios()? {
-            let mut comparison = Comparison::default();
-            for pair in 0..self.pairs {
-                eprintln!("{}: pair {} of {}", scenario.name, pair + 1, self.pairs);
-                let seconds = (self.seconds / scenario.parts).max(1);
-                let measure = |side: &Side| side.measure(scenario.name, seconds);
-                // Whoever comes first may find the machine warmer or colder: each does in turn.
-                let (of_base, of_head) = if pair % 2 == 0 {
-                    let of_base = measure(&base)?;
-                    (of_base, measure(&head)?)
-                } else {
-                    let of_head = measure(&head)?;
-                    (measure(&base)?, of_head)
-                };
-                comparison.add(&of_base, of_head);
+            let comparisons = self.measure(scenario, &bases, &head)?;
+            for (comparison, base) in comparisons.iter().zip(&self.base) {
+                let against = base.file_name().unwrap_or_default().to_string_lossy();
+                print!("{}", comparison.table(&format!("{} (against {against})", scenario.title)));
+                worse += comparison.worse();
             }
-            print!("{}", comparison.table(scenario.title));
-            worse += comparison.worse();
         }
         match worse {
             0 => println!("\nno figure is worse by more than its spread"),
@@ -70,6 +61,39 @@ impl Compare {
             more => bail!("{more} figures are worse by more than their spread"),
         }
         Ok(())
+    }
+
+    /// All pairs of one scenario: a comparison for each base.
+    fn measure(
+        &self,
+        scenario: &Scenario,
+        bases: &[Side],
+        head: &Side,
+    ) -> anyhow::Result<Vec<Comparison>> {
+        let seconds = (self.seconds / scenario.parts).max(1);
+        let mut comparisons: Vec<_> = bases.iter().map(|_| Comparison::default()).collect();
+        for pair in 0..self.pairs {
+            eprintln!("{}: pair {} of {}", scenario.name, pair + 1, self.pairs);
+            // Whoever comes first may find the machine warmer or colder: each does in turn.
+            let sides: Vec<&Side> = if pair % 2 == 0 {
+                bases.iter().chain([head]).collect()
+            } else {
+                [head].into_iter().chain(bases).collect()
+            };
+            let measured = sides
+                .into_iter()
+                .map(|side| side.measure(scenario.name, seconds))
+                .collect::<anyhow::Result<Vec<_>>>()?;
+            let (of_head, of_bases) = if pair % 2 == 0 {
+                measured.split_last().expect("there is the head")
+            } else {
+                measured.split_first().expect("there is the head")
+            };
+            for (comparison, of_base) in comparisons.iter_mut().zip(of_bases) {
+                comparison.add(of_base, of_head.clone());
+            }
+        }
+        Ok(comparisons)
     }
 
     fn scenarios(&self) -> anyhow::Result<Vec<&'static Scenario>> {
