@@ -14,7 +14,7 @@ pub(super) mod view;
 use std::fs::DirBuilder;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
@@ -174,11 +174,18 @@ impl File {
     /// Opens what a medium holds; `folder` is for messages.
     pub(super) fn open_on(medium: impl Medium, folder: &Path) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
-        let reopen = move || builder().create_with_backend(Lent(medium.open(FILE_NAME)?));
+        let medium = Arc::new(medium);
+        let again = Arc::clone(&medium);
+        let reopen = move || {
+            let backend = again.open(FILE_NAME)?;
+            backend.forget()?;
+            builder().create_with_backend(Lent(backend))
+        };
         let database = reopen().map_err(|error| refused(&path, error))?;
         let identity = read_identity(&database).map_err(|source| failed(&path, source))?;
         if matches!(identity, Identity::None) {
             create_tables(&database).map_err(|source| failed(&path, source))?;
+            medium.sync_names().map_err(|source| failed(&path, source.into()))?;
         }
         Self::check(path, database, Box::new(reopen))
     }

@@ -12,6 +12,15 @@ use redb::StorageBackend;
 pub trait Medium: Debug + Send + Sync + 'static {
     /// Opens the backend of this name. If there is none, makes an empty one.
     fn open(&self, name: &str) -> io::Result<Box<dyn Backend>>;
+
+    /// The names of all that is there.
+    fn names(&self) -> io::Result<Vec<String>>;
+
+    /// Removes the backend of this name. Who has it open reads on.
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Returns when all names are durable.
+    fn sync_names(&self) -> io::Result<()>;
 }
 
 /// Bytes that are read, written and synced.
@@ -30,6 +39,12 @@ pub trait Backend: Debug + Send + Sync + 'static {
 
     /// Returns when everything that was written is durable.
     fn sync(&self) -> io::Result<()>;
+
+    /// From now on what is read comes from where it is durable, and from nothing that is kept in
+    /// front of that.
+    fn forget(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A backend as redb wants it.

@@ -1,31 +1,43 @@
 //! A disk that loses what was not synced, stalls or fails when told.
+//!
+//! As strict as a file system may be: a file that was made or removed is made or removed after a
+//! power cut only if the names were synced, whatever is in it. It keeps no more than that: a write
+//! that a failed sync has lost is still read until the file is told to forget.
 
-use std::collections::BTreeMap;
+pub(super) mod pages;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
+use self::pages::Pages;
 use crate::store::{Backend, Medium};
 
 /// A disk in memory, with a folder of files on it; clones are the same disk.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Disk(Arc<(Mutex<Content>, Condvar)>);
 
-/// A file of a disk.
+/// A file of a disk, open.
 #[derive(Debug)]
 struct DiskFile {
     disk: Disk,
-    name: String,
+    number: usize,
 }
 
 /// What each file holds.
-pub(super) type Files = BTreeMap<String, Vec<u8>>;
+pub(super) type Files = BTreeMap<String, Pages>;
+
+/// The number of the file of each name.
+type Names = BTreeMap<String, usize>;
 
 #[derive(Debug, Default)]
 struct Content {
-    live: Files,
-    synced: Files,
-    /// To each file since it was synced last.
+    names: Names,
+    synced_names: Names,
+    /// Whatever was ever made, by number.
+    files: Vec<OnDisk>,
+    /// To files since they were synced last.
     writes: Vec<Written>,
     /// What a power cut would have left, right before each sync was done.
     cuts: Vec<Cut>,
@@ -37,28 +49,51 @@ struct Content {
     stalled: bool,
 }
 
+/// A file, as whoever reads it sees it, and as it is after a power cut.
+#[derive(Debug, Default)]
+struct OnDisk {
+    live: Pages,
+    synced: Pages,
+}
+
 /// What fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     Read,
-    /// Also making the file larger.
+    /// Also making the file larger, making one and removing one.
     Write,
     Sync,
+    /// A sync, and what it should have made durable never will be: it is read as if it were there
+    /// until the file forgets it.
+    LostSync,
 }
 
-/// A write that is not synced yet.
+/// What was done to a file and is not synced yet.
 #[derive(Debug, Clone)]
 struct Written {
-    file: String,
-    offset: usize,
-    data: Vec<u8>,
+    file: usize,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Bytes {
+        offset: usize,
+        data: Arc<[u8]>,
+    },
+    /// A power cut leaves a file as long as it was, unless something was written behind that.
+    Length(usize),
 }
 
 /// What a power cut leaves.
 #[derive(Debug, Clone)]
 pub(super) struct Cut {
-    /// What was synced.
-    synced: Files,
+    /// The names that were synced.
+    synced_names: Names,
+    /// As they were: any part of what is different may be there.
+    names: Names,
+    /// What was synced of each file.
+    synced: Vec<Pages>,
     /// What was written behind that: any part of it may be there.
     writes: Vec<Written>,
 }
@@ -67,8 +102,14 @@ impl Disk {
     /// A disk that holds this.
     pub(super) fn holding(files: Files) -> Self {
         let disk = Self::default();
-        disk.content().live.clone_from(&files);
-        disk.content().synced = files;
+        {
+            let mut content = disk.content();
+            for (number, (name, bytes)) in files.into_iter().enumerate() {
+                content.files.push(OnDisk { live: bytes.clone(), synced: bytes });
+                content.names.insert(name, number);
+            }
+            content.synced_names = content.names.clone();
+        }
         disk
     }
 
@@ -88,7 +129,7 @@ impl Disk {
 
     /// What is safe now.
     pub(super) fn synced(&self) -> Files {
-        self.content().synced.clone()
+        self.content().cut().files(|| false)
     }
 
     /// From now on every sync fails.
@@ -128,66 +169,146 @@ impl Disk {
     fn content(&self) -> MutexGuard<'_, Content> {
         self.0.0.lock().unwrap()
     }
+
+    /// What every sync begins with, of a file or of the names.
+    fn begin_sync(&self) -> (MutexGuard<'_, Content>, io::Result<()>) {
+        let mut content = self.content();
+        content.stalled = content.stalls;
+        self.0.1.notify_all();
+        let mut content = self.0.1.wait_while(content, |content| content.stalls).unwrap();
+        content.stalled = false;
+        let access = content.access(Fault::Sync);
+        if access.is_ok() && content.records_cuts {
+            let cut = content.cut();
+            content.cuts.push(cut);
+        }
+        (content, access)
+    }
 }
 
 impl Content {
     fn access(&mut self, kind: Fault) -> io::Result<()> {
-        match &mut self.fault {
-            Some((fault, 0)) if *fault == kind => Err(io::Error::other("the disk is broken")),
-            Some((fault, left)) if *fault == kind => {
-                *left -= 1;
-                Ok(())
-            }
-            _ => Ok(()),
+        let Some((fault, left)) = &mut self.fault else { return Ok(()) };
+        let is_hit = *fault == kind || (*fault == Fault::LostSync && kind == Fault::Sync);
+        if !is_hit {
+            return Ok(());
+        }
+        if *left == 0 {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        *left -= 1;
+        Ok(())
+    }
+
+    fn loses(&self) -> bool {
+        matches!(self.fault, Some((Fault::LostSync, _)))
+    }
+
+    /// Makes an empty file.
+    fn make(&mut self, name: &str) -> usize {
+        let number = self.files.len();
+        self.files.push(OnDisk::default());
+        self.names.insert(name.to_owned(), number);
+        number
+    }
+
+    /// Does something to a file, not synced.
+    fn write(&mut self, file: usize, what: What) {
+        what.reach(&mut self.files[file].live, usize::MAX);
+        self.writes.push(Written { file, what });
+    }
+
+    /// Takes what was done to a file and is not synced yet.
+    fn take_writes(&mut self, file: usize) -> Vec<Written> {
+        let writes = std::mem::take(&mut self.writes);
+        let (of_it, others) = writes.into_iter().partition(|written| written.file == file);
+        self.writes = others;
+        of_it
+    }
+
+    /// What a power cut would leave now.
+    fn cut(&self) -> Cut {
+        Cut {
+            synced_names: self.synced_names.clone(),
+            names: self.names.clone(),
+            synced: self.files.iter().map(|file| file.synced.clone()).collect(),
+            writes: self.writes.clone(),
         }
     }
 }
 
 impl Cut {
-    /// The disk after it, with those of the unsynced writes that `survives` picks.
-    pub(super) fn disk(&self, mut survives: impl FnMut() -> bool) -> Disk {
-        let mut files = self.synced.clone();
-        for written in self.writes.iter().filter(|_| survives()) {
-            written.reach(&mut files, written.data.len());
-        }
-        Disk::holding(files)
+    /// The disk after it, with those of the unsynced writes and names that `survives` picks.
+    pub(super) fn disk(&self, survives: impl FnMut() -> bool) -> Disk {
+        Disk::holding(self.files(survives))
     }
 
-    /// The disk after it, with a random part of the unsynced writes, in any order, some of them
-    /// only up to a sector.
+    fn files(&self, mut survives: impl FnMut() -> bool) -> Files {
+        let mut synced = self.synced.clone();
+        for written in self.writes.iter().filter(|_| survives()) {
+            written.what.survive(&mut synced[written.file], usize::MAX);
+        }
+        self.named(&synced, survives)
+    }
+
+    /// The disk after it, with a random part of the unsynced writes and names, in any order, some
+    /// of the writes only up to a sector.
     pub(super) fn torn(&self, random: &mut fastrand::Rng) -> Disk {
         let mut writes: Vec<&Written> = self.writes.iter().collect();
         random.shuffle(&mut writes);
-        let mut files = self.synced.clone();
+        let mut synced = self.synced.clone();
         for written in writes {
             if random.bool() {
                 continue;
             }
-            let length = written.data.len();
-            let sectors = length.div_ceil(SECTOR_BYTES);
+            let sectors = written.what.length().div_ceil(SECTOR_BYTES);
             let kept = if random.u32(..4) == 0 { random.usize(..=sectors) } else { sectors };
-            written.reach(&mut files, length.min(kept * SECTOR_BYTES));
+            written.what.survive(&mut synced[written.file], kept * SECTOR_BYTES);
         }
-        Disk::holding(files)
+        Disk::holding(self.named(&synced, || random.bool()))
+    }
+
+    /// The files by the names that were synced; of the other names, those that `survives` picks.
+    fn named(&self, files: &[Pages], mut survives: impl FnMut() -> bool) -> Files {
+        let all: BTreeSet<&String> = self.synced_names.keys().chain(self.names.keys()).collect();
+        let mut named = Files::new();
+        for name in all {
+            let (synced, now) = (self.synced_names.get(name), self.names.get(name));
+            let number = if synced != now && survives() { now } else { synced };
+            if let Some(number) = number {
+                named.insert(name.clone(), files[*number].clone());
+            }
+        }
+        named
     }
 }
 
-impl Written {
-    /// So many bytes of it reach the disk.
-    fn reach(&self, files: &mut Files, bytes: usize) {
-        write(files.entry(self.file.clone()).or_default(), self.offset, &self.data[..bytes]);
+impl What {
+    /// At most so many bytes of it reach the file.
+    fn reach(&self, file: &mut Pages, most: usize) {
+        match self {
+            Self::Bytes { offset, data } => file.write(*offset, &data[..data.len().min(most)]),
+            Self::Length(length) => file.resize(*length),
+        }
+    }
+
+    /// The same, in a power cut.
+    fn survive(&self, file: &mut Pages, most: usize) {
+        if matches!(self, Self::Bytes { .. }) {
+            self.reach(file, most);
+        }
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Self::Bytes { data, .. } => data.len(),
+            Self::Length(_) => 0,
+        }
     }
 }
 
 /// A disk writes so much whole or not at all.
 const SECTOR_BYTES: usize = 512;
-
-fn write(bytes: &mut Vec<u8>, offset: usize, data: &[u8]) {
-    if bytes.len() < offset + data.len() {
-        bytes.resize(offset + data.len(), 0);
-    }
-    bytes[offset..offset + data.len()].copy_from_slice(data);
-}
 
 fn index(offset: u64) -> usize {
     usize::try_from(offset).unwrap()
@@ -195,55 +316,82 @@ fn index(offset: u64) -> usize {
 
 impl Medium for Disk {
     fn open(&self, name: &str) -> io::Result<Box<dyn Backend>> {
-        self.content().live.entry(name.to_owned()).or_default();
-        Ok(Box::new(DiskFile { disk: self.clone(), name: name.to_owned() }))
+        let mut content = self.content();
+        let known = content.names.get(name).copied();
+        if known.is_none() {
+            content.access(Fault::Write)?;
+        }
+        let number = known.unwrap_or_else(|| content.make(name));
+        Ok(Box::new(DiskFile { disk: self.clone(), number }))
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        Ok(self.content().names.keys().cloned().collect())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut content = self.content();
+        content.access(Fault::Write)?;
+        content.names.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        let (mut content, access) = self.begin_sync();
+        access?;
+        content.synced_names = content.names.clone();
+        Ok(())
     }
 }
 
 impl Backend for DiskFile {
     fn size(&self) -> io::Result<u64> {
-        Ok(self.disk.content().live[&self.name].len() as u64)
+        Ok(self.disk.content().files[self.number].live.length() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let mut content = self.disk.content();
         content.access(Fault::Read)?;
-        let bytes = content.live[&self.name].get(index(offset)..index(offset) + out.len());
-        out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
+        let is_there = content.files[self.number].live.read(index(offset), out);
+        is_there.then_some(()).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     fn resize(&self, size: u64) -> io::Result<()> {
         let mut content = self.disk.content();
         content.access(Fault::Write)?;
-        content.live.entry(self.name.clone()).or_default().resize(index(size), 0);
+        content.write(self.number, What::Length(index(size)));
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut content = self.disk.content();
-        content.stalled = content.stalls;
-        self.disk.0.1.notify_all();
-        let mut content = self.disk.0.1.wait_while(content, |content| content.stalls).unwrap();
-        content.stalled = false;
-        content.access(Fault::Sync)?;
-        if content.records_cuts {
-            let (synced, writes) = (content.synced.clone(), content.writes.clone());
-            content.cuts.push(Cut { synced, writes });
+        let (mut content, access) = self.disk.begin_sync();
+        if access.is_err() {
+            if content.loses() {
+                drop(content.take_writes(self.number));
+            }
+            return access;
         }
-        content.writes.retain(|written| written.file != self.name);
-        let live = content.live[&self.name].clone();
-        content.synced.insert(self.name.clone(), live);
+        for written in content.take_writes(self.number) {
+            written.what.reach(&mut content.files[self.number].synced, usize::MAX);
+        }
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut content = self.disk.content();
         content.access(Fault::Write)?;
-        let (file, offset, data) = (self.name.clone(), index(offset), data.to_vec());
-        let written = Written { file, offset, data };
-        written.reach(&mut content.live, written.data.len());
-        content.writes.push(written);
+        let (offset, data) = (index(offset), data.into());
+        content.write(self.number, What::Bytes { offset, data });
+        Ok(())
+    }
+
+    fn forget(&self) -> io::Result<()> {
+        let mut content = self.disk.content();
+        let content = &mut *content;
+        let file = &mut content.files[self.number];
+        file.live = file.synced.clone();
+        for written in content.writes.iter().filter(|written| written.file == self.number) {
+            written.what.reach(&mut file.live, usize::MAX);
+        }
         Ok(())
     }
 }

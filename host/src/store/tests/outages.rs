@@ -125,6 +125,16 @@ async fn a_sync_that_fails_anywhere_is_survived() {
     assert!(accesses > 30, "{accesses}");
 }
 
+/// What it has lost is still read, until the store tells the file to forget it.
+#[tokio::test]
+async fn a_sync_that_fails_anywhere_and_loses_what_was_written_is_survived() {
+    let mut accesses = 0;
+    while survive(Fault::LostSync, accesses).await {
+        accesses += 1;
+    }
+    assert!(accesses > 30, "{accesses}");
+}
+
 #[tokio::test]
 async fn a_disk_that_fails_takes_nothing_and_gives_no_work_until_it_recovers() {
     let patient = Patient::new();
