@@ -110,7 +110,7 @@ impl Workplace {
     /// Fills a store for others to start with, if it is not there yet, and gives its folder.
     pub(crate) fn stock(&self, stock: Stock, batch: &Arc<Batch>) -> anyhow::Result<PathBuf> {
         let folder = self.folder.path().join(format!("{stock:?}"));
-        if !Stock::file(&folder).exists() {
+        if !Stock::is_in(&folder) {
             stock.fill(&folder, batch)?;
         }
         Ok(folder)
@@ -130,11 +130,7 @@ impl Workplace {
     ) -> anyhow::Result<Gateway> {
         self.clear()?;
         if let Some(stock) = stock {
-            std::fs::create_dir_all(self.data())?;
-            let copy = Stock::file(&self.data());
-            std::fs::copy(Stock::file(stock), &copy)?;
-            // Or the first sync of the gateway would wait for the copy.
-            std::fs::File::open(&copy)?.sync_all()?;
+            Stock::copy(stock, &self.data())?;
         }
         let plugins = path.plugins().iter().map(|name| (*name, *name));
         self.launch(plugins, &format!("{}{}", stripe("stripe"), path.tables(endpoint)))
@@ -257,7 +253,8 @@ impl Gateway {
         Ok(kilobytes.context("no VmHWM")?.parse::<u64>()? * 1024)
     }
 
-    /// What its data takes on disk, in bytes, compiled plugins not counted.
+    /// What its data takes on disk, in bytes, compiled plugins not counted. Zeros that the log has
+    /// written ahead count: nobody else can use them.
     pub(crate) fn disk(&self) -> anyhow::Result<u64> {
         disk(&self.data)
     }

@@ -4,7 +4,7 @@
 //! would be after so much traffic; only that it came in large portions is not. Ids come in portions
 //! of a commit each, because a commit does one step of tidying them, however many it brings.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,9 +60,22 @@ impl Stock {
         })
     }
 
-    /// The file of a folder.
-    pub(crate) fn file(folder: &Path) -> PathBuf {
-        folder.join("hookgate.redb")
+    /// Whether a folder has a store.
+    pub(crate) fn is_in(folder: &Path) -> bool {
+        folder.join("hookgate.redb").exists()
+    }
+
+    /// Copies the store of a folder into another.
+    pub(crate) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+        std::fs::create_dir_all(to)?;
+        for file in std::fs::read_dir(from)? {
+            let file = file?;
+            let copy = to.join(file.file_name());
+            std::fs::copy(file.path(), &copy)?;
+            // Or the first sync of the gateway would wait for the copy.
+            std::fs::File::open(&copy)?.sync_all()?;
+        }
+        Ok(())
     }
 }
 
