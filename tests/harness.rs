@@ -316,6 +316,15 @@ impl Stopped {
         self.folder.path()
     }
 
+    /// The files of its store: that of the rows, then the volumes of the log, oldest first.
+    pub(crate) fn store_files(&self) -> Vec<PathBuf> {
+        let data = std::fs::read_dir(self.folder().join("data")).expect("there is a store");
+        let paths = data.map(|file| file.expect("it can be listed").path());
+        let mut files: Vec<PathBuf> = paths.filter(|path| path.is_file()).collect();
+        files.sort();
+        files
+    }
+
     pub(crate) async fn start(self) -> Harness {
         Harness::start(self).await.expect("the gateway starts")
     }
