@@ -170,3 +170,22 @@ pub(in crate::store) async fn an_event_whose_records_were_swept_before_a_kill_is
     assert!(swept.records > MANY, "most of them are gone: {swept:?}");
     check_all_are_known(&case.killed()).await;
 }
+
+/// A kill in any commit of that sweep: what is still in the log and what is not is told apart [I3].
+pub(in crate::store) async fn a_kill_in_any_commit_of_a_sweep_forgets_no_id<S: Subject>() {
+    let case = Case::<S>::new();
+    bring_many(&case).await;
+    case.clock.advance(TWO_HOURS);
+    case.subject.keep_cuts();
+
+    case.store.sweep(&keeping(Duration::from_secs(2))).await.unwrap();
+
+    let cuts = case.subject.take_cuts(1, &mut fastrand::Rng::with_seed(5));
+    assert!(!cuts.is_empty(), "a sweep commits something");
+    for Cut { before, torn } in cuts {
+        for left in [before].into_iter().chain(torn) {
+            let now = case.clock.now();
+            check_all_are_known(&Case::of(left, Config::at("nowhere"), now)).await;
+        }
+    }
+}
