@@ -44,7 +44,7 @@ use tokio::sync::mpsc;
 pub use self::error::{Damaged, Error, Failure};
 pub use self::facts::{Appended, NewEvent, NewReceipt, Receipt, Routes, StoredEvent, StoredParcel};
 pub use self::file::OpenError;
-pub use self::file::backend::{Backend, Medium};
+pub use self::file::backend::{Ahead, Backend, Medium};
 pub(crate) use self::file::file_in;
 pub use self::keep::retention::Retention;
 pub use self::keep::sweep::Swept;

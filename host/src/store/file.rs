@@ -7,9 +7,13 @@
 pub(super) mod backend;
 pub(super) mod change;
 mod failure;
+#[allow(dead_code, reason = "the store moves to volumes in the changes that follow")]
+mod folder;
 pub(super) mod id_rows;
 mod spot;
 pub(super) mod view;
+#[allow(dead_code, unused_imports, reason = "the store moves to volumes in what follows")]
+pub(super) mod volumes;
 
 use std::fs::DirBuilder;
 use std::io::Read;

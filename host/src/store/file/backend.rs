@@ -5,6 +5,7 @@
 
 use std::fmt::Debug;
 use std::io;
+use std::path::PathBuf;
 
 use redb::StorageBackend;
 
@@ -21,6 +22,24 @@ pub trait Medium: Debug + Send + Sync + 'static {
 
     /// Returns when all names are durable.
     fn sync_names(&self) -> io::Result<()>;
+
+    /// Where the backend of this name lies, for messages.
+    fn place(&self, name: &str) -> PathBuf {
+        name.into()
+    }
+
+    /// What makes the backend of this name longer before its bytes are needed. `None` where nothing
+    /// is gained by that.
+    fn ahead(&self, _name: &str) -> io::Result<Option<Box<dyn Ahead>>> {
+        Ok(None)
+    }
+}
+
+/// Makes a backend longer while another thread writes to it.
+pub trait Ahead: Debug + Send + 'static {
+    /// Writes so many zeros behind all that is there, never over anything; returns when they are
+    /// durable, with how many bytes there are.
+    fn lengthen(&self, zeros: usize) -> io::Result<u64>;
 }
 
 /// Bytes that are read, written and synced.
@@ -44,6 +63,11 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// front of that.
     fn forget(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Whether it still lies where it was opened: what is written to one that does not is lost.
+    fn is_in_place(&self) -> io::Result<bool> {
+        Ok(true)
     }
 }
 

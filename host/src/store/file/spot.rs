@@ -24,9 +24,9 @@ pub(super) struct Spot {
 
 /// The device and the file's number on it.
 #[cfg(unix)]
-type Number = (u64, u64);
+pub(super) type Number = (u64, u64);
 #[cfg(not(unix))]
-type Number = ();
+pub(super) type Number = ();
 
 impl Spot {
     /// The file that lies there now.
@@ -38,14 +38,14 @@ impl Spot {
 }
 
 #[cfg(unix)]
-fn number_in(metadata: &Metadata) -> Number {
+pub(super) fn number_in(metadata: &Metadata) -> Number {
     use std::os::unix::fs::MetadataExt;
 
     (metadata.dev(), metadata.ino())
 }
 
 #[cfg(not(unix))]
-fn number_in(_metadata: &Metadata) -> Number {}
+pub(super) fn number_in(_metadata: &Metadata) -> Number {}
 
 /// The number of the file that lies there.
 #[cfg(target_os = "linux")]
@@ -61,15 +61,30 @@ fn number(path: &Path) -> io::Result<Number> {
     Ok(number_in(&std::fs::metadata(path)?))
 }
 
+/// Whether the file with this number is the one that lies there.
+#[cfg(unix)]
+pub(super) fn is_at(file: Number, path: &Path) -> io::Result<bool> {
+    match number(path) {
+        Ok(found) => Ok(found == file),
+        Err(error) if is_absence(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Elsewhere an open file can be neither removed nor replaced.
+#[cfg(not(unix))]
+pub(super) fn is_at(_file: Number, _path: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
 #[cfg(unix)]
 impl Spot {
     /// Whether it is the one that lies there.
     pub(super) fn check(&self, path: &Path) -> Result<(), Failure> {
-        match number(path) {
-            Ok(found) if found == self.number => Ok(()),
-            Err(error) if !is_absence(&error) => Err(error.into()),
-            _ => Err(Failure::Displaced { path: path.to_owned() }),
+        if is_at(self.number, path)? {
+            return Ok(());
         }
+        Err(Failure::Displaced { path: path.to_owned() })
     }
 
     /// The beginning of the file, which every commit changes, and its length; `None` if they can't
@@ -93,7 +108,6 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Elsewhere an open file can be neither removed nor replaced.
 #[cfg(not(unix))]
 impl Spot {
     pub(super) fn check(&self, _path: &Path) -> Result<(), Failure> {
