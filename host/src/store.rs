@@ -85,7 +85,7 @@ pub struct Config {
     pub path: PathBuf,
     /// Writes that may wait for the writer; more are [`Error::Full`].
     pub queue: usize,
-    /// Memory for what was stored last.
+    /// Memory for what was stored last, and as much again for what was read again.
     pub recent_bytes: usize,
     /// Event ids that are in memory and in the log only; more are written to sorted runs.
     pub fresh_ids: usize,

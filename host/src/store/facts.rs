@@ -54,7 +54,7 @@ pub struct Receipt {
 }
 
 /// Where an event goes, by name; decided once, when it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Routes {
     /// The handlers that run on it.
     pub handlers: Vec<Name>,

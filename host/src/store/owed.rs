@@ -4,6 +4,7 @@
 //! work or gives it back. Never writes to the file.
 
 pub(super) mod backlog;
+pub(super) mod decoded;
 pub(super) mod lease;
 pub(super) mod recent;
 pub(super) mod recovery;

@@ -16,7 +16,9 @@ use super::kind::WorkKind;
 use super::log::reader::LogReader;
 use super::owed::Owed;
 use super::owed::backlog::{Backlog, OrderKeys};
+use super::owed::decoded::Decoded;
 use super::owed::recent::Recent;
+use super::owed::works::Stored;
 use super::time::StoreClock;
 use crate::lock::lock;
 
@@ -29,6 +31,7 @@ pub(super) struct Shared {
     pub(super) clock: StoreClock,
     pub(super) owed: Arc<Owed>,
     recent: Mutex<Recent>,
+    decoded: Mutex<Decoded>,
     /// Records that can't be read.
     pub(super) damages: Damages,
     /// The first failure; after it nothing is written.
@@ -62,6 +65,7 @@ impl Shared {
             clock,
             owed: Arc::new(Owed::new(backlog)),
             recent: Mutex::new(Recent::new(config.recent_bytes)),
+            decoded: Mutex::new(Decoded::new(config.recent_bytes)),
             damages,
             failed: OnceLock::new(),
             outage: watch::Sender::default(),
@@ -80,6 +84,24 @@ impl Shared {
 
     pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {
         lock(&self.recent)
+    }
+
+    pub(super) fn decoded(&self) -> MutexGuard<'_, Decoded> {
+        lock(&self.decoded)
+    }
+
+    /// What stands at each of these positions, as far as that is in memory.
+    pub(super) fn in_memory(&self, positions: impl Iterator<Item = u64>) -> Vec<Option<Stored>> {
+        let recent = self.recent();
+        let decoded = self.decoded();
+        let find = |position| recent.get(position).or_else(|| decoded.get(position));
+        positions.map(find).collect()
+    }
+
+    /// Forgets what was read in the log: it has changed behind that.
+    pub(super) fn forget_read(&self) {
+        self.log.clear();
+        self.decoded().clear();
     }
 
     /// The failure, if the store has failed.

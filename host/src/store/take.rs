@@ -1,16 +1,21 @@
 //! What a worker asks the store for: works that are due, with what each is about.
 //!
 //! Takes a lease on each at the call and reads then, so that whatever can't be read goes back or
-//! stands aside, and whoever loses patience loses nothing. What was stored last is in memory; for
-//! all else a thread waits that may. Never changes a work.
+//! stands aside, and whoever loses patience loses nothing. What was stored last is in memory, and
+//! what others had to read for works on the same event; for all else a thread waits that may. Never
+//! changes a work.
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::Store;
-use super::error::{Damaged, Error};
+use super::error::{Damaged, Error, Failure};
 use super::facts::StoredEvent;
+use super::file::view::Segments;
 use super::kind::WorkKind;
 use super::owed::backlog::{Allowance, Room};
+use super::owed::decoded::Age;
 use super::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 use super::owed::works::{Stored, work_id};
 use super::shared::Shared;
@@ -148,11 +153,11 @@ impl Store {
 
     /// What the leases are for, as far as it can be read.
     async fn load(&self, leases: Vec<Lease>) -> Result<Vec<(Lease, Stored)>, Error> {
-        let fresh = self.handle.shared.fresh(&leases);
-        let loaded: Vec<(Lease, Option<Stored>)> = if fresh.iter().all(Option::is_some) {
-            leases.into_iter().zip(fresh).collect()
+        let in_memory = self.handle.shared.in_memory(leases.iter().map(base));
+        let loaded: Vec<(Lease, Option<Stored>)> = if in_memory.iter().all(Option::is_some) {
+            leases.into_iter().zip(in_memory).collect()
         } else {
-            self.aside(move |shared| shared.read(leases, fresh)).await?
+            self.aside(move |shared| shared.read(leases, in_memory)).await?
         };
         let readable = |(lease, stored): (Lease, Option<Stored>)| match stored {
             Some(stored) => Some((lease, stored)),
@@ -177,28 +182,39 @@ impl Store {
 }
 
 impl Shared {
-    /// What each lease works on, if it is in memory.
-    fn fresh(&self, leases: &[Lease]) -> Vec<Option<Stored>> {
-        let recent = self.recent();
-        leases.iter().map(|lease| recent.get(base(lease))).collect()
-    }
-
-    /// Reads in the log what is not in memory of that; nothing if it can't be read. If all of the
+    /// Reads in the log what is not in memory of what the leases are for; nothing if it can't be
+    /// read. However many of them are for works on one event, that is decoded once. If all of the
     /// log can't be read, the leases go back.
     fn read(
         &self,
         leases: Vec<Lease>,
-        fresh: Vec<Option<Stored>>,
+        in_memory: Vec<Option<Stored>>,
     ) -> Result<Vec<(Lease, Option<Stored>)>, Error> {
+        let age = self.decoded().age();
         let log = self.file.read()?.log()?;
-        let stored = |(lease, fresh): (Lease, Option<Stored>)| {
-            if fresh.is_some() {
-                return Ok((lease, fresh));
-            }
-            let record = self.damages.pass(self.log.expect(&log, base(&lease)))?;
-            Ok((lease, record.and_then(Stored::of)))
-        };
-        leases.into_iter().zip(fresh).map(stored).collect()
+        let mut read = FxHashMap::<u64, Option<Stored>>::default();
+        let mut loaded = Vec::with_capacity(leases.len());
+        for (lease, in_memory) in leases.into_iter().zip(in_memory) {
+            let position = base(&lease);
+            let known = in_memory.map(Some).or_else(|| read.get(&position).cloned());
+            let stored = match known {
+                Some(stored) => stored,
+                None => {
+                    let stored = self.read_at(&log, position, age)?;
+                    read.insert(position, stored.clone());
+                    stored
+                }
+            };
+            loaded.push((lease, stored));
+        }
+        Ok(loaded)
+    }
+
+    /// Reads what stands at a position, and keeps it in memory if others will ask for it.
+    fn read_at(&self, log: &Segments, position: u64, age: Age) -> Result<Option<Stored>, Failure> {
+        let record = self.damages.pass(self.log.expect(log, position))?;
+        let stored = record.and_then(Stored::of);
+        Ok(stored.map(|it| if it.is_shared() { self.decoded().keep(it, age) } else { it }))
     }
 }
 

@@ -8,6 +8,7 @@ mod opening;
 mod outages;
 mod querying;
 mod remembering;
+mod sharing;
 mod sweeping;
 
 use std::time::Duration;

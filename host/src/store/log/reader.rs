@@ -4,6 +4,7 @@
 //! last are kept, since the works of a backlog lie side by side. Never writes.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::record::Record;
@@ -20,12 +21,14 @@ const SEGMENTS_KEPT: usize = 4;
 pub(in crate::store) struct LogReader {
     tag: u32,
     kept: Mutex<VecDeque<Arc<Segment>>>,
+    /// Records that were decoded so far.
+    decoded: AtomicU64,
 }
 
 impl LogReader {
     /// A reader for the store with this tag.
     pub(in crate::store) fn new(tag: u32) -> Self {
-        Self { tag, kept: Mutex::default() }
+        Self { tag, kept: Mutex::default(), decoded: AtomicU64::new(0) }
     }
 
     /// The record that takes this position, if there is one.
@@ -63,7 +66,14 @@ impl LogReader {
     ) -> Result<Option<Record>, Failure> {
         let Some(segment) = self.segment(log, position)? else { return Ok(None) };
         let Some(entry) = segment.find(position) else { return Ok(None) };
+        self.decoded.fetch_add(1, Ordering::Relaxed);
         Ok(Some(read(&entry, self.tag)?))
+    }
+
+    /// How many records it has decoded.
+    #[cfg(test)]
+    pub(in crate::store) fn decoded(&self) -> u64 {
+        self.decoded.load(Ordering::Relaxed)
     }
 
     /// Forgets what was read: the log has changed behind it.

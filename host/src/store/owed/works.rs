@@ -59,27 +59,53 @@ impl Stored {
     /// The works that an id in this record stands for: all of a receipt's or an event's, or the one
     /// run or delivery. `None` if the id stands for nothing here.
     pub(in crate::store) fn works_of(&self, id: Id, keys: &OrderKeys) -> Option<Vec<OpenWork>> {
-        let mut works = self.works(keys);
         let wanted = match id.kind {
-            IdKind::Receipt | IdKind::Event => return (self.id() == id).then_some(works),
+            IdKind::Receipt | IdKind::Event => {
+                return (self.id() == id).then(|| self.works(keys));
+            }
             IdKind::Run => WorkKind::Run,
             IdKind::Delivery => WorkKind::Delivery,
         };
-        works.retain(|work| work.kind == wanted && work.entry.position == id.position);
-        (!works.is_empty()).then_some(works)
+        let work = self.work_at(id.position, keys).filter(|work| work.kind == wanted)?;
+        Some(vec![work])
     }
 
-    /// About as much memory as it takes.
+    /// The work at this position, as if it was never tried; without a look at all the others.
+    pub(in crate::store) fn work_at(&self, position: u64, keys: &OrderKeys) -> Option<OpenWork> {
+        let offset = position.checked_sub(self.id().position)?;
+        match self {
+            Self::Event(stored) => stored.work(u32::try_from(offset).ok()?, keys),
+            Self::Receipt(_) | Self::Parcel(_) if offset == 0 => self.works(keys).pop(),
+            Self::Receipt(_) | Self::Parcel(_) => None,
+        }
+    }
+
+    /// Whether several works are on it, so that others will ask for it too.
+    pub(in crate::store) fn is_shared(&self) -> bool {
+        matches!(self, Self::Event(stored) if stored.width() > 2)
+    }
+
+    fn width(&self) -> u32 {
+        match self {
+            Self::Event(stored) => stored.width(),
+            Self::Receipt(_) | Self::Parcel(_) => 1,
+        }
+    }
+
+    /// About as much memory as it takes, with routes whose names are shared.
     pub(in crate::store) fn bytes(&self) -> usize {
+        let works = self.width() as usize - 1;
+        self.own_bytes() + works * size_of::<Name>()
+    }
+
+    /// The same without the routes.
+    pub(in crate::store) fn own_bytes(&self) -> usize {
         let pairs = |pairs: &[(String, String)]| -> usize {
             pairs.iter().map(|(name, value)| name.len() + value.len() + 64).sum()
         };
         let content = match self {
             Self::Receipt(receipt) => receipt.request.body.len() + receipt.request.headers.bytes(),
-            Self::Event(stored) => {
-                let works = stored.routes.handlers.len() + stored.routes.endpoints.len();
-                stored.event.data.as_str().len() + pairs(&stored.event.labels) + works * 16
-            }
+            Self::Event(stored) => stored.event.data.as_str().len() + pairs(&stored.event.labels),
             Self::Parcel(stored) => stored.parcel.body.len(),
         };
         content + OVERHEAD_BYTES
@@ -89,25 +115,27 @@ impl Stored {
 impl StoredEvent {
     /// Its runs and deliveries, in the order of their positions, as if none was ever tried.
     pub(in crate::store) fn works(&self, keys: &OrderKeys) -> Vec<OpenWork> {
-        let subject = self.event.subject.as_deref();
-        let run = |(index, handler): (usize, &Name)| {
-            let mut run = OpenWork::at(self.id, 1 + index, WorkKind::Run, handler);
-            run.entry.order = subject.map(|subject| keys.key(handler, subject));
-            run
-        };
+        (1..self.width()).filter_map(|offset| self.work(offset, keys)).collect()
+    }
+
+    /// The run or delivery so many positions behind it.
+    fn work(&self, offset: u32, keys: &OrderKeys) -> Option<OpenWork> {
         let Routes { handlers, endpoints } = &*self.routes;
-        let delivery = |(index, endpoint)| {
-            OpenWork::at(self.id, 1 + handlers.len() + index, WorkKind::Delivery, endpoint)
+        let index = (offset as usize).checked_sub(1)?;
+        let Some(handler) = handlers.get(index) else {
+            let endpoint = endpoints.get(index - handlers.len())?;
+            return Some(OpenWork::at(self.id, offset, WorkKind::Delivery, endpoint));
         };
-        let deliveries = endpoints.iter().enumerate().map(delivery);
-        handlers.iter().enumerate().map(run).chain(deliveries).collect()
+        let mut run = OpenWork::at(self.id, offset, WorkKind::Run, handler);
+        let subject = self.event.subject.as_deref();
+        run.entry.order = subject.map(|subject| keys.key(handler, subject));
+        Some(run)
     }
 }
 
 impl OpenWork {
     /// A work that was never tried, so many positions behind what owes it.
-    fn at(base: Id, offset: usize, kind: WorkKind, group: &Name) -> Self {
-        let offset = u32::try_from(offset).expect("a record's width is a u32");
+    fn at(base: Id, offset: u32, kind: WorkKind, group: &Name) -> Self {
         let position = base.position + u64::from(offset);
         let entry = Entry { position, offset, tries: Tries::default(), order: None };
         Self { kind, group: group.clone(), entry, due: Timestamp(0) }

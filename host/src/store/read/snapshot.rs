@@ -8,6 +8,7 @@
 mod lists;
 
 use std::borrow::Cow;
+use std::iter::once;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,12 +153,17 @@ impl Store {
     }
 
     /// An accepted request as it is stored; `None` also if its body has expired. Reads no file for
-    /// what was stored last.
+    /// what was stored last, nor again for what was asked for a moment ago: it may go to many.
     pub async fn read_receipt(&self, id: Id) -> Result<Option<Arc<Receipt>>, Error> {
-        let recent = self.handle.shared.recent().get(id.position).filter(|it| it.id() == id);
-        let found = match recent {
-            None => self.ask_view(move |snapshot| snapshot.find(id)).await?,
-            recent => recent,
+        let shared = &self.handle.shared;
+        let in_memory = shared.in_memory(once(id.position)).pop().flatten();
+        let found = match in_memory.filter(|it| it.id() == id) {
+            None => {
+                let age = shared.decoded().age();
+                let read = self.ask_view(move |snapshot| snapshot.find(id)).await?;
+                read.map(|stored| shared.decoded().keep(stored, age))
+            }
+            found => found,
         };
         match found {
             Some(Stored::Receipt(receipt)) if !receipt.body_expired => Ok(Some(receipt)),

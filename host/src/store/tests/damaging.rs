@@ -39,7 +39,7 @@ pub(super) fn damage(store: &Store, position: u64, kind: Damage) {
     let change = shared.file.write().unwrap();
     change.tables().put_segment(first, &broken).unwrap();
     shared.file.commit(change).unwrap();
-    shared.log.clear();
+    shared.forget_read();
 }
 
 fn rewrite(segment: &Segment, position: u64, spoil: fn(&[u8]) -> Vec<u8>) -> Vec<u8> {

@@ -113,7 +113,7 @@ impl<P: Place> GroupCommit<P> {
         let Drafted { changes, moved, end } = drafted;
         let Changes { opened, tried, hastened, stored, dead, swept } = changes;
         if swept {
-            self.shared.log.clear();
+            self.shared.forget_read();
         }
         self.end = end;
         self.low_water.committed(moved.as_ref(), end);
