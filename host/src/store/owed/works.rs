@@ -80,6 +80,12 @@ impl Stored {
         }
     }
 
+    /// Whether this position is its own or that of a work on it.
+    pub(in crate::store) fn covers(&self, position: u64) -> bool {
+        let first = self.id().position;
+        (first..first + u64::from(self.width())).contains(&position)
+    }
+
     /// Whether several works are on it, so that others will ask for it too.
     pub(in crate::store) fn is_shared(&self) -> bool {
         matches!(self, Self::Event(stored) if stored.width() > 2)
