@@ -8,6 +8,7 @@
 mod lists;
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::iter::once;
 use std::sync::Arc;
 use std::time::Duration;
@@ -192,6 +193,8 @@ pub(in crate::store) struct Snapshot<'s> {
     log: Segments,
     outcomes: Outcomes,
     dead: Dead,
+    /// What was found last: the next that is asked for may be on the same event.
+    found: RefCell<Option<Stored>>,
 }
 
 /// What a work has behind it.
@@ -209,6 +212,7 @@ impl Shared {
             log: view.log()?,
             outcomes: view.outcomes()?,
             dead: view.dead()?,
+            found: RefCell::default(),
         })
     }
 }
@@ -222,9 +226,15 @@ impl Snapshot<'_> {
         if id.tag != self.tag() {
             return Ok(None);
         }
-        let record = self.shared.log.record(&self.log, id.position);
-        let record = record.inspect_err(|failure| self.note(failure))?;
-        let stored = record.and_then(Stored::of);
+        let found = self.found.take().filter(|found| found.covers(id.position));
+        let stored = match found {
+            None => {
+                let record = self.shared.log.record(&self.log, id.position);
+                record.inspect_err(|failure| self.note(failure))?.and_then(Stored::of)
+            }
+            found => found,
+        };
+        self.found.borrow_mut().clone_from(&stored);
         Ok(stored.filter(|stored| stored.works_of(id, &self.shared.order_keys).is_some()))
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::disk::Disk;
 use super::*;
 
 const EVENTS: usize = 3;
@@ -79,6 +80,23 @@ async fn what_has_no_room_in_memory_is_decoded_once_in_a_take() {
         assert_eq!(count(&taken), EVENTS * ENDPOINTS);
         assert_eq!(bench.decoded(), takes * EVENTS as u64);
     }
+}
+
+#[tokio::test]
+async fn a_list_of_dead_letters_decodes_their_event_once() {
+    let bench = Bench::on(Disk::default(), Clock::manual(NOW));
+    bench.fan_out().await;
+    for work in bench.deliveries().await {
+        bench.end_delivery(work, Verdict::Dead).await;
+    }
+    let before = bench.decoded();
+
+    let page = Page { cursor: None, limit: ENDPOINTS };
+    let letters = bench.store.dead(page).await.unwrap().items;
+
+    assert_eq!(letters.len(), ENDPOINTS);
+    // Its event, and the last attempt of each.
+    assert_eq!(bench.decoded() - before, 1 + ENDPOINTS as u64);
 }
 
 #[tokio::test]

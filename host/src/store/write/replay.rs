@@ -291,20 +291,21 @@ impl Draft<'_> {
         let mut replayed = Replayed::default();
         let mut works = Vec::new();
         let mut unknown = Vec::new();
+        let mut last = None;
         // Reads what is committed: what was swept away can't be opened again.
         for Target { id, only, is_named } in targets {
-            let known = id.tag == self.basis.tag;
-            let record = if known { self.committed(id.position) } else { Ok(None) };
-            let Some(record) = self.basis.damages.pass(record)? else {
+            let read = self.stored_for(*id, last.take());
+            let Some(stored) = self.basis.damages.pass(read)? else {
                 replayed.damaged += 1;
                 continue;
             };
-            let stored = record.and_then(Stored::of);
-            match stored.and_then(|stored| stored.works_of(*id, self.basis.order_keys)) {
+            let owed = stored.as_ref().and_then(|it| it.works_of(*id, self.basis.order_keys));
+            match owed {
                 Some(owed) => works.extend(owed.into_iter().map(|work| (work, *only))),
                 None if *is_named => unknown.push(*id),
                 None => (),
             }
+            last = stored;
         }
         if !unknown.is_empty() {
             return Ok(Err(Unknown(unknown)));
@@ -313,6 +314,18 @@ impl Draft<'_> {
             self.replay_work(work, only, &mut replayed)?;
         }
         Ok(Ok(replayed))
+    }
+
+    /// What an id stands for, or is a work on: what was read last, if it is that. Ten thousand
+    /// targets may be on one event.
+    fn stored_for(&self, id: Id, last: Option<Stored>) -> Result<Option<Stored>, Failure> {
+        if id.tag != self.basis.tag {
+            return Ok(None);
+        }
+        match last.filter(|last| last.covers(id.position)) {
+            None => Ok(self.committed(id.position)?.and_then(Stored::of)),
+            last => Ok(last),
+        }
     }
 
     fn replay_work(
@@ -346,5 +359,85 @@ impl Draft<'_> {
             _ => replayed.unchanged += 1,
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::event::Timestamp;
+    use crate::ids::IdKind;
+    use crate::retry::Verdict;
+    use crate::store::conformance::samples::event;
+    use crate::store::damage::Damages;
+    use crate::store::facts::StoredEvent;
+    use crate::store::ids::IdKey;
+    use crate::store::log::record::Record;
+    use crate::store::owed::Owed;
+    use crate::store::owed::backlog::{Backlog, OrderKeys};
+    use crate::store::write::batch::Batch;
+    use crate::store::write::draft::{Basis, Changes};
+    use crate::store::write::look::Look;
+
+    /// An event is committed, all works on it are dead, and it is the whole log.
+    struct OneEvent {
+        stored: StoredEvent,
+        /// How often somebody read it.
+        read: Cell<usize>,
+    }
+
+    impl Look for OneEvent {
+        fn owner(&self, _key: IdKey) -> Result<Option<u64>, Failure> {
+            Ok(None)
+        }
+
+        fn standing(&self, _work: u64) -> Result<Option<Standing>, Failure> {
+            Ok(Some(Standing::default().tried(Verdict::Dead, 50)))
+        }
+
+        fn letter(&self, _work: u64) -> Result<Option<u8>, Failure> {
+            Ok(Some(WorkKind::Delivery as u8))
+        }
+
+        fn record(&self, _position: u64) -> Result<Option<Record>, Failure> {
+            self.read.set(self.read.get() + 1);
+            Ok(Some(Record::Event(self.stored.clone())))
+        }
+    }
+
+    #[test]
+    fn the_deliveries_of_an_event_are_replayed_with_one_look_at_it() {
+        let new = event("evt_1", "").to(&[], &["crm", "erp", "ledger"]);
+        let id = |kind, position| Id { kind, position, tag: 0 };
+        let stored = StoredEvent {
+            id: id(IdKind::Event, 7),
+            event: new.event,
+            receipt: None,
+            cause: None,
+            depth: 0,
+            allowance: None,
+            recorded_at: Timestamp(0),
+            routes: new.routes,
+        };
+        let one_event = OneEvent { stored, read: Cell::new(0) };
+        let (order_keys, damages) = (OrderKeys::default(), Damages::default());
+        let life = Owed::new(Backlog::default()).life;
+        let basis = Basis { tag: 0, life, order_keys: &order_keys, damages: &damages };
+        let (mut batch, mut changes) = (Batch::new(60), Changes::default());
+        let mut draft = Draft::new(basis, &one_event, &mut batch, &mut changes);
+
+        let target = |position| {
+            let id = id(IdKind::Delivery, position);
+            Target { id, only: None, is_named: true }
+        };
+        let targets: Vec<Target> = (8..=10).map(target).collect();
+        let Ok(replayed) = draft.replay(&targets).unwrap() else { panic!("all are known") };
+
+        assert_eq!(replayed, Replayed { reopened: 3, ..Replayed::default() });
+        assert_eq!(one_event.read.get(), 1);
+        let opened = changes.opened.iter().map(|work| work.group.as_str());
+        assert_eq!(opened.collect::<Vec<_>>(), ["crm", "erp", "ledger"]);
     }
 }
