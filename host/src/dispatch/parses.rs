@@ -3,6 +3,7 @@
 //! A receipt that cannot be parsed is kept whole as a dead letter; it is opened again when another
 //! version of its plugin is loaded. Never looks at what an event means beyond its type.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ use crate::ids::{Id, Name};
 use crate::plugin::Plugin;
 use crate::retry::Verdict;
 use crate::secrets::shown;
-use crate::store::{self, NewEvent, ParseWork, Receipt, Try, WorkKind};
+use crate::store::{self, NewEvent, ParseWork, Receipt, Routes, Try, WorkKind};
 use crate::worker::{Work, committed, judge};
 
 /// Of the parses at a time, how many one source may have.
@@ -103,12 +104,7 @@ impl Dispatch {
         self.metrics.parse(&work.receipt.source, &ended.outcome, ended.cause);
         note(&work.receipt, &ended, verdict);
         let Ended { outcome, asked: events, plugin, log, .. } = ended;
-        let allowance = emitted::allowance(self.allowance, events.len());
-        let route = |event: Event| {
-            let routes = self.routes(rules, &event.event_type, None);
-            NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance }
-        };
-        let events = events.into_iter().map(route).collect();
+        let events = self.routed(rules, events);
         let parse = Try { at, duration: started.elapsed(), plugin, outcome, verdict, log };
         place.comes().await;
         let id = work.id;
@@ -116,6 +112,20 @@ impl Dispatch {
         drop(place);
         committed(id, &queued.await?);
         Ok(())
+    }
+
+    /// The events of a receipt, with where each goes. Those of one type share their routes: there
+    /// may be a thousand, and ten thousand endpoints that want them.
+    fn routed(&self, rules: &Rules, events: Vec<Event>) -> Vec<NewEvent> {
+        let allowance = emitted::allowance(self.allowance, events.len());
+        let mut known = BTreeMap::<String, Arc<Routes>>::new();
+        let route = |event: Event| {
+            let event_type = event.event_type.clone();
+            let new = |event_type: &String| Arc::new(self.routes(rules, event_type, None));
+            let routes = Arc::clone(known.entry(event_type).or_insert_with_key(new));
+            NewEvent { event: Arc::new(event), routes, allowance }
+        };
+        events.into_iter().map(route).collect()
     }
 
     async fn parsed(&self, rules: &Rules, receipt: &Receipt) -> Ended<'_, Vec<Event>> {
