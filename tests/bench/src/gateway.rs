@@ -116,6 +116,16 @@ impl Workplace {
         Ok(folder)
     }
 
+    /// An empty folder for a store of this name.
+    pub(crate) fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let folder = self.folder.path().join(name);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
     /// Starts a gateway without any data, and waits until it accepts webhooks.
     pub(crate) fn start(&self, path: Path, endpoint: SocketAddr) -> anyhow::Result<Gateway> {
         self.start_with(None, path, endpoint)

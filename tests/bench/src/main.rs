@@ -51,7 +51,7 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
     /// Only these: claiming, ceiling, accepting, duplicates, flooded, flooded-handler, latency,
-    /// delivered, handled, remembering, burdened, sustained, kept
+    /// delivered, handled, remembering, burdened, fanout, sustained, kept
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// How often each is measured

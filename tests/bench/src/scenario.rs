@@ -8,6 +8,7 @@ mod accepting;
 mod burdened;
 mod claiming;
 mod duplicates;
+mod fanout;
 mod flooded;
 mod kept;
 mod passing;
@@ -127,6 +128,13 @@ pub(crate) const ALL: &[Scenario] = &[
         once: true,
         parts: 4,
         run: burdened::times,
+    },
+    Scenario {
+        name: "fanout",
+        title: "deliveries of few events to many endpoints, through the store alone",
+        once: true,
+        parts: 4,
+        run: fanout::rates,
     },
     Scenario {
         name: "sustained",

@@ -47,7 +47,7 @@ impl Stock {
         std::fs::create_dir_all(folder)?;
         let store = Store::open(&Config::at(folder), Clock::System)?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let filling = Filling { store: store.clone(), batch: batch.clone() };
+        let filling = Filling::new(&store, batch, vec![name("crm")]);
         runtime.block_on(async {
             match self {
                 Self::Ids(count) => filling.ids(count).await?,
@@ -79,13 +79,30 @@ impl Stock {
     }
 }
 
+/// Brings so many events, each with a receipt of its own and owed to so many endpoints.
+pub(crate) async fn fan_out(
+    store: &Store,
+    batch: &Arc<Batch>,
+    events: usize,
+    endpoints: usize,
+) -> anyhow::Result<()> {
+    let endpoints = (0..endpoints).map(|number| name(&format!("endpoint-{number}"))).collect();
+    Filling::new(store, batch, endpoints).events(0, events, 1).await
+}
+
 #[derive(Clone)]
 struct Filling {
     store: Store,
     batch: Arc<Batch>,
+    /// Where every event goes.
+    endpoints: Arc<[Name]>,
 }
 
 impl Filling {
+    fn new(store: &Store, batch: &Arc<Batch>, endpoints: Vec<Name>) -> Self {
+        Self { store: store.clone(), batch: batch.clone(), endpoints: endpoints.into() }
+    }
+
     async fn ids(&self, count: usize) -> anyhow::Result<()> {
         let id = |number: usize| match number {
             0..KNOWN => self.batch.event_id(number).to_owned(),
@@ -98,7 +115,7 @@ impl Filling {
         Ok(())
     }
 
-    /// Receipts of so many events, parsed, each event owed to `crm`.
+    /// Receipts of so many events, parsed, each event owed to all endpoints.
     async fn events(&self, first: usize, count: usize, portion: usize) -> anyhow::Result<()> {
         let end = first + count;
         let receipts = (first..end).step_by(portion);
@@ -113,7 +130,8 @@ impl Filling {
         let Some(work) = work else {
             anyhow::bail!("a receipt that was stored is not to be parsed")
         };
-        let events = (first..end).map(|number| event(number, self.batch.object(number)));
+        let endpoints = &self.endpoints;
+        let events = (first..end).map(|it| event(it, self.batch.object(it), endpoints));
         self.store.commit_parse(work, tried(), events.collect()).await??;
         Ok(())
     }
@@ -182,7 +200,7 @@ fn name(text: &str) -> Name {
 }
 
 /// What the plugin makes of such a payload.
-fn event(number: usize, object: &str) -> NewEvent {
+fn event(number: usize, object: &str, endpoints: &[Name]) -> NewEvent {
     let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let event = Event {
         source: name("stripe"),
@@ -199,7 +217,7 @@ fn event(number: usize, object: &str) -> NewEvent {
         ],
         data: JsonText::new(object).expect("the payload's object is JSON"),
     };
-    let routes = Routes { handlers: Vec::new(), endpoints: vec![name("crm")] };
+    let routes = Routes { handlers: Vec::new(), endpoints: endpoints.to_vec() };
     NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance: None }
 }
 
@@ -216,7 +234,8 @@ fn tried() -> Try {
     }
 }
 
-fn attempt() -> Attempt {
+/// An endpoint answered at once.
+pub(crate) fn attempt() -> Attempt {
     Attempt {
         at: Clock::System.now(),
         duration: Duration::from_micros(900),
