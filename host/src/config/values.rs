@@ -35,6 +35,15 @@ pub(super) const fn days(days: u64) -> Duration {
 impl Entry<'_> {
     /// A duration such as `5m` or `1h 30m`, within these bounds.
     pub(super) fn duration(&self, bounds: &RangeInclusive<Duration>) -> Option<Duration> {
+        self.duration_for(bounds, "")
+    }
+
+    /// The same, and `why` is said of one that is less than the least.
+    pub(super) fn duration_for(
+        &self,
+        bounds: &RangeInclusive<Duration>,
+        why: &str,
+    ) -> Option<Duration> {
         let text = self.text("a duration such as \"15s\"")?;
         let Ok(duration) = humantime::parse_duration(text) else {
             self.wrong("must be a duration such as \"15s\", \"5m\", \"12h\" or \"30d\"");
@@ -43,7 +52,8 @@ impl Entry<'_> {
         if !bounds.contains(&duration) {
             let least = short(*bounds.start());
             let most = short(*bounds.end());
-            self.wrong(&format!("must be between {least} and {most}"));
+            let why = if duration < *bounds.start() { why } else { "" };
+            self.wrong(&format!("must be between {least} and {most}{why}"));
             return None;
         }
         Some(duration)
