@@ -2,6 +2,7 @@
 
 mod configuration;
 mod output;
+mod recorded;
 mod send;
 mod setup;
 mod terminal;
@@ -12,9 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::harness::{
-    Harness, Receiver, Setup, payment, plugin_file, program, providers, reasons, recordings, text,
-};
+use crate::harness::{Harness, Receiver, Setup, payment, plugin_file, program, reasons, text};
 
 /// What became of a command.
 struct Ran {
@@ -116,10 +115,6 @@ const PLUGINS: &[&str] = &["stripe", "standard-webhooks", "dunning"];
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it lies in the repository")
-}
-
-fn vectors(plugin: &str) -> PathBuf {
-    repository().join("plugins").join(plugin).join("vectors.json")
 }
 
 #[tokio::test]
@@ -297,62 +292,6 @@ async fn inspect_says_why_a_file_is_no_plugin() {
 }
 
 #[tokio::test]
-async fn recorded_requests_pass_a_line_each() {
-    let (file, recorded) = (plugin_file("stripe"), vectors("stripe"));
-
-    let tested =
-        hookgate(["plugin".as_ref(), "test".as_ref(), file.as_os_str(), recorded.as_os_str()])
-            .await;
-
-    let names: Vec<Value> = read_json(&recorded);
-    let expected = format!("stripe: {} passed, 0 failed", names.len());
-    assert_eq!(tested.succeeded().lines().last(), Some(expected.as_str()));
-    for vector in &names {
-        tested.line(&format!("ok    {}: ", text(&vector["name"])));
-    }
-}
-
-#[tokio::test]
-async fn every_recorded_request_passes_without_a_word_about_settings() {
-    for provider in providers() {
-        let mut args = vec!["plugin".into(), "test".into(), plugin_file(&provider)];
-        args.extend(recordings(&provider));
-
-        let tested = hookgate(&args).await;
-
-        let last = tested.succeeded().lines().last().unwrap_or_default();
-        assert!(last.starts_with(&format!("{provider}: ")), "{last}");
-        assert!(last.ends_with(" passed, 0 failed"), "{last}");
-    }
-}
-
-#[tokio::test]
-async fn a_recorded_request_that_goes_otherwise_fails_the_test() {
-    let mut recorded = read_json(&vectors("stripe"));
-    let flipped = recorded[0]["valid"].as_bool().expect("a truth");
-    recorded[0]["valid"] = json!(!flipped);
-    let folder = Folder::new("", &[]);
-    let file = folder.write("vectors.json", Value::from(recorded.clone()).to_string().as_bytes());
-    let none = folder.write("none.json", b"[]");
-    let plugin = plugin_file("stripe");
-    let test = async |vectors: &Path| {
-        let args = ["plugin".as_ref(), "test".as_ref(), plugin.as_os_str(), vectors.as_os_str()];
-        hookgate(args).await
-    };
-
-    let tested = test(&file).await;
-    let nothing = test(&none).await;
-
-    tested.failed_with("recorded requests without the expected verdict: 1");
-    let wrong = tested.line("WRONG ");
-    assert!(wrong.starts_with(&format!("WRONG {}: ", text(&recorded[0]["name"]))), "{wrong}");
-    assert!(wrong.ends_with("; expected: rejected"), "{wrong}");
-    let rest = format!("stripe: {} passed, 1 failed", recorded.len() - 1);
-    assert_eq!(tested.out.lines().last(), Some(rest.as_str()));
-    nothing.failed_with("no recorded request");
-}
-
-#[tokio::test]
 async fn what_is_no_crate_can_not_be_built() {
     let folder = Folder::new("", &[]);
     let empty = folder.path("plugins");
@@ -492,8 +431,4 @@ async fn providers_are_listed_with_what_they_say_of_themselves() {
     assert!(listed.out.contains("payment_intent.payment_failed"), "{}", listed.out);
     assert!(!listed.out.contains("dunning"), "a handler is no provider");
     nobody.failed_with("found no provider plugin in ");
-}
-
-fn read_json(path: &Path) -> Vec<Value> {
-    serde_json::from_slice(&std::fs::read(path).expect("it is there")).expect("a list of JSON")
 }
