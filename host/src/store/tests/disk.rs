@@ -25,6 +25,10 @@ struct DiskFile {
     number: usize,
 }
 
+/// No sync stalls for longer: a test that fails while it holds one up drops its store, which waits
+/// for the writer, and so would never end.
+const STALL_MAX: Duration = Duration::from_secs(60);
+
 /// What each file holds.
 pub(super) type Files = BTreeMap<String, Pages>;
 
@@ -175,7 +179,8 @@ impl Disk {
         let mut content = self.content();
         content.stalled = content.stalls;
         self.0.1.notify_all();
-        let mut content = self.0.1.wait_while(content, |content| content.stalls).unwrap();
+        let stalls = |content: &mut Content| content.stalls;
+        let mut content = self.0.1.wait_timeout_while(content, STALL_MAX, stalls).unwrap().0;
         content.stalled = false;
         let access = content.access(Fault::Sync);
         if access.is_ok() && content.records_cuts {
