@@ -261,6 +261,26 @@ async fn a_reader_that_can_not_read_is_enough_to_begin_an_outage() {
 }
 
 #[tokio::test]
+async fn a_reader_that_fails_in_an_outage_leaves_the_outage_its_cause() {
+    let (patient, first) = unreadable().await;
+    let store = &patient.store;
+    let cause = || match store.outage() {
+        Some(Error::Unavailable(cause)) => cause,
+        other => panic!("{other:?}"),
+    };
+    assert!(store.read_receipt(first).await.is_err());
+    // The writer has looked for itself, and knows why.
+    store.idle().await;
+    let known = cause();
+
+    let read = store.read_receipt(first).await;
+
+    assert!(matches!(read, Err(Error::Unavailable(_))), "{read:?}");
+    assert!(Arc::ptr_eq(&known, &cause()), "who asks what is wrong is told what the writer met");
+    patient.heal().await;
+}
+
+#[tokio::test]
 async fn whoever_asks_and_can_not_read_waits_for_the_end_of_an_outage() {
     for asker in ["an operator", "a list", "a replay", "a sweep"] {
         let (patient, first) = unreadable().await;
