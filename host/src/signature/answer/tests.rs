@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::headers::Headers;
-use crate::provider::{Digest, DigestText, Hash, KeyEncoding, ValuePart};
+use crate::provider::{
+    Cipher, Decryption, Digest, DigestText, Encrypted, Hash, KeyEncoding, ValuePart,
+};
 
 fn whole() -> Piece {
     Piece::Value(ValuePart { index: 0, written: DigestText::Hex, start: 0, end: None })
@@ -161,4 +163,34 @@ fn an_answer_is_made_with_the_secret_that_proves_the_request() {
     assert_eq!(proven_by("old"), with("old"));
     assert_eq!(proven_by("new"), with("new"));
     assert_eq!(proven_by("neither"), with("new"), "else it is the first");
+}
+
+#[test]
+fn a_body_is_decrypted_with_the_secret_that_proves_the_request() {
+    const KEY: &str = "0123456789abcdef";
+    // `00ff`, encrypted with it by OpenSSL.
+    let ciphertext = hex::decode("ae3b4bb2fe3b0e3437165c1b66097432").unwrap();
+    let encrypted = Encrypted {
+        cipher: Cipher::AesCbc,
+        key: KeyEncoding::Text.into(),
+        nonce: vec![0; 16],
+        ciphertext: vec![Piece::Bytes(ciphertext)],
+        tag: Vec::new(),
+        associated_data: Vec::new(),
+    };
+    let plain = Piece::Value(ValuePart { index: 0, written: DigestText::Raw, start: 0, end: None });
+    let proof = Proof::Decrypted(Decryption { index: 0, plain: Some(text("00ff")) });
+    let claims = Claims {
+        values: vec![Value::Decrypted(encrypted)],
+        evidence: vec![vec![proof].into()],
+        plain_body: Some(vec![plain]),
+        ..Claims::default()
+    };
+    let opened = |keys: &[&str]| plain_body(&claims, &secrets(keys), b"body");
+    // One in 256 wrong keys leaves what looks like right padding.
+    let mut keys = (0..100_000).map(|number| format!("{number:016}"));
+    let wrong = keys.find(|key| opened(&[key]).is_ok()).expect("some key does");
+
+    assert_ne!(opened(&[&wrong]), Ok(Some(Bytes::from("00ff"))));
+    assert_eq!(opened(&[&wrong, KEY]), Ok(Some(Bytes::from("00ff"))));
 }
