@@ -166,6 +166,38 @@ mod tests {
         }
     }
 
+    /// The same, but its events are derived from what has no amount in it.
+    struct Alike;
+
+    impl Provider for Alike {
+        type Settings = ();
+
+        fn describe() -> ProviderInfo {
+            Derived::describe()
+        }
+
+        fn claim(request: &Request) -> Result<Claims, Refusal> {
+            let mac = SIGNATURE.evidence(request, vec![Piece::Body])?;
+            Ok(Claims::new(mac, ["alike"]))
+        }
+
+        fn parse(_: &Request) -> Result<Vec<Event>, Failure> {
+            Ok(vec![Event::new("alike", "derived.happened", "{}")])
+        }
+
+        fn sign(request: Request, at: Timestamp, digests: &[Vec<u8>]) -> Result<Request, String> {
+            Derived::sign(request, at, digests)
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "sample: another /payment/amount")]
+    fn an_id_without_the_amount_in_it_is_told_with_its_sample() {
+        let request = Request::post("/in/alike", r#"{"payment":{"amount":1}}"#);
+        let sample = Sample { path: "sample".into(), request };
+        let _told = Suite::<Alike>::new("alike").check_derived_ids_of(&sample);
+    }
+
     #[test]
     fn a_sample_that_can_not_be_checked_says_why() {
         let suite = Suite::<Derived>::new("derived");
