@@ -161,6 +161,24 @@ fn a_run_has_as_many_bytes_as_in_the_gateway() {
 }
 
 #[test]
+fn of_all_that_a_run_breaks_the_first_is_its_reason() {
+    let all = || {
+        drop(outbox::send("crm", "text/plain", &vec![0; 20 << 20]));
+        (0..70).for_each(|key| state::delete(&key.to_string()));
+        Ok(())
+    };
+    let broke = "the plugin broke the contract: `a value` has more than 8388608 bytes";
+    refused(all, broke);
+    let other_way_round = || {
+        (0..70).for_each(|key| state::delete(&key.to_string()));
+        drop(outbox::send("crm", "text/plain", &vec![0; 20 << 20]));
+        Ok(())
+    };
+    let broke = "the plugin broke the contract: `state.delete` a run has at most 64 effects";
+    refused(other_way_round, broke);
+}
+
+#[test]
 fn an_emission_is_held_to_the_contract() {
     let invalid = |script, reason: &str| refused(script, &format!("invalid effect: {reason}"));
     invalid(
