@@ -373,6 +373,21 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_body_is_for_a_provider_that_is_asked_again_before_a_parse() {
+        let proven = |info: &ProviderInfo, plain: bool| {
+            let code = crypto::mac(Hash::Sha256, b"key", b"body");
+            let mac = Proof::hmac(Hash::Sha256, KeyEncoding::Text, vec![Piece::Body], vec![code]);
+            let claims = claims(mac);
+            let claims = if plain { claims.with_plain_body([Piece::Body]) } else { claims };
+            proven(info, &claims, &["key"])
+        };
+        let bound = info(&[ProofKind::Mac]);
+        assert_eq!(proven(&bound, true), Err(Unproven::Kind(ProofKind::Decrypted)));
+        assert_eq!(proven(&bound, false), Ok(()));
+        assert_eq!(proven(&info(&[ProofKind::Mac, ProofKind::Decrypted]), true), Ok(()));
+    }
+
+    #[test]
     fn a_message_may_name_a_digest() {
         let digest = Digest { hash: Hash::Sha256, key: None, message: vec![Piece::Body] };
         let text = base64::encode(&crypto::digest(Hash::Sha256, b"body"));
