@@ -111,6 +111,10 @@ fn what_can_not_work_is_refused() {
     let secrets = r#"[{ value = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }]"#;
     check_refused(secrets, "[]", "16:11: `secrets` must have at least one secret, to sign");
     check_refused("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "hunter2", "16:12: a signing key");
+    let base64 = "16:12: a signing key is base64 after whsec_ or whsk_; this one is not";
+    check_refused("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_hunter-2", base64);
+    let body = "17:8: `body` must be \"standard\", \"cloudevents\" or \"raw\"";
+    check_refused("\n\n[handlers.dunning]", "\nbody = \"xml\"\n\n[handlers.dunning]", body);
 }
 
 #[test]
@@ -396,7 +400,11 @@ fn keys_that_are_fetched_stand_in_for_secrets() {
     let source = &config.sources["stripe"];
     assert!(source.secrets.is_empty());
     assert_eq!(source.keys_from, ["api.paypal.com"]);
-    check_refused(from, r#"keys_from = ["https://api.paypal.com"]"#, "9:14: `keys_from` must be");
+    let hosts = "9:14: `keys_from` must be host names such as \"api.example.com\", in lower case, \
+                 without scheme and port";
+    for host in ["https://api.paypal.com", "api.paypal.com:443"] {
+        check_refused(from, &format!("keys_from = [\"{host}\"]"), hosts);
+    }
 }
 
 #[test]
