@@ -147,6 +147,39 @@ async fn check_finds_secrets_that_can_be_no_key_of_their_plugin() {
 }
 
 #[tokio::test]
+async fn check_judges_the_secrets_of_a_source_beside_one_that_is_refused() {
+    let source = |name: &str, rest: &str| {
+        format!("\n[sources.{name}]\nplugin = \"github\"\nsecrets = [{{ value = \"{rest}\n")
+    };
+    let certificate = "-----BEGIN CERTIFICATE-----\\nAA==\\n-----END CERTIFICATE-----";
+    let config = CONFIG.to_owned()
+        + &source("refused", "a lantern in the hall\" }]\nconfig = { a = 1 }")
+        + &source("unfit", &format!("{certificate}\" }}]"));
+    let folder = Folder::new(&config, &[PLUGINS, &["github"][..]].concat());
+
+    let checked = folder.check().await;
+
+    checked.failed_with("problems found: 2");
+    checked.line("github: WRONG: plugin github refuses the config of [sources.refused]: ");
+    checked.line("github: WRONG: secret 1 of [sources.unfit] can't be a key for plugin github");
+}
+
+#[tokio::test]
+async fn check_says_how_to_write_a_host_that_has_a_region_in_it() {
+    let sns = "\n[sources.sns]\nplugin = \"aws-sns\"\nkeys_from = [\"keys.example\"]\n\
+               config = { allowed_topics = [\"arn:aws:sns:eu-west-1:210987654321:a\"] }\n";
+    let folder = Folder::new(&format!("{CONFIG}{sns}"), &[PLUGINS, &["aws-sns"][..]].concat());
+
+    let checked = folder.check().await;
+
+    checked.failed_with("problems found: 1");
+    let wrong = checked.line("aws-sns: WRONG");
+    let hosts = "the plugin's hosts are: sns.*.amazonaws.com, sns.*.amazonaws.com.cn; write your \
+                 own in place of `*`";
+    assert!(wrong.ends_with(hosts), "{wrong}");
+}
+
+#[tokio::test]
 async fn events_are_asked_for_without_the_secrets_of_the_gateway() {
     let gateway = Setup::stripe().start().await;
     let admin = gateway.admin().trim_start_matches("http://").to_owned();
