@@ -417,6 +417,18 @@ async fn what_the_gateway_refuses_is_said_in_its_own_words() {
 }
 
 #[tokio::test]
+async fn an_option_says_what_it_must_be() {
+    let none = hookgate(["event", "list", "--limit", "0"]).await;
+    let settings = ["plugin", "test", "stripe.wasm", "vectors.json", "--settings", "x"];
+    let no_object = hookgate(settings).await;
+
+    assert!(none.err.contains("0 is not in 1.."), "{}", none.err);
+    let words = "the settings are not a JSON object: expected value";
+    assert!(no_object.err.contains(words), "{}", no_object.err);
+    assert_eq!((none.code, no_object.code), (Some(2), Some(2)));
+}
+
+#[tokio::test]
 async fn providers_are_listed_with_what_they_say_of_themselves() {
     let folder = Folder::new("", &["stripe", "braintree", "dunning"]);
     let list = ["provider", "list", "--plugins"].map(std::ffi::OsString::from);

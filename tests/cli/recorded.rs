@@ -70,3 +70,21 @@ async fn a_recorded_request_that_goes_otherwise_fails_the_test() {
     assert_eq!(tested.out.lines().last(), Some(rest.as_str()));
     nothing.failed_with("no recorded request");
 }
+
+#[tokio::test]
+async fn a_body_that_decrypts_to_another_text_than_the_recorded_one_fails_the_test() {
+    let mut recorded = read_json(&vectors("hyperpay"));
+    recorded.truncate(1);
+    recorded[0]["plaintext"] = json!("another text");
+    let folder = Folder::new("", &[]);
+    let file = folder.write("vectors.json", Value::from(recorded).to_string().as_bytes());
+    let plugin = plugin_file("hyperpay");
+
+    let tested =
+        hookgate(["plugin".as_ref(), "test".as_ref(), plugin.as_os_str(), file.as_os_str()]).await;
+
+    tested.failed_with("recorded requests without the expected verdict: 1");
+    let wrong = tested.line("WRONG ");
+    let how = "accepted, but the body decrypts to another text than the recorded one";
+    assert!(wrong.contains(how), "{wrong}");
+}
