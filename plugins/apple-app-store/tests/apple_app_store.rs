@@ -110,3 +110,9 @@ fn settings_are_checked() {
         assert!(bench.check_provider::<AppleAppStore>().is_err(), "{settings}");
     }
 }
+
+#[test]
+fn a_proof_that_is_not_there_is_called_missing() {
+    let refused = AppleAppStore::claim(&Request::post("/in/apple-app-store", "{}")).unwrap_err();
+    assert_eq!(refused.reason, "the body has no text `signedPayload`");
+}

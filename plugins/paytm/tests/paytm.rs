@@ -79,3 +79,9 @@ fn an_event_says_whose_it_is_how_real_and_for_which_order() {
         assert_eq!(event.label(name), Some(value), "{name}");
     }
 }
+
+#[test]
+fn a_proof_that_is_not_there_is_called_missing() {
+    let refused = Paytm::claim(&Request::post("/in/paytm", "ORDERID=L-1001")).unwrap_err();
+    assert_eq!(refused.reason, "field `CHECKSUMHASH` is missing or not a checksum");
+}

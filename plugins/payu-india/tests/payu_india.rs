@@ -63,3 +63,9 @@ fn the_hash_is_not_part_of_an_event() {
     assert_eq!(event, parsed(format!("hash=11ee&{SIGNED}")));
     assert_ne!(event.id, parsed(format!("{SIGNED}&mihpayid=2")).id);
 }
+
+#[test]
+fn a_proof_that_is_not_there_is_called_missing() {
+    let refused = PayuIndia::claim(&Request::post("/in/payu-india", "txnid=L-1001")).unwrap_err();
+    assert_eq!(refused.reason, "field `hash` is missing or not a digest");
+}

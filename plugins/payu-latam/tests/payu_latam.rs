@@ -58,3 +58,10 @@ fn an_amount_that_cant_be_read_is_none() {
     let body = SIGNED.replace("42.50", "42,50");
     assert_eq!(PayuLatam::parse(&Request::post("/", body)).unwrap()[0].money, None);
 }
+
+#[test]
+fn a_proof_that_is_not_there_is_called_missing() {
+    let refused =
+        PayuLatam::claim(&Request::post("/in/payu-latam", "reference_sale=L-1001")).unwrap_err();
+    assert_eq!(refused.reason, "field `sign` is missing or not a digest");
+}
