@@ -8,7 +8,7 @@ pub(super) mod backend;
 pub(super) mod change;
 mod failure;
 #[allow(dead_code, reason = "the store moves to volumes in the changes that follow")]
-mod folder;
+pub(super) mod folder;
 pub(super) mod id_rows;
 mod spot;
 pub(super) mod view;

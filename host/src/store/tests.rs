@@ -10,6 +10,7 @@ mod querying;
 mod remembering;
 mod sharing;
 mod sweeping;
+mod volumes;
 
 use std::time::Duration;
 

@@ -143,3 +143,98 @@ fn forget_pages(file: &File) -> io::Result<()> {
 fn forget_pages(_file: &File) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn folder() -> (TempDir, Folder) {
+        let place = TempDir::new().expect("there is a place for temporary files");
+        let folder = Folder::new(place.path());
+        (place, folder)
+    }
+
+    fn read(backend: &dyn Backend, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        backend.read(0, &mut bytes).expect("it is there");
+        bytes
+    }
+
+    #[test]
+    fn what_was_written_is_read_by_all_who_open_it() {
+        let (place, folder) = folder();
+        let one = folder.open("one").unwrap();
+        let again = folder.open("one").unwrap();
+        one.write(2, b"bytes").unwrap();
+        one.sync().unwrap();
+        folder.sync_names().unwrap();
+        again.forget().unwrap();
+        assert_eq!((again.size().unwrap(), read(&*again, 7)), (7, b"\0\0bytes".to_vec()));
+        again.resize(4).unwrap();
+        let eof = one.read(0, &mut [0; 5]).unwrap_err();
+        assert_eq!(eof.kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(fs::read(place.path().join("one")).unwrap(), b"\0\0by");
+    }
+
+    #[test]
+    fn only_the_gateways_own_user_may_look_inside() {
+        let (place, folder) = folder();
+        folder.open("one").unwrap();
+        let mode = fs::metadata(place.path().join("one")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o177, 0, "{mode:o}");
+    }
+
+    #[test]
+    fn a_removed_file_is_read_by_who_has_it_open_and_is_no_longer_in_place() {
+        let (_place, folder) = folder();
+        let one = folder.open("one").unwrap();
+        one.write(0, b"one").unwrap();
+        folder.open("two").unwrap();
+        assert!(one.is_in_place().unwrap());
+        let mut names = folder.names().unwrap();
+        names.sort();
+        assert_eq!(names, ["one", "two"]);
+
+        folder.remove("one").unwrap();
+
+        assert_eq!(folder.names().unwrap(), ["two"]);
+        assert_eq!(read(&*one, 3), b"one");
+        assert!(!one.is_in_place().unwrap());
+        assert_eq!(folder.open("one").unwrap().size().unwrap(), 0, "a new one");
+        assert!(!one.is_in_place().unwrap());
+        folder.remove("one").unwrap();
+        assert_eq!(folder.remove("one").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once() {
+        let (place, folder) = folder();
+        fs::create_dir(place.path().join("folder")).unwrap();
+        mknodat(CWD, place.path().join("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+        symlink("pipe", place.path().join("link")).unwrap();
+        for name in ["folder", "pipe", "link"] {
+            let refused = folder.open(name).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidInput, "{name}");
+            let refused = folder.ahead(name).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidInput, "{name}");
+        }
+    }
+
+    #[test]
+    fn zeros_go_behind_all_that_is_there() {
+        let (_place, folder) = folder();
+        let one = folder.open("one").unwrap();
+        let end = folder.ahead("one").unwrap().unwrap();
+        one.write(0, b"one").unwrap();
+        assert_eq!(end.lengthen(2).unwrap(), 5);
+        one.write(3, b"more, and").unwrap();
+        assert_eq!(end.lengthen(1).unwrap(), 13);
+        assert_eq!(read(&*one, 13), b"onemore, and\0");
+        assert_eq!(folder.ahead("none").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

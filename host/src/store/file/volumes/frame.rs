@@ -121,7 +121,7 @@ mod tests {
     fn a_frame_says_what_was_written() {
         for (number, kind) in [(1, Kind::Commit), (2, Kind::Packed), (3, Kind::Probe)] {
             let mut out = Vec::new();
-            write(&mut out, SALT, kind, u64::MAX, &[b"one", b"", b"two"]).unwrap();
+            write(&mut out, SALT, kind, u64::MAX, &[&b"one"[..], b"", b"two"]).unwrap();
             let head = FrameHead::read(&out, SALT).unwrap();
             assert_eq!((head.kind, head.length, head.first), (kind, 6, u64::MAX));
             assert_eq!((out[KIND], &out[HEAD_BYTES..]), (number, &b"onetwo"[..]));

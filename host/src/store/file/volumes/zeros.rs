@@ -44,14 +44,10 @@ impl Zeros {
 
     /// Sees to it that there are zeros behind this place, up to a limit. Waits for nothing.
     pub(super) fn keep_ahead(&self, of: u64, limit: u64) {
-        let ahead = of.clamp(AHEAD_MIN, AHEAD_MAX);
-        let is_full = of >= limit;
-        if is_full || self.reached.load(Ordering::Relaxed) >= limit.min(of + ahead / 2) {
-            return;
-        }
-        if let Some(orders) = &self.orders {
+        let until = due(of, self.reached.load(Ordering::Relaxed), limit);
+        if let (Some(orders), Some(until)) = (&self.orders, until) {
             // If one waits already, the next frame asks again.
-            drop(orders.try_send(limit.min(of + ahead)));
+            drop(orders.try_send(until));
         }
     }
 }
@@ -64,6 +60,13 @@ impl Drop for Zeros {
             tracing::error!("the thread that lengthens the store's log panicked");
         }
     }
+}
+
+/// How far there should be zeros ahead of this place, if they do not reach far enough.
+fn due(of: u64, reached: u64, limit: u64) -> Option<u64> {
+    let ahead = of.clamp(AHEAD_MIN, AHEAD_MAX);
+    let are_few = reached < limit.min(of + ahead / 2);
+    (of < limit && are_few).then(|| limit.min(of + ahead))
 }
 
 /// What the thread has.
@@ -95,5 +98,96 @@ impl Worker {
             let reached = self.end.lengthen(zeros as usize)?;
             self.reached.store(reached, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+    const LIMIT: u64 = 256 * MIB;
+
+    /// An end that says how long it is before it becomes longer, waits until it may, and fails when
+    /// it would be longer than it can be.
+    #[derive(Debug)]
+    struct Slow {
+        size: AtomicU64,
+        most: u64,
+        begun: mpsc::Sender<u64>,
+        may: Receiver<()>,
+    }
+
+    impl Ahead for Slow {
+        fn lengthen(&self, zeros: usize) -> io::Result<u64> {
+            let size = self.size.load(Ordering::Relaxed);
+            self.begun.send(size).expect("the test listens");
+            self.may.recv().expect("the test lets it");
+            let longer = size + zeros as u64;
+            if longer > self.most {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.size.store(longer, Ordering::Relaxed);
+            Ok(longer)
+        }
+    }
+
+    /// Zeros behind a volume of four MiB, how long it is at each step, and what lets a step go on.
+    fn zeros(most: u64) -> (Zeros, Receiver<u64>, mpsc::Sender<()>) {
+        let ((begun, steps), (go, may)) = (mpsc::channel(), mpsc::channel());
+        let end = Slow { size: AtomicU64::new(4 * MIB), most, begun, may };
+        let zeros = Zeros::behind(Box::new(end), 4 * MIB).expect("a thread can be started");
+        (zeros, steps, go)
+    }
+
+    #[test]
+    fn zeros_reach_as_far_ahead_as_the_volume_is_filled_within_bounds() {
+        assert_eq!(due(48, 48, LIMIT), Some(48 + MIB));
+        assert_eq!(due(48, 48 + MIB, LIMIT), None);
+        assert_eq!(due(3 * MIB, 5 * MIB, LIMIT), None);
+        assert_eq!(due(4 * MIB, 5 * MIB, LIMIT), Some(8 * MIB));
+        assert_eq!(due(100 * MIB, 100 * MIB, LIMIT), Some(108 * MIB));
+        assert_eq!(due(253 * MIB, 254 * MIB, LIMIT), Some(LIMIT));
+        assert_eq!(due(253 * MIB, LIMIT, LIMIT), None);
+        assert_eq!(due(LIMIT + 5, 254 * MIB, LIMIT), None, "nothing goes there any more");
+        assert_eq!(due(100 * MIB, u64::MAX, LIMIT), None, "there will be no more");
+    }
+
+    #[test]
+    fn zeros_are_written_in_steps_while_nobody_waits() {
+        let (zeros, steps, go) = zeros(LIMIT);
+        zeros.keep_ahead(4 * MIB, LIMIT);
+        for step in 4..8 {
+            assert_eq!(steps.recv().unwrap(), step * MIB);
+            // Comes back although none is written yet.
+            zeros.keep_ahead(4 * MIB, LIMIT);
+            go.send(()).unwrap();
+        }
+        drop(go);
+        drop(zeros);
+        assert_eq!(steps.iter().next(), None, "there are enough");
+    }
+
+    #[test]
+    fn a_thread_that_fails_leaves_the_volume_as_it_is() {
+        let (zeros, steps, go) = zeros(5 * MIB);
+        zeros.keep_ahead(4 * MIB, LIMIT);
+        go.send(()).unwrap();
+        go.send(()).unwrap();
+        assert_eq!(steps.iter().collect::<Vec<_>>(), [4 * MIB, 5 * MIB], "the second one fails");
+        assert_eq!(zeros.reached.load(Ordering::Relaxed), u64::MAX);
+        zeros.keep_ahead(100 * MIB, LIMIT);
+    }
+
+    #[test]
+    fn whoever_drops_them_waits_for_one_step_at_most() {
+        let (zeros, steps, go) = zeros(LIMIT);
+        zeros.keep_ahead(4 * MIB, LIMIT);
+        assert_eq!(steps.recv().unwrap(), 4 * MIB);
+        zeros.stops.store(true, Ordering::Relaxed);
+        go.send(()).unwrap();
+        drop(go);
+        drop(zeros);
+        assert_eq!(steps.iter().next(), None, "no other step was begun");
     }
 }
