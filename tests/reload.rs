@@ -381,6 +381,28 @@ async fn another_retention_applies_without_a_restart() {
     assert_eq!(gateway.receipt(&id).await["body_expired"], true);
 }
 
+/// Guards I3.
+#[tokio::test]
+async fn another_term_of_duplicates_applies_without_a_restart() {
+    /// As many as it takes for an id to be written to the file, and for one to go from there.
+    const POSTS: usize = 60;
+    let gateway = Setup::stripe().start().await;
+    let longer = "[sources.stripe]\nduplicates = \"90d\"";
+    gateway.reconfigure(|config| config.replace("[sources.stripe]", longer)).await;
+    gateway.stripe(&payment("evt_1", "pi_1", FAILED)).await.accepted();
+
+    for days in [2, 45] {
+        gateway.advance(Duration::from_secs(days * 24 * 60 * 60)).await;
+        for number in 0..POSTS {
+            let event = payment(&format!("evt_{days}_{number}"), "pi_1", FAILED);
+            gateway.stripe(&event).await.accepted();
+        }
+        gateway.settle().await;
+    }
+
+    assert!(gateway.stripe(&payment("evt_1", "pi_1", FAILED)).await.is_duplicate());
+}
+
 #[tokio::test]
 async fn a_new_plugin_is_noticed_without_being_told() {
     let receiver = Receiver::start().await;

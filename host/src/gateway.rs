@@ -37,7 +37,7 @@ use crate::metrics::{Kind, Metrics};
 use crate::plugin::{self, Compiler, Registry};
 use crate::retry::RetryPolicy;
 use crate::secrets::Redaction;
-use crate::store::{self, Retention, Store};
+use crate::store::{self, Retention, Store, Terms};
 use crate::worker::work;
 
 pub(crate) use admission::Admission;
@@ -313,7 +313,8 @@ impl Parts {
         redaction.learn(&config.secrets);
         let limits = &config.limits;
         let metrics = Metrics::new();
-        let store_config = store::Config { queue: limits.queue, ..store::Config::at(&config.data) };
+        let (queue, terms) = (limits.queue, terms(config));
+        let store_config = store::Config { queue, terms, ..store::Config::at(&config.data) };
         let store_clock = clock.clone();
         let opened = move || Store::open(&store_config, store_clock);
         let store = tokio::task::spawn_blocking(opened).await??;
@@ -365,6 +366,11 @@ impl Parts {
             retention,
         })
     }
+}
+
+/// How long the event ids of each source are known.
+fn terms(config: &Config) -> Terms {
+    Terms::of(config.sources.iter().map(|(name, source)| (name.clone(), source.duplicates)))
 }
 
 /// How long each kind of call may take.

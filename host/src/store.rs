@@ -46,6 +46,7 @@ pub use self::facts::{Appended, NewEvent, NewReceipt, Receipt, Routes, StoredEve
 pub use self::file::OpenError;
 pub use self::file::backend::{Ahead, Backend, Medium};
 pub(crate) use self::file::file_in;
+pub use self::ids::terms::Terms;
 pub use self::keep::retention::Retention;
 pub use self::keep::sweep::Swept;
 pub use self::kind::WorkKind;
@@ -89,13 +90,16 @@ pub struct Config {
     pub recent_bytes: usize,
     /// Event ids that are in memory and in the log only; more are written to sorted runs.
     pub fresh_ids: usize,
+    /// How long event ids are known.
+    pub terms: Terms,
 }
 
 impl Config {
     /// The defaults, in this folder.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         let fresh_ids = Shape::DEFAULT.fresh_ids;
-        Self { path: path.into(), queue: 4096, recent_bytes: 32 << 20, fresh_ids }
+        let (path, terms) = (path.into(), Terms::default());
+        Self { path, queue: 4096, recent_bytes: 32 << 20, fresh_ids, terms }
     }
 }
 
@@ -141,7 +145,8 @@ impl Store {
         let order_keys = OrderKeys::default();
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
         let damages = Damages::default();
-        let recovered = recover(&file, &order_keys, shape, &damages).map_err(failed)?;
+        let ids = (shape, &config.terms);
+        let recovered = recover(&file, &order_keys, ids, &damages).map_err(failed)?;
         let Recovered { backlog, low_water, ids, end, told } = recovered;
         let clock = StoreClock::new(clock, told);
         let shared = Shared::new(file, order_keys, clock, config, damages, backlog);
@@ -276,6 +281,12 @@ impl Store {
     /// ahead when that was said must not strand them.
     pub fn bound_delays(&self, longest: Duration) {
         self.handle.shared.backlog().bound_delays(longest);
+    }
+
+    /// Ids that come from now on are known for as long as this says of their sources; those that
+    /// came before for as long as was said then.
+    pub fn know_ids_for(&self, terms: Terms) {
+        self.handle.shared.terms.store(Arc::new(terms));
     }
 
     /// Why nothing can be stored: the store has failed or is closed, the file can't be written for

@@ -31,6 +31,7 @@ secrets   = [{ value = "whsec_PLANTED" }, { env = "HOOKGATE_PLANTED" }, { file =
 tolerance = "5m"
 verify    = "evidence"
 keys_from = ["api.paypal.com"]
+duplicates = "400d"
 config    = { mode = "PLANTED", since = 2026-01-01, deep = [1, 2.5, true, { a = "b" }] }
 
 [endpoints.crm]

@@ -27,7 +27,11 @@ use crate::ingest::{Shares, Source, Verify};
 use crate::plugin::Grant;
 use crate::retry::RetryPolicy;
 use crate::route::Pattern;
+use crate::store::Terms;
 
+/// How long a source's event ids are known.
+const DUPLICATES: RangeInclusive<Duration> = Terms::LEAST..=days(3_650);
+const WHY_THIRTY_FIVE_DAYS: &str = ": providers send a request again for up to 30 days";
 /// How old a signature may be; zero is any age.
 const TOLERANCE: RangeInclusive<Duration> = secs(0)..=days(30);
 /// How long one attempt may take. Whoever needs longer should answer first and work then.
@@ -181,6 +185,9 @@ fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, shares: Shares) -> Opt
         let keys_from = table.take("keys_from");
         let is_keyed = keys_from.is_some_and(|entry| !entry.is_empty_list());
         let keys_from = all(keys_from, HOST_NAMES, Entry::host);
+        let duplicates = table.take("duplicates");
+        let duplicates =
+            duplicates.and_then(|entry| entry.duration_for(&DUPLICATES, WHY_THIRTY_FIVE_DAYS));
         let settings = settings(table.take("config"));
         let verify = verify.unwrap_or(Some(Verify::default()))?;
         if list.written == 0 && !needs_none && !is_keyed && verify == Verify::Evidence {
@@ -193,7 +200,8 @@ fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, shares: Shares) -> Opt
         }
         let secrets = list.secrets.into_iter().map(|(_, secret)| secret).collect();
         let source = Source::new(plugin?, secrets, tolerance.flatten(), verify, settings?, shares);
-        Some(source.with_keys_from(keys_from))
+        let duplicates = duplicates.unwrap_or(Terms::DEFAULT);
+        Some(source.with_keys_from(keys_from).with_duplicates(duplicates))
     })
 }
 

@@ -212,6 +212,23 @@ fn every_limit_and_retention_has_bounds_that_are_named() {
 }
 
 #[test]
+fn a_source_knows_its_ids_for_forty_days_or_as_said_but_never_less_than_thirty_five() {
+    let with = |term: &str| {
+        WHOLE.replace("tolerance = \"5m\"", &format!("tolerance = \"5m\"\nduplicates = {term}"))
+    };
+    let known = |text: &str| parse(text).unwrap().sources["stripe"].duplicates;
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let known = [known(WHOLE), known(&with("\"35d\"")), known(&with("\"400d\""))];
+    assert_eq!(known, [days(40), days(35), days(400)]);
+
+    let why = ": providers send a request again for up to 30 days";
+    for (term, why) in [(HUGE, ""), ("\"0s\"", why), ("\"34d\"", why)] {
+        let expected = format!("11:14: `duplicates` must be between 35d and 3650d{why}");
+        check_wrong(&with(term), &expected);
+    }
+}
+
+#[test]
 fn a_body_that_a_plugin_has_no_memory_for_is_refused() {
     let with = |lines: &str| format!("{WHOLE}[limits]\n{lines}\n");
     let body = "body_bytes = 26214400";

@@ -322,6 +322,7 @@ impl Live {
         self.sources.store(Arc::new(sources));
         self.host.set_deadlines(super::deadlines(&config.limits));
         self.retention.store(Arc::new(config.retention.clone()));
+        self.store.know_ids_for(super::terms(config));
         self.admin_hosts.store(Arc::new(config.admin_hosts.clone()));
     }
 

@@ -16,6 +16,7 @@ use super::pacing::Pacing;
 use crate::ids::Name;
 use crate::proof::Receiver;
 use crate::secrets::Secret;
+use crate::store::Terms;
 
 /// Whether requests must prove where they come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -43,6 +44,8 @@ pub struct Source {
     pub(crate) settings: Arc<str>,
     /// The hosts that may be asked for its keys.
     pub(crate) keys_from: Vec<String>,
+    /// How long its event ids are known, so that an event that comes again is a duplicate.
+    pub(crate) duplicates: Duration,
     /// Why its plugin refuses to work for it, if it does: then nothing is taken.
     pub(crate) stopped: Option<Arc<str>>,
     /// Requests that are worked on at a time.
@@ -79,6 +82,7 @@ impl Source {
             verify,
             settings,
             keys_from: Vec::new(),
+            duplicates: Terms::DEFAULT,
             stopped: None,
             requests: Arc::new(Semaphore::new(shares.requests)),
             held: Share::of(shares.held_bytes),
@@ -90,6 +94,12 @@ impl Source {
     #[must_use]
     pub(crate) fn with_keys_from(self, keys_from: Vec<String>) -> Self {
         Self { keys_from, ..self }
+    }
+
+    /// With how long its event ids are known.
+    #[must_use]
+    pub(crate) fn with_duplicates(self, duplicates: Duration) -> Self {
+        Self { duplicates, ..self }
     }
 
     /// What its requests are proven by.

@@ -182,6 +182,7 @@ macro_rules! suite {
                 a_parse_brings_each_event_once,
                 an_id_is_known_after_a_kill_however_far_the_log_has_gone,
                 an_id_is_known_after_an_orderly_end_and_after_a_kill,
+                an_id_is_known_for_the_term_of_its_source,
                 an_event_whose_records_were_swept_before_a_kill_is_known_after_it,
                 a_kill_in_any_commit_of_a_sweep_forgets_no_id,
             }

@@ -4,13 +4,14 @@
 //! SHA-256 over source and id: two of ten billion ids meet with a chance of 1 in 10^18, far below
 //! that of a disk that lies, and nobody can make an id that meets another's without 2^128 tries.
 //! The latest are in memory and found again in the log at a start; older ones are in sorted runs,
-//! which the writer folds into larger ones a step at a time. Nothing outside of this file and its
-//! folder knows how they are kept.
+//! which the writer folds into larger ones a step at a time. A run has ids of one term only, and
+//! goes when that is over. Nothing outside of this file and its folder knows how they are kept.
 
 mod filter;
 mod index;
 mod sorted;
 mod step;
+pub(super) mod terms;
 
 use sha2::{Digest, Sha256};
 

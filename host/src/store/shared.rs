@@ -6,12 +6,14 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
+use arc_swap::ArcSwap;
 use tokio::sync::{oneshot, watch};
 
 use super::Config;
 use super::damage::Damages;
 use super::error::Error;
 use super::file::File;
+use super::ids::terms::Terms;
 use super::kind::WorkKind;
 use super::log::reader::LogReader;
 use super::owed::Owed;
@@ -28,6 +30,8 @@ pub(super) struct Shared {
     pub(super) file: File,
     pub(super) log: LogReader,
     pub(super) order_keys: OrderKeys,
+    /// How long the ids are known that come now.
+    pub(super) terms: ArcSwap<Terms>,
     pub(super) clock: StoreClock,
     pub(super) owed: Arc<Owed>,
     recent: Mutex<Recent>,
@@ -62,6 +66,7 @@ impl Shared {
             log: LogReader::new(file.tag),
             file,
             order_keys,
+            terms: ArcSwap::from_pointee(config.terms.clone()),
             clock,
             owed: Arc::new(Owed::new(backlog)),
             recent: Mutex::new(Recent::new(config.recent_bytes)),

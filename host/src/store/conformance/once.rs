@@ -157,6 +157,33 @@ pub(in crate::store) async fn an_id_is_known_after_an_orderly_end_and_after_a_ki
     }
 }
 
+/// Whatever else is forgotten meanwhile [I3].
+pub(in crate::store) async fn an_id_is_known_for_the_term_of_its_source<S: Subject>() {
+    let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
+    let terms = Terms::of([(name("slow"), days(90))]);
+    let mut case = Case::<S>::with(Config { fresh_ids: 5, terms, ..Config::at("nowhere") });
+    let once = || ["stripe", "slow"].map(|of| NewReceipt { source: name(of), ..receipt(&["1"]) });
+    for new in once() {
+        assert!(matches!(case.store.append(new).await.unwrap(), Appended::Stored(_)));
+    }
+
+    for (age, known) in [(0, 2), (39, 2), (60, 1), (89, 1)] {
+        case.clock.advance(NOW.after(days(age)).since(case.clock.now()));
+        // More than are in memory, and many commits to tidy them in.
+        for number in 0..80 {
+            case.append(&[&format!("{age} {number}")]).await;
+        }
+        case = case.restart().await;
+        for new in once().into_iter().rev().take(known) {
+            for store in [&case.store, &case.killed().store] {
+                let again = store.append(new.clone()).await.unwrap();
+                let source = &new.source;
+                assert!(matches!(again, Appended::Duplicate(_)), "{source} after {age} days");
+            }
+        }
+    }
+}
+
 /// A sweep removes all that is older than seconds; the ids outlive it [I3].
 pub(in crate::store) async fn an_event_whose_records_were_swept_before_a_kill_is_known_after_it<
     S: Subject,

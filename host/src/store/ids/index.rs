@@ -9,14 +9,13 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::sorted::{self, CHUNK, END, Entry, MARK, ROW, Row, Shape, SortedRun, State};
-use super::step::{Done, Runs, Step, Task};
+use super::step::{Done, Frozen, Runs, Step, Task};
+use super::terms::{Owner, Term};
 use super::{IdChanges, IdKey};
 use crate::event::Timestamp;
 use crate::store::error::Failure;
 use crate::store::file::id_rows::{IdRows, IdTable, IdView};
 
-/// How long an id is known at least. Providers try again for up to 30 days.
-pub(super) const KEPT: Duration = Duration::from_secs(40 * 24 * 60 * 60);
 /// No id stays longer in memory only; then the log behind the mark is not needed for ids.
 pub(super) const FRESH_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -29,11 +28,11 @@ const PACE: usize = 8;
 pub(in crate::store) struct IdIndex {
     shape: Shape,
     /// Keys are hashes already: any hasher spreads them.
-    fresh: FxHashMap<IdKey, u64>,
+    fresh: FxHashMap<IdKey, Owner>,
     /// When the first of them came.
     fresh_since: Option<Timestamp>,
-    /// On the way into a run, sorted.
-    frozen: Vec<Entry>,
+    /// On the way into runs, the last first.
+    frozen: Vec<Frozen>,
     /// All ids before this position of the log are in runs or frozen.
     frozen_end: u64,
     mark: u64,
@@ -55,7 +54,7 @@ impl IdIndex {
             let (number, ..) = next.key();
             let row = table.row((number, ROW, 0), <[u8]>::to_vec)?;
             let row = row.ok_or_else(|| sorted::damaged(number))?;
-            let mut row: Row = postcard::from_bytes(&row).map_err(|_| sorted::damaged(number))?;
+            let mut row = Row::read(&row).ok_or_else(|| sorted::damaged(number))?;
             // What it was written from is in the log still, and will be written again.
             if matches!(&row.state, State::Growing { inputs } if inputs.is_empty()) {
                 row.state = State::Going;
@@ -84,9 +83,9 @@ impl IdIndex {
         self.mark
     }
 
-    /// An id that the log tells of. The first receipt that is told for it is its owner.
-    pub(in crate::store) fn learn(&mut self, key: IdKey, receipt: u64) {
-        self.fresh.entry(key).or_insert(receipt);
+    /// An id that the log tells of. The first that is told for it is its owner.
+    pub(in crate::store) fn learn(&mut self, key: IdKey, owner: Owner) {
+        self.fresh.entry(key).or_insert(owner);
     }
 
     /// The position of the receipt that an id belongs to. Asks for the rows if memory can't tell.
@@ -108,10 +107,12 @@ impl IdIndex {
 
     /// The owner of an id that is in memory.
     fn fresh(&self, key: IdKey) -> Option<u64> {
-        self.fresh.get(&key).copied().or_else(|| {
-            let found = self.frozen.binary_search_by_key(&key, |(key, _)| *key);
-            found.ok().map(|index| self.frozen[index].1)
-        })
+        let frozen = |Frozen { entries, .. }: &Frozen| {
+            let found = entries.binary_search_by_key(&key, |(key, _)| *key);
+            found.ok().map(|index| entries[index].1)
+        };
+        let fresh = self.fresh.get(&key).map(|owner| owner.receipt);
+        fresh.or_else(|| self.frozen.iter().find_map(frozen))
     }
 
     fn runs_that_may_hold(&self, key: IdKey) -> impl Iterator<Item = u64> {
@@ -140,8 +141,15 @@ impl IdIndex {
     /// Freezes what is in memory, unless something is frozen already.
     pub(in crate::store) fn freeze(&mut self, end: u64) {
         if self.frozen_end == self.mark {
-            self.frozen = self.fresh.drain().collect();
-            self.frozen.sort_unstable();
+            let mut terms: BTreeMap<Term, Vec<Entry>> = BTreeMap::new();
+            for (key, Owner { receipt, term }) in self.fresh.drain() {
+                terms.entry(term).or_default().push((key, receipt));
+            }
+            let sorted = |(term, mut entries): (Term, Vec<Entry>)| {
+                entries.sort_unstable();
+                Frozen { term, entries }
+            };
+            self.frozen = terms.into_iter().map(sorted).collect();
             self.frozen_end = end;
             self.fresh_since = None;
         }
@@ -182,35 +190,50 @@ impl IdIndex {
         let is_over = |number: u64, run: &SortedRun| match run.row.state {
             State::Going => true,
             State::Growing { .. } => false,
-            State::Complete => now.since(run.row.newest) > KEPT && !self.is_input(number),
+            State::Complete => {
+                now.since(run.row.newest) > run.row.term.time() && !self.is_input(number)
+            }
         };
         let gone = self.runs.iter().find(|(number, run)| is_over(**number, run));
         gone.map(|(number, _)| Task::Remove { run: *number })
     }
 
+    /// Runs of one level and one term become one, if their ids came at about the same time: what
+    /// came early would be known too long otherwise.
     fn fold(&self) -> Option<Task> {
-        let mut levels: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+        let mut levels: BTreeMap<(u32, Term), Vec<u64>> = BTreeMap::new();
         let mut growing = BTreeMap::new();
         for (number, run) in &self.runs {
             match &run.row.state {
                 State::Growing { inputs } if !inputs.is_empty() => {
                     let ids = inputs.iter().map(|input| self.runs[input].row.ids);
-                    let level = self.shape.level(ids.max().unwrap_or(0));
+                    let level = (self.shape.level(ids.max().unwrap_or(0)), run.row.term);
                     growing.insert(level, Task::Fold { run: *number, inputs: inputs.clone() });
                 }
                 State::Complete if !self.is_input(*number) => {
-                    levels.entry(self.shape.level(run.row.ids)).or_default().push(*number);
+                    let level = (self.shape.level(run.row.ids), run.row.term);
+                    levels.entry(level).or_default().push(*number);
                 }
                 _ => (),
             }
         }
-        let full = |inputs: &Vec<u64>| inputs.len() >= self.shape.fan_in;
-        for (level, inputs) in levels.into_iter().filter(|(_, inputs)| full(inputs)) {
-            let inputs = inputs.into_iter().take(self.shape.fan_in).collect();
-            let task = || Task::Fold { run: self.next_run(), inputs };
-            growing.entry(level).or_insert_with(task);
+        for (level, mut runs) in levels {
+            runs.sort_by_key(|run| self.runs[run].row.newest);
+            let mut neighbours = runs.windows(self.shape.fan_in);
+            if let Some(inputs) = neighbours.find(|runs| self.are_near(runs)) {
+                let task = || Task::Fold { run: self.next_run(), inputs: inputs.to_vec() };
+                growing.entry(level).or_insert_with(task);
+            }
         }
         growing.into_values().next()
+    }
+
+    /// Whether the ids of these runs, which have one term, came at about the same time.
+    fn are_near(&self, runs: &[u64]) -> bool {
+        let rows = || runs.iter().map(|run| &self.runs[run].row);
+        let newest = rows().map(|row| row.newest).max().unwrap_or_default();
+        let oldest = rows().map(|row| row.oldest).min().unwrap_or_default();
+        rows().all(|row| newest.since(oldest) <= row.term.span())
     }
 
     fn is_input(&self, number: u64) -> bool {
@@ -226,7 +249,7 @@ impl IdIndex {
     /// A transaction has committed that gave these ids to receipts and made these changes.
     pub(in crate::store) fn apply(
         &mut self,
-        bound: impl IntoIterator<Item = (IdKey, u64)>,
+        bound: impl IntoIterator<Item = (IdKey, Owner)>,
         changes: IdChanges,
     ) {
         let IdChanges { debt, step } = changes;
@@ -244,6 +267,7 @@ impl IdIndex {
         }
         match done {
             Done::Partly => (),
+            Done::Written => drop(self.frozen.pop()),
             Done::Flushed => {
                 self.mark = self.frozen_end;
                 self.frozen = Vec::new();

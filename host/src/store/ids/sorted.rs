@@ -3,12 +3,14 @@
 //! Ids lie in chunks of one page of the file each, and a group of chunks has one filter, again of
 //! one page. All of it is kept under the run's number and the first id in it, so the table itself
 //! leads to the one chunk that may hold an id. Never changes what is written; a run only grows at
-//! its end until it is complete, and then goes as a whole.
+//! its end until it is complete, and then goes as a whole. So its ids have one term, and came at
+//! about the same time.
 
 use serde::{Deserialize, Serialize};
 
 use super::IdKey;
 use super::filter::Filter;
+use super::terms::Term;
 use crate::event::Timestamp;
 use crate::store::error::Failure;
 use crate::store::file::id_rows::{IdRange, IdRow, IdRows, IdTable, IdsKey};
@@ -36,6 +38,28 @@ pub(super) struct Row {
     pub(super) ids: u64,
     /// No id in it is newer.
     pub(super) newest: Timestamp,
+    /// How long each of them is known.
+    pub(super) term: Term,
+    /// When the oldest were written to a run.
+    pub(super) oldest: Timestamp,
+}
+
+/// The same as it was written before there was more than one term. An older Hookgate reads no
+/// further in a newer one.
+#[derive(Deserialize)]
+struct Untermed {
+    state: State,
+    ids: u64,
+    newest: Timestamp,
+}
+
+impl Row {
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok().or_else(|| {
+            let Untermed { state, ids, newest } = postcard::from_bytes(bytes).ok()?;
+            Some(Self { state, ids, newest, term: Term::unsaid(), oldest: newest })
+        })
+    }
 }
 
 /// How far a run has come.
@@ -248,5 +272,26 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn skip(&mut self) {
         self.entries.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_reads_back_and_one_of_an_older_gateway_has_the_term_that_there_was() {
+        let newest = Timestamp(1_700_000_000_000);
+        let old = postcard::to_stdvec(&(State::Complete, 7_u64, newest)).unwrap();
+        let row = Row::read(&old).unwrap();
+        let expected =
+            Row { state: State::Complete, ids: 7, newest, term: Term::unsaid(), oldest: newest };
+        assert_eq!(row, expected);
+
+        let written = postcard::to_stdvec(&Row { oldest: Timestamp(1), ..row }).unwrap();
+        assert_eq!(Row::read(&written).unwrap().oldest, Timestamp(1));
+        let as_before: (State, u64, Timestamp) = postcard::from_bytes(&written).unwrap();
+        assert_eq!(as_before, (State::Complete, 7, newest), "an older gateway reads it too");
+        assert!(Row::read(&[9]).is_none());
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::IdKey;
 use super::sorted::{self, CHUNK, Cursor, Entry, Group, MARK, ROW, Row, Shape, SortedRun, State};
+use super::terms::Term;
 use crate::event::Timestamp;
 use crate::store::error::Failure;
 use crate::store::file::id_rows::{IdRows, IdTable};
@@ -18,7 +19,7 @@ const REMOVED_PER_GROUP: usize = 4;
 /// What is to be done.
 #[derive(Debug, Clone)]
 pub(super) enum Task {
-    /// Write what is frozen to this run.
+    /// Write the last of what is frozen to this run.
     Flush { run: u64 },
     /// Write these runs to this run.
     Fold { run: u64, inputs: Vec<u64> },
@@ -43,18 +44,27 @@ pub(super) struct Step {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Done {
     Partly,
-    /// All that was frozen is in the run.
+    /// The last of what was frozen is in the run.
+    Written,
+    /// The same, and it was all.
     Flushed,
     /// All of these runs is in the run.
     Folded(Vec<u64>),
+}
+
+/// Ids of one term on the way into a run, sorted.
+#[derive(Debug)]
+pub(super) struct Frozen {
+    pub(super) term: Term,
+    pub(super) entries: Vec<Entry>,
 }
 
 /// The ids as a step finds them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Runs<'a> {
     pub(super) shape: Shape,
-    /// On the way into a run, sorted.
-    pub(super) frozen: &'a [Entry],
+    /// On the way into runs, the last first.
+    pub(super) frozen: &'a [Frozen],
     /// All ids before this position of the log are in runs or frozen.
     pub(super) frozen_end: u64,
     pub(super) runs: &'a BTreeMap<u64, SortedRun>,
@@ -83,22 +93,27 @@ impl Runs<'_> {
         groups: usize,
         now: Timestamp,
     ) -> Result<Step, Failure> {
+        let Some((Frozen { term, entries }, others)) = self.frozen.split_last() else {
+            // Nothing has come since: only the mark moves.
+            table.put(MARK, &self.frozen_end.to_be_bytes())?;
+            let done = Done::Flushed;
+            return Ok(Step { run, row: None, groups: Vec::new(), last: None, done });
+        };
         let written = self.runs.get(&run).map_or(0, |run| run.row.ids);
         let written = usize::try_from(written).map_err(|_| sorted::damaged(run))?;
         let room = groups.saturating_mul(self.shape.group_ids());
-        let behind = self.frozen.len().min(written.saturating_add(room));
-        let entries = &self.frozen[written..behind];
+        let behind = entries.len().min(written.saturating_add(room));
 
-        let done = if behind == self.frozen.len() { Done::Flushed } else { Done::Partly };
-        let mut state = State::Growing { inputs: Vec::new() };
-        if done == Done::Flushed {
-            state = State::Complete;
-            table.put(MARK, &self.frozen_end.to_be_bytes())?;
+        let (mut state, mut done) = (State::Growing { inputs: Vec::new() }, Done::Partly);
+        if behind == entries.len() {
+            (state, done) = (State::Complete, Done::Written);
+            if others.is_empty() {
+                table.put(MARK, &self.frozen_end.to_be_bytes())?;
+                done = Done::Flushed;
+            }
         }
-        if self.frozen.is_empty() {
-            return Ok(Step { run, row: None, groups: Vec::new(), last: None, done });
-        }
-        self.grow(table, run, entries, Row { state, ids: written as u64, newest: now }, done)
+        let row = Row { state, ids: written as u64, newest: now, term: *term, oldest: now };
+        self.grow(table, run, &entries[written..behind], row, done)
     }
 
     fn fold_some(
@@ -112,18 +127,20 @@ impl Runs<'_> {
         let room = groups.saturating_mul(self.shape.group_ids());
         let entries = merge(table, &inputs, after, room)?;
 
-        let newest = inputs.iter().map(|input| self.runs[input].row.newest).max();
-        let newest = newest.unwrap_or_default();
-        let written = self.runs.get(&run).map_or(0, |run| run.row.ids);
+        let rows = || inputs.iter().map(|input| &self.runs[input].row);
+        let newest = rows().map(|row| row.newest).max().unwrap_or_default();
+        let oldest = rows().map(|row| row.oldest).min().unwrap_or_default();
+        let term = rows().next().map_or_else(Term::unsaid, |row| row.term);
+        let ids = self.runs.get(&run).map_or(0, |run| run.row.ids);
+        let row = Row { state: State::Complete, ids, newest, term, oldest };
         if entries.len() == room {
-            let row = Row { state: State::Growing { inputs }, ids: written, newest };
+            let row = Row { state: State::Growing { inputs }, ..row };
             return self.grow(table, run, &entries, row, Done::Partly);
         }
         for input in &inputs {
             let row = Row { state: State::Going, ..self.runs[input].row.clone() };
             sorted::write_row(table, *input, &row)?;
         }
-        let row = Row { state: State::Complete, ids: written, newest };
         self.grow(table, run, &entries, row, Done::Folded(inputs))
     }
 

@@ -10,10 +10,12 @@ use super::backlog::{Backlog, OpenWork, OrderKeys};
 use super::standing::Standing;
 use super::works::Stored;
 use crate::event::Timestamp;
+use crate::ids::{Id, Name};
 use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Error, Failure};
 use crate::store::file::view::{Outcomes, Segments, View};
 use crate::store::file::{self, File};
+use crate::store::ids::terms::{Owner, Terms};
 use crate::store::ids::{self, IdIndex, IdKey, Shape};
 use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::low_water::LowWater;
@@ -43,12 +45,12 @@ const ASKED_MAX: usize = 64;
 pub(in crate::store) fn recover(
     file: &File,
     keys: &OrderKeys,
-    shape: Shape,
+    (shape, terms): (Shape, &Terms),
     damages: &Damages,
 ) -> Result<Recovered, Error> {
     let view = file.read()?;
-    let start =
-        Start { tag: file.tag, keys, damages, log: view.log()?, outcomes: view.outcomes()? };
+    let (log, outcomes) = (view.log()?, view.outcomes()?);
+    let start = Start { tag: file.tag, keys, terms, damages, log, outcomes };
     Ok(start.recover(&view, shape)?)
 }
 
@@ -56,6 +58,7 @@ pub(in crate::store) fn recover(
 struct Start<'a> {
     tag: u32,
     keys: &'a OrderKeys,
+    terms: &'a Terms,
     damages: &'a Damages,
     log: Segments,
     outcomes: Outcomes,
@@ -90,7 +93,7 @@ impl Start<'_> {
             for stored in self.stored_in(&segment)? {
                 let position = stored.id().position;
                 if position >= ids.mark() {
-                    learn_ids(&mut ids, &stored);
+                    learn_ids(&mut ids, &stored, self.terms);
                 }
                 let works = if position >= mark { stored.works(self.keys) } else { Vec::new() };
                 for work in works {
@@ -181,16 +184,20 @@ impl Owing {
 }
 
 /// The ids that an append or a parse bound when it stored this.
-fn learn_ids(ids: &mut IdIndex, stored: &Stored) {
+fn learn_ids(ids: &mut IdIndex, stored: &Stored, terms: &Terms) {
+    let mut learn = |source: &Name, id: &str, receipt: Id| {
+        let owner = Owner { receipt: receipt.position, term: terms.term(source) };
+        ids.learn(IdKey::new(source, id), owner);
+    };
     match stored {
         Stored::Receipt(receipt) => {
             for id in receipt.event_ids.iter().filter(|id| !receipt.taken.contains(id)) {
-                ids.learn(IdKey::new(&receipt.source, id), receipt.id.position);
+                learn(&receipt.source, id, receipt.id);
             }
         }
         Stored::Event(stored) if stored.cause.is_none() => {
             if let Some(receipt) = stored.receipt {
-                ids.learn(IdKey::new(&stored.event.source, &stored.event.id), receipt.position);
+                learn(&stored.event.source, &stored.event.id, receipt);
             }
         }
         Stored::Event(_) | Stored::Parcel(_) => (),
@@ -200,7 +207,7 @@ fn learn_ids(ids: &mut IdIndex, stored: &Stored) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{Id, IdKind};
+    use crate::ids::IdKind;
     use crate::store::conformance::samples::event;
     use crate::store::facts::StoredEvent;
     use crate::store::log::record::EventRecord;

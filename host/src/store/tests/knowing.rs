@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::disk::Disk;
 use super::*;
 use crate::store::file::id_rows::IdRows;
+use crate::store::ids::terms::{Owner, Term};
 use crate::store::ids::{self as known_ids, IdIndex, IdKey, Shape};
 use crate::store::rows::Rows;
 use crate::store::time::Bounds;
@@ -23,6 +24,18 @@ struct Ids {
     index: IdIndex,
     end: u64,
     now: Timestamp,
+    /// Of the ids that it brings.
+    term: Term,
+}
+
+fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 24 * 60 * 60)
+}
+
+/// The term of a source of which so many days are said.
+fn term(said: Option<u64>) -> Term {
+    let source = name("stripe");
+    Terms::of(said.map(|said| (source.clone(), days(said)))).term(&source)
 }
 
 fn key(id: u32) -> IdKey {
@@ -33,10 +46,10 @@ impl Ids {
     fn open(disk: Disk) -> Self {
         let file = File::open_on(disk, std::path::Path::new("nowhere")).unwrap();
         let index = known_ids::load(&file.read().unwrap(), SMALL).unwrap();
-        let mut ids = Self { file, index, end: 1, now: NOW };
+        let mut ids = Self { file, index, end: 1, now: NOW, term: term(None) };
         for (id, position) in ids.model() {
             if position >= ids.index.mark() {
-                ids.index.learn(key(id), position);
+                ids.index.learn(key(id), Owner { receipt: position, term: ids.term });
             }
             ids.end = ids.end.max(position + 1);
         }
@@ -61,15 +74,15 @@ impl Ids {
     /// Brings these in one change, and gives who owned each before.
     fn bring(&mut self, ids: &[u32]) -> Vec<Option<u64>> {
         self.index.freeze_if_due(self.end, self.now);
-        let mut bound: HashMap<IdKey, u64> = HashMap::new();
+        let mut bound: HashMap<IdKey, Owner> = HashMap::new();
         let change = self.file.write().unwrap();
         let mut owners = Vec::new();
         let mut end = self.end;
         for id in ids {
             let known = || self.owners([*id])[0];
-            let owner = bound.get(&key(*id)).copied().or_else(known);
+            let owner = bound.get(&key(*id)).map(|owner| owner.receipt).or_else(known);
             if owner.is_none() {
-                bound.insert(key(*id), end);
+                bound.insert(key(*id), Owner { receipt: end, term: self.term });
                 change.tables().put_segment(end, &id.to_le_bytes()).unwrap();
                 end += 1;
             }
@@ -202,12 +215,58 @@ fn what_is_older_than_any_provider_retries_is_forgotten() {
     ids.bring(&(0..60).collect::<Vec<_>>());
     (0..60).for_each(|_| drop(ids.bring(&[])));
 
-    ids.now = NOW.after(Duration::from_secs(36 * 24 * 60 * 60));
+    ids.now = NOW.after(days(36));
     (0..60).for_each(|_| drop(ids.bring(&[])));
     assert!(ids.owners(0..60).iter().all(Option::is_some));
 
-    ids.now = NOW.after(Duration::from_secs(41 * 24 * 60 * 60));
+    ids.now = NOW.after(days(41));
     (0..600).for_each(|_| drop(ids.bring(&[])));
     assert!(ids.owners(0..60).iter().all(Option::is_none));
     assert_eq!(ids.rows(), 1, "only the mark is left");
+}
+
+#[test]
+fn an_id_goes_when_its_own_term_is_over_and_no_other() {
+    let disk = Disk::default();
+    let mut ids = Ids::open(disk.clone());
+    for first in (0..90).step_by(9) {
+        ids.bring(&[first, first + 1, first + 2]);
+        for (id, said) in [(first + 3, 100), (first + 6, 3000)] {
+            ids.term = term(Some(said));
+            ids.bring(&[id, id + 1, id + 2]);
+        }
+        ids.term = term(None);
+    }
+    for _ in 0..2 {
+        (0..200).for_each(|_| drop(ids.bring(&[])));
+        ids.index.freeze(ids.end);
+    }
+    (0..200).for_each(|_| drop(ids.bring(&[])));
+
+    for (age, kept) in [(39, [true; 3]), (99, [false, true, true]), (101, [false, false, true])] {
+        ids.now = NOW.after(days(age));
+        (0..600).for_each(|_| drop(ids.bring(&[])));
+        // Not by what is in memory: a start finds the same.
+        drop(ids);
+        ids = Ids::open(disk.clone());
+        ids.now = NOW.after(days(age));
+        for (id, owner) in ids.owners(0..90).into_iter().enumerate() {
+            assert_eq!(owner.is_some(), kept[id % 9 / 3], "{id} after {age} days");
+        }
+    }
+}
+
+#[test]
+fn no_id_is_known_much_longer_than_its_term_because_of_younger_ones() {
+    let mut ids = Ids::open(Disk::default());
+    let of_day = |day: u32| (24 * day..24 * (day + 1)).collect::<Vec<u32>>();
+    for day in 0..=60 {
+        ids.now = NOW.after(days(u64::from(day)));
+        ids.bring(&of_day(day));
+        (0..100).for_each(|_| drop(ids.bring(&[])));
+    }
+    // Its term, an eighth of that, and a day on the way into a run.
+    let forgotten = |day| ids.owners(of_day(day)).iter().all(Option::is_none);
+    let known = |day| ids.owners(of_day(day)).iter().all(Option::is_some);
+    assert!((0..60 - 40 - 5 - 1).all(forgotten) && (60 - 40..=60).all(known));
 }

@@ -74,7 +74,7 @@ impl Draft<'_> {
             return Ok(Appended::Duplicate(Id { position: *first, ..id }));
         }
         for (key, _) in keys.iter().zip(&owners).filter(|(_, owner)| owner.is_none()) {
-            self.bind(*key, id.position);
+            self.bind(*key, &new.source, id.position);
         }
         let NewReceipt { source, request, event_ids, proven } = new.clone();
         let known = event_ids.iter().zip(&owners).filter(|(_, owner)| owner.is_some());

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use crate::event::Timestamp;
 use crate::store::file;
 use crate::store::ids::IdKey;
+use crate::store::ids::terms::Owner;
 use crate::store::kind::WorkKind;
 use crate::store::log::low_water::Move;
 use crate::store::log::segment::SegmentWriter;
@@ -20,7 +21,7 @@ use crate::store::time::Bounds;
 pub(in crate::store) struct Batch {
     pub(super) records: SegmentWriter,
     /// The ids that it gives to receipts.
-    pub(super) keys: FxHashMap<IdKey, u64>,
+    pub(super) keys: FxHashMap<IdKey, Owner>,
     /// All else, in order.
     pub(super) updates: Vec<Update>,
     /// Segments that change places.

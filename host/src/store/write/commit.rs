@@ -237,7 +237,7 @@ impl Draft<'_> {
         match self.owner(key)? {
             Some(owner) => Ok(owner == receipt.id.position),
             None => {
-                self.bind(key, receipt.id.position);
+                self.bind(key, &event.source, receipt.id.position);
                 Ok(true)
             }
         }

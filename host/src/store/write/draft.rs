@@ -10,10 +10,11 @@ use serde::Serialize;
 use super::batch::{Batch, Replacement, Update};
 use super::look::Look;
 use crate::event::Timestamp;
-use crate::ids::{Id, IdKind};
+use crate::ids::{Id, IdKind, Name};
 use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Failure};
 use crate::store::ids::IdKey;
+use crate::store::ids::terms::{Owner, Terms};
 use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::record::Record;
 use crate::store::log::segment::RecordKind;
@@ -42,6 +43,8 @@ pub(in crate::store) struct Basis<'d> {
     /// Leases of another are refused.
     pub(in crate::store) life: Life,
     pub(in crate::store) order_keys: &'d OrderKeys,
+    /// How long an id is known that comes now.
+    pub(in crate::store) terms: &'d Terms,
     /// Where damage is noted that it meets.
     pub(in crate::store) damages: &'d Damages,
 }
@@ -106,15 +109,16 @@ impl<'d> Draft<'d> {
     /// The position of the receipt that an id belongs to.
     pub(in crate::store) fn owner(&self, key: IdKey) -> Result<Option<u64>, Failure> {
         match self.batch.keys.get(&key) {
-            Some(receipt) => Ok(Some(*receipt)),
+            Some(owner) => Ok(Some(owner.receipt)),
             None => self.look.owner(key),
         }
     }
 
-    /// Gives an id that nobody owns to a receipt. The receipt's record, or the record of an event
-    /// of it with this id, must be in the same batch.
-    pub(in crate::store) fn bind(&mut self, key: IdKey, receipt: u64) {
-        self.batch.keys.insert(key, receipt);
+    /// Gives an id of a source that nobody owns to a receipt. The receipt's record, or the record
+    /// of an event of it with this id, must be in the same batch.
+    pub(in crate::store) fn bind(&mut self, key: IdKey, source: &Name, receipt: u64) {
+        let term = self.basis.terms.term(source);
+        self.batch.keys.insert(key, Owner { receipt, term });
     }
 
     /// Has ids that are in memory only written down, so many groups beside this batch's share.
@@ -313,14 +317,17 @@ mod tests {
     fn an_operation_sees_what_those_before_it_added() {
         let (order_keys, damages) = (OrderKeys::default(), Damages::default());
         let life = Owed::new(Backlog::default()).life;
-        let basis = Basis { tag: 0, life, order_keys: &order_keys, damages: &damages };
+        let terms = Terms::default();
+        let (order_keys, damages, terms) = (&order_keys, &damages, &terms);
+        let basis = Basis { tag: 0, life, order_keys, damages, terms };
         let (mut batch, mut changes) = (Batch::new(1), Changes::default());
         let nothing = Nothing::default();
         let mut draft = Draft::new(basis, &nothing, &mut batch, &mut changes);
 
-        let key = IdKey::new(&"stripe".parse().unwrap(), "evt_1");
+        let source = "stripe".parse().unwrap();
+        let key = IdKey::new(&source, "evt_1");
         assert_eq!(draft.owner(key).unwrap(), None);
-        draft.bind(key, 1);
+        draft.bind(key, &source, 1);
         assert_eq!(draft.owner(key).unwrap(), Some(1));
 
         let (kind, work, fresh) = (WorkKind::Run, 3, Standing::default());
@@ -347,7 +354,9 @@ mod tests {
         let taken = owed.backlog().take(kind, Room::of(2, &|_| 2), Timestamp(1));
         let leases = taken.into_iter().map(|work| Lease::new(work, Arc::clone(&owed)));
         let (order_keys, damages) = (OrderKeys::default(), Damages::default());
-        let basis = Basis { tag: 0, life: owed.life, order_keys: &order_keys, damages: &damages };
+        let terms = Terms::default();
+        let (order_keys, damages, terms) = (&order_keys, &damages, &terms);
+        let basis = Basis { tag: 0, life: owed.life, order_keys, damages, terms };
         let (mut batch, mut changes) = (Batch::new(3), Changes::default());
         let nothing = Nothing::default();
         let draft = Draft::new(basis, &nothing, &mut batch, &mut changes);

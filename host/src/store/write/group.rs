@@ -91,10 +91,12 @@ impl<P: Place> GroupCommit<P> {
             batch.advance(moved);
         }
         let look = place.look()?;
+        let terms = shared.terms.load();
         let basis = Basis {
             tag: shared.file.tag,
             life: shared.owed.life,
             order_keys: &shared.order_keys,
+            terms: &terms,
             damages: &shared.damages,
         };
         let mut draft = Draft::new(basis, &look, batch, changes);

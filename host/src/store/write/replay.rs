@@ -374,6 +374,7 @@ mod tests {
     use crate::store::damage::Damages;
     use crate::store::facts::StoredEvent;
     use crate::store::ids::IdKey;
+    use crate::store::ids::terms::Terms;
     use crate::store::log::record::Record;
     use crate::store::owed::Owed;
     use crate::store::owed::backlog::{Backlog, OrderKeys};
@@ -424,7 +425,9 @@ mod tests {
         let one_event = OneEvent { stored, read: Cell::new(0) };
         let (order_keys, damages) = (OrderKeys::default(), Damages::default());
         let life = Owed::new(Backlog::default()).life;
-        let basis = Basis { tag: 0, life, order_keys: &order_keys, damages: &damages };
+        let terms = Terms::default();
+        let (order_keys, damages, terms) = (&order_keys, &damages, &terms);
+        let basis = Basis { tag: 0, life, order_keys, damages, terms };
         let (mut batch, mut changes) = (Batch::new(60), Changes::default());
         let mut draft = Draft::new(basis, &one_event, &mut batch, &mut changes);
 
