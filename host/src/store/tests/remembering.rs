@@ -14,7 +14,26 @@ fn crash(bench: &Bench, disk: &Disk) -> Bench {
     Bench::on(Disk::holding(disk.synced()), bench.clock.clone())
 }
 
+/// A store of whose many events some have their ids in a run, and later ones in the log only.
+fn with_few_fresh_ids(disk: &Disk) -> Bench {
+    let config = Config { fresh_ids: 400, ..Config::at("nowhere") };
+    let clock = Clock::manual(NOW);
+    let store = Store::open_on(disk.clone(), &config, clock.clone()).expect("the disk is whole");
+    Bench { folder: TempDir::new().expect("a temporary folder"), clock, store }
+}
+
 impl Bench {
+    fn id_mark(&self) -> u64 {
+        self.store.handle.shared.id_mark.load(Ordering::Relaxed)
+    }
+
+    /// Where the last segment begins that begins before this position.
+    fn last_segment_before(&self, position: u64) -> u64 {
+        let view = self.store.handle.shared.file.read().expect("the file is open");
+        let log = view.log().expect("it has a log");
+        log.key_up_to(position - 1).expect("it can be read").expect("something is packed")
+    }
+
     fn fact(&self, name: &str) -> u64 {
         self.store.handle.shared.file.read().unwrap().fact(name).unwrap().unwrap()
     }
@@ -32,18 +51,14 @@ impl Bench {
 #[tokio::test]
 async fn a_log_is_packed_also_where_its_ids_are_nowhere_else_and_a_start_finds_them_there() {
     let disk = Disk::default();
-    // So few that some ids are in a run, and later ones in the log only.
-    let config = Config { fresh_ids: 400, ..Config::at("nowhere") };
-    let clock = Clock::manual(NOW);
-    let store = Store::open_on(disk.clone(), &config, clock.clone()).unwrap();
-    let bench = Bench { folder: TempDir::new().unwrap(), clock, store };
+    let bench = with_few_fresh_ids(&disk);
     bring_many(&bench).await;
     bench.clock.advance(TWO_HOURS);
     let retention = keeping(Duration::from_secs(2));
 
     bench.store.pack(&retention).await.unwrap();
 
-    let id_mark = bench.store.handle.shared.id_mark.load(Ordering::Relaxed);
+    let id_mark = bench.id_mark();
     let packed_to = bench.fact(file::SWEPT_TO);
     assert!(0 < id_mark && id_mark < packed_to, "{id_mark} is not before {packed_to}");
     assert!(bench.segments_before(packed_to) > 0, "what is old enough to go stays");
@@ -53,6 +68,25 @@ async fn a_log_is_packed_also_where_its_ids_are_nowhere_else_and_a_start_finds_t
     bench.store.sweep(&retention).await.unwrap();
 
     assert_eq!(bench.segments_before(packed_to), 0, "a sweep settles the ids first");
+    check_all_are_known(&crash(&bench, &disk)).await;
+}
+
+/// Where nothing is stored any more, nothing else tells of them.
+#[tokio::test]
+async fn a_sweep_settles_ids_in_the_middle_of_a_packed_segment() {
+    let disk = Disk::default();
+    let bench = with_few_fresh_ids(&disk);
+    bring_many(&bench).await;
+    bench.clock.advance(TWO_HOURS);
+    bench.store.pack(&keeping(Duration::from_secs(24 * 60 * 60))).await.unwrap();
+    let packed_to = bench.fact(file::SWEPT_TO);
+    let (begins_at, id_mark) = (bench.last_segment_before(packed_to), bench.id_mark());
+    assert!(begins_at < id_mark && id_mark < packed_to, "{begins_at} {id_mark} {packed_to}");
+
+    bench.clock.advance(TWO_HOURS);
+    bench.store.sweep(&keeping(Duration::from_secs(2))).await.unwrap();
+
+    assert_eq!(bench.segments_before(packed_to), 0, "what is old enough goes");
     check_all_are_known(&crash(&bench, &disk)).await;
 }
 
