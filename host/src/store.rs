@@ -18,6 +18,7 @@ mod ids;
 mod keep;
 mod kind;
 mod log;
+mod marks;
 mod owed;
 mod read;
 mod report;
@@ -52,6 +53,7 @@ pub use self::keep::sweep::Swept;
 pub use self::kind::WorkKind;
 pub use self::owed::backlog::Allowance;
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
+pub use self::owed::tally::{Marks, Open, OpenWorks, Reached};
 pub use self::read::cursor::Cursor;
 pub use self::read::snapshot::{EventFilter, Listing, PAGE_ITEMS_MAX, Page};
 pub use self::read::view::{
@@ -230,11 +232,13 @@ impl Store {
     pub fn ready(&self, kind: WorkKind) -> impl Future<Output = ()> + Send + use<> {
         let shared = Arc::clone(&self.handle.shared);
         let mut woken = shared.owed.woken(kind);
+        let mut crossed = shared.owed.tallies.crossings();
         async move {
             let due = shared.backlog().next_due(kind).filter(|_| !shared.is_away());
             tokio::select! {
-                // The sender is in `shared`: this is a wake and no end.
+                // The senders are in `shared`: this is a wake and no end.
                 _ = woken.changed() => (),
+                _ = crossed.changed() => (),
                 () = shared.clock.reached(due) => (),
             }
         }

@@ -88,6 +88,9 @@ pub struct StoredEvent {
     pub depth: u8,
     /// What may be emitted below it, if that is said.
     pub allowance: Option<Allowance>,
+    /// Of one that a run emitted, the source of the receipt that it goes back to; not known of what
+    /// an earlier Hookgate stored.
+    pub root_source: Option<Name>,
     /// When it was stored.
     pub recorded_at: Timestamp,
     /// Where it goes. Runs and deliveries stand in the log right behind their event, in this order.
@@ -95,6 +98,11 @@ pub struct StoredEvent {
 }
 
 impl StoredEvent {
+    /// The source of the receipt that it goes back to, if that is known.
+    pub(super) fn root(&self) -> Option<&Name> {
+        if self.cause.is_none() { Some(&self.event.source) } else { self.root_source.as_ref() }
+    }
+
     /// Positions that it takes: its own, and one for each run and each delivery.
     pub(super) fn width(&self) -> u32 {
         let works = self.routes.handlers.len() + self.routes.endpoints.len();
@@ -115,4 +123,7 @@ pub struct StoredParcel {
     pub run: Id,
     /// When it was stored.
     pub recorded_at: Timestamp,
+    /// The source of the receipt that it goes back to; not known of what an earlier Hookgate
+    /// stored.
+    pub root_source: Option<Name>,
 }

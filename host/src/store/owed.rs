@@ -9,13 +9,15 @@ pub(super) mod lease;
 pub(super) mod recent;
 pub(super) mod recovery;
 pub(super) mod standing;
+pub(super) mod tally;
 pub(super) mod works;
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
 
 use self::backlog::Backlog;
+use self::tally::Tallies;
 use super::kind::{PerKind, WorkKind};
 use crate::lock::lock;
 
@@ -28,6 +30,8 @@ pub(super) struct Life(u64);
 #[derive(Debug)]
 pub(super) struct Owed {
     pub(super) life: Life,
+    /// How many works are open, for whoever need not wait for the backlog.
+    pub(super) tallies: Arc<Tallies>,
     backlog: Mutex<Backlog>,
     /// Something may be taken that could not be before.
     wakes: PerKind<watch::Sender<()>>,
@@ -39,6 +43,7 @@ impl Owed {
     pub(super) fn new(backlog: Backlog) -> Self {
         Self {
             life: Life(fastrand::u64(..)),
+            tallies: Arc::clone(backlog.tallies()),
             backlog: Mutex::new(backlog),
             wakes: PerKind::default(),
             moved: watch::Sender::default(),

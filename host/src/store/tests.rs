@@ -1,6 +1,7 @@
 //! The store as its callers see it, through restarts and crashes.
 
 mod conforming;
+mod counting;
 mod damaging;
 mod disk;
 mod knowing;

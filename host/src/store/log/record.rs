@@ -156,9 +156,12 @@ pub(in crate::store) struct EventRecord<'a, E = Cow<'a, Event>> {
     recorded_at: Timestamp,
     routes: Cow<'a, Routes>,
     /// Came later: what was written before it ends here, and reads as `None`; who reads only what
-    /// was there before ends here too. So it is the last, and nothing can come behind it.
+    /// was there before ends here too. So nothing can come behind it but what has it before.
     #[serde(with = "at_the_end")]
     allowance: Option<Allowance>,
+    /// Came later still, and is only there behind an allowance, which every emitted event has.
+    #[serde(with = "at_the_end")]
+    root_source: Option<Name>,
 }
 
 /// An event without its data.
@@ -217,6 +220,7 @@ impl<'a> EventRecord<'a> {
             recorded_at: stored.recorded_at,
             routes: Cow::Borrowed(&stored.routes),
             allowance: stored.allowance,
+            root_source: stored.allowance.and(stored.root_source.clone()),
         }
     }
 }
@@ -232,6 +236,7 @@ impl<E> EventRecord<'_, E> {
             cause: refer(IdKind::Run, self.cause),
             depth: self.depth,
             allowance: self.allowance,
+            root_source: self.root_source,
             recorded_at: self.recorded_at,
             routes: Arc::new(self.routes.into_owned()),
         }
@@ -245,6 +250,9 @@ pub(in crate::store) struct ParcelRecord<'a> {
     event: u64,
     run: u64,
     recorded_at: Timestamp,
+    /// Came later, like the allowance of an event, and is the last for the same reason.
+    #[serde(with = "at_the_end")]
+    root_source: Option<Name>,
 }
 
 impl<'a> ParcelRecord<'a> {
@@ -254,6 +262,7 @@ impl<'a> ParcelRecord<'a> {
             event: stored.event.position,
             run: stored.run.position,
             recorded_at: stored.recorded_at,
+            root_source: stored.root_source.clone(),
         }
     }
 
@@ -264,6 +273,7 @@ impl<'a> ParcelRecord<'a> {
             event: Id { kind: IdKind::Event, position: self.event, ..id },
             run: Id { kind: IdKind::Run, position: self.run, ..id },
             recorded_at: self.recorded_at,
+            root_source: self.root_source,
         }
     }
 }

@@ -7,6 +7,7 @@ mod order;
 mod queue;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(in crate::store) use order::{OrderKey, OrderKeys};
@@ -18,6 +19,8 @@ use self::queue::Queue;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::kind::{PerKind, WorkKind};
+use crate::store::owed::tally::count::{Count, SourceNumber};
+use crate::store::owed::tally::{Marks, Tallies};
 use crate::store::stats::KindStats;
 
 /// A work in the backlog; small, because a backlog may hold millions.
@@ -27,25 +30,28 @@ pub(in crate::store) struct Entry {
     /// How far it stands behind the record that it works on.
     pub(in crate::store) offset: u32,
     pub(in crate::store) tries: Tries,
+    /// The source that it goes back to; known once it has joined the backlog.
+    pub(in crate::store) source: SourceNumber,
     /// What it must go in order with.
     pub(in crate::store) order: Option<OrderKey>,
 }
 
 /// How often a work was tried since it was opened, and whether it was opened again. In one number,
-/// for an entry is small.
+/// for an entry is small: no schedule has more than a hundred tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::store) struct Tries(u32);
+pub(in crate::store) struct Tries(u16);
 
 /// Says of tries that the work was opened again.
-const REOPENED: u32 = 1 << 31;
+const REOPENED: u16 = 1 << 15;
 
 impl Tries {
     pub(in crate::store) fn new(made: u32, reopened: bool) -> Self {
-        Self(made.min(!REOPENED) | if reopened { REOPENED } else { 0 })
+        let made = u16::try_from(made).unwrap_or(u16::MAX).min(!REOPENED);
+        Self(made | if reopened { REOPENED } else { 0 })
     }
 
     pub(in crate::store) fn made(self) -> u32 {
-        self.0 & !REOPENED
+        u32::from(self.0 & !REOPENED)
     }
 
     pub(in crate::store) fn reopened(self) -> bool {
@@ -66,6 +72,8 @@ pub(in crate::store) struct OpenWork {
     pub(in crate::store) entry: Entry,
     /// Not before this time; zero is at once.
     pub(in crate::store) due: Timestamp,
+    /// The source whose receipt it goes back to, if that is known.
+    pub(in crate::store) root: Option<Name>,
 }
 
 /// A work in flight: until it is given back, tried or finished.
@@ -81,6 +89,8 @@ pub(in crate::store) struct InFlight {
 #[derive(Debug, Default)]
 pub(in crate::store) struct Backlog {
     queues: PerKind<Queue>,
+    /// How many are open, of each source.
+    count: Count,
     order: SubjectOrder,
     dead: PerKind<u64>,
     /// Works that can't be done, because their record is damaged.
@@ -92,7 +102,9 @@ pub(in crate::store) struct Backlog {
 impl Backlog {
     /// Adds an open work behind those that are there.
     pub(in crate::store) fn push(&mut self, work: OpenWork) {
-        let OpenWork { kind, group, entry, due } = work;
+        let OpenWork { kind, group, mut entry, due, root } = work;
+        entry.source = self.count.number(root.as_ref());
+        self.count.opened(entry.source, kind);
         let queue = &mut self.queues[kind];
         let group = queue.group(&group);
         if self.order.enter(entry, due) {
@@ -158,12 +170,14 @@ impl Backlog {
             queue.push(taken.group, next, due);
         }
         queue.release(taken.group, taken.slots);
+        self.count.closed(taken.entry.source, taken.kind);
     }
 
     /// A work in flight can't be done before a restart: it is out of everybody's way.
     pub(in crate::store) fn park(&mut self, taken: &InFlight) {
         self.finish(taken);
         self.parked[taken.kind] += 1;
+        self.judge();
     }
 
     /// A work that waits for this time may go at once.
@@ -193,6 +207,26 @@ impl Backlog {
         for kind in WorkKind::ALL {
             self.dead[kind] = self.dead[kind].saturating_add_signed(more[kind]);
         }
+    }
+
+    /// How many works may be open from now on before that shows in [`Backlog::tallies`].
+    pub(in crate::store) fn set_marks(&mut self, marks: Marks) {
+        if self.count.set_marks(marks) {
+            self.queues[WorkKind::Parse].ask_again();
+        }
+    }
+
+    /// Holds the open works against the marks, once all is pushed and finished that is committed
+    /// together.
+    pub(in crate::store) fn judge(&mut self) {
+        if self.count.judge() {
+            self.queues[WorkKind::Parse].ask_again();
+        }
+    }
+
+    /// How many works are open, for whoever does not hold the backlog's lock.
+    pub(in crate::store) fn tallies(&self) -> &Arc<Tallies> {
+        self.count.tallies()
     }
 
     /// How many works of each kind there are.

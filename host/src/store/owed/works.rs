@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::backlog::{Entry, OpenWork, OrderKeys, Tries};
 use super::standing::Standing;
+use super::tally::count::SourceNumber;
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
 use crate::store::facts::{Receipt, Routes, StoredEvent, StoredParcel};
@@ -46,13 +47,22 @@ impl Stored {
 
     /// The works that it owes, in the order of their positions, as if none was ever tried.
     pub(in crate::store) fn works(&self, keys: &OrderKeys) -> Vec<OpenWork> {
-        let work = |kind, group| OpenWork::at(self.id(), 0, kind, group);
+        let work = |kind, group| OpenWork::at(self.id(), 0, kind, group, self.root());
         match self {
             // Without its body it is parsed no more.
             Self::Receipt(receipt) if receipt.body_expired => Vec::new(),
             Self::Receipt(receipt) => vec![work(WorkKind::Parse, &receipt.source)],
             Self::Parcel(stored) => vec![work(WorkKind::Delivery, &stored.parcel.endpoint)],
             Self::Event(stored) => stored.works(keys),
+        }
+    }
+
+    /// The source whose receipt it goes back to, if that is known.
+    fn root(&self) -> Option<&Name> {
+        match self {
+            Self::Receipt(receipt) => Some(&receipt.source),
+            Self::Event(stored) => stored.root(),
+            Self::Parcel(stored) => stored.root_source.as_ref(),
         }
     }
 
@@ -130,9 +140,10 @@ impl StoredEvent {
         let index = (offset as usize).checked_sub(1)?;
         let Some(handler) = handlers.get(index) else {
             let endpoint = endpoints.get(index - handlers.len())?;
-            return Some(OpenWork::at(self.id, offset, WorkKind::Delivery, endpoint));
+            let delivery = WorkKind::Delivery;
+            return Some(OpenWork::at(self.id, offset, delivery, endpoint, self.root()));
         };
-        let mut run = OpenWork::at(self.id, offset, WorkKind::Run, handler);
+        let mut run = OpenWork::at(self.id, offset, WorkKind::Run, handler, self.root());
         let subject = self.event.subject.as_deref();
         run.entry.order = subject.map(|subject| keys.key(handler, subject));
         Some(run)
@@ -141,10 +152,11 @@ impl StoredEvent {
 
 impl OpenWork {
     /// A work that was never tried, so many positions behind what owes it.
-    fn at(base: Id, offset: u32, kind: WorkKind, group: &Name) -> Self {
+    fn at(base: Id, offset: u32, kind: WorkKind, group: &Name, root: Option<&Name>) -> Self {
         let position = base.position + u64::from(offset);
-        let entry = Entry { position, offset, tries: Tries::default(), order: None };
-        Self { kind, group: group.clone(), entry, due: Timestamp(0) }
+        let (tries, source) = (Tries::default(), SourceNumber::default());
+        let entry = Entry { position, offset, tries, source, order: None };
+        Self { kind, group: group.clone(), entry, due: Timestamp(0), root: root.cloned() }
     }
 
     /// The work as it joins the backlog when it stands so.

@@ -13,7 +13,7 @@ use super::draft::Draft;
 use super::op::{Operation, Reply};
 use crate::effect::Parcel;
 use crate::event::Event;
-use crate::ids::{Id, IdKind};
+use crate::ids::{Id, IdKind, Name};
 use crate::retry::Verdict;
 use crate::store::error::{Error, Failure};
 use crate::store::facts::{NewEvent, Receipt, StoredEvent, StoredParcel};
@@ -155,10 +155,12 @@ fn data_bytes(events: &[NewEvent]) -> usize {
 
 /// Where an event comes from.
 #[derive(Debug, Clone, Copy)]
-struct Origin {
+struct Origin<'o> {
     receipt: Option<Id>,
     cause: Option<Id>,
     depth: u8,
+    /// The source of the receipt, where the event is not of that source itself.
+    root_source: Option<&'o Name>,
 }
 
 impl Draft<'_> {
@@ -175,7 +177,8 @@ impl Draft<'_> {
         let mut record = TryRecord::of(report, work.id.position, before.last);
         let mut added = Vec::new();
         if verdict == Verdict::Done {
-            let origin = Origin { receipt: Some(work.id), cause: None, depth: 0 };
+            let receipt = Some(work.id);
+            let origin = Origin { receipt, cause: None, depth: 0, root_source: None };
             let mut seen = HashSet::new();
             for new in events {
                 if self.is_first(&work.receipt, &new.event, &mut seen)? {
@@ -200,6 +203,7 @@ impl Draft<'_> {
                 receipt: work.event.receipt,
                 cause: Some(work.id),
                 depth: work.event.depth.saturating_add(1),
+                root_source: work.event.root(),
             };
             let add_event = |new| self.add_event(new, origin).position;
             record.events = events.iter().map(add_event).collect();
@@ -243,8 +247,8 @@ impl Draft<'_> {
         }
     }
 
-    fn add_event(&mut self, new: &NewEvent, origin: Origin) -> Id {
-        let Origin { receipt, cause, depth } = origin;
+    fn add_event(&mut self, new: &NewEvent, origin: Origin<'_>) -> Id {
+        let Origin { receipt, cause, depth, root_source } = origin;
         let stored = Arc::new(StoredEvent {
             id: self.next_id(IdKind::Event),
             event: Arc::clone(&new.event),
@@ -252,6 +256,8 @@ impl Draft<'_> {
             cause,
             depth,
             allowance: new.allowance,
+            // Its record has no place for it without an allowance.
+            root_source: new.allowance.and(root_source).cloned(),
             recorded_at: self.now,
             routes: Arc::clone(&new.routes),
         });
@@ -271,6 +277,7 @@ impl Draft<'_> {
             event: work.event.id,
             run: work.id,
             recorded_at: self.now,
+            root_source: work.event.root().cloned(),
         });
         self.owe(
             Stored::Parcel(Arc::clone(&stored)),

@@ -286,6 +286,7 @@ mod tests {
     use crate::retry::Verdict;
     use crate::store::owed::Owed;
     use crate::store::owed::backlog::{Backlog, Entry, Room};
+    use crate::store::owed::tally::count::SourceNumber;
 
     /// Nothing is committed.
     #[derive(Default)]
@@ -346,9 +347,10 @@ mod tests {
         let kind = WorkKind::Delivery;
         let mut backlog = Backlog::default();
         for (position, tries) in [(1, Tries::default()), (2, Tries::new(1, false))] {
-            let entry = Entry { position, offset: 0, tries, order: None };
+            let source = SourceNumber::default();
+            let entry = Entry { position, offset: 0, tries, source, order: None };
             let (group, due) = ("crm".parse().unwrap(), Timestamp(0));
-            backlog.push(OpenWork { kind, group, entry, due });
+            backlog.push(OpenWork { kind, group, entry, due, root: None });
         }
         let owed = Arc::new(Owed::new(backlog));
         let taken = owed.backlog().take(kind, Room::of(2, &|_| 2), Timestamp(1));

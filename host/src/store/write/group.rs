@@ -149,6 +149,7 @@ impl<P: Place> GroupCommit<P> {
             opened.into_iter().for_each(|work| backlog.push(work));
             hastened.into_iter().for_each(|(work, due)| backlog.hasten(&work, due));
             backlog.count_dead(dead);
+            backlog.judge();
         }
         self.shared.committed(end, held.log_bytes);
         group.iter_mut().for_each(|queued| queued.op.tell());

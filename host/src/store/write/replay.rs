@@ -419,6 +419,7 @@ mod tests {
             cause: None,
             depth: 0,
             allowance: None,
+            root_source: None,
             recorded_at: Timestamp(0),
             routes: new.routes,
         };

@@ -14,6 +14,7 @@ struct Before {
     routes: Routes,
 }
 
+/// An event that a run emitted for a receipt of `stripe`.
 fn stored(allowance: Option<Allowance>) -> StoredEvent {
     let event = Event {
         source: "shop".parse().unwrap(),
@@ -26,11 +27,21 @@ fn stored(allowance: Option<Allowance>) -> StoredEvent {
         data: JsonText::new("{}").unwrap(),
     };
     let id = Id { kind: IdKind::Event, position: 1, tag: 0 };
-    let (receipt, cause, recorded_at) = (None, None, Timestamp(2));
+    let cause = Some(Id { kind: IdKind::Run, position: 7, tag: 0 });
+    let (receipt, recorded_at) = (None, Timestamp(2));
     let routes = Routes { handlers: Vec::new(), endpoints: vec!["crm".parse().unwrap()] };
     let event = Arc::new(event);
     let routes = Arc::new(routes);
-    StoredEvent { id, event, receipt, cause, depth: 3, allowance, recorded_at, routes }
+    let root_source = allowance.map(|_| "stripe".parse().unwrap());
+    let depth = 3;
+    StoredEvent { id, event, receipt, cause, depth, allowance, root_source, recorded_at, routes }
+}
+
+/// An [`EventRecord`] as it was before it named a source behind its allowance.
+#[derive(Serialize, Deserialize)]
+struct SourcelessBefore {
+    before: Before,
+    allowance: Allowance,
 }
 
 #[test]
@@ -47,6 +58,61 @@ fn an_event_reads_back_with_and_without_an_allowance_and_as_it_was_before() {
 
         assert_eq!(read.with_id(id, Cow::into_owned), stored(allowance));
         assert_eq!(read_before.with_id(id, Cow::into_owned), stored(None));
+    }
+}
+
+#[test]
+fn an_event_without_the_source_of_its_receipt_reads_back_as_it_was_before() {
+    let allowance = Allowance { events: 3, bytes: 1 << 40 };
+    let whole = stored(Some(allowance));
+    let bytes = postcard::to_stdvec(&EventRecord::of(&whole)).unwrap();
+
+    let before: SourcelessBefore = postcard::from_bytes(&bytes).unwrap();
+    let written_before = postcard::to_stdvec(&before).unwrap();
+    let read_before: EventRecord<'_> = postcard::from_bytes(&written_before).unwrap();
+
+    assert_eq!(before.allowance, allowance);
+    assert_eq!(bytes.strip_prefix(&written_before[..]), Some(&b"\x06stripe"[..]));
+    let expected = StoredEvent { root_source: None, ..stored(Some(allowance)) };
+    assert_eq!(read_before.with_id(whole.id, Cow::into_owned), expected);
+}
+
+/// A [`ParcelRecord`] as it was before it named a source.
+#[derive(Serialize, Deserialize)]
+struct ParcelBefore {
+    parcel: Parcel,
+    event: u64,
+    run: u64,
+    recorded_at: Timestamp,
+}
+
+#[test]
+fn a_parcel_reads_back_with_and_without_the_source_of_its_receipt_and_as_it_was_before() {
+    let id = |kind, position| Id { kind, position, tag: 0 };
+    let parcel = Parcel {
+        endpoint: "crm".parse().unwrap(),
+        content_type: "text/plain".into(),
+        body: "hello".into(),
+    };
+    let plain = StoredParcel {
+        id: id(IdKind::Delivery, 9),
+        parcel,
+        event: id(IdKind::Event, 2),
+        run: id(IdKind::Run, 3),
+        recorded_at: Timestamp(4),
+        root_source: None,
+    };
+    for root_source in [None, Some("stripe".parse().unwrap())] {
+        let whole = StoredParcel { root_source, ..plain.clone() };
+        let bytes = postcard::to_stdvec(&ParcelRecord::of(&whole)).unwrap();
+
+        let read: ParcelRecord<'_> = postcard::from_bytes(&bytes).unwrap();
+        let before: ParcelBefore = postcard::from_bytes(&bytes).unwrap();
+        let written_before = postcard::to_stdvec(&before).unwrap();
+        let read_before: ParcelRecord<'_> = postcard::from_bytes(&written_before).unwrap();
+
+        assert_eq!(read.with_id(plain.id), whole);
+        assert_eq!(read_before.with_id(plain.id), plain);
     }
 }
 

@@ -339,6 +339,14 @@ impl Queue {
         false
     }
 
+    /// What a group without an allowance of its own may have is another than it was: until the next
+    /// take none counts as switched off.
+    pub(super) fn ask_again(&mut self) {
+        for number in &self.asked {
+            self.groups[*number as usize].is_off = false;
+        }
+    }
+
     pub(super) fn block(&mut self) {
         self.blocked += 1;
     }

@@ -15,8 +15,9 @@ fn up_to(works: usize) -> Room<'static> {
 }
 
 fn work(kind: WorkKind, group: &str, position: u64) -> OpenWork {
-    let entry = Entry { position, offset: 0, tries: Tries::default(), order: None };
-    OpenWork { kind, group: group.parse().unwrap(), entry, due: AT_ONCE }
+    let (tries, source) = (Tries::default(), SourceNumber::default());
+    let entry = Entry { position, offset: 0, tries, source, order: None };
+    OpenWork { kind, group: group.parse().unwrap(), entry, due: AT_ONCE, root: None }
 }
 
 fn run(keys: &OrderKeys, handler: &str, subject: &str, position: u64) -> OpenWork {

@@ -1,0 +1,255 @@
+//! How many works are open, by the source that they go back to, held against the high-water marks.
+//!
+//! Whoever decides about a request reads a flag in here, and waits for nobody: [`count`] writes it
+//! where works join the backlog and leave it. Never decides what follows when a mark is reached.
+
+pub(super) mod count;
+
+use std::collections::{BTreeMap, HashMap};
+use std::iter;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use crate::ids::Name;
+use crate::store::kind::WorkKind;
+
+/// How many works may be open before no more requests should come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marks {
+    /// Of all sources together.
+    pub all: usize,
+    /// Of each source: what goes back to its receipts.
+    pub per_source: usize,
+}
+
+/// The open works of one source, or of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Open {
+    /// How many there are.
+    pub works: usize,
+    /// Whether they have reached the mark, and not fallen far enough below it since.
+    pub is_over: bool,
+}
+
+/// The open works at a glance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenWorks {
+    /// All of them.
+    pub all: Open,
+    /// Those of every source that has had any since the start.
+    pub sources: BTreeMap<Name, Open>,
+    /// Those that go back to a source that is not known: an earlier Hookgate did not write it down.
+    pub unknown: usize,
+    /// What they are held against.
+    pub marks: Marks,
+}
+
+/// Which mark the open works have reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// The source's own.
+    Source,
+    /// That of all sources together.
+    All,
+}
+
+impl Marks {
+    /// Nothing is held against anything.
+    const NONE: Self = Self { all: usize::MAX, per_source: usize::MAX };
+
+    /// As many works are open when requests may come in again after a mark was reached: an eighth
+    /// less, so that the door does not open and close with every request.
+    pub fn low(mark: usize) -> usize {
+        mark.saturating_sub((mark / 8).max(1))
+    }
+
+    /// At so many runs and deliveries the parses wait too. More than the mark: what was accepted
+    /// just before that was reached usually goes on.
+    fn hold(mark: usize) -> usize {
+        mark.saturating_add(mark / 4)
+    }
+}
+
+/// A number, and whether it has reached a mark.
+#[derive(Debug, Default)]
+struct Level {
+    count: AtomicUsize,
+    is_over: AtomicBool,
+}
+
+impl Level {
+    /// Whether it has reached the mark now and had not, or has fallen to the lower one.
+    fn judge(&self, high: usize, low: usize) -> bool {
+        let count = self.count.load(Ordering::Relaxed);
+        let was_over = self.is_over();
+        let is_over = if was_over { count > low } else { count >= high };
+        self.is_over.store(is_over, Ordering::Relaxed);
+        is_over != was_over
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+/// The open works of one source, or of all.
+#[derive(Debug, Default)]
+struct Tally {
+    all: Level,
+    /// The runs and deliveries: a parse opens more of them, and none of them waits for a parse.
+    derived: Level,
+}
+
+impl Tally {
+    fn open(&self) -> Open {
+        let works = self.all.count.load(Ordering::Relaxed);
+        Open { works, is_over: self.all.is_over() }
+    }
+
+    fn opened(&self, kind: WorkKind) {
+        for level in self.levels(kind) {
+            level.count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn closed(&self, kind: WorkKind) {
+        for level in self.levels(kind) {
+            level.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn levels(&self, kind: WorkKind) -> impl Iterator<Item = &Level> {
+        iter::once(&self.all).chain((kind != WorkKind::Parse).then_some(&self.derived))
+    }
+
+    /// Whether a mark was reached by what was counted, or is not any more.
+    fn judge(&self, mark: usize) -> bool {
+        let mark = mark.max(1);
+        let hold = Marks::hold(mark);
+        let all = self.all.judge(mark, Marks::low(mark));
+        let derived = self.derived.judge(hold, mark.min(hold - 1));
+        all || derived
+    }
+}
+
+/// The tallies of all sources.
+#[derive(Debug)]
+pub(in crate::store) struct Tallies {
+    all: Tally,
+    sources: ArcSwap<HashMap<Name, Arc<Tally>>>,
+    unknown: Arc<Tally>,
+    mark: AtomicUsize,
+    mark_per_source: AtomicUsize,
+    /// A mark was reached, or is not any more.
+    crossed: watch::Sender<()>,
+}
+
+impl Default for Tallies {
+    fn default() -> Self {
+        Self {
+            all: Tally::default(),
+            sources: ArcSwap::default(),
+            unknown: Arc::default(),
+            mark: AtomicUsize::new(Marks::NONE.all),
+            mark_per_source: AtomicUsize::new(Marks::NONE.per_source),
+            crossed: watch::Sender::default(),
+        }
+    }
+}
+
+impl Tallies {
+    /// The mark that keeps a request of this source out, if one does: its own first, which says
+    /// more.
+    pub(in crate::store) fn reached(&self, source: &Name) -> Option<Reached> {
+        if self.sources.load().get(source).is_some_and(|tally| tally.all.is_over()) {
+            return Some(Reached::Source);
+        }
+        self.all.all.is_over().then_some(Reached::All)
+    }
+
+    /// Whether the receipts of this source wait, because what came of others is still open.
+    pub(in crate::store) fn holds(&self, source: &Name) -> bool {
+        let own = || self.sources.load().get(source).is_some_and(|tally| tally.derived.is_over());
+        self.all.derived.is_over() || own()
+    }
+
+    /// Changes whenever a mark was reached, or is not any more.
+    pub(in crate::store) fn crossings(&self) -> watch::Receiver<()> {
+        self.crossed.subscribe()
+    }
+
+    pub(in crate::store) fn open(&self) -> OpenWorks {
+        let sources = self.sources.load();
+        let sources = sources.iter().map(|(name, tally)| (name.clone(), tally.open()));
+        OpenWorks {
+            all: self.all.open(),
+            sources: sources.collect(),
+            unknown: self.unknown.open().works,
+            marks: self.marks(),
+        }
+    }
+
+    fn marks(&self) -> Marks {
+        Marks {
+            all: self.mark.load(Ordering::Relaxed),
+            per_source: self.mark_per_source.load(Ordering::Relaxed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a level is over its mark at each of these numbers, one after the other.
+    fn is_over(level: &Level, mark: usize, counts: &[usize]) -> Vec<bool> {
+        let judged = counts.iter().map(|count| {
+            level.count.store(*count, Ordering::Relaxed);
+            level.judge(mark, Marks::low(mark));
+            level.is_over()
+        });
+        judged.collect()
+    }
+
+    #[test]
+    fn a_mark_that_was_reached_holds_until_the_number_is_an_eighth_below_it() {
+        let level = Level::default();
+        let over = is_over(&level, 80, &[79, 80, 79, 71, 70, 79, 80]);
+        assert_eq!(over, [false, true, true, true, false, false, true]);
+    }
+
+    #[test]
+    fn the_smallest_mark_is_reached_by_one_and_left_with_none() {
+        let tally = Tally::default();
+        for _ in 0..2 {
+            tally.opened(WorkKind::Delivery);
+            assert!(tally.judge(1) && tally.all.is_over() && tally.derived.is_over());
+            assert!(!tally.judge(1), "it is where it was");
+            tally.closed(WorkKind::Delivery);
+            assert!(tally.judge(1) && !tally.all.is_over() && !tally.derived.is_over());
+        }
+    }
+
+    #[test]
+    fn receipts_close_the_door_and_never_hold_each_other() {
+        let tally = Tally::default();
+        (0..100).for_each(|_| tally.opened(WorkKind::Parse));
+        tally.judge(8);
+        assert!(tally.all.is_over() && !tally.derived.is_over());
+
+        // A few more than the mark go on; then the parses wait until the mark is reached again.
+        let holds = |more: usize| {
+            (0..more).for_each(|_| tally.opened(WorkKind::Run));
+            tally.judge(8);
+            tally.derived.is_over()
+        };
+        assert_eq!([holds(9), holds(1)], [false, true]);
+        tally.closed(WorkKind::Run);
+        assert!(holds(0));
+        tally.closed(WorkKind::Run);
+        assert!(!holds(0));
+    }
+}
