@@ -2,6 +2,7 @@
 
 mod held;
 mod large;
+mod marks;
 mod patience;
 
 use std::cell::Cell;

@@ -25,6 +25,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("TcpStream::connect", &["egress"]),
     ("client::conn", &["egress"]),
     ("SystemTime::now", &["clock"]),
+    ("statvfs", &["disk"]),
     ("toml::", &["config"]),
     ("anyhow::", &["cli", "gateway"]),
     ("axum::", &["ingest", "admin", "listener", "cli/demo"]),

@@ -3,6 +3,7 @@
 //! JSON over HTTP on a port of its own, never the public one. It reads the store and asks it to
 //! replay; it never touches a delivery or a plugin itself, and never returns a secret.
 
+mod levels;
 mod query;
 mod redact;
 mod rows;
@@ -21,10 +22,11 @@ use axum::{Json, Router, middleware};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::disk::Disk;
 use crate::ids::{Id, IdKind};
-use crate::metrics::{Backlog, Kind, Metrics};
+use crate::metrics::Metrics;
 use crate::secrets::Redaction;
-use crate::store::{self, EventView, ReceiptView, Store, WorkKind};
+use crate::store::{self, EventView, ReceiptView, Store};
 
 use query::{ListQuery, PageQuery, ReplayBody};
 pub use rows::Report;
@@ -39,6 +41,8 @@ pub(crate) type Ask = oneshot::Sender<Report>;
 pub(crate) struct Admin {
     /// What there is to see and to replay.
     pub(crate) store: Store,
+    /// Where the store is.
+    pub(crate) disk: Arc<Disk>,
     pub(crate) metrics: Metrics,
     /// The plugins as they are now.
     pub(crate) plugins: Arc<ArcSwap<Vec<PluginRow>>>,
@@ -246,21 +250,7 @@ async fn settled(State(admin): State<Arc<Admin>>) -> Result<&'static str, Proble
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
-    let stats = admin.store.stats();
-    admin.metrics.set_damaged(stats.damaged);
-    for (kind, works) in stats.works {
-        let kind = match kind {
-            WorkKind::Parse => Kind::Receipt,
-            WorkKind::Run => Kind::Run,
-            WorkKind::Delivery => Kind::Delivery,
-        };
-        let backlog = Backlog {
-            pending: (works.pending() - works.retrying) as u64,
-            retrying: works.retrying as u64,
-            dead: works.dead,
-        };
-        admin.metrics.set_backlog(kind, backlog);
-    }
+    levels::set(&admin.metrics, &admin.store, &admin.disk);
     ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], admin.metrics.render()).into_response()
 }
 

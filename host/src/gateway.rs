@@ -5,6 +5,7 @@
 
 mod admission;
 mod fitting;
+mod high_water;
 mod live;
 mod loading;
 mod sweeping;
@@ -28,6 +29,7 @@ use crate::admin::{self, Admin, Ask, Report, Turns};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::{Deliveries, Delivery};
+use crate::disk::Disk;
 use crate::dispatch::{Breakers, Dispatch, Parses, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest, Intake, Notes, Pacing};
@@ -42,6 +44,7 @@ use crate::worker::work;
 
 pub(crate) use admission::Admission;
 pub(crate) use fitting::misfits;
+use high_water::HighWater;
 use live::Live;
 use sweeping::Sweeping;
 
@@ -102,6 +105,7 @@ pub struct Gateway {
 /// The parts that more than one task needs.
 struct Parts {
     store: Store,
+    disk: Arc<Disk>,
     host: plugin::Host,
     registry: Arc<Registry>,
     metrics: Metrics,
@@ -126,7 +130,6 @@ impl Gateway {
         let addresses = (public.local_addr()?, admin.local_addr()?);
 
         let limits = config.limits.clone();
-        let retention = parts.retention.clone();
         let live = Live::start(path, config, &parts).await?;
         let (reload, asked) = mpsc::channel(ASKS_MAX);
         let mut gateway = Self {
@@ -138,19 +141,30 @@ impl Gateway {
             cancel: CancellationToken::new(),
             tasks: JoinSet::new(),
         };
+        gateway.spawn_beside(&parts);
+        gateway.spawn(parts, (live, asked), &limits, public, admin);
+        Ok(gateway)
+    }
+
+    /// What goes on beside the path of events.
+    fn spawn_beside(&mut self, parts: &Parts) {
         let sweeping = Sweeping {
             store: parts.store.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
-            retention,
+            retention: parts.retention.clone(),
         };
-        let cancel = gateway.cancel.clone();
-        gateway.tasks.spawn(async move {
+        let high_water = HighWater { store: parts.store.clone(), disk: parts.disk.clone() };
+        let cancel = self.cancel.clone();
+        self.tasks.spawn(async move {
             sweeping.run(cancel).await;
             Ok(())
         });
-        gateway.spawn(parts, (live, asked), &limits, public, admin);
-        Ok(gateway)
+        let cancel = self.cancel.clone();
+        self.tasks.spawn(async move {
+            high_water.run(cancel).await;
+            Ok(())
+        });
     }
 
     fn spawn(
@@ -166,6 +180,7 @@ impl Gateway {
             host: parts.host.clone(),
             registry: parts.registry.clone(),
             store: parts.store.clone(),
+            disk: parts.disk.clone(),
             keys: parts.keys.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
@@ -177,6 +192,7 @@ impl Gateway {
         };
         let operators = Admin {
             store: parts.store.clone(),
+            disk: parts.disk.clone(),
             metrics: parts.metrics.clone(),
             plugins: live.plugins(),
             reload: self.reload.clone(),
@@ -318,6 +334,8 @@ impl Parts {
         let store_clock = clock.clone();
         let opened = move || Store::open(&store_config, store_clock);
         let store = tokio::task::spawn_blocking(opened).await??;
+        let disk = Arc::new(Disk::of(config.data.clone()));
+        high_water::look(&disk).await;
         let compiled = compiled.unwrap_or_else(|| config.data.join("compiled"));
         let mut plugins = plugin::Config::new(compiler, Some(compiled));
         plugins.threads = limits.threads();
@@ -353,6 +371,7 @@ impl Parts {
         let retention = Arc::new(ArcSwap::from_pointee(config.retention.clone()));
         Ok(Self {
             store,
+            disk,
             host,
             registry,
             metrics,

@@ -28,17 +28,18 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info};
 
 use crate::clock::Clock;
+use crate::disk::Disk;
 use crate::event::Request;
 use crate::headers::Headers;
 use crate::ids::Name;
 use crate::keys::Keys;
 use crate::listener::Connection;
-use crate::metrics::{Answered, Metrics};
+use crate::metrics::{Answered, Mark, Metrics};
 use crate::plugin::{self, Plugin, Registry};
 use crate::proof::{self, Unproven};
 use crate::provider::{Answer, Claims, Proven, ProviderInfo};
 use crate::signature::{self, Asker};
-use crate::store::{Appended, NewReceipt, Store};
+use crate::store::{Appended, NewReceipt, Reached, Store};
 
 pub(crate) use intake::{Bounds, Intake};
 use notes::Note;
@@ -54,6 +55,8 @@ pub(crate) struct Ingest {
     /// The plugins that are loaded.
     pub(crate) registry: Arc<Registry>,
     pub(crate) store: Store,
+    /// Where the store is: nothing comes in while it has too little room.
+    pub(crate) disk: Arc<Disk>,
     pub(crate) keys: Keys,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
@@ -247,6 +250,7 @@ impl Ingest {
         if !methods::brings_events(info, &method) {
             return Err(Rejection::NothingAsked(info.refusal_status));
         }
+        self.check_marks(name)?;
         let reply = match signature::reply(info, &claims, asker) {
             Some(reply) => Some(self.answer(at, reply, &claims, &request, asker).await?),
             None => None,
@@ -257,6 +261,18 @@ impl Ingest {
 
         debug!(source.name = %name, ?appended, "accepted a request");
         Ok(Accepted::Kept(reply, appended))
+    }
+
+    /// Puts a request off while too much is open or too little is free. Only what is genuine comes
+    /// so far: a forger is refused as ever, and a validation challenge is answered, which stores
+    /// nothing and without which a provider would give the source up.
+    fn check_marks(&self, source: &Name) -> Result<(), Rejection> {
+        let reached = match self.store.mark_reached(source) {
+            Some(Reached::Source) => Some(Mark::Source),
+            Some(Reached::All) => Some(Mark::Gateway),
+            None => self.disk.is_low().then_some(Mark::Disk),
+        };
+        reached.map_or(Ok(()), |mark| Err(Rejection::PutOff(mark)))
     }
 
     /// What the request claims, once its evidence holds.
@@ -298,8 +314,12 @@ impl Ingest {
         Ok(reply::of_plugin(answer, body))
     }
 
-    /// Counts a request that was not accepted, and logs it unless too many were just now.
+    /// Counts a request that was not accepted, and logs it unless too many were just now; not what
+    /// a mark puts off for as long as it takes, which is logged once for all.
     fn note(&self, name: &Name, source: &Source, connection: &Connection, rejection: &Rejection) {
+        if let Rejection::PutOff(mark) = rejection {
+            return self.metrics.put_off(name, *mark);
+        }
         if let Some(reason) = rejection.refusal() {
             self.metrics.refusal(name, reason);
         }

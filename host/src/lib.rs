@@ -69,9 +69,9 @@
 //!   [`ids`] `causes` `lock` [`headers`] [`json_text`] [`event`] [`setting`] [`provider`] [`route`]
 //!   [`effect`] [`retry`] [`secrets`] `signature`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
-//!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `subprocess`
-//!   (processes that are waited for), the loop in `worker`, and `proof` (whether a request is
-//!   genuine, by several of them)
+//!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `disk` (free room),
+//!   `subprocess` (processes that are waited for), the loop in `worker`, and `proof` (whether a
+//!   request is genuine, by several of them)
 //! - *Activities*, which never import each other: [`ingest`] [`dispatch`] `delivery` [`admin`]
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
@@ -98,6 +98,7 @@ pub mod keys;
 mod listener;
 mod watch;
 mod metrics;
+mod disk;
 mod subprocess;
 mod worker;
 mod proof;

@@ -4,6 +4,8 @@
 //! out of the configuration and cases out of the code, never anything that a sender chose, so that
 //! nobody can make it grow. Never decides anything.
 
+mod marks;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,9 @@ use crate::effect::Severity;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::retry::Outcome;
+
+pub(crate) use marks::Mark;
+use marks::Marks;
 
 /// Counters, gauges and histograms. Clones count together.
 #[derive(Debug, Clone)]
@@ -45,6 +50,7 @@ pub(crate) struct Metrics {
     damaged_records: Gauge,
     paused: Family<[(&'static str, Label); 2], Gauge>,
     concurrency: EndpointGauges,
+    marks: Marks,
 }
 
 type Tries = Family<[(&'static str, Label); 3], Counter>;
@@ -188,6 +194,7 @@ impl Metrics {
                 "endpoint_concurrency",
                 "Attempts at a time to an endpoint; 0 while the gateway waits for the next probe",
             ),
+            marks: Marks::new(r),
             registry: Arc::default(),
         };
         let failures = metrics.sweep_failures.clone();

@@ -54,6 +54,8 @@ allow = ["127.0.0.0/8", "::1"]
 body_bytes = 1048576
 requests   = 1_024
 parses     = 0x40
+backlog    = 4_000_000
+disk_free_bytes = 1073741824
 grace      = "30s"
 
 [retention]

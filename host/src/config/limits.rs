@@ -11,6 +11,7 @@ use crate::effect::Allowance;
 use crate::ingest::{Bounds, Shares};
 use crate::listener;
 use crate::plugin::Threads;
+use crate::store::Marks;
 
 /// So that one is always left when a source or handler has the others.
 const THREADS: RangeInclusive<usize> = Threads::LEAST..=Threads::MOST;
@@ -19,6 +20,12 @@ const THREADS: RangeInclusive<usize> = Threads::LEAST..=Threads::MOST;
 /// body, for the data of its events, and for what it computes with.
 const MEMORY_BYTES_MIN: usize = 4 << 20;
 const MEMORY_FOR_A_BODY: usize = 3;
+
+/// Open works, by default. One takes about 100 bytes of memory: an entry of 24 bytes, in a queue
+/// with room for twice as many, or 50 in a tree while it waits for another try, and a key of order.
+/// So these are about 400 MB.
+const BACKLOG: usize = 4_000_000;
+const BACKLOG_PER_SOURCE: usize = BACKLOG / 2;
 
 /// What all runs that one receipt causes may emit, by default.
 const EMITTED_EVENTS: usize = 1_000;
@@ -48,6 +55,13 @@ pub(crate) struct Limits {
     pub(crate) requests_per_source: usize,
     /// Receipts waiting to be written: 503 beyond it.
     pub(crate) queue: usize,
+    /// Open works, which are receipts to parse, runs and deliveries: 503 beyond it.
+    pub(crate) backlog: usize,
+    /// Of these, how many may go back to the receipts of one source: 429 beyond it.
+    pub(crate) backlog_per_source: usize,
+    /// Free bytes of the data folder's file system: 503 below it. If left out, a twentieth of the
+    /// file system and at most 1 GiB.
+    pub(crate) disk_free_bytes: Option<usize>,
     /// Parses at a time. Zero is a maintenance switch: receipts are accepted and kept, and nothing
     /// is parsed, run or delivered of them until the gateway starts with more.
     pub(crate) parses: usize,
@@ -91,6 +105,9 @@ impl Default for Limits {
             requests: 1024,
             requests_per_source: 768,
             queue: 4096,
+            backlog: BACKLOG,
+            backlog_per_source: BACKLOG_PER_SOURCE,
+            disk_free_bytes: None,
             // Waiting is cheap: more than keep the threads busy while commits are under way, and
             // some are left when several sources or handlers hang.
             parses: 128,
@@ -137,6 +154,15 @@ impl Limits {
                 default.requests_per_source,
             ),
             queue: table.count("queue", 1..=1_000_000, default.queue),
+            backlog: table.count("backlog", 1..=1_000_000_000, default.backlog),
+            backlog_per_source: table.count(
+                "backlog_per_source",
+                1..=1_000_000_000,
+                default.backlog_per_source,
+            ),
+            disk_free_bytes: table
+                .take("disk_free_bytes")
+                .and_then(|entry| entry.count(&(0..=1 << 50))),
             parses: table.count("parses", 0..=4096, default.parses),
             runs: table.count("runs", 1..=4096, default.runs),
             runs_per_handler: table.count("runs_per_handler", 1..=4096, default.runs_per_handler),
@@ -232,8 +258,13 @@ impl Limits {
         Shares { requests: self.requests_per_source, held_bytes: self.held_bytes_per_source }
     }
 
-    /// What only a start can apply, by its key, as numbers to compare. The deadlines of plugins
-    /// are not among them: they change while the gateway runs.
+    /// At how many open works requests are put off.
+    pub(crate) fn marks(&self) -> Marks {
+        Marks { all: self.backlog, per_source: self.backlog_per_source }
+    }
+
+    /// What only a start can apply, by its key, as numbers to compare. The deadlines of plugins and
+    /// the high-water marks are not among them: they change while the gateway runs.
     pub(super) fn fixed(&self) -> impl Iterator<Item = (&'static str, u128)> + use<> {
         let Self {
             body_bytes,
@@ -246,6 +277,9 @@ impl Limits {
             requests,
             requests_per_source,
             queue,
+            backlog: _,
+            backlog_per_source: _,
+            disk_free_bytes: _,
             parses,
             runs,
             runs_per_handler,

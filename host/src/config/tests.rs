@@ -176,6 +176,9 @@ fn every_limit_and_retention_has_bounds_that_are_named() {
         ("requests", "1", "1000000"),
         ("requests_per_source", "1", "1000000"),
         ("queue", "1", "1000000"),
+        ("backlog", "1", "1000000000"),
+        ("backlog_per_source", "1", "1000000000"),
+        ("disk_free_bytes", "0", "1125899906842624"),
         ("parses", "0", "4096"),
         ("runs", "1", "4096"),
         ("runs_per_handler", "1", "4096"),
@@ -257,7 +260,9 @@ fn what_only_a_restart_applies_is_named() {
     let before = parse(WHOLE).unwrap();
     let with = |limits: &str| parse(&format!("{WHOLE}[limits]\n{limits}\n")).unwrap();
     assert_eq!(before.needs_restart(&before), Vec::<String>::new());
-    assert_eq!(with("claims_deadline = \"5ms\"").needs_restart(&before), Vec::<String>::new());
+    let live =
+        "claims_deadline = \"5ms\"\nbacklog = 9\nbacklog_per_source = 3\ndisk_free_bytes = 0";
+    assert_eq!(with(live).needs_restart(&before), Vec::<String>::new());
     let moved = parse(&WHOLE.replace("8081", "8082").replace("\"data\"", "\"store\"")).unwrap();
     assert_eq!(moved.needs_restart(&before), ["`admin`", "`data`"]);
     let limits = with("runs = 3\nconnections_per_address = 2048\ngrace = \"1s\"");

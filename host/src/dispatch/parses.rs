@@ -52,6 +52,10 @@ impl Work for Parses {
         let rules = dispatch.rules.load();
         let most = fair_limit(PARSES_PER_SOURCE, room);
         let taken = dispatch.store.take_parses_by(room, &|source| {
+            // What a parse opens would come on top of too much; that goes away by itself.
+            if dispatch.store.holds_parses(source) {
+                return 0;
+            }
             let digest = || Some(dispatch.plugin_of(&rules, source)?.digest().to_owned());
             dispatch.parse_breakers.limit(source, digest, most)
         });

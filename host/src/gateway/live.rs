@@ -27,6 +27,7 @@ use crate::admin::{Ask, ConfigRow, PluginRow, ReloadRow, Report};
 use crate::causes::chain;
 use crate::config::{Config, Verify};
 use crate::delivery::Delivery;
+use crate::disk::Disk;
 use crate::dispatch::{Dispatch, Reading, Rules};
 use crate::egress;
 use crate::ingest;
@@ -62,6 +63,7 @@ pub(super) struct Live {
     host: plugin::Host,
     registry: Arc<Registry>,
     store: Store,
+    disk: Arc<Disk>,
     metrics: Metrics,
     retention: Arc<ArcSwap<Retention>>,
     sources: Arc<ingest::Sources>,
@@ -101,6 +103,7 @@ impl Live {
             host: parts.host.clone(),
             registry: parts.registry.clone(),
             store: parts.store.clone(),
+            disk: parts.disk.clone(),
             metrics: parts.metrics.clone(),
             retention: parts.retention.clone(),
             sources: parts.sources.clone(),
@@ -321,6 +324,8 @@ impl Live {
         }));
         self.sources.store(Arc::new(sources));
         self.host.set_deadlines(super::deadlines(&config.limits));
+        self.store.set_marks(config.limits.marks());
+        self.disk.set_mark(config.limits.disk_free_bytes.map(|bytes| bytes as u64));
         self.retention.store(Arc::new(config.retention.clone()));
         self.store.know_ids_for(super::terms(config));
         self.admin_hosts.store(Arc::new(config.admin_hosts.clone()));

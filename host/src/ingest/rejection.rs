@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::ids::Name;
 use crate::keys::KeyError;
-use crate::metrics::Answered;
+use crate::metrics::{Answered, Mark};
 use crate::plugin::CallError;
 use crate::proof::Unproven;
 use crate::secrets::shown;
@@ -41,6 +41,8 @@ pub(super) enum Rejection {
     Busy,
     #[error("too many requests of this source are in progress")]
     SourceBusy,
+    #[error("the gateway has reached a high-water mark")]
+    PutOff(Mark),
     #[error("the provider plugin {} is not loaded", shown(.0.as_str()))]
     NoPlugin(Name),
     #[error("the source is stopped: {0}")]
@@ -66,6 +68,7 @@ impl Rejection {
             | Self::Stopping
             | Self::Busy
             | Self::SourceBusy
+            | Self::PutOff(_)
             | Self::Unproven(
                 Unproven::Plugin(CallError::Busy) | Unproven::Key(KeyError::Busy),
                 _,
@@ -100,7 +103,9 @@ impl Rejection {
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body too large"),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "incomplete body"),
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "incomplete body"),
-            Self::SourceBusy => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
+            Self::SourceBusy | Self::PutOff(Mark::Source) => {
+                (StatusCode::TOO_MANY_REQUESTS, "too many requests")
+            }
             Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
             Self::Unproven(unproven, _) if unproven.is_passing() => LATER,
             Self::Unproven(_, status) | Self::NothingAsked(status) => {
@@ -110,6 +115,7 @@ impl Rejection {
             Self::GaveWay
             | Self::Stopping
             | Self::Busy
+            | Self::PutOff(Mark::Gateway | Mark::Disk)
             | Self::NoPlugin(_)
             | Self::Stopped(_)
             | Self::Store(_) => LATER,
@@ -166,6 +172,8 @@ mod tests {
             Rejection::Stopping,
             Rejection::Busy,
             Rejection::SourceBusy,
+            Rejection::PutOff(Mark::Source),
+            Rejection::PutOff(Mark::Gateway),
             Rejection::NoPlugin("stripe".parse().unwrap()),
             Rejection::Stopped("it has no settings".into()),
             unproven(Unproven::Plugin(CallError::Busy)),
@@ -176,6 +184,17 @@ mod tests {
         }
         for rejection in &gateways {
             assert!(!rejection.is_the_senders(), "{rejection}");
+        }
+    }
+
+    #[test]
+    fn a_source_at_its_own_mark_is_told_so_and_all_others_that_the_gateway_is_busy() {
+        for (mark, expected) in [(Mark::Source, 429), (Mark::Gateway, 503), (Mark::Disk, 503)] {
+            let rejection = Rejection::PutOff(mark);
+            assert_eq!(rejection.answered(), Answered::Busy);
+            let response = rejection.into_response();
+            assert_eq!(response.status().as_u16(), expected, "{mark:?}");
+            assert_eq!(response.headers()[header::RETRY_AFTER], "5", "{mark:?}");
         }
     }
 

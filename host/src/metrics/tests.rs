@@ -61,6 +61,28 @@ fn a_backlog_is_what_was_set_last() {
 }
 
 #[test]
+fn marks_are_shown_with_what_is_held_against_them() {
+    let metrics = Metrics::new();
+    metrics.set_backlog_marks(20, usize::MAX);
+    metrics.set_open(&name(), 21, true);
+    metrics.set_open_of_unknown(2);
+    metrics.set_over_gateway(false);
+    metrics.set_disk(7, 8, true);
+    metrics.put_off(&name(), Mark::Source);
+
+    check(&metrics, r#"hookgate_backlog{source="stripe"} 21"#);
+    check(&metrics, r#"hookgate_backlog{source=""} 2"#);
+    check(&metrics, r#"hookgate_backlog_mark{of="source"} 20"#);
+    check(&metrics, &format!(r#"hookgate_backlog_mark{{of="gateway"}} {}"#, i64::MAX));
+    check(&metrics, r#"hookgate_over_mark{mark="source",source="stripe"} 1"#);
+    check(&metrics, r#"hookgate_over_mark{mark="gateway",source=""} 0"#);
+    check(&metrics, r#"hookgate_over_mark{mark="disk",source=""} 1"#);
+    check(&metrics, "hookgate_disk_free_bytes 7");
+    check(&metrics, "hookgate_disk_free_mark_bytes 8");
+    check(&metrics, r#"hookgate_put_off_total{source="stripe",mark="source"} 1"#);
+}
+
+#[test]
 fn sweeps_and_damage_are_seen() {
     let metrics = Metrics::new();
     check(&metrics, "hookgate_last_sweep_timestamp_seconds 0");

@@ -1,4 +1,4 @@
-//! What is missing: sources and handlers without a plugin that works for them.
+//! What is missing: sources and handlers without a plugin that works for them, and room for more.
 //!
 //! Told to whoever asks whether the gateway is ready, and to the log. Changes nothing: what is
 //! missing may be dropped in later. Never repeats the name of a plugin that is nowhere unless it is
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tracing::warn;
 
+use super::super::high_water;
 use super::Live;
 use crate::admin::{PluginRow, Ready};
 use crate::causes::chain;
@@ -15,11 +16,12 @@ use crate::secrets::shown;
 
 impl Live {
     /// Says which sources have no provider that works for them, why the plugins folder can't be
-    /// read, and why nothing can be stored.
+    /// read, and why nothing can be stored or is to be. Not which source is at a mark of its own:
+    /// the gateway accepts requests for all others.
     pub(in crate::gateway) fn ready(&self) -> Ready {
         let sources = self.sources.clone();
         let registry = self.registry.clone();
-        let store = self.store.clone();
+        let (store, disk) = (self.store.clone(), self.disk.clone());
         let rows = self.rows.clone();
         let folder_trouble = self.folder_trouble.clone();
         Ready(Arc::new(move || {
@@ -50,7 +52,8 @@ impl Live {
             });
             let folder = folder_trouble.load().as_deref().cloned();
             let trouble = store.trouble().map(|error| chain(&error));
-            missing.chain(folder).chain(trouble).collect()
+            let marks = high_water::reached(&store, &disk);
+            missing.chain(folder).chain(trouble).chain(marks).collect()
         }))
     }
 

@@ -1,0 +1,40 @@
+//! The metrics that say how much there is now: read from the store and the disk when somebody asks.
+//!
+//! Whatever is counted as it happens is counted there. Never changes anything but gauges.
+
+use crate::disk::Disk;
+use crate::metrics::{Backlog, Kind, Metrics};
+use crate::store::{OpenWorks, Store, WorkKind};
+
+/// Sets them to what is so now.
+pub(super) fn set(metrics: &Metrics, store: &Store, disk: &Disk) {
+    let stats = store.stats();
+    metrics.set_damaged(stats.damaged);
+    for (kind, works) in stats.works {
+        let kind = match kind {
+            WorkKind::Parse => Kind::Receipt,
+            WorkKind::Run => Kind::Run,
+            WorkKind::Delivery => Kind::Delivery,
+        };
+        let backlog = Backlog {
+            pending: (works.pending() - works.retrying) as u64,
+            retrying: works.retrying as u64,
+            dead: works.dead,
+        };
+        metrics.set_backlog(kind, backlog);
+    }
+    set_marks(metrics, store, disk);
+}
+
+fn set_marks(metrics: &Metrics, store: &Store, disk: &Disk) {
+    let OpenWorks { all, sources, unknown, marks } = store.open_works();
+    metrics.set_backlog_marks(marks.per_source, marks.all);
+    metrics.set_over_gateway(all.is_over);
+    metrics.set_open_of_unknown(unknown);
+    for (source, open) in sources {
+        metrics.set_open(&source, open.works, open.is_over);
+    }
+    if let Some(space) = disk.space() {
+        metrics.set_disk(space.free, space.mark, space.is_low);
+    }
+}
