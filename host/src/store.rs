@@ -1,14 +1,15 @@
 //! The store: everything accepted, everything owed, and what became of it.
 //!
-//! Every step of the path ends here. One writer thread commits all that waits in one synced
-//! transaction (group commit), and only then changes memory and answers: accepted is durable, a run
-//! and its effects are one. What is owed is in memory, rebuilt from the log at every start. This is
-//! the one door to redb. It never judges and never looks at what it keeps: verdicts and routes come
+//! Every step of the path ends here. One writer thread adds all that waits to the log in one synced
+//! frame (group commit), and only then changes memory and answers: accepted is durable, a run and
+//! its effects are one. What is owed is in memory, rebuilt from the log at every start. This is the
+//! one door to redb. It never judges and never looks at what it keeps: verdicts and routes come
 //! with what is committed.
 //!
 //! Its rooms, each of which imports only those before it: `log` spells what happened, `file` holds
-//! the tables, `ids` tells duplicates, `owed` knows what is left to do, `read` answers, `write`
-//! commits, and `keep` removes and packs. `facts` and `report` are what goes in and comes out.
+//! it in volumes and tables, `ids` tells duplicates, `owed` knows what is left to do, `read`
+//! answers, `write` commits, and `keep` removes and packs. `facts` and `report` are what goes in
+//! and comes out.
 
 mod damage;
 mod error;
@@ -67,6 +68,7 @@ pub use self::write::replay::{ReplayCursor, ReplaySlice, Replayed};
 use self::damage::Damages;
 use self::error::aside;
 use self::file::File;
+use self::file::volumes::VOLUME_BYTES;
 use self::ids::Shape;
 use self::owed::backlog::OrderKeys;
 use self::owed::recovery::{Recovered, recover};
@@ -94,6 +96,8 @@ pub struct Config {
     pub fresh_ids: usize,
     /// How long event ids are known.
     pub terms: Terms,
+    /// A volume of the log is full when it has this many bytes.
+    pub volume_bytes: u64,
 }
 
 impl Config {
@@ -101,7 +105,8 @@ impl Config {
     pub fn at(path: impl Into<PathBuf>) -> Self {
         let fresh_ids = Shape::DEFAULT.fresh_ids;
         let (path, terms) = (path.into(), Terms::default());
-        Self { path, queue: 4096, recent_bytes: 32 << 20, fresh_ids, terms }
+        let (recent_bytes, volume_bytes) = (32 << 20, VOLUME_BYTES);
+        Self { path, queue: 4096, recent_bytes, fresh_ids, terms, volume_bytes }
     }
 }
 
@@ -134,19 +139,28 @@ impl Drop for Handle {
 impl Store {
     /// Opens the store in a folder, or makes it, and finds what is owed.
     pub fn open(config: &Config, clock: Clock) -> Result<Self, OpenError> {
-        Self::start(File::open(&config.path)?, config, clock)
+        let damages = Arc::<Damages>::default();
+        let file = File::open(&config.path, config.volume_bytes, Arc::clone(&damages))?;
+        Self::start(file, config, clock, damages)
     }
 
     /// Opens the store that a medium holds.
     pub fn open_on(medium: impl Medium, config: &Config, clock: Clock) -> Result<Self, OpenError> {
-        Self::start(File::open_on(medium, &config.path)?, config, clock)
+        let damages = Arc::<Damages>::default();
+        let Config { path, volume_bytes, .. } = config;
+        let file = File::open_on(medium, path, *volume_bytes, Arc::clone(&damages))?;
+        Self::start(file, config, clock, damages)
     }
 
-    fn start(file: File, config: &Config, clock: Clock) -> Result<Self, OpenError> {
+    fn start(
+        file: File,
+        config: &Config,
+        clock: Clock,
+        damages: Arc<Damages>,
+    ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Failed { path: config.path.clone(), source };
         let order_keys = OrderKeys::default();
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
-        let damages = Damages::default();
         let ids = (shape, &config.terms);
         let recovered = recover(&file, &order_keys, ids, &damages).map_err(failed)?;
         let Recovered { backlog, low_water, ids, end, told } = recovered;
@@ -156,7 +170,7 @@ impl Store {
         shared.id_mark.store(ids.mark(), Ordering::Relaxed);
         let shared = Arc::new(shared);
         let (queue, waiting) = mpsc::channel(config.queue.max(1));
-        let place = FilePlace::new(Arc::clone(&shared), ids);
+        let place = FilePlace::new(Arc::clone(&shared), ids, shape);
         let writer = Writer::new(Arc::clone(&shared), place, low_water, end);
         let pauses = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let pauses = pauses.map_err(|source| OpenError::Thread { source })?;
@@ -264,7 +278,7 @@ impl Store {
         drop(outage.wait_for(Option::is_none).await);
     }
 
-    /// Why the file can't be written for now, if so.
+    /// Why the files can't be written for now, if so.
     pub fn outage(&self) -> Option<Error> {
         self.handle.shared.outage.borrow().clone()
     }
@@ -273,7 +287,7 @@ impl Store {
     /// wait for. Looks at the file's place when it is first asked; after that a write has to fail.
     pub async fn displaced(&self) {
         let shared = &self.handle.shared;
-        if shared.file.check_spot().is_err_and(|error| error.is_displaced()) {
+        if shared.file.glance().is_err_and(|error| error.is_displaced()) {
             return;
         }
         let mut outage = shared.outage.subscribe();
@@ -299,7 +313,7 @@ impl Store {
         let shared = &self.handle.shared;
         let known = shared.check().err().or_else(|| self.outage());
         let closed = || self.queue().is_closed().then_some(Error::Closed);
-        known.or_else(closed).or_else(|| shared.file.check_spot().err())
+        known.or_else(closed).or_else(|| shared.file.glance().err())
     }
 
     /// The store at a glance.

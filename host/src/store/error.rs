@@ -45,7 +45,9 @@ impl Error {
     /// Whether the file does not lie where it was opened: until it is put back, nothing can be
     /// stored.
     pub(super) fn is_displaced(&self) -> bool {
-        matches!(self, Self::Unavailable(why) if matches!(**why, Failure::Displaced { .. }))
+        let is_gone =
+            |why: &Failure| matches!(why, Failure::Displaced { .. } | Failure::Missing { .. });
+        matches!(self, Self::Unavailable(why) if is_gone(why))
     }
 }
 
@@ -93,6 +95,12 @@ pub enum Failure {
         /// The place.
         path: PathBuf,
     },
+    /// A file that the log goes on in is not there.
+    #[error("the store's file {} is missing: put the file back", path.display())]
+    Missing {
+        /// Its place.
+        path: PathBuf,
+    },
     /// Somebody else has written into it.
     #[error(
         "another program wrote into the store's file {} while the gateway had it open: restart \
@@ -110,7 +118,7 @@ impl Failure {
     fn is_passing(&self) -> bool {
         match self {
             Self::Access { may_pass, .. } => *may_pass,
-            Self::Displaced { .. } => true,
+            Self::Displaced { .. } | Self::Missing { .. } => true,
             Self::Damaged(_)
             | Self::DamagedIds { .. }
             | Self::Closed

@@ -1,42 +1,58 @@
-//! The file under the store: opening it, its tables, and what a look-up in them costs.
+//! What lies under the store: the log in volumes, and a file of rows that say what stands where and
+//! how works stand.
 //!
 //! The one room that knows redb, and no more of what is stored than the tables: nothing of redb
-//! leaves it. One process has the file open at a time: a second gateway on the same folder is
-//! refused.
+//! leaves it. A commit is durable when its frame is in the log; its rows follow without a sync, and
+//! become durable with the next checkpoint. One process has the files open at a time: a second
+//! gateway on the same folder is refused.
 
 pub(super) mod backend;
 pub(super) mod change;
 mod failure;
-#[allow(dead_code, reason = "the store moves to volumes in the changes that follow")]
 pub(super) mod folder;
 pub(super) mod id_rows;
+mod identity;
+mod journal;
+mod live;
+mod redo;
+mod replay;
 mod spot;
+mod tables;
 pub(super) mod view;
-#[allow(dead_code, unused_imports, reason = "the store moves to volumes in what follows")]
 pub(super) mod volumes;
 
-use std::fs::DirBuilder;
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+#[cfg(test)]
+mod tests;
 
-use redb::{
-    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
-    TableHandle,
-};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
+
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
 use self::backend::{Lent, Medium};
 use self::change::Change;
-use self::failure::access;
+use self::failure::{away, guarded};
+use self::folder::Folder;
 use self::id_rows::IdsKey;
+pub use self::identity::OpenError;
+use self::identity::{
+    Identity, builder, check_vacant, create_file, create_folder, create_tables, failed,
+    forget_pages, is_redb, open_database, read_identity, refused,
+};
+use self::journal::Journal;
+use self::replay::{Replayed, replay};
 use self::spot::Spot;
 use self::view::View;
+use self::volumes::{Point, VolumeWriter, Volumes};
+use super::damage::Damages;
 use super::error::{Error, Failure};
 use super::rows::Rows;
+use crate::causes::chain;
 use crate::lock::lock;
 
-/// What each commit added, by the first position in it: the one copy of everything that happened.
-const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+/// Where each segment of the log lies, by the first position in it.
+const SEGMENTS: TableDefinition<'_, u64, &[u8; EXTENT_BYTES]> = TableDefinition::new("segments");
 /// How each work stands that was ever tried, by its position.
 const OUTCOMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outcomes");
 /// The open works before the low-water mark.
@@ -49,6 +65,8 @@ const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
 const SWEPT: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("swept");
 /// The known event ids: sorted runs by number, part and first id, and under number zero the mark.
 const IDS: TableDefinition<'_, IdsKey, &[u8]> = TableDefinition::new("ids");
+/// How many segments, and bytes of them, lie in each volume.
+const VOLUMES: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("volumes");
 /// Facts of the store itself.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
@@ -60,104 +78,102 @@ pub(super) const SWEPT_TO: &str = "swept_to";
 pub(super) const RETENTION: &str = "retention";
 /// In [`META`]: the time as it was last believed, in milliseconds.
 pub(super) const TOLD: &str = "told";
+/// In [`META`]: no position from this one on was ever given out.
+pub(super) const END: &str = "end";
+/// In [`META`]: the [`Point`] of the log up to which the rows have what it says.
+const APPLIED: &str = "applied";
 const FORMAT: &str = "format";
 const TAG: &str = "tag";
 
-/// The layout of the tables and all in them.
-const FORMAT_KNOWN: u64 = 1;
+/// The layout of the tables, and of all in them and in the volumes.
+const FORMAT_KNOWN: u64 = 2;
 
 /// The first position, so that zero is none.
 const FIRST_POSITION: u64 = 1;
+
+/// What can't be read takes at most so many positions.
+pub(super) const UNREAD_WIDTH: u64 = 1 << 32;
+
+/// What says where a segment lies.
+const EXTENT_BYTES: usize = 12;
 
 /// Pages that redb keeps in memory.
 const CACHE_BYTES: usize = 64 << 20;
 
 const FILE_NAME: &str = "hookgate.redb";
-/// Every file of redb begins so.
-const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
-/// Why a store can't be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder can't be made.
-    #[error("failed to create the data folder {}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Another gateway runs on it.
-    #[error("the store {} is in use by another gateway", path.display())]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Somebody else's database.
-    #[error("{} is not a store of Hookgate", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A newer Hookgate wrote it.
-    #[error("the store {} has format {found}; this Hookgate knows formats up to {FORMAT_KNOWN}", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        found: u64,
-    },
-    /// The writer can't be started.
-    #[error("failed to start the store's writer thread")]
-    Thread {
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The file can't be opened or read.
-    #[error("failed to open the store {}", path.display())]
-    Failed {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: Error,
-    },
-}
-
-/// The open file, until it is closed.
+/// The open files, until they are closed.
 pub(super) struct File {
+    /// Whoever takes both takes the journal first.
+    journal: Mutex<Option<Journal>>,
     connection: RwLock<Connection>,
-    reopen: Box<Reopen>,
-    path: PathBuf,
-    /// Where it lies, if it is a file of the system.
-    spot: Option<Spot>,
-    /// The beginning of the file as the last commit left it.
+    place: Place,
+    /// The beginning of the file of rows as the last commit left it.
     begin: Mutex<Option<Vec<u8>>>,
+    /// How far the log has come: a [`Point`].
+    reached: AtomicU64,
+    damages: Arc<Damages>,
     /// The store's tag, below 2^30.
     pub(super) tag: u32,
+}
+
+/// Where the files lie.
+struct Place {
+    /// The file of rows.
+    path: PathBuf,
+    /// Opens that anew.
+    reopen: Box<Reopen>,
+    /// Where it lies, if it is a file of the system.
+    spot: Option<Spot>,
+    /// What the volumes lie on.
+    medium: Arc<dyn Medium>,
+    /// At how many bytes a volume is full.
+    volume_bytes: u64,
 }
 
 type Reopen = dyn Fn() -> Result<Database, DatabaseError> + Send + Sync;
 
 #[derive(Debug)]
 enum Connection {
-    Open(Database),
+    Open(Opened),
     /// Is being opened anew.
     Away,
     Closed,
 }
 
+#[derive(Debug)]
+struct Opened {
+    database: Database,
+    volumes: Volumes,
+}
+
+/// The rows, after the files were opened anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reopened {
+    /// They are as the last commit left them.
+    AsLeft,
+    /// Some were lost and made again from the log: all but those of the known ids, which are older.
+    FromLog,
+}
+
 impl std::fmt::Debug for File {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("File").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("File").field("path", &self.place.path).finish_non_exhaustive()
     }
 }
 
 impl File {
-    /// Opens the file in this folder, or makes both.
-    pub(super) fn open(folder: &Path) -> Result<Self, OpenError> {
+    /// Opens the files in this folder, or makes all of it. Volumes are full at this size.
+    pub(super) fn open(
+        folder: &Path,
+        volume_bytes: u64,
+        damages: Arc<Damages>,
+    ) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
         create_folder(folder)?;
+        let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder));
         if !path.exists() {
+            check_vacant(&*medium, &path)?;
             create_file(folder, &path)?;
         }
         if !is_redb(&path)? {
@@ -165,94 +181,207 @@ impl File {
         }
         let database = open_database(&path).map_err(|error| refused(&path, error))?;
         let again = path.clone();
-        let reopen = move || {
+        let reopen = Box::new(move || {
             forget_pages(&again)?;
             open_database(&again)
-        };
-        let mut file = Self::check(path, database, Box::new(reopen))?;
-        let spot = Spot::of(&file.path).map_err(|source| failed(&file.path, source.into()))?;
-        file.spot = Some(spot);
-        Ok(file)
+        });
+        let spot = Spot::of(&path).map_err(|source| failed(&path, source.into()))?;
+        let place = Place { path, reopen, spot: Some(spot), medium, volume_bytes };
+        Self::start(place, database, damages)
     }
 
     /// Opens what a medium holds; `folder` is for messages.
-    pub(super) fn open_on(medium: impl Medium, folder: &Path) -> Result<Self, OpenError> {
+    pub(super) fn open_on(
+        medium: impl Medium,
+        folder: &Path,
+        volume_bytes: u64,
+        damages: Arc<Damages>,
+    ) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
-        let medium = Arc::new(medium);
+        let medium: Arc<dyn Medium> = Arc::new(medium);
         let again = Arc::clone(&medium);
         let reopen = move || {
             let backend = again.open(FILE_NAME)?;
             backend.forget()?;
-            builder().create_with_backend(Lent(backend))
+            guarded(|| builder().create_with_backend(Lent(backend)))
         };
         let database = reopen().map_err(|error| refused(&path, error))?;
         let identity = read_identity(&database).map_err(|source| failed(&path, source))?;
         if matches!(identity, Identity::None) {
+            check_vacant(&*medium, &path)?;
             create_tables(&database).map_err(|source| failed(&path, source))?;
             medium.sync_names().map_err(|source| failed(&path, source.into()))?;
         }
-        Self::check(path, database, Box::new(reopen))
+        let reopen = Box::new(reopen);
+        let place = Place { path, reopen, spot: None, medium, volume_bytes };
+        Self::start(place, database, damages)
     }
 
-    fn check(path: PathBuf, database: Database, reopen: Box<Reopen>) -> Result<Self, OpenError> {
-        match read_identity(&database).map_err(|source| failed(&path, source))? {
-            Identity::Known { tag } => {
-                let connection = RwLock::new(Connection::Open(database));
-                Ok(Self { connection, reopen, path, spot: None, begin: Mutex::default(), tag })
+    fn start(place: Place, database: Database, damages: Arc<Damages>) -> Result<Self, OpenError> {
+        let path = place.path.clone();
+        let tag = match read_identity(&database).map_err(|source| failed(&path, source))? {
+            Identity::Known { tag } => tag,
+            Identity::Newer { found } => return Err(OpenError::Newer { path, found }),
+            Identity::None | Identity::Older { .. } | Identity::Foreign => {
+                return Err(OpenError::Foreign { path });
             }
-            Identity::Newer { found } => Err(OpenError::Newer { path, found }),
-            Identity::None | Identity::Foreign => Err(OpenError::Foreign { path }),
+        };
+        let file = Self {
+            journal: Mutex::default(),
+            connection: RwLock::new(Connection::Away),
+            place,
+            begin: Mutex::default(),
+            reached: AtomicU64::new(Point::START.write()),
+            damages,
+            tag,
+        };
+        file.begin_with(database).map_err(|source| OpenError::Failed { path, source })?;
+        Ok(file)
+    }
+
+    fn begin_with(&self, database: Database) -> Result<(), Error> {
+        let volumes = self.open_volumes()?;
+        self.attach(database, volumes, Point::START)?;
+        match self.checkpoint() {
+            Err(error @ Error::Unavailable(_)) => {
+                // Such as a disk that is full: what is stored can be read all the same, and the
+                // first commit finds out how it is then.
+                let cause = chain(&error);
+                tracing::warn!("the gateway starts although it can't write to the store: {cause}");
+                self.renew().map(drop)
+            }
+            checkpointed => checkpointed,
         }
     }
 
-    /// Whether it still lies where it was opened. What is written to a file that was removed is in
-    /// no file that a start would find.
-    pub(super) fn check_spot(&self) -> Result<(), Error> {
-        let Some(spot) = &self.spot else { return Ok(()) };
-        Ok(spot.check(&self.path)?)
+    fn open_volumes(&self) -> Result<Volumes, Failure> {
+        let Place { medium, volume_bytes, .. } = &self.place;
+        Volumes::open_limited(Arc::clone(medium), self.tag, *volume_bytes)
     }
 
-    /// Commits a change, and sees to it that what another program writes is noticed.
+    /// Takes rows that were opened, and has them say what the log says, which must reach as far as
+    /// `least`. Gives up to where they did.
+    fn attach(&self, database: Database, volumes: Volumes, least: Point) -> Result<Point, Failure> {
+        let Replayed { found, applied, end, live } = guarded(|| {
+            // To go on in another volume would be to give out its positions again.
+            volumes.check_present(least.max(replay::applied(&database)?))?;
+            replay(&database, &volumes, &self.damages)
+        })?;
+        let writer = VolumeWriter::at(volumes.clone(), end)?;
+        *lock(&self.journal) = Some(Journal::new(writer, volumes.clone(), live, applied));
+        drop(self.put(Connection::Open(Opened { database, volumes })));
+        Ok(found)
+    }
+
+    /// Opens the files anew after a failure, without what was not committed. They must be those of
+    /// the same store; until they are open, everything is [`Error::Unavailable`].
+    pub(super) fn reopen(&self) -> Result<Reopened, Error> {
+        let reopened = self.renew()?;
+        self.checkpoint()?;
+        Ok(reopened)
+    }
+
+    fn renew(&self) -> Result<Reopened, Error> {
+        *lock(&self.begin) = None;
+        let left = lock(&self.journal).take().map(|journal| journal.applied());
+        // Closes the old ones; not under the lock, because others must not wait for the disk.
+        drop(self.put(Connection::Away));
+        let database = (self.place.reopen)().map_err(Failure::from)?;
+        match read_identity(&database)? {
+            Identity::Known { tag } if tag == self.tag => (),
+            _ => return Err(Failure::Replaced.into()),
+        }
+        let volumes = self.open_volumes()?;
+        volumes.forget()?;
+        let reached = Point::read(self.reached.load(Ordering::Relaxed));
+        let found = self.attach(database, volumes, reached)?;
+        Ok(if left == Some(found) { Reopened::AsLeft } else { Reopened::FromLog })
+    }
+
+    /// Whether the files still lie where they were opened, and nobody else has written to the log.
+    /// What is written to a file that was removed is in no file that a start would find.
+    pub(super) fn check_spot(&self) -> Result<(), Error> {
+        self.check_rows_spot()?;
+        match &*lock(&self.journal) {
+            Some(journal) => Ok(journal.check_place()?),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for whoever must not wait for a commit: one that is under way looks for itself.
+    pub(super) fn glance(&self) -> Result<(), Error> {
+        self.check_rows_spot()?;
+        let journal = match self.journal.try_lock() {
+            Ok(journal) => journal,
+            Err(TryLockError::Poisoned(left)) => left.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(()),
+        };
+        match &*journal {
+            Some(journal) => Ok(journal.check_place()?),
+            None => Err(away().into()),
+        }
+    }
+
+    fn check_rows_spot(&self) -> Result<(), Failure> {
+        let Place { spot, path, .. } = &self.place;
+        spot.as_ref().map_or(Ok(()), |spot| spot.check(path))
+    }
+
+    /// Commits a change, and sees to it that what another program writes is noticed. A change that
+    /// adds nothing to the log is durable by a checkpoint.
     pub(super) fn commit(&self, change: Change) -> Result<(), Error> {
-        let committed = change.commit();
-        let begin = self.spot.as_ref().and_then(Spot::begin);
-        *lock(&self.begin) = begin;
-        Ok(committed?)
+        let mut journal = lock(&self.journal);
+        let journal = journal.as_mut().ok_or_else(away)?;
+        let committed = journal.commit(change);
+        *lock(&self.begin) = self.begin_now();
+        committed?;
+        self.reached.store(journal.applied().write(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes all rows durable, and removes the volumes that none of them points into.
+    pub(super) fn checkpoint(&self) -> Result<(), Error> {
+        self.commit(self.write()?)?;
+        // Rows that a start would not find keep nothing.
+        self.check_spot()?;
+        let mut journal = lock(&self.journal);
+        let journal = journal.as_mut().ok_or_else(away)?;
+        if journal.has_dead() {
+            // While nobody takes a view: one that sees older rows needs what they point into.
+            let _nobody = self.connection.write().unwrap_or_else(PoisonError::into_inner);
+            journal.remove_dead();
+        }
+        Ok(())
+    }
+
+    /// The same if it is due; says whether it was.
+    pub(super) fn checkpoint_if_due(&self) -> Result<bool, Error> {
+        let is_due = lock(&self.journal).as_ref().is_some_and(Journal::is_checkpoint_due);
+        if is_due {
+            self.checkpoint()?;
+        }
+        Ok(is_due)
+    }
+
+    /// Writes a little, to see whether the files can be written.
+    pub(super) fn probe(&self) -> Result<(), Error> {
+        lock(&self.journal).as_mut().ok_or_else(away)?.probe()?;
+        self.checkpoint()
+    }
+
+    fn begin_now(&self) -> Option<Vec<u8>> {
+        self.place.spot.as_ref().and_then(Spot::begin)
     }
 
     /// Between two commits nobody but another program writes.
     fn check_begin(&self) -> Result<(), Failure> {
         let begin = lock(&self.begin);
-        let now = self.spot.as_ref().and_then(Spot::begin);
-        match (&*begin, now) {
+        match (&*begin, self.begin_now()) {
             (Some(left), Some(now)) if *left != now => {
-                Err(Failure::Overwritten { path: self.path.clone() })
+                Err(Failure::Overwritten { path: self.place.path.clone() })
             }
             _ => Ok(()),
         }
-    }
-
-    /// Opens the file anew after a failure, without what was not committed. It must be the same
-    /// store; until it is open, everything is [`Error::Unavailable`].
-    pub(super) fn reopen(&self) -> Result<(), Error> {
-        *lock(&self.begin) = None;
-        // Closes the old one; not under the lock, because others must not wait for the disk.
-        drop(self.put(Connection::Away));
-        let database = (self.reopen)().map_err(Failure::from)?;
-        match read_identity(&database)? {
-            Identity::Known { tag } if tag == self.tag => {
-                drop(self.put(Connection::Open(database)));
-                Ok(())
-            }
-            _ => Err(Failure::Replaced.into()),
-        }
-    }
-
-    /// Writes a little, to see whether the file can be written.
-    pub(super) fn probe(&self) -> Result<(), Error> {
-        let change = self.write()?;
-        change.remember(TAG, u64::from(self.tag))?;
-        self.commit(change)
     }
 
     fn put(&self, connection: Connection) -> Connection {
@@ -260,32 +389,41 @@ impl File {
         std::mem::replace(&mut current, connection)
     }
 
-    fn with<T, E>(&self, ask: impl FnOnce(&Database) -> Result<T, E>) -> Result<T, Failure>
+    fn with<T, E>(&self, ask: impl FnOnce(&Opened) -> Result<T, E>) -> Result<T, Failure>
     where
         Failure: From<E>,
     {
         match &*self.connection.read().unwrap_or_else(PoisonError::into_inner) {
-            Connection::Open(database) => Ok(ask(database)?),
-            Connection::Away => Err(access(redb::Error::PreviousIo)),
+            Connection::Open(opened) => Ok(ask(opened)?),
+            Connection::Away => Err(away()),
             Connection::Closed => Err(Failure::Closed),
         }
     }
 
     /// A view of what is committed, which stays as it is.
     pub(super) fn read(&self) -> Result<View, Failure> {
-        Ok(View::of(self.with(Database::begin_read)?))
+        // Under one lock: between the two no volume is removed.
+        self.with(|Opened { database, volumes }| {
+            let transaction = database.begin_read()?;
+            Ok::<_, Failure>(View::of(transaction, volumes.shown()))
+        })
     }
 
-    /// An empty change, synced when it is committed.
+    /// An empty change.
     pub(super) fn write(&self) -> Result<Change, Failure> {
         self.check_begin()?;
-        Ok(Change::of(self.with(Database::begin_write)?))
+        let transaction = self.with(|opened| opened.database.begin_write())?;
+        lock(&self.journal).as_ref().ok_or_else(away)?.check()?;
+        Ok(Change::of(transaction))
     }
 
-    /// Lets the file go: it can be opened again. Everything after this is [`Error::Closed`].
+    /// Lets the files go: they can be opened again. Everything after this is [`Error::Closed`].
     pub(super) fn close(&self) {
         let overwritten = self.check_begin();
-        let Connection::Open(database) = self.put(Connection::Closed) else { return };
+        drop(lock(&self.journal).take());
+        let Connection::Open(Opened { database, .. }) = self.put(Connection::Closed) else {
+            return;
+        };
         if overwritten.is_err() {
             // To close it is to write to it, and it is no longer ours. The process's end lets it
             // go.
@@ -318,125 +456,4 @@ impl<T: ReadableTable<u64, &'static [u8]>> Rows for T {
 /// Where the store of this data folder lies.
 pub(crate) fn file_in(folder: &Path) -> PathBuf {
     folder.join(FILE_NAME)
-}
-
-fn builder() -> redb::Builder {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES);
-    builder
-}
-
-/// redb takes a file that was not closed at its word, and panics where one was cut short.
-fn open_database(path: &Path) -> Result<Database, DatabaseError> {
-    let broken = || StorageError::Corrupted("the file contradicts itself".to_owned());
-    std::panic::catch_unwind(|| builder().open(path)).unwrap_or_else(|_| Err(broken().into()))
-}
-
-/// Only the gateway's own user may look inside: receipts hold what customers paid.
-fn create_folder(folder: &Path) -> Result<(), OpenError> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    let created = builder.recursive(true).create(folder);
-    created.map_err(|source| OpenError::Folder { path: folder.to_owned(), source })
-}
-
-/// Makes the file whole before it has its name: one that has it was a store once.
-fn create_file(folder: &Path, path: &Path) -> Result<(), OpenError> {
-    let create = || -> Result<(), Failure> {
-        let draft = tempfile::Builder::new().suffix(".draft").tempfile_in(folder)?.into_temp_path();
-        let database = builder().create(&draft)?;
-        create_tables(&database)?;
-        database.close()?;
-        match draft.persist_noclobber(path) {
-            // Another gateway was faster: it will be in use.
-            Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => (),
-            persisted => persisted.map_err(|error| error.error)?,
-        }
-        Ok(std::fs::File::open(folder)?.sync_all()?)
-    };
-    create().map_err(|source| failed(path, source))
-}
-
-/// Whether the file begins as every file of redb.
-fn is_redb(path: &Path) -> Result<bool, OpenError> {
-    let read = || -> std::io::Result<bool> {
-        // To open a named pipe is to wait for a writer.
-        if !std::fs::metadata(path)?.is_file() {
-            return Ok(false);
-        }
-        let mut begin = Vec::new();
-        std::fs::File::open(path)?.take(MAGIC.len() as u64).read_to_end(&mut begin)?;
-        Ok(begin == MAGIC)
-    };
-    read().map_err(|source| failed(path, source.into()))
-}
-
-/// After a failed write the system may show what is not on the disk: it has to look there.
-#[cfg(target_os = "linux")]
-fn forget_pages(path: &Path) -> std::io::Result<()> {
-    let file = std::fs::File::open(path)?;
-    Ok(rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn forget_pages(_path: &Path) -> std::io::Result<()> {
-    Ok(())
-}
-
-fn failed(path: &Path, source: Failure) -> OpenError {
-    OpenError::Failed { path: path.to_owned(), source: source.into() }
-}
-
-fn refused(path: &Path, error: DatabaseError) -> OpenError {
-    let path = path.to_owned();
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path },
-        error => failed(&path, error.into()),
-    }
-}
-
-enum Identity {
-    None,
-    Known { tag: u32 },
-    Newer { found: u64 },
-    Foreign,
-}
-
-fn read_identity(database: &Database) -> Result<Identity, Failure> {
-    let transaction = database.begin_read()?;
-    let mut tables = transaction.list_tables()?.peekable();
-    if tables.peek().is_none() {
-        return Ok(Identity::None);
-    }
-    if !tables.any(|table| table.name() == META.name()) {
-        return Ok(Identity::Foreign);
-    }
-    let Ok(meta) = transaction.open_table(META) else { return Ok(Identity::Foreign) };
-    let format = meta.get(FORMAT)?.map(|format| format.value());
-    let tag = meta.get(TAG)?.and_then(|tag| u32::try_from(tag.value()).ok());
-    Ok(match (format, tag) {
-        (Some(FORMAT_KNOWN), Some(tag)) => Identity::Known { tag },
-        (Some(found), _) if found > FORMAT_KNOWN => Identity::Newer { found },
-        _ => Identity::Foreign,
-    })
-}
-
-fn create_tables(database: &Database) -> Result<(), Failure> {
-    let tag = fastrand::u32(..1 << 30);
-    let transaction = database.begin_write()?;
-    {
-        let mut meta = transaction.open_table(META)?;
-        meta.insert(FORMAT, FORMAT_KNOWN)?;
-        meta.insert(TAG, u64::from(tag))?;
-        meta.insert(LOW_WATER, FIRST_POSITION)?;
-        transaction.open_table(LOG)?;
-        transaction.open_table(OUTCOMES)?;
-        transaction.open_table(OPEN)?;
-        transaction.open_table(DEAD)?;
-        transaction.open_table(STATE)?;
-        transaction.open_table(SWEPT)?;
-        transaction.open_table(IDS)?;
-    }
-    Ok(transaction.commit()?)
 }

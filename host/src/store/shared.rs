@@ -37,7 +37,7 @@ pub(super) struct Shared {
     recent: Mutex<Recent>,
     decoded: Mutex<Decoded>,
     /// Records that can't be read.
-    pub(super) damages: Damages,
+    pub(super) damages: Arc<Damages>,
     /// The first failure; after it nothing is written.
     failed: OnceLock<Error>,
     /// Why the file can't be written for now.
@@ -49,7 +49,7 @@ pub(super) struct Shared {
     pub(super) queued: AtomicUsize,
     pub(super) commits: AtomicU64,
     pub(super) end: AtomicU64,
-    /// Before this position of the log no start looks for event ids.
+    /// Before this position of the log no start looks for event ids, whatever happens now.
     pub(super) id_mark: AtomicU64,
 }
 
@@ -59,7 +59,7 @@ impl Shared {
         order_keys: OrderKeys,
         clock: StoreClock,
         config: &Config,
-        damages: Damages,
+        damages: Arc<Damages>,
         backlog: Backlog,
     ) -> Self {
         Self {

@@ -1,117 +1,157 @@
-//! A change of the file: rows that become durable together, or none of them does.
+//! A change of the store: a segment and rows that become durable together, or none of them does.
 //!
-//! Made and committed by the one writer. Knows the tables, and of their rows no more than what they
-//! are: bytes and numbers.
+//! Made by the one writer. Each change of rows is made at once and spelled into the redo, which
+//! lies in one frame with the segment: a start makes it again, if a crash came before the rows were
+//! durable. Only the rows of the known ids are not in it: a start finds the ids in the log. Knows
+//! the tables, and of their rows no more than what they are: bytes and numbers.
 
-use redb::{Key, Table, TableDefinition, Value, WriteTransaction};
+use bytes::Bytes;
+use redb::{Durability, WriteTransaction};
 
 use super::id_rows::IdTable;
-use super::{DEAD, IDS, LOG, META, OPEN, OUTCOMES, STATE, SWEPT};
+use super::live::Counted;
+use super::redo::{Raw, Redo, RowChange};
+use super::tables::Tables;
+use super::volumes::{Extent, Point, VolumeWriter};
+use super::{APPLIED, IDS};
 use crate::event::Timestamp;
 use crate::store::error::Failure;
 
-type Bytes = &'static [u8];
-
 /// A change in the making. Dropped without a commit it never was.
-pub(in crate::store) struct Change(WriteTransaction);
+pub(in crate::store) struct Change {
+    transaction: WriteTransaction,
+    redo: Redo,
+    /// What the log grows by, and its first position.
+    segment: Option<(u64, Vec<u8>)>,
+    /// Segments on their way to a packed volume.
+    packed: Vec<Packed>,
+    counted: Counted,
+}
+
+/// A segment that was packed.
+struct Packed {
+    first: u64,
+    bytes: Bytes,
+    /// When to look at it again.
+    due: Timestamp,
+}
 
 impl Change {
     pub(super) fn of(transaction: WriteTransaction) -> Self {
-        Self(transaction)
-    }
-
-    /// Returns when it is durable.
-    pub(super) fn commit(self) -> Result<(), Failure> {
-        Ok(self.0.commit()?)
-    }
-
-    /// The tables of the log, of works and of what handlers remember.
-    pub(in crate::store) fn tables(&self) -> Tables<'_> {
-        Tables {
-            transaction: &self.0,
-            log: None,
-            outcomes: None,
-            open: None,
-            dead: None,
-            state: None,
+        Self {
+            transaction,
+            redo: Redo::default(),
+            segment: None,
+            packed: Vec::new(),
+            counted: Counted::default(),
         }
     }
 
-    /// The segments that were packed.
-    pub(in crate::store) fn swept(&self) -> Result<SweptTable<'_>, Failure> {
-        Ok(SweptTable(self.0.open_table(SWEPT)?))
+    /// Writes it to the log, where it is durable when this returns, and makes the rows that say
+    /// where. Gives where its frame lies; `None` if it adds nothing to the log.
+    pub(super) fn write_log(
+        &mut self,
+        writer: &mut VolumeWriter,
+    ) -> Result<Option<Extent>, Failure> {
+        let Self { transaction, redo, segment, packed, counted } = self;
+        let Some((first, segment)) = segment.take() else {
+            debug_assert!(packed.is_empty(), "what is packed is named in a frame");
+            return Ok(None);
+        };
+        let mut tables = Tables::of(transaction, counted);
+        for Packed { first, bytes, due } in packed.drain(..) {
+            let extent = writer.pack(first, &bytes)?.write();
+            let (due, bytes) = (due.0, bytes.len() as u64);
+            make(&mut tables, redo, &RowChange::Packed { first, extent, due, bytes })?;
+        }
+        // A frame must not name what a crash would leave out.
+        writer.sync_packed()?;
+        let length = u32::try_from(segment.len()).expect("a segment is smaller than 4 GiB");
+        let extent = writer.append(first, &[&length.to_le_bytes(), &segment, redo.bytes()])?;
+        tables.place(first, extent)?;
+        tables.remember(APPLIED, extent.end().write())?;
+        Ok(Some(extent))
+    }
+
+    /// Commits the rows; they are durable with the next checkpoint. Gives what it did to volumes.
+    pub(super) fn commit(mut self) -> Result<Counted, Failure> {
+        let unsynced = self.transaction.set_durability(Durability::None);
+        unsynced.expect("a change makes no savepoint");
+        self.transaction.commit()?;
+        Ok(self.counted)
+    }
+
+    /// Commits the rows, durable with all before them, so that a start has nothing to repair; they
+    /// have what the log says up to `applied`.
+    pub(super) fn checkpoint(mut self, applied: Point) -> Result<Counted, Failure> {
+        let Self { transaction, counted, .. } = &mut self;
+        Tables::of(transaction, counted).remember(APPLIED, applied.write())?;
+        self.transaction.set_quick_repair(true);
+        self.transaction.commit()?;
+        Ok(self.counted)
+    }
+
+    pub(super) fn transaction(&self) -> &WriteTransaction {
+        &self.transaction
+    }
+
+    /// The rows of the log, of works and of what handlers remember.
+    pub(in crate::store) fn tables(&mut self) -> ChangedRows<'_> {
+        let Self { transaction, redo, segment, packed, counted } = self;
+        ChangedRows { tables: Tables::of(transaction, counted), redo, segment, packed }
     }
 
     /// The known ids.
     pub(in crate::store) fn ids(&self) -> Result<IdTable<'_>, Failure> {
-        Ok(IdTable(self.0.open_table(IDS)?))
-    }
-
-    /// Remembers a fact of the store itself.
-    pub(in crate::store) fn remember(&self, name: &str, fact: u64) -> Result<(), Failure> {
-        self.0.open_table(META)?.insert(name, fact)?;
-        Ok(())
+        Ok(IdTable(self.transaction.open_table(IDS)?))
     }
 }
 
-/// The tables of the log, of works and of what handlers remember. Each is opened when something is
-/// written to it: most changes write to one or two, and an open one costs a look-up and, at the
-/// commit, another.
-pub(in crate::store) struct Tables<'t> {
-    transaction: &'t WriteTransaction,
-    log: Option<Table<'t, u64, Bytes>>,
-    outcomes: Option<Table<'t, u64, Bytes>>,
-    open: Option<Table<'t, u64, ()>>,
-    dead: Option<Table<'t, u64, u8>>,
-    state: Option<Table<'t, Bytes, Bytes>>,
+/// Makes a change of rows, and spells it.
+fn make(tables: &mut Tables<'_>, redo: &mut Redo, change: &RowChange<'_>) -> Result<(), Failure> {
+    tables.make(change)?;
+    redo.push(change);
+    Ok(())
 }
 
-/// The table in this place, opened now if it was not yet.
-fn opened<'a, 't, K: Key + 'static, V: Value + 'static>(
-    place: &'a mut Option<Table<'t, K, V>>,
-    transaction: &'t WriteTransaction,
-    definition: TableDefinition<'static, K, V>,
-) -> Result<&'a mut Table<'t, K, V>, Failure> {
-    if place.is_none() {
-        *place = Some(transaction.open_table(definition)?);
+/// The rows as a change makes them.
+pub(in crate::store) struct ChangedRows<'c> {
+    tables: Tables<'c>,
+    redo: &'c mut Redo,
+    segment: &'c mut Option<(u64, Vec<u8>)>,
+    packed: &'c mut Vec<Packed>,
+}
+
+impl ChangedRows<'_> {
+    fn make(&mut self, change: &RowChange<'_>) -> Result<(), Failure> {
+        make(&mut self.tables, self.redo, change)
     }
-    Ok(place.as_mut().expect("it was opened"))
-}
 
-impl Tables<'_> {
-    pub(in crate::store) fn put_segment(
-        &mut self,
-        first: u64,
-        bytes: &[u8],
-    ) -> Result<(), Failure> {
-        opened(&mut self.log, self.transaction, LOG)?.insert(first, bytes)?;
-        Ok(())
+    /// Adds a segment to the log: at most one in a change.
+    pub(in crate::store) fn put_segment(&mut self, first: u64, bytes: &[u8]) {
+        *self.segment = Some((first, bytes.to_vec()));
+    }
+
+    /// Puts a packed segment in the place of others. The same change adds a segment to the log.
+    pub(in crate::store) fn put_packed(&mut self, first: u64, bytes: &Bytes, due: Timestamp) {
+        self.packed.push(Packed { first, bytes: bytes.clone(), due });
     }
 
     pub(in crate::store) fn remove_segment(&mut self, first: u64) -> Result<(), Failure> {
-        opened(&mut self.log, self.transaction, LOG)?.remove(first)?;
-        Ok(())
+        self.make(&RowChange::Gone { first })
     }
 
     pub(in crate::store) fn put_outcome(&mut self, work: u64, bytes: &[u8]) -> Result<(), Failure> {
-        opened(&mut self.outcomes, self.transaction, OUTCOMES)?.insert(work, bytes)?;
-        Ok(())
+        self.make(&RowChange::Outcome { work, standing: Some(Raw(bytes)) })
     }
 
     pub(in crate::store) fn remove_outcome(&mut self, work: u64) -> Result<(), Failure> {
-        opened(&mut self.outcomes, self.transaction, OUTCOMES)?.remove(work)?;
-        Ok(())
+        self.make(&RowChange::Outcome { work, standing: None })
     }
 
     /// Says of a work before the low-water mark whether it is open.
     pub(in crate::store) fn put_open(&mut self, work: u64, is_open: bool) -> Result<(), Failure> {
-        let open = opened(&mut self.open, self.transaction, OPEN)?;
-        if is_open {
-            open.insert(work, ())?;
-        } else {
-            open.remove(work)?;
-        }
-        Ok(())
+        self.make(&RowChange::Open { work, is_open })
     }
 
     /// Gives a dead work a letter with the number of its kind, or removes its letter.
@@ -120,12 +160,7 @@ impl Tables<'_> {
         work: u64,
         kind: Option<u8>,
     ) -> Result<(), Failure> {
-        let dead = opened(&mut self.dead, self.transaction, DEAD)?;
-        match kind {
-            Some(kind) => dead.insert(work, kind)?,
-            None => dead.remove(work)?,
-        };
-        Ok(())
+        self.make(&RowChange::Letter { work, kind })
     }
 
     /// Sets what a handler remembers under a key, or deletes it.
@@ -134,32 +169,11 @@ impl Tables<'_> {
         key: &[u8],
         value: Option<&[u8]>,
     ) -> Result<(), Failure> {
-        let state = opened(&mut self.state, self.transaction, STATE)?;
-        match value {
-            Some(value) => state.insert(key, value)?,
-            None => state.remove(key)?,
-        };
-        Ok(())
-    }
-}
-
-/// The segments that were packed, by their first positions.
-pub(in crate::store) struct SweptTable<'t>(Table<'t, u64, (u64, u64)>);
-
-impl SweptTable<'_> {
-    /// One was packed into so many bytes, and is to be looked at again then.
-    pub(in crate::store) fn put(
-        &mut self,
-        first: u64,
-        due: Timestamp,
-        bytes: usize,
-    ) -> Result<(), Failure> {
-        self.0.insert(first, (due.0, bytes as u64))?;
-        Ok(())
+        self.make(&RowChange::State { key: Raw(key), value: value.map(Raw) })
     }
 
-    pub(in crate::store) fn remove(&mut self, first: u64) -> Result<(), Failure> {
-        self.0.remove(first)?;
-        Ok(())
+    /// Remembers a fact of the store itself.
+    pub(in crate::store) fn remember(&mut self, name: &str, fact: u64) -> Result<(), Failure> {
+        self.make(&RowChange::Fact { name, value: fact })
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Decides which of them may pass. Nothing outside of the file's room sees one.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::store::error::Failure;
 
 macro_rules! access_failure {
@@ -33,4 +35,19 @@ pub(super) fn access(error: redb::Error) -> Failure {
             | redb::Error::DatabaseClosed
     );
     Failure::Access { source: Box::new(error), may_pass }
+}
+
+/// The file is being opened anew, or has to be.
+pub(super) fn away() -> Failure {
+    access(redb::Error::PreviousIo)
+}
+
+/// What redb gives. It takes a file at its word, and panics where one contradicts itself, such as
+/// one that was not closed and was cut short.
+pub(super) fn guarded<T, E>(ask: impl FnOnce() -> Result<T, E>) -> Result<T, E>
+where
+    E: From<redb::StorageError>,
+{
+    let broken = || redb::StorageError::Corrupted("the file contradicts itself".to_owned());
+    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| Err(broken().into()))
 }

@@ -1,15 +1,17 @@
 //! An unchanging view of what is committed: segments, rows and marks as plain values.
 //!
-//! Everybody who reads the store reads one. It keeps old pages alive while it lives, so nobody
-//! keeps one. Never writes.
+//! Everybody who reads the store reads one. It keeps old pages and removed volumes alive while it
+//! lives, so nobody keeps one. Never writes.
 
 use std::ops::RangeBounds;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
 
 use super::id_rows::IdView;
-use super::{DEAD, IDS, LOG, META, OPEN, OUTCOMES, STATE, SWEPT};
+use super::volumes::{Extent, Shown};
+use super::{DEAD, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, SEGMENTS, STATE, SWEPT};
 use crate::event::Timestamp;
 use crate::store::error::{Damaged, Failure};
 use crate::store::log::segment::Segment;
@@ -17,28 +19,35 @@ use crate::store::rows::Rows;
 
 /// An unchanging view of what is committed.
 #[derive(Debug)]
-pub(in crate::store) struct View(ReadTransaction);
+pub(in crate::store) struct View {
+    transaction: ReadTransaction,
+    /// Every volume that a row of it names.
+    shown: Arc<Shown>,
+}
 
 impl View {
-    pub(super) fn of(transaction: ReadTransaction) -> Self {
-        Self(transaction)
+    /// The rows of a transaction. The volumes must be those of a later time, and none of them
+    /// removed since it began.
+    pub(super) fn of(transaction: ReadTransaction, shown: Arc<Shown>) -> Self {
+        Self { transaction, shown }
     }
 
     pub(in crate::store) fn log(&self) -> Result<Segments, Failure> {
-        Ok(Segments(self.0.open_table(LOG)?))
+        let rows = self.transaction.open_table(SEGMENTS)?;
+        Ok(Segments { rows, shown: Arc::clone(&self.shown) })
     }
 
     pub(in crate::store) fn outcomes(&self) -> Result<Outcomes, Failure> {
-        Ok(Outcomes(self.0.open_table(OUTCOMES)?))
+        Ok(Outcomes(self.transaction.open_table(OUTCOMES)?))
     }
 
     pub(in crate::store) fn dead(&self) -> Result<Dead, Failure> {
-        Ok(Dead(self.0.open_table(DEAD)?))
+        Ok(Dead(self.transaction.open_table(DEAD)?))
     }
 
     /// `None` if an older Hookgate made the file and nothing is packed yet.
     pub(in crate::store) fn swept(&self) -> Result<Option<Swept>, Failure> {
-        match self.0.open_table(SWEPT) {
+        match self.transaction.open_table(SWEPT) {
             Ok(swept) => Ok(Some(Swept(swept))),
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
             Err(error) => Err(error.into()),
@@ -49,30 +58,34 @@ impl View {
     pub(in crate::store) fn open_works(
         &self,
     ) -> Result<impl Iterator<Item = Result<u64, Failure>> + use<>, Failure> {
-        let rows = self.0.open_table(OPEN)?.range::<u64>(..)?;
+        let rows = self.transaction.open_table(OPEN)?.range::<u64>(..)?;
         Ok(rows.map(|row| -> Result<u64, Failure> { Ok(row?.0.value()) }))
     }
 
     /// A fact of the store itself.
     pub(in crate::store) fn fact(&self, name: &str) -> Result<Option<u64>, Failure> {
-        Ok(self.0.open_table(META)?.get(name)?.map(|fact| fact.value()))
+        Ok(self.transaction.open_table(META)?.get(name)?.map(|fact| fact.value()))
     }
 
     /// What a handler remembers under this key.
     pub(in crate::store) fn state(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {
-        let value = self.0.open_table(STATE)?.get(key)?;
+        let value = self.transaction.open_table(STATE)?.get(key)?;
         Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
     }
 
     /// The known ids.
     pub(in crate::store) fn ids(&self) -> Result<IdView, Failure> {
-        Ok(IdView(self.0.open_table(IDS)?))
+        Ok(IdView(self.transaction.open_table(IDS)?))
     }
 }
 
 /// The log: segments by their first position.
 #[derive(Debug)]
-pub(in crate::store) struct Segments(ReadOnlyTable<u64, &'static [u8]>);
+pub(in crate::store) struct Segments {
+    /// Where each lies.
+    rows: ReadOnlyTable<u64, &'static [u8; EXTENT_BYTES]>,
+    shown: Arc<Shown>,
+}
 
 /// A segment's key, and what was read of it.
 pub(in crate::store) type Keyed = (u64, Result<Segment, Damaged>);
@@ -83,10 +96,15 @@ impl Segments {
         &self,
         range: R,
     ) -> Result<impl DoubleEndedIterator<Item = Result<Keyed, Failure>> + use<R>, Failure> {
-        Ok(self.0.range(range)?.map(|row| -> Result<Keyed, Failure> {
-            let (first, packed) = row?;
+        let shown = Arc::clone(&self.shown);
+        Ok(self.rows.range(range)?.map(move |row| -> Result<Keyed, Failure> {
+            let (first, extent) = row?;
             let first = first.value();
-            Ok((first, Segment::read(first, packed.value())))
+            let segment = match segment(&shown, first, extent.value())? {
+                Ok(stored) => Segment::read(first, &stored),
+                Err(damaged) => Err(damaged),
+            };
+            Ok((first, segment))
         }))
     }
 
@@ -95,23 +113,28 @@ impl Segments {
         &self,
         first: u64,
     ) -> Result<Option<Result<Segment, Damaged>>, Failure> {
-        self.row(first, |packed| Segment::read(first, packed))
+        let Some(extent) = self.rows.get(first)? else { return Ok(None) };
+        let stored = segment(&self.shown, first, extent.value())?;
+        Ok(Some(stored.and_then(|stored| Segment::read(first, &stored))))
     }
 
     /// The key of the last segment up to this position.
     pub(in crate::store) fn key_up_to(&self, position: u64) -> Result<Option<u64>, Failure> {
-        self.last_row(position, |first, _| first)
+        let last = self.rows.range(..=position)?.next_back().transpose()?;
+        Ok(last.map(|(first, _)| first.value()))
     }
 
     /// The key of the last segment.
     pub(in crate::store) fn last_key(&self) -> Result<Option<u64>, Failure> {
-        Ok(self.0.last()?.map(|(first, _)| first.value()))
+        Ok(self.rows.last()?.map(|(first, _)| first.value()))
     }
 }
 
 impl Rows for Segments {
     fn row<R>(&self, number: u64, read: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Failure> {
-        self.0.row(number, read)
+        let Some(extent) = self.rows.get(number)? else { return Ok(None) };
+        let stored = segment(&self.shown, number, extent.value())??;
+        Ok(Some(read(&stored)))
     }
 
     fn last_row<R>(
@@ -119,8 +142,25 @@ impl Rows for Segments {
         number: u64,
         read: impl FnOnce(u64, &[u8]) -> R,
     ) -> Result<Option<R>, Failure> {
-        self.0.last_row(number, read)
+        let Some(row) = self.rows.range(..=number)?.next_back() else { return Ok(None) };
+        let (first, extent) = row?;
+        let first = first.value();
+        let stored = segment(&self.shown, first, extent.value())??;
+        Ok(Some(read(first, &stored)))
     }
+}
+
+/// The segment with this key, as it is stored where its row says.
+fn segment(
+    shown: &Shown,
+    first: u64,
+    extent: &[u8; EXTENT_BYTES],
+) -> Result<Result<Vec<u8>, Damaged>, Failure> {
+    let found = match Extent::read(extent) {
+        Some(extent) => shown.segment(first, extent)?,
+        None => None,
+    };
+    Ok(found.ok_or(Damaged { position: first }))
 }
 
 /// How each work stands that was ever tried, by its position.

@@ -1,14 +1,14 @@
-//! Packing: records of many segments into few, each of a size that wastes no page.
+//! Packing: records of many segments into few, all of about one size.
 //!
 //! Pure. Positions stay: what is gone leaves a gap, and a segment neither begins nor ends with one.
-//! The file gives a value a power of two of pages, so a segment is filled up to just below that.
+//! A larger segment is packed better, and all of it is read for one of its records.
 
 use bytes::Bytes;
 
 use crate::event::Timestamp;
 use crate::store::log::segment::{RecordKind, SegmentWriter};
 
-/// Most bytes of a packed segment: 16 pages, less what the tree adds.
+/// Most bytes of a packed segment: with its frame's head it is no more than 64 KiB.
 pub(in crate::store) const PACKED_BYTES_MAX: usize = (64 << 10) - 128;
 /// A segment is full enough above this.
 const PACKED_BYTES_GOOD: usize = PACKED_BYTES_MAX / 10 * 9;

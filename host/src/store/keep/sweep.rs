@@ -4,8 +4,8 @@
 //! in one bounded step between commits, if what it relies on still holds. Touches nothing at or
 //! behind the low-water mark, and removes nothing that is open or whose event ids a start would
 //! miss: that is packed and stays.
-//! Freed pages are used again by later commits, the first of the file first, and the file is cut
-//! where its end is free; it is never rewritten to make it shorter.
+//! What it removes goes from the disk with the volume that it lies in, when nothing in that is
+//! left; no volume is rewritten to make it shorter.
 
 pub(in crate::store) mod survey;
 

@@ -14,7 +14,7 @@ use crate::ids::{Id, Name};
 use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Error, Failure};
 use crate::store::file::view::{Outcomes, Segments, View};
-use crate::store::file::{self, File};
+use crate::store::file::{self, File, UNREAD_WIDTH};
 use crate::store::ids::terms::{Owner, Terms};
 use crate::store::ids::{self, IdIndex, IdKey, Shape};
 use crate::store::kind::{PerKind, WorkKind};
@@ -36,8 +36,6 @@ pub(in crate::store) struct Recovered {
     pub(in crate::store) told: Option<Timestamp>,
 }
 
-/// A damaged segment at the end of the log takes at most so many positions.
-const UNREAD_WIDTH: u64 = 1 << 32;
 /// Segments at the end that are asked for the time.
 const ASKED_MAX: usize = 64;
 
@@ -52,6 +50,19 @@ pub(in crate::store) fn recover(
     let (log, outcomes) = (view.log()?, view.outcomes()?);
     let start = Start { tag: file.tag, keys, terms, damages, log, outcomes };
     Ok(start.recover(&view, shape)?)
+}
+
+/// The known event ids alone, as a start would find them.
+pub(in crate::store) fn recover_ids(
+    file: &File,
+    (shape, terms): (Shape, &Terms),
+    damages: &Damages,
+) -> Result<IdIndex, Error> {
+    let view = file.read()?;
+    let (log, outcomes) = (view.log()?, view.outcomes()?);
+    let keys = OrderKeys::default();
+    let start = Start { tag: file.tag, keys: &keys, terms, damages, log, outcomes };
+    Ok(start.ids(&view, shape)?)
 }
 
 /// What a start reads from.
@@ -81,15 +92,17 @@ impl Start<'_> {
 
         let mut ids = ids::load(view, shape)?;
         let mut open = BTreeSet::new();
-        let mut end = mark;
+        // What can't be read any more was given out too.
+        let known = view.fact(file::END)?.unwrap_or(0).max(mark);
+        let mut end = known;
         for row in self.log.within(self.segment_at(mark.min(ids.mark()))?..)? {
             let (first, segment) = row?;
             let Some(segment) = self.damages.pass(segment)? else {
-                // The mark is never in the middle of a segment.
-                end = if first < mark { mark } else { first + UNREAD_WIDTH };
+                // Neither is ever in the middle of a segment.
+                end = if first < known { known } else { first + UNREAD_WIDTH };
                 continue;
             };
-            end = segment.next().max(mark);
+            end = segment.next().max(known);
             for stored in self.stored_in(&segment)? {
                 let position = stored.id().position;
                 if position >= ids.mark() {
@@ -108,6 +121,21 @@ impl Start<'_> {
         }
         backlog.count_dead(self.count_dead(view)?);
         Ok(Recovered { backlog, low_water: LowWater::new(mark, end, open), ids, end, told })
+    }
+
+    /// The known ids, those in the log with them.
+    fn ids(&self, view: &View, shape: Shape) -> Result<IdIndex, Failure> {
+        let mut ids = ids::load(view, shape)?;
+        for row in self.log.within(self.segment_at(ids.mark())?..)? {
+            let (_, segment) = row?;
+            let Some(segment) = self.damages.pass(segment)? else { continue };
+            for stored in self.stored_in(&segment)? {
+                if stored.id().position >= ids.mark() {
+                    learn_ids(&mut ids, &stored, self.terms);
+                }
+            }
+        }
+        Ok(ids)
     }
 
     /// The key of the segment that takes this position, or of none before it.

@@ -1,6 +1,8 @@
-//! The store's own file as the place of its commits: records and rows in one synced transaction.
+//! The store's own files as the place of its commits: records and changes of rows in one synced
+//! frame of the log.
 //!
-//! Keeps the known ids, which lie in the same file. Never drafts anything.
+//! Keeps the known ids, whose rows lie beside the others and are in no frame: what a failure has
+//! lost of them is found again in the log. Never drafts anything.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -11,44 +13,49 @@ use super::derive::{Row, rows};
 use super::look::Look;
 use super::place::{Held, Place, Written};
 use crate::store::error::{Error, Failure};
-use crate::store::file::File;
-use crate::store::file::change::{Change, SweptTable, Tables};
+use crate::store::file::change::{Change, ChangedRows};
 use crate::store::file::id_rows::IdView;
 use crate::store::file::view::{Dead, Outcomes, Segments, View};
-use crate::store::ids::{self, IdChanges, IdIndex, IdKey};
+use crate::store::file::{self, File, Reopened};
+use crate::store::ids::{self, IdChanges, IdIndex, IdKey, Shape};
 use crate::store::log::reader::LogReader;
 use crate::store::log::record::Record;
+use crate::store::owed::recovery::recover_ids;
 use crate::store::owed::standing::Standing;
 use crate::store::shared::Shared;
 use crate::store::time::Bounds;
 
-/// The store's file, and the ids that are known in it.
+/// The store's files, and the ids that are known in them.
 #[derive(Debug)]
 pub(in crate::store) struct FilePlace {
     shared: Arc<Shared>,
     ids: IdIndex,
-    /// What becomes of the ids if the last batch holds, of which that is not known.
-    unsure: Option<(IdChanges, Held)>,
+    shape: Shape,
+    /// What is known of the last batch if it holds, of which that is not known.
+    unsure: Option<Held>,
+    /// What is in memory of the ids may not be what their rows say.
+    has_lost_ids: bool,
 }
 
 impl FilePlace {
-    pub(in crate::store) fn new(shared: Arc<Shared>, ids: IdIndex) -> Self {
-        Self { shared, ids, unsure: None }
+    pub(in crate::store) fn new(shared: Arc<Shared>, ids: IdIndex, shape: Shape) -> Self {
+        Self { shared, ids, shape, unsure: None, has_lost_ids: false }
     }
 
-    /// Writes a batch into an open transaction.
+    /// Writes a batch into a change.
     fn write(&mut self, batch: &mut Batch) -> Result<(Change, IdChanges, Held), Error> {
         let first = batch.first();
         self.ids.freeze_if_due(first, batch.time.now);
         if batch.settles > 0 {
             self.ids.freeze(first);
         }
-        let change = self.shared.file.write()?;
+        let mut change = self.shared.file.write()?;
         let held = {
             let mut tables = change.tables();
-            put_rows(&change, &mut tables, batch)?;
+            put_rows(&mut tables, batch)?;
+            tables.remember(file::END, batch.next())?;
             let (first, segment) = batch.records.finish();
-            tables.put_segment(first, segment)?;
+            tables.put_segment(first, segment);
             Held { log_bytes: segment.len() }
         };
         let bound = batch.keys.len();
@@ -56,9 +63,26 @@ impl FilePlace {
         Ok((change, tidied, held))
     }
 
+    /// Commits a batch that is written into a change.
+    fn put(&mut self, batch: &Batch, change: Change, changes: IdChanges) -> Result<(), Error> {
+        self.shared.file.commit(change)?;
+        // Before anybody is answered: what is in a file that was removed is not durable.
+        self.shared.file.check_spot()?;
+        self.learn(batch, changes);
+        if batch.settles > 0 {
+            self.shared.file.checkpoint()?;
+            self.publish_mark();
+        }
+        Ok(())
+    }
+
     /// A batch holds: its ids are known.
     fn learn(&mut self, batch: &Batch, changes: IdChanges) {
         self.ids.apply(batch.keys.iter().map(|(key, receipt)| (*key, *receipt)), changes);
+    }
+
+    /// The rows of the ids are durable: no start looks in the log for those before the mark.
+    fn publish_mark(&self) {
         self.shared.id_mark.store(self.ids.mark(), Ordering::Relaxed);
     }
 }
@@ -78,18 +102,20 @@ impl Place for FilePlace {
             Ok(written) => written,
             Err(error) => return Written::Failed(error),
         };
-        let file = &self.shared.file;
-        // Before anybody is answered: what is in a file that was removed is not durable.
-        match file.commit(change).and_then(|()| file.check_spot()) {
-            Ok(()) => {
-                self.learn(batch, changes);
-                Written::Held(held)
-            }
+        match self.put(batch, change, changes) {
+            Ok(()) => Written::Held(held),
             Err(error) => {
-                self.unsure = Some((changes, held));
+                self.unsure = Some(held);
                 Written::Unsure(error)
             }
         }
+    }
+
+    fn tend(&mut self) -> Result<(), Error> {
+        if self.shared.file.checkpoint_if_due()? {
+            self.publish_mark();
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -99,17 +125,22 @@ impl Place for FilePlace {
     fn holds(&mut self, batch: &Batch) -> Result<Option<Held>, Error> {
         let log = self.shared.file.read()?.log()?;
         let is_there = log.key_up_to(batch.first())? == Some(batch.first());
-        let Some((changes, held)) = self.unsure.take().filter(|_| is_there) else {
-            return Ok(None);
-        };
-        self.learn(batch, changes);
-        Ok(Some(held))
+        // Its ids are known: what recovers reads them in the log.
+        Ok(self.unsure.take().filter(|_| is_there))
     }
 
     fn recover(&mut self) -> Result<(), Error> {
         // A file that was removed lives while it is open: it may be the only one.
         self.shared.file.check_spot()?;
-        self.shared.file.reopen()
+        let had_lost = std::mem::replace(&mut self.has_lost_ids, true);
+        let reopened = self.shared.file.reopen()?;
+        if had_lost || self.unsure.is_some() || reopened == Reopened::FromLog {
+            let Shared { file, terms, damages, .. } = &*self.shared;
+            self.ids = recover_ids(file, (self.shape, &terms.load()), damages)?;
+        }
+        self.has_lost_ids = false;
+        self.publish_mark();
+        Ok(())
     }
 
     fn probe(&mut self) -> Result<(), Error> {
@@ -121,8 +152,8 @@ impl Place for FilePlace {
         loop {
             // Twice if some are on their way already.
             self.ids.freeze(batch.first());
-            let change = self.shared.file.write()?;
-            put_rows(&change, &mut change.tables(), batch)?;
+            let mut change = self.shared.file.write()?;
+            put_rows(&mut change.tables(), batch)?;
             let changes = ids::flush(&self.ids, &change, batch.time)?;
             self.shared.file.commit(change)?;
             self.learn(batch, changes);
@@ -138,7 +169,7 @@ impl Place for FilePlace {
 }
 
 /// Writes all of a batch but its records and ids.
-fn put_rows(change: &Change, tables: &mut Tables<'_>, batch: &Batch) -> Result<(), Failure> {
+fn put_rows(tables: &mut ChangedRows<'_>, batch: &Batch) -> Result<(), Failure> {
     for row in batch.updates.iter().flat_map(|update| rows(update, batch.low_water)) {
         match row {
             Row::Outcome { work, standing: Some(standing) } => {
@@ -148,31 +179,19 @@ fn put_rows(change: &Change, tables: &mut Tables<'_>, batch: &Batch) -> Result<(
             Row::Open { work, is_open } => tables.put_open(work, is_open)?,
             Row::Letter { work, kind } => tables.put_letter(work, kind.map(|kind| kind as u8))?,
             Row::State { key, value } => tables.put_state(key, value)?,
-            Row::Fact { name, value } => change.remember(name, value)?,
+            Row::Fact { name, value } => tables.remember(name, value)?,
         }
     }
-    if !batch.replaced.is_empty() {
-        let mut swept = change.swept()?;
-        for replaced in &batch.replaced {
-            replace(tables, &mut swept, replaced)?;
-        }
-    }
-    Ok(())
+    batch.replaced.iter().try_for_each(|replaced| replace(tables, replaced))
 }
 
 /// Puts packed segments in the place of others.
-fn replace(
-    tables: &mut Tables<'_>,
-    swept: &mut SweptTable<'_>,
-    replaced: &Replacement,
-) -> Result<(), Failure> {
+fn replace(tables: &mut ChangedRows<'_>, replaced: &Replacement) -> Result<(), Failure> {
     for first in &replaced.gone {
         tables.remove_segment(*first)?;
-        swept.remove(*first)?;
     }
     for packed in &replaced.packed {
-        tables.put_segment(packed.first, &packed.bytes)?;
-        swept.put(packed.first, packed.due, packed.bytes.len())?;
+        tables.put_packed(packed.first, &packed.bytes, packed.due);
     }
     Ok(())
 }

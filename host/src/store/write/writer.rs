@@ -85,17 +85,22 @@ impl<P: Place> Writer<P> {
         pauses: &Runtime,
     ) {
         let Self { group, closing } = self;
-        let (unsure, error) = match group.write(&mut batch) {
+        let (batch, unsure, error) = match group.write(&mut batch) {
             Turn::Nothing => {
                 batch.iter_mut().for_each(|queued| queued.op.tell());
                 return group.shared.come_back();
             }
             Turn::Committed(drafted, held) => {
                 group.apply(batch, drafted, held);
-                return group.shared.come_back();
+                group.shared.come_back();
+                match group.place.tend() {
+                    Ok(()) => return,
+                    // Everybody has been answered: nothing waits for the end of that.
+                    Err(error) => (Vec::new(), None, error),
+                }
             }
-            Turn::Failed(error) => (None, error),
-            Turn::Unsure(drafted, error) => (Some(drafted), error),
+            Turn::Failed(error) => (batch, None, error),
+            Turn::Unsure(drafted, error) => (batch, Some(drafted), error),
         };
         if matches!(error, Error::Unavailable(_)) {
             Outage::new(group, closing, batch, unsure, error).endure(queue, pauses);

@@ -1,0 +1,230 @@
+//! Whether a file is a store that can be opened, and how a new one is made.
+//!
+//! Looks at nothing but how the file begins and the facts in it. A new file is whole before it has
+//! its name: one that has it was a store once. Never changes a file that is there.
+
+use std::fs::DirBuilder;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use redb::{Database, DatabaseError, ReadableDatabase, TableHandle};
+
+use super::backend::Medium;
+use super::failure::guarded;
+use super::{
+    CACHE_BYTES, DEAD, END, FIRST_POSITION, FORMAT, FORMAT_KNOWN, IDS, LOW_WATER, META, OPEN,
+    OUTCOMES, SEGMENTS, STATE, SWEPT, TAG,
+};
+use crate::store::error::{Error, Failure};
+
+/// Every file of redb begins so.
+const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
+/// The format that can be converted to this one.
+const FORMAT_BEFORE: u64 = FORMAT_KNOWN - 1;
+
+/// Why a store can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder can't be made.
+    #[error("failed to create the data folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another gateway runs on it.
+    #[error("the store {} is in use by another gateway", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Somebody else's database.
+    #[error("{} is not a store of Hookgate", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer Hookgate wrote it.
+    #[error(
+        "the store {} has format {found}; this Hookgate knows formats up to {FORMAT_KNOWN}",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+    },
+    /// The log of a store is there, and its rows are not.
+    #[error(
+        "the store's file {} is missing, but {} belongs to it: put the file back, or move all \
+         files named volume-*.hgv to another folder",
+        path.display(),
+        volume.display()
+    )]
+    Headless {
+        /// The file.
+        path: PathBuf,
+        /// A file of the log.
+        volume: PathBuf,
+    },
+    /// The writer can't be started.
+    #[error("failed to start the store's writer thread")]
+    Thread {
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file can't be opened or read.
+    #[error("failed to open the store {}", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Error,
+    },
+}
+
+/// What a file is.
+pub(super) enum Identity {
+    /// Nothing yet.
+    None,
+    /// A store of this format.
+    Known {
+        tag: u32,
+    },
+    /// A store of the format before.
+    #[allow(dead_code, reason = "the conversion of such a store asks for it")]
+    Older {
+        tag: u32,
+    },
+    Newer {
+        found: u64,
+    },
+    Foreign,
+}
+
+pub(super) fn failed(path: &Path, source: Failure) -> OpenError {
+    OpenError::Failed { path: path.to_owned(), source: source.into() }
+}
+
+pub(super) fn refused(path: &Path, error: DatabaseError) -> OpenError {
+    let path = path.to_owned();
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path },
+        error => failed(&path, error.into()),
+    }
+}
+
+pub(super) fn builder() -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+pub(super) fn open_database(path: &Path) -> Result<Database, DatabaseError> {
+    guarded(|| builder().open(path))
+}
+
+/// Only the gateway's own user may look inside: receipts hold what customers paid.
+pub(super) fn create_folder(folder: &Path) -> Result<(), OpenError> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let created = builder.recursive(true).create(folder);
+    created.map_err(|source| OpenError::Folder { path: folder.to_owned(), source })
+}
+
+/// Whether a new store can be made there: where there is a log, a new one would not be it.
+pub(super) fn check_vacant(medium: &dyn Medium, path: &Path) -> Result<(), OpenError> {
+    let names = medium.names().map_err(|source| failed(path, source.into()))?;
+    let is_volume = |name: &&String| name.starts_with("volume-") && name.ends_with(".hgv");
+    let Some(volume) = names.iter().find(is_volume) else { return Ok(()) };
+    Err(OpenError::Headless { path: path.to_owned(), volume: path.with_file_name(volume) })
+}
+
+/// Makes the file whole before it has its name.
+pub(super) fn create_file(folder: &Path, path: &Path) -> Result<(), OpenError> {
+    let create = || -> Result<(), Failure> {
+        let draft = tempfile::Builder::new().suffix(".draft").tempfile_in(folder)?.into_temp_path();
+        let database = builder().create(&draft)?;
+        create_tables(&database)?;
+        database.close()?;
+        match draft.persist_noclobber(path) {
+            // Another gateway was faster: it will be in use.
+            Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => (),
+            persisted => persisted.map_err(|error| error.error)?,
+        }
+        Ok(std::fs::File::open(folder)?.sync_all()?)
+    };
+    create().map_err(|source| failed(path, source))
+}
+
+pub(super) fn create_tables(database: &Database) -> Result<(), Failure> {
+    let tag = fastrand::u32(..1 << 30);
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(FORMAT, FORMAT_KNOWN)?;
+        meta.insert(TAG, u64::from(tag))?;
+        meta.insert(LOW_WATER, FIRST_POSITION)?;
+        meta.insert(END, FIRST_POSITION)?;
+        transaction.open_table(SEGMENTS)?;
+        transaction.open_table(OUTCOMES)?;
+        transaction.open_table(OPEN)?;
+        transaction.open_table(DEAD)?;
+        transaction.open_table(STATE)?;
+        transaction.open_table(SWEPT)?;
+        transaction.open_table(IDS)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Whether the file begins as every file of redb.
+pub(super) fn is_redb(path: &Path) -> Result<bool, OpenError> {
+    let read = || -> std::io::Result<bool> {
+        // To open a named pipe is to wait for a writer.
+        if !std::fs::metadata(path)?.is_file() {
+            return Ok(false);
+        }
+        let mut begin = Vec::new();
+        std::fs::File::open(path)?.take(MAGIC.len() as u64).read_to_end(&mut begin)?;
+        Ok(begin == MAGIC)
+    };
+    read().map_err(|source| failed(path, source.into()))
+}
+
+/// After a failed write the system may show what is not on the disk: it has to look there.
+#[cfg(target_os = "linux")]
+pub(super) fn forget_pages(path: &Path) -> std::io::Result<()> {
+    let file = std::fs::File::open(path)?;
+    Ok(rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn forget_pages(_path: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+pub(super) fn read_identity(database: &Database) -> Result<Identity, Failure> {
+    guarded(|| -> Result<Identity, Failure> {
+        let transaction = database.begin_read()?;
+        let mut tables = transaction.list_tables()?.peekable();
+        if tables.peek().is_none() {
+            return Ok(Identity::None);
+        }
+        if !tables.any(|table| table.name() == META.name()) {
+            return Ok(Identity::Foreign);
+        }
+        let Ok(meta) = transaction.open_table(META) else { return Ok(Identity::Foreign) };
+        let format = meta.get(FORMAT)?.map(|format| format.value());
+        let tag = meta.get(TAG)?.and_then(|tag| u32::try_from(tag.value()).ok());
+        Ok(match (format, tag) {
+            (Some(FORMAT_KNOWN), Some(tag)) => Identity::Known { tag },
+            (Some(FORMAT_BEFORE), Some(tag)) => Identity::Older { tag },
+            (Some(found), _) if found > FORMAT_KNOWN => Identity::Newer { found },
+            _ => Identity::Foreign,
+        })
+    })
+}

@@ -1,0 +1,130 @@
+//! Where commits go: to the log first, where they are durable, then to the rows, which are durable
+//! with the next checkpoint.
+//!
+//! Knows how far the rows have what the log says, and when the next checkpoint is due. Behind a
+//! failure nothing is added before the file is opened anew: the next frame must not lie behind one
+//! that is not whole. Never reads the log.
+
+use std::time::{Duration, Instant};
+
+use super::change::Change;
+use super::failure::away;
+use super::live::Live;
+use super::volumes::{Point, VolumeWriter, Volumes};
+use crate::store::error::Failure;
+
+/// Between two checkpoints, if there is something to be made durable.
+const CHECKPOINT_PAUSE: Duration = Duration::from_secs(1);
+/// No start has to read more than about so many bytes of the log again.
+const CHECKPOINT_BYTES: u64 = 32 << 20;
+
+/// Where commits go.
+#[derive(Debug)]
+pub(super) struct Journal {
+    writer: VolumeWriter,
+    volumes: Volumes,
+    live: Live,
+    /// Up to here the rows have what the log says.
+    applied: Point,
+    /// Bytes of the log whose rows are not durable.
+    behind: u64,
+    checkpointed: Instant,
+    /// The volumes that no row pointed into at the last checkpoint, and none will. Before it they
+    /// must stay: a start might find older rows.
+    dead: Vec<u32>,
+    /// Something went wrong: what stands on the disk is not known.
+    has_failed: bool,
+}
+
+impl Journal {
+    /// Goes on where the log ends; the rows have it up to `applied`.
+    pub(super) fn new(writer: VolumeWriter, volumes: Volumes, live: Live, applied: Point) -> Self {
+        Self {
+            writer,
+            volumes,
+            live,
+            applied,
+            behind: 0,
+            checkpointed: Instant::now(),
+            dead: Vec::new(),
+            has_failed: false,
+        }
+    }
+
+    pub(super) fn applied(&self) -> Point {
+        self.applied
+    }
+
+    /// Whether something may be added.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if self.has_failed { Err(away()) } else { Ok(()) }
+    }
+
+    /// Whether the log lies where it was made, and nobody else writes to it.
+    pub(super) fn check_place(&self) -> Result<(), Failure> {
+        self.writer.check_place()
+    }
+
+    /// Commits a change. Returns when it is durable: one that adds to the log by that, any other by
+    /// a checkpoint.
+    pub(super) fn commit(&mut self, change: Change) -> Result<(), Failure> {
+        self.daring(|journal| journal.write(change))
+    }
+
+    /// Adds to the log what says nothing.
+    pub(super) fn probe(&mut self) -> Result<(), Failure> {
+        self.daring(|journal| journal.writer.probe())
+    }
+
+    /// Does what must be known to have gone well before anything else is done.
+    fn daring(
+        &mut self,
+        dare: impl FnOnce(&mut Self) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.check()?;
+        self.has_failed = true;
+        dare(self)?;
+        self.has_failed = false;
+        Ok(())
+    }
+
+    fn write(&mut self, mut change: Change) -> Result<(), Failure> {
+        let Some(frame) = change.write_log(&mut self.writer)? else {
+            return self.checkpoint(change);
+        };
+        let counted = change.commit()?;
+        self.live.apply(&counted);
+        self.applied = frame.end();
+        self.behind += u64::from(frame.length);
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, change: Change) -> Result<(), Failure> {
+        self.live.write(change.transaction())?;
+        let applied = self.writer.end();
+        let counted = change.checkpoint(applied)?;
+        self.live.apply(&counted);
+        (self.applied, self.behind) = (applied, 0);
+        self.checkpointed = Instant::now();
+        let is_dead =
+            |number: &u32| !self.live.is_live(*number) && !self.writer.is_written(*number);
+        self.dead = self.volumes.shown().numbers().filter(is_dead).collect();
+        Ok(())
+    }
+
+    /// Whether enough has come since the last checkpoint, or long enough ago.
+    pub(super) fn is_checkpoint_due(&self) -> bool {
+        let is_late = self.checkpointed.elapsed() >= CHECKPOINT_PAUSE;
+        self.behind > 0 && (is_late || self.behind >= CHECKPOINT_BYTES)
+    }
+
+    /// Whether there is something to remove.
+    pub(super) fn has_dead(&self) -> bool {
+        !self.dead.is_empty()
+    }
+
+    /// Removes the volumes that no durable row points into.
+    pub(super) fn remove_dead(&mut self) {
+        self.writer.remove(&std::mem::take(&mut self.dead));
+    }
+}

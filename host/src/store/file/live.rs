@@ -1,0 +1,163 @@
+//! What is live in each volume: how many segments rows point to, and their bytes.
+//!
+//! Counted as commits hold, and written down with each checkpoint, so that no start has to count.
+//! What no row points into may go. Never says of a volume that nothing in it is live because a
+//! count went wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use redb::{ReadTransaction, ReadableTable, TableError, WriteTransaction};
+
+use super::volumes::Extent;
+use super::{SEGMENTS, VOLUMES};
+use crate::store::error::Failure;
+
+/// What is live in each volume.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    shares: BTreeMap<u32, Share>,
+    /// Those that are not written down as they are.
+    changed: BTreeSet<u32>,
+}
+
+/// What is live in a volume. It wraps: one that lost more than it had is not at nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Share {
+    segments: u64,
+    bytes: u64,
+}
+
+/// Where segments came and went in a change, for when it holds.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    pub(super) came: Vec<Extent>,
+    pub(super) gone: Vec<Extent>,
+}
+
+impl Live {
+    /// As it was written down; where that was never done, as the rows of the segments say.
+    pub(super) fn load(transaction: &ReadTransaction) -> Result<Self, Failure> {
+        let volumes = match transaction.open_table(VOLUMES) {
+            Ok(volumes) => volumes,
+            Err(TableError::TableDoesNotExist(_)) => return Self::count(transaction),
+            Err(error) => return Err(error.into()),
+        };
+        let mut live = Self::default();
+        for row in volumes.iter()? {
+            let (volume, share) = row?;
+            let (segments, bytes) = share.value();
+            live.shares.insert(volume.value(), Share { segments, bytes });
+        }
+        Ok(live)
+    }
+
+    fn count(transaction: &ReadTransaction) -> Result<Self, Failure> {
+        let mut counted = Counted::default();
+        for row in transaction.open_table(SEGMENTS)?.iter()? {
+            let (_, extent) = row?;
+            counted.came.extend(Extent::read(extent.value()));
+        }
+        let mut live = Self::default();
+        live.apply(&counted);
+        Ok(live)
+    }
+
+    /// A change holds.
+    pub(super) fn apply(&mut self, counted: &Counted) {
+        for Extent { volume, length, .. } in &counted.came {
+            let share = self.share(*volume);
+            share.segments = share.segments.wrapping_add(1);
+            share.bytes = share.bytes.wrapping_add(u64::from(*length));
+        }
+        for Extent { volume, length, .. } in &counted.gone {
+            let share = self.share(*volume);
+            share.segments = share.segments.wrapping_sub(1);
+            share.bytes = share.bytes.wrapping_sub(u64::from(*length));
+        }
+    }
+
+    fn share(&mut self, volume: u32) -> &mut Share {
+        self.changed.insert(volume);
+        self.shares.entry(volume).or_default()
+    }
+
+    /// Whether a row points into this volume.
+    pub(super) fn is_live(&self, volume: u32) -> bool {
+        self.shares.get(&volume).is_some_and(|share| *share != Share::default())
+    }
+
+    /// Writes down what has changed, with a checkpoint.
+    pub(super) fn write(&mut self, transaction: &WriteTransaction) -> Result<(), Failure> {
+        let mut volumes = transaction.open_table(VOLUMES)?;
+        for volume in std::mem::take(&mut self.changed) {
+            if self.is_live(volume) {
+                let Share { segments, bytes } = self.shares[&volume];
+                volumes.insert(volume, (segments, bytes))?;
+            } else {
+                self.shares.remove(&volume);
+                volumes.remove(volume)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::backends::InMemoryBackend;
+    use redb::{Database, ReadableDatabase};
+
+    use super::*;
+
+    fn at(volume: u32, length: u32) -> Extent {
+        Extent { volume, offset: 48, length }
+    }
+
+    fn counted(came: &[Extent], gone: &[Extent]) -> Counted {
+        Counted { came: came.to_vec(), gone: gone.to_vec() }
+    }
+
+    fn loaded(database: &Database) -> Live {
+        Live::load(&database.begin_read().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_volume_is_live_until_the_last_of_its_segments_goes() {
+        let mut live = Live::default();
+        live.apply(&counted(&[at(1, 10), at(1, 20), at(2, 5)], &[]));
+        live.apply(&counted(&[at(3, 30)], &[at(1, 10), at(2, 5)]));
+        assert_eq!([1, 2, 3, 4].map(|volume| live.is_live(volume)), [true, false, true, false]);
+        live.apply(&counted(&[], &[at(1, 20)]));
+        assert!(!live.is_live(1));
+    }
+
+    #[test]
+    fn a_volume_that_lost_more_than_it_had_is_never_at_nothing() {
+        let mut live = Live::default();
+        live.apply(&counted(&[], &[at(1, 10)]));
+        assert!(live.is_live(1));
+    }
+
+    #[test]
+    fn what_was_written_down_is_loaded_and_what_never_was_is_counted() {
+        let database = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let mut segments = transaction.open_table(SEGMENTS).unwrap();
+            segments.insert(1_u64, &at(1, 10).write()).unwrap();
+            segments.insert(2_u64, &at(2, 20).write()).unwrap();
+        }
+        transaction.commit().unwrap();
+
+        let mut live = loaded(&database);
+        assert!(live.is_live(1) && live.is_live(2));
+        live.apply(&counted(&[at(3, 5)], &[at(1, 10)]));
+        let transaction = database.begin_write().unwrap();
+        live.write(&transaction).unwrap();
+        transaction.commit().unwrap();
+
+        let again = loaded(&database);
+        assert_eq!(again.shares, live.shares);
+        assert_eq!(again.shares.keys().copied().collect::<Vec<_>>(), [2, 3]);
+    }
+}

@@ -1,0 +1,125 @@
+//! The tables as a transaction changes them: each change of rows in one place, whoever makes it.
+//!
+//! A commit makes its changes by way of this, and a start makes them again in the same way, so the
+//! rows are the same. Never decides on a change, and never commits.
+
+use redb::{Key, Table, TableDefinition, Value, WriteTransaction};
+
+use super::live::Counted;
+use super::redo::{Raw, RowChange};
+use super::volumes::Extent;
+use super::{DEAD, EXTENT_BYTES, META, OPEN, OUTCOMES, SEGMENTS, STATE, SWEPT};
+use crate::store::error::{Damaged, Failure};
+
+type Bytes = &'static [u8];
+
+/// The tables of a transaction. Each is opened when something is written to it: most changes write
+/// to one or two, and an open one costs a look-up and, at the commit, another.
+pub(super) struct Tables<'t> {
+    transaction: &'t WriteTransaction,
+    /// Where segments come and go.
+    counted: &'t mut Counted,
+    segments: Option<Table<'t, u64, &'static [u8; EXTENT_BYTES]>>,
+    outcomes: Option<Table<'t, u64, Bytes>>,
+    open: Option<Table<'t, u64, ()>>,
+    dead: Option<Table<'t, u64, u8>>,
+    state: Option<Table<'t, Bytes, Bytes>>,
+    swept: Option<Table<'t, u64, (u64, u64)>>,
+    meta: Option<Table<'t, &'static str, u64>>,
+}
+
+/// The table in this place, opened now if it was not yet.
+fn opened<'a, 't, K: Key + 'static, V: Value + 'static>(
+    place: &'a mut Option<Table<'t, K, V>>,
+    transaction: &'t WriteTransaction,
+    definition: TableDefinition<'static, K, V>,
+) -> Result<&'a mut Table<'t, K, V>, Failure> {
+    if place.is_none() {
+        *place = Some(transaction.open_table(definition)?);
+    }
+    Ok(place.as_mut().expect("it was opened"))
+}
+
+impl<'t> Tables<'t> {
+    pub(super) fn of(transaction: &'t WriteTransaction, counted: &'t mut Counted) -> Self {
+        Self {
+            transaction,
+            counted,
+            segments: None,
+            outcomes: None,
+            open: None,
+            dead: None,
+            state: None,
+            swept: None,
+            meta: None,
+        }
+    }
+
+    /// Says where the segment with this key lies.
+    pub(super) fn place(&mut self, first: u64, extent: Extent) -> Result<(), Failure> {
+        let segments = opened(&mut self.segments, self.transaction, SEGMENTS)?;
+        let before = segments.insert(first, &extent.write())?;
+        let gone = before.and_then(|row| Extent::read(row.value()));
+        self.counted.gone.extend(gone);
+        self.counted.came.push(extent);
+        Ok(())
+    }
+
+    /// Remembers a fact of the store itself.
+    pub(super) fn remember(&mut self, name: &str, value: u64) -> Result<(), Failure> {
+        opened(&mut self.meta, self.transaction, META)?.insert(name, value)?;
+        Ok(())
+    }
+
+    /// Makes a change of rows.
+    pub(super) fn make(&mut self, change: &RowChange<'_>) -> Result<(), Failure> {
+        match *change {
+            RowChange::Outcome { work, standing } => {
+                let outcomes = opened(&mut self.outcomes, self.transaction, OUTCOMES)?;
+                match standing {
+                    Some(Raw(standing)) => outcomes.insert(work, standing)?,
+                    None => outcomes.remove(work)?,
+                };
+            }
+            RowChange::Open { work, is_open } => {
+                let open = opened(&mut self.open, self.transaction, OPEN)?;
+                if is_open {
+                    open.insert(work, ())?;
+                } else {
+                    open.remove(work)?;
+                }
+            }
+            RowChange::Letter { work, kind } => {
+                let dead = opened(&mut self.dead, self.transaction, DEAD)?;
+                match kind {
+                    Some(kind) => dead.insert(work, kind)?,
+                    None => dead.remove(work)?,
+                };
+            }
+            RowChange::State { key: Raw(key), value } => {
+                let state = opened(&mut self.state, self.transaction, STATE)?;
+                match value {
+                    Some(Raw(value)) => state.insert(key, value)?,
+                    None => state.remove(key)?,
+                };
+            }
+            RowChange::Fact { name, value } => self.remember(name, value)?,
+            RowChange::Gone { first } => self.remove(first)?,
+            RowChange::Packed { first, extent, due, bytes } => {
+                let extent = Extent::read(&extent).ok_or(Damaged { position: first })?;
+                self.place(first, extent)?;
+                let swept = opened(&mut self.swept, self.transaction, SWEPT)?;
+                swept.insert(first, (due, bytes))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, first: u64) -> Result<(), Failure> {
+        let segments = opened(&mut self.segments, self.transaction, SEGMENTS)?;
+        let gone = segments.remove(first)?.and_then(|row| Extent::read(row.value()));
+        self.counted.gone.extend(gone);
+        opened(&mut self.swept, self.transaction, SWEPT)?.remove(first)?;
+        Ok(())
+    }
+}
