@@ -104,7 +104,7 @@ const FILE_NAME: &str = "hookgate.redb";
 
 /// The open files, until they are closed.
 pub(super) struct File {
-    /// Whoever takes both takes the journal first.
+    /// Where commits go; `None` while nothing can be committed.
     journal: Mutex<Option<Journal>>,
     connection: RwLock<Connection>,
     place: Place,
@@ -342,15 +342,9 @@ impl File {
     /// Makes all rows durable, and removes the volumes that none of them points into.
     pub(super) fn checkpoint(&self) -> Result<(), Error> {
         self.commit(self.write()?)?;
-        // Rows that a start would not find keep nothing.
+        // What a start would find instead of rows that are in no file any more may need them.
         self.check_spot()?;
-        let mut journal = lock(&self.journal);
-        let journal = journal.as_mut().ok_or_else(away)?;
-        if journal.has_dead() {
-            // While nobody takes a view: one that sees older rows needs what they point into.
-            let _nobody = self.connection.write().unwrap_or_else(PoisonError::into_inner);
-            journal.remove_dead();
-        }
+        lock(&self.journal).as_mut().ok_or_else(away)?.remove_dead();
         Ok(())
     }
 
@@ -402,10 +396,15 @@ impl File {
 
     /// A view of what is committed, which stays as it is.
     pub(super) fn read(&self) -> Result<View, Failure> {
-        // Under one lock: between the two no volume is removed.
         self.with(|Opened { database, volumes }| {
-            let transaction = database.begin_read()?;
-            Ok::<_, Failure>(View::of(transaction, volumes.shown()))
+            loop {
+                let shown = volumes.shown();
+                let transaction = database.begin_read()?;
+                // If no volume came or went meanwhile, there is one for each row.
+                if Arc::ptr_eq(&shown, &volumes.shown()) {
+                    return Ok::<_, Failure>(View::of(transaction, shown));
+                }
+            }
         })
     }
 

@@ -118,11 +118,6 @@ impl Journal {
         self.behind > 0 && (is_late || self.behind >= CHECKPOINT_BYTES)
     }
 
-    /// Whether there is something to remove.
-    pub(super) fn has_dead(&self) -> bool {
-        !self.dead.is_empty()
-    }
-
     /// Removes the volumes that no durable row points into.
     pub(super) fn remove_dead(&mut self) {
         self.writer.remove(&std::mem::take(&mut self.dead));

@@ -26,8 +26,7 @@ pub(in crate::store) struct View {
 }
 
 impl View {
-    /// The rows of a transaction. The volumes must be those of a later time, and none of them
-    /// removed since it began.
+    /// The rows of a transaction, with the volumes that there were when it began.
     pub(super) fn of(transaction: ReadTransaction, shown: Arc<Shown>) -> Self {
         Self { transaction, shown }
     }
