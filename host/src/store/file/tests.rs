@@ -194,6 +194,19 @@ fn a_kill_behind_any_commit_leaves_the_rows_that_the_commits_made() {
 }
 
 #[test]
+fn a_kill_behind_more_than_one_transaction_takes_leaves_all_of_it() {
+    let mut bench = Bench::new();
+    for work in 0..4 {
+        bench.commit(&vec![7; 5 << 20], &opening(work));
+    }
+
+    let killed = bench.killed();
+
+    assert_eq!(killed.rows(), bench.rows());
+    assert_eq!(killed.live(), bench.live());
+}
+
+#[test]
 fn files_that_are_opened_anew_say_the_same() {
     let mut random = fastrand::Rng::with_seed(1);
     let mut bench = Bench::new();
