@@ -14,6 +14,7 @@ pub(super) mod id_rows;
 mod identity;
 mod journal;
 mod live;
+pub(super) mod migrate;
 mod redo;
 mod replay;
 mod spot;
@@ -163,7 +164,8 @@ impl std::fmt::Debug for File {
 }
 
 impl File {
-    /// Opens the files in this folder, or makes all of it. Volumes are full at this size.
+    /// Opens the files in this folder, or makes all of it, and converts those of the format before.
+    /// Volumes are full at this size.
     pub(super) fn open(
         folder: &Path,
         volume_bytes: u64,
@@ -171,6 +173,7 @@ impl File {
     ) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
         create_folder(folder)?;
+        migrate::finish(folder, volume_bytes)?;
         let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder));
         if !path.exists() {
             check_vacant(&*medium, &path)?;
@@ -179,7 +182,8 @@ impl File {
         if !is_redb(&path)? {
             return Err(OpenError::Foreign { path });
         }
-        let database = open_database(&path).map_err(|error| refused(&path, error))?;
+        let opened = open_database(&path).map_err(|error| refused(&path, error))?;
+        let database = migrate::converted(folder, volume_bytes, opened)?;
         let again = path.clone();
         let reopen = Box::new(move || {
             forget_pages(&again)?;

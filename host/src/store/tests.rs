@@ -5,6 +5,7 @@ mod counting;
 mod damaging;
 mod disk;
 mod knowing;
+mod migrating;
 mod opening;
 mod outages;
 mod querying;

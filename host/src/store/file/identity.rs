@@ -69,6 +69,54 @@ pub enum OpenError {
         /// A file of the log.
         volume: PathBuf,
     },
+    /// The conversion to this format would put the old file in the place of another.
+    #[error(
+        "the store {} has format 1, and the gateway can't convert it to format 2, because it would \
+         rename this file to {}, which exists already: move that file to another folder",
+        path.display(),
+        kept.display()
+    )]
+    KeptBefore {
+        /// The store.
+        path: PathBuf,
+        /// The place.
+        kept: PathBuf,
+    },
+    /// A store of the format before lies beside the log of one of this format.
+    #[error(
+        "the store {} has format 1, and the gateway can't convert it to format 2, because {} \
+         belongs to another store: move all files named volume-*.hgv to another folder",
+        path.display(),
+        volume.display()
+    )]
+    Mixed {
+        /// The store.
+        path: PathBuf,
+        /// A file of the log.
+        volume: PathBuf,
+    },
+    /// The conversion to this format needs more room than the disk has.
+    #[error(
+        "the store {} has format 1, and to convert it to format 2 the gateway needs {needed_mib} \
+         MiB on the disk, which has {free_mib} MiB left",
+        path.display()
+    )]
+    NoRoom {
+        /// The store.
+        path: PathBuf,
+        /// How much it takes.
+        needed_mib: u64,
+        /// How much there is.
+        free_mib: u64,
+    },
+    /// The store can't be read, or the disk can't take what it becomes.
+    #[error("failed to convert the store {} to format 2; it still has format 1", path.display())]
+    Unconverted {
+        /// The store.
+        path: PathBuf,
+        /// Why not.
+        source: Error,
+    },
     /// The writer can't be started.
     #[error("failed to start the store's writer thread")]
     Thread {
@@ -94,7 +142,6 @@ pub(super) enum Identity {
         tag: u32,
     },
     /// A store of the format before.
-    #[allow(dead_code, reason = "the conversion of such a store asks for it")]
     Older {
         tag: u32,
     },
@@ -138,9 +185,13 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), OpenError> {
 /// Whether a new store can be made there: where there is a log, a new one would not be it.
 pub(super) fn check_vacant(medium: &dyn Medium, path: &Path) -> Result<(), OpenError> {
     let names = medium.names().map_err(|source| failed(path, source.into()))?;
-    let is_volume = |name: &&String| name.starts_with("volume-") && name.ends_with(".hgv");
-    let Some(volume) = names.iter().find(is_volume) else { return Ok(()) };
+    let Some(volume) = names.iter().find(|name| is_volume(name)) else { return Ok(()) };
     Err(OpenError::Headless { path: path.to_owned(), volume: path.with_file_name(volume) })
+}
+
+/// Whether a file has the name of a volume, whoever it belongs to.
+pub(super) fn is_volume(name: &str) -> bool {
+    name.starts_with("volume-") && name.ends_with(".hgv")
 }
 
 /// Makes the file whole before it has its name.
