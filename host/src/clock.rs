@@ -29,6 +29,15 @@ pub struct Hands {
     passed: Duration,
 }
 
+/// A time that comes when the clock says so, or when as much time has passed, whichever is first:
+/// whoever sets the clock back holds up nobody who waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// By [`Clock::passed`].
+    passed: Duration,
+    at: Timestamp,
+}
+
 /// Before anything else was asked.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -60,6 +69,27 @@ impl Clock {
         }
     }
 
+    /// The moment that comes after this span.
+    pub fn moment(&self, span: Duration) -> Moment {
+        Moment { passed: self.passed().saturating_add(span), at: self.now().after(span) }
+    }
+
+    /// Whether this moment has come.
+    pub fn has_come(&self, moment: Moment) -> bool {
+        self.left(moment).is_zero()
+    }
+
+    /// How long it is until this moment at most.
+    fn left(&self, moment: Moment) -> Duration {
+        moment.passed.saturating_sub(self.passed()).min(moment.at.since(self.now()))
+    }
+
+    /// Waits until this moment has come; for ever if there is none.
+    pub async fn comes(&self, moment: Option<Moment>) {
+        let Some(moment) = moment else { return pending().await };
+        self.until(|| self.left(moment)).await;
+    }
+
     /// Sets a manual clock to `now`, backwards too, while no time passes; the system's clock stays
     /// as it is.
     pub fn set(&self, now: Timestamp) {
@@ -80,15 +110,26 @@ impl Clock {
     /// Waits until the time is `due` or later; for ever if there is none.
     pub async fn reached(&self, due: Option<Timestamp>) {
         let Some(due) = due else { return pending().await };
+        self.until(|| due.since(self.now())).await;
+    }
+
+    /// Waits until nothing is left of what somebody waits for. How much that is is looked at again
+    /// as time goes on.
+    pub async fn until(&self, left: impl Fn() -> Duration) {
         match self {
-            Self::System => {
-                while self.now() < due {
-                    tokio::time::sleep(due.since(self.now()).min(WAIT_MAX)).await;
+            Self::System => loop {
+                let left = left();
+                if left.is_zero() {
+                    return;
                 }
-            }
+                tokio::time::sleep(left.min(WAIT_MAX)).await;
+            },
             Self::Manual(hands) => {
-                let reached = hands.subscribe().wait_for(|hands| hands.now >= due).await.is_ok();
-                assert!(reached, "the clock holds its own sender");
+                // Before the first look: what is moved in between must not be missed.
+                let mut moved = hands.subscribe();
+                while !left().is_zero() {
+                    assert!(moved.changed().await.is_ok(), "the clock holds its own sender");
+                }
             }
         }
     }
@@ -111,6 +152,22 @@ mod tests {
         clock.advance(Duration::from_secs(60));
         waiting.await;
         assert_eq!(clock.now(), Timestamp(61_000));
+    }
+
+    #[tokio::test]
+    async fn a_moment_comes_though_the_clock_is_set_back_and_at_once_if_it_is_set_ahead() {
+        let clock = Clock::manual(Timestamp(1_000_000));
+        let minute = Duration::from_secs(60);
+        let first = clock.moment(minute);
+        clock.set(Timestamp(0));
+        assert!(!clock.has_come(first));
+        clock.advance(minute);
+        clock.comes(Some(first)).await;
+
+        let second = clock.moment(minute);
+        clock.set(Timestamp(2_000_000));
+        clock.comes(Some(second)).await;
+        assert!(first < second && clock.has_come(second));
     }
 
     #[tokio::test]

@@ -239,7 +239,7 @@ impl Dispatch {
             };
             tokio::select! {
                 () = stored => (),
-                () = clock.reached(end) => (),
+                () = clock.comes(end) => (),
                 () = reloaded => (),
             }
         }

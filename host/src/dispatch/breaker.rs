@@ -18,8 +18,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::clock::Clock;
-use crate::event::Timestamp;
+use crate::clock::{Clock, Moment};
 use crate::ids::Name;
 use crate::lock::lock;
 use crate::metrics::{Kind, Metrics};
@@ -89,16 +88,15 @@ struct Breaker {
 
 #[derive(Debug, Clone, Copy)]
 struct Pause {
-    until: Timestamp,
+    until: Moment,
     /// How many there were before this one.
     before: usize,
 }
 
 impl Pause {
-    /// Whether it is not over. One that ends later than any pause lasts is from before the clock
-    /// was set back.
-    fn lasts(self, now: Timestamp) -> bool {
-        now < self.until && self.until.since(now) <= PAUSE_MAX
+    /// Whether it is not over.
+    fn lasts(self, clock: &Clock) -> bool {
+        !clock.has_come(self.until)
     }
 }
 
@@ -125,7 +123,7 @@ impl Breakers {
         if digest().as_ref() != Some(&breaker.digest) {
             return most;
         }
-        if pause.lasts(self.clock.now()) { 0 } else { most.min(1) }
+        if pause.lasts(&self.clock) { 0 } else { most.min(1) }
     }
 
     /// Notes how a call ended.
@@ -154,7 +152,6 @@ impl Breakers {
     }
 
     fn strain(&self, name: &Name, breaker: &mut Breaker, call: Call) {
-        let now = self.clock.now();
         let (weight, took) = match call {
             Call::Exhausted(took) => (DEAR, took),
             Call::Trapped | Call::Returned => (CHEAP, Duration::ZERO),
@@ -162,14 +159,14 @@ impl Breakers {
         breaker.strain = breaker.strain.saturating_add(weight);
         let before = match breaker.pause {
             // It began before the pause.
-            Some(pause) if pause.lasts(now) => return,
+            Some(pause) if pause.lasts(&self.clock) => return,
             Some(pause) => pause.before + 1,
             None if breaker.strain < PATIENCE => return,
             None => 0,
         };
         let pause =
             PAUSES[before.min(PAUSES.len() - 1)].max(took.saturating_mul(REST)).min(PAUSE_MAX);
-        breaker.pause = Some(Pause { until: now.after(pause), before });
+        breaker.pause = Some(Pause { until: self.clock.moment(pause), before });
         if before == 0 {
             let (what, whose) = self.words();
             warn!(
@@ -183,14 +180,13 @@ impl Breakers {
     }
 
     /// When the next pause ends, of those that have not.
-    pub(super) fn next_end(&self) -> Option<Timestamp> {
+    pub(super) fn next_end(&self) -> Option<Moment> {
         if self.known.load(Ordering::Acquire) == 0 {
             return None;
         }
-        let now = self.clock.now();
         let breakers = self.lock();
         let pauses = breakers.values().filter_map(|breaker| breaker.pause);
-        pauses.filter(|pause| pause.lasts(now)).map(|pause| pause.until).min()
+        pauses.filter(|pause| pause.lasts(&self.clock)).map(|pause| pause.until).min()
     }
 
     fn close(&self, name: &Name) {

@@ -56,11 +56,11 @@ impl Sweeping {
     async fn sweep(&self) {
         let Self { store, clock, retention, .. } = self;
         let mut trouble = None;
-        let mut due = clock.now().after(FIRST_PAUSE);
+        let mut due = clock.moment(FIRST_PAUSE);
         loop {
             let swept = tokio::select! {
-                () = clock.reached(Some(due)) => {
-                    due = clock.now().after(PAUSE);
+                () = clock.comes(Some(due)) => {
+                    due = clock.moment(PAUSE);
                     store.sweep(&retention.load()).await
                 }
                 () = store.has_grown(PACK_BYTES) => store.pack(&retention.load()).await,

@@ -1,6 +1,7 @@
 //! What opens a breaker, how long it pauses, and what closes it.
 
 use super::*;
+use crate::event::Timestamp;
 
 const EXHAUSTED: Call = Call::Exhausted(Duration::from_millis(100));
 
@@ -50,12 +51,12 @@ fn the_pauses_grow_and_one_call_that_returns_ends_them() {
     let bench = Bench::new();
     bench.end("v1", EXHAUSTED, 3);
     for pause in [PAUSES[0], PAUSES[1], PAUSES[2], PAUSES[2]] {
-        let end = bench.clock.now().after(pause);
+        let end = bench.clock.moment(pause);
         assert_eq!(bench.breakers.next_end(), Some(end));
         // What began before the pause makes it no longer.
         bench.end("v1", EXHAUSTED, 5);
         assert_eq!(bench.breakers.next_end(), Some(end));
-        bench.clock.set(end);
+        bench.clock.advance(pause);
         assert_eq!(bench.breakers.next_end(), None);
         bench.end("v1", EXHAUSTED, 1);
     }
@@ -94,10 +95,20 @@ fn a_pause_is_longer_where_a_call_takes_long_but_not_for_ever() {
         for _ in 0..3 {
             bench.breakers.ended(&name, "v1", Call::Exhausted(took));
         }
-        let pause = bench.breakers.next_end().unwrap().since(bench.clock.now());
+        let end = bench.breakers.next_end().unwrap();
         bench.breakers.ended(&name, "v1", Call::Returned);
-        pause
+        end
     };
-    assert_eq!(long(Duration::from_secs(3)), Duration::from_secs(60));
-    assert_eq!(long(Duration::MAX), PAUSE_MAX);
+    assert_eq!(long(Duration::from_secs(3)), bench.clock.moment(Duration::from_secs(60)));
+    assert_eq!(long(Duration::MAX), bench.clock.moment(PAUSE_MAX));
+}
+
+#[test]
+fn a_pause_ends_though_the_clock_is_set_back() {
+    let bench = Bench::new();
+    bench.end("v1", EXHAUSTED, 3);
+    bench.clock.set(Timestamp(0));
+    assert_eq!(bench.limit("ledger", "v1"), 0);
+    bench.clock.advance(PAUSES[0]);
+    assert_eq!(bench.limit("ledger", "v1"), 1);
 }
