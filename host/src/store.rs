@@ -73,7 +73,6 @@ use self::ids::Shape;
 use self::owed::backlog::OrderKeys;
 use self::owed::recovery::{Recovered, recover};
 use self::shared::Shared;
-use self::time::StoreClock;
 use self::write::append::Append;
 use self::write::commit::{CommitParse, CommitRun, RecordAttempt};
 use self::write::file_place::FilePlace;
@@ -162,16 +161,15 @@ impl Store {
         let order_keys = OrderKeys::default();
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
         let ids = (shape, &config.terms);
-        let recovered = recover(&file, &order_keys, ids, &damages).map_err(failed)?;
-        let Recovered { backlog, low_water, ids, end, told } = recovered;
-        let clock = StoreClock::new(clock, told);
+        let recovered = recover(&file, &order_keys, ids, &damages, clock).map_err(failed)?;
+        let Recovered { backlog, low_water, ids, end, clock, line } = recovered;
         let shared = Shared::new(file, order_keys, clock, config, damages, backlog);
         shared.end.store(end, Ordering::Relaxed);
         shared.id_mark.store(ids.mark(), Ordering::Relaxed);
         let shared = Arc::new(shared);
         let (queue, waiting) = mpsc::channel(config.queue.max(1));
         let place = FilePlace::new(Arc::clone(&shared), ids, shape);
-        let writer = Writer::new(Arc::clone(&shared), place, low_water, end);
+        let writer = Writer::new(Arc::clone(&shared), place, (low_water, line), end);
         let pauses = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let pauses = pauses.map_err(|source| OpenError::Thread { source })?;
         let writer = std::thread::Builder::new()

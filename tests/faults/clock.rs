@@ -1,4 +1,5 @@
-//! A clock that leaps by hours, ahead and back: nothing is lost, done twice or forgotten.
+//! A clock that leaps by hours or years, ahead and back: nothing is lost, done twice, forgotten or
+//! held up.
 
 use std::time::Duration;
 
@@ -60,6 +61,24 @@ async fn what_is_to_be_tried_again_is_when_its_time_has_come_however_it_came() {
     leap(&gateway, AHEAD.after(LEAP)).await;
     assert_eq!(arrived(&receiver)[5..], ["evt_now"], "its second delay is minutes");
     assert_eq!(receiver.ids().len(), 3);
+}
+
+/// Guards I8.
+#[tokio::test]
+async fn what_is_to_be_tried_again_is_so_in_time_though_the_clock_goes_back_by_years() {
+    let receiver = Receiver::answering(503).await;
+    let gateway = one(&receiver).await;
+    fail(&gateway, "evt_before").await;
+    gateway.clock().set(Timestamp(NOW.0 / 2));
+    fail(&gateway, "evt_after").await;
+    assert_eq!(arrived(&receiver), ["evt_before", "evt_after"]);
+
+    receiver.answer(204);
+    gateway.advance(SECOND_ATTEMPT).await;
+
+    let mut again = arrived(&receiver).split_off(2);
+    again.sort();
+    assert_eq!(again, ["evt_after", "evt_before"]);
 }
 
 #[tokio::test]

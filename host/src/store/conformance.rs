@@ -15,8 +15,9 @@
 //! | I11 one can't starve another | `fairness` |
 //! | I12 nothing decides over the process | `damage` |
 //!
-//! Beside them `order` has the promise that what is of one subject runs one after the other. I2,
-//! I4, I5 and I9 are kept before anything comes to a store.
+//! Beside them `order` has the promise that what is of one subject runs one after the other, and
+//! `leaps` what a clock that somebody sets could break of I3 and I8. I2, I4, I5 and I9 are kept
+//! before anything comes to a store.
 
 pub(in crate::store) mod bounds;
 pub(in crate::store) mod concurrency;
@@ -28,6 +29,7 @@ pub(in crate::store) mod effects;
 pub(in crate::store) mod fairness;
 pub(in crate::store) mod forgetting;
 pub(in crate::store) mod histories;
+pub(in crate::store) mod leaps;
 pub(in crate::store) mod leases;
 pub(in crate::store) mod once;
 pub(in crate::store) mod order;
@@ -164,6 +166,12 @@ macro_rules! suite {
             }
             "current_thread" histories {
                 a_kill_in_any_commit_of_any_history_leaves_what_the_model_holds,
+            }
+            "current_thread" leaps {
+                no_leap_of_the_clock_makes_an_id_forgotten,
+                no_leap_of_the_clock_sweeps_what_is_young,
+                no_leap_of_the_clock_strands_a_retry,
+                who_waits_for_a_retry_is_woken_though_the_clock_leaps,
             }
             "current_thread" leases {
                 a_dropped_lease_returns_the_work,

@@ -19,6 +19,7 @@ use super::error::Failure;
 use super::file::change::Change;
 use super::file::view::View;
 use super::time::Bounds;
+use super::time::line;
 use crate::ids::Name;
 
 pub(super) use self::index::IdIndex;
@@ -59,7 +60,7 @@ pub(super) struct IdChanges {
 }
 
 /// Goes on with what there is to tidy, as far as the share of a transaction goes that binds so many
-/// ids, and so many groups further.
+/// ids, and so many groups further. Beside them goes the point of the line of time that is due.
 pub(super) fn tidy(
     index: &IdIndex,
     change: &Change,
@@ -67,11 +68,14 @@ pub(super) fn tidy(
     further: usize,
     now: Bounds,
 ) -> Result<IdChanges, Failure> {
-    let Some(task) = index.next_task(now.earliest) else { return Ok(IdChanges::default()) };
+    if let Some(point) = now.point {
+        line::put(&mut change.ids()?, point)?;
+    }
+    let Some(task) = index.next_task(now.counted) else { return Ok(IdChanges::default()) };
     let (groups, debt) = index.share(bound);
     let step = match groups + further {
         0 => None,
-        groups => Some(index.perform(&mut change.ids()?, task, groups, now.latest)?),
+        groups => Some(index.perform(&mut change.ids()?, task, groups, now.counted)?),
     };
     Ok(IdChanges { debt, step })
 }
@@ -79,7 +83,7 @@ pub(super) fn tidy(
 /// Writes all that is frozen.
 pub(super) fn flush(index: &IdIndex, change: &Change, now: Bounds) -> Result<IdChanges, Failure> {
     let Some(task) = index.flush() else { return Ok(IdChanges::default()) };
-    let step = index.perform(&mut change.ids()?, task, usize::MAX, now.latest)?;
+    let step = index.perform(&mut change.ids()?, task, usize::MAX, now.counted)?;
     Ok(IdChanges { debt: 0, step: Some(step) })
 }
 

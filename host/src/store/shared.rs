@@ -168,6 +168,6 @@ impl Shared {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.queued.load(Ordering::Acquire) == 0 && self.backlog().is_idle(self.clock.now())
+        self.queued.load(Ordering::Acquire) == 0 && self.backlog().is_idle(self.clock.waited())
     }
 }

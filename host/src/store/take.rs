@@ -113,6 +113,8 @@ impl Store {
     /// Says what an endpoint may have in flight from now on. Until then there is no limit.
     pub fn allow(&self, endpoint: &Name, allowance: Allowance) {
         let shared = &self.handle.shared;
+        let not_before = shared.clock.due(allowance.not_before);
+        let allowance = Allowance { not_before, ..allowance };
         if shared.backlog().allow(WorkKind::Delivery, endpoint, allowance) {
             shared.wake(WorkKind::Delivery);
         } else {
@@ -144,7 +146,7 @@ impl Store {
         if shared.is_away() {
             return Ok(Vec::new());
         }
-        let taken = shared.backlog().take(kind, room, shared.clock.now());
+        let taken = shared.backlog().take(kind, room, shared.clock.waited());
         // An endpoint may have been found resting: what waits for idleness looks again.
         shared.owed.stir();
         let lease = |work| Lease::new(work, Arc::clone(&shared.owed));

@@ -1,89 +1,165 @@
-//! The store's clock: the time that is written down and waited for, and the time that removal goes
-//! by, which is the same unless the clock has leapt.
+//! The store's clock: what is written down, how old things are, and what is waited for.
 //!
-//! A clock that was set wrong by months must not remove history and event ids that are young. So
-//! the time that has passed is held against what the clock says; where they differ by more than a
-//! day, the clock is believed only after it has said so for a day. Age alone goes by that.
+//! Somebody may set the clock by years, while the gateway runs or while it does not. So only what
+//! is written down is what the clock says. Ages and waits go by counts of the store's own, which
+//! follow the clock as long as it agrees, within a day, with the time that has passed. Where it
+//! does not it has leapt, and they go on from where they were: [`line`] says how far from the clock
+//! that is. Never believes a leap, however long the clock stays there.
 
+pub(super) mod line;
+
+use std::future::pending;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use self::line::Point;
 use crate::clock::Clock;
 use crate::event::Timestamp;
 use crate::lock::lock;
 
-/// A smaller leap changes nothing that matters. A greater one is believed when it has lasted so
-/// long.
+/// A smaller leap changes nothing that matters.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A gateway that was off for no longer was off for so long; what is longer may be a leap. It is
+/// the time between the longest that a provider tries again and the least that an id is known.
+const REST_MAX: Duration = DAY.saturating_mul(5);
 
 /// The one clock of a store.
 #[derive(Debug)]
 pub(super) struct StoreClock {
     clock: Clock,
-    known: Mutex<Known>,
+    counts: Mutex<Counts>,
 }
 
 #[derive(Debug)]
-struct Known {
-    /// The last time that was believed.
-    time: Timestamp,
-    /// When that was, by [`Clock::passed`].
+struct Counts {
+    /// How old things are goes by this. No leap moves it: nothing gets older by one.
+    age: Count,
+    /// What waits for a time goes by this. A leap ahead moves it: it may be that the machine slept,
+    /// and a try that comes too early does no harm.
+    wait: Count,
+    /// When they were looked at last, by [`Clock::passed`].
     heard: Duration,
-    /// Since when the clock has not been believed.
-    doubted: Option<Duration>,
 }
 
-/// The time, as far as it can be known.
+/// A count of time.
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    time: Timestamp,
+    /// What it is ahead of the clock, in milliseconds.
+    shift: i64,
+}
+
+/// How far a store had counted when it was asked last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    pub(super) time: Timestamp,
+    /// What that was ahead of the clock, in milliseconds.
+    pub(super) shift: i64,
+}
+
+/// What time it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// What the clock says: what is written down, and what is due, goes by it.
+    /// What the clock says: this is written down.
     pub(super) now: Timestamp,
-    /// It is not earlier: what is too old now is too old.
-    pub(super) earliest: Timestamp,
-    /// It is not later.
-    pub(super) latest: Timestamp,
+    /// How far the store has counted: ages go by this.
+    pub(super) counted: Timestamp,
+    /// What is to be remembered of both.
+    pub(super) point: Option<Point>,
+}
+
+impl Count {
+    /// Goes on to what the clock says, when so much time has passed. If it leapt, only by what has
+    /// passed; whether it did.
+    fn go_on(&mut self, said: Timestamp, passed: Duration, ahead_max: Duration) -> bool {
+        let expected = self.time.after(passed);
+        let next = shifted(said, self.shift);
+        let has_leapt = next > expected.after(ahead_max) || expected > next.after(DAY);
+        if has_leapt {
+            *self = Self { time: expected, shift: difference(expected, said) };
+        } else {
+            self.time = next;
+        }
+        has_leapt
+    }
 }
 
 impl StoreClock {
-    /// Believes the time that the store was told last, or else the clock's.
-    pub(super) fn new(clock: Clock, told: Option<Timestamp>) -> Self {
-        let time = told.unwrap_or_else(|| clock.now());
-        let known = Mutex::new(Known { time, heard: clock.passed(), doubted: None });
-        Self { clock, known }
-    }
-
-    /// What the clock says.
-    pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    /// Waits until the clock says `due` or later; for ever if there is none.
-    pub(super) async fn reached(&self, due: Option<Timestamp>) {
-        self.clock.reached(due).await;
-    }
-
-    /// The time now, as far as it can be known.
-    pub(super) fn bounds(&self) -> Bounds {
-        let mut known = lock(&self.known);
-        let said = self.clock.now();
-        let passed = self.clock.passed();
-        let expected = known.time.after(passed.saturating_sub(known.heard));
-        let is_near = said <= expected.after(DAY) && expected <= said.after(DAY);
-        let doubted = *known.doubted.get_or_insert_with(|| {
-            if !is_near {
-                tracing::warn!(
-                    clock = %said, %expected,
-                    "the clock leapt: for a day the sweep keeps what is expired only by the new time"
-                );
+    /// Goes on where the store was; a new one begins with what the clock says.
+    pub(super) fn new(clock: Clock, told: Option<Told>) -> Self {
+        let said = clock.now();
+        let mut age = Count { time: said, shift: 0 };
+        if let Some(Told { time, shift }) = told {
+            age = Count { time: time.min(Timestamp::MAX), shift };
+            if age.go_on(said, Duration::ZERO, REST_MAX) {
+                tell_leap(said, age.time);
             }
-            passed
-        });
-        if is_near || passed.saturating_sub(doubted) >= DAY {
-            *known = Known { time: said, heard: passed, doubted: None };
-            return Bounds { now: said, earliest: said, latest: said };
         }
-        Bounds { now: said, earliest: said.min(expected), latest: said.max(expected) }
+        let wait = Count { time: said, shift: 0 };
+        let counts = Mutex::new(Counts { age, wait, heard: clock.passed() });
+        Self { clock, counts }
     }
+
+    /// What the clock says, and how far the store has counted.
+    pub(super) fn bounds(&self) -> Bounds {
+        let (now, age, _) = self.look();
+        Bounds { now, counted: age.time, point: None }
+    }
+
+    /// How far what waits for a time has come.
+    pub(super) fn waited(&self) -> Timestamp {
+        self.look().2.time
+    }
+
+    /// When, by [`StoreClock::waited`], something is due that is so by the clock as it is now. Zero
+    /// is at once.
+    pub(super) fn due(&self, due: Timestamp) -> Timestamp {
+        if due == Timestamp(0) { due } else { shifted(due, self.look().2.shift) }
+    }
+
+    /// The same at a start, of something that was put off when the store had counted so far ahead
+    /// of the clock: by whichever of both it is due first.
+    pub(super) fn due_since(&self, due: Timestamp, shift: i64) -> Timestamp {
+        let (_, age, wait) = self.look();
+        due.min(wait.time.after(shifted(due, shift).since(age.time)))
+    }
+
+    /// Waits until what waits has come so far; for ever if it waits for nothing.
+    pub(super) async fn reached(&self, due: Option<Timestamp>) {
+        let Some(due) = due else { return pending().await };
+        self.clock.until(|| due.since(self.waited())).await;
+    }
+
+    fn look(&self) -> (Timestamp, Count, Count) {
+        let mut counts = lock(&self.counts);
+        let (said, heard) = (self.clock.now(), self.clock.passed());
+        let passed = heard.saturating_sub(counts.heard);
+        counts.heard = heard;
+        counts.wait.go_on(said, passed, Duration::MAX);
+        if counts.age.go_on(said, passed, DAY) {
+            tell_leap(said, counts.age.time);
+        }
+        (said, counts.age, counts.wait)
+    }
+}
+
+fn tell_leap(said: Timestamp, counted: Timestamp) {
+    tracing::warn!(
+        clock = %said, %counted,
+        "the clock leapt by days: what the gateway stores expires by its own count of time"
+    );
+}
+
+/// A time, so many milliseconds later.
+fn shifted(time: Timestamp, shift: i64) -> Timestamp {
+    Timestamp(time.0.saturating_add_signed(shift)).min(Timestamp::MAX)
+}
+
+/// By how many milliseconds a time is later than another.
+fn difference(time: Timestamp, other: Timestamp) -> i64 {
+    let millis = |time: Timestamp| time.0.min(Timestamp::MAX.0).cast_signed();
+    millis(time) - millis(other)
 }
 
 #[cfg(test)]
@@ -96,46 +172,102 @@ mod tests {
         DAY * days
     }
 
+    fn counted(time: &StoreClock) -> Timestamp {
+        time.bounds().counted
+    }
+
+    fn started(clock: &Clock, time: Timestamp) -> StoreClock {
+        StoreClock::new(clock.clone(), Some(Told { time, shift: 0 }))
+    }
+
     #[test]
-    fn time_that_passes_is_believed_however_much_it_is() {
+    fn time_that_passes_counts_however_much_it_is() {
         let clock = Clock::manual(NOW);
-        let time = StoreClock::new(clock.clone(), Some(NOW));
+        let time = started(&clock, NOW);
         for _ in 0..3 {
             clock.advance(days(100));
-            assert_eq!(time.bounds().earliest, clock.now());
+            assert_eq!((counted(&time), time.waited()), (clock.now(), clock.now()));
         }
     }
 
     #[test]
-    fn a_clock_that_leaps_ahead_is_believed_after_a_day() {
+    fn a_clock_that_leaps_ahead_makes_nothing_older_however_long_it_stays_there() {
         let clock = Clock::manual(NOW);
-        let time = StoreClock::new(clock.clone(), Some(NOW));
+        let time = started(&clock, NOW);
         clock.set(NOW.after(days(400)));
-        assert_eq!(time.bounds().earliest, NOW);
-        clock.advance(DAY / 2);
-        assert_eq!(time.bounds().earliest, NOW.after(DAY / 2));
-        assert_eq!(time.bounds().latest, NOW.after(days(400) + DAY / 2));
-        clock.advance(DAY / 2);
-        assert_eq!(time.bounds().earliest, NOW.after(days(401)));
+        assert_eq!(counted(&time), NOW);
+        clock.advance(days(30));
+        assert_eq!(counted(&time), NOW.after(days(30)));
+        clock.set(NOW.after(days(31)));
+        assert_eq!(counted(&time), NOW.after(days(30)));
+        clock.advance(days(1));
+        assert_eq!(counted(&time), NOW.after(days(31)));
     }
 
     #[test]
-    fn a_clock_that_comes_back_is_believed_at_once() {
+    fn a_clock_that_goes_back_holds_up_nothing() {
         let clock = Clock::manual(NOW);
-        let time = StoreClock::new(clock.clone(), Some(NOW));
-        for said in [NOW.after(days(90)), NOW, Timestamp(0), NOW] {
+        let time = started(&clock, NOW);
+        for said in [Timestamp(0), NOW, Timestamp(5), NOW.after(days(900)), Timestamp(5)] {
             clock.set(said);
-            let Bounds { now, earliest, latest } = time.bounds();
-            assert_eq!((now, earliest, latest), (said, said.min(NOW), said.max(NOW)));
+            let (age, waited) = (counted(&time), time.waited());
+            assert_eq!(age, NOW, "{said}");
+            let due = time.due(said.after(days(1)));
+            assert_eq!(due, waited.after(days(1)), "{said}");
         }
     }
 
     #[test]
-    fn a_start_after_a_long_rest_waits_for_a_day_too() {
+    fn small_steps_of_the_clock_are_followed_either_way() {
         let clock = Clock::manual(NOW);
-        let time = StoreClock::new(clock.clone(), Some(Timestamp(0)));
-        assert_eq!(time.bounds().earliest, Timestamp(0));
-        clock.advance(DAY);
-        assert_eq!(time.bounds().earliest, clock.now());
+        let time = started(&clock, NOW);
+        for said in [NOW.after(DAY / 2), NOW, Timestamp(NOW.0 - 3_600_000), NOW.after(DAY / 2)] {
+            clock.set(said);
+            assert_eq!((counted(&time), time.waited()), (said, said));
+            assert_eq!(time.due(said.after(DAY)), said.after(DAY));
+        }
+    }
+
+    #[test]
+    fn a_rest_of_days_counts_and_one_that_may_be_a_leap_does_not() {
+        let clock = Clock::manual(NOW);
+        for (rest, counts) in [(0, true), (5, true), (6, false), (1000, false)] {
+            let told = Timestamp(NOW.0 - 86_400_000 * rest);
+            let time = started(&clock, told);
+            assert_eq!(counted(&time), if counts { NOW } else { told }, "{rest} days");
+        }
+        let told = NOW.after(days(1000));
+        assert_eq!(counted(&started(&clock, told)), told, "it was ahead, and is right now");
+        assert_eq!(counted(&StoreClock::new(clock, None)), NOW);
+    }
+
+    #[test]
+    fn a_start_goes_on_from_a_count_that_is_far_from_the_clock() {
+        let clock = Clock::manual(NOW.after(days(400)));
+        let shift = -difference(NOW.after(days(400)), NOW);
+        clock.advance(days(2));
+        let told = Some(Told { time: NOW, shift });
+        let time = StoreClock::new(clock.clone(), told);
+        assert_eq!(counted(&time), NOW.after(days(2)));
+    }
+
+    #[test]
+    fn what_was_put_off_is_due_at_a_start_by_whichever_of_both_is_first() {
+        let minute = Duration::from_secs(60);
+        let clock = Clock::manual(NOW);
+        let time = started(&clock, NOW);
+        let due = NOW.after(minute);
+        assert_eq!(time.due_since(due, 0), due);
+        // It was put off by a clock that was ahead.
+        let ahead = NOW.after(days(900));
+        let shift = difference(NOW, ahead);
+        assert_eq!(time.due_since(ahead.after(minute), shift), due);
+
+        // The clock is back by years, or the gateway was off for long.
+        let back = Clock::manual(Timestamp(5));
+        let time = started(&back, NOW);
+        assert_eq!(time.due_since(due, 0), Timestamp(5).after(minute));
+        let later = Clock::manual(NOW.after(days(100)));
+        assert_eq!(started(&later, NOW).due_since(due, 0), due);
     }
 }

@@ -1,10 +1,10 @@
 //! Histories drawn at random, and a kill in every commit of each [I1, I3, I6, I8].
 //!
-//! A seed gives a history of appends, tries of every kind, effects, replays, sweeps and restarts.
-//! Each commit of it is cut short: nothing of it is left, or some of it. What is left is opened; it
-//! must show exactly what the model holds before that commit, or, if some is left, after it, and
-//! all that is owed must get done. `HOOKGATE_HISTORIES` says how many histories, `HOOKGATE_SEED`
-//! which one alone.
+//! A seed gives a history of appends, tries of every kind, effects, replays, sweeps, restarts and
+//! leaps of the clock. Each commit of it is cut short: nothing of it is left, or some of it. What
+//! is left is opened; it must show exactly what the model holds before that commit, or, if some is
+//! left, after it, and all that is owed must get done. `HOOKGATE_HISTORIES` says how many
+//! histories, `HOOKGATE_SEED` which one alone.
 
 mod model;
 mod steps;

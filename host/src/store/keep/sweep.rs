@@ -89,7 +89,9 @@ impl Store {
     /// between which others are written; one sweep at a time.
     pub async fn sweep(&self, retention: &Retention) -> Result<Swept, Error> {
         self.settle_ids(retention).await?;
-        self.sweep_from(retention, Pass::default()).await
+        let swept = self.sweep_from(retention, Pass::default()).await?;
+        self.note_time().await?;
+        Ok(swept)
     }
 
     /// The part of [`Store::sweep`] that packs what is not packed yet, and looks at nothing else.
@@ -116,7 +118,16 @@ impl Store {
             if shared.id_mark.load(Ordering::Relaxed) >= until {
                 break;
             }
-            self.ask(|reply| SettleIds { reply }).await?;
+            self.ask(|reply| SettleIds { groups: TIDY_GROUPS, reply }).await?;
+        }
+        Ok(())
+    }
+
+    /// Has it noted how far the store has counted, if it was not for a day: a start takes what was
+    /// noted too long ago for a leap of the clock.
+    async fn note_time(&self) -> Result<(), Error> {
+        if self.aside(|shared| shared.is_time_untold()).await? {
+            self.ask(|reply| SettleIds { groups: 0, reply }).await?;
         }
         Ok(())
     }
@@ -180,9 +191,11 @@ impl Operation for PutInPlace {
     }
 }
 
-/// Writes the ids that are in memory only to runs.
+/// Writes the ids that are in memory only to runs, and notes how far the store has counted.
 #[derive(Debug)]
 struct SettleIds {
+    /// So many groups of them.
+    groups: usize,
     reply: Reply<()>,
 }
 
@@ -192,7 +205,8 @@ impl Operation for SettleIds {
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
-        draft.settle_ids(TIDY_GROUPS);
+        draft.settle_ids(self.groups);
+        draft.tell_time();
         // A transaction without a segment is none.
         draft.record(RecordKind::Gap, &());
         self.reply.keep(Ok(()));

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::backlog::{Backlog, OpenWork, OrderKeys};
 use super::standing::Standing;
 use super::works::Stored;
+use crate::clock::Clock;
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::store::damage::Damages;
@@ -23,6 +24,8 @@ use crate::store::log::reader::LogReader;
 use crate::store::log::record::{Record, first_written};
 use crate::store::log::segment::{RecordKind, Segment};
 use crate::store::rows::Rows;
+use crate::store::time::line::{Line, LineEnd};
+use crate::store::time::{StoreClock, Told};
 
 /// What a start found.
 #[derive(Debug)]
@@ -32,8 +35,9 @@ pub(in crate::store) struct Recovered {
     pub(in crate::store) ids: IdIndex,
     /// Where the log ends.
     pub(in crate::store) end: u64,
-    /// The time as it was believed last, if ever.
-    pub(in crate::store) told: Option<Timestamp>,
+    /// It goes on counting where it was.
+    pub(in crate::store) clock: StoreClock,
+    pub(in crate::store) line: LineEnd,
 }
 
 /// Segments at the end that are asked for the time.
@@ -45,11 +49,12 @@ pub(in crate::store) fn recover(
     keys: &OrderKeys,
     (shape, terms): (Shape, &Terms),
     damages: &Damages,
+    clock: Clock,
 ) -> Result<Recovered, Error> {
     let view = file.read()?;
     let (log, outcomes) = (view.log()?, view.outcomes()?);
     let start = Start { tag: file.tag, keys, terms, damages, log, outcomes };
-    Ok(start.recover(&view, shape)?)
+    Ok(start.recover(&view, shape, clock)?)
 }
 
 /// The known event ids alone, as a start would find them.
@@ -76,18 +81,18 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    fn recover(&self, view: &View, shape: Shape) -> Result<Recovered, Failure> {
+    fn recover(&self, view: &View, shape: Shape, clock: Clock) -> Result<Recovered, Failure> {
         let mark = view.fact(file::LOW_WATER)?.unwrap_or(0);
-        let told = match view.fact(file::TOLD)? {
-            Some(told) => Some(Timestamp(told)),
-            None => self.last_written()?,
-        };
+        // Of what is to come nobody asks.
+        let line = Line::read(view, Timestamp::MAX)?;
+        let clock = StoreClock::new(clock, self.told(view, &line)?);
+        let waits = Waits { line, clock };
         let mut backlog = Backlog::default();
         // Those before the mark are older: first, so that subjects keep their order.
         let mut owing = Owing::new(self.tag);
         for position in view.open_works()? {
             let work = self.damages.pass(self.before_mark(&mut owing, position?))?;
-            work.into_iter().for_each(|work| backlog.push(work));
+            work.into_iter().for_each(|(work, standing)| backlog.push(waits.open(work, standing)));
         }
 
         let mut ids = ids::load(view, shape)?;
@@ -114,13 +119,15 @@ impl Start<'_> {
                         self.damages.pass(Standing::at(&self.outcomes, work.entry.position))?;
                     if let Some(standing) = standing.filter(|standing| standing.is_open()) {
                         open.insert(work.entry.position);
-                        backlog.push(work.standing(standing));
+                        backlog.push(waits.open(work, standing));
                     }
                 }
             }
         }
         backlog.count_dead(self.count_dead(view)?);
-        Ok(Recovered { backlog, low_water: LowWater::new(mark, end, open), ids, end, told })
+        let low_water = LowWater::new(mark, end, open);
+        let Waits { line, clock } = waits;
+        Ok(Recovered { backlog, low_water, ids, end, clock, line: line.end() })
     }
 
     /// The known ids, those in the log with them.
@@ -144,9 +151,13 @@ impl Start<'_> {
     }
 
     /// An open work before the low-water mark.
-    fn before_mark(&self, owing: &mut Owing, position: u64) -> Result<OpenWork, Failure> {
+    fn before_mark(
+        &self,
+        owing: &mut Owing,
+        position: u64,
+    ) -> Result<(OpenWork, Standing), Failure> {
         let work = owing.work(&self.log, position, self.keys)?;
-        Ok(work.standing(Standing::at(&self.outcomes, position)?))
+        Ok((work, Standing::at(&self.outcomes, position)?))
     }
 
     fn stored_in(&self, segment: &Segment) -> Result<Vec<Stored>, Failure> {
@@ -170,6 +181,17 @@ impl Start<'_> {
         Ok(dead)
     }
 
+    /// How far the store had counted.
+    fn told(&self, view: &View, line: &Line) -> Result<Option<Told>, Failure> {
+        let told = view.fact(file::TOLD)?.map(Timestamp);
+        if let Some((last, shift)) = line.told() {
+            return Ok(Some(Told { time: told.map_or(last, |told| told.max(last)), shift }));
+        }
+        // An older Hookgate wrote it, and counted as the clock does.
+        let time = told.map_or_else(|| self.last_written(), |told| Ok(Some(told)))?;
+        Ok(time.map(|time| Told { time, shift: 0 }))
+    }
+
     /// When the latest record was written that says so.
     fn last_written(&self) -> Result<Option<Timestamp>, Failure> {
         for row in self.log.within(..)?.rev().take(ASKED_MAX) {
@@ -180,6 +202,24 @@ impl Start<'_> {
             }
         }
         Ok(None)
+    }
+}
+
+/// When works are due that wait for a time.
+struct Waits {
+    line: Line,
+    clock: StoreClock,
+}
+
+impl Waits {
+    /// A work as it joins the backlog.
+    fn open(&self, work: OpenWork, standing: Standing) -> OpenWork {
+        let put_off_at = standing.last.unwrap_or(work.entry.position);
+        let mut work = work.standing(standing);
+        if work.due != Timestamp(0) {
+            work.due = self.clock.due_since(work.due, self.line.shift(put_off_at));
+        }
+        work
     }
 }
 

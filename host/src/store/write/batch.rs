@@ -87,7 +87,7 @@ impl Batch {
             replaced: Vec::new(),
             settles: 0,
             low_water: 0,
-            time: Bounds { now: zero, earliest: zero, latest: zero },
+            time: Bounds { now: zero, counted: zero, point: None },
             standings: FxHashMap::default(),
             letters: FxHashMap::default(),
         }
@@ -135,8 +135,8 @@ impl Batch {
         self.updates.push(Update::Fact { name, value });
     }
 
-    /// Remembers the time that removal goes by, for the next start.
+    /// Remembers how far the store has counted, for the next start.
     pub(in crate::store) fn tell_time(&mut self) {
-        self.remember(file::TOLD, self.time.earliest.0);
+        self.remember(file::TOLD, self.time.counted.0);
     }
 }

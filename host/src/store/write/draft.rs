@@ -271,7 +271,7 @@ impl<'d> Draft<'d> {
         self.batch.remember(name, fact);
     }
 
-    /// Remembers the time that removal goes by, for the next start.
+    /// Remembers how far the store has counted, for the next start.
     pub(in crate::store) fn tell_time(&mut self) {
         self.batch.tell_time();
     }

@@ -16,6 +16,8 @@ use crate::store::kind::WorkKind;
 use crate::store::log::low_water::{LowWater, Move};
 use crate::store::owed::standing::Progress;
 use crate::store::shared::Shared;
+use crate::store::time::Bounds;
+use crate::store::time::line::{LineEnd, Point};
 
 /// What is committed to, and where the next commit goes on.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub(super) struct GroupCommit<P> {
     pub(super) shared: Arc<Shared>,
     pub(super) place: P,
     low_water: LowWater,
+    pub(super) line: LineEnd,
     /// Where the log ends.
     end: u64,
     batch: Batch,
@@ -52,8 +55,13 @@ pub(super) enum Turn {
 
 impl<P: Place> GroupCommit<P> {
     /// Goes on where the log ends.
-    pub(super) fn new(shared: Arc<Shared>, place: P, low_water: LowWater, end: u64) -> Self {
-        Self { shared, place, low_water, end, batch: Batch::new(end) }
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        place: P,
+        (low_water, line): (LowWater, LineEnd),
+        end: u64,
+    ) -> Self {
+        Self { shared, place, low_water, line, end, batch: Batch::new(end) }
     }
 
     /// Commits the operations in one batch. May be called again with the same.
@@ -85,8 +93,13 @@ impl<P: Place> GroupCommit<P> {
         moved: Option<&Move>,
         changes: &mut Changes,
     ) -> Result<(), Error> {
-        let Self { shared, place, low_water, end, batch } = self;
-        batch.begin(*end, low_water.mark(), place.clock());
+        let Self { shared, place, low_water, line, end, batch } = self;
+        let clock = place.clock();
+        let time = Bounds { point: line.due(*end, clock), ..clock };
+        batch.begin(*end, low_water.mark(), time);
+        for (name, fact) in time.point.into_iter().flat_map(Point::facts) {
+            batch.remember(name, fact);
+        }
         if let Some(moved) = moved {
             batch.advance(moved);
         }
@@ -119,6 +132,7 @@ impl<P: Place> GroupCommit<P> {
         }
         self.end = end;
         self.low_water.committed(moved.as_ref(), end);
+        self.line.committed(self.batch.time.point);
         for (_, position, standing) in &tried {
             if !standing.is_open() {
                 self.low_water.finished(*position);
@@ -140,14 +154,18 @@ impl<P: Place> GroupCommit<P> {
             let ended = group.iter_mut().filter_map(|queued| queued.op.end_lease(life));
             for (work, (_, _, standing)) in ended.zip(tried) {
                 match standing.progress {
-                    Progress::RetryAt(due) => backlog.retry(&work, due),
+                    Progress::RetryAt(due) => {
+                        backlog.retry(&work, self.shared.clock.due(due));
+                    }
                     // Hastened in the commit that tried it.
                     Progress::Ready => backlog.retry(&work, Timestamp(0)),
                     Progress::Done | Progress::Dead => backlog.finish(&work),
                 }
             }
             opened.into_iter().for_each(|work| backlog.push(work));
-            hastened.into_iter().for_each(|(work, due)| backlog.hasten(&work, due));
+            for (work, due) in hastened {
+                backlog.hasten(&work, self.shared.clock.due(due));
+            }
             backlog.count_dead(dead);
             backlog.judge();
         }

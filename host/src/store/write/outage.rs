@@ -48,7 +48,7 @@ impl<'w, P: Place> Outage<'w, P> {
         unsure: Option<Drafted>,
         error: Error,
     ) -> Self {
-        let due = group.shared.clock.now().after(PAUSE_MIN);
+        let due = group.shared.clock.waited().after(PAUSE_MIN);
         let pause = PAUSE_MIN;
         let kept = Vec::new();
         let mut outage = Self { group, closing, kept, unsure: None, pause, due, error };
@@ -78,7 +78,7 @@ impl<'w, P: Place> Outage<'w, P> {
                 return self.give_up();
             }
             self.pause = (self.pause * 2).min(PAUSE_MAX);
-            self.due = self.group.shared.clock.now().after(self.pause);
+            self.due = self.group.shared.clock.waited().after(self.pause);
         }
     }
 
@@ -129,6 +129,7 @@ impl<'w, P: Place> Outage<'w, P> {
     /// Begins anew, finds out what holds, and commits what was kept.
     fn recover(&mut self) -> Result<(), Error> {
         self.group.place.recover()?;
+        self.group.line.doubt();
         if let Some((drafted, batch)) = self.unsure.take() {
             match self.group.holds() {
                 Err(error) => {

@@ -12,7 +12,7 @@ use crate::store::time::Bounds;
 
 /// Somewhere that takes batches, one after the other, and keeps them.
 pub(in crate::store) trait Place: fmt::Debug + Send + 'static {
-    /// The time that is written down, and the one that removal goes by.
+    /// The time that is written down, and how far the store has counted.
     fn clock(&self) -> Bounds;
 
     /// What is committed, for a draft to ask.

@@ -16,6 +16,7 @@ use super::queue::{Closing, Message, Queued};
 use crate::store::error::Error;
 use crate::store::log::low_water::LowWater;
 use crate::store::shared::Shared;
+use crate::store::time::line::LineEnd;
 
 /// Most operations in one transaction.
 const BATCH_COUNT_MAX: usize = 4096;
@@ -35,10 +36,10 @@ impl<P: Place> Writer<P> {
     pub(in crate::store) fn new(
         shared: Arc<Shared>,
         place: P,
-        low_water: LowWater,
+        marks: (LowWater, LineEnd),
         end: u64,
     ) -> Self {
-        Self { group: GroupCommit::new(shared, place, low_water, end), closing: Vec::new() }
+        Self { group: GroupCommit::new(shared, place, marks, end), closing: Vec::new() }
     }
 
     /// Writes until nobody is left who could ask, or somebody closes the store; then finishes what

@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::*;
 
+/// Whatever is put off for longer was so by a clock that was off.
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
 /// A work, by what it is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
@@ -215,7 +218,8 @@ impl Model {
         let work = self.seen.works.get(key).unwrap_or_else(|| panic!("{key:?} is not owed"));
         assert_eq!(work.state, State::Pending, "{key:?} was leased again");
         assert_eq!(work.tries_made, tries_made, "tries of {key:?}");
-        assert!(work.retry_at.is_none_or(|due| due <= now), "{key:?} is not due");
+        let was_off = |due: Timestamp| due.since(now) > YEAR;
+        assert!(work.retry_at.is_none_or(|due| due <= now || was_off(due)), "{key:?} is not due");
         assert!(!held.contains(key), "{key:?} is leased twice");
         let Key::Run(event, handler) = key else { return };
         let subject = self.subject(event);

@@ -14,6 +14,8 @@ use super::{HANDLERS, SUBJECTS};
 const IDS: usize = 24;
 /// Most acts that one commit takes.
 const GROUP_MAX: usize = 5;
+/// What somebody sets the clock by, in milliseconds.
+const DECADES: u64 = 30 * 365 * 86_400_000;
 
 /// A history on its way.
 pub(super) struct History<S> {
@@ -25,6 +27,8 @@ pub(super) struct History<S> {
     held: Vec<Leased>,
     /// What sweeps came to.
     pub(super) swept: Swept,
+    /// How far what waits for a time has come: no leap of the clock holds that up.
+    waited: Timestamp,
     appended: u64,
     emitted: usize,
 }
@@ -46,6 +50,7 @@ impl<S: Subject> History<S> {
             model: Model::default(),
             held: Vec::new(),
             swept: Swept::default(),
+            waited: NOW,
             appended: 0,
             emitted: 0,
         }
@@ -53,19 +58,56 @@ impl<S: Subject> History<S> {
 
     /// One step; gives the models that its commits lead through, the last being the present.
     pub(super) async fn step(&mut self) -> Vec<Model> {
-        match self.random.u32(..20) {
-            0 => self.case.clock.advance(Duration::from_secs(60 * self.random.u64(1..10))),
+        match self.random.u32(..21) {
+            0 => {
+                let minutes = self.random.u64(1..10);
+                self.pass(Duration::from_secs(60 * minutes));
+            }
             1 => self.restart().await,
             2 => self.held.clear(),
             3 => self.sweep().await,
+            4 => return self.be_off_for_a_while().await,
             _ => return self.commit().await,
         }
         Vec::new()
     }
 
+    fn pass(&mut self, time: Duration) {
+        self.case.clock.advance(time);
+        self.waited = self.waited.after(time);
+    }
+
     async fn restart(&mut self) {
         self.case.reopen().await;
         self.held.clear();
+        self.waited = self.case.clock.now();
+    }
+
+    /// Somebody sets the clock by decades, something is done meanwhile, and it is set right again.
+    async fn be_off_for_a_while(&mut self) -> Vec<Model> {
+        let ahead = self.random.bool();
+        self.leap(ahead);
+        let models = match self.random.u32(..4) {
+            0 => {
+                self.restart().await;
+                Vec::new()
+            }
+            1 => {
+                self.sweep().await;
+                Vec::new()
+            }
+            _ => self.commit().await,
+        };
+        self.leap(!ahead);
+        models
+    }
+
+    fn leap(&mut self, ahead: bool) {
+        let now = self.case.clock.now().0;
+        self.case.clock.set(Timestamp(if ahead { now + DECADES } else { now - DECADES }));
+        if ahead {
+            self.waited = self.waited.after(Duration::from_millis(DECADES));
+        }
     }
 
     /// Packs what is old, which changes nothing that can be seen.
@@ -75,7 +117,7 @@ impl<S: Subject> History<S> {
         let retention = Retention { bodies, events, attempts, dead, size_bytes: None };
         // Only what lies before the mark is swept, and only what is not young.
         self.restart().await;
-        self.case.clock.advance(Duration::from_secs(2 * 86_400));
+        self.pass(Duration::from_secs(2 * 86_400));
         self.swept += self.case.store.sweep(&retention).await.unwrap();
     }
 
@@ -175,12 +217,7 @@ impl<S: Subject> History<S> {
         let most = self.random.usize(1..3);
         for leased in watch::take(&self.case.store, kind, most).await {
             let held: Vec<Key> = self.held.iter().map(Leased::key).collect();
-            self.model.check_lease(
-                &leased.key(),
-                leased.tries_made(),
-                self.case.clock.now(),
-                &held,
-            );
+            self.model.check_lease(&leased.key(), leased.tries_made(), self.waited, &held);
             self.held.push(leased);
         }
         if self.held.is_empty() {

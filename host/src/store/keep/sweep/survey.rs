@@ -16,11 +16,12 @@ use crate::store::file::view::{Dead, Outcomes, PackedSegment, Segments, Swept, V
 use crate::store::keep::pack::{Item, is_full, pack};
 use crate::store::keep::retention::{Fate, Retention};
 use crate::store::log::reader::LogReader;
-use crate::store::log::record::{ReceiptRecord, Record, TryRecord, first_written};
+use crate::store::log::record::{ReceiptRecord, Record, TryRecord};
 use crate::store::log::segment::{Entry, RecordKind, Segment};
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
 use crate::store::shared::Shared;
+use crate::store::time::line::Line;
 
 /// Most events that are looked at to find out whether a receipt is still needed.
 const BROUGHT_MAX: usize = 1000;
@@ -58,7 +59,10 @@ struct Survey<'s> {
     /// From here on ids may be in the log only.
     id_mark: u64,
     tag: u32,
+    /// How far the store has counted.
     now: Timestamp,
+    /// How old things are.
+    line: Line,
     retention: Retention,
     view: View,
     log: Segments,
@@ -80,11 +84,13 @@ impl Shared {
         // Before the view: it only grows.
         let id_mark = self.id_mark.load(Ordering::Relaxed);
         let view = self.file.read()?;
+        let now = self.clock.bounds().counted;
         let survey = Survey {
             damages: &self.damages,
             id_mark,
             tag: self.file.tag,
-            now: self.clock.bounds().earliest,
+            now,
+            line: Line::read(&view, now)?,
             retention: retention.clone(),
             log: view.log()?,
             outcomes: view.outcomes()?,
@@ -102,24 +108,30 @@ impl Shared {
         }?)
     }
 
+    /// Whether the store has not noted for a day how far it has counted.
+    pub(in crate::store) fn is_time_untold(&self) -> Result<bool, Error> {
+        let line = Line::read(&self.file.read()?, self.clock.bounds().counted)?;
+        Ok(line.is_behind())
+    }
+
     /// Where ids must be settled up to, so that a sweep can do what there is to do.
     pub(in crate::store) fn unsettled(&self, retention: &Retention) -> Result<Option<u64>, Error> {
         let id_mark = self.id_mark.load(Ordering::Relaxed);
-        let now = self.clock.bounds().earliest;
+        let now = self.clock.bounds().counted;
         let view = self.file.read()?;
         let low_water = view.fact(file::LOW_WATER)?.unwrap_or(0);
         if id_mark >= low_water {
             return Ok(None);
         }
         let log = view.log()?;
+        let line = Line::read(&view, now)?;
         // What is packed may begin before the mark and go on behind it.
         let from = log.key_up_to(id_mark)?.unwrap_or(id_mark);
         for row in log.within(from..low_water)? {
             let (_, segment) = row?;
             let Some(segment) = self.damages.pass(segment)? else { continue };
             let mut behind = segment.entries().filter(|entry| entry.position >= id_mark);
-            let written_at = |it: Entry<'_>| Record::skim(&it, self.file.tag).ok()?.written_at();
-            if let Some(at) = behind.find_map(written_at) {
+            if let Some(at) = behind.find_map(|entry| written_at(&entry, self.file.tag, &line)) {
                 let is_old = at.after(retention.grain()) <= now;
                 return Ok(is_old.then_some(low_water));
             }
@@ -140,11 +152,8 @@ impl Survey<'_> {
             let Some((died_of, last)) = self.damages.pass(self.last_of(position))? else {
                 continue;
             };
-            let died_at = match last {
-                Some(Record::Try(tried)) => tried.at,
-                Some(Record::Attempt(attempt)) => attempt.at,
-                _ => Timestamp(0),
-            };
+            let said = died_of.zip(last.and_then(|last| last.written_at()));
+            let died_at = said.map_or(Timestamp(0), |(of, at)| self.line.counted(of, at));
             if died_at.after(self.retention.dead) <= self.now {
                 self.sweep.letters.push((position, died_of));
             }
@@ -270,7 +279,8 @@ impl Survey<'_> {
 
     /// When the first of these was written; `None` if they hold only gaps.
     fn oldest(&self, segments: &[Segment]) -> Option<Timestamp> {
-        segments.iter().find_map(|segment| first_written(segment, self.tag))
+        let mut entries = segments.iter().flat_map(Segment::entries);
+        entries.find_map(|entry| written_at(&entry, self.tag, &self.line))
     }
 
     fn pack(&mut self, segments: &[Segment]) -> Result<(), Failure> {
@@ -331,6 +341,7 @@ impl Survey<'_> {
         let Entry { position, .. } = *entry;
         let Retention { bodies, events, attempts, .. } = self.retention;
         let Some(at) = record.written_at() else { return Ok(Fate::Drop) };
+        let at = self.line.counted(position, at);
         let due = at.after(match record {
             Record::Receipt(receipt) if !receipt.body_expired => bodies,
             Record::Try(tried) if !adds_nothing(tried) => events,
@@ -443,6 +454,12 @@ impl Survey<'_> {
         }
         Ok(Some(events))
     }
+}
+
+/// How far the store had counted when it stored a record that says when that was.
+fn written_at(entry: &Entry<'_>, tag: u32, line: &Line) -> Option<Timestamp> {
+    let said = Record::skim(entry, tag).ok()?.written_at()?;
+    Some(line.counted(entry.position, said))
 }
 
 /// A record that can't be read, to be kept until somebody can.
