@@ -67,8 +67,8 @@ pub use self::write::replay::{ReplayCursor, ReplaySlice, Replayed};
 
 use self::damage::Damages;
 use self::error::aside;
-use self::file::File;
 use self::file::volumes::VOLUME_BYTES;
+use self::file::{CHECKPOINT_BYTES, File, Sizes};
 use self::ids::Shape;
 use self::owed::backlog::OrderKeys;
 use self::owed::recovery::{Recovered, recover};
@@ -97,6 +97,8 @@ pub struct Config {
     pub terms: Terms,
     /// A volume of the log is full when it has this many bytes.
     pub volume_bytes: u64,
+    /// When the log has grown by this many bytes, a checkpoint is due, if none was for a second.
+    pub checkpoint_bytes: u64,
 }
 
 impl Config {
@@ -104,8 +106,20 @@ impl Config {
     pub fn at(path: impl Into<PathBuf>) -> Self {
         let fresh_ids = Shape::DEFAULT.fresh_ids;
         let (path, terms) = (path.into(), Terms::default());
-        let (recent_bytes, volume_bytes) = (32 << 20, VOLUME_BYTES);
-        Self { path, queue: 4096, recent_bytes, fresh_ids, terms, volume_bytes }
+        Self {
+            path,
+            queue: 4096,
+            recent_bytes: 32 << 20,
+            fresh_ids,
+            terms,
+            volume_bytes: VOLUME_BYTES,
+            checkpoint_bytes: CHECKPOINT_BYTES,
+        }
+    }
+
+    fn sizes(&self) -> Sizes {
+        let Self { volume_bytes, checkpoint_bytes, .. } = *self;
+        Sizes { volume_bytes, checkpoint_bytes }
     }
 }
 
@@ -139,15 +153,15 @@ impl Store {
     /// Opens the store in a folder, or makes it, and finds what is owed.
     pub fn open(config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let damages = Arc::<Damages>::default();
-        let file = File::open(&config.path, config.volume_bytes, Arc::clone(&damages))?;
+        let file = File::open(&config.path, config.sizes(), Arc::clone(&damages))?;
         Self::start(file, config, clock, damages)
     }
 
     /// Opens the store that a medium holds.
     pub fn open_on(medium: impl Medium, config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let damages = Arc::<Damages>::default();
-        let Config { path, volume_bytes, .. } = config;
-        let file = File::open_on(medium, path, *volume_bytes, Arc::clone(&damages))?;
+        let (path, sizes) = (&config.path, config.sizes());
+        let file = File::open_on(medium, path, sizes, Arc::clone(&damages))?;
         Self::start(file, config, clock, damages)
     }
 

@@ -41,6 +41,7 @@ use self::identity::{
     Identity, builder, check_vacant, create_file, create_folder, create_tables, failed,
     forget_pages, is_redb, open_database, read_identity, refused,
 };
+pub(super) use self::journal::CHECKPOINT_BYTES;
 use self::journal::Journal;
 use self::replay::{Replayed, replay};
 use self::spot::Spot;
@@ -128,8 +129,16 @@ struct Place {
     spot: Option<Spot>,
     /// What the volumes lie on.
     medium: Arc<dyn Medium>,
-    /// At how many bytes a volume is full.
-    volume_bytes: u64,
+    sizes: Sizes,
+}
+
+/// How much there is of the log before something is done about it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    /// A volume is full.
+    pub(super) volume_bytes: u64,
+    /// The rows become durable, if not sooner.
+    pub(super) checkpoint_bytes: u64,
 }
 
 type Reopen = dyn Fn() -> Result<Database, DatabaseError> + Send + Sync;
@@ -165,15 +174,14 @@ impl std::fmt::Debug for File {
 
 impl File {
     /// Opens the files in this folder, or makes all of it, and converts those of the format before.
-    /// Volumes are full at this size.
     pub(super) fn open(
         folder: &Path,
-        volume_bytes: u64,
+        sizes: Sizes,
         damages: Arc<Damages>,
     ) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
         create_folder(folder)?;
-        migrate::finish(folder, volume_bytes)?;
+        migrate::finish(folder, sizes.volume_bytes)?;
         let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder));
         if !path.exists() {
             check_vacant(&*medium, &path)?;
@@ -183,14 +191,14 @@ impl File {
             return Err(OpenError::Foreign { path });
         }
         let opened = open_database(&path).map_err(|error| refused(&path, error))?;
-        let database = migrate::converted(folder, volume_bytes, opened)?;
+        let database = migrate::converted(folder, sizes.volume_bytes, opened)?;
         let again = path.clone();
         let reopen = Box::new(move || {
             forget_pages(&again)?;
             open_database(&again)
         });
         let spot = Spot::of(&path).map_err(|source| failed(&path, source.into()))?;
-        let place = Place { path, reopen, spot: Some(spot), medium, volume_bytes };
+        let place = Place { path, reopen, spot: Some(spot), medium, sizes };
         Self::start(place, database, damages)
     }
 
@@ -198,7 +206,7 @@ impl File {
     pub(super) fn open_on(
         medium: impl Medium,
         folder: &Path,
-        volume_bytes: u64,
+        sizes: Sizes,
         damages: Arc<Damages>,
     ) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
@@ -217,7 +225,7 @@ impl File {
             medium.sync_names().map_err(|source| failed(&path, source.into()))?;
         }
         let reopen = Box::new(reopen);
-        let place = Place { path, reopen, spot: None, medium, volume_bytes };
+        let place = Place { path, reopen, spot: None, medium, sizes };
         Self::start(place, database, damages)
     }
 
@@ -259,8 +267,8 @@ impl File {
     }
 
     fn open_volumes(&self) -> Result<Volumes, Failure> {
-        let Place { medium, volume_bytes, .. } = &self.place;
-        Volumes::open_limited(Arc::clone(medium), self.tag, *volume_bytes)
+        let Place { medium, sizes, .. } = &self.place;
+        Volumes::open_limited(Arc::clone(medium), self.tag, sizes.volume_bytes)
     }
 
     /// Takes rows that were opened, and has them say what the log says, which must reach as far as
@@ -272,7 +280,8 @@ impl File {
             replay(&database, &volumes, &self.damages)
         })?;
         let writer = VolumeWriter::at(volumes.clone(), end)?;
-        *lock(&self.journal) = Some(Journal::new(writer, volumes.clone(), live, applied));
+        let bytes = self.place.sizes.checkpoint_bytes;
+        *lock(&self.journal) = Some(Journal::new(writer, volumes.clone(), live, applied, bytes));
         drop(self.put(Connection::Open(Opened { database, volumes })));
         Ok(found)
     }

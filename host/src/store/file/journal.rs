@@ -16,7 +16,7 @@ use crate::store::error::Failure;
 /// Between two checkpoints, if there is something to be made durable.
 const CHECKPOINT_PAUSE: Duration = Duration::from_secs(1);
 /// No start has to read more than about so many bytes of the log again.
-const CHECKPOINT_BYTES: u64 = 32 << 20;
+pub(in crate::store) const CHECKPOINT_BYTES: u64 = 32 << 20;
 
 /// Where commits go.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(super) struct Journal {
     applied: Point,
     /// Bytes of the log whose rows are not durable.
     behind: u64,
+    /// So many are too many.
+    checkpoint_bytes: u64,
     checkpointed: Instant,
     /// The volumes that no row pointed into at the last checkpoint, and none will. Before it they
     /// must stay: a start might find older rows.
@@ -37,14 +39,22 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Goes on where the log ends; the rows have it up to `applied`.
-    pub(super) fn new(writer: VolumeWriter, volumes: Volumes, live: Live, applied: Point) -> Self {
+    /// Goes on where the log ends; the rows have it up to `applied`. There are not many more bytes
+    /// than `checkpoint_bytes` between two checkpoints.
+    pub(super) fn new(
+        writer: VolumeWriter,
+        volumes: Volumes,
+        live: Live,
+        applied: Point,
+        checkpoint_bytes: u64,
+    ) -> Self {
         Self {
             writer,
             volumes,
             live,
             applied,
             behind: 0,
+            checkpoint_bytes,
             checkpointed: Instant::now(),
             dead: Vec::new(),
             has_failed: false,
@@ -115,7 +125,7 @@ impl Journal {
     /// Whether enough has come since the last checkpoint, or long enough ago.
     pub(super) fn is_checkpoint_due(&self) -> bool {
         let is_late = self.checkpointed.elapsed() >= CHECKPOINT_PAUSE;
-        self.behind > 0 && (is_late || self.behind >= CHECKPOINT_BYTES)
+        self.behind > 0 && (is_late || self.behind >= self.checkpoint_bytes)
     }
 
     /// Removes the volumes that no durable row points into.

@@ -10,7 +10,7 @@ use super::*;
 use crate::event::Timestamp;
 
 /// So small that some frames fill one.
-const VOLUME: u64 = 4096;
+const SIZES: Sizes = Sizes { volume_bytes: 4096, checkpoint_bytes: CHECKPOINT_BYTES };
 
 /// A store's files in a folder.
 struct Bench {
@@ -23,7 +23,7 @@ struct Bench {
 
 fn open(folder: &Path) -> Result<(File, Arc<Damages>), OpenError> {
     let damages = Arc::<Damages>::default();
-    Ok((File::open(folder, VOLUME, Arc::clone(&damages))?, damages))
+    Ok((File::open(folder, SIZES, Arc::clone(&damages))?, damages))
 }
 
 /// What a change does.
