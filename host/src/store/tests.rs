@@ -4,6 +4,7 @@ mod conforming;
 mod counting;
 mod damaging;
 mod disk;
+mod frames;
 mod knowing;
 mod migrating;
 mod opening;
@@ -41,7 +42,12 @@ impl Bench {
 
     /// On a disk that the test holds.
     fn on(disk: disk::Disk, clock: Clock) -> Self {
-        let store = Store::open_on(disk, &Config::at("nowhere"), clock.clone()).unwrap();
+        Self::with(disk, clock, &Config::at("nowhere"))
+    }
+
+    /// The same, opened so.
+    fn with(disk: disk::Disk, clock: Clock, config: &Config) -> Self {
+        let store = Store::open_on(disk, config, clock.clone()).unwrap();
         Self { folder: TempDir::new().unwrap(), clock, store }
     }
 

@@ -1,6 +1,7 @@
 //! A record that can't be read: its own work stops, everything else goes on.
 
 use super::disk::Disk;
+use super::frames::{self, frame_of};
 use super::*;
 use crate::store::keep::sweep::survey::Pass;
 use crate::store::log::segment::Segment;
@@ -11,11 +12,13 @@ const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 /// What is wrong with a segment.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Damage {
-    /// It can't be unpacked.
+    /// The bytes of its frame are not what was written. No start comes to it for the changes of its
+    /// commit: that is [`super::flipping`].
     Segment,
-    /// One of its records says nonsense; the others are whole.
+    /// One of its records says nonsense; the others are whole, and so is the frame, as if somebody
+    /// had written it so.
     Record,
-    /// The data of an event in it is not JSON; all else of the record is whole.
+    /// The same, but only the data of an event in it is not JSON.
     Data,
 }
 
@@ -23,23 +26,31 @@ pub(super) enum Damage {
 const KINDS: [Damage; 2] = [Damage::Segment, Damage::Record];
 
 /// Damages what takes this position, as a disk would: nobody is told.
-pub(super) fn damage(store: &Store, position: u64, kind: Damage) {
+pub(super) fn damage(disk: &Disk, store: &Store, position: u64, kind: Damage) {
     let shared = &store.handle.shared;
     let log = shared.file.read().unwrap().log().unwrap();
     let row = log.last_row(position, |first, stored| (first, stored.to_vec())).unwrap();
     let (first, stored) = row.expect("something takes this position");
-    let rewritten = |spoil: fn(&[u8]) -> Vec<u8>| {
-        rewrite(&Segment::read(first, &stored).unwrap(), position, spoil)
-    };
-    let broken = match kind {
-        Damage::Segment => vec![7; stored.len()],
-        Damage::Record => rewritten(|_| vec![0xff; 3]),
-        Damage::Data => rewritten(without_json),
-    };
-    let change = shared.file.write().unwrap();
-    change.tables().put_segment(first, &broken).unwrap();
-    shared.file.commit(change).unwrap();
+    let segment = || Segment::read(first, &stored).unwrap();
+    match kind {
+        Damage::Segment => {
+            shared.file.checkpoint().unwrap();
+            let frame = frame_of(&disk.synced(), first);
+            let body = vec![7; frame.length - frames::HEAD_BYTES];
+            disk.rot(&frame.file, frame.offset + frames::HEAD_BYTES, &body);
+        }
+        Damage::Record => put(store, first, &rewrite(&segment(), position, |_| vec![0xff; 3])),
+        Damage::Data => put(store, first, &rewrite(&segment(), position, without_json)),
+    }
     shared.forget_read();
+}
+
+/// Puts a segment in the place of another.
+fn put(store: &Store, first: u64, bytes: &[u8]) {
+    let file = &store.handle.shared.file;
+    let mut change = file.write().unwrap();
+    change.tables().put_segment(first, bytes);
+    file.commit(change).unwrap();
 }
 
 fn rewrite(segment: &Segment, position: u64, spoil: fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
@@ -98,9 +109,9 @@ async fn finish(bench: &Bench) {
 #[tokio::test]
 async fn a_take_passes_over_what_is_damaged_and_it_is_out_of_the_way() {
     for kind in [Damage::Segment, Damage::Record, Damage::Data] {
-        let (_disk, bench) = bench();
+        let (disk, bench) = bench();
         let ids = three(&bench).await;
-        damage(&bench.store, ids[0].position, kind);
+        damage(&disk, &bench.store, ids[0].position, kind);
 
         let ready = bench.store.ready(WorkKind::Delivery);
         let deliveries = bench.store.take_deliveries(1, usize::MAX).await.unwrap();
@@ -136,7 +147,7 @@ async fn a_receipt_that_is_damaged_is_not_parsed_and_the_others_are() {
         let (disk, bench) = bench();
         let first = bench.append(&["evt_0"]).await;
         let second = bench.append(&["evt_1"]).await;
-        damage(&bench.store, first.position, kind);
+        damage(&disk, &bench.store, first.position, kind);
 
         let taken = bench.store.take_parses(9, usize::MAX).await.unwrap();
         assert_eq!(taken.iter().map(|work| work.id).collect::<Vec<_>>(), [second], "{kind:?}");
@@ -154,7 +165,7 @@ async fn a_start_goes_on_whatever_is_damaged() {
         for broken in 0..3 {
             let (disk, bench) = bench();
             let ids = three(&bench).await;
-            damage(&bench.store, ids[broken].position, kind);
+            damage(&disk, &bench.store, ids[broken].position, kind);
             let end = bench.store.stats().end;
 
             let crashed = forgetful(&Disk::holding(disk.synced()), &bench.clock);
@@ -177,7 +188,7 @@ async fn a_start_goes_on_whatever_is_damaged() {
 async fn the_last_segment_may_be_damaged_too() {
     let (disk, bench) = bench();
     let first = bench.append(&["evt_0"]).await;
-    damage(&bench.store, first.position, Damage::Segment);
+    damage(&disk, &bench.store, first.position, Damage::Segment);
 
     let crashed = Disk::holding(disk.synced());
     let bench = forgetful(&crashed, &bench.clock);
@@ -193,12 +204,12 @@ async fn the_last_segment_may_be_damaged_too() {
 #[tokio::test]
 async fn lists_and_views_name_what_is_damaged_and_show_the_rest() {
     for kind in KINDS {
-        let (_disk, bench) = bench();
+        let (disk, bench) = bench();
         let ids = three(&bench).await;
         for delivery in bench.deliveries().await {
             bench.end_delivery(delivery, Verdict::Dead).await;
         }
-        damage(&bench.store, ids[1].position, kind);
+        damage(&disk, &bench.store, ids[1].position, kind);
 
         let listing = bench.store.events(&EventFilter::default(), ALL).await.unwrap();
         let shown: Vec<Id> = listing.items.iter().map(|event| event.id).collect();
@@ -217,14 +228,14 @@ async fn lists_and_views_name_what_is_damaged_and_show_the_rest() {
 
 #[tokio::test]
 async fn a_history_is_shown_as_far_as_it_can_be_read() {
-    let (_disk, bench) = bench();
+    let (disk, bench) = bench();
     let ids = three(&bench).await;
     bench.end_delivery(bench.deliveries().await.remove(0), Verdict::RetryAt(NOW)).await;
     let attempt = bench.store.stats().end - 1;
     bench.end_delivery(bench.deliveries().await.pop().unwrap(), Verdict::Dead).await;
     let retried = bench.store.dead(ALL).await.unwrap().items[0].event.unwrap();
     assert!(ids.contains(&retried));
-    damage(&bench.store, attempt, Damage::Segment);
+    damage(&disk, &bench.store, attempt, Damage::Segment);
 
     let view = bench.store.event(retried).await.unwrap().unwrap();
     let delivery = &view.deliveries[0];
@@ -234,7 +245,7 @@ async fn a_history_is_shown_as_far_as_it_can_be_read() {
 #[tokio::test]
 async fn a_replay_passes_over_what_is_damaged_and_says_so() {
     for kind in KINDS {
-        let (_disk, bench) = bench();
+        let (disk, bench) = bench();
         let ids = three(&bench).await;
         for delivery in bench.deliveries().await {
             bench.end_delivery(delivery, Verdict::Dead).await;
@@ -246,8 +257,8 @@ async fn a_replay_passes_over_what_is_damaged_and_says_so() {
             .await
             .unwrap()
             .unwrap();
-        damage(&bench.store, ids[1].position, kind);
-        damage(&bench.store, unparsed.position, kind);
+        damage(&disk, &bench.store, ids[1].position, kind);
+        damage(&disk, &bench.store, unparsed.position, kind);
 
         let dead = EventFilter { state: Some(State::Dead), ..EventFilter::default() };
         let slice = bench.store.replay_matching(dead, None).await.unwrap();
@@ -269,7 +280,7 @@ async fn a_sweep_leaves_what_is_damaged_and_does_all_the_rest() {
             finish(&bench).await;
             bench.store.close().await.unwrap();
             let bench = forgetful(&disk, &bench.clock);
-            damage(&bench.store, ids[broken].position, kind);
+            damage(&disk, &bench.store, ids[broken].position, kind);
             bench.clock.advance(Duration::from_secs(100 * 24 * 60 * 60));
 
             // Twice: the second must not undo or stumble over what the first left.
@@ -302,7 +313,7 @@ async fn an_event_whose_data_is_damaged_is_listed_and_goes_by_its_age() {
     finish(&bench).await;
     bench.store.close().await.unwrap();
     let bench = forgetful(&disk, &bench.clock);
-    damage(&bench.store, ids[0].position, Damage::Data);
+    damage(&disk, &bench.store, ids[0].position, Damage::Data);
 
     let listing = bench.store.events(&EventFilter::default(), ALL).await.unwrap();
     assert_eq!((listing.items.len(), listing.damaged.len()), (3, 0), "a list shows no data");
@@ -320,7 +331,7 @@ async fn a_standing_that_is_damaged_is_mended_by_the_next_try() {
     bench.end_delivery(bench.deliveries().await.pop().unwrap(), Verdict::RetryAt(NOW)).await;
     let delivery = bench.deliveries().await.pop().unwrap();
     let shared = &bench.store.handle.shared;
-    let change = shared.file.write().unwrap();
+    let mut change = shared.file.write().unwrap();
     change.tables().put_outcome(ids[0].position + 1, &[9, 9]).unwrap();
     shared.file.commit(change).unwrap();
     assert_eq!(bench.store.events(&EventFilter::default(), ALL).await.unwrap().damaged.len(), 1);

@@ -22,6 +22,8 @@ pub(super) struct Disk(Arc<(Mutex<Content>, Condvar)>);
 #[derive(Debug)]
 struct DiskFile {
     disk: Disk,
+    /// As it was called when it was opened.
+    name: String,
     number: usize,
 }
 
@@ -46,11 +48,13 @@ struct Content {
     /// What a power cut would have left, right before each sync was done.
     cuts: Vec<Cut>,
     records_cuts: bool,
-    /// After so many more such accesses all of them fail.
-    fault: Option<(Fault, usize)>,
+    /// After so many more such accesses to such files all of them fail.
+    fault: Option<(Part, Fault, usize)>,
+    /// Syncs wait, but for those of the rows.
     stalls: bool,
     /// A sync waits for the end of that.
     stalled: bool,
+    reads: Reads,
 }
 
 /// A file, as whoever reads it sees it, and as it is after a power cut.
@@ -70,6 +74,25 @@ pub(super) enum Fault {
     /// A sync, and what it should have made durable never will be: it is read as if it were there
     /// until the file forgets it.
     LostSync,
+}
+
+/// Where a fault is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    All,
+    /// The file of the rows.
+    Rows,
+    /// The volumes, and the names.
+    Volumes,
+}
+
+/// What was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Reads {
+    /// Bytes of the file of the rows.
+    pub(super) rows: usize,
+    /// Bytes of volumes.
+    pub(super) volumes: usize,
 }
 
 /// What was done to a file and is not synced yet.
@@ -143,7 +166,12 @@ impl Disk {
 
     /// After so many more such accesses all of them fail.
     pub(super) fn fail_after(&self, fault: Fault, accesses: usize) {
-        self.content().fault = Some((fault, accesses));
+        self.fail_in(Part::All, fault, accesses);
+    }
+
+    /// The same, of accesses to these files alone.
+    pub(super) fn fail_in(&self, part: Part, fault: Fault, accesses: usize) {
+        self.content().fault = Some((part, fault, accesses));
     }
 
     /// Ends [`Disk::fail_after`].
@@ -151,12 +179,13 @@ impl Disk {
         self.content().fault = None;
     }
 
-    /// From now on every sync waits.
+    /// From now on every commit waits for its sync. A checkpoint, which may come at any time, goes
+    /// on.
     pub(super) fn stall(&self) {
         self.content().stalls = true;
     }
 
-    /// Blocks until a sync waits; fails if none comes.
+    /// Blocks until a commit waits; fails if none comes.
     pub(super) fn wait_for_stall(&self) {
         let waiting = |content: &mut Content| !content.stalled;
         let limit = Duration::from_secs(20);
@@ -170,19 +199,33 @@ impl Disk {
         self.0.1.notify_all();
     }
 
+    /// Bytes of a file are no longer what was written, and nobody is told.
+    pub(super) fn rot(&self, name: &str, offset: usize, bytes: &[u8]) {
+        let mut content = self.content();
+        let number = content.names[name];
+        let OnDisk { live, synced } = &mut content.files[number];
+        live.write(offset, bytes);
+        synced.write(offset, bytes);
+    }
+
+    /// What was read since this was asked last.
+    pub(super) fn reads(&self) -> Reads {
+        std::mem::take(&mut self.content().reads)
+    }
+
     fn content(&self) -> MutexGuard<'_, Content> {
         self.0.0.lock().unwrap()
     }
 
     /// What every sync begins with, of a file or of the names.
-    fn begin_sync(&self) -> (MutexGuard<'_, Content>, io::Result<()>) {
+    fn begin_sync(&self, name: &str) -> (MutexGuard<'_, Content>, io::Result<()>) {
+        let stalls = |content: &mut Content| content.stalls && Part::Volumes.has(name);
         let mut content = self.content();
-        content.stalled = content.stalls;
+        content.stalled = stalls(&mut *content);
         self.0.1.notify_all();
-        let stalls = |content: &mut Content| content.stalls;
         let mut content = self.0.1.wait_timeout_while(content, STALL_MAX, stalls).unwrap().0;
         content.stalled = false;
-        let access = content.access(Fault::Sync);
+        let access = content.access(Fault::Sync, name);
         if access.is_ok() && content.records_cuts {
             let cut = content.cut();
             content.cuts.push(cut);
@@ -191,11 +234,26 @@ impl Disk {
     }
 }
 
+/// Whether this is the file of the rows; all others are volumes.
+fn is_of_rows(name: &str) -> bool {
+    name.rsplit('.').next() == Some("redb")
+}
+
+impl Part {
+    fn has(self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Rows => is_of_rows(name),
+            Self::Volumes => !is_of_rows(name),
+        }
+    }
+}
+
 impl Content {
-    fn access(&mut self, kind: Fault) -> io::Result<()> {
-        let Some((fault, left)) = &mut self.fault else { return Ok(()) };
+    fn access(&mut self, kind: Fault, name: &str) -> io::Result<()> {
+        let Some((part, fault, left)) = &mut self.fault else { return Ok(()) };
         let is_hit = *fault == kind || (*fault == Fault::LostSync && kind == Fault::Sync);
-        if !is_hit {
+        if !is_hit || !part.has(name) {
             return Ok(());
         }
         if *left == 0 {
@@ -206,7 +264,7 @@ impl Content {
     }
 
     fn loses(&self) -> bool {
-        matches!(self.fault, Some((Fault::LostSync, _)))
+        matches!(self.fault, Some((_, Fault::LostSync, _)))
     }
 
     /// Makes an empty file.
@@ -324,10 +382,10 @@ impl Medium for Disk {
         let mut content = self.content();
         let known = content.names.get(name).copied();
         if known.is_none() {
-            content.access(Fault::Write)?;
+            content.access(Fault::Write, name)?;
         }
         let number = known.unwrap_or_else(|| content.make(name));
-        Ok(Box::new(DiskFile { disk: self.clone(), number }))
+        Ok(Box::new(DiskFile { disk: self.clone(), name: name.to_owned(), number }))
     }
 
     fn names(&self) -> io::Result<Vec<String>> {
@@ -336,12 +394,12 @@ impl Medium for Disk {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut content = self.content();
-        content.access(Fault::Write)?;
+        content.access(Fault::Write, name)?;
         content.names.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_names(&self) -> io::Result<()> {
-        let (mut content, access) = self.begin_sync();
+        let (mut content, access) = self.begin_sync("");
         access?;
         content.synced_names = content.names.clone();
         Ok(())
@@ -355,20 +413,23 @@ impl Backend for DiskFile {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let mut content = self.disk.content();
-        content.access(Fault::Read)?;
+        content.access(Fault::Read, &self.name)?;
+        let reads = &mut content.reads;
+        let counted = if is_of_rows(&self.name) { &mut reads.rows } else { &mut reads.volumes };
+        *counted += out.len();
         let is_there = content.files[self.number].live.read(index(offset), out);
         is_there.then_some(()).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     fn resize(&self, size: u64) -> io::Result<()> {
         let mut content = self.disk.content();
-        content.access(Fault::Write)?;
+        content.access(Fault::Write, &self.name)?;
         content.write(self.number, What::Length(index(size)));
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
-        let (mut content, access) = self.disk.begin_sync();
+        let (mut content, access) = self.disk.begin_sync(&self.name);
         if access.is_err() {
             if content.loses() {
                 drop(content.take_writes(self.number));
@@ -383,7 +444,7 @@ impl Backend for DiskFile {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut content = self.disk.content();
-        content.access(Fault::Write)?;
+        content.access(Fault::Write, &self.name)?;
         let (offset, data) = (index(offset), data.into());
         content.write(self.number, What::Bytes { offset, data });
         Ok(())
@@ -398,5 +459,9 @@ impl Backend for DiskFile {
             written.what.reach(&mut file.live, usize::MAX);
         }
         Ok(())
+    }
+
+    fn is_in_place(&self) -> io::Result<bool> {
+        Ok(self.disk.content().names.get(&self.name) == Some(&self.number))
     }
 }

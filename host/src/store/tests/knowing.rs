@@ -17,13 +17,19 @@ use crate::store::time::Bounds;
 const SMALL: Shape =
     Shape { fresh_ids: 24, chunk_ids: 3, group_chunks: 2, fan_in: 3, pace_idle: 1 };
 
-/// The known ids in a file with no store around them. In its log, each position stands for the id
-/// that it brought.
+/// So many commits come between two checkpoints.
+const CHECKPOINT_COMMITS: u64 = 8;
+/// So little that the log goes through many volumes.
+const SIZES: Sizes = Sizes { volume_bytes: 4096, checkpoint_bytes: CHECKPOINT_BYTES };
+
+/// The known ids in files with no store around them. In their log, each commit adds a segment with
+/// the ids that it brought: each stands for its position.
 struct Ids {
     file: File,
     index: IdIndex,
     end: u64,
     now: Timestamp,
+    commits: u64,
     /// Of the ids that it brings.
     term: Term,
 }
@@ -38,35 +44,55 @@ fn term(said: Option<u64>) -> Term {
     Terms::of(said.map(|said| (source.clone(), days(said)))).term(&source)
 }
 
+/// A commit takes a position also if it brings nothing.
+fn width(brought: &[u32]) -> u64 {
+    brought.len().max(1) as u64
+}
+
 fn key(id: u32) -> IdKey {
     IdKey::new(&name("stripe"), &id.to_string())
 }
 
 impl Ids {
     fn open(disk: Disk) -> Self {
-        let file = File::open_on(disk, std::path::Path::new("nowhere")).unwrap();
+        let nowhere = std::path::Path::new("nowhere");
+        let file = File::open_on(disk, nowhere, SIZES, Arc::default()).unwrap();
         let index = known_ids::load(&file.read().unwrap(), SMALL).unwrap();
-        let mut ids = Self { file, index, end: 1, now: NOW, term: term(None) };
+        let mut ids = Self { file, index, end: 1, now: NOW, commits: 0, term: term(None) };
         for (id, position) in ids.model() {
             if position >= ids.index.mark() {
                 ids.index.learn(key(id), Owner { receipt: position, term: ids.term });
             }
-            ids.end = ids.end.max(position + 1);
         }
+        let last = ids.log().pop();
+        ids.end = last.map_or(1, |(first, brought)| first + width(&brought));
         ids
+    }
+
+    /// What each commit brought, by its first position, oldest first.
+    fn log(&self) -> Vec<(u64, Vec<u32>)> {
+        let segments = self.file.read().unwrap().log().unwrap();
+        let read = |first: u64, bytes: &[u8]| {
+            let id = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four bytes"));
+            (first, bytes.chunks_exact(4).map(id).collect::<Vec<_>>())
+        };
+        let mut log = Vec::new();
+        let mut before = u64::MAX;
+        while let Some(segment) = segments.last_row(before, read).unwrap() {
+            before = segment.0 - 1;
+            log.push(segment);
+        }
+        log.reverse();
+        log
     }
 
     /// What was committed, by id.
     fn model(&self) -> HashMap<u32, u64> {
-        let brought = self.file.read().unwrap().log().unwrap();
         let mut model = HashMap::new();
-        let mut before = u64::MAX;
-        let read = |position: u64, id: &[u8]| {
-            (u32::from_le_bytes(id.try_into().expect("four bytes")), position)
-        };
-        while let Some((id, position)) = brought.last_row(before, read).unwrap() {
-            model.insert(id, position);
-            before = position - 1;
+        for (first, brought) in self.log() {
+            for (id, position) in brought.into_iter().zip(first..) {
+                model.entry(id).or_insert(position);
+            }
         }
         model
     }
@@ -75,24 +101,30 @@ impl Ids {
     fn bring(&mut self, ids: &[u32]) -> Vec<Option<u64>> {
         self.index.freeze_if_due(self.end, self.now);
         let mut bound: HashMap<IdKey, Owner> = HashMap::new();
-        let change = self.file.write().unwrap();
+        let mut change = self.file.write().unwrap();
         let mut owners = Vec::new();
+        let mut brought = Vec::new();
         let mut end = self.end;
         for id in ids {
             let known = || self.owners([*id])[0];
             let owner = bound.get(&key(*id)).map(|owner| owner.receipt).or_else(known);
             if owner.is_none() {
                 bound.insert(key(*id), Owner { receipt: end, term: self.term });
-                change.tables().put_segment(end, &id.to_le_bytes()).unwrap();
+                brought.extend(id.to_le_bytes());
                 end += 1;
             }
             owners.push(owner);
         }
+        change.tables().put_segment(self.end, &brought);
         let now = Bounds { now: self.now, counted: self.now, point: None };
         let changes = known_ids::tidy(&self.index, &change, bound.len(), 0, now).unwrap();
         self.file.commit(change).unwrap();
         self.index.apply(bound, changes);
-        self.end = end;
+        self.end = end.max(self.end + 1);
+        self.commits += 1;
+        if self.commits.is_multiple_of(CHECKPOINT_COMMITS) {
+            self.file.checkpoint().unwrap();
+        }
         owners
     }
 

@@ -2,6 +2,9 @@
 
 use redb::{Database, TableDefinition};
 
+use super::disk::Files;
+use super::disk::pages::Pages;
+use super::frames::frames;
 use super::*;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -104,64 +107,69 @@ async fn a_file_that_was_replaced_while_it_was_open_is_not_written_to() {
     assert!(matches!(bench.store.append(receipt(&[])).await, Err(Error::Unavailable(_))));
 }
 
-/// The store's file and another place for it.
-fn places(bench: &Bench) -> (std::path::PathBuf, std::path::PathBuf) {
-    let file = bench.folder.path().join("hookgate.redb");
-    let aside = bench.folder.path().join("aside");
-    (file, aside)
+/// The files that are written to: that of the rows, and the newest volume of the log.
+const WRITTEN: [&str; 2] = ["hookgate.redb", "volume-00000001.hgv"];
+
+/// A file of the store and another place for it.
+fn places(bench: &Bench, name: &str) -> (std::path::PathBuf, std::path::PathBuf) {
+    (bench.folder.path().join(name), bench.folder.path().join("aside"))
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn nothing_is_answered_while_the_file_is_not_in_its_place() {
-    let bench = Bench::new();
-    bench.append(&["evt_0"]).await;
-    let parse = bench.parse().await;
-    assert!(bench.store.trouble().is_none());
-    let (file, aside) = places(&bench);
-    std::fs::rename(&file, &aside).unwrap();
+async fn nothing_is_answered_while_a_file_is_not_in_its_place() {
+    for name in WRITTEN {
+        let bench = Bench::new();
+        bench.append(&["evt_0"]).await;
+        let parse = bench.parse().await;
+        assert!(bench.store.trouble().is_none());
+        let (file, aside) = places(&bench, name);
+        std::fs::rename(&file, &aside).unwrap();
 
-    let trouble = bench.store.trouble().map(|error| error.to_string());
-    assert!(trouble.is_some(), "it is known before anything is written");
-    bench.store.displaced().await;
-    let refused = bench.store.append(receipt(&["evt_1"])).await;
-    assert!(
-        matches!(&refused, Err(Error::Unavailable(why)) if matches!(**why, Failure::Displaced { .. }))
-    );
-    assert!(bench.store.take_parses(9, usize::MAX).await.unwrap().is_empty());
-    let store = bench.store.clone();
-    let commit = store.queue_parse(parse, tried(Verdict::Done), vec![event("evt_0", "")]);
-    let commit = commit.await.unwrap();
+        let trouble = bench.store.trouble().map(|error| error.to_string());
+        assert!(trouble.is_some(), "{name}: it is known before anything is written");
+        bench.store.displaced().await;
+        let refused = bench.store.append(receipt(&["evt_1"])).await;
+        assert!(refused.as_ref().is_err_and(Error::is_displaced), "{name}: {refused:?}");
+        assert!(bench.store.take_parses(9, usize::MAX).await.unwrap().is_empty());
+        let store = bench.store.clone();
+        let commit = store.queue_parse(parse, tried(Verdict::Done), vec![event("evt_0", "")]);
+        let commit = commit.await.unwrap();
 
-    // It is put back: what was done meanwhile is committed.
-    std::fs::rename(&aside, &file).unwrap();
-    bench.clock.advance(crate::store::write::outage::PAUSE_MAX);
-    bench.store.available().await;
-    assert_eq!(commit.await.unwrap().unwrap().len(), 1);
-    assert!(bench.store.trouble().is_none());
-    let bench = bench.restart().await;
-    assert!(matches!(bench.store.append(receipt(&["evt_0"])).await, Ok(Appended::Duplicate(_))));
-    assert!(matches!(bench.store.append(receipt(&["evt_1"])).await, Ok(Appended::Stored(_))));
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn who_waits_for_it_is_told_when_a_write_finds_the_file_gone() {
-    let bench = Bench::new();
-    let displaced = bench.store.displaced();
-    tokio::pin!(displaced);
-    tokio::select! {
-        biased;
-        () = &mut displaced => panic!("the file is in its place"),
-        () = std::future::ready(()) => (),
+        // It is put back: what was done meanwhile is committed.
+        std::fs::rename(&aside, &file).unwrap();
+        bench.clock.advance(crate::store::write::outage::PAUSE_MAX);
+        bench.store.available().await;
+        assert_eq!(commit.await.unwrap().unwrap().len(), 1, "{name}");
+        assert!(bench.store.trouble().is_none(), "{name}");
+        let bench = bench.restart().await;
+        let again = bench.store.append(receipt(&["evt_0"])).await;
+        assert!(matches!(again, Ok(Appended::Duplicate(_))), "{name}: {again:?}");
+        let new = bench.store.append(receipt(&["evt_1"])).await;
+        assert!(matches!(new, Ok(Appended::Stored(_))), "{name}: {new:?}");
     }
-    let (file, _) = places(&bench);
-    std::fs::remove_file(file).unwrap();
+}
 
-    let refused = bench.store.append(receipt(&["evt_1"])).await;
+#[cfg(unix)]
+#[tokio::test]
+async fn who_waits_for_it_is_told_when_a_write_finds_a_file_gone() {
+    for name in WRITTEN {
+        let bench = Bench::new();
+        let displaced = bench.store.displaced();
+        tokio::pin!(displaced);
+        tokio::select! {
+            biased;
+            () = &mut displaced => panic!("{name} is in its place"),
+            () = std::future::ready(()) => (),
+        }
+        let (file, _) = places(&bench, name);
+        std::fs::remove_file(file).unwrap();
 
-    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
-    displaced.await;
+        let refused = bench.store.append(receipt(&["evt_1"])).await;
+
+        assert!(matches!(refused, Err(Error::Unavailable(_))), "{name}: {refused:?}");
+        displaced.await;
+    }
 }
 
 #[cfg(unix)]
@@ -194,59 +202,81 @@ async fn who_waits_for_it_is_told_when_the_file_goes_in_the_middle_of_an_outage(
     assert!(store.outage().is_some_and(|latest| latest.is_displaced()));
 }
 
+/// What lies in a place, behind which zeros for another file may have been on their way.
+#[cfg(unix)]
+fn check_left(name: &str, file: &std::path::Path, older: &[u8]) {
+    let left = std::fs::read(file).unwrap();
+    let (begin, behind) = left.split_at_checked(older.len()).expect("nothing of it is gone");
+    assert!(begin == older, "{name} was written to");
+    let may_have_zeros = name != WRITTEN[0] && behind.iter().all(|byte| *byte == 0);
+    assert!(behind.is_empty() || may_have_zeros, "{name} has become longer");
+}
+
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_that_was_put_in_its_place_is_left_as_it_is() {
-    let bench = Bench::new();
-    bench.append(&["evt_0"]).await;
-    let (file, aside) = places(&bench);
-    std::fs::copy(&file, &aside).unwrap();
-    bench.append(&["evt_1"]).await;
-    let older = std::fs::read(&aside).unwrap();
-    std::fs::rename(&aside, &file).unwrap();
+async fn a_file_that_was_put_in_the_place_of_another_is_left_as_it_is() {
+    for name in WRITTEN {
+        let bench = Bench::new();
+        bench.append(&["evt_0"]).await;
+        let (file, aside) = places(&bench, name);
+        std::fs::copy(&file, &aside).unwrap();
+        bench.append(&["evt_1"]).await;
+        let older = std::fs::read(&aside).unwrap();
+        std::fs::rename(&aside, &file).unwrap();
 
-    let refused = bench.store.append(receipt(&["evt_2"])).await;
-    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
-    assert!(bench.store.clone().close().await.is_err());
-    assert!(std::fs::read(&file).unwrap() == older);
+        let refused = bench.store.append(receipt(&["evt_2"])).await;
+        assert!(matches!(refused, Err(Error::Unavailable(_))), "{name}: {refused:?}");
+        assert!(bench.store.clone().close().await.is_err(), "{name}");
+        check_left(name, &file, &older);
+    }
+}
+
+#[cfg(unix)]
+fn is_overwritten<T>(refused: &Result<T, Error>) -> bool {
+    matches!(refused, Err(Error::Failed(why)) if matches!(**why, Failure::Overwritten { .. }))
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn a_file_that_was_written_over_is_not_written_to() {
-    let bench = Bench::new();
-    bench.append(&["evt_0"]).await;
-    let (file, aside) = places(&bench);
-    std::fs::copy(&file, &aside).unwrap();
-    let older = std::fs::read(&aside).unwrap();
-    bench.append(&["evt_1"]).await;
-    // The same file, other bytes: as `cp` does.
-    std::fs::write(&file, &older).unwrap();
+    for name in WRITTEN {
+        let bench = Bench::new();
+        bench.append(&["evt_0"]).await;
+        let (file, aside) = places(&bench, name);
+        std::fs::copy(&file, &aside).unwrap();
+        let older = std::fs::read(&aside).unwrap();
+        bench.append(&["evt_1"]).await;
+        // The rows come to their file with a checkpoint.
+        bench.store.handle.shared.file.checkpoint().unwrap();
+        // The same file, other bytes: as `cp` does.
+        std::fs::write(&file, &older).unwrap();
 
-    let refused = bench.store.append(receipt(&["evt_2"])).await;
-    assert!(
-        matches!(&refused, Err(Error::Failed(why)) if matches!(**why, Failure::Overwritten { .. }))
-    );
-    assert!(bench.store.trouble().is_some());
-    assert!(bench.store.clone().close().await.is_err());
-    assert!(std::fs::read(&file).unwrap() == older);
+        let refused = bench.store.append(receipt(&["evt_2"])).await;
+        assert!(is_overwritten(&refused), "{name}: {refused:?}");
+        assert!(bench.store.trouble().is_some(), "{name}");
+        assert!(bench.store.clone().close().await.is_err(), "{name}");
+        check_left(name, &file, &older);
+    }
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn a_file_that_was_cut_is_not_written_to() {
-    let bench = Bench::new();
-    bench.append(&["evt_0"]).await;
-    let (file, _) = places(&bench);
-    let length = std::fs::metadata(&file).unwrap().len();
-    let cut = std::fs::File::options().write(true).open(&file).unwrap();
-    cut.set_len(length - 4096).unwrap();
+    for name in WRITTEN {
+        let bench = Bench::new();
+        bench.append(&["evt_0"]).await;
+        let (file, _) = places(&bench, name);
+        let bytes = std::fs::read(&file).unwrap();
+        let files = Files::from([(name.to_owned(), Pages::of(&bytes))]);
+        // What lies behind the last frame of a volume may go: it is zeros.
+        let end = frames(&files).last().map_or(bytes.len() - 4096, |last| last.offset + 8);
+        let cut = std::fs::File::options().write(true).open(&file).unwrap();
+        cut.set_len(end as u64).unwrap();
 
-    let refused = bench.store.append(receipt(&["evt_1"])).await;
-    assert!(
-        matches!(&refused, Err(Error::Failed(why)) if matches!(**why, Failure::Overwritten { .. }))
-    );
-    assert!(bench.store.trouble().is_some());
+        let refused = bench.store.append(receipt(&["evt_1"])).await;
+        assert!(is_overwritten(&refused), "{name}: {refused:?}");
+        assert!(bench.store.trouble().is_some(), "{name}");
+    }
 }
 
 #[cfg(unix)]
@@ -264,8 +294,10 @@ fn a_pipe_in_its_place_is_refused_at_once() {
 fn a_first_start_leaves_the_store_and_nothing_else() {
     let folder = TempDir::new().unwrap();
     drop(open(&folder).unwrap());
-    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
-    assert_eq!(names.len(), 1, "{names:?}");
+    let names = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    assert_eq!(names, WRITTEN);
 }
 
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! The disk fails and recovers: what was refused may come again, what was done takes effect once,
 //! and the store goes on by itself.
 
-use super::disk::{Disk, Fault};
+use super::disk::{Disk, Fault, Part};
 use super::*;
 use crate::store::conformance::cuts::{REQUESTS, check_end, effects, verdict};
 use crate::store::conformance::once::append_all;
@@ -15,8 +15,12 @@ struct Patient {
 
 impl Patient {
     fn new() -> Self {
+        Self::with(Config::at("nowhere"))
+    }
+
+    fn with(config: Config) -> Self {
         let (disk, clock) = (Disk::default(), Clock::manual(NOW));
-        let store = Store::open_on(disk.clone(), &Config::at("nowhere"), clock.clone()).unwrap();
+        let store = Store::open_on(disk.clone(), &config, clock.clone()).unwrap();
         Self { disk, clock, store }
     }
 
@@ -71,14 +75,18 @@ impl Patient {
                 store.record_attempt(work, attempt).await.unwrap().unwrap();
             }
         }
+        // Not before the checkpoint behind the last commit has gone well.
+        assert!(matches!(self.append(REQUESTS[0]).await, Appended::Duplicate(_)));
     }
 }
 
 /// Whether the fault was met.
-async fn survive(fault: Fault, accesses: usize) -> bool {
-    let context = format!("with {fault:?} failing after {accesses}");
-    let patient = Patient::new();
-    patient.disk.fail_after(fault, accesses);
+async fn survive(part: Part, fault: Fault, accesses: usize) -> bool {
+    let context = format!("with {fault:?} of {part:?} failing after {accesses}");
+    // A checkpoint behind each commit, where it is about the rows.
+    let checkpoint_bytes = if part == Part::Rows { 1 } else { u64::MAX };
+    let patient = Patient::with(Config { checkpoint_bytes, ..Config::at("nowhere") });
+    patient.disk.fail_in(part, fault, accesses);
     let met = {
         let drive = patient.drive();
         tokio::pin!(drive);
@@ -107,32 +115,39 @@ async fn survive(fault: Fault, accesses: usize) -> bool {
     met
 }
 
-#[tokio::test]
-async fn a_write_that_fails_anywhere_is_survived() {
+/// At how many places the fault was met.
+async fn survive_anywhere(part: Part, fault: Fault) -> usize {
     let mut accesses = 0;
-    while survive(Fault::Write, accesses).await {
+    while survive(part, fault, accesses).await {
         accesses += 1;
     }
+    accesses
+}
+
+/// A commit is one write to a volume, and some to the rows with its checkpoint.
+#[tokio::test]
+async fn a_write_that_fails_anywhere_is_survived() {
+    let accesses = survive_anywhere(Part::Volumes, Fault::Write).await;
+    assert!(accesses > 40, "{accesses}");
+    let accesses = survive_anywhere(Part::Rows, Fault::Write).await;
     assert!(accesses > 100, "{accesses}");
 }
 
 #[tokio::test]
 async fn a_sync_that_fails_anywhere_is_survived() {
-    let mut accesses = 0;
-    while survive(Fault::Sync, accesses).await {
-        accesses += 1;
+    for part in [Part::Volumes, Part::Rows] {
+        let accesses = survive_anywhere(part, Fault::Sync).await;
+        assert!(accesses > 40, "{accesses} of {part:?}");
     }
-    assert!(accesses > 30, "{accesses}");
 }
 
 /// What it has lost is still read, until the store tells the file to forget it.
 #[tokio::test]
 async fn a_sync_that_fails_anywhere_and_loses_what_was_written_is_survived() {
-    let mut accesses = 0;
-    while survive(Fault::LostSync, accesses).await {
-        accesses += 1;
+    for part in [Part::Volumes, Part::Rows] {
+        let accesses = survive_anywhere(part, Fault::LostSync).await;
+        assert!(accesses > 40, "{accesses} of {part:?}");
     }
-    assert!(accesses > 30, "{accesses}");
 }
 
 #[tokio::test]

@@ -15,11 +15,17 @@ fn crash(bench: &Bench, disk: &Disk) -> Bench {
 }
 
 /// A store of whose many events some have their ids in a run, and later ones in the log only.
-fn with_few_fresh_ids(disk: &Disk) -> Bench {
+async fn with_few_fresh_ids() -> (Disk, Bench) {
     let config = Config { fresh_ids: 400, ..Config::at("nowhere") };
-    let clock = Clock::manual(NOW);
-    let store = Store::open_on(disk.clone(), &config, clock.clone()).expect("the disk is whole");
-    Bench { folder: TempDir::new().expect("a temporary folder"), clock, store }
+    let open = |disk: &Disk| Bench::with(disk.clone(), Clock::manual(NOW), &config);
+    let disk = Disk::default();
+    let bench = open(&disk);
+    bring_many(&bench).await;
+    // Of a run that no checkpoint has made durable nobody may make use.
+    bench.store.handle.shared.file.checkpoint().expect("the disk is whole");
+    let disk = Disk::holding(disk.synced());
+    let bench = open(&disk);
+    (disk, bench)
 }
 
 impl Bench {
@@ -50,9 +56,7 @@ impl Bench {
 
 #[tokio::test]
 async fn a_log_is_packed_also_where_its_ids_are_nowhere_else_and_a_start_finds_them_there() {
-    let disk = Disk::default();
-    let bench = with_few_fresh_ids(&disk);
-    bring_many(&bench).await;
+    let (disk, bench) = with_few_fresh_ids().await;
     bench.clock.advance(TWO_HOURS);
     let retention = keeping(Duration::from_secs(2));
 
@@ -74,9 +78,7 @@ async fn a_log_is_packed_also_where_its_ids_are_nowhere_else_and_a_start_finds_t
 /// Where nothing is stored any more, nothing else tells of them.
 #[tokio::test]
 async fn a_sweep_settles_ids_in_the_middle_of_a_packed_segment() {
-    let disk = Disk::default();
-    let bench = with_few_fresh_ids(&disk);
-    bring_many(&bench).await;
+    let (disk, bench) = with_few_fresh_ids().await;
     bench.clock.advance(TWO_HOURS);
     bench.store.pack(&keeping(Duration::from_secs(24 * 60 * 60))).await.unwrap();
     let packed_to = bench.fact(file::SWEPT_TO);

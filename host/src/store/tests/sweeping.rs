@@ -17,6 +17,11 @@ fn days(days: u64) -> Duration {
     Duration::from_secs(days * 24 * 60 * 60)
 }
 
+/// So little to a volume, and between two checkpoints, that a sweep goes through many of both.
+fn small() -> Config {
+    Config { volume_bytes: 4096, checkpoint_bytes: 2048, ..Config::at("nowhere") }
+}
+
 impl Bench {
     /// Moves the mark over all, the clock to `age` days after the start, and sweeps.
     async fn sweep_after(self, age: u64, retention: &Retention) -> (Self, Swept) {
@@ -251,37 +256,6 @@ async fn a_log_that_has_grown_is_packed_and_nothing_of_it_removed() {
 }
 
 #[tokio::test]
-async fn what_is_removed_at_the_end_of_the_file_is_given_back() {
-    let bench = Bench::new();
-    let mut random = fastrand::Rng::with_seed(7);
-    let bytes =
-        |bench: &Bench| std::fs::metadata(bench.folder.path().join("hookgate.redb")).unwrap().len();
-    let empty = bytes(&bench);
-    for number in 0..200 {
-        let mut new = receipt(&[&format!("evt_{number}")]);
-        let body: Vec<u8> = (0..100_000).map(|_| random.u8(..)).collect();
-        let request = Request { body: body.into(), ..(*new.request).clone() };
-        new.request = Arc::new(request);
-        bench.store.append(new).await.unwrap();
-        bench
-            .store
-            .commit_parse(bench.parse().await, tried(Verdict::Done), Vec::new())
-            .await
-            .unwrap()
-            .unwrap();
-    }
-    let full = bytes(&bench);
-    assert!(full > empty + 200 * 100_000, "{full} bytes");
-
-    let (bench, swept) = bench.sweep_after(200, &Retention::default()).await;
-    for number in 0..20 {
-        bench.append(&[&format!("later_{number}")]).await;
-    }
-    assert_eq!(swept.bodies + swept.records, 400, "{swept:?}");
-    assert!(bytes(&bench) < full / 4 * 3, "{} of {full} bytes", bytes(&bench));
-}
-
-#[tokio::test]
 async fn what_a_start_would_read_is_left_as_it_is() {
     let disk = Disk::default();
     let bench = Bench::on(disk.clone(), Clock::manual(NOW));
@@ -350,14 +324,14 @@ async fn a_store_that_is_quiet_for_long_notes_how_far_it_has_counted() {
 #[tokio::test]
 async fn a_power_cut_at_any_sync_of_a_sweep_loses_nothing_that_is_needed() {
     let disk = Disk::default();
-    let bench = Bench::on(disk.clone(), Clock::manual(NOW));
+    let bench = Bench::with(disk.clone(), Clock::manual(NOW), &small());
     let mut ids = Vec::new();
     let verdicts = [Verdict::Done, Verdict::Dead, Verdict::RetryAt(NOW.after(days(40)))];
     for number in 0..30 {
         ids.push(bench.finished(&format!("evt_{number}"), verdicts[number % 3]).await);
     }
     bench.store.close().await.unwrap();
-    let bench = Bench::on(disk.clone(), bench.clock);
+    let bench = Bench::with(disk.clone(), bench.clock, &small());
     bench.pass_until(50);
     disk.record_cuts();
     let retention = Retention { bodies: days(5), events: days(20), ..Retention::default() };
@@ -370,7 +344,7 @@ async fn a_power_cut_at_any_sync_of_a_sweep_loses_nothing_that_is_needed() {
     let mut random = fastrand::Rng::with_seed(3);
     for (number, cut) in cuts.iter().enumerate() {
         for disk in [cut.disk(|| false), cut.torn(&mut random), cut.torn(&mut random)] {
-            let bench = Bench::on(disk, Clock::manual(bench.clock.now()));
+            let bench = Bench::with(disk, Clock::manual(bench.clock.now()), &small());
             let retrying = ids.iter().skip(2).step_by(3);
             for (receipt_id, event_id) in retrying {
                 assert!(

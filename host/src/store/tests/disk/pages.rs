@@ -19,6 +19,12 @@ pub(in crate::store::tests) struct Pages {
 }
 
 impl Pages {
+    pub(in crate::store::tests) fn of(bytes: &[u8]) -> Self {
+        let mut pages = Self::default();
+        pages.write(0, bytes);
+        pages
+    }
+
     pub(in crate::store::tests) fn length(&self) -> usize {
         self.length
     }
@@ -63,6 +69,12 @@ impl Pages {
             rest = later;
         }
         true
+    }
+
+    /// Turns one bit of what is there.
+    pub(in crate::store::tests) fn flip(&mut self, bit: usize) {
+        assert!(bit / 8 < self.length, "there is no bit {bit} in {} bytes", self.length);
+        self.page(bit / 8 / PAGE_BYTES)[bit / 8 % PAGE_BYTES] ^= 1 << (bit % 8);
     }
 
     pub(in crate::store::tests) fn to_vec(&self) -> Vec<u8> {
