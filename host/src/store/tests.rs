@@ -12,6 +12,7 @@ mod outages;
 mod querying;
 mod remembering;
 mod sharing;
+mod starting;
 mod sweeping;
 mod volumes;
 
