@@ -4,6 +4,7 @@ mod conforming;
 mod counting;
 mod damaging;
 mod disk;
+mod flipping;
 mod frames;
 mod knowing;
 mod migrating;
