@@ -1,5 +1,6 @@
 //! What was kept long enough goes, what is needed stays, and a power cut loses neither.
 
+mod emptying;
 mod meanwhile;
 
 use std::pin::Pin;
