@@ -1,6 +1,7 @@
 //! A record that can't be read: its own work stops, everything else goes on.
 
 use super::disk::Disk;
+use super::disk::pages::Pages;
 use super::frames::{self, frame_of};
 use super::*;
 use crate::store::keep::sweep::survey::Pass;
@@ -322,6 +323,37 @@ async fn an_event_whose_data_is_damaged_is_listed_and_goes_by_its_age() {
     bench.store.sweep(&Retention::default()).await.unwrap();
 
     assert!(bench.store.event(ids[0]).await.unwrap().is_none());
+}
+
+/// The newest volume is another matter: without it no start goes on.
+#[tokio::test]
+async fn a_volume_that_is_missing_or_written_over_costs_what_was_in_it() {
+    const VOLUME: &str = "volume-00000001.hgv";
+    let config = Config { volume_bytes: 1024, recent_bytes: 0, ..Config::at("nowhere") };
+    for is_missing in [true, false] {
+        let disk = Disk::default();
+        let bench = Bench::with(disk.clone(), Clock::manual(NOW), &config);
+        let mut ids = Vec::new();
+        for number in 0..20 {
+            ids.push(bench.finished(&format!("evt_{number}"), Verdict::Done).await.1);
+        }
+        bench.store.close().await.unwrap();
+        let mut files = disk.synced();
+        let bytes = files.remove(VOLUME).expect("it is the first").length();
+        if !is_missing {
+            files.insert(VOLUME.to_owned(), Pages::of(&vec![7; bytes]));
+        }
+
+        let bench = Bench::with(Disk::holding(files), bench.clock, &config);
+
+        let first = bench.store.event(ids[0]).await;
+        assert!(matches!(first, Err(Error::Damaged(_))), "{is_missing}: {first:?}");
+        assert!(bench.store.event(ids[19]).await.unwrap().is_some(), "{is_missing}");
+        let listing = bench.store.events(&EventFilter::default(), ALL).await.unwrap();
+        assert!(listing.items.len() > 10 && !listing.damaged.is_empty(), "{listing:?}");
+        bench.finished("evt_new", Verdict::Done).await;
+        assert!(bench.store.trouble().is_none(), "{is_missing}");
+    }
 }
 
 #[tokio::test]

@@ -221,7 +221,7 @@ impl Disk {
     fn begin_sync(&self, name: &str) -> (MutexGuard<'_, Content>, io::Result<()>) {
         let stalls = |content: &mut Content| content.stalls && Part::Volumes.has(name);
         let mut content = self.content();
-        content.stalled = stalls(&mut *content);
+        content.stalled = stalls(&mut content);
         self.0.1.notify_all();
         let mut content = self.0.1.wait_timeout_while(content, STALL_MAX, stalls).unwrap().0;
         content.stalled = false;

@@ -78,7 +78,7 @@ async fn a_start_after_a_kill_reads_no_more_of_a_store_that_has_grown() {
 /// One that comes back by itself must not cost more, the more it has kept.
 #[tokio::test]
 async fn each_of_many_outages_reads_what_the_first_has_read() {
-    let (disk, bench) = filled(1500).await;
+    let (disk, bench) = filled(2500).await;
     let mut outage = bench.store.handle.shared.outage.subscribe();
     let mut first = None;
     for number in 0..20 {
