@@ -66,10 +66,23 @@ impl View {
         Ok(self.transaction.open_table(META)?.get(name)?.map(|fact| fact.value()))
     }
 
-    /// What a handler remembers under this key.
+    /// The row of state with this key.
     pub(in crate::store) fn state(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {
         let value = self.transaction.open_table(STATE)?.get(key)?;
         Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
+    }
+
+    /// What is read in the rows of state from this key on, in the order of their keys.
+    pub(in crate::store) fn states<R, F: Fn(&[u8], &[u8]) -> R>(
+        &self,
+        from: &[u8],
+        read: F,
+    ) -> Result<impl Iterator<Item = Result<R, Failure>> + use<R, F>, Failure> {
+        let rows = self.transaction.open_table(STATE)?.range(from..)?;
+        Ok(rows.map(move |row| -> Result<R, Failure> {
+            let (key, value) = row?;
+            Ok(read(key.value(), value.value()))
+        }))
     }
 
     /// The known ids.
