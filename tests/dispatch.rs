@@ -286,6 +286,30 @@ async fn a_chain_of_emitted_events_ends() {
     assert_eq!(reasons(&run["tries"]), [reason]);
 }
 
+/// Guards I6 and I7.
+#[tokio::test]
+async fn a_run_whose_handler_has_no_room_fails_whole_and_is_done_once_there_is_room() {
+    let gateway = Setup::guest().table("[handlers.guest]\nstate_keys = 1").start().await;
+    for (id, subject) in [("evt_1", "a"), ("evt_2", "b")] {
+        let command = json!({ "id": id, "subject": subject, "do": "state" });
+        gateway.guest(&command).await.accepted();
+        gateway.settle().await;
+    }
+    assert_eq!(run_of(&gateway.event("evt_1").await, "guest")["state"], "done");
+    let run = run_of(&gateway.event("evt_2").await, "guest");
+    assert_eq!(run["state"], "pending");
+    let reason = &reasons(&run["tries"])[0];
+    assert!(reason.contains("would have 2 keys") && reason.contains("allows 1"), "{reason}");
+    let metrics = gateway.ask("/metrics").await.body;
+    let failed = r#"runs_total{handler="guest",outcome="transient",cause="limit"} 1"#;
+    assert!(metrics.contains(failed), "{metrics}");
+
+    gateway.reconfigure(|config| config.replace("state_keys = 1", "state_keys = 2")).await;
+    gateway.advance(SECOND_TRY).await;
+
+    assert_eq!(run_of(&gateway.event("evt_2").await, "guest")["state"], "done");
+}
+
 /// Guards I7.
 #[tokio::test]
 async fn what_comes_of_one_receipt_is_bounded_in_number() {

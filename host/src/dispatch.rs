@@ -24,7 +24,7 @@ use crate::plugin::{self, CallError, Called, Grant, Plugin, Registry};
 use crate::retry::{Outcome, RetryPolicy};
 use crate::route::Pattern;
 use crate::secrets::Secret;
-use crate::store::{PluginStamp, Routes, Store, WorkKind};
+use crate::store::{PluginStamp, Quota, Routes, Store, WorkKind};
 
 pub(crate) use breaker::Breakers;
 pub(crate) use parses::Parses;
@@ -37,11 +37,13 @@ pub struct Grants {
     pub(crate) grant: Arc<Grant>,
     /// The JSON object that it gets.
     pub(crate) settings: Arc<str>,
+    /// How much it may remember.
+    pub(crate) quota: Quota,
 }
 
 impl Default for Grants {
     fn default() -> Self {
-        Self { grant: Arc::default(), settings: "{}".into() }
+        Self { grant: Arc::default(), settings: "{}".into(), quota: Quota::default() }
     }
 }
 

@@ -39,7 +39,7 @@ use crate::metrics::{Kind, Metrics};
 use crate::plugin::{self, Compiler, Registry};
 use crate::retry::RetryPolicy;
 use crate::secrets::Redaction;
-use crate::store::{self, Retention, Store, Terms};
+use crate::store::{self, Quotas, Retention, Store, Terms};
 use crate::worker::work;
 
 pub(crate) use admission::Admission;
@@ -329,8 +329,9 @@ impl Parts {
         redaction.learn(&config.secrets);
         let limits = &config.limits;
         let metrics = Metrics::new();
-        let (queue, terms) = (limits.queue, terms(config));
-        let store_config = store::Config { queue, terms, ..store::Config::at(&config.data) };
+        let (queue, terms, quotas) = (limits.queue, terms(config), quotas(config));
+        let store_config =
+            store::Config { queue, terms, quotas, ..store::Config::at(&config.data) };
         let store_clock = clock.clone();
         let opened = move || Store::open(&store_config, store_clock);
         let store = tokio::task::spawn_blocking(opened).await??;
@@ -390,6 +391,11 @@ impl Parts {
 /// How long the event ids of each source are known.
 fn terms(config: &Config) -> Terms {
     Terms::of(config.sources.iter().map(|(name, source)| (name.clone(), source.duplicates)))
+}
+
+/// How much each handler may remember.
+fn quotas(config: &Config) -> Quotas {
+    Quotas::of(config.handlers.iter().map(|(name, grants)| (name.clone(), grants.quota)))
 }
 
 /// How long each kind of call may take.

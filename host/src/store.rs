@@ -25,6 +25,7 @@ mod read;
 mod report;
 mod rows;
 mod shared;
+mod state;
 mod stats;
 mod take;
 mod time;
@@ -62,7 +63,9 @@ pub use self::read::view::{
     ReceiptView, RunView, State, TryView, VerdictView,
 };
 pub use self::report::{Attempt, Effects, PluginStamp, Refused, Try};
+pub use self::state::{Quota, Quotas};
 pub use self::stats::{KindStats, Stats};
+pub use self::write::commit::{RunRefused, StateFull};
 pub use self::write::replay::{ReplayCursor, ReplaySlice, Replayed};
 
 use self::damage::Damages;
@@ -80,7 +83,7 @@ use self::write::op::{Check, Operation, Reply};
 use self::write::queue::Message;
 use self::write::writer::Writer;
 use crate::clock::Clock;
-use crate::ids::Id;
+use crate::ids::{Id, Name};
 
 /// Where the store is and how much it may take.
 #[derive(Debug, Clone)]
@@ -95,6 +98,8 @@ pub struct Config {
     pub fresh_ids: usize,
     /// How long event ids are known.
     pub terms: Terms,
+    /// How much handlers may remember.
+    pub quotas: Quotas,
     /// A volume of the log is full when it has this many bytes.
     pub volume_bytes: u64,
     /// When the log has grown by this many bytes, a checkpoint is due, if none was for a second.
@@ -105,13 +110,14 @@ impl Config {
     /// The defaults, in this folder.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         let fresh_ids = Shape::DEFAULT.fresh_ids;
-        let (path, terms) = (path.into(), Terms::default());
+        let (path, terms, quotas) = (path.into(), Terms::default(), Quotas::default());
         Self {
             path,
             queue: 4096,
             recent_bytes: 32 << 20,
             fresh_ids,
             terms,
+            quotas,
             volume_bytes: VOLUME_BYTES,
             checkpoint_bytes: CHECKPOINT_BYTES,
         }
@@ -176,8 +182,8 @@ impl Store {
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
         let ids = (shape, &config.terms);
         let recovered = recover(&file, &order_keys, ids, &damages, clock).map_err(failed)?;
-        let Recovered { backlog, low_water, ids, end, clock, line } = recovered;
-        let shared = Shared::new(file, order_keys, clock, config, damages, backlog);
+        let Recovered { backlog, low_water, ids, end, clock, line, used } = recovered;
+        let shared = Shared::new(file, order_keys, clock, config, damages, (backlog, used));
         shared.end.store(end, Ordering::Relaxed);
         shared.id_mark.store(ids.mark(), Ordering::Relaxed);
         let shared = Arc::new(shared);
@@ -240,8 +246,16 @@ impl Store {
         work: RunWork,
         report: Try,
         effects: Effects,
-    ) -> Result<Result<(), Refused>, Error> {
-        self.ask(|reply| CommitRun { work, report, effects, reply }).await
+    ) -> Result<Result<(), RunRefused>, Error> {
+        self.ask(|reply| CommitRun::new(work, report, effects, reply)).await
+    }
+
+    /// Whether a handler has room for what a run sets, whatever it remembers under the same keys.
+    pub fn has_room(&self, handler: &Name, effects: &Effects) -> bool {
+        let shared = &self.handle.shared;
+        let before = shared.used.load().get(handler).copied().unwrap_or_default();
+        let most = before.and(state::most(handler, &effects.scope, &effects.state));
+        most.is_within(shared.quotas.load().quota(handler), before)
     }
 
     /// Commits an attempt of a delivery.
@@ -317,6 +331,11 @@ impl Store {
     /// came before for as long as was said then.
     pub fn know_ids_for(&self, terms: Terms) {
         self.handle.shared.terms.store(Arc::new(terms));
+    }
+
+    /// Handlers may remember so much from now on. What they remember beyond it stays.
+    pub fn bound_state(&self, quotas: Quotas) {
+        self.handle.shared.quotas.store(Arc::new(quotas));
     }
 
     /// Why nothing can be stored: the store has failed or is closed, the file can't be written for

@@ -5,6 +5,7 @@
 //! panic ends nothing but its own try.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 
 use tokio::task::{self, JoinError, JoinSet};
@@ -59,7 +60,7 @@ pub(crate) fn judge(
 }
 
 /// A work's try was committed, or is dropped: the work is no longer this worker's.
-pub(crate) fn committed<T>(id: Id, held: &Result<T, store::Refused>) {
+pub(crate) fn committed<T>(id: Id, held: &Result<T, impl fmt::Display>) {
     if let Err(refused) = held {
         warn!(work.id = %id, "the store refused the result of a work: {refused}");
     }

@@ -45,6 +45,9 @@ retries = ["5s", "5m", "1h 30m"]
 
 [handlers.dunning]
 endpoints = ["crm"]
+state_keys = 1_000
+state_bytes = 0x1000
+state_term = "90d"
 config    = { alert_after = 3 }
 
 [egress]

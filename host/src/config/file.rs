@@ -15,7 +15,7 @@ use toml::de::DeTable;
 
 use super::document::{Entry, Flaws, Table};
 use super::secret::Secrets;
-use super::values::{days, ms, secs};
+use super::values::{days, hours, ms, secs};
 use super::world::{Extent, Named};
 use super::{Config, Limits, Sending, retention};
 use crate::delivery::signing::SigningKey;
@@ -27,7 +27,7 @@ use crate::ingest::{Shares, Source, Verify};
 use crate::plugin::Grant;
 use crate::retry::RetryPolicy;
 use crate::route::Pattern;
-use crate::store::Terms;
+use crate::store::{Quota, Terms};
 
 /// How long a source's event ids are known.
 const DUPLICATES: RangeInclusive<Duration> = Terms::LEAST..=days(3_650);
@@ -40,6 +40,10 @@ const TIMEOUT_DEFAULT: Duration = secs(15);
 /// Attempts at a time at one endpoint.
 const CONCURRENCY: RangeInclusive<usize> = 1..=256;
 const CONCURRENCY_DEFAULT: usize = 16;
+/// How much a handler may remember, and for how long.
+const STATE_KEYS: RangeInclusive<u64> = 1..=1_000_000_000;
+const STATE_BYTES: RangeInclusive<u64> = 1024..=1 << 40;
+const STATE_TERM: RangeInclusive<Duration> = hours(1)..=days(3_650);
 /// How long the next attempt waits, and how often there may be one.
 const RETRY: RangeInclusive<Duration> = ms(100)..=days(30);
 const RETRIES_MAX: usize = 100;
@@ -297,8 +301,17 @@ fn grants_of(table: Table<'_>, endpoints: &BTreeSet<Name>) -> Option<Grants> {
             Some(name)
         });
         let grant = Arc::new(Grant { endpoints: granted.into_iter().collect() });
-        Some(Grants { grant, settings: settings(table.take("config"))? })
+        let quota = quota_of(table);
+        Some(Grants { grant, settings: settings(table.take("config"))?, quota })
     })
+}
+
+fn quota_of(table: &mut Table<'_>) -> Quota {
+    let default = Quota::default();
+    let keys = table.take("state_keys").and_then(|entry| entry.count(&STATE_KEYS));
+    let bytes = table.take("state_bytes").and_then(|entry| entry.count(&STATE_BYTES));
+    let term = table.take("state_term").and_then(|entry| entry.duration(&STATE_TERM));
+    Quota { keys: keys.unwrap_or(default.keys), bytes: bytes.unwrap_or(default.bytes), term }
 }
 
 fn egress(table: &mut Table<'_>) -> Vec<IpNet> {

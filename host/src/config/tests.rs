@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::store::Quota;
 
 const WHOLE: &str = r#"
 listen  = "127.0.0.1:8080"
@@ -228,6 +229,28 @@ fn a_source_knows_its_ids_for_forty_days_or_as_said_but_never_less_than_thirty_f
     for (term, why) in [(HUGE, ""), ("\"0s\"", why), ("\"34d\"", why)] {
         let expected = format!("11:14: `duplicates` must be between 35d and 3650d{why}");
         check_wrong(&with(term), &expected);
+    }
+}
+
+#[test]
+fn what_a_handler_may_remember_has_bounds_that_are_named() {
+    let with =
+        |lines: &str| WHOLE.replace("[egress]", &format!("[handlers.ledger]\n{lines}\n[egress]"));
+    let quota = |text: &str| parse(text).unwrap().handlers["ledger"].quota;
+    let term = Some(Duration::from_secs(90 * 86_400));
+    let said = "state_keys = 7\nstate_bytes = 4096\nstate_term = \"90d\"";
+    assert_eq!(quota(&with(said)), Quota { keys: 7, bytes: 4096, term });
+    assert_eq!(quota(&with("")), Quota { keys: 1_000_000, bytes: 1 << 30, term: None });
+
+    for number in ["0", "-1", "9223372036854775807"] {
+        let expected = "23:14: `state_keys` must be between 1 and 1000000000";
+        check_wrong(&with(&format!("state_keys = {number}")), expected);
+        let expected = "23:15: `state_bytes` must be between 1024 and 1099511627776";
+        check_wrong(&with(&format!("state_bytes = {number}")), expected);
+    }
+    for time in [HUGE, "\"0s\"", "\"59m\""] {
+        let expected = "23:14: `state_term` must be between 1h and 3650d";
+        check_wrong(&with(&format!("state_term = {time}")), expected);
     }
 }
 

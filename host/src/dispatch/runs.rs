@@ -4,20 +4,20 @@
 //! delivers: an emitted event or a parcel is owed to an endpoint once it is committed.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::warn;
 
 use super::breaker::Call;
 use super::emitted::{self, Wishes};
 use super::{Dispatch, Ended, Grants, Rules, fair_limit, plugin_says};
-use crate::effect::LogLevel;
+use crate::effect::{Alert, LogLevel, LogLine};
 use crate::event::Timestamp;
-use crate::ids::Id;
+use crate::ids::{Id, Name};
 use crate::metrics::Cause;
 use crate::plugin::{HandleContext, StateReader};
 use crate::retry::{Outcome, Verdict};
-use crate::store::{self, Effects, NewEvent, RunWork, Try, WorkKind};
+use crate::store::{self, Effects, NewEvent, RunRefused, RunWork, StateFull, Try, WorkKind};
 use crate::worker::{Work, committed, judge};
 
 /// Who asks for a run again: the admin API knows no names.
@@ -79,19 +79,65 @@ impl Dispatch {
         (at, started): (Timestamp, Instant),
     ) -> Result<(), store::Error> {
         let verdict = judge(&self.clock, ended.policy, work.tries_made, &ended.outcome);
-        self.metrics.run(&work.handler, &ended.outcome, ended.cause, started.elapsed());
-        note(&work, &ended, verdict);
-        let Ended { outcome, asked, plugin, log, .. } = ended;
+        say(&work, &ended.log);
+        let Ended { outcome, cause, asked, plugin, log, .. } = ended;
         let effects = self.effects(rules, &work, asked, at);
-        for alert in &effects.alerts {
-            self.metrics.alert(&work.handler, alert.severity);
-            warn!(run.id = %work.id, event.id = %work.event.id, plugin.name = %work.handler,
+        let told = Told { id: work.id, event: work.event.id, handler: work.handler.clone() };
+        let duration = started.elapsed();
+        // Nearly always, and then all is counted before anybody sees that it is committed.
+        let fits = effects.state.is_empty() || self.store.has_room(&work.handler, &effects);
+        let alerts = if fits { Vec::new() } else { effects.alerts.clone() };
+        if fits {
+            self.tell_run(&told, (&outcome, cause), verdict, duration);
+            self.tell_alerts(&told, &effects.alerts);
+        }
+        let run = Try { at, duration, plugin, outcome, verdict, log };
+        match self.store.commit_run(work, run, effects).await? {
+            Err(RunRefused::StateFull(full)) => self.commit_full(&told, *full).await?,
+            held => {
+                if !fits && held.is_ok() {
+                    self.tell_run(&told, (&Outcome::Success, None), Verdict::Done, duration);
+                    self.tell_alerts(&told, &alerts);
+                }
+                committed(told.id, &held);
+            }
+        }
+        Ok(())
+    }
+
+    /// A run that its handler has no room for failed: there may be room later, for what is kept has
+    /// a term, or the operator allows more.
+    async fn commit_full(&self, told: &Told, full: StateFull) -> Result<(), store::Error> {
+        let StateFull { work, report, reason } = full;
+        let outcome = Outcome::transient(reason);
+        let verdict = judge(&self.clock, &self.failures, work.tries_made, &outcome);
+        self.tell_run(told, (&outcome, Some(Cause::Limit)), verdict, report.duration);
+        let run = Try { outcome, verdict, ..report };
+        committed(told.id, &self.store.commit_run(work, run, Effects::default()).await?);
+        Ok(())
+    }
+
+    fn tell_run(
+        &self,
+        told: &Told,
+        (outcome, cause): (&Outcome, Option<Cause>),
+        verdict: Verdict,
+        duration: Duration,
+    ) {
+        let Told { id, event, handler } = told;
+        self.metrics.run(handler, outcome, cause, duration);
+        let Some(reason) = outcome.reason() else { return };
+        let what = if verdict == Verdict::Dead { "run is a dead letter" } else { "run failed" };
+        warn!(run.id = %id, event.id = %event, plugin.name = %handler, "{what}: {reason}");
+    }
+
+    fn tell_alerts(&self, told: &Told, alerts: &[Alert]) {
+        let Told { id, event, handler } = told;
+        for alert in alerts {
+            self.metrics.alert(handler, alert.severity);
+            warn!(run.id = %id, event.id = %event, plugin.name = %handler,
                 severity = ?alert.severity, "alert: {}", alert.message);
         }
-        let run = Try { at, duration: started.elapsed(), plugin, outcome, verdict, log };
-        let id = work.id;
-        committed(id, &self.store.commit_run(work, run, effects).await?);
-        Ok(())
     }
 
     async fn handled(&self, work: &RunWork, grants: &Grants, now: Timestamp) -> Ended<'_, Wishes> {
@@ -111,7 +157,7 @@ impl Dispatch {
         };
         let state = self.state_reader(work);
         let event = &work.event.event;
-        let Grants { grant, settings } = grants;
+        let Grants { grant, settings, .. } = grants;
         let handled = self.host.handle(plugin, settings, event, context, grant, state).await;
         if let Some(call) = Call::of(&handled.ended) {
             self.run_breakers.ended(&work.handler, plugin.digest(), call);
@@ -151,14 +197,17 @@ fn scope(work: &RunWork) -> String {
     work.event.event.subject.clone().unwrap_or_else(|| work.event.id.to_string())
 }
 
-fn note(work: &RunWork, ended: &Ended<'_, Wishes>, verdict: Verdict) {
-    let run = work.id;
-    let event = work.event.id;
-    let handler = &work.handler;
-    for line in &ended.log {
-        plugin_says!(line, run.id = %run, event.id = %event, plugin.name = %handler);
+/// What is said of a run when its work is given away.
+struct Told {
+    id: Id,
+    event: Id,
+    handler: Name,
+}
+
+/// Logs what the plugin said.
+fn say(work: &RunWork, log: &[LogLine]) {
+    for line in log {
+        plugin_says!(line, run.id = %work.id, event.id = %work.event.id,
+            plugin.name = %work.handler);
     }
-    let Some(reason) = ended.outcome.reason() else { return };
-    let what = if verdict == Verdict::Dead { "run is a dead letter" } else { "run failed" };
-    warn!(run.id = %run, event.id = %event, plugin.name = %handler, "{what}: {reason}");
 }

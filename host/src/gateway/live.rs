@@ -328,6 +328,7 @@ impl Live {
         self.disk.set_mark(config.limits.disk_free_bytes.map(|bytes| bytes as u64));
         self.retention.store(Arc::new(config.retention.clone()));
         self.store.know_ids_for(super::terms(config));
+        self.store.bound_state(super::quotas(config));
         self.admin_hosts.store(Arc::new(config.admin_hosts.clone()));
     }
 

@@ -8,8 +8,8 @@
 //! |---|---|
 //! | I1 accepted is durable | `durability`, `concurrency`, `cuts`, `histories` |
 //! | I3 once | `once`, `leases`, `forgetting`, `concurrency`, `cuts`, `histories` |
-//! | I6 all or nothing | `effects`, `concurrency`, `cuts`, `histories` |
-//! | I7 bounded | `bounds` |
+//! | I6 all or nothing | `effects`, `states`, `concurrency`, `cuts`, `histories` |
+//! | I7 bounded | `bounds`, `states` |
 //! | I8 nothing is lost | `leases`, `restarts`, `replays`, `forgetting`, `cuts`, `histories` |
 //! | I10 stopping loses nothing | `restarts`, `leases` |
 //! | I11 one can't starve another | `fairness` |
@@ -36,6 +36,7 @@ pub(in crate::store) mod order;
 pub(in crate::store) mod replays;
 pub(in crate::store) mod restarts;
 pub(in crate::store) mod samples;
+pub(in crate::store) mod states;
 
 use self::drive::{Drive, Started, is_pending, start};
 use self::samples::*;
@@ -221,6 +222,12 @@ macro_rules! suite {
                 a_retry_waits_for_its_time_over_a_restart,
                 what_is_left_over_from_long_ago_is_not_forgotten,
                 dead_letters_stay_dead_and_are_counted,
+            }
+            "current_thread" states {
+                a_run_that_sets_more_than_its_handler_may_does_nothing,
+                of_two_runs_that_both_want_the_last_room_one_gets_it,
+                what_state_takes_is_known_right_after_a_start,
+                a_key_that_nobody_sets_for_its_term_goes,
             }
         }
     };

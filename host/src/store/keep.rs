@@ -5,4 +5,5 @@
 
 pub(super) mod pack;
 pub(super) mod retention;
+mod states;
 pub(super) mod sweep;

@@ -3,6 +3,7 @@
 //!
 //! Whoever waits for something waits on a channel in here. Never writes to the file.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
@@ -21,7 +22,10 @@ use super::owed::backlog::{Backlog, OrderKeys};
 use super::owed::decoded::Decoded;
 use super::owed::recent::Recent;
 use super::owed::works::Stored;
+use super::state::{AllUsed, Quotas};
 use super::time::StoreClock;
+use crate::event::Timestamp;
+use crate::ids::Name;
 use crate::lock::lock;
 
 /// What the handles, the leases and the writer share.
@@ -32,6 +36,12 @@ pub(super) struct Shared {
     pub(super) order_keys: OrderKeys,
     /// How long the ids are known that come now.
     pub(super) terms: ArcSwap<Terms>,
+    /// How much handlers may remember from now on.
+    pub(super) quotas: ArcSwap<Quotas>,
+    /// What that takes that they remember.
+    pub(super) used: ArcSwap<AllUsed>,
+    /// When a sweep looked last for what has expired of it, by handler.
+    states_swept: Mutex<BTreeMap<Name, Timestamp>>,
     pub(super) clock: StoreClock,
     pub(super) owed: Arc<Owed>,
     recent: Mutex<Recent>,
@@ -60,13 +70,16 @@ impl Shared {
         clock: StoreClock,
         config: &Config,
         damages: Arc<Damages>,
-        backlog: Backlog,
+        (backlog, used): (Backlog, AllUsed),
     ) -> Self {
         Self {
             log: LogReader::new(file.tag),
             file,
             order_keys,
             terms: ArcSwap::from_pointee(config.terms.clone()),
+            quotas: ArcSwap::from_pointee(config.quotas.clone()),
+            used: ArcSwap::from_pointee(used),
+            states_swept: Mutex::default(),
             clock,
             owed: Arc::new(Owed::new(backlog)),
             recent: Mutex::new(Recent::new(config.recent_bytes)),
@@ -89,6 +102,10 @@ impl Shared {
 
     pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {
         lock(&self.recent)
+    }
+
+    pub(super) fn states_swept(&self) -> MutexGuard<'_, BTreeMap<Name, Timestamp>> {
+        lock(&self.states_swept)
     }
 
     pub(super) fn decoded(&self) -> MutexGuard<'_, Decoded> {

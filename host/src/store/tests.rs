@@ -14,6 +14,7 @@ mod querying;
 mod remembering;
 mod sharing;
 mod starting;
+mod stating;
 mod sweeping;
 mod volumes;
 

@@ -17,4 +17,5 @@ pub(super) mod outage;
 pub(super) mod place;
 pub(super) mod queue;
 pub(super) mod replay;
+pub(super) mod states;
 pub(super) mod writer;

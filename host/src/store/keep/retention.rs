@@ -28,8 +28,8 @@ pub struct Retention {
     pub attempts: Duration,
     /// Dead letters, with all that a replay of them needs.
     pub dead: Duration,
-    /// If what is kept takes more bytes on disk, the oldest of it that is neither open nor dead
-    /// goes before its time.
+    /// If what is kept takes more bytes on disk, with what handlers remember, the oldest of it that
+    /// is neither open nor dead goes before its time.
     pub size_bytes: Option<u64>,
 }
 

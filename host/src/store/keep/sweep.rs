@@ -51,6 +51,8 @@ pub struct Swept {
     pub records: usize,
     /// Dead letters that were removed.
     pub letters: usize,
+    /// Keys of state that were removed.
+    pub states: usize,
 }
 
 impl std::ops::AddAssign for Swept {
@@ -60,6 +62,7 @@ impl std::ops::AddAssign for Swept {
         self.bodies += more.bodies;
         self.records += more.records;
         self.letters += more.letters;
+        self.states += more.states;
     }
 }
 
@@ -89,7 +92,8 @@ impl Store {
     /// between which others are written; one sweep at a time.
     pub async fn sweep(&self, retention: &Retention) -> Result<Swept, Error> {
         self.settle_ids(retention).await?;
-        let swept = self.sweep_from(retention, Pass::default()).await?;
+        let mut swept = self.sweep_from(retention, Pass::default()).await?;
+        swept.states = self.sweep_states().await?;
         self.note_time().await?;
         Ok(swept)
     }

@@ -24,6 +24,7 @@ use crate::store::log::reader::LogReader;
 use crate::store::log::record::{Record, first_written};
 use crate::store::log::segment::{RecordKind, Segment};
 use crate::store::rows::Rows;
+use crate::store::state::{self, AllUsed, Used};
 use crate::store::time::line::{Line, LineEnd};
 use crate::store::time::{StoreClock, Told};
 
@@ -38,6 +39,8 @@ pub(in crate::store) struct Recovered {
     /// It goes on counting where it was.
     pub(in crate::store) clock: StoreClock,
     pub(in crate::store) line: LineEnd,
+    /// What that takes that handlers remember.
+    pub(in crate::store) used: AllUsed,
 }
 
 /// Segments at the end that are asked for the time.
@@ -127,7 +130,8 @@ impl Start<'_> {
         backlog.count_dead(self.count_dead(view)?);
         let low_water = LowWater::new(mark, end, open);
         let Waits { line, clock } = waits;
-        Ok(Recovered { backlog, low_water, ids, end, clock, line: line.end() })
+        let (line, used) = (line.end(), used(view)?);
+        Ok(Recovered { backlog, low_water, ids, end, clock, line, used })
     }
 
     /// The known ids, those in the log with them.
@@ -203,6 +207,16 @@ impl Start<'_> {
         }
         Ok(None)
     }
+}
+
+/// What that takes that handlers remember.
+fn used(view: &View) -> Result<AllUsed, Failure> {
+    let mut used = AllUsed::new();
+    // Nothing stands behind the rows that say it.
+    for row in view.states(state::ALL_USED, Used::read)? {
+        used.extend(row?);
+    }
+    Ok(used)
 }
 
 /// When works are due that wait for a time.

@@ -14,6 +14,7 @@ use crate::store::kind::WorkKind;
 use crate::store::log::low_water::Move;
 use crate::store::log::segment::SegmentWriter;
 use crate::store::owed::standing::Standing;
+use crate::store::state::AllUsed;
 use crate::store::time::Bounds;
 
 /// One commit in the making. Its memory is used again for the next.
@@ -36,6 +37,10 @@ pub(in crate::store) struct Batch {
     pub(super) standings: FxHashMap<u64, Standing>,
     /// By the updates, the number of the kind of each dead work; `None` if its letter is gone.
     pub(super) letters: FxHashMap<u64, Option<u8>>,
+    /// By the updates, the rows of state; `None` if one is gone.
+    pub(super) states: FxHashMap<Vec<u8>, Option<Bytes>>,
+    /// By the updates, what the rows of handlers take.
+    pub(super) used: AllUsed,
 }
 
 /// What a commit changes beside adding records.
@@ -48,7 +53,7 @@ pub(in crate::store) enum Update {
     Stands { kind: WorkKind, work: u64, before: Standing, after: Standing },
     /// The low-water mark passes an open work.
     Passed { work: u64 },
-    /// A handler remembers this under a key, or nothing any more.
+    /// A row of state is this, or is gone.
     State { key: Vec<u8>, value: Option<Bytes> },
     /// The record of a work goes.
     Forgotten { work: u64 },
@@ -90,6 +95,8 @@ impl Batch {
             time: Bounds { now: zero, counted: zero, point: None },
             standings: FxHashMap::default(),
             letters: FxHashMap::default(),
+            states: FxHashMap::default(),
+            used: AllUsed::new(),
         }
     }
 
@@ -103,6 +110,8 @@ impl Batch {
         *settles = 0;
         standings.clear();
         letters.clear();
+        self.states.clear();
+        self.used.clear();
         (self.low_water, self.time) = (low_water, time);
     }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::draft::Draft;
 use super::op::{Operation, Reply};
+use super::states::NoRoom;
 use crate::effect::Parcel;
 use crate::event::Event;
 use crate::ids::{Id, IdKind, Name};
@@ -24,7 +25,6 @@ use crate::store::owed::Life;
 use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::{DeliveryWork, ParseWork, RunWork};
 use crate::store::owed::works::Stored;
-use crate::store::read::state::state_key;
 use crate::store::report::{Attempt, Effects, Refused, Try};
 
 /// A try to parse a receipt, and the events that it came to.
@@ -39,10 +39,45 @@ pub(in crate::store) struct CommitParse {
 /// A try of a run, and its effects.
 #[derive(Debug)]
 pub(in crate::store) struct CommitRun {
-    pub(in crate::store) work: RunWork,
-    pub(in crate::store) report: Try,
-    pub(in crate::store) effects: Effects,
-    pub(in crate::store) reply: Reply<Result<(), Refused>>,
+    /// Until it is given back.
+    run: Option<(RunWork, Try)>,
+    effects: Effects,
+    no_room: Option<NoRoom>,
+    reply: Reply<Result<(), RunRefused>>,
+}
+
+/// Why a try of a run is not committed though nothing is wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum RunRefused {
+    /// Whoever made it drops it.
+    #[error(transparent)]
+    Try(#[from] Refused),
+    /// Its handler has no room for what it sets.
+    #[error("{}", .0.reason)]
+    StateFull(Box<StateFull>),
+}
+
+/// A run that sets more than its handler has room for. It is given back, and did nothing: whoever
+/// made it commits it as one that failed.
+#[derive(Debug)]
+pub struct StateFull {
+    /// The work, on the same lease.
+    pub work: RunWork,
+    /// The try that was to be committed.
+    pub report: Try,
+    /// Why there is no room, for the operator.
+    pub reason: String,
+}
+
+impl CommitRun {
+    pub(in crate::store) fn new(
+        work: RunWork,
+        report: Try,
+        effects: Effects,
+        reply: Reply<Result<(), RunRefused>>,
+    ) -> Self {
+        Self { run: Some((work, report)), effects, no_room: None, reply }
+    }
 }
 
 /// An attempt of a delivery.
@@ -93,16 +128,19 @@ impl Operation for CommitRun {
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
-        let admitted = draft.admit(&self.work.lease);
+        let Some((work, report)) = &self.run else { return Ok(()) };
+        self.no_room = None;
+        let admitted = draft.admit(&work.lease);
         if admitted.is_ok() {
-            draft.run(&self.work, &self.report, &self.effects)?;
+            self.no_room = draft.run(work, report, &self.effects)?.err();
         }
-        self.reply.keep(Ok(admitted));
+        self.reply.keep(Ok(admitted.map_err(RunRefused::from)));
         Ok(())
     }
 
     fn end_lease(&mut self, life: Life) -> Option<InFlight> {
-        self.work.lease.end(life)
+        let (work, _) = self.run.as_mut().filter(|_| self.no_room.is_none())?;
+        work.lease.end(life)
     }
 
     fn is_outcome(&self) -> bool {
@@ -110,6 +148,12 @@ impl Operation for CommitRun {
     }
 
     fn tell(&mut self) {
+        if let Some(no_room) = self.no_room.take()
+            && let Some((work, report)) = self.run.take()
+        {
+            let full = StateFull { work, report, reason: no_room.to_string() };
+            self.reply.keep(Ok(Err(RunRefused::StateFull(Box::new(full)))));
+        }
         self.reply.tell();
     }
 
@@ -192,13 +236,21 @@ impl Draft<'_> {
         Ok(added)
     }
 
-    /// Commits a run with its effects.
-    fn run(&mut self, work: &RunWork, report: &Try, effects: &Effects) -> Result<(), Failure> {
+    /// Commits a run with its effects; nothing if its handler has no room for what it sets.
+    fn run(
+        &mut self,
+        work: &RunWork,
+        report: &Try,
+        effects: &Effects,
+    ) -> Result<Result<(), NoRoom>, Failure> {
         let before = self.standing_of(&work.lease)?;
         let verdict = report.verdict;
         let mut record = TryRecord::of(report, work.id.position, before.last);
         if verdict == Verdict::Done {
             let Effects { events, parcels, alerts, state, scope } = effects;
+            if let Err(no_room) = self.set_state(&work.handler, scope, state)? {
+                return Ok(Err(no_room));
+            }
             let origin = Origin {
                 receipt: work.event.receipt,
                 cause: Some(work.id),
@@ -210,12 +262,10 @@ impl Draft<'_> {
             let add_parcel = |parcel| self.add_parcel(parcel, work).position;
             record.parcels = parcels.iter().map(add_parcel).collect();
             record.alerts = Cow::Borrowed(alerts);
-            for (key, value) in state {
-                self.remember_state(state_key(&work.handler, scope, key), value.clone());
-            }
         }
         let position = self.record(RecordKind::Try, &record);
-        self.tried(&work.lease, before, before.tried(verdict, position))
+        self.tried(&work.lease, before, before.tried(verdict, position))?;
+        Ok(Ok(()))
     }
 
     /// Commits an attempt of a delivery.

@@ -24,6 +24,7 @@ use crate::store::owed::lease::Lease;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
 use crate::store::report::Refused;
+use crate::store::state::{self, AllUsed, Quotas, Used};
 
 /// A commit in the making.
 pub(in crate::store) struct Draft<'d> {
@@ -45,6 +46,9 @@ pub(in crate::store) struct Basis<'d> {
     pub(in crate::store) order_keys: &'d OrderKeys,
     /// How long an id is known that comes now.
     pub(in crate::store) terms: &'d Terms,
+    /// How much handlers may remember, and what that takes now.
+    pub(in crate::store) quotas: &'d Quotas,
+    pub(in crate::store) used: &'d AllUsed,
     /// Where damage is noted that it meets.
     pub(in crate::store) damages: &'d Damages,
 }
@@ -238,9 +242,36 @@ impl<'d> Draft<'d> {
         Ok(())
     }
 
-    /// A handler remembers this under a key, or nothing any more.
-    pub(in crate::store) fn remember_state(&mut self, key: Vec<u8>, value: Option<Bytes>) {
-        self.batch.updates.push(Update::State { key, value });
+    /// How far the store has counted.
+    pub(super) fn counted(&self) -> Timestamp {
+        self.batch.time.counted
+    }
+
+    /// A row of state.
+    pub(super) fn state_row(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {
+        match self.batch.states.get(key) {
+            Some(row) => Ok(row.clone()),
+            None => self.look.state(key),
+        }
+    }
+
+    /// A row of state is this, or is gone.
+    pub(super) fn put_state_row(&mut self, key: Vec<u8>, row: Option<Bytes>) {
+        self.batch.states.insert(key.clone(), row.clone());
+        self.batch.updates.push(Update::State { key, value: row });
+    }
+
+    /// What the rows of a handler take.
+    pub(super) fn used(&self, handler: &Name) -> Used {
+        let used = self.batch.used.get(handler).or_else(|| self.basis.used.get(handler));
+        used.copied().unwrap_or_default()
+    }
+
+    /// The rows of a handler take this.
+    pub(super) fn put_used(&mut self, handler: &Name, used: Used) {
+        self.batch.used.insert(handler.clone(), used);
+        let value = (used != Used::default()).then(|| used.write());
+        self.batch.updates.push(Update::State { key: state::used_key(handler), value });
     }
 
     /// Puts packed segments in the place of others, behind all that asks for what is in them.
@@ -309,6 +340,10 @@ mod tests {
             Ok(None)
         }
 
+        fn state(&self, _key: &[u8]) -> Result<Option<Bytes>, Failure> {
+            Ok(None)
+        }
+
         fn record(&self, _position: u64) -> Result<Option<Record>, Failure> {
             Ok(None)
         }
@@ -320,7 +355,8 @@ mod tests {
         let life = Owed::new(Backlog::default()).life;
         let terms = Terms::default();
         let (order_keys, damages, terms) = (&order_keys, &damages, &terms);
-        let basis = Basis { tag: 0, life, order_keys, damages, terms };
+        let (quotas, used) = (&Quotas::default(), &AllUsed::new());
+        let basis = Basis { tag: 0, life, order_keys, damages, terms, quotas, used };
         let (mut batch, mut changes) = (Batch::new(1), Changes::default());
         let nothing = Nothing::default();
         let mut draft = Draft::new(basis, &nothing, &mut batch, &mut changes);
@@ -358,7 +394,8 @@ mod tests {
         let (order_keys, damages) = (OrderKeys::default(), Damages::default());
         let terms = Terms::default();
         let (order_keys, damages, terms) = (&order_keys, &damages, &terms);
-        let basis = Basis { tag: 0, life: owed.life, order_keys, damages, terms };
+        let (life, quotas, used) = (owed.life, &Quotas::default(), &AllUsed::new());
+        let basis = Basis { tag: 0, life, order_keys, damages, terms, quotas, used };
         let (mut batch, mut changes) = (Batch::new(3), Changes::default());
         let nothing = Nothing::default();
         let draft = Draft::new(basis, &nothing, &mut batch, &mut changes);

@@ -8,6 +8,8 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
+
 use super::batch::{Batch, Replacement};
 use super::derive::{Row, rows};
 use super::look::Look;
@@ -239,6 +241,10 @@ impl Look for FileLook<'_> {
 
     fn letter(&self, work: u64) -> Result<Option<u8>, Failure> {
         once(&self.dead, || self.view()?.dead())?.letter(work)
+    }
+
+    fn state(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {
+        self.view()?.state(key)
     }
 
     fn record(&self, position: u64) -> Result<Option<Record>, Failure> {

@@ -16,6 +16,7 @@ use crate::store::kind::WorkKind;
 use crate::store::log::low_water::{LowWater, Move};
 use crate::store::owed::standing::Progress;
 use crate::store::shared::Shared;
+use crate::store::state::AllUsed;
 use crate::store::time::Bounds;
 use crate::store::time::line::{LineEnd, Point};
 
@@ -104,12 +105,14 @@ impl<P: Place> GroupCommit<P> {
             batch.advance(moved);
         }
         let look = place.look()?;
-        let terms = shared.terms.load();
+        let (terms, quotas, used) = (shared.terms.load(), shared.quotas.load(), shared.used.load());
         let basis = Basis {
             tag: shared.file.tag,
             life: shared.owed.life,
             order_keys: &shared.order_keys,
             terms: &terms,
+            quotas: &quotas,
+            used: &used,
             damages: &shared.damages,
         };
         let mut draft = Draft::new(basis, &look, batch, changes);
@@ -133,6 +136,11 @@ impl<P: Place> GroupCommit<P> {
         self.end = end;
         self.low_water.committed(moved.as_ref(), end);
         self.line.committed(self.batch.time.point);
+        if !self.batch.used.is_empty() {
+            let mut used = AllUsed::clone(&self.shared.used.load());
+            used.append(&mut self.batch.used);
+            self.shared.used.store(Arc::new(used));
+        }
         for (_, position, standing) in &tried {
             if !standing.is_open() {
                 self.low_water.finished(*position);

@@ -2,6 +2,8 @@
 //!
 //! The only way out of a draft. Never shows what the draft itself adds.
 
+use bytes::Bytes;
+
 use crate::store::error::Failure;
 use crate::store::ids::IdKey;
 use crate::store::log::record::Record;
@@ -17,6 +19,9 @@ pub(in crate::store) trait Look {
 
     /// The number of the kind of a dead work, if it has a letter.
     fn letter(&self, work: u64) -> Result<Option<u8>, Failure>;
+
+    /// The row of state with this key.
+    fn state(&self, key: &[u8]) -> Result<Option<Bytes>, Failure>;
 
     /// The record that takes this position.
     fn record(&self, position: u64) -> Result<Option<Record>, Failure>;

@@ -366,6 +366,8 @@ impl Draft<'_> {
 mod tests {
     use std::cell::Cell;
 
+    use bytes::Bytes;
+
     use super::*;
     use crate::event::Timestamp;
     use crate::ids::IdKind;
@@ -378,6 +380,7 @@ mod tests {
     use crate::store::log::record::Record;
     use crate::store::owed::Owed;
     use crate::store::owed::backlog::{Backlog, OrderKeys};
+    use crate::store::state::{AllUsed, Quotas};
     use crate::store::write::batch::Batch;
     use crate::store::write::draft::{Basis, Changes};
     use crate::store::write::look::Look;
@@ -400,6 +403,10 @@ mod tests {
 
         fn letter(&self, _work: u64) -> Result<Option<u8>, Failure> {
             Ok(Some(WorkKind::Delivery as u8))
+        }
+
+        fn state(&self, _key: &[u8]) -> Result<Option<Bytes>, Failure> {
+            Ok(None)
         }
 
         fn record(&self, _position: u64) -> Result<Option<Record>, Failure> {
@@ -428,7 +435,8 @@ mod tests {
         let life = Owed::new(Backlog::default()).life;
         let terms = Terms::default();
         let (order_keys, damages, terms) = (&order_keys, &damages, &terms);
-        let basis = Basis { tag: 0, life, order_keys, damages, terms };
+        let (quotas, used) = (&Quotas::default(), &AllUsed::new());
+        let basis = Basis { tag: 0, life, order_keys, damages, terms, quotas, used };
         let (mut batch, mut changes) = (Batch::new(60), Changes::default());
         let mut draft = Draft::new(basis, &one_event, &mut batch, &mut changes);
 

@@ -21,6 +21,7 @@ use crate::store::log::segment::{Entry, RecordKind, Segment};
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
 use crate::store::shared::Shared;
+use crate::store::state;
 use crate::store::time::line::Line;
 
 /// Most events that are looked at to find out whether a receipt is still needed.
@@ -63,6 +64,8 @@ struct Survey<'s> {
     now: Timestamp,
     /// How old things are.
     line: Line,
+    /// What that takes that handlers remember.
+    state_bytes: u64,
     retention: Retention,
     view: View,
     log: Segments,
@@ -91,6 +94,7 @@ impl Shared {
             tag: self.file.tag,
             now,
             line: Line::read(&view, now)?,
+            state_bytes: state::bytes(&self.used.load()),
             retention: retention.clone(),
             log: view.log()?,
             outcomes: view.outcomes()?,
@@ -164,7 +168,7 @@ impl Survey<'_> {
             return Ok(Step { sweep, next });
         }
         let all = self.view.fact(file::RETENTION)? != Some(self.retention.mark());
-        let mut bytes = 0;
+        let mut bytes = self.state_bytes;
         if let (Some(_), Some(swept)) = (self.retention.size_bytes, &self.swept) {
             for packed in swept.within(..)? {
                 bytes += packed?.bytes;

@@ -1,0 +1,112 @@
+//! How state lies in the file: rows of an older gateway, what was set since the sweep looked, and
+//! the limit of size.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::store::state::{self, Used};
+use crate::store::write::states::SweepStates;
+
+fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 24 * 60 * 60)
+}
+
+/// The key of what the handler `ledger` remembers of `pi_1`.
+fn key(of: &str) -> Vec<u8> {
+    state::key(&name("ledger"), "pi_1", of)
+}
+
+impl Bench {
+    /// Has a run set a key, or delete it.
+    async fn set(&self, id: &str, of: &str, value: Option<Bytes>) -> Result<(), RunRefused> {
+        self.bring(vec![event(id, "pi_1").to(&["ledger"], &[])]).await;
+        let run = self.runs().await.pop().unwrap();
+        let (state, scope) = (vec![(of.to_owned(), value)], "pi_1".to_owned());
+        let effects = Effects { state, scope, ..Effects::default() };
+        self.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap()
+    }
+
+    fn get(&self, of: &str) -> Option<Bytes> {
+        self.store.state(&name("ledger"), "pi_1", of).unwrap()
+    }
+
+    fn used(&self) -> Used {
+        self.store.handle.shared.used.load().get(&name("ledger")).copied().unwrap_or_default()
+    }
+
+    /// What the rows take, by the rows themselves.
+    fn counted(&self) -> Used {
+        let view = self.store.handle.shared.file.read().unwrap();
+        let rows = view.states(&state::all_of(&name("ledger")), Used::of).unwrap();
+        let most = self.used().keys.try_into().unwrap();
+        rows.take(most).map(Result::unwrap).fold(Used::default(), Used::and)
+    }
+}
+
+fn one(text: &'static str) -> Option<Bytes> {
+    Some(Bytes::from_static(text.as_bytes()))
+}
+
+#[tokio::test]
+async fn rows_of_an_older_gateway_are_read_replaced_and_spelled_anew() {
+    let bench = Bench::new();
+    for of in ["kept", "replaced", "deleted"] {
+        let file = &bench.store.handle.shared.file;
+        let mut change = file.write().unwrap();
+        change.tables().put_state(state::old(&key(of)), Some(&b"old"[..])).unwrap();
+        file.commit(change).unwrap();
+    }
+    assert_eq!((bench.get("kept"), bench.used()), (one("old"), Used::default()));
+
+    bench.set("evt_1", "replaced", one("new")).await.unwrap();
+    bench.set("evt_2", "deleted", None).await.unwrap();
+    let bench = bench.restart().await;
+    bench.store.sweep(&Retention::default()).await.unwrap();
+
+    let all = ["kept", "replaced", "deleted"].map(|of| bench.get(of));
+    assert_eq!(all, [one("old"), one("new"), None]);
+    assert_eq!((bench.used().keys, bench.used()), (2, bench.counted()));
+    let view = bench.store.handle.shared.file.read().unwrap();
+    let is_old = |key: &[u8], _: &[u8]| key.starts_with(state::ALL_OLD);
+    assert!(!view.states(&[], is_old).unwrap().any(Result::unwrap), "none is left");
+}
+
+#[tokio::test]
+async fn what_was_set_again_since_the_sweep_looked_stays() {
+    let bench = Bench::new();
+    bench.set("evt_1", "count", one("1")).await.unwrap();
+    bench.clock.advance(days(1));
+    bench.set("evt_2", "count", one("2")).await.unwrap();
+
+    let expired = vec![(key("count"), NOW)];
+    bench.store.ask(|reply| SweepStates { expired, old: Vec::new(), reply }).await.unwrap();
+    assert_eq!((bench.get("count"), bench.used()), (one("2"), bench.counted()));
+
+    let expired = vec![(key("count"), NOW.after(days(1)))];
+    bench.store.ask(|reply| SweepStates { expired, old: Vec::new(), reply }).await.unwrap();
+    assert_eq!((bench.get("count"), bench.used()), (None, Used::default()));
+}
+
+#[tokio::test]
+async fn what_state_takes_counts_for_the_limit_of_size_and_is_never_removed_for_it() {
+    let bench = Bench::new();
+    let (_, old) = bench.finished("evt_old", Verdict::Done).await;
+    let bench = bench.restart().await;
+    bench.clock.advance(days(2));
+    bench.store.sweep(&Retention::default()).await.unwrap();
+    let packed = {
+        let view = bench.store.handle.shared.file.read().unwrap();
+        let swept = view.swept().unwrap().expect("something is packed");
+        swept.within(..).unwrap().map(|packed| packed.unwrap().bytes).sum::<u64>()
+    };
+    let retention = Retention { size_bytes: Some(packed + 5_000), ..Retention::default() };
+    bench.store.sweep(&retention).await.unwrap();
+    assert!(bench.store.event(old).await.unwrap().is_some());
+
+    let large = Bytes::from(vec![7; 10_000]);
+    bench.set("evt_new", "large", Some(large.clone())).await.unwrap();
+    bench.store.sweep(&retention).await.unwrap();
+
+    assert!(bench.store.event(old).await.unwrap().is_none());
+    assert_eq!(bench.get("large"), Some(large));
+}

@@ -1,0 +1,142 @@
+//! State: what a run sets is written with it, if the handler has room; what has expired goes.
+//!
+//! Whether there is room is decided in the draft, where everything that was set before is known:
+//! also between runs that end at the same time. Never removes what was set again since the sweep
+//! looked.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::draft::Draft;
+use super::op::{Operation, Reply};
+use crate::event::Timestamp;
+use crate::ids::Name;
+use crate::store::error::{Error, Failure};
+use crate::store::log::segment::RecordKind;
+use crate::store::state::{self, Quota, Used};
+
+/// Why a run may not set what it wants to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) struct NoRoom {
+    handler: Name,
+    quota: Quota,
+    /// What the handler would have with it.
+    wanted: Used,
+}
+
+impl fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { handler, quota, wanted } = self;
+        let (keys, bytes) = (wanted.keys, wanted.bytes);
+        let (keys_max, bytes_max) = (quota.keys, quota.bytes);
+        write!(
+            f,
+            "the state of handler {handler} is full: with this run it would have {keys} keys and \
+             {bytes} bytes; `state_keys` allows {keys_max} and `state_bytes` {bytes_max}"
+        )
+    }
+}
+
+impl Draft<'_> {
+    /// Sets keys of a scope, or deletes them (`None`): the last word on each counts. Nothing of it
+    /// if the handler has no room.
+    pub(super) fn set_state(
+        &mut self,
+        handler: &Name,
+        scope: &str,
+        changes: &[(String, Option<Bytes>)],
+    ) -> Result<Result<(), NoRoom>, Failure> {
+        if changes.is_empty() {
+            return Ok(Ok(()));
+        }
+        let before = self.used(handler);
+        let mut used = before;
+        let mut rows = Vec::new();
+        let last: BTreeMap<&str, &Option<Bytes>> =
+            changes.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        for (key, value) in last {
+            let key = state::key(handler, scope, key);
+            match self.state_row(&key)? {
+                Some(row) => used = used.without(Used::of(&key, &row)),
+                None if self.state_row(state::old(&key))?.is_some() => {
+                    rows.push((state::old(&key).to_vec(), None));
+                }
+                None => (),
+            }
+            let row = value.as_ref().map(|value| state::row(self.counted(), value));
+            if let Some(row) = &row {
+                used = used.and(Used::of(&key, row));
+            }
+            rows.push((key, row));
+        }
+        let quota = self.basis.quotas.quota(handler);
+        if !used.is_within(quota, before) {
+            return Ok(Err(NoRoom { handler: handler.clone(), quota, wanted: used }));
+        }
+        rows.into_iter().for_each(|(key, row)| self.put_state_row(key, row));
+        self.put_used(handler, used);
+        Ok(Ok(()))
+    }
+
+    /// Removes a row if it is still the one that was written then.
+    fn expire(&mut self, key: &[u8], written_at: Timestamp) -> Result<(), Failure> {
+        let Some(handler) = state::handler_of(key) else { return Ok(()) };
+        let Some(row) = self.state_row(key)? else { return Ok(()) };
+        if state::written_at(&row) == Some(written_at) {
+            let used = self.used(&handler).without(Used::of(key, &row));
+            self.put_state_row(key.to_vec(), None);
+            self.put_used(&handler, used);
+        }
+        Ok(())
+    }
+
+    /// Spells a row of an older Hookgate anew, as one that is written now.
+    fn respell(&mut self, old: &[u8]) -> Result<(), Failure> {
+        let Some(value) = self.state_row(old)? else { return Ok(()) };
+        let key = state::anew(old);
+        let Some(handler) = state::handler_of(&key) else { return Ok(()) };
+        self.put_state_row(old.to_vec(), None);
+        if self.state_row(&key)?.is_none() {
+            let row = state::row(self.counted(), &value);
+            let used = self.used(&handler).and(Used::of(&key, &row));
+            self.put_state_row(key, Some(row));
+            self.put_used(&handler, used);
+        }
+        Ok(())
+    }
+}
+
+/// Rows of state that a sweep has found.
+#[derive(Debug)]
+pub(in crate::store) struct SweepStates {
+    /// Those to remove, each with when it was written.
+    pub(in crate::store) expired: Vec<(Vec<u8>, Timestamp)>,
+    /// Those of an older Hookgate.
+    pub(in crate::store) old: Vec<Vec<u8>>,
+    pub(in crate::store) reply: Reply<()>,
+}
+
+impl Operation for SweepStates {
+    fn bytes(&self) -> usize {
+        self.expired.iter().map(|(key, _)| key.len()).chain(self.old.iter().map(Vec::len)).sum()
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        self.expired.iter().try_for_each(|(key, written_at)| draft.expire(key, *written_at))?;
+        self.old.iter().try_for_each(|key| draft.respell(key))?;
+        // A transaction without a segment is none.
+        draft.record(RecordKind::Gap, &());
+        self.reply.keep(Ok(()));
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        self.reply.tell();
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.reply.refuse(error);
+    }
+}
