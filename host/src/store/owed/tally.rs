@@ -3,7 +3,7 @@
 //! Whoever decides about a request reads a flag in here, and waits for nobody: [`count`] writes it
 //! where works join the backlog and leave it. Never decides what follows when a mark is reached.
 
-pub(super) mod count;
+pub(in crate::store) mod count;
 
 use std::collections::{BTreeMap, HashMap};
 use std::iter;

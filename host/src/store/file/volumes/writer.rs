@@ -156,7 +156,10 @@ impl VolumeWriter {
     /// Removes volumes that no row points into, but for those to which frames are added. Where that
     /// fails, the next start finds them.
     pub(in crate::store) fn remove(&mut self, volumes: &[u32]) {
-        for number in volumes.iter().copied().filter(|number| !self.is_written(*number)) {
+        for number in volumes.iter().copied() {
+            if self.is_written(number) {
+                continue;
+            }
             let Err(error) = self.volumes.remove(number) else { continue };
             if !self.has_warned {
                 let file = volume::name(number);
