@@ -25,9 +25,15 @@ pub struct HeaderParts<'a> {
     spaced: bool,
 }
 
-/// The parts of one header, in their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parts<'r>(Vec<(&'r str, &'r str)>);
+/// The parts of one header, in their order. Read anew by each look-up: there are few of them, and a
+/// list of them would cost more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts<'r> {
+    written: &'r str,
+    separator: char,
+    assignment: char,
+    spaced: bool,
+}
 
 impl<'a> HeaderParts<'a> {
     /// Parts `name=value` with commas between them, in the header of this name.
@@ -55,12 +61,8 @@ impl<'a> HeaderParts<'a> {
 
     /// The parts in the request. Refuses a header that is missing or repeated.
     pub fn read<'r>(&self, request: &'r Request) -> Result<Parts<'r>, Refusal> {
-        let written = request.the_header(self.name)?;
-        let parts = written.split(self.separator).filter_map(|part| {
-            let part = if self.spaced { part.trim_ascii() } else { part };
-            part.split_once(self.assignment)
-        });
-        Ok(Parts(parts.collect()))
+        let Self { name, separator, assignment, spaced } = *self;
+        Ok(Parts { written: request.the_header(name)?, separator, assignment, spaced })
     }
 
     /// The request with these parts in the header.
@@ -94,7 +96,12 @@ impl<'r> Parts<'r> {
 
     /// The values of all parts with this name.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &'r str> {
-        self.0.iter().filter(move |(known, _)| *known == name).map(|(_, value)| *value)
+        let Self { written, separator, assignment, spaced } = *self;
+        written.split(separator).filter_map(move |part| {
+            let part = if spaced { part.trim_ascii() } else { part };
+            let (known, value) = part.split_once(assignment)?;
+            (known == name).then_some(value)
+        })
     }
 }
 
