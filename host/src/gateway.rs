@@ -329,12 +329,7 @@ impl Parts {
         redaction.learn(&config.secrets);
         let limits = &config.limits;
         let metrics = Metrics::new();
-        let (queue, terms, quotas) = (limits.queue, terms(config), quotas(config));
-        let store_config =
-            store::Config { queue, terms, quotas, ..store::Config::at(&config.data) };
-        let store_clock = clock.clone();
-        let opened = move || Store::open(&store_config, store_clock);
-        let store = tokio::task::spawn_blocking(opened).await??;
+        let store = open_store(config, clock.clone()).await?;
         let disk = Arc::new(Disk::of(config.data.clone()));
         high_water::look(&disk).await;
         let compiled = compiled.unwrap_or_else(|| config.data.join("compiled"));
@@ -386,6 +381,13 @@ impl Parts {
             retention,
         })
     }
+}
+
+/// Reads what is owed, and converts a store of an earlier format: not on a thread that serves.
+async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
+    let (queue, terms, quotas) = (config.limits.queue, terms(config), quotas(config));
+    let config = store::Config { queue, terms, quotas, ..store::Config::at(&config.data) };
+    Ok(tokio::task::spawn_blocking(move || Store::open(&config, clock)).await??)
 }
 
 /// How long the event ids of each source are known.

@@ -47,7 +47,7 @@ impl Zeros {
         let until = due(of, self.reached.load(Ordering::Relaxed), limit);
         if let (Some(orders), Some(until)) = (&self.orders, until) {
             // If one waits already, the next frame asks again.
-            drop(orders.try_send(until));
+            let _ = orders.try_send(until);
         }
     }
 }
