@@ -15,12 +15,12 @@ struct Patient {
 
 impl Patient {
     fn new() -> Self {
-        Self::with(Config::at("nowhere"))
+        Self::with(&Config::at("nowhere"))
     }
 
-    fn with(config: Config) -> Self {
+    fn with(config: &Config) -> Self {
         let (disk, clock) = (Disk::default(), Clock::manual(NOW));
-        let store = Store::open_on(disk.clone(), &config, clock.clone()).unwrap();
+        let store = Store::open_on(disk.clone(), config, clock.clone()).unwrap();
         Self { disk, clock, store }
     }
 
@@ -85,7 +85,7 @@ async fn survive(part: Part, fault: Fault, accesses: usize) -> bool {
     let context = format!("with {fault:?} of {part:?} failing after {accesses}");
     // A checkpoint behind each commit, where it is about the rows.
     let checkpoint_bytes = if part == Part::Rows { 1 } else { u64::MAX };
-    let patient = Patient::with(Config { checkpoint_bytes, ..Config::at("nowhere") });
+    let patient = Patient::with(&Config { checkpoint_bytes, ..Config::at("nowhere") });
     patient.disk.fail_in(part, fault, accesses);
     let met = {
         let drive = patient.drive();

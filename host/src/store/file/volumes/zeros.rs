@@ -46,8 +46,10 @@ impl Zeros {
     pub(super) fn keep_ahead(&self, of: u64, limit: u64) {
         let until = due(of, self.reached.load(Ordering::Relaxed), limit);
         if let (Some(orders), Some(until)) = (&self.orders, until) {
-            // If one waits already, the next frame asks again.
-            let _ = orders.try_send(until);
+            match orders.try_send(until) {
+                // If one waits already, the next frame asks again.
+                Ok(()) | Err(_) => (),
+            }
         }
     }
 }
