@@ -77,7 +77,7 @@ fn a_whole_file_is_read() {
 #[test]
 fn an_unknown_key_is_refused_with_line_and_column() {
     let expected = "hookgate.toml:10:1: unknown key `tolerence`: the keys of [sources.stripe] are \
-                    plugin, secrets, tolerance, verify, keys_from, config";
+                    plugin, secrets, tolerance, verify, keys_from, duplicates, config";
     check_refused("tolerance", "tolerence", expected);
 }
 
