@@ -65,7 +65,8 @@ pub(in crate::store) async fn a_run_that_sets_more_than_its_handler_may_does_not
     let expected = "the state of handler ledger is full: with this run it would have 3 keys";
     assert!(refused.reason.starts_with(expected), "{}", refused.reason);
     assert_eq!(case.get("pi_2", "c"), None);
-    let events = case.store.events(&EventFilter::default(), Page { cursor: None, limit: 9 });
+    let filter = EventFilter::default();
+    let events = case.store.events(&filter, Page { cursor: None, limit: 9 });
     assert_eq!(events.await.unwrap().items.len(), 3, "two, and what the first run emitted");
     // It is in the same hand, to be committed as one that failed.
     assert!(case.runs().await.is_empty());
