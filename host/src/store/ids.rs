@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::error::Failure;
 use super::file::change::Change;
 use super::file::view::View;
-use super::time::Bounds;
+use super::time::Times;
 use super::time::line;
 use crate::ids::Name;
 
@@ -66,7 +66,7 @@ pub(super) fn tidy(
     change: &Change,
     bound: usize,
     further: usize,
-    now: Bounds,
+    now: Times,
 ) -> Result<IdChanges, Failure> {
     if let Some(point) = now.point {
         line::put(&mut change.ids()?, point)?;
@@ -81,7 +81,7 @@ pub(super) fn tidy(
 }
 
 /// Writes all that is frozen.
-pub(super) fn flush(index: &IdIndex, change: &Change, now: Bounds) -> Result<IdChanges, Failure> {
+pub(super) fn flush(index: &IdIndex, change: &Change, now: Times) -> Result<IdChanges, Failure> {
     let Some(task) = index.flush() else { return Ok(IdChanges::default()) };
     let step = index.perform(&mut change.ids()?, task, usize::MAX, now.counted)?;
     Ok(IdChanges { debt: 0, step: Some(step) })

@@ -60,7 +60,7 @@ pub(super) struct Told {
 
 /// What time it is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
+pub(super) struct Times {
     /// What the clock says: this is written down.
     pub(super) now: Timestamp,
     /// How far the store has counted: ages go by this.
@@ -102,9 +102,9 @@ impl StoreClock {
     }
 
     /// What the clock says, and how far the store has counted.
-    pub(super) fn bounds(&self) -> Bounds {
+    pub(super) fn times(&self) -> Times {
         let (now, age, _) = self.look();
-        Bounds { now, counted: age.time, point: None }
+        Times { now, counted: age.time, point: None }
     }
 
     /// How far what waits for a time has come.
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn counted(time: &StoreClock) -> Timestamp {
-        time.bounds().counted
+        time.times().counted
     }
 
     fn started(clock: &Clock, time: Timestamp) -> StoreClock {

@@ -72,7 +72,7 @@ impl Store {
 impl Shared {
     /// What there is to look through now: nothing again before a share of its term is over.
     fn due_states(&self) -> Vec<Part> {
-        let now = self.clock.bounds().counted;
+        let now = self.clock.times().counted;
         let quotas = self.quotas.load();
         let mut looked_at = self.states_swept();
         looked_at.retain(|handler, _| quotas.quota(handler).term.is_some());

@@ -12,7 +12,7 @@ use crate::store::file::id_rows::IdRows;
 use crate::store::ids::terms::{Owner, Term};
 use crate::store::ids::{self as known_ids, IdIndex, IdKey, Shape};
 use crate::store::rows::Rows;
-use crate::store::time::Bounds;
+use crate::store::time::Times;
 
 const SMALL: Shape =
     Shape { fresh_ids: 24, chunk_ids: 3, group_chunks: 2, fan_in: 3, pace_idle: 1 };
@@ -116,7 +116,7 @@ impl Ids {
             owners.push(owner);
         }
         change.tables().put_segment(self.end, &brought);
-        let now = Bounds { now: self.now, counted: self.now, point: None };
+        let now = Times { now: self.now, counted: self.now, point: None };
         let changes = known_ids::tidy(&self.index, &change, bound.len(), 0, now).unwrap();
         self.file.commit(change).unwrap();
         self.index.apply(bound, changes);

@@ -7,7 +7,7 @@
 //! event ids, where a kill may take the latest, and so that is a fact of the store as well. Never
 //! tells a time to a person.
 
-use super::{Bounds, DAY, difference, shifted};
+use super::{DAY, Times, difference, shifted};
 use crate::event::Timestamp;
 use crate::store::error::Failure;
 use crate::store::file::id_rows::{IdRows, IdTable, IdsKey};
@@ -144,7 +144,7 @@ pub(in crate::store) struct LineEnd {
 
 impl LineEnd {
     /// The point to remember with a commit whose first record stands here.
-    pub(in crate::store) fn due(self, position: u64, now: Bounds) -> Option<Point> {
+    pub(in crate::store) fn due(self, position: u64, now: Times) -> Option<Point> {
         if self.is_torn {
             return self.last;
         }
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_point_is_due_once_a_day_and_when_the_clock_has_leapt() {
-        let at = |counted: Timestamp, now: Timestamp| Bounds { now, counted, point: None };
+        let at = |counted: Timestamp, now: Timestamp| Times { now, counted, point: None };
         let mut end = line(&[]).end();
         let first = end.due(7, at(THEN, THEN));
         assert!(first.is_some(), "there is none yet");

@@ -15,7 +15,7 @@ use crate::store::log::low_water::Move;
 use crate::store::log::segment::SegmentWriter;
 use crate::store::owed::standing::Standing;
 use crate::store::state::AllUsed;
-use crate::store::time::Bounds;
+use crate::store::time::Times;
 
 /// One commit in the making. Its memory is used again for the next.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(in crate::store) struct Batch {
     /// Works before this that are open have rows.
     pub(super) low_water: u64,
     /// When it was drafted.
-    pub(super) time: Bounds,
+    pub(super) time: Times,
     /// How each work stands by the updates.
     pub(super) standings: FxHashMap<u64, Standing>,
     /// By the updates, the number of the kind of each dead work; `None` if its letter is gone.
@@ -92,7 +92,7 @@ impl Batch {
             replaced: Vec::new(),
             settles: 0,
             low_water: 0,
-            time: Bounds { now: zero, counted: zero, point: None },
+            time: Times { now: zero, counted: zero, point: None },
             standings: FxHashMap::default(),
             letters: FxHashMap::default(),
             states: FxHashMap::default(),
@@ -101,7 +101,7 @@ impl Batch {
     }
 
     /// Begins an empty batch whose first record will stand at `first`.
-    pub(in crate::store) fn begin(&mut self, first: u64, low_water: u64, time: Bounds) {
+    pub(in crate::store) fn begin(&mut self, first: u64, low_water: u64, time: Times) {
         let Self { records, keys, updates, replaced, settles, standings, letters, .. } = self;
         records.begin(first);
         keys.clear();

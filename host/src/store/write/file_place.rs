@@ -25,7 +25,7 @@ use crate::store::log::record::Record;
 use crate::store::owed::recovery::recover_ids;
 use crate::store::owed::standing::Standing;
 use crate::store::shared::Shared;
-use crate::store::time::Bounds;
+use crate::store::time::Times;
 
 /// The store's files, and the ids that are known in them.
 #[derive(Debug)]
@@ -90,8 +90,8 @@ impl FilePlace {
 }
 
 impl Place for FilePlace {
-    fn clock(&self) -> Bounds {
-        self.shared.clock.bounds()
+    fn clock(&self) -> Times {
+        self.shared.clock.times()
     }
 
     fn look(&self) -> Result<impl Look, Error> {

@@ -17,7 +17,7 @@ use crate::store::log::low_water::{LowWater, Move};
 use crate::store::owed::standing::Progress;
 use crate::store::shared::Shared;
 use crate::store::state::AllUsed;
-use crate::store::time::Bounds;
+use crate::store::time::Times;
 use crate::store::time::line::{LineEnd, Point};
 
 /// What is committed to, and where the next commit goes on.
@@ -96,7 +96,7 @@ impl<P: Place> GroupCommit<P> {
     ) -> Result<(), Error> {
         let Self { shared, place, low_water, line, end, batch } = self;
         let clock = place.clock();
-        let time = Bounds { point: line.due(*end, clock), ..clock };
+        let time = Times { point: line.due(*end, clock), ..clock };
         batch.begin(*end, low_water.mark(), time);
         for (name, fact) in time.point.into_iter().flat_map(Point::facts) {
             batch.remember(name, fact);

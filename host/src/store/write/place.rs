@@ -8,12 +8,12 @@ use std::fmt;
 use super::batch::Batch;
 use super::look::Look;
 use crate::store::error::Error;
-use crate::store::time::Bounds;
+use crate::store::time::Times;
 
 /// Somewhere that takes batches, one after the other, and keeps them.
 pub(in crate::store) trait Place: fmt::Debug + Send + 'static {
     /// The time that is written down, and how far the store has counted.
-    fn clock(&self) -> Bounds;
+    fn clock(&self) -> Times;
 
     /// What is committed, for a draft to ask.
     fn look(&self) -> Result<impl Look, Error>;

@@ -87,7 +87,7 @@ impl Shared {
         // Before the view: it only grows.
         let id_mark = self.id_mark.load(Ordering::Relaxed);
         let view = self.file.read()?;
-        let now = self.clock.bounds().counted;
+        let now = self.clock.times().counted;
         let survey = Survey {
             damages: &self.damages,
             id_mark,
@@ -114,14 +114,14 @@ impl Shared {
 
     /// Whether the store has not noted for a day how far it has counted.
     pub(in crate::store) fn is_time_untold(&self) -> Result<bool, Error> {
-        let line = Line::read(&self.file.read()?, self.clock.bounds().counted)?;
+        let line = Line::read(&self.file.read()?, self.clock.times().counted)?;
         Ok(line.is_behind())
     }
 
     /// Where ids must be settled up to, so that a sweep can do what there is to do.
     pub(in crate::store) fn unsettled(&self, retention: &Retention) -> Result<Option<u64>, Error> {
         let id_mark = self.id_mark.load(Ordering::Relaxed);
-        let now = self.clock.bounds().counted;
+        let now = self.clock.times().counted;
         let view = self.file.read()?;
         let low_water = view.fact(file::LOW_WATER)?.unwrap_or(0);
         if id_mark >= low_water {
