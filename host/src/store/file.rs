@@ -34,12 +34,12 @@ use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefini
 use self::backend::{Lent, Medium};
 use self::change::Change;
 use self::failure::{away, guarded};
-use self::folder::Folder;
+use self::folder::{Folder, forget_pages};
 use self::id_rows::IdsKey;
 pub use self::identity::OpenError;
 use self::identity::{
-    Identity, builder, check_vacant, create_file, create_folder, create_tables, failed,
-    forget_pages, is_redb, open_database, read_identity, refused,
+    Identity, builder, check_vacant, create_file, create_folder, create_tables, failed, is_redb,
+    open_database, read_identity, refused,
 };
 pub(super) use self::journal::CHECKPOINT_BYTES;
 use self::journal::Journal;
@@ -194,7 +194,7 @@ impl File {
         let database = migrate::converted(folder, sizes.volume_bytes, opened)?;
         let again = path.clone();
         let reopen = Box::new(move || {
-            forget_pages(&again)?;
+            forget_pages(&std::fs::File::open(&again)?)?;
             open_database(&again)
         });
         let spot = Spot::of(&path).map_err(|source| failed(&path, source.into()))?;

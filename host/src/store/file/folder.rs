@@ -133,14 +133,15 @@ impl Ahead for End {
     }
 }
 
-/// After a failed write the system may show what is not on the disk: it has to look there.
+/// Has the system read the file from the disk from now on: after a failed write, what it keeps of a
+/// file in memory may not be what the disk has.
 #[cfg(target_os = "linux")]
-fn forget_pages(file: &File) -> io::Result<()> {
+pub(super) fn forget_pages(file: &File) -> io::Result<()> {
     Ok(rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)?)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn forget_pages(_file: &File) -> io::Result<()> {
+pub(super) fn forget_pages(_file: &File) -> io::Result<()> {
     Ok(())
 }
 

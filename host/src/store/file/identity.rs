@@ -246,18 +246,6 @@ pub(super) fn is_redb(path: &Path) -> Result<bool, OpenError> {
     read().map_err(|source| failed(path, source.into()))
 }
 
-/// After a failed write the system may show what is not on the disk: it has to look there.
-#[cfg(target_os = "linux")]
-pub(super) fn forget_pages(path: &Path) -> std::io::Result<()> {
-    let file = std::fs::File::open(path)?;
-    Ok(rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn forget_pages(_path: &Path) -> std::io::Result<()> {
-    Ok(())
-}
-
 pub(super) fn read_identity(database: &Database) -> Result<Identity, Failure> {
     guarded(|| -> Result<Identity, Failure> {
         let transaction = database.begin_read()?;
