@@ -268,7 +268,7 @@ impl File {
 
     fn open_volumes(&self) -> Result<Volumes, Failure> {
         let Place { medium, sizes, .. } = &self.place;
-        Volumes::open_limited(Arc::clone(medium), self.tag, sizes.volume_bytes)
+        Volumes::open(Arc::clone(medium), self.tag, sizes.volume_bytes)
     }
 
     /// Takes rows that were opened, and has them say what the log says, which must reach as far as

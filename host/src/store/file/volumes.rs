@@ -24,7 +24,7 @@ use super::backend::Medium;
 use crate::lock::lock;
 use crate::store::error::Failure;
 
-/// No frame begins behind this in a volume; the last one may end there.
+/// A volume is full at this size: no frame begins behind it, but the last one may end behind it.
 pub(in crate::store) const VOLUME_BYTES: u64 = 256 << 20;
 
 /// Where a whole frame lies.
@@ -115,15 +115,9 @@ pub(in crate::store) struct Shown {
 }
 
 impl Volumes {
-    /// Finds the volumes of the store with this tag, and what stands at the head of each. Other
-    /// files with names of volumes are left alone.
-    #[allow(dead_code, reason = "the conversion of a store of format 1 opens them so")]
-    pub(in crate::store) fn open(medium: Arc<dyn Medium>, tag: u32) -> Result<Self, Failure> {
-        Self::open_limited(medium, tag, VOLUME_BYTES)
-    }
-
-    /// The same, with new volumes that are full at another size.
-    pub(in crate::store) fn open_limited(
+    /// Finds the volumes of the store with this tag, and reads the head of each; a volume is full
+    /// when it has `limit` bytes. Leaves other files with names of volumes alone.
+    pub(in crate::store) fn open(
         medium: Arc<dyn Medium>,
         tag: u32,
         limit: u64,

@@ -24,7 +24,7 @@ const LARGE: u64 = 256 << 20;
 
 /// The volumes on a medium.
 fn open(medium: impl Medium, limit: u64) -> Volumes {
-    Volumes::open_limited(Arc::new(medium), TAG, limit).expect("the medium can be read")
+    Volumes::open(Arc::new(medium), TAG, limit).expect("the medium can be read")
 }
 
 /// All of the log from a point on, and where it ends.

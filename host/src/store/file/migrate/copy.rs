@@ -36,7 +36,7 @@ pub(super) fn copy(
     // It has its name before there is a volume.
     medium.sync_names()?;
     let draft = builder().create_with_backend(Lent(backend))?;
-    let volumes = Volumes::open_limited(Arc::clone(medium), tag, volume_bytes)?;
+    let volumes = Volumes::open(Arc::clone(medium), tag, volume_bytes)?;
     copy_log(old, &draft, VolumeWriter::at(volumes, Point::START)?)?;
     copy_rows(old, &draft, OUTCOMES)?;
     copy_rows(old, &draft, OPEN)?;

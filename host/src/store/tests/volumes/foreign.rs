@@ -5,7 +5,7 @@ use super::*;
 /// One frame, in a volume with this tag.
 fn other_store() -> Vec<u8> {
     let disk = Disk::default();
-    let volumes = Volumes::open(Arc::new(disk.clone()), TAG + 1).expect("the disk is whole");
+    let volumes = Volumes::open(Arc::new(disk.clone()), TAG + 1, SMALL).expect("the disk is whole");
     add(&mut resume(&volumes), 1, b"of another store");
     bytes(&disk, 1)
 }
