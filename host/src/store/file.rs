@@ -46,7 +46,7 @@ use self::journal::Journal;
 use self::replay::{Replayed, replay};
 use self::spot::Spot;
 use self::view::View;
-use self::volumes::{Point, VolumeWriter, Volumes};
+use self::volumes::{EXTENT_BYTES, Point, VolumeWriter, Volumes};
 use super::damage::Damages;
 use super::error::{Error, Failure};
 use super::rows::Rows;
@@ -95,9 +95,6 @@ const FIRST_POSITION: u64 = 1;
 
 /// What can't be read takes at most so many positions.
 pub(super) const UNREAD_WIDTH: u64 = 1 << 32;
-
-/// What says where a segment lies.
-const EXTENT_BYTES: usize = 12;
 
 /// Pages that redb keeps in memory.
 const CACHE_BYTES: usize = 64 << 20;

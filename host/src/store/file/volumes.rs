@@ -27,6 +27,9 @@ use crate::store::error::Failure;
 /// A volume is full at this size: no frame begins behind it, but the last one may end behind it.
 pub(in crate::store) const VOLUME_BYTES: u64 = 256 << 20;
 
+/// What an extent takes in a row.
+pub(in crate::store) const EXTENT_BYTES: usize = 12;
+
 /// Where a whole frame lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Extent {
@@ -38,7 +41,7 @@ pub(in crate::store) struct Extent {
 
 impl Extent {
     /// As it stands in a row.
-    pub(in crate::store) fn write(self) -> [u8; 12] {
+    pub(in crate::store) fn write(self) -> [u8; EXTENT_BYTES] {
         let mut bytes = [0; 12];
         for (to, part) in bytes.chunks_exact_mut(4).zip([self.volume, self.offset, self.length]) {
             to.copy_from_slice(&part.to_le_bytes());
@@ -46,9 +49,9 @@ impl Extent {
         bytes
     }
 
-    /// `None` if it is not 12 bytes.
+    /// `None` if these are not [`EXTENT_BYTES`].
     pub(in crate::store) fn read(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; 12] = bytes.try_into().ok()?;
+        let bytes: &[u8; EXTENT_BYTES] = bytes.try_into().ok()?;
         let part = |at: usize| bytes[at..].first_chunk().copied().map(u32::from_le_bytes);
         Some(Self { volume: part(0)?, offset: part(4)?, length: part(8)? })
     }
