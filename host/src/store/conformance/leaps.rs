@@ -6,7 +6,6 @@ use std::pin::pin;
 use super::once::keeping;
 use super::*;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Thirty, in milliseconds.
 const YEARS: u64 = 30 * 365 * 86_400_000;
 /// The delay of a retry.
@@ -94,13 +93,13 @@ pub(in crate::store) async fn no_leap_of_the_clock_makes_an_id_forgotten<S: Subj
         case.append(&["while"]).await;
         case.go_on("off").await;
         // It stays there, also over a start.
-        case.clock.advance(3 * DAY);
+        case.clock.advance(days(3));
         case.go_on("still off").await;
         case.reopen().await;
         case.go_on("still off again").await;
         case.leap_back(leap);
         case.go_on("right again").await;
-        case.clock.advance(3 * DAY);
+        case.clock.advance(days(3));
         case.go_on("still right").await;
 
         for case in [&case, &case.killed()] {
@@ -113,7 +112,7 @@ pub(in crate::store) async fn no_leap_of_the_clock_makes_an_id_forgotten<S: Subj
 
 /// [I8]
 pub(in crate::store) async fn no_leap_of_the_clock_sweeps_what_is_young<S: Subject>() {
-    let retention = keeping(60 * DAY);
+    let retention = keeping(days(60));
     for leap in LEAPS {
         let mut case = Case::<S>::new();
         let mut ids = vec![case.deliver("before", Verdict::Done).await];
@@ -122,11 +121,11 @@ pub(in crate::store) async fn no_leap_of_the_clock_sweeps_what_is_young<S: Subje
         ids.push(case.deliver("while", Verdict::Done).await);
         ids.push(case.deliver("dead while", Verdict::Dead).await);
         case.reopen().await;
-        case.clock.advance(3 * DAY);
+        case.clock.advance(days(3));
         case.store.sweep(&retention).await.unwrap();
         case.leap_back(leap);
         case.reopen().await;
-        case.clock.advance(3 * DAY);
+        case.clock.advance(days(3));
         let swept = case.store.sweep(&retention).await.unwrap();
 
         assert_eq!((swept.bodies, swept.records, swept.letters), (0, 0, 0), "{leap:?}");
@@ -136,7 +135,7 @@ pub(in crate::store) async fn no_leap_of_the_clock_sweeps_what_is_young<S: Subje
         assert_eq!(case.store.dead(Page { cursor: None, limit: 9 }).await.unwrap().items.len(), 2);
 
         // And it is no younger for that.
-        case.clock.advance(60 * DAY);
+        case.clock.advance(days(60));
         let swept = case.store.sweep(&retention).await.unwrap();
         assert_eq!(swept.letters, 2, "{leap:?}");
         for id in ids {

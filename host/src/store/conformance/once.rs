@@ -159,7 +159,6 @@ pub(in crate::store) async fn an_id_is_known_after_an_orderly_end_and_after_a_ki
 
 /// Whatever else is forgotten meanwhile [I3].
 pub(in crate::store) async fn an_id_is_known_for_the_term_of_its_source<S: Subject>() {
-    let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
     let terms = Terms::of([(name("slow"), days(90))]);
     let mut case = Case::<S>::with(Config { fresh_ids: 5, terms, ..Config::at("nowhere") });
     let once = || ["stripe", "slow"].map(|of| NewReceipt { source: name(of), ..receipt(&["1"]) });

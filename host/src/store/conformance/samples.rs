@@ -15,6 +15,10 @@ use crate::store::{Attempt, NewEvent, NewReceipt, PluginStamp, Routes, Try};
 /// When everything happens, unless somebody moves the clock.
 pub(in crate::store) const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
+pub(in crate::store) fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 24 * 60 * 60)
+}
+
 pub(in crate::store) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }

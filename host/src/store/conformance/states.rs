@@ -4,8 +4,6 @@ use bytes::Bytes;
 
 use super::*;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// What a run sets, by key.
 type Set<'a> = &'a [(&'a str, Option<&'a str>)];
 
@@ -119,16 +117,16 @@ pub(in crate::store) async fn what_state_takes_is_known_right_after_a_start<S: S
 
 /// [I7]
 pub(in crate::store) async fn a_key_that_nobody_sets_for_its_term_goes<S: Subject>() {
-    let quotas = quotas(Quota { keys: 3, bytes: 1000, term: Some(10 * DAY) });
+    let quotas = quotas(Quota { keys: 3, bytes: 1000, term: Some(days(10)) });
     let case = Case::<S>::with(Config { quotas, ..Config::at("nowhere") });
     let set: Set<'_> = &[("old", Some("1")), ("renewed", Some("2"))];
     case.set("evt_1", "pi_1", set).await.unwrap();
-    case.clock.advance(5 * DAY);
+    case.clock.advance(days(5));
     case.set("evt_2", "pi_1", &[("renewed", Some("3")), ("new", Some("4"))]).await.unwrap();
 
-    case.clock.advance(4 * DAY);
+    case.clock.advance(days(4));
     let early = case.store.sweep(&Retention::default()).await.unwrap();
-    case.clock.advance(2 * DAY);
+    case.clock.advance(days(2));
     let swept = case.store.sweep(&Retention::default()).await.unwrap();
 
     assert_eq!((early.states, swept.states), (0, 1));

@@ -282,7 +282,7 @@ async fn a_sweep_leaves_what_is_damaged_and_does_all_the_rest() {
             bench.store.close().await.unwrap();
             let bench = forgetful(&disk, &bench.clock);
             damage(&disk, &bench.store, ids[broken].position, kind);
-            bench.clock.advance(Duration::from_secs(100 * 24 * 60 * 60));
+            bench.clock.advance(days(100));
 
             // Twice: the second must not undo or stumble over what the first left.
             bench.store.sweep(&Retention::default()).await.unwrap();
@@ -319,7 +319,7 @@ async fn an_event_whose_data_is_damaged_is_listed_and_goes_by_its_age() {
     let listing = bench.store.events(&EventFilter::default(), ALL).await.unwrap();
     assert_eq!((listing.items.len(), listing.damaged.len()), (3, 0), "a list shows no data");
     assert!(matches!(bench.store.event(ids[0]).await, Err(Error::Damaged(_))));
-    bench.clock.advance(Duration::from_secs(100 * 24 * 60 * 60));
+    bench.clock.advance(days(100));
     bench.store.sweep(&Retention::default()).await.unwrap();
 
     assert!(bench.store.event(ids[0]).await.unwrap().is_none());

@@ -109,7 +109,7 @@ impl Bench {
     }
 
     async fn work_on(&self, event: Id, course: usize) {
-        let later = Verdict::RetryAt(NOW.after(Duration::from_secs(100 * 24 * 60 * 60)));
+        let later = Verdict::RetryAt(NOW.after(days(100)));
         match course {
             2 => (),
             3 => self.run_of(event, Verdict::Done).await,
@@ -139,7 +139,7 @@ impl Filled {
         }
         bench.store.clone().close().await.unwrap();
         let bench = open(&disk, &clock);
-        clock.advance(Duration::from_secs(2 * 24 * 60 * 60));
+        clock.advance(days(2));
         bench.store.sweep(&Retention::default()).await.unwrap();
         for number in ITEMS..2 * ITEMS {
             items.push(bench.item(number).await);

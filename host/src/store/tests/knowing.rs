@@ -34,10 +34,6 @@ struct Ids {
     term: Term,
 }
 
-fn days(days: u64) -> Duration {
-    Duration::from_secs(days * 24 * 60 * 60)
-}
-
 /// The term of a source of which so many days are said.
 fn term(said: Option<u64>) -> Term {
     let source = name("stripe");

@@ -88,7 +88,7 @@ async fn a_page_that_takes_too_long_says_where_to_go_on() {
 impl Bench {
     /// A day passes, and then so many events come, each with a number behind the day's.
     async fn live_on(&self, day: usize, events: usize) {
-        self.clock.advance(Duration::from_secs(24 * 60 * 60));
+        self.clock.advance(days(1));
         for number in 0..events {
             let mut new = receipt(&[]);
             Arc::make_mut(&mut new.request).received_at = self.clock.now();
@@ -121,7 +121,7 @@ impl Bench {
 }
 
 fn day(days: u64) -> Option<Timestamp> {
-    Some(NOW.after(Duration::from_secs(days * 24 * 60 * 60)))
+    Some(NOW.after(super::days(days)))
 }
 
 #[tokio::test]

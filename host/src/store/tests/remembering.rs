@@ -80,7 +80,7 @@ async fn a_log_is_packed_also_where_its_ids_are_nowhere_else_and_a_start_finds_t
 async fn a_sweep_settles_ids_in_the_middle_of_a_packed_segment() {
     let (disk, bench) = with_few_fresh_ids().await;
     bench.clock.advance(TWO_HOURS);
-    bench.store.pack(&keeping(Duration::from_secs(24 * 60 * 60))).await.unwrap();
+    bench.store.pack(&keeping(days(1))).await.unwrap();
     let packed_to = bench.fact(file::SWEPT_TO);
     let (begins_at, id_mark) = (bench.last_segment_before(packed_to), bench.id_mark());
     assert!(begins_at < id_mark && id_mark < packed_to, "{begins_at} {id_mark} {packed_to}");

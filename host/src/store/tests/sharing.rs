@@ -118,7 +118,7 @@ async fn what_was_decoded_does_not_outlive_what_a_sweep_removes() {
     let bench = bench.restart().await;
     assert!(bench.store.read_receipt(id).await.unwrap().is_some());
 
-    bench.clock.advance(Duration::from_secs(32 * 24 * 60 * 60));
+    bench.clock.advance(days(32));
     let swept = bench.store.sweep(&Retention::default()).await.unwrap();
 
     assert_eq!(swept.bodies, 1);

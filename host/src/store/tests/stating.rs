@@ -7,10 +7,6 @@ use super::*;
 use crate::store::state::{self, Used};
 use crate::store::write::states::SweepStates;
 
-fn days(days: u64) -> Duration {
-    Duration::from_secs(days * 24 * 60 * 60)
-}
-
 /// The key of what the handler `ledger` remembers of `pi_1`.
 fn key(of: &str) -> Vec<u8> {
     state::key(&name("ledger"), "pi_1", of)

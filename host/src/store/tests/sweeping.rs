@@ -14,10 +14,6 @@ use crate::store::rows::Rows;
 
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 
-fn days(days: u64) -> Duration {
-    Duration::from_secs(days * 24 * 60 * 60)
-}
-
 /// So little to a volume, and between two checkpoints, that a sweep goes through many of both.
 fn small() -> Config {
     Config { volume_bytes: 4096, checkpoint_bytes: 2048, ..Config::at("nowhere") }
