@@ -24,11 +24,17 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// the time between the longest that a provider tries again and the least that an id is known.
 const REST_MAX: Duration = DAY.saturating_mul(5);
 
+/// Whoever sets the clock back, by the hours of a time zone or by years, holds up what waits by no
+/// more than this. It is not zero: the clock and what has passed are read one after the other.
+const BACK_MAX: Duration = Duration::from_secs(1);
+
 /// The one clock of a store.
 #[derive(Debug)]
 pub(super) struct StoreClock {
     clock: Clock,
     counts: Mutex<Counts>,
+    /// How far the store had counted before this start.
+    told: Timestamp,
 }
 
 #[derive(Debug)]
@@ -36,7 +42,7 @@ struct Counts {
     /// How old things are goes by this. No leap moves it: nothing gets older by one.
     age: Count,
     /// What waits for a time goes by this. A leap ahead moves it: it may be that the machine slept,
-    /// and a try that comes too early does no harm.
+    /// and a try that comes too early does no harm. It never goes back.
     wait: Count,
     /// When they were looked at last, by [`Clock::passed`].
     heard: Duration,
@@ -72,10 +78,15 @@ pub(super) struct Times {
 impl Count {
     /// Goes on to what the clock says, when so much time has passed. If it leapt, only by what has
     /// passed; whether it did.
-    fn go_on(&mut self, said: Timestamp, passed: Duration, ahead_max: Duration) -> bool {
+    fn go_on(
+        &mut self,
+        said: Timestamp,
+        passed: Duration,
+        (back_max, ahead_max): (Duration, Duration),
+    ) -> bool {
         let expected = self.time.after(passed);
         let next = shifted(said, self.shift);
-        let has_leapt = next > expected.after(ahead_max) || expected > next.after(DAY);
+        let has_leapt = next > expected.after(ahead_max) || expected > next.after(back_max);
         if has_leapt {
             *self = Self { time: expected, shift: difference(expected, said) };
         } else {
@@ -92,13 +103,14 @@ impl StoreClock {
         let mut age = Count { time: said, shift: 0 };
         if let Some(Told { time, shift }) = told {
             age = Count { time: time.min(Timestamp::MAX), shift };
-            if age.go_on(said, Duration::ZERO, REST_MAX) {
+            if age.go_on(said, Duration::ZERO, (DAY, REST_MAX)) {
                 tell_leap(said, age.time);
             }
         }
         let wait = Count { time: said, shift: 0 };
         let counts = Mutex::new(Counts { age, wait, heard: clock.passed() });
-        Self { clock, counts }
+        let told = told.map_or(Timestamp(0), |told| told.time);
+        Self { clock, counts, told }
     }
 
     /// What the clock says, and how far the store has counted.
@@ -122,7 +134,10 @@ impl StoreClock {
     /// of the clock: by whichever of both it is due first.
     pub(super) fn due_since(&self, due: Timestamp, shift: i64) -> Timestamp {
         let (_, age, wait) = self.look();
-        due.min(wait.time.after(shifted(due, shift).since(age.time)))
+        // It was put off about when the store had counted so far: if the clock is back by hours,
+        // which an age follows, the delay is no longer for that.
+        let left = shifted(due, shift).since(age.time.max(self.told));
+        due.min(wait.time.after(left))
     }
 
     /// Waits until what waits has come so far; for ever if it waits for nothing.
@@ -136,8 +151,8 @@ impl StoreClock {
         let (said, heard) = (self.clock.now(), self.clock.passed());
         let passed = heard.saturating_sub(counts.heard);
         counts.heard = heard;
-        counts.wait.go_on(said, passed, Duration::MAX);
-        if counts.age.go_on(said, passed, DAY) {
+        counts.wait.go_on(said, passed, (BACK_MAX, Duration::MAX));
+        if counts.age.go_on(said, passed, (DAY, DAY)) {
             tell_leap(said, counts.age.time);
         }
         (said, counts.age, counts.wait)
@@ -218,14 +233,32 @@ mod tests {
     }
 
     #[test]
-    fn small_steps_of_the_clock_are_followed_either_way() {
+    fn ages_follow_small_steps_of_the_clock_either_way() {
         let clock = Clock::manual(NOW);
         let time = started(&clock, NOW);
         for said in [NOW.after(DAY / 2), NOW, Timestamp(NOW.0 - 3_600_000), NOW.after(DAY / 2)] {
             clock.set(said);
-            assert_eq!((counted(&time), time.waited()), (said, said));
-            assert_eq!(time.due(said.after(DAY)), said.after(DAY));
+            assert_eq!(counted(&time), said);
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_by_hours_holds_up_nothing_either() {
+        let hours = |hours: u64| Duration::from_secs(3_600 * hours);
+        let clock = Clock::manual(NOW.after(hours(23)));
+        let time = started(&clock, clock.now());
+        let due = time.due(clock.now().after(hours(1)));
+        for said in [NOW.after(hours(11)), NOW] {
+            clock.set(said);
+            assert_eq!(time.waited(), NOW.after(hours(23)));
+        }
+        // What is put off now waits for its delay, and what was put off before for the rest of it.
+        assert_eq!(time.due(NOW.after(hours(1))), due);
+        clock.advance(hours(1));
+        assert_eq!(time.waited(), due);
+        // Less than a second is nothing.
+        clock.set(Timestamp(clock.now().0 - 999));
+        assert_eq!(time.waited(), Timestamp(due.0 - 999));
     }
 
     #[test]
@@ -269,5 +302,10 @@ mod tests {
         assert_eq!(time.due_since(due, 0), Timestamp(5).after(minute));
         let later = Clock::manual(NOW.after(days(100)));
         assert_eq!(started(&later, NOW).due_since(due, 0), due);
+
+        // The clock is back by hours.
+        let said = Timestamp(NOW.0 - 20 * 3_600_000);
+        let hours_back = Clock::manual(said);
+        assert_eq!(started(&hours_back, NOW).due_since(due, 0), said.after(minute));
     }
 }
