@@ -1,5 +1,5 @@
-//! A store of format 1, written as its last version wrote one: tables of redb, and in their rows
-//! what `docs/design.md` says of format 1.
+//! A store of format 1, written as the last Hookgate of that format wrote one: tables of redb, and
+//! the log in one of them.
 //!
 //! It has something of everything. Never goes through the store that is under test.
 
