@@ -37,9 +37,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let clock = Clock::manual(NOW);
-        let store = Store::open(&Config::at(folder.path()), clock.clone()).unwrap();
+        Self::at(TempDir::new().expect("there is room"), Clock::manual(NOW))
+    }
+
+    /// In this folder, which may have a store already.
+    fn at(folder: TempDir, clock: Clock) -> Self {
+        let store = Store::open(&Config::at(folder.path()), clock.clone()).expect("it opens");
         Self { folder, clock, store }
     }
 
@@ -58,8 +61,7 @@ impl Bench {
     async fn restart(self) -> Self {
         let Self { folder, clock, store } = self;
         store.close().await.unwrap();
-        let store = Store::open(&Config::at(folder.path()), clock.clone()).unwrap();
-        Self { folder, clock, store }
+        Self::at(folder, clock)
     }
 }
 

@@ -76,8 +76,7 @@ fn without_json(record: &[u8]) -> Vec<u8> {
 /// A store that keeps nothing in memory, so that every lease reads the log.
 fn forgetful(disk: &Disk, clock: &Clock) -> Bench {
     let config = Config { recent_bytes: 0, ..Config::at("nowhere") };
-    let store = Store::open_on(disk.clone(), &config, clock.clone()).unwrap();
-    Bench { folder: TempDir::new().unwrap(), clock: clock.clone(), store }
+    Bench::with(disk.clone(), clock.clone(), &config)
 }
 
 fn bench() -> (Disk, Bench) {

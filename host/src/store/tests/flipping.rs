@@ -54,8 +54,7 @@ struct Filled {
 fn open(disk: &Disk, clock: &Clock) -> Bench {
     // It keeps nothing in memory, so that everything is read.
     let config = Config { recent_bytes: 0, fresh_ids: 8, ..Config::at("nowhere") };
-    let store = Store::open_on(disk.clone(), &config, clock.clone()).expect("it starts");
-    Bench { folder: TempDir::new().expect("there is a disk"), clock: clock.clone(), store }
+    Bench::with(disk.clone(), clock.clone(), &config)
 }
 
 impl Bench {

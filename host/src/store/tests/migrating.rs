@@ -37,9 +37,7 @@ fn open(folder: &TempDir) -> Result<Store, OpenError> {
 }
 
 fn started(folder: TempDir) -> Bench {
-    let clock = Clock::manual(NOW);
-    let store = Store::open(&Config::at(folder.path()), clock.clone()).expect("it is opened");
-    Bench { folder, clock, store }
+    Bench::at(folder, Clock::manual(NOW))
 }
 
 fn names(folder: &Path) -> BTreeSet<String> {

@@ -25,9 +25,8 @@ async fn bring(bench: &Bench, numbers: std::ops::Range<usize>) {
 
 /// A store with so many events, the last of them behind the last checkpoint.
 async fn filled(events: usize) -> (Disk, Bench) {
-    let (disk, clock) = (Disk::default(), Clock::manual(NOW));
-    let store = Store::open_on(disk.clone(), &config(), clock.clone()).unwrap();
-    let bench = Bench { folder: TempDir::new().unwrap(), clock, store };
+    let disk = Disk::default();
+    let bench = Bench::with(disk.clone(), Clock::manual(NOW), &config());
     bring(&bench, 0..events - BEHIND).await;
     bench.store.handle.shared.file.checkpoint().unwrap();
     bring(&bench, events - BEHIND..events).await;
