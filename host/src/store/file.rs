@@ -67,7 +67,7 @@ const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
 const SWEPT: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("swept");
 /// The known event ids: sorted runs by number, part and first id, and under number zero the mark.
 const IDS: TableDefinition<'_, IdsKey, &[u8]> = TableDefinition::new("ids");
-/// How many segments, and bytes of them, lie in each volume.
+/// How many segments, and bytes of them, lie in each volume, and as of when.
 const VOLUMES: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("volumes");
 /// Facts of the store itself.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");

@@ -110,8 +110,8 @@ impl Journal {
     }
 
     fn checkpoint(&mut self, change: Change) -> Result<(), Failure> {
-        self.live.write(change.transaction())?;
         let applied = self.writer.end();
+        self.live.write(change.transaction(), applied)?;
         let counted = change.checkpoint(applied)?;
         self.live.apply(&counted);
         (self.applied, self.behind) = (applied, 0);

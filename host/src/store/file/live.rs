@@ -1,16 +1,19 @@
 //! What is live in each volume: how many segments rows point to, and their bytes.
 //!
-//! Counted as commits hold, and written down with each checkpoint, so that no start has to count.
-//! What no row points into may go. Never says of a volume that nothing in it is live because a
-//! count went wrong.
+//! Counted as commits hold, and written down with each checkpoint, so that hardly a start has to
+//! count. What no row points into may go. Never says of a volume that nothing in it is live because
+//! a count went wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{ReadTransaction, ReadableTable, TableError, WriteTransaction};
 
-use super::volumes::Extent;
-use super::{SEGMENTS, VOLUMES};
+use super::volumes::{Extent, Point};
+use super::{APPLIED, META, SEGMENTS, VOLUMES};
 use crate::store::error::Failure;
+
+/// In [`VOLUMES`], under the number of no volume: the [`Point`] that all others are as of.
+const AS_OF: u32 = 0;
 
 /// What is live in each volume.
 #[derive(Debug, Default)]
@@ -35,45 +38,55 @@ pub(super) struct Counted {
 }
 
 impl Live {
-    /// As it was written down; where that was never done, as the rows of the segments say.
+    /// As it was written down; where that is not as of now, as the rows of the segments say. redb
+    /// makes all commits durable when it closes the file, also those behind the last checkpoint.
     pub(super) fn load(transaction: &ReadTransaction) -> Result<Self, Failure> {
         let volumes = match transaction.open_table(VOLUMES) {
             Ok(volumes) => volumes,
             Err(TableError::TableDoesNotExist(_)) => return Self::count(transaction),
             Err(error) => return Err(error.into()),
         };
-        let mut live = Self::default();
-        for row in volumes.iter()? {
+        let applied = transaction.open_table(META)?.get(APPLIED)?.map(|fact| fact.value());
+        let as_of = volumes.get(AS_OF)?.map(|row| row.value().0);
+        let is_of_now = as_of.is_some() && as_of == applied;
+        let mut live = if is_of_now { Self::default() } else { Self::count(transaction)? };
+        for row in volumes.range(AS_OF + 1..)? {
             let (volume, share) = row?;
             let (segments, bytes) = share.value();
-            live.shares.insert(volume.value(), Share { segments, bytes });
+            if is_of_now {
+                live.shares.insert(volume.value(), Share { segments, bytes });
+            } else {
+                live.changed.insert(volume.value());
+            }
         }
         Ok(live)
     }
 
     fn count(transaction: &ReadTransaction) -> Result<Self, Failure> {
-        let mut counted = Counted::default();
+        let mut live = Self::default();
         for row in transaction.open_table(SEGMENTS)?.iter()? {
             let (_, extent) = row?;
-            counted.came.extend(Extent::read(extent.value()));
+            if let Some(extent) = Extent::read(extent.value()) {
+                live.come(extent);
+            }
         }
-        let mut live = Self::default();
-        live.apply(&counted);
         Ok(live)
     }
 
     /// A change holds.
     pub(super) fn apply(&mut self, counted: &Counted) {
-        for Extent { volume, length, .. } in &counted.came {
-            let share = self.share(*volume);
-            share.segments = share.segments.wrapping_add(1);
-            share.bytes = share.bytes.wrapping_add(u64::from(*length));
-        }
+        counted.came.iter().for_each(|extent| self.come(*extent));
         for Extent { volume, length, .. } in &counted.gone {
             let share = self.share(*volume);
             share.segments = share.segments.wrapping_sub(1);
             share.bytes = share.bytes.wrapping_sub(u64::from(*length));
         }
+    }
+
+    fn come(&mut self, Extent { volume, length, .. }: Extent) {
+        let share = self.share(volume);
+        share.segments = share.segments.wrapping_add(1);
+        share.bytes = share.bytes.wrapping_add(u64::from(length));
     }
 
     fn share(&mut self, volume: u32) -> &mut Share {
@@ -86,9 +99,14 @@ impl Live {
         self.shares.get(&volume).is_some_and(|share| *share != Share::default())
     }
 
-    /// Writes down what has changed, with a checkpoint.
-    pub(super) fn write(&mut self, transaction: &WriteTransaction) -> Result<(), Failure> {
+    /// Writes down what has changed, with a checkpoint: the rows have the log up to `applied`.
+    pub(super) fn write(
+        &mut self,
+        transaction: &WriteTransaction,
+        applied: Point,
+    ) -> Result<(), Failure> {
         let mut volumes = transaction.open_table(VOLUMES)?;
+        volumes.insert(AS_OF, (applied.write(), 0_u64))?;
         for volume in std::mem::take(&mut self.changed) {
             if self.is_live(volume) {
                 let Share { segments, bytes } = self.shares[&volume];
@@ -138,6 +156,16 @@ mod tests {
         assert!(live.is_live(1));
     }
 
+    const HERE: Point = Point { volume: 3, offset: 90 };
+
+    /// Writes down what is live as of a point, and how far the rows are.
+    fn write(database: &Database, live: &mut Live, as_of: Point, applied: Point) {
+        let transaction = database.begin_write().unwrap();
+        live.write(&transaction, as_of).unwrap();
+        transaction.open_table(META).unwrap().insert(APPLIED, applied.write()).unwrap();
+        transaction.commit().unwrap();
+    }
+
     #[test]
     fn what_was_written_down_is_loaded_and_what_never_was_is_counted() {
         let database = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
@@ -152,12 +180,28 @@ mod tests {
         let mut live = loaded(&database);
         assert!(live.is_live(1) && live.is_live(2));
         live.apply(&counted(&[at(3, 5)], &[at(1, 10)]));
-        let transaction = database.begin_write().unwrap();
-        live.write(&transaction).unwrap();
-        transaction.commit().unwrap();
+        write(&database, &mut live, HERE, HERE);
 
         let again = loaded(&database);
         assert_eq!(again.shares, live.shares);
         assert_eq!(again.shares.keys().copied().collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
+    fn what_was_written_down_before_the_last_commits_is_counted_again() {
+        let database = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
+        let mut live = Live::default();
+        live.apply(&counted(&[at(1, 10), at(2, 20)], &[]));
+        write(&database, &mut live, Point { offset: 50, ..HERE }, HERE);
+        let transaction = database.begin_write().unwrap();
+        transaction.open_table(SEGMENTS).unwrap().insert(2_u64, &at(2, 20).write()).unwrap();
+        transaction.open_table(SEGMENTS).unwrap().insert(3_u64, &at(3, 30).write()).unwrap();
+        transaction.commit().unwrap();
+
+        let mut again = loaded(&database);
+
+        assert_eq!([1, 2, 3].map(|volume| again.is_live(volume)), [false, true, true]);
+        write(&database, &mut again, HERE, HERE);
+        assert_eq!(loaded(&database).shares, again.shares, "nothing is left of what was wrong");
     }
 }

@@ -305,6 +305,24 @@ fn a_volume_with_one_live_segment_stays() {
 }
 
 #[test]
+fn a_volume_filled_since_the_last_checkpoint_stays_through_an_outage_and_goes_when_it_is_due() {
+    let mut bench = Bench::new();
+    let filled = fill_a_volume(&mut bench);
+
+    bench.file.reopen().unwrap();
+
+    assert!(bench.has(1));
+    for first in &filled {
+        assert_eq!(bench.segment(*first).unwrap().unwrap(), [7; 500]);
+    }
+    bench.commit(b"", &|rows| {
+        filled.iter().for_each(|first| rows.remove_segment(*first).unwrap());
+    });
+    bench.file.checkpoint().unwrap();
+    assert!(!bench.has(1));
+}
+
+#[test]
 fn a_kill_between_a_checkpoint_and_the_removal_leaves_a_volume_for_the_next_start() {
     let mut bench = Bench::new();
     let filled = fill_a_volume(&mut bench);

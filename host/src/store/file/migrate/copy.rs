@@ -66,7 +66,7 @@ fn copy_log(
         let packed = pack(&mut rows, &mut change.open_table(SEGMENTS)?, &mut writer)?;
         writer.sync_packed()?;
         live.apply(&packed.counted);
-        live.write(&change)?;
+        live.write(&change, Point::START)?;
         change.commit()?;
         let Some(next) = packed.next else { return Ok(()) };
         progress.reached(next);
