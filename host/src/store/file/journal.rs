@@ -26,21 +26,21 @@ pub(super) struct Journal {
     live: Live,
     /// Up to here the rows have what the log says.
     applied: Point,
-    /// Bytes of the log whose rows are not durable.
+    /// Bytes of frames since the last checkpoint.
     behind: u64,
-    /// So many are too many.
+    /// At this many the next is due.
     checkpoint_bytes: u64,
     checkpointed: Instant,
     /// The volumes that no row pointed into at the last checkpoint, and none will. Before it they
     /// must stay: a start might find older rows.
     dead: Vec<u32>,
-    /// Something went wrong: what stands on the disk is not known.
+    /// A write has failed: nobody knows what stands on the disk.
     has_failed: bool,
 }
 
 impl Journal {
-    /// Goes on where the log ends; the rows have it up to `applied`. There are not many more bytes
-    /// than `checkpoint_bytes` between two checkpoints.
+    /// Goes on where the log ends; the rows have its changes up to `applied`. A checkpoint is due
+    /// after `checkpoint_bytes` of frames.
     pub(super) fn new(
         writer: VolumeWriter,
         volumes: Volumes,
@@ -78,22 +78,22 @@ impl Journal {
     /// Commits a change. Returns when it is durable: one that adds to the log by that, any other by
     /// a checkpoint.
     pub(super) fn commit(&mut self, change: Change) -> Result<(), Failure> {
-        self.daring(|journal| journal.write(change))
+        self.poisoning(|journal| journal.write(change))
     }
 
-    /// Adds to the log what says nothing.
+    /// Adds a frame without a body to the log.
     pub(super) fn probe(&mut self) -> Result<(), Failure> {
-        self.daring(|journal| journal.writer.probe())
+        self.poisoning(|journal| journal.writer.probe())
     }
 
-    /// Does what must be known to have gone well before anything else is done.
-    fn daring(
+    /// Writes. If that fails or panics, nothing is added any more before the files are opened anew.
+    fn poisoning(
         &mut self,
-        dare: impl FnOnce(&mut Self) -> Result<(), Failure>,
+        write: impl FnOnce(&mut Self) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         self.check()?;
         self.has_failed = true;
-        dare(self)?;
+        write(self)?;
         self.has_failed = false;
         Ok(())
     }
