@@ -93,7 +93,7 @@ const FORMAT_KNOWN: u64 = 2;
 /// The first position, so that zero is none.
 const FIRST_POSITION: u64 = 1;
 
-/// What can't be read takes at most so many positions.
+/// A segment that can't be read takes at most this many positions: nobody knows how many it took.
 pub(super) const UNREAD_WIDTH: u64 = 1 << 32;
 
 /// Pages that redb keeps in memory.
@@ -129,12 +129,12 @@ struct Place {
     sizes: Sizes,
 }
 
-/// How much there is of the log before something is done about it.
+/// When a volume is full, and when a checkpoint is due.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
-    /// A volume is full.
+    /// A volume with this many bytes is full.
     pub(super) volume_bytes: u64,
-    /// The rows become durable, if not sooner.
+    /// With this many bytes of frames since the last checkpoint, the next is due.
     pub(super) checkpoint_bytes: u64,
 }
 
@@ -159,7 +159,8 @@ struct Opened {
 pub(super) enum Reopened {
     /// They are as the last commit left them.
     AsLeft,
-    /// Some were lost and made again from the log: all but those of the known ids, which are older.
+    /// The file had lost some, and they were made again from the log. Not those of the known ids,
+    /// which the log does not spell: they are as the last checkpoint left them.
     FromLog,
 }
 
@@ -268,11 +269,11 @@ impl File {
         Volumes::open(Arc::clone(medium), self.tag, sizes.volume_bytes)
     }
 
-    /// Takes rows that were opened, and has them say what the log says, which must reach as far as
-    /// `least`. Gives up to where they did.
+    /// Takes rows that were opened, and makes the changes in them that only the log has. The log
+    /// must reach at least to `least`. Gives the point up to which the rows had its changes before.
     fn attach(&self, database: Database, volumes: Volumes, least: Point) -> Result<Point, Failure> {
         let Replayed { found, applied, end, live } = guarded(|| {
-            // To go on in another volume would be to give out its positions again.
+            // Without this volume, the gateway would give its positions to other records.
             volumes.check_present(least.max(replay::applied(&database)?))?;
             replay(&database, &volumes, &self.damages)
         })?;
@@ -318,7 +319,7 @@ impl File {
         }
     }
 
-    /// The same for whoever must not wait for a commit: one that is under way looks for itself.
+    /// The same, without waiting for a commit that is under way: that one checks by itself.
     pub(super) fn glance(&self) -> Result<(), Error> {
         self.check_rows_spot()?;
         let journal = match self.journal.try_lock() {
@@ -352,7 +353,8 @@ impl File {
     /// Makes all rows durable, and removes the volumes that none of them points into.
     pub(super) fn checkpoint(&self) -> Result<(), Error> {
         self.commit(self.write()?)?;
-        // What a start would find instead of rows that are in no file any more may need them.
+        // If the file of rows was removed, a start may find an older one, and its rows may point
+        // into these volumes.
         self.check_spot()?;
         lock(&self.journal).as_mut().ok_or_else(away)?.remove_dead();
         Ok(())

@@ -69,8 +69,9 @@ impl Medium for Folder {
     }
 
     fn ahead(&self, name: &str) -> io::Result<Option<Box<dyn Ahead>>> {
-        // Opened a second time for another reason too: the system tells a failed write once to each
-        // who has opened the file, and it must not be told here instead of there.
+        // Opened a second time for another reason too: the system reports a write that failed once
+        // to each who opened the file. The thread that writes zeros must not get the report that
+        // the sync of a commit needs.
         let file = open_regular(&self.place(name), OpenOptions::new().append(true))?;
         Ok(Some(Box::new(End(file))))
     }

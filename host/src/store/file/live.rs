@@ -23,7 +23,8 @@ pub(super) struct Live {
     changed: BTreeSet<u32>,
 }
 
-/// What is live in a volume. It wraps: one that lost more than it had is not at nothing.
+/// What is live in a volume. The numbers wrap, so that a volume that lost more than it had, because
+/// a count went wrong, does not look empty and is never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Share {
     segments: u64,

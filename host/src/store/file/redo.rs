@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::EXTENT_BYTES;
 
-/// A change of one row, or of the few that always change together. In postcard; a change of what a
-/// variant means is another format.
+/// A change of one row, or of the few that always change together. In postcard: to change what a
+/// variant means is to make another format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum RowChange<'r> {
     /// How a work stands; without a standing it has no row any more.

@@ -212,7 +212,7 @@ impl Volumes {
         state.last = state.last.max(number);
     }
 
-    /// A number that no volume has had. One that is not used then is nobody's.
+    /// A number that no volume has had. If no volume is made with it, it stays unused.
     fn take_number(&self) -> Option<u32> {
         let mut state = lock(&self.0.state);
         loop {

@@ -13,7 +13,7 @@ use super::zeros::Zeros;
 use super::{Extent, Point, Volumes};
 use crate::store::error::Failure;
 
-/// The memory for a frame does not stay larger than this.
+/// Between frames no more memory is kept than this.
 const BUFFER_BYTES: usize = 4 << 20;
 
 /// Adds frames to the volumes of a store. There is one at a time.
@@ -30,7 +30,8 @@ pub(in crate::store) struct VolumeWriter {
     /// That a volume could not be removed was said.
     has_warned: bool,
     zeros: Option<Zeros>,
-    /// What another program would have changed, if it wrote to the log: bytes and their place.
+    /// An offset near the end of the log, and the bytes there: if they are others now,
+    /// another program has written to the log.
     mark: (u64, Vec<u8>),
     buffer: Vec<u8>,
 }
