@@ -66,10 +66,14 @@ impl Marks {
         mark.saturating_sub((mark / 8).max(1))
     }
 
-    /// At so many runs and deliveries the parses wait too. More than the mark: what was accepted
-    /// just before that was reached usually goes on.
-    fn hold(mark: usize) -> usize {
-        mark.saturating_add(mark / 4)
+    /// At so many runs and deliveries the parses wait too, of which there are so many. More than
+    /// the mark: what was accepted just before that was reached usually goes on. With the parses no
+    /// more than half above it: a source whose receipts have piled up must not take with what comes
+    /// of them what is for the others. Never so few that parses alone could hold each other.
+    fn hold(mark: usize, parses: usize) -> usize {
+        let together = mark.saturating_add(mark / 2);
+        let least = (mark / 2).max(1);
+        together.saturating_sub(parses).clamp(least, mark.saturating_add(mark / 4))
     }
 }
 
@@ -128,9 +132,12 @@ impl Tally {
     /// Whether a mark was reached by what was counted, or is not any more.
     fn judge(&self, mark: usize) -> bool {
         let mark = mark.max(1);
-        let hold = Marks::hold(mark);
+        let count = |level: &Level| level.count.load(Ordering::Relaxed);
+        let parses = count(&self.all).saturating_sub(count(&self.derived));
+        let hold = Marks::hold(mark, parses);
         let all = self.all.judge(mark, Marks::low(mark));
-        let derived = self.derived.judge(hold, mark.min(hold - 1));
+        // Usually that is down to the mark.
+        let derived = self.derived.judge(hold, (hold - hold / 5).min(hold - 1));
         all || derived
     }
 }
@@ -239,6 +246,7 @@ mod tests {
         (0..100).for_each(|_| tally.opened(WorkKind::Parse));
         tally.judge(8);
         assert!(tally.all.is_over() && !tally.derived.is_over());
+        (0..100).for_each(|_| tally.closed(WorkKind::Parse));
 
         // A few more than the mark go on; then the parses wait until the mark is reached again.
         let holds = |more: usize| {
@@ -251,5 +259,27 @@ mod tests {
         assert!(holds(0));
         tally.closed(WorkKind::Run);
         assert!(!holds(0));
+    }
+
+    #[test]
+    fn a_source_whose_receipts_have_piled_up_never_comes_to_twice_its_mark() {
+        let tally = Tally::default();
+        (0..100).for_each(|_| tally.opened(WorkKind::Parse));
+        tally.judge(100);
+        let parse = || {
+            tally.closed(WorkKind::Parse);
+            (0..10).for_each(|_| tally.opened(WorkKind::Delivery));
+            tally.judge(100);
+        };
+        while !tally.derived.is_over() {
+            parse();
+        }
+        assert_eq!(tally.open().works, 154);
+
+        while tally.derived.is_over() {
+            tally.closed(WorkKind::Delivery);
+            tally.judge(100);
+        }
+        assert_eq!(tally.open().works, 94 + 45, "a fifth less than 56, and the receipts");
     }
 }
