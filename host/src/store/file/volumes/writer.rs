@@ -45,9 +45,12 @@ struct Part {
 
 impl VolumeWriter {
     /// Goes on at the end that a scan has found, and cuts off what a kill has left behind it. If
-    /// there is no such volume, makes one. The writer before it must have been dropped.
+    /// there is no such volume, makes one. When this returns, all that the scan has found is
+    /// durable, with its names. The writer before it must have been dropped.
     pub(in crate::store) fn at(volumes: Volumes, end: Point) -> Result<Self, Failure> {
         volumes.remove_unfinished();
+        // A kill may have come between a new name and its sync.
+        volumes.0.medium.sync_names()?;
         // Whatever was behind the end: no frame of the next volume may lie before it.
         volumes.use_up(end.volume);
         let log = match Part::at(&volumes, end)? {
@@ -239,9 +242,10 @@ impl Part {
         }
         if size > offset {
             volume.backend.resize(offset)?;
-            // What stood there must never come back behind what is written there now.
-            volume.backend.sync()?;
         }
+        // What stood there must never come back behind what is written there now. And a kill may
+        // have come between the write and the sync of the last frame, which counts from here on.
+        volume.backend.sync()?;
         Ok(Some(Self { volume: Arc::clone(volume), offset }))
     }
 

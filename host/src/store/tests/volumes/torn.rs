@@ -125,6 +125,38 @@ fn what_was_packed_and_synced_is_there_after_a_power_cut() {
     assert!(packed[19].volume > packed[0].volume, "there are several volumes");
 }
 
+/// The system shows what was written, also to who starts after a kill. A power cut still takes it.
+#[test]
+fn what_a_kill_left_unsynced_is_durable_before_the_log_goes_on() {
+    let disk = Disk::default();
+    let mut writer = resume(&open(disk.clone(), LARGE));
+    disk.fail_after(Fault::Sync, 0);
+    assert!(writer.append(1, &[b"one"]).is_err());
+    disk.mend();
+    drop(writer);
+
+    let volumes = open(disk.clone(), LARGE);
+    let (found, end) = scan(&volumes, Point::START);
+    assert_eq!(found.len(), 1);
+    VolumeWriter::at(volumes, end).unwrap();
+
+    let safe = open(Disk::holding(disk.synced()), LARGE);
+    assert_eq!(scan(&safe, Point::START), (found, end));
+}
+
+#[test]
+fn a_volume_whose_name_a_kill_left_unsynced_is_durable_before_the_log_goes_on() {
+    let made = Disk::default();
+    resume(&open(made.clone(), LARGE));
+    let disk = Disk::default();
+    disk.open(&file(1)).unwrap().write(0, &bytes(&made, 1)).unwrap();
+
+    let one = add(&mut resume(&open(disk.clone(), LARGE)), 1, b"one");
+
+    let safe = open(Disk::holding(disk.synced()), LARGE);
+    assert_eq!(scan(&safe, Point::START).0, [one]);
+}
+
 #[test]
 fn after_a_failed_write_a_writer_refuses_everything() {
     for fault in [Fault::Write, Fault::Sync] {
