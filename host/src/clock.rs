@@ -113,8 +113,7 @@ impl Clock {
         self.until(|| due.since(self.now())).await;
     }
 
-    /// Waits until nothing is left of what somebody waits for. How much that is is looked at again
-    /// as time goes on.
+    /// Waits until `left` is zero, and asks it again as time goes on or somebody sets the clock.
     pub async fn until(&self, left: impl Fn() -> Duration) {
         match self {
             Self::System => loop {

@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::lock::lock;
 
-/// Where the operator sets no mark, it is this part of the file system, and at most so many bytes.
+/// Where the operator sets no mark, it is the size of the file system divided by this, and at most
+/// [`MARK_BYTES_MAX`].
 const MARK_PART: u64 = 20;
 const MARK_BYTES_MAX: u64 = 1 << 30;
 
@@ -67,7 +68,7 @@ impl Disk {
         state.judge();
     }
 
-    /// So many bytes should be free from now on; `None` is a part of the file system.
+    /// The mark in bytes, from now on; `None` is the usual part of the file system.
     pub(crate) fn set_mark(&self, mark: Option<u64>) {
         let mut state = self.state();
         state.mark = mark;

@@ -95,7 +95,7 @@ pub enum Failure {
         /// The place.
         path: PathBuf,
     },
-    /// A file that the log goes on in is not there.
+    /// The volume in which the log ends is not there.
     #[error("the store's file {} is missing: put the file back", path.display())]
     Missing {
         /// Its place.

@@ -38,7 +38,7 @@ pub(super) struct Shared {
     pub(super) terms: ArcSwap<Terms>,
     /// How much handlers may remember from now on.
     pub(super) quotas: ArcSwap<Quotas>,
-    /// What that takes that they remember.
+    /// What the state of each handler takes.
     pub(super) used: ArcSwap<AllUsed>,
     /// When a sweep looked last for what has expired of it, by handler.
     states_swept: Mutex<BTreeMap<Name, Timestamp>>,

@@ -19,7 +19,8 @@ const TIMED: u8 = 1;
 /// The first byte of the key of a row that says what a handler's rows take; its name follows.
 const USED: u8 = 2;
 
-/// A term is looked after at most so often.
+/// A sweep looks for the expired keys of a handler again after this time: at most a day, at least a
+/// minute.
 const GRAIN_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 const GRAIN_MIN: Duration = Duration::from_secs(60);
 /// The share of a term that a row may be kept longer.

@@ -20,8 +20,9 @@ use crate::lock::lock;
 /// A smaller leap changes nothing that matters.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A gateway that was off for no longer was off for so long; what is longer may be a leap. It is
-/// the time between the longest that a provider tries again and the least that an id is known.
+/// A stop counts as time that has passed if it seems to be no longer than this; a longer one may be
+/// a leap of the clock. Providers send a request again for up to 30 days, and an id is known for at
+/// least 35: this is the difference.
 const REST_MAX: Duration = DAY.saturating_mul(5);
 
 /// Whoever sets the clock back, by the hours of a time zone or by years, holds up what waits by no
@@ -64,20 +65,20 @@ pub(super) struct Told {
     pub(super) shift: i64,
 }
 
-/// What time it is.
+/// Both times of one moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
     /// What the clock says: this is written down.
     pub(super) now: Timestamp,
     /// How far the store has counted: ages go by this.
     pub(super) counted: Timestamp,
-    /// What is to be remembered of both.
+    /// The point to add to the line of time, if one is due.
     pub(super) point: Option<Point>,
 }
 
 impl Count {
-    /// Goes on to what the clock says, when so much time has passed. If it leapt, only by what has
-    /// passed; whether it did.
+    /// Goes on to what the clock says; if that is a leap, only by the time that has passed. Says
+    /// whether it is one: more than `ahead_max` ahead of that, or more than a day behind it.
     fn go_on(
         &mut self,
         said: Timestamp,
@@ -130,8 +131,8 @@ impl StoreClock {
         if due == Timestamp(0) { due } else { shifted(due, self.look().2.shift) }
     }
 
-    /// The same at a start, of something that was put off when the store had counted so far ahead
-    /// of the clock: by whichever of both it is due first.
+    /// The same at a start, of something that was put off when the count was `shift` milliseconds
+    /// ahead of the clock: it is due by the clock or by the count, whichever is first.
     pub(super) fn due_since(&self, due: Timestamp, shift: i64) -> Timestamp {
         let (_, age, wait) = self.look();
         // It was put off about when the store had counted so far: if the clock is back by hours,

@@ -12,8 +12,8 @@ use crate::ids::Name;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Ids of a term are forgotten together, those of a run at a time: for so small a share of it may
-/// an id be known longer.
+/// A run is forgotten as a whole, and its ids came one after the other: an id may be known longer
+/// than its term by this share of it, an eighth.
 const SPAN_SHARE: u32 = 8;
 
 /// How long the event ids of each source are known, from when they come.
@@ -21,7 +21,7 @@ const SPAN_SHARE: u32 = 8;
 pub struct Terms(BTreeMap<Name, Duration>);
 
 impl Terms {
-    /// Where nothing else is said of a source.
+    /// The term of a source whose configuration says none.
     pub const DEFAULT: Duration = DAY.saturating_mul(40);
     /// No id is forgotten sooner: providers send a request again for up to 30 days.
     pub const LEAST: Duration = DAY.saturating_mul(35);

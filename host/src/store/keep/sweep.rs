@@ -211,7 +211,7 @@ impl Operation for SettleIds {
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
         draft.settle_ids(self.groups);
         draft.tell_time();
-        // A transaction without a segment is none.
+        // Without a segment nobody could find out whether a commit that failed is in the log.
         draft.record(RecordKind::Gap, &());
         self.reply.keep(Ok(()));
         Ok(())

@@ -39,7 +39,7 @@ pub(in crate::store) struct Recovered {
     /// It goes on counting where it was.
     pub(in crate::store) clock: StoreClock,
     pub(in crate::store) line: LineEnd,
-    /// What that takes that handlers remember.
+    /// What the state of each handler takes.
     pub(in crate::store) used: AllUsed,
 }
 
@@ -86,7 +86,7 @@ struct Start<'a> {
 impl Start<'_> {
     fn recover(&self, view: &View, shape: Shape, clock: Clock) -> Result<Recovered, Failure> {
         let mark = view.fact(file::LOW_WATER)?.unwrap_or(0);
-        // Of what is to come nobody asks.
+        // A start asks it for no age, so it need not know how far the store has counted now.
         let line = Line::read(view, Timestamp::MAX)?;
         let clock = StoreClock::new(clock, self.told(view, &line)?);
         let waits = Waits { line, clock };
@@ -100,7 +100,7 @@ impl Start<'_> {
 
         let mut ids = ids::load(view, shape)?;
         let mut open = BTreeSet::new();
-        // What can't be read any more was given out too.
+        // Positions whose records can't be read any more were given out too.
         let known = view.fact(file::END)?.unwrap_or(0).max(mark);
         let mut end = known;
         for row in self.log.within(self.segment_at(mark.min(ids.mark()))?..)? {
@@ -209,10 +209,10 @@ impl Start<'_> {
     }
 }
 
-/// What that takes that handlers remember.
+/// What the state of each handler takes.
 fn used(view: &View) -> Result<AllUsed, Failure> {
     let mut used = AllUsed::new();
-    // Nothing stands behind the rows that say it.
+    // These rows are the last of their table.
     for row in view.states(state::ALL_USED, Used::read)? {
         used.extend(row?);
     }

@@ -57,19 +57,20 @@ pub enum Reached {
 }
 
 impl Marks {
-    /// Nothing is held against anything.
+    /// No number reaches these.
     const NONE: Self = Self { all: usize::MAX, per_source: usize::MAX };
 
-    /// As many works are open when requests may come in again after a mark was reached: an eighth
-    /// less, so that the door does not open and close with every request.
+    /// Once a mark was reached, requests may come in again at this many open works: an eighth less,
+    /// so that the gateway does not accept and refuse by turns.
     pub fn low(mark: usize) -> usize {
         mark.saturating_sub((mark / 8).max(1))
     }
 
-    /// At so many runs and deliveries the parses wait too, of which there are so many. More than
-    /// the mark: what was accepted just before that was reached usually goes on. With the parses no
-    /// more than half above it: a source whose receipts have piled up must not take with what comes
-    /// of them what is for the others. Never so few that parses alone could hold each other.
+    /// At this many runs and deliveries the parses wait too. With few receipts to parse it is a
+    /// quarter above the mark, so that those that came just before the mark was reached can usually
+    /// be parsed. With many it is less, so that all works together are about half above the mark:
+    /// what a source whose receipts have piled up opens must not take the room of others. It is at
+    /// least half of the mark, so that receipts alone never hold each other.
     fn hold(mark: usize, parses: usize) -> usize {
         let together = mark.saturating_add(mark / 2);
         let least = (mark / 2).max(1);

@@ -351,7 +351,8 @@ impl Draft<'_> {
                 replayed.reopened += 1;
             }
             Progress::RetryAt(due) if is_wanted && due > self.now => {
-                // A transaction without a segment is none.
+                // Without a segment nobody could find out whether a commit that failed is in the
+                // log.
                 self.record(RecordKind::Gap, &());
                 self.hasten(work, before, due)?;
                 replayed.hastened += 1;

@@ -126,7 +126,7 @@ impl Operation for SweepStates {
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
         self.expired.iter().try_for_each(|(key, written_at)| draft.expire(key, *written_at))?;
         self.old.iter().try_for_each(|key| draft.respell(key))?;
-        // A transaction without a segment is none.
+        // Without a segment nobody could find out whether a commit that failed is in the log.
         draft.record(RecordKind::Gap, &());
         self.reply.keep(Ok(()));
         Ok(())

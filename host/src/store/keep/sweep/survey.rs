@@ -64,7 +64,7 @@ struct Survey<'s> {
     now: Timestamp,
     /// How old things are.
     line: Line,
-    /// What that takes that handlers remember.
+    /// What the state of all handlers takes, in bytes.
     state_bytes: u64,
     retention: Retention,
     view: View,
