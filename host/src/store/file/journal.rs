@@ -31,6 +31,9 @@ pub(super) struct Journal {
     /// At this many the next is due.
     checkpoint_bytes: u64,
     checkpointed: Instant,
+    /// The log has gone on in another volume since. Until the rows name it, a start would not miss
+    /// it, and give out its positions again.
+    has_rolled: bool,
     /// The volumes that no row pointed into at the last checkpoint, and none will. Before it they
     /// must stay: a start might find older rows.
     dead: Vec<u32>,
@@ -56,6 +59,7 @@ impl Journal {
             behind: 0,
             checkpoint_bytes,
             checkpointed: Instant::now(),
+            has_rolled: false,
             dead: Vec::new(),
             has_failed: false,
         }
@@ -104,6 +108,7 @@ impl Journal {
         };
         let counted = change.commit()?;
         self.live.apply(&counted);
+        self.has_rolled |= frame.volume != self.applied.volume;
         self.applied = frame.end();
         self.behind += u64::from(frame.length);
         Ok(())
@@ -115,7 +120,7 @@ impl Journal {
         let counted = change.checkpoint(applied)?;
         self.live.apply(&counted);
         (self.applied, self.behind) = (applied, 0);
-        self.checkpointed = Instant::now();
+        (self.checkpointed, self.has_rolled) = (Instant::now(), false);
         let is_dead =
             |number: &u32| !self.live.is_live(*number) && !self.writer.is_written(*number);
         self.dead = self.volumes.shown().numbers().filter(is_dead).collect();
@@ -125,7 +130,8 @@ impl Journal {
     /// Whether enough has come since the last checkpoint, or long enough ago.
     pub(super) fn is_checkpoint_due(&self) -> bool {
         let is_late = self.checkpointed.elapsed() >= CHECKPOINT_PAUSE;
-        self.behind > 0 && (is_late || self.behind >= self.checkpoint_bytes)
+        let is_far = self.has_rolled || self.behind >= self.checkpoint_bytes;
+        self.behind > 0 && (is_late || is_far)
     }
 
     /// Removes the volumes that no durable row points into.

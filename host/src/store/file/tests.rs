@@ -427,6 +427,18 @@ fn a_log_without_its_newest_volume_is_not_gone_on_with() {
 }
 
 #[test]
+fn the_rows_name_the_newest_volume_as_soon_as_the_log_goes_on_there() {
+    let mut bench = Bench::new();
+    fill_a_volume(&mut bench);
+
+    assert!(bench.file.checkpoint_if_due().unwrap());
+
+    let copy = bench.copy();
+    std::fs::remove_file(copy.path().join("volume-00000002.hgv")).unwrap();
+    assert!(open(copy.path()).is_err());
+}
+
+#[test]
 fn a_log_without_its_rows_is_no_place_for_a_new_store() {
     let bench = Bench::new();
     let copy = bench.copy();
