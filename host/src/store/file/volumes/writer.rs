@@ -20,9 +20,9 @@ const BUFFER_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub(in crate::store) struct VolumeWriter {
     volumes: Volumes,
-    log: Part,
+    log: Filling,
     /// `None` until something is packed, or where the newest packed volume is full.
-    packed: Option<Part>,
+    packed: Option<Filling>,
     /// Something was packed since it was synced last.
     is_unsynced: bool,
     /// A write has failed: what stands on the disk is not known.
@@ -36,9 +36,9 @@ pub(in crate::store) struct VolumeWriter {
     buffer: Vec<u8>,
 }
 
-/// A volume, and where its next frame goes.
+/// A volume that is being filled, and where its next frame goes.
 #[derive(Debug)]
-struct Part {
+struct Filling {
     volume: Arc<Volume>,
     offset: u64,
 }
@@ -53,11 +53,11 @@ impl VolumeWriter {
         volumes.0.medium.sync_names()?;
         // Whatever was behind the end: no frame of the next volume may lie before it.
         volumes.use_up(end.volume);
-        let log = match Part::at(&volumes, end)? {
+        let log = match Filling::at(&volumes, end)? {
             Some(part) => part,
-            None => Part::new(&volumes, Sort::Log)?,
+            None => Filling::new(&volumes, Sort::Log)?,
         };
-        let packed = Part::newest_packed(&volumes)?;
+        let packed = Filling::newest_packed(&volumes)?;
         let mark = log.before()?;
         let mut writer = Self {
             volumes,
@@ -91,7 +91,7 @@ impl VolumeWriter {
     fn add(&mut self, kind: Kind, first: u64, parts: &[&[u8]]) -> Result<Extent, Failure> {
         self.check_whole()?;
         if self.log.offset >= self.volumes.0.limit {
-            let log = Part::new(&self.volumes, Sort::Log)?;
+            let log = Filling::new(&self.volumes, Sort::Log)?;
             self.mark = log.before()?;
             self.log = log;
             self.begin_zeros();
@@ -121,7 +121,7 @@ impl VolumeWriter {
         }
         let packed = match self.packed.take() {
             Some(packed) => packed,
-            None => Part::new(&self.volumes, Sort::Packed)?,
+            None => Filling::new(&self.volumes, Sort::Packed)?,
         };
         let packed = self.packed.insert(packed);
         let volume = &packed.volume;
@@ -206,7 +206,7 @@ impl VolumeWriter {
     fn begin_zeros(&mut self) {
         // Ends the thread of the volume before.
         self.zeros = None;
-        let Part { volume, offset } = &self.log;
+        let Filling { volume, offset } = &self.log;
         let ahead = self.volumes.0.medium.ahead(&volume::name(volume.number));
         let begun = ahead.and_then(|end| end.map(|end| Zeros::behind(end, *offset)).transpose());
         match begun {
@@ -225,7 +225,7 @@ impl VolumeWriter {
     }
 }
 
-impl Part {
+impl Filling {
     fn new(volumes: &Volumes, sort: Sort) -> Result<Self, Failure> {
         Ok(Self { volume: volumes.make(sort)?, offset: u64::from(volume::HEAD_BYTES) })
     }
