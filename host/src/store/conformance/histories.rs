@@ -24,8 +24,10 @@ const STEPS: usize = 40;
 /// Ways to leave some of a commit that are looked at for each.
 const TEARS: usize = 2;
 
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().unwrap())
+/// What a variable of the environment says that changes the tests.
+pub(in crate::store) fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok();
+    text.map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} must be a number: {text}")))
 }
 
 /// The seeds of the histories to look at, each shown when it begins: if the check fails, it comes

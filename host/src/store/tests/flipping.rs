@@ -14,22 +14,21 @@ use super::disk::{Disk, Files};
 use super::frames::{COMMIT, Frame, PACKED, frame_of, frames, is_volume};
 use super::*;
 use crate::effect::Parcel;
+use crate::store::conformance::histories::number;
 
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 
 /// Bits in an ordinary test run.
-const FLIPS: usize = 300;
+const FLIPS: u64 = 300;
 /// Items of each half of the store: one half is packed.
 const ITEMS: usize = 16;
 
-fn flips() -> usize {
-    let flips = std::env::var("HOOKGATE_FLIPS").ok();
-    flips.map_or(FLIPS, |text| text.parse().expect("HOOKGATE_FLIPS is a number"))
+fn flips() -> u64 {
+    number("HOOKGATE_FLIPS").unwrap_or(FLIPS)
 }
 
 fn random() -> fastrand::Rng {
-    let seed = std::env::var("HOOKGATE_SEED").ok();
-    let seed = seed.map_or(1, |text| text.parse().expect("HOOKGATE_SEED is a number"));
+    let seed = number("HOOKGATE_SEED").unwrap_or(1);
     println!("HOOKGATE_SEED={seed}");
     fastrand::Rng::with_seed(seed)
 }
