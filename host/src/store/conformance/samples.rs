@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{Event, Request, Timestamp};
-use crate::ids::Name;
+use crate::ids::{Id, IdKind, Name};
 use crate::json_text::JsonText;
 use crate::provider::Proven;
 use crate::retry::{Outcome, Verdict};
+use crate::store::facts::StoredEvent;
 use crate::store::{Attempt, NewEvent, NewReceipt, PluginStamp, Routes, Try};
 
 /// When everything happens, unless somebody moves the clock.
@@ -60,6 +61,21 @@ impl NewEvent {
         let endpoints = endpoints.iter().map(|text| name(text)).collect();
         self.routes = Arc::new(Routes { handlers, endpoints });
         self
+    }
+
+    /// As a store with the tag zero keeps it at this position, with nothing that it comes from.
+    pub(in crate::store) fn stored(self, position: u64) -> StoredEvent {
+        StoredEvent {
+            id: Id { kind: IdKind::Event, position, tag: 0 },
+            event: self.event,
+            receipt: None,
+            cause: None,
+            depth: 0,
+            allowance: self.allowance,
+            root_source: None,
+            recorded_at: NOW,
+            routes: self.routes,
+        }
     }
 }
 

@@ -127,24 +127,11 @@ fn routes_bytes(routes: &Routes) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Timestamp;
-    use crate::ids::{Id, IdKind};
     use crate::store::conformance::samples::event;
 
     /// An event at this position, with routes of its own.
     fn to(position: u64, endpoints: &[&str]) -> Stored {
-        let new = event("evt_1", "").to(&["ledger"], endpoints);
-        Stored::Event(Arc::new(StoredEvent {
-            id: Id { kind: IdKind::Event, position, tag: 0 },
-            event: new.event,
-            receipt: None,
-            cause: None,
-            depth: 0,
-            allowance: None,
-            root_source: None,
-            recorded_at: Timestamp(0),
-            routes: new.routes,
-        }))
+        Stored::Event(Arc::new(event("evt_1", "").to(&["ledger"], endpoints).stored(position)))
     }
 
     fn routes(stored: &Stored) -> Arc<Routes> {

@@ -289,9 +289,7 @@ fn learn_ids(ids: &mut IdIndex, stored: &Stored, terms: &Terms) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::IdKind;
     use crate::store::conformance::samples::event;
-    use crate::store::facts::StoredEvent;
     use crate::store::log::record::EventRecord;
     use crate::store::log::segment::SegmentWriter;
 
@@ -317,17 +315,7 @@ mod tests {
         let mut writer = SegmentWriter::new(7);
         for position in [7, 11] {
             let new = event("evt_1", "pi_1").to(&["ledger"], &["crm", "erp"]);
-            let stored = StoredEvent {
-                id: Id { kind: IdKind::Event, position, tag: 0 },
-                event: new.event,
-                receipt: None,
-                cause: None,
-                depth: 0,
-                allowance: None,
-                root_source: None,
-                recorded_at: Timestamp(0),
-                routes: new.routes,
-            };
+            let stored = new.stored(position);
             writer.push(RecordKind::Event, stored.width(), &EventRecord::of(&stored));
         }
         let (first, packed) = writer.finish();

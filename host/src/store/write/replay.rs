@@ -370,7 +370,6 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::event::Timestamp;
     use crate::ids::IdKind;
     use crate::retry::Verdict;
     use crate::store::conformance::samples::event;
@@ -419,19 +418,7 @@ mod tests {
     #[test]
     fn the_deliveries_of_an_event_are_replayed_with_one_look_at_it() {
         let new = event("evt_1", "").to(&[], &["crm", "erp", "ledger"]);
-        let id = |kind, position| Id { kind, position, tag: 0 };
-        let stored = StoredEvent {
-            id: id(IdKind::Event, 7),
-            event: new.event,
-            receipt: None,
-            cause: None,
-            depth: 0,
-            allowance: None,
-            root_source: None,
-            recorded_at: Timestamp(0),
-            routes: new.routes,
-        };
-        let one_event = OneEvent { stored, read: Cell::new(0) };
+        let one_event = OneEvent { stored: new.stored(7), read: Cell::new(0) };
         let (order_keys, damages) = (OrderKeys::default(), Damages::default());
         let life = Owed::new(Backlog::default()).life;
         let terms = Terms::default();
@@ -442,7 +429,7 @@ mod tests {
         let mut draft = Draft::new(basis, &one_event, &mut batch, &mut changes);
 
         let target = |position| {
-            let id = id(IdKind::Delivery, position);
+            let id = Id { kind: IdKind::Delivery, position, tag: 0 };
             Target { id, only: None, is_named: true }
         };
         let targets: Vec<Target> = (8..=10).map(target).collect();

@@ -130,17 +130,8 @@ fn stored_receipt(position: u64, event_id: &str) -> Receipt {
 /// positions.
 fn stored_event(position: u64, event_id: &str) -> StoredEvent {
     let new = event(event_id, "pi_1").to(&["ledger"], &["crm"]);
-    StoredEvent {
-        id: id(IdKind::Event, position),
-        event: new.event,
-        receipt: Some(id(IdKind::Receipt, position - 1)),
-        cause: None,
-        depth: 0,
-        allowance: None,
-        root_source: None,
-        recorded_at: NOW,
-        routes: new.routes,
-    }
+    let receipt = Some(id(IdKind::Receipt, position - 1));
+    StoredEvent { id: id(IdKind::Event, position), receipt, ..new.stored(position) }
 }
 
 /// The key of what the handler `ledger` remembers.
