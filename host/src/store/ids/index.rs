@@ -232,8 +232,7 @@ impl IdIndex {
     /// Whether the ids of these runs, which have one term, came at about the same time.
     fn are_near(&self, runs: &[u64]) -> bool {
         let rows = || runs.iter().map(|run| &self.runs[run].row);
-        let newest = rows().map(|row| row.newest).max().unwrap_or_default();
-        let oldest = rows().map(|row| row.oldest).min().unwrap_or_default();
+        let (oldest, newest) = sorted::times(rows());
         rows().all(|row| newest.since(oldest) <= row.term.span())
     }
 

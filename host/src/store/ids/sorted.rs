@@ -62,6 +62,13 @@ impl Row {
     }
 }
 
+/// When the oldest and the newest ids of some runs were written to a run.
+pub(super) fn times<'r>(rows: impl Iterator<Item = &'r Row> + Clone) -> (Timestamp, Timestamp) {
+    let oldest = rows.clone().map(|row| row.oldest).min();
+    let newest = rows.map(|row| row.newest).max();
+    (oldest.unwrap_or_default(), newest.unwrap_or_default())
+}
+
 /// How far a run has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum State {

@@ -128,8 +128,7 @@ impl Runs<'_> {
         let entries = merge(table, &inputs, after, room)?;
 
         let rows = || inputs.iter().map(|input| &self.runs[input].row);
-        let newest = rows().map(|row| row.newest).max().unwrap_or_default();
-        let oldest = rows().map(|row| row.oldest).min().unwrap_or_default();
+        let (oldest, newest) = sorted::times(rows());
         let term = rows().next().map_or_else(Term::unsaid, |row| row.term);
         let ids = self.runs.get(&run).map_or(0, |run| run.row.ids);
         let row = Row { state: State::Complete, ids, newest, term, oldest };
