@@ -275,7 +275,7 @@ impl File {
         let Replayed { found, applied, end, live } = guarded(|| {
             // Without this volume, the gateway would give its positions to other records.
             volumes.check_present(least.max(replay::applied(&database)?))?;
-            replay(&database, &volumes, &self.damages)
+            replay(&database, &volumes, least, &self.damages)
         })?;
         let writer = VolumeWriter::at(volumes.clone(), end)?;
         let bytes = self.place.sizes.checkpoint_bytes;

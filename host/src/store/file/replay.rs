@@ -35,10 +35,12 @@ pub(super) fn applied(database: &Database) -> Result<Point, Failure> {
     Ok(meta.get(APPLIED)?.map_or(Point::START, |fact| Point::read(fact.value())))
 }
 
-/// Makes the rows what the log says.
+/// Makes the rows what the log says. It had come as far as `least`: if it ends before that, what is
+/// missing is damage and no tail.
 pub(super) fn replay(
     database: &Database,
     volumes: &Volumes,
+    least: Point,
     damages: &Damages,
 ) -> Result<Replayed, Failure> {
     let found = applied(database)?;
@@ -53,6 +55,10 @@ pub(super) fn replay(
     let mut scan = volumes.frames_from(found);
     while let Some(scanned) = scan.next().transpose()? {
         replay.portion(scanned, &mut scan)?;
+    }
+    let Point { volume, offset } = scan.end();
+    if scan.end() < least {
+        replay.broken.get_or_insert(Extent { volume, offset, length: 0 });
     }
     replay.finish()?;
     let Replay { live, applied, .. } = replay;

@@ -413,6 +413,24 @@ fn a_frame_of_which_a_kill_left_a_part_never_was() {
 }
 
 #[test]
+fn a_frame_that_held_before_an_outage_and_is_broken_behind_it_is_noted() {
+    let mut bench = Bench::new();
+    bench.commit(b"one", &|_| ());
+    let broken = bench.commit(b"two two two", &|_| ());
+    let reached = Point::read(bench.file.reached.load(Ordering::Relaxed));
+    let copy = bench.copy();
+    flip(copy.path(), bench.extent(broken), 50);
+
+    let database = open_database(&copy.path().join(FILE_NAME)).unwrap();
+    let medium = Arc::new(Folder::new(copy.path()));
+    let volumes = Volumes::open(medium, bench.file.tag, SIZES.volume_bytes).unwrap();
+    let damages = Damages::default();
+    replay(&database, &volumes, reached, &damages).unwrap();
+
+    assert_eq!(damages.count(), 1);
+}
+
+#[test]
 fn a_log_without_its_newest_volume_is_not_gone_on_with() {
     let mut bench = Bench::new();
     fill_a_volume(&mut bench);
