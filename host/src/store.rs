@@ -102,7 +102,7 @@ pub struct Config {
     pub quotas: Quotas,
     /// A volume of the log is full when it has this many bytes.
     pub volume_bytes: u64,
-    /// When the log has grown by this many bytes, a checkpoint is due, if none was for a second.
+    /// A checkpoint is due when the log has grown by this many bytes, or after a second.
     pub checkpoint_bytes: u64,
 }
 

@@ -1,6 +1,6 @@
 //! What is live in each volume: how many segments rows point to, and their bytes.
 //!
-//! Counted as commits hold, and written down with each checkpoint, so that hardly a start has to
+//! Counted as commits hold, and written down with each checkpoint, so that few starts have to
 //! count. What no row points into may go. Never says of a volume that nothing in it is live because
 //! a count went wrong.
 
