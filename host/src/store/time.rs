@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use self::line::Point;
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::event::Timestamp;
 use crate::lock::lock;
 
@@ -26,16 +26,14 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const REST_MAX: Duration = DAY.saturating_mul(5);
 
 /// Whoever sets the clock back, by the hours of a time zone or by years, holds up what waits by no
-/// more than this. It is not zero: the clock and what has passed are read one after the other.
-const BACK_MAX: Duration = Duration::from_secs(1);
+/// more than this.
+const BACK_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// The one clock of a store.
 #[derive(Debug)]
 pub(super) struct StoreClock {
     clock: Clock,
     counts: Mutex<Counts>,
-    /// How far the store had counted before this start.
-    told: Timestamp,
 }
 
 #[derive(Debug)]
@@ -43,7 +41,7 @@ struct Counts {
     /// How old things are goes by this. No leap moves it: nothing gets older by one.
     age: Count,
     /// What waits for a time goes by this. A leap ahead moves it: it may be that the machine slept,
-    /// and a try that comes too early does no harm. It never goes back.
+    /// and a try that comes too early does no harm. A leap back does not.
     wait: Count,
     /// When they were looked at last, by [`Clock::passed`].
     heard: Duration,
@@ -110,8 +108,7 @@ impl StoreClock {
         }
         let wait = Count { time: said, shift: 0 };
         let counts = Mutex::new(Counts { age, wait, heard: clock.passed() });
-        let told = told.map_or(Timestamp(0), |told| told.time);
-        Self { clock, counts, told }
+        Self { clock, counts }
     }
 
     /// What the clock says, and how far the store has counted.
@@ -135,10 +132,17 @@ impl StoreClock {
     /// ahead of the clock: it is due by the clock or by the count, whichever is first.
     pub(super) fn due_since(&self, due: Timestamp, shift: i64) -> Timestamp {
         let (_, age, wait) = self.look();
-        // It was put off about when the store had counted so far: if the clock is back by hours,
-        // which an age follows, the delay is no longer for that.
-        let left = shifted(due, shift).since(age.time.max(self.told));
-        due.min(wait.time.after(left))
+        due.min(wait.time.after(shifted(due, shift).since(age.time)))
+    }
+
+    /// The moment that comes after this span.
+    pub(super) fn moment(&self, span: Duration) -> Moment {
+        self.clock.moment(span)
+    }
+
+    /// Waits until this moment has come.
+    pub(super) async fn comes(&self, moment: Moment) {
+        self.clock.comes(Some(moment)).await;
     }
 
     /// Waits until what waits has come so far; for ever if it waits for nothing.
@@ -257,9 +261,9 @@ mod tests {
         assert_eq!(time.due(NOW.after(hours(1))), due);
         clock.advance(hours(1));
         assert_eq!(time.waited(), due);
-        // Less than a second is nothing.
-        clock.set(Timestamp(clock.now().0 - 999));
-        assert_eq!(time.waited(), Timestamp(due.0 - 999));
+        // Small steps are followed.
+        clock.set(Timestamp(clock.now().0 - 240_000));
+        assert_eq!(time.waited(), Timestamp(due.0 - 240_000));
     }
 
     #[test]
@@ -303,10 +307,5 @@ mod tests {
         assert_eq!(time.due_since(due, 0), Timestamp(5).after(minute));
         let later = Clock::manual(NOW.after(days(100)));
         assert_eq!(started(&later, NOW).due_since(due, 0), due);
-
-        // The clock is back by hours.
-        let said = Timestamp(NOW.0 - 20 * 3_600_000);
-        let hours_back = Clock::manual(said);
-        assert_eq!(started(&hours_back, NOW).due_since(due, 0), said.after(minute));
     }
 }

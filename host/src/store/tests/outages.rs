@@ -169,6 +169,19 @@ async fn a_disk_that_fails_takes_nothing_and_gives_no_work_until_it_recovers() {
 }
 
 #[tokio::test]
+async fn a_disk_is_looked_at_again_as_soon_though_somebody_sets_the_clock_back() {
+    let patient = Patient::new();
+    patient.append(&["evt_0"]).await;
+    patient.disk.fail_after(Fault::Write, 0);
+    assert!(patient.store.append(receipt(&["evt_1"])).await.is_err());
+
+    patient.clock.set(Timestamp(NOW.0 - 60_000));
+    patient.heal().await;
+
+    assert!(matches!(patient.append(&["evt_1"]).await, Appended::Stored(_)));
+}
+
+#[tokio::test]
 async fn a_worker_that_finds_nothing_in_an_outage_is_woken_at_its_end() {
     let patient = Patient::new();
     patient.append(&["evt_0"]).await;

@@ -17,7 +17,7 @@ use super::group::{Drafted, GroupCommit, Turn};
 use super::place::Place;
 use super::queue::{Closing, Message, Queued};
 use crate::causes;
-use crate::event::Timestamp;
+use crate::clock::Moment;
 use crate::store::error::Error;
 
 /// Between the first failure and the first try.
@@ -35,7 +35,7 @@ pub(super) struct Outage<'w, P> {
     /// The transaction that may be in the file, and its operations.
     unsure: Option<(Drafted, Vec<Queued>)>,
     pause: Duration,
-    due: Timestamp,
+    due: Moment,
     error: Error,
 }
 
@@ -48,7 +48,7 @@ impl<'w, P: Place> Outage<'w, P> {
         unsure: Option<Drafted>,
         error: Error,
     ) -> Self {
-        let due = group.shared.clock.waited().after(PAUSE_MIN);
+        let due = group.shared.clock.moment(PAUSE_MIN);
         let pause = PAUSE_MIN;
         let kept = Vec::new();
         let mut outage = Self { group, closing, kept, unsure: None, pause, due, error };
@@ -78,7 +78,7 @@ impl<'w, P: Place> Outage<'w, P> {
                 return self.give_up();
             }
             self.pause = (self.pause * 2).min(PAUSE_MAX);
-            self.due = self.group.shared.clock.waited().after(self.pause);
+            self.due = self.group.shared.clock.moment(self.pause);
         }
     }
 
@@ -110,7 +110,7 @@ impl<'w, P: Place> Outage<'w, P> {
     fn pause(&mut self, queue: &mut mpsc::Receiver<Message>, pauses: &Runtime) -> bool {
         let shared = Arc::clone(&self.group.shared);
         pauses.block_on(async {
-            let due = shared.clock.reached(Some(self.due));
+            let due = shared.clock.comes(self.due);
             tokio::pin!(due);
             while self.closing.is_empty() {
                 tokio::select! {
