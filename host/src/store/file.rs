@@ -16,7 +16,7 @@ mod journal;
 mod live;
 pub(super) mod migrate;
 mod redo;
-mod replay;
+mod catch_up;
 mod spot;
 mod tables;
 pub(super) mod view;
@@ -32,6 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
 use self::backend::{Lent, Medium};
+use self::catch_up::{CaughtUp, catch_up};
 use self::change::Change;
 use self::failure::{away, guarded};
 use self::folder::{Folder, forget_pages};
@@ -43,7 +44,6 @@ use self::identity::{
 };
 pub(super) use self::journal::CHECKPOINT_BYTES;
 use self::journal::Journal;
-use self::replay::{Replayed, replay};
 use self::spot::Spot;
 use self::view::View;
 use self::volumes::{EXTENT_BYTES, Point, VolumeWriter, Volumes};
@@ -272,10 +272,10 @@ impl File {
     /// Takes rows that were opened, and makes the changes in them that only the log has. The log
     /// must reach at least to `least`. Gives the point up to which the rows had its changes before.
     fn attach(&self, database: Database, volumes: Volumes, least: Point) -> Result<Point, Failure> {
-        let Replayed { found, applied, end, live } = guarded(|| {
+        let CaughtUp { found, applied, end, live } = guarded(|| {
             // Without this volume, the gateway would give its positions to other records.
-            volumes.check_present(least.max(replay::applied(&database)?))?;
-            replay(&database, &volumes, least, &self.damages)
+            volumes.check_present(least.max(catch_up::applied(&database)?))?;
+            catch_up(&database, &volumes, least, &self.damages)
         })?;
         let writer = VolumeWriter::at(volumes.clone(), end)?;
         let bytes = self.place.sizes.checkpoint_bytes;

@@ -1,4 +1,4 @@
-//! The replay: what the log says behind the last checkpoint is done to the rows again.
+//! The rows catch up with the log: changes behind the last checkpoint are made in them again.
 //!
 //! A kill leaves the rows as the last checkpoint made them, and in the log a frame for each commit
 //! behind it. Each frame's changes are made in order, in transactions of bounded size; what can't
@@ -17,9 +17,9 @@ use crate::store::error::{Damaged, Failure};
 /// As much of the log is applied in one transaction.
 const PORTION_BYTES: usize = 8 << 20;
 
-/// What came of a replay.
+/// How far the rows have caught up.
 #[derive(Debug)]
-pub(super) struct Replayed {
+pub(super) struct CaughtUp {
     /// Up to where the rows had what the log says.
     pub(super) found: Point,
     /// Up to where they have it now.
@@ -37,14 +37,14 @@ pub(super) fn applied(database: &Database) -> Result<Point, Failure> {
 
 /// Makes the rows what the log says. It had come as far as `least`: if it ends before that, what is
 /// missing is damage and no tail.
-pub(super) fn replay(
+pub(super) fn catch_up(
     database: &Database,
     volumes: &Volumes,
     least: Point,
     damages: &Damages,
-) -> Result<Replayed, Failure> {
+) -> Result<CaughtUp, Failure> {
     let found = applied(database)?;
-    let mut replay = Replay {
+    let mut catch_up = CatchUp {
         database,
         damages,
         live: Live::load(&database.begin_read()?)?,
@@ -54,15 +54,15 @@ pub(super) fn replay(
     };
     let mut scan = volumes.frames_from(found);
     while let Some(scanned) = scan.next().transpose()? {
-        replay.portion(scanned, &mut scan)?;
+        catch_up.portion(scanned, &mut scan)?;
     }
     let Point { volume, offset } = scan.end();
     if scan.end() < least {
-        replay.broken.get_or_insert(Extent { volume, offset, length: 0 });
+        catch_up.broken.get_or_insert(Extent { volume, offset, length: 0 });
     }
-    replay.finish()?;
-    let Replay { live, applied, .. } = replay;
-    Ok(Replayed { found, applied, end: scan.end(), live })
+    catch_up.finish()?;
+    let CatchUp { live, applied, .. } = catch_up;
+    Ok(CaughtUp { found, applied, end: scan.end(), live })
 }
 
 /// The first position behind all that was ever given out, as far as the rows know.
@@ -74,8 +74,8 @@ fn next_position(database: &Database) -> Result<u64, Failure> {
     Ok(told.max(last))
 }
 
-/// A replay at work.
-struct Replay<'r> {
+/// The rows, while they catch up.
+struct CatchUp<'r> {
     database: &'r Database,
     damages: &'r Damages,
     live: Live,
@@ -86,13 +86,13 @@ struct Replay<'r> {
     broken: Option<Extent>,
 }
 
-impl Replay<'_> {
+impl CatchUp<'_> {
     /// Applies the next frames, as many as fit in a transaction.
     fn portion(&mut self, first: Scanned, scan: &mut Scan) -> Result<(), Failure> {
-        self.commit(|replay, tables| {
+        self.commit(|catch_up, tables| {
             let (mut next, mut bytes) = (Some(first), 0);
             while let Some(scanned) = next {
-                bytes += replay.apply(scanned, tables)?;
+                bytes += catch_up.apply(scanned, tables)?;
                 next = if bytes < PORTION_BYTES { scan.next().transpose()? } else { None };
             }
             Ok(())
@@ -171,9 +171,9 @@ impl Replay<'_> {
     /// The log ends here. If it ends with what can't be read, nobody knows what that took.
     fn finish(&mut self) -> Result<(), Failure> {
         let Some(broken) = self.broken.take() else { return Ok(()) };
-        self.commit(|replay, tables| {
-            replay.lose(broken, tables)?;
-            replay.pass(replay.next.saturating_add(UNREAD_WIDTH), tables)
+        self.commit(|catch_up, tables| {
+            catch_up.lose(broken, tables)?;
+            catch_up.pass(catch_up.next.saturating_add(UNREAD_WIDTH), tables)
         })
     }
 }
