@@ -24,6 +24,7 @@
 //!    a secret. [`plugin`] runs it, in a fresh instance, as it runs every call.
 //! 3. *verify*: `signature` holds that against the source's [`secrets`], and against public keys
 //!    that were fetched ([`keys`]). A validation challenge is answered here, and nothing is stored.
+//!    A genuine event gets 429 or 503 here if too much work is open or the disk is nearly full.
 //! 4. *append*: the [`store`] writes the receipt and its event ids, and syncs; all that wait share
 //!    one transaction. What is known already is stored no second time.
 //! 5. *answer*: only now 2xx.

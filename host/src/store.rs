@@ -9,7 +9,8 @@
 //! Its rooms, each of which imports only those before it: `log` spells what happened, `file` holds
 //! it in volumes and tables, `ids` tells duplicates, `owed` knows what is left to do, `read`
 //! answers, `write` commits, and `keep` removes and packs. `facts` and `report` are what goes in
-//! and comes out.
+//! and comes out, `state` is what handlers remember, `time` is how old things are, and `marks` says
+//! when too much is open.
 
 mod damage;
 mod error;
