@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use crate::event::Timestamp;
+use crate::ids::Name;
 use crate::store::Store;
 use crate::store::error::{Error, Failure};
 use crate::store::file::view::View;
@@ -30,6 +31,8 @@ struct Part {
     from: Vec<u8>,
     /// What was written no later has expired; `None` if nothing has.
     expired_at: Option<Timestamp>,
+    /// Whose rows these are, and when they are looked through; `None` if it is always done.
+    looked_at: Option<(Name, Timestamp)>,
 }
 
 /// What a step found.
@@ -42,8 +45,17 @@ struct Found {
 }
 
 impl Part {
-    fn of(prefix: Vec<u8>, expired_at: Option<Timestamp>) -> Self {
-        Self { from: prefix.clone(), prefix, expired_at }
+    /// Rows of an older Hookgate.
+    fn old() -> Self {
+        let prefix = ALL_OLD.to_vec();
+        Self { from: prefix.clone(), prefix, expired_at: None, looked_at: None }
+    }
+
+    /// The rows of a handler whose keys have a term.
+    fn of(handler: &Name, now: Timestamp, term: Duration) -> Self {
+        let prefix = state::all_of(handler);
+        let (expired_at, looked_at) = (before(now, term), Some((handler.clone(), now)));
+        Self { from: prefix.clone(), prefix, expired_at, looked_at }
     }
 }
 
@@ -64,6 +76,8 @@ impl Store {
                     self.ask(|reply| SweepStates { expired: gone, old, reply }).await?;
                 }
             }
+            // Not before it is done: what fails is done by the next sweep.
+            self.handle.shared.states_swept().extend(part.looked_at);
         }
         Ok(expired)
     }
@@ -76,12 +90,11 @@ impl Shared {
         let quotas = self.quotas.load();
         let mut looked_at = self.states_swept();
         looked_at.retain(|handler, _| quotas.quota(handler).term.is_some());
-        let mut parts = vec![Part::of(ALL_OLD.to_vec(), None)];
+        let mut parts = vec![Part::old()];
         for (handler, term) in quotas.terms() {
             let is_due = |last: &Timestamp| now.since(*last) >= Quota::grain(term);
             if looked_at.get(handler).is_none_or(is_due) {
-                looked_at.insert(handler.clone(), now);
-                parts.push(Part::of(state::all_of(handler), before(now, term)));
+                parts.push(Part::of(handler, now, term));
             }
         }
         parts

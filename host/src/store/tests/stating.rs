@@ -3,8 +3,10 @@
 
 use bytes::Bytes;
 
+use super::disk::{Disk, Fault};
 use super::*;
 use crate::store::state::{self, Used};
+use crate::store::write::outage::PAUSE_MAX;
 use crate::store::write::states::SweepStates;
 
 /// The key of what the handler `ledger` remembers of `pi_1`.
@@ -81,6 +83,27 @@ async fn what_was_set_again_since_the_sweep_looked_stays() {
     let expired = vec![(key("count"), NOW.after(days(1)))];
     bench.store.ask(|reply| SweepStates { expired, old: Vec::new(), reply }).await.unwrap();
     assert_eq!((bench.get("count"), bench.used()), (None, Used::default()));
+}
+
+#[tokio::test]
+async fn what_a_sweep_that_fails_has_not_removed_goes_at_the_next() {
+    let quota = Quota { term: Some(days(1)), ..Quota::default() };
+    let quotas = Quotas::of([(name("ledger"), quota)]);
+    let config = Config { quotas, ..Config::at("nowhere") };
+    let disk = Disk::default();
+    let bench = Bench::with(disk.clone(), Clock::manual(NOW), &config);
+    bench.set("evt_1", "count", one("1")).await.unwrap();
+    let sweep = async || bench.store.sweep(&Retention::default()).await;
+    assert_eq!(sweep().await.unwrap().states, 0);
+    bench.clock.advance(days(2));
+
+    disk.fail_after(Fault::Write, 0);
+    assert!(sweep().await.is_err());
+    disk.mend();
+    bench.clock.advance(PAUSE_MAX);
+    bench.store.available().await;
+
+    assert_eq!(sweep().await.unwrap().states, 1);
 }
 
 #[tokio::test]
