@@ -67,7 +67,7 @@
 //! A file imports only from the layers above it in this list; each outside world has one door.
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
-//!   [`ids`] `causes` `lock` [`headers`] [`json_text`] [`event`] [`setting`] [`provider`] [`route`]
+//!   [`ids`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`] [`setting`] [`provider`] [`route`]
 //!   [`effect`] [`retry`] [`secrets`] `signature`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `disk` (free room),
@@ -79,6 +79,7 @@
 pub mod ids;
 mod causes;
 mod lock;
+mod priority;
 pub mod headers;
 pub mod json_text;
 pub mod event;

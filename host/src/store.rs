@@ -12,6 +12,7 @@
 //! and comes out, `state` is what handlers remember, `time` is how old things are, and `marks` says
 //! when too much is open.
 
+mod aside;
 mod damage;
 mod error;
 mod facts;
@@ -69,8 +70,8 @@ pub use self::stats::{KindStats, Stats};
 pub use self::write::commit::{RunRefused, StateFull};
 pub use self::write::replay::{ReplayCursor, ReplaySlice, Replayed};
 
+use self::aside::{aside, in_background};
 use self::damage::Damages;
-use self::error::aside;
 use self::file::volumes::VOLUME_BYTES;
 use self::file::{CHECKPOINT_BYTES, File, Sizes};
 use self::ids::Shape;
@@ -397,6 +398,15 @@ impl Store {
     ) -> Result<T, Error> {
         let shared = Arc::clone(&self.handle.shared);
         self.noting(aside(move || ask(&shared)).await)
+    }
+
+    /// The same where nobody waits for the answer.
+    async fn in_background<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let shared = Arc::clone(&self.handle.shared);
+        self.noting(in_background(move || ask(&shared)).await)
     }
 
     /// If the file could not be read, the writer looks after it.

@@ -6,9 +6,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
-
-use crate::causes::words;
 use crate::ids::Id;
 
 /// Why the store did not do it.
@@ -141,28 +138,4 @@ impl From<Failure> for Error {
 
 fn list(ids: &[Id]) -> String {
     ids.iter().map(Id::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// Does it on a thread that may wait for the disk. A panic there is this operation's error.
-pub(super) async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let done = spawn_blocking(work).await;
-    done.unwrap_or_else(|broken| match broken.try_into_panic() {
-        Ok(panic) => Err(Error::Panicked(words(&*panic).into())),
-        // The runtime is shutting down.
-        Err(_) => Err(Error::Closed),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_in_an_operation_is_that_operations_error() {
-        let broken: Result<(), Error> = aside(|| panic!("no {}", "way")).await;
-        assert!(matches!(&broken, Err(Error::Panicked(why)) if &**why == "no way"), "{broken:?}");
-        assert!(matches!(aside(|| Ok(1)).await, Ok(1)));
-    }
 }

@@ -22,6 +22,7 @@ use crate::causes::words;
 use crate::ids::Name;
 use crate::lock::lock;
 use crate::plugin::engine::THREAD_STACK_BYTES;
+use crate::priority::yield_to_others;
 
 /// A call that waits for a thread.
 struct Work {
@@ -30,10 +31,6 @@ struct Work {
     /// How long it may take. The call sees to that itself.
     limit: Duration,
 }
-
-/// The niceness of the threads for slow calls: about a tenth of what others get.
-#[cfg(target_os = "linux")]
-const SLOW_NICENESS: i32 = 10;
 
 /// How large a pool is.
 #[derive(Debug, Clone, Copy)]
@@ -318,15 +315,6 @@ impl Asleep {
             Some(place) => drop(self.threads.remove(place)),
             None => self.is_coming = false,
         }
-    }
-}
-
-/// Where cores are short, whoever is slow gets what the others leave, and a little more. Elsewhere
-/// than on Linux this would be about the whole process.
-fn yield_to_others() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, SLOW_NICENESS) {
-        tracing::debug!(%error, "failed to lower the priority of slow calls of plugins");
     }
 }
 

@@ -143,7 +143,7 @@ impl Store {
         let mut next = Some(from);
         while let Some(pass) = next {
             let wanted = Arc::clone(&retention);
-            let survey = self.aside(move |shared| shared.survey(&wanted, pass));
+            let survey = self.in_background(move |shared| shared.survey(&wanted, pass));
             let Step { sweep, next: later } = survey.await?;
             next = later;
             let Some(sweep) = sweep else { continue };
