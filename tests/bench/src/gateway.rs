@@ -211,6 +211,11 @@ pub(crate) struct Gateway {
     pub(crate) ready_after: Duration,
 }
 
+/// Between two looks at how much is packed.
+const PACKING: Duration = Duration::from_secs(2);
+/// Nobody waits longer for that.
+const PACKED_MAX: Duration = Duration::from_secs(20);
+
 impl Gateway {
     fn start(program: &FilePath, config: &FilePath, data: PathBuf) -> anyhow::Result<Self> {
         let started = Instant::now();
@@ -267,6 +272,20 @@ impl Gateway {
     /// written ahead count: nobody else can use them.
     pub(crate) fn disk(&self) -> anyhow::Result<u64> {
         disk(&self.data)
+    }
+
+    /// The same once it has packed what came: when it takes as much twice, a pause apart.
+    pub(crate) fn packed_disk(&self) -> anyhow::Result<u64> {
+        let began = Instant::now();
+        let mut before = self.disk()?;
+        loop {
+            std::thread::sleep(PACKING);
+            let now = self.disk()?;
+            if now == before || began.elapsed() > PACKED_MAX {
+                return Ok(now);
+            }
+            before = now;
+        }
     }
 
     /// Stops it in order; an error if it logged one.

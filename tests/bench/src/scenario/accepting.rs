@@ -45,7 +45,7 @@ pub(super) fn footprint(
     empty: u64,
     events: usize,
 ) -> anyhow::Result<Figure> {
-    let disk = gateway.disk()?.saturating_sub(empty) as f64;
+    let disk = gateway.packed_disk()?.saturating_sub(empty) as f64;
     let memory = gateway.memory_peak()? as f64 / f64::from(1 << 20);
     let each = disk / events as f64;
     Ok(Figure::new("disk and memory")
