@@ -26,6 +26,8 @@ use crate::store::error::Failure;
 
 /// A volume is full at this size: no frame begins behind it, but the last one may end behind it.
 pub(in crate::store) const VOLUME_BYTES: u64 = 256 << 20;
+/// The same for a log volume, which is smaller: all in it is soon packed, and only then it goes.
+const LOG_VOLUME_BYTES: u64 = 64 << 20;
 
 /// What an extent takes in a row.
 pub(in crate::store) const EXTENT_BYTES: usize = 12;
@@ -252,6 +254,14 @@ impl Volumes {
 
     fn change<T>(&self, change: impl FnOnce(&mut Shown) -> T) -> T {
         change(Arc::make_mut(&mut lock(&self.0.state).shown))
+    }
+
+    /// At how many bytes a volume is full.
+    fn limit(&self, sort: Sort) -> u64 {
+        match sort {
+            Sort::Log => self.0.limit.min(LOG_VOLUME_BYTES),
+            Sort::Packed => self.0.limit,
+        }
     }
 
     fn place(&self, volume: &Volume) -> PathBuf {

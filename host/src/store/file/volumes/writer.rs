@@ -90,7 +90,7 @@ impl VolumeWriter {
 
     fn add(&mut self, kind: Kind, first: u64, parts: &[&[u8]]) -> Result<Extent, Failure> {
         self.check_whole()?;
-        if self.log.offset >= self.volumes.0.limit {
+        if self.log.offset >= self.volumes.limit(Sort::Log) {
             let log = Filling::new(&self.volumes, Sort::Log)?;
             self.mark = log.before()?;
             self.log = log;
@@ -114,7 +114,7 @@ impl VolumeWriter {
     /// Adds a packed segment; durable after [`Self::sync_packed`].
     pub(in crate::store) fn pack(&mut self, first: u64, segment: &[u8]) -> Result<Extent, Failure> {
         self.check_whole()?;
-        let limit = self.volumes.0.limit;
+        let limit = self.volumes.limit(Sort::Packed);
         if self.packed.as_ref().is_none_or(|packed| packed.offset >= limit) {
             self.sync_packed()?;
             self.packed = None;
@@ -220,7 +220,7 @@ impl VolumeWriter {
 
     fn keep_ahead(&self) {
         if let Some(zeros) = &self.zeros {
-            zeros.keep_ahead(self.log.offset, self.volumes.0.limit);
+            zeros.keep_ahead(self.log.offset, self.volumes.limit(Sort::Log));
         }
     }
 }
@@ -256,7 +256,7 @@ impl Filling {
         let newest = shown.volumes.values().rfind(|volume| volume.sort == Sort::Packed);
         let Some(volume) = newest else { return Ok(None) };
         let offset = volume.backend.size()?;
-        let is_open = offset < volumes.0.limit;
+        let is_open = offset < volumes.limit(Sort::Packed);
         Ok(is_open.then(|| Self { volume: Arc::clone(volume), offset }))
     }
 
