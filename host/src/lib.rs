@@ -67,8 +67,8 @@
 //! A file imports only from the layers above it in this list; each outside world has one door.
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
-//!   [`ids`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`] [`setting`] [`provider`] [`route`]
-//!   [`effect`] [`retry`] [`secrets`] `signature`
+//!   [`ids`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`] [`setting`]
+//!   [`provider`] [`route`] [`effect`] [`retry`] [`secrets`] `signature`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `disk` (free room),
 //!   `subprocess` (processes that are waited for), the loop in `worker`, and `proof` (whether a

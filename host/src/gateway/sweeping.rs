@@ -23,7 +23,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(60);
 /// Between two sweeps.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
 /// When the log has grown by so much, it is packed without waiting for the next sweep.
-const PACK_BYTES: usize = 32 << 20;
+const PACK_BYTES: usize = 16 << 20;
 
 /// Between the first two times that the same failure is told; then twice as long each time.
 const TELL_PAUSE: Duration = Duration::from_secs(60 * 60);

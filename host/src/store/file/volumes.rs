@@ -27,7 +27,7 @@ use crate::store::error::Failure;
 /// A volume is full at this size: no frame begins behind it, but the last one may end behind it.
 pub(in crate::store) const VOLUME_BYTES: u64 = 256 << 20;
 /// The same for a log volume, which is smaller: all in it is soon packed, and only then it goes.
-const LOG_VOLUME_BYTES: u64 = 64 << 20;
+const LOG_VOLUME_BYTES: u64 = 16 << 20;
 
 /// What an extent takes in a row.
 pub(in crate::store) const EXTENT_BYTES: usize = 12;
