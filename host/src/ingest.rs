@@ -314,8 +314,8 @@ impl Ingest {
         Ok(reply::of_plugin(answer, body))
     }
 
-    /// Counts a request that was not accepted, and logs it unless too many were just now; not what
-    /// a mark puts off for as long as it takes, which is logged once for all.
+    /// Counts a request that was not accepted, and logs it unless too many were just now. One that
+    /// a mark puts off is only counted: the gateway logs once that the mark is reached.
     fn note(&self, name: &Name, source: &Source, connection: &Connection, rejection: &Rejection) {
         if let Rejection::PutOff(mark) = rejection {
             return self.metrics.put_off(name, *mark);

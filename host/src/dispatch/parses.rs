@@ -52,7 +52,7 @@ impl Work for Parses {
         let rules = dispatch.rules.load();
         let most = fair_limit(PARSES_PER_SOURCE, room);
         let taken = dispatch.store.take_parses_by(room, &|source| {
-            // What a parse opens would come on top of too much; that goes away by itself.
+            // Too much is open already. Runs and deliveries go on without a parse, so this ends.
             if dispatch.store.holds_parses(source) {
                 return 0;
             }

@@ -84,7 +84,8 @@ impl Dispatch {
         let effects = self.effects(rules, &work, asked, at);
         let told = Told { id: work.id, event: work.event.id, handler: work.handler.clone() };
         let duration = started.elapsed();
-        // Nearly always, and then all is counted before anybody sees that it is committed.
+        // There nearly always is room. Then the metrics count the run before anybody can see that
+        // it is committed.
         let fits = effects.state.is_empty() || self.store.has_room(&work.handler, &effects);
         let alerts = if fits { Vec::new() } else { effects.alerts.clone() };
         if fits {

@@ -42,7 +42,7 @@ pub(super) async fn look(disk: &Arc<Disk>) {
     }
 }
 
-/// Why nothing more is accepted, of whatever source, if so.
+/// Why the gateway accepts no request of any source; empty if it does.
 pub(super) fn reached(store: &Store, disk: &Disk) -> Vec<String> {
     let OpenWorks { all, marks, .. } = store.open_works();
     let backlog = all.is_over.then(|| too_much(all.works, marks.all));
@@ -76,21 +76,21 @@ impl HighWater {
 
     async fn watch(&self) {
         let mut crossings = self.store.crossings();
-        // By the time that passes: a clock that somebody sets back must not end it.
+        // Not by the clock: if somebody sets that back, the looks must go on.
         let mut looks = interval(PAUSE);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told = BTreeSet::new();
         loop {
             told = self.tell(&told);
             tokio::select! {
-                // The sender is in the store.
+                // This never fails: the store has the sender.
                 _ = crossings.changed() => (),
                 _ = looks.tick() => look(&self.disk).await,
             }
         }
     }
 
-    /// Tells what has changed since it told this, and gives what is so now.
+    /// Logs which marks were reached or left since it told this, and gives those that are reached.
     fn tell(&self, told: &BTreeSet<Over>) -> BTreeSet<Over> {
         let open = self.store.open_works();
         let space = self.disk.space();

@@ -79,14 +79,14 @@ impl Metrics {
         count(&self.marks.put_off, ("source", source), ("mark", mark.label()));
     }
 
-    /// So many works are open that go back to this source, and whether that keeps its requests out.
+    /// The number of open works that go back to this source, and whether it keeps requests out.
     pub(crate) fn set_open(&self, source: &Name, works: usize, is_over: bool) {
         let source = Label::Name(source.clone());
         self.marks.backlog.get_or_create(&[("source", source.clone())]).set(signed(works));
         self.marks.set_over(Mark::Source, source, is_over);
     }
 
-    /// So many go back to a source that is not known.
+    /// The number of those that go back to a source that is not known.
     pub(crate) fn set_open_of_unknown(&self, works: usize) {
         self.marks.backlog.get_or_create(&[("source", Label::Case(""))]).set(signed(works));
     }
@@ -96,15 +96,15 @@ impl Metrics {
         self.marks.set_over(Mark::Gateway, Label::Case(""), is_over);
     }
 
-    /// At so many open works of a source, and of all, requests are put off.
+    /// The numbers of open works, of each source and of all, at which requests are put off.
     pub(crate) fn set_backlog_marks(&self, per_source: usize, all: usize) {
         for (of, mark) in [(Mark::Source, per_source), (Mark::Gateway, all)] {
             self.marks.backlog_mark.get_or_create(&[("of", of.label())]).set(signed(mark));
         }
     }
 
-    /// So many bytes of the disk are free, with less than the mark no request is accepted, and
-    /// whether it is so.
+    /// The free bytes of the disk, the bytes below which requests are put off, and whether they
+    /// are.
     pub(crate) fn set_disk(&self, free: u64, mark: u64, is_low: bool) {
         self.marks.disk_free.set(free.try_into().unwrap_or(i64::MAX));
         self.marks.disk_free_mark.set(mark.try_into().unwrap_or(i64::MAX));

@@ -14,7 +14,7 @@ impl Store {
     pub fn set_marks(&self, marks: Marks) {
         let shared = &self.handle.shared;
         shared.backlog().set_marks(marks);
-        // Parses may be taken that waited.
+        // Parses that waited may be due now.
         shared.owed.stir();
     }
 

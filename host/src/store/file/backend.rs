@@ -37,8 +37,8 @@ pub trait Medium: Debug + Send + Sync + 'static {
 
 /// Makes a backend longer while another thread writes to it.
 pub trait Ahead: Debug + Send + 'static {
-    /// Writes so many zeros behind all that is there, never over anything; returns when they are
-    /// durable, with how many bytes there are.
+    /// Adds this number of zeros at the end, and never writes over anything. Returns when they are
+    /// durable, with the number of bytes that there are then.
     fn lengthen(&self, zeros: usize) -> io::Result<u64>;
 }
 
@@ -59,8 +59,7 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// Returns when everything that was written is durable.
     fn sync(&self) -> io::Result<()>;
 
-    /// From now on what is read comes from where it is durable, and from nothing that is kept in
-    /// front of that.
+    /// What is read from now on comes from where it is durable, and not from a cache.
     fn forget(&self) -> io::Result<()> {
         Ok(())
     }

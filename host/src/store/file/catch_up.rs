@@ -82,7 +82,7 @@ struct CatchUp<'r> {
     applied: Point,
     /// The first position behind all that was applied.
     next: u64,
-    /// Where bytes lie that are no frame, of which it is not known what they took.
+    /// Where bytes lie that are no frame, while nobody knows which positions they took.
     broken: Option<Extent>,
 }
 
@@ -156,7 +156,8 @@ impl CatchUp<'_> {
         tables.remember(APPLIED, self.applied.write())
     }
 
-    /// What took the next positions can't be read: whoever asks for it is told so.
+    /// Notes that what took the next positions can't be read; a row points to the bytes, so that
+    /// whoever asks for it learns that.
     fn lose(&mut self, broken: Extent, tables: &mut Tables<'_>) -> Result<(), Failure> {
         self.damages.note(Damaged { position: self.next });
         tables.place(self.next, broken)

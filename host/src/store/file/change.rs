@@ -64,7 +64,7 @@ impl Change {
             let (due, bytes) = (due.0, bytes.len() as u64);
             make(&mut tables, redo, &RowChange::Packed { first, extent, due, bytes })?;
         }
-        // A frame must not name what a crash would leave out.
+        // The frame names the packed segments, so they must be durable before it is.
         writer.sync_packed()?;
         let length = u32::try_from(segment.len()).expect("a segment is smaller than 4 GiB");
         let extent = writer.append(first, &[&length.to_le_bytes(), &segment, redo.bytes()])?;

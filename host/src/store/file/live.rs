@@ -19,7 +19,7 @@ const AS_OF: u32 = 0;
 #[derive(Debug, Default)]
 pub(super) struct Live {
     shares: BTreeMap<u32, Share>,
-    /// Those that are not written down as they are.
+    /// Those of which something else is written down.
     changed: BTreeSet<u32>,
 }
 
@@ -31,7 +31,7 @@ struct Share {
     bytes: u64,
 }
 
-/// Where segments came and went in a change, for when it holds.
+/// Where segments came and went in a change, to be counted once it is committed.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
     pub(super) came: Vec<Extent>,
@@ -74,7 +74,7 @@ impl Live {
         Ok(live)
     }
 
-    /// A change holds.
+    /// Counts a change that is committed.
     pub(super) fn apply(&mut self, counted: &Counted) {
         counted.came.iter().for_each(|extent| self.come(*extent));
         for Extent { volume, length, .. } in &counted.gone {

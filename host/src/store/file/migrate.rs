@@ -115,7 +115,7 @@ impl<'a> Conversion<'a> {
         );
         let copied = guarded(|| copy::copy(&old, &self.medium, tag, self.volume_bytes));
         copied.map_err(|source| {
-            // Whatever failed, the room is wanted back.
+            // It may have failed because the disk is full: what it wrote must not stay.
             if let Err(error) = self.clear() {
                 tracing::warn!(error = %error, "failed to remove an unfinished conversion");
             }
@@ -214,12 +214,12 @@ impl<'a> Conversion<'a> {
         self.folder.join(KEPT_NAME)
     }
 
-    /// It did not become one of format 2.
+    /// A conversion that left the store in format 1.
     fn failed(&self, source: Failure) -> OpenError {
         OpenError::Unconverted { path: self.path(), source: source.into() }
     }
 
-    /// It may be anywhere between the renames.
+    /// A conversion that failed between the renames, or right before or behind them.
     fn broken(&self, source: Failure) -> OpenError {
         failed(&self.path(), source)
     }

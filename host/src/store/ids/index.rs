@@ -129,8 +129,8 @@ impl IdIndex {
         (sizes, others)
     }
 
-    /// Freezes what is in memory if it is much or old, or if the clock was set back, by which that
-    /// can't be told; the log ends at `end`.
+    /// Freezes what is in memory if it is much or old, or if somebody set the clock back, because
+    /// then nobody knows how old it is; the log ends at `end`.
     pub(in crate::store) fn freeze_if_due(&mut self, end: u64, now: Timestamp) {
         let since = *self.fresh_since.get_or_insert(now);
         let is_old = now.since(since).max(since.since(now)) >= FRESH_AGE_MAX;

@@ -29,7 +29,7 @@ struct Part {
     prefix: Vec<u8>,
     /// From this key on.
     from: Vec<u8>,
-    /// What was written no later has expired; `None` if nothing has.
+    /// What was written then or earlier has expired; `None` if nothing has.
     expired_at: Option<Timestamp>,
     /// Whose rows these are, and when they are looked through; `None` if it is always done.
     looked_at: Option<(Name, Timestamp)>,
@@ -84,7 +84,7 @@ impl Store {
 }
 
 impl Shared {
-    /// What there is to look through now: nothing again before a share of its term is over.
+    /// What there is to look through now: a handler comes again after a share of its term.
     fn due_states(&self) -> Vec<Part> {
         let now = self.clock.times().counted;
         let quotas = self.quotas.load();

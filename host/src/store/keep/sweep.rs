@@ -127,8 +127,8 @@ impl Store {
         Ok(())
     }
 
-    /// Has it noted how far the store has counted, if it was not for a day: a start takes what was
-    /// noted too long ago for a leap of the clock.
+    /// Has the writer note how far the store has counted, if it did not for a day: a start may take
+    /// a longer time since the last note for a leap of the clock.
     async fn note_time(&self) -> Result<(), Error> {
         if self.aside(|shared| shared.is_time_untold()).await? {
             self.ask(|reply| SettleIds { groups: 0, reply }).await?;

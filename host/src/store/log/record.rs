@@ -155,8 +155,8 @@ pub(in crate::store) struct EventRecord<'a, E = Cow<'a, Event>> {
     depth: u8,
     recorded_at: Timestamp,
     routes: Cow<'a, Routes>,
-    /// Came later: what was written before it ends here, and reads as `None`; who reads only what
-    /// was there before ends here too. So nothing can come behind it but what has it before.
+    /// Came later: a record that was written before ends here, and reads as `None`. An older
+    /// Hookgate stops here too. So whatever comes later still stands behind it, and needs it.
     #[serde(with = "at_the_end")]
     allowance: Option<Allowance>,
     /// Came later still, and is only there behind an allowance, which every emitted event has.

@@ -25,7 +25,7 @@ pub(in crate::store) struct Decoded {
     age: Age,
 }
 
-/// How often the log had changed behind what was read.
+/// How often the log had changed when something was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::store) struct Age(u64);
 
@@ -71,7 +71,7 @@ impl Decoded {
         stored
     }
 
-    /// Forgets everything, and what is being read now: the log has changed behind it.
+    /// Forgets everything, because the log has changed. What is being read now will not be kept.
     pub(in crate::store) fn clear(&mut self) {
         let age = Age(self.age.0 + 1);
         *self = Self { age, ..Self::new(self.bytes_max) };

@@ -79,17 +79,17 @@ pub(in crate::store) fn put(table: &mut IdTable<'_>, point: Point) -> Result<(),
 pub(in crate::store) struct Line {
     points: Vec<Point>,
     now: Timestamp,
-    /// Whether the last point is only a fact.
+    /// Whether the last point is among the facts and has no row.
     is_torn: bool,
 }
 
 impl Line {
-    /// The line, when the store has counted so far.
+    /// The line; the store has counted to `now`.
     pub(in crate::store) fn read(view: &View, now: Timestamp) -> Result<Self, Failure> {
         let mut points = Vec::new();
         for row in view.ids()?.within((0, LINE, 0)..=(0, LINE, u128::MAX))? {
             let row = row?;
-            // What is none says nothing.
+            // A row that is not a point says nothing.
             points.extend(Point::read(row.key(), row.bytes()));
         }
         let end = points.last().map_or(0, |last| last.position);
@@ -161,7 +161,7 @@ impl LineEnd {
         }
     }
 
-    /// What lies beside the ids was read anew and may have lost its end.
+    /// The rows were read anew, and the last points may be gone.
     pub(in crate::store) fn doubt(&mut self) {
         self.is_torn = self.last.is_some();
     }

@@ -33,7 +33,7 @@ pub(in crate::store) struct FilePlace {
     shared: Arc<Shared>,
     ids: IdIndex,
     shape: Shape,
-    /// What is known of the last batch if it holds, of which that is not known.
+    /// While nobody knows whether the last batch holds: what is known of it if it does.
     unsure: Option<Held>,
     /// What is in memory of the ids may not be what their rows say.
     has_lost_ids: bool,
@@ -127,7 +127,7 @@ impl Place for FilePlace {
     fn holds(&mut self, batch: &Batch) -> Result<Option<Held>, Error> {
         let log = self.shared.file.read()?.log()?;
         let is_there = log.key_up_to(batch.first())? == Some(batch.first());
-        // Its ids are known: what recovers reads them in the log.
+        // Its ids are known by now: `recover` has read them in the log.
         Ok(self.unsure.take().filter(|_| is_there))
     }
 

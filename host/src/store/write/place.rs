@@ -21,7 +21,7 @@ pub(in crate::store) trait Place: fmt::Debug + Send + 'static {
     /// Commits a batch with at least one record. Returns when it is durable.
     fn commit(&mut self, batch: &mut Batch) -> Written;
 
-    /// Does what may be done between commits. What was committed holds whatever comes of it.
+    /// Does what may be done between commits. What was committed holds even if this fails.
     fn tend(&mut self) -> Result<(), Error>;
 
     /// Whether a commit could begin. Writes nothing.

@@ -77,7 +77,7 @@ fn copy_log(
 #[derive(Debug, Default)]
 struct Packed {
     counted: Counted,
-    /// Behind which segment more may follow; `None` if that were all.
+    /// Behind which segment more may follow; `None` if those were all.
     next: Option<u64>,
 }
 
@@ -119,7 +119,7 @@ fn copy_rows<K: Key + 'static, V: Value + 'static>(
     }
 }
 
-/// Copies rows until a change is full, and says whether that were all.
+/// Copies rows until a change is full, and says whether those were all.
 fn fill<K: Key + 'static, V: Value + 'static>(
     rows: Option<&mut Range<'_, K, V>>,
     table: &mut Table<'_, K, V>,

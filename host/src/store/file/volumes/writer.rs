@@ -27,7 +27,7 @@ pub(in crate::store) struct VolumeWriter {
     is_unsynced: bool,
     /// A write has failed: what stands on the disk is not known.
     is_broken: bool,
-    /// That a volume could not be removed was said.
+    /// A warning about a volume that can't be removed was logged.
     has_warned: bool,
     zeros: Option<Zeros>,
     /// An offset near the end of the log, and the bytes there: if they are others now,
@@ -260,7 +260,7 @@ impl Filling {
         Ok(is_open.then(|| Self { volume: Arc::clone(volume), offset }))
     }
 
-    /// Where a frame would lie. Also where it ends can be said, so that a scan may begin there.
+    /// Where a frame would lie. Its end must fit an offset too, because a scan may begin there.
     fn extent(&self, frame: &[u8]) -> io::Result<Extent> {
         let (offset, length) = (self.offset, frame.len() as u64);
         if u32::try_from(offset + length).is_err() {

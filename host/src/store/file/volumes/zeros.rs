@@ -22,7 +22,7 @@ const AHEAD_MAX: u64 = 8 << 20;
 /// The zeros behind one volume.
 #[derive(Debug)]
 pub(super) struct Zeros {
-    /// How far there are bytes. Beyond all when there will be no more zeros.
+    /// How many bytes the volume had at the last look; `u64::MAX` when there will be no more zeros.
     reached: Arc<AtomicU64>,
     /// How far zeros are ordered. `None` only while it is dropped.
     orders: Option<SyncSender<u64>>,

@@ -339,8 +339,8 @@ impl Queue {
         false
     }
 
-    /// What a group without an allowance of its own may have is another than it was: until the next
-    /// take none counts as switched off.
+    /// Groups may get another allowance now than at the last take: until the next take none counts
+    /// as switched off.
     pub(super) fn ask_again(&mut self) {
         for number in &self.asked {
             self.groups[*number as usize].is_off = false;
@@ -364,8 +364,8 @@ impl Queue {
 
     /// Whether nothing is in flight and nothing could be taken at `now`.
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
-        // All that is in flight has slots: while there is some, nobody looks at all the groups, of
-        // which there may be ten thousand.
+        // Whatever is in flight has slots: while any are taken, there is no need to look at all the
+        // groups, of which there may be ten thousand.
         self.slots_taken == 0
             && self.next_due().is_none_or(|due| due > now)
             && !self.groups.iter().any(|group| group.could_be_taken(now))
