@@ -25,8 +25,8 @@ impl Store {
     }
 
     /// Whether the receipts of this source should wait, because more would be open by their parses
-    /// than a quarter above a mark, or more than half above it with the receipts themselves. Runs
-    /// and deliveries go on, so that it ends.
+    /// than a quarter above a mark, or with the receipts themselves more than half above that of
+    /// the source. Runs and deliveries go on, so that it ends.
     pub fn holds_parses(&self, source: &Name) -> bool {
         self.tallies().holds(source)
     }

@@ -130,11 +130,20 @@ impl Tally {
         iter::once(&self.all).chain((kind != WorkKind::Parse).then_some(&self.derived))
     }
 
-    /// Whether a mark was reached by what was counted, or is not any more.
+    /// Whether the mark of a source was reached by what was counted, or is not any more.
     fn judge(&self, mark: usize) -> bool {
-        let mark = mark.max(1);
         let count = |level: &Level| level.count.load(Ordering::Relaxed);
-        let parses = count(&self.all).saturating_sub(count(&self.derived));
+        self.judge_beside(count(&self.all).saturating_sub(count(&self.derived)), mark)
+    }
+
+    /// The same of that of all sources. Receipts that have piled up count for nothing here: what is
+    /// owed to a dead endpoint of one source must not hold the receipts of all others for that.
+    fn judge_all(&self, mark: usize) -> bool {
+        self.judge_beside(0, mark)
+    }
+
+    fn judge_beside(&self, parses: usize, mark: usize) -> bool {
+        let mark = mark.max(1);
         let hold = Marks::hold(mark, parses);
         let all = self.all.judge(mark, Marks::low(mark));
         // Usually that is down to the mark.
@@ -282,5 +291,17 @@ mod tests {
             tally.judge(100);
         }
         assert_eq!(tally.open().works, 94 + 45, "a fifth less than 56, and the receipts");
+    }
+
+    #[test]
+    fn receipts_that_have_piled_up_hold_none_of_other_sources() {
+        let tally = Tally::default();
+        (0..100).for_each(|_| tally.opened(WorkKind::Parse));
+        (0..124).for_each(|_| tally.opened(WorkKind::Delivery));
+        tally.judge_all(100);
+        assert!(tally.all.is_over() && !tally.derived.is_over());
+        tally.opened(WorkKind::Delivery);
+        tally.judge_all(100);
+        assert!(tally.derived.is_over(), "a quarter above the mark");
     }
 }

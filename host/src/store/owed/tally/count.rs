@@ -114,7 +114,7 @@ impl Count {
     /// reached by that, or is not any more.
     pub(in crate::store) fn judge(&mut self) -> bool {
         let marks = self.tallies.marks();
-        let mut crossed = self.tallies.all.judge(marks.all);
+        let mut crossed = self.tallies.all.judge_all(marks.all);
         for source in self.touched.drain(..) {
             let counted = &mut self.counted[source.index()];
             counted.is_touched = false;
