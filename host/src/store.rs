@@ -10,9 +10,10 @@
 //! it in volumes and tables, `ids` tells duplicates, `owed` knows what is left to do, `read`
 //! answers, `write` commits, and `keep` removes and packs. `facts` and `report` are what goes in
 //! and comes out, `state` is what handlers remember, `time` is how old things are, and `marks` says
-//! when too much is open.
+//! when too much is open. `check` looks at all of it while no gateway runs.
 
 mod aside;
+mod check;
 mod damage;
 mod error;
 mod facts;
@@ -46,6 +47,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+pub use self::check::{Checked, Fault, check};
 pub use self::error::{Damaged, Error, Failure};
 pub use self::facts::{Appended, NewEvent, NewReceipt, Receipt, Routes, StoredEvent, StoredParcel};
 pub use self::file::OpenError;

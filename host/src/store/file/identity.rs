@@ -56,6 +56,16 @@ pub enum OpenError {
         /// Its format.
         found: u64,
     },
+    /// It has the format before, and whoever asks does not convert it.
+    #[error(
+        "the store {} has format 1, and this command reads format {FORMAT_KNOWN} only: start the \
+         gateway once, which converts it",
+        path.display()
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+    },
     /// The log of a store is there, and its rows are not.
     #[error(
         "the store's file {} is missing, but {} belongs to it: put the file back, or move all \

@@ -13,7 +13,7 @@ use super::{APPLIED, META, SEGMENTS, VOLUMES};
 use crate::store::error::Failure;
 
 /// In [`VOLUMES`], under the number of no volume: the [`Point`] that all others are as of.
-const AS_OF: u32 = 0;
+pub(super) const AS_OF: u32 = 0;
 
 /// What is live in each volume.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 //! Everybody who reads the store reads one. It keeps old pages and removed volumes alive while it
 //! lives, so nobody keeps one. Never writes.
 
+use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
@@ -10,8 +11,11 @@ use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
 
 use super::id_rows::IdView;
+use super::live::AS_OF;
 use super::volumes::{Extent, Shown};
-use super::{DEAD, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, SEGMENTS, STATE, SWEPT};
+use super::{
+    APPLIED, DEAD, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, SEGMENTS, STATE, SWEPT, VOLUMES,
+};
 use crate::event::Timestamp;
 use crate::store::error::{Damaged, Failure};
 use crate::store::log::segment::Segment;
@@ -85,6 +89,26 @@ impl View {
         }))
     }
 
+    /// How many segments, and bytes of them, each volume has by its row; `None` where these rows
+    /// are not as of now.
+    pub(in crate::store) fn live(&self) -> Result<Option<BTreeMap<u32, (u64, u64)>>, Failure> {
+        let volumes = match self.transaction.open_table(VOLUMES) {
+            Ok(volumes) => volumes,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let as_of = volumes.get(AS_OF)?.map(|row| row.value().0);
+        if as_of.is_none() || as_of != self.fact(APPLIED)? {
+            return Ok(None);
+        }
+        let mut live = BTreeMap::new();
+        for row in volumes.range::<u32>(AS_OF + 1..)? {
+            let (volume, share) = row?;
+            live.insert(volume.value(), share.value());
+        }
+        Ok(Some(live))
+    }
+
     /// The known ids.
     pub(in crate::store) fn ids(&self) -> Result<IdView, Failure> {
         Ok(IdView(self.transaction.open_table(IDS)?))
@@ -117,6 +141,18 @@ impl Segments {
                 Err(damaged) => Err(damaged),
             };
             Ok((first, segment))
+        }))
+    }
+
+    /// Where each segment lies, by its key, as its row says.
+    pub(in crate::store) fn places(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<(u64, Extent), Failure>> + use<>, Failure> {
+        Ok(self.rows.range::<u64>(..)?.map(|row| -> Result<(u64, Extent), Failure> {
+            let (first, extent) = row?;
+            let first = first.value();
+            let extent = Extent::read(extent.value()).ok_or(Damaged { position: first })?;
+            Ok((first, extent))
         }))
     }
 
@@ -178,6 +214,19 @@ fn segment(
 /// How each work stands that was ever tried, by its position.
 #[derive(Debug)]
 pub(in crate::store) struct Outcomes(ReadOnlyTable<u64, &'static [u8]>);
+
+impl Outcomes {
+    /// What is read in each row, in the order of the works.
+    pub(in crate::store) fn all<R, F: Fn(u64, &[u8]) -> R>(
+        &self,
+        read: F,
+    ) -> Result<impl Iterator<Item = Result<R, Failure>> + use<R, F>, Failure> {
+        Ok(self.0.range::<u64>(..)?.map(move |row| -> Result<R, Failure> {
+            let (work, standing) = row?;
+            Ok(read(work.value(), standing.value()))
+        }))
+    }
+}
 
 impl Rows for Outcomes {
     fn row<R>(&self, number: u64, read: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Failure> {

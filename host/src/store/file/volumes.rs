@@ -170,6 +170,13 @@ impl Volumes {
         Scan::new(&self.shown(), point)
     }
 
+    /// The frames of a packed volume, in order; `None` if there is no such volume.
+    pub(in crate::store) fn frames_of(&self, number: u32) -> Option<Scan> {
+        let shown = self.shown();
+        let volume = shown.volumes.get(&number).filter(|volume| volume.sort == Sort::Packed)?;
+        Some(Scan::of(Arc::clone(volume)))
+    }
+
     /// What is read from now on comes from the disk.
     pub(in crate::store) fn forget(&self) -> Result<(), Failure> {
         for volume in self.shown().volumes.values() {
@@ -276,6 +283,21 @@ impl Shown {
         self.volumes.keys().copied()
     }
 
+    /// Whether the volume with this number can be read.
+    pub(in crate::store) fn has(&self, number: u32) -> bool {
+        self.volumes.contains_key(&number)
+    }
+
+    /// The volumes whose heads can't be read.
+    pub(in crate::store) fn damaged(&self) -> impl Iterator<Item = u32> {
+        self.damaged.iter().copied()
+    }
+
+    /// The volumes of whose heads one bit was mended.
+    pub(in crate::store) fn mended(&self) -> impl Iterator<Item = u32> {
+        self.volumes.values().filter(|volume| volume.is_mended).map(|volume| volume.number)
+    }
+
     /// The body of the frame that lies there and begins at this position. `None` if it is not
     /// whole, or another one.
     #[cfg(test)]
@@ -311,6 +333,23 @@ impl Shown {
             frame.filter(|(head, _)| head.first == first && volume.sort.may_have(head.kind));
         Ok(found.map(|(head, body)| (head.kind, body)))
     }
+}
+
+/// The name of the file of a volume.
+pub(in crate::store) fn file_name(number: u32) -> String {
+    volume::name(number)
+}
+
+/// The tag in the first head of a volume that can be read.
+pub(in crate::store) fn first_tag(medium: &dyn Medium) -> io::Result<Option<u32>> {
+    let names = medium.names()?;
+    let numbers: BTreeSet<u32> = names.iter().filter_map(|name| volume::number_in(name)).collect();
+    for number in numbers {
+        if let Some(tag) = volume::tag_in(medium, number)? {
+            return Ok(Some(tag));
+        }
+    }
+    Ok(None)
 }
 
 /// In the body of a commit, before the segment.

@@ -1,4 +1,4 @@
-//! Reads the log in order: commit after commit, through all its volumes.
+//! Reads the log in order: commit after commit, through all its volumes; or one packed volume.
 //!
 //! Where bytes are no frame it looks for the next whole one behind them. If there is one, they are
 //! damage; if there is none, they are the tail that a kill has left of the last write. Holds one
@@ -16,7 +16,7 @@ use crate::store::error::Failure;
 /// Read at a time, if a frame does not need more.
 const READ_BYTES: usize = 1 << 20;
 
-/// The frame of a commit.
+/// The frame of a commit, or of a packed segment.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::store) struct Found {
     pub(in crate::store) first: u64,
@@ -63,6 +63,12 @@ impl Scan {
         steps.sort_by_key(|(number, _)| *number);
         let left = steps.into_iter().map(|(_, step)| step).collect();
         Self { left, reader: None, from, end: from }
+    }
+
+    /// One volume alone. What is broken at its end can't be told from what a kill has left there.
+    pub(super) fn of(volume: Arc<Volume>) -> Self {
+        let from = Point::START;
+        Self { left: VecDeque::from([Step::Volume(volume)]), reader: None, from, end: from }
     }
 
     /// The place behind the last frame so far: where the next one goes.
@@ -175,7 +181,7 @@ impl Reader {
         self.at += length as u64;
         let Point { volume, offset } = place;
         let extent = Extent { volume, offset, length: length as u32 };
-        Ok((head.kind == Kind::Commit).then_some(Found { first: head.first, extent, body }))
+        Ok((head.kind != Kind::Probe).then_some(Found { first: head.first, extent, body }))
     }
 
     /// The head of the frame at a place, if it is whole.

@@ -37,6 +37,8 @@ pub(super) struct Volume {
     pub(super) number: u32,
     pub(super) sort: Sort,
     pub(super) salt: u64,
+    /// Whether one bit of its head is not as it was written.
+    pub(super) is_mended: bool,
     pub(super) backend: Box<dyn Backend>,
 }
 
@@ -61,6 +63,21 @@ pub(super) fn name(number: u32) -> String {
 pub(super) fn number_in(name_: &str) -> Option<u32> {
     let number = name_.strip_prefix("volume-")?.strip_suffix(".hgv")?.parse().ok()?;
     (number > 0 && name(number) == name_).then_some(number)
+}
+
+/// The tag in the head of a volume, whoever wrote it; `None` if the head can't be read.
+pub(super) fn tag_in(medium: &dyn Medium, number: u32) -> io::Result<Option<u32>> {
+    let backend = match medium.open(&name(number)) {
+        Ok(backend) => backend,
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes: HeadBytes = [0; HEAD_BYTES as usize];
+    match backend.read(0, &mut bytes) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    Ok(Head::read(&bytes).map(|head| head.tag))
 }
 
 impl Volume {
@@ -98,7 +115,7 @@ impl Volume {
             );
         }
         let Head { sort, salt, .. } = head;
-        Ok(Opened::Volume(Self { number, sort, salt, backend }))
+        Ok(Opened::Volume(Self { number, sort, salt, is_mended, backend }))
     }
 
     /// Makes a new one, durable with its name.
@@ -118,7 +135,7 @@ impl Volume {
             drop(medium.remove(&name(number)));
             return Err(error);
         }
-        Ok(Self { number, sort, salt, backend })
+        Ok(Self { number, sort, salt, is_mended: false, backend })
     }
 
     /// Where it lies, for messages.

@@ -1,0 +1,143 @@
+//! The files of a store for whoever only looks at them: nothing on the disk changes, and no gateway
+//! has them open meanwhile.
+//!
+//! Shows the rows as the last checkpoint left them; what the log says behind it is read in the
+//! frames. Where redb can't read the rows, the volumes are there all the same. Never makes a store,
+//! never mends one and never converts one.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::{Database, DatabaseError, ReadableDatabase, StorageError};
+
+use super::backend::Medium;
+use super::catch_up;
+use super::failure::guarded;
+use super::folder::Folder;
+use super::identity::{
+    Identity, OpenError, builder, check_vacant, failed, is_redb, read_identity, refused,
+};
+use super::overlay::Overlay;
+use super::view::View;
+use super::volumes::{Point, VOLUME_BYTES, Volumes};
+use super::{FILE_NAME, file_in};
+use crate::causes::chain;
+use crate::store::error::Failure;
+
+/// The files of a store, open for a look.
+#[derive(Debug)]
+pub(in crate::store) struct Inspection {
+    /// `None` where redb can't read the rows.
+    database: Option<Database>,
+    pub(in crate::store) volumes: Volumes,
+    pub(in crate::store) tag: u32,
+    /// What redb finds wrong with its own pages.
+    pub(in crate::store) rows_fault: Option<String>,
+}
+
+impl Inspection {
+    /// Opens the store in this folder, if it is there and no gateway runs on it.
+    pub(in crate::store) fn open(folder: &Path) -> Result<Self, OpenError> {
+        let path = file_in(folder);
+        let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder));
+        if !path.exists() && folder.is_dir() {
+            check_vacant(&*medium, &path)?;
+        }
+        if !is_redb(&path)? {
+            return Err(OpenError::Foreign { path });
+        }
+        let (database, looked) = match open_over(&path) {
+            Ok(database) => look_at_pages(database),
+            Err(error) => (None, Err(error)),
+        };
+        let rows_fault = match looked {
+            Ok(fault) => fault,
+            Err(error) if is_of_the_world(&error) => return Err(refused(&path, error)),
+            Err(error) => Some(chain(&error)),
+        };
+        let tag = match &database {
+            Some(database) => known_tag(database, &path)?,
+            None => first_tag(&*medium, &path)?,
+        };
+        let volumes = Volumes::open(medium, tag, VOLUME_BYTES);
+        let volumes = volumes.map_err(|source| failed(&path, source))?;
+        Ok(Self { database, volumes, tag, rows_fault })
+    }
+
+    /// The rows and the volumes; `None` where redb can't read the rows.
+    pub(in crate::store) fn view(&self) -> Result<Option<View>, Failure> {
+        let Some(database) = &self.database else { return Ok(None) };
+        let transaction = guarded(|| database.begin_read())?;
+        Ok(Some(View::of(transaction, self.volumes.shown())))
+    }
+
+    /// Up to where the rows have what the log says; `None` where redb can't read them.
+    pub(in crate::store) fn applied(&self) -> Result<Option<Point>, Failure> {
+        self.database.as_ref().map(catch_up::applied).transpose()
+    }
+
+    /// The name of the file of rows.
+    pub(in crate::store) fn rows_file(&self) -> &'static str {
+        FILE_NAME
+    }
+}
+
+/// What redb finds wrong with its pages, or why it can't read them.
+type Looked = Result<Option<String>, DatabaseError>;
+
+const MENDED: &str = "redb finds its pages damaged; it can repair them";
+
+/// Whether it says nothing of what is in the file.
+fn is_of_the_world(error: &DatabaseError) -> bool {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => true,
+        // A file that ends too early was cut.
+        DatabaseError::Storage(StorageError::Io(error)) => {
+            error.kind() != io::ErrorKind::UnexpectedEof
+        }
+        _ => false,
+    }
+}
+
+/// Opens the file of rows so that what redb writes stays in memory.
+fn open_over(path: &Path) -> Result<Database, DatabaseError> {
+    // Its locks are for who may write.
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let overlay = Overlay::of(file)?;
+    guarded(|| builder().create_with_backend(overlay))
+}
+
+/// Has redb look at all its pages, and says what it finds. What it mends, it mends in memory.
+fn look_at_pages(mut database: Database) -> (Option<Database>, Looked) {
+    match guarded(|| database.check_integrity()) {
+        Ok(true) => (Some(database), Ok(None)),
+        Ok(false) => (Some(database), Ok(Some(MENDED.to_owned()))),
+        Err(error) => {
+            // It may not even be in a state to be closed.
+            drop(guarded(|| {
+                drop(database);
+                Ok::<_, StorageError>(())
+            }));
+            (None, Err(error))
+        }
+    }
+}
+
+/// The tag of a store of this format.
+fn known_tag(database: &Database, path: &Path) -> Result<u32, OpenError> {
+    let path = path.to_owned();
+    match read_identity(database).map_err(|source| failed(&path, source))? {
+        Identity::Known { tag } => Ok(tag),
+        Identity::Older { .. } => Err(OpenError::Older { path }),
+        Identity::Newer { found } => Err(OpenError::Newer { path, found }),
+        Identity::None | Identity::Foreign => Err(OpenError::Foreign { path }),
+    }
+}
+
+/// The tag in the head of a volume, where the rows can't say it; zero where no volume says one.
+fn first_tag(medium: &dyn Medium, path: &Path) -> Result<u32, OpenError> {
+    let found = super::volumes::first_tag(medium);
+    Ok(found.map_err(|source| failed(path, source.into()))?.unwrap_or(0))
+}
