@@ -5,6 +5,7 @@ mod output;
 mod recorded;
 mod send;
 mod setup;
+mod store;
 mod terminal;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! The `hookgate` command: what can be said to it, and which part answers.
 //!
-//! Wiring: each subcommand is a file. An error is printed with its chain, and the exit code is 1.
+//! Wiring: each subcommand is a file. An error is printed with its chain, and the exit code is 1,
+//! or 2 where a store could not be looked at.
 
 #[macro_use]
 mod output;
@@ -16,6 +17,7 @@ mod provider;
 mod send;
 mod serve;
 mod sign;
+mod store;
 pub mod vectors;
 
 use std::io::IsTerminal;
@@ -61,6 +63,9 @@ enum Command {
     /// List, show and replay events of a running gateway
     #[command(subcommand)]
     Event(event::Command),
+    /// Look at a store while no gateway runs on it
+    #[command(subcommand)]
+    Store(store::Command),
     /// Sign a payload as its provider would, and post it to a running gateway
     Send(send::Send),
     /// Show the whole path of events on this machine, with real plugins and real signatures
@@ -106,6 +111,7 @@ pub fn main() -> ExitCode {
             Command::Plugin(command) => plugin::run(command).await,
             Command::Provider(command) => provider::run(command),
             Command::Event(command) => event::run(command).await,
+            Command::Store(command) => store::run(command),
             Command::Send(args) => send::send(&args).await,
             Command::Demo(args) => demo::demo(&args).await,
             Command::CompilePlugin { .. } => unreachable!("answered above"),
@@ -137,7 +143,8 @@ fn exit_code(ended: anyhow::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(format_args!("hookgate: {}", causes::chain(error.as_ref())));
-            ExitCode::FAILURE
+            // Scripts tell a store that can't be looked at from one with faults.
+            if error.is::<store::NotChecked>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

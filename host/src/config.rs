@@ -215,6 +215,12 @@ impl Config {
         Ok(parse(&read(path)?, path, |document, flaws| file::plugins(document, folder, flaws))?.0)
     }
 
+    /// The data folder, from a file that may be wrong otherwise; needs no secret.
+    pub(crate) fn data_folder(path: &Path) -> Result<PathBuf, ConfigError> {
+        let folder = folder_of(path);
+        Ok(parse(&read(path)?, path, |document, flaws| file::data(document, folder, flaws))?.0)
+    }
+
     /// What posting to one source needs, from a file that may be wrong otherwise; needs no secret
     /// but those of this source.
     pub(crate) fn sending(path: &Path, source: &Name) -> Result<Sending, ConfigError> {

@@ -116,6 +116,15 @@ pub(super) fn plugins<'a>(
     Some(folder.join(Table::whole(document, flaws).need("plugins")?.path()?))
 }
 
+/// The data folder, whatever else may be wrong with the file.
+pub(super) fn data<'a>(
+    document: &'a DeTable<'a>,
+    folder: &Path,
+    flaws: &'a Flaws,
+) -> Option<PathBuf> {
+    Some(folder.join(Table::whole(document, flaws).need("data")?.path()?))
+}
+
 /// What posting to one source needs, whatever else may be wrong with the file.
 pub(super) fn sending<'a>(
     document: &'a DeTable<'a>,

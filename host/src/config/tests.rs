@@ -397,6 +397,7 @@ fn a_part_can_be_had_from_a_file_whose_other_secrets_are_not_there() {
     assert!(Config::load(&path).is_err());
     assert_eq!(Config::admin_address(&path).unwrap(), "127.0.0.1:8081".parse().unwrap());
     assert_eq!(Config::plugins_folder(&path).unwrap(), folder.path().join("plugins"));
+    assert_eq!(Config::data_folder(&path).unwrap(), folder.path().join("data"));
     let sending = Config::sending(&path, &"stripe".parse().unwrap()).unwrap();
     assert_eq!(sending.source.unwrap().secrets.len(), 1);
     assert!(Config::sending(&path, &"acme".parse().unwrap()).unwrap().source.is_none());

@@ -1,0 +1,95 @@
+//! `hookgate store`: looks at a store while no gateway runs on it.
+//!
+//! Asks no gateway: it opens the files itself, and so works where a gateway does not start. Never
+//! changes a store.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::store::{self, Checked};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check that everything in a store can be read, and change nothing. The exit code is 0 if the
+    /// store is sound, 1 if it has faults, and 2 if it can't be checked
+    Check {
+        #[command(flatten)]
+        place: Place,
+        /// Print one JSON document instead of lines
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Which store.
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// The data folder, or the configuration file that names it
+    #[arg(value_name = "DATA_OR_CONFIG", default_value = "hookgate.toml")]
+    place: PathBuf,
+}
+
+impl Place {
+    fn folder(&self) -> anyhow::Result<PathBuf> {
+        if self.place.is_dir() {
+            return Ok(self.place.clone());
+        }
+        Ok(Config::data_folder(&self.place)?)
+    }
+}
+
+/// Nothing is known of the store; the cause of this error says why.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to check the store")]
+pub(super) struct NotChecked;
+
+/// What a check found, for programs.
+#[derive(Debug, Serialize)]
+struct Document<'c> {
+    store: String,
+    sound: bool,
+    #[serde(flatten)]
+    checked: &'c Checked,
+}
+
+pub(super) fn run(command: Command) -> anyhow::Result<()> {
+    let Command::Check { place, json } = command;
+    match check(&place, json) {
+        Ok(0) => Ok(()),
+        Ok(found) => Err(anyhow!("faults found: {found}")),
+        Err(error) => Err(error.context(NotChecked)),
+    }
+}
+
+/// Prints what is wrong with a store, and gives how much that is.
+fn check(place: &Place, json: bool) -> anyhow::Result<u64> {
+    let folder = place.folder()?;
+    let checked = store::check(&folder)?;
+    let found = checked.found;
+    let store = folder.display().to_string();
+    if json {
+        let document = Document { store, sound: found == 0, checked: &checked };
+        say!("{}", serde_json::to_string_pretty(&document)?)?;
+        return Ok(found);
+    }
+    for fault in &checked.faults {
+        say!("FAULT {fault}")?;
+    }
+    let more = found - checked.faults.len() as u64;
+    if more > 0 {
+        say!("and {more} more faults")?;
+    }
+    let Checked { volumes, frames, segments, records, standings, .. } = checked;
+    say!(
+        "checked the store in {store}: volumes {volumes}, frames of commits {frames}, segments \
+         {segments}, records {records}, works that were tried {standings}"
+    )?;
+    if found == 0 {
+        say!("the store is sound")?;
+    }
+    Ok(found)
+}
