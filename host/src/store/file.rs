@@ -41,8 +41,8 @@ use self::folder::{Folder, forget_pages};
 use self::id_rows::IdsKey;
 pub use self::identity::OpenError;
 use self::identity::{
-    Identity, builder, check_vacant, create_file, create_folder, create_tables, failed, is_redb,
-    open_database, read_identity, refused,
+    Identity, builder, check_vacant, create_file, create_folder, create_tables, failed,
+    hold_folder, is_redb, open_database, read_identity, refused,
 };
 pub(super) use self::journal::CHECKPOINT_BYTES;
 use self::journal::Journal;
@@ -129,6 +129,9 @@ struct Place {
     /// What the volumes lie on.
     medium: Arc<dyn Medium>,
     sizes: Sizes,
+    /// Keeps other gateways out of the folder until the files are closed for good: in an outage the
+    /// file of rows, which has a lock too, is closed for a while.
+    held: Mutex<Option<std::fs::File>>,
 }
 
 /// When a volume is full, and when a checkpoint is due.
@@ -181,6 +184,7 @@ impl File {
     ) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
         create_folder(folder)?;
+        let held = Mutex::new(hold_folder(folder, &path)?);
         migrate::finish(folder, sizes.volume_bytes)?;
         let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder));
         if !path.exists() {
@@ -198,7 +202,7 @@ impl File {
             open_database(&again)
         });
         let spot = Spot::of(&path).map_err(|source| failed(&path, source.into()))?;
-        let place = Place { path, reopen, spot: Some(spot), medium, sizes };
+        let place = Place { path, reopen, spot: Some(spot), medium, sizes, held };
         Self::start(place, database, damages)
     }
 
@@ -225,7 +229,8 @@ impl File {
             medium.sync_names().map_err(|source| failed(&path, source.into()))?;
         }
         let reopen = Box::new(reopen);
-        let place = Place { path, reopen, spot: None, medium, sizes };
+        let held = Mutex::default();
+        let place = Place { path, reopen, spot: None, medium, sizes, held };
         Self::start(place, database, damages)
     }
 
@@ -432,6 +437,8 @@ impl File {
 
     /// Lets the files go: they can be opened again. Everything after this is [`Error::Closed`].
     pub(super) fn close(&self) {
+        // Until all of it is closed.
+        let _held = lock(&self.place.held).take();
         let overwritten = self.check_begin();
         drop(lock(&self.journal).take());
         let Connection::Open(Opened { database, .. }) = self.put(Connection::Closed) else {

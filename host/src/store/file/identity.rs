@@ -3,7 +3,7 @@
 //! Looks at nothing but how the file begins and the facts in it. A new file is whole before it has
 //! its name: one that has it was a store once. Never changes a file that is there.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, TryLockError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -190,6 +190,17 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), OpenError> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     let created = builder.recursive(true).create(folder);
     created.map_err(|source| OpenError::Folder { path: folder.to_owned(), source })
+}
+
+/// Keeps every other gateway out of a folder while what this gives lives. `None` where folders
+/// can't be locked: there the file of rows is, while it is open. `path` is for messages.
+pub(super) fn hold_folder(folder: &Path, path: &Path) -> Result<Option<std::fs::File>, OpenError> {
+    let Ok(held) = std::fs::File::open(folder) else { return Ok(None) };
+    match held.try_lock() {
+        Ok(()) => Ok(Some(held)),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
 }
 
 /// Whether a new store can be made there: where there is a log, a new one would not be it.

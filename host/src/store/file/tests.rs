@@ -1,5 +1,7 @@
 //! The files of a store, without all that is above them: what a kill leaves of commits.
 
+mod holding;
+
 use bytes::Bytes;
 use redb::{AccessGuard, Key, ReadTransaction, TableHandle, Value};
 use tempfile::TempDir;
