@@ -44,7 +44,7 @@ pub(in crate::store) struct Extent {
 impl Extent {
     /// As it stands in a row.
     pub(in crate::store) fn write(self) -> [u8; EXTENT_BYTES] {
-        let mut bytes = [0; 12];
+        let mut bytes = [0; EXTENT_BYTES];
         for (to, part) in bytes.chunks_exact_mut(4).zip([self.volume, self.offset, self.length]) {
             to.copy_from_slice(&part.to_le_bytes());
         }
