@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
 use crate::causes::chain;
-use crate::clock::Clock;
-use crate::event::Timestamp;
+use crate::clock::{Clock, Moment};
 use crate::metrics::Metrics;
 use crate::store::{self, Retention, Store, Swept};
 
@@ -40,7 +39,7 @@ pub(super) struct Sweeping {
 struct Trouble {
     reason: String,
     /// When to tell it again.
-    tell_at: Timestamp,
+    tell_at: Moment,
     pause: Duration,
 }
 
@@ -84,25 +83,30 @@ impl Sweeping {
     fn failed(&self, error: &store::Error, trouble: &mut Option<Trouble>) {
         self.metrics.sweep_failed();
         let reason = chain(error);
-        let now = self.clock.now();
         let pause = match trouble {
-            Some(known) if known.reason == reason && now < known.tell_at => return,
-            Some(known) if known.reason == reason => (known.pause * 2).min(TELL_PAUSE_MAX),
+            Some(known) if known.reason == reason => {
+                if !self.clock.has_come(known.tell_at) {
+                    return;
+                }
+                (known.pause * 2).min(TELL_PAUSE_MAX)
+            }
             _ => TELL_PAUSE,
         };
         error!("failed to sweep the store; the gateway will try again: {reason}");
-        *trouble = Some(Trouble { reason, tell_at: now.after(pause), pause });
+        *trouble = Some(Trouble { reason, tell_at: self.clock.moment(pause), pause });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Timestamp;
 
     #[test]
     fn a_failure_is_told_once_counted_each_time_and_told_again_at_growing_pauses() {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::manual(Timestamp(1_700_000_000_000));
+        let began = Timestamp(1_700_000_000_000);
+        let clock = Clock::manual(began);
         let store = Store::open(&store::Config::at(folder.path()), clock.clone()).unwrap();
         let metrics = Metrics::new();
         let retention = Arc::default();
@@ -110,7 +114,11 @@ mod tests {
         let failure = store::Error::Panicked("one".into());
         let mut trouble = None;
         let mut told = Vec::new();
-        for _ in 0..60 {
+        for number in 0..60 {
+            if number == 1 {
+                // Somebody sets the clock back: that makes no failure quiet.
+                sweeping.clock.set(Timestamp(began.0 / 2));
+            }
             sweeping.failed(&failure, &mut trouble);
             told.extend(trouble.as_ref().map(|trouble| trouble.tell_at));
             sweeping.clock.advance(PAUSE);
