@@ -13,7 +13,7 @@ use super::{APPLIED, META, SEGMENTS, VOLUMES};
 use crate::store::error::Failure;
 
 /// In [`VOLUMES`], under the number of no volume: the [`Point`] that all others are as of.
-pub(super) const AS_OF: u32 = 0;
+const AS_OF: u32 = 0;
 
 /// What is live in each volume.
 #[derive(Debug, Default)]
@@ -38,28 +38,44 @@ pub(super) struct Counted {
     pub(super) gone: Vec<Extent>,
 }
 
-impl Live {
-    /// As it was written down; where that is not as of now, as the rows of the segments say. redb
-    /// makes all commits durable when it closes the file, also those behind the last checkpoint.
-    pub(super) fn load(transaction: &ReadTransaction) -> Result<Self, Failure> {
+/// What was written down of each volume: its segments, and their bytes.
+#[derive(Debug, Default)]
+pub(super) struct WrittenDown {
+    pub(super) rows: BTreeMap<u32, (u64, u64)>,
+    /// redb makes all commits durable when it closes the file, also those behind the last
+    /// checkpoint: then these rows are older than the others.
+    pub(super) is_of_now: bool,
+}
+
+impl WrittenDown {
+    pub(super) fn read(transaction: &ReadTransaction) -> Result<Self, Failure> {
         let volumes = match transaction.open_table(VOLUMES) {
             Ok(volumes) => volumes,
-            Err(TableError::TableDoesNotExist(_)) => return Self::count(transaction),
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Self::default()),
             Err(error) => return Err(error.into()),
         };
         let applied = transaction.open_table(META)?.get(APPLIED)?.map(|fact| fact.value());
         let as_of = volumes.get(AS_OF)?.map(|row| row.value().0);
-        let is_of_now = as_of.is_some() && as_of == applied;
-        let mut live = if is_of_now { Self::default() } else { Self::count(transaction)? };
-        for row in volumes.range(AS_OF + 1..)? {
+        let mut rows = BTreeMap::new();
+        for row in volumes.range::<u32>(AS_OF + 1..)? {
             let (volume, share) = row?;
-            let (segments, bytes) = share.value();
-            if is_of_now {
-                live.shares.insert(volume.value(), Share { segments, bytes });
-            } else {
-                live.changed.insert(volume.value());
-            }
+            rows.insert(volume.value(), share.value());
         }
+        Ok(Self { rows, is_of_now: as_of.is_some() && as_of == applied })
+    }
+}
+
+impl Live {
+    /// As it was written down; where that is not as of now, as the rows of the segments say.
+    pub(super) fn load(transaction: &ReadTransaction) -> Result<Self, Failure> {
+        let WrittenDown { rows, is_of_now } = WrittenDown::read(transaction)?;
+        if is_of_now {
+            let share = |(volume, (segments, bytes))| (volume, Share { segments, bytes });
+            let shares = rows.into_iter().map(share).collect();
+            return Ok(Self { shares, changed: BTreeSet::new() });
+        }
+        let mut live = Self::count(transaction)?;
+        live.changed.extend(rows.into_keys());
         Ok(live)
     }
 

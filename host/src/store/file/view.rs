@@ -11,11 +11,9 @@ use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
 
 use super::id_rows::IdView;
-use super::live::AS_OF;
+use super::live::WrittenDown;
 use super::volumes::{Extent, Shown};
-use super::{
-    APPLIED, DEAD, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, SEGMENTS, STATE, SWEPT, VOLUMES,
-};
+use super::{DEAD, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, SEGMENTS, STATE, SWEPT};
 use crate::event::Timestamp;
 use crate::store::error::{Damaged, Failure};
 use crate::store::log::segment::Segment;
@@ -92,21 +90,8 @@ impl View {
     /// How many segments, and bytes of them, each volume has by its row; `None` where these rows
     /// are not as of now.
     pub(in crate::store) fn live(&self) -> Result<Option<BTreeMap<u32, (u64, u64)>>, Failure> {
-        let volumes = match self.transaction.open_table(VOLUMES) {
-            Ok(volumes) => volumes,
-            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let as_of = volumes.get(AS_OF)?.map(|row| row.value().0);
-        if as_of.is_none() || as_of != self.fact(APPLIED)? {
-            return Ok(None);
-        }
-        let mut live = BTreeMap::new();
-        for row in volumes.range::<u32>(AS_OF + 1..)? {
-            let (volume, share) = row?;
-            live.insert(volume.value(), share.value());
-        }
-        Ok(Some(live))
+        let WrittenDown { rows, is_of_now } = WrittenDown::read(&self.transaction)?;
+        Ok(is_of_now.then_some(rows))
     }
 
     /// The known ids.
