@@ -3,7 +3,7 @@
 //! Changed only by what was committed, and found again at every start. It decides what there is to
 //! tidy and how fast, so that runs stay few and no commit waits for the tidying.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -188,11 +188,12 @@ impl IdIndex {
     }
 
     fn removal(&self, now: Timestamp) -> Option<Task> {
+        let read = self.inputs();
         let is_over = |number: u64, run: &SortedRun| match run.row.state {
             State::Going => true,
             State::Growing { .. } => false,
             State::Complete => {
-                now.since(run.row.newest) > run.row.term.time() && !self.is_input(number)
+                now.since(run.row.newest) > run.row.term.time() && !read.contains(&number)
             }
         };
         let gone = self.runs.iter().find(|(number, run)| is_over(**number, run));
@@ -202,6 +203,7 @@ impl IdIndex {
     /// Runs of one level and one term become one, if their ids came at about the same time: what
     /// came early would be known too long otherwise.
     fn fold(&self) -> Option<Task> {
+        let read = self.inputs();
         let mut levels: BTreeMap<(u32, Term), Vec<u64>> = BTreeMap::new();
         let mut growing = BTreeMap::new();
         for (number, run) in &self.runs {
@@ -211,7 +213,7 @@ impl IdIndex {
                     let level = (self.shape.level(ids.max().unwrap_or(0)), run.row.term);
                     growing.insert(level, Task::Fold { run: *number, inputs: inputs.clone() });
                 }
-                State::Complete if !self.is_input(*number) => {
+                State::Complete if !read.contains(number) => {
                     let level = (self.shape.level(run.row.ids), run.row.term);
                     levels.entry(level).or_default().push(*number);
                 }
@@ -236,10 +238,14 @@ impl IdIndex {
         rows().all(|row| newest.since(oldest) <= row.term.span())
     }
 
-    fn is_input(&self, number: u64) -> bool {
-        let uses =
-            |row: &Row| matches!(&row.state, State::Growing { inputs } if inputs.contains(&number));
-        self.runs.values().any(|run| uses(&run.row))
+    /// The runs that others are being written from. Found once for all runs, of which there are
+    /// many where there are many terms.
+    fn inputs(&self) -> BTreeSet<u64> {
+        let growing = self.runs.values().filter_map(|run| match &run.row.state {
+            State::Growing { inputs } => Some(inputs),
+            State::Complete | State::Going => None,
+        });
+        growing.flatten().copied().collect()
     }
 
     fn next_run(&self) -> u64 {
