@@ -46,6 +46,7 @@ use self::identity::{
 };
 pub(super) use self::journal::CHECKPOINT_BYTES;
 use self::journal::Journal;
+use self::live::Live;
 use self::spot::Spot;
 use self::view::View;
 use self::volumes::{EXTENT_BYTES, Point, VolumeWriter, Volumes};
@@ -258,7 +259,7 @@ impl File {
 
     fn begin_with(&self, database: Database) -> Result<(), Error> {
         let volumes = self.open_volumes()?;
-        self.attach(database, volumes, Point::START)?;
+        self.attach(database, volumes, Point::START, None)?;
         match self.checkpoint() {
             Err(error @ Error::Unavailable(_)) => {
                 // Such as a disk that is full: what is stored can be read all the same, and the
@@ -277,12 +278,19 @@ impl File {
     }
 
     /// Takes rows that were opened, and makes the changes in them that only the log has. The log
-    /// must reach at least to `least`. Gives the point up to which the rows had its changes before.
-    fn attach(&self, database: Database, volumes: Volumes, least: Point) -> Result<Point, Failure> {
+    /// must reach at least to `least`. `left` is what the journal before this one knew. Gives the
+    /// point up to which the rows had its changes before.
+    fn attach(
+        &self,
+        database: Database,
+        volumes: Volumes,
+        least: Point,
+        left: Option<(Point, Live)>,
+    ) -> Result<Point, Failure> {
         let CaughtUp { found, applied, end, live } = guarded(|| {
             // Without this volume, the gateway would give its positions to other records.
             volumes.check_present(least.max(catch_up::applied(&database)?))?;
-            catch_up(&database, &volumes, least, &self.damages)
+            catch_up(&database, &volumes, least, left, &self.damages)
         })?;
         let writer = VolumeWriter::at(volumes.clone(), end)?;
         let bytes = self.place.sizes.checkpoint_bytes;
@@ -301,7 +309,8 @@ impl File {
 
     fn renew(&self) -> Result<Reopened, Error> {
         *lock(&self.begin) = None;
-        let left = lock(&self.journal).take().map(|journal| journal.applied());
+        let left = lock(&self.journal).take().map(Journal::into_left);
+        let had = left.as_ref().map(|(applied, _)| *applied);
         // Closes the old ones; not under the lock, because others must not wait for the disk.
         drop(self.put(Connection::Away));
         let database = (self.place.reopen)().map_err(Failure::from)?;
@@ -312,8 +321,8 @@ impl File {
         let volumes = self.open_volumes()?;
         volumes.forget()?;
         let reached = Point::read(self.reached.load(Ordering::Relaxed));
-        let found = self.attach(database, volumes, reached)?;
-        Ok(if left == Some(found) { Reopened::AsLeft } else { Reopened::FromLog })
+        let found = self.attach(database, volumes, reached, left)?;
+        Ok(if had == Some(found) { Reopened::AsLeft } else { Reopened::FromLog })
     }
 
     /// Whether the files still lie where they were opened, and nobody else has written to the log.

@@ -36,18 +36,19 @@ pub(super) fn applied(database: &Database) -> Result<Point, Failure> {
 }
 
 /// Makes the rows what the log says. It had come as far as `least`: if it ends before that, what is
-/// missing is damage and no tail.
+/// missing is damage and no tail. `left` is what was live, and when, if that is known.
 pub(super) fn catch_up(
     database: &Database,
     volumes: &Volumes,
     least: Point,
+    left: Option<(Point, Live)>,
     damages: &Damages,
 ) -> Result<CaughtUp, Failure> {
     let found = applied(database)?;
     let mut catch_up = CatchUp {
         database,
         damages,
-        live: Live::load(&database.begin_read()?)?,
+        live: Live::load(&database.begin_read()?, left)?,
         applied: found,
         next: next_position(database)?,
         broken: None,

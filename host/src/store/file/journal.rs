@@ -69,6 +69,11 @@ impl Journal {
         self.applied
     }
 
+    /// Up to where the rows have what the log says, and what was live then.
+    pub(super) fn into_left(self) -> (Point, Live) {
+        (self.applied, self.live)
+    }
+
     /// Whether something may be added.
     pub(super) fn check(&self) -> Result<(), Failure> {
         if self.has_failed { Err(away()) } else { Ok(()) }

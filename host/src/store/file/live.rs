@@ -45,6 +45,8 @@ pub(super) struct WrittenDown {
     /// redb makes all commits durable when it closes the file, also those behind the last
     /// checkpoint: then these rows are older than the others.
     pub(super) is_of_now: bool,
+    /// How far all other rows have what the log says.
+    applied: Option<u64>,
 }
 
 impl WrittenDown {
@@ -61,20 +63,29 @@ impl WrittenDown {
             let (volume, share) = row?;
             rows.insert(volume.value(), share.value());
         }
-        Ok(Self { rows, is_of_now: as_of.is_some() && as_of == applied })
+        Ok(Self { rows, is_of_now: as_of.is_some() && as_of == applied, applied })
     }
 }
 
 impl Live {
-    /// As it was written down; where that is not as of now, as the rows of the segments say.
-    pub(super) fn load(transaction: &ReadTransaction) -> Result<Self, Failure> {
-        let WrittenDown { rows, is_of_now } = WrittenDown::read(transaction)?;
+    /// As it was written down; where that is not as of now, as it was left; else as the rows of the
+    /// segments say.
+    pub(super) fn load(
+        transaction: &ReadTransaction,
+        left: Option<(Point, Self)>,
+    ) -> Result<Self, Failure> {
+        let WrittenDown { rows, is_of_now, applied } = WrittenDown::read(transaction)?;
         if is_of_now {
             let share = |(volume, (segments, bytes))| (volume, Share { segments, bytes });
             let shares = rows.into_iter().map(share).collect();
             return Ok(Self { shares, changed: BTreeSet::new() });
         }
-        let mut live = Self::count(transaction)?;
+        let mut live = match left {
+            Some((as_of, live)) if applied == Some(as_of.write()) => live,
+            _ => Self::count(transaction)?,
+        };
+        // What was left may have been on its way to these rows, and may not have come there.
+        live.changed.extend(live.shares.keys());
         live.changed.extend(rows.into_keys());
         Ok(live)
     }
@@ -153,7 +164,7 @@ mod tests {
     }
 
     fn loaded(database: &Database) -> Live {
-        Live::load(&database.begin_read().unwrap()).unwrap()
+        Live::load(&database.begin_read().unwrap(), None).unwrap()
     }
 
     #[test]
@@ -215,8 +226,15 @@ mod tests {
         transaction.open_table(SEGMENTS).unwrap().insert(3_u64, &at(3, 30).write()).unwrap();
         transaction.commit().unwrap();
 
-        let mut again = loaded(&database);
+        let left = |as_of: Point| {
+            let mut live = Live::default();
+            live.apply(&counted(&[at(9, 10)], &[]));
+            Live::load(&database.begin_read().unwrap(), Some((as_of, live))).unwrap()
+        };
+        assert!(left(HERE).is_live(9), "nobody has to count");
+        let mut again = left(Point::START);
 
+        assert!(!again.is_live(9));
         assert_eq!([1, 2, 3].map(|volume| again.is_live(volume)), [false, true, true]);
         write(&database, &mut again, HERE, HERE);
         assert_eq!(loaded(&database).shares, again.shares, "nothing is left of what was wrong");

@@ -427,7 +427,7 @@ fn a_frame_that_held_before_an_outage_and_is_broken_behind_it_is_noted() {
     let medium = Arc::new(Folder::new(copy.path()));
     let volumes = Volumes::open(medium, bench.file.tag, SIZES.volume_bytes).unwrap();
     let damages = Damages::default();
-    catch_up(&database, &volumes, reached, &damages).unwrap();
+    catch_up(&database, &volumes, reached, None, &damages).unwrap();
 
     assert_eq!(damages.count(), 1);
 }

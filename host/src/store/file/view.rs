@@ -90,7 +90,7 @@ impl View {
     /// How many segments, and bytes of them, each volume has by its row; `None` where these rows
     /// are not as of now.
     pub(in crate::store) fn live(&self) -> Result<Option<BTreeMap<u32, (u64, u64)>>, Failure> {
-        let WrittenDown { rows, is_of_now } = WrittenDown::read(&self.transaction)?;
+        let WrittenDown { rows, is_of_now, .. } = WrittenDown::read(&self.transaction)?;
         Ok(is_of_now.then_some(rows))
     }
 
