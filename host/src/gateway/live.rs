@@ -296,6 +296,9 @@ impl Live {
         let plugins = [RetryPolicy::plugins(), RetryPolicy::deliveries()];
         let delays = delays.chain(plugins.iter().map(RetryPolicy::longest_delay));
         self.store.bound_delays(delays.max().unwrap_or_default());
+        // Before the first request of a source that is new, and the first run of a handler.
+        self.store.know_ids_for(super::terms(config));
+        self.store.bound_state(super::quotas(config));
         let reading = config.sources.iter().map(|(name, source)| {
             let reading = Reading {
                 plugin: source.plugin.clone(),
@@ -327,8 +330,6 @@ impl Live {
         self.store.set_marks(config.limits.marks());
         self.disk.set_mark(config.limits.disk_free_bytes.map(|bytes| bytes as u64));
         self.retention.store(Arc::new(config.retention.clone()));
-        self.store.know_ids_for(super::terms(config));
-        self.store.bound_state(super::quotas(config));
         self.admin_hosts.store(Arc::new(config.admin_hosts.clone()));
     }
 
