@@ -29,6 +29,7 @@ use crate::secrets::Redaction;
 use crate::store::{self, EventView, ReceiptView, Store};
 
 use query::{ListQuery, PageQuery, ReplayBody};
+pub(crate) use redact::credentials;
 pub use rows::Report;
 pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow};
 pub(crate) use turns::Turns;

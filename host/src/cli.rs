@@ -111,7 +111,7 @@ pub fn main() -> ExitCode {
             Command::Plugin(command) => plugin::run(command).await,
             Command::Provider(command) => provider::run(command),
             Command::Event(command) => event::run(command).await,
-            Command::Store(command) => store::run(command),
+            Command::Store(command) => store::run(command).await,
             Command::Send(args) => send::send(&args).await,
             Command::Demo(args) => demo::demo(&args).await,
             Command::CompilePlugin { .. } => unreachable!("answered above"),

@@ -384,7 +384,7 @@ impl Parts {
 }
 
 /// Reads what is owed, and converts a store of an earlier format: not on a thread that serves.
-async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
+pub(crate) async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     let (queue, terms, quotas) = (config.limits.queue, terms(config), quotas(config));
     let config = store::Config { queue, terms, quotas, ..store::Config::at(&config.data) };
     Ok(tokio::task::spawn_blocking(move || Store::open(&config, clock)).await??)

@@ -61,7 +61,7 @@ pub use self::owed::backlog::Allowance;
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 pub use self::owed::tally::{Marks, Open, OpenWorks, Reached};
 pub use self::read::cursor::Cursor;
-pub use self::read::snapshot::{EventFilter, Listing, PAGE_ITEMS_MAX, Page};
+pub use self::read::snapshot::{EventFilter, Listing, PAGE_ITEMS_MAX, Page, Part};
 pub use self::read::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
     ReceiptView, RunView, State, TryView, VerdictView,

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{Ran, hookgate};
-use crate::harness::{Setup, payment};
+use crate::harness::{STRIPE_SECRET, Setup, payment, stripe_signature, text};
 
 async fn check(store: &Path, more: &[&str]) -> Ran {
     let args = [OsStr::new("store"), OsStr::new("check"), store.as_os_str()];
@@ -62,4 +62,49 @@ async fn what_is_not_a_store_can_not_be_checked() {
         assert_eq!(checked.code, Some(2), "{}{}", checked.out, checked.err);
         assert!(checked.err.starts_with("hookgate: failed to check the store: "));
     }
+}
+
+#[tokio::test]
+async fn an_export_has_all_that_is_stored_and_no_secret() {
+    const PLANTED: &str = "Tr0ub4dor-and-3";
+    let gateway = Setup::stripe().start().await;
+    gateway.stripe(&payment("evt_0", "pi_1", "payment_failed")).await.accepted();
+    // A secret of the configuration in the body, and somebody's token in a header.
+    let body = payment("evt_1", STRIPE_SECRET, "payment_failed");
+    let signature = stripe_signature(STRIPE_SECRET, gateway.clock().now().seconds(), &body);
+    let headers = [("stripe-signature", signature.as_str()), ("x-api-token", PLANTED)];
+    gateway.post("stripe", &headers, body).await.accepted();
+    gateway.settle().await;
+    let stopped = gateway.stop().await;
+    let config = stopped.folder().join("hookgate.toml");
+    let args = ["store", "export", "--config"].map(OsStr::new);
+
+    let exported = hookgate(args.into_iter().chain([config.as_os_str()])).await;
+
+    let out = exported.succeeded();
+    assert!(!out.contains(PLANTED) && !out.contains(STRIPE_SECRET), "{out}");
+    let lines: Vec<Value> =
+        out.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    let ids: Vec<String> = lines
+        .iter()
+        .filter(|line| line["event"].is_object())
+        .map(|line| text(&line["event"]["event"]["id"]))
+        .collect();
+    assert_eq!(ids, ["evt_0", "evt_1"]);
+    let receipts = lines.iter().filter(|line| line["receipt"]["source"] == "stripe");
+    assert_eq!(receipts.count(), 2);
+    assert!(out.contains("(hidden)"), "{out}");
+    assert!(check(&config, &[]).await.succeeded().contains("the store is sound"));
+}
+
+#[tokio::test]
+async fn an_export_makes_no_store() {
+    let gateway = Setup::stripe().start().await;
+    let stopped = gateway.stop().await;
+    let (data, config) = (stopped.folder().join("data"), stopped.folder().join("hookgate.toml"));
+    std::fs::remove_dir_all(&data).expect("the gateway has stopped");
+    let args = ["store", "export", "--config"].map(OsStr::new);
+    let refused = hookgate(args.into_iter().chain([config.as_os_str()])).await;
+    refused.failed_with("has no store");
+    assert!(!data.exists());
 }

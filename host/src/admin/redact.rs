@@ -31,7 +31,7 @@ const CREDENTIALS: [&str; 10] = [
 ];
 
 /// The receipt without what is a credential by its name: in headers, and in the query of its URL.
-pub(super) fn credentials(mut receipt: ReceiptView) -> ReceiptView {
+pub(crate) fn credentials(mut receipt: ReceiptView) -> ReceiptView {
     let shown = receipt.headers.iter().map(|(name, value)| {
         let value = if is_credential(name) { HIDDEN } else { value };
         (name, value.to_owned())

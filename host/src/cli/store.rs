@@ -1,7 +1,8 @@
 //! `hookgate store`: looks at a store while no gateway runs on it.
 //!
-//! Asks no gateway: it opens the files itself, and so works where a gateway does not start. Never
-//! changes a store.
+//! Asks no gateway: it opens the files itself. Never changes what a store has.
+
+mod export;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::ConfigFile;
 use crate::config::Config;
 use crate::store::{self, Checked};
 
@@ -23,6 +25,9 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write all receipts, and all events with their runs and deliveries, to standard output:
+    /// oldest first, one JSON document a line, without secrets
+    Export(ConfigFile),
 }
 
 /// Which store.
@@ -56,12 +61,14 @@ struct Document<'c> {
     checked: &'c Checked,
 }
 
-pub(super) fn run(command: Command) -> anyhow::Result<()> {
-    let Command::Check { place, json } = command;
-    match check(&place, json) {
-        Ok(0) => Ok(()),
-        Ok(found) => Err(anyhow!("faults found: {found}")),
-        Err(error) => Err(error.context(NotChecked)),
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Check { place, json } => match check(&place, json) {
+            Ok(0) => Ok(()),
+            Ok(found) => Err(anyhow!("faults found: {found}")),
+            Err(error) => Err(error.context(NotChecked)),
+        },
+        Command::Export(file) => export::export(&file.config).await,
     }
 }
 

@@ -81,6 +81,17 @@ pub struct Listing<T> {
     pub next: Option<Cursor>,
 }
 
+/// A part of all that is stored, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// Receipts and events.
+    pub ids: Vec<Id>,
+    /// What lies among them and can't be read.
+    pub damaged: Vec<DamagedItem>,
+    /// The position where to go on; `None` if this is the end.
+    pub next: Option<u64>,
+}
+
 impl Page {
     /// Whether it is a page of this list.
     fn check(self, list: List) -> Result<(), Error> {
@@ -151,6 +162,11 @@ impl Store {
         page.check(filter.list())?;
         let filter = filter.clone();
         self.ask_view(move |snapshot| snapshot.events(&filter, page, LIST_TIME)).await
+    }
+
+    /// All receipts and events from a position on, oldest first: about as many as `limit`.
+    pub async fn stored_from(&self, position: u64, limit: usize) -> Result<Part, Error> {
+        self.ask_view(move |snapshot| snapshot.stored_from(position, limit)).await
     }
 
     /// An accepted request as it is stored; `None` also if its body has expired. Reads no file for

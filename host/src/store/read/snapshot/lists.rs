@@ -5,9 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{EventFilter, Listing, PAGE_ITEMS_MAX, Page, Snapshot, dead_letters};
+use super::{EventFilter, Listing, PAGE_ITEMS_MAX, Page, Part, Snapshot, dead_letters};
 use crate::event::{Timestamp, in_millis};
-use crate::ids::Id;
+use crate::ids::{Id, IdKind};
 use crate::store::error::{Damaged, Failure};
 use crate::store::facts::StoredEvent;
 use crate::store::kind::WorkKind;
@@ -146,6 +146,28 @@ impl Snapshot<'_> {
             }
         }
         Ok(found)
+    }
+
+    /// All receipts and events from a position on, oldest first.
+    pub(super) fn stored_from(&self, from: u64, limit: usize) -> Result<Part, Failure> {
+        let mut part = Part::default();
+        for row in self.log.within(self.key_at(from)?..)? {
+            let (first, segment) = row?;
+            if part.ids.len() + part.damaged.len() >= limit {
+                part.next = Some(first);
+                break;
+            }
+            let Some(segment) = self.readable(segment, None, &mut part.damaged)? else { continue };
+            for entry in segment.entries().filter(|entry| entry.position >= from) {
+                let kind = match entry.kind {
+                    RecordKind::Receipt | RecordKind::BareReceipt => IdKind::Receipt,
+                    RecordKind::Event => IdKind::Event,
+                    _ => continue,
+                };
+                part.ids.push(Id { kind, position: entry.position, tag: self.tag() });
+            }
+        }
+        Ok(part)
     }
 
     /// The dead letters, newest first.
