@@ -125,8 +125,10 @@ impl<'i> Check<'i> {
         if let Some(view) = &view {
             self.segments(view)?;
         }
-        self.volumes_lost();
-        self.log()?;
+        let applied = self.inspection.applied()?;
+        self.volumes_lost(applied);
+        let frames = self.inspection.volumes.frames_from(Point::START);
+        self.frames(frames, applied)?;
         match &view {
             Some(view) => {
                 self.shares(view)?;
@@ -191,12 +193,15 @@ impl<'i> Check<'i> {
         }
     }
 
-    /// Volumes in which nothing can be read.
-    fn volumes_lost(&mut self) {
+    /// Volumes in which nothing can be read: those that rows point into, and the one in which the
+    /// log ended at the last checkpoint.
+    fn volumes_lost(&mut self, applied: Option<Point>) {
         let damaged: BTreeSet<u32> = self.shown.damaged().collect();
         let mut lost = std::mem::take(&mut self.lost);
-        for number in &damaged {
-            lost.entry(*number).or_default();
+        let end = applied.filter(|end| *end != Point::START).map(|end| end.volume);
+        let end = end.filter(|number| !self.shown.has(*number));
+        for number in damaged.iter().copied().chain(end) {
+            lost.entry(number).or_default();
         }
         for (number, segments) in lost {
             let why = if damaged.contains(&number) {
@@ -209,13 +214,6 @@ impl<'i> Check<'i> {
         }
     }
 
-    /// Every frame of the log, whether a row points to it or not.
-    fn log(&mut self) -> Result<(), Failure> {
-        let applied = self.inspection.applied()?;
-        let frames = self.inspection.volumes.frames_from(Point::START);
-        self.frames(frames, applied)
-    }
-
     /// Every frame of the packed volumes.
     fn packed(&mut self) -> Result<(), Failure> {
         for number in self.shown.numbers().collect::<Vec<_>>() {
@@ -226,7 +224,7 @@ impl<'i> Check<'i> {
         Ok(())
     }
 
-    /// The frames of a scan; what lies behind the point is in no row yet.
+    /// The frames of a scan, whether rows point to them or not; none does behind the point.
     fn frames(&mut self, mut scan: Scan, applied: Option<Point>) -> Result<(), Failure> {
         let mut hole: Option<Point> = None;
         loop {

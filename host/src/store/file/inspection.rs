@@ -5,7 +5,7 @@
 //! frames. Where redb can't read the rows, the volumes are there all the same. Never makes a store,
 //! never mends one and never converts one.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use super::catch_up;
 use super::failure::guarded;
 use super::folder::Folder;
 use super::identity::{
-    Identity, OpenError, builder, check_vacant, failed, is_redb, read_identity, refused,
+    Identity, OpenError, builder, check_vacant, failed, hold_folder, is_redb, read_identity,
+    refused,
 };
 use super::overlay::Overlay;
 use super::view::View;
@@ -35,12 +36,15 @@ pub(in crate::store) struct Inspection {
     pub(in crate::store) tag: u32,
     /// What redb finds wrong with its own pages.
     pub(in crate::store) rows_fault: Option<String>,
+    /// Keeps gateways out, also where redb can't open its file.
+    _held: Option<File>,
 }
 
 impl Inspection {
     /// Opens the store in this folder, if it is there and no gateway runs on it.
     pub(in crate::store) fn open(folder: &Path) -> Result<Self, OpenError> {
         let path = file_in(folder);
+        let held = hold_folder(folder, &path)?;
         let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder));
         if !path.exists() && folder.is_dir() {
             check_vacant(&*medium, &path)?;
@@ -63,7 +67,7 @@ impl Inspection {
         };
         let volumes = Volumes::open(medium, tag, VOLUME_BYTES);
         let volumes = volumes.map_err(|source| failed(&path, source))?;
-        Ok(Self { database, volumes, tag, rows_fault })
+        Ok(Self { database, volumes, tag, rows_fault, _held: held })
     }
 
     /// The rows and the volumes; `None` where redb can't read the rows.
