@@ -36,6 +36,31 @@ async fn events_are_listed_newest_first_page_by_page() {
 }
 
 #[tokio::test]
+async fn all_that_is_stored_is_given_in_parts_oldest_first() {
+    let bench = Bench::new();
+    let mut expected = Vec::new();
+    for number in 1..9 {
+        let brought = [event(&format!("a{number}"), "pi_1"), event(&format!("b{number}"), "pi_1")];
+        let events = bench.bring(brought.to_vec()).await;
+        let view = bench.store.event(events[0]).await.unwrap().unwrap();
+        expected.extend(view.receipt.into_iter().chain(events));
+    }
+    // One without events is there too.
+    expected.push(bench.append(&["evt_0"]).await);
+
+    let (mut seen, mut next, mut parts) = (Vec::new(), Some(0), 0);
+    while let Some(position) = next {
+        let part = bench.store.stored_from(position, 5).await.unwrap();
+        assert!(part.damaged.is_empty());
+        seen.extend(part.ids);
+        (next, parts) = (part.next, parts + 1);
+    }
+
+    assert_eq!(seen, expected);
+    assert!(parts > 3, "{parts}");
+}
+
+#[tokio::test]
 async fn a_request_that_is_in_memory_waits_for_no_file() {
     let bench = Bench::new();
     let id = bench.append(&["evt_1"]).await;
