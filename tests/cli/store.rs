@@ -48,7 +48,8 @@ async fn a_store_is_checked_while_no_gateway_runs_on_it() {
     let document = check(&data, &["--json"]).await;
     assert_eq!(document.code, Some(1), "{}", document.err);
     let document: Value = serde_json::from_str(&document.out).expect("it is JSON");
-    assert_eq!((&document["sound"], &document["found"]), (&false.into(), &1.into()));
+    assert_eq!(document["sound"], false);
+    assert_eq!(document["found"], 1);
     assert_eq!(document["faults"][0]["file"], "volume-00000001.hgv");
     assert_eq!(document["faults"][0]["offset"], 48);
     assert_eq!(std::fs::read(&volume).expect("it is there"), bytes, "a check changes nothing");
