@@ -89,7 +89,7 @@ impl View {
 
     /// How many segments, and bytes of them, each volume has by its row; `None` where these rows
     /// are not as of now.
-    pub(in crate::store) fn live(&self) -> Result<Option<BTreeMap<u32, (u64, u64)>>, Failure> {
+    pub(in crate::store) fn live(&self) -> Result<Option<SharesByVolume>, Failure> {
         let WrittenDown { rows, is_of_now, .. } = WrittenDown::read(&self.transaction)?;
         Ok(is_of_now.then_some(rows))
     }
@@ -99,6 +99,9 @@ impl View {
         Ok(IdView(self.transaction.open_table(IDS)?))
     }
 }
+
+/// How many segments, and bytes of them, each volume has.
+pub(in crate::store) type SharesByVolume = BTreeMap<u32, (u64, u64)>;
 
 /// The log: segments by their first position.
 #[derive(Debug)]
