@@ -60,7 +60,7 @@ pub(super) struct IdChanges {
 }
 
 /// Goes on with what there is to tidy, as far as the share of a transaction goes that binds so many
-/// ids, and so many groups further. Beside them goes the point of the line of time that is due.
+/// ids, and so many groups further. Where a point joined the line of time, old ones may go.
 pub(super) fn tidy(
     index: &IdIndex,
     change: &Change,
@@ -68,8 +68,8 @@ pub(super) fn tidy(
     further: usize,
     now: Times,
 ) -> Result<IdChanges, Failure> {
-    if let Some(point) = now.point {
-        line::put(&mut change.ids()?, point)?;
+    if now.point.is_some() {
+        line::trim(&mut change.ids()?)?;
     }
     let Some(task) = index.next_task(now.counted) else { return Ok(IdChanges::default()) };
     let (groups, debt) = index.share(bound);

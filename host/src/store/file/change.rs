@@ -154,6 +154,11 @@ impl ChangedRows<'_> {
         self.make(&RowChange::Open { work, is_open })
     }
 
+    /// Adds a point to the line of time.
+    pub(in crate::store) fn put_point(&mut self, position: u64, row: &[u8]) -> Result<(), Failure> {
+        self.make(&RowChange::Point { position, row: Raw(row) })
+    }
+
     /// Gives a dead work a letter with the number of its kind, or removes its letter.
     pub(in crate::store) fn put_letter(
         &mut self,

@@ -12,6 +12,9 @@ use crate::store::error::Failure;
 /// Number of the run, part of it, an id.
 pub(in crate::store) type IdsKey = (u64, u8, u128);
 
+/// The part of the rows of the line of time, under the number that no run has.
+pub(in crate::store) const LINE: u8 = 3;
+
 type Bytes = &'static [u8];
 
 /// Rows that can be read, in the order of their keys.

@@ -34,6 +34,12 @@ pub(super) enum RowChange<'r> {
     Gone { first: u64 },
     /// A packed segment comes: where it lies, when to look at it again, and its bytes.
     Packed { first: u64, extent: [u8; EXTENT_BYTES], due: u64, bytes: u64 },
+    /// A point of the line of time, and what its row says.
+    Point {
+        position: u64,
+        #[serde(borrow)]
+        row: Raw<'r>,
+    },
 }
 
 /// Bytes that are spelled as one piece.
@@ -97,6 +103,7 @@ mod tests {
             RowChange::Fact { name: "low_water", value: u64::MAX },
             RowChange::Gone { first: 3 },
             RowChange::Packed { first: 3, extent: [5; EXTENT_BYTES], due: 11, bytes: 65_000 },
+            RowChange::Point { position: 1 << 40, row: Raw(&[7; 16]) },
         ]
     }
 

@@ -5,10 +5,11 @@
 
 use redb::{Key, Table, TableDefinition, Value, WriteTransaction};
 
+use super::id_rows::{IdsKey, LINE};
 use super::live::Counted;
 use super::redo::{Raw, RowChange};
 use super::volumes::Extent;
-use super::{DEAD, EXTENT_BYTES, META, OPEN, OUTCOMES, SEGMENTS, STATE, SWEPT};
+use super::{DEAD, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, SEGMENTS, STATE, SWEPT};
 use crate::store::error::{Damaged, Failure};
 
 type Bytes = &'static [u8];
@@ -26,6 +27,7 @@ pub(super) struct Tables<'t> {
     state: Option<Table<'t, Bytes, Bytes>>,
     swept: Option<Table<'t, u64, (u64, u64)>>,
     meta: Option<Table<'t, &'static str, u64>>,
+    ids: Option<Table<'t, IdsKey, Bytes>>,
 }
 
 /// The table in this place, opened now if it was not yet.
@@ -52,6 +54,7 @@ impl<'t> Tables<'t> {
             state: None,
             swept: None,
             meta: None,
+            ids: None,
         }
     }
 
@@ -110,6 +113,10 @@ impl<'t> Tables<'t> {
                 self.place(first, extent)?;
                 let swept = opened(&mut self.swept, self.transaction, SWEPT)?;
                 swept.insert(first, (due, bytes))?;
+            }
+            RowChange::Point { position, row: Raw(row) } => {
+                let ids = opened(&mut self.ids, self.transaction, IDS)?;
+                ids.insert((0, LINE, u128::from(position)), row)?;
             }
         }
         Ok(())

@@ -4,17 +4,15 @@
 //! What a record says of its time is what the clock said. The line tells how old it is
 //! nevertheless: it is no older than what stands before it in the log, and no younger than what
 //! stands behind it. A point comes once a day, and whenever the clock has leapt. All lie beside the
-//! event ids, where a kill may take the latest, and so that is a fact of the store as well. Never
-//! tells a time to a person.
+//! event ids, and the frame of each commit tells its own, so that a kill takes none. Never tells a
+//! time to a person.
 
 use super::{DAY, Times, difference, shifted};
 use crate::event::Timestamp;
 use crate::store::error::Failure;
-use crate::store::file::id_rows::{IdRows, IdTable, IdsKey};
+use crate::store::file::id_rows::{IdRows, IdTable, IdsKey, LINE};
 use crate::store::file::view::View;
 
-/// The part of these rows, under the number that no run has. The parts before are those of runs.
-const LINE: u8 = 3;
 /// More points make the first go: one a day is enough for 44 years.
 const POINTS_MAX: usize = 16_384;
 
@@ -45,6 +43,14 @@ impl Point {
         })
     }
 
+    /// Where it stands, and what its row beside the event ids says.
+    pub(in crate::store) fn row(self) -> (u64, [u8; 16]) {
+        let mut row = [0; 16];
+        row[..8].copy_from_slice(&self.counted.0.to_be_bytes());
+        row[8..].copy_from_slice(&self.said.0.to_be_bytes());
+        (self.position, row)
+    }
+
     /// As facts of the store.
     pub(in crate::store) fn facts(self) -> [(&'static str, u64); 3] {
         [(POSITION, self.position), (COUNTED, self.counted.0), (SAID, self.said.0)]
@@ -61,12 +67,8 @@ impl Point {
     }
 }
 
-/// Writes a point beside the event ids.
-pub(in crate::store) fn put(table: &mut IdTable<'_>, point: Point) -> Result<(), Failure> {
-    let Point { position, counted, said } = point;
-    let mut bytes = counted.0.to_be_bytes().to_vec();
-    bytes.extend(said.0.to_be_bytes());
-    table.put((0, LINE, position.into()), &bytes)?;
+/// Removes the oldest points where there are too many.
+pub(in crate::store) fn trim(table: &mut IdTable<'_>) -> Result<(), Failure> {
     let points = table.within((0, LINE, 0)..=(0, LINE, u128::MAX))?.count();
     if points > POINTS_MAX {
         table.remove_within((0, LINE, 0)..=(0, LINE, u128::MAX), points - POINTS_MAX)?;

@@ -26,6 +26,7 @@ use crate::store::owed::recovery::recover_ids;
 use crate::store::owed::standing::Standing;
 use crate::store::shared::Shared;
 use crate::store::time::Times;
+use crate::store::time::line::Point;
 
 /// The store's files, and the ids that are known in them.
 #[derive(Debug)]
@@ -183,6 +184,9 @@ fn put_rows(tables: &mut ChangedRows<'_>, batch: &Batch) -> Result<(), Failure> 
             Row::State { key, value } => tables.put_state(key, value)?,
             Row::Fact { name, value } => tables.remember(name, value)?,
         }
+    }
+    if let Some((position, row)) = batch.time.point.map(Point::row) {
+        tables.put_point(position, &row)?;
     }
     batch.replaced.iter().try_for_each(|replaced| replace(tables, replaced))
 }
