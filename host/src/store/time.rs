@@ -3,7 +3,7 @@
 //! Somebody may set the clock by years, while the gateway runs or while it does not. So only what
 //! is written down is what the clock says. Ages and waits go by counts of the store's own, which
 //! follow the clock as long as it agrees, within a day, with the time that has passed. Where it
-//! does not it has leapt, and they go on from where they were: [`line`] says how far from the clock
+//! does not it has leapt, and they go on from where they were: `line` says how far from the clock
 //! that is. Never believes a leap, however long the clock stays there.
 
 pub(super) mod line;
