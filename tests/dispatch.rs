@@ -335,7 +335,10 @@ async fn what_comes_of_one_receipt_is_bounded_in_bytes_and_in_all_its_events() {
     let limit = "[limits]\nemitted_bytes = 1000";
     let gateway = Setup::guest().table(limit).start().await;
 
-    let heavy = |id: &str, bytes: usize| json!({ "id": id, "do": "emit", "emits": "a.b", "data": "x".repeat(bytes) });
+    let heavy = |id: &str, bytes: usize| {
+        let data = "x".repeat(bytes);
+        json!({ "id": id, "do": "emit", "emits": "a.b", "data": data })
+    };
     gateway.guest(&heavy("light", 500)).await.accepted();
     gateway.guest(&heavy("heavy", 1000)).await.accepted();
     gateway.settle().await;
