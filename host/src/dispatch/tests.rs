@@ -1,15 +1,12 @@
 //! Dispatch with a real store and a real guest, for what no socket shows.
 
-use std::io;
 use std::path::Path;
-use std::sync::Mutex;
 
 use serde_json::{Value, json};
-use tracing_subscriber::fmt::MakeWriter;
+use tempfile::NamedTempFile;
 
 use super::*;
 use crate::event::{Request, Timestamp};
-use crate::lock::lock;
 use crate::metrics::Kind;
 use crate::plugin::Compiler;
 use crate::store::{self, NewReceipt, Page};
@@ -162,47 +159,24 @@ async fn a_dead_letter_does_not_repeat_a_secret_in_the_place_of_a_plugin_s_name(
     assert_eq!(reason.as_deref(), Some("provider plugin (hidden) is not loaded"));
 }
 
-/// What is logged, kept in memory.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        lock(&self.0).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl Lines {
-    /// Level and fields of the line with this message.
-    fn line(&self, message: &str) -> (String, Value) {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let is_it = |line: &Value| line["fields"]["message"].as_str().unwrap().contains(message);
-        let line = lines.find(is_it).unwrap_or_else(|| panic!("no `{message}` in\n{text}"));
-        (line["level"].as_str().unwrap().to_owned(), line["fields"].clone())
-    }
+/// Level and fields of the line with this message.
+fn line(log: &NamedTempFile, message: &str) -> (String, Value) {
+    let text = std::fs::read_to_string(log).expect("the log is a text");
+    let read = |line| serde_json::from_str::<Value>(line).expect("each line is JSON");
+    let mut lines = text.lines().map(read);
+    let said = |line: &Value| line["fields"]["message"].as_str().map(str::to_owned);
+    let is_it = |line: &Value| said(line).expect("it has a message").contains(message);
+    let line = lines.find(is_it).unwrap_or_else(|| panic!("no `{message}` in\n{text}"));
+    (line["level"].as_str().expect("it has a level").to_owned(), line["fields"].clone())
 }
 
 #[tokio::test]
 async fn a_failure_is_a_warning_and_a_plugins_line_has_the_plugins_level() {
-    let lines = Lines::default();
+    let log = NamedTempFile::new().unwrap();
     let subscriber = tracing_subscriber::fmt()
         .json()
         .with_max_level(tracing::Level::TRACE)
-        .with_writer(lines.clone())
+        .with_writer(Arc::new(log.reopen().unwrap()))
         .finish();
     // While there are two, a line that another thread meets first is held against both of them, and
     // not against what that thread listens with.
@@ -235,15 +209,15 @@ async fn a_failure_is_a_warning_and_a_plugins_line_has_the_plugins_level() {
     }
 
     for level in ["debug", "info", "warn", "error"] {
-        let (logged, fields) = lines.line(&format!("as {level}"));
+        let (logged, fields) = line(&log, &format!("as {level}"));
         assert_eq!(logged, level.to_uppercase());
         assert_eq!(fields["plugin.name"], "guest");
         assert!(fields["run.id"].as_str().unwrap().starts_with("run_"));
         assert!(fields["event.id"].as_str().unwrap().starts_with("evt_"));
     }
-    let (logged, fields) = lines.line("run is a dead letter: told to");
+    let (logged, fields) = line(&log, "run is a dead letter: told to");
     assert_eq!((logged.as_str(), &fields["plugin.name"]), ("WARN", &json!("guest")));
-    let (logged, fields) = lines.line("receipt is a dead letter: no such form");
+    let (logged, fields) = line(&log, "receipt is a dead letter: no such form");
     assert_eq!((logged.as_str(), &fields["plugin.name"]), ("WARN", &json!("guest")));
     assert_eq!(fields["source.name"], "shop");
 }

@@ -6,16 +6,15 @@ mod format_1;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, TableDefinition};
-use tracing_subscriber::fmt::MakeWriter;
+use tempfile::NamedTempFile;
 
 use self::format_1::id;
 use super::disk::{Disk, Fault};
 use super::*;
 use crate::ids::IdKind;
-use crate::lock::lock;
 use crate::store::file::migrate::Conversion;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -340,33 +339,11 @@ fn an_older_hookgate_finds_the_format_where_it_looks_for_it() {
     assert_eq!(fact("end"), format_1::END);
 }
 
-/// What is logged, kept in memory.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        lock(&self.0).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 #[tokio::test]
 async fn the_log_names_the_old_file_and_its_size() {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(lines.clone()).finish();
+    let log = NamedTempFile::new().unwrap();
+    let writer = Arc::new(log.reopen().unwrap());
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
     // While there are two, a line that another thread meets first is held against both of them, and
     // not against what that thread listens with.
     let _another = tracing::Dispatch::new(tracing_subscriber::registry());
@@ -376,10 +353,10 @@ async fn the_log_names_the_old_file_and_its_size() {
 
     for left in [Left::Begun, Left::Kept] {
         let folder = cut_off(left).await;
-        lock(&lines.0).clear();
+        let before = std::fs::read_to_string(&log).unwrap().len();
         drop(open(&folder).unwrap());
 
-        let text = String::from_utf8(lock(&lines.0).clone()).unwrap();
+        let text = std::fs::read_to_string(&log).unwrap().split_off(before);
         let kept = folder.path().join(KEPT);
         let size = std::fs::metadata(&kept).unwrap().len().div_ceil(1 << 20);
         let named = format!("as {} ({size} MiB)", kept.display());
