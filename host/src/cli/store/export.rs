@@ -61,7 +61,7 @@ async fn write(store: &Store, redaction: &Redaction) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A receipt or an event with all that is known of it; `None` if there is no such thing.
+/// Reads a receipt or an event as the admin API shows it; `None` if the store has no such id.
 async fn read(store: &Store, id: Id) -> anyhow::Result<Option<Line>> {
     let found = match id.kind {
         IdKind::Receipt => store.receipt(id).await.map(|view| {
