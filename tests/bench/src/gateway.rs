@@ -274,7 +274,8 @@ impl Gateway {
         disk(&self.data)
     }
 
-    /// The same once it has packed what came: when it takes as much twice, a pause apart.
+    /// The same once it has packed what came: when it takes as much twice, a pause apart. Nothing
+    /// tells another process that the gateway has nothing left to pack.
     pub(crate) fn packed_disk(&self) -> anyhow::Result<u64> {
         let began = Instant::now();
         let mut before = self.disk()?;
