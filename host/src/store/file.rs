@@ -385,6 +385,11 @@ impl File {
         Ok(is_due)
     }
 
+    /// Whether the log says something that the next start would have to make in the rows again.
+    pub(super) fn is_behind(&self) -> bool {
+        lock(&self.journal).as_ref().is_some_and(Journal::is_behind)
+    }
+
     /// Writes a little, to see whether the files can be written.
     pub(super) fn probe(&self) -> Result<(), Error> {
         lock(&self.journal).as_mut().ok_or_else(away)?.probe()?;

@@ -13,6 +13,7 @@ mod opening;
 mod outages;
 mod querying;
 mod remembering;
+mod settling;
 mod sharing;
 mod starting;
 mod stating;

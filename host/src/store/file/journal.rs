@@ -139,6 +139,11 @@ impl Journal {
         self.behind > 0 && (is_late || is_far)
     }
 
+    /// Whether frames have come since the last checkpoint, and another can be made.
+    pub(super) fn is_behind(&self) -> bool {
+        self.behind > 0 && !self.has_failed
+    }
+
     /// Removes the volumes that no durable row points into.
     pub(super) fn remove_dead(&mut self) {
         self.writer.remove(&std::mem::take(&mut self.dead));

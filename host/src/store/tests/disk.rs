@@ -54,6 +54,8 @@ struct Content {
     stalls: bool,
     /// A sync waits for the end of that.
     stalled: bool,
+    /// Syncs of files that went well.
+    syncs: usize,
     reads: Reads,
 }
 
@@ -197,6 +199,20 @@ impl Disk {
     pub(super) fn go_on(&self) {
         self.content().stalls = false;
         self.0.1.notify_all();
+    }
+
+    /// Blocks until this is so of what is safe: looks now, and behind every sync.
+    pub(super) fn wait_until(&self, is_so: impl Fn(&Files) -> bool) {
+        loop {
+            let seen = self.content().syncs;
+            if is_so(&self.synced()) {
+                return;
+            }
+            let waiting = |content: &mut Content| content.syncs == seen;
+            let limit = Duration::from_secs(20);
+            let waited = self.0.1.wait_timeout_while(self.content(), limit, waiting).unwrap();
+            assert!(!waited.1.timed_out(), "nothing more was synced");
+        }
     }
 
     /// Bytes of a file are no longer what was written, and nobody is told.
@@ -439,6 +455,8 @@ impl Backend for DiskFile {
         for written in content.take_writes(self.number) {
             written.what.reach(&mut content.files[self.number].synced, usize::MAX);
         }
+        content.syncs += 1;
+        self.disk.0.1.notify_all();
         Ok(())
     }
 

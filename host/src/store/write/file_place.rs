@@ -121,6 +121,18 @@ impl Place for FilePlace {
         Ok(())
     }
 
+    fn is_behind(&self) -> bool {
+        self.shared.file.is_behind()
+    }
+
+    fn settle(&mut self) -> Result<(), Error> {
+        // Not into a file that was removed.
+        self.shared.file.check_spot()?;
+        self.shared.file.checkpoint()?;
+        self.publish_mark();
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), Error> {
         Ok(self.shared.file.write().map(drop)?)
     }

@@ -24,6 +24,13 @@ pub(in crate::store) trait Place: fmt::Debug + Send + 'static {
     /// Does what may be done between commits. What was committed holds even if this fails.
     fn tend(&mut self) -> Result<(), Error>;
 
+    /// Whether [`Place::settle`] has something to do.
+    fn is_behind(&self) -> bool;
+
+    /// Does all that commits have left to do, so that the next start need not: nobody asks for
+    /// anything else now. What was committed holds even if this fails.
+    fn settle(&mut self) -> Result<(), Error>;
+
     /// Whether a commit could begin. Writes nothing.
     fn check(&self) -> Result<(), Error>;
 

@@ -1,18 +1,22 @@
 //! The writer: the one thread that changes the store, all that waits in one transaction.
 //!
-//! Takes what is queued and has it committed as a group. If a commit fails and that is the world's
-//! doing, [`super::outage`] sees it through; if the file is damaged, it writes no more. Never looks
-//! into an operation.
+//! Takes what is queued and has it committed as a group. When nothing has been queued for a second,
+//! the place does what it has left behind the last commits; after that the thread sleeps until
+//! somebody asks. If a commit fails and that is the world's doing, [`super::outage`] sees it
+//! through; if the file is damaged, it writes no more. Never looks into an operation.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
-use super::group::{GroupCommit, Turn};
+use super::group::{Drafted, GroupCommit, Turn};
 use super::outage::Outage;
 use super::place::Place;
 use super::queue::{Closing, Message, Queued};
+use crate::clock::Moment;
 use crate::store::error::Error;
 use crate::store::log::low_water::LowWater;
 use crate::store::shared::Shared;
@@ -22,6 +26,8 @@ use crate::store::time::line::LineEnd;
 const BATCH_COUNT_MAX: usize = 4096;
 /// No operation joins a transaction that has this much already.
 const BATCH_BYTES_MAX: usize = 1 << 20;
+/// Behind a commit, until the place does what it has left if no other commit comes.
+pub(in crate::store) const QUIET: Duration = Duration::from_secs(1);
 
 /// The state of the writer's thread, whatever place it commits to.
 #[derive(Debug)]
@@ -29,6 +35,18 @@ pub(in crate::store) struct Writer<P> {
     group: GroupCommit<P>,
     /// Who waits for the end.
     closing: Vec<Closing>,
+    /// When the last commit is [`QUIET`] ago.
+    quiet_at: Option<Moment>,
+}
+
+/// What the writer has to do next.
+#[derive(Debug)]
+enum Next {
+    Take(Message),
+    /// Nobody asks for anything, and the place has something left to do.
+    Settle,
+    /// Nobody is left who could ask.
+    End,
 }
 
 impl<P: Place> Writer<P> {
@@ -39,16 +57,23 @@ impl<P: Place> Writer<P> {
         marks: (LowWater, LineEnd),
         end: u64,
     ) -> Self {
-        Self { group: GroupCommit::new(shared, place, marks, end), closing: Vec::new() }
+        let group = GroupCommit::new(shared, place, marks, end);
+        Self { group, closing: Vec::new(), quiet_at: None }
     }
 
     /// Writes until nobody is left who could ask, or somebody closes the store; then finishes what
     /// is queued, moves the marks to the end and lets the place go.
     pub(in crate::store) fn run(mut self, mut queue: mpsc::Receiver<Message>, pauses: &Runtime) {
-        while let Some(first) = queue.blocking_recv() {
-            let batch = self.gather(first, &mut queue);
-            if !batch.is_empty() && self.group.shared.check().is_ok() {
-                self.commit(batch, &mut queue, pauses);
+        loop {
+            match self.next(&mut queue, pauses) {
+                Next::Take(first) => {
+                    let batch = self.gather(first, &mut queue);
+                    if !batch.is_empty() && self.group.shared.check().is_ok() {
+                        self.commit(batch, &mut queue, pauses);
+                    }
+                }
+                Next::Settle => self.settle(&mut queue, pauses),
+                Next::End => break,
             }
             if !self.closing.is_empty() {
                 queue.close();
@@ -57,6 +82,27 @@ impl<P: Place> Writer<P> {
         let ended = self.group.rest();
         self.group.place.close();
         self.closing.into_iter().for_each(|closing| closing.tell(ended.clone()));
+    }
+
+    /// Waits for what comes next. Wakes by itself only if the place has something left to do.
+    fn next(&self, queue: &mut mpsc::Receiver<Message>, pauses: &Runtime) -> Next {
+        let Self { group, quiet_at, .. } = self;
+        let is_left = || group.shared.check().is_ok() && group.place.is_behind();
+        let quiet_at = match queue.try_recv() {
+            Ok(message) => return Next::Take(message),
+            Err(TryRecvError::Empty) => quiet_at.filter(|_| is_left()),
+            // Somebody may be on the way in, in front of the end.
+            Err(TryRecvError::Disconnected) => None,
+        };
+        let taken = |message: Option<Message>| message.map_or(Next::End, Next::Take);
+        let Some(quiet_at) = quiet_at else { return taken(queue.blocking_recv()) };
+        pauses.block_on(async {
+            tokio::select! {
+                biased;
+                message = queue.recv() => taken(message),
+                () = group.shared.clock.comes(quiet_at) => Next::Settle,
+            }
+        })
     }
 
     /// The operations of the next transaction: what waits, as far as there is room.
@@ -85,7 +131,9 @@ impl<P: Place> Writer<P> {
         queue: &mut mpsc::Receiver<Message>,
         pauses: &Runtime,
     ) {
-        let Self { group, closing } = self;
+        let Self { group, quiet_at, .. } = self;
+        // Before anybody is answered: whoever lets time pass then knows from when on it counts.
+        *quiet_at = Some(group.shared.clock.moment(QUIET));
         let (batch, unsure, error) = match group.write(&mut batch) {
             Turn::Nothing => {
                 batch.iter_mut().for_each(|queued| queued.op.tell());
@@ -103,6 +151,27 @@ impl<P: Place> Writer<P> {
             Turn::Failed(error) => (batch, None, error),
             Turn::Unsure(drafted, error) => (batch, Some(drafted), error),
         };
+        self.suffer((batch, unsure), error, queue, pauses);
+    }
+
+    /// Has the place do what it has left behind the last commits.
+    fn settle(&mut self, queue: &mut mpsc::Receiver<Message>, pauses: &Runtime) {
+        if let Err(error) = self.group.place.settle() {
+            // Everybody has been answered.
+            self.suffer((Vec::new(), None), error, queue, pauses);
+        }
+    }
+
+    /// Sees an error through: an outage passes, and any other is the end of all writing. What the
+    /// batch drafted is given if it may hold nevertheless.
+    fn suffer(
+        &mut self,
+        (batch, unsure): (Vec<Queued>, Option<Drafted>),
+        error: Error,
+        queue: &mut mpsc::Receiver<Message>,
+        pauses: &Runtime,
+    ) {
+        let Self { group, closing, .. } = self;
         if matches!(error, Error::Unavailable(_)) {
             Outage::new(group, closing, batch, unsure, error).endure(queue, pauses);
         } else {
