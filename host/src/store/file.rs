@@ -8,6 +8,7 @@
 
 pub(super) mod backend;
 pub(super) mod change;
+mod counts;
 mod failure;
 pub(super) mod folder;
 pub(super) mod id_rows;
@@ -17,10 +18,12 @@ mod journal;
 mod live;
 pub(super) mod migrate;
 mod overlay;
-mod redo;
+pub(super) mod owed_rows;
+pub(super) mod redo;
 mod catch_up;
 mod spot;
 mod tables;
+pub(super) mod totals;
 pub(super) mod view;
 pub(super) mod volumes;
 
@@ -31,11 +34,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, TableDefinition};
 
 use self::backend::{Lent, Medium};
 use self::catch_up::{CaughtUp, catch_up};
 use self::change::Change;
+use self::counts::Counts;
 use self::failure::{away, guarded};
 use self::folder::{Folder, forget_pages};
 use self::id_rows::IdsKey;
@@ -46,13 +50,12 @@ use self::identity::{
 };
 pub(super) use self::journal::CHECKPOINT_BYTES;
 use self::journal::Journal;
-use self::live::Live;
 use self::spot::Spot;
+use self::totals::Totals;
 use self::view::View;
 use self::volumes::{EXTENT_BYTES, Point, VolumeWriter, Volumes};
 use super::damage::Damages;
 use super::error::{Error, Failure};
-use super::rows::Rows;
 use crate::causes::chain;
 use crate::lock::lock;
 
@@ -60,8 +63,15 @@ use crate::lock::lock;
 const SEGMENTS: TableDefinition<'_, u64, &[u8; EXTENT_BYTES]> = TableDefinition::new("segments");
 /// How each work stands that was ever tried, by its position.
 const OUTCOMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outcomes");
-/// The open works before the low-water mark.
+/// In format 2: the open works before the low-water mark.
 const OPEN: TableDefinition<'_, u64, ()> = TableDefinition::new("open");
+/// The open works before the low-water mark, each with its lane, since when it may be tried, and
+/// what it is counted by.
+const OWED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("owed");
+/// The same works by lane, since when they may be tried, and position.
+const DUE: TableDefinition<'_, &[u8], ()> = TableDefinition::new("due");
+/// How many rows [`OWED`] has by lane and note, and [`DEAD`] by kind, and as of when.
+const TOTALS: TableDefinition<'_, &[u8], u64> = TableDefinition::new("totals");
 /// The dead works, each with its kind.
 const DEAD: TableDefinition<'_, u64, u8> = TableDefinition::new("dead");
 /// What handlers remember, by handler, scope and key.
@@ -75,7 +85,7 @@ const VOLUMES: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("volu
 /// Facts of the store itself.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
-/// In [`META`]: every work before this position is finished or in [`OPEN`].
+/// In [`META`]: every work before this position is finished or in [`OWED`].
 pub(super) const LOW_WATER: &str = "low_water";
 /// In [`META`]: every segment before this position is in [`SWEPT`].
 pub(super) const SWEPT_TO: &str = "swept_to";
@@ -285,16 +295,16 @@ impl File {
         database: Database,
         volumes: Volumes,
         least: Point,
-        left: Option<(Point, Live)>,
+        left: Option<(Point, Counts)>,
     ) -> Result<Point, Failure> {
-        let CaughtUp { found, applied, end, live } = guarded(|| {
+        let CaughtUp { found, applied, end, counts } = guarded(|| {
             // Without this volume, the gateway would give its positions to other records.
             volumes.check_present(least.max(catch_up::applied(&database)?))?;
             catch_up(&database, &volumes, least, left, &self.damages)
         })?;
         let writer = VolumeWriter::at(volumes.clone(), end)?;
         let bytes = self.place.sizes.checkpoint_bytes;
-        *lock(&self.journal) = Some(Journal::new(writer, volumes.clone(), live, applied, bytes));
+        *lock(&self.journal) = Some(Journal::new(writer, volumes.clone(), counts, applied, bytes));
         drop(self.put(Connection::Open(Opened { database, volumes })));
         Ok(found)
     }
@@ -427,6 +437,12 @@ impl File {
         }
     }
 
+    /// How many works are open before the low-water mark, by lane and note, and how many are dead,
+    /// by kind. Nothing while the files are being opened anew.
+    pub(super) fn totals(&self) -> Totals {
+        lock(&self.journal).as_ref().map(Journal::totals).unwrap_or_default()
+    }
+
     /// A view of what is committed, which stays as it is.
     pub(super) fn read(&self) -> Result<View, Failure> {
         self.with(|Opened { database, volumes }| {
@@ -468,22 +484,6 @@ impl File {
         if let Err(error) = database.close() {
             tracing::warn!(error = %error, "the store's file was not closed cleanly");
         }
-    }
-}
-
-impl<T: ReadableTable<u64, &'static [u8]>> Rows for T {
-    fn row<R>(&self, number: u64, read: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Failure> {
-        Ok(self.get(number)?.map(|row| read(row.value())))
-    }
-
-    fn last_row<R>(
-        &self,
-        number: u64,
-        read: impl FnOnce(u64, &[u8]) -> R,
-    ) -> Result<Option<R>, Failure> {
-        let Some(row) = self.range(..=number)?.next_back() else { return Ok(None) };
-        let (number, row) = row?;
-        Ok(Some(read(number.value(), row.value())))
     }
 }
 

@@ -5,7 +5,9 @@
 
 pub(super) mod backlog;
 pub(super) mod decoded;
+pub(super) mod lane;
 pub(super) mod lease;
+pub(super) mod owing;
 pub(super) mod recent;
 pub(super) mod recovery;
 pub(super) mod standing;

@@ -6,7 +6,7 @@
 
 use redb::{Database, Durability, ReadableDatabase, ReadableTable};
 
-use super::live::{Counted, Live};
+use super::counts::{Counted, Counts};
 use super::redo::{self, RowChange};
 use super::tables::Tables;
 use super::volumes::{self, Extent, Found, Point, Scan, Scanned, Volumes};
@@ -26,7 +26,7 @@ pub(super) struct CaughtUp {
     pub(super) applied: Point,
     /// Where the next frame goes.
     pub(super) end: Point,
-    pub(super) live: Live,
+    pub(super) counts: Counts,
 }
 
 /// Up to where the rows have what the log says.
@@ -36,19 +36,20 @@ pub(super) fn applied(database: &Database) -> Result<Point, Failure> {
 }
 
 /// Makes the rows what the log says. It had come as far as `least`: if it ends before that, what is
-/// missing is damage and no tail. `left` is what was live, and when, if that is known.
+/// missing is damage and no tail. `left` is what was counted, and when, if that
+/// is known.
 pub(super) fn catch_up(
     database: &Database,
     volumes: &Volumes,
     least: Point,
-    left: Option<(Point, Live)>,
+    left: Option<(Point, Counts)>,
     damages: &Damages,
 ) -> Result<CaughtUp, Failure> {
     let found = applied(database)?;
     let mut catch_up = CatchUp {
         database,
         damages,
-        live: Live::load(&database.begin_read()?, left)?,
+        counts: Counts::load(&database.begin_read()?, left)?,
         applied: found,
         next: next_position(database)?,
         broken: None,
@@ -62,8 +63,8 @@ pub(super) fn catch_up(
         catch_up.broken.get_or_insert(Extent { volume, offset, length: 0 });
     }
     catch_up.finish()?;
-    let CatchUp { live, applied, .. } = catch_up;
-    Ok(CaughtUp { found, applied, end: scan.end(), live })
+    let CatchUp { counts, applied, .. } = catch_up;
+    Ok(CaughtUp { found, applied, end: scan.end(), counts })
 }
 
 /// The first position behind all that was ever given out, as far as the rows know.
@@ -79,7 +80,7 @@ fn next_position(database: &Database) -> Result<u64, Failure> {
 struct CatchUp<'r> {
     database: &'r Database,
     damages: &'r Damages,
-    live: Live,
+    counts: Counts,
     applied: Point,
     /// The first position behind all that was applied.
     next: u64,
@@ -110,7 +111,7 @@ impl CatchUp<'_> {
         transaction.set_durability(Durability::None).expect("it makes no savepoint");
         change(self, &mut Tables::of(&transaction, &mut counted))?;
         transaction.commit()?;
-        self.live.apply(&counted);
+        self.counts.apply(&counted);
         Ok(())
     }
 

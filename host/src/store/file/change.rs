@@ -8,9 +8,9 @@
 use bytes::Bytes;
 use redb::{Durability, WriteTransaction};
 
+use super::counts::Counted;
 use super::id_rows::IdTable;
-use super::live::Counted;
-use super::redo::{Raw, Redo, RowChange};
+use super::redo::{OwedRow, Raw, Redo, RowChange};
 use super::tables::Tables;
 use super::volumes::{Extent, Point, VolumeWriter};
 use super::{APPLIED, IDS};
@@ -73,7 +73,8 @@ impl Change {
         Ok(Some(extent))
     }
 
-    /// Commits the rows; they are durable with the next checkpoint. Gives what it did to volumes.
+    /// Commits the rows; they are durable with the next checkpoint. Gives what it did
+    /// to what is counted.
     pub(super) fn commit(mut self) -> Result<Counted, Failure> {
         let unsynced = self.transaction.set_durability(Durability::None);
         unsynced.expect("a change makes no savepoint");
@@ -93,6 +94,11 @@ impl Change {
 
     pub(super) fn transaction(&self) -> &WriteTransaction {
         &self.transaction
+    }
+
+    /// What it does to what is counted, as far as it is made.
+    pub(super) fn counted(&self) -> &Counted {
+        &self.counted
     }
 
     /// The rows of the log, of works and of what handlers remember.
@@ -147,6 +153,15 @@ impl ChangedRows<'_> {
 
     pub(in crate::store) fn remove_outcome(&mut self, work: u64) -> Result<(), Failure> {
         self.make(&RowChange::Outcome { work, standing: None })
+    }
+
+    /// Says where an open work before the low-water mark waits; without a row it is not open.
+    pub(in crate::store) fn put_owed(
+        &mut self,
+        work: u64,
+        row: Option<OwedRow<'_>>,
+    ) -> Result<(), Failure> {
+        self.make(&RowChange::Owed { work, row })
     }
 
     /// Says of a work before the low-water mark whether it is open.

@@ -12,8 +12,8 @@ use redb::{Database, DatabaseError, ReadableDatabase, TableHandle};
 use super::backend::Medium;
 use super::failure::guarded;
 use super::{
-    CACHE_BYTES, DEAD, END, FIRST_POSITION, FORMAT, FORMAT_KNOWN, IDS, LOW_WATER, META, OPEN,
-    OUTCOMES, SEGMENTS, STATE, SWEPT, TAG,
+    CACHE_BYTES, DEAD, DUE, END, FIRST_POSITION, FORMAT, FORMAT_KNOWN, IDS, LOW_WATER, META, OPEN,
+    OUTCOMES, OWED, SEGMENTS, STATE, SWEPT, TAG, TOTALS,
 };
 use crate::store::error::{Error, Failure};
 
@@ -245,6 +245,9 @@ pub(super) fn create_tables(database: &Database) -> Result<(), Failure> {
         transaction.open_table(SEGMENTS)?;
         transaction.open_table(OUTCOMES)?;
         transaction.open_table(OPEN)?;
+        transaction.open_table(OWED)?;
+        transaction.open_table(DUE)?;
+        transaction.open_table(TOTALS)?;
         transaction.open_table(DEAD)?;
         transaction.open_table(STATE)?;
         transaction.open_table(SWEPT)?;

@@ -8,8 +8,9 @@
 use std::time::{Duration, Instant};
 
 use super::change::Change;
+use super::counts::Counts;
 use super::failure::away;
-use super::live::Live;
+use super::totals::Totals;
 use super::volumes::{Point, VolumeWriter, Volumes};
 use crate::store::error::Failure;
 
@@ -23,7 +24,7 @@ pub(in crate::store) const CHECKPOINT_BYTES: u64 = 32 << 20;
 pub(super) struct Journal {
     writer: VolumeWriter,
     volumes: Volumes,
-    live: Live,
+    counts: Counts,
     /// Up to here the rows have what the log says.
     applied: Point,
     /// Bytes of frames since the last checkpoint.
@@ -47,14 +48,14 @@ impl Journal {
     pub(super) fn new(
         writer: VolumeWriter,
         volumes: Volumes,
-        live: Live,
+        counts: Counts,
         applied: Point,
         checkpoint_bytes: u64,
     ) -> Self {
         Self {
             writer,
             volumes,
-            live,
+            counts,
             applied,
             behind: 0,
             checkpoint_bytes,
@@ -69,9 +70,14 @@ impl Journal {
         self.applied
     }
 
-    /// Up to where the rows have what the log says, and what was live then.
-    pub(super) fn into_left(self) -> (Point, Live) {
-        (self.applied, self.live)
+    /// Up to where the rows have what the log says, and what was counted then.
+    pub(super) fn into_left(self) -> (Point, Counts) {
+        (self.applied, self.counts)
+    }
+
+    /// How many works are open before the low-water mark, and how many are dead.
+    pub(super) fn totals(&self) -> Totals {
+        self.counts.totals()
     }
 
     /// Whether something may be added.
@@ -112,7 +118,7 @@ impl Journal {
             return self.checkpoint(change);
         };
         let counted = change.commit()?;
-        self.live.apply(&counted);
+        self.counts.apply(&counted);
         self.has_rolled |= frame.volume != self.applied.volume;
         self.applied = frame.end();
         self.behind += u64::from(frame.length);
@@ -121,13 +127,13 @@ impl Journal {
 
     fn checkpoint(&mut self, change: Change) -> Result<(), Failure> {
         let applied = self.writer.end();
-        self.live.write(change.transaction(), applied)?;
+        self.counts.write(change.transaction(), applied, change.counted())?;
         let counted = change.checkpoint(applied)?;
-        self.live.apply(&counted);
+        self.counts.apply(&counted);
         (self.applied, self.behind) = (applied, 0);
         (self.checkpointed, self.has_rolled) = (Instant::now(), false);
         let is_dead =
-            |number: &u32| !self.live.is_live(*number) && !self.writer.is_written(*number);
+            |number: &u32| !self.counts.is_live(*number) && !self.writer.is_written(*number);
         self.dead = self.volumes.shown().numbers().filter(is_dead).collect();
         Ok(())
     }

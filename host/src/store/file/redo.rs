@@ -17,7 +17,7 @@ pub(super) enum RowChange<'r> {
         #[serde(borrow)]
         standing: Option<Raw<'r>>,
     },
-    /// Whether a work before the low-water mark is open.
+    /// In format 2: whether a work before the low-water mark is open.
     Open { work: u64, is_open: bool },
     /// The letter of a dead work, with the number of its kind; without one it has no letter.
     Letter { work: u64, kind: Option<u8> },
@@ -40,11 +40,30 @@ pub(super) enum RowChange<'r> {
         #[serde(borrow)]
         row: Raw<'r>,
     },
+    /// Where a work before the low-water mark waits; without a row it is not open.
+    Owed {
+        work: u64,
+        #[serde(borrow)]
+        row: Option<OwedRow<'r>>,
+    },
+}
+
+/// Where an open work waits: its lane, since when it may be tried, and what it is counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::store) struct OwedRow<'r> {
+    /// No byte of it is zero, and it has one to 255.
+    #[serde(borrow)]
+    pub(in crate::store) lane: Raw<'r>,
+    /// By the store's count of time; zero is before all others.
+    pub(in crate::store) since: u64,
+    /// The rows of a lane are counted by this.
+    #[serde(borrow)]
+    pub(in crate::store) note: Raw<'r>,
 }
 
 /// Bytes that are spelled as one piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Raw<'r>(pub(super) &'r [u8]);
+pub(in crate::store) struct Raw<'r>(pub(in crate::store) &'r [u8]);
 
 impl Serialize for Raw<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -90,6 +109,8 @@ pub(super) fn read(redo: &[u8]) -> Option<Vec<RowChange<'_>>> {
 mod tests {
     use super::*;
 
+    const OWED: OwedRow<'_> = OwedRow { lane: Raw(b"\x03crm"), since: 300, note: Raw(b"\x01") };
+
     fn changes() -> Vec<RowChange<'static>> {
         vec![
             RowChange::Outcome { work: 7, standing: Some(Raw(&[2, 1, 0, 0])) },
@@ -104,6 +125,8 @@ mod tests {
             RowChange::Gone { first: 3 },
             RowChange::Packed { first: 3, extent: [5; EXTENT_BYTES], due: 11, bytes: 65_000 },
             RowChange::Point { position: 1 << 40, row: Raw(&[7; 16]) },
+            RowChange::Owed { work: 1 << 40, row: Some(OWED) },
+            RowChange::Owed { work: 8, row: None },
         ]
     }
 
@@ -145,5 +168,9 @@ mod tests {
         assert_eq!(spelled(&[gone]), [5, 1]);
         let packed = RowChange::Packed { first: 1, extent: [9; 12], due: 2, bytes: 3 };
         assert_eq!(spelled(&[packed]), [&[6, 1][..], &[9; 12], &[2, 3]].concat());
+        let owed = RowChange::Owed { work: 7, row: Some(OWED) };
+        let row = [4, 3, b'c', b'r', b'm', 0xac, 2, 1, 1];
+        assert_eq!(spelled(&[owed]), [&[8, 7, 1][..], &row].concat());
+        assert_eq!(spelled(&[RowChange::Owed { work: 7, row: None }]), [8, 7, 0]);
     }
 }

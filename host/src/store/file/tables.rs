@@ -5,11 +5,12 @@
 
 use redb::{Key, Table, TableDefinition, Value, WriteTransaction};
 
+use super::counts::Counted;
 use super::id_rows::{IdsKey, LINE};
-use super::live::Counted;
-use super::redo::{Raw, RowChange};
+use super::owed_rows::{self, due_key};
+use super::redo::{OwedRow, Raw, RowChange};
 use super::volumes::Extent;
-use super::{DEAD, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, SEGMENTS, STATE, SWEPT};
+use super::{DEAD, DUE, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT};
 use crate::store::error::{Damaged, Failure};
 
 type Bytes = &'static [u8];
@@ -18,11 +19,14 @@ type Bytes = &'static [u8];
 /// to one or two, and an open one costs a look-up and, at the commit, another.
 pub(super) struct Tables<'t> {
     transaction: &'t WriteTransaction,
-    /// Where segments come and go.
+    /// What comes and goes of what is counted.
     counted: &'t mut Counted,
     segments: Option<Table<'t, u64, &'static [u8; EXTENT_BYTES]>>,
     outcomes: Option<Table<'t, u64, Bytes>>,
+    /// Of format 2.
     open: Option<Table<'t, u64, ()>>,
+    owed: Option<Table<'t, u64, Bytes>>,
+    due: Option<Table<'t, Bytes, ()>>,
     dead: Option<Table<'t, u64, u8>>,
     state: Option<Table<'t, Bytes, Bytes>>,
     swept: Option<Table<'t, u64, (u64, u64)>>,
@@ -50,6 +54,8 @@ impl<'t> Tables<'t> {
             segments: None,
             outcomes: None,
             open: None,
+            owed: None,
+            due: None,
             dead: None,
             state: None,
             swept: None,
@@ -63,8 +69,8 @@ impl<'t> Tables<'t> {
         let segments = opened(&mut self.segments, self.transaction, SEGMENTS)?;
         let before = segments.insert(first, &extent.write())?;
         let gone = before.and_then(|row| Extent::read(row.value()));
-        self.counted.gone.extend(gone);
-        self.counted.came.push(extent);
+        self.counted.segments.gone.extend(gone);
+        self.counted.segments.came.push(extent);
         Ok(())
     }
 
@@ -92,13 +98,7 @@ impl<'t> Tables<'t> {
                     open.remove(work)?;
                 }
             }
-            RowChange::Letter { work, kind } => {
-                let dead = opened(&mut self.dead, self.transaction, DEAD)?;
-                match kind {
-                    Some(kind) => dead.insert(work, kind)?,
-                    None => dead.remove(work)?,
-                };
-            }
+            RowChange::Letter { work, kind } => self.letter(work, kind)?,
             RowChange::State { key: Raw(key), value } => {
                 let state = opened(&mut self.state, self.transaction, STATE)?;
                 match value {
@@ -118,6 +118,43 @@ impl<'t> Tables<'t> {
                 let ids = opened(&mut self.ids, self.transaction, IDS)?;
                 ids.insert((0, LINE, u128::from(position)), row)?;
             }
+            RowChange::Owed { work, row } => self.owe(work, row)?,
+        }
+        Ok(())
+    }
+
+    /// Gives a dead work a letter, or removes it.
+    fn letter(&mut self, work: u64, kind: Option<u8>) -> Result<(), Failure> {
+        let dead = opened(&mut self.dead, self.transaction, DEAD)?;
+        let before = match kind {
+            Some(kind) => dead.insert(work, kind)?,
+            None => dead.remove(work)?,
+        };
+        if let Some(before) = before {
+            self.counted.rows.dead(before.value(), -1);
+        }
+        if let Some(kind) = kind {
+            self.counted.rows.dead(kind, 1);
+        }
+        Ok(())
+    }
+
+    /// Says where an open work waits, or that it does no more: by its position and by its lane.
+    fn owe(&mut self, work: u64, row: Option<OwedRow<'_>>) -> Result<(), Failure> {
+        let owed = opened(&mut self.owed, self.transaction, OWED)?;
+        let due = opened(&mut self.due, self.transaction, DUE)?;
+        let before = match &row {
+            Some(row) => owed.insert(work, owed_rows::spelled(row).as_slice())?,
+            None => owed.remove(work)?,
+        };
+        // One that can't be decoded was never counted.
+        if let Some(before) = before.as_ref().and_then(|before| owed_rows::read(before.value())) {
+            due.remove(due_key(before.lane.0, (before.since, work)).as_slice())?;
+            self.counted.rows.owed(before, -1);
+        }
+        if let Some(row) = row {
+            due.insert(due_key(row.lane.0, (row.since, work)).as_slice(), ())?;
+            self.counted.rows.owed(row, 1);
         }
         Ok(())
     }
@@ -125,7 +162,7 @@ impl<'t> Tables<'t> {
     fn remove(&mut self, first: u64) -> Result<(), Failure> {
         let segments = opened(&mut self.segments, self.transaction, SEGMENTS)?;
         let gone = segments.remove(first)?.and_then(|row| Extent::read(row.value()));
-        self.counted.gone.extend(gone);
+        self.counted.segments.gone.extend(gone);
         opened(&mut self.swept, self.transaction, SWEPT)?.remove(first)?;
         Ok(())
     }

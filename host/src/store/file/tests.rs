@@ -1,15 +1,17 @@
 //! The files of a store, without all that is above them: what a kill leaves of commits.
 
 mod holding;
+mod owing;
 
 use bytes::Bytes;
-use redb::{AccessGuard, Key, ReadTransaction, TableHandle, Value};
+use redb::{AccessGuard, Key, ReadTransaction, ReadableTable, TableHandle, Value};
 use tempfile::TempDir;
 
 use super::change::ChangedRows;
 use super::volumes::Extent;
 use super::*;
 use crate::event::Timestamp;
+use crate::store::rows::Rows;
 
 /// So small that some frames fill one.
 const SIZES: Sizes = Sizes { volume_bytes: 4096, checkpoint_bytes: CHECKPOINT_BYTES };
@@ -115,7 +117,8 @@ impl Bench {
         [
             all(&transaction, SEGMENTS),
             all(&transaction, OUTCOMES),
-            all(&transaction, OPEN),
+            all(&transaction, OWED),
+            all(&transaction, DUE),
             all(&transaction, DEAD),
             all(&transaction, STATE),
             all(&transaction, SWEPT),
@@ -124,10 +127,10 @@ impl Bench {
         .concat()
     }
 
-    /// What is written down of the volumes, behind a checkpoint.
+    /// What is written down of volumes and of works, behind a checkpoint.
     fn live(&self) -> Vec<String> {
         self.file.checkpoint().expect("it can be written");
-        all(&self.transaction(), VOLUMES)
+        [all(&self.transaction(), VOLUMES), all(&self.transaction(), TOTALS)].concat()
     }
 }
 
@@ -151,7 +154,7 @@ fn any_change(rows: &mut ChangedRows<'_>, random: &mut fastrand::Rng, next: u64)
     let made = match random.u8(..9) {
         0 | 1 => rows.put_outcome(work, &bytes),
         2 => rows.remove_outcome(work),
-        3 => rows.put_open(work, random.bool()),
+        3 => owing::any_owed(rows, random, work),
         4 => rows.put_letter(work, random.bool().then_some(2)),
         5 => rows.put_state(&[random.u8(..9)], value),
         6 => rows.remember(LOW_WATER, work),
@@ -248,14 +251,13 @@ fn a_change_that_adds_nothing_to_the_log_is_durable() {
     let mut bench = Bench::new();
     bench.commit(b"one", &opening(1));
     let mut change = bench.file.write().unwrap();
-    change.tables().put_open(2, true).unwrap();
+    opening(2)(&mut change.tables());
     change.tables().remember(TOLD, 77).unwrap();
     bench.file.commit(change).unwrap();
 
     let killed = bench.killed();
 
-    let open: Vec<u64> = killed.view().open_works().unwrap().map(Result::unwrap).collect();
-    assert_eq!(open, [1, 2]);
+    assert_eq!(owing::open_works(&killed.view()), [1, 2]);
     assert_eq!(killed.view().fact(TOLD).unwrap(), Some(77));
 }
 
@@ -340,7 +342,7 @@ fn a_kill_between_a_checkpoint_and_the_removal_leaves_a_volume_for_the_next_star
 
 /// Says that this work is open.
 fn opening(work: u64) -> impl Fn(&mut ChangedRows<'_>) {
-    move |rows| rows.put_open(work, true).expect("a row can be made")
+    move |rows| rows.put_owed(work, Some(owing::ANY)).expect("a row can be made")
 }
 
 /// Turns a bit of the file that this extent lies in.
@@ -365,8 +367,7 @@ fn a_frame_that_is_damaged_is_noted_and_those_behind_it_are_applied() {
         let killed = Bench::at(copy);
 
         assert_eq!(killed.damages.count(), 1, "{byte}");
-        let open: Vec<u64> = killed.view().open_works().unwrap().map(Result::unwrap).collect();
-        assert_eq!(open, [1, 3], "{byte}");
+        assert_eq!(owing::open_works(&killed.view()), [1, 3], "{byte}");
         let asked = killed.segment(broken);
         assert!(
             matches!(&asked, Err(Failure::Damaged(damaged)) if damaged.position == broken),

@@ -12,8 +12,10 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
 
 use super::id_rows::IdView;
 use super::live::WrittenDown;
+use super::owed_rows::{OwedWork, due_key, read_due_key};
+use super::totals::Totals;
 use super::volumes::{Extent, Shown};
-use super::{DEAD, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, SEGMENTS, STATE, SWEPT};
+use super::{DEAD, DUE, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT};
 use crate::event::Timestamp;
 use crate::store::error::{Damaged, Failure};
 use crate::store::log::segment::Segment;
@@ -63,6 +65,73 @@ impl View {
         Ok(rows.map(|row| -> Result<u64, Failure> { Ok(row?.0.value()) }))
     }
 
+    /// Where an open work before the low-water mark waits.
+    pub(in crate::store) fn owed(&self, work: u64) -> Result<Option<OwedWork>, Failure> {
+        let Some(row) = self.transaction.open_table(OWED)?.get(work)? else { return Ok(None) };
+        Ok(Some(OwedWork::read(row.value()).ok_or(Damaged { position: work })?))
+    }
+
+    /// The open works before the low-water mark, by their positions.
+    pub(in crate::store) fn owed_within<R: RangeBounds<u64>>(
+        &self,
+        range: R,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(u64, OwedWork), Failure>> + use<R>, Failure>
+    {
+        let rows = self.transaction.open_table(OWED)?.range(range)?;
+        Ok(rows.map(|row| -> Result<(u64, OwedWork), Failure> {
+            let (work, row) = row?;
+            let position = work.value();
+            let owed = OwedWork::read(row.value()).ok_or(Damaged { position })?;
+            Ok((position, owed))
+        }))
+    }
+
+    /// The works of a lane from this key on, in the order of the lane: since when each may be
+    /// tried, and its position.
+    pub(in crate::store) fn lane(
+        &self,
+        lane: &[u8],
+        from: (u64, u64),
+    ) -> Result<impl Iterator<Item = Result<(u64, u64), Failure>> + use<>, Failure> {
+        let (first, last) = (due_key(lane, from), due_key(lane, (u64::MAX, u64::MAX)));
+        let rows = self.transaction.open_table(DUE)?.range(first.as_slice()..=last.as_slice())?;
+        Ok(rows.filter_map(|row| -> Option<Result<(u64, u64), Failure>> {
+            match row {
+                // A key that can't be decoded is of no work.
+                Ok((key, _)) => read_due_key(key.value()).map(|(_, since, work)| Ok((since, work))),
+                Err(error) => Some(Err(error.into())),
+            }
+        }))
+    }
+
+    /// The keys of all lanes, in their order: the lane, since when, and the position; `None` for
+    /// one that can't be decoded.
+    pub(in crate::store) fn all_due(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Option<DueKey>, Failure>> + use<>, Failure> {
+        let rows = self.transaction.open_table(DUE)?.range::<&[u8]>(..)?;
+        Ok(rows.map(|row| -> Result<Option<DueKey>, Failure> {
+            let (key, _) = row?;
+            Ok(read_due_key(key.value()).map(|(lane, since, work)| (lane.to_vec(), since, work)))
+        }))
+    }
+
+    /// Whether a lane has a work under this key.
+    pub(in crate::store) fn is_due(&self, lane: &[u8], key: (u64, u64)) -> Result<bool, Failure> {
+        Ok(self.transaction.open_table(DUE)?.get(due_key(lane, key).as_slice())?.is_some())
+    }
+
+    /// How many rows there are of open works and of letters, as it is written down; `None` where
+    /// that is not as of now.
+    pub(in crate::store) fn totals(&self) -> Result<Option<Totals>, Failure> {
+        Totals::written(&self.transaction)
+    }
+
+    /// The same, counted.
+    pub(in crate::store) fn counted_totals(&self) -> Result<Totals, Failure> {
+        Totals::counted(&self.transaction)
+    }
+
     /// A fact of the store itself.
     pub(in crate::store) fn fact(&self, name: &str) -> Result<Option<u64>, Failure> {
         Ok(self.transaction.open_table(META)?.get(name)?.map(|fact| fact.value()))
@@ -99,6 +168,9 @@ impl View {
         Ok(IdView(self.transaction.open_table(IDS)?))
     }
 }
+
+/// A lane, since when a work of it may be tried, and its position.
+pub(in crate::store) type DueKey = (Vec<u8>, u64, u64);
 
 /// How many segments, and bytes of them, each volume has.
 pub(in crate::store) type SharesByVolume = BTreeMap<u32, (u64, u64)>;
@@ -279,5 +351,21 @@ impl Swept {
             let (due, bytes) = row.value();
             Ok(PackedSegment { first: first.value(), due: Timestamp(due), bytes })
         }))
+    }
+}
+
+impl<T: ReadableTable<u64, &'static [u8]>> Rows for T {
+    fn row<R>(&self, number: u64, read: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Failure> {
+        Ok(self.get(number)?.map(|row| read(row.value())))
+    }
+
+    fn last_row<R>(
+        &self,
+        number: u64,
+        read: impl FnOnce(u64, &[u8]) -> R,
+    ) -> Result<Option<R>, Failure> {
+        let Some(row) = self.range(..=number)?.next_back() else { return Ok(None) };
+        let (number, row) = row?;
+        Ok(Some(read(number.value(), row.value())))
     }
 }

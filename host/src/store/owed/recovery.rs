@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::backlog::{Backlog, OpenWork, OrderKeys};
+use super::owing::Owing;
 use super::standing::Standing;
 use super::works::Stored;
 use crate::clock::Clock;
@@ -20,10 +21,8 @@ use crate::store::ids::terms::{Owner, Terms};
 use crate::store::ids::{self, IdIndex, IdKey, Shape};
 use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::low_water::LowWater;
-use crate::store::log::reader::LogReader;
 use crate::store::log::record::{Record, first_written};
 use crate::store::log::segment::{RecordKind, Segment};
-use crate::store::rows::Rows;
 use crate::store::state::{self, AllUsed, Used};
 use crate::store::time::line::{Line, LineEnd};
 use crate::store::time::{StoreClock, Told};
@@ -237,34 +236,6 @@ impl Waits {
     }
 }
 
-/// What open works are on that come one after the other. Ten thousand may be on one event: it is
-/// decoded once for all of them.
-#[derive(Debug)]
-struct Owing {
-    reader: LogReader,
-    last: Option<Stored>,
-}
-
-impl Owing {
-    fn new(tag: u32) -> Self {
-        Self { reader: LogReader::new(tag), last: None }
-    }
-
-    /// The work at this position, as if it was never tried.
-    fn work(
-        &mut self,
-        log: &impl Rows,
-        position: u64,
-        keys: &OrderKeys,
-    ) -> Result<OpenWork, Failure> {
-        if self.last.as_ref().is_none_or(|last| !last.covers(position)) {
-            self.last = self.reader.skim(log, position)?.and_then(Stored::of);
-        }
-        let work = self.last.as_ref().and_then(|last| last.work_at(position, keys));
-        Ok(work.ok_or(Damaged { position })?)
-    }
-}
-
 /// The ids that an append or a parse bound when it stored this.
 fn learn_ids(ids: &mut IdIndex, stored: &Stored, terms: &Terms) {
     let mut learn = |source: &Name, id: &str, receipt: Id| {
@@ -283,54 +254,5 @@ fn learn_ids(ids: &mut IdIndex, stored: &Stored, terms: &Terms) {
             }
         }
         Stored::Event(_) | Stored::Parcel(_) => (),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::conformance::samples::event;
-    use crate::store::log::record::EventRecord;
-    use crate::store::log::segment::SegmentWriter;
-
-    /// A log of one segment.
-    struct OneSegment(u64, Vec<u8>);
-
-    impl Rows for OneSegment {
-        fn row<R>(&self, number: u64, read: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Failure> {
-            Ok((number == self.0).then(|| read(&self.1)))
-        }
-
-        fn last_row<R>(
-            &self,
-            number: u64,
-            read: impl FnOnce(u64, &[u8]) -> R,
-        ) -> Result<Option<R>, Failure> {
-            Ok((number >= self.0).then(|| read(self.0, &self.1)))
-        }
-    }
-
-    #[test]
-    fn an_event_is_decoded_once_for_all_its_open_works() {
-        let mut writer = SegmentWriter::new(7);
-        for position in [7, 11] {
-            let new = event("evt_1", "pi_1").to(&["ledger"], &["crm", "erp"]);
-            let stored = new.stored(position);
-            writer.push(RecordKind::Event, stored.width(), &EventRecord::of(&stored));
-        }
-        let (first, packed) = writer.finish();
-        let log = OneSegment(first, packed.to_vec());
-        let keys = OrderKeys::default();
-
-        let mut owing = Owing::new(0);
-        for position in [8, 9, 10, 12, 13, 14] {
-            let work = owing.work(&log, position, &keys).unwrap();
-            assert_eq!(work.entry.position, position);
-            let offset = work.entry.offset;
-            assert_eq!(work.group.as_str(), ["ledger", "crm", "erp"][offset as usize - 1]);
-            assert_eq!(work.entry.order.is_some(), offset == 1, "only runs go in order");
-        }
-        assert_eq!(owing.reader.decoded(), 2);
-        assert!(owing.work(&log, 11, &keys).is_err(), "an event itself is no work");
     }
 }
