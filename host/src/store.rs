@@ -79,6 +79,7 @@ use self::file::{CHECKPOINT_BYTES, File, Sizes};
 use self::ids::Shape;
 use self::owed::backlog::OrderKeys;
 use self::owed::recovery::{Recovered, recover};
+use self::owed::upgrade::upgrade;
 use self::shared::Shared;
 use self::write::append::Append;
 use self::write::commit::{CommitParse, CommitRun, RecordAttempt};
@@ -185,6 +186,8 @@ impl Store {
         let order_keys = OrderKeys::default();
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
         let ids = (shape, &config.terms);
+        let unfinished = |source| OpenError::Unfinished { path: config.path.clone(), source };
+        upgrade(&file, &damages).map_err(unfinished)?;
         let recovered = recover(&file, &order_keys, ids, &damages, clock).map_err(failed)?;
         let Recovered { backlog, low_water, ids, end, clock, line, used } = recovered;
         let shared = Shared::new(file, order_keys, clock, config, damages, (backlog, used));

@@ -24,6 +24,7 @@ mod catch_up;
 mod spot;
 mod tables;
 pub(super) mod totals;
+pub(super) mod upgrade;
 pub(super) mod view;
 pub(super) mod volumes;
 
@@ -101,7 +102,9 @@ const FORMAT: &str = "format";
 const TAG: &str = "tag";
 
 /// The layout of the tables, and of all in them and in the volumes.
-const FORMAT_KNOWN: u64 = 2;
+const FORMAT_KNOWN: u64 = 3;
+/// The format before, which becomes this one where it lies.
+const FORMAT_2: u64 = 2;
 
 /// The first position, so that zero is none.
 const FIRST_POSITION: u64 = 1;
@@ -187,7 +190,8 @@ impl std::fmt::Debug for File {
 }
 
 impl File {
-    /// Opens the files in this folder, or makes all of it, and converts those of the format before.
+    /// Opens the files in this folder, or makes all of it, and converts those of format 1 to format
+    /// 2. Whoever opens it has format 2 [upgraded](Self::upgrade).
     pub(super) fn open(
         folder: &Path,
         sizes: Sizes,
@@ -248,7 +252,7 @@ impl File {
     fn start(place: Place, database: Database, damages: Arc<Damages>) -> Result<Self, OpenError> {
         let path = place.path.clone();
         let tag = match read_identity(&database).map_err(|source| failed(&path, source))? {
-            Identity::Known { tag } => tag,
+            Identity::Known { tag } | Identity::Before { tag } => tag,
             Identity::Newer { found } => return Err(OpenError::Newer { path, found }),
             Identity::None | Identity::Older { .. } | Identity::Foreign => {
                 return Err(OpenError::Foreign { path });
@@ -325,7 +329,7 @@ impl File {
         drop(self.put(Connection::Away));
         let database = (self.place.reopen)().map_err(Failure::from)?;
         match read_identity(&database)? {
-            Identity::Known { tag } if tag == self.tag => (),
+            Identity::Known { tag } | Identity::Before { tag } if tag == self.tag => (),
             _ => return Err(Failure::Replaced.into()),
         }
         let volumes = self.open_volumes()?;

@@ -13,7 +13,7 @@ use super::id_rows::IdTable;
 use super::redo::{OwedRow, Raw, Redo, RowChange};
 use super::tables::Tables;
 use super::volumes::{Extent, Point, VolumeWriter};
-use super::{APPLIED, IDS};
+use super::{APPLIED, DUE, IDS, OWED};
 use crate::event::Timestamp;
 use crate::store::error::Failure;
 
@@ -101,6 +101,13 @@ impl Change {
         &self.counted
     }
 
+    /// Makes the tables of open works, which a store of format 2 does not have.
+    pub(super) fn make_tables_of_works(&self) -> Result<(), Failure> {
+        self.transaction.open_table(OWED)?;
+        self.transaction.open_table(DUE)?;
+        Ok(())
+    }
+
     /// The rows of the log, of works and of what handlers remember.
     pub(in crate::store) fn tables(&mut self) -> ChangedRows<'_> {
         let Self { transaction, redo, segment, packed, counted } = self;
@@ -166,7 +173,15 @@ impl ChangedRows<'_> {
 
     /// Says of a work before the low-water mark whether it is open.
     pub(in crate::store) fn put_open(&mut self, work: u64, is_open: bool) -> Result<(), Failure> {
+        if !is_open {
+            self.put_owed(work, None)?;
+        }
         self.make(&RowChange::Open { work, is_open })
+    }
+
+    /// Removes the row that a work has in format 2.
+    pub(super) fn remove_open(&mut self, work: u64) -> Result<(), Failure> {
+        self.make(&RowChange::Open { work, is_open: false })
     }
 
     /// Adds a point to the line of time.

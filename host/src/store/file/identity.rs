@@ -12,15 +12,15 @@ use redb::{Database, DatabaseError, ReadableDatabase, TableHandle};
 use super::backend::Medium;
 use super::failure::guarded;
 use super::{
-    CACHE_BYTES, DEAD, DUE, END, FIRST_POSITION, FORMAT, FORMAT_KNOWN, IDS, LOW_WATER, META, OPEN,
-    OUTCOMES, OWED, SEGMENTS, STATE, SWEPT, TAG, TOTALS,
+    CACHE_BYTES, DEAD, DUE, END, FIRST_POSITION, FORMAT, FORMAT_2, FORMAT_KNOWN, IDS, LOW_WATER,
+    META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT, TAG, TOTALS,
 };
 use crate::store::error::{Error, Failure};
 
 /// Every file of redb begins so.
 const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
-/// The format that can be converted to this one.
-const FORMAT_BEFORE: u64 = FORMAT_KNOWN - 1;
+/// The format that can be converted to the one before this.
+const FORMAT_1: u64 = 1;
 
 /// Why a store can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -56,15 +56,17 @@ pub enum OpenError {
         /// Its format.
         found: u64,
     },
-    /// It has the format before, and whoever asks does not convert it.
+    /// It has an older format, and whoever asks does not convert it.
     #[error(
-        "the store {} has format 1, and this command reads format {FORMAT_KNOWN} only: start the \
-         gateway once, which converts it",
+        "the store {} has format {found}, and this command reads format {FORMAT_KNOWN} only: start \
+         the gateway once, which converts it",
         path.display()
     )]
     Older {
         /// The file.
         path: PathBuf,
+        /// Its format.
+        found: u64,
     },
     /// The log of a store is there, and its rows are not.
     #[error(
@@ -79,7 +81,7 @@ pub enum OpenError {
         /// A file of the log.
         volume: PathBuf,
     },
-    /// The conversion to this format would put the old file in the place of another.
+    /// The conversion to format 2 would put the old file in the place of another.
     #[error(
         "the store {} has format 1, and the gateway can't convert it to format 2, because it would \
          rename this file to {}, which exists already: move that file to another folder",
@@ -92,7 +94,7 @@ pub enum OpenError {
         /// The place.
         kept: PathBuf,
     },
-    /// A store of the format before lies beside the log of one of this format.
+    /// A store of format 1 lies beside the log of another.
     #[error(
         "the store {} has format 1, and the gateway can't convert it to format 2, because {} \
          belongs to another store: move all files named volume-*.hgv to another folder",
@@ -105,7 +107,7 @@ pub enum OpenError {
         /// A file of the log.
         volume: PathBuf,
     },
-    /// The conversion to this format needs more room than the disk has.
+    /// The conversion to format 2 needs more room than the disk has.
     #[error(
         "the store {} has format 1, and to convert it to format 2 the gateway needs {needed_mib} \
          MiB on the disk, which has {free_mib} MiB left",
@@ -122,6 +124,17 @@ pub enum OpenError {
     /// The store can't be read, or the disk can't take what it becomes.
     #[error("failed to convert the store {} to format 2; it still has format 1", path.display())]
     Unconverted {
+        /// The store.
+        path: PathBuf,
+        /// Why not.
+        source: Error,
+    },
+    /// The store can't be read or written on the way from format 2 to this one.
+    #[error(
+        "failed to upgrade the store {} to format {FORMAT_KNOWN}; the next start goes on",
+        path.display()
+    )]
+    Unfinished {
         /// The store.
         path: PathBuf,
         /// Why not.
@@ -151,7 +164,11 @@ pub(super) enum Identity {
     Known {
         tag: u32,
     },
-    /// A store of the format before.
+    /// A store of the format before, which becomes one of this format where it lies.
+    Before {
+        tag: u32,
+    },
+    /// A store of format 1, which has to be converted first.
     Older {
         tag: u32,
     },
@@ -285,7 +302,8 @@ pub(super) fn read_identity(database: &Database) -> Result<Identity, Failure> {
         let tag = meta.get(TAG)?.and_then(|tag| u32::try_from(tag.value()).ok());
         Ok(match (format, tag) {
             (Some(FORMAT_KNOWN), Some(tag)) => Identity::Known { tag },
-            (Some(FORMAT_BEFORE), Some(tag)) => Identity::Older { tag },
+            (Some(FORMAT_2), Some(tag)) => Identity::Before { tag },
+            (Some(FORMAT_1), Some(tag)) => Identity::Older { tag },
             (Some(found), _) if found > FORMAT_KNOWN => Identity::Newer { found },
             _ => Identity::Foreign,
         })

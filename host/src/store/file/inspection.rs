@@ -134,7 +134,8 @@ fn known_tag(database: &Database, path: &Path) -> Result<u32, OpenError> {
     let path = path.to_owned();
     match read_identity(database).map_err(|source| failed(&path, source))? {
         Identity::Known { tag } => Ok(tag),
-        Identity::Older { .. } => Err(OpenError::Older { path }),
+        Identity::Before { .. } => Err(OpenError::Older { path, found: 2 }),
+        Identity::Older { .. } => Err(OpenError::Older { path, found: 1 }),
         Identity::Newer { found } => Err(OpenError::Newer { path, found }),
         Identity::None | Identity::Foreign => Err(OpenError::Foreign { path }),
     }

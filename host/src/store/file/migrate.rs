@@ -1,4 +1,5 @@
-//! A store of format 1 becomes one of format 2, when a gateway opens it.
+//! A store of format 1 becomes one of format 2, when a gateway opens it, and then of the format
+//! after that.
 //!
 //! The segments of the log go to packed volumes, all other rows to a draft of the new file. Until
 //! both are whole and durable, the old file is the store; then it makes room for the draft, and
@@ -276,14 +277,15 @@ fn hold(kept: &Path) -> Result<fs::File, OpenError> {
     }
 }
 
-/// Whether a draft has become a store of format 2: the last that is written says so.
+/// Whether a draft has become a store of format 2, or is that of a later one by now: the last that
+/// is written says so.
 fn is_whole(draft: &Path) -> Result<bool, OpenError> {
     if !is_redb(draft)? {
         return Ok(false);
     }
     let database = open_database(draft).map_err(|error| refused(draft, error))?;
     let identity = read_identity(&database).map_err(|source| failed(draft, source))?;
-    Ok(matches!(identity, Identity::Known { .. }))
+    Ok(matches!(identity, Identity::Before { .. } | Identity::Known { .. }))
 }
 
 /// Whether anything has this name, also a link that leads nowhere.

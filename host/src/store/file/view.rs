@@ -57,11 +57,13 @@ impl View {
         }
     }
 
-    /// The open works before the low-water mark.
-    pub(in crate::store) fn open_works(
+    /// In format 2: the open works before the low-water mark. In this format: those of them whose
+    /// records could not be read when the store was upgraded.
+    pub(in crate::store) fn open_in_format_2<R: RangeBounds<u64>>(
         &self,
-    ) -> Result<impl Iterator<Item = Result<u64, Failure>> + use<>, Failure> {
-        let rows = self.transaction.open_table(OPEN)?.range::<u64>(..)?;
+        range: R,
+    ) -> Result<impl Iterator<Item = Result<u64, Failure>> + use<R>, Failure> {
+        let rows = self.transaction.open_table(OPEN)?.range(range)?;
         Ok(rows.map(|row| -> Result<u64, Failure> { Ok(row?.0.value()) }))
     }
 

@@ -5,6 +5,7 @@
 
 use super::backlog::{OpenWork, OrderKeys};
 use super::works::Stored;
+use crate::event::Timestamp;
 use crate::store::error::{Damaged, Failure};
 use crate::store::log::reader::LogReader;
 use crate::store::rows::Rows;
@@ -34,6 +35,11 @@ impl Owing {
         }
         let work = self.last.as_ref().and_then(|last| last.work_at(position, keys));
         Ok(work.ok_or(Damaged { position })?)
+    }
+
+    /// When that was written which the last work is on, by its own account.
+    pub(in crate::store) fn written_at(&self) -> Option<Timestamp> {
+        self.last.as_ref().map(Stored::written_at)
     }
 }
 

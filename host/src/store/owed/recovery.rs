@@ -92,8 +92,9 @@ impl Start<'_> {
         let mut backlog = Backlog::default();
         // Those before the mark are older: first, so that subjects keep their order.
         let mut owing = Owing::new(self.tag);
-        for position in view.open_works()? {
-            let work = self.damages.pass(self.before_mark(&mut owing, position?))?;
+        for row in view.owed_within(..)? {
+            let work = row.and_then(|(position, _)| self.before_mark(&mut owing, position));
+            let work = self.damages.pass(work)?;
             work.into_iter().for_each(|(work, standing)| backlog.push(waits.open(work, standing)));
         }
 

@@ -45,6 +45,15 @@ impl Stored {
         }
     }
 
+    /// When it was written, by its own account.
+    pub(in crate::store) fn written_at(&self) -> Timestamp {
+        match self {
+            Self::Receipt(receipt) => receipt.request.received_at,
+            Self::Event(event) => event.recorded_at,
+            Self::Parcel(parcel) => parcel.recorded_at,
+        }
+    }
+
     /// The works that it owes, in the order of their positions, as if none was ever tried.
     pub(in crate::store) fn works(&self, keys: &OrderKeys) -> Vec<OpenWork> {
         let work = |kind, group| OpenWork::at(self.id(), 0, kind, group, self.root());

@@ -335,7 +335,7 @@ fn an_older_hookgate_finds_the_format_where_it_looks_for_it() {
     let database = Database::open(folder.path().join(STORE)).unwrap();
     let meta = database.begin_read().unwrap().open_table(META).unwrap();
     let fact = |name: &str| meta.get(name).unwrap().unwrap().value();
-    assert_eq!((fact("format"), fact("tag")), (2, u64::from(format_1::TAG)));
+    assert_eq!((fact("format"), fact("tag")), (3, u64::from(format_1::TAG)));
     assert_eq!(fact("end"), format_1::END);
 }
 

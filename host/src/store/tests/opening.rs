@@ -54,7 +54,7 @@ fn a_store_of_a_newer_version_is_refused_with_both_versions() {
     let error = open(&folder).unwrap_err();
     assert!(matches!(error, OpenError::Newer { found: 9, .. }));
     let text = error.to_string();
-    assert!(text.contains("format 9") && text.contains("up to 2"), "{text}");
+    assert!(text.contains("format 9") && text.contains("up to 3"), "{text}");
 }
 
 #[test]

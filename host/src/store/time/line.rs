@@ -123,6 +123,11 @@ impl Line {
         shifted(said, before.shift()).min(latest).max(before.counted)
     }
 
+    /// What the clock called `said` when the store stored what stands here, as the store counts.
+    pub(in crate::store) fn in_count(&self, position: u64, said: Timestamp) -> Timestamp {
+        shifted(said, self.shift(position))
+    }
+
     /// What the count was ahead of the clock when the store stored what stands here.
     pub(in crate::store) fn shift(&self, position: u64) -> i64 {
         self.around(position).0.map_or(0, Point::shift)
@@ -211,6 +216,7 @@ mod tests {
         assert_eq!(line.counted(35, wrong(noon(1))), noon(1));
         assert_eq!(line.counted(45, noon(2)), noon(2));
         assert_eq!((line.shift(15), line.shift(25), line.shift(5)), (0, -ahead, 0));
+        assert_eq!(line.in_count(25, wrong(noon(3))), noon(3));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::super::identity::builder;
 use super::super::live::{Counted, Live};
 use super::super::volumes::{Point, VolumeWriter, Volumes};
 use super::super::{
-    APPLIED, DEAD, END, EXTENT_BYTES, FORMAT, FORMAT_KNOWN, IDS, LOW_WATER, META, OPEN, OUTCOMES,
+    APPLIED, DEAD, END, EXTENT_BYTES, FORMAT, FORMAT_2, IDS, LOW_WATER, META, OPEN, OUTCOMES,
     SEGMENTS, STATE, SWEPT, UNREAD_WIDTH,
 };
 use super::{DRAFT_NAME, LOG, Progress, table};
@@ -149,7 +149,7 @@ fn copy_facts(old: &ReadTransaction, draft: &Database) -> Result<(), Failure> {
         let mark = meta.get(LOW_WATER)?.map_or(0, |mark| mark.value());
         meta.insert(END, end(old, mark)?)?;
         meta.insert(APPLIED, Point::START.write())?;
-        meta.insert(FORMAT, FORMAT_KNOWN)?;
+        meta.insert(FORMAT, FORMAT_2)?;
     }
     Ok(change.commit()?)
 }
