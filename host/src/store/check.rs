@@ -3,6 +3,7 @@
 //! Looks at a store that no gateway has open, as the last checkpoint left its rows, and at the
 //! frames behind that. Names each fault by its file and place. Never changes anything on the disk.
 
+mod owed;
 mod works;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -13,7 +13,7 @@ use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
 
 /// Where works and their histories are looked up.
-struct LookUp {
+pub(super) struct LookUp {
     log: Segments,
     dead: Dead,
     works: LogReader,
@@ -30,7 +30,7 @@ impl LookUp {
     }
 
     /// Whether the log has the work, as far as that can be read.
-    fn has_work(&mut self, work: u64) -> Result<bool, Failure> {
+    pub(super) fn has_work(&mut self, work: u64) -> Result<bool, Failure> {
         if self.last.as_ref().is_none_or(|last| !last.covers(work)) {
             self.last = match self.works.skim(&self.log, work) {
                 Err(Failure::Damaged(_)) => return Ok(true),
@@ -93,28 +93,8 @@ impl Check<'_> {
         }
         self.open_works(view, &mut look_up)?;
         self.dead_works(view)?;
+        self.totals(view)?;
         self.packed_segments(view, &look_up.log)
-    }
-
-    /// The open works before the low-water mark.
-    fn open_works(&mut self, view: &View, look_up: &mut LookUp) -> Result<(), Failure> {
-        let outcomes = view.outcomes()?;
-        for work in view.open_works()? {
-            let work = work?;
-            match Standing::find(&outcomes, work) {
-                Ok(Some(standing)) if !standing.is_open() => {
-                    self.tell_row(Some(work), "`open` has a row of a work that is finished");
-                }
-                Ok(None) if !look_up.has_work(work)? => {
-                    let reason = "`open` has a row of a work that the log does not have";
-                    self.tell_row(Some(work), reason);
-                }
-                // One that can't be decoded was told.
-                Ok(_) | Err(Failure::Damaged(_)) => (),
-                Err(failure) => return Err(failure),
-            }
-        }
-        Ok(())
     }
 
     fn dead_works(&mut self, view: &View) -> Result<(), Failure> {

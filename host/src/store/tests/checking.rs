@@ -1,6 +1,6 @@
 //! The check: what is sound is sound, and one thing that is wrong is one fault, with its place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -12,6 +12,8 @@ use super::*;
 const SEGMENTS: TableDefinition<'_, u64, &[u8; 12]> = TableDefinition::new("segments");
 const OUTCOMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outcomes");
 const DEAD: TableDefinition<'_, u64, u8> = TableDefinition::new("dead");
+const OWED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("owed");
+const DUE: TableDefinition<'_, &[u8], ()> = TableDefinition::new("due");
 const VOLUMES: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("volumes");
 const ROWS: &str = "hookgate.redb";
 
@@ -229,8 +231,55 @@ async fn rows_that_contradict_the_log_are_faults() {
             (Some(NOWHERE), "`outcomes` has a row of a work that the log does not have"),
             (Some(NOWHERE + 1), "the row in `outcomes` can't be decoded"),
             (Some(NOWHERE), "`dead` has a row of a work that is not dead"),
+            (None, "`totals` counts 0 works of kind 1, but `dead` has 1"),
         ]
     );
+}
+
+/// The row of a work of the endpoint `erp` that may be tried since this, and its key in the lane.
+fn owed(since: u64, work: u64) -> (Vec<u8>, Vec<u8>) {
+    let (since, work) = (since.to_be_bytes(), work.to_be_bytes());
+    let row = [&since[..], b"\x04\x03erp\0"].concat();
+    (row, [&b"\x03erp\0"[..], &since, &work].concat())
+}
+
+#[tokio::test]
+async fn rows_of_open_works_that_contradict_each_other_are_faults() {
+    const NOWHERE: u64 = 1 << 40;
+    let folder = closed().await;
+    let mut dead = 0;
+    edit(&folder, |transaction| {
+        let letters = transaction.open_table(DEAD).unwrap();
+        dead = letters.first().unwrap().expect("one is dead").0.value();
+        let mut rows = transaction.open_table(OWED).unwrap();
+        let mut lanes = transaction.open_table(DUE).unwrap();
+        // Whole, but finished; in the wrong place of the lane; torn; and in the lane alone.
+        rows.insert(dead, &owed(5, dead).0[..]).unwrap();
+        lanes.insert(&owed(5, dead).1[..], ()).unwrap();
+        rows.insert(NOWHERE, &owed(5, NOWHERE).0[..]).unwrap();
+        lanes.insert(&owed(6, NOWHERE).1[..], ()).unwrap();
+        rows.insert(NOWHERE + 1, &b"torn"[..]).unwrap();
+        lanes.insert(&owed(5, NOWHERE + 1).1[..], ()).unwrap();
+        lanes.insert(&owed(5, NOWHERE + 2).1[..], ()).unwrap();
+        lanes.insert(&b"torn"[..], ()).unwrap();
+    });
+    let faults = checked(&folder).faults;
+    let told: BTreeSet<_> = faults.iter().map(|fault| (fault.position, &*fault.reason)).collect();
+    let misplaced = |here: &str, there: &str| {
+        format!("`{here}` has a row of a work that `{there}` does not have in its place")
+    };
+    let (owed, due) = (misplaced("owed", "due"), misplaced("due", "owed"));
+    let expected = [
+        (None, "`totals` counts 0 works of delivery erp, but `owed` has 2"),
+        (None, "a row in `due` can't be decoded"),
+        (Some(dead), "`owed` has a row of a work that is finished"),
+        (Some(NOWHERE), "`owed` has a row of a work that the log does not have"),
+        (Some(NOWHERE), &*owed),
+        (Some(NOWHERE), &*due),
+        (Some(NOWHERE + 1), "the row in `owed` can't be decoded"),
+        (Some(NOWHERE + 2), &*due),
+    ];
+    assert_eq!((faults.len(), told), (expected.len(), BTreeSet::from(expected)));
 }
 
 #[tokio::test]
