@@ -28,6 +28,20 @@ pub enum Effect {
     },
 }
 
+/// All that a run asks for, and what it decided that from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// In the order in which it asked; behind them the state, by key.
+    pub effects: Vec<Effect>,
+    /// Of what it read of the state; `None` if it read nothing.
+    pub state_read: Option<StateHash>,
+}
+
+/// Tells what a run read of its state from anything else that it might have read: the first half
+/// of a SHA-256 over the keys that it asked for and the values that it was given, in that order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateHash(pub [u8; 16]);
+
 /// An event that a handler adds: an event without identity and time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Emission {

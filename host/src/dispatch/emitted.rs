@@ -5,7 +5,7 @@
 //! along with each event and is divided where runs and events branch, so that it holds for the tree
 //! as a whole without anybody counting it. Never decides where an event goes.
 
-use crate::effect::{Alert, Allowance, Effect, Emission, Parcel, Severity};
+use crate::effect::{Alert, Allowance, Asked, Effect, Emission, Parcel, Severity, StateHash};
 use crate::event::{Event, Timestamp};
 use crate::store::RunWork;
 
@@ -27,6 +27,8 @@ pub(super) struct Wishes {
     pub(super) parcels: Vec<Parcel>,
     pub(super) alerts: Vec<Alert>,
     pub(super) state: Vec<(String, Option<bytes::Bytes>)>,
+    /// Of what it read of the state before.
+    pub(super) state_read: Option<StateHash>,
     /// What may be emitted below each of its emissions.
     pub(super) left: Option<Allowance>,
 }
@@ -38,13 +40,9 @@ pub(super) fn allowance(whole: Allowance, events: usize) -> Option<Allowance> {
 
 impl Wishes {
     /// Sorts what a run asks for. An error is why it may not have that.
-    pub(super) fn of(
-        work: &RunWork,
-        effects: Vec<Effect>,
-        whole: Allowance,
-    ) -> Result<Self, String> {
-        let mut wishes = Self::default();
-        for effect in effects {
+    pub(super) fn of(work: &RunWork, asked: Asked, whole: Allowance) -> Result<Self, String> {
+        let mut wishes = Self { state_read: asked.state_read, ..Self::default() };
+        for effect in asked.effects {
             match effect {
                 Effect::Emit(emission) => wishes.emissions.push(emission),
                 Effect::Send(parcel) => wishes.parcels.push(parcel),

@@ -163,8 +163,8 @@ impl Dispatch {
         if let Some(call) = Call::of(&handled.ended) {
             self.run_breakers.ended(&work.handler, plugin.digest(), call);
         }
-        self.judged(handled, stamp, |effects| {
-            let wishes = Wishes::of(work, effects, self.allowance);
+        self.judged(handled, stamp, |asked| {
+            let wishes = Wishes::of(work, asked, self.allowance);
             wishes.map_err(|reason| (Outcome::permanent(reason), Cause::Limit))
         })
     }
@@ -180,7 +180,7 @@ impl Dispatch {
 
     /// What the run asked for, with where each emitted event goes.
     fn effects(&self, rules: &Rules, work: &RunWork, wishes: Wishes, now: Timestamp) -> Effects {
-        let Wishes { emissions, parcels, alerts, state, left: allowance } = wishes;
+        let Wishes { emissions, parcels, alerts, state, state_read, left: allowance } = wishes;
         let nothing = Grants::default();
         let grant = &rules.handlers.get(&work.handler).unwrap_or(&nothing).grant;
         let emit = |(number, emission)| {
@@ -189,7 +189,7 @@ impl Dispatch {
             NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance }
         };
         let events = (1..).zip(emissions).map(emit).collect();
-        Effects { events, parcels, alerts, state, scope: scope(work) }
+        Effects { events, parcels, alerts, state, state_read, scope: scope(work) }
     }
 }
 

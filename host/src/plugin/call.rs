@@ -16,6 +16,7 @@ mod memory;
 mod occasion;
 mod outbox;
 mod pool;
+mod reads;
 mod settings;
 mod trap;
 mod wasi;
@@ -45,7 +46,7 @@ use super::contract::convert::{self, YIELD_BYTES_MAX};
 use super::contract::handler::HandleContext;
 use super::contract::violation::{TEXT_BYTES_MAX, shortened};
 use super::{Host, Plugin, Role, engine};
-use crate::effect::{Effect, LogLine};
+use crate::effect::{Asked, LogLine};
 use crate::event::{Event, Request, Timestamp};
 use crate::ids::Name;
 use crate::lock::lock;
@@ -175,7 +176,7 @@ impl Host {
         run: HandleContext,
         grant: &Arc<Grant>,
         state: StateReader,
-    ) -> Called<Result<Vec<Effect>, Outcome>> {
+    ) -> Called<Result<Asked, Outcome>> {
         let plugin = Arc::clone(plugin);
         let event = Arc::clone(event);
         let handler = plugin.name.clone();
@@ -195,7 +196,7 @@ impl Host {
                 });
             let log = context.log.into_lines();
             let ended = handled.map(|handled| match handled {
-                Ok(()) => Ok(context.outbox.map(Outbox::into_effects).unwrap_or_default()),
+                Ok(()) => Ok(context.outbox.map(Outbox::into_asked).unwrap_or_default()),
                 Err(failure) => Err(convert::failure(&failure)),
             });
             Called { ended, log }

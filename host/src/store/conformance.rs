@@ -228,6 +228,7 @@ macro_rules! suite {
                 of_two_runs_that_both_want_the_last_room_one_gets_it,
                 what_state_takes_is_known_right_after_a_start,
                 a_key_that_nobody_sets_for_its_term_goes,
+                a_run_shows_which_keys_it_set_or_deleted_and_no_value,
             }
         }
     };

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::facts::NewEvent;
-use crate::effect::{Alert, LogLine, Parcel};
+use crate::effect::{Alert, LogLine, Parcel, StateHash};
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::retry::{Outcome, Verdict};
@@ -70,6 +70,8 @@ pub struct Effects {
     pub alerts: Vec<Alert>,
     /// Keys to set, or to delete (`None`), in this order.
     pub state: Vec<(String, Option<Bytes>)>,
+    /// Of what the run read of the state before, if it read any.
+    pub state_read: Option<StateHash>,
     /// Whose state that is.
     pub scope: String,
 }

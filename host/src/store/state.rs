@@ -188,6 +188,13 @@ pub(in crate::store) fn most(
     })
 }
 
+/// The last word of a run on each key, in the order of keys.
+pub(in crate::store) fn last_words(
+    changes: &[(String, Option<Bytes>)],
+) -> BTreeMap<&str, Option<&Bytes>> {
+    changes.iter().map(|(key, value)| (key.as_str(), value.as_ref())).collect()
+}
+
 /// When a row was written.
 pub(in crate::store) fn written_at(row: &[u8]) -> Option<Timestamp> {
     let (time, _) = row.split_first_chunk()?;

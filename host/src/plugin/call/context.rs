@@ -117,7 +117,7 @@ impl outbox::Host for Context {
 
 impl state::Host for Context {
     fn get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
-        match &self.outbox {
+        match &mut self.outbox {
             Some(outbox) => Ok(outbox.state(&key)?),
             None => Ok(None),
         }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::effect::{Alert, Effect, Emission, Parcel, Severity};
+use super::reads::Reads;
+use crate::effect::{Alert, Asked, Effect, Emission, Parcel, Severity};
 use crate::ids::Name;
 use crate::plugin::contract::bindings::hookgate::plugin::outbox::{self, Refusal};
 use crate::plugin::contract::bindings::hookgate::plugin::state;
@@ -46,6 +47,8 @@ pub(super) struct Outbox {
     /// The types that the plugin declares that it emits.
     emits: Vec<Pattern>,
     stored: StateReader,
+    /// What that gave.
+    reads: Reads,
     effects: Vec<Effect>,
     /// The last word on each key.
     state: BTreeMap<String, Option<Bytes>>,
@@ -61,15 +64,16 @@ impl fmt::Debug for Outbox {
 impl Outbox {
     /// A run that has not asked for anything.
     pub(super) fn new(grant: Arc<Grant>, emits: Vec<Pattern>, stored: StateReader) -> Self {
-        Self { grant, emits, stored, effects: Vec::new(), state: BTreeMap::new(), bytes: 0 }
+        let (reads, effects, state) = (Reads::default(), Vec::new(), BTreeMap::new());
+        Self { grant, emits, stored, reads, effects, state, bytes: 0 }
     }
 
     /// All that it asked for: its effects in their order, then the state by key.
-    pub(super) fn into_effects(self) -> Vec<Effect> {
-        let mut effects = self.effects;
-        let state = self.state.into_iter();
+    pub(super) fn into_asked(self) -> Asked {
+        let Self { mut effects, state, reads, .. } = self;
+        let state = state.into_iter();
         effects.extend(state.map(|(key, value)| Effect::SetState { key, value }));
-        effects
+        Asked { effects, state_read: reads.hash() }
     }
 
     pub(super) fn emit(&mut self, event: outbox::Emission) -> Result<(), Refusal> {
@@ -122,7 +126,7 @@ impl Outbox {
     }
 
     /// What this run has written to the key, else what is stored.
-    pub(super) fn state(&self, key: &str) -> Result<Option<Vec<u8>>, StateUnread> {
+    pub(super) fn state(&mut self, key: &str) -> Result<Option<Vec<u8>>, StateUnread> {
         if let Some(written) = self.state.get(key) {
             return Ok(written.as_ref().map(|value| value.to_vec()));
         }
@@ -130,6 +134,7 @@ impl Outbox {
             return Ok(None);
         }
         let stored = (self.stored)(key).map_err(StateUnread)?;
+        self.reads.add(key, stored.as_deref());
         Ok(stored.map(|value| value.to_vec()))
     }
 
@@ -223,7 +228,7 @@ mod tests {
         let mut outbox = outbox();
         assert!(send(&mut outbox, "crm", 1).is_ok());
         assert!(matches!(send(&mut outbox, "bank", 1), Err(Refusal::NotGranted(_))));
-        assert_eq!(outbox.into_effects().len(), 1);
+        assert_eq!(outbox.into_asked().effects.len(), 1);
     }
 
     #[test]
@@ -236,7 +241,34 @@ mod tests {
         assert_eq!(outbox.state("seen").unwrap(), None);
         assert!(outbox.state("broken").is_err());
         let deleted = Effect::SetState { key: "seen".to_owned(), value: None };
-        assert_eq!(outbox.into_effects(), [deleted]);
+        assert_eq!(outbox.into_asked().effects, [deleted]);
+    }
+
+    #[test]
+    fn what_a_run_was_given_of_its_state_is_hashed_and_what_it_wrote_is_not() {
+        let hash = |ask: &dyn Fn(&mut Outbox)| {
+            let mut outbox = outbox();
+            ask(&mut outbox);
+            outbox.into_asked().state_read
+        };
+        let read = |outbox: &mut Outbox, key: &str| drop(outbox.state(key).unwrap());
+        let seen = hash(&|outbox| read(outbox, "seen"));
+
+        assert!(seen.is_some());
+        assert_ne!(hash(&|outbox| read(outbox, "unseen")), seen);
+        let overwrites = hash(&|outbox| {
+            read(outbox, "seen");
+            outbox.set("seen".to_owned(), b"new".to_vec()).unwrap();
+            read(outbox, "seen");
+        });
+        assert_eq!(overwrites, seen);
+        let writes = hash(&|outbox| {
+            outbox.set("seen".to_owned(), b"new".to_vec()).unwrap();
+            read(outbox, "seen");
+            // It is no key, so there is nothing to look for.
+            read(outbox, "");
+        });
+        assert_eq!(writes, None);
     }
 
     #[test]
@@ -257,7 +289,7 @@ mod tests {
         ));
         assert!(outbox.set("same".to_owned(), Vec::new()).is_ok());
         assert!(outbox.delete("other".to_owned()).is_err());
-        assert_eq!(outbox.into_effects().len(), EFFECTS_MAX);
+        assert_eq!(outbox.into_asked().effects.len(), EFFECTS_MAX);
     }
 
     #[test]

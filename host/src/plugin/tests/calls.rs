@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::*;
-use crate::effect::Effect;
+use crate::effect::{Asked, Effect};
 use crate::event::{Event, Request, Timestamp};
 use crate::provider::Proof;
 use crate::retry::Outcome;
@@ -57,6 +57,15 @@ impl Guest {
         command: serde_json::Value,
         state: StateReader,
     ) -> Called<Result<Vec<Effect>, Outcome>> {
+        let Called { ended, log } = self.asked_with(command, state).await;
+        Called { ended: ended.map(|answer| answer.map(|asked| asked.effects)), log }
+    }
+
+    async fn asked_with(
+        &self,
+        command: serde_json::Value,
+        state: StateReader,
+    ) -> Called<Result<Asked, Outcome>> {
         let told = HandleContext {
             source: "shop".to_owned(),
             event_id: "evt_1".to_owned(),
@@ -307,9 +316,8 @@ async fn a_violation_is_refused_by_name() {
     let many = guest.parse(json!({ "do": "nothing", "at": "parse", "events": 1001 })).await;
     assert!(matches!(many.ended, Err(CallError::Violation(_))));
     let claims = guest.claims(json!({ "do": "violate", "at": "claim" })).await;
-    assert!(
-        matches!(claims, Err(CallError::Violation(violation)) if violation.field == "claims.evidence")
-    );
+    let Err(CallError::Violation(violation)) = &claims else { panic!("{claims:?}") };
+    assert_eq!(violation.field, "claims.evidence");
     let deletes = guest.handle(json!({ "do": "violate" })).await.ended.unwrap_err();
     assert!(matches!(deletes, CallError::Violation(_)), "{deletes}");
 }
@@ -380,6 +388,23 @@ async fn a_run_reads_the_store_and_then_its_own_writes() {
     let handled = Guest::new().handle_with(json!({ "do": "state" }), stored).await;
     let set = Effect::SetState { key: "count".to_owned(), value: Some(Bytes::from_static(&[7])) };
     assert_eq!(handled.ended.unwrap().unwrap(), [set]);
+}
+
+#[tokio::test]
+async fn a_run_tells_by_a_hash_what_it_read_of_the_store() {
+    let guest = Guest::new();
+    let read = async |command, stored: u8| {
+        let stored: StateReader = Arc::new(move |_: &str| Ok(Some(Bytes::from(vec![stored]))));
+        guest.asked_with(command, stored).await.ended.unwrap().unwrap().state_read
+    };
+
+    let six = read(json!({ "do": "state" }), 6).await;
+
+    assert!(six.is_some());
+    assert_eq!(read(json!({ "do": "state" }), 6).await, six);
+    assert_ne!(read(json!({ "do": "state" }), 5).await, six);
+    assert_ne!(read(json!({ "do": "state", "key": "other" }), 6).await, six);
+    assert_eq!(read(json!({ "do": "emit" }), 6).await, None);
 }
 
 #[tokio::test]

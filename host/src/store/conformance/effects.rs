@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::effect::{Alert, Parcel, Severity};
+use crate::effect::{Alert, Parcel, Severity, StateHash};
 
 fn effects() -> Effects {
     let parcel = Parcel {
@@ -18,6 +18,7 @@ fn effects() -> Effects {
         parcels: vec![parcel],
         alerts: vec![Alert { severity: Severity::Warning, message: "look".into() }],
         state: vec![("count".into(), Some(Bytes::from_static(b"1"))), ("gone".into(), None)],
+        state_read: Some(StateHash([7; 16])),
         scope: "pi_1".into(),
     }
 }
@@ -58,7 +59,8 @@ pub(in crate::store) async fn a_run_that_is_not_done_changes_nothing_but_its_his
         assert_eq!(count(&case), None);
         assert!(case.deliveries().await.is_empty());
         let view = case.store.event(ids[0]).await.unwrap().unwrap();
-        assert!(view.runs[0].tries[0].alerts.is_empty() && view.runs[0].tries[0].events.is_empty());
+        let tried = &view.runs[0].tries[0];
+        assert!(tried.alerts.is_empty() && tried.events.is_empty() && tried.state_keys.is_empty());
     }
 }
 

@@ -137,3 +137,19 @@ pub(in crate::store) async fn a_key_that_nobody_sets_for_its_term_goes<S: Subjec
         full(case.set("evt_4", "pi_2", &[("b", Some("1"))]).await);
     }
 }
+
+/// [I6]
+pub(in crate::store) async fn a_run_shows_which_keys_it_set_or_deleted_and_no_value<S: Subject>() {
+    let case = Case::<S>::new();
+    let run = case.run_on("evt_1", "pi_1").await;
+    let id = run.event.id;
+    let set: Set<'_> = &[("b", Some("sesame")), ("a", Some("1")), ("a", None)];
+    case.commit(run, set).await.unwrap();
+
+    let case = case.restart().await;
+
+    let view = case.store.event(id).await.unwrap().unwrap();
+    assert_eq!(view.runs[0].tries[0].state_keys, ["a", "b"]);
+    let shown = serde_json::to_string(&view).unwrap();
+    assert!(!shown.contains("sesame"), "{shown}");
+}

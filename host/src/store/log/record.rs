@@ -3,14 +3,17 @@
 //! Pure. Records refer to each other by position; the store's tag and the kinds of ids are put back
 //! on reading. A change of any of these types is a new segment format.
 
+mod state;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(in crate::store) use self::state::StateRecord;
 use super::segment::{Entry, RecordKind, Segment};
-use crate::effect::{Alert, Allowance, LogLine, Parcel};
+use crate::effect::{Alert, Allowance, LogLine, Parcel, StateHash};
 use crate::event::{Event, Money, Request, Timestamp};
 use crate::headers::Headers;
 use crate::ids::{Id, IdKind, Name};
@@ -19,7 +22,7 @@ use crate::provider::Proven;
 use crate::retry::{Outcome, Verdict, milliseconds};
 use crate::store::error::Damaged;
 use crate::store::facts::{Receipt, Routes, StoredEvent, StoredParcel};
-use crate::store::report::{Attempt, PluginStamp, Try};
+use crate::store::report::{Attempt, Effects, PluginStamp, Try};
 
 /// A record, read back.
 #[derive(Debug)]
@@ -295,6 +298,13 @@ pub(in crate::store) struct TryRecord<'a> {
     pub(in crate::store) alerts: Cow<'a, [Alert]>,
     pub(in crate::store) events: Vec<u64>,
     pub(in crate::store) parcels: Vec<u64>,
+    /// Came later, like the allowance of an event. Only a run that is done and wrote or read state
+    /// has it, so all others take no byte for it.
+    #[serde(with = "at_the_end")]
+    pub(in crate::store) state: Option<Box<StateRecord<'a>>>,
+    /// Is only there behind that, and only if the run read state.
+    #[serde(with = "at_the_end")]
+    pub(in crate::store) state_read: Option<StateHash>,
 }
 
 impl<'a> TryRecord<'a> {
@@ -312,7 +322,15 @@ impl<'a> TryRecord<'a> {
             alerts: Cow::Borrowed(&[]),
             events: Vec::new(),
             parcels: Vec::new(),
+            state: None,
+            state_read: None,
         }
+    }
+
+    /// It is a run that is done: what it did with its state.
+    pub(in crate::store) fn note_state(&mut self, effects: &'a Effects) {
+        self.state = StateRecord::of(effects).map(Box::new);
+        self.state_read = effects.state_read;
     }
 }
 

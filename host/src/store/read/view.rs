@@ -294,6 +294,9 @@ pub struct TryView {
     pub events: Vec<Id>,
     /// The deliveries of the parcels that it sent.
     pub parcels: Vec<Id>,
+    /// The keys of the state that it set or deleted. The values may be secret.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub state_keys: Vec<String>,
 }
 
 /// An attempt of a delivery.
@@ -380,6 +383,7 @@ impl TryView {
             alerts: record.alerts.into_owned(),
             events: ids(IdKind::Event, record.events),
             parcels: ids(IdKind::Delivery, record.parcels),
+            state_keys: record.state.map(|state| state.into_keys()).unwrap_or_default(),
         }
     }
 }

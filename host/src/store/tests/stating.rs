@@ -1,10 +1,11 @@
-//! How state lies in the file: rows of an older gateway, what was set since the sweep looked, and
-//! the limit of size.
+//! How state lies in the file: rows of an older gateway, what was set since the sweep looked, the
+//! limit of size, and the records of what runs set.
 
 use bytes::Bytes;
 
 use super::disk::{Disk, Fault};
 use super::*;
+use crate::store::log::record::{Record, StateRecord};
 use crate::store::state::{self, Used};
 use crate::store::write::outage::PAUSE_MAX;
 use crate::store::write::states::SweepStates;
@@ -128,4 +129,42 @@ async fn what_state_takes_counts_for_the_limit_of_size_and_is_never_removed_for_
 
     assert!(bench.store.event(old).await.unwrap().is_none());
     assert_eq!(bench.get("large"), Some(large));
+}
+
+/// What the tries in the log did with the state, oldest first.
+fn recorded(bench: &Bench) -> Vec<StateRecord<'static>> {
+    let file = &bench.store.handle.shared.file;
+    let log = file.read().unwrap().log().unwrap();
+    let mut found = Vec::new();
+    for row in log.within(..).unwrap() {
+        for entry in row.unwrap().1.unwrap().entries() {
+            if let Record::Try(tried) = Record::read(&entry, file.tag).unwrap() {
+                found.extend(tried.state.map(|state| *state));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn what_a_run_set_stays_in_its_record_as_long_as_events_stay() {
+    let bench = Bench::new();
+    bench.set("evt_1", "count", one("7")).await.unwrap();
+    let (_, plain) = bench.finished("evt_2", Verdict::Done).await;
+    let (state, scope) = (vec![("count".to_owned(), one("7"))], "pi_1".to_owned());
+    let effects = Effects { state, scope, ..Effects::default() };
+    let set = StateRecord::of(&effects).expect("it sets a key");
+
+    let bench = bench.restart().await;
+    bench.clock.advance(days(40));
+    bench.store.sweep(&Retention::default()).await.unwrap();
+    let view = bench.store.event(plain).await.unwrap().unwrap();
+    assert!(view.runs[0].tries.is_empty(), "attempts are kept for 30 days");
+    assert_eq!(recorded(&bench), [set]);
+
+    let bench = bench.restart().await;
+    bench.clock.advance(days(60));
+    bench.store.sweep(&Retention::default()).await.unwrap();
+    assert!(recorded(&bench).is_empty());
+    assert_eq!(bench.get("count"), one("7"), "the state itself has no term");
 }

@@ -247,7 +247,7 @@ impl Draft<'_> {
         let verdict = report.verdict;
         let mut record = TryRecord::of(report, work.id.position, before.last);
         if verdict == Verdict::Done {
-            let Effects { events, parcels, alerts, state, scope } = effects;
+            let Effects { events, parcels, alerts, state, scope, .. } = effects;
             if let Err(no_room) = self.set_state(&work.handler, scope, state)? {
                 return Ok(Err(no_room));
             }
@@ -262,6 +262,7 @@ impl Draft<'_> {
             let add_parcel = |parcel| self.add_parcel(parcel, work).position;
             record.parcels = parcels.iter().map(add_parcel).collect();
             record.alerts = Cow::Borrowed(alerts);
+            record.note_state(effects);
         }
         let position = self.record(RecordKind::Try, &record);
         self.tried(&work.lease, before, before.tried(verdict, position))?;

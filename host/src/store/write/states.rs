@@ -4,7 +4,6 @@
 //! also between runs that end at the same time. Never removes what was set again since the sweep
 //! looked.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -54,9 +53,7 @@ impl Draft<'_> {
         let before = self.used(handler);
         let mut used = before;
         let mut rows = Vec::new();
-        let last: BTreeMap<&str, &Option<Bytes>> =
-            changes.iter().map(|(key, value)| (key.as_str(), value)).collect();
-        for (key, value) in last {
+        for (key, value) in state::last_words(changes) {
             let key = state::key(handler, scope, key);
             match self.state_row(&key)? {
                 Some(row) => used = used.without(Used::of(&key, &row)),
@@ -65,7 +62,7 @@ impl Draft<'_> {
                 }
                 None => (),
             }
-            let row = value.as_ref().map(|value| state::row(self.counted(), value));
+            let row = value.map(|value| state::row(self.counted(), value));
             if let Some(row) = &row {
                 used = used.and(Used::of(&key, row));
             }

@@ -160,6 +160,7 @@ pub(super) async fn commit(store: &Store, leased: Leased, act: &Act, parcel: usi
                 alerts: Vec::new(),
                 state: vec![("last".into(), Some(event.clone().into()))],
                 scope: work.event.event.subject.clone().unwrap_or_default(),
+                ..Effects::default()
             };
             store.commit_run(work, tried(*verdict), effects).await.unwrap().unwrap();
             0

@@ -16,7 +16,7 @@ use crate::store::file::view::{Dead, Outcomes, PackedSegment, Segments, Swept, V
 use crate::store::keep::pack::{Item, is_full, pack};
 use crate::store::keep::retention::{Fate, Retention};
 use crate::store::log::reader::LogReader;
-use crate::store::log::record::{ReceiptRecord, Record, TryRecord};
+use crate::store::log::record::{ReceiptRecord, Record, StateRecord, TryRecord};
 use crate::store::log::segment::{Entry, RecordKind, Segment};
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
@@ -473,5 +473,6 @@ fn as_it_is(entry: &Entry<'_>) -> Item {
 }
 
 fn adds_nothing(tried: &TryRecord<'_>) -> bool {
-    tried.events.is_empty() && tried.parcels.is_empty() && tried.alerts.is_empty()
+    let wrote = tried.state.as_deref().is_some_and(StateRecord::writes);
+    !wrote && tried.events.is_empty() && tried.parcels.is_empty() && tried.alerts.is_empty()
 }

@@ -1,5 +1,7 @@
 //! Records as they are written and read back, by this Hookgate and by one that knew less.
 
+use bytes::Bytes;
+
 use super::*;
 use crate::store::log::segment::SegmentWriter;
 
@@ -184,6 +186,17 @@ fn an_event_is_skimmed_without_its_data_and_damaged_if_that_is_not_json() {
     assert_eq!(skimmed, expected);
 }
 
+fn report(outcome: Outcome) -> Try {
+    Try {
+        at: Timestamp(5),
+        duration: Duration::from_millis(3),
+        plugin: None,
+        outcome,
+        verdict: Verdict::RetryAt(Timestamp(9)),
+        log: Vec::new(),
+    }
+}
+
 #[test]
 fn a_try_reads_back_whole_with_every_outcome() {
     for outcome in [
@@ -191,14 +204,7 @@ fn a_try_reads_back_whole_with_every_outcome() {
         Outcome::Transient { reason: "busy".into(), retry_after: Some(Duration::from_millis(7)) },
         Outcome::permanent("gone"),
     ] {
-        let report = Try {
-            at: Timestamp(5),
-            duration: Duration::from_millis(3),
-            plugin: None,
-            outcome: outcome.clone(),
-            verdict: Verdict::RetryAt(Timestamp(9)),
-            log: Vec::new(),
-        };
+        let report = report(outcome.clone());
         let mut writer = SegmentWriter::new(1);
         writer.push(RecordKind::Try, 1, &TryRecord::of(&report, 3, Some(2)));
         let segment = writer.finish_and_read();
@@ -209,6 +215,56 @@ fn a_try_reads_back_whole_with_every_outcome() {
         assert_eq!(*read.outcome, outcome);
         assert_eq!(read.verdict, Verdict::RetryAt(Timestamp(9)));
         assert_eq!((read.work, read.previous), (3, Some(2)));
+    }
+}
+
+/// A [`TryRecord`] as it was before it said what became of the state.
+#[derive(Serialize, Deserialize)]
+struct TryBefore {
+    work: u64,
+    previous: Option<u64>,
+    at: Timestamp,
+    duration: Duration,
+    plugin: Option<PluginStamp>,
+    #[serde(with = "OutcomeRecord")]
+    outcome: Outcome,
+    verdict: Verdict,
+    log: Vec<LogLine>,
+    alerts: Vec<Alert>,
+    events: Vec<u64>,
+    parcels: Vec<u64>,
+}
+
+#[test]
+fn a_try_reads_back_with_and_without_state_and_as_it_was_before() {
+    let report = report(Outcome::Success);
+    let before = postcard::to_stdvec(&TryRecord::of(&report, 3, Some(2))).unwrap();
+    let (seven, scope) = (Some(Bytes::from_static(b"7")), "pi_1".to_owned());
+    let state = vec![("b".to_owned(), seven.clone()), ("a".into(), seven), ("b".into(), None)];
+    let none = Effects { scope, ..Effects::default() };
+    let wrote = Effects { state, ..none.clone() };
+    let state_read = Some(StateHash([9; 16]));
+    let read = Effects { state_read, ..none.clone() };
+    let both = Effects { state_read, ..wrote.clone() };
+    // The last word on each key, by key: a value, and a key that was deleted.
+    let writes = b"\x04pi_1\x02\x01a\x01\x017\x01b\x00";
+
+    for (effects, behind) in [
+        (none, Vec::new()),
+        (wrote, writes.to_vec()),
+        (read, [&b"\x04pi_1\x00"[..], &[9; 16]].concat()),
+        (both, [&writes[..], &[9; 16]].concat()),
+    ] {
+        let mut record = TryRecord::of(&report, 3, Some(2));
+        record.note_state(&effects);
+        let bytes = postcard::to_stdvec(&record).unwrap();
+
+        let read: TryRecord<'_> = postcard::from_bytes(&bytes).unwrap();
+        let known: TryBefore = postcard::from_bytes(&bytes).unwrap();
+
+        assert_eq!(bytes.strip_prefix(&before[..]), Some(&behind[..]));
+        assert_eq!((&read.state, read.state_read), (&record.state, effects.state_read));
+        assert_eq!(postcard::to_stdvec(&known).unwrap(), before);
     }
 }
 

@@ -1,0 +1,45 @@
+//! What a try did with the state of its subject: the part of its record that few tries have.
+//!
+//! Pure. The rows of state say how it stands now; by these records it can be told how it stood at
+//! any try, as long as the records are kept. Never shows a value to anybody: it may be a secret.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::store::report::Effects;
+use crate::store::state;
+
+/// What a run that is done did with the state of its subject.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::store) struct StateRecord<'a> {
+    /// Whose state it is. The handler is the plugin of the try.
+    scope: Cow<'a, str>,
+    /// The keys that it set or deleted (`None`), each once, in the order of keys. None if it only
+    /// read.
+    writes: Vec<(Cow<'a, str>, Option<Bytes>)>,
+}
+
+impl<'a> StateRecord<'a> {
+    /// `None` if the run neither wrote nor read state.
+    pub(in crate::store) fn of(effects: &'a Effects) -> Option<Self> {
+        let Effects { state, state_read, scope, .. } = effects;
+        if state.is_empty() && state_read.is_none() {
+            return None;
+        }
+        let last = state::last_words(state).into_iter();
+        let writes = last.map(|(key, value)| (Cow::Borrowed(key), value.cloned())).collect();
+        Some(Self { scope: Cow::Borrowed(scope), writes })
+    }
+
+    /// Whether it changed anything.
+    pub(in crate::store) fn writes(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
+    /// The keys that it set or deleted.
+    pub(in crate::store) fn into_keys(self) -> Vec<String> {
+        self.writes.into_iter().map(|(key, _)| key.into_owned()).collect()
+    }
+}
