@@ -9,8 +9,8 @@ use hookgate::event::Timestamp;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, Harness, NOW, Receiver, STRIPE_SECRET, Setup, delivery_to, payment, plugin_file,
-    reasons, run_of, stands, text, texts,
+    Answer, Harness, NOW, Receiver, SECOND_TRY, STRIPE_SECRET, Setup, delivery_to, payment,
+    plugin_file, reasons, run_of, stands, text, texts,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -44,7 +44,9 @@ async fn a_replay_by_filter_touches_what_matches_and_no_more() {
     gateway.settle().await;
     let again = gateway.tell("/v1/replay", &filter).await;
 
-    let count = |reopened: usize| json!({ "reopened": reopened, "hastened": 0, "unchanged": 0, "next": null });
+    let count = |reopened: usize| -> Value {
+        json!({ "reopened": reopened, "hastened": 0, "unchanged": 0, "next": null })
+    };
     assert_eq!(replayed.json(), count(2), "{}", replayed.body);
     assert_eq!(again.json(), count(0), "{}", again.body);
     assert_eq!(listed(&gateway, "state=dead").await, ["evt_2"]);
@@ -121,4 +123,56 @@ async fn a_replay_by_filter_goes_on_from_its_cursor() {
     check_refused(&gateway.tell("/v1/replay", &body("soon")).await, 400, "`soon`");
     let ids = json!({ "ids": ["evt_000000000000000000"], "cursor": "0-9" });
     check_refused(&gateway.tell("/v1/replay", &ids).await, 400, "`cursor`");
+}
+
+#[tokio::test]
+async fn a_run_hears_which_try_it_is_and_whether_a_person_requested_it_again() {
+    let gateway = Setup::guest().start().await;
+    let command = json!({ "id": "1", "do": "attempt", "then": "retry", "until": 2 });
+    gateway.guest(&command).await.accepted();
+    gateway.settle().await;
+    gateway.advance(SECOND_TRY).await;
+
+    gateway.replay(&text(&run_of(&gateway.event("1").await, "guest")["id"])).await;
+    gateway.advance(SECOND_TRY).await;
+
+    let run = run_of(&gateway.event("1").await, "guest");
+    let tries = run["tries"].as_array().cloned().unwrap_or_default();
+    let heard: Vec<String> =
+        tries.iter().flat_map(|tried| texts(&tried["log"], "message")).collect();
+    let by_a_person = "replay: Some(Replay { by: \"operator\" })";
+    let expected = [
+        ("attempt: 1,", "replay: None"),
+        ("attempt: 2,", "replay: None"),
+        ("attempt: 1,", by_a_person),
+        ("attempt: 2,", by_a_person),
+    ];
+    assert_eq!(heard.len(), expected.len(), "{heard:?}");
+    for (context, (attempt, replay)) in heard.iter().zip(expected) {
+        assert!(context.contains(attempt) && context.contains(replay), "{context}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_replayed_run_emits_has_ids_of_its_own_and_a_retry_changes_none() {
+    let receiver = Receiver::start().await;
+    let gateway = Setup::guest()
+        .endpoint_with("crm", &receiver, &["guest.emitted"], "body = \"cloudevents\"")
+        .table("[handlers.guest]\nendpoints = [\"crm\"]")
+        .start()
+        .await;
+    let command = json!({ "id": "1", "do": "emit", "data": {}, "then": "retry", "until": 2 });
+    gateway.guest(&command).await.accepted();
+    gateway.settle().await;
+    gateway.advance(SECOND_TRY).await;
+
+    let run = text(&run_of(&gateway.event("1").await, "guest")["id"]);
+    for _ in 0..2 {
+        gateway.replay(&run).await;
+        gateway.advance(SECOND_TRY).await;
+    }
+
+    let received = receiver.received();
+    let ids: Vec<String> = received.iter().map(|delivery| text(&delivery.json()["id"])).collect();
+    assert_eq!(ids, [format!("{run}.1"), format!("{run}.1.r1"), format!("{run}.1.r2")]);
 }

@@ -81,7 +81,8 @@ impl Wishes {
     }
 }
 
-/// An event that a run adds: its id is the same on every try.
+/// An event that a run adds: its id is the same on every try. What a replay adds has other ids,
+/// which the store makes of these, because it knows how often the run was replayed.
 pub(super) fn event(work: &RunWork, number: usize, emission: Emission, now: Timestamp) -> Event {
     Event {
         source: work.handler.clone(),

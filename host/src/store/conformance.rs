@@ -157,6 +157,7 @@ macro_rules! suite {
                 the_effects_of_a_run_take_place_with_it,
                 a_run_that_is_not_done_changes_nothing_but_its_history,
                 state_is_overwritten_and_deleted,
+                a_replayed_run_is_one_on_every_try_and_emits_under_ids_of_its_own,
             }
             "current_thread" fairness {
                 who_has_much_to_do_delays_nobody_else,

@@ -62,7 +62,8 @@ pub struct Attempt {
 /// done; of any other run none of it does.
 #[derive(Debug, Clone, Default)]
 pub struct Effects {
-    /// Events to add.
+    /// Events to add. The id of one that a replay of the run adds gets the number of the replay
+    /// behind it.
     pub events: Vec<NewEvent>,
     /// Bytes to send.
     pub parcels: Vec<Parcel>,

@@ -81,3 +81,38 @@ pub(in crate::store) async fn state_is_overwritten_and_deleted<S: Subject>() {
     let other = case.store.state(&name("ledger"), "pi_1", "other").unwrap();
     assert_eq!(other, Some(Bytes::new()));
 }
+
+/// Ends the run that is due, and what it emits: whether it is a replay, and its tries before.
+async fn emit(case: &Case<impl Subject>, verdict: Verdict) -> (bool, u32) {
+    let run = case.runs().await.pop().expect("it is due");
+    let told = (run.is_replay, run.tries_made);
+    let effects = Effects { events: vec![event("n1", "pi_1")], ..Effects::default() };
+    case.store.commit_run(run, tried(verdict), effects).await.unwrap().unwrap();
+    told
+}
+
+/// A receiver that remembers ids must not take what a replay emits for what it knows.
+pub(in crate::store) async fn a_replayed_run_is_one_on_every_try_and_emits_under_ids_of_its_own<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    let ids = case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
+
+    let mut told = vec![emit(&case, Verdict::RetryAt(in_minutes(1))).await];
+    case.clock.set(in_minutes(1));
+    told.push(emit(&case, Verdict::Done).await);
+    case.store.replay(ids.clone()).await.unwrap();
+    let case = case.restart().await;
+    told.push(emit(&case, Verdict::RetryAt(in_minutes(2))).await);
+    let case = case.restart().await;
+    case.clock.set(in_minutes(2));
+    told.push(emit(&case, Verdict::Done).await);
+    case.store.replay(ids).await.unwrap();
+    told.push(emit(&case, Verdict::Done).await);
+
+    assert_eq!(told, [(false, 0), (false, 1), (true, 0), (true, 1), (true, 0)]);
+    let page = Page { cursor: None, limit: 9 };
+    let listed = case.store.events(&EventFilter::default(), page).await.unwrap().items;
+    let listed = listed.iter().rev().map(|event| event.event_id.as_str());
+    assert_eq!(listed.collect::<Vec<_>>(), ["evt_1", "n1", "n1.r1", "n1.r2"]);
+}

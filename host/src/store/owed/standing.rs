@@ -32,8 +32,9 @@ pub(in crate::store) struct Standing {
     pub(in crate::store) tries_made: u32,
     /// The latest record of its history.
     pub(in crate::store) last: Option<u64>,
-    /// Whether it was finished before, and opened again.
-    pub(in crate::store) reopened: bool,
+    /// How often it was finished before, and opened again. An earlier Hookgate wrote whether,
+    /// which reads as once; it takes a greater number for a row that does not tell.
+    pub(in crate::store) reopened: u32,
 }
 
 /// The same as it was written before it told whether it was opened again.
@@ -56,9 +57,14 @@ impl Standing {
         Self { progress, tries_made, last: Some(record), ..self }
     }
 
-    /// After being opened again, which `record` tells of.
+    /// After being opened again for the first time, which `record` tells of.
     pub(in crate::store) fn reopened(record: u64) -> Self {
-        Self { progress: Progress::Ready, tries_made: 0, last: Some(record), reopened: true }
+        Self { progress: Progress::Ready, tries_made: 0, last: Some(record), reopened: 1 }
+    }
+
+    /// After being opened once more, which `record` tells of.
+    pub(in crate::store) fn reopened_by(self, record: u64) -> Self {
+        Self { reopened: self.reopened.saturating_add(1), ..Self::reopened(record) }
     }
 
     /// After it was said that it need not wait.
@@ -103,7 +109,7 @@ impl Standing {
             let untold: Untold = postcard::from_bytes(bytes)?;
             let Untold { progress, tries_made, last } = untold;
             // One that has a history and no try was opened again.
-            let reopened = tries_made == 0 && last.is_some();
+            let reopened = u32::from(tries_made == 0 && last.is_some());
             Ok(Self { progress, tries_made, last, reopened })
         });
         read.map_err(|_: postcard::Error| Damaged { position })
@@ -124,8 +130,11 @@ mod tests {
         assert_eq!(Standing::read(1, &first.write()).unwrap(), first);
         assert_eq!(Standing::reopened(11).tries_made, 0);
         let again = Standing::reopened(11).tried(Verdict::Done, 12);
-        assert!(again.reopened && !second.reopened);
+        assert_eq!((again.reopened, second.reopened), (1, 0));
         assert_eq!(Standing::read(1, &again.write()).unwrap(), again);
+        let once_more = again.reopened_by(13);
+        assert_eq!(once_more, Standing { reopened: 2, last: Some(13), ..Standing::reopened(11) });
+        assert_eq!(Standing::read(1, &once_more.write()).unwrap(), once_more);
     }
 
     #[test]
@@ -136,9 +145,14 @@ mod tests {
         };
         let progress = Progress::RetryAt(Timestamp(50));
         let last = Some(7);
-        let tried = Standing { progress, tries_made: 1, last, reopened: false };
+        let tried = Standing { progress, tries_made: 1, last, reopened: 0 };
         assert_eq!(written(progress, 1, last), tried);
-        assert!(written(Progress::Ready, 0, last).reopened);
+        assert_eq!(written(Progress::Ready, 0, last).reopened, 1);
+        for reopened in [false, true] {
+            let bytes = postcard::to_stdvec(&(progress, 1_u32, last, reopened)).unwrap();
+            let told = Standing { reopened: reopened.into(), ..tried };
+            assert_eq!(Standing::read(1, &bytes).unwrap(), told);
+        }
         assert!(Standing::read(1, &[9]).is_err());
     }
 }

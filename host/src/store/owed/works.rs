@@ -170,7 +170,7 @@ impl OpenWork {
 
     /// The work as it joins the backlog when it stands so.
     pub(in crate::store) fn standing(mut self, standing: Standing) -> Self {
-        self.entry.tries = Tries::new(standing.tries_made, standing.reopened);
+        self.entry.tries = Tries::new(standing.tries_made, standing.reopened > 0);
         self.due = standing.due();
         self
     }

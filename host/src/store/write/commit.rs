@@ -197,6 +197,16 @@ fn data_bytes(events: &[NewEvent]) -> usize {
     events.iter().map(|new| new.event.data.as_str().len()).sum()
 }
 
+/// An event as a run adds it that was replayed so often. Whoever remembers the ids of what the run
+/// emitted before must not take this for the same.
+fn renamed(event: &Arc<Event>, replays: u32) -> Arc<Event> {
+    if replays == 0 {
+        return Arc::clone(event);
+    }
+    let id = format!("{}.r{replays}", event.id);
+    Arc::new(Event { id, ..Event::clone(event) })
+}
+
 /// Where an event comes from.
 #[derive(Debug, Clone, Copy)]
 struct Origin<'o> {
@@ -205,6 +215,8 @@ struct Origin<'o> {
     depth: u8,
     /// The source of the receipt, where the event is not of that source itself.
     root_source: Option<&'o Name>,
+    /// Of the run that emits it, how often that was replayed.
+    replays: u32,
 }
 
 impl Draft<'_> {
@@ -222,7 +234,7 @@ impl Draft<'_> {
         let mut added = Vec::new();
         if verdict == Verdict::Done {
             let receipt = Some(work.id);
-            let origin = Origin { receipt, cause: None, depth: 0, root_source: None };
+            let origin = Origin { receipt, cause: None, depth: 0, root_source: None, replays: 0 };
             let mut seen = HashSet::new();
             for new in events {
                 if self.is_first(&work.receipt, &new.event, &mut seen)? {
@@ -256,6 +268,7 @@ impl Draft<'_> {
                 cause: Some(work.id),
                 depth: work.event.depth.saturating_add(1),
                 root_source: work.event.root(),
+                replays: before.reopened,
             };
             let add_event = |new| self.add_event(new, origin).position;
             record.events = events.iter().map(add_event).collect();
@@ -299,10 +312,10 @@ impl Draft<'_> {
     }
 
     fn add_event(&mut self, new: &NewEvent, origin: Origin<'_>) -> Id {
-        let Origin { receipt, cause, depth, root_source } = origin;
+        let Origin { receipt, cause, depth, root_source, replays } = origin;
         let stored = Arc::new(StoredEvent {
             id: self.next_id(IdKind::Event),
-            event: Arc::clone(&new.event),
+            event: renamed(&new.event, replays),
             receipt,
             cause,
             depth,

@@ -166,7 +166,7 @@ impl<'d> Draft<'d> {
         let standing = self.basis.damages.pass(self.standing(lease.position()))?;
         let lost = || Standing {
             tries_made: tries.made(),
-            reopened: tries.reopened(),
+            reopened: tries.reopened().into(),
             ..Standing::default()
         };
         Ok(standing.unwrap_or_else(lost))

@@ -347,7 +347,7 @@ impl Draft<'_> {
                 let record =
                     ReopeningRecord { work: position, previous: before.last, at: self.now };
                 let record = self.record(RecordKind::Reopening, &record);
-                self.reopen(work, before, Standing::reopened(record))?;
+                self.reopen(work, before, before.reopened_by(record))?;
                 replayed.reopened += 1;
             }
             Progress::RetryAt(due) if is_wanted && due > self.now => {

@@ -161,7 +161,14 @@ impl Model {
         let subject = self.subject(event).to_owned();
         self.seen.state.insert((handler.into(), subject), event.into());
         if let Some(emitted) = emitted {
-            self.add(emitted, self.depth(event) + 1);
+            let mut emitted = emitted.clone();
+            let replays = self.seen.works[&Key::Run(event.into(), handler.into())].reopened;
+            if replays > 0 {
+                // What it emitted before has another id.
+                let id = format!("{}.r{replays}", emitted.event.id);
+                Arc::make_mut(&mut emitted.event).id = id;
+            }
+            self.add(&emitted, self.depth(event) + 1);
         }
     }
 
