@@ -21,6 +21,7 @@ pub(crate) enum Unit {
     Microseconds,
     Bytes,
     Mebibytes,
+    Megabytes,
     Ratio,
     Count,
 }
@@ -34,6 +35,7 @@ impl Unit {
             Self::Microseconds => "us",
             Self::Bytes => "bytes",
             Self::Mebibytes => "mib",
+            Self::Megabytes => "mb",
             Self::Ratio => "ratio",
             Self::Count => "count",
         }
@@ -48,6 +50,7 @@ impl Unit {
             Self::Microseconds => format!("{value:.0} us"),
             Self::Bytes => format!("{} B", thousands(value)),
             Self::Mebibytes => format!("{} MiB", thousands(value)),
+            Self::Megabytes => format!("{} MB", thousands(value)),
             Self::Ratio => format!("{value:.2}"),
             Self::Count => thousands(value),
         }

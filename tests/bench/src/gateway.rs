@@ -3,8 +3,8 @@
 //! A process of its own, seen only as an operator sees it: two ports, its folder, what the system
 //! says about it. All limits are the defaults, except what a [`Path`] needs.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path as FilePath, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::asking::ask;
 use crate::payload::{Batch, SECRET};
 use crate::stock::Stock;
 
@@ -28,6 +29,15 @@ pub(crate) fn stripe(name: &str) -> String {
     format!(
         "[sources.{name}]\nplugin = \"stripe\"\nsecrets = [{{ value = \"{SECRET}\" }}]\n\
          tolerance = \"1h\"\n"
+    )
+}
+
+/// An endpoint under this name that gets these events.
+pub(crate) fn endpoint(name: &str, address: SocketAddr, events: &str) -> String {
+    format!(
+        "[endpoints.{name}]\nurl = \"http://{address}/\"\nevents = [\"{events}\"]\n\
+         secrets = [{{ value = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\" }}]\n\
+         timeout = \"1m\"\nbody = \"cloudevents\"\n"
     )
 }
 
@@ -51,7 +61,7 @@ impl Path {
     }
 
     /// The part of the configuration that decides it.
-    fn tables(self, endpoint: SocketAddr) -> String {
+    pub(crate) fn tables(self, endpoint: SocketAddr) -> String {
         let (events, handlers) = match self {
             Self::Accepting => return "[limits]\nparses = 0\n".to_owned(),
             Self::Delivering => ("payment.failed", ""),
@@ -59,12 +69,7 @@ impl Path {
                 ("customer.payment_failed_notice", "[handlers.dunning]\nendpoints = [\"crm\"]\n")
             }
         };
-        format!(
-            "[endpoints.crm]\nurl = \"http://{endpoint}/\"\nevents = [\"{events}\"]\n\
-             secrets = [{{ value = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\" }}]\n\
-             timeout = \"1m\"\n\
-             body = \"cloudevents\"\n{handlers}"
-        )
+        format!("{}{handlers}", self::endpoint("crm", endpoint, events))
     }
 }
 
@@ -143,7 +148,8 @@ impl Workplace {
             Stock::copy(stock, &self.data())?;
         }
         let plugins = path.plugins().iter().map(|name| (*name, *name));
-        self.launch(plugins, &format!("{}{}", stripe("stripe"), path.tables(endpoint)))
+        let tables = format!("{}{}", stripe("stripe"), path.tables(endpoint));
+        self.launch(&self.data(), plugins, &tables)
     }
 
     /// Starts a gateway without any data, with these plugins, each as a name and what is built
@@ -154,11 +160,23 @@ impl Workplace {
         tables: &str,
     ) -> anyhow::Result<Gateway> {
         self.clear()?;
-        self.launch(plugins.iter().copied(), tables)
+        self.launch(&self.data(), plugins.iter().copied(), tables)
+    }
+
+    /// Starts a gateway on the data in a folder as it is, whose path must be absolute. It changes
+    /// what is there.
+    pub(crate) fn start_on(
+        &self,
+        data: &FilePath,
+        plugins: &[(&str, &str)],
+        tables: &str,
+    ) -> anyhow::Result<Gateway> {
+        self.launch(data, plugins.iter().copied(), tables)
     }
 
     fn launch<'a>(
         &self,
+        data: &FilePath,
         named: impl Iterator<Item = (&'a str, &'a str)>,
         tables: &str,
     ) -> anyhow::Result<Gateway> {
@@ -170,12 +188,14 @@ impl Workplace {
                 .with_context(|| format!("{} is missing: `make build`", built.display()))?;
         }
         let config = self.folder.path().join("hookgate.toml");
+        // A text of JSON is one of TOML.
+        let place = serde_json::to_string(data)?;
         let text = format!(
-            "listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\ndata = \"data\"\n\
+            "listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\ndata = {place}\n\
              plugins = \"plugins\"\negress = {{ allow = [\"127.0.0.0/8\"] }}\n{tables}"
         );
         std::fs::write(&config, text)?;
-        Gateway::start(&self.program("hookgate"), &config, self.data())
+        Gateway::start(&self.program("hookgate"), &config, data.to_owned())
     }
 
     fn data(&self) -> PathBuf {
@@ -200,13 +220,15 @@ impl Workplace {
     }
 }
 
-/// A running gateway. Killed when dropped.
+/// A running gateway. Killed when dropped, as `kill -9` does it.
 pub(crate) struct Gateway {
     child: Child,
     /// Reads its log to the end, so that it can be written.
     log: Option<JoinHandle<String>>,
     data: PathBuf,
     pub(crate) public: SocketAddr,
+    /// The operators' port.
+    pub(crate) admin: SocketAddr,
     /// From the start until it accepted webhooks.
     pub(crate) ready_after: Duration,
 }
@@ -246,7 +268,7 @@ impl Gateway {
             log.read_to_string(&mut text).ok();
             text
         });
-        Ok(Self { child, log: Some(rest), data, public, ready_after })
+        Ok(Self { child, log: Some(rest), data, public, admin, ready_after })
     }
 
     /// The time that it has had of the processors so far. Unlike a rate, it hardly depends on what
@@ -315,12 +337,7 @@ impl Drop for Gateway {
 fn wait_until_ready(admin: SocketAddr) -> anyhow::Result<()> {
     let until = Instant::now() + READY_MAX;
     while Instant::now() < until {
-        let mut answer = String::new();
-        let mut stream = TcpStream::connect(admin)?;
-        stream
-            .write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
-        stream.read_to_string(&mut answer)?;
-        if answer.starts_with("HTTP/1.1 200") {
+        if ask(admin, "/readyz")?.0 == 200 {
             return Ok(());
         }
         // Another process can only be asked again.

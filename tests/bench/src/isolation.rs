@@ -16,12 +16,8 @@ use anyhow::{anyhow, bail, ensure};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::bar::Bound;
 use crate::gateway::Workplace;
-use crate::report::median;
-use crate::times::Times;
-
-/// Latencies that differ by less count as equal.
-const EQUAL_BELOW_MS: f64 = 2.0;
 
 /// What to measure, and for how long.
 #[derive(Debug, Args)]
@@ -50,15 +46,6 @@ struct Experiment {
 enum Trouble {
     Absent,
     Present,
-}
-
-/// What is measured, and how it may change with trouble.
-#[derive(Debug, Clone, Copy)]
-enum Bound {
-    /// The 99th percentile in milliseconds, at most so many times as long.
-    P99(f64),
-    /// A rate, at least so much of it.
-    Rate(f64),
 }
 
 const ALL: &[Experiment] = &[
@@ -139,56 +126,5 @@ impl Isolation {
             found.ok_or_else(|| anyhow!("there is no experiment `{name}`"))
         };
         self.only.iter().map(named).collect()
-    }
-}
-
-impl Bound {
-    /// Prints what the pairs come to, and says whether that is within the bound.
-    fn judge(self, pairs: &[(f64, f64)]) -> bool {
-        let ratios: Vec<f64> = pairs.iter().map(|(alone, beside)| beside / alone).collect();
-        let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let ratio = median(ratios);
-        let (alone, beside): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
-        let (alone, beside) = (median(alone), median(beside));
-        let (unit, bound, holds) = match self {
-            Self::P99(most) => {
-                let equal = beside - alone < EQUAL_BELOW_MS;
-                ("ms", format!("at most {most}"), ratio <= most || equal)
-            }
-            Self::Rate(least) => ("/s", format!("at least {least}"), ratio >= least),
-        };
-        let verdict = if holds { "holds" } else { "DOES NOT HOLD" };
-        println!(
-            "  alone {alone:.2} {unit}   beside {beside:.2} {unit}   ratio {ratio:.2} \
-             ({low:.2} to {high:.2}), {bound}: {verdict}"
-        );
-        holds
-    }
-}
-
-/// The 99th percentile in milliseconds.
-fn p99(times: Times) -> f64 {
-    let found = times.percentiles().into_iter().find(|(name, _)| *name == "p99");
-    found.map_or(0.0, |(_, value)| value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bound_holds_by_the_median_of_the_ratios() {
-        let pairs = [(10.0, 12.0), (10.0, 50.0), (10.0, 12.5)];
-        assert!(Bound::P99(1.3).judge(&pairs));
-        assert!(!Bound::P99(1.2).judge(&pairs));
-        assert!(Bound::Rate(0.9).judge(&[(100.0, 95.0)]));
-        assert!(!Bound::Rate(0.9).judge(&[(100.0, 85.0)]));
-    }
-
-    #[test]
-    fn latencies_that_hardly_differ_count_as_equal() {
-        assert!(Bound::P99(1.3).judge(&[(1.0, 2.5)]));
-        assert!(!Bound::P99(1.3).judge(&[(1.0, 3.5)]));
     }
 }

@@ -5,12 +5,18 @@
 //! that these are compared with. Prints a table and writes `target/bench.json`; never changes
 //! anything else.
 
+mod asking;
+mod bar;
 mod ceiling;
 mod compare;
+mod dead;
 mod figure;
+mod filled;
 mod gateway;
 mod isolation;
 mod load;
+mod owed;
+mod pages;
 mod payload;
 mod receiver;
 mod report;
@@ -31,6 +37,7 @@ use mimalloc::MiMalloc;
 use crate::compare::Compare;
 use crate::gateway::Workplace;
 use crate::isolation::Isolation;
+use crate::owed::Owed;
 use crate::payload::Batch;
 use crate::report::Report;
 use crate::scenario::{ALL, Scenario, Stage};
@@ -71,6 +78,8 @@ enum Role {
     Compare(Compare),
     /// Measures what those who behave keep beside those who do not
     Isolation(Isolation),
+    /// Measures a gateway that owes very many deliveries to a dead endpoint
+    Owed(Owed),
     /// Measures the shapes that the store's log could have
     Shapes(Shapes),
     /// The ceiling's server
@@ -84,6 +93,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::ServeCeiling) => return ceiling::serve(),
         Some(Role::Compare(compare)) => return compare.run(),
         Some(Role::Isolation(isolation)) => return isolation.run(),
+        Some(Role::Owed(owed)) => return owed.run(),
         Some(Role::Shapes(shapes)) => return shapes.run(),
         None => (),
     }

@@ -36,12 +36,19 @@ pub(crate) struct Batch {
 impl Batch {
     /// So many, the same for the same number of each.
     pub(crate) fn write(count: usize) -> Self {
-        Self::of(count, request)
+        Self::of(count, |number| request(number, 0))
+    }
+
+    /// So many that are in no other batch: for a store that goes on from one run to the next.
+    pub(crate) fn anew(count: usize) -> Self {
+        let salt = fastrand::u64(1..);
+        Self::of(count, |number| request(number, salt))
     }
 
     /// So many of another kind, given as the whole request of a number and the length of its body:
     /// both lengths must be the same for all.
-    pub(crate) fn of(count: usize, request: fn(usize) -> (Vec<u8>, usize)) -> Self {
+    pub(crate) fn of(count: usize, request: impl Fn(usize) -> (Vec<u8>, usize) + Sync) -> Self {
+        let request = &request;
         let first = request(0);
         let (stride, body_bytes) = (first.0.len(), first.1);
         let mut bytes = vec![0; count * stride];
@@ -115,8 +122,8 @@ pub(crate) fn number(delivered: &[u8]) -> Option<usize> {
 }
 
 /// Head and body of a number, and the length of the body.
-fn request(number: usize) -> (Vec<u8>, usize) {
-    let body = body(number);
+fn request(number: usize, salt: u64) -> (Vec<u8>, usize) {
+    let body = body(number, salt);
     let time = seconds();
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key will do");
     mac.update(format!("{time}.").as_bytes());
@@ -137,8 +144,9 @@ fn request(number: usize) -> (Vec<u8>, usize) {
     (request, body.len())
 }
 
-fn body(number: usize) -> String {
-    let mut random = fastrand::Rng::with_seed(number as u64);
+/// Another for each number, and for each salt.
+fn body(number: usize, salt: u64) -> String {
+    let mut random = fastrand::Rng::with_seed(number as u64 ^ salt);
     let mut letters = |count: usize| -> String {
         (0..count).map(|_| char::from(LETTERS[random.usize(..LETTERS.len())])).collect()
     };
@@ -174,12 +182,21 @@ mod tests {
         assert!((1024..1400).contains(&batch.body_bytes()), "{}", batch.body_bytes());
         for sent in 0..5 {
             assert_eq!(number(batch.request(sent)), Some(sent));
-            assert!(!batch.request(sent).contains(&b'{') || !body(sent).contains("{a}"));
+            assert!(!batch.request(sent).contains(&b'{') || !body(sent, 0).contains("{a}"));
         }
-        assert_ne!(body(1), body(2));
+        assert_ne!(body(1, 0), body(2, 0));
         assert!(batch.event_id(1).starts_with("evt_1") && batch.event_id(1).ends_with("00000001"));
         let object: serde_json::Value = serde_json::from_str(batch.object(2)).unwrap();
         assert_eq!(object["object"], "payment_intent");
         assert_eq!(batch.headers().count(), 7);
+    }
+
+    #[test]
+    fn what_is_written_anew_has_ids_of_its_own() {
+        let batches = [Batch::write(2), Batch::anew(2), Batch::anew(2)];
+        let [written, one, another] = batches.each_ref().map(|batch| batch.event_id(1));
+        assert!(written != one && one != another && another != written);
+        assert!(batches.iter().all(|batch| number(batch.body(1)) == Some(1)));
+        assert_eq!(batches[0].body_bytes(), batches[1].body_bytes());
     }
 }

@@ -76,11 +76,16 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub(crate) fn start() -> anyhow::Result<Self> {
+        Self::answering(StatusCode::NO_CONTENT)
+    }
+
+    /// One that answers everything with this status.
+    pub(crate) fn answering(status: StatusCode) -> anyhow::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr().context("failed to ask for the port")?;
         let arrivals = Arc::new(Arrivals::default());
-        let app = Router::new().route("/", post(receive)).with_state(arrivals.clone());
+        let app = Router::new().route("/", post(receive)).with_state((arrivals.clone(), status));
         let (stop, stopped) = oneshot::channel();
         let serve = async move {
             tokio::select! {
@@ -103,11 +108,16 @@ impl Drop for Receiver {
     }
 }
 
-async fn receive(State(arrivals): State<Arc<Arrivals>>, body: Bytes) -> StatusCode {
+async fn receive(
+    State((arrivals, status)): State<(Arc<Arrivals>, StatusCode)>,
+    body: Bytes,
+) -> StatusCode {
     let now = Instant::now();
     match payload::number(&body) {
         Some(number) => arrivals.note(number, now),
-        None => return StatusCode::BAD_REQUEST,
+        None if status.is_success() => return StatusCode::BAD_REQUEST,
+        // What is refused need not be known.
+        None => (),
     }
-    StatusCode::NO_CONTENT
+    status
 }

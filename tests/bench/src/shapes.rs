@@ -12,7 +12,6 @@ mod one_file;
 mod table;
 mod volumes;
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,7 +19,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand, ValueEnum};
-use rustix::fs::{Advice, fadvise};
 use rustix::process::{Signal, getpid, kill_process};
 
 use self::frames::{Ahead, Frames};
@@ -28,6 +26,7 @@ use self::groups::{Groups, ROWS_A_GROUP};
 use self::one_file::OneFile;
 use self::volumes::Volumes;
 use crate::gateway::disk;
+use crate::pages;
 use crate::times::Times;
 
 /// A volume is closed when it has so many bytes.
@@ -145,7 +144,7 @@ impl Shapes {
         let [back_p50, back_p99, paced_p50, paced_p99] = filled[..] else {
             anyhow::bail!("filling a log printed {filled:?}");
         };
-        forget_pages(folder)?;
+        pages::forget(folder)?;
         let opened = child("open", kind, folder, &[])?;
         let [opening] = opened[..] else { anyhow::bail!("opening a log printed {opened:?}") };
         let share = disk(folder)? as f64 / (mib << 20) as f64;
@@ -229,17 +228,6 @@ fn open(kind: Kind, folder: &Path) -> anyhow::Result<()> {
     let opening = began.elapsed().as_secs_f64() * 1000.0;
     ensure!(shape.end() > 0, "there is nothing in the log");
     say_and_die(&[opening])
-}
-
-/// What the system has in memory of the files goes: a start reads the disk.
-fn forget_pages(folder: &Path) -> anyhow::Result<()> {
-    for file in std::fs::read_dir(folder)? {
-        let file = File::open(file?.path())?;
-        // What is not on the disk yet would stay.
-        file.sync_all()?;
-        fadvise(&file, 0, None, Advice::DontNeed)?;
-    }
-    Ok(())
 }
 
 /// The first groups of the volumes in a folder, in order, by their names.

@@ -90,17 +90,50 @@ pub(crate) async fn fan_out(
     Filling::new(store, batch, endpoints).events(0, events, 1).await
 }
 
+/// Brings so many events, each owed to the endpoint `crm`, and packs. They are other events at each
+/// call.
+pub(crate) async fn owe(store: &Store, batch: &Arc<Batch>, events: usize) -> anyhow::Result<()> {
+    let filling = Filling::new(store, batch, vec![name("crm")]);
+    filling.anew().events(0, events, PORTION).await?;
+    store.pack(&Retention::default()).await?;
+    Ok(())
+}
+
+/// Brings so many events, each accepted, parsed and delivered by itself, and packs. They are other
+/// events at each call.
+pub(crate) async fn deliver(
+    store: &Store,
+    batch: &Arc<Batch>,
+    events: usize,
+) -> anyhow::Result<()> {
+    Filling::new(store, batch, vec![name("crm")]).anew().delivered_step(0, events).await
+}
+
 #[derive(Clone)]
 struct Filling {
     store: Store,
     batch: Arc<Batch>,
     /// Where every event goes.
     endpoints: Arc<[Name]>,
+    /// Stands in every id before the number.
+    salt: u64,
 }
 
 impl Filling {
     fn new(store: &Store, batch: &Arc<Batch>, endpoints: Vec<Name>) -> Self {
-        Self { store: store.clone(), batch: batch.clone(), endpoints: endpoints.into() }
+        let (store, batch) = (store.clone(), batch.clone());
+        Self { store, batch, endpoints: endpoints.into(), salt: 0 }
+    }
+
+    /// With ids that nobody else has brought.
+    fn anew(self) -> Self {
+        // As many digits as there is room for.
+        Self { salt: fastrand::u64(1..1 << 60), ..self }
+    }
+
+    /// What stands in the ids of a number: 23 digits.
+    fn digits(&self, number: usize) -> String {
+        format!("{:015x}{number:08}", self.salt)
     }
 
     async fn ids(&self, count: usize) -> anyhow::Result<()> {
@@ -123,7 +156,7 @@ impl Filling {
     }
 
     async fn receipt(self, first: usize, end: usize) -> anyhow::Result<()> {
-        let ids = (first..end).map(|number| format!("evt_1{number:023}")).collect();
+        let ids = (first..end).map(|number| format!("evt_1{}", self.digits(number))).collect();
         self.append(ids, self.batch.body(first)).await?;
         // Some receipt; all are alike.
         let work = self.store.take_parses(1, usize::MAX).await?.pop();
@@ -131,7 +164,8 @@ impl Filling {
             anyhow::bail!("a receipt that was stored is not to be parsed")
         };
         let endpoints = &self.endpoints;
-        let events = (first..end).map(|it| event(it, self.batch.object(it), endpoints));
+        let digits = |number| self.digits(number);
+        let events = (first..end).map(|it| event(&digits(it), self.batch.object(it), endpoints));
         self.store.commit_parse(work, tried(), events.collect()).await??;
         Ok(())
     }
@@ -157,23 +191,28 @@ impl Filling {
     async fn delivered(&self, count: usize) -> anyhow::Result<()> {
         const STEP: usize = 10_000;
         for first in (0..count).step_by(STEP) {
-            self.events(first, STEP, 1).await?;
-            loop {
-                let works = self.store.take_deliveries(STEP, usize::MAX).await?;
-                if works.is_empty() {
-                    break;
-                }
-                let mut recording = JoinSet::new();
-                for work in works {
-                    let store = self.store.clone();
-                    recording.spawn(async move { store.record_attempt(work, attempt()).await });
-                }
-                for recorded in recording.join_all().await {
-                    recorded??;
-                }
-            }
-            self.store.pack(&Retention::default()).await?;
+            self.delivered_step(first, STEP).await?;
         }
+        Ok(())
+    }
+
+    async fn delivered_step(&self, first: usize, count: usize) -> anyhow::Result<()> {
+        self.events(first, count, 1).await?;
+        loop {
+            let works = self.store.take_deliveries(count, usize::MAX).await?;
+            if works.is_empty() {
+                break;
+            }
+            let mut recording = JoinSet::new();
+            for work in works {
+                let store = self.store.clone();
+                recording.spawn(async move { store.record_attempt(work, attempt()).await });
+            }
+            for recorded in recording.join_all().await {
+                recorded??;
+            }
+        }
+        self.store.pack(&Retention::default()).await?;
         Ok(())
     }
 }
@@ -200,13 +239,13 @@ fn name(text: &str) -> Name {
 }
 
 /// What the plugin makes of such a payload.
-fn event(number: usize, object: &str, endpoints: &[Name]) -> NewEvent {
+fn event(digits: &str, object: &str, endpoints: &[Name]) -> NewEvent {
     let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let event = Event {
         source: name("stripe"),
-        id: format!("evt_1{number:023}"),
+        id: format!("evt_1{digits}"),
         event_type: "payment.failed".into(),
-        subject: Some(format!("pi_3{number:023}")),
+        subject: Some(format!("pi_3{digits}")),
         time: Clock::System.now(),
         money: Some(Money { amount: "42.42".into(), currency: "EUR".into() }),
         labels: vec![
@@ -221,7 +260,8 @@ fn event(number: usize, object: &str, endpoints: &[Name]) -> NewEvent {
     NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance: None }
 }
 
-fn tried() -> Try {
+/// A plugin that did its work.
+pub(crate) fn tried() -> Try {
     let plugin =
         PluginStamp { name: name("stripe"), version: "0.1.0".into(), digest: "0".repeat(64) };
     Try {

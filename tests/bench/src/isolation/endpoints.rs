@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
+use super::Trouble;
 use super::trouble::Silent;
-use super::{Trouble, p99};
+use crate::bar::p99;
 use crate::gateway::Workplace;
 use crate::load::{Schedule, open};
 use crate::payload::{Batch, DIGITS, MARK};

@@ -8,9 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::Trouble;
 use super::peers::RATE;
 use super::trouble::Aside;
-use super::{Trouble, p99};
+use crate::bar::p99;
 use crate::gateway::{Workplace, stripe};
 use crate::load::{Schedule, open};
 use crate::payload::Batch;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
+use super::Trouble;
 use super::trouble::{Peer, Peers};
-use super::{Trouble, p99};
+use crate::bar::p99;
 use crate::gateway::{Workplace, stripe};
 use crate::load::{Schedule, open};
 use crate::payload::Batch;
