@@ -5,7 +5,7 @@ HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
 .PHONY: help setup build dist docs demo test crash fuzz bench bench-compare bench-isolation \
-	bench-lists bench-owed bench-shapes lint deny msrv clean
+	bench-lists bench-owed bench-restart bench-shapes lint deny msrv clean
 
 help:
 	@echo "make demo   builds everything and shows the whole path of an event"
@@ -28,6 +28,7 @@ help:
 	@echo "make bench-isolation  measures what well-behaved sources and endpoints keep beside hostile"
 	@echo "            ones, in about 25 minutes"
 	@echo "make bench-owed  measures a gateway that owes 10 million deliveries to a dead endpoint"
+	@echo "make bench-restart  measures how long a store of 4 GiB takes to be ready after kill -9"
 	@echo "make bench-shapes  measures what a commit and a start cost in the shapes that the store's"
 	@echo "            log could have"
 
@@ -124,6 +125,11 @@ bench-isolation: build
 bench-owed: build
 	$(CARGO) build --release --locked -p hookgate-bench
 	target/release/hookgate-bench owed $(OWED)
+
+# With nothing of the store in memory. RESTART="--gib 0.25 --kills 2" takes two minutes.
+bench-restart: build
+	$(CARGO) build --release --locked -p hookgate-bench
+	target/release/hookgate-bench restart $(RESTART)
 
 # Writes up to 4 GiB for each shape. SHAPES="--only NAME", "--mib 256,1024", "--kib 4" or "--folder
 # FOLDER" (a disk to measure) changes what is measured.

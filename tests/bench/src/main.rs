@@ -20,6 +20,7 @@ mod pages;
 mod payload;
 mod receiver;
 mod report;
+mod restart;
 mod scenario;
 mod shapes;
 mod stock;
@@ -40,6 +41,7 @@ use crate::isolation::Isolation;
 use crate::owed::Owed;
 use crate::payload::Batch;
 use crate::report::Report;
+use crate::restart::Restart;
 use crate::scenario::{ALL, Scenario, Stage};
 use crate::shapes::Shapes;
 
@@ -80,6 +82,8 @@ enum Role {
     Isolation(Isolation),
     /// Measures a gateway that owes very many deliveries to a dead endpoint
     Owed(Owed),
+    /// Measures how long a large store takes to be ready after `kill -9`
+    Restart(Restart),
     /// Measures the shapes that the store's log could have
     Shapes(Shapes),
     /// The ceiling's server
@@ -94,6 +98,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::Compare(compare)) => return compare.run(),
         Some(Role::Isolation(isolation)) => return isolation.run(),
         Some(Role::Owed(owed)) => return owed.run(),
+        Some(Role::Restart(restart)) => return restart.run(),
         Some(Role::Shapes(shapes)) => return shapes.run(),
         None => (),
     }
