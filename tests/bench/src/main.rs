@@ -14,6 +14,7 @@ mod figure;
 mod filled;
 mod gateway;
 mod isolation;
+mod lists;
 mod load;
 mod owed;
 mod pages;
@@ -38,6 +39,7 @@ use mimalloc::MiMalloc;
 use crate::compare::Compare;
 use crate::gateway::Workplace;
 use crate::isolation::Isolation;
+use crate::lists::Lists;
 use crate::owed::Owed;
 use crate::payload::Batch;
 use crate::report::Report;
@@ -80,6 +82,8 @@ enum Role {
     Compare(Compare),
     /// Measures what those who behave keep beside those who do not
     Isolation(Isolation),
+    /// Measures lists of events by each filter, with very many events stored
+    Lists(Lists),
     /// Measures a gateway that owes very many deliveries to a dead endpoint
     Owed(Owed),
     /// Measures how long a large store takes to be ready after `kill -9`
@@ -97,6 +101,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::ServeCeiling) => return ceiling::serve(),
         Some(Role::Compare(compare)) => return compare.run(),
         Some(Role::Isolation(isolation)) => return isolation.run(),
+        Some(Role::Lists(lists)) => return lists.run(),
         Some(Role::Owed(owed)) => return owed.run(),
         Some(Role::Restart(restart)) => return restart.run(),
         Some(Role::Shapes(shapes)) => return shapes.run(),
