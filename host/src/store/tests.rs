@@ -18,6 +18,7 @@ mod sharing;
 mod starting;
 mod stating;
 mod sweeping;
+mod upgrading;
 mod volumes;
 
 use std::time::Duration;
