@@ -138,7 +138,7 @@ impl Lists {
             asked.read(&answer).with_context(|| format!("failed to read {path}"))?;
         }
         for query in paged() {
-            let mut next = None;
+            let mut next: Option<String> = None;
             for _ in 0..self.pages {
                 let path = path(&query, next.as_deref());
                 let answer = get(admin, &path)?;
