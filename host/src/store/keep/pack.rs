@@ -1,7 +1,9 @@
 //! Packing: records of many segments into few, all of about one size.
 //!
 //! Pure. Positions stay: what is gone leaves a gap, and a segment neither begins nor ends with one.
-//! A larger segment is packed better, and all of it is read for one of its records.
+//! A larger segment is packed better, and all of it is read for one of its records. Never leaves a
+//! small one behind a large one: it would be written again with what comes next, and a volume keeps
+//! what was written into it twice.
 
 use bytes::Bytes;
 
@@ -12,6 +14,8 @@ use crate::store::log::segment::{RecordKind, SegmentWriter};
 pub(in crate::store) const PACKED_BYTES_MAX: usize = (64 << 10) - 128;
 /// A segment is full enough above this.
 const PACKED_BYTES_GOOD: usize = PACKED_BYTES_MAX / 10 * 9;
+/// A segment is too small below this: it goes on with what comes next.
+const PACKED_BYTES_SMALL: usize = PACKED_BYTES_MAX / 2;
 /// How often a segment's size is tried.
 const TRIES_MAX: usize = 6;
 /// Raw bytes that are tried first: real webhooks become a fifth or less.
@@ -53,12 +57,30 @@ pub(in crate::store) fn pack(items: &[Item]) -> Vec<Packed> {
         rest = &rest[next.records..];
         packed.push(next);
     }
+    even_out(items, &mut packed);
     packed
 }
 
-/// Whether a packed segment of so many bytes has no room left.
-pub(in crate::store) fn is_full(bytes: usize) -> bool {
-    bytes >= PACKED_BYTES_GOOD
+/// Whether a packed segment of so many bytes should be packed again with what comes next.
+pub(in crate::store) fn is_small(bytes: usize) -> bool {
+    bytes < PACKED_BYTES_SMALL
+}
+
+/// If the last segment is small, it and the one before it share their records evenly.
+fn even_out(items: &[Item], packed: &mut Vec<Packed>) {
+    let [.., before, last] = &packed[..] else { return };
+    let count = before.records + last.records;
+    let both = &items[items.len() - count..];
+    if !is_small(last.bytes.len()) || unbroken(both).len() < count {
+        return;
+    }
+    let raw: usize = both.iter().map(|item| item.bytes.len()).sum();
+    let half = count_within(both, raw / 2).clamp(1, count - 1);
+    let halves = [write(&both[..half]), write(&both[half..])];
+    if halves.iter().all(|half| half.bytes.len() <= PACKED_BYTES_MAX) {
+        packed.truncate(packed.len() - 2);
+        packed.extend(halves);
+    }
 }
 
 /// Up to the first gap that is too long to be kept as one.
@@ -88,7 +110,7 @@ fn fill(items: &[Item], raw_bytes: &mut usize) -> Packed {
             continue;
         }
         best = tried;
-        if is_full(size) {
+        if size >= PACKED_BYTES_GOOD {
             break;
         }
     }
@@ -143,9 +165,14 @@ mod tests {
         let items = items(1000, 700);
         let packed = pack(&items);
 
-        let (last, full) = packed.split_last().unwrap();
-        assert!(full.len() > 2 && full.iter().all(|one| is_full(one.bytes.len())));
-        assert!(last.bytes.len() <= PACKED_BYTES_MAX);
+        let sizes: Vec<usize> = packed.iter().map(|one| one.bytes.len()).collect();
+        let (full, last) = sizes.split_at(sizes.len() - 2);
+        assert!(
+            full.len() > 2 && full.iter().all(|bytes| *bytes >= PACKED_BYTES_GOOD),
+            "{sizes:?}"
+        );
+        assert!(sizes.iter().all(|bytes| *bytes <= PACKED_BYTES_MAX), "{sizes:?}");
+        assert!(last.iter().all(|bytes| !is_small(*bytes)), "{sizes:?}");
         let mut found = Vec::new();
         for one in &packed {
             let segment = Segment::read(one.first, &one.bytes).unwrap();
@@ -155,6 +182,19 @@ mod tests {
         }
         let wanted: Vec<_> = items.into_iter().map(|item| (item.position, item.bytes)).collect();
         assert!(found == wanted);
+    }
+
+    #[test]
+    fn what_is_left_over_is_shared_with_the_segment_before_it() {
+        let whole = pack(&items(1000, 700))[0].records;
+        let more = whole / 5;
+        let packed = pack(&items((whole + more) as u64, 700));
+
+        let records: Vec<usize> = packed.iter().map(|one| one.records).collect();
+        assert_eq!(records.iter().sum::<usize>(), whole + more);
+        assert!(packed.iter().all(|one| !is_small(one.bytes.len())), "{records:?}");
+
+        assert_eq!(pack(&items(3, 700)).len(), 1, "a few stay together, and wait for more");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::store::damage::Damages;
 use crate::store::error::{Error, Failure};
 use crate::store::file;
 use crate::store::file::view::{Dead, Outcomes, PackedSegment, Segments, Swept, View};
-use crate::store::keep::pack::{Item, is_full, pack};
+use crate::store::keep::pack::{Item, is_small, pack};
 use crate::store::keep::retention::{Fate, Retention};
 use crate::store::log::reader::LogReader;
 use crate::store::log::record::{ReceiptRecord, Record, StateRecord, TryRecord};
@@ -259,7 +259,7 @@ impl Survey<'_> {
             return Ok(Step { sweep, next: None });
         }
         self.sweep.swept_to = segments.last().map(Segment::next);
-        // The last step's last segment has room left: it goes on there.
+        // Where the last step's last segment is small, it goes on there.
         let partial = segments.first().map(|segment| self.partial(segment.first())).transpose()?;
         let partial = partial.flatten();
         segments.splice(0..0, partial);
@@ -267,14 +267,14 @@ impl Survey<'_> {
         Ok(Step { sweep: Some(self.sweep), next: Some(Pass::Fresh { all }) })
     }
 
-    /// The packed segment right before the one at this position, if it is not full.
+    /// The packed segment right before the one at this position, if it is small.
     fn partial(&self, before: u64) -> Result<Option<Segment>, Failure> {
         let Some(swept) = &self.swept else { return Ok(None) };
         let Some(last) = swept.within(..before)?.next_back() else { return Ok(None) };
         let PackedSegment { first, bytes, .. } = last?;
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         let neighbour = self.log.key_up_to(before.saturating_sub(1))?;
-        if neighbour != Some(first) || is_full(bytes) {
+        if neighbour != Some(first) || !is_small(bytes) {
             return Ok(None);
         }
         let segment = self.log.get(first)?;
