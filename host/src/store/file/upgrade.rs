@@ -32,7 +32,7 @@ impl File {
             self.begin_upgrade()?;
         }
         let began = Instant::now();
-        let (mut told, mut count, mut from) = (began, 0, 0);
+        let (mut told, mut count, mut from) = (began, 0, 0_u64);
         loop {
             // A new one each time: as long as it lives, no page that is written over is free.
             let view = self.read()?;

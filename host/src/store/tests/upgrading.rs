@@ -49,7 +49,7 @@ async fn take_all<W>(
     bench: &Bench,
     kind: WorkKind,
     count: usize,
-    take: impl AsyncFn() -> Vec<W>,
+    take: &impl AsyncFn() -> Vec<W>,
 ) -> Vec<W> {
     let mut taken = Vec::new();
     while taken.len() < count {
@@ -71,15 +71,13 @@ fn pending(bench: &Bench) -> [usize; 3] {
 async fn check(bench: &Bench) {
     let many = format_2::MANY.count();
     assert_eq!(pending(bench), [1, 1, many + 2]);
-    let parses = take_all(bench, WorkKind::Parse, 1, async || {
-        bench.store.take_parses(9, usize::MAX).await.expect("it can be read")
-    });
-    let parses = parses.await;
+    let parses = async || bench.store.take_parses(9, usize::MAX).await.expect("it can be read");
+    let parses = take_all(bench, WorkKind::Parse, 1, &parses).await;
     assert_eq!(parses[0].id.position, format_2::PARSE);
-    let runs = take_all(bench, WorkKind::Run, 1, async || bench.runs().await).await;
+    let runs = take_all(bench, WorkKind::Run, 1, &async || bench.runs().await).await;
     assert_eq!((runs[0].id.position, runs[0].tries_made), (format_2::RUN, 0));
-    let taken = take_all(bench, WorkKind::Delivery, many + 1, async || bench.deliveries().await);
-    let taken = taken.await;
+    let deliveries = async || bench.deliveries().await;
+    let taken = take_all(bench, WorkKind::Delivery, many + 1, &deliveries).await;
     let mut positions: Vec<u64> = taken.iter().map(|work| work.id.position).collect();
     positions.sort_unstable();
     let expected: Vec<u64> = [format_2::REOPENED].into_iter().chain(format_2::MANY).collect();
@@ -87,7 +85,7 @@ async fn check(bench: &Bench) {
     assert!(bench.deliveries().await.is_empty());
 
     bench.clock.set(in_minutes(5));
-    let retried = take_all(bench, WorkKind::Delivery, 1, async || bench.deliveries().await).await;
+    let retried = take_all(bench, WorkKind::Delivery, 1, &deliveries).await;
     assert_eq!((retried[0].id.position, retried[0].tries_made), (format_2::RETRIED, 1));
     assert_eq!(bench.store.stats().damaged, 1);
 }
