@@ -12,6 +12,7 @@ pub(super) mod recent;
 pub(super) mod recovery;
 pub(super) mod standing;
 pub(super) mod tally;
+pub(super) mod unreadable;
 pub(super) mod upgrade;
 pub(super) mod works;
 

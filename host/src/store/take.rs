@@ -2,8 +2,8 @@
 //!
 //! Takes a lease on each at the call and reads then, so that whatever can't be read goes back or
 //! stands aside, and whoever loses patience loses nothing. What was stored last is in memory, and
-//! what others had to read for works on the same event; for all else a thread waits that may. Never
-//! changes a work.
+//! what others had to read for works on the same event; for all else a thread waits that may. A work
+//! whose record is damaged is dead: no other work is changed here.
 
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ use super::owed::decoded::Age;
 use super::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 use super::owed::works::{Stored, work_id};
 use super::shared::Shared;
+use super::write::queue::Message;
+use super::write::unreadable::Unreadable;
 use crate::ids::{Id, Name};
 
 impl Store {
@@ -176,10 +178,15 @@ impl Store {
         (id, lease.tries().made())
     }
 
-    /// Ends the lease of a work whose record is damaged.
+    /// A work whose record is damaged becomes a dead letter; where the queue has no room for that,
+    /// it is out of everybody's way until the next start.
     fn park(&self, lease: Lease) {
-        self.handle.shared.damages.note(Damaged { position: lease.position() });
-        lease.park();
+        let shared = &self.handle.shared;
+        shared.damages.note(Damaged { position: lease.position() });
+        match self.queue().try_reserve() {
+            Ok(room) => room.send(Message::perform(Unreadable::new(lease), shared)),
+            Err(_) => lease.park(),
+        }
     }
 }
 

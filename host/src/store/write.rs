@@ -18,4 +18,5 @@ pub(super) mod place;
 pub(super) mod queue;
 pub(super) mod replay;
 pub(super) mod states;
+pub(super) mod unreadable;
 pub(super) mod writer;

@@ -141,6 +141,11 @@ impl Backlog {
         self.queues[kind].allow(group, allowance)
     }
 
+    /// The name of the group of a work in flight.
+    pub(in crate::store) fn group_of(&self, taken: &InFlight) -> Name {
+        self.queues[taken.kind].name(taken.group)
+    }
+
     /// A group's name is not used any more.
     pub(in crate::store) fn forget(&mut self, kind: WorkKind, group: &Name) {
         self.queues[kind].forget(group);

@@ -38,6 +38,11 @@ impl Lease {
         self.work().kind
     }
 
+    /// The source, handler or endpoint that the work is for.
+    pub(in crate::store) fn group(&self) -> Name {
+        self.owed.backlog().group_of(self.work())
+    }
+
     /// Tries before this one.
     pub(in crate::store) fn tries(&self) -> Tries {
         self.work().entry.tries
@@ -53,7 +58,7 @@ impl Lease {
         if self.life() == life { self.work.take() } else { None }
     }
 
-    /// Ends the lease of a work whose record is damaged.
+    /// Ends the lease of a work whose record is damaged, until the next start.
     pub(in crate::store) fn park(mut self) {
         if let Some(work) = self.work.take() {
             self.owed.backlog().park(&work);

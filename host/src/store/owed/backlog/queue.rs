@@ -123,6 +123,11 @@ impl Queue {
         number
     }
 
+    /// The name of the group with this number.
+    pub(super) fn name(&self, number: u32) -> Name {
+        self.groups[number as usize].name.clone()
+    }
+
     /// Says what a group may have in flight from now on; whether it has a turn by that.
     pub(super) fn allow(&mut self, name: &Name, allowance: Allowance) -> bool {
         let number = self.group(name);

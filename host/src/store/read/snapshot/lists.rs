@@ -14,6 +14,7 @@ use crate::store::kind::WorkKind;
 use crate::store::log::record::{Record, first_written};
 use crate::store::log::segment::{RecordKind, Segment};
 use crate::store::owed::standing::Standing;
+use crate::store::owed::unreadable;
 use crate::store::owed::works::{Stored, work_id};
 use crate::store::read::cursor::Cursor;
 use crate::store::read::view::{DamagedItem, DeadLetter, EventSummary, State};
@@ -193,16 +194,27 @@ impl Snapshot<'_> {
     fn dead_letter(&self, kind: WorkKind, position: u64) -> Result<DeadLetter, Failure> {
         let damaged = || Damaged { position };
         let id = work_id(kind, position, self.tag());
-        let stored = self.find(id)?.ok_or_else(damaged)?;
-        let work = stored.works_of(id, &self.shared.order_keys).and_then(|mut works| works.pop());
-        let (receipt, event) = match &stored {
-            Stored::Receipt(receipt) => (Some(receipt.id), None),
-            Stored::Event(event) => (event.receipt, Some(event.id)),
-            Stored::Parcel(parcel) => (None, Some(parcel.event)),
-        };
         let standing = self.standing(position)?;
         let last = standing.last.ok_or_else(damaged)?;
-        let (outcome, died_at) = match self.shared.log.expect(&self.log, last)? {
+        let last = self.shared.log.expect(&self.log, last)?;
+        let (name, receipt, event) = match self.find(id) {
+            Err(Failure::Damaged(damaged)) => {
+                let receipt = (kind == WorkKind::Parse).then_some(id);
+                (unreadable::group(&last).ok_or(damaged)?, receipt, None)
+            }
+            stored => {
+                let stored = stored?.ok_or_else(damaged)?;
+                let works = stored.works_of(id, &self.shared.order_keys);
+                let work = works.and_then(|mut works| works.pop()).ok_or_else(damaged)?;
+                let (receipt, event) = match &stored {
+                    Stored::Receipt(receipt) => (Some(receipt.id), None),
+                    Stored::Event(event) => (event.receipt, Some(event.id)),
+                    Stored::Parcel(parcel) => (None, Some(parcel.event)),
+                };
+                (work.group, receipt, event)
+            }
+        };
+        let (outcome, died_at) = match last {
             Record::Try(tried) => (tried.outcome, tried.at.after(tried.duration)),
             Record::Attempt(attempt) => (attempt.outcome, attempt.at.after(attempt.duration)),
             _ => return Err(damaged().into()),
@@ -210,7 +222,7 @@ impl Snapshot<'_> {
         Ok(DeadLetter {
             id,
             kind,
-            name: work.ok_or_else(damaged)?.group,
+            name,
             reason: outcome.reason().unwrap_or_default().to_owned(),
             died_at,
             tries_made: standing.tries_made,

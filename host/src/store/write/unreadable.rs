@@ -1,0 +1,75 @@
+//! A work whose record can't be read becomes a dead letter: it is named, it is listed, and no start
+//! tries it again.
+//!
+//! Whoever took it has met the damage. Never reads what is damaged, and never removes it: if the
+//! volume is put back, the letter can be replayed.
+
+use super::draft::Draft;
+use super::op::Operation;
+use crate::ids::Name;
+use crate::retry::Verdict;
+use crate::store::error::{Error, Failure};
+use crate::store::kind::WorkKind;
+use crate::store::log::record::{AttemptRecord, TryRecord};
+use crate::store::log::segment::RecordKind;
+use crate::store::owed::Life;
+use crate::store::owed::backlog::InFlight;
+use crate::store::owed::lease::Lease;
+use crate::store::owed::unreadable;
+
+/// The end of a work whose record can't be read. Nobody waits for an answer.
+#[derive(Debug)]
+pub(in crate::store) struct Unreadable {
+    lease: Lease,
+    /// The source, handler or endpoint.
+    group: Name,
+}
+
+impl Unreadable {
+    pub(in crate::store) fn new(lease: Lease) -> Self {
+        Self { group: lease.group(), lease }
+    }
+}
+
+impl Operation for Unreadable {
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        if draft.admit(&self.lease).is_ok() {
+            draft.unreadable(&self.lease, &self.group)?;
+        }
+        Ok(())
+    }
+
+    fn end_lease(&mut self, life: Life) -> Option<InFlight> {
+        self.lease.end(life)
+    }
+
+    fn is_outcome(&self) -> bool {
+        true
+    }
+
+    fn tell(&mut self) {}
+
+    fn refuse(&mut self, _error: &Error) {}
+}
+
+impl Draft<'_> {
+    fn unreadable(&mut self, lease: &Lease, group: &Name) -> Result<(), Failure> {
+        let before = self.standing_of(lease)?;
+        let work = lease.position();
+        let record = match lease.kind() {
+            WorkKind::Parse | WorkKind::Run => {
+                let tried = unreadable::tried(group, self.now);
+                self.record(RecordKind::Try, &TryRecord::of(&tried, work, before.last))
+            }
+            WorkKind::Delivery => {
+                let attempt = unreadable::attempted(group, self.now);
+                self.record(RecordKind::Attempt, &AttemptRecord::of(&attempt, work, before.last))
+            }
+        };
+        self.tried(lease, before, before.tried(Verdict::Dead, record))
+    }
+}
