@@ -10,7 +10,8 @@
 //! it in volumes and tables, `ids` tells duplicates, `owed` knows what is left to do, `read`
 //! answers, `write` commits, and `keep` removes and packs. `facts` and `report` are what goes in
 //! and comes out, `state` is what handlers remember, `time` is how old things are, and `marks` says
-//! when too much is open. `check` looks at all of it while no gateway runs.
+//! when too much is open. `check` looks at all of it while no gateway runs, and `repair` makes the
+//! tables anew from the volumes.
 
 mod aside;
 mod check;
@@ -25,6 +26,7 @@ mod log;
 mod marks;
 mod owed;
 mod read;
+mod repair;
 mod report;
 mod rows;
 mod shared;
@@ -66,6 +68,7 @@ pub use self::read::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
     ReceiptView, RunView, State, TryView, VerdictView,
 };
+pub use self::repair::{LostState, Repaired, Undecided, repair};
 pub use self::report::{Attempt, Effects, PluginStamp, Refused, Try};
 pub use self::state::{Quota, Quotas};
 pub use self::stats::{KindStats, Stats};
@@ -182,7 +185,7 @@ impl Store {
         clock: Clock,
         damages: Arc<Damages>,
     ) -> Result<Self, OpenError> {
-        let failed = |source| OpenError::Failed { path: config.path.clone(), source };
+        let failed = |source| OpenError::because(&config.path, source);
         let order_keys = OrderKeys::default();
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
         let ids = (shape, &config.terms);

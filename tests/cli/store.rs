@@ -109,3 +109,41 @@ async fn an_export_makes_no_store() {
     refused.failed_with("has no store");
     assert!(!data.exists());
 }
+
+#[tokio::test]
+async fn a_store_is_repaired_that_no_gateway_can_open_any_more() {
+    let gateway = Setup::stripe().start().await;
+    gateway.stripe(&payment("evt_0", "pi_1", "payment_failed")).await.accepted();
+    gateway.settle().await;
+    let data = gateway.folder().join("data");
+    let repair = async |place: &Path, more: &[&str]| {
+        let args = [OsStr::new("store"), OsStr::new("repair"), place.as_os_str()];
+        hookgate(args.into_iter().chain(more.iter().map(|arg| OsStr::new(*arg)))).await
+    };
+    repair(&data, &[]).await.failed_with("is in use by another gateway");
+
+    let stopped = gateway.stop().await;
+    let config = stopped.folder().join("hookgate.toml");
+    let rows = data.join("hookgate.redb");
+    let mut content = std::fs::read(&rows).expect("there are rows");
+    content[9..].fill(0);
+    std::fs::write(&rows, &content).expect("it can be written");
+    let args = ["store", "export", "--config"].map(OsStr::new);
+    let export = async || hookgate(args.into_iter().chain([config.as_os_str()])).await;
+    export().await.failed_with("`hookgate store repair` makes a new file");
+
+    let repaired = repair(&config, &[]).await;
+    repaired.succeeded();
+    repaired.line("repaired the store in");
+    repaired.line("the old file is now");
+    assert!(check(&data, &[]).await.succeeded().contains("the store is sound"));
+    let exported = export().await;
+    assert!(exported.succeeded().contains("evt_0"), "{}", exported.out);
+
+    let document = repair(&data, &["--json", "--undecided", "done"]).await;
+    let document: Value = serde_json::from_str(document.succeeded()).expect("it is JSON");
+    assert_eq!(document["damaged"], 0);
+    assert_eq!(document["undecided"], 0);
+    let before = std::fs::read(data.join("hookgate.redb.before-repair")).expect("it is kept");
+    assert!(before == content, "it is as it was");
+}

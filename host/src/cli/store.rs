@@ -1,8 +1,9 @@
-//! `hookgate store`: looks at a store while no gateway runs on it.
+//! `hookgate store`: looks at a store while no gateway runs on it, or repairs it.
 //!
-//! Asks no gateway: it opens the files itself. Never changes what a store has.
+//! Asks no gateway: it opens the files itself. Never removes anything that a store has.
 
 mod export;
+mod repair;
 
 use std::path::PathBuf;
 
@@ -25,6 +26,9 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make a new hookgate.redb from the volumes of a store, if a start says that it is damaged.
+    /// Keeps the old one beside it, as hookgate.redb.before-repair
+    Repair(repair::Options),
     /// Write all receipts, and all events with their runs and deliveries, to standard output:
     /// oldest first, one JSON document a line, without secrets
     Export(ConfigFile),
@@ -68,6 +72,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             Ok(found) => Err(anyhow!("faults found: {found}")),
             Err(error) => Err(error.context(NotChecked)),
         },
+        Command::Repair(options) => repair::repair(&options),
         Command::Export(file) => export::export(&file.config).await,
     }
 }

@@ -93,7 +93,11 @@ pub enum Failure {
         path: PathBuf,
     },
     /// The volume in which the log ends is not there.
-    #[error("the store's file {} is missing: put the file back", path.display())]
+    #[error(
+        "the store's file {} is missing: put the file back; if there never was such a file, \
+         hookgate.redb is damaged, and `hookgate store repair` makes a new one",
+        path.display()
+    )]
     Missing {
         /// Its place.
         path: PathBuf,

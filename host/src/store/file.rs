@@ -19,6 +19,7 @@ mod live;
 pub(super) mod migrate;
 mod overlay;
 pub(super) mod owed_rows;
+pub(super) mod rebuild;
 pub(super) mod redo;
 mod catch_up;
 mod spot;
@@ -46,7 +47,7 @@ use self::folder::{Folder, forget_pages};
 use self::id_rows::IdsKey;
 pub use self::identity::OpenError;
 use self::identity::{
-    Identity, builder, check_vacant, create_file, create_folder, create_tables, failed,
+    Identity, builder, check_vacant, create_file, create_folder, create_tables, failed, foreign,
     hold_folder, is_redb, open_database, read_identity, refused,
 };
 pub(super) use self::journal::CHECKPOINT_BYTES;
@@ -207,7 +208,7 @@ impl File {
             create_file(folder, &path)?;
         }
         if !is_redb(&path)? {
-            return Err(OpenError::Foreign { path });
+            return Err(foreign(&*medium, path));
         }
         let opened = open_database(&path).map_err(|error| refused(&path, error))?;
         let database = migrate::converted(folder, sizes.volume_bytes, opened)?;
@@ -255,7 +256,7 @@ impl File {
             Identity::Known { tag } | Identity::Before { tag } => tag,
             Identity::Newer { found } => return Err(OpenError::Newer { path, found }),
             Identity::None | Identity::Older { .. } | Identity::Foreign => {
-                return Err(OpenError::Foreign { path });
+                return Err(foreign(&*place.medium, path));
             }
         };
         let file = Self {
@@ -267,7 +268,7 @@ impl File {
             damages,
             tag,
         };
-        file.begin_with(database).map_err(|source| OpenError::Failed { path, source })?;
+        file.begin_with(database).map_err(|source| OpenError::because(&path, source))?;
         Ok(file)
     }
 

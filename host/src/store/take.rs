@@ -2,8 +2,8 @@
 //!
 //! Takes a lease on each at the call and reads then, so that whatever can't be read goes back or
 //! stands aside, and whoever loses patience loses nothing. What was stored last is in memory, and
-//! what others had to read for works on the same event; for all else a thread waits that may. A work
-//! whose record is damaged is dead: no other work is changed here.
+//! what others had to read for works on the same event; for all else a thread waits that may. Has a
+//! work end as dead whose record is damaged, and never changes another.
 
 use std::sync::Arc;
 

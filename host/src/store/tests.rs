@@ -13,6 +13,7 @@ mod opening;
 mod outages;
 mod querying;
 mod remembering;
+mod repairing;
 mod settling;
 mod sharing;
 mod starting;

@@ -37,6 +37,16 @@ pub(super) fn access(error: redb::Error) -> Failure {
     Failure::Access { source: Box::new(error), may_pass }
 }
 
+/// Whether a file ends before what it says: then it was cut, or says it because it is damaged.
+pub(super) fn is_cut(failure: &Failure) -> bool {
+    let Failure::Access { source, .. } = failure else { return false };
+    let is_end = |error: &std::io::Error| error.kind() == std::io::ErrorKind::UnexpectedEof;
+    match source.downcast_ref::<redb::Error>() {
+        Some(redb::Error::Io(error)) => is_end(error),
+        _ => false,
+    }
+}
+
 /// The file is being opened anew, or has to be.
 pub(super) fn away() -> Failure {
     access(redb::Error::PreviousIo)

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use redb::{Database, DatabaseError, ReadableDatabase, TableHandle};
 
 use super::backend::Medium;
-use super::failure::guarded;
+use super::failure::{guarded, is_cut};
+use super::volumes::first_tag;
 use super::{
     CACHE_BYTES, DEAD, DUE, END, FIRST_POSITION, FORMAT, FORMAT_2, FORMAT_KNOWN, IDS, LOW_WATER,
     META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT, TAG, TOTALS,
@@ -71,7 +72,8 @@ pub enum OpenError {
     /// The log of a store is there, and its rows are not.
     #[error(
         "the store's file {} is missing, but {} belongs to it: put the file back, or move all \
-         files named volume-*.hgv to another folder",
+         files named volume-*.hgv to another folder; if the file is lost, `hookgate store repair` \
+         makes a new one",
         path.display(),
         volume.display()
     )]
@@ -140,6 +142,42 @@ pub enum OpenError {
         /// Why not.
         source: Error,
     },
+    /// It is damaged as a whole.
+    #[error(
+        "failed to open the store {}, which is damaged: `hookgate store repair` makes a new file \
+         from the volumes beside it",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Error,
+    },
+    /// A file that is not a store lies beside the log of one.
+    #[error(
+        "{} is damaged, or is not a store of Hookgate: `hookgate store repair` makes a new file \
+         from the volumes beside it",
+        path.display()
+    )]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No new file of rows can be made. The store is as it was.
+    #[error("failed to repair the store {}; it is as it was", path.display())]
+    Unrepaired {
+        /// The store.
+        path: PathBuf,
+        /// Why not.
+        source: Error,
+    },
+    /// Nothing is left to make a file of rows from.
+    #[error("the folder {} has no volume of a store that can be read", folder.display())]
+    NoLog {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The writer can't be started.
     #[error("failed to start the store's writer thread")]
     Thread {
@@ -179,7 +217,31 @@ pub(super) enum Identity {
 }
 
 pub(super) fn failed(path: &Path, source: Failure) -> OpenError {
-    OpenError::Failed { path: path.to_owned(), source: source.into() }
+    OpenError::because(path, source.into())
+}
+
+impl OpenError {
+    /// What it is that the store at this place can't be opened for this reason.
+    pub(in crate::store) fn because(path: &Path, source: Error) -> Self {
+        let path = path.to_owned();
+        let is_damaged = match &source {
+            Error::Damaged(_) => true,
+            Error::Failed(why) => {
+                matches!(**why, Failure::Access { .. } | Failure::DamagedIds { .. })
+            }
+            Error::Unavailable(why) => is_cut(why),
+            _ => false,
+        };
+        if is_damaged { Self::Damaged { path, source } } else { Self::Failed { path, source } }
+    }
+}
+
+/// What a file is that is not a store: beside the log of one it may have been its rows.
+pub(super) fn foreign(medium: &dyn Medium, path: PathBuf) -> OpenError {
+    match first_tag(medium) {
+        Ok(Some(_)) => OpenError::Unknown { path },
+        _ => OpenError::Foreign { path },
+    }
 }
 
 pub(super) fn refused(path: &Path, error: DatabaseError) -> OpenError {

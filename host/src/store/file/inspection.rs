@@ -88,6 +88,27 @@ impl Inspection {
     }
 }
 
+/// The tag of the store whose rows are in this file; `None` if there is no such file, or nobody can
+/// tell any more what it is.
+pub(super) fn sound_tag(path: &Path) -> Result<Option<u32>, OpenError> {
+    if !path.exists() || !is_redb(path)? {
+        return Ok(None);
+    }
+    let looked = match open_over(path) {
+        Ok(database) => look_at_pages(database),
+        Err(error) => (None, Err(error)),
+    };
+    match looked {
+        (Some(database), _) => match read_identity(&database) {
+            Ok(Identity::Known { tag } | Identity::Before { tag }) => Ok(Some(tag)),
+            Ok(_) => known_tag(&database, path).map(Some),
+            Err(_) => Ok(None),
+        },
+        (None, Err(error)) if is_of_the_world(&error) => Err(refused(path, error)),
+        (None, _) => Ok(None),
+    }
+}
+
 /// What redb finds wrong with its pages, or why it can't read them.
 type Looked = Result<Option<String>, DatabaseError>;
 

@@ -1,0 +1,89 @@
+//! `hookgate store repair`: a new file of rows for a store, made from its volumes.
+//!
+//! Asks no gateway, and refuses while one runs. Never removes the old file.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::Place;
+use crate::config::Config;
+use crate::store::{self, Repaired, Undecided};
+
+/// What to repair, and how.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    place: Place,
+    /// What becomes of work of which nothing shows any more whether it was done
+    #[arg(long, value_enum, default_value = "dead")]
+    undecided: Fate,
+    /// Print one JSON document instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Fate {
+    /// It becomes a dead letter, which you may replay
+    Dead,
+    /// It counts as done
+    Done,
+}
+
+/// What a repair did, for programs.
+#[derive(Debug, Serialize)]
+struct Document<'r> {
+    store: String,
+    #[serde(flatten)]
+    repaired: &'r Repaired,
+}
+
+impl Place {
+    /// How long attempts are kept, by the configuration: not known of a folder alone, nor where a
+    /// limit of size removes them sooner.
+    fn attempts(&self) -> Option<Duration> {
+        if self.place.is_dir() {
+            return None;
+        }
+        let retention = Config::load(&self.place).ok()?.retention;
+        retention.size_bytes.is_none().then_some(retention.attempts)
+    }
+}
+
+/// Repairs a store, and prints what was found and what was done.
+pub(super) fn repair(options: &Options) -> anyhow::Result<()> {
+    let Options { place, undecided, json } = options;
+    let folder = place.folder()?;
+    let undecided = match undecided {
+        Fate::Dead => Undecided::Dead,
+        Fate::Done => Undecided::Done,
+    };
+    let repaired = store::repair(&folder, undecided, place.attempts())?;
+    let store = folder.display().to_string();
+    if *json {
+        let document = Document { store, repaired: &repaired };
+        return say!("{}", serde_json::to_string_pretty(&document)?);
+    }
+    let Repaired { volumes, frames, damaged, segments, histories, undecided: count, lost, .. } =
+        &repaired;
+    say!(
+        "repaired the store in {store}: volumes {volumes}, whole frames {frames}, damaged places \
+         {damaged}, segments {segments}, works by their histories {histories}"
+    )?;
+    if *lost > 0 {
+        say!("records of the history of works that can't be read any more: {lost}")?;
+    }
+    if *count > 0 {
+        let now = if undecided == Undecided::Dead { "dead letters" } else { "done" };
+        say!("works of which nothing shows whether they were done: {count}, now {now}")?;
+    }
+    for lost in &repaired.state_lost {
+        say!("keys that the handler {} has lost: {}", lost.handler, lost.keys)?;
+    }
+    if let Some(kept) = &repaired.kept {
+        say!("the old file is now {}", kept.display())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! How works stand by the records of their histories.
+//!
+//! A try, an attempt or a reopening names its work and says what followed, and the last one in the
+//! log decides. What a redo said of a work counts where no later record is there. Never decides on
+//! a work that has no history.
+
+use std::collections::BTreeMap;
+
+use super::BATCH;
+use crate::event::Timestamp;
+use crate::retry::Verdict;
+use crate::store::damage::Damages;
+use crate::store::error::Failure;
+use crate::store::file::rebuild::Rebuild;
+use crate::store::file::view::Segments;
+use crate::store::kind::WorkKind;
+use crate::store::log::reader::LogReader;
+use crate::store::log::record::Record;
+use crate::store::owed::standing::{Progress, Standing};
+
+/// What a record of history says of its work.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    work: u64,
+    /// Where the record stands.
+    position: u64,
+    /// What followed; `None` if the work was opened again.
+    verdict: Option<Verdict>,
+}
+
+/// The histories in a log.
+#[derive(Debug)]
+pub(super) struct Histories {
+    tag: u32,
+    damages: Damages,
+    reader: LogReader,
+    /// When the newest record was written.
+    newest: Timestamp,
+    stood: u64,
+    lost: u64,
+}
+
+impl Said {
+    fn of(position: u64, record: &Record) -> Option<Self> {
+        let (work, verdict) = match record {
+            Record::Try(tried) => (tried.work, Some(tried.verdict)),
+            Record::Attempt(attempt) => (attempt.work, Some(attempt.verdict)),
+            Record::Reopening(reopening) => (reopening.work, None),
+            _ => return None,
+        };
+        Some(Self { work, position, verdict })
+    }
+}
+
+impl Histories {
+    pub(super) fn new(tag: u32) -> Self {
+        Self {
+            tag,
+            damages: Damages::default(),
+            reader: LogReader::new(tag),
+            newest: Timestamp(0),
+            stood: 0,
+            lost: 0,
+        }
+    }
+
+    /// When the newest record was written, by its own account.
+    pub(super) fn newest(&self) -> Timestamp {
+        self.newest
+    }
+
+    /// How many works stand as their histories say.
+    pub(super) fn stood(&self) -> u64 {
+        self.stood
+    }
+
+    /// How many have a history, and no record of their own.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Reads all of the log, and puts how its works stand.
+    pub(super) fn put(&mut self, rebuild: &Rebuild) -> Result<(), Failure> {
+        let mut said = Vec::new();
+        for row in rebuild.view()?.log()?.within(..)? {
+            let (_, segment) = row?;
+            let Some(segment) = self.damages.pass(segment)? else { continue };
+            for entry in segment.entries() {
+                let record = self.damages.pass(Record::skim(&entry, self.tag))?;
+                let Some(record) = record else { continue };
+                self.newest = self.newest.max(record.written_at().unwrap_or_default());
+                said.extend(Said::of(entry.position, &record));
+            }
+            if said.len() >= BATCH {
+                self.stand(rebuild, &std::mem::take(&mut said))?;
+            }
+        }
+        self.stand(rebuild, &said)
+    }
+
+    /// Puts how works stand after what was said of them, oldest first.
+    fn stand(&mut self, rebuild: &Rebuild, said: &[Said]) -> Result<(), Failure> {
+        let view = rebuild.view()?;
+        let (log, outcomes) = (view.log()?, view.outcomes()?);
+        let mut standings = BTreeMap::<u64, Standing>::new();
+        for Said { work, position, verdict } in said.iter().copied() {
+            let known = match standings.get(&work) {
+                Some(standing) => *standing,
+                None => {
+                    let found = self.damages.pass(Standing::find(&outcomes, work))?;
+                    found.flatten().unwrap_or_default()
+                }
+            };
+            if known.last.is_some_and(|last| last >= position) {
+                continue;
+            }
+            let after = match verdict {
+                Some(verdict) => known.tried(verdict, position),
+                None => Standing::reopened(position),
+            };
+            standings.insert(work, after);
+        }
+        let mut works = Vec::with_capacity(standings.len());
+        for (work, standing) in standings {
+            let Some(kind) = self.kind(&log, work)? else {
+                self.lost += 1;
+                continue;
+            };
+            let letter = (standing.progress == Progress::Dead).then_some(kind as u8);
+            works.push((work, standing.write(), letter));
+        }
+        self.stood += works.len() as u64;
+        rebuild.stand(works)
+    }
+
+    /// The kind of a work; `None` if the log does not have it.
+    fn kind(&self, log: &Segments, work: u64) -> Result<Option<WorkKind>, Failure> {
+        let record = self.damages.pass(self.reader.skim(log, work))?.flatten();
+        Ok(match record {
+            Some(Record::Receipt(_)) => Some(WorkKind::Parse),
+            Some(Record::Parcel(_)) => Some(WorkKind::Delivery),
+            Some(Record::Event(event)) => {
+                let offset = work - event.id.position;
+                let runs = event.routes.handlers.len() as u64;
+                match offset {
+                    0 => None,
+                    _ if offset <= runs => Some(WorkKind::Run),
+                    _ => Some(WorkKind::Delivery),
+                }
+            }
+            _ => None,
+        })
+    }
+}

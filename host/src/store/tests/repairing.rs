@@ -1,0 +1,249 @@
+//! A store whose file of rows is damaged, foreign or gone gets a new one from its volumes: what it
+//! had it has, what was open it owes, and what was done it does not do again [I8, I12].
+
+use super::*;
+
+const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
+const ROWS: &str = "hookgate.redb";
+
+/// What becomes of the file of rows.
+#[derive(Debug, Clone, Copy)]
+enum Ruin {
+    /// Nothing in it is as it was but its first bytes.
+    Damaged,
+    /// It does not even begin as a file of redb.
+    Foreign,
+    Gone,
+}
+
+impl Ruin {
+    fn of(self, folder: &TempDir) {
+        let path = folder.path().join(ROWS);
+        let mut content = std::fs::read(&path).unwrap();
+        match self {
+            Self::Damaged => content[9..].fill(0),
+            Self::Foreign => content[0] ^= 1,
+            Self::Gone => return std::fs::remove_file(&path).unwrap(),
+        }
+        std::fs::write(&path, content).unwrap();
+    }
+}
+
+fn copy(folder: &TempDir) -> TempDir {
+    let copy = TempDir::new().unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
+}
+
+/// All that can be seen of a store and of these receipts and events.
+async fn seen(bench: &Bench, ids: &[(Id, Id)]) -> Vec<String> {
+    let store = &bench.store;
+    let mut seen = Vec::new();
+    for (receipt, event) in ids {
+        seen.push(serde_json::to_string(&store.receipt(*receipt).await.unwrap()).unwrap());
+        seen.push(serde_json::to_string(&store.event(*event).await.unwrap()).unwrap());
+    }
+    let events = store.events(&EventFilter::default(), ALL).await.unwrap();
+    assert!(events.damaged.is_empty(), "{:?}", events.damaged);
+    seen.push(serde_json::to_string(&events.items).unwrap());
+    seen.push(serde_json::to_string(&store.dead(ALL).await.unwrap().items).unwrap());
+    seen.push(format!("{:?}", store.state(&name("ledger"), "pi_1", "count").unwrap()));
+    seen.push(format!("{:?}", owed(bench).await));
+    seen
+}
+
+/// The positions of all works that may be taken, and how often each was tried.
+async fn owed(bench: &Bench) -> Vec<(u64, u32)> {
+    let parses = bench.store.take_parses(usize::MAX, usize::MAX).await.unwrap();
+    let parses = parses.iter().map(|work| (work.id.position, work.tries_made));
+    let mut owed: Vec<_> = parses.collect();
+    owed.extend(bench.runs().await.iter().map(|work| (work.id.position, work.tries_made)));
+    owed.extend(bench.deliveries().await.iter().map(|work| (work.id.position, work.tries_made)));
+    owed.sort_unstable();
+    owed
+}
+
+/// A store in which work has come to every stand there is, half of it packed.
+async fn filled() -> (Bench, Vec<(Id, Id)>) {
+    let bench = Bench::new();
+    let mut ids = Vec::new();
+    for number in 0..6 {
+        ids.push(bench.finished(&format!("evt_{number}"), Verdict::Done).await);
+    }
+    ids.push(bench.finished("evt_dead", Verdict::Dead).await);
+    let bench = bench.restart().await;
+    bench.clock.advance(days(2));
+    bench.store.sweep(&Retention::default()).await.unwrap();
+    ids.push(bench.finished("evt_later", Verdict::RetryAt(NOW)).await);
+    bench.bring(vec![event("evt_open", "pi_1").to(&["ledger"], &["crm"])]).await;
+    let run = bench.runs().await.pop().unwrap();
+    let state = vec![("count".to_owned(), Some("7".into()))];
+    let effects = Effects { state, scope: "pi_1".to_owned(), ..Effects::default() };
+    bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
+    bench.append(&["evt_unparsed"]).await;
+    (bench, ids)
+}
+
+#[tokio::test]
+async fn a_store_whose_rows_are_lost_has_and_owes_what_it_had_and_owed() {
+    let (bench, ids) = filled().await;
+    let whole = seen(&bench, &ids).await;
+    let end = bench.store.stats().end;
+    let Bench { folder, clock, store } = bench;
+    store.close().await.unwrap();
+
+    for ruin in [Ruin::Damaged, Ruin::Foreign, Ruin::Gone] {
+        let folder = copy(&folder);
+        ruin.of(&folder);
+        let refused = Store::open(&Config::at(folder.path()), clock.clone()).unwrap_err();
+        assert!(refused.to_string().contains("hookgate store repair"), "{ruin:?}: {refused}");
+
+        let repaired = repair(folder.path(), Undecided::Dead, None).unwrap();
+
+        assert_eq!((repaired.damaged, repaired.undecided), (0, 0), "{ruin:?}: {repaired:?}");
+        assert!(repaired.state_lost.is_empty(), "{ruin:?}: {repaired:?}");
+        assert_eq!(repaired.kept.is_some(), !matches!(ruin, Ruin::Gone), "{ruin:?}");
+        let checked = check(folder.path()).unwrap();
+        assert!(checked.faults.is_empty(), "{ruin:?}: {:#?}", checked.faults);
+        let bench = Bench::at(folder, clock.clone());
+        assert_eq!(seen(&bench, &ids).await, whole, "{ruin:?}");
+        for id in ["evt_0", "evt_dead", "evt_open", "evt_unparsed"] {
+            let again = bench.store.append(receipt(&[id])).await.unwrap();
+            assert!(matches!(again, Appended::Duplicate(_)), "{ruin:?}: {id}");
+        }
+        assert!(bench.append(&["evt_new"]).await.position > end, "{ruin:?}: no id comes again");
+    }
+}
+
+/// The redo of a commit tells how works stand; without it, their histories do.
+#[tokio::test]
+async fn a_damaged_frame_costs_no_more_than_what_is_in_it() {
+    let (bench, ids) = filled().await;
+    let Bench { folder, clock, store } = bench;
+    store.close().await.unwrap();
+    Ruin::Damaged.of(&folder);
+    // The first frame is the receipt of the first event, which was packed since.
+    let volume = folder.path().join("volume-00000001.hgv");
+    let mut content = std::fs::read(&volume).unwrap();
+    content[48 + 41] ^= 1;
+    std::fs::write(&volume, content).unwrap();
+
+    let repaired = repair(folder.path(), Undecided::Dead, None).unwrap();
+
+    assert_eq!((repaired.damaged, repaired.undecided), (1, 0), "{repaired:?}");
+    let bench = Bench::at(folder, clock);
+    for (receipt, event) in &ids {
+        assert!(bench.store.receipt(*receipt).await.unwrap().is_some());
+        assert!(bench.store.event(*event).await.unwrap().is_some());
+    }
+    assert_eq!(bench.store.stats().damaged, 0);
+}
+
+#[tokio::test]
+async fn a_repair_begins_again_and_keeps_each_file_that_it_replaces() {
+    let (bench, ids) = filled().await;
+    let refused = repair(bench.folder.path(), Undecided::Dead, None).unwrap_err();
+    assert!(matches!(refused, OpenError::InUse { .. }), "{refused:?}");
+    let whole = seen(&bench, &ids).await;
+    let Bench { folder, clock, store } = bench;
+    store.close().await.unwrap();
+    let before = std::fs::read(folder.path().join(ROWS)).unwrap();
+    // As a kill leaves it.
+    std::fs::write(folder.path().join("hookgate.redb.repair"), "half of a file").unwrap();
+
+    let kept =
+        [(); 2].map(|()| repair(folder.path(), Undecided::Dead, None).unwrap().kept.unwrap());
+
+    assert!(kept[0].ends_with("hookgate.redb.before-repair"), "{kept:?}");
+    assert!(kept[1].ends_with("hookgate.redb.before-repair.2"), "{kept:?}");
+    assert!(std::fs::read(&kept[0]).unwrap() == before, "it is as it was");
+    assert!(!folder.path().join("hookgate.redb.repair").exists());
+    let bench = Bench::at(folder, clock);
+    assert_eq!(seen(&bench, &ids).await, whole);
+}
+
+fn open_small(folder: TempDir, clock: Clock) -> Bench {
+    let config = Config { volume_bytes: 1024, ..Config::at(folder.path()) };
+    let store = Store::open(&config, clock.clone()).unwrap();
+    Bench { folder, clock, store }
+}
+
+async fn restart_small(bench: Bench) -> Bench {
+    let Bench { folder, clock, store } = bench;
+    store.close().await.unwrap();
+    open_small(folder, clock)
+}
+
+/// A store that has removed the attempts of what was done long ago, with an event that is owed to
+/// an endpoint since two days and was never tried. Gives both events.
+async fn swept() -> (TempDir, Clock, Id, Id) {
+    let bench = open_small(TempDir::new().unwrap(), Clock::manual(NOW));
+    let (_, done) = bench.finished("evt_done", Verdict::Done).await;
+    for number in 0..20 {
+        bench.finished(&format!("evt_{number}"), Verdict::Done).await;
+    }
+    bench.clock.advance(days(40));
+    let open = bench.bring(vec![event("evt_open", "").to(&[], &["crm"])]).await[0];
+    let bench = restart_small(bench).await;
+    bench.clock.advance(days(2));
+    bench.store.sweep(&Retention::default()).await.unwrap();
+    for number in 20..40 {
+        bench.finished(&format!("evt_{number}"), Verdict::Done).await;
+    }
+    bench.store.handle.shared.file.checkpoint().unwrap();
+    let view = bench.store.event(done).await.unwrap().unwrap();
+    assert!(view.deliveries[0].attempts.is_empty(), "{view:?}");
+    assert!(!bench.folder.path().join("volume-00000001.hgv").exists());
+    let Bench { folder, clock, store } = bench;
+    store.close().await.unwrap();
+    Ruin::Damaged.of(&folder);
+    (folder, clock, done, open)
+}
+
+#[tokio::test]
+async fn of_what_nothing_tells_any_more_the_operator_says_what_becomes_and_nobody_does_it_again() {
+    let (folder, clock, done, open) = swept().await;
+    let retention = Some(Retention::default().attempts);
+    for (undecided, attempts) in [
+        (Undecided::Dead, None),
+        (Undecided::Dead, retention),
+        (Undecided::Done, None),
+        (Undecided::Done, retention),
+    ] {
+        let context = format!("{undecided:?} {attempts:?}");
+        let folder = copy(&folder);
+        let repaired = repair(folder.path(), undecided, attempts).unwrap();
+        assert!(repaired.undecided >= 2, "{context}: {repaired:?}");
+        let checked = check(folder.path()).unwrap();
+        assert!(checked.faults.is_empty(), "{context}: {:#?}", checked.faults);
+        let bench = open_small(folder, clock.clone());
+
+        // What is younger than attempts are kept was never tried.
+        let is_owed = attempts.is_some();
+        let owed: Vec<u64> = owed(&bench).await.into_iter().map(|(position, _)| position).collect();
+        assert_eq!(owed, if is_owed { vec![open.position + 1] } else { vec![] }, "{context}");
+        let letters = bench.store.dead(ALL).await.unwrap();
+        assert!(letters.damaged.is_empty(), "{context}");
+        let of_done = letters.items.iter().filter(|letter| letter.event == Some(done));
+        let reasons: Vec<&str> = of_done.map(|letter| letter.reason.as_str()).collect();
+        let expected = if undecided == Undecided::Dead { vec!["repaired"; 2] } else { vec![] };
+        assert_eq!(reasons, expected, "{context}");
+        let view = bench.store.event(done).await.unwrap().unwrap();
+        let state = if undecided == Undecided::Dead { State::Dead } else { State::Done };
+        assert_eq!(view.state, state, "{context}");
+        // An operator may do it all the same.
+        let replayed = bench.store.replay(vec![done]).await.unwrap();
+        assert_eq!(replayed.reopened, 2, "{context}");
+    }
+}
+
+#[test]
+fn what_has_no_volume_can_not_be_repaired() {
+    let folder = TempDir::new().unwrap();
+    let refused = repair(folder.path(), Undecided::Dead, None).unwrap_err();
+    assert!(matches!(refused, OpenError::NoLog { .. }), "{refused:?}");
+    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "nothing was made");
+}
