@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use redb::{Database, ReadableDatabase};
 
-use self::places::{Portion, settle};
+use self::places::{KNOWN_STATE, Portion, settle};
 use super::backend::{Lent, Medium};
 use super::change::{Change, ChangedRows};
 use super::counts::Counted;
@@ -182,6 +182,24 @@ impl Rebuild {
         })
     }
 
+    /// Puts rows of what handlers remember, as records of the log say, or removes them. A redo of
+    /// the log is newer: what it says of a key counts.
+    pub(in crate::store) fn recall(
+        &self,
+        rows: impl IntoIterator<Item = (Vec<u8>, Option<Bytes>)>,
+    ) -> Result<(), Failure> {
+        let known = self.database.begin_read()?.open_table(KNOWN_STATE)?;
+        self.change(|tables| {
+            for (key, value) in rows {
+                if known.get(key.as_slice())?.is_none() {
+                    let value = value.as_deref().map(Raw);
+                    tables.make(&RowChange::State { key: Raw(&key), value })?;
+                }
+            }
+            Ok(())
+        })
+    }
+
     fn change(
         &self,
         make: impl FnOnce(&mut Tables<'_>) -> Result<(), Failure>,
@@ -229,6 +247,7 @@ impl Rebuild {
         let Self { folder, medium, database, writer, _held, .. } = self;
         drop(writer);
         let mut transaction = database.begin_write()?;
+        transaction.delete_table(KNOWN_STATE)?;
         transaction.set_quick_repair(true);
         transaction.commit()?;
         database.close()?;

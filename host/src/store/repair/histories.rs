@@ -2,12 +2,13 @@
 //!
 //! A try, an attempt or a reopening names its work and says what followed, and the last one in the
 //! log decides. What a redo said of a work counts where no later record is there. Never decides on
-//! a work that has no history.
+//! a work that has no history. The same records say what runs have set of the state of handlers.
 
 use std::collections::BTreeMap;
 
 use super::BATCH;
 use crate::event::Timestamp;
+use crate::ids::Name;
 use crate::retry::Verdict;
 use crate::store::damage::Damages;
 use crate::store::error::Failure;
@@ -15,7 +16,7 @@ use crate::store::file::rebuild::Rebuild;
 use crate::store::file::view::Segments;
 use crate::store::kind::WorkKind;
 use crate::store::log::reader::LogReader;
-use crate::store::log::record::Record;
+use crate::store::log::record::{Record, StateRecord, TryRecord};
 use crate::store::owed::standing::{Progress, Standing};
 
 /// What a record of history says of its work.
@@ -27,6 +28,9 @@ struct Said {
     /// What followed; `None` if the work was opened again.
     verdict: Option<Verdict>,
 }
+
+/// What a run has set and deleted of its state.
+type Wrote = (u64, Timestamp, Box<StateRecord<'static>>);
 
 /// The histories in a log.
 #[derive(Debug)]
@@ -81,7 +85,7 @@ impl Histories {
 
     /// Reads all of the log, and puts how its works stand.
     pub(super) fn put(&mut self, rebuild: &Rebuild) -> Result<(), Failure> {
-        let mut said = Vec::new();
+        let (mut said, mut wrote) = (Vec::new(), Vec::new());
         for row in rebuild.view()?.log()?.within(..)? {
             let (_, segment) = row?;
             let Some(segment) = self.damages.pass(segment)? else { continue };
@@ -90,12 +94,41 @@ impl Histories {
                 let Some(record) = record else { continue };
                 self.newest = self.newest.max(record.written_at().unwrap_or_default());
                 said.extend(Said::of(entry.position, &record));
+                if let Record::Try(TryRecord { work, at, state: Some(state), .. }) = record {
+                    wrote.push((work, at, state));
+                }
             }
+            // No more of it is in memory than a segment holds.
+            self.recall(rebuild, &std::mem::take(&mut wrote))?;
             if said.len() >= BATCH {
                 self.stand(rebuild, &std::mem::take(&mut said))?;
             }
         }
         self.stand(rebuild, &said)
+    }
+
+    /// Puts what runs have set of their state, oldest first.
+    fn recall(&self, rebuild: &Rebuild, wrote: &[Wrote]) -> Result<(), Failure> {
+        if wrote.is_empty() {
+            return Ok(());
+        }
+        let log = rebuild.view()?.log()?;
+        let mut rows = Vec::new();
+        for (work, at, state) in wrote {
+            if let Some(handler) = self.handler(&log, *work)? {
+                rows.extend(state.rows(&handler, *at));
+            }
+        }
+        rebuild.recall(rows)
+    }
+
+    /// The handler of a run; `None` if the log does not have it.
+    fn handler(&self, log: &Segments, run: u64) -> Result<Option<Name>, Failure> {
+        let record = self.damages.pass(self.reader.skim(log, run))?.flatten();
+        let Some(Record::Event(event)) = record else { return Ok(None) };
+        let index = (run - event.id.position).checked_sub(1);
+        let index = index.and_then(|index| usize::try_from(index).ok());
+        Ok(index.and_then(|index| event.routes.handlers.get(index)).cloned())
     }
 
     /// Puts how works stand after what was said of them, oldest first.

@@ -66,6 +66,14 @@ async fn owed(bench: &Bench) -> Vec<(u64, u32)> {
     owed
 }
 
+/// Ends a run that has the handler remember this.
+async fn count(bench: &Bench, text: &'static str) {
+    let run = bench.runs().await.pop().unwrap();
+    let state = vec![("count".to_owned(), Some(text.into()))];
+    let effects = Effects { state, scope: "pi_1".to_owned(), ..Effects::default() };
+    bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
+}
+
 /// A store in which work has come to every stand there is, half of it packed.
 async fn filled() -> (Bench, Vec<(Id, Id)>) {
     let bench = Bench::new();
@@ -79,10 +87,7 @@ async fn filled() -> (Bench, Vec<(Id, Id)>) {
     bench.store.sweep(&Retention::default()).await.unwrap();
     ids.push(bench.finished("evt_later", Verdict::RetryAt(NOW)).await);
     bench.bring(vec![event("evt_open", "pi_1").to(&["ledger"], &["crm"])]).await;
-    let run = bench.runs().await.pop().unwrap();
-    let state = vec![("count".to_owned(), Some("7".into()))];
-    let effects = Effects { state, scope: "pi_1".to_owned(), ..Effects::default() };
-    bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
+    count(&bench, "7").await;
     bench.append(&["evt_unparsed"]).await;
     (bench, ids)
 }
@@ -182,6 +187,11 @@ async fn restart_small(bench: Bench) -> Bench {
 async fn swept() -> (TempDir, Clock, Id, Id) {
     let bench = open_small(TempDir::new().unwrap(), Clock::manual(NOW));
     let (_, done) = bench.finished("evt_done", Verdict::Done).await;
+    for text in ["1", "2"] {
+        let id = format!("evt_count_{text}");
+        bench.bring(vec![event(&id, "pi_1").to(&["ledger"], &[])]).await;
+        count(&bench, text).await;
+    }
     for number in 0..20 {
         bench.finished(&format!("evt_{number}"), Verdict::Done).await;
     }
@@ -231,6 +241,9 @@ async fn of_what_nothing_tells_any_more_the_operator_says_what_becomes_and_nobod
         let reasons: Vec<&str> = of_done.map(|letter| letter.reason.as_str()).collect();
         let expected = if undecided == Undecided::Dead { vec!["repaired"; 2] } else { vec![] };
         assert_eq!(reasons, expected, "{context}");
+        // The redo that set it is gone; the run says it too.
+        let count = bench.store.state(&name("ledger"), "pi_1", "count").unwrap();
+        assert_eq!(count, Some("2".into()), "{context}");
         let view = bench.store.event(done).await.unwrap().unwrap();
         let state = if undecided == Undecided::Dead { State::Dead } else { State::Done };
         assert_eq!(view.state, state, "{context}");

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::super::counts::Counted;
-use super::super::redo::{self, RowChange};
+use super::super::redo::{self, Raw, RowChange};
 use super::super::tables::Tables;
 use super::super::volumes::{self, Extent, Found, Shown};
 use super::super::{END, EXTENT_BYTES, META, SEGMENTS, SWEPT, SWEPT_TO, TOLD};
@@ -26,6 +26,10 @@ const PACKED: TableDefinition<'_, u64, Place> = TableDefinition::new("found_pack
 /// The same of those that commits wrote.
 const LOGGED: TableDefinition<'_, u64, Place> = TableDefinition::new("found_logged");
 
+/// The keys of state of which a redo says something: that is newer than what any packed record
+/// says.
+pub(super) const KNOWN_STATE: TableDefinition<'_, &[u8], ()> = TableDefinition::new("found_state");
+
 /// Rows that are moved in one transaction.
 const ROWS_MAX: usize = 16_384;
 
@@ -34,6 +38,7 @@ pub(super) struct Portion<'t> {
     tables: Tables<'t>,
     packed: Table<'t, u64, Place>,
     logged: Table<'t, u64, Place>,
+    known_state: Table<'t, &'static [u8], ()>,
     shown: Arc<Shown>,
     end: u64,
 }
@@ -48,6 +53,7 @@ impl<'t> Portion<'t> {
             tables: Tables::of(transaction, counted),
             packed: transaction.open_table(PACKED)?,
             logged: transaction.open_table(LOGGED)?,
+            known_state: transaction.open_table(KNOWN_STATE)?,
             shown: Arc::clone(shown),
             end: 0,
         })
@@ -105,10 +111,13 @@ impl<'t> Portion<'t> {
             RowChange::Fact { name, .. } if name == TOLD || name.starts_with("line_") => {
                 self.tables.make(change)?;
             }
-            RowChange::Outcome { .. }
-            | RowChange::Letter { .. }
-            | RowChange::State { .. }
-            | RowChange::Point { .. } => self.tables.make(change)?,
+            RowChange::State { key: Raw(key), .. } => {
+                self.known_state.insert(key, ())?;
+                self.tables.make(change)?;
+            }
+            RowChange::Outcome { .. } | RowChange::Letter { .. } | RowChange::Point { .. } => {
+                self.tables.make(change)?;
+            }
             // A start finds in the log what is open.
             _ => (),
         }

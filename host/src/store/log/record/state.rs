@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::event::Timestamp;
+use crate::ids::Name;
 use crate::store::report::Effects;
 use crate::store::state;
 
@@ -36,6 +38,18 @@ impl<'a> StateRecord<'a> {
     /// Whether it changed anything.
     pub(in crate::store) fn writes(&self) -> bool {
         !self.writes.is_empty()
+    }
+
+    /// The rows that it put, of this handler at this time, or removed (`None`).
+    pub(in crate::store) fn rows(
+        &self,
+        handler: &Name,
+        at: Timestamp,
+    ) -> impl Iterator<Item = (Vec<u8>, Option<Bytes>)> {
+        self.writes.iter().map(move |(key, value)| {
+            let row = value.as_ref().map(|value| state::row(at, value));
+            (state::key(handler, &self.scope, key), row)
+        })
     }
 
     /// The keys that it set or deleted.
