@@ -7,7 +7,8 @@
 //! with what is committed.
 //!
 //! Its rooms, each of which imports only those before it: `log` spells what happened, `file` holds
-//! it in volumes and tables, `ids` tells duplicates, `owed` knows what is left to do, `read`
+//! it in volumes and tables, `ids` tells duplicates, `index` knows where what is listed stands,
+//! `owed` knows what is left to do, `read`
 //! answers, `write` commits, and `keep` removes and packs. `facts` and `report` are what goes in
 //! and comes out, `state` is what handlers remember, `time` is how old things are, and `marks` says
 //! when too much is open. `check` looks at all of it while no gateway runs, and `repair` makes the
@@ -20,6 +21,7 @@ mod error;
 mod facts;
 mod file;
 mod ids;
+mod index;
 mod keep;
 mod kind;
 mod log;
@@ -63,10 +65,11 @@ pub use self::owed::backlog::Allowance;
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 pub use self::owed::tally::{Marks, Open, OpenWorks, Reached};
 pub use self::read::cursor::Cursor;
-pub use self::read::snapshot::{EventFilter, Listing, PAGE_ITEMS_MAX, Page, Part};
+pub use self::read::filter::{EventFilter, ReceiptFilter};
+pub use self::read::snapshot::{Listing, PAGE_ITEMS_MAX, Page, Part};
 pub use self::read::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
-    ReceiptView, RunView, State, TryView, VerdictView,
+    ReceiptSummary, ReceiptView, RunView, State, TryView, VerdictView,
 };
 pub use self::repair::{LostState, Repaired, Undecided, repair};
 pub use self::report::{Attempt, Effects, PluginStamp, Refused, Try};
@@ -80,6 +83,7 @@ use self::damage::Damages;
 use self::file::volumes::VOLUME_BYTES;
 use self::file::{CHECKPOINT_BYTES, File, Sizes};
 use self::ids::Shape;
+use self::index::{BLOCK_ITEMS, Index, Tail};
 use self::owed::backlog::OrderKeys;
 use self::owed::recovery::{Recovered, recover};
 use self::owed::upgrade::upgrade;
@@ -93,6 +97,11 @@ use self::write::writer::Writer;
 use crate::clock::Clock;
 use crate::ids::{Id, Name};
 
+/// What the index has in memory, as a start finds it.
+fn index_tail(file: &File, damages: &Damages) -> Result<Tail, Error> {
+    Ok(index::rebuild::tail(&file.read()?, file.tag, damages)?)
+}
+
 /// Where the store is and how much it may take.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -104,6 +113,9 @@ pub struct Config {
     pub recent_bytes: usize,
     /// Event ids that are in memory and in the log only; more are written to sorted runs.
     pub fresh_ids: usize,
+    /// Receipts and events that the index has in memory and in the log only; more are written to
+    /// a block of it.
+    pub index_items: usize,
     /// How long event ids are known.
     pub terms: Terms,
     /// How much handlers may remember.
@@ -124,6 +136,7 @@ impl Config {
             queue: 4096,
             recent_bytes: 32 << 20,
             fresh_ids,
+            index_items: BLOCK_ITEMS,
             terms,
             quotas,
             volume_bytes: VOLUME_BYTES,
@@ -193,7 +206,9 @@ impl Store {
         upgrade(&file, &damages).map_err(unfinished)?;
         let recovered = recover(&file, &order_keys, ids, &damages, clock).map_err(failed)?;
         let Recovered { backlog, low_water, ids, end, clock, line, used } = recovered;
-        let shared = Shared::new(file, order_keys, clock, config, damages, (backlog, used));
+        let tail = index_tail(&file, &damages).map_err(failed)?;
+        let index = Index::new(tail, config.index_items);
+        let shared = Shared::new(file, order_keys, clock, config, damages, (backlog, used, index));
         shared.end.store(end, Ordering::Relaxed);
         shared.id_mark.store(ids.mark(), Ordering::Relaxed);
         let shared = Arc::new(shared);

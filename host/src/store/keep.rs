@@ -3,6 +3,7 @@
 //! Removes what was kept long enough and packs the rest, in small steps between other commits.
 //! Never touches what is owed.
 
+mod indexing;
 pub(super) mod pack;
 pub(super) mod retention;
 mod states;

@@ -15,6 +15,7 @@ use super::damage::Damages;
 use super::error::Error;
 use super::file::File;
 use super::ids::terms::Terms;
+use super::index::Index;
 use super::kind::WorkKind;
 use super::log::reader::LogReader;
 use super::owed::Owed;
@@ -44,6 +45,9 @@ pub(super) struct Shared {
     states_swept: Mutex<BTreeMap<Name, Timestamp>>,
     pub(super) clock: StoreClock,
     pub(super) owed: Arc<Owed>,
+    pub(super) index: Index,
+    /// Held by the upkeep of the index at work.
+    pub(super) indexing: tokio::sync::Mutex<()>,
     recent: Mutex<Recent>,
     decoded: Mutex<Decoded>,
     /// Records that can't be read.
@@ -70,7 +74,7 @@ impl Shared {
         clock: StoreClock,
         config: &Config,
         damages: Arc<Damages>,
-        (backlog, used): (Backlog, AllUsed),
+        (backlog, used, index): (Backlog, AllUsed, Index),
     ) -> Self {
         Self {
             log: LogReader::new(file.tag),
@@ -82,6 +86,8 @@ impl Shared {
             states_swept: Mutex::default(),
             clock,
             owed: Arc::new(Owed::new(backlog)),
+            index,
+            indexing: tokio::sync::Mutex::default(),
             recent: Mutex::new(Recent::new(config.recent_bytes)),
             decoded: Mutex::new(Decoded::new(config.recent_bytes)),
             damages,

@@ -11,6 +11,7 @@ mod derive;
 pub(super) mod draft;
 pub(super) mod file_place;
 mod group;
+pub(super) mod indexing;
 pub(super) mod look;
 pub(super) mod op;
 pub(super) mod outage;

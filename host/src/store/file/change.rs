@@ -10,10 +10,11 @@ use redb::{Durability, WriteTransaction};
 
 use super::counts::Counted;
 use super::id_rows::IdTable;
+use super::index_rows::IndexTable;
 use super::redo::{OwedRow, Raw, Redo, RowChange};
 use super::tables::Tables;
 use super::volumes::{Extent, Point, VolumeWriter};
-use super::{APPLIED, DUE, IDS, OWED};
+use super::{APPLIED, DUE, IDS, INDEX, OWED};
 use crate::event::Timestamp;
 use crate::store::error::Failure;
 
@@ -112,6 +113,11 @@ impl Change {
     pub(in crate::store) fn tables(&mut self) -> ChangedRows<'_> {
         let Self { transaction, redo, segment, packed, counted } = self;
         ChangedRows { tables: Tables::of(transaction, counted), redo, segment, packed }
+    }
+
+    /// The index, whose rows are in no redo either.
+    pub(in crate::store) fn index(&self) -> Result<IndexTable<'_>, Failure> {
+        Ok(IndexTable(self.transaction.open_table(INDEX)?))
     }
 
     /// The known ids.

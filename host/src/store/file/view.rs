@@ -11,11 +11,14 @@ use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
 
 use super::id_rows::IdView;
+use super::index_rows::IndexView;
 use super::live::WrittenDown;
 use super::owed_rows::{OwedWork, due_key, read_due_key};
 use super::totals::Totals;
 use super::volumes::{Extent, Shown};
-use super::{DEAD, DUE, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT};
+use super::{
+    DEAD, DUE, EXTENT_BYTES, IDS, INDEX, META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT,
+};
 use crate::event::Timestamp;
 use crate::store::error::{Damaged, Failure};
 use crate::store::log::segment::Segment;
@@ -165,6 +168,21 @@ impl View {
         Ok(is_of_now.then_some(rows))
     }
 
+    /// The index.
+    pub(in crate::store) fn index(&self) -> Result<IndexView, Failure> {
+        match self.transaction.open_table(INDEX) {
+            Ok(rows) => Ok(IndexView(Some(rows))),
+            Err(TableError::TableDoesNotExist(_)) => Ok(IndexView(None)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The last of the open works before the low-water mark that stands before this position.
+    pub(in crate::store) fn owed_before(&self, position: u64) -> Result<Option<u64>, Failure> {
+        let last = self.transaction.open_table(OWED)?.range(..position)?.next_back().transpose()?;
+        Ok(last.map(|(work, _)| work.value()))
+    }
+
     /// The known ids.
     pub(in crate::store) fn ids(&self) -> Result<IdView, Failure> {
         Ok(IdView(self.transaction.open_table(IDS)?))
@@ -232,6 +250,11 @@ impl Segments {
     pub(in crate::store) fn key_up_to(&self, position: u64) -> Result<Option<u64>, Failure> {
         let last = self.rows.range(..=position)?.next_back().transpose()?;
         Ok(last.map(|(first, _)| first.value()))
+    }
+
+    /// The key of the first segment.
+    pub(in crate::store) fn first_key(&self) -> Result<Option<u64>, Failure> {
+        Ok(self.rows.first()?.map(|(first, _)| first.value()))
     }
 
     /// The key of the last segment.

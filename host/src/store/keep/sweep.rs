@@ -95,13 +95,16 @@ impl Store {
         let mut swept = self.sweep_from(retention, Pass::default()).await?;
         swept.states = self.sweep_states().await?;
         self.note_time().await?;
+        self.tend_index().await?;
         Ok(swept)
     }
 
     /// The part of [`Store::sweep`] that packs what is not packed yet, and looks at nothing else.
     pub async fn pack(&self, retention: &Retention) -> Result<Swept, Error> {
         self.handle.shared.unpacked.send_replace(0);
-        self.sweep_from(retention, Pass::Fresh { all: false }).await
+        let swept = self.sweep_from(retention, Pass::Fresh { all: false }).await?;
+        self.tend_index().await?;
+        Ok(swept)
     }
 
     /// Resolves when the log has grown by so many bytes on disk since it was packed.

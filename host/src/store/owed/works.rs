@@ -12,6 +12,7 @@ use super::tally::count::SourceNumber;
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
 use crate::store::facts::{Receipt, Routes, StoredEvent, StoredParcel};
+use crate::store::index::NewItem;
 use crate::store::kind::WorkKind;
 use crate::store::log::record::Record;
 
@@ -51,6 +52,15 @@ impl Stored {
             Self::Receipt(receipt) => receipt.request.received_at,
             Self::Event(event) => event.recorded_at,
             Self::Parcel(parcel) => parcel.recorded_at,
+        }
+    }
+
+    /// As the index knows it; a parcel is in no list.
+    pub(in crate::store) fn indexed(&self) -> Option<NewItem<'_>> {
+        match self {
+            Self::Receipt(receipt) => Some(NewItem::receipt(receipt)),
+            Self::Event(stored) => Some(NewItem::event(stored)),
+            Self::Parcel(_) => None,
         }
     }
 

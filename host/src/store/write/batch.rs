@@ -3,6 +3,8 @@
 //!
 //! Pure: values, in the order in which operations added them. Never knows a table.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
@@ -10,6 +12,7 @@ use crate::event::Timestamp;
 use crate::store::file;
 use crate::store::ids::IdKey;
 use crate::store::ids::terms::Owner;
+use crate::store::index::IndexChange;
 use crate::store::kind::WorkKind;
 use crate::store::log::low_water::Move;
 use crate::store::log::segment::SegmentWriter;
@@ -25,6 +28,8 @@ pub(in crate::store) struct Batch {
     pub(super) keys: FxHashMap<IdKey, Owner>,
     /// All else, in order.
     pub(super) updates: Vec<Update>,
+    /// What changes of the index, beside what this commit adds to it.
+    pub(super) index: Vec<Arc<[IndexChange]>>,
     /// Segments that change places.
     pub(super) replaced: Vec<Replacement>,
     /// Groups of ids to write beside its share, of those that are in memory before it.
@@ -89,6 +94,7 @@ impl Batch {
             records: SegmentWriter::new(first),
             keys: FxHashMap::default(),
             updates: Vec::new(),
+            index: Vec::new(),
             replaced: Vec::new(),
             settles: 0,
             low_water: 0,
@@ -110,6 +116,7 @@ impl Batch {
         *settles = 0;
         standings.clear();
         letters.clear();
+        self.index.clear();
         self.states.clear();
         self.used.clear();
         (self.low_water, self.time) = (low_water, time);

@@ -4,6 +4,8 @@
 //! the other and see what those before them added. Nothing in memory changes here: a draft that is
 //! not committed never was.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -15,6 +17,7 @@ use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Failure};
 use crate::store::ids::IdKey;
 use crate::store::ids::terms::{Owner, Terms};
+use crate::store::index::IndexChange;
 use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::record::Record;
 use crate::store::log::segment::RecordKind;
@@ -280,6 +283,11 @@ impl<'d> Draft<'d> {
         self.changes.swept = true;
     }
 
+    /// Changes the index.
+    pub(super) fn change_index(&mut self, changes: Arc<[IndexChange]>) {
+        self.batch.index.push(changes);
+    }
+
     /// Forgets how a work stands: its record goes.
     pub(in crate::store) fn forget(&mut self, work: u64) {
         self.batch.updates.push(Update::Forgotten { work });
@@ -311,7 +319,6 @@ impl<'d> Draft<'d> {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::sync::Arc;
 
     use super::*;
     use crate::retry::Verdict;

@@ -20,6 +20,7 @@ use crate::store::file::id_rows::IdView;
 use crate::store::file::view::{Dead, Outcomes, Segments, View};
 use crate::store::file::{self, File, Reopened};
 use crate::store::ids::{self, IdChanges, IdIndex, IdKey, Shape};
+use crate::store::index::{self, IndexChange};
 use crate::store::log::reader::LogReader;
 use crate::store::log::record::Record;
 use crate::store::owed::recovery::recover_ids;
@@ -38,11 +39,14 @@ pub(in crate::store) struct FilePlace {
     unsure: Option<Held>,
     /// What is in memory of the ids may not be what their rows say.
     has_lost_ids: bool,
+    /// The commit under way writes a block of the index that ends here.
+    indexed_to: Option<u64>,
 }
 
 impl FilePlace {
     pub(in crate::store) fn new(shared: Arc<Shared>, ids: IdIndex, shape: Shape) -> Self {
-        Self { shared, ids, shape, unsure: None, has_lost_ids: false }
+        let indexed_to = None;
+        Self { shared, ids, shape, unsure: None, has_lost_ids: false, indexed_to }
     }
 
     /// Writes a batch into a change.
@@ -63,7 +67,28 @@ impl FilePlace {
         };
         let bound = batch.keys.len();
         let tidied = ids::tidy(&self.ids, &change, bound, batch.settles, batch.time)?;
+        self.write_index(&change, batch)?;
         Ok((change, tidied, held))
+    }
+
+    /// Writes what changes of the index, and the block that is due.
+    fn write_index(&mut self, change: &Change, batch: &Batch) -> Result<(), Failure> {
+        let due = self.shared.index.due(batch.first());
+        self.indexed_to = due.is_some().then(|| batch.first());
+        if due.is_none() && batch.index.is_empty() {
+            return Ok(());
+        }
+        let mut rows = change.index()?;
+        let changes = batch.index.iter().flat_map(|changes| changes.iter());
+        for change in changes.chain(due.iter().flatten()) {
+            match change {
+                IndexChange::Put { key, row } => rows.put(key, row)?,
+                IndexChange::Remove { from, until, most } => {
+                    rows.remove_within(from, until, *most)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Commits a batch that is written into a change.
@@ -72,6 +97,9 @@ impl FilePlace {
         // Before anybody is answered: what is in a file that was removed is not durable.
         self.shared.file.check_spot()?;
         self.learn(batch, changes);
+        if let Some(to) = self.indexed_to.take() {
+            self.shared.index.written(to);
+        }
         if batch.settles > 0 {
             self.shared.file.checkpoint()?;
             self.publish_mark();
@@ -152,6 +180,8 @@ impl Place for FilePlace {
         if had_lost || self.unsure.is_some() || reopened == Reopened::FromLog {
             let Shared { file, terms, damages, .. } = &*self.shared;
             self.ids = recover_ids(file, (self.shape, &terms.load()), damages)?;
+            let tail = index::rebuild::tail(&file.read()?, file.tag, damages)?;
+            self.shared.index.renew(tail);
         }
         self.has_lost_ids = false;
         self.publish_mark();

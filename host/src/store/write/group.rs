@@ -15,6 +15,7 @@ use crate::store::error::Error;
 use crate::store::kind::WorkKind;
 use crate::store::log::low_water::{LowWater, Move};
 use crate::store::owed::standing::Progress;
+use crate::store::owed::works::Stored;
 use crate::store::shared::Shared;
 use crate::store::state::AllUsed;
 use crate::store::time::Times;
@@ -155,6 +156,7 @@ impl<P: Place> GroupCommit<P> {
         touched.sort_unstable();
         touched.dedup();
 
+        self.shared.index.add(stored.iter().filter_map(Stored::indexed));
         stored.into_iter().for_each(|stored| self.shared.recent().keep(stored));
         {
             let life = self.shared.owed.life;

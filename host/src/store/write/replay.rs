@@ -23,7 +23,8 @@ use crate::store::log::segment::RecordKind;
 use crate::store::owed::backlog::OpenWork;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::{Stored, work_id};
-use crate::store::read::snapshot::{EventFilter, Found};
+use crate::store::read::filter::EventFilter;
+use crate::store::read::snapshot::Found;
 use crate::store::read::view::State;
 use crate::store::shared::Shared;
 

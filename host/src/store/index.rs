@@ -1,0 +1,109 @@
+//! The index: where the receipts and events of a source, a type, a subject or a time stand.
+//!
+//! The newest are in memory (`tail`); from time to time a commit writes them to rows as a block,
+//! and many small blocks become one large one. All of it follows from the log: it is in no redo,
+//! and a start reads the log behind the last block. What has no block yet is read in the log. It
+//! may name more than what is wanted, never less; whoever lists reads each record and decides.
+
+mod block;
+mod key;
+mod merge;
+mod postings;
+pub(in crate::store) mod rebuild;
+mod row;
+mod search;
+mod spans;
+mod tail;
+mod wanted;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(in crate::store) use self::block::{Block, IndexChange};
+pub(in crate::store) use self::merge::Merge;
+pub(in crate::store) use self::search::{InTail, Next, Search};
+pub(in crate::store) use self::tail::Tail;
+pub(in crate::store) use self::wanted::{Kind, NewItem, Types, Wanted};
+use crate::lock::lock;
+
+/// Receipts and events that are in memory and in the log only; more are written as a block.
+pub(in crate::store) const BLOCK_ITEMS: usize = 16_384;
+
+/// What is in memory of the index.
+#[derive(Debug)]
+pub(in crate::store) struct Index {
+    tail: Mutex<Tail>,
+    block_items: usize,
+    /// How often it was read again: rows that were written before may be gone.
+    life: AtomicU64,
+}
+
+impl Index {
+    pub(in crate::store) fn new(tail: Tail, block_items: usize) -> Self {
+        let block_items = block_items.max(1);
+        Self { tail: Mutex::new(tail), block_items, life: AtomicU64::new(0) }
+    }
+
+    /// Adds what was committed.
+    pub(in crate::store) fn add<'i>(&self, items: impl Iterator<Item = NewItem<'i>>) {
+        let mut tail = lock(&self.tail);
+        items.for_each(|item| tail.push(item));
+    }
+
+    /// The block to write with a commit that begins at `end`, if there is enough for one.
+    pub(in crate::store) fn due(&self, end: u64) -> Option<Vec<IndexChange>> {
+        let tail = lock(&self.tail);
+        (tail.len() >= self.block_items).then(|| block_changes(&tail, end))
+    }
+
+    /// A block has all before this position.
+    pub(in crate::store) fn written(&self, to: u64) {
+        lock(&self.tail).written(to);
+    }
+
+    /// Takes the place of what was in memory: the rows may be older than that was.
+    pub(in crate::store) fn renew(&self, tail: Tail) {
+        *lock(&self.tail) = tail;
+        self.life.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often it was read again.
+    pub(in crate::store) fn life(&self) -> u64 {
+        self.life.load(Ordering::Acquire)
+    }
+
+    /// What the tail has of what is wanted. To be asked after the view was opened: what came since
+    /// is in no record of the view, and what went since is named as a stretch without an index.
+    pub(in crate::store) fn find(&self, wanted: &Wanted) -> InTail {
+        let tail = lock(&self.tail);
+        InTail { first: tail.first(), positions: tail.find(wanted) }
+    }
+
+    /// From here on all is in memory.
+    pub(in crate::store) fn tail_first(&self) -> u64 {
+        lock(&self.tail).first()
+    }
+
+    pub(in crate::store) fn block_items(&self) -> usize {
+        self.block_items
+    }
+
+    /// Forgets what is in memory, as if an older Hookgate had stored it.
+    #[cfg(test)]
+    pub(in crate::store) fn forget(&self, end: u64) {
+        *lock(&self.tail) = Tail::new(end);
+    }
+}
+
+/// What to write so that all items of a tail have a block, which ends at `end`.
+fn block_changes(tail: &Tail, end: u64) -> Vec<IndexChange> {
+    let (block, writer, spans) = tail.block(end);
+    // A block that was there and was damaged may have left rows.
+    let (from, until) = key::rows_of(block.id());
+    let mut changes = vec![IndexChange::Remove { from, until, most: usize::MAX }];
+    changes.extend(writer.finish());
+    let spans = spans::write(&spans);
+    changes.push(IndexChange::Put { key: key::spans(block.first), row: spans });
+    changes.push(block.row());
+    changes
+}

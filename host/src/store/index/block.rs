@@ -1,0 +1,204 @@
+//! A block of the index: all receipts and events of a stretch of the log, by each of its parts.
+//!
+//! Written once and never changed; larger ones take the place of small ones. Never knows who asks.
+
+use super::key::{self, BlockId, Part};
+use super::row::{RowWriter, sealed, unsealed};
+use crate::store::error::Failure;
+use crate::store::file::index_rows::IndexRows;
+
+/// A stretch of the log that has a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Block {
+    pub(super) first: u64,
+    pub(super) level: u8,
+    /// The first position behind it.
+    pub(super) end: u64,
+}
+
+/// A change of the rows of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) enum IndexChange {
+    /// A row is this.
+    Put { key: Vec<u8>, row: Vec<u8> },
+    /// The rows with these keys go, at most so many of them.
+    Remove { from: Vec<u8>, until: Vec<u8>, most: usize },
+}
+
+impl IndexChange {
+    /// About as much as it writes.
+    pub(in crate::store) fn bytes(&self) -> usize {
+        match self {
+            Self::Put { key, row } => key.len() + row.len(),
+            Self::Remove { .. } => 0,
+        }
+    }
+
+    /// One row goes.
+    pub(super) fn remove(key: Vec<u8>) -> Self {
+        Self::Remove { until: key.clone(), from: key, most: 1 }
+    }
+}
+
+impl Block {
+    pub(super) fn id(&self) -> BlockId {
+        BlockId { first: self.first, level: self.level }
+    }
+
+    /// The row that says that it is whole.
+    pub(super) fn row(&self) -> IndexChange {
+        let mut row = vec![self.level];
+        row.extend(self.end.to_be_bytes());
+        IndexChange::Put { key: key::block(self.first), row: sealed(row) }
+    }
+
+    fn read(key: &[u8], row: &[u8]) -> Option<Self> {
+        let (level, end) = unsealed(row)?.split_first()?;
+        let (first, end) = (key::first(key)?, u64::from_be_bytes(end.try_into().ok()?));
+        (first < end).then_some(Self { first, level: *level, end })
+    }
+
+    /// Where the last of these ends; zero if there is none.
+    pub(super) fn end_of(blocks: &[Self]) -> u64 {
+        blocks.last().map_or(0, |last| last.end)
+    }
+
+    /// All blocks, in the order of their positions. One whose row is damaged is none, nor is one
+    /// that another reaches into: what they would have is read in the log.
+    pub(in crate::store) fn all(rows: &impl IndexRows) -> Result<Vec<Self>, Failure> {
+        let (from, until) = key::all_blocks();
+        let mut blocks: Vec<Self> = Vec::new();
+        let mut next = rows.first_from(&from, &until)?;
+        while let Some((key, row)) = next {
+            let behind = Self::end_of(&blocks);
+            blocks.extend(Self::read(&key, &row).filter(|block| block.first >= behind));
+            let mut from = key;
+            from.push(0);
+            next = rows.first_from(&from, &until)?;
+        }
+        Ok(blocks)
+    }
+}
+
+/// The rows of a block in the making.
+#[derive(Debug)]
+pub(in crate::store) struct BlockWriter {
+    block: BlockId,
+    part: Part,
+    row: RowWriter,
+    rows: Vec<IndexChange>,
+    /// Of the rows.
+    bytes: usize,
+}
+
+impl BlockWriter {
+    pub(super) fn new(block: BlockId) -> Self {
+        let row = RowWriter::new(block.first);
+        Self { block, part: Part::EventSource, row, rows: Vec::new(), bytes: 0 }
+    }
+
+    /// Adds what is behind all that was added: by part, then by term, then by position.
+    pub(super) fn push(&mut self, part: Part, term: &[u8], position: u64) {
+        if part != self.part || self.row.is_full() {
+            self.cut();
+        }
+        self.part = part;
+        self.row.push(term, position);
+    }
+
+    fn cut(&mut self) {
+        let Some(row) = self.row.finish() else { return };
+        let key = key::row(self.block, self.part, &row.term, row.position);
+        let put = IndexChange::Put { key, row: row.bytes };
+        self.bytes += put.bytes();
+        self.rows.push(put);
+    }
+
+    /// The rows that are whole, once they are so large.
+    pub(super) fn take_if(&mut self, bytes: usize) -> Option<Vec<IndexChange>> {
+        if self.bytes < bytes {
+            return None;
+        }
+        self.bytes = 0;
+        Some(std::mem::take(&mut self.rows))
+    }
+
+    /// All rows that were not taken.
+    pub(super) fn finish(mut self) -> Vec<IndexChange> {
+        self.cut();
+        self.rows
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    pub(in crate::store::index) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+    impl IndexRows for Rows {
+        fn last_up_to(
+            &self,
+            from: &[u8],
+            until: &[u8],
+        ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Failure> {
+            let found = self.range(from.to_vec()..=until.to_vec()).next_back();
+            Ok(found.map(|(key, row)| (key.clone(), row.clone())))
+        }
+
+        fn first_from(
+            &self,
+            from: &[u8],
+            until: &[u8],
+        ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Failure> {
+            if from > until {
+                return Ok(None);
+            }
+            let found = self.range(from.to_vec()..=until.to_vec()).next();
+            Ok(found.map(|(key, row)| (key.clone(), row.clone())))
+        }
+    }
+
+    pub(in crate::store::index) fn make(rows: &mut Rows, changes: Vec<IndexChange>) {
+        for change in changes {
+            match change {
+                IndexChange::Put { key, row } => {
+                    rows.insert(key, row);
+                }
+                IndexChange::Remove { from, until, most } => {
+                    let gone: Vec<_> =
+                        rows.range(from..=until).take(most).map(|(key, _)| key.clone()).collect();
+                    gone.iter().for_each(|key| drop(rows.remove(key)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_are_listed_in_their_order_and_a_damaged_one_is_none() {
+        let mut rows = Rows::new();
+        let blocks = [(1, 0, 40), (40, 1, 300), (300, 0, 301)];
+        let blocks = blocks.map(|(first, level, end)| Block { first, level, end });
+        make(&mut rows, blocks.iter().map(Block::row).collect());
+        assert_eq!(Block::all(&rows).unwrap(), blocks);
+        rows.get_mut(&key::block(40)).unwrap()[0] ^= 1;
+        assert_eq!(Block::all(&rows).unwrap(), [blocks[0], blocks[2]]);
+    }
+
+    #[test]
+    fn the_rows_of_a_block_are_full_and_begin_with_what_their_key_says() {
+        let mut writer = BlockWriter::new(BlockId { first: 1, level: 0 });
+        (1..9000).for_each(|position| writer.push(Part::EventSource, b"stripe", position));
+        (1..900).for_each(|position| writer.push(Part::EventType, b"a", position));
+        assert!(writer.take_if(usize::MAX).is_none());
+        let rows = writer.finish();
+        assert_eq!(rows.len(), 4, "9000 bytes and 900");
+        for change in &rows {
+            let IndexChange::Put { key, row } = change else { panic!("{change:?}") };
+            assert!(row.len() < 3900);
+            assert_eq!(key::block_of(key), Some(BlockId { first: 1, level: 0 }));
+        }
+    }
+}

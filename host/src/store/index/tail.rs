@@ -1,0 +1,285 @@
+//! The newest receipts and events, which are in no block yet: a few bytes of each in memory.
+//!
+//! Pure. Items come in the order of their positions, and go when a block has them. Never larger
+//! than a block and what one commit adds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::block::{Block, BlockWriter};
+use super::key::Part;
+use super::row;
+use super::spans::{self, Span};
+use super::wanted::{Kind, NewItem, Wanted};
+use crate::event::Timestamp;
+
+/// The newest receipts and events.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Tail {
+    /// It has all items from this position on.
+    first: u64,
+    /// No item behind this has come yet.
+    end: u64,
+    items: Vec<Item>,
+    texts: Texts,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Item {
+    position: u64,
+    at: Timestamp,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Receipt {
+        source: u32,
+    },
+    Event {
+        source: u32,
+        event_type: u32,
+        subject: Option<[u8; 4]>,
+    },
+    /// It could not be read, and may be anything.
+    Unread,
+}
+
+/// Texts of which there are few, by number.
+#[derive(Debug, Default)]
+struct Texts {
+    numbers: FxHashMap<Arc<str>, u32>,
+    texts: Vec<Arc<str>>,
+}
+
+impl Texts {
+    fn number(&mut self, text: &str) -> u32 {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let number = u32::try_from(self.texts.len()).expect("a tail has fewer items");
+        let text: Arc<str> = text.into();
+        self.texts.push(Arc::clone(&text));
+        self.numbers.insert(text, number);
+        number
+    }
+
+    fn text(&self, number: u32) -> &str {
+        &self.texts[number as usize]
+    }
+}
+
+impl Tail {
+    /// One that will have all items from this position on.
+    pub(in crate::store) fn new(first: u64) -> Self {
+        Self { first, end: first, ..Self::default() }
+    }
+
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Adds an item behind all others. One that came before is known already.
+    pub(in crate::store) fn push(&mut self, new: NewItem<'_>) {
+        if new.position < self.end {
+            return;
+        }
+        let source = self.texts.number(new.source);
+        let what = match new.event {
+            None => What::Receipt { source },
+            Some((event_type, subject)) => What::Event {
+                source,
+                event_type: self.texts.number(event_type),
+                subject: subject.map(row::hash),
+            },
+        };
+        self.put(Item { position: new.position, at: new.at, what });
+    }
+
+    /// Adds what could not be read: each list will come to it.
+    pub(super) fn push_unread(&mut self, position: u64) {
+        if position >= self.end {
+            let at = self.items.last().map_or(Timestamp(0), |item| item.at);
+            self.put(Item { position, at, what: What::Unread });
+        }
+    }
+
+    fn put(&mut self, item: Item) {
+        self.end = item.position + 1;
+        self.items.push(item);
+    }
+
+    /// The items before this position are in a block now.
+    pub(super) fn written(&mut self, to: u64) {
+        let left = self.items.split_off(self.items.partition_point(|item| item.position < to));
+        let old = std::mem::take(&mut self.texts);
+        self.items = left;
+        self.first = self.first.max(to);
+        self.end = self.end.max(to);
+        let texts = &mut self.texts;
+        for item in &mut self.items {
+            match &mut item.what {
+                What::Receipt { source } => *source = texts.number(old.text(*source)),
+                What::Event { source, event_type, .. } => {
+                    *source = texts.number(old.text(*source));
+                    *event_type = texts.number(old.text(*event_type));
+                }
+                What::Unread => (),
+            }
+        }
+    }
+
+    /// Leaves out what stands at this position or behind it.
+    pub(super) fn cut(&mut self, end: u64) {
+        self.items.truncate(self.items.partition_point(|item| item.position < end));
+    }
+
+    /// The positions that may match, in ascending order.
+    pub(super) fn find(&self, wanted: &Wanted) -> Vec<u64> {
+        let is_wanted: Vec<bool> = match &wanted.types {
+            None => Vec::new(),
+            Some(types) => self.texts.texts.iter().map(|text| types.matches(text)).collect(),
+        };
+        let source = wanted.source.as_deref().map(|text| self.texts.numbers.get(text));
+        let subject = wanted.subject.as_deref().map(row::hash);
+        let is_in_time = |at: Timestamp| {
+            wanted.after.is_none_or(|after| at >= after)
+                && wanted.before.is_none_or(|before| at < before)
+        };
+        let fits = |item: &&Item| {
+            let from = |number: u32| source.is_none_or(|source| source == Some(&number));
+            match item.what {
+                What::Unread => true,
+                What::Receipt { source } => {
+                    wanted.kind == Kind::Receipt && from(source) && is_in_time(item.at)
+                }
+                What::Event { source, event_type, subject: about } => {
+                    wanted.kind == Kind::Event
+                        && from(source)
+                        && is_wanted.get(event_type as usize).is_none_or(|is_wanted| *is_wanted)
+                        && subject.is_none_or(|subject| about == Some(subject))
+                        && is_in_time(item.at)
+                }
+            }
+        };
+        self.items.iter().filter(fits).map(|item| item.position).collect()
+    }
+
+    /// Writes all items as a block of the lowest level that ends here, in which it begins.
+    pub(super) fn block(&self, end: u64) -> (Block, BlockWriter, Vec<Span>) {
+        let block = Block { first: self.first, level: 0, end };
+        let mut writer = BlockWriter::new(block.id());
+        let mut texts: BTreeMap<(Part, &str), Vec<u64>> = BTreeMap::new();
+        let (mut subjects, mut unread) = (Vec::new(), Vec::new());
+        for Item { position, what, .. } in &self.items {
+            let mut put = |part, number: u32| {
+                texts.entry((part, self.texts.text(number))).or_default().push(*position);
+            };
+            match *what {
+                What::Receipt { source } => put(Part::ReceiptSource, source),
+                What::Event { source, event_type, subject } => {
+                    put(Part::EventSource, source);
+                    put(Part::EventType, event_type);
+                    subjects.extend(subject.map(|subject| (subject, *position)));
+                }
+                What::Unread => unread.push(*position),
+            }
+        }
+        subjects.sort_unstable();
+        for part in Part::ALL {
+            let of_part = texts.range((part, "")..).take_while(|((of, _), _)| *of == part);
+            for ((_, text), positions) in of_part {
+                positions.iter().for_each(|at| writer.push(part, row::term(text), *at));
+            }
+            if part == Part::Subject {
+                subjects.iter().for_each(|(subject, at)| writer.push(part, subject, *at));
+            }
+            if part == Part::Unread {
+                unread.iter().for_each(|at| writer.push(part, &[], *at));
+            }
+        }
+        let times: Vec<_> = self.items.iter().map(|item| (item.position, item.at)).collect();
+        (block, writer, spans::of(self.first, end, &times))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::index::wanted::Types;
+
+    fn event<'i>(
+        position: u64,
+        (source, event_type): (&'i str, &'i str),
+        subject: Option<&'i str>,
+    ) -> NewItem<'i> {
+        NewItem { position, at: Timestamp(position), source, event: Some((event_type, subject)) }
+    }
+
+    fn receipt(position: u64, source: &str) -> NewItem<'_> {
+        NewItem { position, at: Timestamp(position), source, event: None }
+    }
+
+    fn tail() -> Tail {
+        let mut tail = Tail::new(1);
+        tail.push(receipt(1, "stripe"));
+        tail.push(event(3, ("stripe", "payment.failed"), Some("pi_1")));
+        tail.push(event(7, ("ledger", "payment.made"), Some("pi_2")));
+        tail.push(receipt(9, "adyen"));
+        tail.push(event(10, ("stripe", "refund.made"), None));
+        tail
+    }
+
+    fn found(tail: &Tail, change: impl FnOnce(&mut Wanted)) -> Vec<u64> {
+        let mut wanted = Wanted::all(Kind::Event);
+        change(&mut wanted);
+        tail.find(&wanted)
+    }
+
+    #[test]
+    fn the_tail_finds_what_every_filter_asks_for() {
+        let tail = tail();
+        let types = |text: &str, is_prefix| Some(Types { text: text.into(), is_prefix });
+        assert_eq!(found(&tail, |_| ()), [3, 7, 10]);
+        assert_eq!(found(&tail, |it| it.source = Some("stripe".into())), [3, 10]);
+        assert_eq!(found(&tail, |it| it.source = Some("unknown".into())), [0; 0]);
+        assert_eq!(found(&tail, |it| it.types = types("payment.", true)), [3, 7]);
+        assert_eq!(found(&tail, |it| it.types = types("payment.made", false)), [7]);
+        assert_eq!(found(&tail, |it| it.subject = Some("pi_2".into())), [7]);
+        assert_eq!(found(&tail, |it| it.after = Some(Timestamp(7))), [7, 10]);
+        assert_eq!(found(&tail, |it| it.before = Some(Timestamp(7))), [3]);
+        assert_eq!(found(&tail, |it| it.kind = Kind::Receipt), [1, 9]);
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_found_by_every_list() {
+        let mut tail = tail();
+        tail.push_unread(12);
+        assert_eq!(found(&tail, |it| it.source = Some("ledger".into())), [7, 12]);
+        assert_eq!(found(&tail, |it| it.kind = Kind::Receipt), [1, 9, 12]);
+    }
+
+    #[test]
+    fn an_item_that_comes_again_is_not_there_twice() {
+        let mut tail = tail();
+        tail.push(event(7, ("ledger", "payment.made"), None));
+        assert_eq!(found(&tail, |_| ()), [3, 7, 10]);
+    }
+
+    #[test]
+    fn what_a_block_has_goes_and_the_rest_is_found_as_before() {
+        let mut tail = tail();
+        tail.written(9);
+        assert_eq!((tail.first(), tail.len()), (9, 2));
+        assert_eq!(found(&tail, |it| it.source = Some("stripe".into())), [10]);
+        assert_eq!(found(&tail, |it| it.source = Some("ledger".into())), [0; 0]);
+        tail.push(event(10, ("stripe", "refund.made"), None));
+        assert_eq!(tail.len(), 2);
+    }
+}

@@ -1,0 +1,97 @@
+//! What a list asks the index for.
+//!
+//! Values. The index may name more than what matches, never less: whoever lists reads each record
+//! and decides. Never reads a record.
+
+use crate::event::Timestamp;
+use crate::route::Pattern;
+use crate::store::facts::{Receipt, StoredEvent};
+
+/// What is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Kind {
+    Receipt,
+    Event,
+}
+
+/// Which receipts or events.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Wanted {
+    pub(in crate::store) kind: Kind,
+    /// Of this source or handler.
+    pub(in crate::store) source: Option<String>,
+    pub(in crate::store) types: Option<Types>,
+    pub(in crate::store) subject: Option<String>,
+    /// Stored at this time or later.
+    pub(in crate::store) after: Option<Timestamp>,
+    /// Stored before this time.
+    pub(in crate::store) before: Option<Timestamp>,
+}
+
+/// Types of events: one, or all that begin so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) struct Types {
+    pub(in crate::store) text: String,
+    pub(in crate::store) is_prefix: bool,
+}
+
+impl Wanted {
+    /// All of a kind.
+    pub(in crate::store) fn all(kind: Kind) -> Self {
+        Self { kind, source: None, types: None, subject: None, after: None, before: None }
+    }
+}
+
+impl Types {
+    /// Those that a pattern matches; `None` if it matches all.
+    pub(in crate::store) fn of(pattern: &Pattern) -> Option<Self> {
+        let text = pattern.to_string();
+        match text.strip_suffix('*') {
+            Some("") => None,
+            Some(prefix) => Some(Self { text: prefix.to_owned(), is_prefix: true }),
+            None => Some(Self { text, is_prefix: false }),
+        }
+    }
+
+    pub(super) fn matches(&self, text: &str) -> bool {
+        if self.is_prefix { text.starts_with(&self.text) } else { text == self.text }
+    }
+}
+
+/// A receipt or an event that was stored, as far as the index knows it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct NewItem<'i> {
+    pub(super) position: u64,
+    pub(super) at: Timestamp,
+    pub(super) source: &'i str,
+    /// Of an event: its type and its subject.
+    pub(super) event: Option<(&'i str, Option<&'i str>)>,
+}
+
+impl<'i> NewItem<'i> {
+    pub(in crate::store) fn receipt(receipt: &'i Receipt) -> Self {
+        let (position, at) = (receipt.id.position, receipt.request.received_at);
+        Self { position, at, source: receipt.source.as_str(), event: None }
+    }
+
+    pub(in crate::store) fn event(stored: &'i StoredEvent) -> Self {
+        let (position, at, event) = (stored.id.position, stored.recorded_at, &stored.event);
+        let about = (event.event_type.as_str(), event.subject.as_deref());
+        Self { position, at, source: event.source.as_str(), event: Some(about) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_a_type_or_a_prefix_of_types_or_all() {
+        let types = |text: &str| Types::of(&text.parse().unwrap());
+        assert_eq!(types("*"), None);
+        let below = types("payment.*").unwrap();
+        assert!(below.matches("payment.failed") && !below.matches("payments.failed"));
+        let one = types("payment.failed").unwrap();
+        assert!(one.matches("payment.failed") && !one.matches("payment.failed.again"));
+    }
+}
