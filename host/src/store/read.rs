@@ -3,6 +3,7 @@
 //! Reads an unchanging view of the file and holds up no writer. Never changes anything.
 
 pub(super) mod cursor;
+pub(super) mod filter;
 pub(super) mod snapshot;
 pub(super) mod state;
 pub(super) mod view;

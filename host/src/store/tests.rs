@@ -7,6 +7,7 @@ mod damaging;
 mod disk;
 mod flipping;
 mod frames;
+mod indexing;
 mod knowing;
 mod migrating;
 mod opening;

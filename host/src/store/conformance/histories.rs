@@ -24,6 +24,11 @@ const STEPS: usize = 40;
 /// Ways to leave some of a commit that are looked at for each.
 const TEARS: usize = 2;
 
+/// So few items to a block of the index that a history has several.
+fn config() -> Config {
+    Config { index_items: 6, ..Config::at("nowhere") }
+}
+
 /// What a variable of the environment says that changes the tests.
 pub(in crate::store) fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok();
@@ -94,7 +99,7 @@ async fn check_left<S: Subject>(
     receipts: &Receipts,
 ) -> usize {
     let clock = Clock::manual(clock.now());
-    let store = left.open(&Config::at("nowhere"), clock.clone());
+    let store = left.open(&config(), clock.clone());
     let seen = look(&store, receipts).await;
     let Some(held) = models.iter().position(|model| model.seen == seen) else {
         assert_eq!(seen, models[0].seen, "none of {} models", models.len());

@@ -6,6 +6,8 @@
 //! disk.
 
 mod lists;
+mod times;
+mod walk;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -18,17 +20,16 @@ use base64::engine::general_purpose::STANDARD;
 
 pub(in crate::store) use self::lists::Found;
 use super::cursor::{Cursor, List};
+use super::filter::{EventFilter, ReceiptFilter};
 use super::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
-    ReceiptView, RunView, State, TryView,
+    ReceiptSummary, ReceiptView, RunView, State, TryView,
 };
-use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
-use crate::route::Pattern;
 use crate::store::Store;
 use crate::store::error::{Damaged, Error, Failure};
 use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
-use crate::store::file::view::{Dead, Outcomes, Segments};
+use crate::store::file::view::{Dead, Outcomes, Segments, View};
 use crate::store::kind::WorkKind;
 use crate::store::log::record::Record;
 use crate::store::owed::standing::{Progress, Standing};
@@ -42,23 +43,6 @@ pub const PAGE_ITEMS_MAX: usize = 1000;
 const LIST_TIME: Duration = Duration::from_secs(2);
 /// Most records of one work's history that are shown; older ones are not.
 const HISTORY_MAX: usize = 200;
-
-/// Which events.
-#[derive(Debug, Clone, Default)]
-pub struct EventFilter {
-    /// Of this source or handler.
-    pub source: Option<Name>,
-    /// Of these types.
-    pub event_type: Option<Pattern>,
-    /// About this business entity.
-    pub subject: Option<String>,
-    /// In this state.
-    pub state: Option<State>,
-    /// Stored at this time or later.
-    pub after: Option<Timestamp>,
-    /// Stored before this time.
-    pub before: Option<Timestamp>,
-}
 
 /// Which part of a list.
 #[derive(Debug, Clone, Copy)]
@@ -164,6 +148,17 @@ impl Store {
         self.ask_view(move |snapshot| snapshot.events(&filter, page, LIST_TIME)).await
     }
 
+    /// The receipts that match, newest first.
+    pub async fn receipts(
+        &self,
+        filter: &ReceiptFilter,
+        page: Page,
+    ) -> Result<Listing<ReceiptSummary>, Error> {
+        page.check(filter.list())?;
+        let filter = filter.clone();
+        self.ask_view(move |snapshot| snapshot.receipts(&filter, page, LIST_TIME)).await
+    }
+
     /// All receipts and events from a position on, oldest first: about as many as `limit`.
     pub async fn stored_from(&self, position: u64, limit: usize) -> Result<Part, Error> {
         self.ask_view(move |snapshot| snapshot.stored_from(position, limit)).await
@@ -206,6 +201,7 @@ impl Store {
 /// One unchanging view of the file.
 pub(in crate::store) struct Snapshot<'s> {
     shared: &'s Shared,
+    view: View,
     log: Segments,
     outcomes: Outcomes,
     dead: Dead,
@@ -228,6 +224,7 @@ impl Shared {
             log: view.log()?,
             outcomes: view.outcomes()?,
             dead: view.dead()?,
+            view,
             found: RefCell::default(),
         })
     }
@@ -443,31 +440,5 @@ impl Snapshot<'_> {
             damaged_at,
         };
         Ok(History { progress, tries, attempts })
-    }
-}
-
-impl EventFilter {
-    /// The list of the events that match.
-    fn list(&self) -> List {
-        let Self { source, event_type, subject, state, after, before } = self;
-        let filters = [
-            source.as_ref().map(Name::to_string),
-            event_type.as_ref().map(Pattern::to_string),
-            subject.clone(),
-            state.map(|state| format!("{state:?}")),
-            after.map(|after| after.to_string()),
-            before.map(|before| before.to_string()),
-        ];
-        List::of("events", &filters)
-    }
-
-    /// Whether all but the state fits.
-    fn matches(&self, stored: &StoredEvent) -> bool {
-        let event = &stored.event;
-        self.source.as_ref().is_none_or(|source| *source == event.source)
-            && self.event_type.as_ref().is_none_or(|types| types.matches(&event.event_type))
-            && self.subject.as_ref().is_none_or(|it| Some(it) == event.subject.as_ref())
-            && self.after.is_none_or(|after| stored.recorded_at >= after)
-            && self.before.is_none_or(|before| stored.recorded_at < before)
     }
 }

@@ -144,6 +144,24 @@ pub struct EventSummary {
     pub state: State,
 }
 
+/// A receipt in a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReceiptSummary {
+    /// `rcp_`
+    pub id: Id,
+    /// The source that it came in by.
+    pub source: Name,
+    /// When it was read.
+    pub received_at: Timestamp,
+    /// Whether body and headers were kept long enough and are gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub body_expired: bool,
+    /// How far its parse has come.
+    pub state: State,
+    /// Tries to parse it since it was opened or reopened.
+    pub tries_made: u32,
+}
+
 /// An event with its runs and deliveries.
 #[derive(Debug, Clone, Serialize)]
 pub struct EventView {

@@ -9,11 +9,18 @@ use crate::store::write::outage::PAUSE_MAX;
 
 /// Ids that are in memory and in the log only, so few that most of the log is not read for them.
 const FRESH_IDS: usize = 64;
+/// The same for what the index has in memory.
+const INDEX_ITEMS: usize = 64;
 /// Events behind the last checkpoint.
 const BEHIND: usize = 20;
 
 fn config() -> Config {
-    Config { fresh_ids: FRESH_IDS, volume_bytes: 64 << 10, ..Config::at("nowhere") }
+    Config {
+        fresh_ids: FRESH_IDS,
+        index_items: INDEX_ITEMS,
+        volume_bytes: 64 << 10,
+        ..Config::at("nowhere")
+    }
 }
 
 /// Brings events, and has nothing left to do with them.

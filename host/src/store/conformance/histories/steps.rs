@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::super::*;
 use super::model::{Act, Answer, Key, Model};
 use super::watch::{self, Leased, Receipts};
-use super::{HANDLERS, SUBJECTS};
+use super::{HANDLERS, SUBJECTS, config};
 
 /// Event ids that a history draws from: few, so that they meet.
 const IDS: usize = 24;
@@ -45,7 +45,7 @@ impl<S: Subject> History<S> {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             random: fastrand::Rng::with_seed(seed),
-            case: Case::new(),
+            case: Case::with(config()),
             receipts: Receipts::new(),
             model: Model::default(),
             held: Vec::new(),

@@ -58,6 +58,7 @@ pub(super) async fn look(store: &Store, receipts: &Receipts) -> Seen {
             seen.works.insert(key, stands(&delivery.progress, delivery.attempts.len()));
         }
     }
+    check_lists(store, &events.items, &seen, &names).await;
     let dead = store.dead(ALL).await.unwrap().items;
     seen.dead = dead.iter().map(|letter| names[&letter.id].clone()).collect();
     for (handler, subject) in HANDLERS.iter().flat_map(|by| SUBJECTS.map(|of| (by, of))) {
@@ -68,6 +69,41 @@ pub(super) async fn look(store: &Store, receipts: &Receipts) -> Seen {
     }
     check_counts(store, &seen);
     seen
+}
+
+/// Holds each list by a filter against that of all events, and those of receipts against what is
+/// seen of them.
+async fn check_lists(store: &Store, all: &[EventSummary], seen: &Seen, names: &BTreeMap<Id, Key>) {
+    let any = EventFilter::default;
+    let states = [State::Pending, State::Done, State::Dead].map(Some);
+    let mut filters: Vec<_> = states.map(|state| EventFilter { state, ..any() }).into();
+    filters.extend(SUBJECTS.map(|it| EventFilter { subject: Some(it.into()), ..any() }));
+    let types = ["payment.failed", "payment.*", "refund.*"].map(|text| text.parse().ok());
+    filters.extend(types.map(|event_type| EventFilter { event_type, ..any() }));
+    for filter in filters {
+        let fits = |event: &&EventSummary| {
+            let EventFilter { event_type, subject, state, .. } = &filter;
+            event_type.as_ref().is_none_or(|types| types.matches(&event.event_type))
+                && subject.as_ref().is_none_or(|it| Some(it) == event.subject.as_ref())
+                && state.is_none_or(|state| state == event.state)
+        };
+        let expected: Vec<Id> = all.iter().filter(fits).map(|event| event.id).collect();
+        let listed = store.events(&filter, ALL).await.unwrap();
+        let ids: Vec<Id> = listed.items.iter().map(|event| event.id).collect();
+        assert_eq!((ids, listed.next), (expected, None), "{filter:?}");
+    }
+    for state in [None].into_iter().chain(states) {
+        let is_it = |key: &&Key| {
+            matches!(key, Key::Parse(_))
+                && state.is_none_or(|state| seen.works[*key].state == state)
+        };
+        let expected: Vec<&Key> = names.values().filter(is_it).collect();
+        let filter = ReceiptFilter { state, ..ReceiptFilter::default() };
+        let listed = store.receipts(&filter, ALL).await.unwrap().items;
+        // Ids are in the order of their positions.
+        let listed: Vec<&Key> = listed.iter().rev().map(|receipt| &names[&receipt.id]).collect();
+        assert_eq!(listed, expected, "{filter:?}");
+    }
 }
 
 fn check_counts(store: &Store, seen: &Seen) {

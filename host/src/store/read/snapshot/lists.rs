@@ -1,43 +1,27 @@
-//! Lists: events newest first and oldest first, and dead letters.
+//! Lists: events and receipts newest first, all that is stored oldest first, and dead letters.
 //!
-//! Positions are in the order of time, give or take what a clock was set by: so a list begins where
-//! its times begin and ends where they end. What can't be read is left out and named.
+//! What can't be read is left out and named. Positions are in the order of time, give or take what
+//! a clock was set by: so where the log is read through, a list begins where its times begin and
+//! ends where they end. Never waits for the writer.
 
 use std::time::{Duration, Instant};
 
-use super::{EventFilter, Listing, PAGE_ITEMS_MAX, Page, Part, Snapshot, dead_letters};
+use super::times::{CLOCK_SLACK, OUTSIDE_MAX, SEGMENTS_MIN};
+use super::walk::Asked;
+use super::{Listing, PAGE_ITEMS_MAX, Page, Part, Snapshot, dead_letters};
 use crate::event::{Timestamp, in_millis};
 use crate::ids::{Id, IdKind};
 use crate::store::error::{Damaged, Failure};
-use crate::store::facts::StoredEvent;
+use crate::store::facts::{Receipt, StoredEvent};
 use crate::store::kind::WorkKind;
-use crate::store::log::record::{Record, first_written};
-use crate::store::log::segment::{RecordKind, Segment};
+use crate::store::log::record::Record;
+use crate::store::log::segment::RecordKind;
 use crate::store::owed::standing::Standing;
 use crate::store::owed::unreadable;
 use crate::store::owed::works::{Stored, work_id};
 use crate::store::read::cursor::Cursor;
-use crate::store::read::view::{DamagedItem, DeadLetter, EventSummary, State};
-
-/// A clock may have been set by so much without a list's missing anything.
-const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
-/// So many segments in a row must be out of a list's times before it ends: fewer than any page
-/// reads.
-const OUTSIDE_MAX: usize = SEGMENTS_MIN / 2;
-/// Segments that say nothing of the time which a search passes over.
-const SILENT_MAX: usize = 64;
-/// Segments that are read whatever the time: a list always gets on.
-const SEGMENTS_MIN: usize = 16;
-
-/// Where the log reaches a time.
-enum Reach {
-    /// In the segment at this position.
-    At(u64),
-    /// Nowhere: all of it is older.
-    Never,
-    /// That can't be said, since too many segments say nothing of the time.
-    Unknown,
-}
+use crate::store::read::filter::{EventFilter, ReceiptFilter};
+use crate::store::read::view::{DamagedItem, DeadLetter, EventSummary, ReceiptSummary, State};
 
 /// Events oldest first.
 #[derive(Debug, Default)]
@@ -57,45 +41,25 @@ impl Snapshot<'_> {
         page: Page,
         time: Duration,
     ) -> Result<Listing<EventSummary>, Failure> {
-        let started = Instant::now();
-        let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
-        let going_on = |before| Some(Cursor::new(filter.list(), before));
-        let mut list = Listing { items: Vec::new(), damaged: Vec::new(), next: None };
-        let mut before = page.before();
-        if let Some(end) = filter.before
-            && let Reach::At(behind) = self.first_at(end.after(CLOCK_SLACK))?
-        {
-            before = before.min(behind);
-        }
-        let (mut too_old, mut reached) = (0, None);
-        for (looked_at, row) in self.log.within(..before)?.rev().enumerate() {
-            if looked_at >= SEGMENTS_MIN && started.elapsed() >= time {
-                list.next = reached.and_then(going_on);
-                return Ok(list);
-            }
-            let (first, segment) = row?;
-            reached = Some(first);
-            let Some(segment) = self.readable(segment, None, &mut list.damaged)? else { continue };
-            too_old = if self.is_before(&segment, filter.after) { too_old + 1 } else { 0 };
-            if too_old > OUTSIDE_MAX {
-                break;
-            }
-            let entries: Vec<_> =
-                segment.entries().filter(|entry| entry.position < before).collect();
-            for entry in entries.iter().rev().filter(|entry| entry.kind == RecordKind::Event) {
-                let record = Record::skim(entry, self.tag());
-                let record = self.readable(record, None, &mut list.damaged)?;
-                let Some(Record::Event(event)) = record else { continue };
-                let summary = self.summary(&event, filter);
-                let summary = self.readable(summary, Some(event.id), &mut list.damaged)?;
-                list.items.extend(summary.flatten());
-                if list.items.len() == limit {
-                    list.next = going_on(entry.position);
-                    return Ok(list);
-                }
-            }
-        }
-        Ok(list)
+        let (wanted, state, list) = (filter.wanted(), filter.state, filter.list());
+        self.walk(&Asked { wanted, state, list, page, time }, |record| match record {
+            Record::Event(event) => self.summary(event, filter),
+            _ => Ok(None),
+        })
+    }
+
+    /// The receipts that match, newest first, for a time.
+    pub(super) fn receipts(
+        &self,
+        filter: &ReceiptFilter,
+        page: Page,
+        time: Duration,
+    ) -> Result<Listing<ReceiptSummary>, Failure> {
+        let (wanted, state, list) = (filter.wanted(), filter.state, filter.list());
+        self.walk(&Asked { wanted, state, list, page, time }, |record| match record {
+            Record::Receipt(receipt) => self.receipt_summary(receipt, filter),
+            _ => Ok(None),
+        })
     }
 
     /// The events in a part of the log for which all but the state fits, oldest first, for a time.
@@ -232,7 +196,7 @@ impl Snapshot<'_> {
     }
 
     /// What was read; what is damaged is noted and named.
-    fn readable<T, E>(
+    pub(super) fn readable<T, E>(
         &self,
         read: Result<T, E>,
         id: Option<crate::ids::Id>,
@@ -280,6 +244,30 @@ impl Snapshot<'_> {
         }))
     }
 
+    /// The receipt in short, if it matches.
+    fn receipt_summary(
+        &self,
+        receipt: &Receipt,
+        filter: &ReceiptFilter,
+    ) -> Result<Option<ReceiptSummary>, Failure> {
+        if !filter.matches(receipt) {
+            return Ok(None);
+        }
+        let standing = self.standing(receipt.id.position)?;
+        let state = State::of(standing);
+        if filter.state.is_some_and(|wanted| wanted != state) {
+            return Ok(None);
+        }
+        Ok(Some(ReceiptSummary {
+            id: receipt.id,
+            source: receipt.source.clone(),
+            received_at: receipt.request.received_at,
+            body_expired: receipt.body_expired,
+            state,
+            tries_made: standing.tries_made,
+        }))
+    }
+
     /// Whether some work of the event stands so.
     pub(in crate::store) fn has_work(
         &self,
@@ -293,68 +281,5 @@ impl Snapshot<'_> {
             }
         }
         Ok(false)
-    }
-
-    /// Whether all of a segment is older than a list goes.
-    fn is_before(&self, segment: &Segment, after: Option<Timestamp>) -> bool {
-        let at = after.and_then(|after| Some((first_written(segment, self.tag())?, after)));
-        at.is_some_and(|(at, after)| at.after(CLOCK_SLACK) < after)
-    }
-
-    /// Whether all of a segment is newer than a list goes.
-    fn is_behind(&self, segment: &Segment, before: Option<Timestamp>) -> bool {
-        let at = before.and_then(|before| Some((first_written(segment, self.tag())?, before)));
-        at.is_some_and(|(at, before)| at >= before.after(CLOCK_SLACK))
-    }
-
-    /// The key of the segment that takes this position, or the position itself.
-    fn key_at(&self, position: u64) -> Result<u64, Failure> {
-        Ok(self.log.key_up_to(position)?.unwrap_or(position))
-    }
-
-    /// Before this position nothing is as late as this: where the last segment begins that is
-    /// older, since one that was packed may reach over many days.
-    fn begin_at(&self, time: Timestamp) -> Result<u64, Failure> {
-        let end = match self.first_at(time)? {
-            Reach::At(first) => first,
-            Reach::Never => u64::MAX,
-            Reach::Unknown => return Ok(0),
-        };
-        let older = self.timed_at(end.saturating_sub(1))?;
-        Ok(older.map_or(0, |(first, _)| first))
-    }
-
-    /// Where the log reaches this time: the first segment that is as late, if the clock was never
-    /// set by more than the slack. By halves.
-    fn first_at(&self, time: Timestamp) -> Result<Reach, Failure> {
-        let Some(last) = self.log.last_key()? else { return Ok(Reach::Never) };
-        let mut early = 0;
-        let mut late = last + 1;
-        while early < late {
-            let middle = early + (late - early) / 2;
-            if self.log.key_up_to(middle)?.is_none() {
-                early = middle + 1;
-                continue;
-            }
-            let Some((first, at)) = self.timed_at(middle)? else { return Ok(Reach::Unknown) };
-            if at >= time {
-                late = first;
-            } else {
-                early = middle + 1;
-            }
-        }
-        Ok(if late <= last { Reach::At(late) } else { Reach::Never })
-    }
-
-    /// The latest segment up to a position that says when it was written, and when.
-    fn timed_at(&self, position: u64) -> Result<Option<(u64, Timestamp)>, Failure> {
-        for row in self.log.within(..=position)?.rev().take(SILENT_MAX) {
-            let (first, segment) = row?;
-            let segment = self.shared.damages.pass(segment)?;
-            if let Some(at) = segment.and_then(|segment| first_written(&segment, self.tag())) {
-                return Ok(Some((first, at)));
-            }
-        }
-        Ok(None)
     }
 }

@@ -1,0 +1,109 @@
+//! Which events and which receipts a list has.
+//!
+//! Values. What the index is asked for follows from them, and so does whether a record that it
+//! named fits. Never knows how a work stands: a state is held against it by whoever lists.
+
+use super::cursor::List;
+use super::view::State;
+use crate::event::Timestamp;
+use crate::ids::Name;
+use crate::route::Pattern;
+use crate::store::facts::{Receipt, StoredEvent};
+use crate::store::index::{Kind, Types, Wanted};
+
+/// Which events.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Of this source or handler.
+    pub source: Option<Name>,
+    /// Of these types.
+    pub event_type: Option<Pattern>,
+    /// About this business entity.
+    pub subject: Option<String>,
+    /// In this state.
+    pub state: Option<State>,
+    /// Stored at this time or later.
+    pub after: Option<Timestamp>,
+    /// Stored before this time.
+    pub before: Option<Timestamp>,
+}
+
+/// Which receipts.
+#[derive(Debug, Clone, Default)]
+pub struct ReceiptFilter {
+    /// Of this source.
+    pub source: Option<Name>,
+    /// Whose parse is in this state.
+    pub state: Option<State>,
+    /// Received at this time or later.
+    pub after: Option<Timestamp>,
+    /// Received before this time.
+    pub before: Option<Timestamp>,
+}
+
+impl EventFilter {
+    /// The list of the events that match.
+    pub(super) fn list(&self) -> List {
+        let Self { source, event_type, subject, state, after, before } = self;
+        let filters = [
+            source.as_ref().map(Name::to_string),
+            event_type.as_ref().map(Pattern::to_string),
+            subject.clone(),
+            state.map(|state| format!("{state:?}")),
+            after.map(|after| after.to_string()),
+            before.map(|before| before.to_string()),
+        ];
+        List::of("events", &filters)
+    }
+
+    /// Whether all but the state fits.
+    pub(super) fn matches(&self, stored: &StoredEvent) -> bool {
+        let event = &stored.event;
+        self.source.as_ref().is_none_or(|source| *source == event.source)
+            && self.event_type.as_ref().is_none_or(|types| types.matches(&event.event_type))
+            && self.subject.as_ref().is_none_or(|it| Some(it) == event.subject.as_ref())
+            && self.after.is_none_or(|after| stored.recorded_at >= after)
+            && self.before.is_none_or(|before| stored.recorded_at < before)
+    }
+
+    /// What the index is asked for.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted {
+            kind: Kind::Event,
+            source: self.source.as_ref().map(Name::to_string),
+            types: self.event_type.as_ref().and_then(Types::of),
+            subject: self.subject.clone(),
+            after: self.after,
+            before: self.before,
+        }
+    }
+}
+
+impl ReceiptFilter {
+    /// The list of the receipts that match.
+    pub(super) fn list(&self) -> List {
+        let Self { source, state, after, before } = self;
+        let filters = [
+            source.as_ref().map(Name::to_string),
+            state.map(|state| format!("{state:?}")),
+            after.map(|after| after.to_string()),
+            before.map(|before| before.to_string()),
+        ];
+        List::of("receipts", &filters)
+    }
+
+    /// Whether all but the state fits.
+    pub(super) fn matches(&self, receipt: &Receipt) -> bool {
+        let at = receipt.request.received_at;
+        self.source.as_ref().is_none_or(|source| *source == receipt.source)
+            && self.after.is_none_or(|after| at >= after)
+            && self.before.is_none_or(|before| at < before)
+    }
+
+    /// What the index is asked for.
+    pub(super) fn wanted(&self) -> Wanted {
+        let Self { source, after, before, .. } = self;
+        let source = source.as_ref().map(Name::to_string);
+        Wanted { source, after: *after, before: *before, ..Wanted::all(Kind::Receipt) }
+    }
+}

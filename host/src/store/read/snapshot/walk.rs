@@ -1,0 +1,249 @@
+//! A list from newer to older: what the index names is looked at one by one, and what it does not
+//! know is read through.
+//!
+//! Each record says by itself whether it fits. Of a list by state, what stands in no row of such
+//! works is passed over. It goes on for a bounded time, so a page may be short and still not be the
+//! last. Never gives an item twice.
+
+use std::time::{Duration, Instant};
+
+use super::times::{CLOCK_SLACK, OUTSIDE_MAX, Reach, SEGMENTS_MIN};
+use super::{Listing, PAGE_ITEMS_MAX, Page, Snapshot};
+use crate::ids::{Id, IdKind};
+use crate::store::error::Failure;
+use crate::store::file;
+use crate::store::index::{Kind, Next, Search, Wanted};
+use crate::store::log::record::Record;
+use crate::store::log::segment::{Entry, RecordKind, Segment};
+use crate::store::read::cursor::{Cursor, List};
+use crate::store::read::view::State;
+
+/// What is asked for.
+pub(super) struct Asked {
+    pub(super) wanted: Wanted,
+    pub(super) state: Option<State>,
+    pub(super) list: List,
+    pub(super) page: Page,
+    /// A page that is not full by then says where to go on.
+    pub(super) time: Duration,
+}
+
+/// A list on its way.
+struct Walk<'s, T, F> {
+    snapshot: &'s Snapshot<'s>,
+    asked: &'s Asked,
+    /// What a record is in the list, if it fits.
+    show: F,
+    listing: Listing<T>,
+    /// All from here on was looked at.
+    before: u64,
+    /// Open works before this have rows.
+    low_water: u64,
+    /// The last segment up to where it looked last, and its key; `None` if it can't be read.
+    held: Option<(u64, Option<Segment>)>,
+    /// How many segments were read.
+    read: usize,
+    started: Instant,
+    /// It went to where its times begin.
+    has_sought: bool,
+}
+
+/// How it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Went {
+    On,
+    /// The page is full, or it took long enough.
+    Enough,
+    /// There is nothing more.
+    Over,
+}
+
+impl Snapshot<'_> {
+    /// What is asked for, newest first, as `show` gives it.
+    pub(super) fn walk<T>(
+        &self,
+        asked: &Asked,
+        show: impl Fn(&Record) -> Result<Option<T>, Failure>,
+    ) -> Result<Listing<T>, Failure> {
+        let tail = self.shared.index.find(&asked.wanted);
+        let mut search = Search::new(self.view.index()?, asked.wanted.clone(), tail)?;
+        let mut walk = Walk {
+            snapshot: self,
+            asked,
+            show,
+            listing: Listing { items: Vec::new(), damaged: Vec::new(), next: None },
+            before: asked.page.before(),
+            low_water: self.view.fact(file::LOW_WATER)?.unwrap_or(0),
+            held: None,
+            read: 0,
+            started: Instant::now(),
+            has_sought: false,
+        };
+        loop {
+            let went = match search.before(walk.before)? {
+                Next::Position(position) => walk.look_at(position)?,
+                Next::Unindexed { first, end } => walk.read_through(first, end)?,
+                Next::End => Went::Over,
+            };
+            match went {
+                Went::On => (),
+                Went::Over => break,
+                Went::Enough => {
+                    walk.listing.next = Some(Cursor::new(asked.list, walk.before));
+                    break;
+                }
+            }
+        }
+        Ok(walk.listing)
+    }
+}
+
+impl<T, F: Fn(&Record) -> Result<Option<T>, Failure>> Walk<'_, T, F> {
+    /// Looks at what stands at a position, if anything does, or else passes over all that is gone.
+    fn look_at(&mut self, position: u64) -> Result<Went, Failure> {
+        if self.is_late() {
+            return Ok(Went::Enough);
+        }
+        self.before = position;
+        self.hold(position)?;
+        let Some((first, segment)) = self.held.take() else {
+            return Ok(Went::Over);
+        };
+        let went = match &segment {
+            // Nobody knows how far it reaches.
+            None => {
+                self.before = first;
+                Ok(Went::On)
+            }
+            Some(segment) if segment.next() <= position => {
+                self.before = segment.next();
+                Ok(Went::On)
+            }
+            Some(segment) => {
+                let entry = segment.find(position).filter(|entry| entry.position == position);
+                entry.map_or(Ok(Went::On), |entry| self.entry(&entry))
+            }
+        };
+        self.held = Some((first, segment));
+        went
+    }
+
+    /// Reads the last segment up to a position, unless it is the one that was read before.
+    fn hold(&mut self, position: u64) -> Result<(), Failure> {
+        if self.held.as_ref().is_some_and(|(first, _)| *first <= position) {
+            return Ok(());
+        }
+        let last = self.snapshot.log.within(..=position)?.next_back().transpose()?;
+        self.held = None;
+        if let Some((first, segment)) = last {
+            self.read += 1;
+            let damaged = &mut self.listing.damaged;
+            self.held = Some((first, self.snapshot.readable(segment, None, damaged)?));
+        }
+        Ok(())
+    }
+
+    /// Reads through a stretch of the log that the index does not know.
+    fn read_through(&mut self, first: u64, end: u64) -> Result<Went, Failure> {
+        self.before = self.before.min(end);
+        self.seek()?;
+        let mut too_old = 0;
+        for row in self.snapshot.log.within(..self.before)?.rev() {
+            if self.is_late() {
+                return Ok(Went::Enough);
+            }
+            let (key, segment) = row?;
+            self.read += 1;
+            let damaged = &mut self.listing.damaged;
+            if let Some(segment) = self.snapshot.readable(segment, None, damaged)? {
+                let is_old = self.snapshot.is_before(&segment, self.asked.wanted.after);
+                too_old = if is_old { too_old + 1 } else { 0 };
+                if too_old > OUTSIDE_MAX {
+                    return Ok(Went::Over);
+                }
+                let entries: Vec<_> =
+                    segment.entries().filter(|entry| entry.position >= first).collect();
+                for entry in entries.iter().rev() {
+                    if entry.position < self.before {
+                        self.before = entry.position;
+                        if self.entry(entry)? == Went::Enough {
+                            return Ok(Went::Enough);
+                        }
+                    }
+                }
+            }
+            let has_skipped = self.before < key;
+            self.before = self.before.min(key.max(first));
+            if has_skipped || key <= first {
+                return Ok(Went::On);
+            }
+        }
+        self.before = self.before.min(first);
+        Ok(Went::On)
+    }
+
+    /// Goes to where its times begin.
+    fn seek(&mut self) -> Result<(), Failure> {
+        if let Some(end) = self.asked.wanted.before
+            && !self.has_sought
+            && let Reach::At(behind) = self.snapshot.first_at(end.after(CLOCK_SLACK))?
+        {
+            self.before = self.before.min(behind);
+        }
+        self.has_sought = true;
+        Ok(())
+    }
+
+    /// Takes a record into the list if it fits, or passes over what can't.
+    fn entry(&mut self, entry: &Entry<'_>) -> Result<Went, Failure> {
+        if !self.is_wanted(entry.kind) {
+            return Ok(Went::On);
+        }
+        let snapshot = self.snapshot;
+        let record = Record::skim(entry, snapshot.tag());
+        let record = snapshot.readable(record, None, &mut self.listing.damaged)?;
+        let Some(record) = record else { return Ok(Went::On) };
+        let kind = match self.asked.wanted.kind {
+            Kind::Event => IdKind::Event,
+            Kind::Receipt => IdKind::Receipt,
+        };
+        let id = Id { kind, position: entry.position, tag: snapshot.tag() };
+        let shown = (self.show)(&record);
+        let shown = snapshot.readable(shown, Some(id), &mut self.listing.damaged)?;
+        match shown.flatten() {
+            None => self.skip()?,
+            Some(item) => self.listing.items.push(item),
+        }
+        let limit = self.asked.page.limit.clamp(1, PAGE_ITEMS_MAX);
+        Ok(if self.listing.items.len() == limit { Went::Enough } else { Went::On })
+    }
+
+    /// Passes over what has no work in the state that is asked for, as the rows of such works say.
+    fn skip(&mut self) -> Result<(), Failure> {
+        let Snapshot { view, dead, .. } = self.snapshot;
+        let last = match self.asked.state {
+            Some(State::Pending) if self.before <= self.low_water => {
+                view.owed_before(self.before)?
+            }
+            Some(State::Dead) => {
+                let last = dead.within(..self.before)?.next_back().transpose()?;
+                last.map(|(work, _)| work)
+            }
+            _ => return Ok(()),
+        };
+        // A work stands at its receipt or behind its event.
+        self.before = self.before.min(last.map_or(0, |work| work + 1));
+        Ok(())
+    }
+
+    fn is_wanted(&self, kind: RecordKind) -> bool {
+        match self.asked.wanted.kind {
+            Kind::Event => kind == RecordKind::Event,
+            Kind::Receipt => matches!(kind, RecordKind::Receipt | RecordKind::BareReceipt),
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.read >= SEGMENTS_MIN && self.started.elapsed() >= self.asked.time
+    }
+}
