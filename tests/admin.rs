@@ -156,6 +156,32 @@ async fn the_dead_come_in_pages_too() {
 }
 
 #[tokio::test]
+async fn receipts_are_listed_by_source_and_state() {
+    let gateway = Setup::guest().start().await;
+    for number in 0..5 {
+        let what = if number == 3 { "fail" } else { "nothing" };
+        let command = json!({ "id": number.to_string(), "do": what, "at": "parse" });
+        gateway.guest(&command).await.accepted();
+    }
+    gateway.settle().await;
+
+    let mut seen = Vec::new();
+    let mut path = "/v1/receipts?limit=2".to_owned();
+    loop {
+        let page = gateway.ask(&path).await.json();
+        seen.extend(texts(&page["items"], "id"));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/v1/receipts?limit=2&cursor={next}");
+    }
+    let dead = gateway.ask("/v1/receipts?state=dead").await.json();
+    let other = gateway.ask("/v1/receipts?source=another").await.json();
+
+    assert_eq!(seen.len(), 5);
+    assert_eq!(texts(&dead["items"], "id"), seen[1..2]);
+    assert_eq!(other["items"], json!([]));
+}
+
+#[tokio::test]
 async fn a_cursor_goes_on_in_its_own_list_alone() {
     let gateway = Setup::stripe().start().await;
     for number in 0..2 {
@@ -190,6 +216,8 @@ async fn a_parameter_that_can_not_be_read_is_named() {
         ("/v1/events?before=", "before"),
         ("/v1/events?colour=red", "colour"),
         ("/v1/events?limit=1&limit=2", "limit"),
+        ("/v1/receipts?state=broken", "state"),
+        ("/v1/receipts?subject=pi_1", "subject"),
         ("/v1/dead?limit=0", "limit"),
         ("/v1/dead?cursor=first", "cursor"),
         ("/v1/dead?state=dead", "state"),

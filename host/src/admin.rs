@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::secrets::Redaction;
 use crate::store::{self, EventView, ReceiptView, Store};
 
-use query::{ListQuery, PageQuery, ReplayBody};
+use query::{ListQuery, PageQuery, ReceiptsQuery, ReplayBody};
 pub(crate) use redact::credentials;
 pub use rows::Report;
 pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow};
@@ -76,6 +76,7 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
     let questions = Router::new()
         .route("/v1/events", get(events))
         .route("/v1/events/{id}", get(event))
+        .route("/v1/receipts", get(receipts))
         .route("/v1/receipts/{id}", get(receipt))
         .route("/v1/runs/{id}", get(run))
         .route("/v1/deliveries/{id}", get(delivery))
@@ -186,6 +187,13 @@ async fn event(
     let receipt = receipt.map(redact::credentials);
     let shown = event.map(|event| EventPage { event, receipt });
     Ok(found(id, shown)?.into_response())
+}
+
+async fn receipts(
+    State(admin): State<Arc<Admin>>,
+    ReceiptsQuery(filter, page): ReceiptsQuery,
+) -> Result<Response, Problem> {
+    Ok(Json(admin.store.receipts(&filter, page).await?).into_response())
 }
 
 async fn receipt(

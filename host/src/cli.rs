@@ -14,6 +14,7 @@ mod indented;
 mod log;
 mod plugin;
 mod provider;
+mod receipt;
 mod send;
 mod serve;
 mod sign;
@@ -63,6 +64,9 @@ enum Command {
     /// List, show and replay events of a running gateway
     #[command(subcommand)]
     Event(event::Command),
+    /// List the accepted requests of a running gateway
+    #[command(subcommand)]
+    Receipt(receipt::Command),
     /// Look at a store while no gateway runs on it
     #[command(subcommand)]
     Store(store::Command),
@@ -111,6 +115,7 @@ pub fn main() -> ExitCode {
             Command::Plugin(command) => plugin::run(command).await,
             Command::Provider(command) => provider::run(command),
             Command::Event(command) => event::run(command).await,
+            Command::Receipt(command) => receipt::run(command).await,
             Command::Store(command) => store::run(command).await,
             Command::Send(args) => send::send(&args).await,
             Command::Demo(args) => demo::demo(&args).await,

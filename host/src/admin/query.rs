@@ -14,7 +14,7 @@ use super::Problem;
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::route::Pattern;
-use crate::store::{EventFilter, Page, ReplayCursor, State};
+use crate::store::{EventFilter, Page, ReceiptFilter, ReplayCursor, State};
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 500;
@@ -26,6 +26,7 @@ const IDS_MAX: usize = 1000;
 const BODY: &str = r#"give either {"ids": [...]} or {"filter": {...}}"#;
 
 const FILTERS: [&str; 6] = ["source", "type", "subject", "state", "after", "before"];
+const RECEIPT_FILTERS: [&str; 4] = ["source", "state", "after", "before"];
 const PAGES: [&str; 2] = ["cursor", "limit"];
 
 fn bad(error: impl std::fmt::Display) -> Problem {
@@ -86,17 +87,37 @@ impl Pairs {
     }
 
     fn filter(&self) -> Result<EventFilter, Problem> {
-        let name =
-            "a name: 1 to 63 characters out of a-z, 0-9 and -, beginning with a letter or digit";
-        let time = "a time such as 2026-11-22T03:00:00Z";
         Ok(EventFilter {
-            source: self.value("source", name)?,
+            source: self.name("source")?,
             event_type: self.value("type", "an event type such as payment.failed or payment.*")?,
             subject: self.text("subject").map(str::to_owned),
-            state: self.value::<State>("state", "pending, done or dead")?,
-            after: self.value::<Timestamp>("after", time)?,
-            before: self.value::<Timestamp>("before", time)?,
+            state: self.state()?,
+            after: self.time("after")?,
+            before: self.time("before")?,
         })
+    }
+
+    fn receipts(&self) -> Result<ReceiptFilter, Problem> {
+        Ok(ReceiptFilter {
+            source: self.name("source")?,
+            state: self.state()?,
+            after: self.time("after")?,
+            before: self.time("before")?,
+        })
+    }
+
+    fn name(&self, name: &str) -> Result<Option<Name>, Problem> {
+        let thing =
+            "a name: 1 to 63 characters out of a-z, 0-9 and -, beginning with a letter or digit";
+        self.value(name, thing)
+    }
+
+    fn state(&self) -> Result<Option<State>, Problem> {
+        self.value("state", "pending, done or dead")
+    }
+
+    fn time(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        self.value(name, "a time such as 2026-11-22T03:00:00Z")
     }
 }
 
@@ -120,6 +141,18 @@ impl<S: Sync> FromRequestParts<S> for ListQuery {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let pairs = Pairs::of(parts, &[&FILTERS[..], &PAGES[..]].concat())?;
         Ok(Self(pairs.filter()?, pairs.page()?))
+    }
+}
+
+/// Which receipts, and which part of the list.
+pub(super) struct ReceiptsQuery(pub(super) ReceiptFilter, pub(super) Page);
+
+impl<S: Sync> FromRequestParts<S> for ReceiptsQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let pairs = Pairs::of(parts, &[&RECEIPT_FILTERS[..], &PAGES[..]].concat())?;
+        Ok(Self(pairs.receipts()?, pairs.page()?))
     }
 }
 

@@ -98,7 +98,7 @@ impl Filter {
 }
 
 impl At {
-    fn url(&self, path: &str) -> anyhow::Result<Url> {
+    pub(super) fn url(&self, path: &str) -> anyhow::Result<Url> {
         let base = match &self.admin {
             Some(base) => base.clone(),
             None => format!("http://{}", Config::admin_address(&self.file.config)?).parse()?,
@@ -112,7 +112,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::List { filter, limit, at } => {
             let mut url = at.url("/v1/events")?;
             url.query_pairs_mut().extend_pairs(filter.pairs());
-            list(url, usize::try_from(limit).unwrap_or(usize::MAX)).await
+            list(url, limit).await
         }
         Command::Show { id, at } => {
             let list = match id.split_once('_') {
@@ -143,8 +143,32 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-/// Pages may be short, so asks until there are enough or no more.
-async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
+async fn list(url: Url, limit: u32) -> anyhow::Result<()> {
+    let head = row(["HOOKGATE ID", "RECORDED (UTC)", "STATE", "EVENT TYPE", "SUBJECT"]);
+    table(url, limit, &head, |event| {
+        row(["id", "recorded_at", "state", "type", "subject"].map(|key| text(event, key)))
+    })
+    .await
+}
+
+fn row<T: std::fmt::Display>([id, recorded, state, event_type, subject]: [T; 5]) -> String {
+    format!("{id:<22}  {recorded:<24}  {state:<7}  {event_type:<28}  {subject}")
+}
+
+/// What stands in a cell of a table, if anything does.
+pub(super) fn text(row: &Value, key: &str) -> String {
+    cell(row[key].as_str().unwrap_or("-"))
+}
+
+/// Prints a list of the admin API as a table. Pages may be short, so asks until there are enough or
+/// no more.
+pub(super) async fn table(
+    mut url: Url,
+    limit: u32,
+    head: &str,
+    line: impl Fn(&Value) -> String,
+) -> anyhow::Result<()> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let filter: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let mut left = limit;
     let mut cursor: Option<String> = None;
@@ -158,24 +182,10 @@ async fn list(mut url: Url, limit: usize) -> anyhow::Result<()> {
         let rows = page["items"].as_array().map_or(&[][..], Vec::as_slice);
         // Only now it is certain that there is a list.
         if cursor.is_none() {
-            say!(
-                "{:<22}  {:<24}  {:<7}  {:<28}  SUBJECT",
-                "HOOKGATE ID",
-                "RECORDED (UTC)",
-                "STATE",
-                "EVENT TYPE"
-            )?;
+            say!("{head}")?;
         }
         for row in rows {
-            let text = |key: &str| cell(row[key].as_str().unwrap_or("-"));
-            let id = text("id");
-            let recorded = text("recorded_at");
-            let state = text("state");
-            say!(
-                "{id:<22}  {recorded:<24}  {state:<7}  {:<28}  {}",
-                text("type"),
-                text("subject")
-            )?;
+            say!("{}", line(row))?;
         }
         left = left.saturating_sub(rows.len());
         match page["next"].as_str() {

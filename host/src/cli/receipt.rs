@@ -1,0 +1,92 @@
+//! `hookgate receipt`: list the accepted requests of a running gateway, over its admin API.
+//!
+//! One of them is shown by `hookgate event show`. Never shows what a request says.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::event::{At, table, text};
+use crate::event::Timestamp;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List accepted requests, newest first
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// The number of receipts
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+/// Which receipts.
+#[derive(Debug, Args)]
+pub(super) struct Filter {
+    /// Only receipts of this source
+    #[arg(long)]
+    source: Option<String>,
+    /// Only receipts whose parse is in this state: pending, done or dead
+    #[arg(long)]
+    state: Option<String>,
+    /// Only receipts that came at this time or later, such as 2026-11-22T03:00:00Z
+    #[arg(long)]
+    after: Option<Timestamp>,
+    /// Only receipts that came before this time, such as 2026-11-23T03:00:00Z
+    #[arg(long)]
+    before: Option<Timestamp>,
+}
+
+impl Filter {
+    fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        let pairs = [
+            ("source", self.source.clone()),
+            ("state", self.state.clone()),
+            ("after", text(self.after)),
+            ("before", text(self.before)),
+        ];
+        pairs.into_iter().filter_map(|(key, value)| Some((key, value?)))
+    }
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    let Command::List { filter, limit, at } = command;
+    let mut url = at.url("/v1/receipts")?;
+    url.query_pairs_mut().extend_pairs(filter.pairs());
+    let head = row(["HOOKGATE ID", "RECEIVED (UTC)", "STATE", "TRIES", "SOURCE"]);
+    table(url, limit, &head, line).await
+}
+
+fn line(receipt: &Value) -> String {
+    let tries = receipt["tries_made"].as_u64().unwrap_or_default().to_string();
+    let [id, received, state, source] =
+        ["id", "received_at", "state", "source"].map(|key| text(receipt, key));
+    row([id, received, state, tries, source])
+}
+
+fn row<T: std::fmt::Display>([id, received, state, tries, source]: [T; 5]) -> String {
+    format!("{id:<22}  {received:<24}  {state:<7}  {tries:>5}  {source}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_receipt_is_a_line_below_its_heads() {
+        let receipt = json!({
+            "id": "rcp_000000000001000000", "received_at": "2026-11-22T03:00:00.000Z",
+            "state": "dead", "tries_made": 7, "source": "stripe",
+        });
+        let shown = line(&receipt);
+        let head = row(["HOOKGATE ID", "RECEIVED (UTC)", "STATE", "TRIES", "SOURCE"]);
+        for (name, value) in [("STATE", "dead"), ("SOURCE", "stripe")] {
+            assert_eq!(head.find(name), shown.find(value), "{head}\n{shown}");
+        }
+    }
+}
