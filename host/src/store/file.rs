@@ -85,8 +85,6 @@ const SWEPT: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("swept"
 const IDS: TableDefinition<'_, IdsKey, &[u8]> = TableDefinition::new("ids");
 /// How many segments, and bytes of them, lie in each volume, and as of when.
 const VOLUMES: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("volumes");
-/// The index of receipts and events: what these rows say follows from the log.
-const INDEX: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("index");
 /// Facts of the store itself.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 

@@ -11,14 +11,12 @@ use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
 
 use super::id_rows::IdView;
-use super::index_rows::IndexView;
+use super::index_rows::{INDEX, IndexView};
 use super::live::WrittenDown;
 use super::owed_rows::{OwedWork, due_key, read_due_key};
 use super::totals::Totals;
 use super::volumes::{Extent, Shown};
-use super::{
-    DEAD, DUE, EXTENT_BYTES, IDS, INDEX, META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT,
-};
+use super::{DEAD, DUE, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT};
 use crate::event::Timestamp;
 use crate::store::error::{Damaged, Failure};
 use crate::store::log::segment::Segment;
