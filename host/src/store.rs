@@ -80,6 +80,7 @@ pub use self::write::replay::{ReplayCursor, ReplaySlice, Replayed};
 
 use self::aside::{aside, in_background};
 use self::damage::Damages;
+use self::file::failure::unbroken;
 use self::file::volumes::VOLUME_BYTES;
 use self::file::{CHECKPOINT_BYTES, File, Sizes};
 use self::ids::Shape;
@@ -204,7 +205,18 @@ impl Store {
         let ids = (shape, &config.terms);
         let unfinished = |source| OpenError::Unfinished { path: config.path.clone(), source };
         upgrade(&file, &damages).map_err(unfinished)?;
-        let recovered = recover(&file, &order_keys, ids, &damages, clock).map_err(failed)?;
+        let recovered = unbroken(|| recover(&file, &order_keys, ids, &damages, clock));
+        let recovered = match recovered {
+            Ok(recovered) => recovered,
+            Err(error) => {
+                // Where a file contradicts itself, even to let it go may fail.
+                drop(unbroken(|| {
+                    drop(file);
+                    Ok(())
+                }));
+                return Err(failed(error));
+            }
+        };
         let Recovered { backlog, low_water, ids, end, clock, line, used } = recovered;
         let tail = index_tail(&file, &damages).map_err(failed)?;
         let index = Index::new(tail, config.index_items);

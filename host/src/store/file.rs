@@ -9,7 +9,7 @@
 pub(super) mod backend;
 pub(super) mod change;
 mod counts;
-mod failure;
+pub(super) mod failure;
 pub(super) mod folder;
 pub(super) mod id_rows;
 mod identity;

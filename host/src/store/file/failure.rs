@@ -4,7 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::store::error::Failure;
+use crate::store::error::{Error, Failure};
 
 macro_rules! access_failure {
     ($($error:ty),*) => {$(
@@ -58,6 +58,15 @@ pub(super) fn guarded<T, E>(ask: impl FnOnce() -> Result<T, E>) -> Result<T, E>
 where
     E: From<redb::StorageError>,
 {
-    let broken = || redb::StorageError::Corrupted("the file contradicts itself".to_owned());
-    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| Err(broken().into()))
+    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| Err(contradiction().into()))
+}
+
+/// The same for whoever asks redb by way of the file's room.
+pub(in crate::store) fn unbroken<T>(ask: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let asked = catch_unwind(AssertUnwindSafe(ask));
+    asked.unwrap_or_else(|_| Err(Failure::from(contradiction()).into()))
+}
+
+fn contradiction() -> redb::StorageError {
+    redb::StorageError::Corrupted("the file contradicts itself".to_owned())
 }

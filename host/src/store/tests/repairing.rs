@@ -123,6 +123,46 @@ async fn a_store_whose_rows_are_lost_has_and_owes_what_it_had_and_owed() {
     }
 }
 
+/// Bits of the rows that are flipped.
+const FLIPS: usize = 60;
+
+/// What a start says that can't find out what a file is any more.
+fn is_of_another_format(error: &OpenError) -> bool {
+    let is_newer = matches!(error, OpenError::Newer { .. } | OpenError::Older { .. });
+    is_newer || matches!(error, OpenError::Mixed { .. } | OpenError::Unfinished { .. })
+}
+
+#[tokio::test]
+async fn a_start_that_a_flipped_bit_in_the_rows_keeps_from_opening_them_names_the_repair() {
+    let (bench, ids) = filled().await;
+    let whole = seen(&bench, &ids).await;
+    let Bench { folder, clock, store } = bench;
+    store.close().await.unwrap();
+    let rows = std::fs::read(folder.path().join(ROWS)).unwrap();
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut refused = 0;
+    for number in 0..FLIPS {
+        // Half of them in the head of the file, which is read at every start.
+        let bytes = if number % 2 == 0 { 320 } else { rows.len() };
+        let bit = random.usize(..bytes * 8);
+        let folder = copy(&folder);
+        let mut flipped = rows.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(folder.path().join(ROWS), flipped).unwrap();
+        let Err(error) = Store::open(&Config::at(folder.path()), clock.clone()) else { continue };
+        if is_of_another_format(&error) {
+            continue;
+        }
+        let said = crate::causes::chain(&error);
+        assert!(said.contains("hookgate store repair"), "bit {bit}: {said}");
+        repair(folder.path(), Undecided::Dead, None).unwrap();
+        let bench = Bench::at(folder, clock.clone());
+        assert!(seen(&bench, &ids).await == whole, "bit {bit}");
+        refused += 1;
+    }
+    assert!(refused > 0, "some bit of the head counts");
+}
+
 /// The redo of a commit tells how works stand; without it, their histories do.
 #[tokio::test]
 async fn a_damaged_frame_costs_no_more_than_what_is_in_it() {
