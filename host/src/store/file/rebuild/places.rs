@@ -85,7 +85,7 @@ impl<'t> Portion<'t> {
         let mut is_packed = true;
         for change in &changes {
             if let RowChange::Packed { first, extent, .. } = change {
-                is_packed &= self.packed_at(*first, extent)?.is_some();
+                is_packed &= self.packed_at(*first, extent)?.is_some() || !self.is_there(extent);
             }
         }
         for change in &changes {
@@ -122,6 +122,12 @@ impl<'t> Portion<'t> {
             _ => (),
         }
         Ok(())
+    }
+
+    /// Whether the volume of a segment is still there: it is removed when no row needs it any more.
+    fn is_there(&self, extent: &[u8; EXTENT_BYTES]) -> bool {
+        let Some(Extent { volume, .. }) = Extent::read(extent) else { return false };
+        self.shown.has(volume) || self.shown.damaged().any(|damaged| damaged == volume)
     }
 
     /// Where a packed segment lies that a redo names, and the first position behind it; `None` if
