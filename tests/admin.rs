@@ -153,6 +153,10 @@ async fn the_dead_come_in_pages_too() {
 
     assert_eq!(all.len(), 7);
     assert_eq!(seen, all);
+    for (filter, count) in [("kind=parse", 7), ("kind=run", 0), ("name=another", 0)] {
+        let page = gateway.ask(&format!("/v1/dead?{filter}")).await.json();
+        assert_eq!(texts(&page["items"], "id").len(), count, "{filter}");
+    }
 }
 
 #[tokio::test]
@@ -218,6 +222,8 @@ async fn a_parameter_that_can_not_be_read_is_named() {
         ("/v1/events?limit=1&limit=2", "limit"),
         ("/v1/receipts?state=broken", "state"),
         ("/v1/receipts?subject=pi_1", "subject"),
+        ("/v1/dead?kind=event", "kind"),
+        ("/v1/dead?name=A", "name"),
         ("/v1/dead?limit=0", "limit"),
         ("/v1/dead?cursor=first", "cursor"),
         ("/v1/dead?state=dead", "state"),

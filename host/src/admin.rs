@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::secrets::Redaction;
 use crate::store::{self, EventView, ReceiptView, Store};
 
-use query::{ListQuery, PageQuery, ReceiptsQuery, ReplayBody};
+use query::{DeadQuery, ListQuery, ReceiptsQuery, ReplayBody};
 pub(crate) use redact::credentials;
 pub use rows::Report;
 pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow};
@@ -220,9 +220,9 @@ async fn delivery(
 
 async fn dead(
     State(admin): State<Arc<Admin>>,
-    PageQuery(page): PageQuery,
+    DeadQuery(filter, page): DeadQuery,
 ) -> Result<Response, Problem> {
-    Ok(Json(admin.store.dead(page).await?).into_response())
+    Ok(Json(admin.store.dead_matching(&filter, page).await?).into_response())
 }
 
 async fn replay(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response, Problem> {

@@ -7,6 +7,7 @@
 mod output;
 
 mod check;
+mod dead;
 mod demo;
 mod event;
 mod http;
@@ -67,6 +68,9 @@ enum Command {
     /// List the accepted requests of a running gateway
     #[command(subcommand)]
     Receipt(receipt::Command),
+    /// List the dead letters of a running gateway
+    #[command(subcommand)]
+    Dead(dead::Command),
     /// Look at a store while no gateway runs on it
     #[command(subcommand)]
     Store(store::Command),
@@ -116,6 +120,7 @@ pub fn main() -> ExitCode {
             Command::Provider(command) => provider::run(command),
             Command::Event(command) => event::run(command).await,
             Command::Receipt(command) => receipt::run(command).await,
+            Command::Dead(command) => dead::run(command).await,
             Command::Store(command) => store::run(command).await,
             Command::Send(args) => send::send(&args).await,
             Command::Demo(args) => demo::demo(&args).await,

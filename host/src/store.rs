@@ -65,7 +65,7 @@ pub use self::owed::backlog::Allowance;
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 pub use self::owed::tally::{Marks, Open, OpenWorks, Reached};
 pub use self::read::cursor::Cursor;
-pub use self::read::filter::{EventFilter, ReceiptFilter};
+pub use self::read::filter::{DeadFilter, EventFilter, ReceiptFilter};
 pub use self::read::snapshot::{Listing, PAGE_ITEMS_MAX, Page, Part};
 pub use self::read::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,

@@ -14,7 +14,7 @@ use super::Problem;
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::route::Pattern;
-use crate::store::{EventFilter, Page, ReceiptFilter, ReplayCursor, State};
+use crate::store::{DeadFilter, EventFilter, Page, ReceiptFilter, ReplayCursor, State};
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 500;
@@ -27,6 +27,7 @@ const BODY: &str = r#"give either {"ids": [...]} or {"filter": {...}}"#;
 
 const FILTERS: [&str; 6] = ["source", "type", "subject", "state", "after", "before"];
 const RECEIPT_FILTERS: [&str; 4] = ["source", "state", "after", "before"];
+const DEAD_FILTERS: [&str; 3] = ["kind", "name", "reason"];
 const PAGES: [&str; 2] = ["cursor", "limit"];
 
 fn bad(error: impl std::fmt::Display) -> Problem {
@@ -106,6 +107,14 @@ impl Pairs {
         })
     }
 
+    fn dead(&self) -> Result<DeadFilter, Problem> {
+        Ok(DeadFilter {
+            kind: self.value("kind", "parse, run or delivery")?,
+            name: self.name("name")?,
+            reason: self.text("reason").map(str::to_owned),
+        })
+    }
+
     fn name(&self, name: &str) -> Result<Option<Name>, Problem> {
         let thing =
             "a name: 1 to 63 characters out of a-z, 0-9 and -, beginning with a letter or digit";
@@ -121,14 +130,15 @@ impl Pairs {
     }
 }
 
-/// Which part of a list.
-pub(super) struct PageQuery(pub(super) Page);
+/// Which dead letters, and which part of the list.
+pub(super) struct DeadQuery(pub(super) DeadFilter, pub(super) Page);
 
-impl<S: Sync> FromRequestParts<S> for PageQuery {
+impl<S: Sync> FromRequestParts<S> for DeadQuery {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Ok(Self(Pairs::of(parts, &PAGES)?.page()?))
+        let pairs = Pairs::of(parts, &[&DEAD_FILTERS[..], &PAGES[..]].concat())?;
+        Ok(Self(pairs.dead()?, pairs.page()?))
     }
 }
 

@@ -9,6 +9,7 @@
 pub(super) mod backend;
 pub(super) mod change;
 mod counts;
+pub(super) mod death_rows;
 pub(super) mod failure;
 pub(super) mod folder;
 pub(super) mod id_rows;

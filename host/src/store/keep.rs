@@ -4,6 +4,7 @@
 //! Never touches what is owed.
 
 mod indexing;
+mod letters;
 pub(super) mod pack;
 pub(super) mod retention;
 mod states;

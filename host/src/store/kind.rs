@@ -3,6 +3,7 @@
 //! Values. Never knows a work.
 
 use std::ops::{Index, IndexMut};
+use std::str::FromStr;
 
 use serde::Serialize;
 
@@ -24,6 +25,24 @@ impl WorkKind {
 
     pub(super) fn read(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+}
+
+/// A text that is no [`WorkKind`].
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not parse, run or delivery")]
+pub struct InvalidKind(String);
+
+impl FromStr for WorkKind {
+    type Err = InvalidKind;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKind> {
+        match text {
+            "parse" => Ok(Self::Parse),
+            "run" => Ok(Self::Run),
+            "delivery" => Ok(Self::Delivery),
+            _ => Err(InvalidKind(text.to_owned())),
+        }
     }
 }
 
@@ -66,5 +85,10 @@ mod tests {
         assert_eq!(counts.values().copied().collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(counts[WorkKind::Run], 2);
         assert_eq!(WorkKind::read(3), None);
+        for kind in WorkKind::ALL {
+            let text = serde_json::to_value(kind).unwrap();
+            assert_eq!(text.as_str().unwrap().parse::<WorkKind>().unwrap(), kind);
+        }
+        assert!("Parse".parse::<WorkKind>().is_err());
     }
 }

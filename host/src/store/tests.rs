@@ -9,6 +9,7 @@ mod flipping;
 mod frames;
 mod indexing;
 mod knowing;
+mod letters;
 mod migrating;
 mod opening;
 mod outages;

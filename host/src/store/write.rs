@@ -12,6 +12,7 @@ pub(super) mod draft;
 pub(super) mod file_place;
 mod group;
 pub(super) mod indexing;
+pub(super) mod letters;
 pub(super) mod look;
 pub(super) mod op;
 pub(super) mod outage;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use redb::{Durability, WriteTransaction};
 
 use super::counts::Counted;
+use super::death_rows::DeathRow;
 use super::id_rows::IdTable;
 use super::index_rows::{INDEX, IndexTable};
 use super::redo::{OwedRow, Raw, Redo, RowChange};
@@ -202,6 +203,11 @@ impl ChangedRows<'_> {
         kind: Option<u8>,
     ) -> Result<(), Failure> {
         self.make(&RowChange::Letter { work, kind })
+    }
+
+    /// Says what the letter of a dead work is found by.
+    pub(in crate::store) fn put_death(&mut self, work: u64, row: DeathRow) -> Result<(), Failure> {
+        self.make(&RowChange::Death { work, row })
     }
 
     /// Sets what a handler remembers under a key, or deletes it.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use redb::{Database, DatabaseError, ReadableDatabase, TableHandle};
 
 use super::backend::Medium;
+use super::death_rows::DEATHS_KNOWN;
 use super::failure::{guarded, is_cut};
 use super::volumes::first_tag;
 use super::{
@@ -328,6 +329,7 @@ pub(super) fn create_tables(database: &Database) -> Result<(), Failure> {
         transaction.open_table(DUE)?;
         transaction.open_table(TOTALS)?;
         transaction.open_table(DEAD)?;
+        meta.insert(DEATHS_KNOWN, 1)?;
         transaction.open_table(STATE)?;
         transaction.open_table(SWEPT)?;
         transaction.open_table(IDS)?;

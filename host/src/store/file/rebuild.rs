@@ -19,6 +19,7 @@ use self::places::{KNOWN_STATE, Portion, settle};
 use super::backend::{Lent, Medium};
 use super::change::{Change, ChangedRows};
 use super::counts::Counted;
+use super::death_rows::DEATHS_KNOWN;
 use super::failure::guarded;
 use super::folder::Folder;
 use super::identity::{OpenError, builder, create_tables, failed, hold_folder};
@@ -248,6 +249,8 @@ impl Rebuild {
         drop(writer);
         let mut transaction = database.begin_write()?;
         transaction.delete_table(KNOWN_STATE)?;
+        // Letters were made anew without what they are found by.
+        transaction.open_table(META)?.insert(DEATHS_KNOWN, 0)?;
         transaction.set_quick_repair(true);
         transaction.commit()?;
         database.close()?;

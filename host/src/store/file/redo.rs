@@ -6,6 +6,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::EXTENT_BYTES;
+use super::death_rows::DeathRow;
 
 /// A change of one row, or of the few that always change together. In postcard: to change what a
 /// variant means is to make another format.
@@ -46,6 +47,8 @@ pub(super) enum RowChange<'r> {
         #[serde(borrow)]
         row: Option<OwedRow<'r>>,
     },
+    /// What the letter of a dead work is found by. It goes with the letter.
+    Death { work: u64, row: DeathRow },
 }
 
 /// Where an open work waits: its lane, since when it may be tried, and what it is counted by.
@@ -127,6 +130,7 @@ mod tests {
             RowChange::Point { position: 1 << 40, row: Raw(&[7; 16]) },
             RowChange::Owed { work: 1 << 40, row: Some(OWED) },
             RowChange::Owed { work: 8, row: None },
+            RowChange::Death { work: 9, row: DeathRow { kind: 2, name: 1 << 60, reason: 3 } },
         ]
     }
 
@@ -172,5 +176,7 @@ mod tests {
         let row = [4, 3, b'c', b'r', b'm', 0xac, 2, 1, 1];
         assert_eq!(spelled(&[owed]), [&[8, 7, 1][..], &row].concat());
         assert_eq!(spelled(&[RowChange::Owed { work: 7, row: None }]), [8, 7, 0]);
+        let row = DeathRow { kind: 2, name: 300, reason: 4 };
+        assert_eq!(spelled(&[RowChange::Death { work: 7, row }]), [9, 7, 2, 0xac, 2, 4]);
     }
 }

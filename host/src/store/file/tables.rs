@@ -6,6 +6,7 @@
 use redb::{Key, Table, TableDefinition, Value, WriteTransaction};
 
 use super::counts::Counted;
+use super::death_rows::{self, DEATHS, DeathRow};
 use super::id_rows::{IdsKey, LINE};
 use super::owed_rows::{self, due_key};
 use super::redo::{OwedRow, Raw, RowChange};
@@ -28,6 +29,7 @@ pub(super) struct Tables<'t> {
     owed: Option<Table<'t, u64, Bytes>>,
     due: Option<Table<'t, Bytes, ()>>,
     dead: Option<Table<'t, u64, u8>>,
+    deaths: Option<Table<'t, Bytes, Bytes>>,
     state: Option<Table<'t, Bytes, Bytes>>,
     swept: Option<Table<'t, u64, (u64, u64)>>,
     meta: Option<Table<'t, &'static str, u64>>,
@@ -57,6 +59,7 @@ impl<'t> Tables<'t> {
             owed: None,
             due: None,
             dead: None,
+            deaths: None,
             state: None,
             swept: None,
             meta: None,
@@ -119,6 +122,7 @@ impl<'t> Tables<'t> {
                 ids.insert((0, LINE, u128::from(position)), row)?;
             }
             RowChange::Owed { work, row } => self.owe(work, row)?,
+            RowChange::Death { work, row } => self.die(work, Some(row))?,
         }
         Ok(())
     }
@@ -133,10 +137,17 @@ impl<'t> Tables<'t> {
         if let Some(before) = before {
             self.counted.rows.dead(before.value(), -1);
         }
-        if let Some(kind) = kind {
-            self.counted.rows.dead(kind, 1);
+        match kind {
+            Some(kind) => self.counted.rows.dead(kind, 1),
+            None => self.die(work, None)?,
         }
         Ok(())
+    }
+
+    /// Says what the letter of a dead work is found by.
+    fn die(&mut self, work: u64, row: Option<DeathRow>) -> Result<(), Failure> {
+        let deaths = opened(&mut self.deaths, self.transaction, DEATHS)?;
+        death_rows::put(deaths, work, row)
     }
 
     /// Says where an open work waits, or that it does no more: by its position and by its lane.

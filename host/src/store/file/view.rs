@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
 
+use super::death_rows::{self, By, DEATHS};
 use super::id_rows::IdView;
 use super::index_rows::{INDEX, IndexView};
 use super::live::WrittenDown;
@@ -166,6 +167,32 @@ impl View {
         Ok(is_of_now.then_some(rows))
     }
 
+    /// The last work up to this position whose dead letter is found by this.
+    pub(in crate::store) fn died_up_to(
+        &self,
+        by: By,
+        position: u64,
+    ) -> Result<Option<u64>, Failure> {
+        let Some(deaths) = self.deaths()? else { return Ok(None) };
+        let (from, until) = (by.key(0), by.key(position));
+        let last = deaths.range(from.as_slice()..=until.as_slice())?.next_back().transpose()?;
+        Ok(last.and_then(|(key, _)| death_rows::work_of(key.value())))
+    }
+
+    /// Whether it is said what the dead letter of a work is found by.
+    pub(in crate::store) fn has_death(&self, work: u64) -> Result<bool, Failure> {
+        let Some(deaths) = self.deaths()? else { return Ok(false) };
+        Ok(deaths.get(death_rows::letter(work).as_slice())?.is_some())
+    }
+
+    fn deaths(&self) -> Result<Option<ByteTable>, Failure> {
+        match self.transaction.open_table(DEATHS) {
+            Ok(rows) => Ok(Some(rows)),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The index.
     pub(in crate::store) fn index(&self) -> Result<IndexView, Failure> {
         match self.transaction.open_table(INDEX) {
@@ -189,6 +216,8 @@ impl View {
 
 /// A lane, since when a work of it may be tried, and its position.
 pub(in crate::store) type DueKey = (Vec<u8>, u64, u64);
+
+type ByteTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// How many segments, and bytes of them, each volume has.
 pub(in crate::store) type SharesByVolume = BTreeMap<u32, (u64, u64)>;

@@ -95,6 +95,7 @@ impl Store {
         let mut swept = self.sweep_from(retention, Pass::default()).await?;
         swept.states = self.sweep_states().await?;
         self.note_time().await?;
+        self.file_letters().await?;
         self.tend_index().await?;
         Ok(swept)
     }

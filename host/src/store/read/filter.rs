@@ -1,15 +1,16 @@
-//! Which events and which receipts a list has.
+//! Which events, receipts and dead letters a list has.
 //!
 //! Values. What the index is asked for follows from them, and so does whether a record that it
 //! named fits. Never knows how a work stands: a state is held against it by whoever lists.
 
 use super::cursor::List;
-use super::view::State;
+use super::view::{DeadLetter, State};
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::route::Pattern;
 use crate::store::facts::{Receipt, StoredEvent};
 use crate::store::index::{Kind, Types, Wanted};
+use crate::store::kind::WorkKind;
 
 /// Which events.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +77,33 @@ impl EventFilter {
             after: self.after,
             before: self.before,
         }
+    }
+}
+
+/// Which dead letters.
+#[derive(Debug, Clone, Default)]
+pub struct DeadFilter {
+    /// Of works of this kind.
+    pub kind: Option<WorkKind>,
+    /// Of this source, handler or endpoint.
+    pub name: Option<Name>,
+    /// With exactly this reason.
+    pub reason: Option<String>,
+}
+
+impl DeadFilter {
+    /// The list of the letters that match.
+    pub(super) fn list(&self) -> List {
+        let Self { kind, name, reason } = self;
+        let kind = kind.map(|kind| format!("{kind:?}"));
+        List::of("dead", &[kind, name.as_ref().map(Name::to_string), reason.clone()])
+    }
+
+    /// Whether a letter fits.
+    pub(super) fn matches(&self, letter: &DeadLetter) -> bool {
+        self.kind.is_none_or(|kind| kind == letter.kind)
+            && self.name.as_ref().is_none_or(|name| *name == letter.name)
+            && self.reason.as_ref().is_none_or(|reason| *reason == letter.reason)
     }
 }
 

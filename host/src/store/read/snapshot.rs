@@ -5,6 +5,7 @@
 //! is named by its position, and all else is shown. They read on a thread that may wait for the
 //! disk.
 
+mod letters;
 mod lists;
 mod times;
 mod walk;
@@ -18,9 +19,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+pub(in crate::store) use self::letters::Unfiled;
 pub(in crate::store) use self::lists::Found;
 use super::cursor::{Cursor, List};
-use super::filter::{EventFilter, ReceiptFilter};
+use super::filter::{DeadFilter, EventFilter, ReceiptFilter};
 use super::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
     ReceiptSummary, ReceiptView, RunView, State, TryView,
@@ -86,11 +88,6 @@ impl Page {
     fn before(self) -> u64 {
         self.cursor.map_or(u64::MAX, Cursor::before)
     }
-}
-
-/// The list of all dead letters.
-fn dead_letters() -> List {
-    List::of("dead", &[])
 }
 
 impl Store {
@@ -185,8 +182,18 @@ impl Store {
 
     /// The dead letters, those of the newest receipts, runs and deliveries first.
     pub async fn dead(&self, page: Page) -> Result<Listing<DeadLetter>, Error> {
-        page.check(dead_letters())?;
-        self.ask_view(move |snapshot| snapshot.dead(page)).await
+        self.dead_matching(&DeadFilter::default(), page).await
+    }
+
+    /// The dead letters that match, in the same order.
+    pub async fn dead_matching(
+        &self,
+        filter: &DeadFilter,
+        page: Page,
+    ) -> Result<Listing<DeadLetter>, Error> {
+        page.check(filter.list())?;
+        let filter = filter.clone();
+        self.ask_view(move |snapshot| snapshot.letters(&filter, page, LIST_TIME)).await
     }
 
     /// Asks one unchanging view of the file.

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::event::Timestamp;
 use crate::store::file;
+use crate::store::file::death_rows::DeathRow;
 use crate::store::ids::IdKey;
 use crate::store::ids::terms::Owner;
 use crate::store::index::IndexChange;
@@ -62,6 +63,8 @@ pub(in crate::store) enum Update {
     State { key: Vec<u8>, value: Option<Bytes> },
     /// The record of a work goes.
     Forgotten { work: u64 },
+    /// A work that is dead has a letter that is found by this.
+    Died { work: u64, row: DeathRow },
     /// The letter of a dead work goes.
     LetterDropped { work: u64 },
     /// A fact of the store itself.

@@ -244,7 +244,7 @@ impl Draft<'_> {
             record.events = added.iter().map(|id| id.position).collect();
         }
         let position = self.record(RecordKind::Try, &record);
-        self.tried(&work.lease, before, before.tried(verdict, position))?;
+        self.tried(&work.lease, (before, before.tried(verdict, position)), &report.outcome)?;
         Ok(added)
     }
 
@@ -278,7 +278,7 @@ impl Draft<'_> {
             record.note_state(effects);
         }
         let position = self.record(RecordKind::Try, &record);
-        self.tried(&work.lease, before, before.tried(verdict, position))?;
+        self.tried(&work.lease, (before, before.tried(verdict, position)), &report.outcome)?;
         Ok(Ok(()))
     }
 
@@ -288,7 +288,7 @@ impl Draft<'_> {
         let verdict = attempt.verdict;
         let record = AttemptRecord::of(attempt, work.id.position, before.last);
         let position = self.record(RecordKind::Attempt, &record);
-        self.tried(&work.lease, before, before.tried(verdict, position))
+        self.tried(&work.lease, (before, before.tried(verdict, position)), &attempt.outcome)
     }
 
     /// Whether an event is this receipt's to bring, and is brought for the first time.

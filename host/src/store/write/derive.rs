@@ -3,6 +3,7 @@
 //! Pure. Whoever keeps rows puts these, in this order. Never says where they lie.
 
 use super::batch::Update;
+use crate::store::file::death_rows::DeathRow;
 use crate::store::kind::WorkKind;
 use crate::store::owed::standing::{Progress, Standing};
 
@@ -15,6 +16,8 @@ pub(super) enum Row<'u> {
     Open { work: u64, is_open: bool },
     /// The letter of a dead work.
     Letter { work: u64, kind: Option<WorkKind> },
+    /// What the letter of a dead work is found by.
+    Death { work: u64, row: DeathRow },
     /// What a handler remembers.
     State { key: &'u [u8], value: Option<&'u [u8]> },
     /// A fact of the store itself.
@@ -34,6 +37,7 @@ pub(super) fn rows(update: &Update, low_water: u64) -> impl Iterator<Item = Row<
         Update::Passed { work } => one(Row::Open { work: *work, is_open: true }),
         Update::State { key, value } => one(Row::State { key, value: value.as_deref() }),
         Update::Forgotten { work } => one(Row::Outcome { work: *work, standing: None }),
+        Update::Died { work, row } => one(Row::Death { work: *work, row: *row }),
         Update::LetterDropped { work } => one(Row::Letter { work: *work, kind: None }),
         Update::Fact { name, value } => one(Row::Fact { name, value: *value }),
     };

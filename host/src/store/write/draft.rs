@@ -13,8 +13,10 @@ use super::batch::{Batch, Replacement, Update};
 use super::look::Look;
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
+use crate::retry::Outcome;
 use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Failure};
+use crate::store::file::death_rows::DeathRow;
 use crate::store::ids::IdKey;
 use crate::store::ids::terms::{Owner, Terms};
 use crate::store::index::IndexChange;
@@ -146,6 +148,11 @@ impl<'d> Draft<'d> {
         }
     }
 
+    /// Says what the letter of a dead work is found by, if that was not said when it died.
+    pub(super) fn file_letter(&mut self, work: u64, row: DeathRow) {
+        self.batch.updates.push(Update::Died { work, row });
+    }
+
     /// The number of the kind of a dead work, if it has a letter.
     pub(in crate::store) fn letter(&self, work: u64) -> Result<Option<u8>, Failure> {
         match self.batch.letters.get(&work) {
@@ -175,14 +182,19 @@ impl<'d> Draft<'d> {
         Ok(standing.unwrap_or_else(lost))
     }
 
-    /// A work in flight was tried.
+    /// A work in flight was tried, with this outcome.
     pub(in crate::store) fn tried(
         &mut self,
         lease: &Lease,
-        before: Standing,
-        after: Standing,
+        (before, after): (Standing, Standing),
+        outcome: &Outcome,
     ) -> Result<(), Failure> {
         self.stand(lease.kind(), lease.position(), before, after)?;
+        if before.progress != Progress::Dead && after.progress == Progress::Dead {
+            let reason = outcome.reason().unwrap_or_default();
+            let row = DeathRow::of(lease.kind() as u8, lease.group().as_str(), reason);
+            self.batch.updates.push(Update::Died { work: lease.position(), row });
+        }
         // It goes by this now.
         self.changes.hastened.retain(|(work, _)| work.entry.position != lease.position());
         self.changes.tried.push((lease.kind(), lease.position(), after));

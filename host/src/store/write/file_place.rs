@@ -223,6 +223,7 @@ fn put_rows(tables: &mut ChangedRows<'_>, batch: &Batch) -> Result<(), Failure> 
             Row::Outcome { work, standing: None } => tables.remove_outcome(work)?,
             Row::Open { work, is_open } => tables.put_open(work, is_open)?,
             Row::Letter { work, kind } => tables.put_letter(work, kind.map(|kind| kind as u8))?,
+            Row::Death { work, row } => tables.put_death(work, row)?,
             Row::State { key, value } => tables.put_state(key, value)?,
             Row::Fact { name, value } => tables.remember(name, value)?,
         }

@@ -60,16 +60,18 @@ impl Draft<'_> {
     fn unreadable(&mut self, lease: &Lease, group: &Name) -> Result<(), Failure> {
         let before = self.standing_of(lease)?;
         let work = lease.position();
-        let record = match lease.kind() {
+        let (record, outcome) = match lease.kind() {
             WorkKind::Parse | WorkKind::Run => {
                 let tried = unreadable::tried(group, self.now);
-                self.record(RecordKind::Try, &TryRecord::of(&tried, work, before.last))
+                let record = TryRecord::of(&tried, work, before.last);
+                (self.record(RecordKind::Try, &record), tried.outcome)
             }
             WorkKind::Delivery => {
                 let attempt = unreadable::attempted(group, self.now);
-                self.record(RecordKind::Attempt, &AttemptRecord::of(&attempt, work, before.last))
+                let record = AttemptRecord::of(&attempt, work, before.last);
+                (self.record(RecordKind::Attempt, &record), attempt.outcome)
             }
         };
-        self.tried(lease, before, before.tried(Verdict::Dead, record))
+        self.tried(lease, (before, before.tried(Verdict::Dead, record)), &outcome)
     }
 }

@@ -1,4 +1,4 @@
-//! Lists: events and receipts newest first, all that is stored oldest first, and dead letters.
+//! Lists: events and receipts newest first, and all that is stored oldest first.
 //!
 //! What can't be read is left out and named. Positions are in the order of time, give or take what
 //! a clock was set by: so where the log is read through, a list begins where its times begin and
@@ -8,20 +8,16 @@ use std::time::{Duration, Instant};
 
 use super::times::{CLOCK_SLACK, OUTSIDE_MAX, SEGMENTS_MIN};
 use super::walk::Asked;
-use super::{Listing, PAGE_ITEMS_MAX, Page, Part, Snapshot, dead_letters};
+use super::{Listing, Page, Part, Snapshot};
 use crate::event::{Timestamp, in_millis};
 use crate::ids::{Id, IdKind};
-use crate::store::error::{Damaged, Failure};
+use crate::store::error::Failure;
 use crate::store::facts::{Receipt, StoredEvent};
-use crate::store::kind::WorkKind;
 use crate::store::log::record::Record;
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::standing::Standing;
-use crate::store::owed::unreadable;
-use crate::store::owed::works::{Stored, work_id};
-use crate::store::read::cursor::Cursor;
 use crate::store::read::filter::{EventFilter, ReceiptFilter};
-use crate::store::read::view::{DamagedItem, DeadLetter, EventSummary, ReceiptSummary, State};
+use crate::store::read::view::{DamagedItem, EventSummary, ReceiptSummary, State};
 
 /// Events oldest first.
 #[derive(Debug, Default)]
@@ -133,66 +129,6 @@ impl Snapshot<'_> {
             }
         }
         Ok(part)
-    }
-
-    /// The dead letters, newest first.
-    pub(super) fn dead(&self, page: Page) -> Result<Listing<DeadLetter>, Failure> {
-        let before = page.before();
-        let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
-        let mut list = Listing { items: Vec::new(), damaged: Vec::new(), next: None };
-        for row in self.dead.within(..before)?.rev() {
-            let (position, kind) = row?;
-            if list.items.len() + list.damaged.len() == limit {
-                list.next = Some(Cursor::new(dead_letters(), position + 1));
-                return Ok(list);
-            }
-            let kind = WorkKind::read(kind).ok_or(Damaged { position });
-            let Some(kind) = self.readable(kind, None, &mut list.damaged)? else { continue };
-            let id = work_id(kind, position, self.tag());
-            let letter = self.dead_letter(kind, position);
-            list.items.extend(self.readable(letter, Some(id), &mut list.damaged)?);
-        }
-        Ok(list)
-    }
-
-    fn dead_letter(&self, kind: WorkKind, position: u64) -> Result<DeadLetter, Failure> {
-        let damaged = || Damaged { position };
-        let id = work_id(kind, position, self.tag());
-        let standing = self.standing(position)?;
-        let last = standing.last.ok_or_else(damaged)?;
-        let last = self.shared.log.expect(&self.log, last)?;
-        let (name, receipt, event) = match self.find(id) {
-            Err(Failure::Damaged(damaged)) => {
-                let receipt = (kind == WorkKind::Parse).then_some(id);
-                (unreadable::group(&last).ok_or(damaged)?, receipt, None)
-            }
-            stored => {
-                let stored = stored?.ok_or_else(damaged)?;
-                let works = stored.works_of(id, &self.shared.order_keys);
-                let work = works.and_then(|mut works| works.pop()).ok_or_else(damaged)?;
-                let (receipt, event) = match &stored {
-                    Stored::Receipt(receipt) => (Some(receipt.id), None),
-                    Stored::Event(event) => (event.receipt, Some(event.id)),
-                    Stored::Parcel(parcel) => (None, Some(parcel.event)),
-                };
-                (work.group, receipt, event)
-            }
-        };
-        let (outcome, died_at) = match last {
-            Record::Try(tried) => (tried.outcome, tried.at.after(tried.duration)),
-            Record::Attempt(attempt) => (attempt.outcome, attempt.at.after(attempt.duration)),
-            _ => return Err(damaged().into()),
-        };
-        Ok(DeadLetter {
-            id,
-            kind,
-            name,
-            reason: outcome.reason().unwrap_or_default().to_owned(),
-            died_at,
-            tries_made: standing.tries_made,
-            receipt,
-            event,
-        })
     }
 
     /// What was read; what is damaged is noted and named.

@@ -1,0 +1,34 @@
+//! Dead letters that nothing finds by name or reason, since an older Hookgate wrote them, are made
+//! to be found: once.
+//!
+//! Reads them aside, some at a time, and has the writer write their rows. A kill in between is
+//! followed by another look at all of them.
+
+use crate::store::Store;
+use crate::store::error::Error;
+use crate::store::read::snapshot::Unfiled;
+use crate::store::shared::Shared;
+use crate::store::write::letters::FileLetters;
+
+/// Letters that one step looks at.
+const STEP_LETTERS: usize = 1024;
+
+impl Store {
+    /// Gives every letter the rows that it is found by, unless all have them.
+    pub(super) async fn file_letters(&self) -> Result<(), Error> {
+        if self.in_background(|shared| Ok(shared.snapshot()?.are_letters_filed()?)).await? {
+            return Ok(());
+        }
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let look = move |shared: &Shared| Ok(shared.snapshot()?.unfiled(from, STEP_LETTERS)?);
+            let Unfiled { letters, next: later } = self.in_background(look).await?;
+            next = later;
+            let is_end = next.is_none();
+            if is_end || !letters.is_empty() {
+                self.ask(|reply| FileLetters { letters, is_end, reply }).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! The dead letters, newest first, by what they are found by.
+//!
+//! What a filter names is held against the letter itself. Letters that died under an older Hookgate
+//! have no rows to be found by until a sweep has given them some: until then all letters are read.
+//! Never removes one.
+
+use std::time::{Duration, Instant};
+
+use super::times::SEGMENTS_MIN;
+use super::{Listing, PAGE_ITEMS_MAX, Page, Snapshot};
+use crate::store::error::{Damaged, Failure};
+use crate::store::file::death_rows::{By, DEATHS_KNOWN, DeathRow, hash};
+use crate::store::kind::WorkKind;
+use crate::store::log::record::Record;
+use crate::store::owed::unreadable;
+use crate::store::owed::works::{Stored, work_id};
+use crate::store::read::cursor::Cursor;
+use crate::store::read::filter::DeadFilter;
+use crate::store::read::view::DeadLetter;
+
+/// Letters that have no rows to be found by, with what those are to say and the record of the try
+/// that each work died of.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Unfiled {
+    pub(in crate::store) letters: Vec<(u64, Option<u64>, DeathRow)>,
+    /// Where to go on; `None` at the end.
+    pub(in crate::store) next: Option<u64>,
+}
+
+impl Snapshot<'_> {
+    /// The dead letters that match, newest first, for a time.
+    pub(super) fn letters(
+        &self,
+        filter: &DeadFilter,
+        page: Page,
+        time: Duration,
+    ) -> Result<Listing<DeadLetter>, Failure> {
+        let started = Instant::now();
+        let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
+        let mut list = Listing { items: Vec::new(), damaged: Vec::new(), next: None };
+        let ways = if self.are_letters_filed()? { ways(filter) } else { Vec::new() };
+        let (mut before, mut read) = (page.before(), 0);
+        while let Some(position) = self.letter_before(&ways, before)? {
+            let is_late = read >= SEGMENTS_MIN && started.elapsed() >= time;
+            if is_late || list.items.len() + list.damaged.len() == limit {
+                list.next = Some(Cursor::new(filter.list(), before));
+                return Ok(list);
+            }
+            before = position;
+            let Some(kind) = self.dead.letter(position)? else { continue };
+            let kind = WorkKind::read(kind).ok_or(Damaged { position });
+            let Some(kind) = self.readable(kind, None, &mut list.damaged)? else { continue };
+            if filter.kind.is_some_and(|wanted| wanted != kind) {
+                continue;
+            }
+            read += 1;
+            let id = work_id(kind, position, self.tag());
+            let letter = self.dead_letter(kind, position);
+            let letter = self.readable(letter, Some(id), &mut list.damaged)?;
+            list.items.extend(letter.filter(|letter| filter.matches(letter)));
+        }
+        Ok(list)
+    }
+
+    /// Whether every letter has rows that it is found by.
+    pub(in crate::store) fn are_letters_filed(&self) -> Result<bool, Failure> {
+        Ok(self.view.fact(DEATHS_KNOWN)?.is_some_and(|known| known > 0))
+    }
+
+    /// The last letter before this position that is found in all of these ways.
+    fn letter_before(&self, ways: &[By], before: u64) -> Result<Option<u64>, Failure> {
+        if ways.is_empty() {
+            let last = self.dead.within(..before)?.next_back().transpose()?;
+            return Ok(last.map(|(work, _)| work));
+        }
+        let Some(mut wanted) = before.checked_sub(1) else { return Ok(None) };
+        loop {
+            let mut least = wanted;
+            for way in ways {
+                match self.view.died_up_to(*way, least)? {
+                    Some(work) => least = work,
+                    None => return Ok(None),
+                }
+            }
+            if ways.len() == 1 || least == wanted {
+                return Ok(Some(least));
+            }
+            wanted = least;
+        }
+    }
+
+    /// Looks through some letters for those that have no rows to be found by. One that can't be
+    /// read gets none.
+    pub(in crate::store) fn unfiled(&self, from: u64, most: usize) -> Result<Unfiled, Failure> {
+        let mut unfiled = Unfiled::default();
+        for (number, row) in self.dead.within(from..)?.enumerate() {
+            let (position, number_of_kind) = row?;
+            if number == most {
+                unfiled.next = Some(position);
+                break;
+            }
+            let Some(kind) = WorkKind::read(number_of_kind) else { continue };
+            if self.view.has_death(position)? {
+                continue;
+            }
+            let letter = self.shared.damages.pass(self.dead_letter(kind, position))?;
+            let Some(letter) = letter else { continue };
+            let row = DeathRow::of(number_of_kind, letter.name.as_str(), &letter.reason);
+            unfiled.letters.push((position, self.standing(position)?.last, row));
+        }
+        Ok(unfiled)
+    }
+
+    fn dead_letter(&self, kind: WorkKind, position: u64) -> Result<DeadLetter, Failure> {
+        let damaged = || Damaged { position };
+        let id = work_id(kind, position, self.tag());
+        let standing = self.standing(position)?;
+        let last = standing.last.ok_or_else(damaged)?;
+        let last = self.shared.log.expect(&self.log, last)?;
+        let (name, receipt, event) = match self.find(id) {
+            Err(Failure::Damaged(damaged)) => {
+                let receipt = (kind == WorkKind::Parse).then_some(id);
+                (unreadable::group(&last).ok_or(damaged)?, receipt, None)
+            }
+            stored => {
+                let stored = stored?.ok_or_else(damaged)?;
+                let works = stored.works_of(id, &self.shared.order_keys);
+                let work = works.and_then(|mut works| works.pop()).ok_or_else(damaged)?;
+                let (receipt, event) = match &stored {
+                    Stored::Receipt(receipt) => (Some(receipt.id), None),
+                    Stored::Event(event) => (event.receipt, Some(event.id)),
+                    Stored::Parcel(parcel) => (None, Some(parcel.event)),
+                };
+                (work.group, receipt, event)
+            }
+        };
+        let (outcome, died_at) = match last {
+            Record::Try(tried) => (tried.outcome, tried.at.after(tried.duration)),
+            Record::Attempt(attempt) => (attempt.outcome, attempt.at.after(attempt.duration)),
+            _ => return Err(damaged().into()),
+        };
+        Ok(DeadLetter {
+            id,
+            kind,
+            name,
+            reason: outcome.reason().unwrap_or_default().to_owned(),
+            died_at,
+            tries_made: standing.tries_made,
+            receipt,
+            event,
+        })
+    }
+}
+
+/// The ways in which the letters that match are found.
+fn ways(filter: &DeadFilter) -> Vec<By> {
+    let DeadFilter { kind, name, reason } = filter;
+    let ways = [
+        name.as_ref().map(|name| By::Name(hash(name.as_str()))),
+        reason.as_ref().map(|reason| By::Reason(hash(reason))),
+        kind.map(|kind| By::Kind(kind as u8)),
+    ];
+    ways.into_iter().flatten().collect()
+}

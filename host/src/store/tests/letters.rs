@@ -1,0 +1,123 @@
+//! Dead letters are found by kind, name and reason, as long as they are dead.
+
+use super::disk::Disk;
+use super::*;
+use crate::retry::Outcome;
+use crate::store::file::death_rows::DEATHS_KNOWN;
+
+const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
+const REASONS: [&str; 2] = ["HTTP 500", "HTTP 410"];
+const ENDPOINTS: [&str; 2] = ["crm", "erp"];
+
+/// A receipt that is dead, a run that is, and so many deliveries to two endpoints.
+async fn die(bench: &Bench, deliveries: usize) {
+    bench.append(&["evt_unread"]).await;
+    let parse = bench.parse().await;
+    bench.store.commit_parse(parse, tried(Verdict::Dead), Vec::new()).await.unwrap().unwrap();
+    bench.bring(vec![event("evt_run", "").to(&["ledger"], &[])]).await;
+    bench.end_run(bench.runs().await.pop().unwrap(), Verdict::Dead).await;
+    for number in 0..deliveries {
+        let endpoint = ENDPOINTS[number % 2];
+        bench.bring(vec![event(&format!("evt_{number}"), "").to(&[], &[endpoint])]).await;
+        let work = bench.deliveries().await.pop().unwrap();
+        let outcome = Outcome::permanent(REASONS[number / 2 % 2]);
+        let attempt = Attempt { outcome, ..attempt(Verdict::Dead) };
+        bench.store.record_attempt(work, attempt).await.unwrap().unwrap();
+    }
+}
+
+fn filters() -> Vec<DeadFilter> {
+    let any = DeadFilter::default;
+    let mut filters: Vec<_> =
+        WorkKind::ALL.map(|kind| DeadFilter { kind: Some(kind), ..any() }).into();
+    let names = ["stripe", "ledger", "crm", "erp", "another"];
+    filters.extend(names.map(|it| DeadFilter { name: Some(name(it)), ..any() }));
+    let reasons = [REASONS[0], REASONS[1], "it makes no sense", "HTTP"];
+    filters.extend(reasons.map(|it| DeadFilter { reason: Some(it.into()), ..any() }));
+    let (kind, reason) = (Some(WorkKind::Delivery), Some(REASONS[1].to_owned()));
+    filters.push(DeadFilter { kind, name: Some(name("erp")), reason });
+    filters.push(DeadFilter { kind: Some(WorkKind::Run), name: Some(name("crm")), ..any() });
+    filters
+}
+
+impl Bench {
+    /// Holds each list of letters against that of all, page by page; gives how many there are.
+    async fn check_letters(&self) -> usize {
+        let all = self.store.dead(ALL).await.unwrap().items;
+        for filter in filters() {
+            let fits = |letter: &&DeadLetter| {
+                filter.kind.is_none_or(|kind| kind == letter.kind)
+                    && filter.name.as_ref().is_none_or(|name| *name == letter.name)
+                    && filter.reason.as_ref().is_none_or(|reason| *reason == letter.reason)
+            };
+            let expected: Vec<Id> = all.iter().filter(fits).map(|letter| letter.id).collect();
+            let (mut seen, mut cursor) = (Vec::new(), None);
+            loop {
+                let page = Page { cursor, limit: 2 };
+                let listing = self.store.dead_matching(&filter, page).await.unwrap();
+                seen.extend(listing.items.into_iter().map(|letter| letter.id));
+                cursor = listing.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(seen, expected, "{filter:?}");
+        }
+        all.len()
+    }
+
+    fn are_filed(&self) -> bool {
+        self.store.handle.shared.snapshot().unwrap().are_letters_filed().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_letter_is_found_by_what_it_died_of_until_it_is_opened_again() {
+    let disk = Disk::default();
+    let bench = Bench::on(disk.clone(), Clock::manual(NOW));
+    die(&bench, 9).await;
+    assert_eq!(bench.check_letters().await, 11);
+
+    let letters = bench.store.dead(ALL).await.unwrap().items;
+    bench.store.replay(letters[..3].iter().map(|letter| letter.id).collect()).await.unwrap();
+    assert_eq!(bench.check_letters().await, 8);
+    // One dies again, of something else.
+    let work = bench.deliveries().await.pop().unwrap();
+    let outcome = Outcome::permanent(REASONS[1]);
+    let attempt = Attempt { outcome, ..attempt(Verdict::Dead) };
+    bench.store.record_attempt(work, attempt).await.unwrap().unwrap();
+    assert_eq!(bench.check_letters().await, 9);
+    assert!(bench.are_filed());
+
+    // The redo has them: a kill takes no row.
+    let killed = Bench::on(Disk::holding(disk.synced()), Clock::manual(NOW));
+    assert_eq!(killed.check_letters().await, 9);
+}
+
+#[tokio::test]
+async fn letters_of_an_older_hookgate_are_found_too_and_get_their_rows_with_a_sweep() {
+    let bench = Bench::on(Disk::default(), Clock::manual(NOW));
+    die(&bench, 9).await;
+    let shared = &bench.store.handle.shared;
+    let snapshot = shared.snapshot().unwrap();
+    let dead: Vec<(u64, u8)> = snapshot.dead_from(0).unwrap().map(Result::unwrap).collect();
+    let mut change = shared.file.write().unwrap();
+    {
+        let mut rows = change.tables();
+        for (work, kind) in &dead {
+            rows.put_letter(*work, None).unwrap();
+            rows.put_letter(*work, Some(*kind)).unwrap();
+        }
+        rows.remember(DEATHS_KNOWN, 0).unwrap();
+    }
+    shared.file.commit(change).unwrap();
+    assert!(!bench.are_filed());
+    assert_eq!(bench.check_letters().await, 11);
+
+    bench.store.sweep(&Retention::default()).await.unwrap();
+
+    assert!(bench.are_filed());
+    assert_eq!(bench.check_letters().await, 11);
+    let filter = DeadFilter { name: Some(name("crm")), ..DeadFilter::default() };
+    assert_eq!(bench.store.dead_matching(&filter, ALL).await.unwrap().items.len(), 5);
+}
