@@ -205,8 +205,11 @@ impl Store {
         let ids = (shape, &config.terms);
         let unfinished = |source| OpenError::Unfinished { path: config.path.clone(), source };
         upgrade(&file, &damages).map_err(unfinished)?;
-        let recovered = unbroken(|| recover(&file, &order_keys, ids, &damages, clock));
-        let recovered = match recovered {
+        let recovered = unbroken(|| {
+            let recovered = recover(&file, &order_keys, ids, &damages, clock)?;
+            Ok((recovered, index_tail(&file, &damages)?))
+        });
+        let (recovered, tail) = match recovered {
             Ok(recovered) => recovered,
             Err(error) => {
                 // Where a file contradicts itself, even to let it go may fail.
@@ -218,7 +221,6 @@ impl Store {
             }
         };
         let Recovered { backlog, low_water, ids, end, clock, line, used } = recovered;
-        let tail = index_tail(&file, &damages).map_err(failed)?;
         let index = Index::new(tail, config.index_items);
         let shared = Shared::new(file, order_keys, clock, config, damages, (backlog, used, index));
         shared.end.store(end, Ordering::Relaxed);
