@@ -15,9 +15,9 @@ use crate::store::ids::IdKey;
 use crate::store::ids::terms::Owner;
 use crate::store::index::IndexChange;
 use crate::store::kind::WorkKind;
-use crate::store::log::low_water::Move;
+use crate::store::log::low_water::{Move, Waiting};
 use crate::store::log::segment::SegmentWriter;
-use crate::store::owed::standing::Standing;
+use crate::store::owed::standing::{Progress, Standing};
 use crate::store::state::AllUsed;
 use crate::store::time::Times;
 
@@ -39,6 +39,9 @@ pub(in crate::store) struct Batch {
     pub(super) low_water: u64,
     /// When it was drafted.
     pub(super) time: Times,
+    /// Since when what it opens may be tried: how far the store has counted, but never before any
+    /// commit before it.
+    pub(super) since: Timestamp,
     /// How each work stands by the updates.
     pub(super) standings: FxHashMap<u64, Standing>,
     /// By the updates, the number of the kind of each dead work; `None` if its letter is gone.
@@ -55,10 +58,16 @@ pub(in crate::store) struct Batch {
 /// that was hastened. So it stands beside them.
 #[derive(Debug)]
 pub(in crate::store) enum Update {
-    /// A work stands otherwise than before.
-    Stands { kind: WorkKind, work: u64, before: Standing, after: Standing },
-    /// The low-water mark passes an open work.
-    Passed { work: u64 },
+    /// A work stands otherwise than before. If it is open, it waits so.
+    Stands {
+        kind: WorkKind,
+        work: u64,
+        before: Standing,
+        after: Standing,
+        waiting: Option<Waiting>,
+    },
+    /// The low-water mark passes an open work, which waits so.
+    Passed { work: u64, waiting: Waiting },
     /// A row of state is this, or is gone.
     State { key: Vec<u8>, value: Option<Bytes> },
     /// The record of a work goes.
@@ -102,6 +111,7 @@ impl Batch {
             settles: 0,
             low_water: 0,
             time: Times { now: zero, counted: zero, point: None },
+            since: zero,
             standings: FxHashMap::default(),
             letters: FxHashMap::default(),
             states: FxHashMap::default(),
@@ -123,6 +133,25 @@ impl Batch {
         self.states.clear();
         self.used.clear();
         (self.low_water, self.time) = (low_water, time);
+        self.since = self.since.max(time.counted);
+    }
+
+    /// What is ready may be tried since then, whoever made it ready.
+    pub(in crate::store) fn not_before(&mut self, since: Timestamp) {
+        self.since = self.since.max(since);
+    }
+
+    /// Since when a work may be tried that stands so by this.
+    pub(in crate::store) fn since(&self, kind: WorkKind, standing: Standing) -> Timestamp {
+        match standing.progress {
+            // Only what may go at once is before all others.
+            Progress::RetryAt(due) => {
+                self.time.counted.after(due.since(self.time.now)).max(Timestamp(1))
+            }
+            // Those go in the order of their positions.
+            _ if kind == WorkKind::Run => Timestamp(0),
+            Progress::Ready | Progress::Done | Progress::Dead => self.since,
+        }
     }
 
     /// Where its first record stands.
@@ -143,7 +172,8 @@ impl Batch {
 
     /// Moves the low-water mark, and gives every open work that it passes a row.
     pub(in crate::store) fn advance(&mut self, moved: &Move) {
-        self.updates.extend(moved.passed.iter().map(|work| Update::Passed { work: *work }));
+        let passed = moved.passed.iter().cloned();
+        self.updates.extend(passed.map(|(work, waiting)| Update::Passed { work, waiting }));
         self.remember(file::LOW_WATER, moved.mark);
         self.tell_time();
         self.low_water = moved.mark;

@@ -5,6 +5,7 @@
 use super::batch::Update;
 use crate::store::file::death_rows::DeathRow;
 use crate::store::kind::WorkKind;
+use crate::store::log::low_water::Waiting;
 use crate::store::owed::standing::{Progress, Standing};
 
 /// A row to put, or to remove.
@@ -12,8 +13,8 @@ use crate::store::owed::standing::{Progress, Standing};
 pub(super) enum Row<'u> {
     /// How a work stands.
     Outcome { work: u64, standing: Option<Standing> },
-    /// Whether a work before the low-water mark is open.
-    Open { work: u64, is_open: bool },
+    /// Where a work before the low-water mark waits, if it is open.
+    Owed { work: u64, waiting: Option<&'u Waiting> },
     /// The letter of a dead work.
     Letter { work: u64, kind: Option<WorkKind> },
     /// What the letter of a dead work is found by.
@@ -28,13 +29,13 @@ pub(super) enum Row<'u> {
 pub(super) fn rows(update: &Update, low_water: u64) -> impl Iterator<Item = Row<'_>> {
     let one = |row| [Some(row), None, None];
     let rows = match update {
-        Update::Stands { kind, work, before, after } => {
+        Update::Stands { kind, work, before, after, waiting } => {
             let (work, standing) = (*work, Some(*after));
-            let is_open = after.is_open();
-            let open = (work < low_water).then_some(Row::Open { work, is_open });
-            [Some(Row::Outcome { work, standing }), letter(*kind, work, *before, *after), open]
+            let waiting = waiting.as_ref();
+            let owed = (work < low_water).then_some(Row::Owed { work, waiting });
+            [Some(Row::Outcome { work, standing }), letter(*kind, work, *before, *after), owed]
         }
-        Update::Passed { work } => one(Row::Open { work: *work, is_open: true }),
+        Update::Passed { work, waiting } => one(Row::Owed { work: *work, waiting: Some(waiting) }),
         Update::State { key, value } => one(Row::State { key, value: value.as_deref() }),
         Update::Forgotten { work } => one(Row::Outcome { work: *work, standing: None }),
         Update::Died { work, row } => one(Row::Death { work: *work, row: *row }),
@@ -57,10 +58,17 @@ fn letter<'u>(kind: WorkKind, work: u64, before: Standing, after: Standing) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Timestamp;
     use crate::retry::Verdict;
 
+    fn waiting() -> Waiting {
+        let (kind, group) = (WorkKind::Run, "ledger".parse().unwrap());
+        Waiting { kind, group, since: Timestamp(5), waits: true, root: None }
+    }
+
     fn stands(before: Standing, after: Standing) -> Update {
-        Update::Stands { kind: WorkKind::Run, work: 7, before, after }
+        let waiting = after.is_open().then(waiting);
+        Update::Stands { kind: WorkKind::Run, work: 7, before, after, waiting }
     }
 
     #[test]
@@ -80,13 +88,17 @@ mod tests {
     }
 
     #[test]
-    fn only_a_work_before_the_mark_has_a_row_that_says_whether_it_is_open() {
-        let done = Standing::default().tried(Verdict::Done, 9);
-        let update = stands(Standing::default(), done);
-        let is_open = |row: &Row<'_>| matches!(row, Row::Open { .. });
+    fn only_a_work_before_the_mark_has_a_row_that_says_where_it_waits() {
+        let fresh = Standing::default();
+        let done = stands(fresh, fresh.tried(Verdict::Done, 9));
+        let put_off = stands(fresh, fresh.tried(Verdict::RetryAt(Timestamp(90)), 9));
+        let is_owed = |row: &Row<'_>| matches!(row, Row::Owed { .. });
 
-        assert!(!rows(&update, 7).any(|row| is_open(&row)));
-        let open: Vec<Row<'_>> = rows(&update, 8).filter(is_open).collect();
-        assert_eq!(open, [Row::Open { work: 7, is_open: false }]);
+        assert!(!rows(&put_off, 7).any(|row| is_owed(&row)));
+        let owed = |update| rows(update, 8).filter(is_owed).collect::<Vec<Row<'_>>>();
+        assert_eq!(owed(&done), [Row::Owed { work: 7, waiting: None }]);
+        assert_eq!(owed(&put_off), [Row::Owed { work: 7, waiting: Some(&waiting()) }]);
+        let passed = Update::Passed { work: 7, waiting: waiting() };
+        assert_eq!(owed(&passed), owed(&put_off));
     }
 }
