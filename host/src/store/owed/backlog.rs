@@ -1,10 +1,13 @@
 //! What is owed now: the works that may be taken, and the ones that wait their turn.
 //!
 //! Pure and in memory: rebuilt from the log at every start, changed only by what was committed, and
-//! by leases. Knows positions and names, never what stands there.
+//! by leases. Of what is owed for long only a window is in memory, and the rest is counted: others
+//! read it in the rows of the file, and bring it. Knows positions and names, never what stands
+//! there.
 
 mod order;
 mod queue;
+mod window;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,10 +15,13 @@ use std::time::Duration;
 
 pub(in crate::store) use order::{OrderKey, OrderKeys};
 pub use queue::Allowance;
-pub(in crate::store) use queue::Room;
+pub(in crate::store) use queue::{Most, Room, Wanted};
+pub use window::Windows;
+pub(in crate::store) use window::{FarWork, Key, When};
 
 use self::order::SubjectOrder;
 use self::queue::Queue;
+use self::window::{Entering, Found};
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::kind::{PerKind, WorkKind};
@@ -72,6 +78,9 @@ pub(in crate::store) struct OpenWork {
     pub(in crate::store) entry: Entry,
     /// Not before this time; zero is at once.
     pub(in crate::store) due: Timestamp,
+    /// Since when it may be tried, by the store's count of time: its place among those of its
+    /// group.
+    pub(in crate::store) since: Timestamp,
     /// The source whose receipt it goes back to, if that is known.
     pub(in crate::store) root: Option<Name>,
 }
@@ -86,7 +95,7 @@ pub(in crate::store) struct InFlight {
 }
 
 /// All that is owed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::store) struct Backlog {
     queues: PerKind<Queue>,
     /// How many are open, of each source.
@@ -99,18 +108,149 @@ pub(in crate::store) struct Backlog {
     longest_delay: Option<Duration>,
 }
 
+/// What was read of a lane.
+#[derive(Debug)]
+pub(in crate::store) struct LaneRead {
+    /// The number of its group.
+    pub(in crate::store) number: u32,
+    /// All works from where it was to begin.
+    pub(in crate::store) works: Vec<FarWork>,
+    /// The key of the next; `None` at the end of the lane.
+    pub(in crate::store) until: Option<Key>,
+    /// At a start: the runs that wait for a retry. They come into memory in any case.
+    pub(in crate::store) waiting: Vec<FarWork>,
+}
+
+impl Default for Backlog {
+    fn default() -> Self {
+        Self::new(Windows::default())
+    }
+}
+
 impl Backlog {
+    /// One with nothing in it, of which so much is in memory.
+    pub(in crate::store) fn new(windows: Windows) -> Self {
+        let mut queues = PerKind::<Queue>::default();
+        for kind in WorkKind::ALL {
+            queues[kind].set_windows(windows, kind == WorkKind::Run);
+        }
+        Self {
+            queues,
+            count: Count::default(),
+            order: SubjectOrder::default(),
+            dead: PerKind::default(),
+            parked: PerKind::default(),
+            longest_delay: None,
+        }
+    }
+
     /// Adds an open work behind those that are there.
     pub(in crate::store) fn push(&mut self, work: OpenWork) {
-        let OpenWork { kind, group, mut entry, due, root } = work;
+        let OpenWork { kind, group, mut entry, due, since, root } = work;
         entry.source = self.count.number(root.as_ref());
         self.count.opened(entry.source, kind);
+        let number = self.queues[kind].group(&group);
+        self.join(kind, number, entry, When { since, due });
+    }
+
+    /// A work that is counted stays in memory, or waits beyond the window.
+    fn join(&mut self, kind: WorkKind, number: u32, entry: Entry, when: When) {
+        if self.queues[kind].admit(number, entry, when) {
+            self.enter(kind, number, entry, when);
+        }
+    }
+
+    /// A work that is counted comes into memory, and waits for its turn there.
+    fn enter(&mut self, kind: WorkKind, number: u32, entry: Entry, when: When) {
         let queue = &mut self.queues[kind];
-        let group = queue.group(&group);
-        if self.order.enter(entry, due) {
-            queue.push(group, entry, due);
+        if self.order.enter(entry, when) {
+            queue.enter(number, entry, when);
         } else {
-            queue.block();
+            queue.block(number, entry, when);
+        }
+    }
+
+    /// Adds open works that a start found on disk only, which go back to this source.
+    pub(in crate::store) fn add_far(
+        &mut self,
+        (kind, group): (WorkKind, &Name),
+        root: Option<&Name>,
+        (ready, waiting): (usize, usize),
+    ) {
+        let source = self.count.number(root);
+        self.count.opened_many(source, kind, ready + waiting);
+        let queue = &mut self.queues[kind];
+        let number = queue.group(group);
+        queue.add_far(number, ready, waiting);
+    }
+
+    /// The store has counted so far: what is due by then is ready in its order.
+    pub(in crate::store) fn seen(&mut self, counted: Timestamp) {
+        WorkKind::ALL.into_iter().for_each(|kind| self.queues[kind].seen(counted));
+    }
+
+    /// No work is ready that may be tried since later than this.
+    pub(in crate::store) fn latest(&self) -> Timestamp {
+        let latest = self.queues.values().map(Queue::latest).max();
+        latest.unwrap_or_default()
+    }
+
+    /// Works before this position have rows from now on.
+    pub(in crate::store) fn set_mark(&mut self, mark: u64) {
+        WorkKind::ALL.into_iter().for_each(|kind| self.queues[kind].set_mark(mark));
+    }
+
+    /// An open work has a row from now on, under this key.
+    pub(in crate::store) fn passed(&mut self, kind: WorkKind, group: &Name, key: Key) {
+        self.queues[kind].passed(group, key);
+    }
+
+    /// Whether works of this kind are to be read, because few are in memory.
+    pub(in crate::store) fn is_low(&self, kind: WorkKind) -> bool {
+        self.queues[kind].is_low()
+    }
+
+    /// What to read of them. From now on all of it counts as being read: each lane is to be filled,
+    /// or given up.
+    pub(in crate::store) fn begin_read(&mut self, kind: WorkKind, most: Most) -> Vec<Wanted> {
+        self.queues[kind].begin_read(most)
+    }
+
+    /// Nothing came of the reading of a lane.
+    pub(in crate::store) fn give_up_read(&mut self, kind: WorkKind, number: u32) {
+        self.queues[kind].give_up_read(number);
+    }
+
+    /// What was read of a lane comes into memory, if it is still owed as it was read. One that is
+    /// not what its row says is out of everybody's way.
+    pub(in crate::store) fn fill(&mut self, kind: WorkKind, read: LaneRead) {
+        let number = read.number;
+        let entering = self.queues[kind].fill(read);
+        self.enter_all(kind, number, entering);
+        self.judge();
+    }
+
+    fn enter_all(&mut self, kind: WorkKind, number: u32, entering: Vec<Entering>) {
+        for entering in entering {
+            let (key, root, work) = match entering {
+                Entering::Far(FarWork { key, root, work, .. }) => (key, root, work),
+                Entering::Later { key, entry, due } => {
+                    self.enter(kind, number, entry, When { since: key.0, due });
+                    continue;
+                }
+            };
+            let source = self.count.number(root.as_ref());
+            match work {
+                Some((entry, due)) => {
+                    let when = When { since: key.0, due };
+                    self.enter(kind, number, Entry { source, ..entry }, when);
+                }
+                None => {
+                    self.queues[kind].bars(number, key.1);
+                    self.count.closed(source, kind);
+                    self.parked[kind] += 1;
+                }
+            }
         }
     }
 
@@ -126,9 +266,27 @@ impl Backlog {
         if let Some(longest) = self.longest_delay {
             queue.pull_forward(now.after(longest));
         }
-        queue.wake(now);
-        let taken = queue.take(room, now).into_iter();
-        taken.map(|(group, entry, slots)| InFlight { kind, entry, group, slots }).collect()
+        let mut taken = Vec::new();
+        loop {
+            self.fill_short(kind);
+            let queue = &mut self.queues[kind];
+            queue.wake(now);
+            let works = room.works - taken.len();
+            let more = queue.take(Room { works, ..room }, now);
+            let is_last = more.is_empty() || more.len() == works || !queue.is_short();
+            let in_flight = |(group, entry, slots)| InFlight { kind, entry, group, slots };
+            taken.extend(more.into_iter().map(in_flight));
+            if is_last {
+                return taken;
+            }
+        }
+    }
+
+    /// Lanes of which little is ready take in what waits in memory.
+    fn fill_short(&mut self, kind: WorkKind) {
+        while let Some((number, entering)) = self.queues[kind].fill_short() {
+            self.enter_all(kind, number, entering);
+        }
     }
 
     /// Says what a group may have in flight; whether something may be taken by that.
@@ -158,21 +316,30 @@ impl Backlog {
     }
 
     /// A work in flight was tried and waits for another try. What is behind it waits too.
-    pub(in crate::store) fn retry(&mut self, taken: &InFlight, due: Timestamp) {
+    pub(in crate::store) fn retry(&mut self, taken: &InFlight, when: When) {
         let InFlight { kind, entry, group, slots } = *taken;
         let queue = &mut self.queues[kind];
-        let tries = entry.tries.and_one();
-        queue.push(group, Entry { tries, ..entry }, due);
+        let entry = Entry { tries: entry.tries.and_one(), ..entry };
+        queue.leave(group, entry.position);
+        // A run stays in memory: those of its subject wait behind it.
+        if kind == WorkKind::Run || queue.admit(group, entry, when) {
+            queue.enter(group, entry, when);
+        }
         queue.release(group, slots);
     }
 
     /// A work in flight is done or dead: the next in its order may go.
     pub(in crate::store) fn finish(&mut self, taken: &InFlight) {
+        self.queues[taken.kind].leave(taken.group, taken.entry.position);
+        self.end(taken);
+    }
+
+    fn end(&mut self, taken: &InFlight) {
         let queue = &mut self.queues[taken.kind];
-        if let Some((next, due)) = self.order.leave(taken.entry) {
-            queue.unblock();
+        if let Some((next, when)) = self.order.leave(taken.entry) {
+            queue.unblock(taken.group);
             // Only runs have an order, and an order key belongs to one handler.
-            queue.push(taken.group, next, due);
+            queue.enter(taken.group, next, when);
         }
         queue.release(taken.group, taken.slots);
         self.count.closed(taken.entry.source, taken.kind);
@@ -180,15 +347,45 @@ impl Backlog {
 
     /// A work in flight can't be done before a restart: it is out of everybody's way.
     pub(in crate::store) fn park(&mut self, taken: &InFlight) {
-        self.finish(taken);
+        // Its row stays, and must not bring it again.
+        self.queues[taken.kind].bars(taken.group, taken.entry.position);
+        self.end(taken);
         self.parked[taken.kind] += 1;
         self.judge();
     }
 
-    /// A work that waits for this time may go at once.
-    pub(in crate::store) fn hasten(&mut self, work: &OpenWork, due: Timestamp) {
-        if !self.order.hasten(work.entry) {
-            self.queues[work.kind].hasten(work.entry.position, due);
+    /// A work that waits for a time may go at once, and has its place by that from now on. It
+    /// waited since `before`, if that is known.
+    pub(in crate::store) fn hasten(&mut self, work: &OpenWork, before: Option<Timestamp>) {
+        let OpenWork { kind, group, entry, since, root, .. } = work;
+        let (kind, entry, now) = (*kind, *entry, When::at_once(*since));
+        let key = now.key(entry.position);
+        let queue = &mut self.queues[kind];
+        let number = queue.group(group);
+        if self.order.hasten(entry, now) {
+            return queue.keeps(number, key);
+        }
+        let Some(before) = before.map(|before| (before, entry.position)) else {
+            return queue.keeps(number, key);
+        };
+        if let Some(stopped) = queue.stop(number, before) {
+            if kind == WorkKind::Run || queue.admit(number, stopped, now) {
+                queue.enter(number, stopped, now);
+            }
+            return;
+        }
+        // A run that waited for a retry is in memory, whatever its key.
+        if kind == WorkKind::Run {
+            return queue.keeps(number, key);
+        }
+        match queue.find(number, before) {
+            Found::Later(entry) => self.join(kind, number, entry, now),
+            Found::Far => {
+                let source = self.count.number(root.as_ref());
+                self.join(kind, number, Entry { source, ..entry }, now);
+            }
+            // It is ready already, or in flight.
+            Found::Here => queue.keeps(number, key),
         }
     }
 
@@ -202,7 +399,7 @@ impl Backlog {
         self.queues[kind].next_due()
     }
 
-    /// Whether nothing is in flight and nothing could be taken at `now`.
+    /// Whether nothing is in flight and nothing could be taken at `now`, nor read and then be.
     pub(in crate::store) fn is_idle(&self, now: Timestamp) -> bool {
         self.queues.values().all(|queue| queue.is_idle(now))
     }
@@ -222,8 +419,9 @@ impl Backlog {
     }
 
     /// Holds the open works against the marks, once all is pushed and finished that is committed
-    /// together.
+    /// together. Lanes of which little is ready take in what waits in memory.
     pub(in crate::store) fn judge(&mut self) {
+        WorkKind::ALL.into_iter().for_each(|kind| self.fill_short(kind));
         if self.count.judge() {
             self.queues[WorkKind::Parse].ask_again();
         }
@@ -241,6 +439,14 @@ impl Backlog {
             (kind, KindStats { dead: self.dead[kind], parked: self.parked[kind], ..counted })
         };
         WorkKind::ALL.into_iter().map(stats).collect()
+    }
+}
+
+#[cfg(test)]
+impl Backlog {
+    /// How many works are in memory and not in flight.
+    pub(in crate::store) fn in_memory(&self) -> usize {
+        self.queues.values().map(Queue::in_memory).sum()
     }
 }
 

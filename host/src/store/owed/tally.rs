@@ -115,8 +115,12 @@ impl Tally {
     }
 
     fn opened(&self, kind: WorkKind) {
+        self.opened_many(kind, 1);
+    }
+
+    fn opened_many(&self, kind: WorkKind, works: usize) {
         for level in self.levels(kind) {
-            level.count.fetch_add(1, Ordering::Relaxed);
+            level.count.fetch_add(works, Ordering::Relaxed);
         }
     }
 

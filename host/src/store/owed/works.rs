@@ -14,6 +14,7 @@ use crate::ids::{Id, IdKind, Name};
 use crate::store::facts::{Receipt, Routes, StoredEvent, StoredParcel};
 use crate::store::index::NewItem;
 use crate::store::kind::WorkKind;
+use crate::store::log::low_water::Waiting;
 use crate::store::log::record::Record;
 
 /// Something that is worked on.
@@ -175,7 +176,8 @@ impl OpenWork {
         let position = base.position + u64::from(offset);
         let (tries, source) = (Tries::default(), SourceNumber::default());
         let entry = Entry { position, offset, tries, source, order: None };
-        Self { kind, group: group.clone(), entry, due: Timestamp(0), root: root.cloned() }
+        let (due, since) = (Timestamp(0), Timestamp(0));
+        Self { kind, group: group.clone(), entry, due, since, root: root.cloned() }
     }
 
     /// The work as it joins the backlog when it stands so.
@@ -183,6 +185,17 @@ impl OpenWork {
         self.entry.tries = Tries::new(standing.tries_made, standing.reopened > 0);
         self.due = standing.due();
         self
+    }
+
+    /// How a row says where it waits.
+    pub(in crate::store) fn waiting(&self) -> Waiting {
+        Waiting {
+            kind: self.kind,
+            group: self.group.clone(),
+            since: self.since,
+            waits: self.due != Timestamp(0),
+            root: self.root.clone(),
+        }
     }
 
     /// The id of this work: a parse goes by its receipt's.

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU64;
 
 use super::Entry;
-use crate::event::Timestamp;
+use super::window::When;
 use crate::ids::Name;
 
 /// What goes in order.
@@ -29,19 +29,19 @@ impl OrderKeys {
 /// Who waits behind whom.
 #[derive(Debug, Default)]
 pub(super) struct SubjectOrder {
-    /// A key is here while a work of it may go; the queue holds those behind, with their due times.
-    waiting: HashMap<OrderKey, VecDeque<(Entry, Timestamp)>>,
+    /// A key is here while a work of it may go; the queue holds those behind, and when they may.
+    waiting: HashMap<OrderKey, VecDeque<(Entry, When)>>,
 }
 
 impl SubjectOrder {
     /// Whether it may go now; if not, it waits in here for its turn: behind what is older, before
     /// what is newer, so that what is opened again keeps its place among what waits.
-    pub(super) fn enter(&mut self, entry: Entry, due: Timestamp) -> bool {
+    pub(super) fn enter(&mut self, entry: Entry, when: When) -> bool {
         let Some(key) = entry.order else { return true };
         match self.waiting.get_mut(&key) {
             Some(behind) => {
-                let older = |waiting: &(Entry, Timestamp)| waiting.0.position < entry.position;
-                behind.insert(behind.partition_point(older), (entry, due));
+                let older = |waiting: &(Entry, When)| waiting.0.position < entry.position;
+                behind.insert(behind.partition_point(older), (entry, when));
                 false
             }
             None => {
@@ -52,18 +52,18 @@ impl SubjectOrder {
     }
 
     /// Whether it waits in here; then it may go as soon as its turn comes.
-    pub(super) fn hasten(&mut self, entry: Entry) -> bool {
+    pub(super) fn hasten(&mut self, entry: Entry, now: When) -> bool {
         let behind = entry.order.and_then(|key| self.waiting.get_mut(&key));
         let found =
             behind.into_iter().flatten().find(|(waiting, _)| waiting.position == entry.position);
-        found.is_some_and(|(_, due)| {
-            *due = Timestamp(0);
+        found.is_some_and(|(_, when)| {
+            *when = now;
             true
         })
     }
 
     /// The one in front is finished; gives the next.
-    pub(super) fn leave(&mut self, entry: Entry) -> Option<(Entry, Timestamp)> {
+    pub(super) fn leave(&mut self, entry: Entry) -> Option<(Entry, When)> {
         let key = entry.order?;
         let next = self.waiting.get_mut(&key)?.pop_front();
         if next.is_none() {

@@ -2,12 +2,18 @@
 //!
 //! Pure. Groups (sources, handlers, endpoints) take turns, so that a long queue of one delays no
 //! other, and none has more in flight than it may. A group that may have no more stands aside and
-//! is not looked at again until that changes. Within a group it is first come, first served.
+//! is not looked at again until that changes. Within a group it is first come, first served. What
+//! of a group is in memory is decided in [`lanes`].
+
+mod lanes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
+use self::lanes::Lanes;
+pub(in crate::store) use self::lanes::{Most, Wanted};
 use super::Entry;
+use super::window::{Key, When, Window};
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::stats::KindStats;
@@ -53,10 +59,11 @@ pub(super) struct Queue {
     asked: Vec<u32>,
     /// The groups with something ready that wait for a time.
     resting: BTreeSet<(Timestamp, u32)>,
-    /// What waits for a time, by that and position.
-    timers: BTreeMap<(Timestamp, u64), (u32, Entry)>,
-    /// How many works wait behind another of their subject.
-    blocked: usize,
+    /// What waits for a time, by that and position: its group, and since when it may be tried,
+    /// under which the group has it.
+    timers: BTreeMap<(Timestamp, u64), (u32, Timestamp)>,
+    /// Of which groups more is on disk, and how much of each may be in memory.
+    lanes: Lanes,
     slots_taken: usize,
     /// By groups that are not trusted.
     slots_untrusted: usize,
@@ -70,8 +77,11 @@ struct Group {
     given_back: usize,
     in_flight: usize,
     slots_taken: usize,
-    /// How many of its works wait for a time.
-    timed: usize,
+    /// Its works that wait for a time, which is with each.
+    timed: BTreeMap<Key, (Timestamp, Entry)>,
+    /// How many of its works wait behind another of their subject.
+    blocked: usize,
+    window: Window,
     allowance: Option<Allowance>,
     place: Place,
     /// Whether it was switched off when it was asked for last.
@@ -103,7 +113,9 @@ impl Queue {
             given_back: 0,
             in_flight: 0,
             slots_taken: 0,
-            timed: 0,
+            timed: BTreeMap::new(),
+            blocked: 0,
+            window: Window::default(),
             allowance: None,
             place: Place::Aside,
             is_off: false,
@@ -128,7 +140,8 @@ impl Queue {
         self.groups[number as usize].name.clone()
     }
 
-    /// Says what a group may have in flight from now on; whether it has a turn by that.
+    /// Says what a group may have in flight from now on; whether something of it may be taken by
+    /// that, or read.
     pub(super) fn allow(&mut self, name: &Name, allowance: Allowance) -> bool {
         let number = self.group(name);
         let group = &mut self.groups[number as usize];
@@ -147,7 +160,8 @@ impl Queue {
         if group.place != Place::Turn {
             group.place = Place::Aside;
         }
-        self.take_turn(number)
+        let wanted = self.weigh(number);
+        self.take_turn(number) || wanted
     }
 
     /// A group's name is not used any more: it goes when nothing is left of it.
@@ -160,34 +174,52 @@ impl Queue {
 
     fn remove_if_done(&mut self, number: u32) {
         let group = &mut self.groups[number as usize];
-        let is_empty = group.ready.is_empty() && group.in_flight == 0 && group.timed == 0;
-        if group.is_forgotten && is_empty && group.place == Place::Aside {
+        let is_empty = group.ready.is_empty() && group.in_flight == 0 && group.timed.is_empty();
+        let is_done = is_empty && group.blocked == 0 && group.window.is_done();
+        if group.is_forgotten && is_done && group.place == Place::Aside {
             self.by_name.remove(&group.name);
             group.is_forgotten = false;
             self.free.push(number);
         }
     }
 
-    /// Adds a work that may go at `due`; zero is at once.
-    pub(super) fn push(&mut self, group: u32, entry: Entry, due: Timestamp) {
-        if due == Timestamp(0) {
-            self.groups[group as usize].ready.push_back(entry);
-            self.take_turn(group);
+    /// Adds a work that stays in memory.
+    pub(super) fn enter(&mut self, number: u32, entry: Entry, when: When) {
+        let key = when.key(entry.position);
+        if when.is_at_once() {
+            self.groups[number as usize].window.keeps(key);
+            self.lanes.seen(when.since);
+            self.make_ready(number, entry);
         } else {
-            self.groups[group as usize].timed += 1;
-            self.timers.insert((due, entry.position), (group, entry));
+            self.groups[number as usize].timed.insert(key, (when.due, entry));
+            self.timers.insert((when.due, entry.position), (number, when.since));
         }
+        self.weigh(number);
+    }
+
+    fn make_ready(&mut self, number: u32, entry: Entry) {
+        self.lanes.ready += 1;
+        self.groups[number as usize].ready.push_back(entry);
+        self.take_turn(number);
+    }
+
+    /// Takes a work out of those of a group that wait for a time.
+    fn stop_timer(&mut self, number: u32, key: Key) -> Option<(Timestamp, Entry)> {
+        let (due, entry) = self.groups[number as usize].timed.remove(&key)?;
+        self.timers.remove(&(due, entry.position));
+        Some((due, entry))
     }
 
     /// Makes ready what is due at `now`.
     pub(super) fn wake(&mut self, now: Timestamp) {
-        while let Some(timer) = self.timers.first_entry() {
-            if timer.key().0 > now {
+        while let Some((&(due, position), &(number, since))) = self.timers.first_key_value() {
+            if due > now {
                 break;
             }
-            let (group, entry) = timer.remove();
-            self.groups[group as usize].timed -= 1;
-            self.push(group, entry, Timestamp(0));
+            let key = (since, position);
+            let Some((_, entry)) = self.stop_timer(number, key) else { break };
+            self.lanes.fires(&mut self.groups[number as usize].window, key);
+            self.make_ready(number, entry);
         }
         // The first is due before the others; the last may have been left by a clock that was
         // ahead.
@@ -202,19 +234,6 @@ impl Queue {
         }
     }
 
-    /// Makes ready the work at this position, which waits for `due`.
-    pub(super) fn hasten(&mut self, position: u64, due: Timestamp) {
-        // It stands elsewhere only if it was pulled forward, which is rare.
-        let elsewhere = || self.timers.keys().find(|(_, other)| *other == position).copied();
-        let exact = self.timers.contains_key(&(due, position)).then_some((due, position));
-        if let Some(key) = exact.or_else(elsewhere)
-            && let Some((group, entry)) = self.timers.remove(&key)
-        {
-            self.groups[group as usize].timed -= 1;
-            self.push(group, entry, Timestamp(0));
-        }
-    }
-
     /// What waits for a time later than this waits for this.
     pub(super) fn pull_forward(&mut self, latest: Timestamp) {
         while let Some(timer) = self.timers.last_entry() {
@@ -222,8 +241,11 @@ impl Queue {
             if due <= latest {
                 break;
             }
-            let waiting = timer.remove();
-            self.timers.insert((latest, position), waiting);
+            let (number, since) = timer.remove();
+            if let Some((due, _)) = self.groups[number as usize].timed.get_mut(&(since, position)) {
+                *due = latest;
+            }
+            self.timers.insert((latest, position), (number, since));
         }
     }
 
@@ -250,8 +272,11 @@ impl Queue {
                 Ok(Some((entry, slots))) => {
                     taken.push((number, entry, slots));
                     self.take_turn(number);
+                    self.weigh(number);
                 }
-                Ok(None) => (),
+                Ok(None) => {
+                    self.weigh(number);
+                }
                 Err(NoRoom) => {
                     self.groups[number as usize].place = Place::Turn;
                     self.turns.push_front(number);
@@ -296,6 +321,7 @@ impl Queue {
             return Ok(None);
         }
         let Some(entry) = group.ready.pop_front() else { return Ok(None) };
+        self.lanes.ready -= 1;
         group.given_back = group.given_back.saturating_sub(1);
         group.in_flight += 1;
         group.slots_taken += slots;
@@ -314,6 +340,7 @@ impl Queue {
         let older = given_back.rposition(|other| other.position < entry.position);
         group.ready.insert(older.map_or(0, |older| older + 1), entry);
         group.given_back += 1;
+        self.lanes.ready += 1;
         self.release(number, slots);
     }
 
@@ -327,6 +354,7 @@ impl Queue {
             self.slots_untrusted -= slots;
         }
         self.take_turn(number);
+        self.weigh(number);
         self.let_in();
         self.remove_if_done(number);
     }
@@ -347,17 +375,25 @@ impl Queue {
     /// Groups may get another allowance now than at the last take: until the next take none counts
     /// as switched off.
     pub(super) fn ask_again(&mut self) {
-        for number in &self.asked {
-            self.groups[*number as usize].is_off = false;
+        for number in self.asked.clone() {
+            self.groups[number as usize].is_off = false;
+            self.weigh(number);
         }
     }
 
-    pub(super) fn block(&mut self) {
-        self.blocked += 1;
+    /// A work that stays in memory waits behind another of its subject.
+    pub(super) fn block(&mut self, number: u32, entry: Entry, when: When) {
+        let group = &mut self.groups[number as usize];
+        group.blocked += 1;
+        if when.is_at_once() {
+            group.window.keeps(when.key(entry.position));
+        }
+        self.weigh(number);
     }
 
-    pub(super) fn unblock(&mut self) {
-        self.blocked -= 1;
+    /// One that waited behind another goes on.
+    pub(super) fn unblock(&mut self, number: u32) {
+        self.groups[number as usize].blocked -= 1;
     }
 
     /// When the next timer is due, or the next group may go.
@@ -367,24 +403,26 @@ impl Queue {
         timer.into_iter().chain(rested).min()
     }
 
-    /// Whether nothing is in flight and nothing could be taken at `now`.
+    /// Whether nothing is in flight, and nothing could be taken at `now`, nor read and then be.
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
         // Whatever is in flight has slots: while any are taken, there is no need to look at all the
         // groups, of which there may be ten thousand.
         self.slots_taken == 0
             && self.next_due().is_none_or(|due| due > now)
-            && !self.groups.iter().any(|group| group.could_be_taken(now))
+            && !self.groups.iter().any(|group| !group.ready.is_empty() && !group.is_held(now))
+            && !self.lanes.wanted().any(|number| !self.groups[number as usize].is_held(now))
     }
 
     pub(super) fn stats(&self) -> KindStats {
-        KindStats {
-            ready: self.groups.iter().map(|group| group.ready.len()).sum(),
-            in_flight: self.groups.iter().map(|group| group.in_flight).sum(),
-            retrying: self.timers.len(),
-            blocked: self.blocked,
-            parked: 0,
-            dead: 0,
+        let mut stats = KindStats { retrying: self.timers.len(), ..KindStats::default() };
+        for group in &self.groups {
+            let (ready, waiting) = group.window.beyond();
+            stats.ready += group.ready.len() + ready;
+            stats.in_flight += group.in_flight;
+            stats.retrying += waiting;
+            stats.blocked += group.blocked;
         }
+        stats
     }
 
     /// Lets a group with something ready wait for its turn, if it waits for nothing else; whether
@@ -430,11 +468,12 @@ impl Group {
         self.allowance.is_none_or(|allowance| allowance.is_trusted)
     }
 
-    /// Whether something is ready that is neither switched off nor waits for a later time.
-    fn could_be_taken(&self, now: Timestamp) -> bool {
-        let held =
-            |allowance: Allowance| allowance.at_a_time == 0 || is_rest(allowance.not_before, now);
-        let is_held = self.allowance.map_or(self.is_off, held);
-        !self.ready.is_empty() && !is_held
+    fn is_off(&self) -> bool {
+        self.allowance.map_or(self.is_off, |allowance| allowance.at_a_time == 0)
+    }
+
+    /// Whether it is switched off, or waits for a later time.
+    fn is_held(&self, now: Timestamp) -> bool {
+        self.is_off() || self.allowance.is_some_and(|allowance| is_rest(allowance.not_before, now))
     }
 }

@@ -1,5 +1,7 @@
 //! Order, fairness and limits of the backlog, apart from any file.
 
+mod windows;
+
 use super::*;
 
 const NOW: Timestamp = Timestamp(1_000);
@@ -17,7 +19,13 @@ fn up_to(works: usize) -> Room<'static> {
 fn work(kind: WorkKind, group: &str, position: u64) -> OpenWork {
     let (tries, source) = (Tries::default(), SourceNumber::default());
     let entry = Entry { position, offset: 0, tries, source, order: None };
-    OpenWork { kind, group: group.parse().unwrap(), entry, due: AT_ONCE, root: None }
+    let (group, due, since) = (group.parse().unwrap(), AT_ONCE, AT_ONCE);
+    OpenWork { kind, group, entry, due, since, root: None }
+}
+
+/// When a work may go that waits for this time.
+fn later(due: Timestamp) -> When {
+    When { since: due, due }
 }
 
 fn run(keys: &OrderKeys, handler: &str, subject: &str, position: u64) -> OpenWork {
@@ -67,7 +75,7 @@ fn a_run_being_retried_blocks_its_own_subject_only() {
     backlog.push(run(&keys, "ledger", "pi_1", 1));
     backlog.push(run(&keys, "ledger", "pi_1", 2));
     let first = take_runs(&mut backlog, NOW);
-    backlog.retry(&first[0], Timestamp(5_000));
+    backlog.retry(&first[0], later(Timestamp(5_000)));
     backlog.push(run(&keys, "ledger", "pi_2", 3));
 
     assert_eq!(positions(&take_runs(&mut backlog, NOW)), [3]);
@@ -149,7 +157,7 @@ fn it_is_idle_when_only_the_future_is_left() {
     assert!(!backlog.is_idle(NOW));
     let taken = take_runs(&mut backlog, NOW);
     assert!(!backlog.is_idle(NOW));
-    backlog.retry(&taken[0], Timestamp(5_000));
+    backlog.retry(&taken[0], later(Timestamp(5_000)));
 
     assert!(backlog.is_idle(NOW));
     assert!(!backlog.is_idle(Timestamp(5_000)));
@@ -266,7 +274,7 @@ fn a_group_that_is_forgotten_goes_with_its_last_work() {
     backlog.push(work(WorkKind::Delivery, "crm", 1));
     let taken = deliveries(&mut backlog, 9);
     backlog.forget(WorkKind::Delivery, &"crm".parse().unwrap());
-    backlog.retry(&taken[0], Timestamp(5_000));
+    backlog.retry(&taken[0], later(Timestamp(5_000)));
     let again = backlog.take(WorkKind::Delivery, up_to(9), Timestamp(5_000));
     assert_eq!(positions(&again), [1]);
     backlog.finish(&again[0]);

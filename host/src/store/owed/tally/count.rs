@@ -103,6 +103,18 @@ impl Count {
         self.counted[source.index()].tally.opened(kind);
     }
 
+    /// So many works join the backlog.
+    pub(in crate::store) fn opened_many(
+        &mut self,
+        source: SourceNumber,
+        kind: WorkKind,
+        works: usize,
+    ) {
+        self.touch(source);
+        self.tallies.all.opened_many(kind, works);
+        self.counted[source.index()].tally.opened_many(kind, works);
+    }
+
     /// A work leaves the backlog.
     pub(in crate::store) fn closed(&mut self, source: SourceNumber, kind: WorkKind) {
         self.touch(source);
