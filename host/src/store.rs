@@ -2,9 +2,10 @@
 //!
 //! Every step of the path ends here. One writer thread adds all that waits to the log in one synced
 //! frame (group commit), and only then changes memory and answers: accepted is durable, a run and
-//! its effects are one. What is owed is in memory, rebuilt from the log at every start. This is the
-//! one door to redb. It never judges and never looks at what it keeps: verdicts and routes come
-//! with what is committed.
+//! its effects are one. What is owed is in memory, rebuilt from the log at every start; where much
+//! is owed, what comes next of it is, and all else is in rows of the file. This is the one door to
+//! redb. It never judges and never looks at what it keeps: verdicts and routes come with what is
+//! committed.
 //!
 //! Its rooms, each of which imports only those before it: `log` spells what happened, `file` holds
 //! it in volumes and tables, `ids` tells duplicates, `index` knows where what is listed stands,
@@ -20,6 +21,7 @@ mod damage;
 mod error;
 mod facts;
 mod file;
+mod gate;
 mod ids;
 mod index;
 mod keep;
@@ -28,6 +30,7 @@ mod log;
 mod marks;
 mod owed;
 mod read;
+mod refill;
 mod repair;
 mod report;
 mod rows;
@@ -61,7 +64,7 @@ pub use self::ids::terms::Terms;
 pub use self::keep::retention::Retention;
 pub use self::keep::sweep::Swept;
 pub use self::kind::WorkKind;
-pub use self::owed::backlog::Allowance;
+pub use self::owed::backlog::{Allowance, Windows};
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 pub use self::owed::tally::{Marks, Open, OpenWorks, Reached};
 pub use self::read::cursor::Cursor;
@@ -86,7 +89,7 @@ use self::file::{CHECKPOINT_BYTES, File, Sizes};
 use self::ids::Shape;
 use self::index::{BLOCK_ITEMS, Index, Tail};
 use self::owed::backlog::OrderKeys;
-use self::owed::recovery::{Recovered, recover};
+use self::owed::recovery::{Known, Recovered, recover};
 use self::owed::upgrade::upgrade;
 use self::shared::Shared;
 use self::write::append::Append;
@@ -125,6 +128,8 @@ pub struct Config {
     pub volume_bytes: u64,
     /// A checkpoint is due when the log has grown by this many bytes, or after a second.
     pub checkpoint_bytes: u64,
+    /// How much of what is owed is in memory.
+    pub windows: Windows,
 }
 
 impl Config {
@@ -142,6 +147,7 @@ impl Config {
             quotas,
             volume_bytes: VOLUME_BYTES,
             checkpoint_bytes: CHECKPOINT_BYTES,
+            windows: Windows::default(),
         }
     }
 
@@ -202,11 +208,12 @@ impl Store {
         let failed = |source| OpenError::because(&config.path, source);
         let order_keys = OrderKeys::default();
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
-        let ids = (shape, &config.terms);
         let unfinished = |source| OpenError::Unfinished { path: config.path.clone(), source };
         upgrade(&file, &damages).map_err(unfinished)?;
+        let known = Known { keys: &order_keys, terms: &config.terms, damages: &damages };
+        let sizes = (shape, config.windows);
         let recovered = unbroken(|| {
-            let recovered = recover(&file, &order_keys, ids, &damages, clock)?;
+            let recovered = recover(&file, known, sizes, clock)?;
             Ok((recovered, index_tail(&file, &damages)?))
         });
         let (recovered, tail) = match recovered {

@@ -4,7 +4,7 @@
 //! Whoever waits for something waits on a channel in here. Never writes to the file.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -14,9 +14,10 @@ use super::Config;
 use super::damage::Damages;
 use super::error::Error;
 use super::file::File;
+use super::gate::Gate;
 use super::ids::terms::Terms;
 use super::index::Index;
-use super::kind::WorkKind;
+use super::kind::{PerKind, WorkKind};
 use super::log::reader::LogReader;
 use super::owed::Owed;
 use super::owed::backlog::{Backlog, OrderKeys};
@@ -48,6 +49,10 @@ pub(super) struct Shared {
     pub(super) index: Index,
     /// Held by the upkeep of the index at work.
     pub(super) indexing: tokio::sync::Mutex<()>,
+    /// Keeps commits and readings of what is owed apart.
+    pub(super) gate: Gate,
+    /// The kinds of which lanes are being read.
+    pub(super) readings: PerKind<AtomicBool>,
     recent: Mutex<Recent>,
     decoded: Mutex<Decoded>,
     /// Records that can't be read.
@@ -88,6 +93,8 @@ impl Shared {
             owed: Arc::new(Owed::new(backlog)),
             index,
             indexing: tokio::sync::Mutex::default(),
+            gate: Gate::default(),
+            readings: PerKind::default(),
             recent: Mutex::new(Recent::new(config.recent_bytes)),
             decoded: Mutex::new(Decoded::new(config.recent_bytes)),
             damages,

@@ -2,8 +2,9 @@
 //!
 //! Takes a lease on each at the call and reads then, so that whatever can't be read goes back or
 //! stands aside, and whoever loses patience loses nothing. What was stored last is in memory, and
-//! what others had to read for works on the same event; for all else a thread waits that may. Has a
-//! work end as dead whose record is damaged, and never changes another.
+//! what others had to read for works on the same event; for all else a thread waits that may. Where
+//! few works are left in memory, more are read behind it. Has a work end as dead whose record is
+//! damaged, and never changes another.
 
 use std::sync::Arc;
 
@@ -130,7 +131,8 @@ impl Store {
         self.handle.shared.backlog().forget(WorkKind::Delivery, endpoint);
     }
 
-    /// Takes works now, and then reads what each is about. What can't be read is passed over.
+    /// Takes works now, and then reads what each is about. What can't be read is passed over. More
+    /// works may be owed than are in memory: those can be taken when they have been read.
     fn take(
         &self,
         kind: WorkKind,
@@ -138,7 +140,10 @@ impl Store {
     ) -> impl Future<Output = Result<Vec<(Lease, Stored)>, Error>> + Send + use<> {
         let leases = self.lease(kind, room);
         let store = self.clone();
-        async move { store.load(leases?).await }
+        async move {
+            store.refill(kind);
+            store.load(leases?).await
+        }
     }
 
     /// Takes leases. If they are dropped, all of them go back.
@@ -148,7 +153,12 @@ impl Store {
         if shared.is_away() {
             return Ok(Vec::new());
         }
-        let taken = shared.backlog().take(kind, room, shared.clock.waited());
+        let (counted, waited) = shared.clock.both();
+        let taken = {
+            let mut backlog = shared.backlog();
+            backlog.seen(counted);
+            backlog.take(kind, room, waited)
+        };
         // An endpoint may have been found resting: what waits for idleness looks again.
         shared.owed.stir();
         let lease = |work| Lease::new(work, Arc::clone(&shared.owed));

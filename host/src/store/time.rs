@@ -122,6 +122,12 @@ impl StoreClock {
         self.look().2.time
     }
 
+    /// How far the store has counted, and how far what waits for a time has come.
+    pub(super) fn both(&self) -> (Timestamp, Timestamp) {
+        let (_, age, wait) = self.look();
+        (age.time, wait.time)
+    }
+
     /// When, by [`StoreClock::waited`], something is due that is so by the clock as it is now. Zero
     /// is at once.
     pub(super) fn due(&self, due: Timestamp) -> Timestamp {
@@ -133,6 +139,19 @@ impl StoreClock {
     pub(super) fn due_since(&self, due: Timestamp, shift: i64) -> Timestamp {
         let (_, age, wait) = self.look();
         due.min(wait.time.after(shifted(due, shift).since(age.time)))
+    }
+
+    /// How far the store will have counted at a time that was so far behind its count. Never zero.
+    pub(super) fn counted_at(time: Timestamp, shift: i64) -> Timestamp {
+        shifted(time, shift).max(Timestamp(1))
+    }
+
+    /// The same of something that waits until the store has counted up to `since`: it is due by the
+    /// clock or by the count, whichever is first, and never at once.
+    pub(super) fn due_by(&self, due: Timestamp, since: Timestamp) -> Timestamp {
+        let (_, age, wait) = self.look();
+        let by_count = wait.time.after(since.since(age.time));
+        shifted(due, wait.shift).min(by_count).max(Timestamp(1))
     }
 
     /// The moment that comes after this span.
@@ -287,6 +306,22 @@ mod tests {
         let told = Some(Told { time: NOW, shift });
         let time = StoreClock::new(clock.clone(), told);
         assert_eq!(counted(&time), NOW.after(days(2)));
+    }
+
+    #[test]
+    fn what_is_read_again_is_due_by_whichever_of_both_is_first() {
+        let minute = Duration::from_secs(60);
+        let clock = Clock::manual(NOW);
+        let time = started(&clock, NOW);
+        let (due, since) = (NOW.after(minute), NOW.after(minute));
+        assert_eq!(time.due_by(due, since), due);
+        assert_eq!(time.due_by(NOW.after(days(900)), since), due, "the clock was ahead");
+        assert_eq!(time.due_by(due, NOW.after(days(900))), due, "the count was ahead");
+
+        // The clock is back by years: what waits goes on where it was.
+        clock.set(Timestamp(5));
+        assert_eq!(time.due_by(Timestamp(5).after(minute), since), due);
+        assert_eq!(time.due_by(due, since), due);
     }
 
     #[test]

@@ -178,14 +178,6 @@ impl ChangedRows<'_> {
         self.make(&RowChange::Owed { work, row })
     }
 
-    /// Says of a work before the low-water mark whether it is open.
-    pub(in crate::store) fn put_open(&mut self, work: u64, is_open: bool) -> Result<(), Failure> {
-        if !is_open {
-            self.put_owed(work, None)?;
-        }
-        self.make(&RowChange::Open { work, is_open })
-    }
-
     /// Removes the row that a work has in format 2.
     pub(super) fn remove_open(&mut self, work: u64) -> Result<(), Failure> {
         self.make(&RowChange::Open { work, is_open: false })

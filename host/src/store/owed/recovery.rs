@@ -1,13 +1,15 @@
 //! A start: what is owed is found again, and the event ids that are known.
 //!
-//! Reads the rows of open works before the low-water mark, then the log from the mark on, and holds
-//! each work against how it stands. What was committed is not redone, what was not is not
-//! forgotten; leases that were not committed never were. Writes nothing.
+//! Of the open works before the low-water mark it knows how many there are in each lane, and reads
+//! the first. Then it reads the log from the mark on, and holds each work against how it stands.
+//! What was committed is not redone, what was not is not forgotten; leases that were not committed
+//! never were. Writes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::backlog::{Backlog, OpenWork, OrderKeys};
-use super::owing::Owing;
+use super::backlog::{Backlog, Most, OpenWork, OrderKeys, Windows};
+use super::lane::{read_lane, read_note};
+use super::reading::LaneReader;
 use super::standing::Standing;
 use super::works::Stored;
 use crate::clock::Clock;
@@ -15,6 +17,7 @@ use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Error, Failure};
+use crate::store::file::totals::Totals;
 use crate::store::file::view::{Outcomes, Segments, View};
 use crate::store::file::{self, File, UNREAD_WIDTH};
 use crate::store::ids::terms::{Owner, Terms};
@@ -42,21 +45,33 @@ pub(in crate::store) struct Recovered {
     pub(in crate::store) used: AllUsed,
 }
 
+/// What a start is told.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Known<'a> {
+    pub(in crate::store) keys: &'a OrderKeys,
+    pub(in crate::store) terms: &'a Terms,
+    pub(in crate::store) damages: &'a Damages,
+}
+
 /// Segments at the end that are asked for the time.
 const ASKED_MAX: usize = 64;
+
+/// What a start reads of lanes: with fewer works all are in memory at once, and with more it does
+/// not take longer for that. At least one of each lane.
+const READ_MAX: Most = Most { lanes: usize::MAX, works: 8_192 };
 
 /// Reads what is owed. A work whose record is damaged is left where it is, and nothing else.
 pub(in crate::store) fn recover(
     file: &File,
-    keys: &OrderKeys,
-    (shape, terms): (Shape, &Terms),
-    damages: &Damages,
+    Known { keys, terms, damages }: Known<'_>,
+    (shape, windows): (Shape, Windows),
     clock: Clock,
 ) -> Result<Recovered, Error> {
     let view = file.read()?;
     let (log, outcomes) = (view.log()?, view.outcomes()?);
     let start = Start { tag: file.tag, keys, terms, damages, log, outcomes };
-    Ok(start.recover(&view, shape, clock)?)
+    let backlog = Backlog::new(windows);
+    Ok(start.recover(&view, (backlog, file.totals()), shape, clock)?)
 }
 
 /// The known event ids alone, as a start would find them.
@@ -83,23 +98,27 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    fn recover(&self, view: &View, shape: Shape, clock: Clock) -> Result<Recovered, Failure> {
+    fn recover(
+        &self,
+        view: &View,
+        (mut backlog, totals): (Backlog, Totals),
+        shape: Shape,
+        clock: Clock,
+    ) -> Result<Recovered, Failure> {
         let mark = view.fact(file::LOW_WATER)?.unwrap_or(0);
         // A start asks it for no age, so it need not know how far the store has counted now.
         let line = Line::read(view, Timestamp::MAX)?;
         let clock = StoreClock::new(clock, self.told(view, &line)?);
         let waits = Waits { line, clock };
-        let mut backlog = Backlog::default();
+        backlog.set_mark(mark);
+        backlog.seen(waits.clock.times().counted);
+        backlog.count_dead(self.count_dead(&totals)?);
+        self.add_far(&mut backlog, &totals)?;
         // Those before the mark are older: first, so that subjects keep their order.
-        let mut owing = Owing::new(self.tag);
-        for row in view.owed_within(..)? {
-            let work = row.and_then(|(position, _)| self.before_mark(&mut owing, position));
-            let work = self.damages.pass(work)?;
-            work.into_iter().for_each(|(work, standing)| backlog.push(waits.open(work, standing)));
-        }
+        self.read_first(view, &mut backlog, &waits.clock)?;
 
         let mut ids = ids::load(view, shape)?;
-        let mut open = BTreeSet::new();
+        let mut open = BTreeMap::new();
         // Positions whose records can't be read any more were given out too.
         let known = view.fact(file::END)?.unwrap_or(0).max(mark);
         let mut end = known;
@@ -116,22 +135,60 @@ impl Start<'_> {
                 if position >= ids.mark() {
                     learn_ids(&mut ids, &stored, self.terms);
                 }
-                let works = if position >= mark { stored.works(self.keys) } else { Vec::new() };
-                for work in works {
-                    let standing =
-                        self.damages.pass(Standing::at(&self.outcomes, work.entry.position))?;
-                    if let Some(standing) = standing.filter(|standing| standing.is_open()) {
-                        open.insert(work.entry.position);
-                        backlog.push(waits.open(work, standing));
+                if position >= mark {
+                    for work in self.open_works(&stored, &waits)? {
+                        open.insert(work.entry.position, work.waiting());
+                        backlog.push(work);
                     }
                 }
             }
         }
-        backlog.count_dead(self.count_dead(view)?);
         let low_water = LowWater::new(mark, end, open);
         let Waits { line, clock } = waits;
         let (line, used) = (line.end(), used(view)?);
         Ok(Recovered { backlog, low_water, ids, end, clock, line, used })
+    }
+
+    /// The works on what stands at the mark or later that are open.
+    fn open_works(&self, stored: &Stored, waits: &Waits) -> Result<Vec<OpenWork>, Failure> {
+        let mut open = Vec::new();
+        for work in stored.works(self.keys) {
+            let standing = self.damages.pass(Standing::at(&self.outcomes, work.entry.position))?;
+            let standing = standing.filter(|standing| standing.is_open());
+            open.extend(standing.map(|standing| waits.open(work, standing)));
+        }
+        Ok(open)
+    }
+
+    /// Counts the works that have rows.
+    fn add_far(&self, backlog: &mut Backlog, totals: &Totals) -> Result<(), Failure> {
+        for ((lane, note), works) in &totals.owed {
+            // What rows there are of such a lane can't be named by any position.
+            let read = read_lane(lane).zip(read_note(note)).ok_or(Damaged { position: 0 });
+            let Some(((kind, group), (waits, root))) = self.damages.pass(read)? else { continue };
+            let works = usize::try_from(*works).unwrap_or(usize::MAX);
+            let counts = if waits { (0, works) } else { (works, 0) };
+            backlog.add_far((kind, &group), root.as_ref(), counts);
+        }
+        Ok(())
+    }
+
+    /// Reads the first works of each lane.
+    fn read_first(
+        &self,
+        view: &View,
+        backlog: &mut Backlog,
+        clock: &StoreClock,
+    ) -> Result<(), Failure> {
+        let Self { tag, keys, damages, .. } = *self;
+        let reader = LaneReader { view, tag, keys, damages, clock };
+        for kind in WorkKind::ALL {
+            let wanted = backlog.begin_read(kind, READ_MAX);
+            for lane in reader.read_first(kind, &wanted)? {
+                backlog.fill(kind, lane);
+            }
+        }
+        Ok(())
     }
 
     /// The known ids, those in the log with them.
@@ -154,16 +211,6 @@ impl Start<'_> {
         Ok(self.log.key_up_to(position)?.unwrap_or(position))
     }
 
-    /// An open work before the low-water mark.
-    fn before_mark(
-        &self,
-        owing: &mut Owing,
-        position: u64,
-    ) -> Result<(OpenWork, Standing), Failure> {
-        let work = owing.work(&self.log, position, self.keys)?;
-        Ok((work, Standing::at(&self.outcomes, position)?))
-    }
-
     fn stored_in(&self, segment: &Segment) -> Result<Vec<Stored>, Failure> {
         let mut found = Vec::new();
         for entry in segment.entries() {
@@ -175,12 +222,14 @@ impl Start<'_> {
         Ok(found)
     }
 
-    fn count_dead(&self, view: &View) -> Result<PerKind<i64>, Failure> {
+    fn count_dead(&self, totals: &Totals) -> Result<PerKind<i64>, Failure> {
         let mut dead = PerKind::<i64>::default();
-        for row in view.dead()?.within(..)? {
-            let (position, kind) = row?;
-            let kind = WorkKind::read(kind).ok_or(Damaged { position });
-            self.damages.pass(kind)?.into_iter().for_each(|kind| dead[kind] += 1);
+        for (number, letters) in &totals.dead {
+            // Of a kind that there is not the letters can't be named by any position either.
+            let kind = WorkKind::read(*number).ok_or(Damaged { position: 0 });
+            if let Some(kind) = self.damages.pass(kind)? {
+                dead[kind] += i64::try_from(*letters).unwrap_or(i64::MAX);
+            }
         }
         Ok(dead)
     }
@@ -226,12 +275,17 @@ struct Waits {
 }
 
 impl Waits {
-    /// A work as it joins the backlog.
+    /// A work as it joins the backlog. It has no row yet, so it may be in any place of its lane: if
+    /// it may go at once, in that of one that was opened now.
     fn open(&self, work: OpenWork, standing: Standing) -> OpenWork {
         let put_off_at = standing.last.unwrap_or(work.entry.position);
         let mut work = work.standing(standing);
         if work.due != Timestamp(0) {
-            work.due = self.clock.due_since(work.due, self.line.shift(put_off_at));
+            let (due, shift) = (work.due, self.line.shift(put_off_at));
+            work.due = self.clock.due_since(due, shift).max(Timestamp(1));
+            work.since = StoreClock::counted_at(due, shift);
+        } else if work.kind != WorkKind::Run {
+            work.since = self.clock.times().counted;
         }
         work
     }

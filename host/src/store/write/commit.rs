@@ -23,7 +23,7 @@ use crate::store::log::record::{AttemptRecord, EventRecord, ParcelRecord, TryRec
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::Life;
 use crate::store::owed::backlog::InFlight;
-use crate::store::owed::lease::{DeliveryWork, ParseWork, RunWork};
+use crate::store::owed::lease::{DeliveryWork, ParseWork, Payload, RunWork};
 use crate::store::owed::works::Stored;
 use crate::store::report::{Attempt, Effects, Refused, Try};
 
@@ -244,7 +244,8 @@ impl Draft<'_> {
             record.events = added.iter().map(|id| id.position).collect();
         }
         let position = self.record(RecordKind::Try, &record);
-        self.tried(&work.lease, (before, before.tried(verdict, position)), &report.outcome)?;
+        let (source, stands) = (&work.receipt.source, (before, before.tried(verdict, position)));
+        self.tried(&work.lease, (source, Some(source)), stands, &report.outcome)?;
         Ok(added)
     }
 
@@ -278,7 +279,9 @@ impl Draft<'_> {
             record.note_state(effects);
         }
         let position = self.record(RecordKind::Try, &record);
-        self.tried(&work.lease, (before, before.tried(verdict, position)), &report.outcome)?;
+        let group = (&work.handler, work.event.root());
+        let stands = (before, before.tried(verdict, position));
+        self.tried(&work.lease, group, stands, &report.outcome)?;
         Ok(Ok(()))
     }
 
@@ -288,7 +291,12 @@ impl Draft<'_> {
         let verdict = attempt.verdict;
         let record = AttemptRecord::of(attempt, work.id.position, before.last);
         let position = self.record(RecordKind::Attempt, &record);
-        self.tried(&work.lease, (before, before.tried(verdict, position)), &attempt.outcome)
+        let root = match &work.payload {
+            Payload::Event(event) => event.root(),
+            Payload::Parcel(parcel) => parcel.root_source.as_ref(),
+        };
+        let stands = (before, before.tried(verdict, position));
+        self.tried(&work.lease, (&work.endpoint, root), stands, &attempt.outcome)
     }
 
     /// Whether an event is this receipt's to bring, and is brought for the first time.

@@ -21,6 +21,7 @@ use crate::store::ids::IdKey;
 use crate::store::ids::terms::{Owner, Terms};
 use crate::store::index::IndexChange;
 use crate::store::kind::{PerKind, WorkKind};
+use crate::store::log::low_water::Waiting;
 use crate::store::log::record::Record;
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::Life;
@@ -65,8 +66,8 @@ pub(in crate::store) struct Changes {
     pub(in crate::store) opened: Vec<OpenWork>,
     /// Works that were tried, in the order of their operations, and how they stand now.
     pub(in crate::store) tried: Vec<(WorkKind, u64, Standing)>,
-    /// Works that need not wait for this time any more.
-    pub(in crate::store) hastened: Vec<(OpenWork, Timestamp)>,
+    /// Works that need not wait any more. With each since when it waited, as far as its row says.
+    pub(in crate::store) hastened: Vec<(OpenWork, Option<Timestamp>)>,
     /// What was stored.
     pub(in crate::store) stored: Vec<Stored>,
     /// More dead works of a kind, or fewer.
@@ -106,7 +107,9 @@ impl<'d> Draft<'d> {
     ) {
         let position = self.batch.records.push(kind, width, record);
         debug_assert_eq!(position, stored.id().position, "an id is where the record stands");
-        self.changes.opened.extend(stored.works(self.basis.order_keys));
+        let opened = stored.works(self.basis.order_keys).into_iter();
+        let since = |kind| self.batch.since(kind, Standing::default());
+        self.changes.opened.extend(opened.map(|it| OpenWork { since: since(it.kind), ..it }));
         self.changes.stored.push(stored);
     }
 
@@ -182,17 +185,20 @@ impl<'d> Draft<'d> {
         Ok(standing.unwrap_or_else(lost))
     }
 
-    /// A work in flight was tried, with this outcome.
+    /// A work of this group in flight was tried, which goes back to this source, with this outcome.
     pub(in crate::store) fn tried(
         &mut self,
         lease: &Lease,
+        (group, root): (&Name, Option<&Name>),
         (before, after): (Standing, Standing),
         outcome: &Outcome,
     ) -> Result<(), Failure> {
-        self.stand(lease.kind(), lease.position(), before, after)?;
+        let kind = lease.kind();
+        let waiting = after.is_open().then(|| self.waiting(kind, (group, root), after));
+        self.stand((kind, lease.position()), before, after, waiting)?;
         if before.progress != Progress::Dead && after.progress == Progress::Dead {
             let reason = outcome.reason().unwrap_or_default();
-            let row = DeathRow::of(lease.kind() as u8, lease.group().as_str(), reason);
+            let row = DeathRow::of(kind as u8, group.as_str(), reason);
             self.batch.updates.push(Update::Died { work: lease.position(), row });
         }
         // It goes by this now.
@@ -208,8 +214,11 @@ impl<'d> Draft<'d> {
         before: Standing,
         after: Standing,
     ) -> Result<(), Failure> {
-        self.stand(work.kind, work.entry.position, before, after)?;
-        self.changes.opened.push(work.standing(after));
+        let (kind, position) = (work.kind, work.entry.position);
+        let waiting = self.waiting(kind, (&work.group, work.root.as_ref()), after);
+        let since = waiting.since;
+        self.stand((kind, position), before, after, Some(waiting))?;
+        self.changes.opened.push(OpenWork { since, ..work.standing(after) });
         Ok(())
     }
 
@@ -218,24 +227,46 @@ impl<'d> Draft<'d> {
         &mut self,
         work: OpenWork,
         before: Standing,
-        due: Timestamp,
     ) -> Result<(), Failure> {
-        let position = work.entry.position;
+        let (kind, position) = (work.kind, work.entry.position);
         let after = before.hastened();
-        self.stand(work.kind, position, before, after)?;
+        let waiting = self.waiting(kind, (&work.group, work.root.as_ref()), after);
+        let since = waiting.since;
+        // If that can't be read, it can't be read in its lane either.
+        let waited = self.basis.damages.pass(self.look.since(position))?.flatten();
+        self.stand((kind, position), before, after, Some(waiting))?;
         match self.changes.tried.iter_mut().find(|(_, tried, _)| *tried == position) {
             Some((.., standing)) => *standing = after,
-            None => self.changes.hastened.push((work, due)),
+            None => {
+                let work = OpenWork { since, ..work.standing(after) };
+                self.changes.hastened.push((work, waited));
+            }
         }
         Ok(())
     }
 
+    /// Where an open work waits that stands so.
+    fn waiting(
+        &self,
+        kind: WorkKind,
+        (group, root): (&Name, Option<&Name>),
+        standing: Standing,
+    ) -> Waiting {
+        Waiting {
+            kind,
+            group: group.clone(),
+            since: self.batch.since(kind, standing),
+            waits: standing.due() != Timestamp(0),
+            root: root.cloned(),
+        }
+    }
+
     fn stand(
         &mut self,
-        kind: WorkKind,
-        work: u64,
+        (kind, work): (WorkKind, u64),
         before: Standing,
         after: Standing,
+        waiting: Option<Waiting>,
     ) -> Result<(), Failure> {
         let is_dead = |standing: Standing| standing.progress == Progress::Dead;
         match (is_dead(before), is_dead(after)) {
@@ -253,7 +284,7 @@ impl<'d> Draft<'d> {
             _ => (),
         }
         self.batch.standings.insert(work, after);
-        self.batch.updates.push(Update::Stands { kind, work, before, after });
+        self.batch.updates.push(Update::Stands { kind, work, before, after, waiting });
         Ok(())
     }
 
@@ -359,6 +390,10 @@ mod tests {
             Ok(None)
         }
 
+        fn since(&self, _work: u64) -> Result<Option<Timestamp>, Failure> {
+            Ok(None)
+        }
+
         fn state(&self, _key: &[u8]) -> Result<Option<Bytes>, Failure> {
             Ok(None)
         }
@@ -388,11 +423,11 @@ mod tests {
 
         let (kind, work, fresh) = (WorkKind::Run, 3, Standing::default());
         let dead = fresh.tried(Verdict::Dead, 5);
-        draft.stand(kind, work, fresh, dead).unwrap();
+        draft.stand((kind, work), fresh, dead, None).unwrap();
         assert_eq!(draft.standing(work).unwrap(), dead);
         assert_eq!(draft.letter(work).unwrap(), Some(kind as u8));
         draft.drop_letter(work).unwrap();
-        draft.stand(kind, work, dead, Standing::reopened(6)).unwrap();
+        draft.stand((kind, work), dead, Standing::reopened(6), None).unwrap();
         assert_eq!(draft.letter(work).unwrap(), None);
         assert_eq!(changes.dead[kind], 0, "it died, and its letter was dropped once");
     }
@@ -405,7 +440,7 @@ mod tests {
             let source = SourceNumber::default();
             let entry = Entry { position, offset: 0, tries, source, order: None };
             let (group, due) = ("crm".parse().unwrap(), Timestamp(0));
-            backlog.push(OpenWork { kind, group, entry, due, root: None });
+            backlog.push(OpenWork { kind, group, entry, due, since: due, root: None });
         }
         let owed = Arc::new(Owed::new(backlog));
         let taken = owed.backlog().take(kind, Room::of(2, &|_| 2), Timestamp(1));

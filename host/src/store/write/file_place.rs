@@ -14,15 +14,19 @@ use super::batch::{Batch, Replacement};
 use super::derive::{Row, rows};
 use super::look::Look;
 use super::place::{Held, Place, Written};
+use crate::event::Timestamp;
 use crate::store::error::{Error, Failure};
 use crate::store::file::change::{Change, ChangedRows};
 use crate::store::file::id_rows::IdView;
+use crate::store::file::redo::{OwedRow, Raw};
 use crate::store::file::view::{Dead, Outcomes, Segments, View};
 use crate::store::file::{self, File, Reopened};
 use crate::store::ids::{self, IdChanges, IdIndex, IdKey, Shape};
 use crate::store::index::{self, IndexChange};
+use crate::store::log::low_water::Waiting;
 use crate::store::log::reader::LogReader;
 use crate::store::log::record::Record;
+use crate::store::owed::lane::{lane, note};
 use crate::store::owed::recovery::recover_ids;
 use crate::store::owed::standing::Standing;
 use crate::store::shared::Shared;
@@ -221,7 +225,7 @@ fn put_rows(tables: &mut ChangedRows<'_>, batch: &Batch) -> Result<(), Failure> 
                 tables.put_outcome(work, &standing.write())?;
             }
             Row::Outcome { work, standing: None } => tables.remove_outcome(work)?,
-            Row::Open { work, is_open } => tables.put_open(work, is_open)?,
+            Row::Owed { work, waiting } => put_owed(tables, work, waiting)?,
             Row::Letter { work, kind } => tables.put_letter(work, kind.map(|kind| kind as u8))?,
             Row::Death { work, row } => tables.put_death(work, row)?,
             Row::State { key, value } => tables.put_state(key, value)?,
@@ -232,6 +236,20 @@ fn put_rows(tables: &mut ChangedRows<'_>, batch: &Batch) -> Result<(), Failure> 
         tables.put_point(position, &row)?;
     }
     batch.replaced.iter().try_for_each(|replaced| replace(tables, replaced))
+}
+
+/// Says where an open work before the low-water mark waits, or that it is not open.
+fn put_owed(
+    tables: &mut ChangedRows<'_>,
+    work: u64,
+    waiting: Option<&Waiting>,
+) -> Result<(), Failure> {
+    let Some(Waiting { kind, group, since, waits, root }) = waiting else {
+        return tables.put_owed(work, None);
+    };
+    let (lane, note) = (lane(*kind, group), note(*waits, root.as_ref()));
+    let row = OwedRow { lane: Raw(&lane), since: since.0, note: Raw(&note) };
+    tables.put_owed(work, Some(row))
 }
 
 /// Puts packed segments in the place of others.
@@ -288,6 +306,10 @@ impl Look for FileLook<'_> {
 
     fn letter(&self, work: u64) -> Result<Option<u8>, Failure> {
         once(&self.dead, || self.view()?.dead())?.letter(work)
+    }
+
+    fn since(&self, work: u64) -> Result<Option<Timestamp>, Failure> {
+        Ok(self.view()?.owed(work)?.map(|owed| Timestamp(owed.since)))
     }
 
     fn state(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {

@@ -1,8 +1,8 @@
 //! The group commit: all operations of a group in one batch, then memory.
 //!
 //! Drafts the batch, has it committed by its place, then changes memory to what is committed, then
-//! answers everybody. A batch that fails has changed nothing in memory. Never takes anything off
-//! the queue.
+//! answers everybody. A batch that fails has changed nothing in memory. Meanwhile nobody may begin
+//! to read what is owed. Never takes anything off the queue.
 
 use std::sync::Arc;
 
@@ -14,7 +14,8 @@ use crate::event::Timestamp;
 use crate::store::error::Error;
 use crate::store::kind::WorkKind;
 use crate::store::log::low_water::{LowWater, Move};
-use crate::store::owed::standing::Progress;
+use crate::store::owed::backlog::{Backlog, OpenWork, When};
+use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
 use crate::store::shared::Shared;
 use crate::store::state::AllUsed;
@@ -77,11 +78,24 @@ impl<P: Place> GroupCommit<P> {
             return self.place.check().map_or_else(Turn::Failed, |()| Turn::Nothing);
         }
         let drafted = Drafted { changes, moved, end: self.batch.next() };
+        let gate = &self.shared.gate;
+        gate.shut();
         match self.place.commit(&mut self.batch) {
             Written::Held(held) => Turn::Committed(drafted, held),
-            Written::Failed(error) => Turn::Failed(error),
-            Written::Unsure(error) => Turn::Unsure(drafted, error),
+            Written::Failed(error) => {
+                gate.open();
+                Turn::Failed(error)
+            }
+            Written::Unsure(error) => {
+                gate.doubt();
+                Turn::Unsure(drafted, error)
+            }
         }
+    }
+
+    /// The batch does not hold of whose commit that was not known.
+    pub(super) fn never_was(&self) {
+        self.shared.gate.open();
     }
 
     /// Whether the batch holds of whose commit that was not known.
@@ -99,6 +113,7 @@ impl<P: Place> GroupCommit<P> {
         let clock = place.clock();
         let time = Times { point: line.due(*end, clock), ..clock };
         batch.begin(*end, low_water.mark(), time);
+        batch.not_before(shared.backlog().latest());
         for (name, fact) in time.point.into_iter().flat_map(Point::facts) {
             batch.remember(name, fact);
         }
@@ -135,6 +150,11 @@ impl<P: Place> GroupCommit<P> {
             self.shared.forget_read();
         }
         self.end = end;
+        // Before the mark and their places change: since when they waited that had no rows.
+        let hastened: Vec<(Option<Timestamp>, OpenWork)> = hastened
+            .into_iter()
+            .map(|(work, row)| (self.low_water.since(work.entry.position).or(row), work))
+            .collect();
         self.low_water.committed(moved.as_ref(), end);
         self.line.committed(self.batch.time.point);
         if !self.batch.used.is_empty() {
@@ -142,17 +162,11 @@ impl<P: Place> GroupCommit<P> {
             used.append(&mut self.batch.used);
             self.shared.used.store(Arc::new(used));
         }
-        for (_, position, standing) in &tried {
-            if !standing.is_open() {
-                self.low_water.finished(*position);
-            }
-        }
-        // After those: a work may be finished and opened again in one commit, never the other way.
-        opened.iter().for_each(|work| self.low_water.opened(work.entry.position));
+        self.follow(&opened, &tried, &hastened);
 
         let mut touched: Vec<WorkKind> = opened.iter().map(|work| work.kind).collect();
         touched.extend(tried.iter().map(|(kind, ..)| *kind));
-        touched.extend(hastened.iter().map(|(work, _)| work.kind));
+        touched.extend(hastened.iter().map(|(_, work)| work.kind));
         touched.sort_unstable();
         touched.dedup();
 
@@ -161,36 +175,82 @@ impl<P: Place> GroupCommit<P> {
         {
             let life = self.shared.owed.life;
             let mut backlog = self.shared.backlog();
+            backlog.seen(self.batch.since);
+            passed(&mut backlog, moved.as_ref());
             let ended = group.iter_mut().filter_map(|queued| queued.op.end_lease(life));
-            for (work, (_, _, standing)) in ended.zip(tried) {
+            for (work, (kind, _, standing)) in ended.zip(tried) {
+                let since = self.batch.since(kind, standing);
                 match standing.progress {
                     Progress::RetryAt(due) => {
-                        backlog.retry(&work, self.shared.clock.due(due));
+                        let due = self.shared.clock.due(due);
+                        backlog.retry(&work, When { since, due });
                     }
                     // Hastened in the commit that tried it.
-                    Progress::Ready => backlog.retry(&work, Timestamp(0)),
+                    Progress::Ready => backlog.retry(&work, When::at_once(since)),
                     Progress::Done | Progress::Dead => backlog.finish(&work),
                 }
             }
             opened.into_iter().for_each(|work| backlog.push(work));
-            for (work, due) in hastened {
-                backlog.hasten(&work, self.shared.clock.due(due));
+            for (waited, work) in hastened {
+                backlog.hasten(&work, waited);
             }
             backlog.count_dead(dead);
             backlog.judge();
         }
+        self.shared.gate.open();
         self.shared.committed(end, held.log_bytes);
         group.iter_mut().for_each(|queued| queued.op.tell());
         touched.into_iter().for_each(|kind| self.shared.wake(kind));
     }
 
+    /// Has the low-water mark know where the works wait that it has not passed.
+    fn follow(
+        &mut self,
+        opened: &[OpenWork],
+        tried: &[(WorkKind, u64, Standing)],
+        hastened: &[(Option<Timestamp>, OpenWork)],
+    ) {
+        let Self { low_water, batch, .. } = self;
+        for (kind, position, standing) in tried {
+            if standing.is_open() {
+                let is_put_off = matches!(standing.progress, Progress::RetryAt(_));
+                low_water.put_off(*position, batch.since(*kind, *standing), is_put_off);
+            } else {
+                low_water.finished(*position);
+            }
+        }
+        for (_, work) in hastened {
+            low_water.put_off(work.entry.position, work.since, false);
+        }
+        // After those: a work may be finished and opened again in one commit, never the other way.
+        opened.iter().for_each(|work| low_water.opened(work.entry.position, work.waiting()));
+    }
+
     /// Moves the marks to the end, so that the next start has nothing to read.
     pub(super) fn rest(&mut self) -> Result<(), Error> {
+        // Memory does not follow any more.
+        self.shared.gate.doubt();
         self.shared.check()?;
         let moved = self.low_water.move_to(self.end);
         self.batch.begin(self.end, self.low_water.mark(), self.place.clock());
         self.batch.advance(&moved);
         let rested = self.place.rest(&self.batch);
         rested.inspect_err(|error| self.shared.fail(error.clone()))
+    }
+}
+
+impl<P> Drop for GroupCommit<P> {
+    /// Nobody may wait for a writer that is gone.
+    fn drop(&mut self) {
+        self.shared.gate.doubt();
+    }
+}
+
+/// Open works have rows from now on.
+fn passed(backlog: &mut Backlog, moved: Option<&Move>) {
+    let Some(Move { mark, passed }) = moved else { return };
+    backlog.set_mark(*mark);
+    for (work, waiting) in passed {
+        backlog.passed(waiting.kind, &waiting.group, (waiting.since, *work));
     }
 }

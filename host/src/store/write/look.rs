@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use crate::event::Timestamp;
 use crate::store::error::Failure;
 use crate::store::ids::IdKey;
 use crate::store::log::record::Record;
@@ -19,6 +20,9 @@ pub(in crate::store) trait Look {
 
     /// The number of the kind of a dead work, if it has a letter.
     fn letter(&self, work: u64) -> Result<Option<u8>, Failure>;
+
+    /// Since when an open work before the low-water mark may be tried, as its row says.
+    fn since(&self, work: u64) -> Result<Option<Timestamp>, Failure>;
 
     /// The row of state with this key.
     fn state(&self, key: &[u8]) -> Result<Option<Bytes>, Failure>;

@@ -138,6 +138,7 @@ impl<'w, P: Place> Outage<'w, P> {
                 }
                 Ok(Some(held)) => self.group.apply(batch, drafted, held),
                 Ok(None) => {
+                    self.group.never_was();
                     let later = std::mem::take(&mut self.kept);
                     self.keep(batch);
                     self.kept.extend(later);

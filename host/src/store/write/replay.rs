@@ -355,7 +355,7 @@ impl Draft<'_> {
                 // Without a segment nobody could find out whether a commit that failed is in the
                 // log.
                 self.record(RecordKind::Gap, &());
-                self.hasten(work, before, due)?;
+                self.hasten(work, before)?;
                 replayed.hastened += 1;
             }
             _ => replayed.unchanged += 1,
@@ -371,6 +371,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::event::Timestamp;
     use crate::ids::IdKind;
     use crate::retry::Verdict;
     use crate::store::conformance::samples::event;
@@ -404,6 +405,10 @@ mod tests {
 
         fn letter(&self, _work: u64) -> Result<Option<u8>, Failure> {
             Ok(Some(WorkKind::Delivery as u8))
+        }
+
+        fn since(&self, _work: u64) -> Result<Option<Timestamp>, Failure> {
+            Ok(None)
         }
 
         fn state(&self, _key: &[u8]) -> Result<Option<Bytes>, Failure> {

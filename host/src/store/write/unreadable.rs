@@ -72,6 +72,7 @@ impl Draft<'_> {
                 (self.record(RecordKind::Attempt, &record), attempt.outcome)
             }
         };
-        self.tried(lease, (before, before.tried(Verdict::Dead, record)), &outcome)
+        let stands = (before, before.tried(Verdict::Dead, record));
+        self.tried(lease, (group, None), stands, &outcome)
     }
 }
