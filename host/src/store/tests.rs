@@ -23,6 +23,7 @@ mod stating;
 mod sweeping;
 mod upgrading;
 mod volumes;
+mod windows;
 
 use std::time::Duration;
 
