@@ -47,7 +47,11 @@ pub(super) fn push_number(number: u64, bytes: Vec<u8>) -> Vec<u8> {
 }
 
 pub(super) fn take_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    postcard::take_from_bytes(bytes).ok()
+    // Most are small, and a list reads thousands for a page.
+    match bytes.split_first()? {
+        (small, rest) if *small < 0x80 => Some((u64::from(*small), rest)),
+        _ => postcard::take_from_bytes(bytes).ok(),
+    }
 }
 
 /// A row in the making.

@@ -210,15 +210,14 @@ impl<T, F: Fn(&Record) -> Result<Option<T>, Failure>> Walk<'_, T, F> {
         let id = Id { kind, position: entry.position, tag: snapshot.tag() };
         let shown = (self.show)(&record);
         let shown = snapshot.readable(shown, Some(id), &mut self.listing.damaged)?;
-        match shown.flatten() {
-            None => self.skip()?,
-            Some(item) => self.listing.items.push(item),
-        }
+        self.listing.items.extend(shown.flatten());
+        self.skip()?;
         let limit = self.asked.page.limit.clamp(1, PAGE_ITEMS_MAX);
         Ok(if self.listing.items.len() == limit { Went::Enough } else { Went::On })
     }
 
     /// Passes over what has no work in the state that is asked for, as the rows of such works say.
+    /// The low-water mark may stand between the works of an event: that one is looked at first.
     fn skip(&mut self) -> Result<(), Failure> {
         let Snapshot { view, dead, .. } = self.snapshot;
         let last = match self.asked.state {
