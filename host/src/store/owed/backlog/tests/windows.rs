@@ -74,27 +74,29 @@ impl Model {
         self.open.range(..self.mark).map(|(position, owed)| (*position, owed.clone())).collect()
     }
 
-    fn step(&mut self) {
+    /// Much comes at first and then little, so that also what waits comes to the front of its lane.
+    fn step(&mut self, number: usize) {
+        let is_early = number < 60;
         self.now.0 += self.random.u64(1..4);
-        match self.random.u8(..12) {
-            0..=2 => self.open_some(),
-            3 => self.pass(),
-            4..=5 => self.take(),
-            6..=7 => self.end_one(),
-            8 => self.hasten(),
-            9 => self.begin_read(),
-            10 => self.end_read(),
-            _ => {
+        match self.random.u8(..if is_early { 18 } else { 17 }) {
+            0 => self.pass(),
+            1..=4 => self.take(),
+            5..=10 => self.end_one(),
+            11 => self.hasten(),
+            12..=13 => self.begin_read(),
+            14 => self.end_read(),
+            15 => {
                 if self.random.u8(..20) == 0 {
                     self.restart();
                 }
             }
+            _ => self.open_some(if is_early { 12 } else { 1 }),
         }
         self.check();
     }
 
-    fn open_some(&mut self) {
-        for _ in 0..self.random.u64(1..7) {
+    fn open_some(&mut self, most: u64) {
+        for _ in 0..self.random.u64(1..=most) {
             let group = self.random.choice(GROUPS).unwrap();
             let subject = self.random.choice(SUBJECTS).unwrap();
             let owed = Owed { group, subject, when: self.at_once(), made: 0 };
@@ -140,9 +142,9 @@ impl Model {
             return;
         }
         let taken = self.in_flight.swap_remove(self.random.usize(..self.in_flight.len()));
-        match self.random.u8(..4) {
+        match self.random.u8(..10) {
             0 => self.backlog.give_back(&taken),
-            1..=2 => {
+            1..=6 => {
                 // The clocks of both may differ.
                 let [since, due] = [(); 2].map(|()| Timestamp(self.now.0 + self.random.u64(1..60)));
                 let when = When { since, due };
@@ -289,7 +291,7 @@ fn whatever_happens_each_work_is_taken_once_at_a_time_and_none_is_lost() {
     for kind in [WorkKind::Run, WorkKind::Delivery] {
         for seed in 0..60 {
             let mut model = Model::new(kind, seed);
-            (0..500).for_each(|_| model.step());
+            (0..500).for_each(|number| model.step(number));
             model.drain();
         }
     }
