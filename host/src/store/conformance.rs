@@ -183,6 +183,7 @@ macro_rules! suite {
                 what_was_taken_before_a_start_is_refused_after_it,
                 ready_misses_nothing_that_happens_after_the_call,
                 it_is_idle_when_only_the_future_is_left,
+                it_is_not_idle_while_a_work_is_in_flight,
                 a_retry_that_was_put_off_by_a_clock_that_was_ahead_is_pulled_forward,
             }
             "multi_thread" once {
@@ -218,6 +219,7 @@ macro_rules! suite {
             }
             "current_thread" restarts {
                 a_receipt_is_parsed_after_a_restart,
+                a_close_finishes_what_is_queued,
                 what_was_parsed_is_owed_once_after_a_restart,
                 what_was_done_is_not_redone_and_its_effects_are_owed,
                 a_retry_waits_for_its_time_over_a_restart,

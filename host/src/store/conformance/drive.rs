@@ -77,6 +77,6 @@ pub(in crate::store) fn start(store: &Store, receipt: NewReceipt) -> Started {
 }
 
 /// Whether it has not been answered yet.
-pub(in crate::store) fn is_pending(append: &mut Started) -> bool {
-    append.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+pub(in crate::store) fn is_pending<F: Future + Unpin>(asked: &mut F) -> bool {
+    Pin::new(asked).poll(&mut Context::from_waker(Waker::noop())).is_pending()
 }

@@ -130,6 +130,22 @@ pub(in crate::store) async fn it_is_idle_when_only_the_future_is_left<S: Subject
     assert_eq!(stats.works[&WorkKind::Run].pending(), 0);
 }
 
+/// [I10]
+pub(in crate::store) async fn it_is_not_idle_while_a_work_is_in_flight<S: Subject>() {
+    let case = Case::<S>::new();
+    case.append(&[]).await;
+    let work = case.parse().await;
+
+    let mut idle = pin!(case.store.idle());
+    assert!(is_pending(&mut idle), "it is in flight");
+    drop(work);
+    assert!(is_pending(&mut idle), "it was given back");
+    let work = case.parse().await;
+    assert!(is_pending(&mut idle), "it is in flight again");
+    case.store.commit_parse(work, tried(Verdict::Done), Vec::new()).await.unwrap().unwrap();
+    idle.await;
+}
+
 /// [I8]
 pub(in crate::store) async fn a_retry_that_was_put_off_by_a_clock_that_was_ahead_is_pulled_forward<
     S: Subject,

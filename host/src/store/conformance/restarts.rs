@@ -17,6 +17,34 @@ pub(in crate::store) async fn a_receipt_is_parsed_after_a_restart<S: Subject>() 
     assert_eq!(again, Appended::Duplicate(id));
 }
 
+/// [I1, I10]
+pub(in crate::store) async fn a_close_finishes_what_is_queued<S: Subject>() {
+    // More than one transaction takes.
+    let large = |number: usize| {
+        let mut large = receipt(&[&format!("evt_{number}")]);
+        Arc::make_mut(&mut large.request).body = vec![b'x'; 64 << 10].into();
+        large
+    };
+    let mut case = Case::<S>::new();
+    case.subject.hold_commits();
+    let mut queued = vec![start(&case.store, receipt(&[]))];
+    case.subject.wait_for_commit();
+    queued.extend((0..40).map(|number| start(&case.store, large(number))));
+    let mut closed = Box::pin(case.store.clone().close());
+    assert!(is_pending(&mut closed));
+    queued.extend((40..80).map(|number| start(&case.store, large(number))));
+
+    case.subject.let_commits_go();
+
+    for append in queued {
+        let appended = append.await;
+        assert!(matches!(appended, Ok(Appended::Stored(_))), "{appended:?}");
+    }
+    closed.await.unwrap();
+    case.store = case.subject.open(&case.config, case.clock.clone());
+    assert_eq!(case.store.take_parses(99, usize::MAX).await.unwrap().len(), 81);
+}
+
 /// [I8, I10]
 pub(in crate::store) async fn what_was_parsed_is_owed_once_after_a_restart<S: Subject>() {
     let case = Case::<S>::new();
