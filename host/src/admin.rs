@@ -82,6 +82,7 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/deliveries/{id}", get(delivery))
         .route("/v1/dead", get(dead))
         .route("/v1/replay", post(replay))
+        .route("/v1/replays/{id}", get(replay_progress))
         .route("/v1/plugins", get(plugins))
         .route("/v1/reload", post(reload))
         .route("/v1/settled", get(settled))
@@ -124,6 +125,7 @@ impl From<store::Error> for Problem {
             store::Error::Full | store::Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             store::Error::Unknown(_) => StatusCode::NOT_FOUND,
             store::Error::ForeignCursor => StatusCode::BAD_REQUEST,
+            store::Error::TooManyReplays { .. } => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())
@@ -143,6 +145,7 @@ fn id_of(text: &str, kind: IdKind) -> Result<Id, Problem> {
         IdKind::Event => ("an event", "events"),
         IdKind::Run => ("a run", "runs"),
         IdKind::Delivery => ("a delivery", "deliveries"),
+        IdKind::Replay => ("a replay", "replays"),
     };
     let error = format!("`{id}` is the id of {noun}: look at /v1/{path}/{id}");
     Err(Problem::new(StatusCode::BAD_REQUEST, error))
@@ -228,10 +231,20 @@ async fn dead(
 async fn replay(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response, Problem> {
     Ok(match ReplayBody::parse(&admin.turns.read(body).await?)? {
         ReplayBody::Ids(ids) => Json(admin.store.replay(ids).await?).into_response(),
-        ReplayBody::Filter(filter, cursor) => {
-            Json(admin.store.replay_matching(filter, cursor).await?).into_response()
+        // The gateway goes on with it, whoever hangs up.
+        ReplayBody::Filter(filter) => {
+            let begun = admin.store.begin_replay(filter).await?;
+            (StatusCode::ACCEPTED, Json(begun)).into_response()
         }
     })
+}
+
+async fn replay_progress(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = id_of(&id, IdKind::Replay)?;
+    Ok(found(id, admin.store.replay_progress(id).await?)?.into_response())
 }
 
 async fn plugins(State(admin): State<Arc<Admin>>) -> Response {

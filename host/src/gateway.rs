@@ -8,6 +8,7 @@ mod fitting;
 mod high_water;
 mod live;
 mod loading;
+mod replaying;
 mod sweeping;
 mod unquoted;
 
@@ -46,6 +47,7 @@ pub(crate) use admission::Admission;
 pub(crate) use fitting::misfits;
 use high_water::HighWater;
 use live::Live;
+use replaying::Replaying;
 use sweeping::Sweeping;
 
 /// Connections to the admin port at a time; half of them for those who look whether it is well.
@@ -163,6 +165,12 @@ impl Gateway {
         let cancel = self.cancel.clone();
         self.tasks.spawn(async move {
             high_water.run(cancel).await;
+            Ok(())
+        });
+        let replaying = Replaying { store: parts.store.clone(), disk: parts.disk.clone() };
+        let cancel = self.cancel.clone();
+        self.tasks.spawn(async move {
+            replaying.run(cancel).await;
             Ok(())
         });
     }

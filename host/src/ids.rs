@@ -87,10 +87,12 @@ pub enum IdKind {
     Run,
     /// `dlv_`
     Delivery,
+    /// `rpl_`: a replay by filter.
+    Replay,
 }
 
 impl IdKind {
-    const ALL: [Self; 4] = [Self::Receipt, Self::Event, Self::Run, Self::Delivery];
+    const ALL: [Self; 5] = [Self::Receipt, Self::Event, Self::Run, Self::Delivery, Self::Replay];
 
     fn prefix(self) -> &'static str {
         match self {
@@ -98,11 +100,12 @@ impl IdKind {
             Self::Event => "evt_",
             Self::Run => "run_",
             Self::Delivery => "dlv_",
+            Self::Replay => "rpl_",
         }
     }
 }
 
-/// A receipt, event, run or delivery of one store.
+/// A receipt, event, run, delivery or replay of one store.
 ///
 /// Its text is the kind's prefix, 12 digits of the position and 6 of the store's tag, in
 /// Crockford's base 32: ids sort by age as text too.
@@ -122,7 +125,9 @@ const TAG_DIGITS: usize = 6;
 
 /// A text that is not an [`Id`].
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not an id: an id is rcp_, evt_, run_ or dlv_, and then 18 letters and digits")]
+#[error(
+    "`{0}` is not an id: an id is rcp_, evt_, run_, dlv_ or rpl_, and then 18 letters and digits"
+)]
 pub struct InvalidId(String);
 
 impl fmt::Display for Id {

@@ -69,6 +69,7 @@ pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 pub use self::owed::tally::{Marks, Open, OpenWorks, Reached};
 pub use self::read::cursor::Cursor;
 pub use self::read::filter::{DeadFilter, EventFilter, ReceiptFilter};
+pub use self::read::replays::{Replay, Replayed};
 pub use self::read::snapshot::{Listing, PAGE_ITEMS_MAX, Page, Part};
 pub use self::read::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
@@ -79,7 +80,6 @@ pub use self::report::{Attempt, Effects, PluginStamp, Refused, Try};
 pub use self::state::{Quota, Quotas};
 pub use self::stats::{KindStats, Stats};
 pub use self::write::commit::{RunRefused, StateFull};
-pub use self::write::replay::{ReplayCursor, ReplaySlice, Replayed};
 
 use self::aside::{aside, in_background};
 use self::damage::Damages;
@@ -91,6 +91,7 @@ use self::index::{BLOCK_ITEMS, Index, Tail};
 use self::owed::backlog::OrderKeys;
 use self::owed::recovery::{Known, Recovered, recover};
 use self::owed::upgrade::upgrade;
+use self::read::replays::open_replays;
 use self::shared::Shared;
 use self::write::append::Append;
 use self::write::commit::{CommitParse, CommitRun, RecordAttempt};
@@ -214,9 +215,10 @@ impl Store {
         let sizes = (shape, config.windows);
         let recovered = unbroken(|| {
             let recovered = recover(&file, known, sizes, clock)?;
-            Ok((recovered, index_tail(&file, &damages)?))
+            let replays = open_replays(&file, &damages)?;
+            Ok((recovered, index_tail(&file, &damages)?, replays))
         });
-        let (recovered, tail) = match recovered {
+        let (recovered, tail, replays) = match recovered {
             Ok(recovered) => recovered,
             Err(error) => {
                 // Where a file contradicts itself, even to let it go may fail.
@@ -232,6 +234,7 @@ impl Store {
         let shared = Shared::new(file, order_keys, clock, config, damages, (backlog, used, index));
         shared.end.store(end, Ordering::Relaxed);
         shared.id_mark.store(ids.mark(), Ordering::Relaxed);
+        shared.owed.replays.send_replace(replays);
         let shared = Arc::new(shared);
         let (queue, waiting) = mpsc::channel(config.queue.max(1));
         let place = FilePlace::new(Arc::clone(&shared), ids, shape);
@@ -331,7 +334,8 @@ impl Store {
     }
 
     /// Resolves when nothing is queued, in flight, or to be taken now. What waits for a later
-    /// time, behind such a work, or for an endpoint that is switched off does not count.
+    /// time, behind such a work, for an endpoint that is switched off, or as a replay for a
+    /// high-water mark does not count.
     pub async fn idle(&self) {
         let shared = &self.handle.shared;
         let mut moved = shared.owed.moved();

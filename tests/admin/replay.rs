@@ -26,6 +26,12 @@ async fn a_dead_delivery_that_is_replayed_keeps_its_id() {
     assert_eq!(delivery["reopened_at"], json!([minutes_in(1).to_string()]));
 }
 
+/// The works that a replay has reopened, hastened, and left as they are.
+#[track_caller]
+fn counts(replay: &Value) -> [u64; 3] {
+    ["reopened", "hastened", "unchanged"].map(|name| replay[name].as_u64().expect("it is counted"))
+}
+
 #[tokio::test]
 async fn a_replay_by_filter_touches_what_matches_and_no_more() {
     let receiver = Receiver::answering(500).await;
@@ -39,16 +45,15 @@ async fn a_replay_by_filter_touches_what_matches_and_no_more() {
     }
     receiver.answer(204);
 
-    let filter = json!({ "filter": { "subject": "pi_1", "state": "dead" } });
-    let replayed = gateway.tell("/v1/replay", &filter).await;
-    gateway.settle().await;
-    let again = gateway.tell("/v1/replay", &filter).await;
+    let filter = json!({ "subject": "pi_1", "state": "dead" });
+    let replayed = gateway.replay_matching(&filter).await;
+    let again = gateway.replay_matching(&filter).await;
 
-    let count = |reopened: usize| -> Value {
-        json!({ "reopened": reopened, "hastened": 0, "unchanged": 0, "next": null })
-    };
-    assert_eq!(replayed.json(), count(2), "{}", replayed.body);
-    assert_eq!(again.json(), count(0), "{}", again.body);
+    assert_eq!(counts(&replayed), [2, 0, 0], "{replayed}");
+    assert_eq!(replayed["filter"], filter);
+    let now = json!(NOW.to_string());
+    assert_eq!([&replayed["requested_at"], &replayed["finished_at"]], [&now; 2]);
+    assert_eq!(counts(&again), [0, 0, 0], "{again}");
     assert_eq!(listed(&gateway, "state=dead").await, ["evt_2"]);
     assert_eq!(listed(&gateway, "state=done").await, ["evt_1", "evt_3"]);
     assert_eq!(receiver.received().len(), 5);
@@ -70,6 +75,7 @@ async fn a_replay_that_does_not_say_what_is_refused_and_replays_nothing() {
         (json!({ "filter": { "state": "broken" } }), "broken"),
         (json!({ "all": true }), "all"),
         (json!("everything"), "everything"),
+        (json!({ "filter": { "subject": "pi_1" }, "cursor": "0-9" }), "`cursor`"),
     ];
 
     for (body, reason) in cases {
@@ -96,33 +102,44 @@ async fn what_waits_for_another_try_is_tried_now_if_an_operator_says_so() {
 
     let one = gateway.tell("/v1/replay", &json!({ "ids": [delivery] })).await.json();
     gateway.settle().await;
-    let rest = json!({ "filter": { "state": "pending" } });
-    let rest = gateway.tell("/v1/replay", &rest).await.json();
-    gateway.settle().await;
+    let rest = gateway.replay_matching(&json!({ "state": "pending" })).await;
 
-    assert_eq!((&one["hastened"], &one["reopened"]), (&json!(1), &json!(0)), "{one}");
-    assert_eq!((&rest["hastened"], &rest["reopened"]), (&json!(1), &json!(0)), "{rest}");
+    assert_eq!(counts(&one)[..2], [0, 1], "{one}");
+    assert_eq!(counts(&rest)[..2], [0, 1], "{rest}");
     assert_eq!(listed(&gateway, "state=done").await, ["evt_1", "evt_2"]);
     assert_eq!(receiver.received().len(), 4);
 }
 
+/// Guards I8 and I10.
 #[tokio::test]
-async fn a_replay_by_filter_goes_on_from_its_cursor() {
-    let receiver = Receiver::start().await;
-    let gateway = Setup::stripe().endpoint("crm", &receiver, &["payment.*"]).start().await;
-    gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
-    gateway.settle().await;
-    let body = |cursor: &str| json!({ "filter": { "subject": "pi_1" }, "cursor": cursor });
-
-    let past = gateway.tell("/v1/replay", &body("5000-6000")).await.json();
-    let all = gateway.tell("/v1/replay", &body("0-6000")).await.json();
+async fn a_replay_by_filter_goes_on_after_a_restart_though_nobody_waits_for_it() {
+    let gateway = Setup::guest().start().await;
+    for id in ["a", "b"] {
+        gateway.guest(&json!({ "id": id, "events": 600 })).await.accepted();
+    }
     gateway.settle().await;
 
-    assert_eq!((&past["reopened"], &past["next"]), (&json!(0), &Value::Null));
-    assert_eq!((&all["reopened"], &all["next"]), (&json!(1), &Value::Null));
-    check_refused(&gateway.tell("/v1/replay", &body("soon")).await, 400, "`soon`");
-    let ids = json!({ "ids": ["evt_000000000000000000"], "cursor": "0-9" });
-    check_refused(&gateway.tell("/v1/replay", &ids).await, 400, "`cursor`");
+    let begun = gateway.tell("/v1/replay", &json!({ "filter": { "source": "guest" } })).await;
+    assert_eq!(begun.status, 202, "{}", begun.body);
+    let gateway = gateway.restart().await;
+    gateway.settle().await;
+
+    let path = format!("/v1/replays/{}", text(&begun.json()["id"]));
+    let replay = gateway.ask(&path).await.json();
+    assert_eq!(counts(&replay), [1200, 0, 0], "{replay}");
+    assert!(replay["finished_at"].is_string(), "{replay}");
+}
+
+#[tokio::test]
+async fn a_replay_that_was_never_begun_is_not_there() {
+    let gateway = Setup::stripe().start().await;
+    let id = "000000000001000000";
+
+    check_refused(&gateway.ask(&format!("/v1/replays/rpl_{id}")).await, 404, "rpl_");
+    let elsewhere = format!("/v1/replays/rpl_{id}");
+    check_refused(&gateway.ask(&format!("/v1/events/rpl_{id}")).await, 400, &elsewhere);
+    let named = gateway.tell("/v1/replay", &json!({ "ids": [format!("rpl_{id}")] })).await;
+    check_refused(&named, 404, "rpl_");
 }
 
 #[tokio::test]

@@ -35,6 +35,14 @@ impl Harness {
         self.settle().await;
     }
 
+    /// Begins a replay by filter, lets it happen, and gives how far it is then.
+    pub(crate) async fn replay_matching(&self, filter: &Value) -> Value {
+        let begun = self.tell("/v1/replay", &json!({ "filter": filter })).await;
+        assert_eq!(begun.status, 202, "{}", begun.body);
+        self.settle().await;
+        self.shown(&format!("/v1/replays/{}", text(&begun.json()["id"]))).await
+    }
+
     /// What the plugin of this name is now.
     pub(crate) async fn plugin(&self, name: &str) -> Value {
         let plugins = self.shown("/v1/plugins").await;

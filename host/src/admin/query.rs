@@ -14,13 +14,16 @@ use super::Problem;
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::route::Pattern;
-use crate::store::{DeadFilter, EventFilter, Page, ReceiptFilter, ReplayCursor, State};
+use crate::store::{DeadFilter, EventFilter, Page, ReceiptFilter, State};
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 500;
 
 /// Most ids in one replay.
 const IDS_MAX: usize = 1000;
+
+/// No event has a longer subject.
+const SUBJECT_BYTES_MAX: usize = 255;
 
 /// What the body of a replay must be.
 const BODY: &str = r#"give either {"ids": [...]} or {"filter": {...}}"#;
@@ -166,10 +169,10 @@ impl<S: Sync> FromRequestParts<S> for ReceiptsQuery {
     }
 }
 
-/// What to replay: `{"ids": [...]}`, or `{"filter": {...}}` from where the last part ended.
+/// What to replay: `{"ids": [...]}` or `{"filter": {...}}`.
 pub(super) enum ReplayBody {
     Ids(Vec<Id>),
-    Filter(EventFilter, Option<ReplayCursor>),
+    Filter(EventFilter),
 }
 
 #[derive(Deserialize)]
@@ -177,7 +180,6 @@ pub(super) enum ReplayBody {
 struct RawReplay {
     ids: Option<Vec<Id>>,
     filter: Option<RawFilter>,
-    cursor: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -198,9 +200,7 @@ impl ReplayBody {
             return Err(bad(format!("the body is empty: {BODY}")));
         }
         let raw: RawReplay = serde_json::from_slice(body).map_err(|error| unread(&error))?;
-        let cursor = raw.cursor.map(|text| text.parse().map_err(bad)).transpose()?;
         match (raw.ids, raw.filter) {
-            (Some(_), None) if cursor.is_some() => Err(bad("`cursor` needs a `filter`, not `ids`")),
             (Some(ids), None) if (1..=IDS_MAX).contains(&ids.len()) => Ok(Self::Ids(ids)),
             (Some(_), None) => Err(bad(format!("`ids` must have 1 to {IDS_MAX} ids"))),
             (None, Some(raw)) => {
@@ -215,12 +215,17 @@ impl ReplayBody {
                 ];
                 if !said.contains(&true) {
                     return Err(bad(
-                        "an empty filter would replay everything: give `ids`, or a `filter` with at \
-                         least one condition",
+                        "an empty filter would replay everything: give `ids`, or a `filter` with \
+                         at least one condition",
                     ));
                 }
-                let filter = EventFilter { source, event_type, subject, state, after, before };
-                Ok(Self::Filter(filter, cursor))
+                // A filter is kept for as long as its replay.
+                if subject.as_ref().is_some_and(|subject| subject.len() > SUBJECT_BYTES_MAX) {
+                    return Err(bad(format!(
+                        "`subject` must have at most {SUBJECT_BYTES_MAX} bytes, as every subject"
+                    )));
+                }
+                Ok(Self::Filter(EventFilter { source, event_type, subject, state, after, before }))
             }
             _ => Err(bad(BODY)),
         }
@@ -241,10 +246,12 @@ mod tests {
     fn what_is_wrong_with_a_body_is_said_with_its_place() {
         refused("", r#"the body is empty: give either {"ids": [...]} or {"filter": {...}}"#);
         refused("nope", "the body is not JSON at line 1, column 2: expected ident");
+        let longer = format!(r#"{{"filter":{{"subject":"{}"}}}}"#, "x".repeat(256));
+        refused(&longer, "`subject` must have at most 255 bytes, as every subject");
         refused(
             r#"{"ids":["evt_1"]}"#,
             "the body is wrong at line 1, column 16: `evt_1` is not an id: an id is rcp_, evt_, \
-             run_ or dlv_, and then 18 letters and digits",
+             run_, dlv_ or rpl_, and then 18 letters and digits",
         );
     }
 }

@@ -1,6 +1,6 @@
 //! `hookgate event`: list, show and replay the events of a running gateway, over its admin API.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
@@ -12,6 +12,9 @@ use super::output::{cell, note};
 use super::{ConfigFile, http};
 use crate::config::Config;
 use crate::event::Timestamp;
+
+/// Between two looks how far a replay is.
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -25,24 +28,22 @@ pub(super) enum Command {
         #[command(flatten)]
         at: At,
     },
-    /// Show one event with its receipt, runs, deliveries and attempts; or one receipt, run or
-    /// delivery
+    /// Show one event with its receipt, runs, deliveries and attempts; or one receipt, run,
+    /// delivery or replay
     Show {
-        /// The id: evt_..., rcp_..., run_... or dlv_...
+        /// The id: evt_..., rcp_..., run_..., dlv_... or rpl_...
         id: String,
         #[command(flatten)]
         at: At,
     },
     /// Parse, run or deliver again, oldest first: the work of the given ids, or of all events that
-    /// a filter matches. Work that waits for its next try is tried now
+    /// a filter matches. Work that waits for its next try is tried now. The gateway goes on with a
+    /// replay by filter if you stop this command
     Replay {
         /// Ids: evt_..., rcp_..., run_... or dlv_...; without ids, a filter is needed
         ids: Vec<String>,
         #[command(flatten)]
         filter: Filter,
-        /// Continue a replay by the same filter from the cursor that the replay printed
-        #[arg(long)]
-        cursor: Option<String>,
         #[command(flatten)]
         at: At,
     },
@@ -119,26 +120,25 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 Some(("rcp", _)) => "receipts",
                 Some(("run", _)) => "runs",
                 Some(("dlv", _)) => "deliveries",
+                Some(("rpl", _)) => "replays",
                 _ => "events",
             };
             let answer = http::get(&at.url(&format!("/v1/{list}/{id}"))?).await?;
             say!("{}", indented(http::ok(&answer)?))
         }
-        Command::Replay { ids, filter, cursor, at } => {
-            let url = at.url("/v1/replay")?;
-            if ids.is_empty() && filter.pairs().is_empty() {
-                return Err(anyhow!("say what to replay: ids, or a filter such as --state dead"));
+        Command::Replay { ids, filter, at } => {
+            let filter = filter.pairs();
+            match (ids.is_empty(), filter.is_empty()) {
+                (true, true) => {
+                    Err(anyhow!("say what to replay: ids, or a filter such as --state dead"))
+                }
+                (false, false) => Err(anyhow!("give either ids or a filter, not both")),
+                (true, false) => replay_matching(&at, filter).await,
+                (false, true) => {
+                    let replayed = replay(&at, &json!({ "ids": ids })).await?;
+                    say!("{replayed:#}")
+                }
             }
-            if ids.is_empty() {
-                return replay_matching(&url, &filter, cursor).await;
-            }
-            if cursor.is_some() || !filter.pairs().is_empty() {
-                return Err(anyhow!(
-                    "give either ids or a filter, not both; `--cursor` needs a filter"
-                ));
-            }
-            let replayed = replay(&url, &json!({ "ids": ids })).await?;
-            say!("{replayed:#}")
         }
     }
 }
@@ -196,38 +196,41 @@ pub(super) async fn table(
     Ok(())
 }
 
-async fn replay(url: &Url, body: &Value) -> anyhow::Result<Value> {
+async fn replay(at: &At, body: &Value) -> anyhow::Result<Value> {
+    let url = at.url("/v1/replay")?;
     let body = body.to_string().into();
     let request = http::json_request(url.path(), body, Timestamp::default());
-    http::json(&http::post(url, &request).await?)
+    http::json(&http::post(&url, &request).await?)
 }
 
-/// Part by part to the end, and says how far it is; the gateway keeps nothing of it.
-async fn replay_matching(
-    url: &Url,
-    filter: &Filter,
-    mut cursor: Option<String>,
-) -> anyhow::Result<()> {
+/// Has the gateway begin a replay by filter, and says how far it is until it is finished.
+async fn replay_matching(at: &At, filter: Vec<(&'static str, String)>) -> anyhow::Result<()> {
     let filter: serde_json::Map<_, _> =
-        filter.pairs().into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
-    let mut total: BTreeMap<String, u64> = BTreeMap::new();
-    loop {
-        let mut body = json!({ "filter": filter });
-        if let Some(cursor) = &cursor {
-            body["cursor"] = cursor.as_str().into();
+        filter.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+    let mut replay = replay(at, &json!({ "filter": filter })).await?;
+    let id = replay["id"].as_str().context("the answer of the gateway has no id")?.to_owned();
+    let url = at.url(&format!("/v1/replays/{id}"))?;
+    note(format_args!(
+        "the gateway began {id}, and goes on with it if you stop this command; \
+         `hookgate event show {id}` shows how far it is"
+    ));
+    let mut shown = counts(&replay);
+    while replay["finished_at"].is_null() {
+        tokio::time::sleep(LOOK_PAUSE).await;
+        let looked = http::get(&url).await.and_then(|answer| http::json(&answer));
+        replay = looked.with_context(|| format!("the gateway may still go on with {id}"))?;
+        let now = counts(&replay);
+        if now != shown {
+            note(format_args!("replayed so far: {now}"));
+            shown = now;
         }
-        let replayed = replay(url, &body).await.with_context(|| match &cursor {
-            Some(cursor) => format!("the replay stopped; continue it with `--cursor {cursor}`"),
-            None => "the replay stopped before it replayed anything".to_owned(),
-        })?;
-        for (name, count) in replayed.as_object().into_iter().flatten() {
-            if let Some(count) = count.as_u64() {
-                *total.entry(name.clone()).or_default() += count;
-            }
-        }
-        let Some(next) = replayed["next"].as_str() else { break };
-        note(format_args!("replayed so far: {}; continuing with `--cursor {next}`", json!(total)));
-        cursor = Some(next.to_owned());
     }
-    say!("{:#}", json!(total))
+    say!("{:#}", counts(&replay))
+}
+
+/// What a replay has come to.
+fn counts(replay: &Value) -> Value {
+    let count = |name: &str| Some((name.to_owned(), replay.get(name)?.clone()));
+    let names = ["reopened", "hastened", "unchanged", "damaged"];
+    Value::Object(names.into_iter().filter_map(count).collect())
 }

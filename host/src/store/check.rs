@@ -21,6 +21,7 @@ use super::file::volumes::{Extent, Found, Point, Scan, Scanned, Shown, file_name
 use super::file::{self, OpenError};
 use super::log::record::Record;
 use super::log::segment::Segment;
+use super::read::replays::Replay;
 use crate::causes::chain;
 
 /// Faults that are named; more are counted.
@@ -133,7 +134,8 @@ impl<'i> Check<'i> {
         match &view {
             Some(view) => {
                 self.shares(view)?;
-                self.works(view)
+                self.works(view)?;
+                self.replays(view)
             }
             // Without rows nothing says which of these are needed.
             None => self.packed(),
@@ -289,6 +291,16 @@ impl<'i> Check<'i> {
                          `segments` has {rows} and {row_bytes}"
                     ),
                 );
+            }
+        }
+        Ok(())
+    }
+
+    /// The replays by filter.
+    fn replays(&mut self, view: &View) -> Result<(), Failure> {
+        for (number, row) in view.replays()? {
+            if Replay::read(number, self.inspection.tag, &row).is_err() {
+                self.tell_row(Some(number), "the row in `replays` can't be decoded");
             }
         }
         Ok(())

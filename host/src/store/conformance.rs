@@ -15,11 +15,15 @@
 //! | I11 one can't starve another | `fairness` |
 //! | I12 nothing decides over the process | `damage` |
 //!
+//! `replays` and `by_filter` have what is asked for by ids and by a filter, the latter also for I7,
+//! I10 and I11.
+//!
 //! Beside them `order` has the promise that what is of one subject runs one after the other, and
 //! `leaps` what a clock that somebody sets could break of I3 and I8. I2, I4, I5 and I9 are kept
 //! before anything comes to a store.
 
 pub(in crate::store) mod bounds;
+pub(in crate::store) mod by_filter;
 pub(in crate::store) mod concurrency;
 pub(in crate::store) mod cuts;
 pub(in crate::store) mod damage;
@@ -140,6 +144,14 @@ macro_rules! suite {
                 what_waits_together_is_committed_together,
                 a_full_queue_refuses_and_stores_nothing,
             }
+            "current_thread" by_filter {
+                a_replay_goes_on_after_a_start_and_never_comes_to_what_is_newer,
+                a_kill_in_any_slice_of_a_replay_repeats_none_and_loses_none,
+                no_more_than_sixteen_replays_are_unfinished,
+                the_last_hundred_finished_replays_are_kept,
+                replays_take_turns_and_open_nothing_while_a_mark_is_reached,
+                it_is_not_idle_while_a_replay_can_go_on,
+            }
             "multi_thread" concurrency {
                 many_at_once_get_answers_that_hold_and_effects_that_happen_once,
             }
@@ -210,11 +222,10 @@ macro_rules! suite {
                 a_receipt_is_replayed_only_if_it_is_dead,
                 only_the_dead_of_matching_events_are_replayed,
                 a_reopened_work_before_the_mark_survives_a_restart,
-                a_run_that_is_replayed_in_the_commit_that_finished_it_survives_a_restart,
+                a_run_that_is_replayed_in_the_commit_that_ended_it_survives_a_restart,
                 another_version_of_a_plugin_reopens_what_it_could_not_parse,
                 only_what_is_pending_is_hastened_if_that_is_asked_for,
                 the_dead_of_an_event_that_is_pending_are_reached_too,
-                a_replay_goes_on_where_it_stopped_and_never_comes_to_what_it_caused,
                 a_retry_that_is_hastened_in_the_commit_that_put_it_off_is_due_at_once,
             }
             "current_thread" restarts {

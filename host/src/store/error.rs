@@ -23,6 +23,12 @@ pub enum Error {
     /// The cursor is of a list with other filters.
     #[error("`cursor` is the `next` of a list with other filters")]
     ForeignCursor,
+    /// Too many replays by filter are not finished. Nothing was stored; later may be better.
+    #[error("{open} replays by filter are not finished, and there may be {open} at a time")]
+    TooManyReplays {
+        /// How many there are, and may be.
+        open: usize,
+    },
     /// The record that was asked for can't be read. All others can.
     #[error(transparent)]
     Damaged(Damaged),

@@ -11,6 +11,7 @@ pub(super) mod owing;
 pub(super) mod reading;
 pub(super) mod recent;
 pub(super) mod recovery;
+pub(super) mod replays;
 pub(super) mod standing;
 pub(super) mod tally;
 pub(super) mod unreadable;
@@ -22,8 +23,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use self::backlog::Backlog;
+use self::replays::OpenReplay;
 use self::tally::Tallies;
 use super::kind::{PerKind, WorkKind};
+use crate::ids::Id;
 use crate::lock::lock;
 
 /// One life of what is owed: from a start of the store to its end. Each has a number of its own, so
@@ -38,6 +41,8 @@ pub(super) struct Owed {
     /// How many works are open, for whoever need not wait for the backlog.
     pub(super) tallies: Arc<Tallies>,
     backlog: Mutex<Backlog>,
+    /// The replays by filter that are not finished, in the order of their ids.
+    pub(super) replays: watch::Sender<Vec<OpenReplay>>,
     /// Something may be taken that could not be before.
     wakes: PerKind<watch::Sender<()>>,
     /// Something was taken, given back, committed or answered.
@@ -50,6 +55,7 @@ impl Owed {
             life: Life(fastrand::u64(..)),
             tallies: Arc::clone(backlog.tallies()),
             backlog: Mutex::new(backlog),
+            replays: watch::Sender::default(),
             wakes: PerKind::default(),
             moved: watch::Sender::default(),
         }
@@ -57,6 +63,11 @@ impl Owed {
 
     pub(super) fn backlog(&self) -> MutexGuard<'_, Backlog> {
         lock(&self.backlog)
+    }
+
+    /// The replay whose turn it is behind this one, if there is one that need not wait.
+    pub(super) fn next_replay(&self, after: Option<Id>) -> Option<Id> {
+        replays::next(&self.replays.borrow(), after, &self.tallies)
     }
 
     /// Works of this kind may be taken that could not be before.

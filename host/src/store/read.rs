@@ -1,9 +1,11 @@
-//! What can be asked of the store: one thing with its history, lists, and what handlers remember.
+//! What can be asked of the store: one thing with its history, lists, replays, and what handlers
+//! remember.
 //!
 //! Reads an unchanging view of the file and holds up no writer. Never changes anything.
 
 pub(super) mod cursor;
 pub(super) mod filter;
+pub(super) mod replays;
 pub(super) mod snapshot;
 pub(super) mod state;
 pub(super) mod view;

@@ -198,6 +198,10 @@ impl Shared {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.queued.load(Ordering::Acquire) == 0 && self.backlog().is_idle(self.clock.waited())
+        // In an outage no replay goes on.
+        let replays = || !self.is_away() && self.owed.next_replay(None).is_some();
+        self.queued.load(Ordering::Acquire) == 0
+            && !replays()
+            && self.backlog().is_idle(self.clock.waited())
     }
 }

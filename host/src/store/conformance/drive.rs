@@ -9,7 +9,8 @@ use super::samples::{attempt, event, receipt, tried};
 use crate::ids::Id;
 use crate::retry::Verdict;
 use crate::store::{
-    Appended, DeliveryWork, Effects, Error, NewEvent, NewReceipt, ParseWork, RunWork, Store,
+    Appended, DeliveryWork, Effects, Error, EventFilter, NewEvent, NewReceipt, ParseWork, Replay,
+    Replayed, RunWork, Store,
 };
 
 /// Something with a store that is driven through one event after the other.
@@ -53,6 +54,20 @@ pub(in crate::store) trait Drive {
 
     async fn end_delivery(&self, work: DeliveryWork, verdict: Verdict) {
         self.store().record_attempt(work, attempt(verdict)).await.unwrap().unwrap();
+    }
+
+    /// Goes on with a replay by filter to its end.
+    async fn finish_replay(&self, mut replay: Replay) -> Replay {
+        while replay.finished_at.is_none() {
+            replay = self.store().advance_replay(replay.id).await.unwrap().expect("it is kept");
+        }
+        replay
+    }
+
+    /// Replays all that matches.
+    async fn replay_matching(&self, filter: EventFilter) -> Replayed {
+        let begun = self.store().begin_replay(filter).await.unwrap();
+        self.finish_replay(begun).await.replayed
     }
 
     /// A finished receipt with an event, whose run is done and whose delivery ended so.

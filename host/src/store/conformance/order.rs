@@ -1,6 +1,6 @@
 //! Order: what is of one subject goes one after the other, the oldest first.
 
-use super::replays::{reopened, replay_matching};
+use super::replays::reopened;
 use super::*;
 
 /// The events that the runs of one handler are for, as they come one after the other.
@@ -63,7 +63,7 @@ pub(in crate::store) async fn a_subjects_events_are_replayed_in_their_order<S: S
     assert_eq!(run_all(&case).await, names);
 
     let done = EventFilter { state: Some(State::Done), ..EventFilter::default() };
-    assert_eq!(replay_matching(&case, done).await, reopened(10));
+    assert_eq!(case.replay_matching(done).await, reopened(10));
     assert_eq!(run_all(&case).await, names);
     ids.reverse();
     assert_eq!(case.store.replay(ids).await.unwrap(), reopened(10));

@@ -7,12 +7,6 @@ pub(super) fn reopened(reopened: usize) -> Replayed {
     Replayed { reopened, ..Replayed::default() }
 }
 
-pub(super) async fn replay_matching(case: &Case<impl Subject>, filter: EventFilter) -> Replayed {
-    let slice = case.store.replay_matching(filter, None).await.unwrap();
-    assert_eq!(slice.next, None);
-    slice.replayed
-}
-
 /// An event whose run is done and whose delivery is dead.
 async fn one_of_each(case: &Case<impl Subject>) -> Id {
     case.finished("evt_1", Verdict::Dead).await.1
@@ -123,9 +117,9 @@ pub(in crate::store) async fn only_the_dead_of_matching_events_are_replayed<S: S
         ..EventFilter::default()
     };
 
-    let missed = replay_matching(&case, dead("pi_2")).await;
+    let missed = case.replay_matching(dead("pi_2")).await;
     assert_eq!(missed, Replayed::default());
-    let replayed = replay_matching(&case, dead("pi_1")).await;
+    let replayed = case.replay_matching(dead("pi_1")).await;
 
     assert_eq!(replayed, Replayed { unchanged: 1, ..reopened(1) });
     assert!(case.runs().await.is_empty());
@@ -150,7 +144,7 @@ pub(in crate::store) async fn a_reopened_work_before_the_mark_survives_a_restart
 }
 
 /// [I8]
-pub(in crate::store) async fn a_run_that_is_replayed_in_the_commit_that_finished_it_survives_a_restart<
+pub(in crate::store) async fn a_run_that_is_replayed_in_the_commit_that_ended_it_survives_a_restart<
     S: Subject,
 >() {
     let case = Case::<S>::new();
@@ -204,14 +198,14 @@ pub(in crate::store) async fn only_what_is_pending_is_hastened_if_that_is_asked_
     }
     let pending = EventFilter { state: Some(State::Pending), ..EventFilter::default() };
 
-    let replayed = replay_matching(&case, pending.clone()).await;
+    let replayed = case.replay_matching(pending.clone()).await;
 
     let expected = Replayed { hastened: 1, unchanged: 1, ..Replayed::default() };
     assert_eq!(replayed, expected);
     let deliveries = case.deliveries().await;
     assert_eq!((deliveries.len(), deliveries[0].tries_made), (1, 1));
     // A second has nothing to hasten: it is in flight.
-    assert_eq!(replay_matching(&case, pending).await.hastened, 0);
+    assert_eq!(case.replay_matching(pending).await.hastened, 0);
 }
 
 /// [I8]
@@ -222,34 +216,9 @@ pub(in crate::store) async fn the_dead_of_an_event_that_is_pending_are_reached_t
     case.end_delivery(works.remove(0), Verdict::Dead).await;
 
     let dead = EventFilter { state: Some(State::Dead), ..EventFilter::default() };
-    let replayed = replay_matching(&case, dead).await;
+    let replayed = case.replay_matching(dead).await;
 
     assert_eq!(replayed, Replayed { unchanged: 1, ..reopened(1) });
-}
-
-/// [I8]
-pub(in crate::store) async fn a_replay_goes_on_where_it_stopped_and_never_comes_to_what_it_caused<
-    S: Subject,
->() {
-    let case = Case::<S>::new();
-    for first in (0..1200).step_by(300) {
-        let name = |number: usize| event(&format!("evt_{number}"), "").to(&["ledger"], &[]);
-        case.bring((first..first + 300).map(name).collect()).await;
-    }
-    for run in case.runs().await {
-        case.end_run(run, Verdict::Done).await;
-    }
-
-    let all = EventFilter { source: Some(name("stripe")), ..EventFilter::default() };
-    let first = case.store.replay_matching(all.clone(), None).await.unwrap();
-    let next = first.next.expect("it is more than a part");
-    case.bring(vec![event("evt_later", "").to(&["ledger"], &[])]).await;
-    let cursor: ReplayCursor = next.to_string().parse().unwrap();
-    let second = case.store.replay_matching(all, Some(cursor)).await.unwrap();
-
-    assert_eq!(second.next, None);
-    assert_eq!(first.replayed.reopened + second.replayed.reopened, 1200);
-    assert_eq!(second.replayed.unchanged, 0);
 }
 
 /// [I8]

@@ -211,6 +211,15 @@ impl ChangedRows<'_> {
         self.make(&RowChange::State { key: Raw(key), value: value.map(Raw) })
     }
 
+    /// Writes down a replay by filter; without a row it is no longer kept.
+    pub(in crate::store) fn put_replay(
+        &mut self,
+        number: u64,
+        row: Option<&[u8]>,
+    ) -> Result<(), Failure> {
+        self.make(&RowChange::Replay { number, row: row.map(Raw) })
+    }
+
     /// Remembers a fact of the store itself.
     pub(in crate::store) fn remember(&mut self, name: &str, fact: u64) -> Result<(), Failure> {
         self.make(&RowChange::Fact { name, value: fact })

@@ -12,6 +12,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, TableHandle};
 use super::backend::Medium;
 use super::death_rows::DEATHS_KNOWN;
 use super::failure::{guarded, is_cut};
+use super::tables::REPLAYS;
 use super::volumes::first_tag;
 use super::{
     CACHE_BYTES, DEAD, DUE, END, FIRST_POSITION, FORMAT, FORMAT_2, FORMAT_KNOWN, IDS, LOW_WATER,
@@ -333,6 +334,7 @@ pub(super) fn create_tables(database: &Database) -> Result<(), Failure> {
         transaction.open_table(STATE)?;
         transaction.open_table(SWEPT)?;
         transaction.open_table(IDS)?;
+        transaction.open_table(REPLAYS)?;
     }
     Ok(transaction.commit()?)
 }

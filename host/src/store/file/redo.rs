@@ -49,6 +49,12 @@ pub(super) enum RowChange<'r> {
     },
     /// What the letter of a dead work is found by. It goes with the letter.
     Death { work: u64, row: DeathRow },
+    /// A replay by filter; without a row it is no longer kept.
+    Replay {
+        number: u64,
+        #[serde(borrow)]
+        row: Option<Raw<'r>>,
+    },
 }
 
 /// Where an open work waits: its lane, since when it may be tried, and what it is counted by.
@@ -131,6 +137,8 @@ mod tests {
             RowChange::Owed { work: 1 << 40, row: Some(OWED) },
             RowChange::Owed { work: 8, row: None },
             RowChange::Death { work: 9, row: DeathRow { kind: 2, name: 1 << 60, reason: 3 } },
+            RowChange::Replay { number: 300, row: Some(Raw(&[1, 2, 3])) },
+            RowChange::Replay { number: 300, row: None },
         ]
     }
 
@@ -178,5 +186,7 @@ mod tests {
         assert_eq!(spelled(&[RowChange::Owed { work: 7, row: None }]), [8, 7, 0]);
         let row = DeathRow { kind: 2, name: 300, reason: 4 };
         assert_eq!(spelled(&[RowChange::Death { work: 7, row }]), [9, 7, 2, 0xac, 2, 4]);
+        let replay = RowChange::Replay { number: 300, row: Some(Raw(&[5, 6])) };
+        assert_eq!(spelled(&[replay]), [10, 0xac, 2, 1, 2, 5, 6]);
     }
 }

@@ -14,6 +14,9 @@ use super::volumes::Extent;
 use super::{DEAD, DUE, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT};
 use crate::store::error::{Damaged, Failure};
 
+/// The replays by filter, by their numbers.
+pub(super) const REPLAYS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("replays");
+
 type Bytes = &'static [u8];
 
 /// The tables of a transaction. Each is opened when something is written to it: most changes write
@@ -34,6 +37,7 @@ pub(super) struct Tables<'t> {
     swept: Option<Table<'t, u64, (u64, u64)>>,
     meta: Option<Table<'t, &'static str, u64>>,
     ids: Option<Table<'t, IdsKey, Bytes>>,
+    replays: Option<Table<'t, u64, Bytes>>,
 }
 
 /// The table in this place, opened now if it was not yet.
@@ -64,6 +68,7 @@ impl<'t> Tables<'t> {
             swept: None,
             meta: None,
             ids: None,
+            replays: None,
         }
     }
 
@@ -123,6 +128,13 @@ impl<'t> Tables<'t> {
             }
             RowChange::Owed { work, row } => self.owe(work, row)?,
             RowChange::Death { work, row } => self.die(work, Some(row))?,
+            RowChange::Replay { number, row } => {
+                let replays = opened(&mut self.replays, self.transaction, REPLAYS)?;
+                match row {
+                    Some(Raw(row)) => replays.insert(number, row)?,
+                    None => replays.remove(number)?,
+                };
+            }
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use super::id_rows::IdView;
 use super::index_rows::{INDEX, IndexView};
 use super::live::WrittenDown;
 use super::owed_rows::{OwedWork, due_key, read_due_key};
+use super::tables::REPLAYS;
 use super::totals::Totals;
 use super::volumes::{Extent, Shown};
 use super::{DEAD, DUE, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT};
@@ -139,6 +140,22 @@ impl View {
     /// A fact of the store itself.
     pub(in crate::store) fn fact(&self, name: &str) -> Result<Option<u64>, Failure> {
         Ok(self.transaction.open_table(META)?.get(name)?.map(|fact| fact.value()))
+    }
+
+    /// The rows of the replays by filter, by their numbers.
+    pub(in crate::store) fn replays(&self) -> Result<BTreeMap<u64, Bytes>, Failure> {
+        let table = match self.transaction.open_table(REPLAYS) {
+            Ok(table) => table,
+            // An older Hookgate made the file, and nobody has asked for one yet.
+            Err(TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut replays = BTreeMap::new();
+        for row in table.range::<u64>(..)? {
+            let (number, row) = row?;
+            replays.insert(number.value(), Bytes::copy_from_slice(row.value()));
+        }
+        Ok(replays)
     }
 
     /// The row of state with this key.

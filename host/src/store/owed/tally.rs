@@ -191,6 +191,11 @@ impl Tallies {
         self.all.all.is_over().then_some(Reached::All)
     }
 
+    /// Whether the mark of all sources together is reached.
+    pub(in crate::store) fn is_over(&self) -> bool {
+        self.all.all.is_over()
+    }
+
     /// Whether the receipts of this source wait, because what came of others is still open.
     pub(in crate::store) fn holds(&self, source: &Name) -> bool {
         let own = || self.sources.load().get(source).is_some_and(|tally| tally.derived.is_over());

@@ -95,6 +95,7 @@ impl Stored {
             }
             IdKind::Run => WorkKind::Run,
             IdKind::Delivery => WorkKind::Delivery,
+            IdKind::Replay => return None,
         };
         let work = self.work_at(id.position, keys).filter(|work| work.kind == wanted)?;
         Some(vec![work])

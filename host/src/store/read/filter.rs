@@ -13,19 +13,25 @@ use crate::store::index::{Kind, Types, Wanted};
 use crate::store::kind::WorkKind;
 
 /// Which events.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct EventFilter {
     /// Of this source or handler.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Name>,
     /// Of these types.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub event_type: Option<Pattern>,
     /// About this business entity.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// In this state.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
     /// Stored at this time or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Timestamp>,
     /// Stored before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Timestamp>,
 }
 

@@ -87,7 +87,7 @@ async fn happen(bench: &Bench, number: usize, random: &mut fastrand::Rng) {
         }
         6 => {
             let filter = EventFilter { state: Some(State::Dead), ..EventFilter::default() };
-            store.replay_matching(filter, None).await.unwrap();
+            bench.replay_matching(filter).await;
         }
         _ => {
             // Taken, and given back.

@@ -3,6 +3,7 @@
 //!
 //! Pure: values, in the order in which operations added them. Never knows a table.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -50,6 +51,8 @@ pub(in crate::store) struct Batch {
     pub(super) states: FxHashMap<Vec<u8>, Option<Bytes>>,
     /// By the updates, what the rows of handlers take.
     pub(super) used: AllUsed,
+    /// By the updates, the rows of replays by filter; `None` if one is gone.
+    pub(super) replays: BTreeMap<u64, Option<Bytes>>,
 }
 
 /// What a commit changes beside adding records.
@@ -76,6 +79,8 @@ pub(in crate::store) enum Update {
     Died { work: u64, row: DeathRow },
     /// The letter of a dead work goes.
     LetterDropped { work: u64 },
+    /// The row of a replay by filter is this, or is gone.
+    Replay { number: u64, row: Option<Bytes> },
     /// A fact of the store itself.
     Fact { name: &'static str, value: u64 },
 }
@@ -116,6 +121,7 @@ impl Batch {
             letters: FxHashMap::default(),
             states: FxHashMap::default(),
             used: AllUsed::new(),
+            replays: BTreeMap::new(),
         }
     }
 
@@ -132,6 +138,7 @@ impl Batch {
         self.index.clear();
         self.states.clear();
         self.used.clear();
+        self.replays.clear();
         (self.low_water, self.time) = (low_water, time);
         self.since = self.since.max(time.counted);
     }

@@ -21,6 +21,8 @@ pub(super) enum Row<'u> {
     Death { work: u64, row: DeathRow },
     /// What a handler remembers.
     State { key: &'u [u8], value: Option<&'u [u8]> },
+    /// A replay by filter.
+    Replay { number: u64, row: Option<&'u [u8]> },
     /// A fact of the store itself.
     Fact { name: &'static str, value: u64 },
 }
@@ -40,6 +42,7 @@ pub(super) fn rows(update: &Update, low_water: u64) -> impl Iterator<Item = Row<
         Update::Forgotten { work } => one(Row::Outcome { work: *work, standing: None }),
         Update::Died { work, row } => one(Row::Death { work: *work, row: *row }),
         Update::LetterDropped { work } => one(Row::Letter { work: *work, kind: None }),
+        Update::Replay { number, row } => one(Row::Replay { number: *number, row: row.as_deref() }),
         Update::Fact { name, value } => one(Row::Fact { name, value: *value }),
     };
     rows.into_iter().flatten()

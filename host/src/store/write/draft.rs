@@ -4,6 +4,7 @@
 //! the other and see what those before them added. Nothing in memory changes here: a draft that is
 //! not committed never was.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -27,6 +28,7 @@ use crate::store::log::segment::RecordKind;
 use crate::store::owed::Life;
 use crate::store::owed::backlog::{OpenWork, OrderKeys, Tries};
 use crate::store::owed::lease::Lease;
+use crate::store::owed::replays::OpenReplay;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
 use crate::store::report::Refused;
@@ -72,6 +74,8 @@ pub(in crate::store) struct Changes {
     pub(in crate::store) stored: Vec<Stored>,
     /// More dead works of a kind, or fewer.
     pub(in crate::store) dead: PerKind<i64>,
+    /// The replays by filter that are not finished, if one begins or ends.
+    pub(in crate::store) replays: Option<Vec<OpenReplay>>,
     /// Segments were removed or written anew.
     pub(in crate::store) swept: bool,
 }
@@ -320,6 +324,29 @@ impl<'d> Draft<'d> {
         self.batch.updates.push(Update::State { key: state::used_key(handler), value });
     }
 
+    /// The rows of the replays by filter, by their numbers.
+    pub(super) fn replay_rows(&self) -> Result<BTreeMap<u64, Bytes>, Failure> {
+        let mut rows = self.look.replays()?;
+        for (number, row) in &self.batch.replays {
+            match row {
+                Some(row) => rows.insert(*number, row.clone()),
+                None => rows.remove(number),
+            };
+        }
+        Ok(rows)
+    }
+
+    /// The row of a replay by filter is this, or is gone.
+    pub(super) fn put_replay_row(&mut self, number: u64, row: Option<Bytes>) {
+        self.batch.replays.insert(number, row.clone());
+        self.batch.updates.push(Update::Replay { number, row });
+    }
+
+    /// These replays by filter are not finished, in the order of their ids.
+    pub(super) fn put_open_replays(&mut self, open: Vec<OpenReplay>) {
+        self.changes.replays = Some(open);
+    }
+
     /// Puts packed segments in the place of others, behind all that asks for what is in them.
     pub(in crate::store) fn replace_segments(&mut self, replacement: Replacement) {
         self.batch.replaced.push(replacement);
@@ -396,6 +423,10 @@ mod tests {
 
         fn state(&self, _key: &[u8]) -> Result<Option<Bytes>, Failure> {
             Ok(None)
+        }
+
+        fn replays(&self) -> Result<BTreeMap<u64, Bytes>, Failure> {
+            Ok(BTreeMap::new())
         }
 
         fn record(&self, _position: u64) -> Result<Option<Record>, Failure> {

@@ -5,6 +5,7 @@
 //! lost of them is found again in the log. Never drafts anything.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -229,6 +230,7 @@ fn put_rows(tables: &mut ChangedRows<'_>, batch: &Batch) -> Result<(), Failure> 
             Row::Letter { work, kind } => tables.put_letter(work, kind.map(|kind| kind as u8))?,
             Row::Death { work, row } => tables.put_death(work, row)?,
             Row::State { key, value } => tables.put_state(key, value)?,
+            Row::Replay { number, row } => tables.put_replay(number, row)?,
             Row::Fact { name, value } => tables.remember(name, value)?,
         }
     }
@@ -314,6 +316,10 @@ impl Look for FileLook<'_> {
 
     fn state(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {
         self.view()?.state(key)
+    }
+
+    fn replays(&self) -> Result<BTreeMap<u64, Bytes>, Failure> {
+        self.view()?.replays()
     }
 
     fn record(&self, position: u64) -> Result<Option<Record>, Failure> {

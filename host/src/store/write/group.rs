@@ -145,7 +145,7 @@ impl<P: Place> GroupCommit<P> {
     /// end, so that whoever waits for idleness sees what this changed.
     pub(super) fn apply(&mut self, mut group: Vec<Queued>, drafted: Drafted, held: Held) {
         let Drafted { changes, moved, end } = drafted;
-        let Changes { opened, tried, hastened, stored, dead, swept } = changes;
+        let Changes { opened, tried, hastened, stored, dead, replays, swept } = changes;
         if swept {
             self.shared.forget_read();
         }
@@ -198,6 +198,10 @@ impl<P: Place> GroupCommit<P> {
             backlog.judge();
         }
         self.shared.gate.open();
+        // Behind what they opened: whoever waits for idleness must see one of both.
+        if let Some(replays) = replays {
+            self.shared.owed.replays.send_replace(replays);
+        }
         self.shared.committed(end, held.log_bytes);
         group.iter_mut().for_each(|queued| queued.op.tell());
         touched.into_iter().for_each(|kind| self.shared.wake(kind));

@@ -2,6 +2,8 @@
 //!
 //! The only way out of a draft. Never shows what the draft itself adds.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use crate::event::Timestamp;
@@ -26,6 +28,9 @@ pub(in crate::store) trait Look {
 
     /// The row of state with this key.
     fn state(&self, key: &[u8]) -> Result<Option<Bytes>, Failure>;
+
+    /// The rows of the replays by filter, by their numbers.
+    fn replays(&self) -> Result<BTreeMap<u64, Bytes>, Failure>;
 
     /// The record that takes this position.
     fn record(&self, position: u64) -> Result<Option<Record>, Failure>;

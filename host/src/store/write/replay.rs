@@ -2,15 +2,15 @@
 //!
 //! A reopened work starts with its tries anew and keeps its id and its history, so that a receiver
 //! still recognizes a delivery; a hastened one keeps its tries. Oldest first, so that a subject's
-//! events stay in order. What is ready or in flight is left alone.
+//! events stay in order. What is ready or in flight is left alone. Who asks by ids waits until it
+//! is done; what a filter matches is opened in slices, in [`by_filter`].
+
+mod by_filter;
 
 use std::collections::HashSet;
-use std::fmt;
 use std::ops::Range;
-use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::draft::Draft;
 use super::op::{Operation, Reply};
@@ -24,17 +24,16 @@ use crate::store::owed::backlog::OpenWork;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::{Stored, work_id};
 use crate::store::read::filter::EventFilter;
+use crate::store::read::replays::Replayed;
 use crate::store::read::snapshot::Found;
 use crate::store::read::view::State;
 use crate::store::shared::Shared;
 
 /// Most events or dead letters that one transaction opens again.
 const BATCH_MAX: usize = 256;
-/// Most events that one slice of a replay takes.
-const SLICE_EVENTS_MAX: usize = 4 * BATCH_MAX;
 /// About as much as what is opened again adds for each thing that was asked for.
 const TARGET_BYTES: usize = 1 << 10;
-/// A slice ends after about this time.
+/// No slice looks for longer than about this time.
 const SLICE_TIME: Duration = Duration::from_secs(2);
 
 /// What to open again.
@@ -47,80 +46,6 @@ struct Target {
     is_named: bool,
 }
 
-/// What a replay came to, in works: receipts to parse, runs, deliveries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Replayed {
-    /// Works that were done or dead and are done again.
-    pub reopened: usize,
-    /// Works that waited for another try and are tried now.
-    pub hastened: usize,
-    /// Works that are as they were: under way already, or in another state than was asked for.
-    pub unchanged: usize,
-    /// What could not be read and was left as it is.
-    #[serde(skip_serializing_if = "is_none")]
-    pub damaged: usize,
-}
-
-fn is_none(count: &usize) -> bool {
-    *count == 0
-}
-
-impl std::ops::AddAssign for Replayed {
-    fn add_assign(&mut self, more: Self) {
-        self.reopened += more.reopened;
-        self.hastened += more.hastened;
-        self.unchanged += more.unchanged;
-        self.damaged += more.damaged;
-    }
-}
-
-/// How far a replay by a filter has come, and where it ends: it never comes to what it caused
-/// itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReplayCursor {
-    next: u64,
-    end: u64,
-}
-
-/// A text that is no [`ReplayCursor`].
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a `next` of a replay")]
-pub struct InvalidCursor(String);
-
-impl fmt::Display for ReplayCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.next, self.end)
-    }
-}
-
-impl FromStr for ReplayCursor {
-    type Err = InvalidCursor;
-
-    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
-        let parse = || {
-            let (next, end) = text.split_once('-')?;
-            Some(Self { next: next.parse().ok()?, end: end.parse().ok()? })
-        };
-        parse().ok_or_else(|| InvalidCursor(text.to_owned()))
-    }
-}
-
-impl serde::Serialize for ReplayCursor {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// A part of a replay by a filter.
-#[derive(Debug, Clone, Copy, serde::Serialize)]
-pub struct ReplaySlice {
-    /// What it came to.
-    #[serde(flatten)]
-    pub replayed: Replayed,
-    /// Where to go on; `None` if this was the last part.
-    pub next: Option<ReplayCursor>,
-}
-
 impl Store {
     /// Opens again what is finished of these, oldest first: a receipt's parse if it is dead, all
     /// runs and deliveries of an event, one run, or one delivery. What waits for another try is
@@ -131,36 +56,6 @@ impl Store {
         ids.dedup();
         let target = |id| Target { id, only: None, is_named: true };
         self.reopen(ids.into_iter().map(target).collect()).await
-    }
-
-    /// The same for a part of all events that match, oldest first, from where the last part ended.
-    /// If the filter asks for a state, only what stands so of them: the dead are done again, the
-    /// pending are tried now. In small transactions; drop it, and what is done so far stays.
-    pub async fn replay_matching(
-        &self,
-        filter: EventFilter,
-        cursor: Option<ReplayCursor>,
-    ) -> Result<ReplaySlice, Error> {
-        let filter = Arc::new(filter);
-        let started = Instant::now();
-        let mut events = 0;
-        let end = self.handle.shared.end.load(Ordering::Relaxed);
-        let mut cursor = cursor.unwrap_or(ReplayCursor { next: 0, end });
-        let mut replayed = Replayed::default();
-        while events < SLICE_EVENTS_MAX && started.elapsed() < SLICE_TIME {
-            let wanted = Arc::clone(&filter);
-            let part = cursor.next..cursor.end;
-            let found = self.aside(move |shared| shared.matching(&wanted, part)).await?;
-
-            events += found.targets.len();
-            replayed.damaged += found.damaged;
-            replayed += self.reopen(found.targets).await?;
-            match found.next {
-                Some(next) => cursor.next = next,
-                None => return Ok(ReplaySlice { replayed, next: None }),
-            }
-        }
-        Ok(ReplaySlice { replayed, next: Some(cursor) })
     }
 
     /// Opens again the dead parses of these sources that were last tried by a plugin with another
@@ -189,7 +84,7 @@ impl Store {
         if targets.is_empty() {
             return Ok(Replayed::default());
         }
-        self.ask(|reply| Replay { targets, reply }).await
+        self.ask(|reply| Reopen { targets, reply }).await
     }
 }
 
@@ -257,12 +152,12 @@ impl Shared {
 
 /// Works to open again or to hasten.
 #[derive(Debug)]
-struct Replay {
+struct Reopen {
     targets: Vec<Target>,
     reply: Reply<Replayed>,
 }
 
-impl Operation for Replay {
+impl Operation for Reopen {
     fn bytes(&self) -> usize {
         self.targets.len() * TARGET_BYTES
     }
@@ -367,6 +262,7 @@ impl Draft<'_> {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::collections::BTreeMap;
 
     use bytes::Bytes;
 
@@ -413,6 +309,10 @@ mod tests {
 
         fn state(&self, _key: &[u8]) -> Result<Option<Bytes>, Failure> {
             Ok(None)
+        }
+
+        fn replays(&self) -> Result<BTreeMap<u64, Bytes>, Failure> {
+            Ok(BTreeMap::new())
         }
 
         fn record(&self, _position: u64) -> Result<Option<Record>, Failure> {

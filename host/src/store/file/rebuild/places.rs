@@ -118,7 +118,8 @@ impl<'t> Portion<'t> {
             RowChange::Outcome { .. } | RowChange::Letter { .. } | RowChange::Point { .. } => {
                 self.tables.make(change)?;
             }
-            // A start finds in the log what is open.
+            // A start finds in the log what is open. No replay by filter goes on: it would repeat
+            // what it has done in frames that are gone.
             _ => (),
         }
         Ok(())

@@ -1,0 +1,169 @@
+//! Replays by filter: each goes on in slices to its end, whoever hangs up and whatever is killed,
+//! and holds up nothing [I8].
+
+use std::iter::once;
+use std::pin::pin;
+
+use super::replays::reopened;
+use super::*;
+
+/// Events that one slice takes.
+const SLICE: usize = 256;
+
+fn all() -> EventFilter {
+    EventFilter { source: Some(name("stripe")), ..EventFilter::default() }
+}
+
+/// As many events as this whose runs are done: what they are called, oldest first.
+async fn done(case: &Case<impl Subject>, count: usize) -> Vec<String> {
+    let names: Vec<String> = (0..count).map(|number| format!("evt_{number}")).collect();
+    for part in names.chunks(300) {
+        let events = part.iter().map(|id| event(id, "").to(&["ledger"], &[]));
+        case.bring(events.collect()).await;
+    }
+    for run in case.runs().await {
+        case.end_run(run, Verdict::Done).await;
+    }
+    names
+}
+
+/// What the events are called whose runs are due.
+async fn due(case: &Case<impl Subject>) -> Vec<String> {
+    case.runs().await.iter().map(|run| run.event.event.id.clone()).collect()
+}
+
+/// [I8]
+pub(in crate::store) async fn a_replay_goes_on_after_a_start_and_never_comes_to_what_is_newer<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    let names = done(&case, 600).await;
+    let begun = case.store.begin_replay(all()).await.unwrap();
+    let slice = case.store.advance_replay(begun.id).await.unwrap().unwrap();
+    assert_eq!((slice.replayed, slice.finished_at), (reopened(SLICE), None));
+    case.bring(vec![event("evt_later", "").to(&["ledger"], &[])]).await;
+
+    let case = case.restart().await;
+    assert_eq!(case.store.next_replay(None), Some(begun.id));
+    assert_eq!(case.store.replay_progress(begun.id).await.unwrap(), Some(slice.clone()));
+    let ended = case.finish_replay(slice).await;
+
+    assert_eq!((ended.replayed, ended.finished_at), (reopened(600), Some(NOW)));
+    assert_eq!(case.store.next_replay(None), None);
+    assert_eq!(case.store.replay_progress(begun.id).await.unwrap(), Some(ended));
+    let mut due = due(&case).await;
+    due.retain(|id| id != "evt_later");
+    assert_eq!(due, names);
+}
+
+/// [I8]
+pub(in crate::store) async fn a_kill_in_any_slice_of_a_replay_repeats_none_and_loses_none<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    let names = done(&case, 300).await;
+    let begun = case.store.begin_replay(all()).await.unwrap();
+    let id = begun.id;
+    case.subject.keep_cuts();
+    case.finish_replay(begun).await;
+    let cuts = case.subject.take_cuts(2, &mut fastrand::Rng::with_seed(7));
+    assert!(cuts.len() >= 2, "{} commits", cuts.len());
+
+    for (number, Cut { before, torn }) in cuts.into_iter().enumerate() {
+        for left in once(before).chain(torn) {
+            let case = Case::of(left, Config::at("nowhere"), NOW);
+            let replay = case.store.replay_progress(id).await.unwrap().expect("it has begun");
+            let ended = case.finish_replay(replay).await;
+            assert_eq!(ended.replayed, reopened(300), "cut {number}");
+            assert_eq!(due(&case).await, names, "cut {number}");
+        }
+    }
+}
+
+/// [I7]
+pub(in crate::store) async fn no_more_than_sixteen_replays_are_unfinished<S: Subject>() {
+    let case = Case::<S>::new();
+    case.subject.hold_commits();
+    let append = start(&case.store, receipt(&[]));
+    case.subject.wait_for_commit();
+    let begin = || Box::pin(case.store.begin_replay(all()));
+    let mut together: Vec<_> = (0..17).map(|_| begin()).collect();
+    assert!(together.iter_mut().all(is_pending));
+    case.subject.let_commits_go();
+    append.await.unwrap();
+
+    let (mut begun, mut refused) = (Vec::new(), 0);
+    for begin in together {
+        match begin.await {
+            Ok(replay) => begun.push(replay),
+            Err(Error::TooManyReplays { open: 16 }) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!((begun.len(), refused), (16, 1));
+    assert!(matches!(begin().await, Err(Error::TooManyReplays { .. })));
+    case.finish_replay(begun.remove(0)).await;
+    assert!(begin().await.is_ok());
+}
+
+/// [I7]
+pub(in crate::store) async fn the_last_hundred_finished_replays_are_kept<S: Subject>() {
+    let case = Case::<S>::new();
+    let mut ids = Vec::new();
+    for _ in 0..101 {
+        let begun = case.store.begin_replay(all()).await.unwrap();
+        ids.push(case.finish_replay(begun).await.id);
+    }
+
+    let case = case.restart().await;
+
+    let mut kept = Vec::new();
+    for id in &ids {
+        kept.extend(case.store.replay_progress(*id).await.unwrap().map(|replay| replay.id));
+    }
+    assert_eq!(kept, ids[1..]);
+}
+
+/// [I11]
+pub(in crate::store) async fn replays_take_turns_and_open_nothing_while_a_mark_is_reached<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    let begin = async |filter: EventFilter| case.store.begin_replay(filter).await.unwrap().id;
+    let opens = begin(all()).await;
+    let hastens = begin(EventFilter { state: Some(State::Pending), ..all() }).await;
+    let others = begin(EventFilter::default()).await;
+    let next = |after: Option<Id>| case.store.next_replay(after);
+    let turns = [None, Some(opens), Some(hastens), Some(others)].map(next);
+    assert_eq!(turns, [opens, hastens, others, opens].map(Some));
+
+    case.store.set_marks(Marks { all: 1, per_source: 9 });
+    let moved = case.store.replays_moved();
+    case.append(&[]).await;
+    moved.await;
+    assert_eq!([None, Some(hastens)].map(next), [Some(hastens); 2]);
+
+    let moved = case.store.replays_moved();
+    let parse = case.parse().await;
+    case.store.commit_parse(parse, tried(Verdict::Done), Vec::new()).await.unwrap().unwrap();
+    moved.await;
+    assert_eq!(next(None), Some(opens));
+
+    case.store.set_marks(Marks { all: 9, per_source: 1 });
+    case.append(&[]).await;
+    assert_eq!([None, Some(hastens)].map(next), [hastens, others].map(Some));
+}
+
+/// [I10]
+pub(in crate::store) async fn it_is_not_idle_while_a_replay_can_go_on<S: Subject>() {
+    let case = Case::<S>::new();
+    done(&case, 1).await;
+    let begun = case.store.begin_replay(all()).await.unwrap();
+
+    let mut idle = pin!(case.store.idle());
+    assert!(is_pending(&mut idle), "the replay has not come to the event");
+    case.finish_replay(begun).await;
+    assert!(is_pending(&mut idle), "the run is due again");
+    case.end_run(case.runs().await.pop().unwrap(), Verdict::Done).await;
+    idle.await;
+}

@@ -1,0 +1,214 @@
+//! Replays by filter: durable, so that one goes on when whoever asked hangs up, and after a start.
+//!
+//! Each slice opens works and writes down how far its replay has come, in one commit: a kill
+//! neither repeats a slice nor loses one. Whoever drives the replays asks for one slice after the
+//! other. Never decides when that is.
+
+use super::{BATCH_MAX, TARGET_BYTES, Targets};
+use crate::ids::{Id, IdKind};
+use crate::store::Store;
+use crate::store::error::{Error, Failure};
+use crate::store::log::segment::RecordKind;
+use crate::store::read::filter::EventFilter;
+use crate::store::read::replays::{Replay, Replayed};
+use crate::store::write::draft::Draft;
+use crate::store::write::op::{Operation, Reply};
+
+/// Most replays that are not finished.
+const OPEN_MAX: usize = 16;
+/// Finished replays that are kept.
+const FINISHED_MAX: usize = 100;
+
+impl Store {
+    /// Begins to open again what is finished of all events that match, and to hasten what waits:
+    /// oldest first, up to where the log ends now. If the filter asks for a state, only what stands
+    /// so of them. Returns when that is on disk; [`Store::advance_replay`] goes on with it. Beyond
+    /// 16 that are not finished it is [`Error::TooManyReplays`].
+    pub async fn begin_replay(&self, filter: EventFilter) -> Result<Replay, Error> {
+        self.ask(|reply| BeginReplay { filter, reply }).await
+    }
+
+    /// The replay by filter whose turn is next, behind this one; `None` if there is none that need
+    /// not wait for a high-water mark. One that only hastens opens nothing, and never waits.
+    pub fn next_replay(&self, after: Option<Id>) -> Option<Id> {
+        self.handle.shared.owed.next_replay(after)
+    }
+
+    /// Resolves when [`Store::next_replay`] may give something that it did not give before this
+    /// call. Counts from the call, not from the first poll.
+    pub fn replays_moved(&self) -> impl Future<Output = ()> + Send + use<> {
+        let owed = &self.handle.shared.owed;
+        let mut replays = owed.replays.subscribe();
+        let mut crossed = owed.tallies.crossings();
+        async move {
+            tokio::select! {
+                // The senders live as long as the store.
+                _ = replays.changed() => (),
+                _ = crossed.changed() => (),
+            }
+        }
+    }
+
+    /// Does the next slice of a replay by filter, if it is not finished, and gives how far it is
+    /// then; `None` if there is no such replay. Dropped, it may have done the slice.
+    pub async fn advance_replay(&self, id: Id) -> Result<Option<Replay>, Error> {
+        // Where cores are short, whoever posts an event comes first.
+        let looked = self.in_background(move |shared| {
+            let Some(replay) = shared.replay(id)? else { return Ok(None) };
+            if replay.finished_at.is_some() {
+                return Ok(Some((replay, None)));
+            }
+            let found = shared.matching(&replay.filter, replay.next..id.position)?;
+            Ok(Some((replay, Some(found))))
+        });
+        match looked.await? {
+            None => Ok(None),
+            Some((replay, None)) => Ok(Some(replay)),
+            Some((replay, Some(found))) => {
+                let from = replay.next;
+                self.ask(|reply| AdvanceReplay { id, from, found, reply }).await
+            }
+        }
+    }
+}
+
+/// A replay to begin.
+#[derive(Debug)]
+struct BeginReplay {
+    filter: EventFilter,
+    reply: Reply<Replay>,
+}
+
+impl Operation for BeginReplay {
+    fn bytes(&self) -> usize {
+        TARGET_BYTES
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        let begun = draft.begin_replay(&self.filter)?;
+        self.reply.keep(begun.ok_or(Error::TooManyReplays { open: OPEN_MAX }));
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        self.reply.tell();
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.reply.refuse(error);
+    }
+}
+
+/// A slice of a replay.
+#[derive(Debug)]
+struct AdvanceReplay {
+    id: Id,
+    /// Where the slice begins.
+    from: u64,
+    found: Targets,
+    reply: Reply<Option<Replay>>,
+}
+
+impl Operation for AdvanceReplay {
+    fn bytes(&self) -> usize {
+        self.found.targets.len().clamp(1, BATCH_MAX) * TARGET_BYTES
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        let advanced = draft.advance_replay(self.id, self.from, &self.found)?;
+        self.reply.keep(Ok(advanced));
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        self.reply.tell();
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.reply.refuse(error);
+    }
+}
+
+impl Draft<'_> {
+    /// Adds a replay; `None` if too many are not finished.
+    fn begin_replay(&mut self, filter: &EventFilter) -> Result<Option<Replay>, Failure> {
+        let mut replays = self.replays()?;
+        let open = replays.iter().filter(|replay| replay.finished_at.is_none());
+        if open.count() >= OPEN_MAX {
+            return Ok(None);
+        }
+        // The position of this record is the number of the replay.
+        let id = self.next_id(IdKind::Replay);
+        self.record(RecordKind::Gap, &());
+        let replay = Replay::begun(id, filter.clone(), self.now);
+        self.put_replay_row(id.position, Some(replay.write()));
+        replays.push(replay.clone());
+        self.put_open(&replays);
+        Ok(Some(replay))
+    }
+
+    /// Opens what was found for a slice of a replay, and writes down how far that is then. Nothing
+    /// if that slice is done already.
+    fn advance_replay(
+        &mut self,
+        id: Id,
+        from: u64,
+        found: &Targets,
+    ) -> Result<Option<Replay>, Failure> {
+        let mut replays = self.replays()?;
+        let Some(place) = replays.iter().position(|replay| replay.id == id) else {
+            return Ok(None);
+        };
+        let replay = &mut replays[place];
+        if replay.finished_at.is_some() || replay.next != from {
+            return Ok(Some(replay.clone()));
+        }
+        // Nobody has named these, so none of them is unknown.
+        let replayed = self.replay(&found.targets)?.unwrap_or_default();
+        if replayed.reopened + replayed.hastened == 0 {
+            // Without a segment nobody could find out whether a commit that failed is in the log.
+            self.record(RecordKind::Gap, &());
+        }
+        replay.replayed += replayed;
+        replay.replayed += Replayed { damaged: found.damaged, ..Replayed::default() };
+        match found.next {
+            Some(next) => replay.next = next,
+            None => replay.finished_at = Some(self.now),
+        }
+        let replay = replay.clone();
+        self.put_replay_row(id.position, Some(replay.write()));
+        if replay.finished_at.is_some() {
+            replays.remove(place);
+            self.put_open(&replays);
+            self.drop_finished(&replays);
+        }
+        Ok(Some(replay))
+    }
+
+    /// Forgets those of these replays that were finished first, so that no more are kept than may
+    /// be beside one that is finished now.
+    fn drop_finished(&mut self, others: &[Replay]) {
+        let finished = |replay: &Replay| replay.finished_at.map(|at| (at, replay.id.position));
+        let mut finished: Vec<_> = others.iter().filter_map(finished).collect();
+        finished.sort_unstable();
+        let more = (finished.len() + 1).saturating_sub(FINISHED_MAX);
+        for (_, number) in finished.into_iter().take(more) {
+            self.put_replay_row(number, None);
+        }
+    }
+
+    /// All replays by filter, in the order of their ids. What can't be read is left out.
+    fn replays(&self) -> Result<Vec<Replay>, Failure> {
+        let mut replays = Vec::new();
+        for (number, row) in self.replay_rows()? {
+            let replay = Replay::read(number, self.basis.tag, &row);
+            replays.extend(self.basis.damages.pass(replay)?);
+        }
+        Ok(replays)
+    }
+
+    /// Says which of all replays are not finished.
+    fn put_open(&mut self, replays: &[Replay]) {
+        self.put_open_replays(replays.iter().filter_map(Replay::open).collect());
+    }
+}
