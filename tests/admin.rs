@@ -220,6 +220,8 @@ async fn a_parameter_that_can_not_be_read_is_named() {
         ("/v1/events?before=", "before"),
         ("/v1/events?colour=red", "colour"),
         ("/v1/events?limit=1&limit=2", "limit"),
+        ("/v1/hours?after=today", "after"),
+        ("/v1/hours?limit=1", "limit"),
         ("/v1/receipts?state=broken", "state"),
         ("/v1/receipts?subject=pi_1", "subject"),
         ("/v1/dead?kind=event", "kind"),

@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::secrets::Redaction;
 use crate::store::{self, EventView, ReceiptView, Store};
 
-use query::{DeadQuery, ListQuery, ReceiptsQuery, ReplayBody};
+use query::{DeadQuery, ListQuery, ReceiptsQuery, ReplayBody, TimesQuery};
 pub(crate) use redact::credentials;
 pub use rows::Report;
 pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow};
@@ -81,6 +81,7 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/runs/{id}", get(run))
         .route("/v1/deliveries/{id}", get(delivery))
         .route("/v1/dead", get(dead))
+        .route("/v1/hours", get(hours))
         .route("/v1/replay", post(replay))
         .route("/v1/replays/{id}", get(replay_progress))
         .route("/v1/plugins", get(plugins))
@@ -226,6 +227,14 @@ async fn dead(
     DeadQuery(filter, page): DeadQuery,
 ) -> Result<Response, Problem> {
     Ok(Json(admin.store.dead_matching(&filter, page).await?).into_response())
+}
+
+async fn hours(
+    State(admin): State<Arc<Admin>>,
+    TimesQuery(after, before): TimesQuery,
+) -> Result<Response, Problem> {
+    let hours = admin.store.hours(after, before).await?;
+    Ok(Json(serde_json::json!({ "hours": hours })).into_response())
 }
 
 async fn replay(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response, Problem> {

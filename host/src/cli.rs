@@ -10,6 +10,7 @@ mod check;
 mod dead;
 mod demo;
 mod event;
+mod hours;
 mod http;
 mod indented;
 mod log;
@@ -71,6 +72,8 @@ enum Command {
     /// List the dead letters of a running gateway
     #[command(subcommand)]
     Dead(dead::Command),
+    /// Show what came in each hour to a running gateway: requests, events and tries
+    Hours(hours::Hours),
     /// Look at a store while no gateway runs on it
     #[command(subcommand)]
     Store(store::Command),
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
             Command::Event(command) => event::run(command).await,
             Command::Receipt(command) => receipt::run(command).await,
             Command::Dead(command) => dead::run(command).await,
+            Command::Hours(args) => hours::hours(args).await,
             Command::Store(command) => store::run(command).await,
             Command::Send(args) => send::send(&args).await,
             Command::Demo(args) => demo::demo(&args).await,

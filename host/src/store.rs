@@ -69,6 +69,7 @@ pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 pub use self::owed::tally::{Marks, Open, OpenWorks, Reached};
 pub use self::read::cursor::Cursor;
 pub use self::read::filter::{DeadFilter, EventFilter, ReceiptFilter};
+pub use self::read::hours::{EventCount, HOURS_MAX, Hour, TryCount};
 pub use self::read::replays::{Replay, Replayed};
 pub use self::read::snapshot::{Listing, PAGE_ITEMS_MAX, Page, Part};
 pub use self::read::view::{

@@ -30,6 +30,7 @@ const BODY: &str = r#"give either {"ids": [...]} or {"filter": {...}}"#;
 
 const FILTERS: [&str; 6] = ["source", "type", "subject", "state", "after", "before"];
 const RECEIPT_FILTERS: [&str; 4] = ["source", "state", "after", "before"];
+const TIMES: [&str; 2] = ["after", "before"];
 const DEAD_FILTERS: [&str; 3] = ["kind", "name", "reason"];
 const PAGES: [&str; 2] = ["cursor", "limit"];
 
@@ -154,6 +155,18 @@ impl<S: Sync> FromRequestParts<S> for ListQuery {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let pairs = Pairs::of(parts, &[&FILTERS[..], &PAGES[..]].concat())?;
         Ok(Self(pairs.filter()?, pairs.page()?))
+    }
+}
+
+/// From when on, and until when.
+pub(super) struct TimesQuery(pub(super) Option<Timestamp>, pub(super) Option<Timestamp>);
+
+impl<S: Sync> FromRequestParts<S> for TimesQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let pairs = Pairs::of(parts, &TIMES)?;
+        Ok(Self(pairs.time("after")?, pairs.time("before")?))
     }
 }
 

@@ -6,6 +6,7 @@
 //! may name more than what is wanted, never less; whoever lists reads each record and decides.
 
 mod block;
+pub(in crate::store) mod hours;
 mod key;
 mod merge;
 mod postings;
@@ -20,11 +21,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(in crate::store) use self::block::{Block, IndexChange};
+use self::hours::Counts;
 pub(in crate::store) use self::merge::Merge;
 pub(in crate::store) use self::search::{InTail, Next, Search};
 pub(in crate::store) use self::tail::Tail;
-pub(in crate::store) use self::wanted::{Kind, NewItem, Types, Wanted};
+pub(in crate::store) use self::wanted::{Kind, NewItem, Tried, Types, Wanted};
 use crate::lock::lock;
+use crate::store::error::Failure;
+use crate::store::file::index_rows::IndexRows;
 
 /// Receipts and events that are in memory and in the log only; more are written as a block.
 pub(in crate::store) const BLOCK_ITEMS: usize = 16_384;
@@ -44,10 +48,25 @@ impl Index {
         Self { tail: Mutex::new(tail), block_items, life: AtomicU64::new(0) }
     }
 
-    /// Adds what was committed.
-    pub(in crate::store) fn add<'i>(&self, items: impl Iterator<Item = NewItem<'i>>) {
+    /// Adds what was committed in records that end at `end`, unless a look at the log has found
+    /// that already.
+    pub(in crate::store) fn add<'i>(
+        &self,
+        end: u64,
+        items: impl Iterator<Item = NewItem<'i>>,
+        tries: impl Iterator<Item = Tried>,
+    ) {
         let mut tail = lock(&self.tail);
-        items.for_each(|item| tail.push(item));
+        if tail.sees(end) {
+            items.for_each(|item| tail.push(item));
+            tries.for_each(|tried| tail.tried(tried));
+        }
+    }
+
+    /// What came in each hour, as far as it is in no block yet, and from where on that is.
+    pub(in crate::store) fn counts(&self) -> (u64, Counts) {
+        let tail = lock(&self.tail);
+        (tail.first(), tail.counts())
     }
 
     /// The block to write with a commit that begins at `end`, if there is enough for one.
@@ -95,6 +114,20 @@ impl Index {
     }
 }
 
+/// What the rows of blocks count of each hour, and where the last block ends. A damaged row counts
+/// nothing.
+pub(in crate::store) fn counted(rows: &impl IndexRows) -> Result<(u64, Counts), Failure> {
+    let (mut from, until) = key::hours_of(0, u64::MAX);
+    let mut counts = Counts::new();
+    while let Some((key, row)) = rows.first_from(&from, &until)? {
+        // Its sum is checked before anything of it counts.
+        let _: Option<()> = hours::add(&row, &mut counts);
+        from = key;
+        from.push(0);
+    }
+    Ok((Block::end_of(&Block::all(rows)?), counts))
+}
+
 /// What to write so that all items of a tail have a block, which ends at `end`.
 fn block_changes(tail: &Tail, end: u64) -> Vec<IndexChange> {
     let (block, writer, spans) = tail.block(end);
@@ -102,6 +135,12 @@ fn block_changes(tail: &Tail, end: u64) -> Vec<IndexChange> {
     let (from, until) = key::rows_of(block.id());
     let mut changes = vec![IndexChange::Remove { from, until, most: usize::MAX }];
     changes.extend(writer.finish());
+    // So may one that began elsewhere: nothing is counted twice.
+    let (from, until) = key::hours_of(block.first, block.end);
+    changes.push(IndexChange::Remove { from, until, most: usize::MAX });
+    for (number, row) in (0..=u16::MAX).zip(hours::write(&tail.counts())) {
+        changes.push(IndexChange::Put { key: key::hours(block.first, number), row });
+    }
     let spans = spans::write(&spans);
     changes.push(IndexChange::Put { key: key::spans(block.first), row: spans });
     changes.push(block.row());

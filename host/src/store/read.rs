@@ -5,6 +5,7 @@
 
 pub(super) mod cursor;
 pub(super) mod filter;
+pub(super) mod hours;
 pub(super) mod replays;
 pub(super) mod snapshot;
 pub(super) mod state;

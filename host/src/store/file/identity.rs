@@ -330,7 +330,7 @@ pub(super) fn create_tables(database: &Database) -> Result<(), Failure> {
         transaction.open_table(DUE)?;
         transaction.open_table(TOTALS)?;
         transaction.open_table(DEAD)?;
-        meta.insert(DEATHS_KNOWN, 1)?;
+        meta.insert(DEATHS_KNOWN, 1_u64)?;
         transaction.open_table(STATE)?;
         transaction.open_table(SWEPT)?;
         transaction.open_table(IDS)?;

@@ -250,7 +250,7 @@ impl Rebuild {
         let mut transaction = database.begin_write()?;
         transaction.delete_table(KNOWN_STATE)?;
         // Letters were made anew without what they are found by.
-        transaction.open_table(META)?.insert(DEATHS_KNOWN, 0)?;
+        transaction.open_table(META)?.insert(DEATHS_KNOWN, 0_u64)?;
         transaction.set_quick_repair(true);
         transaction.commit()?;
         database.close()?;

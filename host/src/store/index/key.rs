@@ -7,6 +7,7 @@
 const SPANS: u8 = 1;
 const BLOCKS: u8 = 2;
 const ROWS: u8 = 3;
+const HOURS: u8 = 4;
 /// Behind the kind, the first position and the level.
 const PART_AT: usize = 10;
 
@@ -52,6 +53,18 @@ pub(super) fn spans(first: u64) -> Vec<u8> {
 /// The row that says that there is a block.
 pub(super) fn block(first: u64) -> Vec<u8> {
     at(BLOCKS, first)
+}
+
+/// A row of what is counted of a block: the first is number zero.
+pub(super) fn hours(first: u64, number: u16) -> Vec<u8> {
+    let mut key = at(HOURS, first);
+    key.extend(number.to_be_bytes());
+    key
+}
+
+/// The keys of all such rows of blocks that begin in this stretch.
+pub(super) fn hours_of(first: u64, end: u64) -> (Vec<u8>, Vec<u8>) {
+    (hours(first, 0), hours(end.saturating_sub(1), u16::MAX))
 }
 
 /// The keys of all such rows.

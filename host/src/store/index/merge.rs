@@ -150,9 +150,11 @@ pub(in crate::store) fn before(position: u64, blocks: &[Block]) -> Vec<IndexChan
     let changes = gone.flat_map(|Block { first, end, .. }| {
         let (from, until) = (key::spans(*first), key::spans(end - 1));
         let spans = IndexChange::Remove { from, until, most: usize::MAX };
-        [IndexChange::remove(key::block(*first)), spans]
+        let (from, until) = key::hours_of(*first, *end);
+        let hours = IndexChange::Remove { from, until, most: usize::MAX };
+        [IndexChange::remove(key::block(*first)), spans, hours]
     });
-    changes.take(2 * STEP_ROWS).collect()
+    changes.take(3 * STEP_ROWS).collect()
 }
 
 #[cfg(test)]

@@ -5,15 +5,18 @@
 
 use super::block::{Block, IndexChange};
 use super::tail::Tail;
-use super::wanted::NewItem;
+use super::wanted::{NewItem, Tried};
 use super::{block_changes, key, merge};
+use crate::retry::Verdict;
 use crate::store::damage::Damages;
-use crate::store::error::{Damaged, Failure};
+use crate::store::error::Failure;
 use crate::store::file;
 use crate::store::file::index_rows::IndexRows;
-use crate::store::file::view::{Segments, View};
+use crate::store::file::view::{Keyed, Segments, View};
+use crate::store::kind::WorkKind;
+use crate::store::log::reader::LogReader;
 use crate::store::log::record::Record;
-use crate::store::log::segment::{RecordKind, Segment};
+use crate::store::log::segment::{Entry, RecordKind, Segment};
 
 /// A stretch with fewer items than this part of a block is read in the log each time: that costs
 /// less than a commit.
@@ -33,36 +36,76 @@ pub(in crate::store) fn tail(view: &View, tag: u32, damages: &Damages) -> Result
     let first = if is_near { end } else { mark };
     let mut tail = Tail::new(first);
     let from = log.key_up_to(first)?.unwrap_or(first);
+    let reading = Reading { log: &log, reader: LogReader::new(tag), tag, damages, end: u64::MAX };
     for row in log.within(from..)? {
-        add(&mut tail, row?, tag, damages)?;
+        reading.add(&mut tail, row?)?;
     }
     Ok(tail)
 }
 
-/// Adds a segment of the log, but for what comes before the tail begins.
-fn add(
-    tail: &mut Tail,
-    (first, segment): (u64, Result<Segment, Damaged>),
+/// What is read again.
+struct Reading<'r> {
+    log: &'r Segments,
+    reader: LogReader,
     tag: u32,
-    damages: &Damages,
-) -> Result<(), Failure> {
-    let Some(segment) = damages.pass(segment)? else {
-        tail.push_unread(first.max(tail.first()));
-        return Ok(());
-    };
-    for entry in segment.entries() {
-        if !matches!(entry.kind, RecordKind::Receipt | RecordKind::BareReceipt | RecordKind::Event)
-        {
-            continue;
+    damages: &'r Damages,
+    /// Nothing from here on counts.
+    end: u64,
+}
+
+impl Reading<'_> {
+    /// Adds a segment of the log, but for what comes before the tail begins or behind the end.
+    fn add(&self, tail: &mut Tail, (first, segment): Keyed) -> Result<(), Failure> {
+        let Some(segment) = self.damages.pass(segment)? else {
+            tail.push_unread(first.max(tail.first()));
+            return Ok(());
+        };
+        let begin = tail.first();
+        let within = |entry: &Entry<'_>| (begin..self.end).contains(&entry.position);
+        for entry in segment.entries().filter(within) {
+            if matches!(entry.kind, RecordKind::Gap | RecordKind::Parcel | RecordKind::Reopening) {
+                continue;
+            }
+            match self.damages.pass(Record::skim(&entry, self.tag))? {
+                Some(Record::Receipt(receipt)) => tail.push(NewItem::receipt(&receipt)),
+                Some(Record::Event(event)) => tail.push(NewItem::event(&event)),
+                Some(Record::Try(tried)) => {
+                    let kind = self.kind_of(tail, tried.work)?;
+                    tail.tried(Tried { at: tried.at, kind, verdict: number(tried.verdict) });
+                }
+                Some(Record::Attempt(attempt)) => {
+                    let (at, kind) = (attempt.at, WorkKind::Delivery);
+                    tail.tried(Tried { at, kind, verdict: number(attempt.verdict) });
+                }
+                Some(_) => (),
+                None if matches!(entry.kind, RecordKind::Try | RecordKind::Attempt) => (),
+                None => tail.push_unread(entry.position),
+            }
         }
-        match damages.pass(Record::skim(&entry, tag))? {
-            Some(Record::Receipt(receipt)) => tail.push(NewItem::receipt(&receipt)),
-            Some(Record::Event(event)) => tail.push(NewItem::event(&event)),
-            Some(_) => (),
-            None => tail.push_unread(entry.position),
-        }
+        tail.sees(segment.next());
+        Ok(())
     }
-    Ok(())
+
+    /// Whether a try was of a parse or of a run: its record does not say it.
+    fn kind_of(&self, tail: &Tail, work: u64) -> Result<WorkKind, Failure> {
+        let is_receipt = match tail.is_receipt(work) {
+            Some(is_receipt) => is_receipt,
+            None => {
+                let record = self.damages.pass(self.reader.skim(self.log, work))?.flatten();
+                matches!(record, Some(Record::Receipt(_)))
+            }
+        };
+        Ok(if is_receipt { WorkKind::Parse } else { WorkKind::Run })
+    }
+}
+
+/// The number of a verdict.
+fn number(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Done => 0,
+        Verdict::RetryAt(_) => 1,
+        Verdict::Dead => 2,
+    }
 }
 
 /// A block for the newest stretch of the log that has none, of about so many items; `None` if all
@@ -89,10 +132,10 @@ pub(in crate::store) fn missing(
         return Ok(None);
     }
     let mut tail = Tail::new(from.max(gap));
+    let reading = Reading { log: &log, reader: LogReader::new(tag), tag, damages, end };
     for row in log.within(from..end)? {
-        add(&mut tail, row?, tag, damages)?;
+        reading.add(&mut tail, row?)?;
     }
-    tail.cut(end);
     Ok(Some(block_changes(&tail, end)))
 }
 

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::block::{Block, BlockWriter};
+use super::hours::{self, Count, Counts};
 use super::key::Part;
 use super::row;
 use super::spans::{self, Span};
-use super::wanted::{Kind, NewItem, Wanted};
+use super::wanted::{Kind, NewItem, Tried, Wanted};
 use crate::event::Timestamp;
 
 /// The newest receipts and events.
@@ -24,6 +25,10 @@ pub(in crate::store) struct Tail {
     end: u64,
     items: Vec<Item>,
     texts: Texts,
+    /// All records before this position were looked at.
+    seen_to: u64,
+    /// Tries by their hour, kind and verdict.
+    tries: BTreeMap<(u64, u8, u8), u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +127,7 @@ impl Tail {
         self.items = left;
         self.first = self.first.max(to);
         self.end = self.end.max(to);
+        self.tries.clear();
         let texts = &mut self.texts;
         for item in &mut self.items {
             match &mut item.what {
@@ -135,9 +141,53 @@ impl Tail {
         }
     }
 
-    /// Leaves out what stands at this position or behind it.
-    pub(super) fn cut(&mut self, end: u64) {
-        self.items.truncate(self.items.partition_point(|item| item.position < end));
+    /// Whether this is the first look at records that end at `end`.
+    pub(super) fn sees(&mut self, end: u64) -> bool {
+        let is_new = end > self.seen_to;
+        self.seen_to = self.seen_to.max(end);
+        is_new
+    }
+
+    /// Counts a try.
+    pub(super) fn tried(&mut self, Tried { at, kind, verdict }: Tried) {
+        *self.tries.entry((hours::hour(at), kind as u8, verdict)).or_default() += 1;
+    }
+
+    /// Whether a receipt stands there; `None` if it came before all items.
+    pub(super) fn is_receipt(&self, position: u64) -> Option<bool> {
+        let found = self.items.binary_search_by_key(&position, |item| item.position);
+        let what = found.ok().map(|at| self.items[at].what);
+        let is_receipt = matches!(what, Some(What::Receipt { .. }));
+        (position >= self.first).then_some(is_receipt)
+    }
+
+    /// What came in each hour.
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts::new();
+        let text = |number: u32| self.texts.text(number).to_owned();
+        // Most items of a source and type come in one hour.
+        let mut numbers: BTreeMap<(u64, u32, Option<u32>), u64> = BTreeMap::new();
+        for Item { at, what, .. } in &self.items {
+            let (source, event_type) = match *what {
+                What::Receipt { source } => (source, None),
+                What::Event { source, event_type, .. } => (source, Some(event_type)),
+                What::Unread => continue,
+            };
+            *numbers.entry((hours::hour(*at), source, event_type)).or_default() += 1;
+        }
+        for ((hour, source, event_type), number) in numbers {
+            let source = text(source);
+            let count = match event_type {
+                None => Count::Receipts { source },
+                Some(event_type) => Count::Events { source, event_type: text(event_type) },
+            };
+            counts.insert((hour, count), number);
+        }
+        for ((hour, kind, verdict), number) in &self.tries {
+            let (kind, verdict) = (*kind, *verdict);
+            counts.insert((*hour, Count::Tries { kind, verdict }), *number);
+        }
+        counts
     }
 
     /// The positions that may match, in ascending order.
@@ -213,6 +263,7 @@ impl Tail {
 mod tests {
     use super::*;
     use crate::store::index::wanted::Types;
+    use crate::store::kind::WorkKind;
 
     fn event<'i>(
         position: u64,
@@ -270,6 +321,28 @@ mod tests {
         let mut tail = tail();
         tail.push(event(7, ("ledger", "payment.made"), None));
         assert_eq!(found(&tail, |_| ()), [3, 7, 10]);
+    }
+
+    #[test]
+    fn what_came_is_counted_by_its_hour() {
+        let mut tail = tail();
+        let later = Timestamp(3 * 60 * 60 * 1000);
+        tail.push(NewItem { at: later, ..receipt(20, "stripe") });
+        tail.push(NewItem { at: later, ..receipt(21, "stripe") });
+        for verdict in [2, 2, 0] {
+            tail.tried(Tried { at: later, kind: WorkKind::Run, verdict });
+        }
+        let source = || "stripe".to_owned();
+        let counts = tail.counts();
+        assert_eq!(counts[&(0, Count::Receipts { source: source() })], 1);
+        assert_eq!(counts[&(3, Count::Receipts { source: source() })], 2);
+        let event_type = "payment.failed".to_owned();
+        assert_eq!(counts[&(0, Count::Events { source: source(), event_type })], 1);
+        assert_eq!(counts[&(3, Count::Tries { kind: 1, verdict: 2 })], 2);
+        assert!(tail.sees(22) && !tail.sees(22) && tail.sees(23));
+        assert_eq!([20, 10, 0].map(|at| tail.is_receipt(at)), [Some(true), Some(false), None]);
+        tail.written(30);
+        assert!(tail.counts().is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use crate::event::Timestamp;
 use crate::route::Pattern;
 use crate::store::facts::{Receipt, StoredEvent};
+use crate::store::kind::WorkKind;
 
 /// What is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,15 @@ pub(in crate::store) struct NewItem<'i> {
     pub(super) source: &'i str,
     /// Of an event: its type and its subject.
     pub(super) event: Option<(&'i str, Option<&'i str>)>,
+}
+
+/// A try that was committed.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Tried {
+    pub(in crate::store) at: Timestamp,
+    pub(in crate::store) kind: WorkKind,
+    /// The number of its verdict: 0 done, 1 retry, 2 dead.
+    pub(in crate::store) verdict: u8,
 }
 
 impl<'i> NewItem<'i> {

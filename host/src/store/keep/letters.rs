@@ -21,7 +21,9 @@ impl Store {
         }
         let mut next = Some(0);
         while let Some(from) = next {
-            let look = move |shared: &Shared| Ok(shared.snapshot()?.unfiled(from, STEP_LETTERS)?);
+            let look = move |shared: &Shared| -> Result<Unfiled, Error> {
+                Ok(shared.snapshot()?.unfiled(from, STEP_LETTERS)?)
+            };
             let Unfiled { letters, next: later } = self.in_background(look).await?;
             next = later;
             let is_end = next.is_none();

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::event::Timestamp;
 use crate::retry::Verdict;
 use crate::store::error::{Damaged, Failure};
+use crate::store::index::Tried;
+use crate::store::kind::WorkKind;
 use crate::store::rows::Rows;
 
 /// How far a work has come.
@@ -83,6 +85,17 @@ impl Standing {
             Progress::RetryAt(due) => due,
             Progress::Ready | Progress::Done | Progress::Dead => Timestamp(0),
         }
+    }
+
+    /// The try that it stands so after, as the index counts it.
+    pub(in crate::store) fn counted(self, kind: WorkKind, at: Timestamp) -> Tried {
+        let verdict = match self.progress {
+            Progress::Done => 0,
+            // One that was hastened in the commit of its try was to be tried again.
+            Progress::RetryAt(_) | Progress::Ready => 1,
+            Progress::Dead => 2,
+        };
+        Tried { at, kind, verdict }
     }
 
     /// How the work at this position stands, if it has a row.

@@ -263,6 +263,52 @@ async fn a_list_of_few_reads_little_of_a_large_log() {
     }
 }
 
+/// What was counted of all hours: receipts, events, and tries by kind and verdict.
+async fn counted(bench: &Bench) -> (u64, u64, Vec<(WorkKind, &'static str, u64)>) {
+    let hours = bench.store.hours(None, None).await.unwrap();
+    let receipts = hours.iter().flat_map(|hour| hour.receipts.values()).sum();
+    let events = hours.iter().flat_map(|hour| &hour.events).map(|it| it.count).sum();
+    let mut tries: Vec<(WorkKind, &'static str, u64)> = Vec::new();
+    for kind in WorkKind::ALL {
+        for verdict in ["done", "retry", "dead"] {
+            let of = hours.iter().flat_map(|hour| &hour.tries);
+            let of = of.filter(|it| it.kind == kind && it.verdict == verdict);
+            tries.push((kind, verdict, of.map(|it| it.count).sum()));
+        }
+    }
+    tries.retain(|(.., count)| *count > 0);
+    (receipts, events, tries)
+}
+
+#[tokio::test]
+async fn what_comes_is_counted_once_through_blocks_sweeps_and_kills() {
+    let disk = Disk::default();
+    let bench = Bench::with(disk.clone(), Clock::manual(NOW), &config(8));
+    bring(&bench, 0..100).await;
+    let (parse, delivery) = (WorkKind::Parse, WorkKind::Delivery);
+    let tries = vec![
+        (parse, "done", 100),
+        (delivery, "done", 70),
+        (delivery, "retry", 10),
+        (delivery, "dead", 10),
+    ];
+    let expected = (100, 100, tries);
+    assert_eq!(counted(&bench).await, expected);
+    assert!(bench.store.hours(None, None).await.unwrap().len() > 1, "an event a minute");
+    let late = bench.store.hours(Some(NOW.after(days(1))), None).await.unwrap();
+    assert!(late.is_empty(), "{late:?}");
+
+    let clock = Clock::manual(bench.clock.now());
+    let killed = Bench::with(Disk::holding(disk.synced()), clock, &config(8));
+    assert_eq!(counted(&killed).await, expected);
+    let clock = bench.clock.clone();
+    bench.store.close().await.unwrap();
+    let bench = Bench::with(disk, clock, &config(8));
+    assert_eq!(counted(&bench).await, expected);
+    bench.store.sweep(&Retention::default()).await.unwrap();
+    assert_eq!(counted(&bench).await, expected);
+}
+
 #[tokio::test]
 async fn receipts_are_listed_by_source_time_and_state() {
     let disk = Disk::default();

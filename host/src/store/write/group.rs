@@ -170,7 +170,9 @@ impl<P: Place> GroupCommit<P> {
         touched.sort_unstable();
         touched.dedup();
 
-        self.shared.index.add(stored.iter().filter_map(Stored::indexed));
+        let at = self.batch.time.now;
+        let tries = tried.iter().map(|(kind, _, standing)| standing.counted(*kind, at));
+        self.shared.index.add(end, stored.iter().filter_map(Stored::indexed), tries);
         stored.into_iter().for_each(|stored| self.shared.recent().keep(stored));
         {
             let life = self.shared.owed.life;
