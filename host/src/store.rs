@@ -104,8 +104,8 @@ use crate::clock::Clock;
 use crate::ids::{Id, Name};
 
 /// What the index has in memory, as a start finds it.
-fn index_tail(file: &File, damages: &Damages) -> Result<Tail, Error> {
-    Ok(index::rebuild::tail(&file.read()?, file.tag, damages)?)
+fn index_tail(file: &File, items: usize, damages: &Damages) -> Result<Tail, Error> {
+    Ok(index::rebuild::tail(&file.read()?, items, (file.tag, damages))?)
 }
 
 /// Where the store is and how much it may take.
@@ -217,7 +217,7 @@ impl Store {
         let recovered = unbroken(|| {
             let recovered = recover(&file, known, sizes, clock)?;
             let replays = open_replays(&file, &damages)?;
-            Ok((recovered, index_tail(&file, &damages)?, replays))
+            Ok((recovered, index_tail(&file, config.index_items, &damages)?, replays))
         });
         let (recovered, tail, replays) = match recovered {
             Ok(recovered) => recovered,

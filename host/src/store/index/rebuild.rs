@@ -25,10 +25,18 @@ const FEW: usize = 64;
 /// If the last block ends so far before the low-water mark, an older Hookgate has written since.
 const POSITIONS_MAX: u64 = 1 << 22;
 
+/// A start takes no more into memory than so many blocks have.
+const BLOCKS_MAX: usize = 4;
+
 /// The tail as the log has it: all behind the last block. Where that is far, or there is no block
 /// because an older Hookgate wrote the store, from the low-water mark on: a start reads from there
-/// anyway, and what lies before it gets its blocks later.
-pub(in crate::store) fn tail(view: &View, tag: u32, damages: &Damages) -> Result<Tail, Failure> {
+/// anyway, and what lies before it gets its blocks later. So does what is more than some blocks of
+/// `items`: no start takes much memory for it.
+pub(in crate::store) fn tail(
+    view: &View,
+    items: usize,
+    (tag, damages): (u32, &Damages),
+) -> Result<Tail, Failure> {
     let (log, rows) = (view.log()?, view.index()?);
     let (end, mark) = (Block::end_of(&Block::all(&rows)?), view.fact(file::LOW_WATER)?);
     let mark = mark.unwrap_or(0);
@@ -39,6 +47,9 @@ pub(in crate::store) fn tail(view: &View, tag: u32, damages: &Damages) -> Result
     let reading = Reading { log: &log, reader: LogReader::new(tag), tag, damages, end: u64::MAX };
     for row in log.within(from..)? {
         reading.add(&mut tail, row?)?;
+        if tail.len() > items.saturating_mul(BLOCKS_MAX) {
+            tail.forget_seen();
+        }
     }
     Ok(tail)
 }

@@ -148,6 +148,11 @@ impl Tail {
         is_new
     }
 
+    /// Forgets all that was looked at: what comes is all that it has.
+    pub(super) fn forget_seen(&mut self) {
+        self.written(self.seen_to);
+    }
+
     /// Counts a try.
     pub(super) fn tried(&mut self, Tried { at, kind, verdict }: Tried) {
         *self.tries.entry((hours::hour(at), kind as u8, verdict)).or_default() += 1;

@@ -185,7 +185,8 @@ impl Place for FilePlace {
         if had_lost || self.unsure.is_some() || reopened == Reopened::FromLog {
             let Shared { file, terms, damages, .. } = &*self.shared;
             self.ids = recover_ids(file, (self.shape, &terms.load()), damages)?;
-            let tail = index::rebuild::tail(&file.read()?, file.tag, damages)?;
+            let (items, noting) = (self.shared.index.block_items(), (file.tag, &**damages));
+            let tail = index::rebuild::tail(&file.read()?, items, noting)?;
             self.shared.index.renew(tail);
         }
         self.has_lost_ids = false;
