@@ -3,7 +3,6 @@
 //! `hookgate event show` shows one of them, and `hookgate event replay` has it tried again.
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
 
 use super::event::{At, table, text};
 

@@ -13,7 +13,7 @@ use crate::store::{self, Repaired, Undecided};
 
 /// What to repair, and how.
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(in crate::cli) struct Options {
     #[command(flatten)]
     place: Place,
     /// What becomes of work of which nothing shows any more whether it was done

@@ -146,8 +146,8 @@ impl<'t> Tables<'t> {
             Some(kind) => dead.insert(work, kind)?,
             None => dead.remove(work)?,
         };
-        if let Some(before) = before {
-            self.counted.rows.dead(before.value(), -1);
+        if let Some(before) = before.map(|before| before.value()) {
+            self.counted.rows.dead(before, -1);
         }
         match kind {
             Some(kind) => self.counted.rows.dead(kind, 1),

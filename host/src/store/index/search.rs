@@ -133,7 +133,7 @@ mod tests {
     use crate::store::index::wanted::{Kind, NewItem};
 
     fn event(position: u64) -> NewItem<'static> {
-        let event = Some(("payment.failed", (position % 3 == 0).then_some("pi_1")));
+        let event = Some(("payment.failed", position.is_multiple_of(3).then_some("pi_1")));
         NewItem { position, at: Timestamp(position), source: "stripe", event }
     }
 
@@ -179,7 +179,9 @@ mod tests {
     }
 
     fn tenths(range: std::ops::Range<u64>, step: usize) -> Vec<(u64, u64)> {
-        range.step_by(step).map(|at| (at, at)).rev().collect()
+        let mut found: Vec<(u64, u64)> = range.step_by(step).map(|at| (at, at)).collect();
+        found.reverse();
+        found
     }
 
     #[test]

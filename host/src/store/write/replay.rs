@@ -21,7 +21,7 @@ use crate::store::kind::WorkKind;
 use crate::store::log::record::ReopeningRecord;
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::backlog::OpenWork;
-use crate::store::owed::standing::{Progress, Standing};
+use crate::store::owed::standing::Progress;
 use crate::store::owed::works::{Stored, work_id};
 use crate::store::read::filter::EventFilter;
 use crate::store::read::replays::Replayed;
@@ -278,6 +278,7 @@ mod tests {
     use crate::store::log::record::Record;
     use crate::store::owed::Owed;
     use crate::store::owed::backlog::{Backlog, OrderKeys};
+    use crate::store::owed::standing::Standing;
     use crate::store::state::{AllUsed, Quotas};
     use crate::store::write::batch::Batch;
     use crate::store::write::draft::{Basis, Changes};
