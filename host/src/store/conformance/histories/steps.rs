@@ -29,6 +29,9 @@ pub(super) struct History<S> {
     pub(super) swept: Swept,
     /// How far what waits for a time has come: no leap of the clock holds that up.
     waited: Timestamp,
+    /// How much time has passed, whatever the clock says: a start waits by this or by the clock,
+    /// whichever is further.
+    counted: Timestamp,
     appended: u64,
     emitted: usize,
 }
@@ -51,6 +54,7 @@ impl<S: Subject> History<S> {
             held: Vec::new(),
             swept: Swept::default(),
             waited: NOW,
+            counted: NOW,
             appended: 0,
             emitted: 0,
         }
@@ -75,12 +79,13 @@ impl<S: Subject> History<S> {
     fn pass(&mut self, time: Duration) {
         self.case.clock.advance(time);
         self.waited = self.waited.after(time);
+        self.counted = self.counted.after(time);
     }
 
     async fn restart(&mut self) {
         self.case.reopen().await;
         self.held.clear();
-        self.waited = self.case.clock.now();
+        self.waited = self.case.clock.now().max(self.counted);
     }
 
     /// Somebody sets the clock by decades, something is done meanwhile, and it is set right again.
