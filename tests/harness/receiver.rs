@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -179,8 +179,10 @@ impl Flood {
             let mut floods = JoinSet::new();
             while let Ok((mut stream, _)) = listener.accept().await {
                 floods.spawn(async move {
+                    // What comes before a request is no answer to it.
+                    let asked = stream.read(&mut [0; 1024]).await;
                     let interim = b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1_000);
-                    while stream.write_all(&interim).await.is_ok() {}
+                    while asked.is_ok() && stream.write_all(&interim).await.is_ok() {}
                 });
             }
         });
