@@ -17,13 +17,9 @@ pub(in crate::store) struct OpenReplay {
 
 impl OpenReplay {
     /// Whether it waits, because what it would open comes on top of too much. One of all sources
-    /// waits for the mark of all: a source of its own may be over its mark for weeks.
+    /// waits for the mark of all only: one source may be over its own mark for weeks.
     fn waits(&self, tallies: &Tallies) -> bool {
-        let is_over = || match &self.source {
-            Some(source) => tallies.reached(source).is_some(),
-            None => tallies.is_over(),
-        };
-        self.opens && is_over()
+        self.opens && tallies.are_full(self.source.as_ref())
     }
 }
 

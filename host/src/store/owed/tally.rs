@@ -76,27 +76,51 @@ impl Marks {
         let least = (mark / 2).max(1);
         together.saturating_sub(parses).clamp(least, mark.saturating_add(mark / 4))
     }
+
+    /// At this many open works no replay by filter opens more: a replay that went on to the mark
+    /// would keep senders out for as long as it lasts.
+    fn full(mark: usize) -> usize {
+        (mark - mark / 4).max(1)
+    }
+}
+
+/// Whether a number has reached a mark.
+#[derive(Debug, Default)]
+struct Flag(AtomicBool);
+
+impl Flag {
+    /// Whether the number has reached the mark now and had not, or has fallen to the lower one.
+    fn judge(&self, count: usize, high: usize, low: usize) -> bool {
+        let was_set = self.is_set();
+        let is_set = if was_set { count > low } else { count >= high };
+        self.0.store(is_set, Ordering::Relaxed);
+        is_set != was_set
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A number, and whether it has reached a mark.
 #[derive(Debug, Default)]
 struct Level {
     count: AtomicUsize,
-    is_over: AtomicBool,
+    is_over: Flag,
 }
 
 impl Level {
     /// Whether it has reached the mark now and had not, or has fallen to the lower one.
     fn judge(&self, high: usize, low: usize) -> bool {
-        let count = self.count.load(Ordering::Relaxed);
-        let was_over = self.is_over();
-        let is_over = if was_over { count > low } else { count >= high };
-        self.is_over.store(is_over, Ordering::Relaxed);
-        is_over != was_over
+        self.is_over.judge(self.count(), high, low)
+    }
+
+    fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
     }
 
     fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Relaxed)
+        self.is_over.is_set()
     }
 }
 
@@ -106,12 +130,13 @@ struct Tally {
     all: Level,
     /// The runs and deliveries: a parse opens more of them, and none of them waits for a parse.
     derived: Level,
+    /// Whether there are too many for a replay by filter to open more.
+    is_full: Flag,
 }
 
 impl Tally {
     fn open(&self) -> Open {
-        let works = self.all.count.load(Ordering::Relaxed);
-        Open { works, is_over: self.all.is_over() }
+        Open { works: self.all.count(), is_over: self.all.is_over() }
     }
 
     fn opened(&self, kind: WorkKind) {
@@ -136,8 +161,7 @@ impl Tally {
 
     /// Whether the mark of a source was reached by what was counted, or is not any more.
     fn judge(&self, mark: usize) -> bool {
-        let count = |level: &Level| level.count.load(Ordering::Relaxed);
-        self.judge_beside(count(&self.all).saturating_sub(count(&self.derived)), mark)
+        self.judge_beside(self.all.count().saturating_sub(self.derived.count()), mark)
     }
 
     /// The same of that of all sources. Receipts that have piled up count for nothing here: what is
@@ -149,10 +173,12 @@ impl Tally {
     fn judge_beside(&self, parses: usize, mark: usize) -> bool {
         let mark = mark.max(1);
         let hold = Marks::hold(mark, parses);
+        let full = Marks::full(mark);
         let all = self.all.judge(mark, Marks::low(mark));
         // Usually that is down to the mark.
         let derived = self.derived.judge(hold, (hold - hold / 5).min(hold - 1));
-        all || derived
+        let is_full = self.is_full.judge(self.all.count(), full, Marks::low(full));
+        all || derived || is_full
     }
 }
 
@@ -191,9 +217,11 @@ impl Tallies {
         self.all.all.is_over().then_some(Reached::All)
     }
 
-    /// Whether the mark of all sources together is reached.
-    pub(in crate::store) fn is_over(&self) -> bool {
-        self.all.all.is_over()
+    /// Whether no replay by filter may open more: of this source, if it is of one.
+    pub(in crate::store) fn are_full(&self, source: Option<&Name>) -> bool {
+        let sources = self.sources.load();
+        let own = source.and_then(|source| sources.get(source));
+        self.all.is_full.is_set() || own.is_some_and(|tally| tally.is_full.is_set())
     }
 
     /// Whether the receipts of this source wait, because what came of others is still open.

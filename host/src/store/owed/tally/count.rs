@@ -194,6 +194,29 @@ mod tests {
     }
 
     #[test]
+    fn replays_open_nothing_from_three_quarters_of_a_mark_on_and_senders_have_the_rest() {
+        let mut count = Count::default();
+        count.set_marks(Marks { all: 100, per_source: 8 });
+        let (one, other) = (name("one"), name("other"));
+        let number = count.number(Some(&one));
+        let tallies = Arc::clone(count.tallies());
+        let sources = [Some(&one), Some(&other), None];
+        let full = || sources.map(|source| tallies.are_full(source));
+
+        (0..5).for_each(|_| count.opened(number, WorkKind::Run));
+        assert!(!count.judge() && full() == [false; 3]);
+        count.opened(number, WorkKind::Run);
+        assert!(count.judge() && full() == [true, false, false]);
+        assert_eq!(tallies.reached(&one), None, "a quarter is left to whoever posts");
+
+        count.closed(number, WorkKind::Run);
+        assert!(count.judge() && full() == [false; 3], "an eighth less");
+        (0..70).for_each(|_| count.opened(SourceNumber::UNKNOWN, WorkKind::Run));
+        assert!(count.judge() && full() == [true; 3], "75 of all together");
+        assert_eq!(tallies.reached(&other), None);
+    }
+
+    #[test]
     fn what_finishes_and_opens_together_is_judged_together() {
         let mut count = Count::default();
         count.set_marks(Marks { all: 100, per_source: 2 });
