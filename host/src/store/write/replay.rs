@@ -10,7 +10,7 @@ mod by_filter;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::draft::Draft;
 use super::op::{Operation, Reply};
@@ -99,20 +99,32 @@ struct Targets {
 }
 
 impl Shared {
-    /// Looks through some of a part of the log for events that match, oldest first.
+    /// Looks through some of a part of the log for events that match, oldest first. Goes on until
+    /// there is one, or for the time of a slice: where few match, not every look costs a commit.
     fn matching(&self, filter: &EventFilter, part: Range<u64>) -> Result<Targets, Error> {
         let snapshot = self.snapshot()?;
+        let started = Instant::now();
         let look = || -> Result<Targets, Failure> {
-            let found = snapshot.events_within(filter, part, BATCH_MAX, SLICE_TIME)?;
-            let Found { events, next, damaged } = found;
-            let mut targets = Vec::new();
-            for event in events {
-                let is_so = |standing| filter.state == Some(State::of(standing));
-                if filter.state.is_none() || snapshot.has_work(event, is_so)? {
-                    targets.push(Target { id: event.0, only: filter.state, is_named: false });
+            let mut targets = Targets { next: Some(part.start), ..Targets::default() };
+            while let Some(from) = targets.next
+                && targets.targets.is_empty()
+            {
+                let time = SLICE_TIME.saturating_sub(started.elapsed());
+                if time.is_zero() {
+                    break;
                 }
+                let found = snapshot.events_within(filter, from..part.end, BATCH_MAX, time)?;
+                let Found { events, next, damaged } = found;
+                for event in events {
+                    let is_so = |standing| filter.state == Some(State::of(standing));
+                    if filter.state.is_none() || snapshot.has_work(event, is_so)? {
+                        let target = Target { id: event.0, only: filter.state, is_named: false };
+                        targets.targets.push(target);
+                    }
+                }
+                (targets.next, targets.damaged) = (next, targets.damaged + damaged);
             }
-            Ok(Targets { targets, next, damaged })
+            Ok(targets)
         };
         Ok(look()?)
     }

@@ -19,6 +19,10 @@ use crate::store::owed::standing::Standing;
 use crate::store::read::filter::{EventFilter, ReceiptFilter};
 use crate::store::read::view::{DamagedItem, EventSummary, ReceiptSummary, State};
 
+/// A part of the log has no more events once they have so many works together: whoever opens the
+/// works of a part does so in one commit. One event alone may have more.
+const WORKS_MAX: u32 = 4096;
+
 /// Events oldest first.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Found {
@@ -74,6 +78,7 @@ impl Snapshot<'_> {
             from = from.max(self.begin_at(earliest)?);
         }
         let mut too_new = 0;
+        let mut works = 0;
         for (looked_at, row) in self.log.within(self.key_at(from)?..part.end)?.enumerate() {
             let (first, segment) = row?;
             if looked_at >= SEGMENTS_MIN && started.elapsed() >= time {
@@ -93,13 +98,14 @@ impl Snapshot<'_> {
                 if entry.kind != RecordKind::Event {
                     continue;
                 }
-                if found.events.len() == limit {
+                if found.events.len() == limit || works >= WORKS_MAX {
                     found.next = Some(entry.position);
                     return Ok(found);
                 }
                 match self.shared.damages.pass(Record::skim(&entry, self.tag()))? {
                     Some(Record::Event(event)) if filter.matches(&event) => {
                         found.events.push((event.id, event.width()));
+                        works += event.width();
                     }
                     Some(_) => (),
                     None => found.damaged += 1,
