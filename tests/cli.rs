@@ -375,6 +375,31 @@ async fn a_replay_of_more_than_one_slice_goes_on_to_its_end_and_can_be_shown() {
     let shown = gateway.event_command(&["show", id.expect("it says which replay it is")]).await;
     let shown: Value = serde_json::from_str(shown.succeeded()).expect("it is JSON");
     assert_eq!(shown["reopened"], 1200, "{shown}");
+    let id = text(&shown["id"]);
+    let listed = gateway.event_command(&["replays"]).await;
+    listed.succeeded();
+    assert!(listed.line(&id).ends_with(r#"1200  {"source":"guest"}"#), "{}", listed.out);
+}
+
+#[tokio::test]
+async fn a_replay_that_waits_is_found_and_canceled_from_the_command_line() {
+    let gateway = Setup::guest().table("[limits]\nbacklog = 1").start().await;
+    gateway.guest(&json!({ "id": "1", "do": "retry" })).await.accepted();
+    gateway.settle().await;
+    let begun = gateway.tell("/v1/replay", &json!({ "filter": { "source": "guest" } })).await;
+    let id = text(&begun.json()["id"]);
+
+    let canceled = gateway.event_command(&["replay", "--cancel", &id]).await;
+    let again = gateway.event_command(&["replay", "--cancel", &id]).await;
+    let both = gateway.event_command(&["replay", "--cancel", &id, "--source", "guest"]).await;
+
+    for canceled in [canceled, again] {
+        let counted: Value = serde_json::from_str(canceled.succeeded()).expect("it is JSON");
+        assert_eq!(counted, json!({ "reopened": 0, "hastened": 0, "unchanged": 0 }));
+    }
+    both.failed_with("--cancel");
+    let shown = gateway.event_command(&["show", &id]).await;
+    assert!(shown.succeeded().contains(r#""canceled": true"#), "{}", shown.out);
 }
 
 #[tokio::test]

@@ -251,6 +251,11 @@ impl Harness {
         answer(self.client.get(format!("{}{path}", self.admin))).await
     }
 
+    /// What operators take away.
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        answer(self.client.delete(format!("{}{path}", self.admin))).await
+    }
+
     /// What operators send.
     pub(crate) async fn tell(&self, path: &str, body: &Value) -> Answer {
         answer(self.client.post(format!("{}{path}", self.admin)).json(body)).await

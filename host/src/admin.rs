@@ -83,7 +83,8 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/dead", get(dead))
         .route("/v1/hours", get(hours))
         .route("/v1/replay", post(replay))
-        .route("/v1/replays/{id}", get(replay_progress))
+        .route("/v1/replays", get(replays))
+        .route("/v1/replays/{id}", get(replay_progress).delete(cancel_replay))
         .route("/v1/plugins", get(plugins))
         .route("/v1/reload", post(reload))
         .route("/v1/settled", get(settled))
@@ -254,6 +255,19 @@ async fn replay_progress(
 ) -> Result<Response, Problem> {
     let id = id_of(&id, IdKind::Replay)?;
     Ok(found(id, admin.store.replay_progress(id).await?)?.into_response())
+}
+
+async fn replays(State(admin): State<Arc<Admin>>) -> Result<Response, Problem> {
+    let replays = admin.store.replays().await?;
+    Ok(Json(serde_json::json!({ "replays": replays })).into_response())
+}
+
+async fn cancel_replay(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = id_of(&id, IdKind::Replay)?;
+    Ok(found(id, admin.store.cancel_replay(id).await?)?.into_response())
 }
 
 async fn plugins(State(admin): State<Arc<Admin>>) -> Response {

@@ -336,7 +336,7 @@ impl Store {
 
     /// Resolves when nothing is queued, in flight, or to be taken now. What waits for a later
     /// time, behind such a work, for an endpoint that is switched off, or as a replay for a
-    /// high-water mark does not count.
+    /// high-water mark does not count, nor do replays that are held.
     pub async fn idle(&self) {
         let shared = &self.handle.shared;
         let mut moved = shared.owed.moved();

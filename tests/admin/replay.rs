@@ -143,6 +143,50 @@ async fn a_replay_that_was_never_begun_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_replay_is_found_in_the_list_and_canceled_while_it_waits_near_a_mark() {
+    let gateway = Setup::guest().table("[limits]\nbacklog = 4").start().await;
+    for id in ["1", "2", "3"] {
+        gateway.guest(&json!({ "id": id, "do": "retry" })).await.accepted();
+        gateway.settle().await;
+    }
+    let begun = gateway.tell("/v1/replay", &json!({ "filter": { "source": "guest" } })).await;
+    gateway.settle().await;
+    let listed = gateway.ask("/v1/replays").await.json();
+    assert_eq!(listed, json!({ "replays": [begun.json()] }), "it waits, and keeps its place");
+    gateway.guest(&json!({ "id": "4" })).await.accepted();
+
+    let path = format!("/v1/replays/{}", text(&listed["replays"][0]["id"]));
+    let canceled = gateway.delete(&path).await.json();
+
+    assert_eq!(canceled["canceled"], true, "{canceled}");
+    assert_eq!(canceled["finished_at"], NOW.to_string(), "{canceled}");
+    assert_eq!(gateway.delete(&path).await.json(), canceled);
+    assert_eq!(gateway.ask("/v1/replays").await.json(), json!({ "replays": [canceled] }));
+    let id = "000000000001000000";
+    check_refused(&gateway.delete(&format!("/v1/replays/rpl_{id}")).await, 404, "rpl_");
+    check_refused(&gateway.delete(&format!("/v1/events/evt_{id}")).await, 405, "DELETE");
+}
+
+#[tokio::test]
+async fn a_replay_that_waits_for_the_disk_settles_and_goes_on_when_there_is_room() {
+    let mark = |bytes: u64| format!("disk_free_bytes = {bytes}");
+    let [room, no_room] = [mark(0), mark(1 << 50)];
+    let gateway = Setup::guest().table(&format!("[limits]\n{room}")).start().await;
+    gateway.guest(&json!({ "id": "1" })).await.accepted();
+    gateway.settle().await;
+    gateway.reconfigure(|config| config.replace(&room, &no_room)).await;
+
+    let begun = gateway.tell("/v1/replay", &json!({ "filter": { "source": "guest" } })).await;
+    let path = format!("/v1/replays/{}", text(&begun.json()["id"]));
+    gateway.settle().await;
+    assert_eq!(gateway.ask(&path).await.json(), begun.json());
+
+    gateway.reconfigure(|config| config.replace(&no_room, &room)).await;
+    while gateway.ask(&path).await.json()["finished_at"].is_null() {}
+    assert_eq!(counts(&gateway.ask(&path).await.json())[0], 1);
+}
+
+#[tokio::test]
 async fn a_run_hears_which_try_it_is_and_whether_a_person_requested_it_again() {
     let gateway = Setup::guest().start().await;
     let command = json!({ "id": "1", "do": "attempt", "then": "retry", "until": 2 });

@@ -38,12 +38,20 @@ pub(super) enum Command {
     },
     /// Parse, run or deliver again, oldest first: the work of the given ids, or of all events that
     /// a filter matches. Work that waits for its next try is tried now. The gateway goes on with a
-    /// replay by filter if you stop this command
+    /// replay by filter if you stop this command; --cancel ends it
     Replay {
         /// Ids: evt_..., rcp_..., run_... or dlv_...; without ids, a filter is needed
         ids: Vec<String>,
         #[command(flatten)]
         filter: Filter,
+        /// End this replay by filter where it is; the work that it reopened stays open
+        #[arg(long, value_name = "RPL_ID")]
+        cancel: Option<String>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// List replays by filter, newest first: all that are not finished, and the last 100 that are
+    Replays {
         #[command(flatten)]
         at: At,
     },
@@ -126,20 +134,23 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             let answer = http::get(&at.url(&format!("/v1/{list}/{id}"))?).await?;
             say!("{}", indented(http::ok(&answer)?))
         }
-        Command::Replay { ids, filter, at } => {
+        Command::Replay { ids, filter, cancel, at } => {
             let filter = filter.pairs();
-            match (ids.is_empty(), filter.is_empty()) {
-                (true, true) => {
+            match (cancel, ids.is_empty(), filter.is_empty()) {
+                (Some(id), true, true) => cancel_replay(&at, &id).await,
+                (Some(_), ..) => Err(anyhow!("give --cancel without ids and without a filter")),
+                (None, true, true) => {
                     Err(anyhow!("say what to replay: ids, or a filter such as --state dead"))
                 }
-                (false, false) => Err(anyhow!("give either ids or a filter, not both")),
-                (true, false) => replay_matching(&at, filter).await,
-                (false, true) => {
+                (None, false, false) => Err(anyhow!("give either ids or a filter, not both")),
+                (None, true, false) => replay_matching(&at, filter).await,
+                (None, false, true) => {
                     let replayed = replay(&at, &json!({ "ids": ids })).await?;
                     say!("{replayed:#}")
                 }
             }
         }
+        Command::Replays { at } => list_replays(&at).await,
     }
 }
 
@@ -203,6 +214,27 @@ async fn replay(at: &At, body: &Value) -> anyhow::Result<Value> {
     http::json(&http::post(&url, &request).await?)
 }
 
+async fn cancel_replay(at: &At, id: &str) -> anyhow::Result<()> {
+    let answer = http::delete(&at.url(&format!("/v1/replays/{id}"))?).await?;
+    say!("{:#}", counts(&http::json(&answer)?))
+}
+
+async fn list_replays(at: &At) -> anyhow::Result<()> {
+    let answer = http::json(&http::get(&at.url("/v1/replays")?).await?)?;
+    let row = |[id, requested, finished, reopened, filter]: [&str; 5]| {
+        format!("{id:<22}  {requested:<24}  {finished:<24}  {reopened:>10}  {filter}")
+    };
+    let head = ["HOOKGATE ID", "REQUESTED (UTC)", "FINISHED (UTC)", "REOPENED", "FILTER"];
+    say!("{}", row(head))?;
+    for replay in answer["replays"].as_array().into_iter().flatten() {
+        let [id, requested, finished] =
+            ["id", "requested_at", "finished_at"].map(|key| text(replay, key));
+        let [reopened, filter] = ["reopened", "filter"].map(|key| cell(&replay[key].to_string()));
+        say!("{}", row([&id, &requested, &finished, &reopened, &filter]))?;
+    }
+    Ok(())
+}
+
 /// Has the gateway begin a replay by filter, and says how far it is until it is finished.
 async fn replay_matching(at: &At, filter: Vec<(&'static str, String)>) -> anyhow::Result<()> {
     let filter: serde_json::Map<_, _> =
@@ -212,7 +244,8 @@ async fn replay_matching(at: &At, filter: Vec<(&'static str, String)>) -> anyhow
     let url = at.url(&format!("/v1/replays/{id}"))?;
     note(format_args!(
         "the gateway began {id}, and goes on with it if you stop this command; \
-         `hookgate event show {id}` shows how far it is"
+         `hookgate event show {id}` shows how far it is, \
+         `hookgate event replay --cancel {id}` ends it"
     ));
     let mut shown = counts(&replay);
     while replay["finished_at"].is_null() {
@@ -224,6 +257,9 @@ async fn replay_matching(at: &At, filter: Vec<(&'static str, String)>) -> anyhow
             note(format_args!("replayed so far: {now}"));
             shown = now;
         }
+    }
+    if replay["canceled"] == true {
+        note(format_args!("somebody canceled {id} before its end"));
     }
     say!("{:#}", counts(&replay))
 }

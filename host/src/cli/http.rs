@@ -58,6 +58,10 @@ pub(super) async fn get(url: &Url) -> anyhow::Result<Answer> {
     answer(url, egress::operator_client()?.get(url.clone())).await
 }
 
+pub(super) async fn delete(url: &Url) -> anyhow::Result<Answer> {
+    answer(url, egress::operator_client()?.delete(url.clone())).await
+}
+
 async fn answer(url: &Url, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
     let shown = egress::shown(url);
     let asked = request.timeout(TIMEOUT).send().await.map_err(reqwest::Error::without_url);

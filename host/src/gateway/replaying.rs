@@ -1,21 +1,24 @@
 //! Who goes on with the replays by filter: one slice after the other, of each replay in turn.
 //!
 //! A task of the gateway beside the path of events, so that a replay needs nobody who waits for it,
-//! and goes on after a start. While a high-water mark is reached it opens nothing. A slice that
-//! fails is told and tried again; it never ends the gateway.
+//! and goes on after a start. Near a high-water mark it opens nothing. A slice that fails is told
+//! and tried again, and the other replays go on meanwhile; it never ends the gateway.
 
+use std::collections::HashMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::causes::chain;
 use crate::disk::Disk;
+use crate::ids::Id;
 use crate::store::{self, Replay, Replayed, Store};
 
-/// Until a slice that failed is tried again.
+/// Until a slice is tried again that failed.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(10);
 /// Between two looks whether enough of the disk is free: as often as somebody looks at that.
 const DISK_PAUSE: Duration = Duration::from_secs(1);
@@ -37,30 +40,71 @@ impl Replaying {
     async fn replay(&self) {
         let Self { store, disk } = self;
         let mut last = None;
+        let mut paused = HashMap::new();
         loop {
             let moved = store.replays_moved();
-            let Some(id) = store.next_replay(last) else {
-                moved.await;
+            paused.retain(|_, until| *until > Instant::now());
+            let Some(id) = next(|after| store.next_replay(after), last, &paused) else {
+                tokio::select! {
+                    () = moved => (),
+                    () = first_of(&paused) => (),
+                }
                 continue;
             };
-            if disk.is_low() {
-                tokio::time::sleep(DISK_PAUSE).await;
+            let is_low = disk.is_low();
+            store.hold_replays(is_low);
+            if is_low {
+                sleep(DISK_PAUSE).await;
                 continue;
             }
             last = Some(id);
-            match store.advance_replay(id).await {
-                Ok(Some(replay)) => tell(&replay),
-                Ok(None) => tokio::time::sleep(TROUBLE_PAUSE).await,
-                Err(store::Error::Unavailable(_)) => store.available().await,
-                // Others end the gateway for that.
-                Err(store::Error::Closed | store::Error::Failed(_)) => pending().await,
-                Err(error) => {
-                    let reason = chain(&error);
-                    error!("failed to go on with {id}; the gateway will try again: {reason}");
-                    tokio::time::sleep(TROUBLE_PAUSE).await;
-                }
+            if !self.advance(id).await {
+                paused.insert(id, Instant::now() + TROUBLE_PAUSE);
             }
         }
+    }
+
+    /// Does a slice of a replay. Whether it need not pause.
+    async fn advance(&self, id: Id) -> bool {
+        match self.store.advance_replay(id).await {
+            Ok(Some(replay)) => tell(&replay),
+            Ok(None) => return false,
+            Err(store::Error::Unavailable(_)) => self.store.available().await,
+            // Others end the gateway for that.
+            Err(store::Error::Closed | store::Error::Failed(_)) => pending().await,
+            Err(error) => {
+                let reason = chain(&error);
+                error!("failed to go on with {id}; the gateway will try again: {reason}");
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// The replay whose turn is next, behind the last one, among those that do not pause.
+fn next(
+    behind: impl Fn(Option<Id>) -> Option<Id>,
+    last: Option<Id>,
+    paused: &HashMap<Id, Instant>,
+) -> Option<Id> {
+    let mut id = last;
+    // Behind as many as pause, and as the turns go round, there is one that does not or there is
+    // none.
+    for _ in 0..=paused.len() {
+        id = behind(id);
+        if id.is_none_or(|id| !paused.contains_key(&id)) {
+            return id;
+        }
+    }
+    None
+}
+
+/// Resolves when the first pause is over; never if none pauses.
+async fn first_of(paused: &HashMap<Id, Instant>) {
+    match paused.values().min() {
+        Some(until) => sleep_until(*until).await,
+        None => pending().await,
     }
 }
 
@@ -76,5 +120,30 @@ fn tell(replay: &Replay) {
             damaged,
             "{id} is finished: it reopened {reopened} works and hastened {hastened}"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::IdKind;
+
+    #[test]
+    fn the_others_take_their_turns_while_replays_pause() {
+        let ids = [1, 2, 3].map(|position| Id { kind: IdKind::Replay, position, tag: 7 });
+        let behind = |after: Option<Id>| {
+            let later = ids.into_iter().find(|id| Some(*id) > after);
+            later.or(Some(ids[0]))
+        };
+        let until = Instant::now();
+        let next = |last: Option<Id>, paused: &[usize]| {
+            let paused = paused.iter().map(|place| (ids[*place], until)).collect();
+            next(behind, last, &paused)
+        };
+
+        assert_eq!(next(None, &[0]), Some(ids[1]));
+        assert_eq!(next(Some(ids[1]), &[2]), Some(ids[0]));
+        assert_eq!(next(Some(ids[2]), &[0, 1]), Some(ids[2]));
+        assert_eq!(next(Some(ids[2]), &[0, 1, 2]), None);
     }
 }

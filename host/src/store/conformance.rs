@@ -151,6 +151,11 @@ macro_rules! suite {
                 the_last_hundred_finished_replays_are_kept,
                 replays_take_turns_and_open_nothing_while_a_mark_is_reached,
                 it_is_not_idle_while_a_replay_can_go_on,
+                replays_that_are_held_keep_nobody_from_idleness,
+                a_canceled_replay_goes_no_further_and_leaves_its_place_to_another,
+                replays_are_listed_newest_first_also_after_a_start,
+                a_slice_has_few_events_where_each_has_many_works,
+                a_look_in_which_nothing_matches_costs_one_commit,
             }
             "multi_thread" concurrency {
                 many_at_once_get_answers_that_hold_and_effects_that_happen_once,

@@ -24,7 +24,10 @@ pub enum Error {
     #[error("`cursor` is the `next` of a list with other filters")]
     ForeignCursor,
     /// Too many replays by filter are not finished. Nothing was stored; later may be better.
-    #[error("{open} replays by filter are not finished, and there may be {open} at a time")]
+    #[error(
+        "{open} replays by filter are not finished, and the gateway goes on with at most {open}; \
+         cancel one, or ask again later"
+    )]
     TooManyReplays {
         /// How many there are, and may be.
         open: usize,

@@ -18,6 +18,7 @@ pub(super) mod unreadable;
 pub(super) mod upgrade;
 pub(super) mod works;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
@@ -43,6 +44,8 @@ pub(super) struct Owed {
     backlog: Mutex<Backlog>,
     /// The replays by filter that are not finished, in the order of their ids.
     pub(super) replays: watch::Sender<Vec<OpenReplay>>,
+    /// Whoever drives the replays holds all of them.
+    are_replays_held: AtomicBool,
     /// Something may be taken that could not be before.
     wakes: PerKind<watch::Sender<()>>,
     /// Something was taken, given back, committed or answered.
@@ -56,6 +59,7 @@ impl Owed {
             tallies: Arc::clone(backlog.tallies()),
             backlog: Mutex::new(backlog),
             replays: watch::Sender::default(),
+            are_replays_held: AtomicBool::default(),
             wakes: PerKind::default(),
             moved: watch::Sender::default(),
         }
@@ -68,6 +72,18 @@ impl Owed {
     /// The replay whose turn it is behind this one, if there is one that need not wait.
     pub(super) fn next_replay(&self, after: Option<Id>) -> Option<Id> {
         replays::next(&self.replays.borrow(), after, &self.tallies)
+    }
+
+    /// All replays are held from now on, or not any more.
+    pub(super) fn hold_replays(&self, are_held: bool) {
+        if self.are_replays_held.swap(are_held, Ordering::AcqRel) != are_held {
+            self.stir();
+        }
+    }
+
+    /// Whether a replay goes on by itself.
+    pub(super) fn is_replaying(&self) -> bool {
+        !self.are_replays_held.load(Ordering::Acquire) && self.next_replay(None).is_some()
     }
 
     /// Works of this kind may be taken that could not be before.

@@ -199,7 +199,7 @@ impl Shared {
 
     pub(super) fn is_idle(&self) -> bool {
         // In an outage no replay goes on.
-        let replays = || !self.is_away() && self.owed.next_replay(None).is_some();
+        let replays = || !self.is_away() && self.owed.is_replaying();
         self.queued.load(Ordering::Acquire) == 0
             && !replays()
             && self.backlog().is_idle(self.clock.waited())

@@ -154,6 +154,96 @@ pub(in crate::store) async fn replays_take_turns_and_open_nothing_while_a_mark_i
     assert_eq!([None, Some(hastens)].map(next), [hastens, others].map(Some));
 }
 
+/// [I7]
+pub(in crate::store) async fn a_canceled_replay_goes_no_further_and_leaves_its_place_to_another<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    done(&case, 300).await;
+    let begin = async || case.store.begin_replay(all()).await;
+    let begun = begin().await.unwrap();
+    let slice = case.store.advance_replay(begun.id).await.unwrap().unwrap();
+    for _ in 1..16 {
+        begin().await.unwrap();
+    }
+    assert!(matches!(begin().await, Err(Error::TooManyReplays { .. })));
+
+    let canceled = case.store.cancel_replay(begun.id).await.unwrap();
+
+    let expected = Replay { canceled: true, finished_at: Some(NOW), ..slice };
+    assert_eq!(canceled, Some(expected.clone()));
+    assert!(begin().await.is_ok());
+    assert_ne!(case.store.next_replay(None), Some(begun.id));
+    let case = case.restart().await;
+    assert_ne!(case.store.next_replay(None), Some(begun.id));
+    let again = [
+        case.store.advance_replay(begun.id).await.unwrap(),
+        case.store.cancel_replay(begun.id).await.unwrap(),
+        case.store.replay_progress(begun.id).await.unwrap(),
+    ];
+    for replay in again {
+        assert_eq!(replay, Some(expected.clone()));
+    }
+    assert_eq!(due(&case).await.len(), SLICE, "what it opened stays open");
+    let unknown = Id { position: begun.id.position + 1, ..begun.id };
+    assert_eq!(case.store.cancel_replay(unknown).await.unwrap(), None);
+}
+
+/// [I8]
+pub(in crate::store) async fn replays_are_listed_newest_first_also_after_a_start<S: Subject>() {
+    let case = Case::<S>::new();
+    let first = case.store.begin_replay(all()).await.unwrap();
+    let second = case.store.begin_replay(EventFilter::default()).await.unwrap();
+    let first = case.finish_replay(first).await;
+
+    let listed = case.store.replays().await.unwrap();
+    let case = case.restart().await;
+
+    assert_eq!(listed, [second, first]);
+    assert_eq!(case.store.replays().await.unwrap(), listed);
+}
+
+/// [I11]
+pub(in crate::store) async fn a_slice_has_few_events_where_each_has_many_works<S: Subject>() {
+    let case = Case::<S>::new();
+    let endpoints: Vec<String> = (0..3000).map(|number| format!("crm-{number}")).collect();
+    let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
+    case.bring((0..3).map(|id| event(&format!("evt_{id}"), "").to(&[], &endpoints)).collect())
+        .await;
+    let begun = case.store.begin_replay(all()).await.unwrap();
+
+    let slice = case.store.advance_replay(begun.id).await.unwrap().unwrap();
+
+    assert_eq!((slice.replayed.unchanged, slice.finished_at), (6000, None));
+    assert_eq!(case.finish_replay(slice).await.replayed.unchanged, 9000);
+}
+
+/// [I11]
+pub(in crate::store) async fn a_look_in_which_nothing_matches_costs_one_commit<S: Subject>() {
+    let case = Case::<S>::new();
+    done(&case, 600).await;
+    let dead = EventFilter { state: Some(State::Dead), ..all() };
+    let begun = case.store.begin_replay(dead).await.unwrap();
+
+    let slice = case.store.advance_replay(begun.id).await.unwrap().unwrap();
+
+    assert_eq!((slice.replayed, slice.finished_at), (Replayed::default(), Some(NOW)));
+}
+
+/// [I10]
+pub(in crate::store) async fn replays_that_are_held_keep_nobody_from_idleness<S: Subject>() {
+    let case = Case::<S>::new();
+    case.store.begin_replay(all()).await.unwrap();
+    let mut idle = pin!(case.store.idle());
+    assert!(is_pending(&mut idle));
+
+    case.store.hold_replays(true);
+    idle.await;
+
+    case.store.hold_replays(false);
+    assert!(is_pending(&mut pin!(case.store.idle())));
+}
+
 /// [I10]
 pub(in crate::store) async fn it_is_not_idle_while_a_replay_can_go_on<S: Subject>() {
     let case = Case::<S>::new();

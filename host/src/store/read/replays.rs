@@ -58,8 +58,10 @@ pub struct Replay {
     /// What it has come to so far.
     #[serde(flatten)]
     pub replayed: Replayed,
-    /// When it came to its end; `None` while it goes on.
+    /// When it came to its end, or an operator ended it; `None` while it goes on.
     pub finished_at: Option<Timestamp>,
+    /// Whether an operator ended it before it came to its end.
+    pub canceled: bool,
     /// Its next slice begins at this position.
     #[serde(skip)]
     pub(in crate::store) next: u64,
@@ -71,6 +73,7 @@ struct ReplayRow {
     next: u64,
     requested_at: u64,
     finished_at: Option<u64>,
+    canceled: bool,
     reopened: usize,
     hastened: usize,
     unchanged: usize,
@@ -124,8 +127,8 @@ impl FilterRow {
 impl Replay {
     /// One that begins now.
     pub(in crate::store) fn begun(id: Id, filter: EventFilter, now: Timestamp) -> Self {
-        let replayed = Replayed::default();
-        Self { id, filter, requested_at: now, replayed, finished_at: None, next: 0 }
+        let (replayed, finished_at, canceled) = (Replayed::default(), None, false);
+        Self { id, filter, requested_at: now, replayed, finished_at, canceled, next: 0 }
     }
 
     /// What is in memory of it while it goes on.
@@ -141,6 +144,7 @@ impl Replay {
             next: self.next,
             requested_at: self.requested_at.0,
             finished_at: self.finished_at.map(|at| at.0),
+            canceled: self.canceled,
             reopened,
             hastened,
             unchanged,
@@ -161,6 +165,7 @@ impl Replay {
             requested_at: Timestamp(row.requested_at),
             replayed: Replayed { reopened, hastened, unchanged, damaged: unread },
             finished_at: row.finished_at.map(Timestamp),
+            canceled: row.canceled,
             next: row.next,
         })
     }
@@ -171,6 +176,13 @@ impl Store {
     /// finished, the last hundred are kept.
     pub async fn replay_progress(&self, id: Id) -> Result<Option<Replay>, Error> {
         self.aside(move |shared| Ok(shared.replay(id)?)).await
+    }
+
+    /// All replays by filter that are kept, newest first. What can't be read is left out.
+    pub async fn replays(&self) -> Result<Vec<Replay>, Error> {
+        let mut replays = self.aside(|shared| Ok(kept(&shared.file, &shared.damages)?)).await?;
+        replays.reverse();
+        Ok(replays)
     }
 }
 
@@ -186,18 +198,21 @@ impl Shared {
     }
 }
 
-/// The replays by filter that are not finished, in the order of their ids. What can't be read is
-/// left out.
+/// The replays by filter that are kept, in the order of their ids. What can't be read is left out.
+fn kept(file: &File, damages: &Damages) -> Result<Vec<Replay>, Failure> {
+    let mut replays = Vec::new();
+    for (number, row) in file.read()?.replays()? {
+        replays.extend(damages.pass(Replay::read(number, file.tag, &row))?);
+    }
+    Ok(replays)
+}
+
+/// The same, of those that are not finished.
 pub(in crate::store) fn open_replays(
     file: &File,
     damages: &Damages,
 ) -> Result<Vec<OpenReplay>, Failure> {
-    let mut open = Vec::new();
-    for (number, row) in file.read()?.replays()? {
-        let replay = damages.pass(Replay::read(number, file.tag, &row))?;
-        open.extend(replay.and_then(|replay| replay.open()));
-    }
-    Ok(open)
+    Ok(kept(file, damages)?.iter().filter_map(Replay::open).collect())
 }
 
 #[cfg(test)]
@@ -208,7 +223,8 @@ mod tests {
         let id = Id { kind: IdKind::Replay, position: 300, tag: 7 };
         let replayed = Replayed { reopened: 1, hastened: 2, unchanged: 3, damaged: 4 };
         let finished_at = Some(Timestamp(9));
-        Replay { id, filter, requested_at: Timestamp(8), replayed, finished_at, next: 200 }
+        let (requested_at, canceled) = (Timestamp(8), true);
+        Replay { id, filter, requested_at, replayed, finished_at, canceled, next: 200 }
     }
 
     fn filter() -> EventFilter {
@@ -239,11 +255,11 @@ mod tests {
     #[test]
     fn a_row_is_spelled_as_it_was_by_the_version_before() {
         let row = replay(filter()).write();
-        let (head, filter) = row.split_at(9);
-        assert_eq!(head, [200, 1, 8, 1, 9, 1, 2, 3, 4]);
+        let (head, filter) = row.split_at(10);
+        assert_eq!(head, [200, 1, 8, 1, 9, 1, 1, 2, 3, 4]);
         let names = [&[0, 1, 3][..], b"crm", &[1, 3], b"a.*", &[1, 4], b"pi_1"].concat();
         assert_eq!(filter, [&names[..], &[1, 2, 1, 5, 1, 0xac, 2]].concat());
-        assert_eq!(replay(EventFilter::default()).write()[9..], [0; 7]);
+        assert_eq!(replay(EventFilter::default()).write()[10..], [0; 7]);
     }
 
     #[test]

@@ -70,6 +70,18 @@ impl Store {
             }
         }
     }
+
+    /// Ends a replay by filter where it is, if it is not finished, and gives how far it came;
+    /// `None` if there is no such replay. The works that it opened stay open.
+    pub async fn cancel_replay(&self, id: Id) -> Result<Option<Replay>, Error> {
+        self.ask(|reply| CancelReplay { id, reply }).await
+    }
+
+    /// Whoever drives the replays lets none of them go on, or does again: while they are held,
+    /// [`Store::idle`] does not wait for them.
+    pub fn hold_replays(&self, are_held: bool) {
+        self.handle.shared.owed.hold_replays(are_held);
+    }
 }
 
 /// A replay to begin.
@@ -129,6 +141,33 @@ impl Operation for AdvanceReplay {
     }
 }
 
+/// A replay to end where it is.
+#[derive(Debug)]
+struct CancelReplay {
+    id: Id,
+    reply: Reply<Option<Replay>>,
+}
+
+impl Operation for CancelReplay {
+    fn bytes(&self) -> usize {
+        TARGET_BYTES
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        let canceled = draft.cancel_replay(self.id)?;
+        self.reply.keep(Ok(canceled));
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        self.reply.tell();
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.reply.refuse(error);
+    }
+}
+
 impl Draft<'_> {
     /// Adds a replay; `None` if too many are not finished.
     fn begin_replay(&mut self, filter: &EventFilter) -> Result<Option<Replay>, Failure> {
@@ -171,18 +210,37 @@ impl Draft<'_> {
         }
         replay.replayed += replayed;
         replay.replayed += Replayed { damaged: found.damaged, ..Replayed::default() };
-        match found.next {
-            Some(next) => replay.next = next,
-            None => replay.finished_at = Some(self.now),
-        }
-        let replay = replay.clone();
+        let Some(next) = found.next else {
+            let replay = replays.remove(place);
+            return Ok(Some(self.finish(replay, &replays)));
+        };
+        replay.next = next;
         self.put_replay_row(id.position, Some(replay.write()));
+        Ok(Some(replay.clone()))
+    }
+
+    /// Ends a replay where it is, if it is not finished.
+    fn cancel_replay(&mut self, id: Id) -> Result<Option<Replay>, Failure> {
+        let mut replays = self.replays()?;
+        let Some(place) = replays.iter().position(|replay| replay.id == id) else {
+            return Ok(None);
+        };
+        let replay = replays.remove(place);
         if replay.finished_at.is_some() {
-            replays.remove(place);
-            self.put_open(&replays);
-            self.drop_finished(&replays);
+            return Ok(Some(replay));
         }
-        Ok(Some(replay))
+        // Without a segment nobody could find out whether a commit that failed is in the log.
+        self.record(RecordKind::Gap, &());
+        Ok(Some(self.finish(Replay { canceled: true, ..replay }, &replays)))
+    }
+
+    /// A replay is finished now; these are the others.
+    fn finish(&mut self, replay: Replay, others: &[Replay]) -> Replay {
+        let finished = Replay { finished_at: Some(self.now), ..replay };
+        self.put_replay_row(finished.id.position, Some(finished.write()));
+        self.put_open(others);
+        self.drop_finished(others);
+        finished
     }
 
     /// Forgets those of these replays that were finished first, so that no more are kept than may
