@@ -40,11 +40,13 @@ impl Replaying {
     async fn replay(&self) {
         let Self { store, disk } = self;
         let mut last = None;
-        let mut paused = HashMap::new();
+        let mut paused: HashMap<Id, Instant> = HashMap::new();
         loop {
             let moved = store.replays_moved();
             paused.retain(|_, until| *until > Instant::now());
             let Some(id) = next(|after| store.next_replay(after), last, &paused) else {
+                // For one that begins.
+                store.hold_replays(false);
                 tokio::select! {
                     () = moved => (),
                     () = first_of(&paused) => (),
