@@ -23,6 +23,7 @@ mod overlay;
 pub(super) mod owed_rows;
 pub(super) mod rebuild;
 pub(super) mod redo;
+mod schema;
 mod catch_up;
 mod spot;
 mod tables;
@@ -38,7 +39,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
-use redb::{Database, DatabaseError, ReadableDatabase, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase};
 
 use self::backend::{Lent, Medium};
 use self::catch_up::{CaughtUp, catch_up};
@@ -46,7 +47,6 @@ use self::change::Change;
 use self::counts::Counts;
 use self::failure::{away, guarded};
 use self::folder::{Folder, forget_pages};
-use self::id_rows::IdsKey;
 pub use self::identity::OpenError;
 use self::identity::{
     Identity, builder, check_vacant, create_file, create_folder, create_tables, failed, foreign,
@@ -54,69 +54,15 @@ use self::identity::{
 };
 pub(super) use self::journal::CHECKPOINT_BYTES;
 use self::journal::Journal;
+pub(super) use self::schema::{END, LOW_WATER, RETENTION, SWEPT_TO, TOLD, UNREAD_WIDTH};
 use self::spot::Spot;
 use self::totals::Totals;
 use self::view::View;
-use self::volumes::{EXTENT_BYTES, Point, VolumeWriter, Volumes};
+use self::volumes::{Point, VolumeWriter, Volumes};
 use super::damage::Damages;
 use super::error::{Error, Failure};
 use crate::causes::chain;
 use crate::lock::lock;
-
-/// Where each segment of the log lies, by the first position in it.
-const SEGMENTS: TableDefinition<'_, u64, &[u8; EXTENT_BYTES]> = TableDefinition::new("segments");
-/// How each work stands that was ever tried, by its position.
-const OUTCOMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outcomes");
-/// In format 2: the open works before the low-water mark.
-const OPEN: TableDefinition<'_, u64, ()> = TableDefinition::new("open");
-/// The open works before the low-water mark, each with its lane, since when it may be tried, and
-/// what it is counted by.
-const OWED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("owed");
-/// The same works by lane, since when they may be tried, and position.
-const DUE: TableDefinition<'_, &[u8], ()> = TableDefinition::new("due");
-/// How many rows [`OWED`] has by lane and note, and [`DEAD`] by kind, and as of when.
-const TOTALS: TableDefinition<'_, &[u8], u64> = TableDefinition::new("totals");
-/// The dead works, each with its kind.
-const DEAD: TableDefinition<'_, u64, u8> = TableDefinition::new("dead");
-/// What handlers remember, by handler, scope and key.
-const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
-/// The segments that were packed, each with when to look at it again and its bytes.
-const SWEPT: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("swept");
-/// The known event ids: sorted runs by number, part and first id, and under number zero the mark.
-const IDS: TableDefinition<'_, IdsKey, &[u8]> = TableDefinition::new("ids");
-/// How many segments, and bytes of them, lie in each volume, and as of when.
-const VOLUMES: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("volumes");
-/// Facts of the store itself.
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-
-/// In [`META`]: every work before this position is finished or in [`OWED`].
-pub(super) const LOW_WATER: &str = "low_water";
-/// In [`META`]: every segment before this position is in [`SWEPT`].
-pub(super) const SWEPT_TO: &str = "swept_to";
-/// In [`META`]: the [`super::keep::retention::Retention::mark`] that [`SWEPT`] goes by.
-pub(super) const RETENTION: &str = "retention";
-/// In [`META`]: the time as it was last believed, in milliseconds.
-pub(super) const TOLD: &str = "told";
-/// In [`META`]: no position from this one on was ever given out.
-pub(super) const END: &str = "end";
-/// In [`META`]: the [`Point`] of the log up to which the rows have what it says.
-const APPLIED: &str = "applied";
-const FORMAT: &str = "format";
-const TAG: &str = "tag";
-
-/// The layout of the tables, and of all in them and in the volumes.
-const FORMAT_KNOWN: u64 = 3;
-/// The format before, which becomes this one where it lies.
-const FORMAT_2: u64 = 2;
-
-/// The first position, so that zero is none.
-const FIRST_POSITION: u64 = 1;
-
-/// A segment that can't be read takes at most this many positions: nobody knows how many it took.
-pub(super) const UNREAD_WIDTH: u64 = 1 << 32;
-
-/// Pages that redb keeps in memory.
-const CACHE_BYTES: usize = 64 << 20;
 
 const FILE_NAME: &str = "hookgate.redb";
 

@@ -8,9 +8,9 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable};
 
 use super::counts::{Counted, Counts};
 use super::redo::{self, RowChange};
+use super::schema::{APPLIED, END, META, SEGMENTS, UNREAD_WIDTH};
 use super::tables::Tables;
 use super::volumes::{self, Extent, Found, Point, Scan, Scanned, Volumes};
-use super::{APPLIED, END, META, SEGMENTS, UNREAD_WIDTH};
 use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Failure};
 

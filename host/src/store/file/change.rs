@@ -11,11 +11,11 @@ use redb::{Durability, WriteTransaction};
 use super::counts::Counted;
 use super::death_rows::DeathRow;
 use super::id_rows::IdTable;
-use super::index_rows::{INDEX, IndexTable};
+use super::index_rows::IndexTable;
 use super::redo::{OwedRow, Raw, Redo, RowChange};
+use super::schema::{APPLIED, DUE, IDS, INDEX, OWED};
 use super::tables::Tables;
 use super::volumes::{Extent, Point, VolumeWriter};
-use super::{APPLIED, DUE, IDS, OWED};
 use crate::event::Timestamp;
 use crate::store::error::Failure;
 

@@ -3,14 +3,12 @@
 //! Each letter has one row that says what it is found by, and one for each of those. Texts are
 //! hashes: whoever finds a letter reads it and decides. Never knows whose they are.
 
-use redb::{ReadableTable, Table, TableDefinition};
+use redb::{ReadableTable, Table};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
 use crate::store::error::Failure;
 
-/// The rows by which dead letters are found.
-pub(super) const DEATHS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("deaths");
 /// In the facts: 1 if every dead letter has such rows.
 pub(in crate::store) const DEATHS_KNOWN: &str = "deaths_known";
 
@@ -121,6 +119,7 @@ mod tests {
     use redb::Database;
     use redb::backends::InMemoryBackend;
 
+    use super::super::schema::DEATHS;
     use super::*;
 
     #[test]

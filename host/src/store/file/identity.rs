@@ -12,16 +12,17 @@ use redb::{Database, DatabaseError, ReadableDatabase, TableHandle};
 use super::backend::Medium;
 use super::death_rows::DEATHS_KNOWN;
 use super::failure::{guarded, is_cut};
-use super::tables::REPLAYS;
-use super::volumes::first_tag;
-use super::{
-    CACHE_BYTES, DEAD, DUE, END, FIRST_POSITION, FORMAT, FORMAT_2, FORMAT_KNOWN, IDS, LOW_WATER,
-    META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT, TAG, TOTALS,
+use super::schema::{
+    DEAD, DUE, END, FIRST_POSITION, FORMAT, FORMAT_2, FORMAT_KNOWN, IDS, LOW_WATER, META, OPEN,
+    OUTCOMES, OWED, REPLAYS, SEGMENTS, STATE, SWEPT, TAG, TOTALS,
 };
+use super::volumes::first_tag;
 use crate::store::error::{Error, Failure};
 
 /// Every file of redb begins so.
 const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
+/// Pages that redb keeps in memory.
+const CACHE_BYTES: usize = 64 << 20;
 /// The format that can be converted to the one before this.
 const FORMAT_1: u64 = 1;
 

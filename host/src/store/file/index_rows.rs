@@ -3,14 +3,11 @@
 //! Read in a view, written in a change. What they say follows from the log, so they are in no redo.
 //! Never knows what a row says: [`crate::store::index`] does.
 
-use redb::{ReadOnlyTable, Table, TableDefinition};
+use redb::{ReadOnlyTable, Table};
 
 use crate::store::error::Failure;
 
 type Bytes = &'static [u8];
-
-/// The index of receipts and events: what these rows say follows from the log.
-pub(super) const INDEX: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("index");
 
 /// A key, and its row.
 pub(in crate::store) type Keyed = (Vec<u8>, Vec<u8>);

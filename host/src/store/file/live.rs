@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{ReadTransaction, ReadableTable, TableError, WriteTransaction};
 
+use super::schema::{APPLIED, META, SEGMENTS, VOLUMES};
 use super::volumes::{Extent, Point};
-use super::{APPLIED, META, SEGMENTS, VOLUMES};
 use crate::store::error::Failure;
 
 /// In [`VOLUMES`], under the number of no volume: the [`Point`] that all others are as of.

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use redb::{Database, ReadableDatabase};
 
 use self::places::{KNOWN_STATE, Portion, settle};
+use super::FILE_NAME;
 use super::backend::{Lent, Medium};
 use super::change::{Change, ChangedRows};
 use super::counts::Counted;
@@ -25,10 +26,10 @@ use super::folder::Folder;
 use super::identity::{OpenError, builder, create_tables, failed, hold_folder};
 use super::inspection::sound_tag;
 use super::redo::{Raw, RowChange};
+use super::schema::{END, FIRST_POSITION, META, TAG, UNREAD_WIDTH};
 use super::tables::Tables;
 use super::view::View;
 use super::volumes::{Found, Point, Scan, Scanned, VOLUME_BYTES, VolumeWriter, Volumes, first_tag};
-use super::{END, FILE_NAME, FIRST_POSITION, META, TAG, UNREAD_WIDTH};
 use crate::store::error::Failure;
 use crate::store::log::segment::SegmentWriter;
 

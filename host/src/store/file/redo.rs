@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::EXTENT_BYTES;
 use super::death_rows::DeathRow;
+use super::volumes::EXTENT_BYTES;
 
 /// A change of one row, or of the few that always change together. In postcard: to change what a
 /// variant means is to make another format.

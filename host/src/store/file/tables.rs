@@ -6,16 +6,15 @@
 use redb::{Key, Table, TableDefinition, Value, WriteTransaction};
 
 use super::counts::Counted;
-use super::death_rows::{self, DEATHS, DeathRow};
+use super::death_rows::{self, DeathRow};
 use super::id_rows::{IdsKey, LINE};
 use super::owed_rows::{self, due_key};
 use super::redo::{OwedRow, Raw, RowChange};
-use super::volumes::Extent;
-use super::{DEAD, DUE, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT};
+use super::schema::{
+    DEAD, DEATHS, DUE, IDS, META, OPEN, OUTCOMES, OWED, REPLAYS, SEGMENTS, STATE, SWEPT,
+};
+use super::volumes::{EXTENT_BYTES, Extent};
 use crate::store::error::{Damaged, Failure};
-
-/// The replays by filter, by their numbers.
-pub(super) const REPLAYS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("replays");
 
 type Bytes = &'static [u8];
 

@@ -4,10 +4,11 @@ mod holding;
 mod owing;
 
 use bytes::Bytes;
-use redb::{AccessGuard, Key, ReadTransaction, ReadableTable, TableHandle, Value};
+use redb::{AccessGuard, Key, ReadTransaction, ReadableTable, TableDefinition, TableHandle, Value};
 use tempfile::TempDir;
 
 use super::change::ChangedRows;
+use super::schema::{DEAD, DUE, META, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT, TOTALS, VOLUMES};
 use super::volumes::Extent;
 use super::*;
 use crate::event::Timestamp;

@@ -12,8 +12,8 @@ use redb::{
 
 use super::owed_rows::{self, END_OF_LANE};
 use super::redo::{OwedRow, Raw};
+use super::schema::{APPLIED, DEAD, META, OWED, TOTALS};
 use super::volumes::Point;
-use super::{APPLIED, DEAD, META, OWED, TOTALS};
 use crate::store::error::Failure;
 
 /// In [`TOTALS`]: the [`Point`] that all others are as of. No lane is empty.

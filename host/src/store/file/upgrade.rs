@@ -8,9 +8,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::File;
 use super::owed_rows::OwedWork;
+use super::schema::{FORMAT, FORMAT_2, FORMAT_KNOWN};
 use super::view::View;
-use super::{FORMAT, FORMAT_2, FORMAT_KNOWN, File};
 use crate::store::error::{Error, Failure};
 
 /// Works in one transaction.

@@ -10,15 +10,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
 
-use super::death_rows::{self, By, DEATHS};
+use super::death_rows::{self, By};
 use super::id_rows::IdView;
-use super::index_rows::{INDEX, IndexView};
+use super::index_rows::IndexView;
 use super::live::WrittenDown;
 use super::owed_rows::{OwedWork, due_key, read_due_key};
-use super::tables::REPLAYS;
+use super::schema::{
+    DEAD, DEATHS, DUE, IDS, INDEX, META, OPEN, OUTCOMES, OWED, REPLAYS, SEGMENTS, STATE, SWEPT,
+};
 use super::totals::Totals;
-use super::volumes::{Extent, Shown};
-use super::{DEAD, DUE, EXTENT_BYTES, IDS, META, OPEN, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT};
+use super::volumes::{EXTENT_BYTES, Extent, Shown};
 use crate::event::Timestamp;
 use crate::store::error::{Damaged, Failure};
 use crate::store::log::segment::Segment;

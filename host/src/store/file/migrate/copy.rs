@@ -11,11 +11,11 @@ use redb::{Database, Key, Range, ReadTransaction, ReadableTable, Table, TableDef
 use super::super::backend::{Lent, Medium};
 use super::super::identity::builder;
 use super::super::live::{Counted, Live};
-use super::super::volumes::{Point, VolumeWriter, Volumes};
-use super::super::{
-    APPLIED, DEAD, END, EXTENT_BYTES, FORMAT, FORMAT_2, IDS, LOW_WATER, META, OPEN, OUTCOMES,
-    SEGMENTS, STATE, SWEPT, UNREAD_WIDTH,
+use super::super::schema::{
+    APPLIED, DEAD, END, FORMAT, FORMAT_2, IDS, LOW_WATER, META, OPEN, OUTCOMES, SEGMENTS, STATE,
+    SWEPT, UNREAD_WIDTH,
 };
+use super::super::volumes::{EXTENT_BYTES, Point, VolumeWriter, Volumes};
 use super::{DRAFT_NAME, LOG, Progress, table};
 use crate::store::error::Failure;
 use crate::store::log::segment::Segment;

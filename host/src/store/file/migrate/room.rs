@@ -7,7 +7,7 @@ use std::path::Path;
 
 use redb::{Key, ReadTransaction, ReadableTableMetadata, TableDefinition, Value};
 
-use super::super::{DEAD, IDS, OPEN, OUTCOMES, STATE, SWEPT};
+use super::super::schema::{DEAD, IDS, OPEN, OUTCOMES, STATE, SWEPT};
 use super::{LOG, table};
 use crate::disk::Disk;
 use crate::store::error::Failure;

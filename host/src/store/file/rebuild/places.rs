@@ -12,9 +12,9 @@ use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, Wr
 
 use super::super::counts::Counted;
 use super::super::redo::{self, Raw, RowChange};
+use super::super::schema::{END, META, SEGMENTS, SWEPT, SWEPT_TO, TOLD};
 use super::super::tables::Tables;
-use super::super::volumes::{self, Extent, Found, Shown};
-use super::super::{END, EXTENT_BYTES, META, SEGMENTS, SWEPT, SWEPT_TO, TOLD};
+use super::super::volumes::{self, EXTENT_BYTES, Extent, Found, Shown};
 use crate::store::error::Failure;
 use crate::store::log::segment::Segment;
 
