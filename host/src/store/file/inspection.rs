@@ -16,10 +16,8 @@ use super::backend::Medium;
 use super::catch_up;
 use super::failure::guarded;
 use super::folder::Folder;
-use super::identity::{
-    Identity, OpenError, builder, check_vacant, failed, hold_folder, is_redb, read_identity,
-    refused,
-};
+use super::identity::{Identity, builder, check_vacant, hold_folder, is_redb, read_identity};
+use super::open_error::{OpenError, failed, refused};
 use super::overlay::Overlay;
 use super::view::View;
 use super::volumes::{Point, VOLUME_BYTES, Volumes};

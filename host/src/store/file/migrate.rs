@@ -24,9 +24,8 @@ use super::FILE_NAME;
 use super::backend::Medium;
 use super::failure::guarded;
 use super::folder::Folder;
-use super::identity::{
-    Identity, OpenError, failed, is_redb, is_volume, open_database, read_identity, refused,
-};
+use super::identity::{Identity, is_redb, is_volume, open_database, read_identity};
+use super::open_error::{OpenError, failed, refused};
 use crate::store::error::Failure;
 
 /// The new file until it is whole. While it is there, all volumes belong to it.

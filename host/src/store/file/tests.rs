@@ -7,10 +7,14 @@ use bytes::Bytes;
 use redb::{AccessGuard, Key, ReadTransaction, ReadableTable, TableDefinition, TableHandle, Value};
 use tempfile::TempDir;
 
+use super::catch_up::catch_up;
 use super::change::ChangedRows;
+use super::folder::Folder;
+use super::identity::open_database;
 use super::schema::{DEAD, DUE, META, OUTCOMES, OWED, SEGMENTS, STATE, SWEPT, TOTALS, VOLUMES};
-use super::volumes::Extent;
+use super::volumes::{Extent, Point};
 use super::*;
+use crate::causes::chain;
 use crate::event::Timestamp;
 use crate::store::rows::Rows;
 

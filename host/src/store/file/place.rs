@@ -1,0 +1,119 @@
+//! Where the files of a store lie: in a folder, or on a medium that somebody else has made.
+//!
+//! Opens the file of rows there, made if it is not there yet, and opens it anew after a failure.
+//! Keeps other gateways out meanwhile. Never reads more of it than whose it is.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use redb::{Database, DatabaseError};
+
+use super::backend::{Lent, Medium};
+use super::failure::guarded;
+use super::folder::{Folder, forget_pages};
+use super::identity::{
+    Identity, builder, check_vacant, create_file, create_folder, create_tables, hold_folder,
+    is_redb, open_database, read_identity,
+};
+use super::open_error::{OpenError, failed, foreign, refused};
+use super::spot::Spot;
+use super::volumes::Volumes;
+use super::{FILE_NAME, Sizes, migrate};
+use crate::lock::lock;
+use crate::store::error::Failure;
+
+type Reopen = dyn Fn() -> Result<Database, DatabaseError> + Send + Sync;
+
+/// Where the files lie.
+pub(super) struct Place {
+    /// The file of rows.
+    pub(super) path: PathBuf,
+    /// Opens that anew.
+    reopen: Box<Reopen>,
+    /// Where it lies, if it is a file of the system.
+    spot: Option<Spot>,
+    /// What the volumes lie on.
+    pub(super) medium: Arc<dyn Medium>,
+    pub(super) sizes: Sizes,
+    /// Keeps other gateways out of the folder until the files are closed for good: in an outage the
+    /// file of rows, which has a lock too, is closed for a while.
+    held: Mutex<Option<std::fs::File>>,
+}
+
+impl Place {
+    /// Opens the file of rows in this folder, or makes all of it, and converts one of format 1 to
+    /// format 2.
+    pub(super) fn in_folder(folder: &Path, sizes: Sizes) -> Result<(Self, Database), OpenError> {
+        let path = folder.join(FILE_NAME);
+        create_folder(folder)?;
+        let held = Mutex::new(hold_folder(folder, &path)?);
+        migrate::finish(folder, sizes.volume_bytes)?;
+        let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder));
+        if !path.exists() {
+            check_vacant(&*medium, &path)?;
+            create_file(folder, &path)?;
+        }
+        if !is_redb(&path)? {
+            return Err(foreign(&*medium, path));
+        }
+        let opened = open_database(&path).map_err(|error| refused(&path, error))?;
+        let database = migrate::converted(folder, sizes.volume_bytes, opened)?;
+        let again = path.clone();
+        let reopen = Box::new(move || {
+            forget_pages(&std::fs::File::open(&again)?)?;
+            open_database(&again)
+        });
+        let spot = Spot::of(&path).map_err(|source| failed(&path, source.into()))?;
+        Ok((Self { path, reopen, spot: Some(spot), medium, sizes, held }, database))
+    }
+
+    /// Opens what a medium holds; `folder` is for messages.
+    pub(super) fn on_medium(
+        medium: impl Medium,
+        folder: &Path,
+        sizes: Sizes,
+    ) -> Result<(Self, Database), OpenError> {
+        let path = folder.join(FILE_NAME);
+        let medium: Arc<dyn Medium> = Arc::new(medium);
+        let again = Arc::clone(&medium);
+        let reopen = move || {
+            let backend = again.open(FILE_NAME)?;
+            backend.forget()?;
+            guarded(|| builder().create_with_backend(Lent(backend)))
+        };
+        let database = reopen().map_err(|error| refused(&path, error))?;
+        let identity = read_identity(&database).map_err(|source| failed(&path, source))?;
+        if matches!(identity, Identity::None) {
+            check_vacant(&*medium, &path)?;
+            create_tables(&database).map_err(|source| failed(&path, source))?;
+            medium.sync_names().map_err(|source| failed(&path, source.into()))?;
+        }
+        let (reopen, held) = (Box::new(reopen), Mutex::default());
+        Ok((Self { path, reopen, spot: None, medium, sizes, held }, database))
+    }
+
+    /// Opens the file of rows anew; whoever had it open has closed it.
+    pub(super) fn reopen(&self) -> Result<Database, DatabaseError> {
+        (self.reopen)()
+    }
+
+    /// The volumes of the store with this tag.
+    pub(super) fn volumes(&self, tag: u32) -> Result<Volumes, Failure> {
+        Volumes::open(Arc::clone(&self.medium), tag, self.sizes.volume_bytes)
+    }
+
+    /// Whether the file of rows lies where it was opened.
+    pub(super) fn check_spot(&self) -> Result<(), Failure> {
+        self.spot.as_ref().map_or(Ok(()), |spot| spot.check(&self.path))
+    }
+
+    /// How the file of rows begins now, if it is a file of the system.
+    pub(super) fn begin(&self) -> Option<Vec<u8>> {
+        self.spot.as_ref().and_then(Spot::begin)
+    }
+
+    /// What keeps other gateways out: they may come in once it is dropped.
+    pub(super) fn leave(&self) -> Option<std::fs::File> {
+        lock(&self.held).take()
+    }
+}
