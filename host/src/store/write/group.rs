@@ -175,23 +175,10 @@ impl<P: Place> GroupCommit<P> {
         self.shared.index.add(end, stored.iter().filter_map(Stored::indexed), tries);
         stored.into_iter().for_each(|stored| self.shared.recent().keep(stored));
         {
-            let life = self.shared.owed.life;
             let mut backlog = self.shared.backlog();
             backlog.seen(self.batch.since);
             passed(&mut backlog, moved.as_ref());
-            let ended = group.iter_mut().filter_map(|queued| queued.op.end_lease(life));
-            for (work, (kind, _, standing)) in ended.zip(tried) {
-                let since = self.batch.since(kind, standing);
-                match standing.progress {
-                    Progress::RetryAt(due) => {
-                        let due = self.shared.clock.due(due);
-                        backlog.retry(&work, When { since, due });
-                    }
-                    // Hastened in the commit that tried it.
-                    Progress::Ready => backlog.retry(&work, When::at_once(since)),
-                    Progress::Done | Progress::Dead => backlog.finish(&work),
-                }
-            }
+            self.settle(&mut backlog, &mut group, tried);
             opened.into_iter().for_each(|work| backlog.push(work));
             for (waited, work) in hastened {
                 backlog.hasten(&work, waited);
@@ -207,6 +194,29 @@ impl<P: Place> GroupCommit<P> {
         self.shared.committed(end, held.log_bytes);
         group.iter_mut().for_each(|queued| queued.op.tell());
         touched.into_iter().for_each(|kind| self.shared.wake(kind));
+    }
+
+    /// Has the works that were tried leave the backlog, or wait for another try.
+    fn settle(
+        &self,
+        backlog: &mut Backlog,
+        group: &mut [Queued],
+        tried: Vec<(WorkKind, u64, Standing)>,
+    ) {
+        let life = self.shared.owed.life;
+        let ended = group.iter_mut().filter_map(|queued| queued.op.end_lease(life));
+        for (work, (kind, _, standing)) in ended.zip(tried) {
+            let since = self.batch.since(kind, standing);
+            match standing.progress {
+                Progress::RetryAt(due) => {
+                    let due = self.shared.clock.due(due);
+                    backlog.retry(&work, When { since, due });
+                }
+                // Hastened in the commit that tried it.
+                Progress::Ready => backlog.retry(&work, When::at_once(since)),
+                Progress::Done | Progress::Dead => backlog.finish(&work),
+            }
+        }
     }
 
     /// Has the low-water mark know where the works wait that it has not passed.
