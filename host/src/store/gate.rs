@@ -68,10 +68,11 @@ impl Gate {
         while state.memory == Memory::Behind {
             state = self.wait(state);
         }
-        let passed = (state.memory == Memory::Current).then(open);
+        // First, because `open` may panic, and a commit waits for whoever is counted here. Until
+        // `open` is done the lock holds the commit up.
         state.waiting -= 1;
         self.turned.notify_all();
-        passed
+        (state.memory == Memory::Current).then(open)
     }
 
     fn wait<'s>(&self, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
@@ -81,6 +82,7 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::mpsc;
     use std::thread;
 
@@ -109,6 +111,17 @@ mod tests {
         });
         let order: Vec<&str> = order.try_iter().collect();
         assert_eq!(order, ["a commit", "a reader", "the next commit"]);
+    }
+
+    #[test]
+    fn whoever_panics_while_passing_holds_up_no_commit() {
+        let gate = Gate::default();
+        let passed = catch_unwind(AssertUnwindSafe(|| gate.pass::<()>(|| panic!("no way"))));
+        assert!(passed.is_err());
+        assert_eq!(lock(&gate.state).waiting, 0);
+        gate.shut();
+        gate.open();
+        assert_eq!(gate.pass(|| 1), Some(1));
     }
 
     #[test]
