@@ -232,8 +232,8 @@ impl Backlog {
 
     fn enter_all(&mut self, kind: WorkKind, number: u32, entering: Vec<Entering>) {
         for entering in entering {
-            let (key, root, work) = match entering {
-                Entering::Far(FarWork { key, root, work, .. }) => (key, root, work),
+            let FarWork { key, waits, root, work } = match entering {
+                Entering::Far(far) => far,
                 Entering::Later { key, entry, due } => {
                     self.enter(kind, number, entry, When { since: key.0, due });
                     continue;
@@ -242,6 +242,9 @@ impl Backlog {
             let source = self.count.number(root.as_ref());
             match work {
                 Some((entry, due)) => {
+                    // Nobody knows what one waits for whose record can't be read. All the same its
+                    // key is no sign of how far the works have come that may go at once.
+                    let due = if waits { due.max(Timestamp(1)) } else { due };
                     let when = When { since: key.0, due };
                     self.enter(kind, number, Entry { source, ..entry }, when);
                 }

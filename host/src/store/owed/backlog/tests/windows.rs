@@ -358,6 +358,27 @@ fn a_work_that_is_not_what_its_row_says_is_parked_and_stops_no_other() {
     assert_eq!(backlog.tallies().open().all.works, 2);
 }
 
+/// As a start finds it that can't read what the run is on.
+#[test]
+fn a_run_that_waits_and_can_not_be_read_keeps_no_others_in_memory() {
+    let (kind, handler) = (WorkKind::Run, "ledger".parse().unwrap());
+    let mut backlog = Backlog::new(WINDOWS);
+    backlog.set_mark(u64::MAX);
+    backlog.add_far((kind, &handler), None, (0, 1));
+    let number = backlog.begin_read(kind, Most { lanes: 9, works: 9 })[0].number;
+    let entry = work(kind, "ledger", 5).entry;
+    let far = FarWork { key: (NOW, 5), waits: true, root: None, work: Some((entry, AT_ONCE)) };
+    let (works, waiting) = (Vec::new(), vec![far]);
+    backlog.fill(kind, LaneRead { number, works, until: None, waiting });
+
+    (10..50).for_each(|position| backlog.push(work(kind, "ledger", position)));
+
+    assert!(backlog.in_memory() <= 1 + WINDOWS.most, "{} of them", backlog.in_memory());
+    assert_eq!(backlog.latest(), AT_ONCE, "nothing went that waited");
+    let taken = positions(&take_runs(&mut backlog, NOW));
+    assert!(taken.contains(&5), "it goes at once: {taken:?}");
+}
+
 #[test]
 fn lanes_are_read_in_turn_and_share_what_there_is() {
     let names: Vec<String> = (0..40).map(|number| format!("crm-{number}")).collect();
