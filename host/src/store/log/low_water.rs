@@ -56,9 +56,17 @@ pub(in crate::store) struct Move {
 }
 
 impl LowWater {
-    /// As a start found it: the mark, the end of the log, and the open works between them.
-    pub(in crate::store) fn new(mark: u64, end: u64, open: BTreeMap<u64, Waiting>) -> Self {
-        let ends = (mark < end).then_some(end).into_iter().collect();
+    /// As a start found it: the mark, where commits began behind it, the end of the log, and the
+    /// open works between them.
+    pub(in crate::store) fn new(
+        mark: u64,
+        begins: Vec<u64>,
+        end: u64,
+        open: BTreeMap<u64, Waiting>,
+    ) -> Self {
+        // Where one begins, another has ended.
+        let ends = begins.into_iter().filter(|begin| mark < *begin && *begin < end);
+        let ends = ends.chain((mark < end).then_some(end)).collect();
         Self { mark, next_mark: end, commits: 0, open, ends }
     }
 
@@ -145,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_mark_follows_a_move_behind_and_names_the_stragglers() {
-        let mut low_water = LowWater::new(1, 1, BTreeMap::new());
+        let mut low_water = LowWater::new(1, Vec::new(), 1, BTreeMap::new());
         let mut moves = Vec::new();
         for end in 2..602 {
             moves.extend(commit(&mut low_water, end, end - 1..end));
@@ -165,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_mark_comes_on_by_itself_when_too_much_is_open() {
-        let mut low_water = LowWater::new(1, 1, BTreeMap::new());
+        let mut low_water = LowWater::new(1, Vec::new(), 1, BTreeMap::new());
         let each = PASSED_MAX as u64 / 2 + 1;
         let mut moves = Vec::new();
         for number in 0..40 {
@@ -183,8 +191,24 @@ mod tests {
     }
 
     #[test]
+    fn no_commit_behind_a_start_passes_more_than_another() {
+        const EACH: u64 = 1000;
+        let end = 1 + 70 * EACH;
+        let begins = (0..70).map(|number| 1 + number * EACH).collect();
+        let open = (1..end).map(|position| (position, waiting())).collect();
+        let mut low_water = LowWater::new(1, begins, end, open);
+        let mut marks = Vec::new();
+        for end in end + 1..end + 20 {
+            let moved = commit(&mut low_water, end, end - 1..end);
+            marks.extend(moved.iter().map(|moved| moved.mark));
+            assert!(moved.is_none_or(|moved| moved.passed.len() <= PASSED_MAX));
+        }
+        assert_eq!(marks, [4001, 8001], "until fewer are open");
+    }
+
+    #[test]
     fn the_mark_does_not_fall_behind_commits_that_open_much() {
-        let mut low_water = LowWater::new(1, 1, BTreeMap::new());
+        let mut low_water = LowWater::new(1, Vec::new(), 1, BTreeMap::new());
         let each = 3 * PASSED_MAX as u64;
         for number in 0..40 {
             let first = 1 + number * each;

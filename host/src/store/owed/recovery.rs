@@ -118,12 +118,13 @@ impl Start<'_> {
         self.read_first(view, &mut backlog, &waits.clock)?;
 
         let mut ids = ids::load(view, shape)?;
-        let mut open = BTreeMap::new();
+        let (mut open, mut begins) = (BTreeMap::new(), Vec::new());
         // Positions whose records can't be read any more were given out too.
         let known = view.fact(file::END)?.unwrap_or(0).max(mark);
         let mut end = known;
         for row in self.log.within(self.segment_at(mark.min(ids.mark()))?..)? {
             let (first, segment) = row?;
+            begins.push(first);
             let Some(segment) = self.damages.pass(segment)? else {
                 // Neither is ever in the middle of a segment.
                 end = if first < known { known } else { first + UNREAD_WIDTH };
@@ -143,7 +144,7 @@ impl Start<'_> {
                 }
             }
         }
-        let low_water = LowWater::new(mark, end, open);
+        let low_water = LowWater::new(mark, begins, end, open);
         let Waits { line, clock } = waits;
         let (line, used) = (line.end(), used(view)?);
         Ok(Recovered { backlog, low_water, ids, end, clock, line, used })
