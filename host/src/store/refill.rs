@@ -1,16 +1,20 @@
 //! Works come into memory from the disk, where little of their lanes is left there.
 //!
 //! In the background, one reading of a kind at a time: whoever takes works starts it, and its end
-//! wakes who waits for some. Never holds up a take, and a commit only while it opens a view.
+//! wakes who waits for some. Where readings fail one after the other, it pauses. Never holds up a
+//! take, and a commit only while it opens a view.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::Store;
 use super::error::{Error, Failure};
+use super::file::failure::unbroken;
 use super::kind::WorkKind;
 use super::owed::Owed;
 use super::owed::backlog::{LaneRead, Most, Wanted};
@@ -22,6 +26,10 @@ use super::write::queue::Message;
 /// What one reading takes at most: so much that its view does not live long, and the first of it
 /// need not wait long for the last.
 const MOST: Most = Most { lanes: 64, works: 16_384 };
+
+/// Behind two readings that failed, one after the other, though the file can be written. Each has
+/// the writer look at the file, and until it has, nothing is taken in.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Store {
     /// Has works of this kind read, if that is wanted and nobody does it.
@@ -46,29 +54,60 @@ struct Refill {
 }
 
 impl Refill {
-    fn run(mut self) {
-        match self.shared.read_lanes(self.kind) {
-            Ok(wakes) => self.wakes = wakes,
-            Err(error) => self.failed(error),
+    fn run(self) {
+        // Where a file contradicts itself, somebody is told: what lies there can't be done.
+        let read = unbroken(|| self.shared.read_lanes(self.kind));
+        self.ended(read);
+    }
+
+    /// A reading has ended. If it was one, something may be taken.
+    fn ended(mut self, read: Result<bool, Error>) {
+        let (shared, kind) = (Arc::clone(&self.shared), self.kind);
+        match read {
+            Ok(wakes) => {
+                self.wakes = wakes;
+                shared.failed_readings[kind].store(false, Ordering::Relaxed);
+            }
+            Err(error) => {
+                let has_met_it = self.failed(error);
+                if has_met_it && shared.failed_readings[kind].swap(true, Ordering::Relaxed) {
+                    self.pause();
+                }
+            }
         }
     }
 
-    /// Takes care of what is wrong with the file, unless it is being opened anew or closed.
-    fn failed(&self, error: Error) {
-        let Some(queue) = self.queue.upgrade() else { return };
+    /// Takes care of what is wrong with the file, unless it is being opened anew or closed. Whether
+    /// it can't be read for now, and nobody knew.
+    fn failed(&self, error: Error) -> bool {
+        let Some(queue) = self.queue.upgrade() else { return false };
         let shared = &self.shared;
         if shared.is_away() || shared.gate.pass(|| ()).is_none() {
-            return;
+            return false;
         }
         match error {
             Error::Unavailable(_) => {
                 shared.go_away(&error);
                 // If the queue is full, the writer comes to the file by itself.
                 drop(queue.try_send(Message::perform(Check, shared)));
+                true
             }
-            Error::Failed(_) => shared.fail(error),
-            _ => (),
+            Error::Failed(_) => {
+                shared.fail(error);
+                false
+            }
+            _ => false,
         }
+    }
+
+    /// Until the pause is over, the kind counts as being read.
+    fn pause(mut self) {
+        self.wakes = true;
+        let over = self.shared.clock.moment(PAUSE);
+        drop(Handle::current().spawn(async move {
+            self.shared.clock.comes(over).await;
+            drop(self);
+        }));
     }
 }
 
@@ -121,6 +160,43 @@ impl Drop for Begun<'_> {
         // Nothing, of those that were filled.
         for Wanted { number, .. } in &self.wanted {
             backlog.give_up_read(self.kind, *number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::event::Timestamp;
+    use crate::store::Config;
+
+    #[tokio::test]
+    async fn a_reading_that_fails_again_and_again_is_begun_again_after_a_pause() {
+        let (folder, clock) = (TempDir::new().unwrap(), Clock::manual(Timestamp(1_000)));
+        let store = Store::open(&Config::at(folder.path()), clock.clone()).unwrap();
+        let (shared, kind) = (Arc::clone(&store.handle.shared), WorkKind::Delivery);
+        let mut moved = shared.owed.moved();
+        let is_read = || shared.readings[kind].load(Ordering::Acquire);
+        let fail = || {
+            shared.readings[kind].store(true, Ordering::Release);
+            let (shared, queue) = (Arc::clone(&shared), store.queue().downgrade());
+            let refill = Refill { shared, queue, kind, wakes: false };
+            refill.ended(Err(Error::Unavailable(Arc::new(Failure::Closed))));
+        };
+
+        fail();
+        assert!(!is_read(), "the writer wakes who waits when it has looked at the file");
+        store.available().await;
+
+        fail();
+        store.available().await;
+        assert!(is_read());
+        clock.advance(PAUSE);
+        while is_read() {
+            moved.changed().await.unwrap();
         }
     }
 }

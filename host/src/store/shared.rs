@@ -53,6 +53,8 @@ pub(super) struct Shared {
     pub(super) gate: Gate,
     /// The kinds of which lanes are being read.
     pub(super) readings: PerKind<AtomicBool>,
+    /// The kinds of which the last reading of lanes has failed.
+    pub(super) failed_readings: PerKind<AtomicBool>,
     recent: Mutex<Recent>,
     decoded: Mutex<Decoded>,
     /// Records that can't be read.
@@ -95,6 +97,7 @@ impl Shared {
             indexing: tokio::sync::Mutex::default(),
             gate: Gate::default(),
             readings: PerKind::default(),
+            failed_readings: PerKind::default(),
             recent: Mutex::new(Recent::new(config.recent_bytes)),
             decoded: Mutex::new(Decoded::new(config.recent_bytes)),
             damages,
