@@ -60,6 +60,11 @@ impl Gate {
         self.turned.notify_all();
     }
 
+    /// Whether somebody knows what is committed: then whoever waits passes.
+    pub(super) fn is_sure(&self) -> bool {
+        lock(&self.state).memory != Memory::Unsure
+    }
+
     /// Does this while memory knows all that is committed, and waits for a commit that is under
     /// way; `None` if nobody knows that now.
     pub(super) fn pass<T>(&self, open: impl FnOnce() -> T) -> Option<T> {

@@ -1,4 +1,5 @@
-//! Works come into memory from the disk, where little of their lanes is left there.
+//! Refills the windows of lanes: reads works in the rows of the file when few of their lane are in
+//! memory.
 //!
 //! In the background, one reading of a kind at a time: whoever takes works starts it, and its end
 //! wakes who waits for some. Where readings fail one after the other, it pauses. Never holds up a
@@ -38,7 +39,7 @@ impl Store {
         let is_wanted = !shared.is_away() && shared.backlog().is_low(kind);
         if is_wanted && !shared.readings[kind].swap(true, Ordering::AcqRel) {
             let (shared, queue) = (Arc::clone(shared), self.queue().downgrade());
-            let refill = Refill { shared, queue, kind, wakes: false };
+            let refill = Refill { shared, queue, kind };
             drop(spawn_blocking(move || refill.run()));
         }
     }
@@ -49,8 +50,6 @@ struct Refill {
     shared: Arc<Shared>,
     queue: mpsc::WeakSender<Message>,
     kind: WorkKind,
-    /// Whether something may be taken that could not be before.
-    wakes: bool,
 }
 
 impl Refill {
@@ -60,25 +59,23 @@ impl Refill {
         self.ended(read);
     }
 
-    /// A reading has ended. If it was one, something may be taken.
-    fn ended(mut self, read: Result<bool, Error>) {
-        let (shared, kind) = (Arc::clone(&self.shared), self.kind);
-        match read {
-            Ok(wakes) => {
-                self.wakes = wakes;
-                shared.failed_readings[kind].store(false, Ordering::Relaxed);
+    /// The next may begin now, or after a pause.
+    fn ended(self, read: Result<(), Error>) {
+        let failed_before = &self.shared.failed_readings[self.kind];
+        let is_again = match read {
+            Ok(()) => {
+                failed_before.store(false, Ordering::Relaxed);
+                false
             }
-            Err(error) => {
-                let has_met_it = self.failed(error);
-                if has_met_it && shared.failed_readings[kind].swap(true, Ordering::Relaxed) {
-                    self.pause();
-                }
-            }
+            Err(error) => self.failed(error) && failed_before.swap(true, Ordering::Relaxed),
+        };
+        if is_again {
+            self.pause();
         }
     }
 
     /// Takes care of what is wrong with the file, unless it is being opened anew or closed. Whether
-    /// it can't be read for now, and nobody knew.
+    /// the next reading may begin, and meet the same.
     fn failed(&self, error: Error) -> bool {
         let Some(queue) = self.queue.upgrade() else { return false };
         let shared = &self.shared;
@@ -96,13 +93,12 @@ impl Refill {
                 shared.fail(error);
                 false
             }
-            _ => false,
+            _ => true,
         }
     }
 
     /// Until the pause is over, the kind counts as being read.
-    fn pause(mut self) {
-        self.wakes = true;
+    fn pause(self) {
         let over = self.shared.clock.moment(PAUSE);
         drop(Handle::current().spawn(async move {
             self.shared.clock.comes(over).await;
@@ -113,30 +109,33 @@ impl Refill {
 
 impl Drop for Refill {
     fn drop(&mut self) {
-        self.shared.readings[self.kind].store(false, Ordering::Release);
-        // Behind that: who is woken may want the next.
-        if self.wakes {
-            self.shared.wake(self.kind);
+        let Self { shared, kind, .. } = self;
+        shared.readings[*kind].store(false, Ordering::Release);
+        // Behind that: who is woken may want the next. That is so too where nothing was read: an
+        // outage may be over, and whoever was woken by that has found this one still at work. Who
+        // is woken in an outage would find nothing.
+        if shared.is_away() || !shared.gate.is_sure() {
+            shared.owed.stir();
         } else {
-            self.shared.owed.stir();
+            shared.wake(*kind);
         }
     }
 }
 
 impl Shared {
-    /// Reads some of the lanes of which little is in memory; whether that could be done now.
-    fn read_lanes(&self, kind: WorkKind) -> Result<bool, Error> {
+    /// Reads some of the lanes of which little is in memory, if that can be done now.
+    fn read_lanes(&self, kind: WorkKind) -> Result<(), Error> {
         let begun = self.gate.pass(|| -> Result<_, Failure> {
             let view = self.file.read()?;
             let wanted = self.backlog().begin_read(kind, MOST);
             Ok((view, Begun { owed: &self.owed, kind, wanted }))
         });
-        let Some(begun) = begun else { return Ok(false) };
+        let Some(begun) = begun else { return Ok(()) };
         let (view, begun) = begun?;
         let Self { order_keys: keys, damages, clock, .. } = self;
         let reader = LaneReader { view: &view, tag: self.file.tag, keys, damages, clock };
         begun.fill(reader.read(kind, &begun.wanted)?);
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -173,30 +172,63 @@ mod tests {
     use crate::event::Timestamp;
     use crate::store::Config;
 
-    #[tokio::test]
-    async fn a_reading_that_fails_again_and_again_is_begun_again_after_a_pause() {
-        let (folder, clock) = (TempDir::new().unwrap(), Clock::manual(Timestamp(1_000)));
-        let store = Store::open(&Config::at(folder.path()), clock.clone()).unwrap();
-        let (shared, kind) = (Arc::clone(&store.handle.shared), WorkKind::Delivery);
-        let mut moved = shared.owed.moved();
-        let is_read = || shared.readings[kind].load(Ordering::Acquire);
-        let fail = || {
-            shared.readings[kind].store(true, Ordering::Release);
-            let (shared, queue) = (Arc::clone(&shared), store.queue().downgrade());
-            let refill = Refill { shared, queue, kind, wakes: false };
-            refill.ended(Err(Error::Unavailable(Arc::new(Failure::Closed))));
-        };
+    const KIND: WorkKind = WorkKind::Delivery;
 
-        fail();
-        assert!(!is_read(), "the writer wakes who waits when it has looked at the file");
+    fn open(folder: &TempDir) -> (Store, Clock) {
+        let clock = Clock::manual(Timestamp(1_000));
+        (Store::open(&Config::at(folder.path()), clock.clone()).unwrap(), clock)
+    }
+
+    /// A reading that has begun.
+    fn begun(store: &Store) -> Refill {
+        let shared = Arc::clone(&store.handle.shared);
+        assert!(!shared.readings[KIND].swap(true, Ordering::AcqRel), "one at a time");
+        Refill { shared, queue: store.queue().downgrade(), kind: KIND }
+    }
+
+    fn unavailable() -> Error {
+        Error::Unavailable(Arc::new(Failure::Closed))
+    }
+
+    #[tokio::test]
+    async fn a_reading_that_fails_twice_is_followed_by_another_after_a_pause() {
+        let folder = TempDir::new().unwrap();
+        let (store, clock) = open(&folder);
+        let shared = &store.handle.shared;
+        let mut moved = shared.owed.moved();
+        let is_read = || shared.readings[KIND].load(Ordering::Acquire);
+
+        begun(&store).ended(Err(unavailable()));
+        assert!(!is_read());
+        // The writer has looked at the file.
         store.available().await;
 
-        fail();
+        begun(&store).ended(Err(unavailable()));
         store.available().await;
         assert!(is_read());
         clock.advance(PAUSE);
         while is_read() {
             moved.changed().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_found_a_reading_at_work_is_woken_at_its_end_though_nothing_was_read() {
+        let folder = TempDir::new().unwrap();
+        let (store, _) = open(&folder);
+        let shared = &store.handle.shared;
+        let refill = begun(&store);
+        shared.go_away(&unavailable());
+        assert!(!refill.failed(unavailable()), "the writer knows");
+        shared.come_back();
+
+        let ready = store.ready(KIND);
+        drop(refill);
+
+        tokio::select! {
+            biased;
+            () = ready => (),
+            () = std::future::ready(()) => panic!("nobody is woken"),
         }
     }
 }

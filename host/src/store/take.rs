@@ -3,8 +3,8 @@
 //! Takes a lease on each at the call and reads then, so that whatever can't be read goes back or
 //! stands aside, and whoever loses patience loses nothing. What was stored last is in memory, and
 //! what others had to read for works on the same event; for all else a thread waits that may. Where
-//! few works are left in memory, more are read behind it. Has a work end as dead whose record is
-//! damaged, and never changes another.
+//! few works are left in memory, it begins a reading of more. Has a work end as dead whose record
+//! is damaged, and never changes another.
 
 use std::sync::Arc;
 

@@ -2,8 +2,9 @@
 //!
 //! Pure. Every work before the mark is finished or has a row of its own; every other is found by
 //! reading the log from there. The mark follows the log at a distance, so that most works are
-//! finished when it passes and few rows are ever written; but not at one at which too many works
-//! are open, for those have to be in memory. Never lies within what one commit has added.
+//! finished when it passes and few rows are ever written. Works that are open behind it have to be
+//! in memory, so it comes nearer when those are too many. Never lies within what one commit has
+//! added.
 
 use std::collections::{BTreeMap, VecDeque};
 
