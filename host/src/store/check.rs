@@ -22,6 +22,7 @@ use super::file::{self, OpenError};
 use super::log::record::Record;
 use super::log::segment::Segment;
 use super::read::replays::Replay;
+use super::state;
 use crate::causes::chain;
 
 /// Faults that are named; more are counted.
@@ -135,6 +136,7 @@ impl<'i> Check<'i> {
             Some(view) => {
                 self.shares(view)?;
                 self.works(view)?;
+                self.states(view)?;
                 self.replays(view)
             }
             // Without rows nothing says which of these are needed.
@@ -291,6 +293,21 @@ impl<'i> Check<'i> {
                          `segments` has {rows} and {row_bytes}"
                     ),
                 );
+            }
+        }
+        Ok(())
+    }
+
+    /// What handlers remember.
+    fn states(&mut self, view: &View) -> Result<(), Failure> {
+        let read = |key: &[u8], row: &[u8]| {
+            let handler = state::handler_of(key)?;
+            Some((handler, state::written_at(key, row)))
+        };
+        for row in view.states(&[], read)? {
+            if let Some((handler, None)) = row? {
+                let reason = format!("a row in `state` of the handler {handler} is damaged");
+                self.tell_row(None, reason);
             }
         }
         Ok(())

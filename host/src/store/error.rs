@@ -57,12 +57,19 @@ impl Error {
     }
 }
 
-/// Something in the log that can't be read.
+/// Something in the log that can't be read, or in the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the log is damaged at position {position}")]
+#[error("{}", damaged(*position))]
 pub struct Damaged {
-    /// The record's position, or its segment's.
+    /// The record's position, or its segment's; zero if it is a row that is about neither.
     pub position: u64,
+}
+
+fn damaged(position: u64) -> String {
+    match position {
+        0 => "a row in hookgate.redb is damaged: `hookgate store check` says which".to_owned(),
+        _ => format!("the log is damaged at position {position}"),
+    }
 }
 
 /// What is wrong with the file.
@@ -79,6 +86,15 @@ pub enum Failure {
     /// A record in it can't be read.
     #[error(transparent)]
     Damaged(#[from] Damaged),
+    /// A newer Hookgate wrote a commit of the log.
+    #[error(
+        "a newer Hookgate wrote the commit at position {position}, and this one can't read what \
+         that changed: use the newer one"
+    )]
+    NewerCommit {
+        /// The commit's first position.
+        position: u64,
+    },
     /// The known event ids can't be read.
     #[error("sorted run {run} of the event ids is damaged")]
     DamagedIds {
@@ -130,6 +146,7 @@ impl Failure {
             Self::Access { may_pass, .. } => *may_pass,
             Self::Displaced { .. } | Self::Missing { .. } => true,
             Self::Damaged(_)
+            | Self::NewerCommit { .. }
             | Self::DamagedIds { .. }
             | Self::Closed
             | Self::Replaced

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use twox_hash::XxHash3_64;
 
 use crate::event::Timestamp;
 use crate::ids::Name;
@@ -18,6 +19,13 @@ use crate::ids::Name;
 const TIMED: u8 = 1;
 /// The first byte of the key of a row that says what a handler's rows take; its name follows.
 const USED: u8 = 2;
+
+/// The sum at the beginning of a row; behind it the rest of eight bytes is the time. An older
+/// Hookgate wrote zeros there, and no sum.
+const SUM_BYTES: usize = 2;
+const NO_SUM: [u8; SUM_BYTES] = [0; SUM_BYTES];
+/// The latest time that a row can say: that is in 8,900 years.
+const TIME_MAX: u64 = (1 << 48) - 1;
 
 /// A sweep looks for the expired keys of a handler again after this time: at most a day, at least a
 /// minute.
@@ -171,9 +179,23 @@ pub(in crate::store) fn handler_of(key: &[u8]) -> Option<Name> {
     std::str::from_utf8(rest.get(..length)?).ok()?.parse().ok()
 }
 
-/// The row of a value that is set at this time, by the store's count.
-pub(in crate::store) fn row(time: Timestamp, value: &[u8]) -> Bytes {
-    [&time.0.to_be_bytes()[..], value].concat().into()
+/// The row of a value that is set under this key at this time, by the store's count. redb does not
+/// check its pages when it reads them, and a flipped bit must not become another amount.
+pub(in crate::store) fn row(key: &[u8], time: Timestamp, value: &[u8]) -> Bytes {
+    let mut row = [&time.0.min(TIME_MAX).to_be_bytes()[..], value].concat();
+    let sum = sum(key, &row);
+    row[..SUM_BYTES].copy_from_slice(&sum);
+    row.into()
+}
+
+/// The sum of what is behind it in a row under this key.
+fn sum(key: &[u8], row: &[u8]) -> [u8; SUM_BYTES] {
+    let seed = XxHash3_64::oneshot(key);
+    let hash = XxHash3_64::oneshot_with_seed(seed, &row[SUM_BYTES..]).to_le_bytes();
+    match [hash[0], hash[1]] {
+        NO_SUM => [1, 0],
+        sum => sum,
+    }
 }
 
 /// The most that a handler may have more when it sets these keys of a scope.
@@ -184,7 +206,8 @@ pub(in crate::store) fn most(
 ) -> Used {
     let set = changes.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
     set.fold(Used::default(), |used, (name, value)| {
-        used.and(Used::of(&key(handler, scope, name), &row(Timestamp(0), value)))
+        let key = key(handler, scope, name);
+        used.and(Used::of(&key, &row(&key, Timestamp(0), value)))
     })
 }
 
@@ -195,15 +218,16 @@ pub(in crate::store) fn last_words(
     changes.iter().map(|(key, value)| (key.as_str(), value.as_ref())).collect()
 }
 
-/// When a row was written.
-pub(in crate::store) fn written_at(row: &[u8]) -> Option<Timestamp> {
+/// When the row under this key was written; `None` if it is damaged.
+pub(in crate::store) fn written_at(key: &[u8], row: &[u8]) -> Option<Timestamp> {
     let (time, _) = row.split_first_chunk()?;
-    Some(Timestamp(u64::from_be_bytes(*time)))
+    let is_whole = row.starts_with(&NO_SUM) || row[..SUM_BYTES] == sum(key, row);
+    is_whole.then(|| Timestamp(u64::from_be_bytes(*time) & TIME_MAX))
 }
 
-/// The value of a row.
-pub(in crate::store) fn value(row: &Bytes) -> Option<Bytes> {
-    (row.len() >= size_of::<u64>()).then(|| row.slice(size_of::<u64>()..))
+/// The value in the row under this key; `None` if it is damaged.
+pub(in crate::store) fn value(key: &[u8], row: &Bytes) -> Option<Bytes> {
+    written_at(key, row).map(|_| row.slice(size_of::<u64>()..))
 }
 
 #[cfg(test)]
@@ -225,13 +249,34 @@ mod tests {
     fn a_row_reads_back_and_tells_whose_it_is_and_when_it_was_written() {
         let (handler, time) = (name("ledger"), Timestamp(1_700_000_000_000));
         let key = key(&handler, "pi_1", "count");
-        let row = row(time, b"7");
-        assert_eq!((written_at(&row), value(&row)), (Some(time), Some(Bytes::from_static(b"7"))));
+        let row = row(&key, time, b"7");
+        let whole = (Some(time), Some(Bytes::from_static(b"7")));
+        assert_eq!((written_at(&key, &row), value(&key, &row)), whole);
+        // As an older Hookgate wrote it.
+        let unsummed: Bytes = [&time.0.to_be_bytes()[..], b"7"].concat().into();
+        assert_eq!((written_at(&key, &unsummed), value(&key, &unsummed)), whole);
         assert_eq!(handler_of(&key), Some(handler.clone()));
         assert!(key.starts_with(&all_of(&handler)) && !key.starts_with(&all_of(&name("led"))));
         assert_eq!(anew(old(&key)), key);
         assert!(old(&key).starts_with(ALL_OLD) && !key.starts_with(ALL_OLD));
-        assert!(value(&Bytes::from_static(b"short")).is_none() && handler_of(old(&key)).is_none());
+        let short = Bytes::from_static(b"short");
+        assert!(value(&key, &short).is_none() && handler_of(old(&key)).is_none());
+    }
+
+    #[test]
+    fn a_row_with_one_flipped_bit_or_under_another_key_has_no_value() {
+        let key = key(&name("ledger"), "pi_1", "paid");
+        let whole = row(&key, Timestamp(1_700_000_000_000), b"4200");
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(value(&key, &flipped.into()), None, "bit {bit}");
+        }
+        for bit in 0..key.len() * 8 {
+            let mut flipped = key.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(value(&flipped, &whole), None, "bit {bit} of the key");
+        }
     }
 
     #[test]

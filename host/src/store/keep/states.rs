@@ -115,7 +115,7 @@ fn find(view: &View, part: &Part) -> Result<Found, Failure> {
     let mut found = Found::default();
     let is_old_part = part.prefix == ALL_OLD;
     let mut respelled_bytes = 0;
-    let read = |key: &[u8], row: &[u8]| (key.to_vec(), state::written_at(row), row.len());
+    let read = |key: &[u8], row: &[u8]| (key.to_vec(), state::written_at(key, row), row.len());
     for (looked_at, row) in view.states(&part.from, read)?.enumerate() {
         let (key, written_at, bytes) = row?;
         if !key.starts_with(&part.prefix) {

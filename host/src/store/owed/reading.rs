@@ -12,6 +12,7 @@ use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Failure};
+use crate::store::file::owed_rows::OwedWork;
 use crate::store::file::view::{Outcomes, Segments, View};
 use crate::store::kind::WorkKind;
 use crate::store::time::StoreClock;
@@ -139,12 +140,13 @@ impl LaneReader<'_> {
         (kind, group): (WorkKind, &Name),
         key @ (since, position): Key,
     ) -> Result<Option<FarWork>, Failure> {
-        let Some(Some(row)) = self.damages.pass(self.view.owed(position))? else {
+        let Some(row) = self.damages.pass(self.view.owed(position))? else { return Ok(None) };
+        let is_its = |row: &OwedWork| row.since == since.0 && row.lane == lane(kind, group);
+        let Some(row) = row.filter(is_its) else {
+            // Both rows come and go together.
+            self.damages.note(Damaged { position });
             return Ok(None);
         };
-        if row.since != since.0 || row.lane != lane(kind, group) {
-            return Ok(None);
-        }
         let note = read_note(&row.note).ok_or(Damaged { position });
         let (waits, root) = self.damages.pass(note)?.unwrap_or((false, None));
         let found = self.damages.pass(self.entry(look_up, (kind, group), key))?;

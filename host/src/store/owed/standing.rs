@@ -4,6 +4,7 @@
 //! whether it may be taken; the history behind it is a chain of records in the log.
 
 use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_64;
 
 use crate::event::Timestamp;
 use crate::retry::Verdict;
@@ -39,6 +40,16 @@ pub(in crate::store) struct Standing {
     pub(in crate::store) reopened: u32,
 }
 
+/// A row with a sum begins so. An older Hookgate wrote none: its rows begin with the number of the
+/// progress, from which this differs by more than one bit.
+const SUMMED: u8 = 0x5a;
+/// The sum at the end of a row.
+const SUM_BYTES: usize = 2;
+
+/// Added to how often a work was opened again where a part of its history is gone: what a replay
+/// emits must not have the ids of what an earlier one emitted.
+const UNTOLD: u32 = 1 << 16;
+
 /// The same as it was written before it told whether it was opened again.
 #[derive(Deserialize)]
 struct Untold {
@@ -67,6 +78,11 @@ impl Standing {
     /// After being opened once more, which `record` tells of.
     pub(in crate::store) fn reopened_by(self, record: u64) -> Self {
         Self { reopened: self.reopened.saturating_add(1), ..Self::reopened(record) }
+    }
+
+    /// The same where nothing tells any more how often it was opened again.
+    pub(in crate::store) fn untold(self) -> Self {
+        Self { reopened: self.reopened.saturating_add(UNTOLD), ..self }
     }
 
     /// After it was said that it need not wait.
@@ -112,12 +128,29 @@ impl Standing {
         Ok(Self::find(outcomes, position)?.unwrap_or_default())
     }
 
-    pub(in crate::store) fn write(self) -> Vec<u8> {
+    /// The row of the work at `position`. redb does not check its pages when it reads them, and a
+    /// flipped bit must not have what is done be done again.
+    pub(in crate::store) fn write(self, position: u64) -> Vec<u8> {
+        let row = postcard::to_extend(&self, vec![SUMMED]);
+        let mut row = row.expect("a standing can be written to memory");
+        row.extend(sum(position, &row));
+        row
+    }
+
+    /// The same as an older Hookgate wrote it.
+    #[cfg(test)]
+    pub(in crate::store) fn write_unsummed(self) -> Vec<u8> {
         postcard::to_stdvec(&self).expect("a standing can be written to memory")
     }
 
     /// Reads how the work at `position` stands.
     pub(in crate::store) fn read(position: u64, bytes: &[u8]) -> Result<Self, Damaged> {
+        if let Some((&SUMMED, rest)) = bytes.split_first() {
+            let row = &bytes[..bytes.len() - rest.len().min(SUM_BYTES)];
+            let is_whole = bytes[row.len()..] == sum(position, row);
+            let read = is_whole.then(|| postcard::from_bytes(&row[1..]).ok()).flatten();
+            return read.ok_or(Damaged { position });
+        }
         let read = postcard::from_bytes::<Self>(bytes).or_else(|_| {
             let untold: Untold = postcard::from_bytes(bytes)?;
             let Untold { progress, tries_made, last } = untold;
@@ -127,6 +160,12 @@ impl Standing {
         });
         read.map_err(|_: postcard::Error| Damaged { position })
     }
+}
+
+/// The sum of a row of this work up to there.
+fn sum(position: u64, row: &[u8]) -> [u8; SUM_BYTES] {
+    let [first, second, ..] = XxHash3_64::oneshot_with_seed(position, row).to_le_bytes();
+    [first, second]
 }
 
 #[cfg(test)]
@@ -140,14 +179,44 @@ mod tests {
 
         assert!(first.is_open() && !second.is_open());
         assert_eq!((second.tries_made, second.last), (2, Some(9)));
-        assert_eq!(Standing::read(1, &first.write()).unwrap(), first);
+        assert_eq!(Standing::read(1, &first.write(1)).unwrap(), first);
         assert_eq!(Standing::reopened(11).tries_made, 0);
         let again = Standing::reopened(11).tried(Verdict::Done, 12);
         assert_eq!((again.reopened, second.reopened), (1, 0));
-        assert_eq!(Standing::read(1, &again.write()).unwrap(), again);
+        assert_eq!(Standing::read(1, &again.write(1)).unwrap(), again);
         let once_more = again.reopened_by(13);
         assert_eq!(once_more, Standing { reopened: 2, last: Some(13), ..Standing::reopened(11) });
-        assert_eq!(Standing::read(1, &once_more.write()).unwrap(), once_more);
+        assert_eq!(Standing::read(1, &once_more.write(1)).unwrap(), once_more);
+        assert!(again.untold().reopened_by(13).reopened > 1 << 16);
+    }
+
+    #[test]
+    fn a_row_with_one_flipped_bit_or_of_another_work_is_damaged_and_no_other_standing() {
+        let standings = [
+            Standing::default().tried(Verdict::Done, 7),
+            Standing::reopened(11).tried(Verdict::RetryAt(Timestamp(50)), 1 << 40),
+        ];
+        for standing in standings {
+            let row = standing.write(5);
+            for bit in 0..row.len() * 8 {
+                let mut flipped = row.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert!(Standing::read(5, &flipped).is_err(), "bit {bit} of {standing:?}");
+            }
+            assert!(Standing::read(6, &row).is_err());
+            for length in 0..row.len() {
+                assert!(Standing::read(5, &row[..length]).is_err(), "{length} bytes");
+            }
+        }
+    }
+
+    /// The bytes as they are documented: a change here is another format.
+    #[test]
+    fn a_row_is_spelled_as_it_is_documented() {
+        let row = Standing::default().tried(Verdict::Done, 7).write(5);
+        assert_eq!(row[..6], [0x5a, 2, 1, 1, 7, 0]);
+        let sum = XxHash3_64::oneshot_with_seed(5, &row[..6]).to_le_bytes();
+        assert_eq!(row[6..], sum[..2]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use crate::ids::Name;
-use crate::store::error::{Error, Failure};
+use crate::store::error::{Damaged, Error, Failure};
 use crate::store::file::view::View;
 use crate::store::{Store, state};
 
@@ -21,7 +21,8 @@ impl Store {
 
 fn stored(view: &View, key: &[u8]) -> Result<Option<Bytes>, Failure> {
     match view.state(key)? {
-        Some(row) => Ok(state::value(&row)),
+        // It stands at no position.
+        Some(row) => Ok(Some(state::value(key, &row).ok_or(Damaged { position: 0 })?)),
         None => view.state(state::old(key)),
     }
 }

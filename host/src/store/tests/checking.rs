@@ -8,12 +8,14 @@ use super::disk::pages::Pages;
 use super::disk::{Disk, Files};
 use super::frames::{COMMIT, Frame, frames, is_volume};
 use super::*;
+use crate::store::state;
 
 const SEGMENTS: TableDefinition<'_, u64, &[u8; 12]> = TableDefinition::new("segments");
 const OUTCOMES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outcomes");
 const DEAD: TableDefinition<'_, u64, u8> = TableDefinition::new("dead");
 const OWED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("owed");
 const DUE: TableDefinition<'_, &[u8], ()> = TableDefinition::new("due");
+const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
 const VOLUMES: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("volumes");
 const ROWS: &str = "hookgate.redb";
 
@@ -234,6 +236,42 @@ async fn rows_that_contradict_the_log_are_faults() {
             (None, "`totals` counts 0 works of kind 1, but `dead` has 1"),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_remembered_value_that_is_not_as_it_was_written_is_a_fault() {
+    let folder = closed().await;
+    edit(&folder, |transaction| {
+        let key = state::key(&name("ledger"), "pi_1", "paid");
+        let mut row = state::row(&key, NOW, b"4200").to_vec();
+        row[8] ^= 1;
+        transaction.open_table(STATE).unwrap().insert(&key[..], &row[..]).unwrap();
+    });
+    let fault = only_fault(&folder);
+    assert_eq!(fault.file, ROWS);
+    assert_eq!(fault.reason, "a row in `state` of the handler ledger is damaged");
+}
+
+#[tokio::test]
+async fn an_open_work_whose_rows_contradict_each_other_is_damage_and_not_done() {
+    let Bench { folder, clock, store } = filled().await;
+    store.close().await.unwrap();
+    let mut moved = 0;
+    edit(&folder, |transaction| {
+        let mut rows = transaction.open_table(OWED).unwrap();
+        let (work, mut row) = {
+            let (work, row) = rows.last().unwrap().expect("one is open");
+            (work.value(), row.value().to_vec())
+        };
+        // Since when it may be tried.
+        row[7] ^= 1;
+        rows.insert(work, &row[..]).unwrap();
+        moved = work;
+    });
+    let bench = Bench::at(folder, clock);
+    let deliveries = bench.deliveries().await;
+    assert!(deliveries.iter().all(|work| work.id.position != moved), "{deliveries:?}");
+    assert_eq!(bench.store.stats().damaged, 1);
 }
 
 /// The row of a work of the endpoint `erp` that may be tried since this, and its key in the lane.

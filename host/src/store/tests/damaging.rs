@@ -387,6 +387,27 @@ async fn a_volume_that_is_missing_or_written_over_costs_what_was_in_it() {
 }
 
 #[tokio::test]
+async fn a_remembered_value_that_is_damaged_is_an_error_and_no_other_value() {
+    let (_disk, bench) = bench();
+    bench.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &[])]).await;
+    let state = vec![("paid".to_owned(), Some("4200".into()))];
+    let effects = Effects { state, scope: "pi_1".to_owned(), ..Effects::default() };
+    let run = bench.runs().await.pop().unwrap();
+    bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
+    let key = crate::store::state::key(&name("ledger"), "pi_1", "paid");
+    let file = &bench.store.handle.shared.file;
+    let mut row = file.read().unwrap().state(&key).unwrap().unwrap().to_vec();
+    *row.last_mut().unwrap() ^= 1;
+    let mut change = file.write().unwrap();
+    change.tables().put_state(&key, Some(row.as_slice())).unwrap();
+    file.commit(change).unwrap();
+
+    let read = bench.store.state(&name("ledger"), "pi_1", "paid");
+
+    assert!(matches!(read, Err(Error::Damaged(_))), "{read:?}");
+}
+
+#[tokio::test]
 async fn a_standing_that_is_damaged_is_mended_by_the_next_try() {
     let (_disk, bench) = bench();
     let ids = bench.bring(vec![event("evt_1", "").to(&[], &["crm"])]).await;

@@ -181,10 +181,9 @@ impl<'d> Draft<'d> {
             return Ok(Standing::default());
         }
         let standing = self.basis.damages.pass(self.standing(lease.position()))?;
-        let lost = || Standing {
-            tries_made: tries.made(),
-            reopened: tries.reopened().into(),
-            ..Standing::default()
+        let lost = || {
+            let lost = Standing { tries_made: tries.made(), ..Standing::default() };
+            if tries.reopened() { lost.untold() } else { lost }
         };
         Ok(standing.unwrap_or_else(lost))
     }

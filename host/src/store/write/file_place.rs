@@ -224,7 +224,7 @@ fn put_rows(tables: &mut ChangedRows<'_>, batch: &Batch) -> Result<(), Failure> 
     for row in batch.updates.iter().flat_map(|update| rows(update, batch.low_water)) {
         match row {
             Row::Outcome { work, standing: Some(standing) } => {
-                tables.put_outcome(work, &standing.write())?;
+                tables.put_outcome(work, &standing.write(work))?;
             }
             Row::Outcome { work, standing: None } => tables.remove_outcome(work)?,
             Row::Owed { work, waiting } => put_owed(tables, work, waiting)?,

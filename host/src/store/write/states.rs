@@ -62,7 +62,7 @@ impl Draft<'_> {
                 }
                 None => (),
             }
-            let row = value.map(|value| state::row(self.counted(), value));
+            let row = value.map(|value| state::row(&key, self.counted(), value));
             if let Some(row) = &row {
                 used = used.and(Used::of(&key, row));
             }
@@ -81,7 +81,7 @@ impl Draft<'_> {
     fn expire(&mut self, key: &[u8], written_at: Timestamp) -> Result<(), Failure> {
         let Some(handler) = state::handler_of(key) else { return Ok(()) };
         let Some(row) = self.state_row(key)? else { return Ok(()) };
-        if state::written_at(&row) == Some(written_at) {
+        if state::written_at(key, &row) == Some(written_at) {
             let used = self.used(&handler).without(Used::of(key, &row));
             self.put_state_row(key.to_vec(), None);
             self.put_used(&handler, used);
@@ -96,7 +96,7 @@ impl Draft<'_> {
         let Some(handler) = state::handler_of(&key) else { return Ok(()) };
         self.put_state_row(old.to_vec(), None);
         if self.state_row(&key)?.is_none() {
-            let row = state::row(self.counted(), &value);
+            let row = state::row(&key, self.counted(), &value);
             let used = self.used(&handler).and(Used::of(&key, &row));
             self.put_state_row(key, Some(row));
             self.put_used(&handler, used);

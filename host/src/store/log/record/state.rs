@@ -47,8 +47,9 @@ impl<'a> StateRecord<'a> {
         at: Timestamp,
     ) -> impl Iterator<Item = (Vec<u8>, Option<Bytes>)> {
         self.writes.iter().map(move |(key, value)| {
-            let row = value.as_ref().map(|value| state::row(at, value));
-            (state::key(handler, &self.scope, key), row)
+            let key = state::key(handler, &self.scope, key);
+            let row = value.as_ref().map(|value| state::row(&key, at, value));
+            (key, row)
         })
     }
 

@@ -173,7 +173,7 @@ impl Put<'_> {
     }
 
     fn outcome(&self, work: u64, verdict: Verdict, record: u64) {
-        self.row(OUTCOMES, work, &Standing::default().tried(verdict, record).write()[..]);
+        self.row(OUTCOMES, work, &Standing::default().tried(verdict, record).write_unsummed()[..]);
     }
 
     /// A receipt and its event at 1 and 2, all done; a sweep has packed them.

@@ -134,7 +134,7 @@ impl Draft<'_> {
     }
 
     fn outcome(&self, work: u64, verdict: Verdict, record: u64) {
-        self.row(OUTCOMES, work, &Standing::default().tried(verdict, record).write()[..]);
+        self.row(OUTCOMES, work, &Standing::default().tried(verdict, record).write_unsummed()[..]);
     }
 
     /// A receipt that nobody has parsed, and another one with its event: one delivery is done, one
