@@ -76,7 +76,7 @@ pub use self::read::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
     ReceiptSummary, ReceiptView, RunView, State, TryView, VerdictView,
 };
-pub use self::repair::{LostState, Repaired, Undecided, repair};
+pub use self::repair::{LostState, Repaired, Undecided, repair, repair_anyway};
 pub use self::report::{Attempt, Effects, PluginStamp, Refused, Try};
 pub use self::state::{Quota, Quotas};
 pub use self::stats::{KindStats, Stats};

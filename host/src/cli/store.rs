@@ -95,13 +95,17 @@ fn check(place: &Place, json: bool) -> anyhow::Result<u64> {
     if more > 0 {
         say!("and {more} more faults")?;
     }
-    let Checked { volumes, frames, segments, records, standings, .. } = checked;
+    let Checked { volumes, frames, segments, records, standings, .. } = &checked;
     say!(
         "checked the store in {store}: volumes {volumes}, frames of commits {frames}, segments \
          {segments}, records {records}, works that were tried {standings}"
     )?;
     if found == 0 {
         say!("the store is sound")?;
+    }
+    let path = store::file_in(&folder);
+    if checked.faults.iter().any(|fault| path.ends_with(&fault.file)) {
+        say!("`hookgate store repair --anyway` makes {} anew", path.display())?;
     }
     Ok(found)
 }

@@ -5,6 +5,7 @@
 //! operator says what becomes of it. Runs while no gateway does, and keeps no more than a bounded
 //! part of anything in memory. Never removes the old file, and never serves anything.
 
+mod ages;
 mod histories;
 mod undecided;
 
@@ -69,18 +70,33 @@ pub struct LostState {
 }
 
 /// Makes a new file of rows for the store in a data folder. `attempts` is how long attempts were
-/// kept, if that is known: a work is undecided only if what it is on is older than that.
+/// kept, if that is known: a work is undecided only if what it is on is older than that. Refuses a
+/// store in whose rows nothing is wrong.
 pub fn repair(
     folder: &Path,
     undecided: Undecided,
     attempts: Option<Duration>,
 ) -> Result<Repaired, OpenError> {
-    let mut rebuild = Rebuild::begin(folder)?;
+    put(Rebuild::begin(folder)?, undecided, attempts)
+}
+
+/// The same, and does not refuse.
+pub fn repair_anyway(
+    folder: &Path,
+    undecided: Undecided,
+    attempts: Option<Duration>,
+) -> Result<Repaired, OpenError> {
+    put(Rebuild::begin_anyway(folder)?, undecided, attempts)
+}
+
+fn put(
+    mut rebuild: Rebuild,
+    undecided: Undecided,
+    attempts: Option<Duration>,
+) -> Result<Repaired, OpenError> {
     let repaired = remake(&mut rebuild, undecided, attempts);
-    let repaired = repaired.map_err(|source| OpenError::Unrepaired {
-        path: super::file::file_in(folder),
-        source: source.into(),
-    })?;
+    let repaired = repaired
+        .map_err(|source| OpenError::Unrepaired { path: rebuild.path(), source: source.into() })?;
     Ok(Repaired { kept: rebuild.finish()?, ..repaired })
 }
 
@@ -89,11 +105,14 @@ fn remake(
     undecided: Undecided,
     attempts: Option<Duration>,
 ) -> Result<Repaired, Failure> {
-    let Collected { volumes, frames, damaged, segments } = rebuild.collect()?;
+    let Collected { volumes, frames, damaged, segments, is_packed_whole } = rebuild.collect()?;
     let mut histories = Histories::new(rebuild.tag);
     histories.put(rebuild)?;
     let state_lost = recount(rebuild)?;
-    let mut works = UndecidedWorks::new(undecided, attempts, histories.newest());
+    let (stood, lost) = (histories.stood(), histories.lost());
+    // What is young was tried all the same if the history of it lies in what is damaged.
+    let attempts = attempts.filter(|_| is_packed_whole);
+    let mut works = UndecidedWorks::new(undecided, attempts, histories.into_ages());
     works.put(rebuild)?;
     mark(rebuild)?;
     Ok(Repaired {
@@ -101,9 +120,9 @@ fn remake(
         frames,
         damaged,
         segments,
-        histories: histories.stood(),
+        histories: stood,
         undecided: works.count(),
-        lost: histories.lost(),
+        lost,
         state_lost,
         kept: None,
     })

@@ -19,6 +19,9 @@ pub(in crate::cli) struct Options {
     /// What becomes of work of which nothing shows any more whether it was done
     #[arg(long, value_enum, default_value = "dead")]
     undecided: Fate,
+    /// Make a new file although redb finds no fault in the old one
+    #[arg(long)]
+    anyway: bool,
     /// Print one JSON document instead of lines
     #[arg(long)]
     json: bool,
@@ -54,13 +57,14 @@ impl Place {
 
 /// Repairs a store, and prints what was found and what was done.
 pub(super) fn repair(options: &Options) -> anyhow::Result<()> {
-    let Options { place, undecided, json } = options;
+    let Options { place, undecided, anyway, json } = options;
     let folder = place.folder()?;
     let undecided = match undecided {
         Fate::Dead => Undecided::Dead,
         Fate::Done => Undecided::Done,
     };
-    let repaired = store::repair(&folder, undecided, place.attempts())?;
+    let repair = if *anyway { store::repair_anyway } else { store::repair };
+    let repaired = repair(&folder, undecided, place.attempts())?;
     let store = folder.display().to_string();
     if *json {
         let document = Document { store, repaired: &repaired };

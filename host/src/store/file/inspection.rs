@@ -17,7 +17,7 @@ use super::catch_up;
 use super::failure::guarded;
 use super::folder::Folder;
 use super::identity::{Identity, builder, check_vacant, hold_folder, is_redb, read_identity};
-use super::open_error::{OpenError, failed, refused};
+use super::open_error::{OpenError, failed, foreign, refused};
 use super::overlay::Overlay;
 use super::view::View;
 use super::volumes::{Point, VOLUME_BYTES, Volumes};
@@ -48,7 +48,7 @@ impl Inspection {
             check_vacant(&*medium, &path)?;
         }
         if !is_redb(&path)? {
-            return Err(OpenError::Foreign { path });
+            return Err(foreign(&*medium, path));
         }
         let (database, looked) = match open_over(&path) {
             Ok(database) => look_at_pages(database),
@@ -57,7 +57,7 @@ impl Inspection {
         let rows_fault = match looked {
             Ok(fault) => fault,
             Err(error) if is_of_the_world(&error) => return Err(refused(&path, error)),
-            Err(error) => Some(chain(&error)),
+            Err(error) => Some(format!("{}: {REPAIR}", chain(&error))),
         };
         let tag = match &database {
             Some(database) => known_tag(database, &path)?,
@@ -86,9 +86,17 @@ impl Inspection {
     }
 }
 
-/// The tag of the store whose rows are in this file; `None` if there is no such file, or nobody can
-/// tell any more what it is.
-pub(super) fn sound_tag(path: &Path) -> Result<Option<u32>, OpenError> {
+/// What a file of rows says of itself.
+pub(super) struct SaidRows {
+    /// The store's.
+    pub(super) tag: u32,
+    /// Where the log ended at the last checkpoint, if redb finds nothing wrong with its pages.
+    pub(super) sound_to: Option<Point>,
+}
+
+/// What the rows in this file say; `None` if there is no such file, or nobody can tell any more
+/// what it is.
+pub(super) fn said_rows(path: &Path) -> Result<Option<SaidRows>, OpenError> {
     if !path.exists() || !is_redb(path)? {
         return Ok(None);
     }
@@ -97,11 +105,16 @@ pub(super) fn sound_tag(path: &Path) -> Result<Option<u32>, OpenError> {
         Err(error) => (None, Err(error)),
     };
     match looked {
-        (Some(database), _) => match read_identity(&database) {
-            Ok(Identity::Known { tag } | Identity::Before { tag }) => Ok(Some(tag)),
-            Ok(_) => known_tag(&database, path).map(Some),
-            Err(_) => Ok(None),
-        },
+        (Some(database), looked) => {
+            let tag = match read_identity(&database) {
+                Ok(Identity::Known { tag } | Identity::Before { tag }) => tag,
+                Ok(_) => known_tag(&database, path)?,
+                Err(_) => return Ok(None),
+            };
+            let is_sound = matches!(looked, Ok(None));
+            let sound_to = is_sound.then(|| catch_up::applied(&database).ok()).flatten();
+            Ok(Some(SaidRows { tag, sound_to }))
+        }
         (None, Err(error)) if is_of_the_world(&error) => Err(refused(path, error)),
         (None, _) => Ok(None),
     }
@@ -110,7 +123,9 @@ pub(super) fn sound_tag(path: &Path) -> Result<Option<u32>, OpenError> {
 /// What redb finds wrong with its pages, or why it can't read them.
 type Looked = Result<Option<String>, DatabaseError>;
 
-const MENDED: &str = "redb finds its pages damaged; it can repair them";
+const MENDED: &str =
+    "redb finds its pages damaged: `hookgate store repair` makes a new file from the volumes";
+const REPAIR: &str = "`hookgate store repair` makes a new file from the volumes";
 
 /// Whether it says nothing of what is in the file.
 fn is_of_the_world(error: &DatabaseError) -> bool {

@@ -38,7 +38,8 @@ pub enum OpenError {
     },
     /// A newer Hookgate wrote it.
     #[error(
-        "the store {} has format {found}; this Hookgate knows formats up to {FORMAT_KNOWN}",
+        "the store {} has format {found}; this Hookgate knows formats up to {FORMAT_KNOWN}. If no \
+         newer one ever had it, the file is damaged: `hookgate store repair` makes a new one",
         path.display()
     )]
     Newer {
@@ -89,7 +90,9 @@ pub enum OpenError {
     /// A store of format 1 lies beside the log of another.
     #[error(
         "the store {} has format 1, and the gateway can't convert it to format 2, because {} \
-         belongs to another store: move all files named volume-*.hgv to another folder",
+         belongs to another store. If this gateway ran on the store before, the file is damaged: \
+         `hookgate store repair` makes a new one. Else move all files named volume-*.hgv to \
+         another folder",
         path.display(),
         volume.display()
     )]
@@ -161,6 +164,17 @@ pub enum OpenError {
         path: PathBuf,
         /// Why not.
         source: Error,
+    },
+    /// There is nothing to repair.
+    #[error(
+        "redb finds no fault in the store's file {}, so it needs no repair: start the gateway. If \
+         `hookgate store check` finds faults in this file, `--anyway` makes a new one, which lacks \
+         what the volumes do not tell",
+        path.display()
+    )]
+    Sound {
+        /// The file.
+        path: PathBuf,
     },
     /// Nothing is left to make a file of rows from.
     #[error("the folder {} has no volume of a store that can be read", folder.display())]

@@ -6,6 +6,7 @@
 //! a kill has left is removed, and all begins again. Never changes a volume that is there: what
 //! joins the log goes to a new one.
 
+mod named;
 mod places;
 
 use std::fs;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use redb::{Database, ReadableDatabase};
 
+use self::named::Named;
 use self::places::{KNOWN_STATE, Portion, settle};
 use super::FILE_NAME;
 use super::backend::{Lent, Medium};
@@ -24,7 +26,7 @@ use super::death_rows::DEATHS_KNOWN;
 use super::failure::guarded;
 use super::folder::Folder;
 use super::identity::{builder, create_tables, hold_folder};
-use super::inspection::sound_tag;
+use super::inspection::{SaidRows, said_rows};
 use super::open_error::{OpenError, failed};
 use super::redo::{Raw, RowChange};
 use super::schema::{END, FIRST_POSITION, META, TAG, UNREAD_WIDTH};
@@ -55,6 +57,8 @@ pub(in crate::store) struct Collected {
     pub(in crate::store) damaged: u64,
     /// Segments that the store has now.
     pub(in crate::store) segments: u64,
+    /// Nothing that was packed is damaged.
+    pub(in crate::store) is_packed_whole: bool,
 }
 
 /// A file of rows in the making.
@@ -74,12 +78,30 @@ pub(in crate::store) struct Rebuild {
 }
 
 impl Rebuild {
-    /// Begins, in a folder with volumes on which no gateway runs.
+    /// Begins, in a folder with volumes on which no gateway runs and whose rows are not sound.
     pub(in crate::store) fn begin(folder: &Path) -> Result<Self, OpenError> {
+        Self::begin_unless(folder, is_sound)
+    }
+
+    /// The same, whatever the rows are.
+    pub(in crate::store) fn begin_anyway(folder: &Path) -> Result<Self, OpenError> {
+        Self::begin_unless(folder, |_, _| Ok(false))
+    }
+
+    fn begin_unless(
+        folder: &Path,
+        is_sound: fn(&Arc<dyn Medium>, &SaidRows) -> Result<bool, Failure>,
+    ) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
         let held = hold_folder(folder, &path)?;
         let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder));
-        let tag = tag(&medium, sound_tag(&path)?).map_err(|source| failed(&path, source))?;
+        let said = said_rows(&path)?;
+        let is_sound = said.as_ref().map(|said| is_sound(&medium, said)).transpose();
+        if is_sound.map_err(|source| failed(&path, source))? == Some(true) {
+            return Err(OpenError::Sound { path });
+        }
+        let said = said.map(|said| said.tag);
+        let tag = tag(&medium, said).map_err(|source| failed(&path, source))?;
         let Some(tag) = tag else { return Err(OpenError::NoLog { folder: folder.to_owned() }) };
         let (database, volumes) = draft(&medium, tag)
             .map_err(|source| failed(&path.with_file_name(DRAFT_NAME), source))?;
@@ -100,13 +122,17 @@ impl Rebuild {
         let shown = self.volumes.shown();
         let numbers: Vec<u32> = shown.numbers().collect();
         let mut collected = Collected { volumes: numbers.len() as u64, ..Collected::default() };
+        let named = Named::find(self.volumes.frames_from(Point::START))?;
         for number in numbers {
             if let Some(frames) = self.volumes.frames_of(number) {
-                self.take(frames, &mut collected, |portion, found| portion.packed(found))?;
+                self.take((frames, &named), &mut collected, |portion, found| {
+                    portion.packed(found)
+                })?;
             }
         }
+        collected.is_packed_whole = collected.damaged == 0 && shown.damaged().next().is_none();
         let frames = self.volumes.frames_from(Point::START);
-        self.take(frames, &mut collected, |portion, found| portion.logged(found))?;
+        self.take((frames, &named), &mut collected, |portion, found| portion.logged(found))?;
         collected.segments = settle(&self.database)?;
         // The last commits may be among what can't be read, and somebody may know their ids.
         self.end = self.end.saturating_add(UNREAD_WIDTH);
@@ -116,7 +142,7 @@ impl Rebuild {
     /// Takes all frames of a scan, in transactions of bounded size.
     fn take(
         &mut self,
-        mut frames: Scan,
+        (mut frames, named): (Scan, &Named),
         collected: &mut Collected,
         take: fn(&mut Portion<'_>, &Found) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
@@ -126,7 +152,7 @@ impl Rebuild {
             let transaction = self.database.begin_write()?;
             {
                 let mut counted = Counted::default();
-                let mut portion = Portion::open(&transaction, &mut counted, &shown)?;
+                let mut portion = Portion::open(&transaction, &mut counted, (&shown, named))?;
                 let mut room = PORTION_BYTES;
                 while is_more && room > 0 {
                     match frames.next().transpose()? {
@@ -144,6 +170,11 @@ impl Rebuild {
             transaction.commit()?;
         }
         Ok(())
+    }
+
+    /// The file that it will be.
+    pub(in crate::store) fn path(&self) -> PathBuf {
+        self.folder.join(FILE_NAME)
     }
 
     /// What is there by now.
@@ -242,7 +273,7 @@ impl Rebuild {
 
     /// Puts the new file in the place of the old one. Gives where that is now, if there was one.
     pub(in crate::store) fn finish(self) -> Result<Option<PathBuf>, OpenError> {
-        let path = self.folder.join(FILE_NAME);
+        let path = self.path();
         self.put_in_place(&path).map_err(|source| failed(&path, source))
     }
 
@@ -266,6 +297,13 @@ impl Rebuild {
         medium.sync_names()?;
         Ok(kept)
     }
+}
+
+/// Whether a start finds in these rows and volumes what it needs.
+fn is_sound(medium: &Arc<dyn Medium>, said: &SaidRows) -> Result<bool, Failure> {
+    let Some(end) = said.sound_to else { return Ok(false) };
+    let volumes = Volumes::open(Arc::clone(medium), said.tag, VOLUME_BYTES)?;
+    Ok(volumes.check_present(end).is_ok())
 }
 
 /// The tag of the store: what its rows say, if there is a volume of it; else what a volume says.

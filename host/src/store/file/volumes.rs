@@ -174,7 +174,9 @@ impl Volumes {
     pub(in crate::store) fn frames_of(&self, number: u32) -> Option<Scan> {
         let shown = self.shown();
         let volume = shown.volumes.get(&number).filter(|volume| volume.sort == Sort::Packed)?;
-        Some(Scan::of(Arc::clone(volume)))
+        let mut later = shown.volumes.range(number..).skip(1);
+        let is_full = later.any(|(_, volume)| volume.sort == Sort::Packed);
+        Some(Scan::of(Arc::clone(volume), is_full))
     }
 
     /// What is read from now on comes from the disk.

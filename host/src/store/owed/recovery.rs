@@ -215,7 +215,14 @@ impl Start<'_> {
     fn stored_in(&self, segment: &Segment) -> Result<Vec<Stored>, Failure> {
         let mut found = Vec::new();
         for entry in segment.entries() {
-            if matches!(entry.kind, RecordKind::Receipt | RecordKind::Event | RecordKind::Parcel) {
+            // A bare receipt owes nothing; behind a repair the ids of it are here only.
+            if matches!(
+                entry.kind,
+                RecordKind::Receipt
+                    | RecordKind::BareReceipt
+                    | RecordKind::Event
+                    | RecordKind::Parcel
+            ) {
                 let record = self.damages.pass(Record::skim(&entry, self.tag))?;
                 found.extend(record.and_then(Stored::of));
             }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::BATCH;
+use super::ages::Ages;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::retry::Verdict;
@@ -25,6 +26,8 @@ struct Said {
     work: u64,
     /// Where the record stands.
     position: u64,
+    /// Where the one before it in the history stood.
+    previous: Option<u64>,
     /// What followed; `None` if the work was opened again.
     verdict: Option<Verdict>,
 }
@@ -38,21 +41,20 @@ pub(super) struct Histories {
     tag: u32,
     damages: Damages,
     reader: LogReader,
-    /// When the newest record was written.
-    newest: Timestamp,
+    ages: Ages,
     stood: u64,
     lost: u64,
 }
 
 impl Said {
     fn of(position: u64, record: &Record) -> Option<Self> {
-        let (work, verdict) = match record {
-            Record::Try(tried) => (tried.work, Some(tried.verdict)),
-            Record::Attempt(attempt) => (attempt.work, Some(attempt.verdict)),
-            Record::Reopening(reopening) => (reopening.work, None),
+        let (work, previous, verdict) = match record {
+            Record::Try(tried) => (tried.work, tried.previous, Some(tried.verdict)),
+            Record::Attempt(attempt) => (attempt.work, attempt.previous, Some(attempt.verdict)),
+            Record::Reopening(reopening) => (reopening.work, reopening.previous, None),
             _ => return None,
         };
-        Some(Self { work, position, verdict })
+        Some(Self { work, position, previous, verdict })
     }
 }
 
@@ -62,15 +64,15 @@ impl Histories {
             tag,
             damages: Damages::default(),
             reader: LogReader::new(tag),
-            newest: Timestamp(0),
+            ages: Ages::default(),
             stood: 0,
             lost: 0,
         }
     }
 
-    /// When the newest record was written, by its own account.
-    pub(super) fn newest(&self) -> Timestamp {
-        self.newest
+    /// When what is in the log was written.
+    pub(super) fn into_ages(self) -> Ages {
+        self.ages
     }
 
     /// How many works stand as their histories say.
@@ -92,7 +94,9 @@ impl Histories {
             for entry in segment.entries() {
                 let record = self.damages.pass(Record::skim(&entry, self.tag))?;
                 let Some(record) = record else { continue };
-                self.newest = self.newest.max(record.written_at().unwrap_or_default());
+                if let Some(at) = record.written_at() {
+                    self.ages.note(entry.position, at);
+                }
                 said.extend(Said::of(entry.position, &record));
                 if let Record::Try(TryRecord { work, at, state: Some(state), .. }) = record {
                     wrote.push((work, at, state));
@@ -136,7 +140,7 @@ impl Histories {
         let view = rebuild.view()?;
         let (log, outcomes) = (view.log()?, view.outcomes()?);
         let mut standings = BTreeMap::<u64, Standing>::new();
-        for Said { work, position, verdict } in said.iter().copied() {
+        for Said { work, position, previous, verdict } in said.iter().copied() {
             let known = match standings.get(&work) {
                 Some(standing) => *standing,
                 None => {
@@ -147,9 +151,11 @@ impl Histories {
             if known.last.is_some_and(|last| last >= position) {
                 continue;
             }
+            // What stood before it is gone, and may have been a replay.
+            let known = if known.last == previous { known } else { known.untold() };
             let after = match verdict {
                 Some(verdict) => known.tried(verdict, position),
-                None => Standing::reopened(position),
+                None => known.reopened_by(position),
             };
             standings.insert(work, after);
         }
@@ -160,7 +166,7 @@ impl Histories {
                 continue;
             };
             let letter = (standing.progress == Progress::Dead).then_some(kind as u8);
-            works.push((work, standing.write(), letter));
+            works.push((work, standing.write(work), letter));
         }
         self.stood += works.len() as u64;
         rebuild.stand(works)

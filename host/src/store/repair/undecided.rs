@@ -2,17 +2,19 @@
 //!
 //! A sweep removes the history of a finished work before it removes what the work is on. So a work
 //! on a packed receipt, event or parcel that has neither a row nor a history was tried long ago or
-//! never. It was never tried if what it is on is younger than attempts are kept; else the operator
-//! says what becomes of it. What no sweep has packed yet still has its whole history, so a work on
-//! it without one is open. Never gives such a work out to be done again by itself.
+//! never. It was never tried if what it is on is younger than attempts are kept, and nothing that
+//! was packed is damaged; else the operator says what becomes of it. What no sweep has packed yet
+//! still has its whole history, so a work on it without one is open. Never gives such a work out to
+//! be done again by itself.
 
 use std::time::Duration;
 
+use super::ages::Ages;
 use super::{BATCH, Undecided};
-use crate::event::Timestamp;
 use crate::retry::{Outcome, Verdict};
 use crate::store::damage::Damages;
 use crate::store::error::Failure;
+use crate::store::file::death_rows::DEATHS_KNOWN;
 use crate::store::file::rebuild::Rebuild;
 use crate::store::kind::WorkKind;
 use crate::store::log::record::{AttemptRecord, Record, TryRecord};
@@ -32,8 +34,8 @@ pub(super) struct UndecidedWorks {
     undecided: Undecided,
     /// How long attempts were kept.
     attempts: Option<Duration>,
-    /// When the newest record of the log was written.
-    now: Timestamp,
+    /// When what is in the log was written.
+    ages: Ages,
     damages: Damages,
     keys: OrderKeys,
     count: u64,
@@ -48,9 +50,9 @@ struct Found {
 }
 
 impl UndecidedWorks {
-    pub(super) fn new(undecided: Undecided, attempts: Option<Duration>, now: Timestamp) -> Self {
+    pub(super) fn new(undecided: Undecided, attempts: Option<Duration>, ages: Ages) -> Self {
         let (damages, keys) = (Damages::default(), OrderKeys::default());
-        Self { undecided, attempts, now, damages, keys, count: 0 }
+        Self { undecided, attempts, ages, damages, keys, count: 0 }
     }
 
     /// How many there were.
@@ -99,7 +101,7 @@ impl UndecidedWorks {
                 _ => continue,
             }
             let Some(record) = self.damages.pass(Record::skim(&entry, tag))? else { continue };
-            if self.is_young(&record) {
+            if self.is_young(entry.position) {
                 continue;
             }
             let Some(stored) = Stored::of(record) else { continue };
@@ -113,9 +115,9 @@ impl UndecidedWorks {
     }
 
     /// Whether no history of it can have been removed yet.
-    fn is_young(&self, record: &Record) -> bool {
-        let written_at = record.written_at().unwrap_or_default();
-        self.attempts.is_some_and(|kept| written_at.after(kept) > self.now)
+    fn is_young(&self, position: u64) -> bool {
+        let written_at = self.ages.of(position);
+        self.attempts.is_some_and(|kept| written_at.after(kept) > self.ages.newest())
     }
 
     fn decide(&mut self, rebuild: &mut Rebuild, found: Found) -> Result<(), Failure> {
@@ -126,13 +128,13 @@ impl UndecidedWorks {
             Undecided::Dead if undecided.is_empty() => (),
             Undecided::Dead => self.bury(rebuild, &undecided)?,
         }
-        let is_done = Standing { progress: Progress::Done, ..Standing::default() };
-        rebuild.stand(done.into_iter().map(|work| (work, is_done.write(), None)))
+        let is_done = Standing { progress: Progress::Done, ..Standing::default() }.untold();
+        rebuild.stand(done.into_iter().map(|work| (work, is_done.write(work), None)))
     }
 
     /// Makes works dead letters, each with a record of its own that says why.
     fn bury(&self, rebuild: &mut Rebuild, works: &[(u64, WorkKind)]) -> Result<(), Failure> {
-        let (at, duration, verdict) = (self.now, Duration::ZERO, Verdict::Dead);
+        let (at, duration, verdict) = (self.ages.newest(), Duration::ZERO, Verdict::Dead);
         let outcome = Outcome::Permanent { reason: REPAIRED.to_owned() };
         let (status, answer) = (None, String::new());
         let attempt = Attempt { at, duration, status, answer, outcome, verdict };
@@ -151,11 +153,14 @@ impl UndecidedWorks {
                         segment.push(RecordKind::Attempt, 1, &record)
                     }
                 };
-                stand.push((work, kind, Standing::default().tried(verdict, record)));
+                stand.push((work, kind, Standing::default().untold().tried(verdict, record)));
             }
             rebuild.commit(&mut segment, |tables| {
+                // If this is cut short and somebody puts the old file back, it reads this commit.
+                tables.remember(DEATHS_KNOWN, 0)?;
                 stand.iter().try_for_each(|(work, kind, standing)| {
-                    tables.put_outcome(*work, &standing.write())?;
+                    tables.put_outcome(*work, &standing.write(*work))?;
+                    tables.put_owed(*work, None)?;
                     tables.put_letter(*work, Some(*kind as u8))
                 })
             })?;

@@ -1,7 +1,13 @@
 //! A store whose file of rows is damaged, foreign or gone gets a new one from its volumes: what it
 //! had it has, what was open it owes, and what was done it does not do again [I8, I12].
 
+use std::sync::Arc;
+
 use super::*;
+use crate::store::file::folder::Folder;
+use crate::store::file::volumes::{Point, VolumeWriter, Volumes};
+use crate::store::log::segment::{RecordKind, SegmentWriter};
+use crate::store::owed::standing::Standing;
 
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 const ROWS: &str = "hookgate.redb";
@@ -128,8 +134,7 @@ const FLIPS: usize = 60;
 
 /// What a start says that can't find out what a file is any more.
 fn is_of_another_format(error: &OpenError) -> bool {
-    let is_newer = matches!(error, OpenError::Newer { .. } | OpenError::Older { .. });
-    is_newer || matches!(error, OpenError::Mixed { .. } | OpenError::Unfinished { .. })
+    matches!(error, OpenError::Unfinished { .. })
 }
 
 #[tokio::test]
@@ -201,11 +206,13 @@ async fn a_repair_begins_again_and_keeps_each_file_that_it_replaces() {
     let Bench { folder, clock, store } = bench;
     store.close().await.unwrap();
     let before = std::fs::read(folder.path().join(ROWS)).unwrap();
+    let refused = repair(folder.path(), Undecided::Dead, None).unwrap_err();
+    assert!(matches!(refused, OpenError::Sound { .. }), "nothing is wrong: {refused:?}");
     // As a kill leaves it.
     std::fs::write(folder.path().join("hookgate.redb.repair"), "half of a file").unwrap();
 
-    let kept =
-        [(); 2].map(|()| repair(folder.path(), Undecided::Dead, None).unwrap().kept.unwrap());
+    let repair = || repair_anyway(folder.path(), Undecided::Dead, None).unwrap().kept.unwrap();
+    let kept = [repair(), repair()];
 
     assert!(kept[0].ends_with("hookgate.redb.before-repair"), "{kept:?}");
     assert!(kept[1].ends_with("hookgate.redb.before-repair.2"), "{kept:?}");
@@ -242,6 +249,16 @@ async fn swept() -> (TempDir, Clock, Id, Id) {
     }
     bench.clock.advance(days(40));
     let open = bench.bring(vec![event("evt_open", "").to(&[], &["crm"])]).await[0];
+    let bench = packed(bench).await;
+    let view = bench.store.event(done).await.unwrap().unwrap();
+    assert!(view.deliveries[0].attempts.is_empty(), "{view:?}");
+    let Bench { folder, clock, store } = bench;
+    store.close().await.unwrap();
+    (folder, clock, done, open)
+}
+
+/// Two days later all is packed, and the log that told of it is gone.
+async fn packed(bench: Bench) -> Bench {
     let bench = restart_small(bench).await;
     bench.clock.advance(days(2));
     bench.store.sweep(&Retention::default()).await.unwrap();
@@ -249,18 +266,14 @@ async fn swept() -> (TempDir, Clock, Id, Id) {
         bench.finished(&format!("evt_{number}"), Verdict::Done).await;
     }
     bench.store.handle.shared.file.checkpoint().unwrap();
-    let view = bench.store.event(done).await.unwrap().unwrap();
-    assert!(view.deliveries[0].attempts.is_empty(), "{view:?}");
     assert!(!bench.folder.path().join("volume-00000001.hgv").exists());
-    let Bench { folder, clock, store } = bench;
-    store.close().await.unwrap();
-    Ruin::Damaged.of(&folder);
-    (folder, clock, done, open)
+    bench
 }
 
 #[tokio::test]
 async fn of_what_nothing_tells_any_more_the_operator_says_what_becomes_and_nobody_does_it_again() {
     let (folder, clock, done, open) = swept().await;
+    Ruin::Damaged.of(&folder);
     let retention = Some(Retention::default().attempts);
     for (undecided, attempts) in [
         (Undecided::Dead, None),
@@ -296,6 +309,137 @@ async fn of_what_nothing_tells_any_more_the_operator_says_what_becomes_and_nobod
         let replayed = bench.store.replay(vec![done]).await.unwrap();
         assert_eq!(replayed.reopened, 2, "{context}");
     }
+}
+
+/// A commit of a repair that was cut short, read by the old file: an operator has put it back.
+#[tokio::test]
+async fn an_old_file_that_is_put_back_reads_what_a_repair_wrote_and_owes_no_dead_work() {
+    let (folder, clock, _, open) = swept().await;
+    let repaired = repair_anyway(folder.path(), Undecided::Dead, None).unwrap();
+    std::fs::rename(repaired.kept.unwrap(), folder.path().join(ROWS)).unwrap();
+
+    let bench = open_small(folder, clock);
+
+    assert!(owed(&bench).await.is_empty());
+    let letters = bench.store.dead(ALL).await.unwrap().items;
+    assert!(letters.iter().any(|letter| letter.event == Some(open)));
+    let Bench { folder, store, .. } = bench;
+    store.close().await.unwrap();
+    let checked = check(folder.path()).unwrap();
+    assert!(checked.faults.is_empty(), "{:#?}", checked.faults);
+}
+
+/// It may be a packed one, in which the history of what is young lay.
+#[tokio::test]
+async fn beside_a_volume_that_can_not_be_read_nothing_counts_as_never_tried() {
+    let (folder, clock, _, open) = swept().await;
+    Ruin::Damaged.of(&folder);
+    let head = [&b"HGVL"[..], &[7; 100]].concat();
+    std::fs::write(folder.path().join("volume-00009999.hgv"), head).unwrap();
+
+    let attempts = Some(Retention::default().attempts);
+    let repaired = repair(folder.path(), Undecided::Dead, attempts).unwrap();
+
+    assert_eq!(repaired.damaged, 1, "{repaired:?}");
+    let bench = open_small(folder, clock);
+    assert!(owed(&bench).await.is_empty());
+    let letters = bench.store.dead(ALL).await.unwrap().items;
+    assert!(letters.iter().any(|letter| letter.event == Some(open)));
+}
+
+/// What a replay emits has the number of the replay in its id.
+#[tokio::test]
+async fn a_repair_counts_how_often_a_work_was_opened_again() {
+    let bench = open_small(TempDir::new().unwrap(), Clock::manual(NOW));
+    let (_, event) = bench.finished("evt_again", Verdict::Done).await;
+    for _ in 0..2 {
+        assert_eq!(bench.store.replay(vec![event]).await.unwrap().reopened, 2);
+        bench.end_run(bench.runs().await.pop().unwrap(), Verdict::Done).await;
+        bench.end_delivery(bench.deliveries().await.pop().unwrap(), Verdict::Done).await;
+    }
+    for number in 0..20 {
+        bench.finished(&format!("evt_{number}"), Verdict::Done).await;
+    }
+    let Bench { folder, clock, store } = packed(bench).await;
+    store.close().await.unwrap();
+    Ruin::Damaged.of(&folder);
+
+    repair(folder.path(), Undecided::Dead, None).unwrap();
+
+    let bench = open_small(folder, clock);
+    let view = bench.store.handle.shared.file.read().unwrap();
+    let outcomes = view.outcomes().unwrap();
+    let standings = [1, 2].map(|work| Standing::at(&outcomes, event.position + work).unwrap());
+    assert_eq!(standings.map(|standing| standing.reopened), [2, 2]);
+}
+
+#[tokio::test]
+async fn the_ids_of_a_receipt_that_lost_its_body_are_known_after_a_repair() {
+    let bench = Bench::new();
+    bench.append(&["evt_ignored"]).await;
+    let work = bench.parse().await;
+    bench.store.commit_parse(work, tried(Verdict::Done), Vec::new()).await.unwrap().unwrap();
+    let bench = bench.restart().await;
+    bench.clock.advance(days(32));
+    assert_eq!(bench.store.sweep(&Retention::default()).await.unwrap().bodies, 1);
+    let Bench { folder, clock, store } = bench;
+    store.close().await.unwrap();
+    Ruin::Damaged.of(&folder);
+
+    repair(folder.path(), Undecided::Dead, None).unwrap();
+
+    let bench = Bench::at(folder, clock);
+    let again = bench.store.append(receipt(&["evt_ignored"])).await.unwrap();
+    assert!(matches!(again, Appended::Duplicate(_)), "{again:?}");
+}
+
+/// Another writer at the end of the log of a store that is closed.
+fn writer(folder: &TempDir, tag: u32) -> VolumeWriter {
+    let medium = Arc::new(Folder::new(folder.path()));
+    let volumes = Volumes::open(medium, tag, Config::at(folder.path()).volume_bytes).unwrap();
+    let mut scan = volumes.frames_from(Point::START);
+    scan.by_ref().for_each(|next| drop(next.unwrap()));
+    VolumeWriter::at(volumes, scan.end()).unwrap()
+}
+
+#[tokio::test]
+async fn what_a_sweep_wrote_before_a_kill_takes_the_place_of_nothing() {
+    let (bench, ids) = filled().await;
+    let whole = seen(&bench, &ids).await;
+    let Bench { folder, clock, store } = bench;
+    store.close().await.unwrap();
+    let mut without = SegmentWriter::new(ids[0].0.position);
+    without.push_bytes(RecordKind::Gap, 1, &[]);
+    let mut writer = writer(&folder, ids[0].0.tag);
+    writer.pack(without.first(), &without.finish_dense().1).unwrap();
+    writer.sync_packed().unwrap();
+    drop(writer);
+    Ruin::Damaged.of(&folder);
+
+    repair(folder.path(), Undecided::Dead, None).unwrap();
+
+    let bench = Bench::at(folder, clock);
+    assert_eq!(seen(&bench, &ids).await, whole);
+}
+
+#[tokio::test]
+async fn a_log_of_a_newer_hookgate_is_not_repaired() {
+    let (bench, ids) = filled().await;
+    let Bench { folder, store, .. } = bench;
+    let end = store.stats().end;
+    store.close().await.unwrap();
+    let mut segment = SegmentWriter::new(end);
+    segment.push_bytes(RecordKind::Gap, 1, &[]);
+    let (first, bytes) = segment.finish();
+    let length = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+    let unknown: &[u8] = &[99];
+    writer(&folder, ids[0].0.tag).append(first, &[&length, bytes, unknown]).unwrap();
+    Ruin::Damaged.of(&folder);
+
+    let refused = repair(folder.path(), Undecided::Dead, None).unwrap_err();
+
+    let said = crate::causes::chain(&refused);
+    assert!(said.contains("a newer Hookgate wrote the commit at position"), "{said}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::super::redo::{self, Raw, RowChange};
 use super::super::schema::{END, META, SEGMENTS, SWEPT, SWEPT_TO, TOLD};
 use super::super::tables::Tables;
 use super::super::volumes::{self, EXTENT_BYTES, Extent, Found, Shown};
+use super::named::Named;
 use crate::store::error::Failure;
 use crate::store::log::segment::Segment;
 
@@ -40,6 +41,7 @@ pub(super) struct Portion<'t> {
     logged: Table<'t, u64, Place>,
     known_state: Table<'t, &'static [u8], ()>,
     shown: Arc<Shown>,
+    named: &'t Named,
     end: u64,
 }
 
@@ -47,7 +49,7 @@ impl<'t> Portion<'t> {
     pub(super) fn open(
         transaction: &'t WriteTransaction,
         counted: &'t mut Counted,
-        shown: &Arc<Shown>,
+        (shown, named): (&Arc<Shown>, &'t Named),
     ) -> Result<Self, Failure> {
         Ok(Self {
             tables: Tables::of(transaction, counted),
@@ -55,6 +57,7 @@ impl<'t> Portion<'t> {
             logged: transaction.open_table(LOGGED)?,
             known_state: transaction.open_table(KNOWN_STATE)?,
             shown: Arc::clone(shown),
+            named,
             end: 0,
         })
     }
@@ -66,6 +69,9 @@ impl<'t> Portion<'t> {
 
     /// The frame of a packed segment.
     pub(super) fn packed(&mut self, found: &Found) -> Result<(), Failure> {
+        if self.named.is_orphan(found.extent) {
+            return Ok(());
+        }
         // One that can't be unpacked is no segment.
         let Ok(segment) = Segment::read(found.first, &found.body) else { return Ok(()) };
         self.end = self.end.max(segment.next());
@@ -80,7 +86,8 @@ impl<'t> Portion<'t> {
             self.end = self.end.max(segment.next());
             put(&mut self.logged, *first, *extent, segment.next())?;
         }
-        let changes = redo::read(redo).unwrap_or_default();
+        // Its sum is right: without these changes, what was done would be done again.
+        let changes = redo::read(redo).ok_or(Failure::NewerCommit { position: *first })?;
         // Where a packed segment is damaged, those that it was packed from may still be whole.
         let mut is_packed = true;
         for change in &changes {

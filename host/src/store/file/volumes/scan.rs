@@ -43,6 +43,8 @@ pub(in crate::store) struct Scan {
     reader: Option<Reader>,
     from: Point,
     end: Point,
+    /// Nothing is added behind what is to be read.
+    is_full: bool,
 }
 
 /// A volume that is still to be read.
@@ -62,13 +64,14 @@ impl Scan {
             logs.chain(damaged).filter(|(number, _)| *number >= from.volume).collect();
         steps.sort_by_key(|(number, _)| *number);
         let left = steps.into_iter().map(|(_, step)| step).collect();
-        Self { left, reader: None, from, end: from }
+        Self { left, reader: None, from, end: from, is_full: false }
     }
 
-    /// One volume alone. What is broken at its end can't be told from what a kill has left there.
-    pub(super) fn of(volume: Arc<Volume>) -> Self {
-        let from = Point::START;
-        Self { left: VecDeque::from([Step::Volume(volume)]), reader: None, from, end: from }
+    /// One volume alone. If it is not full, what is broken at its end can't be told from what a
+    /// kill has left there.
+    pub(super) fn of(volume: Arc<Volume>, is_full: bool) -> Self {
+        let (left, from) = (VecDeque::from([Step::Volume(volume)]), Point::START);
+        Self { left, reader: None, from, end: from, is_full }
     }
 
     /// The place behind the last frame so far: where the next one goes.
@@ -91,7 +94,7 @@ impl Scan {
                 continue;
             };
             let place = reader.place();
-            match reader.step(!self.left.is_empty())? {
+            match reader.step(self.is_full || !self.left.is_empty())? {
                 Stepped::Frame(found) => {
                     self.end = reader.place();
                     if let Some(found) = found {

@@ -38,6 +38,23 @@ fn a_flipped_bit_in_any_byte_is_broken_there_and_all_behind_it_is_found() {
 }
 
 #[test]
+fn what_is_broken_at_the_end_of_a_packed_volume_is_damage_if_another_packed_one_follows() {
+    let disk = Disk::default();
+    let mut writer = resume(&open(disk.clone(), SMALL));
+    let packed = [1, 2].map(|first| writer.pack(first, &[7; 1100]).unwrap());
+    writer.sync_packed().unwrap();
+    drop(writer);
+    let [full, newest] = packed;
+    assert_ne!(full.volume, newest.volume);
+    for (place, expected) in [(full, vec![broken(full)]), (newest, Vec::new())] {
+        let damaged = changed(&disk, place.volume, |bytes| bytes[place.offset as usize + 50] ^= 1);
+        let frames = open(damaged, SMALL).frames_of(place.volume).unwrap();
+        let found: Vec<_> = frames.map(|next| next.unwrap()).collect();
+        assert_eq!(found, expected, "{place:?}");
+    }
+}
+
+#[test]
 fn damage_over_many_frames_is_told_once() {
     let disk = Disk::default();
     let mut writer = resume(&open(disk.clone(), LARGE));
