@@ -10,8 +10,8 @@
 //! Its rooms, each of which imports only those before it: `log` spells what happened, `file` holds
 //! it in volumes and tables, `ids` tells duplicates, `index` knows where what is listed stands,
 //! `owed` knows what is left to do, `read` answers, `write` commits, and `keep` removes and packs.
-//! `facts` and `report` are what goes in and comes out, `state` is what handlers remember, `time` is
-//! how old things are, and `marks` says when too much is open. `take` hands works out, `refill`
+//! `facts` and `report` are what goes in and comes out, `state` is what handlers remember, `time`
+//! is how old things are, and `marks` says when too much is open. `take` hands works out, `refill`
 //! brings them into memory, and the `gate` keeps who reads what is owed between two commits.
 //! `check` looks at all of it while no gateway runs, and `repair` makes the tables anew from the
 //! volumes.

@@ -18,7 +18,6 @@ use self::survey::{Pass, Step};
 use super::pack::Packed;
 use super::retention::Retention;
 use crate::store::error::{Error, Failure};
-use crate::store::log::segment::RecordKind;
 use crate::store::owed::standing::Progress;
 use crate::store::write::batch::{Repacked, Replacement};
 use crate::store::write::draft::Draft;
@@ -215,8 +214,7 @@ impl Operation for SettleIds {
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
         draft.settle_ids(self.groups);
         draft.tell_time();
-        // Without a segment nobody could find out whether a commit that failed is in the log.
-        draft.record(RecordKind::Gap, &());
+        draft.leave_segment();
         self.reply.keep(Ok(()));
         Ok(())
     }
@@ -262,9 +260,7 @@ impl Draft<'_> {
             self.remember(file::RETENTION, mark);
         }
         self.tell_time();
-        // Every transaction leaves a segment, by which it is told whether a commit that failed
-        // holds.
-        self.record(RecordKind::Gap, &());
+        self.leave_segment();
         Ok(true)
     }
 

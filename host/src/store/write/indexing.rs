@@ -8,7 +8,6 @@ use super::draft::Draft;
 use super::op::{Operation, Reply};
 use crate::store::error::{Error, Failure};
 use crate::store::index::IndexChange;
-use crate::store::log::segment::RecordKind;
 use crate::store::shared::Shared;
 
 /// Changes of the index. Told is whether they were made.
@@ -31,8 +30,7 @@ impl Operation for WriteIndex {
         let is_current = self.shared.index.life() == self.life;
         if is_current {
             draft.change_index(Arc::clone(&self.changes));
-            // Without a segment nobody could find out whether a commit that failed is in the log.
-            draft.record(RecordKind::Gap, &());
+            draft.leave_segment();
         }
         self.reply.keep(Ok(is_current));
         Ok(())

@@ -7,7 +7,6 @@ use super::draft::Draft;
 use super::op::{Operation, Reply};
 use crate::store::error::{Error, Failure};
 use crate::store::file::death_rows::{DEATHS_KNOWN, DeathRow};
-use crate::store::log::segment::RecordKind;
 
 /// Letters to be found: their works, the record that each died of, and what they are found by.
 #[derive(Debug)]
@@ -34,8 +33,7 @@ impl Operation for FileLetters {
         if self.is_end {
             draft.remember(DEATHS_KNOWN, 1);
         }
-        // Without a segment nobody could find out whether a commit that failed is in the log.
-        draft.record(RecordKind::Gap, &());
+        draft.leave_segment();
         self.reply.keep(Ok(()));
         Ok(())
     }

@@ -259,9 +259,7 @@ impl Draft<'_> {
                 replayed.reopened += 1;
             }
             Progress::RetryAt(due) if is_wanted && due > self.now => {
-                // Without a segment nobody could find out whether a commit that failed is in the
-                // log.
-                self.record(RecordKind::Gap, &());
+                self.leave_segment();
                 self.hasten(work, before)?;
                 replayed.hastened += 1;
             }

@@ -13,7 +13,6 @@ use super::op::{Operation, Reply};
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::error::{Error, Failure};
-use crate::store::log::segment::RecordKind;
 use crate::store::state::{self, Quota, Used};
 
 /// Why a run may not set what it wants to.
@@ -123,8 +122,7 @@ impl Operation for SweepStates {
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
         self.expired.iter().try_for_each(|(key, written_at)| draft.expire(key, *written_at))?;
         self.old.iter().try_for_each(|key| draft.respell(key))?;
-        // Without a segment nobody could find out whether a commit that failed is in the log.
-        draft.record(RecordKind::Gap, &());
+        draft.leave_segment();
         self.reply.keep(Ok(()));
         Ok(())
     }

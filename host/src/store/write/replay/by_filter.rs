@@ -205,8 +205,7 @@ impl Draft<'_> {
         // Nobody has named these, so none of them is unknown.
         let replayed = self.replay(&found.targets)?.unwrap_or_default();
         if replayed.reopened + replayed.hastened == 0 {
-            // Without a segment nobody could find out whether a commit that failed is in the log.
-            self.record(RecordKind::Gap, &());
+            self.leave_segment();
         }
         replay.replayed += replayed;
         replay.replayed += Replayed { damaged: found.damaged, ..Replayed::default() };
@@ -229,8 +228,7 @@ impl Draft<'_> {
         if replay.finished_at.is_some() {
             return Ok(Some(replay));
         }
-        // Without a segment nobody could find out whether a commit that failed is in the log.
-        self.record(RecordKind::Gap, &());
+        self.leave_segment();
         Ok(Some(self.finish(Replay { canceled: true, ..replay }, &replays)))
     }
 
