@@ -74,7 +74,7 @@ enum Command {
     Dead(dead::Command),
     /// Show what came in each hour to a running gateway: requests, events and tries
     Hours(hours::Hours),
-    /// Look at a store while no gateway runs on it
+    /// Check, repair or export a store while no gateway runs on it
     #[command(subcommand)]
     Store(store::Command),
     /// Sign a payload as its provider would, and post it to a running gateway

@@ -1,6 +1,6 @@
 //! `hookgate receipt`: list the accepted requests of a running gateway, over its admin API.
 //!
-//! One of them is shown by `hookgate event show`. Never shows what a request says.
+//! `hookgate event show` shows one of them. Never shows what a request says.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;

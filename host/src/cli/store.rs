@@ -1,4 +1,4 @@
-//! `hookgate store`: looks at a store while no gateway runs on it, or repairs it.
+//! `hookgate store`: checks, exports or repairs a store while no gateway runs on it.
 //!
 //! Asks no gateway: it opens the files itself. Never removes anything that a store has.
 
