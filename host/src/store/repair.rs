@@ -44,7 +44,7 @@ pub struct Repaired {
     pub volumes: u64,
     /// Frames that are whole.
     pub frames: u64,
-    /// Places in volumes that can't be read.
+    /// Places in volumes that can't be read, and volumes that are missing.
     pub damaged: u64,
     /// Segments that the store has now.
     pub segments: u64,

@@ -53,7 +53,8 @@ pub(in crate::store) struct Collected {
     pub(in crate::store) volumes: u64,
     /// Frames that are whole.
     pub(in crate::store) frames: u64,
-    /// Places that are not, with frames behind them, and volumes whose heads can't be read.
+    /// Places that are not, with frames behind them, and volumes that are missing or whose heads
+    /// can't be read.
     pub(in crate::store) damaged: u64,
     /// Segments that the store has now.
     pub(in crate::store) segments: u64,
@@ -123,6 +124,7 @@ impl Rebuild {
         let numbers: Vec<u32> = shown.numbers().collect();
         let mut collected = Collected { volumes: numbers.len() as u64, ..Collected::default() };
         let named = Named::find(self.volumes.frames_from(Point::START))?;
+        collected.damaged = named.missing(&shown);
         for number in numbers {
             if let Some(frames) = self.volumes.frames_of(number) {
                 self.take((frames, &named), &mut collected, |portion, found| {

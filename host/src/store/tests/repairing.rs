@@ -423,6 +423,25 @@ async fn what_a_sweep_wrote_before_a_kill_takes_the_place_of_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_packed_into_a_volume_that_is_missing_is_read_where_it_was_before() {
+    let (bench, ids) = filled().await;
+    let Bench { folder, clock, store } = bench;
+    store.close().await.unwrap();
+    std::fs::remove_file(folder.path().join("volume-00000002.hgv")).unwrap();
+    Ruin::Damaged.of(&folder);
+
+    let repaired = repair(folder.path(), Undecided::Dead, None).unwrap();
+
+    assert_eq!((repaired.damaged, repaired.undecided), (1, 0), "{repaired:?}");
+    let bench = Bench::at(folder, clock);
+    for (receipt, event) in &ids {
+        assert!(bench.store.receipt(*receipt).await.unwrap().is_some());
+        assert!(bench.store.event(*event).await.unwrap().is_some());
+    }
+    assert_eq!(bench.store.stats().damaged, 0);
+}
+
+#[tokio::test]
 async fn a_log_of_a_newer_hookgate_is_not_repaired() {
     let (bench, ids) = filled().await;
     let Bench { folder, store, .. } = bench;

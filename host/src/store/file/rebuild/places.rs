@@ -92,7 +92,8 @@ impl<'t> Portion<'t> {
         let mut is_packed = true;
         for change in &changes {
             if let RowChange::Packed { first, extent, .. } = change {
-                is_packed &= self.packed_at(*first, extent)?.is_some() || !self.is_there(extent);
+                is_packed &=
+                    self.packed_at(*first, extent)?.is_some() || self.has_gone(*first, extent);
             }
         }
         for change in &changes {
@@ -132,10 +133,12 @@ impl<'t> Portion<'t> {
         Ok(())
     }
 
-    /// Whether the volume of a segment is still there: it is removed when no row needs it any more.
-    fn is_there(&self, extent: &[u8; EXTENT_BYTES]) -> bool {
-        let Some(Extent { volume, .. }) = Extent::read(extent) else { return false };
-        self.shown.has(volume) || self.shown.damaged().any(|damaged| damaged == volume)
+    /// Whether the volume of a segment was removed because no row needed it any more.
+    fn has_gone(&self, first: u64, extent: &[u8; EXTENT_BYTES]) -> bool {
+        let Some(extent) = Extent::read(extent) else { return true };
+        let Extent { volume, .. } = extent;
+        let is_damaged = self.shown.damaged().any(|damaged| damaged == volume);
+        !self.shown.has(volume) && !is_damaged && !self.named.is_needed(first, extent)
     }
 
     /// Where a packed segment lies that a redo names, and the first position behind it; `None` if
