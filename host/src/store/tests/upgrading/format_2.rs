@@ -207,9 +207,9 @@ fn behind_the_checkpoint(writer: &mut VolumeWriter) {
     assert_eq!(segment.next(), END);
     let done = Standing::default().tried(Verdict::Done, LOW_WATER + 1);
     let redo = [
-        spelled(&(0_u8, REOPENED, Some(Standing::reopened(LOW_WATER).write()))),
+        spelled(&(0_u8, REOPENED, Some(Standing::reopened(LOW_WATER).write_unsummed()))),
         spelled(&(1_u8, REOPENED, true)),
-        spelled(&(0_u8, FINISHED, Some(done.write()))),
+        spelled(&(0_u8, FINISHED, Some(done.write_unsummed()))),
         spelled(&(1_u8, FINISHED, false)),
         spelled(&(4_u8, "end", END)),
     ];
