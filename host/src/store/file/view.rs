@@ -14,7 +14,8 @@ use super::death_rows::{self, By};
 use super::id_rows::IdView;
 use super::index_rows::IndexView;
 use super::live::WrittenDown;
-use super::owed_rows::{OwedWork, due_key, read_due_key};
+use super::owed_rows::{self, OwedWork, due_key, read_due_key};
+use super::redo::{OwedRow, Raw};
 use super::schema::{
     DEAD, DEATHS, DUE, IDS, INDEX, META, OPEN, OUTCOMES, OWED, REPLAYS, SEGMENTS, STATE, SWEPT,
 };
@@ -220,10 +221,21 @@ impl View {
         }
     }
 
-    /// The last of the open works before the low-water mark that stands before this position.
-    pub(in crate::store) fn owed_before(&self, position: u64) -> Result<Option<u64>, Failure> {
-        let last = self.transaction.open_table(OWED)?.range(..position)?.next_back().transpose()?;
-        Ok(last.map(|(work, _)| work.value()))
+    /// The open works before the low-water mark that stand before this position, from newer to
+    /// older, each with what is read in its lane and note; `None` for a row that can't be decoded.
+    pub(in crate::store) fn owed_back<R, F: Fn(&[u8], &[u8]) -> R>(
+        &self,
+        position: u64,
+        read: F,
+    ) -> Result<impl Iterator<Item = Result<(u64, Option<R>), Failure>> + use<R, F>, Failure> {
+        let rows = self.transaction.open_table(OWED)?.range(..position)?.rev();
+        Ok(rows.map(move |row| -> Result<(u64, Option<R>), Failure> {
+            let (work, row) = row?;
+            let owed = owed_rows::read(row.value());
+            let read =
+                owed.map(|OwedRow { lane: Raw(lane), note: Raw(note), .. }| read(lane, note));
+            Ok((work.value(), read))
+        }))
     }
 
     /// The known ids.

@@ -41,6 +41,16 @@ impl Wanted {
     pub(in crate::store) fn all(kind: Kind) -> Self {
         Self { kind, source: None, types: None, subject: None, after: None, before: None }
     }
+
+    /// Whether all of the kind are wanted.
+    pub(in crate::store) fn is_all(&self) -> bool {
+        let Self { kind: _, source, types, subject, after, before } = self;
+        source.is_none()
+            && types.is_none()
+            && subject.is_none()
+            && after.is_none()
+            && before.is_none()
+    }
 }
 
 impl Types {

@@ -30,6 +30,8 @@ pub(in crate::store) struct Waiting {
     pub(in crate::store) since: Timestamp,
     /// Whether it waits for a retry.
     pub(in crate::store) waits: bool,
+    /// Whether it is the delivery of a parcel, and of no event.
+    pub(in crate::store) is_parcel: bool,
     /// The source whose receipt it goes back to, if that is known.
     pub(in crate::store) root: Option<Name>,
 }
@@ -141,7 +143,7 @@ mod tests {
     fn waiting() -> Waiting {
         let group = "crm".parse().unwrap();
         let (kind, since) = (WorkKind::Delivery, Timestamp(5));
-        Waiting { kind, group, since, waits: false, root: None }
+        Waiting { kind, group, since, waits: false, is_parcel: false, root: None }
     }
 
     /// One commit that opens these works, and moves the mark if that is due.

@@ -18,22 +18,45 @@ pub(in crate::store) fn read_lane(lane: &[u8]) -> Option<(WorkKind, Name)> {
     Some((WorkKind::read(kind.checked_sub(1)?)?, read_name(group)?))
 }
 
+/// In the first byte of a note: the work waits for a retry.
+const WAITS: u8 = 1;
+/// In the same byte: the work is the delivery of a parcel, and of no event.
+const OF_PARCEL: u8 = 2;
+
+/// What owes a work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Owner {
+    Receipt,
+    Event,
+    Parcel,
+}
+
 /// The note of a work that waits for a retry, or does not, and goes back to this source.
-pub(in crate::store) fn note(waits: bool, root: Option<&Name>) -> Vec<u8> {
+pub(in crate::store) fn note(waits: bool, is_parcel: bool, root: Option<&Name>) -> Vec<u8> {
     let root = root.map_or(&[][..], |root| root.as_str().as_bytes());
-    [&[u8::from(waits)][..], root].concat()
+    let waits = if waits { WAITS } else { 0 };
+    let parcel = if is_parcel { OF_PARCEL } else { 0 };
+    [&[waits | parcel][..], root].concat()
+}
+
+/// What owes a work in this lane and with this note; `None` if these bytes are neither.
+pub(in crate::store) fn owner(lane: &[u8], note: &[u8]) -> Option<Owner> {
+    let kind = WorkKind::read(lane.first()?.checked_sub(1)?)?;
+    Some(match kind {
+        WorkKind::Parse => Owner::Receipt,
+        WorkKind::Delivery if note.first()? & OF_PARCEL != 0 => Owner::Parcel,
+        WorkKind::Run | WorkKind::Delivery => Owner::Event,
+    })
 }
 
 /// What a note says; `None` if these bytes are not a note.
 pub(in crate::store) fn read_note(note: &[u8]) -> Option<(bool, Option<Name>)> {
     let (waits, root) = note.split_first()?;
-    let waits = match waits {
-        0 => false,
-        1 => true,
-        _ => return None,
-    };
+    if *waits > (WAITS | OF_PARCEL) {
+        return None;
+    }
     let root = if root.is_empty() { None } else { Some(read_name(root)?) };
-    Some((waits, root))
+    Some((*waits & WAITS != 0, root))
 }
 
 fn read_name(bytes: &[u8]) -> Option<Name> {
@@ -60,11 +83,18 @@ mod tests {
 
     #[test]
     fn a_note_is_read_as_it_was_made() {
-        assert_eq!(note(true, Some(&name("acme"))), b"\x01acme");
-        for (waits, root) in [(false, None), (true, None), (false, Some(name("acme")))] {
-            assert_eq!(read_note(&note(waits, root.as_ref())), Some((waits, root)));
+        assert_eq!(note(true, false, Some(&name("acme"))), b"\x01acme");
+        for is_parcel in [false, true] {
+            for (waits, root) in [(false, None), (true, None), (false, Some(name("acme")))] {
+                let note = note(waits, is_parcel, root.as_ref());
+                assert_eq!(read_note(&note), Some((waits, root)));
+                let owed_by = [Owner::Event, Owner::Parcel][usize::from(is_parcel)];
+                assert_eq!(owner(b"\x03crm", &note), Some(owed_by));
+            }
         }
-        for bytes in [&b""[..], b"\x02", b"\x01A"] {
+        assert_eq!(owner(b"\x01stripe", b"\0"), Some(Owner::Receipt));
+        assert_eq!(owner(b"\x02ledger", b"\0"), Some(Owner::Event));
+        for bytes in [&b""[..], b"\x04", b"\x01A"] {
             assert_eq!(read_note(bytes), None, "{bytes:?}");
         }
     }

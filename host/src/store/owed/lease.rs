@@ -38,6 +38,11 @@ impl Lease {
         self.work().kind
     }
 
+    /// Whether the work is the delivery of a parcel: that has a record of its own.
+    pub(in crate::store) fn is_parcel(&self) -> bool {
+        self.kind() == WorkKind::Delivery && self.entry().offset == 0
+    }
+
     /// The source, handler or endpoint that the work is for.
     pub(in crate::store) fn group(&self) -> Name {
         self.owed.backlog().group_of(self.work())

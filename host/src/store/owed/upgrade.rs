@@ -71,7 +71,8 @@ impl Resolver<'_> {
                 (false, line.counted(position, written))
             }
         };
-        let (lane, note) = (lane(work.kind, &work.group), note(waits, work.root.as_ref()));
+        let note = note(waits, work.is_parcel(), work.root.as_ref());
+        let lane = lane(work.kind, &work.group);
         Ok(Some(OwedWork { lane, since: since.0, note }))
     }
 }

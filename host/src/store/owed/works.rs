@@ -195,8 +195,14 @@ impl OpenWork {
             group: self.group.clone(),
             since: self.since,
             waits: self.due != Timestamp(0),
+            is_parcel: self.is_parcel(),
             root: self.root.clone(),
         }
+    }
+
+    /// Whether it is the delivery of a parcel: that has a record of its own.
+    pub(in crate::store) fn is_parcel(&self) -> bool {
+        self.kind == WorkKind::Delivery && self.entry.offset == 0
     }
 
     /// The id of this work: a parse goes by its receipt's.

@@ -7,6 +7,7 @@
 
 mod letters;
 mod lists;
+mod pending;
 mod times;
 mod walk;
 

@@ -3,7 +3,7 @@
 use super::disk::Disk;
 use super::*;
 use crate::retry::Outcome;
-use crate::store::file::death_rows::DEATHS_KNOWN;
+use crate::store::file::death_rows::{DEATHS_KNOWN, DeathRow};
 
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 const REASONS: [&str; 2] = ["HTTP 500", "HTTP 410"];
@@ -66,6 +66,29 @@ impl Bench {
         all.len()
     }
 
+    /// Takes the rows of all letters that they are found by.
+    fn unfile(&self) {
+        let shared = &self.store.handle.shared;
+        let snapshot = shared.snapshot().unwrap();
+        let dead: Vec<(u64, u8)> = snapshot.dead_from(0).unwrap().map(Result::unwrap).collect();
+        let mut change = shared.file.write().unwrap();
+        {
+            let mut rows = change.tables();
+            for (work, kind) in &dead {
+                rows.put_letter(*work, None).unwrap();
+                rows.put_letter(*work, Some(*kind)).unwrap();
+            }
+            rows.remember(DEATHS_KNOWN, 0).unwrap();
+        }
+        shared.file.commit(change).unwrap();
+    }
+
+    /// The first page, for which there is no time.
+    fn in_no_time(&self, filter: &DeadFilter) -> Listing<DeadLetter> {
+        let snapshot = self.store.handle.shared.snapshot().unwrap();
+        snapshot.letters(filter, ALL, Duration::ZERO).unwrap()
+    }
+
     fn are_filed(&self) -> bool {
         self.store.handle.shared.snapshot().unwrap().are_letters_filed().unwrap()
     }
@@ -98,19 +121,7 @@ async fn a_letter_is_found_by_what_it_died_of_until_it_is_opened_again() {
 async fn letters_of_an_older_hookgate_are_found_too_and_get_their_rows_with_a_sweep() {
     let bench = Bench::on(Disk::default(), Clock::manual(NOW));
     die(&bench, 9).await;
-    let shared = &bench.store.handle.shared;
-    let snapshot = shared.snapshot().unwrap();
-    let dead: Vec<(u64, u8)> = snapshot.dead_from(0).unwrap().map(Result::unwrap).collect();
-    let mut change = shared.file.write().unwrap();
-    {
-        let mut rows = change.tables();
-        for (work, kind) in &dead {
-            rows.put_letter(*work, None).unwrap();
-            rows.put_letter(*work, Some(*kind)).unwrap();
-        }
-        rows.remember(DEATHS_KNOWN, 0).unwrap();
-    }
-    shared.file.commit(change).unwrap();
+    bench.unfile();
     assert!(!bench.are_filed());
     assert_eq!(bench.check_letters().await, 11);
 
@@ -120,4 +131,31 @@ async fn letters_of_an_older_hookgate_are_found_too_and_get_their_rows_with_a_sw
     assert_eq!(bench.check_letters().await, 11);
     let filter = DeadFilter { name: Some(name("crm")), ..DeadFilter::default() };
     assert_eq!(bench.store.dead_matching(&filter, ALL).await.unwrap().items.len(), 5);
+}
+
+#[tokio::test]
+async fn a_list_of_letters_comes_back_in_time_also_if_it_finds_none() {
+    let bench = Bench::on(Disk::default(), Clock::manual(NOW));
+    die(&bench, 40).await;
+    bench.unfile();
+    let parses = DeadFilter { kind: Some(WorkKind::Parse), ..DeadFilter::default() };
+    let listed = bench.in_no_time(&parses);
+    assert!(listed.items.is_empty() && listed.next.is_some(), "all others are newer");
+
+    // In turns of two endpoints, each for a reason of its own.
+    let bench = Bench::on(Disk::default(), Clock::manual(NOW));
+    let shared = &bench.store.handle.shared;
+    let mut change = shared.file.write().unwrap();
+    {
+        let mut rows = change.tables();
+        for work in 1..12_000_u64 {
+            let turn = (work % 2) as usize;
+            let row = DeathRow::of(2, ENDPOINTS[turn], REASONS[turn]);
+            rows.put_death(work, row).unwrap();
+        }
+    }
+    shared.file.commit(change).unwrap();
+    let (name, reason) = (Some(name(ENDPOINTS[0])), Some(REASONS[1].to_owned()));
+    let listed = bench.in_no_time(&DeadFilter { name, reason, kind: None });
+    assert!(listed.items.is_empty() && listed.next.is_some(), "no letter has both");
 }

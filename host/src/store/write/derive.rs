@@ -66,7 +66,8 @@ mod tests {
 
     fn waiting() -> Waiting {
         let (kind, group) = (WorkKind::Run, "ledger".parse().unwrap());
-        Waiting { kind, group, since: Timestamp(5), waits: true, root: None }
+        let (since, is_parcel) = (Timestamp(5), false);
+        Waiting { kind, group, since, waits: true, is_parcel, root: None }
     }
 
     fn stands(before: Standing, after: Standing) -> Update {

@@ -206,7 +206,8 @@ impl<'d> Draft<'d> {
         outcome: &Outcome,
     ) -> Result<(), Failure> {
         let kind = lease.kind();
-        let waiting = after.is_open().then(|| self.waiting(kind, (group, root), after));
+        let whose = (group, root, lease.is_parcel());
+        let waiting = after.is_open().then(|| self.waiting(kind, whose, after));
         self.stand((kind, lease.position()), before, after, waiting)?;
         if before.progress != Progress::Dead && after.progress == Progress::Dead {
             let reason = outcome.reason().unwrap_or_default();
@@ -227,7 +228,8 @@ impl<'d> Draft<'d> {
         after: Standing,
     ) -> Result<(), Failure> {
         let (kind, position) = (work.kind, work.entry.position);
-        let waiting = self.waiting(kind, (&work.group, work.root.as_ref()), after);
+        let whose = (&work.group, work.root.as_ref(), work.is_parcel());
+        let waiting = self.waiting(kind, whose, after);
         let since = waiting.since;
         self.stand((kind, position), before, after, Some(waiting))?;
         self.changes.opened.push(OpenWork { since, ..work.standing(after) });
@@ -242,7 +244,8 @@ impl<'d> Draft<'d> {
     ) -> Result<(), Failure> {
         let (kind, position) = (work.kind, work.entry.position);
         let after = before.hastened();
-        let waiting = self.waiting(kind, (&work.group, work.root.as_ref()), after);
+        let whose = (&work.group, work.root.as_ref(), work.is_parcel());
+        let waiting = self.waiting(kind, whose, after);
         let since = waiting.since;
         // If that can't be read, it can't be read in its lane either.
         let waited = self.basis.damages.pass(self.look.since(position))?.flatten();
@@ -261,7 +264,7 @@ impl<'d> Draft<'d> {
     fn waiting(
         &self,
         kind: WorkKind,
-        (group, root): (&Name, Option<&Name>),
+        (group, root, is_parcel): (&Name, Option<&Name>, bool),
         standing: Standing,
     ) -> Waiting {
         Waiting {
@@ -269,6 +272,7 @@ impl<'d> Draft<'d> {
             group: group.clone(),
             since: self.batch.since(kind, standing),
             waits: standing.due() != Timestamp(0),
+            is_parcel,
             root: root.cloned(),
         }
     }

@@ -247,10 +247,10 @@ fn put_owed(
     work: u64,
     waiting: Option<&Waiting>,
 ) -> Result<(), Failure> {
-    let Some(Waiting { kind, group, since, waits, root }) = waiting else {
+    let Some(Waiting { kind, group, since, waits, is_parcel, root }) = waiting else {
         return tables.put_owed(work, None);
     };
-    let (lane, note) = (lane(*kind, group), note(*waits, root.as_ref()));
+    let (lane, note) = (lane(*kind, group), note(*waits, *is_parcel, root.as_ref()));
     let row = OwedRow { lane: Raw(&lane), since: since.0, note: Raw(&note) };
     tables.put_owed(work, Some(row))
 }

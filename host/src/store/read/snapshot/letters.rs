@@ -18,6 +18,9 @@ use crate::store::read::cursor::Cursor;
 use crate::store::read::filter::DeadFilter;
 use crate::store::read::view::DeadLetter;
 
+/// Ways that have no letter in common are not held against each other for longer.
+const STEPS_MAX: usize = 256;
+
 /// Letters that have no rows to be found by, with what those are to say and the record of the try
 /// that each work died of.
 #[derive(Debug, Default)]
@@ -29,7 +32,7 @@ pub(in crate::store) struct Unfiled {
 
 impl Snapshot<'_> {
     /// The dead letters that match, newest first, for a time.
-    pub(super) fn letters(
+    pub(in crate::store) fn letters(
         &self,
         filter: &DeadFilter,
         page: Page,
@@ -47,13 +50,13 @@ impl Snapshot<'_> {
                 return Ok(list);
             }
             before = position;
+            read += 1;
             let Some(kind) = self.dead.letter(position)? else { continue };
             let kind = WorkKind::read(kind).ok_or(Damaged { position });
             let Some(kind) = self.readable(kind, None, &mut list.damaged)? else { continue };
             if filter.kind.is_some_and(|wanted| wanted != kind) {
                 continue;
             }
-            read += 1;
             let id = work_id(kind, position, self.tag());
             let letter = self.dead_letter(kind, position);
             let letter = self.readable(letter, Some(id), &mut list.damaged)?;
@@ -67,13 +70,33 @@ impl Snapshot<'_> {
         Ok(self.view.fact(DEATHS_KNOWN)?.is_some_and(|known| known > 0))
     }
 
-    /// The last letter before this position that is found in all of these ways.
+    /// The last dead work of these kinds that stands before this position; as long as letters are
+    /// not found by their kind, of any kind.
+    pub(super) fn died_before(
+        &self,
+        kinds: &[WorkKind],
+        before: u64,
+    ) -> Result<Option<u64>, Failure> {
+        let Some(last) = before.checked_sub(1) else { return Ok(None) };
+        if !self.are_letters_filed()? {
+            return self.letter_before(&[], before);
+        }
+        let mut found = None;
+        for kind in kinds {
+            found = found.max(self.view.died_up_to(By::Kind(*kind as u8), last)?);
+        }
+        Ok(found)
+    }
+
+    /// The last letter before this position that is found in all of these ways; or, where none is
+    /// for long, one that is found in some of them, so that the list can look at the clock.
     fn letter_before(&self, ways: &[By], before: u64) -> Result<Option<u64>, Failure> {
         if ways.is_empty() {
             let last = self.dead.within(..before)?.next_back().transpose()?;
             return Ok(last.map(|(work, _)| work));
         }
         let Some(mut wanted) = before.checked_sub(1) else { return Ok(None) };
+        let mut steps = 0;
         loop {
             let mut least = wanted;
             for way in ways {
@@ -82,10 +105,10 @@ impl Snapshot<'_> {
                     None => return Ok(None),
                 }
             }
-            if ways.len() == 1 || least == wanted {
+            if ways.len() == 1 || least == wanted || steps == STEPS_MAX {
                 return Ok(Some(least));
             }
-            wanted = least;
+            (wanted, steps) = (least, steps + 1);
         }
     }
 

@@ -7,16 +7,21 @@
 
 use std::time::{Duration, Instant};
 
+use super::pending::Pending;
 use super::times::{CLOCK_SLACK, OUTSIDE_MAX, Reach, SEGMENTS_MIN};
 use super::{Listing, PAGE_ITEMS_MAX, Page, Snapshot};
 use crate::ids::{Id, IdKind};
 use crate::store::error::Failure;
 use crate::store::file;
 use crate::store::index::{Kind, Next, Search, Wanted};
+use crate::store::kind::WorkKind;
 use crate::store::log::record::Record;
 use crate::store::log::segment::{Entry, RecordKind, Segment};
 use crate::store::read::cursor::{Cursor, List};
 use crate::store::read::view::State;
+
+/// Between two looks at the clock, this many pending items are passed over.
+const PASSED_MIN: usize = 4096;
 
 /// What is asked for.
 pub(super) struct Asked {
@@ -39,6 +44,10 @@ struct Walk<'s, T, F> {
     before: u64,
     /// Open works before this have rows.
     low_water: u64,
+    /// Those, as far as the list has come; `None` until it asks for them.
+    pending: Option<Pending>,
+    /// How many pending items were passed over without a look at them.
+    passed: usize,
     /// The last segment up to where it looked last, and its key; `None` if it can't be read.
     held: Option<(u64, Option<Segment>)>,
     /// How many segments were read.
@@ -74,6 +83,8 @@ impl Snapshot<'_> {
             listing: Listing { items: Vec::new(), damaged: Vec::new(), next: None },
             before: asked.page.before(),
             low_water: self.view.fact(file::LOW_WATER)?.unwrap_or(0),
+            pending: None,
+            passed: 0,
             held: None,
             read: 0,
             started: Instant::now(),
@@ -104,7 +115,14 @@ impl<T, F: Fn(&Record) -> Result<Option<T>, Failure>> Walk<'_, T, F> {
         if self.is_late() {
             return Ok(Went::Enough);
         }
+        let is_pending = self.is_known_as_pending(position)?;
         self.before = position;
+        if is_pending {
+            self.passed += 1;
+            let is_time = self.passed.is_multiple_of(PASSED_MIN);
+            let is_late = is_time && self.started.elapsed() >= self.asked.time;
+            return Ok(if is_late { Went::Enough } else { Went::On });
+        }
         self.hold(position)?;
         let Some((first, segment)) = self.held.take() else {
             return Ok(Went::Over);
@@ -119,10 +137,16 @@ impl<T, F: Fn(&Record) -> Result<Option<T>, Failure>> Walk<'_, T, F> {
                 self.before = segment.next();
                 Ok(Went::On)
             }
-            Some(segment) => {
-                let entry = segment.find(position).filter(|entry| entry.position == position);
-                entry.map_or(Ok(Went::On), |entry| self.entry(&entry))
-            }
+            Some(segment) => match segment.find(position) {
+                Some(entry) if entry.position == position => self.entry(&entry),
+                // What was there is gone, and so is all that lay behind it in what came in its
+                // place.
+                Some(entry) => {
+                    self.before = entry.position + 1;
+                    Ok(Went::On)
+                }
+                None => Ok(Went::On),
+            },
         };
         self.held = Some((first, segment));
         went
@@ -219,20 +243,45 @@ impl<T, F: Fn(&Record) -> Result<Option<T>, Failure>> Walk<'_, T, F> {
     /// Passes over what has no work in the state that is asked for, as the rows of such works say.
     /// The low-water mark may stand between the works of an event: that one is looked at first.
     fn skip(&mut self) -> Result<(), Failure> {
-        let Snapshot { view, dead, .. } = self.snapshot;
+        let before = self.before;
+        let kinds: &[WorkKind] = match self.asked.wanted.kind {
+            Kind::Event => &[WorkKind::Run, WorkKind::Delivery],
+            Kind::Receipt => &[WorkKind::Parse],
+        };
         let last = match self.asked.state {
-            Some(State::Pending) if self.before <= self.low_water => {
-                view.owed_before(self.before)?
+            Some(State::Pending) if before <= self.low_water => {
+                self.pending()?.last_before(before)?
             }
-            Some(State::Dead) => {
-                let last = dead.within(..self.before)?.next_back().transpose()?;
-                last.map(|(work, _)| work)
-            }
+            Some(State::Dead) => self.snapshot.died_before(kinds, before)?,
             _ => return Ok(()),
         };
         // A work stands at its receipt or behind its event.
         self.before = self.before.min(last.map_or(0, |work| work + 1));
         Ok(())
+    }
+
+    /// Of a list of what is done: whether the rows of open works say that what stands there is not,
+    /// so that nobody need look at it. That an open work is of this event and of no other is known
+    /// only if the index names all of them.
+    fn is_known_as_pending(&mut self, position: u64) -> Result<bool, Failure> {
+        let is_told = match self.asked.wanted.kind {
+            Kind::Receipt => true,
+            Kind::Event => self.asked.wanted.is_all(),
+        };
+        if self.asked.state != Some(State::Done) || !is_told || position >= self.low_water {
+            return Ok(false);
+        }
+        let before = self.before;
+        self.pending()?.has(position, before)
+    }
+
+    /// The open works that have rows, from where the list asked for them first.
+    fn pending(&mut self) -> Result<&mut Pending, Failure> {
+        let pending = match self.pending.take() {
+            Some(pending) => pending,
+            None => Pending::of(&self.snapshot.view, self.asked.wanted.kind, self.before)?,
+        };
+        Ok(self.pending.insert(pending))
     }
 
     fn is_wanted(&self, kind: RecordKind) -> bool {
