@@ -32,6 +32,9 @@ use crate::store::file::index_rows::IndexRows;
 
 /// Receipts and events that are in memory and in the log only; more are written as a block.
 pub(in crate::store) const BLOCK_ITEMS: usize = 16_384;
+/// A block with few items is written too when the log has grown by so many positions for each that
+/// it may have: a start reads all of that.
+const POSITIONS_PER_ITEM: usize = 16;
 
 /// What is in memory of the index.
 #[derive(Debug)]
@@ -72,7 +75,8 @@ impl Index {
     /// The block to write with a commit that begins at `end`, if there is enough for one.
     pub(in crate::store) fn due(&self, end: u64) -> Option<Vec<IndexChange>> {
         let tail = lock(&self.tail);
-        (tail.len() >= self.block_items).then(|| block_changes(&tail, end))
+        let is_long = end.saturating_sub(tail.first()) >= positions_of(self.block_items);
+        (is_long || tail.len() >= self.block_items).then(|| block_changes(&tail, end))
     }
 
     /// A block has all before this position.
@@ -114,14 +118,22 @@ impl Index {
     }
 }
 
-/// What the rows of blocks count of each hour, and where the last block ends. A damaged row counts
-/// nothing.
-pub(in crate::store) fn counted(rows: &impl IndexRows) -> Result<(u64, Counts), Failure> {
+/// The log has no longer stretch without a block than this, where a block has so many items.
+fn positions_of(items: usize) -> u64 {
+    items.saturating_mul(POSITIONS_PER_ITEM) as u64
+}
+
+/// What the rows of blocks count of each hour that is wanted, and where the last block ends. A
+/// damaged row counts nothing.
+pub(in crate::store) fn counted(
+    rows: &impl IndexRows,
+    is_wanted: impl Fn(u64) -> bool,
+) -> Result<(u64, Counts), Failure> {
     let (mut from, until) = key::hours_of(0, u64::MAX);
     let mut counts = Counts::new();
     while let Some((key, row)) = rows.first_from(&from, &until)? {
         // Its sum is checked before anything of it counts.
-        let _: Option<()> = hours::add(&row, &mut counts);
+        let _: Option<()> = hours::add(&row, &is_wanted, &mut counts);
         from = key;
         from.push(0);
     }

@@ -25,12 +25,17 @@ pub(in crate::store) enum IndexChange {
     Remove { from: Vec<u8>, until: Vec<u8>, most: usize },
 }
 
+/// What the removal of a row costs is about that of writing so much.
+const REMOVED_BYTES: usize = 1024;
+/// Nobody removes more rows than this at once, but for a sender who makes up very many types.
+const REMOVED_MAX: usize = 256;
+
 impl IndexChange {
     /// About as much as it writes.
     pub(in crate::store) fn bytes(&self) -> usize {
         match self {
             Self::Put { key, row } => key.len() + row.len(),
-            Self::Remove { .. } => 0,
+            Self::Remove { most, .. } => REMOVED_BYTES * *most.min(&REMOVED_MAX),
         }
     }
 

@@ -13,6 +13,12 @@ use crate::event::Timestamp;
 const HOUR_MS: u64 = 60 * 60 * 1000;
 /// A row is full when it has this many bytes.
 const ROW_BYTES: usize = 3500;
+/// With so many counts of a block, other types are counted together.
+pub(super) const ROW_COUNTS_MAX: usize = 1024;
+/// The same of all that is read at once.
+const READ_COUNTS_MAX: usize = 1 << 16;
+/// Stands for all types that are counted together: it is no type.
+pub(super) const OTHER_TYPES: &str = "*";
 
 /// What is counted. In postcard.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +44,24 @@ pub(in crate::store) fn begin(hour: u64) -> Timestamp {
     Timestamp(hour.saturating_mul(HOUR_MS))
 }
 
+/// Adds to a count. With `most` counts, types that are not among them are counted together, so that
+/// a sender who makes up types takes no more room than others.
+pub(super) fn count((hour, count): (u64, Count), number: u64, counts: &mut Counts, most: usize) {
+    let mut what = (hour, count);
+    let is_new = counts.len() >= most && !counts.contains_key(&what);
+    if let (true, (_, Count::Events { event_type, .. })) = (is_new, &mut what) {
+        OTHER_TYPES.clone_into(event_type);
+    }
+    *counts.entry(what).or_default() += number;
+}
+
+/// Adds all of these.
+pub(in crate::store) fn add_all(more: Counts, counts: &mut Counts) {
+    for (what, number) in more {
+        count(what, number, counts, READ_COUNTS_MAX);
+    }
+}
+
 /// Counts as rows.
 pub(super) fn write(counts: &Counts) -> Vec<Vec<u8>> {
     let (mut rows, mut bytes) = (Vec::new(), Vec::new());
@@ -54,13 +78,15 @@ pub(super) fn write(counts: &Counts) -> Vec<Vec<u8>> {
     rows
 }
 
-/// Adds what a row counts; `None` if it is damaged.
-pub(super) fn add(row: &[u8], counts: &mut Counts) -> Option<()> {
+/// Adds what a row counts of the hours that are wanted; `None` if it is damaged.
+pub(super) fn add(row: &[u8], is_wanted: impl Fn(u64) -> bool, counts: &mut Counts) -> Option<()> {
     let mut rest = unsealed(row)?;
     while !rest.is_empty() {
-        let ((hour, count, number), behind) =
+        let ((hour, what, number), behind) =
             postcard::take_from_bytes::<(u64, Count, u64)>(rest).ok()?;
-        *counts.entry((hour, count)).or_default() += number;
+        if is_wanted(hour) {
+            count((hour, what), number, counts, READ_COUNTS_MAX);
+        }
         rest = behind;
     }
     Some(())
@@ -83,12 +109,15 @@ mod tests {
         assert!(rows.len() > 1 && rows.iter().all(|row| row.len() < 4000));
 
         let mut read = Counts::new();
-        rows.iter().chain(&rows).for_each(|row| add(row, &mut read).unwrap());
+        rows.iter().chain(&rows).for_each(|row| add(row, |_| true, &mut read).unwrap());
 
         assert!(counts.iter().all(|(count, number)| read[count] == 2 * number));
         let mut flipped = rows[0].clone();
         flipped[40] ^= 1;
-        assert_eq!(add(&flipped, &mut read), None);
+        assert_eq!(add(&flipped, |_| true, &mut read), None);
+        let mut of_one = Counts::new();
+        rows.iter().for_each(|row| add(row, |hour| hour == 8, &mut of_one).unwrap());
+        assert_eq!(of_one.len(), 1, "the try");
         assert_eq!((hour(begin(7)), hour(Timestamp(begin(8).0 - 1))), (7, 7));
     }
 }

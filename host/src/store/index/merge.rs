@@ -73,7 +73,8 @@ impl Source {
 }
 
 impl Merge {
-    /// The merge that is due, if one is: of the newest small blocks that follow each other.
+    /// The merge that is due, if one is: of the oldest small blocks that follow each other, since
+    /// new ones come behind the newest. Otherwise some would be left between large ones for ever.
     pub(in crate::store) fn due(blocks: &[Block]) -> Option<Self> {
         let is_due = |blocks: &&[Block]| {
             let follow = |pair: &[Block]| pair[0].end == pair[1].first;
@@ -82,7 +83,7 @@ impl Merge {
                 && blocks.iter().all(|block| block.level == level)
                 && blocks.windows(2).all(follow)
         };
-        let merged = blocks.windows(WIDTH).rev().find(is_due)?;
+        let merged = blocks.windows(WIDTH).find(is_due)?;
         let (first, last) = (merged.first()?, merged.last()?);
         let into = Block { first: first.first, level: first.level + 1, end: last.end };
         let sources = merged.iter().copied().map(Source::of).collect();
@@ -146,15 +147,22 @@ pub(in crate::store) fn left_over(
 
 /// Takes the blocks out of use that lie before this position: nothing is there any more.
 pub(in crate::store) fn before(position: u64, blocks: &[Block]) -> Vec<IndexChange> {
-    let gone = blocks.iter().filter(|block| block.end <= position);
+    let mut changes = without(blocks.iter().filter(|block| block.end <= position));
+    changes.truncate(3 * STEP_ROWS);
+    changes
+}
+
+/// Takes these blocks out of use, with what they count.
+pub(super) fn without<'b>(gone: impl Iterator<Item = &'b Block>) -> Vec<IndexChange> {
     let changes = gone.flat_map(|Block { first, end, .. }| {
         let (from, until) = (key::spans(*first), key::spans(end - 1));
         let spans = IndexChange::Remove { from, until, most: usize::MAX };
         let (from, until) = key::hours_of(*first, *end);
         let hours = IndexChange::Remove { from, until, most: usize::MAX };
-        [IndexChange::remove(key::block(*first)), spans, hours]
+        // It is known as long as any row of it is left.
+        [spans, hours, IndexChange::remove(key::block(*first))]
     });
-    changes.take(3 * STEP_ROWS).collect()
+    changes.collect()
 }
 
 #[cfg(test)]
@@ -208,13 +216,31 @@ mod tests {
         make(&mut rows, merge.switch());
 
         let merged = Block::all(&rows).unwrap();
-        assert_eq!(merged.iter().map(|block| block.level).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(merged.iter().map(|block| block.level).collect::<Vec<_>>(), [1, 0]);
         assert_eq!(entries(&rows), all);
         while let Some(change) = left_over(&rows, &merged).unwrap() {
             make(&mut rows, vec![change]);
         }
         assert_eq!(entries(&rows), all);
         assert!(rows.len() < 12, "the small rows are gone: {}", rows.len());
+    }
+
+    #[test]
+    fn no_small_block_is_left_between_large_ones_however_many_come_between_two_merges() {
+        let (mut blocks, mut next) = (Vec::<Block>::new(), 1);
+        for come in [20, 28, 31, 17, 40, 300] {
+            for _ in 0..come {
+                blocks.push(Block { first: next, level: 0, end: next + 10 });
+                next += 10;
+            }
+            while let Some(Merge { into, .. }) = Merge::due(&blocks) {
+                let at = blocks.iter().position(|block| block.first == into.first).unwrap();
+                blocks.splice(at..at + WIDTH, [into]);
+            }
+        }
+        let levels: Vec<u8> = blocks.iter().map(|block| block.level).collect();
+        assert!(levels.is_sorted_by(|a, b| a >= b), "{levels:?}");
+        assert!(blocks.len() < 2 * WIDTH, "{levels:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::block::{Block, IndexChange};
 use super::tail::Tail;
 use super::wanted::{NewItem, Tried};
-use super::{block_changes, key, merge};
+use super::{block_changes, merge, positions_of};
 use crate::retry::Verdict;
 use crate::store::damage::Damages;
 use crate::store::error::Failure;
@@ -28,8 +28,8 @@ const POSITIONS_MAX: u64 = 1 << 22;
 /// A start takes no more into memory than so many blocks have.
 const BLOCKS_MAX: usize = 4;
 
-/// The tail as the log has it: all behind the last block. Where that is far, or there is no block
-/// because an older Hookgate wrote the store, from the low-water mark on: a start reads from there
+/// The tail as the log has it: all behind the last block. Where that is far, because an older
+/// Hookgate wrote the store, from the low-water mark on: a start reads from there
 /// anyway, and what lies before it gets its blocks later. So does what is more than some blocks of
 /// `items`: no start takes much memory for it.
 pub(in crate::store) fn tail(
@@ -40,7 +40,9 @@ pub(in crate::store) fn tail(
     let (log, rows) = (view.log()?, view.index()?);
     let (end, mark) = (Block::end_of(&Block::all(&rows)?), view.fact(file::LOW_WATER)?);
     let mark = mark.unwrap_or(0);
-    let is_near = end > 0 && end.saturating_add(POSITIONS_MAX) >= mark;
+    // A store that has had no block yet is read from its beginning, if this Hookgate made it.
+    let most = if end > 0 { POSITIONS_MAX } else { positions_of(items) };
+    let is_near = end.saturating_add(most) >= mark;
     let first = if is_near { end } else { mark };
     let mut tail = Tail::new(first);
     let from = log.key_up_to(first)?.unwrap_or(first);
@@ -82,10 +84,13 @@ impl Reading<'_> {
                 Some(Record::Event(event)) => tail.push(NewItem::event(&event)),
                 Some(Record::Try(tried)) => {
                     let kind = self.kind_of(tail, tried.work)?;
-                    tail.tried(Tried { at: tried.at, kind, verdict: number(tried.verdict) });
+                    // It counts for the hour in which it ended: it was committed then.
+                    let at = tried.at.after(tried.duration);
+                    tail.tried(Tried { at, kind, verdict: number(tried.verdict) });
                 }
                 Some(Record::Attempt(attempt)) => {
-                    let (at, kind) = (attempt.at, WorkKind::Delivery);
+                    let at = attempt.at.after(attempt.duration);
+                    let kind = WorkKind::Delivery;
                     tail.tried(Tried { at, kind, verdict: number(attempt.verdict) });
                 }
                 Some(_) => (),
@@ -120,17 +125,35 @@ fn number(verdict: Verdict) -> u8 {
 }
 
 /// A block for the newest stretch of the log that has none, of about so many items; `None` if all
-/// before `end`, where the tail begins, has one, but for a few.
+/// before `end`, where the tail begins, has one, but for stretches with few items.
 pub(in crate::store) fn missing(
     view: &View,
     end: u64,
     items: usize,
     (tag, damages): (u32, &Damages),
 ) -> Result<Option<Vec<IndexChange>>, Failure> {
-    let (log, rows) = (view.log()?, view.index()?);
-    let Some((gap, end)) = gap(&log, &Block::all(&rows)?, end)? else { return Ok(None) };
+    let (log, blocks) = (view.log()?, Block::all(&view.index()?)?);
+    let mut before = end;
+    while let Some((gap, end)) = gap(&log, &blocks, before)? {
+        before = gap;
+        let (from, count) = begin(&log, (gap, end), items)?;
+        if count < items / FEW {
+            continue;
+        }
+        let mut tail = Tail::new(from.max(gap));
+        let reading = Reading { log: &log, reader: LogReader::new(tag), tag, damages, end };
+        for row in log.within(from..end)? {
+            reading.add(&mut tail, row?)?;
+        }
+        return Ok(Some(block_changes(&tail, end)));
+    }
+    Ok(None)
+}
+
+/// Where the segments begin that have the last items of a stretch, about so many, and how many they
+/// have. Only counts: what they hold may be large.
+fn begin(log: &Segments, (gap, end): (u64, u64), items: usize) -> Result<(u64, usize), Failure> {
     let (mut from, mut count) = (end, 0);
-    // Once to count, and once to read: what lies in between may be large.
     for row in log.within(..end)?.rev() {
         let (key, segment) = row?;
         from = key;
@@ -139,15 +162,7 @@ pub(in crate::store) fn missing(
             break;
         }
     }
-    if count < items / FEW {
-        return Ok(None);
-    }
-    let mut tail = Tail::new(from.max(gap));
-    let reading = Reading { log: &log, reader: LogReader::new(tag), tag, damages, end };
-    for row in log.within(from..end)? {
-        reading.add(&mut tail, row?)?;
-    }
-    Ok(Some(block_changes(&tail, end)))
+    Ok((from, count))
 }
 
 fn items_of(segment: &Segment, from: u64) -> usize {
@@ -182,9 +197,11 @@ pub(in crate::store) fn swept_away(view: &View) -> Result<Vec<IndexChange>, Fail
     Ok(merge::before(first, &Block::all(&rows)?))
 }
 
-/// Takes the block out of use that begins here: it is damaged.
-pub(in crate::store) fn without(first: u64) -> Vec<IndexChange> {
-    vec![IndexChange::remove(key::block(first))]
+/// Takes the block out of use that begins here: it is damaged. What it counts goes too: the blocks
+/// that come in its place may begin elsewhere.
+pub(in crate::store) fn without(view: &View, first: u64) -> Result<Vec<IndexChange>, Failure> {
+    let blocks = Block::all(&view.index()?)?;
+    Ok(merge::without(blocks.iter().filter(|block| block.first == first)))
 }
 
 /// The next rows to remove that belong to no block in use.

@@ -3,6 +3,7 @@
 //! Pure. Items come in the order of their positions, and go when a block has them. Never larger
 //! than a block and what one commit adds.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -73,6 +74,13 @@ impl Texts {
 
     fn text(&self, number: u32) -> &str {
         &self.texts[number as usize]
+    }
+
+    /// The numbers of all, in the order of their texts.
+    fn sorted(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> = (0..).take(self.texts.len()).collect();
+        numbers.sort_unstable_by_key(|number| self.text(*number));
+        numbers
     }
 }
 
@@ -171,7 +179,7 @@ impl Tail {
         let mut counts = Counts::new();
         let text = |number: u32| self.texts.text(number).to_owned();
         // Most items of a source and type come in one hour.
-        let mut numbers: BTreeMap<(u64, u32, Option<u32>), u64> = BTreeMap::new();
+        let mut numbers: FxHashMap<(u64, u32, Option<u32>), u64> = FxHashMap::default();
         for Item { at, what, .. } in &self.items {
             let (source, event_type) = match *what {
                 What::Receipt { source } => (source, None),
@@ -180,13 +188,16 @@ impl Tail {
             };
             *numbers.entry((hours::hour(*at), source, event_type)).or_default() += 1;
         }
+        let mut numbers: Vec<_> = numbers.into_iter().collect();
+        // Of very many types, those with the most events are told apart.
+        numbers.sort_unstable_by_key(|(what, number)| (Reverse(*number), *what));
         for ((hour, source, event_type), number) in numbers {
             let source = text(source);
             let count = match event_type {
                 None => Count::Receipts { source },
                 Some(event_type) => Count::Events { source, event_type: text(event_type) },
             };
-            counts.insert((hour, count), number);
+            hours::count((hour, count), number, &mut counts, hours::ROW_COUNTS_MAX);
         }
         for ((hour, kind, verdict), number) in &self.tries {
             let (kind, verdict) = (*kind, *verdict);
@@ -230,33 +241,40 @@ impl Tail {
     pub(super) fn block(&self, end: u64) -> (Block, BlockWriter, Vec<Span>) {
         let block = Block { first: self.first, level: 0, end };
         let mut writer = BlockWriter::new(block.id());
-        let mut texts: BTreeMap<(Part, &str), Vec<u64>> = BTreeMap::new();
+        let lists = || vec![Vec::new(); self.texts.texts.len()];
+        // The positions of each text, by its number: a commit waits for all of this.
+        let (mut sources, mut types, mut receipts) = (lists(), lists(), lists());
         let (mut subjects, mut unread) = (Vec::new(), Vec::new());
         for Item { position, what, .. } in &self.items {
-            let mut put = |part, number: u32| {
-                texts.entry((part, self.texts.text(number))).or_default().push(*position);
-            };
             match *what {
-                What::Receipt { source } => put(Part::ReceiptSource, source),
+                What::Receipt { source } => receipts[source as usize].push(*position),
                 What::Event { source, event_type, subject } => {
-                    put(Part::EventSource, source);
-                    put(Part::EventType, event_type);
+                    sources[source as usize].push(*position);
+                    types[event_type as usize].push(*position);
                     subjects.extend(subject.map(|subject| (subject, *position)));
                 }
                 What::Unread => unread.push(*position),
             }
         }
         subjects.sort_unstable();
+        let sorted = self.texts.sorted();
         for part in Part::ALL {
-            let of_part = texts.range((part, "")..).take_while(|((of, _), _)| *of == part);
-            for ((_, text), positions) in of_part {
-                positions.iter().for_each(|at| writer.push(part, row::term(text), *at));
-            }
-            if part == Part::Subject {
-                subjects.iter().for_each(|(subject, at)| writer.push(part, subject, *at));
-            }
-            if part == Part::Unread {
-                unread.iter().for_each(|at| writer.push(part, &[], *at));
+            let by_text = match part {
+                Part::EventSource => &sources,
+                Part::EventType => &types,
+                Part::ReceiptSource => &receipts,
+                Part::Subject => {
+                    subjects.iter().for_each(|(subject, at)| writer.push(part, subject, *at));
+                    continue;
+                }
+                Part::Unread => {
+                    unread.iter().for_each(|at| writer.push(part, &[], *at));
+                    continue;
+                }
+            };
+            for number in &sorted {
+                let term = row::term(self.texts.text(*number));
+                by_text[*number as usize].iter().for_each(|at| writer.push(part, term, *at));
             }
         }
         let times: Vec<_> = self.items.iter().map(|item| (item.position, item.at)).collect();
@@ -348,6 +366,26 @@ mod tests {
         assert_eq!([20, 10, 0].map(|at| tail.is_receipt(at)), [Some(true), Some(false), None]);
         tail.written(30);
         assert!(tail.counts().is_empty());
+    }
+
+    #[test]
+    fn of_very_many_types_all_events_are_counted_and_the_frequent_ones_by_their_type() {
+        let mut tail = Tail::new(1);
+        let count = 3 * hours::ROW_COUNTS_MAX as u64;
+        for number in 0..count {
+            let event_type = format!("pay.t{number}");
+            tail.push(event(1 + 2 * number, ("stripe", event_type.as_str()), None));
+            tail.push(event(2 + 2 * number, ("stripe", "pay.often"), None));
+        }
+        let counts = tail.counts();
+        assert!(counts.len() <= hours::ROW_COUNTS_MAX + 1, "{}", counts.len());
+        assert_eq!(counts.values().sum::<u64>(), 2 * count);
+        let of = |text: &str| {
+            let (source, event_type) = ("stripe".to_owned(), text.to_owned());
+            counts.get(&(0, Count::Events { source, event_type })).copied()
+        };
+        assert_eq!(of("pay.often"), Some(count));
+        assert!(of(hours::OTHER_TYPES).is_some());
     }
 
     #[test]

@@ -52,7 +52,9 @@ impl Store {
             let (later, changes) = match self.in_background(step).await {
                 Err(Error::Damaged(block)) => {
                     // The next sweep writes it anew.
-                    return self.write_index(life, rebuild::without(block.position)).await;
+                    let look = move |shared: &Shared| shared.index_without(block.position);
+                    let without = self.in_background(look).await?;
+                    return self.write_index(life, without).await;
                 }
                 step => step?,
             };
@@ -101,6 +103,10 @@ impl Shared {
         let view = self.file.read()?;
         let noting = (self.file.tag, &*self.damages);
         Ok(rebuild::missing(&view, end, self.index.block_items(), noting)?)
+    }
+
+    fn index_without(&self, first: u64) -> Result<Vec<IndexChange>, Error> {
+        Ok(rebuild::without(&self.file.read()?, first)?)
     }
 
     fn index_left_over(&self) -> Result<Option<IndexChange>, Error> {

@@ -11,7 +11,7 @@ use crate::event::Timestamp;
 use crate::store::Store;
 use crate::store::error::Error;
 use crate::store::index::counted;
-use crate::store::index::hours::{Count, begin, hour};
+use crate::store::index::hours::{Count, add_all, begin, hour};
 use crate::store::kind::WorkKind;
 use crate::store::shared::Shared;
 
@@ -102,26 +102,28 @@ impl Shared {
         after: Option<Timestamp>,
         before: Option<Timestamp>,
     ) -> Result<Vec<Hour>, Error> {
-        let mut looks = 0;
-        let counts = loop {
-            let (end, mut counts) = counted(&self.file.read()?.index()?)?;
-            let (first, newest) = self.index.counts();
-            looks += 1;
-            // A block that came since has what the view lacks and the memory let go.
-            if first > end && looks < LOOKS_MAX {
-                continue;
-            }
-            for (what, count) in newest {
-                *counts.entry(what).or_default() += count;
-            }
-            break counts;
-        };
         let is_wanted = |number: u64| {
             after.is_none_or(|after| number >= hour(after))
                 && before.is_none_or(|before| begin(number) < before)
         };
+        let mut looks = 0;
+        let counts = loop {
+            let (end, mut counts) = counted(&self.file.read()?.index()?, is_wanted)?;
+            let (first, mut newest) = self.index.counts();
+            looks += 1;
+            // A block that came since has what the view lacks and the memory let go; one that is
+            // in the view has what the memory is about to let go.
+            if first != end && looks < LOOKS_MAX {
+                continue;
+            }
+            if first >= end {
+                newest.retain(|(number, _), _| is_wanted(*number));
+                add_all(newest, &mut counts);
+            }
+            break counts;
+        };
         let mut hours: Vec<Hour> = Vec::new();
-        for ((number, what), count) in counts.into_iter().filter(|((it, _), _)| is_wanted(*it)) {
+        for ((number, what), count) in counts {
             if hours.last().is_none_or(|last| last.hour != begin(number)) {
                 hours.push(Hour::at(number));
             }

@@ -1,8 +1,11 @@
 //! Lists by every filter, through blocks of the index, merges, sweeps, restarts, outages and kills;
 //! and how much of the log they read.
 
+mod hours;
+
 use super::disk::{Disk, Fault, Part};
 use super::*;
+use crate::effect::Parcel;
 use crate::store::file::index_rows::IndexRows;
 use crate::store::index::Block;
 use crate::store::write::outage::PAUSE_MAX;
@@ -79,6 +82,15 @@ fn filters() -> Vec<EventFilter> {
     let (source, event_type) = (Some(name("stripe")), types("payment.t4"));
     filters.push(EventFilter { source, event_type, state: Some(State::Done), ..any() });
     filters
+}
+
+impl Disk {
+    /// How large the volumes are.
+    fn log_bytes(&self) -> usize {
+        let files = self.synced();
+        let volumes = files.iter().filter(|(name, _)| frames::is_volume(name));
+        volumes.map(|(_, bytes)| bytes.length()).sum()
+    }
 }
 
 impl Bench {
@@ -246,9 +258,7 @@ async fn a_list_of_few_reads_little_of_a_large_log() {
     let clock = bench.clock.clone();
     bench.store.close().await.unwrap();
     let bench = Bench::with(disk.clone(), clock, &config(64));
-    let files = disk.synced();
-    let volumes = files.iter().filter(|(name, _)| frames::is_volume(name));
-    let log: usize = volumes.map(|(_, bytes)| bytes.length()).sum();
+    let log = disk.log_bytes();
 
     let any = EventFilter::default;
     let refunds = Some("refund.*".parse().unwrap());
@@ -267,53 +277,67 @@ async fn a_list_of_few_reads_little_of_a_large_log() {
     }
 }
 
-/// What was counted of all hours: receipts, events, and tries by kind and verdict.
-async fn counted(bench: &Bench) -> (u64, u64, Vec<(WorkKind, &'static str, u64)>) {
-    let hours = bench.store.hours(None, None).await.unwrap();
-    let receipts = hours.iter().flat_map(|hour| hour.receipts.values()).sum();
-    let events = hours.iter().flat_map(|hour| &hour.events).map(|it| it.count).sum();
-    let mut tries: Vec<(WorkKind, &'static str, u64)> = Vec::new();
-    for kind in WorkKind::ALL {
-        for verdict in ["done", "retry", "dead"] {
-            let of = hours.iter().flat_map(|hour| &hour.tries);
-            let of = of.filter(|it| it.kind == kind && it.verdict == verdict);
-            tries.push((kind, verdict, of.map(|it| it.count).sum()));
-        }
+#[tokio::test]
+async fn a_list_of_what_is_done_looks_at_nothing_that_is_pending() {
+    let disk = Disk::default();
+    let bench = Bench::with(disk.clone(), Clock::manual(NOW), &config(64));
+    // Done, though its run asked for a parcel that is still owed.
+    bench.bring(vec![event("evt_done", "pi_1").to(&["ledger"], &[])]).await;
+    let (endpoint, body) = (name("crm"), "hello".into());
+    let parcel = Parcel { endpoint, content_type: "text/plain".into(), body };
+    let effects = Effects { parcels: vec![parcel], ..Effects::default() };
+    let run = bench.runs().await.pop().unwrap();
+    bench.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap().unwrap();
+    for number in 0..1500 {
+        let new = event(&format!("evt_{number}"), "pi_1").to(&[], &["crm"]);
+        bench.bring(vec![new]).await;
     }
-    tries.retain(|(.., count)| *count > 0);
-    (receipts, events, tries)
+    let clock = bench.clock.clone();
+    bench.store.close().await.unwrap();
+    let bench = Bench::with(disk.clone(), clock, &config(64));
+    let log = disk.log_bytes();
+
+    let done = EventFilter { state: Some(State::Done), ..EventFilter::default() };
+    disk.reads();
+    let listed = bench.store.events(&done, ALL).await.unwrap();
+    let read = disk.reads().volumes;
+
+    let ids: Vec<&str> = listed.items.iter().map(|event| event.event_id.as_str()).collect();
+    assert_eq!((ids, listed.next), (vec!["evt_done"], None));
+    assert!(20 * read < log, "{read} bytes of {log}");
 }
 
 #[tokio::test]
-async fn what_comes_is_counted_once_through_blocks_sweeps_and_kills() {
-    let disk = Disk::default();
-    let bench = Bench::with(disk.clone(), Clock::manual(NOW), &config(8));
-    bring(&bench, 0..90).await;
-    bench.store.handle.shared.file.checkpoint().unwrap();
-    // No more than a start takes into memory again.
-    bring(&bench, 90..100).await;
-    let (parse, delivery) = (WorkKind::Parse, WorkKind::Delivery);
-    let tries = vec![
-        (parse, "done", 100),
-        (delivery, "done", 70),
-        (delivery, "retry", 10),
-        (delivery, "dead", 10),
-    ];
-    let expected = (100, 100, tries);
-    assert_eq!(counted(&bench).await, expected);
-    assert!(bench.store.hours(None, None).await.unwrap().len() > 1, "an event a minute");
-    let late = bench.store.hours(Some(NOW.after(days(1))), None).await.unwrap();
-    assert!(late.is_empty(), "{late:?}");
+async fn a_list_of_receipts_by_state_looks_at_none_for_its_deliveries() {
+    for (verdict, state) in
+        [(Verdict::RetryAt(NOW.after(days(9))), State::Pending), (Verdict::Dead, State::Dead)]
+    {
+        let disk = Disk::default();
+        let bench = Bench::with(disk.clone(), Clock::manual(NOW), &config(64));
+        let id = bench.append(&["evt_0"]).await;
+        let work = bench.parse().await;
+        bench.store.commit_parse(work, tried(verdict), Vec::new()).await.unwrap().unwrap();
+        for number in 1..600 {
+            let new = event(&format!("evt_{number}"), "pi_1").to(&[], &["crm"]);
+            bench.bring(vec![new]).await;
+        }
+        for work in bench.deliveries().await {
+            bench.end_delivery(work, verdict).await;
+        }
+        let clock = bench.clock.clone();
+        bench.store.close().await.unwrap();
+        let bench = Bench::with(disk.clone(), clock, &config(64));
+        let log = disk.log_bytes();
 
-    let clock = Clock::manual(bench.clock.now());
-    let killed = Bench::with(Disk::holding(disk.synced()), clock, &config(8));
-    assert_eq!(counted(&killed).await, expected);
-    let clock = bench.clock.clone();
-    bench.store.close().await.unwrap();
-    let bench = Bench::with(disk, clock, &config(8));
-    assert_eq!(counted(&bench).await, expected);
-    bench.store.sweep(&Retention::default()).await.unwrap();
-    assert_eq!(counted(&bench).await, expected);
+        let filter = ReceiptFilter { state: Some(state), ..ReceiptFilter::default() };
+        disk.reads();
+        let listed = bench.store.receipts(&filter, ALL).await.unwrap();
+        let read = disk.reads().volumes;
+
+        let ids: Vec<Id> = listed.items.iter().map(|receipt| receipt.id).collect();
+        assert_eq!((ids, listed.next), (vec![id], None));
+        assert!(10 * read < log, "{read} bytes of {log}");
+    }
 }
 
 #[tokio::test]
