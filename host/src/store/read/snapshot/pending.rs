@@ -44,7 +44,8 @@ impl Pending {
     }
 
     /// Whether the event or receipt at this position is pending, where no other event stands
-    /// behind it and before `before`. A receipt is itself a work; those of an event stand behind it.
+    /// behind it and before `before`. A receipt is itself a work; those of an event stand behind
+    /// it.
     pub(super) fn has(&mut self, position: u64, before: u64) -> Result<bool, Failure> {
         while let Some((work, is_one)) = self.head.filter(|(work, _)| *work >= position) {
             let is_its = match self.owner {
