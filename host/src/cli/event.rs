@@ -247,7 +247,7 @@ async fn replay_matching(at: &At, filter: Vec<(&'static str, String)>) -> anyhow
          `hookgate event show {id}` shows how far it is, \
          `hookgate event replay --cancel {id}` ends it"
     ));
-    let mut shown = counts(&replay);
+    let (mut shown, mut has_waited) = (counts(&replay), false);
     while replay["finished_at"].is_null() {
         tokio::time::sleep(LOOK_PAUSE).await;
         let looked = http::get(&url).await.and_then(|answer| http::json(&answer));
@@ -256,6 +256,10 @@ async fn replay_matching(at: &At, filter: Vec<(&'static str, String)>) -> anyhow
         if now != shown {
             note(format_args!("replayed so far: {now}"));
             shown = now;
+        }
+        if replay["waits"] == true && !has_waited {
+            note(format_args!("it waits: too much work is open, or the disk has too little room"));
+            has_waited = true;
         }
     }
     if replay["canceled"] == true {

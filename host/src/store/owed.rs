@@ -81,6 +81,15 @@ impl Owed {
         }
     }
 
+    /// Whether a replay stands still for now, if it is not finished.
+    pub(super) fn replay_waits(&self, id: Id) -> bool {
+        let replays = self.replays.borrow();
+        let replay = replays.iter().find(|replay| replay.id == id);
+        replay.is_some_and(|replay| {
+            self.are_replays_held.load(Ordering::Acquire) || replay.waits(&self.tallies)
+        })
+    }
+
     /// Whether a replay goes on by itself.
     pub(super) fn is_replaying(&self) -> bool {
         !self.are_replays_held.load(Ordering::Acquire) && self.next_replay(None).is_some()

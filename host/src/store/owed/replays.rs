@@ -18,7 +18,7 @@ pub(in crate::store) struct OpenReplay {
 impl OpenReplay {
     /// Whether it waits, because what it would open comes on top of too much. One of all sources
     /// waits for the mark of all only: one source may be over its own mark for weeks.
-    fn waits(&self, tallies: &Tallies) -> bool {
+    pub(super) fn waits(&self, tallies: &Tallies) -> bool {
         self.opens && tallies.are_full(self.source.as_ref())
     }
 }

@@ -62,6 +62,9 @@ pub struct Replay {
     pub finished_at: Option<Timestamp>,
     /// Whether an operator ended it before it came to its end.
     pub canceled: bool,
+    /// Whether it stands still for now, because too much work is open or the disk has too little
+    /// room: as it was when somebody looked.
+    pub waits: bool,
     /// Its next slice begins at this position.
     #[serde(skip)]
     pub(in crate::store) next: u64,
@@ -128,7 +131,13 @@ impl Replay {
     /// One that begins now.
     pub(in crate::store) fn begun(id: Id, filter: EventFilter, now: Timestamp) -> Self {
         let (replayed, finished_at, canceled) = (Replayed::default(), None, false);
-        Self { id, filter, requested_at: now, replayed, finished_at, canceled, next: 0 }
+        let (waits, next) = (false, 0);
+        Self { id, filter, requested_at: now, replayed, finished_at, canceled, waits, next }
+    }
+
+    /// As it is for whoever looks now.
+    fn seen(self, shared: &Shared) -> Self {
+        Self { waits: shared.owed.replay_waits(self.id), ..self }
     }
 
     /// What is in memory of it while it goes on.
@@ -166,6 +175,7 @@ impl Replay {
             replayed: Replayed { reopened, hastened, unchanged, damaged: unread },
             finished_at: row.finished_at.map(Timestamp),
             canceled: row.canceled,
+            waits: false,
             next: row.next,
         })
     }
@@ -175,14 +185,15 @@ impl Store {
     /// How far a replay by filter has come; `None` if there is no such replay. Of those that are
     /// finished, the last hundred are kept.
     pub async fn replay_progress(&self, id: Id) -> Result<Option<Replay>, Error> {
-        self.aside(move |shared| Ok(shared.replay(id)?)).await
+        self.aside(move |shared| Ok(shared.replay(id)?.map(|replay| replay.seen(shared)))).await
     }
 
     /// All replays by filter that are kept, newest first. What can't be read is left out.
     pub async fn replays(&self) -> Result<Vec<Replay>, Error> {
         let mut replays = self.aside(|shared| Ok(kept(&shared.file, &shared.damages)?)).await?;
         replays.reverse();
-        Ok(replays)
+        let shared = &self.handle.shared;
+        Ok(replays.into_iter().map(|replay| replay.seen(shared)).collect())
     }
 }
 
@@ -223,8 +234,8 @@ mod tests {
         let id = Id { kind: IdKind::Replay, position: 300, tag: 7 };
         let replayed = Replayed { reopened: 1, hastened: 2, unchanged: 3, damaged: 4 };
         let finished_at = Some(Timestamp(9));
-        let (requested_at, canceled) = (Timestamp(8), true);
-        Replay { id, filter, requested_at, replayed, finished_at, canceled, next: 200 }
+        let (requested_at, canceled, waits) = (Timestamp(8), true, false);
+        Replay { id, filter, requested_at, replayed, finished_at, canceled, waits, next: 200 }
     }
 
     fn filter() -> EventFilter {
