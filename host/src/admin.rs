@@ -6,6 +6,7 @@
 mod levels;
 mod query;
 mod redact;
+mod replays;
 mod rows;
 mod turns;
 mod visitor;
@@ -13,7 +14,6 @@ mod visitor;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::secrets::Redaction;
 use crate::store::{self, EventView, ReceiptView, Store};
 
-use query::{DeadQuery, ListQuery, ReceiptsQuery, ReplayBody, TimesQuery};
+use query::{DeadQuery, ListQuery, ReceiptsQuery, TimesQuery};
 pub(crate) use redact::credentials;
 pub use rows::Report;
 pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow};
@@ -82,9 +82,9 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/deliveries/{id}", get(delivery))
         .route("/v1/dead", get(dead))
         .route("/v1/hours", get(hours))
-        .route("/v1/replay", post(replay))
-        .route("/v1/replays", get(replays))
-        .route("/v1/replays/{id}", get(replay_progress).delete(cancel_replay))
+        .route("/v1/replay", post(replays::replay))
+        .route("/v1/replays", get(replays::list))
+        .route("/v1/replays/{id}", get(replays::progress).delete(replays::cancel))
         .route("/v1/plugins", get(plugins))
         .route("/v1/reload", post(reload))
         .route("/v1/settled", get(settled))
@@ -236,38 +236,6 @@ async fn hours(
 ) -> Result<Response, Problem> {
     let hours = admin.store.hours(after, before).await?;
     Ok(Json(serde_json::json!({ "hours": hours })).into_response())
-}
-
-async fn replay(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response, Problem> {
-    Ok(match ReplayBody::parse(&admin.turns.read(body).await?)? {
-        ReplayBody::Ids(ids) => Json(admin.store.replay(ids).await?).into_response(),
-        // The gateway goes on with it, whoever hangs up.
-        ReplayBody::Filter(filter) => {
-            let begun = admin.store.begin_replay(filter).await?;
-            (StatusCode::ACCEPTED, Json(begun)).into_response()
-        }
-    })
-}
-
-async fn replay_progress(
-    State(admin): State<Arc<Admin>>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let id = id_of(&id, IdKind::Replay)?;
-    Ok(found(id, admin.store.replay_progress(id).await?)?.into_response())
-}
-
-async fn replays(State(admin): State<Arc<Admin>>) -> Result<Response, Problem> {
-    let replays = admin.store.replays().await?;
-    Ok(Json(serde_json::json!({ "replays": replays })).into_response())
-}
-
-async fn cancel_replay(
-    State(admin): State<Arc<Admin>>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let id = id_of(&id, IdKind::Replay)?;
-    Ok(found(id, admin.store.cancel_replay(id).await?)?.into_response())
 }
 
 async fn plugins(State(admin): State<Arc<Admin>>) -> Response {

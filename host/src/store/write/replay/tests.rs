@@ -1,0 +1,88 @@
+//! How often a replay looks at what it opens again.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::event::Timestamp;
+use crate::ids::IdKind;
+use crate::retry::Verdict;
+use crate::store::conformance::samples::event;
+use crate::store::damage::Damages;
+use crate::store::facts::StoredEvent;
+use crate::store::ids::IdKey;
+use crate::store::ids::terms::Terms;
+use crate::store::log::record::Record;
+use crate::store::owed::Owed;
+use crate::store::owed::backlog::{Backlog, OrderKeys};
+use crate::store::owed::standing::Standing;
+use crate::store::state::{AllUsed, Quotas};
+use crate::store::write::batch::Batch;
+use crate::store::write::draft::{Basis, Changes};
+use crate::store::write::look::Look;
+
+/// An event is committed, all works on it are dead, and it is the whole log.
+struct OneEvent {
+    stored: StoredEvent,
+    /// How often somebody read it.
+    read: Cell<usize>,
+}
+
+impl Look for OneEvent {
+    fn owner(&self, _key: IdKey) -> Result<Option<u64>, Failure> {
+        Ok(None)
+    }
+
+    fn standing(&self, _work: u64) -> Result<Option<Standing>, Failure> {
+        Ok(Some(Standing::default().tried(Verdict::Dead, 50)))
+    }
+
+    fn letter(&self, _work: u64) -> Result<Option<u8>, Failure> {
+        Ok(Some(WorkKind::Delivery as u8))
+    }
+
+    fn since(&self, _work: u64) -> Result<Option<Timestamp>, Failure> {
+        Ok(None)
+    }
+
+    fn state(&self, _key: &[u8]) -> Result<Option<Bytes>, Failure> {
+        Ok(None)
+    }
+
+    fn replays(&self) -> Result<BTreeMap<u64, Bytes>, Failure> {
+        Ok(BTreeMap::new())
+    }
+
+    fn record(&self, _position: u64) -> Result<Option<Record>, Failure> {
+        self.read.set(self.read.get() + 1);
+        Ok(Some(Record::Event(self.stored.clone())))
+    }
+}
+
+#[test]
+fn the_deliveries_of_an_event_are_replayed_with_one_look_at_it() {
+    let new = event("evt_1", "").to(&[], &["crm", "erp", "ledger"]);
+    let one_event = OneEvent { stored: new.stored(7), read: Cell::new(0) };
+    let (order_keys, damages) = (OrderKeys::default(), Damages::default());
+    let life = Owed::new(Backlog::default()).life;
+    let terms = Terms::default();
+    let (order_keys, damages, terms) = (&order_keys, &damages, &terms);
+    let (quotas, used) = (&Quotas::default(), &AllUsed::new());
+    let basis = Basis { tag: 0, life, order_keys, damages, terms, quotas, used };
+    let (mut batch, mut changes) = (Batch::new(60), Changes::default());
+    let mut draft = Draft::new(basis, &one_event, &mut batch, &mut changes);
+
+    let target = |position| {
+        let id = Id { kind: IdKind::Delivery, position, tag: 0 };
+        Target { id, only: None, is_named: true }
+    };
+    let targets: Vec<Target> = (8..=10).map(target).collect();
+    let Ok(replayed) = draft.replay(&targets).unwrap() else { panic!("all are known") };
+
+    assert_eq!(replayed, Replayed { reopened: 3, ..Replayed::default() });
+    assert_eq!(one_event.read.get(), 1);
+    let opened = changes.opened.iter().map(|work| work.group.as_str());
+    assert_eq!(opened.collect::<Vec<_>>(), ["crm", "erp", "ledger"]);
+}
