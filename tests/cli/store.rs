@@ -132,6 +132,10 @@ async fn a_store_is_repaired_that_no_gateway_can_open_any_more() {
     let export = async || hookgate(args.into_iter().chain([config.as_os_str()])).await;
     export().await.failed_with("`hookgate store repair` makes a new file");
 
+    let wrong = stopped.folder().join("wrong.toml");
+    std::fs::write(&wrong, "data = \"data\"\nnonsense = 1\n").expect("it can be written");
+    repair(&wrong, &[]).await.failed_with("mend it, or name the data folder instead");
+    assert_eq!(std::fs::read(&rows).expect("it is there"), content, "nothing is repaired yet");
     let repaired = repair(&config, &[]).await;
     repaired.succeeded();
     repaired.line("repaired the store in");

@@ -4,12 +4,17 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::Place;
 use crate::config::Config;
 use crate::store::{self, Repaired, Undecided};
+
+/// Where it can't be told how long attempts were kept.
+const UNKNOWN: &str = "the configuration says which work was never tried, and can't be used: mend \
+                       it, or name the data folder instead, and no work counts as never tried";
 
 /// What to repair, and how.
 #[derive(Debug, Args)]
@@ -46,12 +51,13 @@ struct Document<'r> {
 impl Place {
     /// How long attempts are kept, by the configuration: not known of a folder alone, nor where a
     /// limit of size removes them sooner.
-    fn attempts(&self) -> Option<Duration> {
+    fn attempts(&self) -> anyhow::Result<Option<Duration>> {
         if self.place.is_dir() {
-            return None;
+            return Ok(None);
         }
-        let retention = Config::load(&self.place).ok()?.retention;
-        retention.size_bytes.is_none().then_some(retention.attempts)
+        // Without it, what is open would silently become dead letters.
+        let retention = Config::load(&self.place).context(UNKNOWN)?.retention;
+        Ok(retention.size_bytes.is_none().then_some(retention.attempts))
     }
 }
 
@@ -64,7 +70,7 @@ pub(super) fn repair(options: &Options) -> anyhow::Result<()> {
         Fate::Done => Undecided::Done,
     };
     let repair = if *anyway { store::repair_anyway } else { store::repair };
-    let repaired = repair(&folder, undecided, place.attempts())?;
+    let repaired = repair(&folder, undecided, place.attempts()?)?;
     let store = folder.display().to_string();
     if *json {
         let document = Document { store, repaired: &repaired };
