@@ -94,10 +94,14 @@ fn put(
     undecided: Undecided,
     attempts: Option<Duration>,
 ) -> Result<Repaired, OpenError> {
-    let repaired = remake(&mut rebuild, undecided, attempts);
-    let repaired = repaired
-        .map_err(|source| OpenError::Unrepaired { path: rebuild.path(), source: source.into() })?;
-    Ok(Repaired { kept: rebuild.finish()?, ..repaired })
+    match remake(&mut rebuild, undecided, attempts) {
+        Ok(repaired) => Ok(Repaired { kept: rebuild.finish()?, ..repaired }),
+        Err(source) => {
+            let path = rebuild.path();
+            rebuild.give_up();
+            Err(OpenError::Unrepaired { path, source: source.into() })
+        }
+    }
 }
 
 fn remake(

@@ -32,7 +32,9 @@ use super::redo::{Raw, RowChange};
 use super::schema::{END, FIRST_POSITION, META, TAG, UNREAD_WIDTH};
 use super::tables::Tables;
 use super::view::View;
-use super::volumes::{Found, Point, Scan, Scanned, VOLUME_BYTES, VolumeWriter, Volumes, first_tag};
+use super::volumes::{
+    Found, Point, Scan, Scanned, VOLUME_BYTES, VolumeWriter, Volumes, file_name, first_tag,
+};
 use crate::store::error::Failure;
 use crate::store::log::segment::SegmentWriter;
 
@@ -69,6 +71,8 @@ pub(in crate::store) struct Rebuild {
     medium: Arc<dyn Medium>,
     database: Database,
     volumes: Volumes,
+    /// The last of the volumes that were there before.
+    last: u32,
     /// Adds to the log; `None` until there is something to add.
     writer: Option<VolumeWriter>,
     /// No record has this position or a greater one.
@@ -106,11 +110,14 @@ impl Rebuild {
         let Some(tag) = tag else { return Err(OpenError::NoLog { folder: folder.to_owned() }) };
         let (database, volumes) = draft(&medium, tag)
             .map_err(|source| failed(&path.with_file_name(DRAFT_NAME), source))?;
+        let shown = volumes.shown();
+        let last = shown.numbers().chain(shown.damaged()).max().unwrap_or(0);
         Ok(Self {
             folder: folder.to_owned(),
             medium,
             database,
             volumes,
+            last,
             writer: None,
             end: FIRST_POSITION,
             tag,
@@ -271,6 +278,20 @@ impl Rebuild {
         change.commit()?;
         self.end = next;
         Ok(())
+    }
+
+    /// Removes what it made, as far as that can be done.
+    pub(in crate::store) fn give_up(self) {
+        let Self { medium, database, volumes, last, writer, .. } = self;
+        drop(writer);
+        drop(database);
+        let shown = volumes.shown();
+        let made = shown.numbers().filter(|number| *number > last).map(file_name);
+        for name in made.chain([DRAFT_NAME.to_owned()]) {
+            if let Err(error) = medium.remove(&name) {
+                tracing::warn!(file = name, "failed to remove a file of a repair: {error}");
+            }
+        }
     }
 
     /// Puts the new file in the place of the old one. Gives where that is now, if there was one.

@@ -454,11 +454,14 @@ async fn a_log_of_a_newer_hookgate_is_not_repaired() {
     let unknown: &[u8] = &[99];
     writer(&folder, ids[0].0.tag).append(first, &[&length, bytes, unknown]).unwrap();
     Ruin::Damaged.of(&folder);
+    let names = || std::fs::read_dir(folder.path()).unwrap().count();
+    let before = names();
 
     let refused = repair(folder.path(), Undecided::Dead, None).unwrap_err();
 
     let said = crate::causes::chain(&refused);
     assert!(said.contains("a newer Hookgate wrote the commit at position"), "{said}");
+    assert_eq!(names(), before, "nothing is left of it");
 }
 
 #[test]
