@@ -17,6 +17,7 @@ mod spans;
 mod tail;
 mod wanted;
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -43,12 +44,27 @@ pub(in crate::store) struct Index {
     block_items: usize,
     /// How often it was read again: rows that were written before may be gone.
     life: AtomicU64,
+    /// Where blocks begin that a list found damaged: the next sweep writes them anew.
+    damaged: Mutex<BTreeSet<u64>>,
 }
 
 impl Index {
     pub(in crate::store) fn new(tail: Tail, block_items: usize) -> Self {
         let block_items = block_items.max(1);
-        Self { tail: Mutex::new(tail), block_items, life: AtomicU64::new(0) }
+        let (tail, life, damaged) = (Mutex::new(tail), AtomicU64::new(0), Mutex::default());
+        Self { tail, block_items, life, damaged }
+    }
+
+    /// The blocks that begin here are damaged.
+    pub(in crate::store) fn distrust(&self, blocks: &[u64]) {
+        if !blocks.is_empty() {
+            lock(&self.damaged).extend(blocks);
+        }
+    }
+
+    /// Where the blocks begin that are damaged, each once.
+    pub(in crate::store) fn take_distrusted(&self) -> BTreeSet<u64> {
+        std::mem::take(&mut *lock(&self.damaged))
     }
 
     /// Adds what was committed in records that end at `end`, unless a look at the log has found

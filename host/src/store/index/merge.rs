@@ -235,7 +235,7 @@ mod tests {
             }
             while let Some(Merge { into, .. }) = Merge::due(&blocks) {
                 let at = blocks.iter().position(|block| block.first == into.first).unwrap();
-                blocks.splice(at..at + WIDTH, [into]);
+                drop(blocks.splice(at..at + WIDTH, [into]));
             }
         }
         let levels: Vec<u8> = blocks.iter().map(|block| block.level).collect();

@@ -33,6 +33,8 @@ pub(in crate::store) struct Search<R> {
     within: Within,
     /// What is wanted in the block that was asked last.
     open: Option<(Block, Matches)>,
+    /// Where the blocks begin that are damaged.
+    damaged: Vec<u64>,
 }
 
 /// What to look at next.
@@ -56,7 +58,12 @@ impl<R: IndexRows> Search<R> {
         let tail = InTail { first: tail.first.max(indexed_to), ..tail };
         let is_timed = wanted.after.is_some() || wanted.before.is_some();
         let within = if is_timed { within(&rows, &blocks, &wanted)? } else { Within::All };
-        Ok(Self { rows, wanted, tail, blocks, within, open: None })
+        Ok(Self { rows, wanted, tail, blocks, within, open: None, damaged: Vec::new() })
+    }
+
+    /// Where the blocks begin that it found damaged.
+    pub(in crate::store) fn damaged(&self) -> &[u64] {
+        &self.damaged
     }
 
     /// What to look at before this position.
@@ -84,7 +91,10 @@ impl<R: IndexRows> Search<R> {
                     let Some(below) = block.first.checked_sub(1) else { return Ok(Next::End) };
                     last = below;
                 }
-                Err(Failure::Damaged(_)) => self.blocks.retain(|other| *other != block),
+                Err(Failure::Damaged(_)) => {
+                    self.damaged.push(block.first);
+                    self.blocks.retain(|other| *other != block);
+                }
                 Err(failure) => return Err(failure),
             }
         }

@@ -26,6 +26,12 @@ impl Store {
         if !self.write_index(life, gone).await? {
             return Ok(());
         }
+        for block in shared.index.take_distrusted() {
+            let without = self.in_background(move |shared| shared.index_without(block)).await?;
+            if !self.write_index(life, without).await? {
+                return Ok(());
+            }
+        }
         while let Some(block) = self.in_background(|shared| shared.index_missing()).await? {
             if !self.write_index(life, block).await? {
                 return Ok(());

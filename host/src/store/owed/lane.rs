@@ -1,8 +1,8 @@
 //! How a lane and a note are spelled: in which queue an open work waits, and what it is counted by.
 //!
-//! Pure. A lane is a kind and a group; a note says whether the work waits for a retry, and the
-//! source that it goes back to. Rows hold both as bytes, of which none in a lane is zero. Never
-//! knows a row.
+//! Pure. A lane is a kind and a group; a note says whether the work waits for a retry, whether it
+//! is the delivery of a parcel, and the source that it goes back to. Rows hold both as bytes, of
+//! which none in a lane is zero. Never knows a row.
 
 use crate::ids::Name;
 use crate::store::kind::WorkKind;

@@ -240,6 +240,35 @@ async fn a_damaged_row_of_the_index_costs_no_list_anything() {
 }
 
 #[tokio::test]
+async fn a_block_that_a_list_found_damaged_is_written_anew() {
+    let disk = Disk::default();
+    let bench = Bench::with(disk.clone(), Clock::manual(NOW), &config(256));
+    bring(&bench, 0..300).await;
+    assert!((1..16).contains(&bench.blocks()), "too few for a merge: {}", bench.blocks());
+    let shared = &bench.store.handle.shared;
+    let rows = shared.file.read().unwrap().index().unwrap();
+    // The events of the oldest block by their sources.
+    let (key, mut row) = rows.first_from(&[3], &[4]).unwrap().unwrap();
+    row[0] ^= 1;
+    let change = shared.file.write().unwrap();
+    change.index().unwrap().put(&key, &row).unwrap();
+    shared.file.commit(change).unwrap();
+    let read = async || {
+        disk.reads();
+        let rare = EventFilter { source: Some(name("unknown")), ..EventFilter::default() };
+        assert!(bench.store.events(&rare, ALL).await.unwrap().items.is_empty());
+        disk.reads().volumes
+    };
+    let damaged = read().await;
+
+    bench.store.sweep(&Retention::default()).await.unwrap();
+
+    let whole = read().await;
+    assert!(10 * whole < damaged, "{whole} bytes, and {damaged} when it was damaged");
+    assert_eq!(bench.check_lists().await, 300);
+}
+
+#[tokio::test]
 async fn a_list_of_few_reads_little_of_a_large_log() {
     let disk = Disk::default();
     let bench = Bench::with(disk.clone(), Clock::manual(NOW), &config(64));

@@ -105,6 +105,7 @@ impl Snapshot<'_> {
                 }
             }
         }
+        self.shared.index.distrust(search.damaged());
         Ok(walk.listing)
     }
 }
