@@ -143,7 +143,7 @@ impl Config {
         Self {
             path,
             queue: 4096,
-            recent_bytes: 32 << 20,
+            recent_bytes: 16 << 20,
             fresh_ids,
             index_items: BLOCK_ITEMS,
             terms,

@@ -22,7 +22,7 @@ use crate::store::error::Failure;
 /// Every file of redb begins so.
 const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 /// Pages that redb keeps in memory.
-const CACHE_BYTES: usize = 64 << 20;
+const CACHE_BYTES: usize = 32 << 20;
 /// The format that can be converted to the one before this.
 const FORMAT_1: u64 = 1;
 

@@ -2,9 +2,9 @@
 //!
 //! Pure. Every work before the mark is finished or has a row of its own; every other is found by
 //! reading the log from there. The mark follows the log at a distance, so that most works are
-//! finished when it passes and few rows are ever written. Works that are open behind it have to be
-//! in memory, so it comes nearer when those are too many. Never lies within what one commit has
-//! added.
+//! finished when it passes and few rows are ever written; but not at one at which too many works
+//! are open, for those have to be in memory. It goes in small steps, so that no commit writes many
+//! rows for it. Never lies within what one commit has added.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,13 +12,15 @@ use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::kind::WorkKind;
 
-/// Commits between two moves of the mark; a start reads at most twice as many segments.
-const COMMITS_PER_MOVE: u32 = 256;
+/// Commits that the mark stays behind the end of the log; a start reads them.
+const COMMITS_BEHIND: usize = 256;
+/// It moves when it is this many commits further behind.
+const COMMITS_PER_MOVE: usize = 16;
 /// With this many open works behind it, the mark moves with each commit.
 const OPEN_MAX: usize = 65_536;
-/// Open works that the mark passes in one commit, for each is a row; more if one commit has opened
-/// more.
-const PASSED_MAX: usize = 4096;
+/// Open works that the mark passes in one commit, for each is two rows; more if one commit has
+/// opened more.
+const PASSED_MAX: usize = 256;
 
 /// Where an open work waits, as its row says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +42,9 @@ pub(in crate::store) struct Waiting {
 #[derive(Debug)]
 pub(in crate::store) struct LowWater {
     mark: u64,
-    /// Where the mark will go next.
-    next_mark: u64,
-    /// Since it came there.
-    commits: u32,
     /// The open works at the mark or later.
     open: BTreeMap<u64, Waiting>,
-    /// Where commits ended behind the mark, as far as that is known.
+    /// Where commits ended behind the mark.
     ends: VecDeque<u64>,
 }
 
@@ -59,18 +57,13 @@ pub(in crate::store) struct Move {
 }
 
 impl LowWater {
-    /// As a start found it: the mark, where commits began behind it, the end of the log, and the
-    /// open works between them.
+    /// As a start found it: the mark, where the commits behind it ended, and the open works there.
     pub(in crate::store) fn new(
         mark: u64,
-        begins: Vec<u64>,
-        end: u64,
+        ends: VecDeque<u64>,
         open: BTreeMap<u64, Waiting>,
     ) -> Self {
-        // Where one begins, another has ended.
-        let ends = begins.into_iter().filter(|begin| mark < *begin && *begin < end);
-        let ends = ends.chain((mark < end).then_some(end)).collect();
-        Self { mark, next_mark: end, commits: 0, open, ends }
+        Self { mark, open, ends }
     }
 
     pub(in crate::store) fn mark(&self) -> u64 {
@@ -79,12 +72,17 @@ impl LowWater {
 
     /// The move that is due, if one is.
     pub(in crate::store) fn due_move(&self) -> Option<Move> {
-        let is_due = self.commits >= COMMITS_PER_MOVE || self.open.len() >= OPEN_MAX;
-        if !is_due || self.mark >= self.next_mark {
-            return None;
-        }
-        let Some((too_many, _)) = self.open.range(..self.next_mark).nth(PASSED_MAX) else {
-            return Some(self.move_to(self.next_mark));
+        let commits = self.ends.len();
+        let most = if self.open.len() >= OPEN_MAX {
+            commits
+        } else if commits >= COMMITS_BEHIND + COMMITS_PER_MOVE {
+            commits - COMMITS_BEHIND
+        } else {
+            0
+        };
+        let last = *self.ends.get(most.checked_sub(1)?)?;
+        let Some((too_many, _)) = self.open.range(..last).nth(PASSED_MAX) else {
+            return Some(self.move_to(last));
         };
         let before = self.ends.partition_point(|end| end <= too_many);
         self.ends.get(before.saturating_sub(1)).map(|end| self.move_to(*end))
@@ -98,16 +96,11 @@ impl LowWater {
 
     /// A commit has succeeded that ended the log at `end` and made this move.
     pub(in crate::store) fn committed(&mut self, moved: Option<&Move>, end: u64) {
-        self.commits += 1;
         self.ends.push_back(end);
         if let Some(moved) = moved {
             self.open = self.open.split_off(&moved.mark);
             self.mark = moved.mark;
             self.ends.drain(..self.ends.partition_point(|end| *end <= moved.mark));
-        }
-        if self.mark >= self.next_mark {
-            self.next_mark = end;
-            self.commits = 0;
         }
     }
 
@@ -154,9 +147,26 @@ mod tests {
         moved
     }
 
+    fn new() -> LowWater {
+        LowWater::new(1, VecDeque::new(), BTreeMap::new())
+    }
+
+    /// The moves that come of so many commits, each of which opens this many works.
+    fn moves(low_water: &mut LowWater, commits: u64, each: usize) -> Vec<Move> {
+        let each = each as u64;
+        let mut moves = Vec::new();
+        for number in 0..commits {
+            let first = 1 + number * each;
+            moves.extend(commit(low_water, first + each, first..first + each));
+            let most = OPEN_MAX as u64 + 2 * each;
+            assert!((low_water.open.len() as u64) < most, "after {number}");
+        }
+        moves
+    }
+
     #[test]
-    fn the_mark_follows_a_move_behind_and_names_the_stragglers() {
-        let mut low_water = LowWater::new(1, Vec::new(), 1, BTreeMap::new());
+    fn the_mark_follows_in_small_steps_and_names_the_stragglers() {
+        let mut low_water = new();
         let mut moves = Vec::new();
         for end in 2..602 {
             moves.extend(commit(&mut low_water, end, end - 1..end));
@@ -168,55 +178,45 @@ mod tests {
         }
 
         let marks: Vec<u64> = moves.iter().map(|moved| moved.mark).collect();
-        assert_eq!(marks, [2, 259]);
+        let expected: Vec<u64> = (1..=21).map(|step| 1 + 16 * step).collect();
+        assert_eq!(marks, expected);
         let put_off = Waiting { since: Timestamp(9), waits: true, ..waiting() };
-        assert_eq!(moves[1].passed, [(3, put_off)]);
+        assert_eq!(moves[0].passed, [(3, put_off)]);
+        assert!(moves[1..].iter().all(|moved| moved.passed.is_empty()));
         assert!(low_water.open.is_empty());
     }
 
     #[test]
-    fn the_mark_comes_on_by_itself_when_too_much_is_open() {
-        let mut low_water = LowWater::new(1, Vec::new(), 1, BTreeMap::new());
-        let each = PASSED_MAX as u64 / 2 + 1;
-        let mut moves = Vec::new();
-        for number in 0..40 {
-            let first = 1 + number * each;
-            moves.extend(commit(&mut low_water, first + each, first..first + each));
-            assert!(low_water.open.len() < OPEN_MAX + 2 * PASSED_MAX, "after {number}");
-        }
+    fn the_mark_passes_no_more_at_a_time_than_one_commit_has_opened() {
+        let each = PASSED_MAX / 2 + 1;
+        let moves = moves(&mut new(), 400, each);
 
         // Two commits together have opened more than it may pass at a time.
-        assert!(moves.iter().all(|moved| moved.passed.len() as u64 == each));
-        assert!(moves.iter().all(|moved| moved.mark % each == 1), "commits end there");
-        assert_eq!(moves[0].mark, 1 + each);
-        assert_eq!(low_water.since(moves.last().unwrap().mark - 1), None);
-        assert_eq!(low_water.since(moves.last().unwrap().mark), Some(Timestamp(5)));
+        assert!(moves.len() > 100 && moves.iter().all(|moved| moved.passed.len() == each));
+        assert!(moves.iter().all(|moved| moved.mark % each as u64 == 1), "commits end there");
     }
 
     #[test]
-    fn no_commit_behind_a_start_passes_more_than_another() {
-        const EACH: u64 = 1000;
-        let end = 1 + 70 * EACH;
-        let begins = (0..70).map(|number| 1 + number * EACH).collect();
-        let open = (1..end).map(|position| (position, waiting())).collect();
-        let mut low_water = LowWater::new(1, begins, end, open);
-        let mut marks = Vec::new();
-        for end in end + 1..end + 20 {
-            let moved = commit(&mut low_water, end, end - 1..end);
-            marks.extend(moved.iter().map(|moved| moved.mark));
-            assert!(moved.is_none_or(|moved| moved.passed.len() <= PASSED_MAX));
-        }
-        assert_eq!(marks, [4001, 8001], "until fewer are open");
+    fn the_mark_comes_on_by_itself_when_too_much_is_open() {
+        let each = 4 * PASSED_MAX;
+        let mut low_water = new();
+        let moves = moves(&mut low_water, 100, each);
+
+        assert_eq!(moves[0].mark, 1 + each as u64);
+        assert!(moves.len() > 30 && moves.iter().all(|moved| moved.passed.len() == each));
+        let mark = low_water.mark();
+        assert_eq!(mark, moves.last().unwrap().mark);
+        assert_eq!(low_water.since(mark - 1), None);
+        assert_eq!(low_water.since(mark), Some(Timestamp(5)));
     }
 
     #[test]
-    fn the_mark_does_not_fall_behind_commits_that_open_much() {
-        let mut low_water = LowWater::new(1, Vec::new(), 1, BTreeMap::new());
-        let each = 3 * PASSED_MAX as u64;
-        for number in 0..40 {
-            let first = 1 + number * each;
-            commit(&mut low_water, first + each, first..first + each);
-            assert!(low_water.open.len() < OPEN_MAX + 8 * PASSED_MAX, "after {number}");
-        }
+    fn the_mark_goes_on_in_small_steps_after_a_start() {
+        let ends: VecDeque<u64> = (2..=301).collect();
+        let open = (1..301).map(|position| (position, waiting())).collect();
+        let mut low_water = LowWater::new(1, ends, open);
+        let moved = commit(&mut low_water, 302, 301..302).unwrap();
+        assert_eq!((moved.mark, moved.passed.len()), (45, 44));
+        assert!(commit(&mut low_water, 303, 302..303).is_none());
     }
 }

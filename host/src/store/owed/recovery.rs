@@ -5,7 +5,7 @@
 //! What was committed is not redone, what was not is not forgotten; leases that were not committed
 //! never were. Writes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::backlog::{Backlog, Most, OpenWork, OrderKeys, Windows};
 use super::lane::{read_lane, read_note};
@@ -118,19 +118,21 @@ impl Start<'_> {
         self.read_first(view, &mut backlog, &waits.clock)?;
 
         let mut ids = ids::load(view, shape)?;
-        let (mut open, mut begins) = (BTreeMap::new(), Vec::new());
+        let (mut open, mut ends) = (BTreeMap::new(), VecDeque::new());
         // Positions whose records can't be read any more were given out too.
         let known = view.fact(file::END)?.unwrap_or(0).max(mark);
         let mut end = known;
         for row in self.log.within(self.segment_at(mark.min(ids.mark()))?..)? {
             let (first, segment) = row?;
-            begins.push(first);
             let Some(segment) = self.damages.pass(segment)? else {
                 // Neither is ever in the middle of a segment.
                 end = if first < known { known } else { first + UNREAD_WIDTH };
                 continue;
             };
             end = segment.next().max(known);
+            if segment.next() > mark {
+                ends.push_back(segment.next());
+            }
             for stored in self.stored_in(&segment)? {
                 let position = stored.id().position;
                 if position >= ids.mark() {
@@ -144,7 +146,10 @@ impl Start<'_> {
                 }
             }
         }
-        let low_water = LowWater::new(mark, begins, end, open);
+        if end > ends.back().copied().unwrap_or(mark) {
+            ends.push_back(end);
+        }
+        let low_water = LowWater::new(mark, ends, open);
         let Waits { line, clock } = waits;
         let (line, used) = (line.end(), used(view)?);
         Ok(Recovered { backlog, low_water, ids, end, clock, line, used })
