@@ -314,10 +314,10 @@ async fn whoever_asks_and_can_not_read_waits_for_the_end_of_an_outage() {
     for asker in ["an operator", "a list", "a replay", "a sweep"] {
         let (patient, first) = unreadable().await;
         let store = &patient.store;
-        let (all, page) = (EventFilter::default(), Page { cursor: None, limit: 9 });
+        let (all, page) = (ReceiptFilter::default(), Page { cursor: None, limit: 9 });
         let asked = match asker {
             "an operator" => store.receipt(first).await.map(drop),
-            "a list" => store.events(&all, page).await.map(drop),
+            "a list" => store.receipts(&all, page).await.map(drop),
             "a replay" => {
                 let begun = store.next_replay(None).expect("one is not finished");
                 store.advance_replay(begun).await.map(drop)

@@ -248,7 +248,7 @@ async fn swept() -> (TempDir, Clock, Id, Id) {
         bench.finished(&format!("evt_{number}"), Verdict::Done).await;
     }
     bench.clock.advance(days(40));
-    let open = bench.bring(vec![event("evt_open", "").to(&[], &["crm"])]).await[0];
+    let open = bring_now(&bench, "evt_open").await;
     let bench = packed(bench).await;
     let view = bench.store.event(done).await.unwrap().unwrap();
     assert!(view.deliveries[0].attempts.is_empty(), "{view:?}");
@@ -257,13 +257,27 @@ async fn swept() -> (TempDir, Clock, Id, Id) {
     (folder, clock, done, open)
 }
 
+/// An event for an endpoint, of which each record says when it was written.
+async fn bring_now(bench: &Bench, id: &str) -> Id {
+    let at = bench.clock.now();
+    let mut new = receipt(&[id]);
+    Arc::make_mut(&mut new.request).received_at = at;
+    bench.store.append(new).await.unwrap();
+    let report = Try { at, ..tried(Verdict::Done) };
+    let events = vec![event(id, "").to(&[], &["crm"])];
+    bench.store.commit_parse(bench.parse().await, report, events).await.unwrap().unwrap()[0]
+}
+
 /// Two days later all is packed, and the log that told of it is gone.
 async fn packed(bench: Bench) -> Bench {
     let bench = restart_small(bench).await;
     bench.clock.advance(days(2));
     bench.store.sweep(&Retention::default()).await.unwrap();
     for number in 20..40 {
-        bench.finished(&format!("evt_{number}"), Verdict::Done).await;
+        bring_now(&bench, &format!("evt_{number}")).await;
+        let (work, at) = (bench.deliveries().await.pop().unwrap(), bench.clock.now());
+        let attempt = Attempt { at, ..attempt(Verdict::Done) };
+        bench.store.record_attempt(work, attempt).await.unwrap().unwrap();
     }
     bench.store.handle.shared.file.checkpoint().unwrap();
     assert!(!bench.folder.path().join("volume-00000001.hgv").exists());
