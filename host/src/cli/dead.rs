@@ -8,7 +8,7 @@ use super::event::{At, table, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List dead letters, newest first
+    /// List dead letters, those of the newest receipts, runs and deliveries first
     List {
         #[command(flatten)]
         filter: Filter,

@@ -21,9 +21,8 @@ const THREADS: RangeInclusive<usize> = Threads::LEAST..=Threads::MOST;
 const MEMORY_BYTES_MIN: usize = 4 << 20;
 const MEMORY_FOR_A_BODY: usize = 3;
 
-/// Open works, by default. One takes about 100 bytes of memory: an entry of 24 bytes, in a queue
-/// with room for twice as many, or 50 in a tree while it waits for another try, and a key of order.
-/// So these are about 400 MB.
+/// Open works, by default. Most of so many are on disk only, where each takes about 100 bytes
+/// beside what it is about.
 const BACKLOG: usize = 4_000_000;
 const BACKLOG_PER_SOURCE: usize = BACKLOG / 2;
 
