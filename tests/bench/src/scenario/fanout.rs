@@ -5,13 +5,14 @@
 //! recorded is claimed and done, so many at a time as a gateway has by default.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use hookgate::clock::Clock;
-use hookgate::store::{Config, Store};
+use hookgate::store::{Config, Store, WorkKind};
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::Stage;
 use crate::figure::{Figure, Unit};
@@ -23,6 +24,8 @@ const ENDPOINTS: usize = 10_000;
 const PORTION: usize = 256;
 /// In flight at a time, of what is recorded.
 const IN_FLIGHT: usize = 4096;
+/// Longest time that a store may take to have something due.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn rates(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
     let endpoints = ENDPOINTS / stage.scale;
@@ -79,8 +82,13 @@ async fn claimed(store: &Store, count: usize) -> anyhow::Result<f64> {
     let began = Instant::now();
     let mut held = Vec::with_capacity(count);
     while held.len() < count {
+        let more = store.ready(WorkKind::Delivery);
         let works = store.take_deliveries(PORTION, usize::MAX).await?;
-        ensure!(!works.is_empty(), "only {} of {count} deliveries are due", held.len());
+        if works.is_empty() {
+            // The next are on their way from the disk.
+            let waited = timeout(PATIENCE, more).await;
+            waited.with_context(|| format!("only {} of {count} are due", held.len()))?;
+        }
         held.extend(works);
     }
     Ok(count as f64 / began.elapsed().as_secs_f64())
@@ -94,12 +102,17 @@ async fn recorded(store: &Store, count: usize) -> anyhow::Result<f64> {
     let mut left = count;
     while left > 0 {
         let room = IN_FLIGHT - recording.len();
+        let more = store.ready(WorkKind::Delivery);
         for work in store.take_deliveries(room, usize::MAX).await? {
             let store = store.clone();
             recording.spawn(async move { store.record_attempt(work, attempt()).await });
         }
-        let first = recording.join_next().await;
-        first.with_context(|| format!("{left} of {count} deliveries are not due"))????;
+        let Some(first) = recording.join_next().await else {
+            let waited = timeout(PATIENCE, more).await;
+            waited.with_context(|| format!("{left} of {count} deliveries are not due"))?;
+            continue;
+        };
+        first???;
         left -= 1;
         while let Some(next) = recording.try_join_next() {
             next???;
