@@ -4,7 +4,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::event::{At, table, text};
+use super::event::{At, given, table, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -35,10 +35,10 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+    fn pairs(&self) -> Vec<(&'static str, String)> {
         let Self { kind, name, reason } = self;
         let pairs = [("kind", kind.clone()), ("name", name.clone()), ("reason", reason.clone())];
-        pairs.into_iter().filter_map(|(key, value)| Some((key, value?)))
+        given(pairs)
     }
 }
 

@@ -102,8 +102,15 @@ impl Filter {
             ("after", text(self.after)),
             ("before", text(self.before)),
         ];
-        pairs.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+        given(pairs)
     }
+}
+
+/// The filters of these that are given, as parameters of the query.
+pub(super) fn given<const N: usize>(
+    filters: [(&'static str, Option<String>); N],
+) -> Vec<(&'static str, String)> {
+    filters.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
 impl At {

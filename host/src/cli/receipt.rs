@@ -5,7 +5,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::event::{At, table, text};
+use super::event::{At, given, table, text};
 use crate::event::Timestamp;
 
 #[derive(Debug, Subcommand)]
@@ -40,7 +40,7 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+    fn pairs(&self) -> Vec<(&'static str, String)> {
         let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
         let pairs = [
             ("source", self.source.clone()),
@@ -48,7 +48,7 @@ impl Filter {
             ("after", text(self.after)),
             ("before", text(self.before)),
         ];
-        pairs.into_iter().filter_map(|(key, value)| Some((key, value?)))
+        given(pairs)
     }
 }
 
