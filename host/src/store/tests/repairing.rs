@@ -189,8 +189,12 @@ async fn a_damaged_frame_costs_no_more_than_what_is_in_it() {
     let repaired = repair(folder.path(), Undecided::Dead, None).unwrap();
 
     assert_eq!((repaired.damaged, repaired.undecided), (1, 0), "{repaired:?}");
-    let bench = Bench::at(folder, clock);
-    for (receipt, event) in &ids {
+    check_whole(&Bench::at(folder, clock), &ids).await;
+}
+
+/// All of these are there, and nothing is damaged.
+async fn check_whole(bench: &Bench, ids: &[(Id, Id)]) {
+    for (receipt, event) in ids {
         assert!(bench.store.receipt(*receipt).await.unwrap().is_some());
         assert!(bench.store.event(*event).await.unwrap().is_some());
     }
@@ -447,12 +451,7 @@ async fn what_was_packed_into_a_volume_that_is_missing_is_read_where_it_was_befo
     let repaired = repair(folder.path(), Undecided::Dead, None).unwrap();
 
     assert_eq!((repaired.damaged, repaired.undecided), (1, 0), "{repaired:?}");
-    let bench = Bench::at(folder, clock);
-    for (receipt, event) in &ids {
-        assert!(bench.store.receipt(*receipt).await.unwrap().is_some());
-        assert!(bench.store.event(*event).await.unwrap().is_some());
-    }
-    assert_eq!(bench.store.stats().damaged, 0);
+    check_whole(&Bench::at(folder, clock), &ids).await;
 }
 
 #[tokio::test]
