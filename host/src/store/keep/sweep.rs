@@ -21,7 +21,7 @@ use crate::store::error::{Error, Failure};
 use crate::store::owed::standing::Progress;
 use crate::store::write::batch::{Repacked, Replacement};
 use crate::store::write::draft::Draft;
-use crate::store::write::op::{Operation, Reply};
+use crate::store::write::op::{Answer, Operation, Reply};
 use crate::store::{Store, file};
 
 /// Most raw bytes of the log that one step reads and packs.
@@ -189,12 +189,8 @@ impl Operation for PutInPlace {
         true
     }
 
-    fn tell(&mut self) {
-        self.reply.tell();
-    }
-
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }
 
@@ -219,12 +215,8 @@ impl Operation for SettleIds {
         Ok(())
     }
 
-    fn tell(&mut self) {
-        self.reply.tell();
-    }
-
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }
 

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::op::{Operation, Reply};
+use super::op::{Answer, Operation, Reply};
 use crate::event::Request;
 use crate::ids::{Id, IdKind};
-use crate::store::error::{Error, Failure};
+use crate::store::error::Failure;
 use crate::store::facts::{Appended, NewReceipt, Receipt};
 use crate::store::ids::IdKey;
 use crate::store::log::record::ReceiptRecord;
@@ -49,12 +49,8 @@ impl Operation for Append {
         Ok(())
     }
 
-    fn tell(&mut self) {
-        self.reply.tell();
-    }
-
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }
 

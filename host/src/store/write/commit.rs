@@ -10,13 +10,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::draft::Draft;
-use super::op::{Operation, Reply};
+use super::op::{Answer, Operation, Reply};
 use super::states::NoRoom;
 use crate::effect::Parcel;
 use crate::event::Event;
 use crate::ids::{Id, IdKind, Name};
 use crate::retry::Verdict;
-use crate::store::error::{Error, Failure};
+use crate::store::error::Failure;
 use crate::store::facts::{NewEvent, Receipt, StoredEvent, StoredParcel};
 use crate::store::ids::IdKey;
 use crate::store::log::record::{AttemptRecord, EventRecord, ParcelRecord, TryRecord};
@@ -110,12 +110,8 @@ impl Operation for CommitParse {
         true
     }
 
-    fn tell(&mut self) {
-        self.reply.tell();
-    }
-
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }
 
@@ -157,8 +153,8 @@ impl Operation for CommitRun {
         self.reply.tell();
     }
 
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }
 
@@ -184,12 +180,8 @@ impl Operation for RecordAttempt {
         true
     }
 
-    fn tell(&mut self) {
-        self.reply.tell();
-    }
-
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }
 

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::op::{Operation, Reply};
-use crate::store::error::{Error, Failure};
+use super::op::{Answer, Operation, Reply};
+use crate::store::error::Failure;
 use crate::store::index::IndexChange;
 use crate::store::shared::Shared;
 
@@ -36,11 +36,7 @@ impl Operation for WriteIndex {
         Ok(())
     }
 
-    fn tell(&mut self) {
-        self.reply.tell();
-    }
-
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }

@@ -4,8 +4,8 @@
 //! again meanwhile.
 
 use super::draft::Draft;
-use super::op::{Operation, Reply};
-use crate::store::error::{Error, Failure};
+use super::op::{Answer, Operation, Reply};
+use crate::store::error::Failure;
 use crate::store::file::death_rows::{DEATHS_KNOWN, DeathRow};
 
 /// Letters to be found: their works, the record that each died of, and what they are found by.
@@ -38,11 +38,7 @@ impl Operation for FileLetters {
         Ok(())
     }
 
-    fn tell(&mut self) {
-        self.reply.tell();
-    }
-
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }

@@ -36,7 +36,27 @@ pub(in crate::store) trait Operation: fmt::Debug + Send {
         false
     }
 
+    /// Where its answer goes, if anybody waits for one.
+    fn reply(&mut self) -> Option<&mut dyn Answer>;
+
     /// Tells the answer, which is known to hold.
+    fn tell(&mut self) {
+        if let Some(reply) = self.reply() {
+            reply.tell();
+        }
+    }
+
+    /// Tells that it was not done.
+    fn refuse(&mut self, error: &Error) {
+        if let Some(reply) = self.reply() {
+            reply.refuse(error);
+        }
+    }
+}
+
+/// A [`Reply`], whatever it is an answer to.
+pub(in crate::store) trait Answer {
+    /// Tells the answer that is known to hold.
     fn tell(&mut self);
 
     /// Tells that it was not done.
@@ -60,16 +80,17 @@ impl<T> Reply<T> {
     pub(in crate::store) fn keep(&mut self, answer: Result<T, Error>) {
         self.answer = Some(answer);
     }
+}
 
-    /// Tells the answer that is known to hold.
-    pub(in crate::store) fn tell(&mut self) {
+impl<T> Answer for Reply<T> {
+    fn tell(&mut self) {
         if let (Some(sender), Some(answer)) = (self.sender.take(), self.answer.take()) {
             // Whoever asked may have gone.
             drop(sender.send(answer));
         }
     }
 
-    pub(in crate::store) fn refuse(&mut self, error: &Error) {
+    fn refuse(&mut self, error: &Error) {
         self.keep(Err(error.clone()));
         self.tell();
     }
@@ -88,8 +109,7 @@ impl Operation for Check {
         Ok(())
     }
 
-    // Nobody waits for an answer.
-    fn tell(&mut self) {}
-
-    fn refuse(&mut self, _error: &Error) {}
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        None
+    }
 }

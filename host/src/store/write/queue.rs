@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::op::{Operation, Reply};
+use super::op::{Answer, Operation, Reply};
 use crate::store::error::Error;
 use crate::store::shared::Shared;
 

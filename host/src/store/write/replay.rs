@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::draft::Draft;
-use super::op::{Operation, Reply};
+use super::op::{Answer, Operation, Reply};
 use crate::ids::{Id, Name};
 use crate::store::Store;
 use crate::store::error::{Error, Failure};
@@ -182,12 +182,8 @@ impl Operation for Reopen {
         Ok(())
     }
 
-    fn tell(&mut self) {
-        self.reply.tell();
-    }
-
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }
 

@@ -9,10 +9,10 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::draft::Draft;
-use super::op::{Operation, Reply};
+use super::op::{Answer, Operation, Reply};
 use crate::event::Timestamp;
 use crate::ids::Name;
-use crate::store::error::{Error, Failure};
+use crate::store::error::Failure;
 use crate::store::state::{self, Quota, Used};
 
 /// Why a run may not set what it wants to.
@@ -127,11 +127,7 @@ impl Operation for SweepStates {
         Ok(())
     }
 
-    fn tell(&mut self) {
-        self.reply.tell();
-    }
-
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }

@@ -5,10 +5,10 @@
 //! volume is put back, the letter can be replayed.
 
 use super::draft::Draft;
-use super::op::Operation;
+use super::op::{Answer, Operation};
 use crate::ids::Name;
 use crate::retry::Verdict;
-use crate::store::error::{Error, Failure};
+use crate::store::error::Failure;
 use crate::store::kind::WorkKind;
 use crate::store::log::record::{AttemptRecord, TryRecord};
 use crate::store::log::segment::RecordKind;
@@ -51,9 +51,9 @@ impl Operation for Unreadable {
         true
     }
 
-    fn tell(&mut self) {}
-
-    fn refuse(&mut self, _error: &Error) {}
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        None
+    }
 }
 
 impl Draft<'_> {

@@ -12,7 +12,7 @@ use crate::store::log::segment::RecordKind;
 use crate::store::read::filter::EventFilter;
 use crate::store::read::replays::{Replay, Replayed};
 use crate::store::write::draft::Draft;
-use crate::store::write::op::{Operation, Reply};
+use crate::store::write::op::{Answer, Operation, Reply};
 
 /// Most replays that are not finished.
 const OPEN_MAX: usize = 16;
@@ -102,12 +102,8 @@ impl Operation for BeginReplay {
         Ok(())
     }
 
-    fn tell(&mut self) {
-        self.reply.tell();
-    }
-
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }
 
@@ -132,12 +128,8 @@ impl Operation for AdvanceReplay {
         Ok(())
     }
 
-    fn tell(&mut self) {
-        self.reply.tell();
-    }
-
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }
 
@@ -159,12 +151,8 @@ impl Operation for CancelReplay {
         Ok(())
     }
 
-    fn tell(&mut self) {
-        self.reply.tell();
-    }
-
-    fn refuse(&mut self, error: &Error) {
-        self.reply.refuse(error);
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
     }
 }
 
