@@ -172,8 +172,9 @@ impl File {
         self.checkpoint()
     }
 
-    /// Between two commits nobody but another program writes.
-    fn check_begin(&self) -> Result<(), Failure> {
+    /// Whether nobody else has written to the file of rows. Between two commits nobody but another
+    /// program writes.
+    pub(super) fn check_begin(&self) -> Result<(), Failure> {
         let begin = lock(&self.begin);
         match (&*begin, self.place.begin()) {
             (Some(left), Some(now)) if *left != now => {

@@ -5,6 +5,7 @@ mod conforming;
 mod counting;
 mod damaging;
 mod disk;
+mod duplicates;
 mod flipping;
 mod frames;
 mod indexing;

@@ -166,6 +166,10 @@ impl Place for FilePlace {
         Ok(())
     }
 
+    fn check_ours(&self) -> Result<(), Error> {
+        Ok(self.shared.file.check_begin()?)
+    }
+
     fn check(&self) -> Result<(), Error> {
         Ok(self.shared.file.write().map(drop)?)
     }

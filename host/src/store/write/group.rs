@@ -75,7 +75,7 @@ impl<P: Place> GroupCommit<P> {
             return Turn::Failed(error);
         }
         if self.batch.is_empty() {
-            return self.place.check().map_or_else(Turn::Failed, |()| Turn::Nothing);
+            return self.check().map_or_else(Turn::Failed, |()| Turn::Nothing);
         }
         let drafted = Drafted { changes, moved, end: self.batch.next() };
         let gate = &self.shared.gate;
@@ -90,6 +90,20 @@ impl<P: Place> GroupCommit<P> {
                 gate.doubt();
                 Turn::Unsure(drafted, error)
             }
+        }
+    }
+
+    /// Whether answers may go out for which nothing has to be committed. Most are to duplicates,
+    /// which wait for no more than that what is committed is still there. Whether a commit could
+    /// begin is dearer to ask, and is asked if somebody could not read.
+    fn check(&self) -> Result<(), Error> {
+        if self.shared.is_away() { self.place.check() } else { self.place.check_ours() }
+    }
+
+    /// The file can be written, if the last group began after somebody could not read it.
+    pub(super) fn come_back(&self, was_away: bool) {
+        if was_away {
+            self.shared.come_back();
         }
     }
 

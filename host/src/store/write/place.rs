@@ -31,6 +31,10 @@ pub(in crate::store) trait Place: fmt::Debug + Send + 'static {
     /// anything else now. What was committed holds even if this fails.
     fn settle(&mut self) -> Result<(), Error>;
 
+    /// Whether nobody else has written to it. With [`Place::look`] before it: whether what is
+    /// committed is still there. Cheap, and no promise that a commit could begin.
+    fn check_ours(&self) -> Result<(), Error>;
+
     /// Whether a commit could begin. Writes nothing.
     fn check(&self) -> Result<(), Error>;
 

@@ -132,16 +132,18 @@ impl<P: Place> Writer<P> {
         pauses: &Runtime,
     ) {
         let Self { group, quiet_at, .. } = self;
+        // What a reader meets from here on is looked after by the next group.
+        let was_away = group.shared.is_away();
         // Before anybody is answered: whoever lets time pass then knows from when on it counts.
         *quiet_at = Some(group.shared.clock.moment(QUIET));
         let (batch, unsure, error) = match group.write(&mut batch) {
             Turn::Nothing => {
                 batch.iter_mut().for_each(|queued| queued.op.tell());
-                return group.shared.come_back();
+                return group.come_back(was_away);
             }
             Turn::Committed(drafted, held) => {
                 group.apply(batch, drafted, held);
-                group.shared.come_back();
+                group.come_back(was_away);
                 match group.place.tend() {
                     Ok(()) => return,
                     // Everybody has been answered: nothing waits for the end of that.
