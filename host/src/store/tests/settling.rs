@@ -36,6 +36,18 @@ async fn a_second_behind_the_last_commit_no_start_has_to_read_it_again() {
 }
 
 #[tokio::test]
+async fn known_events_do_not_put_that_off() {
+    let (disk, bench) = quiet().await;
+    bench.clock.advance(QUIET / 2);
+    let again = bench.store.append(receipt(&["evt_0"])).await;
+    assert!(matches!(again, Ok(Appended::Duplicate(_))), "{again:?}");
+
+    bench.clock.advance(QUIET / 2);
+
+    disk.wait_until(|files| frames_behind(files) == 0);
+}
+
+#[tokio::test]
 async fn a_disk_that_fails_while_nobody_commits_begins_an_outage_that_ends() {
     let (disk, bench) = quiet().await;
     let mut outage = bench.store.handle.shared.outage.subscribe();

@@ -1,8 +1,8 @@
 //! The writer: the one thread that changes the store, all that waits in one transaction.
 //!
-//! Takes what is queued and has it committed as a group. When nothing has been queued for a second,
-//! the place does what it has left behind the last commits; after that the thread sleeps until
-//! somebody asks. If a commit fails and that is the world's doing, [`super::outage`] sees it
+//! Takes what is queued and has it committed as a group. When nothing has been committed for a
+//! second, the place does what it has left behind the last commits; after that the thread sleeps
+//! until somebody asks. If a commit fails and that is the world's doing, [`super::outage`] sees it
 //! through; if the file is damaged, it writes no more. Never looks into an operation.
 
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub(in crate::store) struct Writer<P> {
 #[derive(Debug)]
 enum Next {
     Take(Message),
-    /// Nobody asks for anything, and the place has something left to do.
+    /// Nothing is queued, and the place has something left to do.
     Settle,
     /// Nobody is left who could ask.
     End,
@@ -134,9 +134,12 @@ impl<P: Place> Writer<P> {
         let Self { group, quiet_at, .. } = self;
         // What a reader meets from here on is looked after by the next group.
         let was_away = group.shared.is_away();
-        // Before anybody is answered: whoever lets time pass then knows from when on it counts.
-        *quiet_at = Some(group.shared.clock.moment(QUIET));
-        let (batch, unsure, error) = match group.write(&mut batch) {
+        let turn = group.write(&mut batch);
+        if !matches!(turn, Turn::Nothing) {
+            // Before anybody is answered: whoever lets time pass then knows from when on it counts.
+            *quiet_at = Some(group.shared.clock.moment(QUIET));
+        }
+        let (batch, unsure, error) = match turn {
             Turn::Nothing => {
                 batch.iter_mut().for_each(|queued| queued.op.tell());
                 return group.come_back(was_away);
