@@ -196,8 +196,10 @@ impl Shared {
     }
 
     pub(super) fn dequeued(&self) {
-        self.queued.fetch_sub(1, Ordering::AcqRel);
-        self.owed.stir();
+        // Whoever waits for idleness waits for the last.
+        if self.queued.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.owed.stir();
+        }
     }
 
     pub(super) fn is_idle(&self) -> bool {
