@@ -1,7 +1,11 @@
-//! The ceiling: an axum server that reads the body, answers 200 and does nothing else.
+//! The ceilings: servers that do the least of what is measured, and what figures are compared with.
 //!
-//! What no gateway on this machine and this HTTP stack could be faster than. In a process of its
-//! own, with the gateway's runtime; never measured in another run than what is compared with it.
+//! One answers, which is the ceiling of accepting; the other relays, which is that of delivering.
+//! Each is in a process of its own, with the gateway's runtime and HTTP stack. Never measured in
+//! another run than what is compared with it.
+
+mod answering;
+mod relaying;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,24 +13,37 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
 use axum::Router;
-use axum::body::Bytes;
-use axum::routing::post;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
-/// The argument that makes this program the ceiling.
-pub(crate) const ARGUMENT: &str = "serve-ceiling";
+pub(crate) use answering::answer;
+pub(crate) use relaying::relay;
 
-/// The running server. Killed when dropped.
+/// The argument that makes this program one that answers.
+const ANSWERING: &str = "serve-ceiling";
+/// The one that makes it a relay, before the address of the endpoint.
+const RELAYING: &str = "serve-relay";
+
+/// A running server. Killed when dropped.
 pub(crate) struct Ceiling {
     child: Child,
     pub(crate) address: SocketAddr,
 }
 
 impl Ceiling {
-    pub(crate) fn start() -> anyhow::Result<Self> {
+    /// One that reads a request and answers it.
+    pub(crate) fn answering() -> anyhow::Result<Self> {
+        Self::start(&[ANSWERING])
+    }
+
+    /// One that posts what it gets to an endpoint, and answers when that has answered.
+    pub(crate) fn relaying(endpoint: SocketAddr) -> anyhow::Result<Self> {
+        Self::start(&[RELAYING, &endpoint.to_string()])
+    }
+
+    fn start(arguments: &[&str]) -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
-            .arg(ARGUMENT)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -47,8 +64,8 @@ impl Drop for Ceiling {
     }
 }
 
-/// Serves until killed.
-pub(crate) fn serve() -> anyhow::Result<()> {
+/// Says where it listens, and serves until killed.
+fn serve(app: Router) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
@@ -56,7 +73,6 @@ pub(crate) fn serve() -> anyhow::Result<()> {
             // Without it the figure would only be lower.
             stream.set_nodelay(true).ok();
         });
-        let app = Router::new().route("/in/{source}", post(async |_: Bytes| ()));
         axum::serve(listener, app).await.context("failed to serve")
     })
 }

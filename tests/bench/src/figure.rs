@@ -1,4 +1,4 @@
-//! A figure: what was measured, its values, and which ceiling it is compared with.
+//! A figure: what was measured, its values, and which ceilings they are compared with.
 
 use crate::times::Times;
 
@@ -9,8 +9,47 @@ pub(crate) struct Figure {
     pub(crate) what: String,
     /// Their names and the values.
     pub(crate) values: Vec<(&'static str, Unit, f64)>,
-    /// The connections of the ceiling that the first value is compared with.
-    pub(crate) ceiling: Option<usize>,
+    /// What its first value is for figures of so many connections.
+    pub(crate) is: Option<(Yardstick, usize)>,
+    /// What its values are compared with.
+    pub(crate) against: Vec<Against>,
+}
+
+/// What a rate can be compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Yardstick {
+    /// A server that does nothing but answer.
+    Ceiling,
+    /// One that does nothing but post on what it gets.
+    Relay,
+}
+
+/// A value, and what it is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Against {
+    pub(crate) value: &'static str,
+    pub(crate) yardstick: Yardstick,
+    pub(crate) connections: usize,
+}
+
+impl Yardstick {
+    pub(crate) const ALL: [Self; 2] = [Self::Ceiling, Self::Relay];
+
+    /// Behind a ratio in the table.
+    pub(crate) fn shown(self) -> &'static str {
+        match self {
+            Self::Ceiling => "of the ceiling",
+            Self::Relay => "of the relay",
+        }
+    }
+
+    /// The same in the report's keys.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ceiling => "of_ceiling",
+            Self::Relay => "of_relay",
+        }
+    }
 }
 
 /// What a value counts.
@@ -59,7 +98,7 @@ impl Unit {
 
 impl Figure {
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), values: Vec::new(), ceiling: None }
+        Self { what: what.into(), values: Vec::new(), is: None, against: Vec::new() }
     }
 
     pub(crate) fn value(mut self, name: &'static str, unit: Unit, value: f64) -> Self {
@@ -81,9 +120,29 @@ impl Figure {
         self
     }
 
-    /// To be compared with the ceiling of so many connections.
-    pub(crate) fn of_ceiling(self, connections: usize) -> Self {
-        Self { ceiling: Some(connections), ..self }
+    /// One whose first value is this yardstick for figures of so many connections.
+    pub(crate) fn is_yardstick(self, yardstick: Yardstick, connections: usize) -> Self {
+        Self { is: Some((yardstick, connections)), ..self }
+    }
+
+    /// With the value of this name compared with the server that answers so many connections.
+    pub(crate) fn of_ceiling(self, value: &'static str, connections: usize) -> Self {
+        self.against(Against { value, yardstick: Yardstick::Ceiling, connections })
+    }
+
+    /// With the value of this name compared with the relay for so many connections.
+    pub(crate) fn of_relay(self, value: &'static str, connections: usize) -> Self {
+        self.against(Against { value, yardstick: Yardstick::Relay, connections })
+    }
+
+    fn against(mut self, against: Against) -> Self {
+        self.against.push(against);
+        self
+    }
+
+    /// The value of this name, if it has one.
+    pub(crate) fn get(&self, name: &str) -> Option<f64> {
+        self.values.iter().find(|(of, ..)| *of == name).map(|(.., value)| *value)
     }
 }
 

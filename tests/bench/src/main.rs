@@ -1,6 +1,6 @@
 //! `make bench`: how fast the gateway is, against what this machine could do at all.
 //!
-//! Everything on this machine and over loopback: the gateway in a process of its own, the ceiling
+//! Everything on this machine and over loopback: the gateway in a process of its own, each ceiling
 //! in another, senders and the endpoint here. All share the cores, as they did for every figure
 //! that these are compared with. Prints a table and writes `target/bench.json`; never changes
 //! anything else.
@@ -29,6 +29,7 @@ mod supply;
 mod times;
 mod wire;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,8 +62,8 @@ struct Arguments {
     /// Half a minute, to see that it works; the figures say little
     #[arg(long)]
     quick: bool,
-    /// Only these: claiming, ceiling, accepting, duplicates, flooded, flooded-handler, latency,
-    /// delivered, handled, remembering, burdened, fanout, sustained, kept
+    /// Only these: claiming, ceiling, relay, accepting, duplicates, flooded, flooded-handler,
+    /// latency, delivered, handled, remembering, burdened, fanout, sustained, kept
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// How often each is measured
@@ -93,12 +94,19 @@ enum Role {
     /// The ceiling's server
     #[command(hide = true)]
     ServeCeiling,
+    /// The relay's server
+    #[command(hide = true)]
+    ServeRelay {
+        /// Where it posts to
+        endpoint: SocketAddr,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match &arguments.role {
-        Some(Role::ServeCeiling) => return ceiling::serve(),
+        Some(Role::ServeCeiling) => return ceiling::answer(),
+        Some(Role::ServeRelay { endpoint }) => return ceiling::relay(*endpoint),
         Some(Role::Compare(compare)) => return compare.run(),
         Some(Role::Isolation(isolation)) => return isolation.run(),
         Some(Role::Lists(lists)) => return lists.run(),

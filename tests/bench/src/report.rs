@@ -1,14 +1,13 @@
 //! What comes out: a table for people and a file for programs, medians over the rounds.
 //!
-//! A ratio to the ceiling is the median of each round's own, because a noisy neighbour slows both.
+//! A ratio to a yardstick is the median of each round's own, because a noisy neighbour slows both.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::figure::{Figure, Unit};
-use crate::scenario::CEILING;
+use crate::figure::{Against, Figure, Unit, Yardstick};
 
 /// Figures of all rounds, in the order of the table.
 #[derive(Debug, Default)]
@@ -53,8 +52,10 @@ impl Report {
             });
             let values: Vec<String> = values.collect();
             text += &format!("  {:<46}{}", row.what(), values.join("   "));
-            if let Some(ratio) = self.ratio(row) {
-                text += &format!("   {ratio:.2} of the ceiling");
+            for yardstick in Yardstick::ALL {
+                if let Some(ratio) = self.ratio(row, yardstick) {
+                    text += &format!("   {ratio:.2} {}", yardstick.shown());
+                }
             }
             if row.rounds.len() > 1
                 && let Some((_, unit, rounds)) = row.values().next()
@@ -84,27 +85,32 @@ impl Report {
         let values = row.values().map(|(name, unit, rounds)| {
             json!({ "name": name, "unit": unit.name(), "median": median(rounds.clone()), "rounds": rounds })
         });
-        json!({
+        let mut line = json!({
             "scenario": row.scenario,
             "what": row.what(),
-            "of_ceiling": self.ratio(row),
             "values": values.collect::<Vec<_>>(),
-        })
+        });
+        for yardstick in Yardstick::ALL {
+            line[yardstick.name()] = self.ratio(row, yardstick).into();
+        }
+        line
     }
 
-    /// The median of the ratios of the first value to the ceiling of the same round.
-    fn ratio(&self, row: &Row) -> Option<f64> {
+    /// The median of the ratios of a value to the yardstick of the same round.
+    fn ratio(&self, row: &Row, yardstick: Yardstick) -> Option<f64> {
+        let against = row.first().against.iter().find(|it| it.yardstick == yardstick)?;
         let ratio = |(round, figure): (&usize, &Figure)| {
-            let ceiling = self.rows.iter().filter(|row| row.scenario == CEILING);
-            let mut ceiling = ceiling.filter_map(|row| row.rounds.get(round));
-            let ceiling = ceiling.find(|ceiling| ceiling.ceiling == figure.ceiling)?;
-            Some(figure.values.first()?.2 / ceiling.values.first()?.2)
+            Some(figure.get(against.value)? / self.yardstick(*against, *round)?)
         };
-        if row.scenario == CEILING || row.rounds.values().any(|figure| figure.ceiling.is_none()) {
-            return None;
-        }
         let ratios: Vec<f64> = row.rounds.iter().filter_map(ratio).collect();
         (!ratios.is_empty()).then(|| median(ratios))
+    }
+
+    /// What the yardstick came to in a round.
+    fn yardstick(&self, against: Against, round: usize) -> Option<f64> {
+        let mut figures = self.rows.iter().filter_map(|row| row.rounds.get(&round));
+        let is = Some((against.yardstick, against.connections));
+        Some(figures.find(|figure| figure.is == is)?.values.first()?.2)
     }
 }
 
@@ -142,20 +148,37 @@ mod tests {
     use super::*;
 
     fn figure(value: f64) -> Figure {
-        Figure::new("16 connections").value("", Unit::PerSecond, value).of_ceiling(16)
+        Figure::new("16 connections").value("", Unit::PerSecond, value)
     }
 
     #[test]
     fn a_ratio_is_to_the_ceiling_of_the_same_round() {
         let mut report = Report::default();
         for (round, ceiling, measured) in [(0, 100.0, 50.0), (1, 10.0, 1.0), (2, 200.0, 100.0)] {
-            report.add(CEILING, round, vec![figure(ceiling)]);
-            report.add("accepting", round, vec![figure(measured)]);
+            let ceiling = figure(ceiling).is_yardstick(Yardstick::Ceiling, 16);
+            report.add("ceiling", round, vec![ceiling]);
+            report.add("accepting", round, vec![figure(measured).of_ceiling("", 16)]);
         }
         assert_eq!(report.rows.len(), 2);
-        assert_eq!(report.ratio(&report.rows[1]), Some(0.5));
-        assert_eq!(report.ratio(&report.rows[0]), None);
+        assert_eq!(report.ratio(&report.rows[1], Yardstick::Ceiling), Some(0.5));
+        assert_eq!(report.ratio(&report.rows[0], Yardstick::Ceiling), None);
+        assert_eq!(report.ratio(&report.rows[1], Yardstick::Relay), None);
         assert!(report.table().contains("50/s   0.50 of the ceiling   (1/s to 100/s)"));
+    }
+
+    #[test]
+    fn each_value_is_compared_with_its_own_ceiling() {
+        let mut report = Report::default();
+        let answering = figure(100.0).is_yardstick(Yardstick::Ceiling, 64);
+        let relaying = figure(50.0).is_yardstick(Yardstick::Relay, 64);
+        report.add("ceilings", 0, vec![answering]);
+        report.add("relay", 0, vec![relaying]);
+        let flooded = figure(40.0).value("delivered", Unit::PerSecond, 10.0);
+        report.add("flooded", 0, vec![flooded.of_ceiling("", 64).of_relay("delivered", 64)]);
+        let table = report.table();
+        assert!(table.contains("0.40 of the ceiling   0.20 of the relay"), "{table}");
+        let json = report.json(&report.rows[2]);
+        assert_eq!((&json["of_ceiling"], &json["of_relay"]), (&json!(0.4), &json!(0.2)));
     }
 
     #[test]

@@ -19,17 +19,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ceiling::Ceiling;
-use crate::figure::{Figure, Unit};
+use crate::figure::{Figure, Unit, Yardstick};
 use crate::gateway::{Path, Workplace};
 use crate::load::{Closed, closed};
 use crate::payload::Batch;
+use crate::receiver::Receiver;
 use crate::supply::Supply;
-
-/// What others are compared with.
-pub(crate) const CEILING: &str = "ceiling: axum answering 200";
 
 /// Connections of the closed loops.
 const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
+
+/// Those of the relay.
+const RELAYED: [usize; 2] = [16, 64];
 
 /// What scenarios work with.
 pub(crate) struct Stage {
@@ -80,7 +81,13 @@ pub(crate) const ALL: &[Scenario] = &[
         1,
         claiming::times,
     ),
-    Scenario::each_round("ceiling", CEILING, 4, ceiling),
+    Scenario::each_round("ceiling", "ceiling: axum answering 200", 4, ceiling),
+    Scenario::each_round(
+        "relay",
+        "bare relay: received, posted on, answered; no store and no signature",
+        2,
+        relay,
+    ),
     Scenario::each_round(
         "accepting",
         "accepting alone: verified and synced, nothing is parsed",
@@ -153,14 +160,30 @@ pub(crate) const ALL: &[Scenario] = &[
 ];
 
 fn ceiling(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
-    let ceiling = Ceiling::start()?;
-    let figure = |connections: usize| {
+    let ceiling = Ceiling::answering()?;
+    rates(stage, &ceiling, Yardstick::Ceiling, &CONNECTIONS)
+}
+
+fn relay(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
+    let receiver = Receiver::start()?;
+    let relay = Ceiling::relaying(receiver.address)?;
+    rates(stage, &relay, Yardstick::Relay, &RELAYED)
+}
+
+/// What a ceiling answers.
+fn rates(
+    stage: &Stage,
+    ceiling: &Ceiling,
+    yardstick: Yardstick,
+    levels: &[usize],
+) -> anyhow::Result<Vec<Figure>> {
+    let figure = |&connections: &usize| {
         let load = Closed { to: ceiling.address, connections, time: stage.closed };
         let answered = closed(load, &Supply::endless(&stage.batch))?;
         let figure = Figure::new(of(connections));
-        Ok(figure.value("", Unit::PerSecond, answered.rate()).of_ceiling(connections))
+        Ok(figure.value("", Unit::PerSecond, answered.rate()).is_yardstick(yardstick, connections))
     };
-    CONNECTIONS.into_iter().map(figure).collect()
+    levels.iter().map(figure).collect()
 }
 
 /// How many connections, in words.

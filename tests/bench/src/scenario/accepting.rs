@@ -31,7 +31,7 @@ pub(super) fn rates(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
         let figure = Figure::new(of(connections)).value("", Unit::PerSecond, answered.rate());
         let figure =
             figure.times(answered.times).value("processor an event", Unit::Microseconds, each);
-        figures.push(figure.of_ceiling(connections));
+        figures.push(figure.of_ceiling("", connections));
     }
     figures.push(footprint(stage, &gateway, empty, supply.taken())?);
     gateway.stop()?;

@@ -24,5 +24,5 @@ pub(super) fn rates(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
     ensure!(known == all, "{known} of {all} known events were recognised");
     gateway.stop()?;
     let figure = Figure::new(of(CONNECTIONS)).value("", Unit::PerSecond, again.rate());
-    Ok(vec![figure.times(again.times).of_ceiling(CONNECTIONS)])
+    Ok(vec![figure.times(again.times).of_ceiling("", CONNECTIONS)])
 }

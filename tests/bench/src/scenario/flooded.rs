@@ -34,7 +34,8 @@ fn flooded(stage: &Stage, path: Path, levels: &[usize]) -> anyhow::Result<Vec<Fi
         let delivered = (receiver.arrivals.count() - before) as f64 / began.elapsed().as_secs_f64();
         let figure = Figure::new(of(connections)).value("", Unit::PerSecond, answered.rate());
         let figure = figure.value("delivered", Unit::PerSecond, delivered);
-        figures.push(figure.times(answered.times).of_ceiling(connections));
+        let figure = figure.times(answered.times).of_ceiling("", connections);
+        figures.push(figure.of_relay("delivered", connections));
     }
     figures.push(drained(&receiver, supply.taken(), stage.closed * 2));
     figures.push(footprint(stage, &gateway, empty, supply.taken())?);

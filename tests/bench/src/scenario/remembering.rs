@@ -28,7 +28,7 @@ pub(super) fn rates(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
     let (some, answered) = rate(stage, Some(&stock))?;
     let full = Figure::new(Unit::Count.show(ids as f64)).value("", Unit::PerSecond, some);
     let full = full.times(answered).value("of the rate with none", Unit::Ratio, some / none);
-    Ok(vec![alone.of_ceiling(CONNECTIONS), full.of_ceiling(CONNECTIONS)])
+    Ok(vec![alone.of_ceiling("", CONNECTIONS), full.of_ceiling("", CONNECTIONS)])
 }
 
 fn rate(stage: &Stage, stock: Option<&FilePath>) -> anyhow::Result<(f64, crate::times::Times)> {
