@@ -1,5 +1,8 @@
 //! A figure: what was measured, its values, and which ceilings they are compared with.
 
+use std::time::Duration;
+
+use crate::processor::Usage;
 use crate::times::Times;
 
 /// One line of the table, measured once.
@@ -62,6 +65,7 @@ pub(crate) enum Unit {
     Mebibytes,
     Megabytes,
     Ratio,
+    Percent,
     Count,
 }
 
@@ -76,6 +80,7 @@ impl Unit {
             Self::Mebibytes => "mib",
             Self::Megabytes => "mb",
             Self::Ratio => "ratio",
+            Self::Percent => "percent",
             Self::Count => "count",
         }
     }
@@ -91,6 +96,7 @@ impl Unit {
             Self::Mebibytes => format!("{} MiB", thousands(value)),
             Self::Megabytes => format!("{} MB", thousands(value)),
             Self::Ratio => format!("{value:.2}"),
+            Self::Percent => format!("{value:.0} %"),
             Self::Count => thousands(value),
         }
     }
@@ -118,6 +124,21 @@ impl Figure {
         let micros = |(name, value)| (name, Unit::Microseconds, value * 1000.0);
         self.values.extend(times.percentiles().map(micros));
         self
+    }
+
+    /// With what so many events took of the processors.
+    pub(crate) fn usage(self, usage: Usage, events: usize) -> Self {
+        let each = |used: Duration| used.as_secs_f64() * 1e6 / events.max(1) as f64;
+        let figure = match usage.gateway {
+            Some(used) => self.value("processor an event", Unit::Microseconds, each(used)),
+            None => self,
+        };
+        figure.value("idle", Unit::Percent, usage.idle)
+    }
+
+    /// With the most memory that a gateway has had, in bytes.
+    pub(crate) fn memory(self, peak: u64) -> Self {
+        self.value("peak memory", Unit::Mebibytes, peak as f64 / f64::from(1 << 20))
     }
 
     /// One whose first value is this yardstick for figures of so many connections.
@@ -162,6 +183,17 @@ fn thousands(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_gateway_took_is_for_each_event() {
+        let usage = Usage { idle: 7.4, gateway: Some(Duration::from_millis(500)) };
+        let figure = Figure::new("64 connections").usage(usage, 5000);
+        assert_eq!(figure.get("processor an event"), Some(100.0));
+        assert_eq!(figure.get("idle").map(|idle| Unit::Percent.show(idle)), Some("7 %".to_owned()));
+        // Nothing was measured but the machine.
+        let figure = Figure::new("").usage(Usage { gateway: None, ..usage }, 5000);
+        assert_eq!(figure.get("processor an event"), None);
+    }
 
     #[test]
     fn numbers_are_written_for_people() {

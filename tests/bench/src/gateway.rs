@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::asking::ask;
 use crate::payload::{Batch, SECRET};
+use crate::process::Process;
 use crate::stock::Stock;
 
 /// Longest time that a gateway may take to load its plugins.
@@ -271,23 +272,14 @@ impl Gateway {
         Ok(Self { child, log: Some(rest), data, public, admin, ready_after })
     }
 
-    /// The time that it has had of the processors so far. Unlike a rate, it hardly depends on what
-    /// else runs.
-    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name, in brackets, may hold spaces; user and system time are the 12th and 13th after.
-        let (_, after) = stat.rsplit_once(')').context("no name in the process's state")?;
-        let ticks: u64 =
-            after.split_whitespace().skip(11).take(2).flat_map(str::parse::<u64>).sum();
-        Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+    /// It, as the system knows it.
+    pub(crate) fn process(&self) -> Process {
+        Process(self.child.id())
     }
 
     /// The most memory that it has had so far, in bytes.
     pub(crate) fn memory_peak(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        Ok(kilobytes.context("no VmHWM")?.parse::<u64>()? * 1024)
+        self.process().memory_peak()
     }
 
     /// What its data takes on disk, in bytes, compiled plugins not counted. Zeros that the log has

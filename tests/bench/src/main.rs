@@ -19,6 +19,8 @@ mod load;
 mod owed;
 mod pages;
 mod payload;
+mod process;
+mod processor;
 mod receiver;
 mod report;
 mod restart;

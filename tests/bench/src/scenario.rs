@@ -23,6 +23,7 @@ use crate::figure::{Figure, Unit, Yardstick};
 use crate::gateway::{Path, Workplace};
 use crate::load::{Closed, closed};
 use crate::payload::Batch;
+use crate::processor::Meter;
 use crate::receiver::Receiver;
 use crate::supply::Supply;
 
@@ -179,9 +180,11 @@ fn rates(
 ) -> anyhow::Result<Vec<Figure>> {
     let figure = |&connections: &usize| {
         let load = Closed { to: ceiling.address, connections, time: stage.closed };
+        let meter = Meter::start(None)?;
         let answered = closed(load, &Supply::endless(&stage.batch))?;
-        let figure = Figure::new(of(connections));
-        Ok(figure.value("", Unit::PerSecond, answered.rate()).is_yardstick(yardstick, connections))
+        let (usage, count) = (meter.stop()?, answered.times.count());
+        let figure = Figure::new(of(connections)).value("", Unit::PerSecond, answered.rate());
+        Ok(figure.usage(usage, count).is_yardstick(yardstick, connections))
     };
     levels.iter().map(figure).collect()
 }

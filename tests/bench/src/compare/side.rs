@@ -21,7 +21,8 @@ pub(super) struct Value {
     pub(super) what: String,
     /// Which of its values, such as `p99`; the first often has no name.
     pub(super) name: String,
-    /// As in the file: `per_s`, `ms`, `us`, `bytes`, `mib`, `ratio`, `count`.
+    /// As in the file: `per_s`, `ms`, `us`, `bytes`, `mib`, `ratio`, `percent`,
+    /// `count`.
     pub(super) unit: String,
     pub(super) value: f64,
 }

@@ -99,7 +99,7 @@ impl Row {
 
     fn verdict(&self) -> Verdict {
         let unit = self.of.unit.as_str();
-        if matches!(unit, "ratio" | "count") || self.of.name == "max" {
+        if matches!(unit, "ratio" | "percent" | "count") || self.of.name == "max" {
             return Verdict::NotJudged;
         }
         let apart = median(self.head.clone()) - median(self.base.clone());

@@ -42,6 +42,11 @@ impl Schedule {
         self.first..self.end
     }
 
+    /// From when the first is to be sent until one after the last would be.
+    pub(crate) fn span(&self) -> (Instant, Instant) {
+        (self.at(self.first), self.at(self.end))
+    }
+
     /// When this number is to be sent.
     pub(crate) fn at(&self, number: usize) -> Instant {
         let behind = (number - self.first) as f64 / self.rate as f64;

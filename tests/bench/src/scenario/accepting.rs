@@ -6,8 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::{CONNECTIONS, Stage, of};
 use crate::figure::{Figure, Unit};
-use crate::gateway::Path;
+use crate::gateway::{Gateway, Path};
 use crate::load::{Closed, Schedule, closed, open};
+use crate::processor::{Meter, metered};
 use crate::supply::Supply;
 
 /// Of the open loop.
@@ -24,13 +25,11 @@ pub(super) fn rates(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for connections in CONNECTIONS {
         let load = Closed { to: gateway.public, connections, time: stage.closed };
-        let (taken, used) = (supply.taken(), gateway.processor_time()?);
+        let (taken, meter) = (supply.taken(), Meter::start(Some(gateway.process()))?);
         let answered = closed(load, &supply)?;
-        let used = gateway.processor_time()? - used;
-        let each = used.as_secs_f64() * 1e6 / (supply.taken() - taken) as f64;
+        let (usage, events) = (meter.stop()?, supply.taken() - taken);
         let figure = Figure::new(of(connections)).value("", Unit::PerSecond, answered.rate());
-        let figure =
-            figure.times(answered.times).value("processor an event", Unit::Microseconds, each);
+        let figure = figure.times(answered.times).usage(usage, events);
         figures.push(figure.of_ceiling("", connections));
     }
     figures.push(footprint(stage, &gateway, empty, supply.taken())?);
@@ -41,18 +40,17 @@ pub(super) fn rates(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
 /// What so many events have cost of disk and memory.
 pub(super) fn footprint(
     stage: &Stage,
-    gateway: &crate::gateway::Gateway,
+    gateway: &Gateway,
     empty: u64,
     events: usize,
 ) -> anyhow::Result<Figure> {
     let disk = gateway.packed_disk()?.saturating_sub(empty) as f64;
-    let memory = gateway.memory_peak()? as f64 / f64::from(1 << 20);
     let each = disk / events as f64;
     Ok(Figure::new("disk and memory")
         .value("on disk an event", Unit::Bytes, each)
         .value("a body byte", Unit::Ratio, each / stage.batch.body_bytes() as f64)
         .value("after events", Unit::Count, events as f64)
-        .value("peak memory", Unit::Mebibytes, memory))
+        .memory(gateway.memory_peak()?))
 }
 
 pub(super) fn latency(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
@@ -62,8 +60,12 @@ pub(super) fn latency(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
     // The first only warms up.
     for time in [stage.open / 4, stage.open] {
         let part = supply.part(super::count(RATE, time));
-        let times = open(gateway.public, Schedule::new(RATE, &part), &part)?;
-        figures = vec![Figure::new(format!("{RATE}/s")).times(times)];
+        let schedule = Schedule::new(RATE, &part);
+        let send = || open(gateway.public, schedule, &part);
+        let (times, usage) = metered(gateway.process(), schedule.span(), send)?;
+        let figure = Figure::new(format!("{RATE}/s")).times(times);
+        let figure = figure.usage(usage, schedule.numbers().len());
+        figures = vec![figure.memory(gateway.memory_peak()?)];
     }
     gateway.stop()?;
     Ok(figures)

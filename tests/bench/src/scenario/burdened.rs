@@ -9,6 +9,7 @@ use super::{Stage, count};
 use crate::figure::{Figure, Unit};
 use crate::gateway::Path;
 use crate::load::{Schedule, open};
+use crate::processor::metered;
 use crate::stock::Stock;
 use crate::supply::Supply;
 
@@ -38,16 +39,14 @@ fn accepting(
     // The first only warms up.
     for time in [stage.open / 4, stage.open] {
         let part = supply.part(count(RATE, time));
-        let times = open(gateway.public, Schedule::new(RATE, &part), &part)?;
-        figure = Figure::new(pending).times(times);
+        let schedule = Schedule::new(RATE, &part);
+        let send = || open(gateway.public, schedule, &part);
+        let (times, usage) = metered(gateway.process(), schedule.span(), send)?;
+        figure = Figure::new(pending).times(times).usage(usage, schedule.numbers().len());
     }
-    let memory = gateway.memory_peak()? as f64 / f64::from(1 << 20);
+    let memory = gateway.memory_peak()?;
     let ready = gateway.ready_after.as_secs_f64() * 1000.0;
     // Its deliveries wait for an answer that never comes.
     drop(gateway);
-    Ok(figure.value("ready after", Unit::Milliseconds, ready).value(
-        "peak memory",
-        Unit::Mebibytes,
-        memory,
-    ))
+    Ok(figure.value("ready after", Unit::Milliseconds, ready).memory(memory))
 }

@@ -8,6 +8,7 @@ use super::{Stage, count};
 use crate::figure::Figure;
 use crate::gateway::Path;
 use crate::load::{Schedule, open};
+use crate::processor::metered;
 use crate::receiver::Receiver;
 use crate::supply::Supply;
 use crate::times::Times;
@@ -27,13 +28,15 @@ pub(super) fn times(stage: &Stage, path: Path) -> anyhow::Result<Vec<Figure>> {
         for (time, counts) in [(stage.open / 4, false), (stage.open, true)] {
             let part = supply.part(count(rate, time));
             let schedule = Schedule::new(rate, &part);
-            let answers = open(gateway.public, schedule, &part)?;
+            let send = || open(gateway.public, schedule, &part);
+            let (answers, usage) = metered(gateway.process(), schedule.span(), send)?;
             let arrived = receiver.arrivals.wait(part.end(), LAST_WAIT);
             ensure!(arrived, "{} of {} arrived", receiver.arrivals.count(), part.end());
             if counts {
-                figures.push(
-                    Figure::new(format!("{rate}/s, received")).times(received(&receiver, schedule)),
-                );
+                let figure = Figure::new(format!("{rate}/s, received"));
+                let figure = figure.times(received(&receiver, schedule));
+                let figure = figure.usage(usage, schedule.numbers().len());
+                figures.push(figure.memory(gateway.memory_peak()?));
                 figures.push(Figure::new(format!("{rate}/s, answered")).times(answers));
             }
         }
@@ -43,7 +46,7 @@ pub(super) fn times(stage: &Stage, path: Path) -> anyhow::Result<Vec<Figure>> {
 }
 
 /// How long each took from the time that it should have been sent.
-fn received(receiver: &Receiver, schedule: Schedule) -> Times {
+pub(super) fn received(receiver: &Receiver, schedule: Schedule) -> Times {
     let mut times = Times::default();
     for number in schedule.numbers() {
         if let Some(at) = receiver.arrivals.at(number) {

@@ -13,6 +13,7 @@ use super::accepting::NOWHERE;
 use crate::figure::{Figure, Unit};
 use crate::gateway::Path;
 use crate::load::{Closed, closed};
+use crate::processor::Meter;
 use crate::stock::{KNOWN, Stock};
 use crate::supply::Supply;
 use crate::wire::{Answer, Connection};
@@ -23,27 +24,29 @@ const CONNECTIONS: usize = 256;
 pub(super) fn rates(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
     let ids = IDS / stage.scale;
     let stock = stage.workplace.stock(Stock::Ids(ids), &stage.batch)?;
-    let (none, answered) = rate(stage, None)?;
-    let alone = Figure::new("none").value("", Unit::PerSecond, none).times(answered);
-    let (some, answered) = rate(stage, Some(&stock))?;
-    let full = Figure::new(Unit::Count.show(ids as f64)).value("", Unit::PerSecond, some);
-    let full = full.times(answered).value("of the rate with none", Unit::Ratio, some / none);
-    Ok(vec![alone.of_ceiling("", CONNECTIONS), full.of_ceiling("", CONNECTIONS)])
+    let (none, alone) = rate(stage, "none", None)?;
+    let (some, full) = rate(stage, &Unit::Count.show(ids as f64), Some(&stock))?;
+    Ok(vec![alone, full.value("of the rate with none", Unit::Ratio, some / none)])
 }
 
-fn rate(stage: &Stage, stock: Option<&FilePath>) -> anyhow::Result<(f64, crate::times::Times)> {
+fn rate(stage: &Stage, ids: &str, stock: Option<&FilePath>) -> anyhow::Result<(f64, Figure)> {
     let gateway = stage.workplace.start_with(stock, Path::Accepting, NOWHERE)?;
     let supply = Supply::once(&stage.batch);
     let known = supply.part(KNOWN);
     let load = Closed { to: gateway.public, connections: CONNECTIONS, time: stage.closed };
+    let (taken, meter) = (supply.taken(), Meter::start(Some(gateway.process()))?);
     let answered = closed(load, &supply)?;
+    let (usage, events) = (meter.stop()?, supply.taken() - taken);
     let wrong = answered.duplicates;
     ensure!(wrong == 0, "{wrong} new events were taken for known");
     if stock.is_some() {
         recognise(gateway.public, &known)?;
     }
+    let memory = gateway.memory_peak()?;
     gateway.stop()?;
-    Ok((answered.rate(), answered.times))
+    let rate = answered.rate();
+    let figure = Figure::new(ids).value("", Unit::PerSecond, rate).times(answered.times);
+    Ok((rate, figure.usage(usage, events).memory(memory).of_ceiling("", CONNECTIONS)))
 }
 
 fn recognise(to: SocketAddr, known: &Supply) -> anyhow::Result<()> {
