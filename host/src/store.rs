@@ -11,11 +11,12 @@
 //! it in volumes and tables, `ids` tells duplicates, `index` knows where what is listed stands,
 //! `owed` knows what is left to do, `read` answers, `write` commits, and `keep` removes and packs.
 //! `facts` and `report` are what goes in and comes out, `state` is what handlers remember, `time`
-//! is how old things are, and `marks` says when too much is open. `take` hands works out, `refill`
-//! brings them into memory, and the `gate` keeps who reads what is owed between two commits.
-//! `check` looks at all of it while no gateway runs, and `repair` makes the tables anew from the
-//! volumes.
+//! is how old things are, and `marks` says when too much is open. `accept` takes requests in,
+//! `take` hands works out, `refill` brings them into memory, and the `gate` keeps who reads what is
+//! owed between two commits. `check` looks at all of it while no gateway runs, and `repair` makes
+//! the tables anew from the volumes.
 
+mod accept;
 mod aside;
 mod check;
 mod damage;
@@ -78,7 +79,7 @@ pub use self::read::view::{
     ReceiptSummary, ReceiptView, RunView, State, TryView, VerdictView,
 };
 pub use self::repair::{LostState, Repaired, Undecided, repair, repair_anyway};
-pub use self::report::{Attempt, Effects, PluginStamp, Refused, Try};
+pub use self::report::{Attempt, Effects, Parsed, PluginStamp, Refused, Try};
 pub use self::state::{Quota, Quotas};
 pub use self::stats::{KindStats, Stats};
 pub use self::write::commit::{RunRefused, StateFull};
@@ -95,7 +96,6 @@ use self::owed::recovery::{Known, Recovered, recover};
 use self::owed::upgrade::upgrade;
 use self::read::replays::open_replays;
 use self::shared::Shared;
-use self::write::append::Append;
 use self::write::commit::{CommitParse, CommitRun, RecordAttempt};
 use self::write::file_place::FilePlace;
 use self::write::op::{Check, Operation, Reply};
@@ -233,13 +233,14 @@ impl Store {
         };
         let Recovered { backlog, low_water, ids, end, clock, line, used } = recovered;
         let index = Index::new(tail, config.index_items);
-        let shared = Shared::new(file, order_keys, clock, config, damages, (backlog, used, index));
+        let (id_mark, owed) = (ids.mark(), (backlog, ids));
+        let shared = Shared::new(file, order_keys, clock, config, damages, owed, (used, index));
         shared.end.store(end, Ordering::Relaxed);
-        shared.id_mark.store(ids.mark(), Ordering::Relaxed);
+        shared.id_mark.store(id_mark, Ordering::Relaxed);
         shared.owed.replays.send_replace(replays);
         let shared = Arc::new(shared);
         let (queue, waiting) = mpsc::channel(config.queue.max(1));
-        let place = FilePlace::new(Arc::clone(&shared), ids, shape);
+        let place = FilePlace::new(Arc::clone(&shared), shape);
         let writer = Writer::new(Arc::clone(&shared), place, (low_water, line), end);
         let pauses = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let pauses = pauses.map_err(|source| OpenError::Thread { source })?;
@@ -248,23 +249,6 @@ impl Store {
             .spawn(move || writer.run(waiting, &pauses))
             .map_err(|source| OpenError::Thread { source })?;
         Ok(Self { handle: Arc::new(Handle { queue: Some(queue), writer: Some(writer), shared }) })
-    }
-
-    /// Stores a receipt, unless all its event ids are known; returns when it is on disk.
-    ///
-    /// Does not wait for room in the queue, then it is [`Error::Full`], nor for the end of an
-    /// outage, then it is [`Error::Unavailable`].
-    pub async fn append(&self, receipt: NewReceipt) -> Result<Appended, Error> {
-        if let Some(error) = self.outage() {
-            return Err(error);
-        }
-        let (reply, answer) = Reply::new();
-        let append = Message::perform(Append::new(receipt, reply), &self.handle.shared);
-        self.queue().try_send(append).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Error::Full,
-            mpsc::error::TrySendError::Closed(_) => Error::Closed,
-        })?;
-        self.handle.shared.answered(answer).await
     }
 
     /// Commits a try to parse a receipt. If it is done, so are these events: those whose ids no

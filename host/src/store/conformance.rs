@@ -6,9 +6,9 @@
 //!
 //! | invariant | rooms |
 //! |---|---|
-//! | I1 accepted is durable | `durability`, `concurrency`, `cuts`, `histories` |
-//! | I3 once | `once`, `leases`, `forgetting`, `concurrency`, `cuts`, `histories` |
-//! | I6 all or nothing | `effects`, `states`, `concurrency`, `cuts`, `histories` |
+//! | I1 accepted is durable | `durability`, `parsed`, `concurrency`, `cuts`, `histories` |
+//! | I3 once | `once`, `parsed`, `leases`, `forgetting`, `concurrency`, `cuts`, `histories` |
+//! | I6 all or nothing | `effects`, `parsed`, `states`, `concurrency`, `cuts`, `histories` |
 //! | I7 bounded | `bounds`, `states` |
 //! | I8 nothing is lost | `leases`, `restarts`, `replays`, `forgetting`, `cuts`, `histories` |
 //! | I10 stopping loses nothing | `restarts`, `leases` |
@@ -18,7 +18,8 @@
 //! `replays` and `by_filter` have what is asked for by ids and by a filter, the latter also for I7,
 //! I10 and I11.
 //!
-//! Beside them `order` has the promise that what is of one subject runs one after the other, and
+//! Beside them `order` has the promise that what is of one subject runs one after the other,
+//! `parsed` that the events of a source come in the order in which they were accepted, and
 //! `leaps` what a clock that somebody sets could break of I3 and I8. I2, I4, I5 and I9 are kept
 //! before anything comes to a store.
 
@@ -37,6 +38,7 @@ pub(in crate::store) mod leaps;
 pub(in crate::store) mod leases;
 pub(in crate::store) mod once;
 pub(in crate::store) mod order;
+pub(in crate::store) mod parsed;
 pub(in crate::store) mod replays;
 pub(in crate::store) mod restarts;
 pub(in crate::store) mod samples;
@@ -219,6 +221,13 @@ macro_rules! suite {
                 a_blocked_subject_keeps_its_order_over_a_restart,
                 a_subjects_events_are_replayed_in_their_order,
                 what_is_replayed_goes_before_what_is_newer_and_waits,
+            }
+            "current_thread" parsed {
+                a_receipt_and_what_was_parsed_of_it_hold_together,
+                what_is_known_is_brought_no_second_time_by_a_parse_before,
+                what_was_parsed_is_dropped_behind_what_waits_for_it,
+                what_goes_together_keeps_its_order_too,
+                what_is_known_is_told_before_a_parse,
             }
             "current_thread" replays {
                 an_event_is_replayed_with_the_same_ids_and_its_history,

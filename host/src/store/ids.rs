@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::Failure;
 use super::file::change::Change;
+use super::file::id_rows::IdView;
 use super::file::view::View;
 use super::time::Times;
 use super::time::line;
@@ -50,6 +51,16 @@ impl IdKey {
 /// What is known of the ids at a start; the rest is in the log, from [`IdIndex::mark`] on.
 pub(super) fn load(view: &View, shape: Shape) -> Result<IdIndex, Failure> {
     IdIndex::load(&view.ids()?, shape)
+}
+
+/// Whether one of these runs holds an id; one that is there no more holds none.
+pub(super) fn is_in_any(rows: &IdView, runs: &[u64], key: IdKey) -> Result<bool, Failure> {
+    for run in runs {
+        if sorted::find(rows, *run, key)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What changes in the index when the transaction has committed, beside the ids that it binds.

@@ -69,6 +69,11 @@ impl Owed {
         lock(&self.backlog)
     }
 
+    /// The same if nobody else has it now.
+    pub(super) fn try_backlog(&self) -> Option<MutexGuard<'_, Backlog>> {
+        self.backlog.try_lock().ok()
+    }
+
     /// The replay whose turn it is behind this one, if there is one that need not wait.
     pub(super) fn next_replay(&self, after: Option<Id>) -> Option<Id> {
         replays::next(&self.replays.borrow(), after, &self.tallies)

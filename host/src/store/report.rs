@@ -41,6 +41,15 @@ pub struct Try {
     pub log: Vec<LogLine>,
 }
 
+/// What came of a request that was parsed before it is stored.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// The try, which is done.
+    pub report: Try,
+    /// Its events.
+    pub events: Vec<NewEvent>,
+}
+
 /// One attempt of a delivery.
 #[derive(Debug, Clone)]
 pub struct Attempt {

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{oneshot, watch};
@@ -15,6 +17,7 @@ use super::damage::Damages;
 use super::error::Error;
 use super::file::File;
 use super::gate::Gate;
+use super::ids::IdIndex;
 use super::ids::terms::Terms;
 use super::index::Index;
 use super::kind::{PerKind, WorkKind};
@@ -55,6 +58,8 @@ pub(super) struct Shared {
     pub(super) readings: PerKind<AtomicBool>,
     /// The kinds of which the last reading of lanes has failed.
     pub(super) failed_readings: PerKind<AtomicBool>,
+    /// Which event ids are known. Only the writer changes it, once that holds.
+    ids: RwLock<IdIndex>,
     recent: Mutex<Recent>,
     decoded: Mutex<Decoded>,
     /// Records that can't be read.
@@ -81,7 +86,8 @@ impl Shared {
         clock: StoreClock,
         config: &Config,
         damages: Arc<Damages>,
-        (backlog, used, index): (Backlog, AllUsed, Index),
+        (backlog, ids): (Backlog, IdIndex),
+        (used, index): (AllUsed, Index),
     ) -> Self {
         Self {
             log: LogReader::new(file.tag),
@@ -98,6 +104,7 @@ impl Shared {
             gate: Gate::default(),
             readings: PerKind::default(),
             failed_readings: PerKind::default(),
+            ids: RwLock::new(ids),
             recent: Mutex::new(Recent::new(config.recent_bytes)),
             decoded: Mutex::new(Decoded::new(config.recent_bytes)),
             damages,
@@ -114,6 +121,14 @@ impl Shared {
 
     pub(super) fn backlog(&self) -> MutexGuard<'_, Backlog> {
         self.owed.backlog()
+    }
+
+    pub(super) fn ids(&self) -> RwLockReadGuard<'_, IdIndex> {
+        self.ids.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn ids_mut(&self) -> RwLockWriteGuard<'_, IdIndex> {
+        self.ids.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {

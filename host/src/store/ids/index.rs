@@ -105,6 +105,11 @@ impl IdIndex {
         Ok(None)
     }
 
+    /// The runs that may hold an id; `None` if it is in memory, and so known without them.
+    pub(in crate::store) fn runs_to_ask(&self, key: IdKey) -> Option<Vec<u64>> {
+        self.fresh(key).is_none().then(|| self.runs_that_may_hold(key).collect())
+    }
+
     /// The owner of an id that is in memory.
     fn fresh(&self, key: IdKey) -> Option<u64> {
         let frozen = |Frozen { entries, .. }: &Frozen| {

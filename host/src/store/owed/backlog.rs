@@ -397,6 +397,12 @@ impl Backlog {
         self.longest_delay = Some(longest);
     }
 
+    /// About how many works of a group may be tried at once or are in flight, and never fewer than
+    /// there are.
+    pub(in crate::store) fn due(&self, kind: WorkKind, group: &Name) -> usize {
+        self.queues[kind].due(group)
+    }
+
     /// When the next work of this kind that waits for a time is due.
     pub(in crate::store) fn next_due(&self, kind: WorkKind) -> Option<Timestamp> {
         self.queues[kind].next_due()

@@ -1,10 +1,12 @@
 //! Append: an accepted request becomes a receipt, unless it is known.
 //!
 //! Whether an event id is known is decided here and in [`super::commit`], inside of the transaction
-//! that gives it to a receipt: so also between requests that arrive at the same time.
+//! that gives it to a receipt: so also between requests that arrive at the same time. So is whether
+//! what was parsed of it already holds: only if all that its source sent before was parsed.
 
 use std::sync::Arc;
 
+use super::commit::data_bytes;
 use super::draft::Draft;
 use super::op::{Answer, Operation, Reply};
 use crate::event::Request;
@@ -15,6 +17,7 @@ use crate::store::ids::IdKey;
 use crate::store::log::record::ReceiptRecord;
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::works::Stored;
+use crate::store::report::Parsed;
 
 impl NewReceipt {
     /// The keys of its event ids, in their order.
@@ -28,23 +31,29 @@ impl NewReceipt {
 pub(in crate::store) struct Append {
     receipt: NewReceipt,
     keys: Vec<IdKey>,
-    reply: Reply<Appended>,
+    parsed: Option<Parsed>,
+    reply: Reply<(Appended, bool)>,
 }
 
 impl Append {
-    pub(in crate::store) fn new(receipt: NewReceipt, reply: Reply<Appended>) -> Self {
-        Self { keys: receipt.keys(), receipt, reply }
+    pub(in crate::store) fn new(
+        receipt: NewReceipt,
+        parsed: Option<Parsed>,
+        reply: Reply<(Appended, bool)>,
+    ) -> Self {
+        Self { keys: receipt.keys(), receipt, parsed, reply }
     }
 }
 
 impl Operation for Append {
     fn bytes(&self) -> usize {
         let Request { url, headers, body, .. } = &*self.receipt.request;
-        url.len() + headers.bytes() + body.len()
+        let events = self.parsed.as_ref().map_or(0, |parsed| data_bytes(&parsed.events));
+        url.len() + headers.bytes() + body.len() + events
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
-        let appended = draft.append(&self.receipt, &self.keys)?;
+        let appended = draft.append(&self.receipt, &self.keys, self.parsed.as_ref())?;
         self.reply.keep(Ok(appended));
         Ok(())
     }
@@ -56,8 +65,14 @@ impl Operation for Append {
 
 impl Draft<'_> {
     /// Stores a receipt and gives it those of its event ids that nobody owns, or tells that all are
-    /// owned.
-    fn append(&mut self, new: &NewReceipt, keys: &[IdKey]) -> Result<Appended, Failure> {
+    /// owned. Tells too whether what was parsed of it was committed with it: not if an older
+    /// receipt of its source waits for that, whose events come first.
+    fn append(
+        &mut self,
+        new: &NewReceipt,
+        keys: &[IdKey],
+        parsed: Option<&Parsed>,
+    ) -> Result<(Appended, bool), Failure> {
         let owners = keys
             .iter()
             .map(|key| self.owner(*key))
@@ -67,7 +82,7 @@ impl Draft<'_> {
         if let Some(Some(first)) = owners.first()
             && owners.iter().all(Option::is_some)
         {
-            return Ok(Appended::Duplicate(Id { position: *first, ..id }));
+            return Ok((Appended::Duplicate(Id { position: *first, ..id }), false));
         }
         for (key, _) in keys.iter().zip(&owners).filter(|(_, owner)| owner.is_none()) {
             self.bind(*key, &new.source, id.position);
@@ -78,12 +93,16 @@ impl Draft<'_> {
         let body_expired = false;
         let receipt = Receipt { id, source, request, event_ids, taken, proven, body_expired };
         let receipt = Arc::new(receipt);
-        self.owe(
-            Stored::Receipt(Arc::clone(&receipt)),
-            RecordKind::Receipt,
-            1,
-            &ReceiptRecord::of(&receipt),
-        );
-        Ok(Appended::Stored(id))
+        let stored = Stored::Receipt(Arc::clone(&receipt));
+        let record = ReceiptRecord::of(&receipt);
+        let parsed = parsed.filter(|_| self.is_all_parsed(&receipt.source));
+        if let Some(parsed) = parsed {
+            self.keep(stored, RecordKind::Receipt, 1, &record);
+            self.parsed(&receipt, parsed)?;
+        } else {
+            self.leave_unparsed(&receipt.source);
+            self.owe(stored, RecordKind::Receipt, 1, &record);
+        }
+        Ok((Appended::Stored(id), parsed.is_some()))
     }
 }

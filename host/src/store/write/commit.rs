@@ -19,13 +19,15 @@ use crate::retry::Verdict;
 use crate::store::error::Failure;
 use crate::store::facts::{NewEvent, Receipt, StoredEvent, StoredParcel};
 use crate::store::ids::IdKey;
+use crate::store::kind::WorkKind;
 use crate::store::log::record::{AttemptRecord, EventRecord, ParcelRecord, TryRecord};
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::Life;
 use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::{DeliveryWork, ParseWork, Payload, RunWork};
+use crate::store::owed::standing::Standing;
 use crate::store::owed::works::Stored;
-use crate::store::report::{Attempt, Effects, Refused, Try};
+use crate::store::report::{Attempt, Effects, Parsed, Refused, Try};
 
 /// A try to parse a receipt, and the events that it came to.
 #[derive(Debug)]
@@ -185,7 +187,7 @@ impl Operation for RecordAttempt {
     }
 }
 
-fn data_bytes(events: &[NewEvent]) -> usize {
+pub(super) fn data_bytes(events: &[NewEvent]) -> usize {
     events.iter().map(|new| new.event.data.as_str().len()).sum()
 }
 
@@ -225,19 +227,38 @@ impl Draft<'_> {
         let mut record = TryRecord::of(report, work.id.position, before.last);
         let mut added = Vec::new();
         if verdict == Verdict::Done {
-            let receipt = Some(work.id);
-            let origin = Origin { receipt, cause: None, depth: 0, root_source: None, replays: 0 };
-            let mut seen = HashSet::new();
-            for new in events {
-                if self.is_first(&work.receipt, &new.event, &mut seen)? {
-                    added.push(self.add_event(new, origin));
-                }
-            }
+            added = self.add_events(&work.receipt, events)?;
             record.events = added.iter().map(|id| id.position).collect();
         }
         let position = self.record(RecordKind::Try, &record);
         let (source, stands) = (&work.receipt.source, (before, before.tried(verdict, position)));
         self.tried(&work.lease, (source, Some(source)), stands, &report.outcome)?;
+        Ok(added)
+    }
+
+    /// Commits the parse of a receipt that is stored in this commit.
+    pub(super) fn parsed(&mut self, receipt: &Receipt, parsed: &Parsed) -> Result<(), Failure> {
+        let Parsed { report, events } = parsed;
+        let work = receipt.id.position;
+        let mut record = TryRecord::of(report, work, None);
+        let added = self.add_events(receipt, events)?;
+        record.events = added.iter().map(|id| id.position).collect();
+        let position = self.record(RecordKind::Try, &record);
+        let done = Standing::default().tried(report.verdict, position);
+        self.finish((WorkKind::Parse, work), done)
+    }
+
+    /// Adds the events that a parse of a receipt came to, as far as they are its to bring.
+    fn add_events(&mut self, receipt: &Receipt, events: &[NewEvent]) -> Result<Vec<Id>, Failure> {
+        let id = Some(receipt.id);
+        let origin = Origin { receipt: id, cause: None, depth: 0, root_source: None, replays: 0 };
+        let mut seen = HashSet::new();
+        let mut added = Vec::new();
+        for new in events {
+            if self.is_first(receipt, &new.event, &mut seen)? {
+                added.push(self.add_event(new, origin));
+            }
+        }
         Ok(added)
     }
 

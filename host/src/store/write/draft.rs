@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
 use super::batch::{Batch, Replacement, Update};
@@ -28,7 +29,7 @@ use crate::store::kind::{PerKind, WorkKind};
 use crate::store::log::low_water::Waiting;
 use crate::store::log::record::Record;
 use crate::store::log::segment::RecordKind;
-use crate::store::owed::Life;
+use crate::store::owed::Owed;
 use crate::store::owed::backlog::{OpenWork, OrderKeys, Tries};
 use crate::store::owed::lease::Lease;
 use crate::store::owed::replays::OpenReplay;
@@ -52,8 +53,8 @@ pub(in crate::store) struct Draft<'d> {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct Basis<'d> {
     pub(in crate::store) tag: u32,
-    /// Leases of another are refused.
-    pub(in crate::store) life: Life,
+    /// Leases of another life are refused.
+    pub(in crate::store) owed: &'d Owed,
     pub(in crate::store) order_keys: &'d OrderKeys,
     /// How long an id is known that comes now.
     pub(in crate::store) terms: &'d Terms,
@@ -75,6 +76,12 @@ pub(in crate::store) struct Changes {
     pub(in crate::store) hastened: Vec<(OpenWork, Option<Timestamp>)>,
     /// What was stored.
     pub(in crate::store) stored: Vec<Stored>,
+    /// Works that were done when what owes them was stored, in the order of their positions.
+    pub(in crate::store) finished: Vec<(WorkKind, u64, Standing)>,
+    /// The sources of which a receipt is to be parsed from this commit on.
+    unparsed: FxHashSet<Name>,
+    /// How many parses of each source were tried.
+    parses_tried: FxHashMap<Name, usize>,
     /// More dead works of a kind, or fewer.
     pub(in crate::store) dead: PerKind<i64>,
     /// The replays by filter that are not finished, if one begins or ends.
@@ -118,12 +125,48 @@ impl<'d> Draft<'d> {
         width: u32,
         record: &impl Serialize,
     ) {
-        let position = self.batch.records.push(kind, width, record);
-        debug_assert_eq!(position, stored.id().position, "an id is where the record stands");
         let opened = stored.works(self.basis.order_keys).into_iter();
         let since = |kind| self.batch.since(kind, Standing::default());
         self.changes.opened.extend(opened.map(|it| OpenWork { since: since(it.kind), ..it }));
+        self.keep(stored, kind, width, record);
+    }
+
+    /// Adds the same, and opens nothing: all that it owes is finished in this commit.
+    pub(in crate::store) fn keep(
+        &mut self,
+        stored: Stored,
+        kind: RecordKind,
+        width: u32,
+        record: &impl Serialize,
+    ) {
+        let position = self.batch.records.push(kind, width, record);
+        debug_assert_eq!(position, stored.id().position, "an id is where the record stands");
         self.changes.stored.push(stored);
+    }
+
+    /// A work that nobody ever takes stands so, as what owes it is stored.
+    pub(in crate::store) fn finish(
+        &mut self,
+        (kind, work): (WorkKind, u64),
+        after: Standing,
+    ) -> Result<(), Failure> {
+        self.stand((kind, work), Standing::default(), after, None)?;
+        self.changes.finished.push((kind, work, after));
+        Ok(())
+    }
+
+    /// Whether no receipt of this source waits for its first parse, of those before.
+    pub(in crate::store) fn is_all_parsed(&self, source: &Name) -> bool {
+        let tried = self.changes.parses_tried.get(source).copied().unwrap_or(0);
+        !self.changes.unparsed.contains(source)
+            && self.basis.owed.backlog().due(WorkKind::Parse, source) <= tried
+    }
+
+    /// A receipt of this source is to be parsed from this commit on.
+    pub(in crate::store) fn leave_unparsed(&mut self, source: &Name) {
+        if !self.changes.unparsed.contains(source) {
+            self.changes.unparsed.insert(source.clone());
+        }
     }
 
     /// The committed record that takes this position.
@@ -179,7 +222,7 @@ impl<'d> Draft<'d> {
 
     /// Whether a try that was made by this lease is committed here.
     pub(in crate::store) fn admit(&self, lease: &Lease) -> Result<(), Refused> {
-        if lease.life() == self.basis.life { Ok(()) } else { Err(Refused::OtherLife) }
+        if lease.life() == self.basis.owed.life { Ok(()) } else { Err(Refused::OtherLife) }
     }
 
     /// How the work of a lease stands. If that can't be read, its history is lost and no more.
@@ -214,6 +257,9 @@ impl<'d> Draft<'d> {
             let row = DeathRow::of(kind as u8, group.as_str(), reason);
             self.batch.updates.push(Update::Died { work: lease.position(), row });
         }
+        if kind == WorkKind::Parse {
+            *self.changes.parses_tried.entry(group.clone()).or_default() += 1;
+        }
         // It goes by this now.
         self.changes.hastened.retain(|(work, _)| work.entry.position != lease.position());
         self.changes.tried.push((lease.kind(), lease.position(), after));
@@ -232,6 +278,9 @@ impl<'d> Draft<'d> {
         let waiting = self.waiting(kind, whose, after);
         let since = waiting.since;
         self.stand((kind, position), before, after, Some(waiting))?;
+        if kind == WorkKind::Parse {
+            self.leave_unparsed(&work.group);
+        }
         self.changes.opened.push(OpenWork { since, ..work.standing(after) });
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! The store's own files as the place of its commits: records and changes of rows in one synced
 //! frame of the log.
 //!
-//! Keeps the known ids, whose rows lie beside the others and are in no frame: what a failure has
-//! lost of them is found again in the log. Never drafts anything.
+//! Writes down the known ids, whose rows lie beside the others and are in no frame: what a failure
+//! has lost of them is found again in the log. Never drafts anything.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, RwLockReadGuard};
 
 use bytes::Bytes;
 
@@ -38,7 +38,6 @@ use crate::store::time::line::Point;
 #[derive(Debug)]
 pub(in crate::store) struct FilePlace {
     shared: Arc<Shared>,
-    ids: IdIndex,
     shape: Shape,
     /// While nobody knows whether the last batch holds: what is known of it if it does.
     unsure: Option<Held>,
@@ -49,17 +48,20 @@ pub(in crate::store) struct FilePlace {
 }
 
 impl FilePlace {
-    pub(in crate::store) fn new(shared: Arc<Shared>, ids: IdIndex, shape: Shape) -> Self {
+    pub(in crate::store) fn new(shared: Arc<Shared>, shape: Shape) -> Self {
         let indexed_to = None;
-        Self { shared, ids, shape, unsure: None, has_lost_ids: false, indexed_to }
+        Self { shared, shape, unsure: None, has_lost_ids: false, indexed_to }
     }
 
     /// Writes a batch into a change.
     fn write(&mut self, batch: &mut Batch) -> Result<(Change, IdChanges, Held), Error> {
         let first = batch.first();
-        self.ids.freeze_if_due(first, batch.time.now);
-        if batch.settles > 0 {
-            self.ids.freeze(first);
+        {
+            let mut ids = self.shared.ids_mut();
+            ids.freeze_if_due(first, batch.time.now);
+            if batch.settles > 0 {
+                ids.freeze(first);
+            }
         }
         let mut change = self.shared.file.write()?;
         let held = {
@@ -71,7 +73,7 @@ impl FilePlace {
             Held { log_bytes: segment.len() }
         };
         let bound = batch.keys.len();
-        let tidied = ids::tidy(&self.ids, &change, bound, batch.settles, batch.time)?;
+        let tidied = ids::tidy(&self.shared.ids(), &change, bound, batch.settles, batch.time)?;
         self.write_index(&change, batch)?;
         Ok((change, tidied, held))
     }
@@ -113,13 +115,14 @@ impl FilePlace {
     }
 
     /// A batch holds: its ids are known.
-    fn learn(&mut self, batch: &Batch, changes: IdChanges) {
-        self.ids.apply(batch.keys.iter().map(|(key, receipt)| (*key, *receipt)), changes);
+    fn learn(&self, batch: &Batch, changes: IdChanges) {
+        let mut ids = self.shared.ids_mut();
+        ids.apply(batch.keys.iter().map(|(key, receipt)| (*key, *receipt)), changes);
     }
 
     /// The rows of the ids are durable: no start looks in the log for those before the mark.
     fn publish_mark(&self) {
-        self.shared.id_mark.store(self.ids.mark(), Ordering::Relaxed);
+        self.shared.id_mark.store(self.shared.ids().mark(), Ordering::Relaxed);
     }
 }
 
@@ -130,7 +133,7 @@ impl Place for FilePlace {
 
     fn look(&self) -> Result<impl Look, Error> {
         self.shared.file.check_spot()?;
-        Ok(FileLook::new(&self.shared.file, &self.ids))
+        Ok(FileLook::new(&self.shared.file, self.shared.ids()))
     }
 
     fn commit(&mut self, batch: &mut Batch) -> Written {
@@ -188,7 +191,8 @@ impl Place for FilePlace {
         let reopened = self.shared.file.reopen()?;
         if had_lost || self.unsure.is_some() || reopened == Reopened::FromLog {
             let Shared { file, terms, damages, .. } = &*self.shared;
-            self.ids = recover_ids(file, (self.shape, &terms.load()), damages)?;
+            let known = recover_ids(file, (self.shape, &terms.load()), damages)?;
+            *self.shared.ids_mut() = known;
             let (items, noting) = (self.shared.index.block_items(), (file.tag, &**damages));
             let tail = index::rebuild::tail(&file.read()?, items, noting)?;
             self.shared.index.renew(tail);
@@ -206,13 +210,13 @@ impl Place for FilePlace {
         self.shared.file.check_spot()?;
         loop {
             // Twice if some are on their way already.
-            self.ids.freeze(batch.first());
+            self.shared.ids_mut().freeze(batch.first());
             let mut change = self.shared.file.write()?;
             put_rows(&mut change.tables(), batch)?;
-            let changes = ids::flush(&self.ids, &change, batch.time)?;
+            let changes = ids::flush(&self.shared.ids(), &change, batch.time)?;
             self.shared.file.commit(change)?;
             self.learn(batch, changes);
-            if self.ids.mark() == batch.first() {
+            if self.shared.ids().mark() == batch.first() {
                 return Ok(());
             }
         }
@@ -274,7 +278,7 @@ fn replace(tables: &mut ChangedRows<'_>, replaced: &Replacement) -> Result<(), F
 /// opened when somebody asks.
 struct FileLook<'p> {
     file: &'p File,
-    ids: &'p IdIndex,
+    ids: RwLockReadGuard<'p, IdIndex>,
     reader: LogReader,
     view: OnceCell<View>,
     id_rows: OnceCell<IdView>,
@@ -284,7 +288,7 @@ struct FileLook<'p> {
 }
 
 impl<'p> FileLook<'p> {
-    fn new(file: &'p File, ids: &'p IdIndex) -> Self {
+    fn new(file: &'p File, ids: RwLockReadGuard<'p, IdIndex>) -> Self {
         Self {
             file,
             ids,

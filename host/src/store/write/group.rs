@@ -138,7 +138,7 @@ impl<P: Place> GroupCommit<P> {
         let (terms, quotas, used) = (shared.terms.load(), shared.quotas.load(), shared.used.load());
         let basis = Basis {
             tag: shared.file.tag,
-            life: shared.owed.life,
+            owed: &shared.owed,
             order_keys: &shared.order_keys,
             terms: &terms,
             quotas: &quotas,
@@ -159,7 +159,8 @@ impl<P: Place> GroupCommit<P> {
     /// end, so that whoever waits for idleness sees what this changed.
     pub(super) fn apply(&mut self, mut group: Vec<Queued>, drafted: Drafted, held: Held) {
         let Drafted { changes, moved, end } = drafted;
-        let Changes { opened, tried, hastened, stored, dead, replays, swept } = changes;
+        let Changes { opened, tried, hastened, stored, finished, dead, replays, swept, .. } =
+            changes;
         if swept {
             self.shared.forget_read();
         }
@@ -185,9 +186,15 @@ impl<P: Place> GroupCommit<P> {
         touched.dedup();
 
         let at = self.batch.time.now;
-        let tries = tried.iter().map(|(kind, _, standing)| standing.counted(*kind, at));
+        let tries = tried.iter().chain(&finished);
+        let tries = tries.map(|(kind, _, standing)| standing.counted(*kind, at));
         self.shared.index.add(end, stored.iter().filter_map(Stored::indexed), tries);
-        stored.into_iter().for_each(|stored| self.shared.recent().keep(stored));
+        // Nobody will ask for what owes nothing any more.
+        let is_over = |stored: &Stored| {
+            finished.binary_search_by_key(&stored.id().position, |(_, work, _)| *work).is_ok()
+        };
+        let asked_for = stored.into_iter().filter(|stored| !is_over(stored));
+        asked_for.for_each(|stored| self.shared.recent().keep(stored));
         {
             let mut backlog = self.shared.backlog();
             backlog.seen(self.batch.since);

@@ -75,12 +75,33 @@ pub(super) struct Model {
 /// What is done to a store.
 #[derive(Debug, Clone)]
 pub(super) enum Act {
-    Append { number: u64, ids: Vec<String> },
-    Parse { number: u64, events: Vec<NewEvent>, verdict: Verdict },
-    Run { event: String, handler: String, verdict: Verdict, emitted: Option<Box<NewEvent>> },
-    Attempt { key: Key, verdict: Verdict },
-    Replay { event: String },
-    ReplayReceipt { number: u64 },
+    /// With the events of a parse that was made before, if that holds.
+    Append {
+        number: u64,
+        ids: Vec<String>,
+        parsed: Option<Vec<NewEvent>>,
+    },
+    Parse {
+        number: u64,
+        events: Vec<NewEvent>,
+        verdict: Verdict,
+    },
+    Run {
+        event: String,
+        handler: String,
+        verdict: Verdict,
+        emitted: Option<Box<NewEvent>>,
+    },
+    Attempt {
+        key: Key,
+        verdict: Verdict,
+    },
+    Replay {
+        event: String,
+    },
+    ReplayReceipt {
+        number: u64,
+    },
 }
 
 /// What the store says to that.
@@ -96,7 +117,15 @@ pub(super) enum Answer {
 impl Model {
     pub(super) fn apply(&mut self, act: &Act, now: Timestamp) -> Answer {
         match act {
-            Act::Append { number, ids } => self.append(*number, ids),
+            Act::Append { number, ids, parsed } => {
+                let in_order = self.is_all_parsed();
+                let answer = self.append(*number, ids);
+                if let (Answer::Stored, Some(events)) = (&answer, parsed) {
+                    assert!(in_order, "receipt {number} overtakes one that was never parsed");
+                    self.parse(*number, events, Verdict::Done);
+                }
+                answer
+            }
             Act::Parse { number, events, verdict } => self.parse(*number, events, *verdict),
             Act::Run { event, handler, verdict, emitted } => {
                 self.run(event, handler, *verdict, emitted.as_deref());
@@ -132,6 +161,13 @@ impl Model {
         self.seen.receipts.insert(number, Vec::new());
         self.seen.works.insert(Key::Parse(number), FRESH);
         Answer::Stored
+    }
+
+    fn is_all_parsed(&self) -> bool {
+        let waits = |(key, work): (&Key, &Stands)| {
+            key.kind() == WorkKind::Parse && work.state == State::Pending && work.tries_made == 0
+        };
+        !self.seen.works.iter().any(waits)
     }
 
     fn parse(&mut self, number: u64, events: &[NewEvent], verdict: Verdict) -> Answer {

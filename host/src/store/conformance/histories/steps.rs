@@ -167,7 +167,11 @@ impl<S: Subject> History<S> {
         answers.sort_by_key(|(number, _)| *number);
 
         for (number, (_, (answer, id))) in answers.into_iter().enumerate() {
-            let act = &acts[number];
+            let act = &mut acts[number];
+            if let (Act::Append { parsed, .. }, Given::Appended(_, false)) = (&mut *act, &answer) {
+                *parsed = None;
+            }
+            let act = &*act;
             let answer = answer.resolve(&self.receipts, act);
             let now = self.case.clock.now();
             assert_eq!(answer, self.model.apply(act, now), "the answer to {act:?}");
@@ -194,13 +198,16 @@ impl<S: Subject> History<S> {
     fn append(&mut self) -> Act {
         self.appended += 1;
         let count = self.random.usize(..4);
-        let ids = (0..count).map(|_| format!("e{}", self.random.usize(..IDS))).collect();
-        Act::Append { number: self.appended, ids }
+        let ids: Vec<String> =
+            (0..count).map(|_| format!("e{}", self.random.usize(..IDS))).collect();
+        let is_parsed = self.random.bool();
+        let parsed = is_parsed.then(|| ids.iter().map(|id| self.routed(id, 2)).collect());
+        Act::Append { number: self.appended, ids, parsed }
     }
 
     fn append_unnamed(&mut self) -> Planned {
         self.appended += 1;
-        let act = Act::Append { number: self.appended, ids: Vec::new() };
+        let act = Act::Append { number: self.appended, ids: Vec::new(), parsed: None };
         Planned { act, leased: None, parcel: 0, target: None }
     }
 
@@ -274,7 +281,8 @@ impl<S: Subject> History<S> {
 
 /// An answer as the store gave it, with the id in it.
 enum Given {
-    Appended(Appended),
+    /// With whether the parse holds that was made before.
+    Appended(Appended, bool),
     Other(Answer),
 }
 
@@ -283,8 +291,8 @@ impl Given {
     fn resolve(self, receipts: &Receipts, act: &Act) -> Answer {
         match self {
             Self::Other(answer) => answer,
-            Self::Appended(Appended::Stored(_)) => Answer::Stored,
-            Self::Appended(Appended::Duplicate(owner)) => {
+            Self::Appended(Appended::Stored(_), _) => Answer::Stored,
+            Self::Appended(Appended::Duplicate(owner), _) => {
                 let known = receipts.iter().find(|(_, known)| **known == owner);
                 let known = known.unwrap_or_else(|| panic!("{owner} for {act:?}"));
                 Answer::Duplicate(*known.0)
@@ -296,13 +304,15 @@ impl Given {
 async fn perform(store: &Store, planned: Planned) -> (Given, Option<Id>) {
     let Planned { act, leased, parcel, target } = planned;
     match (&act, leased) {
-        (Act::Append { number, ids }, _) => {
+        (Act::Append { number, ids, parsed }, _) => {
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             let mut new = receipt(&ids);
             Arc::get_mut(&mut new.request).unwrap().body = format!("r{number}").into();
-            let appended = store.append(new).await.unwrap();
+            let parsed = parsed.clone();
+            let parsed = parsed.map(|events| Parsed { report: tried(Verdict::Done), events });
+            let (appended, holds) = store.append_parsed(new, parsed).await.unwrap();
             let (Appended::Stored(id) | Appended::Duplicate(id)) = appended;
-            (Given::Appended(appended), Some(id))
+            (Given::Appended(appended, holds), Some(id))
         }
         (Act::Replay { .. } | Act::ReplayReceipt { .. }, _) => {
             let replayed = store.replay(target.into_iter().collect()).await.unwrap();

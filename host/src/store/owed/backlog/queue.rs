@@ -396,6 +396,14 @@ impl Queue {
         self.groups[number as usize].blocked -= 1;
     }
 
+    /// How many works of a group are ready or in flight. Those behind its window count all, also if
+    /// they wait for a time: nobody counts them apart.
+    pub(super) fn due(&self, name: &Name) -> usize {
+        let Some(number) = self.by_name.get(name) else { return 0 };
+        let group = &self.groups[*number as usize];
+        group.ready.len() + group.in_flight + group.window.behind()
+    }
+
     /// When the next timer is due, or the next group may go.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         let timer = self.timers.keys().next().map(|(due, _)| *due);

@@ -340,6 +340,11 @@ impl Window {
         (self.far_ready + ready, self.far_waiting + self.later.len() - ready)
     }
 
+    /// Works behind the bound, but for those on disk only that wait for a retry.
+    pub(super) fn behind(&self) -> usize {
+        self.far_ready + self.later.len()
+    }
+
     /// Works behind the bound that are in memory.
     #[cfg(test)]
     pub(super) fn later(&self) -> usize {

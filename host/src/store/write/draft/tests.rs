@@ -4,7 +4,6 @@ use std::cell::Cell;
 
 use super::*;
 use crate::retry::Verdict;
-use crate::store::owed::Owed;
 use crate::store::owed::backlog::{Backlog, Entry, Room};
 use crate::store::owed::tally::count::SourceNumber;
 
@@ -49,11 +48,11 @@ impl Look for Nothing {
 #[test]
 fn an_operation_sees_what_those_before_it_added() {
     let (order_keys, damages) = (OrderKeys::default(), Damages::default());
-    let life = Owed::new(Backlog::default()).life;
+    let owed = &Owed::new(Backlog::default());
     let terms = Terms::default();
     let (order_keys, damages, terms) = (&order_keys, &damages, &terms);
     let (quotas, used) = (&Quotas::default(), &AllUsed::new());
-    let basis = Basis { tag: 0, life, order_keys, damages, terms, quotas, used };
+    let basis = Basis { tag: 0, owed, order_keys, damages, terms, quotas, used };
     let (mut batch, mut changes) = (Batch::new(1), Changes::default());
     let nothing = Nothing::default();
     let mut draft = Draft::new(basis, &nothing, &mut batch, &mut changes);
@@ -91,8 +90,8 @@ fn nobody_looks_how_a_work_stands_that_was_never_tried() {
     let (order_keys, damages) = (OrderKeys::default(), Damages::default());
     let terms = Terms::default();
     let (order_keys, damages, terms) = (&order_keys, &damages, &terms);
-    let (life, quotas, used) = (owed.life, &Quotas::default(), &AllUsed::new());
-    let basis = Basis { tag: 0, life, order_keys, damages, terms, quotas, used };
+    let (owed, quotas, used) = (&*owed, &Quotas::default(), &AllUsed::new());
+    let basis = Basis { tag: 0, owed, order_keys, damages, terms, quotas, used };
     let (mut batch, mut changes) = (Batch::new(3), Changes::default());
     let nothing = Nothing::default();
     let draft = Draft::new(basis, &nothing, &mut batch, &mut changes);

@@ -66,11 +66,11 @@ fn the_deliveries_of_an_event_are_replayed_with_one_look_at_it() {
     let new = event("evt_1", "").to(&[], &["crm", "erp", "ledger"]);
     let one_event = OneEvent { stored: new.stored(7), read: Cell::new(0) };
     let (order_keys, damages) = (OrderKeys::default(), Damages::default());
-    let life = Owed::new(Backlog::default()).life;
+    let owed = &Owed::new(Backlog::default());
     let terms = Terms::default();
     let (order_keys, damages, terms) = (&order_keys, &damages, &terms);
     let (quotas, used) = (&Quotas::default(), &AllUsed::new());
-    let basis = Basis { tag: 0, life, order_keys, damages, terms, quotas, used };
+    let basis = Basis { tag: 0, owed, order_keys, damages, terms, quotas, used };
     let (mut batch, mut changes) = (Batch::new(60), Changes::default());
     let mut draft = Draft::new(basis, &one_event, &mut batch, &mut changes);
 
