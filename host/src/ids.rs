@@ -120,6 +120,7 @@ pub struct Id {
 }
 
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const PREFIX_BYTES: usize = 4;
 const POSITION_DIGITS: usize = 12;
 const TAG_DIGITS: usize = 6;
 
@@ -132,17 +133,22 @@ pub struct InvalidId(String);
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.prefix())?;
-        write_digits(f, self.position, POSITION_DIGITS)?;
-        write_digits(f, self.tag.into(), TAG_DIGITS)
+        let mut text = [0; PREFIX_BYTES + POSITION_DIGITS + TAG_DIGITS];
+        let (prefix, digits) = text.split_at_mut(PREFIX_BYTES);
+        let (position, tag) = digits.split_at_mut(POSITION_DIGITS);
+        prefix.copy_from_slice(self.kind.prefix().as_bytes());
+        put_digits(position, self.position);
+        put_digits(tag, self.tag.into());
+        // In one piece: what takes it in makes room for it once.
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
-fn write_digits(f: &mut fmt::Formatter<'_>, number: u64, digits: usize) -> fmt::Result {
-    (0..digits).rev().try_for_each(|place| {
-        let digit = (number >> (5 * place)) & 31;
-        fmt::Write::write_char(f, char::from(DIGITS[digit as usize]))
-    })
+fn put_digits(text: &mut [u8], mut number: u64) {
+    for place in text.iter_mut().rev() {
+        *place = DIGITS[(number & 31) as usize];
+        number >>= 5;
+    }
 }
 
 fn read_digits(text: &str) -> Option<u64> {
