@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use http::header::CONTENT_TYPE;
 use tracing::{debug, info, warn};
 use url::Url;
 
@@ -278,9 +279,9 @@ impl Delivery {
         ticket: Option<Ticket>,
     ) -> Seen {
         let id = work.id.to_string();
-        let mut headers = signing::headers(&id, now.seconds(), &content.body, &endpoint.keys);
-        headers.push(("content-type", content.content_type));
-        let posted = self.egress.post(&endpoint.url, &headers, content.body, endpoint.timeout);
+        let mut headers = signing::headers(id, now.seconds(), &content.body, &endpoint.keys);
+        headers.push((CONTENT_TYPE, content.content_type));
+        let posted = self.egress.post(&endpoint.url, headers, content.body, endpoint.timeout);
         let mut posted = pin!(posted);
         let answer = match tokio::time::timeout(LATE, posted.as_mut()).await {
             Ok(answer) => answer,

@@ -38,7 +38,7 @@ mod worth;
 
 pub(crate) use answer::{Asker, answer, plain_body, reply};
 pub(crate) use cost::takes_long;
-pub(crate) use digest::mac;
+pub(crate) use digest::Keyed;
 use judge::Judge;
 use values::Materials;
 pub(crate) use worth::worth;

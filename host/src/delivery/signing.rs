@@ -8,17 +8,27 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use http::HeaderName;
 use ring::signature::Ed25519KeyPair;
 
-use crate::provider::Hash;
 use crate::secrets::Secret;
-use crate::signature;
+use crate::signature::{self, Keyed};
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// These, and one for whoever says what the body is.
+const HEADERS: usize = 4;
+
+/// Bytes of a signature by a shared key, and of what parts it from the next.
+const SHARED_BYTES: usize = "v1,".len() + 44 + " ".len();
 
 /// A key that signs deliveries.
 #[derive(Clone)]
 pub(crate) enum SigningKey {
     /// HMAC-SHA256, `v1`: both sides know the key.
-    Shared(Arc<[u8]>),
+    Shared(Keyed),
     /// Ed25519, `v1a`: the endpoint knows the public half.
     Ed25519(Arc<Ed25519KeyPair>),
 }
@@ -49,7 +59,7 @@ impl SigningKey {
             let key = decode(text)?;
             let fits = (24..=64).contains(&key.len());
             return if fits {
-                Ok(Self::Shared(key.into()))
+                Ok(Self::Shared(Keyed::new(&key)))
             } else {
                 Err(InvalidKey::SharedLength(key.len()))
             };
@@ -63,14 +73,17 @@ impl SigningKey {
         pair.map(|pair| Self::Ed25519(pair.into())).map_err(|_| InvalidKey::Ed25519)
     }
 
-    /// One signature as it stands in the header: `v1,K5oZ...`.
-    fn sign(&self, message: &[&[u8]]) -> String {
+    /// Writes one signature as it stands in the header: `v1,K5oZ...`.
+    fn sign(&self, message: &[&[u8]], header: &mut String) {
         match self {
             Self::Shared(key) => {
-                let code = signature::mac(Hash::Sha256, key, message.iter().copied());
-                format!("v1,{}", BASE64.encode(code))
+                header.push_str("v1,");
+                BASE64.encode_string(key.mac(message.iter().copied()), header);
             }
-            Self::Ed25519(pair) => format!("v1a,{}", BASE64.encode(pair.sign(&message.concat()))),
+            Self::Ed25519(pair) => {
+                header.push_str("v1a,");
+                BASE64.encode_string(pair.sign(&message.concat()), header);
+            }
         }
     }
 }
@@ -84,21 +97,28 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The headers of one attempt: names in lower case, and values. `id` stays the same over all
-/// attempts of a delivery, `timestamp_secs` is the attempt's own. Every key signs, so that an
-/// endpoint in the middle of a rotation knows one of them; without keys there is no signature.
+/// The headers of one attempt. `id` stays the same over all attempts of a delivery,
+/// `timestamp_secs` is the attempt's own. Every key signs, so that an endpoint in the middle of a
+/// rotation knows one of them; without keys there is no signature.
 pub(crate) fn headers(
-    id: &str,
+    id: String,
     timestamp_secs: u64,
     body: &[u8],
     keys: &[SigningKey],
-) -> Vec<(&'static str, String)> {
+) -> Vec<(HeaderName, String)> {
     let timestamp = timestamp_secs.to_string();
     let message = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
-    let signatures: Vec<_> = keys.iter().map(|key| key.sign(&message)).collect();
-    let mut headers = vec![("webhook-id", id.to_owned()), ("webhook-timestamp", timestamp)];
+    let mut signatures = String::with_capacity((SHARED_BYTES * keys.len()).saturating_sub(1));
+    for key in keys {
+        if !signatures.is_empty() {
+            signatures.push(' ');
+        }
+        key.sign(&message, &mut signatures);
+    }
+    let mut headers = Vec::with_capacity(HEADERS);
+    headers.extend([(WEBHOOK_ID, id), (WEBHOOK_TIMESTAMP, timestamp)]);
     if !signatures.is_empty() {
-        headers.push(("webhook-signature", signatures.join(" ")));
+        headers.push((WEBHOOK_SIGNATURE, signatures));
     }
     headers
 }

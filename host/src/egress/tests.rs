@@ -44,12 +44,12 @@ async fn exchange(answer: &str) -> (Result<Answer, EgressError>, String) {
         request
     };
     let egress = to_loopback();
-    let headers = [("webhook-id", "dlv_1".to_owned())];
-    tokio::join!(egress.post(&url, &headers, "{}".into(), PATIENCE), server)
+    let headers = vec![(HeaderName::from_static("webhook-id"), "dlv_1".to_owned())];
+    tokio::join!(egress.post(&url, headers, "{}".into(), PATIENCE), server)
 }
 
 async fn post(egress: &Egress, url: &Url, timeout: Duration) -> Result<Answer, EgressError> {
-    egress.post(url, &[], "{}".into(), timeout).await
+    egress.post(url, Vec::new(), "{}".into(), timeout).await
 }
 
 #[tokio::test]
@@ -331,8 +331,8 @@ async fn an_error_keeps_the_url_to_itself() {
 #[tokio::test]
 async fn a_header_that_http_does_not_know_is_named() {
     let url = "http://example.com/".parse().unwrap();
-    let headers = [("x-team", "a\nb".to_owned())];
-    let error = egress(&[]).post(&url, &headers, Bytes::new(), PATIENCE).await.unwrap_err();
+    let headers = vec![(HeaderName::from_static("x-team"), "a\nb".to_owned())];
+    let error = egress(&[]).post(&url, headers, Bytes::new(), PATIENCE).await.unwrap_err();
     assert_eq!(error.to_string(), "the name or value of the header `x-team` is not valid in HTTP");
 }
 

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::digest::mac;
 use super::*;
 use crate::provider::{
     Digest, DigestText, Hash, Jws, JwsAlgorithm, KeyEncoding, KeyLookup, Piece, ProofInfo,

@@ -93,6 +93,6 @@ fn is_genuine(headers: &HeaderMap, body: &[u8]) -> bool {
     let (Some(id), Some(seconds), Some(key)) = (header("webhook-id"), seconds, key) else {
         return false;
     };
-    let expected = signing::headers(id, seconds, body, &[key]);
-    expected.iter().all(|(name, value)| header(name) == Some(value))
+    let expected = signing::headers(id.to_owned(), seconds, body, &[key]);
+    expected.iter().all(|(name, value)| header(name.as_str()) == Some(value))
 }
