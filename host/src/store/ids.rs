@@ -4,8 +4,9 @@
 //! SHA-256 over source and id: two of ten billion ids meet with a chance of 1 in 10^18, far below
 //! that of a disk that lies, and nobody can make an id that meets another's without 2^128 tries.
 //! The latest are in memory and found again in the log at a start; older ones are in sorted runs,
-//! which the writer folds into larger ones a step at a time. A run has ids of one term only, and
-//! goes when that is over. Nothing outside of this file and its folder knows how they are kept.
+//! which the writer folds into larger ones, each commit as much as its own ids pay for. A run has
+//! ids of one term only, and goes when that is over. Nothing outside of this file and its folder
+//! knows how they are kept.
 
 mod filter;
 mod index;
@@ -25,7 +26,7 @@ use crate::ids::Name;
 
 pub(super) use self::index::IdIndex;
 pub(super) use self::sorted::Shape;
-use self::step::Step;
+use self::step::{Step, Task};
 
 /// Sets these hashes apart from all others.
 const DOMAIN: &[u8] = b"hookgate event id 1\0";
@@ -67,7 +68,7 @@ pub(super) fn is_in_any(rows: &IdView, runs: &[u64], key: IdKey) -> Result<bool,
 #[derive(Debug, Default)]
 pub(super) struct IdChanges {
     debt: usize,
-    step: Option<Step>,
+    steps: Vec<Step>,
 }
 
 /// Goes on with what there is to tidy, as far as the share of a transaction goes that binds so many
@@ -82,20 +83,41 @@ pub(super) fn tidy(
     if now.point.is_some() {
         line::trim(&mut change.ids()?)?;
     }
-    let Some(task) = index.next_task(now.counted) else { return Ok(IdChanges::default()) };
-    let (groups, debt) = index.share(bound);
-    let step = match groups + further {
-        0 => None,
-        groups => Some(index.perform(&mut change.ids()?, task, groups, now.counted)?),
-    };
-    Ok(IdChanges { debt, step })
+    let (share, debt) = index.share(bound);
+    let groups = share + further;
+    // Most transactions have no share yet, and need not look.
+    let tasks = if groups == 0 { Vec::new() } else { index.tasks(now.counted) };
+    Ok(IdChanges { debt, steps: perform(index, change, tasks, groups, now)? })
 }
 
 /// Writes all that is frozen.
 pub(super) fn flush(index: &IdIndex, change: &Change, now: Times) -> Result<IdChanges, Failure> {
-    let Some(task) = index.flush() else { return Ok(IdChanges::default()) };
-    let step = index.perform(&mut change.ids()?, task, usize::MAX, now.counted)?;
-    Ok(IdChanges { debt: 0, step: Some(step) })
+    let steps = perform(index, change, index.flushes(), usize::MAX, now)?;
+    Ok(IdChanges { debt: 0, steps })
+}
+
+/// Does one task after the other, as far as so many groups go.
+fn perform(
+    index: &IdIndex,
+    change: &Change,
+    tasks: Vec<Task>,
+    mut groups: usize,
+    now: Times,
+) -> Result<Vec<Step>, Failure> {
+    let mut steps = Vec::new();
+    if tasks.is_empty() {
+        return Ok(steps);
+    }
+    let mut table = change.ids()?;
+    for task in tasks {
+        if groups == 0 {
+            break;
+        }
+        let step = index.perform(&mut table, task, groups, now.counted)?;
+        groups = groups.saturating_sub(step.cost);
+        steps.push(step);
+    }
+    Ok(steps)
 }
 
 #[cfg(test)]

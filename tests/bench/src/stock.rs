@@ -1,8 +1,7 @@
 //! A store that has been in use: filled before anything is measured, through the store's own door.
 //!
 //! Each is filled once and copied for every gateway that starts with it. What is in it is as it
-//! would be after so much traffic; only that it came in large portions is not. Ids come in portions
-//! of a commit each, because a commit does one step of tidying them, however many it brings.
+//! would be after so much traffic; only that it came in large portions is not.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -3,7 +3,9 @@
 //! Changed only by what was committed, and found again at every start. It decides what there is to
 //! tidy and how fast, so that runs stay few and no commit waits for the tidying.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod tasks;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -161,15 +163,11 @@ impl IdIndex {
         }
     }
 
-    /// How many groups a transaction may write that brings so many ids, and what remains.
+    /// How many groups a transaction may write that brings so many ids, and what remains for the
+    /// next.
     pub(super) fn share(&self, bound: usize) -> (usize, usize) {
         let earned = self.debt + PACE * bound + self.shape.pace_idle;
         (earned / self.shape.group_ids(), earned % self.shape.group_ids())
-    }
-
-    /// What is to be done next: what is frozen first, then what gives room, then the smallest runs.
-    pub(super) fn next_task(&self, now: Timestamp) -> Option<Task> {
-        self.flush().or_else(|| self.removal(now)).or_else(|| self.fold())
     }
 
     /// Writes up to so many groups of ids, or removes as much.
@@ -185,88 +183,20 @@ impl IdIndex {
         runs.perform(table, task, groups, now)
     }
 
-    pub(super) fn flush(&self) -> Option<Task> {
-        let ours = |row: &Row| row.state == State::Growing { inputs: Vec::new() };
-        let growing = self.runs.iter().find(|(_, run)| ours(&run.row)).map(|(number, _)| *number);
-        let flush = || Task::Flush { run: growing.unwrap_or_else(|| self.next_run()) };
-        (self.frozen_end > self.mark).then(flush)
-    }
-
-    fn removal(&self, now: Timestamp) -> Option<Task> {
-        let read = self.inputs();
-        let is_over = |number: u64, run: &SortedRun| match run.row.state {
-            State::Going => true,
-            State::Growing { .. } => false,
-            State::Complete => {
-                now.since(run.row.newest) > run.row.term.time() && !read.contains(&number)
-            }
-        };
-        let gone = self.runs.iter().find(|(number, run)| is_over(**number, run));
-        gone.map(|(number, _)| Task::Remove { run: *number })
-    }
-
-    /// Runs of one level and one term become one, if their ids came at about the same time: what
-    /// came early would be known too long otherwise.
-    fn fold(&self) -> Option<Task> {
-        let read = self.inputs();
-        let mut levels: BTreeMap<(u32, Term), Vec<u64>> = BTreeMap::new();
-        let mut growing = BTreeMap::new();
-        for (number, run) in &self.runs {
-            match &run.row.state {
-                State::Growing { inputs } if !inputs.is_empty() => {
-                    let ids = inputs.iter().map(|input| self.runs[input].row.ids);
-                    let level = (self.shape.level(ids.max().unwrap_or(0)), run.row.term);
-                    growing.insert(level, Task::Fold { run: *number, inputs: inputs.clone() });
-                }
-                State::Complete if !read.contains(number) => {
-                    let level = (self.shape.level(run.row.ids), run.row.term);
-                    levels.entry(level).or_default().push(*number);
-                }
-                _ => (),
-            }
-        }
-        for (level, mut runs) in levels {
-            runs.sort_by_key(|run| self.runs[run].row.newest);
-            let mut neighbours = runs.windows(self.shape.fan_in);
-            if let Some(inputs) = neighbours.find(|runs| self.are_near(runs)) {
-                let task = || Task::Fold { run: self.next_run(), inputs: inputs.to_vec() };
-                growing.entry(level).or_insert_with(task);
-            }
-        }
-        growing.into_values().next()
-    }
-
-    /// Whether the ids of these runs, which have one term, came at about the same time.
-    fn are_near(&self, runs: &[u64]) -> bool {
-        let rows = || runs.iter().map(|run| &self.runs[run].row);
-        let (oldest, newest) = sorted::times(rows());
-        rows().all(|row| newest.since(oldest) <= row.term.span())
-    }
-
-    /// The runs that others are being written from. Found once for all runs, of which there are
-    /// many where there are many terms.
-    fn inputs(&self) -> BTreeSet<u64> {
-        let growing = self.runs.values().filter_map(|run| match &run.row.state {
-            State::Growing { inputs } => Some(inputs),
-            State::Complete | State::Going => None,
-        });
-        growing.flatten().copied().collect()
-    }
-
-    fn next_run(&self) -> u64 {
-        self.runs.last_key_value().map_or(1, |(number, _)| number + 1)
-    }
-
     /// A transaction has committed that gave these ids to receipts and made these changes.
     pub(in crate::store) fn apply(
         &mut self,
         bound: impl IntoIterator<Item = (IdKey, Owner)>,
         changes: IdChanges,
     ) {
-        let IdChanges { debt, step } = changes;
+        let IdChanges { debt, steps } = changes;
         self.fresh.extend(bound);
         self.debt = debt;
-        let Some(Step { run, row, groups, last, done }) = step else { return };
+        steps.into_iter().for_each(|step| self.follow(step));
+    }
+
+    fn follow(&mut self, step: Step) {
+        let Step { run, row, groups, last, done, cost: _ } = step;
         match row {
             Some(row) => {
                 let known = self.runs.entry(run).or_insert_with(|| SortedRun::empty(row.clone()));

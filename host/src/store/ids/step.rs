@@ -19,8 +19,8 @@ const REMOVED_PER_GROUP: usize = 4;
 /// What is to be done.
 #[derive(Debug, Clone)]
 pub(super) enum Task {
-    /// Write the last of what is frozen to this run.
-    Flush { run: u64 },
+    /// Write the last of so many that are frozen to this run: those behind it are written.
+    Flush { run: u64, left: usize },
     /// Write these runs to this run.
     Fold { run: u64, inputs: Vec<u64> },
     /// Remove this run.
@@ -38,6 +38,8 @@ pub(super) struct Step {
     /// The last id of these.
     pub(super) last: Option<IdKey>,
     pub(super) done: Done,
+    /// As dear as to write so many groups. As many as it was given, if it was not finished.
+    pub(super) cost: usize,
 }
 
 /// What a step has finished.
@@ -80,7 +82,7 @@ impl Runs<'_> {
         now: Timestamp,
     ) -> Result<Step, Failure> {
         match task {
-            Task::Flush { run } => self.flush_some(table, run, groups, now),
+            Task::Flush { run, left } => self.flush_some(table, (run, left), groups, now),
             Task::Fold { run, inputs } => self.fold_some(table, run, inputs, groups),
             Task::Remove { run } => self.remove_some(table, run, groups),
         }
@@ -89,15 +91,15 @@ impl Runs<'_> {
     fn flush_some(
         &self,
         table: &mut IdTable<'_>,
-        run: u64,
+        (run, left): (u64, usize),
         groups: usize,
         now: Timestamp,
     ) -> Result<Step, Failure> {
-        let Some((Frozen { term, entries }, others)) = self.frozen.split_last() else {
+        let Some((Frozen { term, entries }, others)) = self.frozen[..left].split_last() else {
             // Nothing has come since: only the mark moves.
             table.put(MARK, &self.frozen_end.to_be_bytes())?;
             let done = Done::Flushed;
-            return Ok(Step { run, row: None, groups: Vec::new(), last: None, done });
+            return Ok(Step { run, row: None, groups: Vec::new(), last: None, done, cost: 0 });
         };
         let written = self.runs.get(&run).map_or(0, |run| run.row.ids);
         let written = usize::try_from(written).map_err(|_| sorted::damaged(run))?;
@@ -156,7 +158,8 @@ impl Runs<'_> {
         let groups = sorted::append(table, run, entries, self.shape)?;
         sorted::write_row(table, run, &row)?;
         let last = entries.last().map(|(key, _)| *key);
-        Ok(Step { run, row: Some(row), groups, last, done })
+        let cost = groups.len();
+        Ok(Step { run, row: Some(row), groups, last, done, cost })
     }
 
     fn remove_some(
@@ -171,11 +174,12 @@ impl Runs<'_> {
         let row = Row { state: State::Going, ..row.clone() };
         sorted::write_row(table, run, &row)?;
 
-        let room = groups.saturating_mul(REMOVED_PER_GROUP * (self.shape.group_chunks + 1));
+        let rows = REMOVED_PER_GROUP * (self.shape.group_chunks + 1);
+        let room = groups.saturating_mul(rows);
         let all = (run, CHUNK, 0)..=(run, ROW, u128::MAX);
         let removed = table.remove_within(all, room)?;
-        let row = (removed == room).then_some(row);
-        Ok(Step { run, row, groups: Vec::new(), last: None, done: Done::Partly })
+        let (row, cost) = ((removed == room).then_some(row), removed.div_ceil(rows));
+        Ok(Step { run, row, groups: Vec::new(), last: None, done: Done::Partly, cost })
     }
 }
 

@@ -239,6 +239,38 @@ fn runs_stay_few_and_leave_nothing_behind() {
 }
 
 #[test]
+fn runs_stay_few_however_many_ids_come_at_once() {
+    for at_once in [7, 24, 40, 100] {
+        let mut ids = Ids::open(Disk::default());
+        for first in (0..4000).step_by(at_once as usize) {
+            ids.bring(&(first..first + at_once).collect::<Vec<_>>());
+            let (complete, others) = ids.index.runs_held();
+            let runs = complete.len() + others;
+            assert!(runs <= 25, "{runs} runs with {first} ids, {at_once} at once");
+        }
+    }
+}
+
+#[test]
+fn a_commit_that_brings_many_ids_writes_down_those_before_it_of_all_terms() {
+    let mut ids = Ids::open(Disk::default());
+    for (id, said) in [(100, 100), (101, 300), (102, 3000)] {
+        ids.term = term(Some(said));
+        ids.bring(&[id]);
+    }
+    ids.bring(&(0..60).collect::<Vec<_>>());
+    let end = ids.end;
+
+    ids.bring(&(200..260).collect::<Vec<_>>());
+
+    assert_eq!(ids.index.mark(), end, "no start looks in the log for those");
+    let (mut sizes, others) = ids.index.runs_held();
+    sizes.sort_unstable();
+    assert_eq!((sizes, others), (vec![1, 1, 61], 0));
+    assert!(ids.owners((0..60).chain(100..103).chain(200..260)).iter().all(Option::is_some));
+}
+
+#[test]
 fn what_is_older_than_any_provider_retries_is_forgotten() {
     let mut ids = Ids::open(Disk::default());
     ids.bring(&(0..60).collect::<Vec<_>>());
