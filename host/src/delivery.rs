@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use http::header::CONTENT_TYPE;
 use tracing::{debug, info, warn};
-use url::Url;
 
 pub(crate) use self::body::Format;
 use self::body::{Content, content};
@@ -27,7 +26,7 @@ use self::notices::{Cause, Notices};
 use self::pace::{Ended, Pace, Ticket};
 use self::signing::SigningKey;
 use crate::clock::Clock;
-use crate::egress::{self, Answer, Egress, EgressError};
+use crate::egress::{Answer, Egress, EgressError, Target};
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::lock::lock;
@@ -42,7 +41,7 @@ const LATE: Duration = Duration::from_secs(1);
 /// A subscriber's URL and how it wants to be reached.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
-    pub(crate) url: Url,
+    pub(crate) target: Target,
     /// All that sign: several during a rotation.
     pub(crate) keys: Vec<SigningKey>,
     /// What the body is.
@@ -57,7 +56,7 @@ pub(crate) struct Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint").field("url", &egress::shown(&self.url)).finish_non_exhaustive()
+        f.debug_struct("Endpoint").field("target", &self.target).finish_non_exhaustive()
     }
 }
 
@@ -281,7 +280,7 @@ impl Delivery {
         let id = work.id.to_string();
         let mut headers = signing::headers(id, now.seconds(), &content.body, &endpoint.keys);
         headers.push((CONTENT_TYPE, content.content_type));
-        let posted = self.egress.post(&endpoint.url, headers, content.body, endpoint.timeout);
+        let posted = self.egress.post(&endpoint.target, headers, content.body, endpoint.timeout);
         let mut posted = pin!(posted);
         let answer = match tokio::time::timeout(LATE, posted.as_mut()).await {
             Ok(answer) => answer,

@@ -9,14 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use ipnet::IpNet;
-use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::time::Instant;
@@ -29,6 +26,8 @@ use self::origin::{Origin, Peer};
 use self::pool::Pool;
 use self::resolver::{Bounds, Resolver};
 pub(crate) use self::shown::shown;
+use self::target::COMMON_HEADERS;
+pub(crate) use self::target::Target;
 use crate::clock::Clock;
 use crate::event::Timestamp;
 
@@ -41,6 +40,7 @@ mod origin;
 mod pool;
 mod resolver;
 mod shown;
+mod target;
 mod tls;
 
 /// Most bytes that are kept of an answer's body.
@@ -49,13 +49,6 @@ const EXCERPT_BYTES_MAX: usize = 1024;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest time that is spent on it.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(1);
-
-/// Headers that every request may have besides its own: host, what it accepts, who sends it,
-/// credentials, length.
-const COMMON_HEADERS: usize = 5;
-
-const USER_AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("hookgate/", env!("CARGO_PKG_VERSION")));
 
 /// How to reach out.
 #[derive(Debug, Clone)]
@@ -149,14 +142,16 @@ impl Egress {
     /// answer, also a redirect, which is not followed.
     pub(crate) async fn post(
         &self,
-        url: &Url,
+        target: &Target,
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         timeout: Duration,
     ) -> Result<Answer, EgressError> {
         let deadline = Instant::now() + timeout;
-        let request = request(url, Method::POST, header_map(headers)?, body)?;
-        let exchange = self.exchange(url, request, timeout).await?;
+        let headers = header_map(headers)?;
+        let ready = target.ready()?;
+        let request = ready.request(Method::POST, headers, body);
+        let exchange = self.exchange(ready.origin(), request, timeout).await?;
         let status = exchange.response.status().as_u16();
         let retry_after = retry_after(exchange.response.headers(), self.clock.now());
         let excerpt = exchange.excerpt(deadline).await;
@@ -180,8 +175,10 @@ impl Egress {
             let json = HeaderValue::from_static("application/json");
             headers.insert(header::CONTENT_TYPE, json);
         }
-        let request = request(url, method, headers, json.unwrap_or_default())?;
-        let exchange = self.exchange(url, request, timeout).await?;
+        let target = Target::new(url.clone());
+        let ready = target.ready()?;
+        let request = ready.request(method, headers, json.unwrap_or_default());
+        let exchange = self.exchange(ready.origin(), request, timeout).await?;
         let status = exchange.response.status().as_u16();
         let peer = exchange.connection.peer().clone();
         match tokio::time::timeout_at(deadline, exchange.whole(bytes_max)).await {
@@ -193,19 +190,18 @@ impl Egress {
     /// Sends a request and waits for the head of its answer.
     async fn exchange(
         &self,
-        url: &Url,
+        origin: &Arc<Origin>,
         request: Request<Full<Bytes>>,
         timeout: Duration,
     ) -> Result<Exchange, EgressError> {
         let way = self.way.load_full();
-        let origin = Origin::of(url)?;
-        let mut peer = Peer { origin: origin.clone(), address: None };
-        let asking = self.ask(&way, &origin, request, &mut peer);
+        let mut peer = Peer { origin: Arc::clone(origin), address: None };
+        let asking = self.ask(&way, origin, request, &mut peer);
         let asked = tokio::time::timeout(timeout, asking).await;
         match asked {
             Ok(answered) => {
                 let (response, connection) = answered?;
-                Ok(Exchange { response, connection, origin, idle: Arc::clone(&way.idle) })
+                Ok(Exchange { response, connection, idle: Arc::clone(&way.idle) })
             }
             Err(_) => Err(EgressError::Timeout { peer, after: timeout }),
         }
@@ -215,7 +211,7 @@ impl Egress {
     async fn ask(
         &self,
         way: &Way,
-        origin: &Origin,
+        origin: &Arc<Origin>,
         mut request: Request<Full<Bytes>>,
         peer: &mut Peer,
     ) -> Result<(Response<Incoming>, Connection), EgressError> {
@@ -238,7 +234,7 @@ impl Egress {
         }
     }
 
-    async fn connect(&self, way: &Way, origin: &Origin) -> Result<Connection, EgressError> {
+    async fn connect(&self, way: &Way, origin: &Arc<Origin>) -> Result<Connection, EgressError> {
         let host = origin.host.to_string();
         let addresses = match origin.address() {
             Some(address) => way.guard.allowed(&address.to_string(), &[address])?,
@@ -254,7 +250,7 @@ impl Egress {
                 let within = humantime::format_duration(way.connect_timeout);
                 let reason = format!("no connection within {within}");
                 let address = addresses.first().map(|address| (*address, origin.port).into());
-                let peer = Peer { origin: origin.clone(), address };
+                let peer = Peer { origin: Arc::clone(origin), address };
                 Err(EgressError::Connect { peer, reason })
             }
         }
@@ -265,7 +261,6 @@ impl Egress {
 struct Exchange {
     response: Response<Incoming>,
     connection: Connection,
-    origin: Origin,
     idle: Arc<Pool>,
 }
 
@@ -292,7 +287,7 @@ impl Exchange {
             }
         }
         if is_whole {
-            self.idle.put(self.origin, self.connection);
+            self.idle.put(self.connection);
         }
         let mut text = String::from_utf8_lossy(&head).into_owned();
         // What replaces a byte is longer than it.
@@ -314,7 +309,7 @@ impl Exchange {
             }
             whole.extend_from_slice(chunk);
         }
-        self.idle.put(self.origin, self.connection);
+        self.idle.put(self.connection);
         Ok(whole.into())
     }
 }
@@ -344,46 +339,6 @@ impl Way {
             idle: Arc::default(),
         })
     }
-}
-
-/// A request as it goes over a connection to its origin.
-fn request(
-    url: &Url,
-    method: Method,
-    mut headers: HeaderMap,
-    body: Bytes,
-) -> Result<Request<Full<Bytes>>, EgressError> {
-    let origin = Origin::of(url)?;
-    let path = match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
-    };
-    let host = HeaderValue::try_from(origin.authority())
-        .map_err(|_| EgressError::InvalidHeader(header::HOST.to_string()))?;
-    headers.insert(header::HOST, host);
-    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(header::USER_AGENT, USER_AGENT);
-    if let Some(credentials) = credentials(url) {
-        headers.insert(header::AUTHORIZATION, credentials);
-    }
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = method;
-    *request.uri_mut() = path.parse().map_err(|_| EgressError::InvalidPath(origin))?;
-    *request.headers_mut() = headers;
-    Ok(request)
-}
-
-/// Name and password that stand in a URL, as HTTP has them.
-fn credentials(url: &Url) -> Option<HeaderValue> {
-    if url.username().is_empty() && url.password().is_none() {
-        return None;
-    }
-    let mut text: Vec<u8> = percent_decode_str(url.username()).collect();
-    text.push(b':');
-    text.extend(percent_decode_str(url.password().unwrap_or_default()));
-    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(text))).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 /// The headers of a request, with room for what each request has. No text is copied.

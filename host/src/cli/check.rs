@@ -34,7 +34,7 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
         } else {
             patterns.join(", ")
         };
-        say!("  {name}: {events} to {}", egress::shown(&endpoint.url))?;
+        say!("  {name}: {events} to {}", egress::shown(endpoint.target.url()))?;
     }
     say!("\nhandlers")?;
     for plugin in registry.list().iter() {

@@ -21,7 +21,7 @@ use super::{Config, Limits, Sending, retention};
 use crate::delivery::signing::SigningKey;
 use crate::delivery::{Endpoint, Format};
 use crate::dispatch::Grants;
-use crate::egress::literal_refusal;
+use crate::egress::{Target, literal_refusal};
 use crate::ids::Name;
 use crate::ingest::{Shares, Source, Verify};
 use crate::plugin::Grant;
@@ -255,7 +255,7 @@ fn endpoint_of<'a>(
         let concurrency = table.count("concurrency", CONCURRENCY, CONCURRENCY_DEFAULT);
         let retry = table.take("retries").map_or_else(RetryPolicy::deliveries, retries);
         let endpoint = Endpoint {
-            url: url?,
+            target: Target::new(url?),
             keys,
             format: body.unwrap_or_default(),
             timeout,

@@ -52,11 +52,11 @@ pub(super) enum SendError {
 impl Connection {
     /// Connects to the first of the addresses that answers, and agrees on TLS where it must.
     pub(super) async fn open(
-        origin: &Origin,
+        origin: &Arc<Origin>,
         addresses: &[IpAddr],
         tls: &Arc<ClientConfig>,
     ) -> Result<Self, EgressError> {
-        let peer = |address| Peer { origin: origin.clone(), address };
+        let peer = |address| Peer { origin: Arc::clone(origin), address };
         let reached = reach(addresses, origin.port).await;
         let (stream, address) = reached.map_err(|(address, error)| {
             let reason = io_reason(&error);

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use url::{Host, Url};
 
@@ -58,7 +59,7 @@ impl fmt::Display for Origin {
 /// An origin, and its address where one was connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
-    pub(super) origin: Origin,
+    pub(super) origin: Arc<Origin>,
     pub(super) address: Option<SocketAddr>,
 }
 
@@ -100,7 +101,7 @@ mod tests {
     #[test]
     fn a_name_shows_the_address_that_it_stood_for() {
         let address = "203.0.113.5:443".parse().ok();
-        let peer = |url: &str, address| Peer { origin: origin(url), address }.to_string();
+        let peer = |url: &str, address| Peer { origin: origin(url).into(), address }.to_string();
         let expected = "`hooks.example:443` at 203.0.113.5";
         assert_eq!(peer("https://hooks.example/", address), expected);
         assert_eq!(peer("https://203.0.113.5/", address), "`203.0.113.5:443`");

@@ -27,7 +27,7 @@ pub(super) struct Pool {
 #[derive(Debug, Default)]
 struct Idle {
     /// The newest is the last.
-    connections: HashMap<Origin, Vec<(Connection, Instant)>>,
+    connections: HashMap<Arc<Origin>, Vec<(Connection, Instant)>>,
     count: usize,
     /// Closes what is kept for too long.
     sweeping: JoinSet<()>,
@@ -54,11 +54,12 @@ impl Pool {
     }
 
     /// Keeps a connection whose last answer was read to its end, if there is room.
-    pub(super) fn put(self: &Arc<Self>, origin: Origin, connection: Connection) {
+    pub(super) fn put(self: &Arc<Self>, connection: Connection) {
         let mut idle = self.idle();
         if connection.is_closed() || idle.count >= IN_ALL {
             return;
         }
+        let origin = Arc::clone(&connection.peer().origin);
         let kept = idle.connections.entry(origin).or_default();
         if kept.len() < PER_ORIGIN {
             kept.push((connection, Instant::now()));

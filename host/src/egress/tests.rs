@@ -1,5 +1,7 @@
 //! Real sockets on the loopback, where nothing may be sent unless a test allows it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -45,11 +47,12 @@ async fn exchange(answer: &str) -> (Result<Answer, EgressError>, String) {
     };
     let egress = to_loopback();
     let headers = vec![(HeaderName::from_static("webhook-id"), "dlv_1".to_owned())];
-    tokio::join!(egress.post(&url, headers, "{}".into(), PATIENCE), server)
+    let target = Target::new(url);
+    tokio::join!(egress.post(&target, headers, "{}".into(), PATIENCE), server)
 }
 
 async fn post(egress: &Egress, url: &Url, timeout: Duration) -> Result<Answer, EgressError> {
-    egress.post(url, Vec::new(), "{}".into(), timeout).await
+    egress.post(&Target::new(url.clone()), Vec::new(), "{}".into(), timeout).await
 }
 
 #[tokio::test]
@@ -330,9 +333,9 @@ async fn an_error_keeps_the_url_to_itself() {
 
 #[tokio::test]
 async fn a_header_that_http_does_not_know_is_named() {
-    let url = "http://example.com/".parse().unwrap();
+    let target = Target::new("http://example.com/".parse().unwrap());
     let headers = vec![(HeaderName::from_static("x-team"), "a\nb".to_owned())];
-    let error = egress(&[]).post(&url, headers, Bytes::new(), PATIENCE).await.unwrap_err();
+    let error = egress(&[]).post(&target, headers, Bytes::new(), PATIENCE).await.unwrap_err();
     assert_eq!(error.to_string(), "the name or value of the header `x-team` is not valid in HTTP");
 }
 
