@@ -212,18 +212,13 @@ impl Delivery {
     async fn deliver(&self, work: DeliveryWork) -> Result<(), store::Error> {
         let began = (self.clock.now(), Instant::now());
         let endpoint = self.endpoints.load().get(&work.endpoint).cloned();
-        let (seen, retry) = match endpoint {
-            Some(endpoint) => {
-                let seen = self.attempt(&work, &endpoint, began.0).await?;
-                (seen, endpoint.retry.clone())
-            }
-            None => {
-                let reason = format!("the configuration no longer has endpoint {}", work.endpoint);
-                let seen = Seen::unsent("removed", Outcome::transient(reason));
-                (seen, RetryPolicy::deliveries())
-            }
+        let Some(endpoint) = endpoint else {
+            let reason = format!("the configuration no longer has endpoint {}", work.endpoint);
+            let seen = Seen::unsent("removed", Outcome::transient(reason));
+            return self.record(work, seen, &RetryPolicy::deliveries(), began).await;
         };
-        self.record(work, seen, &retry, began).await
+        let seen = self.attempt(&work, &endpoint, began.0).await?;
+        self.record(work, seen, &endpoint.retry, began).await
     }
 
     async fn record(

@@ -5,6 +5,7 @@
 //! following redirects, within a time, and reading no more of an answer than is worth keeping.
 //! Never judges an answer: what a status means is the caller's question.
 
+use std::string::FromUtf8Error;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -289,7 +290,8 @@ impl Exchange {
         if is_whole {
             self.idle.put(self.connection);
         }
-        let mut text = String::from_utf8_lossy(&head).into_owned();
+        let lossy = |error: FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
+        let mut text = String::from_utf8(head).unwrap_or_else(lossy);
         // What replaces a byte is longer than it.
         text.truncate(text.floor_char_boundary(EXCERPT_BYTES_MAX));
         text

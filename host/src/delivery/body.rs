@@ -32,13 +32,16 @@ pub(super) struct Content {
 
 const JSON: &str = "application/json";
 
+/// What stands around the data takes about as much.
+const ENVELOPE_BYTES: usize = 256;
+
 /// The content of a delivery. `receipt` is the request that the event came in by, if there is one.
 pub(super) fn content(format: Format, event: &Event, receipt: Option<&Request>) -> Content {
     let (content_type, body) = match (format, receipt) {
-        (Format::Standard, _) => (JSON.to_owned(), json(&Standard::new(event))),
+        (Format::Standard, _) => (JSON.to_owned(), json(event, &Standard::new(event))),
         (Format::CloudEvents, _) => {
             let content_type = "application/cloudevents+json".to_owned();
-            (content_type, json(&CloudEvent::new(event)))
+            (content_type, json(event, &CloudEvent::new(event)))
         }
         (Format::Raw, Some(receipt)) => (content_type_of(receipt), receipt.body.clone()),
         (Format::Raw, None) => (JSON.to_owned(), event.data.as_str().to_owned().into()),
@@ -46,8 +49,11 @@ pub(super) fn content(format: Format, event: &Event, receipt: Option<&Request>) 
     Content { content_type, body }
 }
 
-fn json(body: &impl Serialize) -> Bytes {
-    serde_json::to_vec(body).expect("texts and JSON always serialise").into()
+/// The body that an event is in, written to where there is room for its data.
+fn json(event: &Event, body: &impl Serialize) -> Bytes {
+    let mut text = Vec::with_capacity(ENVELOPE_BYTES + event.data.as_raw().get().len());
+    serde_json::to_writer(&mut text, body).expect("texts and JSON always serialise");
+    text.into()
 }
 
 /// What the sender called it, unless that can't be sent on.
