@@ -49,7 +49,9 @@ pub(crate) enum Path {
     Accepting,
     /// Events are parsed and delivered to one endpoint.
     Delivering,
-    /// Events are parsed and handled by `dunning`, whose notices are delivered to one endpoint.
+    /// Events are parsed and handled by `dunning`, whose notices alone are delivered to one
+    /// endpoint. For each payload of a [`Batch`] it reads and writes one key of a subject's state
+    /// and emits one notice, and raises no alert, because each is about a subject of its own.
     Handling,
 }
 

@@ -10,10 +10,10 @@ mod claiming;
 mod duplicates;
 mod fanout;
 mod flooded;
+mod holding;
 mod kept;
 mod passing;
 mod remembering;
-mod sustained;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,9 +104,15 @@ pub(crate) const ALL: &[Scenario] = &[
     ),
     Scenario::each_round(
         "flooded-handler",
-        "accepting while everything accepted is parsed, run and delivered",
+        "the same with a handler that writes one key of state and emits what is delivered",
         3,
         flooded::handling,
+    ),
+    Scenario::each_round(
+        "holding",
+        "the most that is delivered as fast as it comes in",
+        10,
+        holding::rates,
     ),
     Scenario::each_round(
         "latency",
@@ -120,9 +126,12 @@ pub(crate) const ALL: &[Scenario] = &[
         4,
         |stage| passing::times(stage, Path::Delivering),
     ),
-    Scenario::each_round("handled", "the same with a handler in between", 4, |stage| {
-        passing::times(stage, Path::Handling)
-    }),
+    Scenario::each_round(
+        "handled",
+        "the same with a handler that writes one key of state and emits what is delivered",
+        4,
+        |stage| passing::times(stage, Path::Handling),
+    ),
     Scenario {
         name: "remembering",
         title: "accepting alone, by how many ids are remembered",
@@ -143,13 +152,6 @@ pub(crate) const ALL: &[Scenario] = &[
         once: true,
         parts: 4,
         run: fanout::rates,
-    },
-    Scenario {
-        name: "sustained",
-        title: "the most that is delivered and holds",
-        once: true,
-        parts: 4,
-        run: sustained::rates,
     },
     Scenario {
         name: "kept",

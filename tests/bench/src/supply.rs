@@ -52,9 +52,14 @@ impl Supply {
         self.end
     }
 
+    /// How many are left.
+    pub(crate) fn left(&self) -> usize {
+        self.end - self.taken()
+    }
+
     /// Whether nothing is left.
     pub(crate) fn is_empty(&self) -> bool {
-        self.taken() >= self.end
+        self.left() == 0
     }
 
     /// How many were taken, counted from the first payload.

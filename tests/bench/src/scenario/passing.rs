@@ -1,5 +1,6 @@
 //! Passing: from the time a sender should post until the endpoint has it, at rates that hold.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -34,7 +35,7 @@ pub(super) fn times(stage: &Stage, path: Path) -> anyhow::Result<Vec<Figure>> {
             ensure!(arrived, "{} of {} arrived", receiver.arrivals.count(), part.end());
             if counts {
                 let figure = Figure::new(format!("{rate}/s, received"));
-                let figure = figure.times(received(&receiver, schedule));
+                let figure = figure.times(received(&receiver, schedule, schedule.numbers()));
                 let figure = figure.usage(usage, schedule.numbers().len());
                 figures.push(figure.memory(gateway.memory_peak()?));
                 figures.push(Figure::new(format!("{rate}/s, answered")).times(answers));
@@ -45,10 +46,10 @@ pub(super) fn times(stage: &Stage, path: Path) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// How long each took from the time that it should have been sent.
-pub(super) fn received(receiver: &Receiver, schedule: Schedule) -> Times {
+/// How long each of these took from the time that it should have been sent.
+pub(super) fn received(receiver: &Receiver, schedule: Schedule, numbers: Range<usize>) -> Times {
     let mut times = Times::default();
-    for number in schedule.numbers() {
+    for number in numbers {
         if let Some(at) = receiver.arrivals.at(number) {
             times.add(at.saturating_duration_since(schedule.at(number)));
         }
