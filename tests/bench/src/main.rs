@@ -65,7 +65,7 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
     /// Only these: claiming, ceiling, relay, accepting, duplicates, flooded, flooded-handler,
-    /// holding, latency, delivered, handled, remembering, burdened, fanout, kept
+    /// holding, latency, delivered, handled, fairness, remembering, burdened, fanout, kept
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// How often each is measured

@@ -36,13 +36,13 @@ pub(crate) struct Batch {
 impl Batch {
     /// So many, the same for the same number of each.
     pub(crate) fn write(count: usize) -> Self {
-        Self::of(count, |number| request(number, 0))
+        Self::of(count, |number| request("stripe", number))
     }
 
     /// So many that are in no other batch: for a store that goes on from one run to the next.
     pub(crate) fn anew(count: usize) -> Self {
         let salt = fastrand::u64(1..);
-        Self::of(count, |number| request(number, salt))
+        Self::of(count, |number| salted("stripe", number, salt))
     }
 
     /// So many of another kind, given as the whole request of a number and the length of its body:
@@ -121,8 +121,12 @@ pub(crate) fn number(delivered: &[u8]) -> Option<usize> {
     std::str::from_utf8(delivered.get(at..at + DIGITS)?).ok()?.parse().ok()
 }
 
-/// Head and body of a number, and the length of the body.
-fn request(number: usize, salt: u64) -> (Vec<u8>, usize) {
+/// What is posted to a source of this name: head and body of a number, and the length of the body.
+pub(crate) fn request(source: &str, number: usize) -> (Vec<u8>, usize) {
+    salted(source, number, 0)
+}
+
+fn salted(source: &str, number: usize, salt: u64) -> (Vec<u8>, usize) {
     let body = body(number, salt);
     let time = seconds();
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key will do");
@@ -132,7 +136,7 @@ fn request(number: usize, salt: u64) -> (Vec<u8>, usize) {
     // The headers that Stripe sends.
     let host = SocketAddr::from(([127, 0, 0, 1], 80));
     let mut request = format!(
-        "POST /in/stripe HTTP/1.1\r\nhost: {host}\r\n\
+        "POST /in/{source} HTTP/1.1\r\nhost: {host}\r\n\
          user-agent: Stripe/1.0 (+https://stripe.com/docs/webhooks)\r\n\
          content-length: {}\r\naccept: */*; q=0.5, application/xml\r\ncache-control: no-cache\r\n\
          content-type: application/json; charset=utf-8\r\n\

@@ -3,6 +3,7 @@
 //! On a thread and a runtime of its own, so that a busy generator does not make it late.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -59,6 +60,15 @@ impl Arrivals {
         let fewer = |seen: &mut Seen| seen.count < count;
         let waited = self.more.wait_timeout_while(self.lock(), time, fewer);
         !waited.expect("no holder panics").1.timed_out()
+    }
+
+    /// Waits until all of these have arrived, at most for `time`.
+    pub(crate) fn wait_for(&self, numbers: Range<usize>, time: Duration) {
+        let missing = |seen: &mut Seen| {
+            numbers.clone().any(|number| seen.at.get(number).is_none_or(Option::is_none))
+        };
+        let waited = self.more.wait_timeout_while(self.lock(), time, missing);
+        drop(waited.expect("no holder panics"));
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
@@ -120,4 +130,24 @@ async fn receive(
         None => (),
     }
     status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_waited_for_is_those_numbers_and_not_how_many() {
+        let arrivals = Arrivals::default();
+        arrivals.note(7, Instant::now());
+        arrivals.note(9, Instant::now());
+        // Two are there, and one of the two is missing: the time is over without it.
+        arrivals.wait_for(7..9, Duration::from_millis(1));
+        assert_eq!((arrivals.count(), arrivals.at(8)), (2, None));
+        std::thread::scope(|scope| {
+            scope.spawn(|| arrivals.note(8, Instant::now()));
+            arrivals.wait_for(7..10, Duration::from_secs(60));
+        });
+        assert!(arrivals.at(8).is_some());
+    }
 }

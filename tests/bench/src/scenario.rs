@@ -8,6 +8,7 @@ mod accepting;
 mod burdened;
 mod claiming;
 mod duplicates;
+mod fairness;
 mod fanout;
 mod flooded;
 mod holding;
@@ -131,6 +132,12 @@ pub(crate) const ALL: &[Scenario] = &[
         "the same with a handler that writes one key of state and emits what is delivered",
         4,
         |stage| passing::times(stage, Path::Handling),
+    ),
+    Scenario::each_round(
+        "fairness",
+        "nine sources that send little, alone and beside a tenth that floods",
+        4,
+        fairness::times,
     ),
     Scenario {
         name: "remembering",
