@@ -29,6 +29,7 @@ mod shapes;
 mod stock;
 mod supply;
 mod times;
+mod typed;
 mod wire;
 
 use std::net::SocketAddr;
@@ -65,7 +66,8 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
     /// Only these: claiming, ceiling, relay, accepting, duplicates, flooded, flooded-handler,
-    /// holding, latency, delivered, handled, fairness, remembering, burdened, fanout, kept
+    /// holding, latency, delivered, handled, endpoints, fairness, remembering,
+    /// burdened, fanout, kept
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// How often each is measured

@@ -8,6 +8,7 @@ mod accepting;
 mod burdened;
 mod claiming;
 mod duplicates;
+mod endpoints;
 mod fairness;
 mod fanout;
 mod flooded;
@@ -132,6 +133,12 @@ pub(crate) const ALL: &[Scenario] = &[
         "the same with a handler that writes one key of state and emits what is delivered",
         4,
         |stage| passing::times(stage, Path::Handling),
+    ),
+    Scenario::each_round(
+        "endpoints",
+        "accepting unsigned events while they are delivered to one endpoint, and to a hundred",
+        4,
+        endpoints::rates,
     ),
     Scenario::each_round(
         "fairness",

@@ -15,11 +15,12 @@ use super::trouble::Silent;
 use crate::bar::p99;
 use crate::gateway::Workplace;
 use crate::load::{Schedule, open};
-use crate::payload::{Batch, DIGITS, MARK};
+use crate::payload::Batch;
 use crate::receiver::Receiver;
 use crate::scenario::count;
 use crate::supply::Supply;
 use crate::times::Times;
+use crate::typed::{SOURCE, request, type_of};
 
 /// Endpoints of each sort.
 const ENDPOINTS: usize = 20;
@@ -35,7 +36,7 @@ pub(super) fn measure(
     time: Duration,
 ) -> anyhow::Result<f64> {
     let (healthy, silent) = (Receiver::start()?, Silent::start()?);
-    let mut tables = "[sources.events]\nplugin = \"cloudevents\"\nverify = \"none\"\n".to_owned();
+    let mut tables = SOURCE.to_owned();
     for number in 0..ENDPOINTS {
         table(&mut tables, number, healthy.address)?;
         if trouble == Trouble::Present {
@@ -44,7 +45,7 @@ pub(super) fn measure(
     }
     let gateway = workplace.start_configured(&[("cloudevents", "cloudevents")], &tables)?;
 
-    let supply = Supply::once(&Arc::new(Batch::of(count(RATE, time * 5 / 4) + 1, request)));
+    let supply = Supply::once(&Arc::new(Batch::of(count(RATE, time * 5 / 4) + 1, sent)));
     let mut times = Times::default();
     // The first only warms up, and lets the gateway find out who hangs.
     for (time, counts) in [(time / 4, false), (time, true)] {
@@ -69,31 +70,20 @@ fn is_for_a_healthy_one(number: usize) -> bool {
     number % (2 * ENDPOINTS) < ENDPOINTS
 }
 
+/// The whole request of a number, and the length of its body.
+fn sent(number: usize) -> (Vec<u8>, usize) {
+    request(number, 2 * ENDPOINTS)
+}
+
 fn table(tables: &mut String, number: usize, address: SocketAddr) -> anyhow::Result<()> {
     write!(
         tables,
-        "[endpoints.e{number}]\nurl = \"http://{address}/\"\nevents = [\"bench.e{number:02}\"]\n\
+        "[endpoints.e{number}]\nurl = \"http://{address}/\"\nevents = [\"{}\"]\n\
          secrets = [{{ value = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\" }}]\n\
-         body = \"cloudevents\"\n"
+         body = \"cloudevents\"\n",
+        type_of(number, 2 * ENDPOINTS)
     )?;
     Ok(())
-}
-
-/// The whole request of a number, and the length of its body.
-fn request(number: usize) -> (Vec<u8>, usize) {
-    let endpoint = number % (2 * ENDPOINTS);
-    let id = format!("{MARK}{number:0DIGITS$}");
-    let body = format!(
-        "{{\"specversion\":\"1.0\",\"id\":\"{id}\",\"source\":\"/bench\",\"subject\":\"{id}\",\
-         \"type\":\"bench.e{endpoint:02}\",\"data\":{{\"text\":\"{:x<512}\"}}}}",
-        ""
-    );
-    let request = format!(
-        "POST /in/events HTTP/1.1\r\nhost: localhost\r\n\
-         content-type: application/cloudevents+json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    (request.into_bytes(), body.len())
 }
 
 #[cfg(test)]
@@ -102,8 +92,12 @@ mod tests {
 
     #[test]
     fn half_of_the_events_are_for_endpoints_that_answer() {
-        let batch = Batch::of(80, request);
         assert_eq!((0..80).filter(|number| is_for_a_healthy_one(*number)).count(), 40);
-        assert_eq!(crate::payload::number(batch.body(57)), Some(57));
+        for (number, healthy) in [(0, true), (19, true), (20, false), (39, false), (40, true)] {
+            assert_eq!(is_for_a_healthy_one(number), healthy);
+            let (request, _) = sent(number);
+            let of = format!("\"type\":\"bench.e{:02}\"", number % 40);
+            assert!(memchr::memmem::find(&request, of.as_bytes()).is_some(), "{number}: {of}");
+        }
     }
 }
