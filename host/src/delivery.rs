@@ -12,7 +12,6 @@ pub(crate) mod signing;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -26,7 +25,7 @@ use self::notices::{Cause, Notices};
 use self::pace::{Ended, Pace, Ticket};
 use self::signing::SigningKey;
 use crate::clock::Clock;
-use crate::egress::{Answer, Egress, EgressError, Target};
+use crate::egress::{Answer, Egress, EgressError, Patience, Target};
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::lock::lock;
@@ -275,18 +274,12 @@ impl Delivery {
         let id = work.id.to_string();
         let mut headers = signing::headers(id, now.seconds(), &content.body, &endpoint.keys);
         headers.push((CONTENT_TYPE, content.content_type));
-        let posted = self.egress.post(&endpoint.target, headers, content.body, endpoint.timeout);
-        let mut posted = pin!(posted);
-        let answer = match tokio::time::timeout(LATE, posted.as_mut()).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                if let Some(ticket) = ticket {
-                    self.with_pace(&work.endpoint, |pace| pace.late(ticket));
-                }
-                posted.await
+        let patience = Patience::of(endpoint.timeout).or_late(LATE, || {
+            if let Some(ticket) = ticket {
+                self.with_pace(&work.endpoint, |pace| pace.late(ticket));
             }
-        };
-        match answer {
+        });
+        match self.egress.post(&endpoint.target, headers, content.body, patience).await {
             Ok(answer) => answered(answer),
             Err(error) => unanswered(&error),
         }

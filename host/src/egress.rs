@@ -24,6 +24,7 @@ use self::connection::{Connection, SendError};
 pub(crate) use self::error::EgressError;
 use self::guard::{Guard, Refusal};
 use self::origin::{Origin, Peer};
+pub(crate) use self::patience::Patience;
 use self::pool::Pool;
 use self::resolver::{Bounds, Resolver};
 pub(crate) use self::shown::shown;
@@ -38,6 +39,7 @@ mod error;
 mod guard;
 mod meter;
 mod origin;
+mod patience;
 mod pool;
 mod resolver;
 mod shown;
@@ -139,23 +141,22 @@ impl Egress {
         Ok(())
     }
 
-    /// Posts `body` and waits for the answer, together at most for `timeout`. Any status is an
-    /// answer, also a redirect, which is not followed.
-    pub(crate) async fn post(
+    /// Posts `body` and waits for the answer, as long as `patience` lasts. Any status is an answer,
+    /// also a redirect, which is not followed.
+    pub(crate) async fn post<L: FnOnce()>(
         &self,
         target: &Target,
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
-        timeout: Duration,
+        mut patience: Patience<L>,
     ) -> Result<Answer, EgressError> {
-        let deadline = Instant::now() + timeout;
         let headers = header_map(headers)?;
         let ready = target.ready()?;
         let request = ready.request(Method::POST, headers, body);
-        let exchange = self.exchange(ready.origin(), request, timeout).await?;
+        let exchange = self.exchange(ready.origin(), request, &mut patience).await?;
         let status = exchange.response.status().as_u16();
         let retry_after = retry_after(exchange.response.headers(), self.clock.now());
-        let excerpt = exchange.excerpt(deadline).await;
+        let excerpt = exchange.excerpt(&mut patience).await;
         Ok(Answer { status, retry_after, excerpt })
     }
 
@@ -169,7 +170,7 @@ impl Egress {
         bytes_max: usize,
         timeout: Duration,
     ) -> Result<Fetched, EgressError> {
-        let deadline = Instant::now() + timeout;
+        let mut patience = Patience::of(timeout);
         let mut headers = HeaderMap::new();
         let method = if json.is_some() { Method::POST } else { Method::GET };
         if json.is_some() {
@@ -179,32 +180,32 @@ impl Egress {
         let target = Target::new(url.clone());
         let ready = target.ready()?;
         let request = ready.request(method, headers, json.unwrap_or_default());
-        let exchange = self.exchange(ready.origin(), request, timeout).await?;
+        let exchange = self.exchange(ready.origin(), request, &mut patience).await?;
         let status = exchange.response.status().as_u16();
         let peer = exchange.connection.peer().clone();
-        match tokio::time::timeout_at(deadline, exchange.whole(bytes_max)).await {
-            Ok(body) => Ok(Fetched { status, body: body? }),
-            Err(_) => Err(EgressError::Timeout { peer, after: timeout }),
+        match patience.wait(exchange.whole(bytes_max)).await {
+            Some(body) => Ok(Fetched { status, body: body? }),
+            None => Err(EgressError::Timeout { peer, after: timeout }),
         }
     }
 
     /// Sends a request and waits for the head of its answer.
-    async fn exchange(
+    async fn exchange<L: FnOnce()>(
         &self,
         origin: &Arc<Origin>,
         request: Request<Full<Bytes>>,
-        timeout: Duration,
+        patience: &mut Patience<L>,
     ) -> Result<Exchange, EgressError> {
         let way = self.way.load_full();
         let mut peer = Peer { origin: Arc::clone(origin), address: None };
         let asking = self.ask(&way, origin, request, &mut peer);
-        let asked = tokio::time::timeout(timeout, asking).await;
+        let asked = patience.wait(asking).await;
         match asked {
-            Ok(answered) => {
+            Some(answered) => {
                 let (response, connection) = answered?;
                 Ok(Exchange { response, connection, idle: Arc::clone(&way.idle) })
             }
-            Err(_) => Err(EgressError::Timeout { peer, after: timeout }),
+            None => Err(EgressError::Timeout { peer, after: patience.timeout() }),
         }
     }
 
@@ -267,13 +268,13 @@ struct Exchange {
 
 impl Exchange {
     /// The beginning of the body. The status counts, however the body ends.
-    async fn excerpt(mut self, deadline: Instant) -> String {
-        let deadline = deadline.min(Instant::now() + BODY_WAIT_MAX);
+    async fn excerpt<L: FnOnce()>(mut self, patience: &mut Patience<L>) -> String {
+        let end = Instant::now() + BODY_WAIT_MAX;
         let mut head = Vec::new();
         let mut bytes_read = 0;
         let mut is_whole = false;
         let body = self.response.body_mut();
-        while let Ok(frame) = tokio::time::timeout_at(deadline, body.frame()).await {
+        while let Some(frame) = patience.wait_until(end, body.frame()).await {
             let Some(frame) = frame else {
                 is_whole = true;
                 break;

@@ -48,11 +48,12 @@ async fn exchange(answer: &str) -> (Result<Answer, EgressError>, String) {
     let egress = to_loopback();
     let headers = vec![(HeaderName::from_static("webhook-id"), "dlv_1".to_owned())];
     let target = Target::new(url);
-    tokio::join!(egress.post(&target, headers, "{}".into(), PATIENCE), server)
+    tokio::join!(egress.post(&target, headers, "{}".into(), Patience::of(PATIENCE)), server)
 }
 
 async fn post(egress: &Egress, url: &Url, timeout: Duration) -> Result<Answer, EgressError> {
-    egress.post(&Target::new(url.clone()), Vec::new(), "{}".into(), timeout).await
+    let patience = Patience::of(timeout);
+    egress.post(&Target::new(url.clone()), Vec::new(), "{}".into(), patience).await
 }
 
 #[tokio::test]
@@ -335,7 +336,8 @@ async fn an_error_keeps_the_url_to_itself() {
 async fn a_header_that_http_does_not_know_is_named() {
     let target = Target::new("http://example.com/".parse().unwrap());
     let headers = vec![(HeaderName::from_static("x-team"), "a\nb".to_owned())];
-    let error = egress(&[]).post(&target, headers, Bytes::new(), PATIENCE).await.unwrap_err();
+    let patience = Patience::of(PATIENCE);
+    let error = egress(&[]).post(&target, headers, Bytes::new(), patience).await.unwrap_err();
     assert_eq!(error.to_string(), "the name or value of the header `x-team` is not valid in HTTP");
 }
 
