@@ -12,9 +12,9 @@
 //! `owed` knows what is left to do, `read` answers, `write` commits, and `keep` removes and packs.
 //! `facts` and `report` are what goes in and comes out, `state` is what handlers remember, `time`
 //! is how old things are, and `marks` says when too much is open. `accept` takes requests in,
-//! `take` hands works out, `refill` brings them into memory, and the `gate` keeps who reads what is
-//! owed between two commits. `check` looks at all of it while no gateway runs, and `repair` makes
-//! the tables anew from the volumes.
+//! `take` hands works out, `tries` takes in what became of them, `refill` brings more into memory,
+//! and the `gate` keeps who reads what is owed between two commits. `check` looks at all of it
+//! while no gateway runs, and `repair` makes the tables anew from the volumes.
 
 mod accept;
 mod aside;
@@ -41,6 +41,7 @@ mod state;
 mod stats;
 mod take;
 mod time;
+mod tries;
 mod write;
 
 #[cfg(test)]
@@ -82,6 +83,7 @@ pub use self::repair::{LostState, Repaired, Undecided, repair, repair_anyway};
 pub use self::report::{Attempt, Effects, Parsed, PluginStamp, Refused, Try};
 pub use self::state::{Quota, Quotas};
 pub use self::stats::{KindStats, Stats};
+pub use self::tries::Committing;
 pub use self::write::commit::{RunRefused, StateFull};
 
 use self::aside::{aside, in_background};
@@ -96,7 +98,6 @@ use self::owed::recovery::{Known, Recovered, recover};
 use self::owed::upgrade::upgrade;
 use self::read::replays::open_replays;
 use self::shared::Shared;
-use self::write::commit::{CommitParse, CommitRun, RecordAttempt};
 use self::write::file_place::FilePlace;
 use self::write::op::{Check, Operation, Reply};
 use self::write::queue::Message;
@@ -133,6 +134,9 @@ pub struct Config {
     pub checkpoint_bytes: u64,
     /// How much of what is owed is in memory.
     pub windows: Windows,
+    /// Room for so many outcomes of each kind that are on their way to the disk, beside the works
+    /// in slots; one takes more for each 64 KiB. What a crash repeats at most is that and those.
+    pub uncommitted: usize,
 }
 
 impl Config {
@@ -151,6 +155,7 @@ impl Config {
             volume_bytes: VOLUME_BYTES,
             checkpoint_bytes: CHECKPOINT_BYTES,
             windows: Windows::default(),
+            uncommitted: 1024,
         }
     }
 
@@ -231,7 +236,8 @@ impl Store {
                 return Err(failed(error));
             }
         };
-        let Recovered { backlog, low_water, ids, end, clock, line, used } = recovered;
+        let Recovered { mut backlog, low_water, ids, end, clock, line, used } = recovered;
+        backlog.set_uncommitted(config.uncommitted);
         let index = Index::new(tail, config.index_items);
         let (id_mark, owed) = (ids.mark(), (backlog, ids));
         let shared = Shared::new(file, order_keys, clock, config, damages, owed, (used, index));
@@ -251,55 +257,12 @@ impl Store {
         Ok(Self { handle: Arc::new(Handle { queue: Some(queue), writer: Some(writer), shared }) })
     }
 
-    /// Commits a try to parse a receipt. If it is done, so are these events: those whose ids no
-    /// other receipt brought, each once. Gives their ids; or why the try is refused, as a value.
-    pub async fn commit_parse(
-        &self,
-        work: ParseWork,
-        report: Try,
-        events: Vec<NewEvent>,
-    ) -> Result<Result<Vec<Id>, Refused>, Error> {
-        self.queue_parse(work, report, events).await?.await
-    }
-
-    /// The same in two steps: resolves when the commit is queued, to what resolves when it is on
-    /// disk. Commits take place in the order in which they are queued.
-    pub async fn queue_parse(
-        &self,
-        work: ParseWork,
-        report: Try,
-        events: Vec<NewEvent>,
-    ) -> Result<impl Future<Output = Result<Result<Vec<Id>, Refused>, Error>>, Error> {
-        let (reply, answer) = Reply::new();
-        self.send(CommitParse { work, report, events, reply }).await?;
-        Ok(self.handle.shared.answered(answer))
-    }
-
-    /// Commits a try of a run. If it is done, its effects take place with it, or neither does.
-    pub async fn commit_run(
-        &self,
-        work: RunWork,
-        report: Try,
-        effects: Effects,
-    ) -> Result<Result<(), RunRefused>, Error> {
-        self.ask(|reply| CommitRun::new(work, report, effects, reply)).await
-    }
-
     /// Whether a handler has room for what a run sets, whatever it remembers under the same keys.
     pub fn has_room(&self, handler: &Name, effects: &Effects) -> bool {
         let shared = &self.handle.shared;
         let before = shared.used.load().get(handler).copied().unwrap_or_default();
         let most = before.and(state::most(handler, &effects.scope, &effects.state));
         most.is_within(shared.quotas.load().quota(handler), before)
-    }
-
-    /// Commits an attempt of a delivery.
-    pub async fn record_attempt(
-        &self,
-        work: DeliveryWork,
-        attempt: Attempt,
-    ) -> Result<Result<(), Refused>, Error> {
-        self.ask(|reply| RecordAttempt { work, attempt, reply }).await
     }
 
     /// Resolves when a take of this kind may give something that it did not give before this call,

@@ -9,10 +9,10 @@
 //! | I1 accepted is durable | `durability`, `parsed`, `concurrency`, `cuts`, `histories` |
 //! | I3 once | `once`, `parsed`, `leases`, `forgetting`, `concurrency`, `cuts`, `histories` |
 //! | I6 all or nothing | `effects`, `parsed`, `states`, `concurrency`, `cuts`, `histories` |
-//! | I7 bounded | `bounds`, `states` |
+//! | I7 bounded | `bounds`, `states`, `uncommitted` |
 //! | I8 nothing is lost | `leases`, `restarts`, `replays`, `forgetting`, `cuts`, `histories` |
 //! | I10 stopping loses nothing | `restarts`, `leases` |
-//! | I11 one can't starve another | `fairness` |
+//! | I11 one can't starve another | `fairness`, `uncommitted` |
 //! | I12 nothing decides over the process | `damage` |
 //!
 //! `replays` and `by_filter` have what is asked for by ids and by a filter, the latter also for I7,
@@ -43,6 +43,7 @@ pub(in crate::store) mod replays;
 pub(in crate::store) mod restarts;
 pub(in crate::store) mod samples;
 pub(in crate::store) mod states;
+pub(in crate::store) mod uncommitted;
 
 use self::drive::{Drive, Started, is_pending, start};
 use self::samples::*;
@@ -257,6 +258,11 @@ macro_rules! suite {
                 what_state_takes_is_known_right_after_a_start,
                 a_key_that_nobody_sets_for_its_term_goes,
                 a_run_shows_which_keys_it_set_or_deleted_and_no_value,
+            }
+            "current_thread" uncommitted {
+                a_run_begins_while_another_is_committed_unless_it_is_of_its_subject,
+                a_kill_repeats_no_more_than_there_were_slots_and_room_for,
+                whoever_waits_is_woken_by_the_end_of_a_try,
             }
         }
     };

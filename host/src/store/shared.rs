@@ -190,10 +190,15 @@ impl Shared {
         &self,
         answer: oneshot::Receiver<Result<T, Error>>,
     ) -> Result<T, Error> {
-        match answer.await {
-            Ok(result) => result,
-            Err(_) => Err(self.check().err().unwrap_or(Error::Closed)),
-        }
+        self.told(answer.await)
+    }
+
+    /// The same of what the writer said.
+    pub(super) fn told<T>(
+        &self,
+        answer: Result<Result<T, Error>, oneshot::error::RecvError>,
+    ) -> Result<T, Error> {
+        answer.unwrap_or_else(|_| Err(self.check().err().unwrap_or(Error::Closed)))
     }
 
     pub(super) fn committed(&self, end: u64, log_bytes: usize) {

@@ -26,7 +26,7 @@ use crate::ids::{Id, Name};
 
 impl Store {
     /// Takes up to `max` receipts to parse, from their sources in turn, so that none has more than
-    /// `per_source_max` in flight; none while the file can't be written. They are taken at the
+    /// `per_source_max` in slots; none while the file can't be written. They are taken at the
     /// call: if what this gives is dropped, they go back.
     pub fn take_parses(
         &self,
@@ -58,7 +58,7 @@ impl Store {
     }
 
     /// Takes up to `max` runs that are due, from their handlers in turn, so that none has more than
-    /// `per_handler_max` in flight. They are taken at the call.
+    /// `per_handler_max` in slots. They are taken at the call.
     pub fn take_runs(
         &self,
         max: usize,
@@ -90,7 +90,7 @@ impl Store {
     }
 
     /// Takes up to `max` deliveries that are due, from their endpoints in turn, so that none has
-    /// more in flight than [`Store::allow`] says, and all together take no more than `slots`. They
+    /// more in slots than [`Store::allow`] says, and all together take no more than `slots`. They
     /// are taken at the call.
     pub fn take_deliveries(
         &self,
@@ -113,7 +113,7 @@ impl Store {
         }
     }
 
-    /// Says what an endpoint may have in flight from now on. Until then there is no limit.
+    /// Says what an endpoint may have in slots from now on. Until then there is no limit.
     pub fn allow(&self, endpoint: &Name, allowance: Allowance) {
         let shared = &self.handle.shared;
         let not_before = shared.clock.due(allowance.not_before);

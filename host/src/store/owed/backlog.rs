@@ -20,7 +20,7 @@ pub use window::Windows;
 pub(in crate::store) use window::{FarWork, Key, When};
 
 use self::order::SubjectOrder;
-use self::queue::Queue;
+use self::queue::{Phase, Queue};
 use self::window::{Entering, Found};
 use crate::event::Timestamp;
 use crate::ids::Name;
@@ -91,7 +91,7 @@ pub(in crate::store) struct InFlight {
     pub(in crate::store) kind: WorkKind,
     pub(in crate::store) entry: Entry,
     group: u32,
-    slots: usize,
+    phase: Phase,
 }
 
 /// All that is owed.
@@ -277,7 +277,10 @@ impl Backlog {
             let works = room.works - taken.len();
             let more = queue.take(Room { works, ..room }, now);
             let is_last = more.is_empty() || more.len() == works || !queue.is_short();
-            let in_flight = |(group, entry, slots)| InFlight { kind, entry, group, slots };
+            let in_flight = |(group, entry, slots)| {
+                let phase = Phase::AtWork { slots };
+                InFlight { kind, entry, group, phase }
+            };
             taken.extend(more.into_iter().map(in_flight));
             if is_last {
                 return taken;
@@ -312,15 +315,26 @@ impl Backlog {
         self.queues[kind].forget(group);
     }
 
+    /// Room for so many outcomes of each kind from now on, beside the works in slots.
+    pub(in crate::store) fn set_uncommitted(&mut self, most: usize) {
+        WorkKind::ALL.into_iter().for_each(|kind| self.queues[kind].set_uncommitted(most));
+    }
+
+    /// The try of a work in flight has ended, whose outcome has so many bytes: it frees its slots,
+    /// if there is room for that. Whether another may be taken by that.
+    pub(in crate::store) fn end_try(&mut self, taken: &mut InFlight, bytes: usize) -> bool {
+        self.queues[taken.kind].end_try(taken, bytes)
+    }
+
     /// Takes a work back as if it had never been taken.
     pub(in crate::store) fn give_back(&mut self, taken: &InFlight) {
         let queue = &mut self.queues[taken.kind];
-        queue.give_back(taken.group, taken.entry, taken.slots);
+        queue.give_back(taken.group, taken.entry, taken.phase);
     }
 
     /// A work in flight was tried and waits for another try. What is behind it waits too.
     pub(in crate::store) fn retry(&mut self, taken: &InFlight, when: When) {
-        let InFlight { kind, entry, group, slots } = *taken;
+        let InFlight { kind, entry, group, phase } = *taken;
         let queue = &mut self.queues[kind];
         let entry = Entry { tries: entry.tries.and_one(), ..entry };
         queue.leave(group, entry.position);
@@ -328,7 +342,7 @@ impl Backlog {
         if kind == WorkKind::Run || queue.admit(group, entry, when) {
             queue.enter(group, entry, when);
         }
-        queue.release(group, slots);
+        queue.release(group, phase);
     }
 
     /// A work in flight is done or dead: the next in its order may go.
@@ -344,7 +358,7 @@ impl Backlog {
             // Only runs have an order, and an order key belongs to one handler.
             queue.enter(taken.group, next, when);
         }
-        queue.release(taken.group, taken.slots);
+        queue.release(taken.group, taken.phase);
         self.count.closed(taken.entry.source, taken.kind);
     }
 

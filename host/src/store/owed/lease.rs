@@ -63,6 +63,18 @@ impl Lease {
         if self.life() == life { self.work.take() } else { None }
     }
 
+    /// The try has ended, and its outcome, which has so many bytes, is on its way to the disk.
+    /// Whether the work frees its slots by that, for another; nobody else gets it before the
+    /// commit.
+    pub(in crate::store) fn end_try(&mut self, bytes: usize) -> bool {
+        let Some(work) = &mut self.work else { return false };
+        let may_take = self.owed.backlog().end_try(work, bytes);
+        if may_take {
+            self.owed.wake(work.kind);
+        }
+        work.has_ended()
+    }
+
     /// Ends the lease of a work whose record is damaged, until the next start.
     pub(in crate::store) fn park(mut self) {
         if let Some(work) = self.work.take() {

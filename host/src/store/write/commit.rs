@@ -104,6 +104,11 @@ impl Operation for CommitParse {
         Ok(())
     }
 
+    fn end_try(&mut self) -> bool {
+        let bytes = self.bytes() + self.work.receipt.request.body.len();
+        self.work.lease.end_try(bytes)
+    }
+
     fn end_lease(&mut self, life: Life) -> Option<InFlight> {
         self.work.lease.end(life)
     }
@@ -134,6 +139,13 @@ impl Operation for CommitRun {
         }
         self.reply.keep(Ok(admitted.map_err(RunRefused::from)));
         Ok(())
+    }
+
+    fn end_try(&mut self) -> bool {
+        let bytes = self.bytes();
+        let Some((work, _)) = &mut self.run else { return false };
+        let bytes = bytes + work.event.event.data.as_str().len();
+        work.lease.end_try(bytes)
     }
 
     fn end_lease(&mut self, life: Life) -> Option<InFlight> {
@@ -172,6 +184,15 @@ impl Operation for RecordAttempt {
         }
         self.reply.keep(Ok(admitted));
         Ok(())
+    }
+
+    fn end_try(&mut self) -> bool {
+        let bytes = match &self.work.payload {
+            Payload::Event(stored) => stored.event.data.as_str().len(),
+            Payload::Parcel(stored) => stored.parcel.body.len(),
+        };
+        let bytes = self.bytes() + bytes;
+        self.work.lease.end_try(bytes)
     }
 
     fn end_lease(&mut self, life: Life) -> Option<InFlight> {

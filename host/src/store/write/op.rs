@@ -20,6 +20,11 @@ pub(in crate::store) trait Operation: fmt::Debug + Send {
     /// is the store's: nothing of that draft may be committed.
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure>;
 
+    /// The work was tried: whether it frees its slots, before this is committed.
+    fn end_try(&mut self) -> bool {
+        false
+    }
+
     /// Ends the lease of the work that was tried, if this life gave it out.
     fn end_lease(&mut self, _life: Life) -> Option<InFlight> {
         None

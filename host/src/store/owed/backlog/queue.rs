@@ -3,13 +3,16 @@
 //! Pure. Groups (sources, handlers, endpoints) take turns, so that a long queue of one delays no
 //! other, and none has more in flight than it may. A group that may have no more stands aside and
 //! is not looked at again until that changes. Within a group it is first come, first served. What
-//! of a group is in memory is decided in [`lanes`].
+//! of a group is in memory is decided in [`lanes`], and what a work in flight takes in [`flight`].
 
+mod flight;
 mod lanes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
+pub(super) use self::flight::Phase;
+use self::flight::Uncommitted;
 use self::lanes::Lanes;
 pub(in crate::store) use self::lanes::{Most, Wanted};
 use super::Entry;
@@ -18,10 +21,10 @@ use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::stats::KindStats;
 
-/// What one group may have in flight.
+/// What one group may have in slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
-    /// Works at a time. Zero switches the group off.
+    /// Works at a time, but for those whose try has ended. Zero switches the group off.
     pub at_a_time: usize,
     /// Nothing is taken before this time; zero is at once.
     pub not_before: Timestamp,
@@ -31,14 +34,14 @@ pub struct Allowance {
     pub is_trusted: bool,
 }
 
-/// What one take may have, and what all that is in flight may.
+/// What one take may have, and what all that is in slots may.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Room<'a> {
     /// Most works of this take.
     pub(in crate::store) works: usize,
     /// Most works at a time of a group that has no allowance of its own.
     pub(in crate::store) each: &'a dyn Fn(&Name) -> usize,
-    /// Slots of all that is in flight.
+    /// Slots of all that are worked on.
     pub(in crate::store) slots: usize,
 }
 
@@ -67,6 +70,7 @@ pub(super) struct Queue {
     slots_taken: usize,
     /// By groups that are not trusted.
     slots_untrusted: usize,
+    uncommitted: Uncommitted,
 }
 
 #[derive(Debug)]
@@ -76,7 +80,11 @@ struct Group {
     /// How many of these were given back: they are in front.
     given_back: usize,
     in_flight: usize,
+    /// How many of these are in slots.
+    at_work: usize,
     slots_taken: usize,
+    /// Places that the outcomes of the others take.
+    uncommitted: usize,
     /// Its works that wait for a time, which is with each.
     timed: BTreeMap<Key, (Timestamp, Entry)>,
     /// How many of its works wait behind another of their subject.
@@ -112,7 +120,9 @@ impl Queue {
             ready: VecDeque::new(),
             given_back: 0,
             in_flight: 0,
+            at_work: 0,
             slots_taken: 0,
+            uncommitted: 0,
             timed: BTreeMap::new(),
             blocked: 0,
             window: Window::default(),
@@ -298,7 +308,7 @@ impl Queue {
         let each = || Allowance::of((room.each)(&group.name));
         let allowance = group.allowance.unwrap_or_else(each);
         group.is_off = allowance.at_a_time == 0;
-        if group.ready.is_empty() || group.in_flight >= allowance.at_a_time {
+        if group.ready.is_empty() || group.at_work >= allowance.at_a_time {
             if group.allowance.is_none() && !group.ready.is_empty() {
                 group.place = Place::Asked;
                 self.asked.push(number);
@@ -324,52 +334,13 @@ impl Queue {
         self.lanes.ready -= 1;
         group.given_back = group.given_back.saturating_sub(1);
         group.in_flight += 1;
+        group.at_work += 1;
         group.slots_taken += slots;
         self.slots_taken += slots;
         if !allowance.is_trusted {
             self.slots_untrusted += slots;
         }
         Ok(Some((entry, slots)))
-    }
-
-    /// Puts a work in flight back in front. What was taken together may come back in any order, and
-    /// goes again in its own.
-    pub(super) fn give_back(&mut self, number: u32, entry: Entry, slots: usize) {
-        let group = &mut self.groups[number as usize];
-        let mut given_back = group.ready.range(..group.given_back);
-        let older = given_back.rposition(|other| other.position < entry.position);
-        group.ready.insert(older.map_or(0, |older| older + 1), entry);
-        group.given_back += 1;
-        self.lanes.ready += 1;
-        self.release(number, slots);
-    }
-
-    /// A work is no longer in flight. What follows it is pushed before.
-    pub(super) fn release(&mut self, number: u32, slots: usize) {
-        let group = &mut self.groups[number as usize];
-        group.in_flight = group.in_flight.checked_sub(1).expect("a work is released once");
-        group.slots_taken -= slots;
-        self.slots_taken -= slots;
-        if !group.is_trusted() {
-            self.slots_untrusted -= slots;
-        }
-        self.take_turn(number);
-        self.weigh(number);
-        self.let_in();
-        self.remove_if_done(number);
-    }
-
-    /// Gives a turn to the first of those that wait for slots; whether there was one.
-    fn let_in(&mut self) -> bool {
-        while let Some(number) = self.crowded.pop_front() {
-            let group = &mut self.groups[number as usize];
-            if group.place == Place::Crowded {
-                group.place = Place::Aside;
-                self.take_turn(number);
-                return true;
-            }
-        }
-        false
     }
 
     /// Groups may get another allowance now than at the last take: until the next take none counts
@@ -413,9 +384,10 @@ impl Queue {
 
     /// Whether nothing is in flight, and nothing could be taken at `now`, nor read and then be.
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
-        // Whatever is in flight has slots: while any are taken, there is no need to look at all the
-        // groups, of which there may be ten thousand.
+        // Whatever is in flight has slots or places: while any are taken, there is no need to look
+        // at all the groups, of which there may be ten thousand.
         self.slots_taken == 0
+            && self.uncommitted.is_empty()
             && self.next_due().is_none_or(|due| due > now)
             && !self.groups.iter().any(|group| !group.ready.is_empty() && !group.is_held(now))
             && !self.lanes.wanted().any(|number| !self.groups[number as usize].is_held(now))

@@ -1,5 +1,6 @@
 //! Order, fairness and limits of the backlog, apart from any file.
 
+mod ended;
 mod windows;
 
 use super::*;

@@ -1,0 +1,119 @@
+//! What a worker brings back: what became of the works that it took.
+//!
+//! A try ends when its outcome is queued. The work takes no slot from then on, as far as there is
+//! room for outcomes that are on their way to the disk, and another is taken in its place; the work
+//! itself nobody gets before the commit, and neither the next of its subject. Never judges.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::sync::oneshot;
+
+use super::Store;
+use super::error::Error;
+use super::facts::NewEvent;
+use super::owed::lease::{DeliveryWork, ParseWork, RunWork};
+use super::report::{Attempt, Effects, Refused, Try};
+use super::shared::Shared;
+use super::write::commit::{CommitParse, CommitRun, RecordAttempt, RunRefused};
+use super::write::op::{Operation, Reply};
+use crate::ids::Id;
+
+/// A commit that is queued: resolves when it is on disk. Commits take place in the order in which
+/// they are queued.
+#[derive(Debug)]
+pub struct Committing<T> {
+    answer: oneshot::Receiver<Result<T, Error>>,
+    shared: Arc<Shared>,
+    frees_slot: bool,
+}
+
+impl<T> Committing<T> {
+    /// Whether another work may be begun in the place of this one; else only when this resolves.
+    pub fn frees_slot(&self) -> bool {
+        self.frees_slot
+    }
+}
+
+impl<T> Future for Committing<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.answer).poll(context));
+        Poll::Ready(self.shared.told(answer))
+    }
+}
+
+impl Store {
+    /// Commits a try to parse a receipt. If it is done, so are these events: those whose ids no
+    /// other receipt brought, each once. Gives their ids; or why the try is refused, as a value.
+    pub async fn commit_parse(
+        &self,
+        work: ParseWork,
+        report: Try,
+        events: Vec<NewEvent>,
+    ) -> Result<Result<Vec<Id>, Refused>, Error> {
+        self.queue_parse(work, report, events).await?.await
+    }
+
+    /// The same in two steps: resolves when the commit is queued.
+    pub async fn queue_parse(
+        &self,
+        work: ParseWork,
+        report: Try,
+        events: Vec<NewEvent>,
+    ) -> Result<Committing<Result<Vec<Id>, Refused>>, Error> {
+        self.tell(|reply| CommitParse { work, report, events, reply }).await
+    }
+
+    /// Commits a try of a run. If it is done, its effects take place with it, or neither does.
+    pub async fn commit_run(
+        &self,
+        work: RunWork,
+        report: Try,
+        effects: Effects,
+    ) -> Result<Result<(), RunRefused>, Error> {
+        self.queue_run(work, report, effects).await?.await
+    }
+
+    /// The same in two steps: resolves when the commit is queued.
+    pub async fn queue_run(
+        &self,
+        work: RunWork,
+        report: Try,
+        effects: Effects,
+    ) -> Result<Committing<Result<(), RunRefused>>, Error> {
+        self.tell(|reply| CommitRun::new(work, report, effects, reply)).await
+    }
+
+    /// Commits an attempt of a delivery.
+    pub async fn record_attempt(
+        &self,
+        work: DeliveryWork,
+        attempt: Attempt,
+    ) -> Result<Result<(), Refused>, Error> {
+        self.queue_attempt(work, attempt).await?.await
+    }
+
+    /// The same in two steps: resolves when the commit is queued.
+    pub async fn queue_attempt(
+        &self,
+        work: DeliveryWork,
+        attempt: Attempt,
+    ) -> Result<Committing<Result<(), Refused>>, Error> {
+        self.tell(|reply| RecordAttempt { work, attempt, reply }).await
+    }
+
+    /// Queues what became of a try, and waits for room there.
+    async fn tell<T, O: Operation + 'static>(
+        &self,
+        op: impl FnOnce(Reply<T>) -> O,
+    ) -> Result<Committing<T>, Error> {
+        let (reply, answer) = Reply::new();
+        let mut op = op(reply);
+        let frees_slot = op.end_try();
+        self.send(op).await?;
+        Ok(Committing { answer, shared: Arc::clone(&self.handle.shared), frees_slot })
+    }
+}
