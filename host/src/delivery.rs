@@ -32,7 +32,7 @@ use crate::lock::lock;
 use crate::metrics::Metrics;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store::{self, Allowance, Attempt, DeliveryWork, Payload, Store, WorkKind};
-use crate::worker::{Work, committed, judge};
+use crate::worker::{Slot, Work, committed, judge, on_disk};
 
 /// An endpoint that has been silent for this time may have fallen silent for good.
 const LATE: Duration = Duration::from_secs(1);
@@ -110,15 +110,20 @@ impl Work for Deliveries {
         work.id
     }
 
-    async fn perform(self, work: DeliveryWork) -> Result<(), store::Error> {
-        self.0.deliver(work).await
+    async fn perform(self, work: DeliveryWork, slot: Slot) -> Result<(), store::Error> {
+        self.0.deliver(work, slot).await
     }
 
-    async fn crash(self, work: DeliveryWork, reason: String) -> Result<(), store::Error> {
+    async fn crash(
+        self,
+        work: DeliveryWork,
+        reason: String,
+        slot: Slot,
+    ) -> Result<(), store::Error> {
         let began = (self.0.clock.now(), Instant::now());
         let seen = Seen::unsent("panic", Outcome::transient(reason));
         // Not the endpoint's own schedule: that may be what panicked.
-        self.0.record(work, seen, &RetryPolicy::deliveries(), began).await
+        self.0.record(work, seen, &RetryPolicy::deliveries(), began, slot).await
     }
 }
 
@@ -208,16 +213,17 @@ impl Delivery {
         Some(changed)
     }
 
-    async fn deliver(&self, work: DeliveryWork) -> Result<(), store::Error> {
+    async fn deliver(&self, work: DeliveryWork, slot: Slot) -> Result<(), store::Error> {
         let began = (self.clock.now(), Instant::now());
         let endpoint = self.endpoints.load().get(&work.endpoint).cloned();
         let Some(endpoint) = endpoint else {
             let reason = format!("the configuration no longer has endpoint {}", work.endpoint);
             let seen = Seen::unsent("removed", Outcome::transient(reason));
-            return self.record(work, seen, &RetryPolicy::deliveries(), began).await;
+            let retry = RetryPolicy::deliveries();
+            return self.record(work, seen, &retry, began, slot).await;
         };
         let seen = self.attempt(&work, &endpoint, began.0).await?;
-        self.record(work, seen, &endpoint.retry, began).await
+        self.record(work, seen, &endpoint.retry, began, slot).await
     }
 
     async fn record(
@@ -226,6 +232,7 @@ impl Delivery {
         seen: Seen,
         retry: &RetryPolicy,
         (at, started): (Timestamp, Instant),
+        mut slot: Slot,
     ) -> Result<(), store::Error> {
         let verdict = judge(&self.clock, retry, work.tries_made, &seen.outcome);
         let duration = started.elapsed();
@@ -234,7 +241,8 @@ impl Delivery {
         let Seen { status, answer, outcome, .. } = seen;
         let attempt = Attempt { at, duration, status, answer, outcome, verdict };
         let id = work.id;
-        committed(id, &self.store.record_attempt(work, attempt).await?);
+        let committing = self.store.queue_attempt(work, attempt).await?;
+        committed(id, &on_disk(committing, &mut slot).await?);
         Ok(())
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Written once, so that its subtle parts exist once. It never keeps work to itself: what it has
 //! not taken stays in the store, and what it has taken is finished. A piece that makes the host
-//! panic ends nothing but its own try.
+//! panic ends nothing but its own try. A piece keeps its slot until its try has ended, and is
+//! finished when the outcome is on disk.
+
+mod slots;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,6 +15,8 @@ use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use self::slots::Slots;
+pub(crate) use self::slots::{Slot, on_disk};
 use crate::causes::words;
 use crate::clock::Clock;
 use crate::ids::Id;
@@ -37,7 +42,11 @@ pub(crate) trait Work: Clone + Send + 'static {
 
     /// Does it and commits how it ended. If the store is unavailable, it is taken again; if reading
     /// the store panicked, that is its own panic; any other error means that the store is broken.
-    fn perform(self, item: Self::Item) -> impl Future<Output = Result<(), store::Error>> + Send;
+    fn perform(
+        self,
+        item: Self::Item,
+        slot: Slot,
+    ) -> impl Future<Output = Result<(), store::Error>> + Send;
 
     /// Commits a try of it as one that broke for this reason, and does nothing else: an earlier
     /// [`Work::perform`] of this piece panicked.
@@ -45,6 +54,7 @@ pub(crate) trait Work: Clone + Send + 'static {
         self,
         item: Self::Item,
         reason: String,
+        slot: Slot,
     ) -> impl Future<Output = Result<(), store::Error>> + Send;
 }
 
@@ -66,8 +76,8 @@ pub(crate) fn committed<T>(id: Id, held: &Result<T, impl fmt::Display>) {
     }
 }
 
-/// Takes due work and performs it, at most `limit` at a time, until cancelled; then finishes what
-/// it has taken.
+/// Takes due work and performs it, in at most `limit` slots at a time, until cancelled; then
+/// finishes what it has taken.
 ///
 /// While the store is unavailable it waits. An error means that the store is broken: the caller
 /// ends the gateway, and a restart continues.
@@ -77,6 +87,7 @@ pub(crate) async fn work<W: Work>(
     cancel: CancellationToken,
 ) -> Result<(), store::Error> {
     let mut pieces = Pieces::new(work.clone());
+    let slots = Slots::new(limit);
     while !cancel.is_cancelled() {
         // Armed before looking: what is stored in between must not be missed.
         let ready = work.ready();
@@ -84,15 +95,15 @@ pub(crate) async fn work<W: Work>(
         while let Some(ended) = pieces.in_flight.try_join_next_with_id() {
             pieces.ended(ended)?;
         }
-        let room = limit.saturating_sub(pieces.in_flight.len());
-        for item in if_available(work.take(room).await)?.unwrap_or_default() {
-            pieces.begin(item);
+        for item in if_available(work.take(slots.free()).await)?.unwrap_or_default() {
+            pieces.begin(item, slots.take());
         }
-        // With no room left only a finished piece can change anything.
-        let room = pieces.in_flight.len() < limit;
+        // With no slot left nothing else can change anything.
+        let has_room = slots.free() > 0;
         tokio::select! {
             () = cancel.cancelled() => (),
-            () = ready, if room => (),
+            () = ready, if has_room => (),
+            () = slots.freed(), if !has_room => (),
             Some(ended) = pieces.in_flight.join_next_with_id() => pieces.ended(ended)?,
         }
     }
@@ -134,14 +145,17 @@ impl<W: Work> Pieces<W> {
         }
     }
 
-    fn begin(&mut self, item: W::Item) {
+    fn begin(&mut self, item: W::Item, slot: Slot) {
         let id = W::id(&item);
         let work = self.work.clone();
         let (task, would) = match self.panicked.get(&id) {
-            None => (self.in_flight.spawn(work.perform(item)), Panicked::Performing(String::new())),
+            None => {
+                let performing = self.in_flight.spawn(work.perform(item, slot));
+                (performing, Panicked::Performing(String::new()))
+            }
             Some(Panicked::Performing(words)) => {
                 let reason = format!("the gateway panicked: {words}");
-                (self.in_flight.spawn(work.crash(item, reason)), Panicked::Crashing)
+                (self.in_flight.spawn(work.crash(item, reason, slot)), Panicked::Crashing)
             }
             Some(Panicked::Crashing) => {
                 error!(%id, "the gateway panicked twice and skips this work until a restart");

@@ -20,10 +20,12 @@ use crate::plugin::Plugin;
 use crate::retry::Verdict;
 use crate::secrets::shown;
 use crate::store::{self, NewEvent, ParseWork, Receipt, Routes, Try, WorkKind};
-use crate::worker::{Work, committed, judge};
+use crate::worker::{Slot, Work, committed, judge, on_disk};
 
-/// Of the parses at a time, how many one source may have.
+/// Of the parses at a time, how many one source may have, where there are few threads.
 const PARSES_PER_SOURCE: usize = 48;
+/// And how many for each thread, where there are many.
+const PARSES_PER_THREAD: usize = 2;
 
 /// The parses that are due.
 #[derive(Debug, Clone)]
@@ -50,7 +52,8 @@ impl Work for Parses {
     ) -> impl Future<Output = Result<Vec<Self::Item>, store::Error>> + Send {
         let dispatch = &self.dispatch;
         let rules = dispatch.rules.load();
-        let most = fair_limit(PARSES_PER_SOURCE, room);
+        let threads = dispatch.host.threads().parse;
+        let most = fair_limit(PARSES_PER_SOURCE.max(PARSES_PER_THREAD * threads), room);
         let taken = dispatch.store.take_parses_by(room, &|source| {
             // Too much is open already. Runs and deliveries go on without a parse, so this ends.
             if dispatch.store.holds_parses(source) {
@@ -74,35 +77,39 @@ impl Work for Parses {
         work.id
     }
 
-    async fn perform(self, (work, place): Self::Item) -> Result<(), store::Error> {
-        self.dispatch.parse(work, place).await
+    async fn perform(self, item: Self::Item, slot: Slot) -> Result<(), store::Error> {
+        self.dispatch.parse(item, slot).await
     }
 
-    async fn crash(self, (work, place): Self::Item, reason: String) -> Result<(), store::Error> {
+    async fn crash(self, item: Self::Item, reason: String, slot: Slot) -> Result<(), store::Error> {
         let began = (self.dispatch.clock.now(), Instant::now());
         let ended = self.dispatch.panicked(reason);
-        self.dispatch.commit_parse(work, place, ended, &Rules::default(), began).await
+        self.dispatch.commit_parse(item, ended, &Rules::default(), began, slot).await
     }
 }
 
 impl Dispatch {
-    async fn parse(&self, work: ParseWork, place: Place) -> Result<(), store::Error> {
+    async fn parse(
+        &self,
+        (work, place): (ParseWork, Place),
+        slot: Slot,
+    ) -> Result<(), store::Error> {
         // Before looking for the plugin: when there is room, another one may be loaded.
         let room = place.room().await;
         let began = (self.clock.now(), Instant::now());
         let rules = self.rules.load_full();
         let ended = self.parsed(&rules, &work.receipt).await;
         drop(room);
-        self.commit_parse(work, place, ended, &rules, began).await
+        self.commit_parse((work, place), ended, &rules, began, slot).await
     }
 
     async fn commit_parse(
         &self,
-        work: ParseWork,
-        mut place: Place,
+        (work, mut place): (ParseWork, Place),
         ended: Ended<'_, Vec<Event>>,
         rules: &Rules,
         (at, started): (Timestamp, Instant),
+        mut slot: Slot,
     ) -> Result<(), store::Error> {
         let verdict = judge(&self.clock, ended.policy, work.tries_made, &ended.outcome);
         self.metrics.parse(&work.receipt.source, &ended.outcome, ended.cause);
@@ -112,9 +119,9 @@ impl Dispatch {
         let parse = Try { at, duration: started.elapsed(), plugin, outcome, verdict, log };
         place.comes().await;
         let id = work.id;
-        let queued = self.store.queue_parse(work, parse, events).await?;
+        let committing = self.store.queue_parse(work, parse, events).await?;
         drop(place);
-        committed(id, &queued.await?);
+        committed(id, &on_disk(committing, &mut slot).await?);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use crate::metrics::Cause;
 use crate::plugin::{HandleContext, StateReader};
 use crate::retry::{Outcome, Verdict};
 use crate::store::{self, Effects, NewEvent, RunRefused, RunWork, StateFull, Try, WorkKind};
-use crate::worker::{Work, committed, judge};
+use crate::worker::{Slot, Work, committed, judge, on_disk};
 
 /// Who asks for a run again: the admin API knows no names.
 const OPERATOR: &str = "operator";
@@ -47,19 +47,19 @@ impl Work for Runs {
         work.id
     }
 
-    async fn perform(self, work: RunWork) -> Result<(), store::Error> {
-        self.0.run(work).await
+    async fn perform(self, work: RunWork, slot: Slot) -> Result<(), store::Error> {
+        self.0.run(work, slot).await
     }
 
-    async fn crash(self, work: RunWork, reason: String) -> Result<(), store::Error> {
+    async fn crash(self, work: RunWork, reason: String, slot: Slot) -> Result<(), store::Error> {
         let began = (self.0.clock.now(), Instant::now());
         let ended = self.0.panicked(reason);
-        self.0.commit_run(work, ended, &Rules::default(), began).await
+        self.0.commit_run(work, ended, &Rules::default(), began, slot).await
     }
 }
 
 impl Dispatch {
-    async fn run(&self, work: RunWork) -> Result<(), store::Error> {
+    async fn run(&self, work: RunWork, slot: Slot) -> Result<(), store::Error> {
         let began = (self.clock.now(), Instant::now());
         let rules = self.rules.load_full();
         let nothing = Grants::default();
@@ -68,7 +68,7 @@ impl Dispatch {
             Some(reason) => self.missing(format!("handler {} is stopped: {reason}", work.handler)),
             None => self.handled(&work, grants, began.0).await,
         };
-        self.commit_run(work, ended, &rules, began).await
+        self.commit_run(work, ended, &rules, began, slot).await
     }
 
     async fn commit_run(
@@ -77,6 +77,7 @@ impl Dispatch {
         ended: Ended<'_, Wishes>,
         rules: &Rules,
         (at, started): (Timestamp, Instant),
+        mut slot: Slot,
     ) -> Result<(), store::Error> {
         let verdict = judge(&self.clock, ended.policy, work.tries_made, &ended.outcome);
         say(&work, &ended.log);
@@ -93,7 +94,8 @@ impl Dispatch {
             self.tell_alerts(&told, &effects.alerts);
         }
         let run = Try { at, duration, plugin, outcome, verdict, log };
-        match self.store.commit_run(work, run, effects).await? {
+        let committing = self.store.queue_run(work, run, effects).await?;
+        match on_disk(committing, &mut slot).await? {
             Err(RunRefused::StateFull(full)) => self.commit_full(&told, *full).await?,
             held => {
                 if !fits && held.is_ok() {

@@ -10,7 +10,7 @@ use crate::event::{Request, Timestamp};
 use crate::metrics::Kind;
 use crate::plugin::Compiler;
 use crate::store::{self, NewReceipt, Page};
-use crate::worker::Work;
+use crate::worker::{Slot, Work};
 
 const WORDS: &str = "the gateway panicked: index out of bounds";
 
@@ -83,7 +83,7 @@ impl Bench {
     async fn dead_of_panics<W: Work>(&self, work: W) -> (usize, String) {
         for tries in 1.. {
             let item = work.take(1).await.unwrap().pop().expect("it is due");
-            work.clone().crash(item, WORDS.to_owned()).await.unwrap();
+            work.clone().crash(item, WORDS.to_owned(), Slot::default()).await.unwrap();
             if let Some(reason) = self.reason_of_death().await {
                 return (tries, reason);
             }
@@ -129,7 +129,7 @@ async fn a_run_that_makes_the_host_panic_is_tried_again_on_the_schedule_and_then
     let bench = Bench::new();
     bench.accept(&json!({})).await;
     let parse = bench.parses().take(1).await.unwrap().pop().unwrap();
-    bench.parses().perform(parse).await.unwrap();
+    bench.parses().perform(parse, Slot::default()).await.unwrap();
     assert_eq!(bench.dead_of_panics(bench.runs()).await, (4, WORDS.to_owned()));
     let metrics = bench.dispatch.metrics.render();
     let counted = r#"runs_total{handler="guest",outcome="transient",cause="panic"} 4"#;
@@ -147,7 +147,7 @@ async fn a_dead_letter_does_not_repeat_a_secret_in_the_place_of_a_plugin_s_name(
     // More often than anything is tried.
     for _ in 0..20 {
         for parse in bench.parses().take(1).await.unwrap() {
-            bench.parses().perform(parse).await.unwrap();
+            bench.parses().perform(parse, Slot::default()).await.unwrap();
         }
         if reason.is_none() {
             reason = bench.reason_of_death().await;
@@ -201,11 +201,11 @@ async fn a_failure_is_a_warning_and_a_plugins_line_has_the_plugins_level() {
             break;
         }
         for parse in taken {
-            bench.parses().perform(parse).await.unwrap();
+            bench.parses().perform(parse, Slot::default()).await.unwrap();
         }
     }
     for run in bench.runs().take(32).await.unwrap() {
-        bench.runs().perform(run).await.unwrap();
+        bench.runs().perform(run, Slot::default()).await.unwrap();
     }
 
     for level in ["debug", "info", "warn", "error"] {

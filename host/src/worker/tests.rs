@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use super::*;
 use crate::ids::IdKind;
@@ -41,11 +44,11 @@ impl Work for Troubled {
         id(1)
     }
 
-    async fn perform(self, (): ()) -> Result<(), store::Error> {
+    async fn perform(self, (): (), _slot: Slot) -> Result<(), store::Error> {
         Err(self.trouble)
     }
 
-    async fn crash(self, (): (), reason: String) -> Result<(), store::Error> {
+    async fn crash(self, (): (), reason: String, _slot: Slot) -> Result<(), store::Error> {
         panic!("nothing has panicked: {reason}")
     }
 }
@@ -123,7 +126,7 @@ impl Work for Panicking {
         id(item.position)
     }
 
-    async fn perform(self, item: Leased) -> Result<(), store::Error> {
+    async fn perform(self, item: Leased, _slot: Slot) -> Result<(), store::Error> {
         self.0.performed.fetch_add(1, Ordering::Relaxed);
         assert!(item.position.is_multiple_of(2), "{} is odd", item.position);
         if item.position == 4 {
@@ -133,7 +136,7 @@ impl Work for Panicking {
         Ok(())
     }
 
-    async fn crash(self, item: Leased, reason: String) -> Result<(), store::Error> {
+    async fn crash(self, item: Leased, reason: String, _slot: Slot) -> Result<(), store::Error> {
         assert!(!self.0.hopeless.contains(&item.position), "not even that");
         item.commit(&reason);
         Ok(())
@@ -161,4 +164,116 @@ async fn a_panic_is_a_crash_of_its_own_piece_and_all_others_are_done() {
     let well = |position| (position, "well".to_owned());
     assert_eq!(done, [odd(1), well(2), odd(3), panicked(4, "can't be read"), well(6), odd(7)]);
     assert_eq!(ledger.performed.load(Ordering::Relaxed), 7, "each is performed once");
+}
+
+/// Nothing here takes a moment.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Pieces that are tried at once, and whose outcome waits for the disk.
+#[derive(Clone)]
+struct Unsynced {
+    due: Arc<AtomicUsize>,
+    /// How many tries there were.
+    tried: watch::Sender<usize>,
+    /// Whether there is room for outcomes.
+    has_room: bool,
+    /// Ends when the disk is ready.
+    disk: CancellationToken,
+}
+
+impl Unsynced {
+    fn new(due: usize, has_room: bool) -> Self {
+        let (due, tried) = (Arc::new(AtomicUsize::new(due)), watch::Sender::default());
+        Self { due, tried, has_room, disk: CancellationToken::new() }
+    }
+
+    async fn tried(&self, count: usize) {
+        let mut tried = self.tried.subscribe();
+        let tried = tokio::time::timeout(PATIENCE, tried.wait_for(|tried| *tried == count)).await;
+        drop(tried.expect("another has no slot").unwrap());
+    }
+}
+
+impl Work for Unsynced {
+    type Item = ();
+
+    async fn take(&self, room: usize) -> Result<Vec<()>, store::Error> {
+        let taken = room.min(self.due.load(Ordering::Relaxed));
+        self.due.fetch_sub(taken, Ordering::Relaxed);
+        Ok(vec![(); taken])
+    }
+
+    fn ready(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
+    fn id((): &()) -> Id {
+        id(1)
+    }
+
+    async fn perform(self, (): (), slot: Slot) -> Result<(), store::Error> {
+        self.tried.send_modify(|tried| *tried += 1);
+        let held = (!self.has_room).then_some(slot);
+        self.disk.cancelled().await;
+        drop(held);
+        Ok(())
+    }
+
+    async fn crash(self, (): (), reason: String, _slot: Slot) -> Result<(), store::Error> {
+        panic!("nothing has panicked: {reason}")
+    }
+}
+
+#[tokio::test]
+async fn a_piece_whose_outcome_waits_for_the_disk_holds_up_no_other() {
+    let (pieces, cancel) = (Unsynced::new(9, true), CancellationToken::new());
+    let working = work(pieces.clone(), 2, cancel.clone());
+    let watching = async {
+        pieces.tried(9).await;
+        cancel.cancel();
+        pieces.disk.cancel();
+    };
+    let (ended, ()) = tokio::join!(working, watching);
+    assert!(ended.is_ok(), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_piece_that_has_no_room_for_its_outcome_keeps_its_slot() {
+    let (pieces, cancel) = (Unsynced::new(9, false), CancellationToken::new());
+    let working = work(pieces.clone(), 2, cancel.clone());
+    let watching = async {
+        pieces.tried(2).await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(*pieces.tried.borrow(), 2, "there are two slots");
+        pieces.disk.cancel();
+        pieces.tried(9).await;
+        cancel.cancel();
+    };
+    let (ended, ()) = tokio::join!(working, watching);
+    assert!(ended.is_ok(), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_worker_that_is_stopped_waits_for_the_outcomes_on_their_way() {
+    let (pieces, cancel) = (Unsynced::new(3, true), CancellationToken::new());
+    let mut working = std::pin::pin!(work(pieces.clone(), 1, cancel.clone()));
+    let watching = async {
+        pieces.tried(3).await;
+        cancel.cancel();
+    };
+    tokio::select! {
+        ended = &mut working => panic!("three outcomes are not on disk: {ended:?}"),
+        () = watching => (),
+    }
+    for _ in 0..100 {
+        tokio::select! {
+            biased;
+            ended = &mut working => panic!("three outcomes are not on disk: {ended:?}"),
+            () = tokio::task::yield_now() => (),
+        }
+    }
+    pieces.disk.cancel();
+    assert!(working.await.is_ok());
 }
