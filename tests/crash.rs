@@ -6,12 +6,13 @@
 //! `make crash N=1000` does that for long; `HOOKGATE_SEED` draws the same again, as far as the
 //! machine lets the same happen.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use crate::harness::{Ledger, Load, Process, Stopped, Tally, seed};
+use crate::harness::{Ledger, Load, Process, Receiver, Setup, Stopped, Tally, payment, seed};
 
 /// Kills, if `HOOKGATE_CRASH_CYCLES` says nothing else.
 const CYCLES: usize = 25;
@@ -131,4 +132,37 @@ fn told(tally: &Tally, began: Instant) -> String {
         tally.owed(),
         began.elapsed().as_secs(),
     )
+}
+
+/// Deliveries that wait for an endpoint: when it answers, all slots and all room are in use.
+const WAITING: usize = 200;
+
+/// Guards I7: what a kill repeats is bounded by two settings, and not by how fast the disk is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_repeats_no_more_deliveries_than_are_attempted_at_a_time_and_may_be_uncommitted() {
+    let receiver = Receiver::start().await;
+    receiver.hang();
+    let rest = "timeout = \"300ms\"\nconcurrency = 4";
+    let setup = Setup::stripe()
+        .endpoint_with("crm", &receiver, &["payment.failed"], rest)
+        .table("[limits]\nuncommitted = 8");
+    let gateway = Process::start(setup.prepare()).await;
+    for number in 0..WAITING {
+        let payment = payment(&format!("evt_{number}"), &format!("pi_{number}"), "payment_failed");
+        gateway.stripe(&payment).await.accepted();
+    }
+    receiver.answer(204);
+    let before = receiver.received().len();
+    receiver.arrived(before + WAITING / 2).await;
+
+    let gateway = Process::start(gateway.kill().await).await;
+    gateway.settle().await;
+
+    let received = receiver.received();
+    let since = &received[before..];
+    let ids: BTreeSet<&str> = since.iter().map(|it| it.header("webhook-id")).collect();
+    let repeated = since.len() - ids.len();
+    // One endpoint has half of the room.
+    assert!(repeated <= 4 + 8 / 2, "{repeated} deliveries arrived again");
+    gateway.terminate().await;
 }

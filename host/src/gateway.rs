@@ -28,7 +28,7 @@ use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin, Ask, Report, Turns};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::delivery::{Deliveries, Delivery};
 use crate::disk::Disk;
 use crate::dispatch::{Breakers, Dispatch, Parses, Runs};
@@ -179,7 +179,7 @@ impl Gateway {
         &mut self,
         parts: Parts,
         (live, asked): (Live, mpsc::Receiver<Ask>),
-        limits: &crate::config::Limits,
+        limits: &Limits,
         public: TcpListener,
         admin: TcpListener,
     ) {
@@ -393,8 +393,9 @@ impl Parts {
 
 /// Reads what is owed, and converts a store of an earlier format: not on a thread that serves.
 pub(crate) async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
-    let (queue, terms, quotas) = (config.limits.queue, terms(config), quotas(config));
-    let config = store::Config { queue, terms, quotas, ..store::Config::at(&config.data) };
+    let Limits { queue, uncommitted, .. } = config.limits;
+    let (terms, quotas, at) = (terms(config), quotas(config), store::Config::at(&config.data));
+    let config = store::Config { queue, uncommitted, terms, quotas, ..at };
     Ok(tokio::task::spawn_blocking(move || Store::open(&config, clock)).await??)
 }
 
@@ -409,7 +410,7 @@ fn quotas(config: &Config) -> Quotas {
 }
 
 /// How long each kind of call may take.
-fn deadlines(limits: &crate::config::Limits) -> plugin::Deadlines {
+fn deadlines(limits: &Limits) -> plugin::Deadlines {
     plugin::Deadlines {
         claims: limits.claims_deadline(),
         parse: limits.parse_deadline(),

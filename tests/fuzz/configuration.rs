@@ -58,6 +58,7 @@ body_bytes = 1048576
 requests   = 1_024
 parses     = 0x40
 backlog    = 4_000_000
+uncommitted = 1_024
 disk_free_bytes = 1073741824
 grace      = "30s"
 

@@ -26,6 +26,18 @@ const MEMORY_FOR_A_BODY: usize = 3;
 const BACKLOG: usize = 4_000_000;
 const BACKLOG_PER_SOURCE: usize = BACKLOG / 2;
 
+/// Runs of one handler at a time, by default, for each of the threads that make them: one that is
+/// made and one that is next.
+const RUNS_PER_THREAD: usize = 2;
+/// So many handlers may have as many, by default.
+const HANDLERS: usize = 8;
+/// Parses at a time, by default, if the machine has many cores.
+const PARSES_PER_THREAD: usize = 4;
+
+/// Outcomes on their way to the disk, by default: half of them are what 10,000 in a second are
+/// while a commit takes 50 ms, which is long.
+const UNCOMMITTED: usize = 1_024;
+
 /// What all runs that one receipt causes may emit, by default.
 const EMITTED_EVENTS: usize = 1_000;
 const EMITTED_BYTES: usize = 16 << 20;
@@ -71,6 +83,10 @@ pub(crate) struct Limits {
     /// Attempts to deliver at a time, over all endpoints; one whose body is large counts as
     /// several, one for each 64 KiB. Endpoints that do not answer have half of them at most.
     pub(crate) deliveries: usize,
+    /// Outcomes of parses, of runs and of attempts that are on their way to the disk, so many of
+    /// each, while others are worked on in their place: a crash repeats them. One that is large
+    /// counts as several, one for each 64 KiB. One source, handler or endpoint has half at most.
+    pub(crate) uncommitted: usize,
     /// Threads that read claims; for slow sources, and as a reserve, there are more.
     pub(crate) claims_threads: usize,
     /// Threads that parse, likewise.
@@ -107,12 +123,13 @@ impl Default for Limits {
             backlog: BACKLOG,
             backlog_per_source: BACKLOG_PER_SOURCE,
             disk_free_bytes: None,
-            // Waiting is cheap: more than keep the threads busy while commits are under way, and
-            // some are left when several sources or handlers hang.
-            parses: 128,
-            runs: 64,
-            runs_per_handler: 8,
+            // Waiting is cheap, and nobody waits here for the disk: more than keep the threads
+            // busy, and some are left when several sources or handlers hang.
+            parses: (PARSES_PER_THREAD * threads.parse).max(128),
+            runs: RUNS_PER_THREAD * HANDLERS * threads.run,
+            runs_per_handler: RUNS_PER_THREAD * threads.run,
             deliveries: 4096,
+            uncommitted: UNCOMMITTED,
             claims_threads: threads.claims,
             parse_threads: threads.parse,
             run_threads: threads.run,
@@ -166,6 +183,7 @@ impl Limits {
             runs: table.count("runs", 1..=4096, default.runs),
             runs_per_handler: table.count("runs_per_handler", 1..=4096, default.runs_per_handler),
             deliveries: table.count("deliveries", 1..=100_000, default.deliveries),
+            uncommitted: table.count("uncommitted", 0..=100_000, default.uncommitted),
             claims_threads: table.count("claims_threads", THREADS, default.claims_threads),
             parse_threads: table.count("parse_threads", THREADS, default.parse_threads),
             run_threads: table.count("run_threads", THREADS, default.run_threads),
@@ -283,6 +301,7 @@ impl Limits {
             runs,
             runs_per_handler,
             deliveries,
+            uncommitted,
             claims_threads,
             parse_threads,
             run_threads,
@@ -308,6 +327,7 @@ impl Limits {
             ("runs", runs),
             ("runs_per_handler", runs_per_handler),
             ("deliveries", deliveries),
+            ("uncommitted", uncommitted),
             ("claims_threads", claims_threads),
             ("parse_threads", parse_threads),
             ("run_threads", run_threads),

@@ -184,6 +184,7 @@ fn every_limit_and_retention_has_bounds_that_are_named() {
         ("runs", "1", "4096"),
         ("runs_per_handler", "1", "4096"),
         ("deliveries", "1", "100000"),
+        ("uncommitted", "0", "100000"),
         ("claims_threads", "2", "256"),
         ("parse_threads", "2", "256"),
         ("run_threads", "2", "256"),
