@@ -12,7 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use rustls::ClientConfig;
@@ -35,6 +35,7 @@ use crate::event::Timestamp;
 
 mod address;
 mod connection;
+mod driver;
 mod error;
 mod guard;
 mod meter;
@@ -273,8 +274,9 @@ impl Exchange {
         let mut head = Vec::new();
         let mut bytes_read = 0;
         let mut is_whole = false;
-        let body = self.response.body_mut();
-        while let Some(frame) = patience.wait_until(end, body.frame()).await {
+        loop {
+            let frame = self.connection.frame(self.response.body_mut());
+            let Some(frame) = patience.wait_until(end, frame).await else { break };
             let Some(frame) = frame else {
                 is_whole = true;
                 break;
@@ -301,7 +303,7 @@ impl Exchange {
     async fn whole(mut self, bytes_max: usize) -> Result<Bytes, EgressError> {
         let peer = self.connection.peer().clone();
         let mut whole = Vec::new();
-        while let Some(frame) = self.response.body_mut().frame().await {
+        while let Some(frame) = self.connection.frame(self.response.body_mut()).await {
             let frame = frame.map_err(|error| {
                 let reason = error::http_reason(&error);
                 EgressError::Broken { peer: peer.clone(), reason }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use url::Host;
 
+use super::driver::Driver;
 use super::error::{EgressError, http_reason, io_reason, tls_reason};
 use super::meter::{Allowance, Metered};
 use super::origin::{Origin, Peer};
@@ -35,10 +36,9 @@ const BUFFER_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
+    driver: Driver,
     allowance: Allowance,
     peer: Peer,
-    /// Moves the bytes.
-    _task: JoinSet<()>,
 }
 
 /// Why a request got no answer.
@@ -90,10 +90,7 @@ impl Connection {
         builder.max_buf_size(BUFFER_BYTES_MAX);
         match builder.handshake(TokioIo::new(stream)).await {
             Ok((sender, connection)) => {
-                let mut task = JoinSet::new();
-                // What breaks it is told to whoever waits for an answer.
-                task.spawn(async move { drop(connection.await) });
-                Ok(Self { sender, allowance, peer, _task: task })
+                Ok(Self { sender, driver: Driver::new(connection), allowance, peer })
             }
             Err(error) => Err(EgressError::Broken { peer, reason: http_reason(&error) }),
         }
@@ -104,21 +101,26 @@ impl Connection {
         &self.peer
     }
 
-    /// Whether nothing can be sent on it any more.
+    /// Whether it is known that nothing can be sent on it any more.
     pub(super) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// The same of a connection that nobody has used for a while.
+    pub(super) fn was_closed(&mut self) -> bool {
+        self.driver.notice();
+        self.is_closed()
+    }
+
+    /// Sends a request and waits for the head of its answer. A connection on which nothing can be
+    /// sent now gives the request back at once.
     pub(super) async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, SendError> {
-        if self.sender.ready().await.is_err() {
-            return Err(SendError::Unsent(request));
-        }
         self.allowance.until_answer();
-        match self.sender.try_send_request(request).await {
+        let sent = self.sender.try_send_request(request);
+        match self.driver.bring(sent).await {
             Ok(response) => {
                 self.allowance.lift();
                 Ok(response)
@@ -131,6 +133,14 @@ impl Connection {
                 }
             }),
         }
+    }
+
+    /// The next piece of an answer that came over this connection; `None` behind its last.
+    pub(super) async fn frame(
+        &mut self,
+        body: &mut Incoming,
+    ) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+        self.driver.bring(body.frame()).await
     }
 }
 

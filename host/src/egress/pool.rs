@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
+use tokio::task::coop::unconstrained;
 
 use super::connection::Connection;
 use super::origin::Origin;
@@ -67,17 +68,18 @@ impl Pool {
         }
         if idle.sweeping.is_empty() {
             let pool = Arc::downgrade(self);
-            idle.sweeping.spawn(sweep(pool));
+            // It looks at many connections at once, and each look counts as work.
+            idle.sweeping.spawn(unconstrained(sweep(pool)));
         }
     }
 
-    /// Closes what was kept for too long.
-    fn close_old(&self) {
+    /// Closes what was kept for too long, and what the other side has closed.
+    pub(super) fn close_old(&self) {
         let mut idle = self.idle();
         let mut count = 0;
         idle.connections.retain(|_, kept| {
-            kept.retain(|(connection, since)| {
-                since.elapsed() < IDLE_MAX && !connection.is_closed()
+            kept.retain_mut(|(connection, since)| {
+                since.elapsed() < IDLE_MAX && !connection.was_closed()
             });
             count += kept.len();
             !kept.is_empty()

@@ -272,6 +272,35 @@ async fn a_connection_is_used_again_and_one_that_was_closed_is_not() {
 }
 
 #[tokio::test]
+async fn an_idle_connection_that_the_other_side_closed_is_closed_here_too() {
+    let (listener, url) = listener().await;
+    let (answered, was_read) = tokio::sync::oneshot::channel();
+    let server = async {
+        let (mut stream, _) = accept(&listener).await;
+        stream.write_all(b"HTTP/1.1 204 Fine\r\n\r\n").await.unwrap();
+        was_read.await.unwrap();
+        stream.shutdown().await.unwrap();
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+    };
+    let egress = to_loopback();
+    let client = async {
+        assert_eq!(post(&egress, &url, PATIENCE).await.unwrap().status, 204);
+        answered.send(()).unwrap();
+        for () in std::iter::repeat(()) {
+            egress.way.load().idle.close_old();
+            tokio::task::yield_now().await;
+        }
+    };
+    let closed = async {
+        tokio::select! {
+            () = server => (),
+            () = client => (),
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_name_server_that_never_answers_holds_up_its_own_names_only() {
     let (listener, mut url) = listener().await;
     let server = async {
