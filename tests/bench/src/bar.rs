@@ -46,6 +46,29 @@ impl Bound {
     }
 }
 
+/// The side of a bar that a figure must stay on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Limit {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Limit {
+    fn holds(self, figure: f64) -> bool {
+        match self {
+            Self::AtMost(most) => figure <= most,
+            Self::AtLeast(least) => figure >= least,
+        }
+    }
+
+    fn show(self, unit: Unit) -> String {
+        match self {
+            Self::AtMost(most) => format!("at most {}", unit.show(most)),
+            Self::AtLeast(least) => format!("at least {}", unit.show(least)),
+        }
+    }
+}
+
 /// Several bars, and which of them do not hold.
 #[derive(Debug, Default)]
 pub(crate) struct Bars {
@@ -55,9 +78,25 @@ pub(crate) struct Bars {
 impl Bars {
     /// Prints a figure that must be no greater than `most`.
     pub(crate) fn at_most(&mut self, what: &str, unit: Unit, figure: f64, most: f64) {
-        let holds = figure <= most;
-        let (shown, bar) = (unit.show(figure), unit.show(most));
-        println!("  {what:<46}{shown:>14}, at most {bar}: {}", verdict(holds));
+        self.judge(what, unit, figure, (Limit::AtMost(most), None));
+    }
+
+    /// Prints a figure that must be within a limit, and whether it is within another one as well
+    /// that it may miss.
+    pub(crate) fn judge(
+        &mut self,
+        what: &str,
+        unit: Unit,
+        figure: f64,
+        (limit, stretch): (Limit, Option<Limit>),
+    ) {
+        let holds = limit.holds(figure);
+        let stretched = stretch.map_or(String::new(), |stretch| {
+            let reached = if stretch.holds(figure) { "reached" } else { "not reached" };
+            format!(" (stretch: {}, {reached})", stretch.show(unit))
+        });
+        let (shown, bar) = (unit.show(figure), limit.show(unit));
+        println!("  {what:<46}{shown:>14}, {bar}: {}{stretched}", verdict(holds));
         self.note(what, holds);
     }
 
@@ -127,6 +166,16 @@ mod tests {
         bars.p99("ingest", &[(10.0, 14.0)], 1.3);
         let error = bars.all_hold().unwrap_err().to_string();
         assert_eq!(error, "not within the bar: memory, ingest");
+    }
+
+    #[test]
+    fn a_stretch_may_be_missed_and_a_bar_may_not() {
+        let mut bars = Bars::default();
+        let limits = (Limit::AtLeast(10_000.0), Some(Limit::AtLeast(14_000.0)));
+        bars.judge("holding", Unit::PerSecond, 10_000.0, limits);
+        bars.judge("draining", Unit::PerSecond, 9_999.0, limits);
+        bars.judge("idle", Unit::Percent, 10.1, (Limit::AtMost(10.0), None));
+        assert_eq!(bars.all_hold().unwrap_err().to_string(), "not within the bar: draining, idle");
     }
 
     #[test]

@@ -96,6 +96,29 @@ impl Report {
         line
     }
 
+    /// The median of a value, if its scenario was measured.
+    pub(crate) fn value(&self, scenario: &str, what: &str, name: &str) -> Option<f64> {
+        let row = self.row(scenario, what)?;
+        let rounds: Vec<f64> = row.rounds.values().filter_map(|figure| figure.get(name)).collect();
+        (!rounds.is_empty()).then(|| median(rounds))
+    }
+
+    /// What part of a yardstick a row comes to, if both were measured.
+    pub(crate) fn part(&self, scenario: &str, what: &str, yardstick: Yardstick) -> Option<f64> {
+        self.ratio(self.row(scenario, what)?, yardstick)
+    }
+
+    /// The most that a yardstick comes to with any number of connections.
+    pub(crate) fn most(&self, yardstick: Yardstick) -> Option<f64> {
+        let is = |row: &&Row| row.first().is.is_some_and(|(of, _)| of == yardstick);
+        let first = |row: &Row| row.values().next().map(|(_, _, rounds)| median(rounds));
+        self.rows.iter().filter(is).filter_map(first).reduce(f64::max)
+    }
+
+    fn row(&self, scenario: &str, what: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.scenario == scenario && row.what() == what)
+    }
+
     /// The median of the ratios of a value to the yardstick of the same round.
     fn ratio(&self, row: &Row, yardstick: Yardstick) -> Option<f64> {
         let against = row.first().against.iter().find(|it| it.yardstick == yardstick)?;
@@ -179,6 +202,28 @@ mod tests {
         assert!(table.contains("0.40 of the ceiling   0.20 of the relay"), "{table}");
         let json = report.json(&report.rows[2]);
         assert_eq!((&json["of_ceiling"], &json["of_relay"]), (&json!(0.4), &json!(0.2)));
+    }
+
+    #[test]
+    fn a_value_is_found_by_its_names() {
+        let mut report = Report::default();
+        for (round, value) in [(0, 3.0), (1, 1.0), (2, 2.0)] {
+            report.add("flooded", round, vec![figure(value).value("p99", Unit::Milliseconds, 7.0)]);
+        }
+        assert_eq!(report.value("flooded", "16 connections", ""), Some(2.0));
+        assert_eq!(report.value("flooded", "16 connections", "p99"), Some(7.0));
+        assert_eq!(report.value("flooded", "16 connections", "p50"), None);
+        assert_eq!(report.value("flooded", "64 connections", ""), None);
+        assert_eq!(report.value("holding", "16 connections", ""), None);
+        assert_eq!(report.most(Yardstick::Ceiling), None);
+
+        for (connections, value) in [(16, 90.0), (64, 110.0), (256, 100.0)] {
+            let ceiling = Figure::new(format!("{connections}")).value("", Unit::PerSecond, value);
+            let ceiling = ceiling.is_yardstick(Yardstick::Ceiling, connections);
+            report.add("ceiling", 0, vec![ceiling]);
+        }
+        assert_eq!(report.most(Yardstick::Ceiling), Some(110.0));
+        assert_eq!(report.most(Yardstick::Relay), None);
     }
 
     #[test]

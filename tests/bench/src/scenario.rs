@@ -106,7 +106,7 @@ pub(crate) const ALL: &[Scenario] = &[
     ),
     Scenario::each_round(
         "flooded-handler",
-        "the same with a handler that writes one key of state and emits what is delivered",
+        "the same with a handler that writes one key of state and emits one event",
         3,
         flooded::handling,
     ),
@@ -130,7 +130,7 @@ pub(crate) const ALL: &[Scenario] = &[
     ),
     Scenario::each_round(
         "handled",
-        "the same with a handler that writes one key of state and emits what is delivered",
+        "the same time with a handler in between that writes one key of state and emits one event",
         4,
         |stage| passing::times(stage, Path::Handling),
     ),
@@ -213,4 +213,19 @@ fn of(connections: usize) -> String {
 /// How many that is, at a rate for a time.
 pub(crate) fn count(rate: usize, time: Duration) -> usize {
     (rate as f64 * time.as_secs_f64()) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_have_a_name_or_a_title_in_common() {
+        for of in [|it: &Scenario| it.name, |it: &Scenario| it.title] {
+            let mut all: Vec<&str> = ALL.iter().map(of).collect();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all.len(), ALL.len());
+        }
+    }
 }
