@@ -104,7 +104,8 @@ bench: build
 
 # Compares this tree with the revision REV, or with each of several (REV="A B"): five interleaved
 # pairs of 30 s for each scenario, and the ratios of their figures. COMPARE="--only NAME",
-# "--pairs N" or "--seconds N" measures less. Fails if a figure is worse by more than its spread.
+# "--pairs N" or "--seconds N" measures less; with "--one-benchmark" this tree's benchmark measures
+# all of them, also by scenarios that the others' lack. Fails if a figure is worse by more than its spread.
 bench-compare: build
 	@test -n "$(REV)" || { echo "make bench-compare: name a revision with REV=..." >&2; exit 1; }
 	set -e; bases=; for rev in $(REV); do \

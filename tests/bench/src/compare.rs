@@ -1,10 +1,12 @@
 //! `make bench-compare`: revisions of the gateway, measured in turn, and how their figures differ.
 //!
 //! Each side is a folder with a revision's own programs and plugins, its benchmark among them, so
-//! that a change of the store's format or of the contract stands in nobody's way. The sides take
-//! turns, scenario by scenario, because a noisy neighbour rarely stays for both halves of a pair
-//! only to favour one. Never compares figures of different scenarios, and never a figure that one
-//! side lacks.
+//! that a change of the store's format or of the contract stands in nobody's way. Where an older
+//! benchmark lacks a scenario, the head's can measure all sides, unless it fills a store first.
+//!
+//! The sides take turns, scenario by scenario, because a noisy neighbour rarely stays for both
+//! halves of a pair only to favour one. Never compares figures of different scenarios, and never a
+//! figure that one side lacks.
 
 mod side;
 mod verdict;
@@ -31,6 +33,10 @@ pub(crate) struct Compare {
     /// Only these scenarios; all that are measured in each round if left out
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Measure all of them with the head's benchmark: for scenarios that the others lack. What runs
+    /// in the benchmark itself (claiming, fanout, kept) or fills a store is then the head's
+    #[arg(long)]
+    one_benchmark: bool,
     /// How many pairs of each scenario
     #[arg(long, default_value_t = 5)]
     pairs: usize,
@@ -43,11 +49,19 @@ impl Compare {
     /// Measures, prints the table, and fails if a figure is worse by more than its spread.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         ensure!(self.pairs > 0, "there must be at least one pair");
-        let bases =
-            self.base.iter().map(|base| Side::of(base)).collect::<anyhow::Result<Vec<_>>>()?;
-        let head = Side::of(&self.head)?;
+        let side =
+            |base: &PathBuf| Side::of(base, if self.one_benchmark { &self.head } else { base });
+        let bases = self.base.iter().map(side).collect::<anyhow::Result<Vec<_>>>()?;
+        let head = side(&self.head)?;
         let mut worse = 0;
         for scenario in self.scenarios()? {
+            if let Some(base) = unknown(scenario.name, &bases)? {
+                println!(
+                    "\n{}: not compared, for there is no such scenario in {base}",
+                    scenario.name
+                );
+                continue;
+            }
             let comparisons = self.measure(scenario, &bases, &head)?;
             for (comparison, base) in comparisons.iter().zip(&self.base) {
                 let against = base.file_name().unwrap_or_default().to_string_lossy();
@@ -106,4 +120,14 @@ impl Compare {
         };
         self.only.iter().map(named).collect()
     }
+}
+
+/// A side whose benchmark lacks the scenario, if there is one.
+fn unknown<'a>(scenario: &str, sides: &'a [Side]) -> anyhow::Result<Option<&'a Side>> {
+    for side in sides {
+        if !side.knows(scenario)? {
+            return Ok(Some(side));
+        }
+    }
+    Ok(None)
 }

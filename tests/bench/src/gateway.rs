@@ -86,6 +86,15 @@ pub(crate) struct Workplace {
 impl Workplace {
     pub(crate) fn new() -> anyhow::Result<Self> {
         let programs = std::env::current_exe()?.parent().context("it lies in a folder")?.to_owned();
+        Self::among(programs)
+    }
+
+    /// One for the programs and plugins in another target folder than this program's.
+    pub(crate) fn of(target: &FilePath) -> anyhow::Result<Self> {
+        Self::among(target.join("release").canonicalize()?)
+    }
+
+    fn among(programs: PathBuf) -> anyhow::Result<Self> {
         // Not in the system's folder for such, which may be no disk at all.
         let folder =
             tempfile::Builder::new().prefix("bench-").tempdir_in(Self::target(&programs)?)?;

@@ -34,6 +34,7 @@ mod typed;
 mod wire;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,10 @@ struct Arguments {
     /// How long each is measured each time
     #[arg(long, default_value_t = 2)]
     seconds: u32,
+    /// Where the gateway and the plugins lie that are measured, if not where this program does: a
+    /// folder laid out as cargo's target
+    #[arg(long, value_name = "FOLDER")]
+    target: Option<PathBuf>,
     #[command(subcommand)]
     role: Option<Role>,
 }
@@ -138,7 +143,11 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let began = Instant::now();
     let batch = Arc::new(Batch::write(payloads));
     let scale = if arguments.quick { 10 } else { 1 };
-    let stage = Stage { workplace: Workplace::new()?, batch, closed, open, scale };
+    let workplace = match &arguments.target {
+        Some(target) => Workplace::of(target)?,
+        None => Workplace::new()?,
+    };
+    let stage = Stage { workplace, batch, closed, open, scale };
     println!(
         "{payloads} payloads of {} bytes, medians of {rounds} rounds",
         stage.batch.body_bytes()

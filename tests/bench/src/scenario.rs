@@ -221,7 +221,8 @@ mod tests {
 
     #[test]
     fn no_two_have_a_name_or_a_title_in_common() {
-        for of in [|it: &Scenario| it.name, |it: &Scenario| it.title] {
+        let parts: [fn(&Scenario) -> &'static str; 2] = [|it| it.name, |it| it.title];
+        for of in parts {
             let mut all: Vec<&str> = ALL.iter().map(of).collect();
             all.sort_unstable();
             all.dedup();

@@ -1,9 +1,11 @@
-//! One revision's side: its own benchmark, run for one scenario, and the figures that it wrote.
+//! One revision's side: a benchmark, its own or another's, run for one scenario on its gateway, and
+//! the figures that it wrote.
 //!
 //! Reads the file that every revision's benchmark writes for programs. Never reads its table.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
@@ -12,6 +14,8 @@ use serde::Deserialize;
 #[derive(Debug)]
 pub(super) struct Side {
     folder: PathBuf,
+    /// Where the benchmark lies that measures it.
+    benchmark: PathBuf,
 }
 
 /// One value of one line of the table.
@@ -46,36 +50,56 @@ struct Entry {
 }
 
 impl Side {
-    pub(super) fn of(folder: &Path) -> anyhow::Result<Self> {
-        let folder = folder.canonicalize().with_context(|| format!("{}", folder.display()))?;
-        let side = Self { folder };
-        let program = side.program();
-        ensure!(
-            program.exists(),
-            "{} is missing: `make bench-compare` builds it",
-            program.display()
-        );
+    /// The revision in `folder`, measured by the benchmark of the one in `by`.
+    pub(super) fn of(folder: &Path, by: &Path) -> anyhow::Result<Self> {
+        let found = |path: &Path| {
+            path.canonicalize().with_context(|| {
+                format!("{} is missing: `make bench-compare` builds it", path.display())
+            })
+        };
+        let side = Self { folder: found(folder)?, benchmark: found(&program(by))? };
         Ok(side)
     }
 
-    fn program(&self) -> PathBuf {
-        self.folder.join("release/hookgate-bench")
+    /// Whether its benchmark has this scenario: an older one may lack it.
+    pub(super) fn knows(&self, scenario: &str) -> anyhow::Result<bool> {
+        // It says that before it measures anything.
+        let ran = self.run(scenario, "0", "0")?;
+        let complaint = String::from_utf8_lossy(&ran.stderr);
+        let is_unknown = complaint.contains("there is no scenario");
+        ensure!(is_unknown || ran.status.success(), "{self} failed:\n{complaint}");
+        Ok(!is_unknown)
     }
 
     /// Runs one scenario once, each of its stretches for `seconds`.
     pub(super) fn measure(&self, scenario: &str, seconds: u32) -> anyhow::Result<Vec<Value>> {
-        let program = self.program();
-        let ran = Command::new(&program)
-            .args(["--rounds", "1", "--seconds", &seconds.to_string(), "--only", scenario])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .output()
-            .with_context(|| format!("failed to start {}", program.display()))?;
+        let ran = self.run(scenario, "1", &seconds.to_string())?;
         let complaint = String::from_utf8_lossy(&ran.stderr);
-        ensure!(ran.status.success(), "{} failed:\n{complaint}", program.display());
+        ensure!(ran.status.success(), "{self} failed:\n{complaint}");
         let written = std::fs::read_to_string(self.folder.join("bench.json"))?;
         values(&written)
     }
+
+    fn run(&self, scenario: &str, rounds: &str, seconds: &str) -> anyhow::Result<Output> {
+        let mut command = Command::new(&self.benchmark);
+        command.args(["--rounds", rounds, "--seconds", seconds, "--only", scenario]);
+        if !self.benchmark.starts_with(&self.folder) {
+            command.arg("--target").arg(&self.folder);
+        }
+        let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command.output().with_context(|| format!("failed to start {self}"))
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} for {}", self.benchmark.display(), self.folder.display())
+    }
+}
+
+/// The benchmark of the revision in a folder.
+fn program(folder: &Path) -> PathBuf {
+    folder.join("release/hookgate-bench")
 }
 
 fn values(written: &str) -> anyhow::Result<Vec<Value>> {
