@@ -330,12 +330,18 @@ async fn another_version_of_a_paused_handler_runs_at_once() {
 async fn what_broke_is_counted_by_its_cause() {
     let gateway = Setup::guest().table("[limits]\nhandle_deadline = \"2s\"").start().await;
 
-    for (number, command) in ["spin", "trap", "hoard", "violate", "retry"].into_iter().enumerate() {
-        gateway.guest(&json!({ "id": number.to_string(), "do": command })).await.accepted();
-        gateway.settle().await;
+    let broken = [
+        ("spin", "the plugin did not return within 2000 ms"),
+        ("trap", "the plugin trapped: "),
+        ("hoard", "the plugin needed more than its limit"),
+        ("violate", "the plugin broke the contract: "),
+        ("retry", "told to"),
+    ];
+    for (command, reason) in broken {
+        let run = handled(&gateway, json!({ "id": command, "do": command })).await;
+        check_reason(&run, reason);
     }
-    gateway.guest(&json!({ "do": "trap", "at": "parse" })).await.accepted();
-    gateway.settle().await;
+    parsed(&gateway, json!({ "do": "trap", "at": "parse" })).await;
 
     let metrics = gateway.ask("/metrics").await.body;
     let causes = [

@@ -58,6 +58,10 @@ pub(crate) type Refusals = BTreeMap<Place, String>;
 /// A plugin's digest, what it is called as, and the settings.
 type Question = (String, bool, Arc<str>);
 
+/// How often a plugin that misses its deadline is asked at once. On a busy machine even a good one
+/// may miss it, and what works must not be stopped for that.
+const ASKS: usize = 3;
+
 /// Names, and for each the reason.
 type Reasons = BTreeMap<Name, String>;
 
@@ -65,6 +69,8 @@ type Reasons = BTreeMap<Name, String>;
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
     known: BTreeMap<Question, Result<(), String>>,
+    /// What plugins had no time to say, however often they were asked at once.
+    unsaid: BTreeSet<Question>,
     /// Whether a plugin could not say, because it was given no time or no thread.
     is_unsure: bool,
     /// The sources and handlers that their plugin refuses to work for.
@@ -115,27 +121,45 @@ impl Admission {
         let question = (plugin.digest().to_owned(), role == Role::Provider, settings.clone());
         let answer = match self.known.get(&question) {
             Some(answer) => answer.clone(),
-            None => {
-                let Called { ended, log } = host.check(plugin, role, settings).await;
-                tell_unquoted(log, plugin, settings);
-                match ended {
-                    Ok(answer) => {
-                        let answer = answer.map_err(|reason| unquoted(settings, reason));
-                        self.known.insert(question, answer.clone());
-                        answer
-                    }
-                    Err(error) => {
-                        // Without time or a thread it could not say; what breaks will break again.
-                        self.is_unsure |=
-                            !matches!(error, CallError::Trap { .. } | CallError::Violation(_));
-                        // The text of a panic may quote them too.
-                        Err(unquoted(settings, error.to_string()))
-                    }
-                }
-            }
+            None => self.ask_plugin(host, plugin, role, question).await,
         };
         let name = plugin.name();
         answer.map_err(|reason| format!("plugin {name} refuses the config of {place}: {reason}"))
+    }
+
+    /// Asks what is not known yet.
+    async fn ask_plugin(
+        &mut self,
+        host: &plugin::Host,
+        plugin: &Arc<Plugin>,
+        role: Role,
+        question: Question,
+    ) -> Result<(), String> {
+        let settings = Arc::clone(&question.2);
+        // What takes long every time must not take long so often.
+        let mut left = if self.unsaid.contains(&question) { 1 } else { ASKS };
+        let error = loop {
+            let Called { ended, log } = host.check(plugin, role, &settings).await;
+            tell_unquoted(log, plugin, &settings);
+            left -= 1;
+            match ended {
+                Ok(answer) => {
+                    let answer = answer.map_err(|reason| unquoted(&settings, reason));
+                    self.unsaid.remove(&question);
+                    self.known.insert(question, answer.clone());
+                    return answer;
+                }
+                Err(CallError::Deadline { .. }) if left > 0 => (),
+                Err(error) => break error,
+            }
+        };
+        if matches!(error, CallError::Deadline { .. }) {
+            self.unsaid.insert(question);
+        }
+        // Without time or a thread it could not say; what breaks will break again.
+        self.is_unsure |= !matches!(error, CallError::Trap { .. } | CallError::Violation(_));
+        // The text of a panic may quote them too.
+        Err(unquoted(&settings, error.to_string()))
     }
 
     /// What is stopped with another configuration, of what is stopped now; the first reason why it
@@ -243,6 +267,7 @@ impl Admission {
         let plugins = registry.list();
         let loaded: BTreeSet<&str> = plugins.iter().map(|plugin| plugin.digest()).collect();
         self.known.retain(|(digest, ..), _| loaded.contains(digest.as_str()));
+        self.unsaid.retain(|(digest, ..)| loaded.contains(digest.as_str()));
     }
 }
 
