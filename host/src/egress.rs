@@ -5,6 +5,7 @@
 //! following redirects, within a time, and reading no more of an answer than is worth keeping.
 //! Never judges an answer: what a status means is the caller's question.
 
+use std::pin::pin;
 use std::string::FromUtf8Error;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -199,8 +200,10 @@ impl Egress {
     ) -> Result<Exchange, EgressError> {
         let way = self.way.load_full();
         let mut peer = Peer { origin: Arc::clone(origin), address: None };
-        let asking = self.ask(&way, origin, request, &mut peer);
-        let asked = patience.wait(asking).await;
+        let asked = {
+            let asking = pin!(self.ask(&way, origin, request, &mut peer));
+            patience.wait(asking).await
+        };
         match asked {
             Some(answered) => {
                 let (response, connection) = answered?;
@@ -221,7 +224,8 @@ impl Egress {
         loop {
             let (mut connection, is_new) = match way.idle.take(origin) {
                 Some(connection) => (connection, false),
-                None => (self.connect(way, origin).await?, true),
+                // By itself, as it is rare and has much to keep: what agrees on TLS, for one.
+                None => (Box::pin(self.connect(way, origin)).await?, true),
             };
             *peer = connection.peer().clone();
             match connection.send(request).await {

@@ -4,6 +4,7 @@
 //! Never resolves a name and never judges an answer.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,7 +120,7 @@ impl Connection {
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, SendError> {
         self.allowance.until_answer();
-        let sent = self.sender.try_send_request(request);
+        let sent = pin!(self.sender.try_send_request(request));
         match self.driver.bring(sent).await {
             Ok(response) => {
                 self.allowance.lift();
