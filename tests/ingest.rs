@@ -1,5 +1,6 @@
 //! The way in, as payment gateways see it: who is let in, what each is told, and what is kept.
 
+mod early;
 mod held;
 mod large;
 mod marks;

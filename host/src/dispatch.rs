@@ -4,9 +4,11 @@
 //! and commits; it never sends anything anywhere, and keeps nothing that the store does not have.
 
 mod breaker;
+mod early;
 mod emitted;
 mod opening;
 mod parses;
+mod patience;
 mod runs;
 mod order;
 
@@ -27,6 +29,7 @@ use crate::secrets::Secret;
 use crate::store::{PluginStamp, Quota, Routes, Store, WorkKind};
 
 pub(crate) use breaker::Breakers;
+pub(crate) use early::Early;
 pub(crate) use parses::Parses;
 pub(crate) use runs::Runs;
 
@@ -94,6 +97,8 @@ pub(crate) struct Dispatch {
     pub(crate) runs_per_handler: usize,
     /// What may be emitted below all events of one receipt.
     pub(crate) allowance: Allowance,
+    /// What is parsed before it is stored.
+    pub(crate) early: Early,
     /// Which sources' parses are paused.
     pub(crate) parse_breakers: Breakers,
     /// Which handlers' runs are paused.

@@ -4,6 +4,7 @@
 //! hands data to another except through the store, so there is no order in which they must stop.
 
 mod admission;
+mod early;
 mod fitting;
 mod high_water;
 mod live;
@@ -31,7 +32,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::delivery::{Deliveries, Delivery};
 use crate::disk::Disk;
-use crate::dispatch::{Breakers, Dispatch, Parses, Runs};
+use crate::dispatch::{Breakers, Dispatch, Early, Parses, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest, Intake, Notes, Pacing};
 use crate::keys::Keys;
@@ -190,6 +191,7 @@ impl Gateway {
             store: parts.store.clone(),
             disk: parts.disk.clone(),
             keys: parts.keys.clone(),
+            early: parts.dispatch.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
             sources: parts.sources.clone(),
@@ -217,7 +219,7 @@ impl Gateway {
         let admin = port(admin, "admin", limits.admin(ADMIN_CONNECTIONS))
             .serve(admin::router(Arc::new(operators)), cancelled);
         // With none at a time the loop only waits for its end, and receipts stay in the store.
-        let parsing = work(Parses::new(parts.dispatch.clone()), limits.parses, cancel.clone());
+        let parsing = parsing(parts.dispatch.clone(), limits.parses, cancel.clone());
         let parses = once_loaded(live.loaded(), cancel.clone(), parsing);
         let running = work(Runs(parts.dispatch), limits.runs, cancel.clone());
         let runs = once_loaded(live.loaded(), cancel.clone(), running);
@@ -291,6 +293,19 @@ impl Gateway {
     }
 }
 
+/// Parses receipts, so many at a time, and from now on requests before they are stored too.
+async fn parsing(
+    dispatch: Arc<Dispatch>,
+    most: usize,
+    cancel: CancellationToken,
+) -> Result<(), store::Error> {
+    // A stop may have come before all plugins were loaded.
+    if most > 0 && !cancel.is_cancelled() {
+        dispatch.early.open();
+    }
+    work(Parses::new(dispatch), most, cancel).await
+}
+
 /// What calls plugins begins once those that were there at the start are loaded, or after a while:
 /// an event that was routed meanwhile would never reach a handler that is still being compiled.
 async fn once_loaded<T>(
@@ -359,6 +374,7 @@ impl Parts {
             crashes: RetryPolicy::crashes(),
             runs_per_handler: limits.runs_per_handler,
             allowance: limits.allowance(),
+            early: Early::default(),
             parse_breakers: breakers(Kind::Receipt),
             run_breakers: breakers(Kind::Run),
         });
@@ -413,6 +429,7 @@ fn quotas(config: &Config) -> Quotas {
 fn deadlines(limits: &Limits) -> plugin::Deadlines {
     plugin::Deadlines {
         claims: limits.claims_deadline(),
+        early: limits.early_parse(),
         parse: limits.parse_deadline(),
         handle: limits.handle_deadline(),
         ..plugin::Deadlines::default()

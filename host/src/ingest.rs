@@ -1,10 +1,11 @@
-//! The way in: receive, claim, verify, append, answer.
+//! The way in: receive, claim, verify, parse where that is quick, append, answer.
 //!
 //! The only part that talks to payment gateways. It answers 2xx only after the store has synced the
 //! receipt, or to a validation challenge, and it never tells a sender why evidence did not hold. A
 //! request counts as one in progress only once its body is whole. It never looks into a body: that
-//! is the provider plugin's, and later.
+//! is the provider plugin's.
 
+mod early;
 mod intake;
 mod methods;
 mod notes;
@@ -39,8 +40,9 @@ use crate::plugin::{self, Plugin, Registry};
 use crate::proof::{self, Unproven};
 use crate::provider::{Answer, Claims, Proven, ProviderInfo};
 use crate::signature::{self, Asker};
-use crate::store::{Appended, NewReceipt, Reached, Store};
+use crate::store::{Appended, NewReceipt, Parsed, Reached, Store};
 
+pub(crate) use early::EarlyParse;
 pub(crate) use intake::{Bounds, Intake};
 use notes::Note;
 pub(crate) use notes::Notes;
@@ -58,6 +60,8 @@ pub(crate) struct Ingest {
     /// Where the store is: nothing comes in while it has too little room.
     pub(crate) disk: Arc<Disk>,
     pub(crate) keys: Keys,
+    /// Who parses what is proven, where that fits.
+    pub(crate) early: Arc<dyn EarlyParse>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
     /// Where to post to.
@@ -233,7 +237,8 @@ impl Ingest {
             body,
             received_at: self.clock.now(),
         });
-        let claims = self.prove(at, &request).await?;
+        let brings_events = methods::brings_events(info, &method);
+        let (claims, parsed) = self.prove(at, &request, brings_events).await?;
         let proven = match source.verify {
             Verify::Evidence => signature::worth(&claims, info).into(),
             Verify::None => Proven::Nothing,
@@ -247,7 +252,7 @@ impl Ingest {
             }
             return Ok(Accepted::Asked(answer, asker));
         }
-        if !methods::brings_events(info, &method) {
+        if !brings_events {
             return Err(Rejection::NothingAsked(info.refusal_status));
         }
         self.check_marks(name)?;
@@ -257,10 +262,26 @@ impl Ingest {
         };
         let (source, event_ids) = (name.clone(), claims.event_ids);
         let receipt = NewReceipt { source, request, event_ids, proven: Some(proven) };
-        let appended = self.store.append(receipt).await.map_err(Rejection::Store)?;
+        let appended = self.append(at, receipt, parsed).await?;
 
         debug!(source.name = %name, ?appended, "accepted a request");
         Ok(Accepted::Kept(reply, appended))
+    }
+
+    /// Stores a receipt, with what was parsed of it if that is in its turn.
+    async fn append(
+        &self,
+        at: &At<'_>,
+        receipt: NewReceipt,
+        parsed: Option<Parsed>,
+    ) -> Result<Appended, Rejection> {
+        let log = parsed.as_ref().map(|parsed| parsed.report.log.clone()).unwrap_or_default();
+        let appended = self.store.append_parsed(receipt, parsed).await;
+        let (appended, holds) = appended.map_err(Rejection::Store)?;
+        if let (Appended::Stored(id), true) = (appended, holds) {
+            self.early.stored(at.name, at.plugin.name(), id, &log);
+        }
+        Ok(appended)
     }
 
     /// Puts a request off while too much is open or too little is free. Only what is genuine comes
@@ -275,17 +296,28 @@ impl Ingest {
         reached.map_or(Ok(()), |mark| Err(Rejection::PutOff(mark)))
     }
 
-    /// What the request claims, once its evidence holds.
-    async fn prove(&self, at: &At<'_>, request: &Arc<Request>) -> Result<Claims, Rejection> {
+    /// What the request claims, once its evidence holds; and what was parsed of it then, if it may
+    /// bring events and that is quick.
+    async fn prove(
+        &self,
+        at: &At<'_>,
+        request: &Arc<Request>,
+        brings_events: bool,
+    ) -> Result<(Claims, Option<Parsed>), Rejection> {
         let (name, source, plugin) = (at.name, at.source, &at.plugin);
         if source.verify == Verify::None {
             let claims = self.host.claims(plugin, &source.settings, name, request).await;
             let claims = claims.map_err(|error| at.refused(Unproven::Plugin(error)))?;
             // Nothing needs to be proven, and so nothing needs to be claimed.
-            return Ok(claims.unwrap_or_default());
+            return Ok((claims.unwrap_or_default(), None));
         }
-        let receiver = source.receiver(name);
-        let proven = proof::prove(&self.host, &self.keys, plugin, receiver, request).await;
+        let parse = {
+            let early = brings_events.then(|| Arc::clone(&self.early));
+            let (name, plugin, request) = (name.clone(), Arc::clone(plugin), Arc::clone(request));
+            move |claims: &Claims| early::parsed(&*early?, &name, &plugin, &request, claims)
+        };
+        let (host, keys, receiver) = (&self.host, &self.keys, source.receiver(name));
+        let proven = proof::prove_and(host, keys, plugin, receiver, request, parse).await;
         proven.map_err(|unproven| at.refused(unproven))
     }
 

@@ -11,7 +11,7 @@
 //!        v                                                                | signed, retried
 //!     ingest ----------.        dispatch ---------.         delivery -----'
 //!  claim, verify,      |     parse, route, run    |       attempt, record
-//!     append           v            ^  |          v            ^
+//!  parse, append       v            ^  |          v            ^
 //!                  +---------------------------------------------------+
 //!                  | store: receipts, events, runs, deliveries, state  |
 //!                  +---------------------------------------------------+
@@ -25,11 +25,12 @@
 //! 3. *verify*: `signature` holds that against the source's [`secrets`], and against public keys
 //!    that were fetched ([`keys`]). A validation challenge is answered here, and nothing is stored.
 //!    A genuine event gets 429 or 503 here if too much work is open or the disk is nearly full.
-//! 4. *append*: the [`store`] writes the receipt and its event ids, and syncs; all that wait share
-//!    one transaction. What is known already is stored no second time.
-//! 5. *answer*: only now 2xx.
-//! 6. *parse*: [`dispatch`] lets the plugin turn the receipt into [`event`]s.
-//! 7. *route*: by type ([`route`]), to handler plugins and to endpoints.
+//! 4. *parse*: [`dispatch`] lets the plugin turn what is proven and new into [`event`]s, and routes
+//!    them; where that is not quick, or something older of the source waits for it, behind 6.
+//! 5. *append*: the [`store`] writes the receipt, its event ids and its events, and syncs; all that
+//!    wait share one transaction. What is known already is stored no second time.
+//! 6. *answer*: only now 2xx.
+//! 7. *route*: by type ([`route`]), to handler plugins and to endpoints; with the parse.
 //! 8. *run*: [`dispatch`] runs each handler, events of one subject in order, one at a time.
 //! 9. *commit*: what it asked for ([`effect`]) and the run's completion land together or not at
 //!    all.

@@ -101,6 +101,8 @@ impl Threads {
 pub struct Deadlines {
     /// For claims.
     pub claims: Duration,
+    /// For an early parse: what its thread computes; it waits no longer than for claims.
+    pub early: Duration,
     /// For parsing.
     pub parse: Duration,
     /// For handling.
@@ -115,6 +117,7 @@ impl Default for Deadlines {
         let milliseconds = Duration::from_millis;
         Self {
             claims: milliseconds(100),
+            early: milliseconds(5),
             parse: milliseconds(1_000),
             handle: milliseconds(1_000),
             check: milliseconds(250),

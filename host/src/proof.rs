@@ -86,21 +86,39 @@ pub(crate) async fn prove(
     receiver: Receiver<'_>,
     request: &Arc<Request>,
 ) -> Result<Claims, Unproven> {
+    let proven = prove_and(host, keys, plugin, receiver, request, |_| None::<()>).await;
+    proven.map(|(claims, _)| claims)
+}
+
+/// The same, and makes something of what holds on the thread and in the turn in which the plugin
+/// claimed it: nothing if a key has to be fetched for that.
+pub(crate) async fn prove_and<T: Send + 'static>(
+    host: &Host,
+    keys: &Keys,
+    plugin: &Arc<Plugin>,
+    receiver: Receiver<'_>,
+    request: &Arc<Request>,
+    make: impl FnOnce(&Claims) -> Option<T> + Send + 'static,
+) -> Result<(Claims, Option<T>), Unproven> {
     let Receiver { name, settings, secrets, .. } = receiver;
     let judge = {
         let (plugin, trial) = (Arc::clone(plugin), Trial::of(keys, receiver, request));
-        move |claims: Claims| trial.begin(info(&plugin), &claims).map(|()| (trial, claims))
+        move |claims: Claims| {
+            trial.begin(info(&plugin), &claims)?;
+            let made = if waits_for_key(&claims) { None } else { make(&claims) };
+            Ok::<_, Unproven>((trial, claims, made))
+        }
     };
     let judged = host.claims_and(plugin, settings, name, request, judge).await;
-    let (trial, claims) = judged.map_err(Unproven::Plugin)?.map_err(Unproven::Claims)??;
+    let (trial, claims, made) = judged.map_err(Unproven::Plugin)?.map_err(Unproven::Claims)??;
     if !waits_for_key(&claims) {
-        return Ok(claims);
+        return Ok((claims, made));
     }
     let fetched = trial.fetch(info(plugin), receiver, &claims).await?;
     let takes_long = signature::takes_long(&claims, secrets, &request.body);
     let judge = {
         let plugin = Arc::clone(plugin);
-        move || trial.verify(info(&plugin), &claims, &fetched).map(|()| claims)
+        move || trial.verify(info(&plugin), &claims, &fetched).map(|()| (claims, None))
     };
     if takes_long { host.in_turn(name, judge).await.map_err(Unproven::Plugin)? } else { judge() }
 }

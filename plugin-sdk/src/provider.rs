@@ -37,9 +37,10 @@ pub trait Provider {
     /// a signature.
     fn claim(request: &Request) -> Result<Claims, Refusal>;
 
-    /// Turns a request into events, after it was answered. The gateway may call this again for the
-    /// same request, and it must return the same events. Return no events for a request that means
-    /// nothing, such as a ping.
+    /// Turns a request into events, once its proof holds. The gateway calls this before it stores
+    /// and answers the request if that takes less than 5 ms, and otherwise afterwards. It may call
+    /// this again for the same request, and it must return the same events. Return no events for a
+    /// request that means nothing, such as a ping.
     fn parse(request: &Request) -> Result<Vec<Event>, Failure>;
 
     /// Signs a request as the provider would send it, for `hookgate send` and tests, in place of

@@ -100,6 +100,7 @@ pub(crate) struct Limits {
     /// What one instance of a plugin may have of memory, in bytes.
     pub(crate) plugin_memory_bytes: usize,
     claims_deadline: Duration,
+    early_parse: Duration,
     parse_deadline: Duration,
     handle_deadline: Duration,
     grace: Duration,
@@ -137,6 +138,7 @@ impl Default for Limits {
             emitted_bytes: EMITTED_BYTES,
             plugin_memory_bytes: 32 * 1024 * 1024,
             claims_deadline: ms(100),
+            early_parse: ms(5),
             parse_deadline: secs(1),
             handle_deadline: secs(1),
             grace: secs(30),
@@ -195,6 +197,7 @@ impl Limits {
                 ms(1)..=secs(60),
                 default.claims_deadline,
             ),
+            early_parse: table.duration("early_parse", ms(0)..=secs(1), default.early_parse),
             parse_deadline: table.duration(
                 "parse_deadline",
                 ms(1)..=secs(60),
@@ -309,6 +312,7 @@ impl Limits {
             emitted_bytes,
             plugin_memory_bytes,
             claims_deadline: _,
+            early_parse: _,
             parse_deadline: _,
             handle_deadline: _,
             grace,
@@ -344,6 +348,11 @@ impl Limits {
     /// How long `claims` may take.
     pub(crate) fn claims_deadline(&self) -> Duration {
         self.claims_deadline
+    }
+
+    /// How long `parse` may take before a receipt is stored; zero is never.
+    pub(crate) fn early_parse(&self) -> Duration {
+        self.early_parse
     }
 
     /// How long `parse` may take.

@@ -203,6 +203,7 @@ fn every_limit_and_retention_has_bounds_that_are_named() {
             check_wrong(&with("limits", key, time), &format!("`{key}` must be between 1ms and 1m"));
         }
     }
+    check_wrong(&with("limits", "early_parse", HUGE), "`early_parse` must be between 0s and 1s");
     check_wrong(&with("limits", "grace", HUGE), "`grace` must be between 0s and 1h");
     for key in ["bodies", "events", "attempts", "dead"] {
         for (time, why) in [(HUGE, ""), ("\"0s\"", ": with less"), ("\"59m\"", ": with less")] {

@@ -22,6 +22,14 @@ struct Opened {
     label: Option<&'static str>,
 }
 
+/// Labels events with what their proof is worth, if that is less than all.
+pub(super) fn label_all(events: &mut [Event], label: Option<&'static str>) {
+    let Some(label) = label else { return };
+    for event in events {
+        event.labels.push((PROOF_LABEL.to_owned(), label.to_owned()));
+    }
+}
+
 impl Dispatch {
     /// The events of a receipt, labelled where its proof is worth less than all.
     pub(super) async fn parse_opened(
@@ -38,10 +46,8 @@ impl Dispatch {
         let settings = &reading.settings;
         let source = &receipt.source;
         let mut called = self.host.parse(plugin, settings, source, &opened.request).await;
-        if let (Ok(Ok(events)), Some(label)) = (&mut called.ended, opened.label) {
-            for event in events {
-                event.labels.push((PROOF_LABEL.to_owned(), label.to_owned()));
-            }
+        if let Ok(Ok(events)) = &mut called.ended {
+            label_all(events, opened.label);
         }
         called
     }

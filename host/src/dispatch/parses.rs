@@ -127,7 +127,7 @@ impl Dispatch {
 
     /// The events of a receipt, with where each goes. Those of one type share their routes: there
     /// may be a thousand, and ten thousand endpoints that want them.
-    fn routed(&self, rules: &Rules, events: Vec<Event>) -> Vec<NewEvent> {
+    pub(super) fn routed(&self, rules: &Rules, events: Vec<Event>) -> Vec<NewEvent> {
         let allowance = emitted::allowance(self.allowance, events.len());
         let mut known = BTreeMap::<String, Arc<Routes>>::new();
         let route = |event: Event| {

@@ -1,5 +1,7 @@
 //! Dispatch with a real store and a real guest, for what no socket shows.
 
+mod early;
+
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -47,6 +49,7 @@ impl Bench {
             crashes: RetryPolicy::crashes(),
             runs_per_handler: 8,
             allowance: Allowance { events: 1_000, bytes: 16 << 20 },
+            early: Early::default(),
             parse_breakers: breakers(Kind::Receipt),
             run_breakers: breakers(Kind::Run),
             metrics,
@@ -54,17 +57,20 @@ impl Bench {
         Self { dispatch: Arc::new(dispatch), clock, _folder: folder }
     }
 
-    async fn accept(&self, command: &Value) {
-        let request = Request {
+    fn request(&self, command: &Value) -> Request {
+        Request {
             method: "POST".to_owned(),
             url: "/in/shop".to_owned(),
             headers: crate::headers::Headers::default(),
             body: command.to_string().into(),
             received_at: self.clock.now(),
-        };
+        }
+    }
+
+    async fn accept(&self, command: &Value) {
         let receipt = NewReceipt {
             source: name("shop"),
-            request: Arc::new(request),
+            request: Arc::new(self.request(command)),
             event_ids: Vec::new(),
             proven: None,
         };

@@ -9,6 +9,7 @@
 //! gateway itself computes about a request; what comes back has been checked against the contract.
 
 mod context;
+mod effort;
 mod error;
 mod function;
 mod log;
@@ -26,10 +27,11 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use wasmtime::Store;
 use wasmtime::component::Instance;
+use wasmtime::{Store, UpdateDeadline};
 
 pub(super) use self::context::Context;
+use self::effort::Effort;
 pub use self::error::CallError;
 pub(super) use self::function::{Handler, Provider};
 pub use self::log::tell;
@@ -45,7 +47,7 @@ pub(super) use self::wasi::link as link_wasi;
 use super::contract::convert::{self, YIELD_BYTES_MAX};
 use super::contract::handler::HandleContext;
 use super::contract::violation::{TEXT_BYTES_MAX, shortened};
-use super::{Host, Plugin, Role, engine};
+use super::{Deadlines, Host, Plugin, Role, engine};
 use crate::effect::{Asked, LogLine};
 use crate::event::{Event, Request, Timestamp};
 use crate::ids::Name;
@@ -53,6 +55,10 @@ use crate::lock::lock;
 use crate::provider::{Claims, Refusal};
 use crate::retry::Outcome;
 use crate::setting;
+
+/// Most bytes that an early parse may yield, beside as many as the body has: they are held until
+/// the receipt is stored.
+const EARLY_YIELD_BYTES_MAX: usize = 64 << 10;
 
 /// Most handles that a guest may hold at once.
 const HANDLES_MAX: usize = 1_000;
@@ -139,31 +145,29 @@ impl Host {
     ) -> Called<Result<Vec<Event>, Outcome>> {
         let plugin = Arc::clone(plugin);
         let request = Arc::clone(request);
-        let mut context = self.context(&plugin, Role::Provider, settings);
-        // An event may hold all of the body.
-        let bytes_max = YIELD_BYTES_MAX + request.body.len();
-        context.lift_bytes_max = 2 * bytes_max;
+        let context = self.context(&plugin, Role::Provider, settings);
         let deadline = self.deadlines().parse;
         let given = source.clone();
-        let call = move || {
-            let occasion = Occasion::Request("parse", &request, request.received_at);
-            let (parsed, context) =
-                enter(&plugin, context, &occasion, deadline, |store, instance| {
-                    let parse = &plugin.provider_functions()?.parse;
-                    convert::lend_request(&request, |request| {
-                        parse.call(store, instance, (request,)).map(|(parsed,)| parsed)
-                    })
-                });
-            let ended = parsed.and_then(|parsed| match parsed {
-                Ok(events) => {
-                    let events = convert::events(events, &given, request.received_at, bytes_max);
-                    events.map(Ok).map_err(CallError::Violation)
-                }
-                Err(failure) => Ok(Err(convert::failure(&failure))),
-            });
-            Called { ended, log: context.log.into_lines() }
-        };
+        let call = move || parse(&plugin, context, deadline, &given, &request, YIELD_BYTES_MAX);
         self.0.pools.parse.call(Some(source), deadline, call).await.unwrap_or_else(Called::never)
+    }
+
+    /// The same for a request that is not stored, on the thread that asks: in what was to be made
+    /// of its claims. In little time, and it may yield little; `None` if it may take no time.
+    pub(crate) fn parse_early(
+        &self,
+        plugin: &Plugin,
+        settings: &Arc<str>,
+        source: &Name,
+        request: &Request,
+    ) -> Option<Called<Result<Vec<Event>, Outcome>>> {
+        let Deadlines { early, claims, .. } = self.deadlines();
+        if early.is_zero() {
+            return None;
+        }
+        let mut context = self.context(plugin, Role::Provider, settings);
+        context.effort = Some(Effort::begin(early, claims));
+        Some(parse(plugin, context, early, source, request, EARLY_YIELD_BYTES_MAX))
     }
 
     /// Runs a handler on an event: what it asks for, of which nothing has happened when this
@@ -320,6 +324,35 @@ fn claim(
     }
 }
 
+/// Asks a provider for the events of a request, which are given a source. An event may hold all of
+/// the body, and together they may have so many bytes more.
+fn parse(
+    plugin: &Plugin,
+    mut context: Context,
+    deadline: Duration,
+    source: &Name,
+    request: &Request,
+    yield_bytes_max: usize,
+) -> Called<Result<Vec<Event>, Outcome>> {
+    let bytes_max = yield_bytes_max + request.body.len();
+    context.lift_bytes_max = 2 * bytes_max;
+    let occasion = Occasion::Request("parse", request, request.received_at);
+    let (parsed, context) = enter(plugin, context, &occasion, deadline, |store, instance| {
+        let parse = &plugin.provider_functions()?.parse;
+        convert::lend_request(request, |request| {
+            parse.call(store, instance, (request,)).map(|(parsed,)| parsed)
+        })
+    });
+    let ended = parsed.and_then(|parsed| match parsed {
+        Ok(events) => {
+            let events = convert::events(events, source, request.received_at, bytes_max);
+            events.map(Ok).map_err(CallError::Violation)
+        }
+        Err(failure) => Ok(Err(convert::failure(&failure))),
+    });
+    Called { ended, log: context.log.into_lines() }
+}
+
 /// Instantiates a plugin, makes a call, and takes the store apart again. The deadline is for all of
 /// it. To be called on a thread with a stack for guests, outside of the async runtime.
 pub(super) fn enter<T>(
@@ -334,12 +367,19 @@ pub(super) fn enter<T>(
     }
     let memory_max = context.memory.most;
     let lift_bytes_max = context.lift_bytes_max;
+    let effort = context.effort.take();
     let mut store = Store::new(plugin.pre.engine(), context);
     store.limiter(|context| &mut context.memory);
     store.set_hostcall_fuel(lift_bytes_max);
     store.set_max_component_handles(HANDLES_MAX);
     // Before instantiating, which runs code of the guest too.
     store.set_epoch_deadline(engine::ticks(deadline));
+    if let Some(effort) = effort {
+        store.epoch_deadline_callback(move |_| {
+            let is_spent = effort.is_spent();
+            Ok(if is_spent { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) })
+        });
+    }
     let instance = plugin.pre.instantiate(&mut store);
     let result = instance.and_then(|instance| call(&mut store, &instance));
     let context = store.into_data();

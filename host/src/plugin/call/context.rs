@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
+use super::effort::Effort;
 use super::log::Log;
 use super::memory::MemoryLimit;
 use super::outbox::Outbox;
@@ -28,6 +29,8 @@ pub(in crate::plugin) struct Context {
     pub(super) memory: MemoryLimit,
     /// Most bytes that the guest may pass to the host.
     pub(super) lift_bytes_max: usize,
+    /// If its time is not what passes.
+    pub(super) effort: Option<Effort>,
     /// What a run asks for; none in every other call.
     pub(super) outbox: Option<Outbox>,
     /// Only for plugins that import it.
@@ -42,6 +45,7 @@ impl Context {
             log: Log::default(),
             memory: MemoryLimit::new(memory_max),
             lift_bytes_max: LIFT_BYTES_MAX,
+            effort: None,
             outbox: None,
             wasi: None,
         }

@@ -1,0 +1,126 @@
+//! The early parse: of a request that is proven and not stored yet, so that its receipt and its
+//! events are one commit.
+//!
+//! It is made where the plugin's claims were held against the evidence, in the turn of the source,
+//! and only where it is quick and nothing is in its way. Of one that comes to nothing nobody ever
+//! hears: the receipt is stored and parsed as if there had been none. Never decides whether its
+//! events come in their turn; the store does.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::opening::label_all;
+use super::patience::Patience;
+use super::{Dispatch, Reading, Rules, plugin_says};
+use crate::effect::{LogLevel, LogLine};
+use crate::event::{Event, Request};
+use crate::ids::{Id, Name};
+use crate::plugin::{CallError, Called, Plugin};
+use crate::provider::{Claims, Proven};
+use crate::retry::{Outcome, Verdict};
+use crate::signature;
+use crate::store::{NewEvent, Parsed, Try};
+
+/// The largest body of an early parse, in bytes: a larger one is costly in any case.
+const BODY_BYTES_MAX: usize = 256 << 10;
+/// Most runs and deliveries that may follow from it: more are opened by a commit that no sender
+/// waits for.
+const WORKS_MAX: usize = 1_024;
+
+/// Whether there are early parses, and for whom.
+#[derive(Debug, Default)]
+pub(crate) struct Early {
+    is_open: AtomicBool,
+    patience: Patience,
+}
+
+impl Early {
+    /// From now on receipts are parsed, and so may requests be.
+    pub(crate) fn open(&self) {
+        self.is_open.store(true, Ordering::Release);
+    }
+}
+
+impl Dispatch {
+    /// What a parse makes of a request whose evidence holds; `None` if its receipt is to be parsed
+    /// when it is stored. Blocks: to be called where the plugin made these claims.
+    pub(crate) fn parse_early(
+        &self,
+        source: &Name,
+        plugin: &Plugin,
+        request: &Request,
+        claims: &Claims,
+    ) -> Option<Parsed> {
+        let rules = self.rules.load();
+        let (reading, info) = (rules.sources.get(source)?, plugin.provider()?);
+        // Decrypting takes long, and the receipt has the body as it came.
+        let is_plain = claims.plain_body.is_none() && request.body.len() <= BODY_BYTES_MAX;
+        let is_free = is_plain && self.may_parse_early(&rules, source, reading, plugin);
+        if !is_free || !self.store.takes_parsed(source, &claims.event_ids) {
+            return None;
+        }
+        let (at, started) = (self.clock.now(), Instant::now());
+        let parsed = self.host.parse_early(plugin, &reading.settings, source, request)?;
+        let Called { ended, log } = parsed;
+        // Ours, and no word about the plugin.
+        if let Err(CallError::Busy | CallError::Host(_)) = ended {
+            return None;
+        }
+        let label = Proven::from(signature::worth(claims, info)).label();
+        let events = ended.ok().and_then(Result::ok);
+        let events = events.and_then(|events| self.routed_early(&rules, events, label));
+        self.early.patience.ended(source, plugin.digest(), events.is_some(), &self.clock);
+        let report = Try {
+            at,
+            duration: started.elapsed(),
+            plugin: Some(Self::stamp(plugin, &info.version)),
+            outcome: Outcome::Success,
+            verdict: Verdict::Done,
+            log,
+        };
+        events.map(|events| Parsed { report, events })
+    }
+
+    /// A receipt was stored with its early parse, in which the plugin wrote this.
+    pub(crate) fn parsed_early(&self, source: &Name, plugin: &Name, id: Id, log: &[LogLine]) {
+        self.metrics.parse(source, &Outcome::Success, None);
+        for line in log {
+            plugin_says!(line, receipt.id = %id, source.name = %source, plugin.name = %plugin);
+        }
+    }
+
+    /// Whether the requests of a source may be parsed now before they are stored.
+    fn may_parse_early(
+        &self,
+        rules: &Rules,
+        source: &Name,
+        reading: &Reading,
+        plugin: &Plugin,
+    ) -> bool {
+        let limit = || self.parse_breakers.limit(source, || Some(plugin.digest().to_owned()), 2);
+        self.early.is_open.load(Ordering::Acquire)
+            && reading.plugin == *plugin.name()
+            // What nobody has proven is never parsed before it is stored.
+            && !reading.is_unverified
+            && !rules.stopped_sources.contains_key(source)
+            && self.early.patience.is_left(source, plugin.digest(), &self.clock)
+            // After a pause parses are tried one at a time.
+            && limit() == 2
+            && self.store.mark_reached(source).is_none()
+            && !self.store.holds_parses(source)
+    }
+
+    /// The events with where each goes, unless that is too much.
+    fn routed_early(
+        &self,
+        rules: &Rules,
+        mut events: Vec<Event>,
+        label: Option<&'static str>,
+    ) -> Option<Vec<NewEvent>> {
+        label_all(&mut events, label);
+        let events = self.routed(rules, events);
+        let works = |new: &NewEvent| new.routes.handlers.len() + new.routes.endpoints.len();
+        let is_little = events.iter().map(works).sum::<usize>() <= WORKS_MAX;
+        is_little.then_some(events)
+    }
+}

@@ -1,0 +1,28 @@
+//! Has dispatch parse what ingest has just proven: the two never import each other.
+//!
+//! Wiring only; whether and how something is parsed is decided in dispatch.
+
+use crate::dispatch::Dispatch;
+use crate::effect::LogLine;
+use crate::event::Request;
+use crate::ids::{Id, Name};
+use crate::ingest::EarlyParse;
+use crate::plugin::Plugin;
+use crate::provider::Claims;
+use crate::store::Parsed;
+
+impl EarlyParse for Dispatch {
+    fn parse(
+        &self,
+        source: &Name,
+        plugin: &Plugin,
+        request: &Request,
+        claims: &Claims,
+    ) -> Option<Parsed> {
+        self.parse_early(source, plugin, request, claims)
+    }
+
+    fn stored(&self, source: &Name, plugin: &Name, receipt: Id, log: &[LogLine]) {
+        self.parsed_early(source, plugin, receipt, log);
+    }
+}
