@@ -7,6 +7,7 @@
 
 mod asking;
 mod bar;
+mod breakdown;
 mod ceiling;
 mod compare;
 mod dead;
@@ -42,6 +43,7 @@ use anyhow::ensure;
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 
+use crate::breakdown::Breakdown;
 use crate::compare::Compare;
 use crate::gateway::Workplace;
 use crate::isolation::Isolation;
@@ -89,6 +91,8 @@ struct Arguments {
 /// What else this program does.
 #[derive(Debug, Subcommand)]
 enum Role {
+    /// Measures what an event costs, by thread, by call of the system and by commit
+    Breakdown(Breakdown),
     /// Measures two revisions in turn and prints the ratios of their figures
     Compare(Compare),
     /// Measures what those who behave keep beside those who do not
@@ -117,6 +121,7 @@ fn main() -> anyhow::Result<()> {
     match &arguments.role {
         Some(Role::ServeCeiling) => ceiling::answer(),
         Some(Role::ServeRelay { endpoint }) => ceiling::relay(*endpoint),
+        Some(Role::Breakdown(breakdown)) => breakdown.run(),
         Some(Role::Compare(compare)) => compare.run(),
         Some(Role::Isolation(isolation)) => isolation.run(),
         Some(Role::Lists(lists)) => lists.run(),

@@ -1,7 +1,8 @@
-//! What the system says of a process: its time of the processors and its memory.
+//! What the system says of a process: its time of the processors, its memory, its threads.
 //!
 //! Reads `/proc`. Never sends a signal.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -22,9 +23,47 @@ impl Process {
         Ok(number(&self.read("status")?, "VmHWM:")? * 1024)
     }
 
+    /// What it has had written to disks so far, in bytes.
+    pub(crate) fn written(self) -> anyhow::Result<u64> {
+        number(&self.read("io")?, "write_bytes:")
+    }
+
+    /// What its threads have taken so far, those of one sort together: the names of a pool's differ
+    /// by a number at the end. Threads that have ended are not there any more.
+    pub(crate) fn threads(self) -> anyhow::Result<BTreeMap<String, Taken>> {
+        let mut sorts = BTreeMap::<String, Taken>::new();
+        for entry in std::fs::read_dir(format!("/proc/{}/task", self.0))? {
+            let folder = entry?.path();
+            let read = |file: &str| std::fs::read_to_string(folder.join(file));
+            // It may have ended since it was listed.
+            let (Ok(stat), Ok(status)) = (read("stat"), read("status")) else { continue };
+            let sort = sorts.entry(sort(&stat)?.to_owned()).or_default();
+            sort.time += duration(processor_ticks(&stat)?);
+            sort.switches += number(&status, "voluntary_ctxt_switches:")?;
+            sort.switches += number(&status, "nonvoluntary_ctxt_switches:")?;
+        }
+        Ok(sorts)
+    }
+
     fn read(self, file: &str) -> anyhow::Result<String> {
         Ok(std::fs::read_to_string(format!("/proc/{}/{file}", self.0))?)
     }
+}
+
+/// What threads have taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Taken {
+    /// User and system time.
+    pub(crate) time: Duration,
+    /// How often they gave a processor up or lost it.
+    pub(crate) switches: u64,
+}
+
+/// The sort of the thread with this `stat`.
+fn sort(stat: &str) -> anyhow::Result<&str> {
+    let (before, _) = stat.rsplit_once(')').context("no name in the thread's state")?;
+    let (_, name) = before.split_once('(').context("no name in the thread's state")?;
+    Ok(name.trim_end_matches(|char: char| char.is_ascii_digit()).trim_end_matches('-'))
 }
 
 /// So many ticks of the clock by which the system counts processor time.
@@ -51,6 +90,8 @@ fn number(file: &str, name: &str) -> anyhow::Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
+
     use super::*;
 
     #[test]
@@ -67,6 +108,30 @@ mod tests {
         let status = "Name:\thookgate\nVmHWM:\t   12345 kB\nVmRSS:\t 100 kB\n";
         assert_eq!(number(status, "VmHWM:").unwrap(), 12_345);
         assert!(number(status, "VmSwap:").is_err());
+    }
+
+    #[test]
+    fn threads_of_a_pool_are_of_one_sort() {
+        assert_eq!(sort("8 (parse-11) S 1").unwrap(), "parse");
+        assert_eq!(sort("8 (store-writer) S 1").unwrap(), "store-writer");
+        assert_eq!(sort("8 (a (b) 2) S 1").unwrap(), "a (b) ");
+        assert!(sort("8 S 1").is_err());
+    }
+
+    #[test]
+    fn a_thread_is_found_by_the_name_of_its_sort() {
+        let ((ready, is_ready), (end, ended)) = (channel::<()>(), channel::<()>());
+        let wait = move || {
+            ready.send(()).unwrap();
+            ended.recv().is_err()
+        };
+        let named = std::thread::Builder::new().name("bench-sort-7".into());
+        let thread = named.spawn(wait).unwrap();
+        is_ready.recv().unwrap();
+        let threads = Process(std::process::id()).threads();
+        drop(end);
+        assert!(thread.join().unwrap());
+        assert!(threads.unwrap().contains_key("bench-sort"));
     }
 
     #[test]
