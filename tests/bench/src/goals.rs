@@ -49,6 +49,7 @@ const GOALS: &[Goal] = &[
     Goal::part("accepting", "256 connections", Yardstick::Ceiling, 0.35).stretched(0.40),
     Goal::part("accepting", "16 connections", Yardstick::Ceiling, 0.15),
     Goal::remembered("10,000,000"),
+    Goal::remembered("10,000,000, from receipts of ten"),
     Goal::at_most(
         "claiming",
         "in the sandbox, a fresh instance each",

@@ -32,8 +32,11 @@ const AT_A_TIME: usize = 256;
 /// What a store is filled with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stock {
-    /// So many ids to tell duplicates by; the first of them are those of the first payloads.
+    /// So many ids to tell duplicates by, which came in large receipts; the first of them are those
+    /// of the first payloads.
     Ids(usize),
+    /// The same, from receipts of ten events each, very many of them in a commit.
+    IdsInTens(usize),
     /// So many deliveries to the endpoint `crm`, none attempted yet.
     Pending(usize),
     /// So many events, each accepted, parsed and delivered by itself, and swept.
@@ -50,6 +53,7 @@ impl Stock {
         runtime.block_on(async {
             match self {
                 Self::Ids(count) => filling.ids(count).await?,
+                Self::IdsInTens(count) => filling.ids_in_tens(count).await?,
                 Self::Pending(count) => {
                     filling.events(0, count, PORTION).await?;
                 }
@@ -135,16 +139,27 @@ impl Filling {
         format!("{:015x}{number:08}", self.salt)
     }
 
+    /// A commit for each receipt.
     async fn ids(&self, count: usize) -> anyhow::Result<()> {
+        for first in (0..count).step_by(PORTION) {
+            self.clone().receipt_of_ids(first, count.min(first + PORTION)).await?;
+        }
+        Ok(())
+    }
+
+    async fn ids_in_tens(&self, count: usize) -> anyhow::Result<()> {
+        let receipts = (0..count).step_by(10);
+        let receipt = |first| self.clone().receipt_of_ids(first, count.min(first + 10));
+        some_at_a_time(receipts.map(receipt)).await
+    }
+
+    async fn receipt_of_ids(self, first: usize, end: usize) -> anyhow::Result<()> {
         let id = |number: usize| match number {
             0..KNOWN => self.batch.event_id(number).to_owned(),
             _ => format!("evt_1{:016x}{number:08}", fastrand::u64(..)),
         };
-        for first in (0..count).step_by(PORTION) {
-            let ids = (first..count.min(first + PORTION)).map(id).collect();
-            self.append(ids, b"{}").await?;
-        }
-        Ok(())
+        let ids = (first..end).map(id).collect();
+        self.append(ids, b"{}").await
     }
 
     /// Receipts of so many events, parsed, each event owed to all endpoints.

@@ -23,10 +23,19 @@ const CONNECTIONS: usize = 256;
 
 pub(super) fn rates(stage: &Stage) -> anyhow::Result<Vec<Figure>> {
     let ids = IDS / stage.scale;
-    let stock = stage.workplace.stock(Stock::Ids(ids), &stage.batch)?;
+    let shown = Unit::Count.show(ids as f64);
+    let stocks = [
+        (Stock::Ids(ids), shown.clone()),
+        (Stock::IdsInTens(ids), format!("{shown}, from receipts of ten")),
+    ];
     let (none, alone) = rate(stage, "none", None)?;
-    let (some, full) = rate(stage, &Unit::Count.show(ids as f64), Some(&stock))?;
-    Ok(vec![alone, full.value("of the rate with none", Unit::Ratio, some / none)])
+    let mut figures = vec![alone];
+    for (stock, what) in stocks {
+        let stock = stage.workplace.stock(stock, &stage.batch)?;
+        let (some, full) = rate(stage, &what, Some(&stock))?;
+        figures.push(full.value("of the rate with none", Unit::Ratio, some / none));
+    }
+    Ok(figures)
 }
 
 fn rate(stage: &Stage, ids: &str, stock: Option<&FilePath>) -> anyhow::Result<(f64, Figure)> {
