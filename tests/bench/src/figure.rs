@@ -1,4 +1,4 @@
-//! A figure: what was measured, its values, and which ceilings they are compared with.
+//! A figure: what was measured, its values, and what they are compared with.
 
 use std::time::Duration;
 

@@ -57,8 +57,7 @@ impl Side {
                 format!("{} is missing: `make bench-compare` builds it", path.display())
             })
         };
-        let side = Self { folder: found(folder)?, benchmark: found(&program(by))? };
-        Ok(side)
+        Ok(Self { folder: found(folder)?, benchmark: found(&program(by))? })
     }
 
     /// Whether its benchmark has this scenario: an older one may lack it.
