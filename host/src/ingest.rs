@@ -20,6 +20,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -100,12 +101,11 @@ async fn receive(
     State(ingest): State<Arc<Ingest>>,
     path: Result<Path<String>, PathRejection>,
     Extension(connection): Extension<Arc<Connection>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
+    request: axum::extract::Request,
 ) -> Response {
     let started = Instant::now();
+    // As a whole: to be given its parts one by one would be to copy them.
+    let (Parts { method, uri, headers, .. }, body) = request.into_parts();
     let sources = ingest.sources.load_full();
     // What is no text is no name either.
     let found = path.ok().and_then(|Path(name)| sources.get_key_value(name.as_str()));
@@ -372,7 +372,10 @@ fn headers_of(map: &HeaderMap) -> Headers {
     let bytes = map.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let mut headers = Headers::with_capacity(map.len(), bytes);
     for (name, value) in map {
-        headers.push(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
+        match str::from_utf8(value.as_bytes()) {
+            Ok(value) => headers.push(name.as_str(), value),
+            Err(_) => headers.push(name.as_str(), &String::from_utf8_lossy(value.as_bytes())),
+        }
     }
     headers
 }
