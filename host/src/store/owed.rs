@@ -14,6 +14,7 @@ pub(super) mod recovery;
 pub(super) mod replays;
 pub(super) mod standing;
 pub(super) mod tally;
+pub(super) mod undone;
 pub(super) mod unreadable;
 pub(super) mod upgrade;
 pub(super) mod works;

@@ -26,6 +26,7 @@ use super::owed::Owed;
 use super::owed::backlog::{Backlog, OrderKeys};
 use super::owed::decoded::Decoded;
 use super::owed::recent::Recent;
+use super::owed::undone::Undone;
 use super::owed::works::Stored;
 use super::state::{AllUsed, Quotas};
 use super::time::StoreClock;
@@ -60,6 +61,8 @@ pub(super) struct Shared {
     pub(super) failed_readings: PerKind<AtomicBool>,
     /// Which event ids are known. Only the writer changes it, once that holds.
     ids: RwLock<IdIndex>,
+    /// Where lists have found nothing done.
+    pub(super) undone: Undone,
     recent: Mutex<Recent>,
     decoded: Mutex<Decoded>,
     /// Records that can't be read.
@@ -105,6 +108,7 @@ impl Shared {
             readings: PerKind::default(),
             failed_readings: PerKind::default(),
             ids: RwLock::new(ids),
+            undone: Undone::default(),
             recent: Mutex::new(Recent::new(config.recent_bytes)),
             decoded: Mutex::new(Decoded::new(config.recent_bytes)),
             damages,

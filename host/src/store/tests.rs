@@ -22,6 +22,7 @@ mod sharing;
 mod starting;
 mod stating;
 mod sweeping;
+mod undone;
 mod upgrading;
 mod volumes;
 mod windows;

@@ -36,6 +36,7 @@ use crate::store::file::view::{Dead, Outcomes, Segments, View};
 use crate::store::kind::WorkKind;
 use crate::store::log::record::Record;
 use crate::store::owed::standing::{Progress, Standing};
+use crate::store::owed::undone::Look;
 use crate::store::owed::works::Stored;
 use crate::store::report::PluginStamp;
 use crate::store::shared::Shared;
@@ -209,6 +210,8 @@ impl Store {
 /// One unchanging view of the file.
 pub(in crate::store) struct Snapshot<'s> {
     shared: &'s Shared,
+    /// Where nothing is done.
+    undone: Look<'s>,
     view: View,
     log: Segments,
     outcomes: Outcomes,
@@ -226,9 +229,12 @@ struct History {
 
 impl Shared {
     pub(in crate::store) fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
+        // Before the view: what has ended in that is in no stretch that is found in it.
+        let undone = self.undone.look();
         let view = self.file.read()?;
         Ok(Snapshot {
             shared: self,
+            undone,
             log: view.log()?,
             outcomes: view.outcomes()?,
             dead: view.dead()?,

@@ -12,6 +12,7 @@ use super::place::{Held, Place, Written};
 use super::queue::Queued;
 use crate::event::Timestamp;
 use crate::store::error::Error;
+use crate::store::index::Kind;
 use crate::store::kind::WorkKind;
 use crate::store::log::low_water::{LowWater, Move};
 use crate::store::owed::backlog::{Backlog, OpenWork, When};
@@ -225,8 +226,9 @@ impl<P: Place> GroupCommit<P> {
         tried: Vec<(WorkKind, u64, Standing)>,
     ) {
         let life = self.shared.owed.life;
-        let ended = group.iter_mut().filter_map(|queued| queued.op.end_lease(life));
-        for (work, (kind, _, standing)) in ended.zip(tried) {
+        let mut ended = Vec::new();
+        let leased = group.iter_mut().filter_map(|queued| queued.op.end_lease(life));
+        for (work, (kind, _, standing)) in leased.zip(tried) {
             let since = self.batch.since(kind, standing);
             match standing.progress {
                 Progress::RetryAt(due) => {
@@ -235,9 +237,15 @@ impl<P: Place> GroupCommit<P> {
                 }
                 // Hastened in the commit that tried it.
                 Progress::Ready => backlog.retry(&work, When::at_once(since)),
-                Progress::Done | Progress::Dead => backlog.finish(&work),
+                Progress::Done | Progress::Dead => {
+                    let of = if kind == WorkKind::Parse { Kind::Receipt } else { Kind::Event };
+                    ended.push((of, work.entry.position - u64::from(work.entry.offset)));
+                    backlog.finish(&work);
+                }
             }
         }
+        // Before anybody is told.
+        self.shared.undone.ended(ended);
     }
 
     /// Has the low-water mark know where the works wait that it has not passed.

@@ -1,13 +1,16 @@
 //! The open works before the low-water mark, from newer to older: which events and receipts are
 //! pending, without a look at any of them.
 //!
-//! Read once, beside a list that goes the same way. Never knows a work behind the mark: that has no
-//! row.
+//! Read once, beside a list that goes the same way, and the stretch that the list passes over by
+//! them. Never knows a work behind the mark: that has no row.
 
 use crate::store::error::Failure;
 use crate::store::file::view::View;
 use crate::store::index::Kind;
 use crate::store::owed::lane::{self, Owner};
+
+/// It takes longer to remember a stretch with fewer than to look at them again.
+const LOOKED_MIN: usize = 1024;
 
 type Rows = Box<dyn Iterator<Item = Result<(u64, Option<Owner>), Failure>>>;
 
@@ -70,5 +73,29 @@ impl Pending {
             }
         }
         Ok(())
+    }
+}
+
+/// A stretch that a list passes over, as far as it has come.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// All that begins in it is pending.
+    stretch: Option<(u64, u64)>,
+    /// How many were looked at by their rows.
+    looked_at: usize,
+}
+
+impl Passed {
+    /// The list passes over what begins between these two, and before what it has passed over.
+    pub(super) fn add(&mut self, (first, end): (u64, u64), looked_at: usize) {
+        let end = self.stretch.map_or(end, |(_, end)| end);
+        self.stretch = Some((first, end));
+        self.looked_at += looked_at;
+    }
+
+    /// What comes next is not passed over: the stretch, if it is worth to be remembered.
+    pub(super) fn over(&mut self) -> Option<(u64, u64)> {
+        let Self { stretch, looked_at } = std::mem::take(self);
+        stretch.filter(|_| looked_at >= LOOKED_MIN)
     }
 }

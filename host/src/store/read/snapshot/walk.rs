@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::pending::Pending;
+use super::pending::{Passed, Pending};
 use super::times::{CLOCK_SLACK, OUTSIDE_MAX, Reach, SEGMENTS_MIN};
 use super::{Listing, PAGE_ITEMS_MAX, Page, Snapshot};
 use crate::ids::{Id, IdKind};
@@ -46,8 +46,10 @@ struct Walk<'s, T, F> {
     low_water: u64,
     /// Those, as far as the list has come; `None` until it asks for them.
     pending: Option<Pending>,
-    /// How many pending items were passed over without a look at them.
+    /// How many pending items were passed over by their rows.
     passed: usize,
+    /// The stretch that is being passed over.
+    stretch: Passed,
     /// The last segment up to where it looked last, and its key; `None` if it can't be read.
     held: Option<(u64, Option<Segment>)>,
     /// How many segments were read.
@@ -85,6 +87,7 @@ impl Snapshot<'_> {
             low_water: self.view.fact(file::LOW_WATER)?.unwrap_or(0),
             pending: None,
             passed: 0,
+            stretch: Passed::default(),
             held: None,
             read: 0,
             started: Instant::now(),
@@ -93,7 +96,10 @@ impl Snapshot<'_> {
         loop {
             let went = match search.before(walk.before)? {
                 Next::Position(position) => walk.look_at(position)?,
-                Next::Unindexed { first, end } => walk.read_through(first, end)?,
+                Next::Unindexed { first, end } => {
+                    walk.tell_passed();
+                    walk.read_through(first, end)?
+                }
                 Next::End => Went::Over,
             };
             match went {
@@ -105,6 +111,7 @@ impl Snapshot<'_> {
                 }
             }
         }
+        walk.tell_passed();
         self.shared.index.distrust(search.damaged());
         Ok(walk.listing)
     }
@@ -116,14 +123,23 @@ impl<T, F: Fn(&Record) -> Result<Option<T>, Failure>> Walk<'_, T, F> {
         if self.is_late() {
             return Ok(Went::Enough);
         }
+        if let Some(first) = self.known_undone(position) {
+            self.stretch.add((first, position + 1), 0);
+            // The rows of what it passes over need not be read either.
+            (self.before, self.pending) = (first, None);
+            return Ok(Went::On);
+        }
         let is_pending = self.is_known_as_pending(position)?;
+        let end = self.before.min(self.low_water);
         self.before = position;
         if is_pending {
+            self.stretch.add((position, end), 1);
             self.passed += 1;
             let is_time = self.passed.is_multiple_of(PASSED_MIN);
             let is_late = is_time && self.started.elapsed() >= self.asked.time;
             return Ok(if is_late { Went::Enough } else { Went::On });
         }
+        self.tell_passed();
         self.hold(position)?;
         let Some((first, segment)) = self.held.take() else {
             return Ok(Went::Over);
@@ -259,6 +275,24 @@ impl<T, F: Fn(&Record) -> Result<Option<T>, Failure>> Walk<'_, T, F> {
         // A work stands at its receipt or behind its event.
         self.before = self.before.min(last.map_or(0, |work| work + 1));
         Ok(())
+    }
+
+    /// Of a list of what is done: where the stretch begins around this position in which nothing
+    /// is, if an earlier list has found one.
+    fn known_undone(&self, position: u64) -> Option<u64> {
+        let is_asked_for = self.asked.state == Some(State::Done);
+        let kind = self.asked.wanted.kind;
+        is_asked_for.then(|| self.snapshot.undone.first_of(kind, position)).flatten()
+    }
+
+    /// Tells later lists of the stretch that was passed over. Between what a filter names there may
+    /// be anything else.
+    fn tell_passed(&mut self) {
+        if let Some(stretch) = self.stretch.over()
+            && self.asked.wanted.is_all()
+        {
+            self.snapshot.undone.found(self.asked.wanted.kind, stretch);
+        }
     }
 
     /// Of a list of what is done: whether the rows of open works say that what stands there is not,
