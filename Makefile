@@ -4,7 +4,7 @@ CARGO    ?= cargo
 HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
-.PHONY: help setup build dist docs demo test crash fuzz bench bench-compare bench-isolation \
+.PHONY: help setup build dist docs demo test crash flips fuzz bench bench-compare bench-isolation \
 	bench-lists bench-owed bench-restart bench-shapes lint deny msrv clean
 
 help:
@@ -20,6 +20,8 @@ help:
 	@echo "make msrv   type-checks everything with the oldest Rust that Cargo.toml promises"
 	@echo "make crash  kills the gateway under load 1,000 times (N=1000) and looks for lost or"
 	@echo "            repeated work"
+	@echo "make flips  flips 1,000 single bits (N=1000) in copies of a store, and looks for anything"
+	@echo "            altered or lost"
 	@echo "make fuzz   sends 10 million malformed requests (N=10000000), split across the providers,"
 	@echo "            and measures the slowest unverified MiB of each; reads a million damaged"
 	@echo "            configurations (CONFIGS=1000000) and 100,000 plugin files (FILES=100000)"
@@ -76,6 +78,11 @@ N ?= 1000
 crash: build
 	HOOKGATE_CRASH_CYCLES=$(N) $(CARGO) test --release --locked -p hookgate-tests --test scenarios \
 		what_was_answered_survives_kill_9 -- --nocapture
+
+# N bits each of the volumes, of what a start reads of them, and of the rows. HOOKGATE_SEED=... and
+# HOOKGATE_FLIPS_FROM=... repeat a run, or go on with one.
+flips:
+	HOOKGATE_FLIPS=$(N) $(CARGO) test --release --locked -p hookgate a_flipped_bit -- --nocapture
 
 # N malformed requests, split across the providers, and N/10 more through their wasm; CONFIGS
 # damaged configurations and FILES damaged plugin files. `make test` runs a few thousand requests

@@ -196,7 +196,7 @@ impl Store {
     pub fn open(config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let damages = Arc::<Damages>::default();
         let file = File::open(&config.path, config.sizes(), Arc::clone(&damages))?;
-        Self::start(file, config, clock, damages)
+        Self::start(file, config, &clock, damages)
     }
 
     /// Opens the store that a medium holds.
@@ -204,27 +204,29 @@ impl Store {
         let damages = Arc::<Damages>::default();
         let (path, sizes) = (&config.path, config.sizes());
         let file = File::open_on(medium, path, sizes, Arc::clone(&damages))?;
-        Self::start(file, config, clock, damages)
+        Self::start(file, config, &clock, damages)
     }
 
     fn start(
         file: File,
         config: &Config,
-        clock: Clock,
+        clock: &Clock,
         damages: Arc<Damages>,
     ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::because(&config.path, source);
         let order_keys = OrderKeys::default();
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
         let unfinished = |source| OpenError::Unfinished { path: config.path.clone(), source };
-        upgrade(&file, &damages).map_err(unfinished)?;
+        let upgraded = file.asked(|| upgrade(&file, &damages));
+        upgraded.map_err(|why| if file.is_damaged() { failed(why) } else { unfinished(why) })?;
         let known = Known { keys: &order_keys, terms: &config.terms, damages: &damages };
         let sizes = (shape, config.windows);
-        let recovered = unbroken(|| {
-            let recovered = recover(&file, known, sizes, clock)?;
+        let found = || -> Result<_, Error> {
+            let recovered = recover(&file, known, sizes, clock.clone())?;
             let replays = open_replays(&file, &damages)?;
             Ok((recovered, index_tail(&file, config.index_items, &damages)?, replays))
-        });
+        };
+        let recovered = file.asked(|| unbroken(&found));
         let (recovered, tail, replays) = match recovered {
             Ok(recovered) => recovered,
             Err(error) => {

@@ -20,12 +20,12 @@ use redb::{
     Value,
 };
 
-use super::FILE_NAME;
 use super::backend::Medium;
 use super::failure::guarded;
 use super::folder::Folder;
 use super::identity::{Identity, is_redb, is_volume, open_database, read_identity};
 use super::open_error::{OpenError, failed, refused};
+use super::{FILE_NAME, sums};
 use crate::store::error::Failure;
 
 /// The new file until it is whole. While it is there, all volumes belong to it.
@@ -48,18 +48,19 @@ pub(in crate::store) struct Conversion<'a> {
     pub(in crate::store) free: fn(&Path) -> io::Result<u64>,
 }
 
-/// The store in this folder, which is open: as it is, or converted if it has format 1. Volumes are
-/// full at this size.
+/// The store in this folder, which is open: as it is, or converted if it has format 1, and opened
+/// anew. Volumes are full at this size.
 pub(super) fn converted(
     folder: &Path,
     volume_bytes: u64,
     database: Database,
+    open: impl FnOnce() -> Result<Database, OpenError>,
 ) -> Result<Database, OpenError> {
     let path = folder.join(FILE_NAME);
     let identity = read_identity(&database).map_err(|source| failed(&path, source))?;
     let Identity::Older { tag } = identity else { return Ok(database) };
     Conversion::at(folder, volume_bytes).run(database, tag)?;
-    open_database(&path).map_err(|error| refused(&path, error))
+    open()
 }
 
 /// Finishes a conversion in this folder that a kill ended between its two renames.
@@ -134,6 +135,7 @@ impl<'a> Conversion<'a> {
     }
 
     fn place_draft(&self) -> Result<(), Failure> {
+        sums::remove(&*self.medium)?;
         fs::rename(self.draft(), self.path())?;
         Ok(self.medium.sync_names()?)
     }

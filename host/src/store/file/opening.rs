@@ -75,8 +75,32 @@ impl File {
             damages,
             tag,
         };
-        file.begin_with(database).map_err(|source| OpenError::because(&path, source))?;
+        let begun = file.begin_with(database).or_else(|error| file.checked(error).map(drop));
+        begun.map_err(|source| OpenError::because(&path, source))?;
         Ok(file)
+    }
+
+    /// What is asked of the files; once more if a page was not what was written, and redb finds all
+    /// of them sound nevertheless.
+    pub(in crate::store) fn asked<T>(
+        &self,
+        ask: impl Fn() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        ask().or_else(|error| {
+            self.checked(error)?;
+            ask()
+        })
+    }
+
+    /// Opens the files anew if `error` came of a page that was not what was written: then redb
+    /// looks at all of them.
+    fn checked(&self, error: Error) -> Result<Reopened, Error> {
+        if self.place.is_doubted() { self.reopen() } else { Err(error) }
+    }
+
+    /// Whether redb has found pages that are not what was written.
+    pub(in crate::store) fn is_damaged(&self) -> bool {
+        self.place.is_doubted()
     }
 
     fn begin_with(&self, database: Database) -> Result<(), Error> {

@@ -8,28 +8,26 @@ use std::sync::{Arc, Mutex};
 
 use redb::{Database, DatabaseError};
 
-use super::backend::{Lent, Medium};
-use super::failure::guarded;
-use super::folder::{Folder, forget_pages};
+use super::backend::Medium;
+use super::folder::Folder;
 use super::identity::{
-    Identity, builder, check_vacant, create_file, create_folder, create_tables, hold_folder,
-    is_redb, open_database, read_identity,
+    Identity, check_vacant, create_file, create_folder, create_tables, hold_folder, is_redb,
+    read_identity,
 };
 use super::open_error::{OpenError, failed, foreign, refused};
+use super::opener::Opener;
 use super::spot::Spot;
 use super::volumes::Volumes;
-use super::{FILE_NAME, Sizes, migrate};
+use super::{FILE_NAME, Sizes, migrate, sums};
 use crate::lock::lock;
 use crate::store::error::Failure;
-
-type Reopen = dyn Fn() -> Result<Database, DatabaseError> + Send + Sync;
 
 /// Where the files lie.
 pub(super) struct Place {
     /// The file of rows.
     pub(super) path: PathBuf,
-    /// Opens that anew.
-    reopen: Box<Reopen>,
+    /// Opens that.
+    opener: Opener,
     /// Where it lies, if it is a file of the system.
     spot: Option<Spot>,
     /// What the volumes lie on.
@@ -51,20 +49,17 @@ impl Place {
         let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder));
         if !path.exists() {
             check_vacant(&*medium, &path)?;
+            sums::remove(&*medium).map_err(|source| failed(&path, source.into()))?;
             create_file(folder, &path)?;
         }
         if !is_redb(&path)? {
             return Err(foreign(&*medium, path));
         }
-        let opened = open_database(&path).map_err(|error| refused(&path, error))?;
-        let database = migrate::converted(folder, sizes.volume_bytes, opened)?;
-        let again = path.clone();
-        let reopen = Box::new(move || {
-            forget_pages(&std::fs::File::open(&again)?)?;
-            open_database(&again)
-        });
+        let opener = Opener::in_folder(&path, &medium);
+        let open = || opener.open().map_err(|error| refused(&path, error));
+        let database = migrate::converted(folder, sizes.volume_bytes, open()?, open)?;
         let spot = Spot::of(&path).map_err(|source| failed(&path, source.into()))?;
-        Ok((Self { path, reopen, spot: Some(spot), medium, sizes, held }, database))
+        Ok((Self { path, opener, spot: Some(spot), medium, sizes, held }, database))
     }
 
     /// Opens what a medium holds; `folder` is for messages.
@@ -75,26 +70,27 @@ impl Place {
     ) -> Result<(Self, Database), OpenError> {
         let path = folder.join(FILE_NAME);
         let medium: Arc<dyn Medium> = Arc::new(medium);
-        let again = Arc::clone(&medium);
-        let reopen = move || {
-            let backend = again.open(FILE_NAME)?;
-            backend.forget()?;
-            guarded(|| builder().create_with_backend(Lent(backend)))
-        };
-        let database = reopen().map_err(|error| refused(&path, error))?;
+        let opener = Opener::on_medium(&medium);
+        let database = opener.open().map_err(|error| refused(&path, error))?;
         let identity = read_identity(&database).map_err(|source| failed(&path, source))?;
         if matches!(identity, Identity::None) {
             check_vacant(&*medium, &path)?;
             create_tables(&database).map_err(|source| failed(&path, source))?;
             medium.sync_names().map_err(|source| failed(&path, source.into()))?;
         }
-        let (reopen, held) = (Box::new(reopen), Mutex::default());
-        Ok((Self { path, reopen, spot: None, medium, sizes, held }, database))
+        let held = Mutex::default();
+        Ok((Self { path, opener, spot: None, medium, sizes, held }, database))
     }
 
     /// Opens the file of rows anew; whoever had it open has closed it.
     pub(super) fn reopen(&self) -> Result<Database, DatabaseError> {
-        (self.reopen)()
+        self.opener.open_anew()
+    }
+
+    /// Whether a page of the file of rows was read that is not what was written. The next who opens
+    /// it has redb look at all of it.
+    pub(super) fn is_doubted(&self) -> bool {
+        self.opener.is_doubted()
     }
 
     /// The volumes of the store with this tag.

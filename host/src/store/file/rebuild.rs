@@ -18,7 +18,6 @@ use redb::{Database, ReadableDatabase};
 
 use self::named::Named;
 use self::places::{KNOWN_STATE, Portion, settle};
-use super::FILE_NAME;
 use super::backend::{Lent, Medium};
 use super::change::{Change, ChangedRows};
 use super::counts::Counted;
@@ -35,6 +34,7 @@ use super::view::View;
 use super::volumes::{
     Found, Point, Scan, Scanned, VOLUME_BYTES, VolumeWriter, Volumes, file_name, first_tag,
 };
+use super::{FILE_NAME, sums};
 use crate::store::error::Failure;
 use crate::store::log::segment::SegmentWriter;
 
@@ -311,6 +311,7 @@ impl Rebuild {
         transaction.commit()?;
         database.close()?;
         medium.open(DRAFT_NAME)?.sync()?;
+        sums::remove(&*medium)?;
         let names = medium.names()?;
         let kept = names.iter().any(|name| name == FILE_NAME).then(|| folder.join(kept(&names)));
         if let Some(kept) = &kept {

@@ -82,7 +82,7 @@ pub(super) enum Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     All,
-    /// The file of the rows.
+    /// The file of the rows, and that of its sums.
     Rows,
     /// The volumes, and the names.
     Volumes,
@@ -91,7 +91,7 @@ pub(super) enum Part {
 /// What was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Reads {
-    /// Bytes of the file of the rows.
+    /// Bytes of the file of the rows, and of its sums.
     pub(super) rows: usize,
     /// Bytes of volumes.
     pub(super) volumes: usize,
@@ -250,9 +250,9 @@ impl Disk {
     }
 }
 
-/// Whether this is the file of the rows; all others are volumes.
+/// Whether this is the file of the rows, or that of its sums; all others are volumes.
 fn is_of_rows(name: &str) -> bool {
-    name.rsplit('.').next() == Some("redb")
+    name.starts_with("hookgate.redb")
 }
 
 impl Part {
