@@ -11,7 +11,7 @@ use crate::store::file::folder::Folder;
 struct Rows {
     folder: TempDir,
     medium: Arc<dyn Medium>,
-    file: InMemoryBackend,
+    file: Box<dyn StorageBackend>,
 }
 
 fn begin([counts, other]: [u64; 2]) -> Vec<u8> {
@@ -26,9 +26,9 @@ impl Rows {
     fn new() -> Self {
         let folder = TempDir::new().expect("there is a place for temporary files");
         let medium = Arc::new(Folder::new(folder.path()));
-        let file = InMemoryBackend::new();
-        file.set_len(2000 * BLOCK_BYTES as u64).unwrap();
+        let file = Box::new(InMemoryBackend::new());
         let rows = Self { folder, medium, file };
+        rows.file.set_len(2000 * BLOCK_BYTES as u64).unwrap();
         rows.commit([7, 6]);
         rows
     }
@@ -39,7 +39,7 @@ impl Rows {
 
     /// As a start finds them.
     fn sums(&self) -> Sums {
-        Sums::load(&self.medium, &self.file, true).unwrap()
+        Sums::load(&self.medium, &*self.file, true).unwrap()
     }
 }
 
@@ -123,7 +123,7 @@ fn sums_that_are_made_anew_are_forgotten_for_good() {
     let sums = rows.sums();
     sums.note(4096, &[block(7), block(8)].concat());
     sums.flush().unwrap();
-    let sums = Sums::load(&rows.medium, &rows.file, false).unwrap();
+    let sums = Sums::load(&rows.medium, &*rows.file, false).unwrap();
     assert!(known(&sums).is_empty(), "they do not count");
     sums.begin_anew();
     sums.note(4096 * 2, &block(9));
