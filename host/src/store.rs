@@ -93,6 +93,7 @@ use self::file::volumes::VOLUME_BYTES;
 use self::file::{CHECKPOINT_BYTES, File, Sizes};
 use self::ids::Shape;
 use self::index::{BLOCK_ITEMS, Index, Tail};
+use self::log::low_water::LAG;
 use self::owed::backlog::OrderKeys;
 use self::owed::recovery::{Known, Recovered, recover};
 use self::owed::upgrade::upgrade;
@@ -137,6 +138,9 @@ pub struct Config {
     /// Room for so many outcomes of each kind that are on their way to the disk, beside the works
     /// in slots; one takes more for each 64 KiB. What a crash repeats at most is that and those.
     pub uncommitted: usize,
+    /// Works that end within this time take no rows, as long as a start reads all that came since
+    /// at once.
+    pub lag: Duration,
 }
 
 impl Config {
@@ -156,6 +160,7 @@ impl Config {
             checkpoint_bytes: CHECKPOINT_BYTES,
             windows: Windows::default(),
             uncommitted: 1024,
+            lag: LAG,
         }
     }
 
@@ -220,7 +225,7 @@ impl Store {
         let upgraded = file.asked(|| upgrade(&file, &damages));
         upgraded.map_err(|why| if file.is_damaged() { failed(why) } else { unfinished(why) })?;
         let known = Known { keys: &order_keys, terms: &config.terms, damages: &damages };
-        let sizes = (shape, config.windows);
+        let sizes = (shape, config.windows, config.lag);
         let found = || -> Result<_, Error> {
             let recovered = recover(&file, known, sizes, clock.clone())?;
             let replays = open_replays(&file, &damages)?;
@@ -241,7 +246,7 @@ impl Store {
         let Recovered { mut backlog, low_water, ids, end, clock, line, used } = recovered;
         backlog.set_uncommitted(config.uncommitted);
         let index = Index::new(tail, config.index_items);
-        let (id_mark, owed) = (ids.mark(), (backlog, ids));
+        let (id_mark, owed) = (ids.mark(), (backlog, low_water, ids));
         let shared = Shared::new(file, order_keys, clock, config, damages, owed, (used, index));
         shared.end.store(end, Ordering::Relaxed);
         shared.id_mark.store(id_mark, Ordering::Relaxed);
@@ -249,7 +254,7 @@ impl Store {
         let shared = Arc::new(shared);
         let (queue, waiting) = mpsc::channel(config.queue.max(1));
         let place = FilePlace::new(Arc::clone(&shared), shape);
-        let writer = Writer::new(Arc::clone(&shared), place, (low_water, line), end);
+        let writer = Writer::new(Arc::clone(&shared), place, line, end);
         let pauses = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let pauses = pauses.map_err(|source| OpenError::Thread { source })?;
         let writer = std::thread::Builder::new()

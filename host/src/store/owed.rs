@@ -13,6 +13,7 @@ pub(super) mod recent;
 pub(super) mod recovery;
 pub(super) mod replays;
 pub(super) mod standing;
+mod standings;
 pub(super) mod tally;
 pub(super) mod undone;
 pub(super) mod unreadable;

@@ -21,6 +21,7 @@ use super::ids::IdIndex;
 use super::ids::terms::Terms;
 use super::index::Index;
 use super::kind::{PerKind, WorkKind};
+use super::log::low_water::LowWater;
 use super::log::reader::LogReader;
 use super::owed::Owed;
 use super::owed::backlog::{Backlog, OrderKeys};
@@ -63,6 +64,8 @@ pub(super) struct Shared {
     ids: RwLock<IdIndex>,
     /// Where lists have found nothing done.
     pub(super) undone: Undone,
+    /// Changed by the writer; lists ask it what is open that has no row.
+    low_water: Mutex<LowWater>,
     recent: Mutex<Recent>,
     decoded: Mutex<Decoded>,
     /// Records that can't be read.
@@ -89,7 +92,7 @@ impl Shared {
         clock: StoreClock,
         config: &Config,
         damages: Arc<Damages>,
-        (backlog, ids): (Backlog, IdIndex),
+        (backlog, low_water, ids): (Backlog, LowWater, IdIndex),
         (used, index): (AllUsed, Index),
     ) -> Self {
         Self {
@@ -109,6 +112,7 @@ impl Shared {
             failed_readings: PerKind::default(),
             ids: RwLock::new(ids),
             undone: Undone::default(),
+            low_water: Mutex::new(low_water),
             recent: Mutex::new(Recent::new(config.recent_bytes)),
             decoded: Mutex::new(Decoded::new(config.recent_bytes)),
             damages,
@@ -133,6 +137,10 @@ impl Shared {
 
     pub(super) fn ids_mut(&self) -> RwLockWriteGuard<'_, IdIndex> {
         self.ids.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn low_water(&self) -> MutexGuard<'_, LowWater> {
+        lock(&self.low_water)
     }
 
     pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {

@@ -363,7 +363,16 @@ impl Outcomes {
         &self,
         read: F,
     ) -> Result<impl Iterator<Item = Result<R, Failure>> + use<R, F>, Failure> {
-        Ok(self.0.range::<u64>(..)?.map(move |row| -> Result<R, Failure> {
+        self.all_from(0, read)
+    }
+
+    /// The same of the works from this position on.
+    pub(in crate::store) fn all_from<R, F: Fn(u64, &[u8]) -> R>(
+        &self,
+        first: u64,
+        read: F,
+    ) -> Result<impl Iterator<Item = Result<R, Failure>> + use<R, F>, Failure> {
+        Ok(self.0.range(first..)?.map(move |row| -> Result<R, Failure> {
             let (work, standing) = row?;
             Ok(read(work.value(), standing.value()))
         }))

@@ -1,9 +1,9 @@
 //! The sweep: what was kept long enough is removed, and small segments are packed into large ones.
 //!
 //! Reads a view of the file, aside, and packs anew what is old; the writer then puts that in place
-//! in one bounded step between commits, if what it relies on still holds. Touches nothing at or
-//! behind the low-water mark, and removes nothing that is open or whose event ids a start would
-//! miss: that is packed and stays.
+//! in one bounded step between commits, if what it relies on still holds. Touches nothing of the
+//! last commits, and removes nothing that is open or whose event ids a start would miss: that is
+//! packed and stays.
 //! What it removes goes from the disk with the volume that it lies in, when nothing in that is
 //! left; no volume is rewritten to make it shorter.
 

@@ -99,6 +99,11 @@ impl SegmentWriter {
         self.next
     }
 
+    /// What its records take before they are packed.
+    pub(in crate::store) fn raw_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Adds a record that takes `width` positions, and gives the first of them.
     pub(in crate::store) fn push(
         &mut self,

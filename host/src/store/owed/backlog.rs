@@ -200,6 +200,11 @@ impl Backlog {
         WorkKind::ALL.into_iter().for_each(|kind| self.queues[kind].set_mark(mark));
     }
 
+    /// How many works are in memory behind their windows, because they have no rows.
+    pub(in crate::store) fn aside(&self) -> usize {
+        self.queues.values().map(Queue::aside).sum()
+    }
+
     /// An open work has a row from now on, under this key.
     pub(in crate::store) fn passed(&mut self, kind: WorkKind, group: &Name, key: Key) {
         self.queues[kind].passed(group, key);

@@ -42,11 +42,17 @@ pub(in crate::store) fn note(waits: bool, is_parcel: bool, root: Option<&Name>) 
 /// What owes a work in this lane and with this note; `None` if these bytes are neither.
 pub(in crate::store) fn owner(lane: &[u8], note: &[u8]) -> Option<Owner> {
     let kind = WorkKind::read(lane.first()?.checked_sub(1)?)?;
-    Some(match kind {
+    let is_parcel = kind == WorkKind::Delivery && note.first()? & OF_PARCEL != 0;
+    Some(owner_of(kind, is_parcel))
+}
+
+/// What owes a work of this kind, which is the delivery of a parcel or is not.
+pub(in crate::store) fn owner_of(kind: WorkKind, is_parcel: bool) -> Owner {
+    match kind {
         WorkKind::Parse => Owner::Receipt,
-        WorkKind::Delivery if note.first()? & OF_PARCEL != 0 => Owner::Parcel,
+        WorkKind::Delivery if is_parcel => Owner::Parcel,
         WorkKind::Run | WorkKind::Delivery => Owner::Event,
-    })
+    }
 }
 
 /// What a note says; `None` if these bytes are not a note.

@@ -5,12 +5,13 @@
 //! What was committed is not redone, what was not is not forgotten; leases that were not committed
 //! never were. Writes nothing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use super::backlog::{Backlog, Most, OpenWork, OrderKeys, Windows};
 use super::lane::{read_lane, read_note};
 use super::reading::LaneReader;
 use super::standing::Standing;
+use super::standings::Standings;
 use super::works::Stored;
 use crate::clock::Clock;
 use crate::event::Timestamp;
@@ -23,7 +24,7 @@ use crate::store::file::{self, File, UNREAD_WIDTH};
 use crate::store::ids::terms::{Owner, Terms};
 use crate::store::ids::{self, IdIndex, IdKey, Shape};
 use crate::store::kind::{PerKind, WorkKind};
-use crate::store::log::low_water::LowWater;
+use crate::store::log::low_water::{Added, LowWater};
 use crate::store::log::record::{Record, first_written};
 use crate::store::log::segment::{RecordKind, Segment};
 use crate::store::state::{self, AllUsed, Used};
@@ -64,14 +65,14 @@ const READ_MAX: Most = Most { lanes: usize::MAX, works: 8_192 };
 pub(in crate::store) fn recover(
     file: &File,
     Known { keys, terms, damages }: Known<'_>,
-    (shape, windows): (Shape, Windows),
+    (shape, windows, lag): (Shape, Windows, Duration),
     clock: Clock,
 ) -> Result<Recovered, Error> {
     let view = file.read()?;
     let (log, outcomes) = (view.log()?, view.outcomes()?);
     let start = Start { tag: file.tag, keys, terms, damages, log, outcomes };
     let backlog = Backlog::new(windows);
-    Ok(start.recover(&view, (backlog, file.totals()), shape, clock)?)
+    Ok(start.recover(&view, (backlog, file.totals()), (shape, lag), clock)?)
 }
 
 /// The known event ids alone, as a start would find them.
@@ -102,7 +103,7 @@ impl Start<'_> {
         &self,
         view: &View,
         (mut backlog, totals): (Backlog, Totals),
-        shape: Shape,
+        (shape, lag): (Shape, Duration),
         clock: Clock,
     ) -> Result<Recovered, Failure> {
         let mark = view.fact(file::LOW_WATER)?.unwrap_or(0);
@@ -118,7 +119,12 @@ impl Start<'_> {
         self.read_first(view, &mut backlog, &waits.clock)?;
 
         let mut ids = ids::load(view, shape)?;
-        let (mut open, mut ends) = (BTreeMap::new(), VecDeque::new());
+        let mut behind = Behind {
+            low_water: LowWater::new(mark, lag),
+            // How long ago all of it was added, nobody knows: as if it was now.
+            at: waits.clock.times().counted,
+            standings: Standings::within(&self.outcomes, mark)?,
+        };
         // Positions whose records can't be read any more were given out too.
         let known = view.fact(file::END)?.unwrap_or(0).max(mark);
         let mut end = known;
@@ -130,36 +136,56 @@ impl Start<'_> {
                 continue;
             };
             end = segment.next().max(known);
+            let stored = self.stored_in(&segment)?;
+            let id_mark = ids.mark();
+            for stored in stored.iter().filter(|stored| stored.id().position >= id_mark) {
+                learn_ids(&mut ids, stored, self.terms);
+            }
             if segment.next() > mark {
-                ends.push_back(segment.next());
-            }
-            for stored in self.stored_in(&segment)? {
-                let position = stored.id().position;
-                if position >= ids.mark() {
-                    learn_ids(&mut ids, &stored, self.terms);
-                }
-                if position >= mark {
-                    for work in self.open_works(&stored, &waits)? {
-                        open.insert(work.entry.position, work.waiting());
-                        backlog.push(work);
-                    }
-                }
+                self.read_behind(&mut behind, (&segment, &stored), &waits, &mut backlog)?;
             }
         }
-        if end > ends.back().copied().unwrap_or(mark) {
-            ends.push_back(end);
+        let Behind { mut low_water, at, .. } = behind;
+        if end > low_water.end() {
+            low_water.committed(mark, Added { end, at, bytes: 0, works: 0 });
         }
-        let low_water = LowWater::new(mark, ends, open);
         let Waits { line, clock } = waits;
         let (line, used) = (line.end(), used(view)?);
         Ok(Recovered { backlog, low_water, ids, end, clock, line, used })
     }
 
+    /// Adds what is open of a segment that lies behind the mark, or of which some does.
+    fn read_behind(
+        &self,
+        Behind { low_water, at, standings }: &mut Behind<'_>,
+        (segment, stored): (&Segment, &[Stored]),
+        waits: &Waits,
+        backlog: &mut Backlog,
+    ) -> Result<(), Failure> {
+        let mark = low_water.mark();
+        let behind = || stored.iter().filter(|stored| stored.id().position >= mark);
+        let works = behind().map(Stored::works_max).sum();
+        let (end, bytes) = (segment.next(), segment.raw_bytes());
+        low_water.committed(mark, Added { end, at: *at, bytes, works });
+        for stored in behind() {
+            for work in self.open_works(stored, waits, standings)? {
+                low_water.opened(work.entry.position, &work.waiting());
+                backlog.push(work);
+            }
+        }
+        Ok(())
+    }
+
     /// The works on what stands at the mark or later that are open.
-    fn open_works(&self, stored: &Stored, waits: &Waits) -> Result<Vec<OpenWork>, Failure> {
+    fn open_works(
+        &self,
+        stored: &Stored,
+        waits: &Waits,
+        standings: &mut Standings<'_>,
+    ) -> Result<Vec<OpenWork>, Failure> {
         let mut open = Vec::new();
         for work in stored.works(self.keys) {
-            let standing = self.damages.pass(Standing::at(&self.outcomes, work.entry.position))?;
+            let standing = self.damages.pass(standings.at(work.entry.position))?;
             let standing = standing.filter(|standing| standing.is_open());
             open.extend(standing.map(|standing| waits.open(work, standing)));
         }
@@ -269,6 +295,13 @@ impl Start<'_> {
         }
         Ok(None)
     }
+}
+
+/// What is behind the mark, as far as it was read.
+struct Behind<'o> {
+    low_water: LowWater,
+    at: Timestamp,
+    standings: Standings<'o>,
 }
 
 /// What the state of each handler takes.

@@ -129,6 +129,14 @@ impl Stored {
         }
     }
 
+    /// How many works it owes, if its body is not expired.
+    pub(in crate::store) fn works_max(&self) -> usize {
+        match self {
+            Self::Receipt(_) | Self::Parcel(_) => 1,
+            Self::Event(stored) => stored.width() as usize - 1,
+        }
+    }
+
     /// About as much memory as it takes, with routes whose names are shared.
     pub(in crate::store) fn bytes(&self) -> usize {
         let works = self.width() as usize - 1;
@@ -189,14 +197,14 @@ impl OpenWork {
     }
 
     /// How a row says where it waits.
-    pub(in crate::store) fn waiting(&self) -> Waiting {
+    pub(in crate::store) fn waiting(&self) -> Waiting<&Name> {
         Waiting {
             kind: self.kind,
-            group: self.group.clone(),
+            group: &self.group,
             since: self.since,
             waits: self.due != Timestamp(0),
             is_parcel: self.is_parcel(),
-            root: self.root.clone(),
+            root: self.root.as_ref(),
         }
     }
 

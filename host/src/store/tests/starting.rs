@@ -19,6 +19,8 @@ fn config() -> Config {
         fresh_ids: FRESH_IDS,
         index_items: INDEX_ITEMS,
         volume_bytes: 64 << 10,
+        // Or all of it would be little enough to be read again.
+        lag: Duration::ZERO,
         ..Config::at("nowhere")
     }
 }

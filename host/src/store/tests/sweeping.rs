@@ -252,6 +252,36 @@ async fn a_log_that_has_grown_is_packed_and_nothing_of_it_removed() {
     assert!(bench.store.event(dead).await.unwrap().is_some());
 }
 
+/// The mark waits a minute, and the log need not: it takes less of the disk when it is packed.
+#[tokio::test]
+async fn what_lies_behind_the_mark_is_packed_and_a_start_finds_it_there() {
+    let (disk, clock) = (Disk::default(), Clock::manual(NOW));
+    let config = Config { lag: days(30), ..Config::at("nowhere") };
+    let bench = Bench::with(disk.clone(), clock, &config);
+    let mut open = Vec::new();
+    for number in 0..200 {
+        let (done, left) = (format!("done_{number}"), format!("left_{number}"));
+        bench.bring(vec![event(&done, "").to(&[], &["crm"])]).await;
+        let work = bench.deliveries().await.pop().unwrap();
+        bench.end_delivery(work, Verdict::Done).await;
+        open.extend(bench.bring(vec![event(&left, "").to(&[], &["erp"])]).await);
+        bench.store.allow(&name("erp"), Allowance::of(0));
+    }
+    let before = bench.segments();
+    bench.clock.advance(days(2));
+
+    bench.store.pack(&Retention::default()).await.unwrap();
+
+    let low_water = bench.store.handle.shared.low_water().mark();
+    let swept_to = bench.store.handle.shared.file.read().unwrap().fact(file::SWEPT_TO).unwrap();
+    assert!(swept_to.unwrap() > low_water + 500 && bench.segments() + 600 < before);
+    let killed = Bench::on(Disk::holding(disk.synced()), bench.clock.clone());
+    let works = killed.deliveries().await;
+    let events: Vec<u64> = works.iter().map(|work| work.id.position - 1).collect();
+    let left: Vec<u64> = open.iter().map(|event| event.position).collect();
+    assert_eq!(events, left, "all that is open and nothing else");
+}
+
 #[tokio::test]
 async fn what_a_start_would_read_is_left_as_it_is() {
     let disk = Disk::default();

@@ -10,8 +10,10 @@ use super::*;
 /// So little that the smallest lane has more on disk than in memory.
 const WINDOWS: Windows = Windows { total: 16, least: 2, most: 8, held: 8 };
 
+/// What is open gets its rows as soon as it is 256 commits old.
 fn config() -> Config {
-    Config { windows: WINDOWS, recent_bytes: 0, ..Config::at("nowhere") }
+    let lag = Duration::ZERO;
+    Config { windows: WINDOWS, recent_bytes: 0, lag, ..Config::at("nowhere") }
 }
 
 /// A store on a disk that a kill can take away.
@@ -149,6 +151,29 @@ async fn what_waits_on_disk_for_a_retry_is_tried_when_it_is_due() {
     killable.bench.clock.set(in_minutes(5));
 
     assert_eq!(killable.end(90, 1, Verdict::Done).await, first);
+    killable.check_done().await;
+}
+
+/// Rows cost a commit more than all else that it writes for a work.
+#[tokio::test]
+async fn a_delivery_that_ends_within_a_minute_never_has_a_row() {
+    let (disk, clock) = (Disk::default(), Clock::manual(NOW));
+    let config = Config { lag: Config::at("nowhere").lag, ..config() };
+    let bench = Bench::with(disk.clone(), clock, &config);
+    let killable = Killable { disk, bench };
+    let rows = |killable: &Killable| -> u64 {
+        killable.store().handle.shared.file.totals().owed.values().sum()
+    };
+    killable.owe(600, "crm").await;
+    killable.bench.clock.advance(Duration::from_secs(59));
+    killable.end(300, 0, Verdict::Done).await;
+    assert_eq!(rows(&killable), 0, "there were 1,500 commits");
+
+    killable.bench.clock.advance(Duration::from_secs(2));
+    killable.owe(20, "crm").await;
+    assert!(rows(&killable) > 0, "they had their minute");
+    killable.end(320, 0, Verdict::Done).await;
+    assert_eq!(rows(&killable), 0);
     killable.check_done().await;
 }
 

@@ -28,6 +28,8 @@ pub(in crate::store) struct Batch {
     pub(super) records: SegmentWriter,
     /// The ids that it gives to receipts.
     pub(super) keys: FxHashMap<IdKey, Owner>,
+    /// Open works that the low-water mark passes, where each waits.
+    pub(super) passed: Vec<(u64, Waiting)>,
     /// All else, in order.
     pub(super) updates: Vec<Update>,
     /// What changes of the index, beside what this commit adds to it.
@@ -69,8 +71,6 @@ pub(in crate::store) enum Update {
         after: Standing,
         waiting: Option<Waiting>,
     },
-    /// The low-water mark passes an open work, which waits so.
-    Passed { work: u64, waiting: Waiting },
     /// A row of state is this, or is gone.
     State { key: Vec<u8>, value: Option<Bytes> },
     /// The record of a work goes.
@@ -110,6 +110,7 @@ impl Batch {
         Self {
             records: SegmentWriter::new(first),
             keys: FxHashMap::default(),
+            passed: Vec::new(),
             updates: Vec::new(),
             index: Vec::new(),
             replaced: Vec::new(),
@@ -135,6 +136,7 @@ impl Batch {
         *settles = 0;
         standings.clear();
         letters.clear();
+        self.passed.clear();
         self.index.clear();
         self.states.clear();
         self.used.clear();
@@ -178,12 +180,11 @@ impl Batch {
     }
 
     /// Moves the low-water mark, and gives every open work that it passes a row.
-    pub(in crate::store) fn advance(&mut self, moved: &Move) {
-        let passed = moved.passed.iter().cloned();
-        self.updates.extend(passed.map(|(work, waiting)| Update::Passed { work, waiting }));
-        self.remember(file::LOW_WATER, moved.mark);
+    pub(in crate::store) fn advance(&mut self, Move { mark, passed }: Move) {
+        self.passed = passed;
+        self.remember(file::LOW_WATER, mark);
         self.tell_time();
-        self.low_water = moved.mark;
+        self.low_water = mark;
     }
 
     /// Remembers a fact of the store itself.

@@ -2,7 +2,7 @@
 //!
 //! Pure. Whoever keeps rows puts these, in this order. Never says where they lie.
 
-use super::batch::Update;
+use super::batch::{Batch, Update};
 use crate::store::file::death_rows::DeathRow;
 use crate::store::kind::WorkKind;
 use crate::store::log::low_water::Waiting;
@@ -27,8 +27,16 @@ pub(super) enum Row<'u> {
     Fact { name: &'static str, value: u64 },
 }
 
+/// All rows that a batch says.
+pub(super) fn all_rows(batch: &Batch) -> impl Iterator<Item = Row<'_>> {
+    // First, for an operation of the same batch may finish what the mark passes.
+    let passed = batch.passed.iter();
+    let passed = passed.map(|(work, waiting)| Row::Owed { work: *work, waiting: Some(waiting) });
+    passed.chain(batch.updates.iter().flat_map(|update| rows(update, batch.low_water)))
+}
+
 /// The rows of an update; works before the low-water mark that are open have one.
-pub(super) fn rows(update: &Update, low_water: u64) -> impl Iterator<Item = Row<'_>> {
+fn rows(update: &Update, low_water: u64) -> impl Iterator<Item = Row<'_>> {
     let one = |row| [Some(row), None, None];
     let rows = match update {
         Update::Stands { kind, work, before, after, waiting } => {
@@ -37,7 +45,6 @@ pub(super) fn rows(update: &Update, low_water: u64) -> impl Iterator<Item = Row<
             let owed = (work < low_water).then_some(Row::Owed { work, waiting });
             [Some(Row::Outcome { work, standing }), letter(*kind, work, *before, *after), owed]
         }
-        Update::Passed { work, waiting } => one(Row::Owed { work: *work, waiting: Some(waiting) }),
         Update::State { key, value } => one(Row::State { key, value: value.as_deref() }),
         Update::Forgotten { work } => one(Row::Outcome { work: *work, standing: None }),
         Update::Died { work, row } => one(Row::Death { work: *work, row: *row }),
@@ -63,6 +70,7 @@ mod tests {
     use super::*;
     use crate::event::Timestamp;
     use crate::retry::Verdict;
+    use crate::store::log::low_water::Move;
 
     fn waiting() -> Waiting {
         let (kind, group) = (WorkKind::Run, "ledger".parse().unwrap());
@@ -102,7 +110,18 @@ mod tests {
         let owed = |update| rows(update, 8).filter(is_owed).collect::<Vec<Row<'_>>>();
         assert_eq!(owed(&done), [Row::Owed { work: 7, waiting: None }]);
         assert_eq!(owed(&put_off), [Row::Owed { work: 7, waiting: Some(&waiting()) }]);
-        let passed = Update::Passed { work: 7, waiting: waiting() };
-        assert_eq!(owed(&passed), owed(&put_off));
+    }
+
+    #[test]
+    fn a_work_that_the_mark_passes_has_its_row_before_the_same_commit_finishes_it() {
+        let fresh = Standing::default();
+        let mut batch = Batch::new(9);
+        batch.updates.push(stands(fresh, fresh.tried(Verdict::Done, 9)));
+        batch.advance(Move { mark: 8, passed: vec![(7, waiting())] });
+
+        let owed = all_rows(&batch).filter(|row| matches!(row, Row::Owed { .. }));
+        let waits = waiting();
+        let [first, last] = [Some(&waits), None].map(|waiting| Row::Owed { work: 7, waiting });
+        assert_eq!(owed.collect::<Vec<_>>(), [first, last]);
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, RwLockReadGuard};
 use bytes::Bytes;
 
 use super::batch::{Batch, Replacement};
-use super::derive::{Row, rows};
+use super::derive::{Row, all_rows};
 use super::look::Look;
 use super::place::{Held, Place, Written};
 use crate::event::Timestamp;
@@ -229,7 +229,7 @@ impl Place for FilePlace {
 
 /// Writes all of a batch but its records and ids.
 fn put_rows(tables: &mut ChangedRows<'_>, batch: &Batch) -> Result<(), Failure> {
-    for row in batch.updates.iter().flat_map(|update| rows(update, batch.low_water)) {
+    for row in all_rows(batch) {
         match row {
             Row::Outcome { work, standing: Some(standing) } => {
                 tables.put_outcome(work, &standing.write(work))?;

@@ -14,7 +14,7 @@ use crate::event::Timestamp;
 use crate::store::error::Error;
 use crate::store::index::Kind;
 use crate::store::kind::WorkKind;
-use crate::store::log::low_water::{LowWater, Move};
+use crate::store::log::low_water::Added;
 use crate::store::owed::backlog::{Backlog, OpenWork, When};
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
@@ -28,7 +28,6 @@ use crate::store::time::line::{LineEnd, Point};
 pub(super) struct GroupCommit<P> {
     pub(super) shared: Arc<Shared>,
     pub(super) place: P,
-    low_water: LowWater,
     pub(super) line: LineEnd,
     /// Where the log ends.
     end: u64,
@@ -39,7 +38,6 @@ pub(super) struct GroupCommit<P> {
 #[derive(Debug)]
 pub(super) struct Drafted {
     changes: Changes,
-    moved: Option<Move>,
     /// Where the log ends then.
     end: u64,
 }
@@ -59,26 +57,20 @@ pub(super) enum Turn {
 
 impl<P: Place> GroupCommit<P> {
     /// Goes on where the log ends.
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        place: P,
-        (low_water, line): (LowWater, LineEnd),
-        end: u64,
-    ) -> Self {
-        Self { shared, place, low_water, line, end, batch: Batch::new(end) }
+    pub(super) fn new(shared: Arc<Shared>, place: P, line: LineEnd, end: u64) -> Self {
+        Self { shared, place, line, end, batch: Batch::new(end) }
     }
 
     /// Commits the operations in one batch. May be called again with the same.
     pub(super) fn write(&mut self, group: &mut [Queued]) -> Turn {
-        let moved = self.low_water.due_move();
         let mut changes = Changes::default();
-        if let Err(error) = self.draft(group, moved.as_ref(), &mut changes) {
+        if let Err(error) = self.draft(group, &mut changes) {
             return Turn::Failed(error);
         }
         if self.batch.is_empty() {
             return self.check().map_or_else(Turn::Failed, |()| Turn::Nothing);
         }
-        let drafted = Drafted { changes, moved, end: self.batch.next() };
+        let drafted = Drafted { changes, end: self.batch.next() };
         let gate = &self.shared.gate;
         gate.shut();
         match self.place.commit(&mut self.batch) {
@@ -118,17 +110,20 @@ impl<P: Place> GroupCommit<P> {
         self.place.holds(&self.batch)
     }
 
-    fn draft(
-        &mut self,
-        group: &mut [Queued],
-        moved: Option<&Move>,
-        changes: &mut Changes,
-    ) -> Result<(), Error> {
-        let Self { shared, place, low_water, line, end, batch } = self;
+    fn draft(&mut self, group: &mut [Queued], changes: &mut Changes) -> Result<(), Error> {
+        let Self { shared, place, line, end, batch } = self;
         let clock = place.clock();
         let time = Times { point: line.due(*end, clock), ..clock };
-        batch.begin(*end, low_water.mark(), time);
-        batch.not_before(shared.backlog().latest());
+        let (latest, aside) = {
+            let backlog = shared.backlog();
+            (backlog.latest(), backlog.aside())
+        };
+        let (mark, moved) = {
+            let low_water = shared.low_water();
+            (low_water.mark(), low_water.due_move(time.counted, aside))
+        };
+        batch.begin(*end, mark, time);
+        batch.not_before(latest);
         for (name, fact) in time.point.into_iter().flat_map(Point::facts) {
             batch.remember(name, fact);
         }
@@ -159,26 +154,21 @@ impl<P: Place> GroupCommit<P> {
     /// Changes memory to what is committed now, then answers everybody. The tickets live to the
     /// end, so that whoever waits for idleness sees what this changed.
     pub(super) fn apply(&mut self, mut group: Vec<Queued>, drafted: Drafted, held: Held) {
-        let Drafted { changes, moved, end } = drafted;
+        let Drafted { changes, end } = drafted;
         let Changes { opened, tried, hastened, stored, finished, dead, replays, swept, .. } =
             changes;
         if swept {
             self.shared.forget_read();
         }
         self.end = end;
-        // Before the mark and their places change: since when they waited that had no rows.
-        let hastened: Vec<(Option<Timestamp>, OpenWork)> = hastened
-            .into_iter()
-            .map(|(work, row)| (self.low_water.since(work.entry.position).or(row), work))
-            .collect();
-        self.low_water.committed(moved.as_ref(), end);
+        let works = opened.len() + finished.len();
+        let hastened = self.follow((works, &opened), &tried, hastened);
         self.line.committed(self.batch.time.point);
         if !self.batch.used.is_empty() {
             let mut used = AllUsed::clone(&self.shared.used.load());
             used.append(&mut self.batch.used);
             self.shared.used.store(Arc::new(used));
         }
-        self.follow(&opened, &tried, &hastened);
 
         let mut touched: Vec<WorkKind> = opened.iter().map(|work| work.kind).collect();
         touched.extend(tried.iter().map(|(kind, ..)| *kind));
@@ -199,7 +189,7 @@ impl<P: Place> GroupCommit<P> {
         {
             let mut backlog = self.shared.backlog();
             backlog.seen(self.batch.since);
-            passed(&mut backlog, moved.as_ref());
+            passed(&mut backlog, &self.batch);
             self.settle(&mut backlog, &mut group, tried);
             opened.into_iter().for_each(|work| backlog.push(work));
             for (waited, work) in hastened {
@@ -248,14 +238,24 @@ impl<P: Place> GroupCommit<P> {
         self.shared.undone.ended(ended);
     }
 
-    /// Has the low-water mark know where the works wait that it has not passed.
+    /// Has the low-water mark know where the works wait that it has not passed. Gives with those
+    /// that were hastened since when each has waited, if that is known.
     fn follow(
-        &mut self,
-        opened: &[OpenWork],
+        &self,
+        (works, opened): (usize, &[OpenWork]),
         tried: &[(WorkKind, u64, Standing)],
-        hastened: &[(Option<Timestamp>, OpenWork)],
-    ) {
-        let Self { low_water, batch, .. } = self;
+        hastened: Vec<(OpenWork, Option<Timestamp>)>,
+    ) -> Vec<(Option<Timestamp>, OpenWork)> {
+        let Self { shared, batch, .. } = self;
+        let mut low_water = shared.low_water();
+        // Before the mark and their places change: of those that have no rows it knows it.
+        let hastened: Vec<(Option<Timestamp>, OpenWork)> = hastened
+            .into_iter()
+            .map(|(work, row)| (low_water.since(work.entry.position).or(row), work))
+            .collect();
+        let (end, bytes) = (batch.next(), batch.records.raw_bytes());
+        let added = Added { end, at: batch.since, bytes, works };
+        low_water.committed(batch.low_water, added);
         for (kind, position, standing) in tried {
             if standing.is_open() {
                 let is_put_off = matches!(standing.progress, Progress::RetryAt(_));
@@ -264,21 +264,25 @@ impl<P: Place> GroupCommit<P> {
                 low_water.finished(*position);
             }
         }
-        for (_, work) in hastened {
+        for (_, work) in &hastened {
             low_water.put_off(work.entry.position, work.since, false);
         }
         // After those: a work may be finished and opened again in one commit, never the other way.
-        opened.iter().for_each(|work| low_water.opened(work.entry.position, work.waiting()));
+        opened.iter().for_each(|work| low_water.opened(work.entry.position, &work.waiting()));
+        hastened
     }
 
-    /// Moves the marks to the end, so that the next start has nothing to read.
+    /// Moves the marks to the end, so that the next start has nothing to read, or little.
     pub(super) fn rest(&mut self) -> Result<(), Error> {
         // Memory does not follow any more.
         self.shared.gate.doubt();
         self.shared.check()?;
-        let moved = self.low_water.move_to(self.end);
-        self.batch.begin(self.end, self.low_water.mark(), self.place.clock());
-        self.batch.advance(&moved);
+        let (mark, moved) = {
+            let low_water = self.shared.low_water();
+            (low_water.mark(), low_water.last_move())
+        };
+        self.batch.begin(self.end, mark, self.place.clock());
+        self.batch.advance(moved);
         let rested = self.place.rest(&self.batch);
         rested.inspect_err(|error| self.shared.fail(error.clone()))
     }
@@ -292,10 +296,9 @@ impl<P> Drop for GroupCommit<P> {
 }
 
 /// Open works have rows from now on.
-fn passed(backlog: &mut Backlog, moved: Option<&Move>) {
-    let Some(Move { mark, passed }) = moved else { return };
-    backlog.set_mark(*mark);
-    for (work, waiting) in passed {
+fn passed(backlog: &mut Backlog, batch: &Batch) {
+    backlog.set_mark(batch.low_water);
+    for (work, waiting) in &batch.passed {
         backlog.passed(waiting.kind, &waiting.group, (waiting.since, *work));
     }
 }

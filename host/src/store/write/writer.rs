@@ -18,7 +18,6 @@ use super::place::Place;
 use super::queue::{Closing, Message, Queued};
 use crate::clock::Moment;
 use crate::store::error::Error;
-use crate::store::log::low_water::LowWater;
 use crate::store::shared::Shared;
 use crate::store::time::line::LineEnd;
 
@@ -51,13 +50,8 @@ enum Next {
 
 impl<P: Place> Writer<P> {
     /// A writer that goes on at `end`.
-    pub(in crate::store) fn new(
-        shared: Arc<Shared>,
-        place: P,
-        marks: (LowWater, LineEnd),
-        end: u64,
-    ) -> Self {
-        let group = GroupCommit::new(shared, place, marks, end);
+    pub(in crate::store) fn new(shared: Arc<Shared>, place: P, line: LineEnd, end: u64) -> Self {
+        let group = GroupCommit::new(shared, place, line, end);
         Self { group, closing: Vec::new(), quiet_at: None }
     }
 

@@ -57,6 +57,8 @@ pub(in crate::store) struct Step {
 /// One view of the file.
 struct Survey<'s> {
     damages: &'s Damages,
+    /// From here on all is too young to be packed.
+    aged: u64,
     /// From here on ids may be in the log only.
     id_mark: u64,
     tag: u32,
@@ -84,12 +86,13 @@ impl Shared {
         retention: &Retention,
         pass: Pass,
     ) -> Result<Step, Error> {
-        // Before the view: it only grows.
-        let id_mark = self.id_mark.load(Ordering::Relaxed);
+        // Before the view: they only grow.
+        let (aged, id_mark) = (self.low_water().aged(), self.id_mark.load(Ordering::Relaxed));
         let view = self.file.read()?;
         let now = self.clock.times().counted;
         let survey = Survey {
             damages: &self.damages,
+            aged,
             id_mark,
             tag: self.file.tag,
             now,
@@ -120,24 +123,23 @@ impl Shared {
 
     /// Where ids must be settled up to, so that a sweep can do what there is to do.
     pub(in crate::store) fn unsettled(&self, retention: &Retention) -> Result<Option<u64>, Error> {
-        let id_mark = self.id_mark.load(Ordering::Relaxed);
-        let now = self.clock.times().counted;
-        let view = self.file.read()?;
-        let low_water = view.fact(file::LOW_WATER)?.unwrap_or(0);
-        if id_mark >= low_water {
+        let (aged, id_mark) = (self.low_water().aged(), self.id_mark.load(Ordering::Relaxed));
+        if id_mark >= aged {
             return Ok(None);
         }
+        let now = self.clock.times().counted;
+        let view = self.file.read()?;
         let log = view.log()?;
         let line = Line::read(&view, now)?;
         // What is packed may begin before the mark and go on behind it.
         let from = log.key_up_to(id_mark)?.unwrap_or(id_mark);
-        for row in log.within(from..low_water)? {
+        for row in log.within(from..aged)? {
             let (_, segment) = row?;
             let Some(segment) = self.damages.pass(segment)? else { continue };
             let mut behind = segment.entries().filter(|entry| entry.position >= id_mark);
             if let Some(at) = behind.find_map(|entry| written_at(&entry, self.file.tag, &line)) {
                 let is_old = at.after(retention.grain()) <= now;
-                return Ok(is_old.then_some(low_water));
+                return Ok(is_old.then_some(aged));
             }
         }
         Ok(None)
@@ -226,11 +228,10 @@ impl Survey<'_> {
 
     fn fresh(mut self, all: bool) -> Result<Step, Failure> {
         let from = self.view.fact(file::SWEPT_TO)?.unwrap_or(0);
-        let to = self.view.fact(file::LOW_WATER)?.unwrap_or(0);
         let mut segments = Vec::new();
         let mut raw = 0;
         let mut is_last = true;
-        for row in self.log.within(from.min(to)..to)? {
+        for row in self.log.within(from.min(self.aged)..self.aged)? {
             if raw >= STEP_BYTES_MAX || segments.len() == STEP_SEGMENTS_MAX {
                 is_last = false;
                 break;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub(super) use self::flight::Phase;
 use self::flight::Uncommitted;
-use self::lanes::Lanes;
+use self::lanes::{Lanes, Weighed};
 pub(in crate::store) use self::lanes::{Most, Wanted};
 use super::Entry;
 use super::window::{Key, When, Window};
@@ -90,6 +90,8 @@ struct Group {
     /// How many of its works wait behind another of their subject.
     blocked: usize,
     window: Window,
+    /// As it was counted last.
+    weighed: Weighed,
     allowance: Option<Allowance>,
     place: Place,
     /// Whether it was switched off when it was asked for last.
@@ -126,6 +128,7 @@ impl Queue {
             timed: BTreeMap::new(),
             blocked: 0,
             window: Window::default(),
+            weighed: Weighed::default(),
             allowance: None,
             place: Place::Aside,
             is_off: false,

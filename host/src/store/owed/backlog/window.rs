@@ -7,9 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Entry;
+use super::{Entry, OrderKey, Tries};
 use crate::event::Timestamp;
 use crate::ids::Name;
+use crate::store::owed::tally::count::SourceNumber;
 
 /// Where a work stands in its lane: since when it may be tried, by the store's count of time, and
 /// its position.
@@ -114,6 +115,8 @@ pub(super) struct Window {
     /// Works behind the bound that are in memory: they have no rows yet, or got them while the
     /// lane was being read, so that whoever reads does not see them.
     later: BTreeMap<Key, Later>,
+    /// Those of them that have rows.
+    rowed: BTreeSet<Key>,
     /// The last key of all that was ever ready in memory, but for those in `early`. The bound never
     /// comes before it.
     highest: Key,
@@ -123,11 +126,31 @@ pub(super) struct Window {
     passed_over: Option<BTreeSet<u64>>,
 }
 
+/// An [`Entry`] without its position, which is in the key, and when it is due. Small, because there
+/// may be tens of thousands.
 #[derive(Debug, Clone, Copy)]
 struct Later {
-    entry: Entry,
+    offset: u32,
+    tries: Tries,
+    source: SourceNumber,
+    order: Option<OrderKey>,
     due: Timestamp,
-    is_rowed: bool,
+}
+
+impl Later {
+    fn of(entry: Entry, due: Timestamp) -> Self {
+        let Entry { position: _, offset, tries, source, order } = entry;
+        Self { offset, tries, source, order, due }
+    }
+
+    fn entry(self, (_, position): Key) -> Entry {
+        let Self { offset, tries, source, order, .. } = self;
+        Entry { position, offset, tries, source, order }
+    }
+
+    fn waits(self) -> bool {
+        self.due != Timestamp(0)
+    }
 }
 
 impl Default for Window {
@@ -137,6 +160,7 @@ impl Default for Window {
             far_ready: 0,
             far_waiting: 0,
             later: BTreeMap::new(),
+            rowed: BTreeSet::new(),
             highest: FIRST,
             early: BTreeSet::new(),
             passed_over: None,
@@ -173,7 +197,10 @@ impl Window {
         if is_rowed && self.passed_over.is_none() {
             self.count_far(due != Timestamp(0), 1);
         } else {
-            self.later.insert(key, Later { entry, due, is_rowed });
+            self.later.insert(key, Later::of(entry, due));
+            if is_rowed {
+                self.rowed.insert(key);
+            }
         }
     }
 
@@ -209,19 +236,20 @@ impl Window {
     /// A work has a row from now on.
     pub(super) fn passed(&mut self, key: Key) {
         if self.passed_over.is_some() {
-            if let Some(later) = self.later.get_mut(&key) {
-                later.is_rowed = true;
+            if self.later.contains_key(&key) {
+                self.rowed.insert(key);
             }
         } else if let Some(later) = self.later.remove(&key) {
-            self.count_far(later.due != Timestamp(0), 1);
+            self.count_far(later.waits(), 1);
         }
     }
 
     /// Looks for a work that waited under this key and goes to another.
     pub(super) fn find(&mut self, key: Key, is_rowed: bool) -> Found {
         if let Some(later) = self.later.remove(&key) {
+            self.rowed.remove(&key);
             self.pass_over(key.1);
-            return Found::Later(later.entry);
+            return Found::Later(later.entry(key));
         }
         if !is_rowed || !self.is_beyond(key) || self.early.contains(&key.1) {
             return Found::Here;
@@ -295,8 +323,13 @@ impl Window {
         }
         let mut entering: Vec<Entering> = entering.into_iter().map(Entering::Far).collect();
         let rest = self.bound.map(|bound| self.later.split_off(&bound)).unwrap_or_default();
+        self.rowed.retain(|key| rest.contains_key(key));
         let near = std::mem::replace(&mut self.later, rest).into_iter();
-        let near = near.map(|(key, Later { entry, due, .. })| Entering::Later { key, entry, due });
+        let near = near.map(|(key, later)| Entering::Later {
+            key,
+            entry: later.entry(key),
+            due: later.due,
+        });
         entering.extend(near);
         entering.sort_unstable_by_key(Entering::key);
         entering
@@ -309,14 +342,11 @@ impl Window {
 
     /// What waits in memory and has a row is on disk.
     fn settle(&mut self) {
-        let (mut ready, mut waiting) = (0, 0);
-        self.later.retain(|_, later| {
-            let count = if later.due == Timestamp(0) { &mut ready } else { &mut waiting };
-            *count += usize::from(later.is_rowed);
-            !later.is_rowed
-        });
-        self.far_ready += ready;
-        self.far_waiting += waiting;
+        for key in std::mem::take(&mut self.rowed) {
+            if let Some(later) = self.later.remove(&key) {
+                self.count_far(later.waits(), 1);
+            }
+        }
     }
 
     fn count_far(&mut self, waits: bool, more: isize) {
@@ -336,7 +366,7 @@ impl Window {
 
     /// Works behind the bound that may go at once, and those that wait for a time.
     pub(super) fn beyond(&self) -> (usize, usize) {
-        let ready = self.later.values().filter(|later| later.due == Timestamp(0)).count();
+        let ready = self.later.values().filter(|later| !later.waits()).count();
         (self.far_ready + ready, self.far_waiting + self.later.len() - ready)
     }
 
@@ -346,7 +376,6 @@ impl Window {
     }
 
     /// Works behind the bound that are in memory.
-    #[cfg(test)]
     pub(super) fn later(&self) -> usize {
         self.later.len()
     }

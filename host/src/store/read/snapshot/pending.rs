@@ -1,13 +1,16 @@
-//! The open works before the low-water mark, from newer to older: which events and receipts are
-//! pending, without a look at any of them.
+//! The open works, from newer to older: which events and receipts are pending, without a look at
+//! any of them.
 //!
-//! Read once, beside a list that goes the same way, and the stretch that the list passes over by
-//! them. Never knows a work behind the mark: that has no row.
+//! Those before the low-water mark have rows, which are read once, beside a list that goes the same
+//! way, and with the stretch that the list passes over by them. Those behind it are in memory, as
+//! they are now: a list may pass over what was pending when it began and is not any more. Never
+//! passes over what neither knows.
 
 use crate::store::error::Failure;
 use crate::store::file::view::View;
 use crate::store::index::Kind;
-use crate::store::owed::lane::{self, Owner};
+use crate::store::log::low_water::LowWater;
+use crate::store::owed::lane::{self, Owner, owner_of};
 
 /// It takes longer to remember a stretch with fewer than to look at them again.
 const LOOKED_MIN: usize = 1024;
@@ -26,10 +29,7 @@ pub(super) struct Pending {
 impl Pending {
     /// Those of the events or of the receipts that stand before this position.
     pub(super) fn of(view: &View, kind: Kind, before: u64) -> Result<Self, Failure> {
-        let owner = match kind {
-            Kind::Event => Owner::Event,
-            Kind::Receipt => Owner::Receipt,
-        };
+        let owner = owner(kind);
         let rows = view.owed_back(before, lane::owner)?;
         let rows: Rows = Box::new(rows.map(|row| row.map(|(work, owner)| (work, owner.flatten()))));
         let mut pending = Self { owner, rows, head: None };
@@ -97,5 +97,43 @@ impl Passed {
     pub(super) fn over(&mut self) -> Option<(u64, u64)> {
         let Self { stretch, looked_at } = std::mem::take(self);
         stretch.filter(|_| looked_at >= LOOKED_MIN)
+    }
+}
+
+/// What owes the works that make something of this kind pending.
+fn owner(kind: Kind) -> Owner {
+    match kind {
+        Kind::Event => Owner::Event,
+        Kind::Receipt => Owner::Receipt,
+    }
+}
+
+/// What memory knows of works that are open and have no rows in a view.
+pub(super) enum Unrowed {
+    /// This is the last of them.
+    Last(u64),
+    /// There is none from here on. What is before has no row in the view either, and is not known.
+    UnknownBefore(u64),
+    /// There is none.
+    None,
+}
+
+impl Unrowed {
+    /// Those before a position, of a view in which works before `rowed` have rows.
+    pub(super) fn find(low_water: &LowWater, kind: Kind, (rowed, before): (u64, u64)) -> Self {
+        let (mark, end, owner) = (low_water.mark(), low_water.end(), owner(kind));
+        if before <= rowed {
+            return Self::None;
+        }
+        // Memory may not know yet what the last commit has added.
+        if before > end {
+            return Self::UnknownBefore(before);
+        }
+        match low_water.last_open(before, |kind, is_parcel| owner_of(kind, is_parcel) == owner) {
+            Some(work) => Self::Last(work),
+            // The mark has passed some since the view was opened.
+            None if mark > rowed => Self::UnknownBefore(before.min(mark)),
+            None => Self::None,
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! A list from newer to older: what the index names is looked at one by one, and what it does not
 //! know is read through.
 //!
-//! Each record says by itself whether it fits. Of a list by state, what stands in no row of such
-//! works is passed over. It goes on for a bounded time, so a page may be short and still not be the
-//! last. Never gives an item twice.
+//! Each record says by itself whether it fits. Of a list by state, what has no such works by their
+//! rows or by memory is passed over. It goes on for a bounded time, so a page may be short and
+//! still not be the last. Never gives an item twice.
 
 use std::time::{Duration, Instant};
 
-use super::pending::{Passed, Pending};
+use super::pending::{Passed, Pending, Unrowed};
 use super::times::{CLOCK_SLACK, OUTSIDE_MAX, Reach, SEGMENTS_MIN};
 use super::{Listing, PAGE_ITEMS_MAX, Page, Snapshot};
 use crate::ids::{Id, IdKind};
@@ -44,6 +44,8 @@ struct Walk<'s, T, F> {
     before: u64,
     /// Open works before this have rows.
     low_water: u64,
+    /// Nothing stands here or behind.
+    end: u64,
     /// Those, as far as the list has come; `None` until it asks for them.
     pending: Option<Pending>,
     /// How many pending items were passed over by their rows.
@@ -85,6 +87,7 @@ impl Snapshot<'_> {
             listing: Listing { items: Vec::new(), damaged: Vec::new(), next: None },
             before: asked.page.before(),
             low_water: self.view.fact(file::LOW_WATER)?.unwrap_or(0),
+            end: self.view.fact(file::END)?.unwrap_or(0),
             pending: None,
             passed: 0,
             stretch: Passed::default(),
@@ -130,7 +133,9 @@ impl<T, F: Fn(&Record) -> Result<Option<T>, Failure>> Walk<'_, T, F> {
             return Ok(Went::On);
         }
         let is_pending = self.is_known_as_pending(position)?;
-        let end = self.before.min(self.low_water);
+        // What comes later may be done at once.
+        let known = if position < self.low_water { self.low_water } else { self.end };
+        let end = self.before.min(known);
         self.before = position;
         if is_pending {
             self.stretch.add((position, end), 1);
@@ -257,8 +262,8 @@ impl<T, F: Fn(&Record) -> Result<Option<T>, Failure>> Walk<'_, T, F> {
         Ok(if self.listing.items.len() == limit { Went::Enough } else { Went::On })
     }
 
-    /// Passes over what has no work in the state that is asked for, as the rows of such works say.
-    /// The low-water mark may stand between the works of an event: that one is looked at first.
+    /// Passes over what has no work in the state that is asked for, as memory or the rows of such
+    /// works say.
     fn skip(&mut self) -> Result<(), Failure> {
         let before = self.before;
         let kinds: &[WorkKind] = match self.asked.wanted.kind {
@@ -266,9 +271,11 @@ impl<T, F: Fn(&Record) -> Result<Option<T>, Failure>> Walk<'_, T, F> {
             Kind::Receipt => &[WorkKind::Parse],
         };
         let last = match self.asked.state {
-            Some(State::Pending) if before <= self.low_water => {
-                self.pending()?.last_before(before)?
-            }
+            Some(State::Pending) => match self.unrowed(before) {
+                Unrowed::Last(work) => Some(work),
+                Unrowed::UnknownBefore(position) => position.checked_sub(1),
+                Unrowed::None => self.pending()?.last_before(before)?,
+            },
             Some(State::Dead) => self.snapshot.died_before(kinds, before)?,
             _ => return Ok(()),
         };
@@ -295,19 +302,33 @@ impl<T, F: Fn(&Record) -> Result<Option<T>, Failure>> Walk<'_, T, F> {
         }
     }
 
-    /// Of a list of what is done: whether the rows of open works say that what stands there is not,
-    /// so that nobody need look at it. That an open work is of this event and of no other is known
-    /// only if the index names all of them.
+    /// Of a list of what is done: whether open works are known that say that what stands there is
+    /// not, so that nobody need look at it. That an open work is of this event and of no other is
+    /// known only if the index names all of them.
     fn is_known_as_pending(&mut self, position: u64) -> Result<bool, Failure> {
         let is_told = match self.asked.wanted.kind {
             Kind::Receipt => true,
             Kind::Event => self.asked.wanted.is_all(),
         };
-        if self.asked.state != Some(State::Done) || !is_told || position >= self.low_water {
+        if self.asked.state != Some(State::Done) || !is_told {
             return Ok(false);
         }
         let before = self.before;
-        self.pending()?.has(position, before)
+        if position < self.low_water {
+            return self.pending()?.has(position, before);
+        }
+        // A work stands at its receipt or behind its event.
+        let (first, before) = match self.asked.wanted.kind {
+            Kind::Receipt => (position, position + 1),
+            Kind::Event => (position + 1, before),
+        };
+        Ok(matches!(self.unrowed(before), Unrowed::Last(work) if work >= first))
+    }
+
+    /// What memory knows of the open works before a position.
+    fn unrowed(&self, before: u64) -> Unrowed {
+        let low_water = self.snapshot.shared.low_water();
+        Unrowed::find(&low_water, self.asked.wanted.kind, (self.low_water, before))
     }
 
     /// The open works that have rows, from where the list asked for them first.

@@ -25,6 +25,8 @@ pub(super) struct Lanes {
     latest: Timestamp,
     /// Works that are ready in memory.
     pub(super) ready: usize,
+    /// Works in memory behind the windows.
+    aside: usize,
     /// Those with works behind the window.
     beyond: BTreeSet<u32>,
     /// Those of which little is in memory and more on disk.
@@ -35,6 +37,16 @@ pub(super) struct Lanes {
     read: BTreeSet<u32>,
     /// Where the next reading begins, so that each has its turn.
     next: u32,
+}
+
+/// How a lane counts in what is known of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Weighed {
+    aside: usize,
+    is_beyond: bool,
+    is_read: bool,
+    is_low: bool,
+    is_short: bool,
 }
 
 /// What to read of a lane.
@@ -117,6 +129,11 @@ impl Queue {
     ) {
         self.groups[number as usize].window.add_far(ready, waiting);
         self.weigh(number);
+    }
+
+    /// How many works are in memory behind the windows, because they have no rows.
+    pub(in crate::store::owed::backlog) fn aside(&self) -> usize {
+        self.lanes.aside
     }
 
     /// Whether a work that joins stays in memory: else it waits beyond the window. May put another
@@ -293,17 +310,28 @@ impl Queue {
     /// from now on.
     pub(super) fn weigh(&mut self, number: u32) -> bool {
         let group = &self.groups[number as usize];
-        let (has_more, is_on_disk) = (group.window.has_more(), group.window.far() > 0);
-        let (is_read, is_off) = (group.window.is_read(), group.is_off());
-        put(&mut self.lanes.beyond, number, has_more);
-        put(&mut self.lanes.read, number, is_read);
-        let is_low = has_more
+        let (is_beyond, is_read) = (group.window.has_more(), group.window.is_read());
+        let before = group.weighed;
+        // Each work comes by here several times, and most lanes are in memory as a whole.
+        if !is_beyond && !is_read && before == Weighed::default() {
+            return false;
+        }
+        let (is_on_disk, is_off) = (group.window.far() > 0, group.is_off());
+        let aside = group.window.later();
+        put(&mut self.lanes.beyond, number, (before.is_beyond, is_beyond));
+        let wants_more = is_beyond
             && !is_read
             && !is_off
             && 2 * self.near(number) < self.limit()
             && !self.is_holding(number);
-        let is_new = put(&mut self.lanes.low, number, is_low && is_on_disk);
-        put(&mut self.lanes.short, number, is_low && !is_on_disk) || is_new
+        let (is_low, is_short) = (wants_more && is_on_disk, wants_more && !is_on_disk);
+        put(&mut self.lanes.read, number, (before.is_read, is_read));
+        put(&mut self.lanes.low, number, (before.is_low, is_low));
+        put(&mut self.lanes.short, number, (before.is_short, is_short));
+        self.lanes.aside = self.lanes.aside + aside - before.aside;
+        let now = Weighed { aside, is_beyond, is_read, is_low, is_short };
+        self.groups[number as usize].weighed = now;
+        (is_low && !before.is_low) || (is_short && !before.is_short)
     }
 
     /// How many works are in memory, in whatever way they wait, and not in flight.
@@ -314,12 +342,15 @@ impl Queue {
     }
 }
 
-/// Puts a number into a set, or takes it out; whether it is new there.
-fn put(set: &mut BTreeSet<u32>, number: u32, is_in: bool) -> bool {
-    if is_in {
-        set.insert(number)
-    } else {
-        set.remove(&number);
-        false
+/// Puts a number into a set, or takes it out, if it was otherwise.
+fn put(set: &mut BTreeSet<u32>, number: u32, (was_in, is_in): (bool, bool)) {
+    match (was_in, is_in) {
+        (false, true) => {
+            set.insert(number);
+        }
+        (true, false) => {
+            set.remove(&number);
+        }
+        _ => (),
     }
 }

@@ -1,8 +1,6 @@
 //! What a window takes in, sets aside and counts.
 
 use super::*;
-use crate::store::owed::backlog::Tries;
-use crate::store::owed::tally::count::SourceNumber;
 
 const AT_ONCE: Timestamp = Timestamp(0);
 
