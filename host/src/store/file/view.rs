@@ -162,8 +162,12 @@ impl View {
 
     /// The row of state with this key.
     pub(in crate::store) fn state(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {
-        let value = self.transaction.open_table(STATE)?.get(key)?;
-        Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
+        self.state_rows()?.get(key)
+    }
+
+    /// The rows of state, for whoever asks for several.
+    pub(in crate::store) fn state_rows(&self) -> Result<States, Failure> {
+        Ok(States(self.transaction.open_table(STATE)?))
     }
 
     /// What is read in the rows of state from this key on, in the order of their keys.
@@ -351,6 +355,24 @@ fn segment(
         None => None,
     };
     Ok(found.ok_or(Damaged { position: first }))
+}
+
+/// What handlers remember.
+#[derive(Debug)]
+pub(in crate::store) struct States(ByteTable);
+
+impl States {
+    /// The row with this key.
+    pub(in crate::store) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {
+        let value = self.0.get(key)?;
+        Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
+    }
+
+    /// Whether there is a row whose key begins so.
+    pub(in crate::store) fn has_any(&self, prefix: &[u8]) -> Result<bool, Failure> {
+        let first = self.0.range(prefix..)?.next().transpose()?;
+        Ok(first.is_some_and(|(key, _)| key.value().starts_with(prefix)))
+    }
 }
 
 /// How each work stands that was ever tried, by its position.

@@ -51,7 +51,7 @@ pub(in crate::store) struct Batch {
     pub(super) letters: FxHashMap<u64, Option<u8>>,
     /// By the updates, the rows of state; `None` if one is gone.
     pub(super) states: FxHashMap<Vec<u8>, Option<Bytes>>,
-    /// By the updates, what the rows of handlers take.
+    /// What the rows of handlers take with it. Each has one row, however many runs change it.
     pub(super) used: AllUsed,
     /// By the updates, the rows of replays by filter; `None` if one is gone.
     pub(super) replays: BTreeMap<u64, Option<Bytes>>,

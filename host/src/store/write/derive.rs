@@ -3,10 +3,12 @@
 //! Pure. Whoever keeps rows puts these, in this order. Never says where they lie.
 
 use super::batch::{Batch, Update};
+use crate::ids::Name;
 use crate::store::file::death_rows::DeathRow;
 use crate::store::kind::WorkKind;
 use crate::store::log::low_water::Waiting;
 use crate::store::owed::standing::{Progress, Standing};
+use crate::store::state::Used;
 
 /// A row to put, or to remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub(super) enum Row<'u> {
     Death { work: u64, row: DeathRow },
     /// What a handler remembers.
     State { key: &'u [u8], value: Option<&'u [u8]> },
+    /// What a handler's rows take.
+    Used { handler: &'u Name, used: Used },
     /// A replay by filter.
     Replay { number: u64, row: Option<&'u [u8]> },
     /// A fact of the store itself.
@@ -32,7 +36,9 @@ pub(super) fn all_rows(batch: &Batch) -> impl Iterator<Item = Row<'_>> {
     // First, for an operation of the same batch may finish what the mark passes.
     let passed = batch.passed.iter();
     let passed = passed.map(|(work, waiting)| Row::Owed { work: *work, waiting: Some(waiting) });
-    passed.chain(batch.updates.iter().flat_map(|update| rows(update, batch.low_water)))
+    let updates = batch.updates.iter().flat_map(|update| rows(update, batch.low_water));
+    let used = batch.used.iter().map(|(handler, used)| Row::Used { handler, used: *used });
+    passed.chain(updates).chain(used)
 }
 
 /// The rows of an update; works before the low-water mark that are open have one.

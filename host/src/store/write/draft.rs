@@ -36,7 +36,7 @@ use crate::store::owed::replays::OpenReplay;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
 use crate::store::report::Refused;
-use crate::store::state::{self, AllUsed, Quotas, Used};
+use crate::store::state::{AllUsed, Quotas, Used};
 
 /// A commit in the making.
 pub(in crate::store) struct Draft<'d> {
@@ -381,8 +381,6 @@ impl<'d> Draft<'d> {
     /// The rows of a handler take this.
     pub(super) fn put_used(&mut self, handler: &Name, used: Used) {
         self.batch.used.insert(handler.clone(), used);
-        let value = (used != Used::default()).then(|| used.write());
-        self.batch.updates.push(Update::State { key: state::used_key(handler), value });
     }
 
     /// The rows of the replays by filter, by their numbers.

@@ -20,7 +20,7 @@ use crate::store::error::{Error, Failure};
 use crate::store::file::change::{Change, ChangedRows};
 use crate::store::file::id_rows::IdView;
 use crate::store::file::redo::{OwedRow, Raw};
-use crate::store::file::view::{Dead, Outcomes, Segments, View};
+use crate::store::file::view::{Dead, Outcomes, Segments, States, View};
 use crate::store::file::{self, File, Reopened};
 use crate::store::ids::{self, IdChanges, IdIndex, IdKey, Shape};
 use crate::store::index::{self, IndexChange};
@@ -31,6 +31,7 @@ use crate::store::owed::lane::{lane, note};
 use crate::store::owed::recovery::recover_ids;
 use crate::store::owed::standing::Standing;
 use crate::store::shared::Shared;
+use crate::store::state::{self, Used};
 use crate::store::time::Times;
 use crate::store::time::line::Point;
 
@@ -239,6 +240,10 @@ fn put_rows(tables: &mut ChangedRows<'_>, batch: &Batch) -> Result<(), Failure> 
             Row::Letter { work, kind } => tables.put_letter(work, kind.map(|kind| kind as u8))?,
             Row::Death { work, row } => tables.put_death(work, row)?,
             Row::State { key, value } => tables.put_state(key, value)?,
+            Row::Used { handler, used } => {
+                let value = (used != Used::default()).then(|| used.write());
+                tables.put_state(&state::used_key(handler), value.as_deref())?;
+            }
             Row::Replay { number, row } => tables.put_replay(number, row)?,
             Row::Fact { name, value } => tables.remember(name, value)?,
         }
@@ -285,6 +290,9 @@ struct FileLook<'p> {
     log: OnceCell<Segments>,
     outcomes: OnceCell<Outcomes>,
     dead: OnceCell<Dead>,
+    states: OnceCell<States>,
+    /// Whether there are rows of state that an older Hookgate wrote.
+    has_old_states: OnceCell<bool>,
 }
 
 impl<'p> FileLook<'p> {
@@ -298,6 +306,8 @@ impl<'p> FileLook<'p> {
             log: OnceCell::new(),
             outcomes: OnceCell::new(),
             dead: OnceCell::new(),
+            states: OnceCell::new(),
+            has_old_states: OnceCell::new(),
         }
     }
 
@@ -324,7 +334,13 @@ impl Look for FileLook<'_> {
     }
 
     fn state(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {
-        self.view()?.state(key)
+        let states = once(&self.states, || self.view()?.state_rows())?;
+        // Each run that sets a key for the first time asks for it as an older Hookgate spelled it.
+        let has_old = || once(&self.has_old_states, || states.has_any(state::ALL_OLD));
+        if key.starts_with(state::ALL_OLD) && !has_old()? {
+            return Ok(None);
+        }
+        states.get(key)
     }
 
     fn replays(&self) -> Result<BTreeMap<u64, Bytes>, Failure> {
