@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::store::file::UNREAD_WIDTH;
 use crate::store::file::folder::Folder;
 use crate::store::file::volumes::{Point, VolumeWriter, Volumes};
 use crate::store::log::segment::{RecordKind, SegmentWriter};
@@ -125,7 +126,9 @@ async fn a_store_whose_rows_are_lost_has_and_owes_what_it_had_and_owed() {
             let again = bench.store.append(receipt(&[id])).await.unwrap();
             assert!(matches!(again, Appended::Duplicate(_)), "{ruin:?}: {id}");
         }
-        assert!(bench.append(&["evt_new"]).await.position > end, "{ruin:?}: no id comes again");
+        // What was committed last may be lost, and somebody may know its ids.
+        let new = bench.append(&["evt_new"]).await.position;
+        assert!(new >= end + UNREAD_WIDTH, "{ruin:?}: no id comes again");
     }
 }
 
