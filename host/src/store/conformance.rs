@@ -9,7 +9,7 @@
 //! | I1 accepted is durable | `durability`, `parsed`, `concurrency`, `cuts`, `histories` |
 //! | I3 once | `once`, `parsed`, `leases`, `forgetting`, `concurrency`, `cuts`, `histories` |
 //! | I6 all or nothing | `effects`, `parsed`, `states`, `concurrency`, `cuts`, `histories` |
-//! | I7 bounded | `bounds`, `states`, `uncommitted` |
+//! | I7 bounded | `bounds`, `fairness`, `states`, `uncommitted` |
 //! | I8 nothing is lost | `leases`, `restarts`, `replays`, `forgetting`, `cuts`, `histories` |
 //! | I10 stopping loses nothing | `restarts`, `leases` |
 //! | I11 one can't starve another | `fairness`, `uncommitted` |
@@ -80,6 +80,9 @@ pub(in crate::store) trait Subject: Default + Send + Sync + 'static {
 
     /// Makes what a store keeps under this id unreadable, without telling the store.
     fn damage(&self, store: &Store, id: Id);
+
+    /// Turns one bit in an event id of what a store keeps under this id, as a disk may.
+    fn flip(&self, store: &Store, id: Id);
 }
 
 /// What a kill in the middle of a commit may leave.
@@ -168,6 +171,9 @@ macro_rules! suite {
             }
             "current_thread" damage {
                 a_record_that_can_not_be_read_stops_its_own_work_and_no_other,
+                what_can_not_be_read_is_a_dead_letter_that_says_so,
+                a_sweep_goes_on_beside_what_can_not_be_read,
+                what_a_disk_altered_is_never_given_out_as_right,
             }
             "current_thread" durability {
                 nothing_is_answered_before_a_kill_leaves_it,
@@ -182,9 +188,14 @@ macro_rules! suite {
             "current_thread" fairness {
                 who_has_much_to_do_delays_nobody_else,
                 an_endpoint_that_is_switched_off_holds_up_no_other,
+                an_endpoint_that_rests_gets_nothing_before_its_time,
+                deliveries_take_no_more_slots_than_there_are,
+                endpoints_that_are_not_trusted_leave_half_of_the_slots_to_others,
             }
             "current_thread" forgetting {
                 whatever_is_swept_no_id_is_forgotten_and_nothing_owed_goes,
+                a_dead_letter_keeps_what_a_replay_needs,
+                what_is_owed_keeps_the_body_that_it_goes_back_to,
             }
             "current_thread" histories {
                 a_kill_in_any_commit_of_any_history_leaves_what_the_model_holds,
@@ -204,6 +215,7 @@ macro_rules! suite {
                 ready_misses_nothing_that_happens_after_the_call,
                 it_is_idle_when_only_the_future_is_left,
                 it_is_not_idle_while_a_work_is_in_flight,
+                it_is_not_idle_while_something_is_queued,
                 a_retry_that_was_put_off_by_a_clock_that_was_ahead_is_pulled_forward,
             }
             "multi_thread" once {
@@ -213,8 +225,10 @@ macro_rules! suite {
                 a_parse_brings_each_event_once,
                 an_id_is_known_after_a_kill_however_far_the_log_has_gone,
                 an_id_is_known_after_an_orderly_end_and_after_a_kill,
+                ids_that_come_by_hundreds_are_known_however_often_they_are_tidied,
                 an_id_is_known_for_the_term_of_its_source,
                 an_event_whose_records_were_swept_before_a_kill_is_known_after_it,
+                what_is_packed_before_a_kill_is_known_after_it,
                 a_kill_in_any_commit_of_a_sweep_forgets_no_id,
             }
             "current_thread" order {
@@ -249,6 +263,7 @@ macro_rules! suite {
                 what_was_parsed_is_owed_once_after_a_restart,
                 what_was_done_is_not_redone_and_its_effects_are_owed,
                 a_retry_waits_for_its_time_over_a_restart,
+                a_retry_waits_for_its_time_over_a_kill,
                 what_is_left_over_from_long_ago_is_not_forgotten,
                 dead_letters_stay_dead_and_are_counted,
             }

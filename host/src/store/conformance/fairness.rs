@@ -1,4 +1,5 @@
-//! Fairness: what one source, handler or endpoint has to do delays no other [I11].
+//! Fairness: what one source, handler or endpoint has to do delays no other, and none gets more
+//! than it may [I7, I11].
 
 use super::*;
 
@@ -41,4 +42,60 @@ pub(in crate::store) async fn an_endpoint_that_is_switched_off_holds_up_no_other
 
     assert_eq!(taken.iter().map(|work| work.endpoint.as_str()).collect::<Vec<_>>(), ["erp"]);
     assert_eq!(case.store.stats().works[&WorkKind::Delivery].pending(), MUCH + 1);
+}
+
+/// So many events, each to these endpoints.
+async fn owe(case: &Case<impl Subject>, events: usize, endpoints: &[&str]) {
+    let owed = |number| event(&format!("evt_{number}"), "").to(&[], endpoints);
+    case.bring((0..events).map(owed).collect()).await;
+}
+
+/// [I11]
+pub(in crate::store) async fn an_endpoint_that_rests_gets_nothing_before_its_time<S: Subject>() {
+    let case = Case::<S>::new();
+    owe(&case, 1, &["crm"]).await;
+    case.store.allow(&name("crm"), Allowance { not_before: in_minutes(1), ..Allowance::of(9) });
+
+    assert!(case.deliveries().await.is_empty());
+    case.store.idle().await;
+    let ready = case.store.ready(WorkKind::Delivery);
+    case.clock.set(in_minutes(1));
+    ready.await;
+
+    assert_eq!(case.deliveries().await.len(), 1);
+}
+
+/// [I7]
+pub(in crate::store) async fn deliveries_take_no_more_slots_than_there_are<S: Subject>() {
+    let case = Case::<S>::new();
+    owe(&case, 9, &["crm"]).await;
+    case.store.allow(&name("crm"), Allowance { slots: 4, ..Allowance::of(9) });
+    let take = || case.store.take_deliveries(9, 10);
+
+    let mut taken = take().await.unwrap();
+    assert_eq!((taken.len(), take().await.unwrap().len()), (2, 0));
+    case.end_delivery(taken.remove(0), Verdict::Done).await;
+    assert_eq!(take().await.unwrap().len(), 1);
+}
+
+/// [I11]
+pub(in crate::store) async fn endpoints_that_are_not_trusted_leave_half_of_the_slots_to_others<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    owe(&case, 5, &["hung-1", "hung-2", "crm", "erp"]).await;
+    for hung in ["hung-1", "hung-2"] {
+        case.store.allow(&name(hung), Allowance { is_trusted: false, ..Allowance::of(5) });
+    }
+    let is_hung = |work: &DeliveryWork| work.endpoint.as_str().starts_with("hung");
+
+    let taken = case.store.take_deliveries(99, 8).await.unwrap();
+    let (hung, others): (Vec<_>, Vec<_>) = taken.into_iter().partition(is_hung);
+    assert_eq!((hung.len(), others.len()), (4, 4));
+    for delivery in others {
+        case.end_delivery(delivery, Verdict::Done).await;
+    }
+
+    let more = case.store.take_deliveries(99, 8).await.unwrap();
+    assert_eq!((more.len(), more.iter().filter(|work| is_hung(work)).count()), (4, 0));
 }

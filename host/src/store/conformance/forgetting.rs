@@ -1,5 +1,6 @@
 //! Forgetting: sweeps that keep nothing for longer than seconds, packs, kills, and clocks that are
-//! years off for a while. No id is forgotten, and nothing that is owed goes [I3, I8].
+//! years off for a while. No id is forgotten, and nothing goes that is owed or that this needs
+//! [I3, I8].
 //!
 //! A seed gives a history, as in [`super::histories`]. What is finished may be there or gone; held
 //! against a model is only what must never go.
@@ -8,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::histories::seeds;
 use super::once::{TWO_HOURS, keeping};
+use super::replays::reopened;
 use super::*;
 
 const STEPS: usize = 40;
@@ -195,4 +197,41 @@ pub(in crate::store) async fn whatever_is_swept_no_id_is_forgotten_and_nothing_o
         }
         history.end().await;
     }
+}
+
+/// [I8]
+pub(in crate::store) async fn a_dead_letter_keeps_what_a_replay_needs<S: Subject>() {
+    let case = Case::<S>::new();
+    let (_, event) = case.finished("evt_1", Verdict::Dead).await;
+    let case = case.restart().await;
+    case.clock.advance(days(40));
+
+    let retention = Retention { dead: days(90), ..keeping(days(2)) };
+    case.store.sweep(&retention).await.unwrap();
+
+    for case in [&case, &case.killed()] {
+        assert_eq!(case.store.replay(vec![event]).await.unwrap(), reopened(2));
+        case.end_run(case.runs().await.pop().unwrap(), Verdict::Done).await;
+        case.end_delivery(case.deliveries().await.pop().unwrap(), Verdict::Done).await;
+    }
+}
+
+/// It may be delivered as it came [I8].
+pub(in crate::store) async fn what_is_owed_keeps_the_body_that_it_goes_back_to<S: Subject>() {
+    let case = Case::<S>::new();
+    let later = Verdict::RetryAt(NOW.after(days(45)));
+    let (id, _) = case.finished("evt_1", later).await;
+    let mut case = case.restart().await;
+    case.clock.advance(days(40));
+    case.store.sweep(&keeping(days(2))).await.unwrap();
+
+    for case in [&case, &case.killed()] {
+        assert!(case.store.read_receipt(id).await.unwrap().is_some());
+    }
+    case.clock.advance(days(5));
+    case.end_delivery(case.deliveries().await.pop().unwrap(), Verdict::Done).await;
+    case.reopen().await;
+    case.clock.advance(days(3));
+    case.store.sweep(&keeping(days(2))).await.unwrap();
+    assert!(case.store.read_receipt(id).await.unwrap().is_none(), "nothing needs it any more");
 }

@@ -3,14 +3,14 @@
 
 use std::pin::pin;
 
-use super::once::keeping;
+use super::once::{idle, keeping};
 use super::*;
 
 /// Thirty, in milliseconds.
 const YEARS: u64 = 30 * 365 * 86_400_000;
 /// The delay of a retry.
 const DELAY: Duration = Duration::from_secs(5 * 60);
-/// So many commits that all ids in memory go to the file, and what is too old goes from there.
+/// So many ids that more come than are in memory.
 const MANY: usize = 80;
 
 /// What somebody does to the clock.
@@ -66,11 +66,12 @@ impl<S: Subject> Case<S> {
         added[0]
     }
 
-    /// Makes many commits.
+    /// Makes many commits: all ids in memory go to the file, and what is too old goes from there.
     async fn go_on(&self, named: &str) {
         for number in 0..MANY {
             self.append(&[&format!("{named} {number}")]).await;
         }
+        idle(self).await;
     }
 
     async fn check_known(&self, id: &str) {

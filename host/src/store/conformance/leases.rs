@@ -146,6 +146,25 @@ pub(in crate::store) async fn it_is_not_idle_while_a_work_is_in_flight<S: Subjec
     idle.await;
 }
 
+/// [I10]
+pub(in crate::store) async fn it_is_not_idle_while_something_is_queued<S: Subject>() {
+    let case = Case::<S>::new();
+    case.subject.hold_commits();
+    let append = start(&case.store, receipt(&[]));
+    case.subject.wait_for_commit();
+
+    let mut idle = pin!(case.store.idle());
+    let waits = is_pending(&mut idle);
+    case.subject.let_commits_go();
+
+    assert!(waits, "it is not stored yet");
+    append.await.unwrap();
+    assert!(is_pending(&mut idle), "it is to be parsed");
+    let work = case.parse().await;
+    case.store.commit_parse(work, tried(Verdict::Done), Vec::new()).await.unwrap().unwrap();
+    idle.await;
+}
+
 /// [I8]
 pub(in crate::store) async fn a_retry_that_was_put_off_by_a_clock_that_was_ahead_is_pulled_forward<
     S: Subject,

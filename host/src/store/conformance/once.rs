@@ -7,6 +7,12 @@ use super::*;
 /// So many events that a store has gone on from most of them.
 const MANY: usize = 700;
 
+/// Commits without an id: enough for all that there is to tidy among those that came.
+const IDLE: usize = 100;
+
+/// Ids that come together.
+const HUNDREDS: usize = 300;
+
 /// Enough for every retention in these checks.
 pub(in crate::store) const TWO_HOURS: Duration = Duration::from_secs(2 * 60 * 60);
 
@@ -23,6 +29,13 @@ fn id(number: usize) -> String {
 pub(in crate::store) async fn bring_many(case: &impl Drive) {
     for number in 0..MANY {
         case.bring(vec![event(&id(number), "")]).await;
+    }
+}
+
+/// Makes many commits that bring no id: what is over goes meanwhile.
+pub(in crate::store) async fn idle(case: &impl Drive) {
+    for _ in 0..IDLE {
+        case.append(&[]).await;
     }
 }
 
@@ -157,6 +170,28 @@ pub(in crate::store) async fn an_id_is_known_after_an_orderly_end_and_after_a_ki
     }
 }
 
+/// [I3]
+pub(in crate::store) async fn ids_that_come_by_hundreds_are_known_however_often_they_are_tidied<
+    S: Subject,
+>() {
+    let case = Case::<S>::with(Config { fresh_ids: HUNDREDS, ..Config::at("nowhere") });
+    let ids: Vec<String> = (0..40 * HUNDREDS).map(id).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut owners = Vec::new();
+    for together in ids.chunks(HUNDREDS) {
+        owners.push(case.append(together).await);
+        case.append(&[]).await;
+    }
+
+    let killed = case.killed();
+    for case in [&case, &killed, &killed.killed().restart().await] {
+        for (together, owner) in ids.chunks(HUNDREDS).zip(&owners) {
+            let again = case.store.append(receipt(together)).await.unwrap();
+            assert_eq!(again, Appended::Duplicate(*owner), "one of {} and more", together[0]);
+        }
+    }
+}
+
 /// Whatever else is forgotten meanwhile [I3].
 pub(in crate::store) async fn an_id_is_known_for_the_term_of_its_source<S: Subject>() {
     let terms = Terms::of([(name("slow"), days(90))]);
@@ -172,6 +207,7 @@ pub(in crate::store) async fn an_id_is_known_for_the_term_of_its_source<S: Subje
         for number in 0..80 {
             case.append(&[&format!("{age} {number}")]).await;
         }
+        idle(&case).await;
         case = case.restart().await;
         for new in once().into_iter().rev().take(known) {
             for store in [&case.store, &case.killed().store] {
@@ -194,6 +230,17 @@ pub(in crate::store) async fn an_event_whose_records_were_swept_before_a_kill_is
     let swept = case.store.sweep(&keeping(Duration::from_secs(2))).await.unwrap();
 
     assert!(swept.records > MANY, "most of them are gone: {swept:?}");
+    check_all_are_known(&case.killed()).await;
+}
+
+/// To pack is to keep what nothing else tells of [I3].
+pub(in crate::store) async fn what_is_packed_before_a_kill_is_known_after_it<S: Subject>() {
+    let case = Case::<S>::new();
+    bring_many(&case).await;
+    case.clock.advance(TWO_HOURS);
+
+    case.store.pack(&keeping(Duration::from_secs(2))).await.unwrap();
+
     check_all_are_known(&case.killed()).await;
 }
 

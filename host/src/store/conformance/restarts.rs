@@ -100,6 +100,22 @@ pub(in crate::store) async fn a_retry_waits_for_its_time_over_a_restart<S: Subje
     assert_eq!((delivery.id, delivery.tries_made), (id, 1));
 }
 
+/// Behind a kill what was put off last is found elsewhere than what was put off long ago [I8].
+pub(in crate::store) async fn a_retry_waits_for_its_time_over_a_kill<S: Subject>() {
+    let case = Case::<S>::new();
+    case.bring(vec![event("evt_1", "pi_1").to(&["ledger"], &["crm"])]).await;
+    let later = Verdict::RetryAt(in_minutes(5));
+    case.end_run(case.runs().await.pop().unwrap(), later).await;
+    case.end_delivery(case.deliveries().await.pop().unwrap(), later).await;
+
+    let case = case.killed();
+
+    assert!(case.runs().await.is_empty() && case.deliveries().await.is_empty());
+    case.clock.set(in_minutes(5));
+    let (run, delivery) = (case.runs().await.remove(0), case.deliveries().await.remove(0));
+    assert_eq!((run.tries_made, delivery.tries_made), (1, 1));
+}
+
 /// [I8]
 pub(in crate::store) async fn what_is_left_over_from_long_ago_is_not_forgotten<S: Subject>() {
     let case = Case::<S>::new();

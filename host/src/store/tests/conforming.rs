@@ -49,6 +49,10 @@ impl Subject for Disk {
     fn damage(&self, store: &Store, id: Id) {
         damage(self, store, id.position, Damage::Record);
     }
+
+    fn flip(&self, store: &Store, id: Id) {
+        damage(self, store, id.position, Damage::Bit);
+    }
 }
 
 suite!(Disk);

@@ -21,6 +21,8 @@ pub(super) enum Damage {
     Record,
     /// The same, but only the data of an event in it is not JSON.
     Data,
+    /// One bit of its frame is another, in the first event id that stands there.
+    Bit,
 }
 
 /// Those by which nothing of a record can be read.
@@ -39,6 +41,15 @@ pub(super) fn damage(disk: &Disk, store: &Store, position: u64, kind: Damage) {
             let frame = frame_of(&disk.synced(), first);
             let body = vec![7; frame.length - frames::HEAD_BYTES];
             disk.rot(&frame.file, frame.offset + frames::HEAD_BYTES, &body);
+        }
+        Damage::Bit => {
+            shared.file.checkpoint().unwrap();
+            let files = disk.synced();
+            let frame = frame_of(&files, first);
+            let bytes = files[&frame.file].to_vec();
+            let bytes = &bytes[frame.offset..frame.offset + frame.length];
+            let id = bytes.windows(4).position(|part| part == b"evt_").expect("it has an id");
+            disk.rot(&frame.file, frame.offset + id + 4, &[bytes[id + 4] ^ 1]);
         }
         Damage::Record => put(store, first, &rewrite(&segment(), position, |_| vec![0xff; 3])),
         Damage::Data => put(store, first, &rewrite(&segment(), position, without_json)),
