@@ -16,7 +16,7 @@
 //! | I12 nothing decides over the process | `damage` |
 //!
 //! `replays` and `by_filter` have what is asked for by ids and by a filter, the latter also for I7,
-//! I10 and I11.
+//! I10 and I11. `far` has what need not be in memory, for I3, I8 and I11.
 //!
 //! Beside them `order` has the promise that what is of one subject runs one after the other,
 //! `parsed` that the events of a source come in the order in which they were accepted, and
@@ -32,6 +32,7 @@ pub(in crate::store) mod drive;
 pub(in crate::store) mod durability;
 pub(in crate::store) mod effects;
 pub(in crate::store) mod fairness;
+pub(in crate::store) mod far;
 pub(in crate::store) mod forgetting;
 pub(in crate::store) mod histories;
 pub(in crate::store) mod leaps;
@@ -191,6 +192,13 @@ macro_rules! suite {
                 an_endpoint_that_rests_gets_nothing_before_its_time,
                 deliveries_take_no_more_slots_than_there_are,
                 endpoints_that_are_not_trusted_leave_half_of_the_slots_to_others,
+            }
+            "current_thread" far {
+                each_of_many_deliveries_is_made_once_over_restarts_and_kills,
+                what_waits_far_for_a_retry_comes_when_it_is_due,
+                a_replay_reaches_what_is_far_and_the_dead_join_it,
+                runs_of_a_subject_that_are_far_go_in_their_order,
+                what_is_far_delays_nobody_else,
             }
             "current_thread" forgetting {
                 whatever_is_swept_no_id_is_forgotten_and_nothing_owed_goes,
