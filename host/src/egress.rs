@@ -294,7 +294,9 @@ impl Exchange {
                 break;
             }
         }
-        if is_whole {
+        // Who answers before all of the request has come may read the rest nevertheless: what was
+        // answered with success is delivered by then.
+        if is_whole && patience.wait(self.connection.sent()).await.is_some() {
             self.idle.put(self.connection);
         }
         let lossy = |error: FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();

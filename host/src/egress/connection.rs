@@ -107,7 +107,14 @@ impl Connection {
         self.sender.is_closed()
     }
 
-    /// The same of a connection that nobody has used for a while.
+    /// Whether the last request is sent and its answer read, as far as is known, so that another
+    /// may be sent.
+    pub(super) fn is_free(&self) -> bool {
+        self.sender.is_ready()
+    }
+
+    /// Whether it is known by now of a connection that nobody has used for a while that nothing can
+    /// be sent on it.
     pub(super) fn was_closed(&mut self) -> bool {
         self.driver.notice();
         self.is_closed()
@@ -142,6 +149,13 @@ impl Connection {
         body: &mut Incoming,
     ) -> Option<Result<Frame<Bytes>, hyper::Error>> {
         self.driver.bring(body.frame()).await
+    }
+
+    /// Resolves when all of a request is sent whose answer was read, or nothing can be sent any
+    /// more. An answer may come before all of its request has.
+    pub(super) async fn sent(&mut self) {
+        let Self { sender, driver, .. } = self;
+        driver.until(move || sender.is_ready()).await;
     }
 }
 

@@ -39,6 +39,25 @@ impl Driver {
         .await
     }
 
+    /// Moves bytes until this is so, or the connection is closed.
+    pub(super) async fn until(&mut self, is_so: impl Fn() -> bool) {
+        if is_so() {
+            return;
+        }
+        poll_fn(move |cx| {
+            // What follows from the last bytes of a request shows in the turn behind the one that
+            // wrote them, and nobody is woken for that.
+            for _ in 0..2 {
+                self.advance(cx);
+                if is_so() || self.0.is_none() {
+                    return Poll::Ready(());
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// Takes notice of what has come while nobody waited: that the other side has closed, say.
     pub(super) fn notice(&mut self) {
         self.advance(&mut Context::from_waker(Waker::noop()));

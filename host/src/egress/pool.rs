@@ -54,10 +54,11 @@ impl Pool {
         None
     }
 
-    /// Keeps a connection whose last answer was read to its end, if there is room.
+    /// Keeps a connection that is free for another request, if there is room. On any other nobody
+    /// would move what is still to be sent.
     pub(super) fn put(self: &Arc<Self>, connection: Connection) {
         let mut idle = self.idle();
-        if connection.is_closed() || idle.count >= IN_ALL {
+        if !connection.is_free() || idle.count >= IN_ALL {
             return;
         }
         let origin = Arc::clone(&connection.peer().origin);

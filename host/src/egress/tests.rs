@@ -271,6 +271,67 @@ async fn a_connection_is_used_again_and_one_that_was_closed_is_not() {
     tokio::join!(server, client);
 }
 
+/// Many answer first and read then.
+#[tokio::test]
+async fn a_request_whose_answer_came_early_is_sent_to_its_end() {
+    let (listener, url) = listener().await;
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    // More than the system holds for somebody who does not read.
+    let mut body = vec![b'x'; 64 << 20];
+    body.push(0);
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+        stream.write_all(answer).await.unwrap();
+        let mut chunk = vec![0; 1 << 20];
+        loop {
+            let read = stream.read(&mut chunk).await.unwrap();
+            assert_ne!(read, 0, "the request was cut");
+            if chunk[..read].ends_with(&[0]) {
+                break;
+            }
+            // So that the answer is met before all is read.
+            tokio::task::yield_now().await;
+        }
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n{}") {
+            assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0, "it is used again");
+        }
+        stream.write_all(answer).await.unwrap();
+    };
+    let egress = to_loopback();
+    let client = async {
+        let (target, patience) = (Target::new(url.clone()), Patience::of(PATIENCE));
+        let early = egress.post(&target, Vec::new(), body.into(), patience).await;
+        assert_eq!(early.unwrap().status, 200);
+        assert_eq!(post(&egress, &url, PATIENCE).await.unwrap().status, 200);
+    };
+    tokio::join!(server, client);
+}
+
+#[tokio::test]
+async fn who_answers_early_and_reads_nothing_is_given_up() {
+    let (listener, url) = listener().await;
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        stream
+    };
+    let egress = to_loopback();
+    let body = Bytes::from(vec![b'x'; 64 << 20]);
+    let (target, patience) = (Target::new(url), Patience::of(Duration::from_secs(1)));
+    let (answer, mut stream) =
+        tokio::join!(egress.post(&target, Vec::new(), body, patience), server);
+    assert_eq!(answer.unwrap().status, 200, "the answer counts");
+
+    let to_its_end = async {
+        let mut rest = vec![0; 1 << 20];
+        while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
+    };
+    tokio::time::timeout(PATIENCE / 3, to_its_end).await.expect("it is not kept for another");
+}
+
 #[tokio::test]
 async fn an_idle_connection_that_the_other_side_closed_is_closed_here_too() {
     let (listener, url) = listener().await;
