@@ -95,15 +95,18 @@ pub(crate) async fn work<W: Work>(
         while let Some(ended) = pieces.in_flight.try_join_next_with_id() {
             pieces.ended(ended)?;
         }
-        for item in if_available(work.take(slots.free()).await)?.unwrap_or_default() {
+        let room = slots.free();
+        let items = if_available(work.take(room).await)?.unwrap_or_default();
+        // Then more may be due already, of which nobody is told: it goes on with the next slot that
+        // is free, also if it became free meanwhile.
+        let is_filled = items.len() >= room;
+        for item in items {
             pieces.begin(item, slots.take());
         }
-        // With no slot left nothing else can change anything.
-        let has_room = slots.free() > 0;
         tokio::select! {
             () = cancel.cancelled() => (),
-            () = ready, if has_room => (),
-            () = slots.freed(), if !has_room => (),
+            () = ready, if !is_filled => (),
+            () = slots.freed(), if is_filled => (),
             Some(ended) = pieces.in_flight.join_next_with_id() => pieces.ended(ended)?,
         }
     }

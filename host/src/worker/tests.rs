@@ -237,6 +237,57 @@ async fn a_piece_whose_outcome_waits_for_the_disk_holds_up_no_other() {
     assert!(ended.is_ok(), "{ended:?}");
 }
 
+/// The same, but that the first gives its slot back while others are taken.
+#[derive(Clone)]
+struct Overlapping {
+    pieces: Unsynced,
+    first: Arc<Mutex<Option<Slot>>>,
+}
+
+impl Work for Overlapping {
+    type Item = ();
+
+    async fn take(&self, room: usize) -> Result<Vec<()>, store::Error> {
+        let taken = self.pieces.take(room).await;
+        drop(self.first.lock().unwrap().take());
+        taken
+    }
+
+    fn ready(&self) -> impl Future<Output = ()> + Send {
+        self.pieces.ready()
+    }
+
+    fn id((): &()) -> Id {
+        id(1)
+    }
+
+    async fn perform(self, (): (), slot: Slot) -> Result<(), store::Error> {
+        if *self.pieces.tried.borrow() == 0 {
+            *self.first.lock().unwrap() = Some(slot);
+            return self.pieces.perform((), Slot::default()).await;
+        }
+        self.pieces.perform((), slot).await
+    }
+
+    async fn crash(self, (): (), reason: String, slot: Slot) -> Result<(), store::Error> {
+        self.pieces.crash((), reason, slot).await
+    }
+}
+
+#[tokio::test]
+async fn a_slot_that_is_free_while_others_are_taken_is_filled_too() {
+    let (pieces, cancel) = (Unsynced::new(4, true), CancellationToken::new());
+    let overlapping = Overlapping { pieces: pieces.clone(), first: Arc::default() };
+    let working = work(overlapping, 2, cancel.clone());
+    let watching = async {
+        pieces.tried(4).await;
+        cancel.cancel();
+        pieces.disk.cancel();
+    };
+    let (ended, ()) = tokio::join!(working, watching);
+    assert!(ended.is_ok(), "{ended:?}");
+}
+
 #[tokio::test]
 async fn a_piece_that_has_no_room_for_its_outcome_keeps_its_slot() {
     let (pieces, cancel) = (Unsynced::new(9, false), CancellationToken::new());
