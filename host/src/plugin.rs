@@ -101,7 +101,8 @@ impl Threads {
 pub struct Deadlines {
     /// For claims.
     pub claims: Duration,
-    /// For an early parse: what its thread computes; it waits no longer than for claims.
+    /// For an early parse: what its thread computes; it takes three quarters of the time for claims
+    /// at most, whatever it waits for.
     pub early: Duration,
     /// For parsing.
     pub parse: Duration,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{Harness, Setup, payment, reasons, text};
 
 /// Longer than any parse takes that returns, on a machine that has other things to do.
-const EARLY: &str = "[limits]\nearly_parse = \"1s\"";
+const EARLY: &str = "[limits]\nearly_parse = \"1s\"\nclaims_deadline = \"10s\"";
 
 /// A gateway that parses: until then nothing is parsed early.
 async fn parsing(setup: Setup) -> Harness {

@@ -166,8 +166,12 @@ impl Host {
             return None;
         }
         let mut context = self.context(plugin, Role::Provider, settings);
-        context.effort = Some(Effort::begin(early, claims));
-        Some(parse(plugin, context, early, source, request, EARLY_YIELD_BYTES_MAX))
+        // With the claims before it, it stays within their time: a source whose calls use that up
+        // rests, and no request may have to wait for the sake of a parse that can be made later.
+        let patience = claims - claims / 4;
+        context.effort = Some(Effort::begin(early, patience));
+        let asked_after = early.min(patience);
+        Some(parse(plugin, context, asked_after, source, request, EARLY_YIELD_BYTES_MAX))
     }
 
     /// Runs a handler on an event: what it asks for, of which nothing has happened when this

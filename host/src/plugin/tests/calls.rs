@@ -1,6 +1,7 @@
 //! What a guest does, and what becomes of it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -8,7 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::effect::{Asked, Effect};
 use crate::event::{Event, Request, Timestamp};
-use crate::provider::Proof;
+use crate::provider::{Claims, Proof};
 use crate::retry::Outcome;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -122,6 +123,29 @@ async fn claims_and_events_come_through_whole() {
     let events = parsed.ended.unwrap().unwrap();
     assert_eq!((events[0].id.as_str(), events[0].event_type.as_str()), ("42", "payment.failed"));
     assert_eq!((events[0].source.as_str(), events[0].time), ("shop", NOW));
+}
+
+/// Guards I11: a source whose claims use up their time would rest for nine times as long.
+#[tokio::test]
+async fn an_early_parse_that_spins_is_over_in_the_time_for_claims_and_holds_up_no_claims() {
+    let guest = Guest::new();
+    let claims = Duration::from_secs(1);
+    let early = Duration::from_secs(20);
+    guest.host.set_deadlines(Deadlines { claims, early, ..Deadlines::default() });
+    let began = Instant::now();
+    for _ in 0..3 {
+        let (host, plugin) = (guest.host.clone(), Arc::clone(&guest.plugin));
+        let spin = move |_: Claims| {
+            let request = request(&json!({ "do": "spin", "at": "parse" }));
+            host.parse_early(&plugin, &settings(), &name("shop"), &request)
+        };
+        let (settings, source, request) = (settings(), name("shop"), request(&json!({})));
+        let called = guest.host.claims_and(&guest.plugin, &settings, &source, &request, spin).await;
+        let ended = called.unwrap().unwrap().expect("it may take time").ended;
+        assert!(matches!(ended, Err(CallError::Deadline { .. })), "{ended:?}");
+    }
+    assert_eq!(guest.claims(json!({})).await.unwrap(), ["sesame"]);
+    assert!(began.elapsed() < 9 * claims, "it took {:?}", began.elapsed());
 }
 
 #[tokio::test]
