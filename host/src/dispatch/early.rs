@@ -61,7 +61,7 @@ impl Dispatch {
         }
         let (at, started) = (self.clock.now(), Instant::now());
         let parsed = self.host.parse_early(plugin, &reading.settings, source, request)?;
-        let Called { ended, log } = parsed;
+        let (Called { ended, log }, is_dear) = parsed;
         // Ours, and no word about the plugin.
         if let Err(CallError::Busy | CallError::Host(_)) = ended {
             return None;
@@ -69,7 +69,8 @@ impl Dispatch {
         let label = Proven::from(signature::worth(claims, info)).label();
         let events = ended.ok().and_then(Result::ok);
         let events = events.and_then(|events| self.routed_early(&rules, events, label));
-        self.early.patience.ended(source, plugin.digest(), events.is_some(), &self.clock);
+        let was_worth_it = events.is_some() && !is_dear;
+        self.early.patience.ended(source, plugin.digest(), was_worth_it, &self.clock);
         let report = Try {
             at,
             duration: started.elapsed(),

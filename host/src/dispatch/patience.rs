@@ -1,8 +1,9 @@
 //! Which sources are not worth an early parse for now.
 //!
 //! An early parse that comes to nothing costs a source the time of it, and its receipt is parsed
-//! all the same. So a source of which too many did rests. Never ends a parse, and never holds up
-//! one of a receipt that is stored.
+//! all the same. One that is dear makes those wait whose claims are next, who would be answered at
+//! once if it was made later. So a source of which too many were rests. Never ends a parse, and
+//! never holds up one of a receipt that is stored.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -13,8 +14,8 @@ use crate::clock::{Clock, Moment};
 use crate::ids::Name;
 use crate::lock::lock;
 
-/// One that came to nothing strains its source by so much, and one that came to events relieves it
-/// by one: whose parses come to nothing one time in three rests.
+/// One that was not worth it strains its source by so much, and one that was relieves it by one:
+/// whose parses are not worth it one time in three rests.
 const STRAIN: u32 = 2;
 /// A source rests that is strained by so much.
 const STRAIN_MAX: u32 = 6;
@@ -49,13 +50,13 @@ impl Patience {
         rests_until.is_none_or(|until| clock.has_come(until))
     }
 
-    /// An early parse has ended, and came to something or did not.
-    pub(super) fn ended(&self, source: &Name, digest: &str, came_to_events: bool, clock: &Clock) {
-        if came_to_events && self.known.load(Ordering::Acquire) == 0 {
+    /// An early parse has ended, and was worth it or was not.
+    pub(super) fn ended(&self, source: &Name, digest: &str, was_worth_it: bool, clock: &Clock) {
+        if was_worth_it && self.known.load(Ordering::Acquire) == 0 {
             return;
         }
         let mut sources = lock(&self.sources);
-        if came_to_events {
+        if was_worth_it {
             if let Some(known) = sources.get_mut(source) {
                 known.strain = known.strain.saturating_sub(1);
                 known.rests_until = None;
@@ -84,16 +85,16 @@ mod tests {
     use crate::event::Timestamp;
 
     #[test]
-    fn a_source_rests_whose_parses_come_to_nothing_too_often() {
+    fn a_source_rests_whose_parses_are_too_often_not_worth_it() {
         let clock = Clock::manual(Timestamp(1_700_000_000_000));
         let patience = Patience::default();
         let (one, other): (Name, Name) = ("one".parse().unwrap(), "other".parse().unwrap());
-        let ends = |came| patience.ended(&one, "d1", came, &clock);
+        let ends = |worth_it| patience.ended(&one, "d1", worth_it, &clock);
         let is_left = |name| patience.is_left(name, "d1", &clock);
 
-        for came in [false, true, true, true, false, false] {
+        for worth_it in [false, true, true, true, false, false] {
             assert!(is_left(&one));
-            ends(came);
+            ends(worth_it);
         }
         assert!(is_left(&one));
         ends(false);

@@ -153,14 +153,15 @@ impl Host {
     }
 
     /// The same for a request that is not stored, on the thread that asks: in what was to be made
-    /// of its claims. In little time, and it may yield little; `None` if it may take no time.
+    /// of its claims. In little time, and it may yield little; `None` if it may take no time. With
+    /// whether it took so much of it that claims would be slow if each parse did.
     pub(crate) fn parse_early(
         &self,
         plugin: &Plugin,
         settings: &Arc<str>,
         source: &Name,
         request: &Request,
-    ) -> Option<Called<Result<Vec<Event>, Outcome>>> {
+    ) -> Option<(Called<Result<Vec<Event>, Outcome>>, bool)> {
         let Deadlines { early, claims, .. } = self.deadlines();
         if early.is_zero() {
             return None;
@@ -169,9 +170,11 @@ impl Host {
         // With the claims before it, it stays within their time: a source whose calls use that up
         // rests, and no request may have to wait for the sake of a parse that can be made later.
         let patience = claims - claims / 4;
-        context.effort = Some(Effort::begin(early, patience));
+        let effort = Effort::begin(early, patience);
+        context.effort = Some(effort);
         let asked_after = early.min(patience);
-        Some(parse(plugin, context, asked_after, source, request, EARLY_YIELD_BYTES_MAX))
+        let called = parse(plugin, context, asked_after, source, request, EARLY_YIELD_BYTES_MAX);
+        Some((called, effort.is_dear()))
     }
 
     /// Runs a handler on an event: what it asks for, of which nothing has happened when this

@@ -120,6 +120,19 @@ async fn a_source_whose_early_parses_come_to_nothing_has_none_for_a_while() {
     assert_eq!(bench.dispatch.store.stats().commits, 0, "nobody hears of them");
 }
 
+/// Its claims would be slow.
+#[tokio::test]
+async fn a_source_whose_early_parses_are_dear_has_none_for_a_while() {
+    let bench = Bench::opened();
+    // Each takes more than half of that, and usually ends before anybody looks.
+    bench.take_time(Duration::from_micros(1));
+    let parsed = ["e1", "e2", "e3"].map(|event_id| bench.parses_early(event_id));
+    bench.take_time(Duration::from_millis(200));
+    assert!(!bench.parses_early("e4"), "{parsed:?}");
+    bench.clock.advance(Duration::from_secs(5));
+    assert!(bench.parses_early("e4"));
+}
+
 #[tokio::test]
 async fn with_no_time_there_is_no_early_parse() {
     let bench = Bench::opened();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 /// A call since it began.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Effort {
     began: Instant,
     /// What its thread had computed then.
@@ -26,7 +26,16 @@ impl Effort {
 
     /// Whether it has used that up. To be asked on its own thread.
     pub(super) fn is_spent(&self) -> bool {
-        computed().saturating_sub(self.before) >= self.most || self.began.elapsed() >= self.patience
+        self.computed() >= self.most || self.began.elapsed() >= self.patience
+    }
+
+    /// Whether it has computed for more than half of what it may. To be asked on its own thread.
+    pub(super) fn is_dear(&self) -> bool {
+        self.computed() > self.most / 2
+    }
+
+    fn computed(&self) -> Duration {
+        computed().saturating_sub(self.before)
     }
 }
 
@@ -47,8 +56,9 @@ mod tests {
         while !effort.is_spent() {
             number = std::hint::black_box(number.wrapping_mul(3) + 1);
         }
-        assert!(effort.began.elapsed() < hour);
-        assert!(!Effort::begin(hour, hour).is_spent());
+        assert!(effort.is_dear() && effort.began.elapsed() < hour);
+        let idle = Effort::begin(hour, hour);
+        assert!(!idle.is_spent() && !idle.is_dear());
         assert!(Effort::begin(hour, Duration::ZERO).is_spent());
     }
 }

@@ -141,7 +141,7 @@ async fn an_early_parse_that_spins_is_over_in_the_time_for_claims_and_holds_up_n
         };
         let (settings, source, request) = (settings(), name("shop"), request(&json!({})));
         let called = guest.host.claims_and(&guest.plugin, &settings, &source, &request, spin).await;
-        let ended = called.unwrap().unwrap().expect("it may take time").ended;
+        let (Called { ended, .. }, _) = called.unwrap().unwrap().expect("it may take time");
         assert!(matches!(ended, Err(CallError::Deadline { .. })), "{ended:?}");
     }
     assert_eq!(guest.claims(json!({})).await.unwrap(), ["sesame"]);
