@@ -104,7 +104,7 @@ use self::write::op::{Check, Operation, Reply};
 use self::write::queue::Message;
 use self::write::writer::Writer;
 use crate::clock::Clock;
-use crate::ids::{Id, Name};
+use crate::ids::Name;
 
 /// What the index has in memory, as a start finds it.
 fn index_tail(file: &File, items: usize, damages: &Damages) -> Result<Tail, Error> {

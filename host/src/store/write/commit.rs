@@ -266,7 +266,7 @@ impl Draft<'_> {
         record.events = added.iter().map(|id| id.position).collect();
         let position = self.record(RecordKind::Try, &record);
         let done = Standing::default().tried(report.verdict, position);
-        self.finish((WorkKind::Parse, work), done)
+        self.finish_unopened((WorkKind::Parse, work), done)
     }
 
     /// Adds the events that a parse of a receipt came to, as far as they are its to bring.

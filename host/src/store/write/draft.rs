@@ -145,7 +145,7 @@ impl<'d> Draft<'d> {
     }
 
     /// A work that nobody ever takes stands so, as what owes it is stored.
-    pub(in crate::store) fn finish(
+    pub(in crate::store) fn finish_unopened(
         &mut self,
         (kind, work): (WorkKind, u64),
         after: Standing,

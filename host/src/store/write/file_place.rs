@@ -337,7 +337,7 @@ impl Look for FileLook<'_> {
         let states = once(&self.states, || self.view()?.state_rows())?;
         // Each run that sets a key for the first time asks for it as an older Hookgate spelled it.
         let has_old = || once(&self.has_old_states, || states.has_any(state::ALL_OLD));
-        if key.starts_with(state::ALL_OLD) && !has_old()? {
+        if key.starts_with(state::ALL_OLD) && !*has_old()? {
             return Ok(None);
         }
         states.get(key)
