@@ -50,7 +50,7 @@ use self::drive::{Drive, Started, is_pending, start};
 use self::samples::*;
 use super::*;
 use crate::event::Timestamp;
-use crate::ids::Name;
+use crate::ids::{Id, Name};
 use crate::retry::Verdict;
 
 /// What keeps a store, and can be killed under it. The default keeps nothing yet.

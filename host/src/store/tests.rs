@@ -35,6 +35,7 @@ use super::conformance::drive::Drive;
 use super::conformance::samples::*;
 use super::*;
 use crate::event::{Request, Timestamp};
+use crate::ids::Id;
 use crate::retry::Verdict;
 
 /// A store in a folder of its own, with a clock that stands still.
