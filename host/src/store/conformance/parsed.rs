@@ -10,20 +10,24 @@ fn payment(id: &str) -> NewEvent {
     event(id, "pi_1").to(&["ledger"], &["crm"])
 }
 
-/// Asks for an append of a receipt with these events, and does not wait for it.
-fn begin(store: &Store, ids: &[&str]) -> Appending {
+/// An append of a receipt with these events.
+fn append(store: &Store, ids: &[&str]) -> Appending {
     let events = ids.iter().map(|id| payment(id)).collect();
     let parsed = Parsed { report: tried(Verdict::Done), events };
     let (store, receipt) = (store.clone(), receipt(ids));
-    let append = async move { store.append_parsed(receipt, Some(parsed)).await };
-    let mut append: Appending = Box::pin(append);
+    Box::pin(async move { store.append_parsed(receipt, Some(parsed)).await })
+}
+
+/// Asks for one, and does not wait for it.
+fn begin(store: &Store, ids: &[&str]) -> Appending {
+    let mut append = append(store, ids);
     assert!(is_pending(&mut append), "it was answered before anything was written");
     append
 }
 
 /// Appends a receipt with these events, and tells whether its parse holds.
 async fn bring(store: &Store, ids: &[&str]) -> bool {
-    let (appended, holds) = begin(store, ids).await.unwrap();
+    let (appended, holds) = append(store, ids).await.unwrap();
     assert!(matches!(appended, Appended::Stored(_)), "{ids:?} is known");
     holds
 }
@@ -71,7 +75,7 @@ pub(in crate::store) async fn what_is_known_is_brought_no_second_time_by_a_parse
 >() {
     let case = Case::<S>::new();
     assert!(bring(&case.store, &["evt_1", "evt_2"]).await);
-    let (again, holds) = begin(&case.store, &["evt_2", "evt_1"]).await.unwrap();
+    let (again, holds) = append(&case.store, &["evt_2", "evt_1"]).await.unwrap();
     assert!(matches!(again, Appended::Duplicate(_)) && !holds);
     assert!(bring(&case.store, &["evt_2", "evt_3"]).await);
 

@@ -170,7 +170,7 @@ async fn a_delivery_that_ends_within_a_minute_never_has_a_row() {
     assert_eq!(rows(&killable), 0, "there were 1,500 commits");
 
     killable.bench.clock.advance(Duration::from_secs(2));
-    killable.owe(20, "crm").await;
+    killable.owe(20, "erp").await;
     assert!(rows(&killable) > 0, "they had their minute");
     killable.end(320, 0, Verdict::Done).await;
     assert_eq!(rows(&killable), 0);
