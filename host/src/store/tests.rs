@@ -10,6 +10,7 @@ mod flipping;
 mod frames;
 mod indexing;
 mod knowing;
+mod lagging;
 mod letters;
 mod migrating;
 mod opening;

@@ -180,12 +180,8 @@ impl<P: Place> GroupCommit<P> {
         let tries = tried.iter().chain(&finished);
         let tries = tries.map(|(kind, _, standing)| standing.counted(*kind, at));
         self.shared.index.add(end, stored.iter().filter_map(Stored::indexed), tries);
-        // Nobody will ask for what owes nothing any more.
-        let is_over = |stored: &Stored| {
-            finished.binary_search_by_key(&stored.id().position, |(_, work, _)| *work).is_ok()
-        };
-        let asked_for = stored.into_iter().filter(|stored| !is_over(stored));
-        asked_for.for_each(|stored| self.shared.recent().keep(stored));
+        // Also a receipt that is parsed already: an endpoint may want the provider's own bytes.
+        stored.into_iter().for_each(|stored| self.shared.recent().keep(stored));
         {
             let mut backlog = self.shared.backlog();
             backlog.seen(self.batch.since);
