@@ -44,6 +44,7 @@ use crate::signature::{self, Asker};
 use crate::store::{Appended, NewReceipt, Parsed, Reached, Store};
 
 pub(crate) use early::EarlyParse;
+use early::{Telling, Told};
 pub(crate) use intake::{Bounds, Intake};
 use notes::Note;
 pub(crate) use notes::Notes;
@@ -275,12 +276,18 @@ impl Ingest {
         receipt: NewReceipt,
         parsed: Option<Parsed>,
     ) -> Result<Appended, Rejection> {
-        let log = parsed.as_ref().map(|parsed| parsed.report.log.clone()).unwrap_or_default();
-        let appended = self.store.append_parsed(receipt, parsed).await;
-        let (appended, holds) = appended.map_err(Rejection::Store)?;
-        if let (Appended::Stored(id), true) = (appended, holds) {
-            self.early.stored(at.name, at.plugin.name(), id, &log);
-        }
+        let Some(parsed) = parsed else {
+            return self.store.append(receipt).await.map_err(Rejection::Store);
+        };
+        let told = Told {
+            by: Arc::clone(&self.early),
+            source: at.name.clone(),
+            plugin: at.plugin.name().clone(),
+            log: parsed.report.log.clone(),
+        };
+        let committing = self.store.queue_parsed(receipt, Some(parsed));
+        let committing = committing.map_err(Rejection::Store)?;
+        let (appended, _) = Telling::new(committing, told).await.map_err(Rejection::Store)?;
         Ok(appended)
     }
 

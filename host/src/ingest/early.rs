@@ -1,11 +1,16 @@
 //! The early parse as ingest asks for it: right behind the proof, on the thread of the claims.
 //!
-//! Whoever parses is told what was proven, and nothing that goes wrong there is anybody's but
-//! theirs: a request is never refused for its parse. Knows nothing of events.
+//! Whoever parses is told what was proven, and what became of it, also if the sender has gone by
+//! then. Nothing that goes wrong there is anybody's but theirs: a request is never refused for its
+//! parse. Knows nothing of events.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
+use tokio::runtime::Handle;
 use tracing::error;
 
 use crate::causes::words;
@@ -14,7 +19,10 @@ use crate::event::Request;
 use crate::ids::{Id, Name};
 use crate::plugin::Plugin;
 use crate::provider::Claims;
-use crate::store::Parsed;
+use crate::store::{Appended, Committing, Error, Parsed};
+
+/// What came of an append: whether its parse holds is said too.
+type Answer = Result<(Appended, bool), Error>;
 
 /// Somebody who parses requests before they are stored.
 pub(crate) trait EarlyParse: fmt::Debug + Send + Sync {
@@ -48,4 +56,149 @@ pub(super) fn parsed(
         error!(source.name = %source, "the gateway panicked in an early parse: {}", words(&*panic));
         None
     })
+}
+
+/// Whom to tell of a parse that holds, and what the plugin wrote in it.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) by: Arc<dyn EarlyParse>,
+    pub(super) source: Name,
+    pub(super) plugin: Name,
+    pub(super) log: Vec<LogLine>,
+}
+
+impl Told {
+    fn of(&self, answer: &Answer) {
+        if let Ok((Appended::Stored(id), true)) = answer {
+            self.by.stored(&self.source, &self.plugin, *id, &self.log);
+        }
+    }
+}
+
+/// Resolves when a receipt is stored with its parse, of which is told then. Where nobody waits any
+/// more, because the sender has hung up, that is told all the same.
+#[derive(Debug)]
+pub(super) struct Telling(Option<(Committing<(Appended, bool)>, Told)>);
+
+impl Telling {
+    pub(super) fn new(committing: Committing<(Appended, bool)>, told: Told) -> Self {
+        Self(Some((committing, told)))
+    }
+}
+
+impl Future for Telling {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        // It is not asked again behind its end.
+        let Some((committing, told)) = &mut self.0 else { return Poll::Pending };
+        let answer = ready!(Pin::new(committing).poll(context));
+        told.of(&answer);
+        self.0 = None;
+        Poll::Ready(answer)
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        if let Some((committing, told)) = self.0.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            drop(runtime.spawn(async move { told.of(&committing.await) }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::event::{Event, Timestamp};
+    use crate::headers::Headers;
+    use crate::json_text::JsonText;
+    use crate::retry::{Outcome, Verdict};
+    use crate::store::{Config, NewEvent, NewReceipt, Store, Try};
+
+    /// Says what is stored.
+    #[derive(Debug)]
+    struct Saying(mpsc::UnboundedSender<Id>);
+
+    impl EarlyParse for Saying {
+        fn parse(&self, _: &Name, _: &Plugin, _: &Request, _: &Claims) -> Option<Parsed> {
+            None
+        }
+
+        fn stored(&self, _: &Name, _: &Name, receipt: Id, _: &[LogLine]) {
+            self.0.send(receipt).unwrap();
+        }
+    }
+
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    fn receipt(event_id: &str) -> NewReceipt {
+        let request = Request {
+            method: "POST".to_owned(),
+            url: "/in/shop".to_owned(),
+            headers: Headers::default(),
+            body: "{}".into(),
+            received_at: Timestamp(1_700_000_000_000),
+        };
+        NewReceipt {
+            source: name("shop"),
+            request: Arc::new(request),
+            event_ids: vec![event_id.to_owned()],
+            proven: None,
+        }
+    }
+
+    fn parsed(event_id: &str) -> Parsed {
+        let at = Timestamp(1_700_000_000_000);
+        let event = Event {
+            source: name("shop"),
+            id: event_id.to_owned(),
+            event_type: "payment.failed".to_owned(),
+            subject: None,
+            time: at,
+            money: None,
+            labels: Vec::new(),
+            data: JsonText::new("{}").unwrap(),
+        };
+        let events =
+            vec![NewEvent { event: Arc::new(event), routes: Arc::default(), allowance: None }];
+        let (outcome, verdict) = (Outcome::Success, Verdict::Done);
+        let (duration, log) = (std::time::Duration::ZERO, Vec::new());
+        let report = Try { at, duration, plugin: None, outcome, verdict, log };
+        Parsed { report, events }
+    }
+
+    #[tokio::test]
+    async fn a_parse_that_holds_is_told_once_also_if_nobody_waits_for_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp(1_700_000_000_000));
+        let store = Store::open(&Config::at(folder.path()), clock).unwrap();
+        let (saying, mut said) = mpsc::unbounded_channel();
+        let telling = |event_id: &str| {
+            let committing = store.queue_parsed(receipt(event_id), Some(parsed(event_id))).unwrap();
+            let by = Arc::new(Saying(saying.clone()));
+            let (source, plugin) = (name("shop"), name("guest"));
+            Telling::new(committing, Told { by, source, plugin, log: Vec::new() })
+        };
+
+        drop(telling("e1"));
+        let first = said.recv().await.unwrap();
+        let (Appended::Stored(second), true) = telling("e2").await.unwrap() else {
+            panic!("it holds")
+        };
+        assert_ne!(first, second);
+        assert_eq!(said.recv().await, Some(second));
+        let (Appended::Duplicate(again), false) = telling("e2").await.unwrap() else {
+            panic!("it is known")
+        };
+        assert_eq!(again, second);
+        assert!(said.try_recv().is_err(), "of what does not hold nothing is told");
+    }
 }

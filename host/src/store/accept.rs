@@ -13,6 +13,7 @@ use super::ids::{self, IdKey};
 use super::kind::WorkKind;
 use super::report::Parsed;
 use super::shared::Shared;
+use super::tries::Committing;
 use super::write::append::Append;
 use super::write::op::Reply;
 use super::write::queue::Message;
@@ -38,6 +39,16 @@ impl Store {
         receipt: NewReceipt,
         parsed: Option<Parsed>,
     ) -> Result<(Appended, bool), Error> {
+        self.queue_parsed(receipt, parsed)?.await
+    }
+
+    /// The same in two steps: gives what resolves when it is on disk. Once it is queued, it is
+    /// stored also if nobody waits for that.
+    pub fn queue_parsed(
+        &self,
+        receipt: NewReceipt,
+        parsed: Option<Parsed>,
+    ) -> Result<Committing<(Appended, bool)>, Error> {
         if let Some(error) = self.outage() {
             return Err(error);
         }
@@ -49,7 +60,7 @@ impl Store {
             TrySendError::Full(_) => Error::Full,
             TrySendError::Closed(_) => Error::Closed,
         })?;
-        self.handle.shared.answered(answer).await
+        Ok(Committing::new(answer, &self.handle.shared, false))
     }
 
     /// Whether a request of this source with these event ids could be appended now with its parse,

@@ -30,6 +30,14 @@ pub struct Committing<T> {
 }
 
 impl<T> Committing<T> {
+    pub(super) fn new(
+        answer: oneshot::Receiver<Result<T, Error>>,
+        shared: &Arc<Shared>,
+        frees_slot: bool,
+    ) -> Self {
+        Self { answer, shared: Arc::clone(shared), frees_slot }
+    }
+
     /// Whether another work may be begun in the place of this one; else only when this resolves.
     pub fn frees_slot(&self) -> bool {
         self.frees_slot
@@ -114,6 +122,6 @@ impl Store {
         let mut op = op(reply);
         let frees_slot = op.end_try();
         self.send(op).await?;
-        Ok(Committing { answer, shared: Arc::clone(&self.handle.shared), frees_slot })
+        Ok(Committing::new(answer, &self.handle.shared, frees_slot))
     }
 }
