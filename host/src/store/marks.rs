@@ -1,4 +1,5 @@
-//! The high-water marks: whether so many works are open that no more requests should come in.
+//! The high-water marks: whether so many works are open that no more requests should come in, and
+//! before that, whether the works lag.
 //!
 //! Asked with every request, so nothing in here waits for a lock but [`Store::set_marks`]. The
 //! store itself takes what it is given: whoever lets requests in refuses them.
@@ -29,6 +30,30 @@ impl Store {
     /// the source. Runs and deliveries go on, so that it ends.
     pub fn holds_parses(&self, source: &Name) -> bool {
         self.tallies().holds(source)
+    }
+
+    /// Whether runs and deliveries have piled up that could go on at once. Those count for nothing
+    /// that wait for a retry, or in the lane of a handler or endpoint that gets little done: they
+    /// wait for that and not for the gateway.
+    pub fn works_lag(&self) -> bool {
+        self.tallies().lag()
+    }
+
+    /// How many receipts of this source may be parsed now or are being parsed, as of the last
+    /// commit.
+    pub fn unparsed(&self, source: &Name) -> usize {
+        self.tallies().unparsed(source)
+    }
+
+    /// Resolves when there are none of those, at once if there are none now.
+    pub fn all_parsed(&self, source: &Name) -> impl Future<Output = ()> + Send + use<> {
+        let unparsed = self.tallies().watch_unparsed(source);
+        async move {
+            if let Some(mut unparsed) = unparsed {
+                // Of a store that is closed nobody waits for anything either.
+                drop(unparsed.wait_for(|unparsed| *unparsed == 0).await);
+            }
+        }
     }
 
     /// Changes whenever a mark was reached, or is not any more.

@@ -5,6 +5,7 @@
 //! read it in the rows of the file, and bring it. Knows positions and names, never what stands
 //! there.
 
+mod lag;
 mod order;
 mod queue;
 mod window;
@@ -19,6 +20,7 @@ pub(in crate::store) use queue::{Most, Room, Wanted};
 pub use window::Windows;
 pub(in crate::store) use window::{FarWork, Key, When};
 
+use self::lag::Lag;
 use self::order::SubjectOrder;
 use self::queue::{Phase, Queue};
 use self::window::{Entering, Found};
@@ -100,6 +102,7 @@ pub(in crate::store) struct Backlog {
     queues: PerKind<Queue>,
     /// How many are open, of each source.
     count: Count,
+    lag: Lag,
     order: SubjectOrder,
     dead: PerKind<u64>,
     /// Works that can't be done, because their record is damaged.
@@ -137,6 +140,7 @@ impl Backlog {
         Self {
             queues,
             count: Count::default(),
+            lag: Lag::default(),
             order: SubjectOrder::default(),
             dead: PerKind::default(),
             parked: PerKind::default(),
@@ -348,11 +352,14 @@ impl Backlog {
             queue.enter(group, entry, when);
         }
         queue.release(group, phase);
+        self.count.touch(entry.source);
     }
 
     /// A work in flight is done or dead: the next in its order may go.
     pub(in crate::store) fn finish(&mut self, taken: &InFlight) {
-        self.queues[taken.kind].leave(taken.group, taken.entry.position);
+        let queue = &mut self.queues[taken.kind];
+        queue.leave(taken.group, taken.entry.position);
+        queue.ended(taken.group);
         self.end(taken);
     }
 
@@ -441,6 +448,7 @@ impl Backlog {
 
     /// How many works may be open from now on before that shows in [`Backlog::tallies`].
     pub(in crate::store) fn set_marks(&mut self, marks: Marks) {
+        self.note_unparsed();
         if self.count.set_marks(marks) {
             self.queues[WorkKind::Parse].ask_again();
         }
@@ -450,6 +458,7 @@ impl Backlog {
     /// together. Lanes of which little is ready take in what waits in memory.
     pub(in crate::store) fn judge(&mut self) {
         WorkKind::ALL.into_iter().for_each(|kind| self.fill_short(kind));
+        self.note_unparsed();
         if self.count.judge() {
             self.queues[WorkKind::Parse].ask_again();
         }

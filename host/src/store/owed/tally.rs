@@ -132,6 +132,9 @@ struct Tally {
     derived: Level,
     /// Whether there are too many for a replay by filter to open more.
     is_full: Flag,
+    /// How many receipts of the source may be parsed now or are being parsed, as of the last
+    /// commit. Wakes whoever waits for the end of the last.
+    unparsed: watch::Sender<usize>,
 }
 
 impl Tally {
@@ -153,6 +156,13 @@ impl Tally {
         for level in self.levels(kind) {
             level.count.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    fn note_unparsed(&self, now: usize) {
+        self.unparsed.send_if_modified(|unparsed| {
+            let before = std::mem::replace(unparsed, now);
+            before > 0 && now == 0
+        });
     }
 
     fn levels(&self, kind: WorkKind) -> impl Iterator<Item = &Level> {
@@ -188,6 +198,8 @@ pub(in crate::store) struct Tallies {
     all: Tally,
     sources: ArcSwap<HashMap<Name, Arc<Tally>>>,
     unknown: Arc<Tally>,
+    /// Whether runs and deliveries lag that go on by themselves.
+    lag: Flag,
     mark: AtomicUsize,
     mark_per_source: AtomicUsize,
     /// A mark was reached, or is not any more.
@@ -200,6 +212,7 @@ impl Default for Tallies {
             all: Tally::default(),
             sources: ArcSwap::default(),
             unknown: Arc::default(),
+            lag: Flag::default(),
             mark: AtomicUsize::new(Marks::NONE.all),
             mark_per_source: AtomicUsize::new(Marks::NONE.per_source),
             crossed: watch::Sender::default(),
@@ -228,6 +241,21 @@ impl Tallies {
     pub(in crate::store) fn holds(&self, source: &Name) -> bool {
         let own = || self.sources.load().get(source).is_some_and(|tally| tally.derived.is_over());
         self.all.derived.is_over() || own()
+    }
+
+    /// Whether what follows from parses lags, of all sources together.
+    pub(in crate::store) fn lag(&self) -> bool {
+        self.lag.is_set()
+    }
+
+    /// How many receipts of this source may be parsed now or are being parsed.
+    pub(in crate::store) fn unparsed(&self, source: &Name) -> usize {
+        self.sources.load().get(source).map_or(0, |tally| *tally.unparsed.borrow())
+    }
+
+    /// Changes when the last of those has ended; nothing if there never was one.
+    pub(in crate::store) fn watch_unparsed(&self, source: &Name) -> Option<watch::Receiver<usize>> {
+        self.sources.load().get(source).map(|tally| tally.unparsed.subscribe())
     }
 
     /// Changes whenever a mark was reached, or is not any more.

@@ -1,6 +1,72 @@
-//! What is in memory of what was parsed before it was stored.
+//! What an early parse is told by: receipts that are not parsed, works that lag, and what is in
+//! memory of what was parsed before.
+
+use std::pin::Pin;
 
 use super::*;
+
+/// Whether it has come already.
+async fn has_come(future: Pin<&mut impl Future<Output = ()>>) -> bool {
+    tokio::select! {
+        biased;
+        () = future => true,
+        () = std::future::ready(()) => false,
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_the_receipts_of_a_source_goes_on_when_the_last_is_parsed() {
+    let bench = Bench::new();
+    let (store, stripe) = (&bench.store, name("stripe"));
+    assert_eq!(store.unparsed(&stripe), 0);
+    store.all_parsed(&stripe).await;
+    bench.append(&["evt_1"]).await;
+    bench.append(&["evt_2"]).await;
+    assert_eq!((store.unparsed(&stripe), store.unparsed(&name("paypal"))), (2, 0));
+    let mut all_parsed = Box::pin(store.all_parsed(&stripe));
+
+    let works = store.take_parses(9, 9).await.unwrap();
+    let mut left = works.len();
+    for (work, verdict) in works.into_iter().zip([Verdict::RetryAt(in_minutes(1)), Verdict::Done]) {
+        assert!(!has_come(all_parsed.as_mut()).await, "{left} are left");
+        assert_eq!(store.unparsed(&stripe), left);
+        store.commit_parse(work, tried(verdict), Vec::new()).await.unwrap().unwrap();
+        left -= 1;
+    }
+
+    assert!(has_come(all_parsed.as_mut()).await, "one waits for a retry, and holds nobody");
+    assert_eq!(store.unparsed(&stripe), 0);
+}
+
+#[tokio::test]
+async fn a_start_knows_what_is_not_parsed() {
+    let bench = Bench::new();
+    bench.append(&["evt_1"]).await;
+    let bench = bench.restart().await;
+    bench.store.set_marks(Marks { all: 99, per_source: 99 });
+    assert_eq!(bench.store.unparsed(&name("stripe")), 1);
+}
+
+#[tokio::test]
+async fn works_lag_that_are_many_and_go_on() {
+    let bench = Bench::new();
+    let events = (0..2_200).map(|number| event(&format!("evt_{number}"), "").to(&[], &["crm"]));
+    bench.bring(events.collect()).await;
+    assert!(!bench.store.works_lag());
+    let works = bench.store.take_deliveries(60, 99).await.unwrap();
+    assert_eq!(works.len(), 60);
+
+    let mut committing = Vec::new();
+    for work in works {
+        let attempt = attempt(Verdict::Done);
+        committing.push(bench.store.queue_attempt(work, attempt).await.unwrap());
+    }
+    for committing in committing {
+        committing.await.unwrap().unwrap();
+    }
+
+    assert!(bench.store.works_lag());
+}
 
 /// An endpoint may want the provider's own bytes.
 #[tokio::test]

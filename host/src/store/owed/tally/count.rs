@@ -40,13 +40,15 @@ pub(in crate::store) struct Count {
 
 #[derive(Debug)]
 struct Counted {
+    /// Of a source that is known.
+    name: Option<Name>,
     tally: Arc<Tally>,
     is_touched: bool,
 }
 
 impl Counted {
-    fn new(tally: Arc<Tally>) -> Self {
-        Self { tally, is_touched: false }
+    fn new(name: Option<Name>, tally: Arc<Tally>) -> Self {
+        Self { name, tally, is_touched: false }
     }
 }
 
@@ -54,7 +56,7 @@ impl Default for Count {
     fn default() -> Self {
         let tallies = Arc::<Tallies>::default();
         Self {
-            counted: vec![Counted::new(Arc::clone(&tallies.unknown))],
+            counted: vec![Counted::new(None, Arc::clone(&tallies.unknown))],
             tallies,
             numbers: HashMap::new(),
             last: None,
@@ -91,7 +93,7 @@ impl Count {
         let mut sources = (**self.tallies.sources.load()).clone();
         sources.insert(name.clone(), Arc::clone(&tally));
         self.tallies.sources.store(Arc::new(sources));
-        self.counted.push(Counted::new(tally));
+        self.counted.push(Counted::new(Some(name.clone()), tally));
         self.numbers.insert(name.clone(), SourceNumber(number));
         SourceNumber(number)
     }
@@ -122,6 +124,28 @@ impl Count {
         self.counted[source.index()].tally.closed(kind);
     }
 
+    /// Says how many receipts may be parsed now, of each source that was counted since the last
+    /// judgement.
+    pub(in crate::store) fn note_unparsed(&self, unparsed: impl Fn(&Name) -> usize) {
+        for source in &self.touched {
+            let Counted { name, tally, .. } = &self.counted[source.index()];
+            if let Some(name) = name {
+                tally.note_unparsed(unparsed(name));
+            }
+        }
+    }
+
+    /// How many runs and deliveries are open.
+    pub(in crate::store) fn derived(&self) -> usize {
+        self.tallies.all.derived.count()
+    }
+
+    /// So many runs and deliveries are due that go on by themselves: whether they lag from `high`
+    /// on, until they are `low`.
+    pub(in crate::store) fn judge_lag(&self, due: usize, high: usize, low: usize) {
+        self.tallies.lag.judge(due, high, low);
+    }
+
     /// Holds what was counted since the last time against the marks. Whether one of them was
     /// reached by that, or is not any more.
     pub(in crate::store) fn judge(&mut self) -> bool {
@@ -149,7 +173,8 @@ impl Count {
         self.judge()
     }
 
-    fn touch(&mut self, source: SourceNumber) {
+    /// Something has changed that is noted of a source.
+    pub(in crate::store) fn touch(&mut self, source: SourceNumber) {
         let counted = &mut self.counted[source.index()];
         if !counted.is_touched {
             counted.is_touched = true;
