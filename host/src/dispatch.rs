@@ -3,6 +3,7 @@
 //! The part between what was accepted and what is delivered. It asks plugins, judges how they ended
 //! and commits; it never sends anything anywhere, and keeps nothing that the store does not have.
 
+mod barrier;
 mod breaker;
 mod early;
 mod emitted;

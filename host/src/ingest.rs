@@ -43,7 +43,7 @@ use crate::provider::{Answer, Claims, Proven, ProviderInfo};
 use crate::signature::{self, Asker};
 use crate::store::{Appended, NewReceipt, Parsed, Reached, Store};
 
-pub(crate) use early::EarlyParse;
+pub(crate) use early::{EarlyParse, Turn};
 use early::{Telling, Told};
 pub(crate) use intake::{Bounds, Intake};
 use notes::Note;
@@ -229,6 +229,11 @@ impl Ingest {
     ) -> Result<Accepted, Rejection> {
         let (name, source, info) = (at.name, at.source, at.info());
         let (body, _held) = self.intake.read(&source.held, at.connection, body).await?;
+        let brings_events = methods::brings_events(info, &method);
+        // Before it counts as one that is worked on.
+        if brings_events && let Some(turn) = self.early.turn(name, &at.plugin, body.len()) {
+            turn.await;
+        }
         let _permit = self.requests.try_acquire().map_err(|_| Rejection::Busy)?;
         let _share = source.requests.try_acquire().map_err(|_| Rejection::SourceBusy)?;
         let request = Arc::new(Request {
@@ -238,7 +243,6 @@ impl Ingest {
             body,
             received_at: self.clock.now(),
         });
-        let brings_events = methods::brings_events(info, &method);
         let (claims, parsed) = self.prove(at, &request, brings_events).await?;
         let proven = match source.verify {
             Verify::Evidence => signature::worth(&claims, info).into(),

@@ -2,13 +2,15 @@
 //! events are one commit.
 //!
 //! It is made where the plugin's claims were held against the evidence, in the turn of the source,
-//! and only where it is quick and nothing is in its way. Of one that comes to nothing nobody ever
-//! hears: the receipt is stored and parsed as if there had been none. Never decides whether its
-//! events come in their turn; the store does.
+//! and only where it is quick and nothing is in its way: an answer comes first, and while the works
+//! lag that follow from parses, there is none. Of one that comes to nothing nobody ever hears: the
+//! receipt is stored and parsed as if there had been none. Never decides whether its events come in
+//! their turn; the store does.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::barrier::{Barrier, RECEIPTS_MAX};
 use super::opening::label_all;
 use super::patience::Patience;
 use super::{Dispatch, Reading, Rules, plugin_says};
@@ -32,6 +34,7 @@ const WORKS_MAX: usize = 1_024;
 pub(crate) struct Early {
     is_open: AtomicBool,
     patience: Patience,
+    pub(super) barrier: Barrier,
 }
 
 impl Early {
@@ -42,6 +45,28 @@ impl Early {
 }
 
 impl Dispatch {
+    /// What a request waits for that could be parsed early but for a few receipts of its source:
+    /// their parses, and not for long. `None` if it goes on at once.
+    pub(crate) fn turn_early<'a>(
+        &'a self,
+        source: &'a Name,
+        plugin: &'a Plugin,
+        body_bytes: usize,
+    ) -> Option<impl Future<Output = ()> + Send + use<'a>> {
+        // Mostly none is left, and that is all.
+        let receipts = self.store.unparsed(source);
+        if !(1..=RECEIPTS_MAX).contains(&receipts) || body_bytes > BODY_BYTES_MAX {
+            return None;
+        }
+        let rules = self.rules.load();
+        let reading = rules.sources.get(source)?;
+        if !self.may_parse_early(&rules, source, reading, plugin) {
+            return None;
+        }
+        let waiting = self.early.barrier.join(source, &self.clock)?;
+        Some(waiting.until(self.store.all_parsed(source), &self.clock))
+    }
+
     /// What a parse makes of a request whose evidence holds; `None` if its receipt is to be parsed
     /// when it is stored. Blocks: to be called where the plugin made these claims.
     pub(crate) fn parse_early(
@@ -107,6 +132,8 @@ impl Dispatch {
             && self.early.patience.is_left(source, plugin.digest(), &self.clock)
             // After a pause parses are tried one at a time.
             && limit() == 2
+            // What it opens would wait, and its sender would have waited for nothing.
+            && !self.store.works_lag()
             && self.store.mark_reached(source).is_none()
             && !self.store.holds_parses(source)
     }

@@ -6,12 +6,22 @@ use crate::dispatch::Dispatch;
 use crate::effect::LogLine;
 use crate::event::Request;
 use crate::ids::{Id, Name};
-use crate::ingest::EarlyParse;
+use crate::ingest::{EarlyParse, Turn};
 use crate::plugin::Plugin;
 use crate::provider::Claims;
 use crate::store::Parsed;
 
 impl EarlyParse for Dispatch {
+    fn turn<'a>(
+        &'a self,
+        source: &'a Name,
+        plugin: &'a Plugin,
+        body_bytes: usize,
+    ) -> Option<Turn<'a>> {
+        let turn: Turn<'a> = Box::pin(self.turn_early(source, plugin, body_bytes)?);
+        Some(turn)
+    }
+
     fn parse(
         &self,
         source: &Name,

@@ -21,11 +21,23 @@ use crate::plugin::Plugin;
 use crate::provider::Claims;
 use crate::store::{Appended, Committing, Error, Parsed};
 
+/// What a request waits for until it may be parsed.
+pub(crate) type Turn<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// What came of an append: whether its parse holds is said too.
 type Answer = Result<(Appended, bool), Error>;
 
 /// Somebody who parses requests before they are stored.
 pub(crate) trait EarlyParse: fmt::Debug + Send + Sync {
+    /// What a request with a body of this size should wait for before it is proven, because it may
+    /// be parsed then; `None` if it should go on at once. Never takes long.
+    fn turn<'a>(
+        &'a self,
+        source: &'a Name,
+        plugin: &'a Plugin,
+        body_bytes: usize,
+    ) -> Option<Turn<'a>>;
+
     /// What a parse makes of a request whose evidence holds; `None` if it is to be stored without.
     /// May compute for a while.
     fn parse(
@@ -126,6 +138,10 @@ mod tests {
     struct Saying(mpsc::UnboundedSender<Id>);
 
     impl EarlyParse for Saying {
+        fn turn<'a>(&'a self, _: &'a Name, _: &'a Plugin, _: usize) -> Option<Turn<'a>> {
+            None
+        }
+
         fn parse(&self, _: &Name, _: &Plugin, _: &Request, _: &Claims) -> Option<Parsed> {
             None
         }
