@@ -26,8 +26,7 @@
 //!    that were fetched ([`keys`]). A validation challenge is answered here, and nothing is stored.
 //!    A genuine event gets 429 or 503 here if too much work is open or the disk is nearly full.
 //! 4. *parse*: [`dispatch`] lets the plugin turn what is proven and new into [`event`]s, and routes
-//!    them; where that is not quick, or works have piled up, or something older of the source waits
-//!    for it, behind 6.
+//!    them; where that is not quick, or something older of the source waits for it, behind 6.
 //! 5. *append*: the [`store`] writes the receipt, its event ids and its events, and syncs; all that
 //!    wait share one transaction. What is known already is stored no second time.
 //! 6. *answer*: only now 2xx.

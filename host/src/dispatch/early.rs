@@ -2,10 +2,9 @@
 //! events are one commit.
 //!
 //! It is made where the plugin's claims were held against the evidence, in the turn of the source,
-//! and only where it is quick and nothing is in its way: an answer comes first, and while the works
-//! lag that follow from parses, there is none. Of one that comes to nothing nobody ever hears: the
-//! receipt is stored and parsed as if there had been none. Never decides whether its events come in
-//! their turn; the store does.
+//! and only where it is quick and nothing is in its way. Of one that comes to nothing nobody ever
+//! hears: the receipt is stored and parsed as if there had been none. Never decides whether its
+//! events come in their turn; the store does.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -132,8 +131,6 @@ impl Dispatch {
             && self.early.patience.is_left(source, plugin.digest(), &self.clock)
             // After a pause parses are tried one at a time.
             && limit() == 2
-            // What it opens would wait, and its sender would have waited for nothing.
-            && !self.store.works_lag()
             && self.store.mark_reached(source).is_none()
             && !self.store.holds_parses(source)
     }

@@ -1,5 +1,5 @@
 //! The high-water marks: whether so many works are open that no more requests should come in, and
-//! before that, whether the works lag.
+//! how many receipts of a source are not parsed.
 //!
 //! Asked with every request, so nothing in here waits for a lock but [`Store::set_marks`]. The
 //! store itself takes what it is given: whoever lets requests in refuses them.
@@ -30,13 +30,6 @@ impl Store {
     /// the source. Runs and deliveries go on, so that it ends.
     pub fn holds_parses(&self, source: &Name) -> bool {
         self.tallies().holds(source)
-    }
-
-    /// Whether runs and deliveries have piled up that could go on at once. Those count for nothing
-    /// that wait for a retry, or in the lane of a handler or endpoint that gets little done: they
-    /// wait for that and not for the gateway.
-    pub fn works_lag(&self) -> bool {
-        self.tallies().lag()
     }
 
     /// How many receipts of this source may be parsed now or are being parsed, as of the last

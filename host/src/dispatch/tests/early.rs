@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::dispatch::barrier::Barrier;
-use crate::event::Event;
 use crate::provider::{Claims, Piece};
-use crate::retry::Verdict;
-use crate::store::{Appended, Attempt, Marks, NewEvent};
+use crate::store::{Appended, Marks};
 
 /// Claims of a request that brings this event.
 fn claims(event_id: &str) -> Claims {
@@ -44,11 +42,6 @@ impl Bench {
     async fn append(&self, event_id: &str) -> bool {
         let command = json!({ "id": event_id });
         let parsed = self.parse_early(&command, &claims(event_id));
-        self.append_parsed(event_id, parsed).await
-    }
-
-    async fn append_parsed(&self, event_id: &str, parsed: Option<store::Parsed>) -> bool {
-        let command = json!({ "id": event_id });
         let receipt = NewReceipt {
             source: name("shop"),
             request: Arc::new(self.request(&command)),
@@ -57,37 +50,6 @@ impl Bench {
         };
         let appended = self.dispatch.store.append_parsed(receipt, parsed).await.unwrap();
         matches!(appended, (Appended::Stored(_), true))
-    }
-
-    /// Has deliveries of so many events wait for one endpoint.
-    async fn owe_deliveries(&self, events: usize) {
-        let mut parsed = self.parse_early(&json!({ "id": "many" }), &claims("many")).unwrap();
-        let first = parsed.events.pop().unwrap();
-        let endpoints = [name("crm")].into_iter().collect();
-        let routes = Arc::new(Routes { endpoints, ..Routes::default() });
-        let new = |number: usize| {
-            let event = Event { id: format!("many_{number}"), ..Event::clone(&first.event) };
-            NewEvent { event: Arc::new(event), routes: Arc::clone(&routes), ..first.clone() }
-        };
-        parsed.events = (0..events).map(new).collect();
-        assert!(self.append_parsed("many", Some(parsed)).await);
-    }
-
-    /// So many of them arrive.
-    async fn deliver(&self, deliveries: usize) {
-        let store = &self.dispatch.store;
-        let works = store.take_deliveries(deliveries, deliveries).await.unwrap();
-        assert_eq!(works.len(), deliveries);
-        let mut committing = Vec::new();
-        for work in works {
-            let (at, duration, answer) = (self.clock.now(), Duration::ZERO, String::new());
-            let (status, outcome, verdict) = (Some(200), Outcome::Success, Verdict::Done);
-            let attempt = Attempt { at, duration, status, answer, outcome, verdict };
-            committing.push(store.queue_attempt(work, attempt).await.unwrap());
-        }
-        for committing in committing {
-            committing.await.unwrap().unwrap();
-        }
     }
 
     /// Whether a request with a body of this size waits to be parsed early.
@@ -183,23 +145,6 @@ async fn with_no_time_there_is_no_early_parse() {
     let bench = Bench::opened();
     bench.take_time(Duration::ZERO);
     assert!(!bench.parses_early("e1"));
-}
-
-#[tokio::test]
-async fn while_works_lag_nothing_is_parsed_early_and_nobody_waits_for_that() {
-    let bench = Bench::opened();
-    bench.owe_deliveries(2_200).await;
-    assert!(bench.parses_early("e1"), "its endpoint may be down");
-    bench.deliver(60).await;
-    assert!(!bench.parses_early("e1"));
-    bench.accept(&json!({ "id": "e2" })).await;
-    assert!(!bench.waits(9));
-    bench.deliver(1_200).await;
-    assert!(bench.waits(9));
-    for parse in bench.parses().take(9).await.unwrap() {
-        bench.parses().perform(parse, Slot::default()).await.unwrap();
-    }
-    assert!(bench.parses_early("e1"));
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@
 //! read it in the rows of the file, and bring it. Knows positions and names, never what stands
 //! there.
 
-mod lag;
 mod order;
 mod queue;
 mod window;
@@ -20,7 +19,6 @@ pub(in crate::store) use queue::{Most, Room, Wanted};
 pub use window::Windows;
 pub(in crate::store) use window::{FarWork, Key, When};
 
-use self::lag::Lag;
 use self::order::SubjectOrder;
 use self::queue::{Phase, Queue};
 use self::window::{Entering, Found};
@@ -102,7 +100,6 @@ pub(in crate::store) struct Backlog {
     queues: PerKind<Queue>,
     /// How many are open, of each source.
     count: Count,
-    lag: Lag,
     order: SubjectOrder,
     dead: PerKind<u64>,
     /// Works that can't be done, because their record is damaged.
@@ -140,7 +137,6 @@ impl Backlog {
         Self {
             queues,
             count: Count::default(),
-            lag: Lag::default(),
             order: SubjectOrder::default(),
             dead: PerKind::default(),
             parked: PerKind::default(),
@@ -357,9 +353,7 @@ impl Backlog {
 
     /// A work in flight is done or dead: the next in its order may go.
     pub(in crate::store) fn finish(&mut self, taken: &InFlight) {
-        let queue = &mut self.queues[taken.kind];
-        queue.leave(taken.group, taken.entry.position);
-        queue.ended(taken.group);
+        self.queues[taken.kind].leave(taken.group, taken.entry.position);
         self.end(taken);
     }
 
@@ -462,6 +456,12 @@ impl Backlog {
         if self.count.judge() {
             self.queues[WorkKind::Parse].ask_again();
         }
+    }
+
+    /// Says how many receipts may be parsed now, of the sources of which something was counted.
+    fn note_unparsed(&self) {
+        let parses = &self.queues[WorkKind::Parse];
+        self.count.note_unparsed(|source| parses.due(source));
     }
 
     /// How many works are open, for whoever does not hold the backlog's lock.

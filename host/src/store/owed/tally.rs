@@ -198,8 +198,6 @@ pub(in crate::store) struct Tallies {
     all: Tally,
     sources: ArcSwap<HashMap<Name, Arc<Tally>>>,
     unknown: Arc<Tally>,
-    /// Whether runs and deliveries lag that go on by themselves.
-    lag: Flag,
     mark: AtomicUsize,
     mark_per_source: AtomicUsize,
     /// A mark was reached, or is not any more.
@@ -212,7 +210,6 @@ impl Default for Tallies {
             all: Tally::default(),
             sources: ArcSwap::default(),
             unknown: Arc::default(),
-            lag: Flag::default(),
             mark: AtomicUsize::new(Marks::NONE.all),
             mark_per_source: AtomicUsize::new(Marks::NONE.per_source),
             crossed: watch::Sender::default(),
@@ -241,11 +238,6 @@ impl Tallies {
     pub(in crate::store) fn holds(&self, source: &Name) -> bool {
         let own = || self.sources.load().get(source).is_some_and(|tally| tally.derived.is_over());
         self.all.derived.is_over() || own()
-    }
-
-    /// Whether what follows from parses lags, of all sources together.
-    pub(in crate::store) fn lag(&self) -> bool {
-        self.lag.is_set()
     }
 
     /// How many receipts of this source may be parsed now or are being parsed.

@@ -182,7 +182,6 @@ impl<P: Place> GroupCommit<P> {
         self.shared.index.add(end, stored.iter().filter_map(Stored::indexed), tries);
         // Also a receipt that is parsed already: an endpoint may want the provider's own bytes.
         stored.into_iter().for_each(|stored| self.shared.recent().keep(stored));
-        let waited = self.shared.clock.waited();
         {
             let mut backlog = self.shared.backlog();
             backlog.seen(self.batch.since);
@@ -194,7 +193,6 @@ impl<P: Place> GroupCommit<P> {
             }
             backlog.count_dead(dead);
             backlog.judge();
-            backlog.look_for_lag(waited);
         }
         self.shared.gate.open();
         // Behind what they opened: whoever waits for idleness must see one of both.

@@ -3,12 +3,10 @@
 //! Pure. Groups (sources, handlers, endpoints) take turns, so that a long queue of one delays no
 //! other, and none has more in flight than it may. A group that may have no more stands aside and
 //! is not looked at again until that changes. Within a group it is first come, first served. What
-//! of a group is in memory is decided in [`lanes`], what a work in flight takes in [`flight`], and
-//! how fast a group goes is known in [`moving`].
+//! of a group is in memory is decided in [`lanes`], and what a work in flight takes in [`flight`].
 
 mod flight;
 mod lanes;
-mod moving;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -17,7 +15,6 @@ pub(super) use self::flight::Phase;
 use self::flight::Uncommitted;
 use self::lanes::{Lanes, Weighed};
 pub(in crate::store) use self::lanes::{Most, Wanted};
-use self::moving::Done;
 use super::Entry;
 use super::window::{Key, When, Window};
 use crate::event::Timestamp;
@@ -74,8 +71,6 @@ pub(super) struct Queue {
     /// By groups that are not trusted.
     slots_untrusted: usize,
     uncommitted: Uncommitted,
-    /// The groups of which something was done lately, each once.
-    moving: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -97,7 +92,6 @@ struct Group {
     window: Window,
     /// As it was counted last.
     weighed: Weighed,
-    done: Done,
     allowance: Option<Allowance>,
     place: Place,
     /// Whether it was switched off when it was asked for last.
@@ -135,7 +129,6 @@ impl Queue {
             blocked: 0,
             window: Window::default(),
             weighed: Weighed::default(),
-            done: Done::default(),
             allowance: None,
             place: Place::Aside,
             is_off: false,
@@ -199,7 +192,6 @@ impl Queue {
         if group.is_forgotten && is_done && group.place == Place::Aside {
             self.by_name.remove(&group.name);
             group.is_forgotten = false;
-            self.moving.retain(|other| *other != number);
             self.free.push(number);
         }
     }
@@ -381,7 +373,9 @@ impl Queue {
     /// How many works of a group are ready or in flight. Those behind its window count all, also if
     /// they wait for a time: nobody counts them apart.
     pub(super) fn due(&self, name: &Name) -> usize {
-        self.by_name.get(name).map_or(0, |number| self.groups[*number as usize].due())
+        let Some(number) = self.by_name.get(name) else { return 0 };
+        let group = &self.groups[*number as usize];
+        group.ready.len() + group.in_flight + group.window.behind()
     }
 
     /// When the next timer is due, or the next group may go.
@@ -453,10 +447,6 @@ impl Allowance {
 }
 
 impl Group {
-    fn due(&self) -> usize {
-        self.ready.len() + self.in_flight + self.window.behind()
-    }
-
     fn is_trusted(&self) -> bool {
         self.allowance.is_none_or(|allowance| allowance.is_trusted)
     }

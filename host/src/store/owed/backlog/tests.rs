@@ -1,7 +1,6 @@
 //! Order, fairness and limits of the backlog, apart from any file.
 
 mod ended;
-mod lagging;
 mod windows;
 
 use super::*;

@@ -135,17 +135,6 @@ impl Count {
         }
     }
 
-    /// How many runs and deliveries are open.
-    pub(in crate::store) fn derived(&self) -> usize {
-        self.tallies.all.derived.count()
-    }
-
-    /// So many runs and deliveries are due that go on by themselves: whether they lag from `high`
-    /// on, until they are `low`.
-    pub(in crate::store) fn judge_lag(&self, due: usize, high: usize, low: usize) {
-        self.tallies.lag.judge(due, high, low);
-    }
-
     /// Holds what was counted since the last time against the marks. Whether one of them was
     /// reached by that, or is not any more.
     pub(in crate::store) fn judge(&mut self) -> bool {

@@ -1,5 +1,4 @@
-//! What an early parse is told by: receipts that are not parsed, works that lag, and what is in
-//! memory of what was parsed before.
+//! Receipts that are not parsed yet, and what is in memory of one that was parsed before.
 
 use std::pin::Pin;
 
@@ -45,27 +44,6 @@ async fn a_start_knows_what_is_not_parsed() {
     let bench = bench.restart().await;
     bench.store.set_marks(Marks { all: 99, per_source: 99 });
     assert_eq!(bench.store.unparsed(&name("stripe")), 1);
-}
-
-#[tokio::test]
-async fn works_lag_that_are_many_and_go_on() {
-    let bench = Bench::new();
-    let events = (0..2_200).map(|number| event(&format!("evt_{number}"), "").to(&[], &["crm"]));
-    bench.bring(events.collect()).await;
-    assert!(!bench.store.works_lag());
-    let works = bench.store.take_deliveries(60, 99).await.unwrap();
-    assert_eq!(works.len(), 60);
-
-    let mut committing = Vec::new();
-    for work in works {
-        let attempt = attempt(Verdict::Done);
-        committing.push(bench.store.queue_attempt(work, attempt).await.unwrap());
-    }
-    for committing in committing {
-        committing.await.unwrap().unwrap();
-    }
-
-    assert!(bench.store.works_lag());
 }
 
 /// An endpoint may want the provider's own bytes.
