@@ -158,13 +158,13 @@ async fn refuse(
     started: Instant,
     rejection: Rejection,
 ) -> Response {
-    connection.refused();
+    let held_back = connection.refused();
     let now = Instant::now();
     let due = pacing.refused(now, now.saturating_duration_since(started));
     if due > now {
         sleep_until(due).await;
     }
-    connection.answers();
+    drop(held_back);
     let mut response = rejection.into_response();
     if connection.was_refused_too_often() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

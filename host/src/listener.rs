@@ -11,7 +11,6 @@ mod table;
 mod timer;
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -285,25 +284,23 @@ async fn answer(
     connection: Arc<Connection>,
     mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    if !connection.begin() {
+    let Some(begun) = connection.begin() else {
         // It was chosen to make room, and ends where this waits.
         return std::future::pending().await;
-    }
+    };
     request.extensions_mut().insert(Arc::clone(&connection));
     let answer = app.oneshot(request).await;
-    connection.answered();
+    begun.answered();
     answer
 }
 
 /// Why the gateway hung up, if it did and not the peer.
 fn hung_up(error: &hyper::Error, connection: &Connection) -> Option<HungUp> {
-    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
-    match cause {
-        Some(cause) => (cause.kind() == io::ErrorKind::TimedOut).then_some(HungUp::NotReading),
-        None if !error.is_timeout() => None,
-        None if connection.is_silent() => Some(HungUp::Silent),
-        None => Some(HungUp::Idle),
+    if connection.was_given_up() {
+        return Some(HungUp::NotReading);
     }
+    let reason = if connection.is_silent() { HungUp::Silent } else { HungUp::Idle };
+    error.is_timeout().then_some(reason)
 }
 
 #[cfg(test)]

@@ -180,10 +180,8 @@ impl Intake {
         let read = match self.read_what_is_there(&mut body, &mut pieces, &mut held).await {
             Ok(true) => Ok(()),
             Ok(false) => {
-                connection.waits_for_body();
-                let read = self.wait_for_rest(&mut body, &mut pieces, &mut held).await;
-                connection.has_body();
-                read
+                let _waiting = connection.waits_for_body();
+                self.wait_for_rest(&mut body, &mut pieces, &mut held).await
             }
             Err(rejection) => Err(rejection),
         };

@@ -1,23 +1,33 @@
 //! One connection, as those who serve it know it: whose turn it is, and since when.
 //!
-//! Written by the stream, the listener and whoever reads bodies, each from its own place; read when
-//! room is needed. Only atomic numbers, so that nobody waits for anybody. Never closes anything.
+//! Over HTTP/2 it may have many requests at a time: then it is the peer's turn where it is so for
+//! every one of them. Written by the stream, the listener and whoever reads bodies, each from its
+//! own place; read when room is needed. Only atomic numbers, so that nobody waits for anybody.
+//! Never closes anything.
+
+mod requests;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use self::requests::{Requests, Turn};
 
 /// After so many refusals in a row a connection is closed.
 const REFUSALS_MAX: u32 = 16;
 /// After so many health probes in a row a connection is closed, with the answer to the last.
 const PROBES_MAX: u32 = 100;
+/// After so many requests that the peer took back a connection is closed: each may have cost work
+/// that nobody waits for any more.
+const TAKEN_BACK_MAX: u32 = 100;
 
 /// An open connection. Carried by each of its requests as an extension, in an `Arc`.
 #[derive(Debug)]
 pub(crate) struct Connection {
     peer: SocketAddr,
     opened: Instant,
-    turn: AtomicU8,
+    /// Its [`Requests`].
+    requests: AtomicU64,
     /// When the turn began, in microseconds after `opened`.
     since: AtomicU64,
     /// When the peer stopped reading, in the same way and one more; zero while it reads.
@@ -28,26 +38,12 @@ pub(crate) struct Connection {
     refusals: AtomicU32,
     /// Health probes since a request was accepted.
     probes: AtomicU32,
+    /// Requests since one was accepted that the peer took back before they were answered.
+    taken_back: AtomicU32,
     /// Whether a request was ever accepted.
     is_good: AtomicBool,
-}
-
-/// Whose turn it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum Turn {
-    /// The peer's, who has never sent the whole head of a request.
-    Silent,
-    /// The peer's, who was answered and may ask again.
-    Idle,
-    /// The peer's, whose body is on its way.
-    Body,
-    /// The gateway's.
-    Gateway,
-    /// Nobody's: the answer to what was refused is held back.
-    Refused,
-    /// Nobody's: it makes room for another.
-    Closed,
+    /// Whether the peer did not read for so long that the gateway gave it up.
+    given_up: AtomicBool,
 }
 
 /// What a connection waits for where it is the peer's turn.
@@ -71,13 +67,15 @@ impl Connection {
         Self {
             peer,
             opened: Instant::now(),
-            turn: AtomicU8::new(Turn::Silent as u8),
+            requests: AtomicU64::new(Requests::default().into()),
             since: AtomicU64::new(0),
             stalled: AtomicU64::new(0),
             heard: AtomicBool::new(false),
             refusals: AtomicU32::new(0),
             probes: AtomicU32::new(0),
+            taken_back: AtomicU32::new(0),
             is_good: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
         }
     }
 
@@ -86,26 +84,19 @@ impl Connection {
         self.peer
     }
 
-    /// The handler waits for more of the request's body than has arrived.
-    pub(crate) fn waits_for_body(&self) {
-        self.pass(Turn::Gateway, Turn::Body);
+    /// The handler waits for more of a request's body than has arrived, until the value is dropped:
+    /// then the body is whole, or nobody waits for it any more.
+    pub(crate) fn waits_for_body(&self) -> Waiting<'_> {
+        let ends: fn(&mut Requests) -> bool = Requests::has_body;
+        Waiting { connection: self, ends: self.pass(Requests::waits_for_body).then_some(ends) }
     }
 
-    /// The body is whole, or nobody waits for it any more.
-    pub(crate) fn has_body(&self) {
-        self.pass(Turn::Body, Turn::Gateway);
-    }
-
-    /// A request was refused. Until [`Connection::answers`] it waits like one that asks for
-    /// nothing: to hold back an answer is no work.
-    pub(crate) fn refused(&self) {
+    /// A request was refused. Until the value is dropped it waits like one that asks for nothing:
+    /// to hold back an answer is no work.
+    pub(crate) fn refused(&self) -> Waiting<'_> {
         self.refusals.fetch_add(1, Ordering::Relaxed);
-        self.pass(Turn::Gateway, Turn::Refused);
-    }
-
-    /// What was refused is answered now.
-    pub(crate) fn answers(&self) {
-        self.pass(Turn::Refused, Turn::Gateway);
+        let ends: fn(&mut Requests) -> bool = Requests::answers;
+        Waiting { connection: self, ends: self.pass(Requests::holds_back).then_some(ends) }
     }
 
     /// Whether so many requests in a row were refused that the connection ends with the answer. One
@@ -124,24 +115,33 @@ impl Connection {
         self.probes.load(Ordering::Relaxed) >= PROBES_MAX
     }
 
-    /// A request was accepted: what was refused or only probed before does not count any more.
+    /// A request was accepted: what was refused, taken back or only probed before does not count
+    /// any more.
     pub(crate) fn accepted(&self) {
         self.refusals.store(0, Ordering::Relaxed);
         self.probes.store(0, Ordering::Relaxed);
+        self.taken_back.store(0, Ordering::Relaxed);
         self.is_good.store(true, Ordering::Relaxed);
     }
 
-    /// The head of a request is there. False if the connection is to make room for another.
-    pub(super) fn begin(&self) -> bool {
-        let turn = self.pass(Turn::Silent, Turn::Gateway);
-        turn || self.pass(Turn::Idle, Turn::Gateway)
+    /// The head of a request is there. Nothing if the connection is to make room for another.
+    pub(super) fn begin(&self) -> Option<Begun<'_>> {
+        self.pass(Requests::begin).then(|| Begun { connection: self, is_answered: false })
     }
 
-    /// A request was answered.
-    pub(super) fn answered(&self) {
-        if !self.pass(Turn::Gateway, Turn::Idle) {
-            self.pass(Turn::Body, Turn::Idle);
-        }
+    /// Whether the peer took back so many requests in a row that the connection ends.
+    pub(super) fn was_taken_back_too_often(&self) -> bool {
+        self.taken_back.load(Ordering::Relaxed) >= TAKEN_BACK_MAX
+    }
+
+    /// The peer has not read for too long.
+    pub(super) fn gives_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the gateway gave up on a peer that did not read.
+    pub(super) fn was_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     /// Nothing more can be written until the peer reads.
@@ -171,55 +171,112 @@ impl Connection {
 
     /// Whether the head of a request has never been there.
     pub(super) fn is_silent(&self) -> bool {
-        self.turn.load(Ordering::Relaxed) == Turn::Silent as u8
+        self.turn() == Turn::Silent
     }
 
     /// What it waits for and since when, if it is the peer's turn.
     pub(super) fn waits(&self) -> Option<(Wait, Instant)> {
         let stalled = self.stalled.load(Ordering::Relaxed);
         let since = self.since.load(Ordering::Relaxed);
-        let (wait, since) = match self.turn.load(Ordering::Relaxed) {
-            turn if turn == Turn::Closed as u8 => return None,
+        let (wait, since) = match self.turn() {
+            Turn::Closed => return None,
             _ if stalled != 0 => (Wait::Reader, stalled - 1),
-            turn if turn == Turn::Silent as u8 => (Wait::Head, since),
-            turn if turn == Turn::Body as u8 => (Wait::Body, since),
-            turn if turn == Turn::Idle as u8 || turn == Turn::Refused as u8 => {
+            Turn::Silent => (Wait::Head, since),
+            Turn::Body => (Wait::Body, since),
+            Turn::Idle | Turn::Refused => {
                 let is_good = self.is_good.load(Ordering::Relaxed);
                 (if is_good { Wait::Next } else { Wait::Nothing }, since)
             }
-            _ => return None,
+            Turn::Gateway => return None,
         };
         Some((wait, self.opened + Duration::from_micros(since)))
     }
 
     /// Ends it, if it still waits for that. Whoever succeeds stops its task.
     pub(super) fn close(&self, wait: Wait) -> bool {
-        match wait {
-            Wait::Head => self.pass(Turn::Silent, Turn::Closed),
-            Wait::Body => self.pass(Turn::Body, Turn::Closed),
-            Wait::Next | Wait::Nothing => {
-                self.pass(Turn::Idle, Turn::Closed) || self.pass(Turn::Refused, Turn::Closed)
-            }
-            Wait::Reader => {
-                self.stalled.load(Ordering::Relaxed) != 0
-                    && self.turn.swap(Turn::Closed as u8, Ordering::AcqRel) != Turn::Closed as u8
-            }
+        if wait == Wait::Reader && self.stalled.load(Ordering::Relaxed) == 0 {
+            return false;
         }
+        self.pass(|requests| {
+            let waits = match (wait, requests.turn()) {
+                (Wait::Reader, _) | (Wait::Head, Turn::Silent) | (Wait::Body, Turn::Body) => true,
+                (Wait::Next | Wait::Nothing, turn) => matches!(turn, Turn::Idle | Turn::Refused),
+                _ => false,
+            };
+            waits && requests.close()
+        })
     }
 
-    fn pass(&self, from: Turn, to: Turn) -> bool {
-        let from = from as u8;
-        let to = to as u8;
-        let passed = self.turn.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
-        if passed.is_ok() {
-            self.since.store(self.elapsed(), Ordering::Relaxed);
+    fn turn(&self) -> Turn {
+        Requests::from(self.requests.load(Ordering::Acquire)).turn()
+    }
+
+    /// Changes its requests, unless it is closed or the change does not fit; and notes when the
+    /// turn passes.
+    fn pass(&self, change: impl Fn(&mut Requests) -> bool) -> bool {
+        let mut known = self.requests.load(Ordering::Acquire);
+        loop {
+            let before = Requests::from(known);
+            let mut after = before;
+            if before.turn() == Turn::Closed || !change(&mut after) {
+                return false;
+            }
+            let (order, other) = (Ordering::AcqRel, Ordering::Acquire);
+            match self.requests.compare_exchange_weak(known, after.into(), order, other) {
+                Ok(_) => {
+                    if before.turn() != after.turn() {
+                        self.since.store(self.elapsed(), Ordering::Relaxed);
+                    }
+                    return true;
+                }
+                Err(found) => known = found,
+            }
         }
-        passed.is_ok()
     }
 
     /// Microseconds since it was opened.
     fn elapsed(&self) -> u64 {
         u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A request that is being served. Dropped before it is answered, its peer took it back.
+#[derive(Debug)]
+pub(super) struct Begun<'c> {
+    connection: &'c Connection,
+    is_answered: bool,
+}
+
+impl Begun<'_> {
+    /// The request was answered.
+    pub(super) fn answered(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.connection.taken_back.fetch_add(1, Ordering::Relaxed);
+        }
+        self.connection.pass(Requests::end);
+    }
+}
+
+/// A request that is not the gateway's turn while this is held.
+#[derive(Debug)]
+#[must_use = "it waits until this is dropped"]
+pub(crate) struct Waiting<'c> {
+    connection: &'c Connection,
+    /// Nothing if it did not begin to wait.
+    ends: Option<fn(&mut Requests) -> bool>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(ends) = self.ends {
+            self.connection.pass(ends);
+        }
     }
 }
 

@@ -70,6 +70,7 @@ impl Stream {
         let least = BYTES_PER_SECOND * stall.as_secs().max(1);
         while stalled.look.as_mut().poll(cx).is_ready() {
             if stalled.written < least {
+                connection.gives_up();
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
             stalled.written = 0;

@@ -14,14 +14,14 @@ fn waits(connection: &Connection) -> Option<Wait> {
 fn it_waits_for_the_peer_except_in_the_gateways_turn() {
     let connection = connection();
     assert_eq!(waits(&connection), Some(Wait::Head));
-    assert!(connection.begin());
+    let begun = connection.begin().unwrap();
     assert_eq!(waits(&connection), None);
-    connection.waits_for_body();
+    let waiting = connection.waits_for_body();
     assert_eq!(waits(&connection), Some(Wait::Body));
-    connection.has_body();
+    drop(waiting);
     assert_eq!(waits(&connection), None);
     connection.accepted();
-    connection.answered();
+    begun.answered();
     assert_eq!(waits(&connection), Some(Wait::Next));
     connection.stalls();
     assert_eq!(waits(&connection), Some(Wait::Reader));
@@ -32,9 +32,9 @@ fn it_waits_for_the_peer_except_in_the_gateways_turn() {
 #[test]
 fn many_refusals_in_a_row_are_too_many_until_one_request_is_accepted() {
     let connection = connection();
-    (1..REFUSALS_MAX).for_each(|_| connection.refused());
+    (1..REFUSALS_MAX).for_each(|_| drop(connection.refused()));
     assert!(!connection.was_refused_too_often());
-    connection.refused();
+    drop(connection.refused());
     assert!(connection.was_refused_too_often());
     connection.accepted();
     assert!(!connection.was_refused_too_often());
@@ -44,10 +44,10 @@ fn many_refusals_in_a_row_are_too_many_until_one_request_is_accepted() {
 fn many_probes_in_a_row_are_too_many_and_refusals_between_them_count_on() {
     let connection = connection();
     (1..PROBES_MAX).for_each(|_| connection.probed());
-    (1..REFUSALS_MAX).for_each(|_| connection.refused());
+    (1..REFUSALS_MAX).for_each(|_| drop(connection.refused()));
     assert!(!connection.was_probed_too_often() && !connection.was_refused_too_often());
     connection.probed();
-    connection.refused();
+    drop(connection.refused());
     assert!(connection.was_probed_too_often() && connection.was_refused_too_often());
     connection.accepted();
     assert!(!connection.was_probed_too_often() && !connection.was_refused_too_often());
@@ -56,27 +56,27 @@ fn many_probes_in_a_row_are_too_many_and_refusals_between_them_count_on() {
 #[test]
 fn one_that_never_had_a_request_accepted_may_go_before_others_also_while_it_waits_for_why() {
     let connection = connection();
-    connection.begin();
-    connection.refused();
+    let begun = connection.begin().unwrap();
+    let held_back = connection.refused();
     assert_eq!(waits(&connection), Some(Wait::Nothing));
-    connection.answers();
+    drop(held_back);
     assert_eq!(waits(&connection), None);
-    connection.answered();
+    begun.answered();
     assert_eq!(waits(&connection), Some(Wait::Nothing));
-    connection.begin();
-    connection.refused();
+    let _begun = connection.begin().unwrap();
+    let _held_back = connection.refused();
     assert!(connection.close(Wait::Nothing));
-    assert!(!connection.begin());
+    assert!(connection.begin().is_none());
 }
 
 #[test]
 fn one_that_had_a_request_accepted_waits_for_why_another_is_refused_as_it_waits_between_two() {
     let connection = connection();
-    connection.begin();
+    let begun = connection.begin().unwrap();
     connection.accepted();
-    connection.answered();
-    connection.begin();
-    connection.refused();
+    begun.answered();
+    let _begun = connection.begin().unwrap();
+    let _held_back = connection.refused();
     assert_eq!(waits(&connection), Some(Wait::Next));
     assert!(connection.close(Wait::Next));
 }
@@ -85,10 +85,38 @@ fn one_that_had_a_request_accepted_waits_for_why_another_is_refused_as_it_waits_
 fn what_is_closed_begins_nothing_and_what_has_begun_is_not_closed() {
     let closed = connection();
     assert!(closed.close(Wait::Head));
-    assert!(!closed.begin());
+    assert!(closed.begin().is_none());
     assert_eq!(waits(&closed), None);
 
-    let begun = connection();
-    assert!(begun.begin());
-    assert!(!begun.close(Wait::Head) && !begun.close(Wait::Next) && !begun.close(Wait::Reader));
+    let open = connection();
+    let _begun = open.begin().unwrap();
+    assert!(!open.close(Wait::Head) && !open.close(Wait::Next) && !open.close(Wait::Reader));
+}
+
+#[test]
+fn of_many_requests_at_a_time_one_that_is_worked_on_keeps_the_connection() {
+    let connection = connection();
+    let [first, second] = [connection.begin().unwrap(), connection.begin().unwrap()];
+    connection.accepted();
+    let waiting = connection.waits_for_body();
+    assert_eq!(waits(&connection), None, "the other is worked on");
+    assert!(!connection.close(Wait::Body) && !connection.close(Wait::Next));
+    second.answered();
+    assert_eq!(waits(&connection), Some(Wait::Body));
+    drop(waiting);
+    first.answered();
+    assert_eq!(waits(&connection), Some(Wait::Next));
+}
+
+#[test]
+fn many_requests_that_the_peer_took_back_are_too_many_until_one_is_accepted() {
+    let connection = connection();
+    let take_back = |times: u32| (0..times).for_each(|_| drop(connection.begin().unwrap()));
+    take_back(TAKEN_BACK_MAX - 1);
+    assert!(!connection.was_taken_back_too_often());
+    connection.begin().unwrap().answered();
+    take_back(1);
+    assert!(connection.was_taken_back_too_often());
+    connection.accepted();
+    assert!(!connection.was_taken_back_too_often());
 }

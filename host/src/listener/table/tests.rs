@@ -42,19 +42,24 @@ fn is_open(connection: &Connection) -> bool {
     connection.waits().is_some()
 }
 
+/// Has the gateway work on a request for as long as the test goes on.
+fn keep_busy(connection: &Connection) {
+    std::mem::forget(connection.begin().expect("it is open"));
+}
+
 #[tokio::test]
 async fn the_silent_make_room_and_those_who_are_served_do_not() {
     let mut room = Room::new(3, 3);
     let first = room.enter("192.0.2.1");
     let second = room.enter("192.0.2.1");
     let served = room.enter("192.0.2.1");
-    served.begin();
+    let begun = served.begin().unwrap();
     assert_eq!(room.place("192.0.2.2"), Place::Full, "each may take half a second");
 
     room.wait(&second, YOUNG);
     assert_eq!(room.place("192.0.2.2"), Place::Free);
     assert!(!is_open(&first) && is_open(&second), "who waits longest goes first");
-    served.answered();
+    begun.answered();
     assert!(is_open(&served));
 }
 
@@ -62,13 +67,13 @@ async fn the_silent_make_room_and_those_who_are_served_do_not() {
 async fn one_that_was_just_refused_stays_until_its_answer_can_be_written() {
     let mut room = Room::new(1, 1);
     let refused = room.enter("192.0.2.1");
-    refused.begin();
-    refused.refused();
+    let begun = refused.begin().unwrap();
+    let held_back = refused.refused();
     room.wait(&refused, Duration::ZERO);
     assert_eq!(room.place("192.0.2.2"), Place::Full);
 
-    refused.answers();
-    refused.answered();
+    drop(held_back);
+    begun.answered();
     room.wait(&refused, TO_BE_ANSWERED - Duration::from_millis(1));
     assert_eq!(room.place("192.0.2.2"), Place::Full);
     assert!(is_open(&refused));
@@ -82,25 +87,25 @@ async fn a_sender_whose_forged_request_waits_for_its_answer_stays_and_others_mak
     let mut room = Room::new(3, 3);
     let silent = room.enter("192.0.2.1");
     let stranger = room.enter("192.0.2.2");
-    stranger.begin();
-    stranger.refused();
+    let _begun = stranger.begin().unwrap();
+    let _held_back = stranger.refused();
     let sender = room.enter("192.0.2.3");
-    sender.begin();
+    let first = sender.begin().unwrap();
     sender.accepted();
-    sender.answered();
-    sender.begin();
-    sender.refused();
+    first.answered();
+    let begun = sender.begin().unwrap();
+    let held_back = sender.refused();
 
     room.wait(&sender, BETWEEN_REQUESTS - Duration::from_millis(1));
     for newcomer in ["192.0.2.4", "192.0.2.5"] {
         assert_eq!(room.place(newcomer), Place::Free);
-        room.enter(newcomer).begin();
+        keep_busy(&room.enter(newcomer));
     }
     assert_eq!(room.place("192.0.2.6"), Place::Full);
     assert!(!is_open(&silent) && !is_open(&stranger) && is_open(&sender));
-    sender.answers();
-    sender.answered();
-    assert!(sender.begin(), "it is answered, and may ask again");
+    drop(held_back);
+    begun.answered();
+    assert!(sender.begin().is_some(), "it is answered, and may ask again");
 }
 
 #[tokio::test]
@@ -119,7 +124,7 @@ async fn an_address_has_its_share_and_takes_more_only_from_itself() {
     let mut room = Room::new(10, 2);
     let served = room.enter("192.0.2.1");
     let silent = room.enter("192.0.2.1");
-    served.begin();
+    keep_busy(&served);
     assert_eq!(room.place("192.0.2.1"), Place::Refused);
     assert_eq!(room.place("192.0.2.2"), Place::Free);
     room.wait(&silent, YOUNG);
@@ -130,11 +135,11 @@ async fn an_address_has_its_share_and_takes_more_only_from_itself() {
 #[tokio::test]
 async fn a_network_of_ipv6_is_one_address_and_this_machine_has_no_share() {
     let mut room = Room::new(10, 1);
-    room.enter("2001:db8::1").begin();
+    keep_busy(&room.enter("2001:db8::1"));
     assert_eq!(room.place("2001:db8::2"), Place::Refused);
     assert_eq!(room.place("2001:db8:0:1::1"), Place::Free);
-    room.enter("::ffff:192.0.2.1").begin();
+    keep_busy(&room.enter("::ffff:192.0.2.1"));
     assert_eq!(room.place("192.0.2.1"), Place::Refused);
-    room.enter("127.0.0.1").begin();
+    keep_busy(&room.enter("127.0.0.1"));
     assert_eq!(room.place("127.0.0.1"), Place::Free);
 }
