@@ -46,8 +46,10 @@ pub(crate) struct Limits {
     /// Of these, how many one address may have. An IPv6 network of /64 counts as one address, and
     /// this machine's own addresses may have all.
     pub(crate) connections_per_address: usize,
-    /// How long a peer may keep the gateway waiting: for the head of its first request, for the
-    /// rest of a later one, and for reading an answer.
+    /// How long a peer may take for the head of its first request, and for the rest of a later
+    /// one.
+    pub(crate) head: Duration,
+    /// How long it may take to read some of an answer.
     pub(crate) stall: Duration,
     /// For how long a connection is kept on which a request was answered and no other has begun.
     pub(crate) idle: Duration,
@@ -61,8 +63,9 @@ impl Default for Limits {
         Self {
             connections_max: 10_000,
             connections_per_address: usize::MAX,
+            head: Duration::from_secs(10),
             stall: Duration::from_secs(10),
-            idle: Duration::from_secs(620),
+            idle: Duration::from_secs(75),
             half_close: false,
         }
     }
@@ -247,16 +250,15 @@ impl Serving {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "failed to set TCP_NODELAY on a connection");
         }
-        let stall = limits.stall;
-        let idle = limits.idle;
-        let timer = HeadTimer { connection: Arc::clone(&connection), stall, idle };
+        let Limits { head, idle, stall, .. } = limits;
+        let timer = HeadTimer { connection: Arc::clone(&connection), head, idle };
         let io = TokioIo::new(Stream::new(stream, Arc::clone(&connection), stall));
         let seen = Arc::clone(&connection);
         let requests = service_fn(move |request| answer(app.clone(), seen.clone(), request));
         let served = http1::Builder::new()
             .timer(timer)
             // How long that is says the timer.
-            .header_read_timeout(stall)
+            .header_read_timeout(head)
             .half_close(limits.half_close)
             .max_header_size(HEAD_BYTES_MAX)
             .serve_connection(io, requests);

@@ -61,6 +61,10 @@ backlog    = 4_000_000
 uncommitted = 1_024
 disk_free_bytes = 1073741824
 grace      = "30s"
+stall      = "10s"
+idle       = "75s"
+head_timeout = "5s"
+body_timeout = "20s"
 
 [retention]
 bodies     = "30d"

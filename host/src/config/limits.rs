@@ -34,6 +34,14 @@ const HANDLERS: usize = 8;
 /// Parses at a time, by default, if the machine has many cores.
 const PARSES_PER_THREAD: usize = 4;
 
+/// How long a peer may keep the gateway waiting, by default.
+const STALL: Duration = secs(10);
+/// How long an unused connection is kept, by default: longer than Amazon's balancers, which keep it
+/// for 60 s, and nginx. Google's keep it for 600 s; who stands behind those writes 620 s.
+const IDLE: Duration = secs(75);
+/// What a time of a peer may be.
+const PATIENCE: RangeInclusive<Duration> = ms(100)..=hours(1);
+
 /// Outcomes on their way to the disk, by default: half of them are what 10,000 in a second are
 /// while a commit takes 50 ms, which is long.
 const UNCOMMITTED: usize = 1_024;
@@ -54,6 +62,8 @@ pub(crate) struct Limits {
     /// gateway is one address: if that is on another machine, set this to `connections`.
     pub(crate) connections_per_address: Option<usize>,
     stall: Duration,
+    head_timeout: Duration,
+    body_timeout: Duration,
     idle: Duration,
     /// What is held of all bodies until their requests are answered, in bytes: 503 beyond it, for
     /// the bodies first that have been on their way for the longest with the most.
@@ -113,9 +123,10 @@ impl Default for Limits {
             body_bytes: 1024 * 1024,
             connections: 4096,
             connections_per_address: None,
-            stall: secs(10),
-            // Google's balancers keep a connection for 600 s, Amazon's for 60, nginx for 60 to 75.
-            idle: secs(620),
+            stall: STALL,
+            head_timeout: STALL,
+            body_timeout: STALL,
+            idle: IDLE,
             held_bytes: 256 * 1024 * 1024,
             held_bytes_per_source: 128 * 1024 * 1024,
             requests: 1024,
@@ -151,13 +162,17 @@ impl Limits {
     pub(super) fn read(table: &mut Table<'_>) -> Self {
         let default = Self::default();
         let (body_bytes, plugin_memory_bytes) = Self::sizes(table);
+        // The times for a head and a body are those of any stall, unless they are said.
+        let stall = table.duration("stall", PATIENCE, default.stall);
         Self {
             body_bytes,
             connections: table.count("connections", 1..=1_000_000, default.connections),
             connections_per_address: table
                 .take("connections_per_address")
                 .and_then(|entry| entry.count(&(1..=1_000_000))),
-            stall: table.duration("stall", ms(100)..=hours(1), default.stall),
+            stall,
+            head_timeout: table.duration("head_timeout", PATIENCE, stall),
+            body_timeout: table.duration("body_timeout", PATIENCE, stall),
             idle: table.duration("idle", secs(1)..=hours(24), default.idle),
             held_bytes: table.count("held_bytes", 1024..=1 << 40, default.held_bytes),
             held_bytes_per_source: table.count(
@@ -252,6 +267,7 @@ impl Limits {
         listener::Limits {
             connections_max: self.connections,
             connections_per_address: self.connections_per_address.unwrap_or(half),
+            head: self.head_timeout,
             stall: self.stall,
             idle: self.idle,
             half_close: true,
@@ -270,7 +286,8 @@ impl Limits {
 
     /// How much is held of bodies, and how patiently.
     pub(crate) fn bodies(&self) -> Bounds {
-        Bounds { body_bytes: self.body_bytes, held_bytes: self.held_bytes, stall: self.stall }
+        let Self { body_bytes, held_bytes, body_timeout: stall, .. } = *self;
+        Bounds { body_bytes, held_bytes, stall }
     }
 
     /// What one source may have of what all share.
@@ -291,6 +308,8 @@ impl Limits {
             connections,
             connections_per_address,
             stall,
+            head_timeout,
+            body_timeout,
             idle,
             held_bytes,
             held_bytes_per_source,
@@ -339,7 +358,13 @@ impl Limits {
             ("emitted_bytes", emitted_bytes),
             ("plugin_memory_bytes", plugin_memory_bytes),
         ];
-        let times = [("stall", stall), ("idle", idle), ("grace", grace)];
+        let times = [
+            ("stall", stall),
+            ("head_timeout", head_timeout),
+            ("body_timeout", body_timeout),
+            ("idle", idle),
+            ("grace", grace),
+        ];
         let counts = counts.into_iter().map(|(key, count)| (key, count as u128));
         let times = times.into_iter().map(|(key, time)| (key, time.as_nanos()));
         counts.chain(times)

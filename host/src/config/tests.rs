@@ -203,6 +203,15 @@ fn every_limit_and_retention_has_bounds_that_are_named() {
             check_wrong(&with("limits", key, time), &format!("`{key}` must be between 1ms and 1m"));
         }
     }
+    for key in ["stall", "head_timeout", "body_timeout"] {
+        for time in [HUGE, "\"99ms\"", "\"61m\""] {
+            check_wrong(
+                &with("limits", key, time),
+                &format!("`{key}` must be between 100ms and 1h"),
+            );
+        }
+    }
+    check_wrong(&with("limits", "idle", HUGE), "`idle` must be between 1s and 1d");
     check_wrong(&with("limits", "early_parse", HUGE), "`early_parse` must be between 0s and 1s");
     check_wrong(&with("limits", "grace", HUGE), "`grace` must be between 0s and 1h");
     for key in ["bodies", "events", "attempts", "dead"] {
@@ -281,6 +290,21 @@ fn what_is_within_the_bounds_is_taken() {
 }
 
 #[test]
+fn a_head_and_a_body_may_take_as_long_as_any_stall_unless_their_times_are_said() {
+    let times = |limits: &str| {
+        let limits = parse(&format!("{WHOLE}[limits]\n{limits}\n")).unwrap().limits;
+        [limits.public().head, limits.bodies().stall, limits.public().stall]
+            .map(|time| time.as_secs())
+    };
+    assert_eq!(times(""), [10, 10, 10]);
+    assert_eq!(times("stall = \"3s\""), [3, 3, 3]);
+    let all = "stall = \"3s\"\nhead_timeout = \"4s\"\nbody_timeout = \"5s\"";
+    assert_eq!(times(all), [4, 5, 3]);
+    let idle = parse(WHOLE).unwrap().limits.public().idle;
+    assert_eq!(idle.as_secs(), 75, "longer than common balancers keep a connection");
+}
+
+#[test]
 fn what_only_a_restart_applies_is_named() {
     let before = parse(WHOLE).unwrap();
     let with = |limits: &str| parse(&format!("{WHOLE}[limits]\n{limits}\n")).unwrap();
@@ -290,8 +314,8 @@ fn what_only_a_restart_applies_is_named() {
     assert_eq!(with(live).needs_restart(&before), Vec::<String>::new());
     let moved = parse(&WHOLE.replace("8081", "8082").replace("\"data\"", "\"store\"")).unwrap();
     assert_eq!(moved.needs_restart(&before), ["`admin`", "`data`"]);
-    let limits = with("runs = 3\nconnections_per_address = 2048\ngrace = \"1s\"");
-    let expected = ["connections_per_address", "runs", "grace"];
+    let limits = with("runs = 3\nconnections_per_address = 2048\nhead_timeout = \"1s\"");
+    let expected = ["connections_per_address", "runs", "head_timeout"];
     assert_eq!(limits.needs_restart(&before), expected.map(|key| format!("`{key}` of [limits]")));
 }
 

@@ -113,7 +113,7 @@ async fn stopping_closes_what_is_idle() {
 
 #[tokio::test]
 async fn stopping_waits_for_no_head_that_is_not_whole() {
-    let limits = Limits { stall: PATIENCE * 10, ..Limits::default() };
+    let limits = Limits { head: PATIENCE * 10, ..Limits::default() };
     let served = start(hello(), limits).await;
     let mut slow = served.connect().await;
     slow.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
@@ -170,7 +170,7 @@ async fn a_full_table_makes_the_next_one_wait_for_those_who_are_served() {
 
 #[tokio::test]
 async fn who_is_slow_to_ask_is_hung_up_on() {
-    let limits = Limits { stall: Duration::from_millis(50), ..Limits::default() };
+    let limits = Limits { head: Duration::from_millis(50), ..Limits::default() };
     let served = start(hello(), limits).await;
     let mut stream = served.connect().await;
     stream.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
@@ -194,7 +194,8 @@ async fn a_panic_costs_one_connection() {
 
 /// Times that a test can wait for.
 fn short() -> Limits {
-    Limits { stall: Duration::from_millis(200), ..Limits::default() }
+    let time = Duration::from_millis(200);
+    Limits { head: time, stall: time, ..Limits::default() }
 }
 
 /// An answer that no socket has room for.

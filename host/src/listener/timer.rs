@@ -18,7 +18,7 @@ use super::connection::Connection;
 pub(super) struct HeadTimer {
     pub(super) connection: Arc<Connection>,
     /// For the first head, and for the rest of a later one.
-    pub(super) stall: Duration,
+    pub(super) head: Duration,
     /// For the beginning of a later one.
     pub(super) idle: Duration,
 }
@@ -35,9 +35,9 @@ impl Timer for HeadTimer {
     fn sleep(&self, _: Duration) -> Pin<Box<dyn Sleep>> {
         self.connection.listens();
         let (time, rest) = if self.connection.is_silent() {
-            (self.stall, None)
+            (self.head, None)
         } else {
-            (self.idle, Some(self.stall))
+            (self.idle, Some(self.head))
         };
         let until = Box::pin(tokio::time::sleep(time));
         Box::pin(HeadSleep { connection: Arc::clone(&self.connection), until, rest })
