@@ -69,7 +69,7 @@
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
 //!   [`ids`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`] [`setting`]
-//!   [`provider`] [`route`] [`effect`] [`retry`] [`secrets`] `signature`
+//!   [`provider`] [`route`] [`effect`] [`retry`] [`secrets`] `signature` [`token`]
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `disk` (free room),
 //!   `subprocess` (processes that are waited for), the loop in `worker`, and `proof` (whether a
@@ -94,6 +94,7 @@ mod signature;
 pub mod clock;
 mod regular_file;
 pub mod secrets;
+pub mod token;
 pub mod store;
 pub mod plugin;
 pub mod egress;

@@ -17,6 +17,7 @@
 //! while no gateway runs, and `repair` makes the tables anew from the volumes.
 
 mod accept;
+mod access;
 mod aside;
 mod check;
 mod damage;
@@ -57,6 +58,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+pub use self::access::tokens::{Token, Tokens};
 pub use self::check::{Checked, Fault, check};
 pub use self::error::{Damaged, Error, Failure};
 pub use self::facts::{Appended, NewEvent, NewReceipt, Receipt, Routes, StoredEvent, StoredParcel};

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::ids::Id;
+use crate::ids::{Id, Name};
 
 /// Why the store did not do it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -31,6 +31,18 @@ pub enum Error {
     TooManyReplays {
         /// How many there are, and may be.
         open: usize,
+    },
+    /// There is a token of this name.
+    #[error("there is a token `{0}` already: revoke it first, or choose another name")]
+    TokenExists(Name),
+    /// There is no token of this name.
+    #[error("the store has no token `{0}`")]
+    NoSuchToken(Name),
+    /// There are as many tokens as there may be.
+    #[error("the gateway keeps at most {most} tokens: revoke those that nobody uses")]
+    TooManyTokens {
+        /// How many there may be.
+        most: usize,
     },
     /// The record that was asked for can't be read. All others can.
     #[error(transparent)]

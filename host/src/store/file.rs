@@ -18,6 +18,7 @@ mod identity;
 pub(super) mod index_rows;
 pub(super) mod inspection;
 mod journal;
+pub(super) mod kept_rows;
 mod live;
 pub(super) mod migrate;
 mod open_error;

@@ -20,5 +20,6 @@ pub(super) mod place;
 pub(super) mod queue;
 pub(super) mod replay;
 pub(super) mod states;
+pub(super) mod tokens;
 pub(super) mod unreadable;
 pub(super) mod writer;

@@ -2,8 +2,9 @@
 //!
 //! Made by the one writer. Each change of rows is made at once and spelled into the redo, which
 //! lies in one frame with the segment: a start makes it again, if a crash came before the rows were
-//! durable. Only the rows of the known ids are not in it: a start finds the ids in the log. Knows
-//! the tables, and of their rows no more than what they are: bytes and numbers.
+//! durable. Not in it are the rows of the known ids, which a start finds in the log, and those that
+//! are kept beside the log. Knows the tables, and of their rows no more than what they are: bytes
+//! and numbers.
 
 use bytes::Bytes;
 use redb::{Durability, WriteTransaction};
@@ -12,6 +13,7 @@ use super::counts::Counted;
 use super::death_rows::DeathRow;
 use super::id_rows::IdTable;
 use super::index_rows::IndexTable;
+use super::kept_rows::{self, Kept};
 use super::redo::{OwedRow, Raw, Redo, RowChange};
 use super::schema::{APPLIED, DUE, IDS, INDEX, OWED};
 use super::tables::Tables;
@@ -119,6 +121,16 @@ impl Change {
     /// The index, whose rows are in no redo either.
     pub(in crate::store) fn index(&self) -> Result<IndexTable<'_>, Failure> {
         Ok(IndexTable(self.transaction.open_table(INDEX)?))
+    }
+
+    /// Puts a row of which the log says nothing, or removes it: durable by a checkpoint.
+    pub(in crate::store) fn put_kept(
+        &self,
+        kept: Kept,
+        key: &[u8],
+        row: Option<&[u8]>,
+    ) -> Result<(), Failure> {
+        kept_rows::put(&self.transaction, kept, key, row)
     }
 
     /// The known ids.

@@ -37,6 +37,10 @@ pub(super) const INDEX: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new
 pub(super) const VOLUMES: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("volumes");
 /// The replays by filter, by their numbers.
 pub(super) const REPLAYS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("replays");
+/// The tokens of the admin port, by their names, and whether it asks for one.
+pub(super) const TOKENS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("tokens");
+/// The audit log by the numbers of its entries, and where it ends.
+pub(super) const AUDIT: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("audit");
 /// Facts of the store itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 

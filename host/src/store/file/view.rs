@@ -13,6 +13,7 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
 use super::death_rows::{self, By};
 use super::id_rows::IdView;
 use super::index_rows::IndexView;
+use super::kept_rows::{Kept, KeptRows};
 use super::live::WrittenDown;
 use super::owed_rows::{self, OwedWork, due_key, read_due_key};
 use super::redo::{OwedRow, Raw};
@@ -158,6 +159,11 @@ impl View {
             replays.insert(number.value(), Bytes::copy_from_slice(row.value()));
         }
         Ok(replays)
+    }
+
+    /// The rows of a table of which the log says nothing.
+    pub(in crate::store) fn kept(&self, kept: Kept) -> Result<KeptRows, Failure> {
+        KeptRows::open(&self.transaction, kept)
     }
 
     /// The row of state with this key.

@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::event::Timestamp;
 use crate::store::file;
 use crate::store::file::death_rows::DeathRow;
+use crate::store::file::kept_rows::Kept;
 use crate::store::ids::IdKey;
 use crate::store::ids::terms::Owner;
 use crate::store::index::IndexChange;
@@ -55,6 +56,8 @@ pub(in crate::store) struct Batch {
     pub(super) used: AllUsed,
     /// By the updates, the rows of replays by filter; `None` if one is gone.
     pub(super) replays: BTreeMap<u64, Option<Bytes>>,
+    /// Rows of which the log says nothing; `None` if one goes. They are durable by a checkpoint.
+    pub(super) kept: BTreeMap<(Kept, Vec<u8>), Option<Bytes>>,
 }
 
 /// What a commit changes beside adding records.
@@ -123,6 +126,7 @@ impl Batch {
             states: FxHashMap::default(),
             used: AllUsed::new(),
             replays: BTreeMap::new(),
+            kept: BTreeMap::new(),
         }
     }
 
@@ -141,6 +145,7 @@ impl Batch {
         self.states.clear();
         self.used.clear();
         self.replays.clear();
+        self.kept.clear();
         (self.low_water, self.time) = (low_water, time);
         self.since = self.since.max(time.counted);
     }

@@ -4,6 +4,7 @@
 //! the other and see what those before them added. Nothing in memory changes here: a draft that is
 //! not committed never was.
 
+mod kept;
 #[cfg(test)]
 mod tests;
 

@@ -19,6 +19,7 @@ use crate::event::Timestamp;
 use crate::store::error::{Error, Failure};
 use crate::store::file::change::{Change, ChangedRows};
 use crate::store::file::id_rows::IdView;
+use crate::store::file::kept_rows::Kept;
 use crate::store::file::redo::{OwedRow, Raw};
 use crate::store::file::view::{Dead, Outcomes, Segments, States, View};
 use crate::store::file::{self, File, Reopened};
@@ -76,6 +77,7 @@ impl FilePlace {
         let bound = batch.keys.len();
         let tidied = ids::tidy(&self.shared.ids(), &change, bound, batch.settles, batch.time)?;
         self.write_index(&change, batch)?;
+        put_kept(&change, batch)?;
         Ok((change, tidied, held))
     }
 
@@ -108,7 +110,7 @@ impl FilePlace {
         if let Some(to) = self.indexed_to.take() {
             self.shared.index.written(to);
         }
-        if batch.settles > 0 {
+        if batch.settles > 0 || !batch.kept.is_empty() {
             self.shared.file.checkpoint()?;
             self.publish_mark();
         }
@@ -181,7 +183,13 @@ impl Place for FilePlace {
     fn holds(&mut self, batch: &Batch) -> Result<Option<Held>, Error> {
         let log = self.shared.file.read()?.log()?;
         let is_there = log.key_up_to(batch.first())? == Some(batch.first());
-        // Its ids are known by now: `recover` has read them in the log.
+        // Its ids are known by now: `recover` has read them in the log. The log says nothing of
+        // what is kept beside it, and the checkpoint that was to make it durable may have failed.
+        if is_there && !batch.kept.is_empty() {
+            let change = self.shared.file.write()?;
+            put_kept(&change, batch)?;
+            self.shared.file.commit(change)?;
+        }
         Ok(self.unsure.take().filter(|_| is_there))
     }
 
@@ -252,6 +260,12 @@ fn put_rows(tables: &mut ChangedRows<'_>, batch: &Batch) -> Result<(), Failure> 
         tables.put_point(position, &row)?;
     }
     batch.replaced.iter().try_for_each(|replaced| replace(tables, replaced))
+}
+
+/// Writes the rows of a batch of which the log says nothing.
+fn put_kept(change: &Change, batch: &Batch) -> Result<(), Failure> {
+    let mut rows = batch.kept.iter();
+    rows.try_for_each(|((kept, key), row)| change.put_kept(*kept, key, row.as_deref()))
 }
 
 /// Says where an open work before the low-water mark waits, or that it is not open.
@@ -345,6 +359,14 @@ impl Look for FileLook<'_> {
 
     fn replays(&self) -> Result<BTreeMap<u64, Bytes>, Failure> {
         self.view()?.replays()
+    }
+
+    fn kept(&self, kept: Kept, key: &[u8]) -> Result<Option<Bytes>, Failure> {
+        self.view()?.kept(kept)?.get(key)
+    }
+
+    fn all_kept(&self, kept: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure> {
+        self.view()?.kept(kept)?.all()
     }
 
     fn record(&self, position: u64) -> Result<Option<Record>, Failure> {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::event::Timestamp;
 use crate::store::error::Failure;
+use crate::store::file::kept_rows::Kept;
 use crate::store::ids::IdKey;
 use crate::store::log::record::Record;
 use crate::store::owed::standing::Standing;
@@ -31,6 +32,12 @@ pub(in crate::store) trait Look {
 
     /// The rows of the replays by filter, by their numbers.
     fn replays(&self) -> Result<BTreeMap<u64, Bytes>, Failure>;
+
+    /// The row with this key of a table of which the log says nothing.
+    fn kept(&self, kept: Kept, key: &[u8]) -> Result<Option<Bytes>, Failure>;
+
+    /// All rows of such a table, by their keys.
+    fn all_kept(&self, kept: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure>;
 
     /// The record that takes this position.
     fn record(&self, position: u64) -> Result<Option<Record>, Failure>;

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::*;
 use crate::retry::Verdict;
+use crate::store::file::kept_rows::Kept;
 use crate::store::owed::backlog::{Backlog, Entry, Room};
 use crate::store::owed::tally::count::SourceNumber;
 
@@ -37,6 +38,14 @@ impl Look for Nothing {
     }
 
     fn replays(&self) -> Result<BTreeMap<u64, Bytes>, Failure> {
+        Ok(BTreeMap::new())
+    }
+
+    fn kept(&self, _kept: Kept, _key: &[u8]) -> Result<Option<Bytes>, Failure> {
+        Ok(None)
+    }
+
+    fn all_kept(&self, _kept: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure> {
         Ok(BTreeMap::new())
     }
 

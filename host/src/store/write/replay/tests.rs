@@ -12,6 +12,7 @@ use crate::retry::Verdict;
 use crate::store::conformance::samples::event;
 use crate::store::damage::Damages;
 use crate::store::facts::StoredEvent;
+use crate::store::file::kept_rows::Kept;
 use crate::store::ids::IdKey;
 use crate::store::ids::terms::Terms;
 use crate::store::log::record::Record;
@@ -52,6 +53,14 @@ impl Look for OneEvent {
     }
 
     fn replays(&self) -> Result<BTreeMap<u64, Bytes>, Failure> {
+        Ok(BTreeMap::new())
+    }
+
+    fn kept(&self, _kept: Kept, _key: &[u8]) -> Result<Option<Bytes>, Failure> {
+        Ok(None)
+    }
+
+    fn all_kept(&self, _kept: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure> {
         Ok(BTreeMap::new())
     }
 
