@@ -3,11 +3,15 @@
 //! JSON over HTTP on a port of its own, never the public one. It reads the store and asks it to
 //! replay; it never touches a delivery or a plugin itself, and never returns a secret.
 
+mod access;
+mod failures;
 mod levels;
 mod query;
 mod redact;
 mod replays;
+mod routes;
 mod rows;
+mod tokens;
 mod turns;
 mod visitor;
 
@@ -17,7 +21,6 @@ use arc_swap::ArcSwap;
 use axum::extract::{Path, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
@@ -28,6 +31,7 @@ use crate::metrics::Metrics;
 use crate::secrets::Redaction;
 use crate::store::{self, EventView, ReceiptView, Store};
 
+pub(crate) use access::{Access, FileToken};
 use query::{DeadQuery, ListQuery, ReceiptsQuery, TimesQuery};
 pub(crate) use redact::credentials;
 pub use rows::Report;
@@ -53,6 +57,8 @@ pub(crate) struct Admin {
     pub(crate) ready: Ready,
     /// Knows the secrets that no answer may show.
     pub(crate) redaction: Redaction,
+    /// Who may ask.
+    pub(crate) access: Arc<Access>,
     /// The names, beside those of loopback, under which this port may be asked.
     pub(crate) hosts: Arc<ArcSwap<Vec<String>>>,
     /// Keeps connections free for those who look whether it is well.
@@ -72,27 +78,7 @@ impl std::fmt::Debug for Ready {
 pub(crate) fn router(admin: Arc<Admin>) -> Router {
     let ours = middleware::from_fn_with_state(Arc::clone(&admin), visitor::ours);
     let redacted = middleware::from_fn_with_state(Arc::clone(&admin), redact::answers);
-    let in_turn = middleware::from_fn_with_state(Arc::clone(&admin), turns::in_turn);
-    let questions = Router::new()
-        .route("/v1/events", get(events))
-        .route("/v1/events/{id}", get(event))
-        .route("/v1/receipts", get(receipts))
-        .route("/v1/receipts/{id}", get(receipt))
-        .route("/v1/runs/{id}", get(run))
-        .route("/v1/deliveries/{id}", get(delivery))
-        .route("/v1/dead", get(dead))
-        .route("/v1/hours", get(hours))
-        .route("/v1/replay", post(replays::replay))
-        .route("/v1/replays", get(replays::list))
-        .route("/v1/replays/{id}", get(replays::progress).delete(replays::cancel))
-        .route("/v1/plugins", get(plugins))
-        .route("/v1/reload", post(reload))
-        .route("/v1/settled", get(settled))
-        .route_layer(in_turn);
-    questions
-        .route("/metrics", get(metrics))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(readyz))
+    routes::guarded(&admin)
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "this port has no such path"))
         .method_not_allowed_fallback(async |method: Method| {
             let error = format!("this path does not support {method}");
@@ -128,6 +114,10 @@ impl From<store::Error> for Problem {
             store::Error::Unknown(_) => StatusCode::NOT_FOUND,
             store::Error::ForeignCursor => StatusCode::BAD_REQUEST,
             store::Error::TooManyReplays { .. } => StatusCode::TOO_MANY_REQUESTS,
+            store::Error::NoSuchToken(_) => StatusCode::NOT_FOUND,
+            store::Error::TokenExists(_) | store::Error::TooManyTokens { .. } => {
+                StatusCode::CONFLICT
+            }
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())

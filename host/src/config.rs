@@ -10,6 +10,7 @@ mod file;
 mod limits;
 mod retention;
 mod secret;
+mod tokens;
 mod values;
 mod world;
 
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use toml::de::DeTable;
 
+use crate::admin::FileToken;
 use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
 use crate::ids::Name;
@@ -54,6 +56,10 @@ pub struct Config {
     pub(crate) admin: SocketAddr,
     /// The names, beside those of loopback, under which operators ask.
     pub(crate) admin_hosts: Vec<String>,
+    /// Tokens of the admin port, beside those of the store.
+    pub(crate) tokens: Vec<FileToken>,
+    /// Whether the metrics need no token.
+    pub(crate) open_metrics: bool,
     /// The store's folder.
     pub(crate) data: PathBuf,
     /// The folder of plugins.

@@ -9,6 +9,8 @@ mod fitting;
 mod high_water;
 mod live;
 mod loading;
+mod noting;
+mod reach;
 mod replaying;
 mod sweeping;
 mod unquoted;
@@ -27,7 +29,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::admin::{self, Admin, Ask, Report, Turns};
+use crate::admin::{self, Access, Admin, Ask, Report, Turns};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::delivery::{Deliveries, Delivery};
@@ -48,6 +50,7 @@ pub(crate) use admission::Admission;
 pub(crate) use fitting::misfits;
 use high_water::HighWater;
 use live::Live;
+use noting::Noting;
 use replaying::Replaying;
 use sweeping::Sweeping;
 
@@ -118,6 +121,7 @@ struct Parts {
     keys: Keys,
     sources: Arc<ingest::Sources>,
     redaction: Redaction,
+    access: Arc<Access>,
     admin_hosts: Arc<ArcSwap<Vec<String>>>,
     retention: Arc<ArcSwap<Retention>>,
 }
@@ -128,6 +132,7 @@ impl Gateway {
         let config = Config::load_to_start(path)?;
         config.warnings.iter().for_each(|warning| warn!("{warning}"));
         let parts = Parts::open(&config, seams).await?;
+        reach::check(config.admin, &parts.access)?;
         let public = bind("listen", config.listen)?;
         let admin = bind("admin", config.admin)?;
         let addresses = (public.local_addr()?, admin.local_addr()?);
@@ -166,6 +171,12 @@ impl Gateway {
         let cancel = self.cancel.clone();
         self.tasks.spawn(async move {
             high_water.run(cancel).await;
+            Ok(())
+        });
+        let noting = Noting { access: parts.access.clone() };
+        let cancel = self.cancel.clone();
+        self.tasks.spawn(async move {
+            noting.run(cancel).await;
             Ok(())
         });
         let replaying = Replaying { store: parts.store.clone(), disk: parts.disk.clone() };
@@ -208,6 +219,7 @@ impl Gateway {
             reload: self.reload.clone(),
             ready: live.ready(),
             redaction: parts.redaction.clone(),
+            access: parts.access.clone(),
             hosts: parts.admin_hosts.clone(),
             turns: Turns::new(ADMIN_CONNECTIONS, cancel.clone()),
         };
@@ -387,6 +399,8 @@ impl Parts {
         let out = metrics.clone();
         let delivery = Arc::new(Delivery::new(owed, clock.clone(), out, egress, limits.deliveries));
         let sources = Arc::new(ingest::Sources::default());
+        let (tokens, open_metrics) = (&config.tokens, config.open_metrics);
+        let access = Access::open(store.clone(), clock.clone(), tokens, open_metrics).await?;
         let admin_hosts = Arc::new(ArcSwap::from_pointee(config.admin_hosts.clone()));
         let retention = Arc::new(ArcSwap::from_pointee(config.retention.clone()));
         Ok(Self {
@@ -401,6 +415,7 @@ impl Parts {
             keys,
             sources,
             redaction,
+            access: Arc::new(access),
             admin_hosts,
             retention,
         })

@@ -32,6 +32,7 @@ pub(crate) struct Metrics {
     registry: Arc<Registry>,
     requests: Counters,
     refusals: Counters,
+    admin_refusals: Family<[(&'static str, &'static str); 1], Counter>,
     parses: Tries,
     runs: Tries,
     attempts: Counters,
@@ -172,6 +173,7 @@ impl Metrics {
         let metrics = Self {
             requests: counters(r, "requests", "Requests to sources, by answer"),
             refusals: counters(r, "refusals", "Refused requests, by reason"),
+            admin_refusals: admin_refusals(r),
             parses: tries(r, "parses", "Tries to parse a receipt, by outcome and cause"),
             runs: tries(r, "runs", "Tries to run a handler, by outcome and cause"),
             attempts: counters(r, "attempts", "Attempts to deliver, by outcome"),
@@ -220,6 +222,11 @@ impl Metrics {
     /// A request was refused. `reason` is a case, such as [`crate::signature::Error::label`].
     pub(crate) fn refusal(&self, source: &Name, reason: &'static str) {
         count(&self.refusals, ("source", source), ("reason", reason));
+    }
+
+    /// A request to the admin port was refused, because of its token or for want of one.
+    pub(crate) fn admin_refusal(&self, reason: &'static str) {
+        self.admin_refusals.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// A receipt was parsed, or could not be for this cause.
@@ -440,6 +447,13 @@ fn paused(registry: &mut Registry) -> Family<[(&'static str, Label); 2], Gauge> 
 fn counters(registry: &mut Registry, name: &str, help: &str) -> Counters {
     let counters = Counters::default();
     registry.register(name, help, counters.clone());
+    counters
+}
+
+fn admin_refusals(registry: &mut Registry) -> Family<[(&'static str, &'static str); 1], Counter> {
+    let counters = Family::<[(&'static str, &'static str); 1], Counter>::default();
+    let help = "Requests to the admin port that lack the token or the scope, by reason";
+    registry.register("admin_refusals", help, counters.clone());
     counters
 }
 

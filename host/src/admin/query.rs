@@ -34,12 +34,12 @@ const TIMES: [&str; 2] = ["after", "before"];
 const DEAD_FILTERS: [&str; 3] = ["kind", "name", "reason"];
 const PAGES: [&str; 2] = ["cursor", "limit"];
 
-fn bad(error: impl std::fmt::Display) -> Problem {
+pub(super) fn bad(error: impl std::fmt::Display) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, error.to_string())
 }
 
 /// Why a body can't be read, and where.
-fn unread(error: &serde_json::Error) -> Problem {
+pub(super) fn unread(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
     let place = format!("line {}, column {}", error.line(), error.column());
     let behind = format!(" at line {} column {}", error.line(), error.column());

@@ -1,9 +1,10 @@
-//! Who asks at the operators' port: a program of the operator, or a page in the operator's browser.
+//! What asks at the operators' port: a program of theirs, or a page in the browser of one.
 //!
-//! There are no passwords here, so what a page of somebody else could send is refused: a request
-//! that the browser says comes from another site, one that was sent to a name that is not this
-//! port's (a page whose name was pointed at this address), and a POST of a form. Never looks at a
-//! path, except that `/healthz` says nothing and may be asked by anybody.
+//! A browser on this machine reaches loopback, and where the port asks for no token that would be
+//! enough. So what a page of somebody else could send is refused: a request that the browser says
+//! comes from another site, one that was sent to a name that is not this port's (a page whose name
+//! was pointed at this address), and a POST of a form. Never looks at a path, except that probes
+//! may come under any name.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,11 +15,19 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use url::Host;
 
-use super::{Admin, Problem};
-use crate::listener::Connection;
+use super::{Admin, Problem, routes};
 
 /// A browser says where a request comes from.
 const FETCH_SITE: &str = "sec-fetch-site";
+
+/// Under which names the port answers.
+#[derive(Debug, Clone, Copy)]
+struct Names<'n> {
+    /// Those that the operator has configured.
+    own: &'n [String],
+    /// Whether any address will do: where the port asks for a token, which no page has.
+    any_address: bool,
+}
 
 /// Lets a request through if no page of another site can have sent it.
 pub(super) async fn ours(
@@ -26,23 +35,17 @@ pub(super) async fn ours(
     request: Request,
     next: Next,
 ) -> Response {
-    let anybodys = request.uri().path() == "/healthz";
-    let method = request.method();
-    let uri = request.uri();
-    let headers = request.headers();
-    let names = admin.hosts.load();
-    match check(method, uri, headers, &names) {
-        Err(problem) if !anybodys => problem.into_response(),
-        _ => {
-            if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
-                connection.accepted();
-            }
-            next.run(request).await
+    if !routes::is_open(request.uri().path()) {
+        let own = admin.hosts.load();
+        let names = Names { own: &own, any_address: admin.access.is_needed() };
+        if let Err(problem) = check(request.method(), request.uri(), request.headers(), names) {
+            return problem.into_response();
         }
     }
+    next.run(request).await
 }
 
-fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: &[String]) -> Result<(), Problem> {
+fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: Names<'_>) -> Result<(), Problem> {
     let refused = |status, reason: &str| Err(Problem::new(status, reason));
     let mut authorities: Vec<&str> = uri.authority().map(|it| it.as_str()).into_iter().collect();
     for host in headers.get_all(header::HOST) {
@@ -74,22 +77,23 @@ fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: &[String]) -> R
     Ok(())
 }
 
-/// Whether an authority is this port's: an address, which nobody else can point elsewhere, a name
-/// of the loopback, or a name that the operator has configured. Whatever the port: it may be
+/// Whether an authority is this port's: a name or an address of loopback, where a token is asked
+/// for any address, or a name that the operator has configured. Whatever the port: it may be
 /// forwarded.
-fn is_ours(authority: &str, names: &[String]) -> bool {
+fn is_ours(authority: &str, names: Names<'_>) -> bool {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,
     };
+    let is_good = |address: IpAddr| names.any_address || address.to_canonical().is_loopback();
     match Host::parse(host) {
-        Ok(Host::Ipv4(address)) => is_an_address(host, address.into()),
-        Ok(Host::Ipv6(_)) => true,
+        Ok(Host::Ipv4(address)) => is_an_address(host, address.into()) && is_good(address.into()),
+        Ok(Host::Ipv6(address)) => is_good(address.into()),
         Ok(Host::Domain(name)) => {
             let name = name.trim_end_matches('.');
             name == "localhost"
                 || name.ends_with(".localhost")
-                || names.iter().any(|known| known.eq_ignore_ascii_case(name))
+                || names.own.iter().any(|known| known.eq_ignore_ascii_case(name))
         }
         Err(_) => false,
     }
@@ -120,23 +124,37 @@ fn is_json(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
+    const OWN: [&str; 1] = ["ops.example"];
+
+    fn is_ours_where(authority: &str, any_address: bool) -> bool {
+        let own = OWN.map(str::to_owned);
+        is_ours(authority, Names { own: &own, any_address })
+    }
+
     #[test]
-    fn an_address_and_the_names_of_loopback_are_ours() {
-        let names = ["ops.example".to_owned()];
+    fn names_and_addresses_of_loopback_are_ours_and_others_that_are_configured() {
         for ours in [
             "127.0.0.1:8081",
+            "127.8.9.1",
             "localhost:8081",
             "LOCALHOST",
             "[::1]:8081",
-            "10.0.0.7",
+            "[::ffff:127.0.0.1]",
             "Ops.Example:1",
         ] {
-            assert!(is_ours(ours, &names), "{ours}");
+            assert!(is_ours_where(ours, false) && is_ours_where(ours, true), "{ours}");
         }
         for foreign in
             ["evil.example", "evil.example:8081", "ops.example.evil", "", "0x7f.1", "a b"]
         {
-            assert!(!is_ours(foreign, &names), "{foreign}");
+            assert!(!is_ours_where(foreign, false) && !is_ours_where(foreign, true), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn another_address_is_ours_only_where_a_token_is_needed() {
+        for address in ["10.0.0.7", "10.0.0.7:8081", "[2001:db8::1]:8081"] {
+            assert!(is_ours_where(address, true) && !is_ours_where(address, false), "{address}");
         }
     }
 }

@@ -15,6 +15,7 @@ use toml::de::DeTable;
 
 use super::document::{Entry, Flaws, Table};
 use super::secret::Secrets;
+use super::tokens::{METRICS, token_of};
 use super::values::{days, hours, ms, secs};
 use super::world::{Extent, Named};
 use super::{Config, Limits, Sending, retention};
@@ -67,11 +68,16 @@ pub(super) fn read<'a>(
         let admin_hosts = all(table.take("admin_hosts"), HOST_NAMES, Entry::host);
         let [sources, endpoints, handlers] =
             ["sources", "endpoints", "handlers"].map(|key| table.take(key));
+        let tokens = table.take("tokens");
+        let metrics = table.take("metrics").and_then(|entry| entry.choice(&METRICS));
         let egress_allow = table.section("egress", egress).unwrap_or_default();
         let limits = table.section("limits", Limits::read).unwrap_or_default();
         let retention = table.section("retention", retention::read).unwrap_or_default();
 
         let mut secrets = Secrets::new(text, folder);
+        let tokens = tokens.map(|entry| entry.named()).unwrap_or_default();
+        let tokens = tokens.into_iter().map(|(name, table)| token_of(&name, table, &mut secrets));
+        let tokens: Vec<_> = tokens.collect();
         let shares = limits.shares();
         let sources = each(sources, |table| source_of(table, &mut secrets, shares));
         let mut unsubscribed = Vec::new();
@@ -95,6 +101,8 @@ pub(super) fn read<'a>(
             retention,
             secret_files: std::mem::take(&mut secrets.files),
             admin_hosts,
+            tokens: tokens.into_iter().collect::<Option<_>>()?,
+            open_metrics: metrics.unwrap_or_default(),
             secrets: std::mem::take(&mut secrets.all),
             fingerprint: secrets.fingerprint(),
             warnings: Vec::new(),

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::document::{A_NAME, Entry, Table};
+use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::route::Pattern;
 
@@ -107,6 +108,11 @@ impl Entry<'_> {
 
     pub(super) fn address(&self) -> Option<SocketAddr> {
         self.parsed("an IP address and a port such as \"127.0.0.1:8080\"")
+    }
+
+    /// A time of the day in UTC.
+    pub(super) fn time(&self) -> Option<Timestamp> {
+        self.parsed("a time such as \"2027-01-01T00:00:00Z\"")
     }
 
     /// A network; an address is the network of itself alone.

@@ -23,7 +23,7 @@ use tracing::{error, info, warn};
 use super::admission::{Admission, Refusals};
 use super::loading::Loading;
 use super::{Parts, misfits};
-use crate::admin::{Ask, ConfigRow, PluginRow, ReloadRow, Report};
+use crate::admin::{Access, Ask, ConfigRow, PluginRow, ReloadRow, Report};
 use crate::causes::chain;
 use crate::config::{Config, Verify};
 use crate::delivery::Delivery;
@@ -75,6 +75,7 @@ pub(super) struct Live {
     loaded: CancellationToken,
     redaction: Redaction,
     admin_hosts: Arc<ArcSwap<Vec<String>>>,
+    access: Arc<Access>,
 }
 
 /// Somebody who waits for what became of the files.
@@ -111,6 +112,7 @@ impl Live {
             delivery: parts.delivery.clone(),
             redaction: parts.redaction.clone(),
             admin_hosts: parts.admin_hosts.clone(),
+            access: parts.access.clone(),
             telling: JoinSet::new(),
             loaded: CancellationToken::new(),
         };
@@ -240,6 +242,7 @@ impl Live {
                 self.config = Arc::new(config);
                 let again = self.admission.applied(stopped);
                 self.apply();
+                self.configure_access();
                 self.warn_of_missing();
                 let all = self.registry.list();
                 self.tell_misfits(all);
@@ -331,6 +334,19 @@ impl Live {
         self.disk.set_mark(config.limits.disk_free_bytes.map(|bytes| bytes as u64));
         self.retention.store(Arc::new(config.retention.clone()));
         self.admin_hosts.store(Arc::new(config.admin_hosts.clone()));
+    }
+
+    /// Has the admin port go by the tokens of the configuration. The store is told beside
+    /// everything else that there are some: those who ask now go by what is in memory.
+    fn configure_access(&mut self) {
+        self.access.configure(&self.config.tokens, self.config.open_metrics);
+        let access = self.access.clone();
+        while self.telling.try_join_next().is_some() {}
+        self.telling.spawn(async move {
+            if let Err(error) = access.note_needed().await {
+                warn!("failed to note that the admin port needs a token from now on: {error}");
+            }
+        });
     }
 
     /// Says which secrets can't be keys. Beside everything else: nothing waits for it.
