@@ -3,6 +3,7 @@
 //! `settle` waits until the store says that nothing is due, and time moves by `advance`. Nothing
 //! here sleeps or polls, but for the pace of `flow` and for who is put off in `load`.
 
+mod certificate;
 mod delays;
 mod flow;
 mod ledger;
@@ -33,6 +34,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+pub(crate) use certificate::{Authority, Identity};
 pub(crate) use delays::{FOURTH_TRY, SECOND_ATTEMPT, SECOND_TRY, THIRD_ATTEMPT, THIRD_TRY};
 pub(crate) use flow::Flow;
 pub(crate) use ledger::{Ledger, Tally};
@@ -44,6 +46,7 @@ pub(crate) use receiver::{Flood, Received, Receiver};
 pub(crate) use recordings::{providers, recordings};
 pub(crate) use setup::{ENDPOINT_SECRET, GUEST_TOKEN, NOT_VERIFIED, NOW, STRIPE_SECRET, Setup};
 pub(crate) use view::{delivery_to, reasons, run_of, stands, text, texts};
+pub(crate) use wire::{Heard, Wire};
 
 /// The folder that cargo builds into.
 pub(crate) fn target() -> PathBuf {

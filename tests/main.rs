@@ -13,6 +13,7 @@ mod dispatch;
 mod sandbox;
 mod delivery;
 mod reload;
+mod tls;
 mod loading;
 mod malformed;
 mod rotation;

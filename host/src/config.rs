@@ -8,9 +8,11 @@
 mod document;
 mod file;
 mod limits;
+mod patience;
 mod retention;
 mod secret;
 mod tokens;
+mod tls;
 mod values;
 mod world;
 
@@ -28,6 +30,7 @@ use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
 use crate::ids::Name;
 use crate::ingest::Source;
+use crate::listener::Tls;
 use crate::regular_file;
 use crate::route::Pattern;
 use crate::secrets::Secret;
@@ -48,7 +51,8 @@ const FILE_BYTES_MAX: usize = 16 << 20;
 /// The whole configuration, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Tells one configuration from another: over the text of the file and of every secret.
+    /// Tells one configuration from another: over the text of the file, of every secret and of
+    /// every certificate.
     pub(crate) fingerprint: Fingerprint,
     /// Where payment gateways post.
     pub(crate) listen: SocketAddr,
@@ -60,6 +64,10 @@ pub struct Config {
     pub(crate) tokens: Vec<FileToken>,
     /// Whether the metrics need no token.
     pub(crate) open_metrics: bool,
+    /// The certificate of the public port, if that has TLS.
+    pub(crate) public_tls: Option<Tls>,
+    /// That of the operators' port.
+    pub(crate) admin_tls: Option<Tls>,
     /// The store's folder.
     pub(crate) data: PathBuf,
     /// The folder of plugins.
@@ -76,7 +84,8 @@ pub struct Config {
     pub(crate) limits: Limits,
     /// How long what is finished is kept.
     pub(crate) retention: Retention,
-    /// The files that secrets were read from: a change of one is a change of the configuration.
+    /// The files that secrets and certificates were read from: a change of one is a change of the
+    /// configuration.
     pub(crate) secret_files: BTreeSet<PathBuf>,
     /// Every secret in it, and every password in a URL: what nobody may be shown.
     pub(crate) secrets: Vec<Secret>,
@@ -87,8 +96,8 @@ pub struct Config {
 /// What posting to one source needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Sending {
-    /// Where the gateway listens.
-    pub(crate) listen: SocketAddr,
+    /// The URL of the public port.
+    pub(crate) url: String,
     /// The folder of plugins.
     pub(crate) plugins: PathBuf,
     /// The source; `None` if the file has none of that name.
@@ -210,8 +219,8 @@ impl Config {
             .map(|(config, warnings)| Self { warnings, ..config })
     }
 
-    /// The address where operators ask, from a file that may be wrong otherwise; needs no secret.
-    pub(crate) fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
+    /// The URL where operators ask, from a file that may be wrong otherwise; needs no secret.
+    pub(crate) fn admin_url(path: &Path) -> Result<String, ConfigError> {
         Ok(parse(&read(path)?, path, file::admin)?.0)
     }
 

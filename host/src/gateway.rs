@@ -6,6 +6,7 @@
 mod admission;
 mod early;
 mod fitting;
+mod fronts;
 mod high_water;
 mod live;
 mod loading;
@@ -38,7 +39,7 @@ use crate::dispatch::{Breakers, Dispatch, Early, Parses, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest, Intake, Notes, Pacing};
 use crate::keys::Keys;
-use crate::listener::{self, Port};
+use crate::listener::{self, Front, Port};
 use crate::metrics::{Kind, Metrics};
 use crate::plugin::{self, Compiler, Registry};
 use crate::retry::RetryPolicy;
@@ -48,6 +49,7 @@ use crate::worker::work;
 
 pub(crate) use admission::Admission;
 pub(crate) use fitting::misfits;
+use fronts::Fronts;
 use high_water::HighWater;
 use live::Live;
 use noting::Noting;
@@ -101,6 +103,8 @@ impl Reloads {
 pub struct Gateway {
     public: SocketAddr,
     admin: SocketAddr,
+    /// Whether the public port has TLS at the start.
+    is_secured: bool,
     store: Store,
     grace: Duration,
     reload: mpsc::Sender<Ask>,
@@ -123,6 +127,7 @@ struct Parts {
     redaction: Redaction,
     access: Arc<Access>,
     admin_hosts: Arc<ArcSwap<Vec<String>>>,
+    fronts: Fronts,
     retention: Arc<ArcSwap<Retention>>,
 }
 
@@ -138,11 +143,13 @@ impl Gateway {
         let addresses = (public.local_addr()?, admin.local_addr()?);
 
         let limits = config.limits.clone();
+        let is_secured = config.public_tls.is_some();
         let live = Live::start(path, config, &parts).await?;
         let (reload, asked) = mpsc::channel(ASKS_MAX);
         let mut gateway = Self {
             public: addresses.0,
             admin: addresses.1,
+            is_secured,
             store: parts.store.clone(),
             grace: limits.grace(),
             reload,
@@ -225,10 +232,13 @@ impl Gateway {
         };
         let metrics = &parts.metrics;
         let cancelled = cancel.clone();
-        let port = |socket, name, limits| Port { socket, name, limits, metrics: metrics.clone() };
-        let public = port(public, "public", limits.public())
+        let port = |socket, name, limits, front: &Arc<Front>| {
+            let (front, metrics) = (front.clone(), metrics.clone());
+            Port { socket, name, limits, front, metrics }
+        };
+        let public = port(public, "public", limits.public(), &parts.fronts.public)
             .serve(ingest::router(Arc::new(ingest)), cancelled.clone());
-        let admin = port(admin, "admin", limits.admin(ADMIN_CONNECTIONS))
+        let admin = port(admin, "admin", limits.admin(ADMIN_CONNECTIONS), &parts.fronts.admin)
             .serve(admin::router(Arc::new(operators)), cancelled);
         // With none at a time the loop only waits for its end, and receipts stay in the store.
         let parsing = parsing(parts.dispatch.clone(), limits.parses, cancel.clone());
@@ -252,6 +262,12 @@ impl Gateway {
     /// Where payment gateways post.
     pub fn public_addr(&self) -> SocketAddr {
         self.public
+    }
+
+    /// The same as a URL.
+    pub fn public_url(&self) -> String {
+        let scheme = if self.is_secured { "https" } else { "http" };
+        format!("{scheme}://{}", self.public)
     }
 
     /// Where operators ask.
@@ -417,6 +433,7 @@ impl Parts {
             redaction,
             access: Arc::new(access),
             admin_hosts,
+            fronts: Fronts::default(),
             retention,
         })
     }

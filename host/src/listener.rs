@@ -1,42 +1,37 @@
-//! Connections from outside: accepted up to a limit, served over HTTP/1.1, and drained at the end.
+//! Connections from outside: accepted up to a limit, served over HTTP/1.1 with or without TLS, and
+//! drained at the end.
 //!
-//! Stands before the router of whoever listens. A peer that keeps the gateway waiting, for the head
-//! of a request or to read its answer, is hung up on after a time; in a full table those who keep
-//! it waiting make room for who comes next, and no trouble with accepting ends the listener. Never
-//! looks at a request.
+//! Stands before the router of whoever listens. A peer that keeps the gateway waiting, to agree on
+//! TLS, for the head of a request or to read its answer, is hung up on after a time; in a full
+//! table those who keep it waiting make room for who comes next, and no trouble with accepting ends
+//! the listener. Never looks at a request.
 
 mod connection;
+mod front;
+mod serving;
 mod stream;
 mod table;
 mod timer;
+mod tls;
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::response::Response;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 use tracing::{debug, error};
 
-use self::connection::Wait;
-use self::stream::Stream;
+use self::serving::Serving;
 use self::table::{Place, Table};
-use self::timer::HeadTimer;
 use crate::metrics::{HungUp, Metrics};
 
 pub(crate) use self::connection::Connection;
+pub(crate) use self::front::Front;
+pub(crate) use self::tls::{Tls, TlsError};
 
 /// How much of it at once, and how patiently.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +41,9 @@ pub(crate) struct Limits {
     /// Of these, how many one address may have. An IPv6 network of /64 counts as one address, and
     /// this machine's own addresses may have all.
     pub(crate) connections_per_address: usize,
-    /// How long a peer may take for the head of its first request, and for the rest of a later
+    /// How long a peer may take to agree on TLS.
+    pub(crate) handshake: Duration,
+    /// How long it may then take for the head of its first request, and for the rest of a later
     /// one.
     pub(crate) head: Duration,
     /// How long it may take to read some of an answer.
@@ -63,6 +60,7 @@ impl Default for Limits {
         Self {
             connections_max: 10_000,
             connections_per_address: usize::MAX,
+            handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),
             stall: Duration::from_secs(10),
             idle: Duration::from_secs(75),
@@ -75,8 +73,6 @@ impl Default for Limits {
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often to look for room for a connection that waits for it.
 const ROOM_PAUSE: Duration = Duration::from_millis(100);
-/// Largest head of a request, in bytes: 431 beyond it.
-const HEAD_BYTES_MAX: usize = 32 * 1024;
 
 /// Connections that the system keeps until they are accepted. Beyond it, a peer that says nothing
 /// waits for ever: it takes itself for connected, and the gateway does not know of it.
@@ -108,6 +104,8 @@ pub(crate) struct Port {
     pub(crate) name: &'static str,
     /// How many peers, and how patiently.
     pub(crate) limits: Limits,
+    /// What peers meet first.
+    pub(crate) front: Arc<Front>,
     pub(crate) metrics: Metrics,
 }
 
@@ -117,8 +115,8 @@ impl Port {
     ///
     /// Each request carries its [`Connection`] in an `Arc` as an extension.
     pub(crate) async fn serve(self, app: Router, cancel: CancellationToken) {
-        let Self { socket, name, limits, metrics } = self;
-        let serving = Serving { app, limits, cancel: cancel.clone() };
+        let Self { socket, name, limits, front, metrics } = self;
+        let serving = Serving { app, limits, front, cancel: cancel.clone() };
         let table = Table::new(limits.connections_max, limits.connections_per_address);
         let mut open = Open { name, metrics, serving, table, tasks: JoinSet::new(), waiting: None };
         let mut failing = false;
@@ -233,76 +231,6 @@ async fn accept(socket: &TcpListener, failing: &mut bool) -> Option<(TcpStream, 
 fn is_the_peers(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-/// What it takes to serve a connection.
-#[derive(Clone)]
-struct Serving {
-    app: Router,
-    limits: Limits,
-    cancel: CancellationToken,
-}
-
-impl Serving {
-    /// Serves one connection, and says why if the gateway hung up.
-    async fn serve(self, stream: TcpStream, connection: Arc<Connection>) -> Option<HungUp> {
-        let Self { app, limits, cancel } = self;
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(%error, "failed to set TCP_NODELAY on a connection");
-        }
-        let Limits { head, idle, stall, .. } = limits;
-        let timer = HeadTimer { connection: Arc::clone(&connection), head, idle };
-        let io = TokioIo::new(Stream::new(stream, Arc::clone(&connection), stall));
-        let seen = Arc::clone(&connection);
-        let requests = service_fn(move |request| answer(app.clone(), seen.clone(), request));
-        let served = http1::Builder::new()
-            .timer(timer)
-            // How long that is says the timer.
-            .header_read_timeout(head)
-            .half_close(limits.half_close)
-            .max_header_size(HEAD_BYTES_MAX)
-            .serve_connection(io, requests);
-        let mut served = pin!(served);
-        let ended = tokio::select! {
-            ended = served.as_mut() => ended,
-            () = cancel.cancelled() => {
-                if connection.close(Wait::Head) {
-                    // Nothing of it was taken, and the head may never be whole.
-                    return None;
-                }
-                served.as_mut().graceful_shutdown();
-                served.await
-            }
-        };
-        // Peers that vanish or talk nonsense are everyday life of a public port.
-        let error = ended.err()?;
-        debug!(%error, "connection ended early");
-        hung_up(&error, &connection)
-    }
-}
-
-async fn answer(
-    app: Router,
-    connection: Arc<Connection>,
-    mut request: Request<Incoming>,
-) -> Result<Response, Infallible> {
-    let Some(begun) = connection.begin() else {
-        // It was chosen to make room, and ends where this waits.
-        return std::future::pending().await;
-    };
-    request.extensions_mut().insert(Arc::clone(&connection));
-    let answer = app.oneshot(request).await;
-    begun.answered();
-    answer
-}
-
-/// Why the gateway hung up, if it did and not the peer.
-fn hung_up(error: &hyper::Error, connection: &Connection) -> Option<HungUp> {
-    if connection.was_given_up() {
-        return Some(HungUp::NotReading);
-    }
-    let reason = if connection.is_silent() { HungUp::Silent } else { HungUp::Idle };
-    error.is_timeout().then_some(reason)
 }
 
 #[cfg(test)]

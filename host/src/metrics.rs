@@ -109,6 +109,8 @@ pub(crate) enum HungUp {
     Displaced,
     /// Its address had all the connections that it may have.
     TooMany,
+    /// It did not agree on TLS with the gateway.
+    Tls,
 }
 
 /// How the reload of a plugin ended.
@@ -368,6 +370,7 @@ impl HungUp {
             Self::NotReading => "not_reading",
             Self::Displaced => "displaced",
             Self::TooMany => "too_many",
+            Self::Tls => "tls",
         }
     }
 }

@@ -90,15 +90,15 @@ async fn check_beside_a_running_gateway_leaves_its_ports_alone() {
 }
 
 #[tokio::test]
-async fn check_warns_of_an_admin_port_that_others_can_reach() {
+async fn a_start_on_an_admin_port_that_others_can_reach_without_tls_is_refused() {
     let config = CONFIG.replace("admin   = \"127.0.0.1:0\"", "admin   = \"0.0.0.0:0\"");
-    let folder = Folder::new(&config, PLUGINS);
+    let bare = Folder::new(&config, PLUGINS);
+    let path = bare.path("hookgate.toml");
 
-    let checked = folder.check().await;
+    let served = hookgate(["serve".as_ref(), "--config".as_ref(), path.as_os_str()]).await;
 
-    checked.succeeded();
-    let warning = checked.line("WARNING");
-    assert!(warning.contains("hookgate.toml:2:11: `admin` is not a loopback address"), "{warning}");
+    served.failed_with("hookgate.toml:2:11: `admin` must be a loopback address such as");
+    served.failed_with("because this port has no TLS: add [tls.admin], or write behind_proxy");
 }
 
 /// Guards I4.

@@ -24,6 +24,11 @@ listen  = "127.0.0.1:8080"
 admin   = "127.0.0.1:8081"
 data    = "data"
 plugins = "plugins"
+behind_proxy = true
+
+[tls.public]
+certificate = "x/PLANTED"
+key         = "x/PLANTED"
 
 [sources.stripe]
 plugin    = "stripe"
@@ -63,6 +68,7 @@ disk_free_bytes = 1073741824
 grace      = "30s"
 stall      = "10s"
 idle       = "75s"
+tls_timeout  = "3s"
 head_timeout = "5s"
 body_timeout = "20s"
 
@@ -73,6 +79,9 @@ size_bytes = 50000000000
 
 /// Of these, the secrets that are not there.
 const NOWHERE: &str = r#", { env = "HOOKGATE_PLANTED" }, { file = "x/PLANTED" }"#;
+
+/// And the certificate.
+const NO_TLS: &str = "[tls.public]\ncertificate = \"x/PLANTED\"\nkey         = \"x/PLANTED\"\n";
 
 /// What breaks those who read carelessly.
 const MORSELS: [&str; 36] = [
@@ -121,7 +130,7 @@ fn no_configuration_breaks_who_reads_it_or_shows_a_secret() {
     let count: u64 = number("HOOKGATE_FUZZ_CONFIG").unwrap_or(COUNT_DEFAULT);
     let from: u64 = number("HOOKGATE_FUZZ_FROM").unwrap_or(0);
     let whole = WHOLE.replace("PLANTED", PLANTED);
-    let resolved = WHOLE.replace(NOWHERE, "").replace("PLANTED", PLANTED);
+    let resolved = WHOLE.replace(NOWHERE, "").replace(NO_TLS, "").replace("PLANTED", PLANTED);
     let (mut taken, mut slowest) = (0, (Duration::ZERO, 0));
     for number in from..from + count {
         // Every other one has only secrets that are there, or hardly any would be taken.

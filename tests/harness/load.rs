@@ -148,5 +148,5 @@ impl Sender {
 async fn send(wire: &mut Wire, secret: &str, number: u64) -> io::Result<Heard> {
     let body = payment(&event_id(number), &subject(number), "payment_failed");
     let signature = stripe_signature(secret, Clock::System.now().seconds(), &body);
-    wire.post("/in/stripe", ("stripe-signature", &signature), &body).await
+    wire.post("/in/stripe", &[("stripe-signature", &signature)], &body).await
 }

@@ -5,37 +5,47 @@
 
 use std::io;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// An open connection.
-pub(super) struct Wire(TcpStream);
+pub(crate) struct Wire<S = TcpStream>(S);
 
 /// How a request was answered.
-pub(super) struct Heard {
-    pub(super) status: u16,
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub(crate) status: u16,
     /// In lower case.
     head: String,
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 impl Wire {
     /// Connects to the address in a URL.
-    pub(super) async fn open(url: &str) -> io::Result<Self> {
+    pub(crate) async fn open(url: &str) -> io::Result<Self> {
         let address = url.strip_prefix("http://").expect("it is the URL of a port");
         Ok(Self(TcpStream::connect(address).await?))
     }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    /// Over what is open already.
+    pub(crate) fn over(stream: S) -> Self {
+        Self(stream)
+    }
 
     /// Posts to a path, and reads the whole answer.
-    pub(super) async fn post(
+    pub(crate) async fn post(
         &mut self,
         path: &str,
-        (name, value): (&str, &str),
+        headers: &[(&str, &str)],
         body: &str,
     ) -> io::Result<Heard> {
         let length = body.len();
+        let headers: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: here\r\n{name}: {value}\r\n\
+            "POST {path} HTTP/1.1\r\nhost: here\r\n{headers}\
              content-length: {length}\r\n\r\n{body}"
         );
         self.0.write_all(request.as_bytes()).await?;
@@ -62,7 +72,7 @@ impl Heard {
         is_whole.then(|| Self { status, head, body: body.to_owned() })
     }
 
-    pub(super) fn has(&self, header: &str) -> bool {
+    pub(crate) fn has(&self, header: &str) -> bool {
         self.head.lines().any(|line| line.starts_with(&format!("{header}: ")))
     }
 }

@@ -117,7 +117,7 @@ impl At {
     pub(super) fn url(&self, path: &str) -> anyhow::Result<Url> {
         let base = match &self.admin {
             Some(base) => base.clone(),
-            None => format!("http://{}", Config::admin_address(&self.file.config)?).parse()?,
+            None => Config::admin_url(&self.file.config)?.parse()?,
         };
         base.join(path).context("failed to append a path to the URL of the admin port")
     }

@@ -74,7 +74,7 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
 
     let url = match &args.to {
         Some(base) => base.join(&signed.url)?,
-        None => format!("http://{}{}", config.listen, signed.url).parse()?,
+        None => format!("{}{}", config.url, signed.url).parse()?,
     };
     let answer = http::post(&url, &signed).await?;
     say!("POST {}", egress::shown(&url))?;

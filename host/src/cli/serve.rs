@@ -23,7 +23,8 @@ pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
     // Whoever starts the gateway on port 0 reads the ports here: the fields stay as they are.
     let public = gateway.public_addr();
     let admin = gateway.admin_addr();
-    info!(%public, %admin, "accepting webhooks on http://{public}/in/{{source}}");
+    let url = gateway.public_url();
+    info!(%public, %admin, "accepting webhooks on {url}/in/{{source}}");
     let mut reloading = JoinSet::new();
     reloading.spawn(reload_at(hangup, gateway.reloads()));
     gateway.run_until(stop).await?;

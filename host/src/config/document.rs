@@ -103,6 +103,11 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// True or false; nothing, and nothing noted, if it is something else.
+    pub(super) fn boolean(&self) -> Option<bool> {
+        self.value.get_ref().as_bool()
+    }
+
     /// The values of a list, each under the list's own key.
     pub(super) fn list(&self, expected: &str) -> Option<Vec<Self>> {
         let DeValue::Array(values) = self.value.get_ref() else {

@@ -4,7 +4,6 @@
 //! gives a configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use toml::de::DeTable;
 
 use super::document::{Entry, Flaws, Table};
 use super::secret::Secrets;
+use super::tls::Pairs;
 use super::tokens::{METRICS, token_of};
 use super::values::{days, hours, ms, secs};
 use super::world::{Extent, Named};
@@ -64,7 +64,8 @@ pub(super) fn read<'a>(
 ) -> Option<Config> {
     Table::whole(document, flaws).read(|table| {
         let named = named(table, folder);
-        named.check_addresses();
+        let behind_proxy = table.take("behind_proxy").and_then(|entry| entry.truth());
+        let tls = table.take("tls");
         let admin_hosts = all(table.take("admin_hosts"), HOST_NAMES, Entry::host);
         let [sources, endpoints, handlers] =
             ["sources", "endpoints", "handlers"].map(|key| table.take(key));
@@ -78,6 +79,9 @@ pub(super) fn read<'a>(
         let tokens = tokens.map(|entry| entry.named()).unwrap_or_default();
         let tokens = tokens.into_iter().map(|(name, table)| token_of(&name, table, &mut secrets));
         let tokens: Vec<_> = tokens.collect();
+        let pairs = Pairs::read(tls, &mut secrets);
+        named.check_addresses(pairs.names_admin || behind_proxy == Some(true));
+        let (public_tls, admin_tls) = pairs.tls();
         let shares = limits.shares();
         let sources = each(sources, |table| source_of(table, &mut secrets, shares));
         let mut unsubscribed = Vec::new();
@@ -91,6 +95,8 @@ pub(super) fn read<'a>(
         Some(Config {
             listen: named.listen?.1,
             admin: named.admin?.1,
+            public_tls,
+            admin_tls,
             data: named.data?.1,
             plugins: named.plugins?.1,
             sources: whole(sources)?,
@@ -110,9 +116,17 @@ pub(super) fn read<'a>(
     })
 }
 
-/// Where operators ask, whatever else may be wrong with the file.
-pub(super) fn admin<'a>(document: &'a DeTable<'a>, flaws: &'a Flaws) -> Option<SocketAddr> {
-    Table::whole(document, flaws).need("admin")?.address()
+/// The URL where operators ask, whatever else may be wrong with the file.
+pub(super) fn admin<'a>(document: &'a DeTable<'a>, flaws: &'a Flaws) -> Option<String> {
+    url_of(&mut Table::whole(document, flaws), "admin", "admin")
+}
+
+/// The URL of the port whose address is under `key`, and whose certificate is in `[tls.PORT]`.
+fn url_of(table: &mut Table<'_>, key: &'static str, port: &'static str) -> Option<String> {
+    let address = table.need(key).and_then(|entry| entry.address());
+    let tls = table.take("tls").and_then(|entry| entry.table("[tls]".to_owned()));
+    let scheme = if tls.is_some_and(|mut tls| tls.take(port).is_some()) { "https" } else { "http" };
+    Some(format!("{scheme}://{}", address?))
 }
 
 /// The plugins folder, whatever else may be wrong with the file.
@@ -141,7 +155,7 @@ pub(super) fn sending<'a>(
     flaws: &'a Flaws,
 ) -> Option<Sending> {
     let mut table = Table::whole(document, flaws);
-    let listen = table.need("listen").and_then(|entry| entry.address());
+    let url = url_of(&mut table, "listen", "public");
     let plugins = table.need("plugins").and_then(|entry| entry.path());
     let sources = table.take("sources").map(|entry| entry.named()).unwrap_or_default();
     let mut secrets = Secrets::new(text, folder);
@@ -152,7 +166,7 @@ pub(super) fn sending<'a>(
         Some((_, table)) => Some(source_of(table, &mut secrets, shares)?),
         None => None,
     };
-    Some(Sending { listen: listen?, plugins: folder.join(plugins?), source })
+    Some(Sending { url: url?, plugins: folder.join(plugins?), source })
 }
 
 fn named<'a>(table: &mut Table<'a>, folder: &Path) -> Named<'a> {

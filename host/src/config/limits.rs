@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::document::Table;
+use super::patience::Patience;
 use super::values::{hours, ms, secs};
 use crate::effect::Allowance;
 use crate::ingest::{Bounds, Shares};
@@ -34,14 +35,6 @@ const HANDLERS: usize = 8;
 /// Parses at a time, by default, if the machine has many cores.
 const PARSES_PER_THREAD: usize = 4;
 
-/// How long a peer may keep the gateway waiting, by default.
-const STALL: Duration = secs(10);
-/// How long an unused connection is kept, by default: longer than Amazon's balancers, which keep it
-/// for 60 s, and nginx. Google's keep it for 600 s; who stands behind those writes 620 s.
-const IDLE: Duration = secs(75);
-/// What a time of a peer may be.
-const PATIENCE: RangeInclusive<Duration> = ms(100)..=hours(1);
-
 /// Outcomes on their way to the disk, by default: half of them are what 10,000 in a second are
 /// while a commit takes 50 ms, which is long.
 const UNCOMMITTED: usize = 1_024;
@@ -61,10 +54,7 @@ pub(crate) struct Limits {
     /// Of these, how many one address may have: half of them if left out. A proxy in front of the
     /// gateway is one address: if that is on another machine, set this to `connections`.
     pub(crate) connections_per_address: Option<usize>,
-    stall: Duration,
-    head_timeout: Duration,
-    body_timeout: Duration,
-    idle: Duration,
+    patience: Patience,
     /// What is held of all bodies until their requests are answered, in bytes: 503 beyond it, for
     /// the bodies first that have been on their way for the longest with the most.
     pub(crate) held_bytes: usize,
@@ -123,10 +113,7 @@ impl Default for Limits {
             body_bytes: 1024 * 1024,
             connections: 4096,
             connections_per_address: None,
-            stall: STALL,
-            head_timeout: STALL,
-            body_timeout: STALL,
-            idle: IDLE,
+            patience: Patience::default(),
             held_bytes: 256 * 1024 * 1024,
             held_bytes_per_source: 128 * 1024 * 1024,
             requests: 1024,
@@ -162,18 +149,13 @@ impl Limits {
     pub(super) fn read(table: &mut Table<'_>) -> Self {
         let default = Self::default();
         let (body_bytes, plugin_memory_bytes) = Self::sizes(table);
-        // The times for a head and a body are those of any stall, unless they are said.
-        let stall = table.duration("stall", PATIENCE, default.stall);
         Self {
             body_bytes,
             connections: table.count("connections", 1..=1_000_000, default.connections),
             connections_per_address: table
                 .take("connections_per_address")
                 .and_then(|entry| entry.count(&(1..=1_000_000))),
-            stall,
-            head_timeout: table.duration("head_timeout", PATIENCE, stall),
-            body_timeout: table.duration("body_timeout", PATIENCE, stall),
-            idle: table.duration("idle", secs(1)..=hours(24), default.idle),
+            patience: Patience::read(table),
             held_bytes: table.count("held_bytes", 1024..=1 << 40, default.held_bytes),
             held_bytes_per_source: table.count(
                 "held_bytes_per_source",
@@ -264,12 +246,14 @@ impl Limits {
     /// How many peers the public port takes, and how patiently.
     pub(crate) fn public(&self) -> listener::Limits {
         let half = self.connections.div_ceil(2);
+        let Patience { stall, tls, head, idle, .. } = self.patience;
         listener::Limits {
             connections_max: self.connections,
             connections_per_address: self.connections_per_address.unwrap_or(half),
-            head: self.head_timeout,
-            stall: self.stall,
-            idle: self.idle,
+            handshake: tls,
+            head,
+            stall,
+            idle,
             half_close: true,
         }
     }
@@ -286,8 +270,8 @@ impl Limits {
 
     /// How much is held of bodies, and how patiently.
     pub(crate) fn bodies(&self) -> Bounds {
-        let Self { body_bytes, held_bytes, body_timeout: stall, .. } = *self;
-        Bounds { body_bytes, held_bytes, stall }
+        let Self { body_bytes, held_bytes, patience: Patience { body, .. }, .. } = *self;
+        Bounds { body_bytes, held_bytes, stall: body }
     }
 
     /// What one source may have of what all share.
@@ -307,10 +291,7 @@ impl Limits {
             body_bytes,
             connections,
             connections_per_address,
-            stall,
-            head_timeout,
-            body_timeout,
-            idle,
+            patience,
             held_bytes,
             held_bytes_per_source,
             requests,
@@ -358,15 +339,9 @@ impl Limits {
             ("emitted_bytes", emitted_bytes),
             ("plugin_memory_bytes", plugin_memory_bytes),
         ];
-        let times = [
-            ("stall", stall),
-            ("head_timeout", head_timeout),
-            ("body_timeout", body_timeout),
-            ("idle", idle),
-            ("grace", grace),
-        ];
+        let times = patience.times().into_iter().chain([("grace", grace)]);
         let counts = counts.into_iter().map(|(key, count)| (key, count as u128));
-        let times = times.into_iter().map(|(key, time)| (key, time.as_nanos()));
+        let times = times.map(|(key, time)| (key, time.as_nanos()));
         counts.chain(times)
     }
 

@@ -11,10 +11,14 @@ use url::Url;
 
 use super::document::Entry;
 use crate::causes;
+use crate::regular_file;
 use crate::secrets::{Secret, SecretRef};
 
 /// How a list of secrets is written.
 const FORM: &str = "a list of { env = \"NAME\" }, { file = \"path\" } or { value = \"text\" }";
+
+/// Largest file of certificates or of a key, in bytes.
+const FILE_BYTES_MAX: usize = 1 << 20;
 
 /// Reads secrets and remembers the files that they came from.
 pub(super) struct Secrets<'a> {
@@ -49,6 +53,23 @@ impl<'a> Secrets<'a> {
         let written = entries.len();
         let read = |entry: Entry<'b>| Some((entry, self.read(entry)?));
         List { secrets: entries.into_iter().filter_map(read).collect(), written }
+    }
+
+    /// What is in the file that a path leads to: from now on a part of the configuration.
+    pub(super) fn file(&mut self, entry: Entry<'_>) -> Option<Vec<u8>> {
+        let path = self.folder.join(entry.path()?);
+        self.files.insert(path.clone());
+        match regular_file::read(&path, FILE_BYTES_MAX) {
+            Ok(bytes) => {
+                self.read.update([0]);
+                self.read.update(&bytes);
+                Some(bytes)
+            }
+            Err(error) => {
+                entry.wrong(&format!("names a file that the gateway can't read: {error}"));
+                None
+            }
+        }
     }
 
     fn read(&mut self, entry: Entry<'_>) -> Option<Secret> {

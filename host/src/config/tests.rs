@@ -326,6 +326,35 @@ fn an_empty_list_says_that_a_source_needs_no_secret() {
 }
 
 #[test]
+fn an_admin_port_beyond_loopback_has_tls_or_a_proxy_in_front() {
+    let expected = "3:11: `admin` must be a loopback address such as \"127.0.0.1:8081\", because \
+                    this port has no TLS: add [tls.admin], or write behind_proxy = true";
+    for address in ["0.0.0.0:8081", "10.0.0.7:8081", "[::]:8081"] {
+        check_refused("127.0.0.1:8081", address, expected);
+        let text = WHOLE.replace("127.0.0.1:8081", address);
+        check_wrong(&format!("behind_proxy = false{text}"), expected);
+        parse(&format!("behind_proxy = true{text}")).unwrap();
+    }
+    parse(&WHOLE.replace("127.0.0.1:8081", "[::ffff:127.0.0.1]:8081")).unwrap();
+    let truth = "`behind_proxy` must be true or false, not text";
+    check_wrong(&format!("behind_proxy = \"yes\"{WHOLE}"), truth);
+}
+
+#[test]
+fn a_certificate_and_its_key_are_named_and_read() {
+    let with = |port: &str, rest: &str| format!("{WHOLE}[tls.{port}]\n{rest}\n");
+    let file = "certificate = \"none.pem\"";
+    let half = wrong(&with("public", file));
+    assert!(half[0].contains("24:1: [tls.public] has no `key`"), "{half:#?}");
+    let gone = wrong(&with("admin", &format!("{file}\nkey = \"none.key\"")));
+    assert_eq!(gone.len(), 2, "{gone:#?}");
+    assert!(gone[0].contains("25:15: `certificate` names a file that the gateway can't read: No"));
+    assert!(gone[1].contains("26:7: `key` names a file that the gateway can't read: No such"));
+    let unknown = "24:6: unknown key `web`: the keys of [tls] are public, admin";
+    check_wrong(&with("web", ""), unknown);
+}
+
+#[test]
 fn an_address_is_a_network_of_itself() {
     let config = parse(&WHOLE.replace("127.0.0.0/8", "127.0.0.1")).unwrap();
     assert_eq!(config.egress_allow, ["127.0.0.1/32".parse::<IpNet>().unwrap()]);
@@ -333,17 +362,13 @@ fn an_address_is_a_network_of_itself() {
 
 #[test]
 fn what_works_and_is_worth_a_look_is_said_with_its_place() {
-    let text = WHOLE
-        .replace("127.0.0.1:8081", "0.0.0.0:8081")
-        .replace("whsec_one", " whsec_one")
-        .replace("127.0.0.0/8", "0.0.0.0/0");
+    let text = WHOLE.replace("whsec_one", " whsec_one").replace("127.0.0.0/8", "0.0.0.0/0");
     let warnings = parse(&text).unwrap().warnings;
-    assert_eq!(warnings.len(), 3, "{warnings:#?}");
-    assert!(warnings[0].starts_with("hookgate.toml:3:11: `admin` is not a loopback address"));
+    assert_eq!(warnings.len(), 2, "{warnings:#?}");
     let ignored =
         "hookgate.toml:9:14: in `secrets`: the gateway ignores the byte order mark, blanks";
-    assert!(warnings[1].starts_with(ignored));
-    assert!(warnings[2].starts_with("hookgate.toml:23:10: `allow` allows every address"));
+    assert!(warnings[0].starts_with(ignored));
+    assert!(warnings[1].starts_with("hookgate.toml:23:10: `allow` allows every address"));
 }
 
 #[test]
@@ -421,11 +446,14 @@ fn a_part_can_be_had_from_a_file_whose_other_secrets_are_not_there() {
     std::fs::write(&path, WHOLE.replace(key, "{ env = \"HOOKGATE_UNSET\" }")).unwrap();
 
     assert!(Config::load(&path).is_err());
-    assert_eq!(Config::admin_address(&path).unwrap(), "127.0.0.1:8081".parse().unwrap());
+    assert_eq!(Config::admin_url(&path).unwrap(), "http://127.0.0.1:8081");
     assert_eq!(Config::plugins_folder(&path).unwrap(), folder.path().join("plugins"));
     assert_eq!(Config::data_folder(&path).unwrap(), folder.path().join("data"));
     let sending = Config::sending(&path, &"stripe".parse().unwrap()).unwrap();
-    assert_eq!(sending.source.unwrap().secrets.len(), 1);
+    assert_eq!(
+        (&*sending.url, sending.source.unwrap().secrets.len()),
+        ("http://127.0.0.1:8080", 1)
+    );
     assert!(Config::sending(&path, &"acme".parse().unwrap()).unwrap().source.is_none());
 }
 

@@ -152,6 +152,15 @@ impl Entry<'_> {
         url
     }
 
+    /// Yes or no.
+    pub(super) fn truth(&self) -> Option<bool> {
+        let truth = self.boolean();
+        if truth.is_none() {
+            self.unexpected("true or false");
+        }
+        truth
+    }
+
     pub(super) fn path(&self) -> Option<PathBuf> {
         let text = self.text("a path")?;
         if text.is_empty() || text.contains('\0') {

@@ -35,14 +35,14 @@ pub(super) struct Named<'a> {
 
 impl Named<'_> {
     /// Notes what is wrong with the addresses by themselves, without trying anything.
-    pub(super) fn check_addresses(&self) {
+    /// `is_secured` is whether operators reach the admin port over TLS.
+    pub(super) fn check_addresses(&self, is_secured: bool) {
         let Some((entry, admin)) = &self.admin else { return };
-        if !admin.ip().to_canonical().is_loopback() {
-            entry.warn(
-                "`admin` is not a loopback address: everybody who can reach the address can read \
-                 and replay all events, without a password and without TLS. Write \
-                 \"127.0.0.1:8081\", and let operators connect through SSH or a proxy that \
-                 authenticates them",
+        if !admin.ip().to_canonical().is_loopback() && !is_secured {
+            entry.wrong(
+                "must be a loopback address such as \"127.0.0.1:8081\", because this port has no \
+                 TLS: add [tls.admin], or write behind_proxy = true if a proxy in front of it \
+                 speaks TLS with operators",
             );
         }
         if let Some((_, listen)) = &self.listen

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::admission::{Admission, Refusals};
+use super::fronts::Fronts;
 use super::loading::Loading;
 use super::{Parts, misfits};
 use crate::admin::{Access, Ask, ConfigRow, PluginRow, ReloadRow, Report};
@@ -76,6 +77,7 @@ pub(super) struct Live {
     redaction: Redaction,
     admin_hosts: Arc<ArcSwap<Vec<String>>>,
     access: Arc<Access>,
+    fronts: Fronts,
 }
 
 /// Somebody who waits for what became of the files.
@@ -113,6 +115,7 @@ impl Live {
             redaction: parts.redaction.clone(),
             admin_hosts: parts.admin_hosts.clone(),
             access: parts.access.clone(),
+            fronts: parts.fronts.clone(),
             telling: JoinSet::new(),
             loaded: CancellationToken::new(),
         };
@@ -299,6 +302,7 @@ impl Live {
         let plugins = [RetryPolicy::plugins(), RetryPolicy::deliveries()];
         let delays = delays.chain(plugins.iter().map(RetryPolicy::longest_delay));
         self.store.bound_delays(delays.max().unwrap_or_default());
+        self.fronts.apply(config);
         // Before the first request of a source that is new, and the first run of a handler.
         self.store.know_ids_for(super::terms(config));
         self.store.bound_state(super::quotas(config));

@@ -23,7 +23,8 @@ async fn start(app: Router, limits: Limits) -> Served {
     let cancel = CancellationToken::new();
     let metrics = Metrics::new();
     let mut tasks = JoinSet::new();
-    let port = Port { socket, name: "test", limits, metrics: metrics.clone() };
+    let front = Arc::default();
+    let port = Port { socket, name: "test", limits, front, metrics: metrics.clone() };
     tasks.spawn(port.serve(app, cancel.clone()));
     Served { address, cancel, metrics, tasks }
 }

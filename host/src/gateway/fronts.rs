@@ -1,0 +1,24 @@
+//! What peers meet first at each of the two ports, by the configuration.
+//!
+//! Wiring: made once, shared by the ports and by whoever applies a configuration. Never decides
+//! whether a configuration is applied.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::listener::Front;
+
+/// The fronts of the two ports. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fronts {
+    pub(super) public: Arc<Front>,
+    pub(super) admin: Arc<Front>,
+}
+
+impl Fronts {
+    /// Has who connects from now on meet what the configuration says.
+    pub(super) fn apply(&self, config: &Config) {
+        self.public.set_tls(config.public_tls.clone());
+        self.admin.set_tls(config.admin_tls.clone());
+    }
+}
