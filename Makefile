@@ -13,7 +13,7 @@ help:
 	@echo "make build  builds the gateway to $(HOOKGATE), the plugins to target/plugins/"
 	@echo "make dist   puts the files to install into target/dist/: the stripped gateway and its"
 	@echo "            debug information"
-	@echo "make docs   writes the table of providers in plugins/README.md"
+	@echo "make docs   writes the table of providers in plugins/README.md, and docs/openapi.json"
 	@echo "make lint   checks formatting, clippy and API docs; warnings are errors"
 	@echo "make deny   checks the dependencies for licences, sources and known vulnerabilities"
 	@echo "            (needs cargo-deny)"
@@ -54,8 +54,9 @@ dist: build
 	cd target/dist && $(OBJCOPY) --strip-debug --add-gnu-debuglink=hookgate.debug \
 		../../$(HOOKGATE) hookgate
 
-# Writes the table of providers. A test fails if the table is out of date.
+# Writes the table of providers and the OpenAPI document. A test fails if either is out of date.
 docs: build
+	$(HOOKGATE) openapi > docs/openapi.json
 	$(HOOKGATE) provider list --markdown > target/providers.md
 	sed -i -e '/^<!-- providers -->$$/,/^<!-- end -->$$/{//!d}' \
 		-e '/^<!-- providers -->$$/r target/providers.md' plugins/README.md

@@ -1,5 +1,7 @@
 //! What operators ask and tell: lists, one event, the dead, replay, plugins, metrics, health.
 
+mod api;
+mod document;
 mod replay;
 mod visitor;
 
@@ -57,8 +59,11 @@ fn minutes_in(minutes: u32) -> Timestamp {
 #[track_caller]
 fn check_refused(answer: &Answer, status: u16, reason: &str) {
     assert_eq!(answer.status, status, "{}", answer.body);
-    let error = text(&answer.json()["error"]);
-    assert!(error.contains(reason), "no `{reason}` in `{error}`");
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    let problem = answer.json();
+    assert_eq!(problem["status"], status, "{problem}");
+    let detail = text(&problem["detail"]);
+    assert!(detail.contains(reason), "no `{reason}` in `{detail}`");
 }
 
 #[tokio::test]
@@ -234,8 +239,10 @@ async fn a_parameter_that_can_not_be_read_is_named() {
     for (path, parameter) in cases {
         let answer = gateway.ask(path).await;
         assert_eq!(answer.status, 400, "{path}: {}", answer.body);
-        let error = text(&answer.json()["error"]);
-        assert!(error.starts_with(&format!("`{parameter}` ")), "{path}: {error}");
+        let problem = answer.json();
+        assert_eq!(problem["parameter"], parameter, "{path}: {problem}");
+        let detail = text(&problem["detail"]);
+        assert!(detail.starts_with(&format!("`{parameter}` ")), "{path}: {detail}");
     }
     let answer = gateway.ask("/v1/events?limit=many").await;
     check_refused(&answer, 400, "`limit` must be a number from 1 to 500, not `many`");
@@ -333,10 +340,16 @@ async fn a_run_and_a_delivery_lead_to_their_event() {
 }
 
 #[tokio::test]
-async fn a_method_that_a_path_does_not_take_is_said_in_json() {
+async fn a_method_that_a_path_does_not_take_is_refused_with_those_that_it_takes() {
     let gateway = Setup::new().start().await;
-    check_refused(&gateway.tell("/v1/events", &json!({})).await, 405, "POST");
-    check_refused(&gateway.ask("/v1/replay").await, 405, "GET");
+    for (answer, method, allowed) in [
+        (gateway.tell("/v1/events", &json!({})).await, "POST", "GET,HEAD"),
+        (gateway.ask("/v1/replay").await, "GET", "POST"),
+        (gateway.tell("/v1/replays/rpl_1", &json!({})).await, "POST", "GET,HEAD,DELETE"),
+    ] {
+        check_refused(&answer, 405, method);
+        assert_eq!(answer.headers["allow"], allowed);
+    }
 }
 
 /// Guards I8.

@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::admin;
 use crate::causes;
 use crate::plugin::{self as plugins, Compiler, Host};
 
@@ -81,6 +82,8 @@ enum Command {
     Send(send::Send),
     /// Show the whole path of events on this machine, with real plugins and real signatures
     Demo(demo::Demo),
+    /// Print the OpenAPI document of the admin port
+    Openapi,
     /// Compile a plugin file from standard input; the gateway starts this in a child process
     #[command(hide = true)]
     CompilePlugin { out: PathBuf },
@@ -128,6 +131,7 @@ pub fn main() -> ExitCode {
             Command::Store(command) => store::run(command).await,
             Command::Send(args) => send::send(&args).await,
             Command::Demo(args) => demo::demo(&args).await,
+            Command::Openapi => say!("{}", admin::document().trim_end()),
             Command::CompilePlugin { .. } => unreachable!("answered above"),
         }
     });

@@ -78,8 +78,8 @@ pub use self::read::hours::{EventCount, HOURS_MAX, Hour, TryCount};
 pub use self::read::replays::{Replay, Replayed};
 pub use self::read::snapshot::{Listing, PAGE_ITEMS_MAX, Page, Part};
 pub use self::read::view::{
-    AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
-    ReceiptSummary, ReceiptView, RunView, State, TryView, VerdictView,
+    AttemptView, DamagedItem, DeadLetter, DeliveryView, EventBody, EventSummary, EventView, Of,
+    Progressed, ReceiptSummary, ReceiptView, RunView, State, TryView, VerdictView,
 };
 pub use self::repair::{LostState, Repaired, Undecided, repair, repair_anyway};
 pub use self::report::{Attempt, Effects, Parsed, PluginStamp, Refused, Try};

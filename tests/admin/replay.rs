@@ -79,7 +79,7 @@ async fn a_replay_that_does_not_say_what_is_refused_and_replays_nothing() {
     ];
 
     for (body, reason) in cases {
-        check_refused(&gateway.tell("/v1/replay", &body).await, 400, reason);
+        check_refused(&gateway.tell("/v1/replay", &body).await, 422, reason);
     }
     gateway.settle().await;
 

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::Problem;
 use super::failures::Failures;
+use super::problem::{Kind, Problem};
 use crate::clock::Clock;
 use crate::event::Timestamp;
 use crate::ids::Name;
@@ -105,28 +105,26 @@ impl Caller {
 impl Refused {
     /// What the sender is answered.
     pub(super) fn problem(&self) -> Problem {
-        let (status, reason) = match self {
+        let (kind, reason) = match self {
             Self::Missing => (
-                StatusCode::UNAUTHORIZED,
+                Kind::NoToken,
                 "this request needs a token: send `authorization: Bearer hgt_...`".to_owned(),
             ),
             Self::Unknown => (
-                StatusCode::UNAUTHORIZED,
+                Kind::UnknownToken,
                 "the gateway knows no such token; somebody may have revoked it".to_owned(),
             ),
-            Self::Expired(name) => {
-                (StatusCode::UNAUTHORIZED, format!("the token `{name}` has expired"))
-            }
+            Self::Expired(name) => (Kind::ExpiredToken, format!("the token `{name}` has expired")),
             Self::Scope(name, scope) => (
-                StatusCode::FORBIDDEN,
+                Kind::MissingScope,
                 format!("the token `{name}` does not have the scope `{scope}`"),
             ),
             Self::Remote => (
-                StatusCode::FORBIDDEN,
+                Kind::Remote,
                 "without a token the admin port answers this machine only".to_owned(),
             ),
         };
-        Problem::new(status, reason)
+        Problem::new(kind, reason)
     }
 
     /// Whether somebody may be trying tokens.
@@ -237,7 +235,7 @@ impl Access {
     pub(super) async fn create(&self, new: Token) -> Result<(Secret, Value), Problem> {
         let no_random = || {
             let reason = "the system has no random bytes for a token";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, reason)
+            Problem::new(Kind::Internal, reason)
         };
         let text = token::fresh().ok_or_else(no_random)?;
         let token = Token { hash: TokenHash::of(text.expose()), ..new };
@@ -372,7 +370,7 @@ fn in_file(name: &Name) -> Problem {
     let reason = format!(
         "the token `{name}` is in the configuration: change or remove `[tokens.{name}]` there"
     );
-    Problem::new(StatusCode::CONFLICT, reason)
+    Problem::new(Kind::TokenInConfiguration, reason)
 }
 
 /// The hash of the token that a request has: exactly one, as RFC 6750 writes it.

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::{Admin, Problem};
+use super::Admin;
+use super::problem::{self, Kind, Problem};
 use crate::secrets::{HIDDEN, Redaction};
 use crate::store::ReceiptView;
 
@@ -62,7 +63,10 @@ pub(super) async fn answers(
     next: Next,
 ) -> Response {
     let (mut head, body) = next.run(request).await.into_parts();
-    let is_json = |value: &HeaderValue| value.as_bytes().starts_with(b"application/json");
+    let is_json = |value: &HeaderValue| {
+        let json = ["application/json", problem::CONTENT_TYPE];
+        json.iter().any(|content_type| value.as_bytes().starts_with(content_type.as_bytes()))
+    };
     if !head.headers.get(header::CONTENT_TYPE).is_some_and(is_json) {
         return Response::from_parts(head, body);
     }
@@ -74,7 +78,7 @@ pub(super) async fn answers(
     };
     let Some(shown) = shown else {
         let error = "the gateway failed to prepare the answer";
-        return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error).into_response();
+        return Problem::new(Kind::Internal, error).into_response();
     };
     head.headers.insert(header::CONTENT_LENGTH, shown.len().into());
     Response::from_parts(head, Body::from(shown))

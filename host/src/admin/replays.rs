@@ -6,18 +6,109 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use serde::Serialize;
 
-use super::query::ReplayBody;
-use super::{Admin, Problem, found, id_of};
+use super::bodies::{REPLAY_BODY, ReplayBody};
+use super::items::found;
+use super::operation::{Answer, Content, Need, Operation, Turn, Verb};
+use super::path::{REPLAY_ID, Segment};
+use super::problem::Kind;
+use super::schema::Schemas;
+use super::{Admin, Problem};
 use crate::ids::IdKind;
+use crate::store::{Replay, Replayed};
+use crate::token::Scope;
 
-pub(super) async fn replay(
-    State(admin): State<Arc<Admin>>,
-    body: Body,
-) -> Result<Response, Problem> {
+pub(super) static OPERATIONS: [Operation; 4] = [
+    Operation {
+        verb: Verb::Post,
+        path: "/v1/replay",
+        id: "replay",
+        summary: "Does work again: of the given ids at once, or of all events that a filter \
+                  matches, which then goes on by itself.",
+        need: Need::Scope(Scope::Replay),
+        turn: Turn::Shared,
+        parameters: &[],
+        body: Some(REPLAY_BODY),
+        answers: &[
+            Answer::ok("What the replay of these ids came to.", Schemas::of::<Replayed>),
+            Answer {
+                status: 202,
+                said: "The replay by filter is stored, and goes on.",
+                content: Content::Json(Schemas::of::<Replay>),
+            },
+        ],
+        problems: &[
+            Kind::MalformedBody,
+            Kind::NotFound,
+            Kind::BodyTimeout,
+            Kind::BodyTooLarge,
+            Kind::InvalidBody,
+            Kind::TooManyReplays,
+        ],
+        handler: || post(replay),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/replays",
+        id: "listReplays",
+        summary: "Lists replays by filter, newest first: all that are not finished, and the last \
+                  100 that are.",
+        need: Need::Scope(Scope::Read),
+        turn: Turn::Shared,
+        parameters: &[],
+        body: None,
+        answers: &[Answer::ok("The replays.", Schemas::of::<Replays>)],
+        problems: &[],
+        handler: || get(list),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/replays/{id}",
+        id: "getReplay",
+        summary: "Shows how far a replay by filter has come.",
+        need: Need::Scope(Scope::Read),
+        turn: Turn::Shared,
+        parameters: &[REPLAY_ID],
+        body: None,
+        answers: &[Answer::ok("The replay.", Schemas::of::<Replay>)],
+        problems: &[Kind::InvalidId, Kind::NotFound, Kind::Damaged],
+        handler: || get(progress),
+    },
+    Operation {
+        verb: Verb::Delete,
+        path: "/v1/replays/{id}",
+        id: "cancelReplay",
+        summary: "Ends a replay by filter where it is; the work that it reopened stays open.",
+        need: Need::Scope(Scope::Replay),
+        turn: Turn::Shared,
+        parameters: &[REPLAY_ID],
+        body: None,
+        answers: &[Answer::ok("How far the replay came.", Schemas::of::<Replay>)],
+        problems: &[Kind::InvalidId, Kind::NotFound],
+        handler: || delete(cancel),
+    },
+];
+
+/// The replays by filter.
+#[derive(Serialize)]
+struct Replays {
+    replays: Vec<Replay>,
+}
+
+object! {
+    /// The replays by filter that are kept.
+    Replays {
+        /// Newest first.
+        replays: Vec<Replay>,
+    }
+}
+
+async fn replay(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response, Problem> {
     Ok(match ReplayBody::parse(&admin.turns.read(body).await?)? {
         ReplayBody::Ids(ids) => Json(admin.store.replay(ids).await?).into_response(),
         // The gateway goes on with it, whoever hangs up.
@@ -28,23 +119,22 @@ pub(super) async fn replay(
     })
 }
 
-pub(super) async fn progress(
+async fn progress(
     State(admin): State<Arc<Admin>>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let id = id_of(&id, IdKind::Replay)?;
-    Ok(found(id, admin.store.replay_progress(id).await?)?.into_response())
+    segment: Segment,
+) -> Result<Json<Replay>, Problem> {
+    let id = segment.id(IdKind::Replay)?;
+    found(id, admin.store.replay_progress(id).await?)
 }
 
-pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Result<Response, Problem> {
-    let replays = admin.store.replays().await?;
-    Ok(Json(serde_json::json!({ "replays": replays })).into_response())
+async fn list(State(admin): State<Arc<Admin>>) -> Result<Json<Replays>, Problem> {
+    Ok(Json(Replays { replays: admin.store.replays().await? }))
 }
 
-pub(super) async fn cancel(
+async fn cancel(
     State(admin): State<Arc<Admin>>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let id = id_of(&id, IdKind::Replay)?;
-    Ok(found(id, admin.store.cancel_replay(id).await?)?.into_response())
+    segment: Segment,
+) -> Result<Json<Replay>, Problem> {
+    let id = segment.id(IdKind::Replay)?;
+    found(id, admin.store.cancel_replay(id).await?)
 }

@@ -6,18 +6,145 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::query::{bad, unread};
+use super::bodies::{self, invalid};
+use super::operation::{self, Answer, Content, Need, Operation, Turn, Verb};
+use super::path::{Segment, TOKEN_NAME};
+use super::problem::Kind;
+use super::schema::{Described, Schemas, one_of};
 use super::{Admin, Problem};
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::Token;
 use crate::token::{Scope, TokenHash};
+
+pub(super) static OPERATIONS: [Operation; 3] = [
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/tokens",
+        id: "listTokens",
+        summary: "Lists the tokens of the admin port, without what is sent.",
+        need: Need::Scope(Scope::Admin),
+        turn: Turn::Shared,
+        parameters: &[],
+        body: None,
+        answers: &[Answer::ok("The tokens, by their names.", all)],
+        problems: &[],
+        handler: || get(list),
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/v1/tokens",
+        id: "makeToken",
+        summary: "Makes a token; the answer shows it once.",
+        need: Need::Scope(Scope::Admin),
+        turn: Turn::Shared,
+        parameters: &[],
+        body: Some(operation::Body { is_required: true, schema: new }),
+        answers: &[Answer {
+            status: 201,
+            said: "The token, and what is sent.",
+            content: Content::Json(made),
+        }],
+        problems: &[
+            Kind::MalformedBody,
+            Kind::BodyTimeout,
+            Kind::TokenExists,
+            Kind::TokenInConfiguration,
+            Kind::TooManyTokens,
+            Kind::BodyTooLarge,
+            Kind::InvalidBody,
+        ],
+        handler: || post(create),
+    },
+    Operation {
+        verb: Verb::Delete,
+        path: "/v1/tokens/{name}",
+        id: "revokeToken",
+        summary: "Revokes a token: from then on the gateway refuses it.",
+        need: Need::Scope(Scope::Admin),
+        turn: Turn::Shared,
+        parameters: &[TOKEN_NAME],
+        body: None,
+        answers: &[Answer::ok("The token as it was.", Schemas::of::<Shown>)],
+        problems: &[Kind::InvalidId, Kind::NotFound, Kind::TokenInConfiguration],
+        handler: || delete(revoke),
+    },
+];
+
+/// A token as operators see it.
+enum Shown {}
+
+impl Described for Shown {
+    fn name() -> Option<String> {
+        Some("Token".to_owned())
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        let time = schemas.of::<Option<Timestamp>>();
+        json!({
+            "type": "object",
+            "description": "A token of the admin port, without what is sent.",
+            "required": [
+                "name", "scopes", "created_at", "expires_at", "tenant", "last_used_at", "from",
+            ],
+            "properties": {
+                "name": schemas.of::<Name>(),
+                "scopes": scopes(),
+                "created_at": time,
+                "expires_at": time,
+                "tenant": schemas.of::<Option<Name>>(),
+                "last_used_at": time,
+                "from": one_of(&["store", "configuration"]),
+            },
+        })
+    }
+}
+
+fn scopes() -> Value {
+    json!({ "type": "array", "items": one_of(&Scope::ALL.map(Scope::as_str)) })
+}
+
+fn all(schemas: &mut Schemas) -> Value {
+    let tokens = schemas.of::<Vec<Shown>>();
+    json!({ "type": "object", "required": ["tokens"], "properties": { "tokens": tokens } })
+}
+
+/// A token with what is sent.
+fn made(schemas: &mut Schemas) -> Value {
+    let mut made = Shown::schema(schemas);
+    made["description"] = "A token that was made, and what is sent.".into();
+    made["properties"]["token"] = json!({
+        "type": "string", "description": "What is sent. Nobody can get it again.",
+    });
+    if let Some(required) = made["required"].as_array_mut() {
+        required.push("token".into());
+    }
+    made
+}
+
+/// A token to make.
+fn new(schemas: &mut Schemas) -> Value {
+    let mut scopes = scopes();
+    scopes["minItems"] = json!(1);
+    json!({
+        "type": "object",
+        "required": ["name", "scopes"],
+        "additionalProperties": false,
+        "properties": {
+            "name": schemas.of::<Name>(),
+            "scopes": scopes,
+            "expires_at": schemas.of::<Option<Timestamp>>(),
+            "tenant": schemas.of::<Option<Name>>(),
+        },
+    })
+}
 
 /// A token to make: `{"name": "ci", "scopes": ["read"]}`.
 #[derive(Deserialize)]
@@ -32,15 +159,17 @@ struct NewToken {
 impl NewToken {
     fn parse(body: &[u8], now: Timestamp) -> Result<Token, Problem> {
         if body.is_empty() {
-            return Err(bad(r#"the body is empty: give {"name": "...", "scopes": [...]}"#));
+            let detail = r#"the body is empty: give {"name": "...", "scopes": [...]}"#;
+            return Err(Problem::new(Kind::MalformedBody, detail));
         }
-        let new: Self = serde_json::from_slice(body).map_err(|error| unread(&error))?;
-        let Self { name, scopes, expires_at, tenant } = new;
+        let Self { name, scopes, expires_at, tenant } = bodies::read(body)?;
         if scopes.is_empty() {
-            return Err(bad("`scopes` must have at least one of read, replay, write and admin"));
+            return Err(invalid(
+                "`scopes` must have at least one of read, replay, write and admin",
+            ));
         }
         if expires_at.is_some_and(|at| at <= now) {
-            return Err(bad("`expires_at` must be a time to come"));
+            return Err(invalid("`expires_at` must be a time to come"));
         }
         Ok(Token {
             name,
@@ -54,10 +183,7 @@ impl NewToken {
     }
 }
 
-pub(super) async fn create(
-    State(admin): State<Arc<Admin>>,
-    body: Body,
-) -> Result<Response, Problem> {
+async fn create(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response, Problem> {
     let new = NewToken::parse(&admin.turns.read(body).await?, admin.access.now())?;
     let (text, mut shown) = admin.access.create(new).await?;
     shown["token"] = text.expose().into();
@@ -65,16 +191,12 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, uncached, Json(shown)).into_response())
 }
 
-pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Response {
-    Json(json!({ "tokens": admin.access.list() })).into_response()
+async fn list(State(admin): State<Arc<Admin>>) -> Json<Value> {
+    Json(json!({ "tokens": admin.access.list() }))
 }
 
-pub(super) async fn revoke(
-    State(admin): State<Arc<Admin>>,
-    Path(name): Path<String>,
-) -> Result<Response, Problem> {
-    let name: Name = name.parse().map_err(bad)?;
-    Ok(Json(admin.access.revoke(&name).await?).into_response())
+async fn revoke(State(admin): State<Arc<Admin>>, segment: Segment) -> Result<Json<Value>, Problem> {
+    Ok(Json(admin.access.revoke(&segment.name()?).await?))
 }
 
 #[cfg(test)]
@@ -83,8 +205,10 @@ mod tests {
 
     #[test]
     fn what_can_be_no_token_is_refused_with_the_reason() {
-        let refused =
-            |body: &str| NewToken::parse(body.as_bytes(), Timestamp(5)).unwrap_err().error;
+        let refused = |body: &str| {
+            let problem = NewToken::parse(body.as_bytes(), Timestamp(5)).err().unwrap();
+            problem.detail().to_owned()
+        };
         assert!(refused("").starts_with("the body is empty: give"));
         assert!(refused(r#"{"name":"ci","scopes":[]}"#).starts_with("`scopes` must have"));
         assert!(refused(r#"{"name":"ci","scopes":["root"]}"#).contains("unknown variant `root`"));

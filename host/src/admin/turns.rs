@@ -4,18 +4,20 @@
 //! Everything else has half of the port's connections, and what may wait for long has a quarter of
 //! those and a time. A stop waits for none of it. Never judges a request.
 
+use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::sync::Arc;
+use http_body_util::LengthLimitError;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{Admin, Problem};
+use super::Admin;
+use super::problem::{Kind, Problem};
 
 /// How long a request may wait for something to happen.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -57,32 +59,31 @@ impl Turns {
         what: impl Future<Output = T>,
         not_yet: &str,
     ) -> Result<T, Problem> {
-        let later = |why: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, why);
+        let many = "too many requests are waiting; ask again later";
         let turn = self.waiting.try_acquire();
-        let _turn = turn.map_err(|_| later("too many requests are waiting; ask again later"))?;
+        let _turn = turn.map_err(|_| Problem::new(Kind::Busy, many))?;
         tokio::select! {
             waited = what => Ok(waited),
-            () = tokio::time::sleep(self.wait_max) => Err(later(not_yet)),
-            () = self.stop.cancelled() => Err(later(STOPPING)),
+            () = tokio::time::sleep(self.wait_max) => Err(Problem::new(Kind::NotYet, not_yet)),
+            () = self.stop.cancelled() => Err(Problem::new(Kind::Stopping, STOPPING)),
         }
     }
 
     /// The whole body of a request.
     pub(super) async fn read(&self, body: Body) -> Result<Bytes, Problem> {
-        let problem = |status, reason: String| Err(Problem::new(status, reason));
+        let problem = |kind, reason: &str| Err(Problem::new(kind, reason));
         tokio::select! {
-            read = axum::body::to_bytes(body, BODY_BYTES_MAX) => read.or_else(|_| {
-                let reason =
-                    format!("the body is incomplete, or larger than {BODY_BYTES_MAX} bytes");
-                problem(StatusCode::BAD_REQUEST, reason)
+            read = axum::body::to_bytes(body, BODY_BYTES_MAX) => read.or_else(|error| {
+                if error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
+                    let reason = format!("the body has more than {BODY_BYTES_MAX} bytes");
+                    return problem(Kind::BodyTooLarge, &reason);
+                }
+                problem(Kind::MalformedBody, "the connection ended within the body")
             }),
             () = tokio::time::sleep(BODY_TIME_MAX) => {
-                let reason = "the body did not arrive within 10 s".to_owned();
-                problem(StatusCode::REQUEST_TIMEOUT, reason)
+                problem(Kind::BodyTimeout, "the body did not arrive within 10 s")
             }
-            () = self.stop.cancelled() => {
-                problem(StatusCode::SERVICE_UNAVAILABLE, STOPPING.to_owned())
-            }
+            () = self.stop.cancelled() => problem(Kind::Stopping, STOPPING),
         }
     }
 }
@@ -95,7 +96,7 @@ pub(super) async fn in_turn(
 ) -> Response {
     let Ok(_turn) = admin.turns.asking.try_acquire() else {
         let busy = "the gateway is answering too many requests; ask again later";
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, busy).into_response();
+        return Problem::new(Kind::Busy, busy).into_response();
     };
     next.run(request).await
 }

@@ -10,12 +10,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use url::Host;
 
-use super::{Admin, Problem, routes};
+use super::problem::{Kind, Problem};
+use super::{Admin, routes};
 
 /// A browser says where a request comes from.
 const FETCH_SITE: &str = "sec-fetch-site";
@@ -46,7 +47,7 @@ pub(super) async fn ours(
 }
 
 fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: Names<'_>) -> Result<(), Problem> {
-    let refused = |status, reason: &str| Err(Problem::new(status, reason));
+    let refused = |kind, reason: &str| Err(Problem::new(kind, reason));
     let mut authorities: Vec<&str> = uri.authority().map(|it| it.as_str()).into_iter().collect();
     for host in headers.get_all(header::HOST) {
         authorities.push(host.to_str().unwrap_or_default());
@@ -54,7 +55,7 @@ fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: Names<'_>) -> R
     if !authorities.iter().all(|authority| is_ours(authority, names)) {
         let reason =
             "the admin port does not answer under this host name; add the name to `admin_hosts`";
-        return refused(StatusCode::MISDIRECTED_REQUEST, reason);
+        return refused(Kind::ForeignHost, reason);
     }
     let own = ["same-origin", "none"];
     let foreign_site =
@@ -66,13 +67,13 @@ fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: Names<'_>) -> R
     let mut origins = headers.get_all(header::ORIGIN).iter();
     if foreign_site || origins.any(|origin| !origin.to_str().is_ok_and(is_own)) {
         return refused(
-            StatusCode::FORBIDDEN,
+            Kind::ForeignPage,
             "the admin port rejects requests from pages of other sites",
         );
     }
     if *method == Method::POST && !is_json(headers) {
         let reason = "the content type of a POST must be application/json";
-        return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason);
+        return refused(Kind::UnsupportedMediaType, reason);
     }
     Ok(())
 }

@@ -88,14 +88,43 @@ pub(super) fn ok(answer: &Answer) -> anyhow::Result<&str> {
     if answer.status < 300 {
         return Ok(&answer.body);
     }
-    let refused: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
-    let error = refused["error"].as_str().unwrap_or("the answer gives no reason");
-    Err(anyhow!("the gateway answered {}: {error}", answer.status))
+    let refused = serde_json::from_str(&answer.body).unwrap_or_default();
+    Err(anyhow!("the gateway answered {}: {}", answer.status, reason(&refused)))
+}
+
+/// Why the gateway did not do it: at the admin port as a problem, at the public port as an error.
+fn reason(refused: &serde_json::Value) -> String {
+    let said = refused["detail"].as_str().or_else(|| refused["error"].as_str());
+    let said = said.unwrap_or("the answer gives no reason");
+    let kind = refused["type"].as_str().and_then(|place| place.rsplit('#').next());
+    match kind {
+        // This program sends nothing that its own version does not know.
+        Some("unknown-parameter" | "no-such-path" | "method-not-allowed") => {
+            format!("{said} (the gateway may be older than this program)")
+        }
+        Some("foreign-host") => format!("{said}, or give its address with --admin"),
+        _ => said.to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn the_reason_of_either_port_is_said_and_what_it_means_for_a_command() {
+        let problem = |kind: &str| {
+            let place = format!("https://example.com/api.md#{kind}");
+            reason(&json!({ "type": place, "title": "No", "status": 400, "detail": "no" }))
+        };
+        assert_eq!(problem("invalid-id"), "no");
+        assert!(problem("no-such-path").starts_with("no (the gateway may be older"));
+        assert!(problem("foreign-host").contains("--admin"));
+        assert_eq!(reason(&json!({ "error": "not verified" })), "not verified");
+        assert_eq!(reason(&json!(null)), "the answer gives no reason");
+    }
 
     #[test]
     fn a_url_of_a_port_has_a_scheme_and_a_host() {

@@ -136,7 +136,7 @@ async fn a_revoked_token_is_refused_at_once_and_the_last_one_opens_nothing() {
     assert_eq!(bench.ask(&[&sent]), Err(Refused::Unknown));
     assert_eq!(bench.ask(&[]), Err(Refused::Missing));
     let again = bench.access.revoke(&name("ci")).await.err().unwrap();
-    assert_eq!(again.status, StatusCode::NOT_FOUND);
+    assert_eq!(again.kind(), Kind::NotFound);
     let bench = bench.restarted(&[]).await;
     assert_eq!(bench.ask(&[]), Err(Refused::Missing), "a start opens nothing either");
 }
@@ -150,9 +150,9 @@ async fn a_token_of_the_configuration_is_good_while_it_is_there() {
         assert_eq!(bench.ask(&[&format!("Bearer {text}")]), Ok(Some(name("ops"))));
     }
     let taken = bench.access.create(token("ops")).await.err().unwrap();
-    assert_eq!(taken.status, StatusCode::CONFLICT);
+    assert_eq!(taken.kind(), Kind::TokenInConfiguration);
     let kept = bench.access.revoke(&name("ops")).await.err().unwrap();
-    assert_eq!(kept.status, StatusCode::CONFLICT);
+    assert_eq!(kept.kind(), Kind::TokenInConfiguration);
 
     bench.access.configure(&[], false);
     assert_eq!(bench.ask(&[&format!("Bearer {ONE}")]), Err(Refused::Unknown));

@@ -1,0 +1,100 @@
+//! What stands before each operation: who asks, and whether the request has only what it may have.
+//!
+//! Nothing in the table of routes is answered without its need. Never answers for an operation.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
+
+use super::access::{Caller, Refused};
+use super::operation::{Need, Operation, Turn};
+use super::problem::{Kind, Problem};
+use super::{Admin, query, turns};
+use crate::listener::Connection;
+use crate::token::Scope;
+
+/// What stands before one operation.
+#[derive(Clone)]
+struct Gate {
+    admin: Arc<Admin>,
+    operation: &'static Operation,
+}
+
+/// An operation behind its gate.
+pub(super) fn guarded(
+    operation: &'static Operation,
+    admin: &Arc<Admin>,
+) -> MethodRouter<Arc<Admin>> {
+    let answered = (operation.handler)();
+    let answered = match operation.turn {
+        Turn::Always => answered,
+        Turn::Shared => {
+            let admin = Arc::clone(admin);
+            answered.route_layer(middleware::from_fn_with_state(admin, turns::in_turn))
+        }
+    };
+    let gate = Gate { admin: Arc::clone(admin), operation };
+    answered.route_layer(middleware::from_fn_with_state(gate, let_through))
+}
+
+/// Lets a request through that has what the operation needs, and nothing that it does not know.
+async fn let_through(
+    State(Gate { admin, operation }): State<Gate>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let connection = request.extensions().get::<Arc<Connection>>().cloned();
+    let caller = match caller(&admin, operation.need, &request, connection.as_deref()) {
+        Ok(caller) => caller,
+        Err(refused) => return refuse(&admin, &refused, connection.as_deref()).await,
+    };
+    if let Some(connection) = &connection {
+        connection.accepted();
+    }
+    if let Err(problem) = query::check(request.uri(), operation.query()) {
+        return problem.into_response();
+    }
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller);
+    }
+    next.run(request).await
+}
+
+/// Who asks; `None` where the operation needs nobody.
+fn caller(
+    admin: &Admin,
+    need: Need,
+    request: &Request,
+    connection: Option<&Connection>,
+) -> Result<Option<Caller>, Refused> {
+    let scope = match need {
+        Need::Nothing => return Ok(None),
+        Need::Metrics if admin.access.has_open_metrics() => return Ok(None),
+        Need::Metrics => Scope::Read,
+        Need::Scope(scope) => scope,
+    };
+    let caller = admin.access.caller(request.headers(), connection)?;
+    caller.allowed(scope)?;
+    Ok(Some(caller))
+}
+
+/// Answers a request that has not what it needs. Who sends wrong tokens waits for it.
+async fn refuse(admin: &Admin, refused: &Refused, connection: Option<&Connection>) -> Response {
+    admin.metrics.admin_refusal(refused.label());
+    let answer = refused.problem().into_response();
+    let Some(connection) = connection.filter(|_| refused.is_wrong_token()) else { return answer };
+    let (peer, reason) = (connection.peer(), refused.label());
+    let held_back = connection.refused();
+    let was_held = admin.access.failures.hold(peer.ip()).await;
+    drop(held_back);
+    if was_held {
+        // No more of these lines than there are answers that waited.
+        tracing::warn!(%peer, reason, "refused a request to the admin port");
+        return answer;
+    }
+    let reason = "too many requests with wrong tokens wait for their answers; ask again later";
+    Problem::new(Kind::TooManyWrongTokens, reason).into_response()
+}

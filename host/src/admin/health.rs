@@ -1,0 +1,99 @@
+//! How the gateway is: whether it runs, is ready and has settled, and its metrics.
+//!
+//! Whoever looks after it asks here, so all but one of these is always answered at once. Never
+//! changes anything.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+
+use super::operation::{Answer, Need, Operation, Turn, Verb};
+use super::problem::Kind;
+use super::{Admin, Problem, levels};
+use crate::metrics::Metrics;
+use crate::token::Scope;
+
+const TEXT: &str = "text/plain";
+
+pub(super) static OPERATIONS: [Operation; 4] = [
+    Operation {
+        verb: Verb::Get,
+        path: "/healthz",
+        id: "getHealth",
+        summary: "Says that the gateway runs.",
+        need: Need::Nothing,
+        turn: Turn::Always,
+        parameters: &[],
+        body: None,
+        answers: &[Answer::text("It runs.", TEXT)],
+        problems: &[],
+        handler: || get(async || "ok\n"),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/readyz",
+        id: "getReadiness",
+        summary: "Says whether the gateway can accept requests, and if not, why.",
+        need: Need::Nothing,
+        turn: Turn::Always,
+        parameters: &[],
+        body: None,
+        answers: &[Answer::text("It is ready.", TEXT)],
+        problems: &[Kind::NotReady],
+        handler: || get(readyz),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/metrics",
+        id: "getMetrics",
+        summary: "Gives the metrics.",
+        need: Need::Metrics,
+        turn: Turn::Always,
+        parameters: &[],
+        body: None,
+        answers: &[Answer::text("Metrics as OpenMetrics text.", METRICS)],
+        problems: &[],
+        handler: || get(metrics),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/settled",
+        id: "waitUntilSettled",
+        summary: "Waits until nothing is queued, in flight or due, for a minute at most.",
+        need: Need::Scope(Scope::Read),
+        turn: Turn::Shared,
+        parameters: &[],
+        body: None,
+        answers: &[Answer::text("Nothing is left to do now.", TEXT)],
+        problems: &[Kind::NotYet],
+        handler: || get(settled),
+    },
+];
+
+/// [`Metrics::CONTENT_TYPE`] without its parameters.
+const METRICS: &str = "application/openmetrics-text";
+
+async fn readyz(State(admin): State<Arc<Admin>>) -> Result<&'static str, Problem> {
+    let missing = (admin.ready.0)();
+    if missing.is_empty() {
+        return Ok("ready\n");
+    }
+    let detail = "the gateway can't accept requests: see what is `missing`";
+    Err(Problem::new(Kind::NotReady, detail).with("missing", missing))
+}
+
+async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
+    levels::set(&admin.metrics, &admin.store, &admin.disk);
+    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], admin.metrics.render())
+}
+
+/// Answers when nothing is queued, in flight or due, for scripts that want to look at the end; or
+/// after a minute that this is not so yet.
+async fn settled(State(admin): State<Arc<Admin>>) -> Result<&'static str, Problem> {
+    let not_yet = "some work is still queued, in flight or due; ask again later";
+    admin.turns.wait(admin.store.idle(), not_yet).await?;
+    Ok("settled\n")
+}

@@ -1,0 +1,101 @@
+//! The schemas of what the gateway shows of itself: plugins, reloads, problems.
+//!
+//! Never says what the store shows.
+
+use serde_json::{Value, json};
+
+use super::object::Members;
+use super::{Described, Schemas};
+use crate::admin::problem::{Kind, Problem};
+use crate::admin::rows::{ConfigRow, PluginRow, ReloadRow, Report};
+use crate::ids::Name;
+use crate::route::Pattern;
+
+object! {
+    /// A plugin: what runs, and what is wrong with its file if that is something else.
+    PluginRow {
+        /// The file's stem.
+        name: String,
+        /// Of the file that runs, SHA-256 in hexadecimal.
+        digest: Option<String>,
+        /// Its provider's version, if it is one.
+        provider: Option<String>,
+        /// Its handler's version, if it is one.
+        handler: Option<String>,
+        /// The event types that its handler runs on.
+        handles: Vec<Pattern>,
+        /// Why the file in the folder is not what runs.
+        refused: Option<String>,
+        /// Whether the file in the folder is still being compiled.
+        loading: bool,
+        /// The sources and handlers that it refuses to work for, and why: they are stopped.
+        stopped: Vec<String>,
+    }
+}
+
+object! {
+    /// What became of a reload.
+    Report {
+        config: ConfigRow,
+        /// The plugins whose files changed.
+        plugins: Vec<ReloadRow>,
+        /// Why the plugins folder could not be read: then all plugins stay as they are.
+        [maybe] error: Option<String>,
+    }
+}
+
+object! {
+    /// What became of the configuration file.
+    ConfigRow {
+        /// `unchanged`, `applied`, or `kept`: the last good one.
+        outcome: &'static str,
+        /// Why it was kept.
+        [maybe] reason: Option<String>,
+    }
+}
+
+object! {
+    /// What became of one plugin's file.
+    ReloadRow {
+        /// The file's stem.
+        plugin: String,
+        /// `loaded`, `removed`, `kept` (the last good one), `refused`, or `loading`.
+        outcome: &'static str,
+        /// Why it was not loaded, or what it refuses to work for.
+        [maybe] reason: Option<String>,
+    }
+}
+
+impl Described for Problem {
+    fn name() -> Option<String> {
+        Some("Problem".to_owned())
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        let mut members = Members::default();
+        members.add_all(&json!({
+            "properties": {
+                "type": {
+                    "type": "string", "format": "uri",
+                    "description": "The kind of problem; where it is described.",
+                },
+                "status": {
+                    "type": "integer", "minimum": 400, "maximum": 599,
+                    "description": "The status of the answer.",
+                },
+            },
+            "required": ["type", "status"],
+        }));
+        members.add::<String>(schemas, "title", "The same for all problems of the kind.", "");
+        members.add::<String>(schemas, "detail", "What is wrong this time.", "");
+        let said = "Of a parameter: its name.";
+        members.add::<String>(schemas, "parameter", said, "maybe");
+        members.add::<u64>(schemas, "line", "Of a body: where it is wrong.", "maybe");
+        members.add::<u64>(schemas, "column", "Of a body: where it is wrong.", "maybe");
+        let said = "Of a gateway that is not ready: what it lacks.";
+        members.add::<Vec<String>>(schemas, "missing", said, "maybe");
+        let mut schema = members.into_schema("What is wrong, as RFC 9457 says it.");
+        schema["properties"]["type"]["enum"] = Kind::ALL.into_iter().map(Kind::place).collect();
+        schema
+    }
+}

@@ -1,0 +1,496 @@
+//! The schemas of what the store shows: receipts, events, works and their histories, lists.
+//!
+//! Of texts with a form of their own, the form; of all else, its members. Never says what the
+//! gateway shows of itself.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::object::Members;
+use super::{Described, Schemas, one_of, text};
+use crate::effect::{Alert, LogLevel, LogLine, Severity};
+use crate::event::{Money, Timestamp};
+use crate::headers::Headers;
+use crate::ids::{Id, Name};
+use crate::retry::Outcome;
+use crate::route::Pattern;
+use crate::store::{
+    AttemptView, Cursor, DamagedItem, DeadLetter, DeliveryView, EventBody, EventCount, EventFilter,
+    EventSummary, EventView, Hour, Listing, Of, PluginStamp, Progressed, ReceiptSummary,
+    ReceiptView, Replay, Replayed, RunView, State, TryCount, TryView, VerdictView, WorkKind,
+};
+
+impl Described for Id {
+    fn schema(_: &mut Schemas) -> Value {
+        let said = "A receipt, event, run, delivery or replay of this store.";
+        text("^(rcp|evt|run|dlv|rpl)_[0-9a-hjkmnp-tv-z]{18}$", said)
+    }
+}
+
+impl Described for Name {
+    fn schema(_: &mut Schemas) -> Value {
+        text("^[a-z0-9][a-z0-9-]{0,62}$", "A name that an operator gave.")
+    }
+}
+
+impl Described for Timestamp {
+    fn schema(_: &mut Schemas) -> Value {
+        let said = "A time in UTC, to the millisecond.";
+        json!({ "type": "string", "format": "date-time", "description": said })
+    }
+}
+
+impl Described for Pattern {
+    fn schema(_: &mut Schemas) -> Value {
+        let words = "[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*";
+        let said = "An event type, all types below a prefix, or all.";
+        let mut schema = text(&format!("^(\\*|{words}(\\.\\*)?)$"), said);
+        schema["maxLength"] = json!(130);
+        schema
+    }
+}
+
+impl Described for Cursor {
+    fn schema(_: &mut Schemas) -> Value {
+        text("^v1\\.[A-Za-z0-9_-]{22}$", "Where a list goes on.")
+    }
+}
+
+impl Described for State {
+    fn schema(_: &mut Schemas) -> Value {
+        one_of(&["pending", "done", "dead"])
+    }
+}
+
+impl Described for WorkKind {
+    fn schema(_: &mut Schemas) -> Value {
+        one_of(&["parse", "run", "delivery"])
+    }
+}
+
+impl Described for LogLevel {
+    fn schema(_: &mut Schemas) -> Value {
+        one_of(&["debug", "info", "warn", "error"])
+    }
+}
+
+impl Described for Severity {
+    fn schema(_: &mut Schemas) -> Value {
+        one_of(&["info", "warning", "critical"])
+    }
+}
+
+impl Described for Headers {
+    fn schema(_: &mut Schemas) -> Value {
+        json!({
+            "type": "array",
+            "description": "Pairs of a name, in lower case, and a value.",
+            "items": {
+                "type": "array", "items": { "type": "string" }, "minItems": 2, "maxItems": 2,
+            },
+        })
+    }
+}
+
+impl Described for Box<RawValue> {
+    fn schema(_: &mut Schemas) -> Value {
+        json!({})
+    }
+}
+
+/// Beside the members of what it ends.
+impl Described for Outcome {
+    fn schema(schemas: &mut Schemas) -> Value {
+        let mut members = Members::default();
+        members.add_all(&json!({
+            "properties": { "outcome": one_of(&["success", "transient", "permanent"]) },
+            "required": ["outcome"],
+        }));
+        members.add::<String>(schemas, "reason", "Why it did not succeed.", "maybe");
+        let said = "The delay that the other side asked for, in milliseconds.";
+        members.add::<Option<u64>>(schemas, "retry_after_ms", said, "maybe");
+        members.into_schema("How a try ended.")
+    }
+}
+
+/// Beside the members of what it follows.
+impl Described for VerdictView {
+    fn schema(schemas: &mut Schemas) -> Value {
+        let mut members = Members::default();
+        members.add_all(&json!({
+            "properties": { "verdict": one_of(&["done", "retry", "dead"]) },
+            "required": ["verdict"],
+        }));
+        members.add::<Timestamp>(schemas, "retry_at", "Not tried before this time.", "maybe");
+        members.into_schema("What followed a try.")
+    }
+}
+
+impl<T: Described> Described for Listing<T> {
+    fn name() -> Option<String> {
+        T::name().map(|name| format!("{name}List"))
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        let mut members = Members::default();
+        members.add::<Vec<T>>(schemas, "items", "In the order of the list.", "");
+        let said = "What belongs here and can't be read.";
+        members.add::<Vec<DamagedItem>>(schemas, "damaged", said, "maybe");
+        let said = "The `cursor` of the next page; null at the end.";
+        members.add::<Option<Cursor>>(schemas, "next", said, "");
+        members.into_schema("A page of a list.")
+    }
+}
+
+impl<T: Described> Described for Of<T> {
+    fn name() -> Option<String> {
+        T::name().map(|name| format!("{name}OfEvent"))
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        let mut members = Members::default();
+        members.add::<T>(schemas, "work", "", "flat");
+        members.add::<Id>(schemas, "event_id", "The event that it is about.", "");
+        members.add::<Option<EventBody>>(schemas, "event", "That event, if it is kept.", "");
+        members.add::<Option<Id>>(schemas, "receipt_id", "The receipt that it goes back to.", "");
+        members.into_schema("A work, and the event that it is about.")
+    }
+}
+
+object! {
+    /// Something that can't be read.
+    DamagedItem {
+        /// What it is, if that is known.
+        [maybe] id: Option<Id>,
+        /// Where the log is damaged.
+        position: u64,
+    }
+}
+
+object! {
+    /// How far a work has come.
+    Progressed {
+        state: State,
+        /// Tries since it was opened or reopened.
+        tries_made: u32,
+        /// Not tried again before this time.
+        [maybe] retry_at: Option<Timestamp>,
+        /// When it was replayed, oldest first.
+        [maybe] reopened_at: Vec<Timestamp>,
+        /// Where its history is damaged: what is older is not shown.
+        [maybe] damaged_at: Option<u64>,
+    }
+}
+
+object! {
+    /// An event in a list.
+    EventSummary {
+        id: Id,
+        /// The source, or the handler that emitted it.
+        source: Name,
+        /// The id that is unique within the source.
+        event_id: String,
+        event_type as "type": String,
+        /// The business entity that it is about.
+        subject: Option<String>,
+        /// When it happened.
+        time: Timestamp,
+        /// When the gateway stored it.
+        recorded_at: Timestamp,
+        /// The receipt that it goes back to.
+        receipt: Option<Id>,
+        /// Of its own runs and deliveries.
+        state: State,
+    }
+}
+
+object! {
+    /// An accepted request in a list.
+    ReceiptSummary {
+        id: Id,
+        source: Name,
+        received_at: Timestamp,
+        /// Whether body and headers were kept long enough and are gone.
+        [maybe] body_expired: bool,
+        /// How far its parse has come.
+        state: State,
+        /// Tries to parse it since it was opened or reopened.
+        tries_made: u32,
+    }
+}
+
+object! {
+    /// A receipt, a run or a delivery that is not tried again by itself.
+    DeadLetter {
+        id: Id,
+        kind: WorkKind,
+        /// The source, handler or endpoint.
+        name: Name,
+        /// Why the last try failed.
+        reason: String,
+        /// When the last try ended.
+        died_at: Timestamp,
+        /// Tries since it was opened or reopened.
+        tries_made: u32,
+        /// The receipt that it goes back to.
+        receipt: Option<Id>,
+        /// The event that it is about.
+        event: Option<Id>,
+    }
+}
+
+object! {
+    /// An accepted request, its parse, and what resulted from it.
+    ReceiptView {
+        id: Id,
+        source: Name,
+        received_at: Timestamp,
+        /// In upper case.
+        method: String,
+        /// Path and query.
+        url: String,
+        /// In the order of arrival, without credentials.
+        headers: Headers,
+        /// Whether body and headers were kept long enough and are gone.
+        [maybe] body_expired: bool,
+        /// The body, if it is UTF-8.
+        [maybe] body: Option<String>,
+        /// The body in base64, if it is not.
+        [maybe] body_base64: Option<String>,
+        [flat] progress: Progressed,
+        /// The tries to parse it, oldest first.
+        tries: Vec<TryView>,
+        /// The events that it brought.
+        events: Vec<Id>,
+    }
+}
+
+object! {
+    /// An event with its runs and deliveries.
+    EventView {
+        id: Id,
+        event: EventBody,
+        /// The receipt that it goes back to.
+        receipt as "receipt_id": Option<Id>,
+        /// The run that emitted it.
+        cause: Option<Id>,
+        /// The number of runs between it and a receipt.
+        depth: u8,
+        /// When the gateway stored it.
+        recorded_at: Timestamp,
+        /// Of all runs and deliveries shown here.
+        state: State,
+        /// One for each handler.
+        runs: Vec<RunView>,
+        /// One for each endpoint that it was routed to, and one for each parcel that a run sent.
+        deliveries: Vec<DeliveryView>,
+        /// Deliveries that can't be read.
+        [maybe] damaged: Vec<DamagedItem>,
+    }
+}
+
+object! {
+    /// The CloudEvents attributes of an event, and its data.
+    EventBody {
+        /// Unique within the source.
+        id: String,
+        source: Name,
+        event_type as "type": String,
+        /// The business entity that it is about.
+        subject: Option<String>,
+        /// When it happened.
+        time: Timestamp,
+        /// How much it is about.
+        money: Option<Money>,
+        labels: BTreeMap<String, String>,
+        /// As the plugin gave it, digit for digit.
+        data: Box<RawValue>,
+    }
+}
+
+object! {
+    /// An exact amount.
+    Money {
+        /// Decimal, in major units: 10.99.
+        amount: String,
+        /// Such as USD.
+        currency: String,
+    }
+}
+
+object! {
+    /// A handler's work on an event.
+    RunView {
+        id: Id,
+        handler: Name,
+        [flat] progress: Progressed,
+        /// Oldest first.
+        tries: Vec<TryView>,
+    }
+}
+
+object! {
+    /// An event or a parcel that goes to an endpoint.
+    DeliveryView {
+        id: Id,
+        endpoint: Name,
+        /// The run that sent it, if it is no delivery of the event itself.
+        [maybe] run: Option<Id>,
+        [flat] progress: Progressed,
+        /// Oldest first.
+        attempts: Vec<AttemptView>,
+    }
+}
+
+object! {
+    /// A try of a parse or a run.
+    TryView {
+        /// When it began.
+        at: Timestamp,
+        duration_us: u64,
+        /// The plugin that ran.
+        plugin: Option<PluginStamp>,
+        [flat] outcome: Outcome,
+        [flat] verdict: VerdictView,
+        /// What the plugin logged.
+        log: Vec<LogLine>,
+        /// What the operator should see.
+        alerts: Vec<Alert>,
+        /// The events that it added.
+        events: Vec<Id>,
+        /// The deliveries of the parcels that it sent.
+        parcels: Vec<Id>,
+        /// The keys of the state that it set or deleted.
+        [maybe] state_keys: Vec<String>,
+    }
+}
+
+object! {
+    /// An attempt of a delivery.
+    AttemptView {
+        /// When it began.
+        at: Timestamp,
+        duration_us: u64,
+        /// The status of the answer, if one came.
+        status: Option<u16>,
+        /// An excerpt of the answer.
+        answer: String,
+        [flat] outcome: Outcome,
+        [flat] verdict: VerdictView,
+    }
+}
+
+object! {
+    /// The plugin that a try ran.
+    PluginStamp {
+        name: Name,
+        /// The version that it says it is.
+        version: String,
+        /// SHA-256 of its file, in hexadecimal.
+        digest: String,
+    }
+}
+
+object! {
+    /// A line that a plugin logged.
+    LogLine {
+        level: LogLevel,
+        message: String,
+    }
+}
+
+object! {
+    /// Something that a person should look at.
+    Alert {
+        severity: Severity,
+        message: String,
+    }
+}
+
+object! {
+    /// What came in an hour.
+    Hour {
+        /// When it begins.
+        hour: Timestamp,
+        /// Accepted requests, by source.
+        receipts: BTreeMap<String, u64>,
+        /// By source or handler, and by type.
+        events: Vec<EventCount>,
+        /// By kind of work and verdict.
+        tries: Vec<TryCount>,
+    }
+}
+
+object! {
+    /// The number of events of a source and type.
+    EventCount {
+        source: String,
+        event_type as "type": String,
+        count: u64,
+    }
+}
+
+object! {
+    /// The number of tries of a kind of work, with the same verdict.
+    TryCount {
+        kind: WorkKind,
+        /// `done`, `retry` or `dead`.
+        verdict: &'static str,
+        count: u64,
+    }
+}
+
+object! {
+    /// What a replay came to, in works.
+    Replayed {
+        /// Works that were done or dead and are done again.
+        reopened: usize,
+        /// Works that waited for another try and are tried now.
+        hastened: usize,
+        /// Works that are as they were.
+        unchanged: usize,
+        /// What could not be read, if there is any.
+        [maybe] damaged: usize,
+    }
+}
+
+impl Described for EventFilter {
+    fn name() -> Option<String> {
+        Some("EventFilter".to_owned())
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        let mut members = Members::default();
+        members.add::<Name>(schemas, "source", "", "maybe");
+        members.add::<Pattern>(schemas, "type", "", "maybe");
+        members.add::<String>(schemas, "subject", "", "maybe");
+        members.add::<State>(schemas, "state", "", "maybe");
+        members.add::<Timestamp>(schemas, "after", "", "maybe");
+        members.add::<Timestamp>(schemas, "before", "", "maybe");
+        members.into_schema("The conditions that events have to meet.")
+    }
+}
+
+impl Described for Replay {
+    fn name() -> Option<String> {
+        Some("Replay".to_owned())
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        let mut members = Members::default();
+        members.add::<Id>(schemas, "id", "", "");
+        members.add::<EventFilter>(schemas, "filter", "The events that it is for.", "");
+        members.add::<Timestamp>(schemas, "requested_at", "", "");
+        members.add::<Replayed>(schemas, "replayed", "", "flat");
+        let said = "When it came to its end, or an operator ended it; null while it goes on.";
+        members.add::<Option<Timestamp>>(schemas, "finished_at", said, "");
+        let said = "Whether an operator ended it before its end.";
+        members.add::<bool>(schemas, "canceled", said, "");
+        let said = "Whether it stands still for now: too much work is open, or the disk has too \
+                    little room.";
+        members.add::<bool>(schemas, "waits", said, "");
+        members.into_schema("A replay by filter.")
+    }
+}

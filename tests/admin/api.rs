@@ -1,0 +1,164 @@
+//! The API as programs know it: the document, and answers that are as it says, also if something is
+//! wrong.
+
+use std::collections::BTreeSet;
+
+use super::document::Document;
+use super::*;
+
+/// A gateway with an event that was delivered at the second attempt, one whose delivery waits for
+/// another try, and one whose run is dead.
+async fn busy_gateway() -> (Harness, Receiver) {
+    let receiver = Receiver::answering(500).await;
+    let gateway = Setup::guest()
+        .endpoint_with("crm", &receiver, &["order.*"], "retries = [\"10s\", \"1h\"]")
+        .start()
+        .await;
+    gateway.guest(&json!({ "id": "1", "type": "order.paid" })).await.accepted();
+    gateway.settle().await;
+    receiver.answer(204);
+    gateway.advance(MINUTE).await;
+    receiver.answer(500);
+    gateway.guest(&json!({ "id": "2", "type": "order.paid" })).await.accepted();
+    gateway.settle().await;
+    gateway.guest(&json!({ "id": "3", "do": "fail" })).await.accepted();
+    gateway.settle().await;
+    (gateway, receiver)
+}
+
+#[tokio::test]
+async fn the_document_that_is_served_is_the_one_that_is_checked_in() {
+    let gateway = Setup::new().start().await;
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+    let checked_in = std::fs::read_to_string(file).expect("`make docs` writes docs/openapi.json");
+    let checked_in: Value = serde_json::from_str(&checked_in).expect("docs/openapi.json is JSON");
+
+    let served = gateway.ask("/v1/openapi.json").await.json();
+
+    assert!(served == checked_in, "docs/openapi.json is not current: `make docs` writes it");
+    assert_eq!(served["openapi"], "3.1.0");
+}
+
+#[tokio::test]
+async fn every_operation_answers_as_the_document_says() {
+    let (gateway, _receiver) = busy_gateway().await;
+    let document = Document::of(&gateway.ask("/v1/openapi.json").await);
+    let event = gateway.event("1").await;
+    let [run, delivery] = [run_of(&event, "guest"), delivery_to(&event, "crm")];
+    let reload = gateway.tell("/v1/reload", &json!({})).await;
+    let ids = json!({ "ids": [run["id"]] });
+    let filter = json!({ "filter": { "source": "guest", "state": "dead" } });
+    let begun = gateway.tell("/v1/replay", &filter).await;
+    gateway.settle().await;
+    let path = |list: &str, id: &Value| format!("/v1/{list}/{}", text(id));
+    let replay = path("replays", &begun.json()["id"]);
+
+    let mut checked = BTreeSet::new();
+    let mut check = |id: &str, answer: &Answer| {
+        assert!(answer.status < 300, "{id}: {}", answer.body);
+        document.check(id, answer);
+        checked.insert(id.to_owned());
+    };
+    check("reload", &reload);
+    check("replay", &begun);
+    check("replay", &gateway.tell("/v1/replay", &ids).await);
+    gateway.settle().await;
+    for (id, path) in [
+        ("listEvents", "/v1/events?limit=1".to_owned()),
+        ("listReceipts", "/v1/receipts".to_owned()),
+        ("listDeadLetters", "/v1/dead".to_owned()),
+        ("listHours", "/v1/hours".to_owned()),
+        ("getEvent", path("events", &event["id"])),
+        ("getReceipt", path("receipts", &event["receipt"]["id"])),
+        ("getRun", path("runs", &run["id"])),
+        ("getDelivery", path("deliveries", &delivery["id"])),
+        ("listReplays", "/v1/replays".to_owned()),
+        ("getReplay", replay.clone()),
+        ("listPlugins", "/v1/plugins".to_owned()),
+        ("getHealth", "/healthz".to_owned()),
+        ("getReadiness", "/readyz".to_owned()),
+        ("getMetrics", "/metrics".to_owned()),
+        ("waitUntilSettled", "/v1/settled".to_owned()),
+        ("getDocument", "/v1/openapi.json".to_owned()),
+    ] {
+        check(id, &gateway.ask(&path).await);
+    }
+    check("cancelReplay", &gateway.delete(&replay).await);
+    check("listTokens", &gateway.ask("/v1/tokens").await);
+    let made = gateway.tell("/v1/tokens", &json!({ "name": "ci", "scopes": ["admin"] })).await;
+    check("makeToken", &made);
+    // From now on every request needs one.
+    let url = format!("{}/v1/tokens/ci", gateway.admin());
+    let revoke = gateway.client().delete(url).bearer_auth(text(&made.json()["token"]));
+    check("revokeToken", &crate::harness::answer(revoke).await);
+    let refused = gateway.ask("/v1/events").await;
+    document.check("listEvents", &refused);
+    assert_eq!(refused.status, 401);
+    assert_eq!(refused.headers["www-authenticate"], "Bearer");
+
+    let all: BTreeSet<String> = document.operations().into_iter().map(|(id, ..)| id).collect();
+    assert_eq!(checked, all, "each operation is checked here");
+}
+
+#[tokio::test]
+async fn every_error_is_a_problem_that_the_document_knows() {
+    let gateway = Setup::stripe().start().await;
+    let document = Document::of(&gateway.ask("/v1/openapi.json").await);
+    let nothing = "/v1/events/evt_000000000001000000";
+    let large = format!("\"{}\"", "x".repeat(2 << 20));
+    let large = large.as_str();
+    let json = ("content-type", "application/json");
+    let form = ("content-type", "text/plain");
+    let foreign = ("host", "evil.example");
+    let page = ("origin", "https://evil.example");
+
+    for (id, method, path, header, body, status, kind) in [
+        ("listEvents", "GET", "/v1/events?colour=red", json, "", 400, "unknown-parameter"),
+        ("listEvents", "GET", "/v1/events?limit=0", json, "", 400, "invalid-parameter"),
+        ("listEvents", "GET", "/v1/events?limit=1&limit=2", json, "", 400, "invalid-parameter"),
+        ("getEvent", "GET", "/v1/events/evt_1", json, "", 400, "invalid-id"),
+        ("getEvent", "GET", "/v1/events/%ff", json, "", 400, "invalid-id"),
+        ("getEvent", "GET", nothing, json, "", 404, "not-found"),
+        ("listEvents", "GET", "/v1/events", foreign, "", 421, "foreign-host"),
+        ("listEvents", "GET", "/v1/events", page, "", 403, "foreign-page"),
+        ("listPlugins", "GET", "/v1/plugins?name=stripe", json, "", 400, "unknown-parameter"),
+        ("getMetrics", "GET", "/metrics?name=a", json, "", 400, "unknown-parameter"),
+        ("reload", "POST", "/v1/reload?now=1", json, "", 400, "unknown-parameter"),
+        ("reload", "POST", "/v1/reload", json, "{\"now\":1}", 422, "invalid-body"),
+        ("replay", "POST", "/v1/replay", json, "{", 400, "malformed-body"),
+        ("replay", "POST", "/v1/replay", json, "{\"ids\":[]}", 422, "invalid-body"),
+        ("replay", "POST", "/v1/replay", form, "{\"ids\":[]}", 415, "unsupported-media-type"),
+        ("replay", "POST", "/v1/replay", json, large, 413, "body-too-large"),
+    ] {
+        let method = method.parse().unwrap();
+        let request = gateway.client().request(method, format!("{}{path}", gateway.admin()));
+        let request = request.header(header.0, header.1).body(body.to_owned());
+        let answer = crate::harness::answer(request).await;
+        let problem = answer.json();
+        let said = text(&problem["type"]);
+        assert_eq!((answer.status, said.rsplit('#').next()), (status, Some(kind)), "{path}");
+        assert_eq!(problem["status"], status, "{problem}");
+        document.check(id, &answer);
+    }
+    for (path, status) in [("/v1/nothing", 404), ("/", 404), ("/v1/replay", 405)] {
+        let answer = gateway.ask(path).await;
+        assert_eq!(answer.headers["content-type"], "application/problem+json", "{path}");
+        assert_eq!((answer.status, &answer.json()["status"]), (status, &json!(status)), "{path}");
+    }
+}
+
+/// The parameters that a path has are those that its document names, and no more.
+#[tokio::test]
+async fn no_path_accepts_a_parameter_that_it_does_not_have() {
+    let gateway = Setup::new().start().await;
+    let document = Document::of(&gateway.ask("/v1/openapi.json").await);
+    let id = "evt_000000000001000000";
+
+    for (_, method, path) in document.operations() {
+        let path = path.replace("{id}", id).replace("{name}", "ci");
+        let url = format!("{}{path}?colour=red", gateway.admin());
+        let request = gateway.client().request(method.parse().unwrap(), url);
+        let answer = crate::harness::answer(request).await;
+        check_refused(&answer, 400, "`colour` is not a parameter of this path");
+    }
+}
