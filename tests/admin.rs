@@ -1,5 +1,6 @@
 //! What operators ask and tell: lists, one event, the dead, replay, plugins, metrics, health.
 
+mod access;
 mod api;
 mod document;
 mod replay;

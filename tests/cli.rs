@@ -7,6 +7,7 @@ mod send;
 mod setup;
 mod store;
 mod terminal;
+mod token;
 
 use std::path::{Path, PathBuf};
 

@@ -21,6 +21,7 @@ mod send;
 mod serve;
 mod sign;
 mod store;
+mod token;
 pub mod vectors;
 
 use std::io::IsTerminal;
@@ -75,6 +76,9 @@ enum Command {
     Dead(dead::Command),
     /// Show what came in each hour to a running gateway: requests, events and tries
     Hours(hours::Hours),
+    /// Make, list and revoke tokens for the admin port
+    #[command(subcommand)]
+    Token(token::Command),
     /// Check, repair or export a store while no gateway runs on it
     #[command(subcommand)]
     Store(store::Command),
@@ -128,6 +132,7 @@ pub fn main() -> ExitCode {
             Command::Receipt(command) => receipt::run(command).await,
             Command::Dead(command) => dead::run(command).await,
             Command::Hours(args) => hours::hours(args).await,
+            Command::Token(command) => token::run(command).await,
             Command::Store(command) => store::run(command).await,
             Command::Send(args) => send::send(&args).await,
             Command::Demo(args) => demo::demo(&args).await,

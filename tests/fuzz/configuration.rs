@@ -25,6 +25,7 @@ admin   = "127.0.0.1:8081"
 data    = "data"
 plugins = "plugins"
 behind_proxy = true
+metrics = "token"
 
 [tls.public]
 certificate = "x/PLANTED"
@@ -38,6 +39,13 @@ verify    = "evidence"
 keys_from = ["api.paypal.com"]
 duplicates = "400d"
 config    = { mode = "PLANTED", since = 2026-01-01, deep = [1, 2.5, true, { a = "b" }] }
+
+[tokens.ci]
+scopes  = ["read", "replay"]
+secrets = [{ value = "a_token_that_begins_with_PLANTED" }]
+sha256  = ["ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"]
+expires = "2027-01-01T00:00:00Z"
+tenant  = "acme"
 
 [endpoints.crm]
 url     = "https://user:PLANTED@127.0.0.1:9000/hooks?token=PLANTED"

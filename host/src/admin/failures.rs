@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use crate::lock::lock;
 
 /// How long the answer to the first wrong token waits; that to each further one twice as long.
-const WAIT_MIN: Duration = Duration::from_millis(100);
+const WAIT_MIN: Duration = Duration::from_millis(50);
 /// No answer waits for longer.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 /// Who has sent no wrong token for so long begins anew.
@@ -95,11 +95,11 @@ mod tests {
         let peer = |text: &str| text.parse::<IpAddr>().unwrap();
         let wait = |at: &str, now| failures.failed(peer(at), now).as_millis();
         let waits = [0; 8].map(|_| wait("2001:db8::1", now));
-        assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 3200, 5000]);
         assert_eq!(wait("2001:db8::2", now), 5000, "it is of the same network");
-        assert_eq!(wait("2001:db9::1", now), 100);
-        assert_eq!(wait("10.0.0.1", now), 100);
-        assert_eq!(wait("10.0.0.1", now + FORGIVEN), 100, "it begins anew");
+        assert_eq!(wait("2001:db9::1", now), 50);
+        assert_eq!(wait("10.0.0.1", now), 50);
+        assert_eq!(wait("10.0.0.1", now + FORGIVEN), 50, "it begins anew");
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     let mut url = at.url("/v1/dead")?;
     url.query_pairs_mut().extend_pairs(filter.pairs());
     let head = row(["HOOKGATE ID", "DIED (UTC)", "KIND", "NAME", "REASON"]);
-    table(url, limit, &head, |letter| {
+    table(&at, url, limit, &head, |letter| {
         row(["id", "died_at", "kind", "name", "reason"].map(|key| text(letter, key)))
     })
     .await

@@ -1,17 +1,24 @@
 //! `hookgate event`: list, show and replay the events of a running gateway, over its admin API.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::http::Method;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::http::Answer;
 use super::indented::indented;
 use super::output::{cell, note};
 use super::{ConfigFile, http};
 use crate::config::Config;
 use crate::event::Timestamp;
+use crate::secrets::{Secret, SecretRef};
+
+/// The variable with the token that is sent.
+const TOKEN: &str = "HOOKGATE_TOKEN";
 
 /// Between two looks how far a replay is.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
@@ -66,6 +73,9 @@ pub(super) struct At {
     /// if left out
     #[arg(long, value_name = "URL", value_parser = http::port_url)]
     admin: Option<Url>,
+    /// File with the token to send; if left out, the variable HOOKGATE_TOKEN has it
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
 }
 
 /// Which events.
@@ -121,6 +131,29 @@ impl At {
         };
         base.join(path).context("failed to append a path to the URL of the admin port")
     }
+
+    /// What is sent to be let in, if there is something.
+    fn token(&self) -> anyhow::Result<Option<Secret>> {
+        let place = match &self.token_file {
+            Some(path) => SecretRef::File(path.clone()),
+            None if std::env::var_os(TOKEN).is_some() => SecretRef::Env(TOKEN.to_owned()),
+            None => return Ok(None),
+        };
+        let found = place.resolve(Path::new("")).context("failed to read the token to send")?;
+        Ok(Some(found.secret))
+    }
+
+    pub(super) async fn get(&self, url: &Url) -> anyhow::Result<Answer> {
+        http::ask(Method::GET, url, self.token()?.as_ref(), None).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
+        http::ask(Method::POST, &self.url(path)?, self.token()?.as_ref(), Some(body)).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
+        http::ask(Method::DELETE, &self.url(path)?, self.token()?.as_ref(), None).await
+    }
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
@@ -128,7 +161,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::List { filter, limit, at } => {
             let mut url = at.url("/v1/events")?;
             url.query_pairs_mut().extend_pairs(filter.pairs());
-            list(url, limit).await
+            list(&at, url, limit).await
         }
         Command::Show { id, at } => {
             let list = match id.split_once('_') {
@@ -138,7 +171,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 Some(("rpl", _)) => "replays",
                 _ => "events",
             };
-            let answer = http::get(&at.url(&format!("/v1/{list}/{id}"))?).await?;
+            let answer = at.get(&at.url(&format!("/v1/{list}/{id}"))?).await?;
             say!("{}", indented(http::ok(&answer)?))
         }
         Command::Replay { ids, filter, cancel, at } => {
@@ -161,9 +194,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-async fn list(url: Url, limit: u32) -> anyhow::Result<()> {
+async fn list(at: &At, url: Url, limit: u32) -> anyhow::Result<()> {
     let head = row(["HOOKGATE ID", "RECORDED (UTC)", "STATE", "EVENT TYPE", "SUBJECT"]);
-    table(url, limit, &head, |event| {
+    table(at, url, limit, &head, |event| {
         row(["id", "recorded_at", "state", "type", "subject"].map(|key| text(event, key)))
     })
     .await
@@ -181,6 +214,7 @@ pub(super) fn text(row: &Value, key: &str) -> String {
 /// Prints a list of the admin API as a table. Pages may be short, so asks until there are enough or
 /// no more.
 pub(super) async fn table(
+    at: &At,
     mut url: Url,
     limit: u32,
     head: &str,
@@ -196,7 +230,7 @@ pub(super) async fn table(
         if let Some(cursor) = &cursor {
             url.query_pairs_mut().append_pair("cursor", cursor);
         }
-        let page = http::json(&http::get(&url).await?)?;
+        let page = http::json(&at.get(&url).await?)?;
         let rows = page["items"].as_array().map_or(&[][..], Vec::as_slice);
         // Only now it is certain that there is a list.
         if cursor.is_none() {
@@ -215,19 +249,16 @@ pub(super) async fn table(
 }
 
 async fn replay(at: &At, body: &Value) -> anyhow::Result<Value> {
-    let url = at.url("/v1/replay")?;
-    let body = body.to_string().into();
-    let request = http::json_request(url.path(), body, Timestamp::default());
-    http::json(&http::post(&url, &request).await?)
+    http::json(&at.post("/v1/replay", body).await?)
 }
 
 async fn cancel_replay(at: &At, id: &str) -> anyhow::Result<()> {
-    let answer = http::delete(&at.url(&format!("/v1/replays/{id}"))?).await?;
+    let answer = at.delete(&format!("/v1/replays/{id}")).await?;
     say!("{:#}", counts(&http::json(&answer)?))
 }
 
 async fn list_replays(at: &At) -> anyhow::Result<()> {
-    let answer = http::json(&http::get(&at.url("/v1/replays")?).await?)?;
+    let answer = http::json(&at.get(&at.url("/v1/replays")?).await?)?;
     let row = |[id, requested, finished, reopened, filter]: [&str; 5]| {
         format!("{id:<22}  {requested:<24}  {finished:<24}  {reopened:>10}  {filter}")
     };
@@ -257,7 +288,7 @@ async fn replay_matching(at: &At, filter: Vec<(&'static str, String)>) -> anyhow
     let (mut shown, mut has_waited) = (counts(&replay), false);
     while replay["finished_at"].is_null() {
         tokio::time::sleep(LOOK_PAUSE).await;
-        let looked = http::get(&url).await.and_then(|answer| http::json(&answer));
+        let looked = at.get(&url).await.and_then(|answer| http::json(&answer));
         replay = looked.with_context(|| format!("the gateway may still go on with {id}"))?;
         let now = counts(&replay);
         if now != shown {

@@ -29,7 +29,7 @@ pub(super) async fn hours(args: Hours) -> anyhow::Result<()> {
             url.query_pairs_mut().append_pair(name, &time.to_string());
         }
     }
-    let answer = http::json(&http::get(&url).await?)?;
+    let answer = http::json(&at.get(&url).await?)?;
     say!(
         "{}",
         row(["HOUR (UTC)", "RECEIPTS", "EVENTS", "DONE", "RETRIED", "DEAD"].map(String::from))

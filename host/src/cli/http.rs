@@ -4,12 +4,15 @@
 
 use std::time::Duration;
 
+use ::http::Method;
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
+use serde_json::Value;
 use url::Url;
 
 use crate::egress;
 use crate::event::{Request, Timestamp};
+use crate::secrets::Secret;
 
 /// A gateway answers at once or is in trouble.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -54,12 +57,25 @@ pub(super) async fn post(url: &Url, request: &Request) -> anyhow::Result<Answer>
     answer(url, post).await
 }
 
-pub(super) async fn get(url: &Url) -> anyhow::Result<Answer> {
-    answer(url, egress::operator_client()?.get(url.clone())).await
+/// Asks with this method, as whoever has this token.
+pub(super) async fn ask(
+    method: Method,
+    url: &Url,
+    token: Option<&Secret>,
+    body: Option<&Value>,
+) -> anyhow::Result<Answer> {
+    let mut request = egress::operator_client()?.request(method, url.clone());
+    if let Some(token) = token {
+        request = request.bearer_auth(token.expose());
+    }
+    if let Some(body) = body {
+        request = request.json(body);
+    }
+    answer(url, request).await
 }
 
-pub(super) async fn delete(url: &Url) -> anyhow::Result<Answer> {
-    answer(url, egress::operator_client()?.delete(url.clone())).await
+pub(super) async fn get(url: &Url) -> anyhow::Result<Answer> {
+    ask(Method::GET, url, None, None).await
 }
 
 async fn answer(url: &Url, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
@@ -78,7 +94,7 @@ async fn answer(url: &Url, request: reqwest::RequestBuilder) -> anyhow::Result<A
 }
 
 /// The JSON of a 2xx answer; the gateway's own words otherwise.
-pub(super) fn json(answer: &Answer) -> anyhow::Result<serde_json::Value> {
+pub(super) fn json(answer: &Answer) -> anyhow::Result<Value> {
     serde_json::from_str(ok(answer)?).context("the answer of the gateway is not JSON")
 }
 
@@ -93,7 +109,7 @@ pub(super) fn ok(answer: &Answer) -> anyhow::Result<&str> {
 }
 
 /// Why the gateway did not do it: at the admin port as a problem, at the public port as an error.
-fn reason(refused: &serde_json::Value) -> String {
+fn reason(refused: &Value) -> String {
     let said = refused["detail"].as_str().or_else(|| refused["error"].as_str());
     let said = said.unwrap_or("the answer gives no reason");
     let kind = refused["type"].as_str().and_then(|place| place.rsplit('#').next());

@@ -57,7 +57,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     let mut url = at.url("/v1/receipts")?;
     url.query_pairs_mut().extend_pairs(filter.pairs());
     let head = row(["HOOKGATE ID", "RECEIVED (UTC)", "STATE", "TRIES", "SOURCE"]);
-    table(url, limit, &head, line).await
+    table(&at, url, limit, &head, line).await
 }
 
 fn line(receipt: &Value) -> String {

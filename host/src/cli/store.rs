@@ -43,7 +43,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn folder(&self) -> anyhow::Result<PathBuf> {
+    pub(super) fn folder(&self) -> anyhow::Result<PathBuf> {
         if self.place.is_dir() {
             return Ok(self.place.clone());
         }

@@ -1,5 +1,7 @@
 //! What a configuration may say, and what is said of one that may not.
 
+mod tokens;
+
 use std::time::Duration;
 
 use super::*;

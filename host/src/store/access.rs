@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::error::Failure;
 use super::file::kept_rows::Kept;
+use super::file::view::View;
 
 /// Rows that can be read and put, with what was put before.
 pub(in crate::store) trait Rows {
@@ -22,4 +23,51 @@ pub(in crate::store) trait Rows {
 
     /// Puts a row, or removes it.
     fn put(&mut self, kept: Kept, key: Vec<u8>, row: Option<Bytes>);
+}
+
+/// Rows that were put, and `None` for those that were removed.
+pub(in crate::store) type Puts = BTreeMap<(Kept, Vec<u8>), Option<Bytes>>;
+
+/// The rows of a table as they are with what was put.
+pub(in crate::store) fn with_puts(
+    mut rows: BTreeMap<Vec<u8>, Bytes>,
+    kept: Kept,
+    puts: &Puts,
+) -> BTreeMap<Vec<u8>, Bytes> {
+    for ((_, key), row) in puts.iter().filter(|((of, _), _)| *of == kept) {
+        match row {
+            Some(row) => rows.insert(key.clone(), row.clone()),
+            None => rows.remove(key),
+        };
+    }
+    rows
+}
+
+/// The rows of a store that nobody else changes meanwhile, and what is to be put there.
+pub(in crate::store) struct Sheet {
+    view: View,
+    pub(in crate::store) puts: Puts,
+}
+
+impl Sheet {
+    pub(in crate::store) fn of(view: View) -> Self {
+        Self { view, puts: Puts::new() }
+    }
+}
+
+impl Rows for Sheet {
+    fn row(&self, kept: Kept, key: &[u8]) -> Result<Option<Bytes>, Failure> {
+        match self.puts.get(&(kept, key.to_vec())) {
+            Some(row) => Ok(row.clone()),
+            None => self.view.kept(kept)?.get(key),
+        }
+    }
+
+    fn rows(&self, kept: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure> {
+        Ok(with_puts(self.view.kept(kept)?.all()?, kept, &self.puts))
+    }
+
+    fn put(&mut self, kept: Kept, key: Vec<u8>, row: Option<Bytes>) {
+        self.puts.insert((kept, key), row);
+    }
 }

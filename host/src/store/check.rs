@@ -14,8 +14,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::access::tokens;
 use super::error::Failure;
 use super::file::inspection::Inspection;
+use super::file::kept_rows::Kept;
 use super::file::view::View;
 use super::file::volumes::{Extent, Found, Point, Scan, Scanned, Shown, file_name};
 use super::file::{self, OpenError};
@@ -137,7 +139,8 @@ impl<'i> Check<'i> {
                 self.shares(view)?;
                 self.works(view)?;
                 self.states(view)?;
-                self.replays(view)
+                self.replays(view)?;
+                self.tokens(view)
             }
             // Without rows nothing says which of these are needed.
             None => self.packed(),
@@ -319,6 +322,14 @@ impl<'i> Check<'i> {
             if Replay::read(number, self.inspection.tag, &row).is_err() {
                 self.tell_row(Some(number), "the row in `replays` can't be decoded");
             }
+        }
+        Ok(())
+    }
+
+    /// The tokens of the admin port.
+    fn tokens(&mut self, view: &View) -> Result<(), Failure> {
+        for _ in 0..tokens::unread(&view.kept(Kept::Tokens)?.all()?) {
+            self.tell_row(None, "the row in `tokens` of a token can't be decoded");
         }
         Ok(())
     }

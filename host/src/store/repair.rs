@@ -17,11 +17,14 @@ use serde::Serialize;
 
 use self::histories::Histories;
 use self::undecided::UndecidedWorks;
+use super::access::{Sheet, tokens};
 use super::error::Failure;
 use super::file::OpenError;
+use super::file::kept_rows::Kept;
 use super::file::rebuild::{Collected, Rebuild};
 use super::log::segment::{RecordKind, SegmentWriter};
 use super::state::{self, AllUsed, Used};
+use crate::event::Timestamp;
 use crate::ids::Name;
 
 /// Works and rows that are put in one transaction.
@@ -56,6 +59,9 @@ pub struct Repaired {
     pub lost: u64,
     /// Handlers of whose keys some can't be recovered.
     pub state_lost: Vec<LostState>,
+    /// Nobody can tell any more which tokens there were: the admin port asks for one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tokens_lost: bool,
     /// Where the old file is now, if there was one.
     pub kept: Option<PathBuf>,
 }
@@ -118,6 +124,7 @@ fn remake(
     let attempts = attempts.filter(|_| is_packed_whole);
     let mut works = UndecidedWorks::new(undecided, attempts, histories.into_ages());
     works.put(rebuild)?;
+    let tokens_lost = !keep_tokens(rebuild)?;
     mark(rebuild)?;
     Ok(Repaired {
         volumes,
@@ -128,6 +135,7 @@ fn remake(
         undecided: works.count(),
         lost,
         state_lost,
+        tokens_lost,
         kept: None,
     })
 }
@@ -160,6 +168,18 @@ fn recount(rebuild: &Rebuild) -> Result<Vec<LostState>, Failure> {
         counted.iter().map(|(handler, used)| (state::used_key(handler), Some(used.write())));
     rebuild.remember(gone.chain(there))?;
     Ok(lost)
+}
+
+/// Takes the tokens over. Where nobody can tell any more what there was, one is needed: what was
+/// closed must not be open behind a repair.
+fn keep_tokens(rebuild: &Rebuild) -> Result<bool, Failure> {
+    if rebuild.keep(Kept::Tokens)? {
+        return Ok(true);
+    }
+    let mut sheet = Sheet::of(rebuild.view()?);
+    tokens::need(&mut sheet, Timestamp(0))?;
+    rebuild.put_kept(sheet.puts)?;
+    Ok(false)
 }
 
 /// Ends the log with a commit that says nothing: the rows name its volume, and where it ends.

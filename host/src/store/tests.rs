@@ -23,6 +23,7 @@ mod sharing;
 mod starting;
 mod stating;
 mod sweeping;
+mod tokens;
 mod undone;
 mod upgrading;
 mod volumes;

@@ -92,6 +92,12 @@ pub(super) fn repair(options: &Options) -> anyhow::Result<()> {
     for lost in &repaired.state_lost {
         say!("keys that the handler {} has lost: {}", lost.handler, lost.keys)?;
     }
+    if repaired.tokens_lost {
+        say!(
+            "nothing shows any more which tokens of the admin port there were: it asks for one \
+             now, and `hookgate token reset` makes one"
+        )?;
+    }
     if let Some(kept) = &repaired.kept {
         say!("the old file is now {}", kept.display())?;
     }

@@ -140,7 +140,7 @@ fn is_of_the_world(error: &DatabaseError) -> bool {
 }
 
 /// Opens the file of rows so that what redb writes stays in memory.
-fn open_over(path: &Path) -> Result<Database, DatabaseError> {
+pub(super) fn open_over(path: &Path) -> Result<Database, DatabaseError> {
     // Its locks are for who may write.
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     let overlay = Overlay::of(file)?;

@@ -20,8 +20,6 @@ pub(in crate::store) enum Kept {
 }
 
 impl Kept {
-    pub(super) const ALL: [Self; 2] = [Self::Tokens, Self::Audit];
-
     fn table(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
         match self {
             Self::Tokens => TOKENS,

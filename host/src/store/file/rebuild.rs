@@ -6,6 +6,7 @@
 //! a kill has left is removed, and all begins again. Never changes a volume that is there: what
 //! joins the log goes to a new one.
 
+mod beside;
 mod named;
 mod places;
 
@@ -26,6 +27,7 @@ use super::failure::guarded;
 use super::folder::Folder;
 use super::identity::{builder, create_tables, hold_folder};
 use super::inspection::{SaidRows, said_rows};
+use super::kept_rows::{self, Kept};
 use super::open_error::{OpenError, failed};
 use super::redo::{Raw, RowChange};
 use super::schema::{END, FIRST_POSITION, META, TAG, UNREAD_WIDTH};
@@ -179,6 +181,24 @@ impl Rebuild {
             transaction.commit()?;
         }
         Ok(())
+    }
+
+    /// Takes a table of which the log says nothing over from the old file. False if nobody can tell
+    /// any more all that it had.
+    pub(in crate::store) fn keep(&self, kept: Kept) -> Result<bool, Failure> {
+        beside::copy(&self.path(), kept, &self.database)
+    }
+
+    /// Puts rows of such a table.
+    pub(in crate::store) fn put_kept(
+        &self,
+        rows: impl IntoIterator<Item = ((Kept, Vec<u8>), Option<Bytes>)>,
+    ) -> Result<(), Failure> {
+        let transaction = self.database.begin_write()?;
+        for ((kept, key), row) in rows {
+            kept_rows::put(&transaction, kept, &key, row.as_deref())?;
+        }
+        Ok(transaction.commit()?)
     }
 
     /// The file that it will be.

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
 use crate::event::Timestamp;
+use crate::store::access::Puts;
 use crate::store::file;
 use crate::store::file::death_rows::DeathRow;
-use crate::store::file::kept_rows::Kept;
 use crate::store::ids::IdKey;
 use crate::store::ids::terms::Owner;
 use crate::store::index::IndexChange;
@@ -57,7 +57,7 @@ pub(in crate::store) struct Batch {
     /// By the updates, the rows of replays by filter; `None` if one is gone.
     pub(super) replays: BTreeMap<u64, Option<Bytes>>,
     /// Rows of which the log says nothing; `None` if one goes. They are durable by a checkpoint.
-    pub(super) kept: BTreeMap<(Kept, Vec<u8>), Option<Bytes>>,
+    pub(super) kept: Puts,
 }
 
 /// What a commit changes beside adding records.
@@ -126,7 +126,7 @@ impl Batch {
             states: FxHashMap::default(),
             used: AllUsed::new(),
             replays: BTreeMap::new(),
-            kept: BTreeMap::new(),
+            kept: Puts::new(),
         }
     }
 

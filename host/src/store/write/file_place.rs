@@ -183,13 +183,8 @@ impl Place for FilePlace {
     fn holds(&mut self, batch: &Batch) -> Result<Option<Held>, Error> {
         let log = self.shared.file.read()?.log()?;
         let is_there = log.key_up_to(batch.first())? == Some(batch.first());
-        // Its ids are known by now: `recover` has read them in the log. The log says nothing of
-        // what is kept beside it, and the checkpoint that was to make it durable may have failed.
-        if is_there && !batch.kept.is_empty() {
-            let change = self.shared.file.write()?;
-            put_kept(&change, batch)?;
-            self.shared.file.commit(change)?;
-        }
+        // Its ids are known by now: `recover` has read them in the log. What is kept beside the log
+        // may be gone: whoever asked for that was refused, and asks again.
         Ok(self.unsure.take().filter(|_| is_there))
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::Draft;
-use crate::store::access::Rows;
+use crate::store::access::{Rows, with_puts};
 use crate::store::error::Failure;
 use crate::store::file::kept_rows::Kept;
 
@@ -20,14 +20,7 @@ impl Rows for Draft<'_> {
     }
 
     fn rows(&self, kept: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure> {
-        let mut rows = self.look.all_kept(kept)?;
-        for ((_, key), row) in self.batch.kept.iter().filter(|((of, _), _)| *of == kept) {
-            match row {
-                Some(row) => rows.insert(key.clone(), row.clone()),
-                None => rows.remove(key),
-            };
-        }
-        Ok(rows)
+        Ok(with_puts(self.look.all_kept(kept)?, kept, &self.batch.kept))
     }
 
     fn put(&mut self, kept: Kept, key: Vec<u8>, row: Option<Bytes>) {

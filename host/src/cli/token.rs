@@ -1,0 +1,152 @@
+//! `hookgate token`: make, list and revoke tokens of a running gateway, over its admin API; or
+//! begin anew with one, on the data folder of a gateway that is stopped.
+//!
+//! A token is printed once, when it is made, and never again.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::event::{At, text};
+use super::http;
+use super::output::{cell, note};
+use super::store::Place;
+use crate::clock::Clock;
+use crate::event::Timestamp;
+use crate::ids::Name;
+use crate::store::{self, Token};
+use crate::token::{self, Scope, Scopes, TokenHash};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a token, and print it: this once. From the first token on the admin port answers
+    /// nobody without one
+    New(New),
+    /// List the tokens: what each may do, and when it was last used
+    List {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Revoke a token: from now on the gateway refuses it
+    Revoke {
+        /// The name of the token
+        name: Name,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Remove all tokens of a store while no gateway runs on it, and print a new one that may do
+    /// everything: for who has none any more
+    Reset {
+        #[command(flatten)]
+        place: Place,
+        /// The name of the new token
+        #[arg(long, default_value = "admin")]
+        name: Name,
+        /// Make no token: the admin port answers this machine without one again
+        #[arg(long, conflicts_with = "name")]
+        open: bool,
+    },
+}
+
+/// A token to make.
+#[derive(Debug, Args)]
+pub(super) struct New {
+    /// A name for the token, such as ci
+    name: Name,
+    /// What it may do: read, replay, write, admin, or some of these with commas between them
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',', required = true)]
+    scopes: Vec<Scope>,
+    /// How long it is valid, such as 90d; for ever if left out
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    expires_in: Option<Duration>,
+    /// Whose it is: the gateway keeps it, and limits nothing by it yet
+    #[arg(long)]
+    tenant: Option<Name>,
+    #[command(flatten)]
+    at: At,
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::New(new) => make(new).await,
+        Command::List { at } => list(&at).await,
+        Command::Revoke { name, at } => {
+            let revoked = http::json(&at.delete(&format!("/v1/tokens/{name}")).await?)?;
+            say!("{revoked:#}")
+        }
+        Command::Reset { place, name, open } => reset(&place, (!open).then_some(name)),
+    }
+}
+
+async fn make(new: New) -> anyhow::Result<()> {
+    let New { name, scopes, expires_in, tenant, at } = new;
+    let expires_at = expires_in.map(|span| Clock::System.now().after(span));
+    let body = json!({
+        "name": name, "scopes": scopes, "expires_at": expires_at, "tenant": tenant,
+    });
+    let made = http::json(&at.post("/v1/tokens", &body).await?)?;
+    let token = made["token"].as_str().context("the answer of the gateway has no token")?;
+    say!("{token}")?;
+    note(format_args!(
+        "the token `{name}` may: {}. Keep it now: the gateway never shows it again. From now on \
+         the admin port answers nobody without a token; commands send the one in HOOKGATE_TOKEN \
+         or in --token-file",
+        scopes.into_iter().collect::<Scopes>()
+    ));
+    Ok(())
+}
+
+async fn list(at: &At) -> anyhow::Result<()> {
+    let answer = http::json(&at.get(&at.url("/v1/tokens")?).await?)?;
+    let head = ["NAME", "SCOPES", "EXPIRES (UTC)", "LAST USED (UTC)", "FROM"];
+    say!("{}", row(head.map(str::to_owned)))?;
+    for token in answer["tokens"].as_array().into_iter().flatten() {
+        let scopes = token["scopes"].as_array().into_iter().flatten();
+        let scopes: Vec<_> = scopes.filter_map(Value::as_str).map(cell).collect();
+        let [name, expires, used, from] =
+            ["name", "expires_at", "last_used_at", "from"].map(|key| text(token, key));
+        say!("{}", row([name, scopes.join(","), expires, used, from]))?;
+    }
+    Ok(())
+}
+
+fn row([name, scopes, expires, used, from]: [String; 5]) -> String {
+    format!("{name:<20}  {scopes:<24}  {expires:<24}  {used:<24}  {from}")
+}
+
+fn reset(place: &Place, name: Option<Name>) -> anyhow::Result<()> {
+    let folder = place.folder()?;
+    // To open what is not there would make it.
+    if !store::file_in(&folder).exists() {
+        bail!("the folder {} has no store", folder.display());
+    }
+    let now = Clock::System.now();
+    let Some(name) = name else {
+        store::reset_tokens(&folder, None, now)?;
+        return say!("the store has no token: the admin port answers this machine without one");
+    };
+    let text = token::fresh().ok_or_else(|| anyhow!("the system has no random bytes"))?;
+    let made = fresh(name.clone(), TokenHash::of(text.expose()), now);
+    store::reset_tokens(&folder, Some(&made), now)?;
+    say!("{}", text.expose())?;
+    note(format_args!(
+        "this is the only token in the store now: `{name}`, which may do everything. Keep it: \
+         Hookgate never shows it again. Tokens of the configuration are as they were"
+    ));
+    Ok(())
+}
+
+/// A token that may do everything.
+fn fresh(name: Name, hash: TokenHash, now: Timestamp) -> Token {
+    Token {
+        name,
+        hash,
+        scopes: Scopes::ADMIN,
+        created_at: now,
+        expires_at: None,
+        tenant: None,
+        last_used_at: None,
+    }
+}
