@@ -1,5 +1,6 @@
 //! TLS on both ports: which versions, whose certificate, and how it changes while requests flow.
 
+mod http2;
 mod peer;
 
 use std::sync::Arc;

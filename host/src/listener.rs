@@ -1,5 +1,5 @@
-//! Connections from outside: accepted up to a limit, served over HTTP/1.1 with or without TLS, and
-//! drained at the end.
+//! Connections from outside: accepted up to a limit, served over HTTP/1.1 or HTTP/2, and drained at
+//! the end.
 //!
 //! Stands before the router of whoever listens. A peer that keeps the gateway waiting, to agree on
 //! TLS, for the head of a request or to read its answer, is hung up on after a time; in a full
@@ -7,7 +7,10 @@
 //! the listener. Never looks at a request.
 
 mod connection;
+mod exchange;
 mod front;
+mod http1;
+mod http2;
 mod serving;
 mod stream;
 mod table;
@@ -25,13 +28,14 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
+use self::exchange::Service;
 use self::serving::Serving;
 use self::table::{Place, Table};
 use crate::metrics::{HungUp, Metrics};
 
 pub(crate) use self::connection::Connection;
 pub(crate) use self::front::Front;
-pub(crate) use self::tls::{Tls, TlsError};
+pub(crate) use self::tls::Tls;
 
 /// How much of it at once, and how patiently.
 #[derive(Debug, Clone, Copy)]
@@ -116,7 +120,8 @@ impl Port {
     /// Each request carries its [`Connection`] in an `Arc` as an extension.
     pub(crate) async fn serve(self, app: Router, cancel: CancellationToken) {
         let Self { socket, name, limits, front, metrics } = self;
-        let serving = Serving { app, limits, front, cancel: cancel.clone() };
+        let service = Service { app, limits, cancel: cancel.clone() };
+        let serving = Serving { service, front };
         let table = Table::new(limits.connections_max, limits.connections_per_address);
         let mut open = Open { name, metrics, serving, table, tasks: JoinSet::new(), waiting: None };
         let mut failing = false;

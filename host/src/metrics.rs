@@ -111,6 +111,8 @@ pub(crate) enum HungUp {
     TooMany,
     /// It did not agree on TLS with the gateway.
     Tls,
+    /// It took back one request after the other.
+    TakenBack,
 }
 
 /// How the reload of a plugin ended.
@@ -371,6 +373,7 @@ impl HungUp {
             Self::Displaced => "displaced",
             Self::TooMany => "too_many",
             Self::Tls => "tls",
+            Self::TakenBack => "taken_back",
         }
     }
 }

@@ -78,6 +78,7 @@ stall      = "10s"
 idle       = "75s"
 tls_timeout  = "3s"
 head_timeout = "5s"
+http2_requests = 100
 body_timeout = "20s"
 
 [retention]

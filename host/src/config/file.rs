@@ -81,7 +81,7 @@ pub(super) fn read<'a>(
         let tokens: Vec<_> = tokens.collect();
         let pairs = Pairs::read(tls, &mut secrets);
         named.check_addresses(pairs.names_admin || behind_proxy == Some(true));
-        let (public_tls, admin_tls) = pairs.tls();
+        let (public_tls, admin_tls) = pairs.tls(limits.http2());
         let shares = limits.shares();
         let sources = each(sources, |table| source_of(table, &mut secrets, shares));
         let mut unsubscribed = Vec::new();

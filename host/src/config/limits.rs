@@ -2,6 +2,7 @@
 //!
 //! Only numbers, their defaults and their bounds; each part is given its own by the gateway.
 
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ pub(crate) struct Limits {
     /// gateway is one address: if that is on another machine, set this to `connections`.
     pub(crate) connections_per_address: Option<usize>,
     patience: Patience,
+    /// Requests at a time on one connection over HTTP/2; zero is no HTTP/2.
+    http2_requests: usize,
     /// What is held of all bodies until their requests are answered, in bytes: 503 beyond it, for
     /// the bodies first that have been on their way for the longest with the most.
     pub(crate) held_bytes: usize,
@@ -114,6 +117,7 @@ impl Default for Limits {
             connections: 4096,
             connections_per_address: None,
             patience: Patience::default(),
+            http2_requests: 100,
             held_bytes: 256 * 1024 * 1024,
             held_bytes_per_source: 128 * 1024 * 1024,
             requests: 1024,
@@ -156,6 +160,7 @@ impl Limits {
                 .take("connections_per_address")
                 .and_then(|entry| entry.count(&(1..=1_000_000))),
             patience: Patience::read(table),
+            http2_requests: table.count("http2_requests", 0..=1000, default.http2_requests),
             held_bytes: table.count("held_bytes", 1024..=1 << 40, default.held_bytes),
             held_bytes_per_source: table.count(
                 "held_bytes_per_source",
@@ -207,6 +212,11 @@ impl Limits {
             ),
             grace: table.duration("grace", ms(0)..=hours(1), default.grace),
         }
+    }
+
+    /// How many requests a connection over HTTP/2 may have at a time, if there is HTTP/2.
+    pub(super) fn http2(&self) -> Option<NonZeroU32> {
+        u32::try_from(self.http2_requests).ok().and_then(NonZeroU32::new)
     }
 
     /// The largest body, and the memory that must do for it: what is accepted and then can't be
@@ -284,14 +294,16 @@ impl Limits {
         Marks { all: self.backlog, per_source: self.backlog_per_source }
     }
 
-    /// What only a start can apply, by its key, as numbers to compare. The deadlines of plugins and
-    /// the high-water marks are not among them: they change while the gateway runs.
+    /// What only a start can apply, by its key, as numbers to compare. The deadlines of plugins,
+    /// the high-water marks and what is for new connections are not among them: they change while
+    /// the gateway runs.
     pub(super) fn fixed(&self) -> impl Iterator<Item = (&'static str, u128)> + use<> {
         let Self {
             body_bytes,
             connections,
             connections_per_address,
             patience,
+            http2_requests: _,
             held_bytes,
             held_bytes_per_source,
             requests,

@@ -179,6 +179,7 @@ fn every_limit_and_retention_has_bounds_that_are_named() {
         ("requests", "1", "1000000"),
         ("requests_per_source", "1", "1000000"),
         ("queue", "1", "1000000"),
+        ("http2_requests", "0", "1000"),
         ("backlog", "1", "1000000000"),
         ("backlog_per_source", "1", "1000000000"),
         ("disk_free_bytes", "0", "1125899906842624"),
@@ -311,8 +312,8 @@ fn what_only_a_restart_applies_is_named() {
     let before = parse(WHOLE).unwrap();
     let with = |limits: &str| parse(&format!("{WHOLE}[limits]\n{limits}\n")).unwrap();
     assert_eq!(before.needs_restart(&before), Vec::<String>::new());
-    let live =
-        "claims_deadline = \"5ms\"\nbacklog = 9\nbacklog_per_source = 3\ndisk_free_bytes = 0";
+    let live = "http2_requests = 7\nclaims_deadline = \"5ms\"\nbacklog = 9\n\
+                backlog_per_source = 3\ndisk_free_bytes = 0";
     assert_eq!(with(live).needs_restart(&before), Vec::<String>::new());
     let moved = parse(&WHOLE.replace("8081", "8082").replace("\"data\"", "\"store\"")).unwrap();
     assert_eq!(moved.needs_restart(&before), ["`admin`", "`data`"]);

@@ -3,6 +3,8 @@
 //! The files are read with the configuration. So a change of one is a change of the configuration,
 //! and two that do not fit are one that is not applied. No error says anything of what was found.
 
+use std::num::NonZeroU32;
+
 use super::document::{Entry, Table};
 use super::secret::Secrets;
 use crate::listener::Tls;
@@ -40,9 +42,11 @@ impl<'a> Pairs<'a> {
         Self { public: pair(public), admin: pair(admin), names_admin }
     }
 
-    /// What the public port and the admin port make of them.
-    pub(super) fn tls(&self) -> (Option<Tls>, Option<Tls>) {
-        let [public, admin] = [&self.public, &self.admin].map(|pair| pair.as_ref()?.tls());
+    /// What the public port and the admin port make of them. HTTP/2, with so many requests at a
+    /// time, is for the public one.
+    pub(super) fn tls(&self, http2: Option<NonZeroU32>) -> (Option<Tls>, Option<Tls>) {
+        let public = self.public.as_ref().and_then(|pair| pair.tls(http2));
+        let admin = self.admin.as_ref().and_then(|pair| pair.tls(None));
         (public, admin)
     }
 }
@@ -56,8 +60,8 @@ impl<'a> Pair<'a> {
     }
 
     /// What a port makes of them. Notes where they are not what they should be.
-    fn tls(&self) -> Option<Tls> {
-        let tls = Tls::new(&self.certificate.1, &self.key.1);
+    fn tls(&self, http2: Option<NonZeroU32>) -> Option<Tls> {
+        let tls = Tls::new(&self.certificate.1, &self.key.1, http2);
         let wrong = tls.as_ref().err();
         if let Some(error) = wrong {
             let (entry, _) = if error.is_about_key() { &self.key } else { &self.certificate };

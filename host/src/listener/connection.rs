@@ -174,6 +174,12 @@ impl Connection {
         self.turn() == Turn::Silent
     }
 
+    /// Since when it has no request, if it ever had one.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let since = Duration::from_micros(self.since.load(Ordering::Relaxed));
+        (self.turn() == Turn::Idle).then(|| self.opened + since)
+    }
+
     /// What it waits for and since when, if it is the peer's turn.
     pub(super) fn waits(&self) -> Option<(Wait, Instant)> {
         let stalled = self.stalled.load(Ordering::Relaxed);

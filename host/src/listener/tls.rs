@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
@@ -17,9 +18,16 @@ use tokio_rustls::server::TlsStream;
 
 use super::stream::Stream;
 
+/// What is spoken where the peer chooses nothing, and what else it may choose.
+const HTTP_1: &[u8] = b"http/1.1";
+const HTTP_2: &[u8] = b"h2";
+
 /// The certificate of a port, and the key that belongs to it. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Tls(Arc<ServerConfig>);
+pub(crate) struct Tls {
+    config: Arc<ServerConfig>,
+    http2: Option<NonZeroU32>,
+}
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,8 +66,13 @@ impl TlsError {
 }
 
 impl Tls {
-    /// From two files in PEM. A file may have both, and anything else.
-    pub(crate) fn new(certificate: &[u8], key: &[u8]) -> Result<Self, TlsError> {
+    /// From two files in PEM. A file may have both, and anything else. Over HTTP/2 a connection may
+    /// have so many requests at a time; without a number there is no HTTP/2.
+    pub(crate) fn new(
+        certificate: &[u8],
+        key: &[u8],
+        http2: Option<NonZeroU32>,
+    ) -> Result<Self, TlsError> {
         let chain: Result<Vec<CertificateDer<'static>>, _> =
             CertificateDer::pem_slice_iter(certificate).collect();
         let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(TlsError::Certificate)?;
@@ -69,21 +82,24 @@ impl Tls {
             .with_protocol_versions(&[&TLS13, &TLS12])
             .expect("the provider has ciphers for both")
             .with_no_client_auth();
-        let config = builder.with_single_cert(chain, key).map_err(|error| match error {
+        let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => TlsError::Mismatch,
             rustls::Error::InvalidCertificate(_) => TlsError::Certificate,
             _ => TlsError::Key,
         })?;
-        Ok(Self::of(config))
-    }
-
-    fn of(mut config: ServerConfig) -> Self {
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Self(Arc::new(config))
+        let protocols = http2.map(|_| HTTP_2).into_iter().chain([HTTP_1]);
+        config.alpn_protocols = protocols.map(<[u8]>::to_vec).collect();
+        Ok(Self { config: Arc::new(config), http2 })
     }
 
     /// Agrees on TLS with the peer. Waits for it for as long as it takes.
-    pub(super) async fn accept(&self, stream: Stream) -> io::Result<TlsStream<Stream>> {
-        TlsAcceptor::from(Arc::clone(&self.0)).accept(stream).await
+    pub(super) async fn accept(&self, stream: Stream) -> io::Result<Box<TlsStream<Stream>>> {
+        TlsAcceptor::from(Arc::clone(&self.config)).accept(stream).await.map(Box::new)
+    }
+
+    /// How many requests a connection may have at a time over HTTP/2, if the peer chose that.
+    pub(super) fn http2(&self, stream: &TlsStream<Stream>) -> Option<NonZeroU32> {
+        let (_, session) = stream.get_ref();
+        self.http2.filter(|_| session.alpn_protocol() == Some(HTTP_2))
     }
 }
