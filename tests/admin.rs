@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod document;
 mod replay;
+mod stream;
 mod visitor;
 
 use std::time::Duration;

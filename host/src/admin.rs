@@ -26,6 +26,7 @@ mod redact;
 mod replays;
 mod routes;
 mod rows;
+mod stream;
 mod tokens;
 mod turns;
 mod visitor;

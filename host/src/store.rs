@@ -78,7 +78,7 @@ pub use self::read::cursor::Cursor;
 pub use self::read::filter::{DeadFilter, EventFilter, ReceiptFilter};
 pub use self::read::hours::{EventCount, HOURS_MAX, Hour, TryCount};
 pub use self::read::replays::{Replay, Replayed};
-pub use self::read::snapshot::{Listing, PAGE_ITEMS_MAX, Page, Part};
+pub use self::read::snapshot::{Following, Gap, Growth, Listing, News, PAGE_ITEMS_MAX, Page, Part};
 pub use self::read::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventBody, EventSummary, EventView, Of,
     Progressed, ReceiptSummary, ReceiptView, RunView, State, TryView, VerdictView,

@@ -93,6 +93,7 @@ pub(super) struct Parameter {
 pub(super) enum Place {
     Path,
     Query,
+    Header,
 }
 
 impl Place {
@@ -101,6 +102,7 @@ impl Place {
         match self {
             Self::Path => "path",
             Self::Query => "query",
+            Self::Header => "header",
         }
     }
 }
@@ -142,6 +144,15 @@ impl Parameter {
         schema: fn(&mut Schemas) -> Value,
     ) -> Self {
         Self { name, place: Place::Query, said, schema }
+    }
+
+    /// A header.
+    pub(super) const fn header(
+        name: &'static str,
+        said: &'static str,
+        schema: fn(&mut Schemas) -> Value,
+    ) -> Self {
+        Self { name, place: Place::Header, said, schema }
     }
 
     /// One of the path.

@@ -219,3 +219,16 @@ impl<S: Sync> FromRequestParts<S> for ReceiptsQuery {
         Ok(Self(pairs.receipts()?, pairs.page()?))
     }
 }
+
+/// Which events as they come, and where to go on.
+pub(super) struct StreamQuery(pub(super) EventFilter, pub(super) Option<Cursor>);
+
+impl<S: Sync> FromRequestParts<S> for StreamQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let pairs = Pairs::of(&parts.uri)?;
+        let cursor = pairs.value("cursor", "the `id` that came last on the stream")?;
+        Ok(Self(pairs.filter()?, cursor))
+    }
+}

@@ -9,11 +9,12 @@ use axum::{Extension, Router};
 
 use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
-use super::{Admin, gate, health, items, lists, plugins, replays, tokens};
+use super::{Admin, gate, health, items, lists, plugins, replays, stream, tokens};
 
 /// Every operation, as the document has them.
-static TABLE: [&[Operation]; 7] = [
+static TABLE: [&[Operation]; 8] = [
     &lists::OPERATIONS,
+    &stream::OPERATIONS,
     &items::OPERATIONS,
     &replays::OPERATIONS,
     &plugins::OPERATIONS,

@@ -2,7 +2,8 @@
 //! connection.
 //!
 //! Everything else has half of the port's connections, and what may wait for long has a quarter of
-//! those and a time. A stop waits for none of it. Never judges a request.
+//! those and a time. Streams of events have an eighth of all. A stop waits for none of it. Never
+//! judges a request.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::LengthLimitError;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::Admin;
@@ -26,6 +27,9 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 /// Largest body, in bytes.
 const BODY_BYTES_MAX: usize = 2 << 20;
 
+/// The share of the port's connections on which events may be streamed.
+const STREAMS: usize = 8;
+
 /// What those who wait are told when the gateway stops.
 pub(super) const STOPPING: &str = "the gateway is stopping";
 
@@ -34,6 +38,7 @@ pub(super) const STOPPING: &str = "the gateway is stopping";
 pub(crate) struct Turns {
     asking: Semaphore,
     waiting: Semaphore,
+    streams: Arc<Semaphore>,
     wait_max: Duration,
     /// Cancelled when the gateway stops.
     stop: CancellationToken,
@@ -47,6 +52,7 @@ impl Turns {
         Self {
             asking: Semaphore::new(asking),
             waiting: Semaphore::new(waiting),
+            streams: Arc::new(Semaphore::new((connections / STREAMS).max(1))),
             wait_max: WAIT_MAX,
             stop,
         }
@@ -67,6 +73,18 @@ impl Turns {
             () = tokio::time::sleep(self.wait_max) => Err(Problem::new(Kind::NotYet, not_yet)),
             () = self.stop.cancelled() => Err(Problem::new(Kind::Stopping, STOPPING)),
         }
+    }
+
+    /// A turn of one who listens to events, for as long as it lives.
+    pub(super) fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let many = "too many streams of events are open; ask again later";
+        let turn = Arc::clone(&self.streams).try_acquire_owned();
+        turn.map_err(|_| Problem::new(Kind::Busy, many))
+    }
+
+    /// Resolves when the gateway stops.
+    pub(super) fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.stop.clone().cancelled_owned()
     }
 
     /// The whole body of a request.
@@ -122,5 +140,14 @@ mod tests {
             () = ready(()) => (),
         }
         assert!(turns.wait(ready(()), "not yet").await.is_err(), "one of eight may wait");
+    }
+
+    #[test]
+    fn as_many_listen_to_events_as_may_and_the_next_when_one_has_left() {
+        let turns = Turns::new(16, CancellationToken::new());
+        let listening = [turns.stream(), turns.stream()].map(Result::unwrap);
+        assert_eq!(turns.stream().unwrap_err().kind(), Kind::Busy);
+        drop(listening);
+        assert!(turns.stream().is_ok());
     }
 }

@@ -55,7 +55,9 @@ use self::journal::Journal;
 pub use self::open_error::OpenError;
 pub(super) use self::opening::Reopened;
 use self::place::Place;
-pub(super) use self::schema::{END, LOW_WATER, RETENTION, SWEPT_TO, TOLD, UNREAD_WIDTH};
+pub(super) use self::schema::{
+    END, EVENTS_GONE, LOW_WATER, RETENTION, SWEPT_TO, TOLD, UNREAD_WIDTH,
+};
 use self::totals::Totals;
 use self::view::View;
 use self::volumes::Volumes;

@@ -81,6 +81,8 @@ pub(super) struct Shared {
     pub(super) queued: AtomicUsize,
     pub(super) commits: AtomicU64,
     pub(super) end: AtomicU64,
+    /// Changes with every commit, once what it added can be read.
+    pub(super) grown: watch::Sender<()>,
     /// Before this position of the log no start looks for event ids, whatever happens now.
     pub(super) id_mark: AtomicU64,
 }
@@ -123,6 +125,7 @@ impl Shared {
             queued: AtomicUsize::new(0),
             commits: AtomicU64::new(0),
             end: AtomicU64::new(0),
+            grown: watch::Sender::default(),
             id_mark: AtomicU64::new(0),
         }
     }
@@ -216,7 +219,9 @@ impl Shared {
     pub(super) fn committed(&self, end: u64, log_bytes: usize) {
         self.unpacked.send_modify(|unpacked| *unpacked += log_bytes);
         self.commits.fetch_add(1, Ordering::Relaxed);
-        self.end.store(end, Ordering::Relaxed);
+        // Whoever sees it sees what was committed.
+        self.end.store(end, Ordering::Release);
+        self.grown.send_replace(());
     }
 
     pub(super) fn wake(&self, kind: WorkKind) {

@@ -7,6 +7,7 @@ mod damaging;
 mod disk;
 mod duplicates;
 mod flipping;
+mod following;
 mod frames;
 mod indexing;
 mod knowing;

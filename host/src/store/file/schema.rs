@@ -48,6 +48,9 @@ pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("me
 pub(in crate::store) const LOW_WATER: &str = "low_water";
 /// In [`META`]: every segment before this position is in [`SWEPT`].
 pub(in crate::store) const SWEPT_TO: &str = "swept_to";
+/// In [`META`]: every event that a sweep has removed stood before this position. Not there until
+/// one was removed since this was noted.
+pub(in crate::store) const EVENTS_GONE: &str = "events_gone";
 /// In [`META`]: the [`crate::store::keep::retention::Retention::mark`] that [`SWEPT`] goes by.
 pub(in crate::store) const RETENTION: &str = "retention";
 /// In [`META`]: the time as it was last believed, in milliseconds.

@@ -78,6 +78,9 @@ pub(in crate::store) struct Sweep {
     forgotten: Vec<u64>,
     /// Dead letters that go, each with the record of the try that its work died of.
     letters: Vec<(u64, Option<u64>)>,
+    /// Every event that is removed then, or was before, stood before this position; `None` if none
+    /// is removed.
+    events_gone: Option<u64>,
     /// Every segment before this is packed now.
     swept_to: Option<u64>,
     /// The pass is over that goes by this retention.
@@ -244,6 +247,9 @@ impl Draft<'_> {
             if standing.is_some_and(|standing| standing.last == *died_of) {
                 self.drop_letter(*position)?;
             }
+        }
+        if let Some(gone) = sweep.events_gone {
+            self.remember(file::EVENTS_GONE, gone);
         }
         if let Some(swept_to) = sweep.swept_to {
             self.remember(file::SWEPT_TO, swept_to);

@@ -63,6 +63,18 @@ impl EventFilter {
         List::of("events", &filters)
     }
 
+    /// The same events as they come.
+    pub(super) fn stream(&self) -> List {
+        let Self { source, event_type, subject, after, .. } = self;
+        let filters = [
+            source.as_ref().map(Name::to_string),
+            event_type.as_ref().map(Pattern::to_string),
+            subject.clone(),
+            after.map(|after| after.to_string()),
+        ];
+        List::of("stream", &filters)
+    }
+
     /// Whether all but the state fits.
     pub(super) fn matches(&self, stored: &StoredEvent) -> bool {
         let event = &stored.event;

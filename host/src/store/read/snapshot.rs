@@ -5,6 +5,7 @@
 //! is named by its position, and all else is shown. They read on a thread that may wait for the
 //! disk.
 
+mod following;
 mod letters;
 mod lists;
 mod pending;
@@ -20,6 +21,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+pub(in crate::store) use self::following::events_gone;
+pub use self::following::{Following, Gap, Growth, News};
 pub(in crate::store) use self::letters::Unfiled;
 pub(in crate::store) use self::lists::Found;
 use super::cursor::{Cursor, List};

@@ -1,6 +1,7 @@
 //! What was kept long enough goes, what is needed stays, and a power cut loses neither.
 
 mod emptying;
+mod gaps;
 mod meanwhile;
 
 use std::pin::Pin;

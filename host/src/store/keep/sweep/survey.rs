@@ -20,6 +20,7 @@ use crate::store::log::record::{ReceiptRecord, Record, StateRecord, TryRecord};
 use crate::store::log::segment::{Entry, RecordKind, Segment};
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
+use crate::store::read::snapshot::events_gone;
 use crate::store::shared::Shared;
 use crate::store::state;
 use crate::store::time::line::Line;
@@ -305,6 +306,10 @@ impl Survey<'_> {
             }
             items.extend(self.item(&entry, &record, fate));
         }
+        if self.sweep.events_gone.is_some() {
+            let before = events_gone(&self.view, &self.log)?;
+            self.sweep.events_gone = self.sweep.events_gone.max(Some(before));
+        }
         self.sweep.replaced = segments.iter().map(Segment::first).collect();
         self.sweep.packed = pack(&items);
         self.sweep.swept.segments = segments.len();
@@ -326,6 +331,7 @@ impl Survey<'_> {
                     Record::Event(event) => {
                         let works = position + 1..position + u64::from(event.width());
                         self.sweep.forgotten.extend(works);
+                        self.sweep.events_gone = self.sweep.events_gone.max(Some(position + 1));
                     }
                     Record::Try(_) | Record::Attempt(_) | Record::Reopening(_) | Record::Gap => (),
                 }

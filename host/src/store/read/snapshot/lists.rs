@@ -158,7 +158,7 @@ impl Snapshot<'_> {
     }
 
     /// The event in short, if it matches.
-    fn summary(
+    pub(super) fn summary(
         &self,
         stored: &StoredEvent,
         filter: &EventFilter,

@@ -1,0 +1,295 @@
+//! The stream of events: each one as it is stored, for as long as somebody listens.
+//!
+//! Server-sent events over the one answer to a request. Whoever comes back with the id that came
+//! last misses nothing, or is told that events may be missing. A reader that is slow is read for
+//! no faster, and one that does not read is hung up on by the listener; either may come back. Wakes
+//! by the store's commits. Never keeps what nobody has read yet.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::body::Frame;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::operation::{Answer, Need, Operation, Parameter, Turn, Verb};
+use super::problem::Kind;
+use super::query::{self, StreamQuery};
+use super::schema::Schemas;
+use super::{Admin, Problem};
+use crate::listener::Connection;
+use crate::secrets::Redaction;
+use crate::store::{self, Cursor, EventSummary, Following, Gap, Growth, News};
+use crate::token::Scope;
+
+const CONTENT_TYPE: &str = "text/event-stream";
+/// With what a client comes back.
+const LAST_EVENT_ID: &str = "last-event-id";
+
+/// After so long without an event something is sent all the same, so that nobody between takes the
+/// connection for dead, and a client knows how far it is.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Between two looks at what came: many commits in a second are one.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Before the next look, if the store could not be read.
+const AWAY_PAUSE: Duration = Duration::from_secs(1);
+/// Most events of one look.
+const EVENTS_MAX: usize = 100;
+/// How soon a client comes back that has lost the connection.
+const RETRY: Duration = Duration::from_secs(1);
+
+const STREAM_CURSOR: Parameter = Parameter::query(
+    "cursor",
+    "The `id` that came last on a stream with the same filters, for clients that can't send \
+     `Last-Event-ID`, which goes before it.",
+    Schemas::of::<Cursor>,
+);
+const LAST_ID: Parameter = Parameter::header(
+    "Last-Event-ID",
+    "The `id` that came last on a stream with the same filters.",
+    Schemas::of::<Cursor>,
+);
+
+pub(super) static OPERATIONS: [Operation; 1] = [Operation {
+    verb: Verb::Get,
+    path: "/v1/events/stream",
+    id: "streamEvents",
+    summary: "Sends each event when it is stored, as server-sent events: from now on, from \
+              `after` on, or from where a stream ended.",
+    need: Need::Scope(Scope::Read),
+    turn: Turn::Shared,
+    parameters: &[query::SOURCE, query::TYPE, query::SUBJECT, query::AFTER, STREAM_CURSOR, LAST_ID],
+    body: None,
+    answers: &[Answer::text(
+        "A stream that does not end: `event: event` with an event as in the list, and `event: \
+         gap` where events may be missing.",
+        CONTENT_TYPE,
+    )],
+    problems: &[Kind::InvalidParameter, Kind::ForeignCursor],
+    handler: || get(stream),
+}];
+
+async fn stream(
+    State(admin): State<Arc<Admin>>,
+    StreamQuery(filter, cursor): StreamQuery,
+    request: Request,
+) -> Result<Response, Problem> {
+    let last = last_id(request.headers())?;
+    let turn = admin.turns.stream()?;
+    // Before it looks for the first time: no commit is missed.
+    let growth = admin.store.growth();
+    let following = admin.store.follow(filter, last.or(cursor))?;
+    let stream = Stream {
+        connection: request.extensions().get::<Arc<Connection>>().cloned(),
+        headers: authorization(request.headers()),
+        admin,
+        following,
+        growth,
+        is_new: true,
+        _turn: turn,
+    };
+    let headers = [(header::CONTENT_TYPE, CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, Body::new(Messages::of(stream))).into_response())
+}
+
+/// The id that a client has got last.
+fn last_id(headers: &HeaderMap) -> Result<Option<Cursor>, Problem> {
+    let Some(value) = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let cursor = value.to_str().ok().and_then(|text| text.parse().ok());
+    let wrong = || {
+        let detail = "`Last-Event-ID` must be the `id` that came last on the stream";
+        Problem::new(Kind::InvalidParameter, detail).with("parameter", "Last-Event-ID")
+    };
+    cursor.map(Some).ok_or_else(wrong)
+}
+
+/// What the request says of who asks.
+fn authorization(headers: &HeaderMap) -> HeaderMap {
+    let sent = headers.get_all(header::AUTHORIZATION).iter().cloned();
+    sent.map(|value: HeaderValue| (header::AUTHORIZATION, value)).collect()
+}
+
+/// Somebody who listens.
+struct Stream {
+    admin: Arc<Admin>,
+    /// Who that is: a token may be revoked meanwhile.
+    headers: HeaderMap,
+    connection: Option<Arc<Connection>>,
+    following: Following,
+    growth: Growth,
+    /// Nothing was sent yet.
+    is_new: bool,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Stream {
+    /// What is sent next, once there is something; `None` if the stream ends.
+    async fn next(mut self) -> Option<(Bytes, Self)> {
+        if std::mem::take(&mut self.is_new) {
+            let retry = format!("retry: {}\n", RETRY.as_millis());
+            let begin = retry + &at_ease("the stream begins", self.following.cursor());
+            return self.send(begin);
+        }
+        let quiet_until = Instant::now() + KEEP_ALIVE;
+        loop {
+            let pause = match self.admin.store.news(&self.following, EVENTS_MAX).await {
+                Ok(news) => {
+                    let (is_all, is_empty) = (news.is_all, news.is_empty());
+                    self.following = news.then.clone();
+                    if !is_empty {
+                        let shown = shown(self.admin.redaction.clone(), news).await?;
+                        return self.send(shown);
+                    }
+                    if !is_all && Instant::now() < quiet_until {
+                        continue;
+                    }
+                    PAUSE
+                }
+                Err(store::Error::Unavailable(_)) => AWAY_PAUSE,
+                Err(_) => return None,
+            };
+            let stopped = self.admin.turns.stopped();
+            tokio::select! {
+                biased;
+                () = stopped => return None,
+                () = sleep_until(quiet_until) => {
+                    let text = at_ease("still here", self.following.cursor());
+                    return self.send(text);
+                }
+                () = self.growth.grown() => (),
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// Sends something, if whoever listens may still hear it.
+    fn send(self, text: String) -> Option<(Bytes, Self)> {
+        let caller = self.admin.access.caller(&self.headers, self.connection.as_deref());
+        let is_allowed = caller.and_then(|caller| caller.allowed(Scope::Read)).is_ok();
+        is_allowed.then(|| (text.into(), self))
+    }
+}
+
+/// A comment, and how far the stream is.
+fn at_ease(comment: &str, cursor: Option<Cursor>) -> String {
+    let id = cursor.map(|cursor| format!("id: {cursor}\n")).unwrap_or_default();
+    format!(": {comment}\n{id}\n")
+}
+
+/// What came, as it is sent, without secrets. Events may be large: not on a thread that serves.
+async fn shown(redaction: Redaction, news: News) -> Option<String> {
+    tokio::task::spawn_blocking(move || messages(&redaction, &news)).await.ok()
+}
+
+fn messages(redaction: &Redaction, news: &News) -> String {
+    let mut text = String::new();
+    let end = news.then.cursor();
+    let first = news.events.first().map(|(event, _)| event);
+    if let Some(gap) = news.gap {
+        text += &message("gap", None, &why(gap, first).to_string());
+    }
+    for (event, cursor) in &news.events {
+        // It is a value of plain members.
+        let event = serde_json::to_string(event).unwrap_or_default();
+        text += &message("event", Some(*cursor), &redaction.of_json(&event));
+    }
+    for damaged in &news.damaged {
+        let detail = "an event here may be damaged, and can't be read";
+        let data = json!({ "reason": "damaged", "detail": detail, "position": damaged.position });
+        text += &message("gap", None, &data.to_string());
+    }
+    // All of them are behind whoever has come to the end of it.
+    text + &at_ease("so far", end)
+}
+
+/// What a gap is, as the event that tells it says it.
+fn why(gap: Gap, first: Option<&EventSummary>) -> serde_json::Value {
+    let (reason, detail) = match gap {
+        Gap::Removed => (
+            "removed",
+            "events that were stored after the last one that you got were kept long enough and \
+             are removed",
+        ),
+        Gap::Behind => (
+            "restored",
+            "the store ends before the last event that you got: it was restored from a backup",
+        ),
+    };
+    json!({ "reason": reason, "detail": detail, "next": first.map(|event| event.recorded_at) })
+}
+
+fn message(event: &str, id: Option<Cursor>, data: &str) -> String {
+    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+    format!("{id}event: {event}\ndata: {data}\n\n")
+}
+
+/// The body of the answer: what is sent, one piece after the other.
+struct Messages {
+    /// `None` at the end.
+    next: Option<Pin<Box<dyn Future<Output = Option<(Bytes, Stream)>> + Send>>>,
+}
+
+impl Messages {
+    fn of(stream: Stream) -> Self {
+        Self { next: Some(Box::pin(stream.next())) }
+    }
+}
+
+impl HttpBody for Messages {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(next) = &mut self.next else { return Poll::Ready(None) };
+        match ready!(next.as_mut().poll(cx)) {
+            Some((bytes, stream)) => {
+                self.next = Some(Box::pin(stream.next()));
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            None => {
+                self.next = None;
+                Poll::Ready(None)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_a_line_for_each_of_its_parts_and_an_empty_one() {
+        let cursor: Cursor = "v1.AAAAAAAAAAEAAAAAAAAAAg".parse().unwrap();
+        let sent = message("event", Some(cursor), r#"{"id":"evt_1"}"#);
+        let expected = format!("id: {cursor}\nevent: event\ndata: {{\"id\":\"evt_1\"}}\n\n");
+        assert_eq!(sent, expected);
+        assert_eq!(at_ease("still here", Some(cursor)), format!(": still here\nid: {cursor}\n\n"));
+        assert_eq!(at_ease("still here", None), ": still here\n\n");
+    }
+
+    #[test]
+    fn a_last_id_that_is_no_cursor_is_refused_and_an_empty_one_is_none() {
+        let sent = |text: &'static str| {
+            let value = HeaderValue::from_static(text);
+            last_id(&[(LAST_EVENT_ID.parse().unwrap(), value)].into_iter().collect())
+        };
+        assert!(sent("v1.AAAAAAAAAAEAAAAAAAAAAg").unwrap().is_some());
+        assert!(sent("").unwrap().is_none());
+        assert_eq!(sent("17").unwrap_err().kind(), Kind::InvalidParameter);
+    }
+}

@@ -1,0 +1,202 @@
+//! Events as they come: from a place in the log on, oldest first.
+//!
+//! Whoever follows asks again and again, each time from where the last look ended. All positions
+//! before that were looked at, and what comes later stands behind it, so nothing is missed and
+//! nothing comes twice. What a sweep has removed meanwhile is told as a gap. Never waits: who does
+//! is woken by [`Growth`].
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::times::{CLOCK_SLACK, SEGMENTS_MIN};
+use super::{LIST_TIME, Snapshot};
+use crate::event::{Timestamp, in_millis};
+use crate::ids::{Id, IdKind};
+use crate::store::Store;
+use crate::store::error::{Error, Failure};
+use crate::store::file;
+use crate::store::file::view::{Segments, View};
+use crate::store::log::record::Record;
+use crate::store::log::segment::{Entry, RecordKind};
+use crate::store::read::cursor::{Cursor, List};
+use crate::store::read::filter::EventFilter;
+use crate::store::read::view::{DamagedItem, EventSummary};
+
+/// Who follows which events, and how far.
+#[derive(Debug, Clone)]
+pub struct Following {
+    filter: EventFilter,
+    list: List,
+    /// All positions before this were looked at.
+    from: u64,
+    /// The removed events before this position are told; `None` before the first look of one who
+    /// has no cursor, and so misses nothing.
+    told: Option<u64>,
+}
+
+/// What came since the last look.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// Why events may be missing before all others of these, if they may.
+    pub gap: Option<Gap>,
+    /// Oldest first, each with where to go on behind it.
+    pub events: Vec<(EventSummary, Cursor)>,
+    /// What lies among them and can't be read.
+    pub damaged: Vec<DamagedItem>,
+    /// Whether that is all that there is now.
+    pub is_all: bool,
+    /// Who follows, as far as that is then.
+    pub then: Following,
+}
+
+/// Why events may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// A sweep has removed events behind the cursor.
+    Removed,
+    /// The store does not reach to the cursor: it was restored from a backup.
+    Behind,
+}
+
+/// Wakes whoever follows.
+#[derive(Debug)]
+pub struct Growth(watch::Receiver<()>);
+
+impl Growth {
+    /// Resolves when something was committed since it resolved last, or since this was made.
+    pub async fn grown(&mut self) {
+        // The sender lives as long as the store.
+        drop(self.0.changed().await);
+    }
+}
+
+impl Following {
+    /// Where it goes on; `None` as long as nobody has looked where it begins.
+    pub fn cursor(&self) -> Option<Cursor> {
+        self.told.map(|_| Cursor::new(self.list, self.from))
+    }
+}
+
+impl News {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.gap.is_none() && self.events.is_empty() && self.damaged.is_empty()
+    }
+}
+
+impl Store {
+    /// Follows the events that match, by all but their state and `before`: from this cursor of the
+    /// same filter on, else from `after` on, else from now on. Another's cursor is an
+    /// [`Error::ForeignCursor`].
+    pub fn follow(&self, filter: EventFilter, cursor: Option<Cursor>) -> Result<Following, Error> {
+        let filter = EventFilter { state: None, before: None, ..filter };
+        let list = filter.stream();
+        if let Some(cursor) = cursor {
+            cursor.check(list)?;
+            return Ok(Following { from: cursor.before(), told: Some(0), filter, list });
+        }
+        let (from, told) = match filter.after {
+            Some(_) => (0, None),
+            None => {
+                let end = self.reached();
+                (end, Some(end))
+            }
+        };
+        Ok(Following { filter, list, from, told })
+    }
+
+    /// What came since the last look: about as many events as `limit`, for a bounded time.
+    pub async fn news(&self, following: &Following, limit: usize) -> Result<News, Error> {
+        let following = following.clone();
+        // Before the view: what stands before it is there.
+        let reached = self.reached();
+        self.ask_view(move |snapshot| snapshot.news(following, (reached, limit), LIST_TIME)).await
+    }
+
+    /// All positions before this are given out, and what is committed there can be read.
+    fn reached(&self) -> u64 {
+        self.handle.shared.end.load(Ordering::Acquire)
+    }
+
+    /// Wakes whoever follows. To miss nothing, ask for it before the first look.
+    pub fn growth(&self) -> Growth {
+        Growth(self.handle.shared.grown.subscribe())
+    }
+}
+
+/// Every event that was removed stood before this position.
+pub(in crate::store) fn events_gone(view: &View, log: &Segments) -> Result<u64, Failure> {
+    match view.fact(file::EVENTS_GONE)? {
+        Some(gone) => Ok(gone),
+        // Nobody has noted it yet: an older Hookgate may have removed all that is not there.
+        None => Ok(log.first_key()?.unwrap_or(0)),
+    }
+}
+
+impl Snapshot<'_> {
+    fn news(
+        &self,
+        following: Following,
+        (reached, limit): (u64, usize),
+        time: Duration,
+    ) -> Result<News, Failure> {
+        let started = Instant::now();
+        let gone = events_gone(&self.view, &self.log)?;
+        let end = self.view.fact(file::END)?.unwrap_or(0).max(reached);
+        let from = self.begin(&following)?.min(end);
+        let is_behind = following.from > end;
+        let is_removed = following.told.is_some_and(|told| told < gone) && from < gone;
+        let mut news = News {
+            gap: is_removed.then_some(Gap::Removed).or(is_behind.then_some(Gap::Behind)),
+            events: Vec::new(),
+            damaged: Vec::new(),
+            is_all: false,
+            then: Following { told: Some(gone), from, ..following },
+        };
+        for (looked_at, row) in self.log.within(self.key_at(from)?..end)?.enumerate() {
+            let (first, segment) = row?;
+            if looked_at >= SEGMENTS_MIN && started.elapsed() >= time {
+                news.then.from = from.max(first);
+                return Ok(news);
+            }
+            let segment = self.readable(segment, None, &mut news.damaged)?;
+            let Some(segment) = segment else { continue };
+            for entry in segment.entries().filter(|entry| entry.position >= from) {
+                if news.events.len() >= limit {
+                    news.then.from = entry.position;
+                    return Ok(news);
+                }
+                self.add_news(&entry, &mut news)?;
+            }
+        }
+        (news.is_all, news.then.from) = (true, end);
+        Ok(news)
+    }
+
+    /// Where a look begins.
+    fn begin(&self, following: &Following) -> Result<u64, Failure> {
+        match (following.told, following.filter.after) {
+            (None, Some(after)) => {
+                self.begin_at(Timestamp(after.0.saturating_sub(in_millis(CLOCK_SLACK))))
+            }
+            _ => Ok(following.from),
+        }
+    }
+
+    fn add_news(&self, entry: &Entry<'_>, news: &mut News) -> Result<(), Failure> {
+        if entry.kind != RecordKind::Event {
+            return Ok(());
+        }
+        let (position, tag) = (entry.position, self.tag());
+        let record = self.readable(Record::skim(entry, tag), None, &mut news.damaged)?;
+        let Some(Record::Event(event)) = record else { return Ok(()) };
+        let id = Id { kind: IdKind::Event, position, tag };
+        let shown = self.summary(&event, &news.then.filter);
+        let shown = self.readable(shown, Some(id), &mut news.damaged)?.flatten();
+        let cursor = Cursor::new(news.then.list, position + 1);
+        news.events.extend(shown.map(|event| (event, cursor)));
+        Ok(())
+    }
+}
