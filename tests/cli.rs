@@ -1,5 +1,6 @@
 //! The `hookgate` command as a person types it: the real program, its exit code and its words.
 
+mod audit;
 mod configuration;
 mod output;
 mod recorded;

@@ -8,6 +8,8 @@
 mod schema;
 
 mod access;
+mod audit;
+mod auditor;
 mod bodies;
 mod failures;
 mod gate;
@@ -37,6 +39,7 @@ use arc_swap::ArcSwap;
 use axum::http::Method;
 use axum::{Router, middleware};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
 
 use crate::disk::Disk;
 use crate::metrics::Metrics;
@@ -44,6 +47,7 @@ use crate::secrets::Redaction;
 use crate::store::Store;
 
 pub(crate) use access::{Access, FileToken};
+pub(crate) use auditor::Auditor;
 use problem::{Kind, Problem};
 pub(crate) use redact::credentials;
 pub(crate) use routes::document;
@@ -72,6 +76,10 @@ pub(crate) struct Admin {
     pub(crate) redaction: Redaction,
     /// Who may ask.
     pub(crate) access: Arc<Access>,
+    /// Writes down what they change.
+    pub(crate) auditor: Auditor,
+    /// The writes that are under way, also of those who hung up.
+    pub(crate) writes: TaskTracker,
     /// The names, beside those of loopback, under which this port may be asked.
     pub(crate) hosts: Arc<ArcSwap<Vec<String>>>,
     /// Keeps connections free for those who look whether it is well.

@@ -6,8 +6,10 @@
 #[macro_use]
 mod output;
 
+mod audit;
 mod check;
 mod dead;
+mod deed;
 mod demo;
 mod event;
 mod hours;
@@ -79,6 +81,9 @@ enum Command {
     /// Make, list and revoke tokens for the admin port
     #[command(subcommand)]
     Token(token::Command),
+    /// List and export the audit log of a running gateway, or verify that of one that is stopped
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Check, repair or export a store while no gateway runs on it
     #[command(subcommand)]
     Store(store::Command),
@@ -133,6 +138,7 @@ pub fn main() -> ExitCode {
             Command::Dead(command) => dead::run(command).await,
             Command::Hours(args) => hours::hours(args).await,
             Command::Token(command) => token::run(command).await,
+            Command::Audit(command) => audit::run(command).await,
             Command::Store(command) => store::run(command).await,
             Command::Send(args) => send::send(&args).await,
             Command::Demo(args) => demo::demo(&args).await,

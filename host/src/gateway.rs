@@ -11,6 +11,7 @@ mod high_water;
 mod live;
 mod loading;
 mod noting;
+mod outline;
 mod reach;
 mod replaying;
 mod sweeping;
@@ -28,9 +29,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::admin::{self, Access, Admin, Ask, Report, Turns};
+use crate::admin::{self, Access, Admin, Ask, Auditor, Report, Turns};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::delivery::{Deliveries, Delivery};
@@ -218,18 +220,8 @@ impl Gateway {
             notes: Notes::default(),
             unknown: Pacing::default(),
         };
-        let operators = Admin {
-            store: parts.store.clone(),
-            disk: parts.disk.clone(),
-            metrics: parts.metrics.clone(),
-            plugins: live.plugins(),
-            reload: self.reload.clone(),
-            ready: live.ready(),
-            redaction: parts.redaction.clone(),
-            access: parts.access.clone(),
-            hosts: parts.admin_hosts.clone(),
-            turns: Turns::new(ADMIN_CONNECTIONS, cancel.clone()),
-        };
+        let writes = TaskTracker::new();
+        let operators = parts.operators(&live, self.reload.clone(), writes.clone(), cancel);
         let metrics = &parts.metrics;
         let cancelled = cancel.clone();
         let port = |socket, name, limits, front: &Arc<Front>| {
@@ -247,12 +239,17 @@ impl Gateway {
         let runs = once_loaded(live.loaded(), cancel.clone(), running);
         let deliveries = work(Deliveries(parts.delivery), limits.deliveries, cancel.clone());
 
-        for serving in [public, admin] {
-            self.tasks.spawn(async move {
-                serving.await;
-                Ok(())
-            });
-        }
+        self.tasks.spawn(async move {
+            public.await;
+            Ok(())
+        });
+        self.tasks.spawn(async move {
+            admin.await;
+            // Also those of who hung up: each has an entry in the audit log.
+            writes.close();
+            writes.wait().await;
+            Ok(())
+        });
         self.tasks.spawn(ending("parsing", parses));
         self.tasks.spawn(ending("running", runs));
         self.tasks.spawn(ending("delivering", deliveries));
@@ -374,6 +371,34 @@ fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 impl Parts {
+    /// What answering operators needs.
+    fn operators(
+        &self,
+        live: &Live,
+        reload: mpsc::Sender<Ask>,
+        writes: TaskTracker,
+        cancel: &CancellationToken,
+    ) -> Admin {
+        Admin {
+            store: self.store.clone(),
+            disk: self.disk.clone(),
+            metrics: self.metrics.clone(),
+            plugins: live.plugins(),
+            reload,
+            ready: live.ready(),
+            redaction: self.redaction.clone(),
+            access: self.access.clone(),
+            auditor: self.auditor(),
+            writes,
+            hosts: self.admin_hosts.clone(),
+            turns: Turns::new(ADMIN_CONNECTIONS, cancel.clone()),
+        }
+    }
+
+    fn auditor(&self) -> Auditor {
+        Auditor { store: self.store.clone(), redaction: self.redaction.clone() }
+    }
+
     async fn open(config: &Config, seams: Seams) -> anyhow::Result<Self> {
         let Seams { clock, compiler, compiled, keys, redaction } = seams;
         // Before anything can be said of what was read.
@@ -415,8 +440,8 @@ impl Parts {
         let out = metrics.clone();
         let delivery = Arc::new(Delivery::new(owed, clock.clone(), out, egress, limits.deliveries));
         let sources = Arc::new(ingest::Sources::default());
-        let (tokens, open_metrics) = (&config.tokens, config.open_metrics);
-        let access = Access::open(store.clone(), clock.clone(), tokens, open_metrics).await?;
+        let tokens = (&config.tokens[..], config.open_metrics);
+        let access = Access::open(store.clone(), clock.clone(), tokens).await?;
         let admin_hosts = Arc::new(ArcSwap::from_pointee(config.admin_hosts.clone()));
         let retention = Arc::new(ArcSwap::from_pointee(config.retention.clone()));
         Ok(Self {

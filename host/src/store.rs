@@ -59,6 +59,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+pub use self::access::audit::{AuditChecked, AuditEntry, AuditFault, Deed};
 pub use self::access::tokens::{Token, Tokens};
 pub use self::check::{Checked, Fault, check};
 pub use self::error::{Damaged, Error, Failure};
@@ -70,7 +71,7 @@ pub use self::ids::terms::Terms;
 pub use self::keep::retention::Retention;
 pub use self::keep::sweep::Swept;
 pub use self::kind::WorkKind;
-pub use self::offline::reset_tokens;
+pub use self::offline::{check_audit, record, reset_tokens};
 pub use self::owed::backlog::{Allowance, Windows};
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 pub use self::owed::tally::{Marks, Open, OpenWorks, Reached};
@@ -88,6 +89,7 @@ pub use self::report::{Attempt, Effects, Parsed, PluginStamp, Refused, Try};
 pub use self::state::{Quota, Quotas};
 pub use self::stats::{KindStats, Stats};
 pub use self::tries::Committing;
+pub use self::write::audit::AuditPage;
 pub use self::write::commit::{RunRefused, StateFull};
 
 use self::aside::{aside, in_background};

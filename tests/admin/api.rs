@@ -80,6 +80,7 @@ async fn every_operation_answers_as_the_document_says() {
         ("getMetrics", "/metrics".to_owned()),
         ("waitUntilSettled", "/v1/settled".to_owned()),
         ("getDocument", "/v1/openapi.json".to_owned()),
+        ("listAudit", "/v1/audit?limit=2".to_owned()),
     ] {
         check(id, &gateway.ask(&path).await);
     }

@@ -149,8 +149,7 @@ impl Access {
     pub(crate) async fn open(
         store: Store,
         clock: Clock,
-        file: &[FileToken],
-        open_metrics: bool,
+        (file, open_metrics): (&[FileToken], bool),
     ) -> Result<Self, store::Error> {
         let stored = match file.is_empty() {
             true => store.tokens().await?,

@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 
 use super::access::{Caller, Refused};
-use super::operation::{Need, Operation, Turn};
+use super::operation::{Need, Operation, Turn, Verb};
 use super::problem::{Kind, Problem};
-use super::{Admin, query, turns};
+use super::{Admin, audit, query, turns};
 use crate::listener::Connection;
 use crate::token::Scope;
 
@@ -43,7 +43,7 @@ pub(super) fn guarded(
 /// Lets a request through that has what the operation needs, and nothing that it does not know.
 async fn let_through(
     State(Gate { admin, operation }): State<Gate>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
     let connection = request.extensions().get::<Arc<Connection>>().cloned();
@@ -57,10 +57,10 @@ async fn let_through(
     if let Err(problem) = query::check(request.uri(), operation.query()) {
         return problem.into_response();
     }
-    if let Some(caller) = caller {
-        request.extensions_mut().insert(caller);
+    if operation.verb == Verb::Get {
+        return next.run(request).await;
     }
-    next.run(request).await
+    audit::answered(admin, caller.as_ref(), connection.as_deref(), request, next).await
 }
 
 /// Who asks; `None` where the operation needs nobody.

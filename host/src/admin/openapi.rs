@@ -151,6 +151,9 @@ fn problems(operation: &Operation) -> BTreeMap<u16, Vec<Kind>> {
     if operation.verb == Verb::Post {
         kinds.push(Kind::UnsupportedMediaType);
     }
+    if operation.verb != Verb::Get {
+        kinds.push(Kind::Unrecorded);
+    }
     if operation.turn == Turn::Shared {
         kinds.extend([Kind::Busy, Kind::Stopping, Kind::StoreUnavailable, Kind::StoreFailed]);
     }

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
+use axum::{Extension, Json};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use super::audit::{self, Change};
 use super::bodies::{self, NO_BODY};
 use super::operation::{Answer, Need, Operation, Turn, Verb};
 use super::problem::Kind;
@@ -72,13 +73,18 @@ async fn plugins(State(admin): State<Arc<Admin>>) -> Json<Plugins> {
     Json(Plugins { plugins: Vec::clone(&admin.plugins.load()) })
 }
 
-async fn reload(State(admin): State<Arc<Admin>>, body: Body) -> Result<Json<Report>, Problem> {
+async fn reload(
+    State(admin): State<Arc<Admin>>,
+    body: Body,
+) -> Result<(Extension<Change>, Json<Report>), Problem> {
     bodies::check_empty(&admin.turns.read(body).await?)?;
     let stopping = || Problem::new(Kind::Stopping, turns::STOPPING);
     let report = async {
         let (ask, answered) = oneshot::channel();
         admin.reload.send(ask).await.map_err(|_| stopping())?;
-        answered.await.map(Json).map_err(|_| stopping())
+        answered.await.map_err(|_| stopping())
     };
-    admin.turns.wait(report, "the gateway is still reading the files; ask again later").await?
+    let not_yet = "the gateway is still reading the files; ask again later";
+    let report = admin.turns.wait(report, not_yet).await??;
+    Ok((audit::after(&report), Json(report)))
 }

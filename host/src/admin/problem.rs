@@ -75,6 +75,8 @@ pub(crate) enum Kind {
     Damaged,
     /// The store has failed.
     StoreFailed,
+    /// It was done, and is not in the audit log.
+    Unrecorded,
     /// Something in the gateway has failed.
     Internal,
     /// The store can't be read or written for now.
@@ -91,7 +93,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, for the document and for tests.
-    pub(super) const ALL: [Self; 33] = [
+    pub(super) const ALL: [Self; 34] = [
         Self::MalformedQuery,
         Self::UnknownParameter,
         Self::InvalidParameter,
@@ -119,6 +121,7 @@ impl Kind {
         Self::TooManyWrongTokens,
         Self::Damaged,
         Self::StoreFailed,
+        Self::Unrecorded,
         Self::Internal,
         Self::StoreUnavailable,
         Self::Busy,
@@ -163,6 +166,7 @@ impl Kind {
             }
             Self::Damaged => ("damaged", 500, "Damaged record"),
             Self::StoreFailed => ("store-failed", 500, "Store has failed"),
+            Self::Unrecorded => ("unrecorded", 500, "Done and not in the audit log"),
             Self::Internal => ("internal", 500, "Internal error"),
             Self::StoreUnavailable => ("store-unavailable", 503, "Store unavailable"),
             Self::Busy => ("busy", 503, "Too many requests at a time"),

@@ -62,6 +62,19 @@ pub(super) const LIMIT: Parameter = Parameter::query(
     limits,
 );
 
+pub(super) const ORDER: Parameter =
+    Parameter::query("order", "Which come first: the newest, or the oldest.", orders);
+pub(super) const BEHIND: Parameter =
+    Parameter::query("cursor", "The `next` of the previous page in the same order.", numbers);
+
+fn orders(_: &mut Schemas) -> serde_json::Value {
+    schema::one_of(&["newest", "oldest"])
+}
+
+fn numbers(_: &mut Schemas) -> serde_json::Value {
+    schema::text("^[0-9]{1,20}$", "The number of an entry.")
+}
+
 fn limits(_: &mut Schemas) -> serde_json::Value {
     schema::number(1, LIMIT_MAX, LIMIT_DEFAULT)
 }
@@ -121,12 +134,16 @@ impl Pairs {
 
     fn page(&self) -> Result<Page, Problem> {
         let cursor = self.value("cursor", "the `next` of the previous page")?;
+        Ok(Page { cursor, limit: self.limit()? })
+    }
+
+    fn limit(&self) -> Result<usize, Problem> {
         let thing = format!("a number from 1 to {LIMIT_MAX}");
         let limit = self.value("limit", &thing)?.unwrap_or(LIMIT_DEFAULT);
         if !(1..=LIMIT_MAX).contains(&limit) {
             return Err(wrong("limit", format!("`limit` must be {thing}, not `{limit}`")));
         }
-        Ok(Page { cursor, limit })
+        Ok(limit)
     }
 
     fn filter(&self) -> Result<EventFilter, Problem> {
@@ -230,5 +247,31 @@ impl<S: Sync> FromRequestParts<S> for StreamQuery {
         let pairs = Pairs::of(&parts.uri)?;
         let cursor = pairs.value("cursor", "the `id` that came last on the stream")?;
         Ok(Self(pairs.filter()?, cursor))
+    }
+}
+
+/// Which part of the audit log.
+pub(super) struct AuditQuery {
+    /// The entries behind the one with this number.
+    pub(super) behind: Option<u64>,
+    pub(super) limit: usize,
+    pub(super) is_oldest_first: bool,
+}
+
+impl<S: Sync> FromRequestParts<S> for AuditQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let pairs = Pairs::of(&parts.uri)?;
+        let is_oldest_first = match pairs.text("order") {
+            None | Some("newest") => false,
+            Some("oldest") => true,
+            Some(other) => {
+                let detail = format!("`order` must be newest or oldest, not `{other}`");
+                return Err(wrong("order", detail));
+            }
+        };
+        let behind = pairs.value("cursor", "the `next` of the previous page")?;
+        Ok(Self { behind, limit: pairs.limit()?, is_oldest_first })
     }
 }

@@ -4,14 +4,16 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
+use axum::{Extension, Json};
 use serde::Serialize;
+use serde_json::json;
 
+use super::audit::{self, Change};
 use super::bodies::{REPLAY_BODY, ReplayBody};
 use super::items::found;
 use super::operation::{Answer, Content, Need, Operation, Turn, Verb};
@@ -110,11 +112,15 @@ object! {
 
 async fn replay(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response, Problem> {
     Ok(match ReplayBody::parse(&admin.turns.read(body).await?)? {
-        ReplayBody::Ids(ids) => Json(admin.store.replay(ids).await?).into_response(),
+        ReplayBody::Ids(ids) => {
+            let replayed = admin.store.replay(ids.clone()).await?;
+            let after = audit::after(&json!({ "ids": ids, "replayed": replayed }));
+            (after, Json(replayed)).into_response()
+        }
         // The gateway goes on with it, whoever hangs up.
         ReplayBody::Filter(filter) => {
             let begun = admin.store.begin_replay(filter).await?;
-            (StatusCode::ACCEPTED, Json(begun)).into_response()
+            (StatusCode::ACCEPTED, audit::after(&begun), Json(begun)).into_response()
         }
     })
 }
@@ -134,7 +140,8 @@ async fn list(State(admin): State<Arc<Admin>>) -> Result<Json<Replays>, Problem>
 async fn cancel(
     State(admin): State<Arc<Admin>>,
     segment: Segment,
-) -> Result<Json<Replay>, Problem> {
+) -> Result<(Extension<Change>, Json<Replay>), Problem> {
     let id = segment.id(IdKind::Replay)?;
-    found(id, admin.store.cancel_replay(id).await?)
+    let Json(canceled) = found(id, admin.store.cancel_replay(id).await?)?;
+    Ok((audit::after(&canceled), Json(canceled)))
 }

@@ -9,16 +9,17 @@ use axum::{Extension, Router};
 
 use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
-use super::{Admin, gate, health, items, lists, plugins, replays, stream, tokens};
+use super::{Admin, audit, gate, health, items, lists, plugins, replays, stream, tokens};
 
 /// Every operation, as the document has them.
-static TABLE: [&[Operation]; 8] = [
+static TABLE: [&[Operation]; 9] = [
     &lists::OPERATIONS,
     &stream::OPERATIONS,
     &items::OPERATIONS,
     &replays::OPERATIONS,
     &plugins::OPERATIONS,
     &tokens::OPERATIONS,
+    &audit::OPERATIONS,
     &health::OPERATIONS,
     &openapi::OPERATIONS,
 ];

@@ -4,15 +4,16 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::audit::{self, Change};
 use super::bodies::{self, invalid};
 use super::operation::{self, Answer, Content, Need, Operation, Turn, Verb};
 use super::path::{Segment, TOKEN_NAME};
@@ -186,17 +187,23 @@ impl NewToken {
 async fn create(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response, Problem> {
     let new = NewToken::parse(&admin.turns.read(body).await?, admin.access.now())?;
     let (text, mut shown) = admin.access.create(new).await?;
+    // Before the one answer that has it.
+    let after = audit::after(&shown);
     shown["token"] = text.expose().into();
     let uncached = [(header::CACHE_CONTROL, "no-store")];
-    Ok((StatusCode::CREATED, uncached, Json(shown)).into_response())
+    Ok((StatusCode::CREATED, uncached, after, Json(shown)).into_response())
 }
 
 async fn list(State(admin): State<Arc<Admin>>) -> Json<Value> {
     Json(json!({ "tokens": admin.access.list() }))
 }
 
-async fn revoke(State(admin): State<Arc<Admin>>, segment: Segment) -> Result<Json<Value>, Problem> {
-    Ok(Json(admin.access.revoke(&segment.name()?).await?))
+async fn revoke(
+    State(admin): State<Arc<Admin>>,
+    segment: Segment,
+) -> Result<(Extension<Change>, Json<Value>), Problem> {
+    let revoked = admin.access.revoke(&segment.name()?).await?;
+    Ok((audit::gone(revoked.clone()), Json(revoked)))
 }
 
 #[cfg(test)]

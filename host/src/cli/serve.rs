@@ -9,9 +9,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::admin::Auditor;
 use crate::clock::Clock;
 use crate::gateway::{Gateway, Reloads, Seams};
 use crate::plugin::Compiler;
+use crate::store::Deed;
 
 pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
     let stop = stop_signal()?;
@@ -26,14 +28,16 @@ pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
     let url = gateway.public_url();
     info!(%public, %admin, "accepting webhooks on {url}/in/{{source}}");
     let mut reloading = JoinSet::new();
-    reloading.spawn(reload_at(hangup, gateway.reloads()));
+    let store = gateway.store().clone();
+    let auditor = Auditor { store, redaction: super::log::redaction().clone() };
+    reloading.spawn(reload_at(hangup, gateway.reloads(), auditor));
     gateway.run_until(stop).await?;
     info!("stopped");
     Ok(())
 }
 
 /// Has the gateway look at its files at each SIGHUP, as `POST /v1/reload` does.
-async fn reload_at(mut hangup: Signal, reloads: Reloads) {
+async fn reload_at(mut hangup: Signal, reloads: Reloads, auditor: Auditor) {
     while hangup.recv().await.is_some() {
         info!("received SIGHUP: reading the configuration and the plugins again");
         let Some(report) = reloads.reload().await else { return };
@@ -43,6 +47,16 @@ async fn reload_at(mut hangup: Signal, reloads: Reloads) {
             plugins = report.plugins.len(),
             "read the configuration and the plugins again"
         );
+        let deed = Deed {
+            who: "who may send signals to the gateway".to_owned(),
+            from: "SIGHUP".to_owned(),
+            what: "reload".to_owned(),
+            outcome: report.config.outcome.to_owned(),
+            after: serde_json::to_value(&report).unwrap_or_default(),
+            ..Deed::default()
+        };
+        // An error is in the log.
+        drop(auditor.record(deed).await);
     }
 }
 

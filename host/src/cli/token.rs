@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::deed::by_command;
 use super::event::{At, text};
 use super::http;
 use super::output::{cell, note};
@@ -123,13 +124,14 @@ fn reset(place: &Place, name: Option<Name>) -> anyhow::Result<()> {
         bail!("the folder {} has no store", folder.display());
     }
     let now = Clock::System.now();
+    let deed = by_command("hookgate token reset", json!({ "token": name }));
     let Some(name) = name else {
-        store::reset_tokens(&folder, None, now)?;
+        store::reset_tokens(&folder, None, (&deed, now))?;
         return say!("the store has no token: the admin port answers this machine without one");
     };
     let text = token::fresh().ok_or_else(|| anyhow!("the system has no random bytes"))?;
     let made = fresh(name.clone(), TokenHash::of(text.expose()), now);
-    store::reset_tokens(&folder, Some(&made), now)?;
+    store::reset_tokens(&folder, Some(&made), (&deed, now))?;
     say!("{}", text.expose())?;
     note(format_args!(
         "this is the only token in the store now: `{name}`, which may do everything. Keep it: \

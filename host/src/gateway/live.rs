@@ -5,6 +5,7 @@
 //! work in flight finishes with what it began with. Never waits for a compiler.
 
 mod missing;
+mod noted;
 mod plugins;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -23,8 +25,8 @@ use tracing::{error, info, warn};
 use super::admission::{Admission, Refusals};
 use super::fronts::Fronts;
 use super::loading::Loading;
-use super::{Parts, misfits};
-use crate::admin::{Access, Ask, ConfigRow, PluginRow, ReloadRow, Report};
+use super::{Parts, misfits, outline};
+use crate::admin::{Access, Ask, Auditor, ConfigRow, PluginRow, ReloadRow, Report};
 use crate::causes::chain;
 use crate::config::{Config, Verify};
 use crate::delivery::Delivery;
@@ -70,8 +72,11 @@ pub(super) struct Live {
     sources: Arc<ingest::Sources>,
     dispatch: Arc<Dispatch>,
     delivery: Arc<Delivery>,
-    /// Looks at secrets; nothing waits for it.
+    /// Looks at secrets, and writes to the audit log; nothing waits for it.
     telling: JoinSet<()>,
+    auditor: Auditor,
+    /// Whether what changes now is a change of what ran.
+    is_started: bool,
     /// Cancelled once every file that was there at the start is loaded or refused.
     loaded: CancellationToken,
     redaction: Redaction,
@@ -117,6 +122,8 @@ impl Live {
             access: parts.access.clone(),
             fronts: parts.fronts.clone(),
             telling: JoinSet::new(),
+            auditor: parts.auditor(),
+            is_started: false,
             loaded: CancellationToken::new(),
         };
         live.follow();
@@ -135,6 +142,7 @@ impl Live {
             info!("the gateway parses no request until it has loaded more plugins: {unfinished}");
         }
         live.warn_of_missing();
+        live.is_started = true;
         Ok(live)
     }
 
@@ -242,7 +250,9 @@ impl Live {
                 }
                 self.complaint = None;
                 config.warnings.iter().for_each(|warning| warn!("{warning}"));
+                let changed = outline::difference(&self.config, &config);
                 self.config = Arc::new(config);
+                self.note_config(changed, "applied");
                 let again = self.admission.applied(stopped);
                 self.apply();
                 self.configure_access();
@@ -261,6 +271,7 @@ impl Live {
                          {reason}"
                     );
                     self.complaint = Some(reason.clone());
+                    self.note_config((Value::Null, json!({ "reason": reason })), "kept");
                 }
                 (ConfigRow { outcome: "kept", reason: Some(reason) }, BTreeSet::new())
             }

@@ -1,8 +1,10 @@
-//! Who may ask at the admin port: its tokens, in rows of which the log says nothing.
+//! Who may ask at the admin port, and who did what: its tokens and the audit log, in rows of which
+//! the log of the store says nothing.
 //!
 //! Decides what the rows say, wherever they are: the draft of a commit, or a store on which no
 //! gateway runs. Never opens a file, and never sees a token, only its hash.
 
+pub(super) mod audit;
 pub(super) mod tokens;
 
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::access::tokens;
+use super::access::{audit, tokens};
 use super::error::Failure;
 use super::file::inspection::Inspection;
 use super::file::kept_rows::Kept;
@@ -140,7 +140,7 @@ impl<'i> Check<'i> {
                 self.works(view)?;
                 self.states(view)?;
                 self.replays(view)?;
-                self.tokens(view)
+                self.kept(view)
             }
             // Without rows nothing says which of these are needed.
             None => self.packed(),
@@ -326,10 +326,14 @@ impl<'i> Check<'i> {
         Ok(())
     }
 
-    /// The tokens of the admin port.
-    fn tokens(&mut self, view: &View) -> Result<(), Failure> {
+    /// The tokens of the admin port, and the audit log.
+    fn kept(&mut self, view: &View) -> Result<(), Failure> {
         for _ in 0..tokens::unread(&view.kept(Kept::Tokens)?.all()?) {
             self.tell_row(None, "the row in `tokens` of a token can't be decoded");
+        }
+        let checked = audit::check(&view.kept(Kept::Audit)?, None)?;
+        for fault in checked.faults {
+            self.tell_row(None, format!("the audit log: {fault}"));
         }
         Ok(())
     }

@@ -62,6 +62,9 @@ pub struct Repaired {
     /// Nobody can tell any more which tokens there were: the admin port asks for one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub tokens_lost: bool,
+    /// Entries of the audit log may be gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub audit_lost: bool,
     /// Where the old file is now, if there was one.
     pub kept: Option<PathBuf>,
 }
@@ -125,6 +128,7 @@ fn remake(
     let mut works = UndecidedWorks::new(undecided, attempts, histories.into_ages());
     works.put(rebuild)?;
     let tokens_lost = !keep_tokens(rebuild)?;
+    let audit_lost = !rebuild.keep(Kept::Audit)?;
     mark(rebuild)?;
     Ok(Repaired {
         volumes,
@@ -136,6 +140,7 @@ fn remake(
         lost,
         state_lost,
         tokens_lost,
+        audit_lost,
         kept: None,
     })
 }

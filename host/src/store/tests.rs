@@ -1,5 +1,6 @@
 //! The store as its callers see it, through restarts and crashes.
 
+mod auditing;
 mod checking;
 mod conforming;
 mod counting;

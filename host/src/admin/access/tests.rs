@@ -22,7 +22,7 @@ fn store(folder: &TempDir, clock: &Clock) -> Store {
 async fn bench(file: &[FileToken]) -> Bench {
     let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::manual(NOW));
     let store = store(&folder, &clock);
-    let access = Access::open(store, clock.clone(), file, false).await.unwrap();
+    let access = Access::open(store, clock.clone(), (file, false)).await.unwrap();
     Bench { access, clock, folder }
 }
 
@@ -31,7 +31,7 @@ impl Bench {
     async fn restarted(self, file: &[FileToken]) -> Self {
         let Self { access, clock, folder } = self;
         access.store.close().await.unwrap();
-        let access = Access::open(store(&folder, &clock), clock.clone(), file, false).await;
+        let access = Access::open(store(&folder, &clock), clock.clone(), (file, false)).await;
         Self { access: access.unwrap(), clock, folder }
     }
 

@@ -8,7 +8,9 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::super::deed::by_command;
 use super::Place;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{self, Repaired, Undecided};
 
@@ -71,6 +73,9 @@ pub(super) fn repair(options: &Options) -> anyhow::Result<()> {
     };
     let repair = if *anyway { store::repair_anyway } else { store::repair };
     let repaired = repair(&folder, undecided, place.attempts()?)?;
+    let deed = by_command("hookgate store repair", serde_json::to_value(&repaired)?);
+    store::record(&folder, &deed, Clock::System.now())
+        .context("the store is repaired, but its audit log could not be written")?;
     let store = folder.display().to_string();
     if *json {
         let document = Document { store, repaired: &repaired };
@@ -97,6 +102,9 @@ pub(super) fn repair(options: &Options) -> anyhow::Result<()> {
             "nothing shows any more which tokens of the admin port there were: it asks for one \
              now, and `hookgate token reset` makes one"
         )?;
+    }
+    if repaired.audit_lost {
+        say!("the audit log has lost entries: `hookgate audit verify` says which")?;
     }
     if let Some(kept) = &repaired.kept {
         say!("the old file is now {}", kept.display())?;

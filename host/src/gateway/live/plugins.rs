@@ -48,7 +48,8 @@ impl Live {
                 waiting.report.plugins.push(row.clone());
             }
         }
-        self.rows.store(Arc::new(self.plugin_rows()));
+        let before = self.rows.swap(Arc::new(self.plugin_rows()));
+        self.note_plugins(&before);
         if !loaded.is_empty() {
             self.tell_misfits(loaded);
         }

@@ -94,7 +94,7 @@ async fn a_repair_keeps_the_tokens_or_leaves_the_port_closed() {
     store.close().await.unwrap();
 
     let repaired = repair_anyway(folder.path(), Undecided::Dead, None).unwrap();
-    assert!(!repaired.tokens_lost);
+    assert!(!repaired.tokens_lost && !repaired.audit_lost);
     let bench = Bench::at(folder, clock);
     assert_eq!(names(&bench.store.tokens().await.unwrap()), ["ci"]);
 
@@ -105,7 +105,7 @@ async fn a_repair_keeps_the_tokens_or_leaves_the_port_closed() {
     content[9..].fill(0);
     std::fs::write(&rows, content).unwrap();
     let repaired = repair(folder.path(), Undecided::Dead, None).unwrap();
-    assert!(repaired.tokens_lost);
+    assert!(repaired.tokens_lost && repaired.audit_lost);
     let bench = Bench::at(folder, clock);
     let left = bench.store.tokens().await.unwrap();
     assert!(left.tokens.is_empty() && left.is_needed, "what was closed is not open now");
@@ -115,19 +115,22 @@ async fn a_repair_keeps_the_tokens_or_leaves_the_port_closed() {
 async fn a_reset_of_a_stopped_store_leaves_one_token_or_none() {
     let bench = Bench::new();
     bench.store.add_token(token("ci")).await.unwrap();
-    let refused = reset_tokens(bench.folder.path(), None, NOW).unwrap_err();
+    let refused = reset_tokens(bench.folder.path(), None, (&Deed::default(), NOW)).unwrap_err();
     assert!(matches!(refused, OpenError::InUse { .. }), "{refused}");
     let Bench { folder, clock, store } = bench;
     store.close().await.unwrap();
 
-    reset_tokens(folder.path(), Some(&token("admin")), NOW).unwrap();
+    let deed = Deed { what: "a reset".to_owned(), ..Deed::default() };
+    reset_tokens(folder.path(), Some(&token("admin")), (&deed, NOW)).unwrap();
     let bench = Bench::at(folder, clock);
     let tokens = bench.store.tokens().await.unwrap();
     assert!(names(&tokens) == ["admin"] && tokens.is_needed);
 
     let Bench { folder, clock, store } = bench;
     store.close().await.unwrap();
-    reset_tokens(folder.path(), None, NOW).unwrap();
+    reset_tokens(folder.path(), None, (&deed, NOW)).unwrap();
     let bench = Bench::at(folder, clock);
     assert!(!bench.store.tokens().await.unwrap().is_needed);
+    let entries = bench.store.audit(None, 10, true).await.unwrap().items;
+    assert!(entries.len() == 2 && entries.iter().all(|entry| entry.shown["what"] == "a reset"));
 }

@@ -1,0 +1,167 @@
+//! The audit log as operators see it, and what puts an entry there for each write of the API.
+//!
+//! A write is answered once its entry is durable, and goes on to that also if whoever asked hangs
+//! up. While nothing can be written down, nothing is written. Never decides who may write.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Json};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::Admin;
+use super::access::Caller;
+use super::operation::{Answer, Need, Operation, Turn, Verb};
+use super::problem::{Kind, Problem};
+use super::query::{self, AuditQuery};
+use super::schema::{self, Described, Schemas};
+use crate::event::Timestamp;
+use crate::listener::Connection;
+use crate::store::Deed;
+use crate::token::Scope;
+
+pub(super) static OPERATIONS: [Operation; 1] = [Operation {
+    verb: Verb::Get,
+    path: "/v1/audit",
+    id: "listAudit",
+    summary: "Lists the audit log: who changed what, from where, and what became of it.",
+    need: Need::Scope(Scope::Admin),
+    turn: Turn::Shared,
+    parameters: &[query::ORDER, query::BEHIND, query::LIMIT],
+    body: None,
+    answers: &[Answer::ok("A page of entries.", page)],
+    problems: &[Kind::InvalidParameter, Kind::Damaged],
+    handler: || get(list),
+}];
+
+/// An entry as operators see it.
+enum Entry {}
+
+impl Described for Entry {
+    fn name() -> Option<String> {
+        Some("AuditEntry".to_owned())
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        let said = |said: &str| json!({ "type": "string", "description": said });
+        let hash = |said: &str| schema::text("^[0-9a-f]{64}$", said);
+        let anything = |said: &str| json!({ "description": said });
+        json!({
+            "type": "object",
+            "description": "Something that somebody did.",
+            "required": [
+                "number", "at", "who", "from", "what", "before", "after", "outcome", "previous",
+                "hash",
+            ],
+            "properties": {
+                "number": { "type": "integer", "minimum": 1 },
+                "at": schemas.of::<Timestamp>(),
+                "who": said("A token, this machine, the files, or a user of this machine."),
+                "from": said("An address, a file, a signal or the command line."),
+                "what": said("Such as a method and a path."),
+                "before": anything("How it was, as far as that says something."),
+                "after": anything("How it is, as far as that says something."),
+                "outcome": said("Such as the status of the answer."),
+                "previous": hash("The hash of the entry before it; zeros for the first."),
+                "hash": hash("SHA-256 over the entry and the hash before it."),
+            },
+        })
+    }
+}
+
+fn page(schemas: &mut Schemas) -> Value {
+    json!({
+        "type": "object",
+        "required": ["items", "next"],
+        "properties": {
+            "items": schemas.of::<Vec<Entry>>(),
+            "next": schemas.of::<Option<String>>(),
+        },
+    })
+}
+
+async fn list(
+    State(admin): State<Arc<Admin>>,
+    AuditQuery { behind, limit, is_oldest_first }: AuditQuery,
+) -> Result<Json<Value>, Problem> {
+    let page = admin.auditor.store.audit(behind, limit, is_oldest_first).await?;
+    let items: Vec<Value> = page.items.into_iter().map(|entry| entry.shown).collect();
+    let next = page.next.map(|number| number.to_string());
+    Ok(Json(json!({ "items": items, "next": next })))
+}
+
+/// What a write changed, for its entry: an extension of its answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Change {
+    pub(super) before: Value,
+    pub(super) after: Value,
+}
+
+/// What is there after a write, for its entry.
+pub(super) fn after(value: &impl Serialize) -> Extension<Change> {
+    let after = serde_json::to_value(value).unwrap_or_default();
+    Extension(Change { before: Value::Null, after })
+}
+
+/// What is gone after a write.
+pub(super) fn gone(before: Value) -> Extension<Change> {
+    Extension(Change { before, after: Value::Null })
+}
+
+/// Answers a write, and adds an entry for it first.
+pub(super) async fn answered(
+    admin: Arc<Admin>,
+    caller: Option<&Caller>,
+    connection: Option<&Connection>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if let Some(error) = admin.store.outage() {
+        return Problem::from(error).into_response();
+    }
+    let token = caller.and_then(|caller| caller.token.as_ref());
+    let deed = Deed {
+        who: token.map_or("this machine".to_owned(), |name| format!("token {name}")),
+        from: connection.map_or(String::new(), |connection| connection.peer().to_string()),
+        what: format!("{} {}", request.method(), request.uri().path()),
+        ..Deed::default()
+    };
+    let (tell, told) = oneshot::channel();
+    // Dropped with its connection, a write would go on to its effect and not to its entry.
+    let writing = {
+        let admin = Arc::clone(&admin);
+        async move {
+            let answer = written(&admin, deed, next.run(request).await).await;
+            // Who asked may be gone.
+            drop(tell.send(answer));
+        }
+    };
+    drop(admin.writes.spawn(writing));
+    told.await.unwrap_or_else(|_| {
+        let detail = "the gateway panicked over this request, or stops; its log says more";
+        Problem::new(Kind::Internal, detail).into_response()
+    })
+}
+
+/// The answer to a write, once its entry is there.
+async fn written(admin: &Admin, deed: Deed, mut answer: Response) -> Response {
+    let change = answer.extensions_mut().remove::<Change>().unwrap_or_default();
+    let outcome = answer.status().as_u16().to_string();
+    let deed = Deed { before: change.before, after: change.after, outcome, ..deed };
+    match admin.auditor.record(deed).await {
+        Ok(()) => answer,
+        Err(_) if answer.status().is_client_error() => answer,
+        Err(error) => {
+            let detail = format!(
+                "the gateway did this, and failed to add it to the audit log, as its own log says: \
+                 {error}"
+            );
+            Problem::new(Kind::Unrecorded, detail).into_response()
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! `hookgate audit`: list and export the audit log of a running gateway, over its admin API; or
+//! look whether that of a stopped one is as it was written.
+//!
+//! Verifying reads the files and changes nothing.
+
+use anyhow::{anyhow, bail};
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::event::{At, table, text};
+use super::http;
+use super::store::Place;
+use crate::store;
+
+/// Entries that are asked for at a time.
+const PART: &str = "500";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List who changed what, newest first
+    List {
+        /// The number of entries
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Write all entries to standard output, oldest first, one JSON document a line
+    Export {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Look for entries that were changed, removed or added, in a store on which no gateway runs or
+    /// in a copy of one. The exit code is 0 if there are none, 1 if there are, and 2 if the store
+    /// can't be looked at
+    Verify {
+        #[command(flatten)]
+        place: Place,
+        /// An entry and the hash that it is known to have, as the log of the gateway has them: this
+        /// finds an audit log that somebody made anew
+        #[arg(long, value_name = "NUMBER:HASH", value_parser = known)]
+        expect: Option<(u64, String)>,
+    },
+}
+
+/// A number and a hash.
+fn known(text: &str) -> Result<(u64, String), String> {
+    let parsed = text.split_once(':').and_then(|(number, hash)| {
+        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        Some((number.parse().ok()?, hash.to_owned())).filter(|_| is_hash)
+    });
+    let wrong = "write the number of an entry, a colon and its hash of 64 hexadecimal digits";
+    parsed.ok_or_else(|| wrong.to_owned())
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::List { limit, at } => list(&at, limit).await,
+        Command::Export { at } => export(&at).await,
+        Command::Verify { place, expect } => verify(&place, expect),
+    }
+}
+
+async fn list(at: &At, limit: u32) -> anyhow::Result<()> {
+    let head = ["NUMBER", "AT (UTC)", "WHO", "FROM", "OUTCOME", "WHAT"].map(str::to_owned);
+    table(at, at.url("/v1/audit")?, limit, &row(head), |entry| {
+        let number = entry["number"].to_string();
+        let [time, who, from, outcome, what] =
+            ["at", "who", "from", "outcome", "what"].map(|key| text(entry, key));
+        row([number, time, who, from, outcome, what])
+    })
+    .await
+}
+
+fn row([number, time, who, from, outcome, what]: [String; 6]) -> String {
+    format!("{number:>8}  {time:<24}  {who:<20}  {from:<21}  {outcome:<8}  {what}")
+}
+
+async fn export(at: &At) -> anyhow::Result<()> {
+    let mut url = at.url("/v1/audit")?;
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut pairs = url.query_pairs_mut();
+        pairs.clear().append_pair("order", "oldest").append_pair("limit", PART);
+        if let Some(cursor) = &cursor {
+            pairs.append_pair("cursor", cursor);
+        }
+        drop(pairs);
+        let page: Value = http::json(&at.get(&url).await?)?;
+        for entry in page["items"].as_array().into_iter().flatten() {
+            say!("{entry}")?;
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn verify(place: &Place, expect: Option<(u64, String)>) -> anyhow::Result<()> {
+    let known = expect.as_ref().map(|(number, hash)| (*number, hash.as_str()));
+    let checked = look(place, known).map_err(|error| error.context(super::store::NotChecked))?;
+    for fault in &checked.faults {
+        say!("FAULT {fault}")?;
+    }
+    say!("entries of the audit log: {}, the last one's hash {}", checked.entries, checked.hash)?;
+    match checked.found {
+        0 => say!("the audit log is as it was written"),
+        found => Err(anyhow!("faults found: {found}")),
+    }
+}
+
+fn look(place: &Place, known: Option<(u64, &str)>) -> anyhow::Result<store::AuditChecked> {
+    let folder = place.folder()?;
+    if !store::file_in(&folder).exists() {
+        bail!("the folder {} has no store", folder.display());
+    }
+    Ok(store::check_audit(&folder, known)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_is_known_is_a_number_and_a_hash() {
+        let hash = "0f".repeat(32);
+        assert_eq!(known(&format!("7:{hash}")), Ok((7, hash.clone())));
+        for wrong in [&*hash, "7", "7:0f", "x:", &*format!("-1:{hash}")] {
+            assert!(known(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A configuration in outline, for the audit log: what it says, but for secrets and what plugins
+//! are set to.
+//!
+//! Only what differs between two is of use. Never holds a value that may be a secret.
+
+use serde_json::{Map, Value, json};
+
+use crate::config::{Config, Verify};
+use crate::egress;
+use crate::ids::Name;
+
+/// What is said where nothing that differs may be shown.
+const HIDDEN: &str = "something that the audit log does not show, such as a secret or a setting";
+
+/// What differs between two configurations: as it was, and as it is.
+pub(super) fn difference(before: &Config, after: &Config) -> (Value, Value) {
+    let (was, is) = differing(&of(before), &of(after)).unwrap_or_default();
+    match is.is_null() && was.is_null() {
+        true => (Value::Null, json!({ "changed": HIDDEN })),
+        false => (was, is),
+    }
+}
+
+fn of(config: &Config) -> Value {
+    let sources = config.sources.iter().map(|(name, source)| {
+        let said = json!({
+            "plugin": source.plugin,
+            "secrets": source.secrets.len(),
+            "verified": source.verify != Verify::None,
+            "keys_from": source.keys_from,
+        });
+        (name, said)
+    });
+    let endpoints = config.endpoints.iter().map(|(name, (events, endpoint))| {
+        let said = json!({
+            "url": egress::shown(endpoint.target.url()),
+            "events": events,
+            "secrets": endpoint.keys.len(),
+        });
+        (name, said)
+    });
+    let handlers = config.handlers.iter().map(|(name, grants)| {
+        (name, json!({ "endpoints": grants.grant.endpoints.iter().collect::<Vec<_>>() }))
+    });
+    let tokens = config.tokens.iter().map(|token| {
+        let said = json!({
+            "scopes": token.scopes, "expires_at": token.expires_at, "tenant": token.tenant,
+        });
+        (&token.name, said)
+    });
+    json!({
+        "listen": config.listen.to_string(),
+        "admin": config.admin.to_string(),
+        "admin_hosts": config.admin_hosts,
+        "metrics": if config.open_metrics { "open" } else { "token" },
+        "egress": config.egress_allow.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "sources": named(sources),
+        "endpoints": named(endpoints),
+        "handlers": named(handlers),
+        "tokens": named(tokens),
+    })
+}
+
+fn named<'n>(items: impl Iterator<Item = (&'n Name, Value)>) -> Value {
+    items.map(|(name, said)| (name.to_string(), said)).collect::<Map<_, _>>().into()
+}
+
+/// What differs, if anything does; of objects their members that do.
+fn differing(before: &Value, after: &Value) -> Option<(Value, Value)> {
+    if before == after {
+        return None;
+    }
+    let (Value::Object(was), Value::Object(is)) = (before, after) else {
+        return Some((before.clone(), after.clone()));
+    };
+    let (mut only_was, mut only_is) = (Map::new(), Map::new());
+    for (key, value) in was.iter().filter(|(key, _)| !is.contains_key(*key)) {
+        only_was.insert(key.clone(), value.clone());
+    }
+    for (key, value) in is {
+        match was.get(key) {
+            None => drop(only_is.insert(key.clone(), value.clone())),
+            Some(before) => {
+                if let Some((before, after)) = differing(before, value) {
+                    only_was.insert(key.clone(), before);
+                    only_is.insert(key.clone(), after);
+                }
+            }
+        }
+    }
+    Some((only_was.into(), only_is.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const TEXT: &str = r#"
+listen  = "127.0.0.1:8080"
+admin   = "127.0.0.1:8081"
+data    = "data"
+plugins = "plugins"
+[sources.stripe]
+plugin  = "stripe"
+secrets = [{ value = "whsec_planted_1" }]
+[endpoints.crm]
+url     = "https://me:planted@crm.example/hooks?key=planted"
+events  = ["payment.*"]
+secrets = [{ value = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }]
+"#;
+
+    fn of_text(text: &str) -> Config {
+        Config::parse(text, Path::new("hookgate.toml"), Path::new("/nowhere")).unwrap()
+    }
+
+    #[test]
+    fn only_what_differs_is_shown_and_no_secret() {
+        let before = of_text(TEXT);
+        let changed = TEXT.replace("payment.*", "refund.*").replace("crm.example", "erp.example");
+        let (was, is) = difference(&before, &of_text(&changed));
+        assert_eq!(was["endpoints"]["crm"]["events"], json!(["payment.*"]));
+        assert_eq!(is["endpoints"]["crm"]["events"], json!(["refund.*"]));
+        assert!(is.get("sources").is_none() && is.get("listen").is_none(), "{is}");
+        assert!(!format!("{was}{is}").contains("planted"), "{was} {is}");
+
+        let table = "[handlers.dunning]\nendpoints = [\"crm\"]\n";
+        let (was, is) = difference(&before, &of_text(&format!("{TEXT}{table}")));
+        assert_eq!(
+            (was, is),
+            (json!({ "handlers": {} }), {
+                json!({ "handlers": { "dunning": { "endpoints": ["crm"] } } })
+            })
+        );
+    }
+
+    #[test]
+    fn a_rotated_secret_is_a_change_that_is_not_shown() {
+        let rotated = TEXT.replace("whsec_planted_1", "whsec_planted_2");
+        let (was, is) = difference(&of_text(TEXT), &of_text(&rotated));
+        assert_eq!((was, is), (Value::Null, json!({ "changed": HIDDEN })));
+    }
+}

@@ -1,0 +1,199 @@
+//! The audit log: durable when it is answered, read in pages, and whatever somebody changes in it
+//! is found.
+
+use redb::{Database, ReadableTable, TableDefinition};
+use serde_json::{Value, json};
+use sha2::Digest;
+
+use super::disk::Disk;
+use super::*;
+
+const ROWS: &str = "hookgate.redb";
+/// The rows of the audit log.
+type Rows<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
+
+const AUDIT: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("audit");
+
+fn deed(what: &str) -> Deed {
+    Deed { what: what.to_owned(), after: json!({ "what": what }), ..Deed::default() }
+}
+
+/// The key of an entry.
+fn key(number: u64) -> Vec<u8> {
+    [&[1][..], &number.to_be_bytes()].concat()
+}
+
+/// A closed store whose audit log has so many entries.
+async fn written(count: u64) -> TempDir {
+    let bench = Bench::new();
+    for number in 1..=count {
+        let entry = bench.store.record(deed(&format!("deed {number}"))).await.unwrap();
+        assert_eq!(entry.number, number);
+    }
+    let Bench { folder, store, .. } = bench;
+    store.close().await.unwrap();
+    folder
+}
+
+/// A copy of a store, with something changed in the rows of its audit log.
+fn tampered(folder: &TempDir, tamper: impl FnOnce(&mut Rows<'_>)) -> TempDir {
+    let copy = TempDir::new().unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    let database = Database::open(copy.path().join(ROWS)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    tamper(&mut transaction.open_table(AUDIT).unwrap());
+    transaction.commit().unwrap();
+    copy
+}
+
+fn row(table: &Rows<'_>, key: &[u8]) -> Vec<u8> {
+    table.get(key).unwrap().unwrap().value().to_vec()
+}
+
+/// What is found in such a copy, one of which must say this.
+#[track_caller]
+fn check_found(folder: &TempDir, words: &str, tamper: impl FnOnce(&mut Rows<'_>)) {
+    let copy = tampered(folder, tamper);
+    let checked = check_audit(copy.path(), None).unwrap();
+    let found: Vec<String> = checked.faults.iter().map(ToString::to_string).collect();
+    assert!(found.iter().any(|fault| fault.contains(words)), "no `{words}` in {found:#?}");
+    assert_eq!(checked.found, found.len() as u64);
+    let faults = check(copy.path()).unwrap().faults;
+    assert!(faults.iter().any(|fault| fault.reason.contains("the audit log")), "{faults:#?}");
+}
+
+#[tokio::test]
+async fn an_audit_log_that_nobody_changed_is_as_it_was_written() {
+    let folder = written(5).await;
+    let checked = check_audit(folder.path(), None).unwrap();
+    assert_eq!((checked.entries, checked.found), (5, 0), "{:#?}", checked.faults);
+    assert!(check(folder.path()).unwrap().faults.is_empty());
+    let known = check_audit(folder.path(), Some((5, &checked.hash))).unwrap();
+    assert_eq!(known.found, 0);
+    let empty = check_audit(written(0).await.path(), None).unwrap();
+    assert_eq!((empty.entries, empty.found), (0, 0));
+}
+
+#[tokio::test]
+async fn an_entry_that_was_changed_is_found() {
+    let folder = written(5).await;
+    check_found(&folder, "entry 3: it was changed", |table| {
+        let row = row(table, &key(3));
+        let text = String::from_utf8(row[32..].to_vec()).unwrap().replace("deed 3", "deed 9");
+        let changed = [&row[..32], text.as_bytes()].concat();
+        table.insert(&key(3)[..], &changed[..]).unwrap();
+    });
+    // With the hash that belongs to it, it is the one behind it that does not follow.
+    check_found(&folder, "entry 4: it does not follow the entry before it", |table| {
+        let other = row(table, &key(3));
+        let text = String::from_utf8(other[32..].to_vec()).unwrap().replace("deed 3", "deed 9");
+        let spelled: Value = serde_json::from_str(&text).unwrap();
+        let previous = hex::decode(spelled["previous"].as_str().unwrap()).unwrap();
+        let hash = sha2::Sha256::new_with_prefix(b"hookgate audit 1\0")
+            .chain_update(previous)
+            .chain_update(&text)
+            .finalize();
+        let changed = [&hash[..], text.as_bytes()].concat();
+        table.insert(&key(3)[..], &changed[..]).unwrap();
+    });
+    check_found(&folder, "entry 2: it was changed", |table| {
+        let mut row = row(table, &key(2));
+        row[0] ^= 1;
+        table.insert(&key(2)[..], &row[..]).unwrap();
+    });
+}
+
+#[tokio::test]
+async fn an_entry_that_was_removed_is_found_wherever_it_stood() {
+    let folder = written(5).await;
+    for number in [1, 3] {
+        let words = format!("the entry before this one is {}", number - 1);
+        check_found(&folder, &words, |table| {
+            table.remove(&key(number)[..]).unwrap();
+        });
+    }
+    check_found(&folder, "entries were removed from the end", |table| {
+        table.remove(&key(5)[..]).unwrap();
+    });
+    check_found(&folder, "the row that says where the log ends says nothing", |table| {
+        table.remove(&[0][..]).unwrap();
+    });
+}
+
+#[tokio::test]
+async fn an_entry_that_was_added_is_found() {
+    let folder = written(5).await;
+    check_found(&folder, "entry 6: it was changed", |table| {
+        let row = row(table, &key(5));
+        table.insert(&key(6)[..], &row[..]).unwrap();
+    });
+    check_found(&folder, "a row is of no entry", |table| {
+        table.insert(&[1, 0][..], &[0][..]).unwrap();
+    });
+}
+
+/// Who may write the file can make all of it anew; what is known elsewhere tells that.
+#[tokio::test]
+async fn a_log_that_somebody_made_anew_is_told_by_a_hash_that_is_known() {
+    let [one, other] = [written(5).await, written(3).await];
+    let known = check_audit(one.path(), None).unwrap();
+    let other_known = check_audit(other.path(), None).unwrap();
+    assert_eq!(other_known.found, 0);
+    let missing = check_audit(other.path(), Some((5, &known.hash))).unwrap();
+    assert_eq!(
+        missing.faults[0].to_string(),
+        "entry 5: the entry is known and is not there any more"
+    );
+    let wrong = check_audit(other.path(), Some((3, &known.hash))).unwrap();
+    assert!(wrong.faults[0].reason.starts_with("the hash is not the one"), "{:?}", wrong.faults);
+}
+
+#[tokio::test]
+async fn an_entry_is_durable_when_it_is_answered_and_the_log_goes_on_behind_it() {
+    let disk = Disk::default();
+    let bench = Bench::on(disk.clone(), Clock::manual(NOW));
+    let first = bench.store.record(deed("one")).await.unwrap();
+    let both = tokio::join!(bench.store.record(deed("two")), bench.store.record(deed("three")));
+    assert_eq!((both.0.unwrap().number, both.1.unwrap().number), (2, 3));
+
+    let left = Disk::holding(disk.synced());
+    let store = Store::open_on(left, &Config::at("nowhere"), Clock::manual(NOW)).unwrap();
+    let page = store.audit(None, 10, true).await.unwrap();
+    assert_eq!((page.items.len(), page.next, &page.items[0]), (3, None, &first));
+    let next = store.record(deed("four")).await.unwrap();
+    assert_eq!(next.shown["previous"], page.items[2].hash);
+}
+
+#[tokio::test]
+async fn entries_are_read_in_pages_in_either_order() {
+    let bench = Bench::new();
+    for number in 1..=5 {
+        bench.store.record(deed(&number.to_string())).await.unwrap();
+    }
+    for (is_oldest_first, expected) in [(true, [1, 2, 3, 4, 5]), (false, [5, 4, 3, 2, 1])] {
+        let (mut seen, mut behind) = (Vec::new(), None);
+        loop {
+            let page = bench.store.audit(behind, 2, is_oldest_first).await.unwrap();
+            seen.extend(page.items.iter().map(|entry| entry.number));
+            behind = page.next;
+            if behind.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, expected);
+    }
+    assert!(bench.store.audit(Some(u64::MAX), 2, true).await.unwrap().items.is_empty());
+    assert!(bench.store.audit(Some(1), 2, false).await.unwrap().items.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_left_out_of_an_entry() {
+    let bench = Bench::new();
+    let large = Deed { after: json!("x".repeat(20_000)), who: "y".repeat(999), ..deed("large") };
+    let entry = bench.store.record(large).await.unwrap().shown;
+    assert_eq!(entry["after"], json!({ "left_out_bytes": 20_002 }));
+    assert_eq!(entry["who"].as_str().map(str::len), Some(500));
+}
