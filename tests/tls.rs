@@ -2,6 +2,7 @@
 
 mod http2;
 mod peer;
+mod senders;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

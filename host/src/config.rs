@@ -7,6 +7,7 @@
 
 mod document;
 mod file;
+mod gate;
 mod limits;
 mod patience;
 mod retention;
@@ -64,6 +65,10 @@ pub struct Config {
     pub(crate) tokens: Vec<FileToken>,
     /// Whether the metrics need no token.
     pub(crate) open_metrics: bool,
+    /// The networks of proxies that the gateway believes.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Whether each of their connections to the public port says whom it is for.
+    pub(crate) proxy_protocol: bool,
     /// The certificate of the public port, if that has TLS.
     pub(crate) public_tls: Option<Tls>,
     /// That of the operators' port.

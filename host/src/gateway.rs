@@ -214,6 +214,7 @@ impl Gateway {
             early: parts.dispatch.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
+            front: parts.fronts.public.clone(),
             sources: parts.sources.clone(),
             intake: Intake::new(limits.bodies(), cancel.clone()),
             requests: Semaphore::new(limits.requests),

@@ -6,6 +6,7 @@
 //! is the provider plugin's.
 
 mod early;
+mod gate;
 mod intake;
 mod methods;
 mod notes;
@@ -35,7 +36,7 @@ use crate::event::Request;
 use crate::headers::Headers;
 use crate::ids::Name;
 use crate::keys::Keys;
-use crate::listener::Connection;
+use crate::listener::{Connection, Front};
 use crate::metrics::{Answered, Mark, Metrics};
 use crate::plugin::{self, Plugin, Registry};
 use crate::proof::{self, Unproven};
@@ -45,6 +46,7 @@ use crate::store::{Appended, NewReceipt, Parsed, Reached, Store};
 
 pub(crate) use early::{EarlyParse, Turn};
 use early::{Telling, Told};
+pub(crate) use gate::{Gate, Rate};
 pub(crate) use intake::{Bounds, Intake};
 use notes::Note;
 pub(crate) use notes::Notes;
@@ -66,6 +68,8 @@ pub(crate) struct Ingest {
     pub(crate) early: Arc<dyn EarlyParse>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
+    /// Knows who speaks for whom.
+    pub(crate) front: Arc<Front>,
     /// Where to post to.
     pub(crate) sources: Arc<Sources>,
     pub(crate) intake: Intake,
@@ -114,7 +118,10 @@ async fn receive(
         let unknown = Rejection::UnknownSource;
         return ingest.turn_away(&connection, unknown, started, &headers, body).await;
     };
-    let accepted = match ingest.admit(source, &method, &body) {
+    let sender = ingest.front.sender(&connection, &headers);
+    let inside = source.gate.check(sender, &connection, &ingest.clock);
+    let admitted = inside.map_err(Rejection::Outside);
+    let accepted = match admitted.and_then(|()| ingest.admit(source, &method, &body)) {
         Ok(plugin) => {
             let at = At { name, source, plugin, connection: &connection };
             ingest.accept(&at, (method, uri, headers), body).await
@@ -261,6 +268,7 @@ impl Ingest {
             return Err(Rejection::NothingAsked(info.refusal_status));
         }
         self.check_marks(name)?;
+        source.gate.pass(Instant::now()).map_err(Rejection::TooOften)?;
         let reply = match signature::reply(info, &claims, asker) {
             Some(reply) => Some(self.answer(at, reply, &claims, &request, asker).await?),
             None => None,
@@ -370,7 +378,7 @@ impl Ingest {
         let note = if failed { Note::Failed } else { Note::Refused };
         let Some(not_logged) = self.notes.admit(name, note) else { return };
         let why = notes::excerpt(rejection, &source.secrets);
-        let peer = connection.peer();
+        let peer = connection.client();
         if failed {
             error!(source.name = %name, %peer, not_logged, "failed to accept a request: {why}");
         } else {

@@ -6,11 +6,14 @@
 //! table those who keep it waiting make room for who comes next, and no trouble with accepting ends
 //! the listener. Never looks at a request.
 
+mod announcement;
 mod connection;
 mod exchange;
 mod front;
 mod http1;
 mod http2;
+mod issuers;
+mod proxies;
 mod serving;
 mod stream;
 mod table;
@@ -35,6 +38,8 @@ use crate::metrics::{HungUp, Metrics};
 
 pub(crate) use self::connection::Connection;
 pub(crate) use self::front::Front;
+pub(crate) use self::issuers::{Issuers, Stranger};
+pub(crate) use self::proxies::Proxies;
 pub(crate) use self::tls::Tls;
 
 /// How much of it at once, and how patiently.
@@ -43,7 +48,7 @@ pub(crate) struct Limits {
     /// Connections that are open at the same time.
     pub(crate) connections_max: usize,
     /// Of these, how many one address may have. An IPv6 network of /64 counts as one address, and
-    /// this machine's own addresses may have all.
+    /// this machine's own addresses and trusted proxies may have all.
     pub(crate) connections_per_address: usize,
     /// How long a peer may take to agree on TLS.
     pub(crate) handshake: Duration,
@@ -158,7 +163,9 @@ struct Open {
 
 impl Open {
     fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
-        let (place, closed) = self.table.place(peer.ip(), Instant::now());
+        // Who speaks for others has no share of its own.
+        let has_share = !self.serving.front.trusts(peer.ip());
+        let (place, closed) = self.table.place(peer.ip(), has_share, Instant::now());
         self.metrics.hung_up(self.name, HungUp::Displaced, closed);
         match place {
             Place::Free => {

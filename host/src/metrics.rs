@@ -109,6 +109,8 @@ pub(crate) enum HungUp {
     Displaced,
     /// Its address had all the connections that it may have.
     TooMany,
+    /// It is a proxy that did not say whom it speaks for.
+    Unannounced,
     /// It did not agree on TLS with the gateway.
     Tls,
     /// It took back one request after the other.
@@ -372,6 +374,7 @@ impl HungUp {
             Self::NotReading => "not_reading",
             Self::Displaced => "displaced",
             Self::TooMany => "too_many",
+            Self::Unannounced => "unannounced",
             Self::Tls => "tls",
             Self::TakenBack => "taken_back",
         }

@@ -25,6 +25,8 @@ admin   = "127.0.0.1:8081"
 data    = "data"
 plugins = "plugins"
 behind_proxy = true
+trusted_proxies = ["10.0.0.0/8"]
+proxy_protocol = true
 metrics = "token"
 
 [tls.public]
@@ -38,6 +40,9 @@ tolerance = "5m"
 verify    = "evidence"
 keys_from = ["api.paypal.com"]
 duplicates = "400d"
+allow     = ["203.0.113.0/24", "2001:db8::1"]
+rate      = 50
+burst     = 500
 config    = { mode = "PLANTED", since = 2026-01-01, deep = [1, 2.5, true, { a = "b" }] }
 
 [tokens.ci]

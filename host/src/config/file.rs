@@ -18,7 +18,7 @@ use super::tls::Pairs;
 use super::tokens::{METRICS, token_of};
 use super::values::{days, hours, ms, secs};
 use super::world::{Extent, Named};
-use super::{Config, Limits, Sending, retention};
+use super::{Config, Limits, Sending, gate, retention};
 use crate::delivery::signing::SigningKey;
 use crate::delivery::{Endpoint, Format};
 use crate::dispatch::Grants;
@@ -65,6 +65,7 @@ pub(super) fn read<'a>(
     Table::whole(document, flaws).read(|table| {
         let named = named(table, folder);
         let behind_proxy = table.take("behind_proxy").and_then(|entry| entry.truth());
+        let (trusted_proxies, proxy_protocol) = proxies(table);
         let tls = table.take("tls");
         let admin_hosts = all(table.take("admin_hosts"), HOST_NAMES, Entry::host);
         let [sources, endpoints, handlers] =
@@ -81,9 +82,11 @@ pub(super) fn read<'a>(
         let tokens: Vec<_> = tokens.collect();
         let pairs = Pairs::read(tls, &mut secrets);
         named.check_addresses(pairs.names_admin || behind_proxy == Some(true));
-        let (public_tls, admin_tls) = pairs.tls(limits.http2());
         let shares = limits.shares();
-        let sources = each(sources, |table| source_of(table, &mut secrets, shares));
+        let has_tls = pairs.names_public;
+        let sources = each(sources, |table| source_of(table, &mut secrets, shares, has_tls));
+        let issuers = sources.values().flatten().filter_map(|it| it.gate.issuers().cloned());
+        let (public_tls, admin_tls) = pairs.tls(&issuers.collect::<Vec<_>>(), limits.http2());
         let mut unsubscribed = Vec::new();
         let endpoints = each(endpoints, |table| {
             endpoint_of(table, &egress_allow, &mut secrets, &mut unsubscribed)
@@ -95,6 +98,8 @@ pub(super) fn read<'a>(
         Some(Config {
             listen: named.listen?.1,
             admin: named.admin?.1,
+            trusted_proxies,
+            proxy_protocol,
             public_tls,
             admin_tls,
             data: named.data?.1,
@@ -163,7 +168,7 @@ pub(super) fn sending<'a>(
     // Nothing is received here.
     let shares = Shares { requests: 1, held_bytes: 1 };
     let source = match source {
-        Some((_, table)) => Some(source_of(table, &mut secrets, shares)?),
+        Some((_, table)) => Some(source_of(table, &mut secrets, shares, true)?),
         None => None,
     };
     Some(Sending { url: url?, plugins: folder.join(plugins?), source })
@@ -183,6 +188,24 @@ fn named<'a>(table: &mut Table<'a>, folder: &Path) -> Named<'a> {
         data: path(data),
         plugins: path(plugins),
     }
+}
+
+/// The proxies that are believed, and whether their connections say whom they are for.
+fn proxies(table: &mut Table<'_>) -> (Vec<IpNet>, bool) {
+    let networks = table.take("trusted_proxies");
+    let protocol = table.take("proxy_protocol");
+    let networks = all(networks, "a list of networks", |entry| {
+        let network = entry.network()?;
+        if network.prefix_len() == 0 {
+            entry.wrong("must not have all addresses: then anybody could say who they are");
+        }
+        Some(network)
+    });
+    let is_spoken = protocol.and_then(|entry| entry.truth()).unwrap_or_default();
+    if let Some(entry) = protocol.filter(|_| is_spoken && networks.is_empty()) {
+        entry.wrong("needs `trusted_proxies`, the networks of those who speak it");
+    }
+    (networks, is_spoken)
 }
 
 /// What becomes of each of the tables that have names; nothing of those with a flaw.
@@ -208,7 +231,12 @@ fn all<'a, T>(
     entries.iter().filter_map(read).collect()
 }
 
-fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, shares: Shares) -> Option<Source> {
+fn source_of(
+    table: Table<'_>,
+    secrets: &mut Secrets<'_>,
+    shares: Shares,
+    has_tls: bool,
+) -> Option<Source> {
     table.read(|table| {
         let plugin = table.need("plugin").and_then(|entry| entry.name());
         let written = table.take("secrets");
@@ -224,6 +252,7 @@ fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, shares: Shares) -> Opt
         let duplicates =
             duplicates.and_then(|entry| entry.duration_for(&DUPLICATES, WHY_THIRTY_FIVE_DAYS));
         let settings = settings(table.take("config"));
+        let gate = gate::read(table, secrets, has_tls);
         let verify = verify.unwrap_or(Some(Verify::default()))?;
         if list.written == 0 && !needs_none && !is_keyed && verify == Verify::Evidence {
             table.wrong(format!(
@@ -236,7 +265,7 @@ fn source_of(table: Table<'_>, secrets: &mut Secrets<'_>, shares: Shares) -> Opt
         let secrets = list.secrets.into_iter().map(|(_, secret)| secret).collect();
         let source = Source::new(plugin?, secrets, tolerance.flatten(), verify, settings?, shares);
         let duplicates = duplicates.unwrap_or(Terms::DEFAULT);
-        Some(source.with_keys_from(keys_from).with_duplicates(duplicates))
+        Some(source.with_keys_from(keys_from).with_duplicates(duplicates).with_gate(gate))
     })
 }
 

@@ -79,7 +79,8 @@ fn a_whole_file_is_read() {
 #[test]
 fn an_unknown_key_is_refused_with_line_and_column() {
     let expected = "hookgate.toml:10:1: unknown key `tolerence`: the keys of [sources.stripe] are \
-                    plugin, secrets, tolerance, verify, keys_from, duplicates, config";
+                    plugin, secrets, tolerance, verify, keys_from, duplicates, config, allow, \
+                    client_ca, rate, burst";
     check_refused("tolerance", "tolerence", expected);
 }
 
@@ -355,6 +356,39 @@ fn a_certificate_and_its_key_are_named_and_read() {
     assert!(gone[1].contains("26:7: `key` names a file that the gateway can't read: No such"));
     let unknown = "24:6: unknown key `web`: the keys of [tls] are public, admin";
     check_wrong(&with("web", ""), unknown);
+}
+
+#[test]
+fn who_may_post_to_a_source_is_said_within_bounds() {
+    let with =
+        |lines: &str| WHOLE.replace("tolerance = \"5m\"", &format!("tolerance = \"5m\"\n{lines}"));
+    parse(&with("allow = [\"203.0.113.0/24\", \"2001:db8::1\"]\nrate = 50\nburst = 200")).unwrap();
+    for (lines, expected) in [
+        ("allow = []", "11:9: `allow` must have at least one network; without this key everybody"),
+        ("allow = [\"here\"]", "11:10: `allow` must be a network such as"),
+        ("rate = 0", "11:8: `rate` must be between 1 and 1000000"),
+        ("rate = 1\nburst = 0", "12:9: `burst` must be between 1 and 10000000"),
+        ("burst = 9", "11:9: `burst` needs `rate`, the requests in a second that it is a burst of"),
+    ] {
+        check_wrong(&with(lines), expected);
+    }
+    let no_tls = wrong(&with("client_ca = \"none.pem\""));
+    assert_eq!(no_tls.len(), 2, "{no_tls:#?}");
+    let expected = "11:13: `client_ca` needs TLS on the public port: add [tls.public]";
+    assert!(no_tls.iter().any(|flaw| flaw.contains(expected)), "{no_tls:#?}");
+}
+
+#[test]
+fn proxies_are_believed_where_they_are_named() {
+    let with = |lines: &str| format!("{lines}{WHOLE}");
+    let config = parse(&with("proxy_protocol = true\ntrusted_proxies = [\"10.0.0.0/8\"]"));
+    let config = config.unwrap();
+    assert!(config.proxy_protocol);
+    assert_eq!(config.trusted_proxies, ["10.0.0.0/8".parse::<IpNet>().unwrap()]);
+    let all = "1:20: `trusted_proxies` must not have all addresses: then anybody could say who";
+    check_wrong(&with("trusted_proxies = [\"0.0.0.0/0\"]"), all);
+    let nobody = "1:18: `proxy_protocol` needs `trusted_proxies`, the networks of those who";
+    check_wrong(&with("proxy_protocol = true"), nobody);
 }
 
 #[test]

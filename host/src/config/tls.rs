@@ -7,14 +7,16 @@ use std::num::NonZeroU32;
 
 use super::document::{Entry, Table};
 use super::secret::Secrets;
-use crate::listener::Tls;
+use crate::listener::{Issuers, Tls};
 
 /// What the table says, as far as that could be read.
 #[derive(Default)]
 pub(super) struct Pairs<'a> {
     public: Option<Pair<'a>>,
     admin: Option<Pair<'a>>,
-    /// Whether there is a table for the admin port, whatever is wrong with it.
+    /// Whether there is a table for the public port, whatever is wrong with it.
+    pub(super) names_public: bool,
+    /// The same of the admin port.
     pub(super) names_admin: bool,
 }
 
@@ -33,20 +35,24 @@ impl<'a> Pairs<'a> {
 
     fn of(table: &mut Table<'a>, secrets: &mut Secrets<'_>) -> Self {
         let [public, admin] = ["public", "admin"].map(|port| table.take(port));
-        let names_admin = admin.is_some();
+        let (names_public, names_admin) = (public.is_some(), admin.is_some());
         let mut pair = |entry: Option<Entry<'a>>| {
             let entry = entry?;
             let table = entry.table(format!("[tls.{}]", entry.key))?;
             table.read(|table| Pair::read(table, secrets))
         };
-        Self { public: pair(public), admin: pair(admin), names_admin }
+        Self { public: pair(public), admin: pair(admin), names_public, names_admin }
     }
 
-    /// What the public port and the admin port make of them. HTTP/2, with so many requests at a
-    /// time, is for the public one.
-    pub(super) fn tls(&self, http2: Option<NonZeroU32>) -> (Option<Tls>, Option<Tls>) {
-        let public = self.public.as_ref().and_then(|pair| pair.tls(http2));
-        let admin = self.admin.as_ref().and_then(|pair| pair.tls(None));
+    /// What the public port and the admin port make of them. To ask peers for a certificate of one
+    /// of these issuers, and HTTP/2 with so many requests at a time, is for the public one.
+    pub(super) fn tls(
+        &self,
+        issuers: &[Issuers],
+        http2: Option<NonZeroU32>,
+    ) -> (Option<Tls>, Option<Tls>) {
+        let public = self.public.as_ref().and_then(|pair| pair.tls(issuers, http2));
+        let admin = self.admin.as_ref().and_then(|pair| pair.tls(&[], None));
         (public, admin)
     }
 }
@@ -60,8 +66,8 @@ impl<'a> Pair<'a> {
     }
 
     /// What a port makes of them. Notes where they are not what they should be.
-    fn tls(&self, http2: Option<NonZeroU32>) -> Option<Tls> {
-        let tls = Tls::new(&self.certificate.1, &self.key.1, http2);
+    fn tls(&self, issuers: &[Issuers], http2: Option<NonZeroU32>) -> Option<Tls> {
+        let tls = Tls::new(&self.certificate.1, &self.key.1, issuers, http2);
         let wrong = tls.as_ref().err();
         if let Some(error) = wrong {
             let (entry, _) = if error.is_about_key() { &self.key } else { &self.certificate };

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::listener::Front;
+use crate::listener::{Front, Proxies};
 
 /// The fronts of the two ports. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +18,13 @@ pub(super) struct Fronts {
 impl Fronts {
     /// Has who connects from now on meet what the configuration says.
     pub(super) fn apply(&self, config: &Config) {
-        self.public.set_tls(config.public_tls.clone());
+        let proxies = Proxies::in_networks(config.trusted_proxies.clone());
         self.admin.set_tls(config.admin_tls.clone());
+        self.admin.set_proxies(proxies.clone());
+        self.public.set_tls(config.public_tls.clone());
+        self.public.set_proxies(match config.proxy_protocol {
+            true => proxies.announced(),
+            false => proxies,
+        });
     }
 }

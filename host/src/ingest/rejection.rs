@@ -4,11 +4,13 @@
 //! have one body; the reason itself is logged and counted, never sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::gate::Outside;
 use crate::ids::Name;
 use crate::keys::KeyError;
 use crate::metrics::{Answered, Mark};
@@ -27,6 +29,8 @@ const LATER: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "try again l
 pub(super) enum Rejection {
     #[error("no source has this name")]
     UnknownSource,
+    #[error("{0}")]
+    Outside(Outside),
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
     #[error("the body did not arrive in time")]
@@ -41,6 +45,9 @@ pub(super) enum Rejection {
     Busy,
     #[error("too many requests of this source are in progress")]
     SourceBusy,
+    /// With the time until there may be another.
+    #[error("there were more genuine requests than `rate` allows")]
+    TooOften(Duration),
     #[error("the gateway has reached a high-water mark")]
     PutOff(Mark),
     #[error("the provider plugin {} is not loaded", shown(.0.as_str()))]
@@ -68,6 +75,7 @@ impl Rejection {
             | Self::Stopping
             | Self::Busy
             | Self::SourceBusy
+            | Self::TooOften(_)
             | Self::PutOff(_)
             | Self::Unproven(
                 Unproven::Plugin(CallError::Busy) | Unproven::Key(KeyError::Busy),
@@ -75,15 +83,18 @@ impl Rejection {
             )
             | Self::Store(store::Error::Full | store::Error::Unavailable(_)) => Answered::Busy,
             Self::Unproven(unproven, _) if unproven.is_passing() => Answered::Failed,
-            Self::Unproven(..) | Self::NothingAsked(_) | Self::Method(_) => Answered::Refused,
+            Self::Outside(_) | Self::Unproven(..) | Self::NothingAsked(_) | Self::Method(_) => {
+                Answered::Refused
+            }
             Self::NoPlugin(_) | Self::Stopped(_) | Self::Store(_) => Answered::Failed,
         }
     }
 
-    /// For evidence that does not hold: which way.
+    /// For what is not genuine or comes from outside: which way.
     pub(super) fn refusal(&self) -> Option<&'static str> {
         match self {
             Self::Unproven(unproven, _) => unproven.label(),
+            Self::Outside(outside) => Some(outside.label()),
             Self::NothingAsked(_) => Some("nothing_asked"),
             Self::Method(_) => Some("method"),
             _ => None,
@@ -103,7 +114,8 @@ impl Rejection {
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body too large"),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "incomplete body"),
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "incomplete body"),
-            Self::SourceBusy | Self::PutOff(Mark::Source) => {
+            Self::Outside(_) => (StatusCode::FORBIDDEN, "not allowed"),
+            Self::SourceBusy | Self::TooOften(_) | Self::PutOff(Mark::Source) => {
                 (StatusCode::TOO_MANY_REQUESTS, "too many requests")
             }
             Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
@@ -133,7 +145,11 @@ impl IntoResponse for Rejection {
             response.headers_mut().insert(header::ALLOW, allowed);
         }
         if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            let wait = HeaderValue::from(RETRY_AFTER_SECS);
+            let wait = match self {
+                // Whole seconds, and so long that there may be another.
+                Self::TooOften(wait) => HeaderValue::from(wait.as_secs() + 1),
+                _ => HeaderValue::from(RETRY_AFTER_SECS),
+            };
             response.headers_mut().insert(header::RETRY_AFTER, wait);
         }
         response
@@ -166,12 +182,14 @@ mod tests {
             unproven(Unproven::Key(KeyError::Unknown)),
             Rejection::NothingAsked(401),
             Rejection::Method("POST".to_owned()),
+            Rejection::Outside(Outside::Nobody),
         ];
         let gateways = [
             Rejection::GaveWay,
             Rejection::Stopping,
             Rejection::Busy,
             Rejection::SourceBusy,
+            Rejection::TooOften(Duration::ZERO),
             Rejection::PutOff(Mark::Source),
             Rejection::PutOff(Mark::Gateway),
             Rejection::NoPlugin("stripe".parse().unwrap()),

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use super::gate::Gate;
 use super::intake::Share;
 use super::pacing::Pacing;
 use crate::ids::Name;
@@ -46,6 +47,8 @@ pub struct Source {
     pub(crate) keys_from: Vec<String>,
     /// How long its event ids are known, so that an event that comes again is a duplicate.
     pub(crate) duplicates: Duration,
+    /// Who may post to it at all.
+    pub(crate) gate: Gate,
     /// Why its plugin refuses to work for it, if it does: then nothing is taken.
     pub(crate) stopped: Option<Arc<str>>,
     /// Requests that are worked on at a time.
@@ -83,6 +86,7 @@ impl Source {
             settings,
             keys_from: Vec::new(),
             duplicates: Terms::DEFAULT,
+            gate: Gate::default(),
             stopped: None,
             requests: Arc::new(Semaphore::new(shares.requests)),
             held: Share::of(shares.held_bytes),
@@ -94,6 +98,12 @@ impl Source {
     #[must_use]
     pub(crate) fn with_keys_from(self, keys_from: Vec<String>) -> Self {
         Self { keys_from, ..self }
+    }
+
+    /// With who may post to it.
+    #[must_use]
+    pub(crate) fn with_gate(self, gate: Gate) -> Self {
+        Self { gate, ..self }
     }
 
     /// With how long its event ids are known.

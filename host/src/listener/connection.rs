@@ -8,8 +8,11 @@
 mod requests;
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use rustls::pki_types::CertificateDer;
 
 use self::requests::{Requests, Turn};
 
@@ -17,6 +20,8 @@ use self::requests::{Requests, Turn};
 const REFUSALS_MAX: u32 = 16;
 /// After so many health probes in a row a connection is closed, with the answer to the last.
 const PROBES_MAX: u32 = 100;
+/// Most bytes of the certificates that a peer shows: five have less than 10 KiB.
+const SHOWN_BYTES_MAX: usize = 16 * 1024;
 /// After so many requests that the peer took back a connection is closed: each may have cost work
 /// that nobody waits for any more.
 const TAKEN_BACK_MAX: u32 = 100;
@@ -25,6 +30,10 @@ const TAKEN_BACK_MAX: u32 = 100;
 #[derive(Debug)]
 pub(crate) struct Connection {
     peer: SocketAddr,
+    /// Whom the peer speaks for, if it said so.
+    client: OnceLock<SocketAddr>,
+    /// The certificates that the peer showed, its own first.
+    certificates: OnceLock<Vec<CertificateDer<'static>>>,
     opened: Instant,
     /// Its [`Requests`].
     requests: AtomicU64,
@@ -66,6 +75,8 @@ impl Connection {
     pub(crate) fn new(peer: SocketAddr) -> Self {
         Self {
             peer,
+            client: OnceLock::new(),
+            certificates: OnceLock::new(),
             opened: Instant::now(),
             requests: AtomicU64::new(Requests::default().into()),
             since: AtomicU64::new(0),
@@ -82,6 +93,31 @@ impl Connection {
     /// Who is at the other end: the sender, or the proxy in front.
     pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Whom the peer speaks for, or else the peer.
+    pub(crate) fn client(&self) -> SocketAddr {
+        *self.client.get().unwrap_or(&self.peer)
+    }
+
+    /// The certificates that the peer showed, its own first. The key of that one is its own;
+    /// whether anybody vouches for it is another question.
+    pub(crate) fn certificates(&self) -> &[CertificateDer<'static>] {
+        self.certificates.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// The peer speaks for this client. Counts once.
+    pub(super) fn speaks_for(&self, client: SocketAddr) {
+        self.client.get_or_init(|| client);
+    }
+
+    /// The peer showed these certificates. Counts once, and only if they are not very large: they
+    /// are kept as long as the connection.
+    pub(super) fn shows(&self, certificates: &[CertificateDer<'static>]) {
+        let bytes: usize = certificates.iter().map(|it| it.len()).sum();
+        if bytes <= SHOWN_BYTES_MAX {
+            self.certificates.get_or_init(|| certificates.to_vec());
+        }
     }
 
     /// The handler waits for more of a request's body than has arrived, until the value is dropped:

@@ -3,16 +3,21 @@
 //! Swapped while the port is open: who connects from then on meets the new one, and who is
 //! connected goes on with what it began with. Never waits for anybody.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use axum::http::HeaderMap;
 
+use super::connection::Connection;
+use super::proxies::Proxies;
 use super::tls::Tls;
 
 /// The front of one port.
 #[derive(Debug, Default)]
 pub(crate) struct Front {
     tls: ArcSwapOption<Tls>,
+    proxies: ArcSwap<Proxies>,
 }
 
 impl Front {
@@ -21,7 +26,28 @@ impl Front {
         self.tls.store(tls.map(Arc::new));
     }
 
+    /// Believes these proxies from now on.
+    pub(crate) fn set_proxies(&self, proxies: Proxies) {
+        self.proxies.store(Arc::new(proxies));
+    }
+
+    /// Who sent a request with these headers; nobody if a trusted proxy names somebody who can't
+    /// be read.
+    pub(crate) fn sender(&self, connection: &Connection, headers: &HeaderMap) -> Option<IpAddr> {
+        self.proxies.load().sender(connection.client().ip(), headers)
+    }
+
     pub(super) fn tls(&self) -> Option<Arc<Tls>> {
         self.tls.load_full()
+    }
+
+    /// Whether somebody at this address speaks for others.
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+        self.proxies.load().trust(address)
+    }
+
+    /// Whether a connection from this address begins with whom it speaks for.
+    pub(super) fn is_announced(&self, address: IpAddr) -> bool {
+        self.proxies.load().announce(address)
     }
 }

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tracing::debug;
 
+use super::announcement;
 use super::connection::Connection;
 use super::exchange::Service;
 use super::front::Front;
@@ -34,11 +35,41 @@ impl Serving {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "failed to set TCP_NODELAY on a connection");
         }
-        let stream = Stream::new(stream, Arc::clone(&connection), self.service.limits.stall);
+        let peer = connection.peer().ip();
+        let mut stream = Stream::new(stream, Arc::clone(&connection), self.service.limits.stall);
+        if self.front.is_announced(peer)
+            && let Err(hung_up) = self.announced(&mut stream, &connection).await
+        {
+            return hung_up;
+        }
         match self.front.tls() {
             None => http1::serve(stream, self.service, connection).await,
             // By itself, as it has much to keep.
             Some(tls) => Box::pin(self.secured(&tls, stream, connection)).await,
+        }
+    }
+
+    /// Reads whom the peer speaks for, or says why the gateway hung up if it did.
+    async fn announced(
+        &self,
+        stream: &mut Stream,
+        connection: &Connection,
+    ) -> Result<(), Option<HungUp>> {
+        let read = tokio::select! {
+            read = announcement::read(stream) => read,
+            () = sleep(self.service.limits.head) => return Err(Some(HungUp::Silent)),
+            () = self.service.cancel.cancelled() => return Err(None),
+        };
+        match read {
+            Ok(Some(client)) => {
+                connection.speaks_for(client);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(error) => {
+                debug!(%error, "a proxy did not say whom it speaks for");
+                Err(connection.has_heard().then_some(HungUp::Unannounced))
+            }
         }
     }
 
@@ -61,6 +92,7 @@ impl Serving {
                 return connection.has_heard().then_some(HungUp::Tls);
             }
         };
+        connection.shows(stream.get_ref().1.peer_certificates().unwrap_or_default());
         match tls.http2(&stream) {
             Some(requests) => http2::serve(stream, requests, self.service, connection).await,
             None => http1::serve(stream, self.service, connection).await,

@@ -55,11 +55,18 @@ impl Table {
         self.open.len()
     }
 
-    /// Finds a place for one more from this address, and says how many were closed for it.
-    pub(super) fn place(&mut self, address: IpAddr, now: Instant) -> (Place, usize) {
+    /// Finds a place for one more from this address, which may have its share or as many as there
+    /// are, and says how many were closed for it.
+    pub(super) fn place(
+        &mut self,
+        address: IpAddr,
+        has_share: bool,
+        now: Instant,
+    ) -> (Place, usize) {
         let address = counted(address);
         let mut closed = 0;
-        if self.of(address) >= self.most_of_one && !address.is_loopback() {
+        let has_share = has_share && !address.is_loopback();
+        if has_share && self.of(address) >= self.most_of_one {
             closed += self.close(1, Some(address), now);
             if closed == 0 {
                 return (Place::Refused, 0);

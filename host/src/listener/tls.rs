@@ -16,6 +16,7 @@ use rustls::version::{TLS12, TLS13};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::issuers::{Asking, Issuers};
 use super::stream::Stream;
 
 /// What is spoken where the peer chooses nothing, and what else it may choose.
@@ -66,11 +67,13 @@ impl TlsError {
 }
 
 impl Tls {
-    /// From two files in PEM. A file may have both, and anything else. Over HTTP/2 a connection may
-    /// have so many requests at a time; without a number there is no HTTP/2.
+    /// From two files in PEM. A file may have both, and anything else. Peers are asked for a
+    /// certificate of one of these issuers, if there are any. Over HTTP/2 a connection may have so
+    /// many requests at a time; without a number there is no HTTP/2.
     pub(crate) fn new(
         certificate: &[u8],
         key: &[u8],
+        issuers: &[Issuers],
         http2: Option<NonZeroU32>,
     ) -> Result<Self, TlsError> {
         let chain: Result<Vec<CertificateDer<'static>>, _> =
@@ -80,8 +83,11 @@ impl Tls {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
-            .expect("the provider has ciphers for both")
-            .with_no_client_auth();
+            .expect("the provider has ciphers for both");
+        let builder = match issuers {
+            [] => builder.with_no_client_auth(),
+            _ => builder.with_client_cert_verifier(Arc::new(Asking::for_one_of(issuers))),
+        };
         let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => TlsError::Mismatch,
             rustls::Error::InvalidCertificate(_) => TlsError::Certificate,

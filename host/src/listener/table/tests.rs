@@ -28,7 +28,7 @@ impl Room {
     }
 
     fn place(&mut self, address: &str) -> Place {
-        self.table.place(address.parse().unwrap(), self.now).0
+        self.table.place(address.parse().unwrap(), true, self.now).0
     }
 
     /// Lets this one wait for so long, and who waits already for longer.
@@ -142,4 +142,6 @@ async fn a_network_of_ipv6_is_one_address_and_this_machine_has_no_share() {
     assert_eq!(room.place("192.0.2.1"), Place::Refused);
     keep_busy(&room.enter("127.0.0.1"));
     assert_eq!(room.place("127.0.0.1"), Place::Free);
+    let proxy = "192.0.2.1".parse().unwrap();
+    assert_eq!(room.table.place(proxy, false, room.now).0, Place::Free, "nor has a proxy");
 }
