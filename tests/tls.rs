@@ -238,6 +238,29 @@ async fn a_peer_that_never_agrees_on_tls_is_hung_up_on_and_others_are_served() {
     assert_eq!(heard.status, 200, "{}", heard.body);
 }
 
+#[tokio::test]
+async fn what_a_browser_may_see_of_either_port_has_security_headers() {
+    let gateway = Setup::stripe().start().await;
+    let (public, admin) = (gateway.public(), gateway.admin());
+    let posted = ["/healthz", "/", "/in/stripe", "/in/none"].map(|path| format!("{public}{path}"));
+    let asked = ["/healthz", "/metrics", "/v1/events", "/v1/none", "/v1/reload"]
+        .map(|path| format!("{admin}{path}"));
+    for url in posted.into_iter().chain(asked) {
+        let answer = answer(gateway.client().get(&url)).await;
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+            ("x-frame-options", "DENY"),
+            ("cache-control", "no-store"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            let found = answer.headers.get(name).and_then(|it| it.to_str().ok());
+            assert_eq!(found, Some(value), "{name} of {url}");
+        }
+    }
+}
+
 /// Guards I10.
 #[tokio::test]
 async fn a_stop_waits_for_nobody_who_is_still_agreeing_on_tls() {

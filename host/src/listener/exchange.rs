@@ -1,11 +1,13 @@
 //! One request and its answer, whatever brings them.
 //!
-//! Notes on the connection that a request has begun and was answered. Never looks at a request.
+//! Notes on the connection that a request has begun and was answered, and has a browser be careful
+//! with every answer. Never looks at a request.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -17,6 +19,24 @@ use super::connection::Connection;
 
 /// Largest head of a request, in bytes: 431 beyond it.
 pub(super) const HEAD_BYTES_MAX: u32 = 32 * 1024;
+
+/// How careful a browser is to be with an answer, whoever had it ask: it takes it for what it says
+/// it is, runs and loads nothing, shows it in no frame, keeps it nowhere, and shares it with no
+/// page of another origin. An answer may say otherwise.
+static CARE: [(HeaderName, HeaderValue); 6] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
 
 /// Who answers the requests of a port, and how patiently.
 #[derive(Clone)]
@@ -37,7 +57,17 @@ pub(super) async fn answer(
         return std::future::pending().await;
     };
     request.extensions_mut().insert(Arc::clone(&connection));
-    let answer = app.oneshot(request).await;
+    let mut answer = app.oneshot(request).await?;
+    take_care(answer.headers_mut());
     begun.answered();
-    answer
+    Ok(answer)
+}
+
+fn take_care(headers: &mut HeaderMap) {
+    headers.reserve(CARE.len());
+    for (name, value) in &CARE {
+        if !headers.contains_key(name) {
+            headers.insert(name, value.clone());
+        }
+    }
 }

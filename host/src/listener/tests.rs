@@ -99,6 +99,27 @@ async fn a_connection_serves_one_request_after_the_other() {
 }
 
 #[tokio::test]
+async fn every_answer_has_a_browser_be_careful_unless_it_says_otherwise() {
+    let own = || async { ([("cache-control", "max-age=60")], "hello") };
+    let served = start(hello().route("/own", get(own)), Limits::default()).await;
+    let mut stream = served.connect().await;
+    stream.write_all(b"GET /own HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
+    let answer = hear(&mut stream).await;
+    for line in [
+        "x-content-type-options: nosniff",
+        "content-security-policy: default-src 'none'; frame-ancestors 'none'",
+        "x-frame-options: DENY",
+        "referrer-policy: no-referrer",
+        "cross-origin-resource-policy: same-origin",
+        "cache-control: max-age=60",
+    ] {
+        assert_eq!(answer.lines().filter(|found| *found == line).count(), 1, "{line}: {answer}");
+    }
+    assert!(!answer.contains("no-store"), "{answer}");
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn stopping_closes_what_is_idle() {
     let served = start(hello(), Limits::default()).await;
     let mut silent = served.connect().await;
