@@ -448,6 +448,22 @@ async fn what_the_gateway_refuses_is_said_in_its_own_words() {
 }
 
 #[tokio::test]
+async fn what_a_source_has_refused_is_listed_and_shown() {
+    let gateway = Setup::stripe().start().await;
+    gateway.stripe_with("whsec_wrong", &payment("evt_1", "pi_1", "succeeded")).await;
+
+    let admin = ["--admin", gateway.admin()];
+    let listed = hookgate([&["source", "refused", "stripe"][..], &admin].concat()).await;
+    let full = hookgate([&["source", "refused", "stripe", "--full"][..], &admin].concat()).await;
+    let nobody = hookgate([&["source", "refused", "nobody"][..], &admin].concat()).await;
+
+    assert!(listed.line("2023-").contains("  401     127.0.0.1  "), "{}", listed.out);
+    assert!(full.line("stripe-signature: ").contains("v1="), "{}", full.out);
+    assert!(full.line("body (").ends_with(" bytes):"), "{}", full.out);
+    nobody.failed_with("the configuration has no source `nobody`");
+}
+
+#[tokio::test]
 async fn an_option_says_what_it_must_be() {
     let none = hookgate(["event", "list", "--limit", "0"]).await;
     let settings = ["plugin", "test", "stripe.wasm", "vectors.json", "--settings", "x"];

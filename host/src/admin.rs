@@ -25,6 +25,7 @@ mod plugins;
 mod problem;
 mod query;
 mod redact;
+mod refused;
 mod replays;
 mod routes;
 mod rows;
@@ -43,6 +44,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::disk::Disk;
 use crate::metrics::Metrics;
+use crate::refused::RefusedRequests;
 use crate::secrets::Redaction;
 use crate::store::Store;
 
@@ -50,6 +52,7 @@ pub(crate) use access::{Access, FileToken};
 pub(crate) use auditor::Auditor;
 use problem::{Kind, Problem};
 pub(crate) use redact::credentials;
+pub(crate) use refused::KnownSources;
 pub(crate) use routes::document;
 pub use rows::Report;
 pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow};
@@ -68,6 +71,9 @@ pub(crate) struct Admin {
     pub(crate) metrics: Metrics,
     /// The plugins as they are now.
     pub(crate) plugins: Arc<ArcSwap<Vec<PluginRow>>>,
+    /// Which sources there are, and what they have refused.
+    pub(crate) sources: KnownSources,
+    pub(crate) refused: Arc<RefusedRequests>,
     /// Where to ask for a reload.
     pub(crate) reload: mpsc::Sender<Ask>,
     /// Whether requests can be accepted, and if not, why.

@@ -22,6 +22,7 @@ mod receipt;
 mod send;
 mod serve;
 mod sign;
+mod source;
 mod store;
 mod token;
 pub mod vectors;
@@ -76,6 +77,9 @@ enum Command {
     /// List the dead letters of a running gateway
     #[command(subcommand)]
     Dead(dead::Command),
+    /// Show what a source of a running gateway has refused
+    #[command(subcommand)]
+    Source(source::Command),
     /// Show what came in each hour to a running gateway: requests, events and tries
     Hours(hours::Hours),
     /// Make, list and revoke tokens for the admin port
@@ -136,6 +140,7 @@ pub fn main() -> ExitCode {
             Command::Event(command) => event::run(command).await,
             Command::Receipt(command) => receipt::run(command).await,
             Command::Dead(command) => dead::run(command).await,
+            Command::Source(command) => source::run(command).await,
             Command::Hours(args) => hours::hours(args).await,
             Command::Token(command) => token::run(command).await,
             Command::Audit(command) => audit::run(command).await,

@@ -11,6 +11,7 @@ mod high_water;
 mod live;
 mod loading;
 mod noting;
+mod operators;
 mod outline;
 mod reach;
 mod replaying;
@@ -32,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::admin::{self, Access, Admin, Ask, Auditor, Report, Turns};
+use crate::admin::{self, Access, Ask, Report};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::delivery::{Deliveries, Delivery};
@@ -44,6 +45,7 @@ use crate::keys::Keys;
 use crate::listener::{self, Front, Port};
 use crate::metrics::{Kind, Metrics};
 use crate::plugin::{self, Compiler, Registry};
+use crate::refused::RefusedRequests;
 use crate::retry::RetryPolicy;
 use crate::secrets::Redaction;
 use crate::store::{self, Quotas, Retention, Store, Terms};
@@ -126,6 +128,7 @@ struct Parts {
     delivery: Arc<Delivery>,
     keys: Keys,
     sources: Arc<ingest::Sources>,
+    refused: Arc<RefusedRequests>,
     redaction: Redaction,
     access: Arc<Access>,
     admin_hosts: Arc<ArcSwap<Vec<String>>>,
@@ -219,6 +222,7 @@ impl Gateway {
             intake: Intake::new(limits.bodies(), cancel.clone()),
             requests: Semaphore::new(limits.requests),
             notes: Notes::default(),
+            refused: parts.refused.clone(),
             unknown: Pacing::default(),
         };
         let writes = TaskTracker::new();
@@ -372,34 +376,6 @@ fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 impl Parts {
-    /// What answering operators needs.
-    fn operators(
-        &self,
-        live: &Live,
-        reload: mpsc::Sender<Ask>,
-        writes: TaskTracker,
-        cancel: &CancellationToken,
-    ) -> Admin {
-        Admin {
-            store: self.store.clone(),
-            disk: self.disk.clone(),
-            metrics: self.metrics.clone(),
-            plugins: live.plugins(),
-            reload,
-            ready: live.ready(),
-            redaction: self.redaction.clone(),
-            access: self.access.clone(),
-            auditor: self.auditor(),
-            writes,
-            hosts: self.admin_hosts.clone(),
-            turns: Turns::new(ADMIN_CONNECTIONS, cancel.clone()),
-        }
-    }
-
-    fn auditor(&self) -> Auditor {
-        Auditor { store: self.store.clone(), redaction: self.redaction.clone() }
-    }
-
     async fn open(config: &Config, seams: Seams) -> anyhow::Result<Self> {
         let Seams { clock, compiler, compiled, keys, redaction } = seams;
         // Before anything can be said of what was read.
@@ -437,8 +413,7 @@ impl Parts {
             Some(recorded) => recorded,
             None => Keys::fetched(egress.clone(), clock.clone())?,
         };
-        let owed = store.clone();
-        let out = metrics.clone();
+        let (owed, out) = (store.clone(), metrics.clone());
         let delivery = Arc::new(Delivery::new(owed, clock.clone(), out, egress, limits.deliveries));
         let sources = Arc::new(ingest::Sources::default());
         let tokens = (&config.tokens[..], config.open_metrics);
@@ -456,6 +431,7 @@ impl Parts {
             delivery,
             keys,
             sources,
+            refused: Arc::default(),
             redaction,
             access: Arc::new(access),
             admin_hosts,

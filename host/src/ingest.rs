@@ -11,6 +11,7 @@ mod intake;
 mod methods;
 mod notes;
 mod pacing;
+mod refusals;
 mod rejection;
 mod reply;
 mod source;
@@ -41,6 +42,7 @@ use crate::metrics::{Answered, Mark, Metrics};
 use crate::plugin::{self, Plugin, Registry};
 use crate::proof::{self, Unproven};
 use crate::provider::{Answer, Claims, Proven, ProviderInfo};
+use crate::refused::RefusedRequests;
 use crate::signature::{self, Asker};
 use crate::store::{Appended, NewReceipt, Parsed, Reached, Store};
 
@@ -51,6 +53,7 @@ pub(crate) use intake::{Bounds, Intake};
 use notes::Note;
 pub(crate) use notes::Notes;
 pub(crate) use pacing::Pacing;
+use refusals::Seen;
 use rejection::Rejection;
 pub use source::Source;
 pub(crate) use source::{Shares, Sources, Verify};
@@ -77,6 +80,8 @@ pub(crate) struct Ingest {
     pub(crate) requests: Semaphore,
     /// Logs what was not accepted.
     pub(crate) notes: Notes,
+    /// What was not accepted last, for operators.
+    pub(crate) refused: Arc<RefusedRequests>,
     /// For requests to sources that there are not, and to no source.
     pub(crate) unknown: Pacing,
 }
@@ -121,10 +126,11 @@ async fn receive(
     let sender = ingest.front.sender(&connection, &headers);
     let inside = source.gate.check(sender, &connection, &ingest.clock);
     let admitted = inside.map_err(Rejection::Outside);
+    let mut whole = None;
     let accepted = match admitted.and_then(|()| ingest.admit(source, &method, &body)) {
         Ok(plugin) => {
             let at = At { name, source, plugin, connection: &connection };
-            ingest.accept(&at, (method, uri, headers), body).await
+            ingest.accept(&at, (&method, &uri, &headers), body, &mut whole).await
         }
         Err(rejection) => {
             ingest.pass_over(&headers, body);
@@ -151,6 +157,10 @@ async fn receive(
         Err(rejection) => rejection,
     };
     ingest.note(name, source, &connection, &rejection);
+    let whole = whole.as_deref();
+    let seen = Seen { method: &method, uri: &uri, headers: &headers, whole };
+    let peer = sender.unwrap_or_else(|| connection.client().ip());
+    ingest.keep((name, &source.secrets), peer, &rejection, &seen);
     if rejection.is_the_senders() {
         return refuse(&connection, &source.refusals, started, rejection).await;
     }
@@ -228,15 +238,17 @@ impl Ingest {
         }
     }
 
+    /// Accepts a request, and leaves all of it in `whole` once its body is read.
     async fn accept(
         &self,
         at: &At<'_>,
-        (method, uri, headers): (Method, Uri, HeaderMap),
+        (method, uri, headers): (&Method, &Uri, &HeaderMap),
         body: Body,
+        whole: &mut Option<Arc<Request>>,
     ) -> Result<Accepted, Rejection> {
         let (name, source, info) = (at.name, at.source, at.info());
         let (body, _held) = self.intake.read(&source.held, at.connection, body).await?;
-        let brings_events = methods::brings_events(info, &method);
+        let brings_events = methods::brings_events(info, method);
         // Before it counts as one that is worked on.
         if brings_events && let Some(turn) = self.early.turn(name, &at.plugin, body.len()) {
             turn.await;
@@ -245,11 +257,12 @@ impl Ingest {
         let _share = source.requests.try_acquire().map_err(|_| Rejection::SourceBusy)?;
         let request = Arc::new(Request {
             method: method.as_str().to_owned(),
-            url: uri.path_and_query().map_or("/", |url| url.as_str()).to_owned(),
-            headers: headers_of(&headers),
+            url: path_of(uri).to_owned(),
+            headers: headers_of(headers),
             body,
             received_at: self.clock.now(),
         });
+        *whole = Some(Arc::clone(&request));
         let (claims, parsed) = self.prove(at, &request, brings_events).await?;
         let proven = match source.verify {
             Verify::Evidence => signature::worth(&claims, info).into(),
@@ -385,6 +398,11 @@ impl Ingest {
             info!(source.name = %name, %peer, not_logged, "rejected a request: {why}");
         }
     }
+}
+
+/// The path of a request and its query.
+fn path_of(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |url| url.as_str())
 }
 
 fn headers_of(map: &HeaderMap) -> Headers {

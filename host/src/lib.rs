@@ -72,8 +72,8 @@
 //!   [`provider`] [`route`] [`effect`] [`retry`] [`secrets`] `signature` [`token`]
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `disk` (free room),
-//!   `subprocess` (processes that are waited for), the loop in `worker`, and `proof` (whether a
-//!   request is genuine, by several of them)
+//!   `refused` (the last requests that were), `subprocess` (processes that are waited for), the
+//!   loop in `worker`, and `proof` (whether a request is genuine, by several of them)
 //! - *Activities*, which never import each other: [`ingest`] [`dispatch`] `delivery` [`admin`]
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
@@ -104,6 +104,7 @@ mod watch;
 mod metrics;
 mod disk;
 mod subprocess;
+mod refused;
 mod worker;
 mod proof;
 

@@ -23,6 +23,7 @@ async fn busy_gateway() -> (Harness, Receiver) {
     gateway.settle().await;
     gateway.guest(&json!({ "id": "3", "do": "fail" })).await.accepted();
     gateway.settle().await;
+    assert_eq!(gateway.post("guest", &[("x-token", "wrong")], "{}").await.status, 401);
     (gateway, receiver)
 }
 
@@ -72,6 +73,7 @@ async fn every_operation_answers_as_the_document_says() {
         ("getReceipt", path("receipts", &event["receipt"]["id"])),
         ("getRun", path("runs", &run["id"])),
         ("getDelivery", path("deliveries", &delivery["id"])),
+        ("listRefused", "/v1/sources/guest/refused".to_owned()),
         ("listReplays", "/v1/replays".to_owned()),
         ("getReplay", replay.clone()),
         ("listPlugins", "/v1/plugins".to_owned()),

@@ -19,6 +19,8 @@ pub(super) const DELIVERY_ID: Parameter =
 pub(super) const REPLAY_ID: Parameter =
     Parameter::path("id", "The id of a replay by filter.", replay_id);
 
+pub(super) const SOURCE_NAME: Parameter =
+    Parameter::path("name", "The name of a source.", Schemas::of::<Name>);
 pub(super) const TOKEN_NAME: Parameter =
     Parameter::path("name", "The name of a token.", Schemas::of::<Name>);
 

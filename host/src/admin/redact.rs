@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Admin;
 use super::problem::{self, Kind, Problem};
+use crate::headers::Headers;
 use crate::secrets::{HIDDEN, Redaction};
 use crate::store::ReceiptView;
 
@@ -33,21 +34,30 @@ const CREDENTIALS: [&str; 10] = [
 
 /// The receipt without what is a credential by its name: in headers, and in the query of its URL.
 pub(crate) fn credentials(mut receipt: ReceiptView) -> ReceiptView {
-    let shown = receipt.headers.iter().map(|(name, value)| {
-        let value = if is_credential(name) { HIDDEN } else { value };
-        (name, value.to_owned())
-    });
-    receipt.headers = shown.collect();
-    if let Some((path, query)) = receipt.url.split_once('?') {
-        let fields = query.split('&').map(|field| match field.split_once('=') {
-            Some((name, value)) if is_credential(name) && !value.is_empty() => {
-                format!("{name}={HIDDEN}")
-            }
-            _ => field.to_owned(),
-        });
-        receipt.url = format!("{path}?{}", fields.collect::<Vec<_>>().join("&"));
-    }
+    receipt.headers = headers(&receipt.headers);
+    receipt.url = url(&receipt.url);
     receipt
+}
+
+/// Headers without credentials.
+pub(super) fn headers(headers: &Headers) -> Headers {
+    let shown = headers.iter().map(|(name, value)| {
+        let value = if is_credential(name) { HIDDEN } else { value };
+        (name, value)
+    });
+    shown.collect()
+}
+
+/// A path without credentials in its query.
+pub(super) fn url(url: &str) -> String {
+    let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
+    let fields = query.split('&').map(|field| match field.split_once('=') {
+        Some((name, value)) if is_credential(name) && !value.is_empty() => {
+            format!("{name}={HIDDEN}")
+        }
+        _ => field.to_owned(),
+    });
+    format!("{path}?{}", fields.collect::<Vec<_>>().join("&"))
 }
 
 fn is_credential(name: &str) -> bool {

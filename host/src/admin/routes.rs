@@ -9,13 +9,14 @@ use axum::{Extension, Router};
 
 use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
-use super::{Admin, audit, gate, health, items, lists, plugins, replays, stream, tokens};
+use super::{Admin, audit, gate, health, items, lists, plugins, refused, replays, stream, tokens};
 
 /// Every operation, as the document has them.
-static TABLE: [&[Operation]; 9] = [
+static TABLE: [&[Operation]; 10] = [
     &lists::OPERATIONS,
     &stream::OPERATIONS,
     &items::OPERATIONS,
+    &refused::OPERATIONS,
     &replays::OPERATIONS,
     &plugins::OPERATIONS,
     &tokens::OPERATIONS,

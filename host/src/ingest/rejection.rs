@@ -107,6 +107,11 @@ impl Rejection {
         by_form || self.refusal().is_some()
     }
 
+    /// The status of the answer.
+    pub(super) fn status(&self) -> u16 {
+        self.answer().0.as_u16()
+    }
+
     /// The status of the answer, and what the sender is told.
     fn answer(&self) -> (StatusCode, &'static str) {
         match self {

@@ -1,0 +1,48 @@
+//! What answering operators needs, out of the parts of the gateway.
+//!
+//! Wiring only. Never answers anything.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::live::Live;
+use super::{ADMIN_CONNECTIONS, Parts};
+use crate::admin::{Admin, Ask, Auditor, KnownSources, Turns};
+use crate::ids::Name;
+
+impl Parts {
+    /// What answering operators needs.
+    pub(super) fn operators(
+        &self,
+        live: &Live,
+        reload: mpsc::Sender<Ask>,
+        writes: TaskTracker,
+        cancel: &CancellationToken,
+    ) -> Admin {
+        let sources = Arc::clone(&self.sources);
+        Admin {
+            store: self.store.clone(),
+            disk: self.disk.clone(),
+            metrics: self.metrics.clone(),
+            plugins: live.plugins(),
+            // As they are whenever somebody asks.
+            sources: KnownSources(Arc::new(move |name: &Name| sources.load().contains_key(name))),
+            refused: self.refused.clone(),
+            reload,
+            ready: live.ready(),
+            redaction: self.redaction.clone(),
+            access: self.access.clone(),
+            auditor: self.auditor(),
+            writes,
+            hosts: self.admin_hosts.clone(),
+            turns: Turns::new(ADMIN_CONNECTIONS, cancel.clone()),
+        }
+    }
+
+    pub(super) fn auditor(&self) -> Auditor {
+        Auditor { store: self.store.clone(), redaction: self.redaction.clone() }
+    }
+}
