@@ -98,11 +98,20 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
+/// How a program beside the gateway reaches one of its ports.
+#[derive(Debug, Clone)]
+pub(crate) struct PortAt {
+    /// Without a path.
+    pub(crate) url: String,
+    /// The file of its certificate, if it has TLS.
+    pub(crate) certificate: Option<PathBuf>,
+}
+
 /// What posting to one source needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Sending {
-    /// The URL of the public port.
-    pub(crate) url: String,
+    /// How to reach the public port.
+    pub(crate) port: PortAt,
     /// The folder of plugins.
     pub(crate) plugins: PathBuf,
     /// The source; `None` if the file has none of that name.
@@ -224,9 +233,10 @@ impl Config {
             .map(|(config, warnings)| Self { warnings, ..config })
     }
 
-    /// The URL where operators ask, from a file that may be wrong otherwise; needs no secret.
-    pub(crate) fn admin_url(path: &Path) -> Result<String, ConfigError> {
-        Ok(parse(&read(path)?, path, file::admin)?.0)
+    /// How to reach the operators' port, from a file that may be wrong otherwise; needs no secret.
+    pub(crate) fn admin_port(path: &Path) -> Result<PortAt, ConfigError> {
+        let folder = folder_of(path);
+        Ok(parse(&read(path)?, path, |document, flaws| file::admin(document, folder, flaws))?.0)
     }
 
     /// The plugins folder, from a file that may be wrong otherwise; needs no secret.

@@ -17,6 +17,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::time::Instant;
 use url::Url;
@@ -26,6 +28,7 @@ pub(crate) use self::error::EgressError;
 use self::guard::{Guard, Refusal};
 use self::origin::{Origin, Peer};
 pub(crate) use self::patience::Patience;
+use self::pinned::Pinned;
 use self::pool::Pool;
 use self::resolver::{Bounds, Resolver};
 pub(crate) use self::shown::shown;
@@ -42,6 +45,7 @@ mod guard;
 mod meter;
 mod origin;
 mod patience;
+mod pinned;
 mod pool;
 mod resolver;
 mod shown;
@@ -329,6 +333,19 @@ impl Exchange {
 /// through it.
 pub fn operator_client() -> Result<reqwest::Client, SetupError> {
     Ok(reqwest::Client::builder().tls_backend_preconfigured(tls()?).no_proxy().build()?)
+}
+
+/// The same, which also trusts the server that has the first certificate of this text in PEM.
+pub(crate) fn operator_client_trusting(pem: &[u8]) -> Result<reqwest::Client, SetupError> {
+    let Ok(certificate) = CertificateDer::from_pem_slice(pem) else { return operator_client() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let pinned = Pinned::new(certificate, Arc::clone(&provider))?;
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(pinned))
+        .with_no_client_auth();
+    Ok(reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build()?)
 }
 
 fn tls() -> Result<ClientConfig, rustls::Error> {

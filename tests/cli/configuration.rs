@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use super::{CONFIG, Folder, PLUGINS, hookgate};
-use crate::harness::Setup;
+use crate::harness::{Authority, Setup};
 
 /// Looks like a secret, and must never be seen.
 const PLANTED: &str = "whsec_Hunter2Tr0ub4dor";
@@ -195,6 +195,28 @@ async fn events_are_asked_for_without_the_secrets_of_the_gateway() {
 
     listed.succeeded();
     assert!(listed.out.starts_with("HOOKGATE ID "), "{}", listed.out);
+}
+
+#[tokio::test]
+async fn a_command_trusts_the_certificate_that_the_gateway_beside_it_has() {
+    let tls = "[tls.admin]\ncertificate = \"port.pem\"\nkey = \"port.key\"";
+    let stopped = Setup::stripe().table(tls).prepare();
+    Authority::new("unknown to this machine").issue("port").write(stopped.folder(), "port");
+    let gateway = stopped.start().await;
+    let config = gateway.folder().join("hookgate.toml");
+    let admin = gateway.admin().trim_start_matches("http://").to_owned();
+    let own = format!("admin   = \"{admin}\"");
+    gateway.rewrite_config(|text| text.replace("admin   = \"127.0.0.1:0\"", &own));
+    let list = ["event".as_ref(), "list".as_ref()];
+    let beside = ["--config".as_ref(), config.as_os_str()];
+    let url = format!("https://{admin}");
+    let elsewhere = ["--admin".as_ref(), url.as_ref()];
+
+    let trusted = hookgate(list.into_iter().chain(beside)).await;
+    let unknown = hookgate(list.into_iter().chain(elsewhere)).await;
+
+    trusted.succeeded();
+    unknown.failed_with("failed to reach https://127.0.0.1:");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use super::http::Answer;
 use super::indented::indented;
 use super::output::{cell, note};
 use super::{ConfigFile, http};
-use crate::config::Config;
+use crate::config::{Config, PortAt};
 use crate::event::Timestamp;
 use crate::secrets::{Secret, SecretRef};
 
@@ -127,9 +127,15 @@ impl At {
     pub(super) fn url(&self, path: &str) -> anyhow::Result<Url> {
         let base = match &self.admin {
             Some(base) => base.clone(),
-            None => Config::admin_url(&self.file.config)?.parse()?,
+            None => Config::admin_port(&self.file.config)?.url.parse()?,
         };
         base.join(path).context("failed to append a path to the URL of the admin port")
+    }
+
+    /// The port that the configuration names, if that is the one.
+    fn port(&self) -> anyhow::Result<Option<PortAt>> {
+        let own = self.admin.is_none().then(|| Config::admin_port(&self.file.config));
+        Ok(own.transpose()?)
     }
 
     /// What is sent to be let in, if there is something.
@@ -144,15 +150,19 @@ impl At {
     }
 
     pub(super) async fn get(&self, url: &Url) -> anyhow::Result<Answer> {
-        http::ask(Method::GET, url, self.token()?.as_ref(), None).await
+        self.ask(Method::GET, url, None).await
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
-        http::ask(Method::POST, &self.url(path)?, self.token()?.as_ref(), Some(body)).await
+        self.ask(Method::POST, &self.url(path)?, Some(body)).await
     }
 
     pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
-        http::ask(Method::DELETE, &self.url(path)?, self.token()?.as_ref(), None).await
+        self.ask(Method::DELETE, &self.url(path)?, None).await
+    }
+
+    async fn ask(&self, method: Method, url: &Url, body: Option<&Value>) -> anyhow::Result<Answer> {
+        http::ask(method, url, self.port()?.as_ref(), self.token()?.as_ref(), body).await
     }
 }
 

@@ -10,12 +10,17 @@ use bytes::Bytes;
 use serde_json::Value;
 use url::Url;
 
+use crate::config::PortAt;
 use crate::egress;
 use crate::event::{Request, Timestamp};
+use crate::regular_file;
 use crate::secrets::Secret;
 
 /// A gateway answers at once or is in trouble.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Largest file of a certificate, in bytes.
+const CERTIFICATE_BYTES_MAX: usize = 1 << 20;
 
 /// What came back.
 pub(super) struct Answer {
@@ -49,8 +54,23 @@ pub(super) fn json_request(path: &str, body: Bytes, now: Timestamp) -> Request {
     }
 }
 
-pub(super) async fn post(url: &Url, request: &Request) -> anyhow::Result<Answer> {
-    let mut post = egress::operator_client()?.post(url.clone()).body(request.body.clone());
+/// A client that also trusts the certificate of a port of this machine, where that can be read.
+fn client(port: Option<&PortAt>) -> anyhow::Result<reqwest::Client> {
+    let certificate = port.and_then(|port| port.certificate.as_deref());
+    let read = certificate.and_then(|path| regular_file::read(path, CERTIFICATE_BYTES_MAX).ok());
+    Ok(match read {
+        Some(pem) => egress::operator_client_trusting(&pem)?,
+        None => egress::operator_client()?,
+    })
+}
+
+/// Sends a request as it is. `port` is the one that the URL leads to, if the configuration says so.
+pub(super) async fn post(
+    url: &Url,
+    port: Option<&PortAt>,
+    request: &Request,
+) -> anyhow::Result<Answer> {
+    let mut post = client(port)?.post(url.clone()).body(request.body.clone());
     for (name, value) in request.headers.iter() {
         post = post.header(name, value);
     }
@@ -61,10 +81,11 @@ pub(super) async fn post(url: &Url, request: &Request) -> anyhow::Result<Answer>
 pub(super) async fn ask(
     method: Method,
     url: &Url,
+    port: Option<&PortAt>,
     token: Option<&Secret>,
     body: Option<&Value>,
 ) -> anyhow::Result<Answer> {
-    let mut request = egress::operator_client()?.request(method, url.clone());
+    let mut request = client(port)?.request(method, url.clone());
     if let Some(token) = token {
         request = request.bearer_auth(token.expose());
     }
@@ -75,7 +96,7 @@ pub(super) async fn ask(
 }
 
 pub(super) async fn get(url: &Url) -> anyhow::Result<Answer> {
-    ask(Method::GET, url, None, None).await
+    ask(Method::GET, url, None, None, None).await
 }
 
 async fn answer(url: &Url, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {

@@ -74,9 +74,10 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
 
     let url = match &args.to {
         Some(base) => base.join(&signed.url)?,
-        None => format!("{}{}", config.url, signed.url).parse()?,
+        None => format!("{}{}", config.port.url, signed.url).parse()?,
     };
-    let answer = http::post(&url, &signed).await?;
+    let port = args.to.is_none().then_some(&config.port);
+    let answer = http::post(&url, port, &signed).await?;
     say!("POST {}", egress::shown(&url))?;
     for (name, value) in signed.headers.iter() {
         let mut value = value.to_owned();

@@ -18,7 +18,7 @@ use super::tls::Pairs;
 use super::tokens::{METRICS, token_of};
 use super::values::{days, hours, ms, secs};
 use super::world::{Extent, Named};
-use super::{Config, Limits, Sending, gate, retention};
+use super::{Config, Limits, PortAt, Sending, gate, retention};
 use crate::delivery::signing::SigningKey;
 use crate::delivery::{Endpoint, Format};
 use crate::dispatch::Grants;
@@ -121,17 +121,28 @@ pub(super) fn read<'a>(
     })
 }
 
-/// The URL where operators ask, whatever else may be wrong with the file.
-pub(super) fn admin<'a>(document: &'a DeTable<'a>, flaws: &'a Flaws) -> Option<String> {
-    url_of(&mut Table::whole(document, flaws), "admin", "admin")
+/// How to reach the operators' port, whatever else may be wrong with the file.
+pub(super) fn admin<'a>(
+    document: &'a DeTable<'a>,
+    folder: &Path,
+    flaws: &'a Flaws,
+) -> Option<PortAt> {
+    port_at(&mut Table::whole(document, flaws), ("admin", "admin"), folder)
 }
 
-/// The URL of the port whose address is under `key`, and whose certificate is in `[tls.PORT]`.
-fn url_of(table: &mut Table<'_>, key: &'static str, port: &'static str) -> Option<String> {
+/// How to reach the port whose address is under `key`, and whose certificate is in `[tls.PORT]`.
+fn port_at(
+    table: &mut Table<'_>,
+    (key, port): (&'static str, &'static str),
+    folder: &Path,
+) -> Option<PortAt> {
     let address = table.need(key).and_then(|entry| entry.address());
     let tls = table.take("tls").and_then(|entry| entry.table("[tls]".to_owned()));
-    let scheme = if tls.is_some_and(|mut tls| tls.take(port).is_some()) { "https" } else { "http" };
-    Some(format!("{scheme}://{}", address?))
+    let pair = tls.and_then(|mut tls| tls.take(port)?.table(format!("[tls.{port}]")));
+    let scheme = if pair.is_some() { "https" } else { "http" };
+    let named = pair.and_then(|mut pair| pair.take("certificate")?.path());
+    let certificate = named.map(|path| folder.join(path));
+    Some(PortAt { url: format!("{scheme}://{}", address?), certificate })
 }
 
 /// The plugins folder, whatever else may be wrong with the file.
@@ -160,7 +171,7 @@ pub(super) fn sending<'a>(
     flaws: &'a Flaws,
 ) -> Option<Sending> {
     let mut table = Table::whole(document, flaws);
-    let url = url_of(&mut table, "listen", "public");
+    let port = port_at(&mut table, ("listen", "public"), folder);
     let plugins = table.need("plugins").and_then(|entry| entry.path());
     let sources = table.take("sources").map(|entry| entry.named()).unwrap_or_default();
     let mut secrets = Secrets::new(text, folder);
@@ -171,7 +182,7 @@ pub(super) fn sending<'a>(
         Some((_, table)) => Some(source_of(table, &mut secrets, shares, true)?),
         None => None,
     };
-    Some(Sending { url: url?, plugins: folder.join(plugins?), source })
+    Some(Sending { port: port?, plugins: folder.join(plugins?), source })
 }
 
 fn named<'a>(table: &mut Table<'a>, folder: &Path) -> Named<'a> {

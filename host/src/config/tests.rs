@@ -483,15 +483,30 @@ fn a_part_can_be_had_from_a_file_whose_other_secrets_are_not_there() {
     std::fs::write(&path, WHOLE.replace(key, "{ env = \"HOOKGATE_UNSET\" }")).unwrap();
 
     assert!(Config::load(&path).is_err());
-    assert_eq!(Config::admin_url(&path).unwrap(), "http://127.0.0.1:8081");
+    assert_eq!(Config::admin_port(&path).unwrap().url, "http://127.0.0.1:8081");
     assert_eq!(Config::plugins_folder(&path).unwrap(), folder.path().join("plugins"));
     assert_eq!(Config::data_folder(&path).unwrap(), folder.path().join("data"));
     let sending = Config::sending(&path, &"stripe".parse().unwrap()).unwrap();
     assert_eq!(
-        (&*sending.url, sending.source.unwrap().secrets.len()),
+        (&*sending.port.url, sending.source.unwrap().secrets.len()),
         ("http://127.0.0.1:8080", 1)
     );
     assert!(Config::sending(&path, &"acme".parse().unwrap()).unwrap().source.is_none());
+}
+
+#[test]
+fn a_port_with_tls_is_reached_over_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hookgate.toml");
+    let tls = "[tls.admin]\ncertificate = \"tls/port.pem\"\nkey = \"tls/none.key\"\n";
+    std::fs::write(&path, format!("{WHOLE}{tls}")).unwrap();
+
+    let admin = Config::admin_port(&path).unwrap();
+    let public = Config::sending(&path, &"stripe".parse().unwrap()).unwrap().port;
+
+    assert_eq!(admin.url, "https://127.0.0.1:8081");
+    assert_eq!(admin.certificate, Some(folder.path().join("tls/port.pem")));
+    assert_eq!((&*public.url, public.certificate), ("http://127.0.0.1:8080", None));
 }
 
 #[test]

@@ -208,7 +208,7 @@ impl<'a> Story<'a> {
 
     async fn send(&self, request: &Request) -> anyhow::Result<Answer> {
         let url = format!("http://{}{}", self.gateway.public_addr(), request.url);
-        http::post(&Url::parse(&url)?, request).await
+        http::post(&Url::parse(&url)?, None, request).await
     }
 
     async fn ask(&self, path: &str) -> anyhow::Result<Value> {
