@@ -6,6 +6,7 @@ mod output;
 mod recorded;
 mod send;
 mod setup;
+mod socket;
 mod store;
 mod terminal;
 mod token;

@@ -6,6 +6,7 @@
 #[macro_use]
 mod output;
 
+mod at;
 mod audit;
 mod check;
 mod dead;

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use toml::de::DeTable;
 
+use crate::address::Address;
 use crate::admin::FileToken;
 use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
@@ -58,7 +59,7 @@ pub struct Config {
     /// Where payment gateways post.
     pub(crate) listen: SocketAddr,
     /// Where operators ask.
-    pub(crate) admin: SocketAddr,
+    pub(crate) admin: Address,
     /// The names, beside those of loopback, under which operators ask.
     pub(crate) admin_hosts: Vec<String>,
     /// Tokens of the admin port, beside those of the store.
@@ -105,6 +106,8 @@ pub(crate) struct PortAt {
     pub(crate) url: String,
     /// The file of its certificate, if it has TLS.
     pub(crate) certificate: Option<PathBuf>,
+    /// The socket in the file system, if it is one.
+    pub(crate) socket: Option<PathBuf>,
 }
 
 /// What posting to one source needs.

@@ -5,6 +5,7 @@
 //! following redirects, within a time, and reading no more of an answer than is worth keeping.
 //! Never judges an answer: what a status means is the caller's question.
 
+use std::path::Path;
 use std::pin::pin;
 use std::string::FromUtf8Error;
 use std::sync::Arc;
@@ -332,20 +333,34 @@ impl Exchange {
 /// A client for what the operator asks on the command line, which may go anywhere. No delivery goes
 /// through it.
 pub fn operator_client() -> Result<reqwest::Client, SetupError> {
-    Ok(reqwest::Client::builder().tls_backend_preconfigured(tls()?).no_proxy().build()?)
+    operator_client_of(None, None)
 }
 
-/// The same, which also trusts the server that has the first certificate of this text in PEM.
-pub(crate) fn operator_client_trusting(pem: &[u8]) -> Result<reqwest::Client, SetupError> {
-    let Ok(certificate) = CertificateDer::from_pem_slice(pem) else { return operator_client() };
+/// The same, which also trusts the server that has the first certificate of this text in PEM, and
+/// goes over this socket in the file system.
+pub(crate) fn operator_client_of(
+    pem: Option<&[u8]>,
+    socket: Option<&Path>,
+) -> Result<reqwest::Client, SetupError> {
+    let certificate = pem.and_then(|pem| CertificateDer::from_pem_slice(pem).ok());
+    let tls = certificate.map_or_else(tls, pinned)?;
+    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
+    let client = match socket {
+        Some(path) => client.unix_socket(path),
+        None => client,
+    };
+    Ok(client.build()?)
+}
+
+/// TLS with a server that has this certificate, or one that the system trusts.
+fn pinned(certificate: CertificateDer<'static>) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let pinned = Pinned::new(certificate, Arc::clone(&provider))?;
-    let tls = ClientConfig::builder_with_provider(provider)
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(pinned))
-        .with_no_client_auth();
-    Ok(reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build()?)
+        .with_no_client_auth())
 }
 
 fn tls() -> Result<ClientConfig, rustls::Error> {

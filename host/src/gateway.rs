@@ -26,13 +26,13 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use crate::address::Address;
 use crate::admin::{self, Access, Ask, Report};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
@@ -42,7 +42,7 @@ use crate::dispatch::{Breakers, Dispatch, Early, Parses, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest, Intake, Notes, Pacing};
 use crate::keys::Keys;
-use crate::listener::{self, Front, Port};
+use crate::listener::{self, Front, Port, Socket};
 use crate::metrics::{Kind, Metrics};
 use crate::plugin::{self, Compiler, Registry};
 use crate::refused::RefusedRequests;
@@ -106,7 +106,7 @@ impl Reloads {
 #[derive(Debug)]
 pub struct Gateway {
     public: SocketAddr,
-    admin: SocketAddr,
+    admin: Address,
     /// Whether the public port has TLS at the start.
     is_secured: bool,
     store: Store,
@@ -142,10 +142,10 @@ impl Gateway {
         let config = Config::load_to_start(path)?;
         config.warnings.iter().for_each(|warning| warn!("{warning}"));
         let parts = Parts::open(&config, seams).await?;
-        reach::check(config.admin, &parts.access)?;
-        let public = bind("listen", config.listen)?;
-        let admin = bind("admin", config.admin)?;
-        let addresses = (public.local_addr()?, admin.local_addr()?);
+        reach::check(&config.admin, &parts.access)?;
+        let public = bound("listen", &config.listen, listener::bind(config.listen))?;
+        let admin = bound("admin", &config.admin, Socket::bind(&config.admin))?;
+        let addresses = (public.local_addr()?, admin.address()?);
 
         let limits = config.limits.clone();
         let is_secured = config.public_tls.is_some();
@@ -162,7 +162,7 @@ impl Gateway {
             tasks: JoinSet::new(),
         };
         gateway.spawn_beside(&parts);
-        gateway.spawn(parts, (live, asked), &limits, public, admin);
+        gateway.spawn(parts, (live, asked), &limits, public.into(), admin);
         Ok(gateway)
     }
 
@@ -204,8 +204,8 @@ impl Gateway {
         parts: Parts,
         (live, asked): (Live, mpsc::Receiver<Ask>),
         limits: &Limits,
-        public: TcpListener,
-        admin: TcpListener,
+        public: Socket,
+        admin: Socket,
     ) {
         let cancel = &self.cancel;
         let ingest = Ingest {
@@ -273,8 +273,8 @@ impl Gateway {
     }
 
     /// Where operators ask.
-    pub fn admin_addr(&self) -> SocketAddr {
-        self.admin
+    pub fn admin_addr(&self) -> Address {
+        self.admin.clone()
     }
 
     /// Where to ask for a look at the configuration and the plugins.
@@ -369,9 +369,12 @@ fn unexpected_end(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Error
     }
 }
 
-/// Listens on the address under a key of the configuration.
-fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let bound = listener::bind(address);
+/// What listens on the address under a key of the configuration.
+fn bound<T>(
+    key: &str,
+    address: &impl std::fmt::Display,
+    bound: std::io::Result<T>,
+) -> anyhow::Result<T> {
     bound.with_context(|| format!("failed to listen on {address}, which is `{key}`"))
 }
 

@@ -68,7 +68,7 @@
 //! A file imports only from the layers above it in this list; each outside world has one door.
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
-//!   [`ids`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`] [`setting`]
+//!   [`ids`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`] [`setting`]
 //!   [`provider`] [`route`] [`effect`] [`retry`] [`secrets`] `signature` [`token`]
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `disk` (free room),
@@ -78,6 +78,7 @@
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
 pub mod ids;
+pub mod address;
 mod causes;
 mod lock;
 mod priority;

@@ -15,6 +15,7 @@ mod http2;
 mod issuers;
 mod proxies;
 mod serving;
+mod socket;
 mod stream;
 mod table;
 mod timer;
@@ -26,13 +27,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
 use self::exchange::Service;
 use self::serving::Serving;
+use self::socket::Wire;
 use self::table::{Place, Table};
 use crate::metrics::{HungUp, Metrics};
 
@@ -40,6 +42,7 @@ pub(crate) use self::connection::Connection;
 pub(crate) use self::front::Front;
 pub(crate) use self::issuers::{Issuers, Stranger};
 pub(crate) use self::proxies::Proxies;
+pub(crate) use self::socket::Socket;
 pub(crate) use self::tls::Tls;
 
 /// How much of it at once, and how patiently.
@@ -108,7 +111,7 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 #[derive(Debug)]
 pub(crate) struct Port {
     /// Where peers connect to.
-    pub(crate) socket: TcpListener,
+    pub(crate) socket: Socket,
     /// What its connections are counted under.
     pub(crate) name: &'static str,
     /// How many peers, and how patiently.
@@ -158,11 +161,11 @@ struct Open {
     table: Table,
     tasks: JoinSet<Option<HungUp>>,
     /// A connection for which there was no room yet.
-    waiting: Option<(TcpStream, SocketAddr)>,
+    waiting: Option<(Wire, SocketAddr)>,
 }
 
 impl Open {
-    fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
+    fn take(&mut self, stream: Wire, peer: SocketAddr) {
         // Who speaks for others has no share of its own.
         let has_share = !self.serving.front.trusts(peer.ip());
         let (place, closed) = self.table.place(peer.ip(), has_share, Instant::now());
@@ -219,7 +222,7 @@ impl Open {
 
 /// The next connection; none if the system has nothing to accept with. `failing` is kept by the
 /// caller, so that a burst of errors is logged once even when this is given up and called again.
-async fn accept(socket: &TcpListener, failing: &mut bool) -> Option<(TcpStream, SocketAddr)> {
+async fn accept(socket: &Socket, failing: &mut bool) -> Option<(Wire, SocketAddr)> {
     loop {
         match socket.accept().await {
             Ok(accepted) => {

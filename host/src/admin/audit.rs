@@ -127,7 +127,7 @@ pub(super) async fn answered(
     let token = caller.and_then(|caller| caller.token.as_ref());
     let deed = Deed {
         who: token.map_or("this machine".to_owned(), |name| format!("token {name}")),
-        from: connection.map_or(String::new(), |connection| connection.peer().to_string()),
+        from: connection.map_or(String::new(), origin),
         what: format!("{} {}", request.method(), request.uri().path()),
         ..Deed::default()
     };
@@ -146,6 +146,14 @@ pub(super) async fn answered(
         let detail = "the gateway panicked over this request, or stops; its log says more";
         Problem::new(Kind::Internal, detail).into_response()
     })
+}
+
+/// Where a request comes from. Over a socket in the file system a peer has no port.
+fn origin(connection: &Connection) -> String {
+    match connection.peer().port() {
+        0 => "the socket in the file system".to_owned(),
+        _ => connection.peer().to_string(),
+    }
 }
 
 /// The answer to a write, once its entry is there.

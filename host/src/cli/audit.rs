@@ -7,7 +7,8 @@ use anyhow::{anyhow, bail};
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::event::{At, table, text};
+use super::at::At;
+use super::event::{table, text};
 use super::http;
 use super::store::Place;
 use crate::store;

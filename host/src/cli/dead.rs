@@ -4,7 +4,8 @@
 
 use clap::{Args, Subcommand};
 
-use super::event::{At, given, table, text};
+use super::at::At;
+use super::event::{given, table, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -1,24 +1,17 @@
 //! `hookgate event`: list, show and replay the events of a running gateway, over its admin API.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ::http::Method;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::http::Answer;
+use super::at::At;
+use super::http;
 use super::indented::indented;
 use super::output::{cell, note};
-use super::{ConfigFile, http};
-use crate::config::{Config, PortAt};
 use crate::event::Timestamp;
-use crate::secrets::{Secret, SecretRef};
-
-/// The variable with the token that is sent.
-const TOKEN: &str = "HOOKGATE_TOKEN";
 
 /// Between two looks how far a replay is.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
@@ -64,20 +57,6 @@ pub(super) enum Command {
     },
 }
 
-/// Where the gateway answers operators.
-#[derive(Debug, Args)]
-pub(super) struct At {
-    #[command(flatten)]
-    file: ConfigFile,
-    /// URL of the gateway's admin port, such as http://127.0.0.1:8081; the configuration's `admin`
-    /// if left out
-    #[arg(long, value_name = "URL", value_parser = http::port_url)]
-    admin: Option<Url>,
-    /// File with the token to send; if left out, the variable HOOKGATE_TOKEN has it
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-}
-
 /// Which events.
 #[derive(Debug, Args)]
 pub(super) struct Filter {
@@ -121,49 +100,6 @@ pub(super) fn given<const N: usize>(
     filters: [(&'static str, Option<String>); N],
 ) -> Vec<(&'static str, String)> {
     filters.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
-}
-
-impl At {
-    pub(super) fn url(&self, path: &str) -> anyhow::Result<Url> {
-        let base = match &self.admin {
-            Some(base) => base.clone(),
-            None => Config::admin_port(&self.file.config)?.url.parse()?,
-        };
-        base.join(path).context("failed to append a path to the URL of the admin port")
-    }
-
-    /// The port that the configuration names, if that is the one.
-    fn port(&self) -> anyhow::Result<Option<PortAt>> {
-        let own = self.admin.is_none().then(|| Config::admin_port(&self.file.config));
-        Ok(own.transpose()?)
-    }
-
-    /// What is sent to be let in, if there is something.
-    fn token(&self) -> anyhow::Result<Option<Secret>> {
-        let place = match &self.token_file {
-            Some(path) => SecretRef::File(path.clone()),
-            None if std::env::var_os(TOKEN).is_some() => SecretRef::Env(TOKEN.to_owned()),
-            None => return Ok(None),
-        };
-        let found = place.resolve(Path::new("")).context("failed to read the token to send")?;
-        Ok(Some(found.secret))
-    }
-
-    pub(super) async fn get(&self, url: &Url) -> anyhow::Result<Answer> {
-        self.ask(Method::GET, url, None).await
-    }
-
-    pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
-        self.ask(Method::POST, &self.url(path)?, Some(body)).await
-    }
-
-    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
-        self.ask(Method::DELETE, &self.url(path)?, None).await
-    }
-
-    async fn ask(&self, method: Method, url: &Url, body: Option<&Value>) -> anyhow::Result<Answer> {
-        http::ask(method, url, self.port()?.as_ref(), self.token()?.as_ref(), body).await
-    }
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::event::At;
+use super::at::At;
 use super::http;
 use crate::event::Timestamp;
 

@@ -54,14 +54,13 @@ pub(super) fn json_request(path: &str, body: Bytes, now: Timestamp) -> Request {
     }
 }
 
-/// A client that also trusts the certificate of a port of this machine, where that can be read.
+/// A client that reaches a port of this machine, and also trusts its certificate, where that can be
+/// read.
 fn client(port: Option<&PortAt>) -> anyhow::Result<reqwest::Client> {
     let certificate = port.and_then(|port| port.certificate.as_deref());
     let read = certificate.and_then(|path| regular_file::read(path, CERTIFICATE_BYTES_MAX).ok());
-    Ok(match read {
-        Some(pem) => egress::operator_client_trusting(&pem)?,
-        None => egress::operator_client()?,
-    })
+    let socket = port.and_then(|port| port.socket.as_deref());
+    Ok(egress::operator_client_of(read.as_deref(), socket)?)
 }
 
 /// Sends a request as it is. `port` is the one that the URL leads to, if the configuration says so.
@@ -77,7 +76,7 @@ pub(super) async fn post(
     answer(url, post).await
 }
 
-/// Asks with this method, as whoever has this token.
+/// Asks with this method.
 pub(super) async fn ask(
     method: Method,
     url: &Url,

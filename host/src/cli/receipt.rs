@@ -5,7 +5,8 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::event::{At, given, table, text};
+use super::at::At;
+use super::event::{given, table, text};
 use crate::event::Timestamp;
 
 #[derive(Debug, Subcommand)]

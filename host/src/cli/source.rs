@@ -5,7 +5,8 @@
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::event::{At, text};
+use super::at::At;
+use super::event::text;
 use super::http;
 use super::output::cell;
 use crate::ids::Name;

@@ -9,8 +9,9 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::at::At;
 use super::deed::by_command;
-use super::event::{At, text};
+use super::event::text;
 use super::http;
 use super::output::{cell, note};
 use super::store::Place;

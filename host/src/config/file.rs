@@ -19,6 +19,7 @@ use super::tokens::{METRICS, token_of};
 use super::values::{days, hours, ms, secs};
 use super::world::{Extent, Named};
 use super::{Config, Limits, PortAt, Sending, gate, retention};
+use crate::address::Address;
 use crate::delivery::signing::SigningKey;
 use crate::delivery::{Endpoint, Format};
 use crate::dispatch::Grants;
@@ -127,22 +128,24 @@ pub(super) fn admin<'a>(
     folder: &Path,
     flaws: &'a Flaws,
 ) -> Option<PortAt> {
-    port_at(&mut Table::whole(document, flaws), ("admin", "admin"), folder)
+    let mut table = Table::whole(document, flaws);
+    let place = table.need("admin").and_then(|entry| entry.place(folder))?;
+    Some(port_at(&mut table, place, "admin", folder))
 }
 
-/// How to reach the port whose address is under `key`, and whose certificate is in `[tls.PORT]`.
-fn port_at(
-    table: &mut Table<'_>,
-    (key, port): (&'static str, &'static str),
-    folder: &Path,
-) -> Option<PortAt> {
-    let address = table.need(key).and_then(|entry| entry.address());
+/// How to reach the port that is at this place, and whose certificate is in `[tls.PORT]`.
+fn port_at(table: &mut Table<'_>, place: Address, port: &'static str, folder: &Path) -> PortAt {
     let tls = table.take("tls").and_then(|entry| entry.table("[tls]".to_owned()));
     let pair = tls.and_then(|mut tls| tls.take(port)?.table(format!("[tls.{port}]")));
     let scheme = if pair.is_some() { "https" } else { "http" };
     let named = pair.and_then(|mut pair| pair.take("certificate")?.path());
     let certificate = named.map(|path| folder.join(path));
-    Some(PortAt { url: format!("{scheme}://{}", address?), certificate })
+    let (host, socket) = match place {
+        Address::Ip(address) => (address.to_string(), None),
+        // What a request names as its host over such a socket.
+        Address::Unix(path) => ("localhost".to_owned(), Some(path)),
+    };
+    PortAt { url: format!("{scheme}://{host}"), certificate, socket }
 }
 
 /// The plugins folder, whatever else may be wrong with the file.
@@ -171,7 +174,8 @@ pub(super) fn sending<'a>(
     flaws: &'a Flaws,
 ) -> Option<Sending> {
     let mut table = Table::whole(document, flaws);
-    let port = port_at(&mut table, ("listen", "public"), folder);
+    let listen = table.need("listen").and_then(|entry| entry.address());
+    let port = listen.map(|at| port_at(&mut table, Address::Ip(at), "public", folder));
     let plugins = table.need("plugins").and_then(|entry| entry.path());
     let sources = table.take("sources").map(|entry| entry.named()).unwrap_or_default();
     let mut secrets = Secrets::new(text, folder);
@@ -195,7 +199,7 @@ fn named<'a>(table: &mut Table<'a>, folder: &Path) -> Named<'a> {
     };
     Named {
         listen: address(listen),
-        admin: address(admin),
+        admin: admin.and_then(|entry| Some((entry, entry.place(folder)?))),
         data: path(data),
         plugins: path(plugins),
     }

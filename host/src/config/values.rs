@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::document::{A_NAME, Entry, Table};
+use crate::address::Address;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::route::Pattern;
@@ -108,6 +109,17 @@ impl Entry<'_> {
 
     pub(super) fn address(&self) -> Option<SocketAddr> {
         self.parsed("an IP address and a port such as \"127.0.0.1:8080\"")
+    }
+
+    /// An address, or a socket in the file system; its path counts from this folder.
+    pub(super) fn place(&self, folder: &Path) -> Option<Address> {
+        let form = "an IP address and a port such as \"127.0.0.1:8080\", or a socket such as \
+                    \"unix:/run/hookgate/admin.sock\", whose path has at most 103 bytes";
+        let place = Address::parse(self.text(form)?, folder);
+        if place.is_none() {
+            self.wrong(&format!("must be {form}"));
+        }
+        place
     }
 
     /// A time of the day in UTC.

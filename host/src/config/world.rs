@@ -12,6 +12,7 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use super::document::Entry;
+use crate::address::Address;
 use crate::store;
 
 /// How much of the world is tried.
@@ -28,7 +29,7 @@ pub(super) enum Extent {
 /// What a file says of the world, as far as that could be read.
 pub(super) struct Named<'a> {
     pub(super) listen: Option<(Entry<'a>, SocketAddr)>,
-    pub(super) admin: Option<(Entry<'a>, SocketAddr)>,
+    pub(super) admin: Option<(Entry<'a>, Address)>,
     pub(super) data: Option<(Entry<'a>, PathBuf)>,
     pub(super) plugins: Option<(Entry<'a>, PathBuf)>,
 }
@@ -38,14 +39,14 @@ impl Named<'_> {
     /// `is_secured` is whether operators reach the admin port over TLS.
     pub(super) fn check_addresses(&self, is_secured: bool) {
         let Some((entry, admin)) = &self.admin else { return };
-        if !admin.ip().to_canonical().is_loopback() && !is_secured {
+        if !admin.is_local() && !is_secured {
             entry.wrong(
                 "must be a loopback address such as \"127.0.0.1:8081\", because this port has no \
                  TLS: add [tls.admin], or write behind_proxy = true if a proxy in front of it \
                  speaks TLS with operators",
             );
         }
-        if let Some((_, listen)) = &self.listen
+        if let (Some((_, listen)), Address::Ip(admin)) = (&self.listen, admin)
             && overlap(*listen, *admin)
         {
             entry.wrong("must have another port than `listen`: both can't listen on one address");
@@ -78,18 +79,35 @@ impl Named<'_> {
                 ));
             }
         }
-        for (entry, address) in [&self.listen, &self.admin].into_iter().flatten() {
-            match TcpListener::bind(address) {
-                Ok(_) => (),
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => entry.wrong(
-                    "is an address whose port is already in use, perhaps by a running gateway: \
-                     stop that program or choose another port",
-                ),
-                Err(error) => entry.wrong(&format!(
-                    "must be an address on which this machine can listen: {error}"
-                )),
-            }
+        if let Some((entry, address)) = &self.listen {
+            try_port(entry, *address);
         }
+        match &self.admin {
+            Some((entry, Address::Ip(address))) => try_port(entry, *address),
+            Some((entry, Address::Unix(path))) => try_socket(entry, path),
+            None => (),
+        }
+    }
+}
+
+fn try_port(entry: &Entry<'_>, address: SocketAddr) {
+    match TcpListener::bind(address) {
+        Ok(_) => (),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => entry.wrong(
+            "is an address whose port is already in use, perhaps by a running gateway: stop that \
+             program or choose another port",
+        ),
+        Err(error) => {
+            entry.wrong(&format!("must be an address on which this machine can listen: {error}"))
+        }
+    }
+}
+
+/// To listen there and stop again would remove what another gateway has just made.
+fn try_socket(entry: &Entry<'_>, path: &Path) {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if let Err(error) = tempfile::tempfile_in(folder) {
+        entry.wrong(&format!("must be in a folder that the gateway can write: {error}"));
     }
 }
 

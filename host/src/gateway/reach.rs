@@ -3,15 +3,14 @@
 //! Decides at a start only: the address does not change while the gateway runs, and a token that is
 //! revoked leaves the port closed. Never opens anything.
 
-use std::net::SocketAddr;
-
 use anyhow::bail;
 
+use crate::address::Address;
 use crate::admin::Access;
 
 /// An error says why the admin port is not opened at this address.
-pub(super) fn check(address: SocketAddr, access: &Access) -> anyhow::Result<()> {
-    if address.ip().to_canonical().is_loopback() || access.has_token() {
+pub(super) fn check(address: &Address, access: &Access) -> anyhow::Result<()> {
+    if address.is_local() || access.has_token() {
         return Ok(());
     }
     bail!(

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -13,6 +12,7 @@ use super::announcement;
 use super::connection::Connection;
 use super::exchange::Service;
 use super::front::Front;
+use super::socket::Wire;
 use super::stream::Stream;
 use super::tls::Tls;
 use super::{http1, http2};
@@ -27,12 +27,8 @@ pub(super) struct Serving {
 
 impl Serving {
     /// Serves one connection, and says why if the gateway hung up.
-    pub(super) async fn serve(
-        self,
-        stream: TcpStream,
-        connection: Arc<Connection>,
-    ) -> Option<HungUp> {
-        if let Err(error) = stream.set_nodelay(true) {
+    pub(super) async fn serve(self, stream: Wire, connection: Arc<Connection>) -> Option<HungUp> {
+        if let Err(error) = stream.set_nodelay() {
             debug!(%error, "failed to set TCP_NODELAY on a connection");
         }
         let peer = connection.peer().ip();

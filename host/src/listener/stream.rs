@@ -11,17 +11,17 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::connection::Connection;
+use super::socket::Wire;
 
 /// Bytes that a peer must read in each second in which the gateway waits for it.
 const BYTES_PER_SECOND: u64 = 1024;
 
 #[derive(Debug)]
 pub(super) struct Stream {
-    stream: TcpStream,
+    stream: Wire,
     connection: Arc<Connection>,
     stall: Duration,
     stalled: Option<Stalled>,
@@ -37,7 +37,7 @@ struct Stalled {
 }
 
 impl Stream {
-    pub(super) fn new(stream: TcpStream, connection: Arc<Connection>, stall: Duration) -> Self {
+    pub(super) fn new(stream: Wire, connection: Arc<Connection>, stall: Duration) -> Self {
         Self { stream, connection, stall, stalled: None }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::*;
@@ -24,6 +25,7 @@ async fn start(app: Router, limits: Limits) -> Served {
     let metrics = Metrics::new();
     let mut tasks = JoinSet::new();
     let front = Arc::default();
+    let socket = socket.into();
     let port = Port { socket, name: "test", limits, front, metrics: metrics.clone() };
     tasks.spawn(port.serve(app, cancel.clone()));
     Served { address, cancel, metrics, tasks }

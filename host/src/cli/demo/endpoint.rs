@@ -54,7 +54,8 @@ impl Subscriber {
         let mut tasks = JoinSet::new();
         let limits = Limits::default();
         let metrics = Metrics::new();
-        let port = Port { socket, name: "demo", limits, metrics };
+        let (socket, front) = (socket.into(), Arc::default());
+        let port = Port { socket, name: "demo", limits, front, metrics };
         tasks.spawn(port.serve(app, cancel.clone()));
         Ok(Self { url, received, cancel, tasks })
     }

@@ -1,4 +1,4 @@
-//! The tokens that a file may give, and what is said of one that it may not.
+//! Who reaches the admin port by a file: over what, and with which tokens.
 
 use super::*;
 use crate::token::{Scope, TokenHash};
@@ -53,4 +53,12 @@ fn metrics_are_open_only_where_that_is_written() {
     assert!(parse(&format!("metrics = \"open\"{WHOLE}")).unwrap().open_metrics);
     let wrong = format!("metrics = \"all\"{WHOLE}");
     check_wrong(&wrong, "`metrics` must be \"token\" or \"open\"");
+}
+
+#[test]
+fn the_admin_port_may_be_a_socket_in_the_file_system() {
+    let config = parse(&WHOLE.replace("127.0.0.1:8081", "unix:run/admin.sock")).unwrap();
+    assert_eq!(config.admin.to_string(), "unix:/etc/hookgate/run/admin.sock");
+    check_refused("127.0.0.1:8081", "unix:", "`admin` must be an IP address and a port such as");
+    check_refused("127.0.0.1:8080", "unix:a", "`listen` must be an IP address and a port such as");
 }
