@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod audit;
 mod document;
+mod idempotency;
 mod refused;
 mod replay;
 mod stream;

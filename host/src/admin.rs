@@ -14,6 +14,7 @@ mod bodies;
 mod failures;
 mod gate;
 mod health;
+mod idempotency;
 mod items;
 mod levels;
 mod lists;
@@ -24,6 +25,7 @@ mod path;
 mod plugins;
 mod problem;
 mod query;
+mod rates;
 mod redact;
 mod refused;
 mod replays;
@@ -50,7 +52,9 @@ use crate::store::Store;
 
 pub(crate) use access::{Access, FileToken};
 pub(crate) use auditor::Auditor;
+pub(crate) use idempotency::UnderWay;
 use problem::{Kind, Problem};
+pub(crate) use rates::Rates;
 pub(crate) use redact::credentials;
 pub(crate) use refused::KnownSources;
 pub(crate) use routes::document;
@@ -88,6 +92,10 @@ pub(crate) struct Admin {
     pub(crate) writes: TaskTracker,
     /// The names, beside those of loopback, under which this port may be asked.
     pub(crate) hosts: Arc<ArcSwap<Vec<String>>>,
+    /// How often each token has asked.
+    pub(crate) rates: Rates,
+    /// The writes under way that are done once.
+    pub(crate) under_way: UnderWay,
     /// Keeps connections free for those who look whether it is well.
     pub(crate) turns: Turns,
 }

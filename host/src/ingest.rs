@@ -48,7 +48,7 @@ use crate::store::{Appended, NewReceipt, Parsed, Reached, Store};
 
 pub(crate) use early::{EarlyParse, Turn};
 use early::{Telling, Told};
-pub(crate) use gate::{Gate, Rate};
+pub(crate) use gate::Gate;
 pub(crate) use intake::{Bounds, Intake};
 use notes::Note;
 pub(crate) use notes::Notes;

@@ -70,6 +70,7 @@
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
 //!   [`ids`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`] [`setting`]
 //!   [`provider`] [`route`] [`effect`] [`retry`] [`secrets`] `signature` [`token`]
+//!   `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `disk` (free room),
 //!   `refused` (the last requests that were), `subprocess` (processes that are waited for), the
@@ -90,6 +91,7 @@ pub mod provider;
 pub mod route;
 pub mod effect;
 pub mod retry;
+mod rate;
 mod signature;
 
 pub mod clock;

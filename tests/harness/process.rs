@@ -90,6 +90,10 @@ impl Process {
         &self.public
     }
 
+    pub(crate) fn admin(&self) -> &str {
+        &self.admin
+    }
+
     pub(crate) fn stopped(&self) -> &Stopped {
         &self.stopped
     }

@@ -16,13 +16,14 @@ use tokio::sync::oneshot;
 
 use super::Admin;
 use super::access::Caller;
+use super::idempotency::{self, Begun};
 use super::operation::{Answer, Need, Operation, Turn, Verb};
 use super::problem::{Kind, Problem};
 use super::query::{self, AuditQuery};
 use super::schema::{self, Described, Schemas};
 use crate::event::Timestamp;
 use crate::listener::Connection;
-use crate::store::Deed;
+use crate::store::{Deed, OnceKey};
 use crate::token::Scope;
 
 pub(super) static OPERATIONS: [Operation; 1] = [Operation {
@@ -113,14 +114,21 @@ pub(super) fn gone(before: Value) -> Extension<Change> {
     Extension(Change { before, after: Value::Null })
 }
 
+/// Who writes, from where, and under which key if it is to be done once.
+pub(super) struct Write<'w> {
+    pub(super) caller: Option<&'w Caller>,
+    pub(super) connection: Option<&'w Connection>,
+    pub(super) key: Option<OnceKey>,
+}
+
 /// Answers a write, and adds an entry for it first.
 pub(super) async fn answered(
     admin: Arc<Admin>,
-    caller: Option<&Caller>,
-    connection: Option<&Connection>,
+    write: Write<'_>,
     request: Request,
     next: Next,
 ) -> Response {
+    let Write { caller, connection, key } = write;
     if let Some(error) = admin.store.outage() {
         return Problem::from(error).into_response();
     }
@@ -136,7 +144,16 @@ pub(super) async fn answered(
     let writing = {
         let admin = Arc::clone(&admin);
         async move {
-            let answer = written(&admin, deed, next.run(request).await).await;
+            let answer = match idempotency::begin(&admin, key, request).await {
+                Begun::Answered(answer) => answer,
+                Begun::Now(request, turn) => {
+                    let answer = written(&admin, deed, next.run(request).await).await;
+                    match turn {
+                        Some(turn) => turn.end(answer).await,
+                        None => answer,
+                    }
+                }
+            };
             // Who asked may be gone.
             drop(tell.send(answer));
         }

@@ -8,11 +8,13 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
+use tokio::time::Instant;
 
 use super::access::{Caller, Refused};
+use super::audit::Write;
 use super::operation::{Need, Operation, Turn, Verb};
 use super::problem::{Kind, Problem};
-use super::{Admin, audit, query, turns};
+use super::{Admin, audit, idempotency, query, turns};
 use crate::listener::Connection;
 use crate::token::Scope;
 
@@ -57,10 +59,20 @@ async fn let_through(
     if let Err(problem) = query::check(request.uri(), operation.query()) {
         return problem.into_response();
     }
+    if let Some(token) = caller.as_ref().and_then(|caller| caller.token.as_ref())
+        && let Err(problem) = admin.rates.pass(token, Instant::now())
+    {
+        return problem.into_response();
+    }
     if operation.verb == Verb::Get {
         return next.run(request).await;
     }
-    audit::answered(admin, caller.as_ref(), connection.as_deref(), request, next).await
+    let key = match idempotency::key(operation, caller.as_ref(), request.headers()) {
+        Ok(key) => key,
+        Err(problem) => return problem.into_response(),
+    };
+    let write = Write { caller: caller.as_ref(), connection: connection.as_deref(), key };
+    audit::answered(admin, write, request, next).await
 }
 
 /// Who asks; `None` where the operation needs nobody.

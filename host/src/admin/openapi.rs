@@ -11,6 +11,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use serde_json::{Map, Value, json};
 
+use super::idempotency;
 use super::operation::{Answer, Content, Need, Operation, Parameter, Place, Turn, Verb};
 use super::problem::{self, Kind, Problem};
 use super::schema::Schemas;
@@ -146,13 +147,19 @@ fn problems(operation: &Operation) -> BTreeMap<u16, Vec<Kind>> {
     if operation.need != Need::Nothing {
         kinds.extend([Kind::NoToken, Kind::UnknownToken, Kind::ExpiredToken, Kind::MissingScope]);
         kinds.extend([Kind::Remote, Kind::ForeignPage, Kind::ForeignHost]);
-        kinds.push(Kind::TooManyWrongTokens);
+        kinds.extend([Kind::TooManyWrongTokens, Kind::TooManyRequests]);
     }
     if operation.verb == Verb::Post {
         kinds.push(Kind::UnsupportedMediaType);
     }
     if operation.verb != Verb::Get {
         kinds.push(Kind::Unrecorded);
+        // Where it takes no key, one is refused.
+        kinds.push(Kind::InvalidParameter);
+    }
+    if operation.parameters.iter().any(|it| it.name == idempotency::KEY.name) {
+        kinds.extend([Kind::InProgress, Kind::OutcomeUnknown, Kind::KeyReused]);
+        kinds.extend([Kind::TooManyKeys, Kind::BodyTimeout, Kind::BodyTooLarge]);
     }
     if operation.turn == Turn::Shared {
         kinds.extend([Kind::Busy, Kind::Stopping, Kind::StoreUnavailable, Kind::StoreFailed]);

@@ -17,7 +17,7 @@ use super::operation::{Answer, Need, Operation, Turn, Verb};
 use super::problem::Kind;
 use super::rows::{PluginRow, Report};
 use super::schema::Schemas;
-use super::{Admin, Problem, turns};
+use super::{Admin, Problem, idempotency, turns};
 use crate::token::Scope;
 
 pub(super) static OPERATIONS: [Operation; 2] = [
@@ -41,7 +41,7 @@ pub(super) static OPERATIONS: [Operation; 2] = [
         summary: "Looks at the configuration and the plugins now, and says what became of them.",
         need: Need::Scope(Scope::Write),
         turn: Turn::Shared,
-        parameters: &[],
+        parameters: &[idempotency::KEY],
         body: Some(NO_BODY),
         answers: &[Answer::ok("What became of the files.", Schemas::of::<Report>)],
         problems: &[

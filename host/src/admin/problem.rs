@@ -59,6 +59,10 @@ pub(crate) enum Kind {
     TokenInConfiguration,
     /// The store keeps as many tokens as it may.
     TooManyTokens,
+    /// The first request with this idempotency key is not answered yet.
+    InProgress,
+    /// Nobody knows whether the request with this idempotency key was done.
+    OutcomeUnknown,
     /// The body is too large.
     BodyTooLarge,
     /// The body says that it is no JSON.
@@ -67,8 +71,14 @@ pub(crate) enum Kind {
     ForeignHost,
     /// The body is JSON and not what it must be.
     InvalidBody,
+    /// Another request has this idempotency key.
+    KeyReused,
     /// Too many replays by filter go on.
     TooManyReplays,
+    /// The token asks too often.
+    TooManyRequests,
+    /// Too many idempotency keys are known.
+    TooManyKeys,
     /// Too many requests with wrong tokens wait for their answers.
     TooManyWrongTokens,
     /// A record that was asked for is damaged.
@@ -93,7 +103,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, for the document and for tests.
-    pub(super) const ALL: [Self; 34] = [
+    pub(super) const ALL: [Self; 39] = [
         Self::MalformedQuery,
         Self::UnknownParameter,
         Self::InvalidParameter,
@@ -113,11 +123,16 @@ impl Kind {
         Self::TokenExists,
         Self::TokenInConfiguration,
         Self::TooManyTokens,
+        Self::InProgress,
+        Self::OutcomeUnknown,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::ForeignHost,
         Self::InvalidBody,
+        Self::KeyReused,
         Self::TooManyReplays,
+        Self::TooManyRequests,
+        Self::TooManyKeys,
         Self::TooManyWrongTokens,
         Self::Damaged,
         Self::StoreFailed,
@@ -134,8 +149,8 @@ impl Kind {
     const fn said(self) -> (&'static str, u16, &'static str) {
         match self {
             Self::MalformedQuery => ("malformed-query", 400, "Malformed query string"),
-            Self::UnknownParameter => ("unknown-parameter", 400, "Unknown query parameter"),
-            Self::InvalidParameter => ("invalid-parameter", 400, "Invalid query parameter"),
+            Self::UnknownParameter => ("unknown-parameter", 400, "Unknown parameter"),
+            Self::InvalidParameter => ("invalid-parameter", 400, "Invalid parameter"),
             Self::InvalidId => ("invalid-id", 400, "Invalid id"),
             Self::ForeignCursor => ("foreign-cursor", 400, "Cursor of another list"),
             Self::MalformedBody => ("malformed-body", 400, "Malformed body"),
@@ -154,12 +169,17 @@ impl Kind {
                 ("token-in-configuration", 409, "Token of the configuration")
             }
             Self::TooManyTokens => ("too-many-tokens", 409, "Too many tokens"),
+            Self::InProgress => ("in-progress", 409, "First request not answered yet"),
+            Self::OutcomeUnknown => ("outcome-unknown", 409, "Outcome of first request unknown"),
             Self::BodyTooLarge => ("body-too-large", 413, "Body too large"),
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", 415, "Body of another type than JSON")
             }
             Self::ForeignHost => ("foreign-host", 421, "Unknown host name"),
             Self::InvalidBody => ("invalid-body", 422, "Invalid body"),
+            Self::KeyReused => ("key-reused", 422, "Idempotency key of another request"),
+            Self::TooManyRequests => ("too-many-requests", 429, "Too many requests of the token"),
+            Self::TooManyKeys => ("too-many-keys", 429, "Too many idempotency keys"),
             Self::TooManyReplays => ("too-many-replays", 429, "Too many replays"),
             Self::TooManyWrongTokens => {
                 ("too-many-wrong-tokens", 429, "Too many requests with wrong tokens")
@@ -276,6 +296,7 @@ impl From<store::Error> for Problem {
             store::Error::TokenExists(_) => Kind::TokenExists,
             store::Error::TooManyTokens { .. } => Kind::TooManyTokens,
             store::Error::ForeignCursor => Kind::ForeignCursor,
+            store::Error::TooManyKeys { .. } => Kind::TooManyKeys,
             store::Error::TooManyReplays { .. } => Kind::TooManyReplays,
             store::Error::Damaged(_) => Kind::Damaged,
             store::Error::Panicked(_) => Kind::Internal,
@@ -312,7 +333,7 @@ mod tests {
         let body = problem.with("parameter", "colour").body();
         let expected = json!({
             "type": format!("{DESCRIBED_AT}unknown-parameter"),
-            "title": "Unknown query parameter",
+            "title": "Unknown parameter",
             "status": 400,
             "detail": "`colour` is not a parameter",
             "parameter": "colour",

@@ -20,7 +20,7 @@ use super::operation::{Answer, Content, Need, Operation, Turn, Verb};
 use super::path::{REPLAY_ID, Segment};
 use super::problem::Kind;
 use super::schema::Schemas;
-use super::{Admin, Problem};
+use super::{Admin, Problem, idempotency};
 use crate::ids::IdKind;
 use crate::store::{Replay, Replayed};
 use crate::token::Scope;
@@ -34,7 +34,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
                   matches, which then goes on by itself.",
         need: Need::Scope(Scope::Replay),
         turn: Turn::Shared,
-        parameters: &[],
+        parameters: &[idempotency::KEY],
         body: Some(REPLAY_BODY),
         answers: &[
             Answer::ok("What the replay of these ids came to.", Schemas::of::<Replayed>),
@@ -88,7 +88,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         summary: "Ends a replay by filter where it is; the work that it reopened stays open.",
         need: Need::Scope(Scope::Replay),
         turn: Turn::Shared,
-        parameters: &[REPLAY_ID],
+        parameters: &[REPLAY_ID, idempotency::KEY],
         body: None,
         answers: &[Answer::ok("How far the replay came.", Schemas::of::<Replay>)],
         problems: &[Kind::InvalidId, Kind::NotFound],

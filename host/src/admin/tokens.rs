@@ -19,7 +19,7 @@ use super::operation::{self, Answer, Content, Need, Operation, Turn, Verb};
 use super::path::{Segment, TOKEN_NAME};
 use super::problem::Kind;
 use super::schema::{Described, Schemas, one_of};
-use super::{Admin, Problem};
+use super::{Admin, Problem, idempotency};
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::Token;
@@ -71,7 +71,7 @@ pub(super) static OPERATIONS: [Operation; 3] = [
         summary: "Revokes a token: from then on the gateway refuses it.",
         need: Need::Scope(Scope::Admin),
         turn: Turn::Shared,
-        parameters: &[TOKEN_NAME],
+        parameters: &[TOKEN_NAME, idempotency::KEY],
         body: None,
         answers: &[Answer::ok("The token as it was.", Schemas::of::<Shown>)],
         problems: &[Kind::InvalidId, Kind::NotFound, Kind::TokenInConfiguration],

@@ -6,8 +6,9 @@ use std::ops::RangeInclusive;
 
 use super::document::{Entry, Table};
 use super::secret::Secrets;
-use crate::ingest::{Gate, Rate};
+use crate::ingest::Gate;
 use crate::listener::Issuers;
+use crate::rate::Rate;
 
 /// Genuine requests in a second, and at once.
 const RATE: RangeInclusive<u32> = 1..=1_000_000;

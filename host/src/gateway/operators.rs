@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::live::Live;
 use super::{ADMIN_CONNECTIONS, Parts};
-use crate::admin::{Admin, Ask, Auditor, KnownSources, Turns};
+use crate::admin::{Admin, Ask, Auditor, KnownSources, Rates, Turns, UnderWay};
 use crate::ids::Name;
 
 impl Parts {
@@ -38,6 +38,8 @@ impl Parts {
             auditor: self.auditor(),
             writes,
             hosts: self.admin_hosts.clone(),
+            rates: Rates::default(),
+            under_way: UnderWay::default(),
             turns: Turns::new(ADMIN_CONNECTIONS, cancel.clone()),
         }
     }

@@ -5,7 +5,7 @@
 //! only, so that no forger uses it up.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::listener::{Connection, Issuers, Stranger};
-use crate::lock::lock;
+use crate::rate::Rate;
 
 /// Who may post. By default everybody, and as often as they like.
 #[derive(Debug, Clone, Default)]
@@ -78,37 +78,6 @@ impl Gate {
     /// Counts a genuine request. Where there were too many, the time until there may be another.
     pub(super) fn pass(&self, now: Instant) -> Result<(), Duration> {
         self.rate.as_ref().map_or(Ok(()), |rate| rate.pass(now))
-    }
-}
-
-/// How often there may be a request.
-#[derive(Debug)]
-pub(crate) struct Rate {
-    /// The time of which each uses this much.
-    each: Duration,
-    /// How much of it may be used at once.
-    at_once: Duration,
-    /// Until when the requests that there were use it up.
-    used_until: Mutex<Option<Instant>>,
-}
-
-impl Rate {
-    /// So many in a second, and so many at once.
-    pub(crate) fn new(per_second: u32, burst: u32) -> Self {
-        let each = Duration::from_secs(1) / per_second.max(1);
-        Self { each, at_once: each * burst.max(1), used_until: Mutex::new(None) }
-    }
-
-    fn pass(&self, now: Instant) -> Result<(), Duration> {
-        let mut used_until = lock(&self.used_until);
-        let begin = used_until.map_or(now, |used| used.max(now));
-        let end = begin + self.each;
-        let over = end.saturating_duration_since(now + self.at_once);
-        if over.is_zero() {
-            *used_until = Some(end);
-            return Ok(());
-        }
-        Err(over)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Decides what the rows say, wherever they are: the draft of a commit, or a store on which no
 //! gateway runs. Never opens a file, and never sees a token, only its hash.
 
+pub(super) mod answers;
 pub(super) mod audit;
 pub(super) mod tokens;
 

@@ -44,6 +44,13 @@ pub enum Error {
         /// How many there may be.
         most: usize,
     },
+    /// As many writes are known that are done once as may be. Nothing was stored; later may be
+    /// better.
+    #[error("the gateway keeps the answers to {most} requests with an idempotency key")]
+    TooManyKeys {
+        /// How many may be known.
+        most: u64,
+    },
     /// The record that was asked for can't be read. All others can.
     #[error(transparent)]
     Damaged(Damaged),

@@ -5,6 +5,7 @@
 //! changes and everybody is answered. Nothing outside of this room writes to the file.
 
 pub(super) mod append;
+pub(super) mod answers;
 pub(super) mod audit;
 pub(super) mod batch;
 pub(super) mod commit;

@@ -1,15 +1,19 @@
-//! The rows of which the log says nothing: the tokens of the admin port, and the audit log.
+//! The rows of which the log says nothing: the tokens of the admin port, the audit log, and the
+//! answers to writes that are done once.
 //!
-//! No frame spells them, so an older Hookgate, which knows neither table, can still make every
-//! change again that it finds in the log. What becomes of them is durable by a checkpoint, for
-//! which whoever changes them waits. Knows keys and rows as bytes.
+//! No frame spells them, so an older Hookgate, which knows none of these tables, can still make
+//! every change again that it finds in the log. What becomes of them is durable by a checkpoint,
+//! for which whoever changes them waits. Knows keys and rows as bytes.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use redb::{ReadOnlyTable, ReadTransaction, TableDefinition, TableError, WriteTransaction};
+use redb::{
+    ReadOnlyTable, ReadTransaction, ReadableTableMetadata, TableDefinition, TableError,
+    WriteTransaction,
+};
 
-use super::schema::{AUDIT, TOKENS};
+use super::schema::{ANSWERS, AUDIT, TOKENS};
 use crate::store::error::Failure;
 
 /// A table whose rows are in no redo.
@@ -17,6 +21,7 @@ use crate::store::error::Failure;
 pub(in crate::store) enum Kept {
     Tokens,
     Audit,
+    Answers,
 }
 
 impl Kept {
@@ -24,6 +29,7 @@ impl Kept {
         match self {
             Self::Tokens => TOKENS,
             Self::Audit => AUDIT,
+            Self::Answers => ANSWERS,
         }
     }
 }
@@ -61,6 +67,14 @@ impl KeptRows {
     pub(in crate::store) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {
         let Some(table) = &self.0 else { return Ok(None) };
         Ok(table.get(key)?.map(|row| Bytes::copy_from_slice(row.value())))
+    }
+
+    /// How many rows there are.
+    pub(in crate::store) fn count(&self) -> Result<u64, Failure> {
+        match &self.0 {
+            Some(table) => Ok(table.len()?),
+            None => Ok(0),
+        }
     }
 
     /// All rows, by their keys.

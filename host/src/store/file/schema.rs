@@ -41,6 +41,8 @@ pub(super) const REPLAYS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new
 pub(super) const TOKENS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("tokens");
 /// The audit log by the numbers of its entries, and where it ends.
 pub(super) const AUDIT: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("audit");
+/// The writes of the admin port that are done once, by the hour in which they began and their keys.
+pub(super) const ANSWERS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("answers");
 /// Facts of the store itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
