@@ -4,8 +4,8 @@ CARGO    ?= cargo
 HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
-.PHONY: help setup build dist docs demo test crash flips fuzz bench bench-compare bench-isolation \
-	bench-lists bench-owed bench-restart bench-shapes lint deny msrv clean
+.PHONY: help setup build dist docs demo test crash flips fuzz fuzz-api bench bench-compare \
+	bench-isolation bench-lists bench-owed bench-restart bench-shapes lint deny msrv clean
 
 help:
 	@echo "make demo   builds everything and shows the whole path of an event"
@@ -25,6 +25,8 @@ help:
 	@echo "make fuzz   sends 10 million malformed requests (N=10000000), split across the providers,"
 	@echo "            and measures the slowest unverified MiB of each; reads a million damaged"
 	@echo "            configurations (CONFIGS=1000000) and 100,000 plugin files (FILES=100000)"
+	@echo "make fuzz-api  calls the admin port of a gateway 500,000 times (N=500000), by its OpenAPI"
+	@echo "            document and against it (needs Python)"
 	@echo "make bench  measures the gateway on this machine, and says which goals it meets"
 	@echo "make bench-compare REV=...  compares this tree with another revision"
 	@echo "make bench-isolation  measures what well-behaved sources and endpoints keep beside hostile"
@@ -102,6 +104,12 @@ fuzz: build
 		-- --nocapture > target/fuzz.log
 	@awk 'match($$0, /fuzz: [0-9]+/) { n += substr($$0, RSTART + 6, RLENGTH - 6) } \
 		END { print "fuzz: " n " requests, and nothing broke" }' target/fuzz.log
+
+# N calls by Schemathesis, which tests/fuzz-api/run installs from PyPI into target/fuzz-api.
+# SEED=... repeats a run.
+fuzz-api: N = 500000
+fuzz-api: build
+	CALLS=$(N) tests/fuzz-api/run
 
 # Run nothing else meanwhile. BENCH="--quick" or BENCH="--only NAME" measures less, "--rounds N" more
 # often. Fails if all is measured and a goal of tests/bench/src/goals.rs is missed. BENCH=breakdown
