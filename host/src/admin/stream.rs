@@ -234,10 +234,13 @@ fn message(event: &str, id: Option<Cursor>, data: &str) -> String {
     format!("{id}event: {event}\ndata: {data}\n\n")
 }
 
+/// What is sent next, and who goes on listening.
+type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Stream)>> + Send>>;
+
 /// The body of the answer: what is sent, one piece after the other.
 struct Messages {
     /// `None` at the end.
-    next: Option<Pin<Box<dyn Future<Output = Option<(Bytes, Stream)>> + Send>>>,
+    next: Option<Next>,
 }
 
 impl Messages {

@@ -8,7 +8,6 @@ use super::object::Members;
 use super::{Described, Schemas};
 use crate::admin::problem::{Kind, Problem};
 use crate::admin::rows::{ConfigRow, PluginRow, ReloadRow, Report};
-use crate::ids::Name;
 use crate::route::Pattern;
 
 object! {
