@@ -157,10 +157,11 @@ async fn receive(
         Err(rejection) => rejection,
     };
     ingest.note(name, source, &connection, &rejection);
-    let whole = whole.as_deref();
-    let seen = Seen { method: &method, uri: &uri, headers: &headers, whole };
+    let seen = Seen { method: &method, uri: &uri, headers: &headers, whole: whole.as_deref() };
     let peer = sender.unwrap_or_else(|| connection.client().ip());
     ingest.keep((name, &source.secrets), peer, &rejection, &seen);
+    // The body counts no longer among those that are held, and the answer may wait for a second.
+    drop(whole);
     if rejection.is_the_senders() {
         return refuse(&connection, &source.refusals, started, rejection).await;
     }
