@@ -2,6 +2,7 @@
 
 mod auditing;
 mod checking;
+mod company;
 mod conforming;
 mod counting;
 mod damaging;

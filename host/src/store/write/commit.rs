@@ -195,6 +195,10 @@ impl Operation for RecordAttempt {
         self.work.lease.end_try(bytes)
     }
 
+    fn is_patient(&self) -> bool {
+        true
+    }
+
     fn end_lease(&mut self, life: Life) -> Option<InFlight> {
         self.work.lease.end(life)
     }

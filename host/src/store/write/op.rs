@@ -25,6 +25,12 @@ pub(in crate::store) trait Operation: fmt::Debug + Send {
         false
     }
 
+    /// Whether nobody waits for this, and nothing follows from it: it may wait a moment for others
+    /// to be committed with.
+    fn is_patient(&self) -> bool {
+        false
+    }
+
     /// Ends the lease of the work that was tried, if this life gave it out.
     fn end_lease(&mut self, _life: Life) -> Option<InFlight> {
         None

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
+use tokio::time::{Instant, timeout_at};
 
 use super::group::{Drafted, GroupCommit, Turn};
 use super::outage::Outage;
@@ -25,6 +26,10 @@ use crate::store::time::line::LineEnd;
 const BATCH_COUNT_MAX: usize = 4096;
 /// No operation joins a transaction that has this much already.
 const BATCH_BYTES_MAX: usize = 1 << 20;
+/// How long outcomes that nobody waits for wait for company, so that more share a sync.
+const COMPANY_WAIT: Duration = Duration::from_millis(1);
+/// So many of them are company enough.
+const COMPANY_MAX: usize = 64;
 /// Behind a commit, until the place does what it has left if no other commit comes.
 pub(in crate::store) const QUIET: Duration = Duration::from_secs(1);
 
@@ -61,7 +66,7 @@ impl<P: Place> Writer<P> {
         loop {
             match self.next(&mut queue, pauses) {
                 Next::Take(first) => {
-                    let batch = self.gather(first, &mut queue);
+                    let batch = self.gather(first, &mut queue, pauses);
                     if !batch.is_empty() && self.group.shared.check().is_ok() {
                         self.commit(batch, &mut queue, pauses);
                     }
@@ -99,21 +104,36 @@ impl<P: Place> Writer<P> {
         })
     }
 
-    /// The operations of the next transaction: what waits, as far as there is room.
-    fn gather(&mut self, first: Message, queue: &mut mpsc::Receiver<Message>) -> Vec<Queued> {
+    /// The operations of the next transaction: what waits, as far as there is room. What nobody
+    /// waits for does not go alone, if something comes soon.
+    fn gather(
+        &mut self,
+        first: Message,
+        queue: &mut mpsc::Receiver<Message>,
+        pauses: &Runtime,
+    ) -> Vec<Queued> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         let mut next = Some(first);
+        let (mut is_patient, mut company_until) = (true, None);
         while let Some(message) = next.take() {
             match message {
                 Message::Perform(queued) => {
                     bytes += queued.op.bytes();
+                    is_patient &= queued.op.is_patient();
                     batch.push(queued);
                 }
                 Message::Close(closing) => self.closing.push(closing),
             }
             if batch.len() < BATCH_COUNT_MAX && bytes < BATCH_BYTES_MAX {
                 next = queue.try_recv().ok();
+            }
+            let waits = is_patient && self.closing.is_empty() && batch.len() < COMPANY_MAX;
+            if next.is_none() && waits {
+                next = pauses.block_on(async {
+                    let until = *company_until.get_or_insert_with(|| Instant::now() + COMPANY_WAIT);
+                    timeout_at(until, queue.recv()).await.ok().flatten()
+                });
             }
         }
         batch
