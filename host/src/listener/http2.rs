@@ -65,8 +65,10 @@ where
     let served = builder(&tasks, at_a_time).serve_connection(TokioIo::new(stream), requests);
     let mut served = pin!(served);
     let mut why = None;
-    let mut is_last = false;
+    // When the peer was told to go.
+    let mut told = None;
     loop {
+        let is_last = told.is_some();
         let idle = if is_last { LINGER } else { limits.idle };
         tokio::select! {
             ended = served.as_mut() => {
@@ -75,7 +77,7 @@ where
                 }
                 return connection.was_given_up().then_some(HungUp::NotReading).or(why);
             }
-            reason = overdue(&connection, begun + limits.head, idle) => match reason {
+            reason = overdue(&connection, begun + limits.head, (told.unwrap_or(begun), idle)) => match reason {
                 _ if is_last => return why,
                 HungUp::Silent => return Some(reason),
                 _ => why = Some(reason),
@@ -88,7 +90,7 @@ where
             // Nothing of it was taken, and the head may never be whole.
             return why;
         }
-        is_last = true;
+        told.get_or_insert_with(Instant::now);
         served.as_mut().graceful_shutdown();
     }
 }
@@ -114,20 +116,26 @@ fn builder(tasks: &Tasks, at_a_time: NonZeroU32) -> Builder<Streams> {
     builder
 }
 
-/// Resolves when a peer has asked for nothing for too long, and says as what it is hung up on.
-async fn overdue(connection: &Connection, first: Instant, idle: Duration) -> HungUp {
+/// Resolves when a peer has asked for nothing for too long, and says as what it is hung up on. What
+/// it was idle for before `from` does not count.
+async fn overdue(
+    connection: &Connection,
+    first: Instant,
+    (from, idle): (Instant, Duration),
+) -> HungUp {
     loop {
         let now = Instant::now();
         let (due, reason) = if connection.is_silent() {
             (first, HungUp::Silent)
         } else {
             // Whoever serves a request has a time of their own for whatever the peer is slow with.
-            (connection.idle_since().unwrap_or(now) + idle, HungUp::Idle)
+            (connection.idle_since().unwrap_or(now).max(from) + idle, HungUp::Idle)
         };
         if due <= now {
             return reason;
         }
-        sleep_until(due.into()).await;
+        // Who is silent now may have asked, and been idle for too long, before its own time is up.
+        sleep_until(due.min(now + idle).into()).await;
     }
 }
 

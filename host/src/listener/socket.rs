@@ -103,17 +103,22 @@ fn clear(path: &Path) -> io::Result<()> {
     }
 }
 
+/// The device of a file and its number there.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let found = fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino()))
+}
+
 impl OwnFile {
     fn of(path: &Path) -> io::Result<Self> {
-        let found = fs::symlink_metadata(path)?;
-        Ok(Self { path: path.to_owned(), is: (found.dev(), found.ino()) })
+        Ok(Self { path: path.to_owned(), is: identity(path)? })
     }
 }
 
 impl Drop for OwnFile {
     fn drop(&mut self) {
         // Not the socket of a gateway that came after this one.
-        let is_own = Self::of(&self.path).is_ok_and(|found| found.is == self.is);
+        let is_own = identity(&self.path).is_ok_and(|found| found == self.is);
         if is_own && let Err(error) = fs::remove_file(&self.path) {
             tracing::debug!(%error, "failed to remove the file of a socket");
         }
