@@ -1,7 +1,7 @@
 //! The audit log: each write has an entry that says who did what, and no secret stands in one.
 
 use super::*;
-use crate::harness::answer;
+use crate::harness::{ENDPOINT_SECRET, answer};
 
 /// All entries, oldest first.
 async fn entries(gateway: &Harness, by: &str) -> Vec<Value> {
@@ -73,8 +73,10 @@ async fn each_write_says_who_did_what_and_what_became_of_it() {
 #[tokio::test]
 async fn a_change_of_the_files_says_what_is_another_now_and_no_secret() {
     let gateway = Setup::stripe().start().await;
-    let table = "\n[endpoints.crm]\nurl = \"http://me:planted_91c2@127.0.0.1:9/planted_91c2\"\n\
-                 events = [\"payment.*\"]\nsecrets = [{ value = \"planted_of_an_endpoint\" }]\n";
+    let table = format!(
+        "\n[endpoints.crm]\nurl = \"http://me:planted_91c2@127.0.0.1:9/planted_91c2\"\n\
+         events = [\"payment.*\"]\nsecrets = [{{ value = \"{ENDPOINT_SECRET}\" }}]\n"
+    );
     gateway.reconfigure(|text| format!("admin_hosts = [\"ops.internal\"]\n{text}{table}")).await;
     let applied = loop {
         // It is written down beside everything else.
@@ -90,6 +92,7 @@ async fn a_change_of_the_files_says_what_is_another_now_and_no_secret() {
     assert_eq!(applied["after"]["admin_hosts"], json!(["ops.internal"]));
     assert_eq!(applied["after"]["endpoints"]["crm"]["events"], json!(["payment.*"]));
     assert!(!applied.to_string().contains("planted"), "{applied}");
+    assert!(!applied.to_string().contains(ENDPOINT_SECRET), "{applied}");
     assert!(applied["after"].get("sources").is_none(), "{applied}");
 }
 

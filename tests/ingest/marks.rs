@@ -81,7 +81,8 @@ async fn accepted_receipts_wait_while_too_much_is_open_and_none_is_lost() {
     for id in ["evt_1", "evt_2", "evt_3"] {
         fail(&gateway, id).await.accepted();
     }
-    let limits = "parses = 1\nbacklog_per_source = 1";
+    // A parse whose outcome is not committed would let the next one begin.
+    let limits = "parses = 1\nbacklog_per_source = 1\nuncommitted = 0";
     gateway.rewrite_config(|config| config.replace("parses = 0", limits));
     let gateway = gateway.restart().await;
     let waiting = || gateway.stats().works[&WorkKind::Parse].pending();
