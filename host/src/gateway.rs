@@ -323,6 +323,15 @@ impl Gateway {
     }
 }
 
+/// How plugins are called, and where what is compiled of them is kept.
+fn plugins(limits: &Limits, compiler: Compiler, compiled: PathBuf) -> plugin::Config {
+    let mut plugins = plugin::Config::new(compiler, Some(compiled));
+    plugins.threads = limits.threads();
+    plugins.deadlines = deadlines(limits);
+    plugins.memory_max = limits.plugin_memory_bytes;
+    plugins
+}
+
 /// Parses receipts, so many at a time, and from now on requests before they are stored too.
 async fn parsing(
     dispatch: Arc<Dispatch>,
@@ -389,11 +398,7 @@ impl Parts {
         let disk = Arc::new(Disk::of(config.data.clone()));
         high_water::look(&disk).await;
         let compiled = compiled.unwrap_or_else(|| config.data.join("compiled"));
-        let mut plugins = plugin::Config::new(compiler, Some(compiled));
-        plugins.threads = limits.threads();
-        plugins.deadlines = deadlines(limits);
-        plugins.memory_max = limits.plugin_memory_bytes;
-        let host = plugin::Host::new(plugins)?;
+        let host = plugin::Host::new(plugins(limits, compiler, compiled))?;
         let registry = Arc::new(Registry::default());
         let breakers = |kind| Breakers::new(kind, clock.clone(), metrics.clone());
         let dispatch = Arc::new(Dispatch {

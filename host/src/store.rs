@@ -205,6 +205,7 @@ impl Drop for Handle {
 
 impl Store {
     /// Opens the store in a folder, or makes it, and finds what is owed.
+    #[expect(clippy::needless_pass_by_value, reason = "a store goes by a clock of its own")]
     pub fn open(config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let damages = Arc::<Damages>::default();
         let file = File::open(&config.path, config.sizes(), Arc::clone(&damages))?;
@@ -212,6 +213,7 @@ impl Store {
     }
 
     /// Opens the store that a medium holds.
+    #[expect(clippy::needless_pass_by_value, reason = "a store goes by a clock of its own")]
     pub fn open_on(medium: impl Medium, config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let damages = Arc::<Damages>::default();
         let (path, sizes) = (&config.path, config.sizes());
@@ -238,7 +240,7 @@ impl Store {
             let replays = open_replays(&file, &damages)?;
             Ok((recovered, index_tail(&file, config.index_items, &damages)?, replays))
         };
-        let recovered = file.asked(|| unbroken(&found));
+        let recovered = file.asked(|| unbroken(found));
         let (recovered, tail, replays) = match recovered {
             Ok(recovered) => recovered,
             Err(error) => {

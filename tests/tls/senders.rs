@@ -46,9 +46,10 @@ async fn a_source_takes_requests_from_its_networks_alone() {
     let mut wire = Wire::open(gateway.public()).await.unwrap();
     // Nobody is trusted to speak for others.
     let spoofed = [("x-forwarded-for", "203.0.113.9")];
-    let cases: [(&str, &[(&str, &str)], u16); 4] =
-        [("near", &[], 200), ("far", &[], 403), ("far", &spoofed, 403), ("near", &spoofed, 200)];
-    for (source, headers, status) in cases {
+    for (source, is_spoofed, status) in
+        [("near", false, 200), ("far", false, 403), ("far", true, 403), ("near", true, 200)]
+    {
+        let headers = if is_spoofed { &spoofed[..] } else { &[] };
         let heard = post_to(&gateway, &mut wire, source, headers).await.unwrap();
         assert_eq!(heard.status, status, "{source}: {}", heard.body);
         assert!(status == 200 || heard.body == NOT_ALLOWED, "{}", heard.body);

@@ -58,7 +58,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::List { limit, at } => list(&at, limit).await,
         Command::Export { at } => export(&at).await,
-        Command::Verify { place, expect } => verify(&place, expect),
+        Command::Verify { place, expect } => {
+            verify(&place, expect.as_ref().map(|(number, hash)| (*number, hash.as_str())))
+        }
     }
 }
 
@@ -98,8 +100,7 @@ async fn export(at: &At) -> anyhow::Result<()> {
     }
 }
 
-fn verify(place: &Place, expect: Option<(u64, String)>) -> anyhow::Result<()> {
-    let known = expect.as_ref().map(|(number, hash)| (*number, hash.as_str()));
+fn verify(place: &Place, known: Option<(u64, &str)>) -> anyhow::Result<()> {
     let checked = look(place, known).map_err(|error| error.context(super::store::NotChecked))?;
     for fault in &checked.faults {
         say!("FAULT {fault}")?;

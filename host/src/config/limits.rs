@@ -153,6 +153,9 @@ impl Limits {
     pub(super) fn read(table: &mut Table<'_>) -> Self {
         let default = Self::default();
         let (body_bytes, plugin_memory_bytes) = Self::sizes(table);
+        let deadline = |table: &mut Table<'_>, key, default: Duration| {
+            table.duration(key, ms(1)..=secs(60), default)
+        };
         Self {
             body_bytes,
             connections: table.count("connections", 1..=1_000_000, default.connections),
@@ -194,22 +197,10 @@ impl Limits {
             emitted_events: table.count("emitted_events", 0..=1_000_000, default.emitted_events),
             emitted_bytes: table.count("emitted_bytes", 0..=1 << 30, default.emitted_bytes),
             plugin_memory_bytes,
-            claims_deadline: table.duration(
-                "claims_deadline",
-                ms(1)..=secs(60),
-                default.claims_deadline,
-            ),
+            claims_deadline: deadline(table, "claims_deadline", default.claims_deadline),
             early_parse: table.duration("early_parse", ms(0)..=secs(1), default.early_parse),
-            parse_deadline: table.duration(
-                "parse_deadline",
-                ms(1)..=secs(60),
-                default.parse_deadline,
-            ),
-            handle_deadline: table.duration(
-                "handle_deadline",
-                ms(1)..=secs(60),
-                default.handle_deadline,
-            ),
+            parse_deadline: deadline(table, "parse_deadline", default.parse_deadline),
+            handle_deadline: deadline(table, "handle_deadline", default.handle_deadline),
             grace: table.duration("grace", ms(0)..=hours(1), default.grace),
         }
     }

@@ -72,6 +72,9 @@ pub struct Called<T> {
     pub log: Vec<LogLine>,
 }
 
+/// How a parse ended.
+type Parsing = Called<Result<Vec<Event>, Outcome>>;
+
 impl<T> Called<T> {
     /// No guest ran, or what it did is lost.
     fn never(error: impl Into<CallError>) -> Self {
@@ -161,7 +164,7 @@ impl Host {
         settings: &Arc<str>,
         source: &Name,
         request: &Request,
-    ) -> Option<(Called<Result<Vec<Event>, Outcome>>, bool)> {
+    ) -> Option<(Parsing, bool)> {
         let Deadlines { early, claims, .. } = self.deadlines();
         if early.is_zero() {
             return None;

@@ -142,7 +142,7 @@ impl Figure {
     }
 
     /// One whose first value is this yardstick for figures of so many connections.
-    pub(crate) fn is_yardstick(self, yardstick: Yardstick, connections: usize) -> Self {
+    pub(crate) fn for_yardstick(self, yardstick: Yardstick, connections: usize) -> Self {
         Self { is: Some((yardstick, connections)), ..self }
     }
 

@@ -191,7 +191,7 @@ mod tests {
 
         // Half of the ceiling that the rate is for, so half of the rate.
         let half = Figure::new("64 connections").value("", Unit::PerSecond, 41_650.0);
-        report.add(title("ceiling"), 0, vec![half.is_yardstick(Yardstick::Ceiling, 64)]);
+        report.add(title("ceiling"), 0, vec![half.for_yardstick(Yardstick::Ceiling, 64)]);
         assert!(judge(&report).all_hold().is_ok());
     }
 }

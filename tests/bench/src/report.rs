@@ -178,7 +178,7 @@ mod tests {
     fn a_ratio_is_to_the_ceiling_of_the_same_round() {
         let mut report = Report::default();
         for (round, ceiling, measured) in [(0, 100.0, 50.0), (1, 10.0, 1.0), (2, 200.0, 100.0)] {
-            let ceiling = figure(ceiling).is_yardstick(Yardstick::Ceiling, 16);
+            let ceiling = figure(ceiling).for_yardstick(Yardstick::Ceiling, 16);
             report.add("ceiling", round, vec![ceiling]);
             report.add("accepting", round, vec![figure(measured).of_ceiling("", 16)]);
         }
@@ -192,8 +192,8 @@ mod tests {
     #[test]
     fn each_value_is_compared_with_its_own_ceiling() {
         let mut report = Report::default();
-        let answering = figure(100.0).is_yardstick(Yardstick::Ceiling, 64);
-        let relaying = figure(50.0).is_yardstick(Yardstick::Relay, 64);
+        let answering = figure(100.0).for_yardstick(Yardstick::Ceiling, 64);
+        let relaying = figure(50.0).for_yardstick(Yardstick::Relay, 64);
         report.add("ceilings", 0, vec![answering]);
         report.add("relay", 0, vec![relaying]);
         let flooded = figure(40.0).value("delivered", Unit::PerSecond, 10.0);
@@ -219,7 +219,7 @@ mod tests {
 
         for (connections, value) in [(16, 90.0), (64, 110.0), (256, 100.0)] {
             let ceiling = Figure::new(format!("{connections}")).value("", Unit::PerSecond, value);
-            let ceiling = ceiling.is_yardstick(Yardstick::Ceiling, connections);
+            let ceiling = ceiling.for_yardstick(Yardstick::Ceiling, connections);
             report.add("ceiling", 0, vec![ceiling]);
         }
         assert_eq!(report.most(Yardstick::Ceiling), Some(110.0));

@@ -200,7 +200,7 @@ fn rates(
         let answered = closed(load, &Supply::endless(&stage.batch))?;
         let (usage, count) = (meter.stop()?, answered.times.count());
         let figure = Figure::new(of(connections)).value("", Unit::PerSecond, answered.rate());
-        Ok(figure.usage(usage, count).is_yardstick(yardstick, connections))
+        Ok(figure.usage(usage, count).for_yardstick(yardstick, connections))
     };
     levels.iter().map(figure).collect()
 }

@@ -37,7 +37,8 @@ impl Bench {
 
     async fn make(&self, name: &str, scopes: &[Scope], expires_at: Option<Timestamp>) -> String {
         let new = Token { expires_at, scopes: scopes.iter().copied().collect(), ..token(name) };
-        self.access.create(new).await.ok().expect("it is made").0.expose().to_owned()
+        let Ok((made, _)) = self.access.create(new).await else { panic!("it is not made") };
+        made.expose().to_owned()
     }
 
     /// Who sends this as `Authorization`, from this machine.

@@ -119,7 +119,8 @@ impl Sums {
             rows.read(0, &mut begin)?;
         }
         let (counts, commits) = commits(&begin).unwrap_or_default();
-        let Written { commits: named, mut entries } = written(&**medium).map_err(told)?;
+        let Written { commits: named, mut entries } =
+            written(&**medium).map_err(|error| told(&error))?;
         let named = named.filter(|named| named.contains(&counts));
         let mut changed = BTreeSet::new();
         if named.is_none() && !entries.is_empty() {
@@ -190,7 +191,7 @@ impl Sums {
             let mut known = lock(&self.known);
             known.changed.extend(groups.1.iter().map(|(group, _)| *group));
             known.named = None;
-            told(error)
+            told(&error)
         })
     }
 
@@ -272,7 +273,7 @@ fn written(medium: &dyn Medium) -> io::Result<Written> {
 }
 
 /// The same error, with the file that it is about.
-fn told(error: io::Error) -> io::Error {
+fn told(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{NAME}: {error}"))
 }
 
