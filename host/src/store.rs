@@ -205,7 +205,7 @@ impl Drop for Handle {
 
 impl Store {
     /// Opens the store in a folder, or makes it, and finds what is owed.
-    #[expect(clippy::needless_pass_by_value, reason = "a store goes by a clock of its own")]
+    #[expect(clippy::needless_pass_by_value, reason = "a store keeps a clock of its own")]
     pub fn open(config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let damages = Arc::<Damages>::default();
         let file = File::open(&config.path, config.sizes(), Arc::clone(&damages))?;
@@ -213,7 +213,7 @@ impl Store {
     }
 
     /// Opens the store that a medium holds.
-    #[expect(clippy::needless_pass_by_value, reason = "a store goes by a clock of its own")]
+    #[expect(clippy::needless_pass_by_value, reason = "a store keeps a clock of its own")]
     pub fn open_on(medium: impl Medium, config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let damages = Arc::<Damages>::default();
         let (path, sizes) = (&config.path, config.sizes());
