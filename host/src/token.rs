@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq;
 use crate::secrets::Secret;
 
 /// What a token begins with, so that people and scanners for leaked secrets know it.
-const PREFIX: &str = "hgt_";
+pub(crate) const PREFIX: &str = "hgt_";
 /// Random bytes of a token.
 const RANDOM_BYTES: usize = 32;
 

@@ -251,7 +251,10 @@ impl Access {
     /// Removes a token: from when this returns, and for the most part sooner, it is refused.
     pub(super) async fn revoke(&self, name: &Name) -> Result<Value, Problem> {
         let _turn = self.changing.lock().await;
-        if self.known.load().file.iter().any(|of_file| of_file.name == *name) {
+        let known = self.known.load_full();
+        // The file may have taken the name of one that was made: that one can be revoked.
+        let is_stored = known.stored.tokens.iter().any(|token| token.name == *name);
+        if !is_stored && known.file.iter().any(|of_file| of_file.name == *name) {
             return Err(in_file(name));
         }
         let shown = self.shown(name);

@@ -3,6 +3,7 @@
 //! A write is answered once its entry is durable, and goes on to that also if whoever asked hangs
 //! up. While nothing can be written down, nothing is written. Never decides who may write.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -23,8 +24,9 @@ use super::query::{self, AuditQuery};
 use super::schema::{self, Described, Schemas};
 use crate::event::Timestamp;
 use crate::listener::Connection;
+use crate::secrets::HIDDEN;
 use crate::store::{Deed, OnceKey};
-use crate::token::Scope;
+use crate::token::{self, Scope};
 
 pub(super) static OPERATIONS: [Operation; 1] = [Operation {
     verb: Verb::Get,
@@ -136,7 +138,7 @@ pub(super) async fn answered(
     let deed = Deed {
         who: token.map_or("this machine".to_owned(), |name| format!("token {name}")),
         from: connection.map_or(String::new(), origin),
-        what: format!("{} {}", request.method(), request.uri().path()),
+        what: format!("{} {}", request.method(), without_token(request.uri().path())),
         ..Deed::default()
     };
     let (tell, told) = oneshot::channel();
@@ -165,6 +167,14 @@ pub(super) async fn answered(
     })
 }
 
+/// A path without the text of a token, which somebody may write there in the place of its name.
+fn without_token(path: &str) -> Cow<'_, str> {
+    match path.find(token::PREFIX) {
+        Some(at) => format!("{}{HIDDEN}", &path[..at]).into(),
+        None => path.into(),
+    }
+}
+
 /// Where a request comes from. Over a socket in the file system a peer has no port.
 fn origin(connection: &Connection) -> String {
     match connection.peer().port() {
@@ -188,5 +198,17 @@ async fn written(admin: &Admin, deed: Deed, mut answer: Response) -> Response {
             );
             Problem::new(Kind::Unrecorded, detail).into_response()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_written_down_without_the_text_of_a_token() {
+        let path = format!("/v1/tokens/{HIDDEN}");
+        assert_eq!(without_token("/v1/tokens/hgt_c2VjcmV0"), path);
+        assert_eq!(without_token("/v1/tokens/ci"), "/v1/tokens/ci");
     }
 }

@@ -53,7 +53,8 @@ async fn let_through(
         Ok(caller) => caller,
         Err(refused) => return refuse(&admin, &refused, connection.as_deref()).await,
     };
-    if let Some(connection) = &connection {
+    // Who asks for what is open to all is not spared before others.
+    if let Some(connection) = connection.as_ref().filter(|_| caller.is_some()) {
         connection.accepted();
     }
     if let Err(problem) = query::check(request.uri(), operation.query()) {

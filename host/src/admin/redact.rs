@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 
 use super::Admin;
 use super::problem::{self, Kind, Problem};
@@ -61,7 +62,8 @@ pub(super) fn url(url: &str) -> String {
 }
 
 fn is_credential(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    let name = name.to_ascii_lowercase().replace('_', "-");
     // A signature proves one request and gives nobody the key.
     !name.contains("signature") && CREDENTIALS.iter().any(|part| name.contains(part))
 }
@@ -106,6 +108,9 @@ mod tests {
     fn credentials_are_known_by_their_names() {
         for name in ["Authorization", "verif-hash", "x-callback-token", "X-Api-Key", "set-cookie"] {
             assert!(is_credential(name), "{name}");
+        }
+        for name in ["api_key", "api%5Fkey", "%74oken"] {
+            assert_eq!(url(&format!("/in/acme?{name}=real")), format!("/in/acme?{name}={HIDDEN}"));
         }
         for name in ["stripe-signature", "x-shopify-topic", "idempotency-key", "content-type"] {
             assert!(!is_credential(name), "{name}");

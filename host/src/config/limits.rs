@@ -263,7 +263,8 @@ impl Limits {
     pub(crate) fn admin(&self, connections_max: usize) -> listener::Limits {
         listener::Limits {
             connections_max,
-            connections_per_address: usize::MAX,
+            // This machine and trusted proxies are not counted.
+            connections_per_address: connections_max.div_ceil(2),
             half_close: false,
             ..self.public()
         }

@@ -19,7 +19,10 @@ impl Fronts {
     /// Has who connects from now on meet what the configuration says.
     pub(super) fn apply(&self, config: &Config) {
         let proxies = Proxies::in_networks(config.trusted_proxies.clone());
-        self.admin.set_tls(config.admin_tls.clone());
+        // To take TLS off this port is for a start: the new `admin` was judged, and that is for one.
+        if config.admin_tls.is_some() {
+            self.admin.set_tls(config.admin_tls.clone());
+        }
         self.admin.set_proxies(proxies.clone());
         self.public.set_tls(config.public_tls.clone());
         self.public.set_proxies(match config.proxy_protocol {

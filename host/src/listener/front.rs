@@ -34,7 +34,12 @@ impl Front {
     /// Who sent a request with these headers; nobody if a trusted proxy names somebody who can't
     /// be read.
     pub(crate) fn sender(&self, connection: &Connection, headers: &HeaderMap) -> Option<IpAddr> {
-        self.proxies.load().sender(connection.client().ip(), headers)
+        let (proxies, peer) = (self.proxies.load(), connection.peer());
+        if proxies.announce(peer.ip()) && connection.client() == peer {
+            // It announced nobody, and whatever stands in the header is the client's own.
+            return Some(peer.ip().to_canonical());
+        }
+        proxies.sender(connection.client().ip(), headers)
     }
 
     pub(super) fn tls(&self) -> Option<Arc<Tls>> {

@@ -143,6 +143,17 @@ async fn a_revoked_token_is_refused_at_once_and_the_last_one_opens_nothing() {
 }
 
 #[tokio::test]
+async fn a_token_whose_name_the_configuration_takes_later_can_be_revoked() {
+    let bench = bench(&[]).await;
+    let sent = format!("Bearer {}", bench.make("ci", &[Write], None).await);
+    bench.access.configure(&[of_file("ci", &["another text, which somebody wrote"])], false);
+    assert!(bench.access.revoke(&name("ci")).await.is_ok());
+    assert_eq!(bench.ask(&[&sent]), Err(Refused::Unknown));
+    let kept = bench.access.revoke(&name("ci")).await.err().unwrap();
+    assert_eq!(kept.kind(), Kind::TokenInConfiguration);
+}
+
+#[tokio::test]
 async fn a_token_of_the_configuration_is_good_while_it_is_there() {
     const ONE: &str = "a token that an operator has written into a file";
     const OTHER: &str = "the one that is to take the place of that one";
