@@ -1,7 +1,7 @@
 //! What operators ask: events, receipts, dead letters, replay, plugins, metrics, health.
 //!
 //! JSON over HTTP on a port of its own, never the public one: each operation is a row in the table
-//! of [`routes`], beside the code that answers it. It reads the store and asks it to replay; it
+//! of `routes`, beside the code that answers it. It reads the store and asks it to replay; it
 //! never touches a delivery or a plugin itself, and never returns a secret.
 
 #[macro_use]
