@@ -19,7 +19,7 @@ impl Fronts {
     /// Has who connects from now on meet what the configuration says.
     pub(super) fn apply(&self, config: &Config) {
         let proxies = Proxies::in_networks(config.trusted_proxies.clone());
-        // To take TLS off this port is for a start: the new `admin` was judged, and that is for one.
+        // To take TLS off this port is for a start: only there is `admin` judged and bound.
         if config.admin_tls.is_some() {
             self.admin.set_tls(config.admin_tls.clone());
         }
