@@ -35,6 +35,7 @@ use tracing::{debug, error};
 use self::exchange::Service;
 use self::serving::Serving;
 use self::socket::Wire;
+pub(crate) use self::table::counted;
 use self::table::{Place, Table};
 use crate::metrics::{HungUp, Metrics};
 

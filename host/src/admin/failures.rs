@@ -5,12 +5,13 @@
 //! token.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use crate::listener::counted;
 use crate::lock::lock;
 
 /// How long the answer to the first wrong token waits; that to each further one twice as long.
@@ -71,16 +72,6 @@ impl Failures {
         let wait = WAIT_MIN.saturating_mul(2_u32.saturating_pow(count.failures)).min(WAIT_MAX);
         (count.failures, count.last) = (count.failures.saturating_add(1), now);
         wait
-    }
-}
-
-/// What an address is counted as: a network of IPv6 is one, for its owner has all of it.
-fn counted(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) if !address.is_loopback() => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64))
-        }
-        address => address,
     }
 }
 

@@ -70,6 +70,7 @@ where
     loop {
         let is_last = told.is_some();
         let idle = if is_last { LINGER } else { limits.idle };
+        let silence = (told.unwrap_or(begun), idle);
         tokio::select! {
             ended = served.as_mut() => {
                 if let Err(error) = ended {
@@ -77,7 +78,7 @@ where
                 }
                 return connection.was_given_up().then_some(HungUp::NotReading).or(why);
             }
-            reason = overdue(&connection, begun + limits.head, (told.unwrap_or(begun), idle)) => match reason {
+            reason = overdue(&connection, begun + limits.head, silence) => match reason {
                 _ if is_last => return why,
                 HungUp::Silent => return Some(reason),
                 _ => why = Some(reason),

@@ -143,7 +143,7 @@ impl Table {
 }
 
 /// What an address is counted as: a network of IPv6 is one, for its owner has all of it.
-fn counted(address: IpAddr) -> IpAddr {
+pub(crate) fn counted(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => {
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64))
