@@ -70,8 +70,8 @@ pub(super) fn document(operations: impl Iterator<Item = &'static Operation>) -> 
                 "token": {
                     "type": "http", "scheme": "bearer",
                     "description": "A token of the gateway, with the scope that the operation \
-                                    names. While there is no token, requests from this machine \
-                                    need none.",
+                                    names. Until the first token is made, the gateway serves \
+                                    requests from this machine without one.",
                 },
             },
         },

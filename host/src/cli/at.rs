@@ -1,6 +1,6 @@
 //! Where the command line asks a gateway's operators' port, and as whom.
 //!
-//! The options that every such command has. Never decides what is asked.
+//! Owns the options of every command that asks a running gateway. Never decides what is asked.
 
 use std::path::{Path, PathBuf};
 

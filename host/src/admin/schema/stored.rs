@@ -336,7 +336,7 @@ object! {
     DeliveryView {
         id: Id,
         endpoint: Name,
-        /// The run that sent it, if it is no delivery of the event itself.
+        /// The run that asked for this delivery; none if the event itself is delivered.
         [maybe] run: Option<Id>,
         [flat] progress: Progressed,
         /// Oldest first.

@@ -279,7 +279,7 @@ pub struct DeliveryView {
     pub id: Id,
     /// Where it goes.
     pub endpoint: Name,
-    /// The run that sent it, if it is no delivery of the event itself.
+    /// The run that asked for this delivery; none if the event itself is delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Id>,
     /// How it stands.
