@@ -2,17 +2,15 @@
 
 mod http2;
 mod peer;
+mod replacing;
 mod senders;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustls::version::{TLS12, TLS13};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 
 use self::peer::{Peer, address, certificate};
 use crate::harness::{
@@ -73,11 +71,16 @@ async fn answered(gateway: &Harness, version: [u8; 2]) -> (u8, Vec<u8>) {
     (head[0], record)
 }
 
+/// What the gateway answers to a version that it does not speak: a fatal alert that says so.
+fn refused() -> (u8, Vec<u8>) {
+    const ALERT: u8 = 21;
+    const FATAL_PROTOCOL_VERSION: [u8; 2] = [2, 70];
+    (ALERT, FATAL_PROTOCOL_VERSION.to_vec())
+}
+
 #[tokio::test]
 async fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
     const HANDSHAKE: u8 = 22;
-    const ALERT: u8 = 21;
-    const FATAL_PROTOCOL_VERSION: [u8; 2] = [2, 70];
     let authority = Authority::new("root");
     let gateway = secured(Setup::stripe(), &authority).await;
 
@@ -90,80 +93,12 @@ async fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
         assert_eq!(heard.status, 200, "{}", heard.body);
     }
     for version in [[3, 0], [3, 1], [3, 2]] {
-        let refused = answered(&gateway, version).await;
-        assert_eq!(refused, (ALERT, FATAL_PROTOCOL_VERSION.to_vec()), "{version:?}");
+        assert_eq!(answered(&gateway, version).await, refused(), "{version:?}");
     }
     assert_eq!(answered(&gateway, [3, 3]).await.0, HANDSHAKE, "only the version was wrong");
     // Who speaks plainly gets no answer in plain text.
     let mut plain = Wire::open(gateway.public()).await.unwrap();
     assert!(post(&gateway, &mut plain, "evt_2").await.is_err());
-}
-
-/// Posts over a new connection each time, until stopped.
-async fn post_on(load: Arc<Load>, gateway_url: String, peer: Peer, second: u64) {
-    while !load.stop.load(Ordering::Relaxed) {
-        let number = load.begun.fetch_add(1, Ordering::Relaxed);
-        let stream = peer.connect(&gateway_url).await.expect("the gateway agrees on TLS");
-        let is_new = certificate(&stream) == load.new;
-        let body = payment(&format!("evt_{number}"), "pi_1", "payment_failed");
-        let signature = stripe_signature(STRIPE_SECRET, second, &body);
-        let headers = [("stripe-signature", signature.as_str())];
-        let heard = Wire::over(stream).post("/in/stripe", &headers, &body).await;
-        assert_eq!(heard.expect("the gateway answers").status, 200);
-        let count = if is_new { &load.with_new } else { &load.with_old };
-        count.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// Requests with the one certificate and with the other.
-struct Load {
-    new: Vec<u8>,
-    begun: AtomicU64,
-    with_old: AtomicU64,
-    with_new: AtomicU64,
-    stop: AtomicBool,
-}
-
-impl Load {
-    /// Waits until so many requests were answered with a certificate.
-    async fn reaches(&self, answered: &AtomicU64, requests: u64) {
-        let reached = async {
-            while answered.load(Ordering::Relaxed) < requests {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, reached).await.expect("requests are answered");
-    }
-}
-
-/// Guards I9.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_is_replaced_under_load_and_no_request_fails() {
-    let [old, new] = ["old", "new"].map(Authority::new);
-    let gateway = secured(Setup::stripe(), &old).await;
-    let identity = new.issue("port");
-    let load = Arc::new(Load {
-        new: identity.certificate.clone(),
-        begun: AtomicU64::new(0),
-        with_old: AtomicU64::new(0),
-        with_new: AtomicU64::new(0),
-        stop: AtomicBool::new(false),
-    });
-    let second = gateway.clock().now().seconds();
-    let mut posting = JoinSet::new();
-    for _ in 0..16 {
-        let (url, peer) = (gateway.public().to_owned(), Peer::trusting(&[&old, &new]));
-        posting.spawn(post_on(load.clone(), url, peer, second));
-    }
-
-    load.reaches(&load.with_old, 200).await;
-    identity.write(gateway.folder(), "port");
-    gateway.reload().await;
-    load.reaches(&load.with_new, 200).await;
-    load.stop.store(true, Ordering::Relaxed);
-    while let Some(ended) = posting.join_next().await {
-        ended.expect("no request fails");
-    }
 }
 
 /// Guards I9.

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::net::TcpStream;
@@ -51,6 +52,12 @@ impl Peer {
     /// One that asks for these protocols.
     pub(super) fn asking_for(mut self, protocols: &[&str]) -> Self {
         self.0.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self
+    }
+
+    /// One that agrees on everything anew with each connection, and resumes nothing.
+    pub(super) fn anew(mut self) -> Self {
+        self.0.resumption = Resumption::disabled();
         self
     }
 
