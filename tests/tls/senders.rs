@@ -2,15 +2,21 @@
 //! a proxy.
 
 use std::io;
+use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::peer::address;
 use super::{PATIENCE, PUBLIC, Peer, post};
 use crate::harness::{
-    Authority, Harness, Heard, STRIPE_SECRET, Setup, Wire, payment, stripe_signature,
+    Authority, Harness, Heard, STRIPE_SECRET, Setup, Stopped, Wire, payment, stripe_signature,
 };
+
+/// A peer that is trusted to speak for others where these lines stand, and one that is not.
+const PROXY: [u8; 4] = [127, 0, 0, 2];
+const STRANGER: [u8; 4] = [127, 0, 0, 1];
+const TRUSTED: &str = "trusted_proxies = [\"127.0.0.2\"]\n";
 
 const NOT_ALLOWED: &str = r#"{"error":"not allowed"}"#;
 
@@ -18,6 +24,22 @@ const NOT_ALLOWED: &str = r#"{"error":"not allowed"}"#;
 fn with_source(name: &str, lines: &str) -> Setup {
     let rest = format!("secrets = [{{ value = \"{STRIPE_SECRET}\" }}]\n{lines}");
     Setup::stripe().source(name, "stripe", &rest)
+}
+
+/// A folder with these lines before all tables.
+fn with_lines(setup: Setup, lines: &str) -> Stopped {
+    let stopped = setup.prepare();
+    let config = stopped.folder().join("hookgate.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{lines}{text}")).unwrap();
+    stopped
+}
+
+/// Connects from this address of this machine.
+async fn connected(gateway: &Harness, from: [u8; 4]) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from((from, 0))).unwrap();
+    socket.connect(address(gateway.public()).parse().unwrap()).await.unwrap()
 }
 
 /// Posts a genuine event to a source, with more headers.
@@ -61,12 +83,9 @@ async fn a_source_takes_requests_from_its_networks_alone() {
 
 #[tokio::test]
 async fn behind_a_trusted_proxy_the_address_that_it_was_reached_from_counts() {
-    let gateway = with_source("far", "allow = [\"203.0.113.0/24\"]").prepare();
-    let config = gateway.folder().join("hookgate.toml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, format!("trusted_proxies = [\"127.0.0.1\"]\n{text}")).unwrap();
-    let gateway = gateway.start().await;
-    let mut wire = Wire::open(gateway.public()).await.unwrap();
+    let setup = with_source("far", "allow = [\"203.0.113.0/24\"]");
+    let gateway = with_lines(setup, TRUSTED).start().await;
+    let mut wire = Wire::over(connected(&gateway, PROXY).await);
     for (named, status) in [
         (Some("203.0.113.9"), 200),
         (Some("198.51.100.1, 203.0.113.9:4711"), 200),
@@ -79,6 +98,12 @@ async fn behind_a_trusted_proxy_the_address_that_it_was_reached_from_counts() {
         let heard = post_to(&gateway, &mut wire, "far", &headers).await.unwrap();
         assert_eq!(heard.status, status, "{named:?}");
     }
+    // Whoever is no such proxy speaks for nobody, whatever it writes.
+    let mut wire = Wire::over(connected(&gateway, STRANGER).await);
+    for named in ["203.0.113.9", "203.0.113.9, 127.0.0.2", "127.0.0.2"] {
+        let heard = post_to(&gateway, &mut wire, "far", &[("x-forwarded-for", named)]).await;
+        assert_eq!(heard.unwrap().status, 403, "{named}");
+    }
 }
 
 /// A header of the PROXY protocol, version 2, for a client at this address.
@@ -87,8 +112,9 @@ fn announcing(client: [u8; 4]) -> Vec<u8> {
     [&head[..], &client, &[127, 0, 0, 1], &[0x12, 0x67, 0x01, 0xbb]].concat()
 }
 
-async fn announced(gateway: &Harness, header: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect(address(gateway.public())).await.unwrap();
+/// A connection from this address that begins with such a header, or with anything else.
+async fn announced(gateway: &Harness, from: [u8; 4], header: &[u8]) -> TcpStream {
+    let mut stream = connected(gateway, from).await;
     stream.write_all(header).await.unwrap();
     stream
 }
@@ -96,26 +122,75 @@ async fn announced(gateway: &Harness, header: &[u8]) -> TcpStream {
 #[tokio::test]
 async fn behind_a_proxy_that_passes_tls_on_its_header_names_the_sender() {
     let authority = Authority::new("root");
-    let stopped = with_source("far", "allow = [\"203.0.113.0/24\"]").table(PUBLIC).prepare();
-    let config = stopped.folder().join("hookgate.toml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    let proxies = "trusted_proxies = [\"127.0.0.1\"]\nproxy_protocol = true\n";
-    std::fs::write(&config, format!("{proxies}{text}")).unwrap();
+    let setup = with_source("far", "allow = [\"203.0.113.0/24\"]").table(PUBLIC);
+    let stopped = with_lines(setup, &format!("{TRUSTED}proxy_protocol = true\n"));
     authority.issue("port").write(stopped.folder(), "port");
     let gateway = stopped.start().await;
     let peer = Peer::trusting(&[&authority]);
+    let spoofed = [("x-forwarded-for", "203.0.113.9")];
 
-    for (client, status) in [([203, 0, 113, 9], 200), ([198, 51, 100, 1], 403)] {
-        let stream = announced(&gateway, &announcing(client)).await;
+    for (client, is_spoofed, status) in [
+        ([203, 0, 113, 9], false, 200),
+        ([198, 51, 100, 1], false, 403),
+        ([198, 51, 100, 1], true, 403),
+    ] {
+        let headers = if is_spoofed { &spoofed[..] } else { &[] };
+        let stream = announced(&gateway, PROXY, &announcing(client)).await;
         let mut wire = Wire::over(peer.agree(stream).await.unwrap());
-        let heard = post_to(&gateway, &mut wire, "far", &[]).await.unwrap();
+        let heard = post_to(&gateway, &mut wire, "far", headers).await.unwrap();
         assert_eq!(heard.status, status, "{client:?}: {}", heard.body);
     }
-    // Without the header nothing of what the peer says is taken.
-    let silent = announced(&gateway, b"").await;
-    assert!(tokio::time::timeout(PATIENCE, peer.agree(silent)).await.unwrap().is_err());
-    let plain = announced(&gateway, b"PROXY TCP4 203.0.113.9 127.0.0.1 1 1\r\n").await;
-    assert!(tokio::time::timeout(PATIENCE, peer.agree(plain)).await.unwrap().is_err());
+    // Without the header nothing of what the proxy says is taken, and nobody else may send one.
+    for (from, begin) in [
+        (PROXY, Vec::new()),
+        (PROXY, b"PROXY TCP4 203.0.113.9 127.0.0.1 1 1\r\n".to_vec()),
+        (STRANGER, announcing([203, 0, 113, 9])),
+    ] {
+        let stream = announced(&gateway, from, &begin).await;
+        let agreed = tokio::time::timeout(PATIENCE, peer.agree(stream)).await.unwrap();
+        assert!(agreed.is_err(), "{from:?}");
+    }
+    // Who comes without a proxy speaks for itself.
+    let stream = connected(&gateway, STRANGER).await;
+    let mut wire = Wire::over(peer.agree(stream).await.unwrap());
+    let heard = post_to(&gateway, &mut wire, "far", &spoofed).await.unwrap();
+    assert_eq!(heard.status, 403, "{}", heard.body);
+    let heard = post_to(&gateway, &mut wire, "stripe", &[]).await.unwrap();
+    assert_eq!(heard.status, 200, "{}", heard.body);
+}
+
+#[tokio::test]
+async fn behind_a_proxy_the_network_and_the_client_certificate_both_count() {
+    let [root, bank, other] = ["root", "bank", "other"].map(Authority::new);
+    let lines = "allow = [\"203.0.113.0/24\"]\nclient_ca = \"bank.pem\"";
+    let setup = with_source("bank", lines).table(PUBLIC);
+    let stopped = with_lines(setup, &format!("{TRUSTED}proxy_protocol = true\n"));
+    std::fs::write(stopped.folder().join("bank.pem"), bank.pem()).unwrap();
+    root.issue("port").write(stopped.folder(), "port");
+    let gateway = stopped.start().await;
+    let [known, stranger] = [bank.issue("client"), other.issue("client")];
+    let [known, stranger] = [&known, &stranger].map(|it| Peer::known_by(it, &[&root]));
+    let anonymous = Peer::trusting(&[&root]);
+    let [near, far] = [[198, 51, 100, 1], [203, 0, 113, 9]];
+
+    for (client, peer, status) in [
+        (far, &known, 200),
+        (far, &stranger, 403),
+        (far, &anonymous, 403),
+        (near, &known, 403),
+        (near, &stranger, 403),
+    ] {
+        let stream = announced(&gateway, PROXY, &announcing(client)).await;
+        let mut wire = Wire::over(peer.agree(stream).await.unwrap());
+        let heard = post_to(&gateway, &mut wire, "bank", &[]).await.unwrap();
+        assert_eq!(heard.status, status, "{client:?}: {}", heard.body);
+        assert!(status == 200 || heard.body == NOT_ALLOWED, "{}", heard.body);
+    }
+    let metrics = gateway.ask("/metrics").await.body;
+    for (reason, count) in [("address", 2), ("client_certificate", 2)] {
+        let named = format!("hookgate_refusals_total{{source=\"bank\",reason=\"{reason}\"}}");
+        assert!(metrics.contains(&format!("{named} {count}\n")), "{metrics}");
+    }
 }
 
 /// Guards I2: a certificate stands in for no signature.
