@@ -58,6 +58,30 @@ async fn a_write_is_done_once_and_answered_alike_however_often_it_is_sent() {
     assert_eq!(receiver.received().len(), 4);
 }
 
+/// A client that gives up on an answer and asks again may do so while the first request goes on.
+#[tokio::test]
+async fn of_requests_with_one_key_at_once_one_is_done_and_none_is_in_doubt() {
+    let (gateway, receiver, ids) = delivered().await;
+
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (client, admin) = (gateway.client().clone(), gateway.admin().to_owned());
+        let ids = ids.clone();
+        let replay = ("POST", "/v1/replay");
+        asked.spawn(async move { written(&client, &admin, replay, ("a", &ids)).await });
+    }
+    let answers = asked.join_all().await;
+    gateway.settle().await;
+
+    let firsts = answers.iter().filter(|it| it.status == 200 && !is_again(it)).count();
+    assert_eq!(firsts, 1);
+    for answer in answers.iter().filter(|it| it.status != 200) {
+        check_refused(answer, 409, "is not answered yet");
+    }
+    assert!(is_again(&replay(&gateway, "a", &ids).await));
+    assert_eq!(receiver.received().len(), 2);
+}
+
 #[tokio::test]
 async fn an_answer_is_kept_over_a_restart_and_for_a_day() {
     let (gateway, receiver, ids) = delivered().await;

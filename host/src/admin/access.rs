@@ -75,6 +75,8 @@ struct Held {
 pub(crate) struct Caller {
     /// The token; `None` where the port asks for none.
     pub(crate) token: Option<Name>,
+    /// Tells the token also from a later one of its name; empty where there is none.
+    pub(super) sender: Vec<u8>,
     scopes: Scopes,
 }
 
@@ -214,7 +216,7 @@ impl Access {
             // What listens is on loopback then; this holds whatever listens.
             let is_local = |it: &Connection| it.peer().ip().to_canonical().is_loopback();
             return match connection.is_some_and(is_local) {
-                true => Ok(Caller { token: None, scopes: Scopes::ADMIN }),
+                true => Ok(Caller { token: None, sender: Vec::new(), scopes: Scopes::ADMIN }),
                 false => Err(Refused::Remote),
             };
         }
@@ -227,7 +229,8 @@ impl Access {
             return Err(Refused::Expired(token.name.clone()));
         }
         held.used_at.fetch_max(now.0, Ordering::Relaxed);
-        Ok(Caller { token: Some(token.name.clone()), scopes: token.scopes })
+        let (name, sender) = (token.name.clone(), held.sender());
+        Ok(Caller { token: Some(name), sender, scopes: token.scopes })
     }
 
     /// Makes a token, and gives its text, which nobody can get again, and what is kept of it.
@@ -348,6 +351,15 @@ impl Known {
 }
 
 impl Held {
+    /// Tells it from others. One of the store is another with another text; one of the
+    /// configuration stays the same, because its text is replaced under its name.
+    fn sender(&self) -> Vec<u8> {
+        match self.is_of_file {
+            true => [&b"configuration "[..], self.token.name.as_str().as_bytes()].concat(),
+            false => [&b"store "[..], &self.token.hash.bytes()].concat(),
+        }
+    }
+
     fn shown(&self) -> Value {
         let Token { name, scopes, created_at, expires_at, tenant, .. } = &self.token;
         let used_at = self.used_at.load(Ordering::Relaxed);

@@ -19,10 +19,9 @@ use tracing::error;
 use super::Admin;
 use super::access::Caller;
 use super::operation::{Operation, Parameter, Place};
-use super::problem::{Kind, Problem};
+use super::problem::{self, Kind, Problem};
 use super::schema::Schemas;
 use crate::causes;
-use crate::ids::Name;
 use crate::lock::lock;
 use crate::store::{KeptAnswer, Once, OnceKey};
 
@@ -71,8 +70,8 @@ pub(super) fn key(
     if !is_good || sent.next().is_some() {
         return Err(wrong("`Idempotency-Key` must be one text of 1 to 255 visible characters"));
     }
-    let who = caller.and_then(|caller| caller.token.as_ref()).map(Name::as_str);
-    Ok(Some(OnceKey::of(who, key)))
+    let sender = caller.map(|caller| caller.sender.as_slice()).unwrap_or_default();
+    Ok(Some(OnceKey::of(sender, key)))
 }
 
 /// What becomes of a request that is to change something.
@@ -190,9 +189,7 @@ impl Turn {
             return Problem::new(Kind::Internal, detail).into_response();
         };
         let kept = kept.map(|status| kept_answer(status, &head.headers, &body));
-        if body.len() <= ANSWER_BYTES_MAX
-            && let Err(error) = self.admin.store.end_once(self.key, self.request, kept).await
-        {
+        if let Err(error) = self.admin.store.end_once(self.key, self.request, kept).await {
             let why = causes::chain(&error);
             error!("failed to keep the answer to a request with an idempotency key: {why}");
         }
@@ -200,7 +197,21 @@ impl Turn {
     }
 }
 
+/// What is given again: one that is too large is no reason to do the write a second time.
 fn kept_answer(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> KeptAnswer {
+    if body.len() > ANSWER_BYTES_MAX {
+        let status = status.as_u16();
+        let detail = format!(
+            "the gateway has answered the request with this `Idempotency-Key`, with status \
+             {status}, and kept no answer of more than 256 KiB: it does not do it again"
+        );
+        let problem = Problem::new(Kind::AnswerNotKept, detail).with("answered", status);
+        return KeptAnswer {
+            status: Kind::AnswerNotKept.status(),
+            content_type: problem::CONTENT_TYPE.to_owned(),
+            body: problem.body().to_string().into(),
+        };
+    }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     KeptAnswer {
         status: status.as_u16(),
@@ -223,6 +234,22 @@ mod tests {
             assert_eq!(of(not_done), Outcome::NotDone, "{not_done}");
         }
         assert_eq!(of(500), Outcome::Unknown);
+    }
+
+    #[test]
+    fn what_has_an_answer_that_is_too_large_to_keep_is_done_all_the_same() {
+        let kept = |bytes: usize| {
+            let body = Bytes::from(vec![b'x'; bytes]);
+            kept_answer(StatusCode::ACCEPTED, &HeaderMap::new(), &body)
+        };
+        let whole = kept(ANSWER_BYTES_MAX);
+        assert_eq!((whole.status, whole.body.len()), (202, ANSWER_BYTES_MAX));
+        let short = kept(ANSWER_BYTES_MAX + 1);
+        assert_eq!((short.status, &*short.content_type), (409, problem::CONTENT_TYPE));
+        let said: Value = serde_json::from_slice(&short.body).unwrap();
+        assert_eq!(said["type"], Kind::AnswerNotKept.place());
+        assert_eq!(said["answered"], 202);
+        assert!(short.body.len() < 1024, "{said}");
     }
 
     #[test]

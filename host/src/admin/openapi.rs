@@ -158,7 +158,8 @@ fn problems(operation: &Operation) -> BTreeMap<u16, Vec<Kind>> {
         kinds.push(Kind::InvalidParameter);
     }
     if operation.parameters.iter().any(|it| it.name == idempotency::KEY.name) {
-        kinds.extend([Kind::InProgress, Kind::OutcomeUnknown, Kind::KeyReused]);
+        kinds.extend([Kind::InProgress, Kind::OutcomeUnknown, Kind::AnswerNotKept]);
+        kinds.push(Kind::KeyReused);
         kinds.extend([Kind::TooManyKeys, Kind::BodyTimeout, Kind::BodyTooLarge]);
     }
     if operation.turn == Turn::Shared {

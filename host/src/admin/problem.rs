@@ -63,6 +63,8 @@ pub(crate) enum Kind {
     InProgress,
     /// Nobody knows whether the request with this idempotency key was done.
     OutcomeUnknown,
+    /// The request with this idempotency key was answered, and the answer was too large to keep.
+    AnswerNotKept,
     /// The body is too large.
     BodyTooLarge,
     /// The body says that it is no JSON.
@@ -103,7 +105,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, for the document and for tests.
-    pub(super) const ALL: [Self; 39] = [
+    pub(super) const ALL: [Self; 40] = [
         Self::MalformedQuery,
         Self::UnknownParameter,
         Self::InvalidParameter,
@@ -125,6 +127,7 @@ impl Kind {
         Self::TooManyTokens,
         Self::InProgress,
         Self::OutcomeUnknown,
+        Self::AnswerNotKept,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::ForeignHost,
@@ -171,6 +174,7 @@ impl Kind {
             Self::TooManyTokens => ("too-many-tokens", 409, "Too many tokens"),
             Self::InProgress => ("in-progress", 409, "First request not answered yet"),
             Self::OutcomeUnknown => ("outcome-unknown", 409, "Outcome of first request unknown"),
+            Self::AnswerNotKept => ("answer-not-kept", 409, "Answer of first request not kept"),
             Self::BodyTooLarge => ("body-too-large", 413, "Body too large"),
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", 415, "Body of another type than JSON")
@@ -255,7 +259,8 @@ impl Problem {
         self.kind
     }
 
-    fn body(&self) -> Value {
+    /// What is sent.
+    pub(super) fn body(&self) -> Value {
         let mut body = json!({
             "type": self.kind.place(),
             "title": self.kind.title(),

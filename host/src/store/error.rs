@@ -46,10 +46,12 @@ pub enum Error {
     },
     /// As many writes are known that are done once as may be. Nothing was stored; later may be
     /// better.
-    #[error("the gateway keeps the answers to {most} requests with an idempotency key")]
+    #[error("the gateway keeps the answers to {most} requests with an idempotency key of {whose}")]
     TooManyKeys {
         /// How many may be known.
         most: u64,
+        /// Of whom.
+        whose: &'static str,
     },
     /// The record that was asked for can't be read. All others can.
     #[error(transparent)]

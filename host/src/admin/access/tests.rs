@@ -46,6 +46,13 @@ impl Bench {
         self.ask_from("127.0.0.1:9000", authorization)
     }
 
+    /// What a key for a write that is done once belongs to.
+    fn sender(&self, text: &str) -> Vec<u8> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, format!("Bearer {text}").parse().unwrap());
+        self.access.caller(&headers, None).unwrap().sender
+    }
+
     fn ask_from(&self, peer: &str, authorization: &[&str]) -> Result<Option<Name>, Refused> {
         let mut headers = HeaderMap::new();
         for value in authorization {
@@ -170,6 +177,22 @@ async fn a_token_of_the_configuration_is_good_while_it_is_there() {
     assert_eq!(bench.ask(&[&format!("Bearer {ONE}")]), Err(Refused::Unknown));
     let bench = bench.restarted(&[]).await;
     assert_eq!(bench.ask(&[]), Err(Refused::Missing), "it was there once");
+}
+
+/// Else whoever gets a name that is free again gets the answers of who had it before.
+#[tokio::test]
+async fn who_asks_is_told_from_a_later_token_of_the_same_name() {
+    const ONE: &str = "a token that an operator has written into a file";
+    const OTHER: &str = "the one that is to take the place of that one";
+    let bench = bench(&[of_file("ops", &[ONE, OTHER])]).await;
+    let first = bench.sender(&bench.make("ci", &[Read], None).await);
+    assert!(bench.access.revoke(&name("ci")).await.is_ok());
+    let second = bench.sender(&bench.make("ci", &[Read], None).await);
+    assert_ne!(first, second);
+
+    assert_eq!(bench.sender(ONE), bench.sender(OTHER), "one takes the place of the other");
+    bench.access.configure(&[of_file("ci", &[ONE])], false);
+    assert_ne!(bench.sender(ONE), second);
 }
 
 #[tokio::test]

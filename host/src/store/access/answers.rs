@@ -2,7 +2,9 @@
 //! answer that it had.
 //!
 //! A row is there before the write begins. One without an answer is of a write of which nobody
-//! knows what became of it: it is never done a second time. Never knows what a write does.
+//! knows what became of it: it is never done a second time. Beside them are the numbers of keys
+//! that each sender gave, hour by hour, so that none of them takes the room of all. Never knows
+//! what a write does.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -10,35 +12,48 @@ use sha2::{Digest, Sha256};
 
 use super::Rows;
 use crate::event::Timestamp;
-use crate::store::error::Failure;
+use crate::store::error::{Error, Failure};
 use crate::store::file::kept_rows::Kept;
 
-/// Before everything that is hashed.
+/// Before everything that is hashed of a write.
 const SEED: &[u8] = b"hookgate once 1\0";
+/// Before what is hashed of a sender.
+const SENDER_SEED: &[u8] = b"hookgate once sender 1\0";
+/// Most keys that are known at a time.
+const KEYS_MAX: u64 = 100_000;
+/// Most of one sender.
+const KEYS_OF_SENDER_MAX: u64 = KEYS_MAX / 4;
+/// From so many on, the room that is left is for senders with few.
+const KEYS_OF_MANY_MAX: u64 = KEYS_MAX / 10 * 9;
+/// And those have fewer than this.
+const FEW_KEYS: u64 = 100;
 /// The hours for which a key is known, beside the one in which it came.
 const HOURS: u64 = 24;
 const HOUR_MILLIS: u64 = 60 * 60 * 1000;
 
 /// What tells a write from all others: who sends it, and the key that they gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct OnceKey([u8; 32]);
+pub struct OnceKey {
+    write: [u8; 32],
+    sender: [u8; 32],
+}
 
 impl OnceKey {
-    /// The key that somebody gave; whoever has no name is the same as all others without one.
-    pub fn of(who: Option<&str>, key: &str) -> Self {
-        let mut hash = Sha256::new().chain_update(SEED);
-        // No name is empty.
-        let who = who.unwrap_or_default();
-        hash.update((who.len() as u64).to_be_bytes());
-        hash.update(who);
-        hash.update(key);
-        Self(hash.finalize().into())
+    /// The key that a sender gave. Senders of whom nothing is known are one.
+    pub fn of(sender: &[u8], key: &str) -> Self {
+        let write = Sha256::new()
+            .chain_update(SEED)
+            .chain_update((sender.len() as u64).to_be_bytes())
+            .chain_update(sender)
+            .chain_update(key);
+        let sender = Sha256::new().chain_update(SENDER_SEED).chain_update(sender);
+        Self { write: write.finalize().into(), sender: sender.finalize().into() }
     }
+}
 
-    /// Its row, if it came in this hour.
-    fn row(self, hour: u64) -> Vec<u8> {
-        [&hour.to_be_bytes()[..], &self.0].concat()
-    }
+/// The place of a row that is about this, if it came in this hour.
+fn place(hour: u64, about: &[u8; 32]) -> Vec<u8> {
+    [&hour.to_be_bytes()[..], &about[..]].concat()
 }
 
 /// An answer that is given again.
@@ -52,14 +67,17 @@ pub struct KeptAnswer {
     pub body: Bytes,
 }
 
-/// The row of a write, in postcard. One that says more is another variant, at the end.
+/// A row, in postcard. One that says more is another variant, at the end.
 #[derive(Serialize, Deserialize)]
 enum AnswerRow {
+    /// Of a write.
     V1 {
         /// Tells the request from others.
         request: [u8; 32],
         answer: Option<KeptAnswer>,
     },
+    /// Of a sender: how many keys came in this hour.
+    Keys(u32),
 }
 
 /// How a write stands that somebody wants to have done once.
@@ -79,49 +97,91 @@ fn hour(now: Timestamp) -> u64 {
     now.0 / HOUR_MILLIS
 }
 
-/// The last key of those that are known no longer.
-pub(in crate::store) fn last_expired(now: Timestamp) -> Vec<u8> {
-    OnceKey([u8::MAX; 32]).row(hour(now).saturating_sub(HOURS + 1))
+/// The hours of which keys are known; a clock may have been set back meanwhile.
+fn hours(now: Timestamp) -> impl Iterator<Item = u64> {
+    let now = hour(now);
+    (now.saturating_sub(HOURS)..=now + 1).rev()
 }
 
-/// The row of a key, by its own key; a clock may have been set back meanwhile.
-fn find(
-    rows: &impl Rows,
-    key: OnceKey,
-    now: Timestamp,
-) -> Result<Option<(Vec<u8>, Bytes)>, Failure> {
-    let now = hour(now);
-    for hour in (now.saturating_sub(HOURS)..=now + 1).rev() {
-        let place = key.row(hour);
-        if let Some(row) = rows.row(Kept::Answers, &place)? {
-            return Ok(Some((place, row)));
+/// The last key of those that are known no longer.
+pub(in crate::store) fn last_expired(now: Timestamp) -> Vec<u8> {
+    place(hour(now).saturating_sub(HOURS + 1), &[u8::MAX; 32])
+}
+
+/// The row of a key, by its hour.
+fn find(rows: &impl Rows, key: OnceKey, now: Timestamp) -> Result<Option<(u64, Bytes)>, Failure> {
+    for hour in hours(now) {
+        if let Some(row) = rows.row(Kept::Answers, &place(hour, &key.write))? {
+            return Ok(Some((hour, row)));
         }
     }
     Ok(None)
 }
 
-fn write(request: [u8; 32], answer: Option<KeptAnswer>) -> Bytes {
-    let row = AnswerRow::V1 { request, answer };
-    postcard::to_stdvec(&row).expect("a row can be written to memory").into()
+fn write(row: &AnswerRow) -> Bytes {
+    postcard::to_stdvec(row).expect("a row can be written to memory").into()
 }
 
-/// Begins a write, if it was not begun before.
+/// How many keys a sender gave in an hour. Where that can't be read, nobody is held to it.
+fn given(rows: &impl Rows, key: OnceKey, hour: u64) -> Result<u32, Failure> {
+    let row = rows.row(Kept::Answers, &place(hour, &key.sender))?;
+    Ok(match row.map(|row| postcard::from_bytes(&row)) {
+        Some(Ok(AnswerRow::Keys(keys))) => keys,
+        _ => 0,
+    })
+}
+
+fn give(rows: &mut impl Rows, key: OnceKey, hour: u64, keys: u32) {
+    let row = (keys > 0).then(|| write(&AnswerRow::Keys(keys)));
+    rows.put(Kept::Answers, place(hour, &key.sender), row);
+}
+
+/// Why there is no room for another key of a sender, if there is none. So many are known of all.
+fn no_room(
+    rows: &impl Rows,
+    key: OnceKey,
+    (known, now): (u64, Timestamp),
+) -> Result<Option<Error>, Failure> {
+    let mut own = 0;
+    for hour in hours(now) {
+        own += u64::from(given(rows, key, hour)?);
+    }
+    let (most, whose) = match known {
+        _ if own >= KEYS_OF_SENDER_MAX => (KEYS_OF_SENDER_MAX, "one token"),
+        KEYS_MAX.. => (KEYS_MAX, "all tokens"),
+        KEYS_OF_MANY_MAX.. if own >= FEW_KEYS => {
+            (KEYS_OF_MANY_MAX, "all tokens, and keeps the rest for tokens with fewer than 100")
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Error::TooManyKeys { most, whose }))
+}
+
+/// Begins a write, if it was not begun before. So many keys are known of all senders; who has no
+/// room for a new one is answered all the same under one that is known.
 pub(in crate::store) fn begin(
     rows: &mut impl Rows,
     key: OnceKey,
     request: [u8; 32],
-    now: Timestamp,
-) -> Result<Once, Failure> {
+    (known, now): (u64, Timestamp),
+) -> Result<Result<Once, Error>, Failure> {
     let Some((_, row)) = find(rows, key, now)? else {
-        rows.put(Kept::Answers, key.row(hour(now)), Some(write(request, None)));
-        return Ok(Once::First);
+        if let Some(error) = no_room(rows, key, (known, now))? {
+            return Ok(Err(error));
+        }
+        let hour = hour(now);
+        let keys = given(rows, key, hour)?.saturating_add(1);
+        give(rows, key, hour, keys);
+        let begun = write(&AnswerRow::V1 { request, answer: None });
+        rows.put(Kept::Answers, place(hour, &key.write), Some(begun));
+        return Ok(Ok(Once::First));
     };
-    Ok(match postcard::from_bytes(&row) {
+    Ok(Ok(match postcard::from_bytes(&row) {
         Ok(AnswerRow::V1 { request: other, .. }) if other != request => Once::Other,
         Ok(AnswerRow::V1 { answer: Some(answer), .. }) => Once::Answered(answer),
         // What can't be read may have been done too.
-        Ok(AnswerRow::V1 { answer: None, .. }) | Err(_) => Once::Unfinished,
-    })
+        Ok(AnswerRow::V1 { answer: None, .. } | AnswerRow::Keys(_)) | Err(_) => Once::Unfinished,
+    }))
 }
 
 /// A write has its answer; without one it was not done, and may be begun again.
@@ -132,101 +192,25 @@ pub(in crate::store) fn end(
     answer: Option<KeptAnswer>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let place = find(rows, key, now)?.map_or_else(|| key.row(hour(now)), |(place, _)| place);
-    let row = answer.map(|answer| write(request, Some(answer)));
-    rows.put(Kept::Answers, place, row);
+    let began = find(rows, key, now)?.map(|(hour, _)| hour);
+    let at = began.unwrap_or_else(|| hour(now));
+    match (&answer, began) {
+        (None, None) => return Ok(()),
+        (None, Some(_)) => {
+            let keys = given(rows, key, at)?.saturating_sub(1);
+            give(rows, key, at, keys);
+        }
+        // It took longer than its key is known.
+        (Some(_), None) => {
+            let keys = given(rows, key, at)?.saturating_add(1);
+            give(rows, key, at, keys);
+        }
+        (Some(_), Some(_)) => (),
+    }
+    let row = answer.map(|answer| write(&AnswerRow::V1 { request, answer: Some(answer) }));
+    rows.put(Kept::Answers, place(at, &key.write), row);
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    /// Rows that lie nowhere.
-    #[derive(Default)]
-    struct Memory(BTreeMap<Vec<u8>, Bytes>);
-
-    impl Rows for Memory {
-        fn row(&self, _: Kept, key: &[u8]) -> Result<Option<Bytes>, Failure> {
-            Ok(self.0.get(key).cloned())
-        }
-
-        fn rows(&self, _: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure> {
-            Ok(self.0.clone())
-        }
-
-        fn put(&mut self, _: Kept, key: Vec<u8>, row: Option<Bytes>) {
-            match row {
-                Some(row) => drop(self.0.insert(key, row)),
-                None => drop(self.0.remove(&key)),
-            }
-        }
-    }
-
-    const NOW: Timestamp = Timestamp(1_700_000_000_000);
-    const ONE: [u8; 32] = [1; 32];
-
-    fn later(hours: u64) -> Timestamp {
-        Timestamp(NOW.0 + hours * HOUR_MILLIS)
-    }
-
-    fn answer() -> KeptAnswer {
-        let content_type = "application/json".to_owned();
-        KeptAnswer { status: 202, content_type, body: Bytes::from_static(b"{}") }
-    }
-
-    #[test]
-    fn a_write_is_begun_once_and_has_its_answer_for_a_day() {
-        let (mut rows, key) = (Memory::default(), OnceKey::of(Some("ci"), "a"));
-        assert_eq!(begin(&mut rows, key, ONE, NOW).unwrap(), Once::First);
-        assert_eq!(begin(&mut rows, key, ONE, later(5)).unwrap(), Once::Unfinished);
-        end(&mut rows, key, ONE, Some(answer()), later(1)).unwrap();
-        for hours in [0, 1, 24] {
-            let again = begin(&mut rows, key, ONE, later(hours)).unwrap();
-            assert_eq!(again, Once::Answered(answer()), "after {hours} hours");
-        }
-        let back = Timestamp(NOW.0 - HOUR_MILLIS);
-        assert_eq!(begin(&mut rows, key, ONE, back).unwrap(), Once::Answered(answer()));
-        assert_eq!(begin(&mut rows, key, [2; 32], NOW).unwrap(), Once::Other);
-        assert_eq!(rows.0.len(), 1);
-        assert_eq!(begin(&mut rows, key, ONE, later(26)).unwrap(), Once::First);
-        let expired = rows.0.range(..=last_expired(later(26))).count();
-        assert_eq!(expired, 1, "and not the new one");
-    }
-
-    #[test]
-    fn what_was_not_done_may_be_begun_again_and_what_can_not_be_read_may_not() {
-        let (mut rows, key) = (Memory::default(), OnceKey::of(None, "a"));
-        begin(&mut rows, key, ONE, NOW).unwrap();
-        end(&mut rows, key, ONE, None, NOW).unwrap();
-        assert_eq!(begin(&mut rows, key, ONE, NOW).unwrap(), Once::First);
-        let place = key.row(hour(NOW));
-        rows.0.insert(place, Bytes::from_static(&[9]));
-        assert_eq!(begin(&mut rows, key, ONE, NOW).unwrap(), Once::Unfinished);
-    }
-
-    #[test]
-    fn a_key_is_of_who_gave_it() {
-        let keys = [
-            OnceKey::of(None, "a"),
-            OnceKey::of(None, "b"),
-            OnceKey::of(Some("a"), ""),
-            OnceKey::of(Some("ci"), "a"),
-            OnceKey::of(Some("c"), "ia"),
-        ];
-        for (number, key) in keys.iter().enumerate() {
-            assert!(!keys[..number].contains(key), "{number}");
-        }
-    }
-
-    /// The bytes as another version reads them: a change here is another format.
-    #[test]
-    fn a_row_is_spelled_as_it_was_by_the_version_before() {
-        let head = [&[0][..], &[1; 32]].concat();
-        assert_eq!(write(ONE, None)[..], [&head[..], &[0]].concat());
-        let behind = [&[1, 0xca, 1, 16][..], b"application/json", &[2], b"{}"].concat();
-        assert_eq!(write(ONE, Some(answer()))[..], [&head[..], &behind].concat());
-    }
-}
+mod tests;

@@ -10,29 +10,29 @@ use crate::store::access::answers::{self, KeptAnswer, Once, OnceKey};
 use crate::store::error::{Error, Failure};
 use crate::store::file::kept_rows::Kept;
 
-/// Most keys that are known at a time.
-const KEYS_MAX: u64 = 100_000;
-/// Most keys that a write removes which are known no longer.
+/// Most rows that a write removes which are known no longer.
 const EXPIRED_MAX: usize = 64;
 /// About what a row adds to a transaction, in bytes, beside its answer.
 const ROW_BYTES: usize = 256;
+/// Of the write, and of how many keys its sender has.
+const ROWS: usize = 2;
 
 impl Store {
-    /// Begins a write that is to be done once, if it was not begun within the last day. Beyond a
-    /// hundred thousand keys it is [`Error::TooManyKeys`].
+    /// Begins a write that is to be done once, if it was not begun within the last day. Where its
+    /// sender has no room for another key it is [`Error::TooManyKeys`].
     pub async fn begin_once(&self, key: OnceKey, request: [u8; 32]) -> Result<Once, Error> {
         let looked = self.aside(|shared| {
             let rows = shared.file.read()?.kept(Kept::Answers)?;
             let last = answers::last_expired(shared.clock.times().now);
             let expired = rows.within(&[], &last)?.take(EXPIRED_MAX);
             let expired = expired.map(|row| row.map(|(key, _)| key));
-            Ok((rows.count()?, expired.collect::<Result<Vec<_>, Failure>>()?))
+            let expired = expired.collect::<Result<Vec<_>, Failure>>()?;
+            // Where some go there is room.
+            let known = if expired.is_empty() { rows.count()? } else { 0 };
+            Ok((known, expired))
         });
         let (known, expired) = looked.await?;
-        if known >= KEYS_MAX && expired.is_empty() {
-            return Err(Error::TooManyKeys { most: KEYS_MAX });
-        }
-        self.ask(|reply| BeginOnce { key, request, expired, reply }).await
+        self.ask(|reply| BeginOnce { key, request, known, expired, reply }).await
     }
 
     /// A write that was begun has its answer; without one it was not done, and may be begun again.
@@ -51,6 +51,8 @@ impl Store {
 struct BeginOnce {
     key: OnceKey,
     request: [u8; 32],
+    /// How many keys are known.
+    known: u64,
     /// Rows to remove.
     expired: Vec<Vec<u8>>,
     reply: Reply<Once>,
@@ -58,19 +60,19 @@ struct BeginOnce {
 
 impl Operation for BeginOnce {
     fn bytes(&self) -> usize {
-        ROW_BYTES * (1 + self.expired.len())
+        ROW_BYTES * (ROWS + self.expired.len())
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
         let now = draft.now;
-        let begun = answers::begin(draft, self.key, self.request, now)?;
-        if begun == Once::First {
+        let begun = answers::begin(draft, self.key, self.request, (self.known, now))?;
+        if matches!(begun, Ok(Once::First)) {
             for key in &self.expired {
                 draft.put(Kept::Answers, key.clone(), None);
             }
             draft.leave_segment();
         }
-        self.reply.keep(Ok(begun));
+        self.reply.keep(begun);
         Ok(())
     }
 
@@ -90,7 +92,7 @@ struct EndOnce {
 
 impl Operation for EndOnce {
     fn bytes(&self) -> usize {
-        ROW_BYTES + self.answer.as_ref().map_or(0, |answer| answer.body.len())
+        ROW_BYTES * ROWS + self.answer.as_ref().map_or(0, |answer| answer.body.len())
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
