@@ -1,5 +1,7 @@
 //! The stream of events: each one as it is stored, to those who come back too.
 
+mod cut;
+
 use reqwest::Response;
 
 use super::*;
@@ -22,7 +24,12 @@ struct Message {
 impl Listener {
     /// Begins to listen, behind what came last if anything did.
     async fn open(gateway: &Harness, query: &str, last: &str) -> Self {
-        let url = format!("{}/v1/events/stream?{query}", gateway.admin());
+        Self::open_at(gateway.admin(), gateway, query, last).await
+    }
+
+    /// The same at another address, behind which the gateway is.
+    async fn open_at(address: &str, gateway: &Harness, query: &str, last: &str) -> Self {
+        let url = format!("{address}/v1/events/stream?{query}");
         let request = gateway.client().get(url).header("last-event-id", last);
         let response = request.send().await.expect("the gateway answers");
         assert_eq!(response.status(), 200);
@@ -62,9 +69,16 @@ impl Listener {
 
     /// The id that its source gave the next event.
     async fn event_id(&mut self) -> String {
-        let message = self.next().await.expect("an event comes");
-        assert_eq!(message.event, "event", "{message:?}");
-        text(&message.data["event_id"])
+        self.next().await.expect("an event comes").event_id()
+    }
+}
+
+impl Message {
+    /// The id that its source gave the event that this is.
+    #[track_caller]
+    fn event_id(&self) -> String {
+        assert_eq!(self.event, "event", "{self:?}");
+        text(&self.data["event_id"])
     }
 }
 
