@@ -10,6 +10,7 @@ mod slots;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::pin::pin;
 
 use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -103,11 +104,19 @@ pub(crate) async fn work<W: Work>(
         for item in items {
             pieces.begin(item, slots.take());
         }
-        tokio::select! {
-            () = cancel.cancelled() => (),
-            () = ready, if !is_filled => (),
-            () = slots.freed(), if is_filled => (),
-            Some(ended) = pieces.in_flight.join_next_with_id() => pieces.ended(ended)?,
+        let mut ready = pin!(ready);
+        loop {
+            let ended = tokio::select! {
+                () = cancel.cancelled() => break,
+                () = ready.as_mut(), if !is_filled => break,
+                () = slots.freed(), if is_filled => break,
+                Some(ended) = pieces.in_flight.join_next_with_id() => ended,
+            };
+            // What follows from one that is done was told by its commit, and to look again costs as
+            // much as all else here. One that is not done may be due again, and nobody tells that.
+            if !pieces.ended(ended)? {
+                break;
+            }
         }
     }
     while let Some(ended) = pieces.in_flight.join_next_with_id().await {
@@ -168,10 +177,11 @@ impl<W: Work> Pieces<W> {
         self.ids.insert(task.id(), (id, would));
     }
 
+    /// Whether a piece that has ended is done.
     fn ended(
         &mut self,
         ended: Result<(task::Id, Result<(), store::Error>), JoinError>,
-    ) -> Result<(), store::Error> {
+    ) -> Result<bool, store::Error> {
         let (task, words) = match ended {
             // It panicked where it read the store, on a thread that may wait for the disk.
             Ok((task, Err(store::Error::Panicked(words)))) => (task, words.to_string()),
@@ -179,23 +189,23 @@ impl<W: Work> Pieces<W> {
                 if let (Some((id, _)), Ok(())) = (self.ids.remove(&task), &ended) {
                     self.panicked.remove(&id);
                 }
-                return if_available(ended).map(drop);
+                return Ok(if_available(ended)?.is_some());
             }
             Err(error) => {
                 let task = error.id();
                 // Nobody aborts a task but the end of the runtime.
-                let Ok(panic) = error.try_into_panic() else { return Ok(()) };
+                let Ok(panic) = error.try_into_panic() else { return Ok(false) };
                 (task, words(&*panic))
             }
         };
-        let Some((id, would)) = self.ids.remove(&task) else { return Ok(()) };
+        let Some((id, would)) = self.ids.remove(&task) else { return Ok(false) };
         error!(%id, "the gateway panicked: {words}");
         let panicked = match would {
             Panicked::Performing(_) => Panicked::Performing(words),
             Panicked::Crashing => Panicked::Crashing,
         };
         self.panicked.insert(id, panicked);
-        Ok(())
+        Ok(false)
     }
 }
 
