@@ -44,10 +44,10 @@ use crate::proof::{self, Unproven};
 use crate::provider::{Answer, Claims, Proven, ProviderInfo};
 use crate::refused::RefusedRequests;
 use crate::signature::{self, Asker};
-use crate::store::{Appended, NewReceipt, Parsed, Reached, Store};
+use crate::store::{Appended, NewReceipt, Reached, Store};
 
 pub(crate) use early::{EarlyParse, Turn};
-use early::{Telling, Told};
+use early::{Found, Telling, Told};
 pub(crate) use gate::Gate;
 pub(crate) use intake::{Bounds, Intake};
 use notes::Note;
@@ -264,7 +264,7 @@ impl Ingest {
             received_at: self.clock.now(),
         });
         *whole = Some(Arc::clone(&request));
-        let (claims, parsed) = self.prove(at, &request, brings_events).await?;
+        let (claims, found) = self.prove(at, &request, brings_events).await?;
         let proven = match source.verify {
             Verify::Evidence => signature::worth(&claims, info).into(),
             Verify::None => Proven::Nothing,
@@ -289,21 +289,24 @@ impl Ingest {
         };
         let (source, event_ids) = (name.clone(), claims.event_ids);
         let receipt = NewReceipt { source, request, event_ids, proven: Some(proven) };
-        let appended = self.append(at, receipt, parsed).await?;
+        let appended = self.append(at, receipt, found).await?;
 
         debug!(source.name = %name, ?appended, "accepted a request");
         Ok(Accepted::Kept(reply, appended))
     }
 
-    /// Stores a receipt, with what was parsed of it if that is in its turn.
+    /// Stores a receipt, with what was parsed of it if that is in its turn. Where it is known that
+    /// there is nothing to store, nobody waits for the store.
     async fn append(
         &self,
         at: &At<'_>,
         receipt: NewReceipt,
-        parsed: Option<Parsed>,
+        found: Option<Found>,
     ) -> Result<Appended, Rejection> {
-        let Some(parsed) = parsed else {
-            return self.store.append(receipt).await.map_err(Rejection::Store);
+        let parsed = match found {
+            None => return self.store.append(receipt).await.map_err(Rejection::Store),
+            Some(Found::Known(first)) => return Ok(Appended::Duplicate(first)),
+            Some(Found::Parsed(parsed)) => *parsed,
         };
         let told = Told {
             by: Arc::clone(&self.early),
@@ -329,14 +332,14 @@ impl Ingest {
         reached.map_or(Ok(()), |mark| Err(Rejection::PutOff(mark)))
     }
 
-    /// What the request claims, once its evidence holds; and what was parsed of it then, if it may
-    /// bring events and that is quick.
+    /// What the request claims, once its evidence holds; and what was found out of it then, if it
+    /// may bring events and that is quick.
     async fn prove(
         &self,
         at: &At<'_>,
         request: &Arc<Request>,
         brings_events: bool,
-    ) -> Result<(Claims, Option<Parsed>), Rejection> {
+    ) -> Result<(Claims, Option<Found>), Rejection> {
         let (name, source, plugin) = (at.name, at.source, &at.plugin);
         if source.verify == Verify::None {
             let claims = self.host.claims(plugin, &source.settings, name, request).await;
@@ -344,13 +347,17 @@ impl Ingest {
             // Nothing needs to be proven, and so nothing needs to be claimed.
             return Ok((claims.unwrap_or_default(), None));
         }
-        let parse = {
-            let early = brings_events.then(|| Arc::clone(&self.early));
+        let find = {
+            let with = brings_events.then(|| (Arc::clone(&self.early), self.store.clone()));
             let (name, plugin, request) = (name.clone(), Arc::clone(plugin), Arc::clone(request));
-            move |claims: &Claims| early::parsed(&*early?, &name, &plugin, &request, claims)
+            move |claims: &Claims| {
+                let (early, store) = with?;
+                let parse = || early.parse(&name, &plugin, &request, claims);
+                early::found(&store, &name, claims, parse)
+            }
         };
         let (host, keys, receiver) = (&self.host, &self.keys, source.receiver(name));
-        let proven = proof::prove_and(host, keys, plugin, receiver, request, parse).await;
+        let proven = proof::prove_and(host, keys, plugin, receiver, request, find).await;
         proven.map_err(|unproven| at.refused(unproven))
     }
 

@@ -59,6 +59,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+pub use self::accept::Recalled;
 pub use self::access::answers::{KeptAnswer, Once, OnceKey};
 pub use self::access::audit::{AuditChecked, AuditEntry, AuditFault, Deed};
 pub use self::access::tokens::{Token, Tokens};

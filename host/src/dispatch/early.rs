@@ -66,8 +66,9 @@ impl Dispatch {
         Some(waiting.until(self.store.all_parsed(source), &self.clock))
     }
 
-    /// What a parse makes of a request whose evidence holds; `None` if its receipt is to be parsed
-    /// when it is stored. Blocks: to be called where the plugin made these claims.
+    /// What a parse makes of a request whose evidence holds and whose events are not all known;
+    /// `None` if its receipt is to be parsed when it is stored. Blocks: to be called where the
+    /// plugin made these claims.
     pub(crate) fn parse_early(
         &self,
         source: &Name,
@@ -80,7 +81,7 @@ impl Dispatch {
         // Decrypting takes long, and the receipt has the body as it came.
         let is_plain = claims.plain_body.is_none() && request.body.len() <= BODY_BYTES_MAX;
         let is_free = is_plain && self.may_parse_early(&rules, source, reading, plugin);
-        if !is_free || !self.store.takes_parsed(source, &claims.event_ids) {
+        if !is_free || !self.store.takes_parsed(source) {
             return None;
         }
         let (at, started) = (self.clock.now(), Instant::now());

@@ -1,4 +1,5 @@
-//! The early parse as ingest asks for it: right behind the proof, on the thread of the claims.
+//! What is found out of a request right behind its proof, on the thread of the claims: whether its
+//! events are known, and if they are not, what an early parse makes of it.
 //!
 //! Whoever parses is told what was proven, and what became of it, also if the sender has gone by
 //! then. Nothing that goes wrong there is anybody's but theirs: a request is never refused for its
@@ -19,7 +20,7 @@ use crate::event::Request;
 use crate::ids::{Id, Name};
 use crate::plugin::Plugin;
 use crate::provider::Claims;
-use crate::store::{Appended, Committing, Error, Parsed};
+use crate::store::{Appended, Committing, Error, Parsed, Recalled, Store};
 
 /// What a request waits for until it may be parsed.
 pub(crate) type Turn<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -38,8 +39,8 @@ pub(crate) trait EarlyParse: fmt::Debug + Send + Sync {
         body_bytes: usize,
     ) -> Option<Turn<'a>>;
 
-    /// What a parse makes of a request whose evidence holds; `None` if it is to be stored without.
-    /// May compute for a while.
+    /// What a parse makes of a request whose evidence holds and that brings something new; `None`
+    /// if it is to be stored without. May compute for a while.
     fn parse(
         &self,
         source: &Name,
@@ -52,19 +53,33 @@ pub(crate) trait EarlyParse: fmt::Debug + Send + Sync {
     fn stored(&self, source: &Name, plugin: &Name, receipt: Id, log: &[LogLine]);
 }
 
-/// What is parsed of a request whose evidence holds, if it brings events.
-pub(super) fn parsed(
-    by: &dyn EarlyParse,
+/// What is found out of a request before it is stored.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// The store knows all its events: there is nothing to store. By the receipt that first brought
+    /// the first of them.
+    Known(Id),
+    /// What was parsed of it.
+    Parsed(Box<Parsed>),
+}
+
+/// What is found out of a request whose evidence holds, if it brings events. Parses what brings
+/// something new.
+pub(super) fn found(
+    store: &Store,
     source: &Name,
-    plugin: &Plugin,
-    request: &Request,
     claims: &Claims,
-) -> Option<Parsed> {
+    parse: impl FnOnce() -> Option<Parsed>,
+) -> Option<Found> {
     if claims.handshake.is_some() {
         return None;
     }
-    let parse = AssertUnwindSafe(|| by.parse(source, plugin, request, claims));
-    catch_unwind(parse).unwrap_or_else(|panic| {
+    let find = || match store.recall(source, &claims.event_ids) {
+        Recalled::Known(receipt) => Some(Found::Known(receipt)),
+        Recalled::New => parse().map(|parsed| Found::Parsed(Box::new(parsed))),
+        Recalled::Untold => None,
+    };
+    catch_unwind(AssertUnwindSafe(find)).unwrap_or_else(|panic| {
         error!(source.name = %source, "the gateway panicked in an early parse: {}", words(&*panic));
         None
     })
@@ -189,6 +204,27 @@ mod tests {
         let (duration, log) = (std::time::Duration::ZERO, Vec::new());
         let report = Try { at, duration, plugin: None, outcome, verdict, log };
         Parsed { report, events }
+    }
+
+    #[tokio::test]
+    async fn what_is_known_is_not_parsed_and_a_panic_over_what_is_new_is_no_refusal() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp(1_700_000_000_000));
+        let store = Store::open(&Config::at(folder.path()), clock).unwrap();
+        let Appended::Stored(first) = store.append(receipt("e1")).await.unwrap() else {
+            panic!("it is new")
+        };
+        let find = |event_id: &str, parse: fn() -> Option<Parsed>| {
+            let claims = Claims { event_ids: vec![event_id.to_owned()], ..Claims::default() };
+            found(&store, &name("shop"), &claims, parse)
+        };
+
+        let known = find("e1", || panic!("there is nothing to parse"));
+        assert!(matches!(known, Some(Found::Known(id)) if id == first), "{known:?}");
+        let new = find("e2", || Some(parsed("e2")));
+        assert!(matches!(&new, Some(Found::Parsed(it)) if it.events.len() == 1), "{new:?}");
+        assert!(find("e2", || None).is_none());
+        assert!(find("e2", || panic!("over what it says")).is_none());
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
-//! What ingest asks the store for: a place for a request, and before that whether it is worth a
-//! parse.
+//! What ingest asks the store for: a place for a request, and before that whether its events are
+//! known and whether it is worth a parse.
 //!
-//! Only an append decides anything. What is told before one is as things are at that moment, and
-//! costs no commit. Never says what stands in a request.
+//! That something is known is told for good, because an id is known once its commit holds; that it
+//! is new, only an append decides. What is told before one costs no commit and no trip to the
+//! writer. Never says what stands in a request.
 
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -17,8 +18,20 @@ use super::tries::Committing;
 use super::write::append::Append;
 use super::write::op::Reply;
 use super::write::queue::Message;
-use crate::ids::Name;
+use crate::ids::{Id, IdKind, Name};
 use crate::retry::Verdict;
+
+/// What can be told of the event ids of a request before it is appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recalled {
+    /// All are known, and whatever was stored of them is durable: by the receipt that first brought
+    /// the first of them.
+    Known(Id),
+    /// There is none, or one of them belongs to no receipt whose commit holds.
+    New,
+    /// Only an append finds out.
+    Untold,
+}
 
 impl Store {
     /// Stores a receipt, unless all its event ids are known; returns when it is on disk.
@@ -63,39 +76,64 @@ impl Store {
         Ok(Committing::new(answer, &self.handle.shared, false))
     }
 
-    /// Whether a request of this source with these event ids could be appended now with its parse,
-    /// as far as can be told at once: something in it is new, and no older receipt waits for its
-    /// first parse. May read the file.
-    pub fn takes_parsed(&self, source: &Name, event_ids: &[String]) -> bool {
+    /// Whether these event ids are known. Who sends known events again waits for no commit, and so
+    /// need not wait for the writer either: ids are known from the moment when they are synced,
+    /// and one that is on its way there is still new here. May read the file.
+    pub fn recall(&self, source: &Name, event_ids: &[String]) -> Recalled {
+        let shared = &self.handle.shared;
+        match shared.first_owner(source, event_ids) {
+            Ok(None) => Recalled::New,
+            Ok(Some(position)) if self.is_well() => {
+                let (kind, tag) = (IdKind::Receipt, shared.file.tag);
+                Recalled::Known(Id { kind, position, tag })
+            }
+            _ => Recalled::Untold,
+        }
+    }
+
+    /// Whether what is known is still there: nothing has failed that the store knows of, and its
+    /// files were seen in their places a moment ago.
+    fn is_well(&self) -> bool {
+        let shared = &self.handle.shared;
+        let is_open = shared.check().is_ok() && !self.queue().is_closed();
+        is_open && !shared.is_away() && shared.file.glance_for_many().is_ok()
+    }
+
+    /// Whether a request of this source that brings something new could be appended now with its
+    /// parse, as far as can be told at once: no older receipt waits for its first parse.
+    pub fn takes_parsed(&self, source: &Name) -> bool {
         let shared = &self.handle.shared;
         // Whoever holds it is not waited for: the append will tell.
         let waits = shared.owed.try_backlog().is_some_and(|it| it.due(WorkKind::Parse, source) > 0);
-        if waits || shared.is_away() {
-            return false;
-        }
-        event_ids.is_empty() || shared.has_new(source, event_ids).unwrap_or(false)
+        !waits && !shared.is_away()
     }
 }
 
 impl Shared {
-    /// Whether one of these event ids belongs to no receipt.
-    fn has_new(&self, source: &Name, event_ids: &[String]) -> Result<bool, Failure> {
-        let mut opened = None;
+    /// The receipt that the first of these event ids belongs to; `None` if there is none, or if one
+    /// of them belongs to no receipt.
+    fn first_owner(&self, source: &Name, event_ids: &[String]) -> Result<Option<u64>, Failure> {
+        let (mut first, mut opened) = (None, None);
         for event_id in event_ids {
             let key = IdKey::new(source, event_id);
-            let Some(runs) = self.ids().runs_to_ask(key) else { continue };
-            if runs.is_empty() {
-                return Ok(true);
-            }
-            // A commit may change the runs meanwhile: then the append will tell.
-            let rows = match opened {
-                Some(ref rows) => rows,
-                None => &*opened.insert(self.file.read()?.ids()?),
+            let told = self.ids().owner_or_runs(key);
+            let owner = match told {
+                Ok(owner) => Some(owner),
+                Err(runs) if runs.is_empty() => None,
+                Err(runs) => {
+                    // A commit may change the runs meanwhile: then the append will tell.
+                    let rows = match opened {
+                        Some(ref rows) => rows,
+                        None => &*opened.insert(self.file.read()?.ids()?),
+                    };
+                    ids::find_in(rows, &runs, key)?
+                }
             };
-            if !ids::is_in_any(rows, &runs, key)? {
-                return Ok(true);
+            if owner.is_none() {
+                return Ok(None);
             }
+            first = first.or(owner);
         }
-        Ok(false)
+        Ok(first)
     }
 }

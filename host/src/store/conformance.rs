@@ -250,7 +250,8 @@ macro_rules! suite {
                 what_is_known_is_brought_no_second_time_by_a_parse_before,
                 what_was_parsed_is_dropped_behind_what_waits_for_it,
                 what_goes_together_keeps_its_order_too,
-                what_is_known_is_told_before_a_parse,
+                what_is_known_is_told_before_an_append,
+                what_is_not_durable_is_not_known,
             }
             "current_thread" replays {
                 an_event_is_replayed_with_the_same_ids_and_its_history,

@@ -13,6 +13,7 @@ mod counts;
 pub(super) mod death_rows;
 pub(super) mod failure;
 pub(super) mod folder;
+mod glances;
 pub(super) mod id_rows;
 mod identity;
 pub(super) mod index_rows;
@@ -50,6 +51,7 @@ use redb::{Database, ReadableDatabase};
 
 use self::change::Change;
 use self::failure::away;
+use self::glances::Glances;
 pub(super) use self::journal::CHECKPOINT_BYTES;
 use self::journal::Journal;
 pub use self::open_error::OpenError;
@@ -75,6 +77,8 @@ pub(super) struct File {
     place: Place,
     /// The beginning of the file of rows as the last commit left it.
     begin: Mutex<Option<Vec<u8>>>,
+    /// When the files were last seen to be the store's.
+    glances: Glances,
     /// How far the log has come: a [`Point`](volumes::Point).
     reached: AtomicU64,
     damages: Arc<Damages>,
@@ -124,16 +128,26 @@ impl File {
 
     /// The same, without waiting for a commit that is under way: that one checks by itself.
     pub(super) fn glance(&self) -> Result<(), Error> {
+        self.glance_and(|| Ok(()))
+    }
+
+    /// The same, and whether nobody else has written to the file of rows. Those who ask within a
+    /// millisecond share a look: to look costs more than to find an event id.
+    pub(super) fn glance_for_many(&self) -> Result<(), Error> {
+        self.glances.share(|| self.glance_and(|| self.check_begin()))
+    }
+
+    /// Between two commits also asks for what a commit changes.
+    fn glance_and(&self, also: impl FnOnce() -> Result<(), Failure>) -> Result<(), Error> {
         self.place.check_spot()?;
         let journal = match self.journal.try_lock() {
             Ok(journal) => journal,
             Err(TryLockError::Poisoned(left)) => left.into_inner(),
             Err(TryLockError::WouldBlock) => return Ok(()),
         };
-        match &*journal {
-            Some(journal) => Ok(journal.check_place()?),
-            None => Err(away().into()),
-        }
+        let Some(journal) = &*journal else { return Err(away().into()) };
+        journal.check_place()?;
+        Ok(also()?)
     }
 
     /// Commits a change, and sees to it that what another program writes is noticed. A change that

@@ -54,14 +54,14 @@ pub(super) fn load(view: &View, shape: Shape) -> Result<IdIndex, Failure> {
     IdIndex::load(&view.ids()?, shape)
 }
 
-/// Whether one of these runs holds an id; one that is there no more holds none.
-pub(super) fn is_in_any(rows: &IdView, runs: &[u64], key: IdKey) -> Result<bool, Failure> {
+/// The receipt that one of these runs has for an id; one that is there no more has none.
+pub(super) fn find_in(rows: &IdView, runs: &[u64], key: IdKey) -> Result<Option<u64>, Failure> {
     for run in runs {
-        if sorted::find(rows, *run, key)?.is_some() {
-            return Ok(true);
+        if let Some(receipt) = sorted::find(rows, *run, key)? {
+            return Ok(Some(receipt));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// What changes in the index when the transaction has committed, beside the ids that it binds.

@@ -60,7 +60,7 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn what_is_new_is_parsed_early_and_what_is_known_is_not() {
+async fn what_is_new_is_parsed_early() {
     let bench = Bench::new();
     assert!(!bench.parses_early("e1"), "handlers may still be compiled");
     let bench = Bench::opened();
@@ -74,7 +74,6 @@ async fn what_is_new_is_parsed_early_and_what_is_known_is_not() {
     assert_eq!(parsed.report.plugin.as_ref().unwrap().name, name("guest"));
 
     assert!(bench.append("e1").await);
-    assert!(!bench.parses_early("e1"), "it is a duplicate");
     assert!(bench.parses_early("e2"));
     assert!(bench.parses().take(9).await.unwrap().is_empty(), "nothing is left to parse");
 }

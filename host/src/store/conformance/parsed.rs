@@ -101,7 +101,7 @@ pub(in crate::store) async fn what_is_known_is_brought_no_second_time_by_a_parse
 pub(in crate::store) async fn what_was_parsed_is_dropped_behind_what_waits_for_it<S: Subject>() {
     let mut case = Case::<S>::new();
     case.append(&["evt_1"]).await;
-    assert!(!case.store.takes_parsed(&name("stripe"), &["evt_2".to_owned()]));
+    assert!(!case.store.takes_parsed(&name("stripe")) && case.store.takes_parsed(&name("adyen")));
     assert!(!bring(&case.store, &["evt_2"]).await, "one waits");
     case.reopen().await;
     let mut works = case.store.take_parses(9, 9).await.unwrap();
@@ -158,25 +158,50 @@ pub(in crate::store) async fn what_goes_together_keeps_its_order_too<S: Subject>
     assert_eq!(brought(&case.store).await, ["evt_1", "evt_2", "evt_3", "evt_4"]);
 }
 
-/// However far an id has gone into the store, its event is worth no parse.
-pub(in crate::store) async fn what_is_known_is_told_before_a_parse<S: Subject>() {
+/// However far an id has gone into the store, it is known at once, with the receipt that an append
+/// would tell. [I3]
+pub(in crate::store) async fn what_is_known_is_told_before_an_append<S: Subject>() {
     let mut case = Case::<S>::with(Config { fresh_ids: 5, ..Config::at("nowhere") });
     let ids: Vec<String> = (0..60).map(|number| format!("evt_{number}")).collect();
-    let takes = |case: &Case<S>, id: &str| {
-        case.store.takes_parsed(&name("stripe"), &[ids[0].clone(), id.to_owned()])
+    let recall = |case: &Case<S>, ids: &[&String]| {
+        let ids: Vec<String> = ids.iter().copied().cloned().collect();
+        case.store.recall(&name("stripe"), &ids)
     };
+    let unknown = "evt_new".to_owned();
     for id in &ids {
-        assert!(case.store.takes_parsed(&name("stripe"), std::slice::from_ref(id)), "{id} is new");
+        assert_eq!(recall(&case, &[id]), Recalled::New, "{id}");
         assert!(bring(&case.store, &[id.as_str()]).await);
     }
     for _ in 0..2 {
-        assert!(ids.iter().all(|id| !takes(&case, id)));
-        assert!(takes(&case, "evt_new"));
+        for id in &ids {
+            let Recalled::Known(first) = recall(&case, &[id, &ids[0]]) else {
+                panic!("{id} is not known")
+            };
+            let again = case.store.append(receipt(&[id.as_str()])).await.unwrap();
+            assert_eq!(again, Appended::Duplicate(first));
+        }
+        assert_eq!(recall(&case, &[&ids[0], &unknown]), Recalled::New);
         case.reopen().await;
     }
-    assert!(case.store.takes_parsed(&name("stripe"), &[]), "who names no id is no duplicate");
-    let unread = NewReceipt { source: name("stripe"), ..receipt(&[]) };
-    case.store.append(unread).await.unwrap();
-    assert!(!takes(&case, "evt_new"), "a receipt waits");
-    assert!(case.store.takes_parsed(&name("adyen"), &["evt_0".to_owned()]));
+    assert_eq!(recall(&case, &[]), Recalled::New, "who names no id is no duplicate");
+    assert_eq!(case.store.recall(&name("adyen"), &ids[..1]), Recalled::New);
+}
+
+/// Nobody is told that an event is known before a kill would leave it. [I1]
+pub(in crate::store) async fn what_is_not_durable_is_not_known<S: Subject>() {
+    let case = Case::<S>::new();
+    case.append(&["evt_1"]).await;
+    let recall = |id: &str| case.store.recall(&name("stripe"), &[id.to_owned()]);
+    case.subject.hold_commits();
+    let second = start(&case.store, receipt(&["evt_2"]));
+    case.subject.wait_for_commit();
+
+    assert!(matches!(recall("evt_1"), Recalled::Known(_)), "it waits for no commit");
+    assert_eq!(recall("evt_2"), Recalled::New);
+    case.subject.let_commits_go();
+
+    second.await.unwrap();
+    assert!(matches!(recall("evt_2"), Recalled::Known(_)));
+    case.store.clone().close().await.unwrap();
+    assert_eq!(recall("evt_1"), Recalled::Untold, "nobody knows what becomes of the files");
 }

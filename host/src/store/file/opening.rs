@@ -13,6 +13,7 @@ use super::backend::Medium;
 use super::catch_up::{self, CaughtUp, catch_up};
 use super::counts::Counts;
 use super::failure::guarded;
+use super::glances::Glances;
 use super::identity::{Identity, read_identity};
 use super::journal::Journal;
 use super::open_error::{OpenError, failed, foreign};
@@ -71,6 +72,7 @@ impl File {
             connection: RwLock::new(Connection::Away),
             place,
             begin: Mutex::default(),
+            glances: Glances::default(),
             reached: AtomicU64::new(Point::START.write()),
             damages,
             tag,

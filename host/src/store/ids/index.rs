@@ -107,9 +107,9 @@ impl IdIndex {
         Ok(None)
     }
 
-    /// The runs that may hold an id; `None` if it is in memory, and so known without them.
-    pub(in crate::store) fn runs_to_ask(&self, key: IdKey) -> Option<Vec<u64>> {
-        self.fresh(key).is_none().then(|| self.runs_that_may_hold(key).collect())
+    /// The same of an id that is in memory, or else the runs that may hold it.
+    pub(in crate::store) fn owner_or_runs(&self, key: IdKey) -> Result<u64, Vec<u64>> {
+        self.fresh(key).ok_or_else(|| self.runs_that_may_hold(key).collect())
     }
 
     /// The owner of an id that is in memory.
