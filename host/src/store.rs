@@ -19,6 +19,7 @@
 mod accept;
 mod access;
 mod aside;
+mod bell;
 mod check;
 mod damage;
 mod error;
@@ -286,13 +287,13 @@ impl Store {
     /// also by the passing of time. Counts from the call, not from the first poll.
     pub fn ready(&self, kind: WorkKind) -> impl Future<Output = ()> + Send + use<> {
         let shared = Arc::clone(&self.handle.shared);
-        let mut woken = shared.owed.woken(kind);
+        let woken = shared.owed.woken(kind);
         let mut crossed = shared.owed.tallies.crossings();
         async move {
             let due = shared.backlog().next_due(kind).filter(|_| !shared.is_away());
             tokio::select! {
-                // The senders are in `shared`: this is a wake and no end.
-                _ = woken.changed() => (),
+                () = woken => (),
+                // The sender is in `shared`: this is a wake and no end.
                 _ = crossed.changed() => (),
                 () = shared.clock.reached(due) => (),
             }

@@ -23,11 +23,13 @@ pub(super) mod works;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::watch;
+use tokio::sync::futures::OwnedNotified;
+use tokio::sync::{Notify, watch};
 
 use self::backlog::Backlog;
 use self::replays::OpenReplay;
 use self::tally::Tallies;
+use super::bell::Bell;
 use super::kind::{PerKind, WorkKind};
 use crate::ids::Id;
 use crate::lock::lock;
@@ -49,9 +51,9 @@ pub(super) struct Owed {
     /// Whoever drives the replays holds all of them.
     are_replays_held: AtomicBool,
     /// Something may be taken that could not be before.
-    wakes: PerKind<watch::Sender<()>>,
+    wakes: PerKind<Arc<Notify>>,
     /// Something was taken, given back, committed or answered.
-    moved: watch::Sender<()>,
+    moved: Bell,
 }
 
 impl Owed {
@@ -63,7 +65,7 @@ impl Owed {
             replays: watch::Sender::default(),
             are_replays_held: AtomicBool::default(),
             wakes: PerKind::default(),
-            moved: watch::Sender::default(),
+            moved: Bell::default(),
         }
     }
 
@@ -104,22 +106,23 @@ impl Owed {
 
     /// Works of this kind may be taken that could not be before.
     pub(super) fn wake(&self, kind: WorkKind) {
-        self.wakes[kind].send_replace(());
+        self.wakes[kind].notify_waiters();
         self.stir();
     }
 
     /// What waits for idleness looks again.
     pub(super) fn stir(&self) {
-        self.moved.send_replace(());
+        self.moved.ring();
     }
 
-    /// Changes whenever works of this kind may be taken that could not be before.
-    pub(super) fn woken(&self, kind: WorkKind) -> watch::Receiver<()> {
-        self.wakes[kind].subscribe()
+    /// Resolves when works of this kind may be taken that could not be before. Counts from the
+    /// call, not from the first poll.
+    pub(super) fn woken(&self, kind: WorkKind) -> OwnedNotified {
+        Arc::clone(&self.wakes[kind]).notified_owned()
     }
 
     /// Changes whenever something was taken, given back, committed or answered.
     pub(super) fn moved(&self) -> watch::Receiver<()> {
-        self.moved.subscribe()
+        self.moved.listen()
     }
 }

@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{oneshot, watch};
 
 use super::Config;
+use super::bell::Bell;
 use super::damage::Damages;
 use super::error::Error;
 use super::file::File;
@@ -76,13 +77,15 @@ pub(super) struct Shared {
     pub(super) outage: watch::Sender<Option<Error>>,
     /// Bytes of the log on disk that came since it was packed.
     pub(super) unpacked: watch::Sender<usize>,
+    /// With fewer of them nobody wants to hear it.
+    pub(super) unpacked_wanted: AtomicUsize,
     /// Held by the sweep at work, and by its step until that is in place or refused.
     pub(super) sweeping: Arc<tokio::sync::Mutex<()>>,
     pub(super) queued: AtomicUsize,
     pub(super) commits: AtomicU64,
     pub(super) end: AtomicU64,
     /// Changes with every commit, once what it added can be read.
-    pub(super) grown: watch::Sender<()>,
+    pub(super) grown: Bell,
     /// Before this position of the log no start looks for event ids, whatever happens now.
     pub(super) id_mark: AtomicU64,
 }
@@ -121,11 +124,12 @@ impl Shared {
             failed: OnceLock::new(),
             outage: watch::Sender::default(),
             unpacked: watch::Sender::default(),
+            unpacked_wanted: AtomicUsize::new(usize::MAX),
             sweeping: Arc::default(),
             queued: AtomicUsize::new(0),
             commits: AtomicU64::new(0),
             end: AtomicU64::new(0),
-            grown: watch::Sender::default(),
+            grown: Bell::default(),
             id_mark: AtomicU64::new(0),
         }
     }
@@ -217,11 +221,14 @@ impl Shared {
     }
 
     pub(super) fn committed(&self, end: u64, log_bytes: usize) {
-        self.unpacked.send_modify(|unpacked| *unpacked += log_bytes);
+        self.unpacked.send_if_modified(|unpacked| {
+            *unpacked += log_bytes;
+            *unpacked >= self.unpacked_wanted.load(Ordering::Relaxed)
+        });
         self.commits.fetch_add(1, Ordering::Relaxed);
         // Whoever sees it sees what was committed.
         self.end.store(end, Ordering::Release);
-        self.grown.send_replace(());
+        self.grown.ring();
     }
 
     pub(super) fn wake(&self, kind: WorkKind) {

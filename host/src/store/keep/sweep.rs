@@ -112,7 +112,10 @@ impl Store {
 
     /// Resolves when the log has grown by so many bytes on disk since it was packed.
     pub async fn has_grown(&self, bytes: usize) {
-        let mut unpacked = self.handle.shared.unpacked.subscribe();
+        let shared = &self.handle.shared;
+        let mut unpacked = shared.unpacked.subscribe();
+        // Before the first look. Whoever wants fewer hears more.
+        shared.unpacked_wanted.fetch_min(bytes, Ordering::Relaxed);
         // The sender is in `shared`.
         drop(unpacked.wait_for(|unpacked| *unpacked >= bytes).await);
     }

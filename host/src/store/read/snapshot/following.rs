@@ -122,7 +122,7 @@ impl Store {
 
     /// Wakes whoever follows. To miss nothing, ask for it before the first look.
     pub fn growth(&self) -> Growth {
-        Growth(self.handle.shared.grown.subscribe())
+        Growth(self.handle.shared.grown.listen())
     }
 }
 
