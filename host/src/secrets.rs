@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 pub(crate) use plain::{is_plain, shown};
 use plain::{is_plain_path, is_plain_variable};
+pub(crate) use redaction::TOKEN_PREFIX;
 pub use redaction::{HIDDEN, Redaction};
 
 use crate::regular_file::{self, ReadError};

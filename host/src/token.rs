@@ -15,10 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::secrets::Secret;
+use crate::secrets::{Secret, TOKEN_PREFIX};
 
-/// What a token begins with, so that people and scanners for leaked secrets know it.
-pub(crate) const PREFIX: &str = "hgt_";
 /// Random bytes of a token.
 const RANDOM_BYTES: usize = 32;
 
@@ -193,7 +191,7 @@ pub(crate) fn matching<'h>(
 pub fn fresh() -> Option<Secret> {
     let mut bytes = [0; RANDOM_BYTES];
     SystemRandom::new().fill(&mut bytes).ok()?;
-    Secret::new(&format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    Secret::new(&format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
 /// Whether an operator's own text is long enough to be a token: nobody can guess it then.

@@ -24,9 +24,9 @@ use super::query::{self, AuditQuery};
 use super::schema::{self, Described, Schemas};
 use crate::event::Timestamp;
 use crate::listener::Connection;
-use crate::secrets::HIDDEN;
+use crate::secrets::{HIDDEN, TOKEN_PREFIX};
 use crate::store::{Deed, OnceKey};
-use crate::token::{self, Scope};
+use crate::token::Scope;
 
 pub(super) static OPERATIONS: [Operation; 1] = [Operation {
     verb: Verb::Get,
@@ -169,7 +169,7 @@ pub(super) async fn answered(
 
 /// A path without the text of a token, which somebody may write there in the place of its name.
 fn without_token(path: &str) -> Cow<'_, str> {
-    match path.find(token::PREFIX) {
+    match path.find(TOKEN_PREFIX) {
         Some(at) => format!("{}{HIDDEN}", &path[..at]).into(),
         None => path.into(),
     }

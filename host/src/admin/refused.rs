@@ -142,8 +142,14 @@ fn row(request: &RefusedRequest, redaction: &Redaction) -> RefusedRow {
             (Some(begin(shown.as_deref().unwrap_or(text)).to_owned()), None)
         }
         None => {
-            let begin = &request.body[..request.body.len().min(SHOWN_BYTES_MAX)];
-            (None, Some(STANDARD.encode(begin)))
+            let text = STANDARD.encode(&request.body);
+            let shown = redaction.of_text(&text).unwrap_or(text);
+            let begin = match STANDARD.decode(&shown) {
+                Ok(body) => STANDARD.encode(&body[..body.len().min(SHOWN_BYTES_MAX)]),
+                // Nothing of it may be shown.
+                Err(_) => shown,
+            };
+            (None, Some(begin))
         }
     };
     RefusedRow {
@@ -216,6 +222,20 @@ mod tests {
         let text = shown.body.unwrap();
         assert_eq!(text.len(), SHOWN_BYTES_MAX);
         assert!(text.ends_with(&format!("x{HIDDEN}yy")), "{}", &text[SHOWN_BYTES_MAX - 20..]);
+    }
+
+    /// A sender may have put an operator's token into its configuration.
+    #[test]
+    fn a_token_is_hidden_though_the_gateway_does_not_know_it_also_in_a_body_that_is_no_text() {
+        let (redaction, token) = (Redaction::default(), format!("hgt_{}", "k".repeat(43)));
+        let text = row(&request(format!("a {token}").as_bytes()), &redaction);
+        assert_eq!(text.body, Some(format!("a {HIDDEN}")));
+
+        let cut = [&[0xff][..], &b"x".repeat(SHOWN_BYTES_MAX - 21), token.as_bytes()].concat();
+        let shown = row(&request(&cut), &redaction).body_base64.unwrap();
+        let shown = STANDARD.decode(shown).unwrap();
+        assert_eq!(shown.len(), SHOWN_BYTES_MAX);
+        assert!(shown.ends_with(&[&b"x"[..], &b"*".repeat(20)].concat()));
     }
 
     #[test]

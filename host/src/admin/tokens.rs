@@ -19,7 +19,7 @@ use super::operation::{self, Answer, Content, Need, Operation, Turn, Verb};
 use super::path::{Segment, TOKEN_NAME};
 use super::problem::Kind;
 use super::schema::{Described, Schemas, one_of};
-use super::{Admin, Problem, idempotency};
+use super::{Admin, Problem, idempotency, redact};
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::Token;
@@ -191,7 +191,8 @@ async fn create(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response,
     let after = audit::after(&shown);
     shown["token"] = text.expose().into();
     let uncached = [(header::CACHE_CONTROL, "no-store")];
-    Ok((StatusCode::CREATED, uncached, after, Json(shown)).into_response())
+    let has_token = Extension(redact::HasToken);
+    Ok((StatusCode::CREATED, uncached, after, has_token, Json(shown)).into_response())
 }
 
 async fn list(State(admin): State<Arc<Admin>>) -> Json<Value> {

@@ -2,14 +2,17 @@
 //!
 //! Knows every secret that this process has read, also those that were rotated out since, and finds
 //! them as they are and as other writings have them: percent-encoded, in JSON's escapes, in base64,
-//! in hexadecimal. Stands before whatever leaves for people: the operators' answers and the log.
-//! Never changes what is stored, and never gives a secret away.
+//! in hexadecimal. Tokens of the admin port, of which nobody keeps the text, it finds by their
+//! shape. Stands before whatever leaves for people: the operators' answers and the log. Never
+//! changes what is stored, and never gives a secret away.
 
+mod tokens;
 mod writing;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub(crate) use self::tokens::TOKEN_PREFIX;
 use super::Secret;
 
 /// Stands where something is not shown.
@@ -69,10 +72,9 @@ impl Redaction {
         for secret in &known.secrets {
             secret.take_out_of(&mut shown, HIDDEN);
         }
-        let holds = |bytes: &[u8]| known.is_in(bytes);
-        if !known.secrets.is_empty() {
-            writing::hide(&mut shown, &holds);
-        }
+        tokens::hide(&mut shown);
+        let is_token = |bytes: &[u8]| tokens::find(bytes, tokens::WHOLE).is_some();
+        writing::hide(&mut shown, &|bytes| known.is_in(bytes) || is_token(bytes));
         (shown != text).then_some(shown)
     }
 
