@@ -38,7 +38,7 @@ pub(super) enum Command {
         #[command(flatten)]
         place: Place,
         /// An entry and the hash that it is known to have, as the log of the gateway has them: this
-        /// finds an audit log that somebody made anew
+        /// also finds an audit log that somebody made anew, or whose end somebody cut off
         #[arg(long, value_name = "NUMBER:HASH", value_parser = known)]
         expect: Option<(u64, String)>,
     },

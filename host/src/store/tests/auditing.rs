@@ -49,8 +49,33 @@ fn tampered(folder: &TempDir, tamper: impl FnOnce(&mut Rows<'_>)) -> TempDir {
     copy
 }
 
-fn row(table: &Rows<'_>, key: &[u8]) -> Vec<u8> {
-    table.get(key).unwrap().unwrap().value().to_vec()
+fn row(table: &Rows<'_>, number: u64) -> Vec<u8> {
+    table.get(&key(number)[..]).unwrap().unwrap().value().to_vec()
+}
+
+fn put(table: &mut Rows<'_>, number: u64, row: &[u8]) {
+    table.insert(&key(number)[..], row).unwrap();
+}
+
+fn remove(table: &mut Rows<'_>, number: u64) {
+    table.remove(&key(number)[..]).unwrap();
+}
+
+/// The text of an entry, with something else in the place of its deed.
+fn falsified(table: &Rows<'_>, number: u64) -> String {
+    let text = String::from_utf8(row(table, number)[32..].to_vec()).unwrap();
+    text.replace(&format!("deed {number}"), "deed 9")
+}
+
+/// A row with this text, and the hash that belongs to it.
+fn hashed(text: &str) -> Vec<u8> {
+    let spelled: Value = serde_json::from_str(text).unwrap();
+    let previous = hex::decode(spelled["previous"].as_str().unwrap()).unwrap();
+    let hash = sha2::Sha256::new_with_prefix(b"hookgate audit 1\0")
+        .chain_update(previous)
+        .chain_update(text)
+        .finalize();
+    [&hash[..], text.as_bytes()].concat()
 }
 
 /// What is found in such a copy, one of which must say this.
@@ -78,46 +103,47 @@ async fn an_audit_log_that_nobody_changed_is_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn an_entry_that_was_changed_is_found() {
+async fn an_entry_that_was_changed_is_found_wherever_it_stands() {
     let folder = written(5).await;
-    check_found(&folder, "entry 3: it was changed", |table| {
-        let row = row(table, &key(3));
-        let text = String::from_utf8(row[32..].to_vec()).unwrap().replace("deed 3", "deed 9");
-        let changed = [&row[..32], text.as_bytes()].concat();
-        table.insert(&key(3)[..], &changed[..]).unwrap();
-    });
-    // With the hash that belongs to it, it is the one behind it that does not follow.
-    check_found(&folder, "entry 4: it does not follow the entry before it", |table| {
-        let other = row(table, &key(3));
-        let text = String::from_utf8(other[32..].to_vec()).unwrap().replace("deed 3", "deed 9");
-        let spelled: Value = serde_json::from_str(&text).unwrap();
-        let previous = hex::decode(spelled["previous"].as_str().unwrap()).unwrap();
-        let hash = sha2::Sha256::new_with_prefix(b"hookgate audit 1\0")
-            .chain_update(previous)
-            .chain_update(&text)
-            .finalize();
-        let changed = [&hash[..], text.as_bytes()].concat();
-        table.insert(&key(3)[..], &changed[..]).unwrap();
-    });
-    check_found(&folder, "entry 2: it was changed", |table| {
-        let mut row = row(table, &key(2));
-        row[0] ^= 1;
-        table.insert(&key(2)[..], &row[..]).unwrap();
-    });
+    for number in 1..=5 {
+        let changed = format!("entry {number}: it was changed");
+        check_found(&folder, &changed, |table| {
+            let text = falsified(table, number);
+            let other = [&row(table, number)[..32], text.as_bytes()].concat();
+            put(table, number, &other);
+        });
+        check_found(&folder, &changed, |table| {
+            let mut row = row(table, number);
+            row[0] ^= 1;
+            put(table, number, &row);
+        });
+        // With the hash that belongs to it, it is the one behind it that does not follow, or the
+        // row that says where the log ends.
+        let next = format!("entry {}: it does not follow the entry before it", number + 1);
+        let words: &str = if number == 5 { "or the last one was changed" } else { &next };
+        check_found(&folder, words, |table| {
+            let other = hashed(&falsified(table, number));
+            put(table, number, &other);
+        });
+    }
 }
 
 #[tokio::test]
 async fn an_entry_that_was_removed_is_found_wherever_it_stood() {
     let folder = written(5).await;
-    for number in [1, 3] {
-        let words = format!("the entry before this one is {}", number - 1);
-        check_found(&folder, &words, |table| {
-            table.remove(&key(number)[..]).unwrap();
+    for number in 1..=4 {
+        let words = format!("entry {}: the entry before this one is {}", number + 1, number - 1);
+        check_found(&folder, &words, |table| remove(table, number));
+    }
+    check_found(&folder, "entry 4: the entry before this one is 1", |table| {
+        remove(table, 2);
+        remove(table, 3);
+    });
+    for left in 0..5 {
+        check_found(&folder, "entries were removed from the end", |table| {
+            (left + 1..=5).for_each(|number| remove(table, number));
         });
     }
-    check_found(&folder, "entries were removed from the end", |table| {
-        table.remove(&key(5)[..]).unwrap();
-    });
     check_found(&folder, "the row that says where the log ends says nothing", |table| {
         table.remove(&[0][..]).unwrap();
     });
@@ -127,12 +153,56 @@ async fn an_entry_that_was_removed_is_found_wherever_it_stood() {
 async fn an_entry_that_was_added_is_found() {
     let folder = written(5).await;
     check_found(&folder, "entry 6: it was changed", |table| {
-        let row = row(table, &key(5));
-        table.insert(&key(6)[..], &row[..]).unwrap();
+        let row = row(table, 5);
+        put(table, 6, &row);
+    });
+    // It follows the last one, with a hash of its own.
+    check_found(&folder, "or added to it", |table| {
+        let last = row(table, 5);
+        let text = std::str::from_utf8(&last[32..]).unwrap();
+        let mut spelled: Value = serde_json::from_str(text).unwrap();
+        spelled["number"] = json!(6);
+        spelled["previous"] = json!(hex::encode(&last[..32]));
+        put(table, 6, &hashed(&spelled.to_string()));
+    });
+    // Those behind it have made room.
+    for at in 1..=5 {
+        check_found(&folder, &format!("entry {}: it was changed", at + 1), |table| {
+            for number in (at..=5).rev() {
+                let row = row(table, number);
+                put(table, number + 1, &row);
+            }
+        });
+    }
+    check_found(&folder, "entry 0: ", |table| {
+        let row = row(table, 1);
+        put(table, 0, &row);
     });
     check_found(&folder, "a row is of no entry", |table| {
         table.insert(&[1, 0][..], &[0][..]).unwrap();
     });
+}
+
+/// Who may write the file can also make the row fit that says where the log ends.
+#[tokio::test]
+async fn an_end_that_somebody_cut_off_so_that_it_fits_is_told_by_a_hash_that_is_known() {
+    let folder = written(5).await;
+    let known = check_audit(folder.path(), None).unwrap().hash;
+    for left in 0..5_u64 {
+        let copy = tampered(&folder, |table| {
+            (left + 1..=5).for_each(|number| remove(table, number));
+            if left == 0 {
+                table.remove(&[0][..]).unwrap();
+            } else {
+                let head = [&left.to_be_bytes()[..], &row(table, left)[..32]].concat();
+                table.insert(&[0][..], &head[..]).unwrap();
+            }
+        });
+        assert_eq!(check_audit(copy.path(), None).unwrap().found, 0, "it fits");
+        let told = check_audit(copy.path(), Some((5, &known))).unwrap();
+        let missing = "entry 5: the entry is known and is not there any more";
+        assert_eq!(told.faults[0].to_string(), missing);
+    }
 }
 
 /// Who may write the file can make all of it anew; what is known elsewhere tells that.
