@@ -6,6 +6,7 @@
 //! through; if the file is damaged, it writes no more. Never looks into an operation.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -30,6 +31,10 @@ const BATCH_BYTES_MAX: usize = 1 << 20;
 const COMPANY_WAIT: Duration = Duration::from_millis(1);
 /// So many of them are company enough.
 const COMPANY_MAX: usize = 64;
+/// So many operations in one transaction are a rush.
+const RUSH_COUNT: usize = 8;
+/// How long the first operation behind a rush waits for company.
+const RUSH_WAIT: Duration = Duration::from_micros(300);
 /// Behind a commit, until the place does what it has left if no other commit comes.
 pub(in crate::store) const QUIET: Duration = Duration::from_secs(1);
 
@@ -41,6 +46,8 @@ pub(in crate::store) struct Writer<P> {
     closing: Vec<Closing>,
     /// When the last commit is [`QUIET`] ago.
     quiet_at: Option<Moment>,
+    /// How many operations were taken last.
+    last_count: usize,
 }
 
 /// What the writer has to do next.
@@ -57,7 +64,7 @@ impl<P: Place> Writer<P> {
     /// A writer that goes on at `end`.
     pub(in crate::store) fn new(shared: Arc<Shared>, place: P, line: LineEnd, end: u64) -> Self {
         let group = GroupCommit::new(shared, place, line, end);
-        Self { group, closing: Vec::new(), quiet_at: None }
+        Self { group, closing: Vec::new(), quiet_at: None, last_count: 0 }
     }
 
     /// Writes until nobody is left who could ask, or somebody closes the store; then finishes what
@@ -105,13 +112,18 @@ impl<P: Place> Writer<P> {
     }
 
     /// The operations of the next transaction: what waits, as far as there is room. What nobody
-    /// waits for does not go alone, if something comes soon.
+    /// waits for does not go alone, if something comes soon. In a rush nothing does: a commit costs
+    /// the processors about the same for few as for many, and they are what there is too little of.
     fn gather(
         &mut self,
         first: Message,
         queue: &mut mpsc::Receiver<Message>,
         pauses: &Runtime,
     ) -> Vec<Queued> {
+        if is_rush(self.last_count, queue.len()) {
+            // Not on the queue: each that comes would wake this thread.
+            thread::sleep(RUSH_WAIT);
+        }
         let mut batch = Vec::new();
         let mut bytes = 0;
         let mut next = Some(first);
@@ -136,6 +148,7 @@ impl<P: Place> Writer<P> {
                 });
             }
         }
+        self.last_count = batch.len();
         batch
     }
 
@@ -196,5 +209,23 @@ impl<P: Place> Writer<P> {
         } else {
             group.shared.fail(error);
         }
+    }
+}
+
+/// Whether more operations will come soon, behind so many in the last transaction, and not enough
+/// wait already.
+fn is_rush(last: usize, waiting: usize) -> bool {
+    last >= RUSH_COUNT && waiting < COMPANY_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_behind_many_operations_others_are_waited_for_and_not_where_enough_wait() {
+        assert!(!is_rush(0, 0) && !is_rush(RUSH_COUNT - 1, 0));
+        assert!(is_rush(RUSH_COUNT, 0) && is_rush(4096, COMPANY_MAX - 1));
+        assert!(!is_rush(4096, COMPANY_MAX));
     }
 }
