@@ -1,5 +1,6 @@
 //! Requests that nobody would send, through the very wasm that is served: a provider refuses or
-//! answers, but never traps, lies or runs out of time.
+//! answers, but never traps, lies or runs out of time; and what it parses in the instance of its
+//! claims are the events that it parses in a fresh one.
 //!
 //! The same is done natively, and much more often, beside each provider; this is the share that
 //! also goes through the sandbox. `HOOKGATE_FUZZ_WASM` says how many for each; with it, the bodies
@@ -33,7 +34,11 @@ const MORSELS: [&[u8]; 10] =
 #[tokio::test]
 async fn no_request_breaks_a_provider_in_its_sandbox() {
     let count = count_asked().unwrap_or(COUNT_DEFAULT);
-    let host = Host::new(Config::new(Compiler::InProcess, None)).unwrap();
+    let mut config = Config::new(Compiler::InProcess, None);
+    // Early parses are compared, and not cut off.
+    config.deadlines.claims = Duration::from_secs(10);
+    config.deadlines.early = Duration::from_secs(1);
+    let host = Host::new(config).unwrap();
     let mut chance = fastrand::Rng::with_seed(0x5eed);
     let mut total = 0;
     for name in providers() {
@@ -150,8 +155,13 @@ async fn read(host: &Host, plugin: &Arc<Plugin>, settings: &Arc<str>, request: R
     if let Err(error) = host.claims(plugin, settings, plugin.name(), &request).await {
         panic!("{error}: {}", shown());
     }
-    if let Err(error) = host.parse(plugin, settings, plugin.name(), &request).await.ended {
-        panic!("{error}: {}", shown());
+    let later = match host.parse(plugin, settings, plugin.name(), &request).await.ended {
+        Ok(parsed) => parsed,
+        Err(error) => panic!("{error}: {}", shown()),
+    };
+    let early = host.parse_unproven(plugin, settings, plugin.name(), &request).await;
+    if let Ok(Some(early)) = early.unwrap() {
+        assert_eq!(early.ended.unwrap(), later, "{}", shown());
     }
 }
 

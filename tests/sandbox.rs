@@ -241,8 +241,9 @@ async fn a_receipt_that_crashes_its_provider_dies_and_can_be_replayed() {
 }
 
 #[tokio::test]
-async fn every_call_starts_in_a_fresh_instance() {
-    let gateway = guest().await;
+async fn every_call_but_an_early_parse_starts_in_a_fresh_instance() {
+    let late = "[limits]\nearly_parse = \"0s\"";
+    let gateway = Setup::guest().table(late).start().await;
 
     for id in ["1", "2", "3"] {
         let run = handled(&gateway, json!({ "id": id, "do": "count" })).await;

@@ -39,7 +39,7 @@ use crate::ids::Name;
 use crate::keys::Keys;
 use crate::listener::{Connection, Front};
 use crate::metrics::{Answered, Mark, Metrics};
-use crate::plugin::{self, Plugin, Registry};
+use crate::plugin::{self, Kept, Plugin, Registry};
 use crate::proof::{self, Unproven};
 use crate::provider::{Answer, Claims, Proven, ProviderInfo};
 use crate::refused::RefusedRequests;
@@ -350,9 +350,9 @@ impl Ingest {
         let find = {
             let with = brings_events.then(|| (Arc::clone(&self.early), self.store.clone()));
             let (name, plugin, request) = (name.clone(), Arc::clone(plugin), Arc::clone(request));
-            move |claims: &Claims| {
+            move |claims: &Claims, kept: Option<Kept<'_>>| {
                 let (early, store) = with?;
-                let parse = || early.parse(&name, &plugin, &request, claims);
+                let parse = || early.parse(&name, &plugin, &request, claims, kept);
                 early::found(&store, &name, claims, parse)
             }
         };

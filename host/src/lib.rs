@@ -21,7 +21,8 @@
 //!
 //! 1. *receive*: [`ingest`] takes `POST /in/{source}`, bounded in size and time.
 //! 2. *claim*: the source's provider plugin reads off what was signed ([`provider`]). It never sees
-//!    a secret. [`plugin`] runs it, in a fresh instance, as it runs every call.
+//!    a secret. [`plugin`] runs it, in a fresh instance, as it runs every call but a parse that
+//!    follows at once.
 //! 3. *verify*: `signature` holds that against the source's [`secrets`], and against public keys
 //!    that were fetched ([`keys`]). A validation challenge is answered here, and nothing is stored.
 //!    A genuine event gets 429 or 503 here if too much work is open or the disk is nearly full.

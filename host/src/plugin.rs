@@ -1,9 +1,9 @@
 //! Plugins: the one door to WebAssembly.
 //!
-//! A [`Host`] loads the bytes of a plugin file into a [`Plugin`] and calls it, every time in a
-//! fresh instance, on threads of its own, within a deadline and a memory limit. A [`Registry`]
-//! knows which plugins there are, a [`Folder`] finds them. Plugins only ask: nothing here touches
-//! the store, the network or a secret.
+//! A [`Host`] loads the bytes of a plugin file into a [`Plugin`] and calls it, in an instance that
+//! no call about another request was made in, on threads of its own, within a deadline and a memory
+//! limit. A [`Registry`] knows which plugins there are, a [`Folder`] finds them. Plugins only ask:
+//! nothing here touches the store, the network or a secret.
 //!
 //! Four rooms, each of which knows only those before it: `contract` (what is said), `call` (saying
 //! it, in a sandbox), `load` (from a file to a plugin), `folder` (which plugins there are).
@@ -28,6 +28,7 @@ use arc_swap::ArcSwap;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
+pub(crate) use self::call::Kept;
 pub use self::call::{CallError, Called, EFFECTS_MAX, Grant, StateReader, tell};
 use self::call::{Completed, Context, Pool, Shape, all_threads, link_wasi};
 use self::contract::bindings;
@@ -61,7 +62,7 @@ pub struct Config {
     pub queue: usize,
     /// How long each kind of call may take.
     pub deadlines: Deadlines,
-    /// Most bytes of memory for one call.
+    /// Most bytes of memory for one instance.
     pub memory_max: usize,
 }
 

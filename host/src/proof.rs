@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::event::Request;
 use crate::ids::Name;
 use crate::keys::{KeyError, Keys, Permission};
-use crate::plugin::{CallError, Host, Plugin};
+use crate::plugin::{CallError, Host, Kept, Plugin};
 use crate::provider::{Claims, KeyLookup, KeySource, ProviderInfo, PublicKey, Refusal};
 use crate::secrets::Secret;
 use crate::signature;
@@ -86,26 +86,27 @@ pub(crate) async fn prove(
     receiver: Receiver<'_>,
     request: &Arc<Request>,
 ) -> Result<Claims, Unproven> {
-    let proven = prove_and(host, keys, plugin, receiver, request, |_| None::<()>).await;
+    let proven = prove_and(host, keys, plugin, receiver, request, |_, _| None::<()>).await;
     proven.map(|(claims, _)| claims)
 }
 
 /// The same, and makes something of what holds on the thread and in the turn in which the plugin
-/// claimed it: nothing if a key has to be fetched for that.
+/// claimed it, with the instance in which it did if that may be used again: nothing if a key has to
+/// be fetched for that.
 pub(crate) async fn prove_and<T: Send + 'static>(
     host: &Host,
     keys: &Keys,
     plugin: &Arc<Plugin>,
     receiver: Receiver<'_>,
     request: &Arc<Request>,
-    make: impl FnOnce(&Claims) -> Option<T> + Send + 'static,
+    make: impl FnOnce(&Claims, Option<Kept<'_>>) -> Option<T> + Send + 'static,
 ) -> Result<(Claims, Option<T>), Unproven> {
     let Receiver { name, settings, secrets, .. } = receiver;
     let judge = {
         let (plugin, trial) = (Arc::clone(plugin), Trial::of(keys, receiver, request));
-        move |claims: Claims| {
+        move |claims: Claims, kept: Option<Kept<'_>>| {
             trial.begin(info(&plugin), &claims)?;
-            let made = if waits_for_key(&claims) { None } else { make(&claims) };
+            let made = if waits_for_key(&claims) { None } else { make(&claims, kept) };
             Ok::<_, Unproven>((trial, claims, made))
         }
     };

@@ -1,8 +1,8 @@
 //! The allocator of a plugin: it bumps a pointer and gives back next to nothing.
 //!
-//! An instance lives for one call, so a fast start counts: the heap begins in the memory that the
-//! module starts with, and small work never asks for more. Never use it in an instance that serves
-//! several calls: turn off the feature `bump-allocator` there.
+//! An instance lives for one request or run, so a fast start counts: the heap begins in the memory
+//! that the module starts with, and small work never asks for more. Never use it in an instance
+//! that serves many calls: turn off the feature `bump-allocator` there.
 
 /// Bytes of a page of WebAssembly memory.
 pub(crate) const PAGE: usize = 65_536;

@@ -1,7 +1,8 @@
 //! The trait of a payment provider.
 //!
-//! The gateway calls each function in a fresh instance, so they have no `self`: there is nothing to
-//! keep. A provider never sees a secret and never decides whether a request is genuine.
+//! The gateway calls each function in a fresh instance, or `parse` in the one in which `claim` has
+//! just read the same request, so they have no `self`: there is nothing to keep. A provider never
+//! sees a secret and never decides whether a request is genuine.
 
 use serde::de::DeserializeOwned;
 
@@ -58,7 +59,7 @@ pub trait Provider {
         Err("this provider does not sign requests".to_owned())
     }
 
-    /// The operator's settings, read and checked once for each call.
+    /// The operator's settings, read and checked once for each instance.
     ///
     /// # Panics
     ///

@@ -33,8 +33,8 @@ struct Read {
 }
 
 thread_local! {
-    /// An instance has one text and lives for one call. A native test has one for each bench, so
-    /// each different text is read and kept once.
+    /// An instance has one text as long as it lives. A native test has one for each bench, so each
+    /// different text is read and kept once.
     static READ: RefCell<Vec<Read>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Harness, Setup, payment, reasons, text};
+use crate::harness::{Harness, Setup, payment, reasons, text, texts};
 
 /// Longer than any parse takes that returns, on a machine that has other things to do.
 const EARLY: &str = "[limits]\nearly_parse = \"1s\"\nclaims_deadline = \"10s\"";
@@ -39,6 +39,21 @@ async fn when_an_event_is_answered_it_is_parsed_in_the_same_commit() {
     let again = gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await;
     assert!(again.is_duplicate());
     assert_eq!(gateway.stats().commits, commits + 1);
+}
+
+/// The guest counts the calls of its instance.
+#[tokio::test]
+async fn an_early_parse_finds_its_own_claims_in_its_instance_and_nothing_of_other_requests() {
+    let gateway = Setup::guest().table(EARLY).start().await;
+    gateway.guest(&json!({ "id": "first" })).await.accepted();
+    gateway.settle().await;
+
+    for id in ["1", "2", "3"] {
+        let command = json!({ "id": id, "do": "count", "at": "parse" });
+        let receipt = gateway.receipt(&gateway.guest(&command).await.accepted()).await;
+        assert_eq!(receipt["state"], "done", "it was parsed early");
+        assert_eq!(texts(&receipt["tries"][0]["log"], "message"), ["2"]);
+    }
 }
 
 /// Guards I6.

@@ -16,7 +16,7 @@ use super::{Dispatch, Reading, Rules, plugin_says};
 use crate::effect::{LogLevel, LogLine};
 use crate::event::{Event, Request};
 use crate::ids::{Id, Name};
-use crate::plugin::{CallError, Called, Plugin};
+use crate::plugin::{CallError, Called, Kept, Plugin};
 use crate::provider::{Claims, Proven};
 use crate::retry::{Outcome, Verdict};
 use crate::signature;
@@ -68,13 +68,14 @@ impl Dispatch {
 
     /// What a parse makes of a request whose evidence holds and whose events are not all known;
     /// `None` if its receipt is to be parsed when it is stored. Blocks: to be called where the
-    /// plugin made these claims.
+    /// plugin made these claims, in an instance that may be `kept` for this.
     pub(crate) fn parse_early(
         &self,
         source: &Name,
         plugin: &Plugin,
         request: &Request,
         claims: &Claims,
+        kept: Option<Kept<'_>>,
     ) -> Option<Parsed> {
         let rules = self.rules.load();
         let (reading, info) = (rules.sources.get(source)?, plugin.provider()?);
@@ -85,7 +86,7 @@ impl Dispatch {
             return None;
         }
         let (at, started) = (self.clock.now(), Instant::now());
-        let parsed = self.host.parse_early(plugin, &reading.settings, source, request)?;
+        let parsed = self.host.parse_early(plugin, &reading.settings, source, request, kept)?;
         let (Called { ended, log }, is_dear) = parsed;
         // Ours, and no word about the plugin.
         if let Err(CallError::Busy | CallError::Host(_)) = ended {

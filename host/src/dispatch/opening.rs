@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Dispatch, Reading};
 use crate::event::{Event, Request};
-use crate::plugin::{CallError, Called, PROOF_LABEL, Plugin};
+use crate::plugin::{CallError, Called, Kept, PROOF_LABEL, Plugin};
 use crate::provider::{Claims, Proven, ProviderInfo};
 use crate::retry::Outcome;
 use crate::signature;
@@ -71,7 +71,7 @@ impl Dispatch {
         // whose claims are, although it spins when it parses.
         let open = {
             let (secrets, request) = (Arc::clone(&reading.secrets), Arc::clone(&request));
-            move |claims: Claims| {
+            move |claims: Claims, _: Option<Kept<'_>>| {
                 let plain = signature::plain_body(&claims, &secrets, &request.body);
                 (claims, plain)
             }

@@ -7,7 +7,7 @@ use crate::effect::LogLine;
 use crate::event::Request;
 use crate::ids::{Id, Name};
 use crate::ingest::{EarlyParse, Turn};
-use crate::plugin::Plugin;
+use crate::plugin::{Kept, Plugin};
 use crate::provider::Claims;
 use crate::store::Parsed;
 
@@ -28,8 +28,9 @@ impl EarlyParse for Dispatch {
         plugin: &Plugin,
         request: &Request,
         claims: &Claims,
+        kept: Option<Kept<'_>>,
     ) -> Option<Parsed> {
-        self.parse_early(source, plugin, request, claims)
+        self.parse_early(source, plugin, request, claims, kept)
     }
 
     fn stored(&self, source: &Name, plugin: &Name, receipt: Id, log: &[LogLine]) {

@@ -18,7 +18,7 @@ use crate::causes::words;
 use crate::effect::LogLine;
 use crate::event::Request;
 use crate::ids::{Id, Name};
-use crate::plugin::Plugin;
+use crate::plugin::{Kept, Plugin};
 use crate::provider::Claims;
 use crate::store::{Appended, Committing, Error, Parsed, Recalled, Store};
 
@@ -39,14 +39,16 @@ pub(crate) trait EarlyParse: fmt::Debug + Send + Sync {
         body_bytes: usize,
     ) -> Option<Turn<'a>>;
 
-    /// What a parse makes of a request whose evidence holds and that brings something new; `None`
-    /// if it is to be stored without. May compute for a while.
+    /// What a parse makes of a request whose evidence holds and that brings something new, in the
+    /// instance of its claims if that is `kept`; `None` if it is to be stored without. May compute
+    /// for a while.
     fn parse(
         &self,
         source: &Name,
         plugin: &Plugin,
         request: &Request,
         claims: &Claims,
+        kept: Option<Kept<'_>>,
     ) -> Option<Parsed>;
 
     /// What was parsed is stored with its receipt, and the plugin wrote this.
@@ -157,7 +159,14 @@ mod tests {
             None
         }
 
-        fn parse(&self, _: &Name, _: &Plugin, _: &Request, _: &Claims) -> Option<Parsed> {
+        fn parse(
+            &self,
+            _: &Name,
+            _: &Plugin,
+            _: &Request,
+            _: &Claims,
+            _: Option<Kept<'_>>,
+        ) -> Option<Parsed> {
             None
         }
 

@@ -4,20 +4,23 @@
 //! for meanwhile, what it writes, and why it has no answer. How a plugin came to be loaded is not
 //! known here.
 //!
-//! Nothing outlives a call: what the guest left in memory is gone, and a trap poisons nothing. The
-//! calls here run on the pools' threads, in turn for each source or handler, and with them what the
-//! gateway itself computes about a request; what comes back has been checked against the contract.
+//! Nothing outlives a call but the instance of claims, for an early parse of the same request: what
+//! a guest left in memory reaches no other, and a trap poisons nothing. The calls here run on the
+//! pools' threads, in turn for each source or handler, and with them what the gateway itself
+//! computes about a request; what comes back has been checked against the contract.
 
 mod context;
 mod effort;
 mod error;
 mod function;
+mod kept;
 mod log;
 mod memory;
 mod occasion;
 mod outbox;
 mod pool;
 mod reads;
+mod sandbox;
 mod settings;
 mod trap;
 mod wasi;
@@ -27,22 +30,22 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use wasmtime::Store;
 use wasmtime::component::Instance;
-use wasmtime::{Store, UpdateDeadline};
 
 pub(super) use self::context::Context;
 use self::effort::Effort;
 pub use self::error::CallError;
 pub(super) use self::function::{Handler, Provider};
+pub(crate) use self::kept::Kept;
 pub use self::log::tell;
 pub(super) use self::occasion::Occasion;
 use self::outbox::Outbox;
 pub use self::outbox::{EFFECTS_MAX, Grant, StateReader};
 use self::pool::PoolError;
 pub(super) use self::pool::{Pool, Shape, all_threads};
+use self::sandbox::Sandbox;
 pub(super) use self::settings::Completed;
-use self::trap::Ran;
-use self::wasi::Wasi;
 pub(super) use self::wasi::link as link_wasi;
 use super::contract::convert::{self, YIELD_BYTES_MAX};
 use super::contract::handler::HandleContext;
@@ -60,9 +63,6 @@ use crate::setting;
 /// the receipt is stored.
 const EARLY_YIELD_BYTES_MAX: usize = 64 << 10;
 
-/// Most handles that a guest may hold at once.
-const HANDLES_MAX: usize = 1_000;
-
 /// How a call ended, and what the plugin wrote meanwhile.
 #[derive(Debug)]
 pub struct Called<T> {
@@ -74,6 +74,9 @@ pub struct Called<T> {
 
 /// How a parse ended.
 type Parsing = Called<Result<Vec<Event>, Outcome>>;
+
+/// What a provider claims of a request, with the instance in which it did.
+type Claimed<'c> = (Claims, Option<Kept<'c>>);
 
 impl<T> Called<T> {
     /// No guest ran, or what it did is lost.
@@ -94,7 +97,7 @@ impl Host {
         source: &Name,
         request: &Arc<Request>,
     ) -> Result<Result<Claims, Refusal>, CallError> {
-        self.claims_and(plugin, settings, source, request, |claims| claims).await
+        self.claims_and(plugin, settings, source, request, |claims, _| claims).await
     }
 
     /// The same on the thread that asks, which waits: what a call costs by itself, for a benchmark.
@@ -105,24 +108,48 @@ impl Host {
         request: &Request,
     ) -> Result<Result<Claims, Refusal>, CallError> {
         let context = self.context(plugin, Role::Provider, settings);
-        claim(plugin, context, self.deadlines().claims, request)
+        let claimed = claim(plugin, settings, context, self.deadlines().claims, request)?;
+        Ok(claimed.map(|(claims, _)| claims))
     }
 
-    /// Asks for the claims, and makes something of them on the same thread and in the same turn.
+    /// The claims, and behind them an early parse as if they were proven: for a test that compares
+    /// it with one that is made later. `None` if it may take no time.
+    pub async fn parse_unproven(
+        &self,
+        plugin: &Arc<Plugin>,
+        settings: &Arc<str>,
+        source: &Name,
+        request: &Arc<Request>,
+    ) -> Result<Result<Option<Parsing>, Refusal>, CallError> {
+        let parse = {
+            let (host, plugin, settings) = (self.clone(), Arc::clone(plugin), Arc::clone(settings));
+            let (source, request) = (source.clone(), Arc::clone(request));
+            move |_: Claims, kept: Option<Kept<'_>>| {
+                let parsed = host.parse_early(&plugin, &settings, &source, &request, kept);
+                parsed.map(|(called, _)| called)
+            }
+        };
+        self.claims_and(plugin, settings, source, request, parse).await
+    }
+
+    /// Asks for the claims, and makes something of them on the same thread and in the same turn:
+    /// with the instance in which they were made, if `parse` may read the same request in it.
     pub(crate) async fn claims_and<T: Send + 'static>(
         &self,
         plugin: &Arc<Plugin>,
         settings: &Arc<str>,
         source: &Name,
         request: &Arc<Request>,
-        make: impl FnOnce(Claims) -> T + Send + 'static,
+        make: impl FnOnce(Claims, Option<Kept<'_>>) -> T + Send + 'static,
     ) -> Result<Result<T, Refusal>, CallError> {
         let context = self.context(plugin, Role::Provider, settings);
-        let plugin = Arc::clone(plugin);
+        let (plugin, settings) = (Arc::clone(plugin), Arc::clone(settings));
         let request = Arc::clone(request);
         let deadline = self.deadlines().claims;
-        let call =
-            move || claim(&plugin, context, deadline, &request).map(|claimed| claimed.map(make));
+        let call = move || {
+            let claimed = claim(&plugin, &settings, context, deadline, &request);
+            claimed.map(|claimed| claimed.map(|(claims, kept)| make(claims, kept)))
+        };
         self.0.pools.claims.call(Some(source), deadline, call).await?
     }
 
@@ -148,35 +175,53 @@ impl Host {
     ) -> Called<Result<Vec<Event>, Outcome>> {
         let plugin = Arc::clone(plugin);
         let request = Arc::clone(request);
-        let context = self.context(&plugin, Role::Provider, settings);
+        let mut context = self.context(&plugin, Role::Provider, settings);
+        let bytes_max = YIELD_BYTES_MAX + request.body.len();
+        context.lift_bytes_max = lifted_at_most(bytes_max);
         let deadline = self.deadlines().parse;
         let given = source.clone();
-        let call = move || parse(&plugin, context, deadline, &given, &request, YIELD_BYTES_MAX);
+        let call = move || {
+            let sandbox = Sandbox::new(&plugin, context, &parsing(&request), deadline);
+            parse(sandbox, &plugin, &given, &request, bytes_max)
+        };
         self.0.pools.parse.call(Some(source), deadline, call).await.unwrap_or_else(Called::never)
     }
 
     /// The same for a request that is not stored, on the thread that asks: in what was to be made
-    /// of its claims. In little time, and it may yield little; `None` if it may take no time. With
-    /// whether it took so much of it that claims would be slow if each parse did.
+    /// of its claims, and in their instance if that is `kept` for this call. In little time, and it
+    /// may yield little; `None` if it may take no time. With whether it took so much of it that
+    /// claims would be slow if each parse did.
     pub(crate) fn parse_early(
         &self,
         plugin: &Plugin,
         settings: &Arc<str>,
         source: &Name,
         request: &Request,
+        kept: Option<Kept<'_>>,
     ) -> Option<(Parsing, bool)> {
         let Deadlines { early, claims, .. } = self.deadlines();
         if early.is_zero() {
             return None;
         }
-        let mut context = self.context(plugin, Role::Provider, settings);
         // With the claims before it, it stays within their time: a source whose calls use that up
         // rests, and no request may have to wait for the sake of a parse that can be made later.
         let patience = claims - claims / 4;
         let effort = Effort::begin(early, patience);
-        context.effort = Some(effort);
         let asked_after = early.min(patience);
-        let called = parse(plugin, context, asked_after, source, request, EARLY_YIELD_BYTES_MAX);
+        let bytes_max = EARLY_YIELD_BYTES_MAX + request.body.len();
+        let lift_bytes_max = lifted_at_most(bytes_max);
+        // One that is of no use is gone before there is another: a thread has room for one.
+        let kept = kept.and_then(|kept| kept.into_sandbox(plugin, settings, request));
+        let sandbox = if let Some(mut sandbox) = kept {
+            sandbox.begin_again(asked_after, lift_bytes_max, effort);
+            sandbox
+        } else {
+            let mut context = self.context(plugin, Role::Provider, settings);
+            context.lift_bytes_max = lift_bytes_max;
+            context.effort = Some(effort);
+            Sandbox::new(plugin, context, &parsing(request), asked_after)
+        };
+        let called = parse(sandbox, plugin, source, request, bytes_max);
         Some((called, effort.is_dear()))
     }
 
@@ -315,44 +360,57 @@ impl Plugin {
 }
 
 /// Asks a provider what was signed.
-fn claim(
-    plugin: &Plugin,
+fn claim<'c>(
+    plugin: &'c Plugin,
+    settings: &'c Arc<str>,
     context: Context,
     deadline: Duration,
-    request: &Request,
-) -> Result<Result<Claims, Refusal>, CallError> {
+    request: &'c Request,
+) -> Result<Result<Claimed<'c>, Refusal>, CallError> {
     let occasion = Occasion::Request("claim", request, request.received_at);
-    let (claims, _) = enter(plugin, context, &occasion, deadline, |store, instance| {
+    let mut sandbox = Sandbox::new(plugin, context, &occasion, deadline);
+    let claims = sandbox.call(|store, instance| {
         let claim = &plugin.provider_functions()?.claim;
         convert::lend_request(request, |request| {
             claim.call(store, instance, (request,)).map(|(claims,)| claims)
         })
     });
     match claims? {
-        Ok(claims) => convert::claims(claims).map(Ok).map_err(CallError::Violation),
+        Ok(claims) => {
+            let claims = convert::claims(claims).map_err(CallError::Violation)?;
+            Ok(Ok((claims, Kept::of(sandbox, settings, request))))
+        }
         Err(refusal) => Ok(Err(convert::refusal(&refusal))),
     }
 }
 
+/// What the parse of a request is about.
+fn parsing(request: &Request) -> Occasion<'_> {
+    Occasion::Request("parse", request, request.received_at)
+}
+
+/// What a guest may pass whose events may have so many bytes: twice that, so that it is the check
+/// of the contract that speaks.
+fn lifted_at_most(bytes_max: usize) -> usize {
+    2 * bytes_max
+}
+
 /// Asks a provider for the events of a request, which are given a source. An event may hold all of
-/// the body, and together they may have so many bytes more.
+/// the body, and together they may have so many bytes.
 fn parse(
+    mut sandbox: Sandbox<'_>,
     plugin: &Plugin,
-    mut context: Context,
-    deadline: Duration,
     source: &Name,
     request: &Request,
-    yield_bytes_max: usize,
+    bytes_max: usize,
 ) -> Called<Result<Vec<Event>, Outcome>> {
-    let bytes_max = yield_bytes_max + request.body.len();
-    context.lift_bytes_max = 2 * bytes_max;
-    let occasion = Occasion::Request("parse", request, request.received_at);
-    let (parsed, context) = enter(plugin, context, &occasion, deadline, |store, instance| {
+    let parsed = sandbox.call(|store, instance| {
         let parse = &plugin.provider_functions()?.parse;
         convert::lend_request(request, |request| {
             parse.call(store, instance, (request,)).map(|(parsed,)| parsed)
         })
     });
+    let log = sandbox.into_context().log;
     let ended = parsed.and_then(|parsed| match parsed {
         Ok(events) => {
             let events = convert::events(events, source, request.received_at, bytes_max);
@@ -360,44 +418,19 @@ fn parse(
         }
         Err(failure) => Ok(Err(convert::failure(&failure))),
     });
-    Called { ended, log: context.log.into_lines() }
+    Called { ended, log: log.into_lines() }
 }
 
 /// Instantiates a plugin, makes a call, and takes the store apart again. The deadline is for all of
 /// it. To be called on a thread with a stack for guests, outside of the async runtime.
 pub(super) fn enter<T>(
     plugin: &Plugin,
-    mut context: Context,
+    context: Context,
     occasion: &Occasion<'_>,
     deadline: Duration,
     call: impl FnOnce(&mut Store<Context>, &Instance) -> wasmtime::Result<T>,
 ) -> (Result<T, CallError>, Context) {
-    if plugin.wasi {
-        context.wasi = Some(Wasi::of(occasion, &plugin.digest, &context.log));
-    }
-    let memory_max = context.memory.most;
-    let lift_bytes_max = context.lift_bytes_max;
-    let effort = context.effort.take();
-    let mut store = Store::new(plugin.pre.engine(), context);
-    store.limiter(|context| &mut context.memory);
-    store.set_hostcall_fuel(lift_bytes_max);
-    store.set_max_component_handles(HANDLES_MAX);
-    // Before instantiating, which runs code of the guest too.
-    store.set_epoch_deadline(engine::ticks(deadline));
-    if let Some(effort) = effort {
-        store.epoch_deadline_callback(move |_| {
-            let is_spent = effort.is_spent();
-            Ok(if is_spent { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) })
-        });
-    }
-    let instance = plugin.pre.instantiate(&mut store);
-    let result = instance.and_then(|instance| call(&mut store, &instance));
-    let context = store.into_data();
-    let result = result.map_err(|error| {
-        let memory_exceeded = context.memory.exceeded.then_some(memory_max);
-        let stack = plugin.stack;
-        let log = context.log.clone();
-        trap::judge(&error, &Ran { stack, deadline, lift_bytes_max, memory_exceeded, log })
-    });
-    (result, context)
+    let mut sandbox = Sandbox::new(plugin, context, occasion, deadline);
+    let result = sandbox.call(call);
+    (result, sandbox.into_context())
 }

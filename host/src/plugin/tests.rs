@@ -3,6 +3,7 @@
 
 mod calls;
 mod folders;
+mod kept;
 mod loads;
 
 use std::fs;

@@ -45,11 +45,13 @@ const _: fn() -> HandlerInfo = <Guest as handler::Guest>::describe;
 
 struct Guest;
 
-/// How many calls this instance has seen. A second one would be a leak.
+/// How many calls this instance has seen. A second one can only be an early parse, and a third one
+/// would be a leak.
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
-/// What is asked for at this function; nothing if it is meant for another.
+/// What is asked for at this function, in a call that counts; nothing if it is meant for another.
 fn command(json: &[u8], here: &str) -> (String, Value) {
+    CALLS.fetch_add(1, Ordering::Relaxed);
     let value: Value = serde_json::from_slice(json).unwrap_or_default();
     let at = value["at"].as_str().unwrap_or("handle");
     let asked = if at == here { value["do"].as_str().unwrap_or("nothing") } else { "nothing" };
@@ -95,11 +97,16 @@ fn misbehave(asked: &str, command: &Value) {
             }
         }
         "count" => {
-            let calls = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
-            log::write(log::Level::Info, &calls.to_string());
+            log::write(log::Level::Info, &CALLS.load(Ordering::Relaxed).to_string());
         }
         _ => (),
     }
+}
+
+/// Takes memory for good, in every call about a request that says how many MiB: `{"leak": 20}`.
+fn leak(command: &Value) {
+    let mib = command["leak"].as_u64().and_then(|it| usize::try_from(it).ok()).unwrap_or(0);
+    black_box(vec![1_u8; mib << 20].leak());
 }
 
 /// Goes on until there is no stack left.
@@ -215,6 +222,7 @@ impl provider::Guest for Guest {
 
     fn claim(request: Request) -> Result<Claims, Refusal> {
         let (asked, command) = command(&request.body, "claim");
+        leak(&command);
         misbehave(&asked, &command);
         if asked == "fail" {
             return Err(Refusal { reason: "told to".to_owned() });
@@ -239,6 +247,7 @@ impl provider::Guest for Guest {
 
     fn parse(request: Request) -> Result<Vec<Event>, Failure> {
         let (asked, command) = command(&request.body, "parse");
+        leak(&command);
         misbehave(&asked, &command);
         failure(&asked, &command)?;
         let mut event = Event {

@@ -1,7 +1,8 @@
 //! What one call may reach: the data of its store.
 //!
-//! Made for the call and taken apart after it. It answers the guest's imports from memory; the one
-//! thing outside that it can reach is the reader of the subject's state.
+//! Made for the call and taken apart after it, or set up anew for an early parse. It answers the
+//! guest's imports from memory; the one thing outside that it can reach is the reader of the
+//! subject's state.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::plugin::contract::violation::violation;
 /// the check of the contract that speaks and not this.
 const LIFT_BYTES_MAX: usize = 2 * YIELD_BYTES_MAX;
 
-/// The store's data during one call.
+/// The store's data, which is about the present call.
 #[derive(Debug)]
 pub(in crate::plugin) struct Context {
     settings: Arc<str>,

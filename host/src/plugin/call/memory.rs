@@ -1,4 +1,4 @@
-//! How much memory one call may have.
+//! How much memory one instance may have, for a call or for two about one request.
 //!
 //! Counts all linear memories of the instance together, where wasmtime's own limits count each for
 //! itself. Refusing is not trapping: the guest sees an allocation fail, as on a small machine.
@@ -7,10 +7,10 @@ use wasmtime::ResourceLimiter;
 
 use crate::plugin::engine::{INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 
-/// The memory of one call.
+/// The memory of one instance.
 #[derive(Debug)]
 pub(super) struct MemoryLimit {
-    /// How much there is for the whole call.
+    /// How much there is as long as it lives.
     pub(super) most: usize,
     left: usize,
     /// Whether the guest asked for more than there was.

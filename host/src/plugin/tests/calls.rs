@@ -14,13 +14,13 @@ use crate::retry::Outcome;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
-struct Guest {
-    host: Host,
-    plugin: Arc<Plugin>,
+pub(super) struct Guest {
+    pub(super) host: Host,
+    pub(super) plugin: Arc<Plugin>,
 }
 
 impl Guest {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut config = config();
         config.deadlines = Deadlines {
             claims: Duration::from_millis(200),
@@ -44,7 +44,10 @@ impl Guest {
         Ok(evidence.into_iter().flat_map(|evidence| evidence.proofs).map(token).collect())
     }
 
-    async fn parse(&self, command: serde_json::Value) -> Called<Result<Vec<Event>, Outcome>> {
+    pub(super) async fn parse(
+        &self,
+        command: serde_json::Value,
+    ) -> Called<Result<Vec<Event>, Outcome>> {
         let source = name("shop");
         self.host.parse(&self.plugin, &settings(), &source, &request(&command)).await
     }
@@ -81,11 +84,11 @@ impl Guest {
     }
 }
 
-fn settings() -> Arc<str> {
+pub(super) fn settings() -> Arc<str> {
     Arc::from("{}")
 }
 
-fn request(command: &serde_json::Value) -> Arc<Request> {
+pub(super) fn request(command: &serde_json::Value) -> Arc<Request> {
     Arc::new(Request {
         method: "POST".to_owned(),
         url: "/in/shop".to_owned(),
@@ -109,7 +112,7 @@ fn event(command: &serde_json::Value) -> Arc<Event> {
 }
 
 /// What a plugin wrote that returned.
-fn lines<T>(called: Called<T>) -> Vec<String> {
+pub(super) fn lines<T>(called: Called<T>) -> Vec<String> {
     called.ended.expect("the plugin returns");
     called.log.into_iter().map(|line| line.message).collect()
 }
@@ -133,13 +136,17 @@ async fn an_early_parse_that_spins_is_over_in_the_time_for_claims_and_holds_up_n
     let early = Duration::from_secs(20);
     guest.host.set_deadlines(Deadlines { claims, early, ..Deadlines::default() });
     let began = Instant::now();
+    let (settings, source) = (settings(), name("shop"));
+    let request = request(&json!({ "do": "spin", "at": "parse" }));
     for _ in 0..3 {
         let (host, plugin) = (guest.host.clone(), Arc::clone(&guest.plugin));
-        let spin = move |_: Claims| {
-            let request = request(&json!({ "do": "spin", "at": "parse" }));
-            host.parse_early(&plugin, &settings(), &name("shop"), &request)
+        let spin = {
+            let (settings, source, request) =
+                (Arc::clone(&settings), source.clone(), Arc::clone(&request));
+            move |_: Claims, kept: Option<Kept<'_>>| {
+                host.parse_early(&plugin, &settings, &source, &request, kept)
+            }
         };
-        let (settings, source, request) = (settings(), name("shop"), request(&json!({})));
         let called = guest.host.claims_and(&guest.plugin, &settings, &source, &request, spin).await;
         let (Called { ended, .. }, _) = called.unwrap().unwrap().expect("it may take time");
         assert!(matches!(ended, Err(CallError::Deadline { .. })), "{ended:?}");
@@ -309,7 +316,8 @@ async fn what_is_made_of_claims_is_made_on_the_threads_of_claims() {
     let (source, request) = (name("shop"), request(&json!({})));
     let thread = || std::thread::current().name().unwrap_or_default().to_owned();
 
-    let made = host.claims_and(&plugin, &settings(), &source, &request, move |_| thread()).await;
+    let here = move |_: Claims, _: Option<Kept<'_>>| thread();
+    let made = host.claims_and(&plugin, &settings(), &source, &request, here).await;
     let done = host.in_turn(&source, thread).await;
 
     for thread in [made.unwrap().unwrap(), done.unwrap()] {
