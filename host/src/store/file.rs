@@ -76,7 +76,7 @@ pub(super) struct File {
     connection: RwLock<Connection>,
     place: Place,
     /// The beginning of the file of rows as the last commit left it.
-    begin: Mutex<Option<Vec<u8>>>,
+    begin: Mutex<Option<Begin>>,
     /// When the files were last seen to be the store's.
     glances: Glances,
     /// How far the log has come: a [`Point`](volumes::Point).
@@ -84,6 +84,13 @@ pub(super) struct File {
     damages: Arc<Damages>,
     /// The store's tag, below 2^30.
     pub(super) tag: u32,
+}
+
+/// How the file of rows begins.
+struct Begin {
+    bytes: Vec<u8>,
+    /// How often redb had written to the file then.
+    writes: u64,
 }
 
 /// When a volume is full, and when a checkpoint is due.
@@ -156,7 +163,7 @@ impl File {
         let mut journal = lock(&self.journal);
         let journal = journal.as_mut().ok_or_else(away)?;
         let committed = journal.commit(change);
-        *lock(&self.begin) = self.place.begin();
+        self.note_begin();
         committed?;
         self.reached.store(journal.applied().write(), Ordering::Relaxed);
         Ok(())
@@ -192,12 +199,22 @@ impl File {
         self.checkpoint()
     }
 
+    /// Notes how the file of rows begins. Most commits write nothing to it: their rows are in memory
+    /// until a checkpoint.
+    fn note_begin(&self) {
+        let writes = self.place.writes();
+        let mut begin = lock(&self.begin);
+        if begin.as_ref().is_none_or(|begin| begin.writes != writes) {
+            *begin = self.place.begin().map(|bytes| Begin { bytes, writes });
+        }
+    }
+
     /// Whether nobody else has written to the file of rows. Between two commits nobody but another
     /// program writes.
     pub(super) fn check_begin(&self) -> Result<(), Failure> {
         let begin = lock(&self.begin);
         match (&*begin, self.place.begin()) {
-            (Some(left), Some(now)) if *left != now => {
+            (Some(left), Some(now)) if left.bytes != now => {
                 Err(Failure::Overwritten { path: self.place.path.clone() })
             }
             _ => Ok(()),

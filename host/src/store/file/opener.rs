@@ -7,7 +7,7 @@
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, StorageBackend};
@@ -33,6 +33,8 @@ pub(super) struct Opener {
     medium: Arc<dyn Medium>,
     /// Whether a block was read that is not what was written.
     doubt: Arc<AtomicBool>,
+    /// How often redb has written to the file, whenever it was opened.
+    writes: Arc<AtomicU64>,
 }
 
 impl Opener {
@@ -62,8 +64,8 @@ impl Opener {
         medium: &Arc<dyn Medium>,
         bytes: impl Fn(bool) -> Opened + Send + Sync + 'static,
     ) -> Self {
-        let doubt = Arc::new(AtomicBool::new(false));
-        Self { bytes: Box::new(bytes), medium: Arc::clone(medium), doubt }
+        let (doubt, writes) = Default::default();
+        Self { bytes: Box::new(bytes), medium: Arc::clone(medium), doubt, writes }
     }
 
     /// Opens it; whoever had it open has closed it.
@@ -79,6 +81,11 @@ impl Opener {
     /// Whether a block was read that is not what was written, since redb last looked at all of it.
     pub(super) fn is_doubted(&self) -> bool {
         self.doubt.load(Ordering::Acquire)
+    }
+
+    /// How often redb has written to the file. As long as that is the same, so is what it wrote.
+    pub(super) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
     }
 
     fn opened(&self, anew: bool) -> Result<Database, DatabaseError> {
@@ -117,6 +124,7 @@ impl Opener {
     fn backend(&self, anew: bool, count: bool) -> Result<(Summed, Arc<Sums>), DatabaseError> {
         let file = (self.bytes)(anew)?;
         let sums = Arc::new(Sums::load(&self.medium, &*file, count)?);
-        Ok((Summed::new(file, Arc::clone(&sums), Arc::clone(&self.doubt)), sums))
+        let notes = (Arc::clone(&self.doubt), Arc::clone(&self.writes));
+        Ok((Summed::new(file, Arc::clone(&sums), notes), sums))
     }
 }

@@ -108,6 +108,11 @@ impl Place {
         self.spot.as_ref().and_then(Spot::begin)
     }
 
+    /// How often redb has written to the file of rows.
+    pub(super) fn writes(&self) -> u64 {
+        self.opener.writes()
+    }
+
     /// What keeps other gateways out: they may come in once it is dropped.
     pub(super) fn leave(&self) -> Option<std::fs::File> {
         lock(&self.held).take()

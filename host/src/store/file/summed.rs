@@ -6,7 +6,7 @@
 
 use std::io;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use redb::{BackendError, StorageBackend};
@@ -23,6 +23,8 @@ pub(super) struct Summed {
     writing: Mutex<()>,
     /// Is set where a block is wrong.
     doubt: Arc<AtomicBool>,
+    /// How often redb has written to it, or made it longer or shorter.
+    writes: Arc<AtomicU64>,
 }
 
 /// A block that is not what its sum says.
@@ -37,9 +39,9 @@ impl Summed {
     pub(super) fn new(
         file: Box<dyn StorageBackend>,
         sums: Arc<Sums>,
-        doubt: Arc<AtomicBool>,
+        (doubt, writes): (Arc<AtomicBool>, Arc<AtomicU64>),
     ) -> Self {
-        Self { file, sums, writing: Mutex::new(()), doubt }
+        Self { file, sums, writing: Mutex::new(()), doubt, writes }
     }
 
     /// The first block of these that is wrong.
@@ -111,6 +113,7 @@ impl StorageBackend for Summed {
 
     fn set_len(&self, length: u64) -> io::Result<()> {
         let _held = lock(&self.writing);
+        self.writes.fetch_add(1, Ordering::Relaxed);
         self.file.set_len(length)?;
         self.sums.cut(length);
         Ok(())
@@ -124,6 +127,7 @@ impl StorageBackend for Summed {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let _held = lock(&self.writing);
+        self.writes.fetch_add(1, Ordering::Relaxed);
         self.file.write(offset, data)?;
         self.sums.note(offset, data);
         Ok(())
@@ -179,7 +183,7 @@ mod tests {
         let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder.path()));
         let file = Box::new(InMemoryBackend::new());
         let sums = Arc::new(Sums::load(&medium, &*file, true).expect("there are none"));
-        let summed = Summed::new(file, sums, Arc::new(AtomicBool::new(false)));
+        let summed = Summed::new(file, sums, Default::default());
         summed.set_len(BLOCKS * BLOCK_BYTES as u64).unwrap();
         for number in 0..BLOCKS {
             summed.write(number * BLOCK_BYTES as u64, &block(number)).unwrap();
