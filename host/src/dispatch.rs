@@ -146,7 +146,7 @@ impl Dispatch {
             |name: &Name| emitted.is_none_or(|(_, granted)| granted.endpoints.contains(name));
         let subscribed = rules.subscriptions.iter().filter(|(_, patterns)| wanted(patterns));
         Routes {
-            handlers: self.registry.list().iter().filter_map(handles).collect(),
+            handlers: self.registry.choose(handles),
             endpoints: subscribed
                 .map(|(name, _)| name)
                 .filter(|name| allowed(name))

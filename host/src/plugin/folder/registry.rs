@@ -50,6 +50,12 @@ impl Registry {
         self.changed.subscribe()
     }
 
+    /// What is made of each that is chosen, by name, without a hold on any: of many plugins an
+    /// event concerns few, and all threads count holds in the same places.
+    pub(crate) fn choose<T>(&self, choose: impl FnMut(&Arc<Plugin>) -> Option<T>) -> Vec<T> {
+        self.plugins.load().values().filter_map(choose).collect()
+    }
+
     /// All of them, by name.
     pub fn list(&self) -> Vec<Arc<Plugin>> {
         self.plugins.load().values().cloned().collect()
