@@ -122,6 +122,14 @@ impl<'i> Check<'i> {
         if let Some(reason) = &self.inspection.rows_fault {
             self.tell_row(None, reason.clone());
         }
+        let bits = self.inspection.rows_mended;
+        if bits > 0 {
+            let reason = format!(
+                "bits of its pages that are damaged: {bits}; the gateway mends each when it reads \
+                 it"
+            );
+            self.tell_row(None, reason);
+        }
         for number in self.shown.mended().collect::<Vec<_>>() {
             let reason = "one bit of its head is damaged; the gateway mends it when it reads it";
             self.tell(number, None, None, reason);

@@ -51,13 +51,10 @@ pub fn check_audit(folder: &Path, known: Option<(u64, &str)>) -> Result<AuditChe
     checked.map_err(|source| OpenError::because(&file_in(folder), source))
 }
 
-fn change(
-    folder: &Path,
-    make: impl FnOnce(&mut Sheet) -> Result<(), Error>,
-) -> Result<(), OpenError> {
+fn change(folder: &Path, make: impl Fn(&mut Sheet) -> Result<(), Error>) -> Result<(), OpenError> {
     let config = Config::at(folder);
     let file = File::open(folder, config.sizes(), Arc::<Damages>::default())?;
-    let changed = unbroken(|| {
+    let changed = || {
         let mut sheet = Sheet::of(file.read()?);
         make(&mut sheet)?;
         let change = file.write()?;
@@ -65,7 +62,8 @@ fn change(
         puts.try_for_each(|((kept, key), row)| change.put_kept(*kept, key, row.as_deref()))?;
         // With nothing for the log it is durable by a checkpoint.
         file.commit(change)
-    });
+    };
+    let changed = file.asked(|| unbroken(changed));
     file.close();
     changed.map_err(|source| OpenError::because(&file_in(folder), source))
 }

@@ -2,13 +2,15 @@
 //! has them open meanwhile.
 //!
 //! Shows the rows as the last checkpoint left them; what the log says behind it is read in the
-//! frames. Where redb can't read the rows, the volumes are there all the same. Never makes a store,
-//! never mends one and never converts one.
+//! frames. A flipped bit in a page is put right in memory, as a start puts it right in the file.
+//! Where redb can't read the rows, the volumes are there all the same. Never makes a store, never
+//! mends one and never converts one.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use redb::{Database, DatabaseError, ReadableDatabase, StorageError};
 
@@ -19,6 +21,8 @@ use super::folder::Folder;
 use super::identity::{Identity, builder, check_vacant, hold_folder, is_redb, read_identity};
 use super::open_error::{OpenError, failed, foreign, refused};
 use super::overlay::Overlay;
+use super::summed::Summed;
+use super::sums::Sums;
 use super::view::View;
 use super::volumes::{Point, VOLUME_BYTES, Volumes};
 use super::{FILE_NAME, file_in};
@@ -34,6 +38,8 @@ pub(in crate::store) struct Inspection {
     pub(in crate::store) tag: u32,
     /// What redb finds wrong with its own pages.
     pub(in crate::store) rows_fault: Option<String>,
+    /// How many bits of its pages are not what was written, and are put right.
+    pub(in crate::store) rows_mended: u64,
     /// Keeps gateways out, also where redb can't open its file.
     _held: Option<File>,
 }
@@ -50,10 +56,7 @@ impl Inspection {
         if !is_redb(&path)? {
             return Err(foreign(&*medium, path));
         }
-        let (database, looked) = match open_over(&path) {
-            Ok(database) => look_at_pages(database),
-            Err(error) => (None, Err(error)),
-        };
+        let (database, looked, rows_mended) = look(&path);
         let rows_fault = match looked {
             Ok(fault) => fault,
             Err(error) if is_of_the_world(&error) => return Err(refused(&path, error)),
@@ -65,7 +68,7 @@ impl Inspection {
         };
         let volumes = Volumes::open(medium, tag, VOLUME_BYTES);
         let volumes = volumes.map_err(|source| failed(&path, source))?;
-        Ok(Self { database, volumes, tag, rows_fault, _held: held })
+        Ok(Self { database, volumes, tag, rows_fault, rows_mended, _held: held })
     }
 
     /// The rows and the volumes; `None` where redb can't read the rows.
@@ -100,11 +103,8 @@ pub(super) fn said_rows(path: &Path) -> Result<Option<SaidRows>, OpenError> {
     if !path.exists() || !is_redb(path)? {
         return Ok(None);
     }
-    let looked = match open_over(path) {
-        Ok(database) => look_at_pages(database),
-        Err(error) => (None, Err(error)),
-    };
-    match looked {
+    let (database, looked, _) = look(path);
+    match (database, looked) {
         (Some(database), looked) => {
             let tag = match read_identity(&database) {
                 Ok(Identity::Known { tag } | Identity::Before { tag }) => tag,
@@ -139,12 +139,72 @@ fn is_of_the_world(error: &DatabaseError) -> bool {
     }
 }
 
-/// Opens the file of rows so that what redb writes stays in memory.
-pub(super) fn open_over(path: &Path) -> Result<Database, DatabaseError> {
+/// The file of rows for a look: what redb writes to it stays in memory.
+fn overlay(path: &Path) -> Result<Overlay, DatabaseError> {
     // Its locks are for who may write.
     let file = OpenOptions::new().read(true).write(true).open(path)?;
-    let overlay = Overlay::of(file)?;
+    Overlay::of(file)
+}
+
+/// Opens the file of rows as it is, so that what redb writes stays in memory.
+pub(super) fn open_over(path: &Path) -> Result<Database, DatabaseError> {
+    let overlay = overlay(path)?;
     guarded(|| builder().create_with_backend(overlay))
+}
+
+/// A look at the file of rows with the sums of its pages: what is put right stays in memory too.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// How many bits are put right.
+    mended: Arc<AtomicU64>,
+    /// Whether more than a bit of a page is not what was written.
+    doubt: Arc<AtomicBool>,
+}
+
+impl Look {
+    /// Opens the file.
+    pub(super) fn open(&self, path: &Path) -> Result<Database, DatabaseError> {
+        let overlay = overlay(path)?;
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder));
+        let sums = Arc::new(Sums::load(&medium, &overlay, true)?);
+        let (doubt, mended) = (Arc::clone(&self.doubt), Arc::clone(&self.mended));
+        let summed = Summed::looked_at(Box::new(overlay), sums, doubt, mended);
+        guarded(|| builder().create_with_backend(summed))
+    }
+
+    /// Whether a page was read that is not what was written, and that nobody can put right.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubt.load(Ordering::Acquire)
+    }
+}
+
+/// Opens the file of rows, and has redb look at all its pages. Gives how many bits were put right.
+/// Where that is not enough, redb says what it finds in the file as it is.
+fn look(path: &Path) -> (Option<Database>, Looked, u64) {
+    let look = Look::default();
+    if let Ok(database) = look.open(path) {
+        let (database, looked) = look_at_pages(database);
+        if !look.is_in_doubt() {
+            return (database, looked, look.mended.load(Ordering::Acquire));
+        }
+        if let Some(database) = database {
+            let_go(database);
+        }
+    }
+    let (database, looked) = match open_over(path) {
+        Ok(database) => look_at_pages(database),
+        Err(error) => (None, Err(error)),
+    };
+    (database, looked, 0)
+}
+
+/// Closes what may not even be in a state to be closed.
+pub(super) fn let_go(database: Database) {
+    drop(guarded(|| {
+        drop(database);
+        Ok::<_, StorageError>(())
+    }));
 }
 
 /// Has redb look at all its pages, and says what it finds. What it mends, it mends in memory.
@@ -153,11 +213,7 @@ fn look_at_pages(mut database: Database) -> (Option<Database>, Looked) {
         Ok(true) => (Some(database), Ok(None)),
         Ok(false) => (Some(database), Ok(Some(MENDED.to_owned()))),
         Err(error) => {
-            // It may not even be in a state to be closed.
-            drop(guarded(|| {
-                drop(database);
-                Ok::<_, StorageError>(())
-            }));
+            let_go(database);
             (None, Err(error))
         }
     }

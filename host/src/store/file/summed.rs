@@ -25,6 +25,8 @@ pub(super) struct Summed {
     doubt: Arc<AtomicBool>,
     /// How often redb has written to it, or made it longer or shorter.
     writes: Arc<AtomicU64>,
+    /// Where the file is only looked at: how many bits were put right. No sum is written then.
+    mended: Option<Arc<AtomicU64>>,
 }
 
 /// A block that is not what its sum says.
@@ -41,7 +43,18 @@ impl Summed {
         sums: Arc<Sums>,
         (doubt, writes): (Arc<AtomicBool>, Arc<AtomicU64>),
     ) -> Self {
-        Self { file, sums, writing: Mutex::new(()), doubt, writes }
+        Self { file, sums, writing: Mutex::new(()), doubt, writes, mended: None }
+    }
+
+    /// The same of a file that keeps in memory what is written to it. Counts the bits that are put
+    /// right, and writes nothing anywhere.
+    pub(super) fn looked_at(
+        file: Box<dyn StorageBackend>,
+        sums: Arc<Sums>,
+        doubt: Arc<AtomicBool>,
+        mended: Arc<AtomicU64>,
+    ) -> Self {
+        Self { mended: Some(mended), ..Self::new(file, sums, (doubt, Arc::default())) }
     }
 
     /// The first block of these that is wrong.
@@ -70,11 +83,16 @@ impl Summed {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, text));
             };
             let byte = (number * BLOCK_BYTES + bit / 8) as u64;
-            tracing::error!(
-                byte,
-                "one bit of hookgate.redb at byte {byte} was not what the gateway wrote there; the \
-                 gateway mended it: look for a fault of the disk or the memory"
-            );
+            match &self.mended {
+                Some(mended) => {
+                    mended.fetch_add(1, Ordering::AcqRel);
+                }
+                None => tracing::error!(
+                    byte,
+                    "one bit of hookgate.redb at byte {byte} was not what the gateway wrote there; \
+                     the gateway mended it: look for a fault of the disk or the memory"
+                ),
+            }
             // One byte is written whole or not at all. If it can't be, the next who reads it mends
             // it again.
             drop(self.file.write(byte, &block[bit / 8..=bit / 8]));
@@ -120,8 +138,10 @@ impl StorageBackend for Summed {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        // A block that counts must not be without its sum.
-        self.sums.flush()?;
+        if self.mended.is_none() {
+            // A block that counts must not be without its sum.
+            self.sums.flush()?;
+        }
         self.file.sync_data()
     }
 

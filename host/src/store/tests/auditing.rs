@@ -1,14 +1,19 @@
 //! The audit log: durable when it is answered, read in pages, and whatever somebody changes in it
 //! is found.
 
+use std::collections::BTreeSet;
+
 use redb::{Database, ReadableTable, TableDefinition};
 use serde_json::{Value, json};
 use sha2::Digest;
+use twox_hash::XxHash3_64;
 
 use super::disk::Disk;
 use super::*;
 
 const ROWS: &str = "hookgate.redb";
+const SUMS: &str = "hookgate.redb.sums";
+const BLOCK_BYTES: usize = 4096;
 /// The rows of the audit log.
 type Rows<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
 
@@ -219,6 +224,62 @@ async fn a_log_that_somebody_made_anew_is_told_by_a_hash_that_is_known() {
     );
     let wrong = check_audit(other.path(), Some((3, &known.hash))).unwrap();
     assert!(wrong.faults[0].reason.starts_with("the hash is not the one"), "{:?}", wrong.faults);
+}
+
+/// The gateway mends such a bit by itself: nobody has changed anything.
+#[tokio::test]
+async fn a_flipped_bit_is_told_by_a_check_and_is_no_change_of_an_entry() {
+    let folder = written(5).await;
+    let path = folder.path().join(ROWS);
+    let mut rows = std::fs::read(&path).unwrap();
+    let text = b"deed 3";
+    let found = rows.windows(text.len()).enumerate().filter(|(_, bytes)| bytes == text);
+    let places: Vec<usize> = found.map(|(at, _)| at).collect();
+    let mut blocks = BTreeSet::new();
+    for at in places {
+        // One in each page that has the text, old ones too.
+        if blocks.insert(at / BLOCK_BYTES) {
+            rows[at] ^= 4;
+        }
+    }
+    std::fs::write(&path, &rows).unwrap();
+
+    let verified = check_audit(folder.path(), None).unwrap();
+    assert_eq!((verified.entries, verified.found), (5, 0), "{:#?}", verified.faults);
+    let faults = check(folder.path()).unwrap().faults;
+    assert_eq!(faults.len(), 1, "{faults:#?}");
+    assert!(faults[0].reason.ends_with("1; the gateway mends each when it reads it"), "{faults:?}");
+    let refused = repair(folder.path(), Undecided::Dead, None).unwrap_err();
+    assert!(matches!(refused, OpenError::Sound { .. }), "{refused:?}");
+    assert!(std::fs::read(&path).unwrap() == rows, "whoever looks changes nothing");
+
+    let repaired = repair_anyway(folder.path(), Undecided::Dead, None).unwrap();
+    assert!(!repaired.audit_lost);
+    let verified = check_audit(folder.path(), None).unwrap();
+    assert_eq!((verified.entries, verified.found), (5, 0), "{:#?}", verified.faults);
+}
+
+#[tokio::test]
+async fn a_command_writes_its_entry_though_the_sum_of_a_sound_page_is_wrong() {
+    let folder = written(5).await;
+    let rows = std::fs::read(folder.path().join(ROWS)).unwrap();
+    let mut sums = std::fs::read(folder.path().join(SUMS)).unwrap();
+    for (number, block) in rows.chunks(BLOCK_BYTES).enumerate() {
+        if !block.windows(6).any(|bytes| bytes == b"deed 5") {
+            continue;
+        }
+        let hash = |bytes: &[u8]| XxHash3_64::oneshot_with_seed(number as u64, bytes);
+        let wrong = (hash(block) >> 16) ^ 0xff_ffff;
+        let entry = (wrong << 16) | (hash(&wrong.to_le_bytes()) & 0xffff) | 1;
+        let at = BLOCK_BYTES + number * 8;
+        sums[at..at + 8].copy_from_slice(&entry.to_le_bytes());
+    }
+    std::fs::write(folder.path().join(SUMS), sums).unwrap();
+
+    record(folder.path(), &deed("deed 6"), NOW).unwrap();
+
+    let verified = check_audit(folder.path(), None).unwrap();
+    assert_eq!((verified.entries, verified.found), (6, 0), "{:#?}", verified.faults);
 }
 
 #[tokio::test]

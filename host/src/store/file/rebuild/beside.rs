@@ -6,11 +6,11 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, StorageError};
+use redb::{Database, ReadableDatabase};
 
 use super::super::failure::guarded;
 use super::super::identity::is_redb;
-use super::super::inspection::open_over;
+use super::super::inspection::{Look, let_go, open_over};
 use super::super::kept_rows::{Kept, KeptRows, put};
 use crate::store::error::Failure;
 
@@ -24,14 +24,19 @@ pub(super) fn copy(path: &Path, kept: Kept, to: &Database) -> Result<bool, Failu
     if !path.exists() || !is_redb(path).unwrap_or(false) {
         return Ok(false);
     }
+    let look = Look::default();
+    if let Ok(from) = look.open(path) {
+        let copied = copy_rows(&from, kept, to);
+        let_go(from);
+        if !look.is_in_doubt() {
+            return copied;
+        }
+    }
+    // Where more than a bit of a page is wrong, some rows may be as they were all the same.
     let Ok(from) = open_over(path) else { return Ok(false) };
     let copied = copy_rows(&from, kept, to);
-    // What contradicts itself may not even be closed.
-    drop(guarded(|| {
-        drop(from);
-        Ok::<_, StorageError>(())
-    }));
-    copied
+    let_go(from);
+    Ok(copied? && !look.is_in_doubt())
 }
 
 fn copy_rows(from: &Database, kept: Kept, to: &Database) -> Result<bool, Failure> {
