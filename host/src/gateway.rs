@@ -141,6 +141,8 @@ impl Gateway {
     pub async fn start(path: &Path, seams: Seams) -> anyhow::Result<Self> {
         let config = Config::load_to_start(path)?;
         config.warnings.iter().for_each(|warning| warn!("{warning}"));
+        let tokens = (&config.tokens[..], seams.clock.now());
+        reach::check_before(&config.admin, tokens, &config.data)?;
         let parts = Parts::open(&config, seams).await?;
         reach::check(&config.admin, &parts.access)?;
         let public = bound("listen", &config.listen, listener::bind(config.listen))?;

@@ -74,6 +74,7 @@ pub use self::ids::terms::Terms;
 pub use self::keep::retention::Retention;
 pub use self::keep::sweep::Swept;
 pub use self::kind::WorkKind;
+pub(crate) use self::offline::may_have_tokens;
 pub use self::offline::{check_audit, record, reset_tokens};
 pub use self::owed::backlog::{Allowance, Windows};
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};

@@ -100,4 +100,6 @@ async fn an_admin_port_that_others_reach_is_not_opened_without_a_token() {
 
     served
         .failed_with("`admin` is 0.0.0.0:0, which other machines can reach, and there is no token");
+    // One of an older format would be upgraded.
+    assert!(!folder.path("data").join("hookgate.redb").exists(), "no store was opened");
 }

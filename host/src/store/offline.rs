@@ -11,7 +11,7 @@ use super::access::{Sheet, tokens};
 use super::damage::Damages;
 use super::error::{Damaged, Error, Failure};
 use super::file::failure::unbroken;
-use super::file::inspection::Inspection;
+use super::file::inspection::{Inspection, is_of_this_format};
 use super::file::kept_rows::Kept;
 use super::file::{File, OpenError, file_in};
 use super::{Config, Token};
@@ -29,6 +29,12 @@ pub fn reset_tokens(
         audit::append(sheet, deed, now)?;
         Ok(())
     })
+}
+
+/// Whether the store in this folder may have tokens: not if it is not there yet, nor if it has an
+/// older format, which a start upgrades. Changes nothing.
+pub(crate) fn may_have_tokens(folder: &Path) -> bool {
+    is_of_this_format(folder)
 }
 
 /// Adds what a command did to the audit log of the store in this folder, which has one.

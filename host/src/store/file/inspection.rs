@@ -97,6 +97,22 @@ pub(super) struct SaidRows {
     pub(super) sound_to: Option<Point>,
 }
 
+/// Whether a start that opens the store in this folder neither makes one nor brings it to this
+/// format. Where that can't be told, the start says why.
+pub(in crate::store) fn is_of_this_format(folder: &Path) -> bool {
+    let path = file_in(folder);
+    if !path.exists() {
+        return false;
+    }
+    if !is_redb(&path).unwrap_or(false) {
+        return true;
+    }
+    let Ok(database) = Look::default().open(&path) else { return true };
+    let identity = read_identity(&database);
+    let_go(database);
+    !matches!(identity, Ok(Identity::Before { .. } | Identity::Older { .. }))
+}
+
 /// What the rows in this file say; `None` if there is no such file, or nobody can tell any more
 /// what it is.
 pub(super) fn said_rows(path: &Path) -> Result<Option<SaidRows>, OpenError> {

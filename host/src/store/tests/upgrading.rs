@@ -180,3 +180,19 @@ async fn what_is_stored_next_stands_behind_all_that_format_2_had() {
     let known = bench.store.append(receipt(&["evt_owed"])).await.unwrap();
     assert!(matches!(known, Appended::Duplicate(id) if id.position == 2), "{known:?}");
 }
+
+/// A start that is refused for the lack of one must leave the store as it is.
+#[tokio::test]
+async fn only_a_store_of_this_format_may_have_tokens_and_to_ask_upgrades_none() {
+    let (files, _) = format_2::files();
+    let older = folder(&files);
+    assert!(!may_have_tokens(older.path()));
+    let bytes = std::fs::read(older.path().join(ROWS)).expect("it is there");
+    assert!(bytes == files[ROWS].to_vec(), "it is as it was");
+
+    let Bench { folder, store, .. } = Bench::new();
+    store.close().await.expect("it can be written");
+    assert!(may_have_tokens(folder.path()));
+    std::fs::remove_file(folder.path().join(ROWS)).expect("it is there");
+    assert!(!may_have_tokens(folder.path()));
+}
