@@ -199,8 +199,8 @@ impl File {
         self.checkpoint()
     }
 
-    /// Notes how the file of rows begins. Most commits write nothing to it: their rows are in memory
-    /// until a checkpoint.
+    /// Notes how the file of rows begins. Most commits write nothing to it: their rows stay in
+    /// memory until a checkpoint.
     fn note_begin(&self) {
         let writes = self.place.writes();
         let mut begin = lock(&self.begin);

@@ -25,6 +25,9 @@ use crate::store::error::Failure;
 pub(in crate::store) struct Change {
     transaction: WriteTransaction,
     redo: Redo,
+    /// Facts of the store that are spelled and not made yet: where the log lies is one more, and
+    /// all are made while their table is open once.
+    facts: Vec<(&'static str, u64)>,
     /// What the log grows by, and its first position.
     segment: Option<(u64, Vec<u8>)>,
     /// Segments on their way to a packed volume.
@@ -45,6 +48,7 @@ impl Change {
         Self {
             transaction,
             redo: Redo::default(),
+            facts: Vec::new(),
             segment: None,
             packed: Vec::new(),
             counted: Counted::default(),
@@ -52,17 +56,21 @@ impl Change {
     }
 
     /// Writes it to the log, where it is durable when this returns, and makes the rows that say
-    /// where. Gives where its frame lies; `None` if it adds nothing to the log.
+    /// where, and those that are not made yet: so this comes before a commit or a checkpoint. Gives
+    /// where its frame lies; `None` if it adds nothing to the log.
     pub(super) fn write_log(
         &mut self,
         writer: &mut VolumeWriter,
     ) -> Result<Option<Extent>, Failure> {
-        let Self { transaction, redo, segment, packed, counted } = self;
+        let Self { transaction, redo, facts, segment, packed, counted } = self;
+        let mut tables = Tables::of(transaction, counted);
+        for (name, value) in facts.drain(..) {
+            tables.remember(name, value)?;
+        }
         let Some((first, segment)) = segment.take() else {
             debug_assert!(packed.is_empty(), "what is packed is named in a frame");
             return Ok(None);
         };
-        let mut tables = Tables::of(transaction, counted);
         for Packed { first, bytes, due } in packed.drain(..) {
             let extent = writer.pack(first, &bytes)?.write();
             let (due, bytes) = (due.0, bytes.len() as u64);
@@ -114,8 +122,8 @@ impl Change {
 
     /// The rows of the log, of works and of what handlers remember.
     pub(in crate::store) fn tables(&mut self) -> ChangedRows<'_> {
-        let Self { transaction, redo, segment, packed, counted } = self;
-        ChangedRows { tables: Tables::of(transaction, counted), redo, segment, packed }
+        let Self { transaction, redo, facts, segment, packed, counted } = self;
+        ChangedRows { tables: Tables::of(transaction, counted), redo, facts, segment, packed }
     }
 
     /// The index, whose rows are in no redo either.
@@ -150,6 +158,7 @@ fn make(tables: &mut Tables<'_>, redo: &mut Redo, change: &RowChange<'_>) -> Res
 pub(in crate::store) struct ChangedRows<'c> {
     tables: Tables<'c>,
     redo: &'c mut Redo,
+    facts: &'c mut Vec<(&'static str, u64)>,
     segment: &'c mut Option<(u64, Vec<u8>)>,
     packed: &'c mut Vec<Packed>,
 }
@@ -233,7 +242,14 @@ impl ChangedRows<'_> {
     }
 
     /// Remembers a fact of the store itself.
-    pub(in crate::store) fn remember(&mut self, name: &str, fact: u64) -> Result<(), Failure> {
-        self.make(&RowChange::Fact { name, value: fact })
+    pub(in crate::store) fn remember(
+        &mut self,
+        name: &'static str,
+        fact: u64,
+    ) -> Result<(), Failure> {
+        // Made where it is written to the log.
+        self.redo.push(&RowChange::Fact { name, value: fact });
+        self.facts.push((name, fact));
+        Ok(())
     }
 }
