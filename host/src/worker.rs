@@ -93,9 +93,7 @@ pub(crate) async fn work<W: Work>(
         // Armed before looking: what is stored in between must not be missed.
         let ready = work.ready();
         // Before taking more: a piece that panicked is due again, and must be known when it comes.
-        while let Some(ended) = pieces.in_flight.try_join_next_with_id() {
-            pieces.ended(ended)?;
-        }
+        pieces.all_ended()?;
         let room = slots.free();
         let items = if_available(work.take(room).await)?.unwrap_or_default();
         // Then more may be due already, of which nobody is told: it goes on with the next slot that
@@ -114,7 +112,9 @@ pub(crate) async fn work<W: Work>(
             };
             // What follows from one that is done was told by its commit, and to look again costs as
             // much as all else here. One that is not done may be due again, and nobody tells that.
-            if !pieces.ended(ended)? {
+            // Those of one commit end together.
+            let is_done = pieces.ended(ended)?;
+            if !(pieces.all_ended()? && is_done) {
                 break;
             }
         }
@@ -175,6 +175,15 @@ impl<W: Work> Pieces<W> {
             }
         };
         self.ids.insert(task.id(), (id, would));
+    }
+
+    /// Whether all pieces that have ended are done.
+    fn all_ended(&mut self) -> Result<bool, store::Error> {
+        let mut are_done = true;
+        while let Some(ended) = self.in_flight.try_join_next_with_id() {
+            are_done &= self.ended(ended)?;
+        }
+        Ok(are_done)
     }
 
     /// Whether a piece that has ended is done.
