@@ -7,11 +7,11 @@
 
 mod slots;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 
+use rustc_hash::FxHashMap;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -133,8 +133,8 @@ pub(crate) async fn work<W: Work>(
 struct Pieces<W: Work> {
     work: W,
     in_flight: JoinSet<Result<(), store::Error>>,
-    ids: HashMap<task::Id, (Id, Panicked)>,
-    panicked: HashMap<Id, Panicked>,
+    ids: FxHashMap<task::Id, (Id, Panicked)>,
+    panicked: FxHashMap<Id, Panicked>,
     aside: Vec<W::Item>,
 }
 
@@ -151,8 +151,8 @@ impl<W: Work> Pieces<W> {
         Self {
             work,
             in_flight: JoinSet::new(),
-            ids: HashMap::new(),
-            panicked: HashMap::new(),
+            ids: FxHashMap::default(),
+            panicked: FxHashMap::default(),
             aside: Vec::new(),
         }
     }

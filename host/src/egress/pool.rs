@@ -2,10 +2,10 @@
 //!
 //! Bounded for each origin and in all, and none is kept for long. Never opens one.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
+use rustc_hash::FxHashMap;
 use tokio::task::JoinSet;
 use tokio::task::coop::unconstrained;
 
@@ -27,8 +27,8 @@ pub(super) struct Pool {
 
 #[derive(Debug, Default)]
 struct Idle {
-    /// The newest is the last.
-    connections: HashMap<Arc<Origin>, Vec<(Connection, Instant)>>,
+    /// The newest is the last. Origins are configured.
+    connections: FxHashMap<Arc<Origin>, Vec<(Connection, Instant)>>,
     count: usize,
     /// Closes what is kept for too long.
     sweeping: JoinSet<()>,

@@ -4,10 +4,10 @@
 //! but its own history.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rustc_hash::FxHashSet;
 
 use super::draft::Draft;
 use super::op::{Answer, Operation, Reply};
@@ -277,7 +277,8 @@ impl Draft<'_> {
     fn add_events(&mut self, receipt: &Receipt, events: &[NewEvent]) -> Result<Vec<Id>, Failure> {
         let id = Some(receipt.id);
         let origin = Origin { receipt: id, cause: None, depth: 0, root_source: None, replays: 0 };
-        let mut seen = HashSet::new();
+        // Keys are hashes already.
+        let mut seen = FxHashSet::default();
         let mut added = Vec::new();
         for new in events {
             if self.is_first(receipt, &new.event, &mut seen)? {
@@ -342,7 +343,7 @@ impl Draft<'_> {
         &mut self,
         receipt: &Receipt,
         event: &Event,
-        seen: &mut HashSet<IdKey>,
+        seen: &mut FxHashSet<IdKey>,
     ) -> Result<bool, Failure> {
         let key = IdKey::new(&event.source, &event.id);
         if !seen.insert(key) || receipt.taken.contains(&event.id) {

@@ -3,9 +3,11 @@
 //! Pure. An order key is a hash of handler and subject: two subjects that share a key only wait for
 //! each other now and then, and a key costs no texts. Never knows what is due or in flight.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU64;
+
+use rustc_hash::FxHashMap;
 
 use super::Entry;
 use super::window::When;
@@ -30,7 +32,8 @@ impl OrderKeys {
 #[derive(Debug, Default)]
 pub(super) struct SubjectOrder {
     /// A key is here while a work of it may go; the queue holds those behind, and when they may.
-    waiting: HashMap<OrderKey, VecDeque<(Entry, When)>>,
+    /// It is a keyed hash already.
+    waiting: FxHashMap<OrderKey, VecDeque<(Entry, When)>>,
 }
 
 impl SubjectOrder {

@@ -8,8 +8,10 @@
 mod flight;
 mod lanes;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
+
+use rustc_hash::FxHashMap;
 
 pub(super) use self::flight::Phase;
 use self::flight::Uncommitted;
@@ -49,7 +51,8 @@ pub(in crate::store) struct Room<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     groups: Vec<Group>,
-    by_name: HashMap<Name, u32>,
+    /// Names are configured: nobody who posts chooses them.
+    by_name: FxHashMap<Name, u32>,
     /// The numbers of groups that were forgotten, for new ones.
     free: Vec<u32>,
     /// The groups with something ready that may be taken as far as is known, each once.
