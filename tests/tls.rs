@@ -136,6 +136,30 @@ async fn a_bad_pair_keeps_the_last_good_one_and_says_why() {
     let config = gateway.reload().await["config"].clone();
     let gone = "`key` names a file that the gateway can't read: No such file or directory";
     assert!(text(&config["reason"]).contains(gone), "{config}");
+    assert_eq!(config["outcome"], "kept", "{config}");
+    let kept = certificate(&peer.connect(gateway.public()).await.unwrap());
+    assert_eq!(kept, good, "a file that is not there takes nothing away");
+}
+
+/// Guards I9: only a start judges the address of this port, which must not lose what lets others
+/// than this machine reach it.
+#[tokio::test]
+async fn a_reload_takes_no_tls_off_the_port_of_operators() {
+    let authority = Authority::new("root");
+    let stopped = Setup::stripe().table(ADMIN).prepare();
+    authority.issue("port").write(stopped.folder(), "port");
+    let gateway = stopped.start().await;
+    let peer = Peer::trusting(&[&authority]);
+    let good = certificate(&peer.connect(gateway.admin()).await.unwrap());
+
+    gateway.rewrite_config(|text| text.replace(ADMIN, ""));
+    let url = format!("https://{}/v1/reload", address(gateway.admin()));
+    let reloaded = answer(peer.client().post(url).json(&Value::Null)).await;
+
+    assert_ne!(reloaded.json()["config"]["outcome"], "kept", "{}", reloaded.body);
+    let kept = certificate(&peer.connect(gateway.admin()).await.unwrap());
+    assert_eq!(kept, good);
+    assert!(gateway.client().get(format!("{}/healthz", gateway.admin())).send().await.is_err());
 }
 
 #[tokio::test]

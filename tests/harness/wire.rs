@@ -48,6 +48,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             "POST {path} HTTP/1.1\r\nhost: here\r\n{headers}\
              content-length: {length}\r\n\r\n{body}"
         );
+        self.exchange(&request).await
+    }
+
+    /// Gets what is at a path of the operators' port, and reads the whole answer.
+    pub(crate) async fn get(&mut self, path: &str) -> io::Result<Heard> {
+        self.exchange(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")).await
+    }
+
+    async fn exchange(&mut self, request: &str) -> io::Result<Heard> {
         self.0.write_all(request.as_bytes()).await?;
         let mut heard = Vec::with_capacity(1024);
         loop {

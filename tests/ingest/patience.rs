@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use super::held::Held;
 use crate::harness::{
-    GUEST_TOKEN, Harness, Process, STRIPE_SECRET, Setup, answer, payment, stripe_signature,
+    GUEST_TOKEN, Harness, Process, STRIPE_SECRET, Setup, Wire, answer, payment, stripe_signature,
 };
 
 /// Longer than anything takes that is not stuck.
@@ -393,6 +393,28 @@ async fn those_who_are_answered_at_the_operators_port_leave_half_of_it_to_the_pr
 
     assert_eq!(next.status, 503, "{}", next.body);
     assert!(next.body.contains("the gateway is answering too many requests"), "{}", next.body);
+}
+
+/// Guards I11: who asks for what is open to all is not spared as an operator is.
+#[tokio::test]
+async fn connections_that_only_ask_whether_it_is_well_make_room_before_an_operator_does() {
+    let gateway = Setup::stripe().start().await;
+    let mut operator = Wire::open(gateway.admin()).await.unwrap();
+    assert_eq!(operator.get("/v1/plugins").await.unwrap().status, 200);
+    // With the operator's they are as many as the port takes.
+    let mut probes = Vec::new();
+    for _ in 0..255 {
+        let mut probe = Wire::open(gateway.admin()).await.unwrap();
+        assert_eq!(probe.get("/healthz").await.unwrap().status, 200);
+        probes.push(probe);
+    }
+
+    let mut newcomer = Wire::open(gateway.admin()).await.unwrap();
+    let asked = tokio::time::timeout(PATIENCE, newcomer.get("/v1/plugins")).await;
+
+    assert_eq!(asked.expect("there is room").unwrap().status, 200);
+    let stays = operator.get("/v1/plugins").await.expect("others make room first");
+    assert_eq!(stays.status, 200);
 }
 
 #[tokio::test]

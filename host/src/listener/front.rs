@@ -56,3 +56,31 @@ impl Front {
         self.proxies.load().announce(address)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A proxy that passes TLS on can't write into a request: what stands there is the client's.
+    #[test]
+    fn where_proxies_announce_whom_they_speak_for_no_header_names_anybody() {
+        let front = Front::default();
+        let proxies = Proxies::in_networks(vec!["10.0.0.0/8".parse().unwrap()]);
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
+        let sender = |connection: &Connection| {
+            let sender = front.sender(connection, &headers);
+            sender.map(|address| address.to_string())
+        };
+        let proxy = "10.0.0.1:4711".parse().unwrap();
+        let (unnamed, named) = (Connection::new(proxy), Connection::new(proxy));
+        named.speaks_for("198.51.100.1:4711".parse().unwrap());
+
+        front.set_proxies(proxies.clone().announced());
+        assert_eq!(sender(&unnamed).as_deref(), Some("10.0.0.1"));
+        assert_eq!(sender(&named).as_deref(), Some("198.51.100.1"));
+
+        front.set_proxies(proxies);
+        assert_eq!(sender(&unnamed).as_deref(), Some("203.0.113.9"));
+    }
+}

@@ -93,3 +93,12 @@ fn a_port_with_tls_is_reached_over_it() {
     assert_eq!(admin.certificate, Some(folder.path().join("tls/port.pem")));
     assert_eq!((&*public.url, public.certificate), ("http://127.0.0.1:8080", None));
 }
+
+/// This machine and proxies are not counted; anybody else who reaches the port is.
+#[test]
+fn one_address_has_at_most_half_of_the_connections_to_the_admin_port() {
+    for lines in ["", "[limits]\nconnections_per_address = 1000\n"] {
+        let limits = parse(&format!("{WHOLE}{lines}")).unwrap().limits.admin(256);
+        assert_eq!((limits.connections_max, limits.connections_per_address), (256, 128));
+    }
+}

@@ -223,6 +223,31 @@ async fn stopping_waits_for_nobody_who_asks_for_nothing() {
 }
 
 #[tokio::test]
+async fn a_peer_that_is_told_to_go_and_stays_is_hung_up_on() {
+    let limits = Limits { idle: PATIENCE * 10, ..PATIENT };
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let (_, cancel, mut serving) = serve_on(ours, hello(), limits);
+    let (peer, driven) = h2::client::handshake(theirs).await.unwrap();
+    let mut driven = pin!(driven);
+    let asking = async {
+        let mut ready = peer.clone().ready().await.unwrap();
+        let (answer, _) = ready.send_request(request("/"), true).unwrap();
+        whole(answer).await
+    };
+    let answer = tokio::select! {
+        ended = driven.as_mut() => panic!("it ended: {ended:?}"),
+        answer = asking => answer,
+    };
+    assert_eq!(answer.0, 200);
+
+    // Its end stays open, and nobody reads there that it is to go.
+    cancel.cancel();
+
+    let ended = tokio::time::timeout(PATIENCE, serving.join_next()).await.expect("it ends");
+    assert_eq!(ended.unwrap().unwrap(), None);
+}
+
+#[tokio::test]
 async fn an_answer_that_is_to_be_the_last_ends_the_connection_and_does_not_say_so_itself() {
     let close = || async { ([("connection", "close")], "bye") };
     let mut served = start(hello().route("/bye", get(close)), PATIENT).await;
