@@ -76,7 +76,7 @@ pub(crate) struct Caller {
     /// The token; `None` where the port asks for none.
     pub(crate) token: Option<Name>,
     /// Tells the token also from a later one of its name; empty where there is none.
-    pub(super) sender: Vec<u8>,
+    pub(super) owner: Vec<u8>,
     scopes: Scopes,
 }
 
@@ -216,7 +216,7 @@ impl Access {
             // What listens is on loopback then; this holds whatever listens.
             let is_local = |it: &Connection| it.peer().ip().to_canonical().is_loopback();
             return match connection.is_some_and(is_local) {
-                true => Ok(Caller { token: None, sender: Vec::new(), scopes: Scopes::ADMIN }),
+                true => Ok(Caller { token: None, owner: Vec::new(), scopes: Scopes::ADMIN }),
                 false => Err(Refused::Remote),
             };
         }
@@ -229,8 +229,8 @@ impl Access {
             return Err(Refused::Expired(token.name.clone()));
         }
         held.used_at.fetch_max(now.0, Ordering::Relaxed);
-        let (name, sender) = (token.name.clone(), held.sender());
-        Ok(Caller { token: Some(name), sender, scopes: token.scopes })
+        let (name, owner) = (token.name.clone(), held.owner());
+        Ok(Caller { token: Some(name), owner, scopes: token.scopes })
     }
 
     /// Makes a token, and gives its text, which nobody can get again, and what is kept of it.
@@ -353,7 +353,7 @@ impl Known {
 impl Held {
     /// Tells it from others. One of the store is another with another text; one of the
     /// configuration stays the same, because its text is replaced under its name.
-    fn sender(&self) -> Vec<u8> {
+    fn owner(&self) -> Vec<u8> {
         match self.is_of_file {
             true => [&b"configuration "[..], self.token.name.as_str().as_bytes()].concat(),
             false => [&b"store "[..], &self.token.hash.bytes()].concat(),

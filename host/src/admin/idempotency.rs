@@ -70,8 +70,8 @@ pub(super) fn key(
     if !is_good || sent.next().is_some() {
         return Err(wrong("`Idempotency-Key` must be one text of 1 to 255 visible characters"));
     }
-    let sender = caller.map(|caller| caller.sender.as_slice()).unwrap_or_default();
-    Ok(Some(OnceKey::of(sender, key)))
+    let owner = caller.map(|caller| caller.owner.as_slice()).unwrap_or_default();
+    Ok(Some(OnceKey::of(owner, key)))
 }
 
 /// What becomes of a request that is to change something.

@@ -47,10 +47,10 @@ impl Bench {
     }
 
     /// What a key for a write that is done once belongs to.
-    fn sender(&self, text: &str) -> Vec<u8> {
+    fn owner(&self, text: &str) -> Vec<u8> {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, format!("Bearer {text}").parse().unwrap());
-        self.access.caller(&headers, None).unwrap().sender
+        self.access.caller(&headers, None).unwrap().owner
     }
 
     fn ask_from(&self, peer: &str, authorization: &[&str]) -> Result<Option<Name>, Refused> {
@@ -185,14 +185,14 @@ async fn who_asks_is_told_from_a_later_token_of_the_same_name() {
     const ONE: &str = "a token that an operator has written into a file";
     const OTHER: &str = "the one that is to take the place of that one";
     let bench = bench(&[of_file("ops", &[ONE, OTHER])]).await;
-    let first = bench.sender(&bench.make("ci", &[Read], None).await);
+    let first = bench.owner(&bench.make("ci", &[Read], None).await);
     assert!(bench.access.revoke(&name("ci")).await.is_ok());
-    let second = bench.sender(&bench.make("ci", &[Read], None).await);
+    let second = bench.owner(&bench.make("ci", &[Read], None).await);
     assert_ne!(first, second);
 
-    assert_eq!(bench.sender(ONE), bench.sender(OTHER), "one takes the place of the other");
+    assert_eq!(bench.owner(ONE), bench.owner(OTHER), "one takes the place of the other");
     bench.access.configure(&[of_file("ci", &[ONE])], false);
-    assert_ne!(bench.sender(ONE), second);
+    assert_ne!(bench.owner(ONE), second);
 }
 
 #[tokio::test]

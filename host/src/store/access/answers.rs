@@ -3,7 +3,7 @@
 //!
 //! A row is there before the write begins. One without an answer is of a write of which nobody
 //! knows what became of it: it is never done a second time. Beside them are the numbers of keys
-//! that each sender gave, hour by hour, so that none of them takes the room of all. Never knows
+//! that each owner gave, hour by hour, so that none of them takes the room of all. Never knows
 //! what a write does.
 
 use bytes::Bytes;
@@ -17,13 +17,13 @@ use crate::store::file::kept_rows::Kept;
 
 /// Before everything that is hashed of a write.
 const SEED: &[u8] = b"hookgate once 1\0";
-/// Before what is hashed of a sender.
-const SENDER_SEED: &[u8] = b"hookgate once sender 1\0";
+/// Before what is hashed of an owner.
+const OWNER_SEED: &[u8] = b"hookgate once owner 1\0";
 /// Most keys that are known at a time.
 const KEYS_MAX: u64 = 100_000;
-/// Most of one sender.
-const KEYS_OF_SENDER_MAX: u64 = KEYS_MAX / 4;
-/// From so many on, the room that is left is for senders with few.
+/// Most of one owner.
+const KEYS_OF_OWNER_MAX: u64 = KEYS_MAX / 4;
+/// From so many on, the room that is left is for owners with few.
 const KEYS_OF_MANY_MAX: u64 = KEYS_MAX / 10 * 9;
 /// And those have fewer than this.
 const FEW_KEYS: u64 = 100;
@@ -35,19 +35,19 @@ const HOUR_MILLIS: u64 = 60 * 60 * 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OnceKey {
     write: [u8; 32],
-    sender: [u8; 32],
+    owner: [u8; 32],
 }
 
 impl OnceKey {
-    /// The key that a sender gave. Senders of whom nothing is known are one.
-    pub fn of(sender: &[u8], key: &str) -> Self {
+    /// The key that an owner gave. Owners of whom nothing is known are one.
+    pub fn of(owner: &[u8], key: &str) -> Self {
         let write = Sha256::new()
             .chain_update(SEED)
-            .chain_update((sender.len() as u64).to_be_bytes())
-            .chain_update(sender)
+            .chain_update((owner.len() as u64).to_be_bytes())
+            .chain_update(owner)
             .chain_update(key);
-        let sender = Sha256::new().chain_update(SENDER_SEED).chain_update(sender);
-        Self { write: write.finalize().into(), sender: sender.finalize().into() }
+        let owner = Sha256::new().chain_update(OWNER_SEED).chain_update(owner);
+        Self { write: write.finalize().into(), owner: owner.finalize().into() }
     }
 }
 
@@ -76,7 +76,7 @@ enum AnswerRow {
         request: [u8; 32],
         answer: Option<KeptAnswer>,
     },
-    /// Of a sender: how many keys came in this hour.
+    /// Of an owner: how many keys came in this hour.
     Keys(u32),
 }
 
@@ -122,9 +122,9 @@ fn write(row: &AnswerRow) -> Bytes {
     postcard::to_stdvec(row).expect("a row can be written to memory").into()
 }
 
-/// How many keys a sender gave in an hour. Where that can't be read, nobody is held to it.
+/// How many keys an owner gave in an hour. Where that can't be read, nobody is held to it.
 fn given(rows: &impl Rows, key: OnceKey, hour: u64) -> Result<u32, Failure> {
-    let row = rows.row(Kept::Answers, &place(hour, &key.sender))?;
+    let row = rows.row(Kept::Answers, &place(hour, &key.owner))?;
     Ok(match row.map(|row| postcard::from_bytes(&row)) {
         Some(Ok(AnswerRow::Keys(keys))) => keys,
         _ => 0,
@@ -133,10 +133,10 @@ fn given(rows: &impl Rows, key: OnceKey, hour: u64) -> Result<u32, Failure> {
 
 fn give(rows: &mut impl Rows, key: OnceKey, hour: u64, keys: u32) {
     let row = (keys > 0).then(|| write(&AnswerRow::Keys(keys)));
-    rows.put(Kept::Answers, place(hour, &key.sender), row);
+    rows.put(Kept::Answers, place(hour, &key.owner), row);
 }
 
-/// Why there is no room for another key of a sender, if there is none. So many are known of all.
+/// Why there is no room for another key of an owner, if there is none. So many are known of all.
 fn no_room(
     rows: &impl Rows,
     key: OnceKey,
@@ -147,7 +147,7 @@ fn no_room(
         own += u64::from(given(rows, key, hour)?);
     }
     let (most, whose) = match known {
-        _ if own >= KEYS_OF_SENDER_MAX => (KEYS_OF_SENDER_MAX, "one token"),
+        _ if own >= KEYS_OF_OWNER_MAX => (KEYS_OF_OWNER_MAX, "one token"),
         KEYS_MAX.. => (KEYS_MAX, "all tokens"),
         KEYS_OF_MANY_MAX.. if own >= FEW_KEYS => {
             (KEYS_OF_MANY_MAX, "all tokens, and keeps the rest for tokens with fewer than 100")
@@ -157,7 +157,7 @@ fn no_room(
     Ok(Some(Error::TooManyKeys { most, whose }))
 }
 
-/// Begins a write, if it was not begun before. So many keys are known of all senders; who has no
+/// Begins a write, if it was not begun before. So many keys are known of all owners; who has no
 /// room for a new one is answered all the same under one that is known.
 pub(in crate::store) fn begin(
     rows: &mut impl Rows,

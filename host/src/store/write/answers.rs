@@ -14,12 +14,12 @@ use crate::store::file::kept_rows::Kept;
 const EXPIRED_MAX: usize = 64;
 /// About what a row adds to a transaction, in bytes, beside its answer.
 const ROW_BYTES: usize = 256;
-/// Of the write, and of how many keys its sender has.
+/// Of the write, and of how many keys its owner has.
 const ROWS: usize = 2;
 
 impl Store {
     /// Begins a write that is to be done once, if it was not begun within the last day. Where its
-    /// sender has no room for another key it is [`Error::TooManyKeys`].
+    /// owner has no room for another key it is [`Error::TooManyKeys`].
     pub async fn begin_once(&self, key: OnceKey, request: [u8; 32]) -> Result<Once, Error> {
         let looked = self.aside(|shared| {
             let rows = shared.file.read()?.kept(Kept::Answers)?;

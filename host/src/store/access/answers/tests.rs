@@ -37,8 +37,8 @@ fn answer() -> KeptAnswer {
     KeptAnswer { status: 202, content_type, body: Bytes::from_static(b"{}") }
 }
 
-fn key(sender: &str, key: &str) -> OnceKey {
-    OnceKey::of(sender.as_bytes(), key)
+fn key(owner: &str, key: &str) -> OnceKey {
+    OnceKey::of(owner.as_bytes(), key)
 }
 
 /// Begins it where next to nothing is known.
@@ -68,7 +68,7 @@ fn a_write_is_begun_once_and_has_its_answer_for_a_day() {
     let back = Timestamp(NOW.0 - HOUR_MILLIS);
     assert_eq!(begun(&mut rows, key, ONE, back), Once::Answered(answer()));
     assert_eq!(begun(&mut rows, key, [2; 32], NOW), Once::Other);
-    assert_eq!(rows.0.len(), 2, "the write, and how many its sender has");
+    assert_eq!(rows.0.len(), 2, "the write, and how many its owner has");
     assert_eq!(begun(&mut rows, key, ONE, later(26)), Once::First);
     let expired = rows.0.range(..=last_expired(later(26))).count();
     assert_eq!(expired, 2, "and not the new ones");
@@ -92,13 +92,13 @@ fn what_was_not_done_may_be_begun_again_and_what_can_not_be_read_may_not() {
 fn who_has_used_up_a_share_gets_no_new_key_and_the_answers_to_old_ones() {
     let mut rows = Memory::default();
     let now = later(3);
-    for number in 0..KEYS_OF_SENDER_MAX {
+    for number in 0..KEYS_OF_OWNER_MAX {
         let at = if number % 2 == 0 { NOW } else { now };
         let first = begun(&mut rows, key("wild", &number.to_string()), ONE, at);
         assert_eq!(first, Once::First, "{number}");
     }
     let new = key("wild", "one more");
-    assert_eq!(refused(&mut rows, new, (0, now)), Some(KEYS_OF_SENDER_MAX));
+    assert_eq!(refused(&mut rows, new, (0, now)), Some(KEYS_OF_OWNER_MAX));
     assert_eq!(refused(&mut rows, key("calm", "a"), (0, now)), None);
     let done = key("wild", "7");
     end(&mut rows, done, ONE, Some(answer()), now).unwrap();
@@ -132,7 +132,7 @@ fn a_key_is_of_who_gave_it() {
     for (number, key) in keys.iter().enumerate() {
         assert!(!keys[..number].contains(key), "{number}");
     }
-    assert_eq!(keys[0].sender, keys[1].sender);
+    assert_eq!(keys[0].owner, keys[1].owner);
 }
 
 /// The bytes as another version reads them: a change here is another format.
