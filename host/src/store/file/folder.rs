@@ -14,6 +14,10 @@ use rustix::fs::{OFlags, SeekFrom};
 use super::backend::{Ahead, Backend, Medium};
 use super::spot::{self, Number};
 
+/// Zeros that are written at a time: few enough that they stay near the processor. A new piece of
+/// memory for all of a step would be cleared first.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
 /// A folder of the system.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Folder(PathBuf);
@@ -127,8 +131,12 @@ impl Backend for FolderFile {
 
 impl Ahead for End {
     fn lengthen(&self, zeros: usize) -> io::Result<u64> {
-        let mut file = &self.0;
-        file.write_all(&vec![0; zeros])?;
+        let (mut file, mut left) = (&self.0, zeros);
+        while left > 0 {
+            let piece = &ZEROS[..left.min(ZEROS.len())];
+            file.write_all(piece)?;
+            left -= piece.len();
+        }
         file.sync_data()?;
         length(file)
     }
