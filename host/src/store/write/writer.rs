@@ -142,14 +142,32 @@ impl<P: Place> Writer<P> {
             }
             let waits = is_patient && self.closing.is_empty() && batch.len() < COMPANY_MAX;
             if next.is_none() && waits {
-                next = pauses.block_on(async {
-                    let until = *company_until.get_or_insert_with(|| Instant::now() + COMPANY_WAIT);
-                    timeout_at(until, queue.recv()).await.ok().flatten()
-                });
+                let until = *company_until.get_or_insert_with(|| Instant::now() + COMPANY_WAIT);
+                next = self.company(until, queue, pauses);
             }
         }
         self.last_count = batch.len();
         batch
+    }
+
+    /// What comes until then, for what may wait that long.
+    fn company(
+        &self,
+        until: Instant,
+        queue: &mut mpsc::Receiver<Message>,
+        pauses: &Runtime,
+    ) -> Option<Message> {
+        if self.last_count < RUSH_COUNT {
+            return pauses.block_on(async { timeout_at(until, queue.recv()).await.ok().flatten() });
+        }
+        // In a rush this thread is not woken for each.
+        while Instant::now() < until {
+            thread::sleep(RUSH_WAIT);
+            if let Ok(message) = queue.try_recv() {
+                return Some(message);
+            }
+        }
+        None
     }
 
     fn commit(
