@@ -24,6 +24,10 @@ use crate::ids::Id;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store;
 
+/// With so many pieces in flight, or on their way to the disk, a worker lets others run before it
+/// looks for more.
+const MANY: usize = 8;
+
 /// A kind of work: where it comes from and how one piece of it is done.
 pub(crate) trait Work: Clone + Send + 'static {
     /// One piece of it, leased.
@@ -90,6 +94,10 @@ pub(crate) async fn work<W: Work>(
     let mut pieces = Pieces::new(work.clone());
     let slots = Slots::new(limit);
     while !cancel.is_cancelled() {
+        if pieces.in_flight.len() >= MANY {
+            // More of them may be about to end, and to look once for all costs as much as for one.
+            task::yield_now().await;
+        }
         // Armed before looking: what is stored in between must not be missed.
         let ready = work.ready();
         // Before taking more: a piece that panicked is due again, and must be known when it comes.
