@@ -64,7 +64,7 @@ impl Opener {
         medium: &Arc<dyn Medium>,
         bytes: impl Fn(bool) -> Opened + Send + Sync + 'static,
     ) -> Self {
-        let (doubt, writes) = Default::default();
+        let (doubt, writes) = (Arc::default(), Arc::default());
         Self { bytes: Box::new(bytes), medium: Arc::clone(medium), doubt, writes }
     }
 
