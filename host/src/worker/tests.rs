@@ -328,3 +328,53 @@ async fn a_worker_that_is_stopped_waits_for_the_outcomes_on_their_way() {
     pieces.disk.cancel();
     assert!(working.await.is_ok());
 }
+
+/// The same pieces, and how often was asked for them.
+#[derive(Clone)]
+struct Counted {
+    pieces: Unsynced,
+    takes: Arc<AtomicUsize>,
+}
+
+impl Work for Counted {
+    type Item = ();
+
+    async fn take(&self, room: usize) -> Result<Vec<()>, store::Error> {
+        self.takes.fetch_add(1, Ordering::Relaxed);
+        self.pieces.take(room).await
+    }
+
+    fn ready(&self) -> impl Future<Output = ()> + Send {
+        self.pieces.ready()
+    }
+
+    fn id((): &()) -> Id {
+        id(1)
+    }
+
+    async fn perform(self, (): (), slot: Slot) -> Result<(), store::Error> {
+        self.pieces.perform((), slot).await
+    }
+
+    async fn crash(self, (): (), reason: String, slot: Slot) -> Result<(), store::Error> {
+        self.pieces.crash((), reason, slot).await
+    }
+}
+
+#[tokio::test]
+async fn a_worker_looks_for_no_more_because_pieces_are_done() {
+    let (pieces, cancel) = (Unsynced::new(3, true), CancellationToken::new());
+    let counted = Counted { pieces: pieces.clone(), takes: Arc::default() };
+    let working = work(counted.clone(), 9, cancel.clone());
+    let watching = async {
+        pieces.tried(3).await;
+        pieces.disk.cancel();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(counted.takes.load(Ordering::Relaxed), 1, "nobody said that there is more");
+        cancel.cancel();
+    };
+    let (ended, ()) = tokio::join!(working, watching);
+    assert!(ended.is_ok(), "{ended:?}");
+}
