@@ -112,7 +112,7 @@ use self::shared::Shared;
 use self::write::file_place::FilePlace;
 use self::write::op::{Check, Operation, Reply};
 use self::write::queue::Message;
-use self::write::writer::Writer;
+use self::write::writer::{COMPANY_WAIT, Writer};
 use crate::clock::Clock;
 use crate::ids::Name;
 
@@ -151,6 +151,8 @@ pub struct Config {
     /// Works that end within this time take no rows, as long as a start reads all that came since
     /// at once.
     pub lag: Duration,
+    /// How long outcomes that nobody waits for wait for company, so that more share a sync.
+    pub company: Duration,
 }
 
 impl Config {
@@ -171,6 +173,7 @@ impl Config {
             windows: Windows::default(),
             uncommitted: 1024,
             lag: LAG,
+            company: COMPANY_WAIT,
         }
     }
 
@@ -266,7 +269,7 @@ impl Store {
         let shared = Arc::new(shared);
         let (queue, waiting) = mpsc::channel(config.queue.max(1));
         let place = FilePlace::new(Arc::clone(&shared), shape);
-        let writer = Writer::new(Arc::clone(&shared), place, line, end);
+        let writer = Writer::new(Arc::clone(&shared), place, line, end, config.company);
         let pauses = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let pauses = pauses.map_err(|source| OpenError::Thread { source })?;
         let writer = std::thread::Builder::new()

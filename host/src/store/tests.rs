@@ -43,6 +43,12 @@ use crate::event::{Request, Timestamp};
 use crate::ids::Id;
 use crate::retry::Verdict;
 
+/// Opened so, but attempts go to the disk at once: where a test makes one after the other, nobody
+/// comes along whom they could wait for, and thousands of them would wait.
+fn alone(config: &Config) -> Config {
+    Config { company: Duration::ZERO, ..config.clone() }
+}
+
 /// A store in a folder of its own, with a clock that stands still.
 struct Bench {
     folder: TempDir,
@@ -57,7 +63,8 @@ impl Bench {
 
     /// In this folder, which may have a store already.
     fn at(folder: TempDir, clock: Clock) -> Self {
-        let store = Store::open(&Config::at(folder.path()), clock.clone()).expect("it opens");
+        let config = alone(&Config::at(folder.path()));
+        let store = Store::open(&config, clock.clone()).expect("it opens");
         Self { folder, clock, store }
     }
 
@@ -68,7 +75,7 @@ impl Bench {
 
     /// The same, opened so.
     fn with(disk: disk::Disk, clock: Clock, config: &Config) -> Self {
-        let store = Store::open_on(disk, config, clock.clone()).unwrap();
+        let store = Store::open_on(disk, &alone(config), clock.clone()).unwrap();
         Self { folder: TempDir::new().unwrap(), clock, store }
     }
 

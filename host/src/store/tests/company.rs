@@ -5,7 +5,9 @@ use super::*;
 #[tokio::test]
 async fn an_attempt_shares_the_commit_of_the_receipt_that_comes_behind_it() {
     const ATTEMPTS: u64 = 200;
-    let bench = Bench::new();
+    let (folder, clock) = (TempDir::new().unwrap(), Clock::manual(NOW));
+    let store = Store::open(&Config::at(folder.path()), clock.clone()).unwrap();
+    let bench = Bench { folder, clock, store };
     for number in 0..ATTEMPTS {
         bench.bring(vec![event(&format!("evt_{number}"), "").to(&[], &["crm"])]).await;
     }

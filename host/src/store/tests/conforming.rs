@@ -7,10 +7,14 @@ use crate::store::conformance::{Cut, Subject, suite};
 
 impl Subject for Disk {
     fn open(&self, config: &Config, clock: Clock) -> Store {
-        // So little that a check goes through several volumes, and that kills come before, in and
-        // behind checkpoints.
-        let sizes = Config { volume_bytes: 8 << 10, checkpoint_bytes: 4 << 10, ..config.clone() };
-        Store::open_on(self.clone(), &sizes, clock).unwrap()
+        let config = Config {
+            // So little that a check goes through several volumes, and that kills come before, in
+            // and behind checkpoints.
+            volume_bytes: 8 << 10,
+            checkpoint_bytes: 4 << 10,
+            ..alone(config)
+        };
+        Store::open_on(self.clone(), &config, clock).unwrap()
     }
 
     fn killed(&self) -> Self {

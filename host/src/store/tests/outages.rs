@@ -20,7 +20,7 @@ impl Patient {
 
     fn with(config: &Config) -> Self {
         let (disk, clock) = (Disk::default(), Clock::manual(NOW));
-        let store = Store::open_on(disk.clone(), config, clock.clone()).unwrap();
+        let store = Store::open_on(disk.clone(), &alone(config), clock.clone()).unwrap();
         Self { disk, clock, store }
     }
 

@@ -27,8 +27,8 @@ use crate::store::time::line::LineEnd;
 const BATCH_COUNT_MAX: usize = 4096;
 /// No operation joins a transaction that has this much already.
 const BATCH_BYTES_MAX: usize = 1 << 20;
-/// How long outcomes that nobody waits for wait for company, so that more share a sync.
-const COMPANY_WAIT: Duration = Duration::from_millis(1);
+/// How long outcomes that nobody waits for wait for company, unless a store is opened otherwise.
+pub(in crate::store) const COMPANY_WAIT: Duration = Duration::from_millis(1);
 /// So many of them are company enough.
 const COMPANY_MAX: usize = 64;
 /// So many operations in one transaction are a rush.
@@ -42,6 +42,8 @@ pub(in crate::store) const QUIET: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(in crate::store) struct Writer<P> {
     group: GroupCommit<P>,
+    /// How long outcomes that nobody waits for wait for company.
+    company_wait: Duration,
     /// Who waits for the end.
     closing: Vec<Closing>,
     /// When the last commit is [`QUIET`] ago.
@@ -62,9 +64,15 @@ enum Next {
 
 impl<P: Place> Writer<P> {
     /// A writer that goes on at `end`.
-    pub(in crate::store) fn new(shared: Arc<Shared>, place: P, line: LineEnd, end: u64) -> Self {
+    pub(in crate::store) fn new(
+        shared: Arc<Shared>,
+        place: P,
+        line: LineEnd,
+        end: u64,
+        company_wait: Duration,
+    ) -> Self {
         let group = GroupCommit::new(shared, place, line, end);
-        Self { group, closing: Vec::new(), quiet_at: None, last_count: 0 }
+        Self { group, company_wait, closing: Vec::new(), quiet_at: None, last_count: 0 }
     }
 
     /// Writes until nobody is left who could ask, or somebody closes the store; then finishes what
@@ -127,7 +135,8 @@ impl<P: Place> Writer<P> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         let mut next = Some(first);
-        let (mut is_patient, mut company_until) = (true, None);
+        let company_wait = self.company_wait;
+        let (mut is_patient, mut company_until) = (!company_wait.is_zero(), None);
         while let Some(message) = next.take() {
             match message {
                 Message::Perform(queued) => {
@@ -142,7 +151,7 @@ impl<P: Place> Writer<P> {
             }
             let waits = is_patient && self.closing.is_empty() && batch.len() < COMPANY_MAX;
             if next.is_none() && waits {
-                let until = *company_until.get_or_insert_with(|| Instant::now() + COMPANY_WAIT);
+                let until = *company_until.get_or_insert_with(|| Instant::now() + company_wait);
                 next = self.company(until, queue, pauses);
             }
         }
