@@ -21,7 +21,7 @@ use crate::store::conformance::histories::number;
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
 
 /// Bits in an ordinary test run.
-const FLIPS: u64 = 300;
+const FLIPS: u64 = 100;
 /// Items of each half of the store: one half is packed.
 const ITEMS: usize = 16;
 
