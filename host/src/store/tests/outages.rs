@@ -126,9 +126,14 @@ async fn survive_anywhere(part: Part, fault: Fault) -> usize {
 
 /// A commit is one write to a volume, and some to the rows with its checkpoint.
 #[tokio::test]
-async fn a_write_that_fails_anywhere_is_survived() {
+async fn a_write_to_the_log_that_fails_anywhere_is_survived() {
     let accesses = survive_anywhere(Part::Volumes, Fault::Write).await;
     assert!(accesses > 40, "{accesses}");
+}
+
+/// Apart from the other, because either is among the longest of all tests.
+#[tokio::test]
+async fn a_write_to_the_rows_that_fails_anywhere_is_survived() {
     let accesses = survive_anywhere(Part::Rows, Fault::Write).await;
     assert!(accesses > 100, "{accesses}");
 }
