@@ -37,7 +37,7 @@ impl Ruin {
 }
 
 fn copy(folder: &TempDir) -> TempDir {
-    let copy = TempDir::new().unwrap();
+    let copy = in_memory();
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
@@ -244,7 +244,7 @@ async fn restart_small(bench: Bench) -> Bench {
 /// A store that has removed the attempts of what was done long ago, with an event that is owed to
 /// an endpoint since two days and was never tried. Gives both events.
 async fn swept() -> (TempDir, Clock, Id, Id) {
-    let bench = open_small(TempDir::new().unwrap(), Clock::manual(NOW));
+    let bench = open_small(in_memory(), Clock::manual(NOW));
     let (_, done) = bench.finished("evt_done", Verdict::Done).await;
     for text in ["1", "2"] {
         let id = format!("evt_count_{text}");
@@ -371,7 +371,7 @@ async fn beside_a_volume_that_can_not_be_read_nothing_counts_as_never_tried() {
 /// What a replay emits has the number of the replay in its id.
 #[tokio::test]
 async fn a_repair_counts_how_often_a_work_was_opened_again() {
-    let bench = open_small(TempDir::new().unwrap(), Clock::manual(NOW));
+    let bench = open_small(in_memory(), Clock::manual(NOW));
     let (_, event) = bench.finished("evt_again", Verdict::Done).await;
     for _ in 0..2 {
         assert_eq!(bench.store.replay(vec![event]).await.unwrap().reopened, 2);

@@ -53,7 +53,7 @@ impl Copies {
         let (config, clock) = (config(), self.filled.bench.clock.clone());
         match Store::open_on(Disk::holding(files.clone()), &config, clock.clone()) {
             Ok(store) => {
-                let bench = Bench { folder: TempDir::new().unwrap(), clock, store };
+                let bench = Bench { folder: in_memory(), clock, store };
                 let (seen, damaged) = self.filled.look_at(&bench).await;
                 for (key, value) in &whole.0 {
                     assert_eq!(seen.0.get(key), Some(value), "{context}: {key:?}");
@@ -72,7 +72,7 @@ impl Copies {
 
     /// What the volumes tell is there behind a repair, and is no other than it was.
     async fn check_repaired(&self, files: &Files, whole: &Seen, context: &str) {
-        let folder = TempDir::new().unwrap();
+        let folder = in_memory();
         for (name, bytes) in files {
             std::fs::write(folder.path().join(name), bytes.to_vec()).unwrap();
         }
