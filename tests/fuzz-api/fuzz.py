@@ -1,10 +1,12 @@
-"""Starts a gateway with something in its store, and has Schemathesis call its admin port.
+"""Has Schemathesis call the admin port of gateways, as their OpenAPI document says and not.
 
-Never looks at an answer itself: that is what the OpenAPI document is for.
+A run is made of portions, several at a time. Each has a gateway of its own, and depends on the seed
+of the run and its number alone: so a run that was interrupted goes on, and a portion that failed
+can be had again. Never looks at an answer itself: that is what the document is for.
 """
 
+import argparse
 import hashlib
-import hmac
 import json
 import os
 import random
@@ -12,14 +14,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-import urllib.error
-import urllib.request
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 
-SECRET = "whsec_of_the_fuzzer"
-TOKEN = "the token of the fuzzer, which is long enough"
+from gateway import PROGRAM, Gateway
+
 HERE = Path(__file__).resolve().parent
+JOBS = max(1, os.cpu_count() or 1)
 
 # What every answer is held against.
 CHECKS = ",".join([
@@ -31,162 +36,259 @@ CHECKS = ",".join([
     "unsupported_method",
     "allow_header_conformance",
 ])
-# These wait, do not end, or close the port for all that follow.
-NOT_CALLED = ["waitUntilSettled", "streamEvents", "makeToken"]
+# These wait, or do not end; and the last one closes a port that is open to this machine.
+NOT_CALLED = ["waitUntilSettled", "streamEvents"]
+NOT_CALLED_WITHOUT_TOKEN = ["makeToken"]
 # A call that takes longer has hung.
-CALL_SECONDS = 20
-# Most calls of an operation in one pass.
-EXAMPLES_MAX = 2000
-
-CONFIG = """
-listen = "127.0.0.1:0"
-admin = "127.0.0.1:0"
-data = "data"
-plugins = "{plugins}"
-
-[sources.stripe]
-plugin = "stripe"
-secrets = [{{ value = "{secret}" }}]
-
-[handlers.dunning]
-config = {{ alert_after = 1 }}
-{more}
-"""
+CALL_SECONDS_MAX = 20
+# A portion that takes longer has hung.
+PORTION_SECONDS_MAX = 3600
+# Calls of an operation in a portion, about; the first two portions have some more.
+EXAMPLES = 150
+# A short run: two portions with fewer, and no more time than that, whatever else the machine does.
+SHORT_EXAMPLES = 15
+SHORT_SECONDS_MAX = 45
 
 
-class Gateway:
-    """A gateway in a folder of its own, until it is stopped."""
+def say(text: str):
+    print(f"fuzz-api: {text}", flush=True)
 
-    def __init__(self, folder: Path, more: str = ""):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        plugins = Path("target/plugins").resolve()
-        config = folder / "hookgate.toml"
-        config.write_text(CONFIG.format(plugins=plugins, secret=SECRET, more=more))
-        self.log = folder / "log"
-        command = ["target/release/hookgate", "--log", "json", "serve", "--config", str(config)]
-        with self.log.open("wb") as log:
-            env = dict(os.environ, RUST_LOG="hookgate::cli=info,warn")
-            self.process = subprocess.Popen(command, stderr=log, env=env)
-        self.public, self.admin = (f"http://{it}" for it in self.addresses())
 
-    def addresses(self):
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self.process.poll() is None:
-            for line in self.log.read_text().splitlines():
-                fields = json.loads(line).get("fields", {}) if line.endswith("}") else {}
-                if "public" in fields and "admin" in fields:
-                    return fields["public"], fields["admin"]
-            time.sleep(0.05)
-        raise SystemExit(f"fuzz-api: the gateway does not start:\n{self.log.read_text()}")
+class Failed(Exception):
+    """A portion found something."""
 
-    def ask(self, path: str, method: str = "GET", body=None):
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"content-type": "application/json"} if data else {}
-        request = urllib.request.Request(self.admin + path, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=90) as answer:
-            return json.loads(answer.read() or b"null")
 
-    def post(self, body: str, secret: str):
-        now = int(time.time())
-        mac = hmac.new(secret.encode(), f"{now}.{body}".encode(), hashlib.sha256).hexdigest()
-        headers = {"stripe-signature": f"t={now},v1={mac}", "content-type": "application/json"}
-        request = urllib.request.Request(f"{self.public}/in/stripe", body.encode(), headers)
+class Children:
+    """The processes that run, which end with the run."""
+
+    def __init__(self):
+        self.processes, self.is_over, self.lock = [], False, threading.Lock()
+
+    def add(self, process: subprocess.Popen):
+        with self.lock:
+            self.processes.append(process)
+            if self.is_over:
+                process.kill()
+
+    def kill(self):
+        with self.lock:
+            self.is_over = True
+            for process in self.processes:
+                process.kill()
+
+
+children = Children()
+
+
+@contextmanager
+def pool(jobs: int):
+    """Threads for portions. If one fails or somebody stops the run, the others end at once."""
+    with ThreadPoolExecutor(jobs) as threads:
         try:
-            urllib.request.urlopen(request, timeout=30).read()
-        except urllib.error.HTTPError as refused:
-            assert refused.code == 401, refused
-
-    def fill(self):
-        """Events of some kinds, requests that are refused, and a replay."""
-        self.ask("/v1/reload", "POST")
-        for number in range(50):
-            kind = random.choice(["payment_failed", "succeeded", "canceled"])
-            payment = {"id": f"pi_{number % 7}", "object": "payment_intent", "amount": 1000,
-                       "currency": "usd"}
-            event = {"id": f"evt_{number}", "object": "event", "created": 1_700_000_000,
-                     "type": f"payment_intent.{kind}", "data": {"object": payment}}
-            self.post(json.dumps(event), SECRET if number % 5 else "another secret")
-        self.ask("/v1/replay", "POST", {"filter": {"source": "stripe"}})
-
-    def ids(self):
-        """Ids that there are, by the path in which they stand."""
-        events = [it["id"] for it in self.ask("/v1/events?limit=50")["items"]]
-        shown = [self.ask(f"/v1/events/{event}") for event in events]
-        return {
-            "/v1/events/{id}": events,
-            "/v1/receipts/{id}": [it["id"] for it in self.ask("/v1/receipts?limit=50")["items"]],
-            "/v1/runs/{id}": [run["id"] for event in shown for run in event["runs"]],
-            "/v1/deliveries/{id}": [it["id"] for event in shown for it in event["deliveries"]],
-            "/v1/replays/{id}": [it["id"] for it in self.ask("/v1/replays")["replays"]],
-            "/v1/sources/{name}/refused": ["stripe"],
-        }
-
-    def stop(self):
-        """Stops it in order; anything else is a fault."""
-        alive = self.process.poll() is None
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
-        panics = [line for line in self.log.read_text().splitlines() if "panicked" in line]
-        if not alive or code != 0 or panics:
-            raise SystemExit("\n".join(["fuzz-api: the gateway ended or panicked:", *panics]))
+            yield threads
+        except BaseException:
+            children.kill()
+            raise
 
 
-def call(place: Path, gateway: Gateway, ids, examples: int, seed: int, more) -> int:
-    """One pass over the operations; gives how many calls it made."""
-    count = place / "count"
-    count.unlink(missing_ok=True)
-    env = dict(os.environ, PYTHONPATH=str(HERE), SCHEMATHESIS_HOOKS="hooks",
-               HOOKGATE_FUZZ_IDS=json.dumps(ids), HOOKGATE_FUZZ_COUNT=str(count.resolve()))
-    command = [
-        sys.executable, "-m", "schemathesis.cli", "run", str((place / "openapi.json").resolve()),
-        "--url", gateway.admin, "--checks", CHECKS, "--phases", "coverage,fuzzing",
-        "--max-examples", str(examples), "--seed", str(seed), "--workers", "2",
-        "--request-timeout", str(CALL_SECONDS), "--suppress-health-check", "all",
-        "--continue-on-failure", "--warnings", "off", *more,
-    ]
-    log = (place / "schemathesis.log").resolve()
-    with log.open("wb") as out:
-        ended = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, env=env, cwd=place)
-    if ended.returncode != 0:
-        print(log.read_text()[-20_000:])
-        raise SystemExit(f"fuzz-api: failed with SEED={seed}; all of it is in {log}")
-    return int(count.read_text())
+class Portion:
+    """A part of a run: what is called in it follows from the seed of the run and its number."""
+
+    def __init__(self, place: Path, seed: int, number: int, is_short: bool = False):
+        self.place = place / f"portion-{number}"
+        self.hypothesis = place / "hypothesis"
+        self.seed = (seed + number) % (1 << 32)
+        # The port of every other one asks for a token.
+        self.has_tokens = number % 2 == 1
+        self.is_short = is_short
+        # What the first two call besides is the same whatever the seed is.
+        self.phases = "examples,coverage,fuzzing" if number < 2 else "fuzzing"
+        if number % 10 in (8, 9):
+            self.phases = "stateful"
+
+    def run(self) -> Counter:
+        """Gives how often each operation was answered with each status."""
+        gateway = Gateway(self.place, self.has_tokens)
+        children.add(gateway.process)
+        try:
+            gateway.fill(random.Random(self.seed))
+            counts = self.call(gateway)
+        except BaseException:
+            gateway.process.kill()
+            raise
+        gateway.stop()
+        shutil.rmtree(self.place)
+        return counts
+
+    def call(self, gateway: Gateway) -> Counter:
+        document = (self.place / "openapi.json").resolve()
+        document.write_text(json.dumps(gateway.ask("/v1/openapi.json")))
+        counts = (self.place / "counts.json").resolve()
+        given = {"ids": gateway.ids(), "tokens": gateway.tokens, "seed": self.seed,
+                 "counts": str(counts)}
+        env = dict(os.environ, PYTHONPATH=str(HERE), SCHEMATHESIS_HOOKS="hooks",
+                   HOOKGATE_FUZZ=json.dumps(given),
+                   HYPOTHESIS_STORAGE_DIRECTORY=str(self.hypothesis.resolve()))
+        left_out = NOT_CALLED + ([] if self.has_tokens else NOT_CALLED_WITHOUT_TOKEN)
+        command = [
+            sys.executable, "-m", "schemathesis.cli", "run", str(document),
+            "--url", gateway.admin, "--checks", CHECKS, "--phases", self.phases,
+            "--max-examples", str(SHORT_EXAMPLES if self.is_short else EXAMPLES),
+            "--seed", str(self.seed), "--workers", "1",
+            "--request-timeout", str(CALL_SECONDS_MAX), "--suppress-health-check", "all",
+            "--generation-database", "none", "--continue-on-failure", "--warnings", "off",
+            *(part for it in left_out for part in ("--exclude-operation-id", it)),
+        ]
+        log = self.place / "schemathesis.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=env,
+                                       cwd=self.place)
+        children.add(process)
+        code = self.code(process)
+        found = json.loads(counts.read_text()) if counts.exists() else None
+        if code != 0 or found is None or found["failures"]:
+            raise Failed(f"{log.read_text()[-20_000:]}\nall of it is in {log}")
+        return Counter(found["calls"])
+
+    def code(self, process: subprocess.Popen) -> int:
+        """What Schemathesis ends with. A short run is cut off, and that is no failure of it."""
+        try:
+            return process.wait(SHORT_SECONDS_MAX if self.is_short else PORTION_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            if not self.is_short:
+                raise Failed(f"it did not end in {PORTION_SECONDS_MAX} s") from None
+            process.send_signal(signal.SIGINT)
+            # A call that it waits for ends by then, or has hung.
+            process.wait(CALL_SECONDS_MAX)
+            say(f"the machine is busy: cut off after {SHORT_SECONDS_MAX} s")
+            return 0
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+class Progress:
+    """How far a run is, in a file, so that it goes on when it was interrupted."""
+
+    def __init__(self, file: Path, seed: int, build: str):
+        self.file, self.seed, self.build = file, seed, build
+        self.done: dict[int, Counter] = {}
+
+    @classmethod
+    def of(cls, file: Path, wanted: int, seed: int | None) -> "Progress":
+        """Of the run that was interrupted, if it is with the same gateway and this seed."""
+        build = hashlib.sha256(PROGRAM.read_bytes()).hexdigest()
+        new = cls(file, random.randrange(1 << 32) if seed is None else seed, build)
+        try:
+            kept = json.loads(file.read_text())
+        except (OSError, ValueError):
+            return new
+        before = cls(file, kept["seed"], kept["build"])
+        before.done = {int(number): Counter(counts) for number, counts in kept["done"].items()}
+        if seed not in (None, before.seed) or before.calls() >= wanted:
+            return new
+        if before.build != build:
+            say(f"the run with SEED={before.seed} was of another build, and is begun anew")
+            return cls(file, before.seed, build)
+        say(f"going on with a run that was interrupted after {before.calls():,} calls")
+        return before
+
+    def calls(self) -> int:
+        return sum(counts.total() for counts in self.done.values())
+
+    def note(self, number: int, counts: Counter):
+        self.done[number] = counts
+        self.keep()
+
+    def keep(self):
+        done = {number: counts for number, counts in sorted(self.done.items())}
+        kept = {"seed": self.seed, "build": self.build, "done": done}
+        partial = self.file.with_suffix(".partial")
+        partial.write_text(json.dumps(kept))
+        partial.replace(self.file)
+
+    def numbers(self):
+        """Of the portions that are not done yet."""
+        number = 0
+        while True:
+            if number not in self.done:
+                yield number
+            number += 1
+
+
+def run(place: Path, wanted: int, progress: Progress):
+    """Until there were so many calls."""
+    began, before = time.monotonic(), progress.calls()
+    numbers, running = progress.numbers(), {}
+    with pool(JOBS) as threads:
+        while progress.calls() < wanted or running:
+            while len(running) < JOBS and progress.calls() < wanted:
+                number = next(numbers)
+                portion = Portion(place, progress.seed, number)
+                running[threads.submit(portion.run)] = number
+            for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                number = running.pop(ended)
+                progress.note(number, result_of(ended, progress.seed, number))
+                made = progress.calls()
+                rate = (made - before) / (time.monotonic() - began)
+                say(f"{made:,} of {wanted:,} calls, {rate:.0f} a second")
+    tell(sum(progress.done.values(), Counter()))
+
+
+def run_short(place: Path, seed: int):
+    """A portion without tokens and one with them, at the same time."""
+    with pool(2) as threads:
+        portions = [Portion(place / "short", seed, number, is_short=True) for number in (0, 1)]
+        running = [threads.submit(portion.run) for portion in portions]
+        done = [result_of(it, seed, number) for number, it in enumerate(running)]
+    tell(sum(done, Counter()))
+
+
+def result_of(future, seed: int, number: int) -> Counter:
+    """What a portion has called; if it failed, it is the end of the run."""
+    try:
+        return future.result()
+    except Exception as error:
+        print(error, flush=True)
+        say(f"portion {number} failed; `make fuzz-api SEED={seed} PORTION={number}` has it again")
+        raise SystemExit(1) from None
+
+
+def tell(calls: Counter):
+    """What was called, in the end."""
+    statuses = Counter()
+    for label, count in calls.items():
+        statuses[label.rsplit(" ", 1)[1]] += count
+    shown = ", ".join(f"{status}: {count:,}" for status, count in sorted(statuses.items()))
+    say(f"{calls.total():,} calls, and every answer was as the document says ({shown})")
 
 
 def main():
-    place, wanted = Path(sys.argv[1]), int(sys.argv[2])
-    seed = int(sys.argv[3] or random.randrange(1 << 32))
-    print(f"fuzz-api: SEED={seed} repeats this run")
-    random.seed(seed)
-    gateway = Gateway(place / "gateway")
-    try:
-        gateway.fill()
-        document = gateway.ask("/v1/openapi.json")
-        (place / "openapi.json").write_text(json.dumps(document))
-        ids = gateway.ids()
-        leave_out = [part for it in NOT_CALLED for part in ("--exclude-operation-id", it)]
-        made, passes = 0, 0
-        while made < wanted:
-            examples = max(10, min(EXAMPLES_MAX, (wanted - made) // 10))
-            more = call(place, gateway, ids, examples, seed + passes, leave_out)
-            made, passes = made + more, passes + 1
-            print(f"fuzz-api: {made} of {wanted} calls", flush=True)
-            if more == 0:
-                raise SystemExit("fuzz-api: no call was made")
-    finally:
-        gateway.stop()
-
-    # A token may not ask as often; the operations on tokens are called in a gateway that has one.
-    more = f'[tokens.fuzzer]\nsecrets = [{{ value = "{TOKEN}" }}]\nscopes = ["admin"]\n'
-    gateway = Gateway(place / "gateway-with-tokens", more)
-    try:
-        with_token = ["--include-path-regex", "^/v1/tokens", "--rate-limit", "80/s",
-                      "--header", f"authorization: Bearer {TOKEN}"]
-        made += call(place, gateway, {}, min(200, wanted), seed, with_token)
-    finally:
-        gateway.stop()
-    print(f"fuzz-api: {made} calls, and every answer was as the document says")
+    given = argparse.ArgumentParser()
+    given.add_argument("place", type=Path)
+    given.add_argument("--calls", type=int, default=500_000)
+    given.add_argument("--seed", type=int)
+    given.add_argument("--portion", type=int)
+    given.add_argument("--short", action="store_true")
+    given = given.parse_args()
+    given.place.mkdir(parents=True, exist_ok=True)
+    # However it is stopped, what it started ends with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    seed = random.randrange(1 << 32) if given.seed is None else given.seed
+    if given.short:
+        say(f"SEED={seed}")
+        run_short(given.place, seed)
+    elif given.portion is not None:
+        tell(Portion(given.place / "again", seed, given.portion).run())
+    else:
+        progress = Progress.of(given.place / "progress.json", given.calls, given.seed)
+        progress.keep()
+        say(f"SEED={progress.seed} repeats this run")
+        run(given.place, given.calls, progress)
 
 
-main()
+try:
+    main()
+except KeyboardInterrupt:
+    say("interrupted; without SEED, `make fuzz-api` goes on with it")
+    sys.exit(130)
