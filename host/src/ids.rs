@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_64;
 
 /// The name of a source, plugin, handler or endpoint: 1 to 63 characters out of `a-z 0-9 -`,
 /// beginning with a letter or digit.
@@ -27,6 +28,12 @@ impl Name {
     /// The text of the name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The id of the endpoint whose [key](Id::key) this is; `None` if it is no such key.
+    pub fn endpoint_id(&self) -> Option<Id> {
+        let digits = self.0.strip_prefix(KEY_PREFIX)?;
+        format!("{}{digits}", IdKind::Endpoint.prefix()).parse().ok()
     }
 }
 
@@ -89,10 +96,13 @@ pub enum IdKind {
     Delivery,
     /// `rpl_`: a replay by filter.
     Replay,
+    /// `ep_`
+    Endpoint,
 }
 
 impl IdKind {
-    const ALL: [Self; 5] = [Self::Receipt, Self::Event, Self::Run, Self::Delivery, Self::Replay];
+    const ALL: [Self; 6] =
+        [Self::Receipt, Self::Event, Self::Run, Self::Delivery, Self::Replay, Self::Endpoint];
 
     fn prefix(self) -> &'static str {
         match self {
@@ -101,11 +111,12 @@ impl IdKind {
             Self::Run => "run_",
             Self::Delivery => "dlv_",
             Self::Replay => "rpl_",
+            Self::Endpoint => "ep_",
         }
     }
 }
 
-/// A receipt, event, run, delivery or replay of one store.
+/// A receipt, event, run, delivery, replay or endpoint of one store.
 ///
 /// Its text is the kind's prefix, 12 digits of the position and 6 of the store's tag, in
 /// Crockford's base 32: ids sort by age as text too.
@@ -120,27 +131,52 @@ pub struct Id {
 }
 
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Of the longest prefix.
 const PREFIX_BYTES: usize = 4;
 const POSITION_DIGITS: usize = 12;
 const TAG_DIGITS: usize = 6;
 
+/// What the key of an endpoint begins with: a name has no `_`.
+const KEY_PREFIX: &str = "ep-";
+
+/// Set in the id of an endpoint that stands in the configuration, and in no position: a log would
+/// have to hold 2^59 records first.
+const NAMED: u64 = 1 << 59;
+
+impl Id {
+    /// The id of the endpoint of this name in the configuration: the same at every start.
+    pub fn endpoint_of(name: &Name, tag: u32) -> Self {
+        let hash = XxHash3_64::oneshot(name.as_str().as_bytes());
+        Self { kind: IdKind::Endpoint, position: NAMED | (hash & (NAMED - 1)), tag }
+    }
+
+    /// The name that deliveries know an endpoint of the store by. Unlike the name that its owner
+    /// gave it, it never changes and is never given again.
+    pub fn key(self) -> Name {
+        Name(self.to_string().replace('_', "-").into())
+    }
+}
+
 /// A text that is not an [`Id`].
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{0}` is not an id: an id is rcp_, evt_, run_, dlv_ or rpl_, and then 18 letters and digits"
+    "`{0}` is not an id: an id is rcp_, evt_, run_, dlv_, rpl_ or ep_, and then 18 letters and \
+     digits"
 )]
 pub struct InvalidId(String);
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; PREFIX_BYTES + POSITION_DIGITS + TAG_DIGITS];
-        let (prefix, digits) = text.split_at_mut(PREFIX_BYTES);
+        let known = self.kind.prefix();
+        let mut text = [0u8; PREFIX_BYTES + POSITION_DIGITS + TAG_DIGITS];
+        let text = &mut text[..known.len() + POSITION_DIGITS + TAG_DIGITS];
+        let (prefix, digits) = text.split_at_mut(known.len());
         let (position, tag) = digits.split_at_mut(POSITION_DIGITS);
-        prefix.copy_from_slice(self.kind.prefix().as_bytes());
+        prefix.copy_from_slice(known.as_bytes());
         put_digits(position, self.position);
         put_digits(tag, self.tag.into());
         // In one piece: what takes it in makes room for it once.
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.write_str(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -201,6 +237,34 @@ mod tests {
     }
 
     #[test]
+    fn an_id_of_an_endpoint_has_a_shorter_prefix_and_reads_back() {
+        let id = Id { kind: IdKind::Endpoint, position: 33, tag: 1 };
+        assert_eq!(id.to_string(), "ep_000000000011000001");
+        assert_eq!(id.to_string().parse::<Id>().unwrap(), id);
+    }
+
+    #[test]
+    fn the_key_of_an_endpoint_is_a_name_and_says_which_it_is() {
+        let id = Id { kind: IdKind::Endpoint, position: 33, tag: 1 };
+        assert_eq!(id.key(), "ep-000000000011000001".parse().unwrap());
+        assert_eq!(id.key().endpoint_id(), Some(id));
+        for other in ["ep-1", "ep-00000000001u000001", "crm", "evt-000000000011000001"] {
+            assert_eq!(other.parse::<Name>().unwrap().endpoint_id(), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_id_of_an_endpoint_in_the_configuration_is_stable_and_no_position() {
+        let name = |text: &str| text.parse::<Name>().unwrap();
+        let id = Id::endpoint_of(&name("crm"), 7);
+        assert_eq!(id, Id::endpoint_of(&name("crm"), 7));
+        assert_ne!(id, Id::endpoint_of(&name("erp"), 7));
+        assert_eq!((id.kind, id.position >> 59, id.tag), (IdKind::Endpoint, 1, 7));
+        assert_eq!(id.to_string().parse::<Id>().unwrap(), id);
+        assert_eq!(id.key().endpoint_id(), Some(id));
+    }
+
+    #[test]
     fn what_is_no_id_is_refused() {
         for text in [
             "",
@@ -209,6 +273,8 @@ mod tests {
             "rcp_00000000000u000000",
             "rcp_é0000000000000000",
             "xyz_000000000000000000",
+            "ep_0000000000000000000",
+            "ep_00000000000000000",
         ] {
             assert!(text.parse::<Id>().is_err(), "{text}");
         }

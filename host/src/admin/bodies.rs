@@ -204,7 +204,7 @@ mod tests {
             r#"{"ids":["evt_1"]}"#,
             invalid,
             "the body is wrong at line 1, column 16: `evt_1` is not an id: an id is rcp_, evt_, \
-             run_, dlv_ or rpl_, and then 18 letters and digits",
+             run_, dlv_, rpl_ or ep_, and then 18 letters and digits",
         );
     }
 

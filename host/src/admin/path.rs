@@ -57,6 +57,7 @@ fn said(kind: IdKind) -> (&'static str, &'static str, &'static str) {
         IdKind::Run => ("run", "a run", "runs"),
         IdKind::Delivery => ("dlv", "a delivery", "deliveries"),
         IdKind::Replay => ("rpl", "a replay", "replays"),
+        IdKind::Endpoint => ("ep", "an endpoint", "endpoints"),
     }
 }
 

@@ -71,8 +71,8 @@ async fn read(store: &Store, id: Id) -> anyhow::Result<Option<Line>> {
         IdKind::Event | IdKind::Run | IdKind::Delivery => {
             store.event(id).await.map(|view| view.map(|view| Line::Event(Box::new(view))))
         }
-        // It is not stored in the log.
-        IdKind::Replay => return Ok(None),
+        // They are not stored in the log.
+        IdKind::Replay | IdKind::Endpoint => return Ok(None),
     };
     match found {
         Err(Error::Damaged(Damaged { position })) => {

@@ -95,7 +95,7 @@ impl Stored {
             }
             IdKind::Run => WorkKind::Run,
             IdKind::Delivery => WorkKind::Delivery,
-            IdKind::Replay => return None,
+            IdKind::Replay | IdKind::Endpoint => return None,
         };
         let work = self.work_at(id.position, keys).filter(|work| work.kind == wanted)?;
         Some(vec![work])
