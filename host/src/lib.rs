@@ -69,7 +69,7 @@
 //! A file imports only from the layers above it in this list; each outside world has one door.
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
-//!   [`ids`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`] [`setting`]
+//!   [`ids`] [`tenant`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`] [`setting`]
 //!   [`provider`] [`route`] [`effect`] [`retry`] [`secrets`] `signature` [`token`]
 //!   `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
@@ -80,6 +80,7 @@
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
 pub mod ids;
+pub mod tenant;
 pub mod address;
 mod causes;
 mod lock;

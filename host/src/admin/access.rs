@@ -20,6 +20,7 @@ use crate::listener::Connection;
 use crate::lock::lock;
 use crate::secrets::Secret;
 use crate::store::{self, Store, Token, Tokens};
+use crate::tenant::Tenant;
 use crate::token::{self, Scope, Scopes, TokenHash, matching};
 
 /// Minutes of use are written down at most so often, in milliseconds.
@@ -33,7 +34,7 @@ pub(crate) struct FileToken {
     pub(crate) hashes: Vec<TokenHash>,
     pub(crate) scopes: Scopes,
     pub(crate) expires_at: Option<Timestamp>,
-    pub(crate) tenant: Option<Name>,
+    pub(crate) tenant: Option<Tenant>,
 }
 
 /// Who may ask.

@@ -23,6 +23,7 @@ use super::{Admin, Problem, idempotency, redact};
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::Token;
+use crate::tenant::Tenant;
 use crate::token::{Scope, TokenHash};
 
 pub(super) static OPERATIONS: [Operation; 3] = [
@@ -100,7 +101,7 @@ impl Described for Shown {
                 "scopes": scopes(),
                 "created_at": time,
                 "expires_at": time,
-                "tenant": schemas.of::<Option<Name>>(),
+                "tenant": schemas.of::<Option<Tenant>>(),
                 "last_used_at": time,
                 "from": one_of(&["store", "configuration"]),
             },
@@ -142,7 +143,7 @@ fn new(schemas: &mut Schemas) -> Value {
             "name": schemas.of::<Name>(),
             "scopes": scopes,
             "expires_at": schemas.of::<Option<Timestamp>>(),
-            "tenant": schemas.of::<Option<Name>>(),
+            "tenant": schemas.of::<Option<Tenant>>(),
         },
     })
 }
@@ -154,7 +155,7 @@ struct NewToken {
     name: Name,
     scopes: Vec<Scope>,
     expires_at: Option<Timestamp>,
-    tenant: Option<Name>,
+    tenant: Option<Tenant>,
 }
 
 impl NewToken {

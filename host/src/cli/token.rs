@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::{self, Token};
+use crate::tenant::Tenant;
 use crate::token::{self, Scope, Scopes, TokenHash};
 
 #[derive(Debug, Subcommand)]
@@ -65,7 +66,7 @@ pub(super) struct New {
     expires_in: Option<Duration>,
     /// Whose it is: the gateway keeps it, and limits nothing by it yet
     #[arg(long)]
-    tenant: Option<Name>,
+    tenant: Option<Tenant>,
     #[command(flatten)]
     at: At,
 }

@@ -66,7 +66,7 @@ pub(super) fn token_of(
         }
         // What is there and wrong is told: then there is no configuration.
         let expires_at = table.take("expires").and_then(|entry| entry.time());
-        let tenant = table.take("tenant").and_then(|entry| entry.name());
+        let tenant = table.take("tenant").and_then(|entry| entry.tenant());
         Some(FileToken {
             name: name.clone(),
             hashes,

@@ -17,6 +17,7 @@ use crate::address::Address;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::route::Pattern;
+use crate::tenant::Tenant;
 
 pub(super) const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -101,6 +102,14 @@ impl Entry<'_> {
 
     pub(super) fn name(&self) -> Option<Name> {
         self.parsed(A_NAME)
+    }
+
+    /// The tenant that something is of.
+    pub(super) fn tenant(&self) -> Option<Tenant> {
+        self.parsed(
+            "a tenant: 1 to 64 characters out of a-z, A-Z, 0-9 and `-_.:@`, beginning with a \
+             letter or digit",
+        )
     }
 
     pub(super) fn pattern(&self) -> Option<Pattern> {

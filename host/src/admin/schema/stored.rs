@@ -21,6 +21,7 @@ use crate::store::{
     EventSummary, EventView, Hour, Listing, Of, PluginStamp, Progressed, ReceiptSummary,
     ReceiptView, Replay, Replayed, RunView, State, TryCount, TryView, VerdictView, WorkKind,
 };
+use crate::tenant::Tenant;
 
 impl Described for Id {
     fn schema(_: &mut Schemas) -> Value {
@@ -32,6 +33,12 @@ impl Described for Id {
 impl Described for Name {
     fn schema(_: &mut Schemas) -> Value {
         text("^[a-z0-9][a-z0-9-]{0,62}$", "A name that an operator gave.")
+    }
+}
+
+impl Described for Tenant {
+    fn schema(_: &mut Schemas) -> Value {
+        text("^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}$", "Whom something belongs to.")
     }
 }
 

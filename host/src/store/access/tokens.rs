@@ -14,6 +14,7 @@ use crate::ids::Name;
 use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Error, Failure};
 use crate::store::file::kept_rows::Kept;
+use crate::tenant::Tenant;
 use crate::token::{Scopes, TokenHash};
 
 /// Most tokens of a store: each wrong one is compared with all of them.
@@ -40,7 +41,7 @@ pub struct Token {
     /// From then on it is refused.
     pub expires_at: Option<Timestamp>,
     /// Whom it is for.
-    pub tenant: Option<Name>,
+    pub tenant: Option<Tenant>,
     /// When it was last used, to within minutes.
     pub last_used_at: Option<Timestamp>,
 }
@@ -62,7 +63,7 @@ enum TokenRow {
         scopes: u8,
         created_at: u64,
         expires_at: Option<u64>,
-        tenant: Option<Name>,
+        tenant: Option<Tenant>,
         last_used_at: Option<u64>,
     },
 }
