@@ -70,7 +70,7 @@
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
 //!   [`ids`] [`tenant`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`] [`setting`]
-//!   [`provider`] [`route`] [`effect`] [`retry`] [`secrets`] `signature` [`token`]
+//!   [`provider`] [`route`] [`effect`] [`retry`] [`failure`] [`secrets`] `signature` [`token`]
 //!   `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `disk` (free room),
@@ -93,6 +93,7 @@ pub mod provider;
 pub mod route;
 pub mod effect;
 pub mod retry;
+pub mod failure;
 mod rate;
 mod signature;
 
