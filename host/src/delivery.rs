@@ -19,13 +19,13 @@ use arc_swap::ArcSwap;
 use http::header::CONTENT_TYPE;
 use tracing::{debug, info, warn};
 
-pub(crate) use self::body::Format;
 use self::body::{Content, content};
 use self::notices::{Cause, Notices};
 use self::pace::{Ended, Pace, Ticket};
 use self::signing::SigningKey;
 use crate::clock::Clock;
 use crate::egress::{Answer, Egress, EgressError, Patience, Target};
+use crate::endpoint::Format;
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::lock::lock;

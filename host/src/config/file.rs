@@ -16,14 +16,15 @@ use super::document::{Entry, Flaws, Table};
 use super::secret::Secrets;
 use super::tls::Pairs;
 use super::tokens::{METRICS, token_of};
-use super::values::{days, hours, ms, secs};
+use super::values::{days, hours, secs};
 use super::world::{Extent, Named};
 use super::{Config, Limits, PortAt, Sending, gate, retention};
 use crate::address::Address;
+use crate::delivery::Endpoint;
 use crate::delivery::signing::SigningKey;
-use crate::delivery::{Endpoint, Format};
 use crate::dispatch::Grants;
 use crate::egress::{Target, literal_refusal};
+use crate::endpoint::{self, CONCURRENCY, Format, RETRIES_MAX, RETRY, TIMEOUT};
 use crate::ids::Name;
 use crate::ingest::{Shares, Source, Verify};
 use crate::plugin::Grant;
@@ -36,19 +37,10 @@ const DUPLICATES: RangeInclusive<Duration> = Terms::LEAST..=days(3_650);
 const WHY_THIRTY_FIVE_DAYS: &str = ": providers send a request again for up to 30 days";
 /// How old a signature may be; zero is any age.
 const TOLERANCE: RangeInclusive<Duration> = secs(0)..=days(30);
-/// How long one attempt may take. Whoever needs longer should answer first and work then.
-const TIMEOUT: RangeInclusive<Duration> = ms(10)..=secs(60);
-const TIMEOUT_DEFAULT: Duration = secs(15);
-/// Attempts at a time at one endpoint.
-const CONCURRENCY: RangeInclusive<usize> = 1..=256;
-const CONCURRENCY_DEFAULT: usize = 16;
 /// How much a handler may remember, and for how long.
 const STATE_KEYS: RangeInclusive<u64> = 1..=1_000_000_000;
 const STATE_BYTES: RangeInclusive<u64> = 1024..=1 << 40;
 const STATE_TERM: RangeInclusive<Duration> = hours(1)..=days(3_650);
-/// How long the next attempt waits, and how often there may be one.
-const RETRY: RangeInclusive<Duration> = ms(100)..=days(30);
-const RETRIES_MAX: usize = 100;
 
 const HOST_NAMES: &str = "a list of host names";
 
@@ -317,8 +309,9 @@ fn endpoint_of<'a>(
             }
         }
         let body = table.take("body").and_then(|entry| entry.choice(&FORMATS));
-        let timeout = table.duration("timeout", TIMEOUT, TIMEOUT_DEFAULT);
-        let concurrency = table.count("concurrency", CONCURRENCY, CONCURRENCY_DEFAULT);
+        let default = endpoint::Limits::default();
+        let timeout = table.duration("timeout", TIMEOUT, default.timeout);
+        let concurrency = table.count("concurrency", CONCURRENCY, default.concurrency);
         let retry = table.take("retries").map_or_else(RetryPolicy::deliveries, retries);
         let endpoint = Endpoint {
             target: Target::new(url?),

@@ -4,23 +4,11 @@
 //! the very text that came in, so that no number loses a digit. Nothing here signs or sends.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::endpoint::Format;
 use crate::event::{Event, Request, Timestamp};
-
-/// What an endpoint receives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Format {
-    /// `{"type", "timestamp", "data"}`, as Standard Webhooks advises.
-    #[default]
-    Standard,
-    /// A CloudEvents 1.0 event in JSON, with `amount` and `currency` beside the attributes.
-    CloudEvents,
-    /// The provider's own bytes; the data alone for an event that no receipt stands behind.
-    Raw,
-}
 
 /// A body and what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
