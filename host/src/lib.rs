@@ -69,9 +69,9 @@
 //! A file imports only from the layers above it in this list; each outside world has one door.
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
-//!   [`ids`] [`tenant`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`] [`setting`]
-//!   [`provider`] [`route`] [`effect`] [`retry`] [`failure`] [`endpoint`] [`secrets`] `signature`
-//!   [`token`] `rate`
+//!   [`ids`] [`tenant`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`]
+//!   [`setting`] [`provider`] [`route`] [`effect`] [`retry`] [`failure`] [`endpoint`] [`secrets`]
+//!   `signature` [`token`] `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `disk` (free room),
 //!   `refused` (the last requests that were), `subprocess` (processes that are waited for), the
