@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::egress::{Answer, Egress, EgressError, Patience, Target};
 use crate::endpoint::Format;
 use crate::event::Timestamp;
+use crate::failure::AttemptDetail;
 use crate::ids::{Id, Name};
 use crate::lock::lock;
 use crate::metrics::Metrics;
@@ -239,7 +240,8 @@ impl Delivery {
         self.metrics.attempt(&work.endpoint, &seen.outcome, duration);
         self.note(&work, &seen, verdict);
         let Seen { status, answer, outcome, .. } = seen;
-        let attempt = Attempt { at, duration, status, answer, outcome, verdict };
+        let detail = AttemptDetail::default();
+        let attempt = Attempt { at, duration, status, answer, outcome, verdict, detail };
         let id = work.id;
         let committing = self.store.queue_attempt(work, attempt).await?;
         committed(id, &on_disk(committing, &mut slot).await?);

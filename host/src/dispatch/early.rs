@@ -104,6 +104,7 @@ impl Dispatch {
             outcome: Outcome::Success,
             verdict: Verdict::Done,
             log,
+            reason: None,
         };
         events.map(|events| Parsed { report, events })
     }

@@ -116,7 +116,8 @@ impl Dispatch {
         note(&work.receipt, &ended, verdict);
         let Ended { outcome, asked: events, plugin, log, .. } = ended;
         let events = self.routed(rules, events);
-        let parse = Try { at, duration: started.elapsed(), plugin, outcome, verdict, log };
+        let duration = started.elapsed();
+        let parse = Try { at, duration, plugin, outcome, verdict, log, reason: None };
         place.comes().await;
         let id = work.id;
         let committing = self.store.queue_parse(work, parse, events).await?;
@@ -134,7 +135,7 @@ impl Dispatch {
             let event_type = event.event_type.clone();
             let new = |event_type: &String| Arc::new(self.routes(rules, event_type, None));
             let routes = Arc::clone(known.entry(event_type).or_insert_with_key(new));
-            NewEvent { event: Arc::new(event), routes, allowance }
+            NewEvent { event: Arc::new(event), routes, allowance, tenant: None }
         };
         events.into_iter().map(route).collect()
     }

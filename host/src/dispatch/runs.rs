@@ -93,7 +93,7 @@ impl Dispatch {
             self.tell_run(&told, (&outcome, cause), verdict, duration);
             self.tell_alerts(&told, &effects.alerts);
         }
-        let run = Try { at, duration, plugin, outcome, verdict, log };
+        let run = Try { at, duration, plugin, outcome, verdict, log, reason: None };
         let committing = self.store.queue_run(work, run, effects).await?;
         match on_disk(committing, &mut slot).await? {
             Err(RunRefused::StateFull(full)) => self.commit_full(&told, *full).await?,
@@ -188,7 +188,7 @@ impl Dispatch {
         let emit = |(number, emission)| {
             let event = emitted::event(work, number, emission, now);
             let routes = self.routes(rules, &event.event_type, Some((&work.handler, grant)));
-            NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance }
+            NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance, tenant: None }
         };
         let events = (1..).zip(emissions).map(emit).collect();
         Effects { events, parcels, alerts, state, state_read, scope: scope(work) }

@@ -207,11 +207,11 @@ mod tests {
             labels: Vec::new(),
             data: JsonText::new("{}").unwrap(),
         };
-        let events =
-            vec![NewEvent { event: Arc::new(event), routes: Arc::default(), allowance: None }];
+        let (event, routes) = (Arc::new(event), Arc::default());
+        let events = vec![NewEvent { event, routes, allowance: None, tenant: None }];
         let (outcome, verdict) = (Outcome::Success, Verdict::Done);
         let (duration, log) = (std::time::Duration::ZERO, Vec::new());
-        let report = Try { at, duration, plugin: None, outcome, verdict, log };
+        let report = Try { at, duration, plugin: None, outcome, verdict, log, reason: None };
         Parsed { report, events }
     }
 

@@ -11,6 +11,7 @@ use crate::effect::{Allowance, Parcel};
 use crate::event::{Event, Request, Timestamp};
 use crate::ids::{Id, Name};
 use crate::provider::Proven;
+use crate::tenant::Tenant;
 
 /// An accepted request that is not stored yet.
 #[derive(Debug, Clone)]
@@ -71,6 +72,8 @@ pub struct NewEvent {
     pub routes: Arc<Routes>,
     /// What may be emitted below it, if that is said.
     pub allowance: Option<Allowance>,
+    /// Whose it is. Kept only beside an allowance, so whoever gives one gives the other.
+    pub tenant: Option<Tenant>,
 }
 
 /// An event.
@@ -91,6 +94,8 @@ pub struct StoredEvent {
     /// Of one that a run emitted, the source of the receipt that it goes back to; not known of what
     /// an earlier Hookgate stored.
     pub root_source: Option<Name>,
+    /// Whose it is.
+    pub tenant: Option<Tenant>,
     /// When it was stored.
     pub recorded_at: Timestamp,
     /// Where it goes. Runs and deliveries stand in the log right behind their event, in this order.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::facts::NewEvent;
 use crate::effect::{Alert, LogLine, Parcel, StateHash};
 use crate::event::Timestamp;
+use crate::failure::{AttemptDetail, Reason};
 use crate::ids::Name;
 use crate::retry::{Outcome, Verdict};
 
@@ -39,6 +40,8 @@ pub struct Try {
     pub verdict: Verdict,
     /// What the plugin logged.
     pub log: Vec<LogLine>,
+    /// Why it failed, if that is said. Kept of one that is dead.
+    pub reason: Option<Reason>,
 }
 
 /// What came of a request that was parsed before it is stored.
@@ -65,6 +68,8 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// What follows.
     pub verdict: Verdict,
+    /// What else it saw; by default nothing.
+    pub detail: AttemptDetail,
 }
 
 /// What a run asks for, all of it granted. Takes place together with the record of a run that is

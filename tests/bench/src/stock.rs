@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use hookgate::clock::Clock;
 use hookgate::event::{Event, Money, Request};
+use hookgate::failure::AttemptDetail;
 use hookgate::ids::Name;
 use hookgate::json_text::JsonText;
 use hookgate::provider::Proven;
@@ -271,7 +272,7 @@ fn event(digits: &str, object: &str, endpoints: &[Name]) -> NewEvent {
         data: JsonText::new(object).expect("the payload's object is JSON"),
     };
     let routes = Routes { handlers: Vec::new(), endpoints: endpoints.to_vec() };
-    NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance: None }
+    NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance: None, tenant: None }
 }
 
 /// A plugin that did its work.
@@ -285,6 +286,7 @@ pub(crate) fn tried() -> Try {
         outcome: Outcome::Success,
         verdict: Verdict::Done,
         log: Vec::new(),
+        reason: None,
     }
 }
 
@@ -297,5 +299,6 @@ pub(crate) fn attempt() -> Attempt {
         answer: String::new(),
         outcome: Outcome::Success,
         verdict: Verdict::Done,
+        detail: AttemptDetail::default(),
     }
 }

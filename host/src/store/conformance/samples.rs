@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{Event, Request, Timestamp};
+use crate::failure::AttemptDetail;
 use crate::ids::{Id, IdKind, Name};
 use crate::json_text::JsonText;
 use crate::provider::Proven;
@@ -51,7 +52,7 @@ pub(in crate::store) fn event(id: &str, subject: &str) -> NewEvent {
         labels: vec![("country".into(), "DE".into())],
         data: JsonText::new(r#"{"amount":1099}"#).unwrap(),
     };
-    NewEvent { event: Arc::new(event), routes: Arc::default(), allowance: None }
+    NewEvent { event: Arc::new(event), routes: Arc::default(), allowance: None, tenant: None }
 }
 
 impl NewEvent {
@@ -73,6 +74,7 @@ impl NewEvent {
             depth: 0,
             allowance: self.allowance,
             root_source: None,
+            tenant: self.tenant,
             recorded_at: NOW,
             routes: self.routes,
         }
@@ -91,13 +93,13 @@ pub(in crate::store) fn tried(verdict: Verdict) -> Try {
     let plugin = PluginStamp { name: name("logic"), version: "1".into(), digest: "d1".into() };
     let duration = Duration::from_millis(7);
     let (plugin, outcome, log) = (Some(plugin), outcome(verdict), Vec::new());
-    Try { at: NOW, duration, plugin, outcome, verdict, log }
+    Try { at: NOW, duration, plugin, outcome, verdict, log, reason: None }
 }
 
 pub(in crate::store) fn attempt(verdict: Verdict) -> Attempt {
     let duration = Duration::from_millis(9);
-    let (outcome, answer) = (outcome(verdict), "ok".into());
-    Attempt { at: NOW, duration, status: Some(200), answer, outcome, verdict }
+    let (outcome, answer, detail) = (outcome(verdict), "ok".into(), AttemptDetail::default());
+    Attempt { at: NOW, duration, status: Some(200), answer, outcome, verdict, detail }
 }
 
 pub(in crate::store) fn in_minutes(minutes: u64) -> Timestamp {

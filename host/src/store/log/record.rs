@@ -15,6 +15,7 @@ pub(in crate::store) use self::state::StateRecord;
 use super::segment::{Entry, RecordKind, Segment};
 use crate::effect::{Alert, Allowance, LogLine, Parcel, StateHash};
 use crate::event::{Event, Money, Request, Timestamp};
+use crate::failure::{AttemptDetail, Reason};
 use crate::headers::Headers;
 use crate::ids::{Id, IdKind, Name};
 use crate::json_text::JsonText;
@@ -23,6 +24,7 @@ use crate::retry::{Outcome, Verdict, milliseconds};
 use crate::store::error::Damaged;
 use crate::store::facts::{Receipt, Routes, StoredEvent, StoredParcel};
 use crate::store::report::{Attempt, Effects, PluginStamp, Try};
+use crate::tenant::Tenant;
 
 /// A record, read back.
 #[derive(Debug)]
@@ -165,6 +167,9 @@ pub(in crate::store) struct EventRecord<'a, E = Cow<'a, Event>> {
     /// Came later still, and is only there behind an allowance, which every emitted event has.
     #[serde(with = "at_the_end")]
     root_source: Option<Name>,
+    /// Is only there behind both: without a source before it, it would read as one.
+    #[serde(with = "at_the_end")]
+    tenant: Option<Tenant>,
 }
 
 /// An event without its data.
@@ -215,6 +220,16 @@ mod at_the_end {
 
 impl<'a> EventRecord<'a> {
     pub(in crate::store) fn of(stored: &'a StoredEvent) -> Self {
+        let (root_source, tenant) = match (stored.allowance, &stored.tenant) {
+            (None, _) => (None, None),
+            (Some(_), None) => (stored.root_source.clone(), None),
+            // A source has to stand there. That of a parsed event is its own, and one whose root
+            // nobody knows has no better one.
+            (Some(_), Some(tenant)) => {
+                let root = stored.root().unwrap_or(&stored.event.source);
+                (Some(root.clone()), Some(tenant.clone()))
+            }
+        };
         Self {
             event: Cow::Borrowed(&stored.event),
             receipt: stored.receipt.map(|id| id.position),
@@ -223,7 +238,8 @@ impl<'a> EventRecord<'a> {
             recorded_at: stored.recorded_at,
             routes: Cow::Borrowed(&stored.routes),
             allowance: stored.allowance,
-            root_source: stored.allowance.and(stored.root_source.clone()),
+            root_source,
+            tenant,
         }
     }
 }
@@ -239,7 +255,9 @@ impl<E> EventRecord<'_, E> {
             cause: refer(IdKind::Run, self.cause),
             depth: self.depth,
             allowance: self.allowance,
-            root_source: self.root_source,
+            // That of a parsed event only makes room for a tenant.
+            root_source: self.cause.and(self.root_source),
+            tenant: self.tenant,
             recorded_at: self.recorded_at,
             routes: Arc::new(self.routes.into_owned()),
         }
@@ -305,11 +323,15 @@ pub(in crate::store) struct TryRecord<'a> {
     /// Is only there behind that, and only if the run read state.
     #[serde(with = "at_the_end")]
     pub(in crate::store) state_read: Option<StateHash>,
+    /// Is only there behind both, which say nothing then: only a try that is dead has it.
+    #[serde(with = "at_the_end")]
+    pub(in crate::store) reason: Option<Reason>,
 }
 
 impl<'a> TryRecord<'a> {
     /// A try that added nothing so far.
     pub(in crate::store) fn of(report: &'a Try, work: u64, previous: Option<u64>) -> Self {
+        let reason = report.reason.filter(|_| report.verdict == Verdict::Dead);
         Self {
             work,
             previous,
@@ -322,8 +344,9 @@ impl<'a> TryRecord<'a> {
             alerts: Cow::Borrowed(&[]),
             events: Vec::new(),
             parcels: Vec::new(),
-            state: None,
-            state_read: None,
+            state: reason.map(|_| Box::new(StateRecord::nothing())),
+            state_read: reason.map(|_| StateHash([0; 16])),
+            reason,
         }
     }
 
@@ -346,6 +369,23 @@ pub(in crate::store) struct AttemptRecord<'a> {
     #[serde(serialize_with = "OutcomeRecord::serialize", deserialize_with = "outcome")]
     pub(in crate::store) outcome: Cow<'a, Outcome>,
     pub(in crate::store) verdict: Verdict,
+    /// Came later, like the allowance of an event, and is the last for the same reason.
+    #[serde(with = "at_the_end")]
+    pub(in crate::store) detail: Option<Box<DetailRecord<'a>>>,
+}
+
+/// An [`AttemptDetail`]. One that says more is another variant: to an older Hookgate it is none,
+/// and so nothing may come behind it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::store) enum DetailRecord<'a> {
+    V1(Cow<'a, AttemptDetail>),
+}
+
+impl<'a> DetailRecord<'a> {
+    /// `None` if it says nothing.
+    fn of(detail: &'a AttemptDetail) -> Option<Self> {
+        (!detail.is_empty()).then(|| Self::V1(Cow::Borrowed(detail)))
+    }
 }
 
 impl<'a> AttemptRecord<'a> {
@@ -359,6 +399,7 @@ impl<'a> AttemptRecord<'a> {
             answer: Cow::Borrowed(&attempt.answer),
             outcome: Cow::Borrowed(&attempt.outcome),
             verdict: attempt.verdict,
+            detail: DetailRecord::of(&attempt.detail).map(Box::new),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::effect::{LogLevel, LogLine};
 use crate::event::Timestamp;
+use crate::failure::AttemptDetail;
 use crate::ids::Name;
 use crate::retry::{Outcome, Verdict};
 use crate::store::log::record::Record;
@@ -23,14 +24,16 @@ fn outcome() -> Outcome {
 /// The last try of a parse or a run of this group.
 pub(in crate::store) fn tried(group: &Name, at: Timestamp) -> Try {
     let line = LogLine { level: LogLevel::Error, message: group.to_string() };
-    let (plugin, duration) = (None, Duration::ZERO);
-    Try { at, duration, plugin, outcome: outcome(), verdict: Verdict::Dead, log: vec![line] }
+    let (plugin, duration, reason) = (None, Duration::ZERO, None);
+    let (verdict, log) = (Verdict::Dead, vec![line]);
+    Try { at, duration, plugin, outcome: outcome(), verdict, log, reason }
 }
 
 /// The last attempt of a delivery to this endpoint.
 pub(in crate::store) fn attempted(endpoint: &Name, at: Timestamp) -> Attempt {
     let (status, answer, verdict) = (None, endpoint.to_string(), Verdict::Dead);
-    Attempt { at, duration: Duration::ZERO, status, answer, outcome: outcome(), verdict }
+    let (duration, detail) = (Duration::ZERO, AttemptDetail::default());
+    Attempt { at, duration, status, answer, outcome: outcome(), verdict, detail }
 }
 
 /// Whom a work was for, by the last record of its history; `None` if its own record says it.

@@ -98,7 +98,9 @@ impl Histories {
                     self.ages.note(entry.position, at);
                 }
                 said.extend(Said::of(entry.position, &record));
-                if let Record::Try(TryRecord { work, at, state: Some(state), .. }) = record {
+                if let Record::Try(TryRecord { work, at, state: Some(state), .. }) = record
+                    && state.writes()
+                {
                     wrote.push((work, at, state));
                 }
             }

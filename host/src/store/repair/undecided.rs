@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::ages::Ages;
 use super::{BATCH, Undecided};
+use crate::failure::AttemptDetail;
 use crate::retry::{Outcome, Verdict};
 use crate::store::damage::Damages;
 use crate::store::error::Failure;
@@ -136,10 +137,11 @@ impl UndecidedWorks {
     fn bury(&self, rebuild: &mut Rebuild, works: &[(u64, WorkKind)]) -> Result<(), Failure> {
         let (at, duration, verdict) = (self.ages.newest(), Duration::ZERO, Verdict::Dead);
         let outcome = Outcome::Permanent { reason: REPAIRED.to_owned() };
-        let (status, answer) = (None, String::new());
-        let attempt = Attempt { at, duration, status, answer, outcome, verdict };
+        let (status, answer, detail) = (None, String::new(), AttemptDetail::default());
+        let attempt = Attempt { at, duration, status, answer, outcome, verdict, detail };
         let outcome = attempt.outcome.clone();
-        let tried = Try { at, duration, plugin: None, outcome, verdict, log: Vec::new() };
+        let (plugin, log, reason) = (None, Vec::new(), None);
+        let tried = Try { at, duration, plugin, outcome, verdict, log, reason };
         for part in works.chunks(BATCH) {
             let mut segment = SegmentWriter::new(rebuild.end());
             let mut stand = Vec::with_capacity(part.len());

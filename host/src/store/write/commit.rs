@@ -369,6 +369,7 @@ impl Draft<'_> {
             allowance: new.allowance,
             // Its record has no place for it without an allowance.
             root_source: new.allowance.and(root_source).cloned(),
+            tenant: new.allowance.and_then(|_| new.tenant.clone()),
             recorded_at: self.now,
             routes: Arc::clone(&new.routes),
         });

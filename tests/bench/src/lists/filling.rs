@@ -161,7 +161,8 @@ impl Filling {
             labels: vec![("country".into(), "DE".into())],
             data: JsonText::new(format!("{{\"object\":\"payment\",\"number\":{number}}}"))?,
         };
-        Ok(NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance: None })
+        let (event, routes) = (Arc::new(event), Arc::new(routes));
+        Ok(NewEvent { event, routes, allowance: None, tenant: None })
     }
 
     async fn deliver(&self) -> anyhow::Result<()> {

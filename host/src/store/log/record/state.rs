@@ -35,6 +35,11 @@ impl<'a> StateRecord<'a> {
         Some(Self { scope: Cow::Borrowed(scope), writes })
     }
 
+    /// What stands before a reason, of a try that did nothing with state.
+    pub(super) fn nothing() -> Self {
+        Self { scope: Cow::Borrowed(""), writes: Vec::new() }
+    }
+
     /// Whether it changed anything.
     pub(in crate::store) fn writes(&self) -> bool {
         !self.writes.is_empty()

@@ -35,8 +35,18 @@ fn stored(allowance: Option<Allowance>) -> StoredEvent {
     let event = Arc::new(event);
     let routes = Arc::new(routes);
     let root_source = allowance.map(|_| "stripe".parse().unwrap());
-    let depth = 3;
-    StoredEvent { id, event, receipt, cause, depth, allowance, root_source, recorded_at, routes }
+    StoredEvent {
+        id,
+        event,
+        receipt,
+        cause,
+        depth: 3,
+        allowance,
+        root_source,
+        tenant: None,
+        recorded_at,
+        routes,
+    }
 }
 
 /// An [`EventRecord`] as it was before it named a source behind its allowance.
@@ -77,6 +87,56 @@ fn an_event_without_the_source_of_its_receipt_reads_back_as_it_was_before() {
     assert_eq!(bytes.strip_prefix(&written_before[..]), Some(&b"\x06stripe"[..]));
     let expected = StoredEvent { root_source: None, ..stored(Some(allowance)) };
     assert_eq!(read_before.with_id(whole.id, Cow::into_owned), expected);
+}
+
+/// An [`EventRecord`] as it was before it had a tenant behind its source.
+#[derive(Serialize, Deserialize)]
+struct TenantlessBefore {
+    before: SourcelessBefore,
+    root_source: Name,
+}
+
+fn acme() -> Option<Tenant> {
+    Some("acme".parse().unwrap())
+}
+
+#[test]
+fn an_event_reads_back_with_its_tenant_and_as_it_was_before() {
+    let plain = stored(Some(Allowance { events: 3, bytes: 1 << 40 }));
+    let whole = StoredEvent { tenant: acme(), ..plain.clone() };
+    let bytes = postcard::to_stdvec(&EventRecord::of(&whole)).unwrap();
+
+    let read: EventRecord<'_> = postcard::from_bytes(&bytes).unwrap();
+    let before: TenantlessBefore = postcard::from_bytes(&bytes).unwrap();
+    let written_before = postcard::to_stdvec(&before).unwrap();
+    let read_before: EventRecord<'_> = postcard::from_bytes(&written_before).unwrap();
+
+    assert_eq!(read.with_id(whole.id, Cow::into_owned), whole);
+    assert_eq!(written_before, postcard::to_stdvec(&EventRecord::of(&plain)).unwrap());
+    assert_eq!(bytes.strip_prefix(&written_before[..]), Some(&b"\x04acme"[..]));
+    assert_eq!(read_before.with_id(plain.id, Cow::into_owned), plain);
+}
+
+#[test]
+fn a_tenant_never_reads_as_a_source() {
+    let allowance = Some(Allowance { events: 0, bytes: 0 });
+    let rootless = StoredEvent { root_source: None, tenant: acme(), ..stored(allowance) };
+    let parsed = StoredEvent { cause: None, ..rootless.clone() };
+    for (whole, root_read) in [(&parsed, None), (&rootless, Some("shop".parse().unwrap()))] {
+        let bytes = postcard::to_stdvec(&EventRecord::of(whole)).unwrap();
+
+        // A Hookgate that knows no tenant: it reads the event's own source.
+        let before: TenantlessBefore = postcard::from_bytes(&bytes).unwrap();
+        let read: EventRecord<'_> = postcard::from_bytes(&bytes).unwrap();
+
+        assert_eq!(before.root_source.as_str(), "shop");
+        let expected = StoredEvent { root_source: root_read, ..whole.clone() };
+        assert_eq!(read.with_id(whole.id, Cow::into_owned), expected);
+    }
+    let alone = StoredEvent { allowance: None, ..parsed };
+    let bytes = postcard::to_stdvec(&EventRecord::of(&alone)).unwrap();
+    let without = StoredEvent { tenant: None, ..alone };
+    assert_eq!(bytes, postcard::to_stdvec(&EventRecord::of(&without)).unwrap());
 }
 
 /// A [`ParcelRecord`] as it was before it named a source.
@@ -194,6 +254,7 @@ fn report(outcome: Outcome) -> Try {
         outcome,
         verdict: Verdict::RetryAt(Timestamp(9)),
         log: Vec::new(),
+        reason: None,
     }
 }
 
@@ -266,6 +327,87 @@ fn a_try_reads_back_with_and_without_state_and_as_it_was_before() {
         assert_eq!((&read.state, read.state_read), (&record.state, effects.state_read));
         assert_eq!(postcard::to_stdvec(&known).unwrap(), before);
     }
+}
+
+#[test]
+fn a_try_that_is_dead_reads_back_with_its_reason_and_as_it_was_before() {
+    let plain = Try { verdict: Verdict::Dead, ..report(Outcome::permanent("gone")) };
+    let before = postcard::to_stdvec(&TryRecord::of(&plain, 3, None)).unwrap();
+    for (number, reason) in (0u8..).zip(Reason::ALL) {
+        let report = Try { reason: Some(reason), ..plain.clone() };
+        let bytes = postcard::to_stdvec(&TryRecord::of(&report, 3, None)).unwrap();
+
+        let read: TryRecord<'_> = postcard::from_bytes(&bytes).unwrap();
+        let known: TryBefore = postcard::from_bytes(&bytes).unwrap();
+
+        let behind = [&[0; 18][..], &[number]].concat();
+        assert_eq!(bytes.strip_prefix(&before[..]), Some(&behind[..]));
+        assert_eq!(read.reason, Some(reason));
+        assert!(read.state.is_some_and(|state| !state.writes()), "it did nothing with state");
+        assert_eq!(postcard::to_stdvec(&known).unwrap(), before);
+    }
+    let read: TryRecord<'_> = postcard::from_bytes(&before).unwrap();
+    assert!(read.reason.is_none() && read.state.is_none());
+}
+
+#[test]
+fn a_try_that_is_not_dead_takes_no_room_for_a_reason() {
+    let plain = report(Outcome::transient("busy"));
+    let reasoned = Try { reason: Some(Reason::PluginFailed), ..plain.clone() };
+    let [plain, reasoned] =
+        [&plain, &reasoned].map(|it| postcard::to_stdvec(&TryRecord::of(it, 3, None)).unwrap());
+    assert_eq!(reasoned, plain);
+}
+
+/// An [`AttemptRecord`] as it was before it said what the attempt saw.
+#[derive(Serialize, Deserialize)]
+struct AttemptBefore {
+    work: u64,
+    previous: Option<u64>,
+    at: Timestamp,
+    duration: Duration,
+    status: Option<u16>,
+    answer: String,
+    #[serde(with = "OutcomeRecord")]
+    outcome: Outcome,
+    verdict: Verdict,
+}
+
+fn attempt(detail: AttemptDetail) -> Attempt {
+    Attempt {
+        at: Timestamp(5),
+        duration: Duration::from_millis(3),
+        status: None,
+        answer: String::new(),
+        outcome: Outcome::transient("no"),
+        verdict: Verdict::Dead,
+        detail,
+    }
+}
+
+#[test]
+fn an_attempt_reads_back_with_what_it_saw_and_as_it_was_before() {
+    let plain = attempt(AttemptDetail::default());
+    let before = postcard::to_stdvec(&AttemptRecord::of(&plain, 3, Some(2))).unwrap();
+    let (reason, peer) = (Some(Reason::EndpointTls), Some("192.0.2.1:443".parse().unwrap()));
+    let causes = vec!["unknown issuer".to_owned()];
+    let detail = AttemptDetail { reason, peer, causes, ..AttemptDetail::default() };
+    let whole = attempt(detail.clone());
+    let bytes = postcard::to_stdvec(&AttemptRecord::of(&whole, 3, Some(2))).unwrap();
+
+    let read: AttemptRecord<'_> = postcard::from_bytes(&bytes).unwrap();
+    let known: AttemptBefore = postcard::from_bytes(&bytes).unwrap();
+    let read_before: AttemptRecord<'_> = postcard::from_bytes(&before).unwrap();
+
+    assert_eq!(read.detail.as_deref(), DetailRecord::of(&detail).as_ref());
+    assert!(bytes.len() > before.len() && bytes.starts_with(&before));
+    assert_eq!(postcard::to_stdvec(&known).unwrap(), before);
+    assert!(read_before.detail.is_none());
+
+    // What a newer Hookgate says in another variant is none to this one.
+    let newer = [&before[..], &[1, 7, 7]].concat();
+    let read: AttemptRecord<'_> = postcard::from_bytes(&newer).unwrap();
+    assert!(read.detail.is_none() && read.verdict == Verdict::Dead);
 }
 
 #[test]
