@@ -8,7 +8,6 @@
 mod body;
 mod notices;
 mod pace;
-pub(crate) mod signing;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +21,6 @@ use tracing::{debug, info, warn};
 use self::body::{Content, content};
 use self::notices::{Cause, Notices};
 use self::pace::{Ended, Pace, Ticket};
-use self::signing::SigningKey;
 use crate::clock::Clock;
 use crate::egress::{Answer, Egress, EgressError, Patience, Target};
 use crate::endpoint::Format;
@@ -32,6 +30,7 @@ use crate::ids::{Id, Name};
 use crate::lock::lock;
 use crate::metrics::Metrics;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
+use crate::signing::{self, SigningKey};
 use crate::store::{self, Allowance, Attempt, DeliveryWork, Payload, Store, WorkKind};
 use crate::worker::{Slot, Work, committed, judge, on_disk};
 

@@ -71,7 +71,7 @@
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
 //!   [`ids`] [`tenant`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`]
 //!   [`setting`] [`provider`] [`route`] [`effect`] [`retry`] [`failure`] [`endpoint`] [`secrets`]
-//!   `signature` [`token`] `rate`
+//!   `signature` `signing` [`token`] `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `disk` (free room),
 //!   `refused` (the last requests that were), `subprocess` (processes that are waited for), the
@@ -97,6 +97,7 @@ pub mod failure;
 pub mod endpoint;
 mod rate;
 mod signature;
+mod signing;
 
 pub mod clock;
 mod regular_file;

@@ -21,7 +21,6 @@ use super::world::{Extent, Named};
 use super::{Config, Limits, PortAt, Sending, gate, retention};
 use crate::address::Address;
 use crate::delivery::Endpoint;
-use crate::delivery::signing::SigningKey;
 use crate::dispatch::Grants;
 use crate::egress::{Target, literal_refusal};
 use crate::endpoint::{self, CONCURRENCY, Format, RETRIES_MAX, RETRY, TIMEOUT};
@@ -30,6 +29,7 @@ use crate::ingest::{Shares, Source, Verify};
 use crate::plugin::Grant;
 use crate::retry::RetryPolicy;
 use crate::route::Pattern;
+use crate::signing::SigningKey;
 use crate::store::{Quota, Terms};
 
 /// How long a source's event ids are known.

@@ -13,10 +13,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::signing::{self, SigningKey};
 use crate::listener::{Limits, Port};
 use crate::metrics::Metrics;
 use crate::secrets::Secret;
+use crate::signing::{self, SigningKey};
 
 /// What deliveries are signed with.
 pub(super) const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
