@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::endpoint::Order;
 use crate::event::Timestamp;
 use crate::store::Allowance;
 
@@ -162,6 +163,8 @@ impl Pace {
             not_before: self.rests_until,
             slots: each,
             is_trusted: !self.is_failing && !self.is_silent,
+            rate: None,
+            order: Order::None,
         }
     }
 }

@@ -35,7 +35,7 @@ pub(in crate::store) async fn an_endpoint_that_is_switched_off_holds_up_no_other
     let much = |number| event(&format!("evt_{number}"), "").to(&[], &["crm"]);
     case.bring((0..MUCH).map(much).collect()).await;
     case.bring(vec![event("evt_last", "").to(&[], &["erp"])]).await;
-    let off = Allowance { at_a_time: 0, not_before: Timestamp(0), slots: 1, is_trusted: true };
+    let off = Allowance::of(0);
     case.store.allow(&name("crm"), off);
 
     let taken = case.deliveries().await;

@@ -19,6 +19,7 @@ use self::lanes::{Lanes, Weighed};
 pub(in crate::store) use self::lanes::{Most, Wanted};
 use super::Entry;
 use super::window::{Key, When, Window};
+use crate::endpoint::Order;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::stats::KindStats;
@@ -34,6 +35,11 @@ pub struct Allowance {
     pub slots: usize,
     /// Whether it may take more than the half of all slots that is for those that are not trusted.
     pub is_trusted: bool,
+    /// How far apart its works are, and how many may follow each other at once; `None` for as fast
+    /// as there are slots. The store keeps it and holds nothing back by it yet.
+    pub rate: Option<(Duration, u32)>,
+    /// Which of its works wait for each other. The store keeps it and orders nothing by it yet.
+    pub order: Order,
 }
 
 /// What one take may have, and what all that is in slots may.
@@ -445,7 +451,14 @@ impl<'a> Room<'a> {
 impl Allowance {
     /// So many at a time, and nothing else that holds them back.
     pub fn of(at_a_time: usize) -> Self {
-        Self { at_a_time, not_before: Timestamp(0), slots: 1, is_trusted: true }
+        Self {
+            at_a_time,
+            not_before: Timestamp(0),
+            slots: 1,
+            is_trusted: true,
+            rate: None,
+            order: Order::None,
+        }
     }
 }
 
