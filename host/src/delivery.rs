@@ -22,8 +22,11 @@ use self::body::{Content, content};
 use self::notices::{Cause, Notices};
 use self::pace::{Ended, Pace, Ticket};
 use crate::clock::Clock;
-use crate::egress::{Answer, Egress, EgressError, Patience, Target};
-use crate::endpoint::Format;
+use crate::egress::{
+    Answer, Attempted, EXCERPT_BYTES_MAX, Egress, EgressError, Identity, Patience, Target, Terms,
+    Trace,
+};
+use crate::endpoint::{self, Format};
 use crate::event::Timestamp;
 use crate::failure::AttemptDetail;
 use crate::ids::{Id, Name};
@@ -135,11 +138,14 @@ struct Seen {
     ended: Ended,
     /// The case of what went wrong.
     case: &'static str,
+    /// What the store keeps besides.
+    detail: AttemptDetail,
 }
 
 impl Seen {
     fn unsent(case: &'static str, outcome: Outcome) -> Self {
-        Self { status: None, answer: String::new(), outcome, ended: Ended::Unsent, case }
+        let (status, answer, detail) = (None, String::new(), AttemptDetail::default());
+        Self { status, answer, outcome, ended: Ended::Unsent, case, detail }
     }
 }
 
@@ -238,8 +244,7 @@ impl Delivery {
         let duration = started.elapsed();
         self.metrics.attempt(&work.endpoint, &seen.outcome, duration);
         self.note(&work, &seen, verdict);
-        let Seen { status, answer, outcome, .. } = seen;
-        let detail = AttemptDetail::default();
+        let Seen { status, answer, outcome, detail, .. } = seen;
         let attempt = Attempt { at, duration, status, answer, outcome, verdict, detail };
         let id = work.id;
         let committing = self.store.queue_attempt(work, attempt).await?;
@@ -288,10 +293,18 @@ impl Delivery {
                 self.with_pace(&work.endpoint, |pace| pace.late(ticket));
             }
         });
-        match self.egress.post(&endpoint.target, headers, content.body, patience).await {
+        let terms = Terms {
+            identity: &Identity::system(),
+            connect_timeout: endpoint::Limits::default().connect_timeout,
+            body_excerpt: EXCERPT_BYTES_MAX,
+        };
+        let posted = self.egress.post(&endpoint.target, terms, headers, content.body, patience);
+        let Attempted { ended, trace } = posted.await;
+        let seen = match ended {
             Ok(answer) => answered(answer),
             Err(error) => unanswered(&error),
-        }
+        };
+        Seen { detail: traced(trace, seen.detail), ..seen }
     }
 
     async fn content(
@@ -368,6 +381,12 @@ fn event_of(work: &DeliveryWork) -> Id {
     }
 }
 
+/// What an attempt saw, with how its request went.
+fn traced(trace: Trace, detail: AttemptDetail) -> AttemptDetail {
+    let Trace { peer, phase, times_us, reused, http2 } = trace;
+    AttemptDetail { peer, phase, times_us, reused, http2, ..detail }
+}
+
 /// How an answer is judged: 2xx is success, 410 says never again, all else may pass.
 fn answered(answer: Answer) -> Seen {
     let outcome = match answer.status {
@@ -383,7 +402,8 @@ fn answered(answer: Answer) -> Seen {
         _ => Ended::Answered,
     };
     let status = Some(answer.status);
-    Seen { status, answer: answer.excerpt, outcome, ended, case: "answered" }
+    let detail = AttemptDetail::default();
+    Seen { status, answer: answer.excerpt, outcome, ended, case: "answered", detail }
 }
 
 /// No answer came. Also what the guard refuses may pass: a name may stand for another address soon,
@@ -394,5 +414,6 @@ fn unanswered(error: &EgressError) -> Seen {
         EgressError::InvalidHeader(_) | EgressError::InvalidPath(_) => Ended::Unsent,
         _ => Ended::Unanswered,
     };
-    Seen { status: None, answer: String::new(), outcome, ended, case: error.label() }
+    let (status, answer, detail) = (None, String::new(), AttemptDetail::default());
+    Seen { status, answer, outcome, ended, case: error.label(), detail }
 }

@@ -27,6 +27,7 @@ use url::Url;
 use self::connection::{Connection, SendError};
 pub(crate) use self::error::EgressError;
 use self::guard::{Guard, Refusal};
+pub(crate) use self::identity::Identity;
 use self::origin::{Origin, Peer};
 pub(crate) use self::patience::Patience;
 use self::pinned::Pinned;
@@ -35,6 +36,7 @@ use self::resolver::{Bounds, Resolver};
 pub(crate) use self::shown::shown;
 use self::target::COMMON_HEADERS;
 pub(crate) use self::target::Target;
+pub(crate) use self::trace::Trace;
 use crate::clock::Clock;
 use crate::event::Timestamp;
 
@@ -43,6 +45,7 @@ mod connection;
 mod driver;
 mod error;
 mod guard;
+mod identity;
 mod meter;
 mod origin;
 mod patience;
@@ -52,9 +55,10 @@ mod resolver;
 mod shown;
 mod target;
 mod tls;
+mod trace;
 
 /// Most bytes that are kept of an answer's body.
-const EXCERPT_BYTES_MAX: usize = 1024;
+pub(crate) const EXCERPT_BYTES_MAX: usize = 1024;
 /// Most bytes that are read of it, so that the connection can be used again.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest time that is spent on it.
@@ -92,13 +96,31 @@ struct Way {
     idle: Arc<Pool>,
 }
 
+/// On which terms a request goes to a target.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'t> {
+    pub(crate) identity: &'t Identity,
+    /// For connecting and TLS together.
+    pub(crate) connect_timeout: Duration,
+    /// Most bytes that are kept of the answer's body.
+    pub(crate) body_excerpt: usize,
+}
+
+/// What became of a request, and how it went.
+#[derive(Debug)]
+pub(crate) struct Attempted {
+    pub(crate) ended: Result<Answer, EgressError>,
+    pub(crate) trace: Trace,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// 100 to 999.
     pub(crate) status: u16,
     /// The delay that `Retry-After` asks for.
     pub(crate) retry_after: Option<Duration>,
-    /// The beginning of the body, at most 1 KiB; what is not UTF-8 is replaced with U+FFFD.
+    /// The beginning of the body, as much as the terms say; what is not UTF-8 is replaced with
+    /// U+FFFD.
     pub(crate) excerpt: String,
 }
 
@@ -153,6 +175,19 @@ impl Egress {
     pub(crate) async fn post<L: FnOnce()>(
         &self,
         target: &Target,
+        terms: Terms<'_>,
+        headers: Vec<(HeaderName, String)>,
+        body: Bytes,
+        patience: Patience<L>,
+    ) -> Attempted {
+        let ended = self.answer(target, terms, headers, body, patience).await;
+        Attempted { ended, trace: Trace::default() }
+    }
+
+    async fn answer<L: FnOnce()>(
+        &self,
+        target: &Target,
+        terms: Terms<'_>,
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         mut patience: Patience<L>,
@@ -160,10 +195,10 @@ impl Egress {
         let headers = header_map(headers)?;
         let ready = target.ready()?;
         let request = ready.request(Method::POST, headers, body);
-        let exchange = self.exchange(ready.origin(), request, &mut patience).await?;
+        let exchange = self.exchange(ready.origin(), terms, request, &mut patience).await?;
         let status = exchange.response.status().as_u16();
         let retry_after = retry_after(exchange.response.headers(), self.clock.now());
-        let excerpt = exchange.excerpt(&mut patience).await;
+        let excerpt = exchange.excerpt(terms.body_excerpt, &mut patience).await;
         Ok(Answer { status, retry_after, excerpt })
     }
 
@@ -187,7 +222,9 @@ impl Egress {
         let target = Target::new(url.clone());
         let ready = target.ready()?;
         let request = ready.request(method, headers, json.unwrap_or_default());
-        let exchange = self.exchange(ready.origin(), request, &mut patience).await?;
+        let (identity, connect_timeout) = (&Identity::system(), self.way.load().connect_timeout);
+        let terms = Terms { identity, connect_timeout, body_excerpt: 0 };
+        let exchange = self.exchange(ready.origin(), terms, request, &mut patience).await?;
         let status = exchange.response.status().as_u16();
         let peer = exchange.connection.peer().clone();
         match patience.wait(exchange.whole(bytes_max)).await {
@@ -200,13 +237,14 @@ impl Egress {
     async fn exchange<L: FnOnce()>(
         &self,
         origin: &Arc<Origin>,
+        terms: Terms<'_>,
         request: Request<Full<Bytes>>,
         patience: &mut Patience<L>,
     ) -> Result<Exchange, EgressError> {
         let way = self.way.load_full();
         let mut peer = Peer { origin: Arc::clone(origin), address: None };
         let asked = {
-            let asking = pin!(self.ask(&way, origin, request, &mut peer));
+            let asking = pin!(self.ask(&way, origin, terms, request, &mut peer));
             patience.wait(asking).await
         };
         match asked {
@@ -223,6 +261,7 @@ impl Egress {
         &self,
         way: &Way,
         origin: &Arc<Origin>,
+        terms: Terms<'_>,
         mut request: Request<Full<Bytes>>,
         peer: &mut Peer,
     ) -> Result<(Response<Incoming>, Connection), EgressError> {
@@ -230,7 +269,7 @@ impl Egress {
             let (mut connection, is_new) = match way.idle.take(origin) {
                 Some(connection) => (connection, false),
                 // By itself, as it is rare and has much to keep: what agrees on TLS, for one.
-                None => (Box::pin(self.connect(way, origin)).await?, true),
+                None => (Box::pin(self.connect(way, origin, terms)).await?, true),
             };
             *peer = connection.peer().clone();
             match connection.send(request).await {
@@ -246,7 +285,12 @@ impl Egress {
         }
     }
 
-    async fn connect(&self, way: &Way, origin: &Arc<Origin>) -> Result<Connection, EgressError> {
+    async fn connect(
+        &self,
+        way: &Way,
+        origin: &Arc<Origin>,
+        terms: Terms<'_>,
+    ) -> Result<Connection, EgressError> {
         let host = origin.host.to_string();
         let addresses = match origin.address() {
             Some(address) => way.guard.allowed(&address.to_string(), &[address])?,
@@ -255,11 +299,11 @@ impl Egress {
                 Err(reason) => return Err(EgressError::Unresolvable { host, reason }),
             },
         };
-        let opened = Connection::open(origin, &addresses, &way.tls);
-        match tokio::time::timeout(way.connect_timeout, opened).await {
+        let opened = Connection::open(origin, &addresses, terms.identity.tls(&way.tls));
+        match tokio::time::timeout(terms.connect_timeout, opened).await {
             Ok(opened) => opened,
             Err(_) => {
-                let within = humantime::format_duration(way.connect_timeout);
+                let within = humantime::format_duration(terms.connect_timeout);
                 let reason = format!("no connection within {within}");
                 let address = addresses.first().map(|address| (*address, origin.port).into());
                 let peer = Peer { origin: Arc::clone(origin), address };
@@ -278,7 +322,11 @@ struct Exchange {
 
 impl Exchange {
     /// The beginning of the body. The status counts, however the body ends.
-    async fn excerpt<L: FnOnce()>(mut self, patience: &mut Patience<L>) -> String {
+    async fn excerpt<L: FnOnce()>(
+        mut self,
+        bytes_max: usize,
+        patience: &mut Patience<L>,
+    ) -> String {
         let end = Instant::now() + BODY_WAIT_MAX;
         let mut head = Vec::new();
         let mut bytes_read = 0;
@@ -292,7 +340,7 @@ impl Exchange {
             };
             let Ok(frame) = frame else { break };
             let Some(chunk) = frame.data_ref() else { continue };
-            let room = EXCERPT_BYTES_MAX - head.len();
+            let room = bytes_max - head.len();
             head.extend_from_slice(&chunk[..room.min(chunk.len())]);
             bytes_read += chunk.len();
             if bytes_read > BODY_BYTES_MAX {
@@ -307,7 +355,7 @@ impl Exchange {
         let lossy = |error: FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
         let mut text = String::from_utf8(head).unwrap_or_else(lossy);
         // What replaces a byte is longer than it.
-        text.truncate(text.floor_char_boundary(EXCERPT_BYTES_MAX));
+        text.truncate(text.floor_char_boundary(bytes_max));
         text
     }
 

@@ -48,12 +48,25 @@ async fn exchange(answer: &str) -> (Result<Answer, EgressError>, String) {
     let egress = to_loopback();
     let headers = vec![(HeaderName::from_static("webhook-id"), "dlv_1".to_owned())];
     let target = Target::new(url);
-    tokio::join!(egress.post(&target, headers, "{}".into(), Patience::of(PATIENCE)), server)
+    tokio::join!(send(&egress, &target, headers, "{}".into(), Patience::of(PATIENCE)), server)
 }
 
 async fn post(egress: &Egress, url: &Url, timeout: Duration) -> Result<Answer, EgressError> {
     let patience = Patience::of(timeout);
-    egress.post(&Target::new(url.clone()), Vec::new(), "{}".into(), patience).await
+    send(egress, &Target::new(url.clone()), Vec::new(), "{}".into(), patience).await
+}
+
+/// Posts on the terms of an endpoint that sets none.
+async fn send<L: FnOnce()>(
+    egress: &Egress,
+    target: &Target,
+    headers: Vec<(HeaderName, String)>,
+    body: Bytes,
+    patience: Patience<L>,
+) -> Result<Answer, EgressError> {
+    let (identity, connect_timeout) = (&Identity::system(), Config::default().connect_timeout);
+    let terms = Terms { identity, connect_timeout, body_excerpt: EXCERPT_BYTES_MAX };
+    egress.post(target, terms, headers, body, patience).await.ended
 }
 
 #[tokio::test]
@@ -302,7 +315,7 @@ async fn a_request_whose_answer_came_early_is_sent_to_its_end() {
     let egress = to_loopback();
     let client = async {
         let (target, patience) = (Target::new(url.clone()), Patience::of(PATIENCE));
-        let early = egress.post(&target, Vec::new(), body.into(), patience).await;
+        let early = send(&egress, &target, Vec::new(), body.into(), patience).await;
         assert_eq!(early.unwrap().status, 200);
         assert_eq!(post(&egress, &url, PATIENCE).await.unwrap().status, 200);
     };
@@ -322,7 +335,7 @@ async fn who_answers_early_and_reads_nothing_is_given_up() {
     let body = Bytes::from(vec![b'x'; 64 << 20]);
     let (target, patience) = (Target::new(url), Patience::of(Duration::from_secs(1)));
     let (answer, mut stream) =
-        tokio::join!(egress.post(&target, Vec::new(), body, patience), server);
+        tokio::join!(send(&egress, &target, Vec::new(), body, patience), server);
     assert_eq!(answer.unwrap().status, 200, "the answer counts");
 
     let to_its_end = async {
@@ -427,7 +440,7 @@ async fn a_header_that_http_does_not_know_is_named() {
     let target = Target::new("http://example.com/".parse().unwrap());
     let headers = vec![(HeaderName::from_static("x-team"), "a\nb".to_owned())];
     let patience = Patience::of(PATIENCE);
-    let error = egress(&[]).post(&target, headers, Bytes::new(), patience).await.unwrap_err();
+    let error = send(&egress(&[]), &target, headers, Bytes::new(), patience).await.unwrap_err();
     assert_eq!(error.to_string(), "the name or value of the header `x-team` is not valid in HTTP");
 }
 
