@@ -1,12 +1,13 @@
 //! An endpoint as it is known everywhere: what its owner set, where it stands, whose it is.
 //!
 //! Pure values, whether it stands in the configuration or in the store. Nothing here sends, keeps
-//! or reads the clock, and no secret of an endpoint is in here.
+//! or reads the clock, and no secret of an endpoint is in here but a sealed one.
 
 mod decimal;
 mod form;
 mod limits;
 mod rule;
+mod secret;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use self::form::{RawRule, RawSettings};
 pub(crate) use self::limits::{CONCURRENCY, RETRIES_MAX, RETRY, TIMEOUT};
 pub use self::limits::{InvalidRate, Limits, Rate};
 pub use self::rule::{Facts, Field, Operator, Rule};
+pub use self::secret::{Sealed, SealedSecret, SecretKind, SecretPlace};
 pub use self::settings::{Invalid, check};
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};

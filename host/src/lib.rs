@@ -73,9 +73,10 @@
 //!   [`setting`] [`provider`] [`route`] [`effect`] [`retry`] [`failure`] [`endpoint`] [`secrets`]
 //!   `signature` `signing` [`token`] `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
-//!   (outbound HTTP) [`keys`] `listener` (hyper) `watch` (notify) `metrics`, `disk` (free room),
-//!   `refused` (the last requests that were), `subprocess` (processes that are waited for), the
-//!   loop in `worker`, and `proof` (whether a request is genuine, by several of them)
+//!   (outbound HTTP) [`directory`] (all endpoints) [`keys`] `listener` (hyper) `watch` (notify)
+//!   `metrics`, `disk` (free room), `refused` (the last requests that were), `subprocess`
+//!   (processes that are waited for), the loop in `worker`, and `proof` (whether a request is
+//!   genuine, by several of them)
 //! - *Activities*, which never import each other: [`ingest`] [`dispatch`] `delivery` [`admin`]
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
@@ -106,6 +107,7 @@ pub mod token;
 pub mod store;
 pub mod plugin;
 pub mod egress;
+pub mod directory;
 pub mod keys;
 mod listener;
 mod watch;

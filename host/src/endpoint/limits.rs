@@ -63,7 +63,7 @@ pub struct Rate {
 /// A text that is no [`Rate`].
 #[derive(Debug, thiserror::Error)]
 #[error("must be a rate such as \"10/s\" or \"600/min\", from 1/min to 100000/s")]
-pub struct InvalidRate(());
+pub struct InvalidRate;
 
 impl Rate {
     /// The same rate with so many at once.
@@ -91,7 +91,7 @@ impl FromStr for Rate {
             let burst = per_minute.div_ceil(60).clamp(*BURST.start(), *BURST.end());
             Some(Self { per_minute, burst })
         };
-        parse().ok_or(InvalidRate(()))
+        parse().ok_or(InvalidRate)
     }
 }
 
