@@ -65,6 +65,9 @@ pub struct Repaired {
     /// Entries of the audit log may be gone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub audit_lost: bool,
+    /// Endpoints that the API made may be gone. Not shown, as nothing makes them yet.
+    #[serde(skip)]
+    pub endpoints_lost: bool,
     /// Where the old file is now, if there was one.
     pub kept: Option<PathBuf>,
 }
@@ -129,6 +132,7 @@ fn remake(
     works.put(rebuild)?;
     let tokens_lost = !keep_tokens(rebuild)?;
     let audit_lost = !rebuild.keep(Kept::Audit)?;
+    let endpoints_lost = !rebuild.keep(Kept::Endpoints)?;
     mark(rebuild)?;
     Ok(Repaired {
         volumes,
@@ -141,6 +145,7 @@ fn remake(
         state_lost,
         tokens_lost,
         audit_lost,
+        endpoints_lost,
         kept: None,
     })
 }

@@ -1,5 +1,5 @@
-//! The rows of which the log says nothing: the tokens of the admin port, the audit log, and the
-//! answers to writes that are done once.
+//! The rows of which the log says nothing: the tokens of the admin port, the audit log, the
+//! answers to writes that are done once, and endpoints.
 //!
 //! No frame spells them, so an older Hookgate, which knows none of these tables, can still make
 //! every change again that it finds in the log. What becomes of them is durable by a checkpoint,
@@ -13,7 +13,7 @@ use redb::{
     WriteTransaction,
 };
 
-use super::schema::{ANSWERS, AUDIT, TOKENS};
+use super::schema::{ANSWERS, AUDIT, ENDPOINTS, TOKENS};
 use crate::store::error::Failure;
 
 /// A table whose rows are in no redo.
@@ -22,6 +22,7 @@ pub(in crate::store) enum Kept {
     Tokens,
     Audit,
     Answers,
+    Endpoints,
 }
 
 impl Kept {
@@ -30,6 +31,7 @@ impl Kept {
             Self::Tokens => TOKENS,
             Self::Audit => AUDIT,
             Self::Answers => ANSWERS,
+            Self::Endpoints => ENDPOINTS,
         }
     }
 }

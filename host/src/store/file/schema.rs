@@ -43,6 +43,8 @@ pub(super) const TOKENS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::ne
 pub(super) const AUDIT: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("audit");
 /// The writes of the admin port that are done once, by the hour in which they began and their keys.
 pub(super) const ANSWERS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("answers");
+/// The endpoints that the API made, and what is known of all.
+pub(super) const ENDPOINTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("endpoints");
 /// Facts of the store itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 

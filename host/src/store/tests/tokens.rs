@@ -94,7 +94,7 @@ async fn a_repair_keeps_the_tokens_or_leaves_the_port_closed() {
     store.close().await.unwrap();
 
     let repaired = repair_anyway(folder.path(), Undecided::Dead, None).unwrap();
-    assert!(!repaired.tokens_lost && !repaired.audit_lost);
+    assert!(!repaired.tokens_lost && !repaired.audit_lost && !repaired.endpoints_lost);
     let bench = Bench::at(folder, clock);
     assert_eq!(names(&bench.store.tokens().await.unwrap()), ["ci"]);
 
@@ -105,7 +105,7 @@ async fn a_repair_keeps_the_tokens_or_leaves_the_port_closed() {
     content[9..].fill(0);
     std::fs::write(&rows, content).unwrap();
     let repaired = repair(folder.path(), Undecided::Dead, None).unwrap();
-    assert!(repaired.tokens_lost && repaired.audit_lost);
+    assert!(repaired.tokens_lost && repaired.audit_lost && repaired.endpoints_lost);
     let bench = Bench::at(folder, clock);
     let left = bench.store.tokens().await.unwrap();
     assert!(left.tokens.is_empty() && left.is_needed, "what was closed is not open now");
